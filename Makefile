@@ -1,0 +1,141 @@
+# Tegumentar: `make help` lists what can be made.
+#
+# One Makefile, nothing generated in the source tree. A program is its
+# folders' *.c files: adding a file needs no line here.
+
+FLAVOUR ?= release
+BUILD   ?= build$(if $(filter-out release,$(FLAVOUR)),-$(FLAVOUR))
+
+CC      ?= cc
+CLANG   ?= $(firstword $(shell command -v clang-19 clang-16 clang 2>/dev/null) clang)
+FLEX    ?= flex
+BISON   ?= bison
+
+WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_valgrind := -O1 -g
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now
+LDFLAGS_asan    := -fsanitize=address,undefined
+
+ALL_CFLAGS  := -std=gnu17 $(WARN) -D_GNU_SOURCE -I. -I$(BUILD)/gen -MMD -MP $(CFLAGS_$(FLAVOUR)) $(CFLAGS)
+ALL_LDFLAGS := $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
+
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -I. \
+	-I/usr/include/$(shell uname -m)-linux-gnu
+
+# --- what each program is made of -------------------------------------------
+
+sources = $(sort $(wildcard $(addsuffix /*.c,$(1))))
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+LANG_SHARED := $(call sources,lang/base lang/vocab lang/bundle lang/playbook)
+LANG_SYNTAX := $(call sources,lang/syntax)
+GENERATED   := $(BUILD)/gen/teg.tab.o $(BUILD)/gen/teg.lex.o
+COMPILER    := $(call sources,compiler/front compiler/ir compiler/prove compiler/emit compiler/report compiler/cmd)
+ENFORCER    := $(call sources,enforcer/proc enforcer/warden enforcer/sensor enforcer/healer enforcer/api)
+CTL         := $(call sources,enforcer/ctl)
+
+OBJ_SHARED   := $(call objects,$(LANG_SHARED))
+OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)/compiler/emit/template.o
+OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/warden/anchor.o
+OBJ_CTL      := $(call objects,$(CTL))
+
+LIBS_tegc   := -lnftnl -lmnl -lcjson -lsodium
+LIBS_tegd   := -lbpf -lnftnl -lmnl -lcjson -lmicrohttpd -lsodium -lseccomp -lpthread
+LIBS_tegctl := -lcurl -lcjson -lsodium
+
+PROGRAMS := $(BUILD)/tegc $(BUILD)/tegd $(BUILD)/tegctl
+BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-templates/*.bpf.c))
+
+# --- targets -----------------------------------------------------------------
+
+.PHONY: all help deps test tests demo bench clean golden
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS) $(BPF_OBJECTS) ## build tegc, tegd and tegctl into build/
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  FLAVOUR=release|asan|valgrind chooses how; BUILD=DIR where"
+
+$(BUILD)/tegc: $(BUILD)/compiler/tegc.o $(OBJ_COMPILER) $(OBJ_SHARED)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_tegc)
+
+# No lang/syntax here: what may load programs into the kernel reads no policy text.
+$(BUILD)/tegd: $(BUILD)/enforcer/tegd.o $(OBJ_ENFORCER) $(OBJ_SHARED)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_tegd)
+
+$(BUILD)/tegctl: $(BUILD)/enforcer/tegctl.o $(OBJ_CTL) $(OBJ_SHARED)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_tegctl)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# --- the grammar ---------------------------------------------------------------
+
+$(BUILD)/gen/teg.tab.c $(BUILD)/gen/teg.tab.h &: lang/syntax/teg.y
+	@mkdir -p $(@D)
+	$(BISON) -Werror -Wcounterexamples --defines=$(BUILD)/gen/teg.tab.h -o $(BUILD)/gen/teg.tab.c $<
+
+$(BUILD)/gen/teg.lex.c $(BUILD)/gen/teg.lex.h &: lang/syntax/teg.l
+	@mkdir -p $(@D)
+	$(FLEX) --header-file=$(BUILD)/gen/teg.lex.h -o $(BUILD)/gen/teg.lex.c $<
+
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/gen/teg.tab.h $(BUILD)/gen/teg.lex.h
+	$(CC) $(ALL_CFLAGS) -Wno-unused-function -Wno-sign-compare -Wno-missing-prototypes -Wno-shadow -c -o $@ $<
+
+$(call objects,$(LANG_SYNTAX)): $(BUILD)/gen/teg.tab.h $(BUILD)/gen/teg.lex.h
+
+# --- BPF: real C, compiled ahead, carried inside the programs -------------------
+
+$(BUILD)/bpf/%.bpf.o: bpf-templates/%.bpf.c $(wildcard bpf-templates/*.h bpf-templates/*.def)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(BUILD)/compiler/emit/template.o: compiler/emit/template.S $(BUILD)/bpf/policy.bpf.o
+	@mkdir -p $(@D)
+	$(CC) -I$(BUILD)/bpf -c -o $@ $<
+
+$(BUILD)/enforcer/warden/anchor.o: enforcer/warden/anchor.S $(BUILD)/bpf/anchor.bpf.o
+	@mkdir -p $(@D)
+	$(CC) -I$(BUILD)/bpf -c -o $@ $<
+
+# --- tests ------------------------------------------------------------------------
+#
+# tests/unit/X.c and tests/live/X.c become $(BUILD)/tests/.../X, linked with everything
+# but the mains; tests/**/*.sh are run as they are. All speak TAP; tests/run sums up.
+
+TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c tests/same/*.c tests/live/*.c))
+BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+OBJ_TESTLIB := $(call objects,$(call sources,tests/lib))
+LIBS_all := $(sort $(LIBS_tegc) $(LIBS_tegd) $(LIBS_tegctl))
+
+$(TEST_PROGRAMS) $(BENCH_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(OBJ_TESTLIB) $(OBJ_COMPILER) $(OBJ_ENFORCER) $(OBJ_CTL) $(OBJ_SHARED)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
+
+tests: all $(TEST_PROGRAMS) ## build the test programs
+
+test: deps ## everything: set up, build, all tests; last line counts them
+	$(MAKE) tests
+	BUILD=$(BUILD) tests/run
+
+golden: all ## rewrite the golden files; review the diff
+	BUILD=$(BUILD) tests/golden/rewrite
+
+bench: all $(BENCH_PROGRAMS) ## the measurements, with their floors and peers
+	BUILD=$(BUILD) tests/bench/run
+
+demo: deps ## set up, build, and show real traffic under a real policy
+	$(MAKE) all
+	BUILD=$(BUILD) tests/demo/run
+
+deps: ## install what building, running and testing need (apt; idempotent)
+	@tests/deps
+
+clean: ## remove what was built
+	rm -rf build build-asan build-valgrind
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

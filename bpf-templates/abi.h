@@ -1,0 +1,134 @@
+/*
+ * abi - what the XDP program and user space both read.
+ *
+ * Fixed widths, explicit padding, a size assertion each. Addresses and ports
+ * inside map keys are in network order, everything else in host order (both
+ * sides run on one machine).
+ *
+ *   anchor.bpf.o   attached once per interface, never detached: tail-calls slot 0 of teg_slots
+ *   policy.bpf.o   one program for every policy: walks the generation's tables
+ *
+ * Maps that outlive a generation are pinned by name in the pin directory and
+ * shared (teg_*); a generation's own tables are made new for it (gen_*).
+ */
+#ifndef TEG_ABI_H
+#define TEG_ABI_H
+
+#include <linux/types.h>
+
+#define TEG_ABI_VERSION 1u
+
+/* ---- shared, pinned: teg_* ------------------------------------------------ */
+
+/* teg_active: array of one, mmapable. The posture is switched by one store. */
+struct teg_active {
+	__u32 posture;	  /* index in the active generation */
+	__u32 generation; /* number; for events and status */
+};
+_Static_assert(sizeof(struct teg_active) == 8, "abi");
+
+/* teg_counters: per-CPU array, by slot. Slots belong to stable ids, see warden/ledger. */
+#define TEG_COUNTER_SLOTS 16384u
+struct teg_counter {
+	__u64 packets, bytes;
+};
+_Static_assert(sizeof(struct teg_counter) == 16, "abi");
+
+/* teg_causes: per-CPU array of struct teg_counter by enum cause. */
+
+/* teg_self: hash, key struct teg_addr, value __u8. This host's own addresses. */
+struct teg_addr {
+	__u8 bytes[16]; /* network order; IPv4 as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2) */
+};
+_Static_assert(sizeof(struct teg_addr) == 16, "abi");
+
+/* A source as limits and blocks count it: the address cut to key_bits. */
+struct teg_source {
+	struct teg_addr addr; /* host bits zero */
+	__u32 counter_slot;   /* of the rule that counts; 0 in teg_blocks */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct teg_source) == 24, "abi");
+
+/* teg_buckets: LRU hash, key struct teg_source. */
+struct teg_bucket {
+	__u64 tokens_ns; /* as nft_limit.c: one nanosecond refills per nanosecond */
+	__u64 last_ns;	 /* CLOCK_MONOTONIC */
+};
+_Static_assert(sizeof(struct teg_bucket) == 16, "abi");
+
+/* teg_blocks: hash, key struct teg_source with counter_slot 0. Runtime blocks. */
+struct teg_blocked {
+	__u64 until_ns;	    /* CLOCK_MONOTONIC; past: not blocked any more */
+	__u32 counter_slot; /* of the rule that placed it */
+	__u8 key_bits;	    /* of the address: 32 and 64 */
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct teg_blocked) == 16, "abi");
+
+/* ---- a generation's own: gen_* -------------------------------------------- */
+
+/* gen_config: array of one, written before the program is loaded into a slot. */
+struct teg_config {
+	__u32 abi;	    /* TEG_ABI_VERSION */
+	__u32 box_count;
+	__u32 rule_count;
+	__u32 self_asked;   /* some box asks for `self` */
+	__u64 closed;	    /* bit per posture: drops every arrival that reaches layer 4 */
+	__u32 lifeline_slot, neighbour_slot, blocked_slot; /* counter slots of what no rule row counts */
+	__u32 pad;
+	__u32 closed_slot[64]; /* counter slot of the posture's default, by posture */
+};
+_Static_assert(sizeof(struct teg_config) == 296, "abi");
+
+/* gen_zones: hash, key __u32 ifindex, value __u64 with the zone's bits. */
+
+/* gen_sets4, gen_sets6: LPM tries; the value says in which sets the longest
+ * prefix lies (every set that covers it, wider ones included). */
+struct teg_lpm4 {
+	__u32 bits;
+	__u8 addr[4];
+};
+struct teg_lpm6 {
+	__u32 bits;
+	__u8 addr[16];
+};
+#define TEG_SETS_MAX 62u
+#define TEG_SET_SELF (1ull << 63) /* added at look-up when teg_self has the address */
+_Static_assert(sizeof(struct teg_lpm4) == 8 && sizeof(struct teg_lpm6) == 20, "abi");
+
+/* gen_boxes: array, in order of judgement: lifelines, blocks, reflexes. A packet
+ * matches when every field does. */
+enum { TEG_IP4 = 1, TEG_IP6 = 2 };
+enum { TEG_WHOLE = 1, TEG_FIRST = 2, TEG_LATER = 4 };
+#define TEG_PROTO_ANY 256u
+
+struct teg_box {
+	__u64 zones;	     /* any bit in common */
+	__u64 src, dst;	     /* any bit in common with the sets of the address; 0: not asked */
+	__u16 sport_lo, sport_hi;
+	__u16 dport_lo, dport_hi;
+	__u16 icmp_lo, icmp_hi; /* type << 8 | code */
+	__u16 proto;	     /* number or TEG_PROTO_ANY */
+	__u16 rule;	     /* index into gen_rules */
+	__u8 families, fragments;
+	__u8 flags_mask, flags_want;
+	__u32 pad;
+};
+_Static_assert(sizeof(struct teg_box) == 48, "abi");
+
+/* gen_rules: array. */
+enum teg_act { TEG_ACT_PASS, TEG_ACT_DROP };
+
+struct teg_rule {
+	__u64 except;		   /* bit per posture in which it is silent */
+	__u64 cost_ns, depth_ns;   /* rate: matches only what finds the bucket empty; cost 0: no rate */
+	__u64 block_ns;		   /* also block the source so long; 0: do not */
+	__u32 counter_slot;
+	__u8 act;		   /* enum teg_act */
+	__u8 key_bits4, key_bits6; /* of the source */
+	__u8 pad;
+};
+_Static_assert(sizeof(struct teg_rule) == 40, "abi");
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * emit - from decided rules to what a kernel runs.
+ *
+ * Each engine's lowering fills its part of the plan or makes one member of the
+ * bundle. emit_bundle() calls them all, in the bundle's order.
+ *
+ *                  ┌── xdp.c ──► plan: boxes, rules, prefixes        layers 1 to 3
+ *     ir ──► plan ─┤
+ *                  └── nft.c ──► posture.batch, epiderme.batch, ruleset.nft
+ */
+#ifndef TEG_EMIT_EMIT_H
+#define TEG_EMIT_EMIT_H
+
+#include "compiler/ir/ir.h"
+#include "lang/base/buf.h"
+#include "lang/base/err.h"
+#include "lang/bundle/batch.h"
+#include "lang/bundle/plan.h"
+
+/* emit_plan - names, postures and counters; the table parts stay empty. Everything in `a`. */
+void emit_plan(struct plan *out, const struct ir *ir, struct arena *a);
+
+/* emit_xdp - the plan's XDP tables. Refuses what the tables cannot hold, naming the rule and the limit. */
+int emit_xdp(struct plan *plan, const struct ir *ir, struct arena *a, struct err *why);
+
+/* The compiled template, bpf-templates/policy.bpf.c, as it goes into a bundle. */
+const void *emit_xdp_object(size_t *len);
+
+/* emit_nft - both batches and the text, from one list of nft objects; also plan->nft_keep. */
+struct emit_nft {
+	struct batch posture, epiderme;
+	struct buf text;
+};
+int emit_nft(struct emit_nft *out, struct plan *plan, const struct ir *ir, struct arena *a,
+	     struct err *why);
+void emit_nft_release(struct emit_nft *n);
+
+/* emit_bundle - the whole bundle; `resolved` is the text of policy/resolved.teg. */
+int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, struct err *why);
+
+#endif

@@ -1,0 +1,184 @@
+/*
+ * policy - what a .teg file means: names bound, units one, sets computed,
+ * postures expanded. The front end makes it from trees, compiler/ir decides on it.
+ *
+ * Plain data in one arena. Every name here is resolved: no reference by name
+ * is left except labels, which are stable ids. Lists keep source order, which
+ * is the order of judgement.
+ */
+#ifndef TEG_FRONT_POLICY_H
+#define TEG_FRONT_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lang/base/addr.h"
+#include "lang/base/arena.h"
+#include "lang/base/ranges.h"
+#include "lang/base/span.h"
+#include "lang/vocab/verdict.h"
+
+#define POLICY_ZONES_MAX 63
+
+struct pol_zone {
+	const char *name;
+	struct span span;
+	const char **patterns; /* interface names; a trailing '*' matches any rest */
+	size_t pattern_count;
+};
+
+/* A named set of addresses, kept so that reports can use the policy's own words. */
+struct pol_net {
+	const char *name;
+	struct span span;
+	struct netset set;
+};
+
+/*
+ * pol_proto - a protocol and what is asked of its header. A selector lists
+ * several: `web` is tcp/80,443 and udp/443.
+ *
+ * sport and dport are asked of TCP, UDP and SCTP only. icmp holds type << 8 | code and
+ * is asked of ICMP (number 1) and ICMPv6 (58) only: `icmp echo` is two of these.
+ */
+#define PROTO_ANY 256
+
+struct pol_proto {
+	uint16_t number;		/* IP protocol, or PROTO_ANY */
+	struct ranges dport;		/* all when not asked */
+	struct ranges icmp;		/* all when not asked */
+	uint8_t flags_mask, flags_want; /* TCP: (flags & mask) == want; mask 0 when not asked */
+};
+
+/* Where a packet comes from or goes to: matches when any part does. */
+struct pol_end {
+	bool any;
+	bool self;	   /* this host's own addresses, followed at run time */
+	struct netset set;
+	const char *text;  /* as written, for reports */
+};
+
+struct pol_selector {
+	struct pol_proto *protos; /* at least one */
+	size_t proto_count;
+	struct pol_end from, to;
+	struct ranges sport;	  /* all when not asked */
+	uint64_t zones;		  /* bit per zone of arrival (out: of leaving); ZONES_ANY when not asked */
+	uint8_t families;	  /* bit per enum family; both unless a protocol or keyword fixes one */
+};
+
+#define ZONES_ANY UINT64_MAX
+#define FAMILIES_ANY 3u
+
+/* `rate per source > count per window`: a token bucket, `count` deep, that refills
+ * `count` tokens in `window_ns`; the packet that finds it empty is over. */
+struct pol_rate {
+	uint64_t count;
+	uint64_t window_ns;
+	uint8_t key_bits[FAMILY_COUNT]; /* leading source bits that share a bucket: 32 and 64 */
+};
+
+struct pol_rule {
+	const char *id;	   /* stable: "HARDENED.web_in", "lifeline.~1f0c93aa", "reflex.syn_flood" */
+	const char *label; /* what `by NAME` and reports say: "web_in", or the id's last part */
+	bool labelled;	   /* the author gave the label */
+	struct span span;
+	enum direction direction;
+	enum verdict verdict;
+	struct pol_selector match;
+};
+
+struct pol_block {
+	const char *id; /* "block.bogons" */
+	const char *label;
+	struct span span;
+	struct netset set;
+	uint64_t zones;
+};
+
+struct pol_reflex {
+	const char *id; /* "reflex.syn_flood" */
+	const char *label;
+	struct span span;
+	struct pol_selector match;
+	bool has_rate;
+	struct pol_rate rate;
+	uint64_t block_ns; /* `drop source for T`; 0 for a plain drop */
+	uint64_t except;   /* bit per posture: `except in` */
+};
+
+struct pol_posture {
+	const char *name, *title;
+	struct span span;
+	enum established established;
+	enum verdict defaults[DIRECTION_COUNT];
+	struct span default_spans[DIRECTION_COUNT];
+	struct pol_rule *rules; /* inherited ones included, replaced in place */
+	size_t rule_count;
+};
+
+/* One packet of a test. A field that was left out is not invented: see `given`. */
+enum pkt_field_bits {
+	GIVEN_SRC = 1, GIVEN_SPORT = 2, GIVEN_DST = 4, GIVEN_DPORT = 8, GIVEN_FLAGS = 16,
+	GIVEN_ICMP = 32, GIVEN_ZONE = 64, GIVEN_STATE = 128,
+};
+
+struct pol_packet {
+	struct span span;
+	unsigned given;
+	uint16_t proto;
+	enum family family;
+	bool src_self, dst_self; /* the host's own address, whichever */
+	struct addr src, dst;
+	uint16_t sport, dport;
+	uint8_t flags;
+	uint16_t icmp; /* type << 8 | code */
+	unsigned zone; /* index */
+	enum direction direction;
+	enum ct_state state; /* new unless said */
+	bool reply;	     /* established, in the reply direction */
+};
+
+struct pol_case {
+	struct span span;
+	uint64_t times;	    /* N * ( … ) */
+	uint64_t within_ns; /* … in T; 0: all at one instant */
+	struct pol_packet packet;
+	bool last;	    /* `last`: only the last packet's verdict is asked */
+	enum verdict verdict;
+	const char *by;	    /* label, or NULL */
+	struct span by_span;
+};
+
+struct pol_test {
+	const char *name;
+	struct span span;
+	unsigned posture; /* index */
+	struct pol_case *cases;
+	size_t case_count;
+};
+
+struct policy {
+	struct arena *arena;
+	const char *name, *title, *version, *owner;
+	struct span span;
+
+	struct pol_zone *zones;
+	size_t zone_count;
+	struct pol_net *nets;
+	size_t net_count;
+	struct pol_rule *lifelines; /* direction in, verdict allow */
+	size_t lifeline_count;
+	struct pol_block *blocks;
+	size_t block_count;
+	struct pol_reflex *reflexes;
+	size_t reflex_count;
+	struct pol_posture *postures;
+	size_t posture_count;
+	unsigned initial; /* index of the posture a fresh start takes */
+	struct pol_test *tests;
+	size_t test_count;
+};
+
+#endif

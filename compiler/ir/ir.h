@@ -1,0 +1,123 @@
+/*
+ * ir - the policy as ordered rules over field sets: what is decided.
+ *
+ *     struct ir *ir = ir_lower(policy, arena);
+ *     struct outcome o = eval_packet(ir, moment, packet);        eval.h
+ *
+ * A rule is a list of boxes; a packet matches the rule when it lies in any
+ * box; a box is a conjunction of one set per field. The first matching rule of
+ * a list decides. A posture's default is its last rule, with one full box.
+ *
+ * Nothing here depends on an engine: prove/ and emit/ read this and nothing
+ * before it. A box that asks for a header field (ports, flags, ICMP type)
+ * already implies the protocol and "not a later fragment".
+ */
+#ifndef TEG_IR_IR_H
+#define TEG_IR_IR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lang/base/addr.h"
+#include "lang/base/ranges.h"
+#include "lang/base/span.h"
+#include "lang/vocab/verdict.h"
+
+struct policy;
+
+/* Address sets are interned: equal sets are one pointer. */
+struct ir_set {
+	unsigned index;	  /* in ir->sets */
+	const char *name; /* a name the policy gave to exactly this set, or NULL */
+	struct netset set;
+};
+
+/* Matches when any part does. A full end has any = true and nothing else. */
+struct ir_end {
+	bool any, self;
+	const struct ir_set *set; /* or NULL */
+};
+
+enum { FRAGMENT_WHOLE = 1, FRAGMENT_FIRST = 2, FRAGMENT_LATER = 4, FRAGMENT_ANY = 7 };
+
+#define PROTO_ANY_NUMBER 256
+
+struct ir_box {
+	uint64_t zones;	   /* bit per zone; UINT64_MAX also covers interfaces of no zone */
+	uint8_t families;  /* bit per enum family */
+	uint8_t fragments; /* FRAGMENT_ bits */
+	uint16_t proto;	   /* IP protocol number, or PROTO_ANY_NUMBER */
+	struct ir_end src, dst;
+	struct ranges sport, dport;	/* all when not asked */
+	struct ranges icmp;		/* type << 8 | code; all when not asked */
+	uint8_t flags_mask, flags_want; /* TCP */
+};
+
+/*
+ * A token bucket in time: `depth_ns` is its capacity and `cost_ns` what a
+ * packet takes; it refills one nanosecond per nanosecond. All engines share
+ * this arithmetic, which is nft's (net/netfilter/nft_limit.c): cost_ns is
+ * unit_s * 1e9 / rate, floored, and depth_ns is cost_ns * burst.
+ */
+struct ir_rate {
+	uint64_t rate, unit_s, burst; /* rate packets per unit_s, as nft is told */
+	uint64_t cost_ns, depth_ns;
+	uint8_t key_bits[FAMILY_COUNT];
+};
+
+struct ir_rule {
+	const char *id, *label;
+	struct span span;
+	enum layer layer;
+	enum direction direction; /* posture rules; the others judge on arrival */
+	enum verdict verdict;
+	bool is_default;
+	struct ir_box *boxes;
+	size_t box_count;
+	const struct ir_rate *rate; /* reflex: matches only what is over this, or NULL */
+	uint64_t block_ns;	    /* reflex: also block the source for so long; 0: do not */
+	uint64_t except;	    /* reflex: bit per posture in which it is silent */
+};
+
+struct ir_list {
+	struct ir_rule *rules;
+	size_t count;
+};
+
+struct ir_posture {
+	const char *name;
+	struct span span;
+	enum established established;
+	struct ir_list lists[DIRECTION_COUNT]; /* first match; the last is the default */
+	/*
+	 * Every packet that reaches layer 4 on arrival is dropped, whatever its
+	 * connection state: no rule of any direction admits, and existing flows
+	 * are cut. What may still pass is in docs/language.md, "Always admitted".
+	 */
+	bool closed;
+};
+
+struct ir_zone {
+	const char *name;
+	const char **patterns;
+	size_t pattern_count;
+};
+
+struct ir {
+	struct arena *arena;
+	const struct policy *policy;
+	struct ir_zone *zones;
+	size_t zone_count;
+	const struct ir_set **sets;
+	size_t set_count;
+	struct ir_list lifelines, blocks, reflexes;
+	struct ir_posture *postures;
+	size_t posture_count;
+	unsigned initial;
+};
+
+/* Never fails: a policy that cannot be lowered was refused by the front end. */
+struct ir *ir_lower(const struct policy *p, struct arena *a);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * message - what roles say to each other: typed rows over a SOCK_SEQPACKET pair.
+ *
+ * Every message starts with { kind u16, id u32 }; an answer repeats the id of
+ * its question. Payloads are wire-encoded (lang/base/wire.h), one encode and
+ * one decode per struct. A message that decodes with bytes left over, with an
+ * unknown kind, or that its sender may not send, is refused and the peer is
+ * treated as broken.
+ *
+ *     api                                     warden
+ *      ├── ASK_STATUS ────────────────────────► reads the kernel
+ *      ◄────────────────────────────── STATUS ──┤
+ *      ├── APPLY + descriptor of a bundle ────► stage, commit
+ *      ◄────────────────────────────── RESULT ──┤
+ */
+#ifndef TEG_PROC_MESSAGE_H
+#define TEG_PROC_MESSAGE_H
+
+#include <stdint.h>
+
+#include "bpf-templates/cause.h"
+#include "lang/base/arena.h"
+#include "lang/base/buf.h"
+#include "lang/base/err.h"
+#include "lang/base/wire.h"
+#include "lang/vocab/verdict.h"
+
+enum role { ROLE_WARDEN, ROLE_API, ROLE_COUNT };
+
+enum message_kind {
+#define MESSAGE(id, ...) MESSAGE_##id,
+#include "enforcer/proc/message.def"
+#undef MESSAGE
+	MESSAGE_COUNT
+};
+
+#define MESSAGE_BYTES_MAX ((size_t)4 << 20)
+
+struct message {
+	enum message_kind kind;
+	uint32_t id;
+	const void *payload; /* borrowed */
+	size_t len;
+	int fd; /* -1 when none; the receiver owns it */
+};
+
+/* Blocking, whole messages. -EPIPE when the peer is gone, -EPROTO when it is broken. */
+int message_send(int sock, const struct message *m, struct err *why);
+int message_receive(int sock, enum role me, struct arena *a, struct message *out, struct err *why);
+
+/* One interface of a zone, and what judges layers 1 to 3 on it. */
+struct status_interface {
+	const char *name, *zone, *engine; /* "xdp-native", "xdp-generic", "nft" */
+	const char *reason;		  /* why this engine */
+	uint32_t ifindex;
+	uint64_t program_tag; /* of the anchor's target, 0 when nft */
+};
+
+struct status_posture {
+	const char *name, *title;
+};
+
+struct status {
+	uint64_t generation;  /* 0: no policy yet */
+	const char *bundle;   /* id, 64 hex digits, "" when none */
+	const char *policy, *version;
+	const char *posture;  /* active; "" when none */
+	const char *posture_reason;
+	uint64_t posture_since; /* seconds, CLOCK_REALTIME */
+	uint64_t started;	/* of the warden */
+	const char *adopted;	/* "adopted", "restored", "fresh": how this start found the kernel */
+	const char *engine;	/* of layers 1 to 3, as status_interface, "mixed" or "none" */
+	const char *nft_digest; /* of our tables as they are live, 64 hex digits */
+	uint8_t intact;		/* the live parts are those of the generation */
+	const char *fault;	/* when not intact: which part, and how */
+	struct status_posture *postures;
+	uint32_t posture_count;
+	struct status_interface *interfaces;
+	uint32_t interface_count;
+};
+
+struct counter_row {
+	const char *id;
+	enum layer layer;
+	enum verdict verdict;
+	const char *posture; /* "" when of no posture */
+	uint64_t packets, bytes;
+};
+
+struct counters {
+	uint64_t at_ns; /* CLOCK_MONOTONIC */
+	struct counter_row *rows;
+	uint32_t row_count;
+	uint64_t causes[CAUSE_COUNT]; /* packets */
+	uint64_t blocked_sources;     /* runtime blocks now in force */
+};
+
+struct set_posture {
+	const char *name, *reason;
+};
+
+enum result_code {
+	RESULT_OK,
+	RESULT_REFUSED,	 /* the bundle or the request is wrong; nothing changed */
+	RESULT_CANNOT,	 /* this host cannot; nothing changed */
+	RESULT_CONFLICT, /* another change is under way, or nothing is loaded yet */
+	RESULT_FAILED,	 /* begun, failed, and what was before is restored */
+	RESULT_COUNT
+};
+
+struct result {
+	enum result_code code;
+	const char *part;   /* "seal", "plan", "xdp", "nft", "posture", … */
+	const char *text;   /* a sentence, with what to do */
+	uint64_t generation; /* now active */
+	const char *posture; /* now active */
+};
+
+void status_encode(struct buf *out, const struct status *s);
+int status_decode(struct status *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void counters_encode(struct buf *out, const struct counters *c);
+int counters_decode(struct counters *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void set_posture_encode(struct buf *out, const struct set_posture *s);
+int set_posture_decode(struct set_posture *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void result_encode(struct buf *out, const struct result *r);
+int result_decode(struct result *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+
+#endif

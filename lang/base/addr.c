@@ -1,0 +1,322 @@
+#include "lang/base/addr.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+addr_num family_max(enum family family)
+{
+	return family == FAMILY_IP4 ? UINT32_MAX : ~(addr_num)0;
+}
+
+struct addr addr_from_bytes(enum family family, const uint8_t *bytes)
+{
+	struct addr a = { .family = family };
+
+	for (unsigned i = 0; i < FAMILY_BITS(family) / 8; i++)
+		a.num = a.num << 8 | bytes[i];
+	return a;
+}
+
+void addr_to_bytes(struct addr a, uint8_t bytes[static 16])
+{
+	unsigned n = FAMILY_BITS(a.family) / 8;
+
+	memset(bytes, 0, 16);
+	for (unsigned i = n; i-- > 0; a.num >>= 8)
+		bytes[i] = (uint8_t)a.num;
+}
+
+bool addr_parse(const char *text, struct addr *out)
+{
+	uint8_t raw[16];
+
+	if (inet_pton(AF_INET, text, raw) == 1) {
+		*out = addr_from_bytes(FAMILY_IP4, raw);
+		return true;
+	}
+	if (inet_pton(AF_INET6, text, raw) == 1) {
+		*out = addr_from_bytes(FAMILY_IP6, raw);
+		return true;
+	}
+	return false;
+}
+
+const char *addr_print(struct addr a, char text[static ADDR_TEXT])
+{
+	uint8_t raw[16];
+
+	addr_to_bytes(a, raw);
+	inet_ntop(a.family == FAMILY_IP4 ? AF_INET : AF_INET6, raw, text, ADDR_TEXT);
+	return text;
+}
+
+/* The low bits that a prefix of `len` bits leaves to hosts. */
+static addr_num host_mask(enum family family, unsigned len)
+{
+	unsigned bits = FAMILY_BITS(family) - len;
+
+	return bits >= 128 ? ~(addr_num)0 : ((addr_num)1 << bits) - 1;
+}
+
+enum prefix_fault prefix_parse(const char *text, struct prefix *out)
+{
+	char copy[ADDR_TEXT + 4];
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+
+	if (len >= sizeof copy)
+		return PREFIX_NOT_AN_ADDRESS;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	if (!addr_parse(copy, &out->addr))
+		return PREFIX_NOT_AN_ADDRESS;
+
+	out->len = FAMILY_BITS(out->addr.family);
+	if (!slash)
+		return PREFIX_OK;
+
+	const char *digits = slash + 1;
+	size_t n = strspn(digits, "0123456789");
+	if (n == 0 || n > 3 || digits[n] || (n > 1 && digits[0] == '0'))
+		return PREFIX_LENGTH;
+	unsigned bits = (unsigned)atoi(digits);
+	if (bits > out->len)
+		return PREFIX_LENGTH;
+
+	out->len = bits;
+	addr_num host = host_mask(out->addr.family, bits);
+	bool stray = out->addr.num & host;
+	out->addr.num &= ~host;
+	return stray ? PREFIX_HOST_BITS : PREFIX_OK;
+}
+
+const char *prefix_print(struct prefix p, char text[static ADDR_TEXT])
+{
+	addr_print(p.addr, text);
+	if (p.len < FAMILY_BITS(p.addr.family)) {
+		size_t used = strlen(text);
+		snprintf(text + used, ADDR_TEXT - used, "/%u", p.len);
+	}
+	return text;
+}
+
+struct addr_range prefix_range(struct prefix p)
+{
+	return (struct addr_range){ p.addr.num, p.addr.num | host_mask(p.addr.family, p.len) };
+}
+
+bool netset_is_empty(const struct netset *s)
+{
+	return s->len[FAMILY_IP4] + s->len[FAMILY_IP6] == 0;
+}
+
+bool netset_has(const struct netset *s, struct addr a)
+{
+	const struct addr_range *at = s->at[a.family];
+	size_t lo = 0, hi = s->len[a.family];
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (at[mid].hi < a.num)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < s->len[a.family] && at[lo].lo <= a.num;
+}
+
+bool netset_equal(const struct netset *a, const struct netset *b)
+{
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		if (a->len[f] != b->len[f])
+			return false;
+		if (a->len[f] && memcmp(a->at[f], b->at[f], a->len[f] * sizeof *a->at[f]))
+			return false;
+	}
+	return true;
+}
+
+static int by_lo(const void *x, const void *y)
+{
+	const struct addr_range *a = x, *b = y;
+
+	return a->lo < b->lo ? -1 : a->lo > b->lo;
+}
+
+/* Merges sorted ranges that overlap or touch; returns how many are left. */
+static size_t ranges_merge(struct addr_range *at, size_t len)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		struct addr_range *last = out ? &at[out - 1] : NULL;
+
+		if (last && (last->hi == ~(addr_num)0 || at[i].lo <= last->hi + 1)) {
+			if (at[i].hi > last->hi)
+				last->hi = at[i].hi;
+		} else {
+			at[out++] = at[i];
+		}
+	}
+	return out;
+}
+
+struct netset netset_of_ranges(struct arena *a, struct addr_range *at[static FAMILY_COUNT],
+			       const size_t len[static FAMILY_COUNT])
+{
+	struct netset s = { 0 };
+
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		if (!len[f])
+			continue;
+		s.at[f] = arena_copy(a, at[f], len[f] * sizeof *at[f]);
+		qsort(s.at[f], len[f], sizeof *s.at[f], by_lo);
+		s.len[f] = ranges_merge(s.at[f], len[f]);
+	}
+	return s;
+}
+
+struct netset netset_of_range(struct arena *a, enum family family, struct addr_range r)
+{
+	struct netset s = { 0 };
+
+	s.at[family] = arena_copy(a, &r, sizeof r);
+	s.len[family] = 1;
+	return s;
+}
+
+struct netset netset_all(struct arena *a)
+{
+	struct netset s = { 0 };
+
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		struct addr_range all = { 0, family_max((enum family)f) };
+		s.at[f] = arena_copy(a, &all, sizeof all);
+		s.len[f] = 1;
+	}
+	return s;
+}
+
+struct netset netset_join(struct arena *a, const struct netset *x, const struct netset *y)
+{
+	struct netset s = { 0 };
+
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		size_t nx = x->len[f], ny = y->len[f];
+
+		if (nx + ny == 0)
+			continue;
+		s.at[f] = arena_zero(a, (nx + ny) * sizeof *s.at[f]);
+		for (size_t i = 0, j = 0; i < nx || j < ny;) {
+			bool from_x = j == ny || (i < nx && x->at[f][i].lo <= y->at[f][j].lo);
+			s.at[f][s.len[f]++] = from_x ? x->at[f][i++] : y->at[f][j++];
+		}
+		s.len[f] = ranges_merge(s.at[f], s.len[f]);
+	}
+	return s;
+}
+
+static struct netset netset_other(struct arena *a, const struct netset *x)
+{
+	struct netset s = { 0 };
+
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		addr_num next = 0;
+		bool over = false;
+
+		s.at[f] = arena_zero(a, (x->len[f] + 1) * sizeof *s.at[f]);
+		for (size_t i = 0; i < x->len[f]; i++) {
+			if (x->at[f][i].lo > next)
+				s.at[f][s.len[f]++] = (struct addr_range){ next, x->at[f][i].lo - 1 };
+			over = x->at[f][i].hi == family_max((enum family)f);
+			next = x->at[f][i].hi + 1;
+		}
+		if (!over)
+			s.at[f][s.len[f]++] = (struct addr_range){ next, family_max((enum family)f) };
+	}
+	return s;
+}
+
+struct netset netset_meet(struct arena *a, const struct netset *x, const struct netset *y)
+{
+	struct netset s = { 0 };
+
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		size_t nx = x->len[f], ny = y->len[f];
+
+		s.at[f] = arena_zero(a, (nx + ny) * sizeof *s.at[f]);
+		for (size_t i = 0, j = 0; i < nx && j < ny;) {
+			struct addr_range p = x->at[f][i], q = y->at[f][j];
+			struct addr_range both = { p.lo > q.lo ? p.lo : q.lo, p.hi < q.hi ? p.hi : q.hi };
+
+			if (both.lo <= both.hi)
+				s.at[f][s.len[f]++] = both;
+			if (p.hi < q.hi)
+				i++;
+			else
+				j++;
+		}
+	}
+	return s;
+}
+
+struct netset netset_minus(struct arena *a, const struct netset *x, const struct netset *y)
+{
+	struct netset other = netset_other(a, y);
+
+	return netset_meet(a, x, &other);
+}
+
+/* The largest aligned block that starts at lo and ends at or before hi. */
+static unsigned block_len(enum family family, addr_num lo, addr_num hi)
+{
+	unsigned len = FAMILY_BITS(family);
+
+	while (len > 0) {
+		addr_num wider = host_mask(family, len - 1);
+
+		if ((lo & wider) || (lo | wider) > hi)
+			break;
+		len--;
+	}
+	return len;
+}
+
+struct prefix *netset_prefixes(struct arena *a, const struct netset *s, size_t *len)
+{
+	VEC(struct prefix) out = { 0 };
+
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		for (size_t i = 0; i < s->len[f]; i++) {
+			struct addr_range r = s->at[f][i];
+
+			for (;;) {
+				struct prefix p = { { (enum family)f, r.lo }, 0 };
+
+				p.len = block_len(p.addr.family, r.lo, r.hi);
+				vec_push(a, &out, p);
+				addr_num end = prefix_range(p).hi;
+				if (end >= r.hi)
+					break;
+				r.lo = end + 1;
+			}
+		}
+	}
+	*len = out.len;
+	return out.at;
+}
+
+void netset_print(struct buf *out, const struct netset *s)
+{
+	own(arena) struct arena *a = arena_new();
+	char text[ADDR_TEXT];
+	size_t len;
+	struct prefix *p = netset_prefixes(a, s, &len);
+
+	buf_putc(out, '[');
+	for (size_t i = 0; i < len; i++)
+		buf_printf(out, "%s%s", i ? ", " : "", prefix_print(p[i], text));
+	buf_putc(out, ']');
+}

@@ -1,0 +1,72 @@
+#include "lang/base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_release(struct buf *b)
+{
+	free(b->at);
+	*b = (struct buf){ 0 };
+}
+
+static void buf_make_room(struct buf *b, size_t more)
+{
+	if (b->room - b->len > more)
+		return;
+
+	size_t room = b->room ? b->room : 256;
+	while (room - b->len <= more)
+		room *= 2;
+	b->at = realloc(b->at, room);
+	if (!b->at) {
+		fputs("tegumentar: out of memory\n", stderr);
+		abort();
+	}
+	b->room = room;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t len)
+{
+	buf_make_room(b, len);
+	if (len)
+		memcpy(b->at + b->len, bytes, len);
+	b->len += len;
+	b->at[b->len] = '\0';
+}
+
+void buf_puts(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void buf_putc(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void buf_vprintf(struct buf *b, const char *format, va_list args)
+{
+	va_list again;
+	va_copy(again, args);
+	int len = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+
+	buf_make_room(b, (size_t)len);
+	vsnprintf(b->at + b->len, (size_t)len + 1, format, args);
+	b->len += (size_t)len;
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	buf_vprintf(b, format, args);
+	va_end(args);
+}
+
+const char *buf_text(const struct buf *b)
+{
+	return b->at ? b->at : "";
+}

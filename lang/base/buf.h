@@ -1,0 +1,35 @@
+/*
+ * buf - bytes that grow; text is kept NUL-terminated.
+ *
+ *     own(buf) struct buf b = { 0 };
+ *     buf_printf(&b, "%u rules\n", n);
+ *     fwrite(b.at, 1, b.len, stdout);
+ */
+#ifndef TEG_BASE_BUF_H
+#define TEG_BASE_BUF_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+struct buf {
+	char *at;
+	size_t len, room;
+};
+
+void buf_release(struct buf *b);
+
+void buf_add(struct buf *b, const void *bytes, size_t len);
+void buf_puts(struct buf *b, const char *s);
+void buf_putc(struct buf *b, char c);
+void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_vprintf(struct buf *b, const char *format, va_list args);
+
+/* The text so far, never NULL. */
+const char *buf_text(const struct buf *b);
+
+static inline void buf_own_(struct buf *b)
+{
+	buf_release(b);
+}
+
+#endif

@@ -1,0 +1,17 @@
+/*
+ * digest - SHA-256 (FIPS 180-4, by libsodium), as 64 lower-case hex digits.
+ */
+#ifndef TEG_BASE_DIGEST_H
+#define TEG_BASE_DIGEST_H
+
+#include <stddef.h>
+
+#define DIGEST_HEX 64
+
+struct digest {
+	char hex[DIGEST_HEX + 1];
+};
+
+struct digest digest_of(const void *bytes, size_t len);
+
+#endif

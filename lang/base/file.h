@@ -1,0 +1,24 @@
+/*
+ * file - whole files: read with a limit, replaced in one step.
+ */
+#ifndef TEG_BASE_FILE_H
+#define TEG_BASE_FILE_H
+
+#include <stddef.h>
+
+#include "lang/base/buf.h"
+#include "lang/base/err.h"
+
+/* Appends the file to *out. A directory, or more than `most` bytes, is an error. */
+int file_read(struct buf *out, const char *path, size_t most, struct err *why);
+
+/* The same from a descriptor, from where it stands to the end. */
+int file_read_fd(struct buf *out, int fd, size_t most, struct err *why);
+
+/*
+ * Writes beside the file, syncs, and renames over it: afterwards the path
+ * holds the old bytes or the new, whenever the power went. mode as for open(2).
+ */
+int file_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why);
+
+#endif

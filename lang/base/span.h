@@ -1,0 +1,14 @@
+/*
+ * span - a place in a source file: what a diagnostic points at.
+ */
+#ifndef TEG_BASE_SPAN_H
+#define TEG_BASE_SPAN_H
+
+#include <stdint.h>
+
+struct span {
+	uint32_t file;	    /* index into the compilation's list of sources */
+	uint32_t from, to;  /* byte offsets, to is exclusive */
+};
+
+#endif

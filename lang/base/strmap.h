@@ -1,0 +1,31 @@
+/*
+ * strmap - names to things, in an arena; remembers the order of insertion.
+ */
+#ifndef TEG_BASE_STRMAP_H
+#define TEG_BASE_STRMAP_H
+
+#include <stddef.h>
+
+#include "lang/base/arena.h"
+
+struct strmap_entry {
+	const char *name;
+	void *value;
+};
+
+struct strmap {
+	struct arena *arena;
+	VEC(struct strmap_entry) entries; /* in order of insertion */
+	size_t *slots;			  /* 1 + index into entries, 0 when free */
+	size_t slot_count;		  /* a power of two, or 0 */
+};
+
+void strmap_init(struct strmap *m, struct arena *a);
+
+/* Borrowed, or NULL. */
+void *strmap_find(const struct strmap *m, const char *name);
+
+/* Replaces what was there. The name is borrowed, and must live as long as the map. */
+void strmap_put(struct strmap *m, const char *name, void *value);
+
+#endif

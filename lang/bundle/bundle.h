@@ -1,0 +1,49 @@
+/*
+ * bundle - a compiled policy, sealed: a tar that `tar tf` lists.
+ *
+ *     manifest               first: "teg-bundle 1", then "SHA-256 size name" of every other member, sorted
+ *     plan                   what the warden must know (plan.h)
+ *     policy/resolved.teg    the policy in one file: imports, parameters and postures expanded
+ *     xdp/policy.o           the program
+ *     nft/posture.batch      layer 4: table inet tegumentar (batch.h)
+ *     nft/epiderme.batch     layers 1 to 3 where there is no XDP: table netdev tegumentar
+ *     nft/ruleset.nft        both, as a person reads them and `nft -f` loads them
+ *
+ * Same input, same bytes: members in this order, owner 0, time 0, mode 0644.
+ * The bundle's id is the SHA-256 of the manifest, so that it names the content.
+ */
+#ifndef TEG_BUNDLE_BUNDLE_H
+#define TEG_BUNDLE_BUNDLE_H
+
+#include <stddef.h>
+
+#include "lang/base/arena.h"
+#include "lang/base/buf.h"
+#include "lang/base/digest.h"
+#include "lang/base/err.h"
+
+#define BUNDLE_BYTES_MAX ((size_t)256 << 20)
+
+struct bundle_member {
+	const char *name;
+	const void *bytes;
+	size_t len;
+};
+
+/* Members must be in the order above. Appends the tar to *out. */
+void bundle_write(struct buf *out, const struct bundle_member *members, size_t count);
+
+struct bundle;
+
+/* Copies nothing: `bytes` must outlive the bundle. Checks every size and digest. */
+int bundle_open(struct bundle **out, const void *bytes, size_t len, struct err *why);
+void bundle_free(struct bundle *b);
+OWN_FREE(bundle, struct bundle *)
+
+const struct digest *bundle_id(const struct bundle *b);
+
+/* Borrowed, or NULL. */
+const struct bundle_member *bundle_find(const struct bundle *b, const char *name);
+const struct bundle_member *bundle_members(const struct bundle *b, size_t *count);
+
+#endif

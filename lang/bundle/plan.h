@@ -1,0 +1,79 @@
+/*
+ * plan - what a bundle tells the warden: everything it must know that is not
+ * a program or a ruleset, in binary. tegc encodes it, tegd decodes it.
+ *
+ * A plan names counters by the stable id of what they count; the warden gives
+ * each id a slot, so that a rule keeps its counts through rollouts.
+ */
+#ifndef TEG_BUNDLE_PLAN_H
+#define TEG_BUNDLE_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf-templates/abi.h"
+#include "lang/base/addr.h"
+#include "lang/base/arena.h"
+#include "lang/base/buf.h"
+#include "lang/base/err.h"
+#include "lang/vocab/verdict.h"
+
+struct plan_zone {
+	const char *name;
+	const char **patterns; /* interface names; a trailing '*' matches any rest */
+	uint32_t pattern_count;
+};
+
+struct plan_posture {
+	const char *name, *title;
+	enum established established;
+	uint8_t closed;
+};
+
+/*
+ * Something that is counted. In the first layers (engine XDP) the slot of
+ * teg_counters counts it; in nft a named counter does. One that both count has both.
+ */
+struct plan_counter {
+	const char *id;		/* "HARDENED.web_in", "reflex.syn_flood", "neighbour" */
+	const char *nft_name;	/* name of the counter object, "" when nft does not count it */
+	enum layer layer;
+	enum verdict verdict;	/* what becomes of the packets it counts */
+	uint8_t posture;	/* index, 255 when of no posture */
+};
+
+/* Members of an address set: an LPM entry whose value is the mask of sets. */
+struct plan_prefix {
+	struct prefix prefix;
+	uint64_t sets;
+};
+
+struct plan {
+	const char *policy, *title, *version;
+	struct plan_zone *zones;
+	uint32_t zone_count;
+	struct plan_posture *postures;
+	uint32_t posture_count, initial;
+	struct plan_counter *counters;
+	uint32_t counter_count;
+
+	/* The XDP tables. counter_slot fields hold an index into counters until staged. */
+	struct teg_config config;
+	struct teg_box *boxes;
+	uint32_t box_count;
+	struct teg_rule *rules;
+	uint32_t rule_count;
+	struct plan_prefix *prefixes;
+	uint32_t prefix_count;
+
+	/* The nft objects this policy needs, so that others of ours can be collected. */
+	const char **nft_keep; /* names of sets and counters */
+	uint32_t nft_keep_count;
+};
+
+void plan_encode(struct buf *out, const struct plan *p);
+
+/* Refuses, with a reason, what is truncated, out of range or of another version. */
+int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+
+#endif
