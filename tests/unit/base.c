@@ -1,0 +1,230 @@
+/* The ground: numbers, sets and bytes that everything else stands on. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lang/base/addr.h"
+#include "lang/base/arena.h"
+#include "lang/base/digest.h"
+#include "lang/base/file.h"
+#include "lang/base/ranges.h"
+#include "lang/base/strmap.h"
+#include "lang/base/wire.h"
+#include "tests/lib/tap.h"
+
+static const struct {
+	const char *given;
+	enum prefix_fault fault;
+	const char *printed;
+} prefixes[] = {
+	{ "10.0.0.0/8", PREFIX_OK, "10.0.0.0/8" },
+	{ "10.0.0.1", PREFIX_OK, "10.0.0.1" },
+	{ "0.0.0.0/0", PREFIX_OK, "0.0.0.0/0" },
+	{ "::/0", PREFIX_OK, "::/0" },
+	{ "2001:DB8::/32", PREFIX_OK, "2001:db8::/32" },
+	{ "2001:db8::1", PREFIX_OK, "2001:db8::1" },
+	{ "10.0.0.1/8", PREFIX_HOST_BITS, "10.0.0.0/8" },
+	{ "10.0.0.0/33", PREFIX_LENGTH, NULL },
+	{ "10.0.0.0/", PREFIX_LENGTH, NULL },
+	{ "10.0.0.0/08", PREFIX_LENGTH, NULL },
+	{ "10.0.0.0/-1", PREFIX_LENGTH, NULL },
+	{ "::/129", PREFIX_LENGTH, NULL },
+	{ "10.0.0", PREFIX_NOT_AN_ADDRESS, NULL },
+	{ "10.0.0.256", PREFIX_NOT_AN_ADDRESS, NULL },
+	{ "", PREFIX_NOT_AN_ADDRESS, NULL },
+	{ "/8", PREFIX_NOT_AN_ADDRESS, NULL },
+	{ "fe80::1%eth0", PREFIX_NOT_AN_ADDRESS, NULL },
+	{ "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc", PREFIX_NOT_AN_ADDRESS, NULL },
+};
+
+static void prefixes_read_back(void)
+{
+	char text[ADDR_TEXT];
+
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+		struct prefix p = { 0 };
+
+		tap_num(prefix_parse(prefixes[i].given, &p), prefixes[i].fault, prefixes[i].given);
+		if (prefixes[i].printed)
+			tap_text(prefix_print(p, text), prefixes[i].printed, "prints canonically");
+	}
+}
+
+static struct netset set_of(struct arena *a, const char *words)
+{
+	struct netset s = { 0 };
+	char *copy = arena_strdup(a, words), *rest;
+
+	for (char *w = strtok_r(copy, " ", &rest); w; w = strtok_r(NULL, " ", &rest)) {
+		struct prefix p;
+		if (prefix_parse(w, &p))
+			abort();
+		struct netset one = netset_of_range(a, p.addr.family, prefix_range(p));
+		s = netset_join(a, &s, &one);
+	}
+	return s;
+}
+
+static const struct {
+	const char *x, *y, *join, *minus, *meet;
+} algebra[] = {
+	{ "", "", "[]", "[]", "[]" },
+	{ "10.0.0.0/24", "", "[10.0.0.0/24]", "[10.0.0.0/24]", "[]" },
+	{ "10.0.0.0/25", "10.0.0.128/25", "[10.0.0.0/24]", "[10.0.0.0/25]", "[]" },
+	{ "10.0.0.0/24", "10.0.0.7", "[10.0.0.0/24]",
+	  "[10.0.0.0/30, 10.0.0.4/31, 10.0.0.6, 10.0.0.8/29, 10.0.0.16/28, 10.0.0.32/27, "
+	  "10.0.0.64/26, 10.0.0.128/25]",
+	  "[10.0.0.7]" },
+	{ "0.0.0.0/0 ::/0", "0.0.0.0/1 8000::/1", "[0.0.0.0/0, ::/0]", "[128.0.0.0/1, ::/1]",
+	  "[0.0.0.0/1, 8000::/1]" },
+	{ "255.255.255.255", "0.0.0.0", "[0.0.0.0, 255.255.255.255]", "[255.255.255.255]", "[]" },
+	{ "2001:db8::/32 10.0.0.0/8", "2001:db8:1::/48", "[10.0.0.0/8, 2001:db8::/32]", NULL,
+	  "[2001:db8:1::/48]" },
+};
+
+static void check_printed(const struct netset *s, const char *want, const char *claim)
+{
+	own(buf) struct buf out = { 0 };
+
+	netset_print(&out, s);
+	tap_text(buf_text(&out), want, claim);
+}
+
+static void sets_obey_algebra(void)
+{
+	own(arena) struct arena *a = arena_new();
+
+	for (size_t i = 0; i < ARRAY_LEN(algebra); i++) {
+		struct netset x = set_of(a, algebra[i].x), y = set_of(a, algebra[i].y);
+		struct netset join = netset_join(a, &x, &y);
+		struct netset minus = netset_minus(a, &x, &y);
+		struct netset meet = netset_meet(a, &x, &y);
+		struct netset whole = netset_join(a, &minus, &meet);
+
+		check_printed(&join, algebra[i].join, "x + y");
+		if (algebra[i].minus)
+			check_printed(&minus, algebra[i].minus, "x - y");
+		check_printed(&meet, algebra[i].meet, "x & y");
+		tap_ok(netset_equal(&whole, &x), "(x - y) + (x & y) = x");
+	}
+}
+
+/* Every operation on random sets, asked of every port. */
+static void ranges_agree_with_membership(void)
+{
+	enum { UNIVERSE = 300, ROUNDS = 60 };
+	bool held = true;
+
+	srand(7);
+	for (int round = 0; round < ROUNDS && held; round++) {
+		own(arena) struct arena *a = arena_new();
+		struct ranges s[2] = { 0 };
+
+		for (int k = 0; k < 12; k++) {
+			int base = rand() % 8 ? 0 : UINT16_MAX - UNIVERSE;
+			int lo = base + rand() % UNIVERSE;
+			int hi = lo + rand() % (base + UNIVERSE - lo + 1);
+			struct ranges one = ranges_of(a, (uint16_t)lo, (uint16_t)hi);
+			s[k % 2] = ranges_join(a, &s[k % 2], &one);
+		}
+		struct ranges join = ranges_join(a, &s[0], &s[1]);
+		struct ranges meet = ranges_meet(a, &s[0], &s[1]);
+		struct ranges minus = ranges_minus(a, &s[0], &s[1]);
+		for (uint32_t v = 0; v <= UINT16_MAX; v++) {
+			bool x = ranges_has(&s[0], (uint16_t)v), y = ranges_has(&s[1], (uint16_t)v);
+			held = held && ranges_has(&join, (uint16_t)v) == (x || y) &&
+			       ranges_has(&meet, (uint16_t)v) == (x && y) &&
+			       ranges_has(&minus, (uint16_t)v) == (x && !y);
+		}
+	}
+	tap_ok(held, "port sets: join, meet and minus agree with membership");
+}
+
+static void wire_reads_what_it_wrote(void)
+{
+	own(buf) struct buf out = { 0 };
+	own(arena) struct arena *a = arena_new();
+
+	wire_put_u8(&out, 255);
+	wire_put_u16(&out, 0x1234);
+	wire_put_u32(&out, 0xdeadbeef);
+	wire_put_u64(&out, UINT64_MAX - 1);
+	wire_put_str(&out, "web_in");
+	wire_put_str(&out, "");
+
+	struct wire_in in = { (const uint8_t *)out.at, out.len, false };
+	tap_num(wire_get_u8(&in), 255, "u8");
+	tap_num(wire_get_u16(&in), 0x1234, "u16");
+	tap_num(wire_get_u32(&in), 0xdeadbeef, "u32");
+	tap_ok(wire_get_u64(&in) == UINT64_MAX - 1, "u64");
+	tap_text(wire_get_str(&in, a), "web_in", "string");
+	tap_text(wire_get_str(&in, a), "", "empty string");
+	tap_ok(wire_done(&in), "nothing left");
+
+	bool noticed = true;
+	for (size_t cut = 0; cut < out.len; cut++) {
+		struct wire_in few = { (const uint8_t *)out.at, cut, false };
+		wire_get_u8(&few), wire_get_u16(&few), wire_get_u32(&few), wire_get_u64(&few);
+		wire_get_str(&few, a), wire_get_str(&few, a);
+		noticed = noticed && !wire_done(&few);
+	}
+	tap_ok(noticed, "every truncation is noticed");
+
+	struct wire_in zero = { (const uint8_t *)"\3\0\0\0a\0b", 7, false };
+	wire_get_str(&zero, a);
+	tap_ok(zero.bad, "a NUL inside a string is refused");
+	struct wire_in many = { (const uint8_t *)"\377\377\377\377", 4, false };
+	tap_ok(wire_get_count(&many, 1) == 0 && many.bad, "a count beyond the bytes is refused");
+}
+
+static void maps_remember(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct strmap m;
+	bool held = true;
+
+	strmap_init(&m, a);
+	tap_ok(!strmap_find(&m, "x"), "an empty map finds nothing");
+	for (uintptr_t i = 1; i <= 5000; i++)
+		strmap_put(&m, arena_printf(a, "name%zu", (size_t)i), (void *)i);
+	strmap_put(&m, "name17", (void *)99);
+	for (uintptr_t i = 1; i <= 5000; i++)
+		held = held && strmap_find(&m, arena_printf(a, "name%zu", (size_t)i)) ==
+				       (void *)(i == 17 ? 99 : i);
+	tap_ok(held && !strmap_find(&m, "name0"), "5000 names are found, others are not");
+	tap_text(m.entries.at[16].name, "name17", "order of insertion is kept");
+}
+
+static void files_are_replaced_whole(void)
+{
+	char dir[] = "/tmp/teg-base-XXXXXX", path[64];
+	struct err why = { 0 };
+	own(buf) struct buf got = { 0 };
+
+	if (!mkdtemp(dir))
+		abort();
+	snprintf(path, sizeof path, "%s/f", dir);
+	tap_ok(!file_replace(path, "old", 3, 0644, &why) && !file_replace(path, "newer", 5, 0644, &why),
+	       "written twice");
+	tap_ok(!file_read(&got, path, 100, &why) && !strcmp(buf_text(&got), "newer"), "the second stays");
+	tap_ok(file_read(&got, path, 4, &why) < 0 && strstr(why.text, "more than 4 bytes"),
+	       "a limit holds: %s", why.text);
+	tap_ok(file_read(&got, dir, 100, &why) < 0 && strstr(why.text, "is a directory"),
+	       "a directory is no file: %s", why.text);
+	tap_ok(file_replace("/nowhere/f", "x", 1, 0644, &why) < 0 && strstr(why.text, "/nowhere/f"),
+	       "a missing directory is told: %s", why.text);
+	unlink(path);
+	rmdir(dir);
+}
+
+int main(void)
+{
+	prefixes_read_back();
+	sets_obey_algebra();
+	ranges_agree_with_membership();
+	wire_reads_what_it_wrote();
+	maps_remember();
+	files_are_replaced_whole();
+	tap_text(digest_of("abc", 3).hex,
+		 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "FIPS 180-4's example");
+	return tap_done();
+}
