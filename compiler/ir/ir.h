@@ -10,7 +10,10 @@
  *
  * Nothing here depends on an engine: prove/ and emit/ read this and nothing
  * before it. A box that asks for a header field (ports, flags, ICMP type)
- * already implies the protocol and "not a later fragment".
+ * already implies the protocol and "not a later fragment". A box names only
+ * families in which both its ends have addresses, ICMP only IPv4 and ICMPv6
+ * only IPv6; an end that holds every address of those families asks nothing
+ * (any). A box in which no packet can lie is left out, so a rule may have none.
  */
 #ifndef TEG_IR_IR_H
 #define TEG_IR_IR_H
@@ -25,6 +28,7 @@
 #include "lang/vocab/verdict.h"
 
 struct policy;
+struct pol_rate;
 
 /* Address sets are interned: equal sets are one pointer. */
 struct ir_set {
@@ -59,6 +63,11 @@ struct ir_box {
  * packet takes; it refills one nanosecond per nanosecond. All engines share
  * this arithmetic, which is nft's (net/netfilter/nft_limit.c): cost_ns is
  * unit_s * 1e9 / rate, floored, and depth_ns is cost_ns * burst.
+ *
+ * The unit is the shortest of second, minute, hour, day and week in which the
+ * policy's rate is a whole number; where none is, the one in which the nearest
+ * whole number is nearest, at least 1 and at most one packet a nanosecond. So
+ * "1 per 30d" becomes 1 a week. The burst is at most 2^32 - 1, as in nft.
  */
 struct ir_rate {
 	uint64_t rate, unit_s, burst; /* rate packets per unit_s, as nft is told */
@@ -119,5 +128,11 @@ struct ir {
 
 /* Never fails: a policy that cannot be lowered was refused by the front end. */
 struct ir *ir_lower(const struct policy *p, struct arena *a);
+
+/* The box of the answers: ends and ports change places, all else stays. */
+struct ir_box ir_box_reply(const struct ir_box *box);
+
+/* `count per window` in the arithmetic above. */
+struct ir_rate ir_rate_of(const struct pol_rate *r);
 
 #endif

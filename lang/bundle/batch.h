@@ -41,7 +41,10 @@ static inline void batch_own_(struct batch *b)
 void batch_encode(struct buf *out, const struct batch *b);
 int batch_open(struct batch *out, const void *bytes, size_t len, struct err *why);
 
-/* Every message is a nftables message (NFNL_SUBSYS_NFTABLES) about the table named so. */
+/*
+ * Every message makes something (NEWTABLE, NEWCHAIN, NEWRULE, NEWSET, NEWSETELEM, NEWOBJ of
+ * NFNL_SUBSYS_NFTABLES) in the inet or netdev table named so, and hooks no chain.
+ */
 int batch_check(const struct batch *b, const char *table, struct err *why);
 
 void batch_place(struct batch *b, char bank);

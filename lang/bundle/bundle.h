@@ -30,12 +30,15 @@ struct bundle_member {
 	size_t len;
 };
 
-/* Members must be in the order above. Appends the tar to *out. */
+/* All members but the manifest, which it makes, in the order above. Appends the tar to *out. */
 void bundle_write(struct buf *out, const struct bundle_member *members, size_t count);
 
 struct bundle;
 
-/* Copies nothing: `bytes` must outlive the bundle. Checks every size and digest. */
+/*
+ * Copies nothing: `bytes` must outlive the bundle. Checks every size and digest, and accepts
+ * only what bundle_write() writes: each member once, in order, and not a byte more.
+ */
 int bundle_open(struct bundle **out, const void *bytes, size_t len, struct err *why);
 void bundle_free(struct bundle *b);
 OWN_FREE(bundle, struct bundle *)

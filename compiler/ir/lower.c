@@ -1,0 +1,410 @@
+#include "compiler/ir/ir.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "compiler/front/policy.h"
+#include "compiler/ir/proto.h"
+
+#define NS_PER_S 1000000000ull
+
+/* One lowering: the ir that grows, and its sets by content. */
+struct lowering {
+	struct ir *ir;
+	struct arena *arena;
+	VEC(const struct ir_set *) sets;
+	size_t *slots; /* 1 + index into sets, 0 when free */
+	size_t slot_count;
+};
+
+/* --- address sets: one pointer for equal sets --------------------------------- */
+
+/* FNV-1a over the ranges: only to find candidates, netset_equal decides. */
+static size_t netset_hash(const struct netset *s)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		const uint8_t *bytes = (const uint8_t *)s->at[f];
+
+		for (size_t i = 0; i < s->len[f] * sizeof *s->at[f]; i++)
+			h = (h ^ bytes[i]) * 0x100000001b3;
+		h = (h ^ s->len[f]) * 0x100000001b3;
+	}
+	return (size_t)(h ^ h >> 32);
+}
+
+/* The slot of an equal set, or the free one where it belongs. */
+static size_t *slot_of(struct lowering *lo, const struct netset *s)
+{
+	size_t i = netset_hash(s) & (lo->slot_count - 1);
+
+	while (lo->slots[i] && !netset_equal(&lo->sets.at[lo->slots[i] - 1]->set, s))
+		i = (i + 1) & (lo->slot_count - 1);
+	return &lo->slots[i];
+}
+
+static void slots_grow(struct lowering *lo)
+{
+	lo->slot_count = lo->slot_count ? 2 * lo->slot_count : 64;
+	lo->slots = arena_zero(lo->arena, lo->slot_count * sizeof *lo->slots);
+	for (size_t i = 0; i < lo->sets.len; i++)
+		*slot_of(lo, &lo->sets.at[i]->set) = i + 1;
+}
+
+/* The policy's own word for exactly this set; the first one, when there are several. */
+static const char *name_of(const struct policy *p, const struct netset *s)
+{
+	for (size_t i = 0; i < p->net_count; i++)
+		if (netset_equal(&p->nets[i].set, s))
+			return p->nets[i].name;
+	return NULL;
+}
+
+static const struct ir_set *set_intern(struct lowering *lo, const struct netset *s)
+{
+	if (2 * (lo->sets.len + 1) > lo->slot_count)
+		slots_grow(lo);
+
+	size_t *slot = slot_of(lo, s);
+	if (*slot)
+		return lo->sets.at[*slot - 1];
+
+	struct ir_set *set = arena_zero(lo->arena, sizeof *set);
+	set->index = (unsigned)lo->sets.len;
+	set->name = name_of(lo->ir->policy, s);
+	set->set = *s;
+	vec_push(lo->arena, &lo->sets, set);
+	*slot = lo->sets.len;
+	return set;
+}
+
+/* --- boxes --------------------------------------------------------------------- */
+
+static struct ir_box box_full(struct arena *a)
+{
+	return (struct ir_box){
+		.zones = ZONES_ANY,
+		.families = FAMILIES_ANY,
+		.fragments = FRAGMENT_ANY,
+		.proto = PROTO_ANY_NUMBER,
+		.src = { .any = true },
+		.dst = { .any = true },
+		.sport = ranges_of(a, 0, UINT16_MAX),
+		.dport = ranges_of(a, 0, UINT16_MAX),
+		.icmp = ranges_of(a, 0, UINT16_MAX),
+	};
+}
+
+static bool covers_family(const struct netset *s, enum family f)
+{
+	return s->len[f] == 1 && s->at[f][0].lo == 0 && s->at[f][0].hi == family_max(f);
+}
+
+/* The families of which the end has any address at all. */
+static uint8_t end_families(const struct pol_end *e)
+{
+	uint8_t families = 0;
+
+	if (e->any || e->self)
+		return FAMILIES_ANY;
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		families |= (uint8_t)((e->set.len[f] > 0) << f);
+	return families;
+}
+
+/* An end asks nothing when it holds every address of the families that the box is about. */
+static bool end_is_full(const struct pol_end *e, uint8_t families)
+{
+	if (e->any)
+		return true;
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		if ((families & 1u << f) && !covers_family(&e->set, (enum family)f))
+			return false;
+	return true;
+}
+
+static struct ir_end end_lower(struct lowering *lo, const struct pol_end *e, uint8_t families)
+{
+	if (end_is_full(e, families))
+		return (struct ir_end){ .any = true };
+	return (struct ir_end){
+		.self = e->self,
+		.set = netset_is_empty(&e->set) ? NULL : set_intern(lo, &e->set),
+	};
+}
+
+static uint8_t proto_families(uint16_t number)
+{
+	switch (number) {
+	case PROTO_ICMP:
+		return 1u << FAMILY_IP4;
+	case PROTO_ICMPV6:
+		return 1u << FAMILY_IP6;
+	}
+	return FAMILIES_ANY;
+}
+
+/* False when no packet can lie in it: then there is no such box. */
+static bool box_lower(struct lowering *lo, const struct pol_selector *s, const struct pol_proto *p,
+		      struct ir_box *out)
+{
+	bool ports = !ranges_are_all(&s->sport) || !ranges_are_all(&p->dport);
+	bool icmp = !ranges_are_all(&p->icmp);
+	uint8_t families = s->families & proto_families(p->number) & end_families(&s->from) &
+			   end_families(&s->to);
+
+	assert(!ports || proto_has_ports(p->number));
+	assert(!icmp || p->number == PROTO_ICMP || p->number == PROTO_ICMPV6);
+	assert(!p->flags_mask || p->number == PROTO_TCP);
+
+	if (!families || !s->zones || !s->sport.len || !p->dport.len || !p->icmp.len)
+		return false;
+	if (p->flags_want & ~p->flags_mask)
+		return false;
+
+	*out = (struct ir_box){
+		.zones = s->zones,
+		.families = families,
+		.fragments = ports || icmp || p->flags_mask ? FRAGMENT_WHOLE | FRAGMENT_FIRST
+							    : FRAGMENT_ANY,
+		.proto = p->number,
+		.src = end_lower(lo, &s->from, families),
+		.dst = end_lower(lo, &s->to, families),
+		.sport = s->sport,
+		.dport = p->dport,
+		.icmp = p->icmp,
+		.flags_mask = p->flags_mask,
+		.flags_want = p->flags_want,
+	};
+	return true;
+}
+
+static void rule_match(struct lowering *lo, struct ir_rule *r, const struct pol_selector *s)
+{
+	r->boxes = arena_zero(lo->arena, s->proto_count * sizeof *r->boxes);
+	for (size_t i = 0; i < s->proto_count; i++)
+		if (box_lower(lo, s, &s->protos[i], &r->boxes[r->box_count]))
+			r->box_count++;
+}
+
+struct ir_box ir_box_reply(const struct ir_box *box)
+{
+	struct ir_box reply = *box;
+
+	reply.src = box->dst;
+	reply.dst = box->src;
+	reply.sport = box->dport;
+	reply.dport = box->sport;
+	return reply;
+}
+
+/* --- rates --------------------------------------------------------------------- */
+
+/* Packets per unit, rounded. *off compares units: how far that is from the rate asked for. */
+static uint64_t rate_in(const struct pol_rate *r, uint64_t unit_s, unsigned __int128 *off)
+{
+	unsigned __int128 wanted = (unsigned __int128)r->count * unit_s * NS_PER_S;
+	unsigned __int128 rate = (wanted + r->window_ns / 2) / r->window_ns;
+	unsigned __int128 most = (unsigned __int128)unit_s * NS_PER_S; /* one a nanosecond */
+
+	rate = rate < 1 ? 1 : rate > most ? most : rate;
+
+	unsigned __int128 made = rate * r->window_ns;
+	*off = (made > wanted ? made - wanted : wanted - made) / unit_s;
+	if (made != wanted && !*off)
+		*off = 1;
+	return (uint64_t)rate;
+}
+
+struct ir_rate ir_rate_of(const struct pol_rate *r)
+{
+	static const uint64_t units_s[] = { 1, 60, 3600, 86400, 604800 };
+	struct ir_rate out = { .burst = r->count < UINT32_MAX ? r->count : UINT32_MAX };
+	unsigned __int128 nearest = 0;
+
+	assert(r->count && r->window_ns);
+	for (size_t i = 0; i < sizeof units_s / sizeof *units_s; i++) {
+		unsigned __int128 off;
+		uint64_t rate = rate_in(r, units_s[i], &off);
+
+		if (!out.rate || off < nearest) {
+			out.rate = rate;
+			out.unit_s = units_s[i];
+			nearest = off;
+		}
+	}
+	out.cost_ns = out.unit_s * NS_PER_S / out.rate;
+	out.depth_ns = out.cost_ns * out.burst;
+	memcpy(out.key_bits, r->key_bits, sizeof out.key_bits);
+	return out;
+}
+
+/* --- rules --------------------------------------------------------------------- */
+
+static struct ir_rule rule_lower(struct lowering *lo, const struct pol_rule *r, enum layer layer)
+{
+	struct ir_rule out = {
+		.id = r->id,
+		.label = r->label,
+		.span = r->span,
+		.layer = layer,
+		.direction = r->direction,
+		.verdict = r->verdict,
+	};
+
+	rule_match(lo, &out, &r->match);
+	return out;
+}
+
+static struct ir_rule block_lower(struct lowering *lo, const struct pol_block *b)
+{
+	struct ir_rule out = {
+		.id = b->id,
+		.label = b->label,
+		.span = b->span,
+		.layer = LAYER_BLOCK,
+		.direction = DIRECTION_IN,
+		.verdict = VERDICT_DROP,
+	};
+	struct ranges all = ranges_of(lo->arena, 0, UINT16_MAX);
+	struct pol_proto any = { .number = PROTO_ANY, .dport = all, .icmp = all };
+	struct pol_selector from_set = {
+		.protos = &any,
+		.proto_count = 1,
+		.from = { .set = b->set },
+		.to = { .any = true },
+		.sport = all,
+		.zones = b->zones,
+		.families = FAMILIES_ANY,
+	};
+
+	rule_match(lo, &out, &from_set);
+	return out;
+}
+
+static struct ir_rule reflex_lower(struct lowering *lo, const struct pol_reflex *r)
+{
+	struct ir_rule out = {
+		.id = r->id,
+		.label = r->label,
+		.span = r->span,
+		.layer = LAYER_REFLEX,
+		.direction = DIRECTION_IN,
+		.verdict = VERDICT_DROP,
+		.block_ns = r->block_ns,
+		.except = r->except,
+	};
+
+	rule_match(lo, &out, &r->match);
+	if (r->has_rate) {
+		struct ir_rate rate = ir_rate_of(&r->rate);
+		out.rate = arena_copy(lo->arena, &rate, sizeof rate);
+	}
+	return out;
+}
+
+static struct ir_rule default_lower(struct lowering *lo, const struct pol_posture *p,
+				    enum direction d)
+{
+	struct ir_box full = box_full(lo->arena);
+
+	return (struct ir_rule){
+		.id = arena_printf(lo->arena, "%s.default.%s", p->name, direction_name(d)),
+		.label = "default",
+		.span = p->default_spans[d],
+		.layer = LAYER_POSTURE,
+		.direction = d,
+		.verdict = p->defaults[d],
+		.is_default = true,
+		.boxes = arena_copy(lo->arena, &full, sizeof full),
+		.box_count = 1,
+	};
+}
+
+static struct ir_list list_lower(struct lowering *lo, const struct pol_posture *p, enum direction d)
+{
+	struct ir_list list = { .rules = arena_zero(lo->arena,
+						    (p->rule_count + 1) * sizeof *list.rules) };
+
+	for (size_t i = 0; i < p->rule_count; i++)
+		if (p->rules[i].direction == d)
+			list.rules[list.count++] = rule_lower(lo, &p->rules[i], LAYER_POSTURE);
+	list.rules[list.count++] = default_lower(lo, p, d);
+	return list;
+}
+
+static bool posture_is_closed(const struct pol_posture *p)
+{
+	if (p->established != ESTABLISHED_CUT)
+		return false;
+	for (int d = 0; d < DIRECTION_COUNT; d++)
+		if (p->defaults[d] == VERDICT_ALLOW)
+			return false;
+	for (size_t i = 0; i < p->rule_count; i++)
+		if (p->rules[i].verdict == VERDICT_ALLOW)
+			return false;
+	return true;
+}
+
+static struct ir_posture posture_lower(struct lowering *lo, const struct pol_posture *p)
+{
+	struct ir_posture out = {
+		.name = p->name,
+		.span = p->span,
+		.established = p->established,
+		.closed = posture_is_closed(p),
+	};
+
+	for (int d = 0; d < DIRECTION_COUNT; d++)
+		out.lists[d] = list_lower(lo, p, (enum direction)d);
+	return out;
+}
+
+static void zones_lower(struct lowering *lo, const struct policy *p)
+{
+	struct ir *ir = lo->ir;
+
+	ir->zone_count = p->zone_count;
+	ir->zones = arena_zero(lo->arena, p->zone_count * sizeof *ir->zones);
+	for (size_t i = 0; i < p->zone_count; i++)
+		ir->zones[i] = (struct ir_zone){ p->zones[i].name, p->zones[i].patterns,
+						 p->zones[i].pattern_count };
+}
+
+static void epiderme_lower(struct lowering *lo, const struct policy *p)
+{
+	struct ir *ir = lo->ir;
+
+	ir->lifelines.rules = arena_zero(lo->arena, p->lifeline_count * sizeof *ir->lifelines.rules);
+	for (size_t i = 0; i < p->lifeline_count; i++)
+		ir->lifelines.rules[ir->lifelines.count++] =
+			rule_lower(lo, &p->lifelines[i], LAYER_LIFELINE);
+
+	ir->blocks.rules = arena_zero(lo->arena, p->block_count * sizeof *ir->blocks.rules);
+	for (size_t i = 0; i < p->block_count; i++)
+		ir->blocks.rules[ir->blocks.count++] = block_lower(lo, &p->blocks[i]);
+
+	ir->reflexes.rules = arena_zero(lo->arena, p->reflex_count * sizeof *ir->reflexes.rules);
+	for (size_t i = 0; i < p->reflex_count; i++)
+		ir->reflexes.rules[ir->reflexes.count++] = reflex_lower(lo, &p->reflexes[i]);
+}
+
+struct ir *ir_lower(const struct policy *p, struct arena *a)
+{
+	struct ir *ir = arena_zero(a, sizeof *ir);
+	struct lowering lo = { .ir = ir, .arena = a };
+
+	ir->arena = a;
+	ir->policy = p;
+	ir->initial = p->initial;
+	zones_lower(&lo, p);
+	epiderme_lower(&lo, p);
+	ir->posture_count = p->posture_count;
+	ir->postures = arena_zero(a, p->posture_count * sizeof *ir->postures);
+	for (size_t i = 0; i < p->posture_count; i++)
+		ir->postures[i] = posture_lower(&lo, &p->postures[i]);
+	ir->sets = lo.sets.at;
+	ir->set_count = lo.sets.len;
+	return ir;
+}

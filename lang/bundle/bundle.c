@@ -1,0 +1,262 @@
+#include "lang/bundle/bundle.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * A tar by hand rather than by a library: the reader stands in the privileged
+ * process, and accepts exactly one spelling of each archive. A member's header
+ * is compared with the one that bundle_write() would have made.
+ */
+
+#define BLOCK	 512u
+#define MANIFEST "manifest"
+#define HEADING	 "teg-bundle 1\n"
+
+/* Every member but the manifest, in the order in which they stand. */
+static const char *const member_names[] = {
+	"plan",
+	"policy/resolved.teg",
+	"xdp/policy.o",
+	"nft/posture.batch",
+	"nft/epiderme.batch",
+	"nft/ruleset.nft",
+};
+#define MEMBERS (sizeof member_names / sizeof *member_names)
+
+/* POSIX.1-1988 ustar, as pax(1) describes it. */
+struct tar_header {
+	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100];
+	char magic[6], version[2], uname[32], gname[32], major[8], minor[8], prefix[155], pad[12];
+};
+_Static_assert(sizeof(struct tar_header) == BLOCK, "tar");
+
+struct bundle {
+	struct digest id;
+	struct bundle_member members[MEMBERS + 1]; /* the manifest first */
+	size_t count;
+};
+
+static size_t padded(size_t len)
+{
+	return (len + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+static struct tar_header header_of(const char *name, size_t len)
+{
+	struct tar_header h = { 0 };
+	unsigned sum = 0;
+
+	assert(strlen(name) < sizeof h.name && len <= BUNDLE_BYTES_MAX);
+	strcpy(h.name, name);
+	strcpy(h.mode, "0000644");
+	strcpy(h.uid, "0000000");
+	strcpy(h.gid, "0000000");
+	snprintf(h.size, sizeof h.size, "%011o", (unsigned)len);
+	strcpy(h.mtime, "00000000000");
+	h.type = '0';
+	memcpy(h.magic, "ustar", 6);
+	memcpy(h.version, "00", 2);
+
+	/* The sum counts its own field as eight spaces. */
+	memset(h.checksum, ' ', sizeof h.checksum);
+	for (size_t i = 0; i < sizeof h; i++)
+		sum += ((const unsigned char *)&h)[i];
+	snprintf(h.checksum, sizeof h.checksum, "%06o", sum);
+	return h;
+}
+
+static int by_name(const void *x, const void *y)
+{
+	const struct bundle_member *a = x, *b = y;
+
+	return strcmp(a->name, b->name);
+}
+
+static void manifest_print(struct buf *out, const struct bundle_member *members, size_t count)
+{
+	struct bundle_member sorted[MEMBERS];
+
+	assert(count == MEMBERS);
+	memcpy(sorted, members, sizeof sorted);
+	qsort(sorted, count, sizeof *sorted, by_name);
+	buf_puts(out, HEADING);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(out, "%s %zu %s\n", digest_of(sorted[i].bytes, sorted[i].len).hex,
+			   sorted[i].len, sorted[i].name);
+}
+
+static void member_write(struct buf *out, const char *name, const void *bytes, size_t len)
+{
+	static const char zeros[BLOCK];
+	struct tar_header h = header_of(name, len);
+
+	buf_add(out, &h, sizeof h);
+	buf_add(out, bytes, len);
+	buf_add(out, zeros, padded(len) - len);
+}
+
+void bundle_write(struct buf *out, const struct bundle_member *members, size_t count)
+{
+	static const char end[2 * BLOCK];
+	own(buf) struct buf manifest = { 0 };
+
+	manifest_print(&manifest, members, count);
+	member_write(out, MANIFEST, manifest.at, manifest.len);
+	for (size_t i = 0; i < count; i++) {
+		assert(!strcmp(members[i].name, member_names[i]));
+		member_write(out, members[i].name, members[i].bytes, members[i].len);
+	}
+	buf_add(out, end, sizeof end);
+}
+
+/* --- reading ------------------------------------------------------------------------ */
+
+struct reader {
+	const uint8_t *at;
+	size_t left;
+};
+
+/* Eleven octal digits and a NUL. */
+static bool size_parse(const char field[static 12], size_t *out)
+{
+	size_t size = 0;
+
+	for (int i = 0; i < 11; i++) {
+		if (field[i] < '0' || field[i] > '7')
+			return false;
+		size = size << 3 | (size_t)(field[i] - '0');
+	}
+	*out = size;
+	return field[11] == '\0';
+}
+
+static int member_read(struct reader *r, const char *name, struct bundle_member *out,
+		       struct err *why)
+{
+	struct tar_header h;
+	size_t len;
+
+	if (r->left < sizeof h)
+		return err_set(why, EINVAL, "truncated before %s", name);
+	memcpy(&h, r->at, sizeof h);
+	if (memcmp(h.magic, "ustar", 6))
+		return err_set(why, EINVAL, "not a bundle: no tar header where %s belongs", name);
+	if (strncmp(h.name, name, sizeof h.name))
+		return err_set(why, EINVAL, "member %.100s stands where %s belongs", h.name, name);
+	if (!size_parse(h.size, &len) || len > BUNDLE_BYTES_MAX)
+		return err_set(why, EINVAL, "the size of %s is out of range", name);
+
+	struct tar_header wanted = header_of(name, len);
+	if (memcmp(&h, &wanted, sizeof h))
+		return err_set(why, EINVAL, "the header of %s is not as tegc writes it", name);
+	if (padded(len) > r->left - sizeof h)
+		return err_set(why, EINVAL, "truncated in %s", name);
+
+	*out = (struct bundle_member){ name, r->at + sizeof h, len };
+	for (size_t i = len; i < padded(len); i++)
+		if (r->at[sizeof h + i])
+			return err_set(why, EINVAL, "something is hidden behind %s", name);
+	r->at += sizeof h + padded(len);
+	r->left -= sizeof h + padded(len);
+	return 0;
+}
+
+static int end_read(const struct reader *r, struct err *why)
+{
+	static const char end[2 * BLOCK];
+
+	if (r->left < sizeof end)
+		return err_set(why, EINVAL, "truncated at the end");
+	if (memcmp(r->at, end, sizeof end))
+		return err_set(why, EINVAL, "a member too many after %s", member_names[MEMBERS - 1]);
+	if (r->left > sizeof end)
+		return err_set(why, EINVAL, "%zu bytes behind the end", r->left - sizeof end);
+	return 0;
+}
+
+/* Which line differs: that is the member that was altered, when its header was not. */
+static int manifest_differs(const struct bundle_member *manifest, const struct buf *wanted,
+			    struct err *why)
+{
+	const char *a = manifest->bytes, *b = wanted->at;
+	size_t most = manifest->len < wanted->len ? manifest->len : wanted->len;
+	size_t same = 0;
+
+	while (same < most && a[same] == b[same])
+		same++;
+	if (same < strlen(HEADING))
+		return err_set(why, EINVAL, "not a bundle of version 1");
+	if (same == wanted->len)
+		return err_set(why, EINVAL, "the manifest lists more than there is");
+
+	const char *end = memchr(b + same, '\n', wanted->len - same);
+	const char *name = end;
+	while (name[-1] != ' ' && name[-1] != '\n')
+		name--;
+	return err_set(why, EINVAL, "%.*s is not what the manifest says (SHA-256 and size)",
+		       (int)(end - name), name);
+}
+
+static int members_hold(const struct bundle *b, struct err *why)
+{
+	const struct bundle_member *manifest = &b->members[0];
+	own(buf) struct buf wanted = { 0 };
+
+	manifest_print(&wanted, b->members + 1, b->count - 1);
+	if (manifest->len == wanted.len && !memcmp(manifest->bytes, wanted.at, wanted.len))
+		return 0;
+	return manifest_differs(manifest, &wanted, why);
+}
+
+int bundle_open(struct bundle **out, const void *bytes, size_t len, struct err *why)
+{
+	own(bundle) struct bundle *b = calloc(1, sizeof *b);
+	struct reader r = { bytes, len };
+	int rc;
+
+	if (!b)
+		return err_set(why, ENOMEM, "no memory for a bundle");
+	if (len > BUNDLE_BYTES_MAX)
+		return err_set(why, EFBIG, "%zu bytes, more than %zu", len, BUNDLE_BYTES_MAX);
+	if ((rc = member_read(&r, MANIFEST, &b->members[b->count++], why)))
+		return rc;
+	for (size_t i = 0; i < MEMBERS; i++)
+		if ((rc = member_read(&r, member_names[i], &b->members[b->count++], why)))
+			return rc;
+	if ((rc = end_read(&r, why)) || (rc = members_hold(b, why)))
+		return rc;
+
+	b->id = digest_of(b->members[0].bytes, b->members[0].len);
+	*out = take(b);
+	return 0;
+}
+
+void bundle_free(struct bundle *b)
+{
+	free(b);
+}
+
+const struct digest *bundle_id(const struct bundle *b)
+{
+	return &b->id;
+}
+
+const struct bundle_member *bundle_find(const struct bundle *b, const char *name)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (!strcmp(b->members[i].name, name))
+			return &b->members[i];
+	return NULL;
+}
+
+const struct bundle_member *bundle_members(const struct bundle *b, size_t *count)
+{
+	*count = b->count;
+	return b->members;
+}

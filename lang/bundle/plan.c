@@ -1,0 +1,481 @@
+#include "lang/bundle/plan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lang/base/strmap.h"
+#include "lang/base/wire.h"
+#include "lang/bundle/nft_name.h"
+
+#define PLAN_VERSION  1u
+#define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
+#define POSTURES_MAX  64 /* teg_config.closed_slot */
+#define ZONES_MAX     63
+
+/* --- encode --------------------------------------------------------------------- */
+
+static void put_zones(struct buf *out, const struct plan *p)
+{
+	wire_put_u32(out, p->zone_count);
+	for (uint32_t i = 0; i < p->zone_count; i++) {
+		wire_put_str(out, p->zones[i].name);
+		wire_put_u32(out, p->zones[i].pattern_count);
+		for (uint32_t j = 0; j < p->zones[i].pattern_count; j++)
+			wire_put_str(out, p->zones[i].patterns[j]);
+	}
+}
+
+static void put_postures(struct buf *out, const struct plan *p)
+{
+	wire_put_u32(out, p->posture_count);
+	for (uint32_t i = 0; i < p->posture_count; i++) {
+		wire_put_str(out, p->postures[i].name);
+		wire_put_str(out, p->postures[i].title ? p->postures[i].title : "");
+		wire_put_u8(out, (uint8_t)p->postures[i].established);
+		wire_put_u8(out, p->postures[i].closed);
+	}
+	wire_put_u32(out, p->initial);
+}
+
+static void put_counters(struct buf *out, const struct plan *p)
+{
+	wire_put_u32(out, p->counter_count);
+	for (uint32_t i = 0; i < p->counter_count; i++) {
+		const struct plan_counter *c = &p->counters[i];
+
+		wire_put_str(out, c->id);
+		wire_put_str(out, c->nft_name);
+		wire_put_u8(out, (uint8_t)c->layer);
+		wire_put_u8(out, (uint8_t)c->verdict);
+		wire_put_u8(out, c->posture);
+	}
+}
+
+static void put_config(struct buf *out, const struct teg_config *c)
+{
+	wire_put_u32(out, c->abi);
+	wire_put_u32(out, c->box_count);
+	wire_put_u32(out, c->rule_count);
+	wire_put_u32(out, c->self_asked);
+	wire_put_u64(out, c->closed);
+	wire_put_u32(out, c->lifeline_slot);
+	wire_put_u32(out, c->neighbour_slot);
+	wire_put_u32(out, c->blocked_slot);
+	for (size_t i = 0; i < POSTURES_MAX; i++)
+		wire_put_u32(out, c->closed_slot[i]);
+}
+
+#define BOX_BYTES 44
+
+static void put_boxes(struct buf *out, const struct plan *p)
+{
+	wire_put_u32(out, p->box_count);
+	for (uint32_t i = 0; i < p->box_count; i++) {
+		const struct teg_box *b = &p->boxes[i];
+
+		wire_put_u64(out, b->zones);
+		wire_put_u64(out, b->src);
+		wire_put_u64(out, b->dst);
+		wire_put_u16(out, b->sport_lo);
+		wire_put_u16(out, b->sport_hi);
+		wire_put_u16(out, b->dport_lo);
+		wire_put_u16(out, b->dport_hi);
+		wire_put_u16(out, b->icmp_lo);
+		wire_put_u16(out, b->icmp_hi);
+		wire_put_u16(out, b->proto);
+		wire_put_u16(out, b->rule);
+		wire_put_u8(out, b->families);
+		wire_put_u8(out, b->fragments);
+		wire_put_u8(out, b->flags_mask);
+		wire_put_u8(out, b->flags_want);
+	}
+}
+
+#define RULE_BYTES 39
+
+static void put_rules(struct buf *out, const struct plan *p)
+{
+	wire_put_u32(out, p->rule_count);
+	for (uint32_t i = 0; i < p->rule_count; i++) {
+		const struct teg_rule *r = &p->rules[i];
+
+		wire_put_u64(out, r->except);
+		wire_put_u64(out, r->cost_ns);
+		wire_put_u64(out, r->depth_ns);
+		wire_put_u64(out, r->block_ns);
+		wire_put_u32(out, r->counter_slot);
+		wire_put_u8(out, r->act);
+		wire_put_u8(out, r->key_bits4);
+		wire_put_u8(out, r->key_bits6);
+	}
+}
+
+#define PREFIX_BYTES 26
+
+static void put_prefixes(struct buf *out, const struct plan *p)
+{
+	wire_put_u32(out, p->prefix_count);
+	for (uint32_t i = 0; i < p->prefix_count; i++) {
+		const struct plan_prefix *x = &p->prefixes[i];
+
+		wire_put_u8(out, (uint8_t)x->prefix.addr.family);
+		wire_put_u8(out, (uint8_t)x->prefix.len);
+		wire_put_u64(out, (uint64_t)(x->prefix.addr.num >> 64));
+		wire_put_u64(out, (uint64_t)x->prefix.addr.num);
+		wire_put_u64(out, x->sets);
+	}
+}
+
+void plan_encode(struct buf *out, const struct plan *p)
+{
+	wire_put_u32(out, PLAN_VERSION);
+	wire_put_str(out, p->policy);
+	wire_put_str(out, p->title ? p->title : "");
+	wire_put_str(out, p->version ? p->version : "");
+	put_zones(out, p);
+	put_postures(out, p);
+	put_counters(out, p);
+	put_config(out, &p->config);
+	put_boxes(out, p);
+	put_rules(out, p);
+	put_prefixes(out, p);
+	wire_put_u32(out, p->nft_keep_count);
+	for (uint32_t i = 0; i < p->nft_keep_count; i++)
+		wire_put_str(out, p->nft_keep[i]);
+}
+
+/* --- decode --------------------------------------------------------------------- */
+
+static void get_zones(struct wire_in *in, struct plan *p, struct arena *a)
+{
+	p->zone_count = wire_get_count(in, 8);
+	p->zones = arena_zero(a, p->zone_count * sizeof *p->zones);
+	for (uint32_t i = 0; i < p->zone_count; i++) {
+		struct plan_zone *z = &p->zones[i];
+
+		z->name = wire_get_str(in, a);
+		z->pattern_count = wire_get_count(in, 4);
+		z->patterns = arena_zero(a, z->pattern_count * sizeof *z->patterns);
+		for (uint32_t j = 0; j < z->pattern_count; j++)
+			z->patterns[j] = wire_get_str(in, a);
+	}
+}
+
+static void get_postures(struct wire_in *in, struct plan *p, struct arena *a)
+{
+	p->posture_count = wire_get_count(in, 10);
+	p->postures = arena_zero(a, p->posture_count * sizeof *p->postures);
+	for (uint32_t i = 0; i < p->posture_count; i++) {
+		p->postures[i].name = wire_get_str(in, a);
+		p->postures[i].title = wire_get_str(in, a);
+		p->postures[i].established = (enum established)wire_get_u8(in);
+		p->postures[i].closed = wire_get_u8(in);
+	}
+	p->initial = wire_get_u32(in);
+}
+
+static void get_counters(struct wire_in *in, struct plan *p, struct arena *a)
+{
+	p->counter_count = wire_get_count(in, 11);
+	p->counters = arena_zero(a, p->counter_count * sizeof *p->counters);
+	for (uint32_t i = 0; i < p->counter_count; i++) {
+		struct plan_counter *c = &p->counters[i];
+
+		c->id = wire_get_str(in, a);
+		c->nft_name = wire_get_str(in, a);
+		c->layer = (enum layer)wire_get_u8(in);
+		c->verdict = (enum verdict)wire_get_u8(in);
+		c->posture = wire_get_u8(in);
+	}
+}
+
+static void get_config(struct wire_in *in, struct teg_config *c)
+{
+	c->abi = wire_get_u32(in);
+	c->box_count = wire_get_u32(in);
+	c->rule_count = wire_get_u32(in);
+	c->self_asked = wire_get_u32(in);
+	c->closed = wire_get_u64(in);
+	c->lifeline_slot = wire_get_u32(in);
+	c->neighbour_slot = wire_get_u32(in);
+	c->blocked_slot = wire_get_u32(in);
+	for (size_t i = 0; i < POSTURES_MAX; i++)
+		c->closed_slot[i] = wire_get_u32(in);
+}
+
+static void get_boxes(struct wire_in *in, struct plan *p, struct arena *a)
+{
+	p->box_count = wire_get_count(in, BOX_BYTES);
+	p->boxes = arena_zero(a, p->box_count * sizeof *p->boxes);
+	for (uint32_t i = 0; i < p->box_count; i++) {
+		struct teg_box *b = &p->boxes[i];
+
+		b->zones = wire_get_u64(in);
+		b->src = wire_get_u64(in);
+		b->dst = wire_get_u64(in);
+		b->sport_lo = wire_get_u16(in);
+		b->sport_hi = wire_get_u16(in);
+		b->dport_lo = wire_get_u16(in);
+		b->dport_hi = wire_get_u16(in);
+		b->icmp_lo = wire_get_u16(in);
+		b->icmp_hi = wire_get_u16(in);
+		b->proto = wire_get_u16(in);
+		b->rule = wire_get_u16(in);
+		b->families = wire_get_u8(in);
+		b->fragments = wire_get_u8(in);
+		b->flags_mask = wire_get_u8(in);
+		b->flags_want = wire_get_u8(in);
+	}
+}
+
+static void get_rules(struct wire_in *in, struct plan *p, struct arena *a)
+{
+	p->rule_count = wire_get_count(in, RULE_BYTES);
+	p->rules = arena_zero(a, p->rule_count * sizeof *p->rules);
+	for (uint32_t i = 0; i < p->rule_count; i++) {
+		struct teg_rule *r = &p->rules[i];
+
+		r->except = wire_get_u64(in);
+		r->cost_ns = wire_get_u64(in);
+		r->depth_ns = wire_get_u64(in);
+		r->block_ns = wire_get_u64(in);
+		r->counter_slot = wire_get_u32(in);
+		r->act = wire_get_u8(in);
+		r->key_bits4 = wire_get_u8(in);
+		r->key_bits6 = wire_get_u8(in);
+	}
+}
+
+static void get_prefixes(struct wire_in *in, struct plan *p, struct arena *a)
+{
+	p->prefix_count = wire_get_count(in, PREFIX_BYTES);
+	p->prefixes = arena_zero(a, p->prefix_count * sizeof *p->prefixes);
+	for (uint32_t i = 0; i < p->prefix_count; i++) {
+		struct plan_prefix *x = &p->prefixes[i];
+
+		x->prefix.addr.family = (enum family)wire_get_u8(in);
+		x->prefix.len = wire_get_u8(in);
+		x->prefix.addr.num = (addr_num)wire_get_u64(in) << 64;
+		x->prefix.addr.num |= wire_get_u64(in);
+		x->sets = wire_get_u64(in);
+	}
+}
+
+static void get_nft_keep(struct wire_in *in, struct plan *p, struct arena *a)
+{
+	p->nft_keep_count = wire_get_count(in, 4);
+	p->nft_keep = arena_zero(a, p->nft_keep_count * sizeof *p->nft_keep);
+	for (uint32_t i = 0; i < p->nft_keep_count; i++)
+		p->nft_keep[i] = wire_get_str(in, a);
+}
+
+/* --- what must hold ---------------------------------------------------------------- */
+
+/* A name of ours as it may stand in a log, a metric or a path: printable, no space or slash. */
+static bool word_holds(const char *s, size_t most)
+{
+	size_t len = strlen(s);
+
+	if (!len || len > most)
+		return false;
+	for (; *s; s++)
+		if (*s <= ' ' || *s > '~' || *s == '/')
+			return false;
+	return true;
+}
+
+static bool text_holds(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
+/* An interface's name, or the beginning of one and '*'. */
+static bool pattern_holds(const char *s)
+{
+	const char *star = strchr(s, '*');
+
+	if (star)
+		return !star[1] && (star == s || word_holds(s, INTERFACE_MAX + 1));
+	return word_holds(s, INTERFACE_MAX);
+}
+
+static int zones_hold(const struct plan *p, struct err *why)
+{
+	if (p->zone_count > ZONES_MAX)
+		return err_set(why, EINVAL, "%u zones, more than %u", p->zone_count, ZONES_MAX);
+	for (uint32_t i = 0; i < p->zone_count; i++) {
+		const struct plan_zone *z = &p->zones[i];
+
+		if (!word_holds(z->name, 255))
+			return err_set(why, EINVAL, "zone %u has no proper name", i);
+		for (uint32_t j = 0; j < z->pattern_count; j++)
+			if (!pattern_holds(z->patterns[j]))
+				return err_set(why, EINVAL, "zone %s: pattern %u names no interface",
+					       z->name, j);
+	}
+	return 0;
+}
+
+static int postures_hold(const struct plan *p, struct arena *a, struct err *why)
+{
+	struct strmap names;
+
+	strmap_init(&names, a);
+	if (!p->posture_count || p->posture_count > POSTURES_MAX)
+		return err_set(why, EINVAL, "%u postures, not 1 to %u", p->posture_count,
+			       POSTURES_MAX);
+	if (p->initial >= p->posture_count)
+		return err_set(why, EINVAL, "initial posture %u is not there", p->initial);
+	for (uint32_t i = 0; i < p->posture_count; i++) {
+		struct plan_posture *s = &p->postures[i];
+
+		if (!word_holds(s->name, 255) || !text_holds(s->title))
+			return err_set(why, EINVAL, "posture %u has no proper name", i);
+		if (s->established >= ESTABLISHED_COUNT || s->closed > 1)
+			return err_set(why, EINVAL, "posture %s is out of range", s->name);
+		if (strmap_find(&names, s->name))
+			return err_set(why, EINVAL, "posture %s is there twice", s->name);
+		strmap_put(&names, s->name, s);
+	}
+	return 0;
+}
+
+static int counters_hold(const struct plan *p, struct arena *a, struct err *why)
+{
+	struct strmap ids, names;
+
+	strmap_init(&ids, a);
+	strmap_init(&names, a);
+	if (p->counter_count > TEG_COUNTER_SLOTS)
+		return err_set(why, EINVAL, "%u counters, more than %u", p->counter_count,
+			       TEG_COUNTER_SLOTS);
+	for (uint32_t i = 0; i < p->counter_count; i++) {
+		struct plan_counter *c = &p->counters[i];
+
+		if (!word_holds(c->id, 1023) || (*c->nft_name && !nft_name_holds(c->nft_name)))
+			return err_set(why, EINVAL, "counter %u has no proper name", i);
+		if (c->layer >= LAYER_COUNT || c->verdict >= VERDICT_COUNT ||
+		    (c->posture != 255 && c->posture >= p->posture_count))
+			return err_set(why, EINVAL, "counter %s is out of range", c->id);
+		if (strmap_find(&ids, c->id) || (*c->nft_name && strmap_find(&names, c->nft_name)))
+			return err_set(why, EINVAL, "counter %s is there twice", c->id);
+		strmap_put(&ids, c->id, c);
+		strmap_put(&names, c->nft_name, c);
+	}
+	return 0;
+}
+
+static int config_holds(const struct plan *p, struct err *why)
+{
+	const struct teg_config *c = &p->config;
+
+	if (c->abi != TEG_ABI_VERSION)
+		return err_set(why, EINVAL, "tables for version %u of the program, not %u", c->abi,
+			       TEG_ABI_VERSION);
+	if (c->box_count != p->box_count || c->rule_count != p->rule_count)
+		return err_set(why, EINVAL, "the program is told other counts than its tables have");
+	if (c->self_asked > 1)
+		return err_set(why, EINVAL, "self_asked is out of range");
+	if (p->posture_count < 64 && c->closed >> p->posture_count)
+		return err_set(why, EINVAL, "a posture is closed that is not there");
+	if (c->lifeline_slot >= p->counter_count || c->neighbour_slot >= p->counter_count ||
+	    c->blocked_slot >= p->counter_count)
+		return err_set(why, EINVAL, "the program counts what is no counter");
+	for (uint32_t i = 0; i < POSTURES_MAX; i++)
+		if (c->closed_slot[i] && c->closed_slot[i] >= p->counter_count)
+			return err_set(why, EINVAL, "posture %u counts what is no counter", i);
+	return 0;
+}
+
+static bool box_holds(const struct plan *p, const struct teg_box *b)
+{
+	const uint64_t sets = TEG_SET_SELF | ((1ull << TEG_SETS_MAX) - 1);
+
+	return b->rule < p->rule_count && b->proto <= TEG_PROTO_ANY && !(b->src & ~sets) &&
+	       !(b->dst & ~sets) && b->sport_lo <= b->sport_hi && b->dport_lo <= b->dport_hi &&
+	       b->icmp_lo <= b->icmp_hi && !(b->families & ~(TEG_IP4 | TEG_IP6)) &&
+	       !(b->fragments & ~(TEG_WHOLE | TEG_FIRST | TEG_LATER)) &&
+	       !(b->flags_want & ~b->flags_mask);
+}
+
+static int tables_hold(const struct plan *p, struct err *why)
+{
+	for (uint32_t i = 0; i < p->box_count; i++)
+		if (!box_holds(p, &p->boxes[i]) || (i && p->boxes[i].rule < p->boxes[i - 1].rule))
+			return err_set(why, EINVAL, "box %u is out of range or order", i);
+	for (uint32_t i = 0; i < p->rule_count; i++) {
+		const struct teg_rule *r = &p->rules[i];
+
+		if (r->counter_slot >= p->counter_count || r->act > TEG_ACT_DROP ||
+		    r->key_bits4 > 32 || r->key_bits6 > 128 || r->cost_ns > r->depth_ns)
+			return err_set(why, EINVAL, "rule %u is out of range", i);
+	}
+	return 0;
+}
+
+static bool prefix_holds(const struct plan_prefix *x)
+{
+	struct prefix p = x->prefix;
+
+	if (p.addr.family >= FAMILY_COUNT || p.len > FAMILY_BITS(p.addr.family) ||
+	    p.addr.num > family_max(p.addr.family))
+		return false;
+
+	addr_num host = prefix_range((struct prefix){ { p.addr.family, 0 }, p.len }).hi;
+	return !(p.addr.num & host) && x->sets && !(x->sets >> TEG_SETS_MAX);
+}
+
+static int prefixes_hold(const struct plan *p, struct err *why)
+{
+	for (uint32_t i = 0; i < p->prefix_count; i++)
+		if (!prefix_holds(&p->prefixes[i]))
+			return err_set(why, EINVAL, "prefix %u is out of range", i);
+	for (uint32_t i = 0; i < p->nft_keep_count; i++)
+		if (!nft_name_holds(p->nft_keep[i]))
+			return err_set(why, EINVAL, "kept nft object %u has no proper name", i);
+	return 0;
+}
+
+static int plan_holds(const struct plan *p, struct arena *a, struct err *why)
+{
+	int rc;
+
+	if (!word_holds(p->policy, 255) || !text_holds(p->title) || !text_holds(p->version))
+		return err_set(why, EINVAL, "the policy has no proper name");
+	if ((rc = zones_hold(p, why)) || (rc = postures_hold(p, a, why)) ||
+	    (rc = counters_hold(p, a, why)) || (rc = config_holds(p, why)) ||
+	    (rc = tables_hold(p, why)))
+		return rc;
+	return prefixes_hold(p, why);
+}
+
+int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct plan p = { 0 };
+	uint32_t version = wire_get_u32(&in);
+
+	if (version != PLAN_VERSION)
+		return err_set(why, EINVAL, "plan: version %u, not %u", version, PLAN_VERSION);
+	p.policy = wire_get_str(&in, a);
+	p.title = wire_get_str(&in, a);
+	p.version = wire_get_str(&in, a);
+	get_zones(&in, &p, a);
+	get_postures(&in, &p, a);
+	get_counters(&in, &p, a);
+	get_config(&in, &p.config);
+	get_boxes(&in, &p, a);
+	get_rules(&in, &p, a);
+	get_prefixes(&in, &p, a);
+	get_nft_keep(&in, &p, a);
+	if (!wire_done(&in))
+		return err_set(why, EINVAL, "plan: truncated, or more than a plan");
+	if (plan_holds(&p, a, why))
+		return err_in(why, "plan");
+
+	*out = p;
+	return 0;
+}
