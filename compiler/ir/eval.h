@@ -26,7 +26,8 @@ struct outcome {
 	enum verdict verdict;
 	enum layer layer;	    /* that decided */
 	const struct ir_rule *rule; /* that decided, or NULL: `why` alone says it */
-	const char *why;	    /* label: "web_in", "default", "established", "malformed.short-ip" … */
+	const char *why;	    /* label: "web_in", "default", "established", "malformed.short-ip" …
+				     * and "lifeline" for every lifeline */
 };
 
 /* The whole judgement. Takes tokens and places blocks as a side effect. */
@@ -34,6 +35,12 @@ struct outcome eval_packet(struct moment *m, const struct packet *p);
 
 /* Layers 1 to 3 alone, as the first hook judges: VERDICT_ALLOW means "goes on to layer 4". */
 struct outcome eval_epiderme(struct moment *m, const struct packet *p);
+
+/*
+ * The first hook may drop a packet that eval_epiderme lets go on with WHY_GOES_ON,
+ * since the active posture is closed: layer 4 would drop it in any connection state.
+ */
+bool eval_closed_drops(const struct moment *m, const struct packet *p);
 
 /* A frame as it arrives; malformed ones are judged by their cause. */
 struct outcome eval_frame(struct moment *m, const uint8_t *frame, size_t len, unsigned zone,
@@ -50,5 +57,6 @@ bool box_has(const struct moment *m, const struct ir_box *box, const struct pack
 #define WHY_INVALID "invalid"
 #define WHY_BLOCKED "blocked" /* a runtime block */
 #define WHY_NOT_IP "not-ip"
+#define WHY_GOES_ON "goes-on" /* of eval_epiderme: layer 4 decides */
 
 #endif

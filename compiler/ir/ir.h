@@ -101,8 +101,9 @@ struct ir_posture {
 	struct ir_list lists[DIRECTION_COUNT]; /* first match; the last is the default */
 	/*
 	 * Every packet that reaches layer 4 on arrival is dropped, whatever its
-	 * connection state: no rule of any direction admits, and existing flows
-	 * are cut. What may still pass is in docs/language.md, "Always admitted".
+	 * connection state: existing flows are cut, `in` and `forward` have no rule
+	 * but a default that drops, and `out` admits nothing. What may still pass
+	 * is in docs/semantics.md, "Always admitted".
 	 */
 	bool closed;
 };

@@ -334,15 +334,18 @@ static struct ir_list list_lower(struct lowering *lo, const struct pol_posture *
 	return list;
 }
 
+/*
+ * A rule that drops on arrival changes no verdict, but the first hook would
+ * count its packets as the default's; one that rejects would be silenced.
+ */
 static bool posture_is_closed(const struct pol_posture *p)
 {
-	if (p->established != ESTABLISHED_CUT)
+	if (p->established != ESTABLISHED_CUT || p->defaults[DIRECTION_IN] != VERDICT_DROP ||
+	    p->defaults[DIRECTION_FORWARD] != VERDICT_DROP ||
+	    p->defaults[DIRECTION_OUT] == VERDICT_ALLOW)
 		return false;
-	for (int d = 0; d < DIRECTION_COUNT; d++)
-		if (p->defaults[d] == VERDICT_ALLOW)
-			return false;
 	for (size_t i = 0; i < p->rule_count; i++)
-		if (p->rules[i].verdict == VERDICT_ALLOW)
+		if (p->rules[i].direction != DIRECTION_OUT || p->rules[i].verdict == VERDICT_ALLOW)
 			return false;
 	return true;
 }

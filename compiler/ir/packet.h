@@ -38,8 +38,15 @@ struct packet {
  * judged by rules; cause_verdict() says what becomes of it.
  */
 enum cause frame_parse(const uint8_t *frame, size_t len, struct packet *out);
+enum verdict cause_verdict(enum cause c);
 
-/* frame_build - the shortest well-formed frame with these fields, and `payload`. Returns its length. */
+/*
+ * frame_build - the shortest well-formed frame with these fields, and `payload`.
+ * Returns its length, 0 when there is no room. Checksums are right. p->len is
+ * not asked. A first fragment is filled with zeros to a multiple of 8; a later
+ * one has no L4 header. Inverse of frame_parse for the fields that the packet's
+ * protocol and fragment have.
+ */
 size_t frame_build(const struct packet *p, const void *payload, size_t payload_len,
 		   uint8_t *frame, size_t room);
 

@@ -1,0 +1,252 @@
+#include "compiler/ir/eval.h"
+
+#include "compiler/ir/moment.h"
+#include "compiler/ir/proto.h"
+
+/* --- does a packet lie in a box? -------------------------------------------------- */
+
+static bool end_has(const struct moment *m, const struct ir_end *e, struct addr a)
+{
+	return e->any || (e->self && netset_has(m->self, a)) ||
+	       (e->set && netset_has(&e->set->set, a));
+}
+
+bool box_has(const struct moment *m, const struct ir_box *box, const struct packet *p)
+{
+	return (box->zones & 1ull << p->zone) &&
+	       (box->families & 1u << p->family) &&
+	       (box->fragments & p->fragment) &&
+	       (box->proto == PROTO_ANY_NUMBER || box->proto == p->proto) &&
+	       end_has(m, &box->src, p->src) &&
+	       end_has(m, &box->dst, p->dst) &&
+	       ranges_has(&box->sport, p->sport) &&
+	       ranges_has(&box->dport, p->dport) &&
+	       ranges_has(&box->icmp, p->icmp) &&
+	       (p->flags & box->flags_mask) == box->flags_want;
+}
+
+static bool rule_has(const struct moment *m, const struct ir_rule *r, const struct packet *p)
+{
+	for (size_t i = 0; i < r->box_count; i++)
+		if (box_has(m, &r->boxes[i], p))
+			return true;
+	return false;
+}
+
+static bool rule_has_reply(const struct moment *m, const struct ir_rule *r, const struct packet *p)
+{
+	for (size_t i = 0; i < r->box_count; i++) {
+		struct ir_box reply = ir_box_reply(&r->boxes[i]);
+
+		if (box_has(m, &reply, p))
+			return true;
+	}
+	return false;
+}
+
+static const struct ir_rule *first_match(const struct moment *m, const struct ir_list *list,
+					 const struct packet *p)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (rule_has(m, &list->rules[i], p))
+			return &list->rules[i];
+	return NULL;
+}
+
+/* --- what is always admitted -------------------------------------------------------- */
+
+static bool is_icmpv6(const struct packet *p)
+{
+	return p->family == FAMILY_IP6 && p->proto == PROTO_ICMPV6 && p->fragment != FRAGMENT_LATER;
+}
+
+/* RFC 4861: neighbour discovery; RFC 2710 and 3810: multicast listeners. */
+static bool is_neighbour(const struct packet *p)
+{
+	unsigned type = p->icmp >> 8, code = p->icmp & 0xff;
+
+	if (!is_icmpv6(p))
+		return false;
+	if (type >= 133 && type <= 136)
+		return code == 0 && p->hop_limit == 255;
+	return type == 130 || type == 131 || type == 132 || type == 143;
+}
+
+static bool is_icmp_error(const struct packet *p)
+{
+	unsigned type = p->icmp >> 8;
+
+	if (is_icmpv6(p))
+		return type >= 1 && type <= 4;
+	return p->family == FAMILY_IP4 && p->proto == PROTO_ICMP && p->fragment != FRAGMENT_LATER &&
+	       (type == 3 || type == 11 || type == 12);
+}
+
+/* --- outcomes ----------------------------------------------------------------------- */
+
+static struct outcome by_rule(const struct ir_rule *r)
+{
+	return (struct outcome){ r->verdict, r->layer, r, r->label };
+}
+
+static struct outcome by_word(enum verdict v, enum layer l, const char *why)
+{
+	return (struct outcome){ v, l, NULL, why };
+}
+
+static struct outcome by_lifeline(const struct ir_rule *r)
+{
+	return (struct outcome){ VERDICT_ALLOW, LAYER_LIFELINE, r, WHY_LIFELINE };
+}
+
+/* --- the first hook: layers 1 to 3 ---------------------------------------------------- */
+
+static bool reflex_fires(struct moment *m, const struct ir_rule *r, const struct packet *p)
+{
+	if (r->except & 1ull << m->posture)
+		return false;
+	if (!rule_has(m, r, p))
+		return false;
+	return !r->rate || moment_is_over(m, r, p->src);
+}
+
+static const struct ir_rule *reflex_of(struct moment *m, const struct packet *p)
+{
+	const struct ir_list *reflexes = &m->ir->reflexes;
+
+	for (size_t i = 0; i < reflexes->count; i++)
+		if (reflex_fires(m, &reflexes->rules[i], p))
+			return &reflexes->rules[i];
+	return NULL;
+}
+
+struct outcome eval_epiderme(struct moment *m, const struct packet *p)
+{
+	const struct ir_rule *r;
+
+	if ((r = first_match(m, &m->ir->lifelines, p)))
+		return by_lifeline(r);
+	if (is_neighbour(p))
+		return by_word(VERDICT_ALLOW, LAYER_LIFELINE, WHY_NEIGHBOUR);
+	if (moment_is_blocked(m, p->src))
+		return by_word(VERDICT_DROP, LAYER_BLOCK, WHY_BLOCKED);
+	if ((r = first_match(m, &m->ir->blocks, p)))
+		return by_rule(r);
+	if ((r = reflex_of(m, p))) {
+		if (r->block_ns)
+			moment_block(m, p->src, r->block_ns);
+		return by_rule(r);
+	}
+	return by_word(VERDICT_ALLOW, LAYER_POSTURE, WHY_GOES_ON);
+}
+
+bool eval_closed_drops(const struct moment *m, const struct packet *p)
+{
+	return m->ir->postures[m->posture].closed && p->fragment != FRAGMENT_LATER &&
+	       !is_icmp_error(p);
+}
+
+/* --- layer 4 ---------------------------------------------------------------------------- */
+
+static const struct ir_rule *lifeline_of(const struct moment *m, const struct packet *p)
+{
+	const struct ir_list *lifelines = &m->ir->lifelines;
+
+	switch (p->direction) {
+	case DIRECTION_IN:
+		return first_match(m, lifelines, p);
+	case DIRECTION_OUT:
+		for (size_t i = 0; i < lifelines->count; i++)
+			if (rule_has_reply(m, &lifelines->rules[i], p))
+				return &lifelines->rules[i];
+		return NULL;
+	case DIRECTION_FORWARD:
+	case DIRECTION_COUNT:
+		return NULL;
+	}
+	return NULL;
+}
+
+static bool established_passes(const struct ir_posture *posture, const struct packet *p)
+{
+	if (posture->closed)
+		return false;
+	switch (posture->established) {
+	case ESTABLISHED_KEEP:
+		return true;
+	case ESTABLISHED_RECHECK:
+	case ESTABLISHED_CUT:
+		return p->reply;
+	case ESTABLISHED_COUNT:
+		break;
+	}
+	return false;
+}
+
+static struct outcome eval_posture(const struct moment *m, const struct packet *p)
+{
+	const struct ir_posture *posture = &m->ir->postures[m->posture];
+	const struct ir_rule *r = lifeline_of(m, p);
+
+	if (r)
+		return by_lifeline(r);
+	if (p->direction != DIRECTION_FORWARD && is_neighbour(p))
+		return by_word(VERDICT_ALLOW, LAYER_LIFELINE, WHY_NEIGHBOUR);
+	if (p->state == CT_INVALID)
+		return by_word(VERDICT_DROP, LAYER_POSTURE, WHY_INVALID);
+	if (p->state == CT_ESTABLISHED && established_passes(posture, p))
+		return by_word(VERDICT_ALLOW, LAYER_POSTURE, WHY_ESTABLISHED);
+	if (p->state == CT_RELATED && (!posture->closed || is_icmp_error(p)))
+		return by_word(VERDICT_ALLOW, LAYER_POSTURE, WHY_RELATED);
+	return by_rule(first_match(m, &posture->lists[p->direction], p));
+}
+
+/* --- the whole judgement ------------------------------------------------------------------ */
+
+struct outcome eval_packet(struct moment *m, const struct packet *p)
+{
+	bool first_hook = p->direction != DIRECTION_OUT && p->zone != ZONE_NONE;
+
+	if (first_hook) {
+		struct outcome o = eval_epiderme(m, p);
+
+		if (o.verdict != VERDICT_ALLOW)
+			return o;
+	}
+	return eval_posture(m, p);
+}
+
+/* What becomes of a frame that no rule judges, and how outcomes name it. */
+static const struct {
+	enum verdict verdict;
+	const char *why;
+} causes[CAUSE_COUNT] = {
+#define PASS VERDICT_ALLOW
+#define DROP VERDICT_DROP
+#define CAUSE(id, name, verdict, about) [CAUSE_##id] = { verdict, "malformed." name },
+#include "bpf-templates/cause.def"
+#undef CAUSE
+#undef DROP
+#undef PASS
+};
+
+enum verdict cause_verdict(enum cause c)
+{
+	return causes[c].verdict;
+}
+
+struct outcome eval_frame(struct moment *m, const uint8_t *frame, size_t len, unsigned zone,
+			  enum direction direction)
+{
+	struct packet p;
+	enum cause cause = frame_parse(frame, len, &p);
+
+	if (cause == CAUSE_NOT_IP)
+		return by_word(VERDICT_ALLOW, LAYER_LIFELINE, WHY_NOT_IP);
+	if (cause != CAUSE_NONE)
+		return by_word(causes[cause].verdict, LAYER_BLOCK, causes[cause].why);
+
+	p.zone = zone;
+	p.direction = direction;
+	return eval_packet(m, &p);
+}

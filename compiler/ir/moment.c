@@ -1,0 +1,154 @@
+#include "compiler/ir/moment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Leading source bits that share a runtime block. */
+static const uint8_t block_bits[FAMILY_COUNT] = { 32, 64 };
+
+static struct addr addr_cut(struct addr a, unsigned bits)
+{
+	struct prefix host = { { a.family, 0 }, bits };
+
+	a.num &= ~prefix_range(host).hi;
+	return a;
+}
+
+static void *must(void *p)
+{
+	if (!p)
+		abort();
+	return p;
+}
+
+static bool key_equal(const struct moment_key *x, const struct moment_key *y)
+{
+	return x->rule == y->rule && x->source.family == y->source.family &&
+	       x->source.num == y->source.num;
+}
+
+static size_t key_hash(const struct moment_key *k)
+{
+	uint64_t h = (uint64_t)(uintptr_t)k->rule;
+
+	h = (h ^ (uint64_t)k->source.num) * 0x9e3779b97f4a7c15;
+	h = (h ^ h >> 29 ^ (uint64_t)(k->source.num >> 64)) * 0x9e3779b97f4a7c15;
+	return (size_t)(h >> 32 ^ k->source.family);
+}
+
+/* The slot of the key, or the free one where it belongs. */
+static size_t *slot_of(const struct moment_table *t, const struct moment_key *k)
+{
+	size_t mask = 2 * t->room - 1, i = key_hash(k) & mask;
+
+	while (t->slots[i] && !key_equal(&t->entries[t->slots[i] - 1].key, k))
+		i = (i + 1) & mask;
+	return &t->slots[i];
+}
+
+static void table_grow(struct moment_table *t)
+{
+	t->room = t->room ? 2 * t->room : 16;
+	t->entries = must(reallocarray(t->entries, t->room, sizeof *t->entries));
+	free(t->slots);
+	t->slots = must(calloc(2 * t->room, sizeof *t->slots));
+	for (size_t i = 0; i < t->count; i++)
+		*slot_of(t, &t->entries[i].key) = i + 1;
+}
+
+static struct moment_entry *table_find(const struct moment_table *t, const struct moment_key *k)
+{
+	size_t at = t->room ? *slot_of(t, k) : 0;
+
+	return at ? &t->entries[at - 1] : NULL;
+}
+
+static struct moment_entry *table_add(struct moment_table *t, const struct moment_key *k)
+{
+	if (t->count == t->room)
+		table_grow(t);
+	*slot_of(t, k) = t->count + 1;
+	t->entries[t->count] = (struct moment_entry){ .key = *k };
+	return &t->entries[t->count++];
+}
+
+static void table_release(struct moment_table *t)
+{
+	free(t->entries);
+	free(t->slots);
+}
+
+struct moment *moment_new(const struct ir *ir)
+{
+	static const struct netset nothing;
+	struct moment *m = must(calloc(1, sizeof *m));
+
+	m->ir = ir;
+	m->posture = ir->initial;
+	m->self = &nothing;
+	return m;
+}
+
+void moment_free(struct moment *m)
+{
+	if (!m)
+		return;
+	table_release(&m->buckets);
+	table_release(&m->blocks);
+	free(m);
+}
+
+void moment_set_posture(struct moment *m, unsigned posture)
+{
+	m->posture = posture;
+}
+
+void moment_set_self(struct moment *m, const struct netset *self)
+{
+	m->self = self;
+}
+
+void moment_pass(struct moment *m, uint64_t ns)
+{
+	m->now_ns += ns;
+}
+
+bool moment_is_over(struct moment *m, const struct ir_rule *rule, struct addr source)
+{
+	const struct ir_rate *rate = rule->rate;
+	struct moment_key key = { rule, addr_cut(source, rate->key_bits[source.family]) };
+	struct moment_entry *b = table_find(&m->buckets, &key);
+
+	if (!b) {
+		b = table_add(&m->buckets, &key);
+		b->tokens_ns = rate->depth_ns;
+		b->last_ns = m->now_ns;
+	}
+
+	uint64_t idle_ns = m->now_ns - b->last_ns;
+	uint64_t room_ns = rate->depth_ns - b->tokens_ns;
+	b->tokens_ns += idle_ns < room_ns ? idle_ns : room_ns;
+	b->last_ns = m->now_ns;
+	if (b->tokens_ns < rate->cost_ns)
+		return true;
+	b->tokens_ns -= rate->cost_ns;
+	return false;
+}
+
+void moment_block(struct moment *m, struct addr source, uint64_t for_ns)
+{
+	struct moment_key key = { NULL, addr_cut(source, block_bits[source.family]) };
+	struct moment_entry *b = table_find(&m->blocks, &key);
+
+	if (!b)
+		b = table_add(&m->blocks, &key);
+	b->until_ns = m->now_ns + for_ns;
+}
+
+bool moment_is_blocked(const struct moment *m, struct addr source)
+{
+	struct moment_key key = { NULL, addr_cut(source, block_bits[source.family]) };
+	const struct moment_entry *b = table_find(&m->blocks, &key);
+
+	return b && m->now_ns < b->until_ns;
+}
