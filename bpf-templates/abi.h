@@ -10,6 +10,7 @@
  *
  * Maps that outlive a generation are pinned by name in the pin directory and
  * shared (teg_*); a generation's own tables are made new for it (gen_*).
+ * enforcer/warden/tables.h makes, fills and finds them.
  */
 #ifndef TEG_ABI_H
 #define TEG_ABI_H
@@ -20,23 +21,28 @@
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 
+/* teg_slots: program array of one, read by the anchor. Empty before the first policy: all pass. */
+
 /* teg_active: array of one, mmapable. The posture is switched by one store. */
 struct teg_active {
-	__u32 posture;	  /* index in the active generation */
-	__u32 generation; /* number; for events and status */
+	__u32 posture;		/* index in the active generation */
+	__u32 generation;	/* number; for events and status */
+	__u64 blocks_until_ns;	/* no runtime block ends after this: from then on none is looked up.
+				 * Whoever places a block raises it first; nobody lowers it. */
 };
-_Static_assert(sizeof(struct teg_active) == 8, "abi");
+_Static_assert(sizeof(struct teg_active) == 16, "abi");
 
 /* teg_counters: per-CPU array, by slot. Slots belong to stable ids, see warden/ledger. */
 #define TEG_COUNTER_SLOTS 16384u
 struct teg_counter {
-	__u64 packets, bytes;
+	__u64 packets, bytes; /* bytes from the IP header on; of malformed frames: all */
 };
 _Static_assert(sizeof(struct teg_counter) == 16, "abi");
 
 /* teg_causes: per-CPU array of struct teg_counter by enum cause. */
 
 /* teg_self: hash, key struct teg_addr, value __u8. This host's own addresses. */
+#define TEG_SELF_MAX 4096u
 struct teg_addr {
 	__u8 bytes[16]; /* network order; IPv4 as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2) */
 };
@@ -50,14 +56,22 @@ struct teg_source {
 };
 _Static_assert(sizeof(struct teg_source) == 24, "abi");
 
-/* teg_buckets: LRU hash, key struct teg_source. */
+/*
+ * teg_buckets: LRU hash, key struct teg_source. A bucket is the moment at which
+ * it was, or would have been, empty: it holds now - empty_ns nanoseconds, at
+ * most its depth. That is nft_limit.c's pair (tokens, last) in one word, so
+ * that one compare-and-swap takes a token, and a changed rate keeps its state.
+ */
+#define TEG_BUCKETS_MAX 131072u
 struct teg_bucket {
-	__u64 tokens_ns; /* as nft_limit.c: one nanosecond refills per nanosecond */
-	__u64 last_ns;	 /* CLOCK_MONOTONIC */
+	__u64 empty_ns; /* CLOCK_MONOTONIC; may lie before 0 (wraps) when the host has just started */
 };
-_Static_assert(sizeof(struct teg_bucket) == 16, "abi");
+_Static_assert(sizeof(struct teg_bucket) == 8, "abi");
 
 /* teg_blocks: hash, key struct teg_source with counter_slot 0. Runtime blocks. */
+#define TEG_BLOCKS_MAX 131072u
+#define TEG_BLOCK_BITS4 32u
+#define TEG_BLOCK_BITS6 64u
 struct teg_blocked {
 	__u64 until_ns;	    /* CLOCK_MONOTONIC; past: not blocked any more */
 	__u32 counter_slot; /* of the rule that placed it */
@@ -68,20 +82,45 @@ _Static_assert(sizeof(struct teg_blocked) == 16, "abi");
 
 /* ---- a generation's own: gen_* -------------------------------------------- */
 
-/* gen_config: array of one, written before the program is loaded into a slot. */
+/*
+ * gen_config: read-only data of the program, written before it is loaded, so
+ * that the verifier knows it: what a policy does not ask is not in the code.
+ */
+#define TEG_CONFIG_SECTION ".rodata.config"
+#define TEG_CLOCK_SECTION ".bss.clock" /* __u64, see TEG_HOST_GIVEN_CLOCK */
+
+enum {
+	TEG_ASKS_ZONES = 1,	   /* some box names zones */
+	TEG_ASKS_SRC_SETS = 2,	   /* ... an address set for the source */
+	TEG_ASKS_DST_SETS = 4,
+	TEG_ASKS_SRC_SELF = 8,	   /* ... `self` as the source */
+	TEG_ASKS_DST_SELF = 16,
+	TEG_ASKS_CLOCK = 32,	   /* some rule has a rate, or blocks its source */
+	TEG_ASKS_FINE_CLOCK = 64,  /* a bucket is shallower than the coarse clock's ticks bear */
+};
+enum {
+	TEG_HOST_FRAGS = 1,	   /* the kernel knows frames of several buffers (5.18) */
+	TEG_HOST_GIVEN_CLOCK = 2,  /* time is what gen_clock says; for tests */
+};
+
 struct teg_config {
-	__u32 abi;	    /* TEG_ABI_VERSION */
+	__u32 abi;	      /* TEG_ABI_VERSION */
+	__u32 asks;	      /* TEG_ASKS_ bits, by the compiler */
+	__u32 host;	      /* TEG_HOST_ bits, by who loads */
+	__u32 lifeline_boxes; /* so many boxes, the first, belong to lifelines */
 	__u32 box_count;
 	__u32 rule_count;
-	__u32 self_asked;   /* some box asks for `self` */
-	__u64 closed;	    /* bit per posture: drops every arrival that reaches layer 4 */
-	__u32 lifeline_slot, neighbour_slot, blocked_slot; /* counter slots of what no rule row counts */
-	__u32 pad;
-	__u32 closed_slot[64]; /* counter slot of the posture's default, by posture */
+	__u64 closed;	      /* bit per posture: drops every arrival that reaches layer 4 */
+	__u32 neighbour_slot, blocked_slot; /* counter slots of what no rule row counts */
+	__u32 closed_slot[64]; /* counter slot of the posture's default in, by posture */
 };
 _Static_assert(sizeof(struct teg_config) == 296, "abi");
 
-/* gen_zones: hash, key __u32 ifindex, value __u64 with the zone's bits. */
+/* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
+ * beyond its end is in gen_zones_far, a hash. */
+#define TEG_ZONES_NEAR 1024u
+#define TEG_ZONES_FAR 4096u
+#define TEG_ZONE_NONE (1ull << 63) /* the interface is in no zone */
 
 /* gen_sets4, gen_sets6: LPM tries; the value says in which sets the longest
  * prefix lies (every set that covers it, wider ones included). */
@@ -97,14 +136,16 @@ struct teg_lpm6 {
 #define TEG_SET_SELF (1ull << 63) /* added at look-up when teg_self has the address */
 _Static_assert(sizeof(struct teg_lpm4) == 8 && sizeof(struct teg_lpm6) == 20, "abi");
 
-/* gen_boxes: array, in order of judgement: lifelines, blocks, reflexes. A packet
- * matches when every field does. */
+/* gen_boxes: one value of box_count boxes, in order of judgement: lifelines,
+ * blocks, reflexes. A packet matches when every field does. */
 enum { TEG_IP4 = 1, TEG_IP6 = 2 };
 enum { TEG_WHOLE = 1, TEG_FIRST = 2, TEG_LATER = 4 };
 #define TEG_PROTO_ANY 256u
+#define TEG_BOXES_MAX 1024u
+#define TEG_RULES_MAX 1024u
 
 struct teg_box {
-	__u64 zones;	     /* any bit in common */
+	__u64 zones;	     /* any bit in common with the interface's */
 	__u64 src, dst;	     /* any bit in common with the sets of the address; 0: not asked */
 	__u16 sport_lo, sport_hi;
 	__u16 dport_lo, dport_hi;
@@ -117,7 +158,7 @@ struct teg_box {
 };
 _Static_assert(sizeof(struct teg_box) == 48, "abi");
 
-/* gen_rules: array. */
+/* gen_rules: one value of rule_count rules. */
 enum teg_act { TEG_ACT_PASS, TEG_ACT_DROP };
 
 struct teg_rule {

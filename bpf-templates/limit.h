@@ -1,0 +1,123 @@
+/*
+ * limit - what is counted per source while packets pass: token buckets, and
+ * the blocks that a reflex places.
+ *
+ * A bucket is one word, taken from by compare-and-swap, so two CPUs never hand
+ * out the same token. The slack that is left: a source whose bucket four swaps
+ * in a row lost to other CPUs is let within its rate once, and a source that
+ * the LRU dropped under pressure of new ones starts with a full bucket again.
+ */
+#ifndef TEG_LIMIT_H
+#define TEG_LIMIT_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf-templates/abi.h"
+#include "bpf-templates/pkt.h"
+
+#define LIMIT_TRIES 4
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, TEG_BUCKETS_MAX);
+	__type(key, struct teg_source);
+	__type(value, struct teg_bucket);
+} teg_buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEG_BLOCKS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct teg_source);
+	__type(value, struct teg_blocked);
+} teg_blocks SEC(".maps");
+
+/* The time that tests give; see TEG_HOST_GIVEN_CLOCK. */
+__u64 gen_clock SEC(TEG_CLOCK_SECTION);
+
+static __always_inline __u64 limit_ones(__u32 bits)
+{
+	return bits == 0 ? 0 : bits >= 64 ? ~0ull : ~0ull << (64 - bits);
+}
+
+/* The source as it is counted: cut to the leading bits of its family. */
+static __always_inline struct teg_source limit_source(const struct pkt *p, __u32 bits4, __u32 bits6, __u32 slot)
+{
+	__u32 bits = p->family == TEG_IP4 ? 96 + bits4 : bits6;
+	struct pkt_addr cut = {
+		p->src.hi & bpf_cpu_to_be64(limit_ones(bits)),
+		p->src.lo & bpf_cpu_to_be64(limit_ones(bits > 64 ? bits - 64 : 0)),
+	};
+	struct teg_source s = { .counter_slot = slot };
+
+	__builtin_memcpy(&s.addr, &cut, sizeof cut);
+	return s;
+}
+
+/* limit_over - takes a token for the packet's source; true when there was none. */
+static __always_inline bool limit_over(const struct teg_rule *rule, const struct pkt *p, __u64 now)
+{
+	struct teg_source key = limit_source(p, rule->key_bits4, rule->key_bits6, rule->counter_slot);
+	struct teg_bucket *b = bpf_map_lookup_elem(&teg_buckets, &key);
+
+	if (!b) {
+		struct teg_bucket full = { now - rule->depth_ns + rule->cost_ns };
+
+		if (!bpf_map_update_elem(&teg_buckets, &key, &full, BPF_NOEXIST))
+			return false;
+		b = bpf_map_lookup_elem(&teg_buckets, &key); /* another CPU was first */
+		if (!b)
+			return false;
+	}
+	for (int i = 0; i < LIMIT_TRIES; i++) {
+		__u64 seen = *(volatile __u64 *)&b->empty_ns;
+		__u64 held = now - seen;
+
+		/* Another CPU's clock may be ahead of ours: held is then below zero. */
+		if ((__s64)held > (__s64)rule->depth_ns)
+			held = rule->depth_ns;
+		if ((__s64)held < (__s64)rule->cost_ns)
+			return true;
+		__u64 left = now - held + rule->cost_ns;
+		if (__sync_val_compare_and_swap(&b->empty_ns, seen, left) == seen)
+			return false;
+	}
+	return false;
+}
+
+/* Is the source blocked at run time? */
+static __always_inline bool limit_is_blocked(const struct pkt *p, __u64 now)
+{
+	struct teg_source key = limit_source(p, TEG_BLOCK_BITS4, TEG_BLOCK_BITS6, 0);
+	struct teg_blocked *b = bpf_map_lookup_elem(&teg_blocks, &key);
+
+	return b && now < b->until_ns;
+}
+
+/* limit_block - nothing of the source passes for block_ns. A block that lasts longer stays. */
+static __always_inline void limit_block(struct teg_active *active, const struct teg_rule *rule,
+					const struct pkt *p, __u64 now)
+{
+	struct teg_source key = limit_source(p, TEG_BLOCK_BITS4, TEG_BLOCK_BITS6, 0);
+	struct teg_blocked mine = {
+		.until_ns = now + rule->block_ns,
+		.counter_slot = rule->counter_slot,
+		.key_bits = p->family == TEG_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6,
+	};
+	struct teg_blocked *old = bpf_map_lookup_elem(&teg_blocks, &key);
+
+	if (old && old->until_ns >= mine.until_ns)
+		return;
+	for (int i = 0; i < LIMIT_TRIES; i++) {
+		__u64 seen = *(volatile __u64 *)&active->blocks_until_ns;
+
+		if (seen >= mine.until_ns ||
+		    __sync_val_compare_and_swap(&active->blocks_until_ns, seen, mine.until_ns) == seen)
+			break;
+	}
+	bpf_map_update_elem(&teg_blocks, &key, &mine, BPF_ANY);
+}
+
+#endif

@@ -1,0 +1,247 @@
+/*
+ * pkt - a frame, read once: every bound is checked here, and what follows only
+ * compares fields. Reads as compiler/ir/packet.c does, frame by frame; where
+ * the two differ, this is wrong.
+ *
+ *     Ethernet [VLAN tag] IPv4 | IPv6 [up to 8 extension headers] TCP | UDP | SCTP | ICMP | ICMPv6
+ *
+ * Headers are looked for in the frame's first buffer: where a frame has several
+ * (kernel 5.18, mtu above a page), one whose headers go on in the second is short.
+ */
+#ifndef TEG_PKT_H
+#define TEG_PKT_H
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <stdbool.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf-templates/abi.h"
+#include "bpf-templates/cause.h"
+
+#define PKT_EXTENSIONS_MAX 8
+#define IP_OFFSET 0x1fff /* RFC 791, 3.1: in units of 8 bytes */
+#define IP_MORE 0x2000
+#define ICMPV6_PROTO 58
+
+/* 16 bytes in network order, as struct teg_addr has them. */
+struct pkt_addr {
+	__be64 hi, lo;
+};
+
+struct pkt {
+	struct pkt_addr src, dst;
+	__u32 len; /* from the IP header on, as that header says */
+	__u16 proto;
+	__u16 sport, dport;
+	__u16 icmp; /* type << 8 | code */
+	__u8 family;   /* TEG_IP4 or TEG_IP6 */
+	__u8 fragment; /* TEG_WHOLE, TEG_FIRST or TEG_LATER */
+	__u8 hop_limit, flags;
+};
+
+/* The rest of the frame while it is read: `at` is the next header, `room` what IP says is left of the packet. */
+struct pkt_rest {
+	void *at, *end;
+	__u32 room;
+};
+
+static __always_inline bool pkt_has(const struct pkt_rest *r, __u32 bytes)
+{
+	return r->room >= bytes && r->at + bytes <= r->end;
+}
+
+/* Does the frame hold so many bytes from `at` on? Asks for other buffers only when the first is not enough. */
+static __always_inline bool pkt_frame_holds(struct xdp_md *ctx, const struct pkt_rest *r, __u32 bytes,
+					    bool frags)
+{
+	__u64 here = (__u64)(r->end - r->at);
+
+	if (bytes <= here)
+		return true;
+	if (!frags)
+		return false;
+	__u64 first = (__u64)(ctx->data_end - ctx->data);
+	return bytes <= here + (bpf_xdp_get_buff_len(ctx) - first);
+}
+
+static __always_inline struct pkt_addr pkt_mapped(__be32 ip4)
+{
+	return (struct pkt_addr){ 0, bpf_cpu_to_be64(0xffffull << 32 | bpf_ntohl(ip4)) };
+}
+
+static __always_inline __u16 pkt_u16(const __u8 *at)
+{
+	return (__u16)(at[0] << 8 | at[1]);
+}
+
+/* The header above IP. Protocols without a row here have no fields the language asks for. */
+static __always_inline enum cause pkt_upper(struct pkt *p, const struct pkt_rest *r)
+{
+	const __u8 *h = r->at;
+
+	switch (p->proto) {
+	case IPPROTO_TCP: {
+		if (!pkt_has(r, 20))
+			return CAUSE_SHORT_L4;
+		__u32 header = (h[12] >> 4) * 4u;
+		if (header < 20 || header > r->room)
+			return CAUSE_BAD_TCP;
+		p->flags = h[13];
+		break;
+	}
+	case IPPROTO_UDP:
+		if (!pkt_has(r, 8))
+			return CAUSE_SHORT_L4;
+		break;
+	case IPPROTO_SCTP:
+		if (!pkt_has(r, 12))
+			return CAUSE_SHORT_L4;
+		break;
+	case IPPROTO_ICMP:
+	case ICMPV6_PROTO:
+		if ((p->proto == IPPROTO_ICMP) != (p->family == TEG_IP4))
+			return CAUSE_NONE;
+		if (!pkt_has(r, 8))
+			return CAUSE_SHORT_L4;
+		p->icmp = pkt_u16(h);
+		return CAUSE_NONE;
+	default:
+		return CAUSE_NONE;
+	}
+	p->sport = pkt_u16(h);
+	p->dport = pkt_u16(h + 2);
+	return CAUSE_NONE;
+}
+
+static __always_inline enum cause pkt_ip4(struct xdp_md *ctx, struct pkt *p, struct pkt_rest *r, bool frags)
+{
+	const struct iphdr *ip = r->at;
+
+	if ((void *)(ip + 1) > r->end)
+		return CAUSE_SHORT_IP;
+	__u32 header = ip->ihl * 4u;
+	p->len = bpf_ntohs(ip->tot_len);
+	if (ip->version != 4 || header < sizeof *ip)
+		return CAUSE_BAD_IP;
+	if (r->at + header > r->end)
+		return CAUSE_SHORT_IP;
+	if (p->len < header || !pkt_frame_holds(ctx, r, p->len, frags))
+		return CAUSE_BAD_IP;
+
+	p->family = TEG_IP4;
+	p->src = pkt_mapped(ip->saddr);
+	p->dst = pkt_mapped(ip->daddr);
+	p->proto = ip->protocol;
+	p->hop_limit = ip->ttl;
+
+	__u32 fragment = bpf_ntohs(ip->frag_off);
+	if (fragment & IP_OFFSET) {
+		p->fragment = TEG_LATER;
+		return CAUSE_NONE;
+	}
+	p->fragment = fragment & IP_MORE ? TEG_FIRST : TEG_WHOLE;
+	r->at += header;
+	r->room = p->len - header;
+	return pkt_upper(p, r);
+}
+
+/* What may stand between IPv6 and the upper header, as ipv6_find_hdr() of the kernel walks it. */
+static __always_inline bool pkt_is_extension(__u32 next)
+{
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT ||
+	       next == IPPROTO_AH || next == IPPROTO_DSTOPTS;
+}
+
+/* Steps over the extension headers: leaves p->proto, p->fragment and the rest at the upper header. */
+static __always_inline enum cause pkt_extensions(struct pkt *p, struct pkt_rest *r)
+{
+	for (int i = 0; i < PKT_EXTENSIONS_MAX; i++) {
+		if (!pkt_is_extension(p->proto))
+			return CAUSE_NONE;
+		if (!pkt_has(r, 8))
+			return CAUSE_EXTENSIONS;
+
+		const __u8 *h = r->at;
+		__u32 len = (h[1] + 1u) * 8; /* RFC 8200, 4.2 */
+		if (p->proto == IPPROTO_AH)
+			len = (h[1] + 2u) * 4; /* RFC 4302, 2.2 */
+		if (p->proto == IPPROTO_FRAGMENT) {
+			__u32 offset = pkt_u16(h + 2);
+
+			len = 8;
+			p->fragment = offset & ~7u ? TEG_LATER : offset & 1 ? TEG_FIRST : TEG_WHOLE;
+		}
+		p->proto = h[0];
+		if (p->fragment == TEG_LATER)
+			return CAUSE_NONE;
+		if (len > r->room)
+			return CAUSE_EXTENSIONS;
+		r->at += len;
+		r->room -= len;
+	}
+	return pkt_is_extension(p->proto) ? CAUSE_EXTENSIONS : CAUSE_NONE;
+}
+
+static __always_inline enum cause pkt_ip6(struct xdp_md *ctx, struct pkt *p, struct pkt_rest *r, bool frags)
+{
+	const struct ipv6hdr *ip = r->at;
+
+	if ((void *)(ip + 1) > r->end)
+		return CAUSE_SHORT_IP;
+	p->len = sizeof *ip + bpf_ntohs(ip->payload_len);
+	if (ip->version != 6 || !pkt_frame_holds(ctx, r, p->len, frags))
+		return CAUSE_BAD_IP;
+
+	p->family = TEG_IP6;
+	__builtin_memcpy(&p->src, &ip->saddr, sizeof p->src);
+	__builtin_memcpy(&p->dst, &ip->daddr, sizeof p->dst);
+	p->proto = ip->nexthdr;
+	p->hop_limit = ip->hop_limit;
+	p->fragment = TEG_WHOLE;
+
+	r->at += sizeof *ip;
+	r->room = p->len - sizeof *ip;
+	enum cause c = pkt_extensions(p, r);
+	if (c || p->fragment == TEG_LATER)
+		return c;
+	return pkt_upper(p, r);
+}
+
+static __always_inline bool pkt_is_vlan(__be16 type)
+{
+	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
+}
+
+/* pkt_read - the frame as fields; anything but CAUSE_NONE leaves *p half filled. `frags`: see TEG_HOST_FRAGS. */
+static __always_inline enum cause pkt_read(struct xdp_md *ctx, struct pkt *p, bool frags)
+{
+	struct pkt_rest r = { (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0 };
+	const struct ethhdr *eth = r.at;
+
+	if ((void *)(eth + 1) > r.end)
+		return CAUSE_SHORT_ETH;
+	__be16 type = eth->h_proto;
+	r.at += sizeof *eth;
+	if (pkt_is_vlan(type)) {
+		const __be16 *tag = r.at;
+
+		if ((void *)(tag + 2) > r.end)
+			return CAUSE_SHORT_ETH;
+		type = tag[1];
+		if (pkt_is_vlan(type))
+			return CAUSE_VLAN_DEPTH;
+		r.at += 4;
+	}
+	if (type == bpf_htons(ETH_P_IP))
+		return pkt_ip4(ctx, p, &r, frags);
+	if (type == bpf_htons(ETH_P_IPV6))
+		return pkt_ip6(ctx, p, &r, frags);
+	return CAUSE_NOT_IP;
+}
+
+#endif

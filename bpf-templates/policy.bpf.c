@@ -1,0 +1,195 @@
+/*
+ * policy - layers 1 to 3 of any policy, judged on arrival. Compiled once:
+ * what a policy says is in its tables and in gen_config.
+ *
+ *     frame ──► read ──┬── malformed ──────────────► drop, counted by cause
+ *                      ├── not IP ─────────────────► on
+ *                      ├── neighbour discovery ────► on
+ *                      ├── a lifeline ─────────────► on
+ *                      ├── a runtime block ────────► drop
+ *                      ├── a block, a reflex ──────► drop
+ *                      ├── the posture is closed ──► drop
+ *                      └──────────────────────────── on
+ *
+ * "On" is to layer 4, which has the last word. What a posture decides is here
+ * only where it is the same for every connection state: the closed posture's
+ * drop is the one case.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf-templates/abi.h"
+#include "bpf-templates/count.h"
+#include "bpf-templates/limit.h"
+#include "bpf-templates/pkt.h"
+#include "bpf-templates/sets.h"
+#include "bpf-templates/walk.h"
+
+const volatile struct teg_config gen_config SEC(TEG_CONFIG_SECTION);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct teg_active);
+} teg_active SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TEG_ZONES_NEAR);
+	__type(key, __u32);
+	__type(value, __u64);
+} gen_zones SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEG_ZONES_FAR);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u64);
+} gen_zones_far SEC(".maps");
+
+static const __u32 zero;
+
+static __always_inline bool asks(__u32 bit)
+{
+	return gen_config.asks & bit;
+}
+
+/* A tick of the coarse clock is 1 to 10 ms; reading it costs a third of the fine one. */
+static __always_inline __u64 now_ns(void)
+{
+	if (gen_config.host & TEG_HOST_GIVEN_CLOCK)
+		return *(volatile __u64 *)&gen_clock;
+	return asks(TEG_ASKS_FINE_CLOCK) ? bpf_ktime_get_ns() : bpf_ktime_get_coarse_ns();
+}
+
+static __always_inline __u64 zones_of(__u32 ifindex)
+{
+	__u64 *bits = bpf_map_lookup_elem(&gen_zones, &ifindex);
+
+	if (!bits)
+		bits = bpf_map_lookup_elem(&gen_zones_far, &ifindex);
+	return bits && *bits ? *bits : TEG_ZONE_NONE;
+}
+
+/* RFC 4861, 6.1 and 7.1: hop limit 255 proves that the sender is on the link. */
+static __always_inline bool is_neighbour_discovery(const struct pkt *p)
+{
+	return p->proto == ICMPV6_PROTO && p->family == TEG_IP6 && p->hop_limit == 255 &&
+	       p->fragment == TEG_WHOLE && !(p->icmp & 0xff) && p->icmp >= 133 << 8 && p->icmp <= 136 << 8;
+}
+
+/* Arrivals that a closed posture leaves to layer 4: errors of flows a lifeline has,
+ * listener queries (RFC 2710, 3810), and parts that mean nothing before reassembly. */
+static __always_inline bool is_left_open(const struct pkt *p)
+{
+	__u32 type = p->icmp >> 8;
+
+	if (p->fragment == TEG_LATER)
+		return true;
+	if (p->proto == IPPROTO_ICMP && p->family == TEG_IP4)
+		return type == 3 || type == 11 || type == 12;
+	if (p->proto == ICMPV6_PROTO && p->family == TEG_IP6)
+		return (type >= 1 && type <= 4) || (type >= 130 && type <= 132) || type == 143;
+	return false;
+}
+
+static __always_inline int cause_ends(struct xdp_md *ctx, enum cause c)
+{
+	enum { CAUSE_IS_PASS, CAUSE_IS_DROP };
+	const __u32 drops = 0
+#define CAUSE(id, name, verdict, ...) | CAUSE_IS_##verdict << CAUSE_##id
+#include "bpf-templates/cause.def"
+#undef CAUSE
+		;
+
+	count_in(&teg_causes, c, (__u64)(ctx->data_end - ctx->data));
+	return drops >> c & 1 ? XDP_DROP : XDP_PASS;
+}
+
+/* judge - the rule of the first box in [from, to) that decides, or NULL. Only reflexes have rates. */
+static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool rates)
+{
+	const struct teg_box *boxes = bpf_map_lookup_elem(&gen_boxes, &zero);
+	const struct teg_rule *rules = bpf_map_lookup_elem(&gen_rules, &zero);
+	__u32 within = ~0u; /* the rule whose bucket has let this packet by: its other boxes take no second token */
+
+	if (!boxes || !rules)
+		return NULL;
+	for (__u32 i = from; i < to && i < TEG_BOXES_MAX; i++) {
+		const struct teg_box *b = &boxes[i];
+		__u32 at = b->rule;
+
+		if (!walk_box_has(b, w) || at >= gen_config.rule_count)
+			continue;
+		const struct teg_rule *rule = &rules[at];
+		if (rule->except >> w->posture & 1)
+			continue;
+		if (rates && rule->cost_ns) {
+			if (at == within)
+				continue;
+			if (!w->now)
+				w->now = now_ns();
+			if (!limit_over(rule, w->p, w->now)) {
+				within = at;
+				continue;
+			}
+		}
+		return rule;
+	}
+	return NULL;
+}
+
+SEC("xdp.frags")
+int policy(struct xdp_md *ctx)
+{
+	struct pkt p = {};
+	enum cause c = pkt_read(ctx, &p, gen_config.host & TEG_HOST_FRAGS);
+
+	if (c)
+		return cause_ends(ctx, c);
+	count_in(&teg_causes, CAUSE_NONE, p.len);
+	if (is_neighbour_discovery(&p)) {
+		count_in(&teg_counters, gen_config.neighbour_slot, p.len);
+		return XDP_PASS;
+	}
+
+	struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
+	if (!active)
+		return XDP_DROP;
+	__u64 blocks_until = *(volatile __u64 *)&active->blocks_until_ns;
+	struct walk w = {
+		.p = &p,
+		.zones = asks(TEG_ASKS_ZONES) ? zones_of(ctx->ingress_ifindex) : TEG_ZONE_NONE,
+		.src = sets_of(&p.src, p.family, asks(TEG_ASKS_SRC_SETS), asks(TEG_ASKS_SRC_SELF)),
+		.dst = sets_of(&p.dst, p.family, asks(TEG_ASKS_DST_SETS), asks(TEG_ASKS_DST_SELF)),
+		.posture = *(volatile __u32 *)&active->posture & 63,
+		.now = blocks_until ? now_ns() : 0,
+	};
+
+	const struct teg_rule *rule = judge(&w, 0, gen_config.lifeline_boxes, false);
+	if (rule) {
+		count_in(&teg_counters, rule->counter_slot, p.len);
+		return XDP_PASS;
+	}
+	if (w.now < blocks_until && limit_is_blocked(&p, w.now)) {
+		count_in(&teg_counters, gen_config.blocked_slot, p.len);
+		return XDP_DROP;
+	}
+	rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, asks(TEG_ASKS_CLOCK));
+	if (rule) {
+		if (asks(TEG_ASKS_CLOCK) && rule->block_ns)
+			limit_block(active, rule, &p, w.now ? w.now : now_ns());
+		count_in(&teg_counters, rule->counter_slot, p.len);
+		return rule->act == TEG_ACT_PASS ? XDP_PASS : XDP_DROP;
+	}
+	if (gen_config.closed >> w.posture & 1 && !is_left_open(&p)) {
+		count_in(&teg_counters, gen_config.closed_slot[w.posture], p.len);
+		return XDP_DROP;
+	}
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";

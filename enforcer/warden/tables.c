@@ -1,0 +1,470 @@
+#include "enforcer/warden/tables.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include "bpf-templates/cause.h"
+
+#ifndef BPF_F_XDP_HAS_FRAGS
+#define BPF_F_XDP_HAS_FRAGS (1U << 5)
+#endif
+
+#define MAPS_MAX 64 /* of one program */
+
+/* ---- shared maps ------------------------------------------------------------ */
+
+struct shared_map {
+	const char *name;
+	size_t at; /* of the descriptor in struct shared */
+	enum bpf_map_type type;
+	uint32_t key, value, entries, flags;
+};
+
+#define SHARED(field, type, key, value, entries, flags)                                            \
+	{ "teg_" #field, offsetof(struct shared, field), BPF_MAP_TYPE_##type, key, value, entries, flags }
+
+static const struct shared_map shared_maps[] = {
+	SHARED(slots, PROG_ARRAY, 4, 4, 1, 0),
+	SHARED(active, ARRAY, 4, sizeof(struct teg_active), 1, BPF_F_MMAPABLE),
+	SHARED(counters, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_COUNTER_SLOTS, 0),
+	SHARED(causes, PERCPU_ARRAY, 4, sizeof(struct teg_counter), CAUSE_COUNT, 0),
+	SHARED(self, HASH, sizeof(struct teg_addr), 1, TEG_SELF_MAX, BPF_F_NO_PREALLOC),
+	SHARED(buckets, LRU_HASH, sizeof(struct teg_source), sizeof(struct teg_bucket), TEG_BUCKETS_MAX, 0),
+	SHARED(blocks, HASH, sizeof(struct teg_source), sizeof(struct teg_blocked), TEG_BLOCKS_MAX,
+	       BPF_F_NO_PREALLOC),
+};
+#define SHARED_MAPS (sizeof shared_maps / sizeof *shared_maps)
+
+static int *shared_fd(const struct shared *s, const struct shared_map *m)
+{
+	return (int *)((char *)s + m->at);
+}
+
+void shared_release(struct shared *s)
+{
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		int *fd = shared_fd(s, &shared_maps[i]);
+		if (*fd >= 0)
+			close(*fd);
+		*fd = -1;
+	}
+}
+
+static int shared_make(int *out, const struct shared_map *m, const char *path, struct err *why)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->flags);
+	own(fd) int fd = bpf_map_create(m->type, m->name, m->key, m->value, m->entries, &opts);
+
+	if (fd < 0)
+		return err_sys(why, "cannot make the map %s", m->name);
+	if (path && bpf_obj_pin(fd, path))
+		return err_sys(why, "cannot pin %s", path);
+	*out = take_fd(fd);
+	return 0;
+}
+
+static int shared_adopt(int *out, const struct shared_map *m, int held, const char *path, struct err *why)
+{
+	own(fd) int fd = held;
+	struct bpf_map_info is = { 0 };
+	uint32_t len = sizeof is;
+
+	if (bpf_obj_get_info_by_fd(fd, &is, &len))
+		return err_sys(why, "cannot read what %s is", path);
+	if (is.type != m->type || is.key_size != m->key || is.value_size != m->value ||
+	    is.max_entries != m->entries || (is.map_flags & m->flags) != m->flags)
+		return err_set(why, EEXIST, "%s is a map of another version (%u-byte values, %u entries; here %u, %u)",
+			       path, is.value_size, is.max_entries, m->value, m->entries);
+	*out = take_fd(fd);
+	return 0;
+}
+
+int shared_open(struct shared *out, const char *dir, struct err *why)
+{
+	own(shared) struct shared s = { -1, -1, -1, -1, -1, -1, -1 };
+
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		const struct shared_map *m = &shared_maps[i];
+		char path[256];
+		int fd = -1, rc;
+
+		if (dir && (size_t)snprintf(path, sizeof path, "%s/%s", dir, m->name) >= sizeof path)
+			return err_set(why, ENAMETOOLONG, "the pin directory's name is too long: %s", dir);
+		if (dir)
+			fd = bpf_obj_get(path);
+		if (dir && fd < 0 && errno != ENOENT)
+			return err_sys(why, "cannot open %s", path);
+		if (fd >= 0)
+			rc = shared_adopt(shared_fd(&s, m), m, fd, path, why);
+		else
+			rc = shared_make(shared_fd(&s, m), m, dir ? path : NULL, why);
+		if (rc)
+			return rc;
+	}
+	*out = s;
+	s = (struct shared){ -1, -1, -1, -1, -1, -1, -1 };
+	return 0;
+}
+
+/* ---- one generation ----------------------------------------------------------- */
+
+struct tables {
+	int program, zones, zones_far, clock;
+};
+
+void tables_free(struct tables *t)
+{
+	if (!t)
+		return;
+	int fds[] = { t->program, t->zones, t->zones_far, t->clock };
+
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	free(t);
+}
+
+static struct tables *tables_new(void)
+{
+	struct tables *t = calloc(1, sizeof *t);
+
+	if (t)
+		*t = (struct tables){ -1, -1, -1, -1 };
+	return t;
+}
+
+int tables_program(const struct tables *t)
+{
+	return t->program;
+}
+
+bool tables_kernel_has_frags(void)
+{
+	const struct bpf_insn pass[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_XDP_HAS_FRAGS);
+	own(fd) int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "teg_probe", "GPL", pass, 2, &opts);
+
+	return fd >= 0;
+}
+
+static void object_own_(struct bpf_object **o)
+{
+	bpf_object__close(*o);
+}
+
+/* libbpf would tell stderr; what it knows that we do not is the verifier's log, and we ask for that. */
+static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level, (void)format, (void)args;
+	return 0;
+}
+
+/* A plan comes from a bundle: what indexes a table here is checked here. */
+static int plan_fits(const struct plan *p, struct err *why)
+{
+	const struct teg_config *c = &p->config;
+
+	if (c->abi != TEG_ABI_VERSION)
+		return err_set(why, EPROTO, "the policy was compiled for tables of version %u; this is version %u",
+			       c->abi, TEG_ABI_VERSION);
+	if (p->box_count > TEG_BOXES_MAX || p->rule_count > TEG_RULES_MAX || c->box_count != p->box_count ||
+	    c->rule_count != p->rule_count || c->lifeline_boxes > p->box_count || p->posture_count > 64)
+		return err_set(why, EINVAL, "the plan's tables contradict each other: %u of %u boxes, %u of %u rules",
+			       c->box_count, p->box_count, c->rule_count, p->rule_count);
+	for (uint32_t i = 0; i < p->rule_count; i++)
+		if (p->rules[i].counter_slot >= p->counter_count)
+			return err_set(why, EINVAL, "rule %u of the plan counts in a counter that is not there", i);
+	if (c->neighbour_slot >= p->counter_count || c->blocked_slot >= p->counter_count)
+		return err_set(why, EINVAL, "the plan lacks the counters of what no rule counts");
+	for (uint32_t i = 0; i < p->posture_count; i++)
+		if (c->closed >> i & 1 && c->closed_slot[i] >= p->counter_count)
+			return err_set(why, EINVAL, "posture %u of the plan counts in a counter that is not there", i);
+	return 0;
+}
+
+static struct teg_config staged_config(const struct tables_load *load)
+{
+	struct teg_config c = load->plan->config;
+
+	c.neighbour_slot = load->slots[c.neighbour_slot];
+	c.blocked_slot = load->slots[c.blocked_slot];
+	for (uint32_t i = 0; i < load->plan->posture_count; i++)
+		if (c.closed >> i & 1)
+			c.closed_slot[i] = load->slots[c.closed_slot[i]];
+	c.host = load->given_clock ? TEG_HOST_GIVEN_CLOCK : 0;
+	if (tables_kernel_has_frags())
+		c.host |= TEG_HOST_FRAGS;
+	return c;
+}
+
+static struct bpf_map *object_map(struct bpf_object *o, const char *name, struct err *why)
+{
+	struct bpf_map *m = bpf_object__find_map_by_name(o, name);
+
+	if (!m)
+		err_set(why, EPROTO, "the program has no table %s", name);
+	return m;
+}
+
+static uint32_t at_least_one(uint32_t n)
+{
+	return n ? n : 1;
+}
+
+static uint32_t prefixes_of(const struct plan *p, enum family family)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < p->prefix_count; i++)
+		n += p->prefixes[i].prefix.addr.family == family;
+	return n;
+}
+
+/* Sizes and constants: all that must be known before the verifier sees the program. */
+static int object_prepare(struct bpf_object *o, const struct tables_load *load, struct err *why)
+{
+	const struct plan *p = load->plan;
+	const struct teg_config config = staged_config(load);
+	const struct { const char *name; uint32_t value, entries; } sizes[] = {
+		{ "gen_boxes", at_least_one(p->box_count) * (uint32_t)sizeof(struct teg_box), 1 },
+		{ "gen_rules", at_least_one(p->rule_count) * (uint32_t)sizeof(struct teg_rule), 1 },
+		{ "gen_sets4", sizeof(uint64_t), at_least_one(prefixes_of(p, FAMILY_IP4)) },
+		{ "gen_sets6", sizeof(uint64_t), at_least_one(prefixes_of(p, FAMILY_IP6)) },
+	};
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		struct bpf_map *m = object_map(o, sizes[i].name, why);
+
+		if (!m)
+			return why->code;
+		if (bpf_map__set_value_size(m, sizes[i].value) || bpf_map__set_max_entries(m, sizes[i].entries))
+			return err_sys(why, "cannot size the table %s", sizes[i].name);
+	}
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		struct bpf_map *m = bpf_object__find_map_by_name(o, shared_maps[i].name);
+
+		if (m && bpf_map__reuse_fd(m, *shared_fd(load->shared, &shared_maps[i])))
+			return err_sys(why, "cannot share the map %s", shared_maps[i].name);
+	}
+	struct bpf_map *constants = object_map(o, TEG_CONFIG_SECTION, why);
+	if (!constants)
+		return why->code;
+	if (bpf_map__set_initial_value(constants, &config, sizeof config))
+		return err_sys(why, "cannot write the program's constants");
+	return 0;
+}
+
+static struct bpf_program *object_policy(struct bpf_object *o, bool frags, struct err *why)
+{
+	struct bpf_program *p = bpf_object__find_program_by_name(o, "policy");
+
+	if (!p) {
+		err_set(why, EPROTO, "the object has no program named policy");
+		return NULL;
+	}
+	bpf_program__set_flags(p, frags ? BPF_F_XDP_HAS_FRAGS : 0);
+	return p;
+}
+
+/* The end of the verifier's log, where the reason stands. */
+static const char *last_words(const char *log)
+{
+	size_t len = strlen(log);
+
+	return len > 600 ? log + len - 600 : log;
+}
+
+/* ---- filling ------------------------------------------------------------------ */
+
+static int fill_value(struct bpf_object *o, const char *name, const void *value, struct err *why)
+{
+	const uint32_t zero = 0;
+
+	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(o, name), &zero, value, BPF_ANY))
+		return err_sys(why, "cannot fill the table %s", name);
+	return 0;
+}
+
+static int fill_rules(struct bpf_object *o, const struct tables_load *load, struct err *why)
+{
+	const struct plan *p = load->plan;
+	own(mem) struct teg_rule *rules = NULL;
+
+	if (!p->rule_count)
+		return 0;
+	rules = calloc(p->rule_count, sizeof *rules);
+	if (!rules)
+		return err_set(why, ENOMEM, "no memory for %u rules", p->rule_count);
+	for (uint32_t i = 0; i < p->rule_count; i++) {
+		rules[i] = p->rules[i];
+		rules[i].counter_slot = load->slots[rules[i].counter_slot];
+	}
+	return fill_value(o, "gen_rules", rules, why);
+}
+
+/* All prefixes of a family, by batches: three times as fast as one by one. */
+static int fill_sets(struct bpf_object *o, const char *name, const struct plan *p, enum family family,
+		     struct err *why)
+{
+	const uint32_t n = prefixes_of(p, family);
+	const size_t each = family == FAMILY_IP4 ? sizeof(struct teg_lpm4) : sizeof(struct teg_lpm6);
+	own(mem) uint8_t *keys = calloc(at_least_one(n), each);
+	own(mem) uint64_t *masks = calloc(at_least_one(n), sizeof *masks);
+	uint32_t at = 0, count = n;
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+
+	if (!keys || !masks)
+		return err_set(why, ENOMEM, "no memory for %u prefixes", n);
+	for (uint32_t i = 0; i < p->prefix_count; i++) {
+		const struct prefix *prefix = &p->prefixes[i].prefix;
+		uint8_t bytes[16];
+		uint32_t bits = prefix->len;
+
+		if (prefix->addr.family != family)
+			continue;
+		addr_to_bytes(prefix->addr, bytes);
+		memcpy(keys + at * each, &bits, sizeof bits);
+		memcpy(keys + at * each + sizeof bits, bytes, each - sizeof bits);
+		masks[at++] = p->prefixes[i].sets;
+	}
+	if (n && bpf_map_update_batch(bpf_object__find_map_fd_by_name(o, name), keys, masks, &count, &opts))
+		return err_sys(why, "cannot fill the table %s after %u of %u prefixes", name, count, n);
+	return 0;
+}
+
+static int fill(struct bpf_object *o, const struct tables_load *load, struct err *why)
+{
+	int rc = 0;
+
+	if (load->plan->box_count)
+		rc = fill_value(o, "gen_boxes", load->plan->boxes, why);
+	if (!rc)
+		rc = fill_rules(o, load, why);
+	if (!rc)
+		rc = fill_sets(o, "gen_sets4", load->plan, FAMILY_IP4, why);
+	if (!rc)
+		rc = fill_sets(o, "gen_sets6", load->plan, FAMILY_IP6, why);
+	return rc;
+}
+
+/* ---- load, adopt ----------------------------------------------------------------- */
+
+static int duplicate(int *out, int fd, struct err *why)
+{
+	*out = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return *out < 0 ? err_sys(why, "cannot keep a descriptor") : 0;
+}
+
+int tables_load(struct tables **out, const struct tables_load *load, struct err *why)
+{
+	char log[65536] = "";
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = log,
+		    .kernel_log_size = sizeof log);
+	int rc = plan_fits(load->plan, why);
+
+	if (rc)
+		return rc;
+	libbpf_set_print(say_nothing);
+	own(object) struct bpf_object *o = bpf_object__open_mem(load->object, load->object_len, &opts);
+	if (!o)
+		return err_sys(why, "the program is not a BPF object that can be read");
+	rc = object_prepare(o, load, why);
+	if (rc)
+		return rc;
+	struct bpf_program *program = object_policy(o, tables_kernel_has_frags(), why);
+	if (!program)
+		return why->code;
+	if (bpf_object__load(o))
+		return err_sys(why, "the kernel does not take the program: %s", last_words(log));
+	rc = fill(o, load, why);
+	if (rc)
+		return rc;
+
+	own(tables) struct tables *t = tables_new();
+	if (!t)
+		return err_set(why, ENOMEM, "no memory for a generation's tables");
+	const struct { int *out; int fd; } keep[] = {
+		{ &t->program, bpf_program__fd(program) },
+		{ &t->zones, bpf_object__find_map_fd_by_name(o, "gen_zones") },
+		{ &t->zones_far, bpf_object__find_map_fd_by_name(o, "gen_zones_far") },
+		{ &t->clock, bpf_object__find_map_fd_by_name(o, TEG_CLOCK_SECTION) },
+	};
+	for (size_t i = 0; i < sizeof keep / sizeof *keep; i++) {
+		rc = duplicate(keep[i].out, keep[i].fd, why);
+		if (rc)
+			return rc;
+	}
+	*out = take(t);
+	return 0;
+}
+
+/* Keeps the map when it is one we look for; the descriptor is taken. */
+static void adopt_map(struct tables *t, int held)
+{
+	own(fd) int fd = held;
+	struct bpf_map_info is = { 0 };
+	uint32_t len = sizeof is;
+
+	if (bpf_obj_get_info_by_fd(fd, &is, &len))
+		return;
+	if (!strcmp(is.name, "gen_zones"))
+		t->zones = take_fd(fd);
+	else if (!strcmp(is.name, "gen_zones_far"))
+		t->zones_far = take_fd(fd);
+	else if (!strncmp(is.name, TEG_CLOCK_SECTION, strlen(is.name)) && is.name[0])
+		t->clock = take_fd(fd);
+}
+
+int tables_adopt(struct tables **out, int program, struct err *why)
+{
+	uint32_t ids[MAPS_MAX];
+	struct bpf_prog_info is = { .nr_map_ids = MAPS_MAX, .map_ids = (uintptr_t)ids };
+	uint32_t len = sizeof is;
+	own(tables) struct tables *t = tables_new();
+
+	if (!t)
+		return err_set(why, ENOMEM, "no memory for a generation's tables");
+	int rc = duplicate(&t->program, program, why);
+	if (rc)
+		return rc;
+	if (bpf_obj_get_info_by_fd(program, &is, &len))
+		return err_sys(why, "cannot read what the program in the slot is");
+	for (uint32_t i = 0; i < is.nr_map_ids && i < MAPS_MAX; i++) {
+		int fd = bpf_map_get_fd_by_id(ids[i]);
+		if (fd >= 0)
+			adopt_map(t, fd);
+	}
+	if (t->zones < 0 || t->zones_far < 0)
+		return err_set(why, EPROTO, "the program in the slot has no tables of zones: it is not ours");
+	*out = take(t);
+	return 0;
+}
+
+int tables_set_zone(struct tables *t, uint32_t ifindex, uint64_t bits, struct err *why)
+{
+	int map = ifindex < TEG_ZONES_NEAR ? t->zones : t->zones_far;
+
+	if (bpf_map_update_elem(map, &ifindex, &bits, BPF_ANY))
+		return err_sys(why, "cannot note the zone of interface %u", ifindex);
+	return 0;
+}
+
+int tables_set_clock(struct tables *t, uint64_t ns, struct err *why)
+{
+	const uint32_t zero = 0;
+
+	if (bpf_map_update_elem(t->clock, &zero, &ns, BPF_ANY))
+		return err_sys(why, "cannot set the given clock");
+	return 0;
+}

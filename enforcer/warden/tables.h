@@ -1,0 +1,74 @@
+/*
+ * tables - the first hook in the kernel: the maps that all generations share,
+ * and one generation's program with its own tables.
+ *
+ *     shared_open(&shared, "/sys/fs/bpf/teg", why)      makes or adopts teg_*
+ *     ...
+ *     tables_load(&tables, &load, why)                  verified, filled, judging nothing yet
+ *     tables_set_zone(tables, ifindex, bits, why)       for every interface of a zone
+ *     bpf_map_update_elem(shared.slots, 0, program)     judges
+ *
+ * The program holds its tables: once it is in a slot, freeing the handle leaves
+ * both alive. After a restart tables_adopt() finds them again by the program.
+ * The layouts are in bpf-templates/abi.h.
+ */
+#ifndef TEG_WARDEN_TABLES_H
+#define TEG_WARDEN_TABLES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lang/base/err.h"
+#include "lang/base/own.h"
+#include "lang/bundle/plan.h"
+
+/* Descriptors of the maps that outlive generations. */
+struct shared {
+	int slots, active, counters, causes, self, buckets, blocks;
+};
+
+/*
+ * Pinned maps of that name in `dir` are adopted when they are what abi.h says,
+ * refused otherwise; missing ones are made and pinned. A NULL dir pins nothing.
+ */
+int shared_open(struct shared *out, const char *dir, struct err *why);
+void shared_release(struct shared *s);
+
+static inline void shared_own_(struct shared *s)
+{
+	shared_release(s);
+}
+
+struct tables;
+
+struct tables_load {
+	const struct shared *shared;
+	const void *object; /* the bundle's xdp/policy.o */
+	size_t object_len;
+	const struct plan *plan;
+	const uint32_t *slots; /* of teg_counters, by index into plan->counters */
+	bool given_clock;      /* time is what tables_set_clock() says: for tests */
+};
+
+/* The verifier's last words are in *why when it refuses. */
+int tables_load(struct tables **out, const struct tables_load *load, struct err *why);
+
+/* The tables of a program that an earlier process loaded; duplicates the descriptor. */
+int tables_adopt(struct tables **out, int program, struct err *why);
+
+void tables_free(struct tables *t);
+OWN_FREE(tables, struct tables *)
+
+/* Borrowed descriptor. */
+int tables_program(const struct tables *t);
+
+/* The zone's bits of an interface; 0 takes it out of every zone. */
+int tables_set_zone(struct tables *t, uint32_t ifindex, uint64_t bits, struct err *why);
+
+int tables_set_clock(struct tables *t, uint64_t ns, struct err *why);
+
+/* Does this kernel run XDP on frames of several buffers (5.18)? What it does not know is
+ * loaded without BPF_F_XDP_HAS_FRAGS, the anchor too: a slot takes only what its anchor is. */
+bool tables_kernel_has_frags(void);
+
+#endif
