@@ -87,7 +87,7 @@ _Static_assert(sizeof(struct teg_blocked) == 16, "abi");
  * that the verifier knows it: what a policy does not ask is not in the code.
  */
 #define TEG_CONFIG_SECTION ".rodata.config"
-#define TEG_CLOCK_SECTION ".bss.clock" /* __u64, see TEG_HOST_GIVEN_CLOCK */
+#define TEG_CLOCK_SECTION ".data.clock" /* __u64, see TEG_HOST_GIVEN_CLOCK */
 
 enum {
 	TEG_ASKS_ZONES = 1,	   /* some box names zones */
