@@ -97,6 +97,7 @@ enum {
 	TEG_ASKS_DST_SELF = 16,
 	TEG_ASKS_CLOCK = 32,	   /* some rule has a rate, or blocks its source */
 	TEG_ASKS_FINE_CLOCK = 64,  /* a bucket is shallower than the coarse clock's ticks bear */
+	TEG_ASKS_ALL = 127,
 };
 enum {
 	TEG_HOST_FRAGS = 1,	   /* the kernel knows frames of several buffers (5.18) */

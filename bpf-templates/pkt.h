@@ -174,7 +174,10 @@ static __always_inline enum cause pkt_extensions(struct pkt *p, struct pkt_rest 
 			__u32 offset = pkt_u16(h + 2);
 
 			len = 8;
-			p->fragment = offset & ~7u ? TEG_LATER : offset & 1 ? TEG_FIRST : TEG_WHOLE;
+			if (offset >> 3)
+				p->fragment = TEG_LATER;
+			else if (offset & 1)
+				p->fragment = TEG_FIRST;
 		}
 		p->proto = h[0];
 		if (p->fragment == TEG_LATER)

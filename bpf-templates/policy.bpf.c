@@ -4,8 +4,8 @@
  *
  *     frame ──► read ──┬── malformed ──────────────► drop, counted by cause
  *                      ├── not IP ─────────────────► on
- *                      ├── neighbour discovery ────► on
  *                      ├── a lifeline ─────────────► on
+ *                      ├── neighbours, listeners ──► on
  *                      ├── a runtime block ────────► drop
  *                      ├── a block, a reflex ──────► drop
  *                      ├── the posture is closed ──► drop
@@ -74,26 +74,35 @@ static __always_inline __u64 zones_of(__u32 ifindex)
 	return bits && *bits ? *bits : TEG_ZONE_NONE;
 }
 
-/* RFC 4861, 6.1 and 7.1: hop limit 255 proves that the sender is on the link. */
-static __always_inline bool is_neighbour_discovery(const struct pkt *p)
+static __always_inline bool is_icmpv6(const struct pkt *p)
 {
-	return p->proto == ICMPV6_PROTO && p->family == TEG_IP6 && p->hop_limit == 255 &&
-	       p->fragment == TEG_WHOLE && !(p->icmp & 0xff) && p->icmp >= 133 << 8 && p->icmp <= 136 << 8;
+	return p->proto == ICMPV6_PROTO && p->family == TEG_IP6 && p->fragment != TEG_LATER;
 }
 
-/* Arrivals that a closed posture leaves to layer 4: errors of flows a lifeline has,
- * listener queries (RFC 2710, 3810), and parts that mean nothing before reassembly. */
+/* RFC 4861: neighbour discovery, whose hop limit proves a sender on the link;
+ * RFC 2710 and 3810: multicast listeners. */
+static __always_inline bool is_neighbour(const struct pkt *p)
+{
+	__u32 type = p->icmp >> 8, code = p->icmp & 0xff;
+
+	if (!is_icmpv6(p))
+		return false;
+	if (type >= 133 && type <= 136)
+		return code == 0 && p->hop_limit == 255;
+	return (type >= 130 && type <= 132) || type == 143;
+}
+
+/* What a closed posture leaves to layer 4: errors of a lifeline's flows, and
+ * parts that mean nothing before reassembly. */
 static __always_inline bool is_left_open(const struct pkt *p)
 {
 	__u32 type = p->icmp >> 8;
 
 	if (p->fragment == TEG_LATER)
 		return true;
-	if (p->proto == IPPROTO_ICMP && p->family == TEG_IP4)
-		return type == 3 || type == 11 || type == 12;
-	if (p->proto == ICMPV6_PROTO && p->family == TEG_IP6)
-		return (type >= 1 && type <= 4) || (type >= 130 && type <= 132) || type == 143;
-	return false;
+	if (is_icmpv6(p))
+		return type >= 1 && type <= 4;
+	return p->proto == IPPROTO_ICMP && p->family == TEG_IP4 && (type == 3 || type == 11 || type == 12);
 }
 
 static __always_inline int cause_ends(struct xdp_md *ctx, enum cause c)
@@ -151,10 +160,6 @@ int policy(struct xdp_md *ctx)
 	if (c)
 		return cause_ends(ctx, c);
 	count_in(&teg_causes, CAUSE_NONE, p.len);
-	if (is_neighbour_discovery(&p)) {
-		count_in(&teg_counters, gen_config.neighbour_slot, p.len);
-		return XDP_PASS;
-	}
 
 	struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
 	if (!active)
@@ -172,6 +177,10 @@ int policy(struct xdp_md *ctx)
 	const struct teg_rule *rule = judge(&w, 0, gen_config.lifeline_boxes, false);
 	if (rule) {
 		count_in(&teg_counters, rule->counter_slot, p.len);
+		return XDP_PASS;
+	}
+	if (is_neighbour(&p)) {
+		count_in(&teg_counters, gen_config.neighbour_slot, p.len);
 		return XDP_PASS;
 	}
 	if (w.now < blocks_until && limit_is_blocked(&p, w.now)) {

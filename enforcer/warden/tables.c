@@ -170,29 +170,6 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
 	return 0;
 }
 
-/* A plan comes from a bundle: what indexes a table here is checked here. */
-static int plan_fits(const struct plan *p, struct err *why)
-{
-	const struct teg_config *c = &p->config;
-
-	if (c->abi != TEG_ABI_VERSION)
-		return err_set(why, EPROTO, "the policy was compiled for tables of version %u; this is version %u",
-			       c->abi, TEG_ABI_VERSION);
-	if (p->box_count > TEG_BOXES_MAX || p->rule_count > TEG_RULES_MAX || c->box_count != p->box_count ||
-	    c->rule_count != p->rule_count || c->lifeline_boxes > p->box_count || p->posture_count > 64)
-		return err_set(why, EINVAL, "the plan's tables contradict each other: %u of %u boxes, %u of %u rules",
-			       c->box_count, p->box_count, c->rule_count, p->rule_count);
-	for (uint32_t i = 0; i < p->rule_count; i++)
-		if (p->rules[i].counter_slot >= p->counter_count)
-			return err_set(why, EINVAL, "rule %u of the plan counts in a counter that is not there", i);
-	if (c->neighbour_slot >= p->counter_count || c->blocked_slot >= p->counter_count)
-		return err_set(why, EINVAL, "the plan lacks the counters of what no rule counts");
-	for (uint32_t i = 0; i < p->posture_count; i++)
-		if (c->closed >> i & 1 && c->closed_slot[i] >= p->counter_count)
-			return err_set(why, EINVAL, "posture %u of the plan counts in a counter that is not there", i);
-	return 0;
-}
-
 static struct teg_config staged_config(const struct tables_load *load)
 {
 	struct teg_config c = load->plan->config;
@@ -371,15 +348,12 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	char log[65536] = "";
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = log,
 		    .kernel_log_size = sizeof log);
-	int rc = plan_fits(load->plan, why);
 
-	if (rc)
-		return rc;
 	libbpf_set_print(say_nothing);
 	own(object) struct bpf_object *o = bpf_object__open_mem(load->object, load->object_len, &opts);
 	if (!o)
 		return err_sys(why, "the program is not a BPF object that can be read");
-	rc = object_prepare(o, load, why);
+	int rc = object_prepare(o, load, why);
 	if (rc)
 		return rc;
 	struct bpf_program *program = object_policy(o, tables_kernel_has_frags(), why);

@@ -45,7 +45,7 @@ struct tables_load {
 	const struct shared *shared;
 	const void *object; /* the bundle's xdp/policy.o */
 	size_t object_len;
-	const struct plan *plan;
+	const struct plan *plan; /* as plan_decode() checks it */
 	const uint32_t *slots; /* of teg_counters, by index into plan->counters */
 	bool given_clock;      /* time is what tables_set_clock() says: for tests */
 };

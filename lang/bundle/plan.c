@@ -54,11 +54,11 @@ static void put_counters(struct buf *out, const struct plan *p)
 static void put_config(struct buf *out, const struct teg_config *c)
 {
 	wire_put_u32(out, c->abi);
+	wire_put_u32(out, c->asks);
+	wire_put_u32(out, c->lifeline_boxes);
 	wire_put_u32(out, c->box_count);
 	wire_put_u32(out, c->rule_count);
-	wire_put_u32(out, c->self_asked);
 	wire_put_u64(out, c->closed);
-	wire_put_u32(out, c->lifeline_slot);
 	wire_put_u32(out, c->neighbour_slot);
 	wire_put_u32(out, c->blocked_slot);
 	for (size_t i = 0; i < POSTURES_MAX; i++)
@@ -192,11 +192,11 @@ static void get_counters(struct wire_in *in, struct plan *p, struct arena *a)
 static void get_config(struct wire_in *in, struct teg_config *c)
 {
 	c->abi = wire_get_u32(in);
+	c->asks = wire_get_u32(in);
+	c->lifeline_boxes = wire_get_u32(in);
 	c->box_count = wire_get_u32(in);
 	c->rule_count = wire_get_u32(in);
-	c->self_asked = wire_get_u32(in);
 	c->closed = wire_get_u64(in);
-	c->lifeline_slot = wire_get_u32(in);
 	c->neighbour_slot = wire_get_u32(in);
 	c->blocked_slot = wire_get_u32(in);
 	for (size_t i = 0; i < POSTURES_MAX; i++)
@@ -377,12 +377,16 @@ static int config_holds(const struct plan *p, struct err *why)
 			       TEG_ABI_VERSION);
 	if (c->box_count != p->box_count || c->rule_count != p->rule_count)
 		return err_set(why, EINVAL, "the program is told other counts than its tables have");
-	if (c->self_asked > 1)
-		return err_set(why, EINVAL, "self_asked is out of range");
+	if (c->box_count > TEG_BOXES_MAX || c->rule_count > TEG_RULES_MAX)
+		return err_set(why, EINVAL, "%u boxes and %u rules, more than %u and %u", c->box_count,
+			       c->rule_count, TEG_BOXES_MAX, TEG_RULES_MAX);
+	if (c->asks & ~TEG_ASKS_ALL)
+		return err_set(why, EINVAL, "the policy asks what the program does not know");
+	if (c->lifeline_boxes > c->box_count)
+		return err_set(why, EINVAL, "more boxes belong to lifelines than there are");
 	if (p->posture_count < 64 && c->closed >> p->posture_count)
 		return err_set(why, EINVAL, "a posture is closed that is not there");
-	if (c->lifeline_slot >= p->counter_count || c->neighbour_slot >= p->counter_count ||
-	    c->blocked_slot >= p->counter_count)
+	if (c->neighbour_slot >= p->counter_count || c->blocked_slot >= p->counter_count)
 		return err_set(why, EINVAL, "the program counts what is no counter");
 	for (uint32_t i = 0; i < POSTURES_MAX; i++)
 		if (c->closed_slot[i] && c->closed_slot[i] >= p->counter_count)
