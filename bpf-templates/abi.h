@@ -23,10 +23,15 @@
 
 /* teg_slots: program array of one, read by the anchor. Empty before the first policy: all pass. */
 
-/* teg_active: array of one, mmapable. The posture is switched by one store. */
+/*
+ * teg_active: array of one, mmapable. The posture is switched by one store. Two
+ * generations alternate between two banks, each with a word of its own: the next
+ * one's is set before its program is in the slot, so that putting it there switches
+ * program and posture at once.
+ */
+#define TEG_BANKS 2u
 struct teg_active {
-	__u32 posture;		/* index in the active generation */
-	__u32 generation;	/* number; for events and status */
+	__u32 posture[TEG_BANKS]; /* index in the generation of that bank */
 	__u64 blocks_until_ns;	/* no runtime block ends after this: from then on none is looked up.
 				 * Whoever places a block raises it first; nobody lowers it. */
 };
@@ -102,6 +107,7 @@ enum {
 enum {
 	TEG_HOST_FRAGS = 1,	   /* the kernel knows frames of several buffers (5.18) */
 	TEG_HOST_GIVEN_CLOCK = 2,  /* time is what gen_clock says; for tests */
+	TEG_HOST_BANK_B = 4,	   /* the posture is teg_active's second, not its first */
 };
 
 struct teg_config {

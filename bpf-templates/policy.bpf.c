@@ -57,6 +57,11 @@ static __always_inline bool asks(__u32 bit)
 	return gen_config.asks & bit;
 }
 
+static __always_inline __u32 bank(void)
+{
+	return gen_config.host & TEG_HOST_BANK_B ? 1 : 0;
+}
+
 /* A tick of the coarse clock is 1 to 10 ms; reading it costs a third of the fine one. */
 static __always_inline __u64 now_ns(void)
 {
@@ -170,7 +175,7 @@ int policy(struct xdp_md *ctx)
 		.zones = asks(TEG_ASKS_ZONES) ? zones_of(ctx->ingress_ifindex) : TEG_ZONE_NONE,
 		.src = sets_of(&p.src, p.family, asks(TEG_ASKS_SRC_SETS), asks(TEG_ASKS_SRC_SELF)),
 		.dst = sets_of(&p.dst, p.family, asks(TEG_ASKS_DST_SETS), asks(TEG_ASKS_DST_SELF)),
-		.posture = *(volatile __u32 *)&active->posture & 63,
+		.posture = *(volatile __u32 *)&active->posture[bank()] & 63,
 		.now = blocks_until ? now_ns() : 0,
 	};
 

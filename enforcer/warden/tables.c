@@ -179,7 +179,7 @@ static struct teg_config staged_config(const struct tables_load *load)
 	for (uint32_t i = 0; i < load->plan->posture_count; i++)
 		if (c.closed >> i & 1)
 			c.closed_slot[i] = load->slots[c.closed_slot[i]];
-	c.host = load->given_clock ? TEG_HOST_GIVEN_CLOCK : 0;
+	c.host = (load->given_clock ? TEG_HOST_GIVEN_CLOCK : 0) | (load->bank ? TEG_HOST_BANK_B : 0);
 	if (tables_kernel_has_frags())
 		c.host |= TEG_HOST_FRAGS;
 	return c;
