@@ -201,7 +201,9 @@ struct ir_box ir_box_reply(const struct ir_box *box)
 
 /* --- rates --------------------------------------------------------------------- */
 
-/* Packets per unit, rounded. *off compares units: how far that is from the rate asked for. */
+#define WEEK_S 604800ull
+
+/* Packets per unit, rounded; *off is how far that is from the rate asked for, scaled to a week. */
 static uint64_t rate_in(const struct pol_rate *r, uint64_t unit_s, unsigned __int128 *off)
 {
 	unsigned __int128 wanted = (unsigned __int128)r->count * unit_s * NS_PER_S;
@@ -211,15 +213,13 @@ static uint64_t rate_in(const struct pol_rate *r, uint64_t unit_s, unsigned __in
 	rate = rate < 1 ? 1 : rate > most ? most : rate;
 
 	unsigned __int128 made = rate * r->window_ns;
-	*off = (made > wanted ? made - wanted : wanted - made) / unit_s;
-	if (made != wanted && !*off)
-		*off = 1;
+	*off = (made > wanted ? made - wanted : wanted - made) * (WEEK_S / unit_s);
 	return (uint64_t)rate;
 }
 
 struct ir_rate ir_rate_of(const struct pol_rate *r)
 {
-	static const uint64_t units_s[] = { 1, 60, 3600, 86400, 604800 };
+	static const uint64_t units_s[] = { 1, 60, 3600, 86400, WEEK_S };
 	struct ir_rate out = { .burst = r->count < UINT32_MAX ? r->count : UINT32_MAX };
 	unsigned __int128 nearest = 0;
 

@@ -1,0 +1,67 @@
+/*
+ * gen - policies, packets and frames from a seed, to set engines against each other.
+ *
+ *     struct gen g = gen_new(seed);
+ *     struct policy *p = gen_policy(&g, a, &gen_shape_usual);
+ *     struct ir *ir = ir_lower(p, a);
+ *     struct netset self = gen_self(&g, a);
+ *     struct gen_aim *aim = gen_aim_at(ir, &self, a);
+ *     for (...) {
+ *             struct packet q = gen_packet(&g, aim);
+ *             size_t len = gen_frame(&g, aim, frame, sizeof frame);
+ *     }
+ *
+ * Addresses come from a small world, so that sets nest and overlap and packets
+ * hit them. Packets lie where a policy changes its mind: in one of its boxes,
+ * at the edges of its sets and ranges, or one step beside.
+ */
+#ifndef TEG_TEST_GEN_H
+#define TEG_TEST_GEN_H
+
+#include "compiler/front/policy.h"
+#include "compiler/ir/ir.h"
+#include "compiler/ir/packet.h"
+
+struct gen {
+	uint64_t state;
+};
+
+struct gen gen_new(uint64_t seed);
+uint64_t gen_u64(struct gen *g);
+unsigned gen_below(struct gen *g, unsigned n);
+bool gen_chance(struct gen *g, unsigned percent);
+
+/* At most so many of each; there is always one posture. */
+struct gen_shape {
+	unsigned zones, lifelines, blocks, reflexes, postures, rules;
+	unsigned rate_percent;	 /* of reflexes that have a rate */
+	unsigned block_percent;	 /* of reflexes that block the source */
+	unsigned closed_percent; /* of postures that are closed */
+};
+extern const struct gen_shape gen_shape_usual; /* everything, in a size that a person can still read */
+extern const struct gen_shape gen_shape_still; /* the same without rates and runtime blocks: no state */
+
+struct policy *gen_policy(struct gen *g, struct arena *a, const struct gen_shape *shape);
+
+/* Some addresses of the small world, both families. */
+struct netset gen_self(struct gen *g, struct arena *a);
+
+/* Where a policy's packets are worth trying. */
+struct gen_aim;
+struct gen_aim *gen_aim_at(const struct ir *ir, const struct netset *self, struct arena *a);
+
+/* Any field may be anything that frame_build can say; zone, direction and state too. */
+struct packet gen_packet(struct gen *g, const struct gen_aim *aim);
+
+/*
+ * A frame as it may arrive: of a gen_packet(), perhaps with a VLAN tag or two, IPv4 options, IPv6
+ * extension headers, padding; and every other one damaged: cut short, or with bytes changed in its
+ * headers. frame_parse says what it is. Room for GEN_FRAME_MAX bytes.
+ */
+#define GEN_FRAME_MAX 2048
+size_t gen_frame(struct gen *g, const struct gen_aim *aim, uint8_t frame[static GEN_FRAME_MAX]);
+
+/* One line on a packet, for the failing test's note. */
+const char *gen_packet_text(const struct packet *p, char text[static 256]);
+
+#endif
