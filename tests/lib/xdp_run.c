@@ -1,0 +1,142 @@
+#include "tests/lib/xdp_run.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "compiler/emit/emit.h"
+#include "enforcer/warden/tables.h"
+
+/* BPF_PROG_TEST_RUN says that frames arrive on the loopback of this namespace. */
+#define TEST_IFINDEX 1
+
+struct xdp_run {
+	struct shared shared;
+	struct tables *tables;
+	uint64_t zones, now_ns;
+	unsigned posture;
+	unsigned cpus;
+	struct teg_counter *per_cpu;
+};
+
+static void must(bool held, const char *what)
+{
+	if (held)
+		return;
+	printf("Bail out! %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+int xdp_run_new(struct xdp_run **out, const struct plan *plan, struct err *why)
+{
+	own(xdp_run) struct xdp_run *x = calloc(1, sizeof *x);
+	own(mem) uint32_t *slots = calloc(plan->counter_count + 1, sizeof *slots);
+	struct tables_load load = { .plan = plan, .slots = slots, .given_clock = true };
+
+	must(x && slots, "memory");
+	x->shared = (struct shared){ -1, -1, -1, -1, -1, -1, -1 };
+	x->cpus = (unsigned)libbpf_num_possible_cpus();
+	x->per_cpu = calloc(x->cpus, sizeof *x->per_cpu);
+	must(x->per_cpu, "memory");
+	for (uint32_t i = 0; i < plan->counter_count; i++)
+		slots[i] = i;
+
+	int rc = shared_open(&x->shared, NULL, why);
+	if (rc)
+		return rc;
+	load.shared = &x->shared;
+	load.object = emit_xdp_object(&load.object_len);
+	rc = tables_load(&x->tables, &load, why);
+	if (rc)
+		return rc;
+	x->zones = x->posture = ~0u;
+	xdp_run_at(x, 0, 0, 0);
+	*out = take(x);
+	return 0;
+}
+
+void xdp_run_free(struct xdp_run *x)
+{
+	if (!x)
+		return;
+	tables_free(x->tables);
+	shared_release(&x->shared);
+	free(x->per_cpu);
+	free(x);
+}
+
+void xdp_run_at(struct xdp_run *x, uint64_t zones, unsigned posture, uint64_t now_ns)
+{
+	const uint32_t zero = 0;
+	struct err why;
+
+	if (zones != x->zones)
+		must(!tables_set_zone(x->tables, TEST_IFINDEX, zones, &why), "zone");
+	if (now_ns != x->now_ns)
+		must(!tables_set_clock(x->tables, now_ns, &why), "clock");
+	if (posture != x->posture) {
+		struct teg_active active;
+
+		must(!bpf_map_lookup_elem(x->shared.active, &zero, &active), "teg_active");
+		active.posture[0] = posture;
+		must(!bpf_map_update_elem(x->shared.active, &zero, &active, BPF_ANY), "teg_active");
+	}
+	x->zones = zones;
+	x->now_ns = now_ns;
+	x->posture = posture;
+}
+
+void xdp_run_self(struct xdp_run *x, const struct addr *own_addresses, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct teg_addr key = { .bytes = { [10] = 0xff, [11] = 0xff } };
+		uint8_t bytes[16], one = 1;
+
+		addr_to_bytes(own_addresses[i], bytes);
+		if (own_addresses[i].family == FAMILY_IP4)
+			memcpy(key.bytes + 12, bytes, 4);
+		else
+			memcpy(key.bytes, bytes, 16);
+		must(!bpf_map_update_elem(x->shared.self, &key, &one, BPF_ANY), "teg_self");
+	}
+}
+
+unsigned xdp_run_frame(struct xdp_run *x, const uint8_t *frame, size_t len)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len, .repeat = 1);
+
+	must(!bpf_prog_test_run_opts(tables_program(x->tables), &run), "BPF_PROG_TEST_RUN");
+	return run.retval;
+}
+
+static struct teg_counter counter_of(const struct xdp_run *x, int map, uint32_t at)
+{
+	struct teg_counter sum = { 0 };
+
+	must(!bpf_map_lookup_elem(map, &at, x->per_cpu), "counter");
+	for (unsigned i = 0; i < x->cpus; i++) {
+		sum.packets += x->per_cpu[i].packets;
+		sum.bytes += x->per_cpu[i].bytes;
+	}
+	return sum;
+}
+
+struct teg_counter xdp_run_counter(const struct xdp_run *x, uint32_t slot)
+{
+	return counter_of(x, x->shared.counters, slot);
+}
+
+struct teg_counter xdp_run_cause(const struct xdp_run *x, enum cause c)
+{
+	return counter_of(x, x->shared.causes, c);
+}
+
+int xdp_run_program(const struct xdp_run *x)
+{
+	return tables_program(x->tables);
+}

@@ -1,0 +1,50 @@
+/*
+ * xdp_run - the policy program in this kernel, asked frame by frame through
+ * BPF_PROG_TEST_RUN: no interface, no packet on any wire.
+ *
+ *     own(xdp_run) struct xdp_run *x = NULL;
+ *     if (xdp_run_new(&x, plan, &why)) ...
+ *     xdp_run_at(x, zones, posture, now_ns);
+ *     action = xdp_run_frame(x, frame, len);                XDP_PASS or XDP_DROP
+ *     struct teg_counter c = xdp_run_counter(x, index);     by index into plan->counters
+ *
+ * Its maps are its own and nothing is pinned. What cannot fail in a kernel
+ * that loaded the program ends the test when it does.
+ */
+#ifndef TEG_TEST_XDP_RUN_H
+#define TEG_TEST_XDP_RUN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf-templates/abi.h"
+#include "bpf-templates/cause.h"
+#include "lang/base/addr.h"
+#include "lang/base/err.h"
+#include "lang/base/own.h"
+#include "lang/bundle/plan.h"
+
+#define XDP_RUN_FRAME_MIN 14 /* the kernel refuses to test shorter frames */
+
+struct xdp_run;
+
+/* With the compiled-in program. -EPERM, or -EACCES, where BPF is not allowed. */
+int xdp_run_new(struct xdp_run **out, const struct plan *plan, struct err *why);
+void xdp_run_free(struct xdp_run *x);
+OWN_FREE(xdp_run, struct xdp_run *)
+
+/* Zone bits of the interface, posture, and time: what the next frames meet. */
+void xdp_run_at(struct xdp_run *x, uint64_t zones, unsigned posture, uint64_t now_ns);
+
+/* Every address of the set is the host's own. */
+void xdp_run_self(struct xdp_run *x, const struct addr *own_addresses, size_t count);
+
+unsigned xdp_run_frame(struct xdp_run *x, const uint8_t *frame, size_t len);
+
+struct teg_counter xdp_run_counter(const struct xdp_run *x, uint32_t slot);
+struct teg_counter xdp_run_cause(const struct xdp_run *x, enum cause c);
+
+/* Descriptor of the program; borrowed. */
+int xdp_run_program(const struct xdp_run *x);
+
+#endif
