@@ -143,13 +143,15 @@ struct teg_lpm6 {
 #define TEG_SET_SELF (1ull << 63) /* added at look-up when teg_self has the address */
 _Static_assert(sizeof(struct teg_lpm4) == 8 && sizeof(struct teg_lpm6) == 20, "abi");
 
-/* gen_boxes: one value of box_count boxes, in order of judgement: lifelines,
- * blocks, reflexes. A packet matches when every field does. */
+/*
+ * A box as the plan has it, in order of judgement: lifelines, blocks, reflexes.
+ * A packet matches when every field does. The program walks cells, made of them.
+ */
 enum { TEG_IP4 = 1, TEG_IP6 = 2 };
 enum { TEG_WHOLE = 1, TEG_FIRST = 2, TEG_LATER = 4 };
 #define TEG_PROTO_ANY 256u
-#define TEG_BOXES_MAX 1024u
-#define TEG_RULES_MAX 1024u
+#define TEG_BOXES_MAX 512u
+#define TEG_RULES_MAX 512u
 
 struct teg_box {
 	__u64 zones;	     /* any bit in common with the interface's */
@@ -164,6 +166,30 @@ struct teg_box {
 	__u32 pad;
 };
 _Static_assert(sizeof(struct teg_box) == 48, "abi");
+
+/*
+ * gen_cells: one value of box_count cells, in the boxes' order. A cell is a box
+ * in the form that is compared fastest: what must be equal is one masked word.
+ *
+ *     head    31..29 fragment | 28..24 family | 23..16 TCP flags | 15..0 protocol
+ *
+ * ((head ^ want) & mask) is 0 when it matches. Families and fragments are one bit
+ * each in a packet's head; in a cell's mask stand those that it does not admit.
+ */
+#define TEG_HEAD(proto, flags, family, fragment)                                                   \
+	((__u32)(fragment) << 29 | (__u32)(family) << 24 | (__u32)(flags) << 16 | (__u32)(proto))
+
+struct teg_cell {
+	__u32 want, mask;
+	__u64 zones, src, dst; /* any bit in common; what asks for none has all */
+	__u16 sport_lo, sport_hi;
+	__u16 dport_lo, dport_hi;
+	__u16 icmp_lo, icmp_hi;
+	__u16 rule;
+	__u16 pad;
+};
+#define TEG_SET_ANY (1ull << 62) /* every address is in it */
+_Static_assert(sizeof(struct teg_cell) == 48, "abi");
 
 /* gen_rules: one value of rule_count rules. */
 enum teg_act { TEG_ACT_PASS, TEG_ACT_DROP };

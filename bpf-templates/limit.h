@@ -56,32 +56,34 @@ static __always_inline struct teg_source limit_source(const struct pkt *p, __u32
 	return s;
 }
 
-/* limit_over - takes a token for the packet's source; true when there was none. */
-static __always_inline bool limit_over(const struct teg_rule *rule, const struct pkt *p, __u64 now)
+/*
+ * limit_over - takes a token from the source's bucket; true when there was none.
+ * A function of its own, verified once and not once a rule.
+ */
+__noinline bool limit_over(const struct teg_source *source, __u64 cost_ns, __u64 depth_ns, __u64 now)
 {
-	struct teg_source key = limit_source(p, rule->key_bits4, rule->key_bits6, rule->counter_slot);
-	struct teg_bucket *b = bpf_map_lookup_elem(&teg_buckets, &key);
+	if (!source)
+		return false;
+	struct teg_bucket *b = bpf_map_lookup_elem(&teg_buckets, source);
 
 	if (!b) {
-		struct teg_bucket full = { now - rule->depth_ns + rule->cost_ns };
+		struct teg_bucket first = { now - depth_ns + cost_ns };
 
-		if (!bpf_map_update_elem(&teg_buckets, &key, &full, BPF_NOEXIST))
+		if (!bpf_map_update_elem(&teg_buckets, source, &first, BPF_NOEXIST))
 			return false;
-		b = bpf_map_lookup_elem(&teg_buckets, &key); /* another CPU was first */
+		b = bpf_map_lookup_elem(&teg_buckets, source); /* another CPU was first */
 		if (!b)
 			return false;
 	}
 	for (int i = 0; i < LIMIT_TRIES; i++) {
 		__u64 seen = *(volatile __u64 *)&b->empty_ns;
-		__u64 held = now - seen;
+		__s64 held = (__s64)(now - seen); /* below 0: another CPU's clock is ahead */
 
-		/* Another CPU's clock may be ahead of ours: held is then below zero. */
-		if ((__s64)held > (__s64)rule->depth_ns)
-			held = rule->depth_ns;
-		if ((__s64)held < (__s64)rule->cost_ns)
+		if (held > (__s64)depth_ns)
+			held = (__s64)depth_ns;
+		if (held < (__s64)cost_ns)
 			return true;
-		__u64 left = now - held + rule->cost_ns;
-		if (__sync_val_compare_and_swap(&b->empty_ns, seen, left) == seen)
+		if (__sync_val_compare_and_swap(&b->empty_ns, seen, now - (__u64)held + cost_ns) == seen)
 			return false;
 	}
 	return false;

@@ -123,20 +123,20 @@ static __always_inline int cause_ends(struct xdp_md *ctx, enum cause c)
 	return drops >> c & 1 ? XDP_DROP : XDP_PASS;
 }
 
-/* judge - the rule of the first box in [from, to) that decides, or NULL. Only reflexes have rates. */
+/* judge - the rule of the first cell in [from, to) that decides, or NULL. Only reflexes have rates. */
 static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool rates)
 {
-	const struct teg_box *boxes = bpf_map_lookup_elem(&gen_boxes, &zero);
+	const struct teg_cell *cells = bpf_map_lookup_elem(&gen_cells, &zero);
 	const struct teg_rule *rules = bpf_map_lookup_elem(&gen_rules, &zero);
-	__u32 within = ~0u; /* the rule whose bucket has let this packet by: its other boxes take no second token */
+	__u32 within = ~0u; /* the rule whose bucket has let this packet by: its other cells take no second token */
 
-	if (!boxes || !rules)
+	if (!cells || !rules)
 		return NULL;
 	for (__u32 i = from; i < to && i < TEG_BOXES_MAX; i++) {
-		const struct teg_box *b = &boxes[i];
-		__u32 at = b->rule;
+		const struct teg_cell *c = &cells[i];
+		__u32 at = c->rule;
 
-		if (!walk_box_has(b, w) || at >= gen_config.rule_count)
+		if (!walk_cell_has(c, w) || at >= gen_config.rule_count)
 			continue;
 		const struct teg_rule *rule = &rules[at];
 		if (rule->except >> w->posture & 1)
@@ -146,7 +146,9 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 				continue;
 			if (!w->now)
 				w->now = now_ns();
-			if (!limit_over(rule, w->p, w->now)) {
+			struct teg_source source = limit_source(w->p, rule->key_bits4, rule->key_bits6,
+								rule->counter_slot);
+			if (!limit_over(&source, rule->cost_ns, rule->depth_ns, w->now)) {
 				within = at;
 				continue;
 			}
@@ -172,6 +174,7 @@ int policy(struct xdp_md *ctx)
 	__u64 blocks_until = *(volatile __u64 *)&active->blocks_until_ns;
 	struct walk w = {
 		.p = &p,
+		.head = TEG_HEAD(p.proto, p.flags, p.family, p.fragment),
 		.zones = asks(TEG_ASKS_ZONES) ? zones_of(ctx->ingress_ifindex) : TEG_ZONE_NONE,
 		.src = sets_of(&p.src, p.family, asks(TEG_ASKS_SRC_SETS), asks(TEG_ASKS_SRC_SELF)),
 		.dst = sets_of(&p.dst, p.family, asks(TEG_ASKS_DST_SETS), asks(TEG_ASKS_DST_SELF)),

@@ -56,8 +56,10 @@ static __always_inline __u64 sets_trie(const struct pkt_addr *a, __u8 family)
 /* sets_of - asks only what the policy asks: both flags are constants to the verifier. */
 static __always_inline __u64 sets_of(const struct pkt_addr *a, __u8 family, bool sets, bool self)
 {
-	__u64 in = sets ? sets_trie(a, family) : 0;
+	__u64 in = TEG_SET_ANY;
 
+	if (sets)
+		in |= sets_trie(a, family);
 	if (self && bpf_map_lookup_elem(&teg_self, a))
 		in |= TEG_SET_SELF;
 	return in;

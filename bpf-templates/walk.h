@@ -16,8 +16,8 @@ struct {
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct teg_box));
-} gen_boxes SEC(".maps");
+	__uint(value_size, sizeof(struct teg_cell));
+} gen_cells SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -27,32 +27,41 @@ struct {
 	__uint(value_size, sizeof(struct teg_rule));
 } gen_rules SEC(".maps");
 
-/* What is known of the packet beyond its headers. */
+/* What is known of the packet, in the form of a cell. */
 struct walk {
 	const struct pkt *p;
-	__u64 zones, src, dst; /* bits of the interface's zone and of the addresses' sets */
+	__u32 head;
+	__u64 zones, src, dst;
 	__u32 posture;
-	__u64 now;
+	__u64 now; /* 0 until it is asked for */
 };
 
-static __always_inline bool walk_is_within(__u16 value, __u16 lo, __u16 hi)
+/* The sign bit says that x is not 0. */
+static __always_inline __u64 walk_some(__u64 x)
 {
-	return value >= lo && value <= hi;
+	return x | -x;
 }
 
-static __always_inline bool walk_box_has(const struct teg_box *b, const struct walk *w)
+/* The sign bit says that value lies outside. */
+static __always_inline __s32 walk_outside(__u16 value, __u16 lo, __u16 hi)
+{
+	return ((__s32)value - lo) | ((__s32)hi - value);
+}
+
+/*
+ * Three branches a cell, whatever it asks: a branch a field costs the verifier
+ * a path a field, and it gives up at 8192 that are open at once.
+ */
+static __always_inline bool walk_cell_has(const struct teg_cell *c, const struct walk *w)
 {
 	const struct pkt *p = w->p;
 
-	return (b->proto == p->proto || b->proto == TEG_PROTO_ANY) &&
-	       (b->families & p->family) && (b->fragments & p->fragment) &&
-	       (b->zones & w->zones) &&
-	       (!b->src || (b->src & w->src)) &&
-	       (!b->dst || (b->dst & w->dst)) &&
-	       walk_is_within(p->dport, b->dport_lo, b->dport_hi) &&
-	       walk_is_within(p->sport, b->sport_lo, b->sport_hi) &&
-	       walk_is_within(p->icmp, b->icmp_lo, b->icmp_hi) &&
-	       (p->flags & b->flags_mask) == b->flags_want;
+	if ((w->head ^ c->want) & c->mask)
+		return false;
+	if ((__s64)(walk_some(c->zones & w->zones) & walk_some(c->src & w->src) & walk_some(c->dst & w->dst)) >= 0)
+		return false;
+	return (walk_outside(p->dport, c->dport_lo, c->dport_hi) | walk_outside(p->sport, c->sport_lo, c->sport_hi) |
+		walk_outside(p->icmp, c->icmp_lo, c->icmp_hi)) >= 0;
 }
 
 #endif

@@ -18,6 +18,7 @@
 #endif
 
 #define MAPS_MAX 64 /* of one program */
+#define LOG_BYTES (1u << 20)
 
 /* ---- shared maps ------------------------------------------------------------ */
 
@@ -214,7 +215,7 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 	const struct plan *p = load->plan;
 	const struct teg_config config = staged_config(load);
 	const struct { const char *name; uint32_t value, entries; } sizes[] = {
-		{ "gen_boxes", at_least_one(p->box_count) * (uint32_t)sizeof(struct teg_box), 1 },
+		{ "gen_cells", at_least_one(p->box_count) * (uint32_t)sizeof(struct teg_cell), 1 },
 		{ "gen_rules", at_least_one(p->rule_count) * (uint32_t)sizeof(struct teg_rule), 1 },
 		{ "gen_sets4", sizeof(uint64_t), at_least_one(prefixes_of(p, FAMILY_IP4)) },
 		{ "gen_sets6", sizeof(uint64_t), at_least_one(prefixes_of(p, FAMILY_IP6)) },
@@ -273,6 +274,39 @@ static int fill_value(struct bpf_object *o, const char *name, const void *value,
 	return 0;
 }
 
+static struct teg_cell cell_of(const struct teg_box *b)
+{
+	const uint8_t every_family = TEG_IP4 | TEG_IP6, every_part = TEG_WHOLE | TEG_FIRST | TEG_LATER;
+	bool any = b->proto == TEG_PROTO_ANY;
+
+	return (struct teg_cell){
+		.want = TEG_HEAD(any ? 0 : b->proto, b->flags_want, 0, 0),
+		.mask = TEG_HEAD(any ? 0 : UINT16_MAX, b->flags_mask, every_family & ~b->families,
+				 every_part & ~b->fragments),
+		.zones = b->zones,
+		.src = b->src ? b->src : TEG_SET_ANY,
+		.dst = b->dst ? b->dst : TEG_SET_ANY,
+		.sport_lo = b->sport_lo, .sport_hi = b->sport_hi,
+		.dport_lo = b->dport_lo, .dport_hi = b->dport_hi,
+		.icmp_lo = b->icmp_lo, .icmp_hi = b->icmp_hi,
+		.rule = b->rule,
+	};
+}
+
+static int fill_cells(struct bpf_object *o, const struct plan *p, struct err *why)
+{
+	own(mem) struct teg_cell *cells = NULL;
+
+	if (!p->box_count)
+		return 0;
+	cells = calloc(p->box_count, sizeof *cells);
+	if (!cells)
+		return err_set(why, ENOMEM, "no memory for %u boxes", p->box_count);
+	for (uint32_t i = 0; i < p->box_count; i++)
+		cells[i] = cell_of(&p->boxes[i]);
+	return fill_value(o, "gen_cells", cells, why);
+}
+
 static int fill_rules(struct bpf_object *o, const struct tables_load *load, struct err *why)
 {
 	const struct plan *p = load->plan;
@@ -322,10 +356,8 @@ static int fill_sets(struct bpf_object *o, const char *name, const struct plan *
 
 static int fill(struct bpf_object *o, const struct tables_load *load, struct err *why)
 {
-	int rc = 0;
+	int rc = fill_cells(o, load->plan, why);
 
-	if (load->plan->box_count)
-		rc = fill_value(o, "gen_boxes", load->plan->boxes, why);
 	if (!rc)
 		rc = fill_rules(o, load, why);
 	if (!rc)
@@ -345,9 +377,9 @@ static int duplicate(int *out, int fd, struct err *why)
 
 int tables_load(struct tables **out, const struct tables_load *load, struct err *why)
 {
-	char log[65536] = "";
+	own(mem) char *log = calloc(1, LOG_BYTES);
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = log,
-		    .kernel_log_size = sizeof log);
+		    .kernel_log_size = log ? LOG_BYTES : 0);
 
 	libbpf_set_print(say_nothing);
 	own(object) struct bpf_object *o = bpf_object__open_mem(load->object, load->object_len, &opts);
@@ -360,7 +392,7 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	if (!program)
 		return why->code;
 	if (bpf_object__load(o))
-		return err_sys(why, "the kernel does not take the program: %s", last_words(log));
+		return err_sys(why, "the kernel does not take the program: %s", last_words(log ? log : ""));
 	rc = fill(o, load, why);
 	if (rc)
 		return rc;

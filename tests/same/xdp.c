@@ -389,6 +389,21 @@ static size_t add_options(uint8_t *frame, size_t len)
 	return longer;
 }
 
+/* Cuts the packet short and says so in its IP header, so that the upper header is what ends early. */
+static size_t curtail(uint8_t *frame, size_t len)
+{
+	size_t ip = frame[12] == 0x08 || frame[12] == 0x86 ? 14 : 18;
+	bool ip4 = ip < len && frame[ip] >> 4 == 4;
+	size_t header = ip4 ? 20 : 40, body = below(24);
+
+	if (len < ip + header + body)
+		return len;
+	size_t says = ip4 ? header + body : body, at = ip + (ip4 ? 2 : 4);
+	frame[at] = (uint8_t)(says >> 8);
+	frame[at + 1] = (uint8_t)says;
+	return one_in(2) ? ip + header + body : len;
+}
+
 /* Harm: a cut, a flipped bit, or noise in one of the first bytes after the addresses. */
 static size_t harm(uint8_t *frame, size_t len)
 {
@@ -425,7 +440,9 @@ static size_t any_frame(const struct drawn *d, uint8_t frame[static FRAME_ROOM])
 		len = add_options(frame, len);
 	if (one_in(8))
 		len += below(20); /* padding, as short frames have */
-	if (one_in(6))
+	if (one_in(12))
+		len = curtail(frame, len);
+	if (one_in(8))
 		len = harm(frame, len);
 	return len;
 }
