@@ -1,11 +1,12 @@
 /*
  * message - what roles say to each other: typed rows over a SOCK_SEQPACKET pair.
  *
- * Every message starts with { kind u16, id u32 }; an answer repeats the id of
- * its question. Payloads are wire-encoded (lang/base/wire.h), one encode and
- * one decode per struct. A message that decodes with bytes left over, with an
- * unknown kind, or that its sender may not send, is refused and the peer is
- * treated as broken.
+ * A message is one datagram or several, each { kind u16, more u16, id u32 }
+ * and at most MESSAGE_CHUNK bytes of payload; all but the last say more. An
+ * answer repeats the id of its question. Payloads are wire-encoded
+ * (lang/base/wire.h), one encode and one decode per struct. A message that
+ * decodes with bytes left over, with an unknown kind, or that its sender may
+ * not send, is refused and the peer is treated as broken.
  *
  *     api                                     warden
  *      ├── ASK_STATUS ────────────────────────► reads the kernel
@@ -35,6 +36,10 @@ enum message_kind {
 };
 
 #define MESSAGE_BYTES_MAX ((size_t)4 << 20)
+#define MESSAGE_CHUNK	  ((size_t)64 << 10)
+
+const char *role_name(enum role r);
+const char *message_name(enum message_kind k);
 
 struct message {
 	enum message_kind kind;
@@ -44,7 +49,14 @@ struct message {
 	int fd; /* -1 when none; the receiver owns it */
 };
 
-/* Blocking, whole messages. -EPIPE when the peer is gone, -EPROTO when it is broken. */
+/* A connected pair; both ends are closed on exec. */
+int message_pair(int ends[static 2], struct err *why);
+
+/*
+ * Blocking, whole messages. -EPIPE when the peer is gone, -EPROTO when it is broken,
+ * -ETIMEDOUT when the socket has a limit (SO_SNDTIMEO, SO_RCVTIMEO) and the peer stalls.
+ * The payload received is in the arena.
+ */
 int message_send(int sock, const struct message *m, struct err *why);
 int message_receive(int sock, enum role me, struct arena *a, struct message *out, struct err *why);
 
@@ -95,6 +107,7 @@ struct counters {
 	uint64_t blocked_sources;     /* runtime blocks now in force */
 };
 
+#define REASON_MAX 1024 /* bytes */
 struct set_posture {
 	const char *name, *reason;
 };

@@ -1,0 +1,19 @@
+/*
+ * api - the HTTP side of tegd, in a process of its own without privilege.
+ *
+ * It owns no truth: it asks the warden (enforcer/proc/message.h) and tells
+ * clients what it answered.
+ */
+#ifndef TEG_API_API_H
+#define TEG_API_API_H
+
+#include "enforcer/proc/settings.h"
+
+/*
+ * Serves until the warden is gone or SIGTERM comes; the value is the process's exit code.
+ * unix_listen and tcp_listen are listening sockets (tcp_listen is -1 when not configured;
+ * its clients must show s->token).
+ */
+int api_run(int warden_sock, int unix_listen, int tcp_listen, const struct settings *s);
+
+#endif

@@ -1,0 +1,410 @@
+#include "enforcer/proc/message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lang/base/own.h"
+
+struct header {
+	uint16_t kind, more;
+	uint32_t id;
+};
+
+static const struct {
+	const char *name;
+	enum role from, to;
+	bool carries_fd;
+} rows[MESSAGE_COUNT] = {
+#define MESSAGE(id, name, from, to, carries_fd, about)                                             \
+	[MESSAGE_##id] = { name, ROLE_##from, ROLE_##to, carries_fd },
+#include "enforcer/proc/message.def"
+#undef MESSAGE
+};
+
+const char *role_name(enum role r)
+{
+	static const char *const names[ROLE_COUNT] = { [ROLE_WARDEN] = "warden", [ROLE_API] = "api" };
+
+	return names[r];
+}
+
+const char *message_name(enum message_kind k)
+{
+	return rows[k].name;
+}
+
+int message_pair(int ends[static 2], struct err *why)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return err_sys(why, "cannot make a pair of sockets");
+	return 0;
+}
+
+/* ---- sending --------------------------------------------------------------- */
+
+union room_for_fd {
+	char bytes[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+static void attach_fd(struct msghdr *m, union room_for_fd *room, int fd)
+{
+	memset(room, 0, sizeof *room);
+	m->msg_control = room->bytes;
+	m->msg_controllen = sizeof room->bytes;
+
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(c), &fd, sizeof fd);
+}
+
+static int peer_failed(enum message_kind kind, const char *verb, struct err *why)
+{
+	if (errno == ECONNRESET || errno == EPIPE)
+		return err_set(why, EPIPE, "the other process is gone");
+	if (errno == EAGAIN)
+		return err_set(why, ETIMEDOUT, "the other process stalls");
+	return err_sys(why, "cannot %s a message (%s)", verb, message_name(kind));
+}
+
+static int send_chunk(int sock, const struct message *m, size_t from, size_t len, struct err *why)
+{
+	struct header h = { (uint16_t)m->kind, from + len < m->len, m->id };
+	struct iovec parts[] = { { &h, sizeof h }, { (char *)(uintptr_t)m->payload + from, len } };
+	struct msghdr msg = { .msg_iov = parts, .msg_iovlen = len ? 2 : 1 };
+	union room_for_fd room;
+	ssize_t sent;
+
+	if (!from && m->fd >= 0)
+		attach_fd(&msg, &room, m->fd);
+	do
+		sent = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? peer_failed(m->kind, "send", why) : 0;
+}
+
+int message_send(int sock, const struct message *m, struct err *why)
+{
+	size_t at = 0;
+
+	if (m->len > MESSAGE_BYTES_MAX)
+		return err_set(why, EMSGSIZE, "a message (%s) of %zu bytes is longer than %zu",
+			       message_name(m->kind), m->len, MESSAGE_BYTES_MAX);
+	do {
+		size_t left = m->len - at, len = left < MESSAGE_CHUNK ? left : MESSAGE_CHUNK;
+		int rc = send_chunk(sock, m, at, len, why);
+
+		if (rc)
+			return rc;
+		at += len;
+	} while (at < m->len);
+	return 0;
+}
+
+/* ---- receiving --------------------------------------------------------------- */
+
+/* The one descriptor of a datagram, or -1; any further ones are closed. */
+static int detach_fd(struct msghdr *m)
+{
+	int kept = -1;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
+			if (kept < 0)
+				kept = fd;
+			else
+				close(fd);
+		}
+	}
+	return kept;
+}
+
+struct chunk {
+	struct header h;
+	size_t len; /* of the payload */
+	int fd;
+};
+
+static int receive_chunk(int sock, struct chunk *out, char payload[static MESSAGE_CHUNK], struct err *why)
+{
+	struct iovec parts[] = { { &out->h, sizeof out->h }, { payload, MESSAGE_CHUNK } };
+	union room_for_fd room;
+	struct msghdr msg = { .msg_iov = parts, .msg_iovlen = 2,
+			      .msg_control = room.bytes, .msg_controllen = sizeof room.bytes };
+	ssize_t got;
+
+	do
+		got = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return peer_failed(MESSAGE_RESULT, "receive", why);
+	if (got == 0)
+		return err_set(why, EPIPE, "the other process is gone");
+	out->fd = detach_fd(&msg);
+	if ((size_t)got < sizeof out->h || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+		if (out->fd >= 0)
+			close(out->fd);
+		return err_set(why, EPROTO, "a datagram of %zd bytes is no message", got);
+	}
+	out->len = (size_t)got - sizeof out->h;
+	return 0;
+}
+
+/* May this one be what `me` hears? */
+static int chunk_holds(const struct chunk *c, enum role me, struct err *why)
+{
+	if (c->h.kind >= MESSAGE_COUNT)
+		return err_set(why, EPROTO, "message kind %u is unknown", c->h.kind);
+	if (rows[c->h.kind].to != me)
+		return err_set(why, EPROTO, "%s is not for the %s", rows[c->h.kind].name, role_name(me));
+	if (c->h.more > 1 || (c->h.more && c->len != MESSAGE_CHUNK))
+		return err_set(why, EPROTO, "%s comes in parts that do not fit", rows[c->h.kind].name);
+	if ((c->fd >= 0) != rows[c->h.kind].carries_fd)
+		return err_set(why, EPROTO, "%s comes with%s a descriptor", rows[c->h.kind].name,
+			       c->fd >= 0 ? "" : "out");
+	return 0;
+}
+
+/* The rest of a message whose first part says more. */
+static int receive_rest(int sock, struct buf *whole, const struct header *first, char *payload,
+			struct err *why)
+{
+	struct chunk c = { .h = *first };
+
+	while (c.h.more) {
+		int rc = receive_chunk(sock, &c, payload, why);
+
+		if (rc)
+			return rc;
+		if (c.fd >= 0)
+			close(c.fd);
+		if (c.fd >= 0 || c.h.kind != first->kind || c.h.id != first->id || c.h.more > 1 ||
+		    (c.h.more && c.len != MESSAGE_CHUNK) || whole->len + c.len > MESSAGE_BYTES_MAX)
+			return err_set(why, EPROTO, "%s goes on with a part that does not fit",
+				       rows[first->kind].name);
+		buf_add(whole, payload, c.len);
+	}
+	return 0;
+}
+
+int message_receive(int sock, enum role me, struct arena *a, struct message *out, struct err *why)
+{
+	char payload[MESSAGE_CHUNK];
+	own(buf) struct buf whole = { 0 };
+	struct chunk first;
+	int rc = receive_chunk(sock, &first, payload, why);
+
+	if (rc)
+		return rc;
+	own(fd) int fd = first.fd;
+	rc = chunk_holds(&first, me, why);
+	if (rc)
+		return rc;
+	buf_add(&whole, payload, first.len);
+	rc = receive_rest(sock, &whole, &first.h, payload, why);
+	if (rc)
+		return rc;
+
+	*out = (struct message){ (enum message_kind)first.h.kind, first.h.id,
+				 arena_copy(a, buf_text(&whole), whole.len), whole.len, take_fd(fd) };
+	return 0;
+}
+
+/* ---- payloads ------------------------------------------------------------------ */
+
+static int decoded(const struct wire_in *in, bool holds, const char *what, struct err *why)
+{
+	if (!wire_done(in) || !holds)
+		return err_set(why, EPROTO, "%s: truncated, too long or out of range", what);
+	return 0;
+}
+
+static void put_interface(struct buf *out, const struct status_interface *i)
+{
+	wire_put_str(out, i->name);
+	wire_put_str(out, i->zone);
+	wire_put_str(out, i->engine);
+	wire_put_str(out, i->reason);
+	wire_put_u32(out, i->ifindex);
+	wire_put_u64(out, i->program_tag);
+}
+
+#define INTERFACE_BYTES (4 * 4 + 4 + 8)
+
+void status_encode(struct buf *out, const struct status *s)
+{
+	wire_put_u64(out, s->generation);
+	wire_put_str(out, s->bundle);
+	wire_put_str(out, s->policy);
+	wire_put_str(out, s->version);
+	wire_put_str(out, s->posture);
+	wire_put_str(out, s->posture_reason);
+	wire_put_u64(out, s->posture_since);
+	wire_put_u64(out, s->started);
+	wire_put_str(out, s->adopted);
+	wire_put_str(out, s->engine);
+	wire_put_str(out, s->nft_digest);
+	wire_put_u8(out, s->intact);
+	wire_put_str(out, s->fault);
+	wire_put_u32(out, s->posture_count);
+	for (uint32_t i = 0; i < s->posture_count; i++) {
+		wire_put_str(out, s->postures[i].name);
+		wire_put_str(out, s->postures[i].title);
+	}
+	wire_put_u32(out, s->interface_count);
+	for (uint32_t i = 0; i < s->interface_count; i++)
+		put_interface(out, &s->interfaces[i]);
+}
+
+static void get_postures(struct wire_in *in, struct status *s, struct arena *a)
+{
+	s->posture_count = wire_get_count(in, 2 * 4);
+	s->postures = arena_zero(a, s->posture_count * sizeof *s->postures);
+	for (uint32_t i = 0; i < s->posture_count; i++) {
+		s->postures[i].name = wire_get_str(in, a);
+		s->postures[i].title = wire_get_str(in, a);
+	}
+}
+
+static void get_interfaces(struct wire_in *in, struct status *s, struct arena *a)
+{
+	s->interface_count = wire_get_count(in, INTERFACE_BYTES);
+	s->interfaces = arena_zero(a, s->interface_count * sizeof *s->interfaces);
+	for (uint32_t i = 0; i < s->interface_count; i++) {
+		struct status_interface *at = &s->interfaces[i];
+
+		at->name = wire_get_str(in, a);
+		at->zone = wire_get_str(in, a);
+		at->engine = wire_get_str(in, a);
+		at->reason = wire_get_str(in, a);
+		at->ifindex = wire_get_u32(in);
+		at->program_tag = wire_get_u64(in);
+	}
+}
+
+int status_decode(struct status *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct status s = { 0 };
+
+	s.generation = wire_get_u64(&in);
+	s.bundle = wire_get_str(&in, a);
+	s.policy = wire_get_str(&in, a);
+	s.version = wire_get_str(&in, a);
+	s.posture = wire_get_str(&in, a);
+	s.posture_reason = wire_get_str(&in, a);
+	s.posture_since = wire_get_u64(&in);
+	s.started = wire_get_u64(&in);
+	s.adopted = wire_get_str(&in, a);
+	s.engine = wire_get_str(&in, a);
+	s.nft_digest = wire_get_str(&in, a);
+	s.intact = wire_get_u8(&in);
+	s.fault = wire_get_str(&in, a);
+	get_postures(&in, &s, a);
+	get_interfaces(&in, &s, a);
+	int rc = decoded(&in, s.intact <= 1, "status", why);
+	if (!rc)
+		*out = s;
+	return rc;
+}
+
+#define COUNTER_BYTES (4 + 1 + 1 + 4 + 8 + 8)
+
+void counters_encode(struct buf *out, const struct counters *c)
+{
+	wire_put_u64(out, c->at_ns);
+	wire_put_u32(out, c->row_count);
+	for (uint32_t i = 0; i < c->row_count; i++) {
+		wire_put_str(out, c->rows[i].id);
+		wire_put_u8(out, (uint8_t)c->rows[i].layer);
+		wire_put_u8(out, (uint8_t)c->rows[i].verdict);
+		wire_put_str(out, c->rows[i].posture);
+		wire_put_u64(out, c->rows[i].packets);
+		wire_put_u64(out, c->rows[i].bytes);
+	}
+	for (size_t i = 0; i < CAUSE_COUNT; i++)
+		wire_put_u64(out, c->causes[i]);
+	wire_put_u64(out, c->blocked_sources);
+}
+
+int counters_decode(struct counters *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct counters c = { 0 };
+	bool holds = true;
+
+	c.at_ns = wire_get_u64(&in);
+	c.row_count = wire_get_count(&in, COUNTER_BYTES);
+	c.rows = arena_zero(a, c.row_count * sizeof *c.rows);
+	for (uint32_t i = 0; i < c.row_count; i++) {
+		struct counter_row *r = &c.rows[i];
+
+		r->id = wire_get_str(&in, a);
+		r->layer = (enum layer)wire_get_u8(&in);
+		r->verdict = (enum verdict)wire_get_u8(&in);
+		r->posture = wire_get_str(&in, a);
+		r->packets = wire_get_u64(&in);
+		r->bytes = wire_get_u64(&in);
+		holds = holds && r->layer < LAYER_COUNT && r->verdict < VERDICT_COUNT;
+	}
+	for (size_t i = 0; i < CAUSE_COUNT; i++)
+		c.causes[i] = wire_get_u64(&in);
+	c.blocked_sources = wire_get_u64(&in);
+	int rc = decoded(&in, holds, "counters", why);
+	if (!rc)
+		*out = c;
+	return rc;
+}
+
+void set_posture_encode(struct buf *out, const struct set_posture *s)
+{
+	wire_put_str(out, s->name);
+	wire_put_str(out, s->reason);
+}
+
+int set_posture_decode(struct set_posture *out, struct arena *a, const void *bytes, size_t len,
+		       struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct set_posture s = { 0 };
+
+	s.name = wire_get_str(&in, a);
+	s.reason = wire_get_str(&in, a);
+	int rc = decoded(&in, strlen(s.reason) <= REASON_MAX, "set-posture", why);
+	if (!rc)
+		*out = s;
+	return rc;
+}
+
+void result_encode(struct buf *out, const struct result *r)
+{
+	wire_put_u8(out, (uint8_t)r->code);
+	wire_put_str(out, r->part);
+	wire_put_str(out, r->text);
+	wire_put_u64(out, r->generation);
+	wire_put_str(out, r->posture);
+}
+
+int result_decode(struct result *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct result r = { 0 };
+
+	r.code = (enum result_code)wire_get_u8(&in);
+	r.part = wire_get_str(&in, a);
+	r.text = wire_get_str(&in, a);
+	r.generation = wire_get_u64(&in);
+	r.posture = wire_get_str(&in, a);
+	int rc = decoded(&in, r.code < RESULT_COUNT, "result", why);
+	if (!rc)
+		*out = r;
+	return rc;
+}

@@ -1,0 +1,50 @@
+/*
+ * settings - what the operator decided outside the policy.
+ *
+ *     settings_read(&s, arena, argc, argv, why)
+ *
+ * A flag outranks the environment, the environment outranks the file
+ * (--config FILE or TEGUMENTAR_CONFIG; else /etc/tegumentar/tegd.conf when it
+ * is there), the file outranks the default. All rows are in setting.def; a name that
+ * is no row is refused wherever only rows may stand.
+ */
+#ifndef TEG_PROC_SETTINGS_H
+#define TEG_PROC_SETTINGS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "enforcer/proc/message.h"
+#include "lang/base/arena.h"
+#include "lang/base/err.h"
+
+#define SETTINGS_FILE "/etc/tegumentar/tegd.conf"
+
+enum engine { ENGINE_AUTO, ENGINE_NATIVE, ENGINE_GENERIC, ENGINE_NFT, ENGINE_COUNT };
+
+/* What is asked of this process, besides its settings. */
+enum ask { ASK_RUN, ASK_CHECK, ASK_HELP, ASK_VERSION };
+
+struct settings {
+#define SETTING(field, ...) const char *field;
+#include "enforcer/proc/setting.def"
+#undef SETTING
+	enum ask ask;
+	enum role role;
+	enum engine judge;	   /* `engine`, read */
+	struct sockaddr_in6 tcp;   /* `listen`, read; IPv4 as ::ffff:a.b.c.d; port 0 when none */
+	const char *token;	   /* "" until settings_read_token() */
+};
+
+int settings_read(struct settings *out, struct arena *a, int argc, char **argv, struct err *why);
+
+/* The token file's one line, into s->token. Refuses a file that others may read. */
+int settings_read_token(struct settings *s, struct arena *a, struct err *why);
+
+/* "auto", "native", "generic", "nft" */
+const char *engine_name(enum engine e);
+
+/* The flags, one line each, for --help. */
+void settings_help(FILE *out);
+
+#endif
