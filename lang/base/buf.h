@@ -11,6 +11,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include "lang/base/own.h"
+
 struct buf {
 	char *at;
 	size_t len, room;
