@@ -428,6 +428,10 @@ static size_t any_frame(const struct drawn *d, uint8_t frame[static FRAME_ROOM])
 	static const uint8_t payload[64];
 	struct packet p = any_packet(d);
 	size_t len = frame_build(&p, payload, below(sizeof payload), frame, FRAME_ROOM - 400);
+	size_t upper = p.family == FAMILY_IP4 ? 34 : 54;
+
+	if (one_in(8) && len > upper + 12)
+		frame[upper + 12] = (uint8_t)(below(16) << 4); /* a TCP header's length */
 
 	if (one_in(6))
 		len = add_vlan(frame, len);
@@ -567,7 +571,7 @@ static bool counters_agree(const struct pair *q)
 
 static uint64_t any_pause(void)
 {
-	static const uint64_t pauses[] = { 0, 0, 0, 0, 1, 999, 1000000, 20000000, 1000000000, 7000000000 };
+	static const uint64_t pauses[] = { 1, 2, 3, 4, 5, 999, 1000000, 20000000, 1000000000, 7000000000 };
 
 	return one_in(8) ? PICK(pauses) : 0;
 }
