@@ -32,11 +32,11 @@ static void must(bool held, const char *what)
 	exit(1);
 }
 
-int xdp_run_new(struct xdp_run **out, const struct plan *plan, struct err *why)
+int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_clock clock, struct err *why)
 {
 	own(xdp_run) struct xdp_run *x = calloc(1, sizeof *x);
 	own(mem) uint32_t *slots = calloc(plan->counter_count + 1, sizeof *slots);
-	struct tables_load load = { .plan = plan, .slots = slots, .given_clock = true };
+	struct tables_load load = { .plan = plan, .slots = slots, .given_clock = clock == XDP_RUN_GIVEN_CLOCK };
 
 	must(x && slots, "memory");
 	x->shared = (struct shared){ -1, -1, -1, -1, -1, -1, -1 };

@@ -3,7 +3,7 @@
  * BPF_PROG_TEST_RUN: no interface, no packet on any wire.
  *
  *     own(xdp_run) struct xdp_run *x = NULL;
- *     if (xdp_run_new(&x, plan, &why)) ...
+ *     if (xdp_run_new(&x, plan, XDP_RUN_GIVEN_CLOCK, &why)) ...
  *     xdp_run_at(x, zones, posture, now_ns);
  *     action = xdp_run_frame(x, frame, len);                XDP_PASS or XDP_DROP
  *     struct teg_counter c = xdp_run_counter(x, index);     by index into plan->counters
@@ -28,8 +28,10 @@
 
 struct xdp_run;
 
+enum xdp_run_clock { XDP_RUN_GIVEN_CLOCK, XDP_RUN_REAL_CLOCK };
+
 /* With the compiled-in program. -EPERM, or -EACCES, where BPF is not allowed. */
-int xdp_run_new(struct xdp_run **out, const struct plan *plan, struct err *why);
+int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_clock clock, struct err *why);
 void xdp_run_free(struct xdp_run *x);
 OWN_FREE(xdp_run, struct xdp_run *)
 

@@ -587,7 +587,7 @@ static bool try_policy(unsigned frames, struct tally *t, struct err *why)
 	struct pair q = { &d, &plan, m, NULL, NULL };
 	uint64_t now = 0;
 
-	if (emit_xdp(&plan, d.ir, a, why) || xdp_run_new(&x, &plan, why))
+	if (emit_xdp(&plan, d.ir, a, why) || xdp_run_new(&x, &plan, XDP_RUN_GIVEN_CLOCK, why))
 		return false;
 	q.x = x;
 	q.counted = arena_zero(a, (plan.counter_count + CAUSE_COUNT) * sizeof *q.counted);

@@ -1,0 +1,61 @@
+/*
+ * floor - what a packet costs before any policy: the measure that tests/bench
+ * holds policies against. Not part of any bundle.
+ *
+ *     feed ──► bench_next[0] ──► read_only
+ *                           └──► policy
+ *
+ * feed stands where the anchor does, and writes the next record of a trace over
+ * the frame first, so that a repeated BPF_PROG_TEST_RUN judges different packets.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf-templates/floor.h"
+#include "bpf-templates/pkt.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} bench_next SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct floor_trace);
+} bench_trace SEC(".maps");
+
+__u64 sink; /* keeps what was read */
+
+SEC("xdp.frags")
+int feed(struct xdp_md *ctx)
+{
+	const __u32 zero = 0;
+	struct floor_trace *trace = bpf_map_lookup_elem(&bench_trace, &zero);
+	__u64 *to = (void *)(long)ctx->data;
+
+	if (!trace || (void *)to + FLOOR_BYTES > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	const __u64 *from = trace->records[trace->next++ & (FLOOR_RECORDS - 1)].words;
+	for (int i = 0; i < FLOOR_BYTES / 8; i++)
+		to[i] = from[i];
+	bpf_tail_call(ctx, &bench_next, 0);
+	return XDP_ABORTED;
+}
+
+SEC("xdp.frags")
+int read_only(struct xdp_md *ctx)
+{
+	struct pkt p = {};
+
+	if (pkt_read(ctx, &p, true))
+		return XDP_DROP;
+	sink = (p.src.hi ^ p.src.lo ^ p.dst.hi ^ p.dst.lo) + p.proto + p.sport + p.dport + p.icmp + p.flags;
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,22 @@
+/*
+ * floor - the trace that floor.bpf.c feeds: the heads of frames, one after
+ * another, written over the frame of a test run.
+ */
+#ifndef TEG_FLOOR_H
+#define TEG_FLOOR_H
+
+#include <linux/types.h>
+
+#define FLOOR_BYTES 80	   /* Ethernet, IPv6, TCP, and 6 more */
+#define FLOOR_RECORDS 8192 /* a power of two */
+
+struct floor_record {
+	__u64 words[FLOOR_BYTES / 8];
+};
+
+struct floor_trace {
+	__u64 next; /* record; wraps */
+	struct floor_record records[FLOOR_RECORDS];
+};
+
+#endif

@@ -1,0 +1,267 @@
+/*
+ * What a policy costs a packet in the first hook: the policy of a bundle
+ * against a program that only reads the frame (bpf-templates/floor.bpf.c), on
+ * the same packets, in one run.
+ *
+ *     path BUNDLE [ROUNDS [REPEAT]]
+ *
+ * Both stand behind the same feeder and one tail call. Their rounds alternate,
+ * so that a disturbance hits both; thread CPU time of BPF_PROG_TEST_RUN over
+ * REPEAT packets; minimum and median over the rounds. Compare the ratios: the
+ * nanoseconds are this machine's. Each kind of packet is printed twice, for
+ * people and as "bench NAME VALUE UNIT" for tests/bench/run.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include "bpf-templates/floor.h"
+#include "compiler/ir/ir.h"
+#include "compiler/ir/packet.h"
+#include "compiler/ir/proto.h"
+#include "lang/base/file.h"
+#include "lang/bundle/bundle.h"
+#include "tests/lib/tap.h"
+#include "tests/lib/xdp_run.h"
+
+#define ROUNDS_MAX 101
+
+static void must(int rc, const char *what)
+{
+	if (!rc)
+		return;
+	fprintf(stderr, "path: %s: %s\n", what, strerror(rc < 0 ? -rc : errno));
+	exit(1);
+}
+
+/* ---- packets ----------------------------------------------------------------------- */
+
+static const char self4[] = "192.0.2.1", self6[] = "2001:db8:2::1";
+
+static struct addr address(const char *text)
+{
+	struct addr a;
+
+	must(!addr_parse(text, &a), text);
+	return a;
+}
+
+static struct packet tcp_to_web(enum family f, uint8_t flags, unsigned i)
+{
+	struct packet p = {
+		.family = f, .proto = PROTO_TCP, .fragment = FRAGMENT_WHOLE, .hop_limit = 57, .flags = flags,
+		.sport = (uint16_t)(1024 + i * 7), .dport = 443,
+		.src = address(f == FAMILY_IP4 ? "81.0.0.0" : "2a00:1450::"),
+		.dst = address(f == FAMILY_IP4 ? self4 : self6),
+	};
+
+	/* Clients here and there: every one of 4096, in an order that no cache line helps. */
+	addr_num client = i * 2654435761u % 4096;
+	p.src.num += f == FAMILY_IP4 ? client * 2053 : client << 64;
+	return p;
+}
+
+static struct packet data4(unsigned i) { return tcp_to_web(FAMILY_IP4, 0x10, i); }
+static struct packet data6(unsigned i) { return tcp_to_web(FAMILY_IP6, 0x10, i); }
+static struct packet syn4(unsigned i) { return tcp_to_web(FAMILY_IP4, 0x02, i); }
+static struct packet syn6(unsigned i) { return tcp_to_web(FAMILY_IP6, 0x02, i); }
+
+static struct packet bogon4(unsigned i)
+{
+	static const char *const nets[] = { "10.0.0.0", "192.168.0.0", "127.0.0.0", "169.254.0.0", "240.0.0.0" };
+	struct packet p = tcp_to_web(FAMILY_IP4, 0x02, i);
+
+	p.src = address(nets[i % ARRAY_LEN(nets)]);
+	p.src.num += i * 2654435761u % 65536;
+	return p;
+}
+
+/* What an edge sees on a quiet day: mostly data, some new flows, some name service, some noise. */
+static struct packet mixed(unsigned i)
+{
+	unsigned kind = i * 2654435761u >> 8 & 15;
+	struct packet p = kind & 1 ? data4(i) : data6(i);
+
+	switch (kind) {
+	case 0:
+		return syn6(i);
+	case 1:
+		return syn4(i);
+	case 2:
+		p.proto = PROTO_UDP;
+		p.sport = 53;
+		return p;
+	case 3:
+		return bogon4(i);
+	case 4:
+		p.proto = PROTO_ICMPV6;
+		p.icmp = 128 << 8;
+		return p;
+	}
+	return p;
+}
+
+static const struct kind {
+	const char *name;
+	struct packet (*packet)(unsigned i);
+	const char *about;
+} kinds[] = {
+	{ "mixed", mixed, "2/3 data, new flows, name service, a bogon of 16, echo" },
+	{ "data4", data4, "TCP data to the web server, IPv4" },
+	{ "data6", data6, "the same, IPv6" },
+	{ "syn4", syn4, "new flows of 4096 clients, IPv4" },
+	{ "syn6", syn6, "the same, IPv6" },
+	{ "bogon4", bogon4, "sources that cannot be, IPv4" },
+};
+
+static void fill(struct floor_trace *trace, const struct kind *k)
+{
+	for (unsigned i = 0; i < FLOOR_RECORDS; i++) {
+		uint8_t frame[128] = { 0 };
+		struct packet p = k->packet(i);
+
+		must(!frame_build(&p, NULL, 0, frame, sizeof frame), "frame");
+		memcpy(trace->records[i].words, frame, FLOOR_BYTES);
+	}
+	trace->next = 0;
+}
+
+/* ---- programs ------------------------------------------------------------------------ */
+
+struct bench {
+	int feed, floor, next, trace_map;
+	struct floor_trace *trace;
+	struct xdp_run *policy;
+};
+
+/* BUILD/bpf/floor.bpf.o, seen from BUILD/tests/bench/path. */
+static void open_floor(struct bench *b, const char *self)
+{
+	char path[4096];
+	const char *slash = strrchr(self, '/');
+
+	snprintf(path, sizeof path, "%.*s/../../bpf/floor.bpf.o", slash ? (int)(slash - self) : 1, slash ? self : ".");
+	struct bpf_object *o = bpf_object__open_file(path, NULL);
+	must(o ? 0 : -errno, path);
+	must(bpf_object__load(o), path);
+	b->feed = bpf_program__fd(bpf_object__find_program_by_name(o, "feed"));
+	b->floor = bpf_program__fd(bpf_object__find_program_by_name(o, "read_only"));
+	b->next = bpf_object__find_map_fd_by_name(o, "bench_next");
+	b->trace_map = bpf_object__find_map_fd_by_name(o, "bench_trace");
+	b->trace = calloc(1, sizeof *b->trace);
+	must(b->trace ? 0 : -ENOMEM, "trace");
+}
+
+static void open_policy(struct bench *b, const char *path)
+{
+	own(buf) struct buf bytes = { 0 };
+	own(bundle) struct bundle *bundle = NULL;
+	own(arena) struct arena *a = arena_new();
+	struct plan plan;
+	struct err why = { 0 };
+	const struct addr self[] = { address(self4), address(self6) };
+
+	if (file_read(&bytes, path, BUNDLE_BYTES_MAX, &why) ||
+	    bundle_open(&bundle, bytes.at, bytes.len, &why)) {
+		fprintf(stderr, "path: %s\n", why.text);
+		exit(1);
+	}
+	const struct bundle_member *m = bundle_find(bundle, "plan");
+	if (!m || plan_decode(&plan, a, m->bytes, m->len, &why) ||
+	    xdp_run_new(&b->policy, &plan, XDP_RUN_REAL_CLOCK, &why)) {
+		fprintf(stderr, "path: %s\n", why.text);
+		exit(1);
+	}
+	xdp_run_self(b->policy, self, ARRAY_LEN(self));
+	xdp_run_at(b->policy, 1, plan.initial, 0);
+	printf("%s: %u boxes, %u rules, %u prefixes\n\n", plan.policy, plan.box_count, plan.rule_count,
+	       plan.prefix_count);
+}
+
+static double dropped(const struct bench *b)
+{
+	unsigned drops = 0;
+
+	for (unsigned i = 0; i < FLOOR_RECORDS; i++)
+		drops += xdp_run_frame(b->policy, (const uint8_t *)b->trace->records[i].words, FLOOR_BYTES) == XDP_DROP;
+	return 100.0 * drops / FLOOR_RECORDS;
+}
+
+/* ---- time ------------------------------------------------------------------------------- */
+
+/* Thread CPU time, not wall time: the call first waits until the kernel knows the program. */
+static double run(const struct bench *b, int program, unsigned repeat)
+{
+	static const uint8_t frame[FLOOR_BYTES + 16];
+	const uint32_t zero = 0;
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof frame, .repeat = (int)repeat);
+	struct timespec from, to;
+
+	must(bpf_map_update_elem(b->next, &zero, &program, BPF_ANY), "bench_next");
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+	must(bpf_prog_test_run_opts(b->feed, &opts), "BPF_PROG_TEST_RUN");
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+	return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / repeat;
+}
+
+static int by_size(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+
+	return (a > b) - (a < b);
+}
+
+static void compare(struct bench *b, const struct kind *k, unsigned rounds, unsigned repeat)
+{
+	double floor_ns[ROUNDS_MAX], policy_ns[ROUNDS_MAX];
+	const uint32_t zero = 0;
+
+	fill(b->trace, k);
+	must(bpf_map_update_elem(b->trace_map, &zero, b->trace, BPF_ANY), "bench_trace");
+	double drops = dropped(b);
+	run(b, b->floor, repeat / 10);
+	run(b, xdp_run_program(b->policy), repeat / 10);
+	for (unsigned i = 0; i < rounds; i++) {
+		floor_ns[i] = run(b, b->floor, repeat);
+		policy_ns[i] = run(b, xdp_run_program(b->policy), repeat);
+	}
+	qsort(floor_ns, rounds, sizeof *floor_ns, by_size);
+	qsort(policy_ns, rounds, sizeof *policy_ns, by_size);
+
+	double f = floor_ns[0], p = policy_ns[0], fm = floor_ns[rounds / 2], pm = policy_ns[rounds / 2];
+	printf("%-8s %6.1f ns %6.1f ns   x%.2f +%5.1f ns   median %6.1f %6.1f x%.2f   %3.0f %% dropped   %s\n", k->name,
+	       f, p, p / f, p - f, fm, pm, pm / fm, drops, k->about);
+	printf("bench path.%s.floor %.1f ns\nbench path.%s.policy %.1f ns\nbench path.%s.ratio %.2f x\n", k->name, f,
+	       k->name, p, k->name, p / f);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned rounds = argc > 2 ? (unsigned)atoi(argv[2]) : 9, repeat = argc > 3 ? (unsigned)atoi(argv[3]) : 500000;
+	struct bench b = { 0 };
+	cpu_set_t cpu;
+
+	if (argc < 2 || rounds < 1 || rounds > ROUNDS_MAX || repeat < 10) {
+		fprintf(stderr, "usage: path BUNDLE [ROUNDS [REPEAT]]\n");
+		return 64;
+	}
+	CPU_ZERO(&cpu);
+	CPU_SET(sched_getcpu(), &cpu);
+	must(sched_setaffinity(0, sizeof cpu, &cpu), "sched_setaffinity");
+	open_floor(&b, argv[0]);
+	open_policy(&b, argv[1]);
+	printf("%-8s  floor     policy\n", "");
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		compare(&b, &kinds[i], rounds, repeat);
+	xdp_run_free(b.policy);
+	free(b.trace);
+	return 0;
+}
