@@ -1,0 +1,538 @@
+/* The sealed form: bundle, batch and the names of nft objects; every way of spoiling them is refused. */
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lang/bundle/batch.h"
+#include "lang/bundle/bundle.h"
+#include "lang/bundle/nft_name.h"
+#include "tests/lib/gen.h"
+#include "tests/lib/tap.h"
+
+static const struct bundle_member members[] = {
+	{ "plan", "a plan", 6 },
+	{ "policy/resolved.teg", "policy p { }\n", 13 },
+	{ "xdp/policy.o", "\177ELF", 4 },
+	{ "nft/posture.batch", "", 0 },
+	{ "nft/epiderme.batch", "batch", 5 },
+	{ "nft/ruleset.nft", "table inet tegumentar { }\n", 26 },
+};
+
+static struct buf sealed(void)
+{
+	struct buf b = { 0 };
+
+	bundle_write(&b, members, ARRAY_LEN(members));
+	return b;
+}
+
+static void test_round(void)
+{
+	own(buf) struct buf one = sealed(), two = sealed();
+	own(bundle) struct bundle *b = NULL;
+	struct err why = { 0 };
+	size_t count;
+
+	tap_ok(one.len == two.len && !memcmp(one.at, two.at, one.len), "same input, same bytes");
+	if (!tap_ok(!bundle_open(&b, one.at, one.len, &why), "what is written opens")) {
+		tap_note("%s", why.text);
+		return;
+	}
+	bool same = true;
+	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+		const struct bundle_member *m = bundle_find(b, members[i].name);
+		same &= m && m->len == members[i].len && !memcmp(m->bytes, members[i].bytes, m->len);
+	}
+	tap_ok(same, "and holds what was put in");
+	tap_text(bundle_members(b, &count)[0].name, "manifest", "the manifest is first");
+	tap_num(count, ARRAY_LEN(members) + 1, "and all others are there");
+	tap_ok(!bundle_find(b, "plan/x"), "what is not there is not found");
+
+	const struct bundle_member *manifest = bundle_find(b, "manifest");
+	tap_text(bundle_id(b)->hex, digest_of(manifest->bytes, manifest->len).hex,
+		 "the id is the manifest's digest");
+}
+
+/* GNU tar reads it as it reads any other. */
+static void test_tar_lists(void)
+{
+	own(buf) struct buf b = sealed();
+	char path[] = "/tmp/teg-bundle-XXXXXX", command[128], line[128], all[512] = "";
+	own(fd) int fd = mkstemp(path);
+
+	if (fd < 0 || write(fd, b.at, b.len) != (ssize_t)b.len)
+		exit(1);
+	snprintf(command, sizeof command, "tar tf %s 2>&1", path);
+	FILE *tar = popen(command, "r");
+	while (tar && fgets(line, sizeof line, tar))
+		strncat(all, line, sizeof all - strlen(all) - 1);
+	int rc = tar ? pclose(tar) : -1;
+	unlink(path);
+	tap_text(all,
+		 "manifest\nplan\npolicy/resolved.teg\nxdp/policy.o\nnft/posture.batch\nnft/epiderme.batch\n"
+		 "nft/ruleset.nft\n",
+		 "tar tf lists it");
+	tap_num(rc, 0, "and has no complaint");
+}
+
+/* Offsets of headers: each member takes whole blocks of 512. */
+enum { AT_PLAN = 1024, AT_POLICY = 2048, AT_XDP = 3072, AT_RULESET = 5632, AT_END = 6656 };
+
+static void spoil_byte(struct buf *b) { b->at[AT_PLAN + 512] ^= 1; }
+static void spoil_last_member(struct buf *b) { b->at[AT_RULESET + 512 + 25] ^= 1; }
+static void spoil_manifest(struct buf *b) { b->at[512 + 20] ^= 1; }
+static void spoil_version(struct buf *b) { b->at[512 + 11] = '2'; }
+static void spoil_padding(struct buf *b) { b->at[AT_PLAN + 512 + 100] = 'x'; }
+static void spoil_mode(struct buf *b) { b->at[AT_PLAN + 100 + 3] = '7'; }
+static void spoil_time(struct buf *b) { b->at[AT_XDP + 136 + 5] = '7'; }
+static void spoil_link(struct buf *b) { b->at[AT_XDP + 156] = '2'; }
+static void spoil_name(struct buf *b) { b->at[AT_PLAN] = 'x'; }
+static void spoil_size(struct buf *b) { b->at[AT_PLAN + 124] = '7'; }
+static void spoil_size_digit(struct buf *b) { b->at[AT_PLAN + 124] = '9'; }
+static void spoil_magic(struct buf *b) { b->at[0 + 257] = 'U'; }
+static void spoil_end(struct buf *b) { b->at[AT_END + 700] = 1; }
+static void cut_end(struct buf *b) { b->len -= 1; }
+static void cut_block(struct buf *b) { b->len = AT_RULESET + 512; }
+static void cut_half(struct buf *b) { b->len = AT_XDP + 100; }
+static void cut_all(struct buf *b) { b->len = 0; }
+static void add_junk(struct buf *b) { buf_add(b, "x", 1); }
+static void add_zeros(struct buf *b) { for (int i = 0; i < 512; i++) buf_add(b, "", 1); }
+
+static void swap_members(struct buf *b)
+{
+	char held[1024];
+
+	memcpy(held, b->at + AT_PLAN, 1024);
+	memcpy(b->at + AT_PLAN, b->at + AT_POLICY, 1024);
+	memcpy(b->at + AT_POLICY, held, 1024);
+}
+
+static void repeat_member(struct buf *b)
+{
+	memmove(b->at + AT_POLICY, b->at + AT_PLAN, 1024);
+}
+
+static void lose_member(struct buf *b)
+{
+	memmove(b->at + AT_PLAN, b->at + AT_POLICY, b->len - AT_POLICY);
+	b->len -= AT_POLICY - AT_PLAN;
+}
+
+static void foreign(struct buf *b)
+{
+	b->len = 0;
+	for (int i = 0; i < 2000; i++)
+		buf_puts(b, "not a bundle at all ");
+}
+
+static const struct {
+	const char *claim;
+	void (*spoil)(struct buf *b);
+	const char *says;
+} spoilt[] = {
+	{ "an altered byte", spoil_byte, "plan is not what the manifest says" },
+	{ "an altered byte in the last member", spoil_last_member, "nft/ruleset.nft is not what the manifest says" },
+	{ "an altered manifest", spoil_manifest, "is not what the manifest says" },
+	{ "another version", spoil_version, "not a bundle of version 1" },
+	{ "something in the padding", spoil_padding, "something is hidden behind plan" },
+	{ "another mode", spoil_mode, "the header of plan is not as tegc writes it" },
+	{ "another time", spoil_time, "the header of xdp/policy.o is not as tegc writes it" },
+	{ "a symbolic link", spoil_link, "the header of xdp/policy.o is not as tegc writes it" },
+	{ "an unknown member", spoil_name, "member xlan stands where plan belongs" },
+	{ "members in another order", swap_members, "member policy/resolved.teg stands where plan belongs" },
+	{ "a member twice", repeat_member, "member plan stands where policy/resolved.teg belongs" },
+	{ "a member missing", lose_member, "member policy/resolved.teg stands where plan belongs" },
+	{ "a size beyond all limits", spoil_size, "the size of plan is out of range" },
+	{ "a size that is no number", spoil_size_digit, "the size of plan is out of range" },
+	{ "no tar", spoil_magic, "not a bundle" },
+	{ "a foreign file", foreign, "not a bundle" },
+	{ "an empty file", cut_all, "truncated before manifest" },
+	{ "cut in a header", cut_half, "truncated before xdp/policy.o" },
+	{ "cut in a member", cut_block, "truncated in nft/ruleset.nft" },
+	{ "cut at the end", cut_end, "truncated at the end" },
+	{ "a member too many", spoil_end, "a member too many" },
+	{ "a byte behind the end", add_junk, "1 bytes behind the end" },
+	{ "zeros behind the end", add_zeros, "512 bytes behind the end" },
+};
+
+static void test_spoilt(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(spoilt); i++) {
+		own(buf) struct buf b = sealed();
+		own(bundle) struct bundle *out = NULL;
+		struct err why = { 0 };
+
+		spoilt[i].spoil(&b);
+		int rc = bundle_open(&out, b.at, b.len, &why);
+		if (!tap_ok(rc < 0 && !out && strstr(why.text, spoilt[i].says), "refused: %s", spoilt[i].claim))
+			tap_note("%d %s", rc, why.text);
+	}
+}
+
+/* One flipped bit anywhere, and every shorter length. */
+static void test_every_bit(void)
+{
+	own(buf) struct buf b = sealed();
+	own(mem) uint8_t *copy = malloc(b.len);
+	struct err why;
+	size_t passed = 0, passed_short = 0;
+
+	for (size_t i = 0; i < b.len * 8; i += 3) {
+		own(bundle) struct bundle *out = NULL;
+		memcpy(copy, b.at, b.len);
+		copy[i / 8] ^= (uint8_t)(1 << i % 8);
+		passed += bundle_open(&out, copy, b.len, &why) == 0;
+	}
+	for (size_t len = 0; len < b.len; len += 7) {
+		own(bundle) struct bundle *out = NULL;
+		own(mem) uint8_t *shorter = malloc(len + 1);
+		memcpy(shorter, b.at, len);
+		passed_short += bundle_open(&out, shorter, len, &why) == 0;
+	}
+	tap_num(passed, 0, "no flipped bit goes unseen");
+	tap_num(passed_short, 0, "no cut goes unseen");
+}
+
+/* --- batch ------------------------------------------------------------------------------ */
+
+struct draft {
+	struct buf bytes;
+	uint32_t banks[8];
+	size_t bank_count;
+};
+
+static size_t begin(struct draft *d, uint16_t type, uint8_t family)
+{
+	struct nlmsghdr h = { .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE };
+	struct nfgenmsg g = { .nfgen_family = family, .version = NFNETLINK_V0 };
+	size_t at = d->bytes.len;
+
+	buf_add(&d->bytes, &h, sizeof h);
+	buf_add(&d->bytes, &g, sizeof g);
+	return at;
+}
+
+static void attr(struct draft *d, uint16_t type, const char *text)
+{
+	struct nlattr a = { (uint16_t)(NLA_HDRLEN + strlen(text) + 1), type };
+
+	buf_add(&d->bytes, &a, sizeof a);
+	if (text[0] == BATCH_BANK)
+		d->banks[d->bank_count++] = (uint32_t)d->bytes.len;
+	buf_add(&d->bytes, text, strlen(text) + 1);
+	while (d->bytes.len % 4)
+		buf_putc(&d->bytes, '\0');
+}
+
+static void end(struct draft *d, size_t at)
+{
+	uint32_t len = (uint32_t)(d->bytes.len - at);
+
+	memcpy(d->bytes.at + at, &len, sizeof len);
+}
+
+#define NFT(kind) (NFNL_SUBSYS_NFTABLES << 8 | (kind))
+enum { INET = 1, NETDEV = 5 };
+
+static void chain(struct draft *d, const char *table, const char *name)
+{
+	size_t at = begin(d, NFT(NFT_MSG_NEWCHAIN), INET);
+
+	attr(d, NFTA_CHAIN_TABLE, table);
+	attr(d, NFTA_CHAIN_NAME, name);
+	end(d, at);
+}
+
+static struct batch as_batch(struct draft *d)
+{
+	return (struct batch){ (uint8_t *)d->bytes.at, d->bytes.len, d->banks, d->bank_count };
+}
+
+static void test_batch_round(void)
+{
+	struct draft d = { 0 };
+	own(buf) struct buf out = { 0 };
+	own(batch) struct batch b = { 0 };
+	struct err why = { 0 };
+
+	chain(&d, "tegumentar", "@_pre_in");
+	chain(&d, "tegumentar", "@_BALANCED_in");
+	struct batch drafted = as_batch(&d);
+	batch_encode(&out, &drafted);
+	if (!tap_ok(!batch_open(&b, out.at, out.len, &why) && !batch_check(&b, "tegumentar", &why),
+		    "a batch opens and holds"))
+		tap_note("%s", why.text);
+	tap_ok(b.len == d.bytes.len && !memcmp(b.messages, d.bytes.at, b.len) && b.bank_count == 2,
+	       "with the messages that were encoded");
+	batch_place(&b, 'b');
+	tap_ok(b.messages[b.banks[0]] == 'b' && !memcmp(b.messages + b.banks[1], "b_BALANCED_in", 14),
+	       "and the bank in its places");
+
+	tap_ok(batch_check(&b, "filter", &why) == -1 /* EPERM */ && strstr(why.text, "another table"),
+	       "another table's messages are refused");
+	buf_release(&d.bytes);
+}
+
+/* What one message may not be. Each changes a good batch of two chains. */
+static void other_table(struct draft *d) { chain(d, "filter", "@_x"); }
+static void no_table(struct draft *d)
+{
+	size_t at = begin(d, NFT(NFT_MSG_NEWCHAIN), INET);
+	attr(d, NFTA_CHAIN_NAME, "x");
+	end(d, at);
+}
+static void two_tables(struct draft *d)
+{
+	size_t at = begin(d, NFT(NFT_MSG_NEWCHAIN), INET);
+	attr(d, NFTA_CHAIN_TABLE, "tegumentar");
+	attr(d, NFTA_CHAIN_TABLE, "filter");
+	end(d, at);
+}
+static void same_table_twice(struct draft *d)
+{
+	size_t at = begin(d, NFT(NFT_MSG_NEWCHAIN), INET);
+	attr(d, NFTA_CHAIN_TABLE, "tegumentar");
+	attr(d, NFTA_CHAIN_TABLE | NLA_F_NESTED, "tegumentar");
+	end(d, at);
+}
+static void longer_table(struct draft *d) { chain(d, "tegumentarx", "x"); }
+static void shorter_table(struct draft *d) { chain(d, "tegumenta", "x"); }
+static void hooked(struct draft *d)
+{
+	size_t at = begin(d, NFT(NFT_MSG_NEWCHAIN), INET);
+	attr(d, NFTA_CHAIN_TABLE, "tegumentar");
+	attr(d, NFTA_CHAIN_HOOK | NLA_F_NESTED, "....");
+	end(d, at);
+}
+static void of_kind(struct draft *d, uint16_t type, uint8_t family)
+{
+	size_t at = begin(d, type, family);
+	attr(d, 1, "tegumentar");
+	end(d, at);
+}
+static void deletes(struct draft *d) { of_kind(d, NFT(NFT_MSG_DELTABLE), INET); }
+static void conntrack(struct draft *d) { of_kind(d, NFNL_SUBSYS_CTNETLINK << 8, INET); }
+static void family_ip(struct draft *d) { of_kind(d, NFT(NFT_MSG_NEWCHAIN), 2); }
+static void control(struct draft *d) { of_kind(d, NFNL_MSG_BATCH_END, INET); }
+static void long_attr(struct draft *d)
+{
+	size_t at = begin(d, NFT(NFT_MSG_NEWCHAIN), INET);
+	attr(d, NFTA_CHAIN_TABLE, "tegumentar");
+	struct nlattr a = { 64, NFTA_CHAIN_NAME };
+	buf_add(&d->bytes, &a, sizeof a);
+	end(d, at);
+}
+static void empty_attr(struct draft *d)
+{
+	size_t at = begin(d, NFT(NFT_MSG_NEWCHAIN), INET);
+	struct nlattr a = { 0, NFTA_CHAIN_NAME };
+	buf_add(&d->bytes, &a, sizeof a);
+	end(d, at);
+}
+static void long_message(struct draft *d)
+{
+	size_t at = d->bytes.len;
+	chain(d, "tegumentar", "x");
+	uint32_t len = (uint32_t)(d->bytes.len - at) + 4;
+	memcpy(d->bytes.at + at, &len, 4);
+}
+static void tiny_message(struct draft *d)
+{
+	size_t at = d->bytes.len;
+	chain(d, "tegumentar", "x");
+	memcpy(d->bytes.at + at, &(uint32_t){ 16 }, 4);
+}
+static void numbered(struct draft *d)
+{
+	size_t at = d->bytes.len;
+	chain(d, "tegumentar", "x");
+	memcpy(d->bytes.at + at + 8, &(uint32_t){ 7 }, 4);
+}
+static void bank_no_letter(struct draft *d) { d->banks[1]++; }
+static void bank_in_header(struct draft *d)
+{
+	d->banks[0] = 6;
+	d->bytes.at[6] = BATCH_BANK;
+}
+static void bank_outside(struct draft *d) { d->banks[d->bank_count++] = (uint32_t)d->bytes.len; }
+static void bank_twice(struct draft *d) { d->banks[1] = d->banks[0]; }
+
+static const struct {
+	const char *claim;
+	void (*spoil)(struct draft *d);
+	const char *says;
+} spoilt_batches[] = {
+	{ "another table", other_table, "about another table" },
+	{ "no table", no_table, "names 0 tables" },
+	{ "two tables", two_tables, "about another table" },
+	{ "our table twice", same_table_twice, "names 2 tables" },
+	{ "a longer name", longer_table, "about another table" },
+	{ "a shorter name", shorter_table, "about another table" },
+	{ "a hook", hooked, "hooks a chain" },
+	{ "a deletion", deletes, "which makes nothing" },
+	{ "a conntrack message", conntrack, "not for nftables" },
+	{ "family ip", family_ip, "family 2" },
+	{ "a batch's end", control, "not for nftables" },
+	{ "an attribute too long", long_attr, "attribute does not fit" },
+	{ "an attribute too short", empty_attr, "attribute does not fit" },
+	{ "a message too long", long_message, "does not fit" },
+	{ "a message too short", tiny_message, "does not fit" },
+	{ "a numbered message", numbered, "is numbered" },
+	{ "a bank letter that is none", bank_no_letter, "no bank letter" },
+	{ "a bank letter in a header", bank_in_header, "no bank letter" },
+	{ "a bank letter outside", bank_outside, "out of order" },
+	{ "a bank letter twice", bank_twice, "out of order" },
+};
+
+static void test_batch_spoilt(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(spoilt_batches); i++) {
+		struct draft d = { 0 };
+		own(buf) struct buf out = { 0 };
+		own(batch) struct batch b = { 0 };
+		struct err why = { 0 };
+
+		chain(&d, "tegumentar", "@_pre_in");
+		chain(&d, "tegumentar", "@_pre_out");
+		spoilt_batches[i].spoil(&d);
+		struct batch drafted = as_batch(&d);
+		batch_encode(&out, &drafted);
+		int rc = batch_open(&b, out.at, out.len, &why);
+		if (!rc)
+			rc = batch_check(&b, "tegumentar", &why);
+		if (!tap_ok(rc < 0 && strstr(why.text, spoilt_batches[i].says), "batch refused: %s",
+			    spoilt_batches[i].claim))
+			tap_note("%d %s", rc, why.text);
+		buf_release(&d.bytes);
+	}
+}
+
+/* Flips and cuts: refused or harmless, never past an end (the sanitizers watch). */
+static void test_batch_mutants(void)
+{
+	struct draft d = { 0 };
+	own(buf) struct buf whole = { 0 };
+	struct gen g = gen_new(7);
+	unsigned opened = 0;
+	bool placed_well = true;
+
+	for (int i = 0; i < 4; i++)
+		chain(&d, "tegumentar", "@_some_chain");
+	struct batch drafted = as_batch(&d);
+	batch_encode(&whole, &drafted);
+	for (int i = 0; i < 20000; i++) {
+		size_t len = gen_chance(&g, 20) ? gen_below(&g, (unsigned)whole.len + 1) : whole.len;
+		own(mem) uint8_t *bytes = malloc(len + 1);
+		own(batch) struct batch b = { 0 };
+		struct err why;
+
+		memcpy(bytes, whole.at, len);
+		for (unsigned n = gen_below(&g, 3); n && len; n--)
+			bytes[gen_below(&g, (unsigned)len)] ^= (uint8_t)(1u << gen_below(&g, 8));
+		if (batch_open(&b, bytes, len, &why))
+			continue;
+		opened++;
+		batch_check(&b, "tegumentar", &why);
+		for (size_t k = 0; k < b.bank_count; k++)
+			placed_well &= b.messages[b.banks[k]] == BATCH_BANK;
+		batch_place(&b, 'a');
+	}
+	tap_ok(placed_well && opened > 100, "20000 mutants of a batch do no harm (%u open)", opened);
+	buf_release(&d.bytes);
+}
+
+/* --- names -------------------------------------------------------------------------------- */
+
+static void test_names(void)
+{
+	static const struct { const char *id, *name; } rows[] = {
+		{ "HARDENED.web_in", "HARDENED.web_in" },
+		{ "HARDENED.~1f0c93aa", "HARDENED._7e1f0c93aa" },
+		{ "HARDENED._7e1f0c93aa", "HARDENED._5f7e1f0c93aa" },
+		{ "block.my_feed", "block.my_5ffeed" },
+		{ "a_7", "a_7" },
+		{ "a__7e", "a__5f7e" },
+		{ "a_~", "a__7e" },
+		{ "a_7E", "a_7E" },
+		{ "web-1.x", "web-1.x" },
+		{ "1st", "n_6e1st" },
+		{ "n_6e1st", "n_5f6e1st" },
+		{ "_x", "n_6e_x" },
+		{ "\xc3\xa9", "n_6e_c3_a9" },
+		{ "a b/c\"d", "a_20b_2fc_22d" },
+		{ "", "n_6e" },
+	};
+	own(arena) struct arena *a = arena_new();
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		tap_text(nft_name(a, rows[i].id), rows[i].name, arena_printf(a, "name of %s", rows[i].id));
+		tap_ok(nft_name_holds(rows[i].name), "%s is a name to nft", rows[i].name);
+	}
+
+	char long_a[400], long_b[400];
+	memset(long_a, 'x', sizeof long_a);
+	memset(long_b, 'x', sizeof long_b);
+	long_a[399] = long_b[399] = '\0';
+	long_b[398] = 'y';
+	tap_ok(nft_name_holds(nft_name(a, long_a)) && strcmp(nft_name(a, long_a), nft_name(a, long_b)),
+	       "long ids have short names of their own");
+	tap_ok(!nft_name_holds("") && !nft_name_holds("1") && !nft_name_holds("a b") && !nft_name_holds("a\"") &&
+		       !nft_name_holds(long_a),
+	       "what is no name");
+}
+
+/* The name back to its id: two ids with one name would be found here. */
+static void unname(const char *name, char *id)
+{
+	if (!strncmp(name, "n_6e", 4))
+		name += 4;
+	while (*name) {
+		unsigned byte;
+		bool hex = name[0] == '_' && name[1] && name[2] && strspn(name + 1, "0123456789abcdef") >= 2;
+
+		if (hex && sscanf(name + 1, "%2x", &byte) == 1) {
+			*id++ = (char)byte;
+			name += 3;
+		} else {
+			*id++ = *name++;
+		}
+	}
+	*id = '\0';
+}
+
+static void test_names_injective(void)
+{
+	static const char letters[] = "_7ean~.A/";
+	struct gen g = gen_new(3);
+	bool back = true;
+
+	for (int i = 0; i < 50000; i++) {
+		own(arena) struct arena *a = arena_new();
+		char id[16] = "", again[64];
+
+		for (unsigned k = 0, n = gen_below(&g, 10); k < n; k++)
+			id[k] = letters[gen_below(&g, sizeof letters - 1)];
+		unname(nft_name(a, id), again);
+		if (strcmp(id, again)) {
+			back = false;
+			tap_note("%s became %s, which reads %s", id, nft_name(a, id), again);
+		}
+	}
+	tap_ok(back, "from every name its id can be read back: no two ids share one");
+}
+
+int main(void)
+{
+	test_round();
+	test_tar_lists();
+	test_spoilt();
+	test_every_bit();
+	test_batch_round();
+	test_batch_spoilt();
+	test_batch_mutants();
+	test_names();
+	test_names_injective();
+	return tap_done();
+}
