@@ -35,7 +35,7 @@ int emit_nft(struct emit_nft *out, struct plan *plan, const struct ir *ir, struc
 	     struct err *why);
 void emit_nft_release(struct emit_nft *n);
 
-/* emit_bundle - the whole bundle; `resolved` is the text of policy/resolved.teg. */
+/* emit_bundle - the whole bundle in an empty *out; `resolved` is the text of policy/resolved.teg. */
 int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, struct err *why);
 
 #endif

@@ -145,10 +145,10 @@ void craft_add_posture(struct policy *p, struct pol_posture posture)
 
 struct policy *craft_policy(struct arena *a, const char *name)
 {
-	static const char *wan[] = { "eth0" }, *lan[] = { "eth1", "br-*" };
+	const char *wan[] = { "eth0" }, *lan[] = { "eth1", "br-*" };
 	const struct pol_zone zones[] = {
-		{ .name = "wan", .patterns = wan, .pattern_count = 1 },
-		{ .name = "lan", .patterns = lan, .pattern_count = 2 },
+		{ .name = "wan", .patterns = arena_copy(a, wan, sizeof wan), .pattern_count = 1 },
+		{ .name = "lan", .patterns = arena_copy(a, lan, sizeof lan), .pattern_count = 2 },
 	};
 	struct policy *p = arena_zero(a, sizeof *p);
 

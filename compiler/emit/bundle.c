@@ -1,0 +1,71 @@
+#include <errno.h>
+#include <string.h>
+
+#include "compiler/emit/emit.h"
+#include "lang/bundle/bundle.h"
+
+static void emit_nft_own_(struct emit_nft *n)
+{
+	emit_nft_release(n);
+}
+
+/*
+ * What tegd will check, checked where the author sits: limits of the plan that
+ * no engine's lowering knows, and our own mistakes.
+ */
+static int bundle_holds(const struct buf *sealed, struct err *why)
+{
+	static const char *const batches[] = { "nft/posture.batch", "nft/epiderme.batch" };
+	own(bundle) struct bundle *b = NULL;
+	own(arena) struct arena *a = arena_new();
+	struct plan plan;
+	int rc = bundle_open(&b, sealed->at, sealed->len, why);
+
+	if (rc)
+		return rc;
+	const struct bundle_member *m = bundle_find(b, "plan");
+	if ((rc = plan_decode(&plan, a, m->bytes, m->len, why)))
+		return rc;
+	for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+		own(batch) struct batch batch = { 0 };
+
+		m = bundle_find(b, batches[i]);
+		if (batch_open(&batch, m->bytes, m->len, why) || batch_check(&batch, "tegumentar", why))
+			return err_in(why, "%s", batches[i]);
+	}
+	return 0;
+}
+
+int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	own(emit_nft) struct emit_nft nft = { 0 };
+	own(buf) struct buf plan_bytes = { 0 }, posture = { 0 }, epiderme = { 0 }, sealed = { 0 };
+	struct plan plan;
+	size_t object_len;
+	const void *object = emit_xdp_object(&object_len);
+	int rc;
+
+	emit_plan(&plan, ir, a);
+	if ((rc = emit_xdp(&plan, ir, a, why)) || (rc = emit_nft(&nft, &plan, ir, a, why)))
+		return rc;
+
+	plan_encode(&plan_bytes, &plan);
+	batch_encode(&posture, &nft.posture);
+	batch_encode(&epiderme, &nft.epiderme);
+	const struct bundle_member members[] = {
+		{ "plan", plan_bytes.at, plan_bytes.len },
+		{ "policy/resolved.teg", resolved, strlen(resolved) },
+		{ "xdp/policy.o", object, object_len },
+		{ "nft/posture.batch", posture.at, posture.len },
+		{ "nft/epiderme.batch", epiderme.at, epiderme.len },
+		{ "nft/ruleset.nft", buf_text(&nft.text), nft.text.len },
+	};
+	bundle_write(&sealed, members, sizeof members / sizeof *members);
+	if (bundle_holds(&sealed, why))
+		return err_in(why, "the bundle would be refused");
+
+	*out = sealed;
+	sealed = (struct buf){ 0 };
+	return 0;
+}

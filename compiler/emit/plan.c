@@ -1,0 +1,97 @@
+/*
+ * plan - the names that a bundle's other parts speak of: zones, postures, and
+ * one counter for each stable id. The tables are emit_xdp's, nft_keep emit_nft's.
+ */
+#include <string.h>
+
+#include "compiler/emit/emit.h"
+#include "compiler/front/policy.h"
+#include "compiler/ir/eval.h"
+#include "lang/base/strmap.h"
+#include "lang/bundle/nft_name.h"
+
+#define OF_NO_POSTURE 255
+
+struct naming {
+	struct arena *arena;
+	struct strmap ids;
+	VEC(struct plan_counter) counters;
+};
+
+/* Rules with one id share one counter. */
+static void count(struct naming *n, const char *id, enum layer layer, enum verdict verdict,
+		  uint8_t posture)
+{
+	struct plan_counter c = { id, nft_name(n->arena, id), layer, verdict, posture };
+
+	if (strmap_find(&n->ids, id))
+		return;
+	strmap_put(&n->ids, id, (void *)id);
+	vec_push(n->arena, &n->counters, c);
+}
+
+static void count_list(struct naming *n, const struct ir_list *list, uint8_t posture)
+{
+	for (size_t i = 0; i < list->count; i++)
+		count(n, list->rules[i].id, list->rules[i].layer, list->rules[i].verdict, posture);
+}
+
+static void name_counters(struct plan *out, const struct ir *ir, struct arena *a)
+{
+	struct naming n = { .arena = a };
+
+	strmap_init(&n.ids, a);
+	count(&n, WHY_NEIGHBOUR, LAYER_LIFELINE, VERDICT_ALLOW, OF_NO_POSTURE);
+	count(&n, WHY_BLOCKED, LAYER_BLOCK, VERDICT_DROP, OF_NO_POSTURE);
+	count(&n, WHY_ESTABLISHED, LAYER_POSTURE, VERDICT_ALLOW, OF_NO_POSTURE);
+	count(&n, WHY_RELATED, LAYER_POSTURE, VERDICT_ALLOW, OF_NO_POSTURE);
+	count(&n, WHY_INVALID, LAYER_POSTURE, VERDICT_DROP, OF_NO_POSTURE);
+	count_list(&n, &ir->lifelines, OF_NO_POSTURE);
+	count_list(&n, &ir->blocks, OF_NO_POSTURE);
+	count_list(&n, &ir->reflexes, OF_NO_POSTURE);
+	for (size_t i = 0; i < ir->posture_count; i++)
+		for (int d = 0; d < DIRECTION_COUNT; d++)
+			count_list(&n, &ir->postures[i].lists[d], (uint8_t)i);
+	out->counters = n.counters.at;
+	out->counter_count = (uint32_t)n.counters.len;
+}
+
+static void name_zones(struct plan *out, const struct ir *ir, struct arena *a)
+{
+	out->zone_count = (uint32_t)ir->zone_count;
+	out->zones = arena_zero(a, ir->zone_count * sizeof *out->zones);
+	for (size_t i = 0; i < ir->zone_count; i++)
+		out->zones[i] = (struct plan_zone){ ir->zones[i].name, ir->zones[i].patterns,
+						    (uint32_t)ir->zones[i].pattern_count };
+}
+
+static const char *or_nothing(const char *s)
+{
+	return s ? s : "";
+}
+
+static void name_postures(struct plan *out, const struct ir *ir, struct arena *a)
+{
+	out->posture_count = (uint32_t)ir->posture_count;
+	out->initial = ir->initial;
+	out->postures = arena_zero(a, ir->posture_count * sizeof *out->postures);
+	for (size_t i = 0; i < ir->posture_count; i++)
+		out->postures[i] = (struct plan_posture){
+			.name = ir->postures[i].name,
+			.title = or_nothing(ir->policy->postures[i].title),
+			.established = ir->postures[i].established,
+			.closed = ir->postures[i].closed,
+		};
+}
+
+void emit_plan(struct plan *out, const struct ir *ir, struct arena *a)
+{
+	*out = (struct plan){
+		.policy = ir->policy->name,
+		.title = or_nothing(ir->policy->title),
+		.version = or_nothing(ir->policy->version),
+	};
+	name_zones(out, ir, a);
+	name_postures(out, ir, a);
+	name_counters(out, ir, a);
+}

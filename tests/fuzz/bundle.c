@@ -1,0 +1,73 @@
+/*
+ * Fuzz target: what the privileged process reads of a bundle.
+ *
+ *     clang-19 -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. tests/fuzz/bundle.c \
+ *             lang/bundle/{bundle,plan,batch,nft_name}.c lang/base/*.c -lsodium -o fuzz-bundle
+ *
+ * The first byte says which reader gets the rest: a whole bundle never gets past
+ * its digests, so the plan and the batch are also read alone.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lang/bundle/batch.h"
+#include "lang/bundle/bundle.h"
+#include "lang/bundle/plan.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+static void read_plan(const void *bytes, size_t len)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf again = { 0 };
+	struct plan p;
+	struct err why;
+
+	if (plan_decode(&p, a, bytes, len, &why))
+		return;
+	plan_encode(&again, &p);
+	if (again.len != len || memcmp(again.at, bytes, len))
+		abort(); /* what is read is what is written */
+}
+
+static void read_batch(const void *bytes, size_t len)
+{
+	own(batch) struct batch b = { 0 };
+	struct err why;
+
+	if (batch_open(&b, bytes, len, &why) || batch_check(&b, "tegumentar", &why))
+		return;
+	batch_place(&b, 'b');
+}
+
+static void read_bundle(const void *bytes, size_t len)
+{
+	own(bundle) struct bundle *b = NULL;
+	struct err why;
+
+	if (bundle_open(&b, bytes, len, &why))
+		return;
+
+	const struct bundle_member *plan = bundle_find(b, "plan");
+	const struct bundle_member *batch = bundle_find(b, "nft/posture.batch");
+	read_plan(plan->bytes, plan->len);
+	read_batch(batch->bytes, batch->len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	if (!len)
+		return 0;
+	switch (bytes[0] % 3) {
+	case 0:
+		read_bundle(bytes + 1, len - 1);
+		break;
+	case 1:
+		read_plan(bytes + 1, len - 1);
+		break;
+	case 2:
+		read_batch(bytes + 1, len - 1);
+		break;
+	}
+	return 0;
+}
