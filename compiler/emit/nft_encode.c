@@ -1,0 +1,523 @@
+/* The ruleset as netlink messages, by libnftnl; chains' names are noted for relocation. */
+#include "compiler/emit/nft_rule.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/common.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/object.h>
+#include <libnftnl/rule.h>
+#include <libnftnl/set.h>
+#include <libnftnl/table.h>
+#include <libnftnl/udata.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/emit/nft_wire.h"
+
+/* A nested attribute holds 64 KiB; 700 elements of an IPv6 set take 25 KiB. */
+#define ELEMENTS_IN_MESSAGE 700
+#define MESSAGE_ROOM ((size_t)256 << 10)
+
+
+struct encoder {
+	const struct nft_table *table;
+	char *scratch; /* one message */
+	struct buf messages;
+	uint32_t *banks;
+	size_t bank_count, bank_room;
+};
+
+/* --- values ------------------------------------------------------------------------------ */
+
+/* The field's bytes as the kernel loads them into a register. */
+static void value_bytes(const struct nft_field_row *row, addr_num v, uint8_t out[static 16])
+{
+	if (row->host) {
+		uint32_t native = (uint32_t)v;
+		memcpy(out, &native, sizeof native);
+		return;
+	}
+	for (unsigned i = 0; i < row->bytes; i++)
+		out[i] = (uint8_t)(v >> (8 * (row->bytes - 1 - i)));
+}
+
+static struct nftnl_expr *expr_new(struct nftnl_rule *r, const char *name)
+{
+	struct nftnl_expr *e = nftnl_expr_alloc(name);
+
+	if (!e)
+		abort(); /* out of memory, as everywhere in tegc */
+	if (r)
+		nftnl_rule_add_expr(r, e);
+	return e;
+}
+
+static void put_load(struct nftnl_rule *r, const struct nft_field_row *row)
+{
+	struct nftnl_expr *e;
+
+	switch (row->load) {
+	case NFT_LOAD_META:
+		e = expr_new(r, "meta");
+		nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, row->key);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, NFT_REG_1);
+		return;
+	case NFT_LOAD_PAYLOAD:
+		e = expr_new(r, "payload");
+		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, row->key);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, row->at);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, row->bytes);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+		return;
+	case NFT_LOAD_EXTHDR:
+		e = expr_new(r, "exthdr");
+		nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, row->key);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, row->at);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, row->bytes);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, NFT_REG_1);
+		return;
+	case NFT_LOAD_CT:
+		e = expr_new(r, "ct");
+		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, row->key);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+		return;
+	case NFT_LOAD_FIB:
+		e = expr_new(r, "fib");
+		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, row->key);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
+		return;
+	}
+}
+
+static void put_mask(struct nftnl_rule *r, const struct nft_field_row *row, addr_num mask)
+{
+	struct nftnl_expr *e = expr_new(r, "bitwise");
+	uint8_t bytes[16], zero[16] = { 0 };
+
+	value_bytes(row, mask, bytes);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, row->bytes);
+	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, bytes, row->bytes);
+	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero, row->bytes);
+}
+
+static void put_cmp(struct nftnl_rule *r, const struct nft_match *m, uint32_t op, addr_num v)
+{
+	struct nftnl_expr *e = expr_new(r, "cmp");
+	uint8_t bytes[16];
+
+	value_bytes(&nft_fields[m->field], v, bytes);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, op);
+	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, bytes, m->bytes);
+}
+
+static const char *set_name(const struct nft_set *s)
+{
+	return s->name ? s->name : NFT_WIRE_ANONYMOUS;
+}
+
+static void put_lookup(struct nftnl_rule *r, const struct nft_set *s, bool inverted)
+{
+	struct nftnl_expr *e = expr_new(r, "lookup");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, set_name(s));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SET_ID, s->id);
+	if (inverted)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+}
+
+/* --- expressions ---------------------------------------------------------------------------- */
+
+static void put_match(struct nftnl_rule *r, const struct nft_match *m)
+{
+	const struct nft_field_row *row = &nft_fields[m->field];
+
+	put_load(r, row);
+	if (m->masked)
+		put_mask(r, row, m->mask);
+
+	switch (m->test) {
+	case NFT_TEST_EQ:
+		put_cmp(r, m, NFT_CMP_EQ, m->lo);
+		return;
+	case NFT_TEST_NE:
+		put_cmp(r, m, NFT_CMP_NEQ, m->lo);
+		return;
+	case NFT_TEST_GE:
+		put_cmp(r, m, NFT_CMP_GTE, m->lo);
+		return;
+	case NFT_TEST_WITHIN:
+		put_cmp(r, m, NFT_CMP_GTE, m->lo);
+		put_cmp(r, m, NFT_CMP_LTE, m->hi);
+		return;
+	case NFT_TEST_IN:
+	case NFT_TEST_NOT_IN:
+		put_lookup(r, m->set, m->test == NFT_TEST_NOT_IN);
+		return;
+	}
+}
+
+static struct nftnl_expr *limit_new(struct nftnl_rule *r, const struct nft_limit *l)
+{
+	struct nftnl_expr *e = expr_new(r, "limit");
+
+	nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_RATE, l->rate);
+	nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_UNIT, l->unit_s);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_BURST, l->burst);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV);
+	return e;
+}
+
+static void put_place(struct nftnl_rule *r, const struct nft_place *p)
+{
+	const struct nft_field_row *row = &nft_fields[p->key];
+
+	put_load(r, row);
+	if (p->masked)
+		put_mask(r, row, p->mask);
+
+	struct nftnl_expr *e = expr_new(r, "dynset");
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, p->update ? NFT_DYNSET_OP_UPDATE : NFT_DYNSET_OP_ADD);
+	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, p->set->name);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SET_ID, p->set->id);
+	if (p->timeout_ms)
+		nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, p->timeout_ms);
+	if (p->limited)
+		nftnl_expr_add_expr(e, NFTNL_EXPR_DYNSET_EXPR, limit_new(NULL, &p->limit));
+}
+
+static void put_counter(struct nftnl_rule *r, const char *name)
+{
+	struct nftnl_expr *e = expr_new(r, "objref");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
+	nftnl_expr_set_str(e, NFTNL_EXPR_OBJREF_IMM_NAME, name);
+}
+
+static void put_reject(struct nftnl_rule *r, enum nft_reject with)
+{
+	struct nftnl_expr *e = expr_new(r, "reject");
+
+	switch (with) {
+	case NFT_REJECT_WITH_RESET:
+		nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_TCP_RST);
+		nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, 0);
+		return;
+	case NFT_REJECT_WITH_ICMP:
+		nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
+		nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+		return;
+	}
+}
+
+static void put_fate(struct nftnl_rule *r, const struct nft_expr *x)
+{
+	struct nftnl_expr *e = expr_new(r, "immediate");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, (uint32_t)nft_wire_fates[x->fate]);
+	if (x->chain)
+		nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, x->chain);
+}
+
+static void put_expr(struct nftnl_rule *r, const struct nft_expr *e)
+{
+	switch (e->kind) {
+	case NFT_EXPR_MATCH:
+		put_match(r, &e->match);
+		return;
+	case NFT_EXPR_COUNTER:
+		put_counter(r, e->counter);
+		return;
+	case NFT_EXPR_LIMIT:
+		limit_new(r, &e->limit);
+		return;
+	case NFT_EXPR_PLACE:
+		put_place(r, &e->place);
+		return;
+	case NFT_EXPR_REJECT:
+		put_reject(r, e->reject);
+		return;
+	case NFT_EXPR_FATE:
+		put_fate(r, e);
+		return;
+	}
+}
+
+/* --- messages ---------------------------------------------------------------------------------- */
+
+static struct nlmsghdr *message(struct encoder *en, uint16_t type, uint16_t flags)
+{
+	uint16_t family = en->table->kind == NFT_TABLE_INET ? NFT_WIRE_INET : NFT_WIRE_NETDEV;
+
+	return nftnl_nlmsg_build_hdr(en->scratch, type, family, flags, 0);
+}
+
+static void note_bank(struct encoder *en, const char *name)
+{
+	assert(name[0] == BATCH_BANK);
+	if (en->bank_count == en->bank_room) {
+		en->bank_room = en->bank_room ? 2 * en->bank_room : 256;
+		en->banks = reallocarray(en->banks, en->bank_room, sizeof *en->banks);
+		if (!en->banks)
+			abort();
+	}
+	en->banks[en->bank_count++] = (uint32_t)(en->messages.len + (size_t)(name - en->scratch));
+}
+
+/* Notes the bank letters of the attributes `type`, going down the path of nests before it. */
+static void note_banks(struct encoder *en, const struct nlattr *nest, const uint16_t *path)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, nest) {
+		if (mnl_attr_get_type(a) != path[0])
+			continue;
+		if (path[1])
+			note_banks(en, a, path + 1);
+		else
+			note_bank(en, mnl_attr_get_str(a));
+	}
+}
+
+static void note_rule_banks(struct encoder *en, const struct nlmsghdr *h)
+{
+	static const uint16_t to_chain[] = { NFTA_LIST_ELEM, NFTA_EXPR_DATA, NFTA_IMMEDIATE_DATA,
+					     NFTA_DATA_VERDICT, NFTA_VERDICT_CHAIN, 0 };
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
+		if (mnl_attr_get_type(a) == NFTA_RULE_CHAIN)
+			note_bank(en, mnl_attr_get_str(a));
+		else if (mnl_attr_get_type(a) == NFTA_RULE_EXPRESSIONS)
+			note_banks(en, a, to_chain);
+	}
+}
+
+static void note_chain_bank(struct encoder *en, const struct nlmsghdr *h)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(a) == NFTA_CHAIN_NAME)
+			note_bank(en, mnl_attr_get_str(a));
+}
+
+static void done(struct encoder *en, struct nlmsghdr *h)
+{
+	assert(h->nlmsg_len <= MESSAGE_ROOM);
+	buf_add(&en->messages, h, NLMSG_ALIGN(h->nlmsg_len));
+	memset(h, 0, NLMSG_ALIGN(h->nlmsg_len)); /* libmnl leaves the padding of attributes as it is */
+}
+
+static void encode_table(struct encoder *en)
+{
+	struct nlmsghdr *h = message(en, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+
+	mnl_attr_put_strz(h, NFTA_TABLE_NAME, NFT_TABLE_NAME);
+	done(en, h);
+}
+
+static void encode_counter(struct encoder *en, const char *name)
+{
+	struct nlmsghdr *h = message(en, NFT_MSG_NEWOBJ, NLM_F_CREATE);
+	struct nftnl_obj *o = nftnl_obj_alloc();
+
+	if (!o)
+		abort();
+	nftnl_obj_set_str(o, NFTNL_OBJ_TABLE, NFT_TABLE_NAME);
+	nftnl_obj_set_str(o, NFTNL_OBJ_NAME, name);
+	nftnl_obj_set_u32(o, NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
+	nftnl_obj_set_u64(o, NFTNL_OBJ_CTR_PKTS, 0);
+	nftnl_obj_set_u64(o, NFTNL_OBJ_CTR_BYTES, 0);
+	nftnl_obj_nlmsg_build_payload(h, o);
+	nftnl_obj_free(o);
+	done(en, h);
+}
+
+/* --- sets ----------------------------------------------------------------------------------------- */
+
+static uint32_t set_flags(const struct nft_set *s)
+{
+	return (s->name ? 0 : NFT_SET_ANONYMOUS | NFT_SET_CONSTANT) |
+	       (s->interval ? NFT_SET_INTERVAL : 0) |
+	       (s->dynamic ? NFT_SET_EVAL | NFT_SET_TIMEOUT : 0);
+}
+
+/* The `nft` program lists a set by what stands here (libnftnl/udata.h, its src/mnl.c). */
+static void set_byteorder(struct nftnl_set *n, enum nft_type type)
+{
+	enum { HOST = 1, BIG = 2 };
+	struct nftnl_udata_buf *u = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+
+	if (!u || !nftnl_udata_put_u32(u, NFTNL_UDATA_SET_KEYBYTEORDER,
+				       type == NFT_TYPE_IFNAME ? HOST : BIG))
+		abort();
+	nftnl_set_set_data(n, NFTNL_SET_USERDATA, nftnl_udata_buf_data(u), nftnl_udata_buf_len(u));
+	nftnl_udata_buf_free(u);
+}
+
+static void encode_set(struct encoder *en, const struct nft_set *s)
+{
+	struct nlmsghdr *h = message(en, NFT_MSG_NEWSET, NLM_F_CREATE);
+	struct nftnl_set *n = nftnl_set_alloc();
+	const struct nft_wire_type *type = &nft_wire_types[s->type];
+
+	if (!n)
+		abort();
+	nftnl_set_set_str(n, NFTNL_SET_TABLE, NFT_TABLE_NAME);
+	nftnl_set_set_str(n, NFTNL_SET_NAME, set_name(s));
+	nftnl_set_set_u32(n, NFTNL_SET_ID, s->id);
+	nftnl_set_set_u32(n, NFTNL_SET_FLAGS, set_flags(s));
+	nftnl_set_set_u32(n, NFTNL_SET_KEY_TYPE, type->number);
+	nftnl_set_set_u32(n, NFTNL_SET_KEY_LEN, type->bytes);
+	if (s->timeout_ms)
+		nftnl_set_set_u64(n, NFTNL_SET_TIMEOUT, s->timeout_ms);
+	if (s->dynamic)
+		nftnl_set_set_u32(n, NFTNL_SET_DESC_SIZE, s->most);
+	else if (!s->name)
+		nftnl_set_set_u32(n, NFTNL_SET_DESC_SIZE, (uint32_t)(s->interval ? 2 * s->count : s->count));
+	set_byteorder(n, s->type);
+	nftnl_set_nlmsg_build_payload(h, n);
+	nftnl_set_free(n);
+	done(en, h);
+}
+
+/* By libmnl itself: libnftnl numbers the elements where the kernel, and its own reader, have
+ * NFTA_LIST_ELEM; and a set of a million elements needs no object each. */
+static void put_element(struct nlmsghdr *h, const struct nft_set *s, addr_num key, uint32_t flags)
+{
+	unsigned bytes = nft_wire_types[s->type].bytes;
+	struct nlattr *element = mnl_attr_nest_start(h, NFTA_LIST_ELEM), *data;
+	uint8_t value[16];
+
+	for (unsigned i = 0; i < bytes; i++)
+		value[i] = (uint8_t)(key >> (8 * (bytes - 1 - i)));
+	if (flags)
+		mnl_attr_put_u32(h, NFTA_SET_ELEM_FLAGS, htonl(flags));
+	data = mnl_attr_nest_start(h, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(h, NFTA_DATA_VALUE, bytes, value);
+	mnl_attr_nest_end(h, data);
+	mnl_attr_nest_end(h, element);
+}
+
+/* A range is its first value and the one after its last; the last of all has none after it. */
+static void put_range(struct nlmsghdr *h, const struct nft_set *s, struct addr_range r)
+{
+	unsigned bits = 8u * nft_wire_types[s->type].bytes;
+	addr_num last = bits == 128 ? ~(addr_num)0 : ((addr_num)1 << bits) - 1;
+
+	put_element(h, s, r.lo, 0);
+	if (s->interval && r.hi != last)
+		put_element(h, s, r.hi + 1, NFT_SET_ELEM_INTERVAL_END);
+}
+
+static void encode_elements(struct encoder *en, const struct nft_set *s)
+{
+	size_t each = s->interval ? ELEMENTS_IN_MESSAGE / 2 : ELEMENTS_IN_MESSAGE;
+
+	for (size_t from = 0; from < s->count; from += each) {
+		struct nlmsghdr *h = message(en, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+
+		mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE_NAME);
+		mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, set_name(s));
+		mnl_attr_put_u32(h, NFTA_SET_ELEM_LIST_SET_ID, htonl(s->id));
+
+		struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
+		for (size_t i = from; i < s->count && i < from + each; i++)
+			put_range(h, s, s->ranges[i]);
+		mnl_attr_nest_end(h, list);
+		done(en, h);
+	}
+}
+
+/* --- chains and rules -------------------------------------------------------------------------------- */
+
+static void encode_chain(struct encoder *en, const struct nft_chain *c)
+{
+	struct nlmsghdr *h = message(en, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL);
+
+	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, NFT_TABLE_NAME);
+	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, c->name);
+	note_chain_bank(en, h);
+	done(en, h);
+}
+
+static void encode_own_sets(struct encoder *en, const struct nft_rule *r)
+{
+	for (size_t i = 0; i < r->exprs.len; i++) {
+		const struct nft_expr *e = &r->exprs.at[i];
+
+		if (e->kind != NFT_EXPR_MATCH || !e->match.set || e->match.set->name)
+			continue;
+		encode_set(en, e->match.set);
+		encode_elements(en, e->match.set);
+	}
+}
+
+static void encode_rule(struct encoder *en, const struct nft_chain *c, const struct nft_rule *rule)
+{
+	encode_own_sets(en, rule);
+
+	struct nlmsghdr *h = message(en, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+	struct nftnl_rule *r = nftnl_rule_alloc();
+
+	if (!r)
+		abort();
+	nftnl_rule_set_str(r, NFTNL_RULE_TABLE, NFT_TABLE_NAME);
+	nftnl_rule_set_str(r, NFTNL_RULE_CHAIN, c->name);
+	for (size_t i = 0; i < rule->exprs.len; i++)
+		put_expr(r, &rule->exprs.at[i]);
+	nftnl_rule_nlmsg_build_payload(h, r);
+	nftnl_rule_free(r);
+	note_rule_banks(en, h);
+	done(en, h);
+}
+
+static void encode_all(struct encoder *en)
+{
+	const struct nft_table *t = en->table;
+
+	encode_table(en);
+	for (size_t i = 0; i < t->counters.len; i++)
+		encode_counter(en, t->counters.at[i]);
+	for (size_t i = 0; i < t->sets.len; i++) {
+		encode_set(en, t->sets.at[i]);
+		encode_elements(en, t->sets.at[i]);
+	}
+	for (size_t i = 0; i < t->chains.len; i++)
+		if (!t->chains.at[i]->hook)
+			encode_chain(en, t->chains.at[i]);
+	for (size_t i = 0; i < t->chains.len; i++)
+		for (size_t k = 0; !t->chains.at[i]->hook && k < t->chains.at[i]->rules.len; k++)
+			encode_rule(en, t->chains.at[i], &t->chains.at[i]->rules.at[k]);
+}
+
+void nft_encode(struct batch *out, const struct nft_table *t)
+{
+	struct encoder en = { .table = t, .scratch = calloc(1, MESSAGE_ROOM) };
+
+	if (!en.scratch)
+		abort();
+	encode_all(&en);
+	free(en.scratch);
+	*out = (struct batch){
+		.messages = (uint8_t *)en.messages.at,
+		.len = en.messages.len,
+		.banks = en.banks,
+		.bank_count = en.bank_count,
+	};
+}

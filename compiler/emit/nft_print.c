@@ -1,0 +1,498 @@
+/* The ruleset as text: what `nft -f` loads (nft 1.0.6) and a person reads. */
+#include "compiler/emit/nft_rule.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "compiler/ir/proto.h"
+
+/* Numbers that nft has words for. Others are written as numbers, which it reads as well. */
+struct word {
+	unsigned value;
+	const char *text;
+};
+
+static const struct word nfprotos[] = { { 2, "ipv4" }, { 10, "ipv6" }, { 0, NULL } };
+
+static const struct word ethertypes[] = {
+	{ 0x0800, "ip" }, { 0x86dd, "ip6" }, { 0x8100, "0x8100" }, { 0x88a8, "0x88a8" }, { 0, NULL },
+};
+
+static const struct word protos[] = {
+	{ PROTO_ICMP, "icmp" },	    { PROTO_TCP, "tcp" },   { PROTO_UDP, "udp" },
+	{ PROTO_ICMPV6, "icmpv6" }, { PROTO_SCTP, "sctp" }, { 0, NULL },
+};
+
+static const struct word icmp_types[] = {
+	{ 0, "echo-reply" },	   { 3, "destination-unreachable" }, { 8, "echo-request" },
+	{ 11, "time-exceeded" },   { 12, "parameter-problem" },	     { 13, "timestamp-request" },
+	{ 14, "timestamp-reply" }, { 0, NULL },
+};
+
+static const struct word icmpv6_types[] = {
+	{ 1, "destination-unreachable" },
+	{ 2, "packet-too-big" },
+	{ 3, "time-exceeded" },
+	{ 4, "parameter-problem" },
+	{ 128, "echo-request" },
+	{ 129, "echo-reply" },
+	{ 130, "mld-listener-query" },
+	{ 131, "mld-listener-report" },
+	{ 132, "mld-listener-done" },
+	{ 133, "nd-router-solicit" },
+	{ 134, "nd-router-advert" },
+	{ 135, "nd-neighbor-solicit" },
+	{ 136, "nd-neighbor-advert" },
+	{ 143, "mld2-listener-report" },
+	{ 0, NULL },
+};
+
+static const struct word fib_types[] = { { 2, "local" }, { 0, NULL } };
+static const struct word directions[] = { { 0, "original" }, { 1, "reply" }, { 0, NULL } };
+
+/* Bits, highest last. */
+static const struct word tcp_flags[] = {
+	{ 0x01, "fin" }, { 0x02, "syn" }, { 0x04, "rst" }, { 0x08, "psh" }, { 0x10, "ack" },
+	{ 0x20, "urg" }, { 0x40, "ecn" }, { 0x80, "cwr" }, { 0, NULL },
+};
+
+static const struct word ct_states[] = {
+	{ 1, "invalid" }, { 2, "established" }, { 4, "related" }, { 8, "new" }, { 64, "untracked" }, { 0, NULL },
+};
+
+static void print_word(struct buf *out, const struct word *words, addr_num v)
+{
+	for (; words->text; words++) {
+		if (words->value == v) {
+			buf_puts(out, words->text);
+			return;
+		}
+	}
+	buf_printf(out, "%u", (unsigned)v);
+}
+
+static void print_bits(struct buf *out, const struct word *words, addr_num v, const char *between)
+{
+	const char *sep = "";
+
+	if (!v)
+		buf_puts(out, "0x0");
+	for (; words->text; words++) {
+		if (v & words->value) {
+			buf_printf(out, "%s%s", sep, words->text);
+			sep = between;
+		}
+	}
+}
+
+static unsigned ifname_bytes(addr_num name, char text[17])
+{
+	unsigned len = 0;
+
+	for (; len < 16 && (char)(name >> (120 - 8 * len)); len++)
+		text[len] = (char)(name >> (120 - 8 * len));
+	text[len] = '\0';
+	return len;
+}
+
+static void print_value(struct buf *out, enum nft_type type, addr_num v)
+{
+	char text[ADDR_TEXT];
+
+	switch (type) {
+	case NFT_TYPE_NUMBER:
+		buf_printf(out, "0x%x", (unsigned)v);
+		return;
+	case NFT_TYPE_IFNAME:
+		ifname_bytes(v, text);
+		buf_printf(out, "\"%s\"", text);
+		return;
+	case NFT_TYPE_ETHERTYPE:
+		print_word(out, ethertypes, v);
+		return;
+	case NFT_TYPE_NFPROTO:
+		print_word(out, nfprotos, v);
+		return;
+	case NFT_TYPE_PROTO:
+		print_word(out, protos, v);
+		return;
+	case NFT_TYPE_ADDR4:
+		buf_puts(out, addr_print((struct addr){ FAMILY_IP4, v }, text));
+		return;
+	case NFT_TYPE_ADDR6:
+		buf_puts(out, addr_print((struct addr){ FAMILY_IP6, v }, text));
+		return;
+	case NFT_TYPE_DECIMAL:
+	case NFT_TYPE_PORT:
+	case NFT_TYPE_ICMP_CODE:
+	case NFT_TYPE_ICMPV6_CODE:
+		buf_printf(out, "%u", (unsigned)v);
+		return;
+	case NFT_TYPE_ICMP_TYPE:
+		print_word(out, icmp_types, v);
+		return;
+	case NFT_TYPE_ICMPV6_TYPE:
+		print_word(out, icmpv6_types, v);
+		return;
+	case NFT_TYPE_TCP_FLAGS:
+		print_bits(out, tcp_flags, v, " | ");
+		return;
+	case NFT_TYPE_CT_STATE:
+		print_bits(out, ct_states, v, ",");
+		return;
+	case NFT_TYPE_CT_DIRECTION:
+		print_word(out, directions, v);
+		return;
+	case NFT_TYPE_FIB_TYPE:
+		print_word(out, fib_types, v);
+		return;
+	}
+}
+
+/* --- ranges -------------------------------------------------------------------------- */
+
+static bool is_address(enum nft_type type)
+{
+	return type == NFT_TYPE_ADDR4 || type == NFT_TYPE_ADDR6;
+}
+
+static enum family family_of(enum nft_type type)
+{
+	return type == NFT_TYPE_ADDR4 ? FAMILY_IP4 : FAMILY_IP6;
+}
+
+/* The length of the prefix that is exactly this range, or -1. */
+static int prefix_of(enum family f, struct addr_range r)
+{
+	addr_num size = r.hi - r.lo; /* less one, so that the whole space fits */
+	unsigned host = 0;
+
+	while (host < FAMILY_BITS(f) && size >> host & 1)
+		host++;
+	if ((host < 128 && size >> host) || (r.lo & size))
+		return -1;
+	return (int)(FAMILY_BITS(f) - host);
+}
+
+/* "eth*": the names that begin with what lo and hi share. */
+static void print_ifname_range(struct buf *out, struct addr_range r)
+{
+	char text[17];
+
+	ifname_bytes(r.lo, text);
+	buf_printf(out, "\"%s%s\"", text, r.lo == r.hi ? "" : "*");
+}
+
+static void print_range(struct buf *out, enum nft_type type, struct addr_range r)
+{
+	if (type == NFT_TYPE_IFNAME) {
+		print_ifname_range(out, r);
+		return;
+	}
+	if (r.lo == r.hi) {
+		print_value(out, type, r.lo);
+		return;
+	}
+	if (!is_address(type)) {
+		buf_printf(out, "%u-%u", (unsigned)r.lo, (unsigned)r.hi); /* words make no ranges */
+		return;
+	}
+
+	int len = prefix_of(family_of(type), r);
+	print_value(out, type, r.lo);
+	if (len >= 0) {
+		buf_printf(out, "/%d", len);
+		return;
+	}
+	buf_putc(out, '-');
+	print_value(out, type, r.hi);
+}
+
+static void print_set(struct buf *out, const struct nft_set *s)
+{
+	if (s->name) {
+		buf_printf(out, "@%s", s->name);
+		return;
+	}
+	buf_puts(out, "{ ");
+	for (size_t i = 0; i < s->count; i++) {
+		buf_puts(out, i ? ", " : "");
+		print_range(out, s->type, s->ranges[i]);
+	}
+	buf_puts(out, " }");
+}
+
+/* --- expressions ---------------------------------------------------------------------- */
+
+static const char *test_text(enum nft_test t)
+{
+	switch (t) {
+	case NFT_TEST_EQ:
+	case NFT_TEST_WITHIN:
+	case NFT_TEST_IN:
+		return "";
+	case NFT_TEST_NE:
+	case NFT_TEST_NOT_IN:
+		return "!= ";
+	case NFT_TEST_GE:
+		return ">= ";
+	}
+	return "";
+}
+
+/* An address under a mask of leading ones is a prefix. */
+static bool print_prefix(struct buf *out, const struct nft_match *m, enum nft_type type)
+{
+	if (!is_address(type) || m->test != NFT_TEST_EQ)
+		return false;
+
+	addr_num host = family_max(family_of(type)) & ~m->mask;
+	struct addr_range r = { m->lo, m->lo | host };
+	if ((host & (host + 1)) || prefix_of(family_of(type), r) < 0)
+		return false;
+	print_range(out, type, r);
+	return true;
+}
+
+/* A field narrower than its bytes is written without its mask, and moved to the right. */
+static bool print_part(struct buf *out, const struct nft_match *m, const struct nft_field_row *row)
+{
+	if (!row->part || m->mask != row->part)
+		return false;
+	buf_printf(out, "%s%u", test_text(m->test),
+		   (unsigned)m->lo >> __builtin_ctz(row->part));
+	return true;
+}
+
+static void print_masked(struct buf *out, const struct nft_match *m, const struct nft_field_row *row)
+{
+	if (print_part(out, m, row) || print_prefix(out, m, row->type))
+		return;
+	if (row->type == NFT_TYPE_CT_STATE && m->test == NFT_TEST_NE && !m->lo) {
+		print_value(out, row->type, m->mask); /* "ct state related": any of these bits */
+		return;
+	}
+
+	bool bits = row->type == NFT_TYPE_TCP_FLAGS;
+	buf_puts(out, bits ? "& (" : "& ");
+	print_value(out, row->type, m->mask);
+	buf_puts(out, bits ? ") " : " ");
+	if (m->set) {
+		buf_puts(out, test_text(m->test));
+		print_set(out, m->set);
+		return;
+	}
+	buf_puts(out, m->test == NFT_TEST_EQ ? "== " : test_text(m->test));
+	print_value(out, row->type, m->lo);
+}
+
+static void print_match(struct buf *out, const struct nft_match *m)
+{
+	const struct nft_field_row *row = &nft_fields[m->field];
+
+	buf_printf(out, "%s ", row->text);
+	if (m->masked) {
+		print_masked(out, m, row);
+		return;
+	}
+	buf_puts(out, test_text(m->test));
+	if (m->set)
+		print_set(out, m->set);
+	else if (m->bytes < row->bytes)
+		print_ifname_range(out, (struct addr_range){ m->lo, m->hi });
+	else if (m->test == NFT_TEST_WITHIN)
+		print_range(out, row->type, (struct addr_range){ m->lo, m->hi });
+	else if (row->type == NFT_TYPE_TCP_FLAGS)
+		buf_printf(out, "== 0x%02x", (unsigned)m->lo);
+	else
+		print_value(out, row->type, m->lo);
+}
+
+static const char *unit_text(uint64_t unit_s)
+{
+	switch (unit_s) {
+	case 1:
+		return "second";
+	case 60:
+		return "minute";
+	case 3600:
+		return "hour";
+	case 86400:
+		return "day";
+	}
+	return "week";
+}
+
+static void print_limit(struct buf *out, const struct nft_limit *l)
+{
+	buf_printf(out, "limit rate over %llu/%s burst %u packets", (unsigned long long)l->rate,
+		   unit_text(l->unit_s), l->burst);
+}
+
+static void print_time(struct buf *out, uint64_t ms)
+{
+	if (ms % 1000)
+		buf_printf(out, "%llums", (unsigned long long)ms);
+	else
+		buf_printf(out, "%llus", (unsigned long long)ms / 1000);
+}
+
+static void print_place(struct buf *out, const struct nft_place *p)
+{
+	const struct nft_field_row *row = &nft_fields[p->key];
+
+	buf_printf(out, "%s @%s { %s", p->update ? "update" : "add", p->set->name, row->text);
+	if (p->masked) {
+		buf_puts(out, " & ");
+		print_value(out, row->type, p->mask);
+	}
+	if (p->timeout_ms) {
+		buf_puts(out, " timeout ");
+		print_time(out, p->timeout_ms);
+	}
+	if (p->limited) {
+		buf_putc(out, ' ');
+		print_limit(out, &p->limit);
+	}
+	buf_puts(out, " }");
+}
+
+static void print_chain_name(struct buf *out, const char *name, char bank)
+{
+	assert(name[0] == BATCH_BANK);
+	buf_printf(out, "%c%s", bank, name + 1);
+}
+
+static void print_fate(struct buf *out, const struct nft_expr *e, char bank)
+{
+	switch (e->fate) {
+	case NFT_FATE_ACCEPT:
+		buf_puts(out, "accept");
+		return;
+	case NFT_FATE_DROP:
+		buf_puts(out, "drop");
+		return;
+	case NFT_FATE_RETURN:
+		buf_puts(out, "return");
+		return;
+	case NFT_FATE_JUMP:
+	case NFT_FATE_GOTO:
+		buf_puts(out, e->fate == NFT_FATE_JUMP ? "jump " : "goto ");
+		print_chain_name(out, e->chain, bank);
+		return;
+	}
+}
+
+static void print_expr(struct buf *out, const struct nft_expr *e, char bank)
+{
+	switch (e->kind) {
+	case NFT_EXPR_MATCH:
+		print_match(out, &e->match);
+		return;
+	case NFT_EXPR_COUNTER:
+		buf_printf(out, "counter name \"%s\"", e->counter);
+		return;
+	case NFT_EXPR_LIMIT:
+		print_limit(out, &e->limit);
+		return;
+	case NFT_EXPR_PLACE:
+		print_place(out, &e->place);
+		return;
+	case NFT_EXPR_REJECT:
+		buf_puts(out, e->reject == NFT_REJECT_WITH_RESET ? "reject with tcp reset"
+								 : "reject with icmpx type admin-prohibited");
+		return;
+	case NFT_EXPR_FATE:
+		print_fate(out, e, bank);
+		return;
+	}
+}
+
+/* --- objects --------------------------------------------------------------------------- */
+
+/* One line, whatever the remark holds. */
+static void print_remark(struct buf *out, const char *indent, const char *remark)
+{
+	if (!remark)
+		return;
+	buf_printf(out, "%s# ", indent);
+	for (const char *c = remark; *c; c++)
+		buf_putc(out, (unsigned char)*c < ' ' ? ' ' : *c);
+	buf_putc(out, '\n');
+}
+
+static void print_elements(struct buf *out, const struct nft_set *s)
+{
+	if (!s->count)
+		return;
+	buf_puts(out, "\t\telements = { ");
+	for (size_t i = 0; i < s->count; i++) {
+		buf_puts(out, !i ? "" : i % 4 ? ", " : ",\n\t\t\t     ");
+		print_range(out, s->type, s->ranges[i]);
+	}
+	buf_puts(out, " }\n");
+}
+
+static void print_named_set(struct buf *out, const struct nft_set *s)
+{
+	buf_printf(out, "\n\tset %s {\n\t\ttype %s\n", s->name,
+		   s->type == NFT_TYPE_ADDR4 ? "ipv4_addr" : "ipv6_addr");
+	if (s->dynamic)
+		buf_printf(out, "\t\tsize %u\n", s->most);
+	if (s->dynamic)
+		buf_puts(out, "\t\tflags dynamic,timeout\n");
+	else if (s->interval)
+		buf_puts(out, "\t\tflags interval\n");
+	if (s->timeout_ms) {
+		buf_puts(out, "\t\ttimeout ");
+		print_time(out, s->timeout_ms);
+		buf_putc(out, '\n');
+	}
+	print_elements(out, s);
+	buf_puts(out, "\t}\n");
+}
+
+static void print_hook(struct buf *out, const struct nft_hook *h)
+{
+	buf_printf(out, "\t\ttype filter hook %s ", h->hook);
+	if (h->device_count) {
+		buf_puts(out, "devices = { ");
+		for (size_t i = 0; i < h->device_count; i++)
+			buf_printf(out, "%s\"%s\"", i ? ", " : "", h->devices[i]);
+		buf_puts(out, " } ");
+	}
+	buf_printf(out, "priority %d; policy %s;\n", h->priority, h->drops ? "drop" : "accept");
+}
+
+static void print_chain(struct buf *out, const struct nft_chain *c, char bank)
+{
+	buf_putc(out, '\n');
+	print_remark(out, "\t", c->remark);
+	buf_puts(out, "\tchain ");
+	print_chain_name(out, c->name, bank);
+	buf_puts(out, " {\n");
+	if (c->hook)
+		print_hook(out, c->hook);
+	for (size_t i = 0; i < c->rules.len; i++) {
+		print_remark(out, "\t\t", c->rules.at[i].remark);
+		buf_putc(out, '\t');
+		for (size_t k = 0; k < c->rules.at[i].exprs.len; k++) {
+			buf_putc(out, k ? ' ' : '\t');
+			print_expr(out, &c->rules.at[i].exprs.at[k], bank);
+		}
+		buf_putc(out, '\n');
+	}
+	buf_puts(out, "\t}\n");
+}
+
+void nft_print(struct buf *out, const struct nft_table *t, char bank)
+{
+	buf_printf(out, "table %s %s {\n", nft_table_family(t->kind), NFT_TABLE_NAME);
+	for (size_t i = 0; i < t->counters.len; i++)
+		buf_printf(out, "\tcounter %s { packets 0 bytes 0 }\n", t->counters.at[i]);
+	for (size_t i = 0; i < t->sets.len; i++)
+		print_named_set(out, t->sets.at[i]);
+	for (size_t i = 0; i < t->chains.len; i++)
+		print_chain(out, t->chains.at[i], bank);
+	buf_puts(out, "}\n");
+}

@@ -1,0 +1,29 @@
+/*
+ * nft_wire - numbers that nft_encode() writes and nft_read() reads.
+ */
+#ifndef TEG_EMIT_NFT_WIRE_H
+#define TEG_EMIT_NFT_WIRE_H
+
+#include "compiler/emit/nft_rule.h"
+
+/* NFPROTO_INET and NFPROTO_NETDEV of linux/netfilter.h, whose other contents quarrel with the C library's. */
+#define NFT_WIRE_INET	1
+#define NFT_WIRE_NETDEV 5
+
+/* The kernel makes "__set0" … of it. */
+#define NFT_WIRE_ANONYMOUS "__set%d"
+
+/* By enum nft_type: the data type's number in the `nft` program (its include/datatype.h), by which
+ * it lists a set's elements, and how many bytes an element has. Types that no set holds are 0. */
+struct nft_wire_type {
+	uint32_t number;
+	uint8_t bytes;
+};
+extern const struct nft_wire_type nft_wire_types[];
+extern const size_t nft_wire_type_count;
+
+/* By enum nft_fate: the verdict's code (linux/netfilter.h, linux/netfilter/nf_tables.h). */
+extern const int nft_wire_fates[];
+extern const size_t nft_wire_fate_count;
+
+#endif
