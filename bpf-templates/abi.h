@@ -46,12 +46,31 @@ _Static_assert(sizeof(struct teg_counter) == 16, "abi");
 
 /* teg_causes: per-CPU array of struct teg_counter by enum cause. */
 
-/* teg_self: hash, key struct teg_addr, value __u8. This host's own addresses. */
-#define TEG_SELF_MAX 4096u
 struct teg_addr {
 	__u8 bytes[16]; /* network order; IPv4 as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2) */
 };
 _Static_assert(sizeof(struct teg_addr) == 16, "abi");
+
+/*
+ * teg_self: array of one, mmapable. This host's own addresses, in sets of four
+ * by a hash. One of two banks is read; the other is written whole and then made
+ * the one, so that a packet meets all old addresses or all new ones. The seed is
+ * one under which no set has a fifth. :: is nobody's and marks a free place.
+ */
+#define TEG_SELF_SETS 512u /* 2^9: teg_self_set() gives 9 bits */
+#define TEG_SELF_WAYS 4u
+#define TEG_SELF_MAX 512u  /* addresses */
+struct teg_self {
+	__u32 bank;
+	__u32 pad;
+	__u64 seed[TEG_BANKS]; /* odd */
+	__u64 at[TEG_BANKS][TEG_SELF_SETS][TEG_SELF_WAYS][2]; /* a teg_addr as two words */
+};
+
+static inline __u32 teg_self_set(__u64 seed, __u64 first, __u64 second)
+{
+	return ((first * seed ^ second) * seed) >> 55; /* the top bits know all others */
+}
 
 /* A source as limits and blocks count it: the address cut to key_bits. */
 struct teg_source {
@@ -117,11 +136,12 @@ struct teg_config {
 	__u32 lifeline_boxes; /* so many boxes, the first, belong to lifelines */
 	__u32 box_count;
 	__u32 rule_count;
+	__u32 nodes, masks;   /* of the trie of sets, by who loads; 0: sets are in gen_sets4 and 6 */
 	__u64 closed;	      /* bit per posture: drops every arrival that reaches layer 4 */
 	__u32 neighbour_slot, blocked_slot; /* counter slots of what no rule row counts */
 	__u32 closed_slot[64]; /* counter slot of the posture's default in, by posture */
 };
-_Static_assert(sizeof(struct teg_config) == 296, "abi");
+_Static_assert(sizeof(struct teg_config) == 304, "abi");
 
 /* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
  * beyond its end is in gen_zones_far, a hash. */
@@ -129,8 +149,20 @@ _Static_assert(sizeof(struct teg_config) == 296, "abi");
 #define TEG_ZONES_FAR 4096u
 #define TEG_ZONE_NONE (1ull << 63) /* the interface is in no zone */
 
-/* gen_sets4, gen_sets6: LPM tries; the value says in which sets the longest
- * prefix lies (every set that covers it, wider ones included). */
+/*
+ * gen_nodes: one value of `nodes` nodes, a trie that takes a byte of an address at
+ * a time; node 0 begins IPv4, node 1 IPv6. An entry is a child's number or, with
+ * TEG_LEAF, an index into gen_masks, one value of `masks` words: the sets in which
+ * the address lies.
+ */
+#define TEG_LEAF (1u << 31)
+#define TEG_NODES_MAX 16384u /* 16 MB; what needs more is in gen_sets4 and gen_sets6 */
+struct teg_node {
+	__u32 at[256];
+};
+
+/* gen_sets4, gen_sets6: the kernel's LPM tries, when gen_nodes is empty: slower, but
+ * as large as memory. The value says in which sets the longest prefix lies. */
 struct teg_lpm4 {
 	__u32 bits;
 	__u8 addr[4];

@@ -19,13 +19,12 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf-templates/abi.h"
+#include "bpf-templates/config.h"
 #include "bpf-templates/count.h"
 #include "bpf-templates/limit.h"
 #include "bpf-templates/pkt.h"
 #include "bpf-templates/sets.h"
 #include "bpf-templates/walk.h"
-
-const volatile struct teg_config gen_config SEC(TEG_CONFIG_SECTION);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -51,11 +50,6 @@ struct {
 } gen_zones_far SEC(".maps");
 
 static const __u32 zero;
-
-static __always_inline bool asks(__u32 bit)
-{
-	return gen_config.asks & bit;
-}
 
 static __always_inline __u32 bank(void)
 {

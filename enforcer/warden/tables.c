@@ -11,7 +11,7 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
-#include "bpf-templates/cause.h"
+#include "enforcer/warden/trie.h"
 
 #ifndef BPF_F_XDP_HAS_FRAGS
 #define BPF_F_XDP_HAS_FRAGS (1U << 5)
@@ -19,101 +19,6 @@
 
 #define MAPS_MAX 64 /* of one program */
 #define LOG_BYTES (1u << 20)
-
-/* ---- shared maps ------------------------------------------------------------ */
-
-struct shared_map {
-	const char *name;
-	size_t at; /* of the descriptor in struct shared */
-	enum bpf_map_type type;
-	uint32_t key, value, entries, flags;
-};
-
-#define SHARED(field, type, key, value, entries, flags)                                            \
-	{ "teg_" #field, offsetof(struct shared, field), BPF_MAP_TYPE_##type, key, value, entries, flags }
-
-static const struct shared_map shared_maps[] = {
-	SHARED(slots, PROG_ARRAY, 4, 4, 1, 0),
-	SHARED(active, ARRAY, 4, sizeof(struct teg_active), 1, BPF_F_MMAPABLE),
-	SHARED(counters, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_COUNTER_SLOTS, 0),
-	SHARED(causes, PERCPU_ARRAY, 4, sizeof(struct teg_counter), CAUSE_COUNT, 0),
-	SHARED(self, HASH, sizeof(struct teg_addr), 1, TEG_SELF_MAX, BPF_F_NO_PREALLOC),
-	SHARED(buckets, LRU_HASH, sizeof(struct teg_source), sizeof(struct teg_bucket), TEG_BUCKETS_MAX, 0),
-	SHARED(blocks, HASH, sizeof(struct teg_source), sizeof(struct teg_blocked), TEG_BLOCKS_MAX,
-	       BPF_F_NO_PREALLOC),
-};
-#define SHARED_MAPS (sizeof shared_maps / sizeof *shared_maps)
-
-static int *shared_fd(const struct shared *s, const struct shared_map *m)
-{
-	return (int *)((char *)s + m->at);
-}
-
-void shared_release(struct shared *s)
-{
-	for (size_t i = 0; i < SHARED_MAPS; i++) {
-		int *fd = shared_fd(s, &shared_maps[i]);
-		if (*fd >= 0)
-			close(*fd);
-		*fd = -1;
-	}
-}
-
-static int shared_make(int *out, const struct shared_map *m, const char *path, struct err *why)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->flags);
-	own(fd) int fd = bpf_map_create(m->type, m->name, m->key, m->value, m->entries, &opts);
-
-	if (fd < 0)
-		return err_sys(why, "cannot make the map %s", m->name);
-	if (path && bpf_obj_pin(fd, path))
-		return err_sys(why, "cannot pin %s", path);
-	*out = take_fd(fd);
-	return 0;
-}
-
-static int shared_adopt(int *out, const struct shared_map *m, int held, const char *path, struct err *why)
-{
-	own(fd) int fd = held;
-	struct bpf_map_info is = { 0 };
-	uint32_t len = sizeof is;
-
-	if (bpf_obj_get_info_by_fd(fd, &is, &len))
-		return err_sys(why, "cannot read what %s is", path);
-	if (is.type != m->type || is.key_size != m->key || is.value_size != m->value ||
-	    is.max_entries != m->entries || (is.map_flags & m->flags) != m->flags)
-		return err_set(why, EEXIST, "%s is a map of another version (%u-byte values, %u entries; here %u, %u)",
-			       path, is.value_size, is.max_entries, m->value, m->entries);
-	*out = take_fd(fd);
-	return 0;
-}
-
-int shared_open(struct shared *out, const char *dir, struct err *why)
-{
-	own(shared) struct shared s = { -1, -1, -1, -1, -1, -1, -1 };
-
-	for (size_t i = 0; i < SHARED_MAPS; i++) {
-		const struct shared_map *m = &shared_maps[i];
-		char path[256];
-		int fd = -1, rc;
-
-		if (dir && (size_t)snprintf(path, sizeof path, "%s/%s", dir, m->name) >= sizeof path)
-			return err_set(why, ENAMETOOLONG, "the pin directory's name is too long: %s", dir);
-		if (dir)
-			fd = bpf_obj_get(path);
-		if (dir && fd < 0 && errno != ENOENT)
-			return err_sys(why, "cannot open %s", path);
-		if (fd >= 0)
-			rc = shared_adopt(shared_fd(&s, m), m, fd, path, why);
-		else
-			rc = shared_make(shared_fd(&s, m), m, dir ? path : NULL, why);
-		if (rc)
-			return rc;
-	}
-	*out = s;
-	s = (struct shared){ -1, -1, -1, -1, -1, -1, -1 };
-	return 0;
-}
 
 /* ---- one generation ----------------------------------------------------------- */
 
@@ -171,7 +76,7 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
 	return 0;
 }
 
-static struct teg_config staged_config(const struct tables_load *load)
+static struct teg_config staged_config(const struct tables_load *load, const struct trie *sets)
 {
 	struct teg_config c = load->plan->config;
 
@@ -183,6 +88,8 @@ static struct teg_config staged_config(const struct tables_load *load)
 	c.host = (load->given_clock ? TEG_HOST_GIVEN_CLOCK : 0) | (load->bank ? TEG_HOST_BANK_B : 0);
 	if (tables_kernel_has_frags())
 		c.host |= TEG_HOST_FRAGS;
+	c.nodes = sets->node_count;
+	c.masks = sets->mask_count;
 	return c;
 }
 
@@ -210,15 +117,19 @@ static uint32_t prefixes_of(const struct plan *p, enum family family)
 }
 
 /* Sizes and constants: all that must be known before the verifier sees the program. */
-static int object_prepare(struct bpf_object *o, const struct tables_load *load, struct err *why)
+static int object_prepare(struct bpf_object *o, const struct tables_load *load, const struct trie *sets,
+			  struct err *why)
 {
 	const struct plan *p = load->plan;
-	const struct teg_config config = staged_config(load);
+	const struct teg_config config = staged_config(load, sets);
+	const bool lpm = !sets->node_count;
 	const struct { const char *name; uint32_t value, entries; } sizes[] = {
 		{ "gen_cells", at_least_one(p->box_count) * (uint32_t)sizeof(struct teg_cell), 1 },
 		{ "gen_rules", at_least_one(p->rule_count) * (uint32_t)sizeof(struct teg_rule), 1 },
-		{ "gen_sets4", sizeof(uint64_t), at_least_one(prefixes_of(p, FAMILY_IP4)) },
-		{ "gen_sets6", sizeof(uint64_t), at_least_one(prefixes_of(p, FAMILY_IP6)) },
+		{ "gen_nodes", at_least_one(sets->node_count) * (uint32_t)sizeof(struct teg_node), 1 },
+		{ "gen_masks", at_least_one(sets->mask_count) * (uint32_t)sizeof(uint64_t), 1 },
+		{ "gen_sets4", sizeof(uint64_t), at_least_one(lpm ? prefixes_of(p, FAMILY_IP4) : 0) },
+		{ "gen_sets6", sizeof(uint64_t), at_least_one(lpm ? prefixes_of(p, FAMILY_IP6) : 0) },
 	};
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -232,7 +143,7 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
 		struct bpf_map *m = bpf_object__find_map_by_name(o, shared_maps[i].name);
 
-		if (m && bpf_map__reuse_fd(m, *shared_fd(load->shared, &shared_maps[i])))
+		if (m && bpf_map__reuse_fd(m, shared_map_fd(load->shared, &shared_maps[i])))
 			return err_sys(why, "cannot share the map %s", shared_maps[i].name);
 	}
 	struct bpf_map *constants = object_map(o, TEG_CONFIG_SECTION, why);
@@ -324,8 +235,8 @@ static int fill_rules(struct bpf_object *o, const struct tables_load *load, stru
 	return fill_value(o, "gen_rules", rules, why);
 }
 
-/* All prefixes of a family, by batches: three times as fast as one by one. */
-static int fill_sets(struct bpf_object *o, const char *name, const struct plan *p, enum family family,
+/* All prefixes of a family, in one batch: three times as fast as one by one. */
+static int fill_lpm(struct bpf_object *o, const char *name, const struct plan *p, enum family family,
 		     struct err *why)
 {
 	const uint32_t n = prefixes_of(p, family);
@@ -354,17 +265,25 @@ static int fill_sets(struct bpf_object *o, const char *name, const struct plan *
 	return 0;
 }
 
-static int fill(struct bpf_object *o, const struct tables_load *load, struct err *why)
+static int fill_sets(struct bpf_object *o, const struct plan *p, const struct trie *sets, struct err *why)
+{
+	int rc;
+
+	if (sets->node_count) {
+		rc = fill_value(o, "gen_nodes", sets->nodes, why);
+		return rc ? rc : fill_value(o, "gen_masks", sets->masks, why);
+	}
+	rc = fill_lpm(o, "gen_sets4", p, FAMILY_IP4, why);
+	return rc ? rc : fill_lpm(o, "gen_sets6", p, FAMILY_IP6, why);
+}
+
+static int fill(struct bpf_object *o, const struct tables_load *load, const struct trie *sets, struct err *why)
 {
 	int rc = fill_cells(o, load->plan, why);
 
 	if (!rc)
 		rc = fill_rules(o, load, why);
-	if (!rc)
-		rc = fill_sets(o, "gen_sets4", load->plan, FAMILY_IP4, why);
-	if (!rc)
-		rc = fill_sets(o, "gen_sets6", load->plan, FAMILY_IP6, why);
-	return rc;
+	return rc ? rc : fill_sets(o, load->plan, sets, why);
 }
 
 /* ---- load, adopt ----------------------------------------------------------------- */
@@ -378,6 +297,8 @@ static int duplicate(int *out, int fd, struct err *why)
 int tables_load(struct tables **out, const struct tables_load *load, struct err *why)
 {
 	own(mem) char *log = calloc(1, LOG_BYTES);
+	own(arena) struct arena *a = arena_new();
+	struct trie sets = trie_build(a, load->plan->prefixes, load->plan->prefix_count);
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = log,
 		    .kernel_log_size = log ? LOG_BYTES : 0);
 
@@ -385,7 +306,7 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	own(object) struct bpf_object *o = bpf_object__open_mem(load->object, load->object_len, &opts);
 	if (!o)
 		return err_sys(why, "the program is not a BPF object that can be read");
-	int rc = object_prepare(o, load, why);
+	int rc = object_prepare(o, load, &sets, why);
 	if (rc)
 		return rc;
 	struct bpf_program *program = object_policy(o, tables_kernel_has_frags(), why);
@@ -393,7 +314,7 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 		return why->code;
 	if (bpf_object__load(o))
 		return err_sys(why, "the kernel does not take the program: %s", last_words(log ? log : ""));
-	rc = fill(o, load, why);
+	rc = fill(o, load, &sets, why);
 	if (rc)
 		return rc;
 

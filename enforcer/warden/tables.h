@@ -1,9 +1,7 @@
 /*
- * tables - the first hook in the kernel: the maps that all generations share,
- * and one generation's program with its own tables.
+ * tables - one generation in the first hook: its program, with its own tables.
  *
- *     shared_open(&shared, "/sys/fs/bpf/teg", why)      makes or adopts teg_*
- *     ...
+ *     shared_open(&shared, "/sys/fs/bpf/teg", why)      shared.h
  *     tables_load(&tables, &load, why)                  verified, filled, judging nothing yet
  *     tables_set_zone(tables, ifindex, bits, why)       for every interface of a zone
  *     bpf_map_update_elem(shared.slots, 0, program)     judges
@@ -18,26 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "enforcer/warden/shared.h"
 #include "lang/base/err.h"
 #include "lang/base/own.h"
 #include "lang/bundle/plan.h"
-
-/* Descriptors of the maps that outlive generations. */
-struct shared {
-	int slots, active, counters, causes, self, buckets, blocks;
-};
-
-/*
- * Pinned maps of that name in `dir` are adopted when they are what abi.h says,
- * refused otherwise; missing ones are made and pinned. A NULL dir pins nothing.
- */
-int shared_open(struct shared *out, const char *dir, struct err *why);
-void shared_release(struct shared *s);
-
-static inline void shared_own_(struct shared *s)
-{
-	shared_release(s);
-}
 
 struct tables;
 

@@ -93,17 +93,9 @@ void xdp_run_at(struct xdp_run *x, uint64_t zones, unsigned posture, uint64_t no
 
 void xdp_run_self(struct xdp_run *x, const struct addr *own_addresses, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct teg_addr key = { .bytes = { [10] = 0xff, [11] = 0xff } };
-		uint8_t bytes[16], one = 1;
+	struct err why = { 0 };
 
-		addr_to_bytes(own_addresses[i], bytes);
-		if (own_addresses[i].family == FAMILY_IP4)
-			memcpy(key.bytes + 12, bytes, 4);
-		else
-			memcpy(key.bytes, bytes, 16);
-		must(!bpf_map_update_elem(x->shared.self, &key, &one, BPF_ANY), "teg_self");
-	}
+	must(!shared_set_self(&x->shared, own_addresses, count, &why), why.text);
 }
 
 unsigned xdp_run_frame(struct xdp_run *x, const uint8_t *frame, size_t len)

@@ -116,6 +116,21 @@ static struct ranges any_icmp(struct arena *a, uint16_t proto)
 	return ranges_of(a, (uint16_t)(type << 8), (uint16_t)(type << 8 | (one_in(2) ? 0xff : 0)));
 }
 
+/* Hosts here and there, so many that they do not fit the own trie: then the kernel's are asked. */
+static struct netset vast_set(struct arena *a)
+{
+	enum { HOSTS = 12000 };
+	struct addr_range *at[FAMILY_COUNT] = { arena_zero(a, HOSTS * sizeof **at), arena_zero(a, HOSTS * sizeof **at) };
+	const size_t len[FAMILY_COUNT] = { HOSTS, HOSTS };
+
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		for (size_t i = 0; i < HOSTS; i++) {
+			addr_num num = i < 20 ? any_addr((enum family)f).num : (uint32_t)chance();
+			at[f][i] = (struct addr_range){ num, num };
+		}
+	return netset_of_ranges(a, at, len);
+}
+
 struct drawn {
 	struct arena *arena;
 	struct ir *ir;
@@ -236,19 +251,21 @@ static void draw_self(struct drawn *d)
 	for (size_t i = 0; i < ARRAY_LEN(d->self); i++) {
 		enum family f = (enum family)(i & 1);
 
-		d->self[i] = any_addr(f);
+		do {
+			d->self[i] = any_addr(f);
+		} while (!d->self[i].num); /* nobody's: RFC 4291, 2.5.2 */
 		ranges[f][len[f]++] = (struct addr_range){ d->self[i].num, d->self[i].num };
 	}
 	d->self_set = netset_of_ranges(d->arena, at, len);
 }
 
-static struct drawn draw_policy(struct arena *a)
+static struct drawn draw_policy(struct arena *a, bool vast)
 {
 	struct drawn d = { .arena = a, .ir = arena_zero(a, sizeof *d.ir), .set_count = 1 + below(8) };
 
 	d.sets = arena_zero(a, d.set_count * sizeof *d.sets);
 	for (size_t i = 0; i < d.set_count; i++)
-		d.sets[i] = (struct ir_set){ .index = (unsigned)i, .set = any_set(a) };
+		d.sets[i] = (struct ir_set){ .index = (unsigned)i, .set = i || !vast ? any_set(a) : vast_set(a) };
 	draw_self(&d);
 	any_list(&d, &d.ir->lifelines, LAYER_LIFELINE, "lifeline", 2);
 	any_list(&d, &d.ir->blocks, LAYER_BLOCK, "block", 4);
@@ -577,10 +594,10 @@ static uint64_t any_pause(void)
 }
 
 /* One policy, `frames` frames. False when the program could not be loaded at all. */
-static bool try_policy(unsigned frames, struct tally *t, struct err *why)
+static bool try_policy(unsigned frames, bool vast, struct tally *t, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
-	struct drawn d = draw_policy(a);
+	struct drawn d = draw_policy(a, vast);
 	struct plan plan = plan_of(d.ir, a);
 	own(moment) struct moment *m = moment_new(d.ir);
 	own(xdp_run) struct xdp_run *x = NULL;
@@ -624,7 +641,7 @@ int main(int argc, char **argv)
 
 	for (unsigned i = 0; i < policies && !t.differ; i++) {
 		state = (seed + i) * 0x9e3779b97f4a7c15ull;
-		if (!try_policy(frames, &t, &why)) {
+		if (!try_policy(frames, i % 25 == 24, &t, &why)) {
 			if (why.code == -EPERM || why.code == -EACCES) {
 				tap_skip("BPF is not allowed here", "XDP and eval give every frame the same verdict");
 				return tap_done();

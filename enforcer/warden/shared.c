@@ -1,0 +1,180 @@
+#include "enforcer/warden/shared.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <linux/membarrier.h>
+
+#include "bpf-templates/abi.h"
+#include "bpf-templates/cause.h"
+
+#define SHARED(field, type, key, value, entries, flags)                                            \
+	{ "teg_" #field, offsetof(struct shared, field), BPF_MAP_TYPE_##type, key, value, entries, flags }
+
+const struct shared_map shared_maps[] = {
+	SHARED(slots, PROG_ARRAY, 4, 4, 1, 0),
+	SHARED(active, ARRAY, 4, sizeof(struct teg_active), 1, BPF_F_MMAPABLE),
+	SHARED(counters, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_COUNTER_SLOTS, 0),
+	SHARED(causes, PERCPU_ARRAY, 4, sizeof(struct teg_counter), CAUSE_COUNT, 0),
+	SHARED(self, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
+	SHARED(buckets, LRU_HASH, sizeof(struct teg_source), sizeof(struct teg_bucket), TEG_BUCKETS_MAX, 0),
+	SHARED(blocks, HASH, sizeof(struct teg_source), sizeof(struct teg_blocked), TEG_BLOCKS_MAX,
+	       BPF_F_NO_PREALLOC),
+};
+_Static_assert(sizeof shared_maps / sizeof *shared_maps == SHARED_MAPS, "every map of struct shared has a row");
+
+static int *fd_of(const struct shared *s, const struct shared_map *m)
+{
+	return (int *)((char *)s + m->at);
+}
+
+void shared_release(struct shared *s)
+{
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		int *fd = fd_of(s, &shared_maps[i]);
+		if (*fd >= 0)
+			close(*fd);
+		*fd = -1;
+	}
+}
+
+static int shared_make(int *out, const struct shared_map *m, const char *path, struct err *why)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->flags);
+	own(fd) int fd = bpf_map_create(m->type, m->name, m->key, m->value, m->entries, &opts);
+
+	if (fd < 0)
+		return err_sys(why, "cannot make the map %s", m->name);
+	if (path && bpf_obj_pin(fd, path))
+		return err_sys(why, "cannot pin %s", path);
+	*out = take_fd(fd);
+	return 0;
+}
+
+static int shared_adopt(int *out, const struct shared_map *m, int held, const char *path, struct err *why)
+{
+	own(fd) int fd = held;
+	struct bpf_map_info is = { 0 };
+	uint32_t len = sizeof is;
+
+	if (bpf_obj_get_info_by_fd(fd, &is, &len))
+		return err_sys(why, "cannot read what %s is", path);
+	if (is.type != m->type || is.key_size != m->key || is.value_size != m->value ||
+	    is.max_entries != m->entries || (is.map_flags & m->flags) != m->flags)
+		return err_set(why, EEXIST, "%s is a map of another version (%u-byte values, %u entries; here %u, %u)",
+			       path, is.value_size, is.max_entries, m->value, m->entries);
+	*out = take_fd(fd);
+	return 0;
+}
+
+int shared_open(struct shared *out, const char *dir, struct err *why)
+{
+	own(shared) struct shared s = { -1, -1, -1, -1, -1, -1, -1 };
+
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		const struct shared_map *m = &shared_maps[i];
+		char path[256];
+		int fd = -1, rc;
+
+		if (dir && (size_t)snprintf(path, sizeof path, "%s/%s", dir, m->name) >= sizeof path)
+			return err_set(why, ENAMETOOLONG, "the pin directory's name is too long: %s", dir);
+		if (dir)
+			fd = bpf_obj_get(path);
+		if (dir && fd < 0 && errno != ENOENT)
+			return err_sys(why, "cannot open %s", path);
+		if (fd >= 0)
+			rc = shared_adopt(fd_of(&s, m), m, fd, path, why);
+		else
+			rc = shared_make(fd_of(&s, m), m, dir ? path : NULL, why);
+		if (rc)
+			return rc;
+	}
+	*out = s;
+	s = (struct shared){ -1, -1, -1, -1, -1, -1, -1 };
+	return 0;
+}
+
+int shared_map_fd(const struct shared *s, const struct shared_map *m)
+{
+	return *fd_of((struct shared *)s, m);
+}
+
+/* ---- this host's addresses ---------------------------------------------------- */
+
+#define SEEDS_TRIED 10000
+
+static void words_of(struct addr a, uint64_t words[static 2])
+{
+	struct teg_addr mapped = { .bytes = { [10] = 0xff, [11] = 0xff } };
+	uint8_t bytes[16];
+
+	addr_to_bytes(a, bytes);
+	if (a.family == FAMILY_IP4)
+		memcpy(mapped.bytes + 12, bytes, 4);
+	else
+		memcpy(mapped.bytes, bytes, 16);
+	memcpy(words, &mapped, sizeof mapped);
+}
+
+/* Puts all addresses into an empty bank; false when some set would need a fifth place. */
+static bool bank_fill(__u64 bank[TEG_SELF_SETS][TEG_SELF_WAYS][2], uint64_t seed, const struct addr *at,
+		      size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t words[2];
+		unsigned way = 0;
+
+		words_of(at[i], words);
+		__u64(*set)[2] = bank[teg_self_set(seed, words[0], words[1])];
+		while (way < TEG_SELF_WAYS && (set[way][0] | set[way][1]) && memcmp(set[way], words, sizeof words))
+			way++;
+		if (way == TEG_SELF_WAYS)
+			return false;
+		memcpy(set[way], words, sizeof words);
+	}
+	return true;
+}
+
+static int bank_seed(struct teg_self *self, unsigned bank, const struct addr *at, size_t count)
+{
+	uint64_t seed = 0x9e3779b97f4a7c15;
+
+	for (int i = 0; i < SEEDS_TRIED; i++) {
+		memset(self->at[bank], 0, sizeof self->at[bank]);
+		if (bank_fill(self->at[bank], seed, at, count)) {
+			self->seed[bank] = seed;
+			return 0;
+		}
+		seed = seed * 6364136223846793005u + 1442695040888963406u; /* Knuth's MMIX; odd stays odd */
+	}
+	return -1;
+}
+
+int shared_set_self(const struct shared *s, const struct addr *at, size_t count, struct err *why)
+{
+	struct teg_self *self;
+	int rc = 0;
+
+	if (count > TEG_SELF_MAX)
+		return err_set(why, E2BIG, "this host has %zu addresses; `self` can be at most %u", count, TEG_SELF_MAX);
+	self = mmap(NULL, sizeof *self, PROT_READ | PROT_WRITE, MAP_SHARED, s->self, 0);
+	if (self == MAP_FAILED)
+		return err_sys(why, "cannot map teg_self");
+
+	/* A packet that began to read the other bank when it was the one is done by now. */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	unsigned other = !(self->bank & 1);
+	if (bank_seed(self, other, at, count))
+		rc = err_set(why, E2BIG, "no seed gives each of this host's %zu addresses a place in teg_self", count);
+	else
+		__atomic_store_n(&self->bank, other, __ATOMIC_RELEASE);
+	munmap(self, sizeof *self);
+	return rc;
+}

@@ -1,0 +1,51 @@
+/*
+ * shared - the first hook's maps that outlive generations, so that a rollout
+ * keeps counts, buckets and blocks. Layouts: bpf-templates/abi.h, teg_*.
+ *
+ *     shared_open(&shared, "/sys/fs/bpf/teg", why)          makes or adopts, and pins
+ *     shared_set_self(&shared, addresses, count, why)       whenever the host's change
+ */
+#ifndef TEG_WARDEN_SHARED_H
+#define TEG_WARDEN_SHARED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lang/base/addr.h"
+#include "lang/base/err.h"
+#include "lang/base/own.h"
+
+/* Descriptors. */
+struct shared {
+	int slots, active, counters, causes, self, buckets, blocks;
+};
+#define SHARED_MAPS 7
+
+/*
+ * Pinned maps of that name in `dir` are adopted when they are what abi.h says,
+ * refused otherwise; missing ones are made and pinned. A NULL dir pins nothing.
+ */
+int shared_open(struct shared *out, const char *dir, struct err *why);
+void shared_release(struct shared *s);
+
+static inline void shared_own_(struct shared *s)
+{
+	shared_release(s);
+}
+
+/* These addresses, and no others, are the host's own: all at once. At most TEG_SELF_MAX.
+ * Waits for packets that are being judged (some milliseconds). */
+int shared_set_self(const struct shared *s, const struct addr *at, size_t count, struct err *why);
+
+/* What each map is; for who loads a program that uses them. */
+struct shared_map {
+	const char *name;
+	size_t at; /* of the descriptor in struct shared */
+	unsigned type, key, value, entries, flags;
+};
+extern const struct shared_map shared_maps[SHARED_MAPS];
+
+/* Borrowed. */
+int shared_map_fd(const struct shared *s, const struct shared_map *m);
+
+#endif
