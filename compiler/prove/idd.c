@@ -449,67 +449,86 @@ idd_ref idd_apply(struct idd *m, enum idd_op op, idd_ref a, idd_ref b)
 	return remember(m, op, a, b, pop_node(m, level, from));
 }
 
-static idd_ref map_below(struct idd *m, idd_ref a, const idd_ref *to, uint32_t op)
+/* A function of one diagram: what becomes of its numbers, or of its levels. */
+struct change {
+	idd_mapping *to; /* of numbers */
+	const void *arg;
+	const bool *chosen;	/* levels that go */
+	const uint32_t *value;	/* ... by taking this value, or, when NULL, */
+	enum idd_op join;	/* by joining all of them */
+	uint32_t op;
+};
+
+static idd_ref change_below(struct idd *m, idd_ref a, const struct change *c);
+
+/* The node's level goes. */
+static idd_ref change_away(struct idd *m, idd_ref a, const struct change *c)
 {
-	if (IDD_IS_NUMBER(a))
-		return a == IDD_NONE ? a : to[IDD_VALUE(a)];
+	if (c->value)
+		return change_below(m, idd_child(m, a, c->value[head_at(m, a)->level]), c);
 
-	struct memo *seen = memo_at(m, op, a, 0);
+	idd_ref all = change_below(m, edges_at(m, a)[0].to, c);
 
-	if (memo_holds(m, seen, op, a, 0))
-		return seen->result;
-
-	uint32_t from = m->depth, len = head_at(m, a)->len;
-
-	count_steps(m, len);
-	for (uint32_t i = 0; i < len; i++) {
-		struct idd_edge e = edges_at(m, a)[i];
-
-		push(m, from, e.hi, map_below(m, e.to, to, op));
-	}
-	return remember(m, op, a, 0, pop_node(m, head_at(m, a)->level, from));
+	for (uint32_t i = 1; i < head_at(m, a)->len; i++)
+		all = idd_apply(m, c->join, all, change_below(m, edges_at(m, a)[i].to, c));
+	return all;
 }
 
-idd_ref idd_map(struct idd *m, idd_ref a, const idd_ref *to)
+static idd_ref change_through(struct idd *m, idd_ref a, const struct change *c)
 {
-	return map_below(m, a, to, MUTANT(8, m->next_op++, OP_FIRST));
+	uint32_t from = m->depth;
+
+	for (uint32_t i = 0; i < head_at(m, a)->len; i++) {
+		struct idd_edge e = edges_at(m, a)[i];
+		idd_ref to = change_below(m, e.to, c);
+
+		push(m, from, e.hi, to);
+	}
+	return pop_node(m, head_at(m, a)->level, from);
 }
 
-static idd_ref quantify(struct idd *m, idd_ref a, const bool *chosen, enum idd_op join, uint32_t op)
+static idd_ref change_below(struct idd *m, idd_ref a, const struct change *c)
 {
 	if (IDD_IS_NUMBER(a))
-		return a;
+		return a == IDD_NONE || !c->to ? a : c->to(c->arg, IDD_VALUE(a));
 
-	struct memo *seen = memo_at(m, op, a, 0);
+	struct memo *seen = memo_at(m, c->op, a, 0);
 
-	if (memo_holds(m, seen, op, a, 0))
+	if (memo_holds(m, seen, c->op, a, 0))
 		return seen->result;
 
-	uint32_t from = m->depth, len = head_at(m, a)->len;
-	unsigned level = head_at(m, a)->level;
-	idd_ref all = quantify(m, edges_at(m, a)[0].to, chosen, join, op);
+	bool away = c->chosen && c->chosen[head_at(m, a)->level];
 
-	count_steps(m, len);
-	for (uint32_t i = 0; i < len; i++) {
-		struct idd_edge e = edges_at(m, a)[i];
-		idd_ref to = quantify(m, e.to, chosen, join, op);
+	count_steps(m, head_at(m, a)->len);
+	return remember(m, c->op, a, 0, away ? change_away(m, a, c) : change_through(m, a, c));
+}
 
-		if (chosen[level])
-			all = idd_apply(m, join, all, to);
-		else
-			push(m, from, e.hi, to);
-	}
-	return remember(m, op, a, 0, chosen[level] ? all : pop_node(m, level, from));
+idd_ref idd_map(struct idd *m, idd_ref a, idd_mapping *to, const void *arg)
+{
+	struct change c = { .to = to, .arg = arg, .op = MUTANT(8, m->next_op++, OP_FIRST) };
+
+	return change_below(m, a, &c);
 }
 
 idd_ref idd_for_all(struct idd *m, idd_ref a, const bool *chosen)
 {
-	return quantify(m, a, chosen, MUTANT(9, IDD_AND, IDD_OR), m->next_op++);
+	struct change c = { .chosen = chosen, .join = MUTANT(9, IDD_AND, IDD_OR), .op = m->next_op++ };
+
+	return change_below(m, a, &c);
 }
 
 idd_ref idd_for_some(struct idd *m, idd_ref a, const bool *chosen)
 {
-	return quantify(m, a, chosen, IDD_OR, m->next_op++);
+	struct change c = { .chosen = chosen, .join = IDD_OR, .op = m->next_op++ };
+
+	return change_below(m, a, &c);
+}
+
+idd_ref idd_fix(struct idd *m, idd_ref a, const bool *chosen, const uint32_t *value)
+{
+	struct change c = { .chosen = chosen, .value = value, .op = m->next_op++ };
+
+	return change_below(m, a, &c);
 }
 
 /* --- asking ------------------------------------------------------------------ */

@@ -93,12 +93,16 @@ enum idd_op {
 
 idd_ref idd_apply(struct idd *m, enum idd_op op, idd_ref a, idd_ref b);
 
-/* Number n becomes to[n]; NONE stays. */
-idd_ref idd_map(struct idd *m, idd_ref a, const idd_ref *to);
+/* Number n becomes to(arg, n), a number or NONE; NONE stays. */
+typedef idd_ref idd_mapping(const void *arg, uint32_t n);
+idd_ref idd_map(struct idd *m, idd_ref a, idd_mapping *to, const void *arg);
 
 /* For a set: where it holds for all (some) values of the levels with chosen[level]. */
 idd_ref idd_for_all(struct idd *m, idd_ref a, const bool *chosen);
 idd_ref idd_for_some(struct idd *m, idd_ref a, const bool *chosen);
+
+/* With the chosen levels at the values given for them. */
+idd_ref idd_fix(struct idd *m, idd_ref a, const bool *chosen, const uint32_t *value);
 
 /* --- asking ------------------------------------------------------------------ */
 

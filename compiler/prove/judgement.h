@@ -1,0 +1,139 @@
+/*
+ * judgement - all layers of a policy, for one posture and one direction, as a
+ * single first-match list.
+ *
+ * eval.h defines admitted = lifeline or (not block and not reflex and
+ * posture). Written as steps, of which the first that has the packet decides:
+ *
+ *     lifelines            allow
+ *     neighbour discovery  allow      (IPv6, hop limit 255)
+ *     blocked at run time  drop       an unknown, see below
+ *     blocks               drop
+ *     reflexes             drop       with a rate: only when over it, an unknown
+ *     invalid              drop
+ *     established, related allow      as the posture's `established` says
+ *     the posture's rules, its default
+ *
+ * So every question about a policy is one about an ordered list, and changes
+ * of lifelines, blocks or `established` are edits of it like any other.
+ *
+ * What is forwarded needs one more word: there a lifeline and neighbour
+ * discovery only spare a packet the blocks and reflexes; such a step goes on,
+ * with the first step of layer 4.
+ *
+ * What the policy does not decide is an input: connection state, reply
+ * direction, whether an address is the host's own (self). What nobody can
+ * know beforehand is an unknown: a boolean that may be anything. There is one
+ * per reflex with a rate, and one for runtime blocks.
+ *
+ * A step's cells are the boxes of its rule, each for one address family. They
+ * point into the ir, which must live as long.
+ */
+#ifndef TEG_PROVE_JUDGEMENT_H
+#define TEG_PROVE_JUDGEMENT_H
+
+#include "compiler/ir/ir.h"
+#include "compiler/ir/packet.h"
+
+#define STATES_ALL   ((1u << CT_COUNT) - 1)
+#define STATES_FIRST (1u << CT_NEW | 1u << CT_UNTRACKED) /* what is judged without a memory */
+
+/* --- terms: what several policies are compared in ------------------------------- */
+
+/* The rate of one reflex: is it exceeded? */
+struct unknown {
+	const char *name;	/* the reflex */
+	unsigned copy;		/* 0, or 1 for the other policy's own bucket */
+};
+
+/*
+ * Zones are joined by name: bit i is zones[i], the bit ZONE_NONE is the
+ * interfaces that no policy names. Fewer than 63 names in all.
+ */
+struct terms {
+	struct arena *arena;
+	VEC(const char *) zones;
+	VEC(struct unknown) unknowns;
+};
+
+/* Zones and unknowns of one more policy. False when there are too many zones. */
+bool terms_add(struct terms *t, const struct ir *ir);
+
+/* --- steps ------------------------------------------------------------------------ */
+
+/* The addresses of one end: the host's own when `self`, or any of the ranges. */
+struct side {
+	bool self, full;
+	const struct addr_range *at; /* sorted, disjoint */
+	size_t len;
+};
+
+struct cell {
+	uint32_t step;
+	enum family family;
+	uint8_t states, replies, fragments, hops, blocked; /* bit per value; hops: 0 other, 1 255 */
+	uint8_t flags_mask, flags_want;
+	uint16_t proto_lo, proto_hi;
+	uint64_t zones;
+	int unknown; /* must hold, or -1 */
+	struct side dst, src;
+	struct ranges sport, dport, icmp;
+};
+
+struct step {
+	const struct ir_rule *rule; /* or NULL: `why` alone says it */
+	const char *why;
+	enum verdict verdict;
+	bool goes_on;	       /* instead of a verdict: layer 4 judges */
+	uint32_t first, count; /* cells */
+	uint64_t hash;	       /* of what it matches and its verdict */
+};
+
+struct judgement {
+	const struct ir *ir;
+	unsigned posture;
+	enum direction direction;
+	struct step *steps;
+	size_t step_count;
+	size_t layer4; /* its first step */
+	struct cell *cells; /* by step */
+	size_t cell_count;
+};
+
+/*
+ * `copy` chooses whose buckets the reflexes ask: judgements with the same copy
+ * see the same answers. The terms must know the ir already.
+ */
+struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned posture,
+				 enum direction direction, unsigned copy);
+
+/* One box as cells of step 0, as a claim or a question needs it. Returns how many: at most 2. */
+size_t cells_of_box(struct terms *t, const struct ir *ir, const struct ir_box *box,
+		    struct cell out[static FAMILY_COUNT]);
+
+/* Equal in what they match and in what they do. */
+bool step_same(const struct judgement *x, const struct step *a, const struct judgement *y,
+	       const struct step *b);
+
+/* "web_in", "default", "established", … */
+static inline const char *step_name(const struct step *s)
+{
+	return s->rule ? s->rule->label : s->why;
+}
+
+/* --- one packet ------------------------------------------------------------------- */
+
+/* A packet with all its circumstances. packet.zone counts in the terms' zones. */
+struct point {
+	struct packet packet;
+	bool src_self, dst_self;
+	bool blocked;
+	const bool *over; /* by unknown */
+};
+
+bool cell_has(const struct cell *c, const struct point *p);
+
+/* The number of the step that decides: plain first match, the reference for everything else. */
+size_t judgement_first(const struct judgement *j, const struct point *p);
+
+#endif

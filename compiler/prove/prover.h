@@ -1,0 +1,80 @@
+/*
+ * prover - what the questions share: the diagrams' manager, and asking window
+ * by window. Private to this folder.
+ *
+ *     struct asking q = { .prover = p, .terms = &t, .most = 300, .ask = ask_dead, .arg = &mine };
+ *
+ *     asking_run(&q, &window, judgements, 2);
+ *
+ * cuts the window until at most about `most` cells matter in a part, and calls
+ * ask() for each. ask() may be left by longjmp when the budget runs out: it
+ * computes first and writes what it found at its end. The part is then cut
+ * further; one that cannot be is undecided, and counted.
+ */
+#ifndef TEG_PROVE_PROVER_H
+#define TEG_PROVE_PROVER_H
+
+#include "compiler/prove/prove.h"
+#include "compiler/prove/space.h"
+
+struct prover {
+	struct arena *arena;
+	struct arena *scratch; /* of one ask() */
+	struct idd *idd;
+	struct space space;
+	struct prove_budget budget;
+};
+
+struct terms terms_begin(struct prover *p);
+
+#define WINDOW_CELLS 300  /* for questions about everything: bounds the memory */
+#define SLICE_CELLS  1500 /* up to here one diagram is as fast */
+
+#define SLICES_MOST 2
+
+struct asking {
+	struct prover *prover;
+	const struct terms *terms;
+	size_t most;
+	const struct cell *more; /* ranks are fine enough for this one too, or NULL */
+	void (*ask)(struct idd *m, struct space *s, const struct slice *slices, void *arg);
+	void *arg;
+	bool done; /* set by ask(): nothing more needs to be asked */
+	struct progress progress;
+};
+
+void asking_run(struct asking *q, const struct window *w, struct judgement *const *of, size_t count);
+
+/* --- edits ------------------------------------------------------------------------------- */
+
+/* Steps of two judgements that are not in a common subsequence of equal steps. */
+struct edits {
+	bool *a, *b; /* by step */
+	size_t a_count, b_count;
+};
+
+struct edits edits_find(struct arena *arena, const struct judgement *a, const struct judgement *b);
+
+/* --- witnesses ------------------------------------------------------------------------------ */
+
+/*
+ * A packet of the set, with values people know where the set lets it have
+ * them. False when only packets from and to one address are in it and the
+ * host is asked to own and not to own it.
+ */
+bool witness_pick(struct witness *out, struct prover *p, struct idd *m, const struct space *s,
+		  idd_ref set, enum direction direction);
+
+/* Who decides the witness, by plain first match. */
+struct decider witness_decider(const struct judgement *j, const struct witness *w);
+
+/* Fills in decider and `replays`: eval must come to the same end. */
+void witness_replay(struct witness *w, const struct terms *t, const struct judgement *j);
+bool witness_replays(const struct witness *w, const struct terms *t, const struct judgement *j);
+
+static inline struct decider decider_of(const struct step *s)
+{
+	return (struct decider){ s->rule, step_name(s), s->verdict };
+}
+
+#endif
