@@ -113,7 +113,8 @@ void moment_pass(struct moment *m, uint64_t ns)
 	m->now_ns += ns;
 }
 
-bool moment_is_over(struct moment *m, const struct ir_rule *rule, struct addr source)
+static struct moment_entry *bucket_at(struct moment *m, const struct ir_rule *rule,
+				     struct addr source)
 {
 	const struct ir_rate *rate = rule->rate;
 	struct moment_key key = { rule, addr_cut(source, rate->key_bits[source.family]) };
@@ -124,7 +125,21 @@ bool moment_is_over(struct moment *m, const struct ir_rule *rule, struct addr so
 		b->tokens_ns = rate->depth_ns;
 		b->last_ns = m->now_ns;
 	}
+	return b;
+}
 
+void moment_drain(struct moment *m, const struct ir_rule *rule, struct addr source)
+{
+	struct moment_entry *b = bucket_at(m, rule, source);
+
+	b->tokens_ns = 0;
+	b->last_ns = m->now_ns;
+}
+
+bool moment_is_over(struct moment *m, const struct ir_rule *rule, struct addr source)
+{
+	const struct ir_rate *rate = rule->rate;
+	struct moment_entry *b = bucket_at(m, rule, source);
 	uint64_t idle_ns = m->now_ns - b->last_ns;
 	uint64_t room_ns = rate->depth_ns - b->tokens_ns;
 	b->tokens_ns += idle_ns < room_ns ? idle_ns : room_ns;

@@ -42,6 +42,9 @@ struct moment {
 /* True when the source has no token left in the rule's bucket; else takes one. */
 bool moment_is_over(struct moment *m, const struct ir_rule *rule, struct addr source);
 
+/* Leaves the source no token at this instant, as if it had just been over. */
+void moment_drain(struct moment *m, const struct ir_rule *rule, struct addr source);
+
 void moment_block(struct moment *m, struct addr source, uint64_t for_ns);
 bool moment_is_blocked(const struct moment *m, struct addr source);
 

@@ -174,7 +174,7 @@ void idd_reset(struct idd *m)
 
 static uint32_t hash_node(unsigned level, const struct idd_edge *e, uint32_t len)
 {
-	uint64_t h = level * 0x9e3779b97f4a7c15ull + len;
+	uint64_t h = MUTANT(1, level, 0) * 0x9e3779b97f4a7c15ull + len;
 
 	for (uint32_t i = 0; i < len; i++) {
 		h ^= (uint64_t)e[i].hi << 32 | e[i].to;
@@ -319,7 +319,7 @@ static struct memo *memo_at(struct idd *m, uint32_t op, idd_ref a, idd_ref b)
 	uint64_t h = ((uint64_t)a << 32 | b) * 0x9e3779b97f4a7c15ull;
 
 	h ^= h >> 29;
-	h = (h + op) * 0xbf58476d1ce4e5b9ull;
+	h = (h + MUTANT(3, op, 0)) * 0xbf58476d1ce4e5b9ull;
 	return &m->memo[(uint32_t)(h >> 32) & m->memo_mask];
 }
 

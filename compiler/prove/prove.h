@@ -144,23 +144,30 @@ struct equal_answer prove_equal(struct prover *p, const struct ir *x, unsigned x
 enum dead_kind { DEAD_EMPTY, DEAD_REDUNDANT, DEAD_SHADOWED, DEAD_PARTLY };
 
 struct dead {
-	enum dead_kind kind;
 	unsigned posture; /* of rules of layers 1 to 3: the first */
 	enum direction direction;
 	const struct ir_rule *rule;
-	double share;		       /* of the rule's packets that others decide otherwise */
-	struct decider *deciders;      /* instead of it, in order; for SHADOWED the contrary first */
+	bool never; /* it decides no packet, whatever the unknowns are */
+
+	/* by prove_dead_explain: */
+	enum dead_kind kind;
+	double share;		  /* of the rule's packets that others decide otherwise */
+	struct decider *deciders; /* instead of it, in the order of judgement */
 	size_t decider_count;
-	struct witness witness;	       /* one of its packets, decided by deciders[0] */
+	struct witness witness;	  /* one of its packets, decided otherwise where any is */
+	struct progress progress;
 };
 
 struct dead_list {
 	struct dead *at;
 	size_t len;
-	struct progress progress;
+	struct progress progress; /* rules that matter in undecided windows are not listed */
 };
 
-/* Every rule of every posture and layer. Rules PARTLY taken above `share` are listed too. */
+/* Every rule of every posture and layer that never decides, or decides less than 1 - share of its packets. */
 struct dead_list prove_dead(struct prover *p, const struct ir *ir, double share);
+
+/* Why. False when it was listed for its share alone, and the rest it loses to rules that agree with it. */
+bool prove_dead_explain(struct prover *p, const struct ir *ir, struct dead *d);
 
 #endif

@@ -98,7 +98,7 @@ static void run_window(struct asking *q, const struct window *w, const struct sl
 static void run_narrowed(struct asking *q, const struct window *w, const struct slice *from,
 			 size_t count)
 {
-	struct slice slices[SLICES_MOST];
+	struct slice slices[SLICES_MOST] = { 0 };
 
 	for (size_t i = 0; i < count; i++)
 		slices[i] = slice_narrow(&from[i], w);
@@ -140,6 +140,8 @@ static void run_window(struct asking *q, const struct window *w, const struct sl
 		return;
 	q->progress.windows++;
 	note_undecided(q, w, cells);
+	if (q->gave_up)
+		q->gave_up(slices, q->arg);
 }
 
 /*
@@ -165,7 +167,7 @@ static void run_protocols(struct asking *q, const struct window *w, const struct
 
 void asking_run(struct asking *q, const struct window *w, struct judgement *const *of, size_t count)
 {
-	struct slice slices[SLICES_MOST];
+	struct slice slices[SLICES_MOST] = { 0 };
 	size_t cells = 0;
 
 	if (q->done)

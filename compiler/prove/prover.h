@@ -38,6 +38,7 @@ struct asking {
 	size_t most;
 	const struct cell *more; /* ranks are fine enough for this one too, or NULL */
 	void (*ask)(struct idd *m, struct space *s, const struct slice *slices, void *arg);
+	void (*gave_up)(const struct slice *slices, void *arg); /* on an undecided part, or NULL */
 	void *arg;
 	bool done; /* set by ask(): nothing more needs to be asked */
 	struct progress progress;

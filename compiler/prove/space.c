@@ -633,16 +633,14 @@ idd_ref space_verdicts(struct idd *m, struct space *s, const struct slice *slice
 	return build_all(m, s, slice, leaf_verdict);
 }
 
-idd_ref space_step_set(struct idd *m, struct space *s, const struct slice *slice, uint32_t step)
+idd_ref space_cell_alone(struct idd *m, struct space *s, const struct judgement *j,
+			 const struct cell *c)
 {
-	idd_ref all = IDD_FALSE;
+	idd_ref set = space_cell(m, s, c, IDD_TRUE, IDD_FALSE);
 
-	for (uint32_t i = 0; i < slice->of->steps[step].count; i++) {
-		const struct cell *c = &slice->of->cells[slice->of->steps[step].first + i];
-
-		all = idd_apply(m, IDD_OR, all, space_cell(m, s, c, IDD_TRUE, IDD_FALSE));
-	}
-	return all;
+	for (const struct cell *o = &j->cells[j->steps[c->step].first]; o < c; o++)
+		set = idd_apply(m, IDD_DIFF, set, space_cell(m, s, o, IDD_TRUE, IDD_FALSE));
+	return set;
 }
 
 /* --- measure ------------------------------------------------------------------------------ */

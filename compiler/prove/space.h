@@ -92,8 +92,13 @@ idd_ref space_admitted(struct idd *m, struct space *s, const struct slice *slice
 /* What is done to packets: the number of the verdict. */
 idd_ref space_verdicts(struct idd *m, struct space *s, const struct slice *slice);
 
-/* The packets that a step has, whether or not it decides them. */
-idd_ref space_step_set(struct idd *m, struct space *s, const struct slice *slice, uint32_t step);
+/*
+ * The packets of a cell of a judgement, decided by it or not, without those of
+ * its step's cells before it: so a step's cells are looked at one by one, and
+ * no packet twice.
+ */
+idd_ref space_cell_alone(struct idd *m, struct space *s, const struct judgement *j,
+			 const struct cell *c);
 
 /* How a packet of the window is spelled on a level, and what a diagram says of it. */
 uint32_t space_value(const struct space *s, unsigned level, const struct point *p);

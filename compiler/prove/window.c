@@ -120,9 +120,9 @@ static bool narrow_addresses(struct addr_range *r, const struct side *s)
 	if (s->at[first].lo > r->lo)
 		r->lo = s->at[first].lo;
 
-	size_t last = s->len - 1;
+	size_t last = side_from(s, r->hi);
 
-	while (s->at[last].lo > r->hi)
+	if (last == s->len || s->at[last].lo > r->hi)
 		last--;
 	if (s->at[last].hi < r->hi)
 		r->hi = s->at[last].hi;

@@ -1,0 +1,106 @@
+#include "compiler/prove/prover.h"
+
+#include <string.h>
+
+#include "compiler/ir/eval.h"
+
+/* A claim in one posture, one of its cells, and what came of it. */
+struct claiming {
+	struct prover *prover;
+	const struct terms *terms;
+	const struct claim *claim;
+	const struct judgement *j;
+	const struct cell *cell;
+	struct asking *q;
+	struct claim_answer *answer;
+};
+
+static bool keeps(const struct claim *c, const struct step *s)
+{
+	bool allowed = s->verdict == VERDICT_ALLOW;
+
+	if (!c->allowed && !s->rule && !strcmp(s->why, WHY_NEIGHBOUR))
+		return true; /* always admitted, and never meant */
+	return allowed == c->allowed && (!c->by || !strcmp(c->by, step_name(s)));
+}
+
+static idd_ref is_wrong(const void *arg, uint32_t step)
+{
+	const struct claiming *k = arg;
+
+	return keeps(k->claim, &k->j->steps[step]) ? IDD_FALSE : IDD_TRUE;
+}
+
+/* What is wrong whatever the unknowns are outranks what is wrong for some. */
+static void ask_claim(struct idd *m, struct space *s, const struct slice *slices, void *arg)
+{
+	struct claiming *k = arg;
+	idd_ref in = space_cell(m, s, k->cell, IDD_TRUE, IDD_FALSE);
+	idd_ref wrong = idd_map(m, space_steps(m, s, slices), is_wrong, k);
+	idd_ref some = idd_apply(m, IDD_AND, in, wrong);
+	idd_ref all = idd_for_all(m, some, s->unknown_level);
+	struct claim_answer *a = k->answer;
+	enum answer found = all != IDD_FALSE ? ANSWER_REFUTED : ANSWER_CONDITIONAL;
+
+	if (some == IDD_FALSE || (found == ANSWER_CONDITIONAL && a->answer != ANSWER_PROVED))
+		return;
+	if (!witness_pick(&a->witness, k->prover, m, s, all != IDD_FALSE ? all : some,
+			  k->claim->direction)) {
+		k->q->progress.undecided++;
+		return;
+	}
+	witness_replay(&a->witness, k->terms, k->j);
+	a->answer = found;
+	a->posture = k->j->posture;
+	k->q->done = found == ANSWER_REFUTED;
+}
+
+static void claim_cell(struct claiming *k, struct cell *c, struct progress *sum)
+{
+	struct asking q = { .prover = k->prover, .terms = k->terms, .most = SLICE_CELLS,
+			    .more = c, .ask = ask_claim, .arg = k };
+	unsigned states = k->claim->states ? k->claim->states : 1u << CT_NEW;
+	struct window all = window_all(k->terms, c->family, states), w;
+	struct judgement *j = (struct judgement *)k->j;
+
+	if (!window_around(&w, &all, c))
+		return;
+	k->cell = c;
+	k->q = &q;
+	asking_run(&q, &w, &j, 1);
+	sum->windows += q.progress.windows;
+	if (q.progress.undecided && !sum->undecided)
+		sum->first_undecided = q.progress.first_undecided;
+	sum->undecided += q.progress.undecided;
+}
+
+static void claim_posture(struct claiming *k, const struct ir *ir, struct progress *sum)
+{
+	struct terms *t = (struct terms *)k->terms;
+	struct cell cells[FAMILY_COUNT];
+
+	for (size_t i = 0; i < k->claim->box_count; i++) {
+		size_t len = cells_of_box(t, ir, &k->claim->boxes[i], cells);
+
+		for (size_t f = 0; f < len && k->answer->answer != ANSWER_REFUTED; f++)
+			claim_cell(k, &cells[f], sum);
+	}
+}
+
+struct claim_answer prove_claim(struct prover *p, const struct ir *ir, const struct claim *claim)
+{
+	struct claim_answer a = { .answer = ANSWER_PROVED };
+	struct terms t = terms_begin(p);
+	struct claiming k = { .prover = p, .terms = &t, .claim = claim, .answer = &a };
+
+	terms_add(&t, ir);
+	for (unsigned i = 0; i < ir->posture_count && a.answer != ANSWER_REFUTED; i++) {
+		if (!(claim->postures >> i & 1))
+			continue;
+		k.j = judgement_make(&t, ir, i, claim->direction, 0);
+		claim_posture(&k, ir, &a.progress);
+	}
+	if (a.answer != ANSWER_REFUTED && a.progress.undecided)
+		a.answer = ANSWER_UNDECIDED;
+	return a;
+}

@@ -1,0 +1,359 @@
+#include "compiler/prove/prover.h"
+
+#include <string.h>
+
+/* --- which steps ever decide, and how much --------------------------------------------- */
+
+struct reaching {
+	const struct judgement *j;
+	bool *reached;	 /* by step */
+	double *decides; /* by step: share of all packets, as space_weigh measures */
+	double *shares;	 /* work, by step */
+};
+
+static double width(const struct addr_range *r)
+{
+	return (double)(r->hi - r->lo) + 1;
+}
+
+/* The share of all packets that lie in the window. Only these fields are ever cut. */
+static double window_part(const struct window *w, const struct window *all)
+{
+	return width(&w->dst) / width(&all->dst) * (width(&w->src) / width(&all->src)) *
+	       ((w->proto.hi - w->proto.lo + 1.0) / 256) *
+	       ((w->dport.hi - w->dport.lo + 1.0) / 65536);
+}
+
+static void ask_reach(struct idd *m, struct space *s, const struct slice *slice, void *arg)
+{
+	struct reaching *k = arg;
+	struct window all = window_all(s->terms, s->window.family, s->window.states);
+	double part = window_part(&s->window, &all);
+	idd_ref steps = space_steps(m, s, slice);
+
+	idd_numbers(m, steps, k->reached);
+	for (size_t i = 0; i < slice->len; i++)
+		k->shares[slice->at[i]->step] = 0;
+	idd_shares(m, steps, space_weigh, s, k->shares, k->j->step_count);
+	for (size_t i = 0; i < slice->len; i++) {
+		uint32_t step = slice->at[i]->step;
+
+		k->decides[step] += part * k->shares[step];
+		k->shares[step] = 0;
+	}
+}
+
+static void gave_up_reach(const struct slice *slice, void *arg)
+{
+	struct reaching *k = arg;
+
+	for (size_t i = 0; i < slice->len; i++) {
+		k->reached[slice->at[i]->step] = true;
+		k->decides[slice->at[i]->step] = 1;
+	}
+}
+
+/* --- what a cell weighs by itself ---------------------------------------------------------- */
+
+static double side_weight(const struct side *s, const struct addr_range *all)
+{
+	double sum = 0;
+
+	if (s->full)
+		return 1;
+	for (size_t i = 0; i < s->len; i++)
+		sum += width(&s->at[i]) / width(all);
+	return s->self ? 0.5 + 0.5 * sum : sum;
+}
+
+static double ranges_weight(const struct ranges *r)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < r->len; i++)
+		sum += (r->at[i].hi - r->at[i].lo + 1.0) / 65536;
+	return sum;
+}
+
+static double bits_weight(uint64_t mask, uint64_t all)
+{
+	return (double)__builtin_popcountll(mask & all) / __builtin_popcountll(all);
+}
+
+/* Cells of one step may overlap: then their sum is too much, and a rule is looked at needlessly. */
+static double cell_weight(const struct cell *c, const struct window *all)
+{
+	if (c->unknown >= 0 || !(c->blocked & 1))
+		return 0;
+	return side_weight(&c->dst, &all->dst) * side_weight(&c->src, &all->src) *
+	       ((c->proto_hi - c->proto_lo + 1.0) / 256) * ranges_weight(&c->dport) *
+	       ranges_weight(&c->sport) * ranges_weight(&c->icmp) *
+	       bits_weight(c->zones, all->zones) * bits_weight(c->fragments, FRAGMENT_ANY) *
+	       bits_weight(c->hops, 3) * bits_weight(c->replies, 3) /
+	       (1u << __builtin_popcount(c->flags_mask));
+}
+
+static double step_weight(const struct terms *t, const struct judgement *j, const struct step *s)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < s->count; i++) {
+		struct window all = window_all(t, j->cells[s->first + i].family, STATES_ALL);
+
+		sum += cell_weight(&j->cells[s->first + i], &all);
+	}
+	return sum;
+}
+
+/* --- all rules of a policy -------------------------------------------------------------------- */
+
+/* Rules of layers 1 to 3 stand in many judgements, and are dead when they are in all. */
+struct seen {
+	const struct ir_rule *rule;
+	bool reached;
+};
+
+struct searching {
+	struct prover *prover;
+	struct terms terms;
+	const struct ir *ir;
+	double share;
+	struct dead_list list;
+	VEC(struct dead) found;
+	VEC(struct seen) seen;
+};
+
+static struct seen *seen_at(struct searching *k, const struct ir_rule *rule)
+{
+	struct seen fresh = { .rule = rule };
+
+	for (size_t i = 0; i < k->seen.len; i++)
+		if (k->seen.at[i].rule == rule)
+			return &k->seen.at[i];
+	vec_push(k->prover->arena, &k->seen, fresh);
+	return &k->seen.at[k->seen.len - 1];
+}
+
+static void judge_step(struct searching *k, const struct judgement *j, const struct reaching *r,
+		       uint32_t step)
+{
+	const struct step *s = &j->steps[step];
+	struct dead d = { .posture = j->posture, .direction = j->direction, .rule = s->rule,
+			  .never = !r->reached[step] };
+
+	if (!s->rule || s->rule->is_default)
+		return;
+	if (s->rule->layer != LAYER_POSTURE) {
+		seen_at(k, s->rule)->reached |= r->reached[step];
+		return;
+	}
+	if (!d.never && r->decides[step] >= (1 - k->share) * step_weight(&k->terms, j, s))
+		return;
+	vec_push(k->prover->arena, &k->found, d);
+}
+
+static void search(struct searching *k, struct judgement *j)
+{
+	struct arena *a = k->prover->arena;
+	struct reaching r = {
+		.j = j,
+		.reached = arena_zero(a, j->step_count * sizeof *r.reached),
+		.decides = arena_zero(a, j->step_count * sizeof *r.decides),
+		.shares = arena_zero(a, j->step_count * sizeof *r.shares),
+	};
+	struct asking q = { .prover = k->prover, .terms = &k->terms, .most = WINDOW_CELLS,
+			    .ask = ask_reach, .gave_up = gave_up_reach, .arg = &r };
+
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		struct window w = window_all(&k->terms, (enum family)f, 1u << CT_NEW);
+
+		asking_run(&q, &w, &j, 1);
+	}
+	for (uint32_t i = 0; i < j->step_count; i++)
+		judge_step(k, j, &r, i);
+	k->list.progress.windows += q.progress.windows;
+	if (!k->list.progress.undecided)
+		k->list.progress.first_undecided = q.progress.first_undecided;
+	k->list.progress.undecided += q.progress.undecided;
+}
+
+struct dead_list prove_dead(struct prover *p, const struct ir *ir, double share)
+{
+	struct searching k = { .prover = p, .terms = terms_begin(p), .ir = ir, .share = share };
+
+	terms_add(&k.terms, ir);
+	for (unsigned i = 0; i < ir->posture_count; i++)
+		for (int d = 0; d < DIRECTION_COUNT; d++)
+			search(&k, judgement_make(&k.terms, ir, i, (enum direction)d, 0));
+	for (size_t i = 0; i < k.seen.len; i++) {
+		struct dead d = { .rule = k.seen.at[i].rule, .never = true };
+
+		if (!k.seen.at[i].reached)
+			vec_push(p->arena, &k.found, d);
+	}
+	k.list.at = k.found.at;
+	k.list.len = k.found.len;
+	return k.list;
+}
+
+/* --- why one is dead ------------------------------------------------------------------------------ */
+
+struct explaining {
+	struct prover *prover;
+	const struct terms *terms;
+	struct judgement *j;
+	uint32_t step;
+	const struct cell *cell; /* of the step */
+	bool *decides; /* by step: takes some of the rule's packets */
+	double own, contrary;
+	bool contrary_witness;
+	struct dead *dead;
+	struct asking q;
+};
+
+static bool is_contrary(const struct explaining *k, uint32_t step)
+{
+	return k->j->steps[step].verdict != k->j->steps[k->step].verdict;
+}
+
+static idd_ref to_contrary(const void *arg, uint32_t step)
+{
+	const struct explaining *k = arg;
+
+	return is_contrary(k, step) ? IDD_TRUE : IDD_FALSE;
+}
+
+static idd_ref to_others(const void *arg, uint32_t step)
+{
+	const struct explaining *k = arg;
+
+	return step == k->step ? IDD_FALSE : IDD_TRUE;
+}
+
+/* Of the cell, while nothing is blocked and no rate is exceeded but the rule's own. */
+static idd_ref calm_set(struct idd *m, struct space *s, const struct judgement *j,
+			const struct cell *c)
+{
+	idd_ref set = space_cell_alone(m, s, j, c);
+
+	for (unsigned level = 0; level < s->levels; level++) {
+		bool own = c->unknown >= 0 && level == FIELD_COUNT + (unsigned)c->unknown;
+
+		if (s->unknown_level[level] && !own)
+			set = idd_apply(m, IDD_AND, set,
+					idd_interval(m, level, 0, 0, IDD_TRUE, IDD_FALSE));
+	}
+	return set;
+}
+
+static double share_of(struct idd *m, struct space *s, idd_ref set)
+{
+	double share[2] = { 0 };
+
+	idd_shares(m, set, space_weigh, s, share, 2);
+	return share[1];
+}
+
+/* A packet that is decided otherwise is told rather than one that is decided alike. */
+static void pick_witness(struct explaining *k, struct idd *m, struct space *s, idd_ref others,
+			 idd_ref contrary)
+{
+	struct witness w;
+	idd_ref set = contrary != IDD_FALSE ? contrary : others;
+
+	if (k->contrary_witness || (k->dead->witness.decider.why && contrary == IDD_FALSE))
+		return;
+	if (set == IDD_FALSE || !witness_pick(&w, k->prover, m, s, set, k->j->direction))
+		return;
+	witness_replay(&w, k->terms, k->j);
+	k->dead->witness = w;
+	k->contrary_witness = contrary != IDD_FALSE;
+}
+
+static void ask_why(struct idd *m, struct space *s, const struct slice *slice, void *arg)
+{
+	struct explaining *k = arg;
+	struct window all = window_all(s->terms, s->window.family, s->window.states);
+	double part = window_part(&s->window, &all);
+	idd_ref set = calm_set(m, s, k->j, k->cell);
+	idd_ref taken = idd_apply(m, IDD_MASK, set, space_steps(m, s, slice));
+	idd_ref others = idd_apply(m, IDD_OVER, idd_map(m, taken, to_others, k), IDD_FALSE);
+	idd_ref contrary = idd_apply(m, IDD_OVER, idd_map(m, taken, to_contrary, k), IDD_FALSE);
+
+	idd_numbers(m, taken, k->decides);
+	k->own += part * share_of(m, s, set);
+	k->contrary += part * share_of(m, s, contrary);
+	pick_witness(k, m, s, others, contrary);
+}
+
+static bool find_step(const struct judgement *j, const struct ir_rule *rule, uint32_t *out)
+{
+	for (uint32_t i = 0; i < j->step_count; i++)
+		if (j->steps[i].rule == rule) {
+			*out = i;
+			return true;
+		}
+	return false;
+}
+
+static void list_deciders(struct explaining *k, struct dead *d)
+{
+	VEC(struct decider) deciders = { 0 };
+
+	for (uint32_t i = 0; i < k->j->step_count; i++)
+		if (k->decides[i] && i != k->step)
+			vec_push(k->prover->arena, &deciders, decider_of(&k->j->steps[i]));
+	d->deciders = deciders.at;
+	d->decider_count = deciders.len;
+}
+
+static enum dead_kind kind_of(const struct explaining *k)
+{
+	if (!k->j->steps[k->step].count)
+		return DEAD_EMPTY;
+	if (!k->dead->never)
+		return DEAD_PARTLY;
+	for (uint32_t i = 0; i < k->j->step_count; i++)
+		if (k->decides[i] && is_contrary(k, i))
+			return DEAD_SHADOWED;
+	return DEAD_REDUNDANT;
+}
+
+/* The reflex that no posture but this one leaves awake, the lifeline, the block: any posture shows it. */
+static struct judgement *judgement_with(struct searching *k, struct dead *d, uint32_t *step)
+{
+	struct judgement *j = judgement_make(&k->terms, k->ir, d->posture, d->direction, 0);
+
+	for (unsigned i = 0; i < k->ir->posture_count && !find_step(j, d->rule, step); i++) {
+		j = judgement_make(&k->terms, k->ir, i, d->direction, 0);
+		d->posture = i;
+	}
+	return j;
+}
+
+bool prove_dead_explain(struct prover *p, const struct ir *ir, struct dead *d)
+{
+	struct searching s = { .prover = p, .terms = terms_begin(p), .ir = ir };
+	struct explaining k = { .prover = p, .terms = &s.terms, .dead = d };
+
+	terms_add(&s.terms, ir);
+	k.j = judgement_with(&s, d, &k.step);
+	k.decides = arena_zero(p->arena, k.j->step_count);
+	k.q = (struct asking){ .prover = p, .terms = &s.terms, .most = SLICE_CELLS, .ask = ask_why,
+			       .arg = &k };
+	for (uint32_t i = 0; i < k.j->steps[k.step].count; i++) {
+		const struct cell *c = &k.j->cells[k.j->steps[k.step].first + i];
+		struct window all = window_all(&s.terms, c->family, 1u << CT_NEW), w;
+
+		k.cell = c;
+		k.q.more = c;
+		all.quiet = c->unknown < 0;
+		if (window_around(&w, &all, c))
+			asking_run(&k.q, &w, &k.j, 1);
+	}
+	d->kind = kind_of(&k);
+	d->share = k.own > 0 ? k.contrary / k.own : 0;
+	d->progress = k.q.progress;
+	list_deciders(&k, d);
+	return d->never || k.contrary > 0;
+}
