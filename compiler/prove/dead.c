@@ -1,6 +1,6 @@
 #include "compiler/prove/prover.h"
 
-#include <string.h>
+#include <assert.h>
 
 /* --- which steps ever decide, and how much --------------------------------------------- */
 
@@ -261,12 +261,13 @@ static void pick_witness(struct explaining *k, struct idd *m, struct space *s, i
 	struct witness w;
 	idd_ref set = contrary != IDD_FALSE ? contrary : others;
 
-	if (k->contrary_witness || (k->dead->witness.decider.why && contrary == IDD_FALSE))
+	if (k->contrary_witness || (k->dead->witnessed && contrary == IDD_FALSE))
 		return;
 	if (set == IDD_FALSE || !witness_pick(&w, k->prover, m, s, set, k->j->direction))
 		return;
 	witness_replay(&w, k->terms, k->j);
 	k->dead->witness = w;
+	k->dead->witnessed = true;
 	k->contrary_witness = contrary != IDD_FALSE;
 }
 
@@ -319,14 +320,15 @@ static enum dead_kind kind_of(const struct explaining *k)
 	return DEAD_REDUNDANT;
 }
 
-/* The reflex that no posture but this one leaves awake, the lifeline, the block: any posture shows it. */
+/* A reflex may be silent in some postures: any posture that has the rule shows why. */
 static struct judgement *judgement_with(struct searching *k, struct dead *d, uint32_t *step)
 {
 	struct judgement *j = judgement_make(&k->terms, k->ir, d->posture, d->direction, 0);
 
-	for (unsigned i = 0; i < k->ir->posture_count && !find_step(j, d->rule, step); i++) {
-		j = judgement_make(&k->terms, k->ir, i, d->direction, 0);
+	for (unsigned i = 0; !find_step(j, d->rule, step); i++) {
+		assert(i < k->ir->posture_count);
 		d->posture = i;
+		j = judgement_make(&k->terms, k->ir, i, d->direction, 0);
 	}
 	return j;
 }

@@ -236,7 +236,6 @@ struct making {
 	struct terms *terms;
 	const struct ir *ir;
 	uint64_t everywhere, in_zones; /* in the terms' numbering */
-	unsigned copy;
 	struct judgement *j;
 	size_t step_room, cell_room;
 };
@@ -425,7 +424,7 @@ static void steps_epiderme(struct making *k)
 		if (r->except >> k->j->posture & 1)
 			continue;
 		step_rule(k, r, k->in_zones,
-			  r->rate ? (int)unknown_find(k->terms, r->id, k->copy) : -1);
+			  r->rate ? (int)unknown_find(k->terms, r->id, k->j->copy) : -1);
 	}
 }
 
@@ -459,7 +458,7 @@ struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned 
 	const struct ir_posture *p = &ir->postures[posture];
 	const struct ir_list *list = &p->lists[direction];
 	struct judgement *j = arena_zero(t->arena, sizeof *j);
-	struct making k = { .terms = t, .ir = ir, .copy = copy, .j = j };
+	struct making k = { .terms = t, .ir = ir, .j = j };
 
 	k.everywhere = zones_translate(t, ir, UINT64_MAX);
 	k.in_zones = zones_translate(t, ir, ~(UINT64_C(1) << ZONE_NONE));
@@ -471,6 +470,7 @@ struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned 
 	j->ir = ir;
 	j->posture = posture;
 	j->direction = direction;
+	j->copy = copy;
 	j->steps = arena_zero(t->arena, k.step_room * sizeof *j->steps);
 	j->cells = arena_zero(t->arena, k.cell_room * sizeof *j->cells);
 

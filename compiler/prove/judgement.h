@@ -93,6 +93,7 @@ struct judgement {
 	const struct ir *ir;
 	unsigned posture;
 	enum direction direction;
+	unsigned copy; /* of the unknowns that its reflexes ask */
 	struct step *steps;
 	size_t step_count;
 	size_t layer4; /* its first step */

@@ -154,6 +154,7 @@ struct dead {
 	double share;		  /* of the rule's packets that others decide otherwise */
 	struct decider *deciders; /* instead of it, in the order of judgement */
 	size_t decider_count;
+	bool witnessed;
 	struct witness witness;	  /* one of its packets, decided otherwise where any is */
 	struct progress progress;
 };

@@ -286,30 +286,49 @@ static bool ends_agree(const struct point *p)
 	return p->packet.src.num != p->packet.dst.num || p->src_self == p->dst_self;
 }
 
+static bool pick(struct witness *out, struct prover *p, struct idd *m, const struct space *s,
+		 idd_ref set, enum direction direction, unsigned turn)
+{
+	struct witness w = { .direction = direction };
+	struct picking k = { p, m, s, set, turn, &w.point, direction };
+
+	w.point.packet.family = s->window.family;
+	w.point.packet.direction = direction;
+	w.point.packet.len = 60;
+	for (unsigned level = 0; level < FIELD_COUNT; level++)
+		pick_field(&k, s->field_at[level]);
+	w.point.over = pick_unknowns(&k, p->arena);
+	if (!ends_agree(&w.point))
+		return false;
+	w.zone = w.point.packet.zone == ZONE_NONE ? NULL : s->terms->zones.at[w.point.packet.zone];
+	name_assumptions(&w, p->arena, s->terms);
+	*out = w;
+	return true;
+}
+
+/* The part in which the host owns both ends (or neither), so that any addresses agree. */
+static idd_ref owning(struct idd *m, const struct space *s, idd_ref set, bool both)
+{
+	static const enum field ends[] = { FIELD_DST_SELF, FIELD_SRC_SELF };
+
+	for (size_t i = 0; i < 2; i++)
+		set = idd_apply(m, IDD_AND, set,
+				idd_interval(m, s->level_of[ends[i]], both, both ? IDD_TOP : 0,
+					     IDD_TRUE, IDD_FALSE));
+	return set;
+}
+
 bool witness_pick(struct witness *out, struct prover *p, struct idd *m, const struct space *s,
 		  idd_ref set, enum direction direction)
 {
-	const unsigned turns = 8;
+	const unsigned turns = 4;
+	idd_ref neither = owning(m, s, set, false), both = owning(m, s, set, true);
 
-	for (unsigned turn = 0; turn < turns; turn++) {
-		struct witness w = { .direction = direction };
-		struct picking k = { p, m, s, set, turn, &w.point, direction };
-
-		w.point.packet.family = s->window.family;
-		w.point.packet.direction = direction;
-		w.point.packet.len = 60;
-		for (unsigned level = 0; level < FIELD_COUNT; level++)
-			pick_field(&k, s->field_at[level]);
-		w.point.over = pick_unknowns(&k, p->arena);
-		if (!ends_agree(&w.point))
-			continue;
-		w.zone = w.point.packet.zone == ZONE_NONE ? NULL
-							   : s->terms->zones.at[w.point.packet.zone];
-		name_assumptions(&w, p->arena, s->terms);
-		*out = w;
-		return true;
-	}
-	return false;
+	for (unsigned turn = 0; turn < turns; turn++)
+		if (pick(out, p, m, s, set, direction, turn))
+			return true;
+	return (neither != IDD_FALSE && pick(out, p, m, s, neither, direction, 0)) ||
+	       (both != IDD_FALSE && pick(out, p, m, s, both, direction, 0));
 }
 
 /* --- replaying -------------------------------------------------------------------------------- */
@@ -339,16 +358,24 @@ static void set_self(struct moment *m, struct arena *arena, const struct witness
 	moment_set_self(m, self);
 }
 
-static void set_unknowns(struct moment *m, const struct witness *w, const struct terms *t)
+static void drain(struct moment *m, const char *reflex, struct addr source)
 {
 	const struct ir_list *reflexes = &m->ir->reflexes;
+
+	for (size_t i = 0; i < reflexes->count; i++)
+		if (reflexes->rules[i].rate && !strcmp(reflexes->rules[i].id, reflex))
+			moment_drain(m, &reflexes->rules[i], source);
+}
+
+static void set_unknowns(struct moment *m, const struct witness *w, const struct terms *t,
+			 unsigned copy)
+{
 
 	if (w->point.blocked)
 		moment_block(m, w->point.packet.src, UINT64_C(1) << 40);
 	for (size_t i = 0; i < t->unknowns.len; i++)
-		for (size_t r = 0; w->point.over[i] && r < reflexes->count; r++)
-			if (!strcmp(reflexes->rules[r].id, t->unknowns.at[i].name))
-				moment_drain(m, &reflexes->rules[r], w->point.packet.src);
+		if (w->point.over[i] && t->unknowns.at[i].copy == copy)
+			drain(m, t->unknowns.at[i].name, w->point.packet.src);
 }
 
 struct decider witness_decider(const struct judgement *j, const struct witness *w)
@@ -367,7 +394,7 @@ bool witness_replays(const struct witness *w, const struct terms *t, const struc
 	p.zone = zone_in(j->ir, w->zone);
 	moment_set_posture(m, j->posture);
 	set_self(m, arena, w);
-	set_unknowns(m, w, t);
+	set_unknowns(m, w, t, j->copy);
 
 	struct outcome o = eval_packet(m, &p);
 

@@ -75,6 +75,7 @@ static void check_point(struct checking *k, struct idd *m, struct space *s, cons
 
 static void ask(struct idd *m, struct space *s, const struct slice *slice, void *arg)
 {
+	static const bool nothing[64];
 	struct checking *k = arg;
 	idd_ref by[4] = { space_steps(m, s, slice), space_admitted(m, s, slice),
 			  space_verdicts(m, s, slice),
@@ -88,7 +89,7 @@ static void ask(struct idd *m, struct space *s, const struct slice *slice, void 
 		p.packet.direction = k->j->direction;
 		if (s->window.quiet) {
 			p.blocked = false;
-			p.over = (bool[64]){ false };
+			p.over = nothing;
 		}
 		if (into_window(&k->g, &s->window, &p.packet) &&
 		    (p.packet.src.num != p.packet.dst.num || p.src_self == p.dst_self))
