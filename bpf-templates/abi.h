@@ -81,16 +81,28 @@ struct teg_source {
 _Static_assert(sizeof(struct teg_source) == 24, "abi");
 
 /*
- * teg_buckets: LRU hash, key struct teg_source. A bucket is the moment at which
- * it was, or would have been, empty: it holds now - empty_ns nanoseconds, at
- * most its depth. That is nft_limit.c's pair (tokens, last) in one word, so
- * that one compare-and-swap takes a token, and a changed rate keeps its state.
+ * teg_buckets: array of one, mmapable. Token buckets by source and rule, in sets
+ * of four that share a cache line. A bucket is the moment at which it was, or
+ * would have been, empty: it holds now - empty_ns nanoseconds, at most its
+ * depth. That is nft_limit.c's pair (tokens, last) in one word, so that one
+ * compare-and-swap takes a token, and a changed rate keeps its state.
+ *
+ * A source is known by a hash of 64 bits under a secret seed. Where a set is
+ * full, the bucket that was emptied longest ago makes room: a flood of new
+ * sources wears out its own kind, not those who spend their tokens.
  */
-#define TEG_BUCKETS_MAX 131072u
+#define TEG_BUCKET_SETS 32768u /* a power of two */
+#define TEG_BUCKET_WAYS 4u
 struct teg_bucket {
+	__u64 who;	/* 0: free */
 	__u64 empty_ns; /* CLOCK_MONOTONIC; may lie before 0 (wraps) when the host has just started */
 };
-_Static_assert(sizeof(struct teg_bucket) == 8, "abi");
+struct teg_buckets {
+	__u64 seed[2]; /* random, odd */
+	__u64 pad[6];
+	struct teg_bucket at[TEG_BUCKET_SETS][TEG_BUCKET_WAYS];
+};
+_Static_assert(sizeof(struct teg_bucket) * TEG_BUCKET_WAYS == 64, "abi");
 
 /* teg_blocks: hash, key struct teg_source with counter_slot 0. Runtime blocks. */
 #define TEG_BLOCKS_MAX 131072u

@@ -3,9 +3,10 @@
  * the blocks that a reflex places.
  *
  * A bucket is one word, taken from by compare-and-swap, so two CPUs never hand
- * out the same token. The slack that is left: a source whose bucket four swaps
- * in a row lost to other CPUs is let within its rate once, and a source that
- * the LRU dropped under pressure of new ones starts with a full bucket again.
+ * out the same token. The slack that is left, all of it to the source's favour:
+ * one whose bucket four swaps in a row lost to other CPUs is let within its rate
+ * once; one that two CPUs meet for the first time at once may lose a token's
+ * record; and one whose bucket made room for another starts with a full one.
  */
 #ifndef TEG_LIMIT_H
 #define TEG_LIMIT_H
@@ -20,10 +21,11 @@
 #define LIMIT_TRIES 4
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, TEG_BUCKETS_MAX);
-	__type(key, struct teg_source);
-	__type(value, struct teg_bucket);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct teg_buckets);
 } teg_buckets SEC(".maps");
 
 struct {
@@ -56,25 +58,52 @@ static __always_inline struct teg_source limit_source(const struct pkt *p, __u32
 	return s;
 }
 
+static __always_inline __u64 limit_mix(__u64 x, __u64 seed)
+{
+	x *= seed;
+	return x ^ x >> 32;
+}
+
+/* The bucket of `who`: its own, or the one that makes room for it, filled to the brim. */
+static __always_inline struct teg_bucket *limit_bucket(struct teg_bucket *set, __u64 who, __u64 full_ns)
+{
+	struct teg_bucket *oldest = set;
+	__u64 age = 0;
+
+	for (__u32 i = 0; i < TEG_BUCKET_WAYS; i++) {
+		__u64 idle = set[i].who ? full_ns - set[i].empty_ns + (1ull << 62) : ~0ull;
+
+		if (set[i].who == who)
+			return &set[i];
+		if (idle > age) {
+			age = idle;
+			oldest = &set[i];
+		}
+	}
+	__u64 was = oldest->who;
+	oldest->empty_ns = full_ns;
+	return __sync_val_compare_and_swap(&oldest->who, was, who) == was ? oldest : NULL;
+}
+
 /*
  * limit_over - takes a token from the source's bucket; true when there was none.
  * A function of its own, verified once and not once a rule.
  */
 __noinline bool limit_over(const struct teg_source *source, __u64 cost_ns, __u64 depth_ns, __u64 now)
 {
-	if (!source)
+	const __u32 zero = 0;
+	struct teg_buckets *all = bpf_map_lookup_elem(&teg_buckets, &zero);
+
+	if (!source || !all)
 		return false;
-	struct teg_bucket *b = bpf_map_lookup_elem(&teg_buckets, source);
+	const __u64 *words = (const __u64 *)source;
+	__u64 who = limit_mix(words[0], all->seed[0]);
+	who = limit_mix(who ^ words[1], all->seed[1]);
+	who = limit_mix(who ^ words[2], all->seed[0]) | 1;
 
-	if (!b) {
-		struct teg_bucket first = { now - depth_ns + cost_ns };
-
-		if (!bpf_map_update_elem(&teg_buckets, source, &first, BPF_NOEXIST))
-			return false;
-		b = bpf_map_lookup_elem(&teg_buckets, source); /* another CPU was first */
-		if (!b)
-			return false;
-	}
+	struct teg_bucket *b = limit_bucket(all->at[who >> 1 & (TEG_BUCKET_SETS - 1)], who, now - depth_ns);
+	if (!b)
+		return false;
 	for (int i = 0; i < LIMIT_TRIES; i++) {
 		__u64 seen = *(volatile __u64 *)&b->empty_ns;
 		__s64 held = (__s64)(now - seen); /* below 0: another CPU's clock is ahead */

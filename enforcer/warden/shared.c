@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ const struct shared_map shared_maps[] = {
 	SHARED(counters, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_COUNTER_SLOTS, 0),
 	SHARED(causes, PERCPU_ARRAY, 4, sizeof(struct teg_counter), CAUSE_COUNT, 0),
 	SHARED(self, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
-	SHARED(buckets, LRU_HASH, sizeof(struct teg_source), sizeof(struct teg_bucket), TEG_BUCKETS_MAX, 0),
+	SHARED(buckets, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
 	SHARED(blocks, HASH, sizeof(struct teg_source), sizeof(struct teg_blocked), TEG_BLOCKS_MAX,
 	       BPF_F_NO_PREALLOC),
 };
@@ -45,6 +46,21 @@ void shared_release(struct shared *s)
 	}
 }
 
+/* Whoever knew the seed could choose sources that share one bucket. */
+static int buckets_seed(int fd)
+{
+	struct teg_buckets *b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ssize_t got;
+
+	if (b == MAP_FAILED)
+		return -1;
+	got = getrandom(b->seed, sizeof b->seed, 0);
+	b->seed[0] |= 1;
+	b->seed[1] |= 1;
+	munmap(b, sizeof *b);
+	return got == sizeof b->seed ? 0 : -1;
+}
+
 static int shared_make(int *out, const struct shared_map *m, const char *path, struct err *why)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->flags);
@@ -52,6 +68,8 @@ static int shared_make(int *out, const struct shared_map *m, const char *path, s
 
 	if (fd < 0)
 		return err_sys(why, "cannot make the map %s", m->name);
+	if (m->at == offsetof(struct shared, buckets) && buckets_seed(fd))
+		return err_sys(why, "cannot seed the map %s", m->name);
 	if (path && bpf_obj_pin(fd, path))
 		return err_sys(why, "cannot pin %s", path);
 	*out = take_fd(fd);
