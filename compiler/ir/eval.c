@@ -60,8 +60,7 @@ static bool is_icmpv6(const struct packet *p)
 	return p->family == FAMILY_IP6 && p->proto == PROTO_ICMPV6 && p->fragment != FRAGMENT_LATER;
 }
 
-/* RFC 4861: neighbour discovery; RFC 2710 and 3810: multicast listeners. */
-static bool is_neighbour(const struct packet *p)
+bool packet_is_neighbour(const struct packet *p)
 {
 	unsigned type = p->icmp >> 8, code = p->icmp & 0xff;
 
@@ -72,7 +71,7 @@ static bool is_neighbour(const struct packet *p)
 	return type == 130 || type == 131 || type == 132 || type == 143;
 }
 
-static bool is_icmp_error(const struct packet *p)
+bool packet_is_icmp_error(const struct packet *p)
 {
 	unsigned type = p->icmp >> 8;
 
@@ -126,7 +125,7 @@ struct outcome eval_epiderme(struct moment *m, const struct packet *p)
 
 	if ((r = first_match(m, &m->ir->lifelines, p)))
 		return by_lifeline(r);
-	if (is_neighbour(p))
+	if (packet_is_neighbour(p))
 		return by_word(VERDICT_ALLOW, LAYER_LIFELINE, WHY_NEIGHBOUR);
 	if (moment_is_blocked(m, p->src))
 		return by_word(VERDICT_DROP, LAYER_BLOCK, WHY_BLOCKED);
@@ -143,7 +142,7 @@ struct outcome eval_epiderme(struct moment *m, const struct packet *p)
 bool eval_closed_drops(const struct moment *m, const struct packet *p)
 {
 	return m->ir->postures[m->posture].closed && p->fragment != FRAGMENT_LATER &&
-	       !is_icmp_error(p);
+	       !packet_is_icmp_error(p);
 }
 
 /* --- layer 4 ---------------------------------------------------------------------------- */
@@ -167,7 +166,7 @@ static const struct ir_rule *lifeline_of(const struct moment *m, const struct pa
 	return NULL;
 }
 
-static bool established_passes(const struct ir_posture *posture, const struct packet *p)
+bool posture_passes_established(const struct ir_posture *posture, const struct packet *p)
 {
 	if (posture->closed)
 		return false;
@@ -190,13 +189,13 @@ static struct outcome eval_posture(const struct moment *m, const struct packet *
 
 	if (r)
 		return by_lifeline(r);
-	if (p->direction != DIRECTION_FORWARD && is_neighbour(p))
+	if (p->direction != DIRECTION_FORWARD && packet_is_neighbour(p))
 		return by_word(VERDICT_ALLOW, LAYER_LIFELINE, WHY_NEIGHBOUR);
 	if (p->state == CT_INVALID)
 		return by_word(VERDICT_DROP, LAYER_POSTURE, WHY_INVALID);
-	if (p->state == CT_ESTABLISHED && established_passes(posture, p))
+	if (p->state == CT_ESTABLISHED && posture_passes_established(posture, p))
 		return by_word(VERDICT_ALLOW, LAYER_POSTURE, WHY_ESTABLISHED);
-	if (p->state == CT_RELATED && (!posture->closed || is_icmp_error(p)))
+	if (p->state == CT_RELATED && (!posture->closed || packet_is_icmp_error(p)))
 		return by_word(VERDICT_ALLOW, LAYER_POSTURE, WHY_RELATED);
 	return by_rule(first_match(m, &posture->lists[p->direction], p));
 }

@@ -49,6 +49,13 @@ struct outcome eval_frame(struct moment *m, const uint8_t *frame, size_t len, un
 /* Does the packet lie in the box? `m` answers for `self`. */
 bool box_has(const struct moment *m, const struct ir_box *box, const struct packet *p);
 
+/* Neighbour discovery (RFC 4861) or multicast listeners (RFC 2710, 3810), always admitted. */
+bool packet_is_neighbour(const struct packet *p);
+/* An ICMP or ICMPv6 error, such as may belong to a flow. */
+bool packet_is_icmp_error(const struct packet *p);
+/* Does an established packet pass the posture's layer 4 without its rules? */
+bool posture_passes_established(const struct ir_posture *posture, const struct packet *p);
+
 /* Outcomes that no rule of the policy decides: the words `by` may name. */
 #define WHY_LIFELINE "lifeline"
 #define WHY_ESTABLISHED "established"
