@@ -116,6 +116,23 @@ struct teg_blocked {
 };
 _Static_assert(sizeof(struct teg_blocked) == 16, "abi");
 
+/*
+ * teg_hints: array of one, mmapable. For each hash of a source, no block of such
+ * a source ends after this. So most packets need no look-up while others are
+ * blocked, and a hint never needs to be lowered: time does that. Raised before
+ * the block is placed.
+ */
+#define TEG_HINTS 8192u /* 2^13: teg_hint() gives 13 bits */
+struct teg_hints {
+	__u64 until_ns[TEG_HINTS];
+};
+
+/* Of a source cut to TEG_BLOCK_BITS, as two words. */
+static inline __u32 teg_hint(__u64 first, __u64 second)
+{
+	return ((first ^ second) * 0x9e3779b97f4a7c15ull) >> 51;
+}
+
 /* ---- a generation's own: gen_* -------------------------------------------- */
 
 /*

@@ -40,9 +40,12 @@ int feed(struct xdp_md *ctx)
 
 	if (!trace || (void *)to + FLOOR_BYTES > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
+	__u64 turn = trace->next / FLOOR_RECORDS;
 	const __u64 *from = trace->records[trace->next++ & (FLOOR_RECORDS - 1)].words;
 	for (int i = 0; i < FLOOR_BYTES / 8; i++)
 		to[i] = from[i];
+	if (trace->strange)
+		*(__u32 *)((void *)to + 26) += turn * 0x01030507; /* within what is no bogon, nearly always */
 	bpf_tail_call(ctx, &bench_next, 0);
 	return XDP_ABORTED;
 }

@@ -15,7 +15,8 @@ struct floor_record {
 };
 
 struct floor_trace {
-	__u64 next; /* record; wraps */
+	__u64 next;   /* record; wraps */
+	__u64 strange; /* each turn of the trace has other IPv4 sources */
 	struct floor_record records[FLOOR_RECORDS];
 };
 

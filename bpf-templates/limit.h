@@ -118,7 +118,32 @@ __noinline bool limit_over(const struct teg_source *source, __u64 cost_ns, __u64
 	return false;
 }
 
-/* Is the source blocked at run time? */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct teg_hints);
+} teg_hints SEC(".maps");
+
+static __always_inline __u64 *limit_hint(const struct teg_source *source)
+{
+	const __u32 zero = 0;
+	struct teg_hints *hints = bpf_map_lookup_elem(&teg_hints, &zero);
+	const __u64 *words = (const __u64 *)source;
+
+	return hints ? &hints->until_ns[teg_hint(words[0], words[1])] : NULL;
+}
+
+/* Until when the packet's source may be blocked; 0: surely it is not. */
+static __always_inline __u64 limit_may_be_blocked(const struct pkt *p)
+{
+	struct teg_source key = limit_source(p, TEG_BLOCK_BITS4, TEG_BLOCK_BITS6, 0);
+	const volatile __u64 *hint = limit_hint(&key);
+
+	return hint ? *hint : 0;
+}
+
 static __always_inline bool limit_is_blocked(const struct pkt *p, __u64 now)
 {
 	struct teg_source key = limit_source(p, TEG_BLOCK_BITS4, TEG_BLOCK_BITS6, 0);
@@ -127,7 +152,21 @@ static __always_inline bool limit_is_blocked(const struct pkt *p, __u64 now)
 	return b && now < b->until_ns;
 }
 
-/* limit_block - nothing of the source passes for block_ns. A block that lasts longer stays. */
+static __always_inline void limit_raise(__u64 *word, __u64 to)
+{
+	for (int i = 0; i < LIMIT_TRIES; i++) {
+		__u64 seen = *(volatile __u64 *)word;
+
+		if (seen >= to || __sync_val_compare_and_swap(word, seen, to) == seen)
+			return;
+	}
+}
+
+/*
+ * limit_block - nothing of the source passes for block_ns. A block that lasts
+ * longer stays. Should four swaps be lost to other CPUs, the next packet that is
+ * over raises the hint.
+ */
 static __always_inline void limit_block(struct teg_active *active, const struct teg_rule *rule,
 					const struct pkt *p, __u64 now)
 {
@@ -138,17 +177,13 @@ static __always_inline void limit_block(struct teg_active *active, const struct 
 		.key_bits = p->family == TEG_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6,
 	};
 	struct teg_blocked *old = bpf_map_lookup_elem(&teg_blocks, &key);
+	__u64 *hint = limit_hint(&key);
 
-	if (old && old->until_ns >= mine.until_ns)
-		return;
-	for (int i = 0; i < LIMIT_TRIES; i++) {
-		__u64 seen = *(volatile __u64 *)&active->blocks_until_ns;
-
-		if (seen >= mine.until_ns ||
-		    __sync_val_compare_and_swap(&active->blocks_until_ns, seen, mine.until_ns) == seen)
-			break;
-	}
-	bpf_map_update_elem(&teg_blocks, &key, &mine, BPF_ANY);
+	limit_raise(&active->blocks_until_ns, mine.until_ns);
+	if (hint)
+		limit_raise(hint, mine.until_ns);
+	if (!old || old->until_ns < mine.until_ns)
+		bpf_map_update_elem(&teg_blocks, &key, &mine, BPF_ANY);
 }
 
 #endif

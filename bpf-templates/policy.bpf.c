@@ -165,7 +165,7 @@ int policy(struct xdp_md *ctx)
 	struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
 	if (!active)
 		return XDP_DROP;
-	__u64 blocks_until = *(volatile __u64 *)&active->blocks_until_ns;
+	__u64 blocked_until = *(volatile __u64 *)&active->blocks_until_ns ? limit_may_be_blocked(&p) : 0;
 	struct walk w = {
 		.p = &p,
 		.head = TEG_HEAD(p.proto, p.flags, p.family, p.fragment),
@@ -173,7 +173,7 @@ int policy(struct xdp_md *ctx)
 		.src = sets_of(&p.src, p.family, asks(TEG_ASKS_SRC_SETS), asks(TEG_ASKS_SRC_SELF)),
 		.dst = sets_of(&p.dst, p.family, asks(TEG_ASKS_DST_SETS), asks(TEG_ASKS_DST_SELF)),
 		.posture = *(volatile __u32 *)&active->posture[bank()] & 63,
-		.now = blocks_until ? now_ns() : 0,
+		.now = blocked_until ? now_ns() : 0,
 	};
 
 	const struct teg_rule *rule = judge(&w, 0, gen_config.lifeline_boxes, false);
@@ -185,7 +185,7 @@ int policy(struct xdp_md *ctx)
 		count_in(&teg_counters, gen_config.neighbour_slot, p.len);
 		return XDP_PASS;
 	}
-	if (w.now < blocks_until && limit_is_blocked(&p, w.now)) {
+	if (w.now < blocked_until && limit_is_blocked(&p, w.now)) {
 		count_in(&teg_counters, gen_config.blocked_slot, p.len);
 		return XDP_DROP;
 	}

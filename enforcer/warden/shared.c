@@ -28,6 +28,7 @@ const struct shared_map shared_maps[] = {
 	SHARED(buckets, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
 	SHARED(blocks, HASH, sizeof(struct teg_source), sizeof(struct teg_blocked), TEG_BLOCKS_MAX,
 	       BPF_F_NO_PREALLOC),
+	SHARED(hints, ARRAY, 4, sizeof(struct teg_hints), 1, BPF_F_MMAPABLE),
 };
 _Static_assert(sizeof shared_maps / sizeof *shared_maps == SHARED_MAPS, "every map of struct shared has a row");
 
@@ -94,7 +95,7 @@ static int shared_adopt(int *out, const struct shared_map *m, int held, const ch
 
 int shared_open(struct shared *out, const char *dir, struct err *why)
 {
-	own(shared) struct shared s = { -1, -1, -1, -1, -1, -1, -1 };
+	own(shared) struct shared s = SHARED_NONE;
 
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
 		const struct shared_map *m = &shared_maps[i];
@@ -115,7 +116,7 @@ int shared_open(struct shared *out, const char *dir, struct err *why)
 			return rc;
 	}
 	*out = s;
-	s = (struct shared){ -1, -1, -1, -1, -1, -1, -1 };
+	s = (struct shared)SHARED_NONE;
 	return 0;
 }
 
@@ -195,4 +196,75 @@ int shared_set_self(const struct shared *s, const struct addr *at, size_t count,
 		__atomic_store_n(&self->bank, other, __ATOMIC_RELEASE);
 	munmap(self, sizeof *self);
 	return rc;
+}
+
+/* ---- blocks at run time ------------------------------------------------------------ */
+
+static struct teg_source source_of(struct addr a, uint64_t words[static 2])
+{
+	struct teg_source source = { 0 };
+	unsigned bits = a.family == FAMILY_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6;
+
+	a.num &= ~prefix_range((struct prefix){ { a.family, 0 }, bits }).hi;
+	words_of(a, words);
+	memcpy(&source.addr, words, sizeof source.addr);
+	return source;
+}
+
+static void raise_to(__u64 *word, uint64_t to)
+{
+	__u64 seen = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	while (seen < to &&
+	       !__atomic_compare_exchange_n(word, &seen, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+}
+
+/* The hints say that the source may be blocked until then. */
+static int hint(const struct shared *s, const uint64_t words[static 2], uint64_t until_ns, struct err *why)
+{
+	struct teg_active *active = mmap(NULL, sizeof *active, PROT_READ | PROT_WRITE, MAP_SHARED, s->active, 0);
+	struct teg_hints *hints = mmap(NULL, sizeof *hints, PROT_READ | PROT_WRITE, MAP_SHARED, s->hints, 0);
+	int rc = 0;
+
+	if (active == MAP_FAILED || hints == MAP_FAILED) {
+		rc = err_sys(why, "cannot map the hints of blocks");
+	} else {
+		raise_to(&active->blocks_until_ns, until_ns);
+		raise_to(&hints->until_ns[teg_hint(words[0], words[1])], until_ns);
+	}
+	if (active != MAP_FAILED)
+		munmap(active, sizeof *active);
+	if (hints != MAP_FAILED)
+		munmap(hints, sizeof *hints);
+	return rc;
+}
+
+int shared_block(const struct shared *s, struct addr source, uint64_t until_ns, uint32_t slot, struct err *why)
+{
+	char text[ADDR_TEXT];
+	uint64_t words[2];
+	struct teg_source key = source_of(source, words);
+	struct teg_blocked block = {
+		.until_ns = until_ns,
+		.counter_slot = slot,
+		.key_bits = source.family == FAMILY_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6,
+	};
+
+	if (hint(s, words, until_ns, why))
+		return why->code;
+	if (bpf_map_update_elem(s->blocks, &key, &block, BPF_ANY))
+		return err_sys(why, "cannot block %s", addr_print(source, text));
+	return 0;
+}
+
+int shared_unblock(const struct shared *s, struct addr source, struct err *why)
+{
+	char text[ADDR_TEXT];
+	uint64_t words[2];
+	struct teg_source key = source_of(source, words);
+
+	if (bpf_map_delete_elem(s->blocks, &key) && errno != ENOENT)
+		return err_sys(why, "cannot take the block of %s back", addr_print(source, text));
+	return 0;
 }

@@ -17,14 +17,15 @@
 
 /* Descriptors. */
 struct shared {
-	int slots, active, counters, causes, self, buckets, blocks;
+	int slots, active, counters, causes, self, buckets, blocks, hints;
 };
-#define SHARED_MAPS 7
+#define SHARED_MAPS 8
 
 /*
  * Pinned maps of that name in `dir` are adopted when they are what abi.h says,
  * refused otherwise; missing ones are made and pinned. A NULL dir pins nothing.
  */
+#define SHARED_NONE { -1, -1, -1, -1, -1, -1, -1, -1 }
 int shared_open(struct shared *out, const char *dir, struct err *why);
 void shared_release(struct shared *s);
 
@@ -36,6 +37,12 @@ static inline void shared_own_(struct shared *s)
 /* These addresses, and no others, are the host's own: all at once. At most TEG_SELF_MAX.
  * Waits for packets that are being judged (some milliseconds). */
 int shared_set_self(const struct shared *s, const struct addr *at, size_t count, struct err *why);
+
+/* Nothing of the source (IPv4 its address, IPv6 its /64) passes until then; `slot` says for whom. */
+int shared_block(const struct shared *s, struct addr source, uint64_t until_ns, uint32_t slot, struct err *why);
+
+/* Not blocked any more, or never was. */
+int shared_unblock(const struct shared *s, struct addr source, struct err *why);
 
 /* What each map is; for who loads a program that uses them. */
 struct shared_map {

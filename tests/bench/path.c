@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,13 +113,15 @@ static const struct kind {
 	const char *name;
 	struct packet (*packet)(unsigned i);
 	const char *about;
+	bool strange; /* sources never seen before */
 } kinds[] = {
-	{ "mixed", mixed, "2/3 data, new flows, name service, a bogon of 16, echo" },
-	{ "data4", data4, "TCP data to the web server, IPv4" },
-	{ "data6", data6, "the same, IPv6" },
-	{ "syn4", syn4, "new flows of 4096 clients, IPv4" },
-	{ "syn6", syn6, "the same, IPv6" },
-	{ "bogon4", bogon4, "sources that cannot be, IPv4" },
+	{ "mixed", mixed, "2/3 data, new flows, name service, a bogon of 16, echo", false },
+	{ "data4", data4, "TCP data to the web server, IPv4", false },
+	{ "data6", data6, "the same, IPv6", false },
+	{ "syn4", syn4, "new flows of 4096 clients, IPv4", false },
+	{ "syn6", syn6, "the same, IPv6", false },
+	{ "flood4", syn4, "new flows, every one of another client, IPv4", true },
+	{ "bogon4", bogon4, "sources that cannot be, IPv4", false },
 };
 
 static void fill(struct floor_trace *trace, const struct kind *k)
@@ -131,6 +134,7 @@ static void fill(struct floor_trace *trace, const struct kind *k)
 		memcpy(trace->records[i].words, frame, FLOOR_BYTES);
 	}
 	trace->next = 0;
+	trace->strange = k->strange;
 }
 
 /* ---- programs ------------------------------------------------------------------------ */
@@ -207,6 +211,7 @@ static double run(const struct bench *b, int program, unsigned repeat)
 	must(bpf_map_update_elem(b->next, &zero, &program, BPF_ANY), "bench_next");
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
 	must(bpf_prog_test_run_opts(b->feed, &opts), "BPF_PROG_TEST_RUN");
+	must(opts.retval == XDP_ABORTED ? -EPROTO : 0, "the feeder found no trace or no program");
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
 	return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / repeat;
 }

@@ -39,7 +39,7 @@ int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_cloc
 	struct tables_load load = { .plan = plan, .slots = slots, .given_clock = clock == XDP_RUN_GIVEN_CLOCK };
 
 	must(x && slots, "memory");
-	x->shared = (struct shared){ -1, -1, -1, -1, -1, -1, -1 };
+	x->shared = (struct shared)SHARED_NONE;
 	x->cpus = (unsigned)libbpf_num_possible_cpus();
 	x->per_cpu = calloc(x->cpus, sizeof *x->per_cpu);
 	must(x->per_cpu, "memory");
