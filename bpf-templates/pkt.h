@@ -151,11 +151,12 @@ static __always_inline enum cause pkt_ip4(struct xdp_md *ctx, struct pkt *p, str
 	return pkt_upper(p, r);
 }
 
-/* What may stand between IPv6 and the upper header, as ipv6_find_hdr() of the kernel walks it. */
+/* What may stand between IPv6 and the upper header, as ipv6_find_hdr() of the kernel walks it for
+ * nft: authentication (51) is a protocol, as it is in IPv4. */
 static __always_inline bool pkt_is_extension(__u32 next)
 {
 	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT ||
-	       next == IPPROTO_AH || next == IPPROTO_DSTOPTS;
+	       next == IPPROTO_DSTOPTS;
 }
 
 /*
@@ -184,8 +185,6 @@ __noinline __u64 pkt_extensions(struct xdp_md *ctx, __u32 at, __u32 room, __u32 
 			return PKT_WALKED(CAUSE_EXTENSIONS, 0, 0, 0, 0);
 
 		__u32 len = (h[1] + 1u) * 8; /* RFC 8200, 4.2 */
-		if (proto == IPPROTO_AH)
-			len = (h[1] + 2u) * 4; /* RFC 4302, 2.2 */
 		if (proto == IPPROTO_FRAGMENT) {
 			__u32 where = pkt_u16(h + 2);
 

@@ -9,8 +9,8 @@ enum { ETH_BYTES = 14, VLAN_BYTES = 4, IP4_BYTES = 20, IP6_BYTES = 40, FRAG_BYTE
 enum { ETHERTYPE_IP4 = 0x0800, ETHERTYPE_VLAN = 0x8100, ETHERTYPE_QINQ = 0x88a8,
        ETHERTYPE_IP6 = 0x86dd };
 
-/* IPv6 extension headers as the kernel's ipv6_ext_hdr() has them. */
-enum { EXT_HOP = 0, EXT_ROUTING = 43, EXT_FRAGMENT = 44, EXT_AUTH = 51, EXT_DEST = 60 };
+/* IPv6 extension headers as the kernel walks them for nft (ipv6_find_hdr() with IP6_FH_F_AUTH). */
+enum { EXT_HOP = 0, EXT_ROUTING = 43, EXT_FRAGMENT = 44, EXT_DEST = 60 };
 #define EXTENSIONS_MAX 8
 
 /* What is left to read. */
@@ -84,19 +84,12 @@ static enum cause read_ip4(struct reader *r, struct packet *p)
 
 static bool is_extension(uint8_t next)
 {
-	return next == EXT_HOP || next == EXT_ROUTING || next == EXT_FRAGMENT || next == EXT_AUTH ||
-	       next == EXT_DEST;
+	return next == EXT_HOP || next == EXT_ROUTING || next == EXT_FRAGMENT || next == EXT_DEST;
 }
 
 static size_t extension_bytes(uint8_t kind, const uint8_t *header)
 {
-	switch (kind) {
-	case EXT_FRAGMENT:
-		return FRAG_BYTES;
-	case EXT_AUTH:
-		return (header[1] + 2u) * 4;
-	}
-	return (header[1] + 1u) * 8;
+	return kind == EXT_FRAGMENT ? (size_t)FRAG_BYTES : (header[1] + 1u) * 8;
 }
 
 static void read_fragment_header(const uint8_t *header, struct packet *p)
