@@ -27,11 +27,19 @@ struct maker {
 	struct err *why;
 };
 
-/* Where a rule is put: the field that names the interface depends on the direction. */
+/*
+ * Where a rule is put. Later fragments have chains of their own: nft loads a
+ * field of their transport header all the same (nft_payload_fast_eval() of
+ * net/netfilter/nf_tables_core.c does not look, kernel 6.18), from bytes that
+ * are none, so what asks for such a field must not come to see them.
+ */
 struct site {
 	struct nft_chain *chain;
-	enum nft_field interface;
+	enum nft_field interface; /* depends on the direction */
+	uint8_t fragments;	  /* FRAGMENT_ bits that come here */
 };
+
+enum { FRAGMENT_EARLY = FRAGMENT_WHOLE | FRAGMENT_FIRST };
 
 /* --- objects --------------------------------------------------------------------------- */
 
@@ -194,6 +202,14 @@ static void put_rule(struct maker *mk, struct nft_chain *c, struct nft_rule r, c
 {
 	r.remark = remark;
 	vec_push(mk->arena, &c->rules, r);
+}
+
+static void put_jump(struct maker *mk, struct nft_chain *c, const char *to)
+{
+	struct nft_rule r = { 0 };
+
+	ends_in(mk, &r, NFT_FATE_JUMP, to);
+	put_rule(mk, c, r, NULL);
 }
 
 static void ask_family(struct maker *mk, struct nft_rule *r, enum family f)
@@ -482,27 +498,36 @@ static void spread_box(struct spread *s)
 			spread_ends(s, f);
 }
 
-/* Fields of a header are not there in a later fragment, so nft's payload load fails for it, as it
- * should. A box that asks for fragments in another way has no form here. */
+/* Whole packets and first fragments are not told apart here. */
 static bool fragments_can_be_said(const struct ir_box *b)
 {
-	bool header = !ranges_are_all(&b->sport) || !ranges_are_all(&b->dport) ||
-		      !ranges_are_all(&b->icmp) || b->flags_mask;
+	return (b->fragments & FRAGMENT_EARLY) == FRAGMENT_EARLY || !(b->fragments & FRAGMENT_EARLY);
+}
 
-	return header ? b->fragments == (FRAGMENT_WHOLE | FRAGMENT_FIRST) : b->fragments == FRAGMENT_ANY;
+/* The boxes that what comes to the site can lie in. */
+static struct ir_box *boxes_at(struct spread *s, size_t *count)
+{
+	struct ir_box *boxes = arena_zero(s->mk->arena, (s->rule->box_count + 1) * sizeof *boxes);
+
+	*count = 0;
+	for (size_t i = 0; i < s->rule->box_count; i++)
+		if (s->rule->boxes[i].fragments & s->site->fragments)
+			boxes[(*count)++] = s->rule->boxes[i];
+	return boxes;
 }
 
 /* Every box of the rule, each in as few nft rules as its fields allow. */
 static int spread_rule(struct spread *s)
 {
 	size_t count;
+	struct ir_box *here = boxes_at(s, &count);
 
-	for (size_t i = 0; i < s->rule->box_count; i++)
-		if (!fragments_can_be_said(&s->rule->boxes[i]))
+	for (size_t i = 0; i < count; i++)
+		if (!fragments_can_be_said(&here[i]))
 			return err_set(s->mk->why, ENOTSUP, "rule %s asks for fragments in a way that nft cannot say",
 				       s->rule->id);
 
-	struct nft_box *boxes = nft_boxes(s->mk->arena, s->rule->boxes, s->rule->box_count, &count);
+	struct nft_box *boxes = nft_boxes(s->mk->arena, here, count, &count);
 	for (size_t i = 0; i < count; i++) {
 		s->box = &boxes[i];
 		spread_box(s);
@@ -657,7 +682,7 @@ static int lower_lifelines(struct maker *mk, const struct site *site, enum direc
 static int lower_preamble(struct maker *mk, enum direction d)
 {
 	const char *name = arena_printf(mk->arena, "pre_%s", direction_name(d));
-	struct site site = { chain_new(mk, name, "before every posture"), interface_of(d) };
+	struct site site = { chain_new(mk, name, "before every posture"), interface_of(d), FRAGMENT_EARLY };
 
 	if (d != DIRECTION_FORWARD) {
 		put_loopback(mk, &site);
@@ -729,7 +754,7 @@ static int lower_posture(struct maker *mk, const struct ir_posture *p)
 		const char *remark = arena_printf(mk->arena, "posture %s, %s: established %s", p->name, way,
 						  established_name(p->established));
 		struct site site = { chain_new(mk, arena_printf(mk->arena, "%s_%s", p->name, way), remark),
-				     interface_of((enum direction)d) };
+				     interface_of((enum direction)d), FRAGMENT_EARLY };
 
 		put_established(mk, site.chain, p);
 		if (lower_list(mk, &site, &p->lists[d]))
@@ -803,20 +828,6 @@ static void put_unread(struct maker *mk, struct nft_chain *c, enum family f)
 	put_rule(mk, c, r, NULL);
 }
 
-static void put_later(struct maker *mk, struct nft_chain *c, enum family f)
-{
-	struct nft_rule r = { 0 };
-
-	ask_family(mk, &r, f);
-	ask_there(mk, &r, NFT_FIELD_L4PROTO);
-	if (f == FAMILY_IP4)
-		ask_masked(mk, &r, NFT_FIELD_IP_FRAG, 0x1fff, NFT_TEST_NE, 0);
-	else
-		ask_masked(mk, &r, NFT_FIELD_IP6_FRAG, 0xfff8, NFT_TEST_NE, 0);
-	ends(mk, &r, NFT_FATE_RETURN);
-	put_rule(mk, c, r, NULL);
-}
-
 /*
  * The kernel reads the IP header before the chain (nft_set_pktinfo_ipv4_validate()
  * and its sister); where it contradicts itself or the packet, there is no
@@ -835,8 +846,6 @@ static void put_sound_chain(struct maker *mk)
 	put_sound(mk, c, -1, PROTO_SCTP, NFT_FIELD_TH_BYTE_11);
 	put_unread(mk, c, FAMILY_IP4);
 	put_unread(mk, c, FAMILY_IP6);
-	put_later(mk, c, FAMILY_IP4);
-	put_later(mk, c, FAMILY_IP6);
 
 	ask(mk, &bad_tcp, NFT_FIELD_L4PROTO, NFT_TEST_EQ, PROTO_TCP);
 	ask_there(mk, &bad_tcp, NFT_FIELD_TH_BYTE_19);
@@ -918,16 +927,26 @@ static void put_not_ip(struct maker *mk, struct nft_chain *c)
 
 static int lower_arrival(struct maker *mk)
 {
-	struct site site = { chain_new(mk, "arrival", "before every posture's reflexes"), NFT_FIELD_IIFNAME };
-	struct nft_rule sound = { 0 };
+	struct site site = { chain_new(mk, "arrival", "before every posture's reflexes"), NFT_FIELD_IIFNAME,
+			     FRAGMENT_EARLY };
 
 	put_depth(mk, site.chain);
 	put_not_ip(mk, site.chain);
-	ends_in(mk, &sound, NFT_FATE_JUMP, "@_sound");
-	put_rule(mk, site.chain, sound, NULL);
+	put_jump(mk, site.chain, "@_sound");
 	if (lower_lifelines(mk, &site, DIRECTION_IN))
 		return mk->why->code;
 	put_neighbour(mk, site.chain);
+	put_blocked(mk, site.chain);
+	return lower_list(mk, &site, &mk->ir->blocks);
+}
+
+/* The same for later fragments. */
+static int lower_late(struct maker *mk)
+{
+	struct site site = { chain_new(mk, "late", "the same for later fragments"), NFT_FIELD_IIFNAME, FRAGMENT_LATER };
+
+	if (lower_lifelines(mk, &site, DIRECTION_IN))
+		return mk->why->code;
 	put_blocked(mk, site.chain);
 	return lower_list(mk, &site, &mk->ir->blocks);
 }
@@ -1038,6 +1057,32 @@ static void put_hand_over(struct spread *s, struct nft_rule r)
 	put_rule(s->mk, s->site->chain, r, NULL);
 }
 
+/* "rate.ID" for what comes whole, "late.ID" for later fragments. */
+static const char *boxes_chain_name(struct maker *mk, const struct ir_rule *reflex, uint8_t fragments)
+{
+	const char *kind = fragments == FRAGMENT_LATER ? "late" : "rate";
+
+	return nft_name(mk->arena, arena_printf(mk->arena, "%s.%s", kind, reflex->id));
+}
+
+static bool rule_sees(const struct ir_rule *r, uint8_t fragments)
+{
+	for (size_t i = 0; i < r->box_count; i++)
+		if (r->boxes[i].fragments & fragments)
+			return true;
+	return false;
+}
+
+static int put_counted(struct maker *mk, const struct ir_rule *reflex, uint8_t fragments, const char *over)
+{
+	struct nft_chain *boxes = chain_new(mk, boxes_chain_name(mk, reflex, fragments),
+					    arena_printf(mk->arena, "%s: what it counts", reflex->id));
+	struct site site = { boxes, NFT_FIELD_IIFNAME, fragments };
+	struct spread s = { .mk = mk, .site = &site, .rule = reflex, .put = put_hand_over, .to = over };
+
+	return spread_rule(&s);
+}
+
 /*
  * A packet that lies in two boxes counts once: the boxes stand in a chain of
  * their own and `goto` the meter, so that what is not over returns behind them.
@@ -1051,14 +1096,14 @@ static int put_rated(struct maker *mk, const struct ir_rule *reflex)
 	const char *id = reflex->id;
 	struct nft_chain *over = chain_new(mk, nft_name(mk->arena, arena_printf(mk->arena, "over.%s", id)),
 					   arena_printf(mk->arena, "%s: what is over its rate", id));
-	struct nft_chain *boxes = chain_new(mk, nft_name(mk->arena, arena_printf(mk->arena, "rate.%s", id)),
-					    arena_printf(mk->arena, "%s: what it counts", id));
-	struct site site = { boxes, NFT_FIELD_IIFNAME };
-	struct spread s = { .mk = mk, .site = &site, .rule = reflex, .put = put_hand_over, .to = over->name };
+	static const uint8_t ways[] = { FRAGMENT_EARLY, FRAGMENT_LATER };
 
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		put_meter(mk, over, reflex, (enum family)f);
-	return spread_rule(&s);
+	for (size_t i = 0; i < sizeof ways; i++)
+		if (rule_sees(reflex, ways[i]) && put_counted(mk, reflex, ways[i], over->name))
+			return mk->why->code;
+	return 0;
 }
 
 static int lower_rates(struct maker *mk)
@@ -1075,39 +1120,69 @@ static int lower_reflex(struct maker *mk, const struct site *site, const struct 
 	struct nft_rule jump = { 0 };
 
 	counter_at(mk, reflex->id);
+	if (!rule_sees(reflex, site->fragments))
+		return 0;
 	if (!reflex->rate)
 		return spread_rule(&s);
 
-	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "rate.%s", reflex->id));
+	const char *name = boxes_chain_name(mk, reflex, site->fragments);
 	ends_in(mk, &jump, NFT_FATE_JUMP, arena_printf(mk->arena, "%c_%s", BATCH_BANK, name));
 	put_rule(mk, site->chain, jump, reflex->label);
 	return 0;
 }
 
-static int lower_epiderme(struct maker *mk, unsigned posture)
+/* Later fragments. Of one that begins with an extension header the kernel names no protocol
+ * (ipv6_find_hdr() of net/ipv6/exthdrs_core.c), though nothing is wrong with it: not asked. */
+static void put_later(struct maker *mk, struct nft_chain *c, enum family f, const char *to)
 {
-	const struct ir_posture *p = &mk->ir->postures[posture];
-	struct site site = { chain_new(mk, arena_printf(mk->arena, "epiderme_%s", p->name),
-				       arena_printf(mk->arena, "layers 1 to 3 in posture %s", p->name)),
-			     NFT_FIELD_IIFNAME };
-	struct nft_rule arrival = { 0 };
+	struct nft_rule r = { 0 };
 
-	ends_in(mk, &arrival, NFT_FATE_JUMP, "@_arrival");
-	put_rule(mk, site.chain, arrival, NULL);
+	ask_family(mk, &r, f);
+	if (f == FAMILY_IP4) {
+		ask_masked(mk, &r, NFT_FIELD_IP_FRAG, 0x1fff, NFT_TEST_NE, 0);
+		ask_there(mk, &r, NFT_FIELD_L4PROTO);
+	} else {
+		ask_masked(mk, &r, NFT_FIELD_IP6_FRAG, 0xfff8, NFT_TEST_NE, 0);
+	}
+	ends_in(mk, &r, NFT_FATE_GOTO, to);
+	put_rule(mk, c, r, NULL);
+}
+
+static int lower_reflexes(struct maker *mk, const struct site *site, unsigned posture)
+{
 	for (size_t i = 0; i < mk->ir->reflexes.count; i++) {
 		const struct ir_rule *r = &mk->ir->reflexes.rules[i];
 
-		if (!(r->except & 1ull << posture) && lower_reflex(mk, &site, r))
+		if (!(r->except & 1ull << posture) && lower_reflex(mk, site, r))
 			return mk->why->code;
 	}
 	return 0;
+}
+
+static int lower_epiderme(struct maker *mk, unsigned posture)
+{
+	const char *name = mk->ir->postures[posture].name;
+	struct site later = { chain_new(mk, arena_printf(mk->arena, "later_%s", name),
+					arena_printf(mk->arena, "layers 1 to 3 in posture %s, later fragments", name)),
+			      NFT_FIELD_IIFNAME, FRAGMENT_LATER };
+	struct site early = { chain_new(mk, arena_printf(mk->arena, "epiderme_%s", name),
+					arena_printf(mk->arena, "layers 1 to 3 in posture %s", name)),
+			      NFT_FIELD_IIFNAME, FRAGMENT_EARLY };
+
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		put_later(mk, early.chain, (enum family)f, later.chain->name);
+	put_jump(mk, early.chain, "@_arrival");
+	put_jump(mk, later.chain, "@_late");
+	if (lower_reflexes(mk, &early, posture))
+		return mk->why->code;
+	return lower_reflexes(mk, &later, posture);
 }
 
 static int lower_netdev(struct maker *mk)
 {
 	counter_at(mk, WHY_NEIGHBOUR);
 	put_sound_chain(mk);
-	if (lower_arrival(mk) || lower_rates(mk))
+	if (lower_arrival(mk) || lower_late(mk) || lower_rates(mk))
 		return mk->why->code;
 	for (unsigned i = 0; i < mk->ir->posture_count; i++)
 		if (lower_epiderme(mk, i))

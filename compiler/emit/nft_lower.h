@@ -2,9 +2,11 @@
  * nft_lower - decided rules as nft tables.
  *
  * inet tegumentar                            netdev tegumentar
- *   @_pre_in @_pre_forward @_pre_out           @_arrival   what precedes every posture's reflexes
- *   @_POSTURE_in|forward|out                   @_epiderme_POSTURE
- *   @_reject                                   @_sound, @_over.REFLEX, @_block.MS
+ *   @_pre_in @_pre_forward @_pre_out           @_epiderme_POSTURE, @_later_POSTURE
+ *   @_POSTURE_in|forward|out                   @_arrival, @_late     before every posture's reflexes
+ *   @_reject                                   @_sound               drops what is malformed, by cause
+ *                                              @_rate.ID, @_late.ID, @_over.ID   a reflex with a rate
+ *                                              @_block.MS            blocks the source, drops
  */
 #ifndef TEG_EMIT_NFT_LOWER_H
 #define TEG_EMIT_NFT_LOWER_H

@@ -1,0 +1,79 @@
+/*
+ * nft_live - a network namespace of the test's own, in which rulesets judge real packets.
+ *
+ *     live_enter(&l, links, 3, &self)       fresh namespace, one link a zone, `self` as own addresses
+ *     live_batch(&l, &batch, &why)          what the warden would send
+ *     live_nft("flush chain inet …")        what a person would type
+ *     live_arrive(&l, zone, frame, len)     a frame comes in on the zone's link
+ *     live_leave(&l, zone, &packet)         the host sends a packet
+ *     live_seen(&l, &seen)                  which counters have moved since
+ *     live_exit(&l)
+ *
+ * The namespace has no name: it ends with the process, however that ends. The
+ * tables `world` stand before and behind what is tested: they say where a packet
+ * got, what connection tracking thinks of it, and swallow it, so that no packet
+ * is answered and no flow begins, unless live_flows() has opened the way.
+ */
+#ifndef TEG_TEST_NFT_LIVE_H
+#define TEG_TEST_NFT_LIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compiler/ir/packet.h"
+#include "lang/base/addr.h"
+#include "lang/base/buf.h"
+#include "lang/base/err.h"
+#include "lang/bundle/batch.h"
+
+#define LIVE_LINKS 8
+#define LIVE_SEEN  64
+
+struct live {
+	struct mnl_socket *nl;
+	struct netset self; /* what the kernel took of the addresses asked for, and its loopback ones */
+	const char *links[LIVE_LINKS];
+	unsigned link_count;
+	int feeds[LIVE_LINKS];	     /* AF_PACKET, bound to each link's other end */
+	int raws[LIVE_LINKS][2];     /* AF_INET and AF_INET6, bound to each link */
+	uint32_t seq;
+};
+
+/* A counter that is not zero: "inet tegumentar HARDENED.web_in". */
+struct live_row {
+	char table[40]; /* "inet tegumentar" */
+	char name[128];
+	uint64_t packets;
+};
+
+struct live_seen {
+	struct live_row at[LIVE_SEEN];
+	unsigned count;
+};
+
+/* False when this process may not: then nothing was changed. */
+bool live_may(void);
+
+int live_enter(struct live *l, struct arena *a, const char *const *links, unsigned count,
+	       const struct netset *self, struct err *why);
+void live_exit(struct live *l);
+
+/* One transaction. -errno as the kernel answered. */
+int live_batch(struct live *l, const struct batch *b, struct err *why);
+
+/* The `nft` program: text in, or a listing out. False when it refused; it says why itself. */
+bool live_nft(const char *text);
+bool live_list(const char *what, struct buf *out);
+
+bool live_arrive(struct live *l, unsigned link, const uint8_t *frame, size_t len);
+bool live_leave(struct live *l, unsigned link, const struct packet *p);
+
+/* Reads every counter and sets it to zero. False when there are more than LIVE_SEEN. */
+bool live_seen(struct live *l, struct live_seen *out);
+uint64_t live_count(const struct live_seen *s, const char *table, const char *name);
+
+/* Packets that the tested tables admit go on: to sockets, and into connection tracking. */
+bool live_flows(void);
+
+#endif
