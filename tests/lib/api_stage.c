@@ -1,0 +1,273 @@
+#include "tests/lib/api_stage.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "enforcer/api/api.h"
+#include "enforcer/api/link.h"
+#include "tests/lib/tap.h"
+
+static void must(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "api_stage: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* ---- the part --------------------------------------------------------------------------- */
+
+static struct status_posture postures[] = {
+	{ "LOCKDOWN", "Under attack: owner only" }, { "BALANCED", "Every day" },
+};
+static struct status_interface interfaces[] = {
+	{ "eth0", "wan", "xdp-native", "the driver has native XDP", 2, 0xb0a1c2d3e4f50617 },
+	{ "weird\"\xff\n", "lan", "nft", "no XDP", 3, 0 },
+};
+static struct counter_row rows[] = {
+	{ "BALANCED.web_in", LAYER_POSTURE, VERDICT_ALLOW, "BALANCED", 100, 6000 },
+	{ "BALANCED.default.in", LAYER_POSTURE, VERDICT_DROP, "BALANCED", 7, 420 },
+	{ "reflex.syn_flood", LAYER_REFLEX, VERDICT_DROP, "", 50, 3000 },
+	{ "odd \"id\"\\\n", LAYER_BLOCK, VERDICT_REJECT, "", 18446744073709551615u, 0 },
+};
+
+static void learn_part(struct api_stage *s)
+{
+	s->play.status = (struct status){
+		.generation = 9007199254740993, /* 2^53 + 1: no double holds it */
+		.bundle = "ab12", .policy = "edge", .version = "3.2.0", .posture = "BALANCED",
+		.posture_reason = "back to \"normal\"\xc3\xa9", .posture_since = 1700000000, .started = 1600000000,
+		.adopted = "adopted", .engine = "mixed", .nft_digest = "cd34", .intact = 1, .fault = "",
+		.postures = postures, .posture_count = ARRAY_LEN(postures),
+		.interfaces = interfaces, .interface_count = ARRAY_LEN(interfaces),
+	};
+	s->play.counters = (struct counters){ .rows = rows, .row_count = ARRAY_LEN(rows), .blocked_sources = 3 };
+	s->play.counters.causes[CAUSE_SHORT_IP] = 11;
+	s->play.result = (struct result){ RESULT_OK, "", "done", 4, "LOCKDOWN" };
+}
+
+static void note(struct api_stage *s, const struct message *m, struct arena *a)
+{
+	struct set_posture asked;
+	struct err why;
+	struct stat st;
+
+	s->asked[m->kind]++;
+	if (m->kind == MESSAGE_SET_POSTURE && !set_posture_decode(&asked, a, m->payload, m->len, &why)) {
+		snprintf(s->posture, sizeof s->posture, "%s", asked.name);
+		snprintf(s->reason, sizeof s->reason, "%s", asked.reason);
+	}
+	if (m->kind == MESSAGE_APPLY && m->fd >= 0 && !fstat(m->fd, &st)) {
+		s->bundle_len = (size_t)st.st_size;
+		s->bundle_seals = fcntl(m->fd, F_GET_SEALS);
+		memset(s->bundle_head, 0, sizeof s->bundle_head);
+		must(pread(m->fd, s->bundle_head, sizeof s->bundle_head - 1, 0) >= 0, "read the bundle");
+	}
+}
+
+static enum message_kind play(struct api_stage *s, struct buf *out, enum message_kind asked)
+{
+	if (asked == (s->play.wrong ? MESSAGE_ASK_COUNTERS : MESSAGE_ASK_STATUS)) {
+		status_encode(out, &s->play.status);
+		return MESSAGE_STATUS;
+	}
+	if (asked == MESSAGE_ASK_COUNTERS || asked == MESSAGE_ASK_STATUS) {
+		s->play.counters.at_ns = clock_now_ns();
+		counters_encode(out, &s->play.counters);
+		return MESSAGE_COUNTERS;
+	}
+	result_encode(out, &s->play.result);
+	return MESSAGE_RESULT;
+}
+
+static bool act(struct api_stage *s)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf payload = { 0 };
+	struct message m, answer = { .fd = -1 };
+	struct err why;
+
+	if (message_receive(s->sock, ROLE_WARDEN, a, &m, &why))
+		return false;
+	own(fd) int fd = m.fd;
+	pthread_mutex_lock(&s->lock);
+	note(s, &m, a);
+	const unsigned delay_ms = s->play.delay_ms;
+	const bool mute = s->play.mute;
+	pthread_mutex_unlock(&s->lock);
+	if (delay_ms)
+		nanosleep(&(struct timespec){ delay_ms / 1000, delay_ms % 1000 * 1000000 }, NULL);
+	pthread_mutex_lock(&s->lock);
+	answer.kind = play(s, &payload, m.kind);
+	pthread_mutex_unlock(&s->lock);
+	answer.id = m.id;
+	answer.payload = buf_text(&payload);
+	answer.len = payload.len;
+	return mute || !message_send(s->sock, &answer, &why);
+}
+
+static void *actor(void *stage)
+{
+	while (act(stage))
+		continue;
+	return NULL;
+}
+
+/* ---- the stage ----------------------------------------------------------------------------- */
+
+static int listen_unix(const char *dir)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(at.sun_path, sizeof at.sun_path, "%s/api.sock", dir);
+	must(fd >= 0 && !bind(fd, (struct sockaddr *)&at, sizeof at) && !listen(fd, 128), "listen");
+	must(!chmod(at.sun_path, 0666), "open the socket to all");
+	return fd;
+}
+
+static int listen_tcp(uint16_t *port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	must(fd >= 0 && !bind(fd, (struct sockaddr *)&at, sizeof at) && !listen(fd, 128), "listen");
+	must(!getsockname(fd, (struct sockaddr *)&at, &len), "find the port");
+	*port = ntohs(at.sin_port);
+	return fd;
+}
+
+struct api_stage *api_stage_new(void)
+{
+	struct api_stage *s = calloc(1, sizeof *s);
+	struct err why = { 0 };
+	int ends[2];
+
+	must(s != NULL, "begin");
+	pthread_mutex_init(&s->lock, NULL);
+	strcpy(s->dir, "/tmp/teg-api-XXXXXX");
+	must(mkdtemp(s->dir) && !chmod(s->dir, 0755), "make a directory");
+	must(!message_pair(ends, &why), why.text);
+	int unix_fd = listen_unix(s->dir), tcp_fd = listen_tcp(&s->port);
+	learn_part(s);
+
+	s->api = fork();
+	must(s->api >= 0, "fork");
+	if (!s->api) {
+		const struct settings settings = { .token = STAGE_TOKEN };
+
+		close(ends[0]);
+		free(s);
+		exit(api_run(ends[1], unix_fd, tcp_fd, &settings));
+	}
+	close(ends[1]);
+	close(unix_fd);
+	close(tcp_fd);
+	s->sock = ends[0];
+	must(!pthread_create(&s->actor, NULL, actor, s), "play");
+	return s;
+}
+
+int api_stage_end(struct api_stage *s)
+{
+	char path[100];
+	int status;
+
+	kill(s->api, SIGTERM);
+	must(waitpid(s->api, &status, 0) == s->api, "wait for the api");
+	pthread_join(s->actor, NULL);
+	close(s->sock);
+	snprintf(path, sizeof path, "%s/api.sock", s->dir);
+	unlink(path);
+	rmdir(s->dir);
+	free(s);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+int api_stage_connect(const struct api_stage *s, enum stage_door d)
+{
+	const struct timeval limit = { .tv_sec = 30 };
+	struct sockaddr_un path = { .sun_family = AF_UNIX };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(s->port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(d == DOOR_UNIX ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(path.sun_path, sizeof path.sun_path, "%s/api.sock", s->dir);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	must(!(d == DOOR_UNIX ? connect(fd, (struct sockaddr *)&path, sizeof path)
+			      : connect(fd, (struct sockaddr *)&at, sizeof at)), "connect");
+	return fd;
+}
+
+size_t api_stage_rss_kib(const struct api_stage *s)
+{
+	char path[64], line[256];
+	size_t kib = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/status", s->api);
+	own(file) FILE *f = fopen(path, "r");
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "VmRSS: %zu", &kib) == 1)
+			break;
+	return kib;
+}
+
+size_t api_stage_fds(const struct api_stage *s)
+{
+	char path[64];
+	size_t n = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", s->api);
+	DIR *d = opendir(path);
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+/* ---- HTTP ------------------------------------------------------------------------------------ */
+
+int http_ask(struct buf *answer, int sock, const void *bytes, size_t len)
+{
+	own(fd) int fd = sock;
+	char chunk[4096];
+	ssize_t got;
+	int status = 0;
+
+	buf_release(answer);
+	for (size_t at = 0; at < len;) {
+		ssize_t sent = send(fd, (const char *)bytes + at, len - at, MSG_NOSIGNAL);
+		if (sent <= 0)
+			break; /* it may have answered before it stopped listening */
+		at += (size_t)sent;
+	}
+	while ((got = recv(fd, chunk, sizeof chunk, 0)) > 0)
+		buf_add(answer, chunk, (size_t)got);
+	sscanf(buf_text(answer), "HTTP/1.1 %d", &status);
+	return status;
+}
+
+int http_ask_text(struct buf *answer, int sock, const char *text)
+{
+	return http_ask(answer, sock, text, strlen(text));
+}
+
+const char *http_body(const struct buf *answer)
+{
+	const char *end = strstr(buf_text(answer), "\r\n\r\n");
+
+	return end ? end + 4 : "";
+}

@@ -1,0 +1,386 @@
+/* What the api answers, over both doors, to right and wrong requests, before a warden that plays a part. */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "enforcer/api/link.h"
+#include "tests/lib/api_stage.h"
+#include "tests/lib/tap.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
+#define HEAD_OF(method, path) method " " path " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n"
+#define JSON_TYPE "Content-Type: application/json\r\n"
+#define POSTURE HEAD_OF("POST", "/api/tegumentar/posture")
+#define BEARER "Authorization: Bearer "
+
+/* ---- rows: a request, the status, what the answer holds ------------------------------------ */
+
+static const struct row {
+	const char *claim;
+	enum stage_door door;
+	const char *request;
+	int status;
+	const char *holds;
+} table[] = {
+	{ "alive", DOOR_UNIX, GET("/healthz"), 200, "{\"status\":\"ok\"}" },
+	{ "alive, by its old name", DOOR_UNIX, GET("/health"), 200, "{\"status\":\"ok\"}" },
+	{ "alive needs no token", DOOR_TCP, GET("/healthz"), 200, "ok" },
+	{ "ready", DOOR_UNIX, GET("/readyz"), 200, "\"status\":\"ready\"" },
+	{ "status: a number no double holds", DOOR_UNIX, GET("/api/tegumentar/status"), 200,
+	  "\"generation\":9007199254740993," },
+	{ "status: the reason, quoted", DOOR_UNIX, GET("/api/tegumentar/status"), 200,
+	  "\"posture_reason\":\"back to \\\"normal\\\"\xc3\xa9\"" },
+	{ "status: times in UTC", DOOR_UNIX, GET("/api/tegumentar/status"), 200,
+	  "\"posture_since\":\"2023-11-14T22:13:20Z\"" },
+	{ "status: a program's tag", DOOR_UNIX, GET("/api/tegumentar/status"), 200,
+	  "\"program_tag\":\"b0a1c2d3e4f50617\"" },
+	{ "status: a name that is no UTF-8", DOOR_UNIX, GET("/api/tegumentar/status"), 200,
+	  "\"name\":\"weird\\\"\xef\xbf\xbd\\n\"" },
+	{ "metrics: a rule", DOOR_UNIX, GET("/metrics"), 200,
+	  "tegumentar_rule_packets_total{id=\"BALANCED.web_in\",layer=\"posture\",verdict=\"allow\","
+	  "posture=\"BALANCED\"} 100\n" },
+	{ "metrics: an id that needs escapes", DOOR_UNIX, GET("/metrics"), 200,
+	  "{id=\"odd \\\"id\\\"\\\\\\n\",layer=\"block\",verdict=\"reject\",posture=\"\"} 18446744073709551615\n" },
+	{ "metrics: a cause", DOOR_UNIX, GET("/metrics"), 200,
+	  "tegumentar_unjudged_packets_total{cause=\"short-ip\",verdict=\"drop\"} 11\n" },
+	{ "metrics: the posture", DOOR_UNIX, GET("/metrics"), 200,
+	  "tegumentar_posture{posture=\"LOCKDOWN\"} 0\ntegumentar_posture{posture=\"BALANCED\"} 1\n" },
+	{ "a head alone", DOOR_UNIX, HEAD_OF("HEAD", "/api/tegumentar/status") "\r\n", 200, "application/json" },
+	{ "never cached", DOOR_UNIX, GET("/healthz"), 200, "Cache-Control: no-store\r\n" },
+
+	{ "no such path", DOOR_UNIX, GET("/nothing"), 404, "\"problem\":\"not-found\"" },
+	{ "a path is one spelling", DOOR_UNIX, GET("/%68ealthz"), 404, "\"problem\":\"not-found\"" },
+	{ "nothing hides behind an escaped NUL", DOOR_UNIX, GET("/healthz%00"), 404, "not-found" },
+	{ "no path below a path", DOOR_UNIX, GET("/healthz/"), 404, "not-found" },
+	{ "wrong method", DOOR_UNIX, HEAD_OF("DELETE", "/metrics") "\r\n", 405, "Allow: GET, HEAD\r\n" },
+	{ "GET where POST is", DOOR_UNIX, GET("/api/tegumentar/posture"), 405, "Allow: POST\r\n" },
+	{ "no parameters", DOOR_UNIX, GET("/metrics?all=1"), 400, "unknown-parameter" },
+	{ "GET takes no body", DOOR_UNIX, HEAD_OF("GET", "/healthz") "Content-Length: 2\r\n\r\n{}", 413, "too-large" },
+
+	{ "no token", DOOR_TCP, GET("/api/tegumentar/status"), 401, "WWW-Authenticate: Bearer" },
+	{ "a wrong token", DOOR_TCP, HEAD_OF("GET", "/metrics") BEARER "wrong\r\n\r\n", 401, "no-token" },
+	{ "a token's beginning", DOOR_TCP, HEAD_OF("GET", "/metrics") BEARER "correct-horse\r\n\r\n", 401, "no-token" },
+	{ "a token and more", DOOR_TCP, HEAD_OF("GET", "/metrics") BEARER STAGE_TOKEN "x\r\n\r\n", 401, "no-token" },
+	{ "another scheme", DOOR_TCP, HEAD_OF("GET", "/metrics") "Authorization: Basic " STAGE_TOKEN "\r\n\r\n", 401,
+	  "no-token" },
+	{ "the token", DOOR_TCP, HEAD_OF("GET", "/readyz") BEARER STAGE_TOKEN "\r\n\r\n", 200, "ready" },
+	{ "the scheme in any case", DOOR_TCP, HEAD_OF("GET", "/readyz") "authorization: bEARER " STAGE_TOKEN "\r\n\r\n",
+	  200, "ready" },
+	{ "no token, and a body", DOOR_TCP, POSTURE JSON_TYPE "Content-Length: 2\r\n\r\n{}", 401, "no-token" },
+
+	{ "no media type", DOOR_UNIX, POSTURE "Content-Length: 2\r\n\r\n{}", 415, "application/json" },
+	{ "a form", DOOR_UNIX, POSTURE "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=b",
+	  415, "media-type" },
+	{ "a chunked body", DOOR_UNIX, POSTURE JSON_TYPE "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 411,
+	  "length-required" },
+	{ "too large a body, before it comes", DOOR_UNIX, POSTURE JSON_TYPE "Content-Length: 65537\r\n\r\n", 413, "65536" },
+	{ "too large a bundle, before it comes", DOOR_UNIX, HEAD_OF("POST", "/api/tegumentar/policy")
+	  "Content-Type: application/octet-stream\r\nContent-Length: 268435457\r\n\r\n", 413, "268435456" },
+	{ "a length beyond all numbers", DOOR_UNIX, POSTURE JSON_TYPE "Content-Length: 99999999999999999999\r\n\r\n", 413,
+	  "" },
+	{ "a length that is no number", DOOR_UNIX, POSTURE JSON_TYPE "Content-Length: 2x\r\n\r\n{}", 400, "" },
+	{ "no Host", DOOR_UNIX, "GET /healthz HTTP/1.1\r\n\r\n", 400, "" },
+	{ "no HTTP", DOOR_UNIX, "hello\r\n\r\n", 0, "" },
+};
+
+static void rows_hold(const struct api_stage *s)
+{
+	own(buf) struct buf answer = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		const struct row *r = &table[i];
+		int status = http_ask_text(&answer, api_stage_connect(s, r->door), r->request);
+
+		if (!tap_ok(status == r->status && strstr(buf_text(&answer), r->holds), "%s: %d", r->claim, r->status))
+			tap_note("got %d: %s", status, buf_text(&answer));
+	}
+}
+
+/* ---- bodies of POST posture ------------------------------------------------------------------ */
+
+static int post_posture(const struct api_stage *s, struct buf *answer, const char *body, size_t len)
+{
+	own(buf) struct buf request = { 0 };
+
+	buf_printf(&request, POSTURE JSON_TYPE "Content-Length: %zu\r\n\r\n", len);
+	buf_add(&request, body, len);
+	return http_ask(answer, api_stage_connect(s, DOOR_UNIX), request.at, request.len);
+}
+
+static const struct {
+	const char *body;
+	int status;
+	const char *problem, *field, *detail;
+} bodies[] = {
+	{ "", 400, "not-json", "", "the text ends" },
+	{ "{", 400, "not-json", "", "the text ends" },
+	{ "[]", 422, "field", "", "the body is an object" },
+	{ "null", 422, "field", "", "the body is an object" },
+	{ "{}", 422, "field", "posture", "it is missing" },
+	{ "{\"posture\":1}", 422, "field", "posture", "it is a string" },
+	{ "{\"posture\":null}", 422, "field", "posture", "it is a string" },
+	{ "{\"posture\":\"\"}", 422, "field", "posture", "1 to 64 bytes" },
+	{ "{\"posture\":\"A\",\"posture\":\"B\"}", 422, "field", "posture", "twice" },
+	{ "{\"posture\":\"A\",\"Reason\":\"B\"}", 422, "field", "Reason", "known here: `posture`" },
+	{ "{\"posture\":\"A\",\"reason\":[\"B\"]}", 422, "field", "reason", "it is a string" },
+	{ "{\"posture\":\"A\\nB\"}", 422, "field", "posture", "control" },
+	{ "{\"posture\":\"A\\u0000B\"}", 400, "not-json", "", "\\u0000" },
+	{ "{\"posture\":\"\\ud800\"}", 400, "not-json", "", "surrogate" },
+	{ "{\"posture\":\"\\ud800\\u0041\"}", 400, "not-json", "", "surrogate" },
+	{ "{\"posture\":\"\xff\"}", 400, "not-json", "", "UTF-8" },
+	{ "{\"posture\":\"\xc0\xaf\"}", 400, "not-json", "", "UTF-8" },
+	{ "{\"posture\":\"\xed\xa0\x80\"}", 400, "not-json", "", "UTF-8" },
+	{ "{\"posture\":\"A\"} x", 400, "not-json", "", "end of the text" },
+	{ "{\"posture\":\"A\",}", 400, "not-json", "", "a string" },
+	{ "{'posture':'A'}", 400, "not-json", "", "a string" },
+	{ "{\"posture\":\"A\"}//", 400, "not-json", "", "end of the text" },
+	{ "{\"posture\":01}", 400, "not-json", "", "`,` or `}`" },
+	{ "{\"posture\":[[[[[[[[1]]]]]]]]}", 400, "not-json", "", "deeper than 8" },
+	{ "\xef\xbb\xbf{\"posture\":\"A\"}", 400, "not-json", "", "a JSON value" },
+	{ "{\"posture\":\"A\",\"duration_minutes\":5}", 501, "not-supported", "duration_minutes", "by itself" },
+	{ "{\"posture\":\"A\",\"duration_minutes\":1.5}", 422, "field", "duration_minutes", "whole number" },
+	{ "{\"posture\":\"A\",\"duration_minutes\":0}", 422, "field", "duration_minutes", "whole number" },
+	{ "{\"posture\":\"A\",\"duration_minutes\":1e400}", 422, "field", "duration_minutes", "whole number" },
+	{ "{\"posture\":\"A\",\"duration_minutes\":-1}", 422, "field", "duration_minutes", "whole number" },
+};
+
+static const char *member(const cJSON *object, const char *name)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+
+	return text ? text : "";
+}
+
+static void wrong_bodies_are_named(struct api_stage *s)
+{
+	own(buf) struct buf answer = { 0 };
+	const unsigned before = s->asked[MESSAGE_SET_POSTURE];
+
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		int status = post_posture(s, &answer, bodies[i].body, strlen(bodies[i].body));
+		cJSON *problem = cJSON_Parse(http_body(&answer));
+
+		if (!tap_ok(status == bodies[i].status && !strcmp(member(problem, "problem"), bodies[i].problem) &&
+			    !strcmp(member(problem, "field"), bodies[i].field) &&
+			    strstr(member(problem, "detail"), bodies[i].detail) && *member(problem, "try") &&
+			    *member(problem, "title") && strstr(buf_text(&answer), "application/problem+json"),
+			    "refused: body %zu, %s %s", i, bodies[i].problem, bodies[i].field))
+			tap_note("got %d: %s", status, buf_text(&answer));
+		cJSON_Delete(problem);
+	}
+	tap_num(s->asked[MESSAGE_SET_POSTURE], before, "no wrong body reaches the warden");
+}
+
+static void set_result(struct api_stage *s, enum result_code code)
+{
+	pthread_mutex_lock(&s->lock);
+	s->play.result = (struct result){ code, code == RESULT_OK ? "" : "xdp", "a sentence", 4, "BALANCED" };
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void postures_switch(struct api_stage *s)
+{
+	static const char body[] = " {\"reason\": \"na\\u00efve \\ud83d\\ude00\", \"posture\": \"LOCKDOWN\"}\r\n";
+	own(buf) struct buf answer = { 0 };
+
+	set_result(s, RESULT_OK);
+	tap_num(post_posture(s, &answer, body, strlen(body)), 200, "a posture is switched to");
+	tap_text(http_body(&answer), "{\"result\":\"active\",\"detail\":\"a sentence\",\"generation\":4,"
+		 "\"posture\":\"BALANCED\"}", "and the answer says what is active");
+	tap_text(s->posture, "LOCKDOWN", "the warden was asked for it");
+	tap_text(s->reason, "na\xc3\xafve \xf0\x9f\x98\x80", "with the reason");
+}
+
+static void outcomes_are_told(struct api_stage *s)
+{
+	static const struct { enum result_code code; int status; const char *problem; } outcomes[] = {
+		{ RESULT_REFUSED, 422, "\"problem\":\"refused\"" },
+		{ RESULT_CANNOT, 422, "\"problem\":\"host-cannot\"" },
+		{ RESULT_CONFLICT, 409, "\"problem\":\"conflict\"" },
+		{ RESULT_FAILED, 500, "\"problem\":\"failed\"" },
+	};
+	own(buf) struct buf answer = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+		set_result(s, outcomes[i].code);
+		tap_num(post_posture(s, &answer, "{\"posture\":\"X\"}", 15), outcomes[i].status, outcomes[i].problem);
+		tap_ok(strstr(http_body(&answer), outcomes[i].problem) &&
+		       strstr(http_body(&answer), "\"part\":\"xdp\"") &&
+		       strstr(http_body(&answer), "\"detail\":\"a sentence\""), "with part and reason");
+	}
+	set_result(s, RESULT_OK);
+}
+
+/* ---- bundles ------------------------------------------------------------------------------------ */
+
+static int post_bundle(const struct api_stage *s, struct buf *answer, size_t len)
+{
+	own(buf) struct buf request = { 0 };
+
+	buf_printf(&request, HEAD_OF("POST", "/api/tegumentar/policy")
+		   "Content-Type: application/octet-stream\r\nContent-Length: %zu\r\n\r\n", len);
+	buf_puts(&request, "bundle!");
+	for (size_t i = 7; i < len; i++)
+		buf_putc(&request, (char)i);
+	return http_ask(answer, api_stage_connect(s, DOOR_UNIX), request.at, request.len);
+}
+
+static void bundles_arrive(struct api_stage *s)
+{
+	own(buf) struct buf answer = { 0 };
+
+	tap_num(post_bundle(s, &answer, 3000000), 200, "a bundle is applied");
+	tap_num(s->bundle_len, 3000000, "the warden got all of it");
+	tap_ok(!strncmp(s->bundle_head, "bundle!", 7), "from its beginning");
+	tap_ok((s->bundle_seals & (F_SEAL_WRITE | F_SEAL_SHRINK)) == (F_SEAL_WRITE | F_SEAL_SHRINK),
+	       "and nobody can change it any more");
+	set_result(s, RESULT_REFUSED);
+	tap_num(post_bundle(s, &answer, 7), 422, "a bundle is refused");
+	set_result(s, RESULT_OK);
+}
+
+/* ---- readiness ------------------------------------------------------------------------------------- */
+
+static void readiness_has_reasons(struct api_stage *s)
+{
+	own(buf) struct buf answer = { 0 };
+	const struct status was = s->play.status;
+
+	pthread_mutex_lock(&s->lock);
+	s->play.status.intact = 0;
+	s->play.status.fault = "table inet tegumentar is gone";
+	pthread_mutex_unlock(&s->lock);
+	tap_num(http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/readyz")), 503, "not intact: not ready");
+	tap_ok(strstr(http_body(&answer), "table inet tegumentar is gone"), "and says which part");
+
+	pthread_mutex_lock(&s->lock);
+	s->play.status.generation = 0;
+	pthread_mutex_unlock(&s->lock);
+	tap_num(http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/readyz")), 503, "no policy: not ready");
+	tap_ok(strstr(http_body(&answer), "tegctl apply"), "and says what to do");
+	tap_num(http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/api/tegumentar/status")), 200,
+		"status without a policy");
+	tap_ok(strstr(http_body(&answer), "\"policy\":null"), "has none");
+
+	pthread_mutex_lock(&s->lock);
+	s->play.status = was;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- the peer -------------------------------------------------------------------------------------- */
+
+/* In a child that is someone else: the status, and the connection's as an exit code. */
+static int status_as(const struct api_stage *s, uid_t uid, gid_t gid, gid_t extra)
+{
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		struct buf answer = { 0 };
+
+		if (setgroups(extra ? 1 : 0, &extra) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+			_exit(99);
+		_exit(http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/readyz")) / 10);
+	}
+	waitpid(child, &status, 0);
+	return WEXITSTATUS(status) * 10;
+}
+
+static void peers_are_known(const struct api_stage *s)
+{
+	if (geteuid()) {
+		tap_skip("needs root", "peers are known");
+		return;
+	}
+	tap_num(status_as(s, 65534, 65534, 0), 400, "a stranger is refused (403)");
+	tap_num(status_as(s, 65534, getegid(), 0), 200, "one in the socket's group is not");
+	tap_num(http_ask_text(&(struct buf){ 0 }, api_stage_connect(s, DOOR_UNIX), GET("/readyz")), 200, "nor is root");
+}
+
+/* ---- time --------------------------------------------------------------------------------------------- */
+
+static double seconds_for(const struct api_stage *s, const char *request, int *status)
+{
+	own(buf) struct buf answer = { 0 };
+	uint64_t from = clock_now_ns();
+
+	*status = http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), request);
+	return (double)(clock_now_ns() - from) / 1e9;
+}
+
+static void health_answers_while_the_warden_works(struct api_stage *s)
+{
+	const unsigned before = s->asked[MESSAGE_ASK_STATUS];
+	int waiting[20];
+	int status;
+
+	s->play.delay_ms = 1500;
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+		waiting[i] = api_stage_connect(s, DOOR_UNIX);
+		tap_ok(write(waiting[i], GET("/api/tegumentar/status"), strlen(GET("/api/tegumentar/status"))) > 0,
+		       "client %zu asks for the status", i);
+	}
+	double took = seconds_for(s, GET("/healthz"), &status);
+	tap_ok(status == 200 && took < 0.2, "meanwhile healthz answers at once (%.3f s)", took);
+
+	unsigned answered = 0;
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+		own(buf) struct buf answer = { 0 };
+		answered += http_ask(&answer, waiting[i], "", 0) == 200;
+	}
+	s->play.delay_ms = 0;
+	tap_num(answered, ARRAY_LEN(waiting), "all who asked for the status are answered");
+	tap_ok(s->asked[MESSAGE_ASK_STATUS] - before <= 3, "with %u questions to the warden for 20 clients",
+	       s->asked[MESSAGE_ASK_STATUS] - before);
+}
+
+static void silence_is_told(struct api_stage *s)
+{
+	int status;
+
+	pthread_mutex_lock(&s->lock);
+	s->play.mute = true;
+	pthread_mutex_unlock(&s->lock);
+	double took = seconds_for(s, GET("/api/tegumentar/status"), &status);
+	tap_ok(status == 504 && took > 4 && took < 7, "a warden that does not answer: 504 after %.1f s", took);
+	seconds_for(s, GET("/readyz"), &status);
+	tap_num(status, 503, "and not ready");
+	seconds_for(s, GET("/healthz"), &status);
+	tap_num(status, 200, "but alive");
+}
+
+/* The question that was never answered stays open; a later wrong answer ends the talk, and so the process. */
+static void a_broken_warden_ends_the_api(void)
+{
+	struct api_stage *s = api_stage_new();
+	own(buf) struct buf answer = { 0 };
+
+	s->play.wrong = true;
+	int status = http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/api/tegumentar/status"));
+	tap_ok(status == 503 || status == 0, "an answer to another question is none: %d", status);
+	tap_num(api_stage_end(s), 1, "and ends the api, which is started anew");
+}
+
+int main(void)
+{
+	struct api_stage *s = api_stage_new();
+
+	rows_hold(s);
+	wrong_bodies_are_named(s);
+	postures_switch(s);
+	outcomes_are_told(s);
+	bundles_arrive(s);
+	readiness_has_reasons(s);
+	peers_are_known(s);
+	health_answers_while_the_warden_works(s);
+	silence_is_told(s);
+	tap_num(api_stage_end(s), 0, "the api ends well, and leaks nothing");
+	a_broken_warden_ends_the_api();
+	return tap_done();
+}
