@@ -4,9 +4,9 @@
  *
  * A bucket is one word, taken from by compare-and-swap, so two CPUs never hand
  * out the same token. The slack that is left, all of it to the source's favour:
- * one whose bucket four swaps in a row lost to other CPUs is let within its rate
- * once; one that two CPUs meet for the first time at once may lose a token's
- * record; and one whose bucket made room for another starts with a full one.
+ * one whose bucket four swaps in a row lost to other CPUs, or whose place another
+ * source took at the same moment, is let within its rate once; and one whose
+ * bucket made room for another starts with a full one.
  */
 #ifndef TEG_LIMIT_H
 #define TEG_LIMIT_H
@@ -64,25 +64,32 @@ static __always_inline __u64 limit_mix(__u64 x, __u64 seed)
 	return x ^ x >> 32;
 }
 
-/* The bucket of `who`: its own, or the one that makes room for it, filled to the brim. */
+/*
+ * The bucket of `who`: its own, or the one that makes room for it, filled first
+ * and then renamed. A CPU that comes late with either finds the word changed, and
+ * leaves what the first has taken since. NULL when another source took the place.
+ */
 static __always_inline struct teg_bucket *limit_bucket(struct teg_bucket *set, __u64 who, __u64 full_ns)
 {
 	struct teg_bucket *oldest = set;
-	__u64 age = 0;
+	__u64 age = 0, was_who = 0, was_ns = 0;
 
 	for (__u32 i = 0; i < TEG_BUCKET_WAYS; i++) {
-		__u64 idle = set[i].who ? full_ns - set[i].empty_ns + (1ull << 62) : ~0ull;
+		__u64 is_who = *(volatile __u64 *)&set[i].who, is_ns = *(volatile __u64 *)&set[i].empty_ns;
+		__u64 idle = is_who ? full_ns - is_ns + (1ull << 62) : ~0ull;
 
-		if (set[i].who == who)
+		if (is_who == who)
 			return &set[i];
 		if (idle > age) {
 			age = idle;
 			oldest = &set[i];
+			was_who = is_who;
+			was_ns = is_ns;
 		}
 	}
-	__u64 was = oldest->who;
-	oldest->empty_ns = full_ns;
-	return __sync_val_compare_and_swap(&oldest->who, was, who) == was ? oldest : NULL;
+	__sync_val_compare_and_swap(&oldest->empty_ns, was_ns, full_ns);
+	__u64 is = __sync_val_compare_and_swap(&oldest->who, was_who, who);
+	return is == was_who || is == who ? oldest : NULL;
 }
 
 /*

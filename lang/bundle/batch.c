@@ -13,6 +13,9 @@
 
 #define BATCH_VERSION 1u
 
+/* Netlink is in the byte order of its machine, so a batch is for machines of that order. */
+#define BATCH_ORDER (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 1u : 2u)
+
 #define FAMILY_INET   1u /* NFPROTO_INET and NFPROTO_NETDEV of linux/netfilter.h, whose */
 #define FAMILY_NETDEV 5u /* other contents quarrel with the C library's */
 
@@ -26,6 +29,7 @@ void batch_release(struct batch *b)
 void batch_encode(struct buf *out, const struct batch *b)
 {
 	wire_put_u32(out, BATCH_VERSION);
+	wire_put_u32(out, BATCH_ORDER);
 	wire_put_bytes(out, b->messages, b->len);
 	wire_put_u32(out, (uint32_t)b->bank_count);
 	for (size_t i = 0; i < b->bank_count; i++)
@@ -80,6 +84,8 @@ static int batch_read(struct batch *b, struct wire_in *in, struct err *why)
 
 	if (wire_get_u32(in) != BATCH_VERSION)
 		return err_set(why, EINVAL, "not a batch of version %u", BATCH_VERSION);
+	if (wire_get_u32(in) != BATCH_ORDER)
+		return err_set(why, EINVAL, "made for machines of the other byte order");
 
 	const void *messages = wire_get_bytes(in, &len);
 	b->bank_count = wire_get_count(in, sizeof *b->banks);

@@ -114,14 +114,16 @@ static const struct kind {
 	struct packet (*packet)(unsigned i);
 	const char *about;
 	bool strange; /* sources never seen before */
+	bool blocks;  /* a thousand other sources are blocked */
 } kinds[] = {
-	{ "mixed", mixed, "2/3 data, new flows, name service, a bogon of 16, echo", false },
-	{ "data4", data4, "TCP data to the web server, IPv4", false },
-	{ "data6", data6, "the same, IPv6", false },
-	{ "syn4", syn4, "new flows of 4096 clients, IPv4", false },
-	{ "syn6", syn6, "the same, IPv6", false },
-	{ "flood4", syn4, "new flows, every one of another client, IPv4", true },
-	{ "bogon4", bogon4, "sources that cannot be, IPv4", false },
+	{ "mixed", mixed, "2/3 data, new flows, name service, a bogon of 16, echo", false, false },
+	{ "data4", data4, "TCP data to the web server, IPv4", false, false },
+	{ "data6", data6, "the same, IPv6", false, false },
+	{ "syn4", syn4, "new flows of 4096 clients, IPv4", false, false },
+	{ "syn6", syn6, "the same, IPv6", false, false },
+	{ "flood4", syn4, "new flows, every one of another client, IPv4", true, false },
+	{ "bogon4", bogon4, "sources that cannot be, IPv4", false, false },
+	{ "data4b", data4, "TCP data, IPv4, while a thousand others are blocked", false, true },
 };
 
 static void fill(struct floor_trace *trace, const struct kind *k)
@@ -230,6 +232,12 @@ static void compare(struct bench *b, const struct kind *k, unsigned rounds, unsi
 
 	fill(b->trace, k);
 	must(bpf_map_update_elem(b->trace_map, &zero, b->trace, BPF_ANY), "bench_trace");
+	for (addr_num i = 0; k->blocks && i < 1000; i++) {
+		struct addr other = address("223.1.0.0");
+
+		other.num += i;
+		xdp_run_block(b->policy, other, UINT64_MAX);
+	}
 	double drops = dropped(b);
 	run(b, b->floor, repeat / 10);
 	run(b, xdp_run_program(b->policy), repeat / 10);

@@ -98,6 +98,16 @@ void xdp_run_self(struct xdp_run *x, const struct addr *own_addresses, size_t co
 	must(!shared_set_self(&x->shared, own_addresses, count, &why), why.text);
 }
 
+void xdp_run_block(struct xdp_run *x, struct addr source, uint64_t until_ns)
+{
+	struct err why = { 0 };
+
+	if (until_ns)
+		must(!shared_block(&x->shared, source, until_ns, 0, &why), why.text);
+	else
+		must(!shared_unblock(&x->shared, source, &why), why.text);
+}
+
 unsigned xdp_run_frame(struct xdp_run *x, const uint8_t *frame, size_t len)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len, .repeat = 1);

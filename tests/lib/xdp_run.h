@@ -41,6 +41,10 @@ void xdp_run_at(struct xdp_run *x, uint64_t zones, unsigned posture, uint64_t no
 /* Every address of the set is the host's own. */
 void xdp_run_self(struct xdp_run *x, const struct addr *own_addresses, size_t count);
 
+/* As an API's request would; until_ns 0 takes it back. */
+void xdp_run_block(struct xdp_run *x, struct addr source, uint64_t until_ns);
+
+/* May be called from several threads at once. */
 unsigned xdp_run_frame(struct xdp_run *x, const uint8_t *frame, size_t len);
 
 struct teg_counter xdp_run_counter(const struct xdp_run *x, uint32_t slot);

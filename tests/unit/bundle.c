@@ -270,6 +270,14 @@ static void test_batch_round(void)
 	tap_ok(b.messages[b.banks[0]] == 'b' && !memcmp(b.messages + b.banks[1], "b_BALANCED_in", 14),
 	       "and the bank in its places");
 
+	own(batch) struct batch other = { 0 };
+	out.at[4] = (char)(3 - out.at[4]);
+	tap_ok(batch_open(&other, out.at, out.len, &why) < 0 && strstr(why.text, "byte order"),
+	       "one of the other byte order is refused");
+	out.at[0] = 9;
+	tap_ok(batch_open(&other, out.at, out.len, &why) < 0 && strstr(why.text, "version"),
+	       "and one of another version");
+
 	tap_ok(batch_check(&b, "filter", &why) == -1 /* EPERM */ && strstr(why.text, "another table"),
 	       "another table's messages are refused");
 	buf_release(&d.bytes);

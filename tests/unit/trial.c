@@ -295,6 +295,66 @@ static void test_law(void)
 	       "what holds does so for every value left out (%lu held, %lu open, %lu tried)", held, open, tried);
 }
 
+/*
+ * The same over time: packets with open fields come first and may or may not
+ * take tokens or place blocks; what the trial then says of a packet of their
+ * source must hold in each of these histories.
+ */
+static void test_law_of_state(void)
+{
+	unsigned long held = 0, open = 0, over = 0;
+	bool sound = true;
+	char text[256];
+
+	for (uint64_t seed = 1; seed <= 12000; seed++) {
+		own(arena) struct arena *a = arena_new();
+		struct gen g = gen_new(seed);
+		struct ir *ir = ir_lower(gen_policy(&g, a, &gen_shape_usual), a);
+		struct netset self = { 0 };
+		struct gen_aim *aim = gen_aim_at(ir, &self, a);
+		struct packet first = gen_packet(&g, aim), second = first;
+		unsigned given = forget(&g) | GIVEN_SRC, times = 1 + gen_below(&g, 12);
+
+		if (first.zone == ZONE_NONE || first.fragment != FRAGMENT_WHOLE || !ir->reflexes.count)
+			continue;
+		first.direction = second.direction = DIRECTION_IN;
+		second.dport = gen_chance(&g, 50) ? first.dport : (uint16_t)(first.dport + 1);
+		second = refill(second, &first, ALL_GIVEN);
+		struct pol_case c[] = {
+			{ .packet = asked(&first, given), .times = times, .last = true },
+			{ .packet = asked(&second, ALL_GIVEN) },
+		};
+		struct pol_test test = { .name = "state", .posture = ir->initial, .cases = c, .case_count = 2 };
+		struct trial t;
+
+		trial_run(&t, ir, &test, a);
+		c[1].verdict = t.findings[1].got.verdict;
+		trial_run(&t, ir, &test, a);
+		open += t.findings[1].fault == TRIAL_OPEN;
+		if (t.findings[1].fault != TRIAL_HELD)
+			continue;
+		held++;
+		over += t.findings[1].got.layer == LAYER_REFLEX || t.findings[1].got.layer == LAYER_BLOCK;
+		for (int k = 0; k < 30; k++) {
+			own(moment) struct moment *m = moment_new(ir);
+			struct packet other = gen_packet(&g, aim);
+
+			for (unsigned i = 0; i < times; i++) {
+				if (k % 2)
+					other = gen_packet(&g, aim);
+				struct packet q = refill(first, &other, given);
+				eval_packet(m, &q);
+			}
+			if (eval_packet(m, &second).verdict == c[1].verdict)
+				continue;
+			sound = false;
+			tap_note("seed %lu given %x times %u: %s", seed, given, times, gen_packet_text(&second, text));
+		}
+	}
+	tap_ok(sound && held > 2000 && open > 40 && over > 400,
+	       "and in every history of them (%lu held, %lu by reflex or block, %lu open)", held, over, open);
+}
+
 int main(void)
 {
 	own(arena) struct arena *a = arena_new();
@@ -302,5 +362,6 @@ int main(void)
 	test_rows(a);
 	test_time(a);
 	test_law();
+	test_law_of_state();
 	return tap_done();
 }

@@ -1,0 +1,168 @@
+#include "enforcer/api/api.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+#include "enforcer/api/request.h"
+
+#define THREADS_PER_DOOR 2
+#define CLIENTS_PER_DOOR 256
+#define CLIENTS_PER_IP	 128 /* over TCP */
+#define SILENCE_S	 15  /* nothing sent, nothing taken; client.h has the limits of each step */
+#define TICK_NS		 UINT64_C(250000000)
+#define SAMPLE_NS	 UINT64_C(1000000000)
+
+/* A path is taken as it is written: no %-escapes, so that nothing is spelled in two ways. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *text)
+{
+	(void)cls;
+	(void)connection;
+	return strlen(text);
+}
+
+static struct MHD_Daemon *door_open(struct door *d, int listen_fd)
+{
+	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+
+	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
+	return MHD_start_daemon(flags, 0, NULL, NULL, request_serve, d,
+				MHD_OPTION_LISTEN_SOCKET, listen_fd,
+				MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS_PER_DOOR,
+				MHD_OPTION_CONNECTION_LIMIT, (unsigned)CLIENTS_PER_DOOR,
+				MHD_OPTION_PER_IP_CONNECTION_LIMIT, d->by_token ? (unsigned)CLIENTS_PER_IP : 0u,
+				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S,
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_HEADER_MAX,
+				MHD_OPTION_STRICT_FOR_CLIENT, 1,
+				MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+				MHD_OPTION_NOTIFY_CONNECTION, clients_notify, d->server->clients,
+				MHD_OPTION_NOTIFY_COMPLETED, request_completed, NULL,
+				MHD_OPTION_END);
+}
+
+/* ---- sampling --------------------------------------------------------------------------- */
+
+struct sampler {
+	struct waiter waiter;
+	struct server *server;
+	uint64_t next_ns;
+	atomic_bool asking;
+};
+
+static void sampled(struct waiter *w, enum heard how, struct answer *a)
+{
+	struct sampler *s = (struct sampler *)((char *)w - offsetof(struct sampler, waiter));
+
+	if (how == HEARD_ANSWER)
+		qualia_sample(s->server->qualia, &a->counters);
+	answer_put(a);
+	atomic_store(&s->asking, false);
+}
+
+static void sampler_tick(struct sampler *s, uint64_t now_ns)
+{
+	const struct question q = { .kind = MESSAGE_ASK_COUNTERS, .fd = -1 };
+
+	if (now_ns < s->next_ns || atomic_exchange(&s->asking, true))
+		return;
+	s->next_ns = now_ns - s->next_ns > SAMPLE_NS ? now_ns + SAMPLE_NS : s->next_ns + SAMPLE_NS;
+	link_ask(s->server->link, &q, &s->waiter, REQUEST_TIMEOUT_S * SAMPLE_NS);
+}
+
+/* ---- the loop --------------------------------------------------------------------------------- */
+
+/* Until the warden is gone (an error) or a signal comes (0). */
+static int serve(struct server *s, int warden_sock, int signals, struct err *why)
+{
+	struct sampler sampler = { .waiter.then = sampled, .server = s, .next_ns = clock_now_ns() };
+	struct pollfd watched[] = { { .fd = warden_sock, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+	int rc = 0;
+
+	while (!rc && !watched[1].revents) {
+		uint64_t now_ns = clock_now_ns();
+
+		link_tick(s->link, now_ns);
+		clients_tick(s->clients, now_ns);
+		sampler_tick(&sampler, now_ns);
+		if (poll(watched, 2, TICK_NS / 1000000) < 0 && errno != EINTR)
+			return err_sys(why, "cannot wait for the warden");
+		if (watched[0].revents)
+			rc = link_read(s->link, why);
+	}
+	link_end(s->link); /* the sampler hears before it goes */
+	return rc;
+}
+
+static int open_and_serve(struct server *s, struct door doors[static 2], const int listen_fds[static 2],
+			  int warden_sock, int signals, struct err *why)
+{
+	struct MHD_Daemon *daemons[2] = { 0 };
+	int rc = 0;
+
+	for (int i = 0; i < 2 && !rc; i++) {
+		if (listen_fds[i] < 0)
+			continue;
+		daemons[i] = door_open(&doors[i], listen_fds[i]);
+		if (!daemons[i])
+			rc = err_set(why, EIO, "cannot serve HTTP on the %s socket", i ? "TCP" : "Unix");
+	}
+	if (!rc)
+		rc = serve(s, warden_sock, signals, why);
+	link_end(s->link);
+	for (int i = 0; i < 2; i++)
+		if (daemons[i])
+			MHD_stop_daemon(daemons[i]);
+	return rc;
+}
+
+/* SIGTERM and SIGINT arrive in the loop, in no other thread; a client that went away is no signal. */
+static int catch_signals(void)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &ends, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &ends, SFD_CLOEXEC);
+}
+
+static int run(int warden_sock, int unix_listen, int tcp_listen, const struct settings *settings,
+	       struct err *why)
+{
+	own(fd) int signals = catch_signals();
+	own(link) struct link *link = link_new(warden_sock);
+	own(clients) struct clients *clients = clients_new();
+	own(qualia) struct qualia *qualia = qualia_new();
+	own(mem) struct server *s = calloc(1, sizeof *s);
+
+	if (sodium_init() < 0 || signals < 0 || !link || !clients || !qualia || !s)
+		return err_set(why, ENOMEM, "cannot begin");
+	s->link = link;
+	s->clients = clients;
+	s->qualia = qualia;
+	s->token = settings->token;
+
+	struct door doors[2] = {
+		{ s, false, access_socket_group(unix_listen) },
+		{ s, true, (gid_t)-1 },
+	};
+	const int listen_fds[2] = { unix_listen, tcp_listen };
+	return open_and_serve(s, doors, listen_fds, warden_sock, signals, why);
+}
+
+int api_run(int warden_sock, int unix_listen, int tcp_listen, const struct settings *settings)
+{
+	struct err why = { 0 };
+
+	if (!run(warden_sock, unix_listen, tcp_listen, settings, &why))
+		return 0;
+	fprintf(stderr, "tegd api: %s\n", why.text);
+	return why.code == -EPIPE ? 0 : 1;
+}

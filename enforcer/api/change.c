@@ -1,0 +1,116 @@
+/*
+ * change - a posture or a policy put into force; answered when the outcome is known.
+ */
+#include "enforcer/api/request.h"
+
+static const char *code_name(enum result_code c)
+{
+	switch (c) {
+	case RESULT_OK:
+		return "ok";
+	case RESULT_REFUSED:
+		return "refused";
+	case RESULT_CANNOT:
+		return "cannot";
+	case RESULT_CONFLICT:
+		return "conflict";
+	case RESULT_FAILED:
+		return "failed";
+	case RESULT_COUNT:
+		break;
+	}
+	return "?";
+}
+
+static enum problem problem_of(enum result_code c)
+{
+	switch (c) {
+	case RESULT_REFUSED:
+		return PROBLEM_REFUSED;
+	case RESULT_CANNOT:
+		return PROBLEM_CANNOT;
+	case RESULT_CONFLICT:
+		return PROBLEM_CONFLICT;
+	case RESULT_OK:
+	case RESULT_FAILED:
+	case RESULT_COUNT:
+		break;
+	}
+	return PROBLEM_FAILED;
+}
+
+static void add_active(cJSON *to, const struct result *result)
+{
+	json_add_count(to, "generation", result->generation);
+	json_add_text(to, "posture", result->posture);
+}
+
+static void change_told(struct request *r, struct answer *a)
+{
+	const struct result *result = &a->result;
+	cJSON *body;
+
+	if (result->code == RESULT_OK) {
+		body = cJSON_CreateObject();
+		json_add_text(body, "result", "active");
+		json_add_text(body, "detail", result->text);
+		add_active(body, result);
+		request_reply(r, MHD_HTTP_OK, body);
+		return;
+	}
+	body = problem_json(problem_of(result->code), NULL, result->text, NULL);
+	json_add_text(body, "result", "rejected");
+	json_add_text(body, "part", result->part);
+	json_add_text(body, "code", code_name(result->code));
+	add_active(body, result);
+	request_refuse_json(r, problem_of(result->code), body);
+}
+
+/* It was asked for, and nobody said how it ended. */
+static void change_untold(struct request *r, enum heard how)
+{
+	if (how == HEARD_BUSY)
+		request_refuse(r, PROBLEM_BUSY, NULL, NULL, "%d changes are already under way", LINK_CHANGES_MAX);
+	else
+		request_refuse(r, PROBLEM_UNKNOWN, NULL, NULL, "the warden %s", how == HEARD_LATE
+			       ? "has not said how the change ended" : "ended while the change was under way");
+}
+
+struct posture_asked {
+	const char *posture, *reason;
+	uint64_t duration_minutes; /* 0: until the next change */
+};
+
+const struct json_field posture_fields[] = {
+	{ "posture", JSON_TEXT, .required = true, .at = offsetof(struct posture_asked, posture),
+	  .least = 1, .most = 64, .about = "the posture to switch to" },
+	{ "reason", JSON_TEXT, .at = offsetof(struct posture_asked, reason),
+	  .most = REASON_MAX, .about = "why; shown by status" },
+	{ "duration_minutes", JSON_COUNT, .at = offsetof(struct posture_asked, duration_minutes),
+	  .least = 1, .most = 525600, .about = "after how many minutes to return; not supported" },
+	{ 0 }
+};
+
+void route_posture(struct request *r)
+{
+	struct posture_asked asked = { .reason = "" };
+	own(buf) struct buf payload = { 0 };
+
+	if (!request_read(r, &asked))
+		return;
+	if (asked.duration_minutes) {
+		request_refuse(r, PROBLEM_NOT_YET, "duration_minutes",
+			       "leave `duration_minutes` out, and switch back yourself",
+			       "a posture does not return by itself");
+		return;
+	}
+	set_posture_encode(&payload, &(struct set_posture){ asked.posture, asked.reason });
+	request_on_silence(r, change_untold);
+	request_ask(r, &(struct question){ MESSAGE_SET_POSTURE, buf_text(&payload), payload.len, -1 }, change_told);
+}
+
+void route_policy(struct request *r)
+{
+	request_on_silence(r, change_untold);
+	request_ask(r, &(struct question){ .kind = MESSAGE_APPLY, .fd = request_bundle(r) }, change_told);
+}

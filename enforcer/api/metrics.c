@@ -1,0 +1,231 @@
+/*
+ * metrics - every counter, as Prometheus reads it (text format 0.0.4).
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "enforcer/api/request.h"
+#include "enforcer/api/utf8.h"
+#include "lang/base/version.h"
+
+enum metric {
+#define METRIC(id, ...) METRIC_##id,
+#include "enforcer/api/metric.def"
+#undef METRIC
+	METRIC_COUNT
+};
+
+static const struct {
+	const char *name, *type, *help;
+} rows[METRIC_COUNT] = {
+#define METRIC(id, name, type, help) [METRIC_##id] = { name, type, help },
+#include "enforcer/api/metric.def"
+#undef METRIC
+};
+
+static const struct {
+	const char *name, *verdict;
+} causes[CAUSE_COUNT] = {
+#define PASS "allow"
+#define DROP "drop"
+#define CAUSE(id, name, verdict, about) [CAUSE_##id] = { name, verdict },
+#include "bpf-templates/cause.def"
+#undef CAUSE
+#undef DROP
+#undef PASS
+};
+
+/* What the metrics are made of. */
+struct scrape {
+	struct server *server;
+	const struct status *status;
+	const struct counters *counters;
+};
+
+/* ---- the text format ------------------------------------------------------------------- */
+
+static void add_escaped(struct buf *out, const char *text)
+{
+	own(buf) struct buf clean = { 0 };
+
+	utf8_add_clean(&clean, text);
+	for (const char *c = buf_text(&clean); *c; c++) {
+		if (*c == '\\' || *c == '"')
+			buf_putc(out, '\\');
+		if (*c == '\n')
+			buf_puts(out, "\\n");
+		else
+			buf_putc(out, *c);
+	}
+}
+
+struct label {
+	const char *name, *value;
+};
+
+#define LABELS(...) (const struct label[]){ __VA_ARGS__, { NULL, NULL } }
+
+static void add_name(struct buf *out, enum metric m, const struct label *labels)
+{
+	buf_puts(out, rows[m].name);
+	for (size_t i = 0; labels && labels[i].name; i++) {
+		buf_printf(out, "%s%s=\"", i ? "," : "{", labels[i].name);
+		add_escaped(out, labels[i].value);
+		buf_putc(out, '"');
+	}
+	buf_puts(out, labels ? "} " : " ");
+}
+
+static void add_count(struct buf *out, enum metric m, const struct label *labels, uint64_t value)
+{
+	add_name(out, m, labels);
+	buf_printf(out, "%" PRIu64 "\n", value);
+}
+
+/* ---- the metrics, one by one ----------------------------------------------------------- */
+
+static void add_policy(struct buf *out, const struct status *s)
+{
+	if (s->generation)
+		add_count(out, METRIC_POLICY, LABELS({ "policy", s->policy }, { "version", s->version },
+						     { "bundle", s->bundle }), 1);
+}
+
+static void add_postures(struct buf *out, const struct status *s)
+{
+	for (uint32_t i = 0; i < s->posture_count; i++)
+		add_count(out, METRIC_POSTURE, LABELS({ "posture", s->postures[i].name }),
+			  !strcmp(s->postures[i].name, s->posture));
+}
+
+static void add_interfaces(struct buf *out, const struct status *s)
+{
+	for (uint32_t i = 0; i < s->interface_count; i++)
+		add_count(out, METRIC_INTERFACE, LABELS({ "interface", s->interfaces[i].name },
+							{ "zone", s->interfaces[i].zone },
+							{ "engine", s->interfaces[i].engine }), 1);
+}
+
+static void add_rules(struct buf *out, enum metric m, const struct counters *c)
+{
+	for (uint32_t i = 0; i < c->row_count; i++) {
+		const struct counter_row *r = &c->rows[i];
+
+		add_count(out, m, LABELS({ "id", r->id }, { "layer", layer_name(r->layer) },
+					 { "verdict", verdict_name(r->verdict) }, { "posture", r->posture }),
+			  m == METRIC_RULE_BYTES ? r->bytes : r->packets);
+	}
+}
+
+/* Packets without a cause were judged: they are counted by their rules. */
+static void add_causes(struct buf *out, const struct counters *c)
+{
+	for (size_t i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)
+		add_count(out, METRIC_UNJUDGED, LABELS({ "cause", causes[i].name }, { "verdict", causes[i].verdict }),
+			  c->causes[i]);
+}
+
+static void add_qualia(struct buf *out, struct qualia *q)
+{
+	struct qualia_now now;
+
+	qualia_get(q, &now);
+	for (size_t i = 0; now.felt && i < QUALE_COUNT; i++) {
+		add_name(out, METRIC_QUALIA, LABELS({ "channel", quale_rows[i].name }));
+		buf_printf(out, "%.4f\n", now.value[i]);
+	}
+}
+
+static void add_http(struct buf *out, struct server *s)
+{
+	for (size_t route = 0; route <= ROUTE_COUNT; route++)
+		for (size_t status = 0; status < SERVER_STATUS_END; status++) {
+			uint64_t n = atomic_load(&s->answered[route][status]);
+			char code[8];
+
+			if (!n)
+				continue;
+			snprintf(code, sizeof code, "%zu", status);
+			add_count(out, METRIC_HTTP, LABELS({ "path", route < ROUTE_COUNT ? routes[route].path : "other" },
+							   { "code", code }), n);
+		}
+}
+
+static void add_metric(struct buf *out, enum metric m, const struct scrape *s)
+{
+	switch (m) {
+	case METRIC_BUILD:
+		add_count(out, m, LABELS({ "version", TEGUMENTAR_VERSION }), 1);
+		break;
+	case METRIC_GENERATION:
+		add_count(out, m, NULL, s->status->generation);
+		break;
+	case METRIC_INTACT:
+		add_count(out, m, NULL, s->status->generation && s->status->intact);
+		break;
+	case METRIC_POLICY:
+		add_policy(out, s->status);
+		break;
+	case METRIC_POSTURE:
+		add_postures(out, s->status);
+		break;
+	case METRIC_POSTURE_SINCE:
+		add_count(out, m, NULL, s->status->posture_since);
+		break;
+	case METRIC_WARDEN_STARTED:
+		add_count(out, m, NULL, s->status->started);
+		break;
+	case METRIC_INTERFACE:
+		add_interfaces(out, s->status);
+		break;
+	case METRIC_RULE_PACKETS:
+	case METRIC_RULE_BYTES:
+		add_rules(out, m, s->counters);
+		break;
+	case METRIC_UNJUDGED:
+		add_causes(out, s->counters);
+		break;
+	case METRIC_BLOCKED:
+		add_count(out, m, NULL, s->counters->blocked_sources);
+		break;
+	case METRIC_QUALIA:
+		add_qualia(out, s->server->qualia);
+		break;
+	case METRIC_HTTP:
+		add_http(out, s->server);
+		break;
+	case METRIC_COUNT:
+		break;
+	}
+}
+
+static void add_metrics(struct buf *out, const struct scrape *s)
+{
+	for (enum metric m = 0; m < METRIC_COUNT; m++) {
+		buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", rows[m].name, rows[m].help, rows[m].name, rows[m].type);
+		add_metric(out, m, s);
+	}
+}
+
+/* ---- the route -------------------------------------------------------------------------- */
+
+static void counters_told(struct request *r, struct answer *a)
+{
+	const struct scrape s = { request_server(r), &request_answer(r, 0)->status, &a->counters };
+	own(buf) struct buf out = { 0 };
+
+	add_metrics(&out, &s);
+	request_reply_text(r, "text/plain; version=0.0.4; charset=utf-8", &out);
+}
+
+static void status_told(struct request *r, struct answer *a)
+{
+	(void)a; /* kept as the request's first */
+	request_ask(r, &(struct question){ .kind = MESSAGE_ASK_COUNTERS, .fd = -1 }, counters_told);
+}
+
+void route_metrics(struct request *r)
+{
+	request_ask(r, &(struct question){ .kind = MESSAGE_ASK_STATUS, .fd = -1 }, status_told);
+}

@@ -1,0 +1,450 @@
+#include "enforcer/api/request.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/mman.h>
+
+#include "lang/bundle/bundle.h"
+
+#define ANSWERS_MAX 4
+
+struct request {
+	struct server *server;
+	struct door *door;
+	struct MHD_Connection *connection;
+	struct client *client;
+	const struct route *route;
+	struct arena *arena;
+
+	uint64_t body_left; /* still to come, by its Content-Length */
+	struct buf body;    /* of a JSON route */
+	int bundle;	    /* of a BUNDLE route, else -1 */
+	bool uploads;	    /* holds one of the server's uploads */
+
+	struct waiter waiter;
+	bool asked; /* and not yet looked at what was heard */
+	enum heard heard;
+	struct answer *answers[ANSWERS_MAX]; /* the last is the one just heard */
+	size_t answer_count;
+	request_then *then;
+	void (*silence)(struct request *r, enum heard how);
+
+	struct MHD_Response *response; /* NULL until answered */
+	unsigned status;
+};
+
+struct server *request_server(struct request *r)
+{
+	return r->server;
+}
+
+struct arena *request_arena(struct request *r)
+{
+	return r->arena;
+}
+
+int request_bundle(struct request *r)
+{
+	return r->bundle;
+}
+
+struct answer *request_answer(struct request *r, size_t nth)
+{
+	assert(nth < r->answer_count);
+	return r->answers[nth];
+}
+
+static void request_free(struct request *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->answer_count; i++)
+		answer_put(r->answers[i]);
+	if (r->response)
+		MHD_destroy_response(r->response);
+	if (r->bundle >= 0)
+		close(r->bundle);
+	if (r->uploads)
+		atomic_fetch_sub(&r->server->uploads, 1);
+	buf_release(&r->body);
+	arena_free(r->arena);
+	free(r);
+}
+
+/* ---- answering ----------------------------------------------------------------------- */
+
+static void answer_with(struct request *r, unsigned status, const char *type, char *bytes, size_t len)
+{
+	assert(!r->response);
+	r->response = MHD_create_response_from_buffer(len, bytes, MHD_RESPMEM_MUST_FREE);
+	if (!r->response) {
+		free(bytes);
+		return; /* out of memory: request_serve() closes the connection */
+	}
+	r->status = status;
+	MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(r->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	MHD_add_response_header(r->response, "X-Content-Type-Options", "nosniff");
+}
+
+static void answer_with_json(struct request *r, unsigned status, const char *type, cJSON *body)
+{
+	char *text = cJSON_PrintUnformatted(body);
+
+	cJSON_Delete(body);
+	if (text)
+		answer_with(r, status, type, text, strlen(text));
+}
+
+void request_reply(struct request *r, unsigned status, cJSON *body)
+{
+	answer_with_json(r, status, "application/json", body);
+}
+
+void request_reply_text(struct request *r, const char *type, struct buf *body)
+{
+	size_t len = body->len;
+	char *bytes = take(body->at);
+
+	*body = (struct buf){ 0 };
+	answer_with(r, MHD_HTTP_OK, type, bytes, len);
+}
+
+/* What HTTP wants said beside the problem. */
+static void add_problem_headers(struct request *r, enum problem p, const char *path)
+{
+	own(buf) struct buf allow = { 0 };
+
+	if (p == PROBLEM_NO_TOKEN)
+		MHD_add_response_header(r->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"tegumentar\"");
+	if (problem_rows[p].status == MHD_HTTP_SERVICE_UNAVAILABLE || p == PROBLEM_CONFLICT)
+		MHD_add_response_header(r->response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+	if (p == PROBLEM_METHOD) {
+		route_allow(&allow, path);
+		MHD_add_response_header(r->response, MHD_HTTP_HEADER_ALLOW, buf_text(&allow));
+	}
+}
+
+void request_refuse_json(struct request *r, enum problem p, cJSON *body)
+{
+	answer_with_json(r, problem_rows[p].status, "application/problem+json", body);
+	if (r->response)
+		add_problem_headers(r, p, NULL);
+}
+
+void request_refuse(struct request *r, enum problem p, const char *field, const char *advice,
+		    const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	request_refuse_json(r, p, problem_json(p, field, arena_vprintf(r->arena, format, args), advice));
+	va_end(args);
+}
+
+static void refuse_method(struct request *r, const char *method, const char *path)
+{
+	const char *detail = arena_printf(r->arena, "%s does not take %.20s", path, method);
+
+	answer_with_json(r, problem_rows[PROBLEM_METHOD].status, "application/problem+json",
+			 problem_json(PROBLEM_METHOD, NULL, detail, NULL));
+	if (r->response)
+		add_problem_headers(r, PROBLEM_METHOD, path);
+}
+
+static enum MHD_Result request_send(struct request *r)
+{
+	size_t route = r->route ? (size_t)(r->route - routes) : ROUTE_COUNT;
+
+	assert(r->status < SERVER_STATUS_END);
+	client_await(r->server->clients, r->client, CLIENT_TAKE);
+	atomic_fetch_add(&r->server->answered[route][r->status], 1);
+	return MHD_queue_response(r->connection, r->status, r->response);
+}
+
+/* ---- asking the warden ------------------------------------------------------------------- */
+
+static void heard(struct waiter *w, enum heard how, struct answer *a)
+{
+	struct request *r = (struct request *)((char *)w - offsetof(struct request, waiter));
+
+	r->heard = how;
+	if (a)
+		r->answers[r->answer_count++] = a;
+	MHD_resume_connection(r->connection); /* its thread has the request from here on */
+}
+
+static void refuse_silence(struct request *r, enum heard how)
+{
+	switch (how) {
+	case HEARD_LATE:
+		request_refuse(r, PROBLEM_LATE, NULL, NULL, "no answer within %d s%s", REQUEST_TIMEOUT_S,
+			       link_is_changing(r->server->link) ? "; a change is under way" : "");
+		break;
+	case HEARD_BUSY:
+		request_refuse(r, PROBLEM_BUSY, NULL, NULL, "%d changes are already under way", LINK_CHANGES_MAX);
+		break;
+	case HEARD_ANSWER:
+	case HEARD_GONE:
+		request_refuse(r, PROBLEM_GONE, NULL, NULL, "the warden does not answer");
+		break;
+	}
+}
+
+void request_on_silence(struct request *r, void (*silence)(struct request *r, enum heard how))
+{
+	r->silence = silence;
+}
+
+void request_ask(struct request *r, const struct question *q, request_then *then)
+{
+	const bool changes = r->route->method != METHOD_GET;
+	const uint64_t timeout_s = changes ? REQUEST_CHANGE_S : REQUEST_TIMEOUT_S;
+
+	assert(!r->asked && r->answer_count < ANSWERS_MAX);
+	r->asked = true;
+	r->then = then;
+	r->waiter.then = heard;
+	client_await(r->server->clients, r->client, CLIENT_US);
+	MHD_suspend_connection(r->connection); /* before asking: the answer may come at once */
+	link_ask(r->server->link, q, &r->waiter, timeout_s * 1000000000);
+}
+
+static void request_hear(struct request *r)
+{
+	r->asked = false;
+	if (r->heard == HEARD_ANSWER)
+		r->then(r, r->answers[r->answer_count - 1]);
+	else
+		(r->silence ? r->silence : refuse_silence)(r, r->heard);
+}
+
+/* ---- the head ------------------------------------------------------------------------------- */
+
+static const char *header(struct request *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+static bool is_media_type(const char *given, const char *wanted)
+{
+	size_t len = strlen(wanted);
+
+	return given && !strncasecmp(given, wanted, len) &&
+	       (!given[len] || given[len] == ';' || given[len] == ' ');
+}
+
+static size_t body_most(const struct route *route)
+{
+	switch (route->body) {
+	case BODY_NONE:
+		return 0;
+	case BODY_JSON:
+		return REQUEST_BODY_MAX;
+	case BODY_BUNDLE:
+		return BUNDLE_BYTES_MAX;
+	}
+	return 0;
+}
+
+/* How long the body is, as the head says; UINT64_MAX when it does not. libmicrohttpd read it as a number. */
+static uint64_t body_length(struct request *r)
+{
+	const char *length = header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	if (header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+		return UINT64_MAX;
+	return length ? strtoull(length, NULL, 10) : 0;
+}
+
+static void check_access(struct request *r)
+{
+	const enum access has = r->door->by_token
+		? access_of_token(header(r, MHD_HTTP_HEADER_AUTHORIZATION), r->server->token)
+		: access_of_peer(client_fd(r->client), r->door->socket_group);
+
+	if (has >= r->route->access)
+		return;
+	request_refuse(r, r->door->by_token ? PROBLEM_NO_TOKEN : PROBLEM_FORBIDDEN, NULL, NULL,
+		       "%s needs the role %s", r->route->path, access_name(r->route->access));
+}
+
+static void check_body(struct request *r)
+{
+	const size_t most = body_most(r->route);
+	const char *type = header(r, MHD_HTTP_HEADER_CONTENT_TYPE);
+
+	if (r->body_left == UINT64_MAX)
+		request_refuse(r, PROBLEM_NO_LENGTH, NULL, NULL, "the head says no Content-Length");
+	else if (r->body_left > most)
+		request_refuse(r, PROBLEM_TOO_LARGE, NULL, NULL, "%s takes a body of at most %zu bytes, not %" PRIu64,
+			       r->route->path, most, r->body_left);
+	else if (r->route->body != BODY_NONE && !is_media_type(type, body_name(r->route->body)))
+		request_refuse(r, PROBLEM_MEDIA, NULL, NULL, "%s takes %s", r->route->path,
+			       body_name(r->route->body));
+}
+
+static void check_parameters(struct request *r)
+{
+	if (MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > 0)
+		request_refuse(r, PROBLEM_PARAMETER, NULL, NULL, "%s takes no parameters", r->route->path);
+}
+
+static void start_upload(struct request *r)
+{
+	r->uploads = true;
+	if (atomic_fetch_add(&r->server->uploads, 1) >= SERVER_UPLOADS_MAX) {
+		request_refuse(r, PROBLEM_BUSY, NULL, NULL, "%d bundles are already being received",
+			       SERVER_UPLOADS_MAX);
+		return;
+	}
+	r->bundle = memfd_create("bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (r->bundle < 0)
+		request_refuse(r, PROBLEM_BUSY, NULL, NULL, "there is no room for the bundle: %s", strerror(errno));
+}
+
+/* All that can be said before the body comes. */
+static void request_open(struct request *r, const char *method, const char *path)
+{
+	void (*const checks[])(struct request *) = { check_access, check_parameters, check_body };
+	bool path_known;
+
+	r->body_left = body_length(r);
+	r->route = route_find(method, path, &path_known);
+	if (!path_known) {
+		request_refuse(r, PROBLEM_NOT_FOUND, NULL, NULL, "%.200s is no path of this api", path);
+		return;
+	}
+	if (!r->route) {
+		refuse_method(r, method, path);
+		return;
+	}
+	for (size_t i = 0; i < sizeof checks / sizeof *checks && !r->response; i++)
+		checks[i](r);
+	if (!r->response && r->route->body == BODY_BUNDLE)
+		start_upload(r);
+}
+
+/* ---- the body --------------------------------------------------------------------------------- */
+
+static void request_take(struct request *r, const char *bytes, size_t len)
+{
+	r->body_left -= len < r->body_left ? len : r->body_left;
+	if (r->response)
+		return; /* refused already: read away, so that the client gets to reading */
+	if (r->bundle < 0) {
+		buf_add(&r->body, bytes, len);
+		return;
+	}
+	for (size_t at = 0; at < len;) {
+		ssize_t wrote = write(r->bundle, bytes + at, len - at);
+
+		if (wrote < 0 && errno != EINTR) {
+			request_refuse(r, PROBLEM_BUSY, NULL, NULL, "there is no room for the bundle: %s",
+				       strerror(errno));
+			return;
+		}
+		at += wrote < 0 ? 0 : (size_t)wrote;
+	}
+}
+
+/* Sealed, what the warden checks is what it uses, whatever becomes of this process. */
+static void seal_bundle(struct request *r)
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+	if (fcntl(r->bundle, F_ADD_SEALS, seals) || lseek(r->bundle, 0, SEEK_SET))
+		request_refuse(r, PROBLEM_BUSY, NULL, NULL, "the bundle cannot be sealed: %s", strerror(errno));
+}
+
+bool request_read(struct request *r, void *out)
+{
+	struct json_fault fault = { 0 };
+
+	if (!json_read(out, r->route->fields, r->arena, buf_text(&r->body), r->body.len, &fault))
+		return true;
+	request_refuse(r, fault.syntax ? PROBLEM_NOT_JSON : PROBLEM_FIELD, fault.field, NULL, "%s%s%s",
+		       fault.field, *fault.field ? ": " : "", fault.text);
+	return false;
+}
+
+/* ---- the life of a request ----------------------------------------------------------------------- */
+
+static struct request *request_new(struct door *door, struct MHD_Connection *connection)
+{
+	struct request *r = calloc(1, sizeof *r);
+	struct client *client = client_of(connection);
+
+	if (!r || !client) {
+		free(r);
+		return NULL;
+	}
+	r->door = door;
+	r->server = door->server;
+	r->connection = connection;
+	r->client = client;
+	r->arena = arena_new();
+	r->bundle = -1;
+	return r;
+}
+
+/* A refusal waits until a short body is read: answering and closing at once can lose the answer on TCP. */
+static enum MHD_Result request_begin(struct request *r, const char *method, const char *path)
+{
+	request_open(r, method, path);
+	if (r->response && r->body_left > REQUEST_BODY_MAX)
+		return request_send(r);
+	client_await(r->server->clients, r->client, r->bundle >= 0 ? CLIENT_BUNDLE : CLIENT_BODY);
+	return MHD_YES;
+}
+
+static void request_handle(struct request *r)
+{
+	if (r->bundle >= 0)
+		seal_bundle(r);
+	if (!r->response)
+		r->route->handle(r);
+}
+
+enum MHD_Result request_serve(void *cls, struct MHD_Connection *connection, const char *url,
+			      const char *method, const char *version, const char *upload_data,
+			      size_t *upload_data_size, void **con_cls)
+{
+	struct request *r = *con_cls;
+
+	(void)version;
+	if (!r) {
+		*con_cls = r = request_new(cls, connection);
+		return r ? request_begin(r, method, url) : MHD_NO;
+	}
+	if (*upload_data_size) {
+		request_take(r, upload_data, *upload_data_size);
+		*upload_data_size = 0;
+		return MHD_YES;
+	}
+	if (r->asked)
+		request_hear(r);
+	else if (!r->response)
+		request_handle(r);
+	if (r->asked)
+		return MHD_YES;
+	return r->response ? request_send(r) : MHD_NO;
+}
+
+void request_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+		       enum MHD_RequestTerminationCode toe)
+{
+	struct request *r = *con_cls;
+
+	(void)connection;
+	(void)cls;
+	(void)toe;
+	if (r)
+		client_await(r->server->clients, r->client, CLIENT_HEAD);
+	request_free(r);
+	*con_cls = NULL;
+}

@@ -1,0 +1,69 @@
+/*
+ * request - one thing asked over HTTP, from its first line to its answer.
+ *
+ *     void route_status(struct request *r)            a row of routes.def names it
+ *     {
+ *             request_ask(r, MESSAGE_ASK_STATUS, NULL, status_told);
+ *     }                                               the connection sleeps; no thread waits
+ *
+ *     static void status_told(struct request *r, struct answer *a)
+ *     {
+ *             request_reply(r, 200, status_json(&a->status));
+ *     }
+ *
+ * A handler does exactly one of: ask, reply, refuse. When the warden does not answer, the
+ * request is refused without the handler's help, unless it said how to go on (request_on_silence).
+ */
+#ifndef TEG_API_REQUEST_H
+#define TEG_API_REQUEST_H
+
+#include "enforcer/api/client.h"
+#include "enforcer/api/link.h"
+#include "enforcer/api/problem.h"
+#include "enforcer/api/route.h"
+#include "enforcer/api/server.h"
+
+#define REQUEST_BODY_MAX   ((size_t)64 << 10)
+#define REQUEST_TIMEOUT_S  5   /* of a question that changes nothing */
+#define REQUEST_CHANGE_S   300 /* of a change */
+#define REQUEST_HEADER_MAX ((size_t)32 << 10) /* of the head; 431 beyond */
+
+struct request;
+typedef void request_then(struct request *r, struct answer *a);
+
+struct server *request_server(struct request *r);
+struct arena *request_arena(struct request *r); /* as long as the request */
+
+/* The JSON body, read into what the route's fields describe; false when it was refused. */
+bool request_read(struct request *r, void *out);
+
+/* The bundle of a BODY_BUNDLE route, in a sealed memory file; still the request's. */
+int request_bundle(struct request *r);
+
+/* The answer given to `then` is the request's, and lives as long; request_answer() has them in order. */
+void request_ask(struct request *r, const struct question *q, request_then *then);
+
+struct answer *request_answer(struct request *r, size_t nth);
+
+/* What to do when the answer does not come, in place of a refusal; before request_ask(). */
+void request_on_silence(struct request *r, void (*silence)(struct request *r, enum heard how));
+
+/* Takes the object. */
+void request_reply(struct request *r, unsigned status, cJSON *body);
+/* Takes what the buffer holds. */
+void request_reply_text(struct request *r, const char *type, struct buf *body);
+
+/* `field` and `advice` may be NULL. */
+void request_refuse(struct request *r, enum problem p, const char *field, const char *advice,
+		    const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The same with an object of problem_json(), which it takes. */
+void request_refuse_json(struct request *r, enum problem p, cJSON *body);
+
+/* MHD's callbacks; the closure is the server. */
+enum MHD_Result request_serve(void *cls, struct MHD_Connection *connection, const char *url,
+			      const char *method, const char *version, const char *upload_data,
+			      size_t *upload_data_size, void **con_cls);
+void request_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+		       enum MHD_RequestTerminationCode toe);
+
+#endif

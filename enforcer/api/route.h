@@ -1,0 +1,54 @@
+/*
+ * route - what can be asked, as rows of routes.def, and who answers.
+ */
+#ifndef TEG_API_ROUTE_H
+#define TEG_API_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "enforcer/api/access.h"
+#include "enforcer/api/json.h"
+#include "lang/base/buf.h"
+
+struct request;
+
+enum method { METHOD_GET, METHOD_POST, METHOD_COUNT };
+enum body { BODY_NONE, BODY_JSON, BODY_BUNDLE };
+
+enum route_id {
+#define ROUTE(id, ...) ROUTE_##id,
+#include "enforcer/api/routes.def"
+#undef ROUTE
+	ROUTE_COUNT
+};
+
+struct route {
+	const char *name;
+	enum method method;
+	const char *path;
+	enum access access;
+	enum body body;
+	const struct json_field *fields; /* of a JSON body */
+	const char *about;
+	void (*handle)(struct request *r);
+};
+
+extern const struct route routes[ROUTE_COUNT];
+extern const struct json_field posture_fields[];
+
+const char *method_name(enum method m);
+const char *body_name(enum body b); /* its media type, "" when none */
+
+/* NULL when there is no such path, or none of that method; *path_known says which. */
+const struct route *route_find(const char *method, const char *path, bool *path_known);
+
+/* "GET, HEAD": what the path takes. */
+void route_allow(struct buf *out, const char *path);
+
+/* One per row. Called with the whole body read; asks, answers or refuses (request.h). */
+#define ROUTE(id, ...) void route_##id(struct request *r);
+#include "enforcer/api/routes.def"
+#undef ROUTE
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * status - what is live, part by part, as the warden reads it from the kernel.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "enforcer/api/request.h"
+#include "lang/base/version.h"
+
+static cJSON *interface_json(const struct status_interface *i)
+{
+	cJSON *out = cJSON_CreateObject();
+	char tag[20];
+
+	snprintf(tag, sizeof tag, "%016" PRIx64, i->program_tag);
+	json_add_text(out, "name", i->name);
+	json_add_count(out, "ifindex", i->ifindex);
+	json_add_text(out, "zone", i->zone);
+	json_add_text(out, "engine", i->engine);
+	json_add_text(out, "reason", i->reason);
+	if (i->program_tag)
+		json_add_text(out, "program_tag", tag);
+	else
+		cJSON_AddNullToObject(out, "program_tag");
+	return out;
+}
+
+static void add_policy(cJSON *to, const struct status *s)
+{
+	cJSON *policy;
+
+	if (!s->generation) {
+		cJSON_AddNullToObject(to, "policy");
+		return;
+	}
+	policy = cJSON_AddObjectToObject(to, "policy");
+	json_add_text(policy, "name", s->policy);
+	json_add_text(policy, "version", s->version);
+	json_add_text(policy, "bundle", s->bundle);
+}
+
+static void add_postures(cJSON *to, const struct status *s)
+{
+	cJSON *postures = cJSON_AddArrayToObject(to, "postures");
+
+	for (uint32_t i = 0; i < s->posture_count; i++) {
+		cJSON *one = cJSON_CreateObject();
+
+		json_add_text(one, "name", s->postures[i].name);
+		json_add_text(one, "title", s->postures[i].title);
+		cJSON_AddItemToArray(postures, one);
+	}
+}
+
+static cJSON *status_json(const struct status *s)
+{
+	cJSON *out = cJSON_CreateObject();
+
+	json_add_text(out, "version", TEGUMENTAR_VERSION);
+	json_add_count(out, "generation", s->generation);
+	cJSON_AddBoolToObject(out, "intact", s->intact);
+	json_add_text(out, "fault", s->fault);
+	json_add_text(out, "posture", s->posture);
+	json_add_text(out, "posture_reason", s->posture_reason);
+	json_add_time(out, "posture_since", s->posture_since);
+	add_postures(out, s);
+	add_policy(out, s);
+	json_add_text(out, "engine", s->engine);
+	cJSON *interfaces = cJSON_AddArrayToObject(out, "interfaces");
+	for (uint32_t i = 0; i < s->interface_count; i++)
+		cJSON_AddItemToArray(interfaces, interface_json(&s->interfaces[i]));
+	json_add_text(out, "nft_digest", s->nft_digest);
+	json_add_time(out, "started", s->started);
+	json_add_text(out, "adopted", s->adopted);
+	return out;
+}
+
+static void status_told(struct request *r, struct answer *a)
+{
+	request_reply(r, MHD_HTTP_OK, status_json(&a->status));
+}
+
+void route_status(struct request *r)
+{
+	request_ask(r, &(struct question){ .kind = MESSAGE_ASK_STATUS, .fd = -1 }, status_told);
+}

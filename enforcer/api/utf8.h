@@ -1,0 +1,17 @@
+/*
+ * utf8 - is it text?
+ */
+#ifndef TEG_API_UTF8_H
+#define TEG_API_UTF8_H
+
+#include <stddef.h>
+
+#include "lang/base/buf.h"
+
+/* The length in bytes (1 to 4) of the character at `at`, as RFC 3629 has it; 0 when it is none. */
+size_t utf8_length(const char *at, size_t left);
+
+/* Appends the text; what is no character becomes U+FFFD. */
+void utf8_add_clean(struct buf *out, const char *text);
+
+#endif

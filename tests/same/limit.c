@@ -1,0 +1,232 @@
+/*
+ * What eval cannot say of the XDP program: several CPUs at one bucket, a flood
+ * of new sources, blocks and own addresses set from user space, and frames of
+ * several buffers.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/bpf.h>
+
+#include "compiler/emit/emit.h"
+#include "compiler/ir/packet.h"
+#include "compiler/ir/proto.h"
+#include "tests/lib/tap.h"
+#include "tests/lib/xdp_run.h"
+
+#define BURST 500
+#define NOW 5000000000ull
+
+/* One lifeline (TCP to self, port 22) and one reflex: TCP SYN over 500 in a row from a source. */
+static struct plan_counter counters[] = { { .id = "neighbour" }, { .id = "blocked" }, { .id = "lifeline.ssh" },
+					  { .id = "reflex.syn" } };
+static struct teg_box boxes[] = {
+	{ .zones = ~0ull, .dst = TEG_SET_SELF, .dport_lo = 22, .dport_hi = 22, .sport_hi = 65535, .icmp_hi = 65535,
+	  .proto = PROTO_TCP, .rule = 0, .families = 3, .fragments = TEG_WHOLE | TEG_FIRST },
+	{ .zones = ~0ull, .dport_hi = 65535, .sport_hi = 65535, .icmp_hi = 65535, .proto = PROTO_TCP, .rule = 1,
+	  .families = 3, .fragments = TEG_WHOLE | TEG_FIRST, .flags_mask = 0x02, .flags_want = 0x02 },
+};
+static struct teg_rule rules[] = {
+	{ .counter_slot = 2, .act = TEG_ACT_PASS },
+	{ .counter_slot = 3, .act = TEG_ACT_DROP, .cost_ns = 1000000, .depth_ns = BURST * 1000000ull, .key_bits4 = 32,
+	  .key_bits6 = 64 },
+};
+static const struct plan plan = {
+	.policy = "limits", .counters = counters, .counter_count = ARRAY_LEN(counters), .posture_count = 1,
+	.boxes = boxes, .box_count = ARRAY_LEN(boxes), .rules = rules, .rule_count = ARRAY_LEN(rules),
+	.config = { .abi = TEG_ABI_VERSION, .asks = TEG_ASKS_DST_SELF | TEG_ASKS_CLOCK, .lifeline_boxes = 1,
+		    .box_count = ARRAY_LEN(boxes), .rule_count = ARRAY_LEN(rules), .neighbour_slot = 0,
+		    .blocked_slot = 1 },
+};
+
+static size_t syn(uint8_t *frame, size_t room, const char *src, unsigned nth, const char *dst, uint16_t dport,
+		  size_t payload)
+{
+	static const uint8_t zeros[9000];
+	struct packet p = { .proto = PROTO_TCP, .fragment = FRAGMENT_WHOLE, .hop_limit = 64, .sport = 40000,
+			    .dport = dport, .flags = 0x02 };
+
+	if (!addr_parse(src, &p.src) || !addr_parse(dst, &p.dst))
+		return 0;
+	p.family = p.src.family;
+	p.src.num += nth;
+	return frame_build(&p, zeros, payload, frame, room);
+}
+
+static bool passes(struct xdp_run *x, const char *src, unsigned nth)
+{
+	uint8_t frame[128];
+
+	return xdp_run_frame(x, frame, syn(frame, sizeof frame, src, nth, "192.0.2.1", 443, 0)) == XDP_PASS;
+}
+
+/* ---- two CPUs, one bucket ----------------------------------------------------------- */
+
+#define SOURCES 10 /* one after another: a race is rarely lost */
+
+struct worker {
+	struct xdp_run *x;
+	pthread_barrier_t *start;
+	int cpu;
+	unsigned passed[SOURCES];
+};
+
+static void *hammer(void *arg)
+{
+	struct worker *w = arg;
+	cpu_set_t mine;
+
+	CPU_ZERO(&mine);
+	CPU_SET(w->cpu, &mine);
+	sched_setaffinity(0, sizeof mine, &mine); /* without, they may share one and never meet */
+	for (unsigned source = 0; source < SOURCES; source++) {
+		pthread_barrier_wait(w->start);
+		for (int i = 0; i < 2 * BURST; i++)
+			w->passed[source] += passes(w->x, "198.51.100.1", source);
+	}
+	return NULL;
+}
+
+static void two_cpus(struct xdp_run *x)
+{
+	pthread_barrier_t start;
+	struct worker w[2] = { { .x = x, .start = &start, .cpu = 0 }, { .x = x, .start = &start, .cpu = 1 } };
+	pthread_t threads[2];
+
+	if (pthread_barrier_init(&start, NULL, 2))
+		abort();
+	for (int i = 0; i < 2; i++)
+		if (pthread_create(&threads[i], NULL, hammer, &w[i]))
+			abort();
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&start);
+
+	for (unsigned i = 0; i < SOURCES; i++) {
+		unsigned passed = w[0].passed[i] + w[1].passed[i];
+
+		tap_num(passed, BURST, "tokens that two CPUs get from one bucket");
+	}
+}
+
+/* ---- a flood ------------------------------------------------------------------------ */
+
+static void flood(struct xdp_run *x)
+{
+	unsigned spender = 0, strangers = 0;
+
+	for (unsigned i = 0; i < BURST + 100; i++)
+		spender += passes(x, "2001:db8::1", 0);
+	tap_num(spender, BURST, "packets of a source that pass before it is over");
+	for (unsigned i = 0; i < 400000; i++)
+		strangers += passes(x, "10.0.0.0", i);
+	tap_num(strangers, 400000, "packets of as many new sources that pass");
+	tap_ok(!passes(x, "2001:db8::1", 0), "three times as many sources as there are buckets, and the spender is "
+	       "still over");
+}
+
+/* ---- from user space ----------------------------------------------------------------- */
+
+static struct addr address(const char *text)
+{
+	struct addr a;
+
+	if (!addr_parse(text, &a))
+		abort();
+	return a;
+}
+
+static void blocks(struct xdp_run *x)
+{
+	static const struct { const char *blocked, *asked; bool passes; } rows[] = {
+		{ "203.0.113.7", "203.0.113.7", false },
+		{ "203.0.113.7", "203.0.113.8", true },
+		{ "2001:db8:7::7", "2001:db8:7::7", false },
+		{ "2001:db8:7::7", "2001:db8:7::ffff", false }, /* the /64 is blocked */
+		{ "2001:db8:7::7", "2001:db8:7:1::7", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct addr source = address(rows[i].blocked);
+
+		tap_ok(passes(x, rows[i].asked, 0), "%s passes", rows[i].asked);
+		xdp_run_block(x, source, NOW + 1000);
+		tap_ok(passes(x, rows[i].asked, 0) == rows[i].passes, "%s %s while %s is blocked", rows[i].asked,
+		       rows[i].passes ? "passes" : "does not pass", rows[i].blocked);
+		xdp_run_at(x, 1, 0, NOW + 1000);
+		tap_ok(passes(x, rows[i].asked, 0), "%s passes when the block is over", rows[i].asked);
+		xdp_run_at(x, 1, 0, NOW);
+		xdp_run_block(x, source, 0);
+		tap_ok(passes(x, rows[i].asked, 0), "%s passes when the block is taken back", rows[i].asked);
+	}
+}
+
+static bool is_lifeline(struct xdp_run *x, const char *dst)
+{
+	uint8_t frame[128];
+	uint64_t before = xdp_run_counter(x, 2).packets;
+	const char *src = strchr(dst, ':') ? "2001:db8:99::1" : "198.51.100.99";
+
+	xdp_run_frame(x, frame, syn(frame, sizeof frame, src, 0, dst, 22, 0));
+	return xdp_run_counter(x, 2).packets == before + 1;
+}
+
+static void own_addresses(struct xdp_run *x)
+{
+	struct addr first[] = { address("192.0.2.1"), address("2001:db8:2::1") };
+	struct addr many[TEG_SELF_MAX];
+	unsigned found = 0;
+
+	xdp_run_self(x, first, ARRAY_LEN(first));
+	tap_ok(is_lifeline(x, "192.0.2.1") && is_lifeline(x, "2001:db8:2::1"), "own addresses are `self`");
+	tap_ok(!is_lifeline(x, "192.0.2.2") && !is_lifeline(x, "2001:db8:2::2"), "others are not");
+	for (unsigned i = 0; i < TEG_SELF_MAX; i++) {
+		many[i] = address(i & 1 ? "10.1.0.0" : "2001:db8:3::");
+		many[i].num += i;
+	}
+	xdp_run_self(x, many, TEG_SELF_MAX);
+	for (unsigned i = 0; i < TEG_SELF_MAX; i++) {
+		char text[ADDR_TEXT];
+
+		found += is_lifeline(x, addr_print(many[i], text));
+	}
+	tap_num(found, TEG_SELF_MAX, "own addresses found of as many as may be");
+	tap_ok(!is_lifeline(x, "192.0.2.1"), "an address that the host has no more is not `self`");
+}
+
+/* ---- long frames ------------------------------------------------------------------------ */
+
+static void long_frames(struct xdp_run *x)
+{
+	static uint8_t frame[9100];
+	size_t len = syn(frame, sizeof frame, "198.51.100.50", 0, "192.0.2.1", 443, 8000);
+
+	tap_num(xdp_run_frame(x, frame, len), XDP_PASS, "a frame of several buffers passes");
+	uint64_t before = xdp_run_cause(x, CAUSE_BAD_IP).packets;
+	tap_num(xdp_run_frame(x, frame, len - 1), XDP_DROP, "one byte short, it does not");
+	tap_num(xdp_run_cause(x, CAUSE_BAD_IP).packets - before, 1, "and is counted as bad-ip");
+}
+
+int main(void)
+{
+	own(xdp_run) struct xdp_run *x = NULL;
+	struct err why = { 0 };
+
+	if (xdp_run_new(&x, &plan, XDP_RUN_GIVEN_CLOCK, &why)) {
+		if (why.code == -EPERM || why.code == -EACCES)
+			tap_skip("BPF is not allowed here", "limits hold in the XDP program");
+		else
+			tap_ok(false, "the program loads: %s", why.text);
+		return tap_done();
+	}
+	xdp_run_at(x, 1, 0, NOW);
+	two_cpus(x);
+	flood(x);
+	blocks(x);
+	own_addresses(x);
+	long_frames(x);
+	return tap_done();
+}
