@@ -1,0 +1,54 @@
+/*
+ * cmd - the commands of tegc. A command is a row of cmd.def and a file here.
+ *
+ * A handler gets its own name as argv[0] and returns the exit code, which is
+ * one of sysexits.h or EXIT_WRONG, EXIT_NO, EXIT_RISKY, EXIT_UNKNOWN: see exit.def.
+ */
+#ifndef TEG_CMD_CMD_H
+#define TEG_CMD_CMD_H
+
+#include <stddef.h>
+#include <sysexits.h>
+
+#include "compiler/front/front.h"
+
+enum exit_code {
+#define EXIT(id, number, about) EXIT_##id = number,
+#include "compiler/cmd/exit.def"
+#undef EXIT
+};
+
+struct command {
+	const char *name, *arguments, *about;
+	int (*run)(int argc, char **argv);
+};
+extern const struct command commands[];
+extern const size_t command_count;
+
+#define COMMAND(id, name, arguments, about) int cmd_##id(int argc, char **argv);
+#include "compiler/cmd/cmd.def"
+#undef COMMAND
+
+/* The usage line of a command on stderr; EX_USAGE. */
+int cmd_usage(const char *command);
+
+/*
+ * What every command that reads a policy takes: -I DIR, --import-path DIR, --param NAME=VALUE,
+ * --params FILE. With getopt_long(3):
+ *
+ *     static const struct option options[] = { CMD_POLICY_OPTIONS, { "out", 1, NULL, 'o' }, { 0 } };
+ *     while ((o = getopt_long(argc, argv, CMD_POLICY_LETTERS "o:", options, NULL)) != -1)
+ *             if (o == 'o') ...
+ *             else if (!cmd_policy_option(c, o, optarg))
+ *                     return cmd_usage("build");
+ */
+enum { CMD_PARAM = 256, CMD_PARAMS, CMD_OWN /* a command's own long options count from here */ };
+#define CMD_POLICY_LETTERS "I:"
+#define CMD_POLICY_OPTIONS                                                                         \
+	{ "import-path", 1, NULL, 'I' }, { "param", 1, NULL, CMD_PARAM },                          \
+	{                                                                                          \
+		"params", 1, NULL, CMD_PARAMS                                                      \
+	}
+bool cmd_policy_option(struct compilation *c, int option, const char *value);
+
+#endif

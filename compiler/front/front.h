@@ -1,0 +1,61 @@
+/*
+ * front - from a path to what its policy means.
+ *
+ *     own(compilation) struct compilation *c = compilation_new();
+ *     struct policy *p = front_read(c, "edge.teg");
+ *     report_diags(stderr, c, ...);                        compiler/report/diags.h
+ *     if (!p)
+ *             return front_exit(c);
+ *
+ * Everything, the policy included, lives until compilation_free(). A policy is
+ * given out only when it has no error; warnings do not hinder it.
+ */
+#ifndef TEG_FRONT_FRONT_H
+#define TEG_FRONT_FRONT_H
+
+#include "compiler/front/policy.h"
+#include "lang/base/arena.h"
+#include "lang/base/strmap.h"
+#include "lang/syntax/diag.h"
+#include "lang/syntax/source.h"
+
+struct node;
+
+/* A parameter's value as it was given, and where: a source of its own. */
+struct param_given {
+	const char *name;
+	uint32_t source;
+	bool used;
+};
+
+struct compilation {
+	struct arena *arena;
+	struct sources sources;
+	struct diags diags;
+	VEC(const char *) import_paths; /* -I, in order */
+	VEC(struct param_given) params;
+	int input_fault;		/* the exit code when the policy could not be read at all */
+};
+
+struct compilation *compilation_new(void);
+void compilation_free(struct compilation *c);
+OWN_FREE(compilation, struct compilation *)
+
+/* "NAME=VALUE", the value as .teg writes it; false when it has no name. */
+bool front_give_param(struct compilation *c, const char *assignment);
+/* A JSON object of names to strings, numbers and lists of them. What is wrong with it is a diagnostic. */
+void front_give_params(struct compilation *c, const char *path);
+
+/* The policy, or NULL when errors were noted. "-" is standard input. */
+struct policy *front_read(struct compilation *c, const char *path);
+
+/* 0 without errors; 1 when the policy is wrong; 66 or 74 when it could not be read. */
+int front_exit(const struct compilation *c);
+
+/*
+ * The policy as one .teg text without imports and parameters, postures written out,
+ * sets computed. Reading it again gives the same policy.
+ */
+char *front_print_resolved(const struct policy *p, struct arena *a);
+
+#endif

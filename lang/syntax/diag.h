@@ -1,0 +1,81 @@
+/*
+ * diag - what is wrong with a policy: a code, a place, one sentence, and what helps.
+ *
+ *     struct diag *d = diag(ds, DIAG_NAME_TWICE, again->span, "`%s` is declared twice", name);
+ *     diag_label(d, "the second one");
+ *     diag_at(d, first->span, "the first one");
+ *     diag_help(d, "rename one of them");
+ *
+ * The codes are rows of diag.def; each has a page in docs/errors/. Only the
+ * first DIAGS_KEPT are kept with their words; all are counted. A mistake that
+ * only follows from another one is not told: callers pass over what is poisoned.
+ */
+#ifndef TEG_SYNTAX_DIAG_H
+#define TEG_SYNTAX_DIAG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lang/base/arena.h"
+#include "lang/base/span.h"
+
+enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_COUNT };
+
+enum diag_code {
+#define DIAG(id, ...) DIAG_##id,
+#include "lang/syntax/diag.def"
+#undef DIAG
+	DIAG_COUNT
+};
+
+struct diag_kind {
+	const char *code;  /* "E0201" */
+	const char *id;	   /* "NAME_UNKNOWN" */
+	const char *title; /* what all of its kind have in common */
+	enum severity severity;
+};
+extern const struct diag_kind diag_kinds[DIAG_COUNT];
+
+enum diag_part_kind { DIAG_PLACE, DIAG_NOTE, DIAG_HELP };
+
+struct diag_part {
+	struct diag_part *next;
+	enum diag_part_kind kind;
+	struct span span; /* DIAG_PLACE */
+	const char *text;
+};
+
+struct diag {
+	struct arena *arena;
+	enum diag_code code;
+	enum severity severity;
+	struct span span;  /* or SPAN_NOWHERE */
+	const char *text;
+	const char *label; /* beside the carets, or NULL */
+	struct diag_part *parts, **last;
+};
+
+#define DIAGS_KEPT 200
+
+struct diags {
+	struct arena *arena;
+	VEC(struct diag *) list;
+	size_t errors, warnings;
+	struct diag spare; /* takes the words of what is not kept */
+};
+
+/* Never NULL; the span may be SPAN_NOWHERE. */
+struct diag *diag(struct diags *ds, enum diag_code code, struct span span, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* What stands beside the carets. */
+void diag_label(struct diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Another place that has to do with it. */
+void diag_at(struct diag *d, struct span span, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void diag_note(struct diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void diag_help(struct diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* By file and place, as they are shown. */
+void diags_sort(struct diags *ds);
+
+#endif
