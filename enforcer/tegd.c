@@ -1,0 +1,89 @@
+/*
+ * tegd - the enforcer. One binary, several processes: without --role it is the
+ * warden, which starts the others from itself (proc/role.h).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "enforcer/api/api.h"
+#include "enforcer/proc/role.h"
+#include "enforcer/proc/say.h"
+#include "enforcer/proc/settings.h"
+#include "enforcer/warden/warden.h"
+#include "lang/base/version.h"
+
+enum { EXIT_IS_USAGE = 64, EXIT_IS_CANNOT = 69, EXIT_IS_FORBIDDEN = 77 };
+
+static int help(void)
+{
+	puts("tegd enforces a compiled policy, and answers tegctl.\n\n"
+	     "usage: tegd [--config FILE] [--SETTING VALUE]…\n"
+	     "       tegd --check …      may it run so, here?\n"
+	     "       tegd --version\n\n"
+	     "settings, also as TEGUMENTAR_SETTING and as `setting = value` in " SETTINGS_FILE ":");
+	settings_help(stdout);
+	return 0;
+}
+
+static int failed(int code, const struct err *why)
+{
+	say("%s", why->text);
+	return code;
+}
+
+/* Still root: what only root may read is read, then privilege ends for good. */
+static int run_api(struct settings *s, struct arena *a)
+{
+	struct err why;
+
+	if (settings_read_token(s, a, &why) || role_confine(s->user, &why))
+		return failed(EXIT_IS_CANNOT, &why);
+	return api_run(ROLE_FD_WARDEN, ROLE_FD_UNIX, s->tcp.sin6_port ? ROLE_FD_TCP : -1, s);
+}
+
+static int run_warden(struct settings *s, struct arena *a, char **argv)
+{
+	struct err why;
+
+	if (geteuid()) {
+		err_set(&why, EPERM, "tegd must be started as root: it loads programs into the kernel");
+		return failed(EXIT_IS_FORBIDDEN, &why);
+	}
+	struct settings probe = *s; /* the token itself is the api's alone */
+	if (settings_read_token(&probe, a, &why))
+		return failed(EXIT_IS_USAGE, &why);
+	explicit_bzero((char *)(uintptr_t)probe.token, strlen(probe.token));
+	if (s->ask == ASK_CHECK)
+		return warden_check(s, &why) ? failed(EXIT_IS_CANNOT, &why) : 0;
+	return warden_run(s, argv);
+}
+
+int main(int argc, char **argv)
+{
+	own(arena) struct arena *a = arena_new();
+	struct settings s;
+	struct err why;
+
+	if (settings_read(&s, a, argc, argv, &why))
+		return failed(EXIT_IS_USAGE, &why);
+	switch (s.ask) {
+	case ASK_HELP:
+		return help();
+	case ASK_VERSION:
+		puts("tegd " TEGUMENTAR_VERSION);
+		return 0;
+	case ASK_RUN:
+	case ASK_CHECK:
+		break;
+	}
+	switch (s.role) {
+	case ROLE_API:
+		return run_api(&s, a);
+	case ROLE_WARDEN:
+	case ROLE_COUNT:
+		break;
+	}
+	return run_warden(&s, a, argv);
+}

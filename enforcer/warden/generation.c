@@ -1,0 +1,832 @@
+#include "enforcer/warden/generation.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "enforcer/warden/ledger.h"
+#include "lang/base/file.h"
+#include "lang/bundle/bundle.h"
+
+void generation_free(struct generation *g)
+{
+	if (!g)
+		return;
+	tables_free(g->tables);
+	arena_free(g->ports_arena);
+	arena_free(g->arena);
+	free(g);
+}
+
+static struct generation *generation_new(void)
+{
+	struct generation *g = calloc(1, sizeof *g);
+
+	if (!g)
+		return NULL;
+	g->arena = arena_new();
+	g->ports_arena = arena_new();
+	return g;
+}
+
+static int refuse(struct refusal *no, enum result_code code, const char *part)
+{
+	no->code = code;
+	no->part = part;
+	return no->why.code;
+}
+
+/* ---- reading the bundle ---------------------------------------------------------- */
+
+/* Everything that staging needs of a bundle, checked. */
+struct content {
+	struct bundle *bundle;
+	struct batch posture, epiderme;
+};
+
+static void content_own_(struct content *c)
+{
+	bundle_free(c->bundle);
+	batch_release(&c->posture);
+	batch_release(&c->epiderme);
+}
+
+static const struct bundle_member *member(const struct bundle *b, const char *name, struct err *why)
+{
+	const struct bundle_member *m = bundle_find(b, name);
+
+	if (!m)
+		err_set(why, EINVAL, "the bundle has no %s", name);
+	return m;
+}
+
+static int read_batch(struct batch *out, const struct bundle *b, const char *name, struct err *why)
+{
+	const struct bundle_member *m = member(b, name, why);
+	int rc = m ? batch_open(out, m->bytes, m->len, why) : why->code;
+
+	if (!rc)
+		rc = batch_check(out, FILTER_NAME, why);
+	return rc ? err_in(why, "%s", name) : 0;
+}
+
+static int read_plan(struct plan *out, struct arena *a, const struct bundle *b, struct err *why)
+{
+	const struct bundle_member *m = member(b, "plan", why);
+
+	return m ? plan_decode(out, a, m->bytes, m->len, why) : why->code;
+}
+
+static int read_content(struct content *c, struct generation *g, const void *bytes, size_t len, struct refusal *no)
+{
+	if (bundle_open(&c->bundle, bytes, len, &no->why))
+		return refuse(no, RESULT_REFUSED, "seal");
+	g->is.bundle = *bundle_id(c->bundle);
+	if (read_plan(&g->plan, g->arena, c->bundle, &no->why))
+		return refuse(no, RESULT_REFUSED, "plan");
+	if (!g->plan.posture_count) {
+		err_set(&no->why, EINVAL, "the policy has no posture");
+		return refuse(no, RESULT_REFUSED, "plan");
+	}
+	if (read_batch(&c->posture, c->bundle, "nft/posture.batch", &no->why) ||
+	    read_batch(&c->epiderme, c->bundle, "nft/epiderme.batch", &no->why))
+		return refuse(no, RESULT_REFUSED, "nft");
+	batch_place(&c->posture, g->is.bank);
+	batch_place(&c->epiderme, g->is.bank);
+	return 0;
+}
+
+int generation_examine(const void *bytes, size_t len, struct err *why)
+{
+	own(generation) struct generation *g = generation_new();
+	own(content) struct content c = { 0 };
+	struct refusal no = { 0 };
+
+	if (!g)
+		return err_set(why, ENOMEM, "no memory for a generation");
+	g->is.bank = 'a';
+	if (read_content(&c, g, bytes, len, &no))
+		*why = no.why;
+	return no.why.code;
+}
+
+/* ---- staging, part by part ----------------------------------------------------------- */
+
+static uint32_t posture_find(const struct plan *p, const char *name)
+{
+	for (uint32_t i = 0; i < p->posture_count; i++)
+		if (!strcmp(p->postures[i].name, name))
+			return i;
+	return UINT32_MAX;
+}
+
+static void begin_in(struct generation *g, const struct stage *ask)
+{
+	uint32_t wanted = posture_find(&g->plan, ask->posture);
+
+	g->posture = wanted < g->plan.posture_count ? wanted : g->plan.initial;
+	snprintf(g->is.posture, sizeof g->is.posture, "%s", g->plan.postures[g->posture].name);
+	snprintf(g->is.reason, sizeof g->is.reason, "%s", ask->reason);
+	g->is.since = ask->live && !strcmp(ask->live->is.posture, g->is.posture) ? ask->live->is.since :
+										       (uint64_t)time(NULL);
+}
+
+static void path_in(char out[static 300], const struct kernel *k, const char *name)
+{
+	snprintf(out, 300, "%s/%s", k->settings->state_dir, name);
+}
+
+/* A slot that had another owner starts at zero: before any program counts in it. */
+static int clear_slots(struct generation *g, struct kernel *k, const bool *fresh, struct err *why)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	struct teg_counter *none = arena_zero(g->arena, (size_t)(cpus > 0 ? cpus : 1) * sizeof *none);
+
+	for (uint32_t i = 0; i < g->plan.counter_count; i++)
+		if (fresh[i] && bpf_map_update_elem(k->shared.counters, &g->slots[i], none, BPF_ANY))
+			return err_sys(why, "cannot clear a counter");
+	return 0;
+}
+
+static int stage_slots(struct generation *g, struct kernel *k, const struct stage *ask, struct err *why)
+{
+	char path[300];
+	bool *fresh = arena_zero(g->arena, g->plan.counter_count + 1);
+	int rc;
+
+	g->slots = arena_zero(g->arena, (g->plan.counter_count + 1) * sizeof *g->slots);
+	path_in(path, k, "ledger");
+	rc = ledger_assign(path, &g->plan, ask->live ? &ask->live->plan : NULL, g->slots, fresh, why);
+	return rc ? rc : clear_slots(g, k, fresh, why);
+}
+
+/* Two frames that every policy lets by: an ARP request and a neighbour solicitation (RFC 4861, 4.3). */
+static const uint8_t arp[60] = {
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1,
+};
+static const uint8_t solicitation[78] = {
+	0x33, 0x33, 0xff, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0x86, 0xdd,
+	0x60, 0, 0, 0, 0, 24, 58, 255,
+	0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+	0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 1,
+	135, 0,
+};
+
+#define XDP_SAYS_PASS 2u /* enum xdp_action */
+
+static int try_program(const struct tables *t, const void *frame, size_t len, const char *what, struct err *why)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len, .repeat = 1);
+
+	if (bpf_prog_test_run_opts(tables_program(t), &run))
+		return err_sys(why, "cannot try the program out");
+	if (run.retval != XDP_SAYS_PASS)
+		return err_set(why, EPROTO, "the program does not let %s by (it answers %u)", what, run.retval);
+	return 0;
+}
+
+static int load_program(struct generation *g, struct kernel *k, const struct content *c, struct err *why)
+{
+	const struct bundle_member *object = member(c->bundle, "xdp/policy.o", why);
+	uint64_t tag;
+
+	if (!object)
+		return why->code;
+	const struct tables_load load = { .shared = &k->shared, .object = object->bytes, .object_len = object->len,
+					  .plan = &g->plan, .slots = g->slots, .bank = g->is.bank == 'b' };
+	int rc = tables_load(&g->tables, &load, why);
+	if (!rc)
+		rc = try_program(g->tables, arp, sizeof arp, "an ARP request", why);
+	if (!rc)
+		rc = try_program(g->tables, solicitation, sizeof solicitation, "a neighbour solicitation", why);
+	return rc ? rc : xdp_program_is(tables_program(g->tables), &g->is.program, &tag, why);
+}
+
+/* With engine auto, a kernel that does not take the program leaves all to nft; `without` says why. */
+static int stage_program(struct generation *g, struct kernel *k, const struct content *c, const struct stage *ask,
+			 char without[static 256], struct refusal *no)
+{
+	snprintf(without, 256, "%s", k->without);
+	if (!k->xdp || k->settings->judge == ENGINE_NFT)
+		return 0;
+	if (stage_slots(g, k, ask, &no->why))
+		return refuse(no, RESULT_CANNOT, "ledger");
+	if (!load_program(g, k, c, &no->why))
+		return 0;
+	tables_free(take(g->tables));
+	g->is.program = 0;
+	if (k->settings->judge != ENGINE_AUTO)
+		return refuse(no, RESULT_CANNOT, "xdp");
+	snprintf(without, 256, "%.250s", no->why.text);
+	return 0;
+}
+
+static struct port_wish wish_of(const struct generation *g, const struct kernel *k, const char *without, bool strict)
+{
+	return (struct port_wish){ g->tables ? k->xdp : NULL, k->settings->judge, without, strict };
+}
+
+static int stage_ports(struct generation *g, struct kernel *k, const struct links *links, const char *without,
+		       struct refusal *no)
+{
+	struct port_wish wish = wish_of(g, k, without, true);
+
+	ports_match(&g->ports, &g->plan, links, g->ports_arena);
+	if (ports_choose(&g->ports, &wish, &no->why))
+		return refuse(no, RESULT_CANNOT, "xdp");
+	for (size_t i = 0; g->tables && i < g->ports.len; i++)
+		if (tables_set_zone(g->tables, g->ports.at[i].ifindex, g->ports.at[i].zones, &no->why))
+			return refuse(no, RESULT_CANNOT, "xdp");
+	return 0;
+}
+
+/* What an earlier attempt left in the bank goes in the same transaction. */
+static int stage_batch(struct kernel *k, const struct batch *b, char bank, bool clear, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change c = { 0 };
+	struct filter_live live;
+	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
+
+	if (rc)
+		return rc;
+	if (clear)
+		layout_clear(&c, &live, bank);
+	filter_change_batch(&c, b);
+	return filter_commit(k->filter, &c, why);
+}
+
+static int stage_parts(struct generation *g, struct kernel *k, const struct stage *ask, struct content *c,
+		       struct refusal *no)
+{
+	struct links links;
+	char without[256];
+	int rc = read_content(c, g, ask->bytes, ask->len, no);
+
+	if (rc)
+		return rc;
+	begin_in(g, ask);
+	if (route_links(k->route, &links, g->arena, &no->why) ||
+	    (!ask->is_start && ports_are_there(&g->plan, &links, &no->why)))
+		return refuse(no, RESULT_CANNOT, "interfaces");
+	if (state_keep_bundle(k->settings->state_dir, &g->is.bundle, ask->bytes, ask->len, &no->why))
+		return refuse(no, RESULT_CANNOT, "journal");
+	rc = stage_program(g, k, c, ask, without, no);
+	if (rc)
+		return rc;
+	if (stage_batch(k, &c->posture, g->is.bank, true, &no->why))
+		return refuse(no, RESULT_CANNOT, "nft");
+	rc = stage_ports(g, k, &links, without, no);
+	if (rc)
+		return rc;
+	if (ports_use(&g->ports, PORT_NFT) && stage_batch(k, &c->epiderme, g->is.bank, false, &no->why))
+		return refuse(no, RESULT_CANNOT, "nft");
+	kernel_set_posture(k, g->is.bank, g->posture);
+	return 0;
+}
+
+int generation_stage(struct generation **out, struct kernel *k, const struct stage *ask, struct refusal *no)
+{
+	own(generation) struct generation *g = generation_new();
+	own(content) struct content c = { 0 };
+
+	if (!g) {
+		err_set(&no->why, ENOMEM, "no memory for a generation");
+		return refuse(no, RESULT_CANNOT, "memory");
+	}
+	g->is.number = ask->number;
+	g->is.bank = ask->bank;
+	int rc = stage_parts(g, k, ask, &c, no);
+	if (rc) {
+		generation_abort(take(g), k);
+		return rc;
+	}
+	*out = take(g);
+	return 0;
+}
+
+/* Takes the loose chains away again. What cannot be taken away harms nobody, and the next stage tries anew. */
+void generation_abort(struct generation *held, struct kernel *k)
+{
+	own(generation) struct generation *g = held;
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change c = { 0 };
+	struct filter_live live;
+	struct err ignored;
+
+	ports_abandon(&g->ports, k->xdp);
+	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, &ignored))
+		return;
+	layout_clear(&c, &live, g->is.bank);
+	filter_commit(k->filter, &c, &ignored);
+}
+
+/* ---- commit ---------------------------------------------------------------------------- */
+
+static int look(struct kernel *k, struct filter_live *out, unsigned want, struct arena *a, struct err *why)
+{
+	return filter_look(k->filter, out, want, a, why);
+}
+
+static int hook_new(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(filter_change) struct filter_change c = { 0 };
+
+	layout_hook(&c, g->is.bank, g->is.posture, &g->ports, LAYOUT_HERE);
+	return filter_commit(k->filter, &c, why);
+}
+
+static int unhook_others(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change c = { 0 };
+	struct filter_live live;
+	int rc = look(k, &live, FILTER_WANT_CHAINS, a, why);
+
+	if (rc)
+		return rc;
+	layout_drop_others(&c, &live, g->is.bank);
+	return filter_commit(k->filter, &c, why);
+}
+
+/* Back to the bank that was there before: the new bank's hooks go, its chains stay loose. */
+static void unhook_new(struct generation *g, struct kernel *k)
+{
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change c = { 0 };
+	struct filter_live live;
+	struct err ignored;
+
+	if (look(k, &live, FILTER_WANT_CHAINS, a, &ignored))
+		return;
+	layout_drop_others(&c, &live, bank_other(g->is.bank));
+	filter_commit(k->filter, &c, &ignored);
+}
+
+struct before {
+	int program; /* what was in the slot, -1 when it was empty */
+};
+
+static void before_own_(struct before *b)
+{
+	if (b->program >= 0)
+		close(b->program);
+}
+
+static int switch_program(struct generation *g, struct kernel *k, struct before *b, struct err *why)
+{
+	uint32_t number;
+	int rc;
+
+	if (!g->tables)
+		return 0;
+	rc = xdp_slot(k->xdp, &number, why);
+	if (rc)
+		return rc;
+	b->program = number ? bpf_prog_get_fd_by_id(number) : -1;
+	if (number && b->program < 0)
+		return err_sys(why, "cannot hold the program in the slot");
+	rc = xdp_set_slot(k->xdp, tables_program(g->tables), why);
+	return rc ? rc : ports_arm(&g->ports, k->xdp, why);
+}
+
+static void unswitch_program(struct generation *g, struct kernel *k, const struct before *b)
+{
+	struct err ignored;
+
+	if (!g->tables)
+		return;
+	if (b->program >= 0)
+		xdp_set_slot(k->xdp, b->program, &ignored);
+	else
+		xdp_clear_slot(k->xdp, &ignored);
+}
+
+static int bridge(struct generation *g, struct kernel *k, struct refusal *no)
+{
+	own(before) struct before b = { .program = -1 };
+
+	if (hook_new(g, k, &no->why))
+		return refuse(no, RESULT_CANNOT, "nft");
+	if (switch_program(g, k, &b, &no->why)) {
+		unswitch_program(g, k, &b);
+		unhook_new(g, k);
+		return refuse(no, RESULT_FAILED, "xdp");
+	}
+	kernel_wait_for_packets();
+	if (unhook_others(g, k, &no->why)) {
+		unswitch_program(g, k, &b);
+		kernel_wait_for_packets();
+		unhook_new(g, k);
+		return refuse(no, RESULT_FAILED, "nft");
+	}
+	return 0;
+}
+
+int generation_commit(struct generation *g, struct kernel *k, struct state *s, struct refusal *no)
+{
+	struct err ignored;
+
+	s->committing = true;
+	s->next = g->is;
+	if (state_save(s, k->settings->state_dir, &no->why)) {
+		s->committing = false;
+		return refuse(no, RESULT_CANNOT, "journal");
+	}
+	int rc = bridge(g, k, no);
+	if (rc) {
+		s->committing = false;
+		state_save(s, k->settings->state_dir, &ignored);
+		return rc;
+	}
+	no->why.text[0] = '\0';
+	generation_settle(g, k, s, &no->why);
+	return 0;
+}
+
+/* ---- settling ------------------------------------------------------------------------------ */
+
+static bool is_xdp_port(uint32_t ifindex, void *context)
+{
+	const struct port *p = ports_find(context, ifindex);
+
+	return p && p->engine != PORT_NFT;
+}
+
+/* Links of interfaces that are in no zone any more, or that nft judges now. */
+static void leave_others(struct generation *g, struct kernel *k)
+{
+	struct err ignored;
+
+	if (!k->xdp)
+		return;
+	xdp_leave_others(k->xdp, is_xdp_port, &g->ports);
+	if (!g->tables)
+		xdp_clear_slot(k->xdp, &ignored);
+}
+
+/* The other bank's chains, and objects nobody names. Harmless where they stay; the next settling tries again. */
+static void sweep(struct generation *g, struct kernel *k)
+{
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change chains = { 0 }, objects = { 0 };
+	struct filter_live live;
+	struct err ignored;
+
+	if (look(k, &live, FILTER_WANT_ALL, a, &ignored))
+		return;
+	layout_clear(&chains, &live, bank_other(g->is.bank));
+	if (!filter_commit(k->filter, &chains, &ignored)) {
+		layout_collect(&objects, &live, &g->plan);
+		filter_commit(k->filter, &objects, &ignored);
+	}
+}
+
+static int cut_flows(const struct generation *g, struct kernel *k, struct err *why)
+{
+	if (g->plan.postures[g->posture].established != ESTABLISHED_CUT)
+		return 0;
+	return filter_flush_conntrack(k->filter, why);
+}
+
+int generation_settle(struct generation *g, struct kernel *k, struct state *s, struct err *why)
+{
+	struct err ignored;
+	int rc = unhook_others(g, k, why);
+
+	if (rc)
+		return rc;
+	if (filter_digest(k->filter, bank_other(g->is.bank), &g->is.tables, why))
+		rc = why->code; /* no digest matches the empty one: the check will say that it cannot tell */
+	s->now = g->is;
+	s->committing = false;
+	state_save(s, k->settings->state_dir, &ignored); /* s->unsaved says so, and the warden tries on */
+	leave_others(g, k);
+	sweep(g, k);
+	state_collect_bundles(s, k->settings->state_dir);
+	return cut_flows(g, k, why) ? why->code : rc;
+}
+
+/* ---- the posture ------------------------------------------------------------------------------ */
+
+/* Do layers 1 to 3 judge alike in both? Then layer 4 alone changes, in one transaction, and no bridge is needed. */
+static bool first_layers_agree(const struct plan *p, uint32_t a, uint32_t b)
+{
+	for (uint32_t i = 0; i < p->rule_count; i++)
+		if ((p->rules[i].except >> a & 1) != (p->rules[i].except >> b & 1))
+			return false;
+	return true;
+}
+
+static int select_posture(struct generation *g, struct kernel *k, const struct filter_live *live, uint32_t posture,
+			  struct err *why)
+{
+	own(filter_change) struct filter_change c = { 0 };
+
+	layout_select(&c, live, g->is.bank, g->plan.postures[posture].name);
+	layout_drop_next(&c, live);
+	return filter_commit(k->filter, &c, why);
+}
+
+/*
+ * A closed posture's drop in the first hook is layer 4's own, taken early: whichever of the two a
+ * packet meets, the new posture's rules or the old one's early drop, it gets a whole posture's
+ * verdict. So layer 4 goes first, and the word follows.
+ */
+static int switch_at_once(struct generation *g, struct kernel *k, const struct filter_live *live, uint32_t posture,
+			  struct err *why)
+{
+	int rc = select_posture(g, k, live, posture, why);
+
+	if (!rc)
+		kernel_set_posture(k, g->is.bank, posture);
+	return rc;
+}
+
+static int hook_next(struct generation *g, struct kernel *k, const struct filter_live *live, uint32_t posture,
+		     struct err *why)
+{
+	own(filter_change) struct filter_change c = { 0 };
+
+	layout_drop_next(&c, live);
+	layout_hook(&c, g->is.bank, g->plan.postures[posture].name, &g->ports, LAYOUT_NEXT);
+	return filter_commit(k->filter, &c, why);
+}
+
+static int switch_bridged(struct generation *g, struct kernel *k, uint32_t posture, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct filter_live live;
+	struct err ignored;
+	int rc = look(k, &live, FILTER_WANT_CHAINS, a, why);
+
+	if (!rc)
+		rc = hook_next(g, k, &live, posture, why);
+	if (rc)
+		return rc;
+	kernel_set_posture(k, g->is.bank, posture);
+	kernel_wait_for_packets();
+	rc = look(k, &live, FILTER_WANT_CHAINS, a, why);
+	if (!rc)
+		rc = select_posture(g, k, &live, posture, why);
+	if (!rc)
+		return 0;
+	kernel_set_posture(k, g->is.bank, g->posture);
+	kernel_wait_for_packets();
+	select_posture(g, k, &live, g->posture, &ignored);
+	return rc;
+}
+
+int generation_set_posture(struct generation *g, struct kernel *k, uint32_t posture, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct filter_live live;
+	uint32_t now;
+	int rc = look(k, &live, FILTER_WANT_CHAINS, a, why);
+
+	if (rc)
+		return rc;
+	struct err differs;
+	bool is_there = !layout_posture(k->filter, &live, g->is.bank, &g->plan, LAYOUT_HERE, &now, &differs) &&
+			now == posture && (!g->tables || kernel_posture(k, g->is.bank) == posture);
+	if (is_there && posture == g->posture)
+		return 0;
+	if (first_layers_agree(&g->plan, g->posture, posture))
+		rc = switch_at_once(g, k, &live, posture, why);
+	else
+		rc = switch_bridged(g, k, posture, why);
+	if (rc)
+		return rc;
+	g->posture = posture;
+	snprintf(g->is.posture, sizeof g->is.posture, "%s", g->plan.postures[posture].name);
+	return cut_flows(g, k, why);
+}
+
+/* ---- interfaces ---------------------------------------------------------------------------------- */
+
+/* Layers 1 to 3 for nft, when no port needed them so far: from the bundle that was kept. */
+static int load_epiderme(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(buf) struct buf bytes = { 0 };
+	own(content) struct content c = { 0 };
+	int rc = state_read_bundle(&bytes, k->settings->state_dir, &g->is.bundle, why);
+
+	if (!rc)
+		rc = bundle_open(&c.bundle, bytes.at, bytes.len, why);
+	if (!rc)
+		rc = read_batch(&c.epiderme, c.bundle, "nft/epiderme.batch", why);
+	if (rc)
+		return rc;
+	batch_place(&c.epiderme, g->is.bank);
+	return stage_batch(k, &c.epiderme, g->is.bank, false, why);
+}
+
+/* New hooks before old ones go: a port that changes engines is judged twice for a moment, never not at all. */
+static int follow_filter(struct generation *g, struct kernel *k, const struct ports *now, bool *changed, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change c = { 0 };
+	struct filter_live live;
+	int rc = look(k, &live, FILTER_WANT_CHAINS, a, why);
+
+	if (!rc && ports_use(now, PORT_NFT) && !layout_has_epiderme(&live, g->is.bank)) {
+		rc = load_epiderme(g, k, why);
+		*changed = true;
+	}
+	if (rc)
+		return rc;
+	layout_drop_ports(&c, &live, g->is.bank, now);
+	for (size_t i = 0; i < now->len; i++)
+		if (now->at[i].engine == PORT_NFT && !layout_has_port(&live, g->is.bank, &now->at[i]))
+			layout_hook_port(&c, g->is.bank, g->is.posture, &now->at[i], LAYOUT_HERE);
+	return filter_commit(k->filter, &c, why);
+}
+
+static int follow_zones(struct generation *g, const struct ports *now, struct err *why)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < now->len; i++)
+		rc = tables_set_zone(g->tables, now->at[i].ifindex, now->at[i].zones, why);
+	for (size_t i = 0; !rc && i < g->ports.len; i++)
+		if (!ports_find(now, g->ports.at[i].ifindex))
+			rc = tables_set_zone(g->tables, g->ports.at[i].ifindex, 0, why);
+	return rc;
+}
+
+int generation_follow_links(struct generation *g, struct kernel *k, struct state *s, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct port_wish wish = wish_of(g, k, k->without, false);
+	struct links links;
+	struct ports now;
+	bool changed = false;
+	int rc = route_links(k->route, &links, a, why);
+
+	if (rc)
+		return rc;
+	ports_match(&now, &g->plan, &links, a);
+	ports_choose(&now, &wish, why);
+	if (g->tables)
+		rc = follow_zones(g, &now, why);
+	if (!rc)
+		rc = ports_arm(&now, wish.x, why);
+	if (!rc)
+		rc = follow_filter(g, k, &now, &changed, why);
+	if (rc)
+		return rc;
+	arena_free(g->ports_arena);
+	g->ports_arena = take(a);
+	g->ports = now;
+	leave_others(g, k);
+	if (!changed)
+		return 0;
+	rc = filter_digest(k->filter, bank_other(g->is.bank), &g->is.tables, why);
+	s->now = g->is;
+	return rc ? rc : state_save(s, k->settings->state_dir, why);
+}
+
+/* ---- adopting, checking --------------------------------------------------------------------------- */
+
+/* The handle of the program in the slot, which must be the record's. */
+static int adopt_tables(struct generation *g, struct kernel *k, struct err *why)
+{
+	char path[300];
+	uint32_t number;
+	int rc;
+
+	if (!g->is.program)
+		return 0;
+	if (!k->xdp)
+		return err_set(why, ENOTSUP, "XDP judged, and cannot be had now: %s", k->without);
+	rc = xdp_slot(k->xdp, &number, why);
+	if (rc)
+		return rc;
+	if (number != g->is.program)
+		return err_set(why, ENOENT, "the program in the slot is number %u, not %u", number, g->is.program);
+	own(fd) int program = bpf_prog_get_fd_by_id(number);
+	if (program < 0)
+		return err_sys(why, "cannot hold the program in the slot");
+	path_in(path, k, "ledger");
+	g->slots = arena_zero(g->arena, (g->plan.counter_count + 1) * sizeof *g->slots);
+	rc = ledger_read(path, &g->plan, g->slots, why);
+	return rc ? rc : tables_adopt(&g->tables, program, why);
+}
+
+static int adopt_bundle(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(buf) struct buf bytes = { 0 };
+	own(bundle) struct bundle *b = NULL;
+	int rc = state_read_bundle(&bytes, k->settings->state_dir, &g->is.bundle, why);
+
+	if (!rc)
+		rc = bundle_open(&b, bytes.at, bytes.len, why);
+	if (!rc)
+		rc = read_plan(&g->plan, g->arena, b, why);
+	if (rc)
+		return rc;
+	g->posture = posture_find(&g->plan, g->is.posture);
+	if (g->posture == UINT32_MAX)
+		return err_set(why, ENOENT, "the policy has no posture %s", g->is.posture);
+	return 0;
+}
+
+int generation_adopt(struct generation **out, struct kernel *k, const struct record *r, struct err *why)
+{
+	own(generation) struct generation *g = generation_new();
+	own(arena) struct arena *a = arena_new();
+	struct filter_live live;
+	int rc;
+
+	if (!g)
+		return err_set(why, ENOMEM, "no memory for a generation");
+	g->is = *r;
+	rc = adopt_bundle(g, k, why);
+	if (!rc)
+		rc = adopt_tables(g, k, why);
+	if (!rc)
+		rc = look(k, &live, FILTER_WANT_CHAINS, a, why);
+	if (rc)
+		return rc;
+	if (!layout_is_hooked(&live, g->is.bank))
+		return err_set(why, ENOENT, "the hooks of bank %c are not there", g->is.bank);
+	*out = take(g);
+	return 0;
+}
+
+static int check_tables(struct generation *g, struct kernel *k, struct err *why)
+{
+	struct digest now;
+	uint32_t number;
+	int rc = filter_generation(k->filter, &number, why);
+
+	if (rc || (g->checked && number == g->checked_at))
+		return rc;
+	g->checked = false;
+	rc = filter_digest(k->filter, bank_other(g->is.bank), &now, why);
+	if (rc)
+		return rc;
+	g->tables_now = now;
+	if (strcmp(now.hex, g->is.tables.hex))
+		return err_set(why, EUCLEAN, "nft: the tables " FILTER_NAME " were altered by somebody else");
+	g->checked = true;
+	g->checked_at = number;
+	return 0;
+}
+
+static int check_hooks(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct filter_live live;
+	uint32_t posture;
+	int rc = look(k, &live, FILTER_WANT_CHAINS, a, why);
+
+	if (!rc)
+		rc = layout_posture(k->filter, &live, g->is.bank, &g->plan, LAYOUT_HERE, &posture, why);
+	if (rc)
+		return err_in(why, "nft");
+	if (posture != g->posture)
+		return err_set(why, EUCLEAN, "nft: the hooks select posture %s, not %s", g->plan.postures[posture].name,
+			       g->is.posture);
+	for (size_t i = 0; i < g->ports.len; i++)
+		if (g->ports.at[i].engine == PORT_NFT && !layout_has_port(&live, g->is.bank, &g->ports.at[i]))
+			return err_set(why, EUCLEAN, "nft: the hook on %s is gone", g->ports.at[i].name);
+	return 0;
+}
+
+static int check_xdp(struct generation *g, struct kernel *k, struct err *why)
+{
+	struct xdp_link is;
+	uint32_t number;
+	int rc;
+
+	if (!g->tables)
+		return 0;
+	rc = xdp_slot(k->xdp, &number, why);
+	if (!rc && number != g->is.program)
+		rc = err_set(why, EUCLEAN, "xdp: the program in the slot is number %u, not %u", number, g->is.program);
+	if (!rc && kernel_posture(k, g->is.bank) != g->posture)
+		rc = err_set(why, EUCLEAN, "xdp: teg_active says posture %u, not %u", kernel_posture(k, g->is.bank),
+			     g->posture);
+	for (size_t i = 0; !rc && i < g->ports.len; i++) {
+		if (g->ports.at[i].engine == PORT_NFT)
+			continue;
+		rc = xdp_look(k->xdp, g->ports.at[i].ifindex, &is, why);
+		if (!rc && !is.armed)
+			rc = err_set(why, EUCLEAN, "xdp: the anchor on %s is gone", g->ports.at[i].name);
+	}
+	return rc;
+}
+
+int generation_check(struct generation *g, struct kernel *k, struct err *why)
+{
+	int rc = check_tables(g, k, why);
+
+	if (!rc)
+		rc = check_hooks(g, k, why);
+	return rc ? rc : check_xdp(g, k, why);
+}

@@ -1,0 +1,197 @@
+#include "enforcer/warden/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <linux/magic.h>
+#include <linux/membarrier.h>
+
+/* ---- opening ------------------------------------------------------------------- */
+
+static int open_pin_dir(const char *dir, struct err *why)
+{
+	struct statfs fs;
+
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return err_sys(why, "cannot make the pin directory %s (is a bpf file system mounted? "
+			       "mount -t bpf bpf /sys/fs/bpf)", dir);
+	if (statfs(dir, &fs))
+		return err_sys(why, "cannot look at the pin directory %s", dir);
+	if ((unsigned long)fs.f_type != BPF_FS_MAGIC)
+		return err_set(why, ENOTSUP, "the pin directory %s is not on a bpf file system: "
+			       "mount -t bpf bpf /sys/fs/bpf", dir);
+	return 0;
+}
+
+static int open_xdp(struct kernel *k, struct err *why)
+{
+	const char *dir = k->settings->pin_dir;
+	int rc = open_pin_dir(dir, why);
+
+	if (!rc)
+		rc = shared_open(&k->shared, dir, why);
+	if (rc)
+		return rc;
+	void *page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, k->shared.active, 0);
+	if (page == MAP_FAILED)
+		return err_sys(why, "cannot map teg_active");
+	k->active = page;
+	return xdp_open(&k->xdp, dir, k->shared.slots, why);
+}
+
+/* With nft asked for, XDP is opened only to take leave of what an earlier start attached. */
+static bool wants_xdp(const struct settings *s)
+{
+	char path[300];
+
+	snprintf(path, sizeof path, "%s/anchor", s->pin_dir);
+	return s->judge != ENGINE_NFT || !access(path, F_OK);
+}
+
+static void kernel_own_(struct kernel *k)
+{
+	kernel_release(k);
+}
+
+int kernel_open(struct kernel *out, const struct settings *s, struct err *why)
+{
+	own(kernel) struct kernel k = { .settings = s, .shared = SHARED_NONE };
+	struct err none = { 0 };
+	int rc = filter_open(&k.filter, why);
+
+	if (!rc)
+		rc = route_open(&k.route, why);
+	if (rc)
+		return rc;
+	if (wants_xdp(s) && open_xdp(&k, &none)) {
+		if (s->judge == ENGINE_NATIVE || s->judge == ENGINE_GENERIC) {
+			*why = none;
+			return err_in(why, "XDP cannot be had");
+		}
+		snprintf(k.without, sizeof k.without, "%.250s", none.text);
+	}
+	*out = k;
+	k = (struct kernel){ .shared = SHARED_NONE };
+	return 0;
+}
+
+void kernel_release(struct kernel *k)
+{
+	if (k->active)
+		munmap(k->active, (size_t)sysconf(_SC_PAGESIZE));
+	xdp_free(k->xdp);
+	shared_release(&k->shared);
+	route_free(k->route);
+	filter_free(k->filter);
+	*k = (struct kernel){ .shared = SHARED_NONE };
+}
+
+/* ---- the posture ------------------------------------------------------------------ */
+
+void kernel_set_posture(struct kernel *k, char bank, uint32_t posture)
+{
+	if (k->active)
+		__atomic_store_n(&k->active->posture[bank == 'b'], posture, __ATOMIC_SEQ_CST);
+}
+
+uint32_t kernel_posture(const struct kernel *k, char bank)
+{
+	return k->active ? __atomic_load_n(&k->active->posture[bank == 'b'], __ATOMIC_SEQ_CST) : 0;
+}
+
+/*
+ * MEMBARRIER_CMD_GLOBAL waits for an RCU grace period (kernel/sched/membarrier.c), and a
+ * packet goes from XDP or ingress to its inet hook within one read-side section, unless a queue of
+ * another CPU lies between (RPS): docs/enforcer.md. Where the call is missing, twice the longest
+ * grace period that was seen.
+ */
+void kernel_wait_for_packets(void)
+{
+	const struct timespec long_enough = { .tv_nsec = 50000000 };
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		nanosleep(&long_enough, NULL);
+}
+
+int kernel_follow_self(struct kernel *k, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct addresses now;
+
+	if (!k->xdp)
+		return 0;
+	int rc = route_addresses(k->route, &now, a, why);
+	return rc ? rc : shared_set_self(&k->shared, now.at, now.len, why);
+}
+
+/* ---- runtime blocks ---------------------------------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Between the look and the removal the program may have renewed it: what was removed is seen, and put back. */
+static void forget_block(int map, const struct teg_source *key)
+{
+	struct teg_blocked was;
+
+	if (!bpf_map_lookup_and_delete_elem(map, key, &was) && was.until_ns > now_ns())
+		bpf_map_update_elem(map, key, &was, BPF_NOEXIST);
+}
+
+#define SWEEP_AT_ONCE 4096u
+
+struct sweep {
+	struct teg_source keys[SWEEP_AT_ONCE];
+	struct teg_blocked values[SWEEP_AT_ONCE];
+};
+
+/* One batch; 1 when it was the last. */
+static int sweep_some(int map, struct sweep *w, uint32_t *from, bool is_first, uint64_t now, uint64_t *in_force,
+		      struct err *why)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	uint32_t count = SWEEP_AT_ONCE, next;
+	int rc = bpf_map_lookup_batch(map, is_first ? NULL : from, &next, w->keys, w->values, &count, &opts);
+	const bool is_last = rc && errno == ENOENT;
+
+	if (rc && !is_last)
+		return err_sys(why, "cannot read teg_blocks");
+	for (uint32_t i = 0; i < count; i++) {
+		*in_force += w->values[i].until_ns > now;
+		if (w->values[i].until_ns <= now)
+			forget_block(map, &w->keys[i]);
+	}
+	*from = next;
+	return is_last;
+}
+
+int kernel_sweep_blocks(struct kernel *k, uint64_t *in_force, struct err *why)
+{
+	const uint64_t now = now_ns();
+	own(mem) struct sweep *w = NULL;
+	uint32_t from = 0;
+	int rc = 0;
+
+	*in_force = 0;
+	if (!k->xdp || !__atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED))
+		return 0; /* none was ever placed */
+	w = malloc(sizeof *w);
+	if (!w)
+		return err_set(why, ENOMEM, "no memory to read teg_blocks");
+	for (bool is_first = true; !rc; is_first = false)
+		rc = sweep_some(k->shared.blocks, w, &from, is_first, now, in_force, why);
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,43 @@
+/*
+ * kernel - what of the kernel the warden holds open.
+ *
+ * XDP may be impossible here; then `xdp` is NULL, `without` says why, and nft
+ * judges all layers. When XDP was asked for outright, that is an error.
+ */
+#ifndef TEG_WARDEN_KERNEL_H
+#define TEG_WARDEN_KERNEL_H
+
+#include "enforcer/proc/settings.h"
+#include "enforcer/warden/filter.h"
+#include "enforcer/warden/route.h"
+#include "enforcer/warden/tables.h"
+#include "enforcer/warden/xdp.h"
+#include "lang/base/err.h"
+
+struct kernel {
+	const struct settings *settings;
+	struct filter *filter;
+	struct route *route;
+	struct shared shared;
+	struct xdp *xdp;
+	struct teg_active *active; /* teg_active, mapped; NULL without XDP */
+	char without[256];
+};
+
+int kernel_open(struct kernel *out, const struct settings *s, struct err *why);
+void kernel_release(struct kernel *k);
+
+/* The posture's index for the program of a bank: one store. */
+void kernel_set_posture(struct kernel *k, char bank, uint32_t posture);
+uint32_t kernel_posture(const struct kernel *k, char bank);
+
+/* Every packet that was on its way when this was called has arrived. Milliseconds. */
+void kernel_wait_for_packets(void);
+
+/* teg_self follows the addresses. */
+int kernel_follow_self(struct kernel *k, struct err *why);
+
+/* Runtime blocks that have ended make room for new ones; *in_force counts the others. */
+int kernel_sweep_blocks(struct kernel *k, uint64_t *in_force, struct err *why);
+
+#endif

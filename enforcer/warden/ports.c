@@ -1,0 +1,219 @@
+#include "enforcer/warden/ports.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *port_engine_name(enum port_engine e)
+{
+	static const char *const names[PORT_ENGINES] = {
+		[PORT_NATIVE] = "xdp-native", [PORT_GENERIC] = "xdp-generic", [PORT_NFT] = "nft",
+	};
+
+	return names[e];
+}
+
+/* ---- which interfaces ------------------------------------------------------------ */
+
+static bool is_outright(const char *pattern)
+{
+	size_t len = strlen(pattern);
+
+	return !len || pattern[len - 1] != '*';
+}
+
+static bool pattern_has(const char *pattern, const char *name)
+{
+	return is_outright(pattern) ? !strcmp(pattern, name) : !strncmp(pattern, name, strlen(pattern) - 1);
+}
+
+static uint64_t zones_of(const struct plan *plan, const char *name)
+{
+	uint64_t zones = 0;
+
+	for (uint32_t z = 0; z < plan->zone_count; z++)
+		for (uint32_t i = 0; i < plan->zones[z].pattern_count; i++)
+			if (pattern_has(plan->zones[z].patterns[i], name))
+				zones |= 1ull << z;
+	return zones;
+}
+
+void ports_match(struct ports *out, const struct plan *plan, const struct links *links, struct arena *a)
+{
+	*out = (struct ports){ .at = arena_zero(a, (links->len + 1) * sizeof *out->at) };
+	for (size_t i = 0; i < links->len; i++) {
+		uint64_t zones = strcmp(links->at[i].name, "lo") ? zones_of(plan, links->at[i].name) : 0;
+		struct port *p = &out->at[out->len];
+
+		if (!zones)
+			continue;
+		*p = (struct port){ .ifindex = links->at[i].ifindex, .zones = zones, .engine = PORT_NFT };
+		snprintf(p->name, sizeof p->name, "%s", links->at[i].name);
+		out->len++;
+	}
+}
+
+static bool links_have(const struct links *links, const char *name)
+{
+	for (size_t i = 0; i < links->len; i++)
+		if (!strcmp(links->at[i].name, name))
+			return true;
+	return false;
+}
+
+const char *ports_missing(const struct plan *plan, const struct links *links, uint32_t *zone, uint32_t *pattern)
+{
+	for (; *zone < plan->zone_count; ++*zone, *pattern = 0)
+		while (*pattern < plan->zones[*zone].pattern_count) {
+			const char *name = plan->zones[*zone].patterns[(*pattern)++];
+			if (is_outright(name) && !links_have(links, name))
+				return name;
+		}
+	return NULL;
+}
+
+int ports_are_there(const struct plan *plan, const struct links *links, struct err *why)
+{
+	uint32_t zone = 0, pattern = 0;
+	const char *name = ports_missing(plan, links, &zone, &pattern);
+
+	if (!name)
+		return 0;
+	return err_set(why, ENODEV, "zone %s names the interface %s, which is not there: create it, name another in the "
+		       "policy, or write a pattern such as \"%.*s*\" for one that comes later",
+		       plan->zones[zone].name, name, (int)(strlen(name) > 1 ? strlen(name) - 1 : 1), name);
+}
+
+struct port *ports_find(const struct ports *p, uint32_t ifindex)
+{
+	for (size_t i = 0; i < p->len; i++)
+		if (p->at[i].ifindex == ifindex)
+			return &p->at[i];
+	return NULL;
+}
+
+bool ports_use(const struct ports *p, enum port_engine e)
+{
+	for (size_t i = 0; i < p->len; i++)
+		if (p->at[i].engine == e)
+			return true;
+	return false;
+}
+
+/* ---- which engine --------------------------------------------------------------------- */
+
+static void choose(struct port *p, enum port_engine e, const char *reason)
+{
+	p->engine = e;
+	snprintf(p->reason, sizeof p->reason, "%.190s", reason);
+}
+
+static enum port_engine engine_of(enum xdp_mode mode)
+{
+	return mode == XDP_NATIVE ? PORT_NATIVE : PORT_GENERIC;
+}
+
+/* An attached anchor stays where it is: detaching it would leave a gap. */
+static int keep_link(struct port *p, const struct xdp_link *is, enum engine asked, struct err *why)
+{
+	const enum port_engine has = engine_of(is->mode);
+
+	if ((asked == ENGINE_NATIVE && has != PORT_NATIVE) || (asked == ENGINE_GENERIC && has != PORT_GENERIC))
+		return err_set(why, EBUSY, "%s has %s since an earlier start, and the two exclude each other: start once "
+			       "with --engine nft, then with --engine %s", p->name, port_engine_name(has),
+			       engine_name(asked));
+	choose(p, has, has == PORT_NATIVE ? "the driver runs XDP" : "attached by an earlier start");
+	p->joined = !is->armed;
+	return 0;
+}
+
+static int join_one(struct port *p, struct xdp *x, enum xdp_mode mode, struct err *why)
+{
+	int rc = xdp_join(x, p->ifindex, mode, why);
+
+	p->joined = !rc;
+	return rc;
+}
+
+/* Native, else generic, else nft: each time with what stood in the way of the better one. */
+static void choose_best(struct port *p, struct xdp *x)
+{
+	struct err native = { 0 }, generic = { 0 };
+	char reason[sizeof p->reason];
+
+	if (!join_one(p, x, XDP_NATIVE, &native)) {
+		choose(p, PORT_NATIVE, "the driver runs XDP");
+		return;
+	}
+	if (native.code != -EBUSY && !join_one(p, x, XDP_GENERIC, &generic)) {
+		snprintf(reason, sizeof reason, "%.180s", native.text);
+		choose(p, PORT_GENERIC, reason);
+		return;
+	}
+	snprintf(reason, sizeof reason, "%.120s%s%.60s", native.text, *generic.text ? "; " : "", generic.text);
+	choose(p, PORT_NFT, reason);
+}
+
+static int choose_one(struct port *p, const struct port_wish *wish, struct err *why)
+{
+	const enum engine asked = wish->asked;
+	struct xdp_link is = { 0 };
+	int rc = 0;
+
+	if (!wish->x || asked == ENGINE_NFT) {
+		choose(p, PORT_NFT, asked == ENGINE_NFT ? "asked for" : wish->without);
+		return 0;
+	}
+	rc = xdp_look(wish->x, p->ifindex, &is, why);
+	if (rc || is.there)
+		return rc ? rc : keep_link(p, &is, asked, why);
+	switch (asked) {
+	case ENGINE_NATIVE:
+	case ENGINE_GENERIC:
+		rc = join_one(p, wish->x, asked == ENGINE_NATIVE ? XDP_NATIVE : XDP_GENERIC, why);
+		choose(p, asked == ENGINE_NATIVE ? PORT_NATIVE : PORT_GENERIC, "asked for");
+		return rc ? err_in(why, "%s cannot have --engine %s", p->name, engine_name(asked)) : 0;
+	case ENGINE_AUTO:
+		choose_best(p, wish->x);
+		return 0;
+	case ENGINE_NFT:
+	case ENGINE_COUNT:
+		break;
+	}
+	return 0;
+}
+
+int ports_choose(struct ports *p, const struct port_wish *wish, struct err *why)
+{
+	for (size_t i = 0; i < p->len; i++) {
+		int rc = choose_one(&p->at[i], wish, why);
+
+		if (rc && wish->strict) {
+			ports_abandon(p, wish->x);
+			return rc;
+		}
+		if (rc)
+			choose(&p->at[i], PORT_NFT, why->text);
+	}
+	return 0;
+}
+
+void ports_abandon(struct ports *p, struct xdp *x)
+{
+	for (size_t i = 0; x && i < p->len; i++)
+		if (p->at[i].joined) {
+			xdp_leave(x, p->at[i].ifindex);
+			p->at[i].joined = false;
+		}
+}
+
+int ports_arm(struct ports *p, struct xdp *x, struct err *why)
+{
+	for (size_t i = 0; x && i < p->len; i++) {
+		int rc = p->at[i].joined ? xdp_arm(x, p->at[i].ifindex, why) : 0;
+		if (rc)
+			return rc;
+		p->at[i].joined = false;
+	}
+	return 0;
+}

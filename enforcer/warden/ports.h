@@ -1,0 +1,75 @@
+/*
+ * ports - the interfaces of a generation's zones, and what judges layers 1 to 3
+ * on each: XDP in the driver, XDP in the stack, or nft.
+ *
+ *     ports_match(&p, plan, &links, why)        which interfaces
+ *     ports_choose(&p, x, engine, why)          which engine; attached where needed, judging nothing
+ *     ...
+ *     ports_arm(&p, x, why)                     XDP judges
+ *     ports_abandon(&p, x)                      or: as if never chosen
+ *
+ * Another program's XDP is respected: there nft judges, or, when XDP was asked
+ * for outright, staging fails.
+ */
+#ifndef TEG_WARDEN_PORTS_H
+#define TEG_WARDEN_PORTS_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "enforcer/proc/settings.h"
+#include "enforcer/warden/route.h"
+#include "enforcer/warden/xdp.h"
+#include "lang/base/arena.h"
+#include "lang/base/err.h"
+#include "lang/bundle/plan.h"
+
+enum port_engine { PORT_NATIVE, PORT_GENERIC, PORT_NFT, PORT_ENGINES };
+
+struct port {
+	uint32_t ifindex;
+	char name[IFNAMSIZ];
+	uint64_t zones; /* bit per zone of the plan */
+	enum port_engine engine;
+	bool joined;	/* attached by ports_choose(), not yet armed */
+	char reason[192];
+};
+
+struct ports {
+	struct port *at;
+	size_t len;
+};
+
+/* Everything in the arena. Loopback is in no zone, whatever the pattern. */
+void ports_match(struct ports *out, const struct plan *plan, const struct links *links, struct arena *a);
+
+/* -ENODEV and a sentence when a zone names an interface outright that is not there. */
+int ports_are_there(const struct plan *plan, const struct links *links, struct err *why);
+
+/* The name a zone gives outright for which there is no interface, from number *at on; NULL at the end. */
+const char *ports_missing(const struct plan *plan, const struct links *links, uint32_t *zone, uint32_t *pattern);
+
+/*
+ * `x` is NULL when XDP cannot be had, for the reason `without`. Strict: when an engine that was asked for
+ * outright is impossible on a port, none is attached; else nft judges there, and the port says why.
+ */
+struct port_wish {
+	struct xdp *x;
+	enum engine asked;
+	const char *without;
+	bool strict;
+};
+int ports_choose(struct ports *p, const struct port_wish *wish, struct err *why);
+void ports_abandon(struct ports *p, struct xdp *x);
+int ports_arm(struct ports *p, struct xdp *x, struct err *why);
+
+/* Borrowed, or NULL. */
+struct port *ports_find(const struct ports *p, uint32_t ifindex);
+
+bool ports_use(const struct ports *p, enum port_engine e);
+
+/* "xdp-native", "xdp-generic", "nft" */
+const char *port_engine_name(enum port_engine e);
+
+#endif

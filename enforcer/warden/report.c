@@ -1,0 +1,246 @@
+#include "enforcer/warden/report.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "enforcer/warden/ledger.h"
+#include "lang/base/strmap.h"
+#include "lang/bundle/nft_name.h"
+
+/* ---- status --------------------------------------------------------------------- */
+
+static const char *zone_names(const struct plan *p, uint64_t zones, struct arena *a)
+{
+	const char *names = "";
+
+	for (uint32_t z = 0; z < p->zone_count; z++)
+		if (zones >> z & 1)
+			names = *names ? arena_printf(a, "%s, %s", names, p->zones[z].name) : p->zones[z].name;
+	return names;
+}
+
+/* The tag of what the anchor calls; 0 when nothing is in the slot. */
+static uint64_t slot_tag(struct kernel *k)
+{
+	struct err ignored;
+	uint32_t number = 0;
+	uint64_t tag = 0;
+
+	if (!k->xdp || xdp_slot(k->xdp, &number, &ignored) || !number)
+		return 0;
+	own(fd) int program = bpf_prog_get_fd_by_id(number);
+	if (program < 0 || xdp_program_is(program, &number, &tag, &ignored))
+		return 0;
+	return tag;
+}
+
+static void add_missing(struct status *s, const struct plan *p, struct kernel *k, struct arena *a, uint32_t room)
+{
+	uint32_t zone = 0, pattern = 0;
+	struct links links;
+	struct err ignored;
+	const char *name;
+
+	if (route_links(k->route, &links, a, &ignored))
+		return;
+	while (s->interface_count < room && (name = ports_missing(p, &links, &zone, &pattern)))
+		s->interfaces[s->interface_count++] = (struct status_interface){
+			.name = name, .zone = p->zones[zone].name, .engine = "none",
+			.reason = "there is no such interface now",
+		};
+}
+
+static uint32_t pattern_count(const struct plan *p)
+{
+	uint32_t n = 0;
+
+	for (uint32_t z = 0; z < p->zone_count; z++)
+		n += p->zones[z].pattern_count;
+	return n;
+}
+
+static void add_interfaces(struct status *s, const struct generation *g, struct kernel *k, struct arena *a)
+{
+	const uint32_t room = (uint32_t)g->ports.len + pattern_count(&g->plan);
+	const uint64_t tag = slot_tag(k);
+
+	s->interfaces = arena_zero(a, (room + 1) * sizeof *s->interfaces);
+	for (size_t i = 0; i < g->ports.len; i++) {
+		const struct port *p = &g->ports.at[i];
+
+		s->interfaces[s->interface_count++] = (struct status_interface){
+			.name = p->name, .zone = zone_names(&g->plan, p->zones, a), .engine = port_engine_name(p->engine),
+			.reason = p->reason, .ifindex = p->ifindex, .program_tag = p->engine == PORT_NFT ? 0 : tag,
+		};
+	}
+	add_missing(s, &g->plan, k, a, room);
+}
+
+static const char *engine_of_all(const struct ports *p)
+{
+	for (size_t i = 1; i < p->len; i++)
+		if (p->at[i].engine != p->at[0].engine)
+			return "mixed";
+	return p->len ? port_engine_name(p->at[0].engine) : "none";
+}
+
+static void add_postures(struct status *s, const struct plan *p, struct arena *a)
+{
+	s->posture_count = p->posture_count;
+	s->postures = arena_zero(a, (p->posture_count + 1) * sizeof *s->postures);
+	for (uint32_t i = 0; i < p->posture_count; i++)
+		s->postures[i] = (struct status_posture){ p->postures[i].name, p->postures[i].title };
+}
+
+void report_status(struct status *out, struct generation *g, struct kernel *k, struct arena *a)
+{
+	struct err why;
+
+	out->bundle = out->policy = out->version = out->posture = out->posture_reason = out->nft_digest = "";
+	out->engine = "none";
+	if (!g)
+		return;
+	out->generation = g->is.number;
+	out->bundle = g->is.bundle.hex;
+	out->policy = g->plan.policy;
+	out->version = g->plan.version;
+	out->posture = g->is.posture;
+	out->posture_reason = g->is.reason;
+	out->posture_since = g->is.since;
+	out->engine = engine_of_all(&g->ports);
+	if (generation_check(g, k, &why)) {
+		out->intact = 0;
+		out->fault = arena_strdup(a, why.text);
+	}
+	out->nft_digest = g->tables_now.hex;
+	add_postures(out, &g->plan, a);
+	add_interfaces(out, g, k, a);
+}
+
+/* ---- counters --------------------------------------------------------------------- */
+
+struct reader {
+	struct kernel *k;
+	struct arena *arena;
+	struct strmap by_name[FILTER_TABLES]; /* struct filter_object */
+	struct teg_counter *cpus;
+	int cpu_count;
+};
+
+static struct teg_counter slot_sum(const struct reader *r, int map, uint32_t slot)
+{
+	struct teg_counter sum = { 0 };
+
+	if (!r->k->xdp || slot == LEDGER_NO_SLOT || bpf_map_lookup_elem(map, &slot, r->cpus))
+		return sum;
+	for (int i = 0; i < r->cpu_count; i++) {
+		sum.packets += r->cpus[i].packets;
+		sum.bytes += r->cpus[i].bytes;
+	}
+	return sum;
+}
+
+static struct teg_counter object_count(const struct reader *r, enum filter_table t, const char *name, bool *is_there)
+{
+	const struct filter_object *o = *name ? strmap_find(&r->by_name[t], name) : NULL;
+
+	*is_there = o;
+	return o ? (struct teg_counter){ o->packets, o->bytes } : (struct teg_counter){ 0 };
+}
+
+/*
+ * The first hook counts arrivals on the ports; layer 4 counts what comes by there.
+ * What a lifeline or neighbour discovery lets by comes by both, so layer 4's
+ * number, which has all of it and what this host sends, is the one.
+ */
+static struct teg_counter count_of(const struct reader *r, const struct plan_counter *c, uint32_t slot)
+{
+	bool in_netdev, in_inet;
+	struct teg_counter xdp = slot_sum(r, r->k->shared.counters, slot);
+	struct teg_counter netdev = object_count(r, FILTER_NETDEV, c->nft_name, &in_netdev);
+	struct teg_counter inet = object_count(r, FILTER_INET, c->nft_name, &in_inet);
+
+	if (c->layer == LAYER_LIFELINE && in_inet)
+		return inet;
+	return (struct teg_counter){ xdp.packets + netdev.packets + inet.packets, xdp.bytes + netdev.bytes + inet.bytes };
+}
+
+static void count_causes(struct counters *out, const struct reader *r)
+{
+	static const char *const names[CAUSE_COUNT] = {
+#define CAUSE(id, name, ...) [CAUSE_##id] = name,
+#include "bpf-templates/cause.def"
+#undef CAUSE
+	};
+
+	for (uint32_t c = 0; c < CAUSE_COUNT; c++) {
+		bool whole, part;
+		const char *name = nft_name(r->arena, names[c]);
+		const char *malformed = nft_name(r->arena, arena_printf(r->arena, "malformed.%s", names[c]));
+		struct teg_counter plain = object_count(r, FILTER_NETDEV, name, &whole);
+		struct teg_counter broken = object_count(r, FILTER_NETDEV, malformed, &part);
+
+		out->causes[c] = slot_sum(r, r->k->shared.causes, c).packets + plain.packets + broken.packets;
+	}
+}
+
+static int read_objects(struct reader *r, struct filter_live *live, struct err *why)
+{
+	int rc = filter_look(r->k->filter, live, FILTER_WANT_COUNTERS | FILTER_WANT_SETS, r->arena, why);
+
+	for (unsigned t = 0; t < FILTER_TABLES; t++)
+		strmap_init(&r->by_name[t], r->arena);
+	for (size_t i = 0; !rc && i < live->counter_count; i++)
+		strmap_put(&r->by_name[live->counters[i].table], live->counters[i].name, &live->counters[i]);
+	r->cpu_count = libbpf_num_possible_cpus();
+	r->cpus = arena_zero(r->arena, (size_t)(r->cpu_count > 0 ? r->cpu_count : 1) * sizeof *r->cpus);
+	return rc;
+}
+
+static int count_blocked(struct counters *out, struct reader *r, const struct filter_live *live, struct err *why)
+{
+	int rc = kernel_sweep_blocks(r->k, &out->blocked_sources, why);
+
+	for (size_t i = 0; !rc && i < live->set_count; i++) {
+		const struct filter_object *set = &live->sets[i];
+		uint64_t size = 0;
+
+		if (strcmp(set->name, "blocked4") && strcmp(set->name, "blocked6"))
+			continue;
+		rc = filter_set_size(r->k->filter, set->table, set->name, &size, why);
+		out->blocked_sources += size;
+	}
+	return rc;
+}
+
+int report_counters(struct counters *out, const struct generation *g, struct kernel *k, struct arena *a,
+		    struct err *why)
+{
+	struct reader r = { .k = k, .arena = a };
+	struct filter_live live;
+	struct timespec now;
+	int rc = read_objects(&r, &live, why);
+
+	if (rc)
+		return rc;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	*out = (struct counters){ .at_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec };
+	out->row_count = g ? g->plan.counter_count : 0;
+	out->rows = arena_zero(a, (out->row_count + 1) * sizeof *out->rows);
+	for (uint32_t i = 0; i < out->row_count; i++) {
+		const struct plan_counter *c = &g->plan.counters[i];
+		struct teg_counter sum = count_of(&r, c, g->slots ? g->slots[i] : LEDGER_NO_SLOT);
+
+		out->rows[i] = (struct counter_row){
+			.id = c->id, .layer = c->layer, .verdict = c->verdict,
+			.posture = c->posture < g->plan.posture_count ? g->plan.postures[c->posture].name : "",
+			.packets = sum.packets, .bytes = sum.bytes,
+		};
+	}
+	count_causes(out, &r);
+	return count_blocked(out, &r, &live, why);
+}

@@ -1,0 +1,147 @@
+#include "enforcer/warden/state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lang/base/file.h"
+#include "lang/base/own.h"
+#include "lang/base/wire.h"
+#include "lang/bundle/bundle.h"
+
+#define STATE_VERSION	1u
+#define STATE_BYTES_MAX 65536
+
+static void put_record(struct buf *out, const struct record *r)
+{
+	wire_put_u64(out, r->number);
+	wire_put_str(out, r->bundle.hex);
+	wire_put_u8(out, (uint8_t)r->bank);
+	wire_put_str(out, r->posture);
+	wire_put_str(out, r->reason);
+	wire_put_u64(out, r->since);
+	wire_put_u32(out, r->program);
+	wire_put_str(out, r->tables.hex);
+}
+
+static bool get_text(struct wire_in *in, char *out, size_t most)
+{
+	size_t len;
+	const char *text = wire_get_bytes(in, &len);
+
+	if (!text || len > most || memchr(text, '\0', len))
+		return false;
+	memcpy(out, text, len);
+	out[len] = '\0';
+	return true;
+}
+
+static bool get_record(struct wire_in *in, struct record *r)
+{
+	bool holds;
+
+	r->number = wire_get_u64(in);
+	holds = get_text(in, r->bundle.hex, DIGEST_HEX);
+	r->bank = (char)wire_get_u8(in);
+	holds = holds && get_text(in, r->posture, STATE_POSTURE_MAX) && get_text(in, r->reason, STATE_REASON_MAX);
+	r->since = wire_get_u64(in);
+	r->program = wire_get_u32(in);
+	holds = holds && get_text(in, r->tables.hex, DIGEST_HEX);
+	return holds && (!r->number || ((r->bank == 'a' || r->bank == 'b') && strlen(r->bundle.hex) == DIGEST_HEX));
+}
+
+static void path_of(char out[static PATH_MAX], const char *dir, const char *name)
+{
+	snprintf(out, PATH_MAX, "%s/%s", dir, name);
+}
+
+int state_load(struct state *out, const char *dir, struct err *why)
+{
+	own(buf) struct buf bytes = { 0 };
+	struct state s = { 0 };
+	char path[PATH_MAX], said[DIGEST_HEX + 1];
+
+	path_of(path, dir, "state");
+	int rc = file_read(&bytes, path, STATE_BYTES_MAX, why);
+	if (rc)
+		return rc;
+	struct wire_in in = { (const uint8_t *)bytes.at, bytes.len, false };
+	bool holds = wire_get_u32(&in) == STATE_VERSION;
+	s.committing = wire_get_u8(&in) == 1;
+	holds = holds && get_record(&in, &s.now) && get_record(&in, &s.next);
+	struct digest is = digest_of(bytes.at, bytes.len - in.left);
+	holds = holds && get_text(&in, said, DIGEST_HEX) && !strcmp(said, is.hex) && wire_done(&in);
+	if (!holds)
+		return err_set(why, EBADMSG, "the journal %s is damaged, or of another version", path);
+	*out = s;
+	return 0;
+}
+
+int state_save(struct state *s, const char *dir, struct err *why)
+{
+	own(buf) struct buf bytes = { 0 };
+	char path[PATH_MAX];
+
+	wire_put_u32(&bytes, STATE_VERSION);
+	wire_put_u8(&bytes, s->committing);
+	put_record(&bytes, &s->now);
+	put_record(&bytes, &s->next);
+	struct digest is = digest_of(bytes.at, bytes.len);
+	wire_put_str(&bytes, is.hex);
+	path_of(path, dir, "state");
+	s->unsaved = file_replace(path, bytes.at, bytes.len, 0600, why);
+	return s->unsaved ? err_in(why, "cannot write the journal") : 0;
+}
+
+/* ---- bundles -------------------------------------------------------------------- */
+
+static void bundle_path(char out[static PATH_MAX], const char *dir, const struct digest *id)
+{
+	snprintf(out, PATH_MAX, "%s/bundles/%s.tegb", dir, id->hex);
+}
+
+int state_keep_bundle(const char *dir, const struct digest *id, const void *bytes, size_t len, struct err *why)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	path_of(path, dir, "bundles");
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return err_sys(why, "cannot make %s", path);
+	bundle_path(path, dir, id);
+	if (!stat(path, &st) && (size_t)st.st_size == len)
+		return 0; /* it is named by its content, and was put there whole */
+	if (file_replace(path, bytes, len, 0600, why))
+		return err_in(why, "cannot keep the bundle");
+	return 0;
+}
+
+int state_read_bundle(struct buf *out, const char *dir, const struct digest *id, struct err *why)
+{
+	char path[PATH_MAX];
+
+	bundle_path(path, dir, id);
+	return file_read(out, path, BUNDLE_BYTES_MAX, why);
+}
+
+void state_collect_bundles(const struct state *s, const char *dir)
+{
+	char path[PATH_MAX];
+	const struct dirent *e;
+
+	path_of(path, dir, "bundles");
+	DIR *d = opendir(path);
+	if (!d)
+		return;
+	while ((e = readdir(d))) {
+		bool named = !strncmp(e->d_name, s->now.bundle.hex, DIGEST_HEX) ||
+			     (s->committing && !strncmp(e->d_name, s->next.bundle.hex, DIGEST_HEX));
+		if (e->d_name[0] != '.' && !named)
+			unlinkat(dirfd(d), e->d_name, 0);
+	}
+	closedir(d);
+}

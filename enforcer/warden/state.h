@@ -1,0 +1,55 @@
+/*
+ * state - the journal: which generation is in force, and which one is on its way.
+ *
+ *     settled(now) ── state_save(committing: now, next) ── switch ── state_save(settled: next)
+ *
+ * Written before the kernel is touched and after it is done, each time whole and
+ * synced. Whoever starts after a crash reads from it what to look for, and from
+ * the kernel how far the switch came. A change of posture is not announced:
+ * the hook's own rules say which one is in force.
+ *
+ * In the state directory:   state   ledger   bundles/ID.tegb
+ */
+#ifndef TEG_WARDEN_STATE_H
+#define TEG_WARDEN_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lang/base/buf.h"
+#include "lang/base/digest.h"
+#include "lang/base/err.h"
+
+#define STATE_POSTURE_MAX 128
+#define STATE_REASON_MAX  1024
+
+/* A generation as the journal knows it; number 0 is none. */
+struct record {
+	uint64_t number;
+	struct digest bundle;		 /* its id */
+	char bank;			 /* 'a' or 'b' */
+	char posture[STATE_POSTURE_MAX + 1];
+	char reason[STATE_REASON_MAX + 1];
+	uint64_t since;			 /* seconds, CLOCK_REALTIME: of the posture */
+	uint32_t program;		 /* the kernel's number for it; 0 when no XDP takes part */
+	struct digest tables;		 /* filter_digest() once it was in force */
+};
+
+struct state {
+	bool unsaved;	 /* not in the file: the last state_save() failed */
+	bool committing;
+	struct record now, next; /* next only while committing */
+};
+
+/* -ENOENT when there is none, -EBADMSG when it cannot be read. */
+int state_load(struct state *out, const char *dir, struct err *why);
+int state_save(struct state *s, const char *dir, struct err *why);
+
+/* Bundles that a record names. */
+int state_keep_bundle(const char *dir, const struct digest *id, const void *bytes, size_t len, struct err *why);
+int state_read_bundle(struct buf *out, const char *dir, const struct digest *id, struct err *why);
+
+/* Removes the bundles that no record names. */
+void state_collect_bundles(const struct state *s, const char *dir);
+
+#endif

@@ -1,0 +1,467 @@
+#include "enforcer/warden/warden.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "enforcer/proc/say.h"
+#include "enforcer/warden/child.h"
+#include "enforcer/warden/generation.h"
+#include "enforcer/warden/kernel.h"
+#include "enforcer/warden/recover.h"
+#include "enforcer/warden/report.h"
+#include "enforcer/warden/sockets.h"
+#include "lang/base/file.h"
+#include "lang/bundle/bundle.h"
+
+#define TICK_MS 5000
+
+struct warden {
+	const struct settings *settings;
+	struct kernel kernel;
+	struct state state;
+	struct generation *live; /* NULL when none */
+	enum recovered found;
+	uint64_t started;	 /* seconds, CLOCK_REALTIME */
+	char fault[512];	 /* what went wrong and is not seen in the kernel; "" when nothing */
+	struct child api;
+	int signals, lock;
+	bool ends;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void fault(struct warden *w, const char *text)
+{
+	if (strncmp(w->fault, text, sizeof w->fault - 1))
+		say("%s", text);
+	snprintf(w->fault, sizeof w->fault, "%.500s", text);
+}
+
+/* ---- changes ------------------------------------------------------------------------- */
+
+static int apply_bytes(struct warden *w, const struct buf *bytes, struct refusal *no)
+{
+	own(generation) struct generation *g = NULL;
+	struct stage ask = {
+		.bytes = bytes->at, .len = bytes->len, .number = w->state.now.number + 1, .live = w->live,
+		.posture = w->live ? w->live->is.posture : "", .reason = w->live ? w->live->is.reason : "",
+	};
+	int rc;
+
+	if (recover_free_bank(&w->kernel, w->live, &ask.bank, &no->why)) {
+		no->code = RESULT_CANNOT;
+		no->part = "nft";
+		return no->why.code;
+	}
+	rc = generation_stage(&g, &w->kernel, &ask, no);
+	if (rc)
+		return rc;
+	rc = generation_commit(g, &w->kernel, &w->state, no);
+	if (rc) {
+		generation_abort(take(g), &w->kernel);
+		return rc;
+	}
+	generation_free(w->live);
+	w->live = take(g);
+	w->fault[0] = '\0';
+	say("generation %llu is in force: policy %s, posture %s", (unsigned long long)w->live->is.number,
+	    w->live->plan.policy, w->live->is.posture);
+	if (*no->why.text)
+		fault(w, no->why.text);
+	return 0;
+}
+
+/* Somebody else's descriptor: only a file can be read to its end without waiting. */
+static int read_bundle(struct buf *out, int fd, struct refusal *no)
+{
+	struct stat st;
+
+	no->code = RESULT_REFUSED;
+	no->part = "seal";
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || lseek(fd, 0, SEEK_SET))
+		return err_set(&no->why, EINVAL, "the bundle's descriptor is no file");
+	return file_read_fd(out, fd, BUNDLE_BYTES_MAX, &no->why);
+}
+
+static int apply(struct warden *w, int fd, struct refusal *no)
+{
+	own(buf) struct buf bytes = { 0 };
+	int rc = read_bundle(&bytes, fd, no);
+
+	return rc ? rc : apply_bytes(w, &bytes, no);
+}
+
+static int posture_find(const struct plan *p, const char *name, uint32_t *out)
+{
+	for (*out = 0; *out < p->posture_count; ++*out)
+		if (!strcmp(p->postures[*out].name, name))
+			return 0;
+	return -ENOENT;
+}
+
+static void note_posture(struct warden *w, const char *reason)
+{
+	struct record *is = &w->live->is;
+	struct err why;
+
+	snprintf(is->reason, sizeof is->reason, "%s", reason);
+	is->since = (uint64_t)time(NULL);
+	w->state.now = *is;
+	if (state_save(&w->state, w->settings->state_dir, &why))
+		fault(w, why.text);
+	say("posture %s", is->posture);
+}
+
+static int set_posture(struct warden *w, const struct set_posture *ask, struct refusal *no)
+{
+	uint32_t posture;
+
+	if (!w->live) {
+		no->code = RESULT_CONFLICT;
+		no->part = "posture";
+		return err_set(&no->why, ENOENT, "no policy is in force; apply a bundle first");
+	}
+	if (posture_find(&w->live->plan, ask->name, &posture)) {
+		no->code = RESULT_REFUSED;
+		no->part = "posture";
+		return err_set(&no->why, EINVAL, "the policy %s has no posture %.128s", w->live->plan.policy, ask->name);
+	}
+	bool is_change = posture != w->live->posture;
+	int rc = generation_set_posture(w->live, &w->kernel, posture, &no->why);
+	if (is_change && w->live->posture == posture)
+		note_posture(w, ask->reason);
+	no->code = RESULT_FAILED;
+	no->part = "posture";
+	return rc;
+}
+
+/* ---- answers ---------------------------------------------------------------------------- */
+
+static int answer(struct warden *w, const struct message *to, enum message_kind kind, const struct buf *payload,
+		  struct err *why)
+{
+	const struct message m = { kind, to->id, payload->at, payload->len, -1 };
+
+	return message_send(w->api.sock, &m, why);
+}
+
+static int answer_status(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	own(buf) struct buf out = { 0 };
+	struct status s = { .started = w->started, .adopted = recovered_name(w->found), .intact = 1, .fault = "" };
+
+	report_status(&s, w->live, &w->kernel, a);
+	if (s.intact && *w->fault) {
+		s.intact = 0;
+		s.fault = w->fault;
+	}
+	status_encode(&out, &s);
+	return answer(w, m, MESSAGE_STATUS, &out, why);
+}
+
+static int answer_counters(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	own(buf) struct buf out = { 0 };
+	struct counters c;
+
+	if (report_counters(&c, w->live, &w->kernel, a, why)) {
+		say("%s", why->text);
+		c = (struct counters){ 0 };
+	}
+	counters_encode(&out, &c);
+	return answer(w, m, MESSAGE_COUNTERS, &out, why);
+}
+
+static int answer_result(struct warden *w, const struct message *m, int rc, const struct refusal *no, struct err *why)
+{
+	own(buf) struct buf out = { 0 };
+	struct result r = {
+		.code = rc ? no->code : RESULT_OK, .part = rc ? no->part : "", .text = rc || *no->why.text ? no->why.text : "",
+		.generation = w->live ? w->live->is.number : 0, .posture = w->live ? w->live->is.posture : "",
+	};
+
+	result_encode(&out, &r);
+	return answer(w, m, MESSAGE_RESULT, &out, why);
+}
+
+static int answer_set_posture(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	struct refusal no = { 0 };
+	struct set_posture ask;
+	int rc = set_posture_decode(&ask, a, m->payload, m->len, why);
+
+	return rc ? rc : answer_result(w, m, set_posture(w, &ask, &no), &no, why);
+}
+
+static int answer_apply(struct warden *w, const struct message *m, struct err *why)
+{
+	struct refusal no = { 0 };
+
+	if (m->len)
+		return err_set(why, EPROTO, "apply has a payload");
+	return answer_result(w, m, apply(w, m->fd, &no), &no, why);
+}
+
+static int answer_any(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	switch (m->kind) {
+	case MESSAGE_ASK_STATUS:
+	case MESSAGE_ASK_COUNTERS:
+		if (m->len)
+			return err_set(why, EPROTO, "%s has a payload", message_name(m->kind));
+		return m->kind == MESSAGE_ASK_STATUS ? answer_status(w, m, a, why) : answer_counters(w, m, a, why);
+	case MESSAGE_SET_POSTURE:
+		return answer_set_posture(w, m, a, why);
+	case MESSAGE_APPLY:
+		return answer_apply(w, m, why);
+	case MESSAGE_STATUS:
+	case MESSAGE_COUNTERS:
+	case MESSAGE_RESULT:
+	case MESSAGE_COUNT:
+		break;
+	}
+	return err_set(why, EPROTO, "the message is not for the warden");
+}
+
+static void hear_api(struct warden *w)
+{
+	own(arena) struct arena *a = arena_new();
+	struct message m = { .fd = -1 };
+	struct err why = { 0 };
+	int rc = message_receive(w->api.sock, ROLE_WARDEN, a, &m, &why);
+
+	if (!rc)
+		rc = answer_any(w, &m, a, &why);
+	if (m.fd >= 0)
+		close(m.fd);
+	if (rc)
+		child_break(&w->api, why.text);
+}
+
+/* ---- what happens by itself --------------------------------------------------------------- */
+
+static void hear_route(struct warden *w)
+{
+	const unsigned changed = route_drain(w->kernel.route);
+	struct err why;
+
+	if (changed & ROUTE_ADDRESSES && kernel_follow_self(&w->kernel, &why))
+		fault(w, why.text);
+	if (changed & ROUTE_LINKS && w->live && generation_follow_links(w->live, &w->kernel, &w->state, &why))
+		fault(w, why.text);
+}
+
+static void hear_signal(struct warden *w)
+{
+	struct signalfd_siginfo got;
+
+	if (read(w->signals, &got, sizeof got) != sizeof got)
+		return;
+	if (got.ssi_signo == SIGCHLD)
+		child_reap(&w->api, now_ms());
+	else
+		w->ends = true;
+}
+
+static void tick(struct warden *w)
+{
+	uint64_t in_force;
+	struct err why;
+
+	if (kernel_sweep_blocks(&w->kernel, &in_force, &why))
+		fault(w, why.text);
+	if (w->state.unsaved && state_save(&w->state, w->settings->state_dir, &why))
+		fault(w, why.text);
+}
+
+static void loop(struct warden *w)
+{
+	uint64_t next_tick = now_ms() + TICK_MS;
+
+	while (!w->ends) {
+		uint64_t now = now_ms();
+		int until = now < next_tick ? (int)(next_tick - now) : 0, restart = child_tend(&w->api, now);
+		struct pollfd watched[] = { { .fd = w->signals, .events = POLLIN },
+					    { .fd = route_fd(w->kernel.route), .events = POLLIN },
+					    { .fd = w->api.sock, .events = POLLIN } };
+
+		if (poll(watched, 3, restart >= 0 && restart < until ? restart : until) < 0 && errno != EINTR)
+			return;
+		if (watched[0].revents)
+			hear_signal(w);
+		if (watched[1].revents)
+			hear_route(w);
+		if (watched[2].revents && w->api.sock == watched[2].fd && w->api.sock >= 0)
+			hear_api(w);
+		if (now_ms() >= next_tick) {
+			tick(w);
+			next_tick = now_ms() + TICK_MS;
+		}
+	}
+}
+
+/* ---- beginning and end ------------------------------------------------------------------------ */
+
+/* The path and those above it. */
+static int make_directory(const char *path, mode_t mode, struct err *why)
+{
+	char part[PATH_MAX];
+
+	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
+		if (mkdir(part, 0755) && errno != EEXIST)
+			return err_sys(why, "cannot make %s", part);
+	}
+	if (mkdir(path, mode) && errno != EEXIST)
+		return err_sys(why, "cannot make %s", path);
+	return 0;
+}
+
+/* Two wardens over one journal would undo each other's work. */
+static int lock_state(struct warden *w, struct err *why)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/lock", w->settings->state_dir);
+	w->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (w->lock < 0)
+		return err_sys(why, "cannot open %s", path);
+	if (flock(w->lock, LOCK_EX | LOCK_NB))
+		return err_set(why, EBUSY, "another tegd runs with the state directory %s", w->settings->state_dir);
+	return 0;
+}
+
+static int catch_signals(struct warden *w, struct err *why)
+{
+	sigset_t ours;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &ours, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	w->signals = signalfd(-1, &ours, SFD_CLOEXEC);
+	return w->signals < 0 ? err_sys(why, "cannot receive signals") : 0;
+}
+
+static int prepare(struct warden *w, struct err *why)
+{
+	int rc = make_directory(w->settings->state_dir, 0700, why);
+
+	if (!rc)
+		rc = make_directory(w->settings->run_dir, 0755, why);
+	if (!rc)
+		rc = lock_state(w, why);
+	if (!rc)
+		rc = catch_signals(w, why);
+	if (!rc)
+		rc = sockets_open_unix(&w->api.unix_listen, w->settings, why);
+	if (!rc)
+		rc = sockets_open_tcp(&w->api.tcp_listen, w->settings, why);
+	return rc ? rc : kernel_open(&w->kernel, w->settings, why);
+}
+
+static void apply_first(struct warden *w)
+{
+	own(buf) struct buf bytes = { 0 };
+	struct refusal no = { .part = "seal" };
+	int rc = file_read(&bytes, w->settings->bundle, BUNDLE_BYTES_MAX, &no.why);
+
+	if (!rc)
+		rc = apply_bytes(w, &bytes, &no);
+	if (rc) {
+		err_in(&no.why, "%s is not applied (%s)", w->settings->bundle, no.part);
+		fault(w, no.why.text);
+	}
+}
+
+static void take_up(struct warden *w)
+{
+	const uint64_t from = now_ms();
+	struct err why;
+
+	if (kernel_follow_self(&w->kernel, &why))
+		fault(w, why.text);
+	if (recover(&w->live, &w->found, &w->kernel, &w->state, &why))
+		fault(w, why.text);
+	if (w->live)
+		say("generation %llu is %s after %llu ms: policy %s, posture %s",
+		    (unsigned long long)w->live->is.number, recovered_name(w->found),
+		    (unsigned long long)(now_ms() - from), w->live->plan.policy, w->live->is.posture);
+	else if (*w->settings->bundle && !w->state.now.number)
+		apply_first(w);
+}
+
+static void end(struct warden *w)
+{
+	child_end(&w->api);
+	generation_free(w->live);
+	kernel_release(&w->kernel);
+	const int fds[] = { w->api.unix_listen, w->api.tcp_listen, w->signals, w->lock };
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+int warden_run(const struct settings *s, char *const *argv)
+{
+	struct warden w = {
+		.settings = s, .started = (uint64_t)time(NULL), .signals = -1, .lock = -1,
+		.kernel = { .shared = SHARED_NONE },
+		.api = { .argv = argv, .unix_listen = -1, .tcp_listen = -1, .sock = -1 },
+	};
+	struct err why;
+	int rc = prepare(&w, &why);
+
+	if (rc) {
+		say("%s", why.text);
+	} else {
+		take_up(&w);
+		loop(&w);
+	}
+	end(&w);
+	return rc ? 1 : 0;
+}
+
+/* ---- the check ---------------------------------------------------------------------------------- */
+
+static int check_bundle(const char *path, struct err *why)
+{
+	own(buf) struct buf bytes = { 0 };
+	int rc = file_read(&bytes, path, BUNDLE_BYTES_MAX, why);
+
+	if (!rc)
+		rc = generation_examine(bytes.at, bytes.len, why);
+	return rc ? err_in(why, "bundle %s", path) : 0;
+}
+
+int warden_check(const struct settings *s, struct err *why)
+{
+	own(filter) struct filter *f = NULL;
+	uint32_t number;
+	int rc = filter_open(&f, why);
+
+	if (!rc)
+		rc = filter_generation(f, &number, why);
+	if (!rc && *s->bundle)
+		rc = check_bundle(s->bundle, why);
+	return rc;
+}

@@ -1,0 +1,56 @@
+/*
+ * xdp - the anchor and its links: one on each interface that XDP judges.
+ *
+ *     xdp_open(&x, pin_dir, slots, why)
+ *     xdp_join(x, ifindex, XDP_NATIVE, why)     a program that lets all pass: it is attached, and judges nothing
+ *     xdp_arm(x, ifindex, why)                  the anchor in its place, in one step
+ *     xdp_leave(x, ifindex)
+ *
+ * Whatever of attaching can fail, fails in join, where no packet is judged
+ * otherwise than before. Links are pinned as link_IFINDEX and outlive this process;
+ * the pins are the truth, and no list of links is kept here.
+ */
+#ifndef TEG_WARDEN_XDP_H
+#define TEG_WARDEN_XDP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lang/base/err.h"
+#include "lang/base/own.h"
+
+enum xdp_mode { XDP_NATIVE, XDP_GENERIC };
+
+struct xdp;
+
+/* `slots` is borrowed. */
+int xdp_open(struct xdp **out, const char *pin_dir, int slots, struct err *why);
+void xdp_free(struct xdp *x);
+OWN_FREE(xdp, struct xdp *)
+
+/* What of ours is on an interface. */
+struct xdp_link {
+	bool there;	    /* our link is attached to it */
+	bool armed;	    /* and it is the anchor */
+	enum xdp_mode mode;
+};
+
+int xdp_look(struct xdp *x, uint32_t ifindex, struct xdp_link *out, struct err *why);
+
+/* -EBUSY when somebody else's program is there: it is left alone. */
+int xdp_join(struct xdp *x, uint32_t ifindex, enum xdp_mode mode, struct err *why);
+int xdp_arm(struct xdp *x, uint32_t ifindex, struct err *why);
+void xdp_leave(struct xdp *x, uint32_t ifindex);
+
+/* Leaves every interface for which keep() says no; also those that are gone. */
+void xdp_leave_others(struct xdp *x, bool (*keep)(uint32_t ifindex, void *context), void *context);
+
+/* The program in the slot: its number in the kernel, 0 when the slot is empty. */
+int xdp_slot(struct xdp *x, uint32_t *program, struct err *why);
+int xdp_set_slot(struct xdp *x, int program_fd, struct err *why);
+int xdp_clear_slot(struct xdp *x, struct err *why);
+
+/* Of any program: the kernel's number and tag. */
+int xdp_program_is(int program_fd, uint32_t *number, uint64_t *tag, struct err *why);
+
+#endif
