@@ -294,13 +294,15 @@ static int status_as(const struct api_stage *s, uid_t uid, gid_t gid, gid_t extr
 
 static void peers_are_known(const struct api_stage *s)
 {
+	own(buf) struct buf answer = { 0 };
+
 	if (geteuid()) {
 		tap_skip("needs root", "peers are known");
 		return;
 	}
 	tap_num(status_as(s, 65534, 65534, 0), 400, "a stranger is refused (403)");
 	tap_num(status_as(s, 65534, getegid(), 0), 200, "one in the socket's group is not");
-	tap_num(http_ask_text(&(struct buf){ 0 }, api_stage_connect(s, DOOR_UNIX), GET("/readyz")), 200, "nor is root");
+	tap_num(http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/readyz")), 200, "nor is root");
 }
 
 /* ---- time --------------------------------------------------------------------------------------------- */

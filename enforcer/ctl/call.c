@@ -1,0 +1,292 @@
+#include "enforcer/ctl/call.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "enforcer/ctl/say.h"
+#include "lang/base/file.h"
+#include "lang/base/version.h"
+
+#define ANSWER_BYTES_MAX ((size_t)64 << 20)
+#define CONNECT_S	 5L
+#define LOOK_S		 15L  /* the api gives up on the warden before */
+#define CHANGE_S	 660L /* a large bundle, sent and applied */
+#define TOKEN_MOST	 256
+
+void call_release(struct call *call)
+{
+	buf_release(&call->text);
+	cJSON_Delete(call->json);
+	call->json = NULL;
+}
+
+enum exit_code call_say_json(const struct call *call)
+{
+	own(buf) struct buf out = { 0 };
+
+	buf_printf(&out, "%s\n", buf_text(&call->text));
+	return say_out(&out);
+}
+
+const char *json_text(const cJSON *object, const char *name)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+
+	return text ? text : "";
+}
+
+double json_number(const cJSON *object, const char *name)
+{
+	const cJSON *n = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	return cJSON_IsNumber(n) ? cJSON_GetNumberValue(n) : 0;
+}
+
+bool json_is_true(const cJSON *object, const char *name)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+/* ---- what is wrong, and how to end ------------------------------------------------------- */
+
+static enum exit_code exit_of_problem(const char *name)
+{
+	static const struct {
+		const char *name;
+		int exit;
+	} rows[] = {
+#define PROBLEM(id, name, status, exit, title, advice) { name, exit },
+#include "enforcer/api/problem.def"
+#undef PROBLEM
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (!strcmp(rows[i].name, name))
+			return (enum exit_code)rows[i].exit;
+	return EXIT_SOFTWARE;
+}
+
+static enum exit_code refused(const struct ctl *c, const struct call *call, long status)
+{
+	const char *name = json_text(call->json, "problem");
+	own(buf) struct buf detail = { 0 };
+
+	if (!*name) {
+		buf_printf(&detail, "%s answered %ld, which says nothing to tegctl", call->path, status);
+		say_problem(c, "not-understood", buf_text(&detail), "is it tegd that listens there?");
+		return status >= 500 ? EXIT_UNAVAILABLE : EXIT_SOFTWARE;
+	}
+	if (*c->json) {
+		puts(buf_text(&call->text));
+		return exit_of_problem(name);
+	}
+	const char *part = json_text(call->json, "part");
+	buf_printf(&detail, "%s: %s%s%s", json_text(call->json, "title"), part, *part ? ": " : "",
+		   json_text(call->json, "detail"));
+	say_problem(c, name, buf_text(&detail), json_text(call->json, "try"));
+	return exit_of_problem(name);
+}
+
+static enum exit_code unreachable(const struct ctl *c, const char *what)
+{
+	own(buf) struct buf detail = { 0 };
+
+	buf_printf(&detail, "cannot reach tegd at %s: %s", *c->url ? c->url : c->socket, what);
+	say_problem(c, "unreachable", buf_text(&detail),
+		    "start tegd, or name its socket with --socket; what it enforced before is still enforced");
+	return EXIT_UNAVAILABLE;
+}
+
+static enum exit_code not_made(const struct ctl *c, const struct call *call, CURL *curl, CURLcode code)
+{
+	long os_errno = 0;
+
+	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_errno);
+	if (code == CURLE_COULDNT_CONNECT && (os_errno == EACCES || os_errno == EPERM)) {
+		say_problem(c, "forbidden", "you may not use tegd's socket", "run as root, or join the socket's group");
+		return EXIT_NO_ACCESS;
+	}
+	if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || !strcmp(call->method, "GET"))
+		return unreachable(c, os_errno ? strerror((int)os_errno) : curl_easy_strerror(code));
+	say_problem(c, "outcome-unknown", "the connection ended before tegd said how the change ended",
+		    "see `tegctl status`");
+	return EXIT_UNKNOWN;
+}
+
+/* ---- where to, and with what ----------------------------------------------------------------- */
+
+/* A token sent over plain http to another host is everyone's. */
+static bool url_keeps_secrets(const char *url)
+{
+	static const char *const loopback[] = { "127.0.0.1", "[::1]", "localhost" };
+	CURLU *parts = curl_url();
+	char *scheme = NULL, *host = NULL;
+	bool keeps = false;
+
+	if (parts && !curl_url_set(parts, CURLUPART_URL, url, 0) &&
+	    !curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) && !curl_url_get(parts, CURLUPART_HOST, &host, 0)) {
+		keeps = !strcmp(scheme, "https");
+		for (size_t i = 0; !strcmp(scheme, "http") && i < sizeof loopback / sizeof *loopback; i++)
+			keeps = keeps || !strcmp(host, loopback[i]);
+	}
+	curl_free(scheme);
+	curl_free(host);
+	curl_url_cleanup(parts);
+	return keeps;
+}
+
+/* "Authorization: Bearer TOKEN" into *out; the file's one line. */
+static int read_token(struct buf *out, const char *path, struct err *why)
+{
+	own(buf) struct buf text = { 0 };
+	own(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		return err_sys(why, "cannot open the token file %s", path);
+	if (!S_ISREG(st.st_mode) || st.st_mode & 077)
+		return err_set(why, EPERM, "the token file %s must be a file that only its owner may read: chmod 600", path);
+	if (file_read_fd(&text, fd, TOKEN_MOST + 2, why))
+		return err_in(why, "the token file %s", path);
+	size_t len = strcspn(buf_text(&text), "\r\n");
+	buf_puts(out, "Authorization: Bearer ");
+	buf_add(out, buf_text(&text), len);
+	if (text.at)
+		explicit_bzero(text.at, text.len);
+	return 0;
+}
+
+static enum exit_code check_target(const struct ctl *c, struct buf *authorization)
+{
+	struct err why = { 0 };
+
+	if (*c->url && !url_keeps_secrets(c->url)) {
+		say_problem(c, "url", "--url takes https, or http to 127.0.0.1, [::1] or localhost",
+			    "http://127.0.0.1:PORT, or a TLS proxy before it");
+		return EXIT_USAGE;
+	}
+	if (!*c->token_file)
+		return EXIT_YES;
+	if (!*c->url) {
+		say_problem(c, "token-file", "--token-file is for --url; the socket needs no token", "leave it out");
+		return EXIT_USAGE;
+	}
+	if (!read_token(authorization, c->token_file, &why))
+		return EXIT_YES;
+	say_problem(c, "token-file", why.text, "one line, readable by you alone");
+	return why.code == -EPERM || why.code == -EACCES ? EXIT_NO_ACCESS : EXIT_NO_INPUT;
+}
+
+/* ---- the call --------------------------------------------------------------------------------- */
+
+static size_t take_answer(char *bytes, size_t one, size_t len, void *cls)
+{
+	struct call *call = cls;
+
+	(void)one;
+	if (call->text.len + len > ANSWER_BYTES_MAX)
+		return 0;
+	buf_add(&call->text, bytes, len);
+	return len;
+}
+
+static size_t give_file(char *room, size_t one, size_t len, void *cls)
+{
+	size_t got = fread(room, one, len, cls);
+
+	return !got && ferror((FILE *)cls) ? CURL_READFUNC_ABORT : got;
+}
+
+static void set_body(CURL *curl, const struct call *call)
+{
+	struct stat st;
+
+	curl_easy_setopt(curl, CURLOPT_POST, 1L);
+	if (!call->file) {
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
+		return;
+	}
+	fstat(fileno(call->file), &st);
+	curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_file);
+	curl_easy_setopt(curl, CURLOPT_READDATA, call->file);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)st.st_size);
+}
+
+static void set_request(CURL *curl, const struct ctl *c, struct call *call)
+{
+	const bool change = strcmp(call->method, "GET");
+	own(buf) struct buf url = { 0 };
+	size_t len = strlen(c->url);
+
+	while (len && c->url[len - 1] == '/')
+		len--;
+	if (len)
+		buf_add(&url, c->url, len);
+	else
+		buf_puts(&url, "http://tegumentar");
+	buf_puts(&url, call->path);
+	curl_easy_setopt(curl, CURLOPT_URL, buf_text(&url));
+	if (!len)
+		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+	if (change)
+		set_body(curl, call);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, change ? CHANGE_S : LOOK_S);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, "tegctl/" TEGUMENTAR_VERSION);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, call);
+}
+
+static struct curl_slist *headers_of(const struct call *call, const struct buf *authorization)
+{
+	struct curl_slist *headers = NULL;
+	own(buf) struct buf type = { 0 };
+
+	if (authorization->len)
+		headers = curl_slist_append(headers, buf_text(authorization));
+	if (call->type) {
+		buf_printf(&type, "Content-Type: %s", call->type);
+		headers = curl_slist_append(headers, buf_text(&type));
+	}
+	return headers;
+}
+
+static enum exit_code perform(CURL *curl, const struct ctl *c, struct call *call)
+{
+	CURLcode code = curl_easy_perform(curl);
+	long status = 0;
+
+	if (code)
+		return not_made(c, call, curl, code);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	call->json = cJSON_ParseWithLength(buf_text(&call->text), call->text.len);
+	return status == 200 ? EXIT_YES : refused(c, call, status);
+}
+
+enum exit_code call_make(const struct ctl *c, struct call *call)
+{
+	own(buf) struct buf authorization = { 0 };
+	enum exit_code rc = check_target(c, &authorization);
+
+	if (rc)
+		return rc;
+	CURL *curl = curl_easy_init();
+	if (!curl)
+		return EXIT_SOFTWARE;
+	struct curl_slist *headers = headers_of(call, &authorization);
+	set_request(curl, c, call);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	rc = perform(curl, c, call);
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(curl);
+	if (authorization.at)
+		explicit_bzero(authorization.at, authorization.len);
+	return rc;
+}

@@ -1,0 +1,47 @@
+/*
+ * call - one request to the api, and its answer.
+ *
+ *     own(call) struct call call = { .method = "GET", .path = "/readyz" };
+ *     enum exit_code rc = call_make(c, &call);
+ *     if (rc)
+ *             return rc;              what was wrong has been said, on stderr or as JSON
+ *     … call.json, call.text
+ */
+#ifndef TEG_CTL_CALL_H
+#define TEG_CTL_CALL_H
+
+#include <stdio.h>
+
+#include "enforcer/ctl/ctl.h"
+#include "lang/base/buf.h"
+
+struct call {
+	/* The request. A method other than GET asks for a change. */
+	const char *method, *path;
+	const char *type;  /* of the body */
+	const char *body;  /* borrowed; or */
+	FILE *file;	   /* a regular file, from its beginning; borrowed */
+
+	/* The answer. */
+	struct buf text;
+	cJSON *json; /* NULL when it is none */
+};
+
+void call_release(struct call *call);
+static inline void call_own_(struct call *call)
+{
+	call_release(call);
+}
+
+/* 0 when the api said yes; else it has been said why not, and this is how to end. */
+enum exit_code call_make(const struct ctl *c, struct call *call);
+
+/* The answer as it came, to stdout. */
+enum exit_code call_say_json(const struct call *call);
+
+/* A member of an answer; "" or 0 when it is not there. */
+const char *json_text(const cJSON *object, const char *name);
+double json_number(const cJSON *object, const char *name);
+bool json_is_true(const cJSON *object, const char *name);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * change - a posture or a policy, asked for; over when the outcome is known.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "enforcer/ctl/call.h"
+#include "enforcer/ctl/say.h"
+
+static enum exit_code say_active(const struct ctl *c, const struct call *call)
+{
+	own(buf) struct buf out = { 0 };
+
+	if (*c->json)
+		return call_say_json(call);
+	buf_printf(&out, "generation %.0f is active in posture ", json_number(call->json, "generation"));
+	say_add(&out, COLOUR_STRONG, json_text(call->json, "posture"));
+	buf_putc(&out, '\n');
+	return say_out(&out);
+}
+
+static enum exit_code list_postures(const struct ctl *c)
+{
+	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/status" };
+	own(buf) struct buf out = { 0 };
+	enum exit_code rc = call_make(c, &call);
+	const cJSON *postures, *p;
+
+	if (rc)
+		return rc;
+	postures = cJSON_GetObjectItemCaseSensitive(call.json, "postures");
+	if (*c->json)
+		return call_say_json(&call);
+	cJSON_ArrayForEach(p, postures) {
+		const char *name = json_text(p, "name");
+		const bool active = !strcmp(name, json_text(call.json, "posture"));
+
+		buf_puts(&out, active ? "* " : "  ");
+		say_add(&out, active ? COLOUR_STRONG : COLOUR_NONE, name);
+		buf_printf(&out, "%*s  ", (int)(strlen(name) < 16 ? 16 - strlen(name) : 0), "");
+		say_add(&out, COLOUR_NONE, json_text(p, "title"));
+		buf_putc(&out, '\n');
+	}
+	return say_out(&out);
+}
+
+static char *posture_body(const char *name, const char *reason)
+{
+	cJSON *body = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(body, "posture", name);
+	if (*reason)
+		cJSON_AddStringToObject(body, "reason", reason);
+	char *text = cJSON_PrintUnformatted(body);
+	cJSON_Delete(body);
+	return text;
+}
+
+enum exit_code ctl_posture(const struct ctl *c)
+{
+	own(call) struct call call = { .method = "POST", .path = "/api/tegumentar/posture",
+				       .type = "application/json" };
+
+	if (!c->argument_count)
+		return list_postures(c);
+	own(mem) char *body = posture_body(c->arguments[0], c->reason);
+	if (!body)
+		return EXIT_SOFTWARE;
+	call.body = body;
+	enum exit_code rc = call_make(c, &call);
+	return rc ? rc : say_active(c, &call);
+}
+
+static FILE *open_bundle(const struct ctl *c, const char *path)
+{
+	own(file) FILE *f = fopen(path, "rbe");
+	own(buf) struct buf detail = { 0 };
+	struct stat st;
+
+	if (f && !fstat(fileno(f), &st) && S_ISREG(st.st_mode))
+		return take(f);
+	buf_printf(&detail, "cannot read %s: %s", path, f ? "it is no file" : strerror(errno));
+	say_problem(c, "no-input", buf_text(&detail), "`tegc build POLICY.teg -o BUNDLE.tegb` makes one");
+	return NULL;
+}
+
+enum exit_code ctl_apply(const struct ctl *c)
+{
+	own(file) FILE *bundle = open_bundle(c, c->arguments[0]);
+	own(call) struct call call = { .method = "POST", .path = "/api/tegumentar/policy",
+				       .type = "application/octet-stream", .file = bundle };
+
+	if (!bundle)
+		return EXIT_NO_INPUT;
+	enum exit_code rc = call_make(c, &call);
+	return rc ? rc : say_active(c, &call);
+}

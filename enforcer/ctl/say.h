@@ -1,0 +1,24 @@
+/*
+ * say - to a person at a terminal, or to whatever reads the pipe.
+ */
+#ifndef TEG_CTL_SAY_H
+#define TEG_CTL_SAY_H
+
+#include "enforcer/ctl/ctl.h"
+#include "lang/base/buf.h"
+
+enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_DIM, COLOUR_STRONG };
+
+/* Text of others has no control characters when it reaches a terminal; appended with the colour where one shows. */
+void say_add(struct buf *out, enum colour colour, const char *text);
+
+/* Columns as wide as they must be; rows of `columns` texts each, the first row the heading. */
+void say_table(struct buf *out, const char *const *cells, size_t columns, size_t rows);
+
+/* To stdout; EXIT_IO when it cannot be written. */
+enum exit_code say_out(const struct buf *out);
+
+/* "tegctl: PROBLEM: detail" and the way out to stderr, or with --json as one object to stdout. */
+void say_problem(const struct ctl *c, const char *name, const char *detail, const char *advice);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * status - what is enforced, for a person.
+ */
+#include <string.h>
+
+#include "enforcer/ctl/call.h"
+#include "enforcer/ctl/say.h"
+#include "lang/base/arena.h"
+
+static void add_line(struct buf *out, const char *name, const char *text)
+{
+	if (!*text)
+		return;
+	buf_printf(out, "  %-10s ", name);
+	say_add(out, COLOUR_NONE, text);
+	buf_putc(out, '\n');
+}
+
+static void add_head(struct buf *out, const cJSON *s)
+{
+	const bool intact = json_is_true(s, "intact");
+	own(buf) struct buf generation = { 0 };
+
+	if (!json_number(s, "generation")) {
+		say_add(out, COLOUR_BAD, "no policy is enforced");
+		buf_puts(out, "\n");
+		return;
+	}
+	buf_printf(&generation, "generation %.0f is enforced", json_number(s, "generation"));
+	say_add(out, COLOUR_STRONG, buf_text(&generation));
+	buf_puts(out, ", ");
+	say_add(out, intact ? COLOUR_GOOD : COLOUR_BAD, intact ? "intact" : "not intact");
+	buf_putc(out, '\n');
+	add_line(out, "fault", json_text(s, "fault"));
+}
+
+static void add_posture(struct buf *out, const cJSON *s)
+{
+	const char *reason = json_text(s, "posture_reason");
+
+	if (!*json_text(s, "posture"))
+		return;
+	buf_printf(out, "  %-10s ", "posture");
+	say_add(out, COLOUR_STRONG, json_text(s, "posture"));
+	buf_puts(out, " since ");
+	say_add(out, COLOUR_NONE, json_text(s, "posture_since"));
+	buf_puts(out, *reason ? ": " : "");
+	say_add(out, COLOUR_NONE, reason);
+	buf_putc(out, '\n');
+}
+
+static void add_facts(struct buf *out, const cJSON *s)
+{
+	const cJSON *policy = cJSON_GetObjectItemCaseSensitive(s, "policy");
+	own(buf) struct buf line = { 0 };
+
+	if (cJSON_IsObject(policy)) {
+		buf_printf(&line, "%s %s, bundle %.12s", json_text(policy, "name"), json_text(policy, "version"),
+			   json_text(policy, "bundle"));
+		add_line(out, "policy", buf_text(&line));
+	}
+	add_line(out, "engine", json_text(s, "engine"));
+	buf_release(&line);
+	buf_printf(&line, "%s, %s", json_text(s, "started"), json_text(s, "adopted"));
+	add_line(out, "started", buf_text(&line));
+}
+
+static void add_interfaces(struct buf *out, const cJSON *s)
+{
+	const cJSON *interfaces = cJSON_GetObjectItemCaseSensitive(s, "interfaces"), *i;
+	own(arena) struct arena *a = arena_new();
+	VEC(const char *) cells = { 0 };
+
+	if (!cJSON_GetArraySize(interfaces))
+		return;
+	static const char *const heading[] = { "interface", "zone", "engine", "because" };
+	static const char *const members[] = { "name", "zone", "engine", "reason" };
+	for (size_t k = 0; k < 4; k++)
+		vec_push(a, &cells, heading[k]);
+	cJSON_ArrayForEach(i, interfaces)
+		for (size_t k = 0; k < 4; k++)
+			vec_push(a, &cells, json_text(i, members[k]));
+	buf_putc(out, '\n');
+	say_table(out, cells.at, 4, cells.len / 4);
+}
+
+enum exit_code ctl_status(const struct ctl *c)
+{
+	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/status" };
+	own(buf) struct buf out = { 0 };
+	enum exit_code rc = call_make(c, &call);
+
+	if (rc)
+		return rc;
+	if (*c->json)
+		return call_say_json(&call);
+	add_head(&out, call.json);
+	add_posture(&out, call.json);
+	add_facts(&out, call.json);
+	add_interfaces(&out, call.json);
+	return say_out(&out);
+}
