@@ -294,6 +294,28 @@ static int duplicate(int *out, int fd, struct err *why)
 	return *out < 0 ? err_sys(why, "cannot keep a descriptor") : 0;
 }
 
+/* What is needed of the object once it is loaded. */
+static int tables_keep(struct tables **out, struct bpf_object *o, struct bpf_program *program, struct err *why)
+{
+	own(tables) struct tables *t = tables_new();
+
+	if (!t)
+		return err_set(why, ENOMEM, "no memory for a generation's tables");
+	const struct { int *out; int fd; } keep[] = {
+		{ &t->program, bpf_program__fd(program) },
+		{ &t->zones, bpf_object__find_map_fd_by_name(o, "gen_zones") },
+		{ &t->zones_far, bpf_object__find_map_fd_by_name(o, "gen_zones_far") },
+		{ &t->clock, bpf_object__find_map_fd_by_name(o, TEG_CLOCK_SECTION) },
+	};
+	for (size_t i = 0; i < sizeof keep / sizeof *keep; i++) {
+		int rc = duplicate(keep[i].out, keep[i].fd, why);
+		if (rc)
+			return rc;
+	}
+	*out = take(t);
+	return 0;
+}
+
 int tables_load(struct tables **out, const struct tables_load *load, struct err *why)
 {
 	own(mem) char *log = calloc(1, LOG_BYTES);
@@ -315,25 +337,7 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	if (bpf_object__load(o))
 		return err_sys(why, "the kernel does not take the program: %s", last_words(log ? log : ""));
 	rc = fill(o, load, &sets, why);
-	if (rc)
-		return rc;
-
-	own(tables) struct tables *t = tables_new();
-	if (!t)
-		return err_set(why, ENOMEM, "no memory for a generation's tables");
-	const struct { int *out; int fd; } keep[] = {
-		{ &t->program, bpf_program__fd(program) },
-		{ &t->zones, bpf_object__find_map_fd_by_name(o, "gen_zones") },
-		{ &t->zones_far, bpf_object__find_map_fd_by_name(o, "gen_zones_far") },
-		{ &t->clock, bpf_object__find_map_fd_by_name(o, TEG_CLOCK_SECTION) },
-	};
-	for (size_t i = 0; i < sizeof keep / sizeof *keep; i++) {
-		rc = duplicate(keep[i].out, keep[i].fd, why);
-		if (rc)
-			return rc;
-	}
-	*out = take(t);
-	return 0;
+	return rc ? rc : tables_keep(out, o, program, why);
 }
 
 /* Keeps the map when it is one we look for; the descriptor is taken. */

@@ -77,9 +77,19 @@ static int by_length(const void *x, const void *y)
 	return (*a)->prefix.len < (*b)->prefix.len ? -1 : (*a)->prefix.len > (*b)->prefix.len;
 }
 
+/* A prefix has a node of its own for each whole byte before its last, at worst. */
+static size_t nodes_at_most(const struct plan_prefix *prefixes, uint32_t count)
+{
+	size_t most = ROOTS;
+
+	for (uint32_t i = 0; i < count && most < TEG_NODES_MAX; i++)
+		most += prefixes[i].prefix.len / 8;
+	return most < TEG_NODES_MAX ? most : TEG_NODES_MAX;
+}
+
 struct trie trie_build(struct arena *a, const struct plan_prefix *prefixes, uint32_t count)
 {
-	struct trie t = { .nodes = arena_zero(a, TEG_NODES_MAX * sizeof *t.nodes) };
+	struct trie t = { .nodes = arena_zero(a, nodes_at_most(prefixes, count) * sizeof *t.nodes) };
 	const struct plan_prefix **order = arena_zero(a, ((size_t)count + 1) * sizeof *order);
 
 	masks_collect(&t, a, prefixes, count);

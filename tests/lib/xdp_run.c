@@ -142,3 +142,8 @@ int xdp_run_program(const struct xdp_run *x)
 {
 	return tables_program(x->tables);
 }
+
+const struct shared *xdp_run_shared(const struct xdp_run *x)
+{
+	return &x->shared;
+}

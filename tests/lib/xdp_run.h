@@ -26,6 +26,7 @@
 
 #define XDP_RUN_FRAME_MIN 14 /* the kernel refuses to test shorter frames */
 
+struct shared;
 struct xdp_run;
 
 enum xdp_run_clock { XDP_RUN_GIVEN_CLOCK, XDP_RUN_REAL_CLOCK };
@@ -52,5 +53,8 @@ struct teg_counter xdp_run_cause(const struct xdp_run *x, enum cause c);
 
 /* Descriptor of the program; borrowed. */
 int xdp_run_program(const struct xdp_run *x);
+
+/* Its maps; borrowed. */
+const struct shared *xdp_run_shared(const struct xdp_run *x);
 
 #endif

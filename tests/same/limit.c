@@ -1,7 +1,7 @@
 /*
  * What eval cannot say of the XDP program: several CPUs at one bucket, a flood
- * of new sources, blocks and own addresses set from user space, and frames of
- * several buffers.
+ * of new sources, blocks and own addresses set from user space, frames of several
+ * buffers, and the anchor before it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -9,11 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
-#include "compiler/emit/emit.h"
+#include "compiler/ir/ir.h"
 #include "compiler/ir/packet.h"
 #include "compiler/ir/proto.h"
+#include "enforcer/warden/anchor.h"
+#include "enforcer/warden/tables.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/xdp_run.h"
 
@@ -210,6 +214,43 @@ static void long_frames(struct xdp_run *x)
 	tap_num(xdp_run_cause(x, CAUSE_BAD_IP).packets - before, 1, "and is counted as bad-ip");
 }
 
+/* ---- behind the anchor --------------------------------------------------------------------- */
+
+static unsigned ask(int program, const uint8_t *frame, size_t len)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len, .repeat = 1);
+
+	return bpf_prog_test_run_opts(program, &run) ? XDP_ABORTED : run.retval;
+}
+
+static void anchored(struct xdp_run *x)
+{
+	static const uint8_t cut[14] = { [12] = 0x08 }; /* IPv4, and nothing of it */
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "anchor");
+	struct bpf_object *o = bpf_object__open_mem(anchor_object, (size_t)(anchor_object_end - anchor_object), &opts);
+	struct bpf_program *program = o ? bpf_object__find_program_by_name(o, "anchor") : NULL;
+	struct bpf_map *slots = o ? bpf_object__find_map_by_name(o, "teg_slots") : NULL;
+	const uint32_t zero = 0;
+	int policy = xdp_run_program(x);
+
+	if (!tap_ok(program && slots, "the anchor has its program and its slots"))
+		return;
+	if (!tables_kernel_has_frags())
+		bpf_program__set_flags(program, 0);
+	tap_ok(!bpf_map__reuse_fd(slots, xdp_run_shared(x)->slots) && !bpf_object__load(o), "the anchor loads");
+	tap_num(ask(bpf_program__fd(program), cut, sizeof cut), XDP_PASS, "an empty slot passes what no policy forbids");
+	tap_num(bpf_map_update_elem(xdp_run_shared(x)->slots, &zero, &policy, BPF_ANY), 0, "the slot takes the policy");
+	tap_num(ask(bpf_program__fd(program), cut, sizeof cut), XDP_DROP, "and the policy judges");
+
+	own(tables) struct tables *found = NULL;
+	struct err why = { 0 };
+	tap_ok(!tables_adopt(&found, policy, &why) && !tables_set_zone(found, 5000, 1, &why),
+	       "its tables are found again by the program alone");
+	tap_ok(tables_adopt(&found, bpf_program__fd(program), &why) < 0, "the anchor is not taken for a policy: %s",
+	       why.text);
+	bpf_object__close(o);
+}
+
 int main(void)
 {
 	own(xdp_run) struct xdp_run *x = NULL;
@@ -228,5 +269,6 @@ int main(void)
 	blocks(x);
 	own_addresses(x);
 	long_frames(x);
+	anchored(x);
 	return tap_done();
 }

@@ -29,6 +29,7 @@ static struct ir *ir_of(struct arena *a, const struct ir_box *boxes, size_t coun
 {
 	struct ir *ir = arena_zero(a, sizeof *ir);
 
+	ir->policy = craft_policy(a, "tables");
 	ir->blocks.count = count;
 	ir->blocks.rules = arena_zero(a, count * sizeof *ir->blocks.rules);
 	for (size_t i = 0; i < count; i++) {
