@@ -47,6 +47,9 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 	int rc;
 
 	emit_plan(&plan, ir, a);
+	if (plan.counter_count > TEG_COUNTER_SLOTS)
+		return err_set(why, E2BIG, "the rules of all postures have %u ids; there may be at most %u",
+			       plan.counter_count, TEG_COUNTER_SLOTS);
 	if ((rc = emit_xdp(&plan, ir, a, why)) || (rc = emit_nft(&nft, &plan, ir, a, why)))
 		return rc;
 

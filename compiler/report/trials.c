@@ -1,0 +1,114 @@
+#include "compiler/report/trials.h"
+
+#include <stdio.h>
+
+#include "lang/syntax/source.h"
+
+/* "packet 11 of 50 of `flood`", or the test alone when it is about one packet. */
+static const char *which(struct arena *a, const struct trial *t, const struct trial_finding *f)
+{
+	if (f->asked->times <= 1)
+		return arena_printf(a, "test \"%s\"", t->test->name);
+	return arena_printf(a, "test \"%s\", packet %llu of %llu", t->test->name, (unsigned long long)f->packet,
+			    (unsigned long long)f->asked->times);
+}
+
+static void point_at_rule(struct diag *d, const struct ir_rule *rule, const char *does)
+{
+	if (rule && span_is_somewhere(rule->span))
+		diag_at(d, rule->span, "`%s` %s", rule->id, does);
+}
+
+static void report_verdict(struct diags *to, const struct trial *t, const struct trial_finding *f)
+{
+	struct diag *d = diag(to, DIAG_TEST_FAILED, f->asked->span, "%s: expected %s, got %s by `%s`",
+			      which(to->arena, t, f), verdict_name(f->asked->verdict), verdict_name(f->got.verdict),
+			      f->got.why);
+
+	diag_label(d, "%s", verdict_name(f->got.verdict));
+	point_at_rule(d, f->got.rule, "decides");
+}
+
+static void report_by(struct diags *to, const struct trial *t, const struct trial_finding *f)
+{
+	struct diag *d = diag(to, DIAG_TEST_FAILED, f->asked->by_span,
+			      "%s: expected %s by `%s`, got it by `%s`", which(to->arena, t, f),
+			      verdict_name(f->asked->verdict), f->asked->by, f->got.why);
+
+	diag_label(d, "`%s` decides", f->got.why);
+	point_at_rule(d, f->got.rule, "decides");
+}
+
+/* How a packet says what it left out. */
+static const char *how_to_say(enum pkt_field_bits field)
+{
+	switch (field) {
+	case GIVEN_SRC:
+		return "write the source before `->`, as in `198.51.100.20:40000 -> self:443`";
+	case GIVEN_SPORT:
+		return "write it behind the source, as in `198.51.100.20:40000 -> self:443`";
+	case GIVEN_DST:
+		return "write the destination behind `->`, as in `-> 192.0.2.1:443`";
+	case GIVEN_DPORT:
+		return "write it behind the destination, as in `-> self:443`";
+	case GIVEN_FLAGS:
+		return "write the flags that are set, as in `syn` or `syn+ack`";
+	case GIVEN_ICMP:
+		return "write the type, as in `icmp echo`";
+	case GIVEN_ZONE:
+		return "write the zone, as in `on wan`";
+	case GIVEN_STATE:
+		return "write the state, as in `established`";
+	}
+	return "write it";
+}
+
+static bool is_self(const struct trial_finding *f)
+{
+	const struct pol_packet *p = &f->asked->packet;
+
+	return (f->field == GIVEN_SRC && p->src_self) || (f->field == GIVEN_DST && p->dst_self);
+}
+
+static void report_open(struct diags *to, const struct trial *t, const struct trial_finding *f)
+{
+	const char *field = trial_field_name(f->field), *test = which(to->arena, t, f);
+	struct diag *d;
+
+	if (is_self(f)) {
+		d = diag(to, DIAG_TEST_OPEN, f->asked->packet.span,
+			 "%s: whether `self` lies in the set that `%s` asks for decides, and is not known", test,
+			 f->asks_why);
+		diag_help(d, "write an address instead of `self`");
+	} else {
+		d = diag(to, DIAG_TEST_OPEN, f->asked->packet.span,
+			 "%s: the packet has no %s, and `%s` may decide by it", test, field, f->asks_why);
+		diag_help(d, "%s", how_to_say(f->field));
+	}
+	diag_label(d, "no %s", field);
+	point_at_rule(d, f->asks, "asks for it");
+}
+
+static void report_finding(struct diags *to, const struct trial *t, const struct trial_finding *f)
+{
+	switch (f->fault) {
+	case TRIAL_HELD:
+	case TRIAL_FAULT_COUNT:
+		return;
+	case TRIAL_VERDICT:
+		report_verdict(to, t, f);
+		return;
+	case TRIAL_BY:
+		report_by(to, t, f);
+		return;
+	case TRIAL_OPEN:
+		report_open(to, t, f);
+		return;
+	}
+}
+
+void report_trial(struct diags *to, const struct trial *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		report_finding(to, t, &t->findings[i]);
+}

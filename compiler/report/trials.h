@@ -1,0 +1,14 @@
+/*
+ * trials - what a policy's tests found, as diagnostics: the case, what it expected, what came
+ * out, and the rule that decided.
+ */
+#ifndef TEG_REPORT_TRIALS_H
+#define TEG_REPORT_TRIALS_H
+
+#include "compiler/ir/trial.h"
+#include "lang/syntax/diag.h"
+
+/* Adds one diagnostic for each case that does not hold. */
+void report_trial(struct diags *to, const struct trial *t);
+
+#endif
