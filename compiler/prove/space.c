@@ -78,7 +78,8 @@ static void cuts_set(struct space *s, struct cuts *k, const struct addr_range *w
 
 	k->len = 0;
 	cut_add(k, w->lo);
-	qsort(s->sides, s->side_count, sizeof *s->sides, by_ranges);
+	if (s->side_count)
+		qsort(s->sides, s->side_count, sizeof *s->sides, by_ranges);
 	for (size_t i = 0; i < s->side_count; i++)
 		if (!i || s->sides[i]->at != s->sides[i - 1]->at)
 			cut_side(k, s->sides[i], w);

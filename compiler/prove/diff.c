@@ -1,0 +1,755 @@
+#include "compiler/prove/diff.h"
+
+#include <string.h>
+
+#include "compiler/prove/prover.h"
+#include "compiler/prove/region.h"
+
+#define KINDS 3
+
+const char *change_kind_name(enum change_kind k)
+{
+	switch (k) {
+	case CHANGE_OPENED:
+		return "opened";
+	case CHANGE_CLOSED:
+		return "closed";
+	case CHANGE_EFFECT:
+		break;
+	}
+	return "effect";
+}
+
+const char *risk_name(enum risk r)
+{
+	switch (r) {
+	case RISK_NONE:
+		return "none";
+	case RISK_LOW:
+		return "low";
+	case RISK_MEDIUM:
+		return "medium";
+	case RISK_HIGH:
+		return "high";
+	case RISK_CRITICAL:
+		break;
+	}
+	return "critical";
+}
+
+static const struct {
+	const char *name;
+	enum risk level;
+} risks[FLAG_COUNT] = {
+#define RISK(id, text, rank, about) [FLAG_##id] = { text, RISK_##rank },
+#include "compiler/prove/risk.def"
+#undef RISK
+};
+
+const char *flag_name(enum change_flag f)
+{
+	return risks[f].name;
+}
+
+/* --- one pair of judgements -------------------------------------------------------------------- */
+
+/* What one edited step changed, kind by kind, window after window. */
+struct told {
+	bool any, exact, conditional;
+	struct witness witness;
+	uint8_t states;
+	bool *otherwise;	     /* by step of the other policy */
+	VEC(struct region) regions;  /* exact ones, or the cells they lie in */
+	double changed, own;	     /* shares of all packets */
+};
+
+enum which { OLD, NEW, SIDES };
+
+struct pairing {
+	struct prover *prover;
+	struct terms terms;
+	struct judgement *j[SIDES];
+	bool *edited[SIDES];
+	const struct ir *ir[SIDES];
+	VEC(struct change) changes;
+	VEC(struct fact) facts;
+	VEC(struct idle) idles;
+
+	/* the edited step being looked at */
+	enum which side;
+	uint32_t step;
+	const struct cell *cell;
+	struct told told[KINDS];
+	bool touches; /* it decides some changed packet, though another edit may tell of it */
+	struct asking q;
+};
+
+static idd_ref is_edited_new(const void *arg, uint32_t step)
+{
+	const struct pairing *k = arg;
+
+	return k->edited[NEW][step] ? IDD_TRUE : IDD_FALSE;
+}
+
+static idd_ref is_edited_old(const void *arg, uint32_t step)
+{
+	const struct pairing *k = arg;
+
+	return k->edited[OLD][step] ? IDD_TRUE : IDD_FALSE;
+}
+
+static idd_ref is_this(const void *arg, uint32_t step)
+{
+	const struct pairing *k = arg;
+
+	return step == k->step ? IDD_TRUE : IDD_FALSE;
+}
+
+static idd_ref is_allow(const void *arg, uint32_t verdict)
+{
+	(void)arg;
+	return verdict == VERDICT_ALLOW ? IDD_TRUE : IDD_FALSE;
+}
+
+/*
+ * Each changed packet belongs to one edited step: to the new policy's decider
+ * when that was edited, else to the old one's. Where neither was, a forwarded
+ * lifeline was edited that only spared the packet something: it is the cause.
+ */
+static idd_ref part_of_step(struct idd *m, struct space *s, const struct pairing *k,
+			    const idd_ref steps[SIDES], idd_ref changed, bool *touches)
+{
+	idd_ref new_edit = idd_map(m, steps[NEW], is_edited_new, k);
+	idd_ref mine = idd_apply(m, IDD_AND, changed,
+				 space_cell_alone(m, s, k->j[k->side], k->cell));
+
+	*touches = mine != IDD_FALSE;
+	if (k->j[k->side]->steps[k->step].goes_on) {
+		mine = idd_apply(m, IDD_DIFF, mine, new_edit);
+		return idd_apply(m, IDD_DIFF, mine, idd_map(m, steps[OLD], is_edited_old, k));
+	}
+	mine = idd_apply(m, IDD_AND, mine, idd_map(m, steps[k->side], is_this, k));
+	*touches = mine != IDD_FALSE;
+	return k->side == NEW ? mine : idd_apply(m, IDD_DIFF, mine, new_edit);
+}
+
+static void split(struct idd *m, idd_ref part, const idd_ref verdicts[SIDES], idd_ref by_kind[KINDS])
+{
+	idd_ref before = idd_map(m, verdicts[OLD], is_allow, NULL);
+	idd_ref after = idd_map(m, verdicts[NEW], is_allow, NULL);
+
+	by_kind[CHANGE_OPENED] = idd_apply(m, IDD_AND, part, idd_apply(m, IDD_DIFF, after, before));
+	by_kind[CHANGE_CLOSED] = idd_apply(m, IDD_AND, part, idd_apply(m, IDD_DIFF, before, after));
+	by_kind[CHANGE_EFFECT] = idd_apply(m, IDD_DIFF, part, idd_apply(m, IDD_XOR, before, after));
+}
+
+/* One kind of change in one window: all is computed before anything is noted. */
+struct found {
+	bool any, exact, conditional;
+	struct witness witness;
+	struct region *regions;
+	size_t region_count;
+	double changed, own;
+	uint8_t states;
+	bool *otherwise;
+};
+
+static double share_of(struct idd *m, struct space *s, idd_ref set)
+{
+	double share[2] = { 0 };
+
+	idd_shares(m, set, space_weigh, s, share, 2);
+	return share[1];
+}
+
+/* In the circumstances of the witness: states, fragments and unknowns do not go into words. */
+static idd_ref as_witnessed(struct idd *m, struct space *s, const struct pairing *k,
+			    const struct witness *w, idd_ref set)
+{
+	static const enum field fields[] = { FIELD_STATE, FIELD_REPLY, FIELD_FRAGMENT,
+					     FIELD_BLOCKED, FIELD_HOPS };
+	bool *chosen = arena_zero(k->prover->scratch, s->levels);
+	uint32_t *value = arena_zero(k->prover->scratch, s->levels * sizeof *value);
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		chosen[s->level_of[fields[i]]] = true;
+	for (unsigned level = 0; level < s->levels; level++) {
+		chosen[level] |= level >= FIELD_COUNT;
+		if (chosen[level])
+			value[level] = space_value(s, level, &w->point);
+	}
+	return idd_fix(m, set, chosen, value);
+}
+
+/* The states in which some packet is in the set. */
+static uint8_t states_of(struct idd *m, struct space *s, idd_ref set)
+{
+	uint8_t states = 0;
+
+	for (uint32_t i = 0; i <= space_last(s, s->level_of[FIELD_STATE]); i++) {
+		idd_ref in = IDD_IS_NUMBER(set) || idd_level(m, set) != s->level_of[FIELD_STATE]
+				     ? set
+				     : idd_child(m, set, i);
+
+		if (in != IDD_FALSE)
+			states |= (uint8_t)(1u << space_values(s, s->level_of[FIELD_STATE], i, i).lo);
+	}
+	return states;
+}
+
+static void find_regions(struct found *f, struct idd *m, struct space *s, const struct pairing *k,
+			 idd_ref set)
+{
+	struct arena *arena = k->prover->arena;
+	idd_ref own = space_cell_alone(m, s, k->j[k->side], k->cell);
+	idd_ref mine = as_witnessed(m, s, k, &f->witness, set);
+	idd_ref all = as_witnessed(m, s, k, &f->witness, own);
+	struct region whole = region_of_cell(s, k->cell, arena);
+	struct region_list cover = { 0 };
+
+	f->changed = share_of(m, s, mine);
+	f->own = share_of(m, s, all);
+	if (mine != all)
+		cover = region_cover(m, s, mine, REGIONS_MOST, arena, k->prover->scratch);
+	f->exact = mine == all || cover.exact;
+	f->regions = cover.exact ? cover.at : arena_copy(arena, &whole, sizeof whole);
+	f->region_count = cover.exact ? cover.len : 1;
+}
+
+static struct found find(struct idd *m, struct space *s, const struct pairing *k, idd_ref set,
+			 idd_ref other_steps)
+{
+	struct found f = { 0 };
+	const struct judgement *other = k->j[!k->side];
+	idd_ref calm;
+
+	if (set == IDD_FALSE)
+		return f;
+	calm = idd_fix(m, set, s->unknown_level,
+		       arena_zero(k->prover->scratch, s->levels * sizeof(uint32_t)));
+	f.conditional = calm == IDD_FALSE;
+	f.any = witness_pick(&f.witness, k->prover, m, s, f.conditional ? set : calm,
+			     other->direction);
+	if (!f.any)
+		return f;
+	f.states = states_of(m, s, set);
+	f.otherwise = arena_zero(k->prover->scratch, other->step_count);
+	idd_numbers(m, idd_apply(m, IDD_MASK, set, other_steps), f.otherwise);
+	find_regions(&f, m, s, k, set);
+	return f;
+}
+
+/* A packet of a new flow, under no assumption, is told rather than another. */
+static bool tells_more(const struct witness *a, const struct witness *b)
+{
+	if (!a->assume_count != !b->assume_count)
+		return !a->assume_count;
+	return a->point.packet.state < b->point.packet.state;
+}
+
+static bool same_circumstances(const struct point *a, const struct point *b, size_t unknowns)
+{
+	const struct packet *p = &a->packet, *q = &b->packet;
+
+	return p->state == q->state && p->reply == q->reply && p->fragment == q->fragment &&
+	       p->hop_limit == q->hop_limit && a->blocked == b->blocked &&
+	       !memcmp(a->over, b->over, unknowns);
+}
+
+static void note(struct pairing *k, struct told *t, const struct found *f)
+{
+	const struct judgement *other = k->j[!k->side];
+	struct arena *a = k->prover->arena;
+
+	if (!f->any)
+		return;
+	if (!t->otherwise)
+		t->otherwise = arena_zero(a, other->step_count);
+	for (size_t i = 0; i < other->step_count; i++)
+		t->otherwise[i] |= f->otherwise[i];
+	for (size_t i = 0; i < f->region_count; i++)
+		vec_push(a, &t->regions, f->regions[i]);
+	t->exact = f->exact && (!t->any || (t->exact && same_circumstances(&f->witness.point,
+									   &t->witness.point,
+									   k->terms.unknowns.len)));
+	if (!t->any || tells_more(&f->witness, &t->witness))
+		t->witness = f->witness;
+	t->conditional = f->conditional && (t->conditional || !t->any);
+	t->states |= f->states;
+	t->changed += f->changed;
+	t->own += f->own;
+	t->any = true;
+}
+
+static void ask_change(struct idd *m, struct space *s, const struct slice *slices, void *arg)
+{
+	struct pairing *k = arg;
+	idd_ref verdicts[SIDES], steps[SIDES], by_kind[KINDS];
+	struct found found[KINDS];
+	bool touches;
+
+	for (int i = 0; i < SIDES; i++)
+		verdicts[i] = space_verdicts(m, s, &slices[i]);
+
+	idd_ref changed = idd_apply(m, IDD_XOR, verdicts[OLD], verdicts[NEW]);
+
+	if (changed == IDD_FALSE)
+		return;
+	for (int i = 0; i < SIDES; i++)
+		steps[i] = space_steps(m, s, &slices[i]);
+	split(m, part_of_step(m, s, k, steps, changed, &touches), verdicts, by_kind);
+	for (int i = 0; i < KINDS; i++)
+		found[i] = find(m, s, k, by_kind[i], steps[!k->side]);
+	for (int i = 0; i < KINDS; i++) {
+		k->q.progress.undecided += by_kind[i] != IDD_FALSE && !found[i].any;
+		note(k, &k->told[i], &found[i]);
+	}
+	k->touches |= touches;
+}
+
+/* --- what was found, as changes ------------------------------------------------------------------ */
+
+static bool is_admin_port(addr_num lo, addr_num hi)
+{
+	/* ssh, telnet, rpc, smb, ipmi, docker, etcd, rdp, vnc, winrm, kubernetes */
+	static const uint16_t ports[] = { 22,	23,   135,  445,  623,	2375, 2376,
+					  2379, 3389, 5900, 5985, 5986, 6443 };
+
+	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
+		if (lo <= ports[i] && ports[i] <= hi)
+			return true;
+	return false;
+}
+
+static bool has_tcp(const struct region *r)
+{
+	for (size_t i = 0; i < r->proto.len; i++)
+		if (r->proto.at[i].lo <= 6 && 6 <= r->proto.at[i].hi)
+			return true;
+	return false;
+}
+
+#define FLAG(f) (1u << FLAG_##f)
+
+static unsigned flags_of_region(const struct region *r)
+{
+	bool from_any = r->src.all && r->src_own != OWN_ONLY;
+	bool to_any = r->dst.all && r->dst_own != OWN_ONLY;
+	unsigned flags = from_any ? FLAG(FROM_UNTRUSTED) : 0;
+
+	if (from_any && to_any && r->dport.all && (r->proto.all || has_tcp(r)))
+		flags |= FLAG(ANY_ANY);
+	for (size_t i = 0; has_tcp(r) && i < r->dport.len; i++)
+		if (is_admin_port(r->dport.at[i].lo, r->dport.at[i].hi))
+			flags |= FLAG(ADMIN_PORT);
+	return flags;
+}
+
+static bool has_reflex(const struct ir *ir, const char *id)
+{
+	for (size_t i = 0; i < ir->reflexes.count; i++)
+		if (!strcmp(ir->reflexes.rules[i].id, id))
+			return true;
+	return false;
+}
+
+static unsigned flags_of(const struct pairing *k, const struct change *c, const struct told *t)
+{
+	const struct ir_rule *before = c->witness.decider.rule, *now = c->now.rule;
+	unsigned flags = c->conditional ? FLAG(OPAQUE) : 0;
+
+	for (size_t i = 0; c->kind == CHANGE_OPENED && i < t->regions.len; i++)
+		flags |= flags_of_region(&t->regions.at[i]);
+	if (c->kind == CHANGE_OPENED && now && now->is_default)
+		flags |= FLAG(DEFAULT_OPENED);
+	if (c->kind == CHANGE_OPENED && before && before->rate && !has_reflex(k->ir[NEW], before->id))
+		flags |= FLAG(RATE_UNBOUNDED);
+	if (c->kind == CHANGE_CLOSED && before && before->layer == LAYER_LIFELINE)
+		flags |= FLAG(SELF_LOCKOUT);
+	if (c->kind == CHANGE_CLOSED && !(c->states & STATES_FIRST))
+		flags |= FLAG(ESTABLISHED_CUT);
+	return flags;
+}
+
+static enum risk risk_of(unsigned flags, enum change_kind kind)
+{
+	enum risk worst = kind == CHANGE_OPENED ? RISK_MEDIUM : RISK_LOW;
+
+	for (unsigned f = 0; f < FLAG_COUNT; f++)
+		if ((flags >> f & 1) && risks[f].level > worst)
+			worst = risks[f].level;
+	return worst;
+}
+
+static void list_otherwise(struct pairing *k, struct change *c, const struct told *t)
+{
+	const struct judgement *other = k->j[!k->side];
+	VEC(struct decider) list = { 0 };
+
+	for (size_t i = 0; i < other->step_count; i++)
+		if (t->otherwise[i])
+			vec_push(k->prover->arena, &list, decider_of(&other->steps[i]));
+	c->otherwise = list.at;
+	c->otherwise_count = list.len;
+}
+
+static struct decider counterpart_of(const struct pairing *k, const struct step *s)
+{
+	const struct judgement *other = k->j[!k->side];
+
+	for (size_t i = 0; s->rule && i < other->step_count; i++)
+		if (k->edited[!k->side][i] && other->steps[i].rule &&
+		    !strcmp(other->steps[i].rule->id, s->rule->id))
+			return decider_of(&other->steps[i]);
+	return (struct decider){ 0 };
+}
+
+/* The nearest port outside the witness's range that is treated as before. */
+static const char *edge_of(const struct pairing *k, const struct witness *w,
+			   const struct region *at, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		for (size_t n = 0; !at[i].dport.all && n < at[i].dport.len; n++) {
+			struct value_range r = at[i].dport.at[n];
+			struct witness beside = *w;
+
+			if (w->point.packet.dport < r.lo || w->point.packet.dport > r.hi)
+				continue;
+			beside.point.packet.dport = (uint16_t)(r.hi < UINT16_MAX ? r.hi + 1 : r.lo - 1);
+
+			struct decider a = witness_decider(k->j[OLD], &beside);
+			struct decider b = witness_decider(k->j[NEW], &beside);
+
+			if (a.verdict == b.verdict)
+				return arena_printf(k->prover->arena, "port %u stays %s",
+						    beside.point.packet.dport,
+						    verdict_name(a.verdict));
+		}
+	return NULL;
+}
+
+static void tell(struct pairing *k, enum change_kind kind, struct told *t)
+{
+	const struct judgement *own = k->j[k->side];
+	struct change c = {
+		.kind = kind,
+		.posture = own->ir->postures[own->posture].name,
+		.direction = own->direction,
+		.added = k->side == NEW,
+		.cause = decider_of(&own->steps[k->step]),
+		.counterpart = counterpart_of(k, &own->steps[k->step]),
+		.exact = t->exact,
+		.share = t->own > 0 ? t->changed / t->own : 1,
+		.states = t->states,
+		.conditional = t->conditional,
+		.witness = t->witness,
+	};
+	struct region_lines lines = region_lines(k->prover->arena, t->regions.at, t->regions.len,
+						 &k->terms, k->ir[OLD], k->ir[NEW]);
+
+	witness_replay(&c.witness, &k->terms, k->j[OLD]);
+	c.witness.replays &= witness_replays(&c.witness, &k->terms, k->j[NEW]);
+	c.now = witness_decider(k->j[NEW], &c.witness);
+	c.boxes = t->regions.at;
+	c.box_count = t->regions.len;
+	c.regions = lines.at;
+	c.region_count = lines.len;
+	list_otherwise(k, &c, t);
+	c.edge = edge_of(k, &c.witness, t->regions.at, t->regions.len);
+	c.flags = flags_of(k, &c, t);
+	c.risk = risk_of(c.flags, kind);
+	vec_push(k->prover->arena, &k->changes, c);
+}
+
+/* --- edits --------------------------------------------------------------------------------------------- */
+
+/* Is there an equal step among the edited ones of the other policy? Then it was moved. */
+static bool was_moved(const struct pairing *k, const struct step *s)
+{
+	const struct judgement *own = k->j[k->side], *other = k->j[!k->side];
+
+	for (size_t i = 0; i < other->step_count; i++)
+		if (k->edited[!k->side][i] && step_same(own, s, other, &other->steps[i]))
+			return true;
+	return false;
+}
+
+static void note_idle(struct pairing *k)
+{
+	const struct judgement *own = k->j[k->side];
+	const struct step *s = &own->steps[k->step];
+	bool moved = was_moved(k, s);
+	struct idle i = {
+		.kind = moved ? IDLE_MOVED : k->side == NEW ? IDLE_ADDED : IDLE_REMOVED,
+		.posture = own->ir->postures[own->posture].name,
+		.direction = own->direction,
+		.rule = decider_of(s),
+	};
+
+	if (s->rule && !(moved && k->side == OLD))
+		vec_push(k->prover->arena, &k->idles, i);
+}
+
+static void look_at_step(struct pairing *k, enum which side, uint32_t step)
+{
+	const struct judgement *j = k->j[side];
+
+	k->side = side;
+	k->step = step;
+	k->touches = false;
+	memset(k->told, 0, sizeof k->told);
+	for (uint32_t i = 0; i < j->steps[step].count; i++) {
+		const struct cell *c = &j->cells[j->steps[step].first + i];
+		struct window all = window_all(&k->terms, c->family, STATES_ALL), w;
+
+		k->cell = c;
+		k->q.more = c;
+		if (window_around(&w, &all, c))
+			asking_run(&k->q, &w, k->j, SIDES);
+	}
+	for (int kind = 0; kind < KINDS; kind++)
+		if (k->told[kind].any)
+			tell(k, (enum change_kind)kind, &k->told[kind]);
+	if (!k->touches)
+		note_idle(k);
+}
+
+/* Steps that both have in one order, under another label. */
+static void find_renames(struct pairing *k)
+{
+	const struct judgement *a = k->j[OLD], *b = k->j[NEW];
+
+	for (size_t i = 0, j = 0;; i++, j++) {
+		while (i < a->step_count && k->edited[OLD][i])
+			i++;
+		while (j < b->step_count && k->edited[NEW][j])
+			j++;
+		if (i == a->step_count || j == b->step_count)
+			return;
+
+		struct idle renamed = { IDLE_RENAMED, a->ir->postures[a->posture].name,
+					a->direction, decider_of(&b->steps[j]) };
+
+		if (strcmp(step_name(&a->steps[i]), step_name(&b->steps[j])) != 0)
+			vec_push(k->prover->arena, &k->idles, renamed);
+	}
+}
+
+static void compare(struct pairing *k, unsigned old_posture, unsigned new_posture, enum direction d)
+{
+	struct edits e;
+
+	k->j[OLD] = judgement_make(&k->terms, k->ir[OLD], old_posture, d, 0);
+	k->j[NEW] = judgement_make(&k->terms, k->ir[NEW], new_posture, d, 0);
+	e = edits_find(k->prover->arena, k->j[OLD], k->j[NEW]);
+	k->edited[OLD] = e.a;
+	k->edited[NEW] = e.b;
+	find_renames(k);
+	for (uint32_t i = 0; i < k->j[NEW]->step_count; i++)
+		if (e.b[i])
+			look_at_step(k, NEW, i);
+	for (uint32_t i = 0; i < k->j[OLD]->step_count; i++)
+		if (e.a[i])
+			look_at_step(k, OLD, i);
+}
+
+/* --- facts beside verdicts ------------------------------------------------------------------------------- */
+
+static void fact(struct pairing *k, enum fact_kind kind, enum risk risk, const char *what,
+		 const char *before, const char *after)
+{
+	struct fact f = { kind, risk, what, before, after };
+
+	vec_push(k->prover->arena, &k->facts, f);
+}
+
+static const char *rate_text(struct arena *a, const struct ir_rate *r)
+{
+	return arena_printf(a, "%lu per %lus, burst %lu", (unsigned long)r->rate,
+			    (unsigned long)r->unit_s, (unsigned long)r->burst);
+}
+
+static void compare_reflex(struct pairing *k, const struct ir_rule *a, const struct ir_rule *b)
+{
+	struct arena *mem = k->prover->arena;
+
+	if (a->rate && b->rate &&
+	    (a->rate->cost_ns != b->rate->cost_ns || a->rate->depth_ns != b->rate->depth_ns)) {
+		bool up = b->rate->cost_ns < a->rate->cost_ns ||
+			  (b->rate->cost_ns == a->rate->cost_ns &&
+			   b->rate->depth_ns > a->rate->depth_ns);
+
+		fact(k, up ? FACT_RATE_UP : FACT_RATE_DOWN, up ? RISK_MEDIUM : RISK_LOW, b->id,
+		     rate_text(mem, a->rate), rate_text(mem, b->rate));
+	}
+	if (a->block_ns != b->block_ns)
+		fact(k, FACT_BLOCK_TIME, b->block_ns ? RISK_LOW : RISK_MEDIUM, b->id,
+		     arena_printf(mem, "%gs", (double)a->block_ns / 1e9),
+		     arena_printf(mem, "%gs", (double)b->block_ns / 1e9));
+}
+
+static void compare_reflexes(struct pairing *k)
+{
+	const struct ir_list *a = &k->ir[OLD]->reflexes, *b = &k->ir[NEW]->reflexes;
+
+	for (size_t i = 0; i < a->count; i++)
+		for (size_t j = 0; j < b->count; j++)
+			if (!strcmp(a->rules[i].id, b->rules[j].id))
+				compare_reflex(k, &a->rules[i], &b->rules[j]);
+}
+
+static const char *patterns_text(struct arena *a, const struct ir *ir, const char *zone)
+{
+	own(buf) struct buf b = { 0 };
+
+	for (size_t i = 0; i < ir->zone_count; i++)
+		for (size_t p = 0; !strcmp(ir->zones[i].name, zone) && p < ir->zones[i].pattern_count; p++)
+			buf_printf(&b, "%s%s", p ? ", " : "", ir->zones[i].patterns[p]);
+	return b.len ? arena_strdup(a, buf_text(&b)) : "no interface";
+}
+
+static void compare_zones(struct pairing *k)
+{
+	struct arena *mem = k->prover->arena;
+
+	for (size_t i = 0; i < k->terms.zones.len; i++) {
+		const char *zone = k->terms.zones.at[i];
+		const char *before = patterns_text(mem, k->ir[OLD], zone);
+		const char *after = patterns_text(mem, k->ir[NEW], zone);
+
+		if (strcmp(before, after) != 0)
+			fact(k, FACT_ZONE, RISK_MEDIUM, arena_printf(mem, "zone %s", zone), before,
+			     after);
+	}
+}
+
+static const struct ir_posture *posture_named(const struct ir *ir, const char *name, unsigned *index)
+{
+	for (unsigned i = 0; i < ir->posture_count; i++)
+		if (!strcmp(ir->postures[i].name, name)) {
+			*index = i;
+			return &ir->postures[i];
+		}
+	return NULL;
+}
+
+static void compare_posture(struct pairing *k, unsigned new_posture)
+{
+	const struct ir_posture *b = &k->ir[NEW]->postures[new_posture];
+	unsigned old_posture;
+	const struct ir_posture *a = posture_named(k->ir[OLD], b->name, &old_posture);
+	const char *what = arena_printf(k->prover->arena, "posture %s", b->name);
+
+	if (!a) {
+		fact(k, FACT_POSTURE_ADDED, RISK_LOW, what, "absent", "present");
+		return;
+	}
+	if (a->established != b->established)
+		fact(k, FACT_ESTABLISHED, RISK_LOW, what, established_name(a->established),
+		     established_name(b->established));
+	for (int d = 0; d < DIRECTION_COUNT; d++)
+		compare(k, old_posture, new_posture, (enum direction)d);
+}
+
+static void compare_postures(struct pairing *k)
+{
+	const struct ir *a = k->ir[OLD], *b = k->ir[NEW];
+	unsigned ignored;
+
+	for (unsigned i = 0; i < b->posture_count; i++)
+		compare_posture(k, i);
+	for (unsigned i = 0; i < a->posture_count; i++)
+		if (!posture_named(b, a->postures[i].name, &ignored))
+			fact(k, FACT_POSTURE_REMOVED, RISK_MEDIUM,
+			     arena_printf(k->prover->arena, "posture %s", a->postures[i].name),
+			     "present", "absent");
+	if (strcmp(a->postures[a->initial].name, b->postures[b->initial].name) != 0)
+		fact(k, FACT_INITIAL, RISK_MEDIUM, "initial posture", a->postures[a->initial].name,
+		     b->postures[b->initial].name);
+}
+
+/* --- in order ---------------------------------------------------------------------------------------------- */
+
+static bool same_decider(const struct decider *a, const struct decider *b)
+{
+	const struct ir_rule *x = a->rule, *y = b->rule;
+
+	if (!x || !y)
+		return x == y && !strcmp(a->why, b->why);
+	return x == y || (!strcmp(a->why, b->why) && x->span.file == y->span.file &&
+			  x->span.from == y->span.from && x->span.to == y->span.to);
+}
+
+/* An edit of an inherited rule says the same in every posture that inherits it. */
+static bool says_the_same(const struct change *a, const struct change *b)
+{
+	if (a->kind != b->kind || a->direction != b->direction || a->added != b->added ||
+	    a->states != b->states || a->conditional != b->conditional || a->flags != b->flags ||
+	    a->exact != b->exact || a->region_count != b->region_count ||
+	    !same_decider(&a->cause, &b->cause))
+		return false;
+	for (size_t i = 0; i < a->region_count; i++)
+		if (strcmp(a->regions[i], b->regions[i]) != 0)
+			return false;
+	return true;
+}
+
+static void merge_postures(struct pairing *k)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < k->changes.len; i++) {
+		struct change *c = &k->changes.at[i], *twin = NULL;
+
+		for (size_t n = 0; n < kept && !twin; n++)
+			if (says_the_same(&k->changes.at[n], c))
+				twin = &k->changes.at[n];
+		if (twin)
+			twin->posture = arena_printf(k->prover->arena, "%s, %s", twin->posture,
+						     c->posture);
+		else
+			k->changes.at[kept++] = *c;
+	}
+	k->changes.len = kept;
+}
+
+/* Stable: equal ones keep the order of the policy. */
+static void sort_changes(struct change *at, size_t len)
+{
+	for (size_t i = 1; i < len; i++) {
+		struct change c = at[i];
+		size_t n = i;
+
+		for (; n && (at[n - 1].kind > c.kind ||
+			     (at[n - 1].kind == c.kind && at[n - 1].risk < c.risk));
+		     n--)
+			at[n] = at[n - 1];
+		at[n] = c;
+	}
+}
+
+const struct diff *prove_diff(struct prover *p, const struct ir *old, const struct ir *new)
+{
+	struct diff *d = arena_zero(p->arena, sizeof *d);
+	struct pairing k = { .prover = p, .terms = terms_begin(p), .ir = { old, new } };
+
+	k.q = (struct asking){ .prover = p, .terms = &k.terms, .most = SLICE_CELLS,
+			       .ask = ask_change, .arg = &k };
+	if (!terms_add(&k.terms, old) || !terms_add(&k.terms, new)) {
+		d->too_many_zones = true;
+		return d;
+	}
+	compare_postures(&k);
+	compare_reflexes(&k);
+	compare_zones(&k);
+	merge_postures(&k);
+	sort_changes(k.changes.at, k.changes.len);
+	d->changes = k.changes.at;
+	d->change_count = k.changes.len;
+	d->facts = k.facts.at;
+	d->fact_count = k.facts.len;
+	d->idles = k.idles.at;
+	d->idle_count = k.idles.len;
+	d->progress = k.q.progress;
+	return d;
+}
