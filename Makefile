@@ -41,7 +41,7 @@ OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)
 OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/warden/anchor.o
 OBJ_CTL      := $(call objects,$(CTL))
 
-LIBS_tegc   := -lnftnl -lmnl -lcjson -lsodium
+LIBS_tegc   := -lnftnl -lmnl -lcjson -lsodium -lm
 LIBS_tegd   := -lbpf -lnftnl -lmnl -lcjson -lmicrohttpd -lsodium -lseccomp -lpthread -lm
 LIBS_tegctl := -lcurl -lcjson -lsodium
 
@@ -112,6 +112,9 @@ TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c tests/same/
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 OBJ_TESTLIB := $(call objects,$(call sources,tests/lib))
 LIBS_all := $(sort $(LIBS_tegc) $(LIBS_tegd) $(LIBS_tegctl))
+
+# BuDDy is the prover's second opinion and its measure; no program of ours links it.
+$(BUILD)/tests/unit/prove_buddy $(BUILD)/tests/bench/prove: LIBS_all += -lbdd
 
 $(TEST_PROGRAMS) $(BENCH_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(OBJ_TESTLIB) $(OBJ_COMPILER) $(OBJ_ENFORCER) $(OBJ_CTL) $(OBJ_SHARED)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)

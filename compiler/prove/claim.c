@@ -1,3 +1,4 @@
+#include "compiler/prove/mutant.h"
 #include "compiler/prove/prover.h"
 
 #include <string.h>
@@ -38,7 +39,7 @@ static void ask_claim(struct idd *m, struct space *s, const struct slice *slices
 	idd_ref in = space_cell(m, s, k->cell, IDD_TRUE, IDD_FALSE);
 	idd_ref wrong = idd_map(m, space_steps(m, s, slices), is_wrong, k);
 	idd_ref some = idd_apply(m, IDD_AND, in, wrong);
-	idd_ref all = idd_for_all(m, some, s->unknown_level);
+	idd_ref all = MUTANT(22, idd_for_all(m, some, s->unknown_level), some);
 	struct claim_answer *a = k->answer;
 	enum answer found = all != IDD_FALSE ? ANSWER_REFUTED : ANSWER_CONDITIONAL;
 

@@ -1,3 +1,4 @@
+#include "compiler/prove/mutant.h"
 #include "compiler/prove/prover.h"
 
 #include <assert.h>
@@ -213,7 +214,7 @@ struct explaining {
 
 static bool is_contrary(const struct explaining *k, uint32_t step)
 {
-	return k->j->steps[step].verdict != k->j->steps[k->step].verdict;
+	return MUTANT(24, k->j->steps[step].verdict != k->j->steps[k->step].verdict, true);
 }
 
 static idd_ref to_contrary(const void *arg, uint32_t step)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "compiler/prove/mutant.h"
 #include "compiler/prove/prover.h"
 #include "compiler/prove/region.h"
 
@@ -130,7 +131,8 @@ static idd_ref part_of_step(struct idd *m, struct space *s, const struct pairing
 	}
 	mine = idd_apply(m, IDD_AND, mine, idd_map(m, steps[k->side], is_this, k));
 	*touches = mine != IDD_FALSE;
-	return k->side == NEW ? mine : idd_apply(m, IDD_DIFF, mine, new_edit);
+	return k->side == NEW || MUTANT(26, false, true) ? mine
+							 : idd_apply(m, IDD_DIFF, mine, new_edit);
 }
 
 static void split(struct idd *m, idd_ref part, const idd_ref verdicts[SIDES], idd_ref by_kind[KINDS])
@@ -201,7 +203,7 @@ static void find_regions(struct found *f, struct idd *m, struct space *s, const 
 			 idd_ref set)
 {
 	struct arena *arena = k->prover->arena;
-	idd_ref own = space_cell_alone(m, s, k->j[k->side], k->cell);
+	idd_ref own = space_cell(m, s, k->cell, IDD_TRUE, IDD_FALSE);
 	idd_ref mine = as_witnessed(m, s, k, &f->witness, set);
 	idd_ref all = as_witnessed(m, s, k, &f->witness, own);
 	struct region whole = region_of_cell(s, k->cell, arena);
@@ -209,9 +211,9 @@ static void find_regions(struct found *f, struct idd *m, struct space *s, const 
 
 	f->changed = share_of(m, s, mine);
 	f->own = share_of(m, s, all);
-	if (mine != all)
+	if (MUTANT(25, mine != all, false))
 		cover = region_cover(m, s, mine, REGIONS_MOST, arena, k->prover->scratch);
-	f->exact = mine == all || cover.exact;
+	f->exact = MUTANT(25, mine == all, true) || cover.exact;
 	f->regions = cover.exact ? cover.at : arena_copy(arena, &whole, sizeof whole);
 	f->region_count = cover.exact ? cover.len : 1;
 }
@@ -681,12 +683,13 @@ static bool same_decider(const struct decider *a, const struct decider *b)
 }
 
 /* An edit of an inherited rule says the same in every posture that inherits it. */
-static bool says_the_same(const struct change *a, const struct change *b)
+static bool says_the_same(const struct change *a, const struct change *b, size_t unknowns)
 {
 	if (a->kind != b->kind || a->direction != b->direction || a->added != b->added ||
 	    a->states != b->states || a->conditional != b->conditional || a->flags != b->flags ||
 	    a->exact != b->exact || a->region_count != b->region_count ||
-	    !same_decider(&a->cause, &b->cause))
+	    !same_decider(&a->cause, &b->cause) ||
+	    !same_circumstances(&a->witness.point, &b->witness.point, unknowns))
 		return false;
 	for (size_t i = 0; i < a->region_count; i++)
 		if (strcmp(a->regions[i], b->regions[i]) != 0)
@@ -702,7 +705,7 @@ static void merge_postures(struct pairing *k)
 		struct change *c = &k->changes.at[i], *twin = NULL;
 
 		for (size_t n = 0; n < kept && !twin; n++)
-			if (says_the_same(&k->changes.at[n], c))
+			if (says_the_same(&k->changes.at[n], c, k->terms.unknowns.len))
 				twin = &k->changes.at[n];
 		if (twin)
 			twin->posture = arena_printf(k->prover->arena, "%s, %s", twin->posture,

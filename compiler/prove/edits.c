@@ -1,3 +1,4 @@
+#include "compiler/prove/mutant.h"
 #include "compiler/prove/prover.h"
 
 #include <stdlib.h>
@@ -74,7 +75,7 @@ static void keep_longest(struct arena *arena, const uint32_t *pair, size_t len, 
 		while (lo < hi) {
 			size_t mid = lo + (hi - lo) / 2;
 
-			if (pair[tail[mid]] < pair[i])
+			if (MUTANT(21, pair[tail[mid]] < pair[i], true))
 				lo = mid + 1;
 			else
 				hi = mid;

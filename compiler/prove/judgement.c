@@ -5,6 +5,7 @@
 
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
+#include "compiler/prove/mutant.h"
 
 #define BOTH 3u /* both values of a boolean */
 
@@ -76,7 +77,7 @@ static uint64_t zones_translate(const struct terms *t, const struct ir *ir, uint
 	if (zones >> ZONE_NONE & 1) {
 		uint64_t all = (UINT64_C(1) << t->zones.len) - 1;
 
-		out |= UINT64_C(1) << ZONE_NONE | (all & ~known);
+		out |= UINT64_C(1) << ZONE_NONE | MUTANT(16, all & ~known, 0);
 	}
 	return out;
 }

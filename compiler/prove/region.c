@@ -6,6 +6,7 @@
 
 #include "compiler/front/policy.h"
 #include "compiler/ir/proto.h"
+#include "compiler/prove/mutant.h"
 
 /* --- boxes of level values ------------------------------------------------------------------ */
 
@@ -204,7 +205,7 @@ static struct intervals allowed_values(struct growing *g, idd_ref a, unsigned le
 
 	if (at == level) {
 		for (size_t i = 0; i < len; i++)
-			if (is_inside(g, e[i].to))
+			if (MUTANT(27, is_inside(g, e[i].to), e[i].to != IDD_FALSE))
 				intervals_add(mem, &out, edge_lo(e, i), e[i].hi);
 		return out;
 	}

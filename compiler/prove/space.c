@@ -42,7 +42,7 @@ static void cut_side(struct cuts *k, const struct side *s, const struct addr_ran
 		if (s->at[i].lo > w->lo)
 			cut_add(k, s->at[i].lo);
 		if (s->at[i].hi < w->hi)
-			cut_add(k, s->at[i].hi + 1);
+			cut_add(k, s->at[i].hi + MUTANT(17, 1, 0));
 	}
 }
 
@@ -231,7 +231,7 @@ uint32_t space_last(const struct space *s, unsigned level)
 	case FIELD_HOPS:
 		return 1;
 	case FIELD_FRAGMENT:
-		return FRAGMENT_KINDS - 1;
+		return (uint32_t)__builtin_popcount(s->window.fragments) - 1;
 	case FIELD_ZONE:
 		return (uint32_t)__builtin_popcountll(s->window.zones) - 1;
 	case FIELD_DST:
@@ -265,7 +265,7 @@ uint32_t space_value(const struct space *s, unsigned level, const struct point *
 	case FIELD_REPLY:
 		return k->reply;
 	case FIELD_FRAGMENT:
-		return (uint32_t)__builtin_ctz(k->fragment);
+		return dense(s->window.fragments, (unsigned)__builtin_ctz(k->fragment));
 	case FIELD_BLOCKED:
 		return p->blocked;
 	case FIELD_ZONE:
@@ -323,6 +323,9 @@ struct value_range space_values(const struct space *s, unsigned level, uint32_t 
 	case FIELD_STATE:
 		return (struct value_range){ sparse(s->window.states, lo),
 					     sparse(s->window.states, hi) };
+	case FIELD_FRAGMENT:
+		return (struct value_range){ sparse(s->window.fragments, lo),
+					     sparse(s->window.fragments, hi) };
 	case FIELD_ZONE:
 		return (struct value_range){ sparse(s->window.zones, lo),
 					     sparse(s->window.zones, hi) };
@@ -339,7 +342,6 @@ struct value_range space_values(const struct space *s, unsigned level, uint32_t 
 		return (struct value_range){ first + lo, first + hi };
 	}
 	case FIELD_REPLY:
-	case FIELD_FRAGMENT:
 	case FIELD_BLOCKED:
 	case FIELD_DST_SELF:
 	case FIELD_SRC_SELF:
@@ -382,7 +384,7 @@ static void span(struct spans *k, uint32_t lo, uint32_t hi)
 {
 	if (lo > k->next)
 		edge_add(k->s, lo - 1, k->outside);
-	if (hi >= space_last(k->s, k->level)) {
+	if (MUTANT(19, hi >= space_last(k->s, k->level), hi > space_last(k->s, k->level))) {
 		edge_add(k->s, IDD_TOP, k->inside);
 		k->ended = true;
 	} else {
@@ -486,7 +488,7 @@ static idd_ref node_addresses(struct idd *m, struct space *s, const struct cell 
 
 	for (int dst_self = 0; dst_self < 2; dst_self++) {
 		idd_ref no = node_ends(m, s, c, dst_self, false, inside, outside);
-		idd_ref yes = c->src.self ? node_ends(m, s, c, dst_self, true, inside, outside) : no;
+		idd_ref yes = MUTANT(20, c->src.self, false) ? node_ends(m, s, c, dst_self, true, inside, outside) : no;
 
 		by_dst[dst_self] = node_bool(m, s, FIELD_SRC_SELF, no, yes);
 		if (!c->dst.self)
@@ -507,7 +509,7 @@ static idd_ref node_field(struct idd *m, struct space *s, enum field f, const st
 	case FIELD_REPLY:
 		return node_mask(m, s, f, both, c->replies, inside, outside);
 	case FIELD_FRAGMENT:
-		return node_mask(m, s, f, FRAGMENT_ANY, c->fragments, inside, outside);
+		return node_mask(m, s, f, s->window.fragments, c->fragments, inside, outside);
 	case FIELD_BLOCKED:
 		return node_mask(m, s, f, both, c->blocked, inside, outside);
 	case FIELD_ZONE:
@@ -593,7 +595,7 @@ static idd_ref build_all(struct idd *m, struct space *s, const struct slice *sli
 
 	idd_ref epiderme = build(m, s, slice, 0, boundary, leaf);
 
-	if (spared)
+	if (MUTANT(18, spared, false))
 		epiderme = idd_map(m, epiderme, release, NULL);
 	return idd_apply(m, IDD_OVER, epiderme, build(m, s, slice, boundary, slice->len, leaf));
 }

@@ -4,7 +4,7 @@
  *     level   field                      values
  *     0       connection state           those of the window
  *             reply direction            0 1
- *             fragment                   whole, first, later
+ *             fragment                   those of the window
  *             blocked at run time        0 1        an unknown
  *             zone                       of the terms, and none
  *             protocol                   from the window's first
@@ -49,8 +49,6 @@ enum field {
 	FIELD_HOPS,
 	FIELD_COUNT, /* from here on, level FIELD_COUNT + i is unknown i */
 };
-
-#define FRAGMENT_KINDS 3
 
 struct cuts {
 	addr_num *at; /* at[0] is the window's first address */

@@ -20,6 +20,7 @@ struct window window_all(const struct terms *t, enum family family, unsigned sta
 	return (struct window){
 		.family = family,
 		.states = (uint8_t)states,
+		.fragments = FRAGMENT_ANY,
 		.zones = ((UINT64_C(1) << t->zones.len) - 1) | UINT64_C(1) << ZONE_NONE,
 		.proto = { 0, UINT8_MAX },
 		.dport = U16_ALL,
@@ -92,7 +93,7 @@ bool window_meets(const struct window *w, const struct cell *c)
 		return false;
 	if (w->quiet && (c->unknown >= 0 || !(c->blocked & 1u)))
 		return false;
-	return (c->states & w->states) && (c->zones & w->zones) &&
+	return (c->states & w->states) && (c->zones & w->zones) && (c->fragments & w->fragments) &&
 	       ranges_meet_range(&c->dport, &w->dport) && ranges_meet_range(&c->sport, &w->sport) &&
 	       ranges_meet_range(&c->icmp, &w->icmp);
 }
@@ -103,7 +104,7 @@ bool window_in_cell(const struct window *w, const struct cell *c)
 	       side_covers(&c->dst, &w->dst) && side_covers(&c->src, &w->src) &&
 	       c->unknown < 0 && (w->quiet ? c->blocked & 1u : c->blocked == 3) &&
 	       !(w->states & ~c->states) && !(w->zones & ~c->zones) && c->replies == 3 &&
-	       c->hops == 3 && c->fragments == FRAGMENT_ANY && !c->flags_mask &&
+	       c->hops == 3 && !(w->fragments & ~c->fragments) && !c->flags_mask &&
 	       MUTANT(11, ranges_cover_range(&c->dport, &w->dport), true) &&
 	       ranges_cover_range(&c->sport, &w->sport) && ranges_cover_range(&c->icmp, &w->icmp);
 }
@@ -155,7 +156,8 @@ bool window_around(struct window *out, const struct window *outer, const struct 
 
 	if (!window_meets(outer, c))
 		return false;
-	w.states &= c->states;
+	w.fragments &= c->fragments;
+	w.states &= MUTANT(14, c->states, c->states & (0u - c->states));
 	if (c->proto_lo > w.proto.lo)
 		w.proto.lo = c->proto_lo;
 	if (c->proto_hi < w.proto.hi)
@@ -179,27 +181,19 @@ void slice_release(struct slice *s)
 struct gathering {
 	struct slice out;
 	size_t room;
-	uint32_t skip_to; /* steps before this one are passed over */
 	bool done;
 };
 
 static void gather(struct gathering *g, const struct window *w, const struct cell *c)
 {
-	const struct judgement *j = g->out.of;
-
-	if (c->step < g->skip_to || !window_meets(w, c))
+	if (!window_meets(w, c))
 		return;
 	if (g->out.len == g->room) {
 		g->room = g->room ? 2 * g->room : 64;
 		g->out.at = must(realloc(g->out.at, g->room * sizeof *g->out.at));
 	}
 	g->out.at[g->out.len++] = c;
-	if (!window_in_cell(w, c))
-		return;
-	if (j->steps[c->step].goes_on)
-		g->skip_to = (uint32_t)j->layer4;
-	else
-		g->done = true;
+	g->done = !MUTANT(13, g->out.of->steps[c->step].goes_on, false) && window_in_cell(w, c);
 }
 
 struct slice slice_of(const struct judgement *j, const struct window *w)
@@ -304,7 +298,7 @@ static struct window cut_half(const struct window *w, enum cut_field f, addr_num
 		break;
 	case CUT_DPORT:
 	case CUT_FIELDS:
-		h.dport = (struct range){ (uint16_t)r.lo, (uint16_t)r.hi };
+		h.dport = (struct range){ (uint16_t)r.lo, (uint16_t)MUTANT(15, r.hi, r.hi - upper) };
 		break;
 	}
 	return h;

@@ -16,8 +16,9 @@
 
 struct window {
 	enum family family;
-	uint8_t states; /* bit per enum ct_state */
-	bool quiet;	/* nothing is blocked at run time and no rate is exceeded */
+	uint8_t states;	   /* bit per enum ct_state */
+	uint8_t fragments; /* FRAGMENT_ bits */
+	bool quiet;	   /* nothing is blocked at run time and no rate is exceeded */
 	uint64_t zones; /* every zone of the terms, and ZONE_NONE */
 	struct range proto, dport, sport, icmp;
 	struct addr_range dst, src;

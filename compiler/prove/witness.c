@@ -77,19 +77,14 @@ static bool pick_bool(struct picking *k, enum field f, bool wanted)
 	return pick_of(k, f, order, 2);
 }
 
-static enum ct_state pick_state(struct picking *k)
+/* Of fields whose values a window's mask allows: the first that leads on. */
+static unsigned pick_bit(struct picking *k, enum field f)
 {
-	uint32_t first = pick_of(k, FIELD_STATE, NULL, 0);
+	uint32_t value = pick_of(k, f, NULL, 0);
 
-	return (enum ct_state)space_values(k->s, k->s->level_of[FIELD_STATE], first, first).lo;
+	return (unsigned)space_values(k->s, k->s->level_of[f], value, value).lo;
 }
 
-static unsigned pick_zone(struct picking *k)
-{
-	uint32_t value = pick_of(k, FIELD_ZONE, NULL, 0);
-
-	return (unsigned)space_values(k->s, k->s->level_of[FIELD_ZONE], value, value).lo;
-}
 
 static uint8_t pick_proto(struct picking *k)
 {
@@ -222,19 +217,19 @@ static void pick_field(struct picking *k, enum field f)
 
 	switch (f) {
 	case FIELD_STATE:
-		p->state = pick_state(k);
+		p->state = (enum ct_state)pick_bit(k, f);
 		break;
 	case FIELD_REPLY:
 		p->reply = pick_bool(k, f, false);
 		break;
 	case FIELD_FRAGMENT:
-		p->fragment = (uint8_t)(1u << pick_of(k, f, NULL, 0));
+		p->fragment = (uint8_t)(1u << pick_bit(k, f));
 		break;
 	case FIELD_BLOCKED:
 		o->blocked = pick_bool(k, f, false);
 		break;
 	case FIELD_ZONE:
-		p->zone = pick_zone(k);
+		p->zone = pick_bit(k, f);
 		break;
 	case FIELD_PROTO:
 		p->proto = pick_proto(k);

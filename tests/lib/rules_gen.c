@@ -470,6 +470,13 @@ struct ir *rules_edit(struct rules *g, const struct ir *ir, size_t edits)
 	struct ir *copy = arena_copy(g->arena, ir, sizeof *ir);
 	bool small = g->profile == RULES_SMALL;
 
+	if (small && chance(g, 0.3)) {
+		static const struct ir_zone more[] = { { .name = "dmz" }, { .name = "wan" },
+						       { .name = "lan" } };
+
+		copy->zones = arena_copy(g->arena, more, sizeof more);
+		copy->zone_count = ARRAY_LEN(more);
+	}
 	copy->postures = arena_copy(g->arena, ir->postures,
 				    ir->posture_count * sizeof *ir->postures);
 	for (size_t p = 0; p < ir->posture_count; p++)

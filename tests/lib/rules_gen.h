@@ -30,7 +30,7 @@ size_t rules_below(struct rules *g, size_t below);
 
 struct ir *rules_make(struct rules *g, size_t count);
 
-/* The same with `edits` rules added, removed, moved or changed. */
+/* The same with `edits` rules added, removed, moved or changed; SMALL may also get a zone in front. */
 struct ir *rules_edit(struct rules *g, const struct ir *ir, size_t edits);
 
 /* One rule of the profile, as an edit may add it. */

@@ -15,7 +15,7 @@
 
 enum law {
 	WITNESS_REPLAYS, WITNESS_DIFFERS, WITNESS_KIND, TOLD_ONCE, NOT_TOLD, EXACT_IN, EXACT_OUT,
-	IDLE_IS_IDLE, SELF_IS_EMPTY, CONDITIONAL_IS, SHARE_BOUNDS, LAWS
+	NOT_TWICE, IDLE_IS_IDLE, SELF_IS_EMPTY, CONDITIONAL_IS, SHARE_BOUNDS, LAWS
 };
 
 static const char *const laws[LAWS] = {
@@ -26,6 +26,7 @@ static const char *const laws[LAWS] = {
 	[NOT_TOLD] = "where nothing is told, no packet changes",
 	[EXACT_IN] = "packets of an exact region change, by its cause",
 	[EXACT_OUT] = "packets outside of them do not, by that cause",
+	[NOT_TWICE] = "what an added rule decides is not told of a removed one too",
 	[IDLE_IS_IDLE] = "an edit said to change nothing decides no changed packet",
 	[SELF_IS_EMPTY] = "a policy and itself differ in nothing",
 	[CONDITIONAL_IS] = "a conditional change names what it assumes, and no other does",
@@ -176,6 +177,18 @@ static bool cause_asks_self(const struct change *c)
 	return false;
 }
 
+static bool told_of_new(const struct world *w, const struct step *before, const struct step *after)
+{
+	for (size_t i = 0; i < w->d->change_count; i++) {
+		const struct change *c = &w->d->changes[i];
+
+		if (is_of(c, w->a) && c->kind == kind_of(before, after) && c->added &&
+		    cause_is(c, after))
+			return true;
+	}
+	return false;
+}
+
 static void check_exact(struct world *w, const struct change *c, const struct point *sample)
 {
 	struct point p = as_witnessed(c, sample);
@@ -189,6 +202,8 @@ static void check_exact(struct world *w, const struct change *c, const struct po
 	after = &w->b->steps[judgement_first(w->b, &p)];
 	mine = before->verdict != after->verdict && kind_of(before, after) == c->kind &&
 	       cause_is(c, c->added ? after : before);
+	if (in_regions(c, &p) && !c->added)
+		check(NOT_TWICE, !told_of_new(w, before, after));
 	if (in_regions(c, &p))
 		check(EXACT_IN, before->verdict != after->verdict &&
 					kind_of(before, after) == c->kind &&
