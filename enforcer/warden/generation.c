@@ -309,7 +309,18 @@ int generation_stage(struct generation **out, struct kernel *k, const struct sta
 	return 0;
 }
 
-/* Takes the loose chains away again. What cannot be taken away harms nobody, and the next stage tries anew. */
+static bool any_hook(const struct filter_live *live)
+{
+	for (size_t i = 0; i < live->chain_count; i++)
+		if (live->chains[i].hooked)
+			return true;
+	return false;
+}
+
+/*
+ * Takes the loose chains away again, and where nothing judges yet, the tables too. What cannot be
+ * taken away harms nobody, and the next stage tries anew.
+ */
 void generation_abort(struct generation *held, struct kernel *k)
 {
 	own(generation) struct generation *g = held;
@@ -322,6 +333,9 @@ void generation_abort(struct generation *held, struct kernel *k)
 	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, &ignored))
 		return;
 	layout_clear(&c, &live, g->is.bank);
+	for (unsigned t = 0; !any_hook(&live) && t < FILTER_TABLES; t++)
+		if (live.tables[t])
+			filter_change_no_table(&c, (enum filter_table)t);
 	filter_commit(k->filter, &c, &ignored);
 }
 

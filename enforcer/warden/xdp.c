@@ -58,7 +58,8 @@ static int load_pass(int *out, bool frags, struct err *why)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = frags ? BPF_F_XDP_HAS_FRAGS : 0);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = frags ? BPF_F_XDP_HAS_FRAGS : 0,
+		    .expected_attach_type = BPF_XDP);
 
 	*out = bpf_prog_load(BPF_PROG_TYPE_XDP, "teg_pass", "GPL", pass, 2, &opts);
 	return *out < 0 ? err_sys(why, "cannot load a program for XDP") : 0;
