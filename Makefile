@@ -50,7 +50,7 @@ BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-temp
 
 # --- targets -----------------------------------------------------------------
 
-.PHONY: all help deps test tests demo bench clean golden
+.PHONY: all help deps test tests demo bench bench-prove clean golden
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -130,6 +130,9 @@ golden: all ## rewrite the golden files; review the diff
 
 bench: all $(BENCH_PROGRAMS) ## the measurements, with their floors and peers
 	BUILD=$(BUILD) tests/bench/run
+
+bench-prove: $(BUILD)/tests/bench/prove ## what the prover's questions cost, beside BuDDy
+	$<
 
 demo: deps ## set up, build, and show real traffic under a real policy
 	$(MAKE) all

@@ -114,17 +114,18 @@ struct seen {
 	bool reached;
 };
 
-struct searching {
+struct dead_search {
 	struct prover *prover;
 	struct terms terms;
 	const struct ir *ir;
 	double share;
+	struct judgement **judgements; /* by posture and direction */
 	struct dead_list list;
 	VEC(struct dead) found;
 	VEC(struct seen) seen;
 };
 
-static struct seen *seen_at(struct searching *k, const struct ir_rule *rule)
+static struct seen *seen_at(struct dead_search *k, const struct ir_rule *rule)
 {
 	struct seen fresh = { .rule = rule };
 
@@ -135,7 +136,7 @@ static struct seen *seen_at(struct searching *k, const struct ir_rule *rule)
 	return &k->seen.at[k->seen.len - 1];
 }
 
-static void judge_step(struct searching *k, const struct judgement *j, const struct reaching *r,
+static void judge_step(struct dead_search *k, const struct judgement *j, const struct reaching *r,
 		       uint32_t step)
 {
 	const struct step *s = &j->steps[step];
@@ -153,7 +154,7 @@ static void judge_step(struct searching *k, const struct judgement *j, const str
 	vec_push(k->prover->arena, &k->found, d);
 }
 
-static void search(struct searching *k, struct judgement *j)
+static void search(struct dead_search *k, struct judgement *j)
 {
 	struct arena *a = k->prover->arena;
 	struct reaching r = {
@@ -178,23 +179,42 @@ static void search(struct searching *k, struct judgement *j)
 	k->list.progress.undecided += q.progress.undecided;
 }
 
+static struct judgement *judgement_of(const struct dead_search *k, unsigned posture,
+				      enum direction d)
+{
+	return k->judgements[posture * DIRECTION_COUNT + d];
+}
+
+static void make_judgements(struct dead_search *k)
+{
+	size_t count = k->ir->posture_count * DIRECTION_COUNT;
+
+	k->judgements = arena_zero(k->prover->arena, count * sizeof *k->judgements);
+	for (unsigned i = 0; i < count; i++)
+		k->judgements[i] = judgement_make(&k->terms, k->ir, i / DIRECTION_COUNT,
+						  (enum direction)(i % DIRECTION_COUNT), 0);
+}
+
 struct dead_list prove_dead(struct prover *p, const struct ir *ir, double share)
 {
-	struct searching k = { .prover = p, .terms = terms_begin(p), .ir = ir, .share = share };
+	struct dead_search *k = arena_zero(p->arena, sizeof *k);
 
-	terms_add(&k.terms, ir);
+	*k = (struct dead_search){ .prover = p, .terms = terms_begin(p), .ir = ir, .share = share };
+	terms_add(&k->terms, ir);
+	make_judgements(k);
 	for (unsigned i = 0; i < ir->posture_count; i++)
 		for (int d = 0; d < DIRECTION_COUNT; d++)
-			search(&k, judgement_make(&k.terms, ir, i, (enum direction)d, 0));
-	for (size_t i = 0; i < k.seen.len; i++) {
-		struct dead d = { .rule = k.seen.at[i].rule, .never = true };
+			search(k, judgement_of(k, i, (enum direction)d));
+	for (size_t i = 0; i < k->seen.len; i++) {
+		struct dead d = { .rule = k->seen.at[i].rule, .never = true };
 
-		if (!k.seen.at[i].reached)
-			vec_push(p->arena, &k.found, d);
+		if (!k->seen.at[i].reached)
+			vec_push(p->arena, &k->found, d);
 	}
-	k.list.at = k.found.at;
-	k.list.len = k.found.len;
-	return k.list;
+	k->list.at = k->found.at;
+	k->list.len = k->found.len;
+	k->list.search = k;
+	return k->list;
 }
 
 /* --- why one is dead ------------------------------------------------------------------------------ */
@@ -322,31 +342,30 @@ static enum dead_kind kind_of(const struct explaining *k)
 }
 
 /* A reflex may be silent in some postures: any posture that has the rule shows why. */
-static struct judgement *judgement_with(struct searching *k, struct dead *d, uint32_t *step)
+static struct judgement *judgement_with(const struct dead_search *k, struct dead *d, uint32_t *step)
 {
-	struct judgement *j = judgement_make(&k->terms, k->ir, d->posture, d->direction, 0);
+	struct judgement *j = judgement_of(k, d->posture, d->direction);
 
 	for (unsigned i = 0; !find_step(j, d->rule, step); i++) {
 		assert(i < k->ir->posture_count);
 		d->posture = i;
-		j = judgement_make(&k->terms, k->ir, i, d->direction, 0);
+		j = judgement_of(k, i, d->direction);
 	}
 	return j;
 }
 
-bool prove_dead_explain(struct prover *p, const struct ir *ir, struct dead *d)
+bool prove_dead_explain(const struct dead_list *l, struct dead *d)
 {
-	struct searching s = { .prover = p, .terms = terms_begin(p), .ir = ir };
-	struct explaining k = { .prover = p, .terms = &s.terms, .dead = d };
+	struct dead_search *s = l->search;
+	struct explaining k = { .prover = s->prover, .terms = &s->terms, .dead = d };
 
-	terms_add(&s.terms, ir);
-	k.j = judgement_with(&s, d, &k.step);
-	k.decides = arena_zero(p->arena, k.j->step_count);
-	k.q = (struct asking){ .prover = p, .terms = &s.terms, .most = SLICE_CELLS, .ask = ask_why,
-			       .arg = &k };
+	k.j = judgement_with(s, d, &k.step);
+	k.decides = arena_zero(s->prover->arena, k.j->step_count);
+	k.q = (struct asking){ .prover = s->prover, .terms = &s->terms, .most = SLICE_CELLS,
+			       .ask = ask_why, .arg = &k };
 	for (uint32_t i = 0; i < k.j->steps[k.step].count; i++) {
 		const struct cell *c = &k.j->cells[k.j->steps[k.step].first + i];
-		struct window all = window_all(&s.terms, c->family, 1u << CT_NEW), w;
+		struct window all = window_all(&s->terms, c->family, 1u << CT_NEW), w;
 
 		k.cell = c;
 		k.q.more = c;

@@ -159,16 +159,19 @@ struct dead {
 	struct progress progress;
 };
 
+struct dead_search; /* what the explanations go on with */
+
 struct dead_list {
 	struct dead *at;
 	size_t len;
 	struct progress progress; /* rules that matter in undecided windows are not listed */
+	struct dead_search *search;
 };
 
 /* Every rule of every posture and layer that never decides, or decides less than 1 - share of its packets. */
 struct dead_list prove_dead(struct prover *p, const struct ir *ir, double share);
 
 /* Why. False when it was listed for its share alone, and the rest it loses to rules that agree with it. */
-bool prove_dead_explain(struct prover *p, const struct ir *ir, struct dead *d);
+bool prove_dead_explain(const struct dead_list *l, struct dead *d);
 
 #endif

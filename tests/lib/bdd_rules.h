@@ -184,7 +184,7 @@ static BDD bdd_cell(const struct cell *c, uint64_t zones)
 }
 
 /* Values that packets have: the others are only bit patterns. */
-static BDD bdd_valid(uint64_t zones)
+static inline BDD bdd_valid(uint64_t zones)
 {
 	BDD parts[] = {
 		bdd_interval(FIELD_STATE, 0, CT_COUNT - 1),
@@ -203,7 +203,7 @@ struct bdd_list {
 };
 
 /* First match of cells from..to of a family, halves first; goes_on is not for here. */
-static struct bdd_list bdd_rules_build(const struct judgement *j, enum family family,
+static inline struct bdd_list bdd_rules_build(const struct judgement *j, enum family family,
 				       uint64_t zones, size_t from, size_t to)
 {
 	if (to - from == 1) {

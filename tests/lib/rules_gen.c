@@ -361,7 +361,7 @@ static struct ranges random_ports(struct rules *g, const double class[4])
 	return ranges_of(g->arena, p, p);
 }
 
-static struct ir_rule large_rule(struct rules *g)
+static struct ir_rule large_rule_of(struct rules *g)
 {
 	const struct profile *p = &profiles[g->profile];
 	enum family family = chance(g, g->v6) ? FAMILY_IP6 : FAMILY_IP4;
@@ -383,6 +383,24 @@ static struct ir_rule large_rule(struct rules *g)
 	r.boxes = arena_copy(g->arena, &b, sizeof b);
 	r.box_count = 1;
 	return r;
+}
+
+/*
+ * Real rule sets do not repeat very broad rules in their middle: they would
+ * shadow all that follows. So most of them are drawn again.
+ */
+static struct ir_rule large_rule(struct rules *g)
+{
+	for (;;) {
+		struct ir_rule r = large_rule_of(g);
+		const struct ir_box *b = &r.boxes[0];
+		const struct range *ports = &b->dport.at[0];
+		int broad = b->src.any + b->dst.any + (ports->hi - ports->lo >= 0xfbff) +
+			    (b->proto == PROTO_ANY_NUMBER);
+
+		if (broad < 2 || (broad == 2 && !rules_below(g, 12)))
+			return r;
+	}
 }
 
 static struct ir *large_policy(struct rules *g, size_t count)

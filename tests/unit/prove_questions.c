@@ -304,9 +304,9 @@ static void check_dead_in(struct world *w, const struct dead_list *l, struct jud
 	}
 }
 
-static void check_explained(struct world *w, struct dead *d)
+static void check_explained(struct world *w, const struct dead_list *l, struct dead *d)
 {
-	bool listed = prove_dead_explain(w->prover, w->ir, d);
+	bool listed = prove_dead_explain(l, d);
 
 	check(DEAD_WITNESSED, !listed || d->kind == DEAD_EMPTY || d->witnessed);
 	if (!listed || !d->witnessed)
@@ -332,7 +332,7 @@ static void check_dead(struct world *w)
 		for (int d = 0; d < DIRECTION_COUNT; d++)
 			check_dead_in(w, &l, judgement_make(&w->terms, w->ir, i, (enum direction)d, 0));
 	for (size_t i = 0; i < l.len; i++)
-		check_explained(w, &l.at[i]);
+		check_explained(w, &l, &l.at[i]);
 }
 
 static void check_world(struct world *w, size_t rules)
