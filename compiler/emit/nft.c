@@ -30,8 +30,10 @@ static void print_all(struct buf *out, struct nft_ruleset *rs, const struct ir *
 {
 	buf_printf(out,
 		   "# What Tegumentar asks of nftables, in posture %s, as it stands in bank a.\n"
-		   "# Layer 4 is table inet %s. Table netdev %s is layers 1 to 3, for hosts where XDP does not\n"
-		   "# run them. `nft -f` loads this file; `nft delete table inet %s` and its netdev sister undo it.\n\n",
+		   "# Layer 4 is table inet %s. Table netdev %s is layers 1 to 3, for hosts where "
+		   "XDP does not\n"
+		   "# run them. `nft -f` loads this file; `nft delete table inet %s` and its "
+		   "netdev sister undo it.\n\n",
 		   ir->postures[ir->initial].name, NFT_TABLE_NAME, NFT_TABLE_NAME, NFT_TABLE_NAME);
 	nft_hook_up(rs, ir);
 	nft_print(out, &rs->inet, 'a');
@@ -39,7 +41,8 @@ static void print_all(struct buf *out, struct nft_ruleset *rs, const struct ir *
 	nft_print(out, &rs->netdev, 'a');
 }
 
-int emit_nft(struct emit_nft *out, struct plan *plan, const struct ir *ir, struct arena *a, struct err *why)
+int emit_nft(struct emit_nft *out, struct plan *plan, const struct ir *ir, struct arena *a,
+	     struct err *why)
 {
 	struct nft_ruleset rs;
 	struct emit_nft n = { 0 };

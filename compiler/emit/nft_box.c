@@ -129,7 +129,8 @@ static size_t join_by(struct arena *a, struct nft_box *at, size_t count, enum pa
 	return kept;
 }
 
-struct nft_box *nft_boxes(struct arena *a, const struct ir_box *boxes, size_t count, size_t *out_count)
+struct nft_box *nft_boxes(struct arena *a, const struct ir_box *boxes, size_t count,
+			  size_t *out_count)
 {
 	struct nft_box *at = arena_zero(a, (count + 1) * sizeof *at);
 	size_t before;
@@ -138,7 +139,8 @@ struct nft_box *nft_boxes(struct arena *a, const struct ir_box *boxes, size_t co
 		uint16_t n = boxes[i].proto;
 
 		at[i].box = boxes[i];
-		at[i].protos = n == PROTO_ANY_NUMBER ? ranges_of(a, 0, UINT16_MAX) : ranges_of(a, n, n);
+		at[i].protos =
+			n == PROTO_ANY_NUMBER ? ranges_of(a, 0, UINT16_MAX) : ranges_of(a, n, n);
 	}
 	do {
 		before = count;

@@ -17,6 +17,7 @@ struct nft_box {
 };
 
 /* In an order that depends on nothing but the boxes. */
-struct nft_box *nft_boxes(struct arena *a, const struct ir_box *boxes, size_t count, size_t *out_count);
+struct nft_box *nft_boxes(struct arena *a, const struct ir_box *boxes, size_t count,
+			  size_t *out_count);
 
 #endif

@@ -21,8 +21,7 @@
 
 /* A nested attribute holds 64 KiB; 700 elements of an IPv6 set take 25 KiB. */
 #define ELEMENTS_IN_MESSAGE 700
-#define MESSAGE_ROOM ((size_t)256 << 10)
-
+#define MESSAGE_ROOM	    ((size_t)256 << 10)
 
 struct encoder {
 	const struct nft_table *table;
@@ -32,7 +31,7 @@ struct encoder {
 	size_t bank_count, bank_room;
 };
 
-/* --- values ------------------------------------------------------------------------------ */
+/* --- values ---------------------------------------------------------------------- */
 
 /* The field's bytes as the kernel loads them into a register. */
 static void value_bytes(const struct nft_field_row *row, addr_num v, uint8_t out[static 16])
@@ -137,7 +136,7 @@ static void put_lookup(struct nftnl_rule *r, const struct nft_set *s, bool inver
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 }
 
-/* --- expressions ---------------------------------------------------------------------------- */
+/* --- expressions ----------------------------------------------------------------- */
 
 static void put_match(struct nftnl_rule *r, const struct nft_match *m)
 {
@@ -190,7 +189,8 @@ static void put_place(struct nftnl_rule *r, const struct nft_place *p)
 
 	struct nftnl_expr *e = expr_new(r, "dynset");
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, p->update ? NFT_DYNSET_OP_UPDATE : NFT_DYNSET_OP_ADD);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP,
+			   p->update ? NFT_DYNSET_OP_UPDATE : NFT_DYNSET_OP_ADD);
 	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, p->set->name);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SET_ID, p->set->id);
 	if (p->timeout_ms)
@@ -257,7 +257,8 @@ static void put_expr(struct nftnl_rule *r, const struct nft_expr *e)
 	}
 }
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------
+ */
 
 static struct nlmsghdr *message(struct encoder *en, uint16_t type, uint16_t flags)
 {
@@ -283,7 +284,8 @@ static void note_banks(struct encoder *en, const struct nlattr *nest, const uint
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, nest) {
+	mnl_attr_for_each_nested(a, nest)
+	{
 		if (mnl_attr_get_type(a) != path[0])
 			continue;
 		if (path[1])
@@ -295,11 +297,13 @@ static void note_banks(struct encoder *en, const struct nlattr *nest, const uint
 
 static void note_rule_banks(struct encoder *en, const struct nlmsghdr *h)
 {
-	static const uint16_t to_chain[] = { NFTA_LIST_ELEM, NFTA_EXPR_DATA, NFTA_IMMEDIATE_DATA,
-					     NFTA_DATA_VERDICT, NFTA_VERDICT_CHAIN, 0 };
+	static const uint16_t to_chain[] = { NFTA_LIST_ELEM,	  NFTA_EXPR_DATA,
+					     NFTA_IMMEDIATE_DATA, NFTA_DATA_VERDICT,
+					     NFTA_VERDICT_CHAIN,  0 };
 	const struct nlattr *a;
 
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
 		if (mnl_attr_get_type(a) == NFTA_RULE_CHAIN)
 			note_bank(en, mnl_attr_get_str(a));
 		else if (mnl_attr_get_type(a) == NFTA_RULE_EXPRESSIONS)
@@ -311,16 +315,17 @@ static void note_chain_bank(struct encoder *en, const struct nlmsghdr *h)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(a) == NFTA_CHAIN_NAME)
-			note_bank(en, mnl_attr_get_str(a));
+	mnl_attr_for_each(a, h,
+			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_CHAIN_NAME)
+		note_bank(en, mnl_attr_get_str(a));
 }
 
 static void done(struct encoder *en, struct nlmsghdr *h)
 {
 	assert(h->nlmsg_len <= MESSAGE_ROOM);
 	buf_add(&en->messages, h, NLMSG_ALIGN(h->nlmsg_len));
-	memset(h, 0, NLMSG_ALIGN(h->nlmsg_len)); /* libmnl leaves the padding of attributes as it is */
+	memset(h, 0,
+	       NLMSG_ALIGN(h->nlmsg_len)); /* libmnl leaves the padding of attributes as it is */
 }
 
 static void encode_table(struct encoder *en)
@@ -348,7 +353,7 @@ static void encode_counter(struct encoder *en, const char *name)
 	done(en, h);
 }
 
-/* --- sets ----------------------------------------------------------------------------------------- */
+/* --- sets ------------------------------------------------------------------------ */
 
 static uint32_t set_flags(const struct nft_set *s)
 {
@@ -389,7 +394,8 @@ static void encode_set(struct encoder *en, const struct nft_set *s)
 	if (s->dynamic)
 		nftnl_set_set_u32(n, NFTNL_SET_DESC_SIZE, s->most);
 	else if (!s->name)
-		nftnl_set_set_u32(n, NFTNL_SET_DESC_SIZE, (uint32_t)(s->interval ? 2 * s->count : s->count));
+		nftnl_set_set_u32(n, NFTNL_SET_DESC_SIZE,
+				  (uint32_t)(s->interval ? 2 * s->count : s->count));
 	set_byteorder(n, s->type);
 	nftnl_set_nlmsg_build_payload(h, n);
 	nftnl_set_free(n);
@@ -444,7 +450,7 @@ static void encode_elements(struct encoder *en, const struct nft_set *s)
 	}
 }
 
-/* --- chains and rules -------------------------------------------------------------------------------- */
+/* --- chains and rules ------------------------------------------------------------ */
 
 static void encode_chain(struct encoder *en, const struct nft_chain *c)
 {

@@ -15,7 +15,8 @@ struct word {
 static const struct word nfprotos[] = { { 2, "ipv4" }, { 10, "ipv6" }, { 0, NULL } };
 
 static const struct word ethertypes[] = {
-	{ 0x0800, "ip" }, { 0x86dd, "ip6" }, { 0x8100, "0x8100" }, { 0x88a8, "0x88a8" }, { 0, NULL },
+	{ 0x0800, "ip" },     { 0x86dd, "ip6" }, { 0x8100, "0x8100" },
+	{ 0x88a8, "0x88a8" }, { 0, NULL },
 };
 
 static const struct word protos[] = {
@@ -24,9 +25,10 @@ static const struct word protos[] = {
 };
 
 static const struct word icmp_types[] = {
-	{ 0, "echo-reply" },	   { 3, "destination-unreachable" }, { 8, "echo-request" },
-	{ 11, "time-exceeded" },   { 12, "parameter-problem" },	     { 13, "timestamp-request" },
-	{ 14, "timestamp-reply" }, { 0, NULL },
+	{ 0, "echo-reply" },	     { 3, "destination-unreachable" },
+	{ 8, "echo-request" },	     { 11, "time-exceeded" },
+	{ 12, "parameter-problem" }, { 13, "timestamp-request" },
+	{ 14, "timestamp-reply" },   { 0, NULL },
 };
 
 static const struct word icmpv6_types[] = {
@@ -57,7 +59,8 @@ static const struct word tcp_flags[] = {
 };
 
 static const struct word ct_states[] = {
-	{ 1, "invalid" }, { 2, "established" }, { 4, "related" }, { 8, "new" }, { 64, "untracked" }, { 0, NULL },
+	{ 1, "invalid" }, { 2, "established" }, { 4, "related" },
+	{ 8, "new" },	  { 64, "untracked" },	{ 0, NULL },
 };
 
 static void print_word(struct buf *out, const struct word *words, addr_num v)
@@ -149,7 +152,7 @@ static void print_value(struct buf *out, enum nft_type type, addr_num v)
 	}
 }
 
-/* --- ranges -------------------------------------------------------------------------- */
+/* --- ranges ---------------------------------------------------------------------- */
 
 static bool is_address(enum nft_type type)
 {
@@ -222,7 +225,7 @@ static void print_set(struct buf *out, const struct nft_set *s)
 	buf_puts(out, " }");
 }
 
-/* --- expressions ---------------------------------------------------------------------- */
+/* --- expressions ----------------------------------------------------------------- */
 
 static const char *test_text(enum nft_test t)
 {
@@ -259,12 +262,12 @@ static bool print_part(struct buf *out, const struct nft_match *m, const struct 
 {
 	if (!row->part || m->mask != row->part)
 		return false;
-	buf_printf(out, "%s%u", test_text(m->test),
-		   (unsigned)m->lo >> __builtin_ctz(row->part));
+	buf_printf(out, "%s%u", test_text(m->test), (unsigned)m->lo >> __builtin_ctz(row->part));
 	return true;
 }
 
-static void print_masked(struct buf *out, const struct nft_match *m, const struct nft_field_row *row)
+static void print_masked(struct buf *out, const struct nft_match *m,
+			 const struct nft_field_row *row)
 {
 	if (print_part(out, m, row) || print_prefix(out, m, row->type))
 		return;
@@ -399,8 +402,9 @@ static void print_expr(struct buf *out, const struct nft_expr *e, char bank)
 		print_place(out, &e->place);
 		return;
 	case NFT_EXPR_REJECT:
-		buf_puts(out, e->reject == NFT_REJECT_WITH_RESET ? "reject with tcp reset"
-								 : "reject with icmpx type admin-prohibited");
+		buf_puts(out, e->reject == NFT_REJECT_WITH_RESET
+				      ? "reject with tcp reset"
+				      : "reject with icmpx type admin-prohibited");
 		return;
 	case NFT_EXPR_FATE:
 		print_fate(out, e, bank);
@@ -408,7 +412,7 @@ static void print_expr(struct buf *out, const struct nft_expr *e, char bank)
 	}
 }
 
-/* --- objects --------------------------------------------------------------------------- */
+/* --- objects --------------------------------------------------------------------- */
 
 /* One line, whatever the remark holds. */
 static void print_remark(struct buf *out, const char *indent, const char *remark)

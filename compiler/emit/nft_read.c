@@ -22,8 +22,8 @@
 struct reader {
 	struct nft_table *table;
 	struct arena *arena;
-	struct strmap chains; /* by name */
-	VEC(struct nft_set *) sets; /* all, in the order of their messages */
+	struct strmap chains;	       /* by name */
+	VEC(struct nft_set *) sets;    /* all, in the order of their messages */
 	const struct nft_set *filling; /* the set whose elements are being read */
 	VEC(struct addr_range) ranges; /* those read so far */
 	struct err *why;
@@ -50,7 +50,7 @@ static const char *keep(struct reader *rd, const char *s)
 	return arena_strdup(rd->arena, s ? s : "");
 }
 
-/* --- values --------------------------------------------------------------------------- */
+/* --- values ---------------------------------------------------------------------- */
 
 static addr_num number_of(const uint8_t *bytes, uint32_t len, unsigned width)
 {
@@ -61,7 +61,8 @@ static addr_num number_of(const uint8_t *bytes, uint32_t len, unsigned width)
 	return v;
 }
 
-static bool value_of(const struct nft_field_row *row, const void *bytes, uint32_t len, addr_num *out)
+static bool value_of(const struct nft_field_row *row, const void *bytes, uint32_t len,
+		     addr_num *out)
 {
 	if (!bytes || !len || len > row->bytes || (row->host && len != sizeof(uint32_t)))
 		return false;
@@ -87,21 +88,21 @@ static struct nft_set *set_by(struct reader *rd, const char *name, uint32_t id)
 	return NULL;
 }
 
-/* --- expressions: loads ------------------------------------------------------------------- */
+/* --- expressions: loads ---------------------------------------------------------- */
 
 static bool reg1(struct nftnl_expr *e, uint16_t attr)
 {
 	return nftnl_expr_get_u32(e, attr) == NFT_REG_1;
 }
 
-static enum nft_field field_at(const struct raising *rs, enum nft_load load, uint32_t key, uint32_t at,
-			       uint32_t bytes)
+static enum nft_field field_at(const struct raising *rs, enum nft_load load, uint32_t key,
+			       uint32_t at, uint32_t bytes)
 {
 	for (int f = 0; f < NFT_FIELD_COUNT; f++) {
 		const struct nft_field_row *row = &nft_fields[f];
 
-		if (row->load == load && row->key == key && row->at == at && (!bytes || row->bytes == bytes) &&
-		    (!row->proto || row->proto == rs->proto))
+		if (row->load == load && row->key == key && row->at == at &&
+		    (!bytes || row->bytes == bytes) && (!row->proto || row->proto == rs->proto))
 			return (enum nft_field)f;
 	}
 	return NFT_FIELD_COUNT;
@@ -117,14 +118,16 @@ static int take_load(struct raising *rs, enum nft_field f, bool sound, const cha
 
 static int raise_meta(struct raising *rs, struct nftnl_expr *e)
 {
-	return take_load(rs, field_at(rs, NFT_LOAD_META, nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY), 0, 0),
-			 reg1(e, NFTNL_EXPR_META_DREG), "a meta expression");
+	return take_load(
+		rs, field_at(rs, NFT_LOAD_META, nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY), 0, 0),
+		reg1(e, NFTNL_EXPR_META_DREG), "a meta expression");
 }
 
 static int raise_payload(struct raising *rs, struct nftnl_expr *e)
 {
 	return take_load(rs,
-			 field_at(rs, NFT_LOAD_PAYLOAD, nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_BASE),
+			 field_at(rs, NFT_LOAD_PAYLOAD,
+				  nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_BASE),
 				  nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET),
 				  nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_LEN)),
 			 reg1(e, NFTNL_EXPR_PAYLOAD_DREG), "a payload expression");
@@ -137,23 +140,27 @@ static int raise_exthdr(struct raising *rs, struct nftnl_expr *e)
 				  nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_OFFSET),
 				  nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_LEN)),
 			 reg1(e, NFTNL_EXPR_EXTHDR_DREG) &&
-				 nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_OP) == NFT_EXTHDR_OP_IPV6 &&
+				 nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_OP) ==
+					 NFT_EXTHDR_OP_IPV6 &&
 				 !nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_FLAGS),
 			 "an exthdr expression");
 }
 
 static int raise_ct(struct raising *rs, struct nftnl_expr *e)
 {
-	return take_load(rs, field_at(rs, NFT_LOAD_CT, nftnl_expr_get_u32(e, NFTNL_EXPR_CT_KEY), 0, 0),
-			 reg1(e, NFTNL_EXPR_CT_DREG) && !nftnl_expr_is_set(e, NFTNL_EXPR_CT_DIR), "a ct expression");
+	return take_load(rs,
+			 field_at(rs, NFT_LOAD_CT, nftnl_expr_get_u32(e, NFTNL_EXPR_CT_KEY), 0, 0),
+			 reg1(e, NFTNL_EXPR_CT_DREG) && !nftnl_expr_is_set(e, NFTNL_EXPR_CT_DIR),
+			 "a ct expression");
 }
 
 static int raise_fib(struct raising *rs, struct nftnl_expr *e)
 {
-	return take_load(rs, field_at(rs, NFT_LOAD_FIB, nftnl_expr_get_u32(e, NFTNL_EXPR_FIB_FLAGS), 0, 0),
-			 reg1(e, NFTNL_EXPR_FIB_DREG) &&
-				 nftnl_expr_get_u32(e, NFTNL_EXPR_FIB_RESULT) == NFT_FIB_RESULT_ADDRTYPE,
-			 "a fib expression");
+	return take_load(
+		rs, field_at(rs, NFT_LOAD_FIB, nftnl_expr_get_u32(e, NFTNL_EXPR_FIB_FLAGS), 0, 0),
+		reg1(e, NFTNL_EXPR_FIB_DREG) &&
+			nftnl_expr_get_u32(e, NFTNL_EXPR_FIB_RESULT) == NFT_FIB_RESULT_ADDRTYPE,
+		"a fib expression");
 }
 
 static int raise_bitwise(struct raising *rs, struct nftnl_expr *e)
@@ -162,7 +169,7 @@ static int raise_bitwise(struct raising *rs, struct nftnl_expr *e)
 	const struct nft_field_row *row;
 	uint32_t mask_len = 0, xor_len = 0;
 	const void *mask = nftnl_expr_get(e, NFTNL_EXPR_BITWISE_MASK, &mask_len);
-	const void *xor = nftnl_expr_get(e, NFTNL_EXPR_BITWISE_XOR, &xor_len);
+	const void * xor = nftnl_expr_get(e, NFTNL_EXPR_BITWISE_XOR, &xor_len);
 
 	if (rs->load.field == NFT_FIELD_COUNT || rs->load.masked)
 		return refuse(rs->rd, "a bitwise expression after no load");
@@ -177,13 +184,15 @@ static int raise_bitwise(struct raising *rs, struct nftnl_expr *e)
 	return 0;
 }
 
-/* --- expressions: tests ------------------------------------------------------------------------ */
+/* --- expressions: tests -------------------------------------------------------------- */
+ */
 
 static int push_match(struct raising *rs)
 {
 	struct nft_match m = rs->load;
 
-	vec_push(rs->rd->arena, &rs->rule->exprs, ((struct nft_expr){ .kind = NFT_EXPR_MATCH, .match = m }));
+	vec_push(rs->rd->arena, &rs->rule->exprs,
+		 ((struct nft_expr){ .kind = NFT_EXPR_MATCH, .match = m }));
 	if (m.field == NFT_FIELD_L4PROTO && m.test == NFT_TEST_EQ)
 		rs->proto = (int)m.lo;
 	rs->load.field = NFT_FIELD_COUNT;
@@ -197,7 +206,8 @@ static bool upper_end(struct raising *rs, const struct nft_field_row *row, addr_
 	uint32_t len = 0;
 
 	if (!e || strcmp(nftnl_expr_get_str(e, NFTNL_EXPR_NAME), "cmp") ||
-	    nftnl_expr_get_u32(e, NFTNL_EXPR_CMP_OP) != NFT_CMP_LTE || !reg1(e, NFTNL_EXPR_CMP_SREG))
+	    nftnl_expr_get_u32(e, NFTNL_EXPR_CMP_OP) != NFT_CMP_LTE ||
+	    !reg1(e, NFTNL_EXPR_CMP_SREG))
 		return false;
 	const void *bytes = nftnl_expr_get(e, NFTNL_EXPR_CMP_DATA, &len);
 	if (len != row->bytes || !value_of(row, bytes, len, hi))
@@ -259,7 +269,7 @@ static int raise_lookup(struct raising *rs, struct nftnl_expr *e)
 	return push_match(rs);
 }
 
-/* --- expressions: acts ----------------------------------------------------------------------------- */
+/* --- expressions: acts ----------------------------------------------------------- */
 
 static bool limit_of(struct nftnl_expr *e, struct nft_limit *out)
 {
@@ -329,18 +339,21 @@ static int raise_dynset(struct raising *rs, struct nftnl_expr *e)
 	return push_act(rs, out);
 }
 
-/* libnftnl writes this name without a NUL, and reads it as if it had one: taken from the message. */
+/* libnftnl writes this name without a NUL, and reads it as if it had one: taken from the message.
+ */
 static const char *object_name(struct raising *rs)
 {
 	const struct nlattr *data, *name;
 
-	mnl_attr_for_each_nested(data, rs->raw[rs->at]) {
+	mnl_attr_for_each_nested(data, rs->raw[rs->at])
+	{
 		if (mnl_attr_get_type(data) != NFTA_EXPR_DATA)
 			continue;
-		mnl_attr_for_each_nested(name, data)
-			if (mnl_attr_get_type(name) == NFTA_OBJREF_IMM_NAME)
-				return arena_strndup(rs->rd->arena, mnl_attr_get_payload(name),
-						     mnl_attr_get_payload_len(name));
+		mnl_attr_for_each_nested(name, data) if (
+			mnl_attr_get_type(name) ==
+			NFTA_OBJREF_IMM_NAME) return arena_strndup(rs->rd->arena,
+								   mnl_attr_get_payload(name),
+								   mnl_attr_get_payload_len(name));
 	}
 	return NULL;
 }
@@ -378,7 +391,8 @@ static int raise_immediate(struct raising *rs, struct nftnl_expr *e)
 
 	while (fate < nft_wire_fate_count && nft_wire_fates[fate] != code)
 		fate++;
-	if (fate == nft_wire_fate_count || nftnl_expr_get_u32(e, NFTNL_EXPR_IMM_DREG) != NFT_REG_VERDICT)
+	if (fate == nft_wire_fate_count ||
+	    nftnl_expr_get_u32(e, NFTNL_EXPR_IMM_DREG) != NFT_REG_VERDICT)
 		return refuse(rs->rd, "a verdict of this kind");
 	out.fate = (enum nft_fate)fate;
 	if ((out.fate == NFT_FATE_JUMP || out.fate == NFT_FATE_GOTO) != (chain != NULL) ||
@@ -392,10 +406,18 @@ static const struct {
 	const char *name;
 	int (*raise)(struct raising *rs, struct nftnl_expr *e);
 } raisers[] = {
-	{ "meta", raise_meta },	    { "payload", raise_payload }, { "exthdr", raise_exthdr },
-	{ "ct", raise_ct },	    { "fib", raise_fib },	  { "bitwise", raise_bitwise },
-	{ "cmp", raise_cmp },	    { "lookup", raise_lookup },	  { "limit", raise_limit },
-	{ "dynset", raise_dynset }, { "objref", raise_objref },	  { "reject", raise_reject },
+	{ "meta", raise_meta },
+	{ "payload", raise_payload },
+	{ "exthdr", raise_exthdr },
+	{ "ct", raise_ct },
+	{ "fib", raise_fib },
+	{ "bitwise", raise_bitwise },
+	{ "cmp", raise_cmp },
+	{ "lookup", raise_lookup },
+	{ "limit", raise_limit },
+	{ "dynset", raise_dynset },
+	{ "objref", raise_objref },
+	{ "reject", raise_reject },
 	{ "immediate", raise_immediate },
 };
 
@@ -409,7 +431,7 @@ static int raise_one(struct raising *rs, struct nftnl_expr *e)
 	return err_set(rs->rd->why, EINVAL, "expression %s has no meaning here", name);
 }
 
-/* --- messages ----------------------------------------------------------------------------------------- */
+/* --- messages -------------------------------------------------------------------- */
 
 static int collect(struct nftnl_expr *e, void *to)
 {
@@ -425,10 +447,12 @@ static void collect_raw(struct raising *rs, const struct nlmsghdr *h)
 {
 	const struct nlattr *list, *e;
 
-	mnl_attr_for_each(list, h, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(list, h, sizeof(struct nfgenmsg))
+	{
 		if (mnl_attr_get_type(list) != NFTA_RULE_EXPRESSIONS)
 			continue;
-		mnl_attr_for_each_nested(e, list) {
+		mnl_attr_for_each_nested(e, list)
+		{
 			if (rs->raw_count < EXPRS_MAX)
 				rs->raw[rs->raw_count] = e;
 			rs->raw_count++;
@@ -441,7 +465,9 @@ static int raise_rule(struct reader *rd, struct nftnl_rule *r, const struct nlms
 	const char *name = nftnl_rule_get_str(r, NFTNL_RULE_CHAIN);
 	struct nft_chain *c = name ? strmap_find(&rd->chains, name) : NULL;
 	struct nft_rule rule = { 0 };
-	struct raising rs = { .rd = rd, .rule = &rule, .load = { .field = NFT_FIELD_COUNT }, .proto = -1 };
+	struct raising rs = {
+		.rd = rd, .rule = &rule, .load = { .field = NFT_FIELD_COUNT }, .proto = -1
+	};
 
 	if (!c)
 		return refuse(rd, "a rule of a chain that is not there");
@@ -459,7 +485,8 @@ static int raise_rule(struct reader *rd, struct nftnl_rule *r, const struct nlms
 static int read_rule(struct reader *rd, const struct nlmsghdr *h)
 {
 	struct nftnl_rule *r = nftnl_rule_alloc();
-	int rc = r && nftnl_rule_nlmsg_parse(h, r) >= 0 ? raise_rule(rd, r, h) : refuse(rd, "a rule's message");
+	int rc = r && nftnl_rule_nlmsg_parse(h, r) >= 0 ? raise_rule(rd, r, h)
+							: refuse(rd, "a rule's message");
 
 	if (r)
 		nftnl_rule_free(r);
@@ -488,30 +515,34 @@ static int read_chain(struct reader *rd, const struct nlmsghdr *h)
 static int read_counter(struct reader *rd, const struct nlmsghdr *h)
 {
 	struct nftnl_obj *o = nftnl_obj_alloc();
-	int rc = o && nftnl_obj_nlmsg_parse(h, o) >= 0 && nftnl_obj_get_u32(o, NFTNL_OBJ_TYPE) == NFT_OBJECT_COUNTER
+	int rc = o && nftnl_obj_nlmsg_parse(h, o) >= 0 &&
+				 nftnl_obj_get_u32(o, NFTNL_OBJ_TYPE) == NFT_OBJECT_COUNTER
 			 ? 0
 			 : refuse(rd, "an object's message");
 
 	if (!rc)
-		vec_push(rd->arena, &rd->table->counters, keep(rd, nftnl_obj_get_str(o, NFTNL_OBJ_NAME)));
+		vec_push(rd->arena, &rd->table->counters,
+			 keep(rd, nftnl_obj_get_str(o, NFTNL_OBJ_NAME)));
 	if (o)
 		nftnl_obj_free(o);
 	return rc;
 }
 
-/* --- sets ------------------------------------------------------------------------------------------------ */
+/* --- sets ------------------------------------------------------------ */
 
 static int set_from(struct reader *rd, struct nftnl_set *n)
 {
 	struct nft_set *s = arena_zero(rd->arena, sizeof *s);
 	const char *name = nftnl_set_get_str(n, NFTNL_SET_NAME);
-	uint32_t flags = nftnl_set_get_u32(n, NFTNL_SET_FLAGS), number = nftnl_set_get_u32(n, NFTNL_SET_KEY_TYPE);
+	uint32_t flags = nftnl_set_get_u32(n, NFTNL_SET_FLAGS),
+		 number = nftnl_set_get_u32(n, NFTNL_SET_KEY_TYPE);
 	size_t type = 0;
 
-	while (type < nft_wire_type_count && (!nft_wire_types[type].bytes || nft_wire_types[type].number != number))
+	while (type < nft_wire_type_count &&
+	       (!nft_wire_types[type].bytes || nft_wire_types[type].number != number))
 		type++;
-	if (type == nft_wire_type_count || nftnl_set_get_u32(n, NFTNL_SET_KEY_LEN) != nft_wire_types[type].bytes ||
-	    !name)
+	if (type == nft_wire_type_count ||
+	    nftnl_set_get_u32(n, NFTNL_SET_KEY_LEN) != nft_wire_types[type].bytes || !name)
 		return refuse(rd, "a set of this type");
 	s->name = flags & NFT_SET_ANONYMOUS ? NULL : keep(rd, name);
 	s->type = (enum nft_type)type;
@@ -529,7 +560,8 @@ static int set_from(struct reader *rd, struct nftnl_set *n)
 static int read_set(struct reader *rd, const struct nlmsghdr *h)
 {
 	struct nftnl_set *n = nftnl_set_alloc();
-	int rc = n && nftnl_set_nlmsg_parse(h, n) >= 0 ? set_from(rd, n) : refuse(rd, "a set's message");
+	int rc = n && nftnl_set_nlmsg_parse(h, n) >= 0 ? set_from(rd, n)
+						       : refuse(rd, "a set's message");
 
 	if (n)
 		nftnl_set_free(n);
@@ -566,7 +598,8 @@ static int read_element(struct nftnl_set_elem *e, void *to)
 		else
 			er->sound = false;
 	} else {
-		vec_push(rd->arena, &rd->ranges, ((struct addr_range){ v, er->set->interval ? last : v }));
+		vec_push(rd->arena, &rd->ranges,
+			 ((struct addr_range){ v, er->set->interval ? last : v }));
 	}
 	return 0;
 }
@@ -579,9 +612,11 @@ static int elements_from(struct reader *rd, struct nftnl_set *n, const struct nl
 	uint32_t id = 0;
 
 	/* libnftnl reads the id of a set only with the set itself. */
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(a) == NFTA_SET_ELEM_LIST_SET_ID && mnl_attr_get_payload_len(a) == sizeof id)
-			id = ntohl(mnl_attr_get_u32(a));
+	mnl_attr_for_each(a, h,
+			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) ==
+							       NFTA_SET_ELEM_LIST_SET_ID &&
+						       mnl_attr_get_payload_len(a) == sizeof id)
+		id = ntohl(mnl_attr_get_u32(a));
 	er.set = name ? set_by(rd, name, id) : NULL;
 	if (!er.set)
 		return refuse(rd, "an element of a set that is not there");
@@ -600,14 +635,14 @@ static int read_elements(struct reader *rd, const struct nlmsghdr *h)
 {
 	struct nftnl_set *n = nftnl_set_alloc();
 	int rc = n && nftnl_set_elems_nlmsg_parse(h, n) >= 0 ? elements_from(rd, n, h)
-							      : refuse(rd, "a message of elements");
+							     : refuse(rd, "a message of elements");
 
 	if (n)
 		nftnl_set_free(n);
 	return rc;
 }
 
-/* --- all ------------------------------------------------------------------------------------------------------ */
+/* --- all ------------------------------------------------------------ */
 
 static int read_message(struct reader *rd, const struct nlmsghdr *h)
 {

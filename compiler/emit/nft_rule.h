@@ -34,10 +34,23 @@ enum nft_table_kind { NFT_TABLE_INET, NFT_TABLE_NETDEV };
 
 /* How a value is written, and which data type of the `nft` program it is in a set. */
 enum nft_type {
-	NFT_TYPE_NUMBER, NFT_TYPE_DECIMAL, NFT_TYPE_IFNAME, NFT_TYPE_ETHERTYPE, NFT_TYPE_NFPROTO, NFT_TYPE_PROTO,
-	NFT_TYPE_ADDR4, NFT_TYPE_ADDR6, NFT_TYPE_PORT, NFT_TYPE_ICMP_TYPE, NFT_TYPE_ICMP_CODE,
-	NFT_TYPE_ICMPV6_TYPE, NFT_TYPE_ICMPV6_CODE, NFT_TYPE_TCP_FLAGS, NFT_TYPE_CT_STATE,
-	NFT_TYPE_CT_DIRECTION, NFT_TYPE_FIB_TYPE,
+	NFT_TYPE_NUMBER,
+	NFT_TYPE_DECIMAL,
+	NFT_TYPE_IFNAME,
+	NFT_TYPE_ETHERTYPE,
+	NFT_TYPE_NFPROTO,
+	NFT_TYPE_PROTO,
+	NFT_TYPE_ADDR4,
+	NFT_TYPE_ADDR6,
+	NFT_TYPE_PORT,
+	NFT_TYPE_ICMP_TYPE,
+	NFT_TYPE_ICMP_CODE,
+	NFT_TYPE_ICMPV6_TYPE,
+	NFT_TYPE_ICMPV6_CODE,
+	NFT_TYPE_TCP_FLAGS,
+	NFT_TYPE_CT_STATE,
+	NFT_TYPE_CT_DIRECTION,
+	NFT_TYPE_FIB_TYPE,
 };
 
 enum nft_load { NFT_LOAD_META, NFT_LOAD_PAYLOAD, NFT_LOAD_EXTHDR, NFT_LOAD_CT, NFT_LOAD_FIB };
@@ -64,16 +77,23 @@ extern const struct nft_field_row nft_fields[NFT_FIELD_COUNT];
 struct nft_set {
 	const char *name; /* or NULL */
 	enum nft_type type;
-	bool interval;	      /* holds ranges; else only single values */
-	bool dynamic;	      /* filled by rules; elements have a life time */
-	uint64_t timeout_ms;  /* of every element; 0: each says its own */
-	uint32_t most;	      /* dynamic: elements it has room for */
+	bool interval;			 /* holds ranges; else only single values */
+	bool dynamic;			 /* filled by rules; elements have a life time */
+	uint64_t timeout_ms;		 /* of every element; 0: each says its own */
+	uint32_t most;			 /* dynamic: elements it has room for */
 	const struct addr_range *ranges; /* ascending, disjoint */
 	size_t count;
-	uint32_t id;	      /* within one transaction; the kernel finds sets without a name by it */
+	uint32_t id; /* within one transaction; the kernel finds sets without a name by it */
 };
 
-enum nft_test { NFT_TEST_EQ, NFT_TEST_NE, NFT_TEST_GE, NFT_TEST_WITHIN, NFT_TEST_IN, NFT_TEST_NOT_IN };
+enum nft_test {
+	NFT_TEST_EQ,
+	NFT_TEST_NE,
+	NFT_TEST_GE,
+	NFT_TEST_WITHIN,
+	NFT_TEST_IN,
+	NFT_TEST_NOT_IN
+};
 
 /* field [& mask] test lo[-hi] | set */
 struct nft_match {
@@ -91,7 +111,8 @@ struct nft_limit {
 	uint32_t burst;
 };
 
-/* Puts a key into a dynamic set; with a limit, that of the key's own bucket decides whether it holds. */
+/* Puts a key into a dynamic set; with a limit, that of the key's own bucket decides whether it
+ * holds. */
 struct nft_place {
 	const struct nft_set *set;
 	enum nft_field key;
@@ -107,7 +128,12 @@ enum nft_reject { NFT_REJECT_WITH_RESET, NFT_REJECT_WITH_ICMP };
 enum nft_fate { NFT_FATE_ACCEPT, NFT_FATE_DROP, NFT_FATE_RETURN, NFT_FATE_JUMP, NFT_FATE_GOTO };
 
 enum nft_expr_kind {
-	NFT_EXPR_MATCH, NFT_EXPR_COUNTER, NFT_EXPR_LIMIT, NFT_EXPR_PLACE, NFT_EXPR_REJECT, NFT_EXPR_FATE,
+	NFT_EXPR_MATCH,
+	NFT_EXPR_COUNTER,
+	NFT_EXPR_LIMIT,
+	NFT_EXPR_PLACE,
+	NFT_EXPR_REJECT,
+	NFT_EXPR_FATE,
 };
 
 struct nft_expr {
@@ -134,7 +160,7 @@ struct nft_rule {
 struct nft_hook {
 	const char *hook; /* "input" */
 	int priority;
-	bool drops;	  /* policy */
+	bool drops; /* policy */
 	const char **devices;
 	size_t device_count;
 };

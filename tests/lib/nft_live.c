@@ -77,7 +77,7 @@ static void open_minded(void)
 		{ "ipv4/conf/all/accept_local", "1" },	      { "ipv4/conf/default/accept_local", "1" },
 		{ "ipv6/conf/default/accept_dad", "0" },      { "ipv6/conf/default/accept_ra", "0" },
 		{ "ipv6/conf/default/addr_gen_mode", "1" },   { "ipv4/icmp_echo_ignore_all", "1" },
-		{ "ipv6/conf/default/router_solicitations", "0" },
+		{ "ipv6/conf/default/router_solicitations", "0" }, { "ipv4/icmp_ratemask", "0" },
 	};
 
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
@@ -111,7 +111,9 @@ static void take_address(struct live *l, struct arena *a, enum family f, addr_nu
 	char text[ADDR_TEXT], command[128];
 	struct netset one = netset_of_range(a, f, (struct addr_range){ num, num });
 
-	if (f == FAMILY_IP6 && num >> 118 == 0x3fa) /* fe80::/10 is local on one link only */
+	if (f == FAMILY_IP6 && (num >> 118 == 0x3fa || num >> 120 == 0xff)) /* local on one link only, or a group's */
+		return;
+	if (f == FAMILY_IP4 && (num >> 28 == 0xe || num == 0 || num == 0xffffffff))
 		return;
 	snprintf(command, sizeof command, "ip addr add %s/%u dev lo %s 2>/dev/null",
 		 addr_print((struct addr){ f, num }, text), FAMILY_BITS(f), f == FAMILY_IP6 ? "nodad" : "");
@@ -144,7 +146,7 @@ static bool make_world(const struct live *l)
 	buf_puts(&b, "\tchain first {\n\t\ttype filter hook output priority -300\n");
 	buf_printf(&b, "\t\tmeta mark 0x%x accept\n", OUR_MARK);
 	buf_puts(&b, "\t\ttcp flags & rst == rst counter name sent.reset drop\n"
-		     "\t\tmeta l4proto { icmp, icmpv6 } counter name sent.icmp drop\n\t\tcounter name sent.other drop\n\t}\n");
+		     "\t\tmeta l4proto icmp counter name sent.icmp drop\n\t\tcounter name sent.other drop\n\t}\n");
 	for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
 		buf_printf(&b, "\tchain before_%s {\n\t\ttype filter hook %s priority -6\n", hooks[i][1], hooks[i][0]);
 		buf_printf(&b, "\t\tcounter name %s\n", hooks[i][1]);
@@ -163,9 +165,7 @@ static bool make_world(const struct live *l)
 
 bool live_flows(void)
 {
-	return live_nft("flush chain inet world first\n"
-			"add rule inet world first meta l4proto icmpv6 drop\n"
-			"flush chain inet world behind_in\nadd rule inet world behind_in counter name passed\n"
+	return live_nft("flush chain inet world behind_in\nadd rule inet world behind_in counter name passed\n"
 			"flush chain inet world behind_out\nadd rule inet world behind_out counter name passed\n");
 }
 
@@ -255,19 +255,28 @@ static void put_frame(struct buf *b, uint16_t type, uint32_t seq)
 	buf_add(b, &m, sizeof m);
 }
 
-/* What the kernel has to complain about; it is silent about success. */
-static int read_answer(struct live *l, struct err *why)
+static int error_of(const struct nlmsghdr *h, struct err *why)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
+
+	if (h->nlmsg_type != NLMSG_ERROR || !e->error)
+		return 0;
+	return err_set(why, -e->error, "message %u", h->nlmsg_seq);
+}
+
+/* What the kernel has to complain about: the first of it. It is silent about success. */
+static int read_answers(struct live *l, struct err *why)
 {
 	char answer[65536];
-	ssize_t n = recv(mnl_socket_get_fd(l->nl), answer, sizeof answer, MSG_DONTWAIT);
-	const struct nlmsghdr *h = (const void *)answer;
+	ssize_t n;
+	int rc = 0;
 
-	if (n < 0)
-		return errno == EAGAIN ? 0 : err_sys(why, "cannot read the kernel's answer");
-	if (h->nlmsg_type != NLMSG_ERROR)
-		return 0;
-	const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
-	return e->error ? err_set(why, -e->error, "message %u", h->nlmsg_seq) : 0;
+	while ((n = recv(mnl_socket_get_fd(l->nl), answer, sizeof answer, MSG_DONTWAIT)) > 0)
+		if (!rc)
+			rc = error_of((const void *)answer, why);
+	if (n < 0 && errno != EAGAIN)
+		return err_sys(why, "cannot read the kernel's answer");
+	return rc;
 }
 
 int live_batch(struct live *l, const struct batch *b, struct err *why)
@@ -287,7 +296,7 @@ int live_batch(struct live *l, const struct batch *b, struct err *why)
 	put_frame(&all, NFNL_MSG_BATCH_END, ++n);
 	if (mnl_socket_sendto(l->nl, all.at, all.len) < 0)
 		return err_sys(why, "cannot send %zu bytes", all.len);
-	return read_answer(l, why);
+	return read_answers(l, why);
 }
 
 static int take_row(const struct nlmsghdr *h, void *to)

@@ -73,7 +73,7 @@ bool live_leave(struct live *l, unsigned link, const struct packet *p);
 bool live_seen(struct live *l, struct live_seen *out);
 uint64_t live_count(const struct live_seen *s, const char *table, const char *name);
 
-/* Packets that the tested tables admit go on: to sockets, and into connection tracking. */
+/* Packets that the tested tables admit go on, into connection tracking; the host's own are still swallowed. */
 bool live_flows(void);
 
 #endif

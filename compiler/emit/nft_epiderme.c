@@ -1,0 +1,450 @@
+/* Layers 1 to 3 at the ingress hook, where there is no XDP. */
+#include "compiler/emit/nft_layers.h"
+
+#include <string.h>
+
+#include "compiler/emit/nft.h"
+#include "compiler/ir/eval.h"
+#include "compiler/ir/proto.h"
+#include "lang/bundle/nft_name.h"
+
+enum { ETHERTYPE_IP4 = 0x0800, ETHERTYPE_IP6 = 0x86dd };
+
+static void put_cause(struct nft_maker *mk, struct nft_chain *c, struct nft_rule r,
+		      enum cause cause)
+{
+	static const char *const names[CAUSE_COUNT] = {
+#define CAUSE(id, name, ...) [CAUSE_##id] = name,
+#include "bpf-templates/cause.def"
+#undef CAUSE
+	};
+
+	nft_count_as(mk, &r, arena_printf(mk->arena, "malformed.%s", names[cause]));
+	nft_ends(mk, &r, NFT_FATE_DROP);
+	nft_put_rule(mk, c, r, NULL);
+}
+
+/* The byte is there: every value is at least 0, and a load beyond the packet ends the rule. */
+static void ask_there(struct nft_maker *mk, struct nft_rule *r, enum nft_field f)
+{
+	nft_ask(mk, r, f, NFT_TEST_GE, 0);
+}
+
+/* Packets of `proto` whose header reaches to the byte at `last` are sound. */
+static void put_sound(struct nft_maker *mk, struct nft_chain *c, int family, uint16_t proto,
+		      enum nft_field last)
+{
+	struct nft_rule r = { 0 };
+
+	if (family >= 0)
+		nft_ask_family(mk, &r, (enum family)family);
+	nft_ask(mk, &r, NFT_FIELD_L4PROTO, NFT_TEST_EQ, proto);
+	ask_there(mk, &r, last);
+	if (proto == PROTO_TCP)
+		nft_ask_masked(mk, &r, NFT_FIELD_TCP_DOFF, 0xf0, NFT_TEST_GE, 0x50);
+	nft_ends(mk, &r, NFT_FATE_RETURN);
+	nft_put_rule(mk, c, r, NULL);
+}
+
+/* Protocols whose headers are not read. */
+static void put_unread(struct nft_maker *mk, struct nft_chain *c, enum family f)
+{
+	static const uint16_t read4[] = { PROTO_ICMP, PROTO_TCP, PROTO_UDP, PROTO_SCTP };
+	static const uint16_t read6[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV6, PROTO_SCTP };
+	struct nft_rule r = { 0 };
+
+	nft_ask_family(mk, &r, f);
+	nft_ask_any(mk, &r, NFT_FIELD_L4PROTO, NFT_TEST_NOT_IN, f == FAMILY_IP4 ? read4 : read6, 4);
+	nft_ends(mk, &r, NFT_FATE_RETURN);
+	nft_put_rule(mk, c, r, NULL);
+}
+
+/*
+ * The kernel reads the IP header before the chain (nft_set_pktinfo_ipv4_validate()
+ * and its sister); where it contradicts itself or the packet, there is no
+ * `meta l4proto`, and a rule that asks for it does not hold. So what is sound
+ * returns, commonest first, and what is left is named by how far it can be read.
+ */
+static void put_sound_chain(struct nft_maker *mk)
+{
+	struct nft_chain *c =
+		nft_chain_new(mk, "sound", "drops packets whose headers cannot be read, by cause");
+	struct nft_rule bad_tcp = { 0 }, short_l4 = { 0 }, bad4 = { 0 }, bad6 = { 0 },
+			short_ip = { 0 };
+
+	put_sound(mk, c, -1, PROTO_TCP, NFT_FIELD_TH_BYTE_19);
+	put_sound(mk, c, -1, PROTO_UDP, NFT_FIELD_TH_BYTE_7);
+	put_sound(mk, c, FAMILY_IP4, PROTO_ICMP, NFT_FIELD_TH_BYTE_7);
+	put_sound(mk, c, FAMILY_IP6, PROTO_ICMPV6, NFT_FIELD_TH_BYTE_7);
+	put_sound(mk, c, -1, PROTO_SCTP, NFT_FIELD_TH_BYTE_11);
+	put_unread(mk, c, FAMILY_IP4);
+	put_unread(mk, c, FAMILY_IP6);
+
+	nft_ask(mk, &bad_tcp, NFT_FIELD_L4PROTO, NFT_TEST_EQ, PROTO_TCP);
+	ask_there(mk, &bad_tcp, NFT_FIELD_TH_BYTE_19);
+	put_cause(mk, c, bad_tcp, CAUSE_BAD_TCP);
+	ask_there(mk, &short_l4, NFT_FIELD_L4PROTO);
+	put_cause(mk, c, short_l4, CAUSE_SHORT_L4);
+	nft_ask_family(mk, &bad4, FAMILY_IP4);
+	ask_there(mk, &bad4, NFT_FIELD_IP_LAST);
+	put_cause(mk, c, bad4, CAUSE_BAD_IP);
+	nft_ask_family(mk, &bad6, FAMILY_IP6);
+	ask_there(mk, &bad6, NFT_FIELD_IP6_LAST);
+	put_cause(mk, c, bad6, CAUSE_BAD_IP);
+	put_cause(mk, c, short_ip, CAUSE_SHORT_IP);
+}
+
+/* The source as limits and blocks count it. */
+static enum nft_field source_field(enum family f)
+{
+	return f == FAMILY_IP4 ? NFT_FIELD_IP_SADDR : NFT_FIELD_IP6_SADDR;
+}
+
+static addr_num source_mask(enum family f, unsigned bits)
+{
+	addr_num host = bits < FAMILY_BITS(f) ? family_max(f) >> bits : 0;
+
+	return family_max(f) & ~host;
+}
+
+/* Sources under a runtime block: /32 and /64. */
+#define BLOCKED_BITS(f) ((f) == FAMILY_IP4 ? 32u : 64u)
+
+static const struct nft_set *blocked_set(struct nft_maker *mk, enum family f)
+{
+	return nft_dynamic_set_at(mk, f == FAMILY_IP4 ? NFT_BLOCKED4 : NFT_BLOCKED6, f,
+				  NFT_BLOCKED_MOST, 0);
+}
+
+static void ask_source(struct nft_maker *mk, struct nft_rule *r, enum family f, unsigned bits,
+		       enum nft_test t, const struct nft_set *s)
+{
+	struct nft_match m = { .field = source_field(f), .test = t, .set = s };
+
+	m.masked = bits < FAMILY_BITS(f);
+	m.mask = m.masked ? source_mask(f, bits) : 0;
+	nft_push_match(mk, r, m);
+}
+
+static void put_blocked(struct nft_maker *mk, struct nft_chain *c)
+{
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		struct nft_rule r = { 0 };
+
+		nft_ask_family(mk, &r, (enum family)f);
+		ask_source(mk, &r, (enum family)f, BLOCKED_BITS(f), NFT_TEST_IN,
+			   blocked_set(mk, (enum family)f));
+		nft_count_as(mk, &r, WHY_BLOCKED);
+		nft_ends(mk, &r, NFT_FATE_DROP);
+		nft_put_rule(mk, c, r,
+			     f ? NULL : "sources that a reflex or a person has blocked for a time");
+	}
+}
+
+static void put_depth(struct nft_maker *mk, struct nft_chain *c)
+{
+	static const uint16_t tags[] = { 0x8100, 0x88a8 };
+	struct nft_rule r = { 0 };
+
+	nft_ask_any(mk, &r, NFT_FIELD_PROTOCOL, NFT_TEST_IN, tags, 2);
+	put_cause(mk, c, r, CAUSE_VLAN_DEPTH);
+}
+
+static void put_not_ip(struct nft_maker *mk, struct nft_chain *c)
+{
+	static const uint16_t ip[] = { ETHERTYPE_IP4, ETHERTYPE_IP6 };
+	struct nft_rule r = { 0 };
+
+	nft_ask_any(mk, &r, NFT_FIELD_PROTOCOL, NFT_TEST_NOT_IN, ip, 2);
+	nft_count_as(mk, &r, WHY_NOT_IP);
+	nft_ends(mk, &r, NFT_FATE_ACCEPT);
+	nft_put_rule(mk, c, r, "ARP and other protocols below IP pass");
+}
+
+static int lower_arrival(struct nft_maker *mk)
+{
+	struct nft_site site = { nft_chain_new(mk, "arrival", "before every posture's reflexes"),
+				 NFT_FIELD_IIFNAME, FRAGMENT_EARLY };
+
+	put_depth(mk, site.chain);
+	put_not_ip(mk, site.chain);
+	nft_put_jump(mk, site.chain, "@_sound");
+	if (nft_lower_lifelines(mk, &site, DIRECTION_IN))
+		return mk->why->code;
+	nft_put_neighbour(mk, site.chain);
+	put_blocked(mk, site.chain);
+	return nft_lower_list(mk, &site, &mk->ir->blocks);
+}
+
+/* The same for later fragments. */
+static int lower_late(struct nft_maker *mk)
+{
+	struct nft_site site = { nft_chain_new(mk, "late", "the same for later fragments"),
+				 NFT_FIELD_IIFNAME, FRAGMENT_LATER };
+
+	if (nft_lower_lifelines(mk, &site, DIRECTION_IN))
+		return mk->why->code;
+	put_blocked(mk, site.chain);
+	return nft_lower_list(mk, &site, &mk->ir->blocks);
+}
+
+/* --- reflexes -------------------------------------------------------------------- */
+
+static uint64_t ms_of(uint64_t ns)
+{
+	return ns / 1000000 + (ns % 1000000 != 0);
+}
+
+static const char *block_chain_name(struct nft_maker *mk, uint64_t block_ns)
+{
+	return arena_printf(mk->arena, "block.%llu", (unsigned long long)ms_of(block_ns));
+}
+
+/* Puts the source into the set and drops. A full set must not let the packet pass: two rules. */
+static const char *block_chain_at(struct nft_maker *mk, uint64_t block_ns)
+{
+	const char *name = block_chain_name(mk, block_ns);
+	const char *full = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
+
+	for (size_t i = 0; i < mk->table->chains.len; i++)
+		if (!strcmp(mk->table->chains.at[i]->name, full))
+			return full;
+
+	struct nft_chain *c = nft_chain_new(mk, name, "blocks the source for a time");
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		unsigned bits = BLOCKED_BITS(f);
+		struct nft_place p = { .set = blocked_set(mk, (enum family)f),
+				       .key = source_field((enum family)f),
+				       .timeout_ms = ms_of(block_ns) };
+		struct nft_rule r = { 0 };
+
+		p.masked = bits < FAMILY_BITS((enum family)f);
+		p.mask = p.masked ? source_mask((enum family)f, bits) : 0;
+		nft_ask_family(mk, &r, (enum family)f);
+		nft_push(mk, &r, (struct nft_expr){ .kind = NFT_EXPR_PLACE, .place = p });
+		nft_put_rule(mk, c, r, NULL);
+	}
+	struct nft_rule drop = { 0 };
+	nft_ends(mk, &drop, NFT_FATE_DROP);
+	nft_put_rule(mk, c, drop, NULL);
+	return full;
+}
+
+/* The end of a rule that has found what the reflex is about. */
+static void strikes(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *reflex)
+{
+	nft_count_as(mk, r, reflex->id);
+	if (reflex->block_ns)
+		nft_ends_in(mk, r, NFT_FATE_GOTO, block_chain_at(mk, reflex->block_ns));
+	else
+		nft_ends(mk, r, NFT_FATE_DROP);
+}
+
+static struct nft_limit limit_of(const struct ir_rate *rate)
+{
+	return (struct nft_limit){ .rate = rate->rate,
+				   .unit_s = rate->unit_s,
+				   .burst = (uint32_t)rate->burst };
+}
+
+/* Named by what it counts and how: where either changes, buckets begin anew. */
+static const struct nft_set *meter_at(struct nft_maker *mk, const struct ir_rule *reflex,
+				      enum family f)
+{
+	const struct ir_rate *rate = reflex->rate;
+	const char *id = arena_printf(
+		mk->arena, "meter%d.%s.%llu-%llu-%llu-%u", f == FAMILY_IP4 ? 4 : 6, reflex->id,
+		(unsigned long long)rate->rate, (unsigned long long)rate->unit_s,
+		(unsigned long long)rate->burst, rate->key_bits[f]);
+
+	/* A source that was silent so long has a full bucket again, and needs no element. The
+	 * kernel counts in ticks: a little longer never forgets a debt. */
+	return nft_dynamic_set_at(mk, nft_name(mk->arena, id), f, NFT_METER_MOST,
+				  ms_of(rate->depth_ns) + 20);
+}
+
+static void put_meter(struct nft_maker *mk, struct nft_chain *c, const struct ir_rule *reflex,
+		      enum family f)
+{
+	const struct ir_rate *rate = reflex->rate;
+	unsigned bits = rate->key_bits[f];
+	const struct nft_set *meter = meter_at(mk, reflex, f);
+	struct nft_place p = { .set = meter,
+			       .key = source_field(f),
+			       .update = true,
+			       .limited = true,
+			       .limit = limit_of(rate) };
+	struct nft_rule over = { 0 }, crowd = { 0 };
+
+	p.masked = bits < FAMILY_BITS(f);
+	p.mask = p.masked ? source_mask(f, bits) : 0;
+	nft_ask_family(mk, &over, f);
+	nft_push(mk, &over, (struct nft_expr){ .kind = NFT_EXPR_PLACE, .place = p });
+	strikes(mk, &over, reflex);
+	nft_put_rule(mk, c, over, NULL);
+
+	nft_ask_family(mk, &crowd, f);
+	ask_source(mk, &crowd, f, bits, NFT_TEST_NOT_IN, meter);
+	nft_push(mk, &crowd, (struct nft_expr){ .kind = NFT_EXPR_LIMIT, .limit = limit_of(rate) });
+	nft_count_as(mk, &crowd, reflex->id);
+	nft_ends(mk, &crowd, NFT_FATE_DROP);
+	nft_put_rule(mk, c, crowd, "the meter is full: sources without a place share one bucket");
+}
+
+static void put_strike(struct nft_spread *s, struct nft_rule r)
+{
+	strikes(s->mk, &r, s->rule);
+	nft_put_rule(s->mk, s->site->chain, r, nft_remark_once(s));
+}
+
+static void put_hand_over(struct nft_spread *s, struct nft_rule r)
+{
+	nft_ends_in(s->mk, &r, NFT_FATE_GOTO, s->to);
+	nft_put_rule(s->mk, s->site->chain, r, NULL);
+}
+
+/* "rate.ID" for what comes whole, "late.ID" for later fragments. */
+static const char *boxes_chain_name(struct nft_maker *mk, const struct ir_rule *reflex,
+				    uint8_t fragments)
+{
+	const char *kind = fragments == FRAGMENT_LATER ? "late" : "rate";
+
+	return nft_name(mk->arena, arena_printf(mk->arena, "%s.%s", kind, reflex->id));
+}
+
+static bool rule_sees(const struct ir_rule *r, uint8_t fragments)
+{
+	for (size_t i = 0; i < r->box_count; i++)
+		if (r->boxes[i].fragments & fragments)
+			return true;
+	return false;
+}
+
+static int put_counted(struct nft_maker *mk, const struct ir_rule *reflex, uint8_t fragments,
+		       const char *over)
+{
+	struct nft_chain *boxes =
+		nft_chain_new(mk, boxes_chain_name(mk, reflex, fragments),
+			      arena_printf(mk->arena, "%s: what it counts", reflex->id));
+	struct nft_site site = { boxes, NFT_FIELD_IIFNAME, fragments };
+	struct nft_spread s = {
+		.mk = mk, .site = &site, .rule = reflex, .put = put_hand_over, .to = over
+	};
+
+	return nft_spread(&s);
+}
+
+/*
+ * A packet that lies in two boxes counts once: the boxes stand in a chain of
+ * their own and `goto` the meter, so that what is not over returns behind them.
+ *
+ *     @_epiderme_P ── jump ──► @_rate.R: box 1 ── goto ──┐
+ *          ▲                             box 2 ── goto ──┼──► @_over.R: meters
+ *          └──────────────────── not over ───────────────┴───────┘
+ */
+static int put_rated(struct nft_maker *mk, const struct ir_rule *reflex)
+{
+	const char *id = reflex->id;
+	struct nft_chain *over =
+		nft_chain_new(mk, nft_name(mk->arena, arena_printf(mk->arena, "over.%s", id)),
+			      arena_printf(mk->arena, "%s: what is over its rate", id));
+	static const uint8_t ways[] = { FRAGMENT_EARLY, FRAGMENT_LATER };
+
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		put_meter(mk, over, reflex, (enum family)f);
+	for (size_t i = 0; i < sizeof ways; i++)
+		if (rule_sees(reflex, ways[i]) && put_counted(mk, reflex, ways[i], over->name))
+			return mk->why->code;
+	return 0;
+}
+
+static int lower_rates(struct nft_maker *mk)
+{
+	for (size_t i = 0; i < mk->ir->reflexes.count; i++)
+		if (mk->ir->reflexes.rules[i].rate && put_rated(mk, &mk->ir->reflexes.rules[i]))
+			return mk->why->code;
+	return 0;
+}
+
+static int lower_reflex(struct nft_maker *mk, const struct nft_site *site,
+			const struct ir_rule *reflex)
+{
+	struct nft_spread s = {
+		.mk = mk, .site = site, .rule = reflex, .put = put_strike, .remark = reflex->label
+	};
+	struct nft_rule jump = { 0 };
+
+	nft_counter_at(mk, reflex->id);
+	if (!rule_sees(reflex, site->fragments))
+		return 0;
+	if (!reflex->rate)
+		return nft_spread(&s);
+
+	const char *name = boxes_chain_name(mk, reflex, site->fragments);
+	nft_ends_in(mk, &jump, NFT_FATE_JUMP, arena_printf(mk->arena, "%c_%s", BATCH_BANK, name));
+	nft_put_rule(mk, site->chain, jump, reflex->label);
+	return 0;
+}
+
+/* Later fragments. Of one that begins with an extension header the kernel names no protocol
+ * (ipv6_find_hdr() of net/ipv6/exthdrs_core.c), though nothing is wrong with it: not asked. */
+static void put_later(struct nft_maker *mk, struct nft_chain *c, enum family f, const char *to)
+{
+	struct nft_rule r = { 0 };
+
+	nft_ask_family(mk, &r, f);
+	if (f == FAMILY_IP4) {
+		nft_ask_masked(mk, &r, NFT_FIELD_IP_FRAG, 0x1fff, NFT_TEST_NE, 0);
+		ask_there(mk, &r, NFT_FIELD_L4PROTO);
+	} else {
+		nft_ask_masked(mk, &r, NFT_FIELD_IP6_FRAG, 0xfff8, NFT_TEST_NE, 0);
+	}
+	nft_ends_in(mk, &r, NFT_FATE_GOTO, to);
+	nft_put_rule(mk, c, r, NULL);
+}
+
+static int lower_reflexes(struct nft_maker *mk, const struct nft_site *site, unsigned posture)
+{
+	for (size_t i = 0; i < mk->ir->reflexes.count; i++) {
+		const struct ir_rule *r = &mk->ir->reflexes.rules[i];
+
+		if (!(r->except & 1ull << posture) && lower_reflex(mk, site, r))
+			return mk->why->code;
+	}
+	return 0;
+}
+
+static int lower_epiderme(struct nft_maker *mk, unsigned posture)
+{
+	const char *name = mk->ir->postures[posture].name;
+	struct nft_site later = {
+		nft_chain_new(mk, arena_printf(mk->arena, "later_%s", name),
+			      arena_printf(mk->arena,
+					   "layers 1 to 3 in posture %s, later fragments", name)),
+		NFT_FIELD_IIFNAME, FRAGMENT_LATER
+	};
+	struct nft_site early = { nft_chain_new(mk, arena_printf(mk->arena, "epiderme_%s", name),
+						arena_printf(mk->arena,
+							     "layers 1 to 3 in posture %s", name)),
+				  NFT_FIELD_IIFNAME, FRAGMENT_EARLY };
+
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		put_later(mk, early.chain, (enum family)f, later.chain->name);
+	nft_put_jump(mk, early.chain, "@_arrival");
+	nft_put_jump(mk, later.chain, "@_late");
+	if (lower_reflexes(mk, &early, posture))
+		return mk->why->code;
+	return lower_reflexes(mk, &later, posture);
+}
+
+int nft_lower_netdev(struct nft_maker *mk)
+{
+	nft_counter_at(mk, WHY_NEIGHBOUR);
+	put_sound_chain(mk);
+	if (lower_arrival(mk) || lower_late(mk) || lower_rates(mk))
+		return mk->why->code;
+	for (unsigned i = 0; i < mk->ir->posture_count; i++)
+		if (lower_epiderme(mk, i))
+			return mk->why->code;
+	return 0;
+}

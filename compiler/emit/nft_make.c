@@ -1,0 +1,191 @@
+#include "compiler/emit/nft_make.h"
+
+#include "lang/base/digest.h"
+#include "lang/bundle/nft_name.h"
+
+enum { NFPROTO_IP4 = 2, NFPROTO_IP6 = 10, ETHERTYPE_IP4 = 0x0800, ETHERTYPE_IP6 = 0x86dd };
+
+/* --- objects --------------------------------------------------------------------- */
+
+struct nft_chain *nft_chain_new(struct nft_maker *mk, const char *name, const char *remark)
+{
+	struct nft_chain *c = arena_zero(mk->arena, sizeof *c);
+
+	c->name = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
+	c->remark = remark;
+	vec_push(mk->arena, &mk->table->chains, c);
+	return c;
+}
+
+const char *nft_counter_at(struct nft_maker *mk, const char *id)
+{
+	const char *name = nft_name(mk->arena, id);
+
+	if (!strmap_find(&mk->counters, name)) {
+		strmap_put(&mk->counters, name, (void *)(uintptr_t)name);
+		vec_push(mk->arena, &mk->table->counters, name);
+	}
+	return name;
+}
+
+static struct nft_set *nft_set_new(struct nft_maker *mk, const char *name, enum nft_type type)
+{
+	struct nft_set *s = arena_zero(mk->arena, sizeof *s);
+
+	s->name = name;
+	s->type = type;
+	s->id = (*mk->next_id)++;
+	if (name) {
+		strmap_put(&mk->sets, name, s);
+		vec_push(mk->arena, &mk->table->sets, s);
+	}
+	return s;
+}
+
+const struct nft_set *nft_net_set_at(struct nft_maker *mk, const struct netset *set, enum family f)
+{
+	struct digest d = digest_of(set->at[f], set->len[f] * sizeof *set->at[f]);
+	const char *name = arena_printf(mk->arena, "n_%.12s_%d", d.hex, f == FAMILY_IP4 ? 4 : 6);
+	struct nft_set *s = strmap_find(&mk->sets, name);
+
+	if (s)
+		return s;
+	s = nft_set_new(mk, name, f == FAMILY_IP4 ? NFT_TYPE_ADDR4 : NFT_TYPE_ADDR6);
+	s->interval = true;
+	s->ranges = set->at[f];
+	s->count = set->len[f];
+	return s;
+}
+
+const struct nft_set *nft_dynamic_set_at(struct nft_maker *mk, const char *name, enum family f,
+					 uint32_t most, uint64_t timeout_ms)
+{
+	struct nft_set *s = strmap_find(&mk->sets, name);
+
+	if (s)
+		return s;
+	s = nft_set_new(mk, name, f == FAMILY_IP4 ? NFT_TYPE_ADDR4 : NFT_TYPE_ADDR6);
+	s->dynamic = true;
+	s->most = most;
+	s->timeout_ms = timeout_ms;
+	return s;
+}
+
+/* --- rules, expression by expression --------------------------------------------- */
+
+void nft_push(struct nft_maker *mk, struct nft_rule *r, struct nft_expr e)
+{
+	vec_push(mk->arena, &r->exprs, e);
+}
+
+void nft_push_match(struct nft_maker *mk, struct nft_rule *r, struct nft_match m)
+{
+	if (!m.bytes)
+		m.bytes = nft_fields[m.field].bytes;
+	nft_push(mk, r, (struct nft_expr){ .kind = NFT_EXPR_MATCH, .match = m });
+}
+
+void nft_ask(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, enum nft_test t,
+	     addr_num v)
+{
+	nft_push_match(mk, r, (struct nft_match){ .field = f, .test = t, .lo = v, .hi = v });
+}
+
+void nft_ask_masked(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, addr_num mask,
+		    enum nft_test t, addr_num v)
+{
+	nft_push_match(
+		mk, r,
+		(struct nft_match){
+			.field = f, .test = t, .masked = true, .mask = mask, .lo = v, .hi = v });
+}
+
+void nft_ask_set(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, enum nft_test t,
+		 const struct nft_set *s)
+{
+	nft_push_match(mk, r, (struct nft_match){ .field = f, .test = t, .set = s });
+}
+
+void nft_ask_ranges(struct nft_maker *mk, struct nft_rule *r, enum nft_field f,
+		    const struct addr_range *at, size_t count)
+{
+	if (count == 1) {
+		nft_push_match(mk, r,
+			       (struct nft_match){ .field = f,
+						   .test = at->lo == at->hi ? NFT_TEST_EQ
+									    : NFT_TEST_WITHIN,
+						   .lo = at->lo,
+						   .hi = at->hi });
+		return;
+	}
+
+	struct nft_set *s = nft_set_new(mk, NULL, nft_fields[f].type);
+	s->ranges = at;
+	s->count = count;
+	for (size_t i = 0; i < count; i++)
+		s->interval |= at[i].lo != at[i].hi;
+	nft_ask_set(mk, r, f, NFT_TEST_IN, s);
+}
+
+void nft_ask_numbers(struct nft_maker *mk, struct nft_rule *r, enum nft_field f,
+		     const struct ranges *set)
+{
+	struct addr_range *at = arena_zero(mk->arena, (set->len + 1) * sizeof *at);
+
+	for (size_t i = 0; i < set->len; i++)
+		at[i] = (struct addr_range){ set->at[i].lo, set->at[i].hi };
+	nft_ask_ranges(mk, r, f, at, set->len);
+}
+
+void nft_ask_any(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, enum nft_test t,
+		 const uint16_t *values, size_t count)
+{
+	struct addr_range *at = arena_zero(mk->arena, count * sizeof *at);
+	struct nft_set *s = nft_set_new(mk, NULL, nft_fields[f].type);
+
+	for (size_t i = 0; i < count; i++)
+		at[i] = (struct addr_range){ values[i], values[i] };
+	s->ranges = at;
+	s->count = count;
+	nft_ask_set(mk, r, f, t, s);
+}
+
+void nft_count_as(struct nft_maker *mk, struct nft_rule *r, const char *id)
+{
+	nft_push(mk, r,
+		 (struct nft_expr){ .kind = NFT_EXPR_COUNTER, .counter = nft_counter_at(mk, id) });
+}
+
+void nft_ends(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate)
+{
+	nft_push(mk, r, (struct nft_expr){ .kind = NFT_EXPR_FATE, .fate = fate });
+}
+
+void nft_ends_in(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate, const char *chain)
+{
+	nft_push(mk, r, (struct nft_expr){ .kind = NFT_EXPR_FATE, .fate = fate, .chain = chain });
+}
+
+void nft_put_rule(struct nft_maker *mk, struct nft_chain *c, struct nft_rule r, const char *remark)
+{
+	r.remark = remark;
+	vec_push(mk->arena, &c->rules, r);
+}
+
+void nft_put_jump(struct nft_maker *mk, struct nft_chain *c, const char *to)
+{
+	struct nft_rule r = { 0 };
+
+	nft_ends_in(mk, &r, NFT_FATE_JUMP, to);
+	nft_put_rule(mk, c, r, NULL);
+}
+
+void nft_ask_family(struct nft_maker *mk, struct nft_rule *r, enum family f)
+{
+	if (mk->table->kind == NFT_TABLE_INET)
+		nft_ask(mk, r, NFT_FIELD_NFPROTO, NFT_TEST_EQ,
+			f == FAMILY_IP4 ? NFPROTO_IP4 : NFPROTO_IP6);
+	else
+		nft_ask(mk, r, NFT_FIELD_PROTOCOL, NFT_TEST_EQ,
+			f == FAMILY_IP4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6);
+}

@@ -1,0 +1,68 @@
+/*
+ * nft_make - a table while it is filled, word by word.
+ *
+ *     struct nft_rule r = { 0 };
+ *     nft_ask_family(mk, &r, FAMILY_IP6);                       meta nfproto ipv6
+ *     nft_ask(mk, &r, NFT_FIELD_L4PROTO, NFT_TEST_EQ, 6);       meta l4proto tcp
+ *     nft_count_as(mk, &r, "HARDENED.web_in");                  counter name "HARDENED.web_in"
+ *     nft_ends(mk, &r, NFT_FATE_ACCEPT);                        accept
+ *     nft_put_rule(mk, chain, r, "web_in");
+ *
+ * Counters and sets with a name come into being when a rule first names them.
+ */
+#ifndef TEG_EMIT_NFT_MAKE_H
+#define TEG_EMIT_NFT_MAKE_H
+
+#include "compiler/emit/nft_rule.h"
+#include "compiler/ir/ir.h"
+#include "lang/base/strmap.h"
+
+struct nft_maker {
+	const struct ir *ir;
+	struct arena *arena;
+	struct nft_table *table;
+	struct strmap counters, sets; /* by name */
+	uint32_t *next_id; /* of sets, over both tables: they may go in one transaction */
+	struct err *why;
+};
+
+/* The name without its bank: "pre_in" becomes "@_pre_in". */
+struct nft_chain *nft_chain_new(struct nft_maker *mk, const char *name, const char *remark);
+
+/* The counter of a stable id, by name. */
+const char *nft_counter_at(struct nft_maker *mk, const char *id);
+
+/* Equal sets have one name, whatever the policy calls them: two generations share them. */
+const struct nft_set *nft_net_set_at(struct nft_maker *mk, const struct netset *set, enum family f);
+const struct nft_set *nft_dynamic_set_at(struct nft_maker *mk, const char *name, enum family f,
+					 uint32_t most, uint64_t timeout_ms);
+
+/* One expression more. */
+void nft_push(struct nft_maker *mk, struct nft_rule *r, struct nft_expr e);
+void nft_push_match(struct nft_maker *mk, struct nft_rule *r, struct nft_match m);
+void nft_ask(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, enum nft_test t,
+	     addr_num v);
+void nft_ask_masked(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, addr_num mask,
+		    enum nft_test t, addr_num v);
+void nft_ask_set(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, enum nft_test t,
+		 const struct nft_set *s);
+
+/* One value, one range, or a set of the rule's own. */
+void nft_ask_ranges(struct nft_maker *mk, struct nft_rule *r, enum nft_field f,
+		    const struct addr_range *at, size_t count);
+void nft_ask_numbers(struct nft_maker *mk, struct nft_rule *r, enum nft_field f,
+		     const struct ranges *set);
+
+/* A set of a few numbers, ascending. */
+void nft_ask_any(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, enum nft_test t,
+		 const uint16_t *values, size_t count);
+void nft_ask_family(struct nft_maker *mk, struct nft_rule *r, enum family f);
+
+void nft_count_as(struct nft_maker *mk, struct nft_rule *r, const char *id);
+void nft_ends(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate);
+void nft_ends_in(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate, const char *chain);
+
+void nft_put_rule(struct nft_maker *mk, struct nft_chain *c, struct nft_rule r, const char *remark);
+void nft_put_jump(struct nft_maker *mk, struct nft_chain *c, const char *to);
+
+#endif
