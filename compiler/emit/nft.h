@@ -1,11 +1,12 @@
 /*
  * nft - what exists in nftables, for those who send it and count in it.
  *
- *     table inet tegumentar                        posture.batch: layer 4
- *       chain  @_pre_in, @_pre_forward, @_pre_out  loopback, lifelines, neighbours, invalid; else
- * they return chain  @_POSTURE_in|forward|out            end in the default: nothing returns from
- * them table netdev tegumentar                      epiderme.batch: layers 1 to 3, where there is
- * no XDP chain  @_epiderme_POSTURE                  falls off its end for what goes on to layer 4
+ *     table inet tegumentar              posture.batch: layer 4
+ *       @_pre_in, @_pre_forward, @_pre_out
+ *                                        loopback, lifelines, neighbours, invalid; else they return
+ *       @_POSTURE_in|forward|out         end in the default: nothing returns from them
+ *     table netdev tegumentar            epiderme.batch: layers 1 to 3, where there is no XDP
+ *       @_epiderme_POSTURE               falls off its end for what goes on to layer 4
  *
  * These are what the warden's base chains refer to; both tables hold further
  * chains of their bank, each beginning "@_". To make a bank empty, first remove
@@ -13,25 +14,27 @@
  * batch makes its chains with NLM_F_EXCL, so what an earlier attempt has left
  * behind is refused, not added to.
  *
- *     @_hook_in       type filter hook input    policy drop    jump @_pre_in; goto @_POSTURE_in
- *     @_hook_forward  type filter hook forward  policy drop    jump @_pre_forward; goto
- * @_POSTURE_forward
- *     @_hook_out      type filter hook output   policy drop    jump @_pre_out; goto @_POSTURE_out
- *     @_hook_ingress  type filter hook ingress  policy accept  goto @_epiderme_POSTURE
+ *     hook       policy   rules
+ *     input      drop     jump @_pre_in; goto @_POSTURE_in
+ *     forward    drop     jump @_pre_forward; goto @_POSTURE_forward
+ *     output     drop     jump @_pre_out; goto @_POSTURE_out
+ *     ingress    accept   goto @_epiderme_POSTURE          on each interface of a zone
  *
  * Outside the banks, kept from one generation to the next:
  *
  *     counters   nft_name(id); one id may have a counter in each table. netdev also has
  *                "malformed.CAUSE" and "not-ip"
  *     sets       n_DIGEST_4|6  constant, named by content: sent again, they stay as they are
- *                blocked4|6    runtime blocks (netdev); key the source, IPv6 cut to /64; elements
- * time out meter4|6.ID.… one bucket a source (netdev)
+ *                blocked4|6    runtime blocks (netdev): the source, IPv6 cut to /64; elements time out
+ *                meter4|6.ID.… one bucket a source (netdev)
  *
  * plan->nft_keep names the counters and sets of both tables; what it does not
  * name can be removed once no chain of another generation uses it.
  */
 #ifndef TEG_EMIT_NFT_H
 #define TEG_EMIT_NFT_H
+
+#include "bpf-templates/abi.h"
 
 #define NFT_PRIORITY_A (-5)
 #define NFT_PRIORITY_B (-4)
@@ -41,7 +44,7 @@
 
 /* Elements a dynamic set has room for: some 200 bytes each in the kernel. docs/nftables.md says
  * what happens when it is full. */
-#define NFT_BLOCKED_MOST 262144u
+#define NFT_BLOCKED_MOST TEG_BLOCKS_MAX
 #define NFT_METER_MOST	 65536u
 
 #endif

@@ -107,8 +107,8 @@ static addr_num source_mask(enum family f, unsigned bits)
 	return family_max(f) & ~host;
 }
 
-/* Sources under a runtime block: /32 and /64. */
-#define BLOCKED_BITS(f) ((f) == FAMILY_IP4 ? 32u : 64u)
+/* Of a source under a runtime block. */
+#define BLOCKED_BITS(f) ((f) == FAMILY_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6)
 
 static const struct nft_set *blocked_set(struct nft_maker *mk, enum family f)
 {

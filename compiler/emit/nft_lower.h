@@ -2,13 +2,12 @@
  * nft_lower - decided rules as nft tables.
  *
  * inet tegumentar                            netdev tegumentar
- *   @_pre_in @_pre_forward @_pre_out           @_epiderme_POSTURE, @_later_POSTURE
- *   @_POSTURE_in|forward|out                   @_arrival, @_late     before every posture's
- * reflexes
- *   @_reject                                   @_sound               drops what is malformed, by
- * cause
- *                                              @_rate.ID, @_late.ID, @_over.ID   a reflex with a
- * rate
+ *   @_pre_in @_pre_forward @_pre_out           @_epiderme_POSTURE, and for later fragments
+ *   @_POSTURE_in|forward|out                   @_later_POSTURE
+ *   @_reject                                   @_arrival, @_late     before the reflexes
+ *                                              @_sound               drops what is malformed
+ *                                              @_rate.ID, @_late.ID  what a rate counts
+ *                                              @_over.ID             its meters
  *                                              @_block.MS            blocks the source, drops
  */
 #ifndef TEG_EMIT_NFT_LOWER_H
@@ -24,8 +23,7 @@ struct nft_ruleset {
 /* Refuses names that would collide or not fit, and what a box may ask that nft cannot say. */
 int nft_lower(struct nft_ruleset *out, const struct ir *ir, struct arena *a, struct err *why);
 
-/* nft_hook_up - the base chains as the warden makes them, in bank a, for the posture of a fresh
- * start. */
+/* nft_hook_up - base chains like the warden's, in bank a, for the posture of a fresh start. */
 void nft_hook_up(struct nft_ruleset *rs, const struct ir *ir);
 
 #endif

@@ -185,7 +185,6 @@ static int raise_bitwise(struct raising *rs, struct nftnl_expr *e)
 }
 
 /* --- expressions: tests -------------------------------------------------------------- */
- */
 
 static int push_match(struct raising *rs)
 {

@@ -6,8 +6,7 @@
 
 #include "compiler/emit/nft_rule.h"
 
-/* NFPROTO_INET and NFPROTO_NETDEV of linux/netfilter.h, whose other contents quarrel with the C
- * library's. */
+/* NFPROTO_ of linux/netfilter.h, whose other contents quarrel with the C library's. */
 #define NFT_WIRE_INET	1
 #define NFT_WIRE_NETDEV 5
 

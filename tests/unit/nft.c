@@ -118,6 +118,39 @@ static void banks_are_all_listed(void)
 	emit_nft_release(&n);
 }
 
+static bool is_kept(const struct plan *plan, const char *name)
+{
+	for (uint32_t i = 0; i < plan->nft_keep_count; i++)
+		if (!strcmp(plan->nft_keep[i], name))
+			return true;
+	return false;
+}
+
+static void the_plan_keeps_every_name(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct gen g = gen_new(3);
+	struct ir *ir = ir_lower(gen_policy(&g, a, &gen_shape_usual), a);
+	struct plan plan = { 0 };
+	struct err why = { 0 };
+	struct emit_nft n;
+	size_t missing = 0;
+
+	emit_plan(&plan, ir, a);
+	tap_num(emit_nft(&n, &plan, ir, a, &why), 0, "emits");
+	for (uint32_t i = 0; i < plan.counter_count; i++) {
+		const char *name = plan.counters[i].nft_name;
+
+		if (!*name || is_kept(&plan, name))
+			continue;
+		missing++;
+		tap_note("counter %s (%s) is in no table", name, plan.counters[i].id);
+	}
+	tap_num((int64_t)missing, 0, "every counter that the plan says nft has is there");
+	tap_ok(is_kept(&plan, "blocked4") && is_kept(&plan, "blocked6"), "the sets of runtime blocks are kept");
+	emit_nft_release(&n);
+}
+
 /* --- merging ---------------------------------------------------------------------------- */
 
 static struct ir_box port_box(struct arena *a, uint16_t proto, uint16_t port)
@@ -181,6 +214,7 @@ int main(void)
 	generated_rulesets_read_back();
 	the_same_policy_gives_the_same_bytes();
 	banks_are_all_listed();
+	the_plan_keeps_every_name();
 	colliding_names_are_refused();
 	return tap_done();
 }
