@@ -17,6 +17,7 @@
 
 /* A dump answers in parts of at most this (NLMSG_GOODSIZE and the larger of newer kernels). */
 #define RECEIVE_BYTES (64u << 10)
+#define SEND_BYTES    (64u << 10) /* that any socket sends at once; a larger change asks for room */
 #define SCRATCH_BYTES 2048u
 #define STALL_SECONDS 30
 #define TRIES_MOST    20 /* of a dump into which another change came */
@@ -367,7 +368,8 @@ static int send_parts(struct filter *f, struct iovec *parts, size_t count, struc
 		len += parts[i].iov_len;
 	if (len > INT32_MAX / 4)
 		return err_set(why, EFBIG, "a change of %zu bytes does not fit one transaction", len);
-	set_option(f->sock, SOL_SOCKET, SO_SNDBUFFORCE, (int)len + (256 << 10));
+	if (len > SEND_BYTES)
+		set_option(f->sock, SOL_SOCKET, SO_SNDBUFFORCE, (int)len + (int)SEND_BYTES);
 	do
 		sent = sendmsg(f->sock, &m, 0);
 	while (sent < 0 && errno == EINTR);
@@ -629,7 +631,7 @@ int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct
 {
 	struct filter_live live = { 0 };
 	struct look chains = { .arena = a }, sets = { .arena = a }, counters = { .arena = a };
-	int rc = look_for_tables(f, &live, a, why);
+	int rc = want & FILTER_WANT_TABLES ? look_for_tables(f, &live, a, why) : 0;
 
 	if (!rc && want & FILTER_WANT_CHAINS)
 		rc = look_at(f, &chains, NFT_MSG_GETCHAIN, see_chain, why);

@@ -93,7 +93,12 @@ struct filter_live {
 	bool tables[FILTER_TABLES];
 };
 
-enum filter_want { FILTER_WANT_CHAINS = 1, FILTER_WANT_SETS = 2, FILTER_WANT_COUNTERS = 4, FILTER_WANT_ALL = 7 };
+enum filter_want {
+	FILTER_WANT_CHAINS = 1,
+	FILTER_WANT_SETS = 2,
+	FILTER_WANT_COUNTERS = 4,
+	FILTER_WANT_TABLES = 8,
+};
 
 int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct arena *a, struct err *why);
 

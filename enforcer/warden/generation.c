@@ -206,11 +206,11 @@ static int load_program(struct generation *g, struct kernel *k, const struct con
 	return rc ? rc : xdp_program_is(tables_program(g->tables), &g->is.program, &tag, why);
 }
 
-/* With engine auto, a kernel that does not take the program leaves all to nft; `without` says why. */
+/* With engine auto, a kernel that does not take the program leaves all to nft. */
 static int stage_program(struct generation *g, struct kernel *k, const struct content *c, const struct stage *ask,
-			 char without[static 256], struct refusal *no)
+			 struct refusal *no)
 {
-	snprintf(without, 256, "%s", k->without);
+	snprintf(g->without, sizeof g->without, "%s", k->without);
 	if (!k->xdp || k->settings->judge == ENGINE_NFT)
 		return 0;
 	if (stage_slots(g, k, ask, &no->why))
@@ -221,19 +221,18 @@ static int stage_program(struct generation *g, struct kernel *k, const struct co
 	g->is.program = 0;
 	if (k->settings->judge != ENGINE_AUTO)
 		return refuse(no, RESULT_CANNOT, "xdp");
-	snprintf(without, 256, "%.250s", no->why.text);
+	snprintf(g->without, sizeof g->without, "%.250s", no->why.text);
 	return 0;
 }
 
-static struct port_wish wish_of(const struct generation *g, const struct kernel *k, const char *without, bool strict)
+static struct port_wish wish_of(const struct generation *g, const struct kernel *k, bool strict)
 {
-	return (struct port_wish){ g->tables ? k->xdp : NULL, k->settings->judge, without, strict };
+	return (struct port_wish){ g->tables ? k->xdp : NULL, k->settings->judge, g->without, strict };
 }
 
-static int stage_ports(struct generation *g, struct kernel *k, const struct links *links, const char *without,
-		       struct refusal *no)
+static int stage_ports(struct generation *g, struct kernel *k, const struct links *links, struct refusal *no)
 {
-	struct port_wish wish = wish_of(g, k, without, true);
+	struct port_wish wish = wish_of(g, k, true);
 
 	ports_match(&g->ports, &g->plan, links, g->ports_arena);
 	if (ports_choose(&g->ports, &wish, &no->why))
@@ -264,7 +263,6 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 		       struct refusal *no)
 {
 	struct links links;
-	char without[256];
 	int rc = read_content(c, g, ask->bytes, ask->len, no);
 
 	if (rc)
@@ -275,12 +273,12 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 		return refuse(no, RESULT_CANNOT, "interfaces");
 	if (state_keep_bundle(k->settings->state_dir, &g->is.bundle, ask->bytes, ask->len, &no->why))
 		return refuse(no, RESULT_CANNOT, "journal");
-	rc = stage_program(g, k, c, ask, without, no);
+	rc = stage_program(g, k, c, ask, no);
 	if (rc)
 		return rc;
 	if (stage_batch(k, &c->posture, g->is.bank, true, &no->why))
 		return refuse(no, RESULT_CANNOT, "nft");
-	rc = stage_ports(g, k, &links, without, no);
+	rc = stage_ports(g, k, &links, no);
 	if (rc)
 		return rc;
 	if (ports_use(&g->ports, PORT_NFT) && stage_batch(k, &c->epiderme, g->is.bank, false, &no->why))
@@ -330,7 +328,7 @@ void generation_abort(struct generation *held, struct kernel *k)
 	struct err ignored;
 
 	ports_abandon(&g->ports, k->xdp);
-	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, &ignored))
+	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS | FILTER_WANT_TABLES, a, &ignored))
 		return;
 	layout_clear(&c, &live, g->is.bank);
 	for (unsigned t = 0; !any_hook(&live) && t < FILTER_TABLES; t++)
@@ -491,7 +489,7 @@ static void sweep(struct generation *g, struct kernel *k)
 	struct filter_live live;
 	struct err ignored;
 
-	if (look(k, &live, FILTER_WANT_ALL, a, &ignored))
+	if (look(k, &live, FILTER_WANT_CHAINS | FILTER_WANT_SETS | FILTER_WANT_COUNTERS, a, &ignored))
 		return;
 	layout_clear(&chains, &live, bank_other(g->is.bank));
 	if (!filter_commit(k->filter, &chains, &ignored)) {
@@ -595,19 +593,24 @@ static int switch_bridged(struct generation *g, struct kernel *k, uint32_t postu
 	return rc;
 }
 
+static bool posture_stands(const struct generation *g, struct kernel *k, const struct filter_live *live)
+{
+	uint32_t now;
+	struct err differs;
+
+	return !layout_posture(k->filter, live, g->is.bank, &g->plan, LAYOUT_HERE, &now, &differs) &&
+	       now == g->posture && (!g->tables || kernel_posture(k, g->is.bank) == g->posture);
+}
+
 int generation_set_posture(struct generation *g, struct kernel *k, uint32_t posture, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	struct filter_live live;
-	uint32_t now;
 	int rc = look(k, &live, FILTER_WANT_CHAINS, a, why);
 
 	if (rc)
 		return rc;
-	struct err differs;
-	bool is_there = !layout_posture(k->filter, &live, g->is.bank, &g->plan, LAYOUT_HERE, &now, &differs) &&
-			now == posture && (!g->tables || kernel_posture(k, g->is.bank) == posture);
-	if (is_there && posture == g->posture)
+	if (posture == g->posture && posture_stands(g, k, &live))
 		return 0;
 	if (first_layers_agree(&g->plan, g->posture, posture))
 		rc = switch_at_once(g, k, &live, posture, why);
@@ -675,7 +678,7 @@ static int follow_zones(struct generation *g, const struct ports *now, struct er
 int generation_follow_links(struct generation *g, struct kernel *k, struct state *s, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
-	struct port_wish wish = wish_of(g, k, k->without, false);
+	struct port_wish wish = wish_of(g, k, false);
 	struct links links;
 	struct ports now;
 	bool changed = false;
@@ -713,6 +716,9 @@ static int adopt_tables(struct generation *g, struct kernel *k, struct err *why)
 	uint32_t number;
 	int rc;
 
+	if (!g->is.program && k->xdp && k->settings->judge != ENGINE_NFT)
+		return err_set(why, ESTALE, "it was staged for nft alone, and --engine is %s now",
+			       engine_name(k->settings->judge));
 	if (!g->is.program)
 		return 0;
 	if (!k->xdp)

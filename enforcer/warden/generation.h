@@ -34,7 +34,8 @@ struct generation {
 	uint32_t *slots;	/* by index into plan.counters */
 	struct ports ports;
 	struct arena *ports_arena; /* theirs alone: they come and go */
-	struct tables *tables;	/* NULL when XDP takes no part */
+	struct tables *tables;	/* NULL when XDP takes no part, for the reason `without` */
+	char without[256];
 
 	/* The tables' digest as last read, and when that was: see filter_generation(). */
 	struct digest tables_now;
