@@ -88,14 +88,19 @@ static void print_bits(struct buf *out, const struct word *words, addr_num v, co
 	}
 }
 
-static unsigned ifname_bytes(addr_num name, char text[17])
+/* A listing may be of anyone's bundle: what does not belong into a name does not reach a terminal. */
+static void ifname_text(addr_num name, char text[17])
 {
 	unsigned len = 0;
 
-	for (; len < 16 && (char)(name >> (120 - 8 * len)); len++)
-		text[len] = (char)(name >> (120 - 8 * len));
+	for (; len < 16; len++) {
+		unsigned char c = (unsigned char)(name >> (120 - 8 * len));
+
+		if (!c)
+			break;
+		text[len] = c > ' ' && c < 0x7f && c != '"' ? (char)c : '?';
+	}
 	text[len] = '\0';
-	return len;
 }
 
 static void print_value(struct buf *out, enum nft_type type, addr_num v)
@@ -107,7 +112,7 @@ static void print_value(struct buf *out, enum nft_type type, addr_num v)
 		buf_printf(out, "0x%x", (unsigned)v);
 		return;
 	case NFT_TYPE_IFNAME:
-		ifname_bytes(v, text);
+		ifname_text(v, text);
 		buf_printf(out, "\"%s\"", text);
 		return;
 	case NFT_TYPE_ETHERTYPE:
@@ -182,7 +187,7 @@ static void print_ifname_range(struct buf *out, struct addr_range r)
 {
 	char text[17];
 
-	ifname_bytes(r.lo, text);
+	ifname_text(r.lo, text);
 	buf_printf(out, "\"%s%s\"", text, r.lo == r.hi ? "" : "*");
 }
 
@@ -311,25 +316,10 @@ static void print_match(struct buf *out, const struct nft_match *m)
 		print_value(out, row->type, m->lo);
 }
 
-static const char *unit_text(uint64_t unit_s)
-{
-	switch (unit_s) {
-	case 1:
-		return "second";
-	case 60:
-		return "minute";
-	case 3600:
-		return "hour";
-	case 86400:
-		return "day";
-	}
-	return "week";
-}
-
 static void print_limit(struct buf *out, const struct nft_limit *l)
 {
 	buf_printf(out, "limit rate over %llu/%s burst %u packets", (unsigned long long)l->rate,
-		   unit_text(l->unit_s), l->burst);
+		   nft_limit_unit(l->unit_s), l->burst);
 }
 
 static void print_time(struct buf *out, uint64_t ms)

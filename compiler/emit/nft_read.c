@@ -1,23 +1,24 @@
+/*
+ * Reads the messages themselves, attribute by attribute: libnftnl's parsers trust
+ * the kernel, and a bundle may come from anywhere. An attribute that has no row
+ * here, that comes twice, or whose size is wrong, refuses the batch.
+ */
 #include "compiler/emit/nft_read.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
-#include <libnftnl/chain.h>
-#include <libnftnl/common.h>
-#include <libnftnl/expr.h>
-#include <libnftnl/object.h>
-#include <libnftnl/rule.h>
-#include <libnftnl/set.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <stdlib.h>
+#include <linux/netlink.h>
 #include <string.h>
 
 #include "compiler/emit/nft_wire.h"
 #include "lang/base/strmap.h"
+#include "lang/bundle/nft_name.h"
 
 #define EXPRS_MAX 64
+#define ATTRS_MAX 32 /* types that any message here has */
 
 struct reader {
 	struct nft_table *table;
@@ -29,60 +30,174 @@ struct reader {
 	struct err *why;
 };
 
-/* One rule: the kernel's expressions, and what of them is still without a meaning. */
-struct raising {
-	struct reader *rd;
-	struct nft_rule *rule;
-	struct nftnl_expr *exprs[EXPRS_MAX];
-	const struct nlattr *raw[EXPRS_MAX]; /* the same in the message */
-	size_t count, raw_count, at;
-	struct nft_match load; /* what register 1 holds; field NFT_FIELD_COUNT: nothing */
-	int proto;	       /* the one the rule has asked for, or -1 */
-};
-
 static int refuse(struct reader *rd, const char *what)
 {
 	return err_set(rd->why, EINVAL, "%s has no meaning here", what);
 }
 
-static const char *keep(struct reader *rd, const char *s)
+/* --- attributes ------------------------------------------------------------------ */
+
+/* What an attribute holds; at is NULL when it is not there. */
+struct attr {
+	const uint8_t *at;
+	size_t len;
+};
+
+#define ALLOW(type) (1u << (type))
+
+/* The next attribute of a list; false at its end, or when it does not fit, which leaves something.
+ */
+static bool attr_next(struct attr *list, uint16_t *type, struct attr *out)
 {
-	return arena_strdup(rd->arena, s ? s : "");
+	struct nlattr a;
+
+	if (list->len < sizeof a)
+		return false;
+	memcpy(&a, list->at, sizeof a);
+	if (a.nla_len < sizeof a || a.nla_len > list->len)
+		return false;
+	size_t step = (size_t)NLA_ALIGN(a.nla_len);
+	if (step > list->len)
+		step = list->len;
+	*type = a.nla_type & NLA_TYPE_MASK;
+	*out = (struct attr){ list->at + sizeof a, a.nla_len - sizeof a };
+	list->at += step;
+	list->len -= step;
+	return true;
+}
+
+/* By type; false when one is not allowed, comes twice, or does not fit. */
+static bool attrs_of(struct attr list, uint32_t allowed, struct attr out[static ATTRS_MAX])
+{
+	struct attr a;
+	uint16_t type;
+
+	memset(out, 0, ATTRS_MAX * sizeof *out);
+	while (attr_next(&list, &type, &a)) {
+		if (type >= ATTRS_MAX || !(allowed & ALLOW(type)) || out[type].at)
+			return false;
+		out[type] = a;
+	}
+	return !list.len;
+}
+
+static bool is_u32(struct attr a, uint32_t *out)
+{
+	if (!a.at || a.len != sizeof *out)
+		return false;
+	memcpy(out, a.at, sizeof *out);
+	*out = ntohl(*out);
+	return true;
+}
+
+/* Not there reads as 0. */
+static bool is_u32_or_none(struct attr a, uint32_t *out)
+{
+	*out = 0;
+	return !a.at || is_u32(a, out);
+}
+
+static bool is_u64_or_none(struct attr a, uint64_t *out)
+{
+	*out = 0;
+	if (!a.at)
+		return true;
+	if (a.len != sizeof *out)
+		return false;
+	memcpy(out, a.at, sizeof *out);
+	*out = be64toh(*out);
+	return true;
+}
+
+static bool says(struct attr a, uint32_t wanted)
+{
+	uint32_t v;
+
+	return is_u32(a, &v) && v == wanted;
+}
+
+/* Text with or without its NUL, none inside; NULL when it is not. */
+static const char *text_of(struct reader *rd, struct attr a)
+{
+	if (!a.at)
+		return NULL;
+	size_t len = strnlen((const char *)a.at, a.len);
+	if (!len || (len != a.len && len + 1 != a.len))
+		return NULL;
+	return arena_strndup(rd->arena, (const char *)a.at, len);
+}
+
+/* A name that we print: nothing in it that nft would read otherwise. */
+static const char *name_of(struct reader *rd, struct attr a)
+{
+	const char *name = text_of(rd, a);
+
+	return name && nft_name_holds(name) ? name : NULL;
+}
+
+/* The same behind the letter of its bank. */
+static const char *chain_of(struct reader *rd, struct attr a)
+{
+	const char *name = text_of(rd, a);
+
+	if (!name || name[0] != BATCH_BANK || name[1] != '_')
+		return NULL;
+	return nft_name_holds(arena_printf(rd->arena, "a%s", name + 1)) ? name : NULL;
+}
+
+/* A value in a nest of one. */
+static bool data_of(struct attr nest, uint16_t kind, struct attr *out)
+{
+	struct attr at[ATTRS_MAX];
+
+	if (!nest.at || !attrs_of(nest, ALLOW(kind), at) || !at[kind].at)
+		return false;
+	*out = at[kind];
+	return true;
 }
 
 /* --- values ---------------------------------------------------------------------- */
 
-static addr_num number_of(const uint8_t *bytes, uint32_t len, unsigned width)
+static addr_num number_of(struct attr a, unsigned width)
 {
 	addr_num v = 0;
 
 	for (unsigned i = 0; i < width; i++)
-		v = v << 8 | (i < len ? bytes[i] : 0);
+		v = v << 8 | (i < a.len ? a.at[i] : 0);
 	return v;
 }
 
-static bool value_of(const struct nft_field_row *row, const void *bytes, uint32_t len,
-		     addr_num *out)
+static bool value_of(const struct nft_field_row *row, struct attr nest, size_t *len, addr_num *out)
 {
-	if (!bytes || !len || len > row->bytes || (row->host && len != sizeof(uint32_t)))
+	struct attr a;
+
+	if (!data_of(nest, NFTA_DATA_VALUE, &a) || !a.len || a.len > row->bytes)
 		return false;
 	if (row->host) {
 		uint32_t native;
 
-		memcpy(&native, bytes, sizeof native);
+		if (a.len != sizeof native)
+			return false;
+		memcpy(&native, a.at, sizeof native);
 		*out = native;
 	} else {
-		*out = number_of(bytes, len, row->bytes);
+		*out = number_of(a, row->bytes);
 	}
+	*len = a.len;
 	return true;
 }
 
-static struct nft_set *set_by(struct reader *rd, const char *name, uint32_t id)
+static struct nft_set *set_by(struct reader *rd, struct attr name, struct attr id)
 {
+	const char *text = text_of(rd, name);
+	uint32_t number;
+
+	if (!text || !is_u32(id, &number))
+		return NULL;
 	for (size_t i = rd->sets.len; i-- > 0;) {
 		struct nft_set *s = rd->sets.at[i];
 
-		if (s->id == id && !strcmp(s->name ? s->name : NFT_WIRE_ANONYMOUS, name))
+		if (s->id == number && !strcmp(s->name ? s->name : NFT_WIRE_ANONYMOUS, text))
 			return s;
 	}
 	return NULL;
@@ -90,10 +205,20 @@ static struct nft_set *set_by(struct reader *rd, const char *name, uint32_t id)
 
 /* --- expressions: loads ---------------------------------------------------------- */
 
-static bool reg1(struct nftnl_expr *e, uint16_t attr)
-{
-	return nftnl_expr_get_u32(e, attr) == NFT_REG_1;
-}
+struct kernel_expr {
+	const char *name;
+	struct attr data;
+};
+
+/* One rule: the kernel's expressions, and what of them is still without a meaning. */
+struct raising {
+	struct reader *rd;
+	struct nft_rule *rule;
+	struct kernel_expr exprs[EXPRS_MAX];
+	size_t count, at;
+	struct nft_match load; /* what register 1 holds; field NFT_FIELD_COUNT: nothing */
+	int proto;	       /* the one the rule has asked for, or -1 */
+};
 
 static enum nft_field field_at(const struct raising *rs, enum nft_load load, uint32_t key,
 			       uint32_t at, uint32_t bytes)
@@ -108,85 +233,81 @@ static enum nft_field field_at(const struct raising *rs, enum nft_load load, uin
 	return NFT_FIELD_COUNT;
 }
 
-static int take_load(struct raising *rs, enum nft_field f, bool sound, const char *what)
+static bool take_load(struct raising *rs, enum nft_field f)
 {
-	if (!sound || f == NFT_FIELD_COUNT)
-		return refuse(rs->rd, what);
+	if (f == NFT_FIELD_COUNT)
+		return false;
 	rs->load = (struct nft_match){ .field = f, .bytes = nft_fields[f].bytes };
-	return 0;
+	return true;
 }
 
-static int raise_meta(struct raising *rs, struct nftnl_expr *e)
+static bool raise_meta(struct raising *rs, const struct attr *at)
 {
-	return take_load(
-		rs, field_at(rs, NFT_LOAD_META, nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY), 0, 0),
-		reg1(e, NFTNL_EXPR_META_DREG), "a meta expression");
+	uint32_t key;
+
+	return says(at[NFTA_META_DREG], NFT_REG_1) && is_u32(at[NFTA_META_KEY], &key) &&
+	       take_load(rs, field_at(rs, NFT_LOAD_META, key, 0, 0));
 }
 
-static int raise_payload(struct raising *rs, struct nftnl_expr *e)
+static bool raise_payload(struct raising *rs, const struct attr *at)
 {
-	return take_load(rs,
-			 field_at(rs, NFT_LOAD_PAYLOAD,
-				  nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_BASE),
-				  nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET),
-				  nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_LEN)),
-			 reg1(e, NFTNL_EXPR_PAYLOAD_DREG), "a payload expression");
+	uint32_t base, offset, len;
+
+	return says(at[NFTA_PAYLOAD_DREG], NFT_REG_1) && is_u32(at[NFTA_PAYLOAD_BASE], &base) &&
+	       is_u32(at[NFTA_PAYLOAD_OFFSET], &offset) && is_u32(at[NFTA_PAYLOAD_LEN], &len) &&
+	       len && take_load(rs, field_at(rs, NFT_LOAD_PAYLOAD, base, offset, len));
 }
 
-static int raise_exthdr(struct raising *rs, struct nftnl_expr *e)
+static bool raise_exthdr(struct raising *rs, const struct attr *at)
 {
-	return take_load(rs,
-			 field_at(rs, NFT_LOAD_EXTHDR, nftnl_expr_get_u8(e, NFTNL_EXPR_EXTHDR_TYPE),
-				  nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_OFFSET),
-				  nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_LEN)),
-			 reg1(e, NFTNL_EXPR_EXTHDR_DREG) &&
-				 nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_OP) ==
-					 NFT_EXTHDR_OP_IPV6 &&
-				 !nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_FLAGS),
-			 "an exthdr expression");
+	struct attr type = at[NFTA_EXTHDR_TYPE];
+	uint32_t offset, len;
+
+	return says(at[NFTA_EXTHDR_DREG], NFT_REG_1) && type.at && type.len == 1 &&
+	       is_u32(at[NFTA_EXTHDR_OFFSET], &offset) && is_u32(at[NFTA_EXTHDR_LEN], &len) &&
+	       len && (!at[NFTA_EXTHDR_OP].at || says(at[NFTA_EXTHDR_OP], NFT_EXTHDR_OP_IPV6)) &&
+	       take_load(rs, field_at(rs, NFT_LOAD_EXTHDR, type.at[0], offset, len));
 }
 
-static int raise_ct(struct raising *rs, struct nftnl_expr *e)
+static bool raise_ct(struct raising *rs, const struct attr *at)
 {
-	return take_load(rs,
-			 field_at(rs, NFT_LOAD_CT, nftnl_expr_get_u32(e, NFTNL_EXPR_CT_KEY), 0, 0),
-			 reg1(e, NFTNL_EXPR_CT_DREG) && !nftnl_expr_is_set(e, NFTNL_EXPR_CT_DIR),
-			 "a ct expression");
+	uint32_t key;
+
+	return says(at[NFTA_CT_DREG], NFT_REG_1) && is_u32(at[NFTA_CT_KEY], &key) &&
+	       take_load(rs, field_at(rs, NFT_LOAD_CT, key, 0, 0));
 }
 
-static int raise_fib(struct raising *rs, struct nftnl_expr *e)
+static bool raise_fib(struct raising *rs, const struct attr *at)
 {
-	return take_load(
-		rs, field_at(rs, NFT_LOAD_FIB, nftnl_expr_get_u32(e, NFTNL_EXPR_FIB_FLAGS), 0, 0),
-		reg1(e, NFTNL_EXPR_FIB_DREG) &&
-			nftnl_expr_get_u32(e, NFTNL_EXPR_FIB_RESULT) == NFT_FIB_RESULT_ADDRTYPE,
-		"a fib expression");
+	uint32_t flags;
+
+	return says(at[NFTA_FIB_DREG], NFT_REG_1) &&
+	       says(at[NFTA_FIB_RESULT], NFT_FIB_RESULT_ADDRTYPE) &&
+	       is_u32(at[NFTA_FIB_FLAGS], &flags) &&
+	       take_load(rs, field_at(rs, NFT_LOAD_FIB, flags, 0, 0));
 }
 
-static int raise_bitwise(struct raising *rs, struct nftnl_expr *e)
+static bool raise_bitwise(struct raising *rs, const struct attr *at)
 {
-	static const uint8_t zero[16];
-	const struct nft_field_row *row;
-	uint32_t mask_len = 0, xor_len = 0;
-	const void *mask = nftnl_expr_get(e, NFTNL_EXPR_BITWISE_MASK, &mask_len);
-	const void * xor = nftnl_expr_get(e, NFTNL_EXPR_BITWISE_XOR, &xor_len);
+	struct nft_match *m = &rs->load;
+	addr_num xor ;
+	size_t mask_len, xor_len;
 
-	if (rs->load.field == NFT_FIELD_COUNT || rs->load.masked)
-		return refuse(rs->rd, "a bitwise expression after no load");
-	row = &nft_fields[rs->load.field];
-	if (!reg1(e, NFTNL_EXPR_BITWISE_SREG) || !reg1(e, NFTNL_EXPR_BITWISE_DREG) ||
-	    nftnl_expr_get_u32(e, NFTNL_EXPR_BITWISE_OP) != NFT_BITWISE_BOOL ||
-	    nftnl_expr_get_u32(e, NFTNL_EXPR_BITWISE_LEN) != row->bytes || mask_len != row->bytes ||
-	    xor_len != row->bytes || memcmp(xor, zero, xor_len) ||
-	    !value_of(row, mask, mask_len, &rs->load.mask))
-		return refuse(rs->rd, "a bitwise expression");
-	rs->load.masked = true;
-	return 0;
+	if (m->field == NFT_FIELD_COUNT || m->masked)
+		return false;
+	const struct nft_field_row *row = &nft_fields[m->field];
+	m->masked = true;
+	return says(at[NFTA_BITWISE_SREG], NFT_REG_1) && says(at[NFTA_BITWISE_DREG], NFT_REG_1) &&
+	       (!at[NFTA_BITWISE_OP].at || says(at[NFTA_BITWISE_OP], NFT_BITWISE_BOOL)) &&
+	       says(at[NFTA_BITWISE_LEN], row->bytes) &&
+	       value_of(row, at[NFTA_BITWISE_MASK], &mask_len, &m->mask) &&
+	       mask_len == row->bytes && value_of(row, at[NFTA_BITWISE_XOR], &xor_len, &xor) &&
+	       xor_len == row->bytes && !xor;
 }
 
-/* --- expressions: tests -------------------------------------------------------------- */
+/* --- expressions: tests ---------------------------------------------------------- */
 
-static int push_match(struct raising *rs)
+static bool push_match(struct raising *rs)
 {
 	struct nft_match m = rs->load;
 
@@ -195,21 +316,21 @@ static int push_match(struct raising *rs)
 	if (m.field == NFT_FIELD_L4PROTO && m.test == NFT_TEST_EQ)
 		rs->proto = (int)m.lo;
 	rs->load.field = NFT_FIELD_COUNT;
-	return 0;
+	return true;
 }
+
+#define CMP_ATTRS (ALLOW(NFTA_CMP_SREG) | ALLOW(NFTA_CMP_OP) | ALLOW(NFTA_CMP_DATA))
 
 /* The next expression, when it compares the same register downwards: then both are one range. */
 static bool upper_end(struct raising *rs, const struct nft_field_row *row, addr_num *hi)
 {
-	struct nftnl_expr *e = rs->at + 1 < rs->count ? rs->exprs[rs->at + 1] : NULL;
-	uint32_t len = 0;
+	const struct kernel_expr *e = rs->at + 1 < rs->count ? &rs->exprs[rs->at + 1] : NULL;
+	struct attr at[ATTRS_MAX];
+	size_t len;
 
-	if (!e || strcmp(nftnl_expr_get_str(e, NFTNL_EXPR_NAME), "cmp") ||
-	    nftnl_expr_get_u32(e, NFTNL_EXPR_CMP_OP) != NFT_CMP_LTE ||
-	    !reg1(e, NFTNL_EXPR_CMP_SREG))
-		return false;
-	const void *bytes = nftnl_expr_get(e, NFTNL_EXPR_CMP_DATA, &len);
-	if (len != row->bytes || !value_of(row, bytes, len, hi))
+	if (!e || strcmp(e->name, "cmp") || !attrs_of(e->data, CMP_ATTRS, at) ||
+	    !says(at[NFTA_CMP_SREG], NFT_REG_1) || !says(at[NFTA_CMP_OP], NFT_CMP_LTE) ||
+	    !value_of(row, at[NFTA_CMP_DATA], &len, hi) || len != row->bytes)
 		return false;
 	rs->at++;
 	return true;
@@ -223,22 +344,22 @@ static addr_num last_of(const struct nft_match *m)
 	return rest ? m->lo | (~(addr_num)0 >> (128 - rest)) : m->lo;
 }
 
-static int raise_cmp(struct raising *rs, struct nftnl_expr *e)
+static bool raise_cmp(struct raising *rs, const struct attr *at)
 {
 	struct nft_match *m = &rs->load;
-	uint32_t len = 0;
-	const void *bytes = nftnl_expr_get(e, NFTNL_EXPR_CMP_DATA, &len);
+	uint32_t op;
+	size_t len;
 
 	if (m->field == NFT_FIELD_COUNT)
-		return refuse(rs->rd, "a cmp expression after no load");
-
+		return false;
 	const struct nft_field_row *row = &nft_fields[m->field];
-	if (!reg1(e, NFTNL_EXPR_CMP_SREG) || !value_of(row, bytes, len, &m->lo) ||
+	if (!says(at[NFTA_CMP_SREG], NFT_REG_1) || !is_u32(at[NFTA_CMP_OP], &op) ||
+	    !value_of(row, at[NFTA_CMP_DATA], &len, &m->lo) ||
 	    (len != row->bytes && row->type != NFT_TYPE_IFNAME))
-		return refuse(rs->rd, "a cmp expression");
+		return false;
 	m->bytes = (uint8_t)len;
 	m->hi = last_of(m);
-	switch (nftnl_expr_get_u32(e, NFTNL_EXPR_CMP_OP)) {
+	switch (op) {
 	case NFT_CMP_EQ:
 		m->test = NFT_TEST_EQ;
 		return push_match(rs);
@@ -247,90 +368,87 @@ static int raise_cmp(struct raising *rs, struct nftnl_expr *e)
 		return push_match(rs);
 	case NFT_CMP_GTE:
 		m->test = upper_end(rs, row, &m->hi) ? NFT_TEST_WITHIN : NFT_TEST_GE;
-		return push_match(rs);
+		return len == row->bytes && push_match(rs);
 	}
-	return refuse(rs->rd, "a comparison of this kind");
+	return false;
 }
 
-static int raise_lookup(struct raising *rs, struct nftnl_expr *e)
+static bool raise_lookup(struct raising *rs, const struct attr *at)
 {
 	struct nft_match *m = &rs->load;
-	uint32_t flags = nftnl_expr_get_u32(e, NFTNL_EXPR_LOOKUP_FLAGS);
-	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_LOOKUP_SET);
+	uint32_t flags;
 
-	if (m->field == NFT_FIELD_COUNT || !name || !reg1(e, NFTNL_EXPR_LOOKUP_SREG) ||
-	    (flags & ~(uint32_t)NFT_LOOKUP_F_INV) || nftnl_expr_is_set(e, NFTNL_EXPR_LOOKUP_DREG))
-		return refuse(rs->rd, "a lookup expression");
-	m->set = set_by(rs->rd, name, nftnl_expr_get_u32(e, NFTNL_EXPR_LOOKUP_SET_ID));
+	if (m->field == NFT_FIELD_COUNT || !says(at[NFTA_LOOKUP_SREG], NFT_REG_1) ||
+	    !is_u32_or_none(at[NFTA_LOOKUP_FLAGS], &flags) || (flags & ~(uint32_t)NFT_LOOKUP_F_INV))
+		return false;
+	m->set = set_by(rs->rd, at[NFTA_LOOKUP_SET], at[NFTA_LOOKUP_SET_ID]);
 	if (!m->set || m->set->type != nft_fields[m->field].type)
-		return refuse(rs->rd, "a lookup in a set that is not there");
+		return false;
 	m->test = flags ? NFT_TEST_NOT_IN : NFT_TEST_IN;
 	return push_match(rs);
 }
 
 /* --- expressions: acts ----------------------------------------------------------- */
 
-static bool limit_of(struct nftnl_expr *e, struct nft_limit *out)
-{
-	*out = (struct nft_limit){
-		.rate = nftnl_expr_get_u64(e, NFTNL_EXPR_LIMIT_RATE),
-		.unit_s = nftnl_expr_get_u64(e, NFTNL_EXPR_LIMIT_UNIT),
-		.burst = nftnl_expr_get_u32(e, NFTNL_EXPR_LIMIT_BURST),
-	};
-	return !strcmp(nftnl_expr_get_str(e, NFTNL_EXPR_NAME), "limit") &&
-	       nftnl_expr_get_u32(e, NFTNL_EXPR_LIMIT_TYPE) == NFT_LIMIT_PKTS &&
-	       nftnl_expr_get_u32(e, NFTNL_EXPR_LIMIT_FLAGS) == NFT_LIMIT_F_INV;
-}
-
-static int push_act(struct raising *rs, struct nft_expr e)
+static bool push_act(struct raising *rs, struct nft_expr e)
 {
 	vec_push(rs->rd->arena, &rs->rule->exprs, e);
-	return 0;
+	return true;
 }
 
-static int raise_limit(struct raising *rs, struct nftnl_expr *e)
+#define LIMIT_ATTRS                                                                                \
+	(ALLOW(NFTA_LIMIT_RATE) | ALLOW(NFTA_LIMIT_UNIT) | ALLOW(NFTA_LIMIT_BURST) |               \
+	 ALLOW(NFTA_LIMIT_TYPE) | ALLOW(NFTA_LIMIT_FLAGS))
+
+static bool limit_of(const struct attr *at, struct nft_limit *out)
+{
+	return is_u64_or_none(at[NFTA_LIMIT_RATE], &out->rate) &&
+	       is_u64_or_none(at[NFTA_LIMIT_UNIT], &out->unit_s) &&
+	       is_u32(at[NFTA_LIMIT_BURST], &out->burst) &&
+	       says(at[NFTA_LIMIT_TYPE], NFT_LIMIT_PKTS) &&
+	       says(at[NFTA_LIMIT_FLAGS], NFT_LIMIT_F_INV) && out->rate &&
+	       nft_limit_unit(out->unit_s);
+}
+
+static bool raise_limit(struct raising *rs, const struct attr *at)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_LIMIT };
 
-	if (!limit_of(e, &out.limit))
-		return refuse(rs->rd, "a limit of this kind");
-	return push_act(rs, out);
+	return limit_of(at, &out.limit) && push_act(rs, out);
 }
 
-struct inner {
-	struct nft_place *place;
-	unsigned count;
-	bool sound;
-};
+#define EXPR_ATTRS (ALLOW(NFTA_EXPR_NAME) | ALLOW(NFTA_EXPR_DATA))
 
-static int read_inner(struct nftnl_expr *e, void *to)
+/* The limit that each element of a meter has. */
+static bool inner_limit(struct raising *rs, struct attr nest, struct nft_limit *out)
 {
-	struct inner *in = to;
+	struct attr at[ATTRS_MAX], data[ATTRS_MAX];
 
-	in->count++;
-	in->sound = limit_of(e, &in->place->limit);
-	return 0;
+	if (!attrs_of(nest, EXPR_ATTRS, at) || !at[NFTA_EXPR_DATA].at)
+		return false;
+	const char *name = text_of(rs->rd, at[NFTA_EXPR_NAME]);
+	return name && !strcmp(name, "limit") && attrs_of(at[NFTA_EXPR_DATA], LIMIT_ATTRS, data) &&
+	       limit_of(data, out);
 }
 
-static int raise_dynset(struct raising *rs, struct nftnl_expr *e)
+static bool raise_dynset(struct raising *rs, const struct attr *at)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_PLACE };
 	struct nft_place *p = &out.place;
-	struct inner in = { p, 0, true };
-	uint32_t op = nftnl_expr_get_u32(e, NFTNL_EXPR_DYNSET_OP);
-	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_DYNSET_SET_NAME);
+	uint32_t op;
 
-	if (rs->load.field == NFT_FIELD_COUNT || !name || !reg1(e, NFTNL_EXPR_DYNSET_SREG_KEY) ||
-	    nftnl_expr_is_set(e, NFTNL_EXPR_DYNSET_SREG_DATA) ||
-	    (op != NFT_DYNSET_OP_ADD && op != NFT_DYNSET_OP_UPDATE))
-		return refuse(rs->rd, "a dynset expression");
-	nftnl_expr_expr_foreach(e, read_inner, &in);
-	p->set = set_by(rs->rd, name, nftnl_expr_get_u32(e, NFTNL_EXPR_DYNSET_SET_ID));
-	if (!p->set || in.count > 1 || !in.sound)
-		return refuse(rs->rd, "a dynset expression");
-	p->limited = in.count;
+	if (rs->load.field == NFT_FIELD_COUNT || !says(at[NFTA_DYNSET_SREG_KEY], NFT_REG_1) ||
+	    !is_u32(at[NFTA_DYNSET_OP], &op) ||
+	    (op != NFT_DYNSET_OP_ADD && op != NFT_DYNSET_OP_UPDATE) ||
+	    !is_u64_or_none(at[NFTA_DYNSET_TIMEOUT], &p->timeout_ms))
+		return false;
+	p->limited = at[NFTA_DYNSET_EXPR].at;
+	if (p->limited && !inner_limit(rs, at[NFTA_DYNSET_EXPR], &p->limit))
+		return false;
+	p->set = set_by(rs->rd, at[NFTA_DYNSET_SET_NAME], at[NFTA_DYNSET_SET_ID]);
+	if (!p->set || !p->set->name || p->set->type != nft_fields[rs->load.field].type)
+		return false;
 	p->update = op == NFT_DYNSET_OP_UPDATE;
-	p->timeout_ms = nftnl_expr_get_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT);
 	p->key = rs->load.field;
 	p->masked = rs->load.masked;
 	p->mask = rs->load.mask;
@@ -338,342 +456,356 @@ static int raise_dynset(struct raising *rs, struct nftnl_expr *e)
 	return push_act(rs, out);
 }
 
-/* libnftnl writes this name without a NUL, and reads it as if it had one: taken from the message.
- */
-static const char *object_name(struct raising *rs)
+static bool raise_objref(struct raising *rs, const struct attr *at)
 {
-	const struct nlattr *data, *name;
+	const char *name = name_of(rs->rd, at[NFTA_OBJREF_IMM_NAME]);
 
-	mnl_attr_for_each_nested(data, rs->raw[rs->at])
-	{
-		if (mnl_attr_get_type(data) != NFTA_EXPR_DATA)
-			continue;
-		mnl_attr_for_each_nested(name, data) if (
-			mnl_attr_get_type(name) ==
-			NFTA_OBJREF_IMM_NAME) return arena_strndup(rs->rd->arena,
-								   mnl_attr_get_payload(name),
-								   mnl_attr_get_payload_len(name));
-	}
-	return NULL;
+	return name && says(at[NFTA_OBJREF_IMM_TYPE], NFT_OBJECT_COUNTER) &&
+	       push_act(rs, (struct nft_expr){ .kind = NFT_EXPR_COUNTER, .counter = name });
 }
 
-static int raise_objref(struct raising *rs, struct nftnl_expr *e)
-{
-	const char *name = object_name(rs);
-
-	if (!name || nftnl_expr_get_u32(e, NFTNL_EXPR_OBJREF_IMM_TYPE) != NFT_OBJECT_COUNTER)
-		return refuse(rs->rd, "an object of this kind");
-	return push_act(rs, (struct nft_expr){ .kind = NFT_EXPR_COUNTER, .counter = name });
-}
-
-static int raise_reject(struct raising *rs, struct nftnl_expr *e)
+static bool raise_reject(struct raising *rs, const struct attr *at)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_REJECT };
-	uint32_t type = nftnl_expr_get_u32(e, NFTNL_EXPR_REJECT_TYPE);
-	uint8_t code = nftnl_expr_get_u8(e, NFTNL_EXPR_REJECT_CODE);
+	struct attr code = at[NFTA_REJECT_ICMP_CODE];
 
-	if (type == NFT_REJECT_TCP_RST && !code)
+	if (code.at && code.len != 1)
+		return false;
+	if (says(at[NFTA_REJECT_TYPE], NFT_REJECT_TCP_RST))
 		out.reject = NFT_REJECT_WITH_RESET;
-	else if (type == NFT_REJECT_ICMPX_UNREACH && code == NFT_REJECT_ICMPX_ADMIN_PROHIBITED)
+	else if (says(at[NFTA_REJECT_TYPE], NFT_REJECT_ICMPX_UNREACH) && code.at &&
+		 code.at[0] == NFT_REJECT_ICMPX_ADMIN_PROHIBITED)
 		out.reject = NFT_REJECT_WITH_ICMP;
 	else
-		return refuse(rs->rd, "a reject of this kind");
+		return false;
 	return push_act(rs, out);
 }
 
-static int raise_immediate(struct raising *rs, struct nftnl_expr *e)
+static bool raise_immediate(struct raising *rs, const struct attr *at)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_FATE };
-	int code = (int)nftnl_expr_get_u32(e, NFTNL_EXPR_IMM_VERDICT);
-	const char *chain = nftnl_expr_get_str(e, NFTNL_EXPR_IMM_CHAIN);
+	struct attr verdict, in[ATTRS_MAX];
+	uint32_t code;
 	size_t fate = 0;
 
-	while (fate < nft_wire_fate_count && nft_wire_fates[fate] != code)
+	if (!says(at[NFTA_IMMEDIATE_DREG], NFT_REG_VERDICT) ||
+	    !data_of(at[NFTA_IMMEDIATE_DATA], NFTA_DATA_VERDICT, &verdict) ||
+	    !attrs_of(verdict, ALLOW(NFTA_VERDICT_CODE) | ALLOW(NFTA_VERDICT_CHAIN), in) ||
+	    !is_u32(in[NFTA_VERDICT_CODE], &code))
+		return false;
+	while (fate < nft_wire_fate_count && nft_wire_fates[fate] != (int)code)
 		fate++;
-	if (fate == nft_wire_fate_count ||
-	    nftnl_expr_get_u32(e, NFTNL_EXPR_IMM_DREG) != NFT_REG_VERDICT)
-		return refuse(rs->rd, "a verdict of this kind");
+	if (fate == nft_wire_fate_count)
+		return false;
 	out.fate = (enum nft_fate)fate;
-	if ((out.fate == NFT_FATE_JUMP || out.fate == NFT_FATE_GOTO) != (chain != NULL) ||
-	    (chain && chain[0] != BATCH_BANK))
-		return refuse(rs->rd, "a verdict's chain");
-	out.chain = chain ? keep(rs->rd, chain) : NULL;
-	return push_act(rs, out);
+	out.chain = chain_of(rs->rd, in[NFTA_VERDICT_CHAIN]);
+	if (in[NFTA_VERDICT_CHAIN].at && !out.chain)
+		return false;
+	return (out.fate == NFT_FATE_JUMP || out.fate == NFT_FATE_GOTO) == (out.chain != NULL) &&
+	       push_act(rs, out);
 }
 
 static const struct {
 	const char *name;
-	int (*raise)(struct raising *rs, struct nftnl_expr *e);
+	uint32_t attrs;
+	bool (*raise)(struct raising *rs, const struct attr *at);
 } raisers[] = {
-	{ "meta", raise_meta },
-	{ "payload", raise_payload },
-	{ "exthdr", raise_exthdr },
-	{ "ct", raise_ct },
-	{ "fib", raise_fib },
-	{ "bitwise", raise_bitwise },
-	{ "cmp", raise_cmp },
-	{ "lookup", raise_lookup },
-	{ "limit", raise_limit },
-	{ "dynset", raise_dynset },
-	{ "objref", raise_objref },
-	{ "reject", raise_reject },
-	{ "immediate", raise_immediate },
+	{ "meta", ALLOW(NFTA_META_DREG) | ALLOW(NFTA_META_KEY), raise_meta },
+	{ "payload",
+	  ALLOW(NFTA_PAYLOAD_DREG) | ALLOW(NFTA_PAYLOAD_BASE) | ALLOW(NFTA_PAYLOAD_OFFSET) |
+		  ALLOW(NFTA_PAYLOAD_LEN),
+	  raise_payload },
+	{ "exthdr",
+	  ALLOW(NFTA_EXTHDR_DREG) | ALLOW(NFTA_EXTHDR_TYPE) | ALLOW(NFTA_EXTHDR_OFFSET) |
+		  ALLOW(NFTA_EXTHDR_LEN) | ALLOW(NFTA_EXTHDR_OP),
+	  raise_exthdr },
+	{ "ct", ALLOW(NFTA_CT_DREG) | ALLOW(NFTA_CT_KEY), raise_ct },
+	{ "fib", ALLOW(NFTA_FIB_DREG) | ALLOW(NFTA_FIB_RESULT) | ALLOW(NFTA_FIB_FLAGS), raise_fib },
+	{ "bitwise",
+	  ALLOW(NFTA_BITWISE_SREG) | ALLOW(NFTA_BITWISE_DREG) | ALLOW(NFTA_BITWISE_LEN) |
+		  ALLOW(NFTA_BITWISE_OP) | ALLOW(NFTA_BITWISE_MASK) | ALLOW(NFTA_BITWISE_XOR),
+	  raise_bitwise },
+	{ "cmp", CMP_ATTRS, raise_cmp },
+	{ "lookup",
+	  ALLOW(NFTA_LOOKUP_SREG) | ALLOW(NFTA_LOOKUP_SET) | ALLOW(NFTA_LOOKUP_SET_ID) |
+		  ALLOW(NFTA_LOOKUP_FLAGS),
+	  raise_lookup },
+	{ "limit", LIMIT_ATTRS, raise_limit },
+	{ "dynset",
+	  ALLOW(NFTA_DYNSET_SREG_KEY) | ALLOW(NFTA_DYNSET_SET_NAME) | ALLOW(NFTA_DYNSET_SET_ID) |
+		  ALLOW(NFTA_DYNSET_OP) | ALLOW(NFTA_DYNSET_TIMEOUT) | ALLOW(NFTA_DYNSET_EXPR),
+	  raise_dynset },
+	{ "objref", ALLOW(NFTA_OBJREF_IMM_TYPE) | ALLOW(NFTA_OBJREF_IMM_NAME), raise_objref },
+	{ "reject", ALLOW(NFTA_REJECT_TYPE) | ALLOW(NFTA_REJECT_ICMP_CODE), raise_reject },
+	{ "immediate", ALLOW(NFTA_IMMEDIATE_DREG) | ALLOW(NFTA_IMMEDIATE_DATA), raise_immediate },
 };
 
-static int raise_one(struct raising *rs, struct nftnl_expr *e)
+static int raise_one(struct raising *rs, const struct kernel_expr *e)
 {
-	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_NAME);
+	struct attr at[ATTRS_MAX];
 
 	for (size_t i = 0; i < sizeof raisers / sizeof *raisers; i++)
-		if (!strcmp(raisers[i].name, name))
-			return raisers[i].raise(rs, e);
-	return err_set(rs->rd->why, EINVAL, "expression %s has no meaning here", name);
+		if (!strcmp(raisers[i].name, e->name) && attrs_of(e->data, raisers[i].attrs, at) &&
+		    raisers[i].raise(rs, at))
+			return 0;
+	return err_set(rs->rd->why, EINVAL,
+		       "expression %.20s, as it is written, has no meaning here", e->name);
 }
 
-/* --- messages -------------------------------------------------------------------- */
+/* --- rules ------------------------------------------------------------------------ */
 
-static int collect(struct nftnl_expr *e, void *to)
+static bool collect(struct raising *rs, struct attr list)
 {
-	struct raising *rs = to;
+	struct attr one, at[ATTRS_MAX];
+	uint16_t type;
 
-	if (rs->count < EXPRS_MAX)
-		rs->exprs[rs->count] = e;
-	rs->count++;
-	return 0;
-}
+	while (attr_next(&list, &type, &one)) {
+		struct kernel_expr *e = &rs->exprs[rs->count];
 
-static void collect_raw(struct raising *rs, const struct nlmsghdr *h)
-{
-	const struct nlattr *list, *e;
-
-	mnl_attr_for_each(list, h, sizeof(struct nfgenmsg))
-	{
-		if (mnl_attr_get_type(list) != NFTA_RULE_EXPRESSIONS)
-			continue;
-		mnl_attr_for_each_nested(e, list)
-		{
-			if (rs->raw_count < EXPRS_MAX)
-				rs->raw[rs->raw_count] = e;
-			rs->raw_count++;
-		}
+		if (rs->count == EXPRS_MAX || type != NFTA_LIST_ELEM ||
+		    !attrs_of(one, EXPR_ATTRS, at))
+			return false;
+		e->name = text_of(rs->rd, at[NFTA_EXPR_NAME]);
+		e->data = at[NFTA_EXPR_DATA];
+		if (!e->name || !e->data.at)
+			return false;
+		rs->count++;
 	}
+	return !list.len;
 }
 
-static int raise_rule(struct reader *rd, struct nftnl_rule *r, const struct nlmsghdr *h)
+#define RULE_ATTRS (ALLOW(NFTA_RULE_TABLE) | ALLOW(NFTA_RULE_CHAIN) | ALLOW(NFTA_RULE_EXPRESSIONS))
+
+static int read_rule(struct reader *rd, struct attr message)
 {
-	const char *name = nftnl_rule_get_str(r, NFTNL_RULE_CHAIN);
-	struct nft_chain *c = name ? strmap_find(&rd->chains, name) : NULL;
+	struct attr at[ATTRS_MAX];
 	struct nft_rule rule = { 0 };
 	struct raising rs = {
 		.rd = rd, .rule = &rule, .load = { .field = NFT_FIELD_COUNT }, .proto = -1
 	};
 
+	if (!attrs_of(message, RULE_ATTRS, at) || !at[NFTA_RULE_EXPRESSIONS].at ||
+	    !collect(&rs, at[NFTA_RULE_EXPRESSIONS]))
+		return refuse(rd, "a rule's message");
+	const char *name = chain_of(rd, at[NFTA_RULE_CHAIN]);
+	struct nft_chain *c = name ? strmap_find(&rd->chains, name) : NULL;
 	if (!c)
 		return refuse(rd, "a rule of a chain that is not there");
-	nftnl_expr_foreach(r, collect, &rs);
-	collect_raw(&rs, h);
-	if (rs.count > EXPRS_MAX || rs.count != rs.raw_count)
-		return refuse(rd, "a rule this long");
 	for (; rs.at < rs.count; rs.at++)
-		if (raise_one(&rs, rs.exprs[rs.at]))
+		if (raise_one(&rs, &rs.exprs[rs.at]))
 			return rd->why->code;
+	if (rs.load.field != NFT_FIELD_COUNT)
+		return refuse(rd, "a load that nothing tests");
 	vec_push(rd->arena, &c->rules, rule);
 	return 0;
 }
 
-static int read_rule(struct reader *rd, const struct nlmsghdr *h)
-{
-	struct nftnl_rule *r = nftnl_rule_alloc();
-	int rc = r && nftnl_rule_nlmsg_parse(h, r) >= 0 ? raise_rule(rd, r, h)
-							: refuse(rd, "a rule's message");
+/* --- tables, chains and counters --------------------------------------------------- */
 
-	if (r)
-		nftnl_rule_free(r);
-	return rc;
+static int read_table(struct reader *rd, struct attr message)
+{
+	struct attr at[ATTRS_MAX];
+
+	return attrs_of(message, ALLOW(NFTA_TABLE_NAME), at) ? 0 : refuse(rd, "a table's message");
 }
 
-static int read_chain(struct reader *rd, const struct nlmsghdr *h)
+static int read_chain(struct reader *rd, struct attr message)
 {
-	struct nftnl_chain *n = nftnl_chain_alloc();
+	struct attr at[ATTRS_MAX];
 	struct nft_chain *c = arena_zero(rd->arena, sizeof *c);
-	int rc = n && nftnl_chain_nlmsg_parse(h, n) >= 0 ? 0 : refuse(rd, "a chain's message");
 
-	if (!rc)
-		c->name = keep(rd, nftnl_chain_get_str(n, NFTNL_CHAIN_NAME));
-	if (n)
-		nftnl_chain_free(n);
-	if (rc)
-		return rc;
-	if (c->name[0] != BATCH_BANK)
-		return refuse(rd, "a chain of no bank");
+	if (!attrs_of(message, ALLOW(NFTA_CHAIN_TABLE) | ALLOW(NFTA_CHAIN_NAME), at) ||
+	    !(c->name = chain_of(rd, at[NFTA_CHAIN_NAME])) || strmap_find(&rd->chains, c->name))
+		return refuse(rd, "a chain's message");
 	strmap_put(&rd->chains, c->name, c);
 	vec_push(rd->arena, &rd->table->chains, c);
 	return 0;
 }
 
-static int read_counter(struct reader *rd, const struct nlmsghdr *h)
+/* A counter begins at nothing: one that did not would be printed as one that does. */
+static bool counts_from_zero(struct attr data)
 {
-	struct nftnl_obj *o = nftnl_obj_alloc();
-	int rc = o && nftnl_obj_nlmsg_parse(h, o) >= 0 &&
-				 nftnl_obj_get_u32(o, NFTNL_OBJ_TYPE) == NFT_OBJECT_COUNTER
-			 ? 0
-			 : refuse(rd, "an object's message");
+	struct attr at[ATTRS_MAX];
+	uint64_t bytes, packets;
 
-	if (!rc)
-		vec_push(rd->arena, &rd->table->counters,
-			 keep(rd, nftnl_obj_get_str(o, NFTNL_OBJ_NAME)));
-	if (o)
-		nftnl_obj_free(o);
-	return rc;
+	return !data.at ||
+	       (attrs_of(data, ALLOW(NFTA_COUNTER_BYTES) | ALLOW(NFTA_COUNTER_PACKETS), at) &&
+		is_u64_or_none(at[NFTA_COUNTER_BYTES], &bytes) &&
+		is_u64_or_none(at[NFTA_COUNTER_PACKETS], &packets) && !bytes && !packets);
 }
 
-/* --- sets ------------------------------------------------------------ */
+#define OBJ_ATTRS                                                                                  \
+	(ALLOW(NFTA_OBJ_TABLE) | ALLOW(NFTA_OBJ_NAME) | ALLOW(NFTA_OBJ_TYPE) | ALLOW(NFTA_OBJ_DATA))
 
-static int set_from(struct reader *rd, struct nftnl_set *n)
+static int read_counter(struct reader *rd, struct attr message)
 {
-	struct nft_set *s = arena_zero(rd->arena, sizeof *s);
-	const char *name = nftnl_set_get_str(n, NFTNL_SET_NAME);
-	uint32_t flags = nftnl_set_get_u32(n, NFTNL_SET_FLAGS),
-		 number = nftnl_set_get_u32(n, NFTNL_SET_KEY_TYPE);
-	size_t type = 0;
+	struct attr at[ATTRS_MAX];
 
-	while (type < nft_wire_type_count &&
-	       (!nft_wire_types[type].bytes || nft_wire_types[type].number != number))
-		type++;
-	if (type == nft_wire_type_count ||
-	    nftnl_set_get_u32(n, NFTNL_SET_KEY_LEN) != nft_wire_types[type].bytes || !name)
-		return refuse(rd, "a set of this type");
-	s->name = flags & NFT_SET_ANONYMOUS ? NULL : keep(rd, name);
-	s->type = (enum nft_type)type;
+	if (!attrs_of(message, OBJ_ATTRS, at) || !says(at[NFTA_OBJ_TYPE], NFT_OBJECT_COUNTER) ||
+	    !counts_from_zero(at[NFTA_OBJ_DATA]))
+		return refuse(rd, "an object's message");
+	const char *name = name_of(rd, at[NFTA_OBJ_NAME]);
+	if (!name)
+		return refuse(rd, "an object's name");
+	vec_push(rd->arena, &rd->table->counters, name);
+	return 0;
+}
+
+/* --- sets ------------------------------------------------------------------------- */
+
+#define SET_ATTRS                                                                                  \
+	(ALLOW(NFTA_SET_TABLE) | ALLOW(NFTA_SET_NAME) | ALLOW(NFTA_SET_FLAGS) |                    \
+	 ALLOW(NFTA_SET_KEY_TYPE) | ALLOW(NFTA_SET_KEY_LEN) | ALLOW(NFTA_SET_ID) |                 \
+	 ALLOW(NFTA_SET_DESC) | ALLOW(NFTA_SET_TIMEOUT) | ALLOW(NFTA_SET_USERDATA))
+
+/* The kinds of set that nft_encode() makes. */
+static bool flags_hold(uint32_t flags)
+{
+	switch (flags) {
+	case NFT_SET_ANONYMOUS | NFT_SET_CONSTANT:
+	case NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL:
+	case NFT_SET_INTERVAL:
+	case NFT_SET_EVAL | NFT_SET_TIMEOUT:
+		return true;
+	}
+	return false;
+}
+
+static bool type_of(struct attr number, struct attr bytes, enum nft_type *out)
+{
+	for (size_t t = 0; t < nft_wire_type_count; t++) {
+		if (!nft_wire_types[t].bytes || !says(number, nft_wire_types[t].number) ||
+		    !says(bytes, nft_wire_types[t].bytes))
+			continue;
+		*out = (enum nft_type)t;
+		return true;
+	}
+	return false;
+}
+
+static bool size_of(struct attr desc, uint32_t *out)
+{
+	struct attr at[ATTRS_MAX];
+
+	*out = 0;
+	return !desc.at || (attrs_of(desc, ALLOW(NFTA_SET_DESC_SIZE), at) &&
+			    is_u32(at[NFTA_SET_DESC_SIZE], out));
+}
+
+static int read_set(struct reader *rd, struct attr message)
+{
+	struct attr at[ATTRS_MAX];
+	struct nft_set *s = arena_zero(rd->arena, sizeof *s);
+	uint32_t flags, size;
+
+	if (!attrs_of(message, SET_ATTRS, at) || !is_u32_or_none(at[NFTA_SET_FLAGS], &flags) ||
+	    !flags_hold(flags) || !type_of(at[NFTA_SET_KEY_TYPE], at[NFTA_SET_KEY_LEN], &s->type) ||
+	    !is_u32(at[NFTA_SET_ID], &s->id) ||
+	    !is_u64_or_none(at[NFTA_SET_TIMEOUT], &s->timeout_ms) ||
+	    !size_of(at[NFTA_SET_DESC], &size))
+		return refuse(rd, "a set's message");
 	s->interval = flags & NFT_SET_INTERVAL;
 	s->dynamic = flags & NFT_SET_EVAL;
-	s->id = nftnl_set_get_u32(n, NFTNL_SET_ID);
-	s->timeout_ms = nftnl_set_get_u64(n, NFTNL_SET_TIMEOUT);
-	s->most = s->dynamic ? nftnl_set_get_u32(n, NFTNL_SET_DESC_SIZE) : 0;
+	s->most = s->dynamic ? size : 0;
 	vec_push(rd->arena, &rd->sets, s);
-	if (s->name)
-		vec_push(rd->arena, &rd->table->sets, s);
+	if (flags & NFT_SET_ANONYMOUS)
+		return 0;
+
+	s->name = name_of(rd, at[NFTA_SET_NAME]);
+	if (!s->name || (s->type != NFT_TYPE_ADDR4 && s->type != NFT_TYPE_ADDR6))
+		return refuse(rd, "a set's name");
+	vec_push(rd->arena, &rd->table->sets, s);
 	return 0;
 }
 
-static int read_set(struct reader *rd, const struct nlmsghdr *h)
+/* A first value begins a range to the end of all, until the one after its last is said. */
+static bool read_element(struct reader *rd, const struct nft_set *s, struct attr element)
 {
-	struct nftnl_set *n = nftnl_set_alloc();
-	int rc = n && nftnl_set_nlmsg_parse(h, n) >= 0 ? set_from(rd, n)
-						       : refuse(rd, "a set's message");
-
-	if (n)
-		nftnl_set_free(n);
-	return rc;
-}
-
-struct element_reader {
-	struct reader *rd;
-	struct nft_set *set;
-	bool sound;
-};
-
-static bool element_ends(struct nftnl_set_elem *e)
-{
-	return nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_FLAGS) &&
-	       nftnl_set_elem_get_u32(e, NFTNL_SET_ELEM_FLAGS) & NFT_SET_ELEM_INTERVAL_END;
-}
-
-static int read_element(struct nftnl_set_elem *e, void *to)
-{
-	struct element_reader *er = to;
-	struct reader *rd = er->rd;
-	unsigned bytes = nft_wire_types[er->set->type].bytes;
-	uint32_t len = 0;
-	const void *key = nftnl_set_elem_get(e, NFTNL_SET_ELEM_KEY, &len);
-	addr_num v = key && len == bytes ? number_of(key, len, bytes) : 0;
+	unsigned bytes = nft_wire_types[s->type].bytes;
 	addr_num last = bytes == 16 ? ~(addr_num)0 : ((addr_num)1 << (8 * bytes)) - 1;
+	struct attr at[ATTRS_MAX], key;
+	uint32_t flags;
 
-	if (!key || len != bytes) {
-		er->sound = false;
-	} else if (element_ends(e)) {
-		if (rd->ranges.len)
-			rd->ranges.at[rd->ranges.len - 1].hi = v - 1;
-		else
-			er->sound = false;
-	} else {
-		vec_push(rd->arena, &rd->ranges,
-			 ((struct addr_range){ v, er->set->interval ? last : v }));
+	if (!attrs_of(element, ALLOW(NFTA_SET_ELEM_KEY) | ALLOW(NFTA_SET_ELEM_FLAGS), at) ||
+	    !is_u32_or_none(at[NFTA_SET_ELEM_FLAGS], &flags) ||
+	    (flags & ~(uint32_t)NFT_SET_ELEM_INTERVAL_END) ||
+	    !data_of(at[NFTA_SET_ELEM_KEY], NFTA_DATA_VALUE, &key) || key.len != bytes)
+		return false;
+
+	addr_num v = number_of(key, bytes);
+	struct addr_range *before = rd->ranges.len ? &rd->ranges.at[rd->ranges.len - 1] : NULL;
+	if (flags) {
+		if (!s->interval || !before || before->hi != last || v <= before->lo)
+			return false;
+		before->hi = v - 1;
+		return true;
 	}
-	return 0;
+	if (before && v <= before->hi)
+		return false;
+	vec_push(rd->arena, &rd->ranges, ((struct addr_range){ v, s->interval ? last : v }));
+	return true;
 }
 
-static int elements_from(struct reader *rd, struct nftnl_set *n, const struct nlmsghdr *h)
-{
-	const char *name = nftnl_set_get_str(n, NFTNL_SET_NAME);
-	struct element_reader er = { .rd = rd, .sound = true };
-	const struct nlattr *a;
-	uint32_t id = 0;
+#define LIST_ATTRS                                                                                 \
+	(ALLOW(NFTA_SET_ELEM_LIST_TABLE) | ALLOW(NFTA_SET_ELEM_LIST_SET) |                         \
+	 ALLOW(NFTA_SET_ELEM_LIST_SET_ID) | ALLOW(NFTA_SET_ELEM_LIST_ELEMENTS))
 
-	/* libnftnl reads the id of a set only with the set itself. */
-	mnl_attr_for_each(a, h,
-			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) ==
-							       NFTA_SET_ELEM_LIST_SET_ID &&
-						       mnl_attr_get_payload_len(a) == sizeof id)
-		id = ntohl(mnl_attr_get_u32(a));
-	er.set = name ? set_by(rd, name, id) : NULL;
-	if (!er.set)
-		return refuse(rd, "an element of a set that is not there");
-	if (er.set->count && er.set != rd->filling)
-		return refuse(rd, "a second list of elements");
-	if (er.set != rd->filling)
+static int read_elements(struct reader *rd, struct attr message)
+{
+	struct attr at[ATTRS_MAX], list, one;
+	uint16_t type;
+
+	if (!attrs_of(message, LIST_ATTRS, at) || !at[NFTA_SET_ELEM_LIST_ELEMENTS].at)
+		return refuse(rd, "a message of elements");
+	struct nft_set *s = set_by(rd, at[NFTA_SET_ELEM_LIST_SET], at[NFTA_SET_ELEM_LIST_SET_ID]);
+	if (!s || s->dynamic || (s->count && s != rd->filling))
+		return refuse(rd, "a list of elements");
+	if (s != rd->filling)
 		memset(&rd->ranges, 0, sizeof rd->ranges);
-	rd->filling = er.set;
-	nftnl_set_elem_foreach(n, read_element, &er);
-	er.set->ranges = rd->ranges.at;
-	er.set->count = rd->ranges.len;
-	return er.sound ? 0 : refuse(rd, "an element");
+	rd->filling = s;
+	list = at[NFTA_SET_ELEM_LIST_ELEMENTS];
+	while (attr_next(&list, &type, &one))
+		if (type != NFTA_LIST_ELEM || !read_element(rd, s, one))
+			return refuse(rd, "an element");
+	s->ranges = rd->ranges.at;
+	s->count = rd->ranges.len;
+	return list.len ? refuse(rd, "an element") : 0;
 }
 
-static int read_elements(struct reader *rd, const struct nlmsghdr *h)
-{
-	struct nftnl_set *n = nftnl_set_alloc();
-	int rc = n && nftnl_set_elems_nlmsg_parse(h, n) >= 0 ? elements_from(rd, n, h)
-							     : refuse(rd, "a message of elements");
-
-	if (n)
-		nftnl_set_free(n);
-	return rc;
-}
-
-/* --- all ------------------------------------------------------------ */
+/* --- all ---------------------------------------------------------------------------- */
 
 static int read_message(struct reader *rd, const struct nlmsghdr *h)
 {
-	const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
+	size_t head = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct nfgenmsg));
+	struct attr body = { (const uint8_t *)h + head, h->nlmsg_len - head };
 
-	rd->table->kind = g->nfgen_family == NFT_WIRE_INET ? NFT_TABLE_INET : NFT_TABLE_NETDEV;
 	switch (NFNL_MSG_TYPE(h->nlmsg_type)) {
 	case NFT_MSG_NEWTABLE:
-		return 0;
+		return read_table(rd, body);
 	case NFT_MSG_NEWOBJ:
-		return read_counter(rd, h);
+		return read_counter(rd, body);
 	case NFT_MSG_NEWSET:
-		return read_set(rd, h);
+		return read_set(rd, body);
 	case NFT_MSG_NEWSETELEM:
-		return read_elements(rd, h);
+		return read_elements(rd, body);
 	case NFT_MSG_NEWCHAIN:
-		return read_chain(rd, h);
+		return read_chain(rd, body);
 	case NFT_MSG_NEWRULE:
-		return read_rule(rd, h);
+		return read_rule(rd, body);
 	}
 	return refuse(rd, "a message of this kind");
 }
 
-/* Ends in a NUL, so that text at its end ends. */
-static struct nlmsghdr *message_copy(const struct batch *b, size_t at)
+/* All messages are about one table of one family. */
+static bool family_of(struct reader *rd, const struct nlmsghdr *h, bool first)
 {
-	const struct nlmsghdr *h = (const void *)(b->messages + at);
-	struct nlmsghdr *copy = calloc(1, h->nlmsg_len + (size_t)NLMSG_ALIGNTO);
+	const struct nfgenmsg *g = NLMSG_DATA(h);
+	enum nft_table_kind kind =
+		g->nfgen_family == NFT_WIRE_INET ? NFT_TABLE_INET : NFT_TABLE_NETDEV;
 
-	if (!copy)
-		abort(); /* out of memory, as everywhere in tegc */
-	return memcpy(copy, h, h->nlmsg_len);
+	if (first)
+		rd->table->kind = kind;
+	return rd->table->kind == kind;
 }
 
 int nft_read(struct nft_table *out, struct arena *a, const struct batch *b, struct err *why)
@@ -686,9 +818,10 @@ int nft_read(struct nft_table *out, struct arena *a, const struct batch *b, stru
 	*out = (struct nft_table){ .arena = a };
 	strmap_init(&rd.chains, a);
 	for (size_t at = 0; at < b->len;) {
-		own(mem) struct nlmsghdr *h = message_copy(b, at);
+		const struct nlmsghdr *h = (const void *)(b->messages + at);
 
-		if (read_message(&rd, h))
+		rc = family_of(&rd, h, !at) ? read_message(&rd, h) : refuse(&rd, "a second table");
+		if (rc)
 			return err_in(why, "message at byte %zu", at);
 		at += NLMSG_ALIGN(h->nlmsg_len);
 	}

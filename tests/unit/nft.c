@@ -70,6 +70,40 @@ static void generated_rulesets_read_back(void)
 	tap_ok(true, "of 200 generated policies, the text of what is sent is the text of what was meant");
 }
 
+/* Whatever a bundle brings, reading ends with a table or a reason. */
+static void altered_batches_are_read_or_refused(void)
+{
+	enum { TIMES = 4000 };
+	struct gen g = gen_new(17);
+	unsigned read = 0, refused = 0;
+	own(arena) struct arena *of_policy = arena_new();
+	struct nft_ruleset rs;
+	struct err why = { 0 };
+	own(batch) struct batch sent = { 0 };
+	struct policy *p = gen_policy(&g, of_policy, &gen_shape_usual);
+
+	tap_num(nft_lower(&rs, ir_lower(p, of_policy), of_policy, &why), 0, "lowers");
+	nft_encode(&sent, &rs.netdev);
+	for (unsigned i = 0; i < TIMES; i++) {
+		own(arena) struct arena *a = arena_new();
+		own(buf) struct buf sealed = { 0 };
+		own(batch) struct batch opened = { 0 };
+		struct nft_table t;
+
+		batch_encode(&sealed, &sent);
+		for (unsigned n = 1 + gen_below(&g, 3); n; n--)
+			sealed.at[gen_below(&g, (unsigned)sealed.len)] = (char)gen_u64(&g);
+		if (batch_open(&opened, sealed.at, sealed.len, &why) || nft_read(&t, a, &opened, &why)) {
+			refused++;
+			continue;
+		}
+		own(buf) struct buf text = { 0 };
+		nft_print(&text, &t, 'a');
+		read++;
+	}
+	tap_ok(read && refused, "%u altered batches: %u read, %u refused, none believed blindly", TIMES, read, refused);
+}
+
 static bool batches_equal(const struct batch *x, const struct batch *y)
 {
 	return x->len == y->len && !memcmp(x->messages, y->messages, x->len) &&
@@ -212,6 +246,7 @@ int main(void)
 {
 	boxes_join();
 	generated_rulesets_read_back();
+	altered_batches_are_read_or_refused();
 	the_same_policy_gives_the_same_bytes();
 	banks_are_all_listed();
 	the_plan_keeps_every_name();
