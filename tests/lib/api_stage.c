@@ -242,6 +242,7 @@ size_t api_stage_fds(const struct api_stage *s)
 
 int http_ask(struct buf *answer, int sock, const void *bytes, size_t len)
 {
+	static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	own(fd) int fd = sock;
 	char chunk[4096];
 	ssize_t got;
@@ -256,7 +257,10 @@ int http_ask(struct buf *answer, int sock, const void *bytes, size_t len)
 	}
 	while ((got = recv(fd, chunk, sizeof chunk, 0)) > 0)
 		buf_add(answer, chunk, (size_t)got);
-	sscanf(buf_text(answer), "HTTP/1.1 %d", &status);
+	const char *final = buf_text(answer);
+	while (!strncmp(final, interim, sizeof interim - 1))
+		final += sizeof interim - 1;
+	sscanf(final, "HTTP/1.1 %d", &status);
 	return status;
 }
 
