@@ -1,0 +1,98 @@
+# A lab of a live test's own: the edge host, which this shell is on, and an
+# outside behind the link w0. Everything is in namespaces without names and on
+# file systems without a device, so all of it is gone when the test is, however
+# that ends.
+#
+#     . tests/lib/live.bash            # starts the test anew inside
+#     tegd_start --engine nft
+#     is "$(reaches 80)" open "the web server answers"
+#     done_testing
+
+: "${BUILD:=build}"
+[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
+if [ -z "${TEG_LIVE-}" ]; then
+	exec env TEG_LIVE=1 unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
+fi
+
+lab=/mnt
+mount -t tmpfs tmpfs $lab && mkdir -p /run/netns $lab/bpf && mount -t tmpfs tmpfs /run/netns &&
+	mount -t bpf bpf $lab/bpf && ip netns add outside || { echo "Bail out! no namespaces"; exit 1; }
+outside() { nsenter --net=/run/netns/outside "$@"; }
+
+ip link set lo up
+ip link add w0 type veth peer name c0 netns outside
+ip addr add 10.9.0.1/24 dev w0
+ip addr add fd00:9::1/64 dev w0 nodad
+ip link set w0 up
+ip route add 203.0.113.0/24 dev w0
+for address in 10.9.0.2/24 10.9.0.3/24 203.0.113.5/24; do ip -n outside addr add $address dev c0; done
+ip -n outside addr add fd00:9::2/64 dev c0 nodad
+ip -n outside link set c0 up
+
+# ---- TAP -------------------------------------------------------------------
+
+said=0 failed=0
+ok() { # ok CLAIM COMMAND...
+	said=$((said + 1))
+	if "${@:2}" >$lab/answer 2>&1; then
+		echo "ok $said - $1"
+	else
+		echo "not ok $said - $1"
+		failed=$((failed + 1))
+		echo "# failed: ${*:2}"
+		tail -qn 5 $lab/answer $lab/log 2>/dev/null | sed 's/^/# /'
+	fi
+}
+same() { [ "$1" = "$2" ] || { echo "want: $2"; echo "got:  $1"; false; }; }
+is() { ok "$3" same "$1" "$2"; } # is GOT WANT CLAIM
+has() { case $1 in *"$2"*) ;; *) echo "# want: …$2…"; echo "# got:  $1"; false ;; esac; }
+holds() { ok "$3" has "$1" "$2"; } # holds TEXT PART CLAIM
+done_testing() { echo "1..$said"; exit $((failed > 0)); }
+
+# ---- tegd --------------------------------------------------------------------
+
+tegd_pid=
+tegd_start() { # tegd_start FLAG...
+	"$BUILD/tegd" --state-dir $lab/state --run-dir $lab/run --pin-dir $lab/bpf/teg "$@" >>$lab/log 2>&1 &
+	tegd_pid=$!
+	local i
+	for i in $(seq 200); do
+		ctl status >/dev/null 2>&1 && return
+		kill -0 $tegd_pid 2>/dev/null || break
+		sleep 0.02
+	done
+	echo "# tegd does not answer:"
+	sed 's/^/# /' $lab/log
+	return 1
+}
+tegd_end() { # tegd_end SIGNAL
+	kill "-$1" $tegd_pid
+	wait $tegd_pid 2>/dev/null
+	tegd_pid=
+}
+ctl() { "$BUILD/tegctl" --socket $lab/run/api.sock "$@"; }
+status() { ctl --json status | jq -r "$1"; } # status FILTER
+counter() { ctl metrics | sed -n "s/^tegumentar_rule_packets_total{id=\"$1\",.*} //p"; }
+
+# ---- traffic -------------------------------------------------------------------
+
+servers() { # servers PORT...: something that accepts, over both IP versions
+	local port
+	for port; do
+		nc -4 -lk "$port" </dev/null >/dev/null 2>&1 &
+		nc -6 -lk "$port" </dev/null >/dev/null 2>&1 &
+	done
+	for port; do until ss -Hltn "sport = $port" | grep -q . ; do sleep 0.02; done; done
+}
+reaches() { # reaches PORT [ADDRESS]: from the outside; "open" or "shut"
+	outside timeout 0.4 bash -c "exec 3<>/dev/tcp/${2-10.9.0.1}/$1" 2>/dev/null && echo open || echo shut
+}
+pings() { outside ping -c1 -W0.4 -q "${@:2}" "$1" >/dev/null 2>&1 && echo answered || echo silent; }
+
+# ---- policies ---------------------------------------------------------------------
+
+# bundle OUT [SED-SCRIPT]: tests/live/edge.teg, altered
+bundle() {
+	sed "${2-}" tests/live/edge.teg > $lab/edge.teg
+	"$BUILD/tegc" build $lab/edge.teg -o "$1" || { echo "Bail out! tegc cannot build tests/live/edge.teg"; exit 1; }
+}

@@ -1,0 +1,77 @@
+#!/bin/bash
+# Interfaces that come, go and are renamed; other people's XDP and tables.
+. tests/lib/live.bash
+servers 80
+bundle $lab/star.tegb 's/"w0"/"w*"/'
+interfaces() { status '.interfaces[] | .name + ":" + .engine' | xargs; }
+soon() { # soon WANT COMMAND...: events take a moment
+	local i
+	for i in $(seq 50); do [ "$("${@:2}")" = "$1" ] && break; sleep 0.02; done
+	same "$("${@:2}")" "$1"
+}
+
+nft -f - <<'N'
+table inet foreign {
+	chain in {
+		type filter hook input priority 10
+		accept
+	}
+}
+table netdev foreign {
+	chain in {
+		type filter hook ingress device "w0" priority 10
+		accept
+	}
+}
+N
+foreign() { nft list table inet foreign; nft list table netdev foreign; }
+before=$(foreign)
+
+ok "tegd starts" tegd_start --engine auto --bundle $lab/star.tegb
+is "$(interfaces)" w0:xdp-native "auto takes XDP in the driver"
+ip link add w1 type veth peer name p1
+ok "an interface that appears and matches is judged" soon "w0:xdp-native w1:xdp-native" interfaces
+ip link set w1 name x1
+ok "renamed out of the zone, it is not" soon w0:xdp-native interfaces
+is "$(bpftool -j net show | jq '.[].xdp | length')" 1 "and XDP has left it"
+ip link set x1 name w1
+ok "renamed back, it is" soon "w0:xdp-native w1:xdp-native" interfaces
+ip link del w1
+ok "one that disappears is forgotten" soon w0:xdp-native interfaces
+is "$(status .intact)" true "and nothing is amiss"
+is "$(ls $lab/bpf/teg | grep -c link_)" 1 "no pin is left of it"
+
+# --- an interface with somebody else's XDP
+cat > $lab/theirs.c <<'C'
+__attribute__((section("xdp"), used)) int theirs(void *frame) { return 2; }
+__attribute__((section("license"), used)) char gpl[] = "GPL";
+C
+clang=$(command -v clang-19 clang | head -1)
+$clang -target bpf -O2 -c $lab/theirs.c -o $lab/theirs.o
+tegd_end KILL
+ip link add w2 type veth peer name p2
+ip link set dev w2 xdp obj $lab/theirs.o sec xdp
+theirs=$(bpftool net show dev w2 | grep driver)
+ok "tegd starts beside a foreign XDP program" tegd_start --engine auto
+is "$(interfaces)" "w0:xdp-native w2:nft" "there nft judges"
+holds "$(status '.interfaces[1].reason')" "another XDP program" "and the reason is told"
+is "$(bpftool net show dev w2 | grep driver)" "$theirs" "the program is left where it is"
+ok "a rollout passes beside it" ctl apply $lab/star.tegb
+is "$(interfaces) $(status .engine)" "w0:xdp-native w2:nft mixed" "with both engines"
+tegd_end TERM
+ok "tegd starts with XDP forced" tegd_start --engine native
+holds "$(ctl apply $lab/star.tegb 2>&1)" "w2" "native cannot be had there: staging says where"
+is "$(status .generation)" 2 "and the running generation stays"
+tegd_end TERM
+ip link del w2
+
+# --- from one engine to another, without a gap
+ok "tegd starts with nft" tegd_start --engine nft
+is "$(interfaces) $(reaches 8080) $(pings 10.9.0.1 -I 203.0.113.5)" "w0:nft shut silent" "nft takes over"
+is "$(bpftool -j net show | jq '.[].xdp | length')" 0 "and XDP leaves"
+tegd_end TERM
+ok "tegd starts with generic XDP" tegd_start --engine generic
+is "$(interfaces) $(reaches 8080) $(pings 10.9.0.1 -I 203.0.113.5)" "w0:xdp-generic shut silent" "which takes over"
+is "$(nft list chains netdev | grep -c 'hook ingress')" 1 "only the foreign hook is left at ingress"
+is "$(foreign)" "$before" "foreign tables are as they were"
+done_testing
