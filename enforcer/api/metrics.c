@@ -215,6 +215,10 @@ static void counters_told(struct request *r, struct answer *a)
 	const struct scrape s = { request_server(r), &request_answer(r, 0)->status, &a->counters };
 	own(buf) struct buf out = { 0 };
 
+	if (!a->counters.at_ns) { /* zeros would look like a counter that began anew */
+		request_refuse(r, PROBLEM_UNREADABLE, NULL, NULL, "the warden could not read them");
+		return;
+	}
 	add_metrics(&out, &s);
 	request_reply_text(r, "text/plain; version=0.0.4; charset=utf-8", &out);
 }

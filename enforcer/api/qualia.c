@@ -257,8 +257,8 @@ void qualia_sample(struct qualia *q, const struct counters *c)
 	const bool first = !q->at_ns;
 	struct second s = { .s = (double)(c->at_ns - q->at_ns) / 1e9 };
 
-	if (!first && c->at_ns <= q->at_ns)
-		return;
+	if (c->at_ns <= q->at_ns)
+		return; /* 0: they could not be read */
 	if (!same_rows(q, c))
 		adopt_rows(q, c);
 	count_rows(q, c, &s);

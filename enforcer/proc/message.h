@@ -100,7 +100,7 @@ struct counter_row {
 };
 
 struct counters {
-	uint64_t at_ns; /* CLOCK_MONOTONIC */
+	uint64_t at_ns; /* CLOCK_MONOTONIC; 0 when they could not be read: all else is zero */
 	struct counter_row *rows;
 	uint32_t row_count;
 	uint64_t causes[CAUSE_COUNT]; /* packets */
