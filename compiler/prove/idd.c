@@ -44,7 +44,8 @@ struct idd {
 	struct idd_edge *stack; /* edges of the nodes being made */
 	uint32_t depth, stack_room;
 
-	uint32_t *mark; /* by slot: mark[a] == stamp when visited */
+	uint32_t *mark;	 /* by slot: mark[a] == stamp when visited */
+	uint32_t *place; /* then, as the how-manieth */
 	uint32_t mark_room, stamp;
 
 	struct idd_budget budget;
@@ -103,6 +104,7 @@ void idd_free(struct idd *m)
 	free(m->memo);
 	free(m->stack);
 	free(m->mark);
+	free(m->place);
 	free(m);
 }
 
@@ -567,6 +569,7 @@ static void new_stamp(struct idd *m)
 {
 	if (m->mark_room < m->used) {
 		m->mark = must(realloc(m->mark, m->room * sizeof *m->mark));
+		m->place = must(realloc(m->place, m->room * sizeof *m->place));
 		memset(m->mark + m->mark_room, 0, (m->room - m->mark_room) * sizeof *m->mark);
 		m->mark_room = m->room;
 	}
@@ -618,6 +621,7 @@ static void collect(struct idd *m, idd_ref a, struct found *f)
 		f->room = f->room ? 2 * f->room : 256;
 		f->at = must(realloc(f->at, f->room * sizeof *f->at));
 	}
+	m->place[a] = (uint32_t)f->len;
 	f->at[f->len++] = a;
 }
 
@@ -662,7 +666,7 @@ struct flow {
 	struct idd *m;
 	idd_weigh *weigh;
 	const void *arg;
-	double *arrived; /* by slot of the node's head */
+	double *arrived; /* by place */
 	double *share;
 	size_t len;
 };
@@ -670,21 +674,20 @@ struct flow {
 static void flow_to(struct flow *f, idd_ref to, double weight)
 {
 	if (!IDD_IS_NUMBER(to))
-		f->arrived[to] += weight;
+		f->arrived[f->m->place[to]] += weight;
 	else if (IDD_VALUE(to) < f->len)
 		f->share[IDD_VALUE(to)] += weight;
 }
 
-static void flow_through(void *arg, idd_ref node)
+static void flow_through(struct flow *f, idd_ref node)
 {
-	struct flow *f = arg;
 	const struct head *h = head_at(f->m, node);
 	const struct idd_edge *e = edges_at(f->m, node);
+	double here = f->arrived[f->m->place[node]];
 	uint32_t lo = 0;
 
 	for (uint32_t i = 0; i < h->len; i++) {
-		flow_to(f, e[i].to,
-			f->arrived[node] * f->weigh(f->arg, h->level, lo, e[i].hi));
+		flow_to(f, e[i].to, here * f->weigh(f->arg, h->level, lo, e[i].hi));
 		lo = MUTANT(10, e[i].hi + 1, e[i].hi);
 	}
 }
@@ -692,11 +695,15 @@ static void flow_through(void *arg, idd_ref node)
 void idd_shares(struct idd *m, idd_ref a, idd_weigh *weigh, const void *arg, double *share,
 		size_t len)
 {
+	struct found nodes = { 0 };
 	struct flow f = { m, weigh, arg, NULL, share, len };
 
-	if (!IDD_IS_NUMBER(a))
-		f.arrived = must(calloc(m->used, sizeof *f.arrived));
+	new_stamp(m);
+	collect(m, a, &nodes);
+	f.arrived = must(calloc(nodes.len + 1, sizeof *f.arrived));
 	flow_to(&f, a, 1.0);
-	idd_walk(m, a, flow_through, &f);
+	while (nodes.len)
+		flow_through(&f, nodes.at[--nodes.len]);
+	free(nodes.at);
 	free(f.arrived);
 }

@@ -22,12 +22,66 @@ struct box {
 	struct intervals level[FIELD_COUNT];
 };
 
+/* What is known of a node; notes of an earlier turn say nothing. */
+enum known { UNKNOWN_YET, YES, NO };
+
+struct note {
+	idd_ref node;
+	uint32_t widest_turn, turn;
+	double widest;
+	enum known inside;
+	const struct intervals *allowed;
+};
+
 struct covering {
 	struct idd *m;
 	const struct space *s;
 	struct arena *scratch;
 	idd_ref set;
+	uint32_t turn;
+	struct note *notes; /* open addressing; few nodes of a manager are in a set */
+	size_t note_count, note_room;
 };
+
+static struct note *note_slot(const struct covering *k, idd_ref node)
+{
+	size_t i = (node * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (k->note_room - 1);
+
+	while (k->notes[i].turn && k->notes[i].node != node)
+		i = (i + 1) & (k->note_room - 1);
+	return &k->notes[i];
+}
+
+static void notes_grow(struct covering *k)
+{
+	struct note *old = k->notes;
+	size_t room = k->note_room;
+
+	k->note_room = room ? 2 * room : 256;
+	k->notes = arena_zero(k->scratch, k->note_room * sizeof *k->notes);
+	for (size_t i = 0; i < room; i++)
+		if (old[i].turn)
+			*note_slot(k, old[i].node) = old[i];
+}
+
+/* Valid until the next note is made. */
+static struct note *note_at(struct covering *k, idd_ref node)
+{
+	if (2 * (k->note_count + 1) > k->note_room)
+		notes_grow(k);
+
+	struct note *n = note_slot(k, node);
+
+	if (!n->turn) {
+		k->note_count++;
+		*n = (struct note){ .node = node, .turn = k->turn };
+	} else if (n->turn != k->turn) {
+		n->turn = k->turn;
+		n->inside = UNKNOWN_YET;
+		n->allowed = NULL;
+	}
+	return n;
+}
 
 static void intervals_add(struct arena *a, struct intervals *v, uint32_t lo, uint32_t hi)
 {
@@ -82,25 +136,24 @@ static double group_width(const struct covering *k, unsigned level, const struct
 	return sum;
 }
 
-#define NOT_YET 1.0 /* logarithms of shares are at most 0 */
-#define NEVER	(-1e9)
+#define NEVER (-1e9) /* no share has such a logarithm */
 
-static double widest(struct covering *k, idd_ref a, double *memo, idd_ref *next)
+static double widest(struct covering *k, idd_ref a, idd_ref *next)
 {
 	size_t len;
 	double best = NEVER;
 
 	if (IDD_IS_NUMBER(a))
 		return a == IDD_TRUE ? 0 : NEVER;
-	if (!next && memo[a] != NOT_YET)
-		return memo[a];
+	if (!next && note_at(k, a)->widest_turn == k->turn)
+		return note_at(k, a)->widest;
 
 	const struct idd_edge *e = idd_edges(k->m, a, &len);
 
 	for (size_t i = 0; i < len; i++) {
 		double w = group_width(k, idd_level(k->m, a), e, len, i);
 		double here = e[i].to == IDD_FALSE ? NEVER
-						   : log2(w + 1e-300) + widest(k, e[i].to, memo, NULL);
+						   : log2(w + 1e-300) + widest(k, e[i].to, NULL);
 
 		if (here > best) {
 			best = here;
@@ -108,22 +161,21 @@ static double widest(struct covering *k, idd_ref a, double *memo, idd_ref *next)
 				*next = e[i].to;
 		}
 	}
-	return memo[a] = best;
+	note_at(k, a)->widest = best;
+	note_at(k, a)->widest_turn = k->turn;
+	return best;
 }
 
 static struct box seed(struct covering *k, idd_ref rest)
 {
-	uint32_t slots = idd_slots(k->m);
-	double *memo = arena_zero(k->scratch, slots * sizeof *memo);
 	struct box b = { 0 };
 
-	for (uint32_t i = 0; i < slots; i++)
-		memo[i] = NOT_YET;
+	k->turn++;
 	while (!IDD_IS_NUMBER(rest)) {
 		size_t len;
 		idd_ref next = IDD_FALSE;
 
-		widest(k, rest, memo, &next);
+		widest(k, rest, &next);
 
 		const struct idd_edge *e = idd_edges(k->m, rest, &len);
 
@@ -138,13 +190,9 @@ static struct box seed(struct covering *k, idd_ref rest)
 
 /* --- growing it: every value of a field with which the box still lies inside ----------------------- */
 
-enum known { UNKNOWN_YET, YES, NO };
-
 struct growing {
 	struct covering *k;
 	const struct box *box;
-	uint8_t *inside;	  /* enum known, by slot */
-	struct intervals **allowed; /* by slot */
 };
 
 static bool is_inside(struct growing *g, idd_ref a)
@@ -154,8 +202,8 @@ static bool is_inside(struct growing *g, idd_ref a)
 
 	if (IDD_IS_NUMBER(a))
 		return a == IDD_TRUE;
-	if (g->inside[a] != UNKNOWN_YET)
-		return g->inside[a] == YES;
+	if (note_at(g->k, a)->inside != UNKNOWN_YET)
+		return note_at(g->k, a)->inside == YES;
 
 	const struct idd_edge *e = idd_edges(g->k->m, a, &len);
 	const struct intervals *mine = &g->box->level[idd_level(g->k->m, a)];
@@ -163,7 +211,7 @@ static bool is_inside(struct growing *g, idd_ref a)
 	for (size_t i = 0; i < len && yes; i++)
 		if (intervals_meet(mine, edge_lo(e, i), e[i].hi))
 			yes = is_inside(g, e[i].to);
-	g->inside[a] = yes ? YES : NO;
+	note_at(g->k, a)->inside = yes ? YES : NO;
 	return yes;
 }
 
@@ -220,26 +268,22 @@ static const struct intervals *allowed_at(struct growing *g, idd_ref a, unsigned
 {
 	struct intervals *made;
 
-	if (!IDD_IS_NUMBER(a) && g->allowed[a])
-		return g->allowed[a];
+	if (!IDD_IS_NUMBER(a) && note_at(g->k, a)->allowed)
+		return note_at(g->k, a)->allowed;
 	made = arena_zero(g->k->scratch, sizeof *made);
 	*made = allowed_values(g, a, level);
 	if (!IDD_IS_NUMBER(a))
-		g->allowed[a] = made;
+		note_at(g->k, a)->allowed = made;
 	return made;
 }
 
 static void grow_level(struct covering *k, struct box *b, unsigned level)
 {
-	uint32_t slots = idd_slots(k->m);
-	struct growing g = {
-		.k = k,
-		.box = b,
-		.inside = arena_zero(k->scratch, slots),
-		.allowed = arena_zero(k->scratch, slots * sizeof *g.allowed),
-	};
-	const struct intervals *all = allowed_at(&g, k->set, level);
+	struct growing g = { k, b };
+	const struct intervals *all;
 
+	k->turn++;
+	all = allowed_at(&g, k->set, level);
 	b->level[level] = *all;
 	if (intervals_all(all))
 		b->level[level].in.len = 0;
@@ -393,7 +437,7 @@ static bool in_few_words(const struct box *b)
 struct region_list region_cover(struct idd *m, const struct space *s, idd_ref set, size_t most,
 				struct arena *arena, struct arena *scratch)
 {
-	struct covering k = { m, s, scratch, set };
+	struct covering k = { .m = m, .s = s, .scratch = scratch, .set = set };
 	struct region_list none = { 0 }, out = { .at = arena_zero(arena, most * sizeof *out.at) };
 	idd_ref rest = set;
 

@@ -64,6 +64,36 @@ static void bench_diff(struct bench *b, size_t edits, double most)
 		tap_ok(false, "and decided");
 }
 
+/* "drop tcp", in the middle of the list: it meets every rule. */
+static void bench_wide_edit(struct bench *b, double most)
+{
+	struct ir *copy = arena_copy(b->g.arena, b->ir, sizeof *b->ir);
+	struct ir_list *l, *old = &b->ir->postures[0].lists[DIRECTION_FORWARD];
+	struct ir_rule wide = old->rules[old->count - 1];
+	size_t middle = old->count / 2;
+	double start, ms;
+
+	copy->postures = arena_copy(b->g.arena, b->ir->postures, sizeof *b->ir->postures);
+	l = &copy->postures[0].lists[DIRECTION_FORWARD];
+	l->rules = arena_zero(b->g.arena, (old->count + 1) * sizeof *l->rules);
+	l->count = old->count + 1;
+	memcpy(l->rules, old->rules, middle * sizeof *l->rules);
+	memcpy(&l->rules[middle + 1], &old->rules[middle], (old->count - middle) * sizeof *l->rules);
+	wide.is_default = false;
+	wide.boxes = arena_copy(b->g.arena, wide.boxes, sizeof *wide.boxes);
+	wide.boxes[0].proto = 6;
+	l->rules[middle] = wide;
+
+	start = now_ms();
+	own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
+	const struct diff *d = prove_diff(p, b->ir, copy);
+
+	ms = now_ms() - start;
+	promised(b, "diff, one very wide edit", ms, most);
+	tap_note("%zu changes, in %zu windows, %zu undecided", d->change_count, d->progress.windows,
+		 d->progress.undecided);
+}
+
 /* "tcp/23 is dropped everywhere", and what one rule says of its own packets. */
 static void bench_claims(struct bench *b, double most)
 {
@@ -169,6 +199,8 @@ static void bench_all(enum rules_profile profile, size_t rules, const double mos
 	bench_diff(&b, 10, most[0]);
 	if (most[1])
 		bench_diff(&b, 100, most[1]);
+	if (most[1])
+		bench_wide_edit(&b, 3 * most[1]);
 	bench_claims(&b, most[2]);
 	if (most[3])
 		bench_dead(&b, most[3]);

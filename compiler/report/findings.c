@@ -1,0 +1,245 @@
+#include "compiler/report/findings.h"
+
+#include <string.h>
+
+#include "compiler/ir/proto.h"
+#include "lang/syntax/source.h"
+
+struct finding {
+	struct diags *to;
+	const struct ir *ir;
+	struct prover *prover;
+};
+
+static bool same_span(struct span a, struct span b)
+{
+	return a.file == b.file && a.from == b.from && a.to == b.to;
+}
+
+/* --- rules that never decide ---------------------------------------------------------------- */
+
+/* An inherited rule stands in several postures: where is it told of too? */
+static bool told_before(const struct dead_list *l, size_t i)
+{
+	for (size_t n = 0; n < i; n++)
+		if (same_span(l->at[n].rule->span, l->at[i].rule->span) &&
+		    l->at[n].kind == l->at[i].kind)
+			return true;
+	return false;
+}
+
+/* Postures that have the rule, and those in which it is dead in this way. */
+struct extent {
+	size_t has, dead;
+	const char *names;
+};
+
+static bool posture_has(const struct ir_posture *p, const struct ir_rule *r)
+{
+	for (size_t i = 0; i < p->lists[r->direction].count; i++)
+		if (same_span(p->lists[r->direction].rules[i].span, r->span))
+			return true;
+	return false;
+}
+
+static struct extent extent_of(const struct finding *f, const struct dead_list *l, const struct dead *d)
+{
+	struct extent e = { 0 };
+
+	for (size_t i = 0; i < f->ir->posture_count; i++)
+		e.has += posture_has(&f->ir->postures[i], d->rule);
+	for (size_t i = 0; i < l->len; i++) {
+		const char *name = f->ir->postures[l->at[i].posture].name;
+
+		if (!same_span(l->at[i].rule->span, d->rule->span) || l->at[i].kind != d->kind)
+			continue;
+		e.dead++;
+		e.names = e.names ? arena_printf(f->to->arena, "%s, %s", e.names, name) : name;
+	}
+	return e;
+}
+
+static enum diag_code code_of(enum dead_kind k)
+{
+	switch (k) {
+	case DEAD_EMPTY:
+		return DIAG_RULE_EMPTY;
+	case DEAD_SHADOWED:
+		return DIAG_RULE_SHADOWED;
+	case DEAD_REDUNDANT:
+		return DIAG_RULE_REDUNDANT;
+	case DEAD_PARTLY:
+		break;
+	}
+	return DIAG_RULE_PARTLY;
+}
+
+static const char *does(enum verdict v)
+{
+	switch (v) {
+	case VERDICT_ALLOW:
+		return "admits";
+	case VERDICT_DROP:
+		return "drops";
+	case VERDICT_REJECT:
+	case VERDICT_COUNT:
+		break;
+	}
+	return "rejects";
+}
+
+static void note_deciders(struct diag *g, const struct dead *d)
+{
+	const size_t shown = 3;
+
+	for (size_t i = 0; i < d->decider_count && i < shown; i++) {
+		const struct decider *by = &d->deciders[i];
+
+		if (by->rule && !same_span(by->rule->span, d->rule->span))
+			diag_at(g, by->rule->span, "`%s` decides %s of it first", by->why,
+				d->decider_count == 1 && d->never ? "every packet" : "packets");
+		else
+			diag_note(g, "`%s` decides packets of it first", by->why);
+	}
+	if (d->decider_count > shown)
+		diag_note(g, "and %zu other rules do", d->decider_count - shown);
+}
+
+static void note_witness(struct diag *g, const struct dead *d)
+{
+	own(buf) struct buf b = { 0 };
+
+	if (!d->witnessed)
+		return;
+	witness_print(&b, &d->witness);
+	diag_note(g, "for example: %s, decided by `%s`", buf_text(&b), d->witness.decider.why);
+}
+
+static void tell_dead(const struct finding *f, const struct dead_list *l, size_t i)
+{
+	const struct dead *d = &l->at[i];
+	struct extent e = extent_of(f, l, d);
+	struct diag *g;
+
+	if (d->never)
+		g = diag(f->to, code_of(d->kind), d->rule->span, "`%s` never decides", d->rule->label);
+	else
+		g = diag(f->to, code_of(d->kind), d->rule->span, "`%s` decides little: %.1f%% of its packets are decided otherwise before",
+			 d->rule->label, d->share * 100 > 99.9 ? 99.9 : d->share * 100);
+	if (d->kind == DEAD_SHADOWED && e.dead < e.has)
+		g->severity = SEVERITY_WARNING;
+	note_deciders(g, d);
+	if (d->kind == DEAD_SHADOWED && d->witnessed)
+		diag_note(g, "`%s` %s what this rule was to %s", d->witness.decider.why,
+			  does(d->witness.decider.verdict), verdict_name(d->rule->verdict));
+	note_witness(g, d);
+	if (d->rule->layer == LAYER_POSTURE && e.dead < e.has)
+		diag_note(g, "in %s", e.names);
+	if (d->kind == DEAD_REDUNDANT)
+		diag_help(g, "it can go: nothing changes without it");
+	else if (d->kind == DEAD_SHADOWED && d->witnessed)
+		diag_help(g, "move it before `%s`", d->witness.decider.why);
+}
+
+static void find_dead(const struct finding *f)
+{
+	struct dead_list l = prove_dead(f->prover, f->ir, FINDINGS_SHARE);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l.len; i++) {
+		struct dead d = l.at[i];
+
+		if (prove_dead_explain(&l, &d) && (d.never || d.share > FINDINGS_SHARE))
+			l.at[kept++] = d;
+	}
+	l.len = kept;
+	for (size_t i = 0; i < l.len; i++)
+		if (!told_before(&l, i))
+			tell_dead(f, &l, i);
+	if (l.progress.undecided)
+		diag(f->to, DIAG_PROVER_UNDECIDED, SPAN_NOWHERE,
+		     "%zu of %zu parts were too large to search for rules that never decide (%s)",
+		     l.progress.undecided, l.progress.windows, l.progress.first_undecided.text);
+}
+
+/* --- postures ------------------------------------------------------------------------------------- */
+
+static void find_equal(const struct finding *f)
+{
+	const struct ir *ir = f->ir;
+
+	for (unsigned i = 0; i < ir->posture_count; i++)
+		for (unsigned j = i + 1; j < ir->posture_count; j++) {
+			struct diag *g;
+
+			if (ir->postures[i].established != ir->postures[j].established ||
+			    prove_equal(f->prover, ir, i, ir, j).answer != ANSWER_PROVED)
+				continue;
+			g = diag(f->to, DIAG_POSTURES_EQUAL, ir->postures[j].span,
+				 "%s does to every packet what %s does", ir->postures[j].name,
+				 ir->postures[i].name);
+			diag_at(g, ir->postures[i].span, "the other one");
+		}
+}
+
+/* --- administrative ports -------------------------------------------------------------------------- */
+
+/* ssh, telnet, RDP, VNC, WinRM and the like: see docs/prover.md, `admin-port`. */
+static bool asks_admin_port(const struct ir_box *b, uint16_t *port)
+{
+	static const uint16_t ports[] = { 22,	23,   135,  445,  2375, 2376,
+					  2379, 3389, 5900, 5985, 5986, 6443 };
+
+	if (b->proto != PROTO_TCP || !b->src.any || b->zones != UINT64_MAX)
+		return false;
+	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
+		if (ranges_has(&b->dport, ports[i]) && !ranges_are_all(&b->dport)) {
+			*port = ports[i];
+			return true;
+		}
+	return false;
+}
+
+static void tell_admin_port(const struct finding *f, const struct ir_posture *p,
+			    const struct ir_rule *r)
+{
+	uint16_t port = 0;
+	size_t b = 0;
+
+	while (b < r->box_count && !asks_admin_port(&r->boxes[b], &port))
+		b++;
+	if (b == r->box_count)
+		return;
+	diag_help(diag(f->to, DIAG_ADMIN_PORT_OPEN, r->span, "in %s, `%s` opens port %u to everyone",
+		       p->name, r->label, port),
+		  "say from where: `from NET` or `on ZONE`");
+}
+
+/* Told of in the posture that has it first. */
+static bool inherited(const struct ir *ir, size_t posture, const struct ir_rule *r)
+{
+	for (size_t p = 0; p < posture; p++)
+		if (posture_has(&ir->postures[p], r))
+			return true;
+	return false;
+}
+
+static void find_open_admin_ports(const struct finding *f)
+{
+	for (size_t p = 0; p < f->ir->posture_count; p++) {
+		const struct ir_list *l = &f->ir->postures[p].lists[DIRECTION_IN];
+
+		for (size_t i = 0; i < l->count; i++)
+			if (l->rules[i].verdict == VERDICT_ALLOW && !inherited(f->ir, p, &l->rules[i]))
+				tell_admin_port(f, &f->ir->postures[p], &l->rules[i]);
+	}
+}
+
+void report_findings(struct diags *to, struct prover *p, const struct ir *ir)
+{
+	struct finding f = { to, ir, p };
+
+	find_dead(&f);
+	find_equal(&f);
+	find_open_admin_ports(&f);
+}
