@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-/* --- which steps ever decide, and how much --------------------------------------------- */
+/* --- which steps ever decide, and how much ------------------------------------------ */
 
 struct reaching {
 	const struct judgement *j;
@@ -54,7 +54,7 @@ static void gave_up_reach(const struct slice *slice, void *arg)
 	}
 }
 
-/* --- what a cell weighs by itself ---------------------------------------------------------- */
+/* --- what a cell weighs by itself --------------------------------------------------- */
 
 static double side_weight(const struct side *s, const struct addr_range *all)
 {
@@ -106,7 +106,7 @@ static double step_weight(const struct terms *t, const struct judgement *j, cons
 	return sum;
 }
 
-/* --- all rules of a policy -------------------------------------------------------------------- */
+/* --- all rules of a policy ---------------------------------------------------------- */
 
 /* Rules of layers 1 to 3 stand in many judgements, and are dead when they are in all. */
 struct seen {
@@ -217,7 +217,7 @@ struct dead_list prove_dead(struct prover *p, const struct ir *ir, double share)
 	return k->list;
 }
 
-/* --- why one is dead ------------------------------------------------------------------------------ */
+/* --- why one is dead ---------------------------------------------------------------- */
 
 struct explaining {
 	struct prover *prover;

@@ -52,7 +52,7 @@ const char *flag_name(enum change_flag f)
 	return risks[f].name;
 }
 
-/* --- one pair of judgements -------------------------------------------------------------------- */
+/* --- one pair of judgements --------------------------------------------------------- */
 
 /* What one edited step changed, kind by kind, window after window. */
 struct told {
@@ -309,7 +309,7 @@ static void ask_change(struct idd *m, struct space *s, const struct slice *slice
 	k->touches |= touches;
 }
 
-/* --- what was found, as changes ------------------------------------------------------------------ */
+/* --- what was found, as changes ----------------------------------------------------- */
 
 static bool is_admin_port(addr_num lo, addr_num hi)
 {
@@ -463,7 +463,7 @@ static void tell(struct pairing *k, enum change_kind kind, struct told *t)
 	vec_push(k->prover->arena, &k->changes, c);
 }
 
-/* --- edits --------------------------------------------------------------------------------------------- */
+/* --- edits -------------------------------------------------------------------------- */
 
 /* Is there an equal step among the edited ones of the other policy? Then it was moved. */
 static bool was_moved(const struct pairing *k, const struct step *s)
@@ -555,7 +555,7 @@ static void compare(struct pairing *k, unsigned old_posture, unsigned new_postur
 			look_at_step(k, OLD, i);
 }
 
-/* --- facts beside verdicts ------------------------------------------------------------------------------- */
+/* --- facts beside verdicts ---------------------------------------------------------- */
 
 static void fact(struct pairing *k, enum fact_kind kind, enum risk risk, const char *what,
 		 const char *before, const char *after)
@@ -670,7 +670,7 @@ static void compare_postures(struct pairing *k)
 		     b->postures[b->initial].name);
 }
 
-/* --- in order ---------------------------------------------------------------------------------------------- */
+/* --- in order ----------------------------------------------------------------------- */
 
 static bool same_decider(const struct decider *a, const struct decider *b)
 {

@@ -172,7 +172,7 @@ void idd_reset(struct idd *m)
 	}
 }
 
-/* --- nodes -------------------------------------------------------------------- */
+/* --- nodes -------------------------------------------------------------------------- */
 
 static uint32_t hash_node(unsigned level, const struct idd_edge *e, uint32_t len)
 {
@@ -314,7 +314,7 @@ idd_ref idd_interval(struct idd *m, unsigned level, uint32_t lo, uint32_t hi, id
 	return idd_node(m, level, e, len);
 }
 
-/* --- operations ----------------------------------------------------------------- */
+/* --- operations --------------------------------------------------------------------- */
 
 static struct memo *memo_at(struct idd *m, uint32_t op, idd_ref a, idd_ref b)
 {
@@ -533,7 +533,7 @@ idd_ref idd_fix(struct idd *m, idd_ref a, const bool *chosen, const uint32_t *va
 	return change_below(m, a, &c);
 }
 
-/* --- asking ------------------------------------------------------------------ */
+/* --- asking ------------------------------------------------------------------------- */
 
 unsigned idd_level(const struct idd *m, idd_ref node)
 {

@@ -73,7 +73,7 @@ void idd_reset(struct idd *m);
 uint64_t idd_steps(const struct idd *m);
 uint32_t idd_slots(const struct idd *m);
 
-/* --- making ------------------------------------------------------------------ */
+/* --- making ------------------------------------------------------------------------- */
 
 /* A node of any edges in ascending order, the last bound IDD_TOP; children lie deeper. */
 idd_ref idd_node(struct idd *m, unsigned level, const struct idd_edge *edges, size_t len);
@@ -104,7 +104,7 @@ idd_ref idd_for_some(struct idd *m, idd_ref a, const bool *chosen);
 /* With the chosen levels at the values given for them. */
 idd_ref idd_fix(struct idd *m, idd_ref a, const bool *chosen, const uint32_t *value);
 
-/* --- asking ------------------------------------------------------------------ */
+/* --- asking ------------------------------------------------------------------------- */
 
 unsigned idd_level(const struct idd *m, idd_ref node);
 /* Borrowed, and only until the next node is made. */

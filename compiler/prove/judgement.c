@@ -16,7 +16,7 @@ static const struct addr_range full_range[FAMILY_COUNT] = {
 
 static const struct range full_u16 = { 0, UINT16_MAX };
 
-/* --- terms ------------------------------------------------------------------------ */
+/* --- terms -------------------------------------------------------------------------- */
 
 static size_t zone_find(const struct terms *t, const char *name)
 {
@@ -152,7 +152,7 @@ size_t cells_of_box(struct terms *t, const struct ir *ir, const struct ir_box *b
 	return len;
 }
 
-/* --- comparing steps ------------------------------------------------------------------ */
+/* --- comparing steps ---------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t h, uint64_t x)
 {
@@ -231,7 +231,7 @@ bool step_same(const struct judgement *x, const struct step *a, const struct jud
 	return true;
 }
 
-/* --- making --------------------------------------------------------------------------- */
+/* --- making ------------------------------------------------------------------------- */
 
 struct making {
 	struct terms *terms;
@@ -487,7 +487,7 @@ struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned 
 	return j;
 }
 
-/* --- one packet ------------------------------------------------------------------------- */
+/* --- one packet --------------------------------------------------------------------- */
 
 static bool side_has(const struct side *s, addr_num a, bool is_self)
 {

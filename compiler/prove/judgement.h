@@ -38,7 +38,7 @@
 #define STATES_ALL   ((1u << CT_COUNT) - 1)
 #define STATES_FIRST (1u << CT_NEW | 1u << CT_UNTRACKED) /* what is judged without a memory */
 
-/* --- terms: what several policies are compared in ------------------------------- */
+/* --- terms: what several policies are compared in ----------------------------------- */
 
 /* The rate of one reflex: is it exceeded? */
 struct unknown {
@@ -59,7 +59,7 @@ struct terms {
 /* Zones and unknowns of one more policy. False when there are too many zones. */
 bool terms_add(struct terms *t, const struct ir *ir);
 
-/* --- steps ------------------------------------------------------------------------ */
+/* --- steps -------------------------------------------------------------------------- */
 
 /* The addresses of one end: the host's own when `self`, or any of the ranges. */
 struct side {
@@ -122,7 +122,7 @@ static inline const char *step_name(const struct step *s)
 	return s->rule ? s->rule->label : s->why;
 }
 
-/* --- one packet ------------------------------------------------------------------- */
+/* --- one packet --------------------------------------------------------------------- */
 
 /* A packet with all its circumstances. packet.zone counts in the terms' zones. */
 struct point {

@@ -35,7 +35,7 @@ struct prover *prover_new(const struct prove_budget *budget);
 void prover_free(struct prover *p);
 OWN_FREE(prover, struct prover *)
 
-/* --- what is common to all answers ---------------------------------------------------- */
+/* --- what is common to all answers -------------------------------------------------- */
 
 /*
  * PROVED       for every packet and whatever the unknowns are
@@ -79,7 +79,7 @@ struct witness {
 /* "tcp 198.51.100.7:50000 -> self:22 syn on wan", as tests in a policy spell it. */
 void witness_print(struct buf *out, const struct witness *w);
 
-/* --- claims ------------------------------------------------------------------------------ */
+/* --- claims ------------------------------------------------------------------------- */
 
 /*
  * "In these postures, packets of these boxes are allowed (or dropped)". What
@@ -105,7 +105,7 @@ struct claim_answer {
 
 struct claim_answer prove_claim(struct prover *p, const struct ir *ir, const struct claim *claim);
 
-/* --- postures against each other --------------------------------------------------------- */
+/* --- postures against each other ---------------------------------------------------- */
 
 /*
  * Does the tighter posture admit no more than the wider? Of new flows; what
@@ -133,7 +133,7 @@ struct equal_answer {
 struct equal_answer prove_equal(struct prover *p, const struct ir *x, unsigned x_posture,
 				const struct ir *y, unsigned y_posture);
 
-/* --- rules that decide nothing -------------------------------------------------------------- */
+/* --- rules that decide nothing ------------------------------------------------------ */
 
 /*
  * EMPTY      its tests contradict each other: there is no such packet
@@ -168,10 +168,10 @@ struct dead_list {
 	struct dead_search *search;
 };
 
-/* Every rule of every posture and layer that never decides, or decides less than 1 - share of its packets. */
+/* Every rule of every posture and layer that never decides, or less than 1 - share of its packets. */
 struct dead_list prove_dead(struct prover *p, const struct ir *ir, double share);
 
-/* Why. False when it was listed for its share alone, and the rest it loses to rules that agree with it. */
+/* Why. False when it was listed for its share alone, and loses the rest to rules that agree. */
 bool prove_dead_explain(const struct dead_list *l, struct dead *d);
 
 #endif

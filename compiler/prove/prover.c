@@ -47,7 +47,7 @@ struct terms terms_begin(struct prover *p)
 	return (struct terms){ .arena = p->arena };
 }
 
-/* --- window by window ------------------------------------------------------------------ */
+/* --- window by window --------------------------------------------------------------- */
 
 struct one_ask {
 	struct asking *q;

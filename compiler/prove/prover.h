@@ -46,7 +46,7 @@ struct asking {
 
 void asking_run(struct asking *q, const struct window *w, struct judgement *const *of, size_t count);
 
-/* --- edits ------------------------------------------------------------------------------- */
+/* --- edits -------------------------------------------------------------------------- */
 
 /* Steps of two judgements that are not in a common subsequence of equal steps. */
 struct edits {
@@ -56,7 +56,7 @@ struct edits {
 
 struct edits edits_find(struct arena *arena, const struct judgement *a, const struct judgement *b);
 
-/* --- witnesses ------------------------------------------------------------------------------ */
+/* --- witnesses ---------------------------------------------------------------------- */
 
 /*
  * A packet of the set, with values people know where the set lets it have

@@ -8,7 +8,7 @@
 #include "compiler/ir/proto.h"
 #include "compiler/prove/mutant.h"
 
-/* --- boxes of level values ------------------------------------------------------------------ */
+/* --- boxes of level values ---------------------------------------------------------- */
 
 struct interval {
 	uint32_t lo, hi;
@@ -118,7 +118,7 @@ static uint32_t edge_lo(const struct idd_edge *e, size_t i)
 	return i ? e[i - 1].hi + 1 : 0;
 }
 
-/* --- where to begin: the path with the largest product of edge groups --------------------------- */
+/* --- where to begin: the path with the largest product of edge groups --------------- */
 
 /* All edges to one child go together, so that value sets come out whole; not in huge nodes. */
 #define GROUPED_EDGES 256
@@ -188,7 +188,7 @@ static struct box seed(struct covering *k, idd_ref rest)
 	return b;
 }
 
-/* --- growing it: every value of a field with which the box still lies inside ----------------------- */
+/* --- growing it: every value of a field with which the box still lies inside -------- */
 
 struct growing {
 	struct covering *k;
@@ -367,7 +367,7 @@ static idd_ref box_set(struct covering *k, const struct box *b)
 	return set;
 }
 
-/* --- boxes as regions ---------------------------------------------------------------------------------- */
+/* --- boxes as regions --------------------------------------------------------------- */
 
 static struct values values_of(const struct space *s, enum field f, const struct box *b,
 			       struct arena *arena)
@@ -458,7 +458,7 @@ struct region_list region_cover(struct idd *m, const struct space *s, idd_ref se
 	return out;
 }
 
-/* --- a cell as a region ------------------------------------------------------------------------------------ */
+/* --- a cell as a region ------------------------------------------------------------- */
 
 static struct values side_values(const struct side *s, struct arena *arena)
 {
@@ -498,6 +498,13 @@ static struct values flags_values(const struct cell *c, struct arena *arena)
 	return v;
 }
 
+static enum own_part own_of_side(const struct side *s)
+{
+	if (!s->self)
+		return OWN_EITHER;
+	return s->len ? OWN_ALSO : OWN_ONLY;
+}
+
 struct region region_of_cell(const struct space *s, const struct cell *c, struct arena *arena)
 {
 	struct value_range proto = { c->proto_lo, c->proto_hi };
@@ -513,12 +520,12 @@ struct region region_of_cell(const struct space *s, const struct cell *c, struct
 		.flags = flags_values(c, arena),
 		.icmp = ranges_values(&c->icmp, arena),
 		.zones = bits_values(c->zones, s->window.zones, arena),
-		.dst_own = c->dst.self && !c->dst.len ? OWN_ONLY : OWN_EITHER,
-		.src_own = c->src.self && !c->src.len ? OWN_ONLY : OWN_EITHER,
+		.dst_own = own_of_side(&c->dst),
+		.src_own = own_of_side(&c->src),
 	};
 }
 
-/* --- words: numbers -------------------------------------------------------------------------------------------- */
+/* --- words: numbers ----------------------------------------------------------------- */
 
 static const char *proto_word(addr_num number)
 {
@@ -631,7 +638,7 @@ static void print_ports(struct buf *out, const char *word, const struct values *
 	print_list(out, v, print_number);
 }
 
-/* --- words: flags and ICMP ------------------------------------------------------------------------------------------ */
+/* --- words: flags and ICMP ---------------------------------------------------------- */
 
 static bool has_value(const struct values *v, addr_num n)
 {
@@ -704,7 +711,7 @@ static void print_icmp(struct buf *out, const struct values *v)
 	print_list(out, v, print_icmp_one);
 }
 
-/* --- words: addresses ---------------------------------------------------------------------------------------------------- */
+/* --- words: addresses --------------------------------------------------------------- */
 
 struct naming {
 	const struct policy *of[2];
@@ -840,6 +847,9 @@ static void print_end(struct buf *out, const char *word, const struct naming *n,
 		print_addresses(out, n, v);
 		buf_puts(out, " (not self)");
 		return;
+	case OWN_ALSO:
+		buf_printf(out, " %s self or ", word);
+		break;
 	case OWN_EITHER:
 		buf_printf(out, " %s ", word);
 		break;
@@ -847,7 +857,7 @@ static void print_end(struct buf *out, const char *word, const struct naming *n,
 	print_addresses(out, n, v);
 }
 
-/* --- one line ----------------------------------------------------------------------------------------------------------------- */
+/* --- one line ----------------------------------------------------------------------- */
 
 static void print_zones(struct buf *out, const struct values *v, const struct terms *t)
 {

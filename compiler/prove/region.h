@@ -12,8 +12,12 @@
 
 #include "compiler/prove/space.h"
 
-/* Which of the host's own addresses an end means. */
-enum own_part { OWN_EITHER, OWN_ONLY, OWN_NOT };
+/*
+ * How an end's values go with the host's own addresses: they do not care, only
+ * own ones among them (all own ones, when there are no values), none of them,
+ * or own ones beside them.
+ */
+enum own_part { OWN_EITHER, OWN_ONLY, OWN_NOT, OWN_ALSO };
 
 struct values {
 	struct value_range *at; /* sorted, disjoint, in the field's own numbers */

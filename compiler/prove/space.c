@@ -107,7 +107,7 @@ static uint32_t rank_of(const struct cuts *k, addr_num a)
 	return (uint32_t)lo;
 }
 
-/* --- the order of levels ---------------------------------------------------------------- */
+/* --- the order of levels ------------------------------------------------------------ */
 
 static bool asks_a_zone(const struct window *w, const struct cell *c)
 {
@@ -174,7 +174,7 @@ void space_set(struct space *s, const struct terms *t, const struct window *w,
 	cuts_set(s, &s->src, &w->src);
 }
 
-/* --- spelling values ---------------------------------------------------------------------- */
+/* --- spelling values ---------------------------------------------------------------- */
 
 /* Values that a mask allows are numbered without gaps. */
 static uint32_t dense(uint64_t allowed, unsigned value)
@@ -353,7 +353,7 @@ struct value_range space_values(const struct space *s, unsigned level, uint32_t 
 	return (struct value_range){ lo, hi };
 }
 
-/* --- cells as diagrams -------------------------------------------------------------------- */
+/* --- cells as diagrams -------------------------------------------------------------- */
 
 /* A node in the making: spans in ascending order, `outside` between them. */
 struct spans {
@@ -488,7 +488,10 @@ static idd_ref node_addresses(struct idd *m, struct space *s, const struct cell 
 
 	for (int dst_self = 0; dst_self < 2; dst_self++) {
 		idd_ref no = node_ends(m, s, c, dst_self, false, inside, outside);
-		idd_ref yes = MUTANT(20, c->src.self, false) ? node_ends(m, s, c, dst_self, true, inside, outside) : no;
+		idd_ref yes = no;
+
+		if (MUTANT(20, c->src.self, false))
+			yes = node_ends(m, s, c, dst_self, true, inside, outside);
 
 		by_dst[dst_self] = node_bool(m, s, FIELD_SRC_SELF, no, yes);
 		if (!c->dst.self)
@@ -551,7 +554,7 @@ idd_ref space_cell(struct idd *m, struct space *s, const struct cell *c, idd_ref
 	return inside;
 }
 
-/* --- lists as diagrams ---------------------------------------------------------------------- */
+/* --- lists as diagrams -------------------------------------------------------------- */
 
 /*
  * over(first half, second half) rather than rule by rule: five to twenty times
@@ -646,7 +649,7 @@ idd_ref space_cell_alone(struct idd *m, struct space *s, const struct judgement 
 	return set;
 }
 
-/* --- measure ------------------------------------------------------------------------------ */
+/* --- measure ------------------------------------------------------------------------ */
 
 double space_weigh(const void *space, unsigned level, uint32_t lo, uint32_t hi)
 {

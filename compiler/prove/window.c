@@ -170,7 +170,7 @@ bool window_around(struct window *out, const struct window *outer, const struct 
 	return true;
 }
 
-/* --- slices --------------------------------------------------------------------------- */
+/* --- slices ------------------------------------------------------------------------- */
 
 void slice_release(struct slice *s)
 {
@@ -214,7 +214,7 @@ struct slice slice_narrow(const struct slice *from, const struct window *w)
 	return g.out;
 }
 
-/* --- cutting ---------------------------------------------------------------------------- */
+/* --- cutting ------------------------------------------------------------------------ */
 
 enum cut_field { CUT_DST, CUT_SRC, CUT_DPORT, CUT_FIELDS };
 

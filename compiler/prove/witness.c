@@ -10,7 +10,7 @@
 #define SYN 0x02
 #define ACK 0x10
 
-/* --- picking values --------------------------------------------------------------------- */
+/* --- picking values ----------------------------------------------------------------- */
 
 /*
  * A set is walked down from its root. Every node that is not FALSE has a packet, so
@@ -95,7 +95,7 @@ static uint8_t pick_proto(struct picking *k)
 				    k->s->window.family == FAMILY_IP4 ? wanted4 : wanted6, 4);
 }
 
-/* --- addresses ------------------------------------------------------------------------------ */
+/* --- addresses ---------------------------------------------------------------------- */
 
 /* Documentation prefixes of RFC 5737 and RFC 3849, a benchmark and a private one. */
 #define V6(high, low) ((addr_num)(high) << 64 | (low))
@@ -171,7 +171,7 @@ static addr_num pick_address(struct picking *k, enum field f, const addr_num kno
 	return host_of(k->s->window.family, space_addresses(k->s, f, rank), k->turn);
 }
 
-/* --- ports and the like ----------------------------------------------------------------------- */
+/* --- ports and the like ------------------------------------------------------------- */
 
 static const uint16_t known_ports[] = { 22,   443,  80,	  53,  3389, 25,  445, 3306, 5432, 6379,
 					8080, 21,   23,	  123, 161,  389, 993, 5900, 5060, 8443 };
@@ -326,7 +326,7 @@ bool witness_pick(struct witness *out, struct prover *p, struct idd *m, const st
 	       (both != IDD_FALSE && pick(out, p, m, s, both, direction, 0));
 }
 
-/* --- replaying -------------------------------------------------------------------------------- */
+/* --- replaying ---------------------------------------------------------------------- */
 
 static unsigned zone_in(const struct ir *ir, const char *name)
 {
@@ -403,7 +403,7 @@ void witness_replay(struct witness *w, const struct terms *t, const struct judge
 	w->replays = witness_replays(w, t, j);
 }
 
-/* --- printing ------------------------------------------------------------------------------------ */
+/* --- printing ----------------------------------------------------------------------- */
 
 static void print_end(struct buf *out, struct addr a, bool self, uint16_t port, bool ports)
 {

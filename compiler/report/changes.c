@@ -132,7 +132,7 @@ static void print_assumes(struct buf *out, const struct witness *w)
 		buf_printf(out, "%s%s", i ? ", and " : "if ", w->assumes[i]);
 }
 
-/* --- text ------------------------------------------------------------------------------- */
+/* --- text --------------------------------------------------------------------------- */
 
 static void text_change(struct buf *out, const struct telling *k, const struct change *c)
 {
@@ -309,7 +309,7 @@ static void report_text(struct buf *out, const struct telling *k, bool all)
 	print_count(out, d, &n);
 }
 
-/* --- Markdown ----------------------------------------------------------------------------- */
+/* --- Markdown ----------------------------------------------------------------------- */
 
 /* Names and texts of the policy are shown as they are, never as markup. */
 static void md_text(struct buf *out, const char *text)
@@ -403,7 +403,7 @@ void report_changes(struct buf *out, const struct diff *d, struct compilation *o
 	}
 }
 
-/* --- JSON ------------------------------------------------------------------------------------ */
+/* --- JSON --------------------------------------------------------------------------- */
 
 static cJSON *json_decider(struct compilation *c, const struct decider *d)
 {
@@ -461,13 +461,15 @@ static cJSON *json_change(const struct telling *k, const struct change *c)
 	cJSON *o = cJSON_CreateObject(), *was = cJSON_CreateArray();
 
 	cJSON_AddStringToObject(o, "after", verdict_name(c->now.verdict));
-	cJSON_AddItemToObject(o, "assumes", cJSON_CreateStringArray((const char *const *)c->witness.assumes,
-								    (int)c->witness.assume_count));
+	cJSON_AddItemToObject(o, "assumes",
+			      cJSON_CreateStringArray((const char *const *)c->witness.assumes,
+						      (int)c->witness.assume_count));
 	cJSON_AddStringToObject(o, "before", verdict_name(c->witness.decider.verdict));
 	cJSON_AddItemToObject(o, "cause", json_decider(source_of(k, c->added), &c->cause));
 	cJSON_AddBoolToObject(o, "conditional", c->conditional);
 	cJSON_AddStringToObject(o, "direction", direction_name(c->direction));
-	cJSON_AddStringToObject(o, "edit", c->counterpart.why ? "changed" : c->added ? "added" : "removed");
+	cJSON_AddStringToObject(o, "edit",
+				c->counterpart.why ? "changed" : c->added ? "added" : "removed");
 	cJSON_AddBoolToObject(o, "exact", c->exact);
 	cJSON_AddItemToObject(o, "example", json_text(example, c));
 	cJSON_AddItemToObject(o, "flags", json_flags(c));

@@ -16,7 +16,7 @@ static bool same_span(struct span a, struct span b)
 	return a.file == b.file && a.from == b.from && a.to == b.to;
 }
 
-/* --- rules that never decide ---------------------------------------------------------------- */
+/* --- rules that never decide -------------------------------------------------------- */
 
 /* An inherited rule stands in several postures: where is it told of too? */
 static bool told_before(const struct dead_list *l, size_t i)
@@ -124,7 +124,8 @@ static void tell_dead(const struct finding *f, const struct dead_list *l, size_t
 	if (d->never)
 		g = diag(f->to, code_of(d->kind), d->rule->span, "`%s` never decides", d->rule->label);
 	else
-		g = diag(f->to, code_of(d->kind), d->rule->span, "`%s` decides little: %.1f%% of its packets are decided otherwise before",
+		g = diag(f->to, code_of(d->kind), d->rule->span,
+			 "`%s` decides little: %.1f%% of its packets are decided otherwise before",
 			 d->rule->label, d->share * 100 > 99.9 ? 99.9 : d->share * 100);
 	if (d->kind == DEAD_SHADOWED && e.dead < e.has)
 		g->severity = SEVERITY_WARNING;
@@ -162,7 +163,7 @@ static void find_dead(const struct finding *f)
 		     l.progress.undecided, l.progress.windows, l.progress.first_undecided.text);
 }
 
-/* --- postures ------------------------------------------------------------------------------------- */
+/* --- postures ----------------------------------------------------------------------- */
 
 static void find_equal(const struct finding *f)
 {
@@ -182,7 +183,7 @@ static void find_equal(const struct finding *f)
 		}
 }
 
-/* --- administrative ports -------------------------------------------------------------------------- */
+/* --- administrative ports ----------------------------------------------------------- */
 
 /* ssh, telnet, RDP, VNC, WinRM and the like: see docs/prover.md, `admin-port`. */
 static bool asks_admin_port(const struct ir_box *b, uint16_t *port)

@@ -209,7 +209,7 @@ static void bench_all(enum rules_profile profile, size_t rules, const double mos
 	tap_ok(peak_mb() <= most[5], "peak memory so far %ld MB, promised %g MB", peak_mb(), most[5]);
 }
 
-/* --- the same work by BuDDy ---------------------------------------------------------------------- */
+/* --- the same work by BuDDy --------------------------------------------------------- */
 
 struct spent {
 	double build, dead, diff;

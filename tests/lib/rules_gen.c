@@ -6,7 +6,7 @@
 #include "compiler/ir/proto.h"
 #include "tests/lib/tap.h"
 
-/* --- numbers (splitmix64, public domain, Vigna) ------------------------------------------ */
+/* --- numbers (splitmix64, public domain, Vigna) ------------------------------------- */
 
 uint64_t rules_random(struct rules *g)
 {
@@ -47,7 +47,7 @@ const char *rules_profile_name(enum rules_profile p)
 	return names[p];
 }
 
-/* --- sets ------------------------------------------------------------------------------------ */
+/* --- sets --------------------------------------------------------------------------- */
 
 static addr_num low_bits(unsigned n)
 {
@@ -110,7 +110,7 @@ static struct ir_end end_network(struct rules *g, enum family family, double any
 	};
 }
 
-/* --- the world of SMALL ------------------------------------------------------------------------- */
+/* --- the world of SMALL ------------------------------------------------------------- */
 
 /* Eight neighbouring /30s and their hosts: everything overlaps everything. */
 static struct addr_range small_range(struct rules *g, enum family family)
@@ -324,7 +324,7 @@ static struct ir *small_policy(struct rules *g, size_t count)
 	return ir;
 }
 
-/* --- the large profiles ---------------------------------------------------------------------------- */
+/* --- the large profiles ------------------------------------------------------------- */
 
 /* Probabilities: source, destination any; a host each; source port and destination port classes; drop. */
 static const struct profile {
@@ -440,7 +440,7 @@ struct ir_rule rules_one(struct rules *g)
 	return large_rule(g);
 }
 
-/* --- edits ------------------------------------------------------------------------------------------- */
+/* --- edits -------------------------------------------------------------------------- */
 
 static void rule_insert(struct ir_list *l, size_t at, struct ir_rule r)
 {
@@ -515,7 +515,7 @@ struct ir *rules_edit(struct rules *g, const struct ir *ir, size_t edits)
 	return copy;
 }
 
-/* --- packets ------------------------------------------------------------------------------------------- */
+/* --- packets ------------------------------------------------------------------------ */
 
 static addr_num random_address(struct rules *g, enum family family, const struct ir_end *e)
 {

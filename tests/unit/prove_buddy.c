@@ -43,7 +43,7 @@ static struct judgement *judge(struct world *w, const struct ir *ir, unsigned po
 /* In and out only: what is forwarded past a lifeline is not one list for BuDDy. */
 static const enum direction asked[] = { DIRECTION_IN, DIRECTION_OUT };
 
-/* --- dead rules: the running union, as BDD users do it ---------------------------------------- */
+/* --- dead rules: the running union, as BDD users do it ------------------------------ */
 
 static void cover(struct world *w, const struct judgement *j, enum family family, bool *alive)
 {
@@ -97,7 +97,7 @@ static void check_dead(struct world *w)
 		}
 }
 
-/* --- two lists against each other -------------------------------------------------------------- */
+/* --- two lists against each other --------------------------------------------------- */
 
 static BDD admitted(struct world *w, const struct judgement *j, enum family family)
 {
@@ -198,7 +198,8 @@ int main(void)
 		check_world(&w, 1 + i % 6);
 	for (int l = 0; l < LAWS; l++) {
 		tap_num((int64_t)broken[l], 0, laws[l]);
-		tap_ok(checked[l] > 50, "and that was asked %zu times, %zu of them yes", checked[l], yes[l]);
+		tap_ok(checked[l] > 50, "and that was asked %zu times, %zu of them yes",
+		       checked[l], yes[l]);
 	}
 	return tap_done();
 }

@@ -105,7 +105,7 @@ static bool idle(const struct world *w, const struct step *s, enum idle_kind k)
 	return false;
 }
 
-/* --- regions -------------------------------------------------------------------------------- */
+/* --- regions ------------------------------------------------------------------------ */
 
 static bool has(const struct values *v, addr_num n)
 {
@@ -115,16 +115,19 @@ static bool has(const struct values *v, addr_num n)
 	return v->all;
 }
 
-static bool own_fits(enum own_part o, bool self)
-{
-	return o == OWN_EITHER || (o == OWN_ONLY) == self;
-}
-
 static bool side_fits(const struct values *v, enum own_part o, addr_num a, bool self)
 {
-	if (o == OWN_ONLY && !v->len)
-		return self;
-	return own_fits(o, self) && has(v, a);
+	switch (o) {
+	case OWN_ONLY:
+		return self && (!v->len || has(v, a));
+	case OWN_NOT:
+		return !self && has(v, a);
+	case OWN_ALSO:
+		return self || has(v, a);
+	case OWN_EITHER:
+		break;
+	}
+	return has(v, a);
 }
 
 static bool in_region(const struct region *r, const struct point *p)
@@ -160,23 +163,6 @@ static struct point as_witnessed(const struct change *c, const struct point *p)
 	return q;
 }
 
-/* "to self or 10.0.0.0/8" is one box of a cell and two of a region's words: not asked here. */
-static bool is_plain(const struct change *c)
-{
-	for (size_t i = 0; i < c->box_count; i++)
-		if (c->boxes[i].dst_own != OWN_EITHER || c->boxes[i].src_own != OWN_EITHER)
-			return false;
-	return true;
-}
-
-static bool cause_asks_self(const struct change *c)
-{
-	for (size_t i = 0; c->cause.rule && i < c->cause.rule->box_count; i++)
-		if (c->cause.rule->boxes[i].src.self || c->cause.rule->boxes[i].dst.self)
-			return true;
-	return false;
-}
-
 static bool told_of_new(const struct world *w, const struct step *before, const struct step *after)
 {
 	for (size_t i = 0; i < w->d->change_count; i++) {
@@ -195,7 +181,7 @@ static void check_exact(struct world *w, const struct change *c, const struct po
 	const struct step *before, *after;
 	bool mine;
 
-	if (!c->exact || !is_of(c, w->a) || !is_plain(c) || cause_asks_self(c) || spares(w, c) ||
+	if (!c->exact || !is_of(c, w->a) || spares(w, c) ||
 	    p.packet.fragment != c->witness.point.packet.fragment)
 		return;
 	before = &w->a->steps[judgement_first(w->a, &p)];
@@ -212,7 +198,7 @@ static void check_exact(struct world *w, const struct change *c, const struct po
 		check(EXACT_OUT, !mine || (!c->added && told(w, before, after) == 1));
 }
 
-/* --- one posture and direction ------------------------------------------------------------------ */
+/* --- one posture and direction ------------------------------------------------------ */
 
 static bool tells_any(const struct world *w)
 {

@@ -21,7 +21,8 @@ struct checking {
 	struct window parts[4096]; /* of the last window that was asked about */
 	size_t part_count;
 	size_t points, windows;
-	size_t eval_differs, steps_differ, admitted_differ, verdicts_differ, cells_differ, values_differ, not_once;
+	size_t eval_differs, steps_differ, admitted_differ, verdicts_differ;
+	size_t cells_differ, values_differ, not_once;
 };
 
 static bool in_window(const struct window *w, const struct packet *p)

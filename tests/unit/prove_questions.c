@@ -82,7 +82,7 @@ static bool for_all_unknowns(const struct terms *t, const struct point *p,
 	return all;
 }
 
-/* --- claims ---------------------------------------------------------------------------- */
+/* --- claims ------------------------------------------------------------------------- */
 
 struct claimed {
 	const struct claim *claim;
@@ -164,7 +164,7 @@ static void check_claims(struct world *w)
 		check_claim_samples(w, &c, &a);
 }
 
-/* --- postures --------------------------------------------------------------------------------- */
+/* --- postures ----------------------------------------------------------------------- */
 
 static enum verdict verdict_in(const struct judgement *j, const struct point *p)
 {
@@ -229,7 +229,7 @@ static void check_equal(struct world *w)
 	}
 }
 
-/* --- dead rules ---------------------------------------------------------------------------------- */
+/* --- dead rules --------------------------------------------------------------------- */
 
 struct covering {
 	const struct judgement *j;
