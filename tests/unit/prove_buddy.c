@@ -183,6 +183,7 @@ static void check_world(struct world *w, size_t rules)
 	w->prover = p;
 	w->terms = terms_begin(p);
 	terms_add(&w->terms, w->ir);
+	terms_add(&w->terms, w->other);
 	w->zones = window_all(&w->terms, FAMILY_IP4, STATES_ALL).zones;
 	bdd_rules_open(&w->terms);
 	check_dead(w);
