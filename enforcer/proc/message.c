@@ -107,21 +107,24 @@ int message_send(int sock, const struct message *m, struct err *why)
 
 /* ---- receiving --------------------------------------------------------------- */
 
-/* The one descriptor of a datagram, or -1; any further ones are closed. */
-static int detach_fd(struct msghdr *m)
+/* The one descriptor of a datagram, or -1. Room is for one, but padding lets two through: any further is closed. */
+static int detach_fd(struct msghdr *m, bool *too_many)
 {
 	int kept = -1;
 
+	*too_many = false;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
 			int fd;
 			memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
-			if (kept < 0)
-				kept = fd;
-			else
+			if (kept >= 0) {
+				*too_many = true;
 				close(fd);
+				continue;
+			}
+			kept = fd;
 		}
 	}
 	return kept;
@@ -139,6 +142,7 @@ static int receive_chunk(int sock, struct chunk *out, char payload[static MESSAG
 	union room_for_fd room;
 	struct msghdr msg = { .msg_iov = parts, .msg_iovlen = 2,
 			      .msg_control = room.bytes, .msg_controllen = sizeof room.bytes };
+	bool too_many;
 	ssize_t got;
 
 	do
@@ -148,8 +152,8 @@ static int receive_chunk(int sock, struct chunk *out, char payload[static MESSAG
 		return peer_failed(MESSAGE_RESULT, "receive", why);
 	if (got == 0)
 		return err_set(why, EPIPE, "the other process is gone");
-	out->fd = detach_fd(&msg);
-	if ((size_t)got < sizeof out->h || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+	out->fd = detach_fd(&msg, &too_many);
+	if ((size_t)got < sizeof out->h || too_many || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		if (out->fd >= 0)
 			close(out->fd);
 		return err_set(why, EPROTO, "a datagram of %zd bytes is no message", got);

@@ -1,0 +1,204 @@
+/* What the warden keeps on disk: the journal, the bundles it names, and the ledger of counters. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "enforcer/warden/ledger.h"
+#include "enforcer/warden/state.h"
+#include "lang/base/file.h"
+#include "lang/base/own.h"
+#include "tests/lib/tap.h"
+
+static char dir[] = "/tmp/teg-journal-XXXXXX";
+
+static const char *path_of(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	return path;
+}
+
+static struct record record_of(uint64_t number, char bank)
+{
+	struct record r = { .number = number, .bank = bank, .since = 1700000000, .program = 12 };
+
+	r.bundle = digest_of(&number, sizeof number);
+	r.tables = digest_of(&bank, 1);
+	snprintf(r.posture, sizeof r.posture, "BALANCED");
+	snprintf(r.reason, sizeof r.reason, "because");
+	return r;
+}
+
+static bool records_agree(const struct record *a, const struct record *b)
+{
+	return a->number == b->number && !strcmp(a->bundle.hex, b->bundle.hex) && a->bank == b->bank &&
+	       !strcmp(a->posture, b->posture) && !strcmp(a->reason, b->reason) && a->since == b->since &&
+	       a->program == b->program && !strcmp(a->tables.hex, b->tables.hex);
+}
+
+/* ---- the journal ---------------------------------------------------------------- */
+
+static void the_journal_is_read_back(void)
+{
+	struct state in = { .committing = true, .now = record_of(3, 'a'), .next = record_of(4, 'b') }, out;
+	struct err why = { 0 };
+
+	tap_num(state_load(&out, dir, &why), -ENOENT, "no journal is told from a damaged one");
+	tap_num(state_save(&in, dir, &why), 0, "the journal is written");
+	tap_num(state_load(&out, dir, &why), 0, "and read");
+	tap_ok(out.committing && records_agree(&in.now, &out.now) && records_agree(&in.next, &out.next), "as it was");
+}
+
+static void every_damage_is_seen(void)
+{
+	own(buf) struct buf bytes = { 0 };
+	struct state out;
+	struct err why = { 0 };
+	unsigned taken = 0;
+
+	if (file_read(&bytes, path_of("state"), 65536, &why))
+		return;
+	for (size_t i = 0; i < bytes.len; i++) {
+		bytes.at[i] ^= 1;
+		file_replace(path_of("state"), bytes.at, bytes.len, 0600, &why);
+		taken += state_load(&out, dir, &why) != -EBADMSG;
+		bytes.at[i] ^= 1;
+	}
+	tap_num(taken, 0, "a bit turned anywhere in the journal is seen");
+	taken = 0;
+	for (size_t len = 0; len < bytes.len; len += 7) {
+		file_replace(path_of("state"), bytes.at, len, 0600, &why);
+		taken += state_load(&out, dir, &why) != -EBADMSG;
+	}
+	tap_num(taken, 0, "so is an end that is missing");
+}
+
+static void a_failed_write_is_remembered(void)
+{
+	struct state s = { .now = record_of(1, 'a') };
+	struct err why = { 0 };
+
+	tap_ok(state_save(&s, "/proc/self/nowhere", &why) && s.unsaved, "a journal that cannot be written says so");
+	tap_ok(!state_save(&s, dir, &why) && !s.unsaved, "until it can");
+}
+
+static void bundles_stay_while_they_are_named(void)
+{
+	struct state s = { .now = record_of(1, 'a') };
+	struct record old = record_of(9, 'b');
+	own(buf) struct buf back = { 0 };
+	struct err why = { 0 };
+
+	state_keep_bundle(dir, &s.now.bundle, "first", 5, &why);
+	state_keep_bundle(dir, &old.bundle, "second", 6, &why);
+	state_collect_bundles(&s, dir);
+	tap_ok(!state_read_bundle(&back, dir, &s.now.bundle, &why) && back.len == 5, "the bundle in force is kept");
+	tap_num(state_read_bundle(&back, dir, &old.bundle, &why), -ENOENT, "one that no record names goes");
+}
+
+/* ---- the ledger ------------------------------------------------------------------- */
+
+/* A plan of reflexes by these ids, each counted in the first hook, beside what always is. */
+static struct plan *plan_of(struct arena *a, unsigned from, unsigned to)
+{
+	struct plan *p = arena_zero(a, sizeof *p);
+
+	p->counter_count = 2 + to - from;
+	p->counters = arena_zero(a, p->counter_count * sizeof *p->counters);
+	p->rules = arena_zero(a, p->counter_count * sizeof *p->rules);
+	p->counters[0].id = "neighbour";
+	p->counters[1].id = "blocked";
+	p->config.blocked_slot = 1;
+	for (unsigned i = 2; i < p->counter_count; i++) {
+		p->counters[i].id = arena_printf(a, "reflex.r%u", from + i - 2);
+		p->rules[p->rule_count++].counter_slot = i;
+	}
+	return p;
+}
+
+static void a_rule_keeps_its_slot(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct plan *first = plan_of(a, 0, 4), *second = plan_of(a, 2, 6);
+	uint32_t one[6], two[6], read[6];
+	bool fresh[6];
+	struct err why = { 0 };
+
+	tap_num(ledger_assign(path_of("ledger"), first, NULL, one, fresh, &why), 0, "slots are given");
+	tap_ok(fresh[0] && fresh[5], "all of them new");
+	tap_num(ledger_assign(path_of("ledger"), second, first, two, fresh, &why), 0, "and given again");
+	tap_ok(two[0] == one[0] && two[2] == one[4] && two[3] == one[5], "a rule that stays keeps its slot");
+	tap_ok(!fresh[2] && fresh[4], "and a rule that comes gets a new one");
+	tap_ok(!ledger_read(path_of("ledger"), second, read, &why) && !memcmp(read, two, sizeof two), "they are read back");
+	tap_num(ledger_read(path_of("ledger"), plan_of(a, 90, 91), read, &why), -ENOENT, "an unknown id is told");
+}
+
+static void uncounted_ids_take_no_slot(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct plan *p = plan_of(a, 0, 2);
+	uint32_t slots[4];
+	bool fresh[4];
+	struct err why = { 0 };
+
+	p->rule_count = 1;
+	ledger_assign(path_of("ledger2"), p, NULL, slots, fresh, &why);
+	tap_ok(slots[2] != LEDGER_NO_SLOT && slots[3] == LEDGER_NO_SLOT && !fresh[3],
+	       "what the first hook does not count takes no slot");
+}
+
+static void slots_are_given_away_last(void)
+{
+	own(arena) struct arena *a = arena_new();
+	const unsigned most = TEG_COUNTER_SLOTS - 2;
+	struct plan *full = plan_of(a, 0, most), *next = plan_of(a, most - 10, most + 20);
+	own(mem) uint32_t *slots = calloc(TEG_COUNTER_SLOTS, sizeof *slots), *later = calloc(TEG_COUNTER_SLOTS, sizeof *later);
+	own(mem) bool *fresh = calloc(TEG_COUNTER_SLOTS, 1);
+	struct err why = { 0 };
+
+	tap_num(ledger_assign(path_of("ledger3"), full, NULL, slots, fresh, &why), 0, "every slot can be taken");
+	tap_num(ledger_assign(path_of("ledger3"), next, full, later, fresh, &why), -ENOSPC,
+		"none is taken from the generation in force");
+	tap_num(ledger_assign(path_of("ledger3"), next, NULL, later, fresh, &why), 0,
+		"but from one that is gone");
+	tap_ok(later[2] == slots[most - 8] && !fresh[2] && fresh[20], "what stays, stays; what comes starts at zero");
+}
+
+static void a_damaged_ledger_starts_anew(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct plan *p = plan_of(a, 0, 2);
+	uint32_t slots[4];
+	bool fresh[4];
+	struct err why = { 0 };
+
+	file_replace(path_of("ledger4"), "\1\0\0\0\377\377\377\377", 8, 0600, &why);
+	tap_ok(!ledger_assign(path_of("ledger4"), p, NULL, slots, fresh, &why) && fresh[0] && fresh[2],
+	       "a ledger that cannot be read gives every slot anew, so that no count is another's");
+}
+
+int main(void)
+{
+	static const char *const files[] = { "state", "ledger", "ledger2", "ledger3", "ledger4", "bundles" };
+	char command[128];
+
+	if (!mkdtemp(dir))
+		return 1;
+	the_journal_is_read_back();
+	every_damage_is_seen();
+	a_failed_write_is_remembered();
+	bundles_stay_while_they_are_named();
+	a_rule_keeps_its_slot();
+	uncounted_ids_take_no_slot();
+	slots_are_given_away_last();
+	a_damaged_ledger_starts_anew();
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		unlink(path_of(files[i]));
+	snprintf(command, sizeof command, "rm -rf %s", dir);
+	return tap_done() | !!system(command);
+}

@@ -1,0 +1,272 @@
+/* Roles speak in typed messages: what is encoded is decoded, and whoever speaks out of turn is refused. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "enforcer/proc/message.h"
+#include "lang/base/own.h"
+#include "tests/lib/tap.h"
+
+static struct status whole_status(void)
+{
+	static struct status_posture postures[] = { { "LOCKDOWN", "Owner only" }, { "BALANCED", "" } };
+	static struct status_interface interfaces[] = {
+		{ "eth0", "wan", "xdp-native", "the driver runs XDP", 2, 0x0123456789abcdef },
+		{ "eth1", "lan, dmz", "nft", "another XDP program is attached", 3, 0 },
+	};
+
+	return (struct status){
+		.generation = 41, .bundle = "aa", .policy = "edge", .version = "3.2.0", .posture = "BALANCED",
+		.posture_reason = "quiet again", .posture_since = 1700000000, .started = 1600000000, .adopted = "adopted",
+		.engine = "mixed", .nft_digest = "bb", .intact = 1, .fault = "", .postures = postures, .posture_count = 2,
+		.interfaces = interfaces, .interface_count = 2,
+	};
+}
+
+static void statuses_are_decoded(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf once = { 0 }, twice = { 0 };
+	struct status in = whole_status(), out;
+	struct err why = { 0 };
+
+	status_encode(&once, &in);
+	tap_num(status_decode(&out, a, once.at, once.len, &why), 0, "a status is decoded");
+	status_encode(&twice, &out);
+	tap_ok(once.len == twice.len && !memcmp(once.at, twice.at, once.len), "and encodes to the same bytes");
+	tap_text(out.interfaces[1].reason, "another XDP program is attached", "an interface's reason arrives");
+
+	unsigned taken = 0;
+	for (size_t len = 0; len < once.len; len++)
+		taken += !status_decode(&out, a, once.at, len, &why);
+	tap_num(taken, 0, "cut short anywhere, it is refused");
+	buf_putc(&once, 0);
+	tap_num(status_decode(&out, a, once.at, once.len, &why), -EPROTO, "with a byte left over, too");
+}
+
+static void counters_are_decoded(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf bytes = { 0 };
+	struct counter_row rows[] = { { "reflex.syn_flood", LAYER_REFLEX, VERDICT_DROP, "", 7, 420 } };
+	struct counters in = { .at_ns = 5, .rows = rows, .row_count = 1, .blocked_sources = 2 }, out;
+	struct err why = { 0 };
+
+	in.causes[CAUSE_BAD_TCP] = 9;
+	counters_encode(&bytes, &in);
+	tap_num(counters_decode(&out, a, bytes.at, bytes.len, &why), 0, "counters are decoded");
+	tap_text(out.rows[0].id, "reflex.syn_flood", "by their ids");
+	tap_ok(out.rows[0].packets == 7 && out.rows[0].bytes == 420 && out.causes[CAUSE_BAD_TCP] == 9 &&
+	       out.blocked_sources == 2, "with every number");
+
+	char *verdict = memmem(bytes.at, bytes.len, "syn_flood", 9);
+	verdict[10] = VERDICT_COUNT;
+	tap_num(counters_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "a verdict there is not is refused");
+}
+
+static void results_are_decoded(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf bytes = { 0 }, ask = { 0 }, wordy = { 0 };
+	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED" }, out;
+	struct set_posture to = { "LOCKDOWN", "under attack" }, got;
+	struct err why = { 0 };
+	char words[REASON_MAX + 2];
+
+	result_encode(&bytes, &in);
+	tap_num(result_decode(&out, a, bytes.at, bytes.len, &why), 0, "a result is decoded");
+	tap_ok(out.code == RESULT_CANNOT && !strcmp(out.part, "xdp") && out.generation == 3, "as it was");
+	bytes.at[0] = RESULT_COUNT;
+	tap_num(result_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "a code there is not is refused");
+
+	set_posture_encode(&ask, &to);
+	tap_num(set_posture_decode(&got, a, ask.at, ask.len, &why), 0, "a posture's change is decoded");
+	tap_text(got.reason, "under attack", "with its reason");
+	memset(words, 'x', sizeof words);
+	words[REASON_MAX + 1] = '\0';
+	to.reason = words;
+	set_posture_encode(&wordy, &to);
+	tap_num(set_posture_decode(&got, a, wordy.at, wordy.len, &why), -EPROTO, "a reason longer than REASON_MAX is refused");
+}
+
+/* ---- over a pair of sockets --------------------------------------------------------- */
+
+static int hear(int sock, enum role me, struct message *out, struct arena *a, struct err *why)
+{
+	*out = (struct message){ .fd = -1 };
+	return message_receive(sock, me, a, out, why);
+}
+
+static void messages_arrive_whole(void)
+{
+	static const size_t sizes[] = { 0, 1, MESSAGE_CHUNK - 1, MESSAGE_CHUNK, MESSAGE_CHUNK + 1, 150000 };
+	own(arena) struct arena *a = arena_new();
+	own(mem) char *bytes = malloc(200000);
+	int ends[2];
+	struct err why = { 0 };
+
+	if (message_pair(ends, &why) || !bytes) {
+		tap_ok(false, "a pair of sockets: %s", why.text);
+		return;
+	}
+	for (size_t i = 0; i < 200000; i++)
+		bytes[i] = (char)(i * 7);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		const struct message in = { MESSAGE_COUNTERS, (uint32_t)i, bytes, sizes[i], -1 };
+		struct message out;
+		int rc = message_send(ends[0], &in, &why);
+
+		if (!rc)
+			rc = hear(ends[1], ROLE_API, &out, a, &why);
+		tap_ok(!rc && out.kind == MESSAGE_COUNTERS && out.id == i && out.len == sizes[i] &&
+		       !memcmp(out.payload, bytes, sizes[i]), "%zu bytes arrive as they were sent", sizes[i]);
+	}
+	close(ends[0]);
+	struct message out;
+	tap_num(hear(ends[1], ROLE_API, &out, a, &why), -EPIPE, "when the peer is gone, that is what is said");
+	close(ends[1]);
+}
+
+static void descriptors_travel(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(fd) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int ends[2];
+	struct err why = { 0 };
+	struct message out;
+
+	if (message_pair(ends, &why))
+		return;
+	const struct message in = { MESSAGE_APPLY, 1, NULL, 0, null };
+	message_send(ends[0], &in, &why);
+	tap_ok(!hear(ends[1], ROLE_WARDEN, &out, a, &why) && out.fd >= 0 && fcntl(out.fd, F_GETFD) == FD_CLOEXEC,
+	       "a descriptor arrives, closed on exec");
+	close(out.fd);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* What a broken or hostile peer may say: raw datagrams. `with_fd` counts descriptors. */
+static const struct {
+	const char *claim;
+	uint8_t bytes[12];
+	size_t len;
+	unsigned with_fd;
+	enum role me;
+} wrong[] = {
+	{ "a datagram shorter than a header", { 0, 0, 0 }, 3, 0, ROLE_WARDEN },
+	{ "a kind there is not", { 200, 0, 0, 0, 1, 0, 0, 0 }, 8, 0, ROLE_WARDEN },
+	{ "an answer sent to the warden", { MESSAGE_STATUS, 0, 0, 0, 1, 0, 0, 0 }, 8, 0, ROLE_WARDEN },
+	{ "a question sent to the api", { MESSAGE_ASK_STATUS, 0, 0, 0, 1, 0, 0, 0 }, 8, 0, ROLE_API },
+	{ "an apply without a bundle", { MESSAGE_APPLY, 0, 0, 0, 1, 0, 0, 0 }, 8, 0, ROLE_WARDEN },
+	{ "a question with a descriptor", { MESSAGE_ASK_STATUS, 0, 0, 0, 1, 0, 0, 0 }, 8, 1, ROLE_WARDEN },
+	{ "an apply with two descriptors", { MESSAGE_APPLY, 0, 0, 0, 1, 0, 0, 0 }, 8, 2, ROLE_WARDEN },
+	{ "a part that says more and is short", { MESSAGE_ASK_STATUS, 0, 1, 0, 1, 0, 0, 0, 9 }, 9, 0, ROLE_WARDEN },
+	{ "a more that is neither 0 nor 1", { MESSAGE_ASK_STATUS, 0, 2, 0, 1, 0, 0, 0 }, 8, 0, ROLE_WARDEN },
+};
+
+static void say_raw(int sock, const void *bytes, size_t len, unsigned with_fd)
+{
+	union {
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} room = { 0 };
+	struct iovec part = { (void *)(uintptr_t)bytes, len };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };
+	const int fds[2] = { 0, 1 };
+
+	if (with_fd) {
+		m.msg_control = room.bytes;
+		m.msg_controllen = CMSG_SPACE(with_fd * sizeof(int));
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(with_fd * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, with_fd * sizeof(int));
+	}
+	if (sendmsg(sock, &m, 0) < 0)
+		tap_note("cannot send");
+}
+
+static unsigned open_fds(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void the_wrong_is_refused(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		own(arena) struct arena *a = arena_new();
+		const unsigned before = open_fds();
+		int ends[2];
+		struct err why = { 0 };
+		struct message out;
+
+		if (message_pair(ends, &why))
+			continue;
+		say_raw(ends[0], wrong[i].bytes, wrong[i].len, wrong[i].with_fd);
+		int rc = hear(ends[1], wrong[i].me, &out, a, &why);
+		if (!rc && out.fd >= 0)
+			close(out.fd);
+		close(ends[0]);
+		close(ends[1]);
+		tap_ok(rc == -EPROTO, "%s is refused", wrong[i].claim);
+		tap_num(open_fds(), before, "and no descriptor of it stays open");
+	}
+}
+
+static void parts_must_fit(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(mem) uint8_t *bytes = calloc(1, 8 + MESSAGE_CHUNK);
+	int ends[2];
+	struct err why = { 0 };
+	struct message out;
+
+	if (!bytes || message_pair(ends, &why))
+		return;
+	bytes[0] = MESSAGE_SET_POSTURE;
+	bytes[2] = 1;
+	say_raw(ends[0], bytes, 8 + MESSAGE_CHUNK, 0);
+	bytes[4] = 77; /* another id */
+	bytes[2] = 0;
+	say_raw(ends[0], bytes, 20, 0);
+	tap_num(hear(ends[1], ROLE_WARDEN, &out, a, &why), -EPROTO, "a part of another message in between is refused");
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void a_stall_ends(void)
+{
+	own(arena) struct arena *a = arena_new();
+	const struct timeval limit = { .tv_usec = 50000 };
+	int ends[2];
+	struct err why = { 0 };
+	struct message out;
+
+	if (message_pair(ends, &why))
+		return;
+	setsockopt(ends[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	tap_num(hear(ends[1], ROLE_WARDEN, &out, a, &why), -ETIMEDOUT, "who says nothing is not waited for beyond the limit");
+	close(ends[0]);
+	close(ends[1]);
+}
+
+int main(void)
+{
+	statuses_are_decoded();
+	counters_are_decoded();
+	results_are_decoded();
+	messages_arrive_whole();
+	descriptors_travel();
+	the_wrong_is_refused();
+	parts_must_fit();
+	a_stall_ends();
+	return tap_done();
+}

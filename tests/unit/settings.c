@@ -1,0 +1,153 @@
+/* Settings: a flag outranks the environment, the environment the file, the file the default; the rest is refused. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "enforcer/proc/settings.h"
+#include "tests/lib/tap.h"
+
+static char dir[] = "/tmp/teg-settings-XXXXXX";
+static char conf[64], token[64];
+
+static void put(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0 || fchmod(fd, mode))
+		abort();
+	close(fd);
+}
+
+static int reads(struct settings *s, struct arena *a, const char *flags, struct err *why)
+{
+	char *argv[16] = { "tegd" }, *rest, *words = arena_strdup(a, flags);
+	int argc = 1;
+
+	for (char *w = strtok_r(words, " ", &rest); w && argc < 15; w = strtok_r(NULL, " ", &rest))
+		argv[argc++] = w;
+	return settings_read(s, a, argc, argv, why);
+}
+
+static void ranks(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct settings s;
+	struct err why = { 0 };
+
+	put(conf, "# who decides\n\nengine = generic\n state-dir=/file/state \nrun-dir = /file/run", 0600);
+	setenv("TEGUMENTAR_CONFIG", conf, 1);
+	setenv("TEGUMENTAR_ENGINE", "native", 1);
+	setenv("TEGUMENTAR_RUN_DIR", "/env/run", 1);
+	tap_num(reads(&s, a, "--engine nft --check", &why), 0, "file, environment and flags are read together");
+	tap_text(s.engine, "nft", "a flag outranks the environment");
+	tap_text(s.run_dir, "/env/run", "the environment outranks the file");
+	tap_text(s.state_dir, "/file/state", "the file outranks the default");
+	tap_text(s.pin_dir, "/sys/fs/bpf/tegumentar", "the default is the rest");
+	tap_ok(s.judge == ENGINE_NFT && s.ask == ASK_CHECK && s.role == ROLE_WARDEN, "and they are understood");
+	unsetenv("TEGUMENTAR_ENGINE");
+	unsetenv("TEGUMENTAR_RUN_DIR");
+	unsetenv("TEGUMENTAR_CONFIG");
+}
+
+static const struct {
+	const char *flags, *file, *part; /* part: of the sentence; NULL when it is fine */
+} cases[] = {
+	{ "--config %", "", NULL },
+	{ "--config=% --engine=generic", "", NULL },
+	{ "--role api --config %", "", NULL },
+	{ "--config %", "engine = fast", "`fast` is no engine" },
+	{ "--config %", "colour = blue", "no setting `colour`" },
+	{ "--config %", "engine nft", "has no '='" },
+	{ "--config %", "engine = nft\nengine = nft", ":2: `engine` is set twice" },
+	{ "--config %", "state-dir = var/lib", "no absolute path" },
+	{ "--config %", "user = a-name-that-is-much-too-long-for-any-system", "too long for a name" },
+	{ "--config /nowhere/at/all", "", "cannot open /nowhere/at/all" },
+	{ "--config % --colour blue", "", "`--colour` is no flag" },
+	{ "--config % --engine", "", "`--engine` is no flag, or lacks its value" },
+	{ "--config % --role king", "", "no role `king`" },
+	{ "--config % extra", "", "`extra` is no flag" },
+	{ "--config % --listen 127.0.0.1:8765", "", "needs a token" },
+	{ "--config % --listen 127.0.0.1:8765 --token-file /t", "", NULL },
+	{ "--config % --listen [::1]:8765 --token-file /t", "", NULL },
+	{ "--config % --listen 127.1.2.3:1 --token-file /t", "", NULL },
+	{ "--config % --listen 0.0.0.0:8765 --token-file /t", "", "is not on loopback" },
+	{ "--config % --listen [::]:8765 --token-file /t", "", "is not on loopback" },
+	{ "--config % --listen 127.0.0.1 --token-file /t", "", "no address and port" },
+	{ "--config % --listen 127.0.0.1:0 --token-file /t", "", "no address and port" },
+	{ "--config % --listen 127.0.0.1:65536 --token-file /t", "", "no address and port" },
+	{ "--config % --listen 127.0.0.1:+80 --token-file /t", "", "no address and port" },
+	{ "--config % --listen [::1:8765 --token-file /t", "", "no address and port" },
+	{ "--config % --listen localhost:8765 --token-file /t", "", "no address and port" },
+};
+
+static void each_is_judged(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		own(arena) struct arena *a = arena_new();
+		const char *at = strchr(cases[i].flags, '%');
+		const char *flags = at ? arena_printf(a, "%.*s%s%s", (int)(at - cases[i].flags), cases[i].flags, conf, at + 1) :
+					 cases[i].flags;
+		struct settings s;
+		struct err why = { 0 };
+
+		put(conf, cases[i].file, 0600);
+		int rc = reads(&s, a, flags, &why);
+		if (cases[i].part)
+			tap_ok(rc && strstr(why.text, cases[i].part), "%s: %s", cases[i].flags, cases[i].part);
+		else
+			tap_ok(!rc, "%s is taken", cases[i].flags);
+		if (rc ? !cases[i].part || !strstr(why.text, cases[i].part) : !!cases[i].part)
+			tap_note("%s", why.text);
+	}
+}
+
+static const struct {
+	const char *text;
+	mode_t mode;
+	const char *part;
+} tokens[] = {
+	{ "0123456789abcdef\n", 0600, NULL },
+	{ "0123456789abcdef", 0400, NULL },
+	{ "0123456789abcde\n", 0600, "one line of" },
+	{ "0123456789abcdef\nmore", 0600, "one line of" },
+	{ "0123456789 abcdef", 0600, "one line of" },
+	{ "", 0600, "one line of" },
+	{ "0123456789abcdef", 0640, "only its owner may read" },
+	{ "0123456789abcdef", 0604, "only its owner may read" },
+};
+
+static void tokens_are_kept_close(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+		own(arena) struct arena *a = arena_new();
+		struct settings s = { .token_file = token, .token = "" };
+		struct err why = { 0 };
+
+		unlink(token);
+		put(token, tokens[i].text, tokens[i].mode);
+		int rc = settings_read_token(&s, a, &why);
+		tap_ok(tokens[i].part ? rc && strstr(why.text, tokens[i].part) : !rc && !strcmp(s.token, "0123456789abcdef"),
+		       "a token file of mode %03o and %zu bytes: %s", tokens[i].mode, strlen(tokens[i].text),
+		       tokens[i].part ? tokens[i].part : "taken");
+		tap_ok(!*why.text || !strstr(why.text, "0123456789"), "the token is not in what is said");
+	}
+}
+
+int main(void)
+{
+	if (!mkdtemp(dir))
+		return 1;
+	snprintf(conf, sizeof conf, "%s/tegd.conf", dir);
+	snprintf(token, sizeof token, "%s/token", dir);
+	ranks();
+	each_is_judged();
+	tokens_are_kept_close();
+	unlink(conf);
+	unlink(token);
+	rmdir(dir);
+	return tap_done();
+}
