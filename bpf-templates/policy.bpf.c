@@ -78,8 +78,17 @@ static __always_inline bool is_icmpv6(const struct pkt *p)
 	return p->proto == ICMPV6_PROTO && p->family == TEG_IP6 && p->fragment != TEG_LATER;
 }
 
-/* RFC 4861: neighbour discovery, whose hop limit proves a sender on the link;
- * RFC 2710 and 3810: multicast listeners. */
+/* RFC 2710 and 3810: what listeners and routers say of multicast comes from a link-local address with
+ * hop limit 1; RFC 3590: a report also from ::, of a host that has no address yet. */
+static __always_inline bool is_listener(const struct pkt *p, __u32 type)
+{
+	bool local = (p->src.hi & bpf_cpu_to_be64(0x3ffull << 54)) == bpf_cpu_to_be64(0xfe80ull << 48);
+	bool none = !(p->src.hi | p->src.lo) && (type == 131 || type == 143);
+
+	return ((type >= 130 && type <= 132) || type == 143) && p->hop_limit == 1 && (local || none);
+}
+
+/* RFC 4861: neighbour discovery, whose hop limit proves a sender on the link. */
 static __always_inline bool is_neighbour(const struct pkt *p)
 {
 	__u32 type = p->icmp >> 8, code = p->icmp & 0xff;
@@ -88,7 +97,7 @@ static __always_inline bool is_neighbour(const struct pkt *p)
 		return false;
 	if (type >= 133 && type <= 136)
 		return code == 0 && p->hop_limit == 255;
-	return (type >= 130 && type <= 132) || type == 143;
+	return is_listener(p, type);
 }
 
 /* What a closed posture leaves to layer 4: errors of a lifeline's flows, and

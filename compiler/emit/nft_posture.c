@@ -90,13 +90,40 @@ static void put_reject_chain(struct nft_maker *mk)
 	nft_put_rule(mk, c, other, NULL);
 }
 
-/* RFC 4861: neighbour discovery, only from the link itself. RFC 2710 and 3810: multicast listeners.
- */
+static void put_listener(struct nft_maker *mk, struct nft_chain *c, const uint16_t *types, size_t count,
+			 struct nft_match source)
+{
+	struct nft_rule r = { 0 };
+
+	nft_ask_family(mk, &r, FAMILY_IP6);
+	nft_ask(mk, &r, NFT_FIELD_L4PROTO, NFT_TEST_EQ, PROTO_ICMPV6);
+	nft_push_match(mk, &r, source);
+	nft_ask_any(mk, &r, NFT_FIELD_ICMPV6_TYPE, NFT_TEST_IN, types, count);
+	nft_ask(mk, &r, NFT_FIELD_IP6_HOPS, NFT_TEST_EQ, 1);
+	nft_count_as(mk, &r, WHY_NEIGHBOUR);
+	nft_ends(mk, &r, NFT_FATE_ACCEPT);
+	nft_put_rule(mk, c, r, NULL);
+}
+
+/* RFC 2710 and 3810: multicast listeners speak from a link-local address; RFC 3590: and report from ::
+ * while they have none. */
+static void put_listeners(struct nft_maker *mk, struct nft_chain *c)
+{
+	static const uint16_t all[] = { 130, 131, 132, 143 }, reports[] = { 131, 143 };
+	const addr_num prefix = (addr_num)0xfe80 << 112, mask = (addr_num)0xffc0 << 112;
+	const struct nft_match local = { .field = NFT_FIELD_IP6_SADDR, .test = NFT_TEST_EQ, .masked = true,
+					 .mask = mask, .lo = prefix, .hi = prefix };
+	const struct nft_match none = { .field = NFT_FIELD_IP6_SADDR, .test = NFT_TEST_EQ };
+
+	put_listener(mk, c, all, sizeof all / sizeof *all, local);
+	put_listener(mk, c, reports, sizeof reports / sizeof *reports, none);
+}
+
+/* RFC 4861: neighbour discovery, only from the link itself. */
 void nft_put_neighbour(struct nft_maker *mk, struct nft_chain *c)
 {
-	static const uint16_t listeners[] = { 130, 131, 132, 143 };
 	struct addr_range discovery = { 133, 136 };
-	struct nft_rule nd = { 0 }, mld = { 0 };
+	struct nft_rule nd = { 0 };
 
 	nft_ask_family(mk, &nd, FAMILY_IP6);
 	nft_ask(mk, &nd, NFT_FIELD_L4PROTO, NFT_TEST_EQ, PROTO_ICMPV6);
@@ -108,13 +135,7 @@ void nft_put_neighbour(struct nft_maker *mk, struct nft_chain *c)
 	nft_ends(mk, &nd, NFT_FATE_ACCEPT);
 	nft_put_rule(mk, c, nd, "neighbour discovery and multicast listeners always pass");
 
-	nft_ask_family(mk, &mld, FAMILY_IP6);
-	nft_ask(mk, &mld, NFT_FIELD_L4PROTO, NFT_TEST_EQ, PROTO_ICMPV6);
-	nft_ask_any(mk, &mld, NFT_FIELD_ICMPV6_TYPE, NFT_TEST_IN, listeners,
-		    sizeof listeners / sizeof *listeners);
-	nft_count_as(mk, &mld, WHY_NEIGHBOUR);
-	nft_ends(mk, &mld, NFT_FATE_ACCEPT);
-	nft_put_rule(mk, c, mld, NULL);
+	put_listeners(mk, c);
 }
 
 static void put_loopback(struct nft_maker *mk, const struct nft_site *site)

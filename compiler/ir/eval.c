@@ -60,6 +60,17 @@ static bool is_icmpv6(const struct packet *p)
 	return p->family == FAMILY_IP6 && p->proto == PROTO_ICMPV6 && p->fragment != FRAGMENT_LATER;
 }
 
+bool icmpv6_is_listener(unsigned type)
+{
+	return (type >= 130 && type <= 132) || type == 143;
+}
+
+/* Link-local; or, of a report, unspecified: a host that has no address yet (RFC 3590). */
+static bool is_listener_source(addr_num a, unsigned type)
+{
+	return a >> 118 == 0xfe80 >> 6 || (a == 0 && (type == 131 || type == 143));
+}
+
 bool packet_is_neighbour(const struct packet *p)
 {
 	unsigned type = p->icmp >> 8, code = p->icmp & 0xff;
@@ -68,7 +79,7 @@ bool packet_is_neighbour(const struct packet *p)
 		return false;
 	if (type >= 133 && type <= 136)
 		return code == 0 && p->hop_limit == 255;
-	return type == 130 || type == 131 || type == 132 || type == 143;
+	return icmpv6_is_listener(type) && p->hop_limit == 1 && is_listener_source(p->src.num, type);
 }
 
 bool packet_is_icmp_error(const struct packet *p)

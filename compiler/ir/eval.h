@@ -49,8 +49,10 @@ struct outcome eval_frame(struct moment *m, const uint8_t *frame, size_t len, un
 /* Does the packet lie in the box? `m` answers for `self`. */
 bool box_has(const struct moment *m, const struct ir_box *box, const struct packet *p);
 
-/* Neighbour discovery (RFC 4861) or multicast listeners (RFC 2710, 3810), always admitted. */
+/* Neighbour discovery (RFC 4861) or multicast listeners (RFC 2710, 3590, 3810), always admitted. */
 bool packet_is_neighbour(const struct packet *p);
+/* One of the ICMPv6 types by which listeners and routers speak of multicast. */
+bool icmpv6_is_listener(unsigned type);
 /* An ICMP or ICMPv6 error, such as may belong to a flow. */
 bool packet_is_icmp_error(const struct packet *p);
 /* Does an established packet pass the posture's layer 4 without its rules? */

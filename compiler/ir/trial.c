@@ -111,6 +111,8 @@ static struct packet packet_of(const struct pol_packet *g, struct addr own)
 		p.icmp = g->icmp;
 	if (g->proto == PROTO_ICMPV6 && type >= 133 && type <= 136)
 		p.hop_limit = 255;
+	else if (g->proto == PROTO_ICMPV6 && icmpv6_is_listener(type))
+		p.hop_limit = 1;
 	p.src.family = p.dst.family = p.family; /* an address that was left out has none */
 	return p;
 }
@@ -218,6 +220,17 @@ static struct answer icmp_among(const struct run *r, bool (*among)(const struct 
 	return known(among(&r->packet));
 }
 
+/* What listeners send is known by its source, and `self` may or may not be link-local. */
+static struct answer is_neighbour(const struct run *r)
+{
+	const struct packet *p = &r->packet;
+	bool has_source = is_given(r, GIVEN_SRC) && !r->given->src_self;
+
+	if (p->proto == PROTO_ICMPV6 && is_given(r, GIVEN_ICMP) && icmpv6_is_listener(p->icmp >> 8) && !has_source)
+		return maybe(GIVEN_SRC);
+	return icmp_among(r, packet_is_neighbour);
+}
+
 /* --- what could come out: eval's order, with doubt ------------------------------------- */
 
 /* Notes an outcome; true when nothing after it can come out. */
@@ -314,7 +327,7 @@ static bool could_reflex(struct run *r)
  */
 static bool could_stop_early(struct run *r)
 {
-	struct answer passes = icmp_among(r, packet_is_neighbour);
+	struct answer passes = is_neighbour(r);
 
 	for (size_t i = 0; i < r->ir->lifelines.count && passes.truth != YES; i++) {
 		struct answer one = any_box(r, &r->ir->lifelines.rules[i], false);
@@ -366,7 +379,7 @@ static void could_posture(struct run *r)
 	if (d != DIRECTION_FORWARD) {
 		if (could_lifeline(r, d == DIRECTION_OUT))
 			return;
-		if (could(r, icmp_among(r, packet_is_neighbour), VERDICT_ALLOW, LAYER_LIFELINE, NULL,
+		if (could(r, is_neighbour(r), VERDICT_ALLOW, LAYER_LIFELINE, NULL,
 			  WHY_NEIGHBOUR))
 			return;
 	}

@@ -90,7 +90,7 @@ static double cell_weight(const struct cell *c, const struct window *all)
 	       ((c->proto_hi - c->proto_lo + 1.0) / 256) * ranges_weight(&c->dport) *
 	       ranges_weight(&c->sport) * ranges_weight(&c->icmp) *
 	       bits_weight(c->zones, all->zones) * bits_weight(c->fragments, FRAGMENT_ANY) *
-	       bits_weight(c->hops, 3) * bits_weight(c->replies, 3) /
+	       bits_weight(c->hops, HOPS_ALL) * bits_weight(c->replies, 3) /
 	       (1u << __builtin_popcount(c->flags_mask));
 }
 

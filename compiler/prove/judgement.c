@@ -98,7 +98,7 @@ static struct cell cell_any(enum family family, uint64_t zones)
 		.states = STATES_ALL,
 		.replies = BOTH,
 		.fragments = FRAGMENT_ANY,
-		.hops = BOTH,
+		.hops = HOPS_ALL,
 		.blocked = BOTH,
 		.proto_hi = UINT8_MAX,
 		.zones = zones,
@@ -357,27 +357,45 @@ static struct cell cell_icmp(struct making *k, enum family family, const struct 
 }
 
 /*
- * Router and neighbour discovery and redirects (RFC 4861: hop limit 255, code
- * 0), and multicast listener discovery (RFC 2710, 3810), which travels with
- * hop limit 1.
+ * Multicast listener discovery (RFC 2710, 3810) travels with hop limit 1, from a
+ * link-local address; a report also from :: (RFC 3590).
  */
+static void cells_listener(struct making *k)
+{
+	static const struct range all[] = {
+		{ 130 << 8, 132 << 8 | 255 }, { 143 << 8, 143 << 8 | 255 },
+	};
+	static const struct range reports[] = {
+		{ 131 << 8, 131 << 8 | 255 }, { 143 << 8, 143 << 8 | 255 },
+	};
+	static const struct addr_range local = { (addr_num)0xfe80 << 112,
+						 ((addr_num)0xfec0 << 112) - 1 };
+	static const struct addr_range none = { 0, 0 };
+	struct cell any = cell_icmp(k, FAMILY_IP6, all, 2);
+	struct cell report = cell_icmp(k, FAMILY_IP6, reports, 2);
+
+	any.hops = report.hops = 1u << HOPS_1;
+	any.src = (struct side){ .at = &local, .len = 1 };
+	report.src = (struct side){ .at = &none, .len = 1 };
+	step_cell(k, any);
+	step_cell(k, report);
+}
+
+/* Router and neighbour discovery (RFC 4861: hop limit 255, code 0), and listener discovery. */
 static void step_neighbour(struct making *k)
 {
 	static const struct range discovery[] = {
 		{ 133 << 8, 133 << 8 }, { 134 << 8, 134 << 8 },
 		{ 135 << 8, 135 << 8 }, { 136 << 8, 136 << 8 },
 	};
-	static const struct range listener[] = {
-		{ 130 << 8, 132 << 8 | 255 }, { 143 << 8, 143 << 8 | 255 },
-	};
 	struct cell c = cell_icmp(k, FAMILY_IP6, discovery, 4);
 
 	step_begin(k, NULL, WHY_NEIGHBOUR, VERDICT_ALLOW);
 	if (k->j->direction == DIRECTION_FORWARD)
 		step_goes_on(k);
-	c.hops = 1u << 1;
+	c.hops = 1u << HOPS_255;
 	step_cell(k, c);
-	step_cell(k, cell_icmp(k, FAMILY_IP6, listener, 2));
+	cells_listener(k);
 	step_end(k);
 }
 
@@ -455,7 +473,7 @@ static size_t boxes_in(const struct ir_list *l)
 struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned posture,
 				 enum direction direction, unsigned copy)
 {
-	const size_t fixed_steps = 5, fixed_cells = 10;
+	const size_t fixed_steps = 5, fixed_cells = 11;
 	const struct ir_posture *p = &ir->postures[posture];
 	const struct ir_list *list = &p->lists[direction];
 	struct judgement *j = arena_zero(t->arena, sizeof *j);
@@ -509,7 +527,7 @@ bool cell_has(const struct cell *c, const struct point *p)
 	const struct packet *k = &p->packet;
 
 	return c->family == k->family && bit(c->states, k->state) && bit(c->replies, k->reply) &&
-	       (c->fragments & k->fragment) && bit(c->hops, k->hop_limit == 255) &&
+	       (c->fragments & k->fragment) && bit(c->hops, hops_of(k->hop_limit)) &&
 	       bit(c->blocked, p->blocked) && bit(c->zones, k->zone) &&
 	       (c->unknown < 0 || p->over[c->unknown]) && c->proto_lo <= k->proto &&
 	       k->proto <= c->proto_hi && (k->flags & c->flags_mask) == c->flags_want &&

@@ -68,10 +68,19 @@ struct side {
 	size_t len;
 };
 
+/* As much of the hop limit as anything asks. */
+enum hops { HOPS_OTHER, HOPS_255, HOPS_1, HOPS_COUNT };
+#define HOPS_ALL ((1u << HOPS_COUNT) - 1)
+
+static inline enum hops hops_of(uint8_t hop_limit)
+{
+	return hop_limit == 255 ? HOPS_255 : hop_limit == 1 ? HOPS_1 : HOPS_OTHER;
+}
+
 struct cell {
 	uint32_t step;
 	enum family family;
-	uint8_t states, replies, fragments, hops, blocked; /* bit per value; hops: 0 other, 1 255 */
+	uint8_t states, replies, fragments, hops, blocked; /* bit per value; hops: enum hops */
 	uint8_t flags_mask, flags_want;
 	uint16_t proto_lo, proto_hi;
 	uint64_t zones;

@@ -228,8 +228,9 @@ uint32_t space_last(const struct space *s, unsigned level)
 	case FIELD_BLOCKED:
 	case FIELD_DST_SELF:
 	case FIELD_SRC_SELF:
-	case FIELD_HOPS:
 		return 1;
+	case FIELD_HOPS:
+		return HOPS_COUNT - 1;
 	case FIELD_FRAGMENT:
 		return (uint32_t)__builtin_popcount(s->window.fragments) - 1;
 	case FIELD_ZONE:
@@ -289,7 +290,7 @@ uint32_t space_value(const struct space *s, unsigned level, const struct point *
 	case FIELD_ICMP:
 		return k->icmp - s->window.icmp.lo;
 	case FIELD_HOPS:
-		return k->hop_limit == 255;
+		return hops_of(k->hop_limit);
 	case FIELD_COUNT:
 		break;
 	}
@@ -534,7 +535,7 @@ static idd_ref node_field(struct idd *m, struct space *s, enum field f, const st
 	case FIELD_ICMP:
 		return node_ranges(m, s, f, c->icmp.at, c->icmp.len, inside, outside);
 	case FIELD_HOPS:
-		return node_mask(m, s, f, both, c->hops, inside, outside);
+		return node_mask(m, s, f, HOPS_ALL, c->hops, inside, outside);
 	case FIELD_COUNT:
 		break;
 	}

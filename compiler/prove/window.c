@@ -104,7 +104,7 @@ bool window_in_cell(const struct window *w, const struct cell *c)
 	       side_covers(&c->dst, &w->dst) && side_covers(&c->src, &w->src) &&
 	       c->unknown < 0 && (w->quiet ? c->blocked & 1u : c->blocked == 3) &&
 	       !(w->states & ~c->states) && !(w->zones & ~c->zones) && c->replies == 3 &&
-	       c->hops == 3 && !(w->fragments & ~c->fragments) && !c->flags_mask &&
+	       c->hops == HOPS_ALL && !(w->fragments & ~c->fragments) && !c->flags_mask &&
 	       MUTANT(11, ranges_cover_range(&c->dport, &w->dport), true) &&
 	       ranges_cover_range(&c->sport, &w->sport) && ranges_cover_range(&c->icmp, &w->icmp);
 }

@@ -85,6 +85,12 @@ static unsigned pick_bit(struct picking *k, enum field f)
 	return (unsigned)space_values(k->s, k->s->level_of[f], value, value).lo;
 }
 
+static uint8_t pick_hops(struct picking *k, enum field f)
+{
+	static const uint8_t shown[HOPS_COUNT] = { [HOPS_OTHER] = 64, [HOPS_255] = 255, [HOPS_1] = 1 };
+
+	return shown[pick_of(k, f, NULL, 0)];
+}
 
 static uint8_t pick_proto(struct picking *k)
 {
@@ -254,7 +260,7 @@ static void pick_field(struct picking *k, enum field f)
 	case FIELD_ICMP:
 		break; /* with the above */
 	case FIELD_HOPS:
-		p->hop_limit = pick_bool(k, f, false) ? 255 : 64;
+		p->hop_limit = pick_hops(k, f);
 		break;
 	case FIELD_COUNT:
 		break;
@@ -470,8 +476,8 @@ void witness_print(struct buf *out, const struct witness *w)
 		buf_printf(out, " type %u code %u", p->icmp >> 8, p->icmp & 0xff);
 	if (p->fragment != FRAGMENT_WHOLE)
 		buf_puts(out, later ? " later fragment" : " first fragment");
-	if (p->hop_limit == 255)
-		buf_puts(out, " hop limit 255");
+	if (hops_of(p->hop_limit) != HOPS_OTHER)
+		buf_printf(out, " hop limit %u", p->hop_limit);
 	if (p->state != CT_NEW)
 		buf_printf(out, " %s", ct_state_name(p->state));
 	if (p->reply)

@@ -29,9 +29,9 @@ static const struct bdd_field {
 	[FIELD_BLOCKED] = { 6, 1 },	[FIELD_ZONE] = { 7, 6 },       [FIELD_PROTO] = { 13, 8 },
 	[FIELD_DST_SELF] = { 21, 1 },	[FIELD_SRC_SELF] = { 22, 1 },  [FIELD_DST] = { 23, 128 },
 	[FIELD_SRC] = { 151, 128 },	[FIELD_DPORT] = { 279, 16 },   [FIELD_SPORT] = { 295, 16 },
-	[FIELD_FLAGS] = { 311, 8 },	[FIELD_ICMP] = { 319, 16 },    [FIELD_HOPS] = { 335, 1 },
+	[FIELD_FLAGS] = { 311, 8 },	[FIELD_ICMP] = { 319, 16 },    [FIELD_HOPS] = { 335, 2 },
 };
-#define BDD_UNKNOWNS 336
+#define BDD_UNKNOWNS 337
 
 static void bdd_quietly(int pre, bddGbcStat *s)
 {
@@ -160,7 +160,7 @@ static BDD bdd_cell(const struct cell *c, uint64_t zones)
 {
 	BDD parts[] = {
 		c->unknown < 0 ? bddtrue : bdd_ithvar(BDD_UNKNOWNS + c->unknown),
-		bdd_mask(FIELD_HOPS, c->hops, 3),
+		bdd_mask(FIELD_HOPS, c->hops, HOPS_ALL),
 		bdd_ranges(FIELD_ICMP, &c->icmp),
 		bdd_flags(c),
 		bdd_ranges(FIELD_SPORT, &c->sport),
@@ -189,6 +189,7 @@ static inline BDD bdd_valid(uint64_t zones)
 	BDD parts[] = {
 		bdd_interval(FIELD_STATE, 0, CT_COUNT - 1),
 		bdd_interval(FIELD_FRAGMENT, 0, 2),
+		bdd_interval(FIELD_HOPS, 0, HOPS_COUNT - 1),
 		bdd_mask(FIELD_ZONE, zones, UINT64_MAX),
 	};
 	BDD all = bddtrue;

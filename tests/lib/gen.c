@@ -550,6 +550,24 @@ static struct packet packet_anywhere(struct gen *g, const struct gen_aim *aim)
 	};
 }
 
+/* What listeners say of multicast, or almost: the source and the hop limit tell. */
+static void packet_listener(struct gen *g, struct packet *p)
+{
+	static const uint8_t types[] = { 129, 130, 131, 132, 143, 144 };
+	static const addr_num sources[] = {
+		0, 1, (addr_num)0xfe80 << 112, ((addr_num)0xfec0 << 112) - 1, (addr_num)0xfec0 << 112,
+		((addr_num)0xfe80 << 112) - 1, (addr_num)0xfe80 << 112 | 7,
+	};
+
+	if (p->family != FAMILY_IP6)
+		p->dst = gen_addr(g, FAMILY_IP6);
+	p->family = FAMILY_IP6;
+	p->src = (struct addr){ FAMILY_IP6, PICK(g, sources) };
+	p->proto = PROTO_ICMPV6;
+	p->icmp = (uint16_t)(PICK(g, types) << 8 | (gen_chance(g, 70) ? 0 : 7));
+	p->hop_limit = gen_chance(g, 70) ? 1 : PICK(g, hops);
+}
+
 /* Moves a packet into a box, as far as its fields can say. */
 static void packet_into(struct gen *g, const struct gen_aim *aim, const struct ir_box *b,
 			struct packet *p)
@@ -628,6 +646,8 @@ struct packet gen_packet(struct gen *g, const struct gen_aim *aim)
 		packet_into(g, aim, aim->boxes.at[gen_below(g, (unsigned)aim->boxes.len)], &p);
 	for (unsigned n = gen_below(g, 3); n; n--)
 		packet_nudge(g, aim, &p);
+	if (gen_chance(g, 3))
+		packet_listener(g, &p);
 	packet_tidy(&p);
 	return p;
 }

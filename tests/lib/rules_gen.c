@@ -584,7 +584,7 @@ static void point_header(struct rules *g, struct packet *p, const struct ir_box 
 	if (b && b->proto != PROTO_ANY_NUMBER && chance(g, 0.9))
 		p->proto = (uint8_t)b->proto;
 	p->fragment = (uint8_t)(chance(g, 0.7) ? FRAGMENT_WHOLE : 1u << rules_below(g, 3));
-	p->hop_limit = chance(g, 0.3) ? 255 : 64;
+	p->hop_limit = chance(g, 0.3) ? 255 : chance(g, 0.3) ? 1 : 64;
 	if (p->fragment == FRAGMENT_LATER)
 		return;
 	if (proto_has_ports(p->proto)) {
@@ -612,9 +612,11 @@ void rules_point(struct rules *g, const struct ir *ir, const struct terms *t, st
 	p.packet.family = family;
 	p.packet.src = (struct addr){ family, random_address(g, family, b ? &b->src : NULL) };
 	p.packet.dst = (struct addr){ family, random_address(g, family, b ? &b->dst : NULL) };
+	point_header(g, &p.packet, b);
+	if (p.packet.proto == PROTO_ICMPV6 && family == FAMILY_IP6 && chance(g, 0.3))
+		p.packet.src.num = chance(g, 0.7) ? (addr_num)0xfe80 << 112 | rules_below(g, 3) : 0;
 	if (p.packet.src.num == p.packet.dst.num)
 		p.dst_self = p.src_self;
-	point_header(g, &p.packet, b);
 	p.packet.zone = chance(g, 0.3) || !t->zones.len ? 63 : (unsigned)rules_below(g, t->zones.len);
 	p.packet.state = chance(g, 0.6) ? CT_NEW : (enum ct_state)rules_below(g, CT_COUNT);
 	p.packet.reply = chance(g, 0.3);

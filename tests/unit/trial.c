@@ -235,6 +235,8 @@ static struct packet refill(struct packet p, const struct packet *other, unsigne
 		p.zone = other->zone;
 	unsigned type = p.icmp >> 8;
 	p.hop_limit = p.proto == PROTO_ICMPV6 && type >= 133 && type <= 136 ? 255 : 64;
+	if (p.proto == PROTO_ICMPV6 && icmpv6_is_listener(type))
+		p.hop_limit = 1;
 	return p;
 }
 
