@@ -22,6 +22,9 @@ struct kernel {
 	struct xdp *xdp;
 	struct teg_active *active; /* teg_active, mapped; NULL without XDP */
 	char without[256];
+
+	/* Sources blocked when last counted, when that was, and how long it took: see report.c. */
+	uint64_t blocked, blocked_at_ns, blocked_cost_ns;
 };
 
 int kernel_open(struct kernel *out, const struct settings *s, struct err *why);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ struct warden {
 	struct generation *live; /* NULL when none */
 	enum recovered found;
 	uint64_t started;	 /* seconds, CLOCK_REALTIME */
-	char fault[512];	 /* what went wrong and is not seen in the kernel; "" when nothing */
+	/* What went wrong and is not seen in the kernel; "" when nothing: at the start, and in following the host. */
+	char fault[512], follow_fault[512];
 	struct child api;
 	int signals, lock;
 	bool ends;
@@ -46,11 +48,30 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static void fault(struct warden *w, const char *text)
+/* Said once, and told by /status until it is over. */
+static void note_fault(char fault[static 512], const char *text)
 {
-	if (strncmp(w->fault, text, sizeof w->fault - 1))
-		say("%s", text);
-	snprintf(w->fault, sizeof w->fault, "%.500s", text);
+	char is[512];
+
+	snprintf(is, sizeof is, "%.500s", text);
+	if (*is && strcmp(fault, is))
+		say("%s", is);
+	memcpy(fault, is, sizeof is);
+}
+
+/* ---- following the host ---------------------------------------------------------------- */
+
+static void follow(struct warden *w, unsigned changed)
+{
+	struct err why = { 0 };
+	int rc = 0;
+
+	if (changed & ROUTE_ADDRESSES)
+		rc = kernel_follow_self(&w->kernel, &why);
+	if (!rc && changed & ROUTE_LINKS && w->live)
+		rc = generation_follow_links(w->live, &w->kernel, &w->state, &why);
+	if (changed)
+		note_fault(w->follow_fault, rc ? why.text : "");
 }
 
 /* ---- changes ------------------------------------------------------------------------- */
@@ -75,15 +96,15 @@ static int apply_bytes(struct warden *w, const struct buf *bytes, struct refusal
 	rc = generation_commit(g, &w->kernel, &w->state, no);
 	if (rc) {
 		generation_abort(take(g), &w->kernel);
+		follow(w, ROUTE_LINKS); /* interfaces that only the new one had are left again */
 		return rc;
 	}
 	generation_free(w->live);
 	w->live = take(g);
-	w->fault[0] = '\0';
 	say("generation %llu is in force: policy %s, posture %s", (unsigned long long)w->live->is.number,
 	    w->live->plan.policy, w->live->is.posture);
-	if (*no->why.text)
-		fault(w, no->why.text);
+	note_fault(w->fault, no->why.text);
+	malloc_trim(0); /* a bundle is large, and the next one may be long in coming */
 	return 0;
 }
 
@@ -124,7 +145,7 @@ static void note_posture(struct warden *w, const char *reason)
 	is->since = (uint64_t)time(NULL);
 	w->state.now = *is;
 	if (state_save(&w->state, w->settings->state_dir, &why))
-		fault(w, why.text);
+		say("%s", why.text);
 	say("posture %s", is->posture);
 }
 
@@ -161,15 +182,25 @@ static int answer(struct warden *w, const struct message *to, enum message_kind 
 	return message_send(w->api.sock, &m, why);
 }
 
+static const char *own_fault(const struct warden *w)
+{
+	if (*w->fault)
+		return w->fault;
+	if (*w->follow_fault)
+		return w->follow_fault;
+	return w->state.unsaved ? "the journal cannot be written: after a reboot the generation before would be restored" :
+				  NULL;
+}
+
 static int answer_status(struct warden *w, const struct message *m, struct arena *a, struct err *why)
 {
 	own(buf) struct buf out = { 0 };
 	struct status s = { .started = w->started, .adopted = recovered_name(w->found), .intact = 1, .fault = "" };
 
 	report_status(&s, w->live, &w->kernel, a);
-	if (s.intact && *w->fault) {
+	if (s.intact && own_fault(w)) {
 		s.intact = 0;
-		s.fault = w->fault;
+		s.fault = own_fault(w);
 	}
 	status_encode(&out, &s);
 	return answer(w, m, MESSAGE_STATUS, &out, why);
@@ -256,17 +287,6 @@ static void hear_api(struct warden *w)
 
 /* ---- what happens by itself --------------------------------------------------------------- */
 
-static void hear_route(struct warden *w)
-{
-	const unsigned changed = route_drain(w->kernel.route);
-	struct err why;
-
-	if (changed & ROUTE_ADDRESSES && kernel_follow_self(&w->kernel, &why))
-		fault(w, why.text);
-	if (changed & ROUTE_LINKS && w->live && generation_follow_links(w->live, &w->kernel, &w->state, &why))
-		fault(w, why.text);
-}
-
 static void hear_signal(struct warden *w)
 {
 	struct signalfd_siginfo got;
@@ -285,9 +305,9 @@ static void tick(struct warden *w)
 	struct err why;
 
 	if (kernel_sweep_blocks(&w->kernel, &in_force, &why))
-		fault(w, why.text);
-	if (w->state.unsaved && state_save(&w->state, w->settings->state_dir, &why))
-		fault(w, why.text);
+		say("%s", why.text);
+	if (w->state.unsaved && !state_save(&w->state, w->settings->state_dir, &why))
+		say("the journal is written again");
 }
 
 static void loop(struct warden *w)
@@ -306,7 +326,7 @@ static void loop(struct warden *w)
 		if (watched[0].revents)
 			hear_signal(w);
 		if (watched[1].revents)
-			hear_route(w);
+			follow(w, route_drain(w->kernel.route));
 		if (watched[2].revents && w->api.sock == watched[2].fd && w->api.sock >= 0)
 			hear_api(w);
 		if (now_ms() >= next_tick) {
@@ -389,7 +409,7 @@ static void apply_first(struct warden *w)
 		rc = apply_bytes(w, &bytes, &no);
 	if (rc) {
 		err_in(&no.why, "%s is not applied (%s)", w->settings->bundle, no.part);
-		fault(w, no.why.text);
+		note_fault(w->fault, no.why.text);
 	}
 }
 
@@ -398,10 +418,9 @@ static void take_up(struct warden *w)
 	const uint64_t from = now_ms();
 	struct err why;
 
-	if (kernel_follow_self(&w->kernel, &why))
-		fault(w, why.text);
+	follow(w, ROUTE_ADDRESSES);
 	if (recover(&w->live, &w->found, &w->kernel, &w->state, &why))
-		fault(w, why.text);
+		note_fault(w->fault, why.text);
 	if (w->live)
 		say("generation %llu is %s after %llu ms: policy %s, posture %s",
 		    (unsigned long long)w->live->is.number, recovered_name(w->found),
