@@ -77,11 +77,11 @@ static void claim_cell(struct claiming *k, struct cell *c, struct progress *sum)
 
 static void claim_posture(struct claiming *k, const struct ir *ir, struct progress *sum)
 {
-	struct terms *t = (struct terms *)k->terms;
 	struct cell cells[FAMILY_COUNT];
 
 	for (size_t i = 0; i < k->claim->box_count; i++) {
-		size_t len = cells_of_box(t, ir, &k->claim->boxes[i], cells);
+		size_t len = cells_of_box(k->terms, ir, &k->claim->boxes[i],
+					  k->claim->direction, cells);
 
 		for (size_t f = 0; f < len && k->answer->answer != ANSWER_REFUTED; f++)
 			claim_cell(k, &cells[f], sum);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "compiler/ir/eval.h"
 #include "compiler/prove/mutant.h"
 #include "compiler/prove/prover.h"
 #include "compiler/prove/region.h"
@@ -75,6 +76,7 @@ struct pairing {
 	VEC(struct change) changes;
 	VEC(struct fact) facts;
 	VEC(struct idle) idles;
+	VEC(const char *) idle_ids; /* of new rules that changed an old one to no effect */
 
 	/* the edited step being looked at */
 	enum which side;
@@ -104,6 +106,14 @@ static idd_ref is_this(const void *arg, uint32_t step)
 	const struct pairing *k = arg;
 
 	return step == k->step ? IDD_TRUE : IDD_FALSE;
+}
+
+static idd_ref is_neighbour_old(const void *arg, uint32_t step)
+{
+	const struct pairing *k = arg;
+	const struct step *s = &k->j[OLD]->steps[step];
+
+	return !s->rule && !strcmp(s->why, WHY_NEIGHBOUR) ? IDD_TRUE : IDD_FALSE;
 }
 
 static idd_ref is_allow(const void *arg, uint32_t verdict)
@@ -199,12 +209,14 @@ static uint8_t states_of(struct idd *m, struct space *s, idd_ref set)
 	return states;
 }
 
+/* Neighbour discovery always passes; so words need not leave it out. */
 static void find_regions(struct found *f, struct idd *m, struct space *s, const struct pairing *k,
-			 idd_ref set)
+			 idd_ref set, idd_ref always)
 {
 	struct arena *arena = k->prover->arena;
 	idd_ref own = space_cell(m, s, k->cell, IDD_TRUE, IDD_FALSE);
-	idd_ref mine = as_witnessed(m, s, k, &f->witness, set);
+	idd_ref meant = idd_apply(m, IDD_OR, set, idd_apply(m, IDD_AND, own, always));
+	idd_ref mine = as_witnessed(m, s, k, &f->witness, meant);
 	idd_ref all = as_witnessed(m, s, k, &f->witness, own);
 	struct region whole = region_of_cell(s, k->cell, arena);
 	struct region_list cover = { 0 };
@@ -219,7 +231,7 @@ static void find_regions(struct found *f, struct idd *m, struct space *s, const 
 }
 
 static struct found find(struct idd *m, struct space *s, const struct pairing *k, idd_ref set,
-			 idd_ref other_steps)
+			 const idd_ref steps[SIDES])
 {
 	struct found f = { 0 };
 	const struct judgement *other = k->j[!k->side];
@@ -236,8 +248,8 @@ static struct found find(struct idd *m, struct space *s, const struct pairing *k
 		return f;
 	f.states = states_of(m, s, set);
 	f.otherwise = arena_zero(k->prover->scratch, other->step_count);
-	idd_numbers(m, idd_apply(m, IDD_MASK, set, other_steps), f.otherwise);
-	find_regions(&f, m, s, k, set);
+	idd_numbers(m, idd_apply(m, IDD_MASK, set, steps[!k->side]), f.otherwise);
+	find_regions(&f, m, s, k, set, idd_map(m, steps[OLD], is_neighbour_old, k));
 	return f;
 }
 
@@ -301,7 +313,7 @@ static void ask_change(struct idd *m, struct space *s, const struct slice *slice
 		steps[i] = space_steps(m, s, &slices[i]);
 	split(m, part_of_step(m, s, k, steps, changed, &touches), verdicts, by_kind);
 	for (int i = 0; i < KINDS; i++)
-		found[i] = find(m, s, k, by_kind[i], steps[!k->side]);
+		found[i] = find(m, s, k, by_kind[i], steps);
 	for (int i = 0; i < KINDS; i++) {
 		k->q.progress.undecided += by_kind[i] != IDD_FALSE && !found[i].any;
 		note(k, &k->told[i], &found[i]);
@@ -331,11 +343,21 @@ static bool has_tcp(const struct region *r)
 	return false;
 }
 
+/* More than half of all addresses: nobody trusts so many. */
+static bool is_most(const struct values *v, uint8_t families)
+{
+	double last = families & 1u << FAMILY_IP4 ? 0x1p32 : 0x1p128, sum = 0;
+
+	for (size_t i = 0; i < v->len; i++)
+		sum += (double)(v->at[i].hi - v->at[i].lo) + 1;
+	return v->all || sum > last / 2;
+}
+
 #define FLAG(f) (1u << FLAG_##f)
 
 static unsigned flags_of_region(const struct region *r)
 {
-	bool from_any = r->src.all && r->src_own != OWN_ONLY;
+	bool from_any = r->src_own != OWN_ONLY && is_most(&r->src, r->families);
 	bool to_any = r->dst.all && r->dst_own != OWN_ONLY;
 	unsigned flags = from_any ? FLAG(FROM_UNTRUSTED) : 0;
 
@@ -476,6 +498,29 @@ static bool was_moved(const struct pairing *k, const struct step *s)
 	return false;
 }
 
+static bool is_idle_id(const struct pairing *k, const char *id)
+{
+	for (size_t i = 0; i < k->idle_ids.len; i++)
+		if (!strcmp(k->idle_ids.at[i], id))
+			return true;
+	return false;
+}
+
+/*
+ * A changed rule is a new one in the place of an old one. Without effect it is
+ * when both are; the new one is looked at first.
+ */
+static bool settles_changed(struct pairing *k, const struct step *s, enum idle_kind *kind)
+{
+	if (!counterpart_of(k, s).why)
+		return true;
+	*kind = IDLE_CHANGED;
+	if (k->side == OLD)
+		return is_idle_id(k, s->rule->id);
+	vec_push(k->prover->arena, &k->idle_ids, s->rule->id);
+	return false;
+}
+
 static void note_idle(struct pairing *k)
 {
 	const struct judgement *own = k->j[k->side];
@@ -488,7 +533,9 @@ static void note_idle(struct pairing *k)
 		.rule = decider_of(s),
 	};
 
-	if (s->rule && !(moved && k->side == OLD))
+	if (!s->rule || (moved && k->side == OLD))
+		return;
+	if (moved || settles_changed(k, s, &i.kind))
 		vec_push(k->prover->arena, &k->idles, i);
 }
 
@@ -546,6 +593,7 @@ static void compare(struct pairing *k, unsigned old_posture, unsigned new_postur
 	e = edits_find(k->prover->arena, k->j[OLD], k->j[NEW]);
 	k->edited[OLD] = e.a;
 	k->edited[NEW] = e.b;
+	k->idle_ids.len = 0;
 	find_renames(k);
 	for (uint32_t i = 0; i < k->j[NEW]->step_count; i++)
 		if (e.b[i])

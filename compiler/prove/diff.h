@@ -75,7 +75,7 @@ struct fact {
 };
 
 /* An edit that changes nothing. */
-enum idle_kind { IDLE_MOVED, IDLE_RENAMED, IDLE_ADDED, IDLE_REMOVED };
+enum idle_kind { IDLE_MOVED, IDLE_RENAMED, IDLE_CHANGED, IDLE_ADDED, IDLE_REMOVED };
 
 struct idle {
 	enum idle_kind kind;

@@ -125,8 +125,8 @@ static struct side side_of(const struct ir_end *e, enum family family)
 	return s;
 }
 
-size_t cells_of_box(struct terms *t, const struct ir *ir, const struct ir_box *box,
-		    struct cell out[static FAMILY_COUNT])
+size_t cells_of_box(const struct terms *t, const struct ir *ir, const struct ir_box *box,
+		    enum direction direction, struct cell out[static FAMILY_COUNT])
 {
 	size_t len = 0;
 
@@ -142,6 +142,7 @@ size_t cells_of_box(struct terms *t, const struct ir *ir, const struct ir_box *b
 		if (box->proto != PROTO_ANY_NUMBER)
 			c.proto_lo = c.proto_hi = box->proto;
 		c.dst = side_of(&box->dst, c.family);
+		c.dst.self &= direction != DIRECTION_FORWARD;
 		c.src = side_of(&box->src, c.family);
 		c.sport = box->sport;
 		c.dport = box->dport;
@@ -288,7 +289,7 @@ static void step_boxes(struct making *k, const struct ir_box *boxes, size_t coun
 	struct cell cells[FAMILY_COUNT];
 
 	for (size_t i = 0; i < count; i++) {
-		size_t len = cells_of_box(k->terms, k->ir, &boxes[i], cells);
+		size_t len = cells_of_box(k->terms, k->ir, &boxes[i], k->j->direction, cells);
 
 		for (size_t f = 0; f < len; f++) {
 			cells[f].zones &= zones;

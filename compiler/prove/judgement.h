@@ -22,7 +22,9 @@
  * with the first step of layer 4.
  *
  * What the policy does not decide is an input: connection state, reply
- * direction, whether an address is the host's own (self). What nobody can
+ * direction, whether an address is the host's own (self). What is forwarded
+ * does not go to the host itself: the kernel's routing sees to that, and it is
+ * taken for granted here. What nobody can
  * know beforehand is an unknown: a boolean that may be anything. There is one
  * per reflex with a rate, and one for runtime blocks.
  *
@@ -118,8 +120,8 @@ struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned 
 				 enum direction direction, unsigned copy);
 
 /* One box as cells of step 0, as a claim or a question needs it. Returns how many: at most 2. */
-size_t cells_of_box(struct terms *t, const struct ir *ir, const struct ir_box *box,
-		    struct cell out[static FAMILY_COUNT]);
+size_t cells_of_box(const struct terms *t, const struct ir *ir, const struct ir_box *box,
+		    enum direction direction, struct cell out[static FAMILY_COUNT]);
 
 /* Equal in what they match and in what they do. */
 bool step_same(const struct judgement *x, const struct step *a, const struct judgement *y,

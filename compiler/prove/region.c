@@ -713,10 +713,17 @@ static void print_icmp(struct buf *out, const struct values *v)
 
 /* --- words: addresses --------------------------------------------------------------- */
 
+/*
+ * `except` is the name that "any except NAME" has taken, by end. Where the
+ * other family's line takes it over, a name without addresses of this family
+ * excepts nothing here: so that one line may speak of both.
+ */
 struct naming {
 	const struct policy *of[2];
 	enum family family;
 	struct arena *arena;
+	enum field end; /* FIELD_SRC or FIELD_DST */
+	const struct pol_net *except[FIELD_COUNT];
 };
 
 static bool values_equal(const struct values *v, const struct addr_range *at, size_t len)
@@ -765,7 +772,7 @@ static const char *name_of(const struct naming *n, const struct values *v)
 }
 
 /* "any except office", "partners except office": the set is one name without another. */
-static bool print_except(struct buf *out, const struct naming *n, const struct values *v)
+static bool print_except(struct buf *out, struct naming *n, const struct values *v)
 {
 	struct netset all = netset_all(n->arena);
 	const struct pol_net *base = NULL, *gone;
@@ -779,6 +786,7 @@ static bool print_except(struct buf *out, const struct naming *n, const struct v
 			if (!values_equal(v, left.at[n->family], left.len[n->family]))
 				continue;
 			buf_printf(out, "%s except %s", b ? base->name : "any", gone->name);
+			n->except[n->end] = b ? NULL : gone;
 			return true;
 		}
 		base = net_at(n, b);
@@ -806,12 +814,17 @@ static void print_prefixes(struct buf *out, const struct naming *n, const struct
 		buf_putc(out, ']');
 }
 
-static void print_addresses(struct buf *out, const struct naming *n, const struct values *v)
+static void print_addresses(struct buf *out, struct naming *n, const struct values *v)
 {
+	const struct pol_net *hint = n->except[n->end];
 	const char *name = v->all ? "any" : name_of(n, v);
 	struct value_range *room;
 	struct values c;
 
+	if (v->all && hint && !hint->set.len[n->family]) {
+		buf_printf(out, "any except %s", hint->name);
+		return;
+	}
 	if (name) {
 		buf_puts(out, name);
 		return;
@@ -832,9 +845,10 @@ static void print_addresses(struct buf *out, const struct naming *n, const struc
 	print_prefixes(out, n, v);
 }
 
-static void print_end(struct buf *out, const char *word, const struct naming *n,
+static void print_end(struct buf *out, const char *word, enum field end, struct naming *n,
 		      const struct values *v, enum own_part own)
 {
+	n->end = end;
 	switch (own) {
 	case OWN_ONLY:
 		buf_printf(out, " %s self", word);
@@ -890,69 +904,96 @@ static void print_family(struct buf *out, const struct region *r)
 }
 
 static void print_with(struct buf *out, const struct region *r, const struct terms *t,
-		       const struct naming *n)
+		       struct naming *n)
 {
 	print_protos(out, &r->proto);
 	print_family(out, r);
 	print_flags(out, &r->flags);
 	print_icmp(out, &r->icmp);
-	print_end(out, "from", n, &r->src, r->src_own);
+	print_end(out, "from", FIELD_SRC, n, &r->src, r->src_own);
 	print_ports(out, "port", &r->sport);
-	print_end(out, "to", n, &r->dst, r->dst_own);
+	print_end(out, "to", FIELD_DST, n, &r->dst, r->dst_own);
 	print_ports(out, "port", &r->dport);
 	print_zones(out, &r->zones, t);
+}
+
+static struct naming naming_of(const struct region *r, const struct ir *first,
+			       const struct ir *second, struct arena *arena)
+{
+	return (struct naming){
+		.of = { first ? first->policy : NULL, second ? second->policy : NULL },
+		.family = r->families & 1u << FAMILY_IP4 ? FAMILY_IP4 : FAMILY_IP6,
+		.arena = arena,
+	};
 }
 
 void region_print(struct buf *out, const struct region *r, const struct terms *t,
 		  const struct ir *first, const struct ir *second)
 {
 	own(arena) struct arena *arena = arena_new();
-	struct naming n = {
-		.of = { first ? first->policy : NULL, second ? second->policy : NULL },
-		.family = r->families & 1u << FAMILY_IP4 ? FAMILY_IP4 : FAMILY_IP6,
-		.arena = arena,
-	};
+	struct naming n = naming_of(r, first, second, arena);
 
 	print_with(out, r, t, &n);
 }
 
-/* The line as if it were about both families; NULL when its words name addresses of its own. */
-static char *line_of(struct arena *arena, const struct region *r, uint8_t families,
-		     const struct terms *t, const struct ir *first, const struct ir *second)
+/* One line being made of regions, in both families where it can be. */
+struct lining {
+	struct arena *arena;
+	const struct terms *terms;
+	const struct ir *first, *second;
+};
+
+/* As if the region were about these families; with the names that `like` took. */
+static const char *line_of(const struct lining *k, const struct region *r, uint8_t families,
+			   struct naming *like)
 {
 	own(buf) struct buf b = { 0 };
 	own(arena) struct arena *mem = arena_new();
 	struct region as = *r;
-	struct naming n = {
-		.of = { first ? first->policy : NULL, second ? second->policy : NULL },
-		.family = r->families & 1u << FAMILY_IP4 ? FAMILY_IP4 : FAMILY_IP6,
-		.arena = mem,
-	};
+	struct naming n = naming_of(r, k->first, k->second, mem);
 
+	memcpy(n.except, like->except, sizeof n.except);
 	as.families = families;
-	print_with(&b, &as, t, &n);
-	return arena_strdup(arena, buf_text(&b));
+	print_with(&b, &as, k->terms, &n);
+	memcpy(like->except, n.except, sizeof n.except);
+	return arena_strdup(k->arena, buf_text(&b));
+}
+
+/* Has the other family the same words, in one direction or the other? */
+static const char *line_of_both(const struct lining *k, const struct region *a,
+				const struct region *b)
+{
+	const struct region *order[2][2] = { { a, b }, { b, a } };
+
+	for (int i = 0; i < 2; i++) {
+		struct naming like = { 0 };
+		const char *line = line_of(k, order[i][0], 3, &like);
+
+		if (!strcmp(line, line_of(k, order[i][1], 3, &like)))
+			return line;
+	}
+	return NULL;
 }
 
 struct region_lines region_lines(struct arena *arena, const struct region *at, size_t len,
 				 const struct terms *t, const struct ir *first,
 				 const struct ir *second)
 {
+	struct lining k = { arena, t, first, second };
 	bool *told = arena_zero(arena, len + 1);
 	VEC(const char *) lines = { 0 };
 
 	for (size_t i = 0; i < len; i++) {
-		const char *line = line_of(arena, &at[i], 3, t, first, second);
-		bool twin = false;
+		struct naming alone = { 0 };
+		const char *line = NULL;
 
-		for (size_t j = i + 1; j < len && !told[i]; j++)
-			if (!told[j] && at[j].families != at[i].families &&
-			    !strcmp(line, line_of(arena, &at[j], 3, t, first, second)))
-				twin = told[j] = true;
+		for (size_t j = i + 1; j < len && !told[i] && !line; j++)
+			if (!told[j] && at[j].families != at[i].families)
+				told[j] = (line = line_of_both(&k, &at[i], &at[j])) != NULL;
 		if (told[i])
 			continue;
-		if (!twin)
-			line = line_of(arena, &at[i], at[i].families, t, first, second);
+		if (!line)
+			line = line_of(&k, &at[i], at[i].families, &alone);
 		vec_push(arena, &lines, line);
 	}
 	return (struct region_lines){ lines.at, lines.len };

@@ -195,6 +195,8 @@ static const char *idle_word(enum idle_kind k)
 		return "moved";
 	case IDLE_RENAMED:
 		return "renamed";
+	case IDLE_CHANGED:
+		return "changed";
 	case IDLE_ADDED:
 		return "added";
 	case IDLE_REMOVED:
@@ -204,7 +206,7 @@ static const char *idle_word(enum idle_kind k)
 }
 
 struct counts {
-	size_t opened, high, closed, rate, effect, other, moved, renamed, added, removed;
+	size_t opened, high, closed, rate, effect, other, moved, renamed, changed, added, removed;
 };
 
 static struct counts count(const struct diff *d)
@@ -227,6 +229,7 @@ static struct counts count(const struct diff *d)
 	for (size_t i = 0; i < d->idle_count; i++) {
 		n.moved += d->idles[i].kind == IDLE_MOVED;
 		n.renamed += d->idles[i].kind == IDLE_RENAMED;
+		n.changed += d->idles[i].kind == IDLE_CHANGED;
 		n.added += d->idles[i].kind == IDLE_ADDED;
 		n.removed += d->idles[i].kind == IDLE_REMOVED;
 	}
@@ -241,6 +244,7 @@ static void print_idles(struct buf *out, const struct counts *n)
 	} said[] = {
 		{ n->moved, "rule moved without effect", "rules moved without effect" },
 		{ n->renamed, "rule renamed", "rules renamed" },
+		{ n->changed, "rule changed without effect", "rules changed without effect" },
 		{ n->added, "rule added without effect", "rules added without effect" },
 		{ n->removed, "rule removed without effect", "rules removed without effect" },
 	};

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "compiler/ir/eval.h"
 #include "compiler/prove/diff.h"
 #include "compiler/prove/prover.h"
 #include "compiler/prove/region.h"
@@ -175,13 +176,19 @@ static bool told_of_new(const struct world *w, const struct step *before, const 
 	return false;
 }
 
+/* Always admitted, and never meant by words. */
+static bool is_neighbour(const struct world *w, const struct point *p)
+{
+	return !strcmp(step_name(&w->a->steps[judgement_first(w->a, p)]), WHY_NEIGHBOUR);
+}
+
 static void check_exact(struct world *w, const struct change *c, const struct point *sample)
 {
 	struct point p = as_witnessed(c, sample);
 	const struct step *before, *after;
 	bool mine;
 
-	if (!c->exact || !is_of(c, w->a) || spares(w, c) ||
+	if (!c->exact || !is_of(c, w->a) || spares(w, c) || is_neighbour(w, &p) ||
 	    p.packet.fragment != c->witness.point.packet.fragment)
 		return;
 	before = &w->a->steps[judgement_first(w->a, &p)];
@@ -242,6 +249,7 @@ static void check_pair(struct world *w, unsigned posture, enum direction d)
 
 		rules_point(&w->g, i & 1 ? w->old : w->new, &w->terms, &p);
 		p.packet.direction = d;
+		p.dst_self &= d != DIRECTION_FORWARD;
 		check_point(w, &p);
 	}
 }

@@ -96,6 +96,7 @@ static void ask(struct idd *m, struct space *s, const struct slice *slice, void 
 
 		rules_point(&k->g, k->ir, &k->terms, &p);
 		p.packet.direction = k->j->direction;
+		p.dst_self &= k->j->direction != DIRECTION_FORWARD;
 		if (s->window.quiet) {
 			p.blocked = false;
 			p.over = nothing;

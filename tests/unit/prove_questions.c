@@ -104,7 +104,7 @@ static bool in_claim(struct world *w, const struct claim *c, const struct point 
 	struct cell cells[FAMILY_COUNT];
 
 	for (size_t i = 0; i < c->box_count; i++) {
-		size_t n = cells_of_box(&w->terms, w->ir, &c->boxes[i], cells);
+		size_t n = cells_of_box(&w->terms, w->ir, &c->boxes[i], c->direction, cells);
 
 		for (size_t f = 0; f < n; f++)
 			if (cell_has(&cells[f], p) && (c->states >> p->packet.state & 1))
@@ -137,6 +137,7 @@ static void check_claim_samples(struct world *w, const struct claim *c, const st
 			bool some, all;
 
 			rules_point(&w->g, w->ir, &w->terms, &p);
+			p.dst_self &= c->direction != DIRECTION_FORWARD;
 			if (!in_claim(w, c, &p))
 				continue;
 			all = for_all_unknowns(&w->terms, &p, claim_wrong, &k, &some);
@@ -193,6 +194,7 @@ static void check_order(struct world *w)
 			struct point p;
 
 			rules_point(&w->g, w->ir, &w->terms, &p);
+			p.dst_self &= d != DIRECTION_FORWARD;
 			if (STATES_FIRST >> p.packet.state & 1)
 				check(ORDER_PROVED, verdict_in(x, &p) != VERDICT_ALLOW ||
 							    verdict_in(y, &p) == VERDICT_ALLOW);
@@ -224,6 +226,7 @@ static void check_equal(struct world *w)
 			struct point p;
 
 			rules_point(&w->g, i & 1 ? w->ir : other, &w->terms, &p);
+			p.dst_self &= d != DIRECTION_FORWARD;
 			check(EQUAL_PROVED, verdict_in(x, &p) == verdict_in(y, &p));
 		}
 	}
@@ -297,6 +300,7 @@ static void check_dead_in(struct world *w, const struct dead_list *l, struct jud
 		struct point p;
 
 		rules_point(&w->g, w->ir, &w->terms, &p);
+		p.dst_self &= j->direction != DIRECTION_FORWARD;
 
 		const struct ir_rule *r = j->steps[judgement_first(j, &p)].rule;
 
