@@ -61,7 +61,9 @@ struct told {
 	struct witness witness;
 	uint8_t states;
 	bool *otherwise;	     /* by step of the other policy */
-	VEC(struct region) regions;  /* exact ones, or the cells they lie in */
+	VEC(struct region) regions;  /* exact ones; whole cells where there are none */
+	VEC(struct region) cells;    /* in which they lie */
+	bool *rest;		     /* by step of the own policy: decides what did not change */
 	double changed, own;	     /* shares of all packets */
 };
 
@@ -159,11 +161,11 @@ static void split(struct idd *m, idd_ref part, const idd_ref verdicts[SIDES], id
 struct found {
 	bool any, exact, conditional;
 	struct witness witness;
-	struct region *regions;
+	struct region *regions, cell;
 	size_t region_count;
 	double changed, own;
 	uint8_t states;
-	bool *otherwise;
+	bool *otherwise, *rest;
 };
 
 static double share_of(struct idd *m, struct space *s, idd_ref set)
@@ -211,14 +213,14 @@ static uint8_t states_of(struct idd *m, struct space *s, idd_ref set)
 
 /* Neighbour discovery always passes; so words need not leave it out. */
 static void find_regions(struct found *f, struct idd *m, struct space *s, const struct pairing *k,
-			 idd_ref set, idd_ref always)
+			 idd_ref set, idd_ref always, idd_ref steps)
 {
 	struct arena *arena = k->prover->arena;
 	idd_ref own = space_cell(m, s, k->cell, IDD_TRUE, IDD_FALSE);
 	idd_ref meant = idd_apply(m, IDD_OR, set, idd_apply(m, IDD_AND, own, always));
 	idd_ref mine = as_witnessed(m, s, k, &f->witness, meant);
 	idd_ref all = as_witnessed(m, s, k, &f->witness, own);
-	struct region whole = region_of_cell(s, k->cell, arena);
+	idd_ref rest = idd_apply(m, IDD_DIFF, all, mine);
 	struct region_list cover = { 0 };
 
 	f->changed = share_of(m, s, mine);
@@ -226,31 +228,34 @@ static void find_regions(struct found *f, struct idd *m, struct space *s, const 
 	if (MUTANT(25, mine != all, false))
 		cover = region_cover(m, s, mine, REGIONS_MOST, arena, k->prover->scratch);
 	f->exact = MUTANT(25, mine == all, true) || cover.exact;
-	f->regions = cover.exact ? cover.at : arena_copy(arena, &whole, sizeof whole);
+	f->cell = region_of_cell(s, k->cell, arena);
+	f->regions = cover.exact ? cover.at : &f->cell;
 	f->region_count = cover.exact ? cover.len : 1;
+	f->rest = arena_zero(k->prover->scratch, k->j[k->side]->step_count);
+	idd_numbers(m, idd_apply(m, IDD_MASK, rest, as_witnessed(m, s, k, &f->witness, steps)),
+		    f->rest);
 }
 
-static struct found find(struct idd *m, struct space *s, const struct pairing *k, idd_ref set,
-			 const idd_ref steps[SIDES])
+static void find(struct found *f, struct idd *m, struct space *s, const struct pairing *k,
+		 idd_ref set, const idd_ref steps[SIDES])
 {
-	struct found f = { 0 };
 	const struct judgement *other = k->j[!k->side];
 	idd_ref calm;
 
+	*f = (struct found){ 0 };
 	if (set == IDD_FALSE)
-		return f;
+		return;
 	calm = idd_fix(m, set, s->unknown_level,
 		       arena_zero(k->prover->scratch, s->levels * sizeof(uint32_t)));
-	f.conditional = calm == IDD_FALSE;
-	f.any = witness_pick(&f.witness, k->prover, m, s, f.conditional ? set : calm,
-			     other->direction);
-	if (!f.any)
-		return f;
-	f.states = states_of(m, s, set);
-	f.otherwise = arena_zero(k->prover->scratch, other->step_count);
-	idd_numbers(m, idd_apply(m, IDD_MASK, set, steps[!k->side]), f.otherwise);
-	find_regions(&f, m, s, k, set, idd_map(m, steps[OLD], is_neighbour_old, k));
-	return f;
+	f->conditional = calm == IDD_FALSE;
+	f->any = witness_pick(&f->witness, k->prover, m, s, f->conditional ? set : calm,
+			      other->direction);
+	if (!f->any)
+		return;
+	f->states = states_of(m, s, set);
+	f->otherwise = arena_zero(k->prover->scratch, other->step_count);
+	idd_numbers(m, idd_apply(m, IDD_MASK, set, steps[!k->side]), f->otherwise);
+	find_regions(f, m, s, k, set, idd_map(m, steps[OLD], is_neighbour_old, k), steps[k->side]);
 }
 
 /* A packet of a new flow, under no assumption, is told rather than another. */
@@ -277,12 +282,17 @@ static void note(struct pairing *k, struct told *t, const struct found *f)
 
 	if (!f->any)
 		return;
-	if (!t->otherwise)
+	if (!t->otherwise) {
 		t->otherwise = arena_zero(a, other->step_count);
+		t->rest = arena_zero(a, k->j[k->side]->step_count);
+	}
 	for (size_t i = 0; i < other->step_count; i++)
 		t->otherwise[i] |= f->otherwise[i];
 	for (size_t i = 0; i < f->region_count; i++)
 		vec_push(a, &t->regions, f->regions[i]);
+	vec_push(a, &t->cells, f->cell);
+	for (size_t i = 0; i < k->j[k->side]->step_count; i++)
+		t->rest[i] |= f->rest[i];
 	t->exact = f->exact && (!t->any || (t->exact && same_circumstances(&f->witness.point,
 									   &t->witness.point,
 									   k->terms.unknowns.len)));
@@ -313,7 +323,7 @@ static void ask_change(struct idd *m, struct space *s, const struct slice *slice
 		steps[i] = space_steps(m, s, &slices[i]);
 	split(m, part_of_step(m, s, k, steps, changed, &touches), verdicts, by_kind);
 	for (int i = 0; i < KINDS; i++)
-		found[i] = find(m, s, k, by_kind[i], steps);
+		find(&found[i], m, s, k, by_kind[i], steps);
 	for (int i = 0; i < KINDS; i++) {
 		k->q.progress.undecided += by_kind[i] != IDD_FALSE && !found[i].any;
 		note(k, &k->told[i], &found[i]);
@@ -405,16 +415,16 @@ static enum risk risk_of(unsigned flags, enum change_kind kind)
 	return worst;
 }
 
-static void list_otherwise(struct pairing *k, struct change *c, const struct told *t)
+static struct decider *deciders_in(struct pairing *k, const struct judgement *j, const bool *which,
+				   size_t *count)
 {
-	const struct judgement *other = k->j[!k->side];
 	VEC(struct decider) list = { 0 };
 
-	for (size_t i = 0; i < other->step_count; i++)
-		if (t->otherwise[i])
-			vec_push(k->prover->arena, &list, decider_of(&other->steps[i]));
-	c->otherwise = list.at;
-	c->otherwise_count = list.len;
+	for (size_t i = 0; i < j->step_count; i++)
+		if (which[i])
+			vec_push(k->prover->arena, &list, decider_of(&j->steps[i]));
+	*count = list.len;
+	return list.at;
 }
 
 static struct decider counterpart_of(const struct pairing *k, const struct step *s)
@@ -468,18 +478,21 @@ static void tell(struct pairing *k, enum change_kind kind, struct told *t)
 		.conditional = t->conditional,
 		.witness = t->witness,
 	};
-	struct region_lines lines = region_lines(k->prover->arena, t->regions.at, t->regions.len,
-						 &k->terms, k->ir[OLD], k->ir[NEW]);
+	const struct region *boxes = t->exact ? t->regions.at : t->cells.at;
+	size_t box_count = t->exact ? t->regions.len : t->cells.len;
+	struct region_lines lines = region_lines(k->prover->arena, boxes, box_count, &k->terms,
+						 k->ir[OLD], k->ir[NEW]);
 
 	witness_replay(&c.witness, &k->terms, k->j[OLD]);
 	c.witness.replays &= witness_replays(&c.witness, &k->terms, k->j[NEW]);
 	c.now = witness_decider(k->j[NEW], &c.witness);
-	c.boxes = t->regions.at;
-	c.box_count = t->regions.len;
+	c.boxes = boxes;
+	c.box_count = box_count;
 	c.regions = lines.at;
 	c.region_count = lines.len;
-	list_otherwise(k, &c, t);
-	c.edge = edge_of(k, &c.witness, t->regions.at, t->regions.len);
+	c.otherwise = deciders_in(k, k->j[!k->side], t->otherwise, &c.otherwise_count);
+	c.rest = deciders_in(k, own, t->rest, &c.rest_count);
+	c.edge = edge_of(k, &c.witness, boxes, box_count);
 	c.flags = flags_of(k, &c, t);
 	c.risk = risk_of(c.flags, kind);
 	vec_push(k->prover->arena, &k->changes, c);
@@ -533,7 +546,8 @@ static void note_idle(struct pairing *k)
 		.rule = decider_of(s),
 	};
 
-	if (!s->rule || (moved && k->side == OLD))
+	if (!s->rule || (moved && k->side == OLD) ||
+	    (!s->count && s->rule->layer != LAYER_POSTURE))
 		return;
 	if (moved || settles_changed(k, s, &i.kind))
 		vec_push(k->prover->arena, &k->idles, i);

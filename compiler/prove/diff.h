@@ -50,6 +50,8 @@ struct change {
 	size_t region_count;
 	bool exact;
 	double share;
+	struct decider *rest; /* not exact: who decides, on the cause's side, what did not change */
+	size_t rest_count;
 
 	uint8_t states;	      /* bit per connection state in which packets change */
 	bool conditional;     /* never while nothing is blocked and no rate is exceeded */

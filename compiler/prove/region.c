@@ -426,8 +426,24 @@ static struct region region_of_box(const struct space *s, const struct box *b, s
 	return r;
 }
 
-static bool in_few_words(const struct box *b)
+/* Ports of protocols without ports, and the like: true, and no words. */
+static bool asks_odd_ports(const struct space *s, const struct box *b)
 {
+	static const enum field fields[] = { FIELD_DPORT, FIELD_SPORT, FIELD_FLAGS, FIELD_ICMP };
+	const struct intervals *proto = &b->level[s->level_of[FIELD_PROTO]];
+	bool one = s->window.proto.lo == s->window.proto.hi ||
+		   (proto->in.len == 1 && proto->in.at[0].lo == proto->in.at[0].hi);
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (!one && b->level[s->level_of[fields[i]]].in.len)
+			return true;
+	return false;
+}
+
+static bool in_few_words(const struct space *s, const struct box *b)
+{
+	if (asks_odd_ports(s, b))
+		return false;
 	for (unsigned level = 0; level < FIELD_COUNT; level++)
 		if (b->level[level].in.len > REGION_RANGES)
 			return false;
@@ -451,7 +467,7 @@ struct region_list region_cover(struct idd *m, const struct space *s, idd_ref se
 
 		out.at[out.len++] = region_of_box(s, &b, arena);
 		rest = idd_apply(m, IDD_DIFF, rest, box_set(&k, &b));
-		if (out.len > 1 && !in_few_words(&b))
+		if (!in_few_words(s, &b))
 			return none;
 	}
 	out.exact = true;

@@ -171,17 +171,51 @@ static const struct {
 	void (*make)(struct policy *p);
 	const char *said;
 } rows[] = {
-	{ "nothing", nothing, "" },
-	{ "a port opened to everyone", add_ssh, "" },
-	{ "a rule removed", remove_web, "" },
-	{ "two rules that change places", swap, "" },
-	{ "a rule renamed", rename_web, "" },
-	{ "a rule that another anticipates", add_needless, "" },
-	{ "the lifeline gone", lose_lifeline, "" },
-	{ "a default that allows", open_default, "" },
-	{ "a reject instead of a drop", tell_senders, "" },
-	{ "flows that are cut", cut_flows, "" },
-	{ "a network widened", widen_dns, "" },
+	{ "nothing", nothing,
+	  "" },
+	{ "a port opened to everyone", add_ssh,
+	  "opened high BALANCED in + ssh_any: tcp from any except office to self port 22 | "
+	  "default drop -> ssh_any allow | tcp 198.51.100.7:50000 -> self:22 syn on wan | "
+	  "port 23 stays drop | admin-port from-untrusted\n" },
+	{ "a rule removed", remove_web,
+	  "closed low BALANCED in - web: tcp from any to self port 443 | web allow -> "
+	  "default drop | tcp 198.51.100.7:50000 -> self:443 syn on wan | port 444 stays "
+	  "drop |\n" },
+	{ "two rules that change places", swap,
+	  "moved web\n" },
+	{ "a rule renamed", rename_web,
+	  "renamed www\n" },
+	{ "a rule that another anticipates", add_needless,
+	  "added again\n" },
+	{ "the lifeline gone", lose_lifeline,
+	  "closed critical BALANCED in - owner: tcp from office to self port 22 | owner "
+	  "allow -> default drop | tcp 203.0.113.9:50000 -> self:22 syn on wan | port 23 "
+	  "stays drop | self-lockout\n"
+	  "closed critical BALANCED out - owner: tcp from self port 22 to office | owner "
+	  "allow -> default drop | tcp self:22 -> 203.0.113.20:22 syn on wan |  | "
+	  "self-lockout\n" },
+	{ "a default that allows", open_default,
+	  "opened critical BALANCED in + default: ip from any to any | default drop -> "
+	  "default allow | tcp 198.51.100.7:50000 -> self:22 syn on wan |  | "
+	  "default-opened admin-port from-untrusted any-any 100.0%, the rest: owner web dns\n" },
+	{ "a reject instead of a drop", tell_senders,
+	  "effect low BALANCED forward + default: ip from any to any | default drop -> "
+	  "default reject | tcp 198.51.100.7:50000 -> 192.0.2.10:22 syn on wan |  |\n" },
+	{ "flows that are cut", cut_flows,
+	  "closed medium BALANCED in - established: ip from any to any | established allow "
+	  "-> default drop | tcp 198.51.100.7:50000 -> self:22 syn established on wan |  | "
+	  "established-cut 100.0%, the rest: owner established\n"
+	  "closed medium BALANCED forward - established: ip from any to any | established "
+	  "allow -> default drop | tcp 198.51.100.7:50000 -> 192.0.2.10:22 syn established "
+	  "on wan |  | established-cut\n"
+	  "closed medium BALANCED out - established: ip from any to any | established "
+	  "allow -> default drop | tcp self:50000 -> 192.0.2.10:22 syn established on wan "
+	  "|  | established-cut 100.0%, the rest: owner\n"
+	  "posture BALANCED: keep -> cut\n" },
+	{ "a network widened", widen_dns,
+	  "opened medium BALANCED in + dns: tcp from 203.0.112.0/24 to self port 53 | "
+	  "default drop -> dns allow | tcp 203.0.112.1:50000 -> self:53 syn on wan | port "
+	  "54 stays drop |\n" },
 };
 
 /* --- in words ------------------------------------------------------------------------------ */
@@ -199,7 +233,11 @@ static void say_change(struct buf *out, const struct change *c)
 	for (unsigned f = 0; f < FLAG_COUNT; f++)
 		if (c->flags >> f & 1)
 			buf_printf(out, " %s", flag_name((enum change_flag)f));
-	buf_puts(out, c->exact ? "\n" : " (not exact)\n");
+	if (!c->exact)
+		buf_printf(out, " %.1f%%, the rest:", c->share * 100);
+	for (size_t i = 0; !c->exact && i < c->rest_count; i++)
+		buf_printf(out, " %s", c->rest[i].why);
+	buf_putc(out, '\n');
 }
 
 static void say(struct buf *out, const struct diff *d)
