@@ -1,6 +1,9 @@
 /*
  * tegc build FILE -o BUNDLE - check, then compile.
  *
+ *     --sign KEY    sign it with the key that `tegc keygen` made
+ *     --serial N    the signer's count; hosts that took N go back to no lower one by themselves
+ *
  * The bundle is written whole or not at all, and only when nothing is wrong.
  */
 #include <errno.h>
@@ -9,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/cmd/key.h"
 #include "compiler/emit/emit.h"
 #include "compiler/report/diags.h"
 #include "lang/base/file.h"
@@ -21,42 +25,91 @@ static bool same_file(const char *x, const char *y)
 	return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-static int build(struct compilation *c, const char *from, const char *to)
+struct asked {
+	const char *from, *to, *key; /* key is NULL when nobody signs */
+	uint64_t serial;
+};
+
+/* In place of the bundle, the same signed. */
+static int sign(struct buf *bundle, const struct asked *asked, struct err *why)
+{
+	own(seal_secret) struct seal_secret s = { 0 };
+	own(buf) struct buf plain = *bundle;
+	int rc = key_read(&s, asked->key, why);
+
+	*bundle = (struct buf){ 0 };
+	return rc ? rc : key_sign(bundle, &plain, &s, asked->serial, why);
+}
+
+static int build(struct compilation *c, const struct asked *asked)
 {
 	own(buf) struct buf bundle = { 0 };
 	struct err why = { 0 };
-	const struct policy *p = front_read(c, from);
+	const struct policy *p = front_read(c, asked->from);
 
 	report_diags(stderr, c);
 	if (!p)
 		return front_exit(c);
 	if (emit_bundle(&bundle, ir_lower(p, c->arena), front_print_resolved(p, c->arena), &why)) {
-		fprintf(stderr, "tegc build: %s: %s\n", from, why.text);
+		fprintf(stderr, "tegc build: %s: %s\n", asked->from, why.text);
 		return why.code == -E2BIG ? EXIT_WRONG : EXIT_OURS;
 	}
-	if (file_replace(to, bundle.at, bundle.len, 0644, &why)) {
+	if (asked->key && sign(&bundle, asked, &why)) {
+		fprintf(stderr, "tegc build: %s\n", why.text);
+		return EXIT_INPUT;
+	}
+	if (file_replace(asked->to, bundle.at, bundle.len, 0644, &why)) {
 		fprintf(stderr, "tegc build: %s\n", why.text);
 		return EXIT_IO;
 	}
 	return EXIT_YES;
 }
 
-int cmd_build(int argc, char **argv)
+enum { SIGN = CMD_OWN, SERIAL };
+
+static int options_read(struct asked *asked, struct compilation *c, int argc, char **argv)
 {
-	static const struct option options[] = { CMD_POLICY_OPTIONS, { "out", 1, NULL, 'o' }, { 0 } };
-	own(compilation) struct compilation *c = compilation_new();
-	const char *to = NULL;
+	static const struct option options[] = {
+		CMD_POLICY_OPTIONS, { "out", 1, NULL, 'o' }, { "sign", 1, NULL, SIGN },
+		{ "serial", 1, NULL, SERIAL }, { 0 },
+	};
+	struct err why;
 
 	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS "o:", options, NULL)) != -1;)
-		if (o == 'o')
-			to = optarg;
-		else if (!cmd_policy_option(c, o, optarg))
-			return cmd_usage("build");
-	if (!to || argc - optind != 1)
+		switch (o) {
+		case 'o':
+			asked->to = optarg;
+			break;
+		case SIGN:
+			asked->key = optarg;
+			break;
+		case SERIAL:
+			if (key_serial(&asked->serial, optarg, &why)) {
+				fprintf(stderr, "tegc build: %s\n", why.text);
+				return EXIT_USAGE;
+			}
+			break;
+		default:
+			if (!cmd_policy_option(c, o, optarg))
+				return cmd_usage("build");
+		}
+	if (!asked->to || argc - optind != 1 || (asked->serial && !asked->key))
 		return cmd_usage("build");
-	if (same_file(argv[optind], to)) {
-		fprintf(stderr, "tegc build: %s is the policy itself; name another file with -o\n", to);
+	asked->from = argv[optind];
+	return EXIT_YES;
+}
+
+int cmd_build(int argc, char **argv)
+{
+	own(compilation) struct compilation *c = compilation_new();
+	struct asked asked = { 0 };
+	int rc = options_read(&asked, c, argc, argv);
+
+	if (rc)
+		return rc;
+	if (same_file(asked.from, asked.to)) {
+		fprintf(stderr, "tegc build: %s is the policy itself; name another file with -o\n", asked.to);
 		return EXIT_USAGE;
 	}
-	return build(c, argv[optind], to);
+	return build(c, &asked);
 }

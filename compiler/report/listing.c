@@ -7,6 +7,7 @@
 #include "compiler/ir/proto.h"
 #include "lang/bundle/batch.h"
 #include "lang/bundle/plan.h"
+#include "lang/bundle/seal.h"
 
 static void print_members(struct buf *out, const struct bundle *b)
 {
@@ -250,6 +251,24 @@ static int print_batch(struct buf *out, const struct bundle *b, const char *memb
 	return 0;
 }
 
+/* As the signature says; whether it holds is for those to say who have the key. */
+static void print_signer(struct buf *out, const struct bundle *b)
+{
+	const struct bundle_member *m = bundle_find(b, "signature");
+	struct seal seal;
+	struct err ignored;
+
+	if (!m || seal_parse(&seal, m->bytes, m->len, &ignored)) {
+		buf_puts(out, "not signed\n");
+		return;
+	}
+	buf_printf(out, "signed, as it says, by key %s, ", seal.id);
+	if (seal.serial)
+		buf_printf(out, "serial %llu\n", (unsigned long long)seal.serial);
+	else
+		buf_puts(out, "without a serial\n");
+}
+
 int listing_print(struct buf *out, const struct bundle *b, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
@@ -261,6 +280,7 @@ int listing_print(struct buf *out, const struct bundle *b, struct err *why)
 		return rc;
 	buf_printf(out, "policy %s%s%s%s%s\nbundle %s\n", p.policy, *p.version ? " " : "", p.version,
 		   *p.title ? "  # " : "", p.title, bundle_id(b)->hex);
+	print_signer(out, b);
 	print_members(out, b);
 	print_zones(out, &p);
 	print_postures(out, &p);

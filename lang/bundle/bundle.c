@@ -8,17 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lang/bundle/seal.h"
+
 /*
  * A tar by hand rather than by a library: the reader stands in the privileged
  * process, and accepts exactly one spelling of each archive. A member's header
  * is compared with the one that bundle_write() would have made.
  */
 
-#define BLOCK	 512u
-#define MANIFEST "manifest"
-#define HEADING	 "teg-bundle 1\n"
+#define BLOCK	  512u
+#define MANIFEST  "manifest"
+#define HEADING	  "teg-bundle 1\n"
+#define SIGNATURE "signature"
 
-/* Every member but the manifest, in the order in which they stand. */
+/* Every member but the manifest and the signature, in the order in which they stand. */
 static const char *const member_names[] = {
 	"plan",
 	"policy/resolved.teg",
@@ -38,7 +41,7 @@ _Static_assert(sizeof(struct tar_header) == BLOCK, "tar");
 
 struct bundle {
 	struct digest id;
-	struct bundle_member members[MEMBERS + 1]; /* the manifest first */
+	struct bundle_member members[MEMBERS + 2]; /* the manifest first, a signature last */
 	size_t count;
 };
 
@@ -101,9 +104,15 @@ static void member_write(struct buf *out, const char *name, const void *bytes, s
 	buf_add(out, zeros, padded(len) - len);
 }
 
-void bundle_write(struct buf *out, const struct bundle_member *members, size_t count)
+static void end_write(struct buf *out)
 {
 	static const char end[2 * BLOCK];
+
+	buf_add(out, end, sizeof end);
+}
+
+void bundle_write(struct buf *out, const struct bundle_member *members, size_t count)
+{
 	own(buf) struct buf manifest = { 0 };
 
 	manifest_print(&manifest, members, count);
@@ -112,7 +121,15 @@ void bundle_write(struct buf *out, const struct bundle_member *members, size_t c
 		assert(!strcmp(members[i].name, member_names[i]));
 		member_write(out, members[i].name, members[i].bytes, members[i].len);
 	}
-	buf_add(out, end, sizeof end);
+	end_write(out);
+}
+
+void bundle_write_signed(struct buf *out, const struct bundle *b, const void *signature, size_t len)
+{
+	for (size_t i = 0; i < MEMBERS + 1; i++)
+		member_write(out, b->members[i].name, b->members[i].bytes, b->members[i].len);
+	member_write(out, SIGNATURE, signature, len);
+	end_write(out);
 }
 
 /* --- reading ------------------------------------------------------------------------ */
@@ -167,14 +184,29 @@ static int member_read(struct reader *r, const char *name, struct bundle_member 
 	return 0;
 }
 
-static int end_read(const struct reader *r, struct err *why)
+/* Read when it is there: then its name is what comes next. */
+static int signature_read(struct reader *r, struct bundle *b, struct err *why)
+{
+	struct bundle_member *m = &b->members[b->count];
+	struct seal ignored;
+
+	if (r->left < sizeof(struct tar_header) || memcmp(r->at, SIGNATURE, sizeof SIGNATURE))
+		return 0;
+	int rc = member_read(r, SIGNATURE, m, why);
+	if (rc || (rc = seal_parse(&ignored, m->bytes, m->len, why)))
+		return rc;
+	b->count++;
+	return 0;
+}
+
+static int end_read(const struct reader *r, const char *last, struct err *why)
 {
 	static const char end[2 * BLOCK];
 
 	if (r->left < sizeof end)
 		return err_set(why, EINVAL, "truncated at the end");
 	if (memcmp(r->at, end, sizeof end))
-		return err_set(why, EINVAL, "a member too many after %s", member_names[MEMBERS - 1]);
+		return err_set(why, EINVAL, "a member too many after %s", last);
 	if (r->left > sizeof end)
 		return err_set(why, EINVAL, "%zu bytes behind the end", r->left - sizeof end);
 	return 0;
@@ -208,7 +240,7 @@ static int members_hold(const struct bundle *b, struct err *why)
 	const struct bundle_member *manifest = &b->members[0];
 	own(buf) struct buf wanted = { 0 };
 
-	manifest_print(&wanted, b->members + 1, b->count - 1);
+	manifest_print(&wanted, b->members + 1, MEMBERS);
 	if (manifest->len == wanted.len && !memcmp(manifest->bytes, wanted.at, wanted.len))
 		return 0;
 	return manifest_differs(manifest, &wanted, why);
@@ -229,7 +261,8 @@ int bundle_open(struct bundle **out, const void *bytes, size_t len, struct err *
 	for (size_t i = 0; i < MEMBERS; i++)
 		if ((rc = member_read(&r, member_names[i], &b->members[b->count++], why)))
 			return rc;
-	if ((rc = end_read(&r, why)) || (rc = members_hold(b, why)))
+	if ((rc = signature_read(&r, b, why)) ||
+	    (rc = end_read(&r, b->members[b->count - 1].name, why)) || (rc = members_hold(b, why)))
 		return rc;
 
 	b->id = digest_of(b->members[0].bytes, b->members[0].len);

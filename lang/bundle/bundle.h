@@ -8,9 +8,10 @@
  *     nft/posture.batch      layer 4: table inet tegumentar (batch.h)
  *     nft/epiderme.batch     layers 1 to 3 where there is no XDP: table netdev tegumentar
  *     nft/ruleset.nft        both, as a person reads them and `nft -f` loads them
+ *     signature              when it is signed: one line (seal.h); the manifest does not list it
  *
  * Same input, same bytes: members in this order, owner 0, time 0, mode 0644.
- * The bundle's id is the SHA-256 of the manifest, so that it names the content.
+ * The bundle's id is the SHA-256 of the manifest, so that it names the content, signed or not.
  */
 #ifndef TEG_BUNDLE_BUNDLE_H
 #define TEG_BUNDLE_BUNDLE_H
@@ -35,9 +36,13 @@ void bundle_write(struct buf *out, const struct bundle_member *members, size_t c
 
 struct bundle;
 
+/* The same bundle with this signature, in place of one it may have. Appends the tar to *out. */
+void bundle_write_signed(struct buf *out, const struct bundle *b, const void *signature, size_t len);
+
 /*
  * Copies nothing: `bytes` must outlive the bundle. Checks every size and digest, and accepts
- * only what bundle_write() writes: each member once, in order, and not a byte more.
+ * only what is written here: each member once, in order, and not a byte more. A signature's
+ * form is checked; whether it holds is trust_check()'s to say (trust.h).
  */
 int bundle_open(struct bundle **out, const void *bytes, size_t len, struct err *why);
 void bundle_free(struct bundle *b);

@@ -8,6 +8,7 @@
 #include "lang/bundle/batch.h"
 #include "lang/bundle/bundle.h"
 #include "lang/bundle/nft_name.h"
+#include "lang/bundle/seal.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
 
@@ -53,6 +54,98 @@ static void test_round(void)
 	const struct bundle_member *manifest = bundle_find(b, "manifest");
 	tap_text(bundle_id(b)->hex, digest_of(manifest->bytes, manifest->len).hex,
 		 "the id is the manifest's digest");
+}
+
+/* --- signed ---------------------------------------------------------------------------- */
+
+static struct buf signature_of(const struct bundle *b, uint64_t serial)
+{
+	static struct seal_secret s;
+	const struct bundle_member *manifest = bundle_find(b, "manifest");
+	struct buf line = { 0 };
+	struct err why;
+
+	if (!s.public.id[0] && seal_keygen(&s, &why))
+		exit(1);
+	seal_sign(&line, &s, serial, manifest->bytes, manifest->len);
+	return line;
+}
+
+static struct buf signed_again(const struct buf *from, uint64_t serial)
+{
+	own(bundle) struct bundle *b = NULL;
+	struct buf out = { 0 };
+	struct err why;
+
+	if (bundle_open(&b, from->at, from->len, &why))
+		exit(1);
+	own(buf) struct buf line = signature_of(b, serial);
+	bundle_write_signed(&out, b, line.at, line.len);
+	return out;
+}
+
+static void test_signed(void)
+{
+	own(buf) struct buf plain = sealed(), one = signed_again(&plain, 1), two = signed_again(&one, 2),
+			    back = signed_again(&two, 1);
+	own(bundle) struct bundle *a = NULL, *b = NULL;
+	struct err why = { 0 };
+	size_t count;
+
+	if (!tap_ok(!bundle_open(&a, plain.at, plain.len, &why) && !bundle_open(&b, two.at, two.len, &why),
+		    "a signed bundle opens")) {
+		tap_note("%s", why.text);
+		return;
+	}
+	tap_text(bundle_id(a)->hex, bundle_id(b)->hex, "with the id it has unsigned");
+	tap_text(bundle_members(b, &count)[count - 1].name, "signature", "the signature is last");
+	tap_num(count, ARRAY_LEN(members) + 2, "and there is one, though it was signed twice");
+	tap_ok(one.len == back.len && !memcmp(one.at, back.at, one.len), "same key and serial, same bytes");
+}
+
+/* The signature stands where the end was. */
+enum { AT_SIGNATURE = 6656 };
+
+static void sign_nothing(struct buf *b) { b->at[AT_SIGNATURE + 512] ^= 1; }
+static void sign_twice(struct buf *b)
+{
+	own(buf) struct buf member = { 0 };
+
+	buf_add(&member, b->at + AT_SIGNATURE, 1024);
+	b->len = AT_SIGNATURE + 1024;
+	buf_add(b, member.at, member.len);
+	buf_add(b, (char[1024]){ 0 }, 1024);
+}
+static void sign_hidden(struct buf *b) { b->at[AT_SIGNATURE + 512 + 400] = 'x'; }
+static void sign_elsewhere(struct buf *b) { b->at[AT_SIGNATURE] = 'S'; }
+static void sign_mode(struct buf *b) { b->at[AT_SIGNATURE + 100 + 4] = '7'; }
+static void sign_cut(struct buf *b) { b->len = AT_SIGNATURE + 600; }
+
+static void test_signed_spoilt(void)
+{
+	static const struct {
+		const char *claim;
+		void (*spoil)(struct buf *b);
+		const char *says;
+	} rows[] = {
+		{ "a signature that is none", sign_nothing, "not a signature" },
+		{ "two signatures", sign_twice, "a member too many after signature" },
+		{ "something behind the signature", sign_hidden, "something is hidden behind signature" },
+		{ "another member in its place", sign_elsewhere, "a member too many after nft/ruleset.nft" },
+		{ "a signature of another mode", sign_mode, "the header of signature is not as tegc writes it" },
+		{ "a signature cut short", sign_cut, "truncated in signature" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		own(buf) struct buf plain = sealed(), b = signed_again(&plain, 7);
+		own(bundle) struct bundle *out = NULL;
+		struct err why = { 0 };
+
+		rows[i].spoil(&b);
+		int rc = bundle_open(&out, b.at, b.len, &why);
+		if (!tap_ok(rc < 0 && !out && strstr(why.text, rows[i].says), "refused: %s", rows[i].claim))
+			tap_note("%d %s", rc, why.text);
+	}
 }
 
 /* GNU tar reads it as it reads any other. */
@@ -534,6 +627,8 @@ static void test_names_injective(void)
 int main(void)
 {
 	test_round();
+	test_signed();
+	test_signed_spoilt();
 	test_tar_lists();
 	test_spoilt();
 	test_every_bit();
