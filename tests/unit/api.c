@@ -245,6 +245,36 @@ static void bundles_arrive(struct api_stage *s)
 	set_result(s, RESULT_OK);
 }
 
+static int begin_bundle(const struct api_stage *s)
+{
+	static const char head[] = HEAD_OF("POST", "/api/tegumentar/policy")
+		"Content-Type: application/octet-stream\r\nContent-Length: 1000000\r\n\r\nsome of it";
+	int fd = api_stage_connect(s, DOOR_UNIX);
+
+	tap_ok(write(fd, head, sizeof head - 1) == sizeof head - 1, "a bundle begins to arrive");
+	return fd;
+}
+
+/* Each may hold 256 MiB of memory, so that few may come at once; and those that break off give their place back. */
+static void few_bundles_at_once(struct api_stage *s)
+{
+	own(buf) struct buf answer = { 0 };
+	const unsigned before = s->asked[MESSAGE_APPLY];
+	int first = begin_bundle(s), second = begin_bundle(s), status = 0;
+
+	nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+	tap_num(post_bundle(s, &answer, 10), 503, "a third at once is too many");
+	tap_ok(strstr(buf_text(&answer), "Retry-After: 1\r\n"), "and may come again");
+	close(first);
+	close(second);
+	for (int i = 0; i < 100 && status != 200; i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+		status = post_bundle(s, &answer, 10);
+	}
+	tap_num(status, 200, "when the first two have broken off, there is room");
+	tap_num(s->asked[MESSAGE_APPLY] - before, 1, "and half a bundle never reaches the warden");
+}
+
 /* ---- readiness ------------------------------------------------------------------------------------- */
 
 static void readiness_has_reasons(struct api_stage *s)
@@ -378,6 +408,7 @@ int main(void)
 	postures_switch(s);
 	outcomes_are_told(s);
 	bundles_arrive(s);
+	few_bundles_at_once(s);
 	readiness_has_reasons(s);
 	peers_are_known(s);
 	health_answers_while_the_warden_works(s);
