@@ -20,15 +20,19 @@ static int open_pin_dir(const char *dir, struct err *why)
 {
 	struct statfs fs;
 
-	if (mkdir(dir, 0700) && errno != EEXIST)
+	const bool is_new = !mkdir(dir, 0700);
+
+	if (!is_new && errno != EEXIST)
 		return err_sys(why, "cannot make the pin directory %s (is a bpf file system mounted? "
 			       "mount -t bpf bpf /sys/fs/bpf)", dir);
 	if (statfs(dir, &fs))
 		return err_sys(why, "cannot look at the pin directory %s", dir);
-	if ((unsigned long)fs.f_type != BPF_FS_MAGIC)
-		return err_set(why, ENOTSUP, "the pin directory %s is not on a bpf file system: "
-			       "mount -t bpf bpf /sys/fs/bpf", dir);
-	return 0;
+	if ((unsigned long)fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	if (is_new)
+		rmdir(dir);
+	return err_set(why, ENOTSUP, "the pin directory %s is not on a bpf file system: "
+		       "mount -t bpf bpf /sys/fs/bpf", dir);
 }
 
 static int open_xdp(struct kernel *k, struct err *why)

@@ -47,7 +47,13 @@ same() { [ "$1" = "$2" ] || { echo "want: $2"; echo "got:  $1"; false; }; }
 is() { ok "$3" same "$1" "$2"; } # is GOT WANT CLAIM
 has() { case $1 in *"$2"*) ;; *) echo "# want: …$2…"; echo "# got:  $1"; false ;; esac; }
 holds() { ok "$3" has "$1" "$2"; } # holds TEXT PART CLAIM
-done_testing() { echo "1..$said"; exit $((failed > 0)); }
+sanitizers_are_silent() { ! grep -E "Sanitizer|runtime error" $lab/log; }
+done_testing() {
+	[ -z "$tegd_pid" ] || tegd_end TERM
+	ok "memory was used as it may be (told by the sanitizers, when built with them)" sanitizers_are_silent
+	echo "1..$said"
+	exit $((failed > 0))
+}
 
 # ---- tegd --------------------------------------------------------------------
 

@@ -1,0 +1,65 @@
+#!/bin/bash
+# Two processes, each with only the privilege it needs; and how tegd begins and ends.
+. tests/lib/live.bash
+bundle $lab/one.tegb
+api_pid() { pgrep -P $tegd_pid -f -- --role=api; }
+of_api() { sed -n "s/^$1:[[:space:]]*//p" /proc/"$(api_pid)"/status; }
+another() { # in the same place: "code: first line said"
+	local out
+	out=$("$BUILD/tegd" --state-dir $lab/state2 --run-dir $lab/run2 --pin-dir $lab/bpf/teg2 "$@" 2>&1 </dev/null)
+	echo "$?: ${out%%$'\n'*}"
+}
+gone() { # gone PID: soon
+	local i
+	for i in $(seq 100); do [ -e "/proc/$1" ] || return 0; sleep 0.02; done
+	false
+}
+restarted() { # another api than PID, answering, soon
+	local i
+	for i in $(seq 100); do
+		[ -n "$(api_pid)" ] && [ "$(api_pid)" != "$1" ] && ctl status >/dev/null 2>&1 && return
+		sleep 0.05
+	done
+	false
+}
+
+ok "tegd starts" tegd_start --engine nft --bundle $lab/one.tegb
+ok "the api is not root" [ "$(of_api Uid | cut -f1)" != 0 -a "$(of_api Gid | cut -f4)" != 0 ]
+is "$(of_api Groups | xargs)" "" "nor in any group beside its own"
+is "$(for set in CapInh CapPrm CapEff CapBnd CapAmb; do of_api $set; done | sort -u)" 0000000000000000 "it has no capability, and can get none"
+is "$(of_api NoNewPrivs)" 1 "nor by executing anything"
+is "$(tr '\0' '\n' < /proc/"$(api_pid)"/environ | grep -vc '^TEGUMENTAR_')" 0 "its environment is ours alone"
+is "$(for n in 3 4; do readlink /proc/"$(api_pid)"/fd/$n; done | grep -c socket)" 2 "it has the warden's socket and the one it listens on"
+ok "no map, no program, no netlink of the warden's" sh -c "! ls -l /proc/$(api_pid)/fd | grep -E 'bpf|pinned'"
+is "$(stat -c %a $lab/run/api.sock)" 660 "its socket is for its owner and group"
+is "$(stat -c %a $lab/state)" 700 "the journal is for root"
+is "$(grep -c . /proc/$tegd_pid/task/*/comm | wc -l)" 1 "the warden has one thread"
+
+first=$(api_pid)
+kill -KILL "$first"
+ok "an api that dies is started again" restarted "$first"
+is "$(status .intact)" true "and the generation did not notice"
+holds "$(another --state-dir $lab/state)" "1: tegd: another tegd runs" "two wardens over one journal are refused"
+last=$(api_pid)
+tegd_end KILL
+ok "the api does not outlive its warden" gone "$last"
+ok "a socket that was left behind is replaced" tegd_start --engine nft
+last=$(api_pid)
+tegd_end TERM
+ok "SIGTERM ends both" gone "$last"
+
+# --- beginnings that fail, each with what to do
+head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' > $lab/token
+chmod 600 $lab/token
+is "$(another --check --bundle $lab/one.tegb)" "0: " "--check finds nothing"
+is "$(another --check --listen 127.0.0.1:8765 --token-file $lab/token)" "0: " "nor with TCP and a token"
+ok "and makes nothing" [ ! -e $lab/state2 -a ! -e $lab/bpf/teg2 ]
+chmod 644 $lab/token
+holds "$(another --check --token-file $lab/token)" "64: tegd: the token file" "a token that others may read is refused"
+holds "$(another --engine fast)" "64: tegd: engine: \`fast\`" "so is an engine that there is not"
+head -c 9000 $lab/one.tegb > $lab/short.tegb
+holds "$(another --check --bundle $lab/short.tegb)" "69: tegd: bundle $lab/short.tegb: truncated" "--check reads the bundle"
+holds "$(setpriv --reuid 65534 --clear-groups "$BUILD/tegd" 2>&1)" "must be started as root" "without root it says so"
+holds "$(another --engine native --pin-dir $lab/nobpf)" "is not on a bpf file system: mount" "a pin directory elsewhere is named, with the way out"
+ok "and not left behind" [ ! -e $lab/nobpf ]
+done_testing
