@@ -19,7 +19,6 @@
 static int open_pin_dir(const char *dir, struct err *why)
 {
 	struct statfs fs;
-
 	const bool is_new = !mkdir(dir, 0700);
 
 	if (!is_new && errno != EEXIST)
