@@ -19,6 +19,7 @@ is "$(counter block.bogons)" 1 "and counted by the block's id"
 
 # --- postures
 ok "to LOCKDOWN" ctl posture LOCKDOWN
+is "$(status '.posture, .intact' | xargs)" "LOCKDOWN true" "all parts stand in LOCKDOWN"
 is "$(reaches 80)" shut "LOCKDOWN closes the service"
 is "$(reaches 22)" open "the lifeline holds"
 is "$(pings 10.9.0.1)" silent "nobody else passes"
@@ -26,6 +27,7 @@ ip neigh flush dev w0
 ip -n outside neigh flush dev c0
 is "$(reaches 22 10.9.0.1)" open "neighbours still find each other"
 ok "to EXPLORE" ctl posture EXPLORE
+is "$(status '.posture, .intact' | xargs)" "EXPLORE true" "all parts stand in EXPLORE"
 is "$(reaches 8080)" open "EXPLORE opens everything"
 is "$(pings 10.9.0.1 -I 203.0.113.5)" silent "except what a block cuts"
 ok "back to BALANCED" ctl posture BALANCED
@@ -82,6 +84,17 @@ tegd_end KILL
 ok "tegd starts on the altered table" tegd_start --engine $ENGINE
 is "$(status '.adopted, .intact' | xargs)" "restored true" "and restores the generation"
 is "$(reaches 8080)" shut "which judges as before"
+
+bank=$(nft list chains inet | grep -o '[ab]_hook_in' | cut -c1)
+nft insert rule inet tegumentar "${bank}_pre_in" tcp dport 8080 accept
+tegd_end KILL
+ok "a rule further inside is altered" tegd_start --engine $ENGINE
+is "$(status '.adopted, .intact' | xargs) $(reaches 8080)" "restored true shut" "and restored, too"
+nft flush ruleset
+is "$(status .intact)" false "everything of ours in nft is gone: told"
+tegd_end KILL
+ok "tegd starts on what is left" tegd_start --engine $ENGINE
+is "$(status '.adopted, .intact' | xargs) $(reaches 80)$(reaches 8080)" "restored true openshut" "and makes it whole"
 
 # --- an orderly end
 tegd_end TERM

@@ -31,6 +31,7 @@ ok "tegd starts" tegd_start --engine auto --bundle $lab/star.tegb
 is "$(interfaces)" w0:xdp-native "auto takes XDP in the driver"
 ip link add w1 type veth peer name p1
 ok "an interface that appears and matches is judged" soon "w0:xdp-native w1:xdp-native" interfaces
+is "$(status .intact)" true "and its part stands"
 ip link set w1 name x1
 ok "renamed out of the zone, it is not" soon w0:xdp-native interfaces
 is "$(bpftool -j net show | jq '.[].xdp | length')" 1 "and XDP has left it"
