@@ -31,7 +31,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 LANG_SHARED := $(call sources,lang/base lang/vocab lang/bundle lang/playbook)
 LANG_SYNTAX := $(call sources,lang/syntax)
-GENERATED   := $(BUILD)/gen/teg.tab.o $(BUILD)/gen/teg.lex.o
+GENERATED   := $(BUILD)/gen/teg.tab.o $(BUILD)/gen/teg.lex.o $(BUILD)/gen/shipped.o
 COMPILER    := $(call sources,compiler/front compiler/ir compiler/prove compiler/emit compiler/report compiler/cmd)
 ENFORCER    := $(call sources,enforcer/proc enforcer/warden enforcer/sensor enforcer/healer enforcer/api)
 CTL         := $(call sources,enforcer/ctl)
@@ -88,6 +88,26 @@ $(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/gen/teg.tab.h $(BUILD)/gen/teg.lex.h
 	$(CC) $(ALL_CFLAGS) -Wno-unused-function -Wno-sign-compare -Wno-missing-prototypes -Wno-shadow -c -o $@ $<
 
 $(call objects,$(LANG_SYNTAX)): $(BUILD)/gen/teg.tab.h $(BUILD)/gen/teg.lex.h
+
+# --- policies/std, carried inside tegc: a table of path, text and length -------------
+
+SHIPPED := $(wildcard policies/std/*.teg)
+
+$(BUILD)/gen/shipped.S: $(SHIPPED) Makefile
+	@mkdir -p $(@D)
+	@{ echo '	.section .rodata'; \
+	   for f in $(SHIPPED:policies/%=%); do n=$$(echo $$f | tr -c 'a-z0-9\n' _); \
+	     echo "name_$$n: .string \"$$f\""; echo "text_$$n: .incbin \"policies/$$f\""; \
+	     echo "text_end_$$n: .byte 0"; done; \
+	   echo '	.section .data.rel.ro, "aw"'; echo '	.balign 8'; \
+	   echo '	.global shipped_files, shipped_count'; echo 'shipped_files:'; \
+	   for f in $(SHIPPED:policies/%=%); do n=$$(echo $$f | tr -c 'a-z0-9\n' _); \
+	     echo "	.quad name_$$n, text_$$n, text_end_$$n - text_$$n"; done; \
+	   echo 'shipped_count: .quad (. - shipped_files) / 24'; \
+	   echo '	.section .note.GNU-stack, "", %progbits'; } > $@
+
+$(BUILD)/gen/shipped.o: $(BUILD)/gen/shipped.S $(SHIPPED)
+	$(CC) -c -o $@ $<
 
 # --- BPF: real C, compiled ahead, carried inside the programs -------------------
 

@@ -21,10 +21,10 @@
 
 struct node;
 
-/* A parameter's value as it was given, and where: a source of its own. */
+/* A parameter's value as it was given; `quoted` is the same with its parts as strings. */
 struct param_given {
-	const char *name;
-	uint32_t source;
+	const char *name, *from;
+	const char *text, *quoted;
 	bool used;
 };
 
@@ -34,6 +34,7 @@ struct compilation {
 	struct diags diags;
 	VEC(const char *) import_paths; /* -I, in order */
 	VEC(struct param_given) params;
+	bool library_fits;		/* a text without a posture is no mistake: it is for others to import */
 	int input_fault;		/* the exit code when the policy could not be read at all */
 };
 
@@ -46,7 +47,7 @@ bool front_give_param(struct compilation *c, const char *assignment);
 /* A JSON object of names to strings, numbers and lists of them. What is wrong with it is a diagnostic. */
 void front_give_params(struct compilation *c, const char *path);
 
-/* The policy, or NULL when errors were noted. "-" is standard input. */
+/* The policy; NULL when errors were noted, or a library was read. "-" is standard input. */
 struct policy *front_read(struct compilation *c, const char *path);
 
 /* 0 without errors; 1 when the policy is wrong; 66 or 74 when it could not be read. */

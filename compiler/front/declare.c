@@ -1,0 +1,499 @@
+/*
+ * declare.c - zones, lifelines, blocks and reflexes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "compiler/front/reading.h"
+#include "lang/base/digest.h"
+#include "lang/syntax/near.h"
+#include "lang/syntax/print.h"
+
+/* --- the header -------------------------------------------------------------------------- */
+
+static void setting_unknown(struct reading *r, const struct node *s, const char *const *known, size_t count)
+{
+	struct diag *d = diag(r->diags, DIAG_SETTING_UNKNOWN, s->span, "there is no setting `%s` here", s->text);
+	struct near n = near_to(s->text);
+
+	for (size_t i = 0; i < count; i++)
+		near_try(&n, known[i]);
+	if (n.best)
+		diag_help(d, "did you mean `%s`?", n.best);
+}
+
+static void header_setting(struct reading *r, const struct node *s)
+{
+	static const char *const known[] = { "version", "owner" };
+	const char **slots[] = { &r->policy->version, &r->policy->owner };
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		if (strcmp(s->text, known[i]))
+			continue;
+		if (*slots[i])
+			diag(r->diags, DIAG_SETTING_TWICE, s->span, "`%s` is set twice", s->text);
+		else if (s->first->kind != NODE_STRING)
+			value_mistyped(r, s->first, "a string");
+		else
+			*slots[i] = s->first->text;
+		return;
+	}
+	setting_unknown(r, s, known, sizeof known / sizeof *known);
+}
+
+void declare_policy(struct reading *r)
+{
+	const struct node *header = NULL;
+
+	for (size_t i = 0; i < r->decls.len && !header; i++)
+		if (r->decls.at[i]->kind == NODE_POLICY)
+			header = r->decls.at[i];
+	if (!header)
+		return;
+	r->policy->name = node_find(header, NODE_NAME)->text;
+	r->policy->title = node_find_text(header, NODE_TITLE);
+	r->policy->span = header->span;
+	for (const struct node *s = header->first; s; s = s->next)
+		if (s->kind == NODE_SETTING)
+			header_setting(r, s);
+}
+
+/* --- zones -------------------------------------------------------------------------------- */
+
+#define INTERFACE_BYTES 15 /* IFNAMSIZ - 1 */
+#define PATTERNS_MAX	1024
+
+static bool pattern_is_sound(struct reading *r, const struct node *at, const char *p)
+{
+	size_t len = strlen(p);
+	const char *star = strchr(p, '*'), *what = NULL;
+
+	if (!len)
+		what = "it is empty";
+	else if (len > INTERFACE_BYTES + (star != NULL))
+		what = "it is longer than 15 bytes";
+	else if (strpbrk(p, "/: \t\n\r"))
+		what = "it has a space, `/` or `:` in it";
+	else if (star && star[1])
+		what = "`*` can only be its last character";
+	else if (!strcmp(p, ".") || !strcmp(p, ".."))
+		what = "it is a directory's name";
+	if (what)
+		diag_note(diag(r->diags, DIAG_ZONE_PATTERN, at->span, "no interface can be called \"%s\"", p), "%s", what);
+	return !what;
+}
+
+static bool patterns_overlap(const char *x, const char *y)
+{
+	size_t i = 0;
+
+	while (x[i] && x[i] == y[i] && x[i] != '*')
+		i++;
+	return x[i] == y[i] || x[i] == '*' || y[i] == '*';
+}
+
+static void zones_are_apart(struct reading *r)
+{
+	struct policy *p = r->policy;
+
+	for (size_t i = 0; i < p->zone_count; i++)
+		for (size_t j = 0; j < i; j++)
+			for (size_t x = 0; x < p->zones[i].pattern_count; x++)
+				for (size_t y = 0; y < p->zones[j].pattern_count; y++) {
+					const char *a = p->zones[i].patterns[x], *b = p->zones[j].patterns[y];
+
+					if (!patterns_overlap(a, b))
+						continue;
+					struct diag *d = diag(r->diags, DIAG_ZONE_OVERLAP, p->zones[i].span,
+							      "an interface can be in one zone only");
+					diag_label(d, "\"%s\" in `%s`", a, p->zones[i].name);
+					diag_at(d, p->zones[j].span, "\"%s\" in `%s`", b, p->zones[j].name);
+					return;
+				}
+}
+
+static void zone_add(struct reading *r, struct symbol *s, size_t *patterns)
+{
+	struct policy *p = r->policy;
+	struct pol_zone *z = &p->zones[p->zone_count];
+	bool sound = true;
+
+	s->state = SYMBOL_WRONG;
+	if (p->zone_count == POLICY_ZONES_MAX) {
+		diag(r->diags, DIAG_ZONES_MANY, s->span, "a policy has at most %d zones", POLICY_ZONES_MAX);
+		return;
+	}
+	s->zone = (unsigned)p->zone_count++;
+	*z = (struct pol_zone){ .name = s->name, .span = s->span };
+	if (!value_strings(r, s->value, s))
+		return;
+	for (size_t i = 0; i < s->strings.len; i++)
+		sound &= pattern_is_sound(r, s->value, s->strings.at[i]);
+	*patterns += s->strings.len;
+	if (!sound)
+		return;
+	if (*patterns > PATTERNS_MAX) {
+		diag(r->diags, DIAG_ZONES_MANY, s->span, "zones name at most %d interfaces in all", PATTERNS_MAX);
+		return;
+	}
+	s->state = SYMBOL_KNOWN;
+	z->patterns = s->strings.at;
+	z->pattern_count = s->strings.len;
+}
+
+void declare_zones(struct reading *r)
+{
+	size_t patterns = 0;
+
+	r->policy->zones = arena_zero(r->arena, POLICY_ZONES_MAX * sizeof *r->policy->zones);
+	for (size_t i = 0; i < r->symbols.entries.len; i++) {
+		struct symbol *s = r->symbols.entries.at[i].value;
+
+		if (s->kind == SYMBOL_ZONE)
+			zone_add(r, s, &patterns);
+	}
+	zones_are_apart(r);
+}
+
+/* --- ids ------------------------------------------------------------------------------------ */
+
+/* What `by` and reports call something that is no rule. */
+bool label_is_free(struct reading *r, const struct node *label)
+{
+	static const char *const taken[] = { "default", "lifeline", "established", "related", "invalid", "neighbour",
+					     "blocked", "malformed" };
+
+	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+		if (!strcmp(label->text, taken[i])) {
+			diag(r->diags, DIAG_LABEL_TAKEN, label->span, "`%s` already says what no rule decides", label->text);
+			return false;
+		}
+	return true;
+}
+
+/*
+ * Two texts with one digest are rare but possible among many rules; the later
+ * one is then named by the digest of its digest.
+ */
+const char *rule_anonym(struct reading *r, const struct node *rule, struct strmap *texts)
+{
+	own(buf) struct buf text = { 0 };
+	struct digest d;
+
+	print_rule_normal(&text, rule);
+	d = digest_of(text.at, text.len);
+	for (;;) {
+		const char *id = arena_printf(r->arena, "~%.8s", d.hex), *other = strmap_find(texts, id);
+
+		if (!other)
+			strmap_put(texts, id, arena_strdup(r->arena, buf_text(&text)));
+		if (!other || !strcmp(other, buf_text(&text)))
+			return id;
+		d = digest_of(d.hex, DIGEST_HEX);
+	}
+}
+
+/* --- lifelines ------------------------------------------------------------------------------- */
+
+static void lifeline_direction(struct reading *r, const struct node *rule)
+{
+	const struct node *d = node_find(rule, NODE_DIRECTION);
+
+	if (d && d->word != DIRECTION_IN)
+		diag_help(diag(r->diags, DIAG_TYPE, d->span, "a lifeline admits what comes in"),
+			  "answers to it go out by themselves; other traffic is for a posture");
+}
+
+struct lifelines {
+	VEC(struct pol_rule) rules;
+	struct strmap ids; /* to the rule's node */
+	struct strmap texts; /* of rules without label */
+};
+
+static void lifeline_add(struct reading *r, struct lifelines *all, const struct node *rule)
+{
+	const struct node *label = node_find(rule, NODE_LABEL), *selector = node_find(rule, NODE_SELECTOR), *first;
+	struct pol_rule out = { .verdict = VERDICT_ALLOW, .direction = DIRECTION_IN, .span = rule->span };
+
+	lifeline_direction(r, rule);
+	out.label = label ? label->text : rule_anonym(r, rule, &all->texts);
+	out.labelled = label != NULL && label->text[0] != '~';
+	out.id = arena_printf(r->arena, "lifeline.%s", out.label);
+	if (label)
+		label_is_free(r, label);
+	if ((first = strmap_find(&all->ids, out.label))) {
+		struct diag *d = diag(r->diags, label ? DIAG_LABEL_TWICE : DIAG_RULE_TWICE, label ? label->span : rule->span,
+				      label ? "label `%s` is used twice" : "this lifeline stands twice", out.label);
+		diag_at(d, first->span, "here first");
+		return;
+	}
+	strmap_put(&all->ids, out.label, (void *)(label ? label : rule));
+	select_read(r, selector, DIRECTION_IN, &out.match);
+	vec_push(r->arena, &all->rules, out);
+}
+
+void declare_lifelines(struct reading *r)
+{
+	struct lifelines all = { 0 };
+
+	strmap_init(&all.ids, r->arena);
+	strmap_init(&all.texts, r->arena);
+	for (size_t i = 0; i < r->decls.len; i++) {
+		const struct node *decl = r->decls.at[i];
+
+		if (decl->kind != NODE_LIFELINE)
+			continue;
+		for (const struct node *n = decl->first; n; n = n->next)
+			if (n->kind == NODE_RULE)
+				lifeline_add(r, &all, n);
+	}
+	r->policy->lifelines = all.rules.at;
+	r->policy->lifeline_count = all.rules.len;
+}
+
+/* --- blocks ------------------------------------------------------------------------------------ */
+
+static bool block_label(struct reading *r, const struct node *decl, const struct node *value, struct pol_block *out)
+{
+	const struct node *label = node_find(decl, NODE_LABEL);
+
+	if (label) {
+		out->label = label->text;
+		label_is_free(r, label);
+		return true;
+	}
+	if (value->kind == NODE_NAME) {
+		out->label = value->text;
+		return true;
+	}
+	diag_help(diag(r->diags, DIAG_BLOCK_UNNAMED, value->span, "this block has no name to be counted under"),
+		  "give it one: NAME: block ...");
+	return false;
+}
+
+static const struct node *first_value(const struct node *n)
+{
+	for (const struct node *c = n->first; c; c = c->next)
+		if (node_is_value(c))
+			return c;
+	return NULL;
+}
+
+void declare_blocks(struct reading *r)
+{
+	VEC(struct pol_block) all = { 0 };
+	struct strmap labels;
+
+	strmap_init(&labels, r->arena);
+	for (size_t i = 0; i < r->decls.len; i++) {
+		const struct node *decl = r->decls.at[i], *first;
+
+		if (decl->kind != NODE_BLOCK)
+			continue;
+		const struct node *value = first_value(decl), *on = node_find(decl, NODE_ON);
+		struct pol_block b = { .span = decl->span, .zones = on ? 0 : ZONES_ANY };
+
+		if (!block_label(r, decl, value, &b))
+			continue;
+		if ((first = strmap_find(&labels, b.label))) {
+			struct diag *d = diag(r->diags, DIAG_LABEL_TWICE, decl->span, "`%s` is blocked twice", b.label);
+
+			diag_at(d, first->span, "here first");
+			diag_help(d, "several zones go into a list: on [ , ]; or give one of them a label");
+			continue;
+		}
+		strmap_put(&labels, b.label, (void *)decl);
+		if (value_net(r, value, &b.set) && netset_is_empty(&b.set))
+			diag(r->diags, DIAG_SET_EMPTY, value->span, "nothing is in this set");
+		if (on)
+			value_zones(r, on->first, &b.zones);
+		b.id = arena_printf(r->arena, "block.%s", b.label);
+		vec_push(r->arena, &all, b);
+	}
+	r->policy->blocks = all.at;
+	r->policy->block_count = all.len;
+}
+
+/* --- reflexes ------------------------------------------------------------------------------------ */
+
+#define RATE_COUNT_MAX	UINT32_MAX		  /* a burst of nft */
+#define RATE_WINDOW_MAX (365 * 86400000000000ull) /* a year, in nanoseconds */
+
+/* `source`, `source/24` */
+static bool rate_key(struct reading *r, const struct node *key, struct pol_rate *out)
+{
+	const struct node *name = key->kind == NODE_PART ? key->first : key;
+	uint64_t bits;
+
+	out->key_bits[FAMILY_IP4] = 32;
+	out->key_bits[FAMILY_IP6] = 64;
+	if (name->kind != NODE_NAME || strcmp(name->text, "source")) {
+		diag_help(diag(r->diags, DIAG_REFLEX_WHEN, key->span, "a rate is counted for each source"), "write: rate per source");
+		return false;
+	}
+	if (key->kind != NODE_PART)
+		return true;
+	if (!value_number(r, key->last, 32, &bits))
+		return false;
+	if (!bits) {
+		diag(r->diags, DIAG_AMOUNT_ZERO, key->last->span, "a prefix of no bits is every source");
+		return false;
+	}
+	out->key_bits[FAMILY_IP4] = (uint8_t)bits;
+	return true;
+}
+
+/* `1000 per 100ms`, or `50/s` */
+static bool rate_amount(struct reading *r, const struct node *count, const struct node *window, struct pol_rate *out)
+{
+	if (!window && count->kind == NODE_PART && count->last->kind == NODE_NAME) {
+		struct node *one = node_text(r->arena, NODE_QUANTITY, count->last->span,
+					     arena_printf(r->arena, "1%s", count->last->text));
+
+		return value_count(r, count->first, &out->count) && value_duration(r, one, &out->window_ns);
+	}
+	if (!window) {
+		diag_help(diag(r->diags, DIAG_UNIT_MISSING, count->span, "a rate says how many in which time"),
+			  "write: > 1000 per 100ms, or > 50/s");
+		return false;
+	}
+	bool counted = value_count(r, count, &out->count);
+	return value_duration(r, window, &out->window_ns) && counted;
+}
+
+static bool when_read(struct reading *r, const struct node *when, struct pol_reflex *out)
+{
+	const struct node *key = when->first, *count = key->next, *window = count->next;
+
+	if (strcmp(when->text, "rate")) {
+		diag_help(diag(r->diags, DIAG_REFLEX_WHEN, when->span, "a reflex cannot measure `%s`", when->text),
+			  "write: when rate per source > 1000 per 100ms");
+		return false;
+	}
+	out->has_rate = true;
+	if (!rate_key(r, key, &out->rate) || !rate_amount(r, count, window, &out->rate))
+		return false;
+	if (!out->rate.count) {
+		diag_help(diag(r->diags, DIAG_AMOUNT_ZERO, count->span, "a rate of nothing is always exceeded"),
+			  "leave `when` out to act on every packet");
+		return false;
+	}
+	if (out->rate.count > RATE_COUNT_MAX || out->rate.window_ns > RATE_WINDOW_MAX) {
+		diag(r->diags, DIAG_NUMBER_RANGE, when->span, "a rate counts to at most %u, within at most 365d", RATE_COUNT_MAX);
+		return false;
+	}
+	return true;
+}
+
+static bool action_read(struct reading *r, const struct node *action, struct pol_reflex *out)
+{
+	const struct node *who = action->first;
+
+	if (action->word != VERDICT_DROP) {
+		diag_help(diag(r->diags, DIAG_REFLEX_DO, action->span, "a reflex can only take away"),
+			  "write: do drop, or do drop source for 60s");
+		return false;
+	}
+	if (!who)
+		return true;
+	if (strcmp(who->text, "source")) {
+		diag_help(diag(r->diags, DIAG_REFLEX_DO, who->span, "a reflex cannot drop `%s` for a time", who->text),
+			  "write: do drop source for 60s");
+		return false;
+	}
+	return value_duration(r, who->next, &out->block_ns);
+}
+
+static void except_read(struct reading *r, const struct node *except, struct pol_reflex *out)
+{
+	for (const struct node *n = except->first; n; n = n->next) {
+		struct posture_symbol *p = scope_posture(r, n);
+
+		if (p)
+			out->except |= 1ull << p->index;
+	}
+}
+
+struct reflex_parts {
+	const struct node *match, *when, *act, *except;
+	bool hole;
+};
+
+static void part_set(struct reading *r, const struct node **slot, const struct node *n)
+{
+	if (!*slot) {
+		*slot = n;
+		return;
+	}
+	diag_at(diag(r->diags, DIAG_REFLEX_PART, n->span, "a reflex has this once"), (*slot)->span, "here first");
+}
+
+static void parts_read(struct reading *r, const struct node *decl, struct reflex_parts *out)
+{
+	for (const struct node *n = decl->first; n; n = n->next) {
+		switch ((unsigned)n->kind) {
+		case NODE_MATCH:
+			part_set(r, &out->match, n);
+			break;
+		case NODE_WHEN:
+			part_set(r, &out->when, n);
+			break;
+		case NODE_ACTION:
+			part_set(r, &out->act, n);
+			break;
+		case NODE_EXCEPT:
+			part_set(r, &out->except, n);
+			break;
+		case NODE_HOLE:
+			out->hole = true;
+			break;
+		}
+	}
+}
+
+static void reflex_read(struct reading *r, const struct node *decl, struct pol_reflex *out)
+{
+	const struct node *name = node_find(decl, NODE_NAME);
+	struct reflex_parts p = { 0 };
+
+	parts_read(r, decl, &p);
+	*out = (struct pol_reflex){ .label = name->text, .span = name->span,
+				    .id = arena_printf(r->arena, "reflex.%s", name->text) };
+	label_is_free(r, name);
+	if ((!p.match || !p.act) && !p.hole)
+		diag(r->diags, DIAG_REFLEX_PART, name->span, "reflex `%s` has no `%s`", name->text, p.match ? "do" : "match");
+	if (p.match)
+		select_read(r, p.match->first, DIRECTION_IN, &out->match);
+	if (p.when)
+		when_read(r, p.when, out);
+	if (p.act)
+		action_read(r, p.act, out);
+	if (p.except)
+		except_read(r, p.except, out);
+}
+
+void declare_reflexes(struct reading *r)
+{
+	VEC(struct pol_reflex) all = { 0 };
+	struct strmap names;
+
+	strmap_init(&names, r->arena);
+	for (size_t i = 0; i < r->decls.len; i++) {
+		const struct node *decl = r->decls.at[i], *first;
+		struct pol_reflex out;
+
+		if (decl->kind != NODE_REFLEX)
+			continue;
+		const struct node *name = node_find(decl, NODE_NAME);
+		if ((first = strmap_find(&names, name->text))) {
+			diag_at(diag(r->diags, DIAG_NAME_TWICE, name->span, "`%s` is declared twice", name->text), first->span,
+				"declared here first");
+			continue;
+		}
+		strmap_put(&names, name->text, (void *)name);
+		reflex_read(r, decl, &out);
+		vec_push(r->arena, &all, out);
+	}
+	r->policy->reflexes = all.at;
+	r->policy->reflex_count = all.len;
+}

@@ -1,0 +1,85 @@
+#include "compiler/front/front.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "compiler/front/reading.h"
+
+struct compilation *compilation_new(void)
+{
+	struct arena *a = arena_new();
+	struct compilation *c = arena_zero(a, sizeof *c);
+
+	c->arena = c->sources.arena = c->diags.arena = a;
+	return c;
+}
+
+void compilation_free(struct compilation *c)
+{
+	if (c)
+		arena_free(c->arena);
+}
+
+/* "policies/edge.teg" → "edge": what a policy without a `policy` line is called. */
+static const char *name_of_path(struct arena *a, const char *path)
+{
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	size_t len = strcspn(base, ".");
+
+	return len && strcmp(base, "-") ? arena_strndup(a, base, len) : "policy";
+}
+
+/* The sets that have a name, so that reports can use the policy's own words. */
+static void keep_nets(struct reading *r)
+{
+	for (size_t i = 0; i < r->symbols.entries.len; i++) {
+		struct symbol *s = r->symbols.entries.at[i].value;
+		bool net = s->kind == SYMBOL_NET || (s->kind == SYMBOL_PARAM && s->type == TYPE_NET);
+
+		if (s->kind != SYMBOL_HOLE && s->state == SYMBOL_FRESH)
+			symbol_settle(r, s, s->span);
+		if (net && s->state == SYMBOL_KNOWN) {
+			struct pol_net n = { s->name, s->span, s->net };
+
+			vec_push(r->arena, &r->nets, n);
+		}
+	}
+	r->policy->nets = r->nets.at;
+	r->policy->net_count = r->nets.len;
+}
+
+static void read_meaning(struct reading *r, const char *path)
+{
+	r->policy = arena_zero(r->arena, sizeof *r->policy);
+	r->policy->arena = r->arena;
+	r->policy->name = name_of_path(r->arena, path);
+	scope_declare(r);
+	params_check(r);
+	declare_policy(r);
+	declare_zones(r);
+	declare_lifelines(r);
+	declare_blocks(r);
+	declare_postures(r);
+	declare_reflexes(r);
+	declare_initial(r);
+	keep_nets(r);
+	declare_tests(r);
+}
+
+struct policy *front_read(struct compilation *c, const char *path)
+{
+	struct reading *r = arena_zero(c->arena, sizeof *r);
+
+	*r = (struct reading){ .c = c, .arena = c->arena, .diags = &c->diags };
+	if (!load_main(r, path))
+		return NULL;
+	read_meaning(r, path);
+	return c->diags.errors || !r->policy->posture_count ? NULL : r->policy;
+}
+
+int front_exit(const struct compilation *c)
+{
+	if (c->input_fault)
+		return c->input_fault;
+	return c->diags.errors ? 1 : 0;
+}

@@ -1,0 +1,257 @@
+/*
+ * load.c - files to declarations. An import stands for what its file declares, at
+ * the import's place; a file that is imported again adds nothing.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include "compiler/front/reading.h"
+#include "lang/base/file.h"
+#include "lang/syntax/near.h"
+#include "lang/syntax/parse.h"
+
+/* The files of policies/ that tegc carries: build/gen/shipped.S. */
+struct shipped {
+	const char *path, *text;
+	uint64_t len;
+};
+extern const struct shipped shipped_files[];
+extern const uint64_t shipped_count;
+
+const char *shipped_find(const char *path, size_t *len)
+{
+	for (uint64_t i = 0; i < shipped_count; i++)
+		if (!strcmp(shipped_files[i].path, path)) {
+			*len = shipped_files[i].len;
+			return shipped_files[i].text;
+		}
+	return NULL;
+}
+
+/* A file that was found, and is read once whatever path led to it. */
+struct found {
+	const char *path;     /* to open and to show */
+	const char *identity; /* device and inode, or the shipped path */
+	bool shipped;
+};
+
+enum { FILE_READING = 1, FILE_READ = 2 };
+static char file_states[3];
+
+/* --- what is wrong with a file ---------------------------------------------------------- */
+
+/* The main file has no place that asks for it; its failure has an exit code of its own. */
+static void unreadable(struct reading *r, const struct node *import, enum diag_code code, int exit_code,
+		       const char *words)
+{
+	struct span at = import ? import->span : SPAN_NOWHERE;
+
+	diag(r->diags, code, at, "%s", words);
+	if (!import)
+		r->c->input_fault = exit_code;
+	r->poisoned = true;
+}
+
+static void told_by_errno(struct reading *r, const struct node *import, const char *path, const struct err *why)
+{
+	const char *words = arena_printf(r->arena, "%s", why->text);
+
+	switch (-why->code) {
+	case EISDIR:
+		unreadable(r, import, DIAG_INPUT_DIRECTORY, EX_NOINPUT,
+			   arena_printf(r->arena, "%s is a directory, not a policy", path));
+		return;
+	case EFBIG:
+		unreadable(r, import, DIAG_INPUT_LARGE, EX_NOINPUT,
+			   arena_printf(r->arena, "%s has more than %zu MiB", path, SOURCE_BYTES_MAX >> 20));
+		return;
+	case ENOENT: case EACCES: case ENOTDIR: case ELOOP: case ENAMETOOLONG: case EPERM:
+		unreadable(r, import, DIAG_INPUT_MISSING, EX_NOINPUT, words);
+		return;
+	}
+	unreadable(r, import, DIAG_INPUT_BROKEN, EX_IOERR, words);
+}
+
+static bool text_is_sound(struct reading *r, uint32_t file)
+{
+	const struct source *s = &r->c->sources.list.at[file];
+	size_t sound = utf8_sound(s->text, s->len);
+	uint32_t at = (uint32_t)sound;
+
+	if (sound == s->len)
+		return true;
+	struct span here = { file, at, at + 1 };
+	if (!s->text[sound])
+		diag_help(diag(r->diags, DIAG_INPUT_NUL, here, "there is a NUL byte in this text"),
+			  "a policy is UTF-8 text; is this another kind of file?");
+	else
+		diag_help(diag(r->diags, DIAG_INPUT_UTF8, here, "this byte is not UTF-8"),
+			  "a policy is UTF-8 text; convert it, for example with iconv");
+	r->poisoned = true;
+	return false;
+}
+
+static bool read_text(struct reading *r, const struct found *f, const struct node *import, uint32_t *file)
+{
+	own(buf) struct buf bytes = { 0 };
+	struct err why = { 0 };
+	size_t len = 0;
+
+	if (f->shipped) {
+		const char *text = shipped_find(f->path, &len);
+
+		*file = source_add(&r->c->sources, f->path, text, len);
+		return true;
+	}
+	int rc = strcmp(f->path, "-") ? file_read(&bytes, f->path, SOURCE_BYTES_MAX, &why) :
+					file_read_fd(&bytes, STDIN_FILENO, SOURCE_BYTES_MAX, &why);
+	if (rc) {
+		told_by_errno(r, import, f->path, &why);
+		return false;
+	}
+	*file = source_add(&r->c->sources, strcmp(f->path, "-") ? f->path : "<stdin>",
+			   arena_strndup(r->arena, buf_text(&bytes), bytes.len), bytes.len);
+	return text_is_sound(r, *file);
+}
+
+/* --- imports --------------------------------------------------------------------------------- */
+
+static bool on_disk(struct reading *r, const char *path, struct found *out)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return false;
+	*out = (struct found){ .path = path,
+			       .identity = arena_printf(r->arena, "%llx:%llx", (unsigned long long)st.st_dev,
+							(unsigned long long)st.st_ino) };
+	return true;
+}
+
+static bool among_shipped(struct reading *r, const char *path, struct found *out)
+{
+	size_t len;
+
+	if (!shipped_find(path, &len))
+		return false;
+	*out = (struct found){ .path = path, .identity = arena_printf(r->arena, "shipped:%s", path), .shipped = true };
+	return true;
+}
+
+static const char *beside(struct reading *r, const char *importer, const char *path)
+{
+	const char *slash = strrchr(importer, '/');
+
+	return slash ? arena_printf(r->arena, "%.*s%s", (int)(slash + 1 - importer), importer, path) :
+		       arena_strdup(r->arena, path);
+}
+
+/* Beside the file that asks, then -I in order, then what tegc carries. */
+static bool find(struct reading *r, const struct found *importer, const char *path, struct found *out)
+{
+	if (path[0] == '/')
+		return on_disk(r, path, out);
+	if (importer->shipped ? among_shipped(r, beside(r, importer->path, path), out) :
+				on_disk(r, beside(r, importer->path, path), out))
+		return true;
+	for (size_t i = 0; i < r->c->import_paths.len; i++)
+		if (on_disk(r, arena_printf(r->arena, "%s/%s", r->c->import_paths.at[i], path), out))
+			return true;
+	return among_shipped(r, path, out);
+}
+
+static void tell_missing(struct reading *r, const struct found *importer, const struct node *import)
+{
+	struct diag *d = diag(r->diags, DIAG_IMPORT_MISSING, import->span, "there is no file `%s` to import",
+			      import->text);
+	struct near n = near_to(import->text);
+
+	r->poisoned = true;
+	if (!importer->shipped && import->text[0] != '/')
+		diag_note(d, "looked for %s", beside(r, importer->path, import->text));
+	for (size_t i = 0; i < r->c->import_paths.len && import->text[0] != '/'; i++)
+		diag_note(d, "looked for %s/%s", r->c->import_paths.at[i], import->text);
+	for (uint64_t i = 0; i < shipped_count; i++)
+		near_try(&n, shipped_files[i].path);
+	if (n.best)
+		diag_help(d, "did you mean \"%s\"?", n.best);
+}
+
+static void tell_cycle(struct reading *r, const struct node *import, const struct found *f)
+{
+	struct diag *d = diag(r->diags, DIAG_IMPORT_CYCLE, import->span, "`%s` is being read already: it imports itself",
+			      import->text);
+	own(buf) struct buf chain = { 0 };
+
+	for (size_t i = 0; i < r->importing.len; i++)
+		buf_printf(&chain, "%s imports ", r->importing.at[i]);
+	diag_note(d, "%s%s", buf_text(&chain), f->path);
+	diag_help(d, "put what both need into a third file, and import that from both");
+}
+
+static void load(struct reading *r, const struct found *f, const struct node *import);
+
+static void load_import(struct reading *r, const struct found *importer, const struct node *decl)
+{
+	const struct node *path = node_find(decl, NODE_STRING);
+	struct found f;
+
+	if (!find(r, importer, path->text, &f))
+		tell_missing(r, importer, path);
+	else if (strmap_find(&r->files, f.identity) == &file_states[FILE_READING])
+		tell_cycle(r, path, &f);
+	else if (!strmap_find(&r->files, f.identity))
+		load(r, &f, path);
+}
+
+static void header_is_first(struct reading *r, const struct node *decl, const struct node *first,
+			    const struct node *import)
+{
+	struct diag *d;
+
+	if (import) {
+		d = diag(r->diags, DIAG_POLICY_PLACE, decl->span, "an imported file cannot be a policy of its own");
+		diag_at(d, import->span, "imported here");
+		diag_help(d, "move what both need into a file without a `policy` line");
+	} else if (decl != first) {
+		d = diag(r->diags, DIAG_POLICY_PLACE, decl->span, "`policy` stands before everything else, and once");
+		diag_at(d, first->span, "this stands before it");
+	}
+}
+
+static void load(struct reading *r, const struct found *f, const struct node *import)
+{
+	struct ast ast;
+	uint32_t file;
+
+	strmap_put(&r->files, f->identity, &file_states[FILE_READING]);
+	if (!read_text(r, f, import, &file))
+		return;
+	vec_push(r->arena, &r->importing, f->path);
+	parse_file(&ast, r->arena, &r->c->sources, file, r->diags);
+	if (ast.nameless_hole)
+		r->poisoned = true;
+	for (struct node *n = ast.root->first; n; n = n->next) {
+		if (n->kind == NODE_POLICY)
+			header_is_first(r, n, ast.root->first, import);
+		if (n->kind == NODE_IMPORT)
+			load_import(r, f, n);
+		else
+			vec_push(r->arena, &r->decls, n);
+	}
+	r->importing.len--;
+	strmap_put(&r->files, f->identity, &file_states[FILE_READ]);
+}
+
+bool load_main(struct reading *r, const char *path)
+{
+	struct found f = { .path = path, .identity = "stdin" };
+
+	if (strcmp(path, "-") && !on_disk(r, path, &f))
+		f.identity = path; /* reading it will say why */
+	strmap_init(&r->files, r->arena);
+	load(r, &f, NULL);
+	return !r->c->input_fault && r->c->sources.list.len > 0;
+}

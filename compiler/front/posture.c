@@ -1,0 +1,316 @@
+/*
+ * posture.c - postures with everything they inherit. A rule whose label is
+ * inherited replaces that rule in place; the others follow behind.
+ */
+#include <string.h>
+
+#include "compiler/front/reading.h"
+#include "lang/syntax/near.h"
+
+#define POSTURES_MAX 64 /* bits of a reflex's `except` */
+
+/* A posture while it is put together. */
+struct building {
+	struct posture_symbol *symbol;
+	struct pol_posture out;
+	VEC(struct pol_rule) rules;
+	struct strmap own;   /* labels of this posture's own rules, to their nodes */
+	struct strmap texts; /* of its own rules without label */
+	const struct node *own_default[DIRECTION_COUNT], *own_general;
+	bool has_default[DIRECTION_COUNT], sound;
+};
+
+/* --- settings and defaults --------------------------------------------------------------- */
+
+static void established_read(struct reading *r, struct building *b, const struct node *setting)
+{
+	const struct node *value = setting->first;
+	struct near n = near_to(value->kind == NODE_NAME ? value->text : "");
+
+	for (int e = 0; e < ESTABLISHED_COUNT; e++) {
+		const char *name = established_name((enum established)e);
+
+		near_try(&n, name);
+		if (value->kind == NODE_NAME && !strcmp(value->text, name)) {
+			b->out.established = (enum established)e;
+			return;
+		}
+	}
+	struct diag *d = diag(r->diags, DIAG_TYPE, value->span, "`established` is followed by keep, recheck or cut");
+	if (n.best)
+		diag_help(d, "did you mean `%s`?", n.best);
+	b->sound = false;
+}
+
+static void settings_read(struct reading *r, struct building *b)
+{
+	const struct node *first = NULL;
+
+	for (const struct node *n = b->symbol->decl->first; n; n = n->next) {
+		struct near near;
+
+		if (n->kind != NODE_SETTING)
+			continue;
+		near = near_to(n->text);
+		near_try(&near, "established");
+		if (strcmp(n->text, "established")) {
+			struct diag *d = diag(r->diags, DIAG_SETTING_UNKNOWN, n->span, "there is no setting `%s` here", n->text);
+
+			b->sound = false;
+			if (near.best)
+				diag_help(d, "did you mean `%s`?", near.best);
+		} else if (first) {
+			diag_at(diag(r->diags, DIAG_SETTING_TWICE, n->span, "`%s` is set twice", n->text), first->span,
+				"here first");
+		} else {
+			first = n;
+			established_read(r, b, n);
+		}
+	}
+}
+
+static void default_twice(struct reading *r, const struct node *again, const struct node *first)
+{
+	diag_at(diag(r->diags, DIAG_DEFAULT_TWICE, again->span, "this default is said twice"), first->span, "here first");
+}
+
+static void default_set(struct building *b, enum direction d, const struct node *n)
+{
+	b->out.defaults[d] = (enum verdict)n->word;
+	b->out.default_spans[d] = n->span;
+	b->has_default[d] = true;
+}
+
+/* `default X` speaks for the directions of which no `default out X` does. */
+static void defaults_read(struct reading *r, struct building *b)
+{
+	for (const struct node *n = b->symbol->decl->first; n; n = n->next) {
+		const struct node *direction = n->kind == NODE_DEFAULT ? node_find(n, NODE_DIRECTION) : NULL;
+		const struct node **slot = direction ? &b->own_default[direction->word] : &b->own_general;
+
+		if (n->kind != NODE_DEFAULT)
+			continue;
+		if (*slot)
+			default_twice(r, n, *slot);
+		else
+			*slot = n;
+	}
+	for (int d = 0; d < DIRECTION_COUNT; d++)
+		if (b->own_default[d] || b->own_general)
+			default_set(b, (enum direction)d, b->own_default[d] ? b->own_default[d] : b->own_general);
+}
+
+static void defaults_are_there(struct reading *r, struct building *b)
+{
+	const char *missing[DIRECTION_COUNT];
+	size_t n = 0;
+
+	for (int d = 0; d < DIRECTION_COUNT; d++)
+		if (!b->has_default[d])
+			missing[n++] = direction_name((enum direction)d);
+	if (!n || b->symbol->has_hole)
+		return;
+	b->sound = false;
+	struct diag *d = diag(r->diags, DIAG_DEFAULT_MISSING, b->symbol->span,
+			      n == DIRECTION_COUNT ? "posture `%s` has no default" : "posture `%s` has no default %s",
+			      b->symbol->name, n == 1 ? missing[0] : "for every direction");
+	diag_help(d, "say what happens to what no rule matches: default drop");
+}
+
+/* --- rules ---------------------------------------------------------------------------------- */
+
+static const char *rule_id(struct reading *r, const struct building *b, const char *label)
+{
+	return arena_printf(r->arena, "%s.%s", b->symbol->name, label);
+}
+
+static void rule_place(struct reading *r, struct building *b, struct pol_rule rule)
+{
+	size_t at = (size_t)strmap_find(&b->symbol->labels, rule.label);
+
+	if (at) {
+		b->rules.at[at - 1] = rule;
+		return;
+	}
+	vec_push(r->arena, &b->rules, rule);
+	strmap_put(&b->symbol->labels, rule.label, (void *)b->rules.len);
+}
+
+static void rule_twice(struct reading *r, const struct node *rule, const struct node *label, const struct node *first)
+{
+	struct diag *d;
+
+	if (label) {
+		d = diag(r->diags, DIAG_LABEL_TWICE, label->span, "label `%s` is used twice in this posture", label->text);
+		diag_at(d, first->span, "here first");
+		return;
+	}
+	d = diag(r->diags, DIAG_RULE_TWICE, rule->span, "this rule stands twice in this posture");
+	diag_at(d, first->span, "here first");
+	diag_help(d, "the second decides nothing: leave it out");
+}
+
+static void rule_read(struct reading *r, struct building *b, const struct node *n)
+{
+	const struct node *label = node_find(n, NODE_LABEL), *direction = node_find(n, NODE_DIRECTION), *first;
+	struct pol_rule rule = {
+		.span = n->span,
+		.verdict = (enum verdict)n->word,
+		.direction = direction ? (enum direction)direction->word : DIRECTION_IN,
+		.label = label ? label->text : rule_anonym(r, n, &b->texts),
+		.labelled = label && label->text[0] != '~',
+	};
+
+	if ((first = strmap_find(&b->own, rule.label))) {
+		rule_twice(r, n, label, first);
+		b->sound = false;
+		return;
+	}
+	strmap_put(&b->own, rule.label, (void *)(label ? label : n));
+	rule.id = rule_id(r, b, rule.label);
+	b->sound &= !label || label_is_free(r, label);
+	b->sound &= select_read(r, node_find(n, NODE_SELECTOR), rule.direction, &rule.match);
+	rule_place(r, b, rule);
+}
+
+/* --- inheriting -------------------------------------------------------------------------------- */
+
+static bool posture_make(struct reading *r, struct posture_symbol *s);
+
+static void inherit(struct reading *r, struct building *b, const struct pol_posture *base)
+{
+	b->out.established = base->established;
+	for (int d = 0; d < DIRECTION_COUNT; d++) {
+		b->out.defaults[d] = base->defaults[d];
+		b->out.default_spans[d] = base->default_spans[d];
+		b->has_default[d] = true;
+	}
+	for (size_t i = 0; i < base->rule_count; i++) {
+		struct pol_rule rule = base->rules[i];
+
+		rule.id = rule_id(r, b, rule.label);
+		rule_place(r, b, rule);
+	}
+}
+
+static bool extend(struct reading *r, struct building *b)
+{
+	const struct node *extends = node_find(b->symbol->decl, NODE_EXTENDS);
+	struct posture_symbol *base;
+
+	if (!extends)
+		return true;
+	base = scope_posture(r, extends);
+	if (!base)
+		return false;
+	if (base->state == SYMBOL_UNDER_WAY) {
+		diag_at(diag(r->diags, DIAG_EXTENDS_CIRCLE, extends->span, "posture `%s` extends itself", base->name),
+			base->span, "declared here");
+		base->state = SYMBOL_WRONG;
+		return false;
+	}
+	if (!posture_make(r, base))
+		return false;
+	inherit(r, b, &r->policy->postures[base->index]);
+	return true;
+}
+
+static bool posture_build(struct reading *r, struct posture_symbol *s)
+{
+	struct building b = { .symbol = s, .sound = !s->has_hole };
+	bool based;
+
+	strmap_init(&s->labels, r->arena);
+	strmap_init(&b.own, r->arena);
+	strmap_init(&b.texts, r->arena);
+	based = extend(r, &b);
+	settings_read(r, &b);
+	defaults_read(r, &b);
+	for (const struct node *n = s->decl->first; n; n = n->next)
+		if (n->kind == NODE_RULE)
+			rule_read(r, &b, n);
+	if (based)
+		defaults_are_there(r, &b);
+	b.out.name = s->name;
+	b.out.title = node_find_text(s->decl, NODE_TITLE);
+	b.out.span = s->span;
+	b.out.rules = b.rules.at;
+	b.out.rule_count = b.rules.len;
+	r->policy->postures[s->index] = b.out;
+	return based && b.sound;
+}
+
+static bool posture_make(struct reading *r, struct posture_symbol *s)
+{
+	if (s->state != SYMBOL_FRESH)
+		return s->state == SYMBOL_KNOWN;
+	s->state = SYMBOL_UNDER_WAY;
+	bool sound = posture_build(r, s);
+	s->state = sound && s->state == SYMBOL_UNDER_WAY ? SYMBOL_KNOWN : SYMBOL_WRONG;
+	return s->state == SYMBOL_KNOWN;
+}
+
+void declare_postures(struct reading *r)
+{
+	struct policy *p = r->policy;
+	bool many = false;
+
+	p->postures = arena_zero(r->arena, (POSTURES_MAX + 1) * sizeof *p->postures);
+	for (size_t i = 0; i < r->postures.entries.len; i++) {
+		struct posture_symbol *s = r->postures.entries.at[i].value;
+
+		if (!s->decl)
+			continue;
+		if (p->posture_count == POSTURES_MAX) {
+			if (!many)
+				diag(r->diags, DIAG_POSTURES_MANY, s->span, "a policy has at most %d postures", POSTURES_MAX);
+			many = true;
+			s->state = SYMBOL_WRONG;
+			continue;
+		}
+		s->index = (unsigned)p->posture_count++;
+	}
+	for (size_t i = 0; i < r->postures.entries.len; i++) {
+		struct posture_symbol *s = r->postures.entries.at[i].value;
+
+		if (s->decl)
+			posture_make(r, s);
+	}
+}
+
+/* --- the posture to begin with --------------------------------------------------------------------- */
+
+void declare_initial(struct reading *r)
+{
+	const struct node *initial = NULL;
+	struct posture_symbol *s;
+
+	for (size_t i = 0; i < r->decls.len; i++) {
+		const struct node *n = r->decls.at[i];
+
+		if (n->kind != NODE_INITIAL)
+			continue;
+		if (initial)
+			diag_at(diag(r->diags, DIAG_INITIAL_TWICE, n->span, "a policy begins in one posture"), initial->span,
+				"said here first");
+		else
+			initial = n;
+	}
+	if (initial) {
+		s = scope_posture(r, initial->first);
+		r->policy->initial = s ? s->index : 0;
+		return;
+	}
+	if (r->policy->posture_count == 1 || r->poisoned)
+		return;
+	if (!r->policy->posture_count) {
+		if (r->postures.entries.len || r->c->library_fits)
+			return; /* what could not be read may have been one */
+		diag_help(diag(r->diags, DIAG_POSTURE_NONE, SPAN_NOWHERE, "the policy has no posture"),
+			  "at least: posture CLOSED { default drop }");
+		return;
+	}
+	diag_help(diag(r->diags, DIAG_INITIAL_MISSING, r->policy->postures[0].span,
+		       "there are %zu postures, and none to begin with", r->policy->posture_count),
+		  "say it: initial posture %s", r->policy->postures[0].name);
+}

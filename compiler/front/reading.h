@@ -1,0 +1,137 @@
+/*
+ * reading - one policy on its way from trees to meaning. What the files of
+ * compiler/front share, and nobody else needs.
+ *
+ *     load.c      files and imports          → declarations in the order of judgement
+ *     scope.c     names                      → symbols, each computed once
+ *     value.c     values                     → sets, amounts, with their types and units
+ *     select.c    selectors                  → what a packet is asked
+ *     posture.c   postures                   → rules, inherited ones included
+ *     declare.c   zones, lifelines, blocks, reflexes
+ *     trials.c    tests
+ *
+ * A function that gives false has told why, or what it depends on has: its
+ * caller goes on with the next thing and says nothing.
+ */
+#ifndef TEG_FRONT_READING_H
+#define TEG_FRONT_READING_H
+
+#include "compiler/front/front.h"
+#include "lang/syntax/ast.h"
+
+enum type {
+#define TYPE(id, ...) TYPE_##id,
+#include "lang/vocab/type.def"
+#undef TYPE
+	TYPE_END
+};
+const char *type_name(enum type t);
+const char *type_with_article(enum type t);
+
+/* Protocols and what is asked of each; ascending by number, each once. */
+struct service {
+	struct pol_proto *at;
+	size_t len;
+};
+
+enum symbol_kind { SYMBOL_PARAM, SYMBOL_ZONE, SYMBOL_NET, SYMBOL_SERVICE, SYMBOL_HOLE };
+enum symbol_state { SYMBOL_FRESH, SYMBOL_UNDER_WAY, SYMBOL_KNOWN, SYMBOL_WRONG };
+
+struct symbol {
+	enum symbol_kind kind;
+	enum symbol_state state;
+	const char *name;
+	struct span span;   /* of the name */
+	struct node *value; /* or NULL */
+	enum type type;	    /* of the value; zones have none */
+	unsigned zone;	    /* index */
+	struct netset net;
+	struct ranges ports;
+	struct service service;
+	VEC(const char *) strings;
+	uint64_t amount;
+};
+
+struct posture_symbol {
+	const char *name;
+	struct span span;
+	struct node *decl;
+	enum symbol_state state;
+	unsigned index; /* in the policy */
+	bool has_hole;
+	struct strmap labels; /* of its rules, inherited ones included, to 1 + index */
+};
+
+struct reading {
+	struct compilation *c;
+	struct arena *arena;
+	struct diags *diags;
+	struct policy *policy;
+	VEC(struct node *) decls; /* of all files, in the order of judgement */
+	struct strmap files;	  /* by identity, to their state */
+	VEC(const char *) importing; /* the files being loaded now, outermost first */
+	struct strmap symbols;	  /* struct symbol */
+	struct strmap postures;	  /* struct posture_symbol */
+	VEC(struct pol_net) nets;
+	unsigned depth;		  /* of symbols that are being computed */
+	bool poisoned;		  /* something that could declare any name was not read */
+};
+
+/* load.c */
+bool load_main(struct reading *r, const char *path);
+/* A file that tegc carries, "std/services.teg"; NULL when there is none. */
+const char *shipped_find(const char *path, size_t *len);
+
+/* param.c: the value given for a parameter, or NULL. Params nobody declared are told by params_check(). */
+struct node *param_given_value(struct reading *r, const char *name, bool quoted);
+void params_check(struct reading *r);
+
+/* scope.c */
+void scope_declare(struct reading *r);
+struct symbol *scope_find(struct reading *r, const struct node *name, const char *wanted);
+struct symbol *scope_peek(struct reading *r, const char *name);
+bool symbol_settle(struct reading *r, struct symbol *s, struct span asked);
+struct posture_symbol *scope_posture(struct reading *r, const struct node *name);
+
+/* value.c */
+bool value_net(struct reading *r, const struct node *n, struct netset *out);
+bool value_end(struct reading *r, const struct node *n, struct pol_end *out);
+/* The ports that a value means for a protocol: a service's name means its ports of that protocol. */
+bool value_ports(struct reading *r, const struct node *n, uint16_t proto, struct ranges *out);
+bool value_service(struct reading *r, const struct node *n, struct service *out);
+bool value_icmp(struct reading *r, const struct node *n, bool v4, bool v6, struct service *out);
+bool value_protocols(struct reading *r, const struct node *n, struct service *out);
+bool value_zones(struct reading *r, const struct node *n, uint64_t *out);
+bool value_duration(struct reading *r, const struct node *n, uint64_t *ns);
+bool value_count(struct reading *r, const struct node *n, uint64_t *count);
+bool value_number(struct reading *r, const struct node *n, uint64_t most, uint64_t *out);
+/* One string or a list of them. */
+bool value_strings(struct reading *r, const struct node *n, struct symbol *into);
+struct diag *value_mistyped(struct reading *r, const struct node *n, const char *wanted);
+bool proto_find(const char *name, uint16_t *number);
+const char *proto_name(uint16_t number); /* or NULL */
+bool flag_find(const char *name, uint8_t *bit);
+void near_protos(struct reading *r, struct diag *d, const char *name);
+
+/* select.c */
+bool select_read(struct reading *r, const struct node *selector, enum direction d, struct pol_selector *out);
+bool select_flags(struct reading *r, const struct node *words, uint8_t *out);
+
+/* declare.c */
+void declare_zones(struct reading *r);
+void declare_lifelines(struct reading *r);
+void declare_blocks(struct reading *r);
+void declare_reflexes(struct reading *r);
+void declare_policy(struct reading *r);
+bool label_is_free(struct reading *r, const struct node *label);
+/* A stable id for a rule without a label: "~" and 8 hex digits of its normalised text; `texts` remembers which. */
+const char *rule_anonym(struct reading *r, const struct node *rule, struct strmap *texts);
+
+/* posture.c */
+void declare_postures(struct reading *r);
+void declare_initial(struct reading *r);
+
+/* trials.c */
+void declare_tests(struct reading *r);
+
+#endif

@@ -1,0 +1,426 @@
+/*
+ * resolved.c - the meaning of a policy, as .teg again: one file, no imports, no
+ * parameters, sets computed, postures written out, every rule with its label.
+ */
+#include <string.h>
+
+#include "compiler/front/reading.h"
+#include "compiler/ir/proto.h"
+#include "lang/base/buf.h"
+#include "lang/syntax/print.h"
+
+struct writing {
+	const struct policy *policy;
+	struct arena *arena;
+	struct strmap nets; /* to pol_net */
+	struct buf out;
+};
+
+/* --- numbers ------------------------------------------------------------------------------- */
+
+static void put_ranges(struct buf *out, const struct ranges *r)
+{
+	buf_putc(out, '[');
+	for (size_t i = 0; i < r->len; i++) {
+		buf_printf(out, "%s%u", i ? ", " : "", r->at[i].lo);
+		if (r->at[i].hi != r->at[i].lo)
+			buf_printf(out, "..%u", r->at[i].hi);
+	}
+	buf_putc(out, ']');
+}
+
+/* Codes lo to hi of one ICMP type. */
+static void put_codes(struct buf *out, unsigned type, unsigned lo, unsigned hi, bool *first)
+{
+	if (lo == 0 && hi == 255) {
+		buf_printf(out, "%s%u", *first ? "" : ", ", type);
+		*first = false;
+		return;
+	}
+	for (unsigned code = lo; code <= hi; code++) {
+		buf_printf(out, "%s%u/%u", *first ? "" : ", ", type, code);
+		*first = false;
+	}
+}
+
+static void put_icmp(struct buf *out, const struct ranges *r)
+{
+	bool first = true;
+
+	buf_putc(out, '[');
+	for (size_t i = 0; i < r->len; i++)
+		for (unsigned type = r->at[i].lo >> 8; type <= r->at[i].hi >> 8; type++)
+			put_codes(out, type, type == r->at[i].lo >> 8 ? r->at[i].lo & 255u : 0,
+				  type == r->at[i].hi >> 8 ? r->at[i].hi & 255u : 255, &first);
+	buf_putc(out, ']');
+}
+
+static void put_duration(struct buf *out, uint64_t ns)
+{
+	static const struct {
+		const char *suffix;
+		uint64_t worth;
+	} units[] = { { "d", 86400000000000 }, { "h", 3600000000000 }, { "m", 60000000000 }, { "s", 1000000000 },
+		      { "ms", 1000000 }, { "us", 1000 }, { "ns", 1 } };
+	size_t i = 0;
+
+	while (ns % units[i].worth)
+		i++;
+	buf_printf(out, "%llu%s", (unsigned long long)(ns / units[i].worth), units[i].suffix);
+}
+
+static void put_zones(struct writing *w, uint64_t zones)
+{
+	bool first = true;
+
+	if (zones == ZONES_ANY)
+		return;
+	buf_puts(&w->out, " on [");
+	for (size_t i = 0; i < w->policy->zone_count; i++)
+		if (zones >> i & 1) {
+			buf_printf(&w->out, "%s%s", first ? "" : ", ", w->policy->zones[i].name);
+			first = false;
+		}
+	buf_putc(&w->out, ']');
+}
+
+/* --- selectors ------------------------------------------------------------------------------- */
+
+static void put_proto(struct buf *out, const struct pol_proto *p)
+{
+	const char *name = proto_name(p->number);
+
+	if (name)
+		buf_puts(out, name);
+	else
+		buf_printf(out, "protocol/%u", p->number);
+	if (!ranges_are_all(&p->dport)) {
+		buf_putc(out, '/');
+		put_ranges(out, &p->dport);
+	}
+	if (!ranges_are_all(&p->icmp)) {
+		buf_putc(out, '/');
+		put_icmp(out, &p->icmp);
+	}
+}
+
+static void put_flags(struct buf *out, uint8_t bits)
+{
+	static const struct {
+		const char *name;
+		uint8_t bit;
+	} names[] = {
+#define FLAG(name, bit) { name, bit },
+#include "lang/vocab/flag.def"
+#undef FLAG
+	};
+	bool first = true;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		bool one = names[i].bit && !(names[i].bit & (names[i].bit - 1));
+
+		if (one && (bits & names[i].bit)) {
+			buf_printf(out, "%s%s", first ? "" : "+", names[i].name);
+			first = false;
+		}
+	}
+	if (first)
+		buf_puts(out, "none");
+}
+
+static void put_protos(struct writing *w, const struct pol_selector *s)
+{
+	const struct pol_proto *p = &s->protos[0];
+
+	if (s->families != FAMILIES_ANY) {
+		buf_puts(&w->out, s->families == 1u << FAMILY_IP4 ? "ipv4" : "ipv6");
+	} else {
+		buf_puts(&w->out, s->proto_count > 1 ? "[" : "");
+		for (size_t i = 0; i < s->proto_count; i++) {
+			buf_puts(&w->out, i ? ", " : "");
+			put_proto(&w->out, &s->protos[i]);
+		}
+		buf_puts(&w->out, s->proto_count > 1 ? "]" : "");
+	}
+	if (p->flags_mask) {
+		buf_puts(&w->out, " flags ");
+		put_flags(&w->out, p->flags_want);
+		buf_putc(&w->out, '/');
+		put_flags(&w->out, p->flags_mask);
+	}
+}
+
+/* The policy's word for the set, where it wrote that and nothing else. */
+static void put_set(struct writing *w, const struct netset *s, const char *text)
+{
+	const struct pol_net *named = text ? strmap_find(&w->nets, text) : NULL;
+
+	if (named && netset_equal(&named->set, s))
+		buf_puts(&w->out, named->name);
+	else
+		netset_print(&w->out, s);
+}
+
+static void put_end(struct writing *w, const char *word, const struct pol_end *e)
+{
+	buf_printf(&w->out, " %s ", word);
+	if (e->any) {
+		buf_puts(&w->out, "any");
+	} else if (e->self) {
+		buf_puts(&w->out, "self");
+		if (!netset_is_empty(&e->set)) {
+			buf_puts(&w->out, " + ");
+			netset_print(&w->out, &e->set);
+		}
+	} else {
+		put_set(w, &e->set, e->text);
+	}
+}
+
+static void put_selector(struct writing *w, const struct pol_selector *s)
+{
+	bool sport = !ranges_are_all(&s->sport);
+
+	put_protos(w, s);
+	if (!s->from.any || sport)
+		put_end(w, "from", &s->from);
+	if (sport) {
+		buf_puts(&w->out, " port ");
+		put_ranges(&w->out, &s->sport);
+	}
+	if (!s->to.any)
+		put_end(w, "to", &s->to);
+	put_zones(w, s->zones);
+}
+
+/* --- declarations ------------------------------------------------------------------------------ */
+
+static void put_titled(struct buf *out, const char *word, const char *name, const char *title)
+{
+	buf_printf(out, "%s %s", word, name);
+	if (title) {
+		buf_putc(out, ' ');
+		print_string(out, title);
+	}
+}
+
+static void put_setting(struct buf *out, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	buf_printf(out, "    %s ", name);
+	print_string(out, text);
+	buf_putc(out, '\n');
+}
+
+static void put_names(struct writing *w)
+{
+	const struct policy *p = w->policy;
+
+	put_titled(&w->out, "policy", p->name, p->title);
+	buf_puts(&w->out, " {\n");
+	put_setting(&w->out, "version", p->version);
+	put_setting(&w->out, "owner", p->owner);
+	buf_puts(&w->out, "}\n\n");
+	for (size_t i = 0; i < p->zone_count; i++) {
+		buf_printf(&w->out, "zone %s = [", p->zones[i].name);
+		for (size_t j = 0; j < p->zones[i].pattern_count; j++) {
+			buf_puts(&w->out, j ? ", " : "");
+			print_string(&w->out, p->zones[i].patterns[j]);
+		}
+		buf_puts(&w->out, "]\n");
+	}
+	for (size_t i = 0; i < p->net_count; i++) {
+		buf_printf(&w->out, "net %s = ", p->nets[i].name);
+		netset_print(&w->out, &p->nets[i].set);
+		buf_putc(&w->out, '\n');
+		strmap_put(&w->nets, p->nets[i].name, &p->nets[i]);
+	}
+}
+
+static void put_lifelines(struct writing *w)
+{
+	const struct policy *p = w->policy;
+
+	if (!p->lifeline_count)
+		return;
+	buf_puts(&w->out, "\nlifeline {\n");
+	for (size_t i = 0; i < p->lifeline_count; i++) {
+		buf_printf(&w->out, "    %s: ", p->lifelines[i].label);
+		put_selector(w, &p->lifelines[i].match);
+		buf_putc(&w->out, '\n');
+	}
+	buf_puts(&w->out, "}\n");
+}
+
+static void put_blocks(struct writing *w)
+{
+	const struct policy *p = w->policy;
+
+	for (size_t i = 0; i < p->block_count; i++) {
+		buf_printf(&w->out, "\n%s: block ", p->blocks[i].label);
+		put_set(w, &p->blocks[i].set, p->blocks[i].label);
+		put_zones(w, p->blocks[i].zones);
+		buf_putc(&w->out, '\n');
+	}
+}
+
+static void put_rule(struct writing *w, const struct pol_rule *r)
+{
+	buf_printf(&w->out, "    %s: %s %s ", r->label, verdict_name(r->verdict), direction_name(r->direction));
+	put_selector(w, &r->match);
+	buf_putc(&w->out, '\n');
+}
+
+static void put_postures(struct writing *w)
+{
+	const struct policy *p = w->policy;
+
+	for (size_t i = 0; i < p->posture_count; i++) {
+		const struct pol_posture *q = &p->postures[i];
+
+		buf_putc(&w->out, '\n');
+		put_titled(&w->out, "posture", q->name, q->title);
+		buf_printf(&w->out, " {\n    established %s\n", established_name(q->established));
+		for (int d = 0; d < DIRECTION_COUNT; d++)
+			buf_printf(&w->out, "    default %s %s\n", direction_name((enum direction)d), verdict_name(q->defaults[d]));
+		for (size_t j = 0; j < q->rule_count; j++)
+			put_rule(w, &q->rules[j]);
+		buf_puts(&w->out, "}\n");
+	}
+	buf_printf(&w->out, "\ninitial posture %s\n", p->postures[p->initial].name);
+}
+
+static void put_rate(struct buf *out, const struct pol_rate *r)
+{
+	buf_puts(out, "    when rate per source");
+	if (r->key_bits[FAMILY_IP4] != 32)
+		buf_printf(out, "/%u", r->key_bits[FAMILY_IP4]);
+	buf_printf(out, " > %llu per ", (unsigned long long)r->count);
+	put_duration(out, r->window_ns);
+	buf_putc(out, '\n');
+}
+
+static void put_except(struct writing *w, uint64_t postures)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < w->policy->posture_count; i++)
+		if (postures >> i & 1) {
+			buf_printf(&w->out, "%s%s", first ? "    except in " : ", ", w->policy->postures[i].name);
+			first = false;
+		}
+	buf_puts(&w->out, first ? "" : "\n");
+}
+
+static void put_reflexes(struct writing *w)
+{
+	const struct policy *p = w->policy;
+
+	for (size_t i = 0; i < p->reflex_count; i++) {
+		const struct pol_reflex *r = &p->reflexes[i];
+
+		buf_printf(&w->out, "\nreflex %s {\n    match ", r->label);
+		put_selector(w, &r->match);
+		buf_putc(&w->out, '\n');
+		if (r->has_rate)
+			put_rate(&w->out, &r->rate);
+		buf_puts(&w->out, "    do drop");
+		if (r->block_ns) {
+			buf_puts(&w->out, " source for ");
+			put_duration(&w->out, r->block_ns);
+		}
+		buf_putc(&w->out, '\n');
+		put_except(w, r->except);
+		buf_puts(&w->out, "}\n");
+	}
+}
+
+/* --- tests -------------------------------------------------------------------------------------- */
+
+static void put_packet_end(struct buf *out, bool self, bool given, struct addr a, bool port_given, unsigned port)
+{
+	char text[ADDR_TEXT];
+	bool brackets = port_given && given && !self && a.family == FAMILY_IP6;
+
+	buf_printf(out, "%s%s%s", brackets ? "[" : "", !given ? "any" : self ? "self" : addr_print(a, text), brackets ? "]" : "");
+	if (port_given)
+		buf_printf(out, ":%u", port);
+}
+
+static void put_packet(struct writing *w, const struct pol_packet *p)
+{
+	struct buf *out = &w->out;
+	const char *name = proto_name(p->proto);
+
+	if (name)
+		buf_printf(out, "%s ", name);
+	else
+		buf_printf(out, "protocol %u ", p->proto);
+	if (p->given & GIVEN_ICMP)
+		buf_printf(out, "%u/%u ", p->icmp >> 8, p->icmp & 255u);
+	put_packet_end(out, p->src_self, p->given & GIVEN_SRC, p->src, p->given & GIVEN_SPORT, p->sport);
+	buf_puts(out, " -> ");
+	put_packet_end(out, p->dst_self, p->given & GIVEN_DST, p->dst, p->given & GIVEN_DPORT, p->dport);
+	if (p->given & GIVEN_FLAGS) {
+		buf_putc(out, ' ');
+		put_flags(out, p->flags);
+	}
+	if (p->given & GIVEN_STATE)
+		buf_printf(out, " %s", p->reply ? "reply" : ct_state_name(p->state));
+	buf_printf(out, " %s", direction_name(p->direction));
+	if (p->given & GIVEN_ZONE)
+		buf_printf(out, " on %s", w->policy->zones[p->zone].name);
+}
+
+static void put_case(struct writing *w, const struct pol_case *c)
+{
+	bool many = c->times != 1 || c->within_ns;
+
+	buf_puts(&w->out, "    ");
+	if (many)
+		buf_printf(&w->out, "%llu * (", (unsigned long long)c->times);
+	put_packet(w, &c->packet);
+	buf_puts(&w->out, many ? ")" : "");
+	if (c->within_ns) {
+		buf_puts(&w->out, " in ");
+		put_duration(&w->out, c->within_ns);
+	}
+	buf_printf(&w->out, " => %s%s", c->last ? "last " : "", verdict_name(c->verdict));
+	if (c->by)
+		buf_printf(&w->out, " by %s", c->by);
+	buf_putc(&w->out, '\n');
+}
+
+static void put_tests(struct writing *w)
+{
+	const struct policy *p = w->policy;
+
+	for (size_t i = 0; i < p->test_count; i++) {
+		const struct pol_test *t = &p->tests[i];
+
+		buf_puts(&w->out, "\ntest ");
+		print_string(&w->out, t->name);
+		buf_printf(&w->out, " {\n    posture %s\n", p->postures[t->posture].name);
+		for (size_t j = 0; j < t->case_count; j++)
+			put_case(w, &t->cases[j]);
+		buf_puts(&w->out, "}\n");
+	}
+}
+
+char *front_print_resolved(const struct policy *p, struct arena *a)
+{
+	struct writing w = { .policy = p, .arena = a };
+
+	strmap_init(&w.nets, a);
+	put_names(&w);
+	put_lifelines(&w);
+	put_blocks(&w);
+	put_reflexes(&w);
+	put_postures(&w);
+	put_tests(&w);
+
+	char *text = arena_strndup(a, buf_text(&w.out), w.out.len);
+	buf_release(&w.out);
+	return text;
+}

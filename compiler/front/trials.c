@@ -1,0 +1,413 @@
+/*
+ * trials.c - the policy's own tests. Whether they hold is asked of eval later.
+ */
+#include <string.h>
+
+#include "compiler/front/reading.h"
+#include "compiler/ir/proto.h"
+#include "lang/syntax/near.h"
+
+#define TIMES_MAX 1000000
+
+/* --- the packet ---------------------------------------------------------------------------- */
+
+/* `icmp` alone is of the family that the ends say. */
+static bool packet_proto(struct reading *r, const struct node *head, struct pol_packet *p, bool *icmp)
+{
+	const struct node *name = head->first, *what = head->first->next;
+	uint64_t number;
+
+	*icmp = !strcmp(name->text, "icmp");
+	if (!strcmp(name->text, "protocol") && what) {
+		if (!value_number(r, what, 255, &number))
+			return false;
+		p->proto = (uint16_t)number;
+		return true;
+	}
+	if (!proto_find(name->text, &p->proto) || p->proto == PROTO_ANY) {
+		struct diag *d = diag(r->diags, DIAG_PROTO_UNKNOWN, name->span, "a packet cannot be of `%s`", name->text);
+
+		diag_help(d, "it has one protocol: tcp, udp, sctp, icmp, ..., or a number: protocol 47");
+		return false;
+	}
+	if (what && p->proto != PROTO_ICMP && p->proto != PROTO_ICMPV6) {
+		diag(r->diags, DIAG_HEAD_ARGUMENT, what->span, "`%s` takes nothing after it", name->text);
+		return false;
+	}
+	return true;
+}
+
+static bool address_of_net(struct reading *r, const struct node *n, struct addr *out)
+{
+	struct netset s;
+
+	if (!value_net(r, n, &s))
+		return false;
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		if (s.len[f] == 1 && !s.len[!f] && s.at[f][0].lo == s.at[f][0].hi) {
+			*out = (struct addr){ (enum family)f, s.at[f][0].lo };
+			return true;
+		}
+	diag_help(diag(r->diags, DIAG_PACKET_ADDRESS, n->span, "a packet comes from one address and goes to one"),
+		  "write an address, `self`, or `any` for whichever");
+	return false;
+}
+
+struct packet_end {
+	bool self, given;
+	struct addr addr;
+	const struct node *port;
+};
+
+static bool end_read(struct reading *r, const struct node *end, struct packet_end *out)
+{
+	const struct node *who = end->first;
+
+	*out = (struct packet_end){ .port = who->next };
+	switch ((unsigned)who->kind) {
+	case NODE_SELF:
+		out->self = out->given = true;
+		return true;
+	case NODE_ANY:
+		return true;
+	}
+	out->given = true;
+	return address_of_net(r, who, &out->addr);
+}
+
+static bool port_read(struct reading *r, const struct node *n, uint16_t proto, uint16_t *out)
+{
+	struct ranges ports;
+
+	if (!proto_has_ports(proto)) {
+		diag(r->diags, DIAG_PACKET_FIELD, n->span, "this packet has no ports");
+		return false;
+	}
+	if (!value_ports(r, n, proto, &ports))
+		return false;
+	if (ports.len != 1 || ports.at[0].lo != ports.at[0].hi) {
+		diag(r->diags, DIAG_PACKET_ADDRESS, n->span, "a packet has one port, and `%s` are several", n->text);
+		return false;
+	}
+	*out = ports.at[0].lo;
+	return true;
+}
+
+static bool family_read(struct reading *r, const struct node *packet, const struct packet_end *src,
+			const struct packet_end *dst, bool icmp, struct pol_packet *p)
+{
+	bool from = src->given && !src->self, to = dst->given && !dst->self;
+
+	if (from && to && src->addr.family != dst->addr.family) {
+		diag(r->diags, DIAG_PACKET_FAMILY, packet->span, "a packet goes from IPv4 to IPv4, or from IPv6 to IPv6");
+		return false;
+	}
+	if (from || to) {
+		p->family = from ? src->addr.family : dst->addr.family;
+	} else if (!icmp && (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6)) {
+		p->family = p->proto == PROTO_ICMP ? FAMILY_IP4 : FAMILY_IP6;
+	} else {
+		diag_help(diag(r->diags, DIAG_PACKET_FAMILY, packet->span, "is this packet of IPv4 or of IPv6?"),
+			  "write the address of one of its ends");
+		return false;
+	}
+	if (icmp)
+		p->proto = p->family == FAMILY_IP4 ? PROTO_ICMP : PROTO_ICMPV6;
+	if ((p->proto == PROTO_ICMP && p->family == FAMILY_IP6) || (p->proto == PROTO_ICMPV6 && p->family == FAMILY_IP4)) {
+		diag_help(diag(r->diags, DIAG_PACKET_FAMILY, packet->span, "this ICMP is not of the family of its ends"),
+			  "`icmp` alone is of the right one");
+		return false;
+	}
+	return true;
+}
+
+static bool icmp_read(struct reading *r, const struct node *what, struct pol_packet *p)
+{
+	struct service s;
+	bool v6 = p->proto == PROTO_ICMPV6;
+
+	if (!what)
+		return true;
+	if (!value_icmp(r, what, !v6, v6, &s))
+		return false;
+	if (s.at[0].icmp.len != 1) {
+		diag(r->diags, DIAG_PACKET_ADDRESS, what->span, "a packet is one ICMP message");
+		return false;
+	}
+	p->icmp = s.at[0].icmp.at[0].lo; /* the code that is not said is 0 */
+	p->given |= GIVEN_ICMP;
+	return true;
+}
+
+/* --- words after the ends ---------------------------------------------------------------------- */
+
+static bool state_word(struct pol_packet *p, const char *word)
+{
+	if (!strcmp(word, "reply")) {
+		p->reply = true;
+		p->state = CT_ESTABLISHED;
+		p->given |= GIVEN_STATE;
+		return true;
+	}
+	for (int s = 0; s < CT_COUNT; s++)
+		if (!strcmp(word, ct_state_name((enum ct_state)s))) {
+			p->state = (enum ct_state)s;
+			p->given |= GIVEN_STATE;
+			return true;
+		}
+	return false;
+}
+
+static bool word_unknown(struct reading *r, const struct node *words)
+{
+	struct diag *d = diag(r->diags, DIAG_PACKET_WORD, words->span, "`%s` says nothing of a packet", words->first->text);
+	struct near n = near_to(words->first->text);
+
+	for (int s = 0; s < CT_COUNT; s++)
+		near_try(&n, ct_state_name((enum ct_state)s));
+	near_try(&n, "reply");
+	near_try(&n, "syn");
+	near_try(&n, "ack");
+	if (n.best)
+		diag_help(d, "did you mean `%s`?", n.best);
+	else
+		diag_help(d, "there are TCP flags, the states new, established, reply, related, invalid, untracked, and in, forward, out, on ZONE");
+	return false;
+}
+
+static bool words_read(struct reading *r, const struct node *words, struct pol_packet *p)
+{
+	const char *first = words->first->text;
+	uint8_t bit;
+
+	if (!words->first->next && state_word(p, first))
+		return true;
+	if (!flag_find(first, &bit))
+		return word_unknown(r, words);
+	if (p->proto != PROTO_TCP) {
+		diag(r->diags, DIAG_PACKET_FIELD, words->span, "this packet has no TCP flags");
+		return false;
+	}
+	p->given |= GIVEN_FLAGS;
+	return select_flags(r, words, &p->flags);
+}
+
+static bool on_read(struct reading *r, const struct node *on, struct pol_packet *p)
+{
+	uint64_t zones = 0;
+
+	if (!value_zones(r, on->first, &zones))
+		return false;
+	p->zone = (unsigned)__builtin_ctzll(zones);
+	p->given |= GIVEN_ZONE;
+	return true;
+}
+
+static bool clauses_read(struct reading *r, const struct node *packet, struct pol_packet *p)
+{
+	bool sound = true;
+
+	for (const struct node *n = packet->first; n; n = n->next) {
+		switch ((unsigned)n->kind) {
+		case NODE_WORDS:
+			sound &= words_read(r, n, p);
+			break;
+		case NODE_DIRECTION:
+			p->direction = (enum direction)n->word;
+			break;
+		case NODE_ON:
+			sound &= on_read(r, n, p);
+			break;
+		case NODE_HOLE:
+			sound = false;
+			break;
+		}
+	}
+	return sound;
+}
+
+static bool ports_read(struct reading *r, struct pol_packet *p, const struct packet_end *src, const struct packet_end *dst)
+{
+	bool sound = true;
+
+	if (src->port) {
+		sound &= port_read(r, src->port, p->proto, &p->sport);
+		p->given |= GIVEN_SPORT;
+	}
+	if (dst->port) {
+		sound &= port_read(r, dst->port, p->proto, &p->dport);
+		p->given |= GIVEN_DPORT;
+	}
+	return sound;
+}
+
+static bool packet_read(struct reading *r, const struct node *packet, struct pol_packet *p)
+{
+	const struct node *head = packet->first, *from = head->next, *to = from->next;
+	struct packet_end src, dst;
+	bool icmp;
+
+	*p = (struct pol_packet){ .span = packet->span, .state = CT_NEW };
+	bool sound = packet_proto(r, head, p, &icmp);
+	sound &= end_read(r, from, &src);
+	sound &= end_read(r, to, &dst);
+	if (!sound || !family_read(r, packet, &src, &dst, icmp, p))
+		return false;
+	p->given = (src.given ? GIVEN_SRC : 0u) | (dst.given ? GIVEN_DST : 0u);
+	p->src_self = src.self;
+	p->dst_self = dst.self;
+	p->src = src.addr;
+	p->dst = dst.addr;
+	p->src.family = p->dst.family = p->family;
+	if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6)
+		sound &= icmp_read(r, head->first->next, p);
+	sound &= ports_read(r, p, &src, &dst);
+	return clauses_read(r, packet, p) && sound;
+}
+
+/* --- what is expected ------------------------------------------------------------------------------ */
+
+static void near_labels(struct near *n, const struct reading *r, const struct posture_symbol *s)
+{
+	for (size_t i = 0; i < s->labels.entries.len; i++)
+		near_try(n, s->labels.entries.at[i].name);
+	for (size_t i = 0; i < r->policy->block_count; i++)
+		near_try(n, r->policy->blocks[i].label);
+	for (size_t i = 0; i < r->policy->reflex_count; i++)
+		near_try(n, r->policy->reflexes[i].label);
+}
+
+static bool is_layer_label(const struct policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->block_count; i++)
+		if (!strcmp(p->blocks[i].label, name) || !strcmp(p->blocks[i].id, name))
+			return true;
+	for (size_t i = 0; i < p->reflex_count; i++)
+		if (!strcmp(p->reflexes[i].label, name) || !strcmp(p->reflexes[i].id, name))
+			return true;
+	for (size_t i = 0; i < p->lifeline_count; i++)
+		if (!strcmp(p->lifelines[i].label, name) || !strcmp(p->lifelines[i].id, name))
+			return true;
+	return false;
+}
+
+static bool by_is_known(struct reading *r, const struct node *by, struct posture_symbol *s)
+{
+	static const char *const words[] = { "default", "lifeline", "established", "related", "invalid", "neighbour", "blocked" };
+	size_t prefix = strlen(s->name);
+	const char *name = by->text;
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(name, words[i]))
+			return true;
+	if (!strncmp(name, s->name, prefix) && name[prefix] == '.')
+		name += prefix + 1;
+	if (strmap_find(&s->labels, name) || !strncmp(name, "default.", 8) || is_layer_label(r->policy, by->text))
+		return true;
+	if (r->poisoned || s->state != SYMBOL_KNOWN)
+		return false; /* what it names may be what could not be read */
+
+	struct diag *d = diag(r->diags, DIAG_BY_UNKNOWN, by->span, "nothing that decides in `%s` is called `%s`", s->name, by->text);
+	struct near n = near_to(name);
+
+	near_labels(&n, r, s);
+	if (n.best)
+		diag_help(d, "did you mean `%s`?", n.best);
+	return false;
+}
+
+static bool times_read(struct reading *r, const struct node *times, uint64_t *out)
+{
+	*out = 1;
+	if (!times)
+		return true;
+	if (!value_count(r, times, out))
+		return false;
+	if (*out && *out <= TIMES_MAX)
+		return true;
+	diag(r->diags, DIAG_TIMES_RANGE, times->span, "a test sends 1 to %d packets", TIMES_MAX);
+	return false;
+}
+
+static const struct node *times_of(const struct node *c)
+{
+	return c->first->kind == NODE_NUMBER || c->first->kind == NODE_QUANTITY ? c->first : NULL;
+}
+
+static bool case_read(struct reading *r, const struct node *n, struct posture_symbol *s, struct pol_case *out)
+{
+	const struct node *within = node_find(n, NODE_WITHIN), *expect = node_find(n, NODE_EXPECT);
+	const struct node *by = node_find(expect, NODE_BY);
+	bool sound = !node_find(expect, NODE_HOLE);
+
+	*out = (struct pol_case){ .span = n->span, .verdict = (enum verdict)expect->word, .last = node_find(expect, NODE_LAST) };
+	sound &= times_read(r, times_of(n), &out->times);
+	sound &= !within || value_duration(r, within->first, &out->within_ns);
+	sound &= packet_read(r, node_find(n, NODE_PACKET), &out->packet);
+	if (!by)
+		return sound;
+	out->by = by->text;
+	out->by_span = by->span;
+	return (!s || by_is_known(r, by, s)) && sound;
+}
+
+/* --- the test --------------------------------------------------------------------------------------- */
+
+static struct posture_symbol *test_posture(struct reading *r, const struct node *decl, const struct node *title)
+{
+	const struct node *first = NULL;
+
+	for (const struct node *n = decl->first; n; n = n->next) {
+		if (n->kind == NODE_HOLE)
+			return NULL;
+		if (n->kind != NODE_IN_POSTURE)
+			continue;
+		if (first)
+			diag_at(diag(r->diags, DIAG_TEST_POSTURE, n->span, "a test is in one posture"), first->span, "said here first");
+		else
+			first = n;
+	}
+	if (first)
+		return scope_posture(r, first->first);
+	diag_help(diag(r->diags, DIAG_TEST_POSTURE, title->span, "in which posture is this tested?"),
+		  "say it in the test: posture NAME");
+	return NULL;
+}
+
+static void test_add(struct reading *r, const struct node *decl, struct pol_test *out)
+{
+	const struct node *title = node_find(decl, NODE_TITLE);
+	struct posture_symbol *s = test_posture(r, decl, title);
+	VEC(struct pol_case) cases = { 0 };
+	struct pol_case one;
+
+	for (const struct node *n = decl->first; n; n = n->next)
+		if (n->kind == NODE_CASE && case_read(r, n, s, &one))
+			vec_push(r->arena, &cases, one);
+	*out = (struct pol_test){ .name = title->text, .span = title->span, .posture = s ? s->index : 0,
+				  .cases = cases.at, .case_count = cases.len };
+}
+
+void declare_tests(struct reading *r)
+{
+	VEC(struct pol_test) all = { 0 };
+	struct strmap names;
+
+	strmap_init(&names, r->arena);
+	for (size_t i = 0; i < r->decls.len; i++) {
+		const struct node *decl = r->decls.at[i], *first;
+		struct pol_test one;
+
+		if (decl->kind != NODE_TEST)
+			continue;
+		const struct node *title = node_find(decl, NODE_TITLE);
+		if ((first = strmap_find(&names, title->text)))
+			diag_at(diag(r->diags, DIAG_TEST_TWICE, title->span, "there are two tests of this name"), first->span,
+				"here is the first");
+		strmap_put(&names, title->text, (void *)title);
+		test_add(r, decl, &one);
+		vec_push(r->arena, &all, one);
+	}
+	r->policy->tests = all.at;
+	r->policy->test_count = all.len;
+}

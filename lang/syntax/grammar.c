@@ -1,0 +1,225 @@
+#include "lang/syntax/grammar.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lang/base/buf.h"
+#include "lang/syntax/near.h"
+#include "teg.tab.h"
+
+struct node *grammar_hole(struct parser *p, struct span at, struct node *name)
+{
+	p->out->sound = false;
+	if (!name)
+		p->out->nameless_hole = true;
+	return node_of1(p->arena, NODE_HOLE, at, name);
+}
+
+struct node *grammar_named_hole(struct parser *p, struct node *name)
+{
+	p->out->sound = false;
+	return name;
+}
+
+struct node *grammar_case(struct parser *p, struct span at, struct node *times, struct node *packet,
+			  struct node *within, struct node *expect)
+{
+	struct node *n = node_of2(p->arena, NODE_CASE, at, times, packet);
+
+	return node_add(node_add(n, within), expect);
+}
+
+static int depth_of(const struct node *n)
+{
+	return node_is_value(n) ? n->word : 0;
+}
+
+/*
+ * `a + b + c` is one node with three parts, so that a long sum is not a deep
+ * tree. Alternating operators nest, up to the depth that brackets may have.
+ */
+struct node *grammar_binary(struct parser *p, struct span at, enum node_kind kind, struct node *x,
+			    struct node *y)
+{
+	bool chains = kind == NODE_JOIN || kind == NODE_MINUS || kind == NODE_MEET;
+	struct node *n;
+
+	if (chains && x->kind == kind) {
+		n = node_add(x, y);
+		n->span = at;
+	} else {
+		n = node_of2(p->arena, kind, at, x, y);
+		n->word = depth_of(x);
+	}
+	if (depth_of(y) > n->word)
+		n->word = depth_of(y);
+	if (++n->word > NESTING_MAX && !p->stopped) {
+		diag(p->diags, DIAG_NESTING, at, "operators are nested more than %d deep", NESTING_MAX);
+		p->stopped = p->quiet = true;
+	}
+	return n;
+}
+
+/* --- what is said of a token that does not fit ------------------------------------------------ */
+
+struct expecting {
+	const char *const *words;
+	size_t count;
+};
+
+static bool expects(struct expecting e, const char *word)
+{
+	for (size_t i = 0; i < e.count; i++)
+		if (!strcmp(e.words[i], word))
+			return true;
+	return false;
+}
+
+static bool is_one_of(const char *word, const char *const *list)
+{
+	for (; *list; list++)
+		if (!strcmp(word, *list))
+			return true;
+	return false;
+}
+
+/* A few groups are told by one name each. */
+static const char *const value_words[] = { "name", "dotted name", "string", "number", "quantity", "address",
+					   "any", "self", "'['", "'('", NULL };
+static const char *const operators[] = { "'+'", "'-'", "'&'", "'/'", "..", NULL };
+static const char *const silent[] = { "later construct", "later clause", "rule id", "unreadable text",
+				      "end of file", "policy text", "value text", NULL };
+
+static const char *const classes[][2] = {
+	{ "name", "a name" },	  { "dotted name", "a dotted name" }, { "number", "a number" },
+	{ "string", "a string" }, { "quantity", "a number with a unit" }, { "address", "an address" },
+	{ "end of line", "the end of the line" },
+};
+
+static const char *class_name(const char *word)
+{
+	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+		if (!strcmp(classes[i][0], word))
+			return classes[i][1];
+	return NULL;
+}
+
+/* One thing that would fit, in words: "a name", "`from`"; '{' is spelled "'{'" by bison. */
+static const char *in_words(struct arena *a, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (class_name(word))
+		return class_name(word);
+	if (len > 2 && word[0] == '\'')
+		return arena_printf(a, "`%.*s`", (int)len - 2, word + 1);
+	return arena_printf(a, "`%s`", word);
+}
+
+#define TELLABLE 8
+
+/* "a value, `from` or `to`"; NULL when that would be a long list. */
+static const char *list_expected(struct arena *a, struct expecting e)
+{
+	const char *told[TELLABLE];
+	size_t n = 0;
+	bool value = expects(e, "quantity") && expects(e, "'('");
+	own(buf) struct buf text = { 0 };
+
+	if (expects(e, "import") && expects(e, "zone"))
+		return "expected a declaration";
+	if (value)
+		told[n++] = "a value";
+	for (size_t i = 0; i < e.count; i++) {
+		if (is_one_of(e.words[i], silent) || (value && is_one_of(e.words[i], value_words)) ||
+		    is_one_of(e.words[i], operators))
+			continue;
+		if (n == TELLABLE)
+			return NULL;
+		told[n++] = in_words(a, e.words[i]);
+	}
+	if (!n)
+		return NULL;
+	buf_puts(&text, "expected ");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&text, "%s%s", i == 0 ? "" : i + 1 == n ? " or " : ", ", told[i]);
+	return arena_strdup(a, buf_text(&text));
+}
+
+static const char *meant(struct expecting e, const char *word)
+{
+	struct near n = near_to(word);
+
+	for (size_t i = 0; i < e.count; i++)
+		if (!class_name(e.words[i]) && !is_one_of(e.words[i], silent) && e.words[i][0] != '\'')
+			near_try(&n, e.words[i]);
+	return n.best;
+}
+
+/* A clause's misspelled word reads as a name: `allow tcp form lan`. Then the word after it is what does not fit. */
+static const char *clause_meant(const char *word)
+{
+	static const char *const words[] = { "from", "to", "port", "on", "flags", NULL };
+	struct near n = near_to(word);
+
+	for (size_t i = 0; words[i]; i++)
+		near_try(&n, words[i]);
+	return n.best;
+}
+
+static void suggest(struct parser *p, struct diag *d, struct expecting e, const char *text)
+{
+	const char *word = p->last.kind == T_NAME ? meant(e, text) : NULL;
+
+	if (word) {
+		diag_help(d, "did you mean `%s`?", word);
+		return;
+	}
+	if (p->last_name.text && p->last_name.span.to <= p->last.span.from &&
+	    p->last.span.from - p->last_name.span.to <= 1 && (word = clause_meant(p->last_name.text)))
+		diag_help(d, "did you mean `%s` where `%s` stands?", word, p->last_name.text);
+}
+
+static const char *what_stands(struct parser *p, struct span at)
+{
+	const struct source *s = &p->sources->list.at[p->file];
+	size_t len = at.to - at.from, shown = 0;
+
+	if (p->last.kind == 0)
+		return "the text ends too early";
+	if (p->last.kind == T_NEWLINE)
+		return "the line ends too early";
+	if (p->last.kind == '}' && !p->depth)
+		return "this `}` closes nothing";
+	while (shown < len && shown < 40)
+		shown += utf8_len(s->text + at.from + shown, len - shown);
+	return arena_printf(p->arena, "`%.*s%s` does not fit here", (int)shown, s->text + at.from,
+			    shown < len ? "..." : "");
+}
+
+void grammar_complain(struct parser *p, struct span at, const char *const *words, size_t count)
+{
+	struct expecting e = { words, count };
+	const char *list;
+
+	p->out->sound = false;
+	if (p->quiet || p->stopped || p->last.kind == T_ERROR)
+		return;
+	if (p->last.kind != T_NAME && p->last.kind < 128 && p->last.kind != 0 && !strchr("{}[](),:=+&/*<>-", p->last.kind))
+		return;
+
+	struct diag *d = diag(p->diags, DIAG_SYNTAX, at, "%s", what_stands(p, at));
+	if ((list = list_expected(p->arena, e)))
+		diag_label(d, "%s", list);
+	if (p->last.text)
+		suggest(p, d, e, p->last.text);
+	else
+		suggest(p, d, e, "");
+}
+
+void grammar_overflow(struct parser *p, struct span at, const char *message)
+{
+	if (!p->stopped)
+		diag(p->diags, DIAG_NESTING, at, "this is nested too deep to be read (%s)", message);
+	p->stopped = true;
+}

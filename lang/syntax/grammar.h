@@ -1,0 +1,27 @@
+/*
+ * grammar - what the actions of teg.y need beyond making a node, and what is
+ * said when a text does not fit.
+ */
+#ifndef TEG_SYNTAX_GRAMMAR_H
+#define TEG_SYNTAX_GRAMMAR_H
+
+#include "lang/syntax/parser.h"
+
+/* More expected tokens than this are not listed. */
+#define EXPECTED_MAX 64
+
+/* What could not be read; `name` is what it would have declared, NULL when that is not known. */
+struct node *grammar_hole(struct parser *p, struct span at, struct node *name);
+struct node *grammar_named_hole(struct parser *p, struct node *name);
+
+struct node *grammar_case(struct parser *p, struct span at, struct node *times, struct node *packet,
+			  struct node *within, struct node *expect);
+
+struct node *grammar_binary(struct parser *p, struct span at, enum node_kind kind, struct node *x,
+			    struct node *y);
+
+/* The token at hand does not fit; these would have. */
+void grammar_complain(struct parser *p, struct span at, const char *const *expected, size_t count);
+void grammar_overflow(struct parser *p, struct span at, const char *message);
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * layout.c - between scanner and grammar: what a line end means, which word is
+ * one of the language, and where a lost bracket or brace is noticed.
+ *
+ * A block or bracket that was never closed would swallow the rest of the file
+ * as one mistake. So a word that only begins declarations closes what is open:
+ * inside ( ) and [ ] wherever it stands, inside { } when it stands at the
+ * margin.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "lang/syntax/parser.h"
+#include "teg.tab.h"
+
+static const struct word word_rows[] = {
+#define WORD(token, text, begins) { text, T_##token, begins, NULL },
+#define LATER(text, about) { text, T_LATER, false, about },
+#define LATER_CLAUSE(text, about) { text, T_LATER_CLAUSE, false, about },
+#include "lang/vocab/word.def"
+#undef WORD
+#undef LATER
+#undef LATER_CLAUSE
+};
+
+#define WORD_COUNT (sizeof word_rows / sizeof *word_rows)
+
+void words_init(struct parser *p)
+{
+	strmap_init(&p->words, p->arena);
+	for (size_t i = 0; i < WORD_COUNT; i++)
+		strmap_put(&p->words, word_rows[i].text, (void *)&word_rows[i]);
+}
+
+bool word_is_reserved(const char *text)
+{
+	for (size_t i = 0; i < WORD_COUNT; i++)
+		if (!strcmp(word_rows[i].text, text))
+			return true;
+	return false;
+}
+
+/* --- the queue to the grammar ------------------------------------------------------------- */
+
+static void put(struct parser *p, struct token t)
+{
+	assert(p->queue_len < sizeof p->queue / sizeof *p->queue);
+	p->queue[p->queue_len++] = t;
+}
+
+static void put_kind(struct parser *p, int kind, struct span at)
+{
+	put(p, (struct token){ .kind = kind, .span = at });
+}
+
+/* The last token on its way to the grammar. */
+static int last_kind(const struct parser *p)
+{
+	return p->queue_len > p->queue_from ? p->queue[p->queue_len - 1].kind : p->last.kind;
+}
+
+static bool statement_is_over(const struct parser *p)
+{
+	switch (last_kind(p)) {
+	case T_NEWLINE:
+	case '{':
+	case T_A_FILE:
+	case T_A_VALUE:
+		return true;
+	}
+	return false;
+}
+
+/* After these a line goes on. */
+static bool line_goes_on(int kind)
+{
+	switch (kind) {
+	case ',': case ':': case '=': case '+': case '-': case '&': case '/': case '*': case '>':
+	case T_YIELDS: case T_ARROW: case T_UPTO:
+		return true;
+	}
+	return false;
+}
+
+static void end_statement(struct parser *p, struct span at)
+{
+	if (!statement_is_over(p))
+		put_kind(p, T_NEWLINE, (struct span){ at.file, at.from, at.from });
+}
+
+/* --- brackets ------------------------------------------------------------------------------- */
+
+static bool in_brackets(const struct parser *p)
+{
+	return p->depth && p->open[p->depth - 1].bracket != '{';
+}
+
+static void open_bracket(struct parser *p, struct token t)
+{
+	if (p->depth == NESTING_MAX) {
+		diag(p->diags, DIAG_NESTING, t.span, "brackets are nested more than %d deep", NESTING_MAX);
+		p->stopped = p->quiet = true;
+		return;
+	}
+	p->open[p->depth++] = (struct opened){ (char)t.kind, t.span, p->construct };
+	put(p, t);
+}
+
+/* Whatever ( or [ is open ends here, before `noticed`. */
+static void lose_brackets(struct parser *p, struct span noticed)
+{
+	if (!in_brackets(p))
+		return;
+	if (!p->quiet) {
+		struct opened *o = &p->open[p->depth - 1];
+		struct diag *d = diag(p->diags, DIAG_BRACKET_OPEN, o->span, "this `%c` is not closed", o->bracket);
+
+		diag_at(d, noticed, "noticed here");
+	}
+	while (in_brackets(p))
+		p->depth--;
+	p->quiet = true;
+	end_statement(p, noticed);
+}
+
+static void lose_block(struct parser *p, struct span noticed, bool told)
+{
+	struct opened *o = &p->open[p->depth - 1];
+
+	if (!told)
+		diag_at(diag(p->diags, DIAG_BLOCK_OPEN, o->span, "this block is not closed"), noticed,
+			"noticed here");
+	end_statement(p, noticed);
+	put_kind(p, '}', (struct span){ noticed.file, noticed.from, noticed.from });
+	put_kind(p, T_NEWLINE, (struct span){ noticed.file, noticed.from, noticed.from });
+	p->depth--;
+}
+
+static void close_bracket(struct parser *p, struct token t)
+{
+	static const char pairs[] = "{}[]()";
+	char opener = *(strchr(pairs, t.kind) - 1);
+
+	if (t.kind == '}') {
+		lose_brackets(p, t.span);
+		end_statement(p, t.span);
+	}
+	if (p->depth && p->open[p->depth - 1].bracket == opener)
+		p->depth--;
+	put(p, t);
+}
+
+static void end_of_text(struct parser *p, struct token t)
+{
+	bool told = p->stopped;
+
+	if (!told)
+		lose_brackets(p, t.span);
+	while (p->depth) {
+		if (in_brackets(p)) {
+			p->depth--;
+			continue;
+		}
+		lose_block(p, t.span, told);
+		told = true;
+	}
+	end_statement(p, t.span);
+	put(p, t);
+}
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+static bool at_margin(const struct parser *p, struct span at)
+{
+	const char *text = p->sources->list.at[p->file].text;
+
+	return at.from == 0 || text[at.from - 1] == '\n';
+}
+
+/* After these only a name can stand, so a word of the language there was meant as one. */
+static bool name_is_due(const struct parser *p)
+{
+	switch (last_kind(p)) {
+	case T_POLICY: case T_PARAM: case T_ZONE: case T_NET: case T_SERVICE: case T_POSTURE:
+	case T_EXTENDS: case T_REFLEX:
+		return true;
+	}
+	return false;
+}
+
+/* A test names its posture: that is no declaration. */
+static bool word_closes_block(const struct parser *p, const struct word *w, struct span at)
+{
+	return w->begins && p->depth && at_margin(p, at) &&
+	       !(w->token == T_POSTURE && p->open[p->depth - 1].construct == T_TEST);
+}
+
+/* What is not part of this version ends where its line or block does. */
+static void pass_over(struct parser *p, const struct word *w, struct token t)
+{
+	size_t depth = 0;
+	struct token next, before = t;
+
+	if (!p->quiet)
+		diag_label(diag(p->diags, DIAG_NOT_YET, t.span,
+				"`%s` is not part of this version of the language", w->text),
+			   "%s", w->about);
+	p->skipping = true;
+	for (; teg_raw_next(p, &next); before = next) {
+		p->line_begins = next.kind == T_NEWLINE;
+		if (strchr("{[(", next.kind) && next.kind < 128) {
+			depth++;
+		} else if (next.kind < 128 && strchr("}])", next.kind)) {
+			if (!depth)
+				break;
+			depth--;
+		} else if (next.kind == T_NEWLINE && !depth && before.kind != ',') {
+			break;
+		}
+	}
+	p->skipping = false;
+	p->raw_again = next;
+	p->has_raw_again = true;
+	put_kind(p, w->token, (struct span){ t.span.file, t.span.from, before.span.to });
+}
+
+static void lay_word(struct parser *p, const struct word *w, struct token t)
+{
+	if (name_is_due(p)) {
+		diag_label(diag(p->diags, DIAG_RESERVED, t.span,
+				"`%s` is a word of the language and cannot be a name", w->text),
+			   "another name is due");
+		put(p, t);
+		return;
+	}
+	if (w->about) {
+		pass_over(p, w, t);
+		return;
+	}
+	if (w->begins)
+		lose_brackets(p, t.span);
+	for (bool told = false; word_closes_block(p, w, t.span); told = true)
+		lose_block(p, t.span, told);
+	if (statement_is_over(p))
+		p->construct = w->token;
+	t.kind = w->token;
+	put(p, t);
+}
+
+/* --- one token of the scanner becomes none, one or several of the grammar ----------------------- */
+
+static void lay(struct parser *p, struct token t)
+{
+	const struct word *w = t.kind == T_NAME ? strmap_find(&p->words, t.text) : NULL;
+
+	switch (t.kind) {
+	case 0:
+		end_of_text(p, t);
+		return;
+	case T_NEWLINE:
+		if (!in_brackets(p) && !line_goes_on(last_kind(p)) && !statement_is_over(p))
+			put(p, t);
+		return;
+	case '{':
+		lose_brackets(p, t.span);
+		open_bracket(p, t);
+		return;
+	case '(': case '[':
+		open_bracket(p, t);
+		return;
+	case '}': case ')': case ']':
+		close_bracket(p, t);
+		return;
+	}
+	if (w) {
+		lay_word(p, w, t);
+		return;
+	}
+	if (statement_is_over(p))
+		p->construct = t.kind;
+	put(p, t);
+}
+
+static void scan(struct parser *p)
+{
+	struct token t;
+
+	if (p->stopped) {
+		t = (struct token){ .span = { p->file, p->at, p->at } };
+	} else if (p->has_raw_again) {
+		t = p->raw_again;
+		p->has_raw_again = false;
+	} else {
+		teg_raw_next(p, &t);
+	}
+	p->line_begins = t.kind == T_NEWLINE;
+	p->queue_from = p->queue_len = 0;
+	lay(p, t);
+}
+
+int teg_lex(TEG_STYPE *value, TEG_LTYPE *at, struct parser *p)
+{
+	if (p->last.kind == T_NEWLINE && !p->stopped)
+		p->quiet = false;
+	while (p->queue_from == p->queue_len)
+		scan(p);
+
+	struct token t = p->queue[p->queue_from++];
+	if (t.kind == T_NAME)
+		p->last_name = t;
+	p->last = t;
+	value->text = t.text;
+	*at = t.span;
+	return t.kind;
+}

@@ -1,0 +1,65 @@
+/*
+ * parser - what lexer, layout and grammar share while one source is read.
+ *
+ *     teg_raw_lex() ──► teg_lex() ──► teg_parse()
+ *     teg.l: words      layout.c: line ends, lost brackets      teg.y: the tree
+ */
+#ifndef TEG_SYNTAX_PARSER_H
+#define TEG_SYNTAX_PARSER_H
+
+#include "lang/base/strmap.h"
+#include "lang/syntax/parse.h"
+
+#define NESTING_MAX 100
+
+/* An open bracket. */
+struct opened {
+	char bracket;
+	struct span span;
+	int construct; /* the word that began the statement it stands in */
+};
+
+struct token {
+	int kind;
+	struct span span;
+	const char *text; /* of names, numbers and strings */
+};
+
+struct parser {
+	struct arena *arena;
+	struct sources *sources;
+	struct diags *diags;
+	struct ast *out;
+	uint32_t file, at; /* the next byte to scan */
+	void *scanner;
+	struct strmap words; /* to struct word */
+
+	struct token queue[2 * NESTING_MAX + 8]; /* tokens that layout put in, first in first out */
+	size_t queue_from, queue_len;
+	struct token raw_again; /* scanned, but not yet taken */
+	bool has_raw_again;
+	struct opened open[NESTING_MAX];
+	size_t depth;
+	struct token last, last_name;
+	int construct;	/* the word that began this statement */
+	bool line_begins;
+	bool skipping;	/* over something that is not read: mistakes in it are not told */
+	bool quiet;	/* layout has told what is wrong on this line */
+	bool stopped;	/* too deep: what follows is not read */
+};
+
+struct word {
+	const char *text;
+	int token;
+	bool begins;
+	const char *about; /* of what is not part of this version, else NULL */
+};
+
+/* The scanner: one word, comments noted, line ends as tokens. */
+void scanner_begin(struct parser *p, const char *text, size_t len);
+void scanner_end(struct parser *p);
+int teg_raw_next(struct parser *p, struct token *out);
+const char *parser_text(struct parser *p, const char *text, size_t len);
+void words_init(struct parser *p);
+
+#endif
