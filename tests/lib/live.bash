@@ -16,7 +16,7 @@ fi
 
 lab=/mnt
 mount -t tmpfs tmpfs $lab && mkdir -p /run/netns $lab/bpf && mount -t tmpfs tmpfs /run/netns &&
-	mount -t bpf bpf $lab/bpf && ip netns add outside || { echo "Bail out! no namespaces"; exit 1; }
+	mount -t bpf bpf $lab/bpf && mount --bind $lab/bpf /sys/fs/bpf && ip netns add outside || { echo "Bail out! no namespaces"; exit 1; }
 outside() { nsenter --net=/run/netns/outside "$@"; }
 
 ip link set lo up
