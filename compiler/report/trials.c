@@ -79,13 +79,14 @@ static void report_open(struct diags *to, const struct trial *t, const struct tr
 		d = diag(to, DIAG_TEST_OPEN, f->asked->packet.span,
 			 "%s: whether `self` lies in the set that `%s` asks for decides, and is not known", test,
 			 f->asks_why);
+		diag_label(d, "which address is `self`?");
 		diag_help(d, "write an address instead of `self`");
 	} else {
 		d = diag(to, DIAG_TEST_OPEN, f->asked->packet.span,
 			 "%s: the packet has no %s, and `%s` may decide by it", test, field, f->asks_why);
+		diag_label(d, "no %s", field);
 		diag_help(d, "%s", how_to_say(f->field));
 	}
-	diag_label(d, "no %s", field);
 	point_at_rule(d, f->asks, "asks for it");
 }
 

@@ -1,0 +1,181 @@
+#!/bin/bash
+# tegc test, build and disasm at the prompt: what they say, and their exit codes.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+tegc=$PWD/${BUILD:-build}/tegc
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+n=0
+
+ok() { # HELD CLAIM [NOTE]
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then echo "ok $n - $2"; else
+		echo "not ok $n - $2"
+		printf '%s\n' "${3-}" | sed 's/^/# /'
+	fi
+}
+
+# exits CODE CLAIM COMMAND...: runs it in $dir; its words are in $out and $err.
+exits() {
+	local want=$1 claim=$2 rc
+	shift 2
+	(cd "$dir" && NO_COLOR=1 "$@" >out 2>err)
+	rc=$?
+	out=$(cat "$dir/out") err=$(cat "$dir/err")
+	[ "$rc" = "$want" ]
+	ok $? "$claim" "expected exit $want, got $rc; $out $err"
+}
+
+says() { # WORDS CLAIM: on stdout or stderr
+	case "$out$err" in *"$1"*) ok 0 "$2" ;; *) ok 1 "$2" "expected: $1
+got: $out$err" ;; esac
+}
+
+policy() { # NAME: standard input behind a policy that all of these tests share
+	{
+		cat <<'TEG'
+policy edge "An edge" {
+    version "1.0.0"
+}
+
+zone wan = "eth0"
+zone lan = ["eth1", "br-*"]
+
+net office = [203.0.113.0/24, 2001:db8:10::/48]
+
+lifeline {
+    ssh: tcp from office to self port 22
+}
+
+posture OPEN {
+    default drop
+    web_in: allow tcp to self port [80, 443]
+    dns_in: allow udp to self port 53 on lan
+}
+
+posture SHUT {
+    default drop
+    established cut
+}
+
+initial posture OPEN
+
+reflex flood {
+    match tcp flags syn/syn+ack on wan
+    when  rate per source > 10 per 100ms
+    do    drop source for 60s
+}
+
+TEG
+		cat
+	} >"$dir/$1"
+}
+
+policy good.teg <<'TEG'
+test "web is open" {
+    posture OPEN
+    tcp 198.51.100.21:40000 -> self:443 syn on wan          => allow by web_in
+    11 * (tcp 198.51.100.20:40000 -> self:443 syn on wan) in 100ms => last drop by flood
+    tcp 198.51.100.20:40000 -> self:443 syn on wan          => drop by blocked
+}
+test "lockdown keeps the owner" {
+    posture SHUT
+    tcp 203.0.113.9:50000 -> self:22 syn on wan             => allow by lifeline
+    tcp [2001:db8:10::9]:50000 -> self:22 syn on wan        => allow by lifeline
+    tcp 198.51.100.20:40000 -> self:443 syn on wan          => drop by default
+}
+TEG
+exits 0 "tests that hold are 0" "$tegc" test good.teg
+says "good.teg: 2 passed, 0 failed" "and are counted"
+exits 0 "--filter takes some of them" "$tegc" test --filter lockdown good.teg
+says "good.teg: 1 passed, 0 failed" "by a part of their name"
+exits 4 "a filter that finds none is 4" "$tegc" test --filter nothing good.teg
+
+policy failing.teg <<'TEG'
+test "telnet" {
+    posture OPEN
+    tcp 198.51.100.20:40000 -> self:23 syn on wan => allow
+}
+test "who" {
+    posture OPEN
+    tcp 198.51.100.20:40000 -> self:80 syn on wan => allow by dns_in
+}
+TEG
+exits 2 "a test that fails is 2" "$tegc" test failing.teg
+says 'test "telnet": expected allow, got drop by `default`' "and says what it expected and got"
+says 'test "who": expected allow by `dns_in`, got it by `web_in`' "and who decided"
+says "failing.teg: 0 passed, 2 failed" "and counts"
+exits 2 "--plain is one line for each" "$tegc" test --plain failing.teg
+says 'failing.teg:35:5: E0809 test "telnet"' "with file, line and column"
+
+policy open.teg <<'TEG'
+test "no port" {
+    posture OPEN
+    tcp 198.51.100.20:40000 -> self syn on wan => drop
+}
+test "no zone" {
+    posture OPEN
+    udp 198.51.100.20 -> self:53 => allow
+}
+TEG
+exits 2 "a packet that leaves out what matters is 2" "$tegc" test open.teg
+says 'the packet has no destination port, and `web_in` may decide by it' "and names field and rule"
+says 'the packet has no zone, and `dns_in` may decide by it' "a zone too"
+
+policy empty.teg </dev/null
+exits 4 "a file without tests is 4" "$tegc" test empty.teg
+exits 0 "unless it may be empty" "$tegc" test --allow-empty empty.teg
+exits 2 "of several files the worst counts" "$tegc" test good.teg empty.teg failing.teg
+echo 'posture {' >"$dir/wrong.teg"
+exits 1 "a wrong policy is 1" "$tegc" test good.teg wrong.teg failing.teg
+exits 66 "a missing file is 66" "$tegc" test missing.teg
+exits 64 "no file is 64" "$tegc" test
+exits 64 "an unknown option is 64" "$tegc" test --nonsense good.teg
+
+# --- build --------------------------------------------------------------------------
+
+exits 0 "build" "$tegc" build good.teg -o one.tegb
+[ -z "$out$err" ]
+ok $? "says nothing when nothing is to be said" "$out$err"
+exits 0 "build again" "$tegc" build good.teg --out two.tegb
+cmp -s "$dir/one.tegb" "$dir/two.tegb"
+ok $? "same input, same bytes"
+[ "$(tar tf "$dir/one.tegb" | tr '\n' ' ')" = "manifest plan policy/resolved.teg xdp/policy.o nft/posture.batch nft/epiderme.batch nft/ruleset.nft " ]
+ok $? "tar lists it" "$(tar tf "$dir/one.tegb" 2>&1)"
+mkdir "$dir/x" && tar xf "$dir/one.tegb" -C "$dir/x"
+(cd "$dir/x" && tail -n +2 manifest | while read -r sum size name; do
+	echo "$sum  $name"
+	[ "$(stat -c %s "$name")" = "$size" ] || echo "size of $name"
+done | sha256sum -c --quiet)
+ok $? "and the manifest is true"
+exits 0 "the resolved policy builds" "$tegc" build x/policy/resolved.teg -o three.tegb
+cmp -s "$dir/one.tegb" "$dir/three.tegb"
+ok $? "into the same bundle"
+
+exits 1 "a wrong policy builds nothing" "$tegc" build wrong.teg -o none.tegb
+[ ! -e "$dir/none.tegb" ] && [ ! -e "$dir/none.tegb.new" ]
+ok $? "and writes nothing"
+cp "$dir/one.tegb" "$dir/old.tegb"
+exits 1 "nor over a bundle that is there" "$tegc" build wrong.teg -o old.tegb
+cmp -s "$dir/one.tegb" "$dir/old.tegb"
+ok $? "which stays as it was"
+exits 64 "build wants -o" "$tegc" build good.teg
+exits 64 "and one file" "$tegc" build good.teg empty.teg -o x.tegb
+exits 64 "that is not overwritten" "$tegc" build good.teg -o ./good.teg
+exits 74 "a directory that is not there is 74" "$tegc" build good.teg -o no/where.tegb
+
+# --- disasm -------------------------------------------------------------------------
+
+exits 0 "disasm" "$tegc" disasm one.tegb
+says "bundle $(sha256sum <"$dir/x/manifest" | cut -d' ' -f1)" "names the bundle by its manifest"
+says "pass lifeline.ssh" "lists the first hook's rules"
+says "table inet tegumentar {" "and the nft ruleset"
+head -c 4000 "$dir/one.tegb" >"$dir/cut.tegb"
+exits 1 "a cut bundle is 1" "$tegc" disasm cut.tegb
+says "truncated in" "and says where"
+exits 1 "a foreign file is 1" "$tegc" disasm good.teg
+says "not a bundle" "and says that it is none"
+exits 66 "a missing one is 66" "$tegc" disasm missing.tegb
+exits 64 "no bundle is 64" "$tegc" disasm
+
+echo "1..$n"
