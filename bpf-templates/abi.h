@@ -17,7 +17,7 @@
 
 #include <linux/types.h>
 
-#define TEG_ABI_VERSION 1u
+#define TEG_ABI_VERSION 2u
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 
@@ -158,6 +158,17 @@ enum {
 	TEG_HOST_BANK_B = 4,	   /* the posture is teg_active's second, not its first */
 };
 
+/* Of the trees, see teg_bulk_cell. No cells: the policy has none. */
+#define TEG_BULK_GROUPS 4u
+struct teg_bulk {
+	__u32 cells, nodes, leaves;
+	__u32 depth;   /* nodes on the longest way to a leaf */
+	__u32 longest; /* cells of the largest leaf */
+	__u32 groups;
+	__u32 roots[2][TEG_BULK_GROUPS]; /* by family, IPv4 first */
+};
+_Static_assert(sizeof(struct teg_bulk) == 56, "abi");
+
 struct teg_config {
 	__u32 abi;	      /* TEG_ABI_VERSION */
 	__u32 asks;	      /* TEG_ASKS_ bits, by the compiler */
@@ -169,8 +180,9 @@ struct teg_config {
 	__u64 closed;	      /* bit per posture: drops every arrival that reaches layer 4 */
 	__u32 neighbour_slot, blocked_slot; /* counter slots of what no rule row counts */
 	__u32 closed_slot[64]; /* counter slot of the posture's default in, by posture */
+	struct teg_bulk bulk;
 };
-_Static_assert(sizeof(struct teg_config) == 304, "abi");
+_Static_assert(sizeof(struct teg_config) == 360, "abi");
 
 /* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
  * beyond its end is in gen_zones_far, a hash. */
@@ -212,7 +224,7 @@ enum { TEG_IP4 = 1, TEG_IP6 = 2 };
 enum { TEG_WHOLE = 1, TEG_FIRST = 2, TEG_LATER = 4 };
 #define TEG_PROTO_ANY 256u
 #define TEG_BOXES_MAX 512u
-#define TEG_RULES_MAX 512u
+#define TEG_RULES_MAX 16000u /* each has a counter slot, and postures have theirs */
 
 struct teg_box {
 	__u64 zones;	     /* any bit in common with the interface's */
@@ -251,6 +263,43 @@ struct teg_cell {
 };
 #define TEG_SET_ANY (1ull << 62) /* every address is in it */
 _Static_assert(sizeof(struct teg_cell) == 48, "abi");
+
+/*
+ * Many boxes: cells in a few trees instead of one list. Every block and reflex
+ * without a rate is then a bulk cell, which also has one prefix for each end, so
+ * that an end of one prefix needs no set. The first bulk cell that matches gives a
+ * rule; the cells of gen_cells, in which the rates are, come first as far as
+ * their rules stand before it.
+ *
+ *     words  0, 1 source | 2, 3 destination | 4  63..48 sport, 47..32 dport, 31..16 icmp, 7..0 protocol
+ *
+ * gen_bulk_nodes: a node takes `width` bits of one word for the child's number;
+ * a leaf is a run of gen_bulk_leaves, which are numbers of cells, ascending. A
+ * tree only leaves out what cannot match: a cell that is reached is asked in full.
+ *
+ *     node   63 leaf 0 | 62..32 first child  | 12..9 width | 8..6 word | 5..0 shift
+ *     leaf   63 leaf 1 | 62..32 first number | 15..0 how many
+ */
+#define TEG_BULK_WORDS 5u
+#define TEG_BULK_BOXES_MAX 131072u
+#define TEG_BULK_DEPTH_MAX 32u
+#define TEG_BULK_LONGEST_MAX 256u
+#define TEG_BULK_LEAF (1ull << 63)
+#define TEG_BULK_NODE(first, width, word, shift)                                                   \
+	((__u64)(first) << 32 | (__u64)(width) << 9 | (__u64)(word) << 6 | (__u64)(shift))
+
+struct teg_bulk_box {
+	struct teg_box box;
+	__u64 addr[4], mask[4]; /* words 0 to 3; mask 0: any */
+};
+_Static_assert(sizeof(struct teg_bulk_box) == 112, "abi");
+
+/* gen_bulk_cells: one value of bulk.cells cells. */
+struct teg_bulk_cell {
+	struct teg_cell cell;
+	__u64 addr[4], mask[4];
+};
+_Static_assert(sizeof(struct teg_bulk_cell) == 112, "abi");
 
 /* gen_rules: one value of rule_count rules. */
 enum teg_act { TEG_ACT_PASS, TEG_ACT_DROP };

@@ -19,6 +19,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf-templates/abi.h"
+#include "bpf-templates/bulk.h"
 #include "bpf-templates/config.h"
 #include "bpf-templates/count.h"
 #include "bpf-templates/limit.h"
@@ -126,8 +127,11 @@ static __always_inline int cause_ends(struct xdp_md *ctx, enum cause c)
 	return drops >> c & 1 ? XDP_DROP : XDP_PASS;
 }
 
-/* judge - the rule of the first cell in [from, to) that decides, or NULL. Only reflexes have rates. */
-static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool rates)
+/*
+ * judge - the rule of the first cell in [from, to) that decides; `other` when that
+ * one stands before it; NULL when none does. Only reflexes have rates.
+ */
+static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool rates, __u32 other)
 {
 	const struct teg_cell *cells = bpf_map_lookup_elem(&gen_cells, &zero);
 	const struct teg_rule *rules = bpf_map_lookup_elem(&gen_rules, &zero);
@@ -139,6 +143,8 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 		const struct teg_cell *c = &cells[i];
 		__u32 at = c->rule;
 
+		if (gen_config.bulk.cells && at > other)
+			break;
 		if (!walk_cell_has(c, w) || at >= gen_config.rule_count)
 			continue;
 		const struct teg_rule *rule = &rules[at];
@@ -158,7 +164,29 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 		}
 		return rule;
 	}
-	return NULL;
+	__u64 at = other;
+	WALK_ONE_REGISTER(at);
+	if (at >= gen_config.rule_count)
+		return NULL;
+	WALK_ONE_REGISTER(at);
+	return &rules[at];
+}
+
+/* The rule of the first bulk cell that matches, or NO_RULE. */
+static __always_inline __u32 judge_bulk(const struct walk *w)
+{
+	const struct pkt *p = w->p;
+
+	if (!gen_config.bulk.cells)
+		return NO_RULE;
+	struct bulk_key key = {
+		.words = { bpf_be64_to_cpu(p->src.hi), bpf_be64_to_cpu(p->src.lo), bpf_be64_to_cpu(p->dst.hi),
+			   bpf_be64_to_cpu(p->dst.lo),
+			   (__u64)p->sport << 48 | (__u64)p->dport << 32 | (__u64)p->icmp << 16 | (p->proto & 0xff) },
+		.zones = w->zones, .src = w->src, .dst = w->dst,
+		.head = w->head, .posture = w->posture, .family = p->family == TEG_IP6,
+	};
+	return bulk_first(&key);
 }
 
 SEC("xdp.frags")
@@ -185,7 +213,7 @@ int policy(struct xdp_md *ctx)
 		.now = blocked_until ? now_ns() : 0,
 	};
 
-	const struct teg_rule *rule = judge(&w, 0, gen_config.lifeline_boxes, false);
+	const struct teg_rule *rule = judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE);
 	if (rule) {
 		count_in(&teg_counters, rule->counter_slot, p.len);
 		return XDP_PASS;
@@ -198,7 +226,7 @@ int policy(struct xdp_md *ctx)
 		count_in(&teg_counters, gen_config.blocked_slot, p.len);
 		return XDP_DROP;
 	}
-	rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, asks(TEG_ASKS_CLOCK));
+	rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, asks(TEG_ASKS_CLOCK), judge_bulk(&w));
 	if (rule) {
 		if (asks(TEG_ASKS_CLOCK) && rule->block_ns)
 			limit_block(active, rule, &p, w.now ? w.now : now_ns());

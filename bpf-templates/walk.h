@@ -27,6 +27,9 @@ struct {
 	__uint(value_size, sizeof(struct teg_rule));
 } gen_rules SEC(".maps");
 
+/* An index that is checked and then used: clang would else check one copy, and add another to a pointer. */
+#define WALK_ONE_REGISTER(x) asm volatile("" : "+r"(x))
+
 /* What is known of the packet, in the form of a cell. */
 struct walk {
 	const struct pkt *p;

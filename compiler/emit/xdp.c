@@ -5,18 +5,29 @@
  * several ranges becomes several, and a rule stays one rule. Address sets
  * become bits; all their prefixes go into one table, each with the bits of every
  * set that covers it, so that the longest match answers for all sets.
+ *
+ * Few boxes are one list. Of many, those that decide at once (blocks, and reflexes
+ * without a rate) go into trees, in which an end of few prefixes needs no set;
+ * lifelines and rates stay a list. What costs a packet less is taken.
  */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/emit/bulk.h"
 #include "compiler/emit/emit.h"
 #include "lang/base/strmap.h"
 
 /* Below this depth a bucket is measured by the fine clock: a tick of the coarse one
  * (1 to 10 ms) would be more than a tenth of it. */
 #define COARSE_DEPTH_NS 100000000ull
+
+/* An end of so many prefixes is so many boxes of the trees, and no set. */
+#define BULK_PREFIXES_MAX 4u
+
+/* A list so short that nothing is gained by trying trees. */
+#define LIST_ENOUGH 16u
 
 extern const unsigned char policy_object[], policy_object_end[];
 
@@ -33,8 +44,11 @@ struct lowering {
 	const struct ir_set **sets;    /* by bit */
 	unsigned set_count;
 	uint32_t asks;
+	bool bulk; /* what can go into trees does */
 	VEC(struct teg_box) boxes;
+	VEC(struct teg_bulk_box) bulk_boxes;
 	VEC(struct teg_rule) rules;
+	VEC(const char *) ids; /* of the rules */
 };
 
 static uint32_t counter_at(const struct lowering *t, const char *id)
@@ -55,24 +69,43 @@ static int set_bit(struct lowering *t, const struct ir_set *set, const struct ir
 		i++;
 	if (i == TEG_SETS_MAX)
 		return err_set(why, E2BIG, "%s: lifelines, blocks and reflexes together may name at most %u "
-			       "different address sets in the first hook", rule->id, TEG_SETS_MAX);
+			       "different address sets of more than %u prefixes in the first hook", rule->id,
+			       TEG_SETS_MAX, BULK_PREFIXES_MAX);
 	if (i == t->set_count)
 		t->sets[t->set_count++] = set;
 	*bit = 1ull << i;
 	return 0;
 }
 
-/* What a box asks of an address; `never` when no address will do. */
+/* What a box asks of an address: nothing, bits of sets, or one of a few prefixes; `never` when none will do. */
 struct end {
 	uint64_t bits;
 	bool never;
+	struct prefix prefixes[BULK_PREFIXES_MAX];
+	size_t count;
 };
 
-static int lower_end(struct lowering *t, const struct ir_end *e, const struct ir_rule *rule, uint32_t asks_set,
-		     uint32_t asks_self, struct end *out, struct err *why)
+/* Few prefixes, and nothing else. */
+static bool lower_prefixes(const struct ir_end *e, struct end *out)
+{
+	own(arena) struct arena *a = arena_new();
+	size_t count;
+
+	if (!e->set || e->self || e->set->set.len[FAMILY_IP4] + e->set->set.len[FAMILY_IP6] > BULK_PREFIXES_MAX)
+		return false;
+	const struct prefix *p = netset_prefixes(a, &e->set->set, &count);
+	if (!count || count > BULK_PREFIXES_MAX)
+		return false;
+	memcpy(out->prefixes, p, count * sizeof *p);
+	out->count = count;
+	return true;
+}
+
+static int lower_end(struct lowering *t, const struct ir_end *e, const struct ir_rule *rule, bool bulk,
+		     uint32_t asks_set, uint32_t asks_self, struct end *out, struct err *why)
 {
 	*out = (struct end){ 0 };
-	if (e->any)
+	if (e->any || (bulk && lower_prefixes(e, out)))
 		return 0;
 	if (e->set && !netset_is_empty(&e->set->set)) {
 		int rc = set_bit(t, e->set, rule, &out->bits, why);
@@ -88,10 +121,50 @@ static int lower_end(struct lowering *t, const struct ir_end *e, const struct ir
 	return 0;
 }
 
+static void bulk_words(const struct prefix *p, __u64 addr[static 2], __u64 mask[static 2])
+{
+	unsigned bits = p->addr.family == FAMILY_IP4 ? 96 + p->len : p->len;
+	addr_num num = p->addr.family == FAMILY_IP4 ? (addr_num)0xffff << 32 | p->addr.num : p->addr.num;
+	addr_num all = bits ? ~(addr_num)0 << (128 - bits) : 0;
+
+	addr[0] = (uint64_t)(num >> 64), addr[1] = (uint64_t)num;
+	mask[0] = (uint64_t)(all >> 64), mask[1] = (uint64_t)all;
+}
+
+static void add_bulk_box(struct lowering *t, const struct teg_box *box, const struct prefix *src,
+			 const struct prefix *dst)
+{
+	struct teg_bulk_box b = { .box = *box };
+
+	if (src) {
+		b.box.families &= (uint8_t)(1u << src->addr.family);
+		bulk_words(src, b.addr, b.mask);
+	}
+	if (dst) {
+		b.box.families &= (uint8_t)(1u << dst->addr.family);
+		bulk_words(dst, b.addr + 2, b.mask + 2);
+	}
+	if (b.box.families)
+		vec_push(t->arena, &t->bulk_boxes, b);
+}
+
+static int add_bulk_boxes(struct lowering *t, const struct teg_box *box, const struct end *src, const struct end *dst,
+			  const struct ir_rule *rule, struct err *why)
+{
+	for (size_t s = 0; s < (src->count ? src->count : 1); s++)
+		for (size_t d = 0; d < (dst->count ? dst->count : 1); d++)
+			add_bulk_box(t, box, src->count ? &src->prefixes[s] : NULL,
+				     dst->count ? &dst->prefixes[d] : NULL);
+	if (t->bulk_boxes.len > TEG_BULK_BOXES_MAX)
+		return err_set(why, E2BIG, "%s: blocks and reflexes together may have at most %u boxes in the first "
+			       "hook; every range of ports in a rule is one", rule->id, TEG_BULK_BOXES_MAX);
+	return 0;
+}
+
 static int add_box(struct lowering *t, const struct teg_box *box, const struct ir_rule *rule, struct err *why)
 {
 	if (t->boxes.len == TEG_BOXES_MAX)
-		return err_set(why, E2BIG, "%s: lifelines, blocks and reflexes together may have at most %u boxes "
+		return err_set(why, E2BIG, "%s: lifelines and reflexes with a rate may together have at most %u boxes "
 			       "in the first hook; every range of ports in a rule is one", rule->id, TEG_BOXES_MAX);
 	vec_push(t->arena, &t->boxes, *box);
 	return 0;
@@ -108,11 +181,12 @@ static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir
 		.flags_mask = b->flags_mask,
 		.flags_want = b->flags_want,
 	};
+	const bool bulk = t->bulk && rule->layer != LAYER_LIFELINE && !rule->rate;
 	struct end src, dst;
-	int rc = lower_end(t, &b->src, rule, TEG_ASKS_SRC_SETS, TEG_ASKS_SRC_SELF, &src, why);
+	int rc = lower_end(t, &b->src, rule, bulk, TEG_ASKS_SRC_SETS, TEG_ASKS_SRC_SELF, &src, why);
 
 	if (!rc)
-		rc = lower_end(t, &b->dst, rule, TEG_ASKS_DST_SETS, TEG_ASKS_DST_SELF, &dst, why);
+		rc = lower_end(t, &b->dst, rule, bulk, TEG_ASKS_DST_SETS, TEG_ASKS_DST_SELF, &dst, why);
 	if (rc || src.never || dst.never)
 		return rc;
 	box.src = src.bits;
@@ -126,7 +200,8 @@ static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir
 				box.sport_lo = b->sport.at[s].lo, box.sport_hi = b->sport.at[s].hi;
 				box.dport_lo = b->dport.at[d].lo, box.dport_hi = b->dport.at[d].hi;
 				box.icmp_lo = b->icmp.at[i].lo, box.icmp_hi = b->icmp.at[i].hi;
-				rc = add_box(t, &box, rule, why);
+				rc = bulk ? add_bulk_boxes(t, &box, &src, &dst, rule, why)
+					  : add_box(t, &box, rule, why);
 				if (rc)
 					return rc;
 			}
@@ -161,6 +236,7 @@ static int lower_rule(struct lowering *t, const struct ir_rule *r, struct err *w
 	if (r->rate || r->block_ns)
 		t->asks |= TEG_ASKS_CLOCK;
 	vec_push(t->arena, &t->rules, rule);
+	vec_push(t->arena, &t->ids, r->id);
 	return 0;
 }
 
@@ -265,31 +341,74 @@ static void lower_config(struct plan *plan, const struct ir *ir, const struct lo
 	}
 }
 
+static int lower_all(struct lowering *t, const struct ir *ir, size_t *lifeline_boxes, struct err *why)
+{
+	int rc = lower_list(t, &ir->lifelines, why);
+
+	*lifeline_boxes = t->boxes.len;
+	if (!rc)
+		rc = lower_list(t, &ir->blocks, why);
+	return rc ? rc : lower_list(t, &ir->reflexes, why);
+}
+
+static int build_trees(const struct lowering *t, struct bulk_trees *out, struct err *why)
+{
+	uint32_t culprit = 0;
+
+	if (!bulk_build(out, t->arena, t->bulk_boxes.at, (uint32_t)t->bulk_boxes.len, t->rules.at, &culprit))
+		return 0;
+	return err_set(why, E2BIG, "%s: overlaps so many other blocks and reflexes that the first hook's tables would "
+		       "hold more than %u copies of each box", t->ids.at[t->bulk_boxes.at[culprit].box.rule],
+		       BULK_COPIES_MAX);
+}
+
+static void plan_put(struct plan *plan, const struct ir *ir, const struct lowering *t, size_t lifeline_boxes,
+		     const struct bulk_trees *trees)
+{
+	plan->boxes = t->boxes.at;
+	plan->box_count = (uint32_t)t->boxes.len;
+	plan->rules = t->rules.at;
+	plan->rule_count = (uint32_t)t->rules.len;
+	lower_sets(plan, t);
+	lower_config(plan, ir, t, lifeline_boxes);
+	plan->bulk_boxes = t->bulk_boxes.at;
+	plan->bulk_nodes = trees->nodes;
+	plan->bulk_leaves = trees->leaves;
+	plan->config.bulk = trees->tell;
+}
+
 int emit_xdp(struct plan *plan, const struct ir *ir, struct arena *a, struct err *why)
 {
-	const struct ir_set *sets[TEG_SETS_MAX];
-	struct lowering t = { .arena = a, .first = plan->counters, .sets = sets };
+	const struct ir_set *list_sets[TEG_SETS_MAX], *tree_sets[TEG_SETS_MAX];
+	struct lowering list = { .arena = a, .first = plan->counters, .sets = list_sets };
+	struct bulk_trees none = { 0 }, trees;
+	struct err beyond_list = { 0 };
+	size_t lifelines;
 
 	if (ir->posture_count > 64)
 		return err_set(why, E2BIG, "a policy may have at most 64 postures; this one has %zu", ir->posture_count);
-	strmap_init(&t.counters, a);
+	strmap_init(&list.counters, a);
 	for (uint32_t i = 0; i < plan->counter_count; i++)
-		strmap_put(&t.counters, plan->counters[i].id, &plan->counters[i]);
+		strmap_put(&list.counters, plan->counters[i].id, &plan->counters[i]);
 
-	int rc = lower_list(&t, &ir->lifelines, why);
-	size_t lifeline_boxes = t.boxes.len;
-	if (!rc)
-		rc = lower_list(&t, &ir->blocks, why);
-	if (!rc)
-		rc = lower_list(&t, &ir->reflexes, why);
-	if (rc)
-		return rc;
+	struct lowering tree = list;
+	tree.sets = tree_sets;
+	tree.bulk = true;
+	bool listed = !lower_all(&list, ir, &lifelines, &beyond_list);
+	if (listed && list.boxes.len <= LIST_ENOUGH) {
+		plan_put(plan, ir, &list, lifelines, &none);
+		return 0;
+	}
 
-	plan->boxes = t.boxes.at;
-	plan->box_count = (uint32_t)t.boxes.len;
-	plan->rules = t.rules.at;
-	plan->rule_count = (uint32_t)t.rules.len;
-	lower_sets(plan, &t);
-	lower_config(plan, ir, &t, lifeline_boxes);
-	return 0;
+	int rc = lower_all(&tree, ir, &lifelines, why);
+	if (!rc)
+		rc = build_trees(&tree, &trees, why);
+	if (listed && (rc || trees.cost_ns + bulk_list_cost_ns((uint32_t)tree.boxes.len) >=
+			       bulk_list_cost_ns((uint32_t)list.boxes.len))) {
+		plan_put(plan, ir, &list, lifelines, &none);
+		return 0;
+	}
+	if (!rc)
+		plan_put(plan, ir, &tree, lifelines, &trees);
+	return rc;
 }

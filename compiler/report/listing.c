@@ -132,7 +132,20 @@ static void print_proto(struct buf *out, unsigned proto)
 	buf_printf(out, "proto %u", proto);
 }
 
-static void print_box(struct buf *out, const struct plan *p, const struct teg_box *b)
+/* An end of the trees: one prefix, or none. */
+static void print_prefix(struct buf *out, const char *word, const __u64 addr[static 2], const __u64 mask[static 2])
+{
+	addr_num num = (addr_num)addr[0] << 64 | addr[1];
+	unsigned bits = (unsigned)(__builtin_popcountll(mask[0]) + __builtin_popcountll(mask[1]));
+	bool mapped = bits >= 96 && num >> 32 == 0xffff;
+	struct prefix p = { { mapped ? FAMILY_IP4 : FAMILY_IP6, mapped ? (uint32_t)num : num }, mapped ? bits - 96 : bits };
+	char text[ADDR_TEXT];
+
+	if (bits)
+		buf_printf(out, " %s %s", word, prefix_print(p, text));
+}
+
+static void print_box(struct buf *out, const struct plan *p, const struct teg_box *b, const struct teg_bulk_box *bulk)
 {
 	buf_puts(out, "        ");
 	print_proto(out, b->proto);
@@ -141,8 +154,12 @@ static void print_box(struct buf *out, const struct plan *p, const struct teg_bo
 	if (b->families == TEG_IP6)
 		buf_puts(out, " IPv6");
 	print_end(out, "from", b->src);
+	if (bulk)
+		print_prefix(out, "from", bulk->addr, bulk->mask);
 	print_range(out, "sport", b->sport_lo, b->sport_hi);
 	print_end(out, "to", b->dst);
+	if (bulk)
+		print_prefix(out, "to", bulk->addr + 2, bulk->mask + 2);
 	print_range(out, "port", b->dport_lo, b->dport_hi);
 	print_icmp(out, b);
 	if (b->flags_mask)
@@ -156,7 +173,8 @@ static void print_box(struct buf *out, const struct plan *p, const struct teg_bo
 	buf_putc(out, '\n');
 }
 
-static void print_rule(struct buf *out, const struct plan *p, uint32_t at)
+/* Both lists are in the rules' order; *list and *bulk are how far they have been printed. */
+static void print_rule(struct buf *out, const struct plan *p, uint32_t at, uint32_t *list, uint32_t *bulk)
 {
 	const struct teg_rule *r = &p->rules[at];
 
@@ -171,9 +189,10 @@ static void print_rule(struct buf *out, const struct plan *p, uint32_t at)
 		print_bit_names(out, r->except, p->posture_count, posture_at, p);
 	}
 	buf_putc(out, '\n');
-	for (uint32_t i = 0; i < p->box_count; i++)
-		if (p->boxes[i].rule == at)
-			print_box(out, p, &p->boxes[i]);
+	for (; *list < p->box_count && p->boxes[*list].rule == at; ++*list)
+		print_box(out, p, &p->boxes[*list], NULL);
+	for (; *bulk < p->config.bulk.cells && p->bulk_boxes[*bulk].box.rule == at; ++*bulk)
+		print_box(out, p, &p->bulk_boxes[*bulk].box, &p->bulk_boxes[*bulk]);
 }
 
 /* Of a long set, this many prefixes are shown. */
@@ -206,10 +225,16 @@ static void print_set(struct buf *out, const struct plan *p, unsigned bit)
 
 static void print_first_hook(struct buf *out, const struct plan *p)
 {
-	buf_printf(out, "\nfirst hook (XDP): %u rules, %u boxes, %u prefixes\n", p->rule_count, p->box_count,
+	const struct teg_bulk *t = &p->config.bulk;
+	uint32_t list = 0, bulk = 0;
+
+	buf_printf(out, "\nfirst hook (XDP): %u rules, %u boxes, %u prefixes\n", p->rule_count, p->box_count + t->cells,
 		   p->prefix_count);
+	if (t->cells)
+		buf_printf(out, "    %u boxes in %u trees: %u nodes, %u deep, %u entries, at most %u to a leaf\n", t->cells,
+			   t->groups, t->nodes, t->depth, t->leaves, t->longest);
 	for (uint32_t i = 0; i < p->rule_count; i++)
-		print_rule(out, p, i);
+		print_rule(out, p, i, &list, &bulk);
 	if (p->config.closed) {
 		buf_puts(out, "    drop what goes on to layer 4 in ");
 		print_bit_names(out, p->config.closed, p->posture_count, posture_at, p);

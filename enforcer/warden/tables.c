@@ -128,6 +128,9 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 		{ "gen_rules", at_least_one(p->rule_count) * (uint32_t)sizeof(struct teg_rule), 1 },
 		{ "gen_nodes", at_least_one(sets->node_count) * (uint32_t)sizeof(struct teg_node), 1 },
 		{ "gen_masks", at_least_one(sets->mask_count) * (uint32_t)sizeof(uint64_t), 1 },
+		{ "gen_bulk_cells", at_least_one(p->config.bulk.cells) * (uint32_t)sizeof(struct teg_bulk_cell), 1 },
+		{ "gen_bulk_nodes", at_least_one(p->config.bulk.nodes) * (uint32_t)sizeof(uint64_t), 1 },
+		{ "gen_bulk_leaves", at_least_one(p->config.bulk.leaves) * (uint32_t)sizeof(uint32_t), 1 },
 		{ "gen_sets4", sizeof(uint64_t), at_least_one(lpm ? prefixes_of(p, FAMILY_IP4) : 0) },
 		{ "gen_sets6", sizeof(uint64_t), at_least_one(lpm ? prefixes_of(p, FAMILY_IP6) : 0) },
 	};
@@ -218,6 +221,27 @@ static int fill_cells(struct bpf_object *o, const struct plan *p, struct err *wh
 	return fill_value(o, "gen_cells", cells, why);
 }
 
+static int fill_bulk(struct bpf_object *o, const struct plan *p, struct err *why)
+{
+	const struct teg_bulk *t = &p->config.bulk;
+	own(mem) struct teg_bulk_cell *cells = NULL;
+
+	if (!t->cells)
+		return 0;
+	cells = calloc(t->cells, sizeof *cells);
+	if (!cells)
+		return err_set(why, ENOMEM, "no memory for %u boxes", t->cells);
+	for (uint32_t i = 0; i < t->cells; i++) {
+		cells[i].cell = cell_of(&p->bulk_boxes[i].box);
+		memcpy(cells[i].addr, p->bulk_boxes[i].addr, sizeof cells[i].addr);
+		memcpy(cells[i].mask, p->bulk_boxes[i].mask, sizeof cells[i].mask);
+	}
+	int rc = fill_value(o, "gen_bulk_cells", cells, why);
+	if (!rc)
+		rc = fill_value(o, "gen_bulk_nodes", p->bulk_nodes, why);
+	return rc || !t->leaves ? rc : fill_value(o, "gen_bulk_leaves", p->bulk_leaves, why);
+}
+
 static int fill_rules(struct bpf_object *o, const struct tables_load *load, struct err *why)
 {
 	const struct plan *p = load->plan;
@@ -281,6 +305,8 @@ static int fill(struct bpf_object *o, const struct tables_load *load, const stru
 {
 	int rc = fill_cells(o, load->plan, why);
 
+	if (!rc)
+		rc = fill_bulk(o, load->plan, why);
 	if (!rc)
 		rc = fill_rules(o, load, why);
 	return rc ? rc : fill_sets(o, load->plan, sets, why);

@@ -7,7 +7,7 @@
 #include "lang/base/wire.h"
 #include "lang/bundle/nft_name.h"
 
-#define PLAN_VERSION  1u
+#define PLAN_VERSION  2u
 #define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
 #define POSTURES_MAX  64 /* teg_config.closed_slot */
 #define ZONES_MAX     63
@@ -67,28 +67,30 @@ static void put_config(struct buf *out, const struct teg_config *c)
 
 #define BOX_BYTES 44
 
+static void put_box(struct buf *out, const struct teg_box *b)
+{
+	wire_put_u64(out, b->zones);
+	wire_put_u64(out, b->src);
+	wire_put_u64(out, b->dst);
+	wire_put_u16(out, b->sport_lo);
+	wire_put_u16(out, b->sport_hi);
+	wire_put_u16(out, b->dport_lo);
+	wire_put_u16(out, b->dport_hi);
+	wire_put_u16(out, b->icmp_lo);
+	wire_put_u16(out, b->icmp_hi);
+	wire_put_u16(out, b->proto);
+	wire_put_u16(out, b->rule);
+	wire_put_u8(out, b->families);
+	wire_put_u8(out, b->fragments);
+	wire_put_u8(out, b->flags_mask);
+	wire_put_u8(out, b->flags_want);
+}
+
 static void put_boxes(struct buf *out, const struct plan *p)
 {
 	wire_put_u32(out, p->box_count);
-	for (uint32_t i = 0; i < p->box_count; i++) {
-		const struct teg_box *b = &p->boxes[i];
-
-		wire_put_u64(out, b->zones);
-		wire_put_u64(out, b->src);
-		wire_put_u64(out, b->dst);
-		wire_put_u16(out, b->sport_lo);
-		wire_put_u16(out, b->sport_hi);
-		wire_put_u16(out, b->dport_lo);
-		wire_put_u16(out, b->dport_hi);
-		wire_put_u16(out, b->icmp_lo);
-		wire_put_u16(out, b->icmp_hi);
-		wire_put_u16(out, b->proto);
-		wire_put_u16(out, b->rule);
-		wire_put_u8(out, b->families);
-		wire_put_u8(out, b->fragments);
-		wire_put_u8(out, b->flags_mask);
-		wire_put_u8(out, b->flags_want);
-	}
+	for (uint32_t i = 0; i < p->box_count; i++)
+		put_box(out, &p->boxes[i]);
 }
 
 #define RULE_BYTES 39
@@ -126,6 +128,34 @@ static void put_prefixes(struct buf *out, const struct plan *p)
 	}
 }
 
+#define BULK_BOX_BYTES (BOX_BYTES + 64)
+
+static void put_bulk(struct buf *out, const struct plan *p)
+{
+	const struct teg_bulk *t = &p->config.bulk;
+
+	wire_put_u32(out, t->cells);
+	for (uint32_t i = 0; i < t->cells; i++) {
+		put_box(out, &p->bulk_boxes[i].box);
+		for (int w = 0; w < 4; w++) {
+			wire_put_u64(out, p->bulk_boxes[i].addr[w]);
+			wire_put_u64(out, p->bulk_boxes[i].mask[w]);
+		}
+	}
+	wire_put_u32(out, t->nodes);
+	for (uint32_t i = 0; i < t->nodes; i++)
+		wire_put_u64(out, p->bulk_nodes[i]);
+	wire_put_u32(out, t->leaves);
+	for (uint32_t i = 0; i < t->leaves; i++)
+		wire_put_u32(out, p->bulk_leaves[i]);
+	wire_put_u32(out, t->depth);
+	wire_put_u32(out, t->longest);
+	wire_put_u32(out, t->groups);
+	for (uint32_t f = 0; f < 2; f++)
+		for (uint32_t g = 0; g < TEG_BULK_GROUPS; g++)
+			wire_put_u32(out, t->roots[f][g]);
+}
+
 void plan_encode(struct buf *out, const struct plan *p)
 {
 	wire_put_u32(out, PLAN_VERSION);
@@ -139,6 +169,7 @@ void plan_encode(struct buf *out, const struct plan *p)
 	put_boxes(out, p);
 	put_rules(out, p);
 	put_prefixes(out, p);
+	put_bulk(out, p);
 	wire_put_u32(out, p->nft_keep_count);
 	for (uint32_t i = 0; i < p->nft_keep_count; i++)
 		wire_put_str(out, p->nft_keep[i]);
@@ -203,29 +234,31 @@ static void get_config(struct wire_in *in, struct teg_config *c)
 		c->closed_slot[i] = wire_get_u32(in);
 }
 
+static void get_box(struct wire_in *in, struct teg_box *b)
+{
+	b->zones = wire_get_u64(in);
+	b->src = wire_get_u64(in);
+	b->dst = wire_get_u64(in);
+	b->sport_lo = wire_get_u16(in);
+	b->sport_hi = wire_get_u16(in);
+	b->dport_lo = wire_get_u16(in);
+	b->dport_hi = wire_get_u16(in);
+	b->icmp_lo = wire_get_u16(in);
+	b->icmp_hi = wire_get_u16(in);
+	b->proto = wire_get_u16(in);
+	b->rule = wire_get_u16(in);
+	b->families = wire_get_u8(in);
+	b->fragments = wire_get_u8(in);
+	b->flags_mask = wire_get_u8(in);
+	b->flags_want = wire_get_u8(in);
+}
+
 static void get_boxes(struct wire_in *in, struct plan *p, struct arena *a)
 {
 	p->box_count = wire_get_count(in, BOX_BYTES);
 	p->boxes = arena_zero(a, p->box_count * sizeof *p->boxes);
-	for (uint32_t i = 0; i < p->box_count; i++) {
-		struct teg_box *b = &p->boxes[i];
-
-		b->zones = wire_get_u64(in);
-		b->src = wire_get_u64(in);
-		b->dst = wire_get_u64(in);
-		b->sport_lo = wire_get_u16(in);
-		b->sport_hi = wire_get_u16(in);
-		b->dport_lo = wire_get_u16(in);
-		b->dport_hi = wire_get_u16(in);
-		b->icmp_lo = wire_get_u16(in);
-		b->icmp_hi = wire_get_u16(in);
-		b->proto = wire_get_u16(in);
-		b->rule = wire_get_u16(in);
-		b->families = wire_get_u8(in);
-		b->fragments = wire_get_u8(in);
-		b->flags_mask = wire_get_u8(in);
-		b->flags_want = wire_get_u8(in);
-	}
+	for (uint32_t i = 0; i < p->box_count; i++)
+		get_box(in, &p->boxes[i]);
 }
 
 static void get_rules(struct wire_in *in, struct plan *p, struct arena *a)
@@ -259,6 +292,35 @@ static void get_prefixes(struct wire_in *in, struct plan *p, struct arena *a)
 		x->prefix.addr.num |= wire_get_u64(in);
 		x->sets = wire_get_u64(in);
 	}
+}
+
+static void get_bulk(struct wire_in *in, struct plan *p, struct arena *a)
+{
+	struct teg_bulk *t = &p->config.bulk;
+
+	t->cells = wire_get_count(in, BULK_BOX_BYTES);
+	p->bulk_boxes = arena_zero(a, t->cells * sizeof *p->bulk_boxes);
+	for (uint32_t i = 0; i < t->cells; i++) {
+		get_box(in, &p->bulk_boxes[i].box);
+		for (int w = 0; w < 4; w++) {
+			p->bulk_boxes[i].addr[w] = wire_get_u64(in);
+			p->bulk_boxes[i].mask[w] = wire_get_u64(in);
+		}
+	}
+	t->nodes = wire_get_count(in, 8);
+	p->bulk_nodes = arena_zero(a, t->nodes * sizeof *p->bulk_nodes);
+	for (uint32_t i = 0; i < t->nodes; i++)
+		p->bulk_nodes[i] = wire_get_u64(in);
+	t->leaves = wire_get_count(in, 4);
+	p->bulk_leaves = arena_zero(a, t->leaves * sizeof *p->bulk_leaves);
+	for (uint32_t i = 0; i < t->leaves; i++)
+		p->bulk_leaves[i] = wire_get_u32(in);
+	t->depth = wire_get_u32(in);
+	t->longest = wire_get_u32(in);
+	t->groups = wire_get_u32(in);
+	for (uint32_t f = 0; f < 2; f++)
+		for (uint32_t g = 0; g < TEG_BULK_GROUPS; g++)
+			t->roots[f][g] = wire_get_u32(in);
 }
 
 static void get_nft_keep(struct wire_in *in, struct plan *p, struct arena *a)
@@ -420,6 +482,49 @@ static int tables_hold(const struct plan *p, struct err *why)
 	return 0;
 }
 
+static bool bulk_box_holds(const struct plan *p, const struct teg_bulk_box *b)
+{
+	bool holds = box_holds(p, &b->box) && !p->rules[b->box.rule].cost_ns;
+
+	for (int w = 0; w < 4; w++)
+		holds = holds && !(b->addr[w] & ~b->mask[w]);
+	return holds;
+}
+
+/* Children stand behind their node, so that every way ends. */
+static bool bulk_node_holds(const struct teg_bulk *t, uint32_t at, uint64_t node)
+{
+	uint64_t first = node >> 32 & 0x7fffffff, count = node & 0xffff, width = node >> 9 & 15;
+
+	if (node & TEG_BULK_LEAF)
+		return count <= t->longest && first + count <= t->leaves;
+	return width && (node >> 6 & 7) < TEG_BULK_WORDS && !(node >> 13 & 0x7ffff) && first > at &&
+	       first + (1ull << width) <= t->nodes;
+}
+
+static int bulk_holds(const struct plan *p, struct err *why)
+{
+	const struct teg_bulk *t = &p->config.bulk;
+
+	if (t->cells > TEG_BULK_BOXES_MAX || t->depth > TEG_BULK_DEPTH_MAX ||
+	    t->longest > TEG_BULK_LONGEST_MAX || t->groups > TEG_BULK_GROUPS)
+		return err_set(why, EINVAL, "the trees are larger than the program's");
+	for (uint32_t i = 0; i < t->cells; i++)
+		if (!bulk_box_holds(p, &p->bulk_boxes[i]) ||
+		    (i && p->bulk_boxes[i].box.rule < p->bulk_boxes[i - 1].box.rule))
+			return err_set(why, EINVAL, "tree box %u is out of range or order", i);
+	for (uint32_t i = 0; i < t->nodes; i++)
+		if (!bulk_node_holds(t, i, p->bulk_nodes[i]))
+			return err_set(why, EINVAL, "tree node %u is out of range", i);
+	for (uint32_t i = 0; i < t->leaves; i++)
+		if (p->bulk_leaves[i] >= t->cells)
+			return err_set(why, EINVAL, "leaf entry %u is out of range", i);
+	for (uint32_t i = 0; i < 2 * t->groups; i++)
+		if (t->roots[i & 1][i / 2] >= t->nodes)
+			return err_set(why, EINVAL, "a tree's root is not there");
+	return 0;
+}
+
 static bool prefix_holds(const struct plan_prefix *x)
 {
 	struct prefix p = x->prefix;
@@ -451,7 +556,7 @@ static int plan_holds(const struct plan *p, struct arena *a, struct err *why)
 		return err_set(why, EINVAL, "the policy has no proper name");
 	if ((rc = zones_hold(p, why)) || (rc = postures_hold(p, a, why)) ||
 	    (rc = counters_hold(p, a, why)) || (rc = config_holds(p, why)) ||
-	    (rc = tables_hold(p, why)))
+	    (rc = tables_hold(p, why)) || (rc = bulk_holds(p, why)))
 		return rc;
 	return prefixes_hold(p, why);
 }
@@ -474,6 +579,7 @@ int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len
 	get_boxes(&in, &p, a);
 	get_rules(&in, &p, a);
 	get_prefixes(&in, &p, a);
+	get_bulk(&in, &p, a);
 	get_nft_keep(&in, &p, a);
 	if (!wire_done(&in))
 		return err_set(why, EINVAL, "plan: truncated, or more than a plan");

@@ -66,6 +66,11 @@ struct plan {
 	struct plan_prefix *prefixes;
 	uint32_t prefix_count;
 
+	/* Trees, when boxes are many; config.bulk says how long each is. */
+	struct teg_bulk_box *bulk_boxes;
+	uint64_t *bulk_nodes;
+	uint32_t *bulk_leaves;
+
 	/* The nft objects this policy needs, so that others of ours can be collected. */
 	const char **nft_keep; /* names of sets and counters */
 	uint32_t nft_keep_count;

@@ -135,36 +135,83 @@ static void clocks(struct arena *a)
 	}
 }
 
+/* A set that no tree takes for a few prefixes. */
+static const struct ir_set *scattered(struct arena *a, size_t i)
+{
+	return set_of(a, arena_printf(a, "10.0.%zu.1 10.1.%zu.3 10.2.%zu.5 10.3.%zu.7 10.4.%zu.9", i, i, i, i, i));
+}
+
 static void too_much(struct arena *a)
 {
 	struct plan plan = { 0 };
 	struct err why = { 0 };
-	struct ir_box *boxes = arena_zero(a, (TEG_BOXES_MAX + 1) * sizeof *boxes);
+	struct ir_rate rate = { .cost_ns = 1, .depth_ns = 1000000000 };
+	struct ir_box *boxes = arena_zero(a, (TEG_RULES_MAX + 1) * sizeof *boxes);
 
-	for (size_t i = 0; i <= TEG_BOXES_MAX; i++)
+	for (size_t i = 0; i <= TEG_RULES_MAX; i++)
 		boxes[i] = any_box(a);
-	tap_num(emit(&plan, ir_of(a, boxes, TEG_BOXES_MAX), a, &why), 0, "as many boxes as there may be fit");
-	tap_ok(emit(&plan, ir_of(a, boxes, TEG_BOXES_MAX + 1), a, &why) < 0, "one more does not");
-	tap_text(why.text, "block.b512: there may be at most 512 lifelines, blocks and reflexes together",
+	for (size_t n = TEG_BOXES_MAX; n <= TEG_BOXES_MAX + 1; n++) {
+		struct ir *ir = ir_of(a, boxes, n);
+
+		for (size_t i = 0; i < n; i++)
+			ir->blocks.rules[i].rate = &rate;
+		tap_ok(!emit(&plan, ir, a, &why) == (n == TEG_BOXES_MAX), "%zu boxes with rates, of at most %u", n,
+		       TEG_BOXES_MAX);
+	}
+	tap_text(why.text, "block.b512: lifelines and reflexes with a rate may together have at most 512 boxes in the "
+		 "first hook; every range of ports in a rule is one", "the sentence names the rule and the limit");
+
+	tap_ok(emit(&plan, ir_of(a, boxes, TEG_RULES_MAX + 1), a, &why) < 0, "too many rules are refused");
+	tap_text(why.text, "block.b16000: there may be at most 16000 lifelines, blocks and reflexes together",
 		 "and the sentence names the rule and the limit");
 
 	for (size_t i = 0; i <= TEG_SETS_MAX; i++)
-		boxes[i].src = (struct ir_end){ .set = set_of(a, arena_printf(a, "10.0.%zu.0/24", i)) };
+		boxes[i].src = (struct ir_end){ .set = scattered(a, i) };
 	tap_num(emit(&plan, ir_of(a, boxes, TEG_SETS_MAX), a, &why), 0, "as many sets as there may be fit");
 	tap_ok(emit(&plan, ir_of(a, boxes, TEG_SETS_MAX + 1), a, &why) < 0, "one more does not");
 	tap_text(why.text, "block.b62: lifelines, blocks and reflexes together may name at most 62 different address "
-		 "sets in the first hook", "and the sentence names the rule and the limit");
+		 "sets of more than 4 prefixes in the first hook", "and the sentence names the rule and the limit");
+}
 
-	struct ir_box many = any_box(a);
-	struct ir *ir = ir_of(a, &many, 1);
-	VEC(struct range) odd = { 0 };
-	for (unsigned port = 1; port <= 2 * (TEG_BOXES_MAX + 1); port += 2) {
-		struct range r = { (uint16_t)port, (uint16_t)port };
-		vec_push(a, &odd, r);
+/* What is too much for a list goes into trees. */
+static void trees(struct arena *a)
+{
+	enum { MANY = 2000 };
+	struct plan plan = { 0 };
+	struct err why = { 0 };
+	struct ir_rate rate = { .cost_ns = 1, .depth_ns = 1000000000 };
+	struct ir_box *boxes = arena_zero(a, MANY * sizeof *boxes);
+
+	for (size_t i = 0; i < MANY; i++) {
+		boxes[i] = any_box(a);
+		boxes[i].proto = PROTO_TCP;
+		boxes[i].src = (struct ir_end){ .set = set_of(a, arena_printf(a, "10.%zu.%zu.0/24 2001:db8:%zu::/48",
+									      i / 256, i % 256, i)) };
+		boxes[i].dport = ranges_of(a, (uint16_t)i, (uint16_t)(i + 9));
 	}
-	ir->blocks.rules[0].boxes[0].dport = (struct ranges){ odd.at, odd.len };
-	tap_ok(emit(&plan, ir, a, &why) < 0 && strstr(why.text, "block.b0: ") && strstr(why.text, "at most 512 boxes"),
-	       "a rule of more port ranges than boxes is refused: %s", why.text);
+	struct ir *ir = ir_of(a, boxes, MANY);
+	ir->blocks.rules[7].rate = &rate;
+	tap_num(emit(&plan, ir, a, &why), 0, "many blocks with many sets fit");
+	tap_num(plan.config.bulk.cells, 2 * (MANY - 1), "each end of two prefixes is two boxes of the trees");
+	tap_num(plan.box_count, 1, "what has a rate stays in the list");
+	tap_num(plan.prefix_count, 2, "and only its set is a set");
+	tap_ok(plan.config.bulk.longest <= 16 && plan.config.bulk.depth <= 8 &&
+		       plan.config.bulk.leaves < 4 * plan.config.bulk.cells,
+	       "the trees are flat: %u nodes, depth %u, leaves up to %u, %u entries", plan.config.bulk.nodes,
+	       plan.config.bulk.depth, plan.config.bulk.longest, plan.config.bulk.leaves);
+
+	tap_num(emit(&plan, ir_of(a, boxes, 10), a, &why), 0, "few blocks fit");
+	tap_num(plan.config.bulk.cells, 0, "and are a list");
+
+	/* Any two of them overlap, in a way that no cut undoes. */
+	for (size_t i = 0; i < MANY; i++) {
+		boxes[i] = any_box(a);
+		boxes[i].proto = PROTO_TCP;
+		boxes[i].sport = ranges_of(a, (uint16_t)(i * 16), (uint16_t)(i * 16 + 32000));
+		boxes[i].dport = ranges_of(a, (uint16_t)(i * 7), (uint16_t)(i * 7 + 40000));
+	}
+	tap_ok(emit(&plan, ir_of(a, boxes, MANY), a, &why) < 0 && !strncmp(why.text, "block.b", 7) &&
+		       strstr(why.text, "more than 8 copies of each box"), "a tangle is refused: %s", why.text);
 }
 
 static void object(void)
@@ -184,6 +231,7 @@ int main(void)
 	prefixes(a);
 	clocks(a);
 	too_much(a);
+	trees(a);
 	object();
 	return tap_done();
 }
