@@ -1,0 +1,62 @@
+# Completion of tegc in bash. The commands are the rows of cmd.def.
+
+_tegc_options() {
+	case $1 in
+	check) echo "-I --import-path --param --params" ;;
+	build) echo "-I --import-path --param --params -o --out --sign --serial" ;;
+	test) echo "-I --import-path --param --params --filter --plain --allow-empty" ;;
+	fmt) echo "--check" ;;
+	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --analysis-budget" ;;
+	disasm) echo "--trusted-keys" ;;
+	sign) echo "--key --serial -o --out" ;;
+	esac
+}
+
+# Files with one of these endings, and directories.
+_tegc_files() {
+	local IFS=$'\n' ending
+
+	compopt -o filenames 2>/dev/null
+	COMPREPLY=($(compgen -d -- "$cur"))
+	for ending in "$@"; do
+		COMPREPLY+=($(compgen -f -X "!*$ending" -- "$cur"))
+	done
+}
+
+# Completes the value of the option before the cursor; fails when that is no option with a value.
+_tegc_value() {
+	case $prev in
+	-I | --import-path) _tegc_files ;;
+	--params) _tegc_files .json ;;
+	-o | --out) _tegc_files .tegb ;;
+	--sign | --key) _tegc_files .key ;;
+	--trusted-keys) _tegc_files .pub ;;
+	--fail-on) COMPREPLY=($(compgen -W "low medium high critical" -- "$cur")) ;;
+	--report) COMPREPLY=($(compgen -W "json=" -- "$cur")) ;;
+	--param | --filter | --serial | --analysis-budget) COMPREPLY=() ;;
+	*) return 1 ;;
+	esac
+}
+
+_tegc() {
+	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local commands="check build test fmt diff disasm keygen sign help"
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" = 1 ]; then
+		COMPREPLY=($(compgen -W "$commands --help --version" -- "$cur"))
+		return
+	fi
+	_tegc_value && return
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$(_tegc_options "${COMP_WORDS[1]}")" -- "$cur"))
+		return
+	fi
+	case ${COMP_WORDS[1]} in
+	help) COMPREPLY=($(compgen -W "$commands exit-codes" -- "$cur")) ;;
+	disasm | sign) _tegc_files .tegb ;;
+	keygen) COMPREPLY=() ;;
+	*) _tegc_files .teg ;;
+	esac
+}
+complete -F _tegc tegc

@@ -1,0 +1,54 @@
+# Completion of tegctl in bash. The commands are the rows of command.def, the options those of option.def.
+
+# The first word that is neither an option nor the value of one.
+_tegctl_command() {
+	local i
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--socket | --url | --token-file | --reason) i=$((i + 1)) ;;
+		-*) ;;
+		*)
+			echo "${COMP_WORDS[i]}"
+			return
+			;;
+		esac
+	done
+}
+
+# The postures of the policy in force; none when tegd cannot be asked.
+_tegctl_postures() {
+	tegctl posture 2>/dev/null | sed 's/^[* ]*//; s/ .*//'
+}
+
+_tegctl_files() {
+	local IFS=$'\n'
+
+	compopt -o filenames 2>/dev/null
+	COMPREPLY=($(compgen -d -- "$cur") $(compgen -f -X "!*$1" -- "$cur"))
+}
+
+_tegctl() {
+	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command
+	local commands="status posture apply qualia metrics help"
+	local options="--socket --url --token-file --json --help --version"
+
+	COMPREPLY=()
+	case $prev in
+	--socket | --token-file) _tegctl_files '' && return ;;
+	--url | --reason) return ;;
+	esac
+	command=$(_tegctl_command)
+	if [[ $cur == -* ]]; then
+		[[ $command == posture ]] && options="$options --reason"
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+		return
+	fi
+	case $command in
+	'') COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+	posture) COMPREPLY=($(compgen -W "$(_tegctl_postures)" -- "$cur")) ;;
+	apply) _tegctl_files .tegb ;;
+	help) COMPREPLY=($(compgen -W "exit-codes" -- "$cur")) ;;
+	esac
+}
+complete -F _tegctl tegctl
