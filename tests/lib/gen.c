@@ -790,6 +790,15 @@ static void damage(struct gen *g, struct frame *f)
 	}
 }
 
+/* A TCP header that says of itself that it is longer or shorter than it is. */
+static void change_tcp_length(struct gen *g, struct frame *f, const struct packet *p)
+{
+	size_t l4 = p->family == FAMILY_IP4 ? 34 : p->fragment == FRAGMENT_WHOLE ? 54 : 62;
+
+	if (p->proto == PROTO_TCP && p->fragment != FRAGMENT_LATER)
+		f->at[l4 + 12] = (uint8_t)(gen_below(g, 16) << 4);
+}
+
 size_t gen_frame(struct gen *g, const struct gen_aim *aim, uint8_t frame[static GEN_FRAME_MAX])
 {
 	struct packet p = gen_packet(g, aim);
@@ -800,6 +809,8 @@ size_t gen_frame(struct gen *g, const struct gen_aim *aim, uint8_t frame[static 
 		payload[i] = (uint8_t)gen_u64(g);
 
 	struct frame f = { frame, frame_build(&p, payload, len, frame, GEN_FRAME_MAX) };
+	if (gen_chance(g, 4))
+		change_tcp_length(g, &f, &p);
 	decorate(g, &f);
 	if (gen_chance(g, 50))
 		damage(g, &f);
