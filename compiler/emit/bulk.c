@@ -462,7 +462,7 @@ static struct making try_grouping(struct bulk_trees *out, struct arena *a, const
 int bulk_build(struct bulk_trees *out, struct arena *a, const struct teg_bulk_box *boxes, uint32_t count,
 	       const struct teg_rule *rules, uint32_t *culprit)
 {
-	static const unsigned enough[] = { 8, 16, 32, 64 };
+	static const unsigned enough[] = { 8, 16, 32, 64, 128 };
 	struct item *items = arena_zero(a, (count + 1) * sizeof *items);
 	bool any = false;
 

@@ -78,7 +78,7 @@ static void draw_end(struct gen *g, enum style style, unsigned family, __u64 add
 	unsigned len = lengths[style][gen_below(g, 4)] * (family ? 2 : 1);
 	unsigned __int128 all = family ? 0 : (unsigned __int128)0xffff << 32, num;
 
-	num = family ? (unsigned __int128)0x20010db8 << 96 | (unsigned __int128)(gen_u64(g) & 0xffff0f0f) << 32
+	num = family ? (unsigned __int128)0x20010db8 << 96 | (unsigned __int128)(gen_u64(g) & 0x00ff0f0f) << 72
 		     : all | (gen_u64(g) & 0xff0f0f07);
 	len = family ? len : 96 + len;
 	unsigned __int128 m = len ? ~(unsigned __int128)0 << (128 - len) : 0;
