@@ -7,11 +7,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lang/base/own.h"
 
 #define BACKLOG 64
+
+/* An api whose warden was killed ends a moment later, and holds its address until then. */
+#define PATIENCE_TRIES 100
+#define PATIENCE_NS    20000000 /* between two */
 
 /* Left by a tegd that was killed: nobody answers there. */
 static void remove_stale(const struct sockaddr_un *at)
@@ -20,6 +25,21 @@ static void remove_stale(const struct sockaddr_un *at)
 
 	if (probe >= 0 && connect(probe, (const struct sockaddr *)at, sizeof *at) && errno == ECONNREFUSED)
 		unlink(at->sun_path);
+}
+
+static int bind_patiently(int fd, const struct sockaddr *at, socklen_t len)
+{
+	const struct timespec pause = { .tv_nsec = PATIENCE_NS };
+
+	for (int tries = 1;; tries++) {
+		if (at->sa_family == AF_UNIX)
+			remove_stale((const struct sockaddr_un *)at);
+		if (!bind(fd, at, len))
+			return 0;
+		if (errno != EADDRINUSE || tries == PATIENCE_TRIES)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
 }
 
 /* The group of those who may administer, when there is one; else root alone. */
@@ -40,10 +60,9 @@ int sockets_open_unix(int *out, const struct settings *s, struct err *why)
 
 	if ((size_t)snprintf(at.sun_path, sizeof at.sun_path, "%s/api.sock", s->run_dir) >= sizeof at.sun_path)
 		return err_set(why, ENAMETOOLONG, "%s is too long for a socket's path", s->run_dir);
-	remove_stale(&at);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	mode_t before = umask(0177);
-	rc = fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, BACKLOG) ?
+	rc = fd < 0 || bind_patiently(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, BACKLOG) ?
 		err_sys(why, "cannot listen on %s", at.sun_path) : 0;
 	umask(before);
 	if (!rc)
@@ -77,7 +96,7 @@ int sockets_open_tcp(int *out, const struct settings *s, struct err *why)
 	socklen_t len = address_of(&s->tcp, &at);
 	own(fd) int fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) ||
-	    bind(fd, (struct sockaddr *)&at, len) || listen(fd, BACKLOG))
+	    bind_patiently(fd, (struct sockaddr *)&at, len) || listen(fd, BACKLOG))
 		return err_sys(why, "cannot listen on %s", s->listen);
 	*out = take_fd(fd);
 	return 0;
