@@ -12,12 +12,10 @@
  * people and as "bench NAME VALUE UNIT" for tests/bench/run.
  */
 #include <errno.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -29,18 +27,9 @@
 #include "compiler/ir/proto.h"
 #include "lang/base/file.h"
 #include "lang/bundle/bundle.h"
+#include "tests/lib/floor_run.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/xdp_run.h"
-
-#define ROUNDS_MAX 101
-
-static void must(int rc, const char *what)
-{
-	if (!rc)
-		return;
-	fprintf(stderr, "path: %s: %s\n", what, strerror(rc < 0 ? -rc : errno));
-	exit(1);
-}
 
 /* ---- packets ----------------------------------------------------------------------- */
 
@@ -50,7 +39,7 @@ static struct addr address(const char *text)
 {
 	struct addr a;
 
-	must(!addr_parse(text, &a), text);
+	floor_must(!addr_parse(text, &a), text);
 	return a;
 }
 
@@ -132,7 +121,7 @@ static void fill(struct floor_trace *trace, const struct kind *k)
 		uint8_t frame[128] = { 0 };
 		struct packet p = k->packet(i);
 
-		must(!frame_build(&p, NULL, 0, frame, sizeof frame), "frame");
+		floor_must(!frame_build(&p, NULL, 0, frame, sizeof frame), "frame");
 		memcpy(trace->records[i].words, frame, FLOOR_BYTES);
 	}
 	trace->next = 0;
@@ -142,28 +131,9 @@ static void fill(struct floor_trace *trace, const struct kind *k)
 /* ---- programs ------------------------------------------------------------------------ */
 
 struct bench {
-	int feed, floor, next, trace_map;
-	struct floor_trace *trace;
+	struct floor_run floor;
 	struct xdp_run *policy;
 };
-
-/* BUILD/bpf/floor.bpf.o, seen from BUILD/tests/bench/path. */
-static void open_floor(struct bench *b, const char *self)
-{
-	char path[4096];
-	const char *slash = strrchr(self, '/');
-
-	snprintf(path, sizeof path, "%.*s/../../bpf/floor.bpf.o", slash ? (int)(slash - self) : 1, slash ? self : ".");
-	struct bpf_object *o = bpf_object__open_file(path, NULL);
-	must(o ? 0 : -errno, path);
-	must(bpf_object__load(o), path);
-	b->feed = bpf_program__fd(bpf_object__find_program_by_name(o, "feed"));
-	b->floor = bpf_program__fd(bpf_object__find_program_by_name(o, "read_only"));
-	b->next = bpf_object__find_map_fd_by_name(o, "bench_next");
-	b->trace_map = bpf_object__find_map_fd_by_name(o, "bench_trace");
-	b->trace = calloc(1, sizeof *b->trace);
-	must(b->trace ? 0 : -ENOMEM, "trace");
-}
 
 static void open_policy(struct bench *b, const char *path)
 {
@@ -196,42 +166,13 @@ static double dropped(const struct bench *b)
 	unsigned drops = 0;
 
 	for (unsigned i = 0; i < FLOOR_RECORDS; i++)
-		drops += xdp_run_frame(b->policy, (const uint8_t *)b->trace->records[i].words, FLOOR_BYTES) == XDP_DROP;
+		drops += xdp_run_frame(b->policy, (const uint8_t *)b->floor.trace->records[i].words, FLOOR_BYTES) == XDP_DROP;
 	return 100.0 * drops / FLOOR_RECORDS;
-}
-
-/* ---- time ------------------------------------------------------------------------------- */
-
-/* Thread CPU time, not wall time: the call first waits until the kernel knows the program. */
-static double run(const struct bench *b, int program, unsigned repeat)
-{
-	static const uint8_t frame[FLOOR_BYTES + 16];
-	const uint32_t zero = 0;
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof frame, .repeat = (int)repeat);
-	struct timespec from, to;
-
-	must(bpf_map_update_elem(b->next, &zero, &program, BPF_ANY), "bench_next");
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
-	must(bpf_prog_test_run_opts(b->feed, &opts), "BPF_PROG_TEST_RUN");
-	must(opts.retval == XDP_ABORTED ? -EPROTO : 0, "the feeder found no trace or no program");
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
-	return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / repeat;
-}
-
-static int by_size(const void *x, const void *y)
-{
-	double a = *(const double *)x, b = *(const double *)y;
-
-	return (a > b) - (a < b);
 }
 
 static void compare(struct bench *b, const struct kind *k, unsigned rounds, unsigned repeat)
 {
-	double floor_ns[ROUNDS_MAX], policy_ns[ROUNDS_MAX];
-	const uint32_t zero = 0;
-
-	fill(b->trace, k);
-	must(bpf_map_update_elem(b->trace_map, &zero, b->trace, BPF_ANY), "bench_trace");
+	fill(b->floor.trace, k);
 	for (addr_num i = 0; k->blocks && i < 1000; i++) {
 		struct addr other = address("223.1.0.0");
 
@@ -239,20 +180,12 @@ static void compare(struct bench *b, const struct kind *k, unsigned rounds, unsi
 		xdp_run_block(b->policy, other, UINT64_MAX);
 	}
 	double drops = dropped(b);
-	run(b, b->floor, repeat / 10);
-	run(b, xdp_run_program(b->policy), repeat / 10);
-	for (unsigned i = 0; i < rounds; i++) {
-		floor_ns[i] = run(b, b->floor, repeat);
-		policy_ns[i] = run(b, xdp_run_program(b->policy), repeat);
-	}
-	qsort(floor_ns, rounds, sizeof *floor_ns, by_size);
-	qsort(policy_ns, rounds, sizeof *policy_ns, by_size);
-
-	double f = floor_ns[0], p = policy_ns[0], fm = floor_ns[rounds / 2], pm = policy_ns[rounds / 2];
+	struct floor_times t = floor_compare(&b->floor, xdp_run_program(b->policy), rounds, repeat);
 	printf("%-8s %6.1f ns %6.1f ns   x%.2f +%5.1f ns   median %6.1f %6.1f x%.2f   %3.0f %% dropped   %s\n", k->name,
-	       f, p, p / f, p - f, fm, pm, pm / fm, drops, k->about);
-	printf("bench path.%s.floor %.1f ns\nbench path.%s.policy %.1f ns\nbench path.%s.ratio %.2f x\n", k->name, f,
-	       k->name, p, k->name, p / f);
+	       t.floor_ns, t.policy_ns, t.policy_ns / t.floor_ns, t.policy_ns - t.floor_ns, t.floor_median_ns,
+	       t.policy_median_ns, t.policy_median_ns / t.floor_median_ns, drops, k->about);
+	printf("bench path.%s.floor %.1f ns\nbench path.%s.policy %.1f ns\nbench path.%s.ratio %.2f x\n", k->name,
+	       t.floor_ns, k->name, t.policy_ns, k->name, t.policy_ns / t.floor_ns);
 	fflush(stdout);
 }
 
@@ -260,21 +193,17 @@ int main(int argc, char **argv)
 {
 	unsigned rounds = argc > 2 ? (unsigned)atoi(argv[2]) : 9, repeat = argc > 3 ? (unsigned)atoi(argv[3]) : 500000;
 	struct bench b = { 0 };
-	cpu_set_t cpu;
 
-	if (argc < 2 || rounds < 1 || rounds > ROUNDS_MAX || repeat < 10) {
+	if (argc < 2 || rounds < 1 || rounds > FLOOR_ROUNDS_MAX || repeat < 10) {
 		fprintf(stderr, "usage: path BUNDLE [ROUNDS [REPEAT]]\n");
 		return 64;
 	}
-	CPU_ZERO(&cpu);
-	CPU_SET(sched_getcpu(), &cpu);
-	must(sched_setaffinity(0, sizeof cpu, &cpu), "sched_setaffinity");
-	open_floor(&b, argv[0]);
+	floor_open(&b.floor, argv[0]);
 	open_policy(&b, argv[1]);
 	printf("%-8s  floor     policy\n", "");
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		compare(&b, &kinds[i], rounds, repeat);
 	xdp_run_free(b.policy);
-	free(b.trace);
+	floor_release(&b.floor);
 	return 0;
 }

@@ -1,0 +1,122 @@
+/*
+ * What long lists cost a packet in the first hook, against a program that only
+ * reads the frame; how long they take to build and to load, and how much they hold.
+ *
+ *     bulk [ROUNDS [REPEAT]]
+ *
+ * The lists are ClassBench's, read from ../shared/data/rulesets/classbench: every
+ * so many of a list for 10 and 100 rules, every rule ten times in other networks
+ * for 100,000. Packets lie in rules drawn evenly; one of five has another source.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "compiler/emit/emit.h"
+#include "tests/lib/classbench.h"
+#include "tests/lib/floor_run.h"
+#include "tests/lib/tap.h"
+#include "tests/lib/xdp_run.h"
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static struct classbench_rule *sized(const char *kind, size_t want, size_t *count, struct arena *a)
+{
+	struct classbench_rule *rules;
+	const char *file = arena_printf(a, "%s1_%d", kind, want > 1000 ? 10000 : 1000);
+	size_t n = classbench_read(&rules, a, file);
+
+	*count = n < want ? n : want;
+	if (want == 100000) {
+		*count = n * 10;
+		return n ? classbench_spread(rules, n, 10, a) : NULL;
+	}
+	for (size_t i = 0; n > want && i < want; i++)
+		rules[i] = rules[i * n / want];
+	return n ? rules : NULL;
+}
+
+static void fill(struct floor_trace *trace, const struct classbench_rule *rules, size_t count)
+{
+	struct gen g = gen_new(1);
+
+	memset(trace, 0, sizeof *trace);
+	for (unsigned i = 0; i < FLOOR_RECORDS; i++) {
+		uint8_t frame[128] = { 0 };
+		struct packet p = classbench_packet(&g, rules, count);
+
+		floor_must(!frame_build(&p, NULL, 0, frame, sizeof frame), "frame");
+		memcpy(trace->records[i].words, frame, FLOOR_BYTES);
+	}
+}
+
+static bool measure(struct floor_run *f, const char *kind, size_t want, unsigned rounds, unsigned repeat)
+{
+	own(arena) struct arena *a = arena_new();
+	own(xdp_run) struct xdp_run *x = NULL;
+	struct plan plan = { 0 };
+	struct err why;
+	size_t count;
+	struct classbench_rule *rules = sized(kind, want, &count, a);
+
+	if (!rules)
+		return false;
+	struct ir *ir = classbench_ir(rules, count, want > 10000 ? 8 : 1, a);
+	double begun = now_ms();
+	emit_plan(&plan, ir, a);
+	if (emit_xdp(&plan, ir, a, &why)) {
+		printf("%-3s %6zu  %s\n", kind, count, why.text);
+		return true;
+	}
+	double built = now_ms();
+	if (xdp_run_new(&x, &plan, XDP_RUN_REAL_CLOCK, &why)) {
+		fprintf(stderr, "bulk: %s\n", why.text);
+		exit(1);
+	}
+	double loaded = now_ms();
+	xdp_run_at(x, 1, 0, 0);
+	fill(f->trace, rules, count);
+
+	const struct teg_bulk *t = &plan.config.bulk;
+	struct floor_times ns = floor_compare(f, xdp_run_program(x), rounds, repeat);
+	double bytes = plan.box_count * sizeof(struct teg_cell) + t->cells * sizeof(struct teg_bulk_cell) +
+		       t->nodes * 8.0 + t->leaves * 4.0;
+	printf("%-3s %6zu  x%.2f  +%6.1f ns  (floor %.1f, median x%.2f)  %u trees, %u deep, leaves up to %u, %.1f copies, "
+	       "%.0f bytes a rule, build %.0f ms, load %.0f ms\n", kind, count, ns.policy_ns / ns.floor_ns,
+	       ns.policy_ns - ns.floor_ns, ns.floor_ns, ns.policy_median_ns / ns.floor_median_ns, t->groups, t->depth,
+	       t->longest, t->cells ? (double)t->leaves / t->cells : 1, bytes / (double)count, built - begun,
+	       loaded - built);
+	printf("bench bulk.%s.%zu.ratio %.2f x\n", kind, want, ns.policy_ns / ns.floor_ns);
+	fflush(stdout);
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const kinds[] = { "acl", "fw", "ipc" };
+	static const size_t sizes[] = { 10, 100, 1000, 10000, 100000 };
+	unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 9, repeat = argc > 2 ? (unsigned)atoi(argv[2]) : 300000;
+	struct floor_run f = { 0 };
+
+	if (rounds < 1 || rounds > FLOOR_ROUNDS_MAX || repeat < 10) {
+		fprintf(stderr, "usage: bulk [ROUNDS [REPEAT]]\n");
+		return 64;
+	}
+	floor_open(&f, argv[0]);
+	for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
+		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+			if (!measure(&f, kinds[k], sizes[s], rounds, repeat)) {
+				printf("skipped: ../shared/data/rulesets/classbench is not here\n");
+				floor_release(&f);
+				return 0;
+			}
+	floor_release(&f);
+	return 0;
+}

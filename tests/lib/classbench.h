@@ -1,0 +1,44 @@
+/*
+ * classbench - lists of rules as ClassBench draws them (Taylor and Turner, 2007), as blocks of a policy.
+ *
+ *     size_t n = classbench_read(&rules, a, "acl1_1000");          0 when the lists are not here
+ *     struct ir *ir = classbench_ir(rules, n, 1, a);
+ *     struct packet p = classbench_packet(&g, rules, n);
+ *
+ * Files are looked for in ../shared/data/rulesets/classbench. A rule is a
+ * reflex without a rate, "reflex.r0" and so on; several boxes may share one.
+ */
+#ifndef TEG_TEST_CLASSBENCH_H
+#define TEG_TEST_CLASSBENCH_H
+
+#include "compiler/ir/ir.h"
+#include "compiler/ir/packet.h"
+#include "tests/lib/gen.h"
+
+struct classbench_rule {
+	struct prefix src, dst;
+	struct range sport, dport;
+	uint16_t proto; /* or PROTO_ANY_NUMBER */
+};
+
+size_t classbench_read(struct classbench_rule **out, struct arena *a, const char *name);
+
+/* Each rule `copies` times, moved to other networks of the same lengths: a longer list of the same kind. */
+struct classbench_rule *classbench_spread(const struct classbench_rule *rules, size_t count, size_t copies,
+					  struct arena *a);
+
+struct ir *classbench_ir(const struct classbench_rule *rules, size_t count, size_t boxes_per_rule, struct arena *a);
+
+bool classbench_has(const struct classbench_rule *r, const struct packet *p);
+
+/* In one of the rules; one of five has its source elsewhere. */
+struct packet classbench_packet(struct gen *g, const struct classbench_rule *rules, size_t count);
+
+/* The packets that come with a list, with the first rule that has each, SIZE_MAX for none. */
+struct classbench_truth {
+	struct packet packet;
+	size_t first;
+};
+size_t classbench_truths(struct classbench_truth **out, struct arena *a, const char *name);
+
+#endif

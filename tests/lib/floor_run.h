@@ -1,0 +1,38 @@
+/*
+ * floor_run - what a program costs a packet, beside one that only reads the frame (bpf-templates/floor.bpf.c).
+ *
+ *     floor_open(&f, argv[0]);
+ *     ... fill f.trace ...
+ *     struct floor_times t = floor_compare(&f, xdp_run_program(x), rounds, repeat);
+ *
+ * Both stand behind the same feeder and one tail call. Their rounds alternate,
+ * so that a disturbance hits both; thread CPU time of BPF_PROG_TEST_RUN. What
+ * cannot be done ends the bench with a sentence.
+ */
+#ifndef TEG_TEST_FLOOR_RUN_H
+#define TEG_TEST_FLOOR_RUN_H
+
+#include "bpf-templates/floor.h"
+
+#define FLOOR_ROUNDS_MAX 101
+
+struct floor_run {
+	int feed, floor, next, trace_map;
+	struct floor_trace *trace;
+};
+
+struct floor_times {
+	double floor_ns, policy_ns;		   /* the least */
+	double floor_median_ns, policy_median_ns;
+};
+
+/* Stays on this CPU from now on. `self` is argv[0] of a program in BUILD/tests/bench. */
+void floor_open(struct floor_run *b, const char *self);
+void floor_release(struct floor_run *b);
+
+struct floor_times floor_compare(struct floor_run *b, int program, unsigned rounds, unsigned repeat);
+
+/* Ends the program unless rc is 0. */
+void floor_must(int rc, const char *what);
+
+#endif
