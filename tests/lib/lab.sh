@@ -21,7 +21,7 @@ EDGE4=192.0.2.1         EDGE6=2001:db8:1::1
 INSIDE4=192.0.2.130     INSIDE6=2001:db8:2::130
 
 LAB=teg-$$
-LAB_DIR=/tmp/$LAB
+LAB_DIR=${TMPDIR:-/tmp}/$LAB
 PINS=/sys/fs/bpf/$LAB
 
 at() {
@@ -38,7 +38,7 @@ lab_end() {
 		[ -n "$pids" ] && kill -9 $pids 2>/dev/null
 		ip netns del "$1-$place"
 	done
-	rm -rf "/sys/fs/bpf/$1" "/tmp/$1"
+	rm -rf "/sys/fs/bpf/$1" "${TMPDIR:-/tmp}/$1"
 }
 
 lab_down() {
@@ -52,7 +52,7 @@ lab_sweep() {
 
 	for name in $(ls /run/netns 2>/dev/null | sed -n 's/^\(teg-[0-9]*\)-.*/\1/p' | sort -u); do
 		pid=${name#teg-}
-		kill -0 "$pid" 2>/dev/null || [ -e "/tmp/$name/kept" ] || lab_end "$name"
+		kill -0 "$pid" 2>/dev/null || [ -e "${TMPDIR:-/tmp}/$name/kept" ] || lab_end "$name"
 	done
 }
 

@@ -30,5 +30,33 @@ check "no plan is a failure"        'echo "ok 1 - a"' '1 passed, 1 failed, 0 ski
 check "a short run is a failure"    'echo 1..3; echo "ok 1 - a"' '1 passed, 1 failed, 0 skipped' 1
 check "not ending is a failure"     'echo "ok 1 - a"; echo 1..1; exec sleep 60' '1 passed, 1 failed, 0 skipped' 1
 check "silence is a failure"        'exit 0' '0 passed, 1 failed, 0 skipped' 1
+check "all skipped is one skip"     'echo "1..0 # SKIP no such device"' '0 passed, 0 failed, 1 skipped' 0
 check "a missing program is a failure" 'exec /no/such/program' '0 passed, 1 failed, 0 skipped' 1
+
+# Root's tests have namespaces of their own, so what one leaves running ends with it.
+pid_file=$dir/left
+check "what a test leaves is no failure" "sleep 61 & echo \$\$ \$! > $pid_file; echo 'ok 1 - a'; echo 1..1" '1 passed, 0 failed, 0 skipped' 0
+n=$((n + 1))
+if [ "$(id -u)" != 0 ] || ! unshare --pid --fork true 2>/dev/null; then
+	echo "ok $n - it ends with the test # SKIP needs root"
+elif pgrep -fx 'sleep 61' >/dev/null; then
+	echo "not ok $n - it ends with the test"
+else
+	echo "ok $n - it ends with the test"
+fi
+
+# Several at once are told in the order of the list.
+for i in 1 2 3; do
+	printf '#!/bin/bash\nsleep 0.%d\necho "not ok 1 - %d"\necho 1..1\n' $((6 - 2 * i)) $i > "$dir/at$i"
+	chmod +x "$dir/at$i"
+done
+order=$(JOBS=3 TEST_LIST="$dir/at1 $dir/at2 $dir/at3" tests/run | sed -n 's/^  not ok 1 - //p' | xargs)
+n=$((n + 1))
+if [ "$order" = "1 2 3" ]; then
+	echo "ok $n - several at once are told in order"
+else
+	echo "not ok $n - several at once are told in order"
+	echo "# want: 1 2 3"
+	echo "# got:  $order"
+fi
 echo "1..$n"
