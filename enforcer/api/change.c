@@ -111,6 +111,12 @@ void route_posture(struct request *r)
 
 void route_policy(struct request *r)
 {
+	own(buf) struct buf payload = { 0 };
+	bool downgrade;
+
+	if (!request_asks(r, "Allow-Downgrade", &downgrade))
+		return;
+	apply_encode(&payload, &(struct apply){ downgrade });
 	request_on_silence(r, change_untold);
-	request_ask(r, &(struct question){ .kind = MESSAGE_APPLY, .fd = request_bundle(r) }, change_told);
+	request_ask(r, &(struct question){ MESSAGE_APPLY, buf_text(&payload), payload.len, request_bundle(r) }, change_told);
 }

@@ -230,6 +230,17 @@ static const char *header(struct request *r, const char *name)
 	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
+bool request_asks(struct request *r, const char *name, bool *out)
+{
+	const char *value = header(r, name);
+
+	*out = value && !strcmp(value, "yes");
+	if (!value || *out)
+		return true;
+	request_refuse(r, PROBLEM_FIELD, name, NULL, "%s: it may only be `yes`", name);
+	return false;
+}
+
 static bool is_media_type(const char *given, const char *wanted)
 {
 	size_t len = strlen(wanted);

@@ -37,6 +37,9 @@ struct arena *request_arena(struct request *r); /* as long as the request */
 /* The JSON body, read into what the route's fields describe; false when it was refused. */
 bool request_read(struct request *r, void *out);
 
+/* Whether the head says `NAME: yes`, and not NAME otherwise; false when it was refused. */
+bool request_asks(struct request *r, const char *name, bool *out);
+
 /* The bundle of a BODY_BUNDLE route, in a sealed memory file; still the request's. */
 int request_bundle(struct request *r);
 

@@ -255,6 +255,8 @@ static struct curl_slist *headers_of(const struct call *call, const struct buf *
 		buf_printf(&type, "Content-Type: %s", call->type);
 		headers = curl_slist_append(headers, buf_text(&type));
 	}
+	if (call->header)
+		headers = curl_slist_append(headers, call->header);
 	return headers;
 }
 

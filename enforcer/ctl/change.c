@@ -91,7 +91,8 @@ enum exit_code ctl_apply(const struct ctl *c)
 {
 	own(file) FILE *bundle = open_bundle(c, c->arguments[0]);
 	own(call) struct call call = { .method = "POST", .path = "/api/tegumentar/policy",
-				       .type = "application/octet-stream", .file = bundle };
+				       .type = "application/octet-stream", .file = bundle,
+				       .header = *c->allow_downgrade ? "Allow-Downgrade: yes" : NULL };
 
 	if (!bundle)
 		return EXIT_NO_INPUT;

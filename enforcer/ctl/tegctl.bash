@@ -41,6 +41,7 @@ _tegctl() {
 	command=$(_tegctl_command)
 	if [[ $cur == -* ]]; then
 		[[ $command == posture ]] && options="$options --reason"
+		[[ $command == apply ]] && options="$options --allow-downgrade"
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 		return
 	fi

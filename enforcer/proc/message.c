@@ -388,6 +388,22 @@ int set_posture_decode(struct set_posture *out, struct arena *a, const void *byt
 	return rc;
 }
 
+void apply_encode(struct buf *out, const struct apply *a)
+{
+	wire_put_u8(out, a->downgrade);
+}
+
+int apply_decode(struct apply *out, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct apply a = { wire_get_u8(&in) };
+	int rc = decoded(&in, a.downgrade <= 1, "apply", why);
+
+	if (!rc)
+		*out = a;
+	return rc;
+}
+
 void result_encode(struct buf *out, const struct result *r)
 {
 	wire_put_u8(out, (uint8_t)r->code);

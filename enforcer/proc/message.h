@@ -112,6 +112,10 @@ struct set_posture {
 	const char *name, *reason;
 };
 
+struct apply {
+	uint8_t downgrade; /* the bundle may be older than the one in force */
+};
+
 enum result_code {
 	RESULT_OK,
 	RESULT_REFUSED,	 /* the bundle or the request is wrong; nothing changed */
@@ -135,6 +139,8 @@ void counters_encode(struct buf *out, const struct counters *c);
 int counters_decode(struct counters *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void set_posture_encode(struct buf *out, const struct set_posture *s);
 int set_posture_decode(struct set_posture *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void apply_encode(struct buf *out, const struct apply *a);
+int apply_decode(struct apply *out, const void *bytes, size_t len, struct err *why);
 void result_encode(struct buf *out, const struct result *r);
 int result_decode(struct result *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 

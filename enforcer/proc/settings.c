@@ -15,7 +15,7 @@
 #define TOKEN_LEAST 16
 #define TOKEN_MOST 256
 
-enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME };
+enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME, KIND_SWITCH };
 
 static const struct row {
 	const char *name;
@@ -250,6 +250,16 @@ static int read_listen(struct settings *s, const char *text, struct err *why)
 	return 0;
 }
 
+static int read_signature(struct settings *s, const char *value, struct err *why)
+{
+	if (strcmp(value, "yes") && strcmp(value, "no"))
+		return err_set(why, EINVAL, "`%.40s` is neither yes nor no", value);
+	if (!strcmp(value, "yes") && !*s->trusted_keys)
+		return err_set(why, EINVAL, "no signature could be trusted; name the keys with trusted-keys");
+	s->signed_only = !strcmp(value, "yes");
+	return 0;
+}
+
 static int value_holds(struct settings *s, const struct row *r, struct err *why)
 {
 	const char *value = *value_of(s, r);
@@ -271,6 +281,8 @@ static int value_holds(struct settings *s, const struct row *r, struct err *why)
 		return read_engine(s, value, why);
 	case KIND_LISTEN:
 		return read_listen(s, value, why);
+	case KIND_SWITCH:
+		return read_signature(s, value, why);
 	}
 	return 0;
 }

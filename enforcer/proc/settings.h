@@ -32,6 +32,7 @@ struct settings {
 	enum ask ask;
 	enum role role;
 	enum engine judge;	   /* `engine`, read */
+	bool signed_only;	   /* `require-signature`, read */
 	struct sockaddr_in6 tcp;   /* `listen`, read; IPv4 as ::ffff:a.b.c.d; port 0 when none */
 	const char *token;	   /* "" until settings_read_token() */
 };

@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "enforcer/warden/ledger.h"
+#include "enforcer/warden/signer.h"
 #include "lang/base/file.h"
 #include "lang/bundle/bundle.h"
 
@@ -267,6 +268,8 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 
 	if (rc)
 		return rc;
+	if (!ask->is_start && signer_check(k->settings, c->bundle, ask->now, ask->downgrade, &no->why))
+		return refuse(no, RESULT_REFUSED, "signature");
 	begin_in(g, ask);
 	if (route_links(k->route, &links, g->arena, &no->why) ||
 	    (!ask->is_start && ports_are_there(&g->plan, &links, &no->why)))

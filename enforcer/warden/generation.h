@@ -59,7 +59,9 @@ struct stage {
 	uint64_t number;
 	char bank;		       /* one in which no hook stands */
 	const char *posture, *reason;  /* wanted; the policy's initial one when it has none of that name */
-	bool is_start;		       /* interfaces may still be missing, as after a boot */
+	bool is_start;		       /* interfaces may still be missing, as after a boot; it was taken before */
+	const struct record *now;      /* in force, as journalled, or NULL: see signer.h */
+	bool downgrade;		       /* it may be older than that */
 	const struct generation *live; /* the active one, or NULL */
 };
 

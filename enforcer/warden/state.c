@@ -107,14 +107,16 @@ static void bundle_path(char out[static PATH_MAX], const char *dir, const struct
 int state_keep_bundle(const char *dir, const struct digest *id, const void *bytes, size_t len, struct err *why)
 {
 	char path[PATH_MAX];
-	struct stat st;
+	own(buf) struct buf kept = { 0 };
+	struct err ignored;
 
 	path_of(path, dir, "bundles");
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return err_sys(why, "cannot make %s", path);
 	bundle_path(path, dir, id);
-	if (!stat(path, &st) && (size_t)st.st_size == len)
-		return 0; /* it is named by its content, and was put there whole */
+	/* Named by its content, but for the signature. */
+	if (!file_read(&kept, path, len, &ignored) && kept.len == len && !memcmp(kept.at, bytes, len))
+		return 0;
 	if (file_replace(path, bytes, len, 0600, why))
 		return err_in(why, "cannot keep the bundle");
 	return 0;

@@ -76,12 +76,13 @@ static void follow(struct warden *w, unsigned changed)
 
 /* ---- changes ------------------------------------------------------------------------- */
 
-static int apply_bytes(struct warden *w, const struct buf *bytes, struct refusal *no)
+static int apply_bytes(struct warden *w, const struct buf *bytes, bool downgrade, struct refusal *no)
 {
 	own(generation) struct generation *g = NULL;
 	struct stage ask = {
 		.bytes = bytes->at, .len = bytes->len, .number = w->state.now.number + 1, .live = w->live,
 		.posture = w->live ? w->live->is.posture : "", .reason = w->live ? w->live->is.reason : "",
+		.now = w->state.now.number ? &w->state.now : NULL, .downgrade = downgrade,
 	};
 	int rc;
 
@@ -120,12 +121,12 @@ static int read_bundle(struct buf *out, int fd, struct refusal *no)
 	return file_read_fd(out, fd, BUNDLE_BYTES_MAX, &no->why);
 }
 
-static int apply(struct warden *w, int fd, struct refusal *no)
+static int apply(struct warden *w, int fd, bool downgrade, struct refusal *no)
 {
 	own(buf) struct buf bytes = { 0 };
 	int rc = read_bundle(&bytes, fd, no);
 
-	return rc ? rc : apply_bytes(w, &bytes, no);
+	return rc ? rc : apply_bytes(w, &bytes, downgrade, no);
 }
 
 static int posture_find(const struct plan *p, const char *name, uint32_t *out)
@@ -243,10 +244,10 @@ static int answer_set_posture(struct warden *w, const struct message *m, struct 
 static int answer_apply(struct warden *w, const struct message *m, struct err *why)
 {
 	struct refusal no = { 0 };
+	struct apply ask;
+	int rc = apply_decode(&ask, m->payload, m->len, why);
 
-	if (m->len)
-		return err_set(why, EPROTO, "apply has a payload");
-	return answer_result(w, m, apply(w, m->fd, &no), &no, why);
+	return rc ? rc : answer_result(w, m, apply(w, m->fd, ask.downgrade, &no), &no, why);
 }
 
 static int answer_any(struct warden *w, const struct message *m, struct arena *a, struct err *why)
@@ -406,7 +407,7 @@ static void apply_first(struct warden *w)
 	int rc = file_read(&bytes, w->settings->bundle, BUNDLE_BYTES_MAX, &no.why);
 
 	if (!rc)
-		rc = apply_bytes(w, &bytes, &no);
+		rc = apply_bytes(w, &bytes, false, &no);
 	if (rc) {
 		err_in(&no.why, "%s is not applied (%s)", w->settings->bundle, no.part);
 		note_fault(w->fault, no.why.text);

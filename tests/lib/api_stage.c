@@ -67,6 +67,10 @@ static void note(struct api_stage *s, const struct message *m, struct arena *a)
 		snprintf(s->posture, sizeof s->posture, "%s", asked.name);
 		snprintf(s->reason, sizeof s->reason, "%s", asked.reason);
 	}
+	if (m->kind == MESSAGE_APPLY) {
+		struct apply ask;
+		s->bundle_downgrade = apply_decode(&ask, m->payload, m->len, &why) ? -1 : ask.downgrade;
+	}
 	if (m->kind == MESSAGE_APPLY && m->fd >= 0 && !fstat(m->fd, &st)) {
 		s->bundle_len = (size_t)st.st_size;
 		s->bundle_seals = fcntl(m->fd, F_GET_SEALS);

@@ -33,6 +33,7 @@ struct api_stage {
 	unsigned asked[MESSAGE_COUNT]; /* questions heard */
 	char posture[80], reason[REASON_MAX + 1]; /* of the last set-posture */
 	size_t bundle_len;			  /* of the last apply */
+	int bundle_downgrade;
 	int bundle_seals;
 	char bundle_head[16];
 

@@ -240,9 +240,29 @@ static void bundles_arrive(struct api_stage *s)
 	tap_ok(!strncmp(s->bundle_head, "bundle!", 7), "from its beginning");
 	tap_ok((s->bundle_seals & (F_SEAL_WRITE | F_SEAL_SHRINK)) == (F_SEAL_WRITE | F_SEAL_SHRINK),
 	       "and nobody can change it any more");
+	tap_num(s->bundle_downgrade, 0, "a downgrade is not asked for");
 	set_result(s, RESULT_REFUSED);
 	tap_num(post_bundle(s, &answer, 7), 422, "a bundle is refused");
 	set_result(s, RESULT_OK);
+}
+
+static int post_with(struct api_stage *s, const char *header)
+{
+	own(buf) struct buf answer = { 0 }, request = { 0 };
+
+	buf_printf(&request, HEAD_OF("POST", "/api/tegumentar/policy")
+		   "Content-Type: application/octet-stream\r\n%s\r\nContent-Length: 2\r\n\r\nab", header);
+	return http_ask(&answer, api_stage_connect(s, DOOR_UNIX), request.at, request.len);
+}
+
+static void downgrades_are_asked_for(struct api_stage *s)
+{
+	const unsigned before = s->asked[MESSAGE_APPLY];
+
+	tap_num(post_with(s, "Allow-Downgrade: yes"), 200, "a downgrade may be asked for");
+	tap_num(s->bundle_downgrade, 1, "and the warden hears it");
+	tap_num(post_with(s, "Allow-Downgrade: 1"), 422, "in one word only");
+	tap_num(s->asked[MESSAGE_APPLY] - before, 1, "else the warden is not asked");
 }
 
 static int begin_bundle(const struct api_stage *s)
@@ -408,6 +428,7 @@ int main(void)
 	postures_switch(s);
 	outcomes_are_told(s);
 	bundles_arrive(s);
+	downgrades_are_asked_for(s);
 	few_bundles_at_once(s);
 	readiness_has_reasons(s);
 	peers_are_known(s);
