@@ -4,13 +4,15 @@
  *     --sign KEY    sign it with the key that `tegc keygen` made
  *     --serial N    the signer's count; hosts that took N go back to no lower one by themselves
  *
- * The bundle is written whole or not at all, and only when nothing is wrong.
+ * The bundle is written whole or not at all, and only when nothing is wrong: what was
+ * made for the first hook is read back and proved to be what the policy says.
  */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "compiler/audit/audit.h"
 #include "compiler/cmd/cmd.h"
 #include "compiler/cmd/key.h"
 #include "compiler/emit/emit.h"
@@ -50,7 +52,11 @@ static int build(struct compilation *c, const struct asked *asked)
 	report_diags(stderr, c);
 	if (!p)
 		return front_exit(c);
-	if (emit_bundle(&bundle, ir_lower(p, c->arena), front_print_resolved(p, c->arena), &why)) {
+
+	const struct ir *ir = ir_lower(p, c->arena);
+
+	if (emit_bundle(&bundle, ir, front_print_resolved(p, c->arena), &why) ||
+	    audit_bundle(ir, bundle.at, bundle.len, &why)) {
 		fprintf(stderr, "tegc build: %s: %s\n", asked->from, why.text);
 		return why.code == -E2BIG ? EXIT_WRONG : EXIT_OURS;
 	}

@@ -10,11 +10,22 @@ struct claiming {
 	struct prover *prover;
 	const struct terms *terms;
 	const struct claim *claim;
+	bool closed; /* prove_closed() asks, and what it excepts is kept */
 	const struct judgement *j;
 	const struct cell *cell;
 	struct asking *q;
 	struct claim_answer *answer;
 };
+
+/* ICMP errors of a flow are what `related` lets by in a closed posture. */
+static bool passes_closed(const struct step *s)
+{
+	if (s->verdict != VERDICT_ALLOW)
+		return true;
+	if (s->rule)
+		return s->rule->layer == LAYER_LIFELINE;
+	return !strcmp(s->why, WHY_NEIGHBOUR);
+}
 
 static bool keeps(const struct claim *c, const struct step *s)
 {
@@ -29,14 +40,26 @@ static idd_ref is_wrong(const void *arg, uint32_t step)
 {
 	const struct claiming *k = arg;
 
-	return keeps(k->claim, &k->j->steps[step]) ? IDD_FALSE : IDD_TRUE;
+	const struct step *s = &k->j->steps[step];
+
+	return (k->closed ? passes_closed(s) : keeps(k->claim, s)) ? IDD_FALSE : IDD_TRUE;
+}
+
+static idd_ref asked_of(struct idd *m, struct space *s, const struct claiming *k)
+{
+	idd_ref in = space_cell(m, s, k->cell, IDD_TRUE, IDD_FALSE);
+	struct cell errors = cell_of_icmp_errors(s->window.family, s->window.zones);
+
+	if (!k->closed)
+		return in;
+	return idd_apply(m, IDD_DIFF, in, space_cell(m, s, &errors, IDD_TRUE, IDD_FALSE));
 }
 
 /* What is wrong whatever the unknowns are outranks what is wrong for some. */
 static void ask_claim(struct idd *m, struct space *s, const struct slice *slices, void *arg)
 {
 	struct claiming *k = arg;
-	idd_ref in = space_cell(m, s, k->cell, IDD_TRUE, IDD_FALSE);
+	idd_ref in = asked_of(m, s, k);
 	idd_ref wrong = idd_map(m, space_steps(m, s, slices), is_wrong, k);
 	idd_ref some = idd_apply(m, IDD_AND, in, wrong);
 	idd_ref all = MUTANT(22, idd_for_all(m, some, s->unknown_level), some);
@@ -46,7 +69,7 @@ static void ask_claim(struct idd *m, struct space *s, const struct slice *slices
 	if (some == IDD_FALSE || (found == ANSWER_CONDITIONAL && a->answer != ANSWER_PROVED))
 		return;
 	if (!witness_pick(&a->witness, k->prover, m, s, all != IDD_FALSE ? all : some,
-			  k->claim->direction)) {
+			  k->j->direction)) {
 		k->q->progress.undecided++;
 		return;
 	}
@@ -99,6 +122,34 @@ struct claim_answer prove_claim(struct prover *p, const struct ir *ir, const str
 		if (!(claim->postures >> i & 1))
 			continue;
 		k.j = judgement_make(&t, ir, i, claim->direction, 0);
+		claim_posture(&k, ir, &a.progress);
+	}
+	if (a.answer != ANSWER_REFUTED && a.progress.undecided)
+		a.answer = ANSWER_UNDECIDED;
+	return a;
+}
+
+struct claim_answer prove_closed(struct prover *p, const struct ir *ir, unsigned posture)
+{
+	static const enum direction arriving[] = { DIRECTION_IN, DIRECTION_FORWARD };
+	struct claim_answer a = { .answer = ANSWER_PROVED };
+	struct terms t = terms_begin(p);
+	const struct range all = { 0, UINT16_MAX };
+	const struct ranges ports = { arena_copy(p->arena, &all, sizeof all), 1 };
+	const struct ir_box whole = {
+		.zones = UINT64_MAX, .families = 3, .fragments = FRAGMENT_WHOLE | FRAGMENT_FIRST,
+		.proto = PROTO_ANY_NUMBER, .src.any = true, .dst.any = true,
+		.sport = ports, .dport = ports, .icmp = ports,
+	};
+
+	terms_add(&t, ir);
+	for (size_t i = 0; i < 2 && a.answer == ANSWER_PROVED; i++) {
+		struct claim claim = { .direction = arriving[i], .states = STATES_ALL,
+				       .boxes = &whole, .box_count = 1 };
+		struct claiming k = { .prover = p, .terms = &t, .claim = &claim, .closed = true,
+				      .answer = &a };
+
+		k.j = judgement_make(&t, ir, posture, arriving[i], 0);
 		claim_posture(&k, ir, &a.progress);
 	}
 	if (a.answer != ANSWER_REFUTED && a.progress.undecided)

@@ -346,10 +346,10 @@ static void step_state(struct making *k, const char *why, enum verdict v, unsign
 }
 
 /* An ICMP type is asked of a first or whole packet. */
-static struct cell cell_icmp(struct making *k, enum family family, const struct range *types,
+static struct cell cell_icmp(uint64_t zones, enum family family, const struct range *types,
 			     size_t len)
 {
-	struct cell c = cell_any(family, k->everywhere);
+	struct cell c = cell_any(family, zones);
 
 	c.proto_lo = c.proto_hi = family == FAMILY_IP4 ? PROTO_ICMP : PROTO_ICMPV6;
 	c.fragments = FRAGMENT_WHOLE | FRAGMENT_FIRST;
@@ -372,8 +372,8 @@ static void cells_listener(struct making *k)
 	static const struct addr_range local = { (addr_num)0xfe80 << 112,
 						 ((addr_num)0xfec0 << 112) - 1 };
 	static const struct addr_range none = { 0, 0 };
-	struct cell any = cell_icmp(k, FAMILY_IP6, all, 2);
-	struct cell report = cell_icmp(k, FAMILY_IP6, reports, 2);
+	struct cell any = cell_icmp(k->everywhere, FAMILY_IP6, all, 2);
+	struct cell report = cell_icmp(k->everywhere, FAMILY_IP6, reports, 2);
 
 	any.hops = report.hops = 1u << HOPS_1;
 	any.src = (struct side){ .at = &local, .len = 1 };
@@ -389,7 +389,7 @@ static void step_neighbour(struct making *k)
 		{ 133 << 8, 133 << 8 }, { 134 << 8, 134 << 8 },
 		{ 135 << 8, 135 << 8 }, { 136 << 8, 136 << 8 },
 	};
-	struct cell c = cell_icmp(k, FAMILY_IP6, discovery, 4);
+	struct cell c = cell_icmp(k->everywhere, FAMILY_IP6, discovery, 4);
 
 	step_begin(k, NULL, WHY_NEIGHBOUR, VERDICT_ALLOW);
 	if (k->j->direction == DIRECTION_FORWARD)
@@ -400,20 +400,29 @@ static void step_neighbour(struct making *k)
 	step_end(k);
 }
 
-/* A closed posture lets errors pass that belong to a flow, and nothing else of a flow. */
-static void step_related_errors(struct making *k)
+/* Unreachable, too big, time exceeded, parameter problem: RFC 792, RFC 4443. */
+struct cell cell_of_icmp_errors(enum family family, uint64_t zones)
 {
 	static const struct range errors4[] = {
 		{ 3 << 8, 3 << 8 | 255 }, { 11 << 8, 12 << 8 | 255 },
 	};
 	static const struct range errors6[] = { { 1 << 8, 4 << 8 | 255 } };
-	struct cell c4 = cell_icmp(k, FAMILY_IP4, errors4, 2);
-	struct cell c6 = cell_icmp(k, FAMILY_IP6, errors6, 1);
 
+	if (family == FAMILY_IP4)
+		return cell_icmp(zones, family, errors4, 2);
+	return cell_icmp(zones, family, errors6, 1);
+}
+
+/* A closed posture lets errors pass that belong to a flow, and nothing else of a flow. */
+static void step_related_errors(struct making *k)
+{
 	step_begin(k, NULL, WHY_RELATED, VERDICT_ALLOW);
-	c4.states = c6.states = 1u << CT_RELATED;
-	step_cell(k, c4);
-	step_cell(k, c6);
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		struct cell c = cell_of_icmp_errors((enum family)f, k->everywhere);
+
+		c.states = 1u << CT_RELATED;
+		step_cell(k, c);
+	}
 	step_end(k);
 }
 

@@ -123,6 +123,9 @@ struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned 
 size_t cells_of_box(const struct terms *t, const struct ir *ir, const struct ir_box *box,
 		    enum direction direction, struct cell out[static FAMILY_COUNT]);
 
+/* ICMP and ICMPv6 errors, such as may belong to a flow, on these zones of the terms. */
+struct cell cell_of_icmp_errors(enum family family, uint64_t zones);
+
 /* Equal in what they match and in what they do. */
 bool step_same(const struct judgement *x, const struct step *a, const struct judgement *y,
 	       const struct step *b);

@@ -105,6 +105,13 @@ struct claim_answer {
 
 struct claim_answer prove_claim(struct prover *p, const struct ir *ir, const struct claim *claim);
 
+/*
+ * Does layer 4 drop whatever arrives in this posture, apart from lifelines,
+ * neighbour discovery, ICMP errors and later fragments? Then the first hook may
+ * drop it as well: eval_closed_drops().
+ */
+struct claim_answer prove_closed(struct prover *p, const struct ir *ir, unsigned posture);
+
 /* --- postures against each other ---------------------------------------------------- */
 
 /*

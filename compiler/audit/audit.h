@@ -1,0 +1,34 @@
+/*
+ * audit - what was made, read back, and proved to be what was meant.
+ *
+ * The lowerings are programs like any other. So a bundle's tables are read back
+ * into rules, and the prover says whether they treat every packet as the policy
+ * does. This room knows both emit and prove, which do not know each other.
+ */
+#ifndef TEG_AUDIT_AUDIT_H
+#define TEG_AUDIT_AUDIT_H
+
+#include "compiler/ir/ir.h"
+#include "compiler/prove/prove.h"
+#include "lang/base/err.h"
+#include "lang/bundle/plan.h"
+
+/*
+ * audit_first_hook - the plan's XDP tables judge layers 1 to 3 as the ir does, in
+ * every posture; rates and block times are the policy's; and what a closed
+ * posture drops there, layer 4 would drop too. Refuses with the rule or the packet.
+ */
+int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *plan, struct err *why);
+
+/*
+ * audit_bundle - the same of a sealed bundle, read back from its bytes. What it
+ * refuses must not be written: -E2BIG when the budget did not suffice to tell,
+ * -EPROTO when a lowering is wrong, which is our mistake.
+ */
+int audit_bundle(const struct ir *ir, const void *bytes, size_t len, struct err *why);
+
+/* The tables as rules: lifelines apart, blocks and reflexes in one list. Everything in `a`. */
+void audit_read_tables(struct ir *out, const struct ir *meant, const struct plan *plan,
+		       struct arena *a);
+
+#endif

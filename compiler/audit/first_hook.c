@@ -1,0 +1,264 @@
+#include "compiler/audit/audit.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* --- address sets: the longest prefix answers for all of them ------------------------------- */
+
+#define SET_BITS 63 /* bit 63 is TEG_SET_SELF */
+
+struct sets {
+	struct arena *arena;
+	VEC(struct addr_range) ranges[SET_BITS][FAMILY_COUNT];
+	struct ir_set made[SET_BITS];
+};
+
+/* An address part and the sets that it is in. */
+static void sets_add(struct sets *s, enum family f, addr_num lo, addr_num hi, uint64_t bits)
+{
+	struct addr_range r = { lo, hi };
+
+	for (bits &= ~TEG_SET_SELF; bits; bits &= bits - 1)
+		vec_push(s->arena, &s->ranges[__builtin_ctzll(bits)][f], r);
+}
+
+/* Prefixes that are open at a place of the sweep, the innermost last; and how far they are told. */
+struct open_prefixes {
+	struct addr_range at[130];
+	uint64_t bits[130];
+	size_t depth;
+	enum family family;
+	addr_num next;
+};
+
+static void close_until(struct sets *s, struct open_prefixes *o, const struct addr_range *next)
+{
+	while (o->depth && (!next || o->at[o->depth - 1].hi < next->lo)) {
+		const struct addr_range *r = &o->at[o->depth - 1];
+
+		if (o->next <= r->hi)
+			sets_add(s, o->family, o->next, r->hi, o->bits[o->depth - 1]);
+		o->next = r->hi + 1;
+		o->depth--;
+	}
+}
+
+/* The plan lists wider prefixes before those that lie in them, by family and address. */
+static void read_prefixes(struct sets *s, const struct plan *plan)
+{
+	struct open_prefixes o = { .depth = 0 };
+
+	for (uint32_t i = 0; i < plan->prefix_count; i++) {
+		const struct plan_prefix *p = &plan->prefixes[i];
+		struct addr_range r = prefix_range(p->prefix);
+
+		if (p->prefix.addr.family != o.family) {
+			close_until(s, &o, NULL);
+			o.family = p->prefix.addr.family;
+		}
+		close_until(s, &o, &r);
+		if (o.depth && o.next < r.lo)
+			sets_add(s, o.family, o.next, r.lo - 1, o.bits[o.depth - 1]);
+		o.at[o.depth] = r;
+		o.bits[o.depth++] = p->sets;
+		o.next = r.lo;
+	}
+	close_until(s, &o, NULL);
+}
+
+static void make_sets(struct sets *s)
+{
+	for (unsigned bit = 0; bit < SET_BITS; bit++) {
+		struct addr_range *at[FAMILY_COUNT];
+		size_t len[FAMILY_COUNT];
+
+		for (int f = 0; f < FAMILY_COUNT; f++) {
+			at[f] = s->ranges[bit][f].at;
+			len[f] = s->ranges[bit][f].len;
+		}
+		s->made[bit].index = bit;
+		s->made[bit].set = netset_of_ranges(s->arena, at, len);
+	}
+}
+
+/* Any bit in common: the union of the sets asked for. */
+static struct ir_end end_of(struct sets *s, uint64_t bits)
+{
+	struct ir_end e = { .any = !bits, .self = bits & TEG_SET_SELF };
+	struct ir_set *joined;
+
+	bits &= ~TEG_SET_SELF;
+	if (!bits)
+		return e;
+	joined = arena_zero(s->arena, sizeof *joined);
+	for (; bits; bits &= bits - 1)
+		joined->set = netset_join(s->arena, &joined->set, &s->made[__builtin_ctzll(bits)].set);
+	e.set = joined;
+	return e;
+}
+
+/* --- boxes and rules --------------------------------------------------------------------------- */
+
+static struct ir_box box_of(struct sets *s, const struct teg_box *b)
+{
+	return (struct ir_box){
+		.zones = b->zones,
+		.families = b->families,
+		.fragments = b->fragments,
+		.proto = b->proto == TEG_PROTO_ANY ? PROTO_ANY_NUMBER : b->proto,
+		.src = end_of(s, b->src),
+		.dst = end_of(s, b->dst),
+		.sport = ranges_of(s->arena, b->sport_lo, b->sport_hi),
+		.dport = ranges_of(s->arena, b->dport_lo, b->dport_hi),
+		.icmp = ranges_of(s->arena, b->icmp_lo, b->icmp_hi),
+		.flags_mask = b->flags_mask,
+		.flags_want = b->flags_want,
+	};
+}
+
+static struct ir_rule rule_of(struct sets *s, const struct plan *plan, uint32_t i)
+{
+	const struct teg_rule *t = &plan->rules[i];
+	const char *id = plan->counters[t->counter_slot].id;
+	struct ir_rule r = {
+		.id = id,
+		.label = id,
+		.layer = t->act == TEG_ACT_PASS ? LAYER_LIFELINE : LAYER_REFLEX,
+		.direction = DIRECTION_IN,
+		.verdict = t->act == TEG_ACT_PASS ? VERDICT_ALLOW : VERDICT_DROP,
+		.block_ns = t->block_ns,
+		.except = t->except,
+		.boxes = arena_zero(s->arena, (plan->box_count + 1) * sizeof *r.boxes),
+	};
+
+	if (t->cost_ns) {
+		struct ir_rate rate = { .cost_ns = t->cost_ns, .depth_ns = t->depth_ns,
+					.key_bits = { t->key_bits4, t->key_bits6 } };
+
+		r.rate = arena_copy(s->arena, &rate, sizeof rate);
+	}
+	for (uint32_t b = 0; b < plan->box_count; b++)
+		if (plan->boxes[b].rule == i)
+			r.boxes[r.box_count++] = box_of(s, &plan->boxes[b]);
+	return r;
+}
+
+void audit_read_tables(struct ir *out, const struct ir *meant, const struct plan *plan,
+		       struct arena *a)
+{
+	struct sets *s = arena_zero(a, sizeof *s);
+	size_t room = (plan->rule_count + 1) * sizeof(struct ir_rule);
+
+	s->arena = a;
+	read_prefixes(s, plan);
+	make_sets(s);
+	*out = *meant;
+	out->lifelines = (struct ir_list){ arena_zero(a, room), 0 };
+	out->blocks = (struct ir_list){ NULL, 0 };
+	out->reflexes = (struct ir_list){ arena_zero(a, room), 0 };
+	for (uint32_t i = 0; i < plan->rule_count; i++) {
+		struct ir_rule r = rule_of(s, plan, i);
+		struct ir_list *l = r.verdict == VERDICT_ALLOW ? &out->lifelines : &out->reflexes;
+
+		l->rules[l->count++] = r;
+	}
+}
+
+/* --- what is compared ----------------------------------------------------------------------------- */
+
+static const struct ir_rule *rule_named(const struct ir *ir, const char *id)
+{
+	const struct ir_list *lists[] = { &ir->lifelines, &ir->blocks, &ir->reflexes };
+
+	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+		for (size_t i = 0; i < lists[l]->count; i++)
+			if (!strcmp(lists[l]->rules[i].id, id))
+				return &lists[l]->rules[i];
+	return NULL;
+}
+
+static bool same_rate(const struct ir_rate *x, const struct ir_rate *y)
+{
+	if (!x || !y)
+		return x == y;
+	return x->cost_ns == y->cost_ns && x->depth_ns == y->depth_ns &&
+	       !memcmp(x->key_bits, y->key_bits, sizeof x->key_bits);
+}
+
+/* What the prover leaves out: how fast buckets fill, and for how long a source is blocked. */
+static int limits_hold(const struct ir *meant, const struct ir *made, struct err *why)
+{
+	for (size_t i = 0; i < made->reflexes.count; i++) {
+		const struct ir_rule *r = &made->reflexes.rules[i], *m = rule_named(meant, r->id);
+
+		if (!m || !same_rate(m->rate, r->rate) || m->block_ns != r->block_ns)
+			return err_set(why, EPROTO, "%s: its rate or block time in the tables is not the policy's",
+				       r->id);
+	}
+	return 0;
+}
+
+static int refuse(const struct ir *ir, unsigned posture, const struct witness *w, const char *what,
+		  struct err *why)
+{
+	own(buf) struct buf packet = { 0 };
+
+	witness_print(&packet, w);
+	return err_set(why, EPROTO, "in %s, %s: %s", ir->postures[posture].name, what,
+		       buf_text(&packet));
+}
+
+static int undecided(const struct ir *ir, unsigned posture, struct err *why)
+{
+	return err_set(why, E2BIG, "in %s, the budget did not suffice to prove that the first hook does what "
+		       "the policy says", ir->postures[posture].name);
+}
+
+static int posture_holds(struct prover *p, const struct ir *meant, const struct ir *made,
+			 unsigned posture, struct err *why)
+{
+	struct equal_answer e = prove_equal(p, meant, posture, made, posture);
+
+	switch (e.answer) {
+	case ANSWER_PROVED:
+		return 0;
+	case ANSWER_REFUTED:
+	case ANSWER_CONDITIONAL:
+		return refuse(meant, posture, &e.witness,
+			      "the first hook's tables do not do what the policy says", why);
+	case ANSWER_UNDECIDED:
+		break;
+	}
+	return undecided(meant, posture, why);
+}
+
+static int closed_holds(struct prover *p, const struct ir *ir, const struct plan *plan,
+			unsigned posture, struct err *why)
+{
+	struct claim_answer a;
+
+	if (!(plan->config.closed >> posture & 1))
+		return 0;
+	a = prove_closed(p, ir, posture);
+	if (a.answer == ANSWER_PROVED)
+		return 0;
+	if (a.answer == ANSWER_UNDECIDED)
+		return undecided(ir, posture, why);
+	return refuse(ir, posture, &a.witness, "the first hook would drop what layer 4 admits", why);
+}
+
+int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *plan, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct ir made;
+	int rc;
+
+	audit_read_tables(&made, ir, plan, a);
+	rc = limits_hold(ir, &made, why);
+	for (unsigned i = 0; i < ir->posture_count && !rc; i++) {
+		rc = posture_holds(p, ir, &made, i, why);
+		if (!rc)
+			rc = closed_holds(p, ir, plan, i, why);
+	}
+	return rc;
+}
