@@ -5,7 +5,10 @@
 #include <stdio.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/ir/ir.h"
+#include "compiler/prove/prove.h"
 #include "compiler/report/diags.h"
+#include "compiler/report/findings.h"
 
 /* Options before the files; applied to each file's compilation. */
 static int options_apply(struct compilation *c, int argc, char **argv)
@@ -20,6 +23,15 @@ static int options_apply(struct compilation *c, int argc, char **argv)
 	return optind < argc ? 0 : cmd_usage("check");
 }
 
+/* What holds of each rule by itself may not hold of all together. */
+static void find(struct compilation *c, const struct policy *p)
+{
+	own(prover) struct prover *prover = prover_new(&PROVE_BUDGET);
+
+	if (p)
+		report_findings(&c->diags, prover, ir_lower(p, c->arena));
+}
+
 static int check_one(const char *path, int argc, char **argv)
 {
 	own(compilation) struct compilation *c = compilation_new();
@@ -29,7 +41,7 @@ static int check_one(const char *path, int argc, char **argv)
 		return wrong;
 	c->library_fits = true;
 	if (!c->input_fault)
-		front_read(c, path);
+		find(c, front_read(c, path));
 	report_diags(stdout, c);
 	return front_exit(c);
 }

@@ -55,14 +55,23 @@ const char *flag_name(enum change_flag f)
 
 /* --- one pair of judgements --------------------------------------------------------- */
 
+/*
+ * What changed can be said in three ways: exactly; exactly but for what layers
+ * before the rule's own decide, which are then named; and by naming the cells
+ * in which it lies, and how much of them.
+ */
+enum words_kind { WORDS_EXACT, WORDS_BESIDE, WORDS_CELLS, WORDS };
+
 /* What one edited step changed, kind by kind, window after window. */
 struct told {
-	bool any, exact, conditional;
+	bool any, conditional;
 	struct witness witness;
 	uint8_t states;
-	bool *otherwise;	     /* by step of the other policy */
-	VEC(struct region) regions;  /* exact ones; whole cells where there are none */
-	VEC(struct region) cells;    /* in which they lie */
+	bool *otherwise; /* by step of the other policy */
+	struct words {
+		bool exact;
+		VEC(struct region) regions;
+	} words[WORDS];
 	bool *rest;		     /* by step of the own policy: decides what did not change */
 	double changed, own;	     /* shares of all packets */
 };
@@ -159,10 +168,9 @@ static void split(struct idd *m, idd_ref part, const idd_ref verdicts[SIDES], id
 
 /* One kind of change in one window: all is computed before anything is noted. */
 struct found {
-	bool any, exact, conditional;
+	bool any, conditional;
 	struct witness witness;
-	struct region *regions, cell;
-	size_t region_count;
+	struct region_list words[WORDS];
 	double changed, own;
 	uint8_t states;
 	bool *otherwise, *rest;
@@ -211,29 +219,49 @@ static uint8_t states_of(struct idd *m, struct space *s, idd_ref set)
 	return states;
 }
 
+/* Exact regions of the set; of the whole cell, its own words. */
+static struct region_list cover(struct idd *m, struct space *s, const struct pairing *k,
+				idd_ref set, idd_ref cell)
+{
+	struct arena *arena = k->prover->arena;
+	struct region whole = region_of_cell(s, k->cell, arena);
+
+	if (MUTANT(25, set == cell, true))
+		return (struct region_list){ arena_copy(arena, &whole, sizeof whole), 1, true };
+	return region_cover(m, s, set, REGIONS_MOST, arena, k->prover->scratch);
+}
+
+/* Lifelines, blocks, reflexes: what stands before the rule in a layer before its own. */
+static idd_ref is_upper(const void *arg, uint32_t step)
+{
+	const struct pairing *k = arg;
+	const struct judgement *j = k->j[k->side];
+
+	return step < j->layer4 && k->step >= j->layer4 && j->steps[step].rule ? IDD_TRUE : IDD_FALSE;
+}
+
 /* Neighbour discovery always passes; so words need not leave it out. */
 static void find_regions(struct found *f, struct idd *m, struct space *s, const struct pairing *k,
 			 idd_ref set, idd_ref always, idd_ref steps)
 {
-	struct arena *arena = k->prover->arena;
 	idd_ref own = space_cell(m, s, k->cell, IDD_TRUE, IDD_FALSE);
 	idd_ref meant = idd_apply(m, IDD_OR, set, idd_apply(m, IDD_AND, own, always));
 	idd_ref mine = as_witnessed(m, s, k, &f->witness, meant);
 	idd_ref all = as_witnessed(m, s, k, &f->witness, own);
 	idd_ref rest = idd_apply(m, IDD_DIFF, all, mine);
-	struct region_list cover = { 0 };
+	idd_ref decided = as_witnessed(m, s, k, &f->witness, steps);
+	idd_ref upper = idd_apply(m, IDD_AND, all, idd_map(m, decided, is_upper, k));
+	struct region whole = region_of_cell(s, k->cell, k->prover->arena);
 
 	f->changed = share_of(m, s, mine);
 	f->own = share_of(m, s, all);
-	if (MUTANT(25, mine != all, false))
-		cover = region_cover(m, s, mine, REGIONS_MOST, arena, k->prover->scratch);
-	f->exact = MUTANT(25, mine == all, true) || cover.exact;
-	f->cell = region_of_cell(s, k->cell, arena);
-	f->regions = cover.exact ? cover.at : &f->cell;
-	f->region_count = cover.exact ? cover.len : 1;
+	f->words[WORDS_EXACT] = cover(m, s, k, mine, all);
+	f->words[WORDS_BESIDE] = cover(m, s, k, idd_apply(m, IDD_OR, mine, upper), all);
+	f->words[WORDS_CELLS] = (struct region_list){
+		arena_copy(k->prover->arena, &whole, sizeof whole), 1, mine == all
+	};
 	f->rest = arena_zero(k->prover->scratch, k->j[k->side]->step_count);
-	idd_numbers(m, idd_apply(m, IDD_MASK, rest, as_witnessed(m, s, k, &f->witness, steps)),
-		    f->rest);
+	idd_numbers(m, idd_apply(m, IDD_MASK, rest, decided), f->rest);
 }
 
 static void find(struct found *f, struct idd *m, struct space *s, const struct pairing *k,
@@ -275,10 +303,20 @@ static bool same_circumstances(const struct point *a, const struct point *b, siz
 	       !memcmp(a->over, b->over, unknowns);
 }
 
+/* Exact when every part is. */
+static void note_words(struct arena *a, struct words *w, const struct region_list *more, bool so_far)
+{
+	w->exact = more->exact && so_far;
+	for (size_t i = 0; i < more->len; i++)
+		vec_push(a, &w->regions, more->at[i]);
+}
+
 static void note(struct pairing *k, struct told *t, const struct found *f)
 {
 	const struct judgement *other = k->j[!k->side];
 	struct arena *a = k->prover->arena;
+	bool same = t->any && same_circumstances(&f->witness.point, &t->witness.point,
+						 k->terms.unknowns.len);
 
 	if (!f->any)
 		return;
@@ -288,14 +326,11 @@ static void note(struct pairing *k, struct told *t, const struct found *f)
 	}
 	for (size_t i = 0; i < other->step_count; i++)
 		t->otherwise[i] |= f->otherwise[i];
-	for (size_t i = 0; i < f->region_count; i++)
-		vec_push(a, &t->regions, f->regions[i]);
-	vec_push(a, &t->cells, f->cell);
+	for (int i = 0; i < WORDS; i++)
+		note_words(a, &t->words[i], &f->words[i],
+			   !t->any || (same && t->words[i].exact));
 	for (size_t i = 0; i < k->j[k->side]->step_count; i++)
 		t->rest[i] |= f->rest[i];
-	t->exact = f->exact && (!t->any || (t->exact && same_circumstances(&f->witness.point,
-									   &t->witness.point,
-									   k->terms.unknowns.len)));
 	if (!t->any || tells_more(&f->witness, &t->witness))
 		t->witness = f->witness;
 	t->conditional = f->conditional && (t->conditional || !t->any);
@@ -387,20 +422,21 @@ static bool has_reflex(const struct ir *ir, const char *id)
 	return false;
 }
 
-static unsigned flags_of(const struct pairing *k, const struct change *c, const struct told *t)
+static unsigned flags_of(const struct pairing *k, const struct change *c)
 {
 	const struct ir_rule *before = c->witness.decider.rule, *now = c->now.rule;
 	unsigned flags = c->conditional ? FLAG(OPAQUE) : 0;
 
-	for (size_t i = 0; c->kind == CHANGE_OPENED && i < t->regions.len; i++)
-		flags |= flags_of_region(&t->regions.at[i]);
+	for (size_t i = 0; c->kind == CHANGE_OPENED && i < c->box_count; i++)
+		flags |= flags_of_region(&c->boxes[i]);
 	if (c->kind == CHANGE_OPENED && now && now->is_default)
 		flags |= FLAG(DEFAULT_OPENED);
 	if (c->kind == CHANGE_OPENED && before && before->rate && !has_reflex(k->ir[NEW], before->id))
 		flags |= FLAG(RATE_UNBOUNDED);
 	if (c->kind == CHANGE_CLOSED && before && before->layer == LAYER_LIFELINE)
 		flags |= FLAG(SELF_LOCKOUT);
-	if (c->kind == CHANGE_CLOSED && !(c->states & STATES_FIRST))
+	if (c->kind == CHANGE_CLOSED && !(c->states & STATES_FIRST) &&
+	    (c->states & 1u << CT_ESTABLISHED))
 		flags |= FLAG(ESTABLISHED_CUT);
 	return flags;
 }
@@ -415,14 +451,20 @@ static enum risk risk_of(unsigned flags, enum change_kind kind)
 	return worst;
 }
 
+/* `first` before all, if it is one; then rules in order; then what no rule says. */
 static struct decider *deciders_in(struct pairing *k, const struct judgement *j, const bool *which,
-				   size_t *count)
+				   const struct decider *first, size_t *count)
 {
 	VEC(struct decider) list = { 0 };
 
-	for (size_t i = 0; i < j->step_count; i++)
-		if (which[i])
-			vec_push(k->prover->arena, &list, decider_of(&j->steps[i]));
+	for (int turn = 0; turn < 3; turn++)
+		for (size_t i = 0; i < j->step_count; i++) {
+			struct decider d = decider_of(&j->steps[i]);
+			bool leads = first && d.rule == first->rule && !strcmp(d.why, first->why);
+
+			if (which[i] && turn == (leads ? 0 : d.rule ? 1 : 2))
+				vec_push(k->prover->arena, &list, d);
+		}
 	*count = list.len;
 	return list.at;
 }
@@ -462,9 +504,30 @@ static const char *edge_of(const struct pairing *k, const struct witness *w,
 	return NULL;
 }
 
+static struct region_lines lines_of(const struct pairing *k, const struct words *w)
+{
+	return region_lines(k->prover->arena, w->regions.at, w->regions.len, &k->terms, k->ir[OLD],
+			    k->ir[NEW]);
+}
+
+/* One line that is exact is best; else the way that takes fewer. */
+static enum words_kind best_words(const struct pairing *k, const struct told *t)
+{
+	const struct words *exact = &t->words[WORDS_EXACT], *beside = &t->words[WORDS_BESIDE];
+
+	if (!exact->exact)
+		return beside->exact ? WORDS_BESIDE : WORDS_CELLS;
+	if (!beside->exact || lines_of(k, exact).len <= lines_of(k, beside).len)
+		return WORDS_EXACT;
+	return WORDS_BESIDE;
+}
+
 static void tell(struct pairing *k, enum change_kind kind, struct told *t)
 {
 	const struct judgement *own = k->j[k->side];
+	enum words_kind way = best_words(k, t);
+	const struct words *words = &t->words[way];
+	struct region_lines lines = lines_of(k, words);
 	struct change c = {
 		.kind = kind,
 		.posture = own->ir->postures[own->posture].name,
@@ -472,28 +535,26 @@ static void tell(struct pairing *k, enum change_kind kind, struct told *t)
 		.added = k->side == NEW,
 		.cause = decider_of(&own->steps[k->step]),
 		.counterpart = counterpart_of(k, &own->steps[k->step]),
-		.exact = t->exact,
+		.exact = way != WORDS_CELLS || words->exact,
+		.beside = way == WORDS_BESIDE,
 		.share = t->own > 0 ? t->changed / t->own : 1,
 		.states = t->states,
 		.conditional = t->conditional,
 		.witness = t->witness,
 	};
-	const struct region *boxes = t->exact ? t->regions.at : t->cells.at;
-	size_t box_count = t->exact ? t->regions.len : t->cells.len;
-	struct region_lines lines = region_lines(k->prover->arena, boxes, box_count, &k->terms,
-						 k->ir[OLD], k->ir[NEW]);
 
 	witness_replay(&c.witness, &k->terms, k->j[OLD]);
 	c.witness.replays &= witness_replays(&c.witness, &k->terms, k->j[NEW]);
 	c.now = witness_decider(k->j[NEW], &c.witness);
-	c.boxes = boxes;
-	c.box_count = box_count;
+	c.boxes = words->regions.at;
+	c.box_count = words->regions.len;
 	c.regions = lines.at;
 	c.region_count = lines.len;
-	c.otherwise = deciders_in(k, k->j[!k->side], t->otherwise, &c.otherwise_count);
-	c.rest = deciders_in(k, own, t->rest, &c.rest_count);
-	c.edge = edge_of(k, &c.witness, boxes, box_count);
-	c.flags = flags_of(k, &c, t);
+	c.otherwise = deciders_in(k, k->j[!k->side], t->otherwise,
+				  c.added ? &c.witness.decider : &c.now, &c.otherwise_count);
+	c.rest = deciders_in(k, own, t->rest, NULL, &c.rest_count);
+	c.edge = edge_of(k, &c.witness, c.boxes, c.box_count);
+	c.flags = flags_of(k, &c);
 	c.risk = risk_of(c.flags, kind);
 	vec_push(k->prover->arena, &k->changes, c);
 }
@@ -556,6 +617,7 @@ static void note_idle(struct pairing *k)
 static void look_at_step(struct pairing *k, enum which side, uint32_t step)
 {
 	const struct judgement *j = k->j[side];
+	size_t undecided = k->q.progress.undecided;
 
 	k->side = side;
 	k->step = step;
@@ -573,7 +635,7 @@ static void look_at_step(struct pairing *k, enum which side, uint32_t step)
 	for (int kind = 0; kind < KINDS; kind++)
 		if (k->told[kind].any)
 			tell(k, (enum change_kind)kind, &k->told[kind]);
-	if (!k->touches)
+	if (!k->touches && k->q.progress.undecided == undecided)
 		note_idle(k);
 }
 

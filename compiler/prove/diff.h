@@ -49,8 +49,9 @@ struct change {
 	const char **regions; /* the same in words */
 	size_t region_count;
 	bool exact;
+	bool beside; /* but for packets that lifelines, blocks and reflexes decide: see `rest` */
 	double share;
-	struct decider *rest; /* not exact: who decides, on the cause's side, what did not change */
+	struct decider *rest; /* who decides, on the cause's side, what did not change of its cells */
 	size_t rest_count;
 
 	uint8_t states;	      /* bit per connection state in which packets change */

@@ -740,6 +740,7 @@ struct naming {
 	struct arena *arena;
 	enum field end; /* FIELD_SRC or FIELD_DST */
 	const struct pol_net *except[FIELD_COUNT];
+	bool literal; /* the addresses show the family */
 };
 
 static bool values_equal(const struct values *v, const struct addr_range *at, size_t len)
@@ -776,14 +777,16 @@ static const struct pol_net *net_at(const struct naming *n, size_t i)
 	return NULL;
 }
 
-static const char *name_of(const struct naming *n, const struct values *v)
+static const char *name_of(struct naming *n, const struct values *v)
 {
 	const struct pol_net *net;
 
 	for (size_t i = 0; (net = net_at(n, i)); i++)
 		if (net->set.len[n->family] &&
-		    values_equal(v, net->set.at[n->family], net->set.len[n->family]))
+		    values_equal(v, net->set.at[n->family], net->set.len[n->family])) {
+			n->literal |= !net->set.len[!n->family];
 			return net->name;
+		}
 	return NULL;
 }
 
@@ -810,8 +813,9 @@ static bool print_except(struct buf *out, struct naming *n, const struct values 
 	return false;
 }
 
-static void print_prefixes(struct buf *out, const struct naming *n, const struct values *v)
+static void print_prefixes(struct buf *out, struct naming *n, const struct values *v)
 {
+	n->literal = true;
 	struct netset set = netset_of(n, v);
 	size_t len, shown;
 	struct prefix *at = netset_prefixes(n->arena, &set, &len);
@@ -905,31 +909,29 @@ static void print_zones(struct buf *out, const struct values *v, const struct te
 		}
 }
 
-static bool names_nothing(const struct region *r)
+static bool is_icmp(const struct region *r)
 {
-	return r->src.all && r->dst.all && r->src_own == OWN_EITHER && r->dst_own == OWN_EITHER;
+	return r->proto.len == 1 && r->proto.at[0].lo == r->proto.at[0].hi &&
+	       (r->proto.at[0].lo == PROTO_ICMP || r->proto.at[0].lo == PROTO_ICMPV6);
 }
 
-static void print_family(struct buf *out, const struct region *r)
-{
-	if (r->families == 3 || !names_nothing(r))
-		return;
-	if (r->proto.len == 1 && (r->proto.at[0].lo == PROTO_ICMP || r->proto.at[0].lo == PROTO_ICMPV6))
-		return;
-	buf_puts(out, r->families & 1u << FAMILY_IP4 ? " over IPv4" : " over IPv6");
-}
-
+/* The family is said where neither an address nor the protocol shows it. */
 static void print_with(struct buf *out, const struct region *r, const struct terms *t,
 		       struct naming *n)
 {
+	own(buf) struct buf ends = { 0 };
+
+	print_end(&ends, "from", FIELD_SRC, n, &r->src, r->src_own);
+	print_ports(&ends, "port", &r->sport);
+	print_end(&ends, "to", FIELD_DST, n, &r->dst, r->dst_own);
+	print_ports(&ends, "port", &r->dport);
+
 	print_protos(out, &r->proto);
-	print_family(out, r);
+	if (r->families != 3 && !n->literal && !is_icmp(r))
+		buf_puts(out, r->families & 1u << FAMILY_IP4 ? " over IPv4" : " over IPv6");
 	print_flags(out, &r->flags);
 	print_icmp(out, &r->icmp);
-	print_end(out, "from", FIELD_SRC, n, &r->src, r->src_own);
-	print_ports(out, "port", &r->sport);
-	print_end(out, "to", FIELD_DST, n, &r->dst, r->dst_own);
-	print_ports(out, "port", &r->dport);
+	buf_puts(out, buf_text(&ends));
 	print_zones(out, &r->zones, t);
 }
 

@@ -147,8 +147,9 @@ static void text_change(struct buf *out, const struct telling *k, const struct c
 	buf_puts(out, "\n   example    ");
 	witness_print(out, &c->witness);
 	buf_putc(out, '\n');
-	if (!c->exact && c->rest_count) {
-		buf_puts(out, "   the rest   is decided by ");
+	if ((!c->exact || c->beside) && c->rest_count) {
+		buf_puts(out, c->exact ? "   beside     what is decided before by "
+				       : "   the rest   is decided by ");
 		print_deciders(out, source_of(k, c->added), c->rest, c->rest_count);
 		buf_putc(out, '\n');
 	}

@@ -182,6 +182,12 @@ static bool is_neighbour(const struct world *w, const struct point *p)
 	return !strcmp(step_name(&w->a->steps[judgement_first(w->a, p)]), WHY_NEIGHBOUR);
 }
 
+/* Decided by a lifeline, a block or a reflex, old or new. */
+static bool is_upper(const struct world *w, const struct point *p)
+{
+	return judgement_first(w->a, p) < w->a->layer4 || judgement_first(w->b, p) < w->b->layer4;
+}
+
 static void check_exact(struct world *w, const struct change *c, const struct point *sample)
 {
 	struct point p = as_witnessed(c, sample);
@@ -189,6 +195,7 @@ static void check_exact(struct world *w, const struct change *c, const struct po
 	bool mine;
 
 	if (!c->exact || !is_of(c, w->a) || spares(w, c) || is_neighbour(w, &p) ||
+	    (c->beside && is_upper(w, &p)) ||
 	    p.packet.fragment != c->witness.point.packet.fragment)
 		return;
 	before = &w->a->steps[judgement_first(w->a, &p)];

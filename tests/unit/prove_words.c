@@ -210,7 +210,7 @@ static const struct {
 	  "on wan |  | established-cut\n"
 	  "closed medium BALANCED out - established: ip from any to any | established "
 	  "allow -> default drop | tcp self:50000 -> 192.0.2.10:22 syn established on wan "
-	  "|  | established-cut 100.0%, the rest: owner\n"
+	  "|  | established-cut beside: owner\n"
 	  "posture BALANCED: keep -> cut\n" },
 	{ "a network widened", widen_dns,
 	  "opened medium BALANCED in + dns: tcp from 203.0.112.0/24 to self port 53 | "
@@ -235,7 +235,9 @@ static void say_change(struct buf *out, const struct change *c)
 			buf_printf(out, " %s", flag_name((enum change_flag)f));
 	if (!c->exact)
 		buf_printf(out, " %.1f%%, the rest:", c->share * 100);
-	for (size_t i = 0; !c->exact && i < c->rest_count; i++)
+	if (c->beside)
+		buf_puts(out, " beside:");
+	for (size_t i = 0; (!c->exact || c->beside) && i < c->rest_count; i++)
 		buf_printf(out, " %s", c->rest[i].why);
 	buf_putc(out, '\n');
 }

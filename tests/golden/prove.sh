@@ -1,0 +1,188 @@
+#!/bin/bash
+# What the prover says at the prompt: tegc diff and the findings of tegc check, word for word.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+tegc=$PWD/${BUILD:-build}/tegc
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+n=0
+
+# answers CODE CLAIM COMMAND...: the exit code, and standard output as it is on standard input.
+answers() {
+	local want_code=$1 claim=$2 got code want
+	shift 2
+	want=$(cat)
+	got=$(cd "$dir" && NO_COLOR=1 "$@" 2>err)
+	code=$?
+	n=$((n + 1))
+	if [ "$code" = "$want_code" ] && [ "$got" = "$want" ]; then
+		echo "ok $n - $claim"
+	else
+		echo "not ok $n - $claim"
+		diff <(echo "$want") <(echo "$got") | sed 's/^/# /'
+		echo "# exit $code, expected $want_code; $(cat "$dir/err")"
+	fi
+}
+
+cat >"$dir/old.teg" <<'TEG'
+policy edge "An edge" { version "1.0.0" }
+zone wan = "eth0"
+zone lan = ["eth1", "br-*"]
+net office = [203.0.113.0/24, 2001:db8:10::/48]
+net bogons = [10.0.0.0/8, 192.168.0.0/16]
+lifeline {
+    owner: tcp from office to self port 22
+}
+block bogons on wan
+posture SHUT {
+    default drop
+    established cut
+}
+posture OPEN {
+    default drop
+    default out allow
+    web_in: allow tcp to self port [80, 443]
+    dns_in: allow udp to self port 53 on lan
+}
+initial posture OPEN
+reflex syn_flood {
+    match tcp flags syn/syn+ack on wan
+    when  rate per source > 1000 per 100ms
+    do    drop source for 60s
+}
+TEG
+
+edit() { # SED-SCRIPT
+	sed "$1" "$dir/old.teg" >"$dir/new.teg"
+}
+
+edit ''
+answers 0 "the same text changes nothing" "$tegc" diff old.teg new.teg <<'OUT'
+proved: nothing changes
+0 opened (0 high), 0 closed, 0 rate, 0 effect, 0 unknown
+OUT
+
+edit 's/^    dns_in.*/&\n    ssh_any: allow tcp to self port 22/'
+answers 3 "a port opened to everyone is risky" "$tegc" diff old.teg new.teg <<'OUT'
+OPENED high     OPEN in   tcp from any to self port 22   drop -> allow
+   because    + new.teg:19 ssh_any   was: default (old.teg:15)
+   example    tcp 198.51.100.7:50000 -> self:22 syn on wan
+   beside     what is decided before by owner (new.teg:7), bogons (new.teg:9)
+   edge       port 23 stays drop
+   flags      admin-port, from-untrusted
+proved: nothing else changes
+1 opened (1 high), 0 closed, 0 rate, 0 effect, 0 unknown
+OUT
+answers 2 "... below the level asked for it is only a difference" \
+	"$tegc" diff --fail-on critical --markdown old.teg new.teg <<'OUT'
+### What this changes
+
+| change | risk | where | packets | verdict | because | example | flags |
+|---|---|---|---|---|---|---|---|
+| OPENED | high | OPEN in | tcp from any to self port 22 | drop → allow | \+ new.teg:19 ssh\_any   was: default \(old.teg:15\) | tcp 198.51.100.7:50000 -\> self:22 syn on wan | admin-port, from-untrusted |
+
+proved: nothing else changes
+
+**1 opened (1 high), 0 closed, 0 rate, 0 effect, 0 unknown**
+OUT
+
+edit '/web_in/{h;d};/dns_in/{G}'
+answers 0 "rules that change places without effect" "$tegc" diff old.teg new.teg <<'OUT'
+proved: nothing changes; 1 rule moved without effect
+0 opened (0 high), 0 closed, 0 rate, 0 effect, 0 unknown
+OUT
+
+edit 's/ owner:.*/ owner: tcp from 203.0.113.0\/24 to self port 22/'
+answers 3 "a lifeline that loses a network" "$tegc" diff old.teg new.teg <<'OUT'
+CLOSED critical SHUT, OPEN in   tcp over IPv6 from office to self port 22   allow -> drop
+   because    ~ old.teg:7 owner   now: default (new.teg:11), syn_flood (new.teg:21), blocked and 1 more
+   example    tcp [2001:db8:10::1]:50000 -> self:22 syn on wan
+   edge       port 23 stays drop
+   flags      self-lockout
+CLOSED critical SHUT out   tcp over IPv6 from self port 22 to office   allow -> drop
+   because    ~ old.teg:7 owner   now: default (new.teg:11), invalid
+   example    tcp self:22 -> [2001:db8:10::1]:22 syn on wan
+   flags      self-lockout
+CLOSED critical OPEN out   tcp over IPv6 from self port 22 to office   allow -> drop
+   because    ~ old.teg:7 owner   now: invalid
+   example    tcp self:22 -> [2001:db8:10::1]:22 syn invalid on wan
+   state      invalid
+   flags      self-lockout
+proved: nothing else changes
+0 opened (0 high), 3 closed, 0 rate, 0 effect, 0 unknown
+OUT
+
+edit 's/> 1000 per/> 2000 per/; s/"eth0"/"eth2"/'
+answers 2 "limits and zones" "$tegc" diff old.teg new.teg <<'OUT'
+RATE+  medium   reflex.syn_flood   10000 per 1s, burst 1000 -> 20000 per 1s, burst 2000
+ZONE   medium   zone wan   eth0 -> eth2
+proved: nothing else changes
+0 opened (0 high), 0 closed, 1 rate, 0 effect, 0 unknown
+OUT
+
+edit 's/^    dns_in.*/&\n    ssh_any: allow tcp to self port 22/'
+answers 4 "a budget that does not suffice is told" \
+	"$tegc" diff --analysis-budget 10 --fail-on critical old.teg new.teg <<'OUT'
+undecided: 2 of 2 windows exceeded the budget (protocol 6-6, to 0.0.0.0 and up, from 0.0.0.0 and up, 17 cells …); elsewhere nothing changes
+0 opened (0 high), 0 closed, 0 rate, 0 effect, 2 unknown
+OUT
+
+"$tegc" diff --report json="$dir/d.json" "$dir/old.teg" "$dir/new.teg" >/dev/null 2>&1
+answers 0 "the report for programs" python3 -c '
+import json
+d = json.load(open("d.json"))
+c = d["changes"][0]
+print(c["kind"], c["risk"], c["packets"], c["flags"], c["cause"]["id"], c["before"], c["after"], c["exact"])
+print(list(c) == sorted(c))' <<'OUT'
+opened high ['tcp from any to self port 22'] ['admin-port', 'from-untrusted'] OPEN.ssh_any drop allow True
+True
+OUT
+
+edit 's/^    web_in.*/&\n    late: drop tcp from office to self port 443\n    more: allow tcp from office to self port 80/'
+answers 1 "rules that never decide" "$tegc" check new.teg <<'OUT'
+error[E0312]: `late` never decides
+  --> new.teg:18:5
+   |
+17 |     web_in: allow tcp to self port [80, 443]
+   |     ---------------------------------------- `web_in` decides every packet of it first
+18 |     late: drop tcp from office to self port 443
+   |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   = note: `web_in` admits what this rule was to drop
+   = note: for example: tcp 203.0.113.9:50000 -> self:443 syn on wan, decided by `web_in`
+   = help: move it before `web_in`
+
+warning[E0313]: `more` never decides
+  --> new.teg:19:5
+   |
+17 |     web_in: allow tcp to self port [80, 443]
+   |     ---------------------------------------- `web_in` decides every packet of it first
+ ...
+19 |     more: allow tcp from office to self port 80
+   |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   = note: for example: tcp 203.0.113.9:50000 -> self:80 syn on wan, decided by `web_in`
+   = help: it can go: nothing changes without it
+
+1 error, 1 warning
+OUT
+
+edit 's/web_in: .*/web_in: allow tcp to self port [80, 443]\n    ssh_in: allow tcp to self port 22/; /^posture OPEN/,$s/reflex/posture TWIN extends OPEN { }\nreflex/'
+answers 0 "a posture that is another, and an administrative port open to everyone" "$tegc" check new.teg <<'OUT'
+warning[E0331]: in OPEN, `ssh_in` opens port 22 to everyone
+  --> new.teg:18:5
+   |
+18 |     ssh_in: allow tcp to self port 22
+   |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   = help: say from where: `from NET` or `on ZONE`
+
+warning[E0321]: TWIN does to every packet what OPEN does
+  --> new.teg:22:9
+   |
+14 | posture OPEN {
+   |         ---- the other one
+ ...
+22 | posture TWIN extends OPEN { }
+   |         ^^^^
+
+2 warnings
+OUT
+echo "1..$n"
