@@ -200,7 +200,7 @@ static void lifeline_direction(struct reading *r, const struct node *rule)
 	const struct node *d = node_find(rule, NODE_DIRECTION);
 
 	if (d && d->word != DIRECTION_IN)
-		diag_help(diag(r->diags, DIAG_TYPE, d->span, "a lifeline admits what comes in"),
+		diag_help(diag(r->diags, DIAG_LIFELINE_DIRECTION, d->span, "a lifeline admits what comes in"),
 			  "answers to it go out by themselves; other traffic is for a posture");
 }
 

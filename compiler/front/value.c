@@ -472,13 +472,12 @@ static bool ports_name(struct reading *r, const struct node *n, uint16_t proto, 
 	return true;
 }
 
-static bool tell_port_minus(struct reading *r, const struct node *n)
+static bool tell_port_minus(struct reading *r, struct span at, const struct node *x, const struct node *y)
 {
-	const struct node *x = n->first, *y = x->next;
-	struct diag *d = diag(r->diags, DIAG_PORT_MINUS, n->span, "`%s - %s` takes port %s from port %s", x->text, y->text,
-			      y->text, x->text);
+	const char *from = x->kind == NODE_NUMBER ? x->text : "LOW";
+	struct diag *d = diag(r->diags, DIAG_PORT_MINUS, at, "`-` takes ports away, it makes no range");
 
-	diag_help(d, "a range is written %s..%s", x->text, y->text);
+	diag_help(d, "a range is written %s..%s", from, y->text);
 	return false;
 }
 
@@ -531,7 +530,7 @@ static bool ports_computed(struct reading *r, const struct node *n, uint16_t pro
 	struct ranges next;
 
 	if (n->kind == NODE_MINUS && n->first->kind == NODE_NUMBER && n->first->next->kind == NODE_NUMBER)
-		return tell_port_minus(r, n);
+		return tell_port_minus(r, n->span, n->first, n->first->next);
 	if (!value_ports(r, n->first, proto, out))
 		return false;
 	for (const struct node *part = n->first->next; part; part = part->next) {
@@ -943,6 +942,8 @@ static bool service_computed(struct reading *r, const struct node *n, struct ser
 	if (!value_service(r, n->first, out))
 		return false;
 	for (const struct node *part = n->first->next; part; part = part->next) {
+		if (n->kind == NODE_MINUS && part->kind == NODE_NUMBER && n->first->kind == NODE_PART)
+			return tell_port_minus(r, n->span, n->first->last, part);
 		if (!value_service(r, part, &next))
 			return false;
 		if (service_proto(out, PROTO_ANY) || service_proto(&next, PROTO_ANY)) {

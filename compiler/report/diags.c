@@ -26,18 +26,31 @@ static void paint(struct page *p, enum paint with)
 
 /* --- text that cannot harm a terminal ----------------------------------------------------- */
 
-/* Wide characters take two columns, combining ones none (the usual blocks of Unicode, not all of them). */
-static int utf8_columns(const char *at, size_t len)
+static uint32_t utf8_char(const char *at, size_t len)
 {
-	static const struct { uint32_t from, to; int columns; } blocks[] = {
-		{ 0x0300, 0x036f, 0 }, { 0x1100, 0x115f, 2 }, { 0x200b, 0x200f, 0 }, { 0x2e80, 0xa4cf, 2 },
-		{ 0xac00, 0xd7a3, 2 }, { 0xf900, 0xfaff, 2 }, { 0xfe00, 0xfe0f, 0 }, { 0xff00, 0xff60, 2 },
-		{ 0x1f300, 0x1f64f, 2 }, { 0x1f900, 0x1f9ff, 2 }, { 0x20000, 0x3fffd, 2 },
-	};
 	uint32_t c = (unsigned char)at[0] & (len == 1 ? 0x7fu : 0x7fu >> len);
 
 	for (size_t i = 1; i < len; i++)
 		c = c << 6 | ((unsigned char)at[i] & 0x3fu);
+	return c;
+}
+
+/* Characters that change the direction of text or cannot be seen. */
+static bool deceives(uint32_t c)
+{
+	return (c >= 0x80 && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || c == 0x61c;
+}
+
+/* Wide characters take two columns, combining ones none (the usual blocks of Unicode, not all of them). */
+static int utf8_columns(uint32_t c)
+{
+	static const struct { uint32_t from, to; int columns; } blocks[] = {
+		{ 0x0300, 0x036f, 0 }, { 0x1100, 0x115f, 2 }, { 0x2e80, 0xa4cf, 2 },
+		{ 0xac00, 0xd7a3, 2 }, { 0xf900, 0xfaff, 2 }, { 0xfe00, 0xfe0f, 0 }, { 0xff00, 0xff60, 2 },
+		{ 0x1f300, 0x1f64f, 2 }, { 0x1f900, 0x1f9ff, 2 }, { 0x20000, 0x3fffd, 2 },
+	};
+
 	for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
 		if (c >= blocks[i].from && c <= blocks[i].to)
 			return blocks[i].columns;
@@ -55,14 +68,13 @@ static size_t shown(const char *at, size_t left, char text[static 16], int *colu
 		snprintf(text, 16, "%*s", TAB_COLUMNS, "");
 		return 1;
 	}
-	if (c < 0x20 || c == 0x7f || (len == 1 && c >= 0x80) || (c == 0xc2 && (unsigned char)at[1] < 0xa0)) {
-		*columns = 4;
-		snprintf(text, 16, "<%02x>", len == 2 ? (unsigned char)at[1] : c);
+	if (c < 0x20 || c == 0x7f || (len == 1 && c >= 0x80) || (len > 1 && deceives(utf8_char(at, len)))) {
+		*columns = snprintf(text, 16, "<%02x>", len > 1 ? utf8_char(at, len) : c);
 		return len;
 	}
 	memcpy(text, at, len);
 	text[len] = '\0';
-	*columns = utf8_columns(at, len);
+	*columns = utf8_columns(utf8_char(at, len));
 	return len;
 }
 

@@ -49,11 +49,11 @@ struct node *grammar_binary(struct parser *p, struct span at, enum node_kind kin
 		n->span = at;
 	} else {
 		n = node_of2(p->arena, kind, at, x, y);
-		n->word = depth_of(x);
+		n->word = depth_of(x) + 1;
 	}
-	if (depth_of(y) > n->word)
-		n->word = depth_of(y);
-	if (++n->word > NESTING_MAX && !p->stopped) {
+	if (depth_of(y) + 1 > n->word)
+		n->word = depth_of(y) + 1;
+	if (n->word > NESTING_MAX && !p->stopped) {
 		diag(p->diags, DIAG_NESTING, at, "operators are nested more than %d deep", NESTING_MAX);
 		p->stopped = p->quiet = true;
 	}
@@ -197,6 +197,17 @@ static const char *what_stands(struct parser *p, struct span at)
 			    shown < len ? "..." : "");
 }
 
+/* A name at the beginning of a statement can only be a label. */
+static void begins_nothing(struct parser *p)
+{
+	struct near n = near_to(p->last_name.text);
+	struct diag *d = diag(p->diags, DIAG_SYNTAX, p->last_name.span, "no declaration begins with `%s`", p->last_name.text);
+
+	words_near(&n);
+	if (n.best)
+		diag_help(d, "did you mean `%s`?", n.best);
+}
+
 void grammar_complain(struct parser *p, struct span at, const char *const *words, size_t count)
 {
 	struct expecting e = { words, count };
@@ -208,6 +219,10 @@ void grammar_complain(struct parser *p, struct span at, const char *const *words
 	if (p->last.kind != T_NAME && p->last.kind < 128 && p->last.kind != 0 && !strchr("{}[](),:=+&/*<>-", p->last.kind))
 		return;
 
+	if (count == 1 && !strcmp(words[0], "':'") && p->last_name.text) {
+		begins_nothing(p);
+		return;
+	}
 	struct diag *d = diag(p->diags, DIAG_SYNTAX, at, "%s", what_stands(p, at));
 	if ((list = list_expected(p->arena, e)))
 		diag_label(d, "%s", list);

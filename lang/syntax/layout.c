@@ -3,9 +3,9 @@
  * one of the language, and where a lost bracket or brace is noticed.
  *
  * A block or bracket that was never closed would swallow the rest of the file
- * as one mistake. So a word that only begins declarations closes what is open:
- * inside ( ) and [ ] wherever it stands, inside { } when it stands at the
- * margin.
+ * as one mistake. So a word that only begins statements or declarations closes
+ * ( and [ wherever it stands, one that begins declarations also { when it stands
+ * at the margin.
  */
 #include <assert.h>
 #include <string.h>
@@ -14,9 +14,9 @@
 #include "teg.tab.h"
 
 static const struct word word_rows[] = {
-#define WORD(token, text, begins) { text, T_##token, begins, NULL },
-#define LATER(text, about) { text, T_LATER, false, about },
-#define LATER_CLAUSE(text, about) { text, T_LATER_CLAUSE, false, about },
+#define WORD(token, text, begins) { text, T_##token, BEGINS_##begins, NULL },
+#define LATER(text, about) { text, T_LATER, BEGINS_NOTHING, about },
+#define LATER_CLAUSE(text, about) { text, T_LATER_CLAUSE, BEGINS_NOTHING, about },
 #include "lang/vocab/word.def"
 #undef WORD
 #undef LATER
@@ -38,6 +38,13 @@ bool word_is_reserved(const char *text)
 		if (!strcmp(word_rows[i].text, text))
 			return true;
 	return false;
+}
+
+void words_near(struct near *n)
+{
+	for (size_t i = 0; i < WORD_COUNT; i++)
+		if (word_rows[i].begins == BEGINS_DECLARATION)
+			near_try(n, word_rows[i].text);
 }
 
 /* --- the queue to the grammar ------------------------------------------------------------- */
@@ -191,7 +198,7 @@ static bool name_is_due(const struct parser *p)
 /* A test names its posture: that is no declaration. */
 static bool word_closes_block(const struct parser *p, const struct word *w, struct span at)
 {
-	return w->begins && p->depth && at_margin(p, at) &&
+	return w->begins == BEGINS_DECLARATION && p->depth && at_margin(p, at) &&
 	       !(w->token == T_POSTURE && p->open[p->depth - 1].construct == T_TEST);
 }
 
@@ -237,7 +244,7 @@ static void lay_word(struct parser *p, const struct word *w, struct token t)
 		pass_over(p, w, t);
 		return;
 	}
-	if (w->begins)
+	if (w->begins != BEGINS_NOTHING)
 		lose_brackets(p, t.span);
 	for (bool told = false; word_closes_block(p, w, t.span); told = true)
 		lose_block(p, t.span, told);
@@ -265,6 +272,11 @@ static void lay(struct parser *p, struct token t)
 		lose_brackets(p, t.span);
 		open_bracket(p, t);
 		return;
+	case ':':
+		/* A label: the list before it was not closed. */
+		if (in_brackets(p) && p->open[p->depth - 1].bracket == '[' && last_kind(p) == T_NAME)
+			lose_brackets(p, p->last.span);
+		break;
 	case '(': case '[':
 		open_bracket(p, t);
 		return;

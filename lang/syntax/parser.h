@@ -8,6 +8,7 @@
 #define TEG_SYNTAX_PARSER_H
 
 #include "lang/base/strmap.h"
+#include "lang/syntax/near.h"
 #include "lang/syntax/parse.h"
 
 #define NESTING_MAX 100
@@ -48,10 +49,12 @@ struct parser {
 	bool stopped;	/* too deep: what follows is not read */
 };
 
+enum begins { BEGINS_NOTHING, BEGINS_STATEMENT, BEGINS_DECLARATION };
+
 struct word {
 	const char *text;
 	int token;
-	bool begins;
+	enum begins begins;
 	const char *about; /* of what is not part of this version, else NULL */
 };
 
@@ -61,5 +64,7 @@ void scanner_end(struct parser *p);
 int teg_raw_next(struct parser *p, struct token *out);
 const char *parser_text(struct parser *p, const char *text, size_t len);
 void words_init(struct parser *p);
+/* The words that begin declarations, for those who misspell one. */
+void words_near(struct near *n);
 
 #endif
