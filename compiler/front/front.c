@@ -53,6 +53,7 @@ static void read_meaning(struct reading *r, const char *path)
 	r->policy = arena_zero(r->arena, sizeof *r->policy);
 	r->policy->arena = r->arena;
 	r->policy->name = name_of_path(r->arena, path);
+	r->policy->span = SPAN_NOWHERE;
 	scope_declare(r);
 	params_check(r);
 	declare_policy(r);

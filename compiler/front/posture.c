@@ -304,8 +304,8 @@ void declare_initial(struct reading *r)
 	if (r->policy->posture_count == 1 || r->poisoned)
 		return;
 	if (!r->policy->posture_count) {
-		if (r->postures.entries.len || r->c->library_fits)
-			return; /* what could not be read may have been one */
+		if (r->postures.entries.len || (r->c->library_fits && !span_is_somewhere(r->policy->span)))
+			return; /* what could not be read may have been one; a library has none */
 		diag_help(diag(r->diags, DIAG_POSTURE_NONE, SPAN_NOWHERE, "the policy has no posture"),
 			  "at least: posture CLOSED { default drop }");
 		return;

@@ -200,6 +200,10 @@ static void tell_unknown(struct reading *r, const struct node *name, const char 
 	struct diag *d = diag(r->diags, DIAG_NAME_UNKNOWN, name->span, "there is no %s `%s`", wanted, name->text);
 	struct near n = near_to(name->text);
 
+	if (!strcmp(wanted, "net")) {
+		near_try(&n, "self");
+		near_try(&n, "any");
+	}
 	for (size_t i = 0; d->arena && i < r->symbols.entries.len; i++)
 		near_try(&n, r->symbols.entries.at[i].name);
 	if (n.best) {

@@ -175,9 +175,8 @@ static void suggest(struct parser *p, struct diag *d, struct expecting e, const 
 		diag_help(d, "did you mean `%s`?", word);
 		return;
 	}
-	if (p->last_name.text && p->last_name.span.to <= p->last.span.from &&
-	    p->last.span.from - p->last_name.span.to <= 1 && (word = clause_meant(p->last_name.text)))
-		diag_help(d, "did you mean `%s` where `%s` stands?", word, p->last_name.text);
+	if (p->before.kind == T_NAME && (word = clause_meant(p->before.text)))
+		diag_help(d, "did you mean `%s` where `%s` stands?", word, p->before.text);
 }
 
 static const char *what_stands(struct parser *p, struct span at)
@@ -200,8 +199,8 @@ static const char *what_stands(struct parser *p, struct span at)
 /* A name at the beginning of a statement can only be a label. */
 static void begins_nothing(struct parser *p)
 {
-	struct near n = near_to(p->last_name.text);
-	struct diag *d = diag(p->diags, DIAG_SYNTAX, p->last_name.span, "no declaration begins with `%s`", p->last_name.text);
+	struct near n = near_to(p->before.text);
+	struct diag *d = diag(p->diags, DIAG_SYNTAX, p->before.span, "no declaration begins with `%s`", p->before.text);
 
 	words_near(&n);
 	if (n.best)
@@ -219,7 +218,8 @@ void grammar_complain(struct parser *p, struct span at, const char *const *words
 	if (p->last.kind != T_NAME && p->last.kind < 128 && p->last.kind != 0 && !strchr("{}[](),:=+&/*<>-", p->last.kind))
 		return;
 
-	if (count == 1 && !strcmp(words[0], "':'") && p->last_name.text) {
+	p->complained = at.from;
+	if (count == 1 && !strcmp(words[0], "':'") && p->before.kind == T_NAME) {
 		begins_nothing(p);
 		return;
 	}

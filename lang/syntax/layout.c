@@ -118,8 +118,8 @@ static void lose_brackets(struct parser *p, struct span noticed)
 {
 	if (!in_brackets(p))
 		return;
-	if (!p->quiet) {
-		struct opened *o = &p->open[p->depth - 1];
+	struct opened *o = &p->open[p->depth - 1];
+	if (!p->quiet && p->complained < o->span.from) {
 		struct diag *d = diag(p->diags, DIAG_BRACKET_OPEN, o->span, "this `%c` is not closed", o->bracket);
 
 		diag_at(d, noticed, "noticed here");
@@ -202,11 +202,18 @@ static bool word_closes_block(const struct parser *p, const struct word *w, stru
 	       !(w->token == T_POSTURE && p->open[p->depth - 1].construct == T_TEST);
 }
 
-/* What is not part of this version ends where its line or block does. */
+/* `on` begins a clause in rules, and at the margin a response to events. */
+static const struct word response = { "on", T_LATER, BEGINS_NOTHING, "a response to events" };
+
+/*
+ * What is not part of this version ends where its line or block does. Its first
+ * name is what it declares, if anything: so that uses of it are no mistakes of their own.
+ */
 static void pass_over(struct parser *p, const struct word *w, struct token t)
 {
 	size_t depth = 0;
 	struct token next, before = t;
+	const char *name = NULL;
 
 	if (!p->quiet)
 		diag_label(diag(p->diags, DIAG_NOT_YET, t.span,
@@ -223,12 +230,16 @@ static void pass_over(struct parser *p, const struct word *w, struct token t)
 			depth--;
 		} else if (next.kind == T_NEWLINE && !depth && before.kind != ',') {
 			break;
+		} else if (next.kind == T_NAME && !name) {
+			name = next.text;
 		}
 	}
 	p->skipping = false;
+	p->quiet = true;
 	p->raw_again = next;
 	p->has_raw_again = true;
-	put_kind(p, w->token, (struct span){ t.span.file, t.span.from, before.span.to });
+	t.span.to = before.span.to;
+	put(p, (struct token){ .kind = w->token, .span = t.span, .text = name });
 }
 
 static void lay_word(struct parser *p, const struct word *w, struct token t)
@@ -240,6 +251,8 @@ static void lay_word(struct parser *p, const struct word *w, struct token t)
 		put(p, t);
 		return;
 	}
+	if (w->token == T_ON && !p->depth && statement_is_over(p))
+		w = &response;
 	if (w->about) {
 		pass_over(p, w, t);
 		return;
@@ -256,7 +269,16 @@ static void lay_word(struct parser *p, const struct word *w, struct token t)
 
 /* --- one token of the scanner becomes none, one or several of the grammar ----------------------- */
 
-static void lay(struct parser *p, struct token t)
+/* Inside a list: is the name at hand a label, so that the list was not closed? */
+static bool is_label(struct parser *p, struct token t)
+{
+	if (t.kind != T_NAME || !in_brackets(p) || p->has_raw_again)
+		return false;
+	p->has_raw_again = true;
+	return teg_raw_next(p, &p->raw_again) == ':';
+}
+
+static void lay(struct parser *p, struct token t, bool begins_line)
 {
 	const struct word *w = t.kind == T_NAME ? strmap_find(&p->words, t.text) : NULL;
 
@@ -272,11 +294,6 @@ static void lay(struct parser *p, struct token t)
 		lose_brackets(p, t.span);
 		open_bracket(p, t);
 		return;
-	case ':':
-		/* A label: the list before it was not closed. */
-		if (in_brackets(p) && p->open[p->depth - 1].bracket == '[' && last_kind(p) == T_NAME)
-			lose_brackets(p, p->last.span);
-		break;
 	case '(': case '[':
 		open_bracket(p, t);
 		return;
@@ -288,6 +305,8 @@ static void lay(struct parser *p, struct token t)
 		lay_word(p, w, t);
 		return;
 	}
+	if (begins_line && is_label(p, t))
+		lose_brackets(p, t.span);
 	if (statement_is_over(p))
 		p->construct = t.kind;
 	put(p, t);
@@ -305,9 +324,11 @@ static void scan(struct parser *p)
 	} else {
 		teg_raw_next(p, &t);
 	}
+	bool begins_line = p->line_begins;
+
 	p->line_begins = t.kind == T_NEWLINE;
 	p->queue_from = p->queue_len = 0;
-	lay(p, t);
+	lay(p, t, begins_line);
 }
 
 int teg_lex(TEG_STYPE *value, TEG_LTYPE *at, struct parser *p)
@@ -318,8 +339,7 @@ int teg_lex(TEG_STYPE *value, TEG_LTYPE *at, struct parser *p)
 		scan(p);
 
 	struct token t = p->queue[p->queue_from++];
-	if (t.kind == T_NAME)
-		p->last_name = t;
+	p->before = p->last;
 	p->last = t;
 	value->text = t.text;
 	*at = t.span;

@@ -41,7 +41,8 @@ struct parser {
 	bool has_raw_again;
 	struct opened open[NESTING_MAX];
 	size_t depth;
-	struct token last, last_name;
+	struct token last, before; /* what the grammar was given */
+	uint32_t complained;	   /* where a token did not fit last */
 	int construct;	/* the word that began this statement */
 	bool line_begins;
 	bool skipping;	/* over something that is not read: mistakes in it are not told */

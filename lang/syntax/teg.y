@@ -87,9 +87,22 @@ file
 	| file item				{ $$ = node_add($1, $2); }
 	;
 
-/* One declaration to a line. What cannot be read ends with its line, or with the block that it opens. */
+/*
+ * One declaration to a line. What cannot be read ends with its line, or with the
+ * block that it opens. Where its name was read, uses of it are no mistakes of
+ * their own; `error` must follow that name at once, since recovery only shifts it.
+ */
 item
 	: declaration "end of line"
+	| "param" name error "end of line"	{ $$ = grammar_hole(p, @$, $2); yyerrok; }
+	| "zone" name error "end of line"	{ $$ = grammar_hole(p, @$, $2); yyerrok; }
+	| "net" name error "end of line"	{ $$ = grammar_hole(p, @$, $2); yyerrok; }
+	| "service" name error "end of line"	{ $$ = grammar_hole(p, @$, $2); yyerrok; }
+	| "reflex" name error "end of line"	{ $$ = grammar_hole(p, @$, $2); yyerrok; }
+	| "reflex" name error '{' junk '}' "end of line"	{ $$ = grammar_hole(p, @$, $2); yyerrok; }
+	| "posture" name error "end of line"	{ $$ = grammar_hole(p, @$, $2); yyerrok; }
+	| "posture" name error '{' posture_items '}' "end of line"
+		{ $$ = node_move(ONE(POSTURE, @$, grammar_named_hole(p, $2)), $5); yyerrok; }
 	| error "end of line"			{ $$ = grammar_hole(p, @$, NULL); yyerrok; }
 	| error '{' junk '}' "end of line"	{ $$ = grammar_hole(p, @$, NULL); yyerrok; }
 	;
@@ -106,13 +119,9 @@ declaration
 	| "import" STRING				{ $$ = ONE(IMPORT, @$, TEXT(STRING, @2, $2)); }
 	| "param" name ':' type				{ $$ = TWO(PARAM, @$, $2, $4); }
 	| "param" name ':' type '=' value		{ $$ = node_add(TWO(PARAM, @$, $2, $4), $6); }
-	| "param" name error				{ $$ = grammar_hole(p, @$, $2); }
 	| "zone" name '=' value				{ $$ = TWO(ZONE, @$, $2, $4); }
-	| "zone" name error				{ $$ = grammar_hole(p, @$, $2); }
 	| "net" name '=' value				{ $$ = TWO(NET, @$, $2, $4); }
-	| "net" name error				{ $$ = grammar_hole(p, @$, $2); }
 	| "service" name '=' value			{ $$ = TWO(SERVICE, @$, $2, $4); }
-	| "service" name error				{ $$ = grammar_hole(p, @$, $2); }
 	| "lifeline" '{' lifelines '}'			{ $$ = node_move(NEW(LIFELINE, @$), $3); }
 	| "block" value					{ $$ = ONE(BLOCK, @$, $2); }
 	| "block" value "on" value			{ $$ = TWO(BLOCK, @$, $2, ONE(ON, @4, $4)); }
@@ -120,15 +129,11 @@ declaration
 	| label "block" value "on" value		{ $$ = node_add(TWO(BLOCK, @$, $1, $3), ONE(ON, @5, $5)); }
 	| "posture" name title extends '{' posture_items '}'
 		{ $$ = node_move(node_add(TWO(POSTURE, @$, $2, $3), $4), $6); }
-	| "posture" name error '{' posture_items '}'	{ $$ = node_move(ONE(POSTURE, @$, grammar_named_hole(p, $2)), $5); }
-	| "posture" name error				{ $$ = grammar_hole(p, @$, $2); }
 	| "initial" "posture" name			{ $$ = ONE(INITIAL, @$, $3); }
 	| "reflex" name '{' reflex_items '}'		{ $$ = node_move(ONE(REFLEX, @$, $2), $4); }
-	| "reflex" name error '{' reflex_items '}'	{ $$ = grammar_hole(p, @$, $2); }
-	| "reflex" name error				{ $$ = grammar_hole(p, @$, $2); }
 	| "test" STRING '{' tests '}'			{ $$ = node_move(ONE(TEST, @$, TEXT(TITLE, @2, $2)), $4); }
-	| LATER						{ $$ = grammar_hole(p, @$, NULL); }
-	| LATER_CLAUSE					{ $$ = grammar_hole(p, @$, NULL); }
+	| LATER						{ $$ = grammar_hole(p, @$, TEXT(NAME, @$, $1)); }
+	| LATER_CLAUSE					{ $$ = grammar_hole(p, @$, TEXT(NAME, @$, $1)); }
 	;
 
 name	: NAME					{ $$ = TEXT(NAME, @$, $1); } ;

@@ -1,0 +1,111 @@
+#!/bin/bash
+# Input that is no policy at all: each kind has its code and its exit code, and
+# nothing takes long.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+tegc=${BUILD:-build}/tegc
+case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+n=0
+
+tell() { # held, words
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; head -20 said | sed 's/^/# /'; fi
+}
+
+skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+
+expect() { # exit code, text that is said, words, then the command
+	local code=$1 text=$2 words=$3 got
+	shift 3
+	timeout 20 "$@" >said 2>&1
+	got=$?
+	[ $got = "$code" ] && if [ -n "$text" ]; then grep -qF -- "$text" said; else [ ! -s said ]; fi
+	tell $? "$words (exit $got)"
+}
+
+posture='posture CLOSED { default drop }'
+expect 66 'error[E0001]: cannot open none.teg' 'a file that does not exist' "$tegc" check none.teg
+mkdir dir.teg
+expect 66 'error[E0002]: dir.teg is a directory' 'a directory' "$tegc" check dir.teg
+head -c 70000000 /dev/zero | tr '\0' '\n' >large.teg
+expect 66 'error[E0003]: large.teg has more than 64 MiB' 'a file of 70 MB' "$tegc" check large.teg
+rm large.teg
+printf 'net a = 192.0.2.1\n\0\n' >nul.teg
+expect 1 'error[E0004]' 'a NUL byte' "$tegc" check nul.teg
+printf 'net a = 192.0.2.1 # \303(\n' >latin.teg
+expect 1 'error[E0005]' 'text that is not UTF-8' "$tegc" check latin.teg
+expect 66 'error[E0001]' 'a path through a file' "$tegc" check nul.teg/x.teg
+echo "$posture" >secret.teg
+chmod 000 secret.teg
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && setpriv --reuid=65534 --clear-groups "$tegc" help >/dev/null 2>&1; then
+	chmod 711 "$dir"
+	expect 66 'Permission denied' 'a file that may not be read' \
+		setpriv --reuid=65534 --clear-groups --inh-caps=-all "$tegc" check secret.teg
+elif [ "$(id -u)" != 0 ]; then
+	expect 66 'Permission denied' 'a file that may not be read' "$tegc" check secret.teg
+else
+	skip 'a file that may not be read' 'root reads everything, and setpriv cannot run tegc here'
+fi
+expect 74 'error[E0006]' 'a file that breaks off' "$tegc" check /proc/self/mem
+
+expect 64 'usage: tegc check' 'no file' "$tegc" check
+expect 64 'usage: tegc check' 'an option that does not exist' "$tegc" check --frobnicate x.teg
+expect 64 'NAME=VALUE' 'a parameter without a value' "$tegc" check --param office none.teg
+expect 64 'there is no command' 'a command that does not exist' "$tegc" frobnicate
+
+printf 'param office: net = 192.0.2.0/24\nparam web: port = 80\nparam wan_if: interface = "eth0"\nzone wan = wan_if\n%s\n' \
+	"$posture" >param.teg
+printf '{ "office": ["198.51.100.0/24", "2001:db8::/32"], "web": 8443, "wan_if": ["wan0", "br-*"] }' >good.json
+expect 0 '' 'parameters from a file' "$tegc" check --params good.json param.teg
+expect 0 '' 'an interface needs no quotes on the command line' "$tegc" check --param wan_if=wan0 param.teg
+printf '{ "office": { "a": 1 } }' >nested.json
+expect 1 'error[E0209]' 'a parameter that is an object' "$tegc" check --params nested.json param.teg
+printf '{ "office": ' >broken.json
+expect 1 'error[E0209]: this is not JSON' 'a parameter file that breaks off' "$tegc" check --params broken.json param.teg
+printf '[1]' >list.json
+expect 1 'error[E0209]: this is not a JSON object' 'a parameter file that is a list' "$tegc" check --params list.json param.teg
+expect 66 'error[E0001]' 'a parameter file that does not exist' "$tegc" check --params none.json param.teg
+printf '{ "web": 80.5 }' >half.json
+expect 1 'error[E0209]' 'half a port' "$tegc" check --params half.json param.teg
+expect 1 '--param office:1:1' 'a mistake in a parameter has a place' "$tegc" check --param office=192.0.2.1/24 param.teg
+
+printf 'net a = %s192.0.2.1%s\n' "$(printf '(%.0s' {1..5000})" "$(printf ')%.0s' {1..5000})" >deep.teg
+expect 1 'error[E0105]' '5,000 brackets' "$tegc" check deep.teg
+{ printf 'net a = 192.0.2.1'; yes ' + 192.0.2.1 - 192.0.2.2' | head -n 20000 | tr -d '\n'; echo; } >long.teg
+expect 1 'error[E0105]' '40,000 operators that alternate' "$tegc" check long.teg
+{ printf 'net a = 192.0.2.1'; yes ' + 192.0.2.1' | head -n 100000 | tr -d '\n'; echo; echo "$posture"; } >sum.teg
+expect 0 '' 'a sum of 100,000 parts' "$tegc" check sum.teg
+{ for i in $(seq 3000 -1 1); do echo "net n$i = n$((i - 1))"; done; echo 'net n0 = 192.0.2.1'; echo "$posture"; } >chain.teg
+expect 1 'error[E0105]' '3,000 names that build on each other' "$tegc" check chain.teg
+yes 'net a b' | head -n 500000 >million.teg
+expect 1 '499800 more are not shown' 'half a million mistakes' "$tegc" check million.teg
+echo 'import "a.teg"' >b.teg
+printf 'import "b.teg"\n%s\n' "$posture" >a.teg
+expect 1 'error[E0205]' 'files that import each other' "$tegc" check a.teg
+printf 'posture CLOSED {\r\n    default drop\r\n}\r\n' >crlf.teg
+expect 0 '' 'line ends of another system' "$tegc" check crlf.teg
+printf '\357\273\277%s\n' "$posture" >bom.teg
+expect 0 '' 'a byte order mark' "$tegc" check bom.teg
+: >empty.teg
+expect 0 '' 'an empty file is a library' "$tegc" check empty.teg
+printf 'net a = 192.0.2.1 \033[31m\342\200\256\n' >escape.teg
+"$tegc" check escape.teg >said
+LC_ALL=C grep -q '[[:cntrl:]]' <(tr -d '\n' <said)
+tell $((! $?)) 'no control character of a policy reaches the terminal'
+! LC_ALL=C grep -q $'\342\200\256' said
+tell $? 'nor a sign that turns the direction of text'
+
+echo "posture   CLOSED { default    drop }" >ugly.teg
+expect 2 'ugly.teg' 'fmt --check tells what would change' "$tegc" fmt --check ugly.teg
+expect 0 '' 'fmt writes in place' "$tegc" fmt ugly.teg
+expect 0 '' 'and is then content' "$tegc" fmt --check ugly.teg
+cp a.teg before.teg
+echo 'net a b' >>a.teg
+cp a.teg before.teg
+expect 1 'error[E0101]' 'fmt does not touch what it cannot read' "$tegc" fmt a.teg
+cmp -s a.teg before.teg
+tell $? 'the file is as it was'
+echo "1..$n"
