@@ -2,7 +2,7 @@
 
 _tegc_options() {
 	case $1 in
-	check) echo "-I --import-path --param --params" ;;
+	check) echo "-I --import-path --param --params --no-proofs --fail-level" ;;
 	build) echo "-I --import-path --param --params -o --out --sign --serial" ;;
 	test) echo "-I --import-path --param --params --filter --plain --allow-empty" ;;
 	fmt) echo "--check" ;;
@@ -31,6 +31,7 @@ _tegc_value() {
 	-o | --out) _tegc_files .tegb ;;
 	--sign | --key) _tegc_files .key ;;
 	--trusted-keys) _tegc_files .pub ;;
+	--fail-level) COMPREPLY=($(compgen -W "error warning" -- "$cur")) ;;
 	--fail-on) COMPREPLY=($(compgen -W "low medium high critical" -- "$cur")) ;;
 	--report) COMPREPLY=($(compgen -W "json=" -- "$cur")) ;;
 	--param | --filter | --serial | --analysis-budget) COMPREPLY=() ;;

@@ -139,7 +139,7 @@ True
 OUT
 
 edit 's/^    web_in.*/&\n    late: drop tcp from office to self port 443\n    more: allow tcp from office to self port 80/'
-answers 1 "rules that never decide" "$tegc" check new.teg <<'OUT'
+answers 2 "rules that never decide" "$tegc" check new.teg <<'OUT'
 error[E0312]: `late` never decides
   --> new.teg:18:5
    |
