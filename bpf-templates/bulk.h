@@ -62,15 +62,15 @@ static __always_inline bool bulk_cell_has(const struct teg_bulk_cell *b, const s
 	const struct teg_cell *c = &b->cell;
 	const __u64 *w = k->words;
 
-	if ((k->head ^ c->want) & c->mask)
+	__u64 differs = ((k->head ^ c->want) & c->mask) | ((w[0] ^ b->addr[0]) & b->mask[0]) |
+			((w[1] ^ b->addr[1]) & b->mask[1]) | ((w[2] ^ b->addr[2]) & b->mask[2]) |
+			((w[3] ^ b->addr[3]) & b->mask[3]);
+	if (differs)
 		return false;
-	if (((w[0] ^ b->addr[0]) & b->mask[0]) | ((w[1] ^ b->addr[1]) & b->mask[1]) |
-	    ((w[2] ^ b->addr[2]) & b->mask[2]) | ((w[3] ^ b->addr[3]) & b->mask[3]))
-		return false;
-	if ((__s64)(walk_some(c->zones & k->zones) & walk_some(c->src & k->src) & walk_some(c->dst & k->dst)) >= 0)
-		return false;
-	return (walk_outside(w[4] >> 32, c->dport_lo, c->dport_hi) | walk_outside(w[4] >> 48, c->sport_lo, c->sport_hi) |
-		walk_outside(w[4] >> 16, c->icmp_lo, c->icmp_hi)) >= 0;
+	__s64 in = walk_some(c->zones & k->zones) & walk_some(c->src & k->src) & walk_some(c->dst & k->dst);
+	__s64 out = walk_outside(w[4] >> 32, c->dport_lo, c->dport_hi) | walk_outside(w[4] >> 48, c->sport_lo, c->sport_hi) |
+		    walk_outside(w[4] >> 16, c->icmp_lo, c->icmp_hi);
+	return (in & ~out) < 0;
 }
 
 /* The leaf where the key belongs; 0 is none. */

@@ -21,10 +21,10 @@ static const struct {
 #define V4_MAPPED ((addr_num)0xffff << 32)
 
 /* Measured with tests/bench/bulk: a node is a load that waits for the one before it. */
-#define NODE_NS 2.0
-#define CELL_NS 2.5
-#define TREE_NS 5.0 /* to begin a group */
-#define BULK_NS 12.0
+#define NODE_NS 5.0
+#define CELL_NS 8.0
+#define TREE_NS 10.0 /* to begin a group */
+#define BULK_NS 10.0
 #define LIST_CELL_NS 1.0
 
 struct item {
@@ -52,6 +52,7 @@ struct making {
 	const struct item *items;
 	uint32_t item_count;
 	unsigned enough; /* boxes for a leaf */
+	unsigned space;	 /* a cut may make so many copies of a box, parts without any counted */
 	size_t most;	 /* leaf entries */
 	VEC(uint64_t) nodes;
 	VEC(uint32_t) leaves;
@@ -226,7 +227,7 @@ static unsigned widest(const struct part *p, enum field f)
 	return bits < WIDTH_MAX ? bits : WIDTH_MAX;
 }
 
-static void try_width(const int *begin, const int *end, unsigned widest_bits, unsigned width, size_t len,
+static void try_width(const int *begin, const int *end, unsigned widest_bits, unsigned width, size_t most,
 		      enum field f, struct cut *best)
 {
 	unsigned parts = 1u << width, per = 1u << (widest_bits - width);
@@ -244,7 +245,7 @@ static void try_width(const int *begin, const int *end, unsigned widest_bits, un
 		squares += (double)now * (double)now;
 		now -= ended;
 	}
-	if (sum + parts > 3 * len + 8)
+	if (sum + parts > most)
 		return;
 
 	double mean = squares / (double)sum;
@@ -269,7 +270,7 @@ static void try_field(const struct making *m, const struct part *p, struct list 
 		asked |= !covers_field(&m->items[l.at[i]], p, f);
 	}
 	for (unsigned w = 1; asked && w <= width; w++)
-		try_width(begin, end, width, w, l.len, f, best);
+		try_width(begin, end, width, w, m->space * l.len + 8, f, best);
 }
 
 /* The boxes that have something in the part, which differs in `f` from the one where all of them have. */
@@ -384,8 +385,8 @@ static struct part everything(enum family family)
 
 /* --- groups ------------------------------------------------------------------------------- */
 
-/* Which of the four kinds of boxes stand together: by none, the source, or both ends. */
-static const uint8_t groupings[][TEG_BULK_GROUPS] = { { 0, 0, 0, 0 }, { 0, 1, 0, 1 }, { 0, 1, 2, 3 } };
+/* Which of the four kinds of boxes stand together: by none, the source, both ends, or the destination. */
+static const uint8_t groupings[][TEG_BULK_GROUPS] = { { 0, 0, 0, 0 }, { 0, 1, 0, 1 }, { 0, 1, 2, 3 }, { 0, 0, 1, 1 } };
 
 static uint64_t group_root(struct making *m, const uint8_t grouping[TEG_BULK_GROUPS], unsigned group,
 			   enum family family)
@@ -438,10 +439,20 @@ static uint32_t most_copied(const struct making *m)
 	return most;
 }
 
+/* Larger leaves need fewer copies: they are the way out when small ones need too many. */
+static const struct manner {
+	unsigned enough, space;
+	bool thorough; /* as the last grouping, only worth the time for lists that are not very long */
+} manners[] = {
+	{ 8, 3, false }, { 8, 2, true }, { 4, 2, true }, { 8, 6, true }, { 16, 3, false }, { 32, 3, false },
+	{ 64, 3, false }, { 128, 3, false },
+};
+#define THOROUGH_MAX 2048u
+
 static struct making try_grouping(struct bulk_trees *out, struct arena *a, const struct item *items, uint32_t count,
-				  const uint8_t grouping[TEG_BULK_GROUPS], unsigned enough)
+				  const uint8_t grouping[TEG_BULK_GROUPS], struct manner how)
 {
-	struct making m = { .a = a, .items = items, .item_count = count, .enough = enough,
+	struct making m = { .a = a, .items = items, .item_count = count, .enough = how.enough, .space = how.space,
 			    .most = (size_t)count * BULK_COPIES_MAX + 1024,
 			    .copies = arena_zero(a, (count + 1) * sizeof *m.copies),
 			    .room = arena_zero(a, (count + 1) * sizeof *m.room) };
@@ -458,34 +469,43 @@ static struct making try_grouping(struct bulk_trees *out, struct arena *a, const
 	return m;
 }
 
-/* Larger leaves need fewer copies: they are the way out when small ones need too many. */
+/* Keeps the better of two; false when the trees need too many copies. */
+static bool try_manner(struct bulk_trees *best, bool any, struct arena *a, const struct item *items, uint32_t count,
+		       const uint8_t grouping[TEG_BULK_GROUPS], struct manner how, uint32_t *culprit)
+{
+	own(arena) struct arena *scratch = arena_new();
+	struct bulk_trees one;
+	struct making m = try_grouping(&one, scratch, items, count, grouping, how);
+
+	if (m.failed) {
+		*culprit = most_copied(&m);
+		return false;
+	}
+	if (any && one.cost_ns >= best->cost_ns)
+		return true;
+	one.nodes = arena_copy(a, one.nodes, one.tell.nodes * sizeof *one.nodes);
+	one.leaves = arena_copy(a, one.leaves, one.tell.leaves * sizeof *one.leaves);
+	*best = one;
+	return true;
+}
+
 int bulk_build(struct bulk_trees *out, struct arena *a, const struct teg_bulk_box *boxes, uint32_t count,
 	       const struct teg_rule *rules, uint32_t *culprit)
 {
-	static const unsigned enough[] = { 8, 16, 32, 64, 128 };
 	struct item *items = arena_zero(a, (count + 1) * sizeof *items);
+	const bool thorough = count <= THOROUGH_MAX;
+	const size_t tried = sizeof groupings / sizeof *groupings - !thorough;
 	bool any = false;
 
 	assert(count <= TEG_BULK_BOXES_MAX);
 	for (uint32_t i = 0; i < count; i++)
 		items[i] = item_of(&boxes[i], rules);
-	for (size_t e = 0; e < sizeof enough / sizeof *enough && !any; e++)
-		for (size_t g = 0; g < sizeof groupings / sizeof *groupings; g++) {
-			own(arena) struct arena *scratch = arena_new();
-			struct bulk_trees one;
-			struct making m = try_grouping(&one, scratch, items, count, groupings[g], enough[e]);
-
-			if (m.failed) {
-				*culprit = most_copied(&m);
-				continue;
-			}
-			if (any && one.cost_ns >= out->cost_ns)
-				continue;
-			one.nodes = arena_copy(a, one.nodes, one.tell.nodes * sizeof *one.nodes);
-			one.leaves = arena_copy(a, one.leaves, one.tell.leaves * sizeof *one.leaves);
-			*out = one;
-			any = true;
-		}
+	for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
+		if (manners[i].thorough ? !thorough : any && manners[i].enough > 8)
+			continue;
+		for (size_t g = 0; g < tried; g++)
+			any |= try_manner(out, any, a, items, count, groupings[g], manners[i], culprit);
+	}
 	return any ? 0 : -E2BIG;
 }
 

@@ -20,7 +20,7 @@
 #include "bpf-templates/abi.h"
 #include "lang/base/arena.h"
 
-/* A box may be in so many leaves, taking all boxes together. */
+/* So many leaf entries for each box, taking all boxes together. */
 #define BULK_COPIES_MAX 8u
 
 struct bulk_trees {

@@ -30,6 +30,21 @@ static struct policy *edge(struct arena *a)
 	return p;
 }
 
+/* The same with so many reflexes that they stand in trees. */
+static struct policy *long_edge(struct arena *a)
+{
+	struct policy *p = edge(a);
+
+	for (unsigned i = 0; i < 200; i++) {
+		struct pol_selector s = craft_select(a, PROTO_UDP);
+
+		s.from = craft_end(a, arena_printf(a, "10.0.%u.0/24", i));
+		s.protos[0].dport = ranges_of(a, (uint16_t)(i * 3), (uint16_t)(i * 3 + 2));
+		craft_reflex(p, arena_printf(a, "r%u", i), s);
+	}
+	return p;
+}
+
 /* The plan of a policy; false when the first hook's tables cannot hold it. */
 static bool planned(struct plan *out, const struct policy *p, struct arena *a)
 {
@@ -79,6 +94,10 @@ static bool same_tables(const struct plan *x, const struct plan *y)
 	return x->box_count == y->box_count && x->rule_count == y->rule_count &&
 	       x->prefix_count == y->prefix_count && !memcmp(&x->config, &y->config, sizeof x->config) &&
 	       (!x->box_count || !memcmp(x->boxes, y->boxes, x->box_count * sizeof *x->boxes)) &&
+	       (!x->config.bulk.cells ||
+		(!memcmp(x->bulk_boxes, y->bulk_boxes, x->config.bulk.cells * sizeof *x->bulk_boxes) &&
+		 !memcmp(x->bulk_nodes, y->bulk_nodes, x->config.bulk.nodes * sizeof *x->bulk_nodes) &&
+		 !memcmp(x->bulk_leaves, y->bulk_leaves, x->config.bulk.leaves * sizeof *x->bulk_leaves))) &&
 	       (!x->rule_count || !memcmp(x->rules, y->rules, x->rule_count * sizeof *x->rules));
 }
 
@@ -214,6 +233,80 @@ static void test_spoilt(void)
 	}
 }
 
+static uint32_t inner_node(const struct plan *p)
+{
+	uint32_t i = 0;
+
+	while (p->bulk_nodes[i] & TEG_BULK_LEAF)
+		i++;
+	return i;
+}
+
+static uint32_t full_leaf(const struct plan *p)
+{
+	uint32_t i = 0;
+
+	while (!(p->bulk_nodes[i] & TEG_BULK_LEAF) || !(p->bulk_nodes[i] & 0xffff))
+		i++;
+	return i;
+}
+
+static void tree_word(struct plan *p) { p->bulk_nodes[inner_node(p)] |= 7 << 6; }
+static void tree_width(struct plan *p) { p->bulk_nodes[inner_node(p)] &= ~(15ull << 9); }
+static void tree_loop(struct plan *p) { p->bulk_nodes[inner_node(p)] &= UINT32_MAX; }
+static void tree_far(struct plan *p) { p->bulk_nodes[inner_node(p)] |= (uint64_t)p->config.bulk.nodes << 32; }
+static void tree_leaf(struct plan *p) { p->bulk_nodes[full_leaf(p)] |= (uint64_t)p->config.bulk.leaves << 32; }
+static void tree_long(struct plan *p) { p->bulk_nodes[full_leaf(p)] |= 0xffff; }
+static void tree_entry(struct plan *p) { p->bulk_leaves[0] = p->config.bulk.cells; }
+static void tree_root(struct plan *p) { p->config.bulk.roots[1][0] = p->config.bulk.nodes; }
+static void tree_groups(struct plan *p) { p->config.bulk.groups = TEG_BULK_GROUPS + 1; }
+static void tree_depth(struct plan *p) { p->config.bulk.depth = TEG_BULK_DEPTH_MAX + 1; }
+static void tree_longest(struct plan *p) { p->config.bulk.longest = TEG_BULK_LONGEST_MAX + 1; }
+static void tree_host(struct plan *p) { p->bulk_boxes[0].addr[1] |= 1; }
+static void tree_rate(struct plan *p) { p->rules[p->bulk_boxes[0].box.rule].cost_ns = p->rules[p->bulk_boxes[0].box.rule].depth_ns = 1; }
+static void tree_order(struct plan *p) { p->bulk_boxes[9].box.rule = 0; }
+
+static const struct {
+	const char *claim;
+	void (*spoil)(struct plan *p);
+	const char *says;
+} spoilt_trees[] = {
+	{ "a node of a word that is not there", tree_word, "tree node" },
+	{ "a node without children", tree_width, "tree node" },
+	{ "a node before itself", tree_loop, "tree node" },
+	{ "a node with children beyond the end", tree_far, "tree node" },
+	{ "a leaf beyond the end", tree_leaf, "tree node" },
+	{ "a leaf longer than the longest", tree_long, "tree node" },
+	{ "a leaf entry of no box", tree_entry, "leaf entry 0" },
+	{ "a root that is not there", tree_root, "root" },
+	{ "a group too many", tree_groups, "larger than" },
+	{ "trees too deep", tree_depth, "larger than" },
+	{ "leaves too long", tree_longest, "larger than" },
+	{ "an address with host bits", tree_host, "tree box 0" },
+	{ "a rate in the trees", tree_rate, "tree box 0" },
+	{ "tree boxes in another order", tree_order, "tree box 9" },
+};
+
+static void test_trees(void)
+{
+	for (size_t i = 0; i <= ARRAY_LEN(spoilt_trees); i++) {
+		own(arena) struct arena *a = arena_new();
+		own(buf) struct buf bytes = { 0 };
+		struct plan p, q;
+		struct err why = { 0 };
+
+		planned(&p, long_edge(a), a);
+		if (i < ARRAY_LEN(spoilt_trees) && p.config.bulk.cells > 9)
+			spoilt_trees[i].spoil(&p);
+		plan_encode(&bytes, &p);
+		int rc = plan_decode(&q, a, bytes.at, bytes.len, &why);
+		if (i == ARRAY_LEN(spoilt_trees))
+			tap_ok(!rc && p.config.bulk.cells >= 200 && same_tables(&p, &q), "trees come through: %s", why.text);
+		else if (!tap_ok(rc < 0 && strstr(why.text, spoilt_trees[i].says), "refused: %s", spoilt_trees[i].claim))
+			tap_note("%d %s", rc, why.text);
+	}
+}
+
 static void test_cuts(struct arena *a)
 {
 	own(buf) struct buf bytes = { 0 };
@@ -274,6 +367,7 @@ int main(void)
 	test_counters(a);
 	test_round();
 	test_spoilt();
+	test_trees();
 	test_cuts(a);
 	test_mutants(a);
 	return tap_done();
