@@ -806,13 +806,32 @@ static bool same_decider(const struct decider *a, const struct decider *b)
 			  x->span.from == y->span.from && x->span.to == y->span.to);
 }
 
-/* An edit of an inherited rule says the same in every posture that inherits it. */
+static bool same_deciders(const struct decider *a, size_t a_count, const struct decider *b,
+			  size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (!same_decider(&a[i], &b[i]))
+			return false;
+	return true;
+}
+
+/*
+ * An edit of an inherited rule says the same in every posture that inherits it, but only where it
+ * changes the same packets in the same way. Where the regions are not exact, the rules around it tell.
+ */
 static bool says_the_same(const struct change *a, const struct change *b, size_t unknowns)
 {
 	if (a->kind != b->kind || a->direction != b->direction || a->added != b->added ||
 	    a->states != b->states || a->conditional != b->conditional || a->flags != b->flags ||
-	    a->exact != b->exact || a->region_count != b->region_count ||
-	    !same_decider(&a->cause, &b->cause) ||
+	    a->exact != b->exact || a->beside != b->beside || a->share != b->share ||
+	    a->region_count != b->region_count ||
+	    a->witness.decider.verdict != b->witness.decider.verdict ||
+	    a->now.verdict != b->now.verdict || !same_decider(&a->cause, &b->cause) ||
+	    (!a->exact &&
+	     (!same_deciders(a->otherwise, a->otherwise_count, b->otherwise, b->otherwise_count) ||
+	      !same_deciders(a->rest, a->rest_count, b->rest, b->rest_count))) ||
 	    !same_circumstances(&a->witness.point, &b->witness.point, unknowns))
 		return false;
 	for (size_t i = 0; i < a->region_count; i++)

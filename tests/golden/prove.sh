@@ -185,4 +185,13 @@ warning[E0321]: TWIN does to every packet what OPEN does
 
 2 warnings
 OUT
+
+# One edited rule meets other rules in each posture, so each is told for itself.
+sed 's/^ *web_in:.*/    web_in: allow tcp to self/' policies/examples/edge.teg >"$dir/wide.teg"
+answers 0 "what an edit opens is told for each posture in which it differs" \
+	sh -c "'$tegc' diff '$PWD/policies/examples/edge.teg' wide.teg | grep ^OPENED" <<'OUT'
+OPENED high     HARDENED in   97.6% of tcp from any to self   drop -> allow
+OPENED high     BALANCED in   64.2% of tcp from any to self   drop -> allow
+OPENED high     EXPLORE in   less than 0.1% of tcp from any to self   reject -> allow
+OUT
 echo "1..$n"
