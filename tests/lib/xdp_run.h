@@ -31,7 +31,7 @@ struct xdp_run;
 
 enum xdp_run_clock { XDP_RUN_GIVEN_CLOCK, XDP_RUN_REAL_CLOCK };
 
-/* With the compiled-in program. -EPERM, or -EACCES, where BPF is not allowed. */
+/* With the compiled-in program. -EPERM where BPF is not allowed; -EACCES is the verifier, which refuses the program. */
 int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_clock clock, struct err *why);
 void xdp_run_free(struct xdp_run *x);
 OWN_FREE(xdp_run, struct xdp_run *)
