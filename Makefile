@@ -50,7 +50,7 @@ BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-temp
 
 # --- targets -----------------------------------------------------------------
 
-.PHONY: all help deps test tests demo bench bench-prove clean golden
+.PHONY: all help deps install test tests demo bench bench-prove clean golden
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -160,6 +160,25 @@ demo: deps ## set up, build, and show real traffic under a real policy
 
 deps: ## install what building, running and testing need (apt; idempotent)
 	@tests/deps
+
+PREFIX  ?= /usr
+DESTDIR ?=
+
+install: all ## programs, units, manual pages, completions, the policy library; PREFIX, DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(BUILD)/tegc $(BUILD)/tegctl $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/tegd $(DESTDIR)$(PREFIX)/sbin
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' enforcer/systemd/tegd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/tegd.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/tegd.service
+	install -D -m 644 enforcer/systemd/tegumentar.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/tegumentar.conf
+	install -D -m 644 enforcer/systemd/tegumentar.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/tegumentar.conf
+	for page in docs/man/*; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
+	install -D -m 644 compiler/cmd/tegc.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tegc
+	install -D -m 644 enforcer/ctl/tegctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tegctl
+	install -d $(DESTDIR)$(PREFIX)/share/tegumentar/policies/std $(DESTDIR)$(PREFIX)/share/tegumentar/monitoring
+	install -m 644 policies/std/* $(DESTDIR)$(PREFIX)/share/tegumentar/policies/std
+	install -m 644 enforcer/monitoring/* $(DESTDIR)$(PREFIX)/share/tegumentar/monitoring
 
 clean: ## remove what was built
 	rm -rf build build-asan build-valgrind
