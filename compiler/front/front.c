@@ -1,9 +1,11 @@
 #include "compiler/front/front.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "compiler/front/reading.h"
+#include "lang/syntax/parse.h"
 
 struct compilation *compilation_new(void)
 {
@@ -20,13 +22,19 @@ void compilation_free(struct compilation *c)
 		arena_free(c->arena);
 }
 
-/* "policies/edge.teg" → "edge": what a policy without a `policy` line is called. */
+/* "policies/edge-1.teg" → "edge_1": what a policy without a `policy` line is called. */
 static const char *name_of_path(struct arena *a, const char *path)
 {
 	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	size_t len = strcspn(base, ".");
+	char *name = arena_strndup(a, base, len);
 
-	return len && strcmp(base, "-") ? arena_strndup(a, base, len) : "policy";
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)name[i]))
+			name[i] = '_';
+	if (!len || !strcmp(base, "-"))
+		return "unnamed";
+	return isdigit((unsigned char)*name) || word_is_reserved(name) ? arena_printf(a, "p_%s", name) : name;
 }
 
 /* The sets that have a name, so that reports can use the policy's own words. */

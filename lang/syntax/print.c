@@ -120,15 +120,18 @@ static void put_operand(struct printer *p, const struct node *n, int least)
 	buf_puts(&p->body, brackets ? ")" : "");
 }
 
-/* The left operand may be as weak as the operator, the others must be stronger: a - (b - c). */
+/*
+ * The left operand may be as weak as the operator, the others must be stronger:
+ * a - (b - c). With / it is the other way round, and .. does not chain.
+ */
 static void put_operation(struct printer *p, const struct node *n)
 {
 	int own = strength(n);
 
-	put_operand(p, n->first, own == 4 ? 5 : own);
+	put_operand(p, n->first, n->kind == NODE_PART || n->kind == NODE_RANGE ? own + 1 : own);
 	for (const struct node *part = n->first->next; part; part = part->next) {
 		buf_puts(&p->body, sign(n));
-		put_operand(p, part, own + 1);
+		put_operand(p, part, n->kind == NODE_PART ? own : own + 1);
 	}
 }
 

@@ -60,12 +60,12 @@ static void yyerror(struct span *at, struct parser *parser, const char *message)
 %token FROM "from" TO "to" PORT "port" ON "on" FLAGS "flags" ANY "any" SELF "self"
 %token PER "per" FOR "for" BY "by" LAST "last"
 
-/* Sets: & before + and -, as * before +; a range is one thing, and so is `tcp/8000..8010`. */
+/* Sets: & before + and -, as * before +; a range is one thing, and so are `tcp/8000..8010` and `icmpv6/1/4`. */
 %nonassoc LOW
 %nonassoc "port"
 %left '+' '-'
 %left '&'
-%left '/'
+%right '/'
 %nonassoc ".."
 
 %type <node> file item declaration settings setting title lifelines lifeline_line lifeline
@@ -298,7 +298,7 @@ tests
 	| tests test_item			{ $$ = node_add($1, $2); }
 	;
 test_item
-	: "posture" name "end of line"		{ $$ = ONE(IN_POSTURE, @$, $2); }
+	: "posture" name "end of line"		{ $$ = ONE(IN_POSTURE, span_join(@1, @2), $2); }
 	| packet "=>" expect "end of line"	{ $$ = TWO(CASE, span_join(@1, @3), $1, $3); }
 	| NUMBER '*' '(' packet ')' within "=>" expect "end of line"
 		{ $$ = grammar_case(p, span_join(@1, @8), TEXT(NUMBER, @1, $1), $4, $6, $8); }
