@@ -3,10 +3,12 @@
  * holds policies against. Not part of any bundle.
  *
  *     feed ──► bench_next[0] ──► read_only
- *                           └──► policy
+ *                           ├──► policy
+ *                           └──► send ──► the trace's interface `out`
  *
  * feed stands where the anchor does, and writes the next record of a trace over
- * the frame first, so that a repeated BPF_PROG_TEST_RUN judges different packets.
+ * the frame first, so that a repeated BPF_PROG_TEST_RUN judges different packets,
+ * or sends them. What arrives may meet read_only or read_drop.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -50,15 +52,35 @@ int feed(struct xdp_md *ctx)
 	return XDP_ABORTED;
 }
 
-SEC("xdp.frags")
-int read_only(struct xdp_md *ctx)
+static __always_inline int read(struct xdp_md *ctx, int then)
 {
 	struct pkt p = {};
 
 	if (pkt_read(ctx, &p, true))
-		return XDP_DROP;
+		return XDP_ABORTED;
 	sink = (p.src.hi ^ p.src.lo ^ p.dst.hi ^ p.dst.lo) + p.proto + p.sport + p.dport + p.icmp + p.flags;
-	return XDP_PASS;
+	return then;
+}
+
+SEC("xdp.frags")
+int read_only(struct xdp_md *ctx)
+{
+	return read(ctx, XDP_PASS);
+}
+
+SEC("xdp.frags")
+int read_drop(struct xdp_md *ctx)
+{
+	return read(ctx, XDP_DROP);
+}
+
+SEC("xdp.frags")
+int send(struct xdp_md *ctx __attribute__((unused)))
+{
+	const __u32 zero = 0;
+	struct floor_trace *trace = bpf_map_lookup_elem(&bench_trace, &zero);
+
+	return trace ? bpf_redirect(trace->out, 0) : XDP_ABORTED;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -17,6 +17,7 @@ struct floor_record {
 struct floor_trace {
 	__u64 next;   /* record; wraps */
 	__u64 strange; /* each turn of the trace has other IPv4 sources */
+	__u64 out;     /* where `send` sends to */
 	struct floor_record records[FLOOR_RECORDS];
 };
 

@@ -33,6 +33,7 @@ void floor_open(struct floor_run *b, const char *self)
 	struct bpf_object *o = bpf_object__open_file(path, NULL);
 	floor_must(o ? 0 : -errno, path);
 	floor_must(bpf_object__load(o), path);
+	b->object = o;
 	b->feed = bpf_program__fd(bpf_object__find_program_by_name(o, "feed"));
 	b->floor = bpf_program__fd(bpf_object__find_program_by_name(o, "read_only"));
 	b->next = bpf_object__find_map_fd_by_name(o, "bench_next");
@@ -44,7 +45,8 @@ void floor_open(struct floor_run *b, const char *self)
 void floor_release(struct floor_run *b)
 {
 	free(b->trace);
-	b->trace = NULL;
+	bpf_object__close(b->object);
+	*b = (struct floor_run){ 0 };
 }
 
 /* Thread CPU time, not wall time: the call first waits until the kernel knows the program. */

@@ -16,7 +16,10 @@
 
 #define FLOOR_ROUNDS_MAX 101
 
+struct bpf_object;
+
 struct floor_run {
+	struct bpf_object *object; /* of floor.bpf.c, loaded */
 	int feed, floor, next, trace_map;
 	struct floor_trace *trace;
 };
