@@ -65,10 +65,6 @@ same_list "$tmp/rows" "$tmp/page"; ok "tegc.1 has every exit code" "$tmp/differ"
 { settings; printf '%s\n' config check foreground help version; } | sed 's/^/--/' > "$tmp/rows"
 all_flags tegd.8 > "$tmp/page"
 same_list "$tmp/rows" "$tmp/page"; ok "tegd.8 has every setting and option" "$tmp/differ"
-sed -n 's/^SETTING([a-z_]*, *"[^"]*", *[A-Z]*, *"\([^"][^"]*\)".*/\1/p' enforcer/proc/setting.def > "$tmp/rows"
-sed -n '/^Default:/{n;s/^\.Ql \(.*\) \.$/\1/p}' docs/man/tegd.8 > "$tmp/page"
-same_list "$tmp/rows" "$tmp/page"; ok "and every default" "$tmp/differ"
-
 # --- completions --------------------------------------------------------------------------
 
 # What bash would offer after these words; the last one is being typed.
