@@ -1,0 +1,4 @@
+#!/bin/bash
+# Rollouts under load, engine nft: see tests/lib/rollout.bash.
+ENGINE=nft
+. tests/lib/rollout.bash
