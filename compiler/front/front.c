@@ -75,15 +75,25 @@ static void read_meaning(struct reading *r, const char *path)
 	declare_tests(r);
 }
 
-struct policy *front_read(struct compilation *c, const char *path)
+static struct policy *read_policy(struct compilation *c, const char *path, const char *text, size_t len)
 {
 	struct reading *r = arena_zero(c->arena, sizeof *r);
 
 	*r = (struct reading){ .c = c, .arena = c->arena, .diags = &c->diags };
-	if (!load_main(r, path))
+	if (!load_main(r, path, text, len))
 		return NULL;
 	read_meaning(r, path);
 	return c->diags.errors || !r->policy->posture_count ? NULL : r->policy;
+}
+
+struct policy *front_read(struct compilation *c, const char *path)
+{
+	return read_policy(c, path, NULL, 0);
+}
+
+struct policy *front_read_text(struct compilation *c, const char *name, const char *text, size_t len)
+{
+	return read_policy(c, name, text, len);
 }
 
 int front_exit(const struct compilation *c)

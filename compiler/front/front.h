@@ -50,6 +50,9 @@ void front_give_params(struct compilation *c, const char *path);
 /* The policy; NULL when errors were noted, or a library was read. "-" is standard input. */
 struct policy *front_read(struct compilation *c, const char *path);
 
+/* The same of a text in memory, which `name` stands for: reports show it, imports are looked for beside it. */
+struct policy *front_read_text(struct compilation *c, const char *name, const char *text, size_t len);
+
 /* 0 without errors; 1 when the policy is wrong; 66 or 74 when it could not be read. */
 int front_exit(const struct compilation *c);
 

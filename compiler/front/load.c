@@ -34,7 +34,9 @@ const char *shipped_find(const char *path, size_t *len)
 struct found {
 	const char *path;     /* to open and to show */
 	const char *identity; /* device and inode, or the shipped path */
-	bool shipped;
+	bool shipped, special; /* a device or a pipe: only as the main file */
+	const char *text; /* what was given from memory, or NULL */
+	size_t len;
 };
 
 enum { FILE_READING = 1, FILE_READ = 2 };
@@ -105,6 +107,10 @@ static bool read_text(struct reading *r, const struct found *f, const struct nod
 		*file = source_add(&r->c->sources, f->path, text, len);
 		return true;
 	}
+	if (f->text) {
+		*file = source_add(&r->c->sources, f->path, f->text, f->len);
+		return text_is_sound(r, *file);
+	}
 	int rc = strcmp(f->path, "-") ? file_read(&bytes, f->path, SOURCE_BYTES_MAX, &why) :
 					file_read_fd(&bytes, STDIN_FILENO, SOURCE_BYTES_MAX, &why);
 	if (rc) {
@@ -124,7 +130,7 @@ static bool on_disk(struct reading *r, const char *path, struct found *out)
 
 	if (stat(path, &st))
 		return false;
-	*out = (struct found){ .path = path,
+	*out = (struct found){ .path = path, .special = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode),
 			       .identity = arena_printf(r->arena, "%llx:%llx", (unsigned long long)st.st_dev,
 							(unsigned long long)st.st_ino) };
 	return true;
@@ -198,7 +204,7 @@ static void load_import(struct reading *r, const struct found *importer, const s
 	const struct node *path = node_find(decl, NODE_STRING);
 	struct found f;
 
-	if (!find(r, importer, path->text, &f))
+	if (!find(r, importer, path->text, &f) || f.special)
 		tell_missing(r, importer, path);
 	else if (strmap_find(&r->files, f.identity) == &file_states[FILE_READING])
 		tell_cycle(r, path, &f);
@@ -245,12 +251,14 @@ static void load(struct reading *r, const struct found *f, const struct node *im
 	strmap_put(&r->files, f->identity, &file_states[FILE_READ]);
 }
 
-bool load_main(struct reading *r, const char *path)
+bool load_main(struct reading *r, const char *path, const char *text, size_t len)
 {
-	struct found f = { .path = path, .identity = "stdin" };
+	struct found f = { .path = path, .identity = path };
 
-	if (strcmp(path, "-") && !on_disk(r, path, &f))
-		f.identity = path; /* reading it will say why */
+	if (!text && strcmp(path, "-"))
+		on_disk(r, path, &f); /* where there is none, reading it will say why */
+	f.text = text;
+	f.len = len;
 	strmap_init(&r->files, r->arena);
 	load(r, &f, NULL);
 	return !r->c->input_fault && r->c->sources.list.len > 0;

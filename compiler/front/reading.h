@@ -78,7 +78,8 @@ struct reading {
 };
 
 /* load.c */
-bool load_main(struct reading *r, const char *path);
+/* From `text`, or from the file when that is NULL. */
+bool load_main(struct reading *r, const char *path, const char *text, size_t len);
 /* A file that tegc carries, "std/services.teg"; NULL when there is none. */
 const char *shipped_find(const char *path, size_t *len);
 

@@ -255,6 +255,22 @@ static void comment_behind(struct printer *p, uint32_t end, uint32_t limit)
 	p->next_comment++;
 }
 
+/* Comments inside of a statement, where no list could take them, go above it. */
+static void comments_above(struct printer *p, size_t first_line, uint32_t end)
+{
+	size_t count = p->lines.len - first_line;
+	struct line *moved = arena_copy(p->arena, p->lines.at + first_line, count * sizeof *moved);
+	const struct comment *c = comment_at_hand(p);
+
+	if (!c || c->span.from >= end)
+		return;
+	p->lines.len = first_line;
+	for (; (c = comment_at_hand(p)) && c->span.from < end; p->next_comment++)
+		line_add(p, (struct line){ .kind = LINE_COMMENT, .indent = p->indent, .comment = comment_text(p, c) });
+	for (size_t i = 0; i < count; i++)
+		line_add(p, moved[i]);
+}
+
 static bool comment_within(const struct printer *p, struct span s)
 {
 	const struct comment *c = comment_at_hand(p);
@@ -668,10 +684,12 @@ static void block(struct printer *p, const struct node *n)
 static void statement(struct printer *p, const struct node *n, const struct node *parent, uint32_t limit)
 {
 	struct span span = statement_span(n);
+	size_t first_line;
 	bool is_block;
 
 	comments_before(p, span.from);
 	keep_blank(p, span.from);
+	first_line = p->lines.len;
 	p->breaking = false;
 	p->kind = LINE_PLAIN;
 	is_block = put_once(p, n, parent);
@@ -686,6 +704,7 @@ static void statement(struct printer *p, const struct node *n, const struct node
 			put_once(p, n, parent);
 		}
 		end_line(p);
+		comments_above(p, first_line, span.to);
 	}
 	p->done = span.to;
 	comment_behind(p, span.to, limit);
@@ -703,9 +722,12 @@ static size_t columns(const char *text)
 	return n;
 }
 
+/* Declarations only with those of their own word. */
 static bool stand_together(const struct line *a, const struct line *b)
 {
-	return a->indent == b->indent && a->kind == b->kind && a->kind > LINE_COMMENT;
+	if (a->indent != b->indent || a->kind != b->kind || a->kind <= LINE_COMMENT)
+		return false;
+	return a->kind != LINE_DECLARATION || !strncmp(a->cell, b->cell, strcspn(a->cell, " ") + 1);
 }
 
 /* A longer cell is not waited for: its body follows it, the others are aligned without it. */

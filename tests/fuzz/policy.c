@@ -1,0 +1,76 @@
+/*
+ * Any bytes as a policy: they are read, told what is wrong with them, printed,
+ * and what can be read means the same in its one spelling and when resolved.
+ *
+ *     make build/tegc && clang-19 -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. -Ibuild/gen \
+ *             tests/fuzz/policy.c build/gen/teg.*.c build/gen/shipped.o lang/{base,vocab,syntax}/*.c \
+ *             compiler/front/*.c compiler/report/diags.c -lsodium -lcjson -o fuzz-policy
+ *     ./fuzz-policy -dict=tests/fuzz/policy.dict corpus/ policies/std/ policies/examples/ tests/wrong/
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/front/front.h"
+#include "compiler/report/diags.h"
+#include "lang/syntax/parse.h"
+#include "lang/syntax/print.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+static char *spelled(struct compilation *c, const char *text, size_t len)
+{
+	uint32_t file = source_add(&c->sources, "spelled", text, len);
+	own(buf) struct buf out = { 0 };
+	struct ast ast;
+
+	parse_file(&ast, c->arena, &c->sources, file, &c->diags);
+	if (!ast.sound || c->diags.errors)
+		return NULL;
+	print_file(&out, &ast, &c->sources, file);
+	return arena_strdup(c->arena, buf_text(&out));
+}
+
+static char *resolved(struct compilation *c, const char *text, size_t len)
+{
+	struct policy *p = front_read_text(c, "policy", text, len);
+
+	return p ? front_print_resolved(p, c->arena) : NULL;
+}
+
+static void must(bool held)
+{
+	if (!held)
+		abort();
+}
+
+static void forms_agree(struct compilation *c, const char *text, size_t len)
+{
+	char *pretty = spelled(c, text, len), *again, *meant;
+
+	if (!pretty)
+		return;
+	again = spelled(c, pretty, strlen(pretty));
+	must(again && !strcmp(pretty, again));
+	meant = resolved(c, text, len);
+	if (!meant)
+		return;
+	again = resolved(c, pretty, strlen(pretty));
+	must(again && !strcmp(meant, again));
+	again = resolved(c, meant, strlen(meant));
+	must(again && !strcmp(meant, again));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	own(compilation) struct compilation *c = compilation_new(), *d = compilation_new();
+	char *text = arena_strndup(c->arena, (const char *)bytes, len);
+	own(buf) struct buf said = { 0 };
+
+	resolved(c, text, len);
+	diags_sort(&c->diags);
+	for (size_t i = 0; i < c->diags.list.len && i < 8; i++)
+		report_diag(&said, c, c->diags.list.at[i], true);
+	if (utf8_sound(text, len) == len)
+		forms_agree(d, text, len);
+	return 0;
+}
