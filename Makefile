@@ -139,7 +139,7 @@ $(BUILD)/tests/unit/prove_buddy $(BUILD)/tests/bench/prove: LIBS_all += -lbdd
 $(TEST_PROGRAMS) $(BENCH_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(OBJ_TESTLIB) $(OBJ_COMPILER) $(OBJ_ENFORCER) $(OBJ_CTL) $(OBJ_SHARED)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
 
-tests: all $(TEST_PROGRAMS) ## build the test programs
+tests: all $(TEST_PROGRAMS) $(BENCH_PROGRAMS) ## build the test programs and benches
 
 test: deps ## everything: set up, build, all tests; last line counts them
 	$(MAKE) tests

@@ -1,0 +1,74 @@
+#!/bin/bash
+# Frames that no client sends, on every engine: each has its verdict and is counted by its cause.
+. tests/lib/live.bash
+ip -n outside addr add fd00:9::66/64 dev c0 nodad
+servers 22 80
+bundle $lab/edge.tegb 's|^net bogons = .*|net bogons = [203.0.113.0/24, fd00:9::66]|'
+mac=$(cat /sys/class/net/w0/address 2>/dev/null || ip -j link show w0 | jq -r '.[0].address')
+
+# What counts: rules by their id, frames without a rule by their cause. Three are sent of each frame.
+counted() {
+	ctl metrics | awk -v name="\"$1\"" '/^tegumentar_(rule|unjudged)_packets_total/ && index($0, name) { n += $NF } END { print n + 0 }'
+}
+moved() { # moved NAME FRAME: by how much
+	local before
+
+	before=$(counted "$1")
+	outside tests/lib/frame.py c0 "$mac" "$2"
+	sleep 0.05
+	echo $(($(counted "$1") - before))
+}
+counts() { is "$(moved "$1" "$2")" 3 "$3"; } # counts NAME FRAME CLAIM
+# Both hooks count neighbours, and the host and its neighbour ask when they like.
+counts_neighbours() { ok "$2" [ "$(moved neighbour "$1")" -ge 6 ]; }
+learnt() { # the neighbour's address is known: our question was answered
+	ip -n outside neigh flush dev c0
+	outside ping -6 -c1 -W0.3 -q "${@}" fd00:9::1 >/dev/null 2>&1
+	ip -n outside -6 neigh show fd00:9::1 dev c0 | grep -q "lladdr $mac"
+}
+
+for engine in generic nft native; do
+	ok "$engine: tegd starts" tegd_start --engine $engine --bundle $lab/edge.tegb
+
+	# --- counted by cause
+	counts short-ip short-ip4 "$engine: IPv4 that ends in its header"
+	counts short-ip short-ip6 "$engine: IPv6 that ends in its header"
+	counts bad-ip bad-version4 "$engine: IPv4 of version 5"
+	counts bad-ip bad-version6 "$engine: IPv6 of version 7"
+	counts bad-ip over-long4 "$engine: IPv4 that says it is longer than its frame"
+	counts bad-ip over-long6 "$engine: IPv6 that says so"
+	counts short-l4 short-tcp4 "$engine: TCP of 10 bytes, IPv4"
+	counts short-l4 short-tcp6 "$engine: TCP of 10 bytes, IPv6"
+	counts short-l4 short-udp4 "$engine: UDP of 5 bytes"
+	counts bad-tcp bad-tcp4 "$engine: a TCP header shorter than there is, IPv4"
+	counts bad-tcp bad-tcp6 "$engine: a TCP header shorter than there is, IPv6"
+	counts vlan-depth two-tags "$engine: two VLAN tags"
+	counts not-ip arp "$engine: ARP goes on"
+	# docs/nftables.md, "Where this engine sees less than XDP"
+	[ $engine = nft ] || counts extensions nine-headers "$engine: nine extension headers"
+	# The first begins a flow, to which the others belong.
+	ok "$engine: eight are walked, to the port behind them" [ "$(moved BALANCED.web eight-headers)" -ge 1 ]
+
+	# --- judged by rules all the same
+	counts block.bogons bogon4 "$engine: a bogon"
+	counts block.bogons bogon-tagged4 "$engine: a bogon behind a VLAN tag, IPv4"
+	counts block.bogons bogon-tagged6 "$engine: and IPv6"
+	counts block.bogons bogon-later4 "$engine: a bogon's later fragment, IPv4"
+	counts block.bogons bogon-later6 "$engine: and IPv6"
+
+	# --- fragments of what is admitted
+	is "$(pings 10.9.0.1 -s 4000)" answered "$engine: a request in three fragments is answered"
+
+	# --- neighbours, whatever the posture
+	ok "$engine: to LOCKDOWN" ctl posture LOCKDOWN
+	is "$(pings 10.9.0.1 -s 4000)" silent "$engine: LOCKDOWN drops the fragments"
+	ok "$engine: a neighbour is found in LOCKDOWN" learnt
+	counts_neighbours solicitation "$engine: and counted"
+	counts_neighbours solicitation-bogon "$engine: also one that a block names"
+	counts LOCKDOWN.default.in solicitation-routed "$engine: one that a router forwarded is none"
+	is "$(reaches 22)" open "$engine: the lifeline holds"
+	counts vlan-depth two-tags "$engine: what is malformed is counted as before"
+	ok "$engine: back to BALANCED" ctl posture BALANCED
+	tegd_end TERM
+done
+done_testing
