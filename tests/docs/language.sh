@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every example of docs/language.md is a right policy, its tests hold, and it says
+# Every example of docs/language.md and of the README is a right policy, its tests hold, and it says
 # what it says in its one spelling too.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -15,7 +15,7 @@ claim() { # held, words
 }
 
 awk -v dir="$dir" '$1 == "```teg" { n++; inside = 1; next } $1 == "```" { inside = 0 }
-	inside { print > sprintf("%s/example-%02d.teg", dir, n) }' docs/language.md
+	inside { print > sprintf("%s/example-%02d.teg", dir, n) }' docs/language.md README.md
 cd "$dir" || exit 1
 for example in example-*.teg; do
 	line=$(head -1 "$example")
