@@ -17,10 +17,9 @@
 #include "lang/syntax/parse.h"
 #include "lang/syntax/print.h"
 
-static int read_failed(const char *path, const struct err *why)
+static int read_failed(const struct err *why)
 {
 	fprintf(stderr, "tegc fmt: %s\n", why->text);
-	(void)path;
 	return why->code == -EIO ? EXIT_IO : EXIT_INPUT;
 }
 
@@ -46,7 +45,7 @@ static int fmt_one(const char *path, bool check)
 
 	if (stdio ? file_read_fd(&before, STDIN_FILENO, SOURCE_BYTES_MAX, &why) :
 		    file_read(&before, path, SOURCE_BYTES_MAX, &why))
-		return read_failed(path, &why);
+		return read_failed(&why);
 	uint32_t file = source_add(&c->sources, stdio ? "<stdin>" : path, buf_text(&before), before.len);
 	if (utf8_sound(buf_text(&before), before.len) != before.len) {
 		fprintf(stderr, "tegc fmt: %s is not UTF-8 text\n", path);

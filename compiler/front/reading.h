@@ -4,7 +4,7 @@
  *
  *     load.c      files and imports          → declarations in the order of judgement
  *     scope.c     names                      → symbols, each computed once
- *     value.c     values                     → sets, amounts, with their types and units
+ *     value*.c    values                     → sets, amounts, with their types and units
  *     select.c    selectors                  → what a packet is asked
  *     posture.c   postures                   → rules, inherited ones included
  *     declare.c   zones, lifelines, blocks, reflexes
@@ -94,7 +94,7 @@ struct symbol *scope_peek(struct reading *r, const char *name);
 bool symbol_settle(struct reading *r, struct symbol *s, struct span asked);
 struct posture_symbol *scope_posture(struct reading *r, const struct node *name);
 
-/* value.c */
+/* value.c, value_net.c, value_amount.c, value_service.c */
 bool value_net(struct reading *r, const struct node *n, struct netset *out);
 bool value_end(struct reading *r, const struct node *n, struct pol_end *out);
 /* The ports that a value means for a protocol: a service's name means its ports of that protocol. */
@@ -108,7 +108,10 @@ bool value_count(struct reading *r, const struct node *n, uint64_t *count);
 bool value_number(struct reading *r, const struct node *n, uint64_t most, uint64_t *out);
 /* One string or a list of them. */
 bool value_strings(struct reading *r, const struct node *n, struct symbol *into);
+/* What is said when it is something else, to add to; the others say it and are false. */
 struct diag *value_mistyped(struct reading *r, const struct node *n, const char *wanted);
+bool value_is_not(struct reading *r, const struct node *n, const char *wanted);
+bool value_is_empty(struct reading *r, const struct node *n);
 bool proto_find(const char *name, uint16_t *number);
 const char *proto_name(uint16_t number); /* or NULL */
 bool flag_find(const char *name, uint8_t *bit);

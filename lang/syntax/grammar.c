@@ -167,9 +167,9 @@ static const char *clause_meant(const char *word)
 	return n.best;
 }
 
-static void suggest(struct parser *p, struct diag *d, struct expecting e, const char *text)
+static void suggest(struct parser *p, struct diag *d, struct expecting e)
 {
-	const char *word = p->last.kind == T_NAME ? meant(e, text) : NULL;
+	const char *word = p->last.kind == T_NAME ? meant(e, p->last.text) : NULL;
 
 	if (word) {
 		diag_help(d, "did you mean `%s`?", word);
@@ -215,9 +215,6 @@ void grammar_complain(struct parser *p, struct span at, const char *const *words
 	p->out->sound = false;
 	if (p->quiet || p->stopped || p->last.kind == T_ERROR)
 		return;
-	if (p->last.kind != T_NAME && p->last.kind < 128 && p->last.kind != 0 && !strchr("{}[](),:=+&/*<>-", p->last.kind))
-		return;
-
 	p->complained = at.from;
 	if (count == 1 && !strcmp(words[0], "':'") && p->before.kind == T_NAME) {
 		begins_nothing(p);
@@ -226,10 +223,7 @@ void grammar_complain(struct parser *p, struct span at, const char *const *words
 	struct diag *d = diag(p->diags, DIAG_SYNTAX, at, "%s", what_stands(p, at));
 	if ((list = list_expected(p->arena, e)))
 		diag_label(d, "%s", list);
-	if (p->last.text)
-		suggest(p, d, e, p->last.text);
-	else
-		suggest(p, d, e, "");
+	suggest(p, d, e);
 }
 
 void grammar_overflow(struct parser *p, struct span at, const char *message)

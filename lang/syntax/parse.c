@@ -5,13 +5,6 @@
 #include "lang/syntax/parser.h"
 #include "teg.tab.h"
 
-const char *parser_text(struct parser *p, const char *text, size_t len)
-{
-	char *copy = arena_strndup(p->arena, text, len);
-
-	return copy;
-}
-
 static void parse(struct ast *out, struct arena *a, struct sources *s, uint32_t file, struct diags *ds,
 		  int goal)
 {

@@ -63,7 +63,6 @@ struct word {
 void scanner_begin(struct parser *p, const char *text, size_t len);
 void scanner_end(struct parser *p);
 int teg_raw_next(struct parser *p, struct token *out);
-const char *parser_text(struct parser *p, const char *text, size_t len);
 void words_init(struct parser *p);
 /* The words that begin declarations, for those who misspell one. */
 void words_near(struct near *n);
