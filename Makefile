@@ -141,22 +141,25 @@ $(TEST_PROGRAMS) $(BENCH_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(OBJ_TESTLIB) $(OB
 
 tests: all $(TEST_PROGRAMS) $(BENCH_PROGRAMS) ## build the test programs and benches
 
+# All cores, unless the caller said how many.
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 test: deps ## everything: set up, build, all tests; last line counts them
-	$(MAKE) tests
-	BUILD=$(BUILD) tests/run
+	@$(MAKE) $(PARALLEL) tests
+	@BUILD=$(BUILD) tests/run
 
 golden: all ## rewrite the golden files; review the diff
 	BUILD=$(BUILD) tests/golden/rewrite
 
 bench: all $(BENCH_PROGRAMS) ## the measurements, with their floors and peers
-	BUILD=$(BUILD) tests/bench/run
+	@BUILD=$(BUILD) tests/bench/run
 
 bench-prove: $(BUILD)/tests/bench/prove ## what the prover's questions cost, beside BuDDy
 	$<
 
-demo: deps ## set up, build, and show real traffic under a real policy
-	$(MAKE) all
-	BUILD=$(BUILD) tests/demo/run
+demo: deps ## set up, build, and show real traffic under a real policy; KEEP=1 leaves it running
+	@$(MAKE) $(PARALLEL) all
+	@BUILD=$(BUILD) tests/demo/run
 
 deps: ## install what building, running and testing need (apt; idempotent)
 	@tests/deps
