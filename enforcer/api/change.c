@@ -87,7 +87,7 @@ const struct json_field posture_fields[] = {
 	{ "reason", JSON_TEXT, .at = offsetof(struct posture_asked, reason),
 	  .most = REASON_MAX, .about = "why; shown by status" },
 	{ "duration_minutes", JSON_COUNT, .at = offsetof(struct posture_asked, duration_minutes),
-	  .least = 1, .most = 525600, .about = "after how many minutes to return; not supported" },
+	  .least = 1, .most = POSTURE_SECONDS_MAX / 60, .about = "after how many minutes to return" },
 	{ 0 }
 };
 
@@ -98,13 +98,8 @@ void route_posture(struct request *r)
 
 	if (!request_read(r, &asked))
 		return;
-	if (asked.duration_minutes) {
-		request_refuse(r, PROBLEM_NOT_YET, "duration_minutes",
-			       "leave `duration_minutes` out, and switch back yourself",
-			       "a posture does not return by itself");
-		return;
-	}
-	set_posture_encode(&payload, &(struct set_posture){ asked.posture, asked.reason });
+	set_posture_encode(&payload, &(struct set_posture){ asked.posture, asked.reason,
+							    (uint32_t)asked.duration_minutes * 60 });
 	request_on_silence(r, change_untold);
 	request_ask(r, &(struct question){ MESSAGE_SET_POSTURE, buf_text(&payload), payload.len, -1 }, change_told);
 }

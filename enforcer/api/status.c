@@ -63,6 +63,8 @@ static cJSON *status_json(const struct status *s)
 	json_add_text(out, "posture", s->posture);
 	json_add_text(out, "posture_reason", s->posture_reason);
 	json_add_time(out, "posture_since", s->posture_since);
+	json_add_time(out, "posture_until", s->posture_until);
+	json_add_text(out, "posture_next", s->posture_next);
 	add_postures(out, s);
 	add_policy(out, s);
 	json_add_text(out, "engine", s->engine);

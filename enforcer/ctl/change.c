@@ -47,13 +47,27 @@ static enum exit_code list_postures(const struct ctl *c)
 	return say_out(&out);
 }
 
-static char *posture_body(const char *name, const char *reason)
+/* "30m", "8h" or "2d" in minutes; 0 when it is none of these, or longer than the api takes. */
+static unsigned long read_minutes(const char *text)
+{
+	static const struct { char unit; unsigned long minutes; } units[] = { { 'm', 1 }, { 'h', 60 }, { 'd', 1440 } };
+	const size_t digits = strspn(text, "0123456789");
+
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (digits && digits <= 6 && text[digits] == units[i].unit && !text[digits + 1])
+			return strtoul(text, NULL, 10) * units[i].minutes;
+	return 0;
+}
+
+static char *posture_body(const char *name, const char *reason, unsigned long minutes)
 {
 	cJSON *body = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(body, "posture", name);
 	if (*reason)
 		cJSON_AddStringToObject(body, "reason", reason);
+	if (minutes)
+		cJSON_AddNumberToObject(body, "duration_minutes", (double)minutes);
 	char *text = cJSON_PrintUnformatted(body);
 	cJSON_Delete(body);
 	return text;
@@ -66,7 +80,12 @@ enum exit_code ctl_posture(const struct ctl *c)
 
 	if (!c->argument_count)
 		return list_postures(c);
-	own(mem) char *body = posture_body(c->arguments[0], c->reason);
+	const unsigned long minutes = read_minutes(c->lasts);
+	if (*c->lasts && !minutes) {
+		say_problem(c, "usage", "a time is minutes, hours or days", "--for 30m, --for 8h, --for 2d");
+		return EXIT_USAGE;
+	}
+	own(mem) char *body = posture_body(c->arguments[0], c->reason, minutes);
 	if (!body)
 		return EXIT_SOFTWARE;
 	call.body = body;

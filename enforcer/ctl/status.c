@@ -37,6 +37,7 @@ static void add_head(struct buf *out, const cJSON *s)
 static void add_posture(struct buf *out, const cJSON *s)
 {
 	const char *reason = json_text(s, "posture_reason");
+	own(buf) struct buf until = { 0 };
 
 	if (!*json_text(s, "posture"))
 		return;
@@ -47,6 +48,10 @@ static void add_posture(struct buf *out, const cJSON *s)
 	buf_puts(out, *reason ? ": " : "");
 	say_add(out, COLOUR_NONE, reason);
 	buf_putc(out, '\n');
+	if (!*json_text(s, "posture_until"))
+		return;
+	buf_printf(&until, "%s, then %s", json_text(s, "posture_until"), json_text(s, "posture_next"));
+	add_line(out, "until", buf_text(&until));
 }
 
 static void add_facts(struct buf *out, const cJSON *s)

@@ -252,6 +252,8 @@ void status_encode(struct buf *out, const struct status *s)
 	wire_put_str(out, s->posture);
 	wire_put_str(out, s->posture_reason);
 	wire_put_u64(out, s->posture_since);
+	wire_put_u64(out, s->posture_until);
+	wire_put_str(out, s->posture_next);
 	wire_put_u64(out, s->started);
 	wire_put_str(out, s->adopted);
 	wire_put_str(out, s->engine);
@@ -306,6 +308,8 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.posture = wire_get_str(&in, a);
 	s.posture_reason = wire_get_str(&in, a);
 	s.posture_since = wire_get_u64(&in);
+	s.posture_until = wire_get_u64(&in);
+	s.posture_next = wire_get_str(&in, a);
 	s.started = wire_get_u64(&in);
 	s.adopted = wire_get_str(&in, a);
 	s.engine = wire_get_str(&in, a);
@@ -372,6 +376,7 @@ void set_posture_encode(struct buf *out, const struct set_posture *s)
 {
 	wire_put_str(out, s->name);
 	wire_put_str(out, s->reason);
+	wire_put_u32(out, s->seconds);
 }
 
 int set_posture_decode(struct set_posture *out, struct arena *a, const void *bytes, size_t len,
@@ -382,7 +387,9 @@ int set_posture_decode(struct set_posture *out, struct arena *a, const void *byt
 
 	s.name = wire_get_str(&in, a);
 	s.reason = wire_get_str(&in, a);
-	int rc = decoded(&in, strlen(s.reason) <= REASON_MAX, "set-posture", why);
+	s.seconds = wire_get_u32(&in);
+	bool holds = strlen(s.reason) <= REASON_MAX && s.seconds <= POSTURE_SECONDS_MAX;
+	int rc = decoded(&in, holds, "set-posture", why);
 	if (!rc)
 		*out = s;
 	return rc;

@@ -79,6 +79,8 @@ struct status {
 	const char *posture;  /* active; "" when none */
 	const char *posture_reason;
 	uint64_t posture_since; /* seconds, CLOCK_REALTIME */
+	uint64_t posture_until;	  /* the same; 0: it has no end */
+	const char *posture_next; /* the posture that comes then; "" when it has no end */
 	uint64_t started;	/* of the warden */
 	const char *adopted;	/* "adopted", "restored", "fresh": how this start found the kernel */
 	const char *engine;	/* of layers 1 to 3, as status_interface, "mixed" or "none" */
@@ -108,8 +110,10 @@ struct counters {
 };
 
 #define REASON_MAX 1024 /* bytes */
+#define POSTURE_SECONDS_MAX (365u * 24 * 3600)
 struct set_posture {
 	const char *name, *reason;
+	uint32_t seconds; /* after which it goes back; 0: it has no end */
 };
 
 struct apply {

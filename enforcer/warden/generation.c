@@ -125,15 +125,30 @@ static uint32_t posture_find(const struct plan *p, const char *name)
 	return UINT32_MAX;
 }
 
-static void begin_in(struct generation *g, const struct stage *ask)
+/* The posture to return to may have gone with its policy. */
+static void keep_end(struct generation *g, const struct record *from)
 {
-	uint32_t wanted = posture_find(&g->plan, ask->posture);
+	const char *initial = g->plan.postures[g->plan.initial].name;
 
-	g->posture = wanted < g->plan.posture_count ? wanted : g->plan.initial;
+	g->is.until = from->until;
+	snprintf(g->is.back, sizeof g->is.back, "%s", posture_find(&g->plan, from->back) == UINT32_MAX ? initial : from->back);
+	if (!strcmp(g->is.back, g->is.posture))
+		g->is.until = (struct deadline){ 0 };
+}
+
+static void begin_in(struct generation *g, const struct record *from)
+{
+	const uint32_t goes_on = from ? posture_find(&g->plan, from->posture) : UINT32_MAX;
+
+	g->posture = goes_on == UINT32_MAX ? g->plan.initial : goes_on;
 	snprintf(g->is.posture, sizeof g->is.posture, "%s", g->plan.postures[g->posture].name);
-	snprintf(g->is.reason, sizeof g->is.reason, "%s", ask->reason);
-	g->is.since = ask->live && !strcmp(ask->live->is.posture, g->is.posture) ? ask->live->is.since :
-										       (uint64_t)time(NULL);
+	g->is.since = (uint64_t)time(NULL);
+	if (goes_on == UINT32_MAX)
+		return;
+	snprintf(g->is.reason, sizeof g->is.reason, "%s", from->reason);
+	g->is.since = from->since;
+	if (deadline_is_set(&from->until))
+		keep_end(g, from);
 }
 
 static void path_in(char out[static 300], const struct kernel *k, const char *name)
@@ -270,7 +285,7 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 		return rc;
 	if (!ask->is_start && signer_check(k->settings, c->bundle, ask->now, ask->downgrade, &no->why))
 		return refuse(no, RESULT_REFUSED, "signature");
-	begin_in(g, ask);
+	begin_in(g, ask->from);
 	if (route_links(k->route, &links, g->arena, &no->why) ||
 	    (!ask->is_start && ports_are_there(&g->plan, &links, &no->why)))
 		return refuse(no, RESULT_CANNOT, "interfaces");

@@ -58,7 +58,7 @@ struct stage {
 	size_t len;
 	uint64_t number;
 	char bank;		       /* one in which no hook stands */
-	const char *posture, *reason;  /* wanted; the policy's initial one when it has none of that name */
+	const struct record *from;     /* whose posture goes on; NULL, or of another policy: the initial one begins */
 	bool is_start;		       /* interfaces may still be missing, as after a boot; it was taken before */
 	const struct record *now;      /* in force, as journalled, or NULL: see signer.h */
 	bool downgrade;		       /* it may be older than that */

@@ -128,6 +128,7 @@ static int adopt_posture(struct generation *g, struct kernel *k, struct state *s
 	if (rc || !strcmp(g->is.posture, s->now.posture))
 		return rc;
 	snprintf(g->is.reason, sizeof g->is.reason, "in force when tegd started");
+	g->is.until = (struct deadline){ 0 };
 	s->now = g->is;
 	return state_save(s, k->settings->state_dir, why);
 }
@@ -176,8 +177,7 @@ static int restore(struct generation **out, struct kernel *k, struct state *s, c
 	own(buf) struct buf bytes = { 0 };
 	own(generation) struct generation *g = NULL;
 	struct refusal no = { 0 };
-	struct stage ask = { .number = is.number, .posture = is.posture, .reason = is.reason, .is_start = true,
-			     .live = had };
+	struct stage ask = { .number = is.number, .from = &is, .is_start = true, .live = had };
 	int rc = state_read_bundle(&bytes, k->settings->state_dir, &is.bundle, why);
 
 	if (!rc)
@@ -206,8 +206,11 @@ static int read_journal(struct state *s, struct kernel *k, struct err *why)
 {
 	int rc = state_load(s, k->settings->state_dir, why);
 
-	if (!rc)
+	if (!rc) {
+		deadline_resume(&s->now.until);
+		deadline_resume(&s->next.until);
 		return 0;
+	}
 	*s = (struct state){ 0 };
 	if (rc == -ENOENT)
 		return 0;

@@ -101,6 +101,7 @@ void report_status(struct status *out, struct generation *g, struct kernel *k, s
 	struct err why;
 
 	out->bundle = out->policy = out->version = out->posture = out->posture_reason = out->nft_digest = "";
+	out->posture_next = "";
 	out->engine = "none";
 	if (!g)
 		return;
@@ -111,6 +112,10 @@ void report_status(struct status *out, struct generation *g, struct kernel *k, s
 	out->posture = g->is.posture;
 	out->posture_reason = g->is.reason;
 	out->posture_since = g->is.since;
+	if (deadline_is_set(&g->is.until)) {
+		out->posture_until = g->is.until.until;
+		out->posture_next = g->is.back;
+	}
 	out->engine = engine_of_all(&g->ports);
 	if (generation_check(g, k, &why)) {
 		out->intact = 0;

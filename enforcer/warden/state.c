@@ -13,8 +13,16 @@
 #include "lang/base/wire.h"
 #include "lang/bundle/bundle.h"
 
-#define STATE_VERSION	1u
+#define STATE_VERSION	2u
 #define STATE_BYTES_MAX 65536
+
+static void put_deadline(struct buf *out, const struct deadline *d)
+{
+	wire_put_u64(out, d->until);
+	wire_put_u64(out, d->boot_ms);
+	wire_put_u64(out, d->length);
+	wire_put_str(out, d->boot);
+}
 
 static void put_record(struct buf *out, const struct record *r)
 {
@@ -24,6 +32,8 @@ static void put_record(struct buf *out, const struct record *r)
 	wire_put_str(out, r->posture);
 	wire_put_str(out, r->reason);
 	wire_put_u64(out, r->since);
+	put_deadline(out, &r->until);
+	wire_put_str(out, r->back);
 	wire_put_u32(out, r->program);
 	wire_put_str(out, r->tables.hex);
 }
@@ -40,6 +50,14 @@ static bool get_text(struct wire_in *in, char *out, size_t most)
 	return true;
 }
 
+static bool get_deadline(struct wire_in *in, struct deadline *d)
+{
+	d->until = wire_get_u64(in);
+	d->boot_ms = wire_get_u64(in);
+	d->length = wire_get_u64(in);
+	return get_text(in, d->boot, DEADLINE_BOOT_MAX);
+}
+
 static bool get_record(struct wire_in *in, struct record *r)
 {
 	bool holds;
@@ -49,6 +67,7 @@ static bool get_record(struct wire_in *in, struct record *r)
 	r->bank = (char)wire_get_u8(in);
 	holds = holds && get_text(in, r->posture, STATE_POSTURE_MAX) && get_text(in, r->reason, STATE_REASON_MAX);
 	r->since = wire_get_u64(in);
+	holds = holds && get_deadline(in, &r->until) && get_text(in, r->back, STATE_POSTURE_MAX);
 	r->program = wire_get_u32(in);
 	holds = holds && get_text(in, r->tables.hex, DIGEST_HEX);
 	return holds && (!r->number || ((r->bank == 'a' || r->bank == 'b') && strlen(r->bundle.hex) == DIGEST_HEX));

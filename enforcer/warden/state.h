@@ -5,8 +5,8 @@
  *
  * Written before the kernel is touched and after it is done, each time whole and
  * synced. Whoever starts after a crash reads from it what to look for, and from
- * the kernel how far the switch came. A change of posture is not announced:
- * the hook's own rules say which one is in force.
+ * the kernel how far the switch came. A change of posture is announced only when it
+ * has an end: whatever the journal says, the hook's own rules say which one is in force.
  *
  * In the state directory:   state   ledger   bundles/ID.tegb
  */
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "enforcer/warden/deadline.h"
 #include "lang/base/buf.h"
 #include "lang/base/digest.h"
 #include "lang/base/err.h"
@@ -31,6 +32,8 @@ struct record {
 	char posture[STATE_POSTURE_MAX + 1];
 	char reason[STATE_REASON_MAX + 1];
 	uint64_t since;			 /* seconds, CLOCK_REALTIME: of the posture */
+	struct deadline until;		 /* when the posture goes back, to this one: */
+	char back[STATE_POSTURE_MAX + 1];
 	uint32_t program;		 /* the kernel's number for it; 0 when no XDP takes part */
 	struct digest tables;		 /* filter_digest() once it was in force */
 };

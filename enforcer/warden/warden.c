@@ -33,8 +33,12 @@ struct warden {
 	struct generation *live; /* NULL when none */
 	enum recovered found;
 	uint64_t started;	 /* seconds, CLOCK_REALTIME */
-	/* What went wrong and is not seen in the kernel; "" when nothing: at the start, and in following the host. */
-	char fault[512], follow_fault[512];
+	/*
+	 * What went wrong and is not seen in the kernel; "" when nothing: at the start, in following the
+	 * host, and in returning to a posture, which is tried again at a time.
+	 */
+	char fault[512], follow_fault[512], return_fault[512];
+	uint64_t return_again_ms;
 	struct child api;
 	int signals, lock;
 	bool ends;
@@ -81,7 +85,7 @@ static int apply_bytes(struct warden *w, const struct buf *bytes, bool downgrade
 	own(generation) struct generation *g = NULL;
 	struct stage ask = {
 		.bytes = bytes->at, .len = bytes->len, .number = w->state.now.number + 1, .live = w->live,
-		.posture = w->live ? w->live->is.posture : "", .reason = w->live ? w->live->is.reason : "",
+		.from = w->live ? &w->live->is : NULL,
 		.now = w->state.now.number ? &w->state.now : NULL, .downgrade = downgrade,
 	};
 	int rc;
@@ -137,40 +141,90 @@ static int posture_find(const struct plan *p, const char *name, uint32_t *out)
 	return -ENOENT;
 }
 
-static void note_posture(struct warden *w, const char *reason)
+static void journal(struct warden *w, const struct record *is)
 {
-	struct record *is = &w->live->is;
 	struct err why;
 
-	snprintf(is->reason, sizeof is->reason, "%s", reason);
-	is->since = (uint64_t)time(NULL);
 	w->state.now = *is;
 	if (state_save(&w->state, w->settings->state_dir, &why))
 		say("%s", why.text);
-	say("posture %s", is->posture);
+}
+
+/* Where an end leads: the last posture that had none. */
+static const char *lasting_posture(const struct record *is)
+{
+	return deadline_is_set(&is->until) ? is->back : is->posture;
+}
+
+/* What is in force, once the posture is as asked. */
+static struct record record_with(const struct record *is, const struct set_posture *ask)
+{
+	struct record r = *is;
+
+	r.until = (struct deadline){ 0 };
+	if (ask->seconds) {
+		r.until = deadline_in(ask->seconds);
+		snprintf(r.back, sizeof r.back, "%s", lasting_posture(is));
+	}
+	if (strcmp(is->posture, ask->name)) {
+		r.since = (uint64_t)time(NULL);
+		snprintf(r.posture, sizeof r.posture, "%s", ask->name);
+	} else if (!*ask->reason) {
+		return r;
+	}
+	snprintf(r.reason, sizeof r.reason, "%s", ask->reason);
+	return r;
+}
+
+static bool records_say_the_same(const struct record *a, const struct record *b)
+{
+	return !strcmp(a->posture, b->posture) && !strcmp(a->reason, b->reason) && !deadline_is_set(&a->until) &&
+	       !deadline_is_set(&b->until);
+}
+
+/*
+ * An end is journalled before the switch: else a crash between the two would leave a posture that was meant
+ * to end, without one. A start that finds another posture in force than the journal's drops the end.
+ */
+static int switch_posture(struct warden *w, uint32_t posture, const struct set_posture *ask, struct err *why)
+{
+	const struct record wanted = record_with(&w->live->is, ask);
+	const bool same = records_say_the_same(&wanted, &w->live->is);
+
+	if (ask->seconds)
+		journal(w, &wanted);
+	int rc = generation_set_posture(w->live, &w->kernel, posture, why);
+	if (w->live->posture == posture) {
+		w->live->is = wanted;
+		*w->return_fault = '\0';
+	}
+	if (!same && (!ask->seconds || w->live->posture != posture))
+		journal(w, &w->live->is);
+	if (!same && w->live->posture == posture)
+		say("posture %s%s%s", ask->name, ask->seconds ? " for a time, then " : "",
+		    ask->seconds ? wanted.back : "");
+	return rc;
 }
 
 static int set_posture(struct warden *w, const struct set_posture *ask, struct refusal *no)
 {
 	uint32_t posture;
 
+	no->part = "posture";
 	if (!w->live) {
 		no->code = RESULT_CONFLICT;
-		no->part = "posture";
 		return err_set(&no->why, ENOENT, "no policy is in force; apply a bundle first");
 	}
 	if (posture_find(&w->live->plan, ask->name, &posture)) {
 		no->code = RESULT_REFUSED;
-		no->part = "posture";
 		return err_set(&no->why, EINVAL, "the policy %s has no posture %.128s", w->live->plan.policy, ask->name);
 	}
-	bool is_change = posture != w->live->posture;
-	int rc = generation_set_posture(w->live, &w->kernel, posture, &no->why);
-	if (is_change && w->live->posture == posture)
-		note_posture(w, ask->reason);
+	if (ask->seconds && !strcmp(ask->name, lasting_posture(&w->live->is))) {
+		no->code = RESULT_REFUSED;
+		return err_set(&no->why, EINVAL, "%s would only go back to itself; leave the duration out", ask->name);
+	}
 	no->code = RESULT_FAILED;
-	no->part = "posture";
-	return rc;
+	return switch_posture(w, posture, ask, &no->why);
 }
 
 /* ---- answers ---------------------------------------------------------------------------- */
@@ -189,6 +243,8 @@ static const char *own_fault(const struct warden *w)
 		return w->fault;
 	if (*w->follow_fault)
 		return w->follow_fault;
+	if (*w->return_fault)
+		return w->return_fault;
 	return w->state.unsaved ? "the journal cannot be written: after a reboot the generation before would be restored" :
 				  NULL;
 }
@@ -311,18 +367,57 @@ static void tick(struct warden *w)
 		say("the journal is written again");
 }
 
+/* Until the posture's end, or until it is tried again. */
+static uint64_t return_in_ms(const struct warden *w, uint64_t now)
+{
+	if (!w->live || !deadline_is_set(&w->live->is.until))
+		return UINT64_MAX;
+	const uint64_t left = deadline_left_ms(&w->live->is.until);
+	const uint64_t again = w->return_again_ms > now ? w->return_again_ms - now : 0;
+	return left > again ? left : again;
+}
+
+static void return_posture(struct warden *w)
+{
+	own(buf) struct buf reason = { 0 };
+	own(buf) struct buf name = { 0 };
+	struct refusal no = { 0 };
+
+	buf_puts(&name, w->live->is.back);
+	buf_printf(&reason, "the time of %s was over", w->live->is.posture);
+	const struct set_posture back = { .name = buf_text(&name), .reason = buf_text(&reason) };
+	int rc = set_posture(w, &back, &no);
+	if (rc)
+		err_in(&no.why, "posture %s is over, but %s does not come", w->live->is.posture, back.name);
+	w->return_again_ms = now_ms() + TICK_MS;
+	note_fault(w->return_fault, rc && deadline_is_set(&w->live->is.until) ? no.why.text : "");
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int wait_ms(struct warden *w, uint64_t next_tick)
+{
+	const uint64_t now = now_ms();
+	const int restart = child_tend(&w->api, now);
+	uint64_t wait = least(now < next_tick ? next_tick - now : 0, return_in_ms(w, now));
+
+	return (int)(restart >= 0 ? least(wait, (uint64_t)restart) : wait);
+}
+
 static void loop(struct warden *w)
 {
 	uint64_t next_tick = now_ms() + TICK_MS;
 
 	while (!w->ends) {
-		uint64_t now = now_ms();
-		int until = now < next_tick ? (int)(next_tick - now) : 0, restart = child_tend(&w->api, now);
+		const int wait = wait_ms(w, next_tick); /* may start the api: its socket is watched */
 		struct pollfd watched[] = { { .fd = w->signals, .events = POLLIN },
 					    { .fd = route_fd(w->kernel.route), .events = POLLIN },
 					    { .fd = w->api.sock, .events = POLLIN } };
 
-		if (poll(watched, 3, restart >= 0 && restart < until ? restart : until) < 0 && errno != EINTR)
+		if (poll(watched, 3, wait) < 0 && errno != EINTR)
 			return;
 		if (watched[0].revents)
 			hear_signal(w);
@@ -330,6 +425,8 @@ static void loop(struct warden *w)
 			follow(w, route_drain(w->kernel.route));
 		if (watched[2].revents && w->api.sock == watched[2].fd && w->api.sock >= 0)
 			hear_api(w);
+		if (!return_in_ms(w, now_ms()))
+			return_posture(w);
 		if (now_ms() >= next_tick) {
 			tick(w);
 			next_tick = now_ms() + TICK_MS;

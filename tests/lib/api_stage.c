@@ -46,7 +46,7 @@ static void learn_part(struct api_stage *s)
 	s->play.status = (struct status){
 		.generation = 9007199254740993, /* 2^53 + 1: no double holds it */
 		.bundle = "ab12", .policy = "edge", .version = "3.2.0", .posture = "BALANCED",
-		.posture_reason = "back to \"normal\"\xc3\xa9", .posture_since = 1700000000, .started = 1600000000,
+		.posture_reason = "back to \"normal\"\xc3\xa9", .posture_since = 1700000000, .posture_until = 1700003600, .posture_next = "CALM", .started = 1600000000,
 		.adopted = "adopted", .engine = "mixed", .nft_digest = "cd34", .intact = 1, .fault = "",
 		.postures = postures, .posture_count = ARRAY_LEN(postures),
 		.interfaces = interfaces, .interface_count = ARRAY_LEN(interfaces),
@@ -66,6 +66,7 @@ static void note(struct api_stage *s, const struct message *m, struct arena *a)
 	if (m->kind == MESSAGE_SET_POSTURE && !set_posture_decode(&asked, a, m->payload, m->len, &why)) {
 		snprintf(s->posture, sizeof s->posture, "%s", asked.name);
 		snprintf(s->reason, sizeof s->reason, "%s", asked.reason);
+		s->seconds = asked.seconds;
 	}
 	if (m->kind == MESSAGE_APPLY) {
 		struct apply ask;

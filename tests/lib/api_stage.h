@@ -32,6 +32,7 @@ struct api_stage {
 	} play;
 	unsigned asked[MESSAGE_COUNT]; /* questions heard */
 	char posture[80], reason[REASON_MAX + 1]; /* of the last set-posture */
+	uint32_t seconds;
 	size_t bundle_len;			  /* of the last apply */
 	int bundle_downgrade;
 	int bundle_seals;

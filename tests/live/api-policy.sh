@@ -43,9 +43,19 @@ holds "$(ctl posture)" "* BALANCED" "the active one is marked"
 is "$(post /api/tegumentar/posture application/json -d '{"posture":"NOWHERE"}')" 422 "an unknown posture is refused"
 holds "$(jq -r .detail $lab/body)" NOWHERE "by its name"
 ok "by tegctl: 2" ends 2 ctl posture NOWHERE
-is "$(post /api/tegumentar/posture application/json -d '{"posture":"LOCKDOWN","duration_minutes":5}')" 501 \
-	"a duration is not ignored"
-is "$(status .posture)" BALANCED "nothing was switched"
+is "$(status '.posture_until, .posture_next' | xargs)" null "a posture has no end of itself"
+is "$(post /api/tegumentar/posture application/json -d '{"posture":"LOCKDOWN","duration_minutes":5}')" 200 \
+	"a posture may have one"
+is "$(status '(.posture_until | fromdate) - (.posture_since | fromdate), .posture_next' | xargs)" "300 BALANCED" "status says when, and what then"
+ok "tegctl refuses a time without a unit" ends 64 ctl posture EXPLORE --for 30
+ok "and takes one with" ends 0 ctl posture EXPLORE --for 8h
+is "$(status '.posture, .posture_next, (.posture_until | fromdate) - (.posture_since | fromdate)' | xargs)" "EXPLORE BALANCED 28800" \
+	"it goes back to the last one without an end"
+holds "$(ctl status)" "then BALANCED" "for a person"
+ok "a posture that would go back to itself is refused" ends 2 ctl posture BALANCED --for 5m
+ok "asked again without an end" ends 0 ctl posture EXPLORE --reason "a try"
+is "$(status '.posture_until, .posture_reason' | xargs)" "null a try" "it has none any more, and the reason is the new one"
+ok "back" ends 0 ctl posture BALANCED
 
 # --- counters and figures
 before=$(metric 'tegumentar_rule_packets_total{id="BALANCED.ping",.*}')

@@ -37,7 +37,7 @@ static const struct row {
 	{ "status: the reason, quoted", DOOR_UNIX, GET("/api/tegumentar/status"), 200,
 	  "\"posture_reason\":\"back to \\\"normal\\\"\xc3\xa9\"" },
 	{ "status: times in UTC", DOOR_UNIX, GET("/api/tegumentar/status"), 200,
-	  "\"posture_since\":\"2023-11-14T22:13:20Z\"" },
+	  "\"posture_since\":\"2023-11-14T22:13:20Z\",\"posture_until\":\"2023-11-14T23:13:20Z\",\"posture_next\":\"CALM\"" },
 	{ "status: a program's tag", DOOR_UNIX, GET("/api/tegumentar/status"), 200,
 	  "\"program_tag\":\"b0a1c2d3e4f50617\"" },
 	{ "status: a name that is no UTF-8", DOOR_UNIX, GET("/api/tegumentar/status"), 200,
@@ -143,7 +143,7 @@ static const struct {
 	{ "{\"posture\":01}", 400, "not-json", "", "`,` or `}`" },
 	{ "{\"posture\":[[[[[[[[1]]]]]]]]}", 400, "not-json", "", "deeper than 8" },
 	{ "\xef\xbb\xbf{\"posture\":\"A\"}", 400, "not-json", "", "a JSON value" },
-	{ "{\"posture\":\"A\",\"duration_minutes\":5}", 501, "not-supported", "duration_minutes", "by itself" },
+	{ "{\"posture\":\"A\",\"duration_minutes\":525601}", 422, "field", "duration_minutes", "whole number" },
 	{ "{\"posture\":\"A\",\"duration_minutes\":1.5}", 422, "field", "duration_minutes", "whole number" },
 	{ "{\"posture\":\"A\",\"duration_minutes\":0}", 422, "field", "duration_minutes", "whole number" },
 	{ "{\"posture\":\"A\",\"duration_minutes\":1e400}", 422, "field", "duration_minutes", "whole number" },
@@ -187,6 +187,7 @@ static void set_result(struct api_stage *s, enum result_code code)
 static void postures_switch(struct api_stage *s)
 {
 	static const char body[] = " {\"reason\": \"na\\u00efve \\ud83d\\ude00\", \"posture\": \"LOCKDOWN\"}\r\n";
+	static const char ends[] = "{\"posture\":\"LOCKDOWN\",\"duration_minutes\":5}";
 	own(buf) struct buf answer = { 0 };
 
 	set_result(s, RESULT_OK);
@@ -195,6 +196,10 @@ static void postures_switch(struct api_stage *s)
 		 "\"posture\":\"BALANCED\"}", "and the answer says what is active");
 	tap_text(s->posture, "LOCKDOWN", "the warden was asked for it");
 	tap_text(s->reason, "na\xc3\xafve \xf0\x9f\x98\x80", "with the reason");
+	tap_num(s->seconds, 0, "and no end");
+	buf_release(&answer);
+	post_posture(s, &answer, ends, strlen(ends));
+	tap_num(s->seconds, 300, "five minutes are 300 seconds");
 }
 
 static void outcomes_are_told(struct api_stage *s)

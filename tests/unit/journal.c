@@ -31,6 +31,8 @@ static struct record record_of(uint64_t number, char bank)
 	r.tables = digest_of(&bank, 1);
 	snprintf(r.posture, sizeof r.posture, "BALANCED");
 	snprintf(r.reason, sizeof r.reason, "because");
+	snprintf(r.back, sizeof r.back, "EXPLORE");
+	r.until = (struct deadline){ 1700000300, 5000000, 300, "00000000-0000-0000-0000-000000000000" };
 	return r;
 }
 
@@ -38,7 +40,9 @@ static bool records_agree(const struct record *a, const struct record *b)
 {
 	return a->number == b->number && !strcmp(a->bundle.hex, b->bundle.hex) && a->bank == b->bank &&
 	       !strcmp(a->posture, b->posture) && !strcmp(a->reason, b->reason) && a->since == b->since &&
-	       a->program == b->program && !strcmp(a->tables.hex, b->tables.hex);
+	       a->program == b->program && !strcmp(a->tables.hex, b->tables.hex) &&
+	       !strcmp(a->back, b->back) && a->until.until == b->until.until && a->until.boot_ms == b->until.boot_ms &&
+	       a->until.length == b->until.length && !strcmp(a->until.boot, b->until.boot);
 }
 
 /* ---- the journal ---------------------------------------------------------------- */

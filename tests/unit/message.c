@@ -19,7 +19,7 @@ static struct status whole_status(void)
 
 	return (struct status){
 		.generation = 41, .bundle = "aa", .policy = "edge", .version = "3.2.0", .posture = "BALANCED",
-		.posture_reason = "quiet again", .posture_since = 1700000000, .started = 1600000000, .adopted = "adopted",
+		.posture_reason = "quiet again", .posture_since = 1700000000, .posture_until = 1700003600, .posture_next = "LOCKDOWN", .started = 1600000000, .adopted = "adopted",
 		.engine = "mixed", .nft_digest = "bb", .intact = 1, .fault = "", .postures = postures, .posture_count = 2,
 		.interfaces = interfaces, .interface_count = 2,
 	};
@@ -71,7 +71,7 @@ static void results_are_decoded(void)
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf bytes = { 0 }, ask = { 0 }, wordy = { 0 };
 	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED" }, out;
-	struct set_posture to = { "LOCKDOWN", "under attack" }, got;
+	struct set_posture to = { "LOCKDOWN", "under attack", 300 }, got;
 	struct err why = { 0 };
 	char words[REASON_MAX + 2];
 
@@ -84,6 +84,7 @@ static void results_are_decoded(void)
 	set_posture_encode(&ask, &to);
 	tap_num(set_posture_decode(&got, a, ask.at, ask.len, &why), 0, "a posture's change is decoded");
 	tap_text(got.reason, "under attack", "with its reason");
+	tap_num(got.seconds, 300, "and its duration");
 	memset(words, 'x', sizeof words);
 	words[REASON_MAX + 1] = '\0';
 	to.reason = words;
