@@ -235,5 +235,8 @@ int main(int argc, char **argv)
 		must(sent >= 1000000, "fewer packets than a million");
 	printf("%zu changes under load: %" PRIuFAST64 " packets sent, %" PRIuFAST64 " arrived, %" PRIdFAST64 " lost\n",
 	       2 * pairs, sent, arrived, (int_fast64_t)(sent - arrived));
+	free(opens);
+	free(closes);
+	free(calls);
 	return sent == arrived ? 0 : 1;
 }
