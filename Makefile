@@ -31,7 +31,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 LANG_SHARED := $(call sources,lang/base lang/vocab lang/bundle lang/playbook)
 LANG_SYNTAX := $(call sources,lang/syntax)
-GENERATED   := $(BUILD)/gen/teg.tab.o $(BUILD)/gen/teg.lex.o $(BUILD)/gen/shipped.o
+GENERATED   := $(BUILD)/gen/teg.tab.o $(BUILD)/gen/teg.lex.o $(BUILD)/gen/shipped.o $(BUILD)/gen/pages.o
 COMPILER    := $(call sources,compiler/front compiler/ir compiler/prove compiler/emit compiler/audit compiler/report compiler/cmd)
 ENFORCER    := $(call sources,enforcer/proc enforcer/warden enforcer/sensor enforcer/healer enforcer/api)
 CTL         := $(call sources,enforcer/ctl)
@@ -89,24 +89,38 @@ $(BUILD)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/gen/teg.tab.h $(BUILD)/gen/teg.lex.h
 
 $(call objects,$(LANG_SYNTAX)): $(BUILD)/gen/teg.tab.h $(BUILD)/gen/teg.lex.h
 
-# --- policies/std, carried inside tegc: a table of path, text and length -------------
+# --- files carried inside tegc, each kind a table of name, text and length -----------
+#
+# The policy library (compiler/front/load.c) and the pages on diagnostics (compiler/report/pages.c).
+
+# $(call carry,TABLE,FOLDER,NAMES): an assembler's text for names below a folder.
+define carry
+{ echo '	.section .rodata'; \
+  for f in $(3); do n=$$(echo $$f | tr -c 'A-Za-z0-9\n' _); \
+    echo "name_$$n: .string \"$$f\""; echo "text_$$n: .incbin \"$(2)/$$f\""; \
+    echo "text_end_$$n: .byte 0"; done; \
+  echo '	.section .data.rel.ro, "aw"'; echo '	.balign 8'; \
+  echo '	.global $(1)_files, $(1)_count'; echo '$(1)_files:'; \
+  for f in $(3); do n=$$(echo $$f | tr -c 'A-Za-z0-9\n' _); \
+    echo "	.quad name_$$n, text_$$n, text_end_$$n - text_$$n"; done; \
+  echo '$(1)_count: .quad (. - $(1)_files) / 24'; \
+  echo '	.section .note.GNU-stack, "", %progbits'; }
+endef
 
 SHIPPED := $(wildcard policies/std/*.teg)
+PAGES   := $(wildcard docs/errors/*.md)
 
 $(BUILD)/gen/shipped.S: $(SHIPPED) Makefile
 	@mkdir -p $(@D)
-	@{ echo '	.section .rodata'; \
-	   for f in $(SHIPPED:policies/%=%); do n=$$(echo $$f | tr -c 'a-z0-9\n' _); \
-	     echo "name_$$n: .string \"$$f\""; echo "text_$$n: .incbin \"policies/$$f\""; \
-	     echo "text_end_$$n: .byte 0"; done; \
-	   echo '	.section .data.rel.ro, "aw"'; echo '	.balign 8'; \
-	   echo '	.global shipped_files, shipped_count'; echo 'shipped_files:'; \
-	   for f in $(SHIPPED:policies/%=%); do n=$$(echo $$f | tr -c 'a-z0-9\n' _); \
-	     echo "	.quad name_$$n, text_$$n, text_end_$$n - text_$$n"; done; \
-	   echo 'shipped_count: .quad (. - shipped_files) / 24'; \
-	   echo '	.section .note.GNU-stack, "", %progbits'; } > $@
+	@$(call carry,shipped,policies,$(SHIPPED:policies/%=%)) > $@
 
-$(BUILD)/gen/shipped.o: $(BUILD)/gen/shipped.S $(SHIPPED)
+$(BUILD)/gen/pages.S: $(PAGES) Makefile
+	@mkdir -p $(@D)
+	@$(call carry,page,docs/errors,$(PAGES:docs/errors/%=%)) > $@
+
+$(BUILD)/gen/shipped.o: $(SHIPPED)
+$(BUILD)/gen/pages.o: $(PAGES)
+$(BUILD)/gen/shipped.o $(BUILD)/gen/pages.o: %.o: %.S
 	$(CC) -c -o $@ $<
 
 # --- BPF: real C, compiled ahead, carried inside the programs -------------------

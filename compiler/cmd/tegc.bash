@@ -7,6 +7,7 @@ _tegc_options() {
 	test) echo "-I --import-path --param --params --filter --plain --allow-empty" ;;
 	fmt) echo "--check" ;;
 	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --analysis-budget" ;;
+	explain) echo "--list" ;;
 	disasm) echo "--trusted-keys" ;;
 	sign) echo "--key --serial -o --out" ;;
 	esac
@@ -41,7 +42,7 @@ _tegc_value() {
 
 _tegc() {
 	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="check build test fmt diff disasm keygen sign help"
+	local commands="check build test fmt diff explain disasm keygen sign help"
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
@@ -56,7 +57,7 @@ _tegc() {
 	case ${COMP_WORDS[1]} in
 	help) COMPREPLY=($(compgen -W "$commands exit-codes" -- "$cur")) ;;
 	disasm | sign) _tegc_files .tegb ;;
-	keygen) COMPREPLY=() ;;
+	keygen | explain) COMPREPLY=() ;;
 	*) _tegc_files .teg ;;
 	esac
 }
