@@ -363,15 +363,17 @@ static bool rate_amount(struct reading *r, const struct node *count, const struc
 
 static bool when_read(struct reading *r, const struct node *when, struct pol_reflex *out)
 {
-	const struct node *key = when->first, *count = key->next, *window = count->next;
+	const struct node *key = when->first->kind == NODE_PER ? when->first : NULL;
+	const struct node *count = key ? key->next : when->first;
+	const struct node *window = count->next ? count->next->first : NULL;
 
-	if (strcmp(when->text, "rate")) {
+	if (strcmp(when->text, "rate") || !key) {
 		diag_help(diag(r->diags, DIAG_REFLEX_WHEN, when->span, "a reflex cannot measure `%s`", when->text),
 			  "write: when rate per source > 1000 per 100ms");
 		return false;
 	}
 	out->has_rate = true;
-	if (!rate_key(r, key, &out->rate) || !rate_amount(r, count, window, &out->rate))
+	if (!rate_key(r, key->first, &out->rate) || !rate_amount(r, count, window, &out->rate))
 		return false;
 	if (!out->rate.count) {
 		diag_help(diag(r->diags, DIAG_AMOUNT_ZERO, count->span, "a rate of nothing is always exceeded"),
@@ -396,8 +398,8 @@ static bool action_read(struct reading *r, const struct node *action, struct pol
 	}
 	if (!who)
 		return true;
-	if (strcmp(who->text, "source")) {
-		diag_help(diag(r->diags, DIAG_REFLEX_DO, who->span, "a reflex cannot drop `%s` for a time", who->text),
+	if (who->kind != NODE_NAME || strcmp(who->text, "source")) {
+		diag_help(diag(r->diags, DIAG_REFLEX_DO, who->span, "a reflex drops the source for a time, nothing else"),
 			  "write: do drop source for 60s");
 		return false;
 	}

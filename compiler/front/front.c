@@ -62,6 +62,7 @@ static void read_meaning(struct reading *r, const char *path)
 	r->policy->arena = r->arena;
 	r->policy->name = name_of_path(r->arena, path);
 	r->policy->span = SPAN_NOWHERE;
+	declare_later(r);
 	scope_declare(r);
 	params_check(r);
 	declare_policy(r);

@@ -9,6 +9,7 @@
  *     posture.c   postures                   → rules, inherited ones included
  *     declare.c   zones, lifelines, blocks, reflexes
  *     trials.c    tests
+ *     later.c     what is read, but means nothing to this version
  *
  * A function that gives false has told why, or what it depends on has: its
  * caller goes on with the next thing and says nothing.
@@ -134,6 +135,9 @@ const char *rule_anonym(struct reading *r, const struct node *rule, struct strma
 /* posture.c */
 void declare_postures(struct reading *r);
 void declare_initial(struct reading *r);
+
+/* later.c: each use of such a construct is a mistake. */
+void declare_later(struct reading *r);
 
 /* trials.c */
 void declare_tests(struct reading *r);

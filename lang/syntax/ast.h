@@ -34,8 +34,18 @@ enum node_kind {
 	NODE_BLOCK,    /* LABEL? a value, ON? */
 	NODE_POSTURE,  /* NAME TITLE? EXTENDS? then DEFAULT, SETTING, RULE... */
 	NODE_INITIAL,  /* NAME */
-	NODE_REFLEX,   /* NAME, then MATCH, WHEN, ACTION..., EXCEPT */
-	NODE_TEST,     /* TITLE, then IN_POSTURE, CASE... */
+	NODE_REFLEX,   /* NAME, then MATCH, WHEN, ACTION or EMIT or PHRASE..., EXCEPT */
+	NODE_TEST,     /* TITLE, then IN_POSTURE, CASE, FORALL, AFTER, TABLE, REFUSES, TODO... */
+	NODE_IF,       /* a condition, THEN, ELSE?; among declarations, in postures, in playbooks */
+	NODE_BUCKET,   /* `limit NAME = ...`: NAME, LIMIT */
+	NODE_FEED,     /* NAME, PHRASE... */
+	NODE_DERME,    /* SENSE... */
+	NODE_DECOY,    /* NAME, PHRASE... */
+	NODE_PLAYBOOK, /* NAME, PARAM..., then steps: BUDGET, PHASE, PARALLEL, IF, FAILURE, PHRASE */
+	NODE_RESPONSE, /* NAME (of the event), WHERE?, CALL */
+	NODE_HOMEOSTASIS, /* REGULATION... */
+	NODE_INVARIANT,	  /* NAME, CLAIM... */
+	NODE_ORDER,	  /* NAME..., the tightest first */
 	NODE_HOLE,     /* what could not be read; NAME? of what it would have declared */
 
 	/* parts of declarations */
@@ -45,12 +55,50 @@ enum node_kind {
 	NODE_EXTENDS, /* text */
 	NODE_SETTING, /* text, and values */
 	NODE_DEFAULT, /* word: verdict; DIRECTION? */
-	NODE_RULE,    /* word: verdict; LABEL? DIRECTION? SELECTOR */
+	NODE_WITHOUT, /* NAME... */
+	NODE_RULE,    /* word: verdict; LABEL? DIRECTION? SELECTOR, then LIMIT, LOG, EMIT */
 	NODE_DIRECTION, /* word: direction */
 	NODE_MATCH,   /* SELECTOR */
-	NODE_WHEN,    /* text: what is measured, key; PER (key), COUNT, WINDOW values */
-	NODE_ACTION,  /* word: verdict; `drop source for` has SOURCE and a value */
+	NODE_WHEN,    /* text: what is measured; PER? (the key), a value (how many), PER? (in which time) */
+	NODE_EXCEEDS, /* NAME: of a limit */
+	NODE_ACTION,  /* word: verdict; `drop source for 60s` has two values */
 	NODE_EXCEPT,  /* NAME... */
+	NODE_LIMIT,   /* a value (how many, or a limit's name), PER..., BURST?, SHARED? */
+	NODE_PER,     /* a value */
+	NODE_OPTION,  /* text: `burst`, `sample`; a value */
+	NODE_SHARED,
+	NODE_LOG,     /* STRING? */
+	NODE_EMIT,    /* text: severity; OPTION? */
+	NODE_THEN,    /* what an IF guards */
+	NODE_ELSE,
+
+	/* what is written as a word and its arguments; which there are is not the grammar's to know */
+	NODE_PHRASE, /* text: its first word; values, COMPARE, KEYWORD, RECORD */
+	NODE_KEYWORD, /* text: a word of the language among arguments: `for`, `to`, `else` */
+	NODE_RECORD, /* FIELD... */
+	NODE_FIELD,  /* text; a value */
+
+	/* sessions, incidents, regulation */
+	NODE_SENSE,	 /* LABEL?, then WHERE, or PHRASE; then ACTION or EMIT or PHRASE... */
+	NODE_BUDGET,	 /* PHRASE... */
+	NODE_PHASE,	 /* NAME, steps */
+	NODE_PARALLEL,	 /* steps */
+	NODE_FAILURE,	 /* NAME (`failure`), steps */
+	NODE_REGULATION, /* WHERE, PHRASE, UNTIL? */
+	NODE_WHERE,	 /* a condition */
+	NODE_UNTIL,	 /* a condition */
+	NODE_CALL,	 /* text: what is called; values */
+
+	/* conditions; a value is one too */
+	NODE_COMPARE, /* text: `<`, `<=`, `==`, `!=`, `>=`, `>`; two values, CALL as the first; WITHIN or LASTS? */
+	NODE_LASTS,   /* `for T`: a value */
+	NODE_AND,     /* conditions */
+	NODE_OR,      /* conditions */
+	NODE_NOT,     /* a condition, FROM or TO */
+
+	/* claims */
+	NODE_CLAIM, /* text: `allowed`, `dropped`; SCOPE, DIRECTION?, SELECTOR */
+	NODE_SCOPE, /* text: `every`, or NULL and a value: a posture, a list or range of them */
 
 	/* selectors */
 	NODE_SELECTOR, /* HEAD? then clauses */
@@ -61,14 +109,22 @@ enum node_kind {
 	NODE_ON,       /* a value */
 	NODE_FLAGS,    /* WORDS (want), WORDS? (mask) */
 	NODE_WORDS,    /* NAME... joined by + */
+	NODE_PAYLOAD,  /* REGEX, WITHIN?; in a packet: STRING */
+	NODE_REGEX,    /* text: with its slashes and letters, as written */
 
 	/* tests */
 	NODE_IN_POSTURE, /* NAME */
 	NODE_CASE,	 /* text: how many, or NULL; PACKET, WITHIN?, EXPECT */
 	NODE_WITHIN,	 /* a value */
-	NODE_PACKET,	 /* HEAD, END, END, then WORDS, DIRECTION, ON */
+	NODE_FORALL,	 /* DIRECTION? SELECTOR, EXPECT */
+	NODE_AFTER,	 /* a value: so much time passes */
+	NODE_TABLE,	 /* PACKET with column names in it, ROW (the names), then ROW... */
+	NODE_ROW,	 /* values; EXPECT in all but the first */
+	NODE_REFUSES,	 /* text: the code; declarations */
+	NODE_TODO,	 /* STRING */
+	NODE_PACKET,	 /* HEAD, END, END, then WORDS, DIRECTION, ON, PAYLOAD */
 	NODE_END,	 /* a value, and perhaps a port */
-	NODE_EXPECT,	 /* word: verdict; LAST?, BY? */
+	NODE_EXPECT,	 /* word: verdict; LAST?, BY?, EMIT... */
 	NODE_LAST,
 	NODE_BY, /* text */
 

@@ -60,6 +60,34 @@ struct node *grammar_binary(struct parser *p, struct span at, enum node_kind kin
 	return n;
 }
 
+struct node *grammar_both(struct parser *p, struct span at, enum node_kind kind, struct node *x,
+			  struct node *y)
+{
+	struct node *n = x->kind == kind ? node_add(x, y) : node_of2(p->arena, kind, at, x, y);
+
+	n->span = at;
+	return n;
+}
+
+struct node *grammar_if(struct parser *p, struct span at, struct node *condition, struct node *then,
+			struct node *otherwise)
+{
+	return node_add(node_of2(p->arena, NODE_IF, at, condition, then), otherwise);
+}
+
+struct node *grammar_run(struct parser *p, struct span at, struct span word_at, const char *word,
+			 struct node *name, struct node *arguments)
+{
+	struct node *n = node_text(p->arena, NODE_CALL, at, name->text);
+
+	if (strcmp(word, "run")) {
+		diag_help(diag(p->diags, DIAG_SYNTAX, word_at, "`%s` does not fit here", word),
+			  "an event runs a playbook: run %s(...)", name->text);
+		p->out->sound = false;
+	}
+	return node_move(n, arguments);
+}
+
 /* --- what is said of a token that does not fit ------------------------------------------------ */
 
 struct expecting {
@@ -87,8 +115,8 @@ static bool is_one_of(const char *word, const char *const *list)
 static const char *const value_words[] = { "name", "dotted name", "string", "number", "quantity", "address",
 					   "any", "self", "'['", "'('", NULL };
 static const char *const operators[] = { "'+'", "'-'", "'&'", "'/'", "..", NULL };
-static const char *const silent[] = { "later construct", "later clause", "rule id", "unreadable text",
-				      "end of file", "policy text", "value text", NULL };
+static const char *const silent[] = { "rule id", "unreadable text", "end of file", "policy text",
+				      "value text", "claim text", "packet text", "response", NULL };
 
 static const char *const classes[][2] = {
 	{ "name", "a name" },	  { "dotted name", "a dotted name" }, { "number", "a number" },
@@ -116,7 +144,7 @@ static const char *in_words(struct arena *a, const char *word)
 	return arena_printf(a, "`%s`", word);
 }
 
-#define TELLABLE 8
+#define TELLABLE 12
 
 /* "a value, `from` or `to`"; NULL when that would be a long list. */
 static const char *list_expected(struct arena *a, struct expecting e)
@@ -159,7 +187,7 @@ static const char *meant(struct expecting e, const char *word)
 /* A clause's misspelled word reads as a name: `allow tcp form lan`. Then the word after it is what does not fit. */
 static const char *clause_meant(const char *word)
 {
-	static const char *const words[] = { "from", "to", "port", "on", "flags", NULL };
+	static const char *const words[] = { "from", "to", "port", "on", "flags", "limit", "log", "emit", "payload", "is", NULL };
 	struct near n = near_to(word);
 
 	for (size_t i = 0; words[i]; i++)

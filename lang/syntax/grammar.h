@@ -20,6 +20,17 @@ struct node *grammar_case(struct parser *p, struct span at, struct node *times, 
 struct node *grammar_binary(struct parser *p, struct span at, enum node_kind kind, struct node *x,
 			    struct node *y);
 
+/* `a and b and c` is one node with three parts. */
+struct node *grammar_both(struct parser *p, struct span at, enum node_kind kind, struct node *x,
+			  struct node *y);
+
+struct node *grammar_if(struct parser *p, struct span at, struct node *condition, struct node *then,
+			struct node *otherwise);
+
+/* `run NAME(arguments)`: `word`, at `word_at`, must be `run`. */
+struct node *grammar_run(struct parser *p, struct span at, struct span word_at, const char *word,
+			 struct node *name, struct node *arguments);
+
 /* The token at hand does not fit; these would have. */
 void grammar_complain(struct parser *p, struct span at, const char *const *expected, size_t count);
 void grammar_overflow(struct parser *p, struct span at, const char *message);

@@ -14,13 +14,27 @@
 #include "teg.tab.h"
 
 static const struct word word_rows[] = {
-#define WORD(token, text, begins) { text, T_##token, BEGINS_##begins, NULL },
-#define LATER(text, about) { text, T_LATER, BEGINS_NOTHING, about },
-#define LATER_CLAUSE(text, about) { text, T_LATER_CLAUSE, BEGINS_NOTHING, about },
+#define WORD(token, text, begins) { text, T_##token, BEGINS_##begins },
+#define INNER(construct, token, text)
+#define PHRASE(construct, text)
 #include "lang/vocab/word.def"
 #undef WORD
-#undef LATER
-#undef LATER_CLAUSE
+#undef INNER
+#undef PHRASE
+};
+
+/* Words of one construct only; `token` is 0 for those that stay names and begin a phrase. */
+static const struct inner_word {
+	int construct, token;
+	const char *text;
+} inner_rows[] = {
+#define WORD(token, text, begins)
+#define INNER(construct, token, text) { T_##construct, T_##token, text },
+#define PHRASE(construct, text) { T_##construct, 0, text },
+#include "lang/vocab/word.def"
+#undef WORD
+#undef INNER
+#undef PHRASE
 };
 
 #define WORD_COUNT (sizeof word_rows / sizeof *word_rows)
@@ -73,6 +87,8 @@ static bool statement_is_over(const struct parser *p)
 	case '{':
 	case T_A_FILE:
 	case T_A_VALUE:
+	case T_A_CLAIM:
+	case T_A_PACKET:
 		return true;
 	}
 	return false;
@@ -83,7 +99,8 @@ static bool line_goes_on(int kind)
 {
 	switch (kind) {
 	case ',': case ':': case '=': case '+': case '-': case '&': case '/': case '*': case '>':
-	case T_YIELDS: case T_ARROW: case T_UPTO:
+	case '<': case T_YIELDS: case T_ARROW: case T_UPTO: case T_ATMOST: case T_ATLEAST: case T_EQUALS:
+	case T_DIFFERS: case T_AND: case T_OR: case T_NOT:
 		return true;
 	}
 	return false;
@@ -191,6 +208,8 @@ static bool name_is_due(const struct parser *p)
 	case T_POLICY: case T_PARAM: case T_ZONE: case T_NET: case T_SERVICE: case T_POSTURE:
 	case T_EXTENDS: case T_REFLEX:
 		return true;
+	case T_FEED: case T_DECOY: case T_PLAYBOOK: case T_INVARIANT:
+		return p->construct == last_kind(p);
 	}
 	return false;
 }
@@ -202,44 +221,32 @@ static bool word_closes_block(const struct parser *p, const struct word *w, stru
 	       !(w->token == T_POSTURE && p->open[p->depth - 1].construct == T_TEST);
 }
 
-/* `on` begins a clause in rules, and at the margin a response to events. */
-static const struct word response = { "on", T_LATER, BEGINS_NOTHING, "a response to events" };
-
-/*
- * What is not part of this version ends where its line or block does. Its first
- * name is what it declares, if anything: so that uses of it are no mistakes of their own.
- */
-static void pass_over(struct parser *p, const struct word *w, struct token t)
+/* The construct at the margin, through conditions around it. */
+static int outer_construct(const struct parser *p)
 {
-	size_t depth = 0;
-	struct token next, before = t;
-	const char *name = NULL;
+	for (size_t i = 0; i < p->depth; i++)
+		if (p->open[i].construct != T_IF)
+			return p->open[i].construct;
+	return 0;
+}
 
-	if (!p->quiet)
-		diag_label(diag(p->diags, DIAG_NOT_YET, t.span,
-				"`%s` is not part of this version of the language", w->text),
-			   "%s", w->about);
-	p->skipping = true;
-	for (; teg_raw_next(p, &next); before = next) {
-		p->line_begins = next.kind == T_NEWLINE;
-		if (strchr("{[(", next.kind) && next.kind < 128) {
-			depth++;
-		} else if (next.kind < 128 && strchr("}])", next.kind)) {
-			if (!depth)
-				break;
-			depth--;
-		} else if (next.kind == T_NEWLINE && !depth && before.kind != ',') {
-			break;
-		} else if (next.kind == T_NAME && !name) {
-			name = next.text;
-		}
-	}
-	p->skipping = false;
-	p->quiet = true;
-	p->raw_again = next;
-	p->has_raw_again = true;
-	t.span.to = before.span.to;
-	put(p, (struct token){ .kind = w->token, .span = t.span, .text = name });
+static const struct inner_word *inner_find(const struct parser *p, const char *text)
+{
+	int construct = outer_construct(p);
+
+	for (size_t i = 0; construct && i < sizeof inner_rows / sizeof *inner_rows; i++)
+		if (inner_rows[i].construct == construct && !strcmp(inner_rows[i].text, text))
+			return &inner_rows[i];
+	return NULL;
+}
+
+/* A word that begins a phrase ends the one before it; after these it is an argument. */
+static void begin_phrase(struct parser *p, struct token t)
+{
+	const struct inner_word *w = t.text && !in_brackets(p) ? inner_find(p, t.text) : NULL;
+
+	if (w && !w->token && last_kind(p) != ':' && last_kind(p) != ',')
+		end_statement(p, t.span);
 }
 
 static void lay_word(struct parser *p, const struct word *w, struct token t)
@@ -251,19 +258,25 @@ static void lay_word(struct parser *p, const struct word *w, struct token t)
 		put(p, t);
 		return;
 	}
-	if (w->token == T_ON && !p->depth && statement_is_over(p))
-		w = &response;
-	if (w->about) {
-		pass_over(p, w, t);
-		return;
-	}
+	t.kind = w->token == T_ON && !p->depth && statement_is_over(p) ? T_RESPONSE : w->token;
 	if (w->begins != BEGINS_NOTHING)
 		lose_brackets(p, t.span);
 	for (bool told = false; word_closes_block(p, w, t.span); told = true)
 		lose_block(p, t.span, told);
 	if (statement_is_over(p))
-		p->construct = w->token;
-	t.kind = w->token;
+		p->construct = t.kind;
+	put(p, t);
+}
+
+/* A name, which may be a word of the construct around it. */
+static void lay_name(struct parser *p, struct token t)
+{
+	const struct inner_word *w = t.kind == T_NAME && statement_is_over(p) ? inner_find(p, t.text) : NULL;
+
+	if (w && w->token)
+		t.kind = w->token;
+	if (statement_is_over(p))
+		p->construct = t.kind;
 	put(p, t);
 }
 
@@ -301,15 +314,14 @@ static void lay(struct parser *p, struct token t, bool begins_line)
 		close_bracket(p, t);
 		return;
 	}
+	begin_phrase(p, t);
 	if (w) {
 		lay_word(p, w, t);
 		return;
 	}
 	if (begins_line && is_label(p, t))
 		lose_brackets(p, t.span);
-	if (statement_is_over(p))
-		p->construct = t.kind;
-	put(p, t);
+	lay_name(p, t);
 }
 
 static void scan(struct parser *p)

@@ -39,3 +39,13 @@ void parse_value(struct ast *out, struct arena *a, struct sources *s, uint32_t f
 {
 	parse(out, a, s, file, ds, T_A_VALUE);
 }
+
+void parse_claim(struct ast *out, struct arena *a, struct sources *s, uint32_t file, struct diags *ds)
+{
+	parse(out, a, s, file, ds, T_A_CLAIM);
+}
+
+void parse_packet(struct ast *out, struct arena *a, struct sources *s, uint32_t file, struct diags *ds)
+{
+	parse(out, a, s, file, ds, T_A_PACKET);
+}

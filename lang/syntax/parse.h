@@ -22,6 +22,10 @@ void parse_file(struct ast *out, struct arena *a, struct sources *s, uint32_t fi
 /* A source that is one value, as in --param NAME=VALUE. */
 void parse_value(struct ast *out, struct arena *a, struct sources *s, uint32_t file, struct diags *ds);
 
+/* A source that is one claim, "in every posture: tcp to self port 23 is dropped", or one packet as in tests. */
+void parse_claim(struct ast *out, struct arena *a, struct sources *s, uint32_t file, struct diags *ds);
+void parse_packet(struct ast *out, struct arena *a, struct sources *s, uint32_t file, struct diags *ds);
+
 /* Is it a word of the language, so that it cannot be a name? */
 bool word_is_reserved(const char *text);
 

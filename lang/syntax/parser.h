@@ -45,7 +45,6 @@ struct parser {
 	uint32_t complained;	   /* where a token did not fit last */
 	int construct;	/* the word that began this statement */
 	bool line_begins;
-	bool skipping;	/* over something that is not read: mistakes in it are not told */
 	bool quiet;	/* layout has told what is wrong on this line */
 	bool stopped;	/* too deep: what follows is not read */
 };
@@ -56,7 +55,6 @@ struct word {
 	const char *text;
 	int token;
 	enum begins begins;
-	const char *about; /* of what is not part of this version, else NULL */
 };
 
 /* The scanner: one word, comments noted, line ends as tokens. */

@@ -47,21 +47,30 @@ static void yyerror(struct span *at, struct parser *parser, const char *message)
 #define TWO(kind, at, x, y)	node_of2(p->arena, NODE_##kind, at, x, y)
 }
 
-%token A_FILE "policy text" A_VALUE "value text"
+%token A_FILE "policy text" A_VALUE "value text" A_CLAIM "claim text" A_PACKET "packet text"
 %token NEWLINE "end of line" ERROR "unreadable text"
-%token <text> NAME "name" DOTTED "dotted name" ANONYMOUS "rule id" LATER "later construct" LATER_CLAUSE "later clause"
-%token <text> NUMBER "number" QUANTITY "quantity" ADDRESS "address" STRING "string"
-%token YIELDS "=>" ARROW "->" UPTO ".."
+%token <text> NAME "name" DOTTED "dotted name" ANONYMOUS "rule id"
+%token <text> NUMBER "number" QUANTITY "quantity" ADDRESS "address" STRING "string" REGEX "pattern"
+%token YIELDS "=>" ARROW "->" UPTO ".." ATMOST "<=" ATLEAST ">=" EQUALS "==" DIFFERS "!="
 
-%token POLICY "policy" IMPORT "import" PARAM "param" ZONE "zone" NET "net" SERVICE "service"
-%token LIFELINE "lifeline" BLOCK "block" POSTURE "posture" EXTENDS "extends" DEFAULT "default"
+%token POLICY "policy" IMPORT "import" PARAM "param" ZONE "zone" NET "net"
+%token LIFELINE "lifeline" EXTENDS "extends" DEFAULT "default"
 %token INITIAL "initial" REFLEX "reflex" MATCH "match" WHEN "when" DO "do" EXCEPT "except" TEST "test"
-%token ALLOW "allow" DROP "drop" REJECT "reject" IN "in" OUT "out" FORWARD "forward"
-%token FROM "from" TO "to" PORT "port" ON "on" FLAGS "flags" ANY "any" SELF "self"
-%token PER "per" FOR "for" BY "by" LAST "last"
+%token ALLOW "allow" DROP "drop" REJECT "reject" FORWARD "forward" ANY "any" SELF "self" LAST "last"
+%token <text> BLOCK "block" POSTURE "posture" SERVICE "service" DECOY "decoy" IN "in" OUT "out" FROM "from" TO "to"
+%token <text> PORT "port" ON "on" PER "per" FOR "for" BY "by" WITHIN "within" ELSE "else"
+%token FLAGS "flags" IF "if" WITHOUT "without" LIMIT "limit" SHARED "shared" LOG "log" EMIT "emit" EMITS "emits"
+%token PAYLOAD "payload" EXCEEDS "exceeds" FEED "feed" DERME "derme" PLAYBOOK "playbook"
+%token HOMEOSTASIS "homeostasis" WHERE "where" UNTIL "until" AND "and" OR "or" NOT "not"
+%token INVARIANT "invariant" IS "is" ORDER "order" FORALL "forall"
+%token PHASE "phase" PARALLEL "parallel" BUDGET "budget" TODO "todo" AFTER "after" TABLE "table" REFUSES "refuses"
+%token RESPONSE "response"
 
 /* Sets: & before + and -, as * before +; a range is one thing, and so are `tcp/8000..8010` and `icmpv6/1/4`. */
 %nonassoc LOW
+%left "or"
+%left "and"
+%precedence "not"
 %nonassoc "port"
 %left '+' '-'
 %left '&'
@@ -70,16 +79,21 @@ static void yyerror(struct span *at, struct parser *parser, const char *message)
 
 %type <node> file item declaration settings setting title lifelines lifeline_line lifeline
 %type <node> posture_items posture_item extends rule verdict direction selector head clauses clause
-%type <node> end_port reflex_items reflex_item actions action names name words tests test_item packet
+%type <node> end_port reflex_items reflex_item names name words tests test_item packet
 %type <node> packet_words packet_end packet_address packet_port kind within expect last by by_name value list
 %type <node> some_values type label
-%type <text> opt_text
+%type <node> limit pers per limit_options tails tail sample condition test relation span effects effect
+%type <node> params parameter phrase phrase_lines arguments argument record fields senses sense steps step budget calls call
+%type <node> regulations regulation claims claim scope orders payload_end rows row cells cell header effect_name
+%type <text> opt_text keyword relop phrase_word
 
 %%
 
 input
 	: "policy text" file			{ p->out->root = $2; }
 	| "value text" value "end of line"	{ p->out->root = $2; }
+	| "claim text" claim "end of line"	{ p->out->root = $2; }
+	| "packet text" packet "end of line"	{ p->out->root = $2; }
 	;
 
 file
@@ -132,8 +146,24 @@ declaration
 	| "initial" "posture" name			{ $$ = ONE(INITIAL, @$, $3); }
 	| "reflex" name '{' reflex_items '}'		{ $$ = node_move(ONE(REFLEX, @$, $2), $4); }
 	| "test" STRING '{' tests '}'			{ $$ = node_move(ONE(TEST, @$, TEXT(TITLE, @2, $2)), $4); }
-	| LATER						{ $$ = grammar_hole(p, @$, TEXT(NAME, @$, $1)); }
-	| LATER_CLAUSE					{ $$ = grammar_hole(p, @$, TEXT(NAME, @$, $1)); }
+	| "if" condition '{' file '}'
+		{ $$ = TWO(IF, @$, $2, node_move(NEW(THEN, span_join(@3, @5)), $4)); }
+	| "if" condition '{' file '}' "else" '{' file '}'
+		{ $$ = grammar_if(p, @$, $2, node_move(NEW(THEN, span_join(@3, @5)), $4),
+				  node_move(NEW(ELSE, span_join(@7, @9)), $8)); }
+	| "limit" name '=' limit			{ $$ = TWO(BUCKET, @$, $2, $4); }
+	| "feed" name '{' phrase_lines '}'		{ $$ = node_move(ONE(FEED, @$, $2), $4); }
+	| "derme" '{' senses '}'			{ $$ = node_move(NEW(DERME, @$), $3); }
+	| "decoy" name '{' phrase_lines '}'		{ $$ = node_move(ONE(DECOY, @$, $2), $4); }
+	| "playbook" name '(' params ')' '{' steps '}'	{ $$ = node_move(node_move(ONE(PLAYBOOK, @$, $2), $4), $7); }
+	| "response" value call				{ $$ = TWO(RESPONSE, @$, $2, $3); }
+	| "response" value "where" condition call	{ $$ = node_add(TWO(RESPONSE, @$, $2, ONE(WHERE, @4, $4)), $5); }
+	| "response" "decoy" call			{ $$ = TWO(RESPONSE, @$, TEXT(NAME, @2, $2), $3); }
+	| "response" "decoy" "where" condition call
+		{ $$ = node_add(TWO(RESPONSE, @$, TEXT(NAME, @2, $2), ONE(WHERE, @4, $4)), $5); }
+	| "homeostasis" '{' regulations '}'		{ $$ = node_move(NEW(HOMEOSTASIS, @$), $3); }
+	| "invariant" name '{' claims '}'		{ $$ = node_move(ONE(INVARIANT, @$, $2), $4); }
+	| "order" orders				{ $$ = node_move(NEW(ORDER, @$), $2); }
 	;
 
 name	: NAME					{ $$ = TEXT(NAME, @$, $1); } ;
@@ -170,7 +200,6 @@ lifelines
 	;
 lifeline_line
 	: lifeline "end of line"
-	| LATER "end of line"				{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); }
 	| error "end of line"				{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); yyerrok; }
 	| error '{' junk '}' "end of line"		{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); yyerrok; }
 	;
@@ -195,17 +224,54 @@ posture_item
 	| "default" direction verdict "end of line"	{ $$ = node_add(WORD(DEFAULT, span_join(@1, @3), $3->word), $2); }
 	| setting "end of line"
 	| rule "end of line"
-	| LATER "end of line"				{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); }
-	| label LATER "end of line"			{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); }
+	| "without" names "end of line"			{ $$ = node_move(NEW(WITHOUT, span_join(@1, @2)), $2); }
+	| "if" condition '{' posture_items '}' "end of line"
+		{ $$ = TWO(IF, span_join(@1, @5), $2, node_move(NEW(THEN, span_join(@3, @5)), $4)); }
+	| "if" condition '{' posture_items '}' "else" '{' posture_items '}' "end of line"
+		{ $$ = grammar_if(p, span_join(@1, @9), $2, node_move(NEW(THEN, span_join(@3, @5)), $4),
+				  node_move(NEW(ELSE, span_join(@7, @9)), $8)); }
 	| error "end of line"				{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); yyerrok; }
 	| error '{' junk '}' "end of line"		{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); yyerrok; }
 	;
 
 rule
-	: verdict selector				{ $$ = node_add(WORD(RULE, @$, $1->word), $2); }
-	| verdict direction selector			{ $$ = node_add(node_add(WORD(RULE, @$, $1->word), $2), $3); }
-	| label verdict selector			{ $$ = node_add(node_add(WORD(RULE, @$, $2->word), $1), $3); }
-	| label verdict direction selector		{ $$ = node_add(node_add(node_add(WORD(RULE, @$, $2->word), $1), $3), $4); }
+	: verdict selector tails			{ $$ = node_move(node_add(WORD(RULE, @$, $1->word), $2), $3); }
+	| verdict direction selector tails
+		{ $$ = node_move(node_add(node_add(WORD(RULE, @$, $1->word), $2), $3), $4); }
+	| label verdict selector tails
+		{ $$ = node_move(node_add(node_add(WORD(RULE, @$, $2->word), $1), $3), $4); }
+	| label verdict direction selector tails
+		{ $$ = node_move(node_add(node_add(node_add(WORD(RULE, @$, $2->word), $1), $3), $4), $5); }
+	;
+
+/* What a rule does beside its verdict. */
+tails
+	: %empty				{ $$ = NULL; }
+	| tails tail				{ $$ = node_add($1 ? $1 : NEW(FILE, @2), $2); }
+	;
+tail
+	: "limit" limit				{ $$ = $2; }
+	| "log"					{ $$ = NEW(LOG, @$); }
+	| "log" STRING				{ $$ = ONE(LOG, @$, TEXT(STRING, @2, $2)); }
+	| "emit" NAME sample			{ $$ = node_add(TEXT(EMIT, @$, $2), $3); }
+	;
+sample	: %empty				{ $$ = NULL; }
+	| NAME value				{ $$ = node_add(TEXT(OPTION, @$, $1), $2); }
+	;
+
+/* `500/s per source burst 10k`, `1000 per 100ms per source/24 shared`; or the name of one. */
+limit
+	: value pers limit_options		{ $$ = node_move(node_move(ONE(LIMIT, @$, $1), $2), $3); }
+	;
+pers	: %empty				{ $$ = NULL; }
+	| pers per				{ $$ = node_add($1 ? $1 : NEW(FILE, @2), $2); }
+	;
+per	: "per" value				{ $$ = ONE(PER, @$, $2); }
+	;
+limit_options
+	: %empty				{ $$ = NULL; }
+	| limit_options NAME value		{ $$ = node_add($1 ? $1 : NEW(FILE, @2), node_add(TEXT(OPTION, span_join(@2, @3), $2), $3)); }
+	| limit_options "shared"		{ $$ = node_add($1 ? $1 : NEW(FILE, @2), NEW(SHARED, @2)); }
 	;
 
 verdict
@@ -246,11 +312,16 @@ clause
 	| "on" value				{ $$ = ONE(ON, @$, $2); }
 	| "flags" words				{ $$ = ONE(FLAGS, @$, $2); }
 	| "flags" words '/' words		{ $$ = TWO(FLAGS, @$, $2, $4); }
-	| LATER_CLAUSE				{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); }
+	| "payload" REGEX payload_end		{ $$ = TWO(PAYLOAD, @$, TEXT(REGEX, @2, $2), $3); }
 	;
 end_port
 	: %empty	%prec LOW		{ $$ = NULL; }
 	| "port" value				{ $$ = ONE(PORT, @$, $2); }
+	;
+
+payload_end
+	: %empty				{ $$ = NULL; }
+	| "within" value			{ $$ = ONE(WITHIN, @$, $2); }
 	;
 
 words
@@ -269,22 +340,26 @@ reflex_items
 	;
 reflex_item
 	: "match" selector			{ $$ = ONE(FILE, @$, ONE(MATCH, @$, $2)); }
-	| "when" NAME "per" value '>' value	{ $$ = ONE(FILE, @$, node_add(node_add(TEXT(WHEN, @$, $2), $4), $6)); }
-	| "when" NAME "per" value '>' value "per" value
-		{ $$ = ONE(FILE, @$, node_add(node_add(node_add(TEXT(WHEN, @$, $2), $4), $6), $8)); }
-	| "when" LATER				{ $$ = ONE(FILE, @$, grammar_hole(p, @$, NEW(NAME, @$))); }
-	| "do" actions				{ $$ = $2; }
+	| "when" NAME '>' value pers
+		{ $$ = ONE(FILE, @$, node_move(node_add(TEXT(WHEN, @$, $2), $4), $5)); }
+	| "when" NAME per '>' value pers
+		{ $$ = ONE(FILE, @$, node_move(node_add(node_add(TEXT(WHEN, @$, $2), $3), $5), $6)); }
+	| "when" "exceeds" name			{ $$ = ONE(FILE, @$, ONE(EXCEEDS, @$, $3)); }
+	| "do" effects				{ $$ = $2; }
 	| "except" "in" names			{ $$ = ONE(FILE, @$, node_move(NEW(EXCEPT, @$), $3)); }
-	| LATER					{ $$ = ONE(FILE, @$, grammar_hole(p, @$, NEW(NAME, @$))); }
 	;
-actions
-	: action				{ $$ = ONE(FILE, @$, $1); }
-	| actions ',' action			{ $$ = node_add($1, $3); }
+effects
+	: effect				{ $$ = ONE(FILE, @$, $1); }
+	| effects ',' effect			{ $$ = node_add($1, $3); }
 	;
-action
+effect
 	: verdict				{ $$ = WORD(ACTION, @$, $1->word); }
-	| verdict NAME "for" value		{ $$ = node_add(node_add(WORD(ACTION, @$, $1->word), TEXT(NAME, @2, $2)), $4); }
-	| LATER					{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); }
+	| verdict value "for" value		{ $$ = node_add(node_add(WORD(ACTION, @$, $1->word), $2), $4); }
+	| "emit" NAME sample			{ $$ = node_add(TEXT(EMIT, @$, $2), $3); }
+	| effect_name
+	;
+effect_name
+	: NAME arguments				{ $$ = node_move(TEXT(PHRASE, @$, $1), $2); }
 	;
 names
 	: name					{ $$ = ONE(FILE, @$, $1); }
@@ -300,13 +375,44 @@ tests
 test_item
 	: "posture" name "end of line"		{ $$ = ONE(IN_POSTURE, span_join(@1, @2), $2); }
 	| packet "=>" expect "end of line"	{ $$ = TWO(CASE, span_join(@1, @3), $1, $3); }
+	| "forall" selector "=>" expect "end of line"
+		{ $$ = TWO(FORALL, span_join(@1, @4), $2, $4); }
+	| "forall" direction selector "=>" expect "end of line"
+		{ $$ = node_add(TWO(FORALL, span_join(@1, @5), $2, $3), $5); }
+	| "after" value "end of line"		{ $$ = ONE(AFTER, span_join(@1, @2), $2); }
+	| "todo" STRING "end of line"		{ $$ = ONE(TODO, span_join(@1, @2), TEXT(STRING, @2, $2)); }
+	| "refuses" NAME '{' file '}' "end of line"
+		{ $$ = node_move(TEXT(REFUSES, span_join(@1, @5), $2), $4); }
+	| "table" packet '{' header rows '}' "end of line"
+		{ $$ = node_move(TWO(TABLE, span_join(@1, @6), $2, $4), $5); }
 	| NUMBER '*' '(' packet ')' within "=>" expect "end of line"
 		{ $$ = grammar_case(p, span_join(@1, @8), TEXT(NUMBER, @1, $1), $4, $6, $8); }
 	| QUANTITY '*' '(' packet ')' within "=>" expect "end of line"
 		{ $$ = grammar_case(p, span_join(@1, @8), TEXT(QUANTITY, @1, $1), $4, $6, $8); }
-	| LATER "end of line"			{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); }
 	| error "end of line"			{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); yyerrok; }
 	| error '{' junk '}' "end of line"	{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); yyerrok; }
+	;
+
+/* A table's first line names its columns; the names stand in the packet. */
+header	: cells "end of line"			{ $$ = $1; }
+	;
+rows
+	: %empty				{ $$ = NEW(FILE, @$); }
+	| rows row				{ $$ = node_add($1, $2); }
+	| rows error "end of line"		{ $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
+	;
+row	: cells "=>" expect "end of line"	{ $$ = node_add($1, $3); }
+	;
+cells
+	: cell					{ $$ = ONE(ROW, @$, $1); }
+	| cells cell				{ $$ = node_add($1, $2); }
+	;
+cell
+	: name
+	| "self"				{ $$ = NEW(SELF, @$); }
+	| NUMBER				{ $$ = TEXT(NUMBER, @$, $1); }
+	| ADDRESS				{ $$ = TEXT(ADDRESS, @$, $1); }
+	| STRING				{ $$ = TEXT(STRING, @$, $1); }
 	;
 
 within	: %empty				{ $$ = NULL; }
@@ -344,12 +450,13 @@ packet_words
 	| packet_words words			{ $$ = node_add($1, $2); }
 	| packet_words direction		{ $$ = node_add($1, $2); }
 	| packet_words "on" name		{ $$ = node_add($1, ONE(ON, span_join(@2, @3), $3)); }
-	| packet_words LATER_CLAUSE		{ $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); }
+	| packet_words "payload" STRING
+		{ $$ = node_add($1, ONE(PAYLOAD, span_join(@2, @3), TEXT(STRING, @3, $3))); }
 	;
 
 expect
 	: last verdict by			{ $$ = TWO(EXPECT, @$, $1, $3); $$->word = $2->word; }
-	| expect ',' LATER			{ $$ = node_add($1, grammar_hole(p, @3, NEW(NAME, @3))); }
+	| expect ',' "emits" NAME		{ $$ = node_add($1, TEXT(EMIT, @4, $4)); }
 	;
 last	: %empty				{ $$ = NULL; }
 	| "last"				{ $$ = NEW(LAST, @$); }
@@ -363,6 +470,166 @@ by_name
 	| ANONYMOUS				{ $$ = TEXT(BY, @$, $1); }
 	| "default"				{ $$ = TEXT(BY, @$, "default"); }
 	| "lifeline"				{ $$ = TEXT(BY, @$, "lifeline"); }
+	;
+
+/* --- claims ------------------------------------------------------------------------------- */
+
+claims
+	: %empty				{ $$ = NEW(FILE, @$); }
+	| claims claim "end of line"		{ $$ = node_add($1, $2); }
+	| claims error "end of line"		{ $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
+	| claims error '{' junk '}' "end of line" { $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
+	;
+claim
+	: "in" scope ':' selector "is" NAME
+		{ $$ = node_add(node_add(TEXT(CLAIM, @$, $6), $2), $4); }
+	| "in" scope ':' direction selector "is" NAME
+		{ $$ = node_add(node_add(node_add(TEXT(CLAIM, @$, $7), $2), $4), $5); }
+	;
+scope
+	: value					{ $$ = ONE(SCOPE, @$, $1); }
+	| NAME "posture"			{ $$ = TEXT(SCOPE, @$, $1); }
+	;
+orders
+	: name					{ $$ = ONE(FILE, @$, $1); }
+	| orders "<=" name			{ $$ = node_add($1, $3); }
+	;
+
+/* --- phrases: a word and its arguments ------------------------------------------------------ */
+
+phrase_lines
+	: %empty				{ $$ = NEW(FILE, @$); }
+	| phrase_lines phrase "end of line"	{ $$ = node_add($1, $2); }
+	| phrase_lines error "end of line"	{ $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
+	| phrase_lines error '{' junk '}' "end of line"
+		{ $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
+	;
+phrase	: phrase_word arguments			{ $$ = node_move(TEXT(PHRASE, @$, $1), $2); } ;
+phrase_word
+	: NAME
+	| "block"
+	| "posture"
+	| "service"
+	| "port"
+	;
+arguments
+	: %empty				{ $$ = NULL; }
+	| arguments argument				{ $$ = node_add($1 ? $1 : NEW(FILE, @2), $2); }
+	;
+argument
+	: value
+	| value relop value			{ $$ = node_add(node_add(TEXT(COMPARE, @$, $2), $1), $3); }
+	| keyword				{ $$ = TEXT(KEYWORD, @$, $1); }
+	| record
+	;
+keyword	: "for" | "to" | "from" | "per" | "in" | "on" | "out" | "by" | "within" | "else" | "block" | "port" ;
+relop
+	: '<'					{ $$ = "<"; }
+	| "<="					{ $$ = "<="; }
+	| "=="					{ $$ = "=="; }
+	| "!="					{ $$ = "!="; }
+	| ">="					{ $$ = ">="; }
+	| '>'					{ $$ = ">"; }
+	;
+record
+	: '{' '}'				{ $$ = NEW(RECORD, @$); }
+	| '{' fields "end of line" '}'		{ $$ = node_move(NEW(RECORD, @$), $2); }
+	;
+fields
+	: NAME ':' value			{ $$ = ONE(FILE, @$, node_add(TEXT(FIELD, @$, $1), $3)); }
+	| fields ',' NAME ':' value		{ $$ = node_add($1, node_add(TEXT(FIELD, span_join(@3, @5), $3), $5)); }
+	| fields "end of line" NAME ':' value	{ $$ = node_add($1, node_add(TEXT(FIELD, span_join(@3, @5), $3), $5)); }
+	;
+
+/* --- conditions ------------------------------------------------------------------------------- */
+
+condition
+	: value
+	| test
+	;
+test
+	: relation span				{ $$ = node_add($1, $2); }
+	| '(' test ')'				{ $$ = $2; }
+	| "not" condition			{ $$ = ONE(NOT, @$, $2); }
+	| "not" "from" value			{ $$ = ONE(NOT, @$, ONE(FROM, @3, $3)); }
+	| "not" "to" value			{ $$ = ONE(NOT, @$, ONE(TO, @3, $3)); }
+	| condition "and" condition		{ $$ = grammar_both(p, @$, NODE_AND, $1, $3); }
+	| condition "or" condition		{ $$ = grammar_both(p, @$, NODE_OR, $1, $3); }
+	;
+relation
+	: value relop value			{ $$ = node_add(node_add(TEXT(COMPARE, @$, $2), $1), $3); }
+	| NAME '(' value ')' relop value
+		{ $$ = node_add(node_add(TEXT(COMPARE, @$, $5), node_add(TEXT(CALL, span_join(@1, @4), $1), $3)), $6); }
+	;
+span	: %empty				{ $$ = NULL; }
+	| "within" value			{ $$ = ONE(WITHIN, @$, $2); }
+	| "for" value				{ $$ = ONE(LASTS, @$, $2); }
+	;
+
+/* --- sessions, incidents, regulation ----------------------------------------------------------- */
+
+senses
+	: %empty				{ $$ = NEW(FILE, @$); }
+	| senses sense "end of line"		{ $$ = node_add($1, $2); }
+	| senses error "end of line"		{ $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
+	| senses error '{' junk '}' "end of line" { $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
+	;
+sense
+	: "when" condition "do" effects		{ $$ = node_move(ONE(SENSE, @$, ONE(WHERE, @2, $2)), $4); }
+	| label "when" condition "do" effects	{ $$ = node_move(TWO(SENSE, @$, $1, ONE(WHERE, @3, $3)), $5); }
+	| effect_name "do" effects		{ $$ = node_move(ONE(SENSE, @$, $1), $3); }
+	| label effect_name "do" effects	{ $$ = node_move(TWO(SENSE, @$, $1, $2), $4); }
+	;
+
+params
+	: %empty				{ $$ = NULL; }
+	| parameter				{ $$ = ONE(FILE, @$, $1); }
+	| params ',' parameter			{ $$ = node_add($1, $3); }
+	;
+parameter
+	: name ':' type				{ $$ = TWO(PARAM, @$, $1, $3); }
+	| name ':' type '=' value		{ $$ = node_add(TWO(PARAM, @$, $1, $3), $5); }
+	;
+steps
+	: %empty				{ $$ = NEW(FILE, @$); }
+	| steps step "end of line"		{ $$ = node_add($1, $2); }
+	| steps error "end of line"		{ $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
+	| steps error '{' junk '}' "end of line" { $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
+	;
+step
+	: phrase
+	| "budget" budget			{ $$ = node_move(NEW(BUDGET, @$), $2); }
+	| "phase" name '{' steps '}'		{ $$ = node_move(ONE(PHASE, @$, $2), $4); }
+	| "parallel" '{' steps '}'		{ $$ = node_move(NEW(PARALLEL, @$), $3); }
+	| "if" condition '{' steps '}'
+		{ $$ = TWO(IF, @$, $2, node_move(NEW(THEN, span_join(@3, @5)), $4)); }
+	| "if" condition '{' steps '}' "else" '{' steps '}'
+		{ $$ = grammar_if(p, @$, $2, node_move(NEW(THEN, span_join(@3, @5)), $4),
+				  node_move(NEW(ELSE, span_join(@7, @9)), $8)); }
+	| "on" name '{' steps '}'		{ $$ = node_move(ONE(FAILURE, @$, $2), $4); }
+	;
+budget
+	: phrase				{ $$ = ONE(FILE, @$, $1); }
+	| budget ',' phrase			{ $$ = node_add($1, $3); }
+	;
+/* `run NAME(...)`; a playbook is run, nothing else is. */
+call
+	: NAME name '(' calls ')'		{ $$ = grammar_run(p, @$, @1, $1, $2, $4); }
+	;
+calls
+	: %empty				{ $$ = NULL; }
+	| some_values				{ $$ = $1; }
+	;
+regulations
+	: %empty				{ $$ = NEW(FILE, @$); }
+	| regulations regulation "end of line"	{ $$ = node_add($1, $2); }
+	| regulations error "end of line"	{ $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
+	| regulations error '{' junk '}' "end of line" { $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
+	;
+regulation
+	: "when" condition phrase			{ $$ = TWO(REGULATION, @$, ONE(WHERE, @2, $2), $3); }
+	| "when" condition phrase "until" condition
+		{ $$ = node_add(TWO(REGULATION, @$, ONE(WHERE, @2, $2), $3), ONE(UNTIL, @5, $5)); }
 	;
 
 /* --- values ---------------------------------------------------------------------------------- */

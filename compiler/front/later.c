@@ -1,0 +1,60 @@
+/*
+ * later.c - what the grammar reads and no meaning stands behind yet. Refused
+ * rather than passed over: a rule without its limit would admit more than was written.
+ */
+#include "compiler/front/reading.h"
+
+static const struct later {
+	enum node_kind kind;
+	const char *word, *about;
+} later_rows[] = {
+	{ NODE_IF, "if", "a condition" },
+	{ NODE_WITHOUT, "without", "dropping an inherited rule" },
+	{ NODE_BUCKET, "limit", "a named limit" },
+	{ NODE_LIMIT, "limit", "a limit on flows" },
+	{ NODE_EXCEEDS, "exceeds", "a named limit" },
+	{ NODE_LOG, "log", "a log line for each match" },
+	{ NODE_EMIT, "emit", "an event" },
+	{ NODE_PAYLOAD, "payload", "a look into the payload" },
+	{ NODE_FEED, "feed", "a list that is fetched" },
+	{ NODE_DERME, "derme", "rules on sessions" },
+	{ NODE_DECOY, "decoy", "a decoy service" },
+	{ NODE_PLAYBOOK, "playbook", "a response to incidents" },
+	{ NODE_RESPONSE, "on", "a response to events" },
+	{ NODE_HOMEOSTASIS, "homeostasis", "self-regulation" },
+	{ NODE_INVARIANT, "invariant", "a claim to be proved" },
+	{ NODE_ORDER, "order", "a claim to be proved" },
+	{ NODE_FORALL, "forall", "a claim to be proved" },
+	{ NODE_AFTER, "after", "time that passes" },
+	{ NODE_TABLE, "table", "a table of cases" },
+	{ NODE_REFUSES, "refuses", "a mistake that is expected" },
+	{ NODE_TODO, "todo", "a test that is to come" },
+};
+
+static const struct later *later_find(const struct node *n)
+{
+	for (size_t i = 0; i < sizeof later_rows / sizeof *later_rows; i++)
+		if (later_rows[i].kind == n->kind)
+			return &later_rows[i];
+	return NULL;
+}
+
+static void tell(struct reading *r, const struct node *n)
+{
+	const struct later *row = later_find(n);
+
+	if (row) {
+		diag_label(diag(r->diags, DIAG_NOT_YET, n->span, "`%s` is not part of this version of the language",
+				row->word),
+			   "%s", row->about);
+		return;
+	}
+	for (const struct node *c = n->first; c; c = c->next)
+		tell(r, c);
+}
+
+void declare_later(struct reading *r)
+{
+	for (size_t i = 0; i < r->decls.len; i++)
+		tell(r, r->decls.at[i]);
+}
