@@ -34,16 +34,25 @@ static int failed(int code, const struct err *why)
 }
 
 /* Still root: what only root may read is read, then privilege ends for good. */
-static int run_api(struct settings *s, struct arena *a)
+static int run_api(struct settings *s)
 {
+	own(roster) struct roster *roster = NULL;
 	struct err why;
 
-	if (settings_read_token(s, a, &why) || role_confine(s->user, &why))
+	if (roster_load(&roster, s, &why) || role_confine(s->user, &why))
 		return failed(EXIT_IS_CANNOT, &why);
-	return api_run(ROLE_FD_WARDEN, ROLE_FD_UNIX, s->tcp.sin6_port ? ROLE_FD_TCP : -1, s);
+	return api_run(ROLE_FD_WARDEN, ROLE_FD_UNIX, s->tcp.sin6_port ? ROLE_FD_TCP : -1, roster);
 }
 
-static int run_warden(struct settings *s, struct arena *a, char **argv)
+/* What the api will need is read, and forgotten: here it fails where somebody sees it. */
+static int check_roster(const struct settings *s, struct err *why)
+{
+	own(roster) struct roster *roster = NULL;
+
+	return roster_load(&roster, s, why);
+}
+
+static int run_warden(struct settings *s, char **argv)
 {
 	struct err why;
 
@@ -51,10 +60,8 @@ static int run_warden(struct settings *s, struct arena *a, char **argv)
 		err_set(&why, EPERM, "tegd must be started as root: it loads programs into the kernel");
 		return failed(EXIT_IS_FORBIDDEN, &why);
 	}
-	struct settings probe = *s; /* the token itself is the api's alone */
-	if (settings_read_token(&probe, a, &why))
+	if (check_roster(s, &why))
 		return failed(EXIT_IS_USAGE, &why);
-	explicit_bzero((char *)(uintptr_t)probe.token, strlen(probe.token));
 	if (s->ask == ASK_CHECK)
 		return warden_check(s, &why) ? failed(EXIT_IS_CANNOT, &why) : 0;
 	return warden_run(s, argv);
@@ -80,10 +87,10 @@ int main(int argc, char **argv)
 	}
 	switch (s.role) {
 	case ROLE_API:
-		return run_api(&s, a);
+		return run_api(&s);
 	case ROLE_WARDEN:
 	case ROLE_COUNT:
 		break;
 	}
-	return run_warden(&s, a, argv);
+	return run_warden(&s, argv);
 }

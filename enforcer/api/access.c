@@ -1,12 +1,16 @@
 #include "enforcer/api/access.h"
 
 #include <sodium.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+
+#include "enforcer/api/roster.h"
 
 const char *access_name(enum access a)
 {
@@ -23,54 +27,120 @@ const char *access_name(enum access a)
 	return "?";
 }
 
+bool access_parse(enum access *out, const char *name)
+{
+	for (enum access a = ACCESS_VIEWER; a <= ACCESS_POLICY_ADMIN; a++)
+		if (!strcmp(name, access_name(a))) {
+			*out = a;
+			return true;
+		}
+	return false;
+}
+
+static void caller_is(struct caller *out, enum access may, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void caller_is(struct caller *out, enum access may, const char *format, ...)
+{
+	va_list args;
+
+	out->may = may;
+	out->known = true;
+	va_start(args, format);
+	vsnprintf(out->name, sizeof out->name, format, args);
+	va_end(args);
+}
+
+static void caller_is_nobody(struct caller *out)
+{
+	caller_is(out, ACCESS_ANYONE, "nobody");
+	out->known = false;
+}
+
+/* ---- the Unix socket ------------------------------------------------------------------- */
+
 #define GROUPS_MAX 1024
 
-static bool peer_is_in(int fd, gid_t main_group, gid_t wanted)
-{
+struct peer {
+	struct ucred is;
 	gid_t groups[GROUPS_MAX];
-	socklen_t len = sizeof groups;
+	size_t group_count;
+};
 
-	if (main_group == wanted)
-		return true;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len))
+static bool peer_read(struct peer *p, int fd)
+{
+	socklen_t len = sizeof p->is;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &p->is, &len))
 		return false;
-	for (size_t i = 0; i < len / sizeof *groups; i++)
-		if (groups[i] == wanted)
+	len = sizeof p->groups;
+	p->group_count = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, p->groups, &len) ? 0 : len / sizeof *p->groups;
+	return true;
+}
+
+static bool peer_is_in(const struct peer *p, gid_t wanted)
+{
+	if (wanted == (gid_t)-1)
+		return false;
+	if (p->is.gid == wanted)
+		return true;
+	for (size_t i = 0; i < p->group_count; i++)
+		if (p->groups[i] == wanted)
 			return true;
 	return false;
 }
 
-enum access access_of_peer(int fd, gid_t socket_group)
+/* The highest role that the roster gives; ANYONE when it does not know the peer. */
+static enum access listed_role(const struct peer *p, const struct roster *r)
 {
-	struct ucred peer;
-	socklen_t len = sizeof peer;
+	enum access most = ACCESS_ANYONE;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		return ACCESS_ANYONE;
-	if (peer.uid == 0)
-		return ACCESS_POLICY_ADMIN;
-	if (socket_group != (gid_t)-1 && peer_is_in(fd, peer.gid, socket_group))
-		return ACCESS_POLICY_ADMIN;
-	return ACCESS_ANYONE;
+	for (size_t i = 0; i < r->peers.len; i++) {
+		const struct roster_peer *row = &r->peers.at[i];
+		const bool is = row->is_group ? peer_is_in(p, row->id) : p->is.uid == row->id;
+
+		if (is && row->role > most)
+			most = row->role;
+	}
+	return most;
 }
+
+void access_of_peer(struct caller *out, int fd, gid_t socket_group, const struct roster *r)
+{
+	struct peer p;
+	enum access may;
+
+	caller_is_nobody(out);
+	if (!peer_read(&p, fd))
+		return;
+	may = listed_role(&p, r);
+	if (p.is.uid == 0)
+		caller_is(out, ACCESS_POLICY_ADMIN, "root");
+	else if (may > ACCESS_ANYONE || !peer_is_in(&p, socket_group))
+		caller_is(out, may, "uid %u", p.is.uid);
+	else
+		caller_is(out, r->socket_role, "uid %u", p.is.uid);
+}
+
+/* ---- tokens ------------------------------------------------------------------------------- */
 
 /* Digests have one length, so that comparing them tells nothing of the token's either. */
-static bool token_is(const char *shown, const char *token)
-{
-	unsigned char a[crypto_generichash_BYTES], b[crypto_generichash_BYTES];
-
-	crypto_generichash(a, sizeof a, (const unsigned char *)shown, strlen(shown), NULL, 0);
-	crypto_generichash(b, sizeof b, (const unsigned char *)token, strlen(token), NULL, 0);
-	return !sodium_memcmp(a, b, sizeof a);
-}
-
-enum access access_of_token(const char *authorization, const char *token)
+void access_of_token(struct caller *out, const char *authorization, const struct roster *r)
 {
 	static const char scheme[] = "Bearer ";
+	const struct roster_token *found = NULL;
+	unsigned char shown[ROSTER_DIGEST];
 
-	if (!authorization || !*token || strncasecmp(authorization, scheme, sizeof scheme - 1))
-		return ACCESS_ANYONE;
-	return token_is(authorization + sizeof scheme - 1, token) ? ACCESS_POLICY_ADMIN : ACCESS_ANYONE;
+	caller_is_nobody(out);
+	if (!authorization || strncasecmp(authorization, scheme, sizeof scheme - 1))
+		return;
+	authorization += sizeof scheme - 1;
+	crypto_hash_sha256(shown, (const unsigned char *)authorization, strlen(authorization));
+	for (size_t i = 0; i < r->tokens.len; i++)
+		if (!sodium_memcmp(shown, r->tokens.at[i].digest, sizeof shown))
+			found = &r->tokens.at[i];
+	if (found)
+		caller_is(out, found->role, "token %s", found->name);
 }
 
 gid_t access_socket_group(int listen_fd)

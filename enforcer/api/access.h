@@ -1,9 +1,13 @@
 /*
  * access - who asks, and what they may.
  *
- * Each kind of access holds those before it. Whoever reaches the Unix socket and is root or in
- * the socket's group may do everything; over TCP whoever shows the token may. A route's row
- * names what it needs.
+ * Each role holds those before it; a route's row names the least that it needs. Over TCP a
+ * token says who asks. On the Unix socket the kernel does:
+ *
+ *     root                                policy-admin
+ *     a user or group that settings name  the highest role that they give
+ *     else the socket's group             the setting socket-role
+ *     else                                anyone
  */
 #ifndef TEG_API_ACCESS_H
 #define TEG_API_ACCESS_H
@@ -14,17 +18,29 @@
 enum access {
 	ACCESS_ANYONE,	    /* is it alive? */
 	ACCESS_VIEWER,	    /* read */
-	ACCESS_OPERATOR,    /* switch postures */
+	ACCESS_OPERATOR,    /* switch postures, block sources */
 	ACCESS_POLICY_ADMIN /* replace the policy */
 };
 
+struct roster;
+
+struct caller {
+	enum access may;
+	bool known;	/* some token, user or group of the roster; may it little or much */
+	char name[96];	/* "root", "uid 1004", "token grafana", "nobody" */
+};
+
 const char *access_name(enum access a);
+bool access_parse(enum access *out, const char *name); /* viewer, operator or policy-admin */
 
-/* What the process at the other end of a Unix socket may. */
-enum access access_of_peer(int fd, gid_t socket_group);
+/* The process at the other end of a Unix socket. */
+void access_of_peer(struct caller *out, int fd, gid_t socket_group, const struct roster *r);
 
-/* What one who sent this Authorization header (NULL: none) may; the token is compared in constant time. */
-enum access access_of_token(const char *authorization, const char *token);
+/*
+ * One who sent this Authorization header (NULL: none). Every token of the roster is looked at,
+ * each in constant time, so that the time taken tells neither how far one matched nor which did.
+ */
+void access_of_token(struct caller *out, const char *authorization, const struct roster *r);
 
 /* The group of the path that a listening Unix socket is bound to; -1 when it has none. */
 gid_t access_socket_group(int listen_fd);

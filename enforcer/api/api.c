@@ -137,7 +137,7 @@ static int catch_signals(void)
 	return signalfd(-1, &ends, SFD_CLOEXEC);
 }
 
-static int run(int warden_sock, int unix_listen, int tcp_listen, const struct settings *settings,
+static int run(int warden_sock, int unix_listen, int tcp_listen, const struct roster *roster,
 	       struct err *why)
 {
 	own(fd) int signals = catch_signals();
@@ -151,7 +151,7 @@ static int run(int warden_sock, int unix_listen, int tcp_listen, const struct se
 	s->link = link;
 	s->clients = clients;
 	s->qualia = qualia;
-	s->token = settings->token;
+	s->roster = roster;
 
 	struct door doors[2] = {
 		{ s, false, access_socket_group(unix_listen) },
@@ -161,11 +161,11 @@ static int run(int warden_sock, int unix_listen, int tcp_listen, const struct se
 	return open_and_serve(s, doors, listen_fds, warden_sock, signals, why);
 }
 
-int api_run(int warden_sock, int unix_listen, int tcp_listen, const struct settings *settings)
+int api_run(int warden_sock, int unix_listen, int tcp_listen, const struct roster *roster)
 {
 	struct err why = { 0 };
 
-	if (!run(warden_sock, unix_listen, tcp_listen, settings, &why))
+	if (!run(warden_sock, unix_listen, tcp_listen, roster, &why))
 		return 0;
 	fprintf(stderr, "tegd api: %s\n", why.text);
 	return why.code == -EPIPE ? 0 : 1;

@@ -7,13 +7,13 @@
 #ifndef TEG_API_API_H
 #define TEG_API_API_H
 
-#include "enforcer/proc/settings.h"
+#include "enforcer/api/roster.h"
 
 /*
  * Serves until the warden is gone or SIGTERM comes; the value is the process's exit code.
  * unix_listen and tcp_listen are listening sockets (tcp_listen is -1 when not configured;
- * its clients must show s->token).
+ * its clients must show a token of the roster).
  */
-int api_run(int warden_sock, int unix_listen, int tcp_listen, const struct settings *s);
+int api_run(int warden_sock, int unix_listen, int tcp_listen, const struct roster *r);
 
 #endif

@@ -18,6 +18,7 @@ struct request {
 	struct MHD_Connection *connection;
 	struct client *client;
 	const struct route *route;
+	struct caller caller;
 	struct arena *arena;
 
 	uint64_t body_left; /* still to come, by its Content-Length */
@@ -274,14 +275,15 @@ static uint64_t body_length(struct request *r)
 
 static void check_access(struct request *r)
 {
-	const enum access has = r->door->by_token
-		? access_of_token(header(r, MHD_HTTP_HEADER_AUTHORIZATION), r->server->token)
-		: access_of_peer(client_fd(r->client), r->door->socket_group);
-
-	if (has >= r->route->access)
+	if (r->door->by_token)
+		access_of_token(&r->caller, header(r, MHD_HTTP_HEADER_AUTHORIZATION), r->server->roster);
+	else
+		access_of_peer(&r->caller, client_fd(r->client), r->door->socket_group, r->server->roster);
+	if (r->caller.may >= r->route->access)
 		return;
-	request_refuse(r, r->door->by_token ? PROBLEM_NO_TOKEN : PROBLEM_FORBIDDEN, NULL, NULL,
-		       "%s needs the role %s", r->route->path, access_name(r->route->access));
+	request_refuse(r, r->door->by_token && !r->caller.known ? PROBLEM_NO_TOKEN : PROBLEM_FORBIDDEN, NULL, NULL,
+		       "%s needs the role %s; %s has the role %s", r->route->path, access_name(r->route->access),
+		       r->caller.name, access_name(r->caller.may));
 }
 
 static void check_body(struct request *r)

@@ -10,6 +10,7 @@
 #include "enforcer/api/client.h"
 #include "enforcer/api/link.h"
 #include "enforcer/api/qualia.h"
+#include "enforcer/api/roster.h"
 #include "enforcer/api/route.h"
 
 #define SERVER_UPLOADS_MAX 2 /* bundles being received, each up to BUNDLE_BYTES_MAX of memory */
@@ -27,7 +28,7 @@ struct server {
 	struct link *link;
 	struct clients *clients;
 	struct qualia *qualia;
-	const char *token;
+	const struct roster *roster;
 	atomic_uint uploads;
 	atomic_ullong answered[ROUTE_COUNT + 1][SERVER_STATUS_END]; /* by route (the last: none) and status */
 };

@@ -30,7 +30,7 @@ _tegctl_files() {
 
 _tegctl() {
 	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command
-	local commands="status posture apply qualia metrics help"
+	local commands="status posture apply qualia metrics token help"
 	local options="--socket --url --token-file --json --help --version"
 
 	COMPREPLY=()
@@ -49,6 +49,7 @@ _tegctl() {
 	'') COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
 	posture) COMPREPLY=($(compgen -W "$(_tegctl_postures)" -- "$cur")) ;;
 	apply) _tegctl_files .tegb ;;
+	token) case $prev in token) ;; *) COMPREPLY=($(compgen -W "viewer operator policy-admin" -- "$cur")) ;; esac ;;
 	help) COMPREPLY=($(compgen -W "exit-codes" -- "$cur")) ;;
 	esac
 }

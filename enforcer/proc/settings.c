@@ -15,7 +15,7 @@
 #define TOKEN_LEAST 16
 #define TOKEN_MOST 256
 
-enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME, KIND_SWITCH };
+enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME, KIND_SWITCH, KIND_LIST, KIND_ROLE };
 
 static const struct row {
 	const char *name;
@@ -243,8 +243,8 @@ static int read_listen(struct settings *s, const char *text, struct err *why)
 	if (!is_loopback(&to.sin6_addr))
 		return err_set(why, EINVAL, "`%.60s` is not on loopback; the API over TCP has no encryption, so put "
 			       "a TLS proxy before 127.0.0.1", text);
-	if (!*s->token_file)
-		return err_set(why, EINVAL, "the API over TCP needs a token; name its file with token-file");
+	if (!*s->token_file && !*s->tokens)
+		return err_set(why, EINVAL, "the API over TCP needs a token; name its file with token-file, or tokens");
 	to.sin6_port = htons((uint16_t)port);
 	s->tcp = to;
 	return 0;
@@ -283,6 +283,15 @@ static int value_holds(struct settings *s, const struct row *r, struct err *why)
 		return read_listen(s, value, why);
 	case KIND_SWITCH:
 		return read_signature(s, value, why);
+	case KIND_LIST:
+		if (strlen(value) > 4000)
+			return err_set(why, EINVAL, "the list is too long");
+		return 0;
+	case KIND_ROLE:
+		if (strcmp(value, "viewer") && strcmp(value, "operator") && strcmp(value, "policy-admin"))
+			return err_set(why, EINVAL, "`%.40s` is no role; there are viewer, operator and policy-admin",
+				       value);
+		return 0;
 	}
 	return 0;
 }

@@ -153,6 +153,20 @@ static int listen_tcp(uint16_t *port)
 	return fd;
 }
 
+/* Two users by number, as the names of none are sure. */
+static struct roster *stage_roster(void)
+{
+	struct roster *r = roster_new();
+	struct err why;
+
+	roster_add_token(r, "look", ACCESS_VIEWER, STAGE_VIEWER);
+	roster_add_token(r, "act", ACCESS_OPERATOR, STAGE_OPERATOR);
+	roster_add_token(r, "rule", ACCESS_POLICY_ADMIN, STAGE_TOKEN);
+	must(!roster_add_peers(r, ACCESS_VIEWER, "4001, @5001", &why) &&
+	     !roster_add_peers(r, ACCESS_OPERATOR, "4002, @5001", &why), why.text);
+	return r;
+}
+
 struct api_stage *api_stage_new(void)
 {
 	struct api_stage *s = calloc(1, sizeof *s);
@@ -170,11 +184,13 @@ struct api_stage *api_stage_new(void)
 	s->api = fork();
 	must(s->api >= 0, "fork");
 	if (!s->api) {
-		const struct settings settings = { .token = STAGE_TOKEN };
+		own(roster) struct roster *roster = stage_roster();
 
 		close(ends[0]);
 		free(s);
-		exit(api_run(ends[1], unix_fd, tcp_fd, &settings));
+		int rc = api_run(ends[1], unix_fd, tcp_fd, roster);
+		roster_free(take(roster)); /* exit() runs no cleanup */
+		exit(rc);
 	}
 	close(ends[1]);
 	close(unix_fd);

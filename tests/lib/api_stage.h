@@ -16,7 +16,9 @@
 
 #include "enforcer/proc/message.h"
 
-#define STAGE_TOKEN "correct-horse-battery-staple"
+#define STAGE_TOKEN	"correct-horse-battery-staple" /* policy-admin, token rule */
+#define STAGE_OPERATOR	"operate-horse-battery-staple" /* token act */
+#define STAGE_VIEWER	"looking-horse-battery-staple" /* token look */
 
 enum stage_door { DOOR_UNIX, DOOR_TCP };
 

@@ -56,6 +56,40 @@ ok "a token never leaves for another host in the clear: 64" ends 64 \
 is "$(grep -c "$token" $lab/log)" 0 "the token is in no log"
 is "$(cat /proc/[0-9]*/cmdline | grep -acFf $lab/token)" 0 "nor in a command line"
 
+# --- tokens with roles
+tegd_end TERM
+for who in viewer operator policy-admin; do
+	ok "a token for a $who" "$BUILD/tegctl" token my-$who $who $lab/$who.token
+	cat $lab/answer >> $lab/tokens
+done
+is "$(stat -c %a $lab/viewer.token)" 600 "is readable by its owner alone"
+ok "and never written over another: 74" ends 74 ctl token other viewer $lab/viewer.token
+ok "nor made for a role that there is not: 64" ends 64 ctl token other king $lab/king.token
+is "$(awk '{ print $1, $2, length($3) }' $lab/tokens | tail -1)" "my-policy-admin policy-admin 64" "a line has a name, a role and a digest"
+is "$(tail -1 $lab/tokens | cut -d' ' -f3)" "$(tr -d '\n' < $lab/policy-admin.token | sha256sum | cut -d' ' -f1)" "which is SHA-256 of the token"
+chmod 644 $lab/tokens
+is "$("$BUILD/tegd" --check --tokens $lab/tokens 2>&1 | grep -c 'chmod 600')" 1 "a tokens file that others may read is refused"
+chmod 600 $lab/tokens
+echo "more viewer 12" > $lab/tokens-broken; chmod 600 $lab/tokens-broken
+is "$("$BUILD/tegd" --check --tokens $lab/tokens-broken 2>&1 | grep -c 'tokens: line 1: a token.s digest')" 1 "a broken line is named"
+is "$("$BUILD/tegd" --check --viewers no-such-user-here 2>&1 | grep -c 'viewers: there is no user')" 1 "and so is a user that there is not"
+ok "tegd starts with them" tegd_start --listen 127.0.0.1:8765 --tokens $lab/tokens --operators 23456 --viewers @23457 --socket-role viewer
+ok "a viewer may look" ends 0 remote --token-file $lab/viewer.token status
+ok "and not act: 77" ends 77 remote --token-file $lab/viewer.token posture BALANCED
+holds "$(cat $lab/said)" "token my-viewer has the role viewer" "which is told"
+ok "an operator may act (there is no policy: 75)" ends 75 remote --token-file $lab/operator.token posture BALANCED
+ok "and not replace the policy: 77" ends 77 remote --token-file $lab/operator.token apply $lab/noise.tegb
+ok "a policy-admin may (it is noise: 2)" ends 2 remote --token-file $lab/policy-admin.token apply $lab/noise.tegb
+ok "the former token is nobody's any more: 77" ends 77 remote --token-file $lab/token status
+chgrp 12345 $sock
+tegd_api=$(pgrep -P $tegd_pid); kill -9 $tegd_api
+until ctl status >/dev/null 2>&1; do sleep 0.05; done
+ok "on the Unix socket, its group has the socket's role" ends 0 as 65534 12345 "$BUILD/tegctl" --socket $sock status
+ok "and no more: 77" ends 77 as 65534 12345 "$BUILD/tegctl" --socket $sock posture BALANCED
+ok "who is listed has the role that the list gives" ends 75 as 23456 12345 "$BUILD/tegctl" --socket $sock posture BALANCED
+tegd_end TERM
+ok "tegd starts" tegd_start --listen 127.0.0.1:8765 --token-file $lab/token
+
 # --- the Unix door
 ok "a stranger is kept out by the file's mode: 77" ends 77 as 65534 65534 "$BUILD/tegctl" --socket $sock status
 chmod 666 $sock

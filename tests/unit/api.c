@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "enforcer/api/link.h"
+#include "enforcer/api/route.h"
 #include "tests/lib/api_stage.h"
 #include "tests/lib/tap.h"
 
@@ -330,21 +331,91 @@ static void readiness_has_reasons(struct api_stage *s)
 
 /* ---- the peer -------------------------------------------------------------------------------------- */
 
-/* In a child that is someone else: the status, and the connection's as an exit code. */
-static int status_as(const struct api_stage *s, uid_t uid, gid_t gid, gid_t extra)
+/* In a child that is someone else; 0 when it cannot be. */
+static int status_as(const struct api_stage *s, const char *request, uid_t uid, gid_t gid, gid_t extra)
 {
-	int status;
-	pid_t child = fork();
+	int ends[2], status = 0;
+	pid_t child;
 
+	if (pipe2(ends, O_CLOEXEC))
+		return 0;
+	child = fork();
 	if (!child) {
 		struct buf answer = { 0 };
 
-		if (setgroups(extra ? 1 : 0, &extra) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
-			_exit(99);
-		_exit(http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/readyz")) / 10);
+		if (!setgroups(extra ? 1 : 0, &extra) && !setresgid(gid, gid, gid) && !setresuid(uid, uid, uid))
+			status = http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), request);
+		_exit(write(ends[1], &status, sizeof status) != sizeof status);
 	}
-	waitpid(child, &status, 0);
-	return WEXITSTATUS(status) * 10;
+	close(ends[1]);
+	if (read(ends[0], &status, sizeof status) != sizeof status)
+		status = 0;
+	close(ends[0]);
+	waitpid(child, NULL, 0);
+	return status;
+}
+
+/* ---- roles ------------------------------------------------------------------------------------------ */
+
+static const struct {
+	const char *name, *token;
+	enum access role;
+	uid_t uid; /* on the Unix socket */
+	gid_t gid;
+} callers[] = {
+	{ "nobody", "", ACCESS_ANYONE, 4000, 5000 },
+	{ "viewer", STAGE_VIEWER, ACCESS_VIEWER, 4001, 5000 },
+	{ "operator", STAGE_OPERATOR, ACCESS_OPERATOR, 4002, 5000 },
+	{ "policy-admin", STAGE_TOKEN, ACCESS_POLICY_ADMIN, 0, 0 },
+};
+
+static void ask_as(struct buf *request, const struct route *r, const char *token)
+{
+	buf_printf(request, "%s %s HTTP/1.1\r\nHost: t\r\nConnection: close\r\n", method_name(r->method), r->path);
+	if (*token)
+		buf_printf(request, "Authorization: Bearer %s\r\n", token);
+	if (r->body != BODY_NONE)
+		buf_printf(request, "Content-Type: %s\r\nContent-Length: 2\r\n\r\n{}", body_name(r->body));
+	else
+		buf_puts(request, "\r\n");
+}
+
+static void judge_role(const struct route *r, size_t caller, int status, const char *door)
+{
+	const bool refused = status == 401 || status == 403;
+
+	tap_ok(status && refused == (callers[caller].role < r->access), "%s %s %s over %s: %s (%d)", callers[caller].name,
+	       callers[caller].role < r->access ? "may not" : "may", r->name, door, access_name(r->access), status);
+}
+
+/* Every route, every role, both doors: what a role must not have, it has not. */
+static void roles_hold(const struct api_stage *s)
+{
+	for (size_t i = 0; i < ROUTE_COUNT; i++)
+		for (size_t c = 0; c < ARRAY_LEN(callers); c++) {
+			own(buf) struct buf request = { 0 }, plain = { 0 }, answer = { 0 };
+
+			ask_as(&request, &routes[i], callers[c].token);
+			judge_role(&routes[i], c, http_ask_text(&answer, api_stage_connect(s, DOOR_TCP), buf_text(&request)),
+				   "TCP");
+			if (geteuid()) {
+				tap_skip("needs root", "a role over the Unix socket");
+				continue;
+			}
+			ask_as(&plain, &routes[i], "");
+			judge_role(&routes[i], c, status_as(s, buf_text(&plain), callers[c].uid, callers[c].gid, 0), "Unix");
+		}
+}
+
+static void refusals_say_who(const struct api_stage *s)
+{
+	own(buf) struct buf answer = { 0 };
+
+	http_ask_text(&answer, api_stage_connect(s, DOOR_TCP), HEAD_OF("POST", "/api/tegumentar/posture") BEARER STAGE_VIEWER
+		      "\r\n" JSON_TYPE "Content-Length: 2\r\n\r\n{}");
+	tap_ok(strstr(http_body(&answer), "needs the role operator; token look has the role viewer"),
+	       "a refusal says who asked, which role they have, and which is needed");
+	tap_ok(!strstr(buf_text(&answer), STAGE_VIEWER), "but not the token");
 }
 
 static void peers_are_known(const struct api_stage *s)
@@ -355,8 +426,13 @@ static void peers_are_known(const struct api_stage *s)
 		tap_skip("needs root", "peers are known");
 		return;
 	}
-	tap_num(status_as(s, 65534, 65534, 0), 400, "a stranger is refused (403)");
-	tap_num(status_as(s, 65534, getegid(), 0), 200, "one in the socket's group is not");
+	tap_num(status_as(s, GET("/readyz"), 65534, 65534, 0), 403, "a stranger is refused");
+	tap_num(status_as(s, GET("/readyz"), 65534, getegid(), 0), 200, "one in the socket's group is not");
+	tap_num(status_as(s, GET("/readyz"), 65534, 65534, 5001), 200, "nor one of a group that is listed");
+	tap_num(status_as(s, POSTURE JSON_TYPE "Content-Length: 2\r\n\r\n{}", 65534, 65534, 5001), 422,
+		"who has the highest role that it is listed with");
+	tap_num(status_as(s, POSTURE JSON_TYPE "Content-Length: 2\r\n\r\n{}", 4001, getegid(), 0), 403,
+		"a list outranks the socket's group");
 	tap_num(http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/readyz")), 200, "nor is root");
 }
 
@@ -437,6 +513,8 @@ int main(void)
 	few_bundles_at_once(s);
 	readiness_has_reasons(s);
 	peers_are_known(s);
+	roles_hold(s);
+	refusals_say_who(s);
 	health_answers_while_the_warden_works(s);
 	silence_is_told(s);
 	tap_num(api_stage_end(s), 0, "the api ends well, and leaks nothing");
