@@ -343,29 +343,12 @@ static bool rate_key(struct reading *r, const struct node *key, struct pol_rate 
 	return true;
 }
 
-/* `1000 per 100ms`, or `50/s` */
-static bool rate_amount(struct reading *r, const struct node *count, const struct node *window, struct pol_rate *out)
-{
-	if (!window && count->kind == NODE_PART && count->last->kind == NODE_NAME) {
-		struct node *one = node_text(r->arena, NODE_QUANTITY, count->last->span,
-					     arena_printf(r->arena, "1%s", count->last->text));
-
-		return value_count(r, count->first, &out->count) && value_duration(r, one, &out->window_ns);
-	}
-	if (!window) {
-		diag_help(diag(r->diags, DIAG_UNIT_MISSING, count->span, "a rate says how many in which time"),
-			  "write: > 1000 per 100ms, or > 50/s");
-		return false;
-	}
-	bool counted = value_count(r, count, &out->count);
-	return value_duration(r, window, &out->window_ns) && counted;
-}
-
 static bool when_read(struct reading *r, const struct node *when, struct pol_reflex *out)
 {
 	const struct node *key = when->first->kind == NODE_PER ? when->first : NULL;
 	const struct node *count = key ? key->next : when->first;
 	const struct node *window = count->next ? count->next->first : NULL;
+	struct value_rate amount;
 
 	if (strcmp(when->text, "rate") || !key) {
 		diag_help(diag(r->diags, DIAG_REFLEX_WHEN, when->span, "a reflex cannot measure `%s`", when->text),
@@ -373,13 +356,14 @@ static bool when_read(struct reading *r, const struct node *when, struct pol_ref
 		return false;
 	}
 	out->has_rate = true;
-	if (!rate_key(r, key->first, &out->rate) || !rate_amount(r, count, window, &out->rate))
+	if (!rate_key(r, key->first, &out->rate) || !value_rate(r, count, window, &amount))
 		return false;
-	if (!out->rate.count) {
-		diag_help(diag(r->diags, DIAG_AMOUNT_ZERO, count->span, "a rate of nothing is always exceeded"),
-			  "leave `when` out to act on every packet");
+	if (amount.bytes) {
+		diag(r->diags, DIAG_NOT_YET, count->span, "a reflex counts packets, not bytes");
 		return false;
 	}
+	out->rate.count = amount.count;
+	out->rate.window_ns = amount.window_ns;
 	if (out->rate.count > RATE_COUNT_MAX || out->rate.window_ns > RATE_WINDOW_MAX) {
 		diag(r->diags, DIAG_NUMBER_RANGE, when->span, "a rate counts to at most %u, within at most 365d", RATE_COUNT_MAX);
 		return false;

@@ -42,11 +42,10 @@ static void keep_nets(struct reading *r)
 {
 	for (size_t i = 0; i < r->symbols.entries.len; i++) {
 		struct symbol *s = r->symbols.entries.at[i].value;
-		bool net = s->kind == SYMBOL_NET || (s->kind == SYMBOL_PARAM && s->type == TYPE_NET);
 
 		if (s->kind != SYMBOL_HOLE && s->state == SYMBOL_FRESH)
 			symbol_settle(r, s, s->span);
-		if (net && s->state == SYMBOL_KNOWN) {
+		if (symbol_is_net(s) && s->state == SYMBOL_KNOWN) {
 			struct pol_net n = { s->name, s->span, s->net };
 
 			vec_push(r->arena, &r->nets, n);
@@ -62,6 +61,8 @@ static void read_meaning(struct reading *r, const char *path)
 	r->policy->arena = r->arena;
 	r->policy->name = name_of_path(r->arena, path);
 	r->policy->span = SPAN_NOWHERE;
+	scope_declare_params(r);
+	conditions_decide(r);
 	declare_later(r);
 	scope_declare(r);
 	params_check(r);

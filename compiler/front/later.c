@@ -8,8 +8,6 @@ static const struct later {
 	enum node_kind kind;
 	const char *word, *about;
 } later_rows[] = {
-	{ NODE_IF, "if", "a condition" },
-	{ NODE_WITHOUT, "without", "dropping an inherited rule" },
 	{ NODE_BUCKET, "limit", "a named limit" },
 	{ NODE_LIMIT, "limit", "a limit on flows" },
 	{ NODE_EXCEEDS, "exceeds", "a named limit" },

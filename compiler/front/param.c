@@ -45,6 +45,10 @@ static bool json_value(struct buf *out, const cJSON *v, bool quoted)
 		buf_printf(out, "%s%s%s", quote, v->valuestring, quote);
 		return true;
 	}
+	if (cJSON_IsBool(v)) {
+		buf_puts(out, cJSON_IsTrue(v) ? "true" : "false");
+		return true;
+	}
 	if (cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble <= 9007199254740992.0 &&
 	    v->valuedouble == (double)(uint64_t)v->valuedouble) {
 		buf_printf(out, "%llu", (unsigned long long)v->valuedouble);
@@ -78,7 +82,7 @@ static void give_json(struct compilation *c, const char *path, const cJSON *root
 		else
 			diag_help(diag(&c->diags, DIAG_PARAMS_FILE, SPAN_NOWHERE,
 				       "%s: the value of `%s` is not one that a parameter can have", path, name),
-				  "there are strings, whole numbers, and lists of them");
+				  "there are strings, whole numbers, true, false, and lists of them");
 	}
 }
 

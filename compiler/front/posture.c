@@ -173,6 +173,45 @@ static void rule_read(struct reading *r, struct building *b, const struct node *
 	rule_place(r, b, rule);
 }
 
+/* --- leaving out ----------------------------------------------------------------------------------- */
+
+static void rule_remove(struct building *b, size_t at)
+{
+	for (size_t i = at; i + 1 < b->rules.len; i++) {
+		b->rules.at[i] = b->rules.at[i + 1];
+		strmap_put(&b->symbol->labels, b->rules.at[i].label, (void *)(i + 1));
+	}
+	b->rules.len--;
+}
+
+static void without(struct reading *r, struct building *b, const struct node *name)
+{
+	size_t at = (size_t)strmap_find(&b->symbol->labels, name->text);
+	struct near n = near_to(name->text);
+
+	if (at) {
+		rule_remove(b, at - 1);
+		strmap_put(&b->symbol->labels, name->text, NULL);
+		return;
+	}
+	b->sound = false;
+	struct diag *d = diag(r->diags, DIAG_WITHOUT, name->span, "`%s` inherits no rule `%s`", b->symbol->name, name->text);
+	for (size_t i = 0; i < b->rules.len; i++)
+		if (b->rules.at[i].labelled)
+			near_try(&n, b->rules.at[i].label);
+	if (n.best)
+		diag_help(d, "did you mean `%s`?", n.best);
+}
+
+/* `without` speaks of what is inherited, wherever it stands among the rules. */
+static void withouts_read(struct reading *r, struct building *b)
+{
+	for (const struct node *n = b->symbol->decl->first; n; n = n->next)
+		if (n->kind == NODE_WITHOUT)
+			for (const struct node *name = n->first; name; name = name->next)
+				without(r, b, name);
+}
+
 /* --- inheriting -------------------------------------------------------------------------------- */
 
 static bool posture_make(struct reading *r, struct posture_symbol *s);
@@ -226,6 +265,8 @@ static bool posture_build(struct reading *r, struct posture_symbol *s)
 	based = extend(r, &b);
 	settings_read(r, &b);
 	defaults_read(r, &b);
+	if (based)
+		withouts_read(r, &b);
 	for (const struct node *n = s->decl->first; n; n = n->next)
 		if (n->kind == NODE_RULE)
 			rule_read(r, &b, n);

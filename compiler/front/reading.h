@@ -9,6 +9,7 @@
  *     posture.c   postures                   → rules, inherited ones included
  *     declare.c   zones, lifelines, blocks, reflexes
  *     trials.c    tests
+ *     condition.c conditions              → what stands, before names are bound
  *     later.c     what is read, but means nothing to this version
  *
  * A function that gives false has told why, or what it depends on has: its
@@ -35,6 +36,12 @@ struct service {
 	size_t len;
 };
 
+/* So many packets, flows or bytes in a time. */
+struct value_rate {
+	uint64_t count, window_ns;
+	bool bytes;
+};
+
 enum symbol_kind { SYMBOL_PARAM, SYMBOL_ZONE, SYMBOL_NET, SYMBOL_SERVICE, SYMBOL_HOLE };
 enum symbol_state { SYMBOL_FRESH, SYMBOL_UNDER_WAY, SYMBOL_KNOWN, SYMBOL_WRONG };
 
@@ -50,7 +57,8 @@ struct symbol {
 	struct ranges ports;
 	struct service service;
 	VEC(const char *) strings;
-	uint64_t amount;
+	struct value_rate rate;
+	uint64_t amount; /* durations in ns, percentages in hundredths of one, severities, true or false as 0 and 1 */
 };
 
 struct posture_symbol {
@@ -88,11 +96,17 @@ const char *shipped_find(const char *path, size_t *len);
 struct node *param_given_value(struct reading *r, const char *name, bool quoted);
 void params_check(struct reading *r);
 
+/* condition.c: afterwards no declaration and no posture has an IF. Parameters are declared before. */
+void conditions_decide(struct reading *r);
+
 /* scope.c */
+void scope_declare_params(struct reading *r);
 void scope_declare(struct reading *r);
 struct symbol *scope_find(struct reading *r, const struct node *name, const char *wanted);
 struct symbol *scope_peek(struct reading *r, const char *name);
 bool symbol_settle(struct reading *r, struct symbol *s, struct span asked);
+/* Whether it can stand where a net is due. */
+bool symbol_is_net(const struct symbol *s);
 struct posture_symbol *scope_posture(struct reading *r, const struct node *name);
 
 /* value.c, value_net.c, value_amount.c, value_service.c */
@@ -104,6 +118,14 @@ bool value_service(struct reading *r, const struct node *n, struct service *out)
 bool value_icmp(struct reading *r, const struct node *n, bool v4, bool v6, struct service *out);
 bool value_protocols(struct reading *r, const struct node *n, struct service *out);
 bool value_zones(struct reading *r, const struct node *n, uint64_t *out);
+/* A type that is one number: TYPE_DURATION (more than none), COUNT, BYTES, BANDWIDTH, PERCENTAGE, SEVERITY, BOOLEAN. */
+bool value_amount(struct reading *r, const struct node *n, enum type type, uint64_t *out);
+/* `50/s`, `10MB/s`; `count` and a time, `1000 per 100ms`, when `window` is not NULL. */
+bool value_rate(struct reading *r, const struct node *count, const struct node *window, struct value_rate *out);
+/* A text, or the name of a parameter of that type: TYPE_TEXT or TYPE_PATTERN. */
+bool value_text(struct reading *r, const struct node *n, enum type type, const char **out);
+/* One address, or one prefix. */
+bool value_prefix(struct reading *r, const struct node *n, enum type type, struct netset *out);
 bool value_duration(struct reading *r, const struct node *n, uint64_t *ns);
 bool value_count(struct reading *r, const struct node *n, uint64_t *count);
 bool value_number(struct reading *r, const struct node *n, uint64_t most, uint64_t *out);

@@ -87,6 +87,12 @@ static void tell_type(struct reading *r, const struct node *type)
 		diag_help(d, "there are %s", buf_text(&all));
 }
 
+/* A value from outside is what stands between quotes. */
+static bool is_quoted(enum type t)
+{
+	return t == TYPE_INTERFACE || t == TYPE_TEXT || t == TYPE_PATTERN;
+}
+
 static void declare_param(struct reading *r, const struct node *decl)
 {
 	struct node *name = node_find(decl, NODE_NAME), *type = node_find(decl, NODE_TYPE);
@@ -99,7 +105,7 @@ static void declare_param(struct reading *r, const struct node *decl)
 		tell_type(r, type);
 		s->state = SYMBOL_WRONG;
 	}
-	given = param_given_value(r, s->name, s->type == TYPE_INTERFACE);
+	given = param_given_value(r, s->name, is_quoted(s->type));
 	s->value = given ? given : type->next;
 	if (!s->value) {
 		diag_help(diag(r->diags, DIAG_PARAM_MISSING, name->span, "parameter `%s` has no value", s->name),
@@ -158,17 +164,21 @@ static void declare_posture(struct reading *r, struct node *decl)
 	strmap_put(&r->postures, name->text, p);
 }
 
-void scope_declare(struct reading *r)
+void scope_declare_params(struct reading *r)
 {
 	strmap_init(&r->symbols, r->arena);
 	strmap_init(&r->postures, r->arena);
+	for (size_t i = 0; i < r->decls.len; i++)
+		if (r->decls.at[i]->kind == NODE_PARAM)
+			declare_param(r, r->decls.at[i]);
+}
+
+void scope_declare(struct reading *r)
+{
 	for (size_t i = 0; i < r->decls.len; i++) {
 		struct node *n = r->decls.at[i];
 
 		switch ((unsigned)n->kind) {
-		case NODE_PARAM:
-			declare_param(r, n);
-			break;
 		case NODE_ZONE:
 			declare_valued(r, SYMBOL_ZONE, n);
 			break;
@@ -248,9 +258,25 @@ struct posture_symbol *scope_posture(struct reading *r, const struct node *name)
 	return p && p->decl ? p : NULL;
 }
 
+bool symbol_is_net(const struct symbol *s)
+{
+	return s->kind == SYMBOL_NET || (s->kind == SYMBOL_PARAM &&
+					 (s->type == TYPE_NET || s->type == TYPE_ADDRESS || s->type == TYPE_PREFIX));
+}
+
 #define SYMBOL_DEPTH_MAX 200
 
 /* --- computing, once ------------------------------------------------------------------------- */
+
+static bool compute_text(struct reading *r, struct symbol *s)
+{
+	const char *text;
+
+	if (!value_text(r, s->value, s->type, &text))
+		return false;
+	vec_push(r->arena, &s->strings, text);
+	return true;
+}
 
 static bool compute_param(struct reading *r, struct symbol *s)
 {
@@ -265,8 +291,14 @@ static bool compute_param(struct reading *r, struct symbol *s)
 		return value_strings(r, s->value, s);
 	case TYPE_DURATION:
 		return value_duration(r, s->value, &s->amount);
-	case TYPE_COUNT:
-		return value_count(r, s->value, &s->amount);
+	case TYPE_COUNT: case TYPE_BYTES: case TYPE_BANDWIDTH: case TYPE_PERCENTAGE: case TYPE_SEVERITY: case TYPE_BOOLEAN:
+		return value_amount(r, s->value, s->type, &s->amount);
+	case TYPE_RATE:
+		return value_rate(r, s->value, NULL, &s->rate);
+	case TYPE_ADDRESS: case TYPE_PREFIX:
+		return value_prefix(r, s->value, s->type, &s->net);
+	case TYPE_TEXT: case TYPE_PATTERN:
+		return compute_text(r, s);
 	case TYPE_END:
 		break;
 	}

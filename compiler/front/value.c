@@ -116,6 +116,29 @@ bool value_zones(struct reading *r, const struct node *n, uint64_t *out)
 	return value_is_not(r, n, "a zone");
 }
 
+bool value_text(struct reading *r, const struct node *n, enum type type, const char **out)
+{
+	struct symbol *s;
+
+	if (n->kind == NODE_STRING) {
+		*out = n->text;
+		return true;
+	}
+	if (n->kind != NODE_NAME)
+		return value_is_not(r, n, type_with_article(type));
+	s = scope_find(r, n, type_name(type));
+	if (!s)
+		return false;
+	if (s->kind != SYMBOL_PARAM || s->type != type) {
+		diag_at(value_mistyped(r, n, type_with_article(type)), s->span, "declared here");
+		return false;
+	}
+	if (!symbol_settle(r, s, n->span))
+		return false;
+	*out = s->strings.at[0];
+	return true;
+}
+
 bool value_strings(struct reading *r, const struct node *n, struct symbol *into)
 {
 	bool sound = true;

@@ -69,6 +69,27 @@ static const char *suffix_of(const char *text)
 	return text + strspn(text, "0123456789.");
 }
 
+static const struct amount_row {
+	enum type type;
+	enum dimension dimension;
+	const char *of; /* "not a unit of ..." */
+	bool bare;	/* may stand without a unit */
+} amount_rows[] = {
+	{ TYPE_DURATION, DIMENSION_DURATION, "time", false },
+	{ TYPE_COUNT, DIMENSION_COUNT, "counts", true },
+	{ TYPE_BYTES, DIMENSION_BYTES, "bytes", false },
+	{ TYPE_BANDWIDTH, DIMENSION_BANDWIDTH, "bandwidth", false },
+	{ TYPE_PERCENTAGE, DIMENSION_PERCENT, "parts of a whole", false },
+};
+
+static const struct amount_row *amount_row_of(enum type type)
+{
+	for (size_t i = 0; i < sizeof amount_rows / sizeof *amount_rows; i++)
+		if (amount_rows[i].type == type)
+			return &amount_rows[i];
+	return NULL;
+}
+
 static bool amount_name(struct reading *r, const struct node *n, enum type type, uint64_t *out)
 {
 	struct symbol *s = scope_find(r, n, type_name(type));
@@ -86,28 +107,71 @@ static bool amount_name(struct reading *r, const struct node *n, enum type type,
 	return true;
 }
 
-bool value_duration(struct reading *r, const struct node *n, uint64_t *ns)
+static bool amount_quantity(struct reading *r, const struct node *n, const struct amount_row *row, uint64_t *out)
 {
-	const struct unit *u;
+	const struct unit *u = unit_find(suffix_of(n->text));
 
+	if (u && u->dimension == row->dimension)
+		return amount_read(r, n, u->worth, out);
+	help_units(diag(r->diags, DIAG_UNIT_WRONG, n->span, "`%s` is not a unit of %s", suffix_of(n->text), row->of),
+		   row->dimension);
+	return false;
+}
+
+/* A type of a few words, each a number. */
+static bool word_read(struct reading *r, const struct node *n, enum type type, const char *(*word)(unsigned), unsigned count,
+		      uint64_t *out)
+{
+	own(buf) struct buf all = { 0 };
+
+	for (unsigned i = 0; i < count; i++) {
+		buf_printf(&all, "%s%s", i == 0 ? "" : i + 1 == count ? " and " : ", ", word(i));
+		if (n->kind == NODE_NAME && !strcmp(n->text, word(i))) {
+			*out = i;
+			return true;
+		}
+	}
+	if (n->kind == NODE_NAME && scope_peek(r, n->text))
+		return amount_name(r, n, type, out);
+	diag_help(value_mistyped(r, n, type_with_article(type)), "there are %s", buf_text(&all));
+	return false;
+}
+
+static const char *severity_word(unsigned i)
+{
+	return event_severity_name((enum event_severity)i);
+}
+
+static const char *boolean_word(unsigned i)
+{
+	return i ? "true" : "false";
+}
+
+bool value_amount(struct reading *r, const struct node *n, enum type type, uint64_t *out)
+{
+	const struct amount_row *row = amount_row_of(type);
+
+	if (type == TYPE_SEVERITY)
+		return word_read(r, n, type, severity_word, EVENT_SEVERITY_COUNT, out);
+	if (type == TYPE_BOOLEAN)
+		return word_read(r, n, type, boolean_word, 2, out);
 	switch ((unsigned)n->kind) {
 	case NODE_NAME:
-		return amount_name(r, n, TYPE_DURATION, ns);
+		return amount_name(r, n, type, out);
 	case NODE_NUMBER:
-		help_units(diag(r->diags, DIAG_UNIT_MISSING, n->span, "a duration has a unit"), DIMENSION_DURATION);
+		if (row->bare)
+			return amount_read(r, n, 1, out);
+		help_units(diag(r->diags, DIAG_UNIT_MISSING, n->span, "%s has a unit", type_with_article(type)), row->dimension);
 		return false;
 	case NODE_QUANTITY:
-		break;
-	default:
-		return value_is_not(r, n, "a duration");
+		return amount_quantity(r, n, row, out);
 	}
-	u = unit_find(suffix_of(n->text));
-	if (!u || u->dimension != DIMENSION_DURATION) {
-		help_units(diag(r->diags, DIAG_UNIT_WRONG, n->span, "`%s` is not a unit of time", suffix_of(n->text)),
-			   DIMENSION_DURATION);
-		return false;
-	}
-	if (!amount_read(r, n, u->worth, ns))
+	return value_is_not(r, n, type_with_article(type));
+}
+
+bool value_duration(struct reading *r, const struct node *n, uint64_t *ns)
+{
+	if (!value_amount(r, n, TYPE_DURATION, ns))
 		return false;
 	if (!*ns) {
 		diag(r->diags, DIAG_AMOUNT_ZERO, n->span, "a duration of nothing");
@@ -118,25 +182,60 @@ bool value_duration(struct reading *r, const struct node *n, uint64_t *ns)
 
 bool value_count(struct reading *r, const struct node *n, uint64_t *count)
 {
-	const struct unit *u = NULL;
+	return value_amount(r, n, TYPE_COUNT, count);
+}
 
-	switch ((unsigned)n->kind) {
-	case NODE_NAME:
-		return amount_name(r, n, TYPE_COUNT, count);
-	case NODE_NUMBER:
-		return amount_read(r, n, 1, count);
-	case NODE_QUANTITY:
-		u = unit_find(suffix_of(n->text));
-		break;
-	default:
-		return value_is_not(r, n, "a count");
-	}
-	if (!u || u->dimension != DIMENSION_COUNT) {
-		help_units(diag(r->diags, DIAG_UNIT_WRONG, n->span, "`%s` is not a unit of counts", suffix_of(n->text)),
-			   DIMENSION_COUNT);
+/* --- rates ----------------------------------------------------------------------------------- */
+
+static bool is_bytes(struct reading *r, const struct node *n)
+{
+	const struct unit *u = n->kind == NODE_QUANTITY ? unit_find(suffix_of(n->text)) : NULL;
+	const struct symbol *s = n->kind == NODE_NAME ? scope_peek(r, n->text) : NULL;
+
+	return (u && u->dimension == DIMENSION_BYTES) || (s && s->kind == SYMBOL_PARAM && s->type == TYPE_BYTES);
+}
+
+static bool rate_name(struct reading *r, const struct node *n, struct value_rate *out)
+{
+	struct symbol *s = scope_find(r, n, "rate");
+
+	if (!s)
+		return false;
+	if (s->kind != SYMBOL_PARAM || s->type != TYPE_RATE) {
+		if (s->state != SYMBOL_WRONG)
+			diag_at(value_mistyped(r, n, "a rate"), s->span, "declared here");
 		return false;
 	}
-	return amount_read(r, n, u->worth, count);
+	if (!symbol_settle(r, s, n->span))
+		return false;
+	*out = s->rate;
+	return true;
+}
+
+bool value_rate(struct reading *r, const struct node *count, const struct node *window, struct value_rate *out)
+{
+	const struct node *many = count;
+
+	if (!window && count->kind == NODE_NAME)
+		return rate_name(r, count, out);
+	if (!window && count->kind == NODE_PART && count->last->kind == NODE_NAME) {
+		many = count->first;
+		window = node_text(r->arena, NODE_QUANTITY, count->last->span, arena_printf(r->arena, "1%s", count->last->text));
+	}
+	if (!window) {
+		diag_help(diag(r->diags, DIAG_UNIT_MISSING, count->span, "a rate says how many in which time"),
+			  "write: 50/s, 10MB/s, or 1000 per 100ms");
+		return false;
+	}
+	out->bytes = is_bytes(r, many);
+	bool counted = value_amount(r, many, out->bytes ? TYPE_BYTES : TYPE_COUNT, &out->count);
+	if (!value_duration(r, window, &out->window_ns) || !counted)
+		return false;
+	if (!out->count) {
+		diag(r->diags, DIAG_AMOUNT_ZERO, many->span, "a rate of nothing");
+		return false;
+	}
+	return true;
 }
 
 bool value_number(struct reading *r, const struct node *n, uint64_t most, uint64_t *out)

@@ -103,7 +103,7 @@ static bool gather_name(struct reading *r, const struct node *n, struct gatherin
 
 	if (!s)
 		return false;
-	if (s->kind != SYMBOL_NET && !(s->kind == SYMBOL_PARAM && s->type == TYPE_NET)) {
+	if (!symbol_is_net(s)) {
 		if (s->state != SYMBOL_WRONG)
 			diag_at(value_mistyped(r, n, "a net"), s->span, "declared here");
 		return false;
@@ -190,4 +190,23 @@ bool value_end(struct reading *r, const struct node *n, struct pol_end *out)
 	if (!out->self && netset_is_empty(&out->set))
 		return value_is_empty(r, n);
 	return true;
+}
+
+bool value_prefix(struct reading *r, const struct node *n, enum type type, struct netset *out)
+{
+	if (n->kind != NODE_ADDRESS && n->kind != NODE_NAME)
+		return value_is_not(r, n, type_with_article(type));
+	if (n->kind == NODE_ADDRESS && type == TYPE_ADDRESS && strchr(n->text, '/'))
+		return value_is_not(r, n, "an address without a length");
+	if (n->kind == NODE_NAME) {
+		const struct symbol *s = scope_find(r, n, type_name(type));
+
+		if (!s)
+			return false;
+		if (s->kind != SYMBOL_PARAM || s->type != type) {
+			diag_at(value_mistyped(r, n, type_with_article(type)), s->span, "declared here");
+			return false;
+		}
+	}
+	return value_net(r, n, out);
 }

@@ -24,6 +24,12 @@ const char *established_name(enum established e)
 	return names[e];
 }
 
+const char *event_severity_name(enum event_severity s)
+{
+	static const char *const names[EVENT_SEVERITY_COUNT] = { "low", "medium", "high", "critical" };
+	return names[s];
+}
+
 const char *ct_state_name(enum ct_state s)
 {
 	static const char *const names[CT_COUNT] = { "new", "established", "related", "invalid",

@@ -21,11 +21,15 @@ enum established { ESTABLISHED_KEEP, ESTABLISHED_RECHECK, ESTABLISHED_CUT, ESTAB
 /* A packet's connection tracking state, as nf_conntrack(9) has it. */
 enum ct_state { CT_NEW, CT_ESTABLISHED, CT_RELATED, CT_INVALID, CT_UNTRACKED, CT_COUNT };
 
+/* How much an event matters. */
+enum event_severity { EVENT_LOW, EVENT_MEDIUM, EVENT_HIGH, EVENT_CRITICAL, EVENT_SEVERITY_COUNT };
+
 /* As .teg spells them; borrowed. */
 const char *verdict_name(enum verdict v);
 const char *direction_name(enum direction d);
 const char *layer_name(enum layer l);
 const char *established_name(enum established e);
 const char *ct_state_name(enum ct_state s);
+const char *event_severity_name(enum event_severity s);
 
 #endif
