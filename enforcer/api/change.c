@@ -14,6 +14,8 @@ static const char *code_name(enum result_code c)
 		return "cannot";
 	case RESULT_CONFLICT:
 		return "conflict";
+	case RESULT_STALE:
+		return "stale";
 	case RESULT_FAILED:
 		return "failed";
 	case RESULT_COUNT:
@@ -31,6 +33,8 @@ static enum problem problem_of(enum result_code c)
 		return PROBLEM_CANNOT;
 	case RESULT_CONFLICT:
 		return PROBLEM_CONFLICT;
+	case RESULT_STALE:
+		return PROBLEM_STALE;
 	case RESULT_OK:
 	case RESULT_FAILED:
 	case RESULT_COUNT:
@@ -99,7 +103,8 @@ void route_posture(struct request *r)
 	if (!request_read(r, &asked))
 		return;
 	set_posture_encode(&payload, &(struct set_posture){ asked.posture, asked.reason,
-							    (uint32_t)asked.duration_minutes * 60 });
+							    (uint32_t)asked.duration_minutes * 60,
+							    request_asker(r) });
 	request_on_silence(r, change_untold);
 	request_ask(r, &(struct question){ MESSAGE_SET_POSTURE, buf_text(&payload), payload.len, -1 }, change_told);
 }
@@ -111,7 +116,7 @@ void route_policy(struct request *r)
 
 	if (!request_asks(r, "Allow-Downgrade", &downgrade))
 		return;
-	apply_encode(&payload, &(struct apply){ downgrade });
+	apply_encode(&payload, &(struct apply){ downgrade, request_asker(r) });
 	request_on_silence(r, change_untold);
 	request_ask(r, &(struct question){ MESSAGE_APPLY, buf_text(&payload), payload.len, request_bundle(r) }, change_told);
 }

@@ -1,5 +1,6 @@
 #include "enforcer/api/request.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,8 @@ struct request {
 	struct client *client;
 	const struct route *route;
 	struct caller caller;
+	const char *base; /* of If-Match; "" when any */
+	const char *tag;  /* the answer's, or NULL */
 	struct arena *arena;
 
 	uint64_t body_left; /* still to come, by its Content-Length */
@@ -46,6 +49,11 @@ struct server *request_server(struct request *r)
 struct arena *request_arena(struct request *r)
 {
 	return r->arena;
+}
+
+void request_tag(struct request *r, const char *tag)
+{
+	r->tag = arena_strdup(r->arena, tag);
 }
 
 int request_bundle(struct request *r)
@@ -90,6 +98,8 @@ static void answer_with(struct request *r, unsigned status, const char *type, ch
 	MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	MHD_add_response_header(r->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	MHD_add_response_header(r->response, "X-Content-Type-Options", "nosniff");
+	if (r->tag)
+		MHD_add_response_header(r->response, MHD_HTTP_HEADER_ETAG, arena_printf(r->arena, "\"%s\"", r->tag));
 }
 
 static void answer_with_json(struct request *r, unsigned status, const char *type, cJSON *body)
@@ -242,6 +252,26 @@ bool request_asks(struct request *r, const char *name, bool *out)
 	return false;
 }
 
+/* "192.0.2.1:40000", "[2001:db8::1]:40000" */
+static const char *address_text(struct arena *a, const struct sockaddr *from)
+{
+	char host[INET6_ADDRSTRLEN] = "?";
+
+	if (from && from->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+		return arena_printf(a, "%s:%u", host, ntohs(in->sin_port));
+	}
+	if (from && from->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
+
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+		return arena_printf(a, "[%s]:%u", host, ntohs(in6->sin6_port));
+	}
+	return "tcp";
+}
+
 static bool is_media_type(const char *given, const char *wanted)
 {
 	size_t len = strlen(wanted);
@@ -307,6 +337,40 @@ static void check_parameters(struct request *r)
 		request_refuse(r, PROBLEM_PARAMETER, NULL, NULL, "%s takes no parameters", r->route->path);
 }
 
+/*
+ * One strong tag, or `*`. More than one would let a client list all it has ever seen; a weak one
+ * is no condition for a change (RFC 9110, 13.1.1).
+ */
+static void check_base(struct request *r)
+{
+	const char *tag = header(r, MHD_HTTP_HEADER_IF_MATCH);
+	const size_t len = tag ? strlen(tag) : 0;
+
+	if (!tag && r->route->base == BASE_MUST)
+		request_refuse(r, PROBLEM_NO_BASE, NULL, NULL, "%s needs If-Match", r->route->path);
+	else if (tag && r->route->base == BASE_NEVER)
+		request_refuse(r, PROBLEM_FIELD, "If-Match", "leave it out", "If-Match: %s takes none", r->route->path);
+	if (!tag || r->response || !strcmp(tag, "*"))
+		return;
+	if (len < 3 || len > BASE_TAG_ROOM || *tag != '"' || strchr(tag + 1, '"') != tag + len - 1)
+		request_refuse(r, PROBLEM_FIELD, "If-Match", "send one ETag in double quotes, as it came, or `*`",
+			       "If-Match: it is one tag in double quotes, or `*`");
+	else
+		r->base = arena_strndup(r->arena, tag + 1, len - 2);
+}
+
+struct asker request_asker(struct request *r)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	return (struct asker){
+		.base = r->base,
+		.who = arena_printf(r->arena, "%s (%s)", r->caller.name, access_name(r->caller.may)),
+		.from = r->door->by_token ? address_text(r->arena, info ? info->client_addr : NULL) : "unix",
+	};
+}
+
 static void start_upload(struct request *r)
 {
 	r->uploads = true;
@@ -323,7 +387,7 @@ static void start_upload(struct request *r)
 /* All that can be said before the body comes. */
 static void request_open(struct request *r, const char *method, const char *path)
 {
-	void (*const checks[])(struct request *) = { check_access, check_parameters, check_body };
+	void (*const checks[])(struct request *) = { check_access, check_parameters, check_body, check_base };
 	bool path_known;
 
 	r->body_left = body_length(r);
@@ -402,6 +466,7 @@ static struct request *request_new(struct door *door, struct MHD_Connection *con
 	r->client = client;
 	r->arena = arena_new();
 	r->bundle = -1;
+	r->base = "";
 	return r;
 }
 

@@ -40,6 +40,12 @@ bool request_read(struct request *r, void *out);
 /* Whether the head says `NAME: yes`, and not NAME otherwise; false when it was refused. */
 bool request_asks(struct request *r, const char *name, bool *out);
 
+/* Who asks, and on which base: for the message that asks the warden for a change. As long as the request. */
+struct asker request_asker(struct request *r);
+
+/* An ETag for the answer, without its quotes; before request_reply(). */
+void request_tag(struct request *r, const char *tag);
+
 /* The bundle of a BODY_BUNDLE route, in a sealed memory file; still the request's. */
 int request_bundle(struct request *r);
 

@@ -15,6 +15,7 @@ struct request;
 
 enum method { METHOD_GET, METHOD_POST, METHOD_COUNT };
 enum body { BODY_NONE, BODY_JSON, BODY_BUNDLE };
+enum base { BASE_NEVER, BASE_MAY, BASE_MUST }; /* does If-Match stand in the head? */
 
 enum route_id {
 #define ROUTE(id, ...) ROUTE_##id,
@@ -29,6 +30,7 @@ struct route {
 	const char *path;
 	enum access access;
 	enum body body;
+	enum base base;
 	const struct json_field *fields; /* of a JSON body */
 	const char *about;
 	void (*handle)(struct request *r);

@@ -52,12 +52,13 @@ static void add_postures(cJSON *to, const struct status *s)
 	}
 }
 
-static cJSON *status_json(const struct status *s)
+static cJSON *status_json(const struct status *s, const char *tag)
 {
 	cJSON *out = cJSON_CreateObject();
 
 	json_add_text(out, "version", TEGUMENTAR_VERSION);
 	json_add_count(out, "generation", s->generation);
+	json_add_text(out, "tag", tag);
 	cJSON_AddBoolToObject(out, "intact", s->intact);
 	json_add_text(out, "fault", s->fault);
 	json_add_text(out, "posture", s->posture);
@@ -79,7 +80,11 @@ static cJSON *status_json(const struct status *s)
 
 static void status_told(struct request *r, struct answer *a)
 {
-	request_reply(r, MHD_HTTP_OK, status_json(&a->status));
+	char tag[BASE_TAG_ROOM];
+
+	base_tag(tag, a->status.generation, a->status.bundle);
+	request_tag(r, tag);
+	request_reply(r, MHD_HTTP_OK, status_json(&a->status, tag));
 }
 
 void route_status(struct request *r)

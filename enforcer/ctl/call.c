@@ -1,10 +1,12 @@
 #include "enforcer/ctl/call.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "enforcer/ctl/say.h"
@@ -20,6 +22,7 @@
 void call_release(struct call *call)
 {
 	buf_release(&call->text);
+	buf_release(&call->tag);
 	cJSON_Delete(call->json);
 	call->json = NULL;
 }
@@ -194,6 +197,22 @@ static size_t take_answer(char *bytes, size_t one, size_t len, void *cls)
 	return len;
 }
 
+/* The answer's ETag, as it is written. */
+static size_t take_header(char *bytes, size_t one, size_t len, void *cls)
+{
+	static const char name[] = "ETag:";
+	struct call *call = cls;
+
+	(void)one;
+	if (len < sizeof name - 1 || strncasecmp(bytes, name, sizeof name - 1))
+		return len;
+	buf_release(&call->tag);
+	for (size_t i = sizeof name - 1; i < len; i++)
+		if (!isspace((unsigned char)bytes[i]))
+			buf_putc(&call->tag, bytes[i]);
+	return len;
+}
+
 static size_t give_file(char *room, size_t one, size_t len, void *cls)
 {
 	size_t got = fread(room, one, len, cls);
@@ -242,6 +261,8 @@ static void set_request(CURL *curl, const struct ctl *c, struct call *call)
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "tegctl/" TEGUMENTAR_VERSION);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, call);
 }
 
 static struct curl_slist *headers_of(const struct call *call, const struct buf *authorization)
@@ -255,8 +276,9 @@ static struct curl_slist *headers_of(const struct call *call, const struct buf *
 		buf_printf(&type, "Content-Type: %s", call->type);
 		headers = curl_slist_append(headers, buf_text(&type));
 	}
-	if (call->header)
-		headers = curl_slist_append(headers, call->header);
+	for (size_t i = 0; i < sizeof call->headers / sizeof *call->headers; i++)
+		if (call->headers[i])
+			headers = curl_slist_append(headers, call->headers[i]);
 	return headers;
 }
 

@@ -19,12 +19,13 @@ struct call {
 	/* The request. A method other than GET asks for a change. */
 	const char *method, *path;
 	const char *type;  /* of the body */
-	const char *header; /* one more, "Name: value", or NULL */
+	const char *headers[2]; /* more of them, "Name: value", or NULL */
 	const char *body;  /* borrowed; or */
 	FILE *file;	   /* a regular file, from its beginning; borrowed */
 
 	/* The answer. */
 	struct buf text;
+	struct buf tag; /* its ETag, with the quotes; empty when it has none */
 	cJSON *json; /* NULL when it is none */
 };
 

@@ -106,15 +106,36 @@ static FILE *open_bundle(const struct ctl *c, const char *path)
 	return NULL;
 }
 
+/* "If-Match: …" of the generation that is to be replaced: what --if-match says, else what is in force now. */
+static enum exit_code read_base(const struct ctl *c, struct buf *out)
+{
+	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/status" };
+	enum exit_code rc;
+
+	buf_puts(out, "If-Match: ");
+	if (*c->base) {
+		const bool bare = *c->base != '"' && strcmp(c->base, "*");
+
+		buf_printf(out, "%s%s%s", bare ? "\"" : "", c->base, bare ? "\"" : "");
+		return EXIT_YES;
+	}
+	rc = call_make(c, &call);
+	if (!rc)
+		buf_puts(out, call.tag.len ? buf_text(&call.tag) : "*");
+	return rc;
+}
+
 enum exit_code ctl_apply(const struct ctl *c)
 {
 	own(file) FILE *bundle = open_bundle(c, c->arguments[0]);
+	own(buf) struct buf base = { 0 };
+	enum exit_code rc = bundle ? read_base(c, &base) : EXIT_NO_INPUT;
+
+	if (rc)
+		return rc;
 	own(call) struct call call = { .method = "POST", .path = "/api/tegumentar/policy",
 				       .type = "application/octet-stream", .file = bundle,
-				       .header = *c->allow_downgrade ? "Allow-Downgrade: yes" : NULL };
-
-	if (!bundle)
-		return EXIT_NO_INPUT;
-	enum exit_code rc = call_make(c, &call);
+				       .headers = { buf_text(&base), *c->allow_downgrade ? "Allow-Downgrade: yes" : NULL } };
+	rc = call_make(c, &call);
 	return rc ? rc : say_active(c, &call);
 }

@@ -63,6 +63,7 @@ static void add_facts(struct buf *out, const cJSON *s)
 		buf_printf(&line, "%s %s, bundle %.12s", json_text(policy, "name"), json_text(policy, "version"),
 			   json_text(policy, "bundle"));
 		add_line(out, "policy", buf_text(&line));
+		add_line(out, "tag", json_text(s, "tag"));
 	}
 	add_line(out, "engine", json_text(s, "engine"));
 	buf_release(&line);

@@ -6,7 +6,7 @@ _tegctl_command() {
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --url | --token-file | --reason | --for) i=$((i + 1)) ;;
+		--socket | --url | --token-file | --reason | --for | --if-match) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			echo "${COMP_WORDS[i]}"
@@ -36,12 +36,12 @@ _tegctl() {
 	COMPREPLY=()
 	case $prev in
 	--socket | --token-file) _tegctl_files '' && return ;;
-	--url | --reason | --for) return ;;
+	--url | --reason | --for | --if-match) return ;;
 	esac
 	command=$(_tegctl_command)
 	if [[ $cur == -* ]]; then
 		[[ $command == posture ]] && options="$options --reason --for"
-		[[ $command == apply ]] && options="$options --allow-downgrade"
+		[[ $command == apply ]] && options="$options --allow-downgrade --if-match"
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 		return
 	fi

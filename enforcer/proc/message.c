@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -372,11 +373,39 @@ int counters_decode(struct counters *out, struct arena *a, const void *bytes, si
 	return rc;
 }
 
+void base_tag(char out[static BASE_TAG_ROOM], uint64_t generation, const char *bundle)
+{
+	if (generation)
+		snprintf(out, BASE_TAG_ROOM, "%" PRIu64 "-%.16s", generation, bundle);
+	else
+		snprintf(out, BASE_TAG_ROOM, "0");
+}
+
+static void put_asker(struct buf *out, const struct asker *by)
+{
+	wire_put_str(out, by->base);
+	wire_put_str(out, by->who);
+	wire_put_str(out, by->from);
+}
+
+static struct asker get_asker(struct wire_in *in, struct arena *a)
+{
+	struct asker by;
+
+	by.base = wire_get_str(in, a);
+	by.who = wire_get_str(in, a);
+	by.from = wire_get_str(in, a);
+	if (strlen(by.base) > ASKER_TEXT_MAX || strlen(by.who) > ASKER_TEXT_MAX || strlen(by.from) > ASKER_TEXT_MAX)
+		in->bad = true;
+	return by;
+}
+
 void set_posture_encode(struct buf *out, const struct set_posture *s)
 {
 	wire_put_str(out, s->name);
 	wire_put_str(out, s->reason);
 	wire_put_u32(out, s->seconds);
+	put_asker(out, &s->by);
 }
 
 int set_posture_decode(struct set_posture *out, struct arena *a, const void *bytes, size_t len,
@@ -388,6 +417,7 @@ int set_posture_decode(struct set_posture *out, struct arena *a, const void *byt
 	s.name = wire_get_str(&in, a);
 	s.reason = wire_get_str(&in, a);
 	s.seconds = wire_get_u32(&in);
+	s.by = get_asker(&in, a);
 	bool holds = strlen(s.reason) <= REASON_MAX && s.seconds <= POSTURE_SECONDS_MAX;
 	int rc = decoded(&in, holds, "set-posture", why);
 	if (!rc)
@@ -398,16 +428,18 @@ int set_posture_decode(struct set_posture *out, struct arena *a, const void *byt
 void apply_encode(struct buf *out, const struct apply *a)
 {
 	wire_put_u8(out, a->downgrade);
+	put_asker(out, &a->by);
 }
 
-int apply_decode(struct apply *out, const void *bytes, size_t len, struct err *why)
+int apply_decode(struct apply *out, struct arena *a, const void *bytes, size_t len, struct err *why)
 {
 	struct wire_in in = { bytes, len, false };
-	struct apply a = { wire_get_u8(&in) };
-	int rc = decoded(&in, a.downgrade <= 1, "apply", why);
+	struct apply ask = { .downgrade = wire_get_u8(&in) };
 
+	ask.by = get_asker(&in, a);
+	int rc = decoded(&in, ask.downgrade <= 1, "apply", why);
 	if (!rc)
-		*out = a;
+		*out = ask;
 	return rc;
 }
 

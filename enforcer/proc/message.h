@@ -109,15 +109,29 @@ struct counters {
 	uint64_t blocked_sources;     /* runtime blocks now in force */
 };
 
+/* Who asks for a change, as the api knows them, and which generation they mean: stands in each message that asks for one. */
+#define ASKER_TEXT_MAX 256 /* bytes of each */
+struct asker {
+	const char *base; /* the tag that must be in force, as base_tag() says it; "": any */
+	const char *who;  /* "token grafana (viewer)", "root (policy-admin)" */
+	const char *from; /* "unix", "198.51.100.7:40000" */
+};
+
+/* The tag of a generation: its number and the beginning of its bundle's id, "3-5e884898da280471"; "0" when none is in force. */
+#define BASE_TAG_ROOM 40
+void base_tag(char out[static BASE_TAG_ROOM], uint64_t generation, const char *bundle);
+
 #define REASON_MAX 1024 /* bytes */
 #define POSTURE_SECONDS_MAX (365u * 24 * 3600)
 struct set_posture {
 	const char *name, *reason;
 	uint32_t seconds; /* after which it goes back; 0: it has no end */
+	struct asker by;
 };
 
 struct apply {
 	uint8_t downgrade; /* the bundle may be older than the one in force */
+	struct asker by;
 };
 
 enum result_code {
@@ -125,6 +139,7 @@ enum result_code {
 	RESULT_REFUSED,	 /* the bundle or the request is wrong; nothing changed */
 	RESULT_CANNOT,	 /* this host cannot; nothing changed */
 	RESULT_CONFLICT, /* another change is under way, or nothing is loaded yet */
+	RESULT_STALE,	 /* another generation is in force than the asker means; nothing changed */
 	RESULT_FAILED,	 /* begun, failed, and what was before is restored */
 	RESULT_COUNT
 };
@@ -144,7 +159,7 @@ int counters_decode(struct counters *out, struct arena *a, const void *bytes, si
 void set_posture_encode(struct buf *out, const struct set_posture *s);
 int set_posture_decode(struct set_posture *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void apply_encode(struct buf *out, const struct apply *a);
-int apply_decode(struct apply *out, const void *bytes, size_t len, struct err *why);
+int apply_decode(struct apply *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void result_encode(struct buf *out, const struct result *r);
 int result_decode(struct result *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 

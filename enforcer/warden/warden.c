@@ -125,12 +125,27 @@ static int read_bundle(struct buf *out, int fd, struct refusal *no)
 	return file_read_fd(out, fd, BUNDLE_BYTES_MAX, &no->why);
 }
 
-static int apply(struct warden *w, int fd, bool downgrade, struct refusal *no)
+/* Is what they mean still in force? */
+static int base_holds(const struct warden *w, const struct asker *by, struct refusal *no)
+{
+	char is[BASE_TAG_ROOM];
+
+	base_tag(is, w->live ? w->live->is.number : 0, w->live ? w->live->is.bundle.hex : "");
+	if (!*by->base || !strcmp(by->base, is))
+		return 0;
+	no->code = RESULT_STALE;
+	no->part = "base";
+	return err_set(&no->why, ESTALE, "\"%s\" is in force, not \"%s\"", is, by->base);
+}
+
+static int apply(struct warden *w, int fd, const struct apply *ask, struct refusal *no)
 {
 	own(buf) struct buf bytes = { 0 };
-	int rc = read_bundle(&bytes, fd, no);
+	int rc = base_holds(w, &ask->by, no);
 
-	return rc ? rc : apply_bytes(w, &bytes, downgrade, no);
+	if (!rc)
+		rc = read_bundle(&bytes, fd, no);
+	return rc ? rc : apply_bytes(w, &bytes, ask->downgrade, no);
 }
 
 static int posture_find(const struct plan *p, const char *name, uint32_t *out)
@@ -209,7 +224,10 @@ static int switch_posture(struct warden *w, uint32_t posture, const struct set_p
 static int set_posture(struct warden *w, const struct set_posture *ask, struct refusal *no)
 {
 	uint32_t posture;
+	int rc = base_holds(w, &ask->by, no);
 
+	if (rc)
+		return rc;
 	no->part = "posture";
 	if (!w->live) {
 		no->code = RESULT_CONFLICT;
@@ -297,13 +315,13 @@ static int answer_set_posture(struct warden *w, const struct message *m, struct 
 	return rc ? rc : answer_result(w, m, set_posture(w, &ask, &no), &no, why);
 }
 
-static int answer_apply(struct warden *w, const struct message *m, struct err *why)
+static int answer_apply(struct warden *w, const struct message *m, struct arena *a, struct err *why)
 {
 	struct refusal no = { 0 };
 	struct apply ask;
-	int rc = apply_decode(&ask, m->payload, m->len, why);
+	int rc = apply_decode(&ask, a, m->payload, m->len, why);
 
-	return rc ? rc : answer_result(w, m, apply(w, m->fd, ask.downgrade, &no), &no, why);
+	return rc ? rc : answer_result(w, m, apply(w, m->fd, &ask, &no), &no, why);
 }
 
 static int answer_any(struct warden *w, const struct message *m, struct arena *a, struct err *why)
@@ -317,7 +335,7 @@ static int answer_any(struct warden *w, const struct message *m, struct arena *a
 	case MESSAGE_SET_POSTURE:
 		return answer_set_posture(w, m, a, why);
 	case MESSAGE_APPLY:
-		return answer_apply(w, m, why);
+		return answer_apply(w, m, a, why);
 	case MESSAGE_STATUS:
 	case MESSAGE_COUNTERS:
 	case MESSAGE_RESULT:
@@ -385,7 +403,7 @@ static void return_posture(struct warden *w)
 
 	buf_puts(&name, w->live->is.back);
 	buf_printf(&reason, "the time of %s was over", w->live->is.posture);
-	const struct set_posture back = { .name = buf_text(&name), .reason = buf_text(&reason) };
+	const struct set_posture back = { .name = buf_text(&name), .reason = buf_text(&reason), .by = { "", "tegd", "" } };
 	int rc = set_posture(w, &back, &no);
 	if (rc)
 		err_in(&no.why, "posture %s is over, but %s does not come", w->live->is.posture, back.name);

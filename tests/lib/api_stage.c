@@ -56,6 +56,13 @@ static void learn_part(struct api_stage *s)
 	s->play.result = (struct result){ RESULT_OK, "", "done", 4, "LOCKDOWN" };
 }
 
+static void note_asker(struct api_stage *s, const struct asker *by)
+{
+	snprintf(s->base, sizeof s->base, "%s", by->base);
+	snprintf(s->who, sizeof s->who, "%s", by->who);
+	snprintf(s->from, sizeof s->from, "%s", by->from);
+}
+
 static void note(struct api_stage *s, const struct message *m, struct arena *a)
 {
 	struct set_posture asked;
@@ -67,10 +74,15 @@ static void note(struct api_stage *s, const struct message *m, struct arena *a)
 		snprintf(s->posture, sizeof s->posture, "%s", asked.name);
 		snprintf(s->reason, sizeof s->reason, "%s", asked.reason);
 		s->seconds = asked.seconds;
+		note_asker(s, &asked.by);
 	}
 	if (m->kind == MESSAGE_APPLY) {
 		struct apply ask;
-		s->bundle_downgrade = apply_decode(&ask, m->payload, m->len, &why) ? -1 : ask.downgrade;
+		s->bundle_downgrade = -1;
+		if (!apply_decode(&ask, a, m->payload, m->len, &why)) {
+			s->bundle_downgrade = ask.downgrade;
+			note_asker(s, &ask.by);
+		}
 	}
 	if (m->kind == MESSAGE_APPLY && m->fd >= 0 && !fstat(m->fd, &st)) {
 		s->bundle_len = (size_t)st.st_size;

@@ -35,6 +35,7 @@ struct api_stage {
 	unsigned asked[MESSAGE_COUNT]; /* questions heard */
 	char posture[80], reason[REASON_MAX + 1]; /* of the last set-posture */
 	uint32_t seconds;
+	char base[80], who[80], from[80];	  /* of the last change: whose, and on what */
 	size_t bundle_len;			  /* of the last apply */
 	int bundle_downgrade;
 	int bundle_seals;

@@ -6,7 +6,7 @@ token=correct-horse-battery-staple
 (umask 077; echo $token > $lab/token)
 tcp=http://127.0.0.1:8765
 post() { # post PATH TYPE CURL-ARGUMENT...
-	curl -s -o $lab/body -w '%{http_code}' -H "Authorization: Bearer $token" -H "Content-Type: $2" "${@:3}" "$tcp$1"
+	curl -s -o $lab/body -w '%{http_code}' -H "Authorization: Bearer $token" -H "Content-Type: $2" -H "If-Match: ${base-*}" "${@:3}" "$tcp$1"
 }
 ends() { "${@:2}" >$lab/said 2>&1; same $? "$1"; } # ends CODE COMMAND...
 metric() { ctl metrics | sed -n "s/^$1 //p"; }     # metric REGEX-OF-THE-SERIES
@@ -29,6 +29,18 @@ ok "tegctl ends with 2" ends 2 ctl apply $lab/short.tegb
 bundle $lab/elsewhere.tegb 's/"w0"/"eth7"/'
 ok "a bundle for another host: 2 or 69" bash -c 'case $1 in 2|69) ;; *) exit 1 ;; esac' - \
 	"$(ctl apply $lab/elsewhere.tegb >/dev/null 2>&1; echo $?)"
+
+# --- on which base
+tag=$(status .tag)
+is "$(curl -sD - -o /dev/null --unix-socket $lab/run/api.sock http://t/api/tegumentar/status | sed -n 's/^ETag: \(.*\)\r/\1/p')" "\"$tag\"" \
+	"the tag of the generation is the status' ETag"
+is "$tag" "1-$(status .policy.bundle | head -c 16)" "it is the number and the bundle"
+is "$(base='"7-0123456789abcdef"' post /api/tegumentar/policy application/octet-stream --data-binary @$lab/two.tegb)" 412 "a bundle for another generation is refused"
+holds "$(jq -r .detail $lab/body)" "\"$tag\" is in force" "which is told"
+is "$(base='"7-0123456789abcdef"' post /api/tegumentar/posture application/json -d '{"posture":"LOCKDOWN"}')" 412 "and so is a posture"
+is "$(status '.generation, .posture' | xargs)" "1 BALANCED" "nothing changed"
+ok "tegctl says so with 75" ends 75 ctl apply $lab/two.tegb --if-match 7-0123456789abcdef
+is "$(base="\"$tag\"" post /api/tegumentar/posture application/json -d '{"posture":"BALANCED"}')" 200 "on the right base it is done"
 
 # --- a posture by HTTP
 is "$(post /api/tegumentar/posture application/json -d '{"posture":"LOCKDOWN","reason":"caf\u00e9 scans"}')" 200 \

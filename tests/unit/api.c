@@ -18,6 +18,7 @@
 #define HEAD_OF(method, path) method " " path " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n"
 #define JSON_TYPE "Content-Type: application/json\r\n"
 #define POSTURE HEAD_OF("POST", "/api/tegumentar/posture")
+#define POLICY HEAD_OF("POST", "/api/tegumentar/policy") "Content-Type: application/octet-stream\r\nContent-Length: 2\r\n"
 #define BEARER "Authorization: Bearer "
 
 /* ---- rows: a request, the status, what the answer holds ------------------------------------ */
@@ -74,6 +75,17 @@ static const struct row {
 	{ "the scheme in any case", DOOR_TCP, HEAD_OF("GET", "/readyz") "authorization: bEARER " STAGE_TOKEN "\r\n\r\n",
 	  200, "ready" },
 	{ "no token, and a body", DOOR_TCP, POSTURE JSON_TYPE "Content-Length: 2\r\n\r\n{}", 401, "no-token" },
+
+	{ "status has a tag", DOOR_UNIX, GET("/api/tegumentar/status"), 200, "ETag: \"9007199254740993-ab12\"\r\n" },
+	{ "and says it", DOOR_UNIX, GET("/api/tegumentar/status"), 200, "\"tag\":\"9007199254740993-ab12\"" },
+	{ "a policy must say its base", DOOR_UNIX, POLICY "\r\nab", 428, "no-precondition" },
+	{ "a tag has quotes", DOOR_UNIX, POLICY "If-Match: 3-ab\r\n\r\nab", 422, "\"field\":\"If-Match\"" },
+	{ "both", DOOR_UNIX, POLICY "If-Match: \"3-ab\r\n\r\nab", 422, "\"field\":\"If-Match\"" },
+	{ "and something between", DOOR_UNIX, POLICY "If-Match: \"\"\r\n\r\nab", 422, "\"field\":\"If-Match\"" },
+	{ "one tag stands there", DOOR_UNIX, POLICY "If-Match: \"3-ab\", \"4-ab\"\r\n\r\nab", 422, "If-Match" },
+	{ "a weak one is none", DOOR_UNIX, POLICY "If-Match: W/\"3-ab\"\r\n\r\nab", 422, "If-Match" },
+	{ "looking takes none", DOOR_UNIX, HEAD_OF("GET", "/api/tegumentar/status") "If-Match: *\r\n\r\n", 422,
+	  "takes none" },
 
 	{ "no media type", DOOR_UNIX, POSTURE "Content-Length: 2\r\n\r\n{}", 415, "application/json" },
 	{ "a form", DOOR_UNIX, POSTURE "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=b",
@@ -210,6 +222,7 @@ static void outcomes_are_told(struct api_stage *s)
 		{ RESULT_CANNOT, 422, "\"problem\":\"host-cannot\"" },
 		{ RESULT_CONFLICT, 409, "\"problem\":\"conflict\"" },
 		{ RESULT_FAILED, 500, "\"problem\":\"failed\"" },
+		{ RESULT_STALE, 412, "\"problem\":\"stale\"" },
 	};
 	own(buf) struct buf answer = { 0 };
 
@@ -230,7 +243,7 @@ static int post_bundle(const struct api_stage *s, struct buf *answer, size_t len
 	own(buf) struct buf request = { 0 };
 
 	buf_printf(&request, HEAD_OF("POST", "/api/tegumentar/policy")
-		   "Content-Type: application/octet-stream\r\nContent-Length: %zu\r\n\r\n", len);
+		   "If-Match: *\r\nContent-Type: application/octet-stream\r\nContent-Length: %zu\r\n\r\n", len);
 	buf_puts(&request, "bundle!");
 	for (size_t i = 7; i < len; i++)
 		buf_putc(&request, (char)i);
@@ -256,7 +269,7 @@ static int post_with(struct api_stage *s, const char *header)
 {
 	own(buf) struct buf answer = { 0 }, request = { 0 };
 
-	buf_printf(&request, HEAD_OF("POST", "/api/tegumentar/policy")
+	buf_printf(&request, HEAD_OF("POST", "/api/tegumentar/policy") "If-Match: *\r\n"
 		   "Content-Type: application/octet-stream\r\n%s\r\nContent-Length: 2\r\n\r\nab", header);
 	return http_ask(&answer, api_stage_connect(s, DOOR_UNIX), request.at, request.len);
 }
@@ -271,9 +284,23 @@ static void downgrades_are_asked_for(struct api_stage *s)
 	tap_num(s->asked[MESSAGE_APPLY] - before, 1, "else the warden is not asked");
 }
 
+static void changes_say_whose_they_are(struct api_stage *s)
+{
+	own(buf) struct buf answer = { 0 };
+
+	http_ask_text(&answer, api_stage_connect(s, DOOR_TCP), POLICY "If-Match: \"3-ab12\"\r\n" BEARER STAGE_TOKEN
+		      "\r\n\r\nab");
+	tap_text(s->base, "3-ab12", "the base of a change reaches the warden");
+	tap_text(s->who, "token rule (policy-admin)", "and so does who asks");
+	tap_ok(!strncmp(s->from, "127.0.0.1:", 10) && s->from[10], "and from where (%s)", s->from);
+	http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), POLICY "If-Match: *\r\n\r\nab");
+	tap_text(s->base, "", "any base is none in particular");
+	tap_text(s->from, "unix", "over the Unix socket");
+}
+
 static int begin_bundle(const struct api_stage *s)
 {
-	static const char head[] = HEAD_OF("POST", "/api/tegumentar/policy")
+	static const char head[] = HEAD_OF("POST", "/api/tegumentar/policy") "If-Match: *\r\n"
 		"Content-Type: application/octet-stream\r\nContent-Length: 1000000\r\n\r\nsome of it";
 	int fd = api_stage_connect(s, DOOR_UNIX);
 
@@ -372,6 +399,8 @@ static const struct {
 static void ask_as(struct buf *request, const struct route *r, const char *token)
 {
 	buf_printf(request, "%s %s HTTP/1.1\r\nHost: t\r\nConnection: close\r\n", method_name(r->method), r->path);
+	if (r->base == BASE_MUST)
+		buf_puts(request, "If-Match: *\r\n");
 	if (*token)
 		buf_printf(request, "Authorization: Bearer %s\r\n", token);
 	if (r->body != BODY_NONE)
@@ -510,6 +539,7 @@ int main(void)
 	outcomes_are_told(s);
 	bundles_arrive(s);
 	downgrades_are_asked_for(s);
+	changes_say_whose_they_are(s);
 	few_bundles_at_once(s);
 	readiness_has_reasons(s);
 	peers_are_known(s);

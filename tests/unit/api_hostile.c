@@ -52,7 +52,7 @@ static const char *const seeds[] = {
 	"Content-Length: 41\r\n\r\n{\"posture\":\"LOCKDOWN\",\"reason\":\"a\\u00e9\"}",
 	"POST /api/tegumentar/posture HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
 	"Authorization: Bearer " STAGE_TOKEN "\r\nContent-Length: 22\r\nExpect: 100-continue\r\n\r\n{\"posture\":\"BALANCED\"}",
-	"POST /api/tegumentar/policy HTTP/1.1\r\nHost: t\r\nContent-Type: application/octet-stream\r\n"
+	"POST /api/tegumentar/policy HTTP/1.1\r\nHost: t\r\nIf-Match: *\r\nContent-Type: application/octet-stream\r\n"
 	"Authorization: Bearer " STAGE_TOKEN "\r\nContent-Length: 12\r\n\r\nno bundle...",
 	"POST /api/tegumentar/policy HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
 	"GET /readyz HTTP/1.1\r\nHost: t\r\n\r\nGET /health HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",

@@ -71,7 +71,7 @@ static void results_are_decoded(void)
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf bytes = { 0 }, ask = { 0 }, wordy = { 0 };
 	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED" }, out;
-	struct set_posture to = { "LOCKDOWN", "under attack", 300 }, got;
+	struct set_posture to = { "LOCKDOWN", "under attack", 300, { "3-aa", "root", "unix" } }, got;
 	struct err why = { 0 };
 	char words[REASON_MAX + 2];
 
@@ -85,6 +85,8 @@ static void results_are_decoded(void)
 	tap_num(set_posture_decode(&got, a, ask.at, ask.len, &why), 0, "a posture's change is decoded");
 	tap_text(got.reason, "under attack", "with its reason");
 	tap_num(got.seconds, 300, "and its duration");
+	tap_ok(!strcmp(got.by.base, "3-aa") && !strcmp(got.by.who, "root") && !strcmp(got.by.from, "unix"),
+	       "and who asks, from where, and on which base");
 	memset(words, 'x', sizeof words);
 	words[REASON_MAX + 1] = '\0';
 	to.reason = words;
