@@ -7,6 +7,8 @@
 #include "compiler/front/reading.h"
 #include "lang/syntax/parse.h"
 
+#define PACKET_TEXT_MAX ((size_t)4096)
+
 struct compilation *compilation_new(void)
 {
 	struct arena *a = arena_new();
@@ -82,6 +84,7 @@ static struct policy *read_policy(struct compilation *c, const char *path, const
 	struct reading *r = arena_zero(c->arena, sizeof *r);
 
 	*r = (struct reading){ .c = c, .arena = c->arena, .diags = &c->diags };
+	c->reading = r;
 	if (!load_main(r, path, text, len))
 		return NULL;
 	read_meaning(r, path);
@@ -96,6 +99,20 @@ struct policy *front_read(struct compilation *c, const char *path)
 struct policy *front_read_text(struct compilation *c, const char *name, const char *text, size_t len)
 {
 	return read_policy(c, name, text, len);
+}
+
+bool front_read_packet(struct compilation *c, const char *name, const char *text, struct pol_packet *out)
+{
+	size_t len = strlen(text);
+	uint32_t file = source_add(&c->sources, name, text, len);
+	struct ast ast;
+
+	if (utf8_sound(text, len) < len || len > PACKET_TEXT_MAX) {
+		diag(&c->diags, DIAG_INPUT_UTF8, SPAN_NOWHERE, "%s is not a line of UTF-8 text", name);
+		return false;
+	}
+	parse_packet(&ast, c->arena, &c->sources, file, &c->diags);
+	return ast.sound && packet_read(c->reading, ast.root, out);
 }
 
 int front_exit(const struct compilation *c)

@@ -20,6 +20,7 @@
 #include "lang/syntax/source.h"
 
 struct node;
+struct reading;
 
 /* A parameter's value as it was given; `quoted` is the same with its parts as strings. */
 struct param_given {
@@ -35,6 +36,7 @@ struct compilation {
 	VEC(const char *) import_paths; /* -I, in order */
 	VEC(struct param_given) params;
 	bool library_fits;		/* a text without a posture is no mistake: it is for others to import */
+	struct reading *reading;	/* the policy's, for what is asked in its words later */
 	int input_fault;		/* the exit code when the policy could not be read at all */
 };
 
@@ -52,6 +54,12 @@ struct policy *front_read(struct compilation *c, const char *path);
 
 /* The same of a text in memory, which `name` stands for: reports show it, imports are looked for beside it. */
 struct policy *front_read_text(struct compilation *c, const char *name, const char *text, size_t len);
+
+/*
+ * A packet in the words of the policy that was read, as its tests write them; `name` is
+ * what reports call the text. False when errors were noted.
+ */
+bool front_read_packet(struct compilation *c, const char *name, const char *text, struct pol_packet *out);
 
 /* 0 without errors; 1 when the policy is wrong; 66 or 74 when it could not be read. */
 int front_exit(const struct compilation *c);

@@ -163,5 +163,6 @@ void declare_later(struct reading *r);
 
 /* trials.c */
 void declare_tests(struct reading *r);
+bool packet_read(struct reading *r, const struct node *packet, struct pol_packet *p);
 
 #endif

@@ -241,7 +241,7 @@ static bool ports_read(struct reading *r, struct pol_packet *p, const struct pac
 	return sound;
 }
 
-static bool packet_read(struct reading *r, const struct node *packet, struct pol_packet *p)
+bool packet_read(struct reading *r, const struct node *packet, struct pol_packet *p)
 {
 	const struct node *head = packet->first, *from = head->next, *to = from->next;
 	struct packet_end src, dst;
