@@ -1,16 +1,36 @@
 /*
  * tegc explain CODE - the page on a diagnostic: a wrong policy, why, the right one.
  *
- *     --list    every code, with what it is about
+ *     --list           every code, with what it is about
+ *
+ * tegc explain FILE --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan' - what each layer says
+ * of the packet, what decides, and which rules came near.
+ *
+ *     --posture NAME   in which posture; else the one that a fresh start takes
+ *     --state NAME     the packet's connection state, as if it stood in the packet
+ *     --all            every rule that came near
+ *     --report json=F  the same for programs, into a file; `-` is standard output, instead of the text
  */
+#include <cjson/cJSON.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/report/diags.h"
+#include "compiler/report/explanation.h"
 #include "compiler/report/pages.h"
+#include "lang/base/own.h"
 #include "lang/syntax/near.h"
 
-enum { LIST = CMD_OWN };
+enum { LIST = CMD_OWN, PACKET, POSTURE, STATE, ALL, REPORT };
+
+struct asked {
+	const char *packet, *posture, *state, *json; /* or NULL */
+	bool list, all;
+};
+
+/* --- a diagnostic ------------------------------------------------------------------------ */
 
 static int list_codes(void)
 {
@@ -30,7 +50,7 @@ static int unknown_code(const char *text)
 	fprintf(stderr, "tegc: no diagnostic is called `%s`", text);
 	if (n.best)
 		fprintf(stderr, "; did you mean `%s`?", n.best);
-	fputs("\ntegc explain --list names them all\n", stderr);
+	fputs("\ntegc explain --list names them all; a policy is explained for a --packet\n", stderr);
 	return EXIT_USAGE;
 }
 
@@ -45,19 +65,136 @@ static int explain_code(const char *text)
 	return EXIT_YES;
 }
 
+/* --- a packet ------------------------------------------------------------------------------ */
+
+static bool posture_find(const struct policy *p, const char *name, unsigned *out)
+{
+	struct near n = near_to(name ? name : "");
+
+	*out = p->initial;
+	if (!name)
+		return true;
+	for (unsigned i = 0; i < p->posture_count; i++) {
+		if (!strcmp(p->postures[i].name, name)) {
+			*out = i;
+			return true;
+		}
+		near_try(&n, p->postures[i].name);
+	}
+	fprintf(stderr, "tegc: the policy has no posture `%s`", name);
+	if (n.best)
+		fprintf(stderr, "; did you mean `%s`?", n.best);
+	fputc('\n', stderr);
+	return false;
+}
+
+static bool is_stdout(const char *path)
+{
+	return path && !strcmp(path, "-");
+}
+
+static int write_json(struct compilation *c, const struct ir *ir, const struct explanation *x, const char *text,
+		      const char *path)
+{
+	cJSON *json = report_explanation_json(c, ir, x, text);
+	char *printed = cJSON_Print(json);
+	own(file) FILE *file = is_stdout(path) ? NULL : fopen(path, "we");
+	FILE *f = is_stdout(path) ? stdout : file;
+	bool written = f && printed && fputs(printed, f) >= 0 && fputc('\n', f) >= 0 && !fflush(f);
+
+	if (!written)
+		fprintf(stderr, "tegc: cannot write %s\n", path);
+	cJSON_free(printed);
+	cJSON_Delete(json);
+	return written ? EXIT_YES : EXIT_IO;
+}
+
+static int tell(struct compilation *c, const struct policy *p, unsigned posture, const struct asked *asked)
+{
+	own(buf) struct buf out = { 0 };
+	const struct ir *ir = ir_lower(p, c->arena);
+	const char *text = asked->state ? arena_printf(c->arena, "%s %s", asked->packet, asked->state) : asked->packet;
+	struct explanation x;
+	struct pol_packet packet;
+
+	if (!front_read_packet(c, "--packet", text, &packet)) {
+		report_diags(stderr, c);
+		return EXIT_USAGE;
+	}
+	if (!explain_packet(&x, ir, posture, &packet, c->arena)) {
+		report_unexplained(&c->diags, &x);
+		report_diags(stderr, c);
+		return EXIT_UNKNOWN;
+	}
+	report_explanation(&out, c, ir, &x, text, asked->all);
+	if (!is_stdout(asked->json))
+		fputs(buf_text(&out), stdout);
+	return asked->json ? write_json(c, ir, &x, text, asked->json) : EXIT_YES;
+}
+
+static int explain_policy(struct compilation *c, const char *path, const struct asked *asked)
+{
+	const struct policy *p = front_read(c, path);
+	unsigned posture;
+
+	if (!p) {
+		report_diags(stderr, c);
+		return front_exit(c);
+	}
+	return posture_find(p, asked->posture, &posture) ? tell(c, p, posture, asked) : EXIT_USAGE;
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+static bool option_read(struct asked *out, struct compilation *c, int option)
+{
+	switch (option) {
+	case LIST:
+		out->list = true;
+		return true;
+	case ALL:
+		out->all = true;
+		return true;
+	case PACKET:
+		out->packet = optarg;
+		return true;
+	case POSTURE:
+		out->posture = optarg;
+		return true;
+	case STATE:
+		out->state = optarg;
+		return true;
+	case REPORT:
+		out->json = strncmp(optarg, "json=", 5) ? NULL : optarg + 5;
+		return out->json && *out->json;
+	}
+	return cmd_policy_option(c, option, optarg);
+}
+
 int cmd_explain(int argc, char **argv)
 {
-	static const struct option options[] = { { "list", 0, NULL, LIST }, { 0 } };
-	bool list = false;
+	static const struct option options[] = {
+		CMD_POLICY_OPTIONS,
+		{ "list", 0, NULL, LIST },
+		{ "packet", 1, NULL, PACKET },
+		{ "posture", 1, NULL, POSTURE },
+		{ "state", 1, NULL, STATE },
+		{ "all", 0, NULL, ALL },
+		{ "report", 1, NULL, REPORT },
+		{ 0 },
+	};
+	own(compilation) struct compilation *c = compilation_new();
+	struct asked asked = { 0 };
 	int exit_code;
 
-	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		if (o != LIST)
+	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS, options, NULL)) != -1;)
+		if (!option_read(&asked, c, o))
 			return cmd_usage("explain");
-		list = true;
-	}
-	if (argc - optind != !list)
+	if (argc - optind != !asked.list)
 		return cmd_usage("explain");
-	exit_code = list ? list_codes() : explain_code(argv[optind]);
+	if (asked.list)
+		exit_code = list_codes();
+	else
+		exit_code = asked.packet ? explain_policy(c, argv[optind], &asked) : explain_code(argv[optind]);
 	return fflush(stdout) ? EXIT_IO : exit_code;
 }

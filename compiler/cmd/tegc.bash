@@ -7,7 +7,7 @@ _tegc_options() {
 	test) echo "-I --import-path --param --params --filter --plain --allow-empty" ;;
 	fmt) echo "--check" ;;
 	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --analysis-budget" ;;
-	explain) echo "--list" ;;
+	explain) echo "-I --import-path --param --params --list --packet --posture --state --all --report" ;;
 	disasm) echo "--trusted-keys" ;;
 	sign) echo "--key --serial -o --out" ;;
 	esac
@@ -35,7 +35,8 @@ _tegc_value() {
 	--fail-level) COMPREPLY=($(compgen -W "error warning" -- "$cur")) ;;
 	--fail-on) COMPREPLY=($(compgen -W "low medium high critical" -- "$cur")) ;;
 	--report) COMPREPLY=($(compgen -W "json=" -- "$cur")) ;;
-	--param | --filter | --serial | --analysis-budget) COMPREPLY=() ;;
+	--state) COMPREPLY=($(compgen -W "new established reply related invalid untracked" -- "$cur")) ;;
+	--param | --packet | --posture | --filter | --serial | --analysis-budget) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
 }
@@ -57,7 +58,7 @@ _tegc() {
 	case ${COMP_WORDS[1]} in
 	help) COMPREPLY=($(compgen -W "$commands exit-codes" -- "$cur")) ;;
 	disasm | sign) _tegc_files .tegb ;;
-	keygen | explain) COMPREPLY=() ;;
+	keygen) COMPREPLY=() ;;
 	*) _tegc_files .teg ;;
 	esac
 }

@@ -43,8 +43,7 @@ static bool writes(const struct pol_test *test, struct addr a)
 	return false;
 }
 
-/* This host's address while the test runs: one that it does not write. */
-static struct addr own_address(const struct pol_test *test, enum family family)
+struct addr trial_own_address(const struct pol_test *test, enum family family)
 {
 	struct addr a = { family, 0 };
 
@@ -324,8 +323,8 @@ static struct moment *moment_for(const struct ir *ir, const struct pol_test *tes
 void trial_run(struct trial *out, const struct ir *ir, const struct pol_test *test, struct arena *a)
 {
 	own(arena) struct arena *scratch = arena_new();
-	struct run r = { .ir = ir, .arena = scratch, .own = { own_address(test, FAMILY_IP4),
-							      own_address(test, FAMILY_IP6) } };
+	struct run r = { .ir = ir, .arena = scratch, .own = { trial_own_address(test, FAMILY_IP4),
+							      trial_own_address(test, FAMILY_IP6) } };
 	struct netset self = own_addresses(scratch, r.own);
 	own(moment) struct moment *real = moment_for(ir, test, &self);
 	own(moment) struct moment *least = moment_for(ir, test, &self);

@@ -51,6 +51,9 @@ struct trial {
 
 void trial_run(struct trial *out, const struct ir *ir, const struct pol_test *test, struct arena *a);
 
+/* What `self` is while the test runs: an address that it does not write. */
+struct addr trial_own_address(const struct pol_test *test, enum family family);
+
 /* The field as a person calls it: "source port". */
 const char *trial_field_name(enum pkt_field_bits field);
 

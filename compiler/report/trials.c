@@ -70,20 +70,20 @@ static bool is_self(const struct trial_finding *f)
 	return (f->field == GIVEN_SRC && p->src_self) || (f->field == GIVEN_DST && p->dst_self);
 }
 
-static void report_open(struct diags *to, const struct trial *t, const struct trial_finding *f)
+void report_open(struct diags *to, const char *which_packet, const struct trial_finding *f)
 {
-	const char *field = trial_field_name(f->field), *test = which(to->arena, t, f);
+	const char *field = trial_field_name(f->field);
 	struct diag *d;
 
 	if (is_self(f)) {
 		d = diag(to, DIAG_TEST_OPEN, f->asked->packet.span,
-			 "%s: whether `self` lies in the set that `%s` asks for decides, and is not known", test,
+			 "%swhether `self` lies in the set that `%s` asks for decides, and is not known", which_packet,
 			 f->asks_why);
 		diag_label(d, "which address is `self`?");
 		diag_help(d, "write an address instead of `self`");
 	} else {
 		d = diag(to, DIAG_TEST_OPEN, f->asked->packet.span,
-			 "%s: the packet has no %s, and `%s` may decide by it", test, field, f->asks_why);
+			 "%sthe packet has no %s, and `%s` may decide by it", which_packet, field, f->asks_why);
 		diag_label(d, "no %s", field);
 		diag_help(d, "%s", how_to_say(f->field));
 	}
@@ -103,7 +103,7 @@ static void report_finding(struct diags *to, const struct trial *t, const struct
 		report_by(to, t, f);
 		return;
 	case TRIAL_OPEN:
-		report_open(to, t, f);
+		report_open(to, arena_printf(to->arena, "%s: ", which(to->arena, t, f)), f);
 		return;
 	}
 }

@@ -11,4 +11,7 @@
 /* Adds one diagnostic for each case that does not hold. */
 void report_trial(struct diags *to, const struct trial *t);
 
+/* A packet that leaves out what decides; `which` stands before the sentence, and may be empty. */
+void report_open(struct diags *to, const char *which, const struct trial_finding *f);
+
 #endif

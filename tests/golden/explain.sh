@@ -1,5 +1,5 @@
 #!/bin/bash
-# tegc explain: the page on a diagnostic.
+# tegc explain: the page on a diagnostic, and why a packet fares as it does.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 tegc=$PWD/${BUILD:-build}/tegc
@@ -55,5 +55,57 @@ says 'did you mean `E0' "with the one that was meant"
 exits 64 "explain wants something" "$tegc" explain
 exits 64 "one thing" "$tegc" explain E0810 E0809
 exits 64 "and not both" "$tegc" explain --list E0810
+
+# --- a packet -------------------------------------------------------------------------
+
+# The policy of docs/explain.md, and what that page says of it.
+awk '/^```teg$/ { on = 1; next } /^```/ { on = 0 } on' docs/explain.md >"$dir/edge.teg"
+exits 0 "the page's policy is tested" "$tegc" test edge.teg
+awk '/^```console$/ { on = 1; next } /^```/ { on = 0 } on' docs/explain.md >"$dir/console"
+i=0
+while read -r line; do
+	case $line in
+	'$ tegc explain edge.teg '*) i=$((i + 1)); echo "${line#'$ tegc'}" >"$dir/command.$i"; : >"$dir/want.$i" ;;
+	esac
+done <"$dir/console"
+awk -v dir="$dir" '/^\$ / { i++; next } i { print > (dir "/want." i) }' "$dir/console"
+[ "$i" -ge 3 ]
+ok $? "the page shows some packets" "$i"
+for one in $(seq "$i"); do
+	(cd "$dir" && eval "'$tegc' $(cat "$dir/command.$one")" >out 2>&1)
+	diff <(sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$dir/want.$one") "$dir/out" >"$dir/differ"
+	ok $? "the page shows what is said: tegc$(cat "$dir/command.$one")" "$(cat "$dir/differ")"
+done
+
+exits 0 "--state is one more word of the packet" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:22 ack on wan' --state established
+says "allow by established" "which may decide"
+exits 0 "a posture can be chosen" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:443 syn on wan' --posture LOCKDOWN
+says "LOCKDOWN: drop by LOCKDOWN.default.in" "and decides"
+exits 64 "one that does not exist is 64" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:443 syn on wan' --posture LOKDOWN
+says 'did you mean `LOCKDOWN`?' "with the one that was meant"
+exits 4 "a packet that leaves out what decides is 4" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self syn on wan'
+says 'error[E0810]: the packet has no destination port, and `web_in` may decide by it' "and says what it leaves out"
+exits 64 "a packet that cannot be read is 64" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 self:22'
+says 'error[E0101]' "and says why"
+exits 64 "so is one of unknown words" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:22 sym on wan'
+says 'did you mean `syn`?' "with what was meant"
+exits 64 "and one that is no text" "$tegc" explain edge.teg --packet $'tcp \xff'
+exits 66 "a missing policy is 66" "$tegc" explain none.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan'
+echo 'posture {' >"$dir/wrong.teg"
+exits 1 "a wrong one is 1" "$tegc" explain wrong.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan'
+exits 0 "--report json=-" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan' --report json=-
+python3 - "$dir/out" >"$dir/said" 2>&1 <<'PY'
+import json, sys
+x = json.load(open(sys.argv[1]))
+assert list(x) == sorted(x), list(x)
+assert (x["verdict"], x["by"], x["posture"]) == ("drop", "BALANCED.default.in", "BALANCED"), x
+assert [l["said"] for l in x["layers"]][-1] == "decides", x["layers"]
+near = {n["rule"]["id"]: (n["field"], n["has"], n["wants"]) for n in x["near"]}
+assert near["lifeline.owner"] == ("source address", "198.51.100.7", "office"), near
+assert near["BALANCED.web_in"] == ("destination port", "22", "80, 443"), near
+PY
+ok $? "says the same to programs, alone, with sorted keys" "$(cat "$dir/said")"
+exits 74 "a report that cannot be written is 74" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan' --report json=no/where
+exits 64 "another report is 64" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan' --report xml=x
 
 echo "1..$n"
