@@ -141,7 +141,7 @@ static int run(int warden_sock, int unix_listen, int tcp_listen, const struct ro
 	       struct err *why)
 {
 	own(fd) int signals = catch_signals();
-	own(link) struct link *link = link_new(warden_sock);
+	own(link) struct link *link = link_new(warden_sock, NULL, NULL);
 	own(clients) struct clients *clients = clients_new();
 	own(qualia) struct qualia *qualia = qualia_new();
 	own(mem) struct server *s = calloc(1, sizeof *s);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "enforcer/api/utf8.h"
+#include "lang/base/utf8.h"
 
 static int fault_set(struct json_fault *f, bool syntax, const char *field, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

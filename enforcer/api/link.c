@@ -23,6 +23,8 @@ struct link {
 	unsigned changes;
 	struct flight *flying;
 	struct waiter *next[MESSAGE_COUNT]; /* who shares the next question of a kind */
+	link_event *event;
+	void *event_cls;
 };
 
 /* What is answered by what; kinds that are no question answer themselves, and are never asked. */
@@ -36,9 +38,13 @@ static enum message_kind answer_kind(enum message_kind question)
 	case MESSAGE_SET_POSTURE:
 	case MESSAGE_APPLY:
 		return MESSAGE_RESULT;
+	case MESSAGE_ASK_AUDIT:
+		return MESSAGE_AUDIT;
 	case MESSAGE_STATUS:
 	case MESSAGE_COUNTERS:
 	case MESSAGE_RESULT:
+	case MESSAGE_AUDIT:
+	case MESSAGE_EVENT:
 	case MESSAGE_COUNT:
 		break;
 	}
@@ -68,8 +74,11 @@ struct answer *answer_get(struct answer *a)
 
 void answer_put(struct answer *a)
 {
-	if (a && atomic_fetch_sub(&a->holders, 1) == 1)
-		arena_free(a->arena);
+	if (!a || atomic_fetch_sub(&a->holders, 1) != 1)
+		return;
+	if (a->fd >= 0)
+		close(a->fd);
+	arena_free(a->arena);
 }
 
 static void answer_own_(struct answer **held)
@@ -83,7 +92,7 @@ static int answer_decode(struct answer **out, const struct message *m, struct ar
 	struct answer *made = arena_zero(a, sizeof *made);
 	int rc = 0;
 
-	*made = (struct answer){ .arena = a, .kind = m->kind };
+	*made = (struct answer){ .arena = a, .kind = m->kind, .fd = -1 };
 	atomic_init(&made->holders, 1);
 	switch (m->kind) {
 	case MESSAGE_STATUS:
@@ -95,10 +104,15 @@ static int answer_decode(struct answer **out, const struct message *m, struct ar
 	case MESSAGE_RESULT:
 		rc = result_decode(&made->result, a, m->payload, m->len, why);
 		break;
+	case MESSAGE_AUDIT:
+		rc = audit_head_decode(&made->audit, m->payload, m->len, why);
+		break;
 	case MESSAGE_ASK_STATUS:
 	case MESSAGE_ASK_COUNTERS:
+	case MESSAGE_ASK_AUDIT:
 	case MESSAGE_SET_POSTURE:
 	case MESSAGE_APPLY:
+	case MESSAGE_EVENT:
 	case MESSAGE_COUNT:
 		rc = err_set(why, EPROTO, "%s is no answer", message_name(m->kind));
 		break;
@@ -274,18 +288,27 @@ static int match(struct link *l, const struct answer *a, uint32_t id, struct wai
 	return 0;
 }
 
+/* What was said unasked is told at once; then *out stays NULL. */
 static int receive(struct link *l, struct answer **out, uint32_t *id, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
+	struct event event;
 	struct message m;
 	int rc = message_receive(l->sock, ROLE_API, a, &m, why);
 
 	if (rc)
 		return rc;
 	own(fd) int fd = m.fd;
+	if (m.kind == MESSAGE_EVENT) {
+		rc = event_decode(&event, a, m.payload, m.len, why);
+		if (!rc && l->event)
+			l->event(l->event_cls, &event);
+		return rc;
+	}
 	rc = answer_decode(out, &m, a, why);
 	if (rc)
 		return rc;
+	(*out)->fd = take_fd(fd);
 	*id = m.id;
 	(void)take(a); /* the answer holds it */
 	return 0;
@@ -295,10 +318,10 @@ int link_read(struct link *l, struct err *why)
 {
 	own(answer) struct answer *a = NULL;
 	struct waiter *waiters = NULL;
-	uint32_t id;
+	uint32_t id = 0;
 	int rc = receive(l, &a, &id, why);
 
-	if (!rc) {
+	if (!rc && a) {
 		pthread_mutex_lock(&l->lock);
 		rc = match(l, a, id, &waiters, why);
 		pthread_mutex_unlock(&l->lock);
@@ -342,7 +365,7 @@ void link_tick(struct link *l, uint64_t now_ns)
 /* Questions are short and few, so that they fit the socket's buffer; should they ever not, fail. */
 #define SEND_LIMIT_S 1
 
-struct link *link_new(int warden_sock)
+struct link *link_new(int warden_sock, link_event *event, void *cls)
 {
 	const struct timeval limit = { .tv_sec = SEND_LIMIT_S };
 	struct link *l = calloc(1, sizeof *l);
@@ -350,6 +373,8 @@ struct link *link_new(int warden_sock)
 	if (!l)
 		return NULL;
 	l->sock = warden_sock;
+	l->event = event;
+	l->event_cls = cls;
 	pthread_mutex_init(&l->lock, NULL);
 	setsockopt(warden_sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 	return l;

@@ -36,10 +36,12 @@ struct answer {
 	atomic_uint holders;
 	struct arena *arena;
 	enum message_kind kind;
+	int fd; /* that came with it, or -1; the answer's */
 	union {
 		struct status status;
 		struct counters counters;
 		struct result result;
+		struct audit_head audit;
 	};
 };
 
@@ -63,8 +65,12 @@ struct question {
 
 struct link;
 
-/* The socket stays the caller's. */
-struct link *link_new(int warden_sock);
+/*
+ * The socket stays the caller's. `event` hears what the warden says unasked, in the thread that reads;
+ * what it is given lives as long as the call.
+ */
+typedef void link_event(void *cls, const struct event *e);
+struct link *link_new(int warden_sock, link_event *event, void *cls);
 void link_free(struct link *l);
 OWN_FREE(link, struct link *)
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "enforcer/api/request.h"
-#include "enforcer/api/utf8.h"
+#include "lang/base/utf8.h"
 #include "lang/base/version.h"
 
 enum metric {

@@ -86,20 +86,38 @@ static void request_free(struct request *r)
 
 /* ---- answering ----------------------------------------------------------------------- */
 
-static void answer_with(struct request *r, unsigned status, const char *type, char *bytes, size_t len)
+/* Without memory for it there is none: request_serve() then closes the connection. */
+static void answer_is(struct request *r, unsigned status, const char *type, struct MHD_Response *response)
 {
 	assert(!r->response);
-	r->response = MHD_create_response_from_buffer(len, bytes, MHD_RESPMEM_MUST_FREE);
-	if (!r->response) {
-		free(bytes);
-		return; /* out of memory: request_serve() closes the connection */
-	}
+	r->response = response;
+	if (!response)
+		return;
 	r->status = status;
-	MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	MHD_add_response_header(r->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	MHD_add_response_header(r->response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	if (r->tag)
-		MHD_add_response_header(r->response, MHD_HTTP_HEADER_ETAG, arena_printf(r->arena, "\"%s\"", r->tag));
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, arena_printf(r->arena, "\"%s\"", r->tag));
+}
+
+static void answer_with(struct request *r, unsigned status, const char *type, char *bytes, size_t len)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(len, bytes, MHD_RESPMEM_MUST_FREE);
+
+	if (!response)
+		free(bytes);
+	answer_is(r, status, type, response);
+}
+
+void request_reply_file(struct request *r, const char *type, int fd, uint64_t len)
+{
+	own(fd) int ours = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	struct MHD_Response *response = ours < 0 ? NULL : MHD_create_response_from_fd64(len, ours);
+
+	if (response)
+		(void)take_fd(ours);
+	answer_is(r, MHD_HTTP_OK, type, response);
 }
 
 static void answer_with_json(struct request *r, unsigned status, const char *type, cJSON *body)

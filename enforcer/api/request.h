@@ -61,6 +61,8 @@ void request_on_silence(struct request *r, void (*silence)(struct request *r, en
 void request_reply(struct request *r, unsigned status, cJSON *body);
 /* Takes what the buffer holds. */
 void request_reply_text(struct request *r, const char *type, struct buf *body);
+/* The first bytes of a file, which stays the caller's. */
+void request_reply_file(struct request *r, const char *type, int fd, uint64_t len);
 
 /* `field` and `advice` may be NULL. */
 void request_refuse(struct request *r, enum problem p, const char *field, const char *advice,

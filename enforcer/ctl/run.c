@@ -123,7 +123,8 @@ static const struct command_row *find_command(const char *name)
 static bool takes_options(const struct command_row *command, struct ctl *c)
 {
 	for (size_t i = 0; i < OPTIONS; i++)
-		if (*options[i].command && **value_of(c, &options[i]) && strcmp(options[i].command, command->name))
+		if (*options[i].command && *value_of(c, &options[i]) != options[i].fallback &&
+		    strcmp(options[i].command, command->name))
 			return false;
 	return true;
 }

@@ -6,7 +6,7 @@ _tegctl_command() {
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --url | --token-file | --reason | --for | --if-match) i=$((i + 1)) ;;
+		--socket | --url | --token-file | --reason | --for | --if-match | --last | --head) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			echo "${COMP_WORDS[i]}"
@@ -30,18 +30,19 @@ _tegctl_files() {
 
 _tegctl() {
 	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command
-	local commands="status posture apply qualia metrics token help"
+	local commands="status posture apply qualia metrics audit token help"
 	local options="--socket --url --token-file --json --help --version"
 
 	COMPREPLY=()
 	case $prev in
 	--socket | --token-file) _tegctl_files '' && return ;;
-	--url | --reason | --for | --if-match) return ;;
+	--url | --reason | --for | --if-match | --last | --head) return ;;
 	esac
 	command=$(_tegctl_command)
 	if [[ $cur == -* ]]; then
 		[[ $command == posture ]] && options="$options --reason --for"
 		[[ $command == apply ]] && options="$options --allow-downgrade --if-match"
+		[[ $command == audit ]] && options="$options --last --head"
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 		return
 	fi
@@ -49,6 +50,7 @@ _tegctl() {
 	'') COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
 	posture) COMPREPLY=($(compgen -W "$(_tegctl_postures)" -- "$cur")) ;;
 	apply) _tegctl_files .tegb ;;
+	audit) [[ $prev == verify ]] && _tegctl_files '' || COMPREPLY=($(compgen -W "verify" -- "$cur")) ;;
 	token) case $prev in token) ;; *) COMPREPLY=($(compgen -W "viewer operator policy-admin" -- "$cur")) ;; esac ;;
 	help) COMPREPLY=($(compgen -W "exit-codes" -- "$cur")) ;;
 	esac

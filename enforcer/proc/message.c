@@ -443,6 +443,54 @@ int apply_decode(struct apply *out, struct arena *a, const void *bytes, size_t l
 	return rc;
 }
 
+void audit_head_encode(struct buf *out, const struct audit_head *h)
+{
+	wire_put_u64(out, h->seq);
+	wire_put_u64(out, h->len);
+}
+
+int audit_head_decode(struct audit_head *out, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct audit_head h = { 0 };
+
+	h.seq = wire_get_u64(&in);
+	h.len = wire_get_u64(&in);
+	int rc = decoded(&in, true, "audit", why);
+	if (!rc)
+		*out = h;
+	return rc;
+}
+
+void event_encode(struct buf *out, const struct event *e)
+{
+	wire_put_u64(out, e->seq);
+	wire_put_u64(out, e->time);
+	wire_put_str(out, e->what);
+	wire_put_str(out, e->summary);
+	wire_put_str(out, e->result);
+	wire_put_str(out, e->posture);
+	wire_put_u64(out, e->generation);
+}
+
+int event_decode(struct event *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct event e = { 0 };
+
+	e.seq = wire_get_u64(&in);
+	e.time = wire_get_u64(&in);
+	e.what = wire_get_str(&in, a);
+	e.summary = wire_get_str(&in, a);
+	e.result = wire_get_str(&in, a);
+	e.posture = wire_get_str(&in, a);
+	e.generation = wire_get_u64(&in);
+	int rc = decoded(&in, true, "event", why);
+	if (!rc)
+		*out = e;
+	return rc;
+}
+
 void result_encode(struct buf *out, const struct result *r)
 {
 	wire_put_u8(out, (uint8_t)r->code);

@@ -152,6 +152,19 @@ struct result {
 	const char *posture; /* now active */
 };
 
+/* How long the audit log is, which comes as a descriptor. */
+struct audit_head {
+	uint64_t seq; /* of its last entry */
+	uint64_t len; /* bytes, whole lines */
+};
+
+/* What an entry of the audit log says, but for who and from where: that is not every viewer's. */
+struct event {
+	uint64_t seq, time; /* the entry's; seconds, CLOCK_REALTIME */
+	const char *what, *summary, *result, *posture;
+	uint64_t generation;
+};
+
 void status_encode(struct buf *out, const struct status *s);
 int status_decode(struct status *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void counters_encode(struct buf *out, const struct counters *c);
@@ -160,6 +173,10 @@ void set_posture_encode(struct buf *out, const struct set_posture *s);
 int set_posture_decode(struct set_posture *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void apply_encode(struct buf *out, const struct apply *a);
 int apply_decode(struct apply *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void audit_head_encode(struct buf *out, const struct audit_head *h);
+int audit_head_decode(struct audit_head *out, const void *bytes, size_t len, struct err *why);
+void event_encode(struct buf *out, const struct event *e);
+int event_decode(struct event *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void result_encode(struct buf *out, const struct result *r);
 int result_decode(struct result *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 

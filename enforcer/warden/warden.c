@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "enforcer/proc/say.h"
+#include "enforcer/warden/audit.h"
 #include "enforcer/warden/child.h"
 #include "enforcer/warden/generation.h"
 #include "enforcer/warden/kernel.h"
@@ -22,6 +23,7 @@
 #include "enforcer/warden/report.h"
 #include "enforcer/warden/sockets.h"
 #include "lang/base/file.h"
+#include "lang/base/version.h"
 #include "lang/bundle/bundle.h"
 
 #define TICK_MS 5000
@@ -30,6 +32,7 @@ struct warden {
 	const struct settings *settings;
 	struct kernel kernel;
 	struct state state;
+	struct audit audit;
 	struct generation *live; /* NULL when none */
 	enum recovered found;
 	uint64_t started;	 /* seconds, CLOCK_REALTIME */
@@ -138,14 +141,18 @@ static int base_holds(const struct warden *w, const struct asker *by, struct ref
 	return err_set(&no->why, ESTALE, "\"%s\" is in force, not \"%s\"", is, by->base);
 }
 
-static int apply(struct warden *w, int fd, const struct apply *ask, struct refusal *no)
+/* *id is that of the bytes, whatever they are. */
+static int apply(struct warden *w, int fd, const struct apply *ask, struct refusal *no, struct digest *id)
 {
 	own(buf) struct buf bytes = { 0 };
 	int rc = base_holds(w, &ask->by, no);
 
 	if (!rc)
 		rc = read_bundle(&bytes, fd, no);
-	return rc ? rc : apply_bytes(w, &bytes, ask->downgrade, no);
+	if (rc)
+		return rc;
+	*id = digest_of(bytes.at, bytes.len);
+	return apply_bytes(w, &bytes, ask->downgrade, no);
 }
 
 static int posture_find(const struct plan *p, const char *name, uint32_t *out)
@@ -245,6 +252,60 @@ static int set_posture(struct warden *w, const struct set_posture *ask, struct r
 	return switch_posture(w, posture, ask, &no->why);
 }
 
+/* ---- what was changed ------------------------------------------------------------------------ */
+
+static void tell_event(struct warden *w, const struct audit_entry *e)
+{
+	own(buf) struct buf out = { 0 };
+	const struct event event = { w->audit.chain.seq, (uint64_t)time(NULL), e->what, e->summary, e->result, e->posture,
+				     e->generation };
+	struct err why;
+
+	event_encode(&out, &event);
+	const struct message m = { MESSAGE_EVENT, 0, out.at, out.len, -1 };
+	if (w->api.sock >= 0 && message_send(w->api.sock, &m, &why))
+		child_break(&w->api, why.text);
+}
+
+static void note_entry(struct warden *w, struct audit_entry *e)
+{
+	e->generation = w->live ? w->live->is.number : 0;
+	e->posture = w->live ? w->live->is.posture : "";
+	audit_add(&w->audit, e);
+	if (*w->audit.fault)
+		say("%s", w->audit.fault);
+	tell_event(w, e);
+}
+
+static const char *outcome_name(int rc, const struct refusal *no)
+{
+	if (!rc)
+		return "done";
+	switch (no->code) {
+	case RESULT_REFUSED:
+		return "refused";
+	case RESULT_CANNOT:
+		return "cannot";
+	case RESULT_CONFLICT:
+		return "conflict";
+	case RESULT_STALE:
+		return "stale";
+	case RESULT_OK:
+	case RESULT_FAILED:
+	case RESULT_COUNT:
+		break;
+	}
+	return "failed";
+}
+
+/* `by` is NULL for what tegd does by itself. */
+static void note_change(struct warden *w, const char *what, const struct asker *by, const char *summary, int rc,
+			const struct refusal *no)
+{
+	note_entry(w, &(struct audit_entry){ .what = what, .by = by, .summary = summary, .result = outcome_name(rc, no),
+					     .detail = no->why.text });
+}
+
 /* ---- answers ---------------------------------------------------------------------------- */
 
 static int answer(struct warden *w, const struct message *to, enum message_kind kind, const struct buf *payload,
@@ -263,6 +324,8 @@ static const char *own_fault(const struct warden *w)
 		return w->follow_fault;
 	if (*w->return_fault)
 		return w->return_fault;
+	if (*w->audit.fault)
+		return w->audit.fault;
 	return w->state.unsaved ? "the journal cannot be written: after a reboot the generation before would be restored" :
 				  NULL;
 }
@@ -306,22 +369,70 @@ static int answer_result(struct warden *w, const struct message *m, int rc, cons
 	return answer(w, m, MESSAGE_RESULT, &out, why);
 }
 
+static const char *posture_summary(const struct set_posture *ask, struct arena *a)
+{
+	return arena_printf(a, "%s%s%s%s", ask->name, ask->seconds ? arena_printf(a, " for %u s", ask->seconds) : "",
+			    *ask->reason ? ": " : "", ask->reason);
+}
+
 static int answer_set_posture(struct warden *w, const struct message *m, struct arena *a, struct err *why)
 {
 	struct refusal no = { 0 };
 	struct set_posture ask;
 	int rc = set_posture_decode(&ask, a, m->payload, m->len, why);
 
-	return rc ? rc : answer_result(w, m, set_posture(w, &ask, &no), &no, why);
+	if (rc)
+		return rc;
+	rc = set_posture(w, &ask, &no);
+	note_change(w, "posture", &ask.by, posture_summary(&ask, a), rc, &no);
+	return answer_result(w, m, rc, &no, why);
+}
+
+/* What is in force now, or what was not taken: the SHA-256 of the file. */
+static const char *apply_summary(const struct warden *w, const struct digest *file, bool downgrade, int rc, struct arena *a)
+{
+	const char *allowed = downgrade ? ", a downgrade allowed" : "";
+
+	if (rc && !*file->hex)
+		return arena_printf(a, "a file that was not read%s", allowed);
+	if (rc)
+		return arena_printf(a, "a file with the SHA-256 %s%s", file->hex, allowed);
+	return arena_printf(a, "policy %s %s, bundle %s%s", w->live->plan.policy, w->live->plan.version,
+			    w->live->is.bundle.hex, allowed);
 }
 
 static int answer_apply(struct warden *w, const struct message *m, struct arena *a, struct err *why)
 {
 	struct refusal no = { 0 };
+	struct digest id = { "" };
 	struct apply ask;
 	int rc = apply_decode(&ask, a, m->payload, m->len, why);
 
-	return rc ? rc : answer_result(w, m, apply(w, m->fd, &ask, &no), &no, why);
+	if (rc)
+		return rc;
+	rc = apply(w, m->fd, &ask, &no, &id);
+	note_change(w, "apply", &ask.by, apply_summary(w, &id, ask.downgrade, rc, a), rc, &no);
+	return answer_result(w, m, rc, &no, why);
+}
+
+static int answer_audit(struct warden *w, const struct message *to, struct err *why)
+{
+	const struct audit_head head = { w->audit.chain.seq, w->audit.len };
+	own(buf) struct buf out = { 0 };
+	own(fd) int fd = -1;
+	int rc = audit_reader(&w->audit, &fd, why);
+
+	audit_head_encode(&out, &head);
+	const struct message m = { MESSAGE_AUDIT, to->id, out.at, out.len, fd };
+	return rc ? rc : message_send(w->api.sock, &m, why);
+}
+
+/* What changes nothing. */
+static int answer_look(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	if (m->kind == MESSAGE_ASK_AUDIT)
+		return answer_audit(w, m, why);
+	return m->kind == MESSAGE_ASK_STATUS ? answer_status(w, m, a, why) : answer_counters(w, m, a, why);
 }
 
 static int answer_any(struct warden *w, const struct message *m, struct arena *a, struct err *why)
@@ -329,9 +440,8 @@ static int answer_any(struct warden *w, const struct message *m, struct arena *a
 	switch (m->kind) {
 	case MESSAGE_ASK_STATUS:
 	case MESSAGE_ASK_COUNTERS:
-		if (m->len)
-			return err_set(why, EPROTO, "%s has a payload", message_name(m->kind));
-		return m->kind == MESSAGE_ASK_STATUS ? answer_status(w, m, a, why) : answer_counters(w, m, a, why);
+	case MESSAGE_ASK_AUDIT:
+		return m->len ? err_set(why, EPROTO, "%s has a payload", message_name(m->kind)) : answer_look(w, m, a, why);
 	case MESSAGE_SET_POSTURE:
 		return answer_set_posture(w, m, a, why);
 	case MESSAGE_APPLY:
@@ -339,6 +449,8 @@ static int answer_any(struct warden *w, const struct message *m, struct arena *a
 	case MESSAGE_STATUS:
 	case MESSAGE_COUNTERS:
 	case MESSAGE_RESULT:
+	case MESSAGE_AUDIT:
+	case MESSAGE_EVENT:
 	case MESSAGE_COUNT:
 		break;
 	}
@@ -405,6 +517,7 @@ static void return_posture(struct warden *w)
 	buf_printf(&reason, "the time of %s was over", w->live->is.posture);
 	const struct set_posture back = { .name = buf_text(&name), .reason = buf_text(&reason), .by = { "", "tegd", "" } };
 	int rc = set_posture(w, &back, &no);
+	note_change(w, "return", NULL, back.name, rc, &no);
 	if (rc)
 		err_in(&no.why, "posture %s is over, but %s does not come", w->live->is.posture, back.name);
 	w->return_again_ms = now_ms() + TICK_MS;
@@ -529,10 +642,25 @@ static void apply_first(struct warden *w)
 	}
 }
 
+/* How the kernel was found; a change that no entry tells of shows here. */
+static void note_start(struct warden *w, const char *log_fault)
+{
+	char summary[64];
+
+	snprintf(summary, sizeof summary, "tegd " TEGUMENTAR_VERSION ", %s", recovered_name(w->found));
+	note_entry(w, &(struct audit_entry){ .what = "start", .summary = summary, .result = *w->fault ? "failed" : "done",
+					     .detail = *w->fault ? w->fault : log_fault });
+}
+
 static void take_up(struct warden *w)
 {
 	const uint64_t from = now_ms();
+	char log_fault[512];
 	struct err why;
+
+	if (audit_open(&w->audit, w->settings->state_dir, &why))
+		say("%s", why.text);
+	memcpy(log_fault, w->audit.fault, sizeof log_fault);
 
 	follow(w, ROUTE_ADDRESSES);
 	if (recover(&w->live, &w->found, &w->kernel, &w->state, &why))
@@ -543,11 +671,13 @@ static void take_up(struct warden *w)
 		    (unsigned long long)(now_ms() - from), w->live->plan.policy, w->live->is.posture);
 	else if (*w->settings->bundle && !w->state.now.number)
 		apply_first(w);
+	note_start(w, log_fault);
 }
 
 static void end(struct warden *w)
 {
 	child_end(&w->api);
+	audit_close(&w->audit);
 	generation_free(w->live);
 	kernel_release(&w->kernel);
 	const int fds[] = { w->api.unix_listen, w->api.tcp_listen, w->signals, w->lock };
@@ -560,7 +690,7 @@ int warden_run(const struct settings *s, char *const *argv)
 {
 	struct warden w = {
 		.settings = s, .started = (uint64_t)time(NULL), .signals = -1, .lock = -1,
-		.kernel = { .shared = SHARED_NONE },
+		.kernel = { .shared = SHARED_NONE }, .audit.fd = -1,
 		.api = { .argv = argv, .unix_listen = -1, .tcp_listen = -1, .sock = -1 },
 	};
 	struct err why;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "enforcer/api/json.h"
-#include "enforcer/api/utf8.h"
+#include "lang/base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -20,6 +20,8 @@
 #define STAGE_OPERATOR	"operate-horse-battery-staple" /* token act */
 #define STAGE_VIEWER	"looking-horse-battery-staple" /* token look */
 
+#define STAGE_AUDIT "{\"seq\":1}\n"
+
 enum stage_door { DOOR_UNIX, DOOR_TCP };
 
 struct api_stage {

@@ -87,6 +87,9 @@ static const struct row {
 	{ "looking takes none", DOOR_UNIX, HEAD_OF("GET", "/api/tegumentar/status") "If-Match: *\r\n\r\n", 422,
 	  "takes none" },
 
+	{ "the audit log, whole lines of it", DOOR_UNIX, GET("/api/tegumentar/audit"), 200, "Content-Length: 10\r\n\r\n{\"seq\":1}\n" },
+	{ "as lines of JSON", DOOR_UNIX, GET("/api/tegumentar/audit"), 200, "application/x-ndjson" },
+
 	{ "no media type", DOOR_UNIX, POSTURE "Content-Length: 2\r\n\r\n{}", 415, "application/json" },
 	{ "a form", DOOR_UNIX, POSTURE "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=b",
 	  415, "media-type" },

@@ -1,8 +1,8 @@
 /*
  * utf8 - is it text?
  */
-#ifndef TEG_API_UTF8_H
-#define TEG_API_UTF8_H
+#ifndef TEG_BASE_UTF8_H
+#define TEG_BASE_UTF8_H
 
 #include <stddef.h>
 
@@ -13,5 +13,8 @@ size_t utf8_length(const char *at, size_t left);
 
 /* Appends the text; what is no character becomes U+FFFD. */
 void utf8_add_clean(struct buf *out, const char *text);
+
+/* Appends it as a JSON string, quotes and escapes included (RFC 8259), cleaned in the same way. */
+void utf8_add_json(struct buf *out, const char *text);
 
 #endif

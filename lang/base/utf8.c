@@ -1,4 +1,4 @@
-#include "enforcer/api/utf8.h"
+#include "lang/base/utf8.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -46,4 +46,21 @@ void utf8_add_clean(struct buf *out, const char *text)
 		text += len ? len : 1;
 		left -= len ? len : 1;
 	}
+}
+
+void utf8_add_json(struct buf *out, const char *text)
+{
+	own(buf) struct buf clean = { 0 };
+
+	utf8_add_clean(&clean, text);
+	buf_putc(out, '"');
+	for (const char *c = buf_text(&clean); *c; c++) {
+		if (*c == '"' || *c == '\\')
+			buf_putc(out, '\\');
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			buf_printf(out, "\\u%04x", (unsigned char)*c);
+		else
+			buf_putc(out, *c);
+	}
+	buf_putc(out, '"');
 }
