@@ -4,7 +4,7 @@ _tegc_options() {
 	case $1 in
 	check) echo "-I --import-path --param --params --no-proofs --fail-level" ;;
 	build) echo "-I --import-path --param --params -o --out --sign --serial" ;;
-	test) echo "-I --import-path --param --params --filter --plain --allow-empty" ;;
+	test) echo "-I --import-path --param --params --filter --plain --allow-empty --coverage --mutants --all" ;;
 	fmt) echo "--check" ;;
 	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --analysis-budget" ;;
 	explain) echo "-I --import-path --param --params --list --packet --posture --state --all --report" ;;

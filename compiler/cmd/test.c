@@ -4,20 +4,23 @@
  *     --filter TEXT    only tests with TEXT in their name
  *     --plain          one line for each finding, for screen readers and scripts
  *     --allow-empty    no tests is not a failure
+ *     --coverage       which rules decided no packet that a test asks about; --all: the others too
+ *     --mutants        which small mistakes in the policy no test would notice; exit 2 when there are any
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/report/coverage.h"
 #include "compiler/report/diags.h"
 #include "compiler/report/trials.h"
 
-enum { FILTER = CMD_OWN, PLAIN, ALLOW_EMPTY };
+enum { FILTER = CMD_OWN, PLAIN, ALLOW_EMPTY, COVERAGE, MUTANTS, ALL };
 
 struct asked {
 	const char *filter;
-	bool plain, allow_empty;
+	bool plain, allow_empty, coverage, mutants, all;
 };
 
 /* Each file is a compilation of its own, so the options are read for each anew. */
@@ -28,6 +31,9 @@ static bool options_read(struct asked *out, struct compilation *c, int argc, cha
 		{ "filter", 1, NULL, FILTER },
 		{ "plain", 0, NULL, PLAIN },
 		{ "allow-empty", 0, NULL, ALLOW_EMPTY },
+		{ "coverage", 0, NULL, COVERAGE },
+		{ "mutants", 0, NULL, MUTANTS },
+		{ "all", 0, NULL, ALL },
 		{ 0 },
 	};
 
@@ -43,6 +49,15 @@ static bool options_read(struct asked *out, struct compilation *c, int argc, cha
 			break;
 		case ALLOW_EMPTY:
 			out->allow_empty = true;
+			break;
+		case COVERAGE:
+			out->coverage = true;
+			break;
+		case MUTANTS:
+			out->mutants = true;
+			break;
+		case ALL:
+			out->all = true;
 			break;
 		default:
 			if (!cmd_policy_option(c, o, optarg))
@@ -66,9 +81,33 @@ static void print_plain(struct compilation *c)
 	}
 }
 
+static int tell_mutants(struct compilation *c, const struct policy *p, const struct ir *ir, const char *path)
+{
+	own(buf) struct buf out = { 0 };
+	struct survey survey;
+
+	survey_run(&survey, ir, p, c->arena);
+	report_survey(&out, c, ir, path, &survey);
+	fputs(buf_text(&out), stdout);
+	return survey.survivor_count ? EXIT_NO : EXIT_YES;
+}
+
+static int tell_reach(struct compilation *c, const struct policy *p, const struct coverage *coverage, const struct ir *ir,
+		      const char *path, const struct asked *asked)
+{
+	own(buf) struct buf out = { 0 };
+
+	if (asked->coverage) {
+		report_coverage(&out, c, path, coverage, asked->all);
+		fputs(buf_text(&out), stdout);
+	}
+	return asked->mutants ? tell_mutants(c, p, ir, path) : EXIT_YES;
+}
+
 static int run_tests(struct compilation *c, const struct policy *p, const char *path, const struct asked *asked)
 {
 	const struct ir *ir = ir_lower(p, c->arena);
+	struct coverage *coverage = coverage_new(ir, c->arena);
 	size_t run = 0, failed = 0;
 
 	for (size_t i = 0; i < p->test_count; i++) {
@@ -78,6 +117,7 @@ static int run_tests(struct compilation *c, const struct policy *p, const char *
 			continue;
 		trial_run(&t, ir, &p->tests[i], c->arena);
 		report_trial(&c->diags, &t);
+		coverage_add(coverage, &t);
 		run++;
 		failed += t.failed > 0;
 	}
@@ -90,7 +130,7 @@ static int run_tests(struct compilation *c, const struct policy *p, const char *
 		return asked->allow_empty ? EXIT_YES : EXIT_UNKNOWN;
 	}
 	printf("%s: %zu passed, %zu failed\n", path, run - failed, failed);
-	return failed ? EXIT_NO : EXIT_YES;
+	return failed ? EXIT_NO : tell_reach(c, p, coverage, ir, path, asked);
 }
 
 static int test_file(const char *path, int argc, char **argv)

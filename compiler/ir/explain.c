@@ -180,7 +180,7 @@ static const struct ranges *ranges_in(const struct ir_box *b, enum box_field fie
 static enum box_field only_miss(const struct partial *p, const struct ir_box *b)
 {
 	enum box_field missed = BOX_FIELD_COUNT;
-	struct answer parts[BOX_FIELD_COUNT];
+	struct guess parts[BOX_FIELD_COUNT];
 
 	partial_ask(p, b, parts);
 	for (int i = 0; i < BOX_FIELD_COUNT; i++) {

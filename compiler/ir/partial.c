@@ -4,14 +4,14 @@
 
 #include "compiler/ir/proto.h"
 
-struct answer answer_known(bool so)
+struct guess guess_known(bool so)
 {
-	return so ? ANSWER_YES : ANSWER_NO;
+	return so ? GUESS_YES : GUESS_NO;
 }
 
-struct answer answer_maybe(enum pkt_field_bits field)
+struct guess guess_maybe(enum pkt_field_bits field)
 {
-	return (struct answer){ MAYBE, field };
+	return (struct guess){ MAYBE, field };
 }
 
 static struct packet packet_of(const struct pol_packet *g, struct addr own)
@@ -56,55 +56,55 @@ bool partial_has(const struct partial *p, enum pkt_field_bits field)
 	return p->given->given & field;
 }
 
-static struct answer end_has(const struct partial *p, const struct ir_end *e, struct addr a, bool self,
+static struct guess end_has(const struct partial *p, const struct ir_end *e, struct addr a, bool self,
 			     enum pkt_field_bits field)
 {
 	bool some = e->set && e->set->set.len[a.family];
 
 	if (e->any || (self && e->self))
-		return ANSWER_YES;
+		return GUESS_YES;
 	if (self)
-		return some ? answer_maybe(field) : ANSWER_NO;
+		return some ? guess_maybe(field) : GUESS_NO;
 	if (!partial_has(p, field))
-		return some || e->self ? answer_maybe(field) : ANSWER_NO;
-	return answer_known(some && netset_has(&e->set->set, a));
+		return some || e->self ? guess_maybe(field) : GUESS_NO;
+	return guess_known(some && netset_has(&e->set->set, a));
 }
 
-static struct answer range_has(const struct partial *p, const struct ranges *asked, uint16_t value,
+static struct guess range_has(const struct partial *p, const struct ranges *asked, uint16_t value,
 			       enum pkt_field_bits field)
 {
 	if (ranges_are_all(asked))
-		return ANSWER_YES;
-	return partial_has(p, field) ? answer_known(ranges_has(asked, value)) : answer_maybe(field);
+		return GUESS_YES;
+	return partial_has(p, field) ? guess_known(ranges_has(asked, value)) : guess_maybe(field);
 }
 
-static struct answer zones_have(const struct partial *p, uint64_t zones)
+static struct guess zones_have(const struct partial *p, uint64_t zones)
 {
 	uint64_t all = (1ull << p->zone_count) - 1;
 
 	if (partial_has(p, GIVEN_ZONE))
-		return answer_known(zones & 1ull << p->packet.zone);
+		return guess_known(zones & 1ull << p->packet.zone);
 	if ((zones & all) == all)
-		return ANSWER_YES;
-	return zones & all ? answer_maybe(GIVEN_ZONE) : ANSWER_NO;
+		return GUESS_YES;
+	return zones & all ? guess_maybe(GIVEN_ZONE) : GUESS_NO;
 }
 
-static struct answer flags_have(const struct partial *p, const struct ir_box *b)
+static struct guess flags_have(const struct partial *p, const struct ir_box *b)
 {
 	if (!b->flags_mask)
-		return ANSWER_YES;
+		return GUESS_YES;
 	if (!partial_has(p, GIVEN_FLAGS))
-		return answer_maybe(GIVEN_FLAGS);
-	return answer_known((p->packet.flags & b->flags_mask) == b->flags_want);
+		return guess_maybe(GIVEN_FLAGS);
+	return guess_known((p->packet.flags & b->flags_mask) == b->flags_want);
 }
 
-void partial_ask(const struct partial *p, const struct ir_box *b, struct answer out[static BOX_FIELD_COUNT])
+void partial_ask(const struct partial *p, const struct ir_box *b, struct guess out[static BOX_FIELD_COUNT])
 {
 	const struct packet *k = &p->packet;
-	const struct answer all[BOX_FIELD_COUNT] = {
-		[BOX_FAMILY] = answer_known(b->families & 1u << k->family),
-		[BOX_FRAGMENT] = answer_known(b->fragments & k->fragment),
-		[BOX_PROTO] = answer_known(b->proto == PROTO_ANY_NUMBER || b->proto == k->proto),
+	const struct guess all[BOX_FIELD_COUNT] = {
+		[BOX_FAMILY] = guess_known(b->families & 1u << k->family),
+		[BOX_FRAGMENT] = guess_known(b->fragments & k->fragment),
+		[BOX_PROTO] = guess_known(b->proto == PROTO_ANY_NUMBER || b->proto == k->proto),
 		[BOX_ZONE] = zones_have(p, b->zones),
 		[BOX_SRC] = end_has(p, &b->src, k->src, p->given->src_self, GIVEN_SRC),
 		[BOX_DST] = end_has(p, &b->dst, k->dst, p->given->dst_self, GIVEN_DST),
@@ -117,27 +117,27 @@ void partial_ask(const struct partial *p, const struct ir_box *b, struct answer 
 	memcpy(out, all, sizeof all);
 }
 
-static struct answer box_has_it(const struct partial *p, const struct ir_box *b)
+static struct guess box_has_it(const struct partial *p, const struct ir_box *b)
 {
-	struct answer parts[BOX_FIELD_COUNT], all = ANSWER_YES;
+	struct guess parts[BOX_FIELD_COUNT], all = GUESS_YES;
 
 	partial_ask(p, b, parts);
 	for (int i = 0; i < BOX_FIELD_COUNT; i++) {
 		if (parts[i].truth == NO)
-			return ANSWER_NO;
+			return GUESS_NO;
 		if (parts[i].truth == MAYBE && all.truth == YES)
 			all = parts[i];
 	}
 	return all;
 }
 
-struct answer partial_in_rule(const struct partial *p, const struct ir_rule *rule, bool reply)
+struct guess partial_in_rule(const struct partial *p, const struct ir_rule *rule, bool reply)
 {
-	struct answer any = ANSWER_NO;
+	struct guess any = GUESS_NO;
 
 	for (size_t i = 0; i < rule->box_count && any.truth != YES; i++) {
 		struct ir_box box = reply ? ir_box_reply(&rule->boxes[i]) : rule->boxes[i];
-		struct answer one = box_has_it(p, &box);
+		struct guess one = box_has_it(p, &box);
 
 		if (one.truth > any.truth)
 			any = one;
@@ -145,22 +145,22 @@ struct answer partial_in_rule(const struct partial *p, const struct ir_rule *rul
 	return any;
 }
 
-struct answer partial_is_icmp(const struct partial *p, bool (*among)(const struct packet *))
+struct guess partial_is_icmp(const struct partial *p, bool (*among)(const struct packet *))
 {
 	bool icmp = p->packet.proto == PROTO_ICMP || p->packet.proto == PROTO_ICMPV6;
 
 	if (icmp && !partial_has(p, GIVEN_ICMP))
-		return answer_maybe(GIVEN_ICMP);
-	return answer_known(among(&p->packet));
+		return guess_maybe(GIVEN_ICMP);
+	return guess_known(among(&p->packet));
 }
 
 /* What listeners send is known by its source, and `self` may or may not be link-local. */
-struct answer partial_is_neighbour(const struct partial *p)
+struct guess partial_is_neighbour(const struct partial *p)
 {
 	bool has_source = partial_has(p, GIVEN_SRC) && !p->given->src_self;
 
 	if (p->packet.proto == PROTO_ICMPV6 && partial_has(p, GIVEN_ICMP) &&
 	    icmpv6_is_listener(p->packet.icmp >> 8) && !has_source)
-		return answer_maybe(GIVEN_SRC);
+		return guess_maybe(GIVEN_SRC);
 	return partial_is_icmp(p, packet_is_neighbour);
 }

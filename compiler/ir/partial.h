@@ -2,7 +2,7 @@
  * partial - a packet of which some fields were left out, against boxes.
  *
  *     struct partial p = partial_of(given, own, ir->zone_count);
- *     struct answer a = partial_in_rule(&p, rule, false);
+ *     struct guess a = partial_in_rule(&p, rule, false);
  *     if (a.truth == MAYBE) ...                          a.field would have to be known
  *
  * No field is invented: every value of one that was left out is possible. `self`
@@ -21,15 +21,15 @@
 /* Is it so? When MAYBE, `field` is what would have to be known. */
 enum truth { NO, MAYBE, YES };
 
-struct answer {
+struct guess {
 	enum truth truth;
 	enum pkt_field_bits field;
 };
 
-#define ANSWER_YES ((struct answer){ YES, 0 })
-#define ANSWER_NO  ((struct answer){ NO, 0 })
-struct answer answer_known(bool so);
-struct answer answer_maybe(enum pkt_field_bits field);
+#define GUESS_YES ((struct guess){ YES, 0 })
+#define GUESS_NO  ((struct guess){ NO, 0 })
+struct guess guess_known(bool so);
+struct guess guess_maybe(enum pkt_field_bits field);
 
 struct partial {
 	const struct pol_packet *given;
@@ -49,10 +49,10 @@ enum box_field {
 };
 
 /* Field by field; the packet lies in the box when all say YES. */
-void partial_ask(const struct partial *p, const struct ir_box *box, struct answer out[static BOX_FIELD_COUNT]);
+void partial_ask(const struct partial *p, const struct ir_box *box, struct guess out[static BOX_FIELD_COUNT]);
 
-struct answer partial_in_rule(const struct partial *p, const struct ir_rule *rule, bool reply);
-struct answer partial_is_icmp(const struct partial *p, bool (*among)(const struct packet *));
-struct answer partial_is_neighbour(const struct partial *p);
+struct guess partial_in_rule(const struct partial *p, const struct ir_rule *rule, bool reply);
+struct guess partial_is_icmp(const struct partial *p, bool (*among)(const struct packet *));
+struct guess partial_is_neighbour(const struct partial *p);
 
 #endif

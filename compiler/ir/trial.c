@@ -27,6 +27,7 @@ struct run {
 
 	struct partial p;
 	VEC(struct possible) possible;
+	VEC(struct trial_decided) decided;
 };
 
 /* --- this host while a test runs ------------------------------------------------------ */
@@ -66,7 +67,7 @@ static struct netset own_addresses(struct arena *a, const struct addr own[static
 /* --- what could come out: eval's order, with doubt ------------------------------------- */
 
 /* Notes an outcome; true when nothing after it can come out. */
-static bool could(struct run *r, struct answer a, enum verdict v, enum layer l,
+static bool could(struct run *r, struct guess a, enum verdict v, enum layer l,
 		  const struct ir_rule *rule, const char *why)
 {
 	struct possible one = { { v, l, rule, why }, a.field };
@@ -79,7 +80,7 @@ static bool could(struct run *r, struct answer a, enum verdict v, enum layer l,
 	return a.truth == YES;
 }
 
-static bool could_rule(struct run *r, struct answer a, const struct ir_rule *rule)
+static bool could_rule(struct run *r, struct guess a, const struct ir_rule *rule)
 {
 	return could(r, a, rule->verdict, rule->layer, rule, rule->label);
 }
@@ -95,35 +96,35 @@ static bool could_lifeline(struct run *r, bool reply)
 	return false;
 }
 
-static struct answer is_blocked(const struct run *r)
+static struct guess is_blocked(const struct run *r)
 {
 	if (moment_is_blocked(r->least, r->p.packet.src))
-		return ANSWER_YES;
-	return moment_is_blocked(r->most, r->p.packet.src) ? answer_maybe(r->state_doubt) : ANSWER_NO;
+		return GUESS_YES;
+	return moment_is_blocked(r->most, r->p.packet.src) ? guess_maybe(r->state_doubt) : GUESS_NO;
 }
 
 /* Takes the tokens that surely and possibly go, and says whether the reflex fires. */
-static struct answer reflex_fires(struct run *r, const struct ir_rule *rule)
+static struct guess reflex_fires(struct run *r, const struct ir_rule *rule)
 {
-	struct answer in = partial_in_rule(&r->p, rule, false);
+	struct guess in = partial_in_rule(&r->p, rule, false);
 
 	if (in.truth == NO || rule->except & 1ull << r->real->posture)
-		return ANSWER_NO;
+		return GUESS_NO;
 	if ((rule->rate || rule->block_ns) && !partial_has(&r->p, GIVEN_SRC))
-		return answer_maybe(GIVEN_SRC);
+		return guess_maybe(GIVEN_SRC);
 	if (!rule->rate)
 		return in;
 	if (r->doubt)
-		in = answer_maybe(r->doubt); /* it may never have been asked */
+		in = guess_maybe(r->doubt); /* it may never have been asked */
 	if (in.truth == MAYBE && !r->state_doubt)
 		r->state_doubt = in.field;
 
 	bool over_most = moment_is_over(r->most, rule, r->p.packet.src);
 	if (in.truth == MAYBE)
-		return over_most ? in : ANSWER_NO;
+		return over_most ? in : GUESS_NO;
 	if (moment_is_over(r->least, rule, r->p.packet.src))
-		return ANSWER_YES;
-	return over_most ? answer_maybe(r->state_doubt) : ANSWER_NO;
+		return GUESS_YES;
+	return over_most ? guess_maybe(r->state_doubt) : GUESS_NO;
 }
 
 static void block_source(struct run *r, const struct ir_rule *rule)
@@ -141,7 +142,7 @@ static bool could_reflex(struct run *r)
 {
 	for (size_t i = 0; i < r->ir->reflexes.count; i++) {
 		const struct ir_rule *rule = &r->ir->reflexes.rules[i];
-		struct answer fires = reflex_fires(r, rule);
+		struct guess fires = reflex_fires(r, rule);
 
 		if (could_rule(r, fires, rule)) {
 			block_source(r, rule);
@@ -159,10 +160,10 @@ static bool could_reflex(struct run *r)
  */
 static bool could_stop_early(struct run *r)
 {
-	struct answer passes = partial_is_neighbour(&r->p);
+	struct guess passes = partial_is_neighbour(&r->p);
 
 	for (size_t i = 0; i < r->ir->lifelines.count && passes.truth != YES; i++) {
-		struct answer one = partial_in_rule(&r->p, &r->ir->lifelines.rules[i], false);
+		struct guess one = partial_in_rule(&r->p, &r->ir->lifelines.rules[i], false);
 		if (one.truth > passes.truth)
 			passes = one;
 	}
@@ -188,12 +189,12 @@ static bool could_state(struct run *r, const struct ir_posture *posture)
 {
 	switch (r->p.packet.state) {
 	case CT_INVALID:
-		return could(r, ANSWER_YES, VERDICT_DROP, LAYER_POSTURE, NULL, WHY_INVALID);
+		return could(r, GUESS_YES, VERDICT_DROP, LAYER_POSTURE, NULL, WHY_INVALID);
 	case CT_ESTABLISHED:
-		return could(r, answer_known(posture_passes_established(posture, &r->p.packet)), VERDICT_ALLOW,
+		return could(r, guess_known(posture_passes_established(posture, &r->p.packet)), VERDICT_ALLOW,
 			     LAYER_POSTURE, NULL, WHY_ESTABLISHED);
 	case CT_RELATED:
-		return could(r, posture->closed ? partial_is_icmp(&r->p, packet_is_icmp_error) : ANSWER_YES, VERDICT_ALLOW,
+		return could(r, posture->closed ? partial_is_icmp(&r->p, packet_is_icmp_error) : GUESS_YES, VERDICT_ALLOW,
 			     LAYER_POSTURE, NULL, WHY_RELATED);
 	case CT_NEW:
 	case CT_UNTRACKED:
@@ -271,6 +272,19 @@ static const struct possible *otherwise(const struct run *r, const struct pol_ca
 	return NULL;
 }
 
+static void tally(struct run *r, const struct ir_rule *rule)
+{
+	struct trial_decided one = { rule, 1 };
+
+	for (size_t i = 0; i < r->decided.len; i++)
+		if (r->decided.at[i].rule == rule) {
+			r->decided.at[i].packets++;
+			return;
+		}
+	if (rule)
+		vec_push(r->arena, &r->decided, one);
+}
+
 /* Judges one packet; when it is asked about, the finding says how it went. */
 static void judge(struct run *r, const struct pol_case *c, bool asked, struct trial_finding *f)
 {
@@ -284,6 +298,7 @@ static void judge(struct run *r, const struct pol_case *c, bool asked, struct tr
 	if (!asked)
 		return;
 
+	tally(r, o.rule);
 	f->got = o;
 	f->fault = fault_of(c, &o);
 	const struct possible *other = otherwise(r, c, f->fault);
@@ -339,6 +354,20 @@ void trial_run(struct trial *out, const struct ir *ir, const struct pol_test *te
 		out->findings[i] = case_run(&r, &test->cases[i]);
 		out->failed += out->findings[i].fault != TRIAL_HELD;
 	}
+	out->decided = arena_copy(a, r.decided.at, r.decided.len * sizeof *out->decided);
+	out->decided_count = r.decided.len;
+}
+
+bool trial_meets(const struct ir *ir, const struct pol_test *test, const struct ir_rule *rule)
+{
+	for (size_t i = 0; i < test->case_count; i++) {
+		const struct pol_packet *given = &test->cases[i].packet;
+		struct partial p = partial_of(given, trial_own_address(test, given->family), ir->zone_count);
+
+		if (partial_in_rule(&p, rule, false).truth != NO || partial_in_rule(&p, rule, true).truth != NO)
+			return true;
+	}
+	return false;
 }
 
 const char *trial_field_name(enum pkt_field_bits field)

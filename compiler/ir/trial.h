@@ -43,13 +43,24 @@ struct trial_finding {
 	const char *asks_why;	    /* what would be decided: "neighbour", "web_in" */
 };
 
+/* How many packets that the test asks about one rule decided. */
+struct trial_decided {
+	const struct ir_rule *rule;
+	uint64_t packets;
+};
+
 struct trial {
 	const struct pol_test *test;
 	struct trial_finding *findings; /* one for each case, in order */
 	size_t count, failed;
+	struct trial_decided *decided;
+	size_t decided_count;
 };
 
 void trial_run(struct trial *out, const struct ir *ir, const struct pol_test *test, struct arena *a);
+
+/* Could a packet of the test, or an answer to it, lie in the rule? If not, the rule is nothing to the test. */
+bool trial_meets(const struct ir *ir, const struct pol_test *test, const struct ir_rule *rule);
 
 /* What `self` is while the test runs: an address that it does not write. */
 struct addr trial_own_address(const struct pol_test *test, enum family family);
