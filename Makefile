@@ -41,7 +41,7 @@ OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)
 OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/warden/anchor.o
 OBJ_CTL      := $(call objects,$(CTL))
 
-LIBS_tegc   := -lnftnl -lmnl -lcjson -lsodium -lm
+LIBS_tegc   := -lnftnl -lmnl -lcjson -lsodium -lgit2 -lm
 LIBS_tegd   := -lbpf -lnftnl -lmnl -lcjson -lmicrohttpd -lsodium -lseccomp -lpthread -lm
 LIBS_tegctl := -lcurl -lcjson -lsodium
 

@@ -1,5 +1,6 @@
 /*
- * tegc diff OLD NEW - what changed in meaning.
+ * tegc diff OLD NEW - what changed in meaning. Each is a file, a bundle, "-", or REV:path of
+ * a git repository (input.h).
  *
  *     --all               every change, however many lines
  *     --fail-on LEVEL     exit 3 at this level or above: low, medium, high (default), critical
@@ -15,6 +16,7 @@
 #include <cjson/cJSON.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/cmd/input.h"
 #include "compiler/ir/ir.h"
 #include "compiler/report/changes.h"
 #include "compiler/report/diags.h"
@@ -112,7 +114,7 @@ static bool options_read(struct asked *a, struct compilation *old, struct compil
 
 static const struct ir *ir_read(struct compilation *c, const char *path)
 {
-	struct policy *p = front_read(c, path);
+	struct policy *p = input_read(c, path);
 
 	report_diags(stderr, c);
 	return p ? ir_lower(p, c->arena) : NULL;

@@ -21,6 +21,7 @@
 
 struct node;
 struct reading;
+struct store;
 
 /* A parameter's value as it was given; `quoted` is the same with its parts as strings. */
 struct param_given {
@@ -35,6 +36,7 @@ struct compilation {
 	struct diags diags;
 	VEC(const char *) import_paths; /* -I, in order */
 	VEC(struct param_given) params;
+	const struct store *store;	/* where files are; NULL: on the disk */
 	bool library_fits;		/* a text without a posture is no mistake: it is for others to import */
 	struct reading *reading;	/* the policy's, for what is asked in its words later */
 	int input_fault;		/* the exit code when the policy could not be read at all */

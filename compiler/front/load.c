@@ -4,11 +4,10 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 
 #include "compiler/front/reading.h"
-#include "lang/base/file.h"
+#include "compiler/front/store.h"
 #include "lang/syntax/near.h"
 #include "lang/syntax/parse.h"
 
@@ -32,9 +31,8 @@ const char *shipped_find(const char *path, size_t *len)
 
 /* A file that was found, and is read once whatever path led to it. */
 struct found {
-	const char *path;     /* to open and to show */
-	const char *identity; /* device and inode, or the shipped path */
-	bool shipped, special; /* a device or a pipe: only as the main file */
+	struct store_file file;
+	bool shipped;
 	const char *text; /* what was given from memory, or NULL */
 	size_t len;
 };
@@ -95,6 +93,11 @@ static bool text_is_sound(struct reading *r, uint32_t file)
 	return false;
 }
 
+static const struct store *store_of(const struct reading *r)
+{
+	return r->c->store ? r->c->store : &store_disk;
+}
+
 static bool read_text(struct reading *r, const struct found *f, const struct node *import, uint32_t *file)
 {
 	own(buf) struct buf bytes = { 0 };
@@ -102,38 +105,29 @@ static bool read_text(struct reading *r, const struct found *f, const struct nod
 	size_t len = 0;
 
 	if (f->shipped) {
-		const char *text = shipped_find(f->path, &len);
+		const char *text = shipped_find(f->file.path, &len);
 
-		*file = source_add(&r->c->sources, f->path, text, len);
+		*file = source_add(&r->c->sources, f->file.path, text, len);
 		return true;
 	}
 	if (f->text) {
-		*file = source_add(&r->c->sources, f->path, f->text, f->len);
+		*file = source_add(&r->c->sources, f->file.shown, f->text, f->len);
 		return text_is_sound(r, *file);
 	}
-	int rc = strcmp(f->path, "-") ? file_read(&bytes, f->path, SOURCE_BYTES_MAX, &why) :
-					file_read_fd(&bytes, STDIN_FILENO, SOURCE_BYTES_MAX, &why);
-	if (rc) {
-		told_by_errno(r, import, f->path, &why);
+	if (store_of(r)->read(store_of(r), f->file.path, SOURCE_BYTES_MAX, &bytes, &why)) {
+		told_by_errno(r, import, f->file.shown, &why);
 		return false;
 	}
-	*file = source_add(&r->c->sources, strcmp(f->path, "-") ? f->path : "<stdin>",
-			   arena_strndup(r->arena, buf_text(&bytes), bytes.len), bytes.len);
+	*file = source_add(&r->c->sources, f->file.shown, arena_strndup(r->arena, buf_text(&bytes), bytes.len), bytes.len);
 	return text_is_sound(r, *file);
 }
 
 /* --- imports --------------------------------------------------------------------------------- */
 
-static bool on_disk(struct reading *r, const char *path, struct found *out)
+static bool in_store(struct reading *r, const char *path, struct found *out)
 {
-	struct stat st;
-
-	if (stat(path, &st))
-		return false;
-	*out = (struct found){ .path = path, .special = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode),
-			       .identity = arena_printf(r->arena, "%llx:%llx", (unsigned long long)st.st_dev,
-							(unsigned long long)st.st_ino) };
-	return true;
+	*out = (struct found){ 0 };
+	return store_of(r)->find(store_of(r), r->arena, path, &out->file);
 }
 
 static bool among_shipped(struct reading *r, const char *path, struct found *out)
@@ -142,7 +136,10 @@ static bool among_shipped(struct reading *r, const char *path, struct found *out
 
 	if (!shipped_find(path, &len))
 		return false;
-	*out = (struct found){ .path = path, .identity = arena_printf(r->arena, "shipped:%s", path), .shipped = true };
+	*out = (struct found){
+		.file = { path, path, arena_printf(r->arena, "shipped:%s", path), false },
+		.shipped = true,
+	};
 	return true;
 }
 
@@ -158,12 +155,12 @@ static const char *beside(struct reading *r, const char *importer, const char *p
 static bool find(struct reading *r, const struct found *importer, const char *path, struct found *out)
 {
 	if (path[0] == '/')
-		return on_disk(r, path, out);
-	if (importer->shipped ? among_shipped(r, beside(r, importer->path, path), out) :
-				on_disk(r, beside(r, importer->path, path), out))
+		return in_store(r, path, out);
+	if (importer->shipped ? among_shipped(r, beside(r, importer->file.path, path), out) :
+				in_store(r, beside(r, importer->file.path, path), out))
 		return true;
 	for (size_t i = 0; i < r->c->import_paths.len; i++)
-		if (on_disk(r, arena_printf(r->arena, "%s/%s", r->c->import_paths.at[i], path), out))
+		if (in_store(r, arena_printf(r->arena, "%s/%s", r->c->import_paths.at[i], path), out))
 			return true;
 	return among_shipped(r, path, out);
 }
@@ -176,7 +173,7 @@ static void tell_missing(struct reading *r, const struct found *importer, const 
 
 	r->poisoned = true;
 	if (!importer->shipped && import->text[0] != '/')
-		diag_note(d, "looked for %s", beside(r, importer->path, import->text));
+		diag_note(d, "looked for %s", beside(r, importer->file.path, import->text));
 	for (size_t i = 0; i < r->c->import_paths.len && import->text[0] != '/'; i++)
 		diag_note(d, "looked for %s/%s", r->c->import_paths.at[i], import->text);
 	for (uint64_t i = 0; i < shipped_count; i++)
@@ -193,7 +190,7 @@ static void tell_cycle(struct reading *r, const struct node *import, const struc
 
 	for (size_t i = 0; i < r->importing.len; i++)
 		buf_printf(&chain, "%s imports ", r->importing.at[i]);
-	diag_note(d, "%s%s", buf_text(&chain), f->path);
+	diag_note(d, "%s%s", buf_text(&chain), f->file.shown);
 	diag_help(d, "put what both need into a third file, and import that from both");
 }
 
@@ -204,11 +201,11 @@ static void load_import(struct reading *r, const struct found *importer, const s
 	const struct node *path = node_find(decl, NODE_STRING);
 	struct found f;
 
-	if (!find(r, importer, path->text, &f) || f.special)
+	if (!find(r, importer, path->text, &f) || f.file.special)
 		tell_missing(r, importer, path);
-	else if (strmap_find(&r->files, f.identity) == &file_states[FILE_READING])
+	else if (strmap_find(&r->files, f.file.identity) == &file_states[FILE_READING])
 		tell_cycle(r, path, &f);
-	else if (!strmap_find(&r->files, f.identity))
+	else if (!strmap_find(&r->files, f.file.identity))
 		load(r, &f, path);
 }
 
@@ -232,10 +229,10 @@ static void load(struct reading *r, const struct found *f, const struct node *im
 	struct ast ast;
 	uint32_t file;
 
-	strmap_put(&r->files, f->identity, &file_states[FILE_READING]);
+	strmap_put(&r->files, f->file.identity, &file_states[FILE_READING]);
 	if (!read_text(r, f, import, &file))
 		return;
-	vec_push(r->arena, &r->importing, f->path);
+	vec_push(r->arena, &r->importing, f->file.shown);
 	parse_file(&ast, r->arena, &r->c->sources, file, r->diags);
 	if (ast.nameless_hole)
 		r->poisoned = true;
@@ -248,15 +245,18 @@ static void load(struct reading *r, const struct found *f, const struct node *im
 			vec_push(r->arena, &r->decls, n);
 	}
 	r->importing.len--;
-	strmap_put(&r->files, f->identity, &file_states[FILE_READ]);
+	strmap_put(&r->files, f->file.identity, &file_states[FILE_READ]);
 }
 
 bool load_main(struct reading *r, const char *path, const char *text, size_t len)
 {
-	struct found f = { .path = path, .identity = path };
+	struct found f;
 
-	if (!text && strcmp(path, "-"))
-		on_disk(r, path, &f); /* where there is none, reading it will say why */
+	/* Where there is none, reading it will say why. */
+	if (!strcmp(path, "-"))
+		f = (struct found){ .file = { path, "<stdin>", path, true } };
+	else if (!in_store(r, path, &f))
+		f = (struct found){ .file = { path, path, path, false } };
 	f.text = text;
 	f.len = len;
 	strmap_init(&r->files, r->arena);

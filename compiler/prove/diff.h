@@ -24,7 +24,7 @@ enum change_kind { CHANGE_OPENED, CHANGE_CLOSED, CHANGE_EFFECT };
 
 enum risk { RISK_NONE, RISK_LOW, RISK_MEDIUM, RISK_HIGH, RISK_CRITICAL };
 
-/* Documented in docs/prover.md. */
+/* Documented in docs/diff.md. */
 enum change_flag {
 #define RISK(id, name, level, about) FLAG_##id,
 #include "compiler/prove/risk.def"

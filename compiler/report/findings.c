@@ -185,7 +185,7 @@ static void find_equal(const struct finding *f)
 
 /* --- administrative ports ----------------------------------------------------------- */
 
-/* ssh, telnet, RDP, VNC, WinRM and the like: see docs/prover.md, `admin-port`. */
+/* ssh, telnet, RDP, VNC, WinRM and the like: see docs/diff.md, `admin-port`. */
 static bool asks_admin_port(const struct ir_box *b, uint16_t *port)
 {
 	static const uint16_t ports[] = { 22,	23,   135,  445,  2375, 2376,

@@ -1,0 +1,242 @@
+#include "compiler/cmd/revision.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <git2.h>
+
+#include "lang/base/file.h"
+
+#define LINKS_MOST 8
+
+struct revision {
+	struct store store; /* first: a store of ours is a revision */
+	git_repository *repo;
+	git_tree *tree;	  /* or the index */
+	git_index *index;
+	const char *name;
+	const char *top;  /* the working tree, ends with '/'; NULL when there is none */
+	const char *here; /* where the process stands in it: "policies/", "" */
+};
+
+static int git_failed(struct err *why, int rc, const char *what)
+{
+	const git_error *e = git_error_last();
+
+	return err_set(why, rc == GIT_ENOTFOUND ? ENOENT : EINVAL, "%s: %s", what, e ? e->message : "git cannot");
+}
+
+/* --- paths ---------------------------------------------------------------------------- */
+
+/* Without ".", ".." and doubled slashes; NULL when it leaves the top. */
+static const char *path_normal(struct arena *a, const char *path)
+{
+	char *out = arena_zero(a, strlen(path) + 2), *end = out;
+
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		if (len == 2 && !strncmp(path, "..", 2)) {
+			if (end == out)
+				return NULL;
+			for (end--; end > out && end[-1] != '/';)
+				end--;
+		} else if (len && !(len == 1 && *path == '.')) {
+			memcpy(end, path, len);
+			end += len;
+			*end++ = '/';
+		}
+		path += len + (path[len] == '/');
+	}
+	end[end > out ? -1 : 0] = 0;
+	return *out ? out : NULL;
+}
+
+/* In the tree, from the top; NULL when it lies outside. */
+static const char *path_inside(const struct revision *r, struct arena *a, const char *path)
+{
+	size_t top = r->top ? strlen(r->top) : 0;
+
+	if (*path == '/')
+		return top && !strncmp(path, r->top, top) ? path_normal(a, path + top) : NULL;
+	if (!strncmp(path, "./", 2) || !strncmp(path, "../", 3))
+		return path_normal(a, arena_printf(a, "%s%s", r->here, path));
+	return path_normal(a, path);
+}
+
+/* --- files ------------------------------------------------------------------------------ */
+
+struct entry {
+	git_oid id;
+	git_filemode_t mode;
+};
+
+static bool entry_find(const struct revision *r, const char *path, struct entry *out)
+{
+	git_tree_entry *in_tree = NULL;
+	const git_index_entry *staged;
+
+	if (r->tree) {
+		if (git_tree_entry_bypath(&in_tree, r->tree, path))
+			return false;
+		*out = (struct entry){ *git_tree_entry_id(in_tree), git_tree_entry_filemode(in_tree) };
+		git_tree_entry_free(in_tree);
+		return true;
+	}
+	staged = git_index_get_bypath(r->index, path, 0);
+	if (staged)
+		*out = (struct entry){ staged->id, (git_filemode_t)staged->mode };
+	return staged != NULL;
+}
+
+static int blob_read(const struct revision *r, const git_oid *id, size_t most, struct buf *out, struct err *why)
+{
+	git_blob *blob = NULL;
+	int rc = git_blob_lookup(&blob, r->repo, id);
+
+	if (rc)
+		return git_failed(why, rc, r->name);
+	if ((uint64_t)git_blob_rawsize(blob) > most)
+		rc = err_set(why, EFBIG, "more than %zu bytes", most);
+	else
+		buf_add(out, git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob));
+	git_blob_free(blob);
+	return rc;
+}
+
+/* A link's target counts from where the link stands. */
+static const char *link_target(const struct revision *r, struct arena *a, const char *path, const git_oid *id)
+{
+	own(buf) struct buf target = { 0 };
+	struct err why = { 0 };
+	const char *slash = strrchr(path, '/');
+
+	if (blob_read(r, id, PATH_MAX, &target, &why) || *buf_text(&target) == '/')
+		return NULL;
+	return path_normal(a, arena_printf(a, "%.*s%s", slash ? (int)(slash + 1 - path) : 0, path,
+					   buf_text(&target)));
+}
+
+/* What a path leads to, links followed; NULL when nothing is there. */
+static const char *follow(const struct revision *r, struct arena *a, const char *path, struct entry *e)
+{
+	for (int links = 0; path && links <= LINKS_MOST; links++) {
+		if (!entry_find(r, path, e))
+			return NULL;
+		if (e->mode != GIT_FILEMODE_LINK)
+			return path;
+		path = link_target(r, a, path, &e->id);
+	}
+	return NULL;
+}
+
+static bool store_find(const struct store *s, struct arena *a, const char *path, struct store_file *out)
+{
+	const struct revision *r = (const struct revision *)s;
+	const char *inside = path_inside(r, a, path), *real;
+	struct entry e;
+
+	if (!inside)
+		return *path == '/' && store_disk.find(&store_disk, a, path, out);
+	real = follow(r, a, inside, &e);
+	if (!real)
+		return false;
+	*out = (struct store_file){
+		.path = inside,
+		.shown = arena_printf(a, "%s:%s", r->name, inside),
+		.identity = arena_printf(a, "%s:%s", r->name, real),
+	};
+	return true;
+}
+
+static int store_read(const struct store *s, const char *path, size_t most, struct buf *out, struct err *why)
+{
+	const struct revision *r = (const struct revision *)s;
+	own(arena) struct arena *a = arena_new();
+	const char *inside = path_inside(r, a, path);
+	struct entry e;
+
+	if (!inside && *path == '/')
+		return store_disk.read(&store_disk, path, most, out, why);
+	if (!inside || !follow(r, a, inside, &e))
+		return err_set(why, ENOENT, "there is no %s in %s", path, *r->name ? r->name : "what is staged");
+	if (e.mode == GIT_FILEMODE_TREE)
+		return err_set(why, EISDIR, "%s", path);
+	return blob_read(r, &e.id, most, out, why);
+}
+
+/* --- opening ---------------------------------------------------------------------------- */
+
+static int tree_find(struct revision *r, struct err *why)
+{
+	git_object *commit = NULL;
+	int rc = git_revparse_single(&commit, r->repo, r->name);
+
+	if (!rc)
+		rc = git_object_peel((git_object **)&r->tree, commit, GIT_OBJECT_TREE);
+	git_object_free(commit);
+	return rc ? git_failed(why, rc, r->name) : 0;
+}
+
+static void find_here(struct revision *r, struct arena *a)
+{
+	const char *top = git_repository_workdir(r->repo);
+	char here[PATH_MAX];
+	size_t len = top ? strlen(top) : 0;
+
+	r->here = "";
+	if (!top)
+		return;
+	r->top = arena_strdup(a, top);
+	if (getcwd(here, sizeof here) && !strncmp(here, top, len) && here[len])
+		r->here = arena_printf(a, "%s/", here + len);
+}
+
+static int fill(struct revision *r, struct arena *a, struct err *why)
+{
+	int rc = git_repository_open_ext(&r->repo, NULL, GIT_REPOSITORY_OPEN_FROM_ENV, NULL);
+
+	if (rc)
+		return git_failed(why, rc, "git");
+	find_here(r, a);
+	if (*r->name)
+		return tree_find(r, why);
+	rc = git_repository_index(&r->index, r->repo);
+	return rc ? git_failed(why, rc, "what is staged") : 0;
+}
+
+int revision_open(struct revision **out, struct arena *a, const char *name, struct err *why)
+{
+	own(revision) struct revision *r = calloc(1, sizeof *r);
+	int rc;
+
+	git_libgit2_init();
+	if (!r) {
+		git_libgit2_shutdown();
+		return err_set(why, ENOMEM, "%s", name);
+	}
+	r->store = (struct store){ store_find, store_read };
+	r->name = arena_strdup(a, name);
+	rc = fill(r, a, why);
+	if (!rc)
+		*out = take(r);
+	return rc;
+}
+
+void revision_free(struct revision *r)
+{
+	if (!r)
+		return;
+	git_tree_free(r->tree);
+	git_index_free(r->index);
+	git_repository_free(r->repo);
+	free(r);
+	git_libgit2_shutdown();
+}
+
+const struct store *revision_store(const struct revision *r)
+{
+	return &r->store;
+}

@@ -1,0 +1,35 @@
+/*
+ * revision - a tree of a git repository, as a store of policies: "HEAD~1",
+ * "v1.2", or "" for what is staged.
+ *
+ *     own(revision) struct revision *r = NULL;
+ *
+ *     if (!revision_open(&r, arena, "HEAD~1", &why)) {
+ *             c->store = revision_store(r);
+ *             front_read(c, "policies/edge.teg");
+ *     }
+ *
+ * Paths count from the top of the repository, as git's own REV:path does; "./"
+ * and "../" begin where the process stands. What a policy imports is looked for
+ * in the same tree, and so is an absolute path into the working tree; only
+ * paths outside the repository are read from the disk. Names of links are
+ * followed within the tree.
+ *
+ * The repository is found as git finds it, GIT_DIR included, and is not
+ * written to.
+ */
+#ifndef TEG_CMD_REVISION_H
+#define TEG_CMD_REVISION_H
+
+#include "compiler/front/store.h"
+
+struct revision;
+
+int revision_open(struct revision **out, struct arena *a, const char *name, struct err *why);
+void revision_free(struct revision *r);
+OWN_FREE(revision, struct revision *)
+
+/* Lives as long as the revision. */
+const struct store *revision_store(const struct revision *r);
+
+#endif

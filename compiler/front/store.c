@@ -1,0 +1,32 @@
+#include "compiler/front/store.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lang/base/file.h"
+
+static bool disk_find(const struct store *s, struct arena *a, const char *path, struct store_file *out)
+{
+	struct stat st;
+
+	(void)s;
+	if (stat(path, &st))
+		return false;
+	*out = (struct store_file){
+		.path = path,
+		.shown = path,
+		.identity = arena_printf(a, "%llx:%llx", (unsigned long long)st.st_dev,
+					 (unsigned long long)st.st_ino),
+		.special = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode),
+	};
+	return true;
+}
+
+static int disk_read(const struct store *s, const char *path, size_t most, struct buf *out, struct err *why)
+{
+	(void)s;
+	return strcmp(path, "-") ? file_read(out, path, most, why) :
+				   file_read_fd(out, STDIN_FILENO, most, why);
+}
+
+const struct store store_disk = { disk_find, disk_read };

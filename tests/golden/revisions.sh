@@ -1,0 +1,108 @@
+#!/bin/bash
+# tegc diff of files, bundles and revisions of a git repository; git's own commands with tegc in them.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+tegc=$PWD/${BUILD:-build}/tegc
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+n=0
+export HOME=$dir GIT_CONFIG_NOSYSTEM=1 GIT_PAGER=cat NO_COLOR=1
+export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@example.org
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+
+# says CODE WORDS CLAIM COMMAND...: the exit code, and each of WORDS (one a line; `!` before what must not be said).
+says() {
+	local want_code=$1 words=$2 claim=$3 code bad= line
+	shift 3
+	"$@" >"$dir/said" 2>&1
+	code=$?
+	[ "$code" = "$want_code" ] || bad="exit $code, expected $want_code"
+	while IFS= read -r line; do
+		case $line in
+		'') ;;
+		!*) grep -qF -- "${line#!}" "$dir/said" && bad="$bad; said: ${line#!}" ;;
+		*) grep -qF -- "$line" "$dir/said" || bad="$bad; not said: $line" ;;
+		esac
+	done <<<"$words"
+	n=$((n + 1))
+	[ -z "$bad" ] && echo "ok $n - $claim" && return
+	echo "not ok $n - $claim"
+	{ echo "$bad"; cat "$dir/said"; } | sed 's/^/# /'
+}
+
+repository=$dir/repository
+git init -q "$repository" && cd "$repository" || exit 1
+mkdir -p policies/nets
+cat >policies/nets/office.teg <<'TEG'
+net office = 203.0.113.0/24
+TEG
+cat >policies/edge.teg <<'TEG'
+policy edge { version "1" }
+import "nets/office.teg"
+import "std/services.teg"
+zone wan = "eth0"
+posture OPEN {
+    default drop
+    ssh_in: allow tcp from office to self port 22
+}
+TEG
+git add . && git commit -qm one && git tag first
+
+says 0 'proved: nothing changes' 'a revision and the working tree that is the same' \
+	"$tegc" diff HEAD:policies/edge.teg policies/edge.teg
+
+# Only what is imported changes: each side has to find its own.
+echo 'net office = [203.0.113.0/24, 198.51.100.0/24]' >policies/nets/office.teg
+says 2 'OPENED
+tcp over IPv4 from new office except old office to self port 22
+policies/edge.teg:7 ssh_in
+HEAD:policies/edge.teg' 'imports of a revision come from its tree' \
+	"$tegc" diff --fail-on critical HEAD:policies/edge.teg policies/edge.teg
+says 0 'nothing changes' 'what is staged is not what lies in the working tree' \
+	"$tegc" diff HEAD:policies/edge.teg :policies/edge.teg
+git add .
+says 2 'OPENED
+~ :policies/edge.teg:7' 'what is staged' "$tegc" diff --fail-on critical HEAD:policies/edge.teg :policies/edge.teg
+git commit -qm two
+says 2 'CLOSED' 'two revisions, the other way round' "$tegc" diff HEAD:policies/edge.teg first:policies/edge.teg
+says 2 'OPENED' 'a revision by its message' "$tegc" diff --fail-on critical 'HEAD^{/one}:policies/edge.teg' HEAD:policies/edge.teg
+cd policies || exit 1
+says 2 'OPENED' './ begins where one stands' "$tegc" diff --fail-on critical HEAD~1:./edge.teg edge.teg
+says 2 'OPENED' 'and so does ../' "$tegc" diff --fail-on critical HEAD~1:../policies/edge.teg edge.teg
+cd ..
+
+says 66 'cannot open nowhere:policies/edge.teg' 'a revision that is not' "$tegc" diff nowhere:policies/edge.teg policies/edge.teg
+says 66 'there is no policies/none.teg in HEAD' 'a path that is not in a revision' "$tegc" diff HEAD:policies/none.teg policies/edge.teg
+says 66 'is a directory' 'a directory in a revision' "$tegc" diff HEAD:policies policies/edge.teg
+says 66 'there is no ../../etc/passwd in HEAD' 'a path that leaves the repository' "$tegc" diff HEAD:../../etc/passwd policies/edge.teg
+(cd "$dir" && says 66 'could not find repository' 'outside of a repository' "$tegc" diff HEAD:edge.teg HEAD:edge.teg) && n=$((n + 1))
+
+# A link in a revision leads to what the revision has.
+git checkout -q -b links
+ln -s policies/edge.teg linked.teg
+ln -s loop.teg loop.teg
+ln -s /etc/passwd out.teg
+git add . && git commit -qm links
+rm policies/nets/office.teg
+says 1 "there is no file \`nets/office.teg\`" 'a link is another place to import from' "$tegc" diff HEAD:linked.teg HEAD:linked.teg
+says 66 'there is no loop.teg in HEAD' 'a link to itself' "$tegc" diff HEAD:loop.teg HEAD:loop.teg
+says 66 'there is no out.teg in HEAD' 'a link out of the repository' "$tegc" diff HEAD:out.teg HEAD:out.teg
+git checkout -q -f master 2>/dev/null || git checkout -q -f main
+git clean -qfd
+
+"$tegc" build policies/edge.teg -o edge.tegb
+says 0 'nothing changes' 'a policy and its bundle' "$tegc" diff policies/edge.teg edge.tegb
+says 2 'OPENED
+edge.tegb:policy/resolved.teg' 'a revision and a bundle' "$tegc" diff --fail-on critical first:policies/edge.teg edge.tegb
+git add -f edge.tegb && git commit -qm bundle
+says 0 'nothing changes' 'a bundle in a revision' "$tegc" diff HEAD:edge.tegb policies/edge.teg
+says 0 'nothing changes' 'a bundle from standard input' sh -c "'$tegc' diff - policies/edge.teg <edge.tegb"
+says 2 'OPENED' 'a policy from a pipe' sh -c "git show first:policies/edge.teg | sed '/import.*office/d; s/from office/from 203.0.113.0\/24/' |
+	'$tegc' diff --fail-on critical - policies/edge.teg"
+head -c 20000 edge.tegb >short.tegb
+says 1 'error[E0007]: short.tegb:' 'a bundle that was cut off' "$tegc" diff short.tegb policies/edge.teg
+sed 's/net office = .*/net office = [203.0.113.0\/24]/' policies/nets/office.teg >office.tmp && mv office.tmp policies/nets/office.teg
+sed -i 's/^zone wan/param door: port = 22\n&/; s/port 22/port door/' policies/edge.teg
+says 0 'nothing changes' 'parameters are for policies, a bundle has none left' \
+	sh -c "'$tegc' build --param door=2222 policies/edge.teg -o door.tegb && '$tegc' diff --param door=2222 door.tegb policies/edge.teg"
+echo "1..$n"
