@@ -7,6 +7,8 @@
  *     --markdown          a table for a pull request
  *     --report json=F     the same for programs, into a file
  *     --analysis-budget N how many steps the prover may take
+ *     --at PATH           OLD and NEW are versions of this path, in files of other names
+ *     --git               the arguments are those that git gives an external diff driver
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -17,11 +19,13 @@
 
 #include "compiler/cmd/cmd.h"
 #include "compiler/cmd/input.h"
+#include "compiler/cmd/patch.h"
 #include "compiler/ir/ir.h"
 #include "compiler/report/changes.h"
 #include "compiler/report/diags.h"
+#include "lang/base/file.h"
 
-enum { ALL = CMD_OWN, FAIL_ON, MARKDOWN, REPORT, BUDGET };
+enum { ALL = CMD_OWN, FAIL_ON, MARKDOWN, REPORT, BUDGET, AT, GIT };
 
 struct asked {
 	bool all;
@@ -29,7 +33,12 @@ struct asked {
 	enum risk fail_on;
 	const char *json; /* path, or NULL */
 	struct prove_budget budget;
-	const char *old, *new;
+	struct version {
+		const char *file, *at; /* `at`: the path of which it is a version, or NULL */
+		bool committed;	       /* a blob, though the file be the path itself */
+		const char *where;     /* in which revision it was found */
+	} old, new;
+	bool git;
 };
 
 static bool level_read(enum risk *out, const char *word)
@@ -64,6 +73,31 @@ static bool report_read(struct asked *a, const char *word)
 	return false;
 }
 
+/* All zeros where git has not hashed the file. */
+static bool is_object(const char *hex)
+{
+	return hex[strspn(hex, "0")] != 0;
+}
+
+/*
+ * PATH OLD-FILE OLD-HEX OLD-MODE NEW-FILE NEW-HEX NEW-MODE, and after a rename two more; of what is
+ * not merged PATH alone: GIT_EXTERNAL_DIFF in git(1).
+ */
+static bool git_arguments(struct asked *a, int count, char **given)
+{
+	if (count != 1 && count != 7 && count != 9)
+		return false;
+	a->old.at = given[0];
+	a->new.at = count == 9 ? given[7] : given[0];
+	if (count == 1)
+		return true;
+	a->old.file = given[1];
+	a->old.committed = is_object(given[2]);
+	a->new.file = given[4];
+	a->new.committed = is_object(given[5]);
+	return true;
+}
+
 /* Both policies take the same parameters and import paths. */
 static bool options_read(struct asked *a, struct compilation *old, struct compilation *new, int argc,
 			 char **argv)
@@ -75,6 +109,8 @@ static bool options_read(struct asked *a, struct compilation *old, struct compil
 		{ "markdown", 0, NULL, MARKDOWN },
 		{ "report", 1, NULL, REPORT },
 		{ "analysis-budget", 1, NULL, BUDGET },
+		{ "at", 1, NULL, AT },
+		{ "git", 0, NULL, GIT },
 		{ 0 },
 	};
 
@@ -100,21 +136,30 @@ static bool options_read(struct asked *a, struct compilation *old, struct compil
 			if (!budget_read(&a->budget, optarg))
 				return false;
 			break;
+		case AT:
+			a->old.at = a->new.at = optarg;
+			break;
+		case GIT:
+			a->git = true;
+			break;
 		default:
 			if (!cmd_policy_option(old, o, optarg) || !cmd_policy_option(new, o, optarg))
 				return false;
 		}
 	}
+	if (a->git)
+		return git_arguments(a, argc - optind, argv + optind);
 	if (argc - optind != 2)
 		return false;
-	a->old = argv[optind];
-	a->new = argv[optind + 1];
+	a->old.file = argv[optind];
+	a->new.file = argv[optind + 1];
 	return true;
 }
 
-static const struct ir *ir_read(struct compilation *c, const char *path)
+static const struct ir *ir_read(struct compilation *c, struct version *s)
 {
-	struct policy *p = input_read(c, path);
+	struct policy *p = s->at ? input_read_version(c, s->at, s->file, s->committed, &s->where) :
+				   input_read(c, s->file);
 
 	report_diags(stderr, c);
 	return p ? ir_lower(p, c->arena) : NULL;
@@ -185,6 +230,55 @@ static int say(const struct diff *d, const struct asked *a, struct compilation *
 	return answer(d, a);
 }
 
+/* --- for git ------------------------------------------------------------------------ */
+
+static bool is_nothing(const char *file)
+{
+	return !strcmp(file, "/dev/null");
+}
+
+/* Text that has no meaning by itself, or none that could be read, is compared as text. */
+static int say_text(const struct asked *a)
+{
+	own(buf) struct buf old = { 0 }, new = { 0 }, out = { 0 };
+	struct err why = { 0 };
+
+	if (file_read(&old, a->old.file, SOURCE_BYTES_MAX, &why) ||
+	    file_read(&new, a->new.file, SOURCE_BYTES_MAX, &why)) {
+		fprintf(stderr, "tegc diff: %s\n", why.text);
+		return EX_NOINPUT;
+	}
+	patch_print(&out, a->new.at, &old, &new);
+	return fwrite(out.at, 1, out.len, stdout) != out.len || fflush(stdout) ? EX_IOERR : EXIT_YES;
+}
+
+/* Git takes every other answer than 0 for a failure, so a difference is none here. */
+static int diff_for_git(struct asked *a, struct compilation *old, struct compilation *new)
+{
+	const struct ir *x, *y;
+	int rc;
+
+	if (!a->old.file) {
+		printf("%s: not merged\n", a->old.at);
+		return EXIT_YES;
+	}
+	if (is_nothing(a->old.file) || is_nothing(a->new.file)) {
+		printf("%s: %s\n", a->new.at, is_nothing(a->old.file) ? "new" : "gone");
+		return say_text(a);
+	}
+	old->library_fits = new->library_fits = true;
+	x = ir_read(old, &a->old);
+	y = ir_read(new, &a->new);
+	if (!x || !y)
+		return say_text(a);
+	printf("%s: %s -> %s\n", a->new.at, a->old.where, a->new.where);
+
+	own(prover) struct prover *p = prover_new(&a->budget);
+
+	rc = say(prove_diff(p, x, y), a, old, new);
+	return rc < EX__BASE ? EXIT_YES : rc;
+}
+
 int cmd_diff(int argc, char **argv)
 {
 	own(compilation) struct compilation *old = compilation_new(), *new = compilation_new();
@@ -192,9 +286,11 @@ int cmd_diff(int argc, char **argv)
 
 	if (!options_read(&a, old, new, argc, argv))
 		return cmd_usage("diff");
+	if (a.git)
+		return diff_for_git(&a, old, new);
 
 	own(prover) struct prover *p = prover_new(&a.budget);
-	const struct ir *x = ir_read(old, a.old), *y = ir_read(new, a.new);
+	const struct ir *x = ir_read(old, &a.old), *y = ir_read(new, &a.new);
 
 	if (!x)
 		return front_exit(old);

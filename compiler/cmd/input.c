@@ -7,6 +7,7 @@
 
 #include "compiler/cmd/revision.h"
 #include "compiler/front/store.h"
+#include "lang/base/file.h"
 #include "lang/bundle/bundle.h"
 
 /* A bundle is a tar, and the first thing in it is its manifest. */
@@ -95,4 +96,27 @@ struct policy *input_read(struct compilation *c, const char *name)
 	if (colon && colon[1] && stat(name, &st))
 		return read_revision(c, name, colon);
 	return read_from(c, &store_disk, name, name);
+}
+
+static bool same_file(const char *x, const char *y)
+{
+	struct stat a, b;
+
+	return !stat(x, &a) && !stat(y, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+struct policy *input_read_version(struct compilation *c, const char *path, const char *file, bool committed,
+				  const char **where)
+{
+	own(revision) struct revision *r = NULL;
+	own(buf) struct buf bytes = { 0 };
+	struct err ignored = { 0 };
+	bool lies_there = same_file(path, file);
+
+	*where = lies_there ? "the working tree" : file;
+	if ((lies_there && !committed) || file_read(&bytes, file, BUNDLE_BYTES_MAX, &ignored) ||
+	    revision_holding(&r, c->arena, path, bytes.at, bytes.len, &ignored))
+		return read_from(c, &store_disk, file, file);
+	*where = arena_strdup(c->arena, revision_name(r));
+	return read_from(c, revision_store(r), path, path);
 }

@@ -18,4 +18,13 @@
 /* As front_read(): NULL when errors were noted, and front_exit() says which. */
 struct policy *input_read(struct compilation *c, const char *name);
 
+/*
+ * A version of `path`, as git hands them out in temporary files: read where a revision has it, so
+ * that imports are found and reports speak of the path. *where says which, "HEAD" or "the working
+ * tree"; a file that no revision has is read as it lies there. `committed`: the file is the path
+ * itself only because git saved making another.
+ */
+struct policy *input_read_version(struct compilation *c, const char *path, const char *file, bool committed,
+				  const char **where);
+
 #endif

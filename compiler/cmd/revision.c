@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -161,7 +162,7 @@ static int store_read(const struct store *s, const char *path, size_t most, stru
 	if (!inside && *path == '/')
 		return store_disk.read(&store_disk, path, most, out, why);
 	if (!inside || !follow(r, a, inside, &e))
-		return err_set(why, ENOENT, "there is no %s in %s", path, *r->name ? r->name : "what is staged");
+		return err_set(why, ENOENT, "there is no %s in %s", path, revision_name(r));
 	if (e.mode == GIT_FILEMODE_TREE)
 		return err_set(why, EISDIR, "%s", path);
 	return blob_read(r, &e.id, most, out, why);
@@ -194,35 +195,107 @@ static void find_here(struct revision *r, struct arena *a)
 		r->here = arena_printf(a, "%s/", here + len);
 }
 
-static int fill(struct revision *r, struct arena *a, struct err *why)
+/*
+ * As git itself finds it. Not by GIT_REPOSITORY_OPEN_FROM_ENV: libgit2 1.5 refuses when GIT_WORK_TREE
+ * is set, which `git difftool` does.
+ */
+static int repository_find(struct revision *r, struct arena *a, struct err *why)
 {
-	int rc = git_repository_open_ext(&r->repo, NULL, GIT_REPOSITORY_OPEN_FROM_ENV, NULL);
+	const char *dir = getenv("GIT_DIR"), *top = getenv("GIT_WORK_TREE");
+	int rc = git_repository_open_ext(&r->repo, dir ? dir : ".", dir ? GIT_REPOSITORY_OPEN_NO_SEARCH : 0, NULL);
 
+	if (!rc && top)
+		rc = git_repository_set_workdir(r->repo, top, 0);
 	if (rc)
 		return git_failed(why, rc, "git");
 	find_here(r, a);
-	if (*r->name)
-		return tree_find(r, why);
-	rc = git_repository_index(&r->index, r->repo);
+	return 0;
+}
+
+/* Hooks of `git commit` may see an index of their own. */
+static int index_find(struct revision *r, struct err *why)
+{
+	const char *file = getenv("GIT_INDEX_FILE");
+	int rc = file ? git_index_open(&r->index, file) : git_repository_index(&r->index, r->repo);
+
 	return rc ? git_failed(why, rc, "what is staged") : 0;
+}
+
+/* What the name means, in place of what was meant before. */
+static int turn_to(struct revision *r, const char *name, struct err *why)
+{
+	git_tree_free(r->tree);
+	r->tree = NULL;
+	r->name = name;
+	if (*name)
+		return tree_find(r, why);
+	return r->index ? 0 : index_find(r, why);
+}
+
+static struct revision *revision_new(void)
+{
+	struct revision *r = calloc(1, sizeof *r);
+
+	if (!r)
+		abort();
+	git_libgit2_init();
+	r->store = (struct store){ store_find, store_read };
+	return r;
 }
 
 int revision_open(struct revision **out, struct arena *a, const char *name, struct err *why)
 {
-	own(revision) struct revision *r = calloc(1, sizeof *r);
-	int rc;
+	own(revision) struct revision *r = revision_new();
+	int rc = repository_find(r, a, why);
 
-	git_libgit2_init();
-	if (!r) {
-		git_libgit2_shutdown();
-		return err_set(why, ENOMEM, "%s", name);
-	}
-	r->store = (struct store){ store_find, store_read };
-	r->name = arena_strdup(a, name);
-	rc = fill(r, a, why);
+	if (!rc)
+		rc = turn_to(r, arena_strdup(a, name), why);
 	if (!rc)
 		*out = take(r);
 	return rc;
+}
+
+/* --- which revision has a file ---------------------------------------------------------- */
+
+static bool holds(struct revision *r, const char *name, const char *path, const git_oid *id)
+{
+	struct err ignored;
+	struct entry e;
+
+	return !turn_to(r, name, &ignored) && entry_find(r, path, &e) && git_oid_equal(&e.id, id);
+}
+
+static bool found_in_history(struct revision *r, struct arena *a, const char *path, const git_oid *id)
+{
+	git_revwalk *walk = NULL;
+	bool found = false;
+	git_oid at;
+
+	if (git_revwalk_new(&walk, r->repo))
+		return false;
+	git_revwalk_sorting(walk, GIT_SORT_TIME);
+	git_revwalk_push_head(walk);
+	git_revwalk_push_glob(walk, "*");
+	for (int i = 0; i < REVISIONS_SEARCHED && !found && !git_revwalk_next(&at, walk); i++)
+		found = holds(r, git_oid_tostr_s(&at), path, id);
+	if (found)
+		r->name = arena_strndup(a, git_oid_tostr_s(&at), 7);
+	git_revwalk_free(walk);
+	return found;
+}
+
+int revision_holding(struct revision **out, struct arena *a, const char *path, const void *bytes, size_t len,
+		     struct err *why)
+{
+	own(revision) struct revision *r = revision_new();
+	git_oid id;
+
+	if (repository_find(r, a, why) || git_odb_hash(&id, bytes, len, GIT_OBJECT_BLOB))
+		return err_set(why, ENOENT, "there is no repository around %s", path);
+	if (!holds(r, "", path, &id) && !holds(r, "HEAD", path, &id) && !found_in_history(r, a, path, &id))
+		return err_set(why, ENOENT, "no revision has this %s", path);
+	*out = take(r);
+	return 0;
 }
 
 void revision_free(struct revision *r)
@@ -234,6 +307,11 @@ void revision_free(struct revision *r)
 	git_repository_free(r->repo);
 	free(r);
 	git_libgit2_shutdown();
+}
+
+const char *revision_name(const struct revision *r)
+{
+	return *r->name ? r->name : "what is staged";
 }
 
 const struct store *revision_store(const struct revision *r)

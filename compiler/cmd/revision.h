@@ -15,8 +15,8 @@
  * paths outside the repository are read from the disk. Names of links are
  * followed within the tree.
  *
- * The repository is found as git finds it, GIT_DIR included, and is not
- * written to.
+ * The repository is found as git finds it, GIT_DIR, GIT_WORK_TREE and
+ * GIT_INDEX_FILE included, and is not written to.
  */
 #ifndef TEG_CMD_REVISION_H
 #define TEG_CMD_REVISION_H
@@ -26,8 +26,19 @@
 struct revision;
 
 int revision_open(struct revision **out, struct arena *a, const char *name, struct err *why);
+/*
+ * Where the path, from the top, has these bytes: what is staged, HEAD, or the youngest of the last
+ * commits. -ENOENT when nowhere, or when there is no repository.
+ */
+int revision_holding(struct revision **out, struct arena *a, const char *path, const void *bytes, size_t len,
+		     struct err *why);
+#define REVISIONS_SEARCHED 10000
+
 void revision_free(struct revision *r);
 OWN_FREE(revision, struct revision *)
+
+/* "HEAD", "3f0c93a", "what is staged". */
+const char *revision_name(const struct revision *r);
 
 /* Lives as long as the revision. */
 const struct store *revision_store(const struct revision *r);

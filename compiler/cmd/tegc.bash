@@ -6,7 +6,7 @@ _tegc_options() {
 	build) echo "-I --import-path --param --params -o --out --sign --serial" ;;
 	test) echo "-I --import-path --param --params --filter --plain --allow-empty --coverage --mutants --all" ;;
 	fmt) echo "--check" ;;
-	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --analysis-budget" ;;
+	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --analysis-budget --at --git" ;;
 	explain) echo "-I --import-path --param --params --list --packet --posture --state --all --report" ;;
 	disasm) echo "--trusted-keys" ;;
 	sign) echo "--key --serial -o --out" ;;
@@ -29,6 +29,7 @@ _tegc_value() {
 	case $prev in
 	-I | --import-path) _tegc_files ;;
 	--params) _tegc_files .json ;;
+	--at) _tegc_files .teg ;;
 	-o | --out) _tegc_files .tegb ;;
 	--sign | --key) _tegc_files .key ;;
 	--trusted-keys) _tegc_files .pub ;;

@@ -105,4 +105,56 @@ sed 's/net office = .*/net office = [203.0.113.0\/24]/' policies/nets/office.teg
 sed -i 's/^zone wan/param door: port = 22\n&/; s/port 22/port door/' policies/edge.teg
 says 0 'nothing changes' 'parameters are for policies, a bundle has none left' \
 	sh -c "'$tegc' build --param door=2222 policies/edge.teg -o door.tegb && '$tegc' diff --param door=2222 door.tegb policies/edge.teg"
+
+# --- git's own commands ----------------------------------------------------------------
+git checkout -q -f "$(git symbolic-ref --short HEAD)"
+echo '*.teg diff=teg' >.gitattributes
+git config diff.teg.command "$tegc diff --git"
+git config difftool.teg.cmd "$tegc diff --at \"\$MERGED\" \"\$LOCAL\" \"\$REMOTE\""
+git add . && git commit -qm attributes
+
+sed -i 's/^    ssh_in.*/&\n    web_in: allow tcp to self port 443/' policies/edge.teg
+says 0 'policies/edge.teg: what is staged -> the working tree
+OPENED
+policies/edge.teg:8 web_in
+!Binary' 'git diff' git diff
+git add policies
+says 0 'policies/edge.teg: HEAD -> what is staged
+OPENED' 'git diff --cached' git diff --cached
+git commit -qm three
+says 0 'OPENED high
+policies/edge.teg:8 web_in' 'git show' git show --ext-diff HEAD
+says 0 "$(git rev-parse --short HEAD~1) -> what is staged
+OPENED high
+tcp from any to self port 443" 'git diff of two revisions says which it has read' git diff first HEAD -- policies/edge.teg
+says 0 '-net office = 203.0.113.0/24
++net office = [203.0.113.0/24, 198.51.100.0/24]' 'what is only imported is compared as text' \
+	git diff first HEAD -- policies/nets/office.teg
+says 0 'OPENED high
+policies/edge.teg:8 web_in' 'git difftool, where there is a driver' git difftool -y -t teg HEAD~1 HEAD
+mv .gitattributes attributes
+says 0 'OPENED high
+policies/edge.teg:8 web_in' 'git difftool' git difftool -y -t teg HEAD~1 HEAD
+mv attributes .gitattributes
+printf '#!/bin/sh\n"%s" diff HEAD:policies/edge.teg :policies/edge.teg\n' "$tegc" >.git/hooks/pre-commit
+chmod +x .git/hooks/pre-commit
+sed -i 's/443/444/' policies/edge.teg
+says 1 'port 444' 'a hook sees what is committed, not what is staged' git commit -m four policies/edge.teg
+rm .git/hooks/pre-commit && git checkout -q policies/edge.teg
+echo 'posture {' >>policies/edge.teg
+says 0 'error[E0101]
++posture {' 'a policy that cannot be read is compared as text' git diff
+git checkout -q policies
+git mv policies/edge.teg policies/rim.teg
+sed -i 's/443/8443/' policies/rim.teg
+says 0 'OPENED
+CLOSED' 'a policy that was renamed' git diff -M HEAD
+git commit -qam renamed
+cp policies/rim.teg policies/other.teg && git add -N policies/other.teg
+says 0 'policies/other.teg: new
++posture OPEN' 'a policy that is new' git diff
+rm policies/other.teg && git add -A && rm policies/rim.teg
+says 0 'policies/rim.teg: gone' 'a policy that is gone' git diff
+git checkout -q policies
+says 64 'usage: tegc diff' 'arguments that git does not give' "$tegc" diff --git one two
 echo "1..$n"
