@@ -17,7 +17,7 @@
 
 #include <linux/types.h>
 
-#define TEG_ABI_VERSION 2u
+#define TEG_ABI_VERSION 3u
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 
@@ -72,16 +72,15 @@ static inline __u32 teg_self_set(__u64 seed, __u64 first, __u64 second)
 	return ((first * seed ^ second) * seed) >> 55; /* the top bits know all others */
 }
 
-/* A source as limits and blocks count it: the address cut to key_bits. */
+/* What a limit has a bucket for, or a block a place: an address cut to key_bits, or none. */
 struct teg_source {
-	struct teg_addr addr; /* host bits zero */
-	__u32 counter_slot;   /* of the rule that counts; 0 in teg_blocks */
-	__u32 pad;
+	struct teg_addr addr; /* host bits zero; all zero where one bucket is for all */
+	__u64 bucket;	      /* the rule's; 0 in teg_blocks */
 };
 _Static_assert(sizeof(struct teg_source) == 24, "abi");
 
 /*
- * teg_buckets: array of one, mmapable. Token buckets by source and rule, in sets
+ * teg_buckets: array of one, mmapable. Token buckets by source and limit, in sets
  * of four that share a cache line. A bucket is the moment at which it was, or
  * would have been, empty: it holds now - empty_ns nanoseconds, at most its
  * depth. That is nft_limit.c's pair (tokens, last) in one word, so that one
@@ -104,7 +103,7 @@ struct teg_buckets {
 };
 _Static_assert(sizeof(struct teg_bucket) * TEG_BUCKET_WAYS == 64, "abi");
 
-/* teg_blocks: hash, key struct teg_source with counter_slot 0. Runtime blocks. */
+/* teg_blocks: hash, key struct teg_source with bucket 0. Runtime blocks. */
 #define TEG_BLOCKS_MAX 131072u
 #define TEG_BLOCK_BITS4 32u
 #define TEG_BLOCK_BITS6 64u
@@ -303,16 +302,18 @@ _Static_assert(sizeof(struct teg_bulk_cell) == 112, "abi");
 
 /* gen_rules: one value of rule_count rules. */
 enum teg_act { TEG_ACT_PASS, TEG_ACT_DROP };
+enum teg_key { TEG_KEY_SOURCE, TEG_KEY_DESTINATION, TEG_KEY_ALL };
 
 struct teg_rule {
 	__u64 except;		   /* bit per posture in which it is silent */
 	__u64 cost_ns, depth_ns;   /* rate: matches only what finds the bucket empty; cost 0: no rate */
 	__u64 block_ns;		   /* also block the source so long; 0: do not */
+	__u64 bucket;		   /* what shares its tokens has the same: the beginning of the SHA-256 of its id */
 	__u32 counter_slot;
 	__u8 act;		   /* enum teg_act */
-	__u8 key_bits4, key_bits6; /* of the source */
-	__u8 pad;
+	__u8 key;		   /* enum teg_key: what each bucket is for */
+	__u8 key_bits4, key_bits6; /* of that address */
 };
-_Static_assert(sizeof(struct teg_rule) == 40, "abi");
+_Static_assert(sizeof(struct teg_rule) == 48, "abi");
 
 #endif

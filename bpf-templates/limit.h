@@ -44,17 +44,35 @@ static __always_inline __u64 limit_ones(__u32 bits)
 	return bits == 0 ? 0 : bits >= 64 ? ~0ull : ~0ull << (64 - bits);
 }
 
-/* The source as it is counted: cut to the leading bits of its family. */
-static __always_inline struct teg_source limit_source(const struct pkt *p, __u32 bits4, __u32 bits6, __u32 slot)
+/* An address as it is counted: cut to the leading bits of its family. */
+static __always_inline struct teg_source limit_address(const struct pkt *p, const struct pkt_addr *a, __u32 bits4,
+						       __u32 bits6)
 {
 	__u32 bits = p->family == TEG_IP4 ? 96 + bits4 : bits6;
 	struct pkt_addr cut = {
-		p->src.hi & bpf_cpu_to_be64(limit_ones(bits)),
-		p->src.lo & bpf_cpu_to_be64(limit_ones(bits > 64 ? bits - 64 : 0)),
+		a->hi & bpf_cpu_to_be64(limit_ones(bits)),
+		a->lo & bpf_cpu_to_be64(limit_ones(bits > 64 ? bits - 64 : 0)),
 	};
-	struct teg_source s = { .counter_slot = slot };
+	struct teg_source s = {};
 
 	__builtin_memcpy(&s.addr, &cut, sizeof cut);
+	return s;
+}
+
+/* The source as blocks know it. */
+static __always_inline struct teg_source limit_blocked(const struct pkt *p)
+{
+	return limit_address(p, &p->src, TEG_BLOCK_BITS4, TEG_BLOCK_BITS6);
+}
+
+/* What the rule has a bucket for. */
+static __always_inline struct teg_source limit_counted(const struct pkt *p, const struct teg_rule *rule)
+{
+	struct teg_source s = {};
+
+	if (rule->key != TEG_KEY_ALL)
+		s = limit_address(p, rule->key == TEG_KEY_DESTINATION ? &p->dst : &p->src, rule->key_bits4, rule->key_bits6);
+	s.bucket = rule->bucket;
 	return s;
 }
 
@@ -145,7 +163,7 @@ static __always_inline __u64 *limit_hint(const struct teg_source *source)
 /* Until when the packet's source may be blocked; 0: surely it is not. */
 static __always_inline __u64 limit_may_be_blocked(const struct pkt *p)
 {
-	struct teg_source key = limit_source(p, TEG_BLOCK_BITS4, TEG_BLOCK_BITS6, 0);
+	struct teg_source key = limit_blocked(p);
 	const volatile __u64 *hint = limit_hint(&key);
 
 	return hint ? *hint : 0;
@@ -153,7 +171,7 @@ static __always_inline __u64 limit_may_be_blocked(const struct pkt *p)
 
 static __always_inline bool limit_is_blocked(const struct pkt *p, __u64 now)
 {
-	struct teg_source key = limit_source(p, TEG_BLOCK_BITS4, TEG_BLOCK_BITS6, 0);
+	struct teg_source key = limit_blocked(p);
 	struct teg_blocked *b = bpf_map_lookup_elem(&teg_blocks, &key);
 
 	return b && now < b->until_ns;
@@ -177,7 +195,7 @@ static __always_inline void limit_raise(__u64 *word, __u64 to)
 static __always_inline void limit_block(struct teg_active *active, const struct teg_rule *rule,
 					const struct pkt *p, __u64 now)
 {
-	struct teg_source key = limit_source(p, TEG_BLOCK_BITS4, TEG_BLOCK_BITS6, 0);
+	struct teg_source key = limit_blocked(p);
 	struct teg_blocked mine = {
 		.until_ns = now + rule->block_ns,
 		.counter_slot = rule->counter_slot,

@@ -155,8 +155,7 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 				continue;
 			if (!w->now)
 				w->now = now_ns();
-			struct teg_source source = limit_source(w->p, rule->key_bits4, rule->key_bits6,
-								rule->counter_slot);
+			struct teg_source source = limit_counted(w->p, rule);
 			if (!limit_over(&source, rule->cost_ns, rule->depth_ns, w->now)) {
 				within = at;
 				continue;

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "compiler/emit/emit.h"
+
 /* --- address sets: the longest prefix answers for all of them ------------------------------- */
 
 #define SET_BITS 63 /* bit 63 is TEG_SET_SELF */
@@ -116,7 +118,39 @@ static struct ir_box box_of(struct sets *s, const struct teg_box *b)
 	};
 }
 
-static struct ir_rule rule_of(struct sets *s, const struct plan *plan, uint32_t i)
+static const struct ir_rule *rule_named(const struct ir *ir, const char *id)
+{
+	const struct ir_list *lists[] = { &ir->lifelines, &ir->blocks, &ir->reflexes };
+
+	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+		for (size_t i = 0; i < lists[l]->count; i++)
+			if (!strcmp(lists[l]->rules[i].id, id))
+				return &lists[l]->rules[i];
+	return NULL;
+}
+
+static enum rate_key key_of(const struct teg_rule *t)
+{
+	switch ((enum teg_key)t->key) {
+	case TEG_KEY_SOURCE:
+		return RATE_PER_SOURCE;
+	case TEG_KEY_DESTINATION:
+		return RATE_PER_DESTINATION;
+	case TEG_KEY_ALL:
+		break;
+	}
+	return RATE_GLOBAL;
+}
+
+/* A table knows a bucket's name by its digest only: the policy's, when that is the one. */
+static const char *bucket_of(const struct ir *meant, const struct teg_rule *t, const char *id)
+{
+	const struct ir_rule *m = rule_named(meant, id);
+
+	return m && m->rate && emit_xdp_bucket(m->rate->bucket) == t->bucket ? m->rate->bucket : "another bucket";
+}
+
+static struct ir_rule rule_of(struct sets *s, const struct ir *meant, const struct plan *plan, uint32_t i)
 {
 	const struct teg_rule *t = &plan->rules[i];
 	const char *id = plan->counters[t->counter_slot].id;
@@ -133,8 +167,10 @@ static struct ir_rule rule_of(struct sets *s, const struct plan *plan, uint32_t 
 
 	if (t->cost_ns) {
 		struct ir_rate rate = { .cost_ns = t->cost_ns, .depth_ns = t->depth_ns,
-					.key_bits = { t->key_bits4, t->key_bits6 } };
+					.key_bits = { t->key_bits4, t->key_bits6 }, .key = key_of(t),
+					.bucket = bucket_of(meant, t, id) };
 
+		rate.kin = rate.bucket;
 		r.rate = arena_copy(s->arena, &rate, sizeof rate);
 	}
 	for (uint32_t b = 0; b < plan->box_count; b++)
@@ -157,7 +193,7 @@ void audit_read_tables(struct ir *out, const struct ir *meant, const struct plan
 	out->blocks = (struct ir_list){ NULL, 0 };
 	out->reflexes = (struct ir_list){ arena_zero(a, room), 0 };
 	for (uint32_t i = 0; i < plan->rule_count; i++) {
-		struct ir_rule r = rule_of(s, plan, i);
+		struct ir_rule r = rule_of(s, meant, plan, i);
 		struct ir_list *l = r.verdict == VERDICT_ALLOW ? &out->lifelines : &out->reflexes;
 
 		l->rules[l->count++] = r;
@@ -166,22 +202,12 @@ void audit_read_tables(struct ir *out, const struct ir *meant, const struct plan
 
 /* --- what is compared ----------------------------------------------------------------------------- */
 
-static const struct ir_rule *rule_named(const struct ir *ir, const char *id)
-{
-	const struct ir_list *lists[] = { &ir->lifelines, &ir->blocks, &ir->reflexes };
-
-	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
-		for (size_t i = 0; i < lists[l]->count; i++)
-			if (!strcmp(lists[l]->rules[i].id, id))
-				return &lists[l]->rules[i];
-	return NULL;
-}
-
 static bool same_rate(const struct ir_rate *x, const struct ir_rate *y)
 {
 	if (!x || !y)
 		return x == y;
-	return x->cost_ns == y->cost_ns && x->depth_ns == y->depth_ns &&
+	return x->cost_ns == y->cost_ns && x->depth_ns == y->depth_ns && x->key == y->key &&
+	       !strcmp(x->bucket, y->bucket) &&
 	       !memcmp(x->key_bits, y->key_bits, sizeof x->key_bits);
 }
 

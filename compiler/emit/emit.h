@@ -21,6 +21,8 @@
 void emit_plan(struct plan *out, const struct ir *ir, struct arena *a);
 
 /* emit_xdp - the plan's XDP tables. Refuses what the tables cannot hold, naming the rule and the limit. */
+/* By what the tables know a bucket: the first 8 bytes of the SHA-256 of its id. */
+uint64_t emit_xdp_bucket(const char *id);
 int emit_xdp(struct plan *plan, const struct ir *ir, struct arena *a, struct err *why);
 
 /* The compiled template, bpf-templates/policy.bpf.c, as it goes into a bundle. */

@@ -94,19 +94,6 @@ static void put_sound_chain(struct nft_maker *mk)
 	put_cause(mk, c, short_ip, CAUSE_SHORT_IP);
 }
 
-/* The source as limits and blocks count it. */
-static enum nft_field source_field(enum family f)
-{
-	return f == FAMILY_IP4 ? NFT_FIELD_IP_SADDR : NFT_FIELD_IP6_SADDR;
-}
-
-static addr_num source_mask(enum family f, unsigned bits)
-{
-	addr_num host = bits < FAMILY_BITS(f) ? family_max(f) >> bits : 0;
-
-	return family_max(f) & ~host;
-}
-
 /* Of a source under a runtime block. */
 #define BLOCKED_BITS(f) ((f) == FAMILY_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6)
 
@@ -119,10 +106,10 @@ static const struct nft_set *blocked_set(struct nft_maker *mk, enum family f)
 static void ask_source(struct nft_maker *mk, struct nft_rule *r, enum family f, unsigned bits,
 		       enum nft_test t, const struct nft_set *s)
 {
-	struct nft_match m = { .field = source_field(f), .test = t, .set = s };
+	struct nft_match m = { .field = nft_source_field(f), .test = t, .set = s };
 
 	m.masked = bits < FAMILY_BITS(f);
-	m.mask = m.masked ? source_mask(f, bits) : 0;
+	m.mask = m.masked ? nft_leading_bits(f, bits) : 0;
 	nft_push_match(mk, r, m);
 }
 
@@ -190,14 +177,9 @@ static int lower_late(struct nft_maker *mk)
 
 /* --- reflexes -------------------------------------------------------------------- */
 
-static uint64_t ms_of(uint64_t ns)
-{
-	return ns / 1000000 + (ns % 1000000 != 0);
-}
-
 static const char *block_chain_name(struct nft_maker *mk, uint64_t block_ns)
 {
-	return arena_printf(mk->arena, "block.%llu", (unsigned long long)ms_of(block_ns));
+	return arena_printf(mk->arena, "block.%llu", (unsigned long long)nft_ms_of(block_ns));
 }
 
 /* Puts the source into the set and drops. A full set must not let the packet pass: two rules. */
@@ -214,12 +196,12 @@ static const char *block_chain_at(struct nft_maker *mk, uint64_t block_ns)
 	for (int f = 0; f < FAMILY_COUNT; f++) {
 		unsigned bits = BLOCKED_BITS(f);
 		struct nft_place p = { .set = blocked_set(mk, (enum family)f),
-				       .key = source_field((enum family)f),
-				       .timeout_ms = ms_of(block_ns) };
+				       .key = nft_source_field((enum family)f),
+				       .timeout_ms = nft_ms_of(block_ns) };
 		struct nft_rule r = { 0 };
 
 		p.masked = bits < FAMILY_BITS((enum family)f);
-		p.mask = p.masked ? source_mask((enum family)f, bits) : 0;
+		p.mask = p.masked ? nft_leading_bits((enum family)f, bits) : 0;
 		nft_ask_family(mk, &r, (enum family)f);
 		nft_push(mk, &r, (struct nft_expr){ .kind = NFT_EXPR_PLACE, .place = p });
 		nft_put_rule(mk, c, r, NULL);
@@ -240,67 +222,20 @@ static void strikes(struct nft_maker *mk, struct nft_rule *r, const struct ir_ru
 		nft_ends(mk, r, NFT_FATE_DROP);
 }
 
-static struct nft_limit limit_of(const struct ir_rate *rate)
+static void meter_strikes(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *reflex, bool known)
 {
-	return (struct nft_limit){ .rate = rate->rate,
-				   .unit_s = rate->unit_s,
-				   .burst = (uint32_t)rate->burst };
-}
-
-/* Named by what it counts and how: where either changes, buckets begin anew. */
-static const struct nft_set *meter_at(struct nft_maker *mk, const struct ir_rule *reflex,
-				      enum family f)
-{
-	const struct ir_rate *rate = reflex->rate;
-	const char *id = arena_printf(
-		mk->arena, "meter%d.%s.%llu-%llu-%llu-%u", f == FAMILY_IP4 ? 4 : 6, reflex->id,
-		(unsigned long long)rate->rate, (unsigned long long)rate->unit_s,
-		(unsigned long long)rate->burst, rate->key_bits[f]);
-
-	/* A source that was silent so long has a full bucket again, and needs no element. The
-	 * kernel counts in ticks: a little longer never forgets a debt. */
-	return nft_dynamic_set_at(mk, nft_name(mk->arena, id), f, NFT_METER_MOST,
-				  ms_of(rate->depth_ns) + 20);
-}
-
-static void put_meter(struct nft_maker *mk, struct nft_chain *c, const struct ir_rule *reflex,
-		      enum family f)
-{
-	const struct ir_rate *rate = reflex->rate;
-	unsigned bits = rate->key_bits[f];
-	const struct nft_set *meter = meter_at(mk, reflex, f);
-	struct nft_place p = { .set = meter,
-			       .key = source_field(f),
-			       .update = true,
-			       .limited = true,
-			       .limit = limit_of(rate) };
-	struct nft_rule over = { 0 }, crowd = { 0 };
-
-	p.masked = bits < FAMILY_BITS(f);
-	p.mask = p.masked ? source_mask(f, bits) : 0;
-	nft_ask_family(mk, &over, f);
-	nft_push(mk, &over, (struct nft_expr){ .kind = NFT_EXPR_PLACE, .place = p });
-	strikes(mk, &over, reflex);
-	nft_put_rule(mk, c, over, NULL);
-
-	nft_ask_family(mk, &crowd, f);
-	ask_source(mk, &crowd, f, bits, NFT_TEST_NOT_IN, meter);
-	nft_push(mk, &crowd, (struct nft_expr){ .kind = NFT_EXPR_LIMIT, .limit = limit_of(rate) });
-	nft_count_as(mk, &crowd, reflex->id);
-	nft_ends(mk, &crowd, NFT_FATE_DROP);
-	nft_put_rule(mk, c, crowd, "the meter is full: sources without a place share one bucket");
+	if (known) {
+		strikes(mk, r, reflex);
+		return;
+	}
+	nft_count_as(mk, r, reflex->id);
+	nft_ends(mk, r, NFT_FATE_DROP);
 }
 
 static void put_strike(struct nft_spread *s, struct nft_rule r)
 {
 	strikes(s->mk, &r, s->rule);
 	nft_put_rule(s->mk, s->site->chain, r, nft_remark_once(s));
-}
-
-static void put_hand_over(struct nft_spread *s, struct nft_rule r)
-{
-	nft_ends_in(s->mk, &r, NFT_FATE_GOTO, s->to);
-	nft_put_rule(s->mk, s->site->chain, r, NULL);
 }
 
 /* "rate.ID" for what comes whole, "late.ID" for later fragments. */
@@ -328,7 +263,7 @@ static int put_counted(struct nft_maker *mk, const struct ir_rule *reflex, uint8
 			      arena_printf(mk->arena, "%s: what it counts", reflex->id));
 	struct nft_site site = { boxes, NFT_FIELD_IIFNAME, fragments };
 	struct nft_spread s = {
-		.mk = mk, .site = &site, .rule = reflex, .put = put_hand_over, .to = over
+		.mk = mk, .site = &site, .rule = reflex, .put = nft_hand_over, .to = over
 	};
 
 	return nft_spread(&s);
@@ -350,8 +285,7 @@ static int put_rated(struct nft_maker *mk, const struct ir_rule *reflex)
 			      arena_printf(mk->arena, "%s: what is over its rate", id));
 	static const uint8_t ways[] = { FRAGMENT_EARLY, FRAGMENT_LATER };
 
-	for (int f = 0; f < FAMILY_COUNT; f++)
-		put_meter(mk, over, reflex, (enum family)f);
+	nft_put_meters(mk, over, reflex, meter_strikes);
 	for (size_t i = 0; i < sizeof ways; i++)
 		if (rule_sees(reflex, ways[i]) && put_counted(mk, reflex, ways[i], over->name))
 			return mk->why->code;

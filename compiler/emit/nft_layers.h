@@ -3,6 +3,7 @@
  *
  *     nft_posture.c     inet tegumentar: preamble and postures       layer 4
  *     nft_epiderme.c    netdev tegumentar: the first hook            layers 1 to 3
+ *     nft_meter.c       token buckets, in both
  */
 #ifndef TEG_EMIT_NFT_LAYERS_H
 #define TEG_EMIT_NFT_LAYERS_H
@@ -18,6 +19,20 @@ int nft_lower_list(struct nft_maker *mk, const struct nft_site *site, const stru
 /* Lifelines, or for `out` their answers. */
 int nft_lower_lifelines(struct nft_maker *mk, const struct nft_site *site, enum direction d);
 void nft_put_neighbour(struct nft_maker *mk, struct nft_chain *c);
+
+/*
+ * nft_put_meters - into a chain that packets of the rule come to: those over its
+ * rate go as `strikes` ends them, the others return. `known` is false where a
+ * full meter has no place for the source: it is then dropped, not blocked.
+ */
+typedef void (*nft_strikes)(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule, bool known);
+void nft_put_meters(struct nft_maker *mk, struct nft_chain *c, const struct ir_rule *rule, nft_strikes strikes);
+/* nft_spread's put that goes to `to`. */
+void nft_hand_over(struct nft_spread *s, struct nft_rule r);
+
+uint64_t nft_ms_of(uint64_t ns); /* rounded up */
+enum nft_field nft_source_field(enum family f);
+addr_num nft_leading_bits(enum family f, unsigned bits);
 
 /* The remark stands before the first of a rule's nft rules. */
 const char *nft_remark_once(const struct nft_spread *s);

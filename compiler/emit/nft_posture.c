@@ -3,11 +3,14 @@
 
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
+#include "lang/bundle/nft_name.h"
 
 enum {
 	CT_BIT_INVALID = 1,
 	CT_BIT_ESTABLISHED = 2,
-	CT_BIT_RELATED = 4
+	CT_BIT_RELATED = 4,
+	CT_BIT_NEW = 8,
+	CT_BIT_UNTRACKED = 64
 };			      /* NF_CT_STATE_BIT of the kernel */
 enum { DIRECTION_REPLY = 1 }; /* IP_CT_DIR_REPLY */
 
@@ -64,13 +67,44 @@ static int lower_rule(struct nft_maker *mk, const struct nft_site *site, const s
 	return nft_spread(&s);
 }
 
+static void limit_strikes(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *limit, bool known)
+{
+	(void)known;
+	nft_count_as(mk, r, limit->id);
+	nft_ends(mk, r, NFT_FATE_DROP);
+}
+
+/*
+ * A new flow that lies in two boxes counts once, as in nft_epiderme.c: the boxes
+ * `goto` the meter, and what is within the limit returns to the rule behind.
+ */
+static int lower_limit(struct nft_maker *mk, const struct nft_site *site, const struct ir_rule *limit)
+{
+	const char *over_name = nft_name(mk->arena, arena_printf(mk->arena, "over.%s", limit->id));
+	const char *boxes_name = nft_name(mk->arena, arena_printf(mk->arena, "rate.%s", limit->id));
+	struct nft_chain *over = nft_chain_new(mk, over_name, arena_printf(mk->arena, "%s: what is over it", limit->id));
+	struct nft_chain *boxes = nft_chain_new(mk, boxes_name, arena_printf(mk->arena, "%s: what it counts", limit->id));
+	struct nft_site counted = { boxes, site->interface, site->fragments };
+	struct nft_spread s = { .mk = mk, .site = &counted, .rule = limit, .put = nft_hand_over, .to = over->name };
+	struct nft_rule jump = { 0 };
+
+	nft_counter_at(mk, limit->id);
+	nft_put_meters(mk, over, limit, limit_strikes);
+	if (nft_spread(&s))
+		return mk->why->code;
+	nft_ask_masked(mk, &jump, NFT_FIELD_CT_STATE, CT_BIT_NEW | CT_BIT_UNTRACKED, NFT_TEST_NE, 0);
+	nft_ends_in(mk, &jump, NFT_FATE_JUMP, arena_printf(mk->arena, "%c_%s", BATCH_BANK, boxes_name));
+	nft_put_rule(mk, site->chain, jump, limit->label);
+	return 0;
+}
+
 int nft_lower_list(struct nft_maker *mk, const struct nft_site *site, const struct ir_list *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct ir_rule *r = &list->rules[i];
 		const char *remark = r->is_default ? "default" : r->label;
 
-		if (lower_rule(mk, site, r, remark))
+		if (ir_rule_is_limit(r) ? lower_limit(mk, site, r) : lower_rule(mk, site, r, remark))
 			return mk->why->code;
 	}
 	return 0;

@@ -17,6 +17,7 @@
 
 #include "compiler/emit/bulk.h"
 #include "compiler/emit/emit.h"
+#include "lang/base/digest.h"
 #include "lang/base/strmap.h"
 
 /* Below this depth a bucket is measured by the fine clock: a tick of the coarse one
@@ -50,6 +51,29 @@ struct lowering {
 	VEC(struct teg_rule) rules;
 	VEC(const char *) ids; /* of the rules */
 };
+
+static uint8_t key_of(enum rate_key key)
+{
+	switch (key) {
+	case RATE_PER_SOURCE:
+		return TEG_KEY_SOURCE;
+	case RATE_PER_DESTINATION:
+		return TEG_KEY_DESTINATION;
+	case RATE_PER_FLOW:
+	case RATE_GLOBAL:
+		break;
+	}
+	return TEG_KEY_ALL;
+}
+
+uint64_t emit_xdp_bucket(const char *id)
+{
+	struct digest d = digest_of(id, strlen(id));
+	char first[17] = { 0 };
+
+	memcpy(first, d.hex, 16);
+	return strtoull(first, NULL, 16);
+}
 
 static uint32_t counter_at(const struct lowering *t, const char *id)
 {
@@ -226,10 +250,14 @@ static int lower_rule(struct lowering *t, const struct ir_rule *r, struct err *w
 			return rc;
 	}
 	if (r->rate) {
+		if (r->rate->key == RATE_PER_FLOW)
+			return err_set(why, ENOTSUP, "%s: flows have no buckets of their own on arrival", r->id);
 		rule.cost_ns = r->rate->cost_ns;
 		rule.depth_ns = r->rate->depth_ns;
 		rule.key_bits4 = r->rate->key_bits[FAMILY_IP4];
 		rule.key_bits6 = r->rate->key_bits[FAMILY_IP6];
+		rule.key = key_of(r->rate->key);
+		rule.bucket = emit_xdp_bucket(r->rate->bucket);
 		if (rule.depth_ns < COARSE_DEPTH_NS)
 			t->asks |= TEG_ASKS_FINE_CLOCK;
 	}

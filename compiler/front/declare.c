@@ -316,61 +316,6 @@ void declare_blocks(struct reading *r)
 
 /* --- reflexes ------------------------------------------------------------------------------------ */
 
-#define RATE_COUNT_MAX	UINT32_MAX		  /* a burst of nft */
-#define RATE_WINDOW_MAX (365 * 86400000000000ull) /* a year, in nanoseconds */
-
-/* `source`, `source/24` */
-static bool rate_key(struct reading *r, const struct node *key, struct pol_rate *out)
-{
-	const struct node *name = key->kind == NODE_PART ? key->first : key;
-	uint64_t bits;
-
-	out->key_bits[FAMILY_IP4] = 32;
-	out->key_bits[FAMILY_IP6] = 64;
-	if (name->kind != NODE_NAME || strcmp(name->text, "source")) {
-		diag_help(diag(r->diags, DIAG_REFLEX_WHEN, key->span, "a rate is counted for each source"), "write: rate per source");
-		return false;
-	}
-	if (key->kind != NODE_PART)
-		return true;
-	if (!value_number(r, key->last, 32, &bits))
-		return false;
-	if (!bits) {
-		diag(r->diags, DIAG_AMOUNT_ZERO, key->last->span, "a prefix of no bits is every source");
-		return false;
-	}
-	out->key_bits[FAMILY_IP4] = (uint8_t)bits;
-	return true;
-}
-
-static bool when_read(struct reading *r, const struct node *when, struct pol_reflex *out)
-{
-	const struct node *key = when->first->kind == NODE_PER ? when->first : NULL;
-	const struct node *count = key ? key->next : when->first;
-	const struct node *window = count->next ? count->next->first : NULL;
-	struct value_rate amount;
-
-	if (strcmp(when->text, "rate") || !key) {
-		diag_help(diag(r->diags, DIAG_REFLEX_WHEN, when->span, "a reflex cannot measure `%s`", when->text),
-			  "write: when rate per source > 1000 per 100ms");
-		return false;
-	}
-	out->has_rate = true;
-	if (!rate_key(r, key->first, &out->rate) || !value_rate(r, count, window, &amount))
-		return false;
-	if (amount.bytes) {
-		diag(r->diags, DIAG_NOT_YET, count->span, "a reflex counts packets, not bytes");
-		return false;
-	}
-	out->rate.count = amount.count;
-	out->rate.window_ns = amount.window_ns;
-	if (out->rate.count > RATE_COUNT_MAX || out->rate.window_ns > RATE_WINDOW_MAX) {
-		diag(r->diags, DIAG_NUMBER_RANGE, when->span, "a rate counts to at most %u, within at most 365d", RATE_COUNT_MAX);
-		return false;
-	}
-	return true;
-}
-
 static bool action_read(struct reading *r, const struct node *action, struct pol_reflex *out)
 {
 	const struct node *who = action->first;
@@ -401,7 +346,7 @@ static void except_read(struct reading *r, const struct node *except, struct pol
 }
 
 struct reflex_parts {
-	const struct node *match, *when, *act, *except;
+	const struct node *match, *when, *act, *except; /* `when` may be an EXCEEDS */
 	bool hole;
 };
 
@@ -422,6 +367,7 @@ static void parts_read(struct reading *r, const struct node *decl, struct reflex
 			part_set(r, &out->match, n);
 			break;
 		case NODE_WHEN:
+		case NODE_EXCEEDS:
 			part_set(r, &out->when, n);
 			break;
 		case NODE_ACTION:
@@ -450,8 +396,10 @@ static void reflex_read(struct reading *r, const struct node *decl, struct pol_r
 		diag(r->diags, DIAG_REFLEX_PART, name->span, "reflex `%s` has no `%s`", name->text, p.match ? "do" : "match");
 	if (p.match)
 		select_read(r, p.match->first, DIRECTION_IN, &out->match);
-	if (p.when)
+	if (p.when && p.when->kind == NODE_WHEN)
 		when_read(r, p.when, out);
+	else if (p.when)
+		exceeds_read(r, p.when, out);
 	if (p.act)
 		action_read(r, p.act, out);
 	if (p.except)

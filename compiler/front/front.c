@@ -70,10 +70,12 @@ static void read_meaning(struct reading *r, const char *path)
 	params_check(r);
 	declare_policy(r);
 	declare_zones(r);
+	declare_limits(r);
 	declare_lifelines(r);
 	declare_blocks(r);
 	declare_postures(r);
 	declare_reflexes(r);
+	limits_check(r);
 	declare_initial(r);
 	keep_nets(r);
 	declare_tests(r);

@@ -8,9 +8,6 @@ static const struct later {
 	enum node_kind kind;
 	const char *word, *about;
 } later_rows[] = {
-	{ NODE_BUCKET, "limit", "a named limit" },
-	{ NODE_LIMIT, "limit", "a limit on flows" },
-	{ NODE_EXCEEDS, "exceeds", "a named limit" },
 	{ NODE_LOG, "log", "a log line for each match" },
 	{ NODE_EMIT, "emit", "an event" },
 	{ NODE_PAYLOAD, "payload", "a look into the payload" },

@@ -71,12 +71,26 @@ struct pol_selector {
 #define ZONES_ANY UINT64_MAX
 #define FAMILIES_ANY 3u
 
-/* `rate per source > count per window`: a token bucket, `count` deep, that refills
- * `count` tokens in `window_ns`; the packet that finds it empty is over. */
+/* What has a bucket of its own. */
+enum rate_key { RATE_PER_SOURCE, RATE_PER_DESTINATION, RATE_PER_FLOW, RATE_GLOBAL };
+
+/* `rate per source > count per window`: a token bucket that refills `count` tokens in
+ * `window_ns`; the packet that finds it empty is over. */
 struct pol_rate {
 	uint64_t count;
 	uint64_t window_ns;
-	uint8_t key_bits[FAMILY_COUNT]; /* leading source bits that share a bucket: 32 and 64 */
+	uint8_t key_bits[FAMILY_COUNT]; /* leading bits of the source or destination that share a bucket: 32 and 64 */
+	enum rate_key key;
+	uint64_t burst;	    /* how many tokens the bucket holds; 0: `count` */
+	const char *bucket; /* "limit.per_client" when all who name that limit share it; NULL: the rule's own */
+	bool fleet;	    /* `shared`: one bucket for all hosts */
+};
+
+/* `limit per_client = 500/s per source` */
+struct pol_limit {
+	const char *name, *id; /* "per_client", "limit.per_client" */
+	struct span span;
+	struct pol_rate rate;
 };
 
 struct pol_rule {
@@ -87,6 +101,7 @@ struct pol_rule {
 	enum direction direction;
 	enum verdict verdict;
 	struct pol_selector match;
+	const struct pol_rate *limit; /* up to here the verdict, beyond it drop; or NULL */
 };
 
 struct pol_block {
@@ -168,6 +183,8 @@ struct policy {
 	size_t zone_count;
 	struct pol_net *nets;
 	size_t net_count;
+	struct pol_limit *limits;
+	size_t limit_count;
 	struct pol_rule *lifelines; /* direction in, verdict allow */
 	size_t lifeline_count;
 	struct pol_block *blocks;

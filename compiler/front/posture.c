@@ -153,6 +153,7 @@ static void rule_twice(struct reading *r, const struct node *rule, const struct 
 static void rule_read(struct reading *r, struct building *b, const struct node *n)
 {
 	const struct node *label = node_find(n, NODE_LABEL), *direction = node_find(n, NODE_DIRECTION), *first;
+	const struct node *limit = node_find(n, NODE_LIMIT);
 	struct pol_rule rule = {
 		.span = n->span,
 		.verdict = (enum verdict)n->word,
@@ -170,6 +171,12 @@ static void rule_read(struct reading *r, struct building *b, const struct node *
 	rule.id = rule_id(r, b, rule.label);
 	b->sound &= !label || label_is_free(r, label);
 	b->sound &= select_read(r, node_find(n, NODE_SELECTOR), rule.direction, &rule.match);
+	if (limit) {
+		struct pol_rate *rate = arena_zero(r->arena, sizeof *rate);
+
+		b->sound &= limit_read(r, limit, rule.verdict, rate);
+		rule.limit = rate;
+	}
 	rule_place(r, b, rule);
 }
 

@@ -6,6 +6,7 @@
  *     scope.c     names                      → symbols, each computed once
  *     value*.c    values                     → sets, amounts, with their types and units
  *     select.c    selectors                  → what a packet is asked
+ *     limit.c     rates and limits
  *     posture.c   postures                   → rules, inherited ones included
  *     declare.c   zones, lifelines, blocks, reflexes
  *     trials.c    tests
@@ -42,7 +43,7 @@ struct value_rate {
 	bool bytes;
 };
 
-enum symbol_kind { SYMBOL_PARAM, SYMBOL_ZONE, SYMBOL_NET, SYMBOL_SERVICE, SYMBOL_HOLE };
+enum symbol_kind { SYMBOL_PARAM, SYMBOL_ZONE, SYMBOL_NET, SYMBOL_SERVICE, SYMBOL_LIMIT, SYMBOL_HOLE };
 enum symbol_state { SYMBOL_FRESH, SYMBOL_UNDER_WAY, SYMBOL_KNOWN, SYMBOL_WRONG };
 
 struct symbol {
@@ -58,6 +59,7 @@ struct symbol {
 	struct service service;
 	VEC(const char *) strings;
 	struct value_rate rate;
+	const struct pol_rate *limit;
 	uint64_t amount; /* durations in ns, percentages in hundredths of one, severities, true or false as 0 and 1 */
 };
 
@@ -153,6 +155,14 @@ void declare_policy(struct reading *r);
 bool label_is_free(struct reading *r, const struct node *label);
 /* A stable id for a rule without a label: "~" and 8 hex digits of its normalised text; `texts` remembers which. */
 const char *rule_anonym(struct reading *r, const struct node *rule, struct strmap *texts);
+
+/* limit.c: NODE_LIMIT of a rule with that verdict; NODE_WHEN; NODE_EXCEEDS. */
+void declare_limits(struct reading *r);
+/* After all rules and reflexes: those who share a limit can. */
+void limits_check(struct reading *r);
+bool limit_read(struct reading *r, const struct node *limit, enum verdict v, struct pol_rate *out);
+bool when_read(struct reading *r, const struct node *when, struct pol_reflex *out);
+bool exceeds_read(struct reading *r, const struct node *exceeds, struct pol_reflex *out);
 
 /* posture.c */
 void declare_postures(struct reading *r);

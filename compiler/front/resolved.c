@@ -265,10 +265,57 @@ static void put_blocks(struct writing *w)
 	}
 }
 
+static void put_key(struct buf *out, const struct pol_rate *r)
+{
+	static const char *const names[] = { "source", "destination", "flow" };
+	bool whole4 = r->key_bits[FAMILY_IP4] == 32, whole6 = r->key_bits[FAMILY_IP6] == 64;
+
+	if (r->key == RATE_GLOBAL)
+		return;
+	buf_printf(out, " per %s", names[r->key]);
+	if (!whole4 || !whole6)
+		buf_printf(out, "/%u", r->key_bits[FAMILY_IP4]);
+	if (!whole6)
+		buf_printf(out, "/%u", r->key_bits[FAMILY_IP6]);
+}
+
+/* `1000 per 100ms per source burst 2000 shared` */
+static void put_limit(struct buf *out, const struct pol_rate *r)
+{
+	buf_printf(out, "%llu per ", (unsigned long long)r->count);
+	put_duration(out, r->window_ns);
+	put_key(out, r);
+	if (r->burst)
+		buf_printf(out, " burst %llu", (unsigned long long)r->burst);
+	buf_puts(out, r->fleet ? " shared" : "");
+}
+
+static void put_limits(struct writing *w)
+{
+	const struct policy *p = w->policy;
+
+	for (size_t i = 0; i < p->limit_count; i++) {
+		buf_printf(&w->out, "limit %s = ", p->limits[i].name);
+		put_limit(&w->out, &p->limits[i].rate);
+		buf_putc(&w->out, '\n');
+	}
+}
+
+static const char *bucket_name(const struct pol_rate *r)
+{
+	return r->bucket + strlen("limit.");
+}
+
 static void put_rule(struct writing *w, const struct pol_rule *r)
 {
 	buf_printf(&w->out, "    %s: %s %s ", r->label, verdict_name(r->verdict), direction_name(r->direction));
 	put_selector(w, &r->match);
+	if (r->limit && r->limit->bucket) {
+		buf_printf(&w->out, " limit %s", bucket_name(r->limit));
+	} else if (r->limit) {
+		buf_puts(&w->out, " limit ");
+		put_limit(&w->out, r->limit);
+	}
 	buf_putc(&w->out, '\n');
 }
 
@@ -293,9 +340,12 @@ static void put_postures(struct writing *w)
 
 static void put_rate(struct buf *out, const struct pol_rate *r)
 {
-	buf_puts(out, "    when rate per source");
-	if (r->key_bits[FAMILY_IP4] != 32)
-		buf_printf(out, "/%u", r->key_bits[FAMILY_IP4]);
+	if (r->bucket) {
+		buf_printf(out, "    when exceeds %s\n", bucket_name(r));
+		return;
+	}
+	buf_puts(out, "    when rate");
+	put_key(out, r);
 	buf_printf(out, " > %llu per ", (unsigned long long)r->count);
 	put_duration(out, r->window_ns);
 	buf_putc(out, '\n');
@@ -414,6 +464,7 @@ char *front_print_resolved(const struct policy *p, struct arena *a)
 
 	strmap_init(&w.nets, a);
 	put_names(&w);
+	put_limits(&w);
 	put_lifelines(&w);
 	put_blocks(&w);
 	put_reflexes(&w);

@@ -27,7 +27,7 @@ const char *type_with_article(enum type t)
 
 static const char *kind_name(enum symbol_kind k)
 {
-	static const char *const names[] = { "parameter", "zone", "net", "service", "name" };
+	static const char *const names[] = { "parameter", "zone", "net", "service", "limit", "name" };
 
 	return names[k];
 }
@@ -188,6 +188,9 @@ void scope_declare(struct reading *r)
 		case NODE_SERVICE:
 			declare_valued(r, SYMBOL_SERVICE, n);
 			break;
+		case NODE_BUCKET:
+			declare(r, SYMBOL_LIMIT, n->first);
+			break;
 		case NODE_POSTURE:
 			declare_posture(r, n);
 			break;
@@ -314,7 +317,8 @@ static bool compute(struct reading *r, struct symbol *s)
 		return value_net(r, s->value, &s->net);
 	case SYMBOL_SERVICE:
 		return value_service(r, s->value, &s->service);
-	case SYMBOL_ZONE: /* declare.c does, before anything asks */
+	case SYMBOL_ZONE: /* declare.c and limit.c do, before anything asks */
+	case SYMBOL_LIMIT:
 	case SYMBOL_HOLE:
 		return true;
 	}

@@ -291,6 +291,18 @@ static bool is_layer_label(const struct policy *p, const char *name)
 	return false;
 }
 
+/* "web_in.limit", of a rule that has one. */
+static bool is_limit(struct reading *r, const struct posture_symbol *s, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	size_t at;
+
+	if (!dot || strcmp(dot, ".limit"))
+		return false;
+	at = (size_t)strmap_find(&s->labels, arena_strndup(r->arena, name, (size_t)(dot - name)));
+	return at && r->policy->postures[s->index].rules[at - 1].limit;
+}
+
 static bool by_is_known(struct reading *r, const struct node *by, struct posture_symbol *s)
 {
 	static const char *const words[] = { "default", "lifeline", "established", "related", "invalid", "neighbour", "blocked" };
@@ -303,6 +315,8 @@ static bool by_is_known(struct reading *r, const struct node *by, struct posture
 	if (!strncmp(name, s->name, prefix) && name[prefix] == '.')
 		name += prefix + 1;
 	if (strmap_find(&s->labels, name) || !strncmp(name, "default.", 8) || is_layer_label(r->policy, by->text))
+		return true;
+	if (s->state == SYMBOL_KNOWN && is_limit(r, s, name))
 		return true;
 	if (r->poisoned || s->state != SYMBOL_KNOWN)
 		return false; /* what it names may be what could not be read */

@@ -21,6 +21,7 @@ static const char *in_words(struct reading *r, const struct node *n)
 		return s->kind == SYMBOL_ZONE    ? "a zone" :
 		       s->kind == SYMBOL_NET     ? "a net" :
 		       s->kind == SYMBOL_SERVICE ? "a service" :
+		       s->kind == SYMBOL_LIMIT   ? "a limit" :
 						   type_with_article(s->type);
 	case NODE_STRING:
 		return "a string";

@@ -117,7 +117,21 @@ static bool reflex_fires(struct moment *m, const struct ir_rule *r, const struct
 		return false;
 	if (!rule_has(m, r, p))
 		return false;
-	return !r->rate || moment_is_over(m, r, p->src);
+	return !r->rate || moment_is_over(m, r->rate, p);
+}
+
+/* Limits count flows: by their first packets. */
+static const struct ir_rule *posture_rule_of(struct moment *m, const struct ir_list *list, const struct packet *p)
+{
+	bool begins = p->state == CT_NEW || p->state == CT_UNTRACKED;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct ir_rule *r = &list->rules[i];
+
+		if (rule_has(m, r, p) && (!r->rate || (begins && moment_is_over(m, r->rate, p))))
+			return r;
+	}
+	return NULL; /* never: a list ends with its default */
 }
 
 static const struct ir_rule *reflex_of(struct moment *m, const struct packet *p)
@@ -193,7 +207,7 @@ bool posture_passes_established(const struct ir_posture *posture, const struct p
 	return false;
 }
 
-static struct outcome eval_posture(const struct moment *m, const struct packet *p)
+static struct outcome eval_posture(struct moment *m, const struct packet *p)
 {
 	const struct ir_posture *posture = &m->ir->postures[m->posture];
 	const struct ir_rule *r = lifeline_of(m, p);
@@ -208,7 +222,7 @@ static struct outcome eval_posture(const struct moment *m, const struct packet *
 		return by_word(VERDICT_ALLOW, LAYER_POSTURE, WHY_ESTABLISHED);
 	if (p->state == CT_RELATED && (!posture->closed || packet_is_icmp_error(p)))
 		return by_word(VERDICT_ALLOW, LAYER_POSTURE, WHY_RELATED);
-	return by_rule(first_match(m, &posture->lists[p->direction], p));
+	return by_rule(posture_rule_of(m, &posture->lists[p->direction], p));
 }
 
 /* --- the whole judgement ------------------------------------------------------------------ */

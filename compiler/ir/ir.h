@@ -22,13 +22,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compiler/front/policy.h"
 #include "lang/base/addr.h"
 #include "lang/base/ranges.h"
 #include "lang/base/span.h"
 #include "lang/vocab/verdict.h"
 
 struct policy;
-struct pol_rate;
 
 /* Address sets are interned: equal sets are one pointer. */
 struct ir_set {
@@ -73,6 +73,10 @@ struct ir_rate {
 	uint64_t rate, unit_s, burst; /* rate packets per unit_s, as nft is told */
 	uint64_t cost_ns, depth_ns;
 	uint8_t key_bits[FAMILY_COUNT];
+	enum rate_key key;
+	const char *bucket; /* what shares it has the same: a rule's id, or "limit.NAME" */
+	const char *kin;    /* what would fill alike has the same: a limit that several postures inherit */
+	bool fleet;
 };
 
 struct ir_rule {
@@ -84,7 +88,11 @@ struct ir_rule {
 	bool is_default;
 	struct ir_box *boxes;
 	size_t box_count;
-	const struct ir_rate *rate; /* reflex: matches only what is over this, or NULL */
+	/*
+	 * Matches only what is over this, or NULL. In a posture it is the limit of the
+	 * rule behind it, "HARDENED.web_in.limit", and asked only of new flows.
+	 */
+	const struct ir_rate *rate;
 	uint64_t block_ns;	    /* reflex: also block the source for so long; 0: do not */
 	uint64_t except;	    /* reflex: bit per posture in which it is silent */
 };
@@ -133,7 +141,13 @@ struct ir *ir_lower(const struct policy *p, struct arena *a);
 /* The box of the answers: ends and ports change places, all else stays. */
 struct ir_box ir_box_reply(const struct ir_box *box);
 
-/* `count per window` in the arithmetic above. */
+/* The limit of the rule behind it: stands in no policy by itself. */
+static inline bool ir_rule_is_limit(const struct ir_rule *r)
+{
+	return r->layer == LAYER_POSTURE && r->rate;
+}
+
+/* `count per window` in the arithmetic above; the bucket is the caller's to name. */
 struct ir_rate ir_rate_of(const struct pol_rate *r);
 
 #endif

@@ -220,7 +220,9 @@ static uint64_t rate_in(const struct pol_rate *r, uint64_t unit_s, unsigned __in
 struct ir_rate ir_rate_of(const struct pol_rate *r)
 {
 	static const uint64_t units_s[] = { 1, 60, 3600, 86400, WEEK_S };
-	struct ir_rate out = { .burst = r->count < UINT32_MAX ? r->count : UINT32_MAX };
+	uint64_t burst = r->burst ? r->burst : r->count;
+	struct ir_rate out = { .burst = burst < UINT32_MAX ? burst : UINT32_MAX, .key = r->key, .bucket = r->bucket,
+			       .fleet = r->fleet };
 	unsigned __int128 nearest = 0;
 
 	assert(r->count && r->window_ns);
@@ -240,6 +242,16 @@ struct ir_rate ir_rate_of(const struct pol_rate *r)
 	return out;
 }
 
+static const struct ir_rate *rate_lower(struct lowering *lo, const struct pol_rate *r, const char *id)
+{
+	struct ir_rate rate = ir_rate_of(r);
+
+	if (!rate.bucket)
+		rate.bucket = id;
+	rate.kin = rate.bucket;
+	return arena_copy(lo->arena, &rate, sizeof rate);
+}
+
 /* --- rules --------------------------------------------------------------------- */
 
 static struct ir_rule rule_lower(struct lowering *lo, const struct pol_rule *r, enum layer layer)
@@ -254,6 +266,22 @@ static struct ir_rule rule_lower(struct lowering *lo, const struct pol_rule *r, 
 	};
 
 	rule_match(lo, &out, &r->match);
+	return out;
+}
+
+/* What is over a rule's limit, before the rule itself. */
+static struct ir_rule limit_lower(struct lowering *lo, const struct pol_rule *r, const struct ir_rule *limited)
+{
+	struct ir_rule out = *limited;
+	struct ir_rate rate;
+
+	out.id = arena_printf(lo->arena, "%s.limit", r->id);
+	out.label = arena_printf(lo->arena, "%s.limit", r->label);
+	out.verdict = VERDICT_DROP;
+	rate = *rate_lower(lo, r->limit, out.id);
+	if (rate.bucket == out.id)
+		rate.kin = out.label;
+	out.rate = arena_copy(lo->arena, &rate, sizeof rate);
 	return out;
 }
 
@@ -297,10 +325,8 @@ static struct ir_rule reflex_lower(struct lowering *lo, const struct pol_reflex 
 	};
 
 	rule_match(lo, &out, &r->match);
-	if (r->has_rate) {
-		struct ir_rate rate = ir_rate_of(&r->rate);
-		out.rate = arena_copy(lo->arena, &rate, sizeof rate);
-	}
+	if (r->has_rate)
+		out.rate = rate_lower(lo, &r->rate, r->id);
 	return out;
 }
 
@@ -325,11 +351,17 @@ static struct ir_rule default_lower(struct lowering *lo, const struct pol_postur
 static struct ir_list list_lower(struct lowering *lo, const struct pol_posture *p, enum direction d)
 {
 	struct ir_list list = { .rules = arena_zero(lo->arena,
-						    (p->rule_count + 1) * sizeof *list.rules) };
+						    (2 * p->rule_count + 1) * sizeof *list.rules) };
 
-	for (size_t i = 0; i < p->rule_count; i++)
-		if (p->rules[i].direction == d)
-			list.rules[list.count++] = rule_lower(lo, &p->rules[i], LAYER_POSTURE);
+	for (size_t i = 0; i < p->rule_count; i++) {
+		if (p->rules[i].direction != d)
+			continue;
+		struct ir_rule rule = rule_lower(lo, &p->rules[i], LAYER_POSTURE);
+
+		if (p->rules[i].limit)
+			list.rules[list.count++] = limit_lower(lo, &p->rules[i], &rule);
+		list.rules[list.count++] = rule;
+	}
 	list.rules[list.count++] = default_lower(lo, p, d);
 	return list;
 }

@@ -21,19 +21,34 @@ static void *must(void *p)
 	return p;
 }
 
+static bool addr_equal(struct addr x, struct addr y)
+{
+	return x.family == y.family && x.num == y.num;
+}
+
+/* Buckets are shared by name: two policies' texts may be compared. */
 static bool key_equal(const struct moment_key *x, const struct moment_key *y)
 {
-	return x->rule == y->rule && x->source.family == y->source.family &&
-	       x->source.num == y->source.num;
+	if (!x->bucket != !y->bucket || (x->bucket && x->bucket != y->bucket && strcmp(x->bucket, y->bucket)))
+		return false;
+	return addr_equal(x->one, y->one) && addr_equal(x->other, y->other) && x->ports == y->ports;
+}
+
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * 0x9e3779b97f4a7c15;
+	return h ^ h >> 29;
 }
 
 static size_t key_hash(const struct moment_key *k)
 {
-	uint64_t h = (uint64_t)(uintptr_t)k->rule;
+	uint64_t h = k->one.family;
 
-	h = (h ^ (uint64_t)k->source.num) * 0x9e3779b97f4a7c15;
-	h = (h ^ h >> 29 ^ (uint64_t)(k->source.num >> 64)) * 0x9e3779b97f4a7c15;
-	return (size_t)(h >> 32 ^ k->source.family);
+	for (const char *c = k->bucket; c && *c; c++)
+		h = mix(h, (unsigned char)*c);
+	h = mix(mix(h, (uint64_t)k->one.num), (uint64_t)(k->one.num >> 64));
+	h = mix(mix(h, (uint64_t)k->other.num), (uint64_t)(k->other.num >> 64));
+	return (size_t)(mix(h, k->ports) >> 32);
 }
 
 /* The slot of the key, or the free one where it belongs. */
@@ -113,11 +128,31 @@ void moment_pass(struct moment *m, uint64_t ns)
 	m->now_ns += ns;
 }
 
-static struct moment_entry *bucket_at(struct moment *m, const struct ir_rule *rule,
-				     struct addr source)
+static struct moment_key key_of(const struct ir_rate *rate, const struct packet *p)
 {
-	const struct ir_rate *rate = rule->rate;
-	struct moment_key key = { rule, addr_cut(source, rate->key_bits[source.family]) };
+	struct moment_key k = { .bucket = rate->bucket };
+
+	switch (rate->key) {
+	case RATE_PER_SOURCE:
+		k.one = addr_cut(p->src, rate->key_bits[p->family]);
+		break;
+	case RATE_PER_DESTINATION:
+		k.one = addr_cut(p->dst, rate->key_bits[p->family]);
+		break;
+	case RATE_PER_FLOW:
+		k.one = p->src;
+		k.other = p->dst;
+		k.ports = (uint64_t)p->proto << 32 | (uint32_t)p->sport << 16 | p->dport;
+		break;
+	case RATE_GLOBAL:
+		break;
+	}
+	return k;
+}
+
+static struct moment_entry *bucket_at(struct moment *m, const struct ir_rate *rate, const struct packet *p)
+{
+	struct moment_key key = key_of(rate, p);
 	struct moment_entry *b = table_find(&m->buckets, &key);
 
 	if (!b) {
@@ -128,18 +163,17 @@ static struct moment_entry *bucket_at(struct moment *m, const struct ir_rule *ru
 	return b;
 }
 
-void moment_drain(struct moment *m, const struct ir_rule *rule, struct addr source)
+void moment_drain(struct moment *m, const struct ir_rate *rate, const struct packet *p)
 {
-	struct moment_entry *b = bucket_at(m, rule, source);
+	struct moment_entry *b = bucket_at(m, rate, p);
 
 	b->tokens_ns = 0;
 	b->last_ns = m->now_ns;
 }
 
-bool moment_is_over(struct moment *m, const struct ir_rule *rule, struct addr source)
+bool moment_is_over(struct moment *m, const struct ir_rate *rate, const struct packet *p)
 {
-	const struct ir_rate *rate = rule->rate;
-	struct moment_entry *b = bucket_at(m, rule, source);
+	struct moment_entry *b = bucket_at(m, rate, p);
 	uint64_t idle_ns = m->now_ns - b->last_ns;
 	uint64_t room_ns = rate->depth_ns - b->tokens_ns;
 	b->tokens_ns += idle_ns < room_ns ? idle_ns : room_ns;
@@ -152,7 +186,7 @@ bool moment_is_over(struct moment *m, const struct ir_rule *rule, struct addr so
 
 void moment_block(struct moment *m, struct addr source, uint64_t for_ns)
 {
-	struct moment_key key = { NULL, addr_cut(source, block_bits[source.family]) };
+	struct moment_key key = { .one = addr_cut(source, block_bits[source.family]) };
 	struct moment_entry *b = table_find(&m->blocks, &key);
 
 	if (!b)
@@ -162,7 +196,7 @@ void moment_block(struct moment *m, struct addr source, uint64_t for_ns)
 
 bool moment_is_blocked(const struct moment *m, struct addr source)
 {
-	struct moment_key key = { NULL, addr_cut(source, block_bits[source.family]) };
+	struct moment_key key = { .one = addr_cut(source, block_bits[source.family]) };
 	const struct moment_entry *b = table_find(&m->blocks, &key);
 
 	return b && m->now_ns < b->until_ns;

@@ -2,7 +2,7 @@
  * moment - what the world is like around a packet; the state behind eval.h.
  *
  *     posture, clock, own addresses      set from outside
- *     buckets                            one for each (reflex, source cut to its key bits)
+ *     buckets                            one for each (limit, what it counts for each)
  *     blocks                             sources blocked until a time
  *
  * Everything is remembered for ever: a full bucket and a block that is over
@@ -13,10 +13,12 @@
 
 #include "compiler/ir/eval.h"
 
-/* A source as buckets and blocks know it. */
+/* What has a bucket or a block of its own. */
 struct moment_key {
-	const struct ir_rule *rule; /* NULL in blocks */
-	struct addr source;	    /* host bits zero */
+	const char *bucket; /* NULL in blocks */
+	struct addr one;    /* source or destination, host bits zero; all zero where nothing is told apart */
+	struct addr other;  /* of a flow: its destination */
+	uint64_t ports;	    /* of a flow: protocol, ports */
 };
 
 struct moment_entry {
@@ -39,11 +41,11 @@ struct moment {
 	struct moment_table buckets, blocks;
 };
 
-/* True when the source has no token left in the rule's bucket; else takes one. */
-bool moment_is_over(struct moment *m, const struct ir_rule *rule, struct addr source);
+/* True when no token is left in the packet's bucket; else takes one. */
+bool moment_is_over(struct moment *m, const struct ir_rate *rate, const struct packet *p);
 
-/* Leaves the source no token at this instant, as if it had just been over. */
-void moment_drain(struct moment *m, const struct ir_rule *rule, struct addr source);
+/* Leaves the packet no token at this instant, as if one had just been over. */
+void moment_drain(struct moment *m, const struct ir_rate *rate, const struct packet *p);
 
 void moment_block(struct moment *m, struct addr source, uint64_t for_ns);
 bool moment_is_blocked(const struct moment *m, struct addr source);

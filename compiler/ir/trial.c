@@ -103,28 +103,65 @@ static struct guess is_blocked(const struct run *r)
 	return moment_is_blocked(r->most, r->p.packet.src) ? guess_maybe(r->state_doubt) : GUESS_NO;
 }
 
-/* Takes the tokens that surely and possibly go, and says whether the reflex fires. */
+/* The first field that is not given, of those that choose the bucket; 0 when all are. */
+static unsigned bucket_doubt(const struct run *r, const struct ir_rate *rate)
+{
+	switch (rate->key) {
+	case RATE_PER_SOURCE:
+		return partial_has(&r->p, GIVEN_SRC) ? 0 : GIVEN_SRC;
+	case RATE_PER_DESTINATION:
+		return partial_has(&r->p, GIVEN_DST) ? 0 : GIVEN_DST;
+	case RATE_PER_FLOW:
+		return !partial_has(&r->p, GIVEN_SRC)	 ? GIVEN_SRC :
+		       !partial_has(&r->p, GIVEN_DST)	 ? GIVEN_DST :
+		       !partial_has(&r->p, GIVEN_SPORT) ? GIVEN_SPORT :
+		       !partial_has(&r->p, GIVEN_DPORT) ? GIVEN_DPORT :
+						   0;
+	case RATE_GLOBAL:
+		return 0;
+	}
+	return 0;
+}
+
+/* Takes the tokens that surely and possibly go of a packet that matches as `in` says, and says whether it is over. */
+static struct guess is_over(struct run *r, const struct ir_rate *rate, struct guess in)
+{
+	unsigned open = bucket_doubt(r, rate);
+
+	if (open)
+		return guess_maybe(open);
+	if (r->doubt)
+		in = guess_maybe(r->doubt); /* it may never have been asked */
+	if (in.truth == MAYBE && !r->state_doubt)
+		r->state_doubt = in.field;
+
+	bool over_most = moment_is_over(r->most, rate, &r->p.packet);
+	if (in.truth == MAYBE)
+		return over_most ? in : GUESS_NO;
+	if (moment_is_over(r->least, rate, &r->p.packet))
+		return GUESS_YES;
+	return over_most ? guess_maybe(r->state_doubt) : GUESS_NO;
+}
+
 static struct guess reflex_fires(struct run *r, const struct ir_rule *rule)
 {
 	struct guess in = partial_in_rule(&r->p, rule, false);
 
 	if (in.truth == NO || rule->except & 1ull << r->real->posture)
 		return GUESS_NO;
-	if ((rule->rate || rule->block_ns) && !partial_has(&r->p, GIVEN_SRC))
+	if (rule->block_ns && !partial_has(&r->p, GIVEN_SRC))
 		return guess_maybe(GIVEN_SRC);
-	if (!rule->rate)
-		return in;
-	if (r->doubt)
-		in = guess_maybe(r->doubt); /* it may never have been asked */
-	if (in.truth == MAYBE && !r->state_doubt)
-		r->state_doubt = in.field;
+	return rule->rate ? is_over(r, rule->rate, in) : in;
+}
 
-	bool over_most = moment_is_over(r->most, rule, r->p.packet.src);
-	if (in.truth == MAYBE)
-		return over_most ? in : GUESS_NO;
-	if (moment_is_over(r->least, rule, r->p.packet.src))
-		return GUESS_YES;
-	return over_most ? guess_maybe(r->state_doubt) : GUESS_NO;
+static struct guess posture_rule_decides(struct run *r, const struct ir_rule *rule)
+{
+	struct guess in = partial_in_rule(&r->p, rule, false);
+	bool begins = r->p.packet.state == CT_NEW || r->p.packet.state == CT_UNTRACKED;
+
+	if (in.truth == NO || !rule->rate)
+		return in;
+	return begins ? is_over(r, rule->rate, in) : GUESS_NO;
 }
 
 static void block_source(struct run *r, const struct ir_rule *rule)
@@ -219,7 +256,7 @@ static void could_posture(struct run *r)
 	if (could_state(r, posture))
 		return;
 	for (size_t i = 0; i < posture->lists[d].count; i++)
-		if (could_rule(r, partial_in_rule(&r->p, &posture->lists[d].rules[i], false), &posture->lists[d].rules[i]))
+		if (could_rule(r, posture_rule_decides(r, &posture->lists[d].rules[i]), &posture->lists[d].rules[i]))
 			return;
 }
 

@@ -695,7 +695,7 @@ static const char *rate_text(struct arena *a, const struct ir_rate *r)
 			    (unsigned long)r->unit_s, (unsigned long)r->burst);
 }
 
-static void compare_reflex(struct pairing *k, const struct ir_rule *a, const struct ir_rule *b)
+static void compare_rate(struct pairing *k, const struct ir_rule *a, const struct ir_rule *b)
 {
 	struct arena *mem = k->prover->arena;
 
@@ -714,14 +714,13 @@ static void compare_reflex(struct pairing *k, const struct ir_rule *a, const str
 		     arena_printf(mem, "%gs", (double)b->block_ns / 1e9));
 }
 
-static void compare_reflexes(struct pairing *k)
+/* Reflexes, and the limits of a posture's rules. */
+static void compare_rates(struct pairing *k, const struct ir_list *a, const struct ir_list *b)
 {
-	const struct ir_list *a = &k->ir[OLD]->reflexes, *b = &k->ir[NEW]->reflexes;
-
 	for (size_t i = 0; i < a->count; i++)
 		for (size_t j = 0; j < b->count; j++)
-			if (!strcmp(a->rules[i].id, b->rules[j].id))
-				compare_reflex(k, &a->rules[i], &b->rules[j]);
+			if ((a->rules[i].rate || a->rules[i].block_ns) && !strcmp(a->rules[i].id, b->rules[j].id))
+				compare_rate(k, &a->rules[i], &b->rules[j]);
 }
 
 static const char *patterns_text(struct arena *a, const struct ir *ir, const char *zone)
@@ -773,8 +772,10 @@ static void compare_posture(struct pairing *k, unsigned new_posture)
 	if (a->established != b->established)
 		fact(k, FACT_ESTABLISHED, RISK_LOW, what, established_name(a->established),
 		     established_name(b->established));
-	for (int d = 0; d < DIRECTION_COUNT; d++)
+	for (int d = 0; d < DIRECTION_COUNT; d++) {
+		compare_rates(k, &a->lists[d], &b->lists[d]);
 		compare(k, old_posture, new_posture, (enum direction)d);
+	}
 }
 
 static void compare_postures(struct pairing *k)
@@ -886,7 +887,7 @@ const struct diff *prove_diff(struct prover *p, const struct ir *old, const stru
 		return d;
 	}
 	compare_postures(&k);
-	compare_reflexes(&k);
+	compare_rates(&k, &old->reflexes, &new->reflexes);
 	compare_zones(&k);
 	merge_postures(&k);
 	sort_changes(k.changes.at, k.changes.len);

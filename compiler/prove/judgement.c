@@ -37,6 +37,21 @@ static size_t unknown_find(const struct terms *t, const char *name, unsigned cop
 	return i;
 }
 
+/* Their own, and for a second policy of which nothing is known to fill alike. */
+static void unknowns_add(struct terms *t, const struct ir_list *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		const struct ir_rate *rate = l->rules[i].rate;
+
+		for (unsigned copy = 0; rate && copy < 2; copy++) {
+			struct unknown u = { rate->kin, copy };
+
+			if (unknown_find(t, rate->kin, copy) == t->unknowns.len)
+				vec_push(t->arena, &t->unknowns, u);
+		}
+	}
+}
+
 bool terms_add(struct terms *t, const struct ir *ir)
 {
 	for (size_t i = 0; i < ir->zone_count; i++) {
@@ -46,16 +61,10 @@ bool terms_add(struct terms *t, const struct ir *ir)
 			return false;
 		vec_push(t->arena, &t->zones, ir->zones[i].name);
 	}
-	for (size_t i = 0; i < ir->reflexes.count; i++) {
-		const struct ir_rule *r = &ir->reflexes.rules[i];
-
-		for (unsigned copy = 0; r->rate && copy < 2; copy++) {
-			struct unknown u = { r->id, copy };
-
-			if (unknown_find(t, r->id, copy) == t->unknowns.len)
-				vec_push(t->arena, &t->unknowns, u);
-		}
-	}
+	unknowns_add(t, &ir->reflexes);
+	for (size_t i = 0; i < ir->posture_count; i++)
+		for (int d = 0; d < DIRECTION_COUNT; d++)
+			unknowns_add(t, &ir->postures[i].lists[d]);
 	return true;
 }
 
@@ -271,6 +280,15 @@ static void step_cell(struct making *k, struct cell c)
 	j->cells[j->cell_count++] = c;
 }
 
+/* The step just begun judges only what begins a flow. */
+static void step_of_new_flows(struct making *k)
+{
+	struct judgement *j = k->j;
+
+	for (size_t i = j->steps[j->step_count - 1].first; i < j->cell_count; i++)
+		j->cells[i].states &= STATES_FIRST;
+}
+
 static void step_end(struct making *k)
 {
 	struct judgement *j = k->j;
@@ -300,10 +318,17 @@ static void step_boxes(struct making *k, const struct ir_box *boxes, size_t coun
 	}
 }
 
-static void step_rule(struct making *k, const struct ir_rule *r, uint64_t zones, int unknown)
+static int unknown_of(const struct making *k, const struct ir_rule *r)
+{
+	return r->rate ? (int)unknown_find(k->terms, r->rate->kin, k->j->copy) : -1;
+}
+
+static void step_rule(struct making *k, const struct ir_rule *r, uint64_t zones)
 {
 	step_begin(k, r, r->label, r->verdict);
-	step_boxes(k, r->boxes, r->box_count, zones, unknown);
+	step_boxes(k, r->boxes, r->box_count, zones, unknown_of(k, r));
+	if (ir_rule_is_limit(r))
+		step_of_new_flows(k);
 	step_end(k);
 }
 
@@ -446,14 +471,13 @@ static void steps_epiderme(struct making *k)
 
 	step_blocked(k);
 	for (size_t i = 0; i < ir->blocks.count; i++)
-		step_rule(k, &ir->blocks.rules[i], k->in_zones, -1);
+		step_rule(k, &ir->blocks.rules[i], k->in_zones);
 	for (size_t i = 0; i < ir->reflexes.count; i++) {
 		const struct ir_rule *r = &ir->reflexes.rules[i];
 
 		if (r->except >> k->j->posture & 1)
 			continue;
-		step_rule(k, r, k->in_zones,
-			  r->rate ? (int)unknown_find(k->terms, r->id, k->j->copy) : -1);
+		step_rule(k, r, k->in_zones);
 	}
 }
 
@@ -511,7 +535,7 @@ struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned 
 	j->layer4 = j->step_count;
 	steps_state(&k, p);
 	for (size_t i = 0; i < list->count; i++)
-		step_rule(&k, &list->rules[i], k.everywhere, -1);
+		step_rule(&k, &list->rules[i], k.everywhere);
 	return j;
 }
 

@@ -26,7 +26,7 @@
  * does not go to the host itself: the kernel's routing sees to that, and it is
  * taken for granted here. What nobody can
  * know beforehand is an unknown: a boolean that may be anything. There is one
- * per reflex with a rate, and one for runtime blocks.
+ * per rate or limit, and one for runtime blocks.
  *
  * A step's cells are the boxes of its rule, each for one address family. They
  * point into the ir, which must live as long.
@@ -42,9 +42,9 @@
 
 /* --- terms: what several policies are compared in ----------------------------------- */
 
-/* The rate of one reflex: is it exceeded? */
+/* One rate: is it exceeded? */
 struct unknown {
-	const char *name;	/* the reflex */
+	const char *name;	/* ir_rate's kin */
 	unsigned copy;		/* 0, or 1 for the other policy's own bucket */
 };
 

@@ -1,4 +1,6 @@
 #include "compiler/prove/mutant.h"
+
+#include <string.h>
 #include "compiler/prove/prover.h"
 
 /*
@@ -127,12 +129,47 @@ static struct order_answer order_with(struct prover *p, const struct ir *ir, uns
 	};
 }
 
-static bool has_rates(const struct ir *ir)
+static bool list_has_rates(const struct ir_list *l)
 {
-	for (size_t i = 0; i < ir->reflexes.count; i++)
-		if (ir->reflexes.rules[i].rate)
+	for (size_t i = 0; i < l->count; i++)
+		if (l->rules[i].rate)
 			return true;
 	return false;
+}
+
+static bool has_rates(const struct ir *ir, unsigned posture)
+{
+	bool any = list_has_rates(&ir->reflexes);
+
+	for (int d = 0; d < DIRECTION_COUNT; d++)
+		any |= list_has_rates(&ir->postures[posture].lists[d]);
+	return any;
+}
+
+/* A limit that both know by one name: the tighter posture's admits no more. */
+static bool limit_admits_no_more(const struct ir_rate *tighter, const struct ir_list *wider)
+{
+	for (size_t i = 0; i < wider->count; i++) {
+		const struct ir_rate *w = wider->rules[i].rate;
+
+		if (w && !strcmp(w->kin, tighter->kin) && (w->cost_ns > tighter->cost_ns || w->depth_ns < tighter->depth_ns ||
+							   w->key != tighter->key ||
+							   memcmp(w->key_bits, tighter->key_bits, sizeof w->key_bits) != 0))
+			return false;
+	}
+	return true;
+}
+
+static bool limits_admit_no_more(const struct ir *ir, unsigned tighter, unsigned wider)
+{
+	for (int d = 0; d < DIRECTION_COUNT; d++) {
+		const struct ir_list *t = &ir->postures[tighter].lists[d];
+
+		for (size_t i = 0; i < t->count; i++)
+			if (t->rules[i].rate && !limit_admits_no_more(t->rules[i].rate, &ir->postures[wider].lists[d]))
+				return false;
+	}
+	return true;
 }
 
 /*
@@ -144,7 +181,8 @@ struct order_answer prove_order(struct prover *p, const struct ir *ir, unsigned 
 {
 	struct order_answer a = order_with(p, ir, tighter, wider, 1);
 
-	if (a.answer != ANSWER_CONDITIONAL || !has_rates(ir))
+	if (a.answer != ANSWER_CONDITIONAL || !(has_rates(ir, tighter) || has_rates(ir, wider)) ||
+	    !limits_admit_no_more(ir, tighter, wider))
 		return a;
 
 	struct order_answer shared = order_with(p, ir, tighter, wider, 0);

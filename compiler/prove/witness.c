@@ -276,7 +276,7 @@ static void name_assumptions(struct witness *w, struct arena *arena, const struc
 	for (size_t i = 0; i < t->unknowns.len; i++)
 		if (w->point.over[i])
 			vec_push(arena, &said,
-				 arena_printf(arena, "the source is over the rate of %s",
+				 arena_printf(arena, "the rate of %s is exceeded",
 					      t->unknowns.at[i].name));
 	w->assumes = said.at;
 	w->assume_count = said.len;
@@ -359,24 +359,28 @@ static void set_self(struct moment *m, struct arena *arena, const struct witness
 	moment_set_self(m, self);
 }
 
-static void drain(struct moment *m, const char *reflex, struct addr source)
+static void drain_list(struct moment *m, const struct ir_list *l, const char *kin, const struct packet *p)
 {
-	const struct ir_list *reflexes = &m->ir->reflexes;
+	for (size_t i = 0; i < l->count; i++)
+		if (l->rules[i].rate && !strcmp(l->rules[i].rate->kin, kin))
+			moment_drain(m, l->rules[i].rate, p);
+}
 
-	for (size_t i = 0; i < reflexes->count; i++)
-		if (reflexes->rules[i].rate && !strcmp(reflexes->rules[i].id, reflex))
-			moment_drain(m, &reflexes->rules[i], source);
+static void drain(struct moment *m, const char *kin, const struct packet *p)
+{
+	drain_list(m, &m->ir->reflexes, kin, p);
+	drain_list(m, &m->ir->postures[m->posture].lists[p->direction], kin, p);
 }
 
 static void set_unknowns(struct moment *m, const struct witness *w, const struct terms *t,
-			 unsigned copy)
+			 unsigned copy, const struct packet *p)
 {
 
 	if (w->point.blocked)
 		moment_block(m, w->point.packet.src, UINT64_C(1) << 40);
 	for (size_t i = 0; i < t->unknowns.len; i++)
 		if (w->point.over[i] && t->unknowns.at[i].copy == copy)
-			drain(m, t->unknowns.at[i].name, w->point.packet.src);
+			drain(m, t->unknowns.at[i].name, p);
 }
 
 struct decider witness_decider(const struct judgement *j, const struct witness *w)
@@ -395,7 +399,7 @@ bool witness_replays(const struct witness *w, const struct terms *t, const struc
 	p.zone = zone_in(j->ir, w->zone);
 	moment_set_posture(m, j->posture);
 	set_self(m, arena, w);
-	set_unknowns(m, w, t, j->copy);
+	set_unknowns(m, w, t, j->copy, &p);
 
 	struct outcome o = eval_packet(m, &p);
 

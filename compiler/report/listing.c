@@ -173,6 +173,15 @@ static void print_box(struct buf *out, const struct plan *p, const struct teg_bo
 	buf_putc(out, '\n');
 }
 
+static void print_rate(struct buf *out, const struct teg_rule *r)
+{
+	buf_printf(out, ", what is over: %lluns a packet of %lluns", (unsigned long long)r->cost_ns,
+		   (unsigned long long)r->depth_ns);
+	if (r->key != TEG_KEY_ALL)
+		buf_printf(out, ", per %s /%u and /%u", r->key == TEG_KEY_SOURCE ? "source" : "destination", r->key_bits4,
+			   r->key_bits6);
+}
+
 /* Both lists are in the rules' order; *list and *bulk are how far they have been printed. */
 static void print_rule(struct buf *out, const struct plan *p, uint32_t at, uint32_t *list, uint32_t *bulk)
 {
@@ -180,8 +189,7 @@ static void print_rule(struct buf *out, const struct plan *p, uint32_t at, uint3
 
 	buf_printf(out, "    %s %s", r->act == TEG_ACT_PASS ? "pass" : "drop", p->counters[r->counter_slot].id);
 	if (r->cost_ns)
-		buf_printf(out, ", what is over: %lluns a packet of %lluns, per source /%u and /%u",
-			   (unsigned long long)r->cost_ns, (unsigned long long)r->depth_ns, r->key_bits4, r->key_bits6);
+		print_rate(out, r);
 	if (r->block_ns)
 		buf_printf(out, ", blocks the source for %llums", (unsigned long long)r->block_ns / 1000000);
 	if (r->except) {

@@ -7,7 +7,7 @@
 #include "lang/base/wire.h"
 #include "lang/bundle/nft_name.h"
 
-#define PLAN_VERSION  2u
+#define PLAN_VERSION  3u
 #define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
 #define POSTURES_MAX  64 /* teg_config.closed_slot */
 #define ZONES_MAX     63
@@ -93,7 +93,7 @@ static void put_boxes(struct buf *out, const struct plan *p)
 		put_box(out, &p->boxes[i]);
 }
 
-#define RULE_BYTES 39
+#define RULE_BYTES 48
 
 static void put_rules(struct buf *out, const struct plan *p)
 {
@@ -105,8 +105,10 @@ static void put_rules(struct buf *out, const struct plan *p)
 		wire_put_u64(out, r->cost_ns);
 		wire_put_u64(out, r->depth_ns);
 		wire_put_u64(out, r->block_ns);
+		wire_put_u64(out, r->bucket);
 		wire_put_u32(out, r->counter_slot);
 		wire_put_u8(out, r->act);
+		wire_put_u8(out, r->key);
 		wire_put_u8(out, r->key_bits4);
 		wire_put_u8(out, r->key_bits6);
 	}
@@ -272,8 +274,10 @@ static void get_rules(struct wire_in *in, struct plan *p, struct arena *a)
 		r->cost_ns = wire_get_u64(in);
 		r->depth_ns = wire_get_u64(in);
 		r->block_ns = wire_get_u64(in);
+		r->bucket = wire_get_u64(in);
 		r->counter_slot = wire_get_u32(in);
 		r->act = wire_get_u8(in);
+		r->key = wire_get_u8(in);
 		r->key_bits4 = wire_get_u8(in);
 		r->key_bits6 = wire_get_u8(in);
 	}
@@ -475,7 +479,7 @@ static int tables_hold(const struct plan *p, struct err *why)
 	for (uint32_t i = 0; i < p->rule_count; i++) {
 		const struct teg_rule *r = &p->rules[i];
 
-		if (r->counter_slot >= p->counter_count || r->act > TEG_ACT_DROP ||
+		if (r->counter_slot >= p->counter_count || r->act > TEG_ACT_DROP || r->key > TEG_KEY_ALL ||
 		    r->key_bits4 > 32 || r->key_bits6 > 128 || r->cost_ns > r->depth_ns)
 			return err_set(why, EINVAL, "rule %u is out of range", i);
 	}

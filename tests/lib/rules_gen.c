@@ -277,6 +277,27 @@ static struct ir_rule default_rule(struct rules *g, enum direction d, enum verdi
 	return r;
 }
 
+static const struct ir_rate *rate_of(struct rules *g, const struct ir_rule *r)
+{
+	static const enum rate_key keys[] = { RATE_PER_SOURCE, RATE_PER_DESTINATION, RATE_GLOBAL };
+	const struct ir_rate rate = { .rate = 10, .unit_s = 1, .burst = 10, .cost_ns = 100000000, .depth_ns = 1000000000,
+				      .key_bits = { 32, 64 }, .key = keys[rules_below(g, 3)],
+				      .bucket = r->id, .kin = r->layer == LAYER_POSTURE ? r->label : r->id };
+
+	return arena_copy(g->arena, &rate, sizeof rate);
+}
+
+/* Now and then a rule drops only what is over a limit; one a posture, since each is an unknown more. */
+static void limit_one(struct rules *g, struct ir_list *l)
+{
+	struct ir_rule *r = &l->rules[rules_below(g, l->count)];
+
+	if (r->is_default || chance(g, 0.5))
+		return;
+	r->verdict = VERDICT_DROP;
+	r->rate = rate_of(g, r);
+}
+
 static void small_posture(struct rules *g, struct ir_posture *p, size_t rules)
 {
 	static const char *const names[] = { "LOCKDOWN", "HARDENED", "BALANCED", "EXPLORE" };
@@ -296,14 +317,12 @@ static void small_posture(struct rules *g, struct ir_posture *p, size_t rules)
 		for (size_t i = 0; i < l->count; i++)
 			allows |= l->rules[i].verdict == VERDICT_ALLOW;
 	}
+	limit_one(g, &p->lists[rules_below(g, DIRECTION_COUNT)]);
 	p->closed = p->established == ESTABLISHED_CUT && !allows;
 }
 
 static struct ir *small_policy(struct rules *g, size_t count)
 {
-	static const struct ir_rate rate = { .rate = 10, .unit_s = 1, .burst = 10,
-					     .cost_ns = 100000000, .depth_ns = 1000000000,
-					     .key_bits = { 32, 64 } };
 	static const struct ir_zone zones[] = { { .name = "wan" }, { .name = "lan" } };
 	struct ir *ir = arena_zero(g->arena, sizeof *ir);
 
@@ -314,7 +333,7 @@ static struct ir *small_policy(struct rules *g, size_t count)
 	ir->blocks = small_list(g, LAYER_BLOCK, rules_below(g, 3));
 	ir->reflexes = small_list(g, LAYER_REFLEX, rules_below(g, 3));
 	for (size_t i = 0; i < ir->reflexes.count; i++) {
-		ir->reflexes.rules[i].rate = chance(g, 0.7) ? &rate : NULL;
+		ir->reflexes.rules[i].rate = chance(g, 0.7) ? rate_of(g, &ir->reflexes.rules[i]) : NULL;
 		ir->reflexes.rules[i].except = rules_below(g, 4);
 	}
 	ir->posture_count = 3;

@@ -101,7 +101,7 @@ static bool try_full(void)
 	enum { MANY = 4000 };
 	own(arena) struct arena *a = arena_new();
 	own(xdp_run) struct xdp_run *x = NULL;
-	struct ir_rate rate = { .cost_ns = 1000, .depth_ns = 5000, .key_bits = { 32, 64 } };
+	struct ir_rate rate = { .bucket = "b", .kin = "b", .cost_ns = 1000, .depth_ns = 5000, .key_bits = { 32, 64 } };
 	struct classbench_rule *rules = arena_zero(a, MANY * sizeof *rules);
 	struct plan plan = { 0 };
 	struct err why = { 0 };

@@ -682,7 +682,7 @@ static struct policy *rated_policy(struct arena *a)
 {
 	struct policy *p = craft_policy(a, "rated");
 	struct pol_reflex *flood = craft_reflex(p, "flood", select_proto(a, PROTO_UDP, "any", "any", 7));
-	struct pol_reflex *scan, *ping;
+	struct pol_reflex *scan, *ping, *to, *all;
 
 	flood->has_rate = true;
 	flood->rate = (struct pol_rate){ .count = 5, .window_ns = 86400000000000, .key_bits = { 32, 64 } };
@@ -693,6 +693,13 @@ static struct policy *rated_policy(struct arena *a)
 	ping = craft_reflex(p, "ping", select_proto(a, PROTO_ICMP, "10.9.0.0/16", "any", 0));
 	ping->block_ns = 60000000000;
 	ping->except = 2; /* silent in the second posture */
+	to = craft_reflex(p, "to", select_proto(a, PROTO_UDP, "any", "any", 11));
+	to->has_rate = true;
+	to->rate = (struct pol_rate){ .count = 3, .window_ns = 3600000000000, .key_bits = { 32, 64 }, .key = RATE_PER_DESTINATION };
+	all = craft_reflex(p, "all", select_proto(a, PROTO_UDP, "any", "any", 12));
+	all->has_rate = true;
+	all->rate = (struct pol_rate){ .count = 2, .window_ns = 3600000000000, .key_bits = { 32, 64 }, .key = RATE_GLOBAL,
+				       .burst = 4 };
 	craft_block(p, "bogons", "10.66.0.0/16 2001:db8:66::/48", ZONES_ANY);
 
 	struct pol_posture open = craft_posture("OPEN", VERDICT_ALLOW), calm = craft_posture("CALM", VERDICT_ALLOW);
@@ -728,6 +735,11 @@ static const struct {
 	{ 1, PROTO_UDP, "10.9.0.1", "10.0.0.1", 9, 2, "the block stays in every posture" },
 	{ 0, PROTO_UDP, "10.66.1.1", "10.0.0.1", 9, 2, "a static block" },
 	{ 0, PROTO_ICMP, "10.9.0.1", "10.0.0.1", 0, 2, "runtime blocks are asked first" },
+	{ 0, PROTO_UDP, "10.3.0.1", "10.0.0.1", 11, 2, "per destination: two of three" },
+	{ 0, PROTO_UDP, "10.3.0.2", "10.0.0.1", 11, 3, "whoever sends them" },
+	{ 0, PROTO_UDP, "10.3.0.2", "10.0.0.2", 11, 4, "another destination has its own bucket" },
+	{ 0, PROTO_UDP, "10.3.0.1", "10.0.0.1", 12, 3, "all together: a burst of four" },
+	{ 0, PROTO_UDP, "2001:db8:3::1", "2001:db8::9", 12, 3, "in both families" },
 };
 
 static struct packet storm_packet(size_t i)

@@ -49,7 +49,7 @@ static void roughen(struct gen *g, struct ir *ir, struct arena *a)
 
 	for (size_t i = 0; i < ir->reflexes.count; i++) {
 		struct ir_rule *r = &ir->reflexes.rules[i];
-		struct ir_rate rate = { .burst = 1 + gen_below(g, 6), .rate = 1, .unit_s = 1 };
+		struct ir_rate rate = { .bucket = r->id, .kin = r->id, .burst = 1 + gen_below(g, 6), .rate = 1, .unit_s = 1 };
 
 		if (r->block_ns && gen_chance(g, 50))
 			r->block_ns = costs[gen_below(g, ARRAY_LEN(costs))];
@@ -57,6 +57,7 @@ static void roughen(struct gen *g, struct ir *ir, struct arena *a)
 			continue;
 		rate.cost_ns = costs[gen_below(g, ARRAY_LEN(costs))];
 		rate.depth_ns = rate.cost_ns * rate.burst;
+		rate.key = gen_chance(g, 60) ? RATE_PER_SOURCE : gen_chance(g, 50) ? RATE_PER_DESTINATION : RATE_GLOBAL;
 		rate.key_bits[FAMILY_IP4] = (uint8_t)gen_below(g, 33);
 		rate.key_bits[FAMILY_IP6] = (uint8_t)gen_below(g, 129);
 		r->rate = arena_copy(a, &rate, sizeof rate);

@@ -125,7 +125,7 @@ static void clocks(struct arena *a)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct plan plan = { 0 };
 		struct err why = { 0 };
-		struct ir_rate rate = { .cost_ns = 1000, .depth_ns = rows[i].depth_ns };
+		struct ir_rate rate = { .bucket = "b", .kin = "b", .cost_ns = 1000, .depth_ns = rows[i].depth_ns };
 		struct ir_box box = any_box(a);
 		struct ir *ir = ir_of(a, &box, 1);
 
@@ -145,7 +145,7 @@ static void too_much(struct arena *a)
 {
 	struct plan plan = { 0 };
 	struct err why = { 0 };
-	struct ir_rate rate = { .cost_ns = 1, .depth_ns = 1000000000 };
+	struct ir_rate rate = { .bucket = "b", .kin = "b", .cost_ns = 1, .depth_ns = 1000000000 };
 	struct ir_box *boxes = arena_zero(a, (TEG_RULES_MAX + 1) * sizeof *boxes);
 
 	for (size_t i = 0; i <= TEG_RULES_MAX; i++)
@@ -179,7 +179,7 @@ static void trees(struct arena *a)
 	enum { MANY = 2000 };
 	struct plan plan = { 0 };
 	struct err why = { 0 };
-	struct ir_rate rate = { .cost_ns = 1, .depth_ns = 1000000000 };
+	struct ir_rate rate = { .bucket = "b", .kin = "b", .cost_ns = 1, .depth_ns = 1000000000 };
 	struct ir_box *boxes = arena_zero(a, MANY * sizeof *boxes);
 
 	for (size_t i = 0; i < MANY; i++) {

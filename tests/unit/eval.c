@@ -38,7 +38,7 @@ static struct ir *edge(struct arena *a)
 	syn.zones = 1ull << WAN;
 	struct pol_reflex *flood = craft_reflex(p, "syn_flood", syn);
 	flood->has_rate = true;
-	flood->rate = (struct pol_rate){ 3, 1000000000, { 32, 64 } };
+	flood->rate = (struct pol_rate){ .count = 3, .window_ns = 1000000000, .key_bits = { 32, 64 } };
 	flood->block_ns = 60000000000;
 	struct pol_reflex *xmas = craft_reflex(p, "xmas", craft_select(a, PROTO_TCP));
 	xmas->match.protos[0].flags_mask = xmas->match.protos[0].flags_want = 0x29;
@@ -371,7 +371,7 @@ static void test_refill(struct arena *a)
 	struct packet stranger = craft_packet(PROTO_UDP, "2001:db8:0:1::1", 1, "2001:db8::2", 2);
 
 	r->has_rate = true;
-	r->rate = (struct pol_rate){ 2, 1000000000, { 32, 64 } };
+	r->rate = (struct pol_rate){ .count = 2, .window_ns = 1000000000, .key_bits = { 32, 64 } };
 	craft_add_posture(p, craft_posture("P", VERDICT_ALLOW));
 	own(moment) struct moment *m = moment_new(ir_lower(p, a));
 
@@ -402,10 +402,10 @@ static void test_reflex_order(struct arena *a)
 	twice.proto_count = 2;
 	struct pol_reflex *first = craft_reflex(p, "first", twice);
 	first->has_rate = true;
-	first->rate = (struct pol_rate){ 2, 1000000000, { 32, 64 } };
+	first->rate = (struct pol_rate){ .count = 2, .window_ns = 1000000000, .key_bits = { 32, 64 } };
 	struct pol_reflex *second = craft_reflex(p, "second", craft_select(a, PROTO_TCP));
 	second->has_rate = true;
-	second->rate = (struct pol_rate){ 1, 1000000000, { 32, 64 } };
+	second->rate = (struct pol_rate){ .count = 1, .window_ns = 1000000000, .key_bits = { 32, 64 } };
 	craft_add_posture(p, craft_posture("P", VERDICT_ALLOW));
 	own(moment) struct moment *m = moment_new(ir_lower(p, a));
 

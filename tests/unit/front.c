@@ -202,10 +202,10 @@ static const struct {
 	{ "rate per source > 1.0005k per 1s", 0, 0 },
 	{ "rate per source > 10 per 10", 0, 0 },
 	{ "rate per source > 10MB per 1s", 0, 0 },
+	{ "rate per nobody > 1 per 1s", 0, 0 },
 	{ "rate per source > 10", 0, 0 },
 	{ "rate per source > 99999999999999999999 per 1s", 0, 0 },
 	{ "rate per source > 1 per 9999999w", 0, 0 },
-	{ "rate per destination > 1 per 1s", 0, 0 },
 	{ "rate per source/33 > 1 per 1s", 0, 0 },
 };
 

@@ -25,7 +25,7 @@ static struct policy *edge(struct arena *a)
 	syn.protos[0].flags_want = 0x02;
 	struct pol_reflex *flood = craft_reflex(p, "flood", syn);
 	flood->has_rate = true;
-	flood->rate = (struct pol_rate){ 1000, 100000000, { 32, 64 } };
+	flood->rate = (struct pol_rate){ .count = 1000, .window_ns = 100000000, .key_bits = { 32, 64 } };
 	flood->block_ns = 60000000000;
 	flood->except = 1;
 	echo.protos[0].icmp = ranges_of(a, 8 << 8, 8 << 8 | 255);

@@ -29,7 +29,7 @@ static const struct {
 static void test_rates(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
-		struct pol_rate given = { rates[i].count, rates[i].window_ns, { 32, 64 } };
+		struct pol_rate given = { .count = rates[i].count, .window_ns = rates[i].window_ns, .key_bits = { 32, 64 } };
 		struct ir_rate r = ir_rate_of(&given);
 
 		if (!tap_ok(r.rate == rates[i].rate && r.unit_s == rates[i].unit_s &&

@@ -27,7 +27,7 @@ static struct ir *edge(struct arena *a)
 	flood.protos[0].flags_want = 0x02;
 	struct pol_reflex *r = craft_reflex(p, "flood", flood);
 	r->has_rate = true;
-	r->rate = (struct pol_rate){ 10, 100000000, { 32, 64 } };
+	r->rate = (struct pol_rate){ .count = 10, .window_ns = 100000000, .key_bits = { 32, 64 } };
 	r->block_ns = 60000000000;
 
 	struct pol_posture open = craft_posture("OPEN", VERDICT_DROP);
