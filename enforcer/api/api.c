@@ -58,12 +58,27 @@ struct sampler {
 	atomic_bool asking;
 };
 
+static void tell_sample(struct server *s, const struct counters *c)
+{
+	if (c->at_ns)
+		events_blocked(s->events, c->blocked_sources);
+	if (!events_anyone(s->events))
+		return;
+	cJSON *felt = qualia_json(s->qualia);
+	own(mem) char *text = cJSON_PrintUnformatted(felt);
+	cJSON_Delete(felt);
+	if (text)
+		events_qualia(s->events, text);
+}
+
 static void sampled(struct waiter *w, enum heard how, struct answer *a)
 {
 	struct sampler *s = (struct sampler *)((char *)w - offsetof(struct sampler, waiter));
 
-	if (how == HEARD_ANSWER)
+	if (how == HEARD_ANSWER) {
 		qualia_sample(s->server->qualia, &a->counters);
+		tell_sample(s->server, &a->counters);
+	}
 	answer_put(a);
 	atomic_store(&s->asking, false);
 }
@@ -118,6 +133,7 @@ static int open_and_serve(struct server *s, struct door doors[static 2], const i
 	if (!rc)
 		rc = serve(s, warden_sock, signals, why);
 	link_end(s->link);
+	events_end(s->events);
 	for (int i = 0; i < 2; i++)
 		if (daemons[i])
 			MHD_stop_daemon(daemons[i]);
@@ -137,11 +153,17 @@ static int catch_signals(void)
 	return signalfd(-1, &ends, SFD_CLOEXEC);
 }
 
+static void heard_event(void *cls, const struct event *what)
+{
+	events_change(cls, what);
+}
+
 static int run(int warden_sock, int unix_listen, int tcp_listen, const struct roster *roster,
 	       struct err *why)
 {
 	own(fd) int signals = catch_signals();
-	own(link) struct link *link = link_new(warden_sock, NULL, NULL);
+	own(events) struct events *events = events_new();
+	own(link) struct link *link = events ? link_new(warden_sock, heard_event, events) : NULL;
 	own(clients) struct clients *clients = clients_new();
 	own(qualia) struct qualia *qualia = qualia_new();
 	own(mem) struct server *s = calloc(1, sizeof *s);
@@ -151,6 +173,7 @@ static int run(int warden_sock, int unix_listen, int tcp_listen, const struct ro
 	s->link = link;
 	s->clients = clients;
 	s->qualia = qualia;
+	s->events = events;
 	s->roster = roster;
 
 	struct door doors[2] = {

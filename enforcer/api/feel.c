@@ -20,12 +20,12 @@ static void add_raw(cJSON *to, const struct qualia_now *n)
 }
 
 /* Before two samples nothing is known, and null says so. */
-void route_qualia(struct request *r)
+cJSON *qualia_json(struct qualia *q)
 {
 	cJSON *body = cJSON_CreateObject();
 	struct qualia_now now;
 
-	qualia_get(request_server(r)->qualia, &now);
+	qualia_get(q, &now);
 	for (size_t i = 0; i < QUALE_COUNT; i++)
 		if (now.felt)
 			json_add_share(body, quale_rows[i].name, now.value[i]);
@@ -33,5 +33,10 @@ void route_qualia(struct request *r)
 			cJSON_AddNullToObject(body, quale_rows[i].name);
 	json_add_share(body, "window_seconds", now.window_s);
 	add_raw(body, &now);
-	request_reply(r, MHD_HTTP_OK, body);
+	return body;
+}
+
+void route_qualia(struct request *r)
+{
+	request_reply(r, MHD_HTTP_OK, qualia_json(request_server(r)->qualia));
 }

@@ -11,6 +11,7 @@
 #ifndef TEG_API_QUALIA_H
 #define TEG_API_QUALIA_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,5 +51,8 @@ OWN_FREE(qualia, struct qualia *)
 
 void qualia_sample(struct qualia *q, const struct counters *c);
 void qualia_get(struct qualia *q, struct qualia_now *out);
+
+/* The same as clients are told it. */
+cJSON *qualia_json(struct qualia *q);
 
 #endif

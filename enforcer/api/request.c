@@ -56,6 +56,16 @@ void request_tag(struct request *r, const char *tag)
 	r->tag = arena_strdup(r->arena, tag);
 }
 
+struct MHD_Connection *request_connection(struct request *r)
+{
+	return r->connection;
+}
+
+struct client *request_client(struct request *r)
+{
+	return r->client;
+}
+
 int request_bundle(struct request *r)
 {
 	return r->bundle;
@@ -117,6 +127,16 @@ void request_reply_file(struct request *r, const char *type, int fd, uint64_t le
 
 	if (response)
 		(void)take_fd(ours);
+	answer_is(r, MHD_HTTP_OK, type, response);
+}
+
+void request_reply_stream(struct request *r, const char *type, size_t block, MHD_ContentReaderCallback read,
+			  MHD_ContentReaderFreeCallback end, void *cls)
+{
+	struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, block, read, cls, end);
+
+	if (!response)
+		end(cls);
 	answer_is(r, MHD_HTTP_OK, type, response);
 }
 
@@ -254,14 +274,14 @@ static void request_hear(struct request *r)
 
 /* ---- the head ------------------------------------------------------------------------------- */
 
-static const char *header(struct request *r, const char *name)
+const char *request_header(struct request *r, const char *name)
 {
 	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
 bool request_asks(struct request *r, const char *name, bool *out)
 {
-	const char *value = header(r, name);
+	const char *value = request_header(r, name);
 
 	*out = value && !strcmp(value, "yes");
 	if (!value || *out)
@@ -314,9 +334,9 @@ static size_t body_most(const struct route *route)
 /* How long the body is, as the head says; UINT64_MAX when it does not. libmicrohttpd read it as a number. */
 static uint64_t body_length(struct request *r)
 {
-	const char *length = header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	const char *length = request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
-	if (header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+	if (request_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING))
 		return UINT64_MAX;
 	return length ? strtoull(length, NULL, 10) : 0;
 }
@@ -324,7 +344,7 @@ static uint64_t body_length(struct request *r)
 static void check_access(struct request *r)
 {
 	if (r->door->by_token)
-		access_of_token(&r->caller, header(r, MHD_HTTP_HEADER_AUTHORIZATION), r->server->roster);
+		access_of_token(&r->caller, request_header(r, MHD_HTTP_HEADER_AUTHORIZATION), r->server->roster);
 	else
 		access_of_peer(&r->caller, client_fd(r->client), r->door->socket_group, r->server->roster);
 	if (r->caller.may >= r->route->access)
@@ -337,7 +357,7 @@ static void check_access(struct request *r)
 static void check_body(struct request *r)
 {
 	const size_t most = body_most(r->route);
-	const char *type = header(r, MHD_HTTP_HEADER_CONTENT_TYPE);
+	const char *type = request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE);
 
 	if (r->body_left == UINT64_MAX)
 		request_refuse(r, PROBLEM_NO_LENGTH, NULL, NULL, "the head says no Content-Length");
@@ -361,7 +381,7 @@ static void check_parameters(struct request *r)
  */
 static void check_base(struct request *r)
 {
-	const char *tag = header(r, MHD_HTTP_HEADER_IF_MATCH);
+	const char *tag = request_header(r, MHD_HTTP_HEADER_IF_MATCH);
 	const size_t len = tag ? strlen(tag) : 0;
 
 	if (!tag && r->route->base == BASE_MUST)

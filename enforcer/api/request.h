@@ -40,6 +40,12 @@ bool request_read(struct request *r, void *out);
 /* Whether the head says `NAME: yes`, and not NAME otherwise; false when it was refused. */
 bool request_asks(struct request *r, const char *name, bool *out);
 
+/* Of the head; NULL when it is not there. */
+const char *request_header(struct request *r, const char *name);
+
+struct MHD_Connection *request_connection(struct request *r);
+struct client *request_client(struct request *r);
+
 /* Who asks, and on which base: for the message that asks the warden for a change. As long as the request. */
 struct asker request_asker(struct request *r);
 
@@ -63,6 +69,10 @@ void request_reply(struct request *r, unsigned status, cJSON *body);
 void request_reply_text(struct request *r, const char *type, struct buf *body);
 /* The first bytes of a file, which stays the caller's. */
 void request_reply_file(struct request *r, const char *type, int fd, uint64_t len);
+
+/* What `read` gives, until it says END; `end` is called with the closure when the answer is over. */
+void request_reply_stream(struct request *r, const char *type, size_t block, MHD_ContentReaderCallback read,
+			  MHD_ContentReaderFreeCallback end, void *cls);
 
 /* `field` and `advice` may be NULL. */
 void request_refuse(struct request *r, enum problem p, const char *field, const char *advice,

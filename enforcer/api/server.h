@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "enforcer/api/client.h"
+#include "enforcer/api/events.h"
 #include "enforcer/api/link.h"
 #include "enforcer/api/qualia.h"
 #include "enforcer/api/roster.h"
@@ -28,6 +29,7 @@ struct server {
 	struct link *link;
 	struct clients *clients;
 	struct qualia *qualia;
+	struct events *events;
 	const struct roster *roster;
 	atomic_uint uploads;
 	atomic_ullong answered[ROUTE_COUNT + 1][SERVER_STATUS_END]; /* by route (the last: none) and status */

@@ -191,6 +191,8 @@ static size_t take_answer(char *bytes, size_t one, size_t len, void *cls)
 	struct call *call = cls;
 
 	(void)one;
+	if (call->told && call->is_stream)
+		return call->told(call->told_cls, bytes, len) ? len : 0;
 	if (call->text.len + len > ANSWER_BYTES_MAX)
 		return 0;
 	buf_add(&call->text, bytes, len);
@@ -200,10 +202,12 @@ static size_t take_answer(char *bytes, size_t one, size_t len, void *cls)
 /* The answer's ETag, as it is written. */
 static size_t take_header(char *bytes, size_t one, size_t len, void *cls)
 {
-	static const char name[] = "ETag:";
+	static const char name[] = "ETag:", stream[] = "Content-Type: text/event-stream";
 	struct call *call = cls;
 
 	(void)one;
+	if (len >= sizeof stream - 1 && !strncasecmp(bytes, stream, sizeof stream - 1))
+		call->is_stream = true;
 	if (len < sizeof name - 1 || strncasecmp(bytes, name, sizeof name - 1))
 		return len;
 	buf_release(&call->tag);
@@ -253,7 +257,12 @@ static void set_request(CURL *curl, const struct ctl *c, struct call *call)
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
 	if (change)
 		set_body(curl, call);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, change ? CHANGE_S : LOOK_S);
+	if (call->told) {
+		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L); /* the figures come once a second */
+		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, LOOK_S);
+	} else {
+		curl_easy_setopt(curl, CURLOPT_TIMEOUT, change ? CHANGE_S : LOOK_S);
+	}
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");

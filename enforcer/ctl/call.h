@@ -23,8 +23,13 @@ struct call {
 	const char *body;  /* borrowed; or */
 	FILE *file;	   /* a regular file, from its beginning; borrowed */
 
+	/* An answer that goes on is told as it comes, and is not kept; false: enough. */
+	bool (*told)(void *cls, const char *bytes, size_t len);
+	void *told_cls;
+
 	/* The answer. */
 	struct buf text;
+	bool is_stream;
 	struct buf tag; /* its ETag, with the quotes; empty when it has none */
 	cJSON *json; /* NULL when it is none */
 };

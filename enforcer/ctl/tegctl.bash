@@ -30,7 +30,7 @@ _tegctl_files() {
 
 _tegctl() {
 	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command
-	local commands="status posture apply qualia metrics audit token help"
+	local commands="status posture apply qualia metrics counters top watch audit token help"
 	local options="--socket --url --token-file --json --help --version"
 
 	COMPREPLY=()

@@ -401,7 +401,9 @@ static const struct {
 
 static void ask_as(struct buf *request, const struct route *r, const char *token)
 {
-	buf_printf(request, "%s %s HTTP/1.1\r\nHost: t\r\nConnection: close\r\n", method_name(r->method), r->path);
+	/* A HEAD is judged as a GET, and ends where an answer goes on for ever. */
+	buf_printf(request, "%s %s HTTP/1.1\r\nHost: t\r\nConnection: close\r\n",
+		   r->method == METHOD_GET ? "HEAD" : method_name(r->method), r->path);
 	if (r->base == BASE_MUST)
 		buf_puts(request, "If-Match: *\r\n");
 	if (*token)

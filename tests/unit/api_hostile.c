@@ -244,6 +244,67 @@ static void a_full_door_empties(const struct api_stage *s)
 	tap_num(status, 200, "and is open again when they are gone");
 }
 
+static void same_memory(size_t before_kib, size_t after_kib)
+{
+#ifdef __SANITIZE_ADDRESS__
+	tap_note("%zu kB before, %zu kB after", before_kib, after_kib);
+	tap_skip("the sanitizer keeps what is freed", "memory stays");
+#else
+	tap_ok(after_kib < before_kib + 4096, "memory stays: %zu kB before, %zu kB after", before_kib, after_kib);
+#endif
+}
+
+/* ---- who listens and does not read ------------------------------------------------------------------------ */
+
+#define FLOOD 6000
+
+static bool tell(struct api_stage *s, unsigned n)
+{
+	own(buf) struct buf out = { 0 };
+	char summary[1000];
+	struct err why;
+
+	memset(summary, 'x', sizeof summary - 1);
+	summary[sizeof summary - 1] = '\0';
+	event_encode(&out, &(struct event){ n, 1700000000, "posture", summary, "done", "BALANCED", 1 });
+	return !message_send(s->sock, &(struct message){ MESSAGE_EVENT, 0, out.at, out.len, -1 }, &why);
+}
+
+/* How many events of a stream come until it ends. */
+static unsigned hear_to_the_end(int fd)
+{
+	own(buf) struct buf answer = { 0 };
+	unsigned n = 0;
+
+	http_ask(&answer, fd, "", 0);
+	for (const char *at = buf_text(&answer); (at = strstr(at, "event: change")); at++)
+		n++;
+	return n;
+}
+
+static void who_does_not_read_is_cut_off(struct api_stage *s)
+{
+	static const char request[] = "GET /api/tegumentar/events HTTP/1.1\r\nHost: t\r\nLast-Event-ID: \r\n\r\n";
+	const size_t before_kib = api_stage_rss_kib(s);
+	int fds[8];
+	unsigned told = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		fds[i] = api_stage_connect(s, DOOR_UNIX);
+		(void)!send(fds[i], request, sizeof request - 1, MSG_NOSIGNAL);
+	}
+	sleep(1);
+	for (unsigned i = 0; i < FLOOD; i++)
+		told += tell(s, i);
+	tap_num(told, FLOOD, "events by the thousand, and nobody reads");
+	same_memory(before_kib + 4096, api_stage_rss_kib(s));
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		unsigned heard = hear_to_the_end(fds[i]);
+
+		tap_ok(heard && heard < FLOOD, "listener %zu is cut off after %u of %u", i, heard, FLOOD);
+	}
+}
+
 /* ---- before and after ---------------------------------------------------------------------------------- */
 
 /* Connections end a moment after their clients. */
@@ -256,16 +317,6 @@ static size_t settled_fds(const struct api_stage *s, size_t want)
 		n = api_stage_fds(s);
 	}
 	return n;
-}
-
-static void same_memory(size_t before_kib, size_t after_kib)
-{
-#ifdef __SANITIZE_ADDRESS__
-	tap_note("%zu kB before, %zu kB after", before_kib, after_kib);
-	tap_skip("the sanitizer keeps what is freed", "memory stays");
-#else
-	tap_ok(after_kib < before_kib + 4096, "memory stays: %zu kB before, %zu kB after", before_kib, after_kib);
-#endif
 }
 
 int main(void)
@@ -282,6 +333,7 @@ int main(void)
 	large_heads_are_refused(s);
 	slow_ones_are_cut_off(s);
 	a_full_door_empties(s);
+	who_does_not_read_is_cut_off(s);
 	tap_num(settled_fds(s, fds), fds, "no descriptor is left behind");
 	same_memory(rss, api_stage_rss_kib(s));
 	tap_num(api_stage_end(s), 0, "the api ends well, and leaks nothing");

@@ -1,0 +1,145 @@
+/*
+ * watch - what happens, as it happens: the api's server-sent events, a line each.
+ *
+ * When the connection breaks, as when tegd is started anew, it is made again, from the last event on.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "enforcer/ctl/call.h"
+#include "enforcer/ctl/say.h"
+
+#define LINE_MOST ((size_t)1 << 20)
+#define PAUSE_S	  2
+
+struct watch {
+	const struct ctl *c;
+	struct buf line, event, data, id;
+	bool ended; /* nobody reads what is said */
+	bool began; /* something was heard */
+};
+
+static void watch_release(struct watch *w)
+{
+	buf_release(&w->line);
+	buf_release(&w->event);
+	buf_release(&w->data);
+	buf_release(&w->id);
+}
+
+/* ---- an event ------------------------------------------------------------------------- */
+
+static void say_change(struct buf *out, const cJSON *data)
+{
+	const char *result = json_text(data, "result");
+	const bool done = !strcmp(result, "done");
+
+	say_add(out, COLOUR_DIM, json_text(data, "time"));
+	buf_puts(out, "  ");
+	say_add(out, COLOUR_STRONG, json_text(data, "what"));
+	buf_puts(out, " ");
+	say_add(out, COLOUR_NONE, json_text(data, "summary"));
+	buf_puts(out, ": ");
+	say_add(out, done ? COLOUR_GOOD : COLOUR_BAD, result);
+	buf_printf(out, "; generation %.0f, posture ", json_number(data, "generation"));
+	say_add(out, COLOUR_NONE, json_text(data, "posture"));
+	buf_putc(out, '\n');
+}
+
+static void say_event(struct watch *w)
+{
+	own(buf) struct buf out = { 0 };
+	const char *event = buf_text(&w->event);
+	cJSON *data = cJSON_ParseWithLength(buf_text(&w->data), w->data.len);
+
+	if (*w->c->json)
+		buf_printf(&out, "{\"event\":\"%s\",\"data\":%s}\n", event, buf_text(&w->data));
+	else if (!strcmp(event, "change"))
+		say_change(&out, data);
+	else if (!strcmp(event, "blocked"))
+		buf_printf(&out, "%.0f sources are blocked\n", json_number(data, "sources"));
+	else if (!strcmp(event, "lost"))
+		buf_puts(&out, "some events were missed; see `tegctl audit`\n");
+	cJSON_Delete(data);
+	w->ended = out.len && say_out(&out);
+}
+
+/* ---- the stream (the HTML standard, 9.2.6) ---------------------------------------------- */
+
+static void set(struct buf *to, const char *value)
+{
+	buf_release(to);
+	buf_puts(to, value);
+}
+
+static void take_field(struct watch *w, const char *line)
+{
+	static const struct { const char *name; size_t at; } fields[] = {
+		{ "event: ", offsetof(struct watch, event) }, { "data: ", offsetof(struct watch, data) },
+		{ "id: ", offsetof(struct watch, id) },
+	};
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (!strncmp(line, fields[i].name, strlen(fields[i].name)))
+			set((struct buf *)((char *)w + fields[i].at), line + strlen(fields[i].name));
+}
+
+static void take_line(struct watch *w)
+{
+	w->began = true;
+	if (w->line.len)
+		take_field(w, buf_text(&w->line));
+	else if (w->data.len)
+		say_event(w);
+	if (!w->line.len) {
+		buf_release(&w->event);
+		buf_release(&w->data);
+	}
+	buf_release(&w->line);
+}
+
+static bool take_bytes(void *cls, const char *bytes, size_t len)
+{
+	struct watch *w = cls;
+
+	for (size_t i = 0; i < len && !w->ended; i++) {
+		if (bytes[i] == '\n')
+			take_line(w);
+		else
+			buf_putc(&w->line, bytes[i]);
+		if (w->line.len > LINE_MOST)
+			return false;
+	}
+	return !w->ended;
+}
+
+/* ---- the command -------------------------------------------------------------------------- */
+
+static enum exit_code listen_once(struct watch *w)
+{
+	own(buf) struct buf last = { 0 };
+	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/events", .told = take_bytes, .told_cls = w };
+
+	if (w->id.len) {
+		buf_printf(&last, "Last-Event-ID: %s", buf_text(&w->id));
+		call.headers[0] = buf_text(&last);
+	}
+	return call_make(w->c, &call);
+}
+
+enum exit_code ctl_watch(const struct ctl *c)
+{
+	struct watch w = { .c = c };
+	enum exit_code rc;
+
+	do {
+		rc = listen_once(&w);
+		buf_release(&w.line);
+		if (w.began && !w.ended)
+			sleep(PAUSE_S);
+	} while (w.began && !w.ended);
+	rc = w.ended ? EXIT_IO : rc;
+	watch_release(&w);
+	return rc;
+}

@@ -1,0 +1,164 @@
+/* Events: each listener hears each once and in order, from where it says; who is too slow is told to go. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "enforcer/api/events.h"
+#include "tests/lib/tap.h"
+
+static unsigned woken, slept;
+
+static void wake(void *cls)
+{
+	(void)cls;
+	woken++;
+}
+
+static void fall_asleep(void *cls)
+{
+	(void)cls;
+	slept++;
+}
+
+static void happen(struct events *e, unsigned n)
+{
+	own(buf) struct buf summary = { 0 };
+
+	buf_printf(&summary, "number %u", n);
+	events_change(e, &(struct event){ n, 1700000000, "posture", buf_text(&summary), "done", "BALANCED", 3 });
+}
+
+/* What a listener hears now, all of it; how it ended in *how. */
+static void hear(struct listener *l, struct buf *out, enum listening *how)
+{
+	buf_release(out);
+	do
+		*how = listener_next(l, out, fall_asleep);
+	while (*how == LISTEN_TOLD);
+}
+
+static unsigned count(const struct buf *text, const char *part)
+{
+	unsigned n = 0;
+
+	for (const char *at = buf_text(text); (at = strstr(at, part)); at++)
+		n++;
+	return n;
+}
+
+static void events_are_heard(void)
+{
+	own(events) struct events *e = events_new();
+	own(buf) struct buf out = { 0 };
+	enum listening how;
+
+	happen(e, 1);
+	struct listener *l = listener_new(e, NULL, wake, NULL);
+	hear(l, &out, &how);
+	tap_ok(how == LISTEN_WAIT && !out.len, "who comes without an id hears what comes from then on");
+	woken = 0;
+	happen(e, 2);
+	happen(e, 3);
+	tap_num(woken, 1, "a sleeper is woken once");
+	hear(l, &out, &how);
+	tap_ok(strstr(buf_text(&out), "number 2") && strstr(buf_text(&out), "number 3") && count(&out, "event: change\n") == 2,
+	       "and hears both");
+	tap_ok(strstr(buf_text(&out), "\ndata: {\"seq\":2,\"time\":\"2023-11-14T22:13:20Z\",\"what\":\"posture\","
+		      "\"summary\":\"number 2\",\"result\":\"done\",\"generation\":3,\"posture\":\"BALANCED\"}\n\n"),
+	       "with all that is said of a change");
+	events_qualia(e, "{\"old\":1}");
+	events_qualia(e, "{\"new\":1}");
+	hear(l, &out, &how);
+	tap_text(buf_text(&out), "event: qualia\ndata: {\"new\":1}\n\n", "of the figures, the last");
+	events_blocked(e, 5);
+	events_blocked(e, 5);
+	hear(l, &out, &how);
+	tap_num(out.len, 0, "a first number of blocked sources is no event, nor the same one");
+	events_blocked(e, 6);
+	hear(l, &out, &how);
+	tap_ok(strstr(buf_text(&out), "event: blocked\ndata: {\"sources\":6}\n\n"), "another one is");
+	events_end(e);
+	hear(l, &out, &how);
+	tap_num(how, LISTEN_OVER, "and the end is heard");
+	listener_free(l);
+}
+
+static void ids_are_places(void)
+{
+	own(events) struct events *e = events_new();
+	own(buf) struct buf out = { 0 };
+	enum listening how;
+	char id[64];
+
+	struct listener *l = listener_new(e, NULL, wake, NULL);
+	for (unsigned i = 1; i <= 5; i++)
+		happen(e, i);
+	listener_next(l, &out, fall_asleep);
+	tap_num(sscanf(buf_text(&out), "id: %63s", id), 1, "an event has an id");
+	listener_free(l);
+
+	l = listener_new(e, id, wake, NULL);
+	hear(l, &out, &how);
+	tap_ok(count(&out, "event: change") == 4 && !count(&out, "event: lost") && strstr(buf_text(&out), "number 2"),
+	       "who comes back with it hears what came since");
+	listener_free(l);
+	static const char *const strange[] = { "0-1", "x", "-1", "ffffffffffffffffffff-1", "1-99999999999999999999999", "1-1 " };
+	for (size_t i = 0; i < ARRAY_LEN(strange); i++) {
+		l = listener_new(e, strange[i], wake, NULL);
+		hear(l, &out, &how);
+		tap_ok(how == LISTEN_WAIT && count(&out, "event: lost\ndata: {}") == 1 && !count(&out, "change"),
+		       "an id of another life (%s): something was lost", strange[i]);
+		listener_free(l);
+	}
+	for (unsigned i = 6; i < 6 + EVENTS_KEPT; i++)
+		happen(e, i);
+	l = listener_new(e, id, wake, NULL);
+	hear(l, &out, &how);
+	tap_num(count(&out, "event: lost"), 1, "and so with one that is too old");
+	listener_free(l);
+}
+
+static void the_slow_are_cut_off(void)
+{
+	own(events) struct events *e = events_new();
+	own(buf) struct buf out = { 0 };
+	enum listening how;
+	struct listener *l = listener_new(e, NULL, wake, NULL);
+
+	for (unsigned i = 0; i < EVENTS_KEPT; i++)
+		happen(e, i);
+	hear(l, &out, &how);
+	tap_ok(how == LISTEN_WAIT && count(&out, "event: change") == EVENTS_KEPT, "a whole ring behind hears all of it");
+	for (unsigned i = 0; i <= EVENTS_KEPT; i++)
+		happen(e, i);
+	hear(l, &out, &how);
+	tap_ok(how == LISTEN_OVER && !out.len, "one more, and it is cut off");
+	listener_free(l);
+}
+
+static void there_is_room_for_some(void)
+{
+	own(events) struct events *e = events_new();
+	struct listener *all[EVENTS_LISTENERS];
+	unsigned taken = 0;
+
+	for (size_t i = 0; i < EVENTS_LISTENERS; i++)
+		taken += (all[i] = listener_new(e, NULL, wake, NULL)) != NULL;
+	tap_num(taken, EVENTS_LISTENERS, "many may listen");
+	tap_ok(!listener_new(e, NULL, wake, NULL), "one more may not");
+	listener_free(all[3]);
+	all[3] = listener_new(e, NULL, wake, NULL);
+	tap_ok(all[3], "until one has gone");
+	tap_ok(events_anyone(e), "somebody listens");
+	for (size_t i = 0; i < EVENTS_LISTENERS; i++)
+		listener_free(all[i]);
+	tap_ok(!events_anyone(e), "and then nobody");
+}
+
+int main(void)
+{
+	events_are_heard();
+	ids_are_places();
+	the_slow_are_cut_off();
+	there_is_room_for_some();
+	return tap_done();
+}
