@@ -207,6 +207,11 @@ static void put_counter(struct nftnl_rule *r, const char *name)
 	nftnl_expr_set_str(e, NFTNL_EXPR_OBJREF_IMM_NAME, name);
 }
 
+static void put_log(struct nftnl_rule *r, const char *prefix)
+{
+	nftnl_expr_set_str(expr_new(r, "log"), NFTNL_EXPR_LOG_PREFIX, prefix);
+}
+
 static void put_reject(struct nftnl_rule *r, enum nft_reject with)
 {
 	struct nftnl_expr *e = expr_new(r, "reject");
@@ -247,6 +252,9 @@ static void put_expr(struct nftnl_rule *r, const struct nft_expr *e)
 		return;
 	case NFT_EXPR_PLACE:
 		put_place(r, &e->place);
+		return;
+	case NFT_EXPR_LOG:
+		put_log(r, e->log);
 		return;
 	case NFT_EXPR_REJECT:
 		put_reject(r, e->reject);

@@ -156,6 +156,14 @@ void nft_count_as(struct nft_maker *mk, struct nft_rule *r, const char *id)
 		 (struct nft_expr){ .kind = NFT_EXPR_COUNTER, .counter = nft_counter_at(mk, id) });
 }
 
+void nft_count_and_log(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule)
+{
+	nft_count_as(mk, r, rule->id);
+	if (rule->effects.log)
+		nft_push(mk, r, (struct nft_expr){ .kind = NFT_EXPR_LOG,
+						   .log = arena_printf(mk->arena, "%s: ", rule->effects.log) });
+}
+
 void nft_ends(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate)
 {
 	nft_push(mk, r, (struct nft_expr){ .kind = NFT_EXPR_FATE, .fate = fate });

@@ -26,21 +26,21 @@ const char *nft_remark_once(const struct nft_spread *s)
 
 static void put_accept(struct nft_spread *s, struct nft_rule r)
 {
-	nft_count_as(s->mk, &r, s->rule->id);
+	nft_count_and_log(s->mk, &r, s->rule);
 	nft_ends(s->mk, &r, NFT_FATE_ACCEPT);
 	nft_put_rule(s->mk, s->site->chain, r, nft_remark_once(s));
 }
 
 static void put_drop(struct nft_spread *s, struct nft_rule r)
 {
-	nft_count_as(s->mk, &r, s->rule->id);
+	nft_count_and_log(s->mk, &r, s->rule);
 	nft_ends(s->mk, &r, NFT_FATE_DROP);
 	nft_put_rule(s->mk, s->site->chain, r, nft_remark_once(s));
 }
 
 static void put_reject(struct nft_spread *s, struct nft_rule r)
 {
-	nft_count_as(s->mk, &r, s->rule->id);
+	nft_count_and_log(s->mk, &r, s->rule);
 	nft_ends_in(s->mk, &r, NFT_FATE_GOTO, "@_reject");
 	nft_put_rule(s->mk, s->site->chain, r, nft_remark_once(s));
 }

@@ -391,6 +391,9 @@ static void print_expr(struct buf *out, const struct nft_expr *e, char bank)
 	case NFT_EXPR_PLACE:
 		print_place(out, &e->place);
 		return;
+	case NFT_EXPR_LOG:
+		buf_printf(out, "log prefix \"%s\"", e->log);
+		return;
 	case NFT_EXPR_REJECT:
 		buf_puts(out, e->reject == NFT_REJECT_WITH_RESET
 				      ? "reject with tcp reset"

@@ -464,6 +464,16 @@ static bool raise_objref(struct raising *rs, const struct attr *at)
 	       push_act(rs, (struct nft_expr){ .kind = NFT_EXPR_COUNTER, .counter = name });
 }
 
+static bool raise_log(struct raising *rs, const struct attr *at)
+{
+	const char *prefix = text_of(rs->rd, at[NFTA_LOG_PREFIX]);
+
+	for (const char *c = prefix; c && *c; c++)
+		if (*c < ' ' || *c > '~' || *c == '"')
+			return false;
+	return prefix && push_act(rs, (struct nft_expr){ .kind = NFT_EXPR_LOG, .log = prefix });
+}
+
 static bool raise_reject(struct raising *rs, const struct attr *at)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_REJECT };
@@ -536,6 +546,7 @@ static const struct {
 		  ALLOW(NFTA_DYNSET_OP) | ALLOW(NFTA_DYNSET_TIMEOUT) | ALLOW(NFTA_DYNSET_EXPR),
 	  raise_dynset },
 	{ "objref", ALLOW(NFTA_OBJREF_IMM_TYPE) | ALLOW(NFTA_OBJREF_IMM_NAME), raise_objref },
+	{ "log", ALLOW(NFTA_LOG_PREFIX), raise_log },
 	{ "reject", ALLOW(NFTA_REJECT_TYPE) | ALLOW(NFTA_REJECT_ICMP_CODE), raise_reject },
 	{ "immediate", ALLOW(NFTA_IMMEDIATE_DREG) | ALLOW(NFTA_IMMEDIATE_DATA), raise_immediate },
 };

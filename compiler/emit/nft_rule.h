@@ -132,6 +132,7 @@ enum nft_expr_kind {
 	NFT_EXPR_COUNTER,
 	NFT_EXPR_LIMIT,
 	NFT_EXPR_PLACE,
+	NFT_EXPR_LOG,
 	NFT_EXPR_REJECT,
 	NFT_EXPR_FATE,
 };
@@ -141,6 +142,7 @@ struct nft_expr {
 	union {
 		struct nft_match match;
 		const char *counter;
+		const char *log; /* how the line begins; no quotes in it */
 		struct nft_limit limit;
 		struct nft_place place;
 		enum nft_reject reject;

@@ -84,6 +84,45 @@ static void name_postures(struct plan *out, const struct ir *ir, struct arena *a
 		};
 }
 
+/* --- what the enforcer must be able to do ------------------------------------------------------- */
+
+struct needing {
+	struct arena *arena;
+	VEC(struct plan_need) list;
+};
+
+static void need(struct needing *n, enum need what, const char *by)
+{
+	struct plan_need one = { what, by };
+
+	vec_push(n->arena, &n->list, one);
+}
+
+static void need_of_list(struct needing *n, const struct ir_list *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		const struct ir_rule *r = &l->rules[i];
+
+		if (r->effects.emits)
+			need(n, NEED_EVENTS, r->id);
+		if (r->rate && r->rate->fleet)
+			need(n, NEED_FLEET, r->id);
+	}
+}
+
+static void list_needs(struct plan *out, const struct ir *ir, struct arena *a)
+{
+	struct needing n = { .arena = a };
+
+	need_of_list(&n, &ir->reflexes);
+	need_of_list(&n, &ir->watches);
+	for (size_t i = 0; i < ir->posture_count; i++)
+		for (int d = 0; d < DIRECTION_COUNT; d++)
+			need_of_list(&n, &ir->postures[i].lists[d]);
+	out->needs = n.list.at;
+	out->need_count = (uint32_t)n.list.len;
+}
+
 void emit_plan(struct plan *out, const struct ir *ir, struct arena *a)
 {
 	*out = (struct plan){
@@ -94,4 +133,5 @@ void emit_plan(struct plan *out, const struct ir *ir, struct arena *a)
 	name_zones(out, ir, a);
 	name_postures(out, ir, a);
 	name_counters(out, ir, a);
+	list_needs(out, ir, a);
 }

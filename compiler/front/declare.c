@@ -316,7 +316,7 @@ void declare_blocks(struct reading *r)
 
 /* --- reflexes ------------------------------------------------------------------------------------ */
 
-static bool action_read(struct reading *r, const struct node *action, struct pol_reflex *out)
+static bool drop_read(struct reading *r, const struct node *action, struct pol_reflex *out)
 {
 	const struct node *who = action->first;
 
@@ -325,6 +325,11 @@ static bool action_read(struct reading *r, const struct node *action, struct pol
 			  "write: do drop, or do drop source for 60s");
 		return false;
 	}
+	if (!out->only_tells) {
+		diag(r->diags, DIAG_CLAUSE_TWICE, action->span, "a packet is dropped once");
+		return false;
+	}
+	out->only_tells = false;
 	if (!who)
 		return true;
 	if (who->kind != NODE_NAME || strcmp(who->text, "source")) {
@@ -333,6 +338,30 @@ static bool action_read(struct reading *r, const struct node *action, struct pol
 		return false;
 	}
 	return value_duration(r, who->next, &out->block_ns);
+}
+
+/* `do drop source for 60s, emit high`: nodes that follow each other. */
+static bool actions_read(struct reading *r, const struct node *first, struct pol_reflex *out)
+{
+	bool sound = true;
+
+	out->only_tells = true;
+	for (const struct node *n = first; n; n = n->next) {
+		switch ((unsigned)n->kind) {
+		case NODE_ACTION:
+			sound &= drop_read(r, n, out);
+			break;
+		case NODE_EMIT:
+			sound &= emit_read(r, n, &out->effects);
+			break;
+		case NODE_PHRASE:
+			diag_help(diag(r->diags, DIAG_REFLEX_DO, n->span, "a reflex cannot do `%s`", n->text),
+				  "it can drop, drop the source for a time, and emit an event");
+			sound = false;
+			break;
+		}
+	}
+	return sound;
 }
 
 static void except_read(struct reading *r, const struct node *except, struct pol_reflex *out)
@@ -361,7 +390,12 @@ static void part_set(struct reading *r, const struct node **slot, const struct n
 
 static void parts_read(struct reading *r, const struct node *decl, struct reflex_parts *out)
 {
+	bool is_action = false;
+
 	for (const struct node *n = decl->first; n; n = n->next) {
+		bool follows_action = is_action;
+
+		is_action = false;
 		switch ((unsigned)n->kind) {
 		case NODE_MATCH:
 			part_set(r, &out->match, n);
@@ -370,8 +404,10 @@ static void parts_read(struct reading *r, const struct node *decl, struct reflex
 		case NODE_EXCEEDS:
 			part_set(r, &out->when, n);
 			break;
-		case NODE_ACTION:
-			part_set(r, &out->act, n);
+		case NODE_ACTION: case NODE_EMIT: case NODE_PHRASE:
+			if (!follows_action)
+				part_set(r, &out->act, n);
+			is_action = true;
 			break;
 		case NODE_EXCEPT:
 			part_set(r, &out->except, n);
@@ -401,7 +437,7 @@ static void reflex_read(struct reading *r, const struct node *decl, struct pol_r
 	else if (p.when)
 		exceeds_read(r, p.when, out);
 	if (p.act)
-		action_read(r, p.act, out);
+		actions_read(r, p.act, out);
 	if (p.except)
 		except_read(r, p.except, out);
 }

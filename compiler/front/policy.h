@@ -93,6 +93,14 @@ struct pol_limit {
 	struct pol_rate rate;
 };
 
+/* What is done beside the verdict. */
+struct pol_effects {
+	const char *log; /* how the line begins, or NULL */
+	bool emits;
+	enum event_severity severity;
+	uint32_t one_in; /* of so many events one is sent, 1 or more */
+};
+
 struct pol_rule {
 	const char *id;	   /* stable: "HARDENED.web_in", "lifeline.~1f0c93aa", "reflex.syn_flood" */
 	const char *label; /* what `by NAME` and reports say: "web_in", or the id's last part */
@@ -101,6 +109,7 @@ struct pol_rule {
 	enum direction direction;
 	enum verdict verdict;
 	struct pol_selector match;
+	struct pol_effects effects;
 	const struct pol_rate *limit; /* up to here the verdict, beyond it drop; or NULL */
 };
 
@@ -119,7 +128,9 @@ struct pol_reflex {
 	struct pol_selector match;
 	bool has_rate;
 	struct pol_rate rate;
+	bool only_tells;   /* it decides nothing */
 	uint64_t block_ns; /* `drop source for T`; 0 for a plain drop */
+	struct pol_effects effects;
 	uint64_t except;   /* bit per posture: `except in` */
 };
 
@@ -162,6 +173,7 @@ struct pol_case {
 	struct pol_packet packet;
 	bool last;	    /* `last`: only the last packet's verdict is asked */
 	enum verdict verdict;
+	uint8_t emits;	    /* bit per severity that must be told */
 	const char *by;	    /* label, or NULL */
 	struct span by_span;
 };

@@ -7,6 +7,7 @@
  *     value*.c    values                     → sets, amounts, with their types and units
  *     select.c    selectors                  → what a packet is asked
  *     limit.c     rates and limits
+ *     effect.c    logs and events
  *     posture.c   postures                   → rules, inherited ones included
  *     declare.c   zones, lifelines, blocks, reflexes
  *     trials.c    tests
@@ -163,6 +164,10 @@ void limits_check(struct reading *r);
 bool limit_read(struct reading *r, const struct node *limit, enum verdict v, struct pol_rate *out);
 bool when_read(struct reading *r, const struct node *when, struct pol_reflex *out);
 bool exceeds_read(struct reading *r, const struct node *exceeds, struct pol_reflex *out);
+
+/* effect.c: the LOG and EMIT among a rule's children; one EMIT. */
+bool effects_read(struct reading *r, const struct node *rule, const char *label, struct pol_effects *out);
+bool emit_read(struct reading *r, const struct node *emit, struct pol_effects *out);
 
 /* posture.c */
 void declare_postures(struct reading *r);

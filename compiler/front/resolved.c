@@ -306,6 +306,25 @@ static const char *bucket_name(const struct pol_rate *r)
 	return r->bucket + strlen("limit.");
 }
 
+static void put_emit(struct buf *out, const struct pol_effects *e)
+{
+	buf_printf(out, "emit %s", event_severity_name(e->severity));
+	if (e->one_in > 1)
+		buf_printf(out, " sample 1/%u", e->one_in);
+}
+
+static void put_effects(struct buf *out, const struct pol_effects *e)
+{
+	if (e->log) {
+		buf_puts(out, " log ");
+		print_string(out, e->log);
+	}
+	if (e->emits) {
+		buf_putc(out, ' ');
+		put_emit(out, e);
+	}
+}
+
 static void put_rule(struct writing *w, const struct pol_rule *r)
 {
 	buf_printf(&w->out, "    %s: %s %s ", r->label, verdict_name(r->verdict), direction_name(r->direction));
@@ -316,6 +335,7 @@ static void put_rule(struct writing *w, const struct pol_rule *r)
 		buf_puts(&w->out, " limit ");
 		put_limit(&w->out, r->limit);
 	}
+	put_effects(&w->out, &r->effects);
 	buf_putc(&w->out, '\n');
 }
 
@@ -375,10 +395,14 @@ static void put_reflexes(struct writing *w)
 		buf_putc(&w->out, '\n');
 		if (r->has_rate)
 			put_rate(&w->out, &r->rate);
-		buf_puts(&w->out, "    do drop");
+		buf_puts(&w->out, r->only_tells ? "    do " : "    do drop");
 		if (r->block_ns) {
 			buf_puts(&w->out, " source for ");
 			put_duration(&w->out, r->block_ns);
+		}
+		if (r->effects.emits) {
+			buf_puts(&w->out, r->only_tells ? "" : ", ");
+			put_emit(&w->out, &r->effects);
 		}
 		buf_putc(&w->out, '\n');
 		put_except(w, r->except);
@@ -439,6 +463,9 @@ static void put_case(struct writing *w, const struct pol_case *c)
 	buf_printf(&w->out, " => %s%s", c->last ? "last " : "", verdict_name(c->verdict));
 	if (c->by)
 		buf_printf(&w->out, " by %s", c->by);
+	for (int s = 0; s < EVENT_SEVERITY_COUNT; s++)
+		if (c->emits >> s & 1)
+			buf_printf(&w->out, ", emits %s", event_severity_name((enum event_severity)s));
 	buf_putc(&w->out, '\n');
 }
 

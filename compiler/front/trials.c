@@ -303,6 +303,16 @@ static bool is_limit(struct reading *r, const struct posture_symbol *s, const ch
 	return at && r->policy->postures[s->index].rules[at - 1].limit;
 }
 
+static bool emits_read(struct reading *r, const struct node *n, uint8_t *emits)
+{
+	uint64_t severity;
+
+	if (!value_amount(r, node_text(r->arena, NODE_NAME, n->span, n->text), TYPE_SEVERITY, &severity))
+		return false;
+	*emits |= (uint8_t)(1u << severity);
+	return true;
+}
+
 static bool by_is_known(struct reading *r, const struct node *by, struct posture_symbol *s)
 {
 	static const char *const words[] = { "default", "lifeline", "established", "related", "invalid", "neighbour", "blocked" };
@@ -355,6 +365,8 @@ static bool case_read(struct reading *r, const struct node *n, struct posture_sy
 	bool sound = !node_find(expect, NODE_HOLE);
 
 	*out = (struct pol_case){ .span = n->span, .verdict = (enum verdict)expect->word, .last = node_find(expect, NODE_LAST) };
+	for (const struct node *e = expect->first; e; e = e->next)
+		sound &= e->kind != NODE_EMIT || emits_read(r, e, &out->emits);
 	sound &= times_read(r, times_of(n), &out->times);
 	sound &= !within || value_duration(r, within->first, &out->within_ns);
 	sound &= packet_read(r, node_find(n, NODE_PACKET), &out->packet);

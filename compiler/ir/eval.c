@@ -94,19 +94,24 @@ bool packet_is_icmp_error(const struct packet *p)
 
 /* --- outcomes ----------------------------------------------------------------------- */
 
+static uint8_t told_by(const struct ir_rule *r)
+{
+	return r->effects.emits ? (uint8_t)(1u << r->effects.severity) : 0;
+}
+
 static struct outcome by_rule(const struct ir_rule *r)
 {
-	return (struct outcome){ r->verdict, r->layer, r, r->label };
+	return (struct outcome){ r->verdict, r->layer, r, r->label, told_by(r) };
 }
 
 static struct outcome by_word(enum verdict v, enum layer l, const char *why)
 {
-	return (struct outcome){ v, l, NULL, why };
+	return (struct outcome){ v, l, NULL, why, 0 };
 }
 
 static struct outcome by_lifeline(const struct ir_rule *r)
 {
-	return (struct outcome){ VERDICT_ALLOW, LAYER_LIFELINE, r, WHY_LIFELINE };
+	return (struct outcome){ VERDICT_ALLOW, LAYER_LIFELINE, r, WHY_LIFELINE, 0 };
 }
 
 /* --- the first hook: layers 1 to 3 ---------------------------------------------------- */
@@ -134,19 +139,37 @@ static const struct ir_rule *posture_rule_of(struct moment *m, const struct ir_l
 	return NULL; /* never: a list ends with its default */
 }
 
-static const struct ir_rule *reflex_of(struct moment *m, const struct packet *p)
+static uint8_t told_before(struct moment *m, const struct packet *p, size_t rank)
+{
+	uint8_t told = 0;
+
+	for (size_t i = 0; i < m->ir->watches.count; i++) {
+		const struct ir_rule *r = &m->ir->watches.rules[i];
+
+		if (r->rank == rank && reflex_fires(m, r, p))
+			told |= told_by(r);
+	}
+	return told;
+}
+
+/* The first that drops; what watches before it tell is in *told. */
+static const struct ir_rule *reflex_of(struct moment *m, const struct packet *p, uint8_t *told)
 {
 	const struct ir_list *reflexes = &m->ir->reflexes;
 
-	for (size_t i = 0; i < reflexes->count; i++)
-		if (reflex_fires(m, &reflexes->rules[i], p))
+	for (size_t i = 0; i <= reflexes->count; i++) {
+		*told |= told_before(m, p, i);
+		if (i < reflexes->count && reflex_fires(m, &reflexes->rules[i], p))
 			return &reflexes->rules[i];
+	}
 	return NULL;
 }
 
 struct outcome eval_epiderme(struct moment *m, const struct packet *p)
 {
 	const struct ir_rule *r;
+	struct outcome o;
+	uint8_t told = 0;
 
 	if ((r = first_match(m, &m->ir->lifelines, p)))
 		return by_lifeline(r);
@@ -156,12 +179,12 @@ struct outcome eval_epiderme(struct moment *m, const struct packet *p)
 		return by_word(VERDICT_DROP, LAYER_BLOCK, WHY_BLOCKED);
 	if ((r = first_match(m, &m->ir->blocks, p)))
 		return by_rule(r);
-	if ((r = reflex_of(m, p))) {
-		if (r->block_ns)
-			moment_block(m, p->src, r->block_ns);
-		return by_rule(r);
-	}
-	return by_word(VERDICT_ALLOW, LAYER_POSTURE, WHY_GOES_ON);
+	r = reflex_of(m, p, &told);
+	if (r && r->block_ns)
+		moment_block(m, p->src, r->block_ns);
+	o = r ? by_rule(r) : by_word(VERDICT_ALLOW, LAYER_POSTURE, WHY_GOES_ON);
+	o.emits |= told;
+	return o;
 }
 
 bool eval_closed_drops(const struct moment *m, const struct packet *p)
@@ -230,14 +253,18 @@ static struct outcome eval_posture(struct moment *m, const struct packet *p)
 struct outcome eval_packet(struct moment *m, const struct packet *p)
 {
 	bool first_hook = p->direction != DIRECTION_OUT && p->zone != ZONE_NONE;
+	uint8_t told = 0;
+	struct outcome o;
 
 	if (first_hook) {
-		struct outcome o = eval_epiderme(m, p);
-
+		o = eval_epiderme(m, p);
 		if (o.verdict != VERDICT_ALLOW)
 			return o;
+		told = o.emits;
 	}
-	return eval_posture(m, p);
+	o = eval_posture(m, p);
+	o.emits |= told;
+	return o;
 }
 
 /* What becomes of a frame that no rule judges, and how outcomes name it. */

@@ -28,6 +28,7 @@ struct outcome {
 	const struct ir_rule *rule; /* that decided, or NULL: `why` alone says it */
 	const char *why;	    /* label: "web_in", "default", "established", "malformed.short-ip" …
 				     * and "lifeline" for every lifeline */
+	uint8_t emits;		    /* bit per severity of an event; those that are sampled too */
 };
 
 /* The whole judgement. Takes tokens and places blocks as a side effect. */

@@ -93,6 +93,8 @@ struct ir_rule {
 	 * rule behind it, "HARDENED.web_in.limit", and asked only of new flows.
 	 */
 	const struct ir_rate *rate;
+	struct pol_effects effects;
+	size_t rank;		    /* of a watch: so many reflexes stand before it */
 	uint64_t block_ns;	    /* reflex: also block the source for so long; 0: do not */
 	uint64_t except;	    /* reflex: bit per posture in which it is silent */
 };
@@ -130,6 +132,7 @@ struct ir {
 	const struct ir_set **sets;
 	size_t set_count;
 	struct ir_list lifelines, blocks, reflexes;
+	struct ir_list watches; /* reflexes that only tell: they decide nothing, and see what the reflexes before them let by */
 	struct ir_posture *postures;
 	size_t posture_count;
 	unsigned initial;

@@ -263,6 +263,7 @@ static struct ir_rule rule_lower(struct lowering *lo, const struct pol_rule *r, 
 		.layer = layer,
 		.direction = r->direction,
 		.verdict = r->verdict,
+		.effects = r->effects,
 	};
 
 	rule_match(lo, &out, &r->match);
@@ -278,6 +279,7 @@ static struct ir_rule limit_lower(struct lowering *lo, const struct pol_rule *r,
 	out.id = arena_printf(lo->arena, "%s.limit", r->id);
 	out.label = arena_printf(lo->arena, "%s.limit", r->label);
 	out.verdict = VERDICT_DROP;
+	out.effects = (struct pol_effects){ 0 };
 	rate = *rate_lower(lo, r->limit, out.id);
 	if (rate.bucket == out.id)
 		rate.kin = out.label;
@@ -320,6 +322,7 @@ static struct ir_rule reflex_lower(struct lowering *lo, const struct pol_reflex 
 		.layer = LAYER_REFLEX,
 		.direction = DIRECTION_IN,
 		.verdict = VERDICT_DROP,
+		.effects = r->effects,
 		.block_ns = r->block_ns,
 		.except = r->except,
 	};
@@ -421,8 +424,13 @@ static void epiderme_lower(struct lowering *lo, const struct policy *p)
 		ir->blocks.rules[ir->blocks.count++] = block_lower(lo, &p->blocks[i]);
 
 	ir->reflexes.rules = arena_zero(lo->arena, p->reflex_count * sizeof *ir->reflexes.rules);
-	for (size_t i = 0; i < p->reflex_count; i++)
-		ir->reflexes.rules[ir->reflexes.count++] = reflex_lower(lo, &p->reflexes[i]);
+	ir->watches.rules = arena_zero(lo->arena, p->reflex_count * sizeof *ir->watches.rules);
+	for (size_t i = 0; i < p->reflex_count; i++) {
+		struct ir_list *l = p->reflexes[i].only_tells ? &ir->watches : &ir->reflexes;
+
+		l->rules[l->count] = reflex_lower(lo, &p->reflexes[i]);
+		l->rules[l->count++].rank = ir->reflexes.count;
+	}
 }
 
 struct ir *ir_lower(const struct policy *p, struct arena *a)

@@ -25,6 +25,8 @@ struct run {
 	enum pkt_field_bits state_doubt; /* the first field that set least and most apart */
 	enum pkt_field_bits doubt;	 /* something may have decided this packet already */
 
+	uint8_t told;			 /* bit per severity of what watches tell of this packet */
+
 	struct partial p;
 	VEC(struct possible) possible;
 	VEC(struct trial_decided) decided;
@@ -70,7 +72,10 @@ static struct netset own_addresses(struct arena *a, const struct addr own[static
 static bool could(struct run *r, struct guess a, enum verdict v, enum layer l,
 		  const struct ir_rule *rule, const char *why)
 {
-	struct possible one = { { v, l, rule, why }, a.field };
+	struct possible one = { { v, l, rule, why, r->told }, a.field };
+
+	if (rule && rule->effects.emits)
+		one.outcome.emits |= (uint8_t)(1u << rule->effects.severity);
 
 	if (a.truth == NO)
 		return false;
@@ -175,9 +180,21 @@ static void block_source(struct run *r, const struct ir_rule *rule)
 		r->state_doubt = r->doubt;
 }
 
+/* What may be told, is: an event that is expected is no reason to write more fields. */
+static void watch(struct run *r, size_t rank)
+{
+	for (size_t i = 0; i < r->ir->watches.count; i++) {
+		const struct ir_rule *rule = &r->ir->watches.rules[i];
+
+		if (rule->rank == rank && reflex_fires(r, rule).truth != NO)
+			r->told |= (uint8_t)(1u << rule->effects.severity);
+	}
+}
+
 static bool could_reflex(struct run *r)
 {
 	for (size_t i = 0; i < r->ir->reflexes.count; i++) {
+		watch(r, i);
 		const struct ir_rule *rule = &r->ir->reflexes.rules[i];
 		struct guess fires = reflex_fires(r, rule);
 
@@ -188,6 +205,7 @@ static bool could_reflex(struct run *r)
 		if (fires.truth == MAYBE)
 			block_source(r, rule);
 	}
+	watch(r, r->ir->reflexes.count);
 	return false;
 }
 
@@ -263,6 +281,7 @@ static void could_posture(struct run *r)
 static void could_packet(struct run *r)
 {
 	r->possible.len = 0;
+	r->told = 0;
 	r->doubt = 0;
 	if (r->p.packet.direction != DIRECTION_OUT && could_stop_early(r))
 		return;
@@ -281,7 +300,9 @@ static enum trial_fault fault_of(const struct pol_case *c, const struct outcome 
 {
 	if (o->verdict != c->verdict)
 		return TRIAL_VERDICT;
-	return c->by && !decided_by(o, c->by) ? TRIAL_BY : TRIAL_HELD;
+	if (c->by && !decided_by(o, c->by))
+		return TRIAL_BY;
+	return c->emits & ~o->emits ? TRIAL_EMITS : TRIAL_HELD;
 }
 
 static bool same_outcome(const struct outcome *x, const struct outcome *y)

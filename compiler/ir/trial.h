@@ -29,6 +29,7 @@ enum trial_fault {
 	TRIAL_HELD,
 	TRIAL_VERDICT, /* another verdict than expected */
 	TRIAL_BY,      /* the expected verdict, decided by something else */
+	TRIAL_EMITS,   /* an event that was expected is not told */
 	TRIAL_OPEN,    /* a field that was left out could change the answer */
 	TRIAL_FAULT_COUNT
 };

@@ -302,6 +302,14 @@ static void print_signer(struct buf *out, const struct bundle *b)
 		buf_puts(out, "without a serial\n");
 }
 
+static void print_needs(struct buf *out, const struct plan *p)
+{
+	if (p->need_count)
+		buf_puts(out, "\nneeds of its enforcer\n");
+	for (uint32_t i = 0; i < p->need_count; i++)
+		buf_printf(out, "    %s: %s\n", need_words(p->needs[i].need), p->needs[i].by);
+}
+
 int listing_print(struct buf *out, const struct bundle *b, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
@@ -317,6 +325,7 @@ int listing_print(struct buf *out, const struct bundle *b, struct err *why)
 	print_members(out, b);
 	print_zones(out, &p);
 	print_postures(out, &p);
+	print_needs(out, &p);
 	print_first_hook(out, &p);
 	print_counters(out, &p);
 	if ((rc = print_batch(out, b, "nft/epiderme.batch", why)))

@@ -39,6 +39,19 @@ static void report_by(struct diags *to, const struct trial *t, const struct tria
 	point_at_rule(d, f->got.rule, "decides");
 }
 
+static void report_emits(struct diags *to, const struct trial *t, const struct trial_finding *f)
+{
+	struct diag *d;
+	unsigned missing = f->asked->emits & ~(unsigned)f->got.emits, severity = 0;
+
+	while (!(missing >> severity & 1))
+		severity++;
+	d = diag(to, DIAG_TEST_FAILED, f->asked->span, "%s: no event of severity %s is told", which(to->arena, t, f),
+		 event_severity_name((enum event_severity)severity));
+	diag_label(d, "%s by `%s`", verdict_name(f->got.verdict), f->got.why);
+	point_at_rule(d, f->got.rule, "decides");
+}
+
 /* How a packet says what it left out. */
 static const char *how_to_say(enum pkt_field_bits field)
 {
@@ -101,6 +114,9 @@ static void report_finding(struct diags *to, const struct trial *t, const struct
 		return;
 	case TRIAL_BY:
 		report_by(to, t, f);
+		return;
+	case TRIAL_EMITS:
+		report_emits(to, t, f);
 		return;
 	case TRIAL_OPEN:
 		report_open(to, arena_printf(to->arena, "%s: ", which(to->arena, t, f)), f);

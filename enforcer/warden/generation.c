@@ -82,6 +82,9 @@ static int read_plan(struct plan *out, struct arena *a, const struct bundle *b, 
 	return m ? plan_decode(out, a, m->bytes, m->len, why) : why->code;
 }
 
+/* Of the needs of need.def, a bit each: what this enforcer does beyond verdicts, rates and blocks. */
+static const uint64_t can = 0;
+
 static int read_content(struct content *c, struct generation *g, const void *bytes, size_t len, struct refusal *no)
 {
 	if (bundle_open(&c->bundle, bytes, len, &no->why))
@@ -93,6 +96,8 @@ static int read_content(struct content *c, struct generation *g, const void *byt
 		err_set(&no->why, EINVAL, "the policy has no posture");
 		return refuse(no, RESULT_REFUSED, "plan");
 	}
+	if (plan_is_met(&g->plan, can, &no->why))
+		return refuse(no, RESULT_REFUSED, "plan");
 	if (read_batch(&c->posture, c->bundle, "nft/posture.batch", &no->why) ||
 	    read_batch(&c->epiderme, c->bundle, "nft/epiderme.batch", &no->why))
 		return refuse(no, RESULT_REFUSED, "nft");

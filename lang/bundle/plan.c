@@ -175,6 +175,11 @@ void plan_encode(struct buf *out, const struct plan *p)
 	wire_put_u32(out, p->nft_keep_count);
 	for (uint32_t i = 0; i < p->nft_keep_count; i++)
 		wire_put_str(out, p->nft_keep[i]);
+	wire_put_u32(out, p->need_count);
+	for (uint32_t i = 0; i < p->need_count; i++) {
+		wire_put_u8(out, (uint8_t)p->needs[i].need);
+		wire_put_str(out, p->needs[i].by);
+	}
 }
 
 /* --- decode --------------------------------------------------------------------- */
@@ -333,6 +338,16 @@ static void get_nft_keep(struct wire_in *in, struct plan *p, struct arena *a)
 	p->nft_keep = arena_zero(a, p->nft_keep_count * sizeof *p->nft_keep);
 	for (uint32_t i = 0; i < p->nft_keep_count; i++)
 		p->nft_keep[i] = wire_get_str(in, a);
+}
+
+static void get_needs(struct wire_in *in, struct plan *p, struct arena *a)
+{
+	p->need_count = wire_get_count(in, 5);
+	p->needs = arena_zero(a, p->need_count * sizeof *p->needs);
+	for (uint32_t i = 0; i < p->need_count; i++) {
+		p->needs[i].need = (enum need)wire_get_u8(in);
+		p->needs[i].by = wire_get_str(in, a);
+	}
 }
 
 /* --- what must hold ---------------------------------------------------------------- */
@@ -552,6 +567,14 @@ static int prefixes_hold(const struct plan *p, struct err *why)
 	return 0;
 }
 
+static int needs_hold(const struct plan *p, struct err *why)
+{
+	for (uint32_t i = 0; i < p->need_count; i++)
+		if (p->needs[i].need >= NEED_COUNT || !word_holds(p->needs[i].by, 1023))
+			return err_set(why, EINVAL, "need %u is not one", i);
+	return 0;
+}
+
 static int plan_holds(const struct plan *p, struct arena *a, struct err *why)
 {
 	int rc;
@@ -562,7 +585,38 @@ static int plan_holds(const struct plan *p, struct arena *a, struct err *why)
 	    (rc = counters_hold(p, a, why)) || (rc = config_holds(p, why)) ||
 	    (rc = tables_hold(p, why)) || (rc = bulk_holds(p, why)))
 		return rc;
+	if ((rc = needs_hold(p, why)))
+		return rc;
 	return prefixes_hold(p, why);
+}
+
+const char *need_words(enum need n)
+{
+	static const char *const words[NEED_COUNT] = {
+#define NEED(id, text) [NEED_##id] = text,
+#include "lang/vocab/need.def"
+#undef NEED
+	};
+	return words[n];
+}
+
+int plan_is_met(const struct plan *p, uint64_t can, struct err *why)
+{
+	const struct plan_need *first = NULL;
+	uint32_t more = 0;
+
+	for (uint32_t i = 0; i < p->need_count; i++) {
+		if (can >> p->needs[i].need & 1)
+			continue;
+		more += first != NULL;
+		first = first ? first : &p->needs[i];
+	}
+	if (!first)
+		return 0;
+	if (more)
+		return err_set(why, ENOTSUP, "this enforcer cannot run %s (%s), nor %u other parts of the policy",
+			       need_words(first->need), first->by, more);
+	return err_set(why, ENOTSUP, "this enforcer cannot run %s (%s)", need_words(first->need), first->by);
 }
 
 int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len, struct err *why)
@@ -585,6 +639,7 @@ int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len
 	get_prefixes(&in, &p, a);
 	get_bulk(&in, &p, a);
 	get_nft_keep(&in, &p, a);
+	get_needs(&in, &p, a);
 	if (!wire_done(&in))
 		return err_set(why, EINVAL, "plan: truncated, or more than a plan");
 	if (plan_holds(&p, a, why))

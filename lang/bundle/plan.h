@@ -48,6 +48,19 @@ struct plan_prefix {
 	uint64_t sets;
 };
 
+enum need {
+#define NEED(id, words) NEED_##id,
+#include "lang/vocab/need.def"
+#undef NEED
+	NEED_COUNT
+};
+
+/* What the policy asks beyond verdicts, and which of its parts does. */
+struct plan_need {
+	enum need need;
+	const char *by; /* "reflex.sql_union" */
+};
+
 struct plan {
 	const char *policy, *title, *version;
 	struct plan_zone *zones;
@@ -74,11 +87,18 @@ struct plan {
 	/* The nft objects this policy needs, so that others of ours can be collected. */
 	const char **nft_keep; /* names of sets and counters */
 	uint32_t nft_keep_count;
+
+	struct plan_need *needs;
+	uint32_t need_count;
 };
 
 void plan_encode(struct buf *out, const struct plan *p);
 
 /* Refuses, with a reason, what is truncated, out of range or of another version. */
 int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+
+const char *need_words(enum need n);
+/* Is everything it needs among `can`, a bit per need? Else ENOTSUP, with a reason that names what and who. */
+int plan_is_met(const struct plan *p, uint64_t can, struct err *why);
 
 #endif

@@ -1,5 +1,6 @@
 /* plan: what emit makes survives encoding; what is out of range is refused; mutants do no harm. */
 #include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 #include "compiler/emit/emit.h"
@@ -54,6 +55,9 @@ static bool planned(struct plan *out, const struct policy *p, struct arena *a)
 	emit_plan(out, ir, a);
 	out->nft_keep = arena_copy(a, (const char *[]){ "n_0123456789ab_4" }, sizeof(char *));
 	out->nft_keep_count = 1;
+	out->needs = arena_copy(a, (struct plan_need[]){ { NEED_EVENTS, "reflex.look" }, { NEED_FLEET, "BALANCED.web" } },
+				2 * sizeof(struct plan_need));
+	out->need_count = 2;
 	return emit_xdp(out, ir, a, &why) == 0;
 }
 
@@ -168,6 +172,9 @@ static void prefix_wide(struct plan *p) { p->prefixes[0].prefix.addr.num |= (add
 static void prefix_family(struct plan *p) { p->prefixes[0].prefix.addr.family = 2; }
 static void prefix_sets(struct plan *p) { p->prefixes[0].sets = 1ull << 62; }
 static void prefix_no_sets(struct plan *p) { p->prefixes[0].sets = 0; }
+static void need_kind(struct plan *p) { p->needs[1].need = NEED_COUNT; }
+static void need_name(struct plan *p) { p->needs[0].by = ""; }
+static void rule_key(struct plan *p) { p->rules[0].key = TEG_KEY_ALL + 1; }
 static void keep_name(struct plan *p) { p->nft_keep[0] = "a b"; }
 
 static const struct {
@@ -214,6 +221,9 @@ static const struct {
 	{ "a prefix of a set too many", prefix_sets, "prefix 0" },
 	{ "a prefix of no set", prefix_no_sets, "prefix 0" },
 	{ "a kept object's name", keep_name, "kept nft object 0" },
+	{ "a key of a rate", rule_key, "rule 0" },
+	{ "a need that is none", need_kind, "need 1" },
+	{ "a need of nobody", need_name, "need 0" },
 };
 
 static void test_spoilt(void)
@@ -360,6 +370,20 @@ static void test_mutants(struct arena *a)
 	tap_ok(same && decoded > 100, "20000 mutants of a plan are refused or read as they stand (%u)", decoded);
 }
 
+static void needs_are_met(void)
+{
+	struct plan_need needs[] = { { NEED_EVENTS, "reflex.look" }, { NEED_FLEET, "BALANCED.web" }, { NEED_EVENTS, "A.b" } };
+	struct plan p = { .needs = needs, .need_count = 3 };
+	struct err why = { 0 };
+
+	tap_num(plan_is_met(&p, 1u << NEED_EVENTS | 1u << NEED_FLEET, &why), 0, "an enforcer that can do all of it takes the plan");
+	tap_num(plan_is_met(&p, 1u << NEED_EVENTS, &why), -ENOTSUP, "one that cannot refuses it");
+	tap_text(why.text, "this enforcer cannot run buckets shared by the fleet (BALANCED.web)", "naming what, and who asks");
+	why = (struct err){ 0 };
+	plan_is_met(&p, 0, &why);
+	tap_text(why.text, "this enforcer cannot run events (reflex.look), nor 2 other parts of the policy", "and how many more");
+}
+
 int main(void)
 {
 	own(arena) struct arena *a = arena_new();
@@ -370,5 +394,6 @@ int main(void)
 	test_trees();
 	test_cuts(a);
 	test_mutants(a);
+	needs_are_met();
 	return tap_done();
 }
