@@ -3,8 +3,9 @@
 #include <string.h>
 
 const struct route routes[ROUTE_COUNT] = {
-#define ROUTE(id, method, path, access, body, base, fields, about)                                 \
-	[ROUTE_##id] = { #id, METHOD_##method, path, ACCESS_##access, BODY_##body, BASE_##base, fields, about, route_##id },
+#define ROUTE(id, method, path, access, body, base, fields, answer, about)                         \
+	[ROUTE_##id] = { #id,	 METHOD_##method, path,	 ACCESS_##access, BODY_##body,                     \
+			 BASE_##base, fields,	 ANSWER_##answer, about,  route_##id },
 #include "enforcer/api/routes.def"
 #undef ROUTE
 };

@@ -24,6 +24,15 @@ enum route_id {
 	ROUTE_COUNT
 };
 
+enum answer_id {
+#define ANSWER(id, ...) ANSWER_##id,
+#define MEMBER(...)
+#include "enforcer/api/answer.def"
+#undef MEMBER
+#undef ANSWER
+	ANSWER_COUNT
+};
+
 struct route {
 	const char *name;
 	enum method method;
@@ -32,6 +41,7 @@ struct route {
 	enum body body;
 	enum base base;
 	const struct json_field *fields; /* of a JSON body */
+	enum answer_id answer;
 	const char *about;
 	void (*handle)(struct request *r);
 };
