@@ -9,6 +9,13 @@ static void emit_nft_own_(struct emit_nft *n)
 	emit_nft_release(n);
 }
 
+static int playbooks_hold(const struct bundle_member *m, struct arena *a, struct err *why)
+{
+	struct playbooks p;
+
+	return m && playbooks_decode(&p, a, m->bytes, m->len, why) ? err_in(why, "%s", m->name) : 0;
+}
+
 /*
  * What tegd will check, checked where the author sits: limits of the plan that
  * no engine's lowering knows, and our own mistakes.
@@ -33,14 +40,15 @@ static int bundle_holds(const struct buf *sealed, struct err *why)
 		if (batch_open(&batch, m->bytes, m->len, why) || batch_check(&batch, "tegumentar", why))
 			return err_in(why, "%s", batches[i]);
 	}
-	return 0;
+	return playbooks_hold(bundle_find(b, "playbooks.tegp"), a, why);
 }
 
 int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	own(emit_nft) struct emit_nft nft = { 0 };
-	own(buf) struct buf plan_bytes = { 0 }, posture = { 0 }, epiderme = { 0 }, sealed = { 0 };
+	own(buf) struct buf plan_bytes = { 0 }, posture = { 0 }, epiderme = { 0 }, sealed = { 0 }, playbooks = { 0 };
+	bool responds = !playbooks_are_empty(&ir->responses.code);
 	struct plan plan;
 	size_t object_len;
 	const void *object = emit_xdp_object(&object_len);
@@ -56,6 +64,8 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 	plan_encode(&plan_bytes, &plan);
 	batch_encode(&posture, &nft.posture);
 	batch_encode(&epiderme, &nft.epiderme);
+	if (responds)
+		playbooks_encode(&playbooks, &ir->responses.code);
 	const struct bundle_member members[] = {
 		{ "plan", plan_bytes.at, plan_bytes.len },
 		{ "policy/resolved.teg", resolved, strlen(resolved) },
@@ -63,8 +73,9 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 		{ "nft/posture.batch", posture.at, posture.len },
 		{ "nft/epiderme.batch", epiderme.at, epiderme.len },
 		{ "nft/ruleset.nft", buf_text(&nft.text), nft.text.len },
+		{ "playbooks.tegp", playbooks.at, playbooks.len }, /* the last: only when there are any */
 	};
-	bundle_write(&sealed, members, sizeof members / sizeof *members);
+	bundle_write(&sealed, members, sizeof members / sizeof *members - !responds);
 	if (bundle_holds(&sealed, why))
 		return err_in(why, "the bundle would be refused");
 

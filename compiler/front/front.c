@@ -77,6 +77,8 @@ static void read_meaning(struct reading *r, const char *path)
 	declare_reflexes(r);
 	limits_check(r);
 	declare_initial(r);
+	declare_playbooks(r);
+	declare_responses(r);
 	keep_nets(r);
 	declare_tests(r);
 }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compiler/front/response.h"
 #include "lang/base/addr.h"
 #include "lang/base/arena.h"
 #include "lang/base/ranges.h"
@@ -206,6 +207,7 @@ struct policy {
 	struct pol_posture *postures;
 	size_t posture_count;
 	unsigned initial; /* index of the posture a fresh start takes */
+	struct pol_responses responses;
 	struct pol_test *tests;
 	size_t test_count;
 };

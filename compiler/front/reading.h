@@ -12,6 +12,8 @@
  *     declare.c   zones, lifelines, blocks, reflexes
  *     trials.c    tests
  *     condition.c conditions              → what stands, before names are bound
+ *     playbook.c  playbooks                  → steps; their values in play_value.c
+ *     respond.c   what runs them, homeostasis, decoys
  *     later.c     what is read, but means nothing to this version
  *
  * A function that gives false has told why, or what it depends on has: its
@@ -84,6 +86,7 @@ struct reading {
 	VEC(const char *) importing; /* the files being loaded now, outermost first */
 	struct strmap symbols;	  /* struct symbol */
 	struct strmap postures;	  /* struct posture_symbol */
+	struct strmap playbooks;  /* names, to where they stand */
 	VEC(struct pol_net) nets;
 	unsigned depth;		  /* of symbols that are being computed */
 	bool poisoned;		  /* something that could declare any name was not read */
@@ -172,6 +175,10 @@ bool emit_read(struct reading *r, const struct node *emit, struct pol_effects *o
 /* posture.c */
 void declare_postures(struct reading *r);
 void declare_initial(struct reading *r);
+
+/* playbook.c, respond.c: after postures and zones */
+void declare_playbooks(struct reading *r);
+void declare_responses(struct reading *r);
 
 /* later.c: each use of such a construct is a mistake. */
 void declare_later(struct reading *r);

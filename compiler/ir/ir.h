@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "compiler/front/policy.h"
+#include "compiler/ir/response.h"
 #include "lang/base/addr.h"
 #include "lang/base/ranges.h"
 #include "lang/base/span.h"
@@ -136,6 +137,7 @@ struct ir {
 	struct ir_posture *postures;
 	size_t posture_count;
 	unsigned initial;
+	struct ir_responses responses;
 };
 
 /* Never fails: a policy that cannot be lowered was refused by the front end. */

@@ -449,5 +449,6 @@ struct ir *ir_lower(const struct policy *p, struct arena *a)
 		ir->postures[i] = posture_lower(&lo, &p->postures[i]);
 	ir->sets = lo.sets.at;
 	ir->set_count = lo.sets.len;
+	ir_lower_responses(&ir->responses, p, a);
 	return ir;
 }

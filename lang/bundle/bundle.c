@@ -22,15 +22,19 @@
 #define SIGNATURE "signature"
 
 /* Every member but the manifest and the signature, in the order in which they stand. */
-static const char *const member_names[] = {
-	"plan",
-	"policy/resolved.teg",
-	"xdp/policy.o",
-	"nft/posture.batch",
-	"nft/epiderme.batch",
-	"nft/ruleset.nft",
+static const struct {
+	const char *name;
+	bool when_needed; /* may be missing */
+} member_rows[] = {
+	{ "plan", false },
+	{ "policy/resolved.teg", false },
+	{ "xdp/policy.o", false },
+	{ "nft/posture.batch", false },
+	{ "nft/epiderme.batch", false },
+	{ "nft/ruleset.nft", false },
+	{ "playbooks.tegp", true },
 };
-#define MEMBERS (sizeof member_names / sizeof *member_names)
+#define MEMBERS (sizeof member_rows / sizeof *member_rows)
 
 /* POSIX.1-1988 ustar, as pax(1) describes it. */
 struct tar_header {
@@ -43,6 +47,7 @@ struct bundle {
 	struct digest id;
 	struct bundle_member members[MEMBERS + 2]; /* the manifest first, a signature last */
 	size_t count;
+	size_t listed; /* in the manifest: all but itself and the signature */
 };
 
 static size_t padded(size_t len)
@@ -85,8 +90,8 @@ static void manifest_print(struct buf *out, const struct bundle_member *members,
 {
 	struct bundle_member sorted[MEMBERS];
 
-	assert(count == MEMBERS);
-	memcpy(sorted, members, sizeof sorted);
+	assert(count <= MEMBERS);
+	memcpy(sorted, members, count * sizeof *sorted);
 	qsort(sorted, count, sizeof *sorted, by_name);
 	buf_puts(out, HEADING);
 	for (size_t i = 0; i < count; i++)
@@ -111,22 +116,35 @@ static void end_write(struct buf *out)
 	buf_add(out, end, sizeof end);
 }
 
+/* In the order of the rows, none left out that must be there. */
+static bool members_are_in_order(const struct bundle_member *members, size_t count)
+{
+	size_t next = 0;
+
+	for (size_t i = 0; i < MEMBERS; i++) {
+		if (next < count && !strcmp(members[next].name, member_rows[i].name))
+			next++;
+		else if (!member_rows[i].when_needed)
+			return false;
+	}
+	return next == count;
+}
+
 void bundle_write(struct buf *out, const struct bundle_member *members, size_t count)
 {
 	own(buf) struct buf manifest = { 0 };
 
+	assert(members_are_in_order(members, count));
 	manifest_print(&manifest, members, count);
 	member_write(out, MANIFEST, manifest.at, manifest.len);
-	for (size_t i = 0; i < count; i++) {
-		assert(!strcmp(members[i].name, member_names[i]));
+	for (size_t i = 0; i < count; i++)
 		member_write(out, members[i].name, members[i].bytes, members[i].len);
-	}
 	end_write(out);
 }
 
 void bundle_write_signed(struct buf *out, const struct bundle *b, const void *signature, size_t len)
 {
-	for (size_t i = 0; i < MEMBERS + 1; i++)
+	for (size_t i = 0; i < b->listed + 1; i++)
 		member_write(out, b->members[i].name, b->members[i].bytes, b->members[i].len);
 	member_write(out, SIGNATURE, signature, len);
 	end_write(out);
@@ -184,13 +202,31 @@ static int member_read(struct reader *r, const char *name, struct bundle_member 
 	return 0;
 }
 
+static bool comes_next(const struct reader *r, const char *name)
+{
+	return r->left >= sizeof(struct tar_header) && !memcmp(r->at, name, strlen(name) + 1);
+}
+
+static int members_read(struct reader *r, struct bundle *b, struct err *why)
+{
+	int rc = member_read(r, MANIFEST, &b->members[b->count++], why);
+
+	for (size_t i = 0; !rc && i < MEMBERS; i++) {
+		if (member_rows[i].when_needed && !comes_next(r, member_rows[i].name))
+			continue;
+		rc = member_read(r, member_rows[i].name, &b->members[b->count++], why);
+	}
+	b->listed = b->count - 1;
+	return rc;
+}
+
 /* Read when it is there: then its name is what comes next. */
 static int signature_read(struct reader *r, struct bundle *b, struct err *why)
 {
 	struct bundle_member *m = &b->members[b->count];
 	struct seal ignored;
 
-	if (r->left < sizeof(struct tar_header) || memcmp(r->at, SIGNATURE, sizeof SIGNATURE))
+	if (!comes_next(r, SIGNATURE))
 		return 0;
 	int rc = member_read(r, SIGNATURE, m, why);
 	if (rc || (rc = seal_parse(&ignored, m->bytes, m->len, why)))
@@ -240,7 +276,7 @@ static int members_hold(const struct bundle *b, struct err *why)
 	const struct bundle_member *manifest = &b->members[0];
 	own(buf) struct buf wanted = { 0 };
 
-	manifest_print(&wanted, b->members + 1, MEMBERS);
+	manifest_print(&wanted, b->members + 1, b->listed);
 	if (manifest->len == wanted.len && !memcmp(manifest->bytes, wanted.at, wanted.len))
 		return 0;
 	return manifest_differs(manifest, &wanted, why);
@@ -256,12 +292,7 @@ int bundle_open(struct bundle **out, const void *bytes, size_t len, struct err *
 		return err_set(why, ENOMEM, "no memory for a bundle");
 	if (len > BUNDLE_BYTES_MAX)
 		return err_set(why, EFBIG, "%zu bytes, more than %zu", len, BUNDLE_BYTES_MAX);
-	if ((rc = member_read(&r, MANIFEST, &b->members[b->count++], why)))
-		return rc;
-	for (size_t i = 0; i < MEMBERS; i++)
-		if ((rc = member_read(&r, member_names[i], &b->members[b->count++], why)))
-			return rc;
-	if ((rc = signature_read(&r, b, why)) ||
+	if ((rc = members_read(&r, b, why)) || (rc = signature_read(&r, b, why)) ||
 	    (rc = end_read(&r, b->members[b->count - 1].name, why)) || (rc = members_hold(b, why)))
 		return rc;
 

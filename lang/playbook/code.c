@@ -252,7 +252,7 @@ static void get_binding(struct getting *g, struct play_binding *b)
 	for (uint32_t i = 0; i < b->term_count; i++) {
 		b->terms[i].measure = (enum measure)get_below(g, MEASURE_COUNT_);
 		b->terms[i].field = (enum event_field)get_below(g, EVENT_FIELD_COUNT);
-		b->terms[i].relation = (enum relation)get_below(g, RELATION_COUNT);
+		b->terms[i].relation = (enum play_relation)get_below(g, RELATION_COUNT);
 		b->terms[i].number = wire_get_u64(&g->in);
 		b->terms[i].within_ns = wire_get_u64(&g->in);
 	}
@@ -269,7 +269,7 @@ static uint32_t get_feelings(struct getting *g, struct play_feeling f[PLAYBOOK_T
 
 	for (uint32_t i = 0; i < count; i++) {
 		f[i].sense = (enum sense)get_below(g, SENSE_COUNT);
-		f[i].relation = (enum relation)get_below(g, RELATION_COUNT);
+		f[i].relation = (enum play_relation)get_below(g, RELATION_COUNT);
 		f[i].share = wire_get_u32(&g->in);
 		f[i].lasts_ns = wire_get_u64(&g->in);
 	}

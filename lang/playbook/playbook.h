@@ -123,7 +123,7 @@ enum measure {
 struct play_term {
 	enum measure measure;
 	enum event_field field; /* of DISTINCT and FIELD; SOURCE for COUNT */
-	enum relation relation;
+	enum play_relation relation;
 	uint64_t number;	/* of FIELD: in the field's own sort */
 	uint64_t within_ns;	/* 0 for FIELD */
 };
@@ -146,7 +146,7 @@ struct play_binding {
 
 struct play_feeling {
 	enum sense sense;
-	enum relation relation; /* LT, LE, GE or GT */
+	enum play_relation relation; /* LT, LE, GE or GT */
 	uint32_t share;
 	uint64_t lasts_ns; /* so long without a break; at least a nanosecond */
 };

@@ -22,7 +22,7 @@ struct item {
 /* What has been said about the next call. */
 struct pending {
 	bool undo, retry;
-	enum step step; /* of undo */
+	enum play_step step; /* of undo */
 	struct item args[STEP_ARGS_MAX];
 	uint64_t undo_ns;
 	uint64_t times, waits_ns;
@@ -115,9 +115,9 @@ static int rests(struct checking *c)
 
 /* --- steps --------------------------------------------------------------------------------------- */
 
-static int args_pop(struct checking *c, enum step s, struct item args[STEP_ARGS_MAX])
+static int args_pop(struct checking *c, enum play_step s, struct item args[STEP_ARGS_MAX])
 {
-	const struct step_row *row = step_row(s);
+	const struct play_step_row *row = play_step_row(s);
 	int rc;
 
 	for (unsigned i = row->arg_count; i-- > 0;)
@@ -127,7 +127,7 @@ static int args_pop(struct checking *c, enum step s, struct item args[STEP_ARGS_
 }
 
 /* How long one attempt takes at most. */
-static int attempt_ns(struct checking *c, enum step s, const struct item *args, uint64_t *ns)
+static int attempt_ns(struct checking *c, enum play_step s, const struct item *args, uint64_t *ns)
 {
 	int waits = step_arg_of(s, NEED_WAITS);
 	const struct play_constant *k = waits < 0 ? NULL : constant_of(c, &args[waits]);
@@ -138,7 +138,7 @@ static int attempt_ns(struct checking *c, enum step s, const struct item *args, 
 	return 0;
 }
 
-static int undo(struct checking *c, enum step s)
+static int undo(struct checking *c, enum play_step s)
 {
 	int rc;
 
@@ -184,33 +184,33 @@ static bool same_item(const struct item *a, const struct item *b)
 }
 
 /* What is undone is what is done: the undo was recorded, for the same subject. */
-static int undo_fits(struct checking *c, enum step s, const struct item *args)
+static int undo_fits(struct checking *c, enum play_step s, const struct item *args)
 {
-	enum step due = step_row(s)->undo;
+	enum play_step due = play_step_row(s)->undo;
 
 	if (!c->next.undo)
 		return due == STEP_NONE || due == s ? 0 : refuse(c, "the step's undo was not recorded");
 	if (c->next.step != due)
 		return refuse(c, "the undo that was recorded is not the step's");
-	for (unsigned i = 0; due != s && i < step_row(due)->arg_count; i++)
+	for (unsigned i = 0; due != s && i < play_step_row(due)->arg_count; i++)
 		if (!same_item(&c->next.args[i], &args[i]))
 			return refuse(c, "the undo speaks of something else than the step");
 	return 0;
 }
 
-static int call(struct checking *c, enum step s, struct play_worst *now)
+static int call(struct checking *c, enum play_step s, struct play_worst *now)
 {
 	struct item args[STEP_ARGS_MAX];
 	uint64_t ns;
 	int rc;
 
-	if (!step_row(s)->words)
+	if (!play_step_row(s)->words)
 		return refuse(c, "this step is only an undo");
 	if ((rc = args_pop(c, s, args)) || (rc = attempt_ns(c, s, args, &ns)) || (rc = undo_fits(c, s, args)))
 		return rc;
 	if (c->depth)
 		return refuse(c, "values are left on the stack");
-	c->blocks |= step_row(s)->effect == EFFECT_BLOCK;
+	c->blocks |= play_step_row(s)->effect == EFFECT_BLOCK;
 	now->steps++;
 	now->ns = sum(now->ns, ns);
 	if (c->next.retry)
@@ -237,7 +237,7 @@ static bool sort_has_order(enum sort s)
 	return false;
 }
 
-static int compare(struct checking *c, enum relation r)
+static int compare(struct checking *c, enum play_relation r)
 {
 	struct item a, b;
 	int rc;
@@ -340,7 +340,7 @@ static int instruction(struct checking *c, uint32_t to, unsigned forks, struct p
 	case OP_SENSE:
 		return push(c, (struct item){ SORT_SHARE, ITEM_MADE, 0 });
 	case OP_COMPARE:
-		return compare(c, (enum relation)o->operand);
+		return compare(c, (enum play_relation)o->operand);
 	case OP_NOT:
 		return logic(c, 1);
 	case OP_AND:
@@ -356,9 +356,9 @@ static int instruction(struct checking *c, uint32_t to, unsigned forks, struct p
 	case OP_RETRY:
 		return retry(c);
 	case OP_UNDO:
-		return undo(c, (enum step)o->operand);
+		return undo(c, (enum play_step)o->operand);
 	case OP_CALL:
-		return call(c, (enum step)o->operand, now);
+		return call(c, (enum play_step)o->operand, now);
 	case OP_PHASE:
 		if (forks || c->all->constants[o->operand].sort != SORT_NAME)
 			return refuse(c, "a phase has a name, and is no part of a branch");

@@ -104,7 +104,7 @@ static void put_constant(struct buf *out, const struct play_constant *k)
 		buf_puts(out, sense_name((enum sense)k->number));
 		return;
 	case SORT_RELATION:
-		buf_puts(out, relation_name((enum relation)k->number));
+		buf_puts(out, relation_name((enum play_relation)k->number));
 		return;
 	case SORT_CHOICE:
 		buf_puts(out, choice_name((enum choice)k->number));
@@ -141,7 +141,7 @@ static void put_operand(struct buf *out, const struct playbooks *all, const stru
 		buf_puts(out, sense_name((enum sense)o->operand));
 		return;
 	case OPERAND_RELATION:
-		buf_puts(out, relation_name((enum relation)o->operand));
+		buf_puts(out, relation_name((enum play_relation)o->operand));
 		return;
 	case OPERAND_FIELDS:
 		buf_printf(out, "%u field%s", o->operand, o->operand == 1 ? "" : "s");
@@ -150,7 +150,7 @@ static void put_operand(struct buf *out, const struct playbooks *all, const stru
 		buf_printf(out, "%u", o->operand);
 		return;
 	case OPERAND_STEP:
-		buf_puts(out, step_name((enum step)o->operand));
+		buf_puts(out, play_step_name((enum play_step)o->operand));
 		return;
 	}
 }

@@ -63,16 +63,16 @@ uint64_t sort_values(enum sort k)
 
 static const char *const relation_names[RELATION_COUNT] = { "<", "<=", "==", "!=", ">=", ">" };
 
-const char *relation_name(enum relation r)
+const char *relation_name(enum play_relation r)
 {
 	return relation_names[r];
 }
 
-bool relation_find(const char *name, enum relation *out)
+bool relation_find(const char *name, enum play_relation *out)
 {
 	int at = place(relation_names, RELATION_COUNT, name);
 
-	*out = at < 0 ? RELATION_LT : (enum relation)at;
+	*out = at < 0 ? RELATION_LT : (enum play_relation)at;
 	return at >= 0;
 }
 
@@ -92,21 +92,21 @@ const char *priority_name(enum priority p)
 
 /* --- steps -------------------------------------------------------------------------------------- */
 
-static const struct step_row step_rows[] = {
+static const struct play_step_row step_rows[] = {
 #define ARG(word, kind, need) { word, SORT_##kind, NEED_##need },
-#define STEP(id, words, undo, effect, args)                                                          \
-	{ words, STEP_##undo, EFFECT_##effect, { args }, sizeof((struct step_arg[]){ args }) / sizeof(struct step_arg) },
+#define STEP(id, words, example, undo, effect, args)                                                 \
+	{ words, example, STEP_##undo, EFFECT_##effect, { args }, sizeof((struct step_arg[]){ args }) / sizeof(struct step_arg) },
 #include "lang/vocab/step.def"
 #undef STEP
 #undef ARG
 };
 
-const struct step_row *step_row(enum step s)
+const struct play_step_row *play_step_row(enum play_step s)
 {
 	return &step_rows[s];
 }
 
-int step_arg_of(enum step s, enum step_need need)
+int step_arg_of(enum play_step s, enum step_need need)
 {
 	for (unsigned i = 0; i < step_rows[s].arg_count; i++)
 		if (step_rows[s].args[i].need == need)
@@ -114,7 +114,7 @@ int step_arg_of(enum step s, enum step_need need)
 	return -1;
 }
 
-const char *step_name(enum step s)
+const char *play_step_name(enum play_step s)
 {
 	return step_rows[s].words ? step_rows[s].words : "resume";
 }
@@ -127,7 +127,7 @@ static const struct {
 	const char *about;
 } event_rows[] = {
 #define F(id) (1u << EVENT_FIELD_##id)
-#define EVENT(id, word, names, fields, about) { word, fields, about },
+#define EVENT(id, word, fields, about) { word, fields, about },
 #include "lang/vocab/event.def"
 #undef EVENT
 #undef F

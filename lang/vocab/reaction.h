@@ -30,9 +30,9 @@ uint64_t sort_values(enum sort k);
 /* A share of a whole is a number of these. */
 #define SHARE_WHOLE 1000000u
 
-enum relation { RELATION_LT, RELATION_LE, RELATION_EQ, RELATION_NE, RELATION_GE, RELATION_GT, RELATION_COUNT };
-const char *relation_name(enum relation r);
-bool relation_find(const char *name, enum relation *out);
+enum play_relation { RELATION_LT, RELATION_LE, RELATION_EQ, RELATION_NE, RELATION_GE, RELATION_GT, RELATION_COUNT };
+const char *relation_name(enum play_relation r);
+bool relation_find(const char *name, enum play_relation *out);
 
 /* What a run does when nobody approves in time. */
 enum choice { CHOICE_CONTINUE, CHOICE_ABORT, CHOICE_COUNT };
@@ -40,7 +40,7 @@ const char *choice_name(enum choice c);
 
 /* --- steps ---------------------------------------------------------------------------------- */
 
-enum step {
+enum play_step {
 #define STEP(id, ...) STEP_##id,
 #include "lang/vocab/step.def"
 #undef STEP
@@ -62,19 +62,20 @@ struct step_arg {
 /* How long the machine gives a step that does not wait, and each attempt of one that does, beside its wait. */
 #define STEP_TAKES_NS 10000000000ull
 
-struct step_row {
-	const char *words; /* "sessions cut"; or NULL */
-	enum step undo;	   /* or STEP_NONE */
+struct play_step_row {
+	const char *words;   /* "sessions cut"; or NULL */
+	const char *example; /* with everything that it takes */
+	enum play_step undo;	     /* or STEP_NONE */
 	enum step_effect effect;
 	struct step_arg args[STEP_ARGS_MAX];
 	unsigned arg_count;
 };
 
-const struct step_row *step_row(enum step s);
+const struct play_step_row *play_step_row(enum play_step s);
 /* The index of the argument with this need, or -1. */
-int step_arg_of(enum step s, enum step_need need);
+int step_arg_of(enum play_step s, enum step_need need);
 /* "block", "sessions cut"; what is only an undo is called so. */
-const char *step_name(enum step s);
+const char *play_step_name(enum play_step s);
 
 /* --- events and senses ------------------------------------------------------------------------ */
 

@@ -1,0 +1,723 @@
+/*
+ * playbook.c - playbooks: parameters, budgets, steps, and the most that a run can do.
+ *
+ * What a step takes are rows (lang/vocab/step.def): words without a name in their order, and
+ * after a word its value, in any order. `retry N backoff A..B` goes with every step, `undo`
+ * with what is its own undo (run).
+ */
+#include <string.h>
+
+#include "compiler/front/responding.h"
+#include "lang/syntax/near.h"
+
+/* Instructions that all playbooks may have together, constants among them. */
+#define WEIGHT_MAX 4000
+
+struct playing {
+	struct play_scope scope;
+	struct reading *r;
+	struct pol_playbook *out;
+	unsigned weight;
+	bool sound, blocks;
+	const struct node *budget[3], *failure; /* by enum budget_part */
+	unsigned depth;
+};
+
+/* --- what a step is ---------------------------------------------------------------------------- */
+
+static bool is_word(const struct node *n, const char *word)
+{
+	return n && (n->kind == NODE_KEYWORD || n->kind == NODE_NAME) && !strcmp(n->text, word);
+}
+
+/* "sessions cut" is two words: *rest is what follows them. */
+static bool words_begin(const struct node *phrase, const char *words, const struct node **rest)
+{
+	size_t len = strlen(phrase->text);
+
+	*rest = phrase->first;
+	if (strncmp(words, phrase->text, len))
+		return false;
+	if (!words[len])
+		return true;
+	if (words[len] != ' ' || !is_word(phrase->first, words + len + 1))
+		return false;
+	*rest = phrase->first->next;
+	return true;
+}
+
+static bool step_find(const struct node *phrase, enum play_step *out, const struct node **rest)
+{
+	for (int s = 0; s < STEP_COUNT; s++)
+		if (play_step_row((enum play_step)s)->words && words_begin(phrase, play_step_row((enum play_step)s)->words, rest)) {
+			*out = (enum play_step)s;
+			return true;
+		}
+	return false;
+}
+
+static void step_unknown(struct playing *p, const struct node *n)
+{
+	struct diag *d = diag(p->r->diags, DIAG_STEP_UNKNOWN, n->span, "there is no step `%s`", n->text);
+	own(buf) struct buf all = { 0 };
+	struct near near = near_to(n->text);
+
+	p->sound = false;
+	for (int s = 0; s < STEP_COUNT; s++) {
+		const char *words = play_step_row((enum play_step)s)->words;
+
+		if (!words)
+			continue;
+		near_try(&near, words);
+		buf_printf(&all, "%s%s", all.len ? ", " : "", words);
+	}
+	if (near.best)
+		diag_help(d, "did you mean `%s`?", near.best);
+	else
+		diag_help(d, "there are %s", buf_text(&all));
+}
+
+/* --- its arguments -------------------------------------------------------------------------------- */
+
+struct slots {
+	const struct node *at[STEP_ARGS_MAX];
+	const struct node *retry, *backoff, *undo;
+};
+
+static int slot_of_word(enum play_step s, const struct node *n)
+{
+	const struct play_step_row *row = play_step_row(s);
+
+	for (unsigned i = 0; i < row->arg_count; i++)
+		if (*row->args[i].word && is_word(n, row->args[i].word))
+			return (int)i;
+	return -1;
+}
+
+static bool word_takes(enum play_step s, const struct node *n)
+{
+	return slot_of_word(s, n) >= 0 || is_word(n, "retry") || is_word(n, "backoff") || is_word(n, "undo");
+}
+
+static void extra(struct playing *p, enum play_step s, const struct node *n)
+{
+	diag_help(diag(p->r->diags, DIAG_STEP_EXTRA, n->span, "`%s` does not take this here", play_step_name(s)), "it is written: %s",
+		  play_step_row(s)->example);
+	p->sound = false;
+}
+
+static void slot_fill(struct playing *p, enum play_step s, const struct node **slot, const struct node *word, const struct node *value)
+{
+	if (!value || word_takes(s, value)) {
+		diag_help(diag(p->r->diags, DIAG_STEP_ARGUMENT, word->span, "nothing stands after `%s`", word->text),
+			  "it is written: %s", play_step_row(s)->example);
+		p->sound = false;
+	} else if (*slot) {
+		diag_at(diag(p->r->diags, DIAG_STEP_EXTRA, word->span, "`%s` is said twice", word->text), (*slot)->span, "here first");
+		p->sound = false;
+	} else {
+		*slot = value;
+	}
+}
+
+static const struct node **slot_named(enum play_step s, struct slots *slots, const struct node *n)
+{
+	int i = slot_of_word(s, n);
+
+	if (i >= 0)
+		return &slots->at[i];
+	return is_word(n, "retry") ? &slots->retry : is_word(n, "backoff") ? &slots->backoff :
+	       is_word(n, "undo") ? &slots->undo : NULL;
+}
+
+/* `qualia.pain < 0.2` is three arguments; its sign stands in the node itself. */
+static unsigned place_comparison(struct slots *slots, const struct play_step_row *row, unsigned next, const struct node *n)
+{
+	if (next + 3 > row->arg_count || row->args[next + 1].sort != SORT_RELATION)
+		return 0;
+	slots->at[next] = n->first;
+	slots->at[next + 1] = n;
+	slots->at[next + 2] = n->first->next;
+	return 3;
+}
+
+static void slots_fill(struct playing *p, enum play_step s, const struct node *first, struct slots *slots)
+{
+	const struct play_step_row *row = play_step_row(s);
+	unsigned next = 0;
+
+	for (const struct node *n = first; n; n = n ? n->next : NULL) {
+		const struct node **named = slot_named(s, slots, n);
+		bool bare = next < row->arg_count && !*row->args[next].word;
+		unsigned taken = 1;
+
+		if (named) {
+			slot_fill(p, s, named, n, n->next);
+			n = n->next;
+			continue;
+		}
+		if (bare && n->kind == NODE_COMPARE)
+			taken = place_comparison(slots, row, next, n);
+		else if (bare && n->kind != NODE_KEYWORD && (n->kind == NODE_RECORD) == (row->args[next].sort == SORT_RECORD))
+			slots->at[next] = n;
+		else
+			taken = 0;
+		if (!taken)
+			extra(p, s, n);
+		next += taken;
+	}
+}
+
+/* --- what is missing --------------------------------------------------------------------------------- */
+
+static void missing(struct playing *p, enum play_step s, const struct node *n, const struct step_arg *a)
+{
+	const char *usage = play_step_row(s)->example;
+
+	p->sound = false;
+	switch (a->need) {
+	case NEED_MAY:
+		return;
+	case NEED_ENDS:
+		diag_help(diag(p->r->diags, DIAG_STEP_ENDLESS, n->span, "`%s` does not say when it ends", play_step_name(s)),
+			  "say how long: %s", usage);
+		return;
+	case NEED_WAITS:
+		diag_help(diag(p->r->diags, DIAG_STEP_WAIT, n->span, "`%s` does not say how long it may take", play_step_name(s)),
+			  "say it: %s", usage);
+		return;
+	case NEED_MUST:
+		break;
+	}
+	if (a->sort == SORT_CHOICE)
+		diag_help(diag(p->r->diags, DIAG_APPROVE_ELSE, n->span, "what happens when nobody approves in time is not said"),
+			  "say it: %s", usage);
+	else
+		diag_help(diag(p->r->diags, DIAG_STEP_ARGUMENT, n->span, "`%s` lacks %s", play_step_name(s), sort_with_article(a->sort)),
+			  "it is written: %s", usage);
+}
+
+static void nothing_of(const struct step_arg *a, struct pol_value *out)
+{
+	*out = (struct pol_value){ .kind = a->sort == SORT_RECORD ? VALUE_RECORD : VALUE_CONSTANT, .sort = a->sort,
+				   .constant = { .sort = a->sort } };
+}
+
+static void argument_read(struct playing *p, enum play_step s, unsigned i, const struct node *n, const struct node *value,
+			  struct pol_act *out)
+{
+	const struct step_arg *a = &play_step_row(s)->args[i];
+	struct pol_value *v = &out->args[i];
+
+	if (!value) {
+		nothing_of(a, v);
+		if (a->need != NEED_MAY)
+			missing(p, s, n, a);
+		return;
+	}
+	if (!play_value(&p->scope, value, a->sort, v)) {
+		p->sound = false;
+		return;
+	}
+	if (a->need != NEED_WAITS)
+		return;
+	if (v->kind != VALUE_CONSTANT) {
+		diag_help(diag(p->r->diags, DIAG_STEP_WAIT, value->span, "how long a step may take is no parameter of the playbook"),
+			  "write a duration, or a parameter of the policy: the worst case must be known");
+		p->sound = false;
+	} else if (v->constant.number > PLAYBOOK_RUN_NS_MAX) {
+		diag(p->r->diags, DIAG_STEP_WAIT, value->span, "a step may take a day, and no longer");
+		p->sound = false;
+	}
+}
+
+/* --- retry and undo ------------------------------------------------------------------------------------ */
+
+static void retry_read(struct playing *p, const struct slots *slots, struct pol_act *out)
+{
+	struct reading *r = p->r;
+	const struct node *backoff = slots->backoff;
+	bool sound;
+
+	if (!slots->retry && !backoff)
+		return;
+	if (!slots->retry || !backoff) {
+		diag_help(diag(r->diags, DIAG_RETRY, (slots->retry ? slots->retry : backoff)->span,
+			       "a retry says how often, and how long to wait between"), "write: retry 3 backoff 200ms..5s");
+		p->sound = false;
+		return;
+	}
+	sound = value_count(r, slots->retry, &out->retries);
+	if (backoff->kind == NODE_RANGE)
+		sound &= play_time(r, backoff->first, PLAYBOOK_RUN_NS_MAX, &out->first_ns) &&
+			 play_time(r, backoff->last, PLAYBOOK_RUN_NS_MAX, &out->last_ns);
+	else if ((sound &= play_time(r, backoff, PLAYBOOK_RUN_NS_MAX, &out->first_ns)))
+		out->last_ns = out->first_ns;
+	if (sound && (!out->retries || out->retries > PLAYBOOK_RETRIES_MAX)) {
+		diag(r->diags, DIAG_RETRY, slots->retry->span, "a step is retried once to %d times", PLAYBOOK_RETRIES_MAX);
+		sound = false;
+	} else if (sound && out->first_ns > out->last_ns) {
+		diag(r->diags, DIAG_RETRY, backoff->span, "waits between retries grow, and these shrink");
+		sound = false;
+	}
+	p->sound &= sound;
+}
+
+static void undo_read(struct playing *p, enum play_step s, const struct slots *slots, struct pol_act *out)
+{
+	struct pol_value v;
+
+	if (!slots->undo)
+		return;
+	if (play_step_row(s)->undo != s) {
+		diag_help(diag(p->r->diags, DIAG_STEP_EXTRA, slots->undo->span, "`%s` takes no undo", play_step_name(s)),
+			  play_step_row(s)->undo == STEP_NONE ? "it cannot be taken back" : "it is taken back by itself when the run is aborted");
+		p->sound = false;
+		return;
+	}
+	if (!play_value(&p->scope, slots->undo, SORT_TEXT, &v) || v.kind != VALUE_CONSTANT)
+		p->sound &= v.kind != VALUE_CONSTANT && value_is_not(p->r, slots->undo, "the name of an action");
+	else
+		out->undo = v.constant.text;
+}
+
+/* --- the worst case -------------------------------------------------------------------------------------- */
+
+static uint64_t step_wait(const struct pol_act *a)
+{
+	int waits = step_arg_of(a->step, NEED_WAITS);
+
+	return STEP_TAKES_NS + (waits < 0 ? 0 : a->args[waits].constant.number);
+}
+
+static bool has_undo(const struct pol_act *a)
+{
+	enum play_step undo = play_step_row(a->step)->undo;
+
+	return undo == a->step ? a->undo != NULL : undo != STEP_NONE;
+}
+
+static void worst_add(struct play_worst *to, const struct play_worst *w)
+{
+	to->steps += w->steps;
+	to->ns += w->ns;
+	to->recovery_steps += w->recovery_steps;
+	to->recovery_ns += w->recovery_ns;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static struct play_worst worst_of(const struct pol_acts *acts, bool beside);
+
+/* Waits are at most a day each, and WEIGHT_MAX bounds the steps: sums do not overflow. */
+static struct play_worst worst_of_step(const struct pol_act *a)
+{
+	struct play_worst w = { .steps = 1, .ns = step_wait(a) * (1 + a->retries) };
+
+	for (uint64_t i = 0, wait = a->first_ns; i < a->retries; i++, wait = wait * 2 < a->last_ns ? wait * 2 : a->last_ns)
+		w.ns += wait;
+	if (!has_undo(a))
+		return w;
+	w.recovery_steps = 1;
+	w.recovery_ns = play_step_row(a->step)->undo == a->step ? step_wait(a) : STEP_TAKES_NS;
+	return w;
+}
+
+static struct play_worst worst_of_act(const struct pol_act *a)
+{
+	struct play_worst x, y;
+
+	switch (a->kind) {
+	case ACT_STEP:
+		return worst_of_step(a);
+	case ACT_PHASE:
+		return worst_of(&a->acts, false);
+	case ACT_PARALLEL:
+		return worst_of(&a->acts, true);
+	case ACT_IF:
+		break;
+	}
+	x = worst_of(&a->acts, false);
+	y = worst_of(&a->otherwise, false);
+	return (struct play_worst){ (uint32_t)larger(x.steps, y.steps), (uint32_t)larger(x.recovery_steps, y.recovery_steps),
+				    larger(x.ns, y.ns), larger(x.recovery_ns, y.recovery_ns) };
+}
+
+static struct play_worst worst_of(const struct pol_acts *acts, bool beside)
+{
+	struct play_worst all = { 0 };
+	uint64_t longest = 0;
+
+	for (size_t i = 0; i < acts->len; i++) {
+		struct play_worst one = worst_of_act(&acts->at[i]);
+
+		longest = larger(longest, one.ns);
+		worst_add(&all, &one);
+	}
+	if (beside)
+		all.ns = longest;
+	return all;
+}
+
+/* --- steps --------------------------------------------------------------------------------------------- */
+
+enum act_place { IN_PLAYBOOK, IN_PHASE, IN_BRANCH, IN_FAILURE };
+
+static struct pol_acts acts_read(struct playing *p, const struct node *first, enum act_place place);
+
+/* As many instructions as lowering makes of it, or more. */
+static unsigned weight_of_step(const struct pol_act *a)
+{
+	unsigned weight = 2 * play_step_row(a->step)->arg_count + 6;
+
+	for (unsigned i = 0; i < play_step_row(a->step)->arg_count; i++)
+		weight += 2 * (unsigned)a->args[i].field_count;
+	return weight;
+}
+
+static unsigned weight_of_condition(const struct pol_condition *c)
+{
+	unsigned weight = 4;
+
+	for (size_t i = 0; i < c->part_count; i++)
+		weight += weight_of_condition(&c->parts[i]);
+	return weight;
+}
+
+static void step_read(struct playing *p, const struct node *n, struct pol_act *out)
+{
+	const struct node *rest;
+	struct slots slots = { 0 };
+	enum play_step s;
+
+	out->kind = ACT_STEP;
+	if (!step_find(n, &s, &rest)) {
+		step_unknown(p, n);
+		return;
+	}
+	out->step = s;
+	slots_fill(p, s, rest, &slots);
+	for (unsigned i = 0; i < play_step_row(s)->arg_count; i++)
+		argument_read(p, s, i, n, slots.at[i], out);
+	retry_read(p, &slots, out);
+	undo_read(p, s, &slots, out);
+	p->blocks |= play_step_row(s)->effect == EFFECT_BLOCK;
+	p->weight += weight_of_step(out);
+}
+
+static void part_misplaced(struct playing *p, const struct node *n, const char *what, const char *help)
+{
+	diag_help(diag(p->r->diags, DIAG_PLAYBOOK_PART, n->span, "%s", what), "%s", help);
+	p->sound = false;
+}
+
+static void condition_read(struct playing *p, const struct node *n, struct pol_act *out, enum act_place place)
+{
+	const struct node *then = node_find(n, NODE_THEN), *otherwise = node_find(n, NODE_ELSE);
+
+	out->kind = ACT_IF;
+	if (play_condition(&p->scope, n->first, &out->condition))
+		p->weight += weight_of_condition(&out->condition) + 2;
+	else
+		p->sound = false;
+	out->acts = acts_read(p, then->first, place);
+	if (otherwise)
+		out->otherwise = acts_read(p, otherwise->first, place);
+}
+
+static bool part_is_empty(struct playing *p, const struct node *n, const struct pol_acts *acts)
+{
+	if (!acts->len && p->sound)
+		part_misplaced(p, n, "nothing happens in here", "leave it out, or give it a step");
+	return !acts->len;
+}
+
+static void phase_read(struct playing *p, const struct node *n, struct pol_act *out, enum act_place place)
+{
+	const struct node *name = node_find(n, NODE_NAME);
+
+	if (place != IN_PLAYBOOK)
+		part_misplaced(p, n, "a phase stands only in the playbook itself", "phases follow each other: close the one before");
+	out->kind = ACT_PHASE;
+	out->name = name->text;
+	p->weight++;
+	out->acts = acts_read(p, name->next, IN_PHASE);
+	part_is_empty(p, n, &out->acts);
+}
+
+static void parallel_read(struct playing *p, const struct node *n, struct pol_act *out)
+{
+	out->kind = ACT_PARALLEL;
+	if (++p->depth > PLAYBOOK_FORKS_MAX)
+		part_misplaced(p, n, "`parallel` stands in others too deep", "four in each other are the most");
+	out->acts = acts_read(p, n->first, IN_BRANCH);
+	p->depth--;
+	p->weight += 1 + (unsigned)out->acts.len;
+	part_is_empty(p, n, &out->acts);
+	if (out->acts.len > PLAYBOOK_BRANCHES_MAX)
+		part_misplaced(p, n, "too much happens side by side", "sixteen steps in one `parallel` are the most");
+}
+
+static void failure_note(struct playing *p, const struct node *n, enum act_place place)
+{
+	const struct node *name = node_find(n, NODE_NAME);
+
+	if (strcmp(name->text, "failure"))
+		part_misplaced(p, name, "a playbook answers its own failure, nothing else", "write: on failure { ... }");
+	else if (place != IN_PLAYBOOK)
+		part_misplaced(p, n, "`on failure` stands only in the playbook itself", "it answers for all phases");
+	else if (p->failure)
+		diag_at(diag(p->r->diags, DIAG_PLAYBOOK_PART, n->span, "a playbook answers its failure once"), p->failure->span,
+			"here first");
+	else
+		p->failure = n;
+	p->sound &= p->failure == n;
+}
+
+enum budget_part { BUDGET_BLOCKS, BUDGET_RUNTIME, BUDGET_ONE };
+
+static void budget_read(struct playing *p, const struct node *n, enum act_place place);
+
+/* One act, or what stands beside them: then false. */
+static bool act_read(struct playing *p, const struct node *n, enum act_place place, struct pol_act *out)
+{
+	switch ((unsigned)n->kind) {
+	case NODE_PHRASE:
+		step_read(p, n, out);
+		return true;
+	case NODE_PHASE:
+		phase_read(p, n, out, place);
+		return true;
+	case NODE_PARALLEL:
+		parallel_read(p, n, out);
+		return true;
+	case NODE_IF:
+		condition_read(p, n, out, place == IN_PLAYBOOK ? IN_PHASE : place);
+		return true;
+	case NODE_BUDGET:
+		budget_read(p, n, place);
+		return false;
+	case NODE_FAILURE:
+		failure_note(p, n, place);
+		return false;
+	}
+	p->sound &= n->kind != NODE_HOLE;
+	return false;
+}
+
+static struct pol_acts acts_read(struct playing *p, const struct node *first, enum act_place place)
+{
+	VEC(struct pol_act) acts = { 0 };
+
+	for (const struct node *n = first; n; n = n->next) {
+		struct pol_act act = { .span = n->span, .step = STEP_NONE };
+
+		if (act_read(p, n, place, &act))
+			vec_push(p->r->arena, &acts, act);
+	}
+	return (struct pol_acts){ acts.at, acts.len };
+}
+
+/* --- the budget ------------------------------------------------------------------------------------------- */
+
+static void budget_wrong(struct playing *p, const struct node *n)
+{
+	diag_help(diag(p->r->diags, DIAG_BUDGET, n->span, "this is no part of a budget"),
+		  "write: budget blocks 500 per 1h, runtime 10m, one per src per 5m");
+	p->sound = false;
+}
+
+static bool once(struct playing *p, enum budget_part part, const struct node *n)
+{
+	if (p->budget[part]) {
+		diag_at(diag(p->r->diags, DIAG_BUDGET, n->span, "this bound is set twice"), p->budget[part]->span, "here first");
+		p->sound = false;
+		return false;
+	}
+	p->budget[part] = n;
+	return true;
+}
+
+/* `blocks 500 per 1h` */
+static void budget_blocks(struct playing *p, const struct node *n)
+{
+	const struct node *count = n->first, *per = count ? count->next : NULL, *time = per ? per->next : NULL;
+	struct play_budget *b = &p->out->budget;
+
+	if (!is_word(per, "per") || !time || time->next) {
+		budget_wrong(p, n);
+		return;
+	}
+	p->sound &= value_count(p->r, count, &b->blocks) && play_time(p->r, time, PLAYBOOK_TIME_NS_MAX, &b->blocks_ns);
+	if (p->sound && !b->blocks) {
+		diag(p->r->diags, DIAG_AMOUNT_ZERO, count->span, "a budget of no blocks");
+		p->sound = false;
+	}
+}
+
+/* `one per src per 5m` */
+static void budget_one(struct playing *p, const struct node *n)
+{
+	const struct node *per = n->first, *param = per ? per->next : NULL, *again = param ? param->next : NULL;
+	const struct node *time = again ? again->next : NULL;
+
+	if (!is_word(per, "per") || !is_word(again, "per") || !time || time->next) {
+		budget_wrong(p, n);
+		return;
+	}
+	for (unsigned i = 0; param->kind == NODE_NAME && i < p->out->param_count; i++)
+		if (!strcmp(p->out->params[i].name, param->text)) {
+			p->out->budget.one_param = (uint8_t)i;
+			p->sound &= play_time(p->r, time, PLAYBOOK_TIME_NS_MAX, &p->out->budget.one_ns);
+			return;
+		}
+	diag_help(diag(p->r->diags, DIAG_BUDGET, param->span, "runs are told apart by a parameter of the playbook"),
+		  p->out->param_count ? "for example: one per %s per 5m" : "it has none, so leave this out: %s",
+		  p->out->param_count ? p->out->params[0].name : "one per ...");
+	p->sound = false;
+}
+
+static void budget_phrase(struct playing *p, const struct node *n)
+{
+	if (!strcmp(n->text, "blocks")) {
+		if (once(p, BUDGET_BLOCKS, n))
+			budget_blocks(p, n);
+	} else if (!strcmp(n->text, "one")) {
+		if (once(p, BUDGET_ONE, n))
+			budget_one(p, n);
+	} else if (strcmp(n->text, "runtime") || !n->first || n->first->next) {
+		budget_wrong(p, n);
+	} else if (once(p, BUDGET_RUNTIME, n)) {
+		p->sound &= play_time(p->r, n->first, PLAYBOOK_RUN_NS_MAX, &p->out->budget.runtime_ns);
+	}
+}
+
+static void budget_read(struct playing *p, const struct node *n, enum act_place place)
+{
+	if (place != IN_PLAYBOOK)
+		part_misplaced(p, n, "the budget stands only in the playbook itself", "it bounds all phases");
+	for (const struct node *c = n->first; c; c = c->next)
+		if (c->kind == NODE_PHRASE)
+			budget_phrase(p, c);
+}
+
+/* Whether everything that needs a bound has one, and the run fits into its time. */
+static void budget_check(struct playing *p)
+{
+	struct pol_playbook *b = p->out;
+	own(buf) struct buf worst = { 0 };
+
+	if (!p->budget[BUDGET_RUNTIME])
+		diag_help(diag(p->r->diags, DIAG_BUDGET, b->span, "how long a run of `%s` may take is not bounded", b->name),
+			  "say it: budget runtime 10m");
+	if (p->blocks && !p->budget[BUDGET_BLOCKS])
+		diag_help(diag(p->r->diags, DIAG_BUDGET, b->span, "how many addresses `%s` may block is not bounded", b->name),
+			  "say it: budget blocks 500 per 1h");
+	if (!p->blocks && p->budget[BUDGET_BLOCKS])
+		diag_help(diag(p->r->diags, DIAG_BUDGET, p->budget[BUDGET_BLOCKS]->span, "`%s` blocks nothing", b->name),
+			  "leave this bound out");
+	if (!p->sound || !p->budget[BUDGET_RUNTIME])
+		return;
+	play_time_print(&worst, b->worst.ns);
+	if (b->worst.ns > PLAYBOOK_RUN_NS_MAX || b->worst.recovery_ns > PLAYBOOK_RUN_NS_MAX)
+		diag(p->r->diags, DIAG_PLAYBOOK_LARGE, b->span, "a run of `%s` can take longer than a day", b->name);
+	else if (b->worst.ns > b->budget.runtime_ns)
+		diag_help(diag(p->r->diags, DIAG_BUDGET_SHORT, p->budget[BUDGET_RUNTIME]->span,
+			       "a run can take %s, and is aborted before", buf_text(&worst)),
+			  "give it as much, or let its steps wait shorter");
+}
+
+/* --- the playbook ------------------------------------------------------------------------------------------- */
+
+static void param_read(struct playing *p, const struct node *n)
+{
+	const struct node *name = node_find(n, NODE_NAME), *type = node_find(n, NODE_TYPE), *value = type->next;
+	struct pol_playbook *b = p->out;
+	struct pol_play_param param = { .name = name->text };
+	struct play_scope outside = { .r = p->r };
+	struct pol_value v;
+
+	for (unsigned i = 0; i < b->param_count; i++)
+		if (!strcmp(b->params[i].name, name->text)) {
+			diag(p->r->diags, DIAG_NAME_TWICE, name->span, "`%s` is declared twice", name->text);
+			p->sound = false;
+			return;
+		}
+	if (!play_param_sort(type->text, &param.sort)) {
+		diag_help(diag(p->r->diags, DIAG_PARAM_TYPE, type->span, "parameters of playbooks have no type `%s`", type->text),
+			  "there are address, severity, duration, count, bytes, bandwidth, percentage, text, boolean");
+		p->sound = false;
+		return;
+	}
+	if (b->param_count == PLAYBOOK_PARAMS_MAX) {
+		diag(p->r->diags, DIAG_PLAYBOOK_LARGE, name->span, "a playbook has at most %d parameters", PLAYBOOK_PARAMS_MAX);
+		p->sound = false;
+		return;
+	}
+	if (value) {
+		param.has_default = play_value(&outside, value, param.sort, &v);
+		p->sound &= param.has_default;
+		param.value = v.constant;
+	}
+	b->params[b->param_count++] = param;
+}
+
+static void playbook_read(struct reading *r, const struct node *decl, struct pol_playbook *out, unsigned *weight)
+{
+	const struct node *name = node_find(decl, NODE_NAME);
+	struct playing p = { .r = r, .out = out, .sound = true, .weight = *weight };
+
+	*out = (struct pol_playbook){ .name = name->text, .span = name->span, .budget = { .one_param = PLAY_NO_PARAM } };
+	p.scope = (struct play_scope){ .r = r, .playbook = out };
+	for (const struct node *n = decl->first; n; n = n->next)
+		if (n->kind == NODE_PARAM)
+			param_read(&p, n);
+	out->acts = acts_read(&p, name->next, IN_PLAYBOOK);
+	if (p.failure)
+		out->failure = acts_read(&p, node_find(p.failure, NODE_NAME)->next, IN_FAILURE);
+	if (!out->acts.len && p.sound)
+		part_misplaced(&p, name, "this playbook does nothing", "give it a step: block src for 1h");
+	out->worst = worst_of(&out->acts, false);
+	struct play_worst answer = worst_of(&out->failure, false);
+	out->worst.recovery_steps += answer.steps;
+	out->worst.recovery_ns += answer.ns;
+	*weight = p.weight + 2;
+	if (*weight > WEIGHT_MAX) {
+		p.sound = false;
+		diag(r->diags, DIAG_PLAYBOOK_LARGE, name->span, "the playbooks together have more steps than there is room for");
+	}
+	budget_check(&p);
+}
+
+void declare_playbooks(struct reading *r)
+{
+	VEC(struct pol_playbook) all = { 0 };
+	unsigned weight = 0;
+
+	strmap_init(&r->playbooks, r->arena);
+	for (size_t i = 0; i < r->decls.len; i++) {
+		const struct node *decl = r->decls.at[i], *first;
+		struct pol_playbook out;
+
+		if (decl->kind != NODE_PLAYBOOK)
+			continue;
+		const struct node *name = node_find(decl, NODE_NAME);
+		if ((first = strmap_find(&r->playbooks, name->text))) {
+			diag_at(diag(r->diags, DIAG_NAME_TWICE, name->span, "`%s` is declared twice", name->text), first->span,
+				"declared here first");
+			continue;
+		}
+		strmap_put(&r->playbooks, name->text, (void *)name);
+		if (all.len == PLAYBOOKS_MAX) {
+			diag(r->diags, DIAG_PLAYBOOK_LARGE, name->span, "a policy has at most %d playbooks", PLAYBOOKS_MAX);
+			return;
+		}
+		playbook_read(r, decl, &out, &weight);
+		vec_push(r->arena, &all, out);
+	}
+	r->policy->responses.playbooks = all.at;
+	r->policy->responses.playbook_count = all.len;
+}
