@@ -110,6 +110,16 @@ static void need_of_list(struct needing *n, const struct ir_list *l)
 	}
 }
 
+static void need_of_responses(struct needing *n, const struct playbooks *p)
+{
+	for (uint32_t i = 0; i < p->decoy_count; i++)
+		need(n, NEED_DECOYS, p->decoys[i].name);
+	for (uint32_t i = 0; i < p->play_count; i++)
+		need(n, NEED_PLAYBOOKS, p->plays[i].name);
+	if (p->regulation_count)
+		need(n, NEED_HOMEOSTASIS, "homeostasis");
+}
+
 static void list_needs(struct plan *out, const struct ir *ir, struct arena *a)
 {
 	struct needing n = { .arena = a };
@@ -119,6 +129,7 @@ static void list_needs(struct plan *out, const struct ir *ir, struct arena *a)
 	for (size_t i = 0; i < ir->posture_count; i++)
 		for (int d = 0; d < DIRECTION_COUNT; d++)
 			need_of_list(&n, &ir->postures[i].lists[d]);
+	need_of_responses(&n, &ir->responses.code);
 	out->needs = n.list.at;
 	out->need_count = (uint32_t)n.list.len;
 }

@@ -176,17 +176,17 @@ static void missing(struct playing *p, enum play_step s, const struct node *n, c
 
 	p->sound = false;
 	switch (a->need) {
-	case NEED_MAY:
+	case ARG_MAY:
 		return;
-	case NEED_ENDS:
+	case ARG_ENDS:
 		diag_help(diag(p->r->diags, DIAG_STEP_ENDLESS, n->span, "`%s` does not say when it ends", play_step_name(s)),
 			  "say how long: %s", usage);
 		return;
-	case NEED_WAITS:
+	case ARG_WAITS:
 		diag_help(diag(p->r->diags, DIAG_STEP_WAIT, n->span, "`%s` does not say how long it may take", play_step_name(s)),
 			  "say it: %s", usage);
 		return;
-	case NEED_MUST:
+	case ARG_MUST:
 		break;
 	}
 	if (a->sort == SORT_CHOICE)
@@ -211,7 +211,7 @@ static void argument_read(struct playing *p, enum play_step s, unsigned i, const
 
 	if (!value) {
 		nothing_of(a, v);
-		if (a->need != NEED_MAY)
+		if (a->need != ARG_MAY)
 			missing(p, s, n, a);
 		return;
 	}
@@ -219,7 +219,7 @@ static void argument_read(struct playing *p, enum play_step s, unsigned i, const
 		p->sound = false;
 		return;
 	}
-	if (a->need != NEED_WAITS)
+	if (a->need != ARG_WAITS)
 		return;
 	if (v->kind != VALUE_CONSTANT) {
 		diag_help(diag(p->r->diags, DIAG_STEP_WAIT, value->span, "how long a step may take is no parameter of the playbook"),
@@ -285,7 +285,7 @@ static void undo_read(struct playing *p, enum play_step s, const struct slots *s
 
 static uint64_t step_wait(const struct pol_act *a)
 {
-	int waits = step_arg_of(a->step, NEED_WAITS);
+	int waits = step_arg_of(a->step, ARG_WAITS);
 
 	return STEP_TAKES_NS + (waits < 0 ? 0 : a->args[waits].constant.number);
 }
@@ -387,7 +387,7 @@ static unsigned weight_of_condition(const struct pol_condition *c)
 	return weight;
 }
 
-static void step_read(struct playing *p, const struct node *n, struct pol_act *out)
+static bool step_read(struct playing *p, const struct node *n, struct pol_act *out)
 {
 	const struct node *rest;
 	struct slots slots = { 0 };
@@ -396,7 +396,7 @@ static void step_read(struct playing *p, const struct node *n, struct pol_act *o
 	out->kind = ACT_STEP;
 	if (!step_find(n, &s, &rest)) {
 		step_unknown(p, n);
-		return;
+		return false;
 	}
 	out->step = s;
 	slots_fill(p, s, rest, &slots);
@@ -406,6 +406,7 @@ static void step_read(struct playing *p, const struct node *n, struct pol_act *o
 	undo_read(p, s, &slots, out);
 	p->blocks |= play_step_row(s)->effect == EFFECT_BLOCK;
 	p->weight += weight_of_step(out);
+	return true;
 }
 
 static void part_misplaced(struct playing *p, const struct node *n, const char *what, const char *help)
@@ -486,8 +487,7 @@ static bool act_read(struct playing *p, const struct node *n, enum act_place pla
 {
 	switch ((unsigned)n->kind) {
 	case NODE_PHRASE:
-		step_read(p, n, out);
-		return true;
+		return step_read(p, n, out);
 	case NODE_PHASE:
 		phase_read(p, n, out, place);
 		return true;
@@ -616,7 +616,7 @@ static void budget_check(struct playing *p)
 	if (p->blocks && !p->budget[BUDGET_BLOCKS])
 		diag_help(diag(p->r->diags, DIAG_BUDGET, b->span, "how many addresses `%s` may block is not bounded", b->name),
 			  "say it: budget blocks 500 per 1h");
-	if (!p->blocks && p->budget[BUDGET_BLOCKS])
+	if (p->sound && !p->blocks && p->budget[BUDGET_BLOCKS])
 		diag_help(diag(p->r->diags, DIAG_BUDGET, p->budget[BUDGET_BLOCKS]->span, "`%s` blocks nothing", b->name),
 			  "leave this bound out");
 	if (!p->sound || !p->budget[BUDGET_RUNTIME])

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
+#include "compiler/front/responding.h"
 #include "compiler/ir/proto.h"
 #include "lang/base/buf.h"
 #include "lang/syntax/print.h"
@@ -55,7 +56,7 @@ static void put_icmp(struct buf *out, const struct ranges *r)
 	buf_putc(out, ']');
 }
 
-static void put_duration(struct buf *out, uint64_t ns)
+void print_duration(struct buf *out, uint64_t ns)
 {
 	static const struct {
 		const char *suffix;
@@ -283,7 +284,7 @@ static void put_key(struct buf *out, const struct pol_rate *r)
 static void put_limit(struct buf *out, const struct pol_rate *r)
 {
 	buf_printf(out, "%llu per ", (unsigned long long)r->count);
-	put_duration(out, r->window_ns);
+	print_duration(out, r->window_ns);
 	put_key(out, r);
 	if (r->burst)
 		buf_printf(out, " burst %llu", (unsigned long long)r->burst);
@@ -367,7 +368,7 @@ static void put_rate(struct buf *out, const struct pol_rate *r)
 	buf_puts(out, "    when rate");
 	put_key(out, r);
 	buf_printf(out, " > %llu per ", (unsigned long long)r->count);
-	put_duration(out, r->window_ns);
+	print_duration(out, r->window_ns);
 	buf_putc(out, '\n');
 }
 
@@ -398,7 +399,7 @@ static void put_reflexes(struct writing *w)
 		buf_puts(&w->out, r->only_tells ? "    do " : "    do drop");
 		if (r->block_ns) {
 			buf_puts(&w->out, " source for ");
-			put_duration(&w->out, r->block_ns);
+			print_duration(&w->out, r->block_ns);
 		}
 		if (r->effects.emits) {
 			buf_puts(&w->out, r->only_tells ? "" : ", ");
@@ -458,7 +459,7 @@ static void put_case(struct writing *w, const struct pol_case *c)
 	buf_puts(&w->out, many ? ")" : "");
 	if (c->within_ns) {
 		buf_puts(&w->out, " in ");
-		put_duration(&w->out, c->within_ns);
+		print_duration(&w->out, c->within_ns);
 	}
 	buf_printf(&w->out, " => %s%s", c->last ? "last " : "", verdict_name(c->verdict));
 	if (c->by)
@@ -496,6 +497,7 @@ char *front_print_resolved(const struct policy *p, struct arena *a)
 	put_blocks(&w);
 	put_reflexes(&w);
 	put_postures(&w);
+	print_responses(&w.out, p);
 	put_tests(&w);
 
 	char *text = arena_strndup(a, buf_text(&w.out), w.out.len);

@@ -27,4 +27,9 @@ bool play_time(struct reading *r, const struct node *n, uint64_t most, uint64_t 
 /* The sort that a parameter of this type has; false when playbooks have none such. */
 bool play_param_sort(const char *type, enum sort *out);
 
+/* resolved_responses.c: as .teg again. */
+void print_responses(struct buf *out, const struct policy *p);
+/* resolved.c */
+void print_duration(struct buf *out, uint64_t ns);
+
 #endif

@@ -8,6 +8,7 @@
 #include "lang/bundle/batch.h"
 #include "lang/bundle/plan.h"
 #include "lang/bundle/seal.h"
+#include "lang/playbook/playbook.h"
 
 static void print_members(struct buf *out, const struct bundle *b)
 {
@@ -310,6 +311,20 @@ static void print_needs(struct buf *out, const struct plan *p)
 		buf_printf(out, "    %s: %s\n", need_words(p->needs[i].need), p->needs[i].by);
 }
 
+static int print_playbooks(struct buf *out, const struct bundle *b, struct arena *a, struct err *why)
+{
+	const struct bundle_member *m = bundle_find(b, "playbooks.tegp");
+	struct playbooks p;
+
+	if (!m)
+		return 0;
+	if (playbooks_decode(&p, a, m->bytes, m->len, why))
+		return err_in(why, "%s", m->name);
+	buf_puts(out, "\nresponses\n");
+	playbooks_print(out, &p);
+	return 0;
+}
+
 int listing_print(struct buf *out, const struct bundle *b, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
@@ -330,5 +345,7 @@ int listing_print(struct buf *out, const struct bundle *b, struct err *why)
 	print_counters(out, &p);
 	if ((rc = print_batch(out, b, "nft/epiderme.batch", why)))
 		return rc;
-	return print_batch(out, b, "nft/posture.batch", why);
+	if ((rc = print_batch(out, b, "nft/posture.batch", why)))
+		return rc;
+	return print_playbooks(out, b, a, why);
 }

@@ -129,7 +129,7 @@ static int args_pop(struct checking *c, enum play_step s, struct item args[STEP_
 /* How long one attempt takes at most. */
 static int attempt_ns(struct checking *c, enum play_step s, const struct item *args, uint64_t *ns)
 {
-	int waits = step_arg_of(s, NEED_WAITS);
+	int waits = step_arg_of(s, ARG_WAITS);
 	const struct play_constant *k = waits < 0 ? NULL : constant_of(c, &args[waits]);
 
 	if (waits >= 0 && (!k || k->number > PLAYBOOK_RUN_NS_MAX))

@@ -93,7 +93,7 @@ const char *priority_name(enum priority p)
 /* --- steps -------------------------------------------------------------------------------------- */
 
 static const struct play_step_row step_rows[] = {
-#define ARG(word, kind, need) { word, SORT_##kind, NEED_##need },
+#define ARG(word, kind, need) { word, SORT_##kind, ARG_##need },
 #define STEP(id, words, example, undo, effect, args)                                                 \
 	{ words, example, STEP_##undo, EFFECT_##effect, { args }, sizeof((struct step_arg[]){ args }) / sizeof(struct step_arg) },
 #include "lang/vocab/step.def"
@@ -106,7 +106,7 @@ const struct play_step_row *play_step_row(enum play_step s)
 	return &step_rows[s];
 }
 
-int step_arg_of(enum play_step s, enum step_need need)
+int step_arg_of(enum play_step s, enum arg_need need)
 {
 	for (unsigned i = 0; i < step_rows[s].arg_count; i++)
 		if (step_rows[s].args[i].need == need)

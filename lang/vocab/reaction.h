@@ -50,12 +50,12 @@ enum play_step {
 
 enum step_effect { EFFECT_NOTHING, EFFECT_BLOCK, EFFECT_SESSIONS, EFFECT_THROTTLE, EFFECT_POSTURE };
 
-enum step_need { NEED_MUST, NEED_MAY, NEED_ENDS, NEED_WAITS };
+enum arg_need { ARG_MUST, ARG_MAY, ARG_ENDS, ARG_WAITS };
 
 struct step_arg {
 	const char *word; /* "" when it stands without */
 	enum sort sort;
-	enum step_need need;
+	enum arg_need need;
 };
 
 #define STEP_ARGS_MAX 4
@@ -73,7 +73,7 @@ struct play_step_row {
 
 const struct play_step_row *play_step_row(enum play_step s);
 /* The index of the argument with this need, or -1. */
-int step_arg_of(enum play_step s, enum step_need need);
+int step_arg_of(enum play_step s, enum arg_need need);
 /* "block", "sessions cut"; what is only an undo is called so. */
 const char *play_step_name(enum play_step s);
 
