@@ -42,7 +42,7 @@ OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/warden/anchor.o
 OBJ_CTL      := $(call objects,$(CTL))
 
 LIBS_tegc   := -lnftnl -lmnl -lcjson -lsodium -lgit2 -lm
-LIBS_tegd   := -lbpf -lnftnl -lmnl -lcjson -lmicrohttpd -lsodium -lseccomp -lpthread -lm
+LIBS_tegd   := -lbpf -lnftnl -lmnl -lcjson -lmicrohttpd -lgnutls -lsodium -lseccomp -lpthread -lm
 LIBS_tegctl := -lcurl -lcjson -lsodium
 
 PROGRAMS := $(BUILD)/tegc $(BUILD)/tegd $(BUILD)/tegctl

@@ -37,19 +37,23 @@ static int failed(int code, const struct err *why)
 static int run_api(struct settings *s)
 {
 	own(roster) struct roster *roster = NULL;
+	own(tls) struct tls *tls = NULL;
 	struct err why;
 
-	if (roster_load(&roster, s, &why) || role_confine(s->user, &why))
+	if (roster_load(&roster, s, &why) || tls_load(&tls, s, &why) || role_confine(s->user, &why))
 		return failed(EXIT_IS_CANNOT, &why);
-	return api_run(ROLE_FD_WARDEN, ROLE_FD_UNIX, s->tcp.sin6_port ? ROLE_FD_TCP : -1, roster);
+	const struct api_keys keys = { roster, tls, s->rate };
+	return api_run(ROLE_FD_WARDEN, ROLE_FD_UNIX, s->tcp.sin6_port ? ROLE_FD_TCP : -1, &keys);
 }
 
 /* What the api will need is read, and forgotten: here it fails where somebody sees it. */
-static int check_roster(const struct settings *s, struct err *why)
+static int check_keys(const struct settings *s, struct err *why)
 {
 	own(roster) struct roster *roster = NULL;
+	own(tls) struct tls *tls = NULL;
+	int rc = roster_load(&roster, s, why);
 
-	return roster_load(&roster, s, why);
+	return rc ? rc : tls_load(&tls, s, why);
 }
 
 static int run_warden(struct settings *s, char **argv)
@@ -60,7 +64,7 @@ static int run_warden(struct settings *s, char **argv)
 		err_set(&why, EPERM, "tegd must be started as root: it loads programs into the kernel");
 		return failed(EXIT_IS_FORBIDDEN, &why);
 	}
-	if (check_roster(s, &why))
+	if (check_keys(s, &why))
 		return failed(EXIT_IS_USAGE, &why);
 	if (s->ask == ASK_CHECK)
 		return warden_check(s, &why) ? failed(EXIT_IS_CANNOT, &why) : 0;

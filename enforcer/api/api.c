@@ -34,8 +34,18 @@ static struct MHD_Daemon *door_open(struct door *d, int listen_fd)
 {
 	const unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
 
+	const bool tls = d->tls;
+	const struct MHD_OptionItem secure[] = {
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? d->tls->cert.at : NULL },
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? d->tls->key.at : NULL },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (char *)(uintptr_t)TLS_PRIORITIES },
+		{ tls && d->tls->wants_client ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, tls ? d->tls->client_ca.at : NULL },
+		{ MHD_OPTION_END, 0, NULL },
+	}, plain[] = { { MHD_OPTION_END, 0, NULL } };
+
 	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
-	return MHD_start_daemon(flags, 0, NULL, NULL, request_serve, d,
+	return MHD_start_daemon(flags | (tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, request_serve, d,
+				MHD_OPTION_ARRAY, tls ? secure : plain,
 				MHD_OPTION_LISTEN_SOCKET, listen_fd,
 				MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS_PER_DOOR,
 				MHD_OPTION_CONNECTION_LIMIT, (unsigned)CLIENTS_PER_DOOR,
@@ -130,6 +140,7 @@ static int open_and_serve(struct server *s, struct door doors[static 2], const i
 		if (!daemons[i])
 			rc = err_set(why, EIO, "cannot serve HTTP on the %s socket", i ? "TCP" : "Unix");
 	}
+	tls_forget(doors[1].tls);
 	if (!rc)
 		rc = serve(s, warden_sock, signals, why);
 	link_end(s->link);
@@ -158,7 +169,7 @@ static void heard_event(void *cls, const struct event *what)
 	events_change(cls, what);
 }
 
-static int run(int warden_sock, int unix_listen, int tcp_listen, const struct roster *roster,
+static int run(int warden_sock, int unix_listen, int tcp_listen, const struct api_keys *keys,
 	       struct err *why)
 {
 	own(fd) int signals = catch_signals();
@@ -166,29 +177,31 @@ static int run(int warden_sock, int unix_listen, int tcp_listen, const struct ro
 	own(link) struct link *link = events ? link_new(warden_sock, heard_event, events) : NULL;
 	own(clients) struct clients *clients = clients_new();
 	own(qualia) struct qualia *qualia = qualia_new();
+	own(pace) struct pace *pace = pace_new(keys->rate);
 	own(mem) struct server *s = calloc(1, sizeof *s);
 
-	if (sodium_init() < 0 || signals < 0 || !link || !clients || !qualia || !s)
+	if (sodium_init() < 0 || signals < 0 || !link || !clients || !qualia || !pace || !s)
 		return err_set(why, ENOMEM, "cannot begin");
 	s->link = link;
 	s->clients = clients;
 	s->qualia = qualia;
 	s->events = events;
-	s->roster = roster;
+	s->roster = keys->roster;
+	s->pace = pace;
 
 	struct door doors[2] = {
-		{ s, false, access_socket_group(unix_listen) },
-		{ s, true, (gid_t)-1 },
+		{ s, false, access_socket_group(unix_listen), NULL },
+		{ s, true, (gid_t)-1, keys->tls },
 	};
 	const int listen_fds[2] = { unix_listen, tcp_listen };
 	return open_and_serve(s, doors, listen_fds, warden_sock, signals, why);
 }
 
-int api_run(int warden_sock, int unix_listen, int tcp_listen, const struct roster *roster)
+int api_run(int warden_sock, int unix_listen, int tcp_listen, const struct api_keys *keys)
 {
 	struct err why = { 0 };
 
-	if (!run(warden_sock, unix_listen, tcp_listen, roster, &why))
+	if (!run(warden_sock, unix_listen, tcp_listen, keys, &why))
 		return 0;
 	fprintf(stderr, "tegd api: %s\n", why.text);
 	return why.code == -EPIPE ? 0 : 1;

@@ -8,12 +8,19 @@
 #define TEG_API_API_H
 
 #include "enforcer/api/roster.h"
+#include "enforcer/api/tls.h"
+
+struct api_keys {
+	const struct roster *roster;
+	struct tls *tls; /* of the TCP door; NULL: without */
+	unsigned rate;	 /* requests a second an address over TCP; 0: any */
+};
 
 /*
  * Serves until the warden is gone or SIGTERM comes; the value is the process's exit code.
  * unix_listen and tcp_listen are listening sockets (tcp_listen is -1 when not configured;
  * its clients must show a token of the roster).
  */
-int api_run(int warden_sock, int unix_listen, int tcp_listen, const struct roster *r);
+int api_run(int warden_sock, int unix_listen, int tcp_listen, const struct api_keys *keys);
 
 #endif

@@ -170,7 +170,7 @@ static void add_problem_headers(struct request *r, enum problem p, const char *p
 
 	if (p == PROBLEM_NO_TOKEN)
 		MHD_add_response_header(r->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"tegumentar\"");
-	if (problem_rows[p].status == MHD_HTTP_SERVICE_UNAVAILABLE || p == PROBLEM_CONFLICT)
+	if (problem_rows[p].status == MHD_HTTP_SERVICE_UNAVAILABLE || p == PROBLEM_CONFLICT || p == PROBLEM_TOO_FAST)
 		MHD_add_response_header(r->response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
 	if (p == PROBLEM_METHOD) {
 		route_allow(&allow, path);
@@ -341,6 +341,26 @@ static uint64_t body_length(struct request *r)
 	return length ? strtoull(length, NULL, 10) : 0;
 }
 
+static const struct sockaddr *address_of(const struct request *r)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	return info ? info->client_addr : NULL;
+}
+
+static void check_pace(struct request *r)
+{
+	if (r->door->by_token && !pace_take(r->server->pace, address_of(r), PACE_REQUEST, clock_now_ns()))
+		request_refuse(r, PROBLEM_TOO_FAST, NULL, NULL, "more than the setting rate-limit allows an address");
+}
+
+static void check_certificate(struct request *r)
+{
+	if (r->door->tls && r->door->tls->wants_client && !tls_client_holds(r->connection))
+		request_refuse(r, PROBLEM_NO_CERT, NULL, NULL, "none was shown, or not one that holds");
+}
+
 static void check_access(struct request *r)
 {
 	if (r->door->by_token)
@@ -349,6 +369,8 @@ static void check_access(struct request *r)
 		access_of_peer(&r->caller, client_fd(r->client), r->door->socket_group, r->server->roster);
 	if (r->caller.may >= r->route->access)
 		return;
+	if (r->door->by_token && !r->caller.known)
+		pace_fine(r->server->pace, address_of(r), PACE_GUESS, clock_now_ns());
 	request_refuse(r, r->door->by_token && !r->caller.known ? PROBLEM_NO_TOKEN : PROBLEM_FORBIDDEN, NULL, NULL,
 		       "%s needs the role %s; %s has the role %s", r->route->path, access_name(r->route->access),
 		       r->caller.name, access_name(r->caller.may));
@@ -399,13 +421,10 @@ static void check_base(struct request *r)
 
 struct asker request_asker(struct request *r)
 {
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
 	return (struct asker){
 		.base = r->base,
 		.who = arena_printf(r->arena, "%s (%s)", r->caller.name, access_name(r->caller.may)),
-		.from = r->door->by_token ? address_text(r->arena, info ? info->client_addr : NULL) : "unix",
+		.from = r->door->by_token ? address_text(r->arena, address_of(r)) : "unix",
 	};
 }
 
@@ -429,6 +448,11 @@ static void request_open(struct request *r, const char *method, const char *path
 	bool path_known;
 
 	r->body_left = body_length(r);
+	check_pace(r);
+	if (!r->response)
+		check_certificate(r);
+	if (r->response)
+		return;
 	r->route = route_find(method, path, &path_known);
 	if (!path_known) {
 		request_refuse(r, PROBLEM_NOT_FOUND, NULL, NULL, "%.200s is no path of this api", path);

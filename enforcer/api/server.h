@@ -10,9 +10,11 @@
 #include "enforcer/api/client.h"
 #include "enforcer/api/events.h"
 #include "enforcer/api/link.h"
+#include "enforcer/api/pace.h"
 #include "enforcer/api/qualia.h"
 #include "enforcer/api/roster.h"
 #include "enforcer/api/route.h"
+#include "enforcer/api/tls.h"
 
 #define SERVER_UPLOADS_MAX 2 /* bundles being received, each up to BUNDLE_BYTES_MAX of memory */
 
@@ -23,6 +25,7 @@ struct door {
 	struct server *server;
 	bool by_token;	    /* else by what the kernel says of the peer */
 	gid_t socket_group; /* of a Unix socket */
+	struct tls *tls;    /* NULL: without */
 };
 
 struct server {
@@ -31,6 +34,7 @@ struct server {
 	struct qualia *qualia;
 	struct events *events;
 	const struct roster *roster;
+	struct pace *pace; /* of TCP */
 	atomic_uint uploads;
 	atomic_ullong answered[ROUTE_COUNT + 1][SERVER_STATUS_END]; /* by route (the last: none) and status */
 };

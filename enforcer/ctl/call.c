@@ -257,6 +257,13 @@ static void set_request(CURL *curl, const struct ctl *c, struct call *call)
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
 	if (change)
 		set_body(curl, call);
+	if (*c->ca)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca);
+	if (*c->cert)
+		curl_easy_setopt(curl, CURLOPT_SSLCERT, c->cert);
+	if (*c->key)
+		curl_easy_setopt(curl, CURLOPT_SSLKEY, c->key);
+	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (call->told) {
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L); /* the figures come once a second */
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, LOOK_S);

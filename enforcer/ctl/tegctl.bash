@@ -6,7 +6,7 @@ _tegctl_command() {
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --url | --token-file | --reason | --for | --if-match | --last | --head) i=$((i + 1)) ;;
+		--socket | --url | --token-file | --ca | --cert | --key | --reason | --for | --if-match | --last | --head) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			echo "${COMP_WORDS[i]}"
@@ -31,11 +31,11 @@ _tegctl_files() {
 _tegctl() {
 	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command
 	local commands="status posture apply qualia metrics counters top watch audit token help"
-	local options="--socket --url --token-file --json --help --version"
+	local options="--socket --url --token-file --ca --cert --key --json --help --version"
 
 	COMPREPLY=()
 	case $prev in
-	--socket | --token-file) _tegctl_files '' && return ;;
+	--socket | --token-file | --ca | --cert | --key) _tegctl_files '' && return ;;
 	--url | --reason | --for | --if-match | --last | --head) return ;;
 	esac
 	command=$(_tegctl_command)

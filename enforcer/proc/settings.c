@@ -15,7 +15,8 @@
 #define TOKEN_LEAST 16
 #define TOKEN_MOST 256
 
-enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME, KIND_SWITCH, KIND_LIST, KIND_ROLE };
+enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME, KIND_SWITCH, KIND_LIST, KIND_ROLE, KIND_KEY, KIND_CA,
+	    KIND_COUNT };
 
 static const struct row {
 	const char *name;
@@ -240,9 +241,9 @@ static int read_listen(struct settings *s, const char *text, struct err *why)
 	if (!isdigit((unsigned char)colon[1]) || *end || !port || port > 65535 ||
 	    inet_pton(AF_INET6, host, &to.sin6_addr) != 1)
 		return err_set(why, EINVAL, "`%.60s` is no address and port, as 127.0.0.1:8765", text);
-	if (!is_loopback(&to.sin6_addr))
-		return err_set(why, EINVAL, "`%.60s` is not on loopback; the API over TCP has no encryption, so put "
-			       "a TLS proxy before 127.0.0.1", text);
+	if (!is_loopback(&to.sin6_addr) && !*s->tls_cert)
+		return err_set(why, EINVAL, "`%.60s` is not on loopback, and there is no encryption; name a certificate with "
+			       "tls-cert and tls-key", text);
 	if (!*s->token_file && !*s->tokens)
 		return err_set(why, EINVAL, "the API over TCP needs a token; name its file with token-file, or tokens");
 	to.sin6_port = htons((uint16_t)port);
@@ -260,6 +261,32 @@ static int read_signature(struct settings *s, const char *value, struct err *why
 	return 0;
 }
 
+static int read_path(const char *path, struct err *why)
+{
+	return strlen(path) > 4000 ? err_set(why, EINVAL, "the path is too long") : 0;
+}
+
+static int read_tls(struct settings *s, const char *value, bool is_key, struct err *why)
+{
+	if (is_key && !*value != !*s->tls_cert)
+		return err_set(why, EINVAL, "tls-cert and tls-key are named together or not at all");
+	if (!is_key && *value && !*s->tls_cert)
+		return err_set(why, EINVAL, "certificates of clients need TLS; name tls-cert and tls-key too");
+	return read_path(value, why);
+}
+
+#define RATE_MOST 1000000
+
+static int read_rate(struct settings *s, const char *value, struct err *why)
+{
+	const size_t digits = strspn(value, "0123456789");
+
+	s->rate = (unsigned)strtoul(value, NULL, 10);
+	if (!digits || value[digits] || digits > 7 || s->rate > RATE_MOST)
+		return err_set(why, EINVAL, "`%.40s` is no number from 0 to %d", value, RATE_MOST);
+	return 0;
+}
+
 static int value_holds(struct settings *s, const struct row *r, struct err *why)
 {
 	const char *value = *value_of(s, r);
@@ -270,9 +297,13 @@ static int value_holds(struct settings *s, const struct row *r, struct err *why)
 			return err_set(why, EINVAL, "`%.60s` is no absolute path of at most 200 bytes", value);
 		return 0;
 	case KIND_FILE:
-		if (strlen(value) > 4000)
-			return err_set(why, EINVAL, "the path is too long");
-		return 0;
+		return read_path(value, why);
+	case KIND_KEY:
+		return read_tls(s, value, true, why);
+	case KIND_CA:
+		return read_tls(s, value, false, why);
+	case KIND_COUNT:
+		return read_rate(s, value, why);
 	case KIND_NAME:
 		if (strlen(value) > 32)
 			return err_set(why, EINVAL, "`%.60s` is too long for a name", value);

@@ -34,6 +34,7 @@ struct settings {
 	enum engine judge;	   /* `engine`, read */
 	bool signed_only;	   /* `require-signature`, read */
 	struct sockaddr_in6 tcp;   /* `listen`, read; IPv4 as ::ffff:a.b.c.d; port 0 when none */
+	unsigned rate;		   /* `rate-limit`, read */
 	const char *token;	   /* "" until settings_read_token() */
 };
 

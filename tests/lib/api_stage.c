@@ -217,7 +217,8 @@ struct api_stage *api_stage_new(void)
 
 		close(ends[0]);
 		free(s);
-		int rc = api_run(ends[1], unix_fd, tcp_fd, roster);
+		const struct api_keys keys = { .roster = roster };
+		int rc = api_run(ends[1], unix_fd, tcp_fd, &keys);
 		roster_free(take(roster)); /* exit() runs no cleanup */
 		exit(rc);
 	}

@@ -1,0 +1,109 @@
+#include "enforcer/api/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lang/base/file.h"
+#include "lang/base/own.h"
+
+#define PEM_BYTES_MAX ((size_t)256 << 10)
+
+void tls_forget(struct tls *t)
+{
+	if (t && t->key.at)
+		explicit_bzero(t->key.at, t->key.room);
+	if (t)
+		buf_release(&t->key);
+}
+
+void tls_free(struct tls *t)
+{
+	if (!t)
+		return;
+	tls_forget(t);
+	buf_release(&t->cert);
+	buf_release(&t->client_ca);
+	free(t);
+}
+
+static gnutls_datum_t datum_of(const struct buf *b)
+{
+	return (gnutls_datum_t){ (unsigned char *)(uintptr_t)buf_text(b), (unsigned)b->len };
+}
+
+/* Do they belong together, and can the CA be read? As the server will find it, but before anybody waits for it. */
+static int check_parts(const struct tls *t, struct err *why)
+{
+	const gnutls_datum_t cert = datum_of(&t->cert), key = datum_of(&t->key), ca = datum_of(&t->client_ca);
+	gnutls_certificate_credentials_t all;
+	int rc = gnutls_certificate_allocate_credentials(&all);
+
+	if (rc)
+		return err_set(why, ENOMEM, "cannot begin with TLS: %s", gnutls_strerror(rc));
+	rc = gnutls_certificate_set_x509_key_mem(all, &cert, &key, GNUTLS_X509_FMT_PEM);
+	if (rc < 0) {
+		rc = err_set(why, EINVAL, "tls-cert and tls-key: %s", gnutls_strerror(rc));
+	} else if (t->wants_client) {
+		rc = gnutls_certificate_set_x509_trust_mem(all, &ca, GNUTLS_X509_FMT_PEM);
+		rc = rc > 0 ? 0 : err_set(why, EINVAL, "client-ca: %s", rc ? gnutls_strerror(rc) : "it holds no certificate");
+	} else {
+		rc = 0;
+	}
+	gnutls_certificate_free_credentials(all);
+	return rc;
+}
+
+/* Who reads the key is this server, for everyone. */
+static int check_private(const char *path, struct err *why)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return err_sys(why, "cannot open %s", path);
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077)
+		return err_set(why, EPERM, "%s must be a file that only its owner may read, and its owner who starts tegd: "
+			       "chmod 600", path);
+	return 0;
+}
+
+int tls_load(struct tls **out, const struct settings *s, struct err *why)
+{
+	own(tls) struct tls *t = NULL;
+	int rc;
+
+	*out = NULL;
+	if (!*s->tls_cert)
+		return 0;
+	t = calloc(1, sizeof *t);
+	if (!t)
+		return err_set(why, ENOMEM, "cannot begin with TLS");
+	t->wants_client = *s->client_ca;
+	rc = file_read(&t->cert, s->tls_cert, PEM_BYTES_MAX, why);
+	if (!rc)
+		rc = check_private(s->tls_key, why);
+	if (!rc)
+		rc = file_read(&t->key, s->tls_key, PEM_BYTES_MAX, why);
+	if (!rc && t->wants_client)
+		rc = file_read(&t->client_ca, s->client_ca, PEM_BYTES_MAX, why);
+	if (!rc)
+		rc = check_parts(t, why);
+	if (!rc)
+		*out = take(t);
+	return rc;
+}
+
+bool tls_client_holds(struct MHD_Connection *connection)
+{
+	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
+					  .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT };
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	unsigned wrong = 1;
+
+	return info && info->tls_session && !gnutls_certificate_verify_peers(info->tls_session, &purpose, 1, &wrong) && !wrong;
+}
