@@ -38,7 +38,7 @@ CTL         := $(call sources,enforcer/ctl)
 
 OBJ_SHARED   := $(call objects,$(LANG_SHARED))
 OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)/compiler/emit/template.o
-OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/warden/anchor.o
+OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/warden/anchor.o $(BUILD)/enforcer/api/console_files.o
 OBJ_CTL      := $(call objects,$(CTL))
 
 LIBS_tegc   := -lnftnl -lmnl -lcjson -lsodium -lgit2 -lm
@@ -136,6 +136,12 @@ $(BUILD)/compiler/emit/template.o: compiler/emit/template.S $(BUILD)/bpf/policy.
 $(BUILD)/enforcer/warden/anchor.o: enforcer/warden/anchor.S $(BUILD)/bpf/anchor.bpf.o
 	@mkdir -p $(@D)
 	$(CC) -I$(BUILD)/bpf -c -o $@ $<
+
+# --- the web console, carried inside tegd -----------------------------------------
+
+$(BUILD)/enforcer/api/console_files.o: enforcer/api/console.S $(wildcard enforcer/api/console/*)
+	@mkdir -p $(@D)
+	$(CC) -c -o $@ $<
 
 # --- tests ------------------------------------------------------------------------
 #

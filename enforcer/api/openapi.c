@@ -324,8 +324,8 @@ static void add_head(cJSON *to)
 	json_add_text(info, "version", TEGUMENTAR_VERSION);
 	json_add_text(info, "description", "What tegd enforces, how it feels, and how both are changed. x-role is the least role "
 					   "that an operation needs.");
-	json_add_text(object_in(info, "license"), "name", "GPL-2.0-only");
-	json_add_text(cJSON_GetObjectItemCaseSensitive(info, "license"), "identifier", "GPL-2.0-only");
+	json_add_text(object_in(info, "license"), "name", "GPL-2.0-or-later");
+	json_add_text(cJSON_GetObjectItemCaseSensitive(info, "license"), "identifier", "GPL-2.0-or-later");
 	servers = cJSON_AddArrayToObject(to, "servers");
 	here = cJSON_CreateObject();
 	json_add_text(here, "url", "/");

@@ -120,6 +120,12 @@ static void answer_with(struct request *r, unsigned status, const char *type, ch
 	answer_is(r, status, type, response);
 }
 
+void request_add_header(struct request *r, const char *name, const char *value)
+{
+	if (r->response)
+		MHD_add_response_header(r->response, name, value);
+}
+
 void request_reply_file(struct request *r, const char *type, int fd, uint64_t len)
 {
 	own(fd) int ours = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -361,6 +367,21 @@ static void check_certificate(struct request *r)
 		request_refuse(r, PROBLEM_NO_CERT, NULL, NULL, "none was shown, or not one that holds");
 }
 
+/*
+ * A page of another's host name that leads to this address (DNS rebinding) would be a page of ours to a
+ * browser. Over TCP it has no token; on the Unix socket, which people reach through `ssh -L`, the kernel says
+ * who asks, and such a page would ask in their name. So there the host is one without a dot, or loopback's address.
+ */
+static void check_host(struct request *r)
+{
+	const char *host = request_header(r, MHD_HTTP_HEADER_HOST);
+
+	if (r->door->by_token || !host || !strchr(host, '.') ||
+	    (!strncmp(host, "127.", 4) && strspn(host, "0123456789.:") == strlen(host)))
+		return;
+	request_refuse(r, PROBLEM_HOST, NULL, NULL, "%.100s is no name for a Unix socket", host);
+}
+
 static void check_access(struct request *r)
 {
 	if (r->door->by_token)
@@ -451,6 +472,8 @@ static void request_open(struct request *r, const char *method, const char *path
 	check_pace(r);
 	if (!r->response)
 		check_certificate(r);
+	if (!r->response)
+		check_host(r);
 	if (r->response)
 		return;
 	r->route = route_find(method, path, &path_known);

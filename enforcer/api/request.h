@@ -67,6 +67,9 @@ void request_on_silence(struct request *r, void (*silence)(struct request *r, en
 void request_reply(struct request *r, unsigned status, cJSON *body);
 /* Takes what the buffer holds. */
 void request_reply_text(struct request *r, const char *type, struct buf *body);
+/* One more in the answer's head; after request_reply…(). */
+void request_add_header(struct request *r, const char *name, const char *value);
+
 /* The first bytes of a file, which stays the caller's. */
 void request_reply_file(struct request *r, const char *type, int fd, uint64_t len);
 

@@ -90,6 +90,16 @@ static const struct row {
 	{ "the audit log, whole lines of it", DOOR_UNIX, GET("/api/tegumentar/audit"), 200, "Content-Length: 10\r\n\r\n{\"seq\":1}\n" },
 	{ "as lines of JSON", DOOR_UNIX, GET("/api/tegumentar/audit"), 200, "application/x-ndjson" },
 
+	{ "the socket is localhost", DOOR_UNIX, "GET /readyz HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n\r\n", 200, "" },
+	{ "or its address", DOOR_UNIX, "GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: close\r\n\r\n", 200, "" },
+	{ "in either writing", DOOR_UNIX, "GET /readyz HTTP/1.1\r\nHost: [::1]:8080\r\nConnection: close\r\n\r\n", 200, "" },
+	{ "a page from elsewhere cannot ask it", DOOR_UNIX, "GET /readyz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+	  421, "misdirected" },
+	{ "whatever its name begins with", DOOR_UNIX, "GET /readyz HTTP/1.1\r\nHost: 127.evil.example\r\nConnection: close\r\n\r\n",
+	  421, "misdirected" },
+	{ "the console", DOOR_UNIX, GET("/console"), 200, "Content-Security-Policy: default-src 'none'; script-src 'self'; " },
+	{ "is for all, and holds nothing", DOOR_TCP, GET("/console.js"), 200, "text/javascript" },
+
 	{ "no media type", DOOR_UNIX, POSTURE "Content-Length: 2\r\n\r\n{}", 415, "application/json" },
 	{ "a form", DOOR_UNIX, POSTURE "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=b",
 	  415, "media-type" },
