@@ -5,12 +5,18 @@
 
 #include "compiler/ir/eval.h"
 
+enum asks {
+	ASKS_VERDICT, /* what a claim says */
+	ASKS_CLOSED,  /* prove_closed(), and what it excepts is kept */
+	ASKS_BLOCKS,  /* prove_blocks(): what a block at run time takes is wrong */
+};
+
 /* A claim in one posture, one of its cells, and what came of it. */
 struct claiming {
 	struct prover *prover;
 	const struct terms *terms;
 	const struct claim *claim;
-	bool closed; /* prove_closed() asks, and what it excepts is kept */
+	enum asks asks;
 	const struct judgement *j;
 	const struct cell *cell;
 	struct asking *q;
@@ -41,8 +47,20 @@ static idd_ref is_wrong(const void *arg, uint32_t step)
 	const struct claiming *k = arg;
 
 	const struct step *s = &k->j->steps[step];
+	bool kept = false;
 
-	return (k->closed ? passes_closed(s) : keeps(k->claim, s)) ? IDD_FALSE : IDD_TRUE;
+	switch (k->asks) {
+	case ASKS_VERDICT:
+		kept = keeps(k->claim, s);
+		break;
+	case ASKS_CLOSED:
+		kept = passes_closed(s);
+		break;
+	case ASKS_BLOCKS:
+		kept = s->rule || strcmp(s->why, WHY_BLOCKED);
+		break;
+	}
+	return kept ? IDD_FALSE : IDD_TRUE;
 }
 
 static idd_ref asked_of(struct idd *m, struct space *s, const struct claiming *k)
@@ -50,7 +68,7 @@ static idd_ref asked_of(struct idd *m, struct space *s, const struct claiming *k
 	idd_ref in = space_cell(m, s, k->cell, IDD_TRUE, IDD_FALSE);
 	struct cell errors = cell_of_icmp_errors(s->window.family, s->window.zones);
 
-	if (!k->closed)
+	if (k->asks != ASKS_CLOSED)
 		return in;
 	return idd_apply(m, IDD_DIFF, in, space_cell(m, s, &errors, IDD_TRUE, IDD_FALSE));
 }
@@ -111,11 +129,11 @@ static void claim_posture(struct claiming *k, const struct ir *ir, struct progre
 	}
 }
 
-struct claim_answer prove_claim(struct prover *p, const struct ir *ir, const struct claim *claim)
+static struct claim_answer claim_ask(struct prover *p, const struct ir *ir, const struct claim *claim, enum asks asks)
 {
 	struct claim_answer a = { .answer = ANSWER_PROVED };
 	struct terms t = terms_begin(p);
-	struct claiming k = { .prover = p, .terms = &t, .claim = claim, .answer = &a };
+	struct claiming k = { .prover = p, .terms = &t, .claim = claim, .asks = asks, .answer = &a };
 
 	terms_add(&t, ir);
 	for (unsigned i = 0; i < ir->posture_count && a.answer != ANSWER_REFUTED; i++) {
@@ -127,6 +145,16 @@ struct claim_answer prove_claim(struct prover *p, const struct ir *ir, const str
 	if (a.answer != ANSWER_REFUTED && a.progress.undecided)
 		a.answer = ANSWER_UNDECIDED;
 	return a;
+}
+
+struct claim_answer prove_claim(struct prover *p, const struct ir *ir, const struct claim *claim)
+{
+	return claim_ask(p, ir, claim, ASKS_VERDICT);
+}
+
+struct claim_answer prove_blocks(struct prover *p, const struct ir *ir, const struct claim *claim)
+{
+	return claim_ask(p, ir, claim, ASKS_BLOCKS);
 }
 
 struct claim_answer prove_closed(struct prover *p, const struct ir *ir, unsigned posture)
@@ -146,7 +174,7 @@ struct claim_answer prove_closed(struct prover *p, const struct ir *ir, unsigned
 	for (size_t i = 0; i < 2 && a.answer == ANSWER_PROVED; i++) {
 		struct claim claim = { .direction = arriving[i], .states = STATES_ALL,
 				       .boxes = &whole, .box_count = 1 };
-		struct claiming k = { .prover = p, .terms = &t, .claim = &claim, .closed = true,
+		struct claiming k = { .prover = p, .terms = &t, .claim = &claim, .asks = ASKS_CLOSED,
 				      .answer = &a };
 
 		k.j = judgement_make(&t, ir, posture, arriving[i], 0);

@@ -106,6 +106,12 @@ struct claim_answer {
 struct claim_answer prove_claim(struct prover *p, const struct ir *ir, const struct claim *claim);
 
 /*
+ * Does a block at run time, of whichever source, take no packet of the claim? What a lifeline
+ * admits none takes. CONDITIONAL otherwise: the witness's source is the one that is blocked.
+ */
+struct claim_answer prove_blocks(struct prover *p, const struct ir *ir, const struct claim *claim);
+
+/*
  * Does layer 4 drop whatever arrives in this posture, apart from lifelines,
  * neighbour discovery, ICMP errors and later fragments? Then the first hook may
  * drop it as well: eval_closed_drops().

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compiler/ir/proto.h"
+#include "compiler/report/responses.h"
 #include "lang/syntax/source.h"
 
 struct finding {
@@ -243,4 +244,5 @@ void report_findings(struct diags *to, struct prover *p, const struct ir *ir)
 	find_dead(&f);
 	find_equal(&f);
 	find_open_admin_ports(&f);
+	report_responses(to, p, ir);
 }

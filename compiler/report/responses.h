@@ -1,0 +1,13 @@
+/*
+ * responses - what the prover finds against a policy's playbooks and decoys: a step that can
+ * break a claim, a decoy that nobody reaches.
+ */
+#ifndef TEG_REPORT_RESPONSES_H
+#define TEG_REPORT_RESPONSES_H
+
+#include "compiler/prove/prove.h"
+#include "lang/syntax/diag.h"
+
+void report_responses(struct diags *to, struct prover *p, const struct ir *ir);
+
+#endif
