@@ -82,6 +82,7 @@ static void step_unknown(struct playing *p, const struct node *n)
 struct slots {
 	const struct node *at[STEP_ARGS_MAX];
 	const struct node *retry, *backoff, *undo;
+	bool cut_short; /* a word lacks its value: nothing more is missing */
 };
 
 static int slot_of_word(enum play_step s, const struct node *n)
@@ -106,20 +107,6 @@ static void extra(struct playing *p, enum play_step s, const struct node *n)
 	p->sound = false;
 }
 
-static void slot_fill(struct playing *p, enum play_step s, const struct node **slot, const struct node *word, const struct node *value)
-{
-	if (!value || word_takes(s, value)) {
-		diag_help(diag(p->r->diags, DIAG_STEP_ARGUMENT, word->span, "nothing stands after `%s`", word->text),
-			  "it is written: %s", play_step_row(s)->example);
-		p->sound = false;
-	} else if (*slot) {
-		diag_at(diag(p->r->diags, DIAG_STEP_EXTRA, word->span, "`%s` is said twice", word->text), (*slot)->span, "here first");
-		p->sound = false;
-	} else {
-		*slot = value;
-	}
-}
-
 static const struct node **slot_named(enum play_step s, struct slots *slots, const struct node *n)
 {
 	int i = slot_of_word(s, n);
@@ -128,6 +115,23 @@ static const struct node **slot_named(enum play_step s, struct slots *slots, con
 		return &slots->at[i];
 	return is_word(n, "retry") ? &slots->retry : is_word(n, "backoff") ? &slots->backoff :
 	       is_word(n, "undo") ? &slots->undo : NULL;
+}
+
+static void slot_fill(struct playing *p, enum play_step s, struct slots *slots, const struct node *word)
+{
+	const struct node **slot = slot_named(s, slots, word), *value = word->next;
+
+	if (!value || word_takes(s, value)) {
+		diag_help(diag(p->r->diags, DIAG_STEP_ARGUMENT, word->span, "nothing stands after `%s`", word->text),
+			  "it is written: %s", play_step_row(s)->example);
+		p->sound = false;
+		slots->cut_short = true;
+	} else if (*slot) {
+		diag_at(diag(p->r->diags, DIAG_STEP_EXTRA, word->span, "`%s` is said twice", word->text), (*slot)->span, "here first");
+		p->sound = false;
+	} else {
+		*slot = value;
+	}
 }
 
 /* `qualia.pain < 0.2` is three arguments; its sign stands in the node itself. */
@@ -147,12 +151,11 @@ static void slots_fill(struct playing *p, enum play_step s, const struct node *f
 	unsigned next = 0;
 
 	for (const struct node *n = first; n; n = n ? n->next : NULL) {
-		const struct node **named = slot_named(s, slots, n);
 		bool bare = next < row->arg_count && !*row->args[next].word;
 		unsigned taken = 1;
 
-		if (named) {
-			slot_fill(p, s, named, n, n->next);
+		if (slot_named(s, slots, n)) {
+			slot_fill(p, s, slots, n);
 			n = n->next;
 			continue;
 		}
@@ -275,10 +278,11 @@ static void undo_read(struct playing *p, enum play_step s, const struct slots *s
 		p->sound = false;
 		return;
 	}
-	if (!play_value(&p->scope, slots->undo, SORT_TEXT, &v) || v.kind != VALUE_CONSTANT)
-		p->sound &= v.kind != VALUE_CONSTANT && value_is_not(p->r, slots->undo, "the name of an action");
-	else
+	/* Of the policy's values only: what takes a run back is known before it begins. */
+	if (play_value(&(struct play_scope){ .r = p->r }, slots->undo, SORT_TEXT, &v))
 		out->undo = v.constant.text;
+	else
+		p->sound = false;
 }
 
 /* --- the worst case -------------------------------------------------------------------------------------- */
@@ -401,7 +405,8 @@ static bool step_read(struct playing *p, const struct node *n, struct pol_act *o
 	out->step = s;
 	slots_fill(p, s, rest, &slots);
 	for (unsigned i = 0; i < play_step_row(s)->arg_count; i++)
-		argument_read(p, s, i, n, slots.at[i], out);
+		if (slots.at[i] || !slots.cut_short)
+			argument_read(p, s, i, n, slots.at[i], out);
 	retry_read(p, &slots, out);
 	undo_read(p, s, &slots, out);
 	p->blocks |= play_step_row(s)->effect == EFFECT_BLOCK;
