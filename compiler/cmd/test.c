@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/prove/forall.h"
 #include "compiler/report/coverage.h"
 #include "compiler/report/diags.h"
 #include "compiler/report/trials.h"
@@ -104,11 +105,58 @@ static int tell_reach(struct compilation *c, const struct policy *p, const struc
 	return asked->mutants ? tell_mutants(c, p, ir, path) : EXIT_YES;
 }
 
+/* What is no packet: claims are proved, expected mistakes made. */
+static void settle(struct trial *t, struct compilation *c, const struct ir *ir)
+{
+	if (trial_has_forall(t->test)) {
+		own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
+
+		prove_trial(t, p, ir, c->arena);
+	}
+	for (size_t i = 0; i < t->count; i++) {
+		struct trial_finding *f = &t->findings[i];
+
+		if (f->asked->kind == CASE_REFUSES && !front_refuses(c, f->asked, &f->told))
+			trial_settle(t, i, TRIAL_ACCEPTED);
+	}
+}
+
+/* What became of the tests of a file. */
+struct counts {
+	size_t run, failed, unknown, todo;
+};
+
+static void count(struct counts *n, const struct trial *t)
+{
+	n->run++;
+	if (t->test->todo)
+		n->todo++;
+	else if (t->failed)
+		n->failed++;
+	else if (t->unknown)
+		n->unknown++;
+}
+
+static int tell_counts(const char *path, const struct counts *n, const struct asked *asked)
+{
+	if (!n->run) {
+		printf("%s: no tests%s\n", path, asked->filter ? " of that name" : "");
+		return asked->allow_empty ? EXIT_YES : EXIT_UNKNOWN;
+	}
+	printf("%s: %zu passed, %zu failed", path, n->run - n->failed - n->unknown - n->todo, n->failed);
+	if (n->unknown)
+		printf(", %zu unknown", n->unknown);
+	if (n->todo)
+		printf(", %zu to do", n->todo);
+	putchar('\n');
+	return n->failed ? EXIT_NO : n->unknown ? EXIT_UNKNOWN : EXIT_YES;
+}
+
 static int run_tests(struct compilation *c, const struct policy *p, const char *path, const struct asked *asked)
 {
 	const struct ir *ir = ir_lower(p, c->arena);
 	struct coverage *coverage = coverage_new(ir, c->arena);
-	size_t run = 0, failed = 0;
+	struct counts n = { 0 };
 
 	for (size_t i = 0; i < p->test_count; i++) {
 		struct trial t;
@@ -116,21 +164,17 @@ static int run_tests(struct compilation *c, const struct policy *p, const char *
 		if (asked->filter && !strstr(p->tests[i].name, asked->filter))
 			continue;
 		trial_run(&t, ir, &p->tests[i], c->arena);
+		settle(&t, c, ir);
 		report_trial(&c->diags, &t);
 		coverage_add(coverage, &t);
-		run++;
-		failed += t.failed > 0;
+		count(&n, &t);
 	}
 	if (asked->plain)
 		print_plain(c);
 	else
 		report_diags(stdout, c);
-	if (!run) {
-		printf("%s: no tests%s\n", path, asked->filter ? " of that name" : "");
-		return asked->allow_empty ? EXIT_YES : EXIT_UNKNOWN;
-	}
-	printf("%s: %zu passed, %zu failed\n", path, run - failed, failed);
-	return failed ? EXIT_NO : tell_reach(c, p, coverage, ir, path, asked);
+	int exit_code = tell_counts(path, &n, asked);
+	return exit_code == EXIT_YES && n.run ? tell_reach(c, p, coverage, ir, path, asked) : exit_code;
 }
 
 static int test_file(const char *path, int argc, char **argv)

@@ -57,7 +57,7 @@ static void keep_nets(struct reading *r)
 	r->policy->net_count = r->nets.len;
 }
 
-static void read_meaning(struct reading *r, const char *path)
+void reading_mean(struct reading *r, const char *path)
 {
 	r->policy = arena_zero(r->arena, sizeof *r->policy);
 	r->policy->arena = r->arena;
@@ -91,7 +91,7 @@ static struct policy *read_policy(struct compilation *c, const char *path, const
 	c->reading = r;
 	if (!load_main(r, path, text, len))
 		return NULL;
-	read_meaning(r, path);
+	reading_mean(r, path);
 	return c->diags.errors || !r->policy->posture_count ? NULL : r->policy;
 }
 

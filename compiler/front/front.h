@@ -63,6 +63,12 @@ struct policy *front_read_text(struct compilation *c, const char *name, const ch
  */
 bool front_read_packet(struct compilation *c, const char *name, const char *text, struct pol_packet *out);
 
+/*
+ * Is the policy refused when the declarations of a CASE_REFUSES stand beside its own? `told` gives
+ * the code that was told instead, or NULL when nothing was: the first, in the order of the source.
+ */
+bool front_refuses(struct compilation *c, const struct pol_case *asked, const char **told);
+
 /* 0 without errors; 1 when the policy is wrong; 66 or 74 when it could not be read. */
 int front_exit(const struct compilation *c);
 

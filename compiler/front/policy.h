@@ -167,11 +167,26 @@ struct pol_packet {
 	bool reply;	     /* established, in the reply direction */
 };
 
+/*
+ * One line of a test. PACKETS sends some, and time passes; of AFTER only time passes. FORALL
+ * is about every packet of a selector, and is proved. REFUSES is about declarations that
+ * would be a mistake beside the policy's own: front_refuses() asks whether they are.
+ */
+enum pol_case_kind { CASE_PACKETS, CASE_AFTER, CASE_FORALL, CASE_REFUSES };
+
+struct node;
+
 struct pol_case {
+	enum pol_case_kind kind;
 	struct span span;
 	uint64_t times;	    /* N * ( … ) */
 	uint64_t within_ns; /* … in T; 0: all at one instant */
 	struct pol_packet packet;
+	struct pol_selector match; /* FORALL */
+	enum direction direction;  /* FORALL */
+	const char *code;	   /* REFUSES: "E0701" */
+	struct node **decls;
+	size_t decl_count;
 	bool last;	    /* `last`: only the last packet's verdict is asked */
 	enum verdict verdict;
 	uint8_t emits;	    /* bit per severity that must be told */
@@ -182,6 +197,7 @@ struct pol_case {
 struct pol_test {
 	const char *name;
 	struct span span;
+	const char *todo; /* why it need not hold yet, or NULL */
 	unsigned posture; /* index */
 	struct pol_case *cases;
 	size_t case_count;

@@ -11,6 +11,8 @@
  *     posture.c   postures                   → rules, inherited ones included
  *     declare.c   zones, lifelines, blocks, reflexes
  *     trials.c    tests
+ *     table.c     tables of cases in tests
+ *     refuses.c   mistakes that tests expect
  *     condition.c conditions              → what stands, before names are bound
  *     playbook.c  playbooks                  → steps; their values in play_value.c
  *     respond.c   what runs them, homeostasis, decoys
@@ -91,6 +93,9 @@ struct reading {
 	unsigned depth;		  /* of symbols that are being computed */
 	bool poisoned;		  /* something that could declare any name was not read */
 };
+
+/* front.c: from declarations to the policy; `path` names one that has no name. */
+void reading_mean(struct reading *r, const char *path);
 
 /* load.c */
 /* From `text`, or from the file when that is NULL. */
@@ -185,6 +190,10 @@ void declare_later(struct reading *r);
 
 /* trials.c */
 void declare_tests(struct reading *r);
+/* table.c: each row as a case of its own; `read` makes one of the packet with the cells in it. */
+typedef bool table_row(struct reading *r, const struct node *row, const struct node *packet, void *arg);
+bool table_read(struct reading *r, const struct node *table, table_row *read, void *arg);
+
 bool packet_read(struct reading *r, const struct node *packet, struct pol_packet *p);
 
 #endif

@@ -448,7 +448,18 @@ static void put_packet(struct writing *w, const struct pol_packet *p)
 		buf_printf(out, " on %s", w->policy->zones[p->zone].name);
 }
 
-static void put_case(struct writing *w, const struct pol_case *c)
+static void put_expect(struct writing *w, const struct pol_case *c)
+{
+	buf_printf(&w->out, " => %s%s", c->last ? "last " : "", verdict_name(c->verdict));
+	if (c->by)
+		buf_printf(&w->out, " by %s", c->by);
+	for (int s = 0; s < EVENT_SEVERITY_COUNT; s++)
+		if (c->emits >> s & 1)
+			buf_printf(&w->out, ", emits %s", event_severity_name((enum event_severity)s));
+	buf_putc(&w->out, '\n');
+}
+
+static void put_packets(struct writing *w, const struct pol_case *c)
 {
 	bool many = c->times != 1 || c->within_ns;
 
@@ -461,13 +472,29 @@ static void put_case(struct writing *w, const struct pol_case *c)
 		buf_puts(&w->out, " in ");
 		print_duration(&w->out, c->within_ns);
 	}
-	buf_printf(&w->out, " => %s%s", c->last ? "last " : "", verdict_name(c->verdict));
-	if (c->by)
-		buf_printf(&w->out, " by %s", c->by);
-	for (int s = 0; s < EVENT_SEVERITY_COUNT; s++)
-		if (c->emits >> s & 1)
-			buf_printf(&w->out, ", emits %s", event_severity_name((enum event_severity)s));
-	buf_putc(&w->out, '\n');
+	put_expect(w, c);
+}
+
+/* What a policy must refuse is about its source, and is left there. */
+static void put_case(struct writing *w, const struct pol_case *c)
+{
+	switch (c->kind) {
+	case CASE_PACKETS:
+		put_packets(w, c);
+		return;
+	case CASE_AFTER:
+		buf_puts(&w->out, "    after ");
+		print_duration(&w->out, c->within_ns);
+		buf_putc(&w->out, '\n');
+		return;
+	case CASE_FORALL:
+		buf_printf(&w->out, "    forall %s ", direction_name(c->direction));
+		put_selector(w, &c->match);
+		put_expect(w, c);
+		return;
+	case CASE_REFUSES:
+		return;
+	}
 }
 
 static void put_tests(struct writing *w)
@@ -480,6 +507,11 @@ static void put_tests(struct writing *w)
 		buf_puts(&w->out, "\ntest ");
 		print_string(&w->out, t->name);
 		buf_printf(&w->out, " {\n    posture %s\n", p->postures[t->posture].name);
+		if (t->todo) {
+			buf_puts(&w->out, "    todo ");
+			print_string(&w->out, t->todo);
+			buf_putc(&w->out, '\n');
+		}
 		for (size_t j = 0; j < t->case_count; j++)
 			put_case(w, &t->cases[j]);
 		buf_puts(&w->out, "}\n");

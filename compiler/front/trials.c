@@ -313,7 +313,7 @@ static bool emits_read(struct reading *r, const struct node *n, uint8_t *emits)
 	return true;
 }
 
-static bool by_is_known(struct reading *r, const struct node *by, struct posture_symbol *s)
+static bool by_is_known(struct reading *r, const struct node *by, const struct posture_symbol *s)
 {
 	static const char *const words[] = { "default", "lifeline", "established", "related", "invalid", "neighbour", "blocked" };
 	size_t prefix = strlen(s->name);
@@ -358,18 +358,15 @@ static const struct node *times_of(const struct node *c)
 	return c->first->kind == NODE_NUMBER || c->first->kind == NODE_QUANTITY ? c->first : NULL;
 }
 
-static bool case_read(struct reading *r, const struct node *n, struct posture_symbol *s, struct pol_case *out)
+static bool expect_read(struct reading *r, const struct node *expect, const struct posture_symbol *s, struct pol_case *out)
 {
-	const struct node *within = node_find(n, NODE_WITHIN), *expect = node_find(n, NODE_EXPECT);
 	const struct node *by = node_find(expect, NODE_BY);
-	bool sound = !node_find(expect, NODE_HOLE);
+	bool sound = true;
 
-	*out = (struct pol_case){ .span = n->span, .verdict = (enum verdict)expect->word, .last = node_find(expect, NODE_LAST) };
+	out->verdict = (enum verdict)expect->word;
+	out->last = node_find(expect, NODE_LAST);
 	for (const struct node *e = expect->first; e; e = e->next)
-		sound &= e->kind != NODE_EMIT || emits_read(r, e, &out->emits);
-	sound &= times_read(r, times_of(n), &out->times);
-	sound &= !within || value_duration(r, within->first, &out->within_ns);
-	sound &= packet_read(r, node_find(n, NODE_PACKET), &out->packet);
+		sound &= e->kind != NODE_HOLE && (e->kind != NODE_EMIT || emits_read(r, e, &out->emits));
 	if (!by)
 		return sound;
 	out->by = by->text;
@@ -377,7 +374,69 @@ static bool case_read(struct reading *r, const struct node *n, struct posture_sy
 	return (!s || by_is_known(r, by, s)) && sound;
 }
 
+static bool case_read(struct reading *r, const struct node *n, const struct posture_symbol *s, struct pol_case *out)
+{
+	const struct node *within = node_find(n, NODE_WITHIN);
+	bool sound = expect_read(r, node_find(n, NODE_EXPECT), s, out);
+
+	sound &= times_read(r, times_of(n), &out->times);
+	sound &= !within || value_duration(r, within->first, &out->within_ns);
+	return packet_read(r, node_find(n, NODE_PACKET), &out->packet) && sound;
+}
+
+static bool forall_read(struct reading *r, const struct node *n, const struct posture_symbol *s, struct pol_case *out)
+{
+	const struct node *direction = node_find(n, NODE_DIRECTION);
+	bool sound = expect_read(r, node_find(n, NODE_EXPECT), s, out);
+
+	if (out->emits) {
+		diag(r->diags, DIAG_PACKET_WORD, n->span, "what is told of a packet is no claim of every one");
+		sound = false;
+	}
+	out->direction = direction ? (enum direction)direction->word : DIRECTION_IN;
+	return select_read(r, node_find(n, NODE_SELECTOR), out->direction, &out->match) && sound;
+}
+
+static bool code_is_known(struct reading *r, const struct node *n)
+{
+	struct near near = near_to(n->text);
+	struct diag *d;
+
+	for (int i = 0; i < DIAG_COUNT; i++) {
+		if (!strcmp(diag_kinds[i].code, n->text))
+			return true;
+		near_try(&near, diag_kinds[i].code);
+	}
+	d = diag(r->diags, DIAG_CODE_UNKNOWN, n->span, "no mistake has the code `%s`", n->text);
+	if (near.best)
+		diag_help(d, "did you mean `%s`?", near.best);
+	else
+		diag_help(d, "`tegc explain --list` names them all");
+	return false;
+}
+
+static bool refuses_read(struct reading *r, const struct node *n, struct pol_case *out)
+{
+	VEC(struct node *) decls = { 0 };
+
+	for (struct node *d = n->first; d; d = d->next)
+		vec_push(r->arena, &decls, d);
+	out->code = n->text;
+	out->decls = decls.at;
+	out->decl_count = decls.len;
+	return code_is_known(r, n);
+}
+
 /* --- the test --------------------------------------------------------------------------------------- */
+
+/* A test that sends nothing is in no posture. */
+static bool wants_posture(const struct node *decl)
+{
+	for (const struct node *n = decl->first; n; n = n->next)
+		if (n->kind == NODE_CASE || n->kind == NODE_TABLE || n->kind == NODE_FORALL)
+			return true;
+	return !node_find(decl, NODE_REFUSES);
+}
 
 static struct posture_symbol *test_posture(struct reading *r, const struct node *decl, const struct node *title)
 {
@@ -395,23 +454,63 @@ static struct posture_symbol *test_posture(struct reading *r, const struct node 
 	}
 	if (first)
 		return scope_posture(r, first->first);
-	diag_help(diag(r->diags, DIAG_TEST_POSTURE, title->span, "in which posture is this tested?"),
-		  "say it in the test: posture NAME");
+	if (wants_posture(decl))
+		diag_help(diag(r->diags, DIAG_TEST_POSTURE, title->span, "in which posture is this tested?"),
+			  "say it in the test: posture NAME");
 	return NULL;
+}
+
+struct test_reading {
+	struct posture_symbol *posture;
+	VEC(struct pol_case) cases;
+};
+
+static bool row_read(struct reading *r, const struct node *row, const struct node *packet, void *arg)
+{
+	struct test_reading *t = arg;
+	struct pol_case one = { .span = row->span, .times = 1 };
+	bool sound = expect_read(r, node_find(row, NODE_EXPECT), t->posture, &one);
+
+	sound &= packet_read(r, packet, &one.packet);
+	if (sound)
+		vec_push(r->arena, &t->cases, one);
+	return sound;
+}
+
+static bool line_read(struct reading *r, const struct node *n, struct test_reading *t, struct pol_case *out)
+{
+	*out = (struct pol_case){ .span = n->span };
+	switch ((unsigned)n->kind) {
+	case NODE_CASE:
+		return case_read(r, n, t->posture, out);
+	case NODE_AFTER:
+		out->kind = CASE_AFTER;
+		return value_duration(r, n->first, &out->within_ns);
+	case NODE_FORALL:
+		out->kind = CASE_FORALL;
+		return forall_read(r, n, t->posture, out);
+	case NODE_REFUSES:
+		out->kind = CASE_REFUSES;
+		return refuses_read(r, n, out);
+	case NODE_TABLE:
+		table_read(r, n, row_read, t);
+		return false; /* its rows are cases already */
+	}
+	return false;
 }
 
 static void test_add(struct reading *r, const struct node *decl, struct pol_test *out)
 {
-	const struct node *title = node_find(decl, NODE_TITLE);
-	struct posture_symbol *s = test_posture(r, decl, title);
-	VEC(struct pol_case) cases = { 0 };
+	const struct node *title = node_find(decl, NODE_TITLE), *todo = node_find(decl, NODE_TODO);
+	struct test_reading t = { .posture = test_posture(r, decl, title) };
 	struct pol_case one;
 
 	for (const struct node *n = decl->first; n; n = n->next)
-		if (n->kind == NODE_CASE && case_read(r, n, s, &one))
-			vec_push(r->arena, &cases, one);
-	*out = (struct pol_test){ .name = title->text, .span = title->span, .posture = s ? s->index : 0,
-				  .cases = cases.at, .case_count = cases.len };
+		if (line_read(r, n, &t, &one))
+			vec_push(r->arena, &t.cases, one);
+	*out = (struct pol_test){ .name = title->text, .span = title->span, .todo = todo ? todo->first->text : NULL,
+				  .posture = t.posture ? t.posture->index : 0, .cases = t.cases.at,
+				  .case_count = t.cases.len };
 }
 
 void declare_tests(struct reading *r)

@@ -104,19 +104,41 @@ static void ask_always_admitted(struct telling *t, const struct outcome *o)
 	line(t, EXPLAIN_NEIGHBOUR, packet_is_neighbour(p) ? SAID_SPARES : SAID_NOTHING, NULL);
 }
 
+static void ask_reflex(struct telling *t, const struct ir_rule *rule, enum explain_said otherwise)
+{
+	if (partial_in_rule(&t->x->packet, rule, false).truth != YES)
+		return;
+	if (rule->except >> t->x->posture & 1)
+		otherwise = SAID_SILENT;
+	line(t, EXPLAIN_REFLEXES, otherwise, rule);
+}
+
+static void ask_watches(struct telling *t, size_t rank)
+{
+	for (size_t i = 0; i < t->ir->watches.count; i++) {
+		const struct ir_rule *rule = &t->ir->watches.rules[i];
+
+		if (rule->rank == rank)
+			ask_reflex(t, rule, rule->rate ? SAID_WITHIN : SAID_TELLS);
+	}
+}
+
 /* Of the reflexes that have the packet, those that let it pass are told too. */
 static void ask_reflexes(struct telling *t, const struct outcome *o)
 {
-	size_t before = t->lines.len;
+	size_t before = t->lines.len, i;
 
-	for (size_t i = 0; i < t->ir->reflexes.count && !t->decided; i++) {
+	for (i = 0; i < t->ir->reflexes.count && !t->decided; i++) {
 		const struct ir_rule *rule = &t->ir->reflexes.rules[i];
 
+		ask_watches(t, i);
 		if (o->rule == rule)
 			line(t, EXPLAIN_REFLEXES, SAID_DECIDES, rule);
-		else if (partial_in_rule(&t->x->packet, rule, false).truth == YES)
-			line(t, EXPLAIN_REFLEXES, rule->except >> t->x->posture & 1 ? SAID_SILENT : SAID_WITHIN, rule);
+		else
+			ask_reflex(t, rule, SAID_WITHIN);
 	}
+	if (!t->decided)
+		ask_watches(t, i);
 	if (t->lines.len == before)
 		ask(t, EXPLAIN_REFLEXES, false, NULL);
 }
@@ -142,6 +164,17 @@ static void ask_first_hook(struct telling *t, const struct outcome *o)
 	ask_reflexes(t, o);
 }
 
+/* The limit of the rule that decides. */
+static void ask_limits(struct telling *t, const struct outcome *o)
+{
+	const struct ir_list *list = &t->ir->postures[t->x->posture].lists[t->x->packet.packet.direction];
+
+	for (size_t i = 0; i < list->count && !t->decided && &list->rules[i] != o->rule; i++)
+		if (ir_rule_is_limit(&list->rules[i]) &&
+		    partial_in_rule(&t->x->packet, &list->rules[i], false).truth == YES)
+			line(t, EXPLAIN_POSTURE, SAID_WITHIN, &list->rules[i]);
+}
+
 static void tell_layers(struct telling *t)
 {
 	const struct outcome *o = &t->x->outcome;
@@ -149,6 +182,7 @@ static void tell_layers(struct telling *t)
 	ask_always_admitted(t, o);
 	ask_first_hook(t, o);
 	ask(t, EXPLAIN_STATE, !o->rule && o->layer == LAYER_POSTURE, NULL);
+	ask_limits(t, o);
 	ask(t, EXPLAIN_POSTURE, o->rule && o->layer == LAYER_POSTURE, o->rule);
 }
 
@@ -211,6 +245,8 @@ static void try_near(struct telling *t, const struct ir_rule *rule)
 {
 	struct explain_near n = { .rule = rule };
 
+	if (ir_rule_is_limit(rule))
+		return; /* the rule behind it is told */
 	if (partial_in_rule(&t->x->packet, rule, false).truth == YES)
 		return; /* a reflex that has it, and let it pass */
 	for (size_t i = 0; i < rule->box_count; i++) {
@@ -233,7 +269,7 @@ static void try_other_direction(struct telling *t)
 	for (size_t i = 0; i < list->count && mine != DIRECTION_OUT; i++) {
 		struct explain_near n = { .rule = &list->rules[i], .field = BOX_FIELD_COUNT };
 
-		if (!n.rule->is_default && n.rule->verdict != t->x->outcome.verdict &&
+		if (!n.rule->is_default && !ir_rule_is_limit(n.rule) && n.rule->verdict != t->x->outcome.verdict &&
 		    partial_in_rule(&t->x->packet, n.rule, false).truth == YES)
 			vec_push(t->arena, &t->near, n);
 	}
@@ -266,7 +302,7 @@ static void tell_list(struct telling *t, const struct ir_list *list)
 	for (i++; i < list->count; i++) {
 		const struct ir_rule *rule = &list->rules[i];
 
-		if (!rule->is_default && rule->verdict != o->verdict &&
+		if (!rule->is_default && !ir_rule_is_limit(rule) && rule->verdict != o->verdict &&
 		    partial_in_rule(&t->x->packet, rule, false).truth == YES)
 			vec_push(t->arena, &t->later, rule);
 	}

@@ -125,6 +125,15 @@ struct ir_zone {
 	size_t pattern_count;
 };
 
+struct pol_case;
+
+/* What a `forall` of a test is about. */
+struct ir_claim {
+	const struct pol_case *said;
+	struct ir_box *boxes;
+	size_t box_count;
+};
+
 struct ir {
 	struct arena *arena;
 	const struct policy *policy;
@@ -138,6 +147,8 @@ struct ir {
 	size_t posture_count;
 	unsigned initial;
 	struct ir_responses responses;
+	struct ir_claim *claims; /* in the order of the tests */
+	size_t claim_count;
 };
 
 /* Never fails: a policy that cannot be lowered was refused by the front end. */

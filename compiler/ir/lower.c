@@ -180,12 +180,20 @@ static bool box_lower(struct lowering *lo, const struct pol_selector *s, const s
 	return true;
 }
 
+static struct ir_box *boxes_lower(struct lowering *lo, const struct pol_selector *s, size_t *count)
+{
+	struct ir_box *boxes = arena_zero(lo->arena, s->proto_count * sizeof *boxes);
+
+	*count = 0;
+	for (size_t i = 0; i < s->proto_count; i++)
+		if (box_lower(lo, s, &s->protos[i], &boxes[*count]))
+			(*count)++;
+	return boxes;
+}
+
 static void rule_match(struct lowering *lo, struct ir_rule *r, const struct pol_selector *s)
 {
-	r->boxes = arena_zero(lo->arena, s->proto_count * sizeof *r->boxes);
-	for (size_t i = 0; i < s->proto_count; i++)
-		if (box_lower(lo, s, &s->protos[i], &r->boxes[r->box_count]))
-			r->box_count++;
+	r->boxes = boxes_lower(lo, s, &r->box_count);
 }
 
 struct ir_box ir_box_reply(const struct ir_box *box)
@@ -399,6 +407,24 @@ static struct ir_posture posture_lower(struct lowering *lo, const struct pol_pos
 	return out;
 }
 
+/* What tests claim of every packet. */
+static void claims_lower(struct lowering *lo, const struct policy *p)
+{
+	VEC(struct ir_claim) claims = { 0 };
+
+	for (size_t i = 0; i < p->test_count; i++)
+		for (size_t j = 0; j < p->tests[i].case_count; j++) {
+			struct ir_claim one = { .said = &p->tests[i].cases[j] };
+
+			if (one.said->kind != CASE_FORALL)
+				continue;
+			one.boxes = boxes_lower(lo, &one.said->match, &one.box_count);
+			vec_push(lo->arena, &claims, one);
+		}
+	lo->ir->claims = claims.at;
+	lo->ir->claim_count = claims.len;
+}
+
 static void zones_lower(struct lowering *lo, const struct policy *p)
 {
 	struct ir *ir = lo->ir;
@@ -450,5 +476,6 @@ struct ir *ir_lower(const struct policy *p, struct arena *a)
 	ir->sets = lo.sets.at;
 	ir->set_count = lo.sets.len;
 	ir_lower_responses(&ir->responses, p, a);
+	claims_lower(&lo, p); /* behind the sets that are made: what only claims name is not */
 	return ir;
 }

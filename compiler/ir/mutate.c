@@ -11,7 +11,7 @@
 
 /* --- every rule ----------------------------------------------------------------------- */
 
-enum { LISTS_OF_ALL = 3 };
+enum { LISTS_OF_ALL = 4 };
 
 size_t ir_list_count(const struct ir *ir)
 {
@@ -20,7 +20,7 @@ size_t ir_list_count(const struct ir *ir)
 
 static struct ir_list *list_at(struct ir *ir, size_t i)
 {
-	struct ir_list *const first[LISTS_OF_ALL] = { &ir->lifelines, &ir->blocks, &ir->reflexes };
+	struct ir_list *const first[LISTS_OF_ALL] = { &ir->lifelines, &ir->blocks, &ir->reflexes, &ir->watches };
 
 	if (i < LISTS_OF_ALL)
 		return first[i];
@@ -39,6 +39,28 @@ bool rules_are_one(const struct ir_rule *x, const struct ir_rule *y)
 	return x->layer == y->layer && x->direction == y->direction && x->is_default == y->is_default &&
 	       x->verdict == y->verdict && x->span.file == y->span.file && x->span.from == y->span.from &&
 	       x->span.to == y->span.to && !strcmp(x->label, y->label);
+}
+
+static bool is_limit_of(const struct ir_rule *limit, const struct ir_rule *r)
+{
+	return ir_rule_is_limit(limit) && limit != r && limit->direction == r->direction &&
+	       limit->span.file == r->span.file && limit->span.from == r->span.from && limit->span.to == r->span.to;
+}
+
+bool rule_counts(const struct ir *ir, const struct ir_rule *r)
+{
+	unsigned posture;
+
+	if (r->rate)
+		return true;
+	for (size_t i = LISTS_OF_ALL; i < ir_list_count(ir); i++) {
+		const struct ir_list *l = ir_list_at(ir, i, &posture);
+
+		for (size_t j = 0; j < l->count; j++)
+			if (is_limit_of(&l->rules[j], r))
+				return true;
+	}
+	return false;
 }
 
 /* --- which mistakes -------------------------------------------------------------------- */
@@ -141,12 +163,25 @@ static void add_narrowed(struct making *k, const struct ir_rule *r)
 	}
 }
 
+/* One bucket for several is mistaken once. */
+static bool told_rate(const struct making *k, const struct ir_rate *rate)
+{
+	for (size_t i = 0; i < k->all.len; i++)
+		if (k->all.at[i].kind == MUTATE_RATE_TWICE && !strcmp(k->all.at[i].rule->rate->bucket, rate->bucket))
+			return true;
+	return false;
+}
+
+static void add_rate(struct making *k, const struct ir_rule *r)
+{
+	if (r->rate && !told_rate(k, r->rate))
+		add(k, (struct mutation){ .rule = r, .kind = MUTATE_RATE_TWICE });
+}
+
 static void add_reflex(struct making *k, const struct ir_rule *r)
 {
-	if (r->rate) {
+	if (r->rate)
 		add(k, (struct mutation){ .rule = r, .kind = MUTATE_RATE_NONE });
-		add(k, (struct mutation){ .rule = r, .kind = MUTATE_RATE_TWICE });
-	}
 	if (r->block_ns)
 		add(k, (struct mutation){ .rule = r, .kind = MUTATE_BLOCK_NONE });
 	if (r->except)
@@ -157,11 +192,14 @@ static void add_rule(struct making *k, const struct ir_rule *r)
 {
 	if (!r->is_default && r->box_count)
 		add(k, (struct mutation){ .rule = r, .kind = MUTATE_DELETE });
-	if (r->layer == LAYER_POSTURE && r->box_count)
+	if (r->layer == LAYER_POSTURE && r->box_count && !ir_rule_is_limit(r))
 		add(k, (struct mutation){ .rule = r, .kind = MUTATE_FLIP });
 	if (r->layer == LAYER_REFLEX)
 		add_reflex(k, r);
-	if (!r->is_default) {
+	add_rate(k, r);
+	if (r->effects.emits)
+		add(k, (struct mutation){ .rule = r, .kind = MUTATE_SILENT });
+	if (!r->is_default && !ir_rule_is_limit(r)) {
 		add_widened(k, r);
 		add_narrowed(k, r);
 	}
@@ -312,7 +350,31 @@ static void rule_mutate(struct ir_rule *r, const struct mutation *m, struct aren
 	case MUTATE_EXCEPT_NONE:
 		r->except = 0;
 		return;
+	case MUTATE_SILENT:
+		r->effects.emits = false;
+		return;
 	}
+}
+
+/* Is the rule another's that changes with the one that is mistaken: its limit, or one that shares its bucket? */
+static bool goes_along(const struct ir_rule *r, const struct mutation *m)
+{
+	switch (m->kind) {
+	case MUTATE_DELETE:
+	case MUTATE_WIDEN:
+	case MUTATE_NARROW_PORT:
+	case MUTATE_NARROW_BOX:
+		return is_limit_of(r, m->rule);
+	case MUTATE_RATE_TWICE:
+		return r->rate && !strcmp(r->rate->bucket, m->rule->rate->bucket);
+	case MUTATE_FLIP:
+	case MUTATE_RATE_NONE:
+	case MUTATE_BLOCK_NONE:
+	case MUTATE_EXCEPT_NONE:
+	case MUTATE_SILENT:
+		break;
+	}
+	return false;
 }
 
 static bool list_mutate(struct ir_list *l, const struct mutation *m, struct arena *a)
@@ -320,7 +382,7 @@ static bool list_mutate(struct ir_list *l, const struct mutation *m, struct aren
 	struct ir_rule *rules = NULL;
 
 	for (size_t i = 0; i < l->count; i++) {
-		if (!rules_are_one(&l->rules[i], m->rule))
+		if (!rules_are_one(&l->rules[i], m->rule) && !goes_along(&l->rules[i], m))
 			continue;
 		if (!rules)
 			rules = arena_copy(a, l->rules, l->count * sizeof *rules);

@@ -9,7 +9,9 @@
  * A rule that several postures inherit was written once, and is changed in all of them. Each
  * rule is deleted, flipped (allow to drop, the rest to allow), widened (one field asked no
  * more) and narrowed (one of its ports, or of its protocols, no more). A default is only
- * flipped. A reflex also loses its rate, its block and its exceptions, or has twice its rate.
+ * flipped. A reflex also loses its rate, its block and its exceptions. What has a limit or a
+ * rate has twice of it, in all that share it; a limit is also deleted. What emits an event is
+ * silent. The limit of a rule goes with its rule.
  */
 #ifndef TEG_IR_MUTATE_H
 #define TEG_IR_MUTATE_H
@@ -19,7 +21,7 @@
 
 enum mutation_kind {
 	MUTATE_DELETE, MUTATE_FLIP, MUTATE_WIDEN, MUTATE_NARROW_PORT, MUTATE_NARROW_BOX,
-	MUTATE_RATE_NONE, MUTATE_RATE_TWICE, MUTATE_BLOCK_NONE, MUTATE_EXCEPT_NONE
+	MUTATE_RATE_NONE, MUTATE_RATE_TWICE, MUTATE_BLOCK_NONE, MUTATE_EXCEPT_NONE, MUTATE_SILENT
 };
 
 struct mutation {
@@ -38,7 +40,10 @@ struct ir *mutate(const struct ir *ir, const struct mutation *m, struct arena *a
 /* Were they written as one? */
 bool rules_are_one(const struct ir_rule *x, const struct ir_rule *y);
 
-/* Every list of an ir: lifelines, blocks, reflexes, then each posture's, by direction. */
+/* Does the rule have a limit, or a rate, or is it one? Then it matters for later packets too. */
+bool rule_counts(const struct ir *ir, const struct ir_rule *r);
+
+/* Every list of an ir: lifelines, blocks, reflexes, watches, then each posture's, by direction. */
 size_t ir_list_count(const struct ir *ir);
 const struct ir_list *ir_list_at(const struct ir *ir, size_t i, unsigned *posture);
 

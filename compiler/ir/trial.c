@@ -371,7 +371,7 @@ static void judge(struct run *r, const struct pol_case *c, bool asked, struct tr
 static struct trial_finding case_run(struct run *r, const struct pol_case *c)
 {
 	struct trial_finding f = { .asked = c };
-	uint64_t times = c->times ? c->times : 1;
+	uint64_t times = c->kind != CASE_PACKETS ? 0 : c->times ? c->times : 1;
 
 	r->p = partial_of(&c->packet, r->own[c->packet.family], r->ir->zone_count);
 	while (f.packet < times && f.fault == TRIAL_HELD) {
@@ -393,6 +393,13 @@ static struct moment *moment_for(const struct ir *ir, const struct pol_test *tes
 	return m;
 }
 
+void trial_settle(struct trial *t, size_t i, enum trial_fault fault)
+{
+	t->findings[i].fault = fault;
+	t->unknown += fault == TRIAL_UNKNOWN;
+	t->failed += fault != TRIAL_HELD && fault != TRIAL_UNKNOWN;
+}
+
 void trial_run(struct trial *out, const struct ir *ir, const struct pol_test *test, struct arena *a)
 {
 	own(arena) struct arena *scratch = arena_new();
@@ -410,7 +417,7 @@ void trial_run(struct trial *out, const struct ir *ir, const struct pol_test *te
 	out->findings = arena_zero(a, test->case_count * sizeof *out->findings);
 	for (size_t i = 0; i < test->case_count; i++) {
 		out->findings[i] = case_run(&r, &test->cases[i]);
-		out->failed += out->findings[i].fault != TRIAL_HELD;
+		trial_settle(out, i, out->findings[i].fault);
 	}
 	out->decided = arena_copy(a, r.decided.at, r.decided.len * sizeof *out->decided);
 	out->decided_count = r.decided.len;
@@ -420,6 +427,9 @@ bool trial_meets(const struct ir *ir, const struct pol_test *test, const struct 
 {
 	for (size_t i = 0; i < test->case_count; i++) {
 		const struct pol_packet *given = &test->cases[i].packet;
+
+		if (test->cases[i].kind != CASE_PACKETS)
+			continue;
 		struct partial p = partial_of(given, trial_own_address(test, given->family), ir->zone_count);
 
 		if (partial_in_rule(&p, rule, false).truth != NO || partial_in_rule(&p, rule, true).truth != NO)

@@ -10,6 +10,9 @@
  * one after the other; time passes only by `in T`: N packets in T come at its
  * beginning, which is the harshest that T allows, and after them T has passed.
  *
+ * What is no packet is for others to answer, and held here: `forall` for prove_trial() of
+ * compiler/prove/forall.h, `refuses` for front_refuses().
+ *
  * No packet field is invented. One that was left out is open: every value of it
  * is possible, and where two values could have different ends, the case fails
  * with TRIAL_OPEN, naming the field and the rule that asks for it. `self` is some
@@ -31,6 +34,9 @@ enum trial_fault {
 	TRIAL_BY,      /* the expected verdict, decided by something else */
 	TRIAL_EMITS,   /* an event that was expected is not told */
 	TRIAL_OPEN,    /* a field that was left out could change the answer */
+	TRIAL_SOME,    /* forall: `example` fares otherwise */
+	TRIAL_UNKNOWN, /* forall: too large to be proved */
+	TRIAL_ACCEPTED, /* refuses: it is no mistake, or `told` is another one */
 	TRIAL_FAULT_COUNT
 };
 
@@ -42,6 +48,8 @@ struct trial_finding {
 	enum pkt_field_bits field;  /* TRIAL_OPEN: left out ... */
 	const struct ir_rule *asks; /* ... and asked for by this rule; NULL: by `asks_why` */
 	const char *asks_why;	    /* what would be decided: "neighbour", "web_in" */
+	const char *example;	    /* TRIAL_SOME: a packet, as tests write it */
+	const char *told;	    /* TRIAL_ACCEPTED: a code, or NULL */
 };
 
 /* How many packets that the test asks about one rule decided. */
@@ -53,10 +61,13 @@ struct trial_decided {
 struct trial {
 	const struct pol_test *test;
 	struct trial_finding *findings; /* one for each case, in order */
-	size_t count, failed;
+	size_t count, failed, unknown;
 	struct trial_decided *decided;
 	size_t decided_count;
 };
+
+/* What came of one case, found later. */
+void trial_settle(struct trial *t, size_t i, enum trial_fault fault);
 
 void trial_run(struct trial *out, const struct ir *ir, const struct pol_test *test, struct arena *a);
 

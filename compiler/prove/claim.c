@@ -33,13 +33,24 @@ static bool passes_closed(const struct step *s)
 	return !strcmp(s->why, WHY_NEIGHBOUR);
 }
 
+/* By what a test may call it. */
+static bool is_called(const struct step *s, const char *name)
+{
+	if (!strcmp(name, step_name(s)))
+		return true;
+	return s->rule && (!strcmp(name, s->rule->id) ||
+			   (s->rule->layer == LAYER_LIFELINE && !strcmp(name, WHY_LIFELINE)));
+}
+
 static bool keeps(const struct claim *c, const struct step *s)
 {
 	bool allowed = s->verdict == VERDICT_ALLOW;
 
 	if (!c->allowed && !s->rule && !strcmp(s->why, WHY_NEIGHBOUR))
 		return true; /* always admitted, and never meant */
-	return allowed == c->allowed && (!c->by || !strcmp(c->by, step_name(s)));
+	if (c->exact && s->verdict != c->verdict)
+		return false;
+	return allowed == c->allowed && (!c->by || is_called(s, c->by));
 }
 
 static idd_ref is_wrong(const void *arg, uint32_t step)

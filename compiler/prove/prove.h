@@ -93,6 +93,8 @@ struct claim {
 	const struct ir_box *boxes;
 	size_t box_count;
 	bool allowed;	 /* else dropped or rejected */
+	bool exact;	 /* not only allowed or not, but this verdict: */
+	enum verdict verdict;
 	const char *by;	 /* and decided by the rule of this label, or NULL */
 };
 

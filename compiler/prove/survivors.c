@@ -1,6 +1,6 @@
 #include "compiler/prove/survivors.h"
 
-#include "compiler/ir/trial.h"
+#include "compiler/prove/forall.h"
 #include "compiler/prove/prove.h"
 
 /* For one mutation; a policy with thousands of them is to be answered in a pause. */
@@ -25,9 +25,9 @@ static bool concerns(const struct ir *ir, const struct ir *wrong, const struct m
 		    (m->rule->layer == LAYER_POSTURE && posture != test->posture))
 			continue;
 		for (size_t j = 0; j < before->count; j++)
-			if (rules_are_one(&before->rules[j], m->rule))
-				return trial_meets(ir, test, &before->rules[j]) ||
-				       trial_meets(ir, test, &after->rules[j]);
+			if (before->rules[j].boxes != after->rules[j].boxes &&
+			    (trial_meets(ir, test, &before->rules[j]) || trial_meets(ir, test, &after->rules[j])))
+				return true;
 	}
 	return false;
 }
@@ -46,16 +46,37 @@ static bool is_noticed(const struct surveying *k, const struct ir *wrong, const 
 		if (!concerns(k->ir, wrong, m, test) && !closes_otherwise(k->ir, wrong, test->posture))
 			continue;
 		trial_run(&t, wrong, test, scratch);
+		if (t.failed && !test->todo)
+			return true;
+	}
+	return false;
+}
+
+/* The claims of tests, which take longer than their packets. */
+static bool is_refuted(const struct surveying *k, const struct ir *wrong, struct arena *scratch)
+{
+	own(prover) struct prover *p = NULL;
+
+	for (size_t i = 0; i < k->policy->test_count; i++) {
+		const struct pol_test *test = &k->policy->tests[i];
+		struct trial t;
+
+		if (test->todo || !trial_has_forall(test))
+			continue;
+		if (!p)
+			p = prover_new(&budget);
+		trial_run(&t, wrong, test, scratch);
+		prove_trial(&t, p, wrong, scratch);
 		if (t.failed)
 			return true;
 	}
 	return false;
 }
 
-/* What a reflex remembers is not in the prover's answer. */
-static bool is_provable(const struct mutation *m)
+/* What is remembered for later packets, and what is told, are not in the prover's answer. */
+static bool is_provable(const struct ir *ir, const struct mutation *m)
 {
-	return m->rule->layer != LAYER_REFLEX || (!m->rule->rate && !m->rule->block_ns);
+	return m->kind != MUTATE_SILENT && !m->rule->effects.emits && !m->rule->block_ns && !rule_counts(ir, m->rule);
 }
 
 /* The same verdict for every packet, in every posture. */
@@ -82,11 +103,11 @@ static void try(struct survey *out, struct surveying *k, const struct mutation *
 	struct survivor s = { .mutation = *m };
 
 	out->made++;
-	if (is_noticed(k, wrong, m, scratch)) {
+	if (is_noticed(k, wrong, m, scratch) || is_refuted(k, wrong, scratch)) {
 		out->noticed++;
 		return;
 	}
-	enum answer a = is_provable(m) ? changes_nothing(k, wrong) : ANSWER_REFUTED;
+	enum answer a = is_provable(k->ir, m) ? changes_nothing(k, wrong) : ANSWER_REFUTED;
 	if (a == ANSWER_PROVED) {
 		out->equal++;
 		return;

@@ -87,6 +87,8 @@ static void rules_read(struct rules *k, const struct coverage *cov)
 	for (size_t i = 0; i < ir_list_count(cov->ir); i++) {
 		const struct ir_list *l = ir_list_at(cov->ir, i, &posture);
 
+		if (l == &cov->ir->watches)
+			continue; /* they decide nothing */
 		for (size_t j = 0; j < l->count; j++) {
 			struct covered *one = rule_at(k, &l->rules[j]);
 			uint64_t packets = packets_of(cov, &l->rules[j]);
@@ -226,6 +228,9 @@ static void put_mutation(struct buf *out, const struct ir *ir, const struct muta
 		return;
 	case MUTATE_EXCEPT_NONE:
 		buf_puts(out, "without its exceptions");
+		return;
+	case MUTATE_SILENT:
+		buf_puts(out, "emits nothing");
 		return;
 	}
 }

@@ -52,6 +52,21 @@ static void report_emits(struct diags *to, const struct trial *t, const struct t
 	point_at_rule(d, f->got.rule, "decides");
 }
 
+static const char *verdict_past(enum verdict v)
+{
+	switch (v) {
+	case VERDICT_ALLOW:
+		return "allowed";
+	case VERDICT_DROP:
+		return "dropped";
+	case VERDICT_REJECT:
+		return "rejected";
+	case VERDICT_COUNT:
+		break;
+	}
+	return "judged";
+}
+
 /* How a packet says what it left out. */
 static const char *how_to_say(enum pkt_field_bits field)
 {
@@ -103,6 +118,35 @@ void report_open(struct diags *to, const char *which_packet, const struct trial_
 	point_at_rule(d, f->asks, "asks for it");
 }
 
+/* What `forall` found. */
+static void report_some(struct diags *to, const struct trial *t, const struct trial_finding *f)
+{
+	const struct pol_case *c = f->asked;
+	struct diag *d = diag(to, DIAG_TEST_FAILED, c->span, "test \"%s\": expected every one of these packets to be %s%s%s%s, and some are not",
+			      t->test->name, verdict_past(c->verdict), c->by ? " by `" : "", c->by ? c->by : "", c->by ? "`" : "");
+
+	diag_note(d, "for example: %s: %s by `%s`", f->example, verdict_name(f->got.verdict), f->got.why);
+	point_at_rule(d, f->got.rule, "decides");
+}
+
+static void report_unknown(struct diags *to, const struct trial *t, const struct trial_finding *f)
+{
+	diag(to, DIAG_PROVER_UNDECIDED, f->asked->span, "test \"%s\": this is too large to be proved or refuted", t->test->name);
+}
+
+static void report_accepted(struct diags *to, const struct trial *t, const struct trial_finding *f)
+{
+	struct diag *d;
+
+	if (f->told)
+		d = diag(to, DIAG_TEST_FAILED, f->asked->span, "test \"%s\": expected %s, got %s", t->test->name, f->asked->code,
+			 f->told);
+	else
+		d = diag(to, DIAG_TEST_FAILED, f->asked->span, "test \"%s\": expected %s, but this is no mistake", t->test->name,
+			 f->asked->code);
+	diag_help(d, "`tegc explain %s` says what it is about", f->told ? f->told : f->asked->code);
+}
+
 static void report_finding(struct diags *to, const struct trial *t, const struct trial_finding *f)
 {
 	switch (f->fault) {
@@ -118,14 +162,34 @@ static void report_finding(struct diags *to, const struct trial *t, const struct
 	case TRIAL_EMITS:
 		report_emits(to, t, f);
 		return;
+	case TRIAL_SOME:
+		report_some(to, t, f);
+		return;
+	case TRIAL_UNKNOWN:
+		report_unknown(to, t, f);
+		return;
+	case TRIAL_ACCEPTED:
+		report_accepted(to, t, f);
+		return;
 	case TRIAL_OPEN:
 		report_open(to, arena_printf(to->arena, "%s: ", which(to->arena, t, f)), f);
 		return;
 	}
 }
 
+static void report_todo(struct diags *to, const struct trial *t)
+{
+	if (!t->failed && !t->unknown)
+		diag_help(diag(to, DIAG_TODO_HOLDS, t->test->span, "test \"%s\" is to come, and holds already", t->test->name),
+			  "leave out its `todo`");
+}
+
 void report_trial(struct diags *to, const struct trial *t)
 {
+	if (t->test->todo) {
+		report_todo(to, t);
+		return;
+	}
 	for (size_t i = 0; i < t->count; i++)
 		report_finding(to, t, &t->findings[i]);
 }

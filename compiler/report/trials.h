@@ -8,7 +8,7 @@
 #include "compiler/ir/trial.h"
 #include "lang/syntax/diag.h"
 
-/* Adds one diagnostic for each case that does not hold. */
+/* Adds one diagnostic for each case that does not hold; for a test that is to come, one when all do. */
 void report_trial(struct diags *to, const struct trial *t);
 
 /* A packet that leaves out what decides; `which` stands before the sentence, and may be empty. */

@@ -5,7 +5,7 @@
 #include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
 
-enum { KINDS = MUTATE_EXCEPT_NONE + 1 };
+enum { KINDS = MUTATE_SILENT + 1 };
 
 static const char *const names[KINDS] = {
 	"a deleted rule has no packet",
@@ -17,6 +17,7 @@ static const char *const names[KINDS] = {
 	"a reflex with twice its rate has its packets",
 	"a reflex that does not block has its packets",
 	"a reflex without exceptions has its packets",
+	"a rule that emits nothing has its packets",
 };
 
 struct tally {
@@ -67,6 +68,8 @@ static bool fits(const struct mutation *m, const struct ir_rule *now, bool befor
 		return before == after && !now->block_ns;
 	case MUTATE_EXCEPT_NONE:
 		return before == after && !now->except;
+	case MUTATE_SILENT:
+		return before == after && !now->effects.emits;
 	}
 	return false;
 }
@@ -118,6 +121,20 @@ static void try(const struct ir *ir, const struct mutation *m, struct gen *g, co
 	}
 }
 
+/* Generated rules neither emit nor have limits: some of these do. */
+static void add_limits(struct policy *p)
+{
+	static const struct pol_rate limit = { .count = 3, .window_ns = 1000000000, .key_bits = { 32, 64 } };
+
+	for (size_t i = 0; i < p->postures[0].rule_count; i++) {
+		struct pol_rule *r = &p->postures[0].rules[i];
+
+		r->span = (struct span){ 0, (uint32_t)i, (uint32_t)i + 1 };
+		r->effects.emits = i % 3 == 0;
+		r->limit = i % 2 ? &limit : NULL;
+	}
+}
+
 int main(void)
 {
 	struct tally all[KINDS] = { 0 };
@@ -127,7 +144,10 @@ int main(void)
 	for (uint64_t seed = 1; seed <= 150; seed++) {
 		own(arena) struct arena *a = arena_new();
 		struct gen g = gen_new(seed);
-		struct ir *ir = ir_lower(gen_policy(&g, a, &shape), a);
+		struct policy *p = gen_policy(&g, a, &shape);
+
+		add_limits(p);
+		struct ir *ir = ir_lower(p, a);
 		struct netset self = gen_self(&g, a);
 		struct gen_aim *aim = gen_aim_at(ir, &self, a);
 		struct mutation *list;

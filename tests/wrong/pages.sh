@@ -28,7 +28,7 @@ ask() { # command words; the codes that are said, each once
 }
 
 command_of() { # tests fail when they run, everything else when it is read
-	case $1 in E0809 | E0810) echo test ;; *) echo check ;; esac
+	case $1 in E0809 | E0810 | E0814) echo test ;; *) echo check ;; esac
 }
 
 for code in $(grep -ohE '"E[0-9]{4}"' lang/syntax/diag.def | tr -d '"'); do
