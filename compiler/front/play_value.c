@@ -163,6 +163,14 @@ bool play_sense(struct reading *r, const struct node *n, enum sense *out)
 	return false;
 }
 
+bool play_name_fits(struct reading *r, struct span at, const char *name)
+{
+	if (strlen(name) <= PLAYBOOK_NAME_MAX)
+		return true;
+	diag(r->diags, DIAG_NUMBER_RANGE, at, "a name is at most %d bytes long", PLAYBOOK_NAME_MAX);
+	return false;
+}
+
 static bool address_read(struct reading *r, const struct node *n, struct addr *out)
 {
 	struct netset set;
@@ -192,10 +200,8 @@ static bool name_read(struct reading *r, const struct node *n, enum sort sort, c
 	if (n->kind != NODE_NAME)
 		return value_is_not(r, n, sort_with_article(sort));
 	*out = n->text;
-	if (strlen(n->text) > PLAYBOOK_NAME_MAX) {
-		diag(r->diags, DIAG_NUMBER_RANGE, n->span, "a name is at most %d bytes long", PLAYBOOK_NAME_MAX);
+	if (!play_name_fits(r, n->span, n->text))
 		return false;
-	}
 	if (sort == SORT_POSTURE)
 		return scope_posture(r, n) != NULL;
 	if (sort != SORT_ZONE)
@@ -316,6 +322,7 @@ static bool record_read(const struct play_scope *in, const struct node *n, struc
 				diag(in->r->diags, DIAG_STEP_EXTRA, f->span, "`%s` stands twice in this record", f->text);
 				sound = false;
 			}
+		sound &= play_name_fits(in->r, f->span, f->text);
 		sound &= play_value_any(in, f->first, &field.value);
 		vec_push(in->r->arena, &fields, field);
 	}

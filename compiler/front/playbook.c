@@ -450,6 +450,7 @@ static void phase_read(struct playing *p, const struct node *n, struct pol_act *
 	out->kind = ACT_PHASE;
 	out->name = name->text;
 	p->weight++;
+	p->sound &= play_name_fits(p->r, name->span, name->text);
 	out->acts = acts_read(p, name->next, IN_PHASE);
 	part_is_empty(p, n, &out->acts);
 }
@@ -645,6 +646,7 @@ static void param_read(struct playing *p, const struct node *n)
 	struct play_scope outside = { .r = p->r };
 	struct pol_value v;
 
+	p->sound &= play_name_fits(p->r, name->span, name->text);
 	for (unsigned i = 0; i < b->param_count; i++)
 		if (!strcmp(b->params[i].name, name->text)) {
 			diag(p->r->diags, DIAG_NAME_TWICE, name->span, "`%s` is declared twice", name->text);
@@ -676,6 +678,7 @@ static void playbook_read(struct reading *r, const struct node *decl, struct pol
 	struct playing p = { .r = r, .out = out, .sound = true, .weight = *weight };
 
 	*out = (struct pol_playbook){ .name = name->text, .span = name->span, .budget = { .one_param = PLAY_NO_PARAM } };
+	p.sound &= play_name_fits(r, name->span, name->text);
 	p.scope = (struct play_scope){ .r = r, .playbook = out };
 	for (const struct node *n = decl->first; n; n = n->next)
 		if (n->kind == NODE_PARAM)

@@ -81,6 +81,8 @@ static bool event_read(struct reading *r, const struct node *n, struct pol_bindi
 	if (!event_find(word, &out->event))
 		return event_unknown(r, n, word);
 	out->of = dot ? dot + 1 : "";
+	if (!play_name_fits(r, n->span, out->of))
+		return false;
 	near = near_to(out->of);
 	if (!dot || r->poisoned || event_names(r, out->event, out->of, &near))
 		return true;
@@ -401,6 +403,8 @@ static bool posture_read(struct reading *r, const struct node *phrase, struct pl
 	if (!name || name->next || name->kind != NODE_NAME)
 		return regulation_wrong(r, phrase, "homeostasis takes one posture", "write: posture NAME until ...");
 	out->posture = name->text;
+	if (!play_name_fits(r, name->span, name->text))
+		return false;
 	return scope_posture(r, name) != NULL;
 }
 
@@ -617,6 +621,8 @@ static bool decoy_phrase(struct reading *r, const struct node *n, struct play_de
 		if (!word || *out->service)
 			return decoy_wrong(r, n, "a decoy pretends to be one service");
 		out->service = word->text;
+		if (!play_name_fits(r, word->span, word->text))
+			return false;
 		if (!word->next)
 			return true;
 		if (word->next->kind == NODE_KEYWORD && !strcmp(word->next->text, "port") && word->next->next && !out->port)
@@ -643,7 +649,7 @@ static bool decoy_phrase(struct reading *r, const struct node *n, struct play_de
 static bool decoy_read(struct reading *r, const struct node *decl, struct play_decoy *out)
 {
 	const struct node *name = node_find(decl, NODE_NAME);
-	bool sound = true;
+	bool sound = play_name_fits(r, name->span, name->text);
 
 	*out = (struct play_decoy){ .name = name->text, .service = "", .banner = "", .technique = "" };
 	for (const struct node *n = decl->first; n; n = n->next) {

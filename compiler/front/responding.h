@@ -24,6 +24,8 @@ bool play_share(struct reading *r, const struct node *n, uint64_t *out);
 bool play_sense(struct reading *r, const struct node *n, enum sense *out);
 /* A time that something may take: at most `most`. */
 bool play_time(struct reading *r, const struct node *n, uint64_t most, uint64_t *out);
+/* Names in code have a bound. */
+bool play_name_fits(struct reading *r, struct span at, const char *name);
 /* The sort that a parameter of this type has; false when playbooks have none such. */
 bool play_param_sort(const char *type, enum sort *out);
 

@@ -83,7 +83,7 @@ static void yyerror(struct span *at, struct parser *parser, const char *message)
 %type <node> packet_words packet_end packet_address packet_port kind within expect last by by_name value list
 %type <node> some_values type label
 %type <node> limit pers per limit_options tails tail sample condition test relation span effects effect
-%type <node> params parameter phrase phrase_lines arguments argument record fields senses sense steps step budget calls call
+%type <node> params some_params parameter phrase phrase_lines arguments argument record fields senses sense steps step budget calls call
 %type <node> regulations regulation claims claim scope orders payload_end rows row cells cell header effect_name
 %type <text> opt_text keyword relop phrase_word
 
@@ -583,8 +583,11 @@ sense
 
 params
 	: %empty				{ $$ = NULL; }
-	| parameter				{ $$ = ONE(FILE, @$, $1); }
-	| params ',' parameter			{ $$ = node_add($1, $3); }
+	| some_params
+	;
+some_params
+	: parameter				{ $$ = ONE(FILE, @$, $1); }
+	| some_params ',' parameter		{ $$ = node_add($1, $3); }
 	;
 parameter
 	: name ':' type				{ $$ = TWO(PARAM, @$, $1, $3); }

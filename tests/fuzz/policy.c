@@ -3,14 +3,15 @@
  * and what can be read means the same in its one spelling and when resolved.
  *
  *     make build/tegc && clang-19 -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. -Ibuild/gen \
- *             tests/fuzz/policy.c build/gen/teg.*.c build/gen/shipped.o lang/{base,vocab,syntax}/*.c \
- *             compiler/front/*.c compiler/report/diags.c -lsodium -lcjson -o fuzz-policy
+ *             tests/fuzz/policy.c build/gen/teg.*.c build/gen/shipped.o lang/{base,vocab,playbook,syntax}/*.c \
+ *             compiler/front/*.c compiler/ir/response.c compiler/report/diags.c -lsodium -lcjson -o fuzz-policy
  *     ./fuzz-policy -dict=tests/fuzz/policy.dict corpus/ policies/std/ policies/examples/ tests/wrong/
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "compiler/front/front.h"
+#include "compiler/ir/response.h"
 #include "compiler/report/diags.h"
 #include "lang/syntax/parse.h"
 #include "lang/syntax/print.h"
@@ -30,17 +31,30 @@ static char *spelled(struct compilation *c, const char *text, size_t len)
 	return arena_strdup(c->arena, buf_text(&out));
 }
 
-static char *resolved(struct compilation *c, const char *text, size_t len)
-{
-	struct policy *p = front_read_text(c, "policy", text, len);
-
-	return p ? front_print_resolved(p, c->arena) : NULL;
-}
-
 static void must(bool held)
 {
 	if (!held)
 		abort();
+}
+
+/* Playbooks that the front end takes are code that the verifier takes, worst case and all. */
+static void responses_hold(const struct policy *p)
+{
+	own(arena) struct arena *a = arena_new();
+	struct ir_responses responses;
+	struct err why;
+
+	ir_lower_responses(&responses, p, a);
+	must(!playbooks_verify(&responses.code, &why));
+}
+
+static char *resolved(struct compilation *c, const char *text, size_t len)
+{
+	struct policy *p = front_read_text(c, "policy", text, len);
+
+	if (p)
+		responses_hold(p);
+	return p ? front_print_resolved(p, c->arena) : NULL;
 }
 
 static void forms_agree(struct compilation *c, const char *text, size_t len)
