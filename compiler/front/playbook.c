@@ -135,10 +135,23 @@ static void slot_fill(struct playing *p, enum play_step s, struct slots *slots, 
 }
 
 /* `qualia.pain < 0.2` is three arguments; its sign stands in the node itself. */
-static unsigned place_comparison(struct slots *slots, const struct play_step_row *row, unsigned next, const struct node *n)
+static bool comparison_is_due(const struct play_step_row *row, unsigned next)
 {
-	if (next + 3 > row->arg_count || row->args[next + 1].sort != SORT_RELATION)
+	return next + 3 <= row->arg_count && row->args[next + 1].sort == SORT_RELATION;
+}
+
+/* What stands without a word, in the next places; how many it takes, 0 when it does not fit. */
+static unsigned place_bare(struct slots *slots, const struct play_step_row *row, unsigned next, const struct node *n)
+{
+	if (next == row->arg_count || *row->args[next].word || n->kind == NODE_KEYWORD)
 		return 0;
+	if ((n->kind == NODE_COMPARE) != comparison_is_due(row, next) ||
+	    (n->kind == NODE_RECORD) != (row->args[next].sort == SORT_RECORD))
+		return 0;
+	if (n->kind != NODE_COMPARE) {
+		slots->at[next] = n;
+		return 1;
+	}
 	slots->at[next] = n->first;
 	slots->at[next + 1] = n;
 	slots->at[next + 2] = n->first->next;
@@ -151,22 +164,18 @@ static void slots_fill(struct playing *p, enum play_step s, const struct node *f
 	unsigned next = 0;
 
 	for (const struct node *n = first; n; n = n ? n->next : NULL) {
-		bool bare = next < row->arg_count && !*row->args[next].word;
-		unsigned taken = 1;
+		unsigned taken;
 
 		if (slot_named(s, slots, n)) {
 			slot_fill(p, s, slots, n);
 			n = n->next;
 			continue;
 		}
-		if (bare && n->kind == NODE_COMPARE)
-			taken = place_comparison(slots, row, next, n);
-		else if (bare && n->kind != NODE_KEYWORD && (n->kind == NODE_RECORD) == (row->args[next].sort == SORT_RECORD))
-			slots->at[next] = n;
-		else
-			taken = 0;
-		if (!taken)
+		taken = place_bare(slots, row, next, n);
+		if (!taken) {
+			slots->cut_short |= next < row->arg_count && !*row->args[next].word;
 			extra(p, s, n);
+		}
 		next += taken;
 	}
 }
