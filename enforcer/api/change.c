@@ -80,6 +80,12 @@ static void change_untold(struct request *r, enum heard how)
 			       ? "has not said how the change ended" : "ended while the change was under way");
 }
 
+void request_change(struct request *r, const struct question *q)
+{
+	request_on_silence(r, change_untold);
+	request_ask(r, q, change_told);
+}
+
 struct posture_asked {
 	const char *posture, *reason;
 	uint64_t duration_minutes; /* 0: until the next change */
@@ -105,8 +111,7 @@ void route_posture(struct request *r)
 	set_posture_encode(&payload, &(struct set_posture){ asked.posture, asked.reason,
 							    (uint32_t)asked.duration_minutes * 60,
 							    request_asker(r) });
-	request_on_silence(r, change_untold);
-	request_ask(r, &(struct question){ MESSAGE_SET_POSTURE, buf_text(&payload), payload.len, -1 }, change_told);
+	request_change(r, &(struct question){ MESSAGE_SET_POSTURE, buf_text(&payload), payload.len, -1 });
 }
 
 void route_policy(struct request *r)
@@ -117,6 +122,5 @@ void route_policy(struct request *r)
 	if (!request_asks(r, "Allow-Downgrade", &downgrade))
 		return;
 	apply_encode(&payload, &(struct apply){ downgrade, request_asker(r) });
-	request_on_silence(r, change_untold);
-	request_ask(r, &(struct question){ MESSAGE_APPLY, buf_text(&payload), payload.len, request_bundle(r) }, change_told);
+	request_change(r, &(struct question){ MESSAGE_APPLY, buf_text(&payload), payload.len, request_bundle(r) });
 }

@@ -242,21 +242,43 @@ static int unknown_field(const struct json_field *fields, const char *name, stru
 	return fault_set(fault, false, name, "there is no such field; known here: %s", buf_text(&known));
 }
 
-static int read_text(void *to, const struct json_field *f, struct arena *a, const cJSON *value,
-		     struct json_fault *fault)
+static int read_string(const char **to, const struct json_field *f, uint64_t least, uint64_t most, struct arena *a,
+		       const cJSON *value, struct json_fault *fault)
 {
 	if (!cJSON_IsString(value))
 		return fault_set(fault, false, f->name, "it is a string");
 
 	const char *text = cJSON_GetStringValue(value);
 	size_t len = strlen(text);
-	if (len < f->least || len > f->most)
-		return fault_set(fault, false, f->name, "it has %" PRIu64 " to %" PRIu64 " bytes, not %zu",
-				 f->least, f->most, len);
+	if (len < least || len > most)
+		return fault_set(fault, false, f->name, "it has %" PRIu64 " to %" PRIu64 " bytes, not %zu", least, most, len);
 	for (const char *c = text; *c; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			return fault_set(fault, false, f->name, "it has no control characters");
-	*(const char **)to = arena_strdup(a, text);
+	*to = arena_strdup(a, text);
+	return 0;
+}
+
+static int read_text(void *to, const struct json_field *f, struct arena *a, const cJSON *value,
+		     struct json_fault *fault)
+{
+	return read_string(to, f, f->least, f->most, a, value, fault);
+}
+
+static int read_texts(void *to, const struct json_field *f, struct arena *a, const cJSON *value,
+		      struct json_fault *fault)
+{
+	struct json_texts texts = { .len = cJSON_IsArray(value) ? (size_t)cJSON_GetArraySize(value) : SIZE_MAX };
+	const cJSON *one;
+	size_t i = 0;
+
+	if (texts.len < f->least || texts.len > f->most)
+		return fault_set(fault, false, f->name, "it is a list of %" PRIu64 " to %" PRIu64 " strings", f->least, f->most);
+	texts.at = arena_zero(a, (texts.len + 1) * sizeof *texts.at);
+	cJSON_ArrayForEach(one, value)
+		if (read_string(&texts.at[i++], f, 1, JSON_TEXTS_BYTES, a, one, fault))
+			return -EINVAL;
+	*(struct json_texts *)to = texts;
 	return 0;
 }
 
@@ -281,6 +303,8 @@ static int read_field(void *out, const struct json_field *f, struct arena *a, co
 		return read_text(to, f, a, value, fault);
 	case JSON_COUNT:
 		return read_count(to, f, value, fault);
+	case JSON_TEXTS:
+		return read_texts(to, f, a, value, fault);
 	case JSON_TYPE_COUNT:
 		break;
 	}

@@ -26,15 +26,22 @@
 
 #define JSON_DEPTH_MAX 8
 
-enum json_type { JSON_TEXT, JSON_COUNT, JSON_TYPE_COUNT };
+enum json_type { JSON_TEXT, JSON_COUNT, JSON_TEXTS, JSON_TYPE_COUNT };
+
+/* A list of texts, of at most JSON_TEXTS_BYTES each. */
+#define JSON_TEXTS_BYTES 64
+struct json_texts {
+	const char **at;
+	size_t len;
+};
 
 /* A list of these ends with a NULL name. */
 struct json_field {
 	const char *name;
 	enum json_type type;
 	bool required;
-	size_t at;	      /* of a const char * (JSON_TEXT) or uint64_t (JSON_COUNT) */
-	uint64_t least, most; /* of the text's bytes, or of the number */
+	size_t at;	      /* of a const char * (TEXT), uint64_t (COUNT) or struct json_texts (TEXTS) */
+	uint64_t least, most; /* of the text's bytes, of the number, or of the list's length */
 	const char *about;
 };
 

@@ -37,13 +37,17 @@ static enum message_kind answer_kind(enum message_kind question)
 		return MESSAGE_COUNTERS;
 	case MESSAGE_SET_POSTURE:
 	case MESSAGE_APPLY:
+	case MESSAGE_BLOCK:
 		return MESSAGE_RESULT;
+	case MESSAGE_ASK_BLOCKS:
+		return MESSAGE_BLOCKS;
 	case MESSAGE_ASK_AUDIT:
 		return MESSAGE_AUDIT;
 	case MESSAGE_STATUS:
 	case MESSAGE_COUNTERS:
 	case MESSAGE_RESULT:
 	case MESSAGE_AUDIT:
+	case MESSAGE_BLOCKS:
 	case MESSAGE_EVENT:
 	case MESSAGE_COUNT:
 		break;
@@ -107,11 +111,16 @@ static int answer_decode(struct answer **out, const struct message *m, struct ar
 	case MESSAGE_AUDIT:
 		rc = audit_head_decode(&made->audit, m->payload, m->len, why);
 		break;
+	case MESSAGE_BLOCKS:
+		rc = blocks_decode(&made->blocks, a, m->payload, m->len, why);
+		break;
 	case MESSAGE_ASK_STATUS:
 	case MESSAGE_ASK_COUNTERS:
 	case MESSAGE_ASK_AUDIT:
+	case MESSAGE_ASK_BLOCKS:
 	case MESSAGE_SET_POSTURE:
 	case MESSAGE_APPLY:
+	case MESSAGE_BLOCK:
 	case MESSAGE_EVENT:
 	case MESSAGE_COUNT:
 		rc = err_set(why, EPROTO, "%s is no answer", message_name(m->kind));

@@ -42,6 +42,7 @@ struct answer {
 		struct counters counters;
 		struct result result;
 		struct audit_head audit;
+		struct blocks blocks;
 	};
 };
 

@@ -152,6 +152,8 @@ static void add_answer_schema(cJSON *schemas, struct arena *a, enum answer_id id
 /* JSON Schema counts characters where json.h counts bytes: `most` is then a bound that ASCII reaches. */
 static void add_field(cJSON *to, const struct json_field *f)
 {
+	cJSON *items;
+
 	switch (f->type) {
 	case JSON_TEXT:
 		json_add_text(to, "type", "string");
@@ -163,6 +165,15 @@ static void add_field(cJSON *to, const struct json_field *f)
 		json_add_text(to, "type", "integer");
 		json_add_count(to, "minimum", f->least);
 		json_add_count(to, "maximum", f->most);
+		break;
+	case JSON_TEXTS:
+		json_add_text(to, "type", "array");
+		json_add_count(to, "minItems", f->least);
+		json_add_count(to, "maxItems", f->most);
+		items = object_in(to, "items");
+		json_add_text(items, "type", "string");
+		json_add_count(items, "minLength", 1);
+		json_add_count(items, "maxLength", JSON_TEXTS_BYTES);
 		break;
 	case JSON_TYPE_COUNT:
 		break;

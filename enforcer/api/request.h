@@ -58,6 +58,9 @@ int request_bundle(struct request *r);
 /* The answer given to `then` is the request's, and lives as long; request_answer() has them in order. */
 void request_ask(struct request *r, const struct question *q, request_then *then);
 
+/* A question that is answered with RESULT: its outcome is told, whatever it is. */
+void request_change(struct request *r, const struct question *q);
+
 struct answer *request_answer(struct request *r, size_t nth);
 
 /* What to do when the answer does not come, in place of a refusal; before request_ask(). */

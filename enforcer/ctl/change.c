@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "enforcer/ctl/call.h"
+#include "enforcer/ctl/minutes.h"
 #include "enforcer/ctl/say.h"
 
 static enum exit_code say_active(const struct ctl *c, const struct call *call)
@@ -47,18 +48,6 @@ static enum exit_code list_postures(const struct ctl *c)
 	return say_out(&out);
 }
 
-/* "30m", "8h" or "2d" in minutes; 0 when it is none of these, or longer than the api takes. */
-static unsigned long read_minutes(const char *text)
-{
-	static const struct { char unit; unsigned long minutes; } units[] = { { 'm', 1 }, { 'h', 60 }, { 'd', 1440 } };
-	const size_t digits = strspn(text, "0123456789");
-
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-		if (digits && digits <= 6 && text[digits] == units[i].unit && !text[digits + 1])
-			return strtoul(text, NULL, 10) * units[i].minutes;
-	return 0;
-}
-
 static char *posture_body(const char *name, const char *reason, unsigned long minutes)
 {
 	cJSON *body = cJSON_CreateObject();
@@ -80,7 +69,7 @@ enum exit_code ctl_posture(const struct ctl *c)
 
 	if (!c->argument_count)
 		return list_postures(c);
-	const unsigned long minutes = read_minutes(c->lasts);
+	const unsigned long minutes = minutes_read(c->lasts);
 	if (*c->lasts && !minutes) {
 		say_problem(c, "usage", "a time is minutes, hours or days", "--for 30m, --for 8h, --for 2d");
 		return EXIT_USAGE;

@@ -120,11 +120,22 @@ static const struct command_row *find_command(const char *name)
 	return NULL;
 }
 
+/* Is the command among the words? */
+static bool is_for(const char *words, const char *command)
+{
+	const size_t len = strlen(command);
+
+	for (const char *at = words; (at = strstr(at, command)); at += len)
+		if ((at == words || at[-1] == ' ') && (!at[len] || at[len] == ' '))
+			return true;
+	return false;
+}
+
 static bool takes_options(const struct command_row *command, struct ctl *c)
 {
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (*options[i].command && *value_of(c, &options[i]) != options[i].fallback &&
-		    strcmp(options[i].command, command->name))
+		    !is_for(options[i].command, command->name))
 			return false;
 	return true;
 }

@@ -443,6 +443,89 @@ int apply_decode(struct apply *out, struct arena *a, const void *bytes, size_t l
 	return rc;
 }
 
+#define SOURCE_BYTES (1 + 16)
+
+static void put_source(struct buf *out, struct addr a)
+{
+	uint8_t bytes[16] = { 0 };
+
+	addr_to_bytes(a, bytes);
+	wire_put_u8(out, (uint8_t)a.family);
+	buf_add(out, bytes, sizeof bytes);
+}
+
+static struct addr get_source(struct wire_in *in)
+{
+	const uint8_t family = wire_get_u8(in);
+	uint8_t bytes[16];
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = wire_get_u8(in);
+	if (family >= FAMILY_COUNT)
+		in->bad = true;
+	return in->bad ? (struct addr){ 0 } : addr_from_bytes((enum family)family, bytes);
+}
+
+void block_encode(struct buf *out, const struct block *b)
+{
+	wire_put_u32(out, b->seconds);
+	wire_put_str(out, b->reason);
+	wire_put_u32(out, b->source_count);
+	for (uint32_t i = 0; i < b->source_count; i++)
+		put_source(out, b->sources[i]);
+	put_asker(out, &b->by);
+}
+
+int block_decode(struct block *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct block b = { 0 };
+
+	b.seconds = wire_get_u32(&in);
+	b.reason = wire_get_str(&in, a);
+	b.source_count = wire_get_count(&in, SOURCE_BYTES);
+	b.sources = arena_zero(a, (b.source_count + 1) * sizeof *b.sources);
+	for (uint32_t i = 0; i < b.source_count; i++)
+		b.sources[i] = get_source(&in);
+	b.by = get_asker(&in, a);
+	bool holds = b.seconds <= POSTURE_SECONDS_MAX && b.source_count && b.source_count <= BLOCK_SOURCES_MAX &&
+		     strlen(b.reason) <= REASON_MAX;
+	int rc = decoded(&in, holds, "block", why);
+	if (!rc)
+		*out = b;
+	return rc;
+}
+
+void blocks_encode(struct buf *out, const struct blocks *b)
+{
+	wire_put_u64(out, b->total);
+	wire_put_u32(out, b->row_count);
+	for (uint32_t i = 0; i < b->row_count; i++) {
+		put_source(out, b->rows[i].source);
+		wire_put_u64(out, b->rows[i].until);
+		wire_put_str(out, b->rows[i].by);
+	}
+}
+
+int blocks_decode(struct blocks *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct blocks b = { 0 };
+
+	b.total = wire_get_u64(&in);
+	b.row_count = wire_get_count(&in, SOURCE_BYTES + 8 + 4);
+	b.rows = arena_zero(a, (b.row_count + 1) * sizeof *b.rows);
+	for (uint32_t i = 0; i < b.row_count; i++) {
+		b.rows[i].source = get_source(&in);
+		b.rows[i].until = wire_get_u64(&in);
+		b.rows[i].by = wire_get_str(&in, a);
+	}
+	int rc = decoded(&in, b.row_count <= BLOCKS_LISTED_MAX, "blocks", why);
+	if (!rc)
+		*out = b;
+	return rc;
+}
+
 void audit_head_encode(struct buf *out, const struct audit_head *h)
 {
 	wire_put_u64(out, h->seq);

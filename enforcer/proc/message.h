@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "bpf-templates/cause.h"
+#include "lang/base/addr.h"
 #include "lang/base/arena.h"
 #include "lang/base/buf.h"
 #include "lang/base/err.h"
@@ -152,6 +153,29 @@ struct result {
 	const char *posture; /* now active */
 };
 
+/* Sources, as blocks know them: an IPv4 address, or the /64 of an IPv6 one. */
+#define BLOCK_SOURCES_MAX 2048
+#define BLOCKS_LISTED_MAX 10000
+struct block {
+	uint32_t seconds; /* from now on; 0: the block is taken back */
+	const char *reason;
+	struct addr *sources;
+	uint32_t source_count;
+	struct asker by;
+};
+
+struct blocked_row {
+	struct addr source;
+	uint64_t until; /* seconds, CLOCK_REALTIME */
+	const char *by; /* the stable id of the reflex, "person", or "" where that is not known */
+};
+
+struct blocks {
+	struct blocked_row *rows; /* some BLOCKS_LISTED_MAX of them */
+	uint32_t row_count;
+	uint64_t total;
+};
+
 /* How long the audit log is, which comes as a descriptor. */
 struct audit_head {
 	uint64_t seq; /* of its last entry */
@@ -173,6 +197,10 @@ void set_posture_encode(struct buf *out, const struct set_posture *s);
 int set_posture_decode(struct set_posture *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void apply_encode(struct buf *out, const struct apply *a);
 int apply_decode(struct apply *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void block_encode(struct buf *out, const struct block *b);
+int block_decode(struct block *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void blocks_encode(struct buf *out, const struct blocks *b);
+int blocks_decode(struct blocks *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void audit_head_encode(struct buf *out, const struct audit_head *h);
 int audit_head_decode(struct audit_head *out, const void *bytes, size_t len, struct err *why);
 void event_encode(struct buf *out, const struct event *e);

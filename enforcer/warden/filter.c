@@ -199,6 +199,38 @@ void filter_change_no_counter(struct filter_change *c, enum filter_table t, cons
 	add_named(c, NFT_MSG_DELOBJ, t, NFTA_OBJ_NAME, counter);
 }
 
+static void add_element(struct filter_change *c, unsigned kind, enum filter_table t, const char *set, const void *key,
+			size_t len, uint64_t timeout_ms)
+{
+	_Alignas(8) uint8_t room[SCRATCH_BYTES];
+	struct nlmsghdr *m = change(room, kind, kind == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, t);
+
+	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set);
+	struct nlattr *list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
+	struct nlattr *one = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
+	struct nlattr *data = mnl_attr_nest_start(m, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(m, NFTA_DATA_VALUE, len, key);
+	mnl_attr_nest_end(m, data);
+	if (timeout_ms)
+		mnl_attr_put_u64(m, NFTA_SET_ELEM_TIMEOUT, htobe64(timeout_ms));
+	mnl_attr_nest_end(m, one);
+	mnl_attr_nest_end(m, list);
+	add(c, m);
+}
+
+/*
+ * One that is there keeps its time when it is added (nf_tables before Linux 6.12), and one that is not cannot
+ * be taken out: so it is added, taken out, and added again, which to packets is one step.
+ */
+void filter_change_element(struct filter_change *c, enum filter_table t, const char *set, const void *key, size_t len,
+			   uint64_t timeout_ms)
+{
+	add_element(c, NFT_MSG_NEWSETELEM, t, set, key, len, timeout_ms);
+	add_element(c, NFT_MSG_DELSETELEM, t, set, key, len, 0);
+	if (timeout_ms)
+		add_element(c, NFT_MSG_NEWSETELEM, t, set, key, len, timeout_ms);
+}
+
 void filter_change_no_table(struct filter_change *c, enum filter_table t)
 {
 	add_named(c, NFT_MSG_DELTABLE, t, 0, NULL);
@@ -219,6 +251,7 @@ static const struct {
 	[NFT_MSG_NEWSET] = { "set", NFTA_SET_NAME },
 	[NFT_MSG_DELSET] = { "removing set", NFTA_SET_NAME },
 	[NFT_MSG_NEWSETELEM] = { "elements of set", NFTA_SET_ELEM_LIST_SET },
+	[NFT_MSG_DELSETELEM] = { "removing elements of set", NFTA_SET_ELEM_LIST_SET },
 	[NFT_MSG_NEWOBJ] = { "counter", NFTA_OBJ_NAME },
 	[NFT_MSG_DELOBJ] = { "removing counter", NFTA_OBJ_NAME },
 };
@@ -747,6 +780,48 @@ int filter_set_size(struct filter *f, enum filter_table t, const char *set, uint
 	if (!rc)
 		*out = count;
 	return rc;
+}
+
+static void tell_element(const struct nlattr *element, const struct filter_elements *to)
+{
+	const struct nlattr *key = NULL, *a, *value;
+	uint64_t left_ms = UINT64_MAX; /* without an end */
+
+	mnl_attr_for_each_nested(a, element) {
+		if (mnl_attr_get_type(a) == NFTA_SET_ELEM_EXPIRATION)
+			left_ms = u64_of(a);
+		if (mnl_attr_get_type(a) == NFTA_SET_ELEM_KEY)
+			mnl_attr_for_each_nested(value, a)
+				key = value;
+	}
+	if (key && left_ms)
+		to->one(to->cls, mnl_attr_get_payload(key), mnl_attr_get_payload_len(key), left_ms);
+}
+
+static void tell_elements(const struct nlmsghdr *h, void *context)
+{
+	const struct nlattr *list = attribute_find(h, NFTA_SET_ELEM_LIST_ELEMENTS), *one;
+
+	if (list)
+		mnl_attr_for_each_nested(one, list)
+			tell_element(one, context);
+}
+
+static void tell_again(void *context)
+{
+	const struct filter_elements *to = context;
+
+	to->again(to->cls);
+}
+
+int filter_set_elements(struct filter *f, enum filter_table t, const char *set, const struct filter_elements *to,
+			struct err *why)
+{
+	_Alignas(8) uint8_t room[SCRATCH_BYTES];
+	struct nlmsghdr *h = change(room, NFT_MSG_GETSETELEM, NLM_F_DUMP, t);
+
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, set);
+	return ask(f, h, tell_elements, tell_again, (void *)(uintptr_t)to, why);
 }
 
 /* ---- the digest ------------------------------------------------------------------------ */

@@ -62,6 +62,9 @@ void filter_change_flush(struct filter_change *c, enum filter_table t, const cha
 void filter_change_no_chain(struct filter_change *c, enum filter_table t, const char *chain);
 void filter_change_no_set(struct filter_change *c, enum filter_table t, const char *set);
 void filter_change_no_counter(struct filter_change *c, enum filter_table t, const char *counter);
+/* An element of a set with timeouts; its time begins anew when it was there. timeout_ms 0: it is not there afterwards. */
+void filter_change_element(struct filter_change *c, enum filter_table t, const char *set, const void *key, size_t len,
+			   uint64_t timeout_ms);
 void filter_change_no_table(struct filter_change *c, enum filter_table t);
 
 /* One transaction. An empty change is nothing done. */
@@ -104,6 +107,14 @@ int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct
 
 /* Elements in a set, as far as the table goes; expired ones are not counted. */
 int filter_set_size(struct filter *f, enum filter_table t, const char *set, uint64_t *out, struct err *why);
+
+/* Each element that has not expired: its key, and how long it still stays. When the set changed meanwhile all of it comes again, after a call of `again`. */
+struct filter_elements {
+	void (*again)(void *cls);
+	void (*one)(void *cls, const void *key, size_t len, uint64_t left_ms);
+	void *cls;
+};
+int filter_set_elements(struct filter *f, enum filter_table t, const char *set, const struct filter_elements *to, struct err *why);
 
 /*
  * The rules of a chain in words: "jump a_pre_in; goto a_BALANCED_in". What is no

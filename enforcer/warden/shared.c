@@ -211,6 +211,20 @@ static struct teg_source source_of(struct addr a, uint64_t words[static 2])
 	return source;
 }
 
+struct teg_source shared_source(struct addr source)
+{
+	uint64_t words[2];
+
+	return source_of(source, words);
+}
+
+struct addr shared_source_address(const struct teg_source *key, const struct teg_blocked *block)
+{
+	const bool is_ip4 = block->key_bits == TEG_BLOCK_BITS4;
+
+	return addr_from_bytes(is_ip4 ? FAMILY_IP4 : FAMILY_IP6, key->addr.bytes + (is_ip4 ? 12 : 0));
+}
+
 static void raise_to(__u64 *word, uint64_t to)
 {
 	__u64 seen = __atomic_load_n(word, __ATOMIC_RELAXED);

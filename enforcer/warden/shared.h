@@ -41,6 +41,12 @@ int shared_set_self(const struct shared *s, const struct addr *at, size_t count,
 /* Nothing of the source (IPv4 its address, IPv6 its /64) passes until then; `slot` says for whom. */
 int shared_block(const struct shared *s, struct addr source, uint64_t until_ns, uint32_t slot, struct err *why);
 
+/* The source as teg_blocks knows it, and back. */
+struct teg_source;
+struct teg_blocked;
+struct teg_source shared_source(struct addr source);
+struct addr shared_source_address(const struct teg_source *key, const struct teg_blocked *block);
+
 /* Not blocked any more, or never was. */
 int shared_unblock(const struct shared *s, struct addr source, struct err *why);
 

@@ -16,6 +16,7 @@
 
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/audit.h"
+#include "enforcer/warden/blocks.h"
 #include "enforcer/warden/child.h"
 #include "enforcer/warden/generation.h"
 #include "enforcer/warden/kernel.h"
@@ -415,6 +416,61 @@ static int answer_apply(struct warden *w, const struct message *m, struct arena 
 	return answer_result(w, m, rc, &no, why);
 }
 
+/* "2 sources for 3600 s: scans: 198.51.100.7, 2001:db8::", the first few of them. */
+static const char *block_summary(const struct block *ask, struct arena *a)
+{
+	const char *text = arena_printf(a, "%u source%s %s%s%s:", ask->source_count, ask->source_count > 1 ? "s" : "",
+					ask->seconds ? arena_printf(a, "for %u s", ask->seconds) : "no longer",
+					*ask->reason ? ": " : "", ask->reason);
+	char one[ADDR_TEXT];
+
+	for (uint32_t i = 0; i < ask->source_count && i < 8; i++)
+		text = arena_printf(a, "%s%s %s", text, i ? "," : "", addr_print(ask->sources[i], one));
+	return ask->source_count > 8 ? arena_printf(a, "%s, …", text) : text;
+}
+
+static int change_blocks(struct warden *w, const struct block *ask, struct refusal *no)
+{
+	int rc = base_holds(w, &ask->by, no);
+
+	if (rc)
+		return rc;
+	no->part = "blocks";
+	if (!w->live) {
+		no->code = RESULT_CONFLICT;
+		return err_set(&no->why, ENOENT, "no policy is in force; apply a bundle first");
+	}
+	no->code = RESULT_FAILED;
+	return blocks_change(&w->kernel, ask, &no->why);
+}
+
+static int answer_block(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	struct refusal no = { 0 };
+	struct block ask;
+	int rc = block_decode(&ask, a, m->payload, m->len, why);
+
+	if (rc)
+		return rc;
+	rc = change_blocks(w, &ask, &no);
+	note_change(w, ask.seconds ? "block" : "unblock", &ask.by, block_summary(&ask, a), rc, &no);
+	return answer_result(w, m, rc, &no, why);
+}
+
+/* None when they cannot be read, which is said: the counters' number of them is another way to see it. */
+static int answer_blocks(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	own(buf) struct buf out = { 0 };
+	struct blocks b;
+
+	if (blocks_list(&b, &w->kernel, w->live, a, why)) {
+		say("%s", why->text);
+		b = (struct blocks){ 0 };
+	}
+	blocks_encode(&out, &b);
+	return answer(w, m, MESSAGE_BLOCKS, &out, why);
+}
+
 static int answer_audit(struct warden *w, const struct message *to, struct err *why)
 {
 	const struct audit_head head = { w->audit.chain.seq, w->audit.len };
@@ -432,6 +488,8 @@ static int answer_look(struct warden *w, const struct message *m, struct arena *
 {
 	if (m->kind == MESSAGE_ASK_AUDIT)
 		return answer_audit(w, m, why);
+	if (m->kind == MESSAGE_ASK_BLOCKS)
+		return answer_blocks(w, m, a, why);
 	return m->kind == MESSAGE_ASK_STATUS ? answer_status(w, m, a, why) : answer_counters(w, m, a, why);
 }
 
@@ -441,15 +499,19 @@ static int answer_any(struct warden *w, const struct message *m, struct arena *a
 	case MESSAGE_ASK_STATUS:
 	case MESSAGE_ASK_COUNTERS:
 	case MESSAGE_ASK_AUDIT:
+	case MESSAGE_ASK_BLOCKS:
 		return m->len ? err_set(why, EPROTO, "%s has a payload", message_name(m->kind)) : answer_look(w, m, a, why);
 	case MESSAGE_SET_POSTURE:
 		return answer_set_posture(w, m, a, why);
+	case MESSAGE_BLOCK:
+		return answer_block(w, m, a, why);
 	case MESSAGE_APPLY:
 		return answer_apply(w, m, a, why);
 	case MESSAGE_STATUS:
 	case MESSAGE_COUNTERS:
 	case MESSAGE_RESULT:
 	case MESSAGE_AUDIT:
+	case MESSAGE_BLOCKS:
 	case MESSAGE_EVENT:
 	case MESSAGE_COUNT:
 		break;

@@ -34,7 +34,8 @@ tegc_options() {
 }
 # Options of tegctl that any command takes, or this one.
 tegctl_options() {
-	sed -n "s/^OPTION([a-z_]*, *\"\([a-z-]*\)\", *[^,]*, *\"\($1\)\".*/--\1/p" enforcer/ctl/option.def
+	sed -n "s/^OPTION([a-z_]*, *\"\([a-z-]*\)\", *[^,]*, *\"\([a-z ]*\)\".*/--\1 \2 /p" enforcer/ctl/option.def |
+		awk -v command="$1" 'NF == 1 || index($0, " " command " ") { print $1 }'
 }
 settings() { rows SETTING enforcer/proc/setting.def; }
 
@@ -88,7 +89,7 @@ same_list "$tmp/rows" "$tmp/offered"; ok "tegc: every option of each command, an
 tegctl_commands > "$tmp/rows"
 tegctl_offers --json '' > "$tmp/offered"
 same_list "$tmp/rows" "$tmp/offered"; ok "tegctl: every command is offered" "$tmp/differ"
-for c in $(tegctl_commands); do tegctl_options "$c\\|" | sed "s/^/$c /"; done > "$tmp/rows"
+for c in $(tegctl_commands); do tegctl_options "$c" | sed "s/^/$c /"; done > "$tmp/rows"
 for c in $(tegctl_commands); do tegctl_offers "$c" -- | sed "s/^/$c /"; done > "$tmp/offered"
 same_list "$tmp/rows" "$tmp/offered"; ok "tegctl: every option of each command, and no other" "$tmp/differ"
 [ "$(tegctl_offers --reason 'some words' posture '' | xargs)" = "BALANCED LOCKDOWN" ]

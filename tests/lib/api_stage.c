@@ -42,6 +42,11 @@ static struct counter_row rows[] = {
 	{ "odd \"id\"\\\n", LAYER_BLOCK, VERDICT_REJECT, "", 18446744073709551615u, 0 },
 };
 
+static struct blocked_row blocked[] = {
+	{ { FAMILY_IP4, 0xc6336407 }, 1700000000, "person" },
+	{ { FAMILY_IP6, (addr_num)0x20010db800000001 << 64 }, 1700000060, "reflex.syn_flood" },
+};
+
 static void learn_part(struct api_stage *s)
 {
 	s->play.status = (struct status){
@@ -85,6 +90,13 @@ static void note(struct api_stage *s, const struct message *m, struct arena *a)
 			note_asker(s, &ask.by);
 		}
 	}
+	struct block block;
+	if (m->kind == MESSAGE_BLOCK && !block_decode(&block, a, m->payload, m->len, &why)) {
+		s->seconds = block.seconds;
+		s->blocked_count = block.source_count;
+		s->blocked_last = block.sources[block.source_count - 1];
+		note_asker(s, &block.by);
+	}
 	if (m->kind == MESSAGE_APPLY && m->fd >= 0 && !fstat(m->fd, &st)) {
 		s->bundle_len = (size_t)st.st_size;
 		s->bundle_seals = fcntl(m->fd, F_GET_SEALS);
@@ -103,6 +115,10 @@ static enum message_kind play(struct api_stage *s, struct buf *out, enum message
 		s->play.counters.at_ns = clock_now_ns();
 		counters_encode(out, &s->play.counters);
 		return MESSAGE_COUNTERS;
+	}
+	if (asked == MESSAGE_ASK_BLOCKS) {
+		blocks_encode(out, &(struct blocks){ blocked, ARRAY_LEN(blocked), 5 });
+		return MESSAGE_BLOCKS;
 	}
 	if (asked == MESSAGE_ASK_AUDIT) {
 		audit_head_encode(out, &(struct audit_head){ 1, sizeof STAGE_AUDIT - 1 });

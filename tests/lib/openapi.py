@@ -148,6 +148,8 @@ def good_headers(o):
 
 
 def good_value(schema):
+    if schema["type"] == "array":
+        return [good_value(schema["items"]) for _ in range(rng.randint(schema["minItems"], 3))]
     if schema["type"] == "integer":
         return rng.choice([schema["minimum"], schema["maximum"], rng.randint(schema["minimum"], schema["maximum"])])
     n = rng.choice([schema["minLength"], min(schema["maxLength"], 40)])
@@ -156,7 +158,9 @@ def good_value(schema):
 
 def bad_value(schema):
     wrong = [None, [], {}, True, 1.5, -1, 1e300, "\u0000", "a\nb"]
-    if schema["type"] == "integer":
+    if schema["type"] == "array":
+        wrong = [None, {}, 1, "x", [7], [[]], [""], ["x" * 65], ["a\nb"], [None], [], ["x"] * (schema["maxItems"] + 1)]
+    elif schema["type"] == "integer":
         wrong += [schema["minimum"] - 1, schema["maximum"] + 1, "1"]
     else:
         wrong += ["x" * (schema["maxLength"] + 1), 7] + ([""] if schema["minLength"] else [])

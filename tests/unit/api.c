@@ -100,6 +100,10 @@ static const struct row {
 	{ "the console", DOOR_UNIX, GET("/console"), 200, "Content-Security-Policy: default-src 'none'; script-src 'self'; " },
 	{ "is for all, and holds nothing", DOOR_TCP, GET("/console.js"), 200, "text/javascript" },
 
+	{ "blocks are listed", DOOR_UNIX, GET("/api/tegumentar/blocks"), 200,
+	  "{\"blocks\":[{\"source\":\"198.51.100.7\",\"until\":\"2023-11-14T22:13:20Z\",\"by\":\"person\"},"
+	  "{\"source\":\"2001:db8:0:1::/64\",\"until\":\"2023-11-14T22:14:20Z\",\"by\":\"reflex.syn_flood\"}],\"total\":5}" },
+
 	{ "no media type", DOOR_UNIX, POSTURE "Content-Length: 2\r\n\r\n{}", 415, "application/json" },
 	{ "a form", DOOR_UNIX, POSTURE "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=b",
 	  415, "media-type" },
@@ -201,6 +205,63 @@ static void wrong_bodies_are_named(struct api_stage *s)
 		cJSON_Delete(problem);
 	}
 	tap_num(s->asked[MESSAGE_SET_POSTURE], before, "no wrong body reaches the warden");
+}
+
+/* ---- bodies of POST blocks -------------------------------------------------------------------- */
+
+static int post_json(const struct api_stage *s, struct buf *answer, const char *path, const char *body)
+{
+	own(buf) struct buf request = { 0 };
+
+	buf_printf(&request, "POST %s HTTP/1.1\r\nHost: t\r\nConnection: close\r\n" JSON_TYPE "Content-Length: %zu\r\n\r\n%s", path,
+		   strlen(body), body);
+	return http_ask_text(answer, api_stage_connect(s, DOOR_UNIX), buf_text(&request));
+}
+
+static const struct {
+	const char *body;
+	int status;
+	const char *detail;
+} blocks[] = {
+	{ "{\"sources\":[\"198.51.100.7\"],\"duration_minutes\":1}", 200, "" },
+	{ "{\"sources\":[\"198.51.100.7/32\",\"2001:db8::1\",\"2001:db8:0:1::/64\"],\"duration_minutes\":60,\"reason\":\"x\"}", 200, "" },
+	{ "{\"sources\":[\"198.51.100.7\"]}", 422, "duration_minutes: it is missing" },
+	{ "{\"duration_minutes\":1}", 422, "sources: it is missing" },
+	{ "{\"sources\":[],\"duration_minutes\":1}", 422, "1 to 2048 strings" },
+	{ "{\"sources\":\"198.51.100.7\",\"duration_minutes\":1}", 422, "a list of" },
+	{ "{\"sources\":{},\"duration_minutes\":1}", 422, "a list of" },
+	{ "{\"sources\":[1],\"duration_minutes\":1}", 422, "it is a string" },
+	{ "{\"sources\":[[\"198.51.100.7\"]],\"duration_minutes\":1}", 422, "it is a string" },
+	{ "{\"sources\":[\"\"],\"duration_minutes\":1}", 422, "1 to 64 bytes" },
+	{ "{\"sources\":[\"198.51.100.0/24\"],\"duration_minutes\":1}", 422, "`198.51.100.0/24` is no IPv4 address" },
+	{ "{\"sources\":[\"2001:db8::/32\"],\"duration_minutes\":1}", 422, "no IPv6 address or /64" },
+	{ "{\"sources\":[\"2001:db8::1/64\"],\"duration_minutes\":1}", 422, "no IPv6 address or /64" },
+	{ "{\"sources\":[\"198.51.100.7 \"],\"duration_minutes\":1}", 422, "is no IPv4 address" },
+	{ "{\"sources\":[\"198.51.100.07\"],\"duration_minutes\":1}", 422, "is no IPv4 address" },
+	{ "{\"sources\":[\"example.org\"],\"duration_minutes\":1}", 422, "is no IPv4 address" },
+	{ "{\"sources\":[\"198.51.100.7\",\"x\"],\"duration_minutes\":1}", 422, "`x` is no IPv4 address" },
+	{ "{\"sources\":[\"198.51.100.7\"],\"duration_minutes\":0}", 422, "whole number" },
+};
+
+static void sources_are_read(struct api_stage *s)
+{
+	own(buf) struct buf answer = { 0 };
+	const unsigned before = s->asked[MESSAGE_BLOCK];
+
+	for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
+		int status = post_json(s, &answer, "/api/tegumentar/blocks", blocks[i].body);
+
+		if (!tap_ok(status == blocks[i].status && strstr(http_body(&answer), blocks[i].detail), "%s: %d", blocks[i].body,
+			    blocks[i].status))
+			tap_note("got %d: %s", status, http_body(&answer));
+	}
+	tap_num(s->asked[MESSAGE_BLOCK] - before, 2, "the warden hears of the right ones");
+	tap_ok(s->blocked_count == 3 && s->seconds == 3600 && s->blocked_last.family == FAMILY_IP6 &&
+	       s->blocked_last.num == (addr_num)0x20010db800000001 << 64, "of all of them, and for how long");
+	tap_num(post_json(s, &answer, "/api/tegumentar/blocks/remove", "{\"sources\":[\"198.51.100.7\"]}"), 200, "a block is taken back");
+	tap_num(s->seconds, 0, "without a time");
+	tap_num(post_json(s, &answer, "/api/tegumentar/blocks/remove", "{\"sources\":[\"198.51.100.7\"],\"duration_minutes\":1}"), 422,
+		"which has no place there");
 }
 
 static void set_result(struct api_stage *s, enum result_code code)
@@ -551,6 +612,7 @@ int main(void)
 	rows_hold(s);
 	wrong_bodies_are_named(s);
 	postures_switch(s);
+	sources_are_read(s);
 	outcomes_are_told(s);
 	bundles_arrive(s);
 	downgrades_are_asked_for(s);

@@ -94,6 +94,36 @@ static void results_are_decoded(void)
 	tap_num(set_posture_decode(&got, a, wordy.at, wordy.len, &why), -EPROTO, "a reason longer than REASON_MAX is refused");
 }
 
+static void blocks_are_decoded(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf bytes = { 0 }, list = { 0 };
+	struct addr sources[] = { { FAMILY_IP4, 0xc6336407 }, { FAMILY_IP6, (addr_num)0x20010db8 << 96 | 1 } };
+	struct blocked_row rows[] = { { sources[1], 1700000000, "reflex.syn_flood" } };
+	struct block in = { 3600, "scans", sources, 2, { "", "root", "unix" } }, out;
+	struct blocks all = { rows, 1, 70000 }, got;
+	struct err why = { 0 };
+	unsigned taken = 0;
+
+	block_encode(&bytes, &in);
+	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), 0, "a block is decoded");
+	tap_ok(out.seconds == 3600 && out.source_count == 2 && out.sources[0].num == sources[0].num &&
+	       out.sources[1].family == FAMILY_IP6 && out.sources[1].num == sources[1].num, "with its sources");
+	for (size_t len = 0; len < bytes.len; len++)
+		taken += !block_decode(&out, a, bytes.at, len, &why);
+	tap_num(taken, 0, "cut short anywhere, it is refused");
+	bytes.at[4 + 4 + 5 + 4] = FAMILY_COUNT; /* after the seconds, the reason and the count */
+	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "a family there is not is refused");
+	in.source_count = 0;
+	buf_release(&bytes);
+	block_encode(&bytes, &in);
+	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "and so is a block of nothing");
+	blocks_encode(&list, &all);
+	tap_num(blocks_decode(&got, a, list.at, list.len, &why), 0, "a list of blocks is decoded");
+	tap_ok(got.total == 70000 && got.row_count == 1 && !strcmp(got.rows[0].by, "reflex.syn_flood") &&
+	       got.rows[0].until == 1700000000, "as it was");
+}
+
 /* ---- over a pair of sockets --------------------------------------------------------- */
 
 static int hear(int sock, enum role me, struct message *out, struct arena *a, struct err *why)
@@ -266,6 +296,7 @@ int main(void)
 	statuses_are_decoded();
 	counters_are_decoded();
 	results_are_decoded();
+	blocks_are_decoded();
 	messages_arrive_whole();
 	descriptors_travel();
 	the_wrong_is_refused();

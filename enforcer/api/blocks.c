@@ -1,0 +1,110 @@
+/*
+ * blocks - sources blocked for a time: who is, who shall be, who no longer.
+ */
+#include "enforcer/api/request.h"
+#include "lang/base/addr.h"
+
+/* An IPv4 address or an IPv6 /64, which may be written as any address in it. */
+static bool parse_source(const char *text, struct addr *out)
+{
+	struct prefix p;
+
+	if (addr_parse(text, out))
+		return true;
+	if (prefix_parse(text, &p) != PREFIX_OK || p.len != (p.addr.family == FAMILY_IP4 ? 32 : 64))
+		return false;
+	*out = p.addr;
+	return true;
+}
+
+static const char *print_source(struct arena *a, struct addr source)
+{
+	const struct prefix p = { source, source.family == FAMILY_IP4 ? 32 : 64 };
+	char text[ADDR_TEXT];
+
+	return arena_strdup(a, source.family == FAMILY_IP4 ? addr_print(source, text) : prefix_print(p, text));
+}
+
+/* ---- the list ------------------------------------------------------------------------ */
+
+static void blocks_told(struct request *r, struct answer *a)
+{
+	cJSON *body = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(body, "blocks");
+
+	for (uint32_t i = 0; i < a->blocks.row_count; i++) {
+		const struct blocked_row *row = &a->blocks.rows[i];
+		cJSON *one = cJSON_CreateObject();
+
+		json_add_text(one, "source", print_source(request_arena(r), row->source));
+		json_add_time(one, "until", row->until);
+		json_add_text(one, "by", row->by);
+		cJSON_AddItemToArray(list, one);
+	}
+	json_add_count(body, "total", a->blocks.total);
+	request_reply(r, MHD_HTTP_OK, body);
+}
+
+void route_blocks(struct request *r)
+{
+	request_ask(r, &(struct question){ .kind = MESSAGE_ASK_BLOCKS, .fd = -1 }, blocks_told);
+}
+
+/* ---- changes ---------------------------------------------------------------------------- */
+
+struct block_asked {
+	struct json_texts sources;
+	const char *reason;
+	uint64_t duration_minutes;
+};
+
+#define SOURCES_FIELD                                                                              \
+	{ "sources", JSON_TEXTS, .required = true, .at = offsetof(struct block_asked, sources),         \
+	  .least = 1, .most = BLOCK_SOURCES_MAX, .about = "IPv4 addresses, or IPv6 addresses, of which the /64 is meant" }
+#define REASON_FIELD                                                                               \
+	{ "reason", JSON_TEXT, .at = offsetof(struct block_asked, reason),                              \
+	  .most = REASON_MAX, .about = "why; stands in the audit log" }
+
+const struct json_field block_fields[] = {
+	SOURCES_FIELD,
+	REASON_FIELD,
+	{ "duration_minutes", JSON_COUNT, .required = true, .at = offsetof(struct block_asked, duration_minutes),
+	  .least = 1, .most = POSTURE_SECONDS_MAX / 60, .about = "for how long" },
+	{ 0 }
+};
+
+const struct json_field unblock_fields[] = {
+	SOURCES_FIELD,
+	REASON_FIELD,
+	{ 0 }
+};
+
+static void ask_change(struct request *r)
+{
+	struct block_asked asked = { .reason = "" };
+	own(buf) struct buf payload = { 0 };
+	struct block b;
+
+	if (!request_read(r, &asked))
+		return;
+	b = (struct block){ .seconds = (uint32_t)asked.duration_minutes * 60, .reason = asked.reason, .by = request_asker(r),
+			    .source_count = (uint32_t)asked.sources.len };
+	b.sources = arena_zero(request_arena(r), asked.sources.len * sizeof *b.sources);
+	for (size_t i = 0; i < asked.sources.len; i++)
+		if (!parse_source(asked.sources.at[i], &b.sources[i])) {
+			request_refuse(r, PROBLEM_FIELD, "sources", NULL, "sources: `%s` is no IPv4 address, and no IPv6 address or /64",
+				       asked.sources.at[i]);
+			return;
+		}
+	block_encode(&payload, &b);
+	request_change(r, &(struct question){ MESSAGE_BLOCK, buf_text(&payload), payload.len, -1 });
+}
+
+void route_block(struct request *r)
+{
+	ask_change(r);
+}
+
+void route_unblock(struct request *r)
+{
+	ask_change(r);
+}

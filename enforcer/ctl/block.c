@@ -1,0 +1,142 @@
+/*
+ * block - sources blocked for a time: who is, who shall be, who no longer.
+ *
+ *     tegctl block 198.51.100.7 2001:db8::/64 --for 2h --reason scans
+ *     tegctl block --from bad.txt           a source a line; what follows a # or a space is not read
+ *     tegctl unblock 198.51.100.7
+ *     tegctl block                          lists them
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "enforcer/ctl/call.h"
+#include "enforcer/ctl/minutes.h"
+#include "enforcer/ctl/say.h"
+#include "lang/base/arena.h"
+#include "lang/base/file.h"
+
+#define FILE_BYTES_MAX ((size_t)16 << 20)
+#define AT_ONCE	       1000 /* sources a request: the api takes 2048, in 64 KiB */
+
+struct sources {
+	VEC(const char *) at;
+};
+
+static enum exit_code read_sources(const struct ctl *c, struct arena *a, struct sources *out)
+{
+	own(buf) struct buf text = { 0 };
+	struct err why;
+	int rc = 0;
+
+	for (int i = 0; i < c->argument_count; i++)
+		vec_push(a, &out->at, c->arguments[i]);
+	if (!*c->from)
+		return EXIT_YES;
+	rc = strcmp(c->from, "-") ? file_read(&text, c->from, FILE_BYTES_MAX, &why) :
+				    file_read_fd(&text, STDIN_FILENO, FILE_BYTES_MAX, &why);
+	if (rc) {
+		say_problem(c, "no-input", why.text, "name a file with a source a line, or - for standard input");
+		return EXIT_NO_INPUT;
+	}
+	for (char *line = text.at, *next; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		line[strcspn(line, "# \t\r")] = '\0';
+		if (*line)
+			vec_push(a, &out->at, arena_strdup(a, line));
+	}
+	return EXIT_YES;
+}
+
+/* ---- the list ---------------------------------------------------------------------- */
+
+static enum exit_code list(const struct ctl *c)
+{
+	static const char *const heading[] = { "source", "until", "by" };
+	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/blocks" };
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf out = { 0 };
+	VEC(const char *) cells = { 0 };
+	enum exit_code rc = call_make(c, &call);
+	const cJSON *i;
+
+	if (rc)
+		return rc;
+	if (*c->json)
+		return call_say_json(&call);
+	for (size_t k = 0; k < 3; k++)
+		vec_push(a, &cells, heading[k]);
+	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(call.json, "blocks"))
+		for (size_t k = 0; k < 3; k++)
+			vec_push(a, &cells, json_text(i, heading[k]));
+	if (cells.len > 3)
+		say_table(&out, cells.at, 3, cells.len / 3);
+	buf_printf(&out, "%.0f sources are blocked\n", json_number(call.json, "total"));
+	return say_out(&out);
+}
+
+/* ---- changes ------------------------------------------------------------------------- */
+
+static char *body_of(const struct ctl *c, const char *const *sources, size_t count, unsigned long minutes)
+{
+	cJSON *body = cJSON_CreateObject();
+
+	cJSON_AddItemToObject(body, "sources", cJSON_CreateStringArray(sources, (int)count));
+	if (*c->reason)
+		cJSON_AddStringToObject(body, "reason", c->reason);
+	if (minutes)
+		cJSON_AddNumberToObject(body, "duration_minutes", (double)minutes);
+	char *text = cJSON_PrintUnformatted(body);
+	cJSON_Delete(body);
+	return text;
+}
+
+static enum exit_code change_some(const struct ctl *c, const char *path, const char *const *sources, size_t count,
+				  unsigned long minutes)
+{
+	own(mem) char *body = body_of(c, sources, count, minutes);
+	own(call) struct call call = { .method = "POST", .path = path, .type = "application/json", .body = body };
+
+	return body ? call_make(c, &call) : EXIT_SOFTWARE;
+}
+
+static enum exit_code change(const struct ctl *c, const char *path, unsigned long minutes, const char *what)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf out = { 0 };
+	struct sources s = { 0 };
+	enum exit_code rc = read_sources(c, a, &s);
+
+	if (!rc && !s.at.len) {
+		say_problem(c, "usage", "which sources?", "tegctl block 198.51.100.7 --for 2h");
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; !rc && i < s.at.len; i += AT_ONCE)
+		rc = change_some(c, path, s.at.at + i, s.at.len - i < AT_ONCE ? s.at.len - i : AT_ONCE, minutes);
+	if (rc)
+		return rc;
+	if (*c->json)
+		buf_printf(&out, "{\"result\":\"%s\",\"sources\":%zu}\n", what, s.at.len);
+	else
+		buf_printf(&out, "%zu source%s %s\n", s.at.len, s.at.len > 1 ? "s are" : " is", what);
+	return say_out(&out);
+}
+
+enum exit_code ctl_block(const struct ctl *c)
+{
+	const unsigned long minutes = *c->lasts ? minutes_read(c->lasts) : 60;
+
+	if (!c->argument_count && !*c->from)
+		return list(c);
+	if (minutes)
+		return change(c, "/api/tegumentar/blocks", minutes, "blocked");
+	say_problem(c, "usage", "a time is minutes, hours or days", "--for 30m, --for 8h, --for 2d");
+	return EXIT_USAGE;
+}
+
+enum exit_code ctl_unblock(const struct ctl *c)
+{
+	return change(c, "/api/tegumentar/blocks/remove", 0, "blocked no longer");
+}

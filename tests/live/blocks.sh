@@ -1,0 +1,57 @@
+#!/bin/bash
+# Sources that a person blocks for a time, under XDP and under nft: dropped on arrival, until then or until it is taken back.
+. tests/lib/live.bash
+
+ends() { "${@:2}" >$lab/said 2>&1; same $? "$1"; } # ends CODE COMMAND...
+listed() { ctl block --json | jq -r '.blocks[].source' | sort | xargs; }
+bundle $lab/one.tegb
+servers 22
+outside_from() { outside ping -c1 -W0.4 -q -I "$1" "$2" >/dev/null 2>&1 && echo answered || echo silent; }
+
+for engine in native nft; do
+	ok "$engine: tegd starts" tegd_start --engine $engine --state-dir $lab/state-$engine --pin-dir $lab/bpf/$engine
+	ok "$engine: without a policy nothing can be blocked: 75" ends 75 ctl block 10.9.0.3
+	ok "$engine: a policy" ctl apply $lab/one.tegb
+	is "$(ctl block)" "0 sources are blocked" "$engine: none is blocked"
+	is "$(outside_from 10.9.0.3 10.9.0.1)" answered "$engine: a source is answered"
+	ok "$engine: it is blocked" ctl block 10.9.0.3 fd00:9::3 --for 5m --reason scans
+	is "$(outside_from 10.9.0.3 10.9.0.1)" silent "$engine: and is not any more"
+	is "$(outside_from 10.9.0.2 10.9.0.1)" answered "$engine: its neighbour is"
+	is "$(outside_from fd00:9::2 fd00:9::1)" silent "$engine: of an IPv6 address, the /64"
+	is "$(listed)" "10.9.0.3 fd00:9::/64" "$engine: both are listed"
+	is "$(ctl block --json | jq -r '.blocks[0].until | (fromdate - now) > 290 and (fromdate - now) < 302')" true "$engine: with their end"
+	is "$(curl -s --unix-socket $lab/run/api.sock http://t/metrics | sed -n 's/^tegumentar_blocked_sources //p')" 2 "$engine: and counted"
+	holds "$(ctl audit --last 1)" "2 sources for 300 s: scans: 10.9.0.3, fd00:9::3" "$engine: who blocked them is in the audit log"
+	ok "$engine: blocked again, for longer" ctl block 10.9.0.3 --for 2h
+	is "$(ctl block --json | jq -r '[.blocks[] | select(.source == "10.9.0.3") | (.until | fromdate) - now > 7000]' -c)" "[true]" \
+		"$engine: it lasts longer, and stands once"
+	bundle $lab/two.tegb 's/version "1"/version "2"/'
+	ok "$engine: another policy" ctl apply $lab/two.tegb
+	is "$(outside_from 10.9.0.3 10.9.0.1)" silent "$engine: a rollout does not unblock"
+	tegd_end KILL
+	ok "$engine: tegd starts after a crash" tegd_start --engine $engine --state-dir $lab/state-$engine --pin-dir $lab/bpf/$engine
+	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "silent, 10.9.0.3 fd00:9::/64" "$engine: nor does a crash"
+	ok "$engine: taken back" ctl unblock 10.9.0.3 192.0.2.99
+	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "answered, fd00:9::/64" "$engine: it is answered again"
+	ok "$engine: and the /64, by another of its addresses" ctl unblock fd00:9::77
+	is "$(outside_from fd00:9::2 fd00:9::1), $(listed)" "answered, " "$engine: too"
+
+	# many at once, all of them or none
+	for i in $(seq 0 2999); do echo "10.$((50 + i / 250)).$((i % 250)).7 # $i"; done > $lab/many
+	ok "$engine: three thousand from a file" ctl block --from $lab/many --for 30m
+	holds "$(ctl block --json | jq -c '[.total, (.blocks | length)]')" "[3000,3000]" "$engine: are all there"
+	is "$(status .intact)" true "$engine: and all is as it should be"
+	ok "$engine: a line that is no source: 64" ends 64 ctl block --from <(echo 192.0.2.1; echo nonsense) --for 30m
+	holds "$(cat $lab/said)" "\`nonsense\`" "$engine: is named"
+	is "$(ctl block --json | jq .total)" 3000 "$engine: and none of the rest is blocked"
+	ok "$engine: taken back from standard input" bash -c "cut -d' ' -f1 $lab/many | '$BUILD/tegctl' --socket $lab/run/api.sock unblock --from -"
+	is "$(ctl block --json | jq .total)" 0 "$engine: none is left"
+	tegd_end TERM
+	nft flush ruleset
+done
+
+# --- lifelines
+ok "tegd starts" tegd_start --engine native --state-dir $lab/state-native --pin-dir $lab/bpf/native
+ok "lifelines outrank blocks" ctl block 10.9.0.2 --for 1m
+is "$(reaches 22)" open "so that nobody locks themselves out"
+done_testing
