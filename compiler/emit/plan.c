@@ -105,6 +105,8 @@ static void need_of_list(struct needing *n, const struct ir_list *l)
 
 		if (r->effects.emits)
 			need(n, NEED_EVENTS, r->id);
+		if (r->payload)
+			need(n, NEED_PAYLOAD, r->id);
 		if (r->rate && r->rate->fleet)
 			need(n, NEED_FLEET, r->id);
 	}

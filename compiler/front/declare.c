@@ -229,6 +229,7 @@ static void lifeline_add(struct reading *r, struct lifelines *all, const struct 
 	}
 	strmap_put(&all->ids, out.label, (void *)(label ? label : rule));
 	select_read(r, selector, DIRECTION_IN, &out.match);
+	payload_is_absent(r, selector);
 	vec_push(r->arena, &all->rules, out);
 }
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "compiler/front/response.h"
+#include "compiler/pattern/pattern.h"
 #include "lang/base/addr.h"
 #include "lang/base/arena.h"
 #include "lang/base/ranges.h"
@@ -60,6 +61,16 @@ struct pol_end {
 	const char *text;  /* as written, for reports */
 };
 
+/* `payload /union\s+select/i within 512` */
+#define PAYLOAD_MOST 65535 /* bytes of an IP packet */
+
+struct pol_payload {
+	const char *expression;
+	unsigned flags;	 /* enum pattern_flags */
+	uint64_t within; /* a match ends within so many bytes */
+	struct pattern pattern;
+};
+
 struct pol_selector {
 	struct pol_proto *protos; /* at least one */
 	size_t proto_count;
@@ -67,6 +78,7 @@ struct pol_selector {
 	struct ranges sport;	  /* all when not asked */
 	uint64_t zones;		  /* bit per zone of arrival (out: of leaving); ZONES_ANY when not asked */
 	uint8_t families;	  /* bit per enum family; both unless a protocol or keyword fixes one */
+	const struct pol_payload *payload; /* of a reflex, or NULL */
 };
 
 #define ZONES_ANY UINT64_MAX
@@ -165,6 +177,7 @@ struct pol_packet {
 	enum direction direction;
 	enum ct_state state; /* new unless said */
 	bool reply;	     /* established, in the reply direction */
+	const char *payload; /* or NULL: it has none */
 };
 
 /*

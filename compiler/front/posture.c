@@ -171,6 +171,7 @@ static void rule_read(struct reading *r, struct building *b, const struct node *
 	rule.id = rule_id(r, b, rule.label);
 	b->sound &= !label || label_is_free(r, label);
 	b->sound &= select_read(r, node_find(n, NODE_SELECTOR), rule.direction, &rule.match);
+	b->sound &= payload_is_absent(r, node_find(n, NODE_SELECTOR));
 	b->sound &= effects_read(r, n, rule.label, &rule.effects);
 	if (limit) {
 		struct pol_rate *rate = arena_zero(r->arena, sizeof *rate);

@@ -5,6 +5,7 @@
  *     load.c      files and imports          → declarations in the order of judgement
  *     scope.c     names                      → symbols, each computed once
  *     value*.c    values                     → sets, amounts, with their types and units
+ *     payload.c   patterns in payloads
  *     select.c    selectors                  → what a packet is asked
  *     limit.c     rates and limits
  *     effect.c    logs and events
@@ -153,6 +154,9 @@ void near_protos(struct reading *r, struct diag *d, const char *name);
 
 /* select.c */
 bool select_read(struct reading *r, const struct node *selector, enum direction d, struct pol_selector *out);
+/* payload.c: NODE_PAYLOAD of a selector whose protocols are read. */
+bool payload_is_absent(struct reading *r, const struct node *selector);
+bool payload_read(struct reading *r, const struct node *payload, struct pol_selector *s);
 bool select_flags(struct reading *r, const struct node *words, uint8_t *out);
 
 /* declare.c */

@@ -178,6 +178,20 @@ static void put_end(struct writing *w, const char *word, const struct pol_end *e
 	}
 }
 
+/* A slash in the expression is written as a byte that is one, whatever stood before it. */
+static void put_payload(struct buf *out, const struct pol_payload *p)
+{
+	buf_puts(out, " payload /");
+	for (const char *c = p->expression; *c; c++) {
+		if (*c == '\\' && c[1])
+			buf_putc(out, *c++);
+		buf_puts(out, *c == '/' && (c == p->expression || c[-1] != '\\') ? "\\/" : (char[]){ *c, 0 });
+	}
+	buf_printf(out, "/%s%s", p->flags & PATTERN_ICASE ? "i" : "", p->flags & PATTERN_DOT_ALL ? "s" : "");
+	if (p->within < PAYLOAD_MOST)
+		buf_printf(out, " within %llu", (unsigned long long)p->within);
+}
+
 static void put_selector(struct writing *w, const struct pol_selector *s)
 {
 	bool sport = !ranges_are_all(&s->sport);
@@ -192,6 +206,8 @@ static void put_selector(struct writing *w, const struct pol_selector *s)
 	if (!s->to.any)
 		put_end(w, "to", &s->to);
 	put_zones(w, s->zones);
+	if (s->payload)
+		put_payload(&w->out, s->payload);
 }
 
 /* --- declarations ------------------------------------------------------------------------------ */
@@ -446,6 +462,10 @@ static void put_packet(struct writing *w, const struct pol_packet *p)
 	buf_printf(out, " %s", direction_name(p->direction));
 	if (p->given & GIVEN_ZONE)
 		buf_printf(out, " on %s", w->policy->zones[p->zone].name);
+	if (p->payload) {
+		buf_puts(out, " payload ");
+		print_string(out, p->payload);
+	}
 }
 
 static void put_expect(struct writing *w, const struct pol_case *c)

@@ -11,7 +11,7 @@
 
 /* The clauses of a selector, each once. */
 struct clauses {
-	const struct node *head, *from, *to, *port, *on, *flags;
+	const struct node *head, *from, *to, *port, *on, *flags, *payload;
 	const struct node *from_port, *to_port;
 };
 
@@ -30,6 +30,8 @@ static const struct node **clause_slot(struct clauses *c, enum node_kind kind)
 		return &c->on;
 	case NODE_FLAGS:
 		return &c->flags;
+	case NODE_PAYLOAD:
+		return &c->payload;
 	}
 	return NULL;
 }
@@ -338,6 +340,7 @@ bool select_read(struct reading *r, const struct node *selector, enum direction 
 		sound &= !c.to_port || dport_read(r, c.to_port, out);
 		sound &= !c.from_port || sport_read(r, c.from_port, out);
 		sound &= !c.flags || flags_read(r, c.flags, out);
+		sound &= !c.payload || payload_read(r, c.payload, out);
 	} else {
 		sound = false;
 	}

@@ -218,10 +218,17 @@ static bool clauses_read(struct reading *r, const struct node *packet, struct po
 		case NODE_ON:
 			sound &= on_read(r, n, p);
 			break;
+		case NODE_PAYLOAD:
+			p->payload = n->first->text;
+			break;
 		case NODE_HOLE:
 			sound = false;
 			break;
 		}
+	}
+	if (p->payload && p->proto != PROTO_TCP && p->proto != PROTO_UDP) {
+		diag(r->diags, DIAG_PACKET_FIELD, packet->span, "only packets of TCP and UDP are given a payload");
+		return false;
 	}
 	return sound;
 }

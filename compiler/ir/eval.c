@@ -116,11 +116,20 @@ static struct outcome by_lifeline(const struct ir_rule *r)
 
 /* --- the first hook: layers 1 to 3 ---------------------------------------------------- */
 
+/* What is not there holds nothing, not even a pattern that finds nothing. */
+bool payload_has(const struct moment *m, const struct ir_rule *r, const struct packet *p)
+{
+	if (moment_is_found(m, r->id))
+		return true;
+	return p->payload_len && p->fragment != FRAGMENT_LATER &&
+	       pattern_finds(&r->payload->pattern, p->payload, p->payload_len, r->payload->within);
+}
+
 static bool reflex_fires(struct moment *m, const struct ir_rule *r, const struct packet *p)
 {
 	if (r->except & 1ull << m->posture)
 		return false;
-	if (!rule_has(m, r, p))
+	if (!rule_has(m, r, p) || (r->payload && !payload_has(m, r, p)))
 		return false;
 	return !r->rate || moment_is_over(m, r->rate, p);
 }

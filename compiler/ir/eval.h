@@ -47,6 +47,9 @@ bool eval_closed_drops(const struct moment *m, const struct packet *p);
 struct outcome eval_frame(struct moment *m, const uint8_t *frame, size_t len, unsigned zone,
 			  enum direction direction);
 
+/* Is the reflex's pattern found in the packet's payload? `m` may take it to be. */
+bool payload_has(const struct moment *m, const struct ir_rule *r, const struct packet *p);
+
 /* Does the packet lie in the box? `m` answers for `self`. */
 bool box_has(const struct moment *m, const struct ir_box *box, const struct packet *p);
 

@@ -87,6 +87,7 @@ struct ir_rule {
 	enum direction direction; /* posture rules; the others judge on arrival */
 	enum verdict verdict;
 	bool is_default;
+	const struct pol_payload *payload; /* reflex: must be found too; or NULL */
 	struct ir_box *boxes;
 	size_t box_count;
 	/*
@@ -156,6 +157,15 @@ struct ir *ir_lower(const struct policy *p, struct arena *a);
 
 /* The box of the answers: ends and ports change places, all else stays. */
 struct ir_box ir_box_reply(const struct ir_box *box);
+
+/* By what its open condition is known, a rate or a pattern; NULL when its boxes are all it asks. */
+static inline const char *ir_rule_condition(const struct ir_rule *r)
+{
+	return r->payload ? r->id : r->rate ? r->rate->kin : NULL;
+}
+
+/* The part of the policy that the packet path carries today: without what looks into payloads. */
+struct ir *ir_carried(const struct ir *ir, struct arena *a);
 
 /* The limit of the rule behind it: stands in no policy by itself. */
 static inline bool ir_rule_is_limit(const struct ir_rule *r)

@@ -336,6 +336,7 @@ static struct ir_rule reflex_lower(struct lowering *lo, const struct pol_reflex 
 	};
 
 	rule_match(lo, &out, &r->match);
+	out.payload = r->match.payload;
 	if (r->has_rate)
 		out.rate = rate_lower(lo, &r->rate, r->id);
 	return out;
@@ -457,6 +458,24 @@ static void epiderme_lower(struct lowering *lo, const struct policy *p)
 		l->rules[l->count] = reflex_lower(lo, &p->reflexes[i]);
 		l->rules[l->count++].rank = ir->reflexes.count;
 	}
+}
+
+static struct ir_list list_carried(const struct ir_list *l, struct arena *a)
+{
+	struct ir_list out = { arena_zero(a, (l->count + 1) * sizeof *out.rules), 0 };
+
+	for (size_t i = 0; i < l->count; i++)
+		if (!l->rules[i].payload)
+			out.rules[out.count++] = l->rules[i];
+	return out;
+}
+
+struct ir *ir_carried(const struct ir *ir, struct arena *a)
+{
+	struct ir *out = arena_copy(a, ir, sizeof *ir);
+
+	out->reflexes = list_carried(&ir->reflexes, a);
+	return out;
 }
 
 struct ir *ir_lower(const struct policy *p, struct arena *a)

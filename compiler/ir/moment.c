@@ -110,6 +110,7 @@ void moment_free(struct moment *m)
 		return;
 	table_release(&m->buckets);
 	table_release(&m->blocks);
+	free(m->found);
 	free(m);
 }
 
@@ -200,4 +201,18 @@ bool moment_is_blocked(const struct moment *m, struct addr source)
 	const struct moment_entry *b = table_find(&m->blocks, &key);
 
 	return b && m->now_ns < b->until_ns;
+}
+
+void moment_find(struct moment *m, const char *rule)
+{
+	m->found = must(reallocarray(m->found, m->found_count + 1, sizeof *m->found));
+	m->found[m->found_count++] = rule;
+}
+
+bool moment_is_found(const struct moment *m, const char *rule)
+{
+	for (size_t i = 0; i < m->found_count; i++)
+		if (!strcmp(m->found[i], rule))
+			return true;
+	return false;
 }

@@ -39,7 +39,12 @@ struct moment {
 	uint64_t now_ns;
 	const struct netset *self;
 	struct moment_table buckets, blocks;
+	const char **found; /* rules whose patterns are taken to be found, whatever the payload */
+	size_t found_count;
 };
+
+void moment_find(struct moment *m, const char *rule);
+bool moment_is_found(const struct moment *m, const char *rule);
 
 /* True when no token is left in the packet's bucket; else takes one. */
 bool moment_is_over(struct moment *m, const struct ir_rate *rate, const struct packet *p);

@@ -28,6 +28,8 @@ struct packet {
 	uint32_t len;		 /* bytes from the IP header on */
 	enum ct_state state;
 	bool reply;
+	const uint8_t *payload; /* of TCP and UDP, behind their header; not owned */
+	size_t payload_len;
 };
 
 #define ZONE_NONE 63u /* the bit of interfaces that no zone names */

@@ -27,6 +27,8 @@ static struct packet packet_of(const struct pol_packet *g, struct addr own)
 		.hop_limit = 64,
 		.state = g->state,
 		.reply = g->reply,
+		.payload = (const uint8_t *)g->payload,
+		.payload_len = g->payload ? strlen(g->payload) : 0,
 	};
 	unsigned type = g->icmp >> 8;
 

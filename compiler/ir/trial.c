@@ -154,6 +154,8 @@ static struct guess reflex_fires(struct run *r, const struct ir_rule *rule)
 
 	if (in.truth == NO || rule->except & 1ull << r->real->posture)
 		return GUESS_NO;
+	if (rule->payload && !payload_has(r->real, rule, &r->p.packet))
+		return GUESS_NO;
 	if (rule->block_ns && !partial_has(&r->p, GIVEN_SRC))
 		return guess_maybe(GIVEN_SRC);
 	return rule->rate ? is_over(r, rule->rate, in) : in;

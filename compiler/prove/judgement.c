@@ -41,12 +41,12 @@ static size_t unknown_find(const struct terms *t, const char *name, unsigned cop
 static void unknowns_add(struct terms *t, const struct ir_list *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
-		const struct ir_rate *rate = l->rules[i].rate;
+		const char *name = ir_rule_condition(&l->rules[i]);
 
-		for (unsigned copy = 0; rate && copy < 2; copy++) {
-			struct unknown u = { rate->kin, copy };
+		for (unsigned copy = 0; name && copy < 2; copy++) {
+			struct unknown u = { name, l->rules[i].payload != NULL, copy };
 
-			if (unknown_find(t, rate->kin, copy) == t->unknowns.len)
+			if (unknown_find(t, name, copy) == t->unknowns.len)
 				vec_push(t->arena, &t->unknowns, u);
 		}
 	}
@@ -320,7 +320,9 @@ static void step_boxes(struct making *k, const struct ir_box *boxes, size_t coun
 
 static int unknown_of(const struct making *k, const struct ir_rule *r)
 {
-	return r->rate ? (int)unknown_find(k->terms, r->rate->kin, k->j->copy) : -1;
+	const char *name = ir_rule_condition(r);
+
+	return name ? (int)unknown_find(k->terms, name, k->j->copy) : -1;
 }
 
 static void step_rule(struct making *k, const struct ir_rule *r, uint64_t zones)

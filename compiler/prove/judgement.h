@@ -42,9 +42,10 @@
 
 /* --- terms: what several policies are compared in ----------------------------------- */
 
-/* One rate: is it exceeded? */
+/* One rate, or one pattern: is it exceeded, is it found? */
 struct unknown {
-	const char *name;	/* ir_rate's kin */
+	const char *name;	/* ir_rule_condition() */
+	bool pattern;		/* is it found? else: is the rate exceeded? */
 	unsigned copy;		/* 0, or 1 for the other policy's own bucket */
 };
 

@@ -276,7 +276,8 @@ static void name_assumptions(struct witness *w, struct arena *arena, const struc
 	for (size_t i = 0; i < t->unknowns.len; i++)
 		if (w->point.over[i])
 			vec_push(arena, &said,
-				 arena_printf(arena, "the rate of %s is exceeded",
+				 arena_printf(arena, t->unknowns.at[i].pattern ? "the pattern of %s is found" :
+										 "the rate of %s is exceeded",
 					      t->unknowns.at[i].name));
 	w->assumes = said.at;
 	w->assume_count = said.len;
@@ -359,17 +360,26 @@ static void set_self(struct moment *m, struct arena *arena, const struct witness
 	moment_set_self(m, self);
 }
 
-static void drain_list(struct moment *m, const struct ir_list *l, const char *kin, const struct packet *p)
+/* So that the conditions of that name hold: a bucket empty, a pattern found. */
+static void fulfil_list(struct moment *m, const struct ir_list *l, const char *name, const struct packet *p)
 {
-	for (size_t i = 0; i < l->count; i++)
-		if (l->rules[i].rate && !strcmp(l->rules[i].rate->kin, kin))
-			moment_drain(m, l->rules[i].rate, p);
+	for (size_t i = 0; i < l->count; i++) {
+		const struct ir_rule *r = &l->rules[i];
+		const char *own = ir_rule_condition(r);
+
+		if (!own || strcmp(own, name) != 0)
+			continue;
+		if (r->payload)
+			moment_find(m, r->id);
+		if (r->rate)
+			moment_drain(m, r->rate, p);
+	}
 }
 
-static void drain(struct moment *m, const char *kin, const struct packet *p)
+static void fulfil(struct moment *m, const char *name, const struct packet *p)
 {
-	drain_list(m, &m->ir->reflexes, kin, p);
-	drain_list(m, &m->ir->postures[m->posture].lists[p->direction], kin, p);
+	fulfil_list(m, &m->ir->reflexes, name, p);
+	fulfil_list(m, &m->ir->postures[m->posture].lists[p->direction], name, p);
 }
 
 static void set_unknowns(struct moment *m, const struct witness *w, const struct terms *t,
@@ -380,7 +390,7 @@ static void set_unknowns(struct moment *m, const struct witness *w, const struct
 		moment_block(m, w->point.packet.src, UINT64_C(1) << 40);
 	for (size_t i = 0; i < t->unknowns.len; i++)
 		if (w->point.over[i] && t->unknowns.at[i].copy == copy)
-			drain(m, t->unknowns.at[i].name, p);
+			fulfil(m, t->unknowns.at[i].name, p);
 }
 
 struct decider witness_decider(const struct judgement *j, const struct witness *w)

@@ -109,7 +109,7 @@ enum node_kind {
 	NODE_ON,       /* a value */
 	NODE_FLAGS,    /* WORDS (want), WORDS? (mask) */
 	NODE_WORDS,    /* NAME... joined by + */
-	NODE_PAYLOAD,  /* REGEX, WITHIN?; in a packet: STRING */
+	NODE_PAYLOAD,  /* REGEX or NAME, WITHIN?; in a packet: STRING */
 	NODE_REGEX,    /* text: with its slashes and letters, as written */
 
 	/* tests */

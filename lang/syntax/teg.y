@@ -313,6 +313,7 @@ clause
 	| "flags" words				{ $$ = ONE(FLAGS, @$, $2); }
 	| "flags" words '/' words		{ $$ = TWO(FLAGS, @$, $2, $4); }
 	| "payload" REGEX payload_end		{ $$ = TWO(PAYLOAD, @$, TEXT(REGEX, @2, $2), $3); }
+	| "payload" name payload_end		{ $$ = TWO(PAYLOAD, @$, $2, $3); }
 	;
 end_port
 	: %empty	%prec LOW		{ $$ = NULL; }
