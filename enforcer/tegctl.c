@@ -8,7 +8,7 @@
 int main(int argc, char **argv)
 {
 	if (curl_global_init(CURL_GLOBAL_DEFAULT))
-		return EXIT_SOFTWARE;
+		return EXIT_OURS;
 	int rc = ctl_run(argc, argv);
 	curl_global_cleanup();
 	return rc;

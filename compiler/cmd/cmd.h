@@ -14,7 +14,7 @@
 
 enum exit_code {
 #define EXIT(id, number, about) EXIT_##id = number,
-#include "compiler/cmd/exit.def"
+#include "lang/vocab/exit.def"
 #undef EXIT
 };
 

@@ -18,7 +18,7 @@ static int help_commands(void)
 static int help_exit_codes(void)
 {
 #define EXIT(id, number, about) printf("%4d  %s\n", number, about);
-#include "compiler/cmd/exit.def"
+#include "lang/vocab/exit.def"
 #undef EXIT
 	return 0;
 }

@@ -29,7 +29,7 @@ static enum exit_code read_log(const struct ctl *c, struct buf *out, const char 
 		return EXIT_YES;
 	if (path) {
 		say_problem(c, "no-input", why.text, "name an audit log, or none for that of tegd");
-		return EXIT_NO_INPUT;
+		return EXIT_INPUT;
 	}
 	rc = call_make(c, &call);
 	if (!rc)

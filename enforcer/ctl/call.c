@@ -70,7 +70,7 @@ static enum exit_code exit_of_problem(const char *name)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (!strcmp(rows[i].name, name))
 			return (enum exit_code)rows[i].exit;
-	return EXIT_SOFTWARE;
+	return EXIT_OURS;
 }
 
 static enum exit_code refused(const struct ctl *c, const struct call *call, long status)
@@ -81,7 +81,7 @@ static enum exit_code refused(const struct ctl *c, const struct call *call, long
 	if (!*name) {
 		buf_printf(&detail, "%s answered %ld, which says nothing to tegctl", call->path, status);
 		say_problem(c, "not-understood", buf_text(&detail), "is it tegd that listens there?");
-		return status >= 500 ? EXIT_UNAVAILABLE : EXIT_SOFTWARE;
+		return status >= 500 ? EXIT_UNAVAILABLE : EXIT_OURS;
 	}
 	if (*c->json) {
 		puts(buf_text(&call->text));
@@ -111,7 +111,7 @@ static enum exit_code not_made(const struct ctl *c, const struct call *call, CUR
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_errno);
 	if (code == CURLE_COULDNT_CONNECT && (os_errno == EACCES || os_errno == EPERM)) {
 		say_problem(c, "forbidden", "you may not use tegd's socket", "run as root, or join the socket's group");
-		return EXIT_NO_ACCESS;
+		return EXIT_DENIED;
 	}
 	if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || !strcmp(call->method, "GET"))
 		return unreachable(c, os_errno ? strerror((int)os_errno) : curl_easy_strerror(code));
@@ -181,7 +181,7 @@ static enum exit_code check_target(const struct ctl *c, struct buf *authorizatio
 	if (!read_token(authorization, c->token_file, &why))
 		return EXIT_YES;
 	say_problem(c, "token-file", why.text, "one line, readable by you alone");
-	return why.code == -EPERM || why.code == -EACCES ? EXIT_NO_ACCESS : EXIT_NO_INPUT;
+	return why.code == -EPERM || why.code == -EACCES ? EXIT_DENIED : EXIT_INPUT;
 }
 
 /* ---- the call --------------------------------------------------------------------------------- */
@@ -319,7 +319,7 @@ enum exit_code call_make(const struct ctl *c, struct call *call)
 		return rc;
 	CURL *curl = curl_easy_init();
 	if (!curl)
-		return EXIT_SOFTWARE;
+		return EXIT_OURS;
 	struct curl_slist *headers = headers_of(call, &authorization);
 	set_request(curl, c, call);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);

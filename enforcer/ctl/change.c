@@ -76,7 +76,7 @@ enum exit_code ctl_posture(const struct ctl *c)
 	}
 	own(mem) char *body = posture_body(c->arguments[0], c->reason, minutes);
 	if (!body)
-		return EXIT_SOFTWARE;
+		return EXIT_OURS;
 	call.body = body;
 	enum exit_code rc = call_make(c, &call);
 	return rc ? rc : say_active(c, &call);
@@ -118,7 +118,7 @@ enum exit_code ctl_apply(const struct ctl *c)
 {
 	own(file) FILE *bundle = open_bundle(c, c->arguments[0]);
 	own(buf) struct buf base = { 0 };
-	enum exit_code rc = bundle ? read_base(c, &base) : EXIT_NO_INPUT;
+	enum exit_code rc = bundle ? read_base(c, &base) : EXIT_INPUT;
 
 	if (rc)
 		return rc;

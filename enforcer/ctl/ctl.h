@@ -13,8 +13,8 @@
 #include <stdbool.h>
 
 enum exit_code {
-#define EXIT(id, code, about) EXIT_##id = code,
-#include "enforcer/ctl/exit.def"
+#define EXIT(id, number, about) EXIT_##id = number,
+#include "lang/vocab/exit.def"
 #undef EXIT
 };
 

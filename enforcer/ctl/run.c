@@ -33,8 +33,8 @@ static const struct {
 	int code;
 	const char *about;
 } exits[] = {
-#define EXIT(id, code, about) { code, about },
-#include "enforcer/ctl/exit.def"
+#define EXIT(id, number, about) { number, about },
+#include "lang/vocab/exit.def"
 #undef EXIT
 };
 

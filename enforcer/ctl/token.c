@@ -67,7 +67,7 @@ enum exit_code ctl_token(const struct ctl *c)
 		return EXIT_USAGE;
 	}
 	if (sodium_init() < 0)
-		return EXIT_SOFTWARE;
+		return EXIT_OURS;
 	make_token(text);
 	crypto_hash_sha256(digest, (const unsigned char *)text, strlen(text));
 	rc = write_token(c, c->arguments[2], text);

@@ -90,8 +90,8 @@ static void manual_page(void)
 #undef OPTION
 	};
 	static const struct { int code; const char *about; } exits[] = {
-#define EXIT(id, code, about) { code, about },
-#include "enforcer/ctl/exit.def"
+#define EXIT(id, number, about) { number, about },
+#include "lang/vocab/exit.def"
 #undef EXIT
 	};
 	struct page p;
@@ -103,10 +103,8 @@ static void manual_page(void)
 		page_says(&p, options[i]);
 	for (size_t i = 0; i < ARRAY_LEN(exits); i++) {
 		own(buf) struct buf row = { 0 };
-		const bool is_name = !strncmp(exits[i].about, "tegd", 4);
 
-		buf_printf(&row, ".It %d\n%c%s.", exits[i].code, is_name ? 't' : toupper(exits[i].about[0]),
-			   exits[i].about + 1);
+		buf_printf(&row, ".It %d\n%c%s.", exits[i].code, toupper(exits[i].about[0]), exits[i].about + 1);
 		page_says(&p, buf_text(&row));
 	}
 	buf_release(&p.text);
