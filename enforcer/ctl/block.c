@@ -37,7 +37,7 @@ static enum exit_code read_sources(const struct ctl *c, struct arena *a, struct 
 				    file_read_fd(&text, STDIN_FILENO, FILE_BYTES_MAX, &why);
 	if (rc) {
 		say_problem(c, "no-input", why.text, "name a file with a source a line, or - for standard input");
-		return EXIT_NO_INPUT;
+		return EXIT_INPUT;
 	}
 	for (char *line = text.at, *next; line && *line; line = next) {
 		next = strchr(line, '\n');
@@ -99,7 +99,7 @@ static enum exit_code change_some(const struct ctl *c, const char *path, const c
 	own(mem) char *body = body_of(c, sources, count, minutes);
 	own(call) struct call call = { .method = "POST", .path = path, .type = "application/json", .body = body };
 
-	return body ? call_make(c, &call) : EXIT_SOFTWARE;
+	return body ? call_make(c, &call) : EXIT_OURS;
 }
 
 static enum exit_code change(const struct ctl *c, const char *path, unsigned long minutes, const char *what)
