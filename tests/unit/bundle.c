@@ -148,6 +148,51 @@ static void test_signed_spoilt(void)
 	}
 }
 
+/* --- a member that only some have ---------------------------------------------------------- */
+
+static struct buf sealed_with_playbooks(void)
+{
+	struct bundle_member more[ARRAY_LEN(members) + 1];
+	struct buf b = { 0 };
+
+	memcpy(more, members, sizeof members);
+	more[ARRAY_LEN(members)] = (struct bundle_member){ "playbooks.tegp", "tegp and code", 13 };
+	bundle_write(&b, more, ARRAY_LEN(more));
+	return b;
+}
+
+static void test_when_needed(void)
+{
+	own(buf) struct buf with = sealed_with_playbooks(), without = sealed();
+	own(bundle) struct bundle *b = NULL, *plain = NULL;
+	struct err why = { 0 };
+	size_t end = 1024, member = 1024; /* of 13 bytes: a header, a block */
+
+	if (!tap_ok(!bundle_open(&b, with.at, with.len, &why), "a bundle with playbooks opens"))
+		tap_note("%s", why.text);
+	else
+		tap_num(bundle_find(b, "playbooks.tegp")->len, 13, "and has them");
+	own(buf) struct buf sealed_too = signed_again(&with, 1);
+	own(bundle) struct bundle *signed_too = NULL;
+
+	tap_ok(!bundle_open(&signed_too, sealed_too.at, sealed_too.len, &why) && bundle_find(signed_too, "playbooks.tegp"),
+	       "one that is signed keeps them");
+	tap_ok(!bundle_open(&plain, without.at, without.len, &why) && !bundle_find(plain, "playbooks.tegp"),
+	       "one without has none");
+
+	own(buf) struct buf cut = { 0 }, put = { 0 };
+	own(bundle) struct bundle *no = NULL;
+
+	buf_add(&cut, with.at, with.len - end - member);
+	buf_add(&cut, with.at + with.len - end, end);
+	tap_ok(bundle_open(&no, cut.at, cut.len, &why) && strstr(why.text, "the manifest"),
+	       "to take them out is noticed: %s", why.text);
+	buf_add(&put, without.at, without.len - end);
+	buf_add(&put, with.at + with.len - end - member, end + member);
+	tap_ok(bundle_open(&no, put.at, put.len, &why) && strstr(why.text, "the manifest"),
+	       "to put them in is noticed: %s", why.text);
+}
+
 /* GNU tar reads it as it reads any other. */
 static void test_tar_lists(void)
 {
@@ -627,6 +672,7 @@ static void test_names_injective(void)
 int main(void)
 {
 	test_round();
+	test_when_needed();
 	test_signed();
 	test_signed_spoilt();
 	test_tar_lists();
