@@ -119,13 +119,16 @@ static void lower_undo(struct lowering *l, const struct pol_act *a)
 
 static void note_effect(struct lowering *l, const struct pol_act *a)
 {
-	struct ir_effect e = { play_step_row(a->step)->effect, a->step, l->playbook->name, a->span, 0 };
+	struct ir_effect e = { play_step_row(a->step)->effect, a->step, l->playbook->name, a->span, 0, 0 };
 
 	if (e.effect == EFFECT_NOTHING)
 		return;
 	for (unsigned i = 0; e.effect == EFFECT_POSTURE && i < l->policy->posture_count; i++)
 		if (!strcmp(l->policy->postures[i].name, a->args[0].constant.text))
 			e.posture = i;
+	for (unsigned i = 0; e.effect == EFFECT_THROTTLE && i < l->policy->zone_count; i++)
+		if (!strcmp(l->policy->zones[i].name, a->args[0].constant.text))
+			e.zone = i;
 	vec_push(l->arena, &l->effects, e);
 }
 

@@ -19,6 +19,7 @@ struct ir_effect {
 	const char *playbook;
 	struct span span;
 	unsigned posture; /* of POSTURE: index */
+	unsigned zone;	  /* of THROTTLE: index */
 };
 
 struct ir_responses {

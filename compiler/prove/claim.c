@@ -163,9 +163,13 @@ struct claim_answer prove_claim(struct prover *p, const struct ir *ir, const str
 	return claim_ask(p, ir, claim, ASKS_VERDICT);
 }
 
+/* Blocks stand before the posture: in one it is as in all. */
 struct claim_answer prove_blocks(struct prover *p, const struct ir *ir, const struct claim *claim)
 {
-	return claim_ask(p, ir, claim, ASKS_BLOCKS);
+	struct claim in = *claim;
+
+	in.postures &= -in.postures;
+	return claim_ask(p, ir, &in, ASKS_BLOCKS);
 }
 
 struct claim_answer prove_closed(struct prover *p, const struct ir *ir, unsigned posture)

@@ -120,6 +120,25 @@ struct claim_answer prove_blocks(struct prover *p, const struct ir *ir, const st
  */
 struct claim_answer prove_closed(struct prover *p, const struct ir *ir, unsigned posture);
 
+/*
+ * The steps of playbooks that can break a claim of what is allowed: a block or a scar that takes
+ * one of its packets, a throttle that may drop what exceeds it. What a lifeline admits none reaches.
+ * Postures are no breach: a claim is proved in each posture that it speaks of. Nor is a cut of
+ * sessions: what comes next is judged as ever.
+ */
+struct breach {
+	const struct ir_effect *effect;
+	struct witness witness;
+};
+
+struct breaches {
+	struct breach *at;
+	size_t len;
+	struct progress progress; /* steps that the budget did not decide are not listed */
+};
+
+struct breaches prove_breaches(struct prover *p, const struct ir *ir, const struct claim *claim);
+
 /* --- postures against each other ---------------------------------------------------- */
 
 /*
