@@ -21,6 +21,7 @@ static int help(void)
 	puts("tegd enforces a compiled policy, and answers tegctl.\n\n"
 	     "usage: tegd [--config FILE] [--SETTING VALUE]…\n"
 	     "       tegd --check …      may it run so, here?\n"
+	     "       tegd --settings …   what is set, from everywhere; passwords are not shown\n"
 	     "       tegd --version\n\n"
 	     "settings, also as TEGUMENTAR_SETTING and as `setting = value` in " SETTINGS_FILE ":");
 	settings_help(stdout);
@@ -82,6 +83,9 @@ int main(int argc, char **argv)
 	switch (s.ask) {
 	case ASK_HELP:
 		return help();
+	case ASK_SETTINGS:
+		settings_print(stdout, &s);
+		return 0;
 	case ASK_VERSION:
 		puts("tegd " TEGUMENTAR_VERSION);
 		return 0;

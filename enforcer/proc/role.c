@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "enforcer/proc/settings.h"
 #include "lang/base/arena.h"
 
 /* ---- starting ---------------------------------------------------------------- */
@@ -53,7 +54,7 @@ static char **child_environment(struct arena *a)
 	VEC(char *) kept = { 0 };
 
 	for (char **e = environ; *e; e++)
-		if (!strncmp(*e, ours, sizeof ours - 1))
+		if (!strncmp(*e, ours, sizeof ours - 1) && !settings_is_secret(*e))
 			vec_push(a, &kept, *e);
 	vec_push(a, &kept, NULL);
 	return kept.at;

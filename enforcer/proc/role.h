@@ -9,7 +9,7 @@
  *
  * Executing anew gives the child a fresh address space: nothing that the warden
  * read or holds is in it. It receives its descriptors at fixed numbers and no
- * others, and of the environment only TEGUMENTAR_*.
+ * others, and of the environment only TEGUMENTAR_*, but no setting that holds a secret.
  */
 #ifndef TEG_PROC_ROLE_H
 #define TEG_PROC_ROLE_H

@@ -16,7 +16,7 @@
 #define TOKEN_MOST 256
 
 enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME, KIND_SWITCH, KIND_LIST, KIND_ROLE, KIND_KEY, KIND_CA,
-	    KIND_COUNT };
+	    KIND_COUNT, KIND_URL };
 
 static const struct row {
 	const char *name;
@@ -67,14 +67,24 @@ static char *trimmed(char *from, char *to)
 	return from;
 }
 
-static int read_line(struct settings *s, bool seen[static ROWS], char *line, struct err *why)
+/* A settings file that holds a password is nobody else's. */
+static int check_private(const char *path, const struct row *r, struct err *why)
+{
+	struct stat st;
+
+	if (r->kind != KIND_URL || (!stat(path, &st) && !(st.st_mode & 077)))
+		return 0;
+	return err_set(why, EPERM, "%s may hold a password, and others may read the file: chmod 600", r->name);
+}
+
+static int read_line(struct settings *s, bool seen[static ROWS], const char *path, char *line, struct err *why)
 {
 	char *text = trimmed(line, line + strlen(line)), *equals = strchr(text, '=');
 
 	if (!*text || *text == '#')
 		return 0;
 	if (!equals)
-		return err_set(why, EINVAL, "`%.80s` has no '='; a line is `name = value`", text);
+		return err_set(why, EINVAL, "`%.*s` has no '='; a line is `name = value`", (int)strcspn(text, ":/@ "), text);
 	char *value = trimmed(equals + 1, equals + 1 + strlen(equals + 1));
 	char *name = trimmed(text, equals);
 	const struct row *r = row_find(name, strlen(name));
@@ -84,7 +94,7 @@ static int read_line(struct settings *s, bool seen[static ROWS], char *line, str
 		return err_set(why, EINVAL, "`%s` is set twice", r->name);
 	seen[r - rows] = true;
 	*value_of(s, r) = value;
-	return 0;
+	return check_private(path, r, why);
 }
 
 static int read_file(struct settings *s, struct arena *a, const char *path, struct err *why)
@@ -103,7 +113,7 @@ static int read_file(struct settings *s, struct arena *a, const char *path, stru
 		if (next)
 			*next++ = '\0';
 		number++;
-		rc = read_line(s, seen, at, why);
+		rc = read_line(s, seen, path, at, why);
 		if (rc)
 			return err_in(why, "%s:%u", path, number);
 	}
@@ -112,17 +122,38 @@ static int read_file(struct settings *s, struct arena *a, const char *path, stru
 
 /* ---- environment and flags ------------------------------------------------------- */
 
+#define VARIABLE_ROOM 64
+
+static const char *variable_of(char name[static VARIABLE_ROOM], const struct row *r)
+{
+	size_t at = (size_t)snprintf(name, VARIABLE_ROOM, "TEGUMENTAR_");
+
+	for (const char *c = r->name; *c; c++)
+		name[at++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+	assert(at < VARIABLE_ROOM);
+	name[at] = '\0';
+	return name;
+}
+
+bool settings_is_secret(const char *variable)
+{
+	char name[VARIABLE_ROOM];
+
+	for (size_t i = 0; i < ROWS; i++) {
+		const size_t len = strlen(variable_of(name, &rows[i]));
+
+		if (rows[i].kind == KIND_URL && !strncmp(variable, name, len) && variable[len] == '=')
+			return true;
+	}
+	return false;
+}
+
 static void read_environment(struct settings *s)
 {
 	for (size_t i = 0; i < ROWS; i++) {
-		char name[64] = "TEGUMENTAR_";
-		size_t at = strlen(name);
+		char name[VARIABLE_ROOM];
+		const char *value = getenv(variable_of(name, &rows[i]));
 
-		for (const char *c = rows[i].name; *c; c++)
-			name[at++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
-		assert(at < sizeof name);
-		name[at] = '\0';
-		const char *value = getenv(name);
 		if (value)
 			*value_of(s, &rows[i]) = value;
 	}
@@ -156,6 +187,8 @@ static bool read_ask(struct settings *s, const char *flag)
 {
 	if (!strcmp(flag, "--check"))
 		s->ask = ASK_CHECK;
+	else if (!strcmp(flag, "--settings"))
+		s->ask = ASK_SETTINGS;
 	else if (!strcmp(flag, "--help"))
 		s->ask = ASK_HELP;
 	else if (!strcmp(flag, "--version"))
@@ -184,6 +217,9 @@ static int read_flags(struct settings *s, int argc, char **argv, struct err *why
 		}
 		while (r < ROWS && !(value = flag_value(rows[r].name, strlen(rows[r].name), &i, argc, argv)))
 			r++;
+		if (r < ROWS && rows[r].kind == KIND_URL)
+			return err_set(why, EINVAL, "%s: everyone can see a flag, and it may hold a password; set it in the "
+				       "environment or the settings file", rows[r].name);
 		if (r == ROWS)
 			return err_set(why, EINVAL, "`%.80s` is no flag, or lacks its value; `tegd --help` "
 				       "lists them", argv[i]);
@@ -287,7 +323,24 @@ static int read_rate(struct settings *s, const char *value, struct err *why)
 	return 0;
 }
 
-static int value_holds(struct settings *s, const struct row *r, struct err *why)
+/* The text is no longer needed once it is read, and this process may not be the one that needs it. */
+static int read_url(struct settings *s, struct arena *a, const struct row *r, struct err *why)
+{
+	struct url *to = r->at == offsetof(struct settings, database_url) ? &s->database : &s->redis;
+	const char **value = value_of(s, r);
+	int rc = **value ? url_parse(to, a, *value, why) : 0;
+
+	if (rc || !to->scheme)
+		return rc;
+	*value = url_redacted(a, to);
+	if (s->role != ROLE_WARDEN) {
+		explicit_bzero((char *)(uintptr_t)to->password, strlen(to->password));
+		explicit_bzero((char *)(uintptr_t)to->query, strlen(to->query));
+	}
+	return 0;
+}
+
+static int value_holds(struct settings *s, struct arena *a, const struct row *r, struct err *why)
 {
 	const char *value = *value_of(s, r);
 
@@ -304,6 +357,8 @@ static int value_holds(struct settings *s, const struct row *r, struct err *why)
 		return read_tls(s, value, false, why);
 	case KIND_COUNT:
 		return read_rate(s, value, why);
+	case KIND_URL:
+		return read_url(s, a, r, why);
 	case KIND_NAME:
 		if (strlen(value) > 32)
 			return err_set(why, EINVAL, "`%.60s` is too long for a name", value);
@@ -343,7 +398,7 @@ int settings_read(struct settings *out, struct arena *a, int argc, char **argv, 
 	read_environment(&s);
 	rc = read_flags(&s, argc, argv, why);
 	for (size_t i = 0; !rc && s.ask != ASK_HELP && i < ROWS; i++) {
-		rc = value_holds(&s, &rows[i], why);
+		rc = value_holds(&s, a, &rows[i], why);
 		if (rc)
 			err_in(why, "%s", rows[i].name);
 	}
@@ -387,6 +442,12 @@ int settings_read_token(struct settings *s, struct arena *a, struct err *why)
 	s->token = arena_strndup(a, buf_text(&text), len);
 	explicit_bzero(text.at, text.len);
 	return 0;
+}
+
+void settings_print(FILE *out, const struct settings *s)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		fprintf(out, "%s = %s\n", rows[i].name, *(const char *const *)((const char *)s + rows[i].at));
 }
 
 void settings_help(FILE *out)

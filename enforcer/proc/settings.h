@@ -6,7 +6,8 @@
  * A flag outranks the environment, the environment outranks the file
  * (--config FILE or TEGUMENTAR_CONFIG; else /etc/tegumentar/tegd.conf when it
  * is there), the file outranks the default. All rows are in setting.def; a name that
- * is no row is refused wherever only rows may stand.
+ * is no row is refused wherever only rows may stand. A URL may hold a password: it is refused as a flag, which
+everyone can see, and from a file that others may read; it is shown without; and only the warden has it.
  */
 #ifndef TEG_PROC_SETTINGS_H
 #define TEG_PROC_SETTINGS_H
@@ -15,6 +16,7 @@
 #include <stdbool.h>
 
 #include "enforcer/proc/message.h"
+#include "enforcer/proc/url.h"
 #include "lang/base/arena.h"
 #include "lang/base/err.h"
 
@@ -23,7 +25,7 @@
 enum engine { ENGINE_AUTO, ENGINE_NATIVE, ENGINE_GENERIC, ENGINE_NFT, ENGINE_COUNT };
 
 /* What is asked of this process, besides its settings. */
-enum ask { ASK_RUN, ASK_CHECK, ASK_HELP, ASK_VERSION };
+enum ask { ASK_RUN, ASK_CHECK, ASK_SETTINGS, ASK_HELP, ASK_VERSION };
 
 struct settings {
 #define SETTING(field, ...) const char *field;
@@ -35,10 +37,17 @@ struct settings {
 	bool signed_only;	   /* `require-signature`, read */
 	struct sockaddr_in6 tcp;   /* `listen`, read; IPv4 as ::ffff:a.b.c.d; port 0 when none */
 	unsigned rate;		   /* `rate-limit`, read */
+	struct url database, redis; /* `database-url` and `redis-url`, read; without a scheme when there is none */
 	const char *token;	   /* "" until settings_read_token() */
 };
 
 int settings_read(struct settings *out, struct arena *a, int argc, char **argv, struct err *why);
+
+/* What is in force, as lines of the settings file; of URLs, what may be shown. */
+void settings_print(FILE *out, const struct settings *s);
+
+/* Is "NAME=value" of the environment a setting that holds a secret, which is the warden's alone? */
+bool settings_is_secret(const char *variable);
 
 /* The token file's one line, into s->token. Refuses a file that others may read. */
 int settings_read_token(struct settings *s, struct arena *a, struct err *why);

@@ -63,7 +63,7 @@ same_list "$tmp/rows" "$tmp/page"; ok "tegc.1 has every option" "$tmp/differ"
 sed -n 's/^EXIT([A-Z_]*, *\([0-9]*\),.*/\1/p' lang/vocab/exit.def > "$tmp/rows"
 sed -n 's/^\.It \([0-9][0-9]*\)$/\1/p' docs/man/tegc.1 > "$tmp/page"
 same_list "$tmp/rows" "$tmp/page"; ok "tegc.1 has every exit code" "$tmp/differ"
-{ settings; printf '%s\n' config check foreground help version; } | sed 's/^/--/' > "$tmp/rows"
+{ settings; printf '%s\n' config check settings foreground help version; } | sed 's/^/--/' > "$tmp/rows"
 all_flags tegd.8 > "$tmp/page"
 same_list "$tmp/rows" "$tmp/page"; ok "tegd.8 has every setting and option" "$tmp/differ"
 # --- completions --------------------------------------------------------------------------

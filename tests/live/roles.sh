@@ -35,6 +35,13 @@ is "$(stat -c %a $lab/run/api.sock)" 660 "its socket is for its owner and group"
 is "$(stat -c %a $lab/state)" 700 "the journal is for root"
 is "$(grep -c . /proc/$tegd_pid/task/*/comm | wc -l)" 1 "the warden has one thread"
 
+export TEGUMENTAR_DATABASE_URL=postgresql://teg:hunter2@db/x
+holds "$("$BUILD/tegd" --settings)" "database-url = postgresql://teg:***@db/x" "a password is not shown"
+tegd_end TERM
+ok "tegd starts with a password in its environment" tegd_start --engine nft
+is "$(tr '\0' '\n' < /proc/"$(api_pid)"/environ | grep -c hunter2)" 0 "which the api does not get"
+unset TEGUMENTAR_DATABASE_URL
+
 first=$(api_pid)
 kill -KILL "$first"
 ok "an api that dies is started again" restarted "$first"

@@ -90,6 +90,11 @@ static const struct {
 	{ "--config % --tls-key /k", "", "named together" },
 	{ "--config % --client-ca /a", "", "need TLS" },
 	{ "--config % --client-ca /a --tls-cert /c --tls-key /k", "", NULL },
+	{ "--config %", "database-url = postgresql+asyncpg://u:p%40w@h/d", NULL },
+	{ "--config %", "database-url = postgresql://u:p@w@:x", "no host" },
+	{ "--config %", "redis-url = h:6379", "no scheme" },
+	{ "--config % --database-url postgresql://u:p@h/d", "", "everyone can see a flag" },
+	{ "--config % --redis-url=redis://:p@h", "", "everyone can see a flag" },
 	{ "--config % --rate-limit 0", "", NULL },
 	{ "--config % --rate-limit 1000001", "", "no number from 0" },
 	{ "--config % --rate-limit -1", "", "no number from 0" },
@@ -155,6 +160,41 @@ static void tokens_are_kept_close(void)
 	}
 }
 
+/* A URL's password reaches the warden, and nobody else; and is not shown. */
+static void secrets_are_kept(void)
+{
+	static const char url[] = "postgresql+asyncpg://teg:p%40ss@db/x";
+	own(arena) struct arena *a = arena_new();
+	struct settings s = { 0 };
+	struct err why = { 0 };
+	char *shown = NULL;
+	size_t len;
+
+	put(conf, "", 0600);
+	setenv("TEGUMENTAR_CONFIG", conf, 1);
+	setenv("TEGUMENTAR_DATABASE_URL", url, 1);
+	tap_num(reads(&s, a, "", &why), 0, "a URL in the environment");
+	tap_text(s.database.password, "p@ss", "its password, decoded");
+	tap_text(s.database.driver, "asyncpg", "a driver of other programs is kept");
+	FILE *out = open_memstream(&shown, &len);
+	settings_print(out, &s);
+	fclose(out);
+	tap_ok(strstr(shown, "database-url = postgresql+asyncpg://teg:***@db/x\n") && !strstr(shown, "ss@"), "is shown without");
+	free(shown);
+	tap_num(reads(&s, a, "--role api", &why), 0, "in the api");
+	tap_text(s.database.password, "", "there is none");
+	tap_ok(settings_is_secret("TEGUMENTAR_DATABASE_URL=x") && settings_is_secret("TEGUMENTAR_REDIS_URL="),
+	       "and it does not get the variable");
+	tap_ok(!settings_is_secret("TEGUMENTAR_ENGINE=nft") && !settings_is_secret("TEGUMENTAR_DATABASE_URLS=x"), "but others");
+	unsetenv("TEGUMENTAR_DATABASE_URL");
+	unsetenv("TEGUMENTAR_CONFIG");
+	put(conf, "redis-url = redis://:hunter2@h", 0644);
+	tap_ok(reads(&s, a, arena_printf(a, "--config %s", conf), &why) && strstr(why.text, "chmod 600") && !strstr(why.text, "hunter"),
+	       "a settings file with one that others may read is refused");
+	put(conf, "postgresql://u:hunter2@h", 0600);
+	tap_ok(reads(&s, a, arena_printf(a, "--config %s", conf), &why) && !strstr(why.text, "hunter"), "and no broken line says it");
+}
+
 int main(void)
 {
 	if (!mkdtemp(dir))
@@ -163,6 +203,7 @@ int main(void)
 	snprintf(token, sizeof token, "%s/token", dir);
 	ranks();
 	each_is_judged();
+	secrets_are_kept();
 	tokens_are_kept_close();
 	unlink(conf);
 	unlink(token);
