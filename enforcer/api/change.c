@@ -121,6 +121,6 @@ void route_policy(struct request *r)
 
 	if (!request_asks(r, "Allow-Downgrade", &downgrade))
 		return;
-	apply_encode(&payload, &(struct apply){ downgrade, request_asker(r) });
+	apply_encode(&payload, &(struct apply){ .downgrade = downgrade, .by = request_asker(r) });
 	request_change(r, &(struct question){ MESSAGE_APPLY, buf_text(&payload), payload.len, request_bundle(r) });
 }

@@ -38,7 +38,14 @@ static enum message_kind answer_kind(enum message_kind question)
 	case MESSAGE_SET_POSTURE:
 	case MESSAGE_APPLY:
 	case MESSAGE_BLOCK:
+	case MESSAGE_ROLLBACK:
+	case MESSAGE_CONFIRM:
+	case MESSAGE_CANCEL:
 		return MESSAGE_RESULT;
+	case MESSAGE_ASK_HISTORY:
+		return MESSAGE_HISTORY;
+	case MESSAGE_ASK_BUNDLE:
+		return MESSAGE_BUNDLE;
 	case MESSAGE_ASK_BLOCKS:
 		return MESSAGE_BLOCKS;
 	case MESSAGE_ASK_AUDIT:
@@ -48,6 +55,8 @@ static enum message_kind answer_kind(enum message_kind question)
 	case MESSAGE_RESULT:
 	case MESSAGE_AUDIT:
 	case MESSAGE_BLOCKS:
+	case MESSAGE_HISTORY:
+	case MESSAGE_BUNDLE:
 	case MESSAGE_EVENT:
 	case MESSAGE_COUNT:
 		break;
@@ -58,6 +67,12 @@ static enum message_kind answer_kind(enum message_kind question)
 static bool changes_something(enum message_kind question)
 {
 	return answer_kind(question) == MESSAGE_RESULT;
+}
+
+/* Two who ask the same are not asking the same: it says more than its kind. */
+static bool stands_alone(enum message_kind question)
+{
+	return changes_something(question) || question == MESSAGE_ASK_BUNDLE;
 }
 
 uint64_t clock_now_ns(void)
@@ -114,6 +129,12 @@ static int answer_decode(struct answer **out, const struct message *m, struct ar
 	case MESSAGE_BLOCKS:
 		rc = blocks_decode(&made->blocks, a, m->payload, m->len, why);
 		break;
+	case MESSAGE_HISTORY:
+		rc = history_decode(&made->history, a, m->payload, m->len, why);
+		break;
+	case MESSAGE_BUNDLE:
+		rc = kept_bundle_decode(&made->bundle, a, m->payload, m->len, why);
+		break;
 	case MESSAGE_ASK_STATUS:
 	case MESSAGE_ASK_COUNTERS:
 	case MESSAGE_ASK_AUDIT:
@@ -121,6 +142,11 @@ static int answer_decode(struct answer **out, const struct message *m, struct ar
 	case MESSAGE_SET_POSTURE:
 	case MESSAGE_APPLY:
 	case MESSAGE_BLOCK:
+	case MESSAGE_ROLLBACK:
+	case MESSAGE_CONFIRM:
+	case MESSAGE_CANCEL:
+	case MESSAGE_ASK_HISTORY:
+	case MESSAGE_ASK_BUNDLE:
 	case MESSAGE_EVENT:
 	case MESSAGE_COUNT:
 		rc = err_set(why, EPROTO, "%s is no answer", message_name(m->kind));
@@ -223,7 +249,7 @@ static enum heard ask_locked(struct link *l, const struct question *q, struct wa
 		return HEARD_GONE;
 	if (changes && l->changes >= LINK_CHANGES_MAX)
 		return HEARD_BUSY;
-	if (!changes && find_kind(l, q->kind)) {
+	if (!stands_alone(q->kind) && find_kind(l, q->kind)) {
 		append(&l->next[q->kind], w);
 		return HEARD_ANSWER;
 	}

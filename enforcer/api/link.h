@@ -43,6 +43,8 @@ struct answer {
 		struct result result;
 		struct audit_head audit;
 		struct blocks blocks;
+		struct history history;
+		struct kept_bundle bundle;
 	};
 };
 

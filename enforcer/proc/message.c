@@ -244,6 +244,26 @@ static void put_interface(struct buf *out, const struct status_interface *i)
 
 #define INTERFACE_BYTES (4 * 4 + 4 + 8)
 
+static void put_parts(struct buf *out, const struct status *s)
+{
+	wire_put_u32(out, s->part_count);
+	for (uint32_t i = 0; i < s->part_count; i++) {
+		wire_put_str(out, s->parts[i].name);
+		wire_put_str(out, s->parts[i].is);
+		wire_put_str(out, s->parts[i].should);
+		wire_put_str(out, s->parts[i].fault);
+	}
+}
+
+static void put_drift(struct buf *out, const struct status_drift *d)
+{
+	wire_put_u64(out, d->checked);
+	wire_put_u64(out, d->found);
+	wire_put_u64(out, d->repaired);
+	wire_put_u64(out, d->last);
+	wire_put_str(out, d->fault);
+}
+
 void status_encode(struct buf *out, const struct status *s)
 {
 	wire_put_u64(out, s->generation);
@@ -269,6 +289,10 @@ void status_encode(struct buf *out, const struct status *s)
 	wire_put_u32(out, s->interface_count);
 	for (uint32_t i = 0; i < s->interface_count; i++)
 		put_interface(out, &s->interfaces[i]);
+	put_parts(out, s);
+	wire_put_u64(out, s->pending.until);
+	wire_put_u64(out, s->pending.before);
+	put_drift(out, &s->drift);
 }
 
 static void get_postures(struct wire_in *in, struct status *s, struct arena *a)
@@ -297,6 +321,27 @@ static void get_interfaces(struct wire_in *in, struct status *s, struct arena *a
 	}
 }
 
+static void get_parts(struct wire_in *in, struct status *s, struct arena *a)
+{
+	s->part_count = wire_get_count(in, 4 * 4);
+	s->parts = arena_zero(a, s->part_count * sizeof *s->parts);
+	for (uint32_t i = 0; i < s->part_count; i++) {
+		s->parts[i].name = wire_get_str(in, a);
+		s->parts[i].is = wire_get_str(in, a);
+		s->parts[i].should = wire_get_str(in, a);
+		s->parts[i].fault = wire_get_str(in, a);
+	}
+}
+
+static void get_drift(struct wire_in *in, struct status_drift *d, struct arena *a)
+{
+	d->checked = wire_get_u64(in);
+	d->found = wire_get_u64(in);
+	d->repaired = wire_get_u64(in);
+	d->last = wire_get_u64(in);
+	d->fault = wire_get_str(in, a);
+}
+
 int status_decode(struct status *out, struct arena *a, const void *bytes, size_t len, struct err *why)
 {
 	struct wire_in in = { bytes, len, false };
@@ -319,6 +364,10 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.fault = wire_get_str(&in, a);
 	get_postures(&in, &s, a);
 	get_interfaces(&in, &s, a);
+	get_parts(&in, &s, a);
+	s.pending.until = wire_get_u64(&in);
+	s.pending.before = wire_get_u64(&in);
+	get_drift(&in, &s.drift, a);
 	int rc = decoded(&in, s.intact <= 1, "status", why);
 	if (!rc)
 		*out = s;
@@ -428,6 +477,7 @@ int set_posture_decode(struct set_posture *out, struct arena *a, const void *byt
 void apply_encode(struct buf *out, const struct apply *a)
 {
 	wire_put_u8(out, a->downgrade);
+	wire_put_u32(out, a->confirm);
 	put_asker(out, &a->by);
 }
 
@@ -436,8 +486,9 @@ int apply_decode(struct apply *out, struct arena *a, const void *bytes, size_t l
 	struct wire_in in = { bytes, len, false };
 	struct apply ask = { .downgrade = wire_get_u8(&in) };
 
+	ask.confirm = wire_get_u32(&in);
 	ask.by = get_asker(&in, a);
-	int rc = decoded(&in, ask.downgrade <= 1, "apply", why);
+	int rc = decoded(&in, ask.downgrade <= 1 && ask.confirm <= CONFIRM_SECONDS_MAX, "apply", why);
 	if (!rc)
 		*out = ask;
 	return rc;
@@ -526,6 +577,131 @@ int blocks_decode(struct blocks *out, struct arena *a, const void *bytes, size_t
 	return rc;
 }
 
+void rollback_encode(struct buf *out, const struct rollback *r)
+{
+	wire_put_u64(out, r->to);
+	wire_put_u32(out, r->confirm);
+	put_asker(out, &r->by);
+}
+
+int rollback_decode(struct rollback *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct rollback r = { .to = wire_get_u64(&in) };
+
+	r.confirm = wire_get_u32(&in);
+	r.by = get_asker(&in, a);
+	int rc = decoded(&in, r.confirm <= CONFIRM_SECONDS_MAX, "rollback", why);
+	if (!rc)
+		*out = r;
+	return rc;
+}
+
+void settle_encode(struct buf *out, const struct settle *s)
+{
+	wire_put_u64(out, s->opened_ns);
+	put_asker(out, &s->by);
+}
+
+int settle_decode(struct settle *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct settle s = { .opened_ns = wire_get_u64(&in) };
+
+	s.by = get_asker(&in, a);
+	int rc = decoded(&in, true, "settle", why);
+	if (!rc)
+		*out = s;
+	return rc;
+}
+
+static void put_history_row(struct buf *out, const struct history_row *r)
+{
+	wire_put_u64(out, r->number);
+	wire_put_str(out, r->bundle);
+	wire_put_str(out, r->policy);
+	wire_put_str(out, r->version);
+	wire_put_u64(out, r->serial);
+	wire_put_u64(out, r->at);
+	wire_put_str(out, r->how);
+	wire_put_u64(out, r->of);
+	wire_put_str(out, r->who);
+	wire_put_str(out, r->from);
+	wire_put_str(out, r->result);
+}
+
+#define HISTORY_ROW_BYTES (4 * 8 + 7 * 4)
+
+static void get_history_row(struct wire_in *in, struct history_row *r, struct arena *a)
+{
+	r->number = wire_get_u64(in);
+	r->bundle = wire_get_str(in, a);
+	r->policy = wire_get_str(in, a);
+	r->version = wire_get_str(in, a);
+	r->serial = wire_get_u64(in);
+	r->at = wire_get_u64(in);
+	r->how = wire_get_str(in, a);
+	r->of = wire_get_u64(in);
+	r->who = wire_get_str(in, a);
+	r->from = wire_get_str(in, a);
+	r->result = wire_get_str(in, a);
+}
+
+void history_encode(struct buf *out, const struct history *h)
+{
+	wire_put_u64(out, h->now);
+	wire_put_u32(out, h->row_count);
+	for (uint32_t i = 0; i < h->row_count; i++)
+		put_history_row(out, &h->rows[i]);
+}
+
+int history_decode(struct history *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct history h = { .now = wire_get_u64(&in) };
+
+	h.row_count = wire_get_count(&in, HISTORY_ROW_BYTES);
+	h.rows = arena_zero(a, h.row_count * sizeof *h.rows);
+	for (uint32_t i = 0; i < h.row_count; i++)
+		get_history_row(&in, &h.rows[i], a);
+	int rc = decoded(&in, true, "history", why);
+	if (!rc)
+		*out = h;
+	return rc;
+}
+
+void ask_bundle_encode(struct buf *out, const struct ask_bundle *q)
+{
+	wire_put_u64(out, q->number);
+}
+
+int ask_bundle_decode(struct ask_bundle *out, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	const struct ask_bundle q = { wire_get_u64(&in) };
+	int rc = decoded(&in, true, "ask-bundle", why);
+
+	if (!rc)
+		*out = q;
+	return rc;
+}
+
+void kept_bundle_encode(struct buf *out, const struct kept_bundle *k)
+{
+	wire_put_str(out, k->id);
+}
+
+int kept_bundle_decode(struct kept_bundle *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	const struct kept_bundle k = { wire_get_str(&in, a) };
+	int rc = decoded(&in, true, "bundle", why);
+
+	if (!rc)
+		*out = k;
+	return rc;
+}
+
 void audit_head_encode(struct buf *out, const struct audit_head *h)
 {
 	wire_put_u64(out, h->seq);
@@ -581,6 +757,7 @@ void result_encode(struct buf *out, const struct result *r)
 	wire_put_str(out, r->text);
 	wire_put_u64(out, r->generation);
 	wire_put_str(out, r->posture);
+	wire_put_u64(out, r->pending_until);
 }
 
 int result_decode(struct result *out, struct arena *a, const void *bytes, size_t len, struct err *why)
@@ -593,6 +770,7 @@ int result_decode(struct result *out, struct arena *a, const void *bytes, size_t
 	r.text = wire_get_str(&in, a);
 	r.generation = wire_get_u64(&in);
 	r.posture = wire_get_str(&in, a);
+	r.pending_until = wire_get_u64(&in);
 	int rc = decoded(&in, r.code < RESULT_COUNT, "result", why);
 	if (!rc)
 		*out = r;

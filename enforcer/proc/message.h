@@ -73,6 +73,28 @@ struct status_posture {
 	const char *name, *title;
 };
 
+/* A part of what judges: what the kernel has of it, and what the journal says. */
+struct status_part {
+	const char *name; /* "nft", "hooks", "program", "posture", "links" */
+	const char *is, *should; /* a digest, a number, a name: equal when the part stands */
+	const char *fault; /* how it differs; "" when it does not */
+};
+
+/* A generation that goes again unless it is confirmed in time. */
+struct status_pending {
+	uint64_t until;	 /* seconds, CLOCK_REALTIME; 0: none waits */
+	uint64_t before; /* the generation whose bundle comes back then */
+};
+
+/* What the drift check found since the start. */
+struct status_drift {
+	uint64_t checked;  /* seconds, CLOCK_REALTIME: when it last looked; 0: not yet */
+	uint64_t found;	   /* how many times something had drifted */
+	uint64_t repaired; /* how many of these it put right */
+	uint64_t last;	   /* seconds: when it last found something; 0: never */
+	const char *fault; /* what that was; "" when never */
+};
+
 struct status {
 	uint64_t generation;  /* 0: no policy yet */
 	const char *bundle;   /* id, 64 hex digits, "" when none */
@@ -92,6 +114,10 @@ struct status {
 	uint32_t posture_count;
 	struct status_interface *interfaces;
 	uint32_t interface_count;
+	struct status_part *parts;
+	uint32_t part_count;
+	struct status_pending pending;
+	struct status_drift drift;
 };
 
 struct counter_row {
@@ -130,8 +156,28 @@ struct set_posture {
 	struct asker by;
 };
 
+/*
+ * A change may ask to be confirmed: CONFIRM must come within that time, over a connection that was opened after
+ * the switch, else what was before comes back by itself. Meanwhile no other change is made, but for a switch to a
+ * closed posture.
+ */
+#define CONFIRM_SECONDS_MAX (24u * 3600)
+
 struct apply {
 	uint8_t downgrade; /* the bundle may be older than the one in force */
+	uint32_t confirm;  /* seconds; 0: it need not be confirmed */
+	struct asker by;
+};
+
+struct rollback {
+	uint64_t to;	  /* its number; 0: the last one before that had another bundle than the one in force */
+	uint32_t confirm; /* as in struct apply */
+	struct asker by;
+};
+
+/* CONFIRM and CANCEL. */
+struct settle {
+	uint64_t opened_ns; /* CLOCK_BOOTTIME: when the connection was opened over which it was asked */
 	struct asker by;
 };
 
@@ -151,6 +197,34 @@ struct result {
 	const char *text;   /* a sentence, with what to do */
 	uint64_t generation; /* now active */
 	const char *posture; /* now active */
+	uint64_t pending_until; /* seconds, CLOCK_REALTIME: it must be confirmed until then; 0: it need not */
+};
+
+/* One generation that was in force, or is. */
+struct history_row {
+	uint64_t number;
+	const char *bundle; /* its id */
+	const char *policy, *version;
+	uint64_t serial; /* of its signature; 0: none */
+	uint64_t at;	 /* seconds, CLOCK_REALTIME: when it took over */
+	const char *how; /* "apply", "rollback", "revert" */
+	uint64_t of;	 /* rollback, revert: the generation that it restores; else 0 */
+	const char *who, *from; /* as in struct asker; "tegd" and "" for what it does by itself */
+	const char *result;	/* "done", "pending", "confirmed", "cancelled", "not-confirmed" */
+};
+
+struct history {
+	struct history_row *rows; /* the newest first */
+	uint32_t row_count;
+	uint64_t now; /* the one in force; 0: none */
+};
+
+struct ask_bundle {
+	uint64_t number; /* of a generation in the history */
+};
+
+struct kept_bundle {
+	const char *id; /* "" when it is not kept: the descriptor is then of /dev/null */
 };
 
 /* Sources, as blocks know them: an IPv4 address, or the /64 of an IPv6 one. */
@@ -201,6 +275,16 @@ void block_encode(struct buf *out, const struct block *b);
 int block_decode(struct block *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void blocks_encode(struct buf *out, const struct blocks *b);
 int blocks_decode(struct blocks *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void rollback_encode(struct buf *out, const struct rollback *r);
+int rollback_decode(struct rollback *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void settle_encode(struct buf *out, const struct settle *s);
+int settle_decode(struct settle *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void history_encode(struct buf *out, const struct history *h);
+int history_decode(struct history *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void ask_bundle_encode(struct buf *out, const struct ask_bundle *q);
+int ask_bundle_decode(struct ask_bundle *out, const void *bytes, size_t len, struct err *why);
+void kept_bundle_encode(struct buf *out, const struct kept_bundle *k);
+int kept_bundle_decode(struct kept_bundle *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void audit_head_encode(struct buf *out, const struct audit_head *h);
 int audit_head_decode(struct audit_head *out, const void *bytes, size_t len, struct err *why);
 void event_encode(struct buf *out, const struct event *e);

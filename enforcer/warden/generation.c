@@ -288,11 +288,16 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 
 	if (rc)
 		return rc;
-	if (!ask->is_start && signer_check(k->settings, c->bundle, ask->now, ask->downgrade, &no->why))
+	if (!ask->was_taken && signer_check(k->settings, c->bundle, ask->now, ask->downgrade, &no->why))
 		return refuse(no, RESULT_REFUSED, "signature");
+	g->serial = signer_serial(c->bundle);
 	begin_in(g, ask->from);
+	if (ask->from && ask->from->number == ask->number)
+		g->is.confirm = ask->from->confirm;
+	else if (ask->confirm)
+		g->is.confirm = deadline_in(ask->confirm);
 	if (route_links(k->route, &links, g->arena, &no->why) ||
-	    (!ask->is_start && ports_are_there(&g->plan, &links, &no->why)))
+	    (!ask->was_taken && ports_are_there(&g->plan, &links, &no->why)))
 		return refuse(no, RESULT_CANNOT, "interfaces");
 	if (state_keep_bundle(k->settings->state_dir, &g->is.bundle, ask->bytes, ask->len, &no->why))
 		return refuse(no, RESULT_CANNOT, "journal");
@@ -537,12 +542,10 @@ int generation_settle(struct generation *g, struct kernel *k, struct state *s, s
 		return rc;
 	if (filter_digest(k->filter, bank_other(g->is.bank), &g->is.tables, why))
 		rc = why->code; /* no digest matches the empty one: the check will say that it cannot tell */
-	s->now = g->is;
-	s->committing = false;
+	state_advance(s, &g->is);
 	state_save(s, k->settings->state_dir, &ignored); /* s->unsaved says so, and the warden tries on */
 	leave_others(g, k);
 	sweep(g, k);
-	state_collect_bundles(s, k->settings->state_dir);
 	return cut_flows(g, k, why) ? why->code : rc;
 }
 

@@ -30,6 +30,7 @@ struct generation {
 	struct arena *arena;
 	struct record is;
 	struct plan plan;
+	uint64_t serial;	/* of the bundle's signature; known once staged */
 	uint32_t posture;	/* index into plan.postures */
 	uint32_t *slots;	/* by index into plan.counters */
 	struct ports ports;
@@ -59,7 +60,8 @@ struct stage {
 	uint64_t number;
 	char bank;		       /* one in which no hook stands */
 	const struct record *from;     /* whose posture goes on; NULL, or of another policy: the initial one begins */
-	bool is_start;		       /* interfaces may still be missing, as after a boot; it was taken before */
+	bool was_taken;		       /* it was in force before: interfaces may be missing, as after a boot, and keys */
+	uint32_t confirm;	       /* seconds within which it must be confirmed; 0: it need not be */
 	const struct record *now;      /* in force, as journalled, or NULL: see signer.h */
 	bool downgrade;		       /* it may be older than that */
 	const struct generation *live; /* the active one, or NULL */

@@ -97,8 +97,7 @@ static int resolve(struct kernel *k, struct state *s, struct err *why)
 		return 0;
 	/* It had taken over, so it is what is restored. */
 	say("generation %llu cannot be finished as it is (%s)", (unsigned long long)s->next.number, why->text);
-	s->now = s->next;
-	s->committing = false;
+	state_advance(s, &s->next);
 	return state_save(s, k->settings->state_dir, why);
 }
 
@@ -177,7 +176,7 @@ static int restore(struct generation **out, struct kernel *k, struct state *s, c
 	own(buf) struct buf bytes = { 0 };
 	own(generation) struct generation *g = NULL;
 	struct refusal no = { 0 };
-	struct stage ask = { .number = is.number, .from = &is, .is_start = true, .live = had };
+	struct stage ask = { .number = is.number, .from = &is, .was_taken = true, .live = had };
 	int rc = state_read_bundle(&bytes, k->settings->state_dir, &is.bundle, why);
 
 	if (!rc)
@@ -209,6 +208,9 @@ static int read_journal(struct state *s, struct kernel *k, struct err *why)
 	if (!rc) {
 		deadline_resume(&s->now.until);
 		deadline_resume(&s->next.until);
+		deadline_resume(&s->before.until);
+		deadline_resume(&s->now.confirm);
+		deadline_resume(&s->next.confirm);
 		return 0;
 	}
 	*s = (struct state){ 0 };

@@ -9,7 +9,7 @@
 #define TAKE_ALL_THE_SAME "tegctl apply --allow-downgrade takes it all the same"
 
 /* As the bundle says; the one in force was checked when it was taken. */
-static uint64_t serial_of(const struct bundle *b)
+uint64_t signer_serial(const struct bundle *b)
 {
 	const struct bundle_member *m = bundle_find(b, "signature");
 	struct seal seal;
@@ -27,13 +27,13 @@ static int serial_in_force(uint64_t *out, const struct settings *s, const struct
 		err_in(why, "the bundle in force cannot be read, so its serial is not known; " TAKE_ALL_THE_SAME);
 		return why->code = -EIO;
 	}
-	*out = serial_of(b);
+	*out = signer_serial(b);
 	return 0;
 }
 
 static int order_holds(const struct settings *s, const struct bundle *b, const struct record *now, struct err *why)
 {
-	const uint64_t serial = serial_of(b);
+	const uint64_t serial = signer_serial(b);
 	uint64_t least;
 	int rc = serial_in_force(&least, s, now, why);
 

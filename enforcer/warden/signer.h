@@ -22,4 +22,7 @@
 int signer_check(const struct settings *s, const struct bundle *b, const struct record *now, bool downgrade,
 		 struct err *why);
 
+/* As its signature says, whoever made that; 0 without one. */
+uint64_t signer_serial(const struct bundle *b);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 #include "lang/base/wire.h"
 #include "lang/bundle/bundle.h"
 
-#define STATE_VERSION	2u
+#define STATE_VERSION	3u
 #define STATE_BYTES_MAX 65536
 
 static void put_deadline(struct buf *out, const struct deadline *d)
@@ -36,6 +37,7 @@ static void put_record(struct buf *out, const struct record *r)
 	wire_put_str(out, r->back);
 	wire_put_u32(out, r->program);
 	wire_put_str(out, r->tables.hex);
+	put_deadline(out, &r->confirm);
 }
 
 static bool get_text(struct wire_in *in, char *out, size_t most)
@@ -69,7 +71,7 @@ static bool get_record(struct wire_in *in, struct record *r)
 	r->since = wire_get_u64(in);
 	holds = holds && get_deadline(in, &r->until) && get_text(in, r->back, STATE_POSTURE_MAX);
 	r->program = wire_get_u32(in);
-	holds = holds && get_text(in, r->tables.hex, DIGEST_HEX);
+	holds = holds && get_text(in, r->tables.hex, DIGEST_HEX) && get_deadline(in, &r->confirm);
 	return holds && (!r->number || ((r->bank == 'a' || r->bank == 'b') && strlen(r->bundle.hex) == DIGEST_HEX));
 }
 
@@ -91,7 +93,7 @@ int state_load(struct state *out, const char *dir, struct err *why)
 	struct wire_in in = { (const uint8_t *)bytes.at, bytes.len, false };
 	bool holds = wire_get_u32(&in) == STATE_VERSION;
 	s.committing = wire_get_u8(&in) == 1;
-	holds = holds && get_record(&in, &s.now) && get_record(&in, &s.next);
+	holds = holds && get_record(&in, &s.now) && get_record(&in, &s.next) && get_record(&in, &s.before);
 	struct digest is = digest_of(bytes.at, bytes.len - in.left);
 	holds = holds && get_text(&in, said, DIGEST_HEX) && !strcmp(said, is.hex) && wire_done(&in);
 	if (!holds)
@@ -109,11 +111,20 @@ int state_save(struct state *s, const char *dir, struct err *why)
 	wire_put_u8(&bytes, s->committing);
 	put_record(&bytes, &s->now);
 	put_record(&bytes, &s->next);
+	put_record(&bytes, &s->before);
 	struct digest is = digest_of(bytes.at, bytes.len);
 	wire_put_str(&bytes, is.hex);
 	path_of(path, dir, "state");
 	s->unsaved = file_replace(path, bytes.at, bytes.len, 0600, why);
 	return s->unsaved ? err_in(why, "cannot write the journal") : 0;
+}
+
+void state_advance(struct state *s, const struct record *is)
+{
+	if (is->number != s->now.number)
+		s->before = deadline_is_set(&is->confirm) ? s->now : (struct record){ 0 };
+	s->now = *is;
+	s->committing = false;
 }
 
 /* ---- bundles -------------------------------------------------------------------- */
@@ -149,7 +160,31 @@ int state_read_bundle(struct buf *out, const char *dir, const struct digest *id,
 	return file_read(out, path, BUNDLE_BYTES_MAX, why);
 }
 
-void state_collect_bundles(const struct state *s, const char *dir)
+int state_open_bundle(int *fd, const char *dir, const struct digest *id, struct err *why)
+{
+	char path[PATH_MAX];
+
+	bundle_path(path, dir, id);
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	return *fd < 0 ? err_sys(why, "cannot open %s", path) : 0;
+}
+
+static bool names(const struct record *r, const char *file)
+{
+	return r->number && !strncmp(file, r->bundle.hex, DIGEST_HEX);
+}
+
+static bool is_named(const struct state *s, const struct digest *more, size_t n, const char *file)
+{
+	if (names(&s->now, file) || (s->committing && names(&s->next, file)) || names(&s->before, file))
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (!strncmp(file, more[i].hex, DIGEST_HEX))
+			return true;
+	return false;
+}
+
+void state_collect_bundles(const struct state *s, const struct digest *more, size_t n, const char *dir)
 {
 	char path[PATH_MAX];
 	const struct dirent *e;
@@ -158,11 +193,8 @@ void state_collect_bundles(const struct state *s, const char *dir)
 	DIR *d = opendir(path);
 	if (!d)
 		return;
-	while ((e = readdir(d))) {
-		bool named = !strncmp(e->d_name, s->now.bundle.hex, DIGEST_HEX) ||
-			     (s->committing && !strncmp(e->d_name, s->next.bundle.hex, DIGEST_HEX));
-		if (e->d_name[0] != '.' && !named)
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.' && !is_named(s, more, n, e->d_name))
 			unlinkat(dirfd(d), e->d_name, 0);
-	}
 	closedir(d);
 }

@@ -8,12 +8,13 @@
  * the kernel how far the switch came. A change of posture is announced only when it
  * has an end: whatever the journal says, the hook's own rules say which one is in force.
  *
- * In the state directory:   state   ledger   bundles/ID.tegb
+ * In the state directory:   state   ledger   history   bundles/ID.tegb
  */
 #ifndef TEG_WARDEN_STATE_H
 #define TEG_WARDEN_STATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "enforcer/warden/deadline.h"
@@ -36,13 +37,18 @@ struct record {
 	char back[STATE_POSTURE_MAX + 1];
 	uint32_t program;		 /* the kernel's number for it; 0 when no XDP takes part */
 	struct digest tables;		 /* filter_digest() once it was in force */
+	struct deadline confirm;	 /* it goes again then, unless it is confirmed; unset: it stays */
 };
 
 struct state {
 	bool unsaved;	 /* not in the file: the last state_save() failed */
 	bool committing;
 	struct record now, next; /* next only while committing */
+	struct record before;	 /* what comes back when now is not confirmed; only while that has a deadline */
 };
+
+/* The generation takes over from now, which is what comes back when this one has yet to be confirmed. */
+void state_advance(struct state *s, const struct record *is);
 
 /* -ENOENT when there is none, -EBADMSG when it cannot be read. */
 int state_load(struct state *out, const char *dir, struct err *why);
@@ -52,7 +58,10 @@ int state_save(struct state *s, const char *dir, struct err *why);
 int state_keep_bundle(const char *dir, const struct digest *id, const void *bytes, size_t len, struct err *why);
 int state_read_bundle(struct buf *out, const char *dir, const struct digest *id, struct err *why);
 
-/* Removes the bundles that no record names. */
-void state_collect_bundles(const struct state *s, const char *dir);
+/* The file, for reading. */
+int state_open_bundle(int *fd, const char *dir, const struct digest *id, struct err *why);
+
+/* Removes the bundles that neither a record nor `more` names. */
+void state_collect_bundles(const struct state *s, const struct digest *more, size_t n, const char *dir);
 
 #endif

@@ -267,7 +267,7 @@ static void sources_are_read(struct api_stage *s)
 static void set_result(struct api_stage *s, enum result_code code)
 {
 	pthread_mutex_lock(&s->lock);
-	s->play.result = (struct result){ code, code == RESULT_OK ? "" : "xdp", "a sentence", 4, "BALANCED" };
+	s->play.result = (struct result){ code, code == RESULT_OK ? "" : "xdp", "a sentence", 4, "BALANCED", 0 };
 	pthread_mutex_unlock(&s->lock);
 }
 

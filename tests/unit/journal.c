@@ -32,6 +32,7 @@ static struct record record_of(uint64_t number, char bank)
 	snprintf(r.posture, sizeof r.posture, "BALANCED");
 	snprintf(r.reason, sizeof r.reason, "because");
 	snprintf(r.back, sizeof r.back, "EXPLORE");
+	r.confirm = deadline_in(60);
 	r.until = (struct deadline){ 1700000300, 5000000, 300, "00000000-0000-0000-0000-000000000000" };
 	return r;
 }
@@ -42,20 +43,21 @@ static bool records_agree(const struct record *a, const struct record *b)
 	       !strcmp(a->posture, b->posture) && !strcmp(a->reason, b->reason) && a->since == b->since &&
 	       a->program == b->program && !strcmp(a->tables.hex, b->tables.hex) &&
 	       !strcmp(a->back, b->back) && a->until.until == b->until.until && a->until.boot_ms == b->until.boot_ms &&
-	       a->until.length == b->until.length && !strcmp(a->until.boot, b->until.boot);
+	       a->until.length == b->until.length && !strcmp(a->until.boot, b->until.boot) && a->confirm.until == b->confirm.until;
 }
 
 /* ---- the journal ---------------------------------------------------------------- */
 
 static void the_journal_is_read_back(void)
 {
-	struct state in = { .committing = true, .now = record_of(3, 'a'), .next = record_of(4, 'b') }, out;
+	struct state in = { .committing = true, .now = record_of(3, 'a'), .next = record_of(4, 'b'), .before = record_of(2, 'b') }, out;
 	struct err why = { 0 };
 
 	tap_num(state_load(&out, dir, &why), -ENOENT, "no journal is told from a damaged one");
 	tap_num(state_save(&in, dir, &why), 0, "the journal is written");
 	tap_num(state_load(&out, dir, &why), 0, "and read");
-	tap_ok(out.committing && records_agree(&in.now, &out.now) && records_agree(&in.next, &out.next), "as it was");
+	tap_ok(out.committing && records_agree(&in.now, &out.now) && records_agree(&in.next, &out.next) &&
+	       records_agree(&in.before, &out.before), "as it was");
 }
 
 static void every_damage_is_seen(void)
@@ -100,7 +102,7 @@ static void bundles_stay_while_they_are_named(void)
 
 	state_keep_bundle(dir, &s.now.bundle, "first", 5, &why);
 	state_keep_bundle(dir, &old.bundle, "second", 6, &why);
-	state_collect_bundles(&s, dir);
+	state_collect_bundles(&s, NULL, 0, dir);
 	tap_ok(!state_read_bundle(&back, dir, &s.now.bundle, &why) && back.len == 5, "the bundle in force is kept");
 	tap_num(state_read_bundle(&back, dir, &old.bundle, &why), -ENOENT, "one that no record names goes");
 }

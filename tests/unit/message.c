@@ -17,11 +17,14 @@ static struct status whole_status(void)
 		{ "eth1", "lan, dmz", "nft", "another XDP program is attached", 3, 0 },
 	};
 
+	static struct status_part parts[] = { { "nft", "cc", "bb", "altered" }, { "links", "2", "2", "" } };
+
 	return (struct status){
 		.generation = 41, .bundle = "aa", .policy = "edge", .version = "3.2.0", .posture = "BALANCED",
 		.posture_reason = "quiet again", .posture_since = 1700000000, .posture_until = 1700003600, .posture_next = "LOCKDOWN", .started = 1600000000, .adopted = "adopted",
 		.engine = "mixed", .nft_digest = "bb", .intact = 1, .fault = "", .postures = postures, .posture_count = 2,
-		.interfaces = interfaces, .interface_count = 2,
+		.interfaces = interfaces, .interface_count = 2, .parts = parts, .part_count = 2,
+		.pending = { 1700000060, 40 }, .drift = { 1700000030, 2, 1, 1700000020, "nft: altered" },
 	};
 }
 
@@ -70,14 +73,15 @@ static void results_are_decoded(void)
 {
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf bytes = { 0 }, ask = { 0 }, wordy = { 0 };
-	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED" }, out;
+	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED", 1700000060 }, out;
 	struct set_posture to = { "LOCKDOWN", "under attack", 300, { "3-aa", "root", "unix" } }, got;
 	struct err why = { 0 };
 	char words[REASON_MAX + 2];
 
 	result_encode(&bytes, &in);
 	tap_num(result_decode(&out, a, bytes.at, bytes.len, &why), 0, "a result is decoded");
-	tap_ok(out.code == RESULT_CANNOT && !strcmp(out.part, "xdp") && out.generation == 3, "as it was");
+	tap_ok(out.code == RESULT_CANNOT && !strcmp(out.part, "xdp") && out.generation == 3 &&
+	       out.pending_until == 1700000060, "as it was");
 	bytes.at[0] = RESULT_COUNT;
 	tap_num(result_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "a code there is not is refused");
 
@@ -122,6 +126,53 @@ static void blocks_are_decoded(void)
 	tap_num(blocks_decode(&got, a, list.at, list.len, &why), 0, "a list of blocks is decoded");
 	tap_ok(got.total == 70000 && got.row_count == 1 && !strcmp(got.rows[0].by, "reflex.syn_flood") &&
 	       got.rows[0].until == 1700000000, "as it was");
+}
+
+static void rollouts_are_decoded(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf apply = { 0 }, back = { 0 }, settle = { 0 }, bundle = { 0 };
+	struct apply in = { 1, 60, { "3-aa", "root", "unix" } }, out;
+	struct rollback to = { 2, 90, { "3-aa", "root", "unix" } }, to_got;
+	struct settle yes = { 12345678901, { "", "root", "unix" } }, yes_got;
+	struct ask_bundle which = { 17 }, which_got;
+	struct err why = { 0 };
+
+	apply_encode(&apply, &in);
+	tap_ok(!apply_decode(&out, a, apply.at, apply.len, &why) && out.downgrade && out.confirm == 60, "an apply is decoded");
+	rollback_encode(&back, &to);
+	tap_ok(!rollback_decode(&to_got, a, back.at, back.len, &why) && to_got.to == 2 && to_got.confirm == 90 &&
+	       !strcmp(to_got.by.who, "root"), "so is a rollback");
+	settle_encode(&settle, &yes);
+	tap_ok(!settle_decode(&yes_got, a, settle.at, settle.len, &why) && yes_got.opened_ns == 12345678901, "and a confirmation");
+	ask_bundle_encode(&bundle, &which);
+	tap_ok(!ask_bundle_decode(&which_got, bundle.at, bundle.len, &why) && which_got.number == 17, "and who asks for a bundle");
+	tap_num(ask_bundle_decode(&which_got, bundle.at, bundle.len - 1, &why), -EPROTO, "but not the half of it");
+	in.confirm = CONFIRM_SECONDS_MAX + 1;
+	apply.len = 0;
+	apply_encode(&apply, &in);
+	tap_num(apply_decode(&out, a, apply.at, apply.len, &why), -EPROTO, "longer than CONFIRM_SECONDS_MAX nobody waits");
+}
+
+static void histories_are_decoded(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf once = { 0 }, twice = { 0 };
+	struct history_row rows[] = {
+		{ 3, "aa", "edge", "1", 5, 1700000000, "rollback", 1, "root", "unix", "done" },
+		{ 2, "bb", "edge", "2", 6, 1600000000, "apply", 0, "token ci", "198.51.100.7:4000", "not-confirmed" },
+	};
+	struct history in = { rows, 2, 3 }, out;
+	struct err why = { 0 };
+	unsigned taken = 0;
+
+	history_encode(&once, &in);
+	tap_num(history_decode(&out, a, once.at, once.len, &why), 0, "a history is decoded");
+	history_encode(&twice, &out);
+	tap_ok(once.len == twice.len && !memcmp(once.at, twice.at, once.len), "and encodes to the same bytes");
+	for (size_t len = 0; len < once.len; len++)
+		taken += !history_decode(&out, a, once.at, len, &why);
+	tap_num(taken, 0, "cut short anywhere, it is refused");
 }
 
 /* ---- over a pair of sockets --------------------------------------------------------- */
@@ -297,6 +348,8 @@ int main(void)
 	counters_are_decoded();
 	results_are_decoded();
 	blocks_are_decoded();
+	rollouts_are_decoded();
+	histories_are_decoded();
 	messages_arrive_whole();
 	descriptors_travel();
 	the_wrong_is_refused();

@@ -1,0 +1,317 @@
+/*
+ * answer - what the api asks of the warden, and what it is told.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "enforcer/proc/say.h"
+#include "enforcer/warden/blocks.h"
+#include "enforcer/warden/inside.h"
+#include "enforcer/warden/report.h"
+
+static int answer(struct warden *w, const struct message *to, enum message_kind kind, const struct buf *payload,
+		  struct err *why)
+{
+	const struct message m = { kind, to->id, payload->at, payload->len, -1 };
+
+	return message_send(w->api.sock, &m, why);
+}
+
+static const char *own_fault(const struct warden *w)
+{
+	if (*w->fault)
+		return w->fault;
+	if (*w->follow_fault)
+		return w->follow_fault;
+	if (*w->return_fault)
+		return w->return_fault;
+	if (*w->revert_fault)
+		return w->revert_fault;
+	if (*w->audit.fault)
+		return w->audit.fault;
+	if (w->past.unsaved)
+		return "the history cannot be written";
+	return w->state.unsaved ? "the journal cannot be written: after a reboot the generation before would be restored" :
+				  NULL;
+}
+
+static int answer_status(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	own(buf) struct buf out = { 0 };
+	struct status s = { .started = w->started, .adopted = recovered_name(w->found), .intact = 1, .fault = "",
+			    .drift.fault = "" };
+
+	report_status(&s, w->live, &w->kernel, a);
+	if (is_pending(w))
+		s.pending = (struct status_pending){ w->state.now.confirm.until, w->state.before.number };
+	if (s.intact && own_fault(w)) {
+		s.intact = 0;
+		s.fault = own_fault(w);
+	}
+	status_encode(&out, &s);
+	return answer(w, m, MESSAGE_STATUS, &out, why);
+}
+
+static int answer_counters(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	own(buf) struct buf out = { 0 };
+	struct counters c;
+
+	if (report_counters(&c, w->live, &w->kernel, a, why)) {
+		say("%s", why->text);
+		c = (struct counters){ 0 };
+	}
+	counters_encode(&out, &c);
+	return answer(w, m, MESSAGE_COUNTERS, &out, why);
+}
+
+static int answer_result(struct warden *w, const struct message *m, int rc, const struct refusal *no, struct err *why)
+{
+	own(buf) struct buf out = { 0 };
+	struct result r = {
+		.code = rc ? no->code : RESULT_OK, .part = rc ? no->part : "", .text = rc || *no->why.text ? no->why.text : "",
+		.generation = w->live ? w->live->is.number : 0, .posture = w->live ? w->live->is.posture : "",
+		.pending_until = is_pending(w) ? w->state.now.confirm.until : 0,
+	};
+
+	result_encode(&out, &r);
+	return answer(w, m, MESSAGE_RESULT, &out, why);
+}
+
+static const char *posture_summary(const struct set_posture *ask, struct arena *a)
+{
+	return arena_printf(a, "%s%s%s%s", ask->name, ask->seconds ? arena_printf(a, " for %u s", ask->seconds) : "",
+			    *ask->reason ? ": " : "", ask->reason);
+}
+
+/* While a generation waits to be confirmed the host may be shut, and nothing else. */
+static int may_switch(const struct warden *w, const struct set_posture *ask, struct refusal *no)
+{
+	for (uint32_t i = 0; w->live && i < w->live->plan.posture_count; i++)
+		if (w->live->plan.postures[i].closed && !strcmp(w->live->plan.postures[i].name, ask->name))
+			return 0;
+	return is_pending(w) ? refuse_pending(w, no) : 0;
+}
+
+static int answer_set_posture(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	struct refusal no = { 0 };
+	struct set_posture ask;
+	int rc = set_posture_decode(&ask, a, m->payload, m->len, why);
+
+	if (rc)
+		return rc;
+	rc = may_switch(w, &ask, &no);
+	if (!rc)
+		rc = set_posture(w, &ask, &no);
+	note_change(w, "posture", &ask.by, posture_summary(&ask, a), rc, &no);
+	return answer_result(w, m, rc, &no, why);
+}
+
+/* What is in force now, or what was not taken: the SHA-256 of the file. */
+static const char *apply_summary(const struct warden *w, const struct digest *file, bool downgrade, int rc, struct arena *a)
+{
+	const char *allowed = downgrade ? ", a downgrade allowed" : "";
+
+	if (rc && !*file->hex)
+		return arena_printf(a, "a file that was not read%s", allowed);
+	if (rc)
+		return arena_printf(a, "a file with the SHA-256 %s%s", file->hex, allowed);
+	return arena_printf(a, "policy %s %s, bundle %s%s", w->live->plan.policy, w->live->plan.version,
+			    w->live->is.bundle.hex, allowed);
+}
+
+static const char *with_confirm(const char *summary, uint32_t seconds, struct arena *a)
+{
+	return seconds ? arena_printf(a, "%s, to be confirmed within %u s", summary, seconds) : summary;
+}
+
+static int answer_apply(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	struct refusal no = { 0 };
+	struct digest id = { "" };
+	struct apply ask;
+	int rc = apply_decode(&ask, a, m->payload, m->len, why);
+
+	if (rc)
+		return rc;
+	rc = apply(w, m->fd, &ask, &no, &id);
+	note_change(w, "apply", &ask.by,
+		    with_confirm(apply_summary(w, &id, ask.downgrade, rc, a), ask.confirm, a), rc, &no);
+	return answer_result(w, m, rc, &no, why);
+}
+
+static int answer_rollback(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	struct refusal no = { 0 };
+	struct rollback ask;
+	const char *summary;
+	int rc = rollback_decode(&ask, a, m->payload, m->len, why);
+
+	if (rc)
+		return rc;
+	rc = roll_back(w, &ask, &no, a, &summary);
+	note_change(w, "rollback", &ask.by, with_confirm(summary, ask.confirm, a), rc, &no);
+	return answer_result(w, m, rc, &no, why);
+}
+
+static int answer_settle(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	const bool confirms = m->kind == MESSAGE_CONFIRM;
+	const char *summary = arena_printf(a, "generation %llu", (unsigned long long)w->state.now.number);
+	struct refusal no = { 0 };
+	struct settle ask;
+	int rc = settle_decode(&ask, a, m->payload, m->len, why);
+
+	if (rc)
+		return rc;
+	rc = confirms ? confirm(w, &ask, &no) : cancel(w, &ask, &no);
+	note_change(w, confirms ? "confirm" : "cancel", &ask.by, summary, rc, &no);
+	return answer_result(w, m, rc, &no, why);
+}
+
+static int answer_history(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	own(buf) struct buf out = { 0 };
+	struct history h;
+
+	past_tell(&h, &w->past, w->state.now.number, a);
+	history_encode(&out, &h);
+	return answer(w, m, MESSAGE_HISTORY, &out, why);
+}
+
+static int answer_bundle(struct warden *w, const struct message *m, struct err *why)
+{
+	own(buf) struct buf out = { 0 };
+	own(fd) int fd = -1;
+	struct ask_bundle ask;
+	struct err lost;
+	int rc = ask_bundle_decode(&ask, m->payload, m->len, why);
+
+	if (rc)
+		return rc;
+	const struct entry *e = past_find(&w->past, ask.number);
+	const bool is_kept = e && !state_open_bundle(&fd, w->settings->state_dir, &e->bundle, &lost);
+	if (!is_kept)
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	kept_bundle_encode(&out, &(struct kept_bundle){ is_kept ? e->bundle.hex : "" });
+	const struct message to = { MESSAGE_BUNDLE, m->id, out.at, out.len, fd };
+	return message_send(w->api.sock, &to, why);
+}
+
+/* "2 sources for 3600 s: scans: 198.51.100.7, 2001:db8::", the first few of them. */
+static const char *block_summary(const struct block *ask, struct arena *a)
+{
+	const char *text = arena_printf(a, "%u source%s %s%s%s:", ask->source_count, ask->source_count > 1 ? "s" : "",
+					ask->seconds ? arena_printf(a, "for %u s", ask->seconds) : "no longer",
+					*ask->reason ? ": " : "", ask->reason);
+	char one[ADDR_TEXT];
+
+	for (uint32_t i = 0; i < ask->source_count && i < 8; i++)
+		text = arena_printf(a, "%s%s %s", text, i ? "," : "", addr_print(ask->sources[i], one));
+	return ask->source_count > 8 ? arena_printf(a, "%s, …", text) : text;
+}
+
+static int change_blocks(struct warden *w, const struct block *ask, struct refusal *no)
+{
+	int rc = base_holds(w, &ask->by, no);
+
+	if (rc)
+		return rc;
+	no->part = "blocks";
+	if (!w->live) {
+		no->code = RESULT_CONFLICT;
+		return err_set(&no->why, ENOENT, "no policy is in force; apply a bundle first");
+	}
+	no->code = RESULT_FAILED;
+	return blocks_change(&w->kernel, ask, &no->why);
+}
+
+static int answer_block(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	struct refusal no = { 0 };
+	struct block ask;
+	int rc = block_decode(&ask, a, m->payload, m->len, why);
+
+	if (rc)
+		return rc;
+	rc = change_blocks(w, &ask, &no);
+	note_change(w, ask.seconds ? "block" : "unblock", &ask.by, block_summary(&ask, a), rc, &no);
+	return answer_result(w, m, rc, &no, why);
+}
+
+/* None when they cannot be read, which is said: the counters' number of them is another way to see it. */
+static int answer_blocks(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	own(buf) struct buf out = { 0 };
+	struct blocks b;
+
+	if (blocks_list(&b, &w->kernel, w->live, a, why)) {
+		say("%s", why->text);
+		b = (struct blocks){ 0 };
+	}
+	blocks_encode(&out, &b);
+	return answer(w, m, MESSAGE_BLOCKS, &out, why);
+}
+
+static int answer_audit(struct warden *w, const struct message *to, struct err *why)
+{
+	const struct audit_head head = { w->audit.chain.seq, w->audit.len };
+	own(buf) struct buf out = { 0 };
+	own(fd) int fd = -1;
+	int rc = audit_reader(&w->audit, &fd, why);
+
+	audit_head_encode(&out, &head);
+	const struct message m = { MESSAGE_AUDIT, to->id, out.at, out.len, fd };
+	return rc ? rc : message_send(w->api.sock, &m, why);
+}
+
+/* What changes nothing. */
+static int answer_look(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	if (m->kind == MESSAGE_ASK_AUDIT)
+		return answer_audit(w, m, why);
+	if (m->kind == MESSAGE_ASK_HISTORY)
+		return answer_history(w, m, a, why);
+	if (m->kind == MESSAGE_ASK_BLOCKS)
+		return answer_blocks(w, m, a, why);
+	return m->kind == MESSAGE_ASK_STATUS ? answer_status(w, m, a, why) : answer_counters(w, m, a, why);
+}
+
+int answer_any(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	switch (m->kind) {
+	case MESSAGE_ASK_STATUS:
+	case MESSAGE_ASK_COUNTERS:
+	case MESSAGE_ASK_AUDIT:
+	case MESSAGE_ASK_HISTORY:
+	case MESSAGE_ASK_BLOCKS:
+		return m->len ? err_set(why, EPROTO, "%s has a payload", message_name(m->kind)) : answer_look(w, m, a, why);
+	case MESSAGE_SET_POSTURE:
+		return answer_set_posture(w, m, a, why);
+	case MESSAGE_APPLY:
+		return answer_apply(w, m, a, why);
+	case MESSAGE_BLOCK:
+		return answer_block(w, m, a, why);
+	case MESSAGE_ROLLBACK:
+		return answer_rollback(w, m, a, why);
+	case MESSAGE_CONFIRM:
+	case MESSAGE_CANCEL:
+		return answer_settle(w, m, a, why);
+	case MESSAGE_ASK_BUNDLE:
+		return answer_bundle(w, m, why);
+	case MESSAGE_STATUS:
+	case MESSAGE_COUNTERS:
+	case MESSAGE_RESULT:
+	case MESSAGE_AUDIT:
+	case MESSAGE_HISTORY:
+	case MESSAGE_BUNDLE:
+	case MESSAGE_BLOCKS:
+	case MESSAGE_EVENT:
+	case MESSAGE_COUNT:
+		break;
+	}
+	return err_set(why, EPROTO, "the message is not for the warden");
+}

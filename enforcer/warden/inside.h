@@ -1,0 +1,91 @@
+/*
+ * inside - what the warden's own files share; nobody else includes it.
+ *
+ *     warden.c    beginning, end, and the loop           answer.c    what the api asks, told
+ *     rollout.c   generations: apply, rollback, confirm, cancel, revert
+ *     posture.c   the posture, and its end               notes.c     audit, events, faults
+ */
+#ifndef TEG_WARDEN_INSIDE_H
+#define TEG_WARDEN_INSIDE_H
+
+#include "enforcer/warden/audit.h"
+#include "enforcer/warden/child.h"
+#include "enforcer/warden/generation.h"
+#include "enforcer/warden/kernel.h"
+#include "enforcer/warden/past.h"
+#include "enforcer/warden/recover.h"
+
+#define TICK_MS 5000
+
+struct warden {
+	const struct settings *settings;
+	struct kernel kernel;
+	struct state state;
+	struct past past;
+	struct audit audit;
+	struct generation *live; /* NULL when none */
+	enum recovered found;
+	uint64_t started;	 /* seconds, CLOCK_REALTIME */
+	/*
+	 * What went wrong and is not seen in the kernel; "" when nothing: at the start, in following the
+	 * host, in returning to a posture, and in going back to a generation, which are tried again at a time.
+	 */
+	char fault[512], follow_fault[512], return_fault[512], revert_fault[512];
+	uint64_t return_again_ms, revert_again_ms;
+	/* CLOCK_BOOTTIME: when the generation took over, if this process did it. Whoever connected before cannot confirm it. */
+	uint64_t switched_ns;
+	struct child api;
+	int signals, lock;
+	bool ends;
+};
+
+uint64_t now_ms(void); /* CLOCK_MONOTONIC */
+
+/* ---- notes.c ---- */
+
+/* Said once, and told by /status until it is over. */
+void note_fault(char fault[static 512], const char *text);
+void note_entry(struct warden *w, struct audit_entry *e);
+/* `by` is NULL for what tegd does by itself. */
+void note_change(struct warden *w, const char *what, const struct asker *by, const char *summary, int rc,
+		 const struct refusal *no);
+
+/* ---- warden.c ---- */
+
+void warden_follow(struct warden *w, unsigned changed);
+
+/* ---- rollout.c ---- */
+
+/* Is what they mean still in force? */
+int base_holds(const struct warden *w, const struct asker *by, struct refusal *no);
+
+/* A generation waits to be confirmed. */
+bool is_pending(const struct warden *w);
+int refuse_pending(const struct warden *w, struct refusal *no);
+
+/* *id is that of the bytes, whatever they are. */
+int apply(struct warden *w, int fd, const struct apply *ask, struct refusal *no, struct digest *id);
+/* The bundle that nothing but the settings asks for. */
+int apply_first(struct warden *w, const struct buf *bytes, struct refusal *no);
+int roll_back(struct warden *w, const struct rollback *ask, struct refusal *no, struct arena *a, const char **summary);
+int confirm(struct warden *w, const struct settle *ask, struct refusal *no);
+int cancel(struct warden *w, const struct settle *ask, struct refusal *no);
+
+/* Until the confirmation is overdue, or going back is tried again. */
+uint64_t revert_in_ms(const struct warden *w, uint64_t now);
+void revert_overdue(struct warden *w);
+
+/* ---- posture.c ---- */
+
+int set_posture(struct warden *w, const struct set_posture *ask, struct refusal *no);
+
+/* Until the posture's end, or until it is tried again. */
+uint64_t return_in_ms(const struct warden *w, uint64_t now);
+void return_posture(struct warden *w);
+
+/* ---- answer.c ---- */
+
+/* A negative errno when the api does not speak as it may. */
+int answer_any(struct warden *w, const struct message *m, struct arena *a, struct err *why);
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * posture - it is switched when asked for, and goes back when its time is over.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "enforcer/proc/say.h"
+#include "enforcer/warden/inside.h"
+
+static int posture_find(const struct plan *p, const char *name, uint32_t *out)
+{
+	for (*out = 0; *out < p->posture_count; ++*out)
+		if (!strcmp(p->postures[*out].name, name))
+			return 0;
+	return -ENOENT;
+}
+
+/* What is asked for while a generation waits to be confirmed holds even when it goes. */
+static void carry_posture(struct record *to, const struct record *is)
+{
+	memcpy(to->posture, is->posture, sizeof to->posture);
+	memcpy(to->reason, is->reason, sizeof to->reason);
+	memcpy(to->back, is->back, sizeof to->back);
+	to->since = is->since;
+	to->until = is->until;
+}
+
+static void journal(struct warden *w, const struct record *is)
+{
+	struct err why;
+
+	w->state.now = *is;
+	if (is_pending(w))
+		carry_posture(&w->state.before, is);
+	if (state_save(&w->state, w->settings->state_dir, &why))
+		say("%s", why.text);
+}
+
+/* Where an end leads: the last posture that had none. */
+static const char *lasting_posture(const struct record *is)
+{
+	return deadline_is_set(&is->until) ? is->back : is->posture;
+}
+
+/* What is in force, once the posture is as asked. */
+static struct record record_with(const struct record *is, const struct set_posture *ask)
+{
+	struct record r = *is;
+
+	r.until = (struct deadline){ 0 };
+	if (ask->seconds) {
+		r.until = deadline_in(ask->seconds);
+		snprintf(r.back, sizeof r.back, "%s", lasting_posture(is));
+	}
+	if (strcmp(is->posture, ask->name)) {
+		r.since = (uint64_t)time(NULL);
+		snprintf(r.posture, sizeof r.posture, "%s", ask->name);
+	} else if (!*ask->reason) {
+		return r;
+	}
+	snprintf(r.reason, sizeof r.reason, "%s", ask->reason);
+	return r;
+}
+
+static bool records_say_the_same(const struct record *a, const struct record *b)
+{
+	return !strcmp(a->posture, b->posture) && !strcmp(a->reason, b->reason) && !deadline_is_set(&a->until) &&
+	       !deadline_is_set(&b->until);
+}
+
+/*
+ * An end is journalled before the switch: else a crash between the two would leave a posture that was meant
+ * to end, without one. A start that finds another posture in force than the journal's drops the end.
+ */
+static int switch_posture(struct warden *w, uint32_t posture, const struct set_posture *ask, struct err *why)
+{
+	const struct record wanted = record_with(&w->live->is, ask);
+	const bool same = records_say_the_same(&wanted, &w->live->is);
+
+	if (ask->seconds)
+		journal(w, &wanted);
+	int rc = generation_set_posture(w->live, &w->kernel, posture, why);
+	if (w->live->posture == posture) {
+		w->live->is = wanted;
+		*w->return_fault = '\0';
+	}
+	if (!same && (!ask->seconds || w->live->posture != posture))
+		journal(w, &w->live->is);
+	if (!same && w->live->posture == posture)
+		say("posture %s%s%s", ask->name, ask->seconds ? " for a time, then " : "",
+		    ask->seconds ? wanted.back : "");
+	return rc;
+}
+
+int set_posture(struct warden *w, const struct set_posture *ask, struct refusal *no)
+{
+	uint32_t posture;
+	int rc = base_holds(w, &ask->by, no);
+
+	if (rc)
+		return rc;
+	no->part = "posture";
+	if (!w->live) {
+		no->code = RESULT_CONFLICT;
+		return err_set(&no->why, ENOENT, "no policy is in force; apply a bundle first");
+	}
+	if (posture_find(&w->live->plan, ask->name, &posture)) {
+		no->code = RESULT_REFUSED;
+		return err_set(&no->why, EINVAL, "the policy %s has no posture %.128s", w->live->plan.policy, ask->name);
+	}
+	if (ask->seconds && !strcmp(ask->name, lasting_posture(&w->live->is))) {
+		no->code = RESULT_REFUSED;
+		return err_set(&no->why, EINVAL, "%s would only go back to itself; leave the duration out", ask->name);
+	}
+	no->code = RESULT_FAILED;
+	return switch_posture(w, posture, ask, &no->why);
+}
+
+uint64_t return_in_ms(const struct warden *w, uint64_t now)
+{
+	if (!w->live || !deadline_is_set(&w->live->is.until))
+		return UINT64_MAX;
+	const uint64_t left = deadline_left_ms(&w->live->is.until);
+	const uint64_t again = w->return_again_ms > now ? w->return_again_ms - now : 0;
+	return left > again ? left : again;
+}
+
+void return_posture(struct warden *w)
+{
+	own(buf) struct buf reason = { 0 };
+	own(buf) struct buf name = { 0 };
+	struct refusal no = { 0 };
+
+	buf_puts(&name, w->live->is.back);
+	buf_printf(&reason, "the time of %s was over", w->live->is.posture);
+	const struct set_posture back = { .name = buf_text(&name), .reason = buf_text(&reason), .by = { "", "tegd", "" } };
+	int rc = set_posture(w, &back, &no);
+	note_change(w, "return", NULL, back.name, rc, &no);
+	if (rc)
+		err_in(&no.why, "posture %s is over, but %s does not come", w->live->is.posture, back.name);
+	w->return_again_ms = now_ms() + TICK_MS;
+	note_fault(w->return_fault, rc && deadline_is_set(&w->live->is.until) ? no.why.text : "");
+}
