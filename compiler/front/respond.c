@@ -14,11 +14,12 @@
 
 /* --- the event ---------------------------------------------------------------------------------- */
 
-static const char *name_of_sense(const struct node *sense)
+/* Of a rule its label; of a rule on sessions also what it is: `anomaly`. */
+static const char *name_of_part(const struct node *part)
 {
-	const char *label = node_find_text(sense, NODE_LABEL);
+	const char *label = node_find_text(part, NODE_LABEL);
 
-	return label ? label : node_find_text(sense, NODE_PHRASE);
+	return label ? label : node_find_text(part, NODE_PHRASE);
 }
 
 static void near_name(struct near *n, bool *there, const char *name, const char *wanted)
@@ -32,21 +33,26 @@ static void near_name(struct near *n, bool *there, const char *name, const char 
 /* Whether the policy declares what such events are named after. */
 static bool event_names(const struct reading *r, enum event e, const char *name, struct near *near)
 {
-	static const enum node_kind kinds[EVENT_COUNT] = { [EVENT_REFLEX] = NODE_REFLEX, [EVENT_DERME] = NODE_DERME,
-							   [EVENT_DECOY] = NODE_DECOY, [EVENT_POSTURE] = NODE_POSTURE,
-							   [EVENT_PLAYBOOK] = NODE_PLAYBOOK };
+	static const struct {
+		enum node_kind declares, within; /* `within`: the names are those of its parts of this kind */
+	} kinds[EVENT_COUNT] = {
+		[EVENT_REFLEX] = { NODE_REFLEX, NODE_FILE }, [EVENT_RULE] = { NODE_POSTURE, NODE_RULE },
+		[EVENT_DERME] = { NODE_DERME, NODE_SENSE }, [EVENT_DECOY] = { NODE_DECOY, NODE_FILE },
+		[EVENT_POSTURE] = { NODE_POSTURE, NODE_FILE }, [EVENT_PLAYBOOK] = { NODE_PLAYBOOK, NODE_FILE },
+	};
+	enum node_kind within = kinds[e].within;
 	bool there = false;
 
 	for (size_t i = 0; i < r->decls.len; i++) {
 		const struct node *n = r->decls.at[i];
 
-		if (n->kind != kinds[e])
+		if (n->kind != kinds[e].declares)
 			continue;
-		if (e != EVENT_DERME)
+		if (within == NODE_FILE)
 			near_name(near, &there, node_find_text(n, NODE_NAME), name);
-		for (const struct node *s = e == EVENT_DERME ? n->first : NULL; s; s = s->next)
-			if (s->kind == NODE_SENSE)
-				near_name(near, &there, name_of_sense(s), name);
+		for (const struct node *s = within == NODE_FILE ? NULL : n->first; s; s = s->next)
+			if (s->kind == within)
+				near_name(near, &there, name_of_part(s), name);
 	}
 	return there;
 }
@@ -68,6 +74,27 @@ static bool event_unknown(struct reading *r, const struct node *n, const char *w
 	return false;
 }
 
+/* Packets make an event only where `emit` says so; everything else is told by what does it. */
+static bool event_is_told(const struct reading *r, const struct pol_binding *b)
+{
+	const struct policy *p = r->policy;
+	bool told = b->event != EVENT_REFLEX && b->event != EVENT_RULE;
+
+	for (size_t i = 0; b->event == EVENT_REFLEX && i < p->reflex_count; i++)
+		told |= p->reflexes[i].effects.emits && !strcmp(p->reflexes[i].label, b->of);
+	for (size_t i = 0; b->event == EVENT_RULE && i < p->posture_count; i++)
+		for (size_t j = 0; j < p->postures[i].rule_count; j++)
+			told |= p->postures[i].rules[j].effects.emits && !strcmp(p->postures[i].rules[j].label, b->of);
+	return told;
+}
+
+static bool event_untold(struct reading *r, const struct node *n, const char *word)
+{
+	diag_help(diag(r->diags, DIAG_EVENT_UNKNOWN, n->span, "this %s tells nothing, so nothing is ever run", word),
+		  "%s", strcmp(word, "rule") ? "say it in the reflex: do drop, emit high" : "say it behind the rule: emit high");
+	return false;
+}
+
 static bool event_read(struct reading *r, const struct node *n, struct pol_binding *out)
 {
 	const char *dot, *word;
@@ -84,8 +111,10 @@ static bool event_read(struct reading *r, const struct node *n, struct pol_bindi
 	if (!play_name_fits(r, n->span, out->of))
 		return false;
 	near = near_to(out->of);
-	if (!dot || r->poisoned || event_names(r, out->event, out->of, &near))
+	if (!dot || r->poisoned)
 		return true;
+	if (event_names(r, out->event, out->of, &near))
+		return event_is_told(r, out) || event_untold(r, n, word);
 	d = diag(r->diags, DIAG_EVENT_UNKNOWN, n->span, "there is no %s `%s`", word, out->of);
 	if (near.best)
 		diag_help(d, "did you mean `%s.%s`?", word, near.best);
@@ -289,7 +318,7 @@ static bool playbook_causes(const struct pol_playbook *p, const struct pol_bindi
 		return acts_take(&p->acts, b->of) || acts_take(&p->failure, b->of);
 	case EVENT_PLAYBOOK:
 		return !*b->of || !strcmp(b->of, p->name);
-	case EVENT_REFLEX: case EVENT_DERME: case EVENT_DECOY: case EVENT_COUNT:
+	case EVENT_REFLEX: case EVENT_RULE: case EVENT_DERME: case EVENT_DECOY: case EVENT_COUNT:
 		break;
 	}
 	return false;
