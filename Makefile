@@ -15,8 +15,10 @@ WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_valgrind := -O1 -g
+CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now
 LDFLAGS_asan    := -fsanitize=address,undefined
+LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined
 
 ALL_CFLAGS  := -std=gnu17 $(WARN) -D_GNU_SOURCE -I. -I$(BUILD)/gen -MMD -MP $(CFLAGS_$(FLAVOUR)) $(CFLAGS)
 ALL_LDFLAGS := $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
@@ -50,7 +52,7 @@ BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-temp
 
 # --- targets -----------------------------------------------------------------
 
-.PHONY: all help deps install test tests demo bench bench-prove clean golden
+.PHONY: all help deps install test tests demo fuzz bench bench-prove clean golden
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -171,6 +173,30 @@ test: deps ## everything: set up, build, all tests; last line counts them
 golden: all ## rewrite the golden files; review the diff
 	BUILD=$(BUILD) tests/golden/rewrite
 
+# tests/fuzz/X.c is a target of libFuzzer, which is clang's. The words that it tries are the
+# rows that the language is made of; it begins with tests/fuzz/corpus and the policies of the tree.
+SECONDS     ?= 60
+FUZZERS     ?= parse policy
+SEEDS       := $(wildcard tests/fuzz/corpus/*) policies/std policies/examples tests/wrong tests/golden/forms tests/golden/spelling
+WORDS       := $(wildcard lang/vocab/*.def) lang/syntax/teg.y
+
+$(BUILD)/gen/words.dict: $(WORDS)
+	@mkdir -p $(@D)
+	@grep -ohE '"[^" \\]+"' $(WORDS) | sort -u > $@
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJ_COMPILER) $(OBJ_ENFORCER) $(OBJ_SHARED)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
+
+fuzz: ## run the fuzz targets FUZZERS for SECONDS each, 60 unless said
+	@$(MAKE) $(PARALLEL) FLAVOUR=fuzz CC=$(CLANG) CFLAGS=-Wno-error BUILD=build-fuzz \
+		build-fuzz/gen/words.dict $(FUZZERS:%=build-fuzz/tests/fuzz/%)
+	@for f in $(FUZZERS); do mkdir -p build-fuzz/corpus/$$f && echo "fuzz $$f: $(SECONDS) seconds" && \
+		build-fuzz/tests/fuzz/$$f -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
+			-dict=build-fuzz/gen/words.dict -artifact_prefix=build-fuzz/ -print_final_stats=1 \
+			build-fuzz/corpus/$$f $(SEEDS) 2> build-fuzz/$$f.log || \
+			{ tail -40 build-fuzz/$$f.log; exit 1; }; \
+		grep -E '^(stat::number_of_executed_units|stat::new_units_added)' build-fuzz/$$f.log; done
+
 bench: all $(BENCH_PROGRAMS) ## the measurements, with their floors and peers
 	@BUILD=$(BUILD) tests/bench/run
 
@@ -204,6 +230,6 @@ install: all ## programs, units, manual pages, completions, the policy library; 
 	install -m 644 enforcer/monitoring/* $(DESTDIR)$(PREFIX)/share/tegumentar/monitoring
 
 clean: ## remove what was built
-	rm -rf build build-asan build-valgrind
+	rm -rf build build-asan build-valgrind build-fuzz
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -87,18 +87,35 @@ static void put_operand(struct printer *p, const struct node *n, int least)
 	buf_puts(&p->body, brackets ? ")" : "");
 }
 
+/* The first or the last word of a value. */
+static const struct node *outermost(const struct node *n, bool last)
+{
+	while (strength(n) < 5)
+		n = last ? n->last : n->first;
+	return n;
+}
+
+/* `2.0.0.0/(8e)`: without brackets the length of a prefix would begin there. */
+static bool would_be_prefix(const struct node *left, const struct node *right)
+{
+	return outermost(left, true)->kind == NODE_ADDRESS && outermost(right, false)->kind == NODE_QUANTITY;
+}
+
 /*
  * The left operand may be as weak as the operator, the others must be stronger:
  * a - (b - c). With / it is the other way round, and .. does not chain.
  */
 static void put_operation(struct printer *p, const struct node *n)
 {
+	const struct node *before = n->first;
 	int own = strength(n);
 
-	put_operand(p, n->first, n->kind == NODE_PART || n->kind == NODE_RANGE ? own + 1 : own);
-	for (const struct node *part = n->first->next; part; part = part->next) {
+	put_operand(p, before, n->kind == NODE_PART || n->kind == NODE_RANGE ? own + 1 : own);
+	for (const struct node *part = before->next; part; before = part, part = part->next) {
+		bool prefix = n->kind == NODE_PART && would_be_prefix(before, part);
+
 		buf_puts(&p->body, sign(n));
-		put_operand(p, part, n->kind == NODE_PART ? own : own + 1);
+		put_operand(p, part, prefix ? 6 : n->kind == NODE_PART ? own : own + 1);
 	}
 }
 

@@ -2,10 +2,7 @@
  * Any bytes as a policy: they are read, told what is wrong with them, printed,
  * and what can be read means the same in its one spelling and when resolved.
  *
- *     make build/tegc && clang-19 -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. -Ibuild/gen \
- *             tests/fuzz/policy.c build/gen/teg.*.c build/gen/shipped.o lang/{base,vocab,playbook,syntax}/*.c \
- *             compiler/front/*.c compiler/ir/response.c compiler/report/diags.c -lsodium -lcjson -o fuzz-policy
- *     ./fuzz-policy -dict=tests/fuzz/policy.dict corpus/ policies/std/ policies/examples/ tests/wrong/
+ *     make fuzz FUZZERS=policy SECONDS=600
  */
 #include <stdlib.h>
 #include <string.h>
