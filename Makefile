@@ -177,7 +177,7 @@ golden: all ## rewrite the golden files; review the diff
 # rows that the language is made of; it begins with tests/fuzz/corpus and the policies of the tree.
 SECONDS     ?= 60
 FUZZERS     ?= parse policy
-SEEDS       := $(wildcard tests/fuzz/corpus/*) policies/std policies/examples tests/wrong tests/golden/forms tests/golden/spelling
+SEEDS       := tests/fuzz/corpus policies/std policies/examples tests/wrong tests/golden/forms tests/golden/spelling
 WORDS       := $(wildcard lang/vocab/*.def) lang/syntax/teg.y
 
 $(BUILD)/gen/words.dict: $(WORDS)

@@ -9,6 +9,7 @@ struct telling {
 	VEC(struct explain_line) lines;
 	VEC(struct explain_near) near;
 	VEC(const struct ir_rule *) later;
+	struct moment *world; /* as a test begins */
 	bool decided;
 };
 
@@ -110,6 +111,8 @@ static void ask_reflex(struct telling *t, const struct ir_rule *rule, enum expla
 		return;
 	if (rule->except >> t->x->posture & 1)
 		otherwise = SAID_SILENT;
+	else if (rule->payload && !payload_has(t->world, rule, &t->x->packet.packet))
+		otherwise = SAID_UNFOUND;
 	line(t, EXPLAIN_REFLEXES, otherwise, rule);
 }
 
@@ -302,7 +305,7 @@ static void tell_list(struct telling *t, const struct ir_list *list)
 	for (i++; i < list->count; i++) {
 		const struct ir_rule *rule = &list->rules[i];
 
-		if (!rule->is_default && !ir_rule_is_limit(rule) && rule->verdict != o->verdict &&
+		if (!rule->is_default && !rule->rate && !rule->payload && rule->verdict != o->verdict &&
 		    partial_in_rule(&t->x->packet, rule, false).truth == YES)
 			vec_push(t->arena, &t->later, rule);
 	}
@@ -325,7 +328,8 @@ static void tell_near(struct telling *t)
 bool explain_packet(struct explanation *out, const struct ir *ir, unsigned posture,
 		    const struct pol_packet *packet, struct arena *a)
 {
-	struct telling t = { .ir = ir, .arena = a, .x = out };
+	own(moment) struct moment *world = moment_new(ir);
+	struct telling t = { .ir = ir, .arena = a, .x = out, .world = world };
 
 	*out = (struct explanation){ .posture = posture };
 	if (!is_sure(out, ir, packet, a))

@@ -32,6 +32,7 @@ enum explain_said {
 	SAID_NOT_ASKED, /* decided before, or of no concern to a packet of this direction */
 	SAID_NOTHING,	/* no rule of it has the packet */
 	SAID_WITHIN,	/* `rule` has it, and its rate or limit is not exceeded */
+	SAID_UNFOUND,	/* `rule` has it, and its pattern is not in the payload */
 	SAID_TELLS,	/* `rule` has it, and only tells of it */
 	SAID_SILENT,	/* `rule` has it, and is silent in this posture */
 	SAID_SPARES,	/* a packet that is forwarded is spared blocks and reflexes, and goes on to layer 4 */

@@ -182,6 +182,8 @@ static void add_reflex(struct making *k, const struct ir_rule *r)
 {
 	if (r->rate)
 		add(k, (struct mutation){ .rule = r, .kind = MUTATE_RATE_NONE });
+	if (r->payload)
+		add(k, (struct mutation){ .rule = r, .kind = MUTATE_PATTERN_NONE });
 	if (r->block_ns)
 		add(k, (struct mutation){ .rule = r, .kind = MUTATE_BLOCK_NONE });
 	if (r->except)
@@ -353,6 +355,9 @@ static void rule_mutate(struct ir_rule *r, const struct mutation *m, struct aren
 	case MUTATE_SILENT:
 		r->effects.emits = false;
 		return;
+	case MUTATE_PATTERN_NONE:
+		r->payload = NULL;
+		return;
 	}
 }
 
@@ -372,6 +377,7 @@ static bool goes_along(const struct ir_rule *r, const struct mutation *m)
 	case MUTATE_BLOCK_NONE:
 	case MUTATE_EXCEPT_NONE:
 	case MUTATE_SILENT:
+	case MUTATE_PATTERN_NONE:
 		break;
 	}
 	return false;

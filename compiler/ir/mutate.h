@@ -9,7 +9,7 @@
  * A rule that several postures inherit was written once, and is changed in all of them. Each
  * rule is deleted, flipped (allow to drop, the rest to allow), widened (one field asked no
  * more) and narrowed (one of its ports, or of its protocols, no more). A default is only
- * flipped. A reflex also loses its rate, its block and its exceptions. What has a limit or a
+ * flipped. A reflex also loses its rate, its pattern, its block and its exceptions. What has a limit or a
  * rate has twice of it, in all that share it; a limit is also deleted. What emits an event is
  * silent. The limit of a rule goes with its rule.
  */
@@ -21,7 +21,8 @@
 
 enum mutation_kind {
 	MUTATE_DELETE, MUTATE_FLIP, MUTATE_WIDEN, MUTATE_NARROW_PORT, MUTATE_NARROW_BOX,
-	MUTATE_RATE_NONE, MUTATE_RATE_TWICE, MUTATE_BLOCK_NONE, MUTATE_EXCEPT_NONE, MUTATE_SILENT
+	MUTATE_RATE_NONE, MUTATE_RATE_TWICE, MUTATE_BLOCK_NONE, MUTATE_EXCEPT_NONE, MUTATE_SILENT,
+	MUTATE_PATTERN_NONE
 };
 
 struct mutation {

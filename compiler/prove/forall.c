@@ -8,13 +8,13 @@ bool trial_has_forall(const struct pol_test *test)
 	return false;
 }
 
-/* The list without what only acts on what is over a rate. */
+/* The list without what only acts on what is over a rate, or holds a pattern. */
 static struct ir_list list_at_rest(const struct ir_list *l, struct arena *a)
 {
 	struct ir_list out = { arena_copy(a, l->rules, l->count * sizeof *l->rules), l->count };
 
 	for (size_t i = 0; i < out.count; i++)
-		if (out.rules[i].rate)
+		if (out.rules[i].rate || out.rules[i].payload)
 			out.rules[i].box_count = 0;
 	return out;
 }

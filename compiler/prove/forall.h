@@ -4,7 +4,7 @@
  *     own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
  *     prove_trial(&trial, p, ir, arena);
  *
- * It is about new packets, in the world in which a test begins: no source is blocked and no
+ * It is about new packets without payload, in the world in which a test begins: no source is blocked and no
  * rate exceeded. Neighbour discovery, which always passes, is not meant by a drop.
  */
 #ifndef TEG_PROVE_FORALL_H

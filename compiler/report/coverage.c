@@ -229,6 +229,9 @@ static void put_mutation(struct buf *out, const struct ir *ir, const struct muta
 	case MUTATE_EXCEPT_NONE:
 		buf_puts(out, "without its exceptions");
 		return;
+	case MUTATE_PATTERN_NONE:
+		buf_puts(out, "whatever the payload");
+		return;
 	case MUTATE_SILENT:
 		buf_puts(out, "emits nothing");
 		return;

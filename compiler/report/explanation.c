@@ -144,6 +144,10 @@ static void put_said(struct page *p, const struct explain_line *l)
 		buf_printf(p->out, " has it, within its rate of %llu per %s", (unsigned long long)l->rule->rate->rate,
 			   unit_name(l->rule->rate->unit_s));
 		return;
+	case SAID_UNFOUND:
+		put_rule(p, l->rule);
+		buf_puts(p->out, " has it, but its pattern is not in the payload");
+		return;
 	case SAID_TELLS:
 		put_rule(p, l->rule);
 		buf_puts(p->out, " has it, and only tells of it");
@@ -206,6 +210,8 @@ static const char *said_name(enum explain_said s)
 		return "nothing";
 	case SAID_WITHIN:
 		return "within-rate";
+	case SAID_UNFOUND:
+		return "pattern-not-found";
 	case SAID_TELLS:
 		return "tells";
 	case SAID_SILENT:

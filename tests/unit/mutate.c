@@ -5,7 +5,7 @@
 #include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
 
-enum { KINDS = MUTATE_SILENT + 1 };
+enum { KINDS = MUTATE_PATTERN_NONE + 1 };
 
 static const char *const names[KINDS] = {
 	"a deleted rule has no packet",
@@ -18,6 +18,7 @@ static const char *const names[KINDS] = {
 	"a reflex that does not block has its packets",
 	"a reflex without exceptions has its packets",
 	"a rule that emits nothing has its packets",
+	"a reflex that looks for no pattern has its packets",
 };
 
 struct tally {
@@ -70,6 +71,8 @@ static bool fits(const struct mutation *m, const struct ir_rule *now, bool befor
 		return before == after && !now->except;
 	case MUTATE_SILENT:
 		return before == after && !now->effects.emits;
+	case MUTATE_PATTERN_NONE:
+		return before == after && r->payload && !now->payload;
 	}
 	return false;
 }
@@ -124,6 +127,7 @@ static void try(const struct ir *ir, const struct mutation *m, struct gen *g, co
 /* Generated rules neither emit nor have limits: some of these do. */
 static void add_limits(struct policy *p)
 {
+	static const struct pol_payload payload = { .expression = "x" };
 	static const struct pol_rate limit = { .count = 3, .window_ns = 1000000000, .key_bits = { 32, 64 } };
 
 	for (size_t i = 0; i < p->postures[0].rule_count; i++) {
@@ -133,6 +137,8 @@ static void add_limits(struct policy *p)
 		r->effects.emits = i % 3 == 0;
 		r->limit = i % 2 ? &limit : NULL;
 	}
+	for (size_t i = 0; i < p->reflex_count; i++)
+		p->reflexes[i].match.payload = i % 2 ? &payload : NULL;
 }
 
 int main(void)
