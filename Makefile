@@ -31,7 +31,7 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -I. \
 sources = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
-LANG_SHARED := $(call sources,lang/base lang/vocab lang/bundle lang/playbook)
+LANG_SHARED := $(call sources,lang/base lang/vocab lang/bundle lang/playbook lang/derme)
 LANG_SYNTAX := $(call sources,lang/syntax)
 GENERATED   := $(BUILD)/gen/teg.tab.o $(BUILD)/gen/teg.lex.o $(BUILD)/gen/shipped.o $(BUILD)/gen/pages.o
 COMPILER    := $(call sources,compiler/front compiler/ir compiler/pattern compiler/prove compiler/emit compiler/audit compiler/report compiler/cmd)

@@ -16,6 +16,13 @@ static int playbooks_hold(const struct bundle_member *m, struct arena *a, struct
 	return m && playbooks_decode(&p, a, m->bytes, m->len, why) ? err_in(why, "%s", m->name) : 0;
 }
 
+static int derme_holds(const struct bundle_member *m, struct arena *a, struct err *why)
+{
+	struct derme d;
+
+	return m ? derme_decode(&d, a, m->bytes, m->len, why) : 0;
+}
+
 /*
  * What tegd will check, checked where the author sits: limits of the plan that
  * no engine's lowering knows, and our own mistakes.
@@ -40,14 +47,15 @@ static int bundle_holds(const struct buf *sealed, struct err *why)
 		if (batch_open(&batch, m->bytes, m->len, why) || batch_check(&batch, "tegumentar", why))
 			return err_in(why, "%s", batches[i]);
 	}
-	return playbooks_hold(bundle_find(b, "playbooks.tegp"), a, why);
+	rc = derme_holds(bundle_find(b, "derme.tegd"), a, why);
+	return rc ? rc : playbooks_hold(bundle_find(b, "playbooks.tegp"), a, why);
 }
 
 int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	own(emit_nft) struct emit_nft nft = { 0 };
-	own(buf) struct buf plan_bytes = { 0 }, posture = { 0 }, epiderme = { 0 }, sealed = { 0 }, playbooks = { 0 };
+	own(buf) struct buf plan_bytes = { 0 }, posture = { 0 }, epiderme = { 0 }, sealed = { 0 }, playbooks = { 0 }, derme = { 0 };
 	bool responds = !playbooks_are_empty(&ir->responses.code);
 	struct plan plan;
 	size_t object_len;
@@ -68,16 +76,23 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 	batch_encode(&epiderme, &nft.epiderme);
 	if (responds)
 		playbooks_encode(&playbooks, &ir->responses.code);
-	const struct bundle_member members[] = {
+	if (ir->policy->derme.rule_count)
+		derme_encode(&derme, &ir->policy->derme);
+	struct bundle_member members[8] = {
 		{ "plan", plan_bytes.at, plan_bytes.len },
 		{ "policy/resolved.teg", resolved, strlen(resolved) },
 		{ "xdp/policy.o", object, object_len },
 		{ "nft/posture.batch", posture.at, posture.len },
 		{ "nft/epiderme.batch", epiderme.at, epiderme.len },
 		{ "nft/ruleset.nft", buf_text(&nft.text), nft.text.len },
-		{ "playbooks.tegp", playbooks.at, playbooks.len }, /* the last: only when there are any */
 	};
-	bundle_write(&sealed, members, sizeof members / sizeof *members - !responds);
+	size_t count = 6;
+
+	if (derme.len)
+		members[count++] = (struct bundle_member){ "derme.tegd", derme.at, derme.len };
+	if (responds)
+		members[count++] = (struct bundle_member){ "playbooks.tegp", playbooks.at, playbooks.len };
+	bundle_write(&sealed, members, count);
 	if (bundle_holds(&sealed, why))
 		return err_in(why, "the bundle would be refused");
 

@@ -122,6 +122,14 @@ static void need_of_responses(struct needing *n, const struct playbooks *p)
 		need(n, NEED_HOMEOSTASIS, "homeostasis");
 }
 
+static void need_of_senses(struct needing *n, const struct policy *p)
+{
+	for (size_t i = 0; i < p->feed_count; i++)
+		need(n, NEED_FEEDS, p->feeds[i].id);
+	for (uint32_t i = 0; i < p->derme.rule_count; i++)
+		need(n, NEED_DERME, p->derme.rules[i].id);
+}
+
 static void list_needs(struct plan *out, const struct ir *ir, struct arena *a)
 {
 	struct needing n = { .arena = a };
@@ -131,6 +139,7 @@ static void list_needs(struct plan *out, const struct ir *ir, struct arena *a)
 	for (size_t i = 0; i < ir->posture_count; i++)
 		for (int d = 0; d < DIRECTION_COUNT; d++)
 			need_of_list(&n, &ir->postures[i].lists[d]);
+	need_of_senses(&n, ir->policy);
 	need_of_responses(&n, &ir->responses.code);
 	out->needs = n.list.at;
 	out->need_count = (uint32_t)n.list.len;

@@ -78,6 +78,8 @@ void reading_mean(struct reading *r, const char *path)
 	limits_check(r);
 	declare_initial(r);
 	declare_playbooks(r);
+	declare_derme(r);
+	declare_feeds(r);
 	declare_responses(r);
 	keep_nets(r);
 	declare_tests(r);

@@ -8,8 +8,6 @@ static const struct later {
 	enum node_kind kind;
 	const char *word, *about;
 } later_rows[] = {
-	{ NODE_FEED, "feed", "a list that is fetched" },
-	{ NODE_DERME, "derme", "rules on sessions" },
 	{ NODE_INVARIANT, "invariant", "a claim to be proved" },
 	{ NODE_ORDER, "order", "a claim to be proved" },
 };

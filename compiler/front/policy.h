@@ -16,6 +16,7 @@
 #include "compiler/front/response.h"
 #include "compiler/pattern/pattern.h"
 #include "lang/base/addr.h"
+#include "lang/derme/derme.h"
 #include "lang/base/arena.h"
 #include "lang/base/ranges.h"
 #include "lang/base/span.h"
@@ -147,6 +148,27 @@ struct pol_reflex {
 	uint64_t except;   /* bit per posture: `except in` */
 };
 
+enum feed_format {
+#define FORMAT(id, ...) FORMAT_##id,
+#include "lang/vocab/format.def"
+#undef FORMAT
+	FORMAT_COUNT
+};
+
+/* A list of addresses that is fetched; what is on it is blocked. */
+struct pol_feed {
+	const char *name, *id; /* "spamhaus_drop", "feed.spamhaus_drop" */
+	struct span span;
+	const char *url;
+	enum feed_format format;
+	const char *member;  /* of JSON_LINES, or NULL */
+	uint64_t column;     /* of CSV, from 1; or 0 */
+	uint64_t refresh_ns, max;
+	uint64_t stale_ns;   /* so long after the last good fetch ... */
+	bool stale_keeps;    /* ... it is kept all the same, or nothing is on it */
+	bool blocks;
+};
+
 struct pol_posture {
 	const char *name, *title;
 	struct span span;
@@ -237,6 +259,9 @@ struct policy {
 	size_t posture_count;
 	unsigned initial; /* index of the posture a fresh start takes */
 	struct pol_responses responses;
+	struct pol_feed *feeds;
+	size_t feed_count;
+	struct derme derme; /* rules on sessions, as code */
 	struct pol_test *tests;
 	size_t test_count;
 };

@@ -188,6 +188,10 @@ void declare_initial(struct reading *r);
 /* playbook.c, respond.c: after postures and zones */
 void declare_playbooks(struct reading *r);
 void declare_responses(struct reading *r);
+/* derme.c, feed.c */
+const char *feed_format_name(enum feed_format f);
+void declare_derme(struct reading *r);
+void declare_feeds(struct reading *r);
 
 /* later.c: each use of such a construct is a mistake. */
 void declare_later(struct reading *r);

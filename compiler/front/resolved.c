@@ -549,6 +549,7 @@ char *front_print_resolved(const struct policy *p, struct arena *a)
 	put_blocks(&w);
 	put_reflexes(&w);
 	put_postures(&w);
+	print_senses(&w.out, p);
 	print_responses(&w.out, p);
 	put_tests(&w);
 

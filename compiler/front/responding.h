@@ -31,6 +31,8 @@ bool play_param_sort(const char *type, enum sort *out);
 
 /* resolved_responses.c: as .teg again. */
 void print_responses(struct buf *out, const struct policy *p);
+/* resolved_senses.c: feeds and rules on sessions. */
+void print_senses(struct buf *out, const struct policy *p);
 /* resolved.c */
 void print_duration(struct buf *out, uint64_t ns);
 

@@ -239,15 +239,27 @@ bool posture_passes_established(const struct ir_posture *posture, const struct p
 	return false;
 }
 
+/* The rule on sessions that is taken to hold and drops, whatever the posture says; one packet shows no session. */
+static const char *session_drops(const struct moment *m)
+{
+	for (uint32_t i = 0; m->ir->derme && i < m->ir->derme->rule_count; i++)
+		if (derme_takes_away(&m->ir->derme->rules[i]) && moment_is_found(m, m->ir->derme->rules[i].id))
+			return m->ir->derme->rules[i].id;
+	return NULL;
+}
+
 static struct outcome eval_posture(struct moment *m, const struct packet *p)
 {
 	const struct ir_posture *posture = &m->ir->postures[m->posture];
 	const struct ir_rule *r = lifeline_of(m, p);
+	const char *session;
 
 	if (r)
 		return by_lifeline(r);
 	if (p->direction != DIRECTION_FORWARD && packet_is_neighbour(p))
 		return by_word(VERDICT_ALLOW, LAYER_LIFELINE, WHY_NEIGHBOUR);
+	if ((session = session_drops(m)))
+		return by_word(VERDICT_DROP, LAYER_POSTURE, session);
 	if (p->state == CT_INVALID)
 		return by_word(VERDICT_DROP, LAYER_POSTURE, WHY_INVALID);
 	if (p->state == CT_ESTABLISHED && posture_passes_established(posture, p))

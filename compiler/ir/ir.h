@@ -148,6 +148,7 @@ struct ir {
 	size_t posture_count;
 	unsigned initial;
 	struct ir_responses responses;
+	const struct derme *derme; /* rules on sessions: open conditions, which only take away; or NULL */
 	struct ir_claim *claims; /* in the order of the tests */
 	size_t claim_count;
 };

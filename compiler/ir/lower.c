@@ -486,6 +486,7 @@ struct ir *ir_lower(const struct policy *p, struct arena *a)
 	ir->arena = a;
 	ir->policy = p;
 	ir->initial = p->initial;
+	ir->derme = &p->derme;
 	zones_lower(&lo, p);
 	epiderme_lower(&lo, p);
 	ir->posture_count = p->posture_count;

@@ -44,7 +44,7 @@ static void unknowns_add(struct terms *t, const struct ir_list *l)
 		const char *name = ir_rule_condition(&l->rules[i]);
 
 		for (unsigned copy = 0; name && copy < 2; copy++) {
-			struct unknown u = { name, l->rules[i].payload != NULL, copy };
+			struct unknown u = { name, l->rules[i].payload ? OPEN_PATTERN : OPEN_RATE, copy };
 
 			if (unknown_find(t, name, copy) == t->unknowns.len)
 				vec_push(t->arena, &t->unknowns, u);
@@ -62,6 +62,13 @@ bool terms_add(struct terms *t, const struct ir *ir)
 		vec_push(t->arena, &t->zones, ir->zones[i].name);
 	}
 	unknowns_add(t, &ir->reflexes);
+	for (uint32_t i = 0; ir->derme && i < ir->derme->rule_count; i++)
+		for (unsigned copy = 0; copy < 2; copy++) {
+			struct unknown u = { ir->derme->rules[i].id, OPEN_SESSION, copy };
+
+			if (derme_takes_away(&ir->derme->rules[i]) && unknown_find(t, u.name, copy) == t->unknowns.len)
+				vec_push(t->arena, &t->unknowns, u);
+		}
 	for (size_t i = 0; i < ir->posture_count; i++)
 		for (int d = 0; d < DIRECTION_COUNT; d++)
 			unknowns_add(t, &ir->postures[i].lists[d]);
@@ -483,6 +490,25 @@ static void steps_epiderme(struct making *k)
 	}
 }
 
+/* What a session has done is not in a packet: each rule that takes away is an open condition. */
+static void steps_sessions(struct making *k)
+{
+	const struct derme *d = k->ir->derme;
+
+	for (uint32_t i = 0; d && i < d->rule_count; i++) {
+		if (!derme_takes_away(&d->rules[i]))
+			continue;
+		step_begin(k, NULL, d->rules[i].id, VERDICT_DROP);
+		for (int f = 0; f < FAMILY_COUNT; f++) {
+			struct cell c = cell_any((enum family)f, k->everywhere);
+
+			c.unknown = (int)unknown_find(k->terms, d->rules[i].id, k->j->copy);
+			step_cell(k, c);
+		}
+		step_end(k);
+	}
+}
+
 static void steps_state(struct making *k, const struct ir_posture *p)
 {
 	const unsigned reply = 1u << 1;
@@ -509,7 +535,8 @@ static size_t boxes_in(const struct ir_list *l)
 struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned posture,
 				 enum direction direction, unsigned copy)
 {
-	const size_t fixed_steps = 5, fixed_cells = 11;
+	const size_t sessions = ir->derme ? ir->derme->rule_count : 0;
+	const size_t fixed_steps = 5 + sessions, fixed_cells = 11 + FAMILY_COUNT * sessions;
 	const struct ir_posture *p = &ir->postures[posture];
 	const struct ir_list *list = &p->lists[direction];
 	struct judgement *j = arena_zero(t->arena, sizeof *j);
@@ -535,6 +562,7 @@ struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned 
 	if (direction != DIRECTION_OUT)
 		steps_epiderme(&k);
 	j->layer4 = j->step_count;
+	steps_sessions(&k);
 	steps_state(&k, p);
 	for (size_t i = 0; i < list->count; i++)
 		step_rule(&k, &list->rules[i], k.everywhere);

@@ -42,10 +42,12 @@
 
 /* --- terms: what several policies are compared in ----------------------------------- */
 
-/* One rate, or one pattern: is it exceeded, is it found? */
+/* Is the rate exceeded, is the pattern found, does the rule on sessions hold? */
+enum open_kind { OPEN_RATE, OPEN_PATTERN, OPEN_SESSION };
+
 struct unknown {
 	const char *name;	/* ir_rule_condition() */
-	bool pattern;		/* is it found? else: is the rate exceeded? */
+	enum open_kind kind;
 	unsigned copy;		/* 0, or 1 for the other policy's own bucket */
 };
 

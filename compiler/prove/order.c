@@ -139,7 +139,7 @@ static bool list_has_rates(const struct ir_list *l)
 
 static bool has_rates(const struct ir *ir, unsigned posture)
 {
-	bool any = list_has_rates(&ir->reflexes);
+	bool any = list_has_rates(&ir->reflexes) || (ir->derme && ir->derme->rule_count);
 
 	for (int d = 0; d < DIRECTION_COUNT; d++)
 		any |= list_has_rates(&ir->postures[posture].lists[d]);

@@ -267,6 +267,19 @@ static void pick_field(struct picking *k, enum field f)
 	}
 }
 
+static const char *open_words(enum open_kind k)
+{
+	switch (k) {
+	case OPEN_RATE:
+		return "the rate of %s is exceeded";
+	case OPEN_PATTERN:
+		return "the pattern of %s is found";
+	case OPEN_SESSION:
+		return "the session is one of %s";
+	}
+	return "%s";
+}
+
 static void name_assumptions(struct witness *w, struct arena *arena, const struct terms *t)
 {
 	VEC(const char *) said = { 0 };
@@ -276,9 +289,7 @@ static void name_assumptions(struct witness *w, struct arena *arena, const struc
 	for (size_t i = 0; i < t->unknowns.len; i++)
 		if (w->point.over[i])
 			vec_push(arena, &said,
-				 arena_printf(arena, t->unknowns.at[i].pattern ? "the pattern of %s is found" :
-										 "the rate of %s is exceeded",
-					      t->unknowns.at[i].name));
+				 arena_printf(arena, open_words(t->unknowns.at[i].kind), t->unknowns.at[i].name));
 	w->assumes = said.at;
 	w->assume_count = said.len;
 }
@@ -388,9 +399,14 @@ static void set_unknowns(struct moment *m, const struct witness *w, const struct
 
 	if (w->point.blocked)
 		moment_block(m, w->point.packet.src, UINT64_C(1) << 40);
-	for (size_t i = 0; i < t->unknowns.len; i++)
-		if (w->point.over[i] && t->unknowns.at[i].copy == copy)
+	for (size_t i = 0; i < t->unknowns.len; i++) {
+		if (!w->point.over[i] || t->unknowns.at[i].copy != copy)
+			continue;
+		if (t->unknowns.at[i].kind == OPEN_SESSION)
+			moment_find(m, t->unknowns.at[i].name);
+		else
 			fulfil(m, t->unknowns.at[i].name, p);
+	}
 }
 
 struct decider witness_decider(const struct judgement *j, const struct witness *w)

@@ -8,6 +8,7 @@
 #include "lang/bundle/batch.h"
 #include "lang/bundle/plan.h"
 #include "lang/bundle/seal.h"
+#include "lang/derme/derme.h"
 #include "lang/playbook/playbook.h"
 
 static void print_members(struct buf *out, const struct bundle *b)
@@ -325,6 +326,20 @@ static int print_playbooks(struct buf *out, const struct bundle *b, struct arena
 	return 0;
 }
 
+static int print_derme(struct buf *out, const struct bundle *b, struct arena *a, struct err *why)
+{
+	const struct bundle_member *m = bundle_find(b, "derme.tegd");
+	struct derme d;
+
+	if (!m)
+		return 0;
+	if (derme_decode(&d, a, m->bytes, m->len, why))
+		return why->code;
+	buf_puts(out, "\nsessions\n");
+	derme_print(out, &d);
+	return 0;
+}
+
 int listing_print(struct buf *out, const struct bundle *b, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
@@ -346,6 +361,8 @@ int listing_print(struct buf *out, const struct bundle *b, struct err *why)
 	if ((rc = print_batch(out, b, "nft/epiderme.batch", why)))
 		return rc;
 	if ((rc = print_batch(out, b, "nft/posture.batch", why)))
+		return rc;
+	if ((rc = print_derme(out, b, a, why)))
 		return rc;
 	return print_playbooks(out, b, a, why);
 }

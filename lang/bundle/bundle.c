@@ -32,6 +32,7 @@ static const struct {
 	{ "nft/posture.batch", false },
 	{ "nft/epiderme.batch", false },
 	{ "nft/ruleset.nft", false },
+	{ "derme.tegd", true },
 	{ "playbooks.tegp", true },
 };
 #define MEMBERS (sizeof member_rows / sizeof *member_rows)
