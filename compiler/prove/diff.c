@@ -748,6 +748,15 @@ static void compare_zones(struct pairing *k)
 	}
 }
 
+static void compare_responses(struct pairing *k)
+{
+	struct response_facts facts = { 0 };
+
+	facts_of_responses(k->prover->arena, &facts, k->ir[OLD], k->ir[NEW]);
+	for (size_t i = 0; i < facts.list.len; i++)
+		vec_push(k->prover->arena, &k->facts, facts.list.at[i]);
+}
+
 static const struct ir_posture *posture_named(const struct ir *ir, const char *name, unsigned *index)
 {
 	for (unsigned i = 0; i < ir->posture_count; i++)
@@ -889,6 +898,7 @@ const struct diff *prove_diff(struct prover *p, const struct ir *old, const stru
 	compare_postures(&k);
 	compare_rates(&k, &old->reflexes, &new->reflexes);
 	compare_zones(&k);
+	compare_responses(&k);
 	merge_postures(&k);
 	sort_changes(k.changes.at, k.changes.len);
 	d->changes = k.changes.at;

@@ -68,6 +68,7 @@ struct change {
 enum fact_kind {
 	FACT_RATE_UP, FACT_RATE_DOWN, FACT_BLOCK_TIME, FACT_ZONE, FACT_INITIAL,
 	FACT_POSTURE_ADDED, FACT_POSTURE_REMOVED, FACT_ESTABLISHED,
+	FACT_PLAYBOOK, FACT_RESPONSE /* what runs one, homeostasis, a decoy */,
 };
 
 struct fact {

@@ -78,4 +78,13 @@ static inline struct decider decider_of(const struct step *s)
 	return (struct decider){ s->rule, step_name(s), s->verdict };
 }
 
+/* --- responses ---------------------------------------------------------------------- */
+
+struct response_facts {
+	VEC(struct fact) list;
+};
+
+/* diff_responses.c: what changes in playbooks, what runs them, homeostasis and decoys. */
+void facts_of_responses(struct arena *a, struct response_facts *out, const struct ir *old, const struct ir *new);
+
 #endif

@@ -188,6 +188,10 @@ static const char *fact_word(enum fact_kind k)
 	case FACT_POSTURE_ADDED:
 	case FACT_POSTURE_REMOVED:
 		return "POSTURE";
+	case FACT_PLAYBOOK:
+		return "PLAYBOOK";
+	case FACT_RESPONSE:
+		return "RESPONSE";
 	case FACT_ESTABLISHED:
 		break;
 	}

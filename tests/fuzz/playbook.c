@@ -2,8 +2,7 @@
  * Any bytes as playbooks: what is read has passed the verifier, is written again with the
  * same bytes, and can be said in words.
  *
- *     clang-19 -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. tests/fuzz/playbook.c \
- *             lang/playbook/*.c lang/vocab/*.c lang/base/*.c -lsodium -o fuzz-playbook
+ *     make fuzz FUZZERS=playbook SECONDS=600
  *
  * A section is code in a privileged process: this one must hold before any is run.
  */

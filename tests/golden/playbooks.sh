@@ -45,6 +45,20 @@ tar xOf "$dir/one.tegb" policy/resolved.teg >"$dir/resolved.teg"
 "$tegc" build "$dir/resolved.teg" -o "$dir/two.tegb" >"$dir/said" 2>&1 && cmp "$dir/one.tegb" "$dir/two.tegb" >>"$dir/said" 2>&1
 claim $? "what it means makes the same bundle"
 
+sed 's/block src for 1d/block src for 2d/; /^decoy ssh/,/^}/d; /^on decoy/d' "$dir/resolved.teg" >"$dir/changed.teg"
+"$tegc" diff "$dir/resolved.teg" "$dir/changed.teg" >"$dir/said" 2>&1
+cat >"$dir/wanted" <<'OUT'
+PLAYBOOK low      playbook decoy_touched   push 1d -> push 2d
+RESPONSE medium   on decoy run decoy_touched(event.source)   present -> absent
+RESPONSE medium   decoy ssh_001 ssh on tcp/2222 says "SSH-2.0-OpenSSH_8.4", technique T1110   present -> absent
+proved: nothing else changes
+0 opened (0 high), 0 closed, 0 rate, 0 effect, 0 unknown
+OUT
+diff "$dir/wanted" "$dir/said" >"$dir/differs"
+held=$?
+mv "$dir/differs" "$dir/said"
+claim $held "what changes in playbooks and what runs them is told of by diff"
+
 sed 's/ for time$//' playbooks/contain_source.teg >"$dir/endless.teg"
 "$tegc" check "$dir/endless.teg" >"$dir/said" 2>&1
 grep -q 'E0904' "$dir/said"
