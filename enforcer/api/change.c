@@ -56,9 +56,10 @@ static void change_told(struct request *r, struct answer *a)
 
 	if (result->code == RESULT_OK) {
 		body = cJSON_CreateObject();
-		json_add_text(body, "result", "active");
+		json_add_text(body, "result", result->pending_until ? "pending-confirm" : "active");
 		json_add_text(body, "detail", result->text);
 		add_active(body, result);
+		json_add_time(body, "pending_until", result->pending_until);
 		request_reply(r, MHD_HTTP_OK, body);
 		return;
 	}
@@ -117,10 +118,12 @@ void route_posture(struct request *r)
 void route_policy(struct request *r)
 {
 	own(buf) struct buf payload = { 0 };
+	uint64_t confirm;
 	bool downgrade;
 
-	if (!request_asks(r, "Allow-Downgrade", &downgrade))
+	if (!request_asks(r, "Allow-Downgrade", &downgrade) ||
+	    !request_counts(r, "Confirm-Seconds", CONFIRM_SECONDS_MAX, &confirm))
 		return;
-	apply_encode(&payload, &(struct apply){ .downgrade = downgrade, .by = request_asker(r) });
+	apply_encode(&payload, &(struct apply){ .downgrade = downgrade, .confirm = (uint32_t)confirm, .by = request_asker(r) });
 	request_change(r, &(struct question){ MESSAGE_APPLY, buf_text(&payload), payload.len, request_bundle(r) });
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "enforcer/api/link.h"
 
@@ -10,6 +11,7 @@ struct client {
 	struct client *next, **at; /* at: whose next is this one */
 	int fd;			   /* the connection's */
 	uint64_t deadline_ns;	   /* UINT64_MAX: none */
+	uint64_t opened_ns;
 };
 
 struct clients {
@@ -63,10 +65,13 @@ static struct client *client_new(struct clients *all, struct MHD_Connection *con
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct client *c = info ? calloc(1, sizeof *c) : NULL;
+	struct timespec now;
 
 	if (!c)
 		return NULL;
 	c->fd = info->connect_fd;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	c->opened_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	c->deadline_ns = deadline_of(CLIENT_HEAD);
 
 	pthread_mutex_lock(&all->lock);
@@ -128,6 +133,11 @@ struct client *client_of(struct MHD_Connection *connection)
 int client_fd(const struct client *c)
 {
 	return c->fd;
+}
+
+uint64_t client_opened_ns(const struct client *c)
+{
+	return c->opened_ns;
 }
 
 void client_await(struct clients *all, struct client *c, enum client_wait what)

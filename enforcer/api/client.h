@@ -36,6 +36,7 @@ void clients_tick(struct clients *c, uint64_t now_ns);
 
 struct client *client_of(struct MHD_Connection *connection);
 int client_fd(const struct client *c);
+uint64_t client_opened_ns(const struct client *c); /* CLOCK_BOOTTIME: when the connection came */
 void client_await(struct clients *all, struct client *c, enum client_wait what);
 
 #endif

@@ -296,6 +296,18 @@ bool request_asks(struct request *r, const char *name, bool *out)
 	return false;
 }
 
+bool request_counts(struct request *r, const char *name, uint64_t most, uint64_t *out)
+{
+	const char *value = request_header(r, name);
+	const size_t digits = value ? strspn(value, "0123456789") : 0;
+
+	*out = digits && digits < 16 && !value[digits] ? strtoull(value, NULL, 10) : 0;
+	if (!value || (*out && *out <= most))
+		return true;
+	request_refuse(r, PROBLEM_FIELD, name, NULL, "%s: it is a whole number from 1 to %" PRIu64, name, most);
+	return false;
+}
+
 /* "192.0.2.1:40000", "[2001:db8::1]:40000" */
 static const char *address_text(struct arena *a, const struct sockaddr *from)
 {

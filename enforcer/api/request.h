@@ -40,6 +40,9 @@ bool request_read(struct request *r, void *out);
 /* Whether the head says `NAME: yes`, and not NAME otherwise; false when it was refused. */
 bool request_asks(struct request *r, const char *name, bool *out);
 
+/* What number, from 1 to most, the head says NAME is; 0 when it does not say. False when it was refused. */
+bool request_counts(struct request *r, const char *name, uint64_t most, uint64_t *out);
+
 /* Of the head; NULL when it is not there. */
 const char *request_header(struct request *r, const char *name);
 

@@ -52,6 +52,45 @@ static void add_postures(cJSON *to, const struct status *s)
 	}
 }
 
+static void add_parts(cJSON *to, const struct status *s)
+{
+	cJSON *parts = cJSON_AddArrayToObject(to, "parts");
+
+	for (uint32_t i = 0; i < s->part_count; i++) {
+		cJSON *one = cJSON_CreateObject();
+
+		json_add_text(one, "name", s->parts[i].name);
+		json_add_text(one, "is", s->parts[i].is);
+		json_add_text(one, "should", s->parts[i].should);
+		json_add_text(one, "fault", s->parts[i].fault);
+		cJSON_AddItemToArray(parts, one);
+	}
+}
+
+static void add_pending(cJSON *to, const struct status_pending *p)
+{
+	cJSON *pending;
+
+	if (!p->until) {
+		cJSON_AddNullToObject(to, "pending");
+		return;
+	}
+	pending = cJSON_AddObjectToObject(to, "pending");
+	json_add_time(pending, "until", p->until);
+	json_add_count(pending, "before", p->before);
+}
+
+static void add_drift(cJSON *to, const struct status_drift *d)
+{
+	cJSON *drift = cJSON_AddObjectToObject(to, "drift");
+
+	json_add_time(drift, "checked", d->checked);
+	json_add_count(drift, "found", d->found);
+	json_add_count(drift, "repaired", d->repaired);
+	json_add_time(drift, "last", d->last);
+	json_add_text(drift, "fault", d->fault);
+}
+
 static cJSON *status_json(const struct status *s, const char *tag)
 {
 	cJSON *out = cJSON_CreateObject();
@@ -73,6 +112,9 @@ static cJSON *status_json(const struct status *s, const char *tag)
 	for (uint32_t i = 0; i < s->interface_count; i++)
 		cJSON_AddItemToArray(interfaces, interface_json(&s->interfaces[i]));
 	json_add_text(out, "nft_digest", s->nft_digest);
+	add_parts(out, s);
+	add_pending(out, &s->pending);
+	add_drift(out, &s->drift);
 	json_add_time(out, "started", s->started);
 	json_add_text(out, "adopted", s->adopted);
 	return out;

@@ -7,19 +7,26 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "enforcer/ctl/call.h"
+#include "enforcer/ctl/change.h"
 #include "enforcer/ctl/minutes.h"
 #include "enforcer/ctl/say.h"
 
-static enum exit_code say_active(const struct ctl *c, const struct call *call)
+/* What waits to be confirmed is said loudly: it goes by itself. */
+enum exit_code change_say(const struct ctl *c, const struct call *call)
 {
-	own(buf) struct buf out = { 0 };
+	const char *until = json_text(call->json, "pending_until");
+	own(buf) struct buf out = { 0 }, wait = { 0 };
 
 	if (*c->json)
 		return call_say_json(call);
 	buf_printf(&out, "generation %.0f is active in posture ", json_number(call->json, "generation"));
 	say_add(&out, COLOUR_STRONG, json_text(call->json, "posture"));
 	buf_putc(&out, '\n');
+	if (*until) {
+		buf_printf(&wait, "IT GOES AGAIN AT %s UNLESS IT IS CONFIRMED: tegctl confirm", until);
+		say_add(&out, COLOUR_BAD, buf_text(&wait));
+		buf_putc(&out, '\n');
+	}
 	return say_out(&out);
 }
 
@@ -79,7 +86,7 @@ enum exit_code ctl_posture(const struct ctl *c)
 		return EXIT_OURS;
 	call.body = body;
 	enum exit_code rc = call_make(c, &call);
-	return rc ? rc : say_active(c, &call);
+	return rc ? rc : change_say(c, &call);
 }
 
 static FILE *open_bundle(const struct ctl *c, const char *path)
@@ -95,8 +102,7 @@ static FILE *open_bundle(const struct ctl *c, const char *path)
 	return NULL;
 }
 
-/* "If-Match: …" of the generation that is to be replaced: what --if-match says, else what is in force now. */
-static enum exit_code read_base(const struct ctl *c, struct buf *out)
+enum exit_code change_base(const struct ctl *c, struct buf *out)
 {
 	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/status" };
 	enum exit_code rc;
@@ -114,17 +120,32 @@ static enum exit_code read_base(const struct ctl *c, struct buf *out)
 	return rc;
 }
 
+enum exit_code change_confirm(const struct ctl *c, unsigned long *seconds)
+{
+	*seconds = *c->confirm ? seconds_read(c->confirm) : 0;
+	if (!*c->confirm || *seconds)
+		return EXIT_YES;
+	say_problem(c, "usage", "a time to confirm in is seconds, minutes or hours, a day at most", "--confirm 60s, --confirm 5m");
+	return EXIT_USAGE;
+}
+
 enum exit_code ctl_apply(const struct ctl *c)
 {
 	own(file) FILE *bundle = open_bundle(c, c->arguments[0]);
-	own(buf) struct buf base = { 0 };
-	enum exit_code rc = bundle ? read_base(c, &base) : EXIT_INPUT;
+	own(buf) struct buf base = { 0 }, confirm = { 0 };
+	unsigned long seconds = 0;
+	enum exit_code rc = bundle ? change_confirm(c, &seconds) : EXIT_INPUT;
 
+	if (!rc)
+		rc = change_base(c, &base);
 	if (rc)
 		return rc;
+	if (seconds)
+		buf_printf(&confirm, "Confirm-Seconds: %lu", seconds);
 	own(call) struct call call = { .method = "POST", .path = "/api/tegumentar/policy",
 				       .type = "application/octet-stream", .file = bundle,
-				       .headers = { buf_text(&base), *c->allow_downgrade ? "Allow-Downgrade: yes" : NULL } };
+				       .headers = { buf_text(&base), *c->allow_downgrade ? "Allow-Downgrade: yes" : NULL,
+						    seconds ? buf_text(&confirm) : NULL } };
 	rc = call_make(c, &call);
-	return rc ? rc : say_active(c, &call);
+	return rc ? rc : change_say(c, &call);
 }

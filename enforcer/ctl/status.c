@@ -54,6 +54,31 @@ static void add_posture(struct buf *out, const cJSON *s)
 	add_line(out, "until", buf_text(&until));
 }
 
+static void add_pending(struct buf *out, const cJSON *s)
+{
+	const cJSON *pending = cJSON_GetObjectItemCaseSensitive(s, "pending");
+	own(buf) struct buf line = { 0 };
+
+	if (!cJSON_IsObject(pending))
+		return;
+	buf_printf(&line, "  IT GOES AGAIN AT %s UNLESS IT IS CONFIRMED: tegctl confirm", json_text(pending, "until"));
+	say_add(out, COLOUR_BAD, buf_text(&line));
+	buf_putc(out, '\n');
+}
+
+/* What drifted, and when; nothing when nothing did. */
+static void add_drift(struct buf *out, const cJSON *s)
+{
+	const cJSON *drift = cJSON_GetObjectItemCaseSensitive(s, "drift");
+	own(buf) struct buf line = { 0 };
+
+	if (!json_number(drift, "found"))
+		return;
+	buf_printf(&line, "%.0f times, %.0f repaired; last at %s: %s", json_number(drift, "found"), json_number(drift, "repaired"),
+		   json_text(drift, "last"), json_text(drift, "fault"));
+	add_line(out, "drift", buf_text(&line));
+}
+
 static void add_facts(struct buf *out, const cJSON *s)
 {
 	const cJSON *policy = cJSON_GetObjectItemCaseSensitive(s, "policy");
@@ -102,7 +127,9 @@ enum exit_code ctl_status(const struct ctl *c)
 		return call_say_json(&call);
 	add_head(&out, call.json);
 	add_posture(&out, call.json);
+	add_pending(&out, call.json);
 	add_facts(&out, call.json);
+	add_drift(&out, call.json);
 	add_interfaces(&out, call.json);
 	return say_out(&out);
 }

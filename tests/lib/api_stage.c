@@ -42,6 +42,11 @@ static struct counter_row rows[] = {
 	{ "odd \"id\"\\\n", LAYER_BLOCK, VERDICT_REJECT, "", 18446744073709551615u, 0 },
 };
 
+static struct history_row past[] = {
+	{ 2, "ab12", "edge", "3.2.0", 7, 1700000000, "rollback", 1, "root (policy-admin)", "unix", "pending" },
+	{ 1, "cd34", "edge", "3.1.0", 0, 1600000000, "apply", 0, "token secret-name", "192.0.2.1:4", "done" },
+};
+
 static struct blocked_row blocked[] = {
 	{ { FAMILY_IP4, 0xc6336407 }, 1700000000, "person" },
 	{ { FAMILY_IP6, (addr_num)0x20010db800000001 << 64 }, 1700000060, "reflex.syn_flood" },
@@ -87,8 +92,19 @@ static void note(struct api_stage *s, const struct message *m, struct arena *a)
 		s->bundle_downgrade = -1;
 		if (!apply_decode(&ask, a, m->payload, m->len, &why)) {
 			s->bundle_downgrade = ask.downgrade;
+			s->confirm = ask.confirm;
 			note_asker(s, &ask.by);
 		}
+	}
+	struct settle settle;
+	if ((m->kind == MESSAGE_CONFIRM || m->kind == MESSAGE_CANCEL) && !settle_decode(&settle, a, m->payload, m->len, &why)) {
+		s->opened_ns = settle.opened_ns;
+		note_asker(s, &settle.by);
+	}
+	struct rollback rollback;
+	if (m->kind == MESSAGE_ROLLBACK && !rollback_decode(&rollback, a, m->payload, m->len, &why)) {
+		s->to = rollback.to;
+		s->confirm = rollback.confirm;
 	}
 	struct block block;
 	if (m->kind == MESSAGE_BLOCK && !block_decode(&block, a, m->payload, m->len, &why)) {
@@ -115,6 +131,14 @@ static enum message_kind play(struct api_stage *s, struct buf *out, enum message
 		s->play.counters.at_ns = clock_now_ns();
 		counters_encode(out, &s->play.counters);
 		return MESSAGE_COUNTERS;
+	}
+	if (asked == MESSAGE_ASK_HISTORY) {
+		history_encode(out, &(struct history){ past, ARRAY_LEN(past), 2 });
+		return MESSAGE_HISTORY;
+	}
+	if (asked == MESSAGE_ASK_BUNDLE) {
+		kept_bundle_encode(out, &(struct kept_bundle){ "ab12" });
+		return MESSAGE_BUNDLE;
 	}
 	if (asked == MESSAGE_ASK_BLOCKS) {
 		blocks_encode(out, &(struct blocks){ blocked, ARRAY_LEN(blocked), 5 });
@@ -161,7 +185,7 @@ static bool act(struct api_stage *s)
 	answer.id = m.id;
 	answer.payload = buf_text(&payload);
 	answer.len = payload.len;
-	own(fd) int log = answer.kind == MESSAGE_AUDIT ? audit_file() : -1;
+	own(fd) int log = answer.kind == MESSAGE_AUDIT || answer.kind == MESSAGE_BUNDLE ? audit_file() : -1;
 	answer.fd = log;
 	return mute || !message_send(s->sock, &answer, &why);
 }

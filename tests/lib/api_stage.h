@@ -37,6 +37,8 @@ struct api_stage {
 	unsigned asked[MESSAGE_COUNT]; /* questions heard */
 	char posture[80], reason[REASON_MAX + 1]; /* of the last set-posture */
 	uint32_t seconds;
+	uint64_t opened_ns, to;	/* of the last confirmation, of the last rollback */
+	uint32_t confirm;	/* of the last apply or rollback */
 	uint32_t blocked_count; /* of the last block */
 	struct addr blocked_last;
 	char base[80], who[80], from[80];	  /* of the last change: whose, and on what */

@@ -104,6 +104,16 @@ static const struct row {
 	  "{\"blocks\":[{\"source\":\"198.51.100.7\",\"until\":\"2023-11-14T22:13:20Z\",\"by\":\"person\"},"
 	  "{\"source\":\"2001:db8:0:1::/64\",\"until\":\"2023-11-14T22:14:20Z\",\"by\":\"reflex.syn_flood\"}],\"total\":5}" },
 
+	{ "history", DOOR_UNIX, GET("/api/tegumentar/history"), 200,
+	  "{\"generation\":2,\"bundle\":\"ab12\",\"policy\":\"edge\",\"version\":\"3.2.0\",\"serial\":7,"
+	  "\"at\":\"2023-11-14T22:13:20Z\",\"how\":\"rollback\",\"of\":1,\"result\":\"pending\"}" },
+	{ "a confirmation needs its base", DOOR_UNIX, HEAD_OF("POST", "/api/tegumentar/confirm") "Content-Length: 0\r\n\r\n", 428,
+	  "no-precondition" },
+	{ "and so does a cancellation", DOOR_UNIX, HEAD_OF("POST", "/api/tegumentar/cancel") "Content-Length: 0\r\n\r\n", 428, "" },
+	{ "a time to confirm in is a number", DOOR_UNIX, POLICY "If-Match: *\r\nConfirm-Seconds: 1x\r\n\r\nab", 422, "Confirm-Seconds" },
+	{ "from one second", DOOR_UNIX, POLICY "If-Match: *\r\nConfirm-Seconds: 0\r\n\r\nab", 422, "from 1 to 86400" },
+	{ "to a day", DOOR_UNIX, POLICY "If-Match: *\r\nConfirm-Seconds: 86401\r\n\r\nab", 422, "from 1 to 86400" },
+
 	{ "no media type", DOOR_UNIX, POSTURE "Content-Length: 2\r\n\r\n{}", 415, "application/json" },
 	{ "a form", DOOR_UNIX, POSTURE "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=b",
 	  415, "media-type" },
@@ -280,7 +290,7 @@ static void postures_switch(struct api_stage *s)
 	set_result(s, RESULT_OK);
 	tap_num(post_posture(s, &answer, body, strlen(body)), 200, "a posture is switched to");
 	tap_text(http_body(&answer), "{\"result\":\"active\",\"detail\":\"a sentence\",\"generation\":4,"
-		 "\"posture\":\"BALANCED\"}", "and the answer says what is active");
+		 "\"posture\":\"BALANCED\",\"pending_until\":null}", "and the answer says what is active");
 	tap_text(s->posture, "LOCKDOWN", "the warden was asked for it");
 	tap_text(s->reason, "na\xc3\xafve \xf0\x9f\x98\x80", "with the reason");
 	tap_num(s->seconds, 0, "and no end");
@@ -370,6 +380,33 @@ static void changes_say_whose_they_are(struct api_stage *s)
 	http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), POLICY "If-Match: *\r\n\r\nab");
 	tap_text(s->base, "", "any base is none in particular");
 	tap_text(s->from, "unix", "over the Unix socket");
+}
+
+static void changes_may_have_to_be_confirmed(struct api_stage *s)
+{
+	own(buf) struct buf answer = { 0 };
+	struct timespec before, after;
+
+	http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), POLICY "If-Match: *\r\nConfirm-Seconds: 60\r\n\r\nab");
+	tap_num(s->confirm, 60, "a change that must be confirmed within 60 s");
+	pthread_mutex_lock(&s->lock);
+	s->play.result.pending_until = 1700000000;
+	pthread_mutex_unlock(&s->lock);
+	http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), HEAD_OF("POST", "/api/tegumentar/rollback") "If-Match: *\r\n"
+		      JSON_TYPE "Content-Length: 38\r\n\r\n{\"generation\":7,\"confirm_seconds\":300}");
+	tap_ok(s->to == 7 && s->confirm == 300, "a rollback, too");
+	tap_ok(strstr(http_body(&answer), "\"result\":\"pending-confirm\"") &&
+	       strstr(http_body(&answer), "\"pending_until\":\"2023-11-14T22:13:20Z\""), "the answer says that it waits, and until when");
+	set_result(s, RESULT_OK);
+	clock_gettime(CLOCK_BOOTTIME, &before);
+	int fd = api_stage_connect(s, DOOR_UNIX);
+	nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+	clock_gettime(CLOCK_BOOTTIME, &after);
+	tap_num(http_ask_text(&answer, fd, HEAD_OF("POST", "/api/tegumentar/confirm") "If-Match: \"3-ab12\"\r\nContent-Length: 0\r\n\r\n"),
+		200, "a confirmation");
+	tap_ok(s->opened_ns >= (uint64_t)before.tv_sec * 1000000000 + (uint64_t)before.tv_nsec &&
+	       s->opened_ns < (uint64_t)after.tv_sec * 1000000000 + (uint64_t)after.tv_nsec, "says when its connection was opened");
+	tap_text(s->base, "3-ab12", "and which generation it means");
 }
 
 static int begin_bundle(const struct api_stage *s)
@@ -617,6 +654,7 @@ int main(void)
 	bundles_arrive(s);
 	downgrades_are_asked_for(s);
 	changes_say_whose_they_are(s);
+	changes_may_have_to_be_confirmed(s);
 	few_bundles_at_once(s);
 	readiness_has_reasons(s);
 	peers_are_known(s);
