@@ -265,7 +265,7 @@ static bool holds(struct revision *r, const char *name, const char *path, const 
 	return !turn_to(r, name, &ignored) && entry_find(r, path, &e) && git_oid_equal(&e.id, id);
 }
 
-static bool found_in_history(struct revision *r, struct arena *a, const char *path, const git_oid *id)
+static bool found_in_history(struct revision *r, struct arena *a, const char *path, const git_oid *id, bool of_head)
 {
 	git_revwalk *walk = NULL;
 	bool found = false;
@@ -273,9 +273,11 @@ static bool found_in_history(struct revision *r, struct arena *a, const char *pa
 
 	if (git_revwalk_new(&walk, r->repo))
 		return false;
-	git_revwalk_sorting(walk, GIT_SORT_TIME);
-	git_revwalk_push_head(walk);
-	git_revwalk_push_glob(walk, "*");
+	git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME);
+	if (of_head)
+		git_revwalk_push_head(walk);
+	else
+		git_revwalk_push_glob(walk, "*");
 	for (int i = 0; i < REVISIONS_SEARCHED && !found && !git_revwalk_next(&at, walk); i++)
 		found = holds(r, git_oid_tostr_s(&at), path, id);
 	if (found)
@@ -292,7 +294,8 @@ int revision_holding(struct revision **out, struct arena *a, const char *path, c
 
 	if (repository_find(r, a, why) || git_odb_hash(&id, bytes, len, GIT_OBJECT_BLOB))
 		return err_set(why, ENOENT, "there is no repository around %s", path);
-	if (!holds(r, "", path, &id) && !holds(r, "HEAD", path, &id) && !found_in_history(r, a, path, &id))
+	if (!holds(r, "", path, &id) && !holds(r, "HEAD", path, &id) &&
+	    !found_in_history(r, a, path, &id, true) && !found_in_history(r, a, path, &id, false))
 		return err_set(why, ENOENT, "no revision has this %s", path);
 	*out = take(r);
 	return 0;
