@@ -1,6 +1,8 @@
 #include "compiler/cmd/cmd.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct command commands[] = {
@@ -16,6 +18,18 @@ int cmd_usage(const char *command)
 		if (!strcmp(commands[i].name, command))
 			fprintf(stderr, "usage: tegc %s %s\n", command, commands[i].arguments);
 	return EXIT_USAGE;
+}
+
+bool cmd_steps(uint64_t *out, const char *command, const char *word)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(word, &end, 10);
+	if (*word >= '0' && *word <= '9' && !*end && !errno && *out)
+		return true;
+	fprintf(stderr, "tegc %s: --analysis-budget takes a number of steps\n", command);
+	return false;
 }
 
 bool cmd_policy_option(struct compilation *c, int option, const char *value)

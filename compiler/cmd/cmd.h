@@ -8,6 +8,7 @@
 #define TEG_CMD_CMD_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sysexits.h>
 
 #include "compiler/front/front.h"
@@ -50,5 +51,8 @@ enum { CMD_PARAM = 256, CMD_PARAMS, CMD_OWN /* a command's own long options coun
 		"params", 1, NULL, CMD_PARAMS                                                      \
 	}
 bool cmd_policy_option(struct compilation *c, int option, const char *value);
+
+/* --analysis-budget N: a number of steps; false when it was told that it is none. */
+bool cmd_steps(uint64_t *out, const char *command, const char *word);
 
 #endif

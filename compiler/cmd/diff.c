@@ -12,7 +12,6 @@
  */
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
@@ -49,17 +48,6 @@ static bool level_read(enum risk *out, const char *word)
 			return true;
 		}
 	fprintf(stderr, "tegc diff: --fail-on takes low, medium, high or critical\n");
-	return false;
-}
-
-static bool budget_read(struct prove_budget *out, const char *word)
-{
-	char *end;
-
-	out->steps = strtoull(word, &end, 10);
-	if (*word >= '0' && *word <= '9' && !*end && out->steps)
-		return true;
-	fprintf(stderr, "tegc diff: --analysis-budget takes a number of steps\n");
 	return false;
 }
 
@@ -133,7 +121,7 @@ static bool options_read(struct asked *a, struct compilation *old, struct compil
 				return false;
 			break;
 		case BUDGET:
-			if (!budget_read(&a->budget, optarg))
+			if (!cmd_steps(&a->budget.steps, "diff", optarg))
 				return false;
 			break;
 		case AT:
@@ -163,14 +151,6 @@ static const struct ir *ir_read(struct compilation *c, struct version *s)
 
 	report_diags(stderr, c);
 	return p ? ir_lower(p, c->arena) : NULL;
-}
-
-static bool all_replay(const struct diff *d)
-{
-	for (size_t i = 0; i < d->change_count; i++)
-		if (!d->changes[i].witness.replays)
-			return false;
-	return true;
 }
 
 static enum risk worst_of(const struct diff *d)
@@ -218,7 +198,7 @@ static int say(const struct diff *d, const struct asked *a, struct compilation *
 		fputs("tegc diff: the two policies name more than 63 zones together\n", stderr);
 		return EXIT_UNKNOWN;
 	}
-	if (!all_replay(d)) {
+	if (!diff_replays(d)) {
 		fputs("tegc diff: an example does not replay; this is a mistake of tegc\n", stderr);
 		return EX_SOFTWARE;
 	}

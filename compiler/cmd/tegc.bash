@@ -7,6 +7,7 @@ _tegc_options() {
 	test) echo "-I --import-path --param --params --filter --plain --allow-empty --coverage --mutants --all" ;;
 	fmt) echo "--check" ;;
 	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --analysis-budget --at --git" ;;
+	no-new-access) echo "-I --import-path --param --params --allow --all --markdown --analysis-budget" ;;
 	explain) echo "-I --import-path --param --params --list --packet --posture --state --all --report" ;;
 	disasm) echo "--trusted-keys" ;;
 	sign) echo "--key --serial -o --out" ;;
@@ -29,7 +30,7 @@ _tegc_value() {
 	case $prev in
 	-I | --import-path) _tegc_files ;;
 	--params) _tegc_files .json ;;
-	--at) _tegc_files .teg ;;
+	--at | --allow) _tegc_files .teg ;;
 	-o | --out) _tegc_files .tegb ;;
 	--sign | --key) _tegc_files .key ;;
 	--trusted-keys) _tegc_files .pub ;;
@@ -44,7 +45,7 @@ _tegc_value() {
 
 _tegc() {
 	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="check build test fmt diff explain disasm keygen sign help"
+	local commands="check build test fmt diff no-new-access explain disasm keygen sign help"
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then

@@ -1,8 +1,11 @@
 #include "compiler/prove/diff.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/ir/eval.h"
+#include "compiler/ir/proto.h"
+#include "compiler/prove/admin.h"
 #include "compiler/prove/mutant.h"
 #include "compiler/prove/prover.h"
 #include "compiler/prove/region.h"
@@ -64,7 +67,7 @@ enum words_kind { WORDS_EXACT, WORDS_BESIDE, WORDS_CELLS, WORDS };
 
 /* What one edited step changed, kind by kind, window after window. */
 struct told {
-	bool any, conditional;
+	bool any, conditional, admin;
 	struct witness witness;
 	uint8_t states;
 	bool *otherwise; /* by step of the other policy */
@@ -76,12 +79,14 @@ struct told {
 	double changed, own;	     /* shares of all packets */
 };
 
-enum which { OLD, NEW, SIDES };
+enum which { OLD, NEW, SIDES, PERMITS = SIDES };
 
 struct pairing {
 	struct prover *prover;
 	struct terms terms;
-	struct judgement *j[SIDES];
+	bool access_only;	     /* nothing but what was opened, beyond what `permits` has */
+	const struct ir *permits;    /* or NULL */
+	struct judgement *j[SIDES + 1]; /* the last: what is permitted */
 	bool *edited[SIDES];
 	const struct ir *ir[SIDES];
 	VEC(struct change) changes;
@@ -168,7 +173,7 @@ static void split(struct idd *m, idd_ref part, const idd_ref verdicts[SIDES], id
 
 /* One kind of change in one window: all is computed before anything is noted. */
 struct found {
-	bool any, conditional;
+	bool any, conditional, admin;
 	struct witness witness;
 	struct region_list words[WORDS];
 	double changed, own;
@@ -264,6 +269,19 @@ static void find_regions(struct found *f, struct idd *m, struct space *s, const 
 	idd_numbers(m, idd_apply(m, IDD_MASK, rest, decided), f->rest);
 }
 
+/* Does some new flow of the set go to a port that administers a host? */
+static bool meets_admin(struct idd *m, struct space *s, const struct pairing *k, idd_ref set)
+{
+	struct cell c = *k->cell;
+
+	if (c.proto_lo > PROTO_TCP || c.proto_hi < PROTO_TCP)
+		return false;
+	c.proto_lo = c.proto_hi = PROTO_TCP;
+	c.states = STATES_FIRST;
+	c.dport = *admin_ports();
+	return idd_apply(m, IDD_AND, set, space_cell(m, s, &c, IDD_TRUE, IDD_FALSE)) != IDD_FALSE;
+}
+
 static void find(struct found *f, struct idd *m, struct space *s, const struct pairing *k,
 		 idd_ref set, const idd_ref steps[SIDES])
 {
@@ -281,6 +299,7 @@ static void find(struct found *f, struct idd *m, struct space *s, const struct p
 	if (!f->any)
 		return;
 	f->states = states_of(m, s, set);
+	f->admin = meets_admin(m, s, k, set);
 	f->otherwise = arena_zero(k->prover->scratch, other->step_count);
 	idd_numbers(m, idd_apply(m, IDD_MASK, set, steps[!k->side]), f->otherwise);
 	find_regions(f, m, s, k, set, idd_map(m, steps[OLD], is_neighbour_old, k), steps[k->side]);
@@ -335,9 +354,26 @@ static void note(struct pairing *k, struct told *t, const struct found *f)
 		t->witness = f->witness;
 	t->conditional = f->conditional && (t->conditional || !t->any);
 	t->states |= f->states;
+	t->admin |= f->admin;
 	t->changed += f->changed;
 	t->own += f->own;
 	t->any = true;
+}
+
+/* What is asked about: all that changed, or what was opened and is not permitted. */
+static idd_ref within_question(struct idd *m, struct space *s, const struct pairing *k,
+			       const struct slice *slices, const idd_ref verdicts[SIDES], idd_ref changed)
+{
+	idd_ref after, permitted;
+
+	if (!k->access_only)
+		return changed;
+	after = idd_map(m, verdicts[NEW], is_allow, NULL);
+	changed = idd_apply(m, IDD_AND, changed, after);
+	if (!k->permits)
+		return changed;
+	permitted = idd_map(m, space_verdicts(m, s, &slices[PERMITS]), is_allow, NULL);
+	return MUTANT(28, idd_apply(m, IDD_DIFF, changed, permitted), changed);
 }
 
 static void ask_change(struct idd *m, struct space *s, const struct slice *slices, void *arg)
@@ -352,6 +388,7 @@ static void ask_change(struct idd *m, struct space *s, const struct slice *slice
 
 	idd_ref changed = idd_apply(m, IDD_XOR, verdicts[OLD], verdicts[NEW]);
 
+	changed = within_question(m, s, k, slices, verdicts, changed);
 	if (changed == IDD_FALSE)
 		return;
 	for (int i = 0; i < SIDES; i++)
@@ -367,18 +404,6 @@ static void ask_change(struct idd *m, struct space *s, const struct slice *slice
 }
 
 /* --- what was found, as changes ----------------------------------------------------- */
-
-static bool is_admin_port(addr_num lo, addr_num hi)
-{
-	/* ssh, telnet, rpc, smb, ipmi, docker, etcd, rdp, vnc, winrm, kubernetes */
-	static const uint16_t ports[] = { 22,	23,   135,  445,  623,	2375, 2376,
-					  2379, 3389, 5900, 5985, 5986, 6443 };
-
-	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
-		if (lo <= ports[i] && ports[i] <= hi)
-			return true;
-	return false;
-}
 
 static bool has_tcp(const struct region *r)
 {
@@ -408,9 +433,6 @@ static unsigned flags_of_region(const struct region *r)
 
 	if (from_any && to_any && r->dport.all && (r->proto.all || has_tcp(r)))
 		flags |= FLAG(ANY_ANY);
-	for (size_t i = 0; has_tcp(r) && i < r->dport.len; i++)
-		if (is_admin_port(r->dport.at[i].lo, r->dport.at[i].hi))
-			flags |= FLAG(ADMIN_PORT);
 	return flags;
 }
 
@@ -422,13 +444,21 @@ static bool has_reflex(const struct ir *ir, const char *id)
 	return false;
 }
 
-static unsigned flags_of(const struct pairing *k, const struct change *c)
+#define MOST 0.5 /* of a rule that opens everything: less is not everything */
+
+/* Who may come in is asked of new flows only. `admin`: to a port that administers. */
+static unsigned flags_of(const struct pairing *k, const struct change *c, bool admin)
 {
 	const struct ir_rule *before = c->witness.decider.rule, *now = c->now.rule;
+	bool access = c->kind == CHANGE_OPENED && (c->states & STATES_FIRST);
 	unsigned flags = c->conditional ? FLAG(OPAQUE) : 0;
 
-	for (size_t i = 0; c->kind == CHANGE_OPENED && i < c->box_count; i++)
+	for (size_t i = 0; access && i < c->box_count; i++)
 		flags |= flags_of_region(&c->boxes[i]);
+	if (access && admin)
+		flags |= FLAG(ADMIN_PORT);
+	if (!c->exact && c->share < MOST)
+		flags &= ~FLAG(ANY_ANY);
 	if (c->kind == CHANGE_OPENED && now && now->is_default)
 		flags |= FLAG(DEFAULT_OPENED);
 	if (c->kind == CHANGE_OPENED && before && before->rate && !has_reflex(k->ir[NEW], before->id))
@@ -552,9 +582,10 @@ static void tell(struct pairing *k, enum change_kind kind, struct told *t)
 	c.region_count = lines.len;
 	c.otherwise = deciders_in(k, k->j[!k->side], t->otherwise,
 				  c.added ? &c.witness.decider : &c.now, &c.otherwise_count);
+	t->rest[k->step] &= !k->access_only; /* there, it decides what is permitted */
 	c.rest = deciders_in(k, own, t->rest, NULL, &c.rest_count);
 	c.edge = edge_of(k, &c.witness, c.boxes, c.box_count);
-	c.flags = flags_of(k, &c);
+	c.flags = flags_of(k, &c, t->admin);
 	c.risk = risk_of(c.flags, kind);
 	vec_push(k->prover->arena, &k->changes, c);
 }
@@ -630,7 +661,7 @@ static void look_at_step(struct pairing *k, enum which side, uint32_t step)
 		k->cell = c;
 		k->q.more = c;
 		if (window_around(&w, &all, c))
-			asking_run(&k->q, &w, k->j, SIDES);
+			asking_run(&k->q, &w, k->j, k->permits ? SIDES + 1 : SIDES);
 	}
 	for (int kind = 0; kind < KINDS; kind++)
 		if (k->told[kind].any)
@@ -660,12 +691,33 @@ static void find_renames(struct pairing *k)
 	}
 }
 
+static const struct ir_posture *posture_named(const struct ir *ir, const char *name, unsigned *index)
+{
+	for (unsigned i = 0; i < ir->posture_count; i++)
+		if (!strcmp(ir->postures[i].name, name)) {
+			*index = i;
+			return &ir->postures[i];
+		}
+	return NULL;
+}
+
+/* The posture that says what is permitted in this one. */
+static unsigned permitting(const struct pairing *k, unsigned posture)
+{
+	unsigned found = k->permits->initial;
+
+	posture_named(k->permits, k->ir[NEW]->postures[posture].name, &found);
+	return found;
+}
+
 static void compare(struct pairing *k, unsigned old_posture, unsigned new_posture, enum direction d)
 {
 	struct edits e;
 
 	k->j[OLD] = judgement_make(&k->terms, k->ir[OLD], old_posture, d, 0);
 	k->j[NEW] = judgement_make(&k->terms, k->ir[NEW], new_posture, d, 0);
+	if (k->permits)
+		k->j[PERMITS] = judgement_of_rules(&k->terms, k->permits, permitting(k, new_posture), d);
 	e = edits_find(k->prover->arena, k->j[OLD], k->j[NEW]);
 	k->edited[OLD] = e.a;
 	k->edited[NEW] = e.b;
@@ -681,11 +733,34 @@ static void compare(struct pairing *k, unsigned old_posture, unsigned new_postur
 
 /* --- facts beside verdicts ---------------------------------------------------------- */
 
+/* Does more pass by it, though no verdict need change? */
+static bool may_admit(enum fact_kind kind, enum risk risk)
+{
+	switch (kind) {
+	case FACT_RATE_UP:
+	case FACT_ZONE:
+	case FACT_INITIAL:
+	case FACT_POSTURE_ADDED:
+		return true;
+	case FACT_BLOCK_TIME:
+		return risk >= RISK_MEDIUM;
+	case FACT_RATE_DOWN:
+	case FACT_POSTURE_REMOVED:
+	case FACT_PLAYBOOK:
+	case FACT_RESPONSE:
+	case FACT_ESTABLISHED: /* what it lets pass is asked packet by packet */
+		break;
+	}
+	return false;
+}
+
 static void fact(struct pairing *k, enum fact_kind kind, enum risk risk, const char *what,
 		 const char *before, const char *after)
 {
 	struct fact f = { kind, risk, what, before, after };
 
+	if (k->access_only && !may_admit(kind, risk))
+		return;
 	vec_push(k->prover->arena, &k->facts, f);
 }
 
@@ -723,14 +798,34 @@ static void compare_rates(struct pairing *k, const struct ir_list *a, const stru
 				compare_rate(k, &a->rules[i], &b->rules[j]);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted: a zone is a set of interfaces. */
 static const char *patterns_text(struct arena *a, const struct ir *ir, const char *zone)
 {
 	own(buf) struct buf b = { 0 };
 
-	for (size_t i = 0; i < ir->zone_count; i++)
-		for (size_t p = 0; !strcmp(ir->zones[i].name, zone) && p < ir->zones[i].pattern_count; p++)
-			buf_printf(&b, "%s%s", p ? ", " : "", ir->zones[i].patterns[p]);
+	for (size_t i = 0; i < ir->zone_count; i++) {
+		const struct ir_zone *z = &ir->zones[i];
+		const char **sorted;
+
+		if (strcmp(z->name, zone) != 0)
+			continue;
+		sorted = arena_copy(a, z->patterns, z->pattern_count * sizeof *sorted);
+		qsort(sorted, z->pattern_count, sizeof *sorted, by_text);
+		for (size_t p = 0; p < z->pattern_count; p++)
+			buf_printf(&b, "%s%s", p ? ", " : "", sorted[p]);
+	}
 	return b.len ? arena_strdup(a, buf_text(&b)) : "no interface";
+}
+
+/* What is permitted says it of the zone in so many words. */
+static bool permits_zone(const struct pairing *k, const char *zone, const char *patterns)
+{
+	return k->permits && !strcmp(patterns_text(k->prover->arena, k->permits, zone), patterns);
 }
 
 static void compare_zones(struct pairing *k)
@@ -742,7 +837,7 @@ static void compare_zones(struct pairing *k)
 		const char *before = patterns_text(mem, k->ir[OLD], zone);
 		const char *after = patterns_text(mem, k->ir[NEW], zone);
 
-		if (strcmp(before, after) != 0)
+		if (strcmp(before, after) != 0 && !permits_zone(k, zone, after))
 			fact(k, FACT_ZONE, RISK_MEDIUM, arena_printf(mem, "zone %s", zone), before,
 			     after);
 	}
@@ -755,16 +850,6 @@ static void compare_responses(struct pairing *k)
 	facts_of_responses(k->prover->arena, &facts, k->ir[OLD], k->ir[NEW]);
 	for (size_t i = 0; i < facts.list.len; i++)
 		vec_push(k->prover->arena, &k->facts, facts.list.at[i]);
-}
-
-static const struct ir_posture *posture_named(const struct ir *ir, const char *name, unsigned *index)
-{
-	for (unsigned i = 0; i < ir->posture_count; i++)
-		if (!strcmp(ir->postures[i].name, name)) {
-			*index = i;
-			return &ir->postures[i];
-		}
-	return NULL;
 }
 
 static void compare_posture(struct pairing *k, unsigned new_posture)
@@ -884,29 +969,55 @@ static void sort_changes(struct change *at, size_t len)
 	}
 }
 
-const struct diff *prove_diff(struct prover *p, const struct ir *old, const struct ir *new)
+static const struct diff *run(struct pairing *k)
 {
-	struct diff *d = arena_zero(p->arena, sizeof *d);
-	struct pairing k = { .prover = p, .terms = terms_begin(p), .ir = { old, new } };
+	struct diff *d = arena_zero(k->prover->arena, sizeof *d);
 
-	k.q = (struct asking){ .prover = p, .terms = &k.terms, .most = SLICE_CELLS,
-			       .ask = ask_change, .arg = &k };
-	if (!terms_add(&k.terms, old) || !terms_add(&k.terms, new)) {
+	k->q = (struct asking){ .prover = k->prover, .terms = &k->terms, .most = SLICE_CELLS,
+				.ask = ask_change, .arg = k };
+	d->access_only = k->access_only;
+	if (!terms_add(&k->terms, k->ir[OLD]) || !terms_add(&k->terms, k->ir[NEW]) ||
+	    (k->permits && !terms_add(&k->terms, k->permits))) {
 		d->too_many_zones = true;
 		return d;
 	}
-	compare_postures(&k);
-	compare_rates(&k, &old->reflexes, &new->reflexes);
-	compare_zones(&k);
-	compare_responses(&k);
-	merge_postures(&k);
-	sort_changes(k.changes.at, k.changes.len);
-	d->changes = k.changes.at;
-	d->change_count = k.changes.len;
-	d->facts = k.facts.at;
-	d->fact_count = k.facts.len;
-	d->idles = k.idles.at;
-	d->idle_count = k.idles.len;
-	d->progress = k.q.progress;
+	compare_postures(k);
+	compare_rates(k, &k->ir[OLD]->reflexes, &k->ir[NEW]->reflexes);
+	compare_zones(k);
+	if (!k->access_only)
+		compare_responses(k);
+	merge_postures(k);
+	sort_changes(k->changes.at, k->changes.len);
+	d->changes = k->changes.at;
+	d->change_count = k->changes.len;
+	d->facts = k->facts.at;
+	d->fact_count = k->facts.len;
+	d->idles = k->idles.at;
+	d->idle_count = k->access_only ? 0 : k->idles.len;
+	d->progress = k->q.progress;
 	return d;
+}
+
+const struct diff *prove_diff(struct prover *p, const struct ir *old, const struct ir *new)
+{
+	struct pairing k = { .prover = p, .terms = terms_begin(p), .ir = { old, new } };
+
+	return run(&k);
+}
+
+const struct diff *prove_new_access(struct prover *p, const struct ir *base, const struct ir *head,
+				    const struct ir *permits)
+{
+	struct pairing k = { .prover = p, .terms = terms_begin(p), .ir = { base, head },
+			     .access_only = true, .permits = permits };
+
+	return run(&k);
+}
+
+bool diff_replays(const struct diff *d)
+{
+	for (size_t i = 0; i < d->change_count; i++)
+		if (!d->changes[i].witness.replays)
+			return false;
+	return true;
 }

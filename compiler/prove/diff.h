@@ -96,10 +96,22 @@ struct diff {
 	struct idle *idles;
 	size_t idle_count;
 	struct progress progress;
+	bool access_only;    /* what was opened, and nothing else */
 	bool too_many_zones; /* the two name more than 63 together: nothing was compared */
 };
 
 const struct diff *prove_diff(struct prover *p, const struct ir *old, const struct ir *new);
+
+/*
+ * Only what `head` admits, `base` did not, and `permits` (or NULL) does not permit: see
+ * judgement_of_rules(). Asked of its posture of the same name, or else of its initial one. Facts are
+ * those by which more may be admitted: rates that rose, zones, postures that are new.
+ */
+const struct diff *prove_new_access(struct prover *p, const struct ir *base, const struct ir *head,
+				    const struct ir *permits);
+
+/* Does eval say of every example what is said here? */
+bool diff_replays(const struct diff *d);
 
 const char *change_kind_name(enum change_kind k);
 const char *risk_name(enum risk r);

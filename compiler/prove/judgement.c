@@ -532,13 +532,13 @@ static size_t boxes_in(const struct ir_list *l)
 	return n;
 }
 
-struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned posture,
-				 enum direction direction, unsigned copy)
+/* With room for every step that there may be. */
+static struct making making_begin(struct terms *t, const struct ir *ir, unsigned posture,
+				  enum direction direction, unsigned copy)
 {
 	const size_t sessions = ir->derme ? ir->derme->rule_count : 0;
 	const size_t fixed_steps = 5 + sessions, fixed_cells = 11 + FAMILY_COUNT * sessions;
-	const struct ir_posture *p = &ir->postures[posture];
-	const struct ir_list *list = &p->lists[direction];
+	const struct ir_list *list = &ir->postures[posture].lists[direction];
 	struct judgement *j = arena_zero(t->arena, sizeof *j);
 	struct making k = { .terms = t, .ir = ir, .j = j };
 
@@ -555,18 +555,49 @@ struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned 
 	j->copy = copy;
 	j->steps = arena_zero(t->arena, k.step_room * sizeof *j->steps);
 	j->cells = arena_zero(t->arena, k.cell_room * sizeof *j->cells);
+	return k;
+}
 
-	for (size_t i = 0; i < ir->lifelines.count; i++)
-		step_lifeline(&k, &ir->lifelines.rules[i]);
+static void steps_lifelines(struct making *k)
+{
+	for (size_t i = 0; i < k->ir->lifelines.count; i++)
+		step_lifeline(k, &k->ir->lifelines.rules[i]);
+}
+
+static void steps_rules(struct making *k)
+{
+	const struct ir_list *list = &k->ir->postures[k->j->posture].lists[k->j->direction];
+
+	for (size_t i = 0; i < list->count; i++)
+		step_rule(k, &list->rules[i], k->everywhere);
+}
+
+struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned posture,
+				 enum direction direction, unsigned copy)
+{
+	struct making k = making_begin(t, ir, posture, direction, copy);
+
+	steps_lifelines(&k);
 	step_neighbour(&k);
 	if (direction != DIRECTION_OUT)
 		steps_epiderme(&k);
-	j->layer4 = j->step_count;
+	k.j->layer4 = k.j->step_count;
 	steps_sessions(&k);
-	steps_state(&k, p);
-	for (size_t i = 0; i < list->count; i++)
-		step_rule(&k, &list->rules[i], k.everywhere);
-	return j;
+	steps_state(&k, &ir->postures[posture]);
+	steps_rules(&k);
+	return k.j;
+}
+
+struct judgement *judgement_of_rules(struct terms *t, const struct ir *ir, unsigned posture,
+				     enum direction direction)
+{
+	struct making k = making_begin(t, ir, posture, direction, 0);
+
+	if (direction != DIRECTION_FORWARD)
+		steps_lifelines(&k);
+	k.j->layer4 = k.j->step_count;
+	steps_rules(&k);
+	return k.j;
 }
 
 /* --- one packet --------------------------------------------------------------------- */

@@ -122,6 +122,13 @@ struct judgement {
 struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned posture,
 				 enum direction direction, unsigned copy);
 
+/*
+ * The lifelines and the rules alone, of packets in any state: what a policy permits by its own words,
+ * apart from what is always admitted and from what blocks and reflexes take away.
+ */
+struct judgement *judgement_of_rules(struct terms *t, const struct ir *ir, unsigned posture,
+				     enum direction direction);
+
 /* One box as cells of step 0, as a claim or a question needs it. Returns how many: at most 2. */
 size_t cells_of_box(const struct terms *t, const struct ir *ir, const struct ir_box *box,
 		    enum direction direction, struct cell out[static FAMILY_COUNT]);

@@ -30,7 +30,7 @@ struct terms terms_begin(struct prover *p);
 #define WINDOW_CELLS 300  /* for questions about everything: bounds the memory */
 #define SLICE_CELLS  1500 /* up to here one diagram is as fast */
 
-#define SLICES_MOST 2
+#define SLICES_MOST 3
 
 struct asking {
 	struct prover *prover;

@@ -273,13 +273,19 @@ static void print_proof(struct buf *out, const struct diff *d, const struct coun
 			   d->progress.first_undecided.text);
 	else
 		buf_puts(out, "proved:");
-	buf_puts(out, d->change_count || d->fact_count ? " nothing else changes" : " nothing changes");
+	buf_puts(out, d->change_count || d->fact_count ? " nothing else " : " nothing ");
+	buf_puts(out, d->access_only ? "is opened" : "changes");
 	print_idles(out, n);
 	buf_putc(out, '\n');
 }
 
 static void print_count(struct buf *out, const struct diff *d, const struct counts *n)
 {
+	if (d->access_only) {
+		buf_printf(out, "%zu opened (%zu high), %zu other, %zu unknown\n", n->opened, n->high,
+			   d->fact_count, d->progress.undecided);
+		return;
+	}
 	buf_printf(out, "%zu opened (%zu high), %zu closed, %zu rate, %zu effect, %zu unknown\n",
 		   n->opened, n->high, n->closed, n->rate, n->effect, d->progress.undecided);
 }

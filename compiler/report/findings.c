@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compiler/ir/proto.h"
+#include "compiler/prove/admin.h"
 #include "compiler/report/responses.h"
 #include "lang/syntax/source.h"
 
@@ -186,17 +187,15 @@ static void find_equal(const struct finding *f)
 
 /* --- administrative ports ----------------------------------------------------------- */
 
-/* ssh, telnet, RDP, VNC, WinRM and the like: see docs/diff.md, `admin-port`. */
 static bool asks_admin_port(const struct ir_box *b, uint16_t *port)
 {
-	static const uint16_t ports[] = { 22,	23,   135,  445,  2375, 2376,
-					  2379, 3389, 5900, 5985, 5986, 6443 };
+	const struct ranges *ports = admin_ports();
 
-	if (b->proto != PROTO_TCP || !b->src.any || b->zones != UINT64_MAX)
+	if (b->proto != PROTO_TCP || !b->src.any || b->zones != UINT64_MAX || ranges_are_all(&b->dport))
 		return false;
-	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
-		if (ranges_has(&b->dport, ports[i]) && !ranges_are_all(&b->dport)) {
-			*port = ports[i];
+	for (size_t i = 0; i < ports->len; i++)
+		if (ranges_has(&b->dport, ports->at[i].lo)) {
+			*port = ports->at[i].lo;
 			return true;
 		}
 	return false;

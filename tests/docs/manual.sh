@@ -28,9 +28,11 @@ tegctl_commands() { rows COMMAND enforcer/ctl/command.def; }
 
 # The long options of a command of tegc, from its table of struct option.
 tegc_options() {
-	[ -e "compiler/cmd/$1.c" ] || return
-	grep -q CMD_POLICY_OPTIONS "compiler/cmd/$1.c" && printf '%s\n' --import-path --param --params
-	grep -oE '\{ "[a-z-]+", [01], NULL' "compiler/cmd/$1.c" | sed 's/{ "/--/; s/".*//'
+	local file=compiler/cmd/${1//-/_}.c
+
+	[ -e "$file" ] || return
+	grep -q CMD_POLICY_OPTIONS "$file" && printf '%s\n' --import-path --param --params
+	grep -oE '\{ "[a-z-]+", [01], NULL' "$file" | sed 's/{ "/--/; s/".*//'
 }
 # Options of tegctl that any command takes, or this one.
 tegctl_options() {
@@ -55,7 +57,7 @@ for page in tegc.1 tegctl.1 tegd.8; do
 done
 
 tegc_commands > "$tmp/rows"
-sed -n '/^\.Ss Commands/,/^\.El/s/^\.It Cm \([a-z]*\).*/\1/p' docs/man/tegc.1 > "$tmp/page"
+sed -n '/^\.Ss Commands/,/^\.El/s/^\.It Cm \([a-z-]*\).*/\1/p' docs/man/tegc.1 > "$tmp/page"
 same_list "$tmp/rows" "$tmp/page"; ok "tegc.1 has every command" "$tmp/differ"
 for c in $(tegc_commands); do tegc_options "$c"; done > "$tmp/rows"
 all_flags tegc.1 > "$tmp/page"

@@ -138,6 +138,96 @@ opened high ['tcp from any to self port 22'] ['admin-port', 'from-untrusted'] OP
 True
 OUT
 
+# --- no new access ------------------------------------------------------------------------
+edit '/dns_in/d; s/> 1000 per/> 500 per/'
+answers 0 "a policy that only closes admits nothing new" "$tegc" no-new-access old.teg new.teg <<'OUT'
+proved: nothing is opened
+0 opened (0 high), 0 other, 0 unknown
+OUT
+edit 's/^    dns_in.*/&\n    ssh_any: allow tcp to self port 22\n    ntp: allow udp from office to self port 123/'
+answers 2 "what is opened is told, and nothing that is closed" "$tegc" no-new-access old.teg new.teg <<'OUT'
+OPENED high     OPEN in   tcp from any to self port 22   drop -> allow
+   because    + new.teg:19 ssh_any   was: default (old.teg:15)
+   example    tcp 198.51.100.7:50000 -> self:22 syn on wan
+   beside     what is decided before by owner (new.teg:7), bogons (new.teg:9)
+   edge       port 23 stays drop
+   flags      admin-port, from-untrusted
+OPENED medium   OPEN in   udp from office to self port 123   drop -> allow
+   because    + new.teg:20 ntp   was: default (old.teg:15)
+   example    udp 203.0.113.9:50000 -> self:123 on wan
+   edge       port 124 stays drop
+proved: nothing else is opened
+2 opened (1 high), 0 other, 0 unknown
+OUT
+cat >"$dir/permits.teg" <<'TEG'
+net staff = [203.0.113.0/24, 2001:db8::/32]
+posture ANY {
+    default drop
+    allow udp from staff to self port 123
+    allow tcp from 192.0.2.0/24 to self port 22
+}
+TEG
+answers 2 "what is permitted is not told; of the rest, all that is left" \
+	"$tegc" no-new-access --allow permits.teg old.teg new.teg <<'OUT'
+OPENED high     OPEN in   tcp from any except 192.0.2.0/24 to self port 22; tcp over IPv6 from any to self port 22   drop -> allow
+   because    + new.teg:19 ssh_any   was: default (old.teg:15)
+   example    tcp 198.51.100.7:50000 -> self:22 syn on wan
+   beside     what is decided before by owner (new.teg:7), bogons (new.teg:9)
+   edge       port 23 stays drop
+   flags      admin-port, from-untrusted
+proved: nothing else is opened
+1 opened (1 high), 0 other, 0 unknown
+OUT
+sed -i 's/192.0.2.0.24/any/' "$dir/permits.teg"
+answers 0 "what is all permitted" "$tegc" no-new-access --allow permits.teg old.teg new.teg <<'OUT'
+proved: nothing is opened
+0 opened (0 high), 0 other, 0 unknown
+OUT
+answers 4 "a budget that does not suffice is no yes" \
+	"$tegc" no-new-access --analysis-budget 10 --allow permits.teg old.teg new.teg <<'OUT'
+undecided: 4 of 4 windows exceeded the budget (protocol 6-6, to 0.0.0.0 and up, from 0.0.0.0 and up, 19 cells …); elsewhere nothing is opened
+0 opened (0 high), 0 other, 4 unknown
+OUT
+edit 's/^    established cut/    established keep/'
+answers 2 "established flows that are cut no more" \
+	sh -c "'$tegc' no-new-access --allow permits.teg old.teg new.teg >out; code=\$?; grep -E '^OPENED.* in |established' out; exit \$code" <<'OUT'
+OPENED medium   SHUT in   more than 99.9% of ip from any to any   drop -> allow
+OPENED medium   SHUT in   more than 99.9% of ip from any to any   drop -> allow
+   because    + established   was: default (old.teg:11)
+   example    tcp 198.51.100.7:50000 -> self:443 syn established on wan
+   state      established
+   because    + established   was: default (old.teg:11)
+   example    tcp 198.51.100.7:50000 -> 192.0.2.10:22 syn established on wan
+   state      established
+   because    + established   was: default (old.teg:11)
+   example    tcp self:50000 -> 192.0.2.10:22 syn established on wan
+   state      established
+OUT
+edit '/^reflex/,$d'
+answers 2 "a limit that is gone" \
+	sh -c "'$tegc' no-new-access --allow permits.teg old.teg new.teg >out; code=\$?; head -n 6 out; exit \$code" <<'OUT'
+OPENED high     OPEN in   less than 0.1% of tcp flags syn/syn+ack from any to any on wan   drop -> allow
+   because    - old.teg:21 syn_flood   now: web_in (new.teg:17), related, established
+   example    tcp 198.51.100.7:50000 -> self:443 syn on wan
+   the rest   is decided by owner (old.teg:7), bogons (old.teg:9)
+   only       if the rate of reflex.syn_flood is exceeded
+   flags      from-untrusted, rate-unbounded, opaque
+OUT
+edit 's/> 1000 per/> 2000 per/; s/"eth0"/["eth0", "eth9"]/; s/^posture OPEN/posture MORE extends SHUT { }\n&/'
+answers 2 "by which more may pass" "$tegc" no-new-access --allow permits.teg old.teg new.teg <<'OUT'
+POSTURE low      posture MORE   absent -> present
+RATE+  medium   reflex.syn_flood   10000 per 1s, burst 1000 -> 20000 per 1s, burst 2000
+ZONE   medium   zone wan   eth0 -> eth0, eth9
+proved: nothing else is opened
+0 opened (0 high), 3 other, 0 unknown
+OUT
+sed -i '1i zone wan = ["eth9", "eth0"]' "$dir/permits.teg"
+edit 's/"eth0"/["eth0", "eth9"]/'
+answers 0 "a zone may have the interfaces that are permitted" "$tegc" no-new-access --allow permits.teg old.teg new.teg <<'OUT'
+proved: nothing is opened
+0 opened (0 high), 0 other, 0 unknown
+OUT
+
 edit 's/^    web_in.*/&\n    late: drop tcp from office to self port 443\n    more: allow tcp from office to self port 80/'
 answers 2 "rules that never decide" "$tegc" check new.teg <<'OUT'
 error[E0312]: `late` never decides

@@ -16,7 +16,8 @@
 
 enum law {
 	WITNESS_REPLAYS, WITNESS_DIFFERS, WITNESS_KIND, TOLD_ONCE, NOT_TOLD, EXACT_IN, EXACT_OUT,
-	NOT_TWICE, IDLE_IS_IDLE, SELF_IS_EMPTY, CONDITIONAL_IS, SHARE_BOUNDS, LAWS
+	NOT_TWICE, IDLE_IS_IDLE, SELF_IS_EMPTY, CONDITIONAL_IS, SHARE_BOUNDS, ACCESS_TOLD,
+	ACCESS_IS, ACCESS_ALONE, ACCESS_OF_SELF, LAWS
 };
 
 static const char *const laws[LAWS] = {
@@ -32,6 +33,10 @@ static const char *const laws[LAWS] = {
 	[SELF_IS_EMPTY] = "a policy and itself differ in nothing",
 	[CONDITIONAL_IS] = "a conditional change names what it assumes, and no other does",
 	[SHARE_BOUNDS] = "shares lie between 0 and 1, and are 1 for whole boxes alone",
+	[ACCESS_TOLD] = "every packet that is admitted anew and not permitted is new access",
+	[ACCESS_IS] = "every witness of new access is admitted now, was not before, and is not permitted",
+	[ACCESS_ALONE] = "new access is what was opened, and nothing else",
+	[ACCESS_OF_SELF] = "what the new policy permits by its own words is no new access of it",
 };
 
 static size_t checked[LAWS], broken[LAWS];
@@ -44,10 +49,12 @@ static void check(enum law l, bool held)
 
 struct world {
 	struct rules g;
-	const struct ir *old, *new;
+	const struct ir *old, *new, *permits;
 	struct terms terms;
-	const struct diff *d;
+	const struct diff *d, *access;
 	struct judgement *a, *b; /* of the posture and direction at hand */
+	struct terms wide;	 /* of all three, and their judgements */
+	struct judgement *wide_a, *wide_b, *wide_permits;
 };
 
 static enum change_kind kind_of(const struct step *before, const struct step *after)
@@ -212,6 +219,54 @@ static void check_exact(struct world *w, const struct change *c, const struct po
 		check(EXACT_OUT, !mine || (!c->added && told(w, before, after) == 1));
 }
 
+/* --- new access --------------------------------------------------------------------- */
+
+static bool admits(const struct judgement *j, const struct point *p)
+{
+	return j->steps[judgement_first(j, p)].verdict == VERDICT_ALLOW;
+}
+
+static bool is_new_access(const struct world *w, const struct point *p)
+{
+	return admits(w->wide_b, p) && !admits(w->wide_a, p) && !admits(w->wide_permits, p);
+}
+
+static void check_access_point(const struct world *w, const struct point *p)
+{
+	struct world as = *w;
+
+	as.d = w->access;
+	if (is_new_access(w, p))
+		check(ACCESS_TOLD, told(&as, &w->a->steps[judgement_first(w->a, p)],
+					&w->b->steps[judgement_first(w->b, p)]) == 1);
+}
+
+static void check_access(const struct world *w)
+{
+	for (size_t i = 0; i < w->access->change_count; i++) {
+		const struct change *c = &w->access->changes[i];
+
+		check(ACCESS_ALONE, c->kind == CHANGE_OPENED && c->witness.replays);
+		if (is_of(c, w->a) && !strchr(c->posture, ','))
+			check(ACCESS_IS, is_new_access(w, &c->witness.point));
+	}
+}
+
+/* What a policy's own rules say, apart from established flows and what only blocks take away. */
+static bool by_own_words(const struct change *c)
+{
+	return c->now.rule && c->now.rule->layer == LAYER_POSTURE;
+}
+
+static void check_access_of_self(const struct world *w, struct prover *p)
+{
+	const struct diff *d = prove_new_access(p, w->old, w->new, w->new);
+
+	for (size_t i = 0; i < d->change_count; i++)
+		check(ACCESS_OF_SELF, !by_own_words(&d->changes[i]));
+	check(ACCESS_OF_SELF, true);
+}
+
 /* --- one posture and direction ------------------------------------------------------ */
 
 static bool tells_any(const struct world *w)
@@ -251,6 +306,9 @@ static void check_pair(struct world *w, unsigned posture, enum direction d)
 {
 	w->a = judgement_make(&w->terms, w->old, posture, d, 0);
 	w->b = judgement_make(&w->terms, w->new, posture, d, 0);
+	w->wide_a = judgement_make(&w->wide, w->old, posture, d, 0);
+	w->wide_b = judgement_make(&w->wide, w->new, posture, d, 0);
+	w->wide_permits = judgement_of_rules(&w->wide, w->permits, posture, d);
 	for (int i = 0; i < SAMPLES; i++) {
 		struct point p;
 
@@ -258,7 +316,10 @@ static void check_pair(struct world *w, unsigned posture, enum direction d)
 		p.packet.direction = d;
 		p.dst_self &= d != DIRECTION_FORWARD;
 		check_point(w, &p);
+		if (i % 8 == 0)
+			check_access_point(w, &p);
 	}
+	check_access(w);
 }
 
 /* Postures are matched by name: each has its own. */
@@ -281,11 +342,21 @@ static void check_world(struct world *w, size_t rules, size_t edits)
 	if (w->old->posture_count == 3)
 		name_postures(w->old);
 	w->new = rules_edit(&w->g, w->old, edits);
+	struct rules other = w->g;
+
+	other.seed ^= 0x9e3779b9;
+	w->permits = rules_edit(&other, w->old, edits);
 	w->terms = terms_begin(p);
 	terms_add(&w->terms, w->old);
 	terms_add(&w->terms, w->new);
+	w->wide = terms_begin(p);
+	terms_add(&w->wide, w->old);
+	terms_add(&w->wide, w->new);
+	terms_add(&w->wide, w->permits);
 	check(SELF_IS_EMPTY, prove_diff(p, w->old, w->old)->change_count == 0);
 	w->d = prove_diff(p, w->old, w->new);
+	w->access = prove_new_access(p, w->old, w->new, w->permits);
+	check_access_of_self(w, p);
 	for (size_t i = 0; i < w->d->change_count; i++)
 		check_change(&w->d->changes[i]);
 	for (unsigned i = 0; i < w->old->posture_count; i++)

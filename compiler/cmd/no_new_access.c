@@ -1,0 +1,117 @@
+/*
+ * tegc no-new-access BASE HEAD - does HEAD admit only what BASE did? Named as for tegc diff.
+ *
+ *     --allow FILE         or what this policy permits: its lifelines and the rules of its posture of
+ *                          the same name, or else of its initial one
+ *     --all, --markdown, --analysis-budget N    as for tegc diff
+ */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "compiler/cmd/cmd.h"
+#include "compiler/cmd/input.h"
+#include "compiler/ir/ir.h"
+#include "compiler/report/changes.h"
+#include "compiler/report/diags.h"
+
+enum { ALLOW = CMD_OWN, ALL, MARKDOWN, BUDGET };
+
+enum which { BASE, HEAD, PERMITS, INPUTS };
+
+struct asked {
+	const char *name[INPUTS]; /* the last may be NULL */
+	bool all;
+	enum changes_form form;
+	struct prove_budget budget;
+};
+
+static bool options_read(struct asked *a, struct compilation *c[INPUTS], int argc, char **argv)
+{
+	static const struct option options[] = {
+		CMD_POLICY_OPTIONS,
+		{ "allow", 1, NULL, ALLOW },
+		{ "all", 0, NULL, ALL },
+		{ "markdown", 0, NULL, MARKDOWN },
+		{ "analysis-budget", 1, NULL, BUDGET },
+		{ 0 },
+	};
+
+	*a = (struct asked){ .budget = PROVE_BUDGET };
+	optind = 0; /* GNU: from the beginning */
+	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS, options, NULL)) != -1;) {
+		switch (o) {
+		case ALLOW:
+			a->name[PERMITS] = optarg;
+			break;
+		case ALL:
+			a->all = true;
+			break;
+		case MARKDOWN:
+			a->form = CHANGES_MARKDOWN;
+			break;
+		case BUDGET:
+			if (!cmd_steps(&a->budget.steps, "no-new-access", optarg))
+				return false;
+			break;
+		default: /* parameters are those of the two policies */
+			if (!cmd_policy_option(c[BASE], o, optarg) || !cmd_policy_option(c[HEAD], o, optarg))
+				return false;
+		}
+	}
+	if (argc - optind != 2)
+		return false;
+	a->name[BASE] = argv[optind];
+	a->name[HEAD] = argv[optind + 1];
+	return true;
+}
+
+static int say(const struct diff *d, const struct asked *a, struct compilation *base, struct compilation *head)
+{
+	own(buf) struct buf text = { 0 };
+
+	if (d->too_many_zones) {
+		fputs("tegc no-new-access: the policies name more than 63 zones together\n", stderr);
+		return EXIT_UNKNOWN;
+	}
+	if (!diff_replays(d)) {
+		fputs("tegc no-new-access: an example does not replay; this is a mistake of tegc\n", stderr);
+		return EXIT_OURS;
+	}
+	report_changes(&text, d, base, head, a->form, a->all);
+	if (fwrite(text.at, 1, text.len, stdout) != text.len || fflush(stdout))
+		return EXIT_IO;
+	if (d->change_count || d->fact_count)
+		return EXIT_NO;
+	return d->progress.undecided ? EXIT_UNKNOWN : EXIT_YES;
+}
+
+static int answer(struct compilation *c[INPUTS], const struct asked *a)
+{
+	own(prover) struct prover *p = prover_new(&a->budget);
+	const struct ir *ir[INPUTS] = { NULL };
+
+	for (int i = 0; i < INPUTS; i++) {
+		const struct policy *policy;
+
+		if (!a->name[i])
+			continue;
+		policy = input_read(c[i], a->name[i]);
+		report_diags(stderr, c[i]);
+		if (!policy)
+			return front_exit(c[i]);
+		ir[i] = ir_lower(policy, c[i]->arena);
+	}
+	return say(prove_new_access(p, ir[BASE], ir[HEAD], ir[PERMITS]), a, c[BASE], c[HEAD]);
+}
+
+int cmd_no_new_access(int argc, char **argv)
+{
+	own(compilation) struct compilation *base = compilation_new(), *head = compilation_new();
+	own(compilation) struct compilation *permits = compilation_new();
+	struct compilation *c[INPUTS] = { base, head, permits };
+	struct asked a;
+
+	if (!options_read(&a, c, argc, argv))
+		return cmd_usage("no-new-access");
+	return answer(c, &a);
+}
