@@ -177,10 +177,11 @@ static int run(int warden_sock, int unix_listen, int tcp_listen, const struct ap
 	own(link) struct link *link = events ? link_new(warden_sock, heard_event, events) : NULL;
 	own(clients) struct clients *clients = clients_new();
 	own(qualia) struct qualia *qualia = qualia_new();
+	own(tickets) struct tickets *tickets = tickets_new();
 	own(pace) struct pace *pace = pace_new(keys->rate);
 	own(mem) struct server *s = calloc(1, sizeof *s);
 
-	if (sodium_init() < 0 || signals < 0 || !link || !clients || !qualia || !pace || !s)
+	if (sodium_init() < 0 || signals < 0 || !link || !clients || !qualia || !pace || !tickets || !s)
 		return err_set(why, ENOMEM, "cannot begin");
 	s->link = link;
 	s->clients = clients;
@@ -188,6 +189,7 @@ static int run(int warden_sock, int unix_listen, int tcp_listen, const struct ap
 	s->events = events;
 	s->roster = keys->roster;
 	s->pace = pace;
+	s->tickets = tickets;
 
 	struct door doors[2] = {
 		{ s, false, access_socket_group(unix_listen), NULL },

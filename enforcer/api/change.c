@@ -115,6 +115,25 @@ void route_posture(struct request *r)
 	request_change(r, &(struct question){ MESSAGE_SET_POSTURE, buf_text(&payload), payload.len, -1 });
 }
 
+/* A plan that is shown brings its base along; false when it was refused. */
+static bool take_plan(struct request *r)
+{
+	const char *token = request_header(r, "Plan");
+	char base[BASE_TAG_ROOM];
+	struct digest bundle;
+
+	if (!token)
+		return true;
+	if (plan_digest(request_bundle(r), &bundle) &&
+	    ticket_use(request_server(r)->tickets, token, &bundle, clock_now_ns(), base)) {
+		request_rebase(r, base);
+		return true;
+	}
+	request_refuse(r, PROBLEM_STALE, "Plan", "plan it again, and look at what it says",
+		       "Plan: there is no such plan of this bundle, it was used, or it is older than %d minutes", TICKET_SECONDS / 60);
+	return false;
+}
+
 void route_policy(struct request *r)
 {
 	own(buf) struct buf payload = { 0 };
@@ -122,7 +141,7 @@ void route_policy(struct request *r)
 	bool downgrade;
 
 	if (!request_asks(r, "Allow-Downgrade", &downgrade) ||
-	    !request_counts(r, "Confirm-Seconds", CONFIRM_SECONDS_MAX, &confirm))
+	    !request_counts(r, "Confirm-Seconds", CONFIRM_SECONDS_MAX, &confirm) || !take_plan(r))
 		return;
 	apply_encode(&payload, &(struct apply){ .downgrade = downgrade, .confirm = (uint32_t)confirm, .by = request_asker(r) });
 	request_change(r, &(struct question){ MESSAGE_APPLY, buf_text(&payload), payload.len, request_bundle(r) });

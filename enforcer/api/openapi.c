@@ -8,7 +8,7 @@
 #include "enforcer/api/request.h"
 #include "lang/base/version.h"
 
-enum kind { KIND_TEXT, KIND_COUNT, KIND_NUMBER, KIND_BOOL, KIND_SHARE, KIND_TIME, KIND_TAG, KIND_OBJECT, KIND_MAYBE, KIND_LIST };
+enum kind { KIND_TEXT, KIND_COUNT, KIND_NUMBER, KIND_BOOL, KIND_SHARE, KIND_TIME, KIND_TAG, KIND_TEXTS, KIND_OBJECT, KIND_MAYBE, KIND_LIST };
 
 static const struct {
 	const char *name, *media, *about;
@@ -109,6 +109,10 @@ static void add_kind(cJSON *to, struct arena *a, const struct member *m)
 		break;
 	case KIND_TAG:
 		type_or_null(to, "string");
+		break;
+	case KIND_TEXTS:
+		json_add_text(to, "type", "array");
+		json_add_text(object_in(to, "items"), "type", "string");
 		break;
 	case KIND_OBJECT:
 		add_ref(to, a, schema_name(a, m->of));

@@ -51,6 +51,11 @@ struct arena *request_arena(struct request *r)
 	return r->arena;
 }
 
+void request_rebase(struct request *r, const char *base)
+{
+	r->base = arena_strdup(r->arena, base);
+}
+
 void request_tag(struct request *r, const char *tag)
 {
 	r->tag = arena_strdup(r->arena, tag);
@@ -439,6 +444,8 @@ static void check_base(struct request *r)
 	const char *tag = request_header(r, MHD_HTTP_HEADER_IF_MATCH);
 	const size_t len = tag ? strlen(tag) : 0;
 
+	if (!tag && r->route == &routes[ROUTE_policy] && request_header(r, "Plan"))
+		return; /* which has one */
 	if (!tag && r->route->base == BASE_MUST)
 		request_refuse(r, PROBLEM_NO_BASE, NULL, NULL, "%s needs If-Match", r->route->path);
 	else if (tag && r->route->base == BASE_NEVER)

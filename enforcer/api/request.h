@@ -52,11 +52,15 @@ struct client *request_client(struct request *r);
 /* Who asks, and on which base: for the message that asks the warden for a change. As long as the request. */
 struct asker request_asker(struct request *r);
 
+/* Another base than If-Match says, for what comes. */
+void request_rebase(struct request *r, const char *base);
+
 /* An ETag for the answer, without its quotes; before request_reply(). */
 void request_tag(struct request *r, const char *tag);
 
 /* The bundle of a BODY_BUNDLE route, in a sealed memory file; still the request's. */
 int request_bundle(struct request *r);
+bool plan_digest(int fd, struct digest *out); /* of its bytes; false when it is empty */
 
 /* The answer given to `then` is the request's, and lives as long; request_answer() has them in order. */
 void request_ask(struct request *r, const struct question *q, request_then *then);

@@ -14,6 +14,7 @@
 #include "enforcer/api/qualia.h"
 #include "enforcer/api/roster.h"
 #include "enforcer/api/route.h"
+#include "enforcer/api/tickets.h"
 #include "enforcer/api/tls.h"
 
 #define SERVER_UPLOADS_MAX 2 /* bundles being received, each up to BUNDLE_BYTES_MAX of memory */
@@ -35,6 +36,7 @@ struct server {
 	struct events *events;
 	const struct roster *roster;
 	struct pace *pace; /* of TCP */
+	struct tickets *tickets;
 	atomic_uint uploads;
 	atomic_ullong answered[ROUTE_COUNT + 1][SERVER_STATUS_END]; /* by route (the last: none) and status */
 };

@@ -19,7 +19,7 @@ struct call {
 	/* The request. A method other than GET asks for a change. */
 	const char *method, *path;
 	const char *type;  /* of the body */
-	const char *headers[3]; /* more of them, "Name: value", or NULL */
+	const char *headers[4]; /* more of them, "Name: value", or NULL */
 	const char *body;  /* borrowed; or */
 	FILE *file;	   /* a regular file, from its beginning; borrowed */
 

@@ -136,7 +136,9 @@ enum exit_code ctl_apply(const struct ctl *c)
 	unsigned long seconds = 0;
 	enum exit_code rc = bundle ? change_confirm(c, &seconds) : EXIT_INPUT;
 
-	if (!rc)
+	if (!rc && *c->plan)
+		buf_printf(&base, "Plan: %s", c->plan);
+	else if (!rc)
 		rc = change_base(c, &base);
 	if (rc)
 		return rc;
@@ -148,4 +150,62 @@ enum exit_code ctl_apply(const struct ctl *c)
 						    seconds ? buf_text(&confirm) : NULL } };
 	rc = call_make(c, &call);
 	return rc ? rc : change_say(c, &call);
+}
+
+/* ---- what it would change ------------------------------------------------------------------ */
+
+static void add_list(struct buf *out, const cJSON *plan, const char *name, const char *what, enum colour colour)
+{
+	const cJSON *one;
+
+	cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(plan, name)) {
+		buf_printf(out, "  %s ", what);
+		say_add(out, colour, cJSON_GetStringValue(one) ? cJSON_GetStringValue(one) : "");
+		buf_putc(out, '\n');
+	}
+}
+
+static void add_diff(struct buf *out, const char *text)
+{
+	for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+		own(buf) struct buf one = { 0 };
+
+		buf_add(&one, line, (size_t)(end - line));
+		say_add(out, *line == '+' ? COLOUR_GOOD : *line == '-' ? COLOUR_BAD : COLOUR_DIM, buf_text(&one));
+		buf_putc(out, '\n');
+	}
+}
+
+static enum exit_code say_plan(const struct ctl *c, const cJSON *p)
+{
+	own(buf) struct buf out = { 0 };
+
+	if (json_is_true(p, "same"))
+		buf_puts(&out, "nothing would change: it is the bundle in force\n");
+	buf_printf(&out, "%s %s on %s, then in posture %s\n", json_text(p, "policy"), json_text(p, "version"), json_text(p, "base"),
+		   json_text(p, "posture"));
+	add_list(&out, p, "postures_added", "+ posture", COLOUR_GOOD);
+	add_list(&out, p, "postures_removed", "- posture", COLOUR_BAD);
+	add_list(&out, p, "rules_added", "+", COLOUR_GOOD);
+	add_list(&out, p, "rules_removed", "-", COLOUR_BAD);
+	add_list(&out, p, "needs", "needs", COLOUR_STRONG);
+	add_diff(&out, json_text(p, "text"));
+	if (!json_is_true(p, "text_complete"))
+		buf_puts(&out, "the texts differ in too much to be shown\n");
+	buf_printf(&out, "what it means for packets: tegctl bundle > now.tegb; tegc diff now.tegb %s\n"
+			 "to apply just this, within %.0f minutes: tegctl apply %s --plan %s\n",
+		   c->arguments[0], json_number(p, "expires_seconds") / 60, c->arguments[0], json_text(p, "plan"));
+	return say_out(&out);
+}
+
+enum exit_code ctl_plan(const struct ctl *c)
+{
+	own(file) FILE *bundle = open_bundle(c, c->arguments[0]);
+	own(call) struct call call = { .method = "POST", .path = "/api/tegumentar/plan",
+				       .type = "application/octet-stream", .file = bundle };
+	enum exit_code rc = bundle ? call_make(c, &call) : EXIT_INPUT;
+
+	if (rc)
+		return rc;
+	return *c->json ? call_say_json(&call) : say_plan(c, call.json);
 }

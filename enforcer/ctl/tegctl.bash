@@ -6,7 +6,7 @@ _tegctl_command() {
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --url | --token-file | --ca | --cert | --key | --reason | --for | --if-match | --last | --head | --from | --confirm) i=$((i + 1)) ;;
+		--socket | --url | --token-file | --ca | --cert | --key | --reason | --for | --if-match | --last | --head | --from | --confirm | --plan) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			echo "${COMP_WORDS[i]}"
@@ -30,20 +30,20 @@ _tegctl_files() {
 
 _tegctl() {
 	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command
-	local commands="status posture apply confirm cancel rollback history bundle block unblock qualia metrics counters top watch audit token help"
+	local commands="status posture plan apply confirm cancel rollback history bundle block unblock qualia metrics counters top watch audit token help"
 	local options="--socket --url --token-file --ca --cert --key --json --help --version"
 
 	COMPREPLY=()
 	case $prev in
 	--socket | --token-file | --ca | --cert | --key | --from) _tegctl_files '' && return ;;
-	--url | --reason | --for | --if-match | --last | --head | --confirm) return ;;
+	--url | --reason | --for | --if-match | --last | --head | --confirm | --plan) return ;;
 	esac
 	command=$(_tegctl_command)
 	if [[ $cur == -* ]]; then
 		[[ $command == posture ]] && options="$options --reason --for"
 		[[ $command == block ]] && options="$options --reason --for --from"
 		[[ $command == unblock ]] && options="$options --reason --from"
-		[[ $command == apply ]] && options="$options --allow-downgrade --confirm --if-match"
+		[[ $command == apply ]] && options="$options --allow-downgrade --plan --confirm --if-match"
 		[[ $command == rollback ]] && options="$options --confirm --if-match"
 		[[ $command == confirm || $command == cancel ]] && options="$options --if-match"
 		[[ $command == audit ]] && options="$options --last --head"
@@ -54,7 +54,7 @@ _tegctl() {
 	'') COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
 	posture) COMPREPLY=($(compgen -W "$(_tegctl_postures)" -- "$cur")) ;;
 	rollback | bundle) COMPREPLY=($(compgen -W "$(tegctl history --json 2>/dev/null | grep -oE '"generation":[0-9]+' | cut -d: -f2)" -- "$cur")) ;;
-	apply) _tegctl_files .tegb ;;
+	plan | apply) _tegctl_files .tegb ;;
 	unblock) COMPREPLY=($(compgen -W "$(tegctl block 2>/dev/null | sed -n '/^[0-9a-f.:/]* /s/ .*//p')" -- "$cur")) ;;
 	audit) [[ $prev == verify ]] && _tegctl_files '' || COMPREPLY=($(compgen -W "verify" -- "$cur")) ;;
 	token) case $prev in token) ;; *) COMPREPLY=($(compgen -W "viewer operator policy-admin" -- "$cur")) ;; esac ;;
