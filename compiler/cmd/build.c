@@ -17,6 +17,7 @@
 #include "compiler/cmd/key.h"
 #include "compiler/emit/emit.h"
 #include "compiler/report/diags.h"
+#include "lang/base/digest.h"
 #include "lang/base/file.h"
 
 /* The policy under another name of the same file: it would be lost. */
@@ -43,7 +44,14 @@ static int sign(struct buf *bundle, const struct asked *asked, struct err *why)
 	return rc ? rc : key_sign(bundle, &plain, &s, asked->serial, why);
 }
 
-static int build(struct compilation *c, const struct asked *asked)
+static void tell_bundle(struct report *r, const char *path, const struct buf *b)
+{
+	struct digest d = digest_of(b->at, b->len);
+
+	r->bundle = (struct report_bundle){ path, arena_strdup(r->arena, d.hex), b->len };
+}
+
+static int build(struct report *r, struct compilation *c, const struct asked *asked)
 {
 	own(buf) struct buf bundle = { 0 };
 	struct err why = { 0 };
@@ -68,15 +76,16 @@ static int build(struct compilation *c, const struct asked *asked)
 		fprintf(stderr, "tegc build: %s\n", why.text);
 		return EXIT_IO;
 	}
+	tell_bundle(r, asked->to, &bundle);
 	return EXIT_YES;
 }
 
 enum { SIGN = CMD_OWN, SERIAL };
 
-static int options_read(struct asked *asked, struct compilation *c, int argc, char **argv)
+static int options_read(struct asked *asked, struct compilation *c, struct report *r, int argc, char **argv)
 {
 	static const struct option options[] = {
-		CMD_POLICY_OPTIONS, { "out", 1, NULL, 'o' }, { "sign", 1, NULL, SIGN },
+		CMD_POLICY_OPTIONS, CMD_REPORT_OPTIONS, { "out", 1, NULL, 'o' }, { "sign", 1, NULL, SIGN },
 		{ "serial", 1, NULL, SERIAL }, { 0 },
 	};
 	struct err why;
@@ -96,7 +105,7 @@ static int options_read(struct asked *asked, struct compilation *c, int argc, ch
 			}
 			break;
 		default:
-			if (!cmd_policy_option(c, o, optarg))
+			if (!cmd_policy_option(c, o, optarg) && !cmd_report_option(r, o, optarg))
 				return cmd_usage("build");
 		}
 	if (!asked->to || argc - optind != 1 || (asked->serial && !asked->key))
@@ -107,9 +116,10 @@ static int options_read(struct asked *asked, struct compilation *c, int argc, ch
 
 int cmd_build(int argc, char **argv)
 {
-	own(compilation) struct compilation *c = compilation_new();
+	own(report) struct report *r = report_new("build");
+	struct compilation *c = report_add(r, NULL, compilation_new())->c;
 	struct asked asked = { 0 };
-	int rc = options_read(&asked, c, argc, argv);
+	int rc = options_read(&asked, c, r, argc, argv);
 
 	if (rc)
 		return rc;
@@ -117,5 +127,6 @@ int cmd_build(int argc, char **argv)
 		fprintf(stderr, "tegc build: %s is the policy itself; name another file with -o\n", asked.to);
 		return EXIT_USAGE;
 	}
-	return build(c, &asked);
+	r->files.at[0]->path = asked.from;
+	return report_write(r, build(r, c, &asked));
 }

@@ -35,10 +35,11 @@ static bool level_read(struct asked *out, const char *text)
 }
 
 /* Each file is a compilation of its own, so the options are read for each anew. */
-static bool options_read(struct asked *out, struct compilation *c, int argc, char **argv)
+static bool options_read(struct asked *out, struct compilation *c, struct report *r, int argc, char **argv)
 {
 	static const struct option options[] = {
 		CMD_POLICY_OPTIONS,
+		CMD_REPORT_OPTIONS,
 		{ "no-proofs", 0, NULL, NO_PROOFS },
 		{ "fail-level", 1, NULL, FAIL_LEVEL },
 		{ 0 },
@@ -56,7 +57,7 @@ static bool options_read(struct asked *out, struct compilation *c, int argc, cha
 			good = level_read(out, optarg);
 			break;
 		default:
-			good = cmd_policy_option(c, o, optarg);
+			good = cmd_policy_option(c, o, optarg) || cmd_report_option(r, o, optarg);
 		}
 	}
 	return good && optind < argc;
@@ -77,40 +78,39 @@ static int find(struct compilation *c, const struct policy *p, const struct aske
 	size_t warnings = c->diags.warnings;
 
 	report_findings(&c->diags, prover, ir_lower(p, c->arena));
-	report_diags(stdout, c);
 	if (c->diags.errors || (asked->fail_level == SEVERITY_WARNING && c->diags.warnings > warnings))
 		return EXIT_NO;
 	return was_undecided(&c->diags) ? EXIT_UNKNOWN : EXIT_YES;
 }
 
-static int check_file(const char *path, int argc, char **argv)
+static int check_file(struct report *r, const char *path, int argc, char **argv)
 {
-	own(compilation) struct compilation *c = compilation_new();
+	struct compilation *c = compilation_new();
 	struct policy *p = NULL;
 	struct asked asked;
+	int exit_code;
 
-	options_read(&asked, c, argc, argv);
+	report_add(r, path, c);
+	options_read(&asked, c, NULL, argc, argv);
 	c->library_fits = true;
 	if (!front_exit(c))
 		p = front_read(c, path);
-	if (p && !asked.no_proofs)
-		return find(c, p, &asked);
-	report_diags(stdout, c);
-	return front_exit(c);
+	exit_code = p && !asked.no_proofs ? find(c, p, &asked) : front_exit(c);
+	report_diags(report_text(r), c);
+	return exit_code;
 }
 
 int cmd_check(int argc, char **argv)
 {
 	own(compilation) struct compilation *once = compilation_new();
+	own(report) struct report *r = report_new("check");
 	struct asked asked;
 	int worst = 0;
 
-	if (!options_read(&asked, once, argc, argv))
+	if (!options_read(&asked, once, r, argc, argv))
 		return cmd_usage("check");
-	for (int i = optind; i < argc; i++) {
-		int exit_code = check_file(argv[i], argc, argv);
-
-		worst = exit_code > worst ? exit_code : worst;
-	}
+	for (int i = optind; i < argc; i++)
+		worst = cmd_worse(worst, check_file(r, argv[i], argc, argv));
+	worst = report_write(r, worst);
 	return fflush(stdout) ? EXIT_IO : worst;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/report/diags.h"
+
 const struct command commands[] = {
 #define COMMAND(id, name, arguments, about) { name, arguments, about, cmd_##id },
 #include "compiler/cmd/cmd.def"
@@ -48,4 +50,45 @@ bool cmd_policy_option(struct compilation *c, int option, const char *value)
 		return true;
 	}
 	return false;
+}
+
+static bool colour_read(const char *value)
+{
+	static const struct { const char *word; enum colour_when when; } words[] = {
+		{ "auto", COLOUR_AUTO }, { "always", COLOUR_ALWAYS }, { "never", COLOUR_NEVER },
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(value, words[i].word)) {
+			report_manner.colour = words[i].when;
+			return true;
+		}
+	fputs("tegc: --color takes auto, always or never\n", stderr);
+	return false;
+}
+
+bool cmd_report_option(struct report *r, int option, const char *value)
+{
+	switch (option) {
+	case CMD_REPORT:
+		return !r || report_ask(r, value);
+	case CMD_PLAIN:
+		report_manner.plain = true;
+		return true;
+	case CMD_COLOR:
+		return colour_read(value);
+	}
+	return false;
+}
+
+int cmd_worse(int x, int y)
+{
+	static const int order[] = { EXIT_YES, EXIT_UNKNOWN, EXIT_NO, EXIT_WRONG };
+	size_t rank_x = 0, rank_y = 0, all = sizeof order / sizeof *order;
+
+	while (rank_x < all && order[rank_x] != x)
+		rank_x++;
+	while (rank_y < all && order[rank_y] != y)
+		rank_y++;
+	return rank_y > rank_x ? y : x;
 }

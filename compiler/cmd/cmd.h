@@ -12,6 +12,7 @@
 #include <sysexits.h>
 
 #include "compiler/front/front.h"
+#include "compiler/report/report.h"
 
 enum exit_code {
 #define EXIT(id, number, about) EXIT_##id = number,
@@ -33,6 +34,9 @@ extern const size_t command_count;
 /* The usage line of a command on stderr; EX_USAGE. */
 int cmd_usage(const char *command);
 
+/* Of two exit codes, what is told of both: an unread file before a wrong policy, that before "no", that before "unknown". */
+int cmd_worse(int x, int y);
+
 /*
  * What every command that reads a policy takes: -I DIR, --import-path DIR, --param NAME=VALUE,
  * --params FILE. With getopt_long(3):
@@ -43,7 +47,7 @@ int cmd_usage(const char *command);
  *             else if (!cmd_policy_option(c, o, optarg))
  *                     return cmd_usage("build");
  */
-enum { CMD_PARAM = 256, CMD_PARAMS, CMD_OWN /* a command's own long options count from here */ };
+enum { CMD_PARAM = 256, CMD_PARAMS, CMD_REPORT, CMD_PLAIN, CMD_COLOR, CMD_OWN /* a command's own long options count from here */ };
 #define CMD_POLICY_LETTERS "I:"
 #define CMD_POLICY_OPTIONS                                                                         \
 	{ "import-path", 1, NULL, 'I' }, { "param", 1, NULL, CMD_PARAM },                          \
@@ -54,5 +58,16 @@ bool cmd_policy_option(struct compilation *c, int option, const char *value);
 
 /* --analysis-budget N: a number of steps; false when it was told that it is none. */
 bool cmd_steps(uint64_t *out, const char *command, const char *word);
+
+/*
+ * What every command that finds something takes: --report FORMAT=FILE, --plain, --color WHEN. The
+ * report may be NULL, where the options are read again for another file.
+ */
+#define CMD_REPORT_OPTIONS                                                                         \
+	{ "report", 1, NULL, CMD_REPORT }, { "plain", 0, NULL, CMD_PLAIN },                        \
+	{                                                                                          \
+		"color", 1, NULL, CMD_COLOR                                                        \
+	}
+bool cmd_report_option(struct report *r, int option, const char *value);
 
 #endif

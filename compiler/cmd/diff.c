@@ -5,7 +5,6 @@
  *     --all               every change, however many lines
  *     --fail-on LEVEL     exit 3 at this level or above: low, medium, high (default), critical
  *     --markdown          a table for a pull request
- *     --report json=F     the same for programs, into a file
  *     --analysis-budget N how many steps the prover may take
  *     --at PATH           OLD and NEW are versions of this path, in files of other names
  *     --git               the arguments are those that git gives an external diff driver
@@ -13,8 +12,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cjson/cJSON.h>
 
 #include "compiler/cmd/cmd.h"
 #include "compiler/cmd/input.h"
@@ -24,13 +21,12 @@
 #include "compiler/report/diags.h"
 #include "lang/base/file.h"
 
-enum { ALL = CMD_OWN, FAIL_ON, MARKDOWN, REPORT, BUDGET, AT, GIT };
+enum { ALL = CMD_OWN, FAIL_ON, MARKDOWN, BUDGET, AT, GIT };
 
 struct asked {
 	bool all;
 	enum changes_form form;
 	enum risk fail_on;
-	const char *json; /* path, or NULL */
 	struct prove_budget budget;
 	struct version {
 		const char *file, *at; /* `at`: the path of which it is a version, or NULL */
@@ -48,16 +44,6 @@ static bool level_read(enum risk *out, const char *word)
 			return true;
 		}
 	fprintf(stderr, "tegc diff: --fail-on takes low, medium, high or critical\n");
-	return false;
-}
-
-static bool report_read(struct asked *a, const char *word)
-{
-	if (!strncmp(word, "json=", 5) && word[5]) {
-		a->json = word + 5;
-		return true;
-	}
-	fprintf(stderr, "tegc diff: --report takes json=FILE\n");
 	return false;
 }
 
@@ -87,15 +73,14 @@ static bool git_arguments(struct asked *a, int count, char **given)
 }
 
 /* Both policies take the same parameters and import paths. */
-static bool options_read(struct asked *a, struct compilation *old, struct compilation *new, int argc,
-			 char **argv)
+static bool options_read(struct asked *a, struct report *r, int argc, char **argv)
 {
 	static const struct option options[] = {
 		CMD_POLICY_OPTIONS,
+		CMD_REPORT_OPTIONS,
 		{ "all", 0, NULL, ALL },
 		{ "fail-on", 1, NULL, FAIL_ON },
 		{ "markdown", 0, NULL, MARKDOWN },
-		{ "report", 1, NULL, REPORT },
 		{ "analysis-budget", 1, NULL, BUDGET },
 		{ "at", 1, NULL, AT },
 		{ "git", 0, NULL, GIT },
@@ -116,10 +101,6 @@ static bool options_read(struct asked *a, struct compilation *old, struct compil
 		case MARKDOWN:
 			a->form = CHANGES_MARKDOWN;
 			break;
-		case REPORT:
-			if (!report_read(a, optarg))
-				return false;
-			break;
 		case BUDGET:
 			if (!cmd_steps(&a->budget.steps, "diff", optarg))
 				return false;
@@ -131,7 +112,9 @@ static bool options_read(struct asked *a, struct compilation *old, struct compil
 			a->git = true;
 			break;
 		default:
-			if (!cmd_policy_option(old, o, optarg) || !cmd_policy_option(new, o, optarg))
+			if (!cmd_report_option(r, o, optarg) &&
+			    (!cmd_policy_option(r->files.at[0]->c, o, optarg) ||
+			     !cmd_policy_option(r->files.at[1]->c, o, optarg)))
 				return false;
 		}
 	}
@@ -174,23 +157,7 @@ static int answer(const struct diff *d, const struct asked *a)
 	return d->change_count || d->fact_count ? EXIT_NO : EXIT_YES;
 }
 
-static int write_json(const struct diff *d, struct compilation *old, struct compilation *new,
-		      const char *path)
-{
-	cJSON *json = report_changes_json(d, old, new);
-	char *text = cJSON_Print(json);
-	own(file) FILE *f = fopen(path, "we");
-	int rc = f && text && fputs(text, f) >= 0 && fputc('\n', f) >= 0 && fflush(f) == 0 ? 0 : EX_IOERR;
-
-	if (rc)
-		fprintf(stderr, "tegc diff: cannot write %s\n", path);
-	cJSON_free(text);
-	cJSON_Delete(json);
-	return rc;
-}
-
-static int say(const struct diff *d, const struct asked *a, struct compilation *old,
-	       struct compilation *new)
+static int say(const struct diff *d, const struct asked *a, struct report *r)
 {
 	own(buf) struct buf text = { 0 };
 
@@ -202,10 +169,9 @@ static int say(const struct diff *d, const struct asked *a, struct compilation *
 		fputs("tegc diff: an example does not replay; this is a mistake of tegc\n", stderr);
 		return EX_SOFTWARE;
 	}
-	report_changes(&text, d, old, new, a->form, a->all);
-	if (fwrite(text.at, 1, text.len, stdout) != text.len || fflush(stdout))
-		return EX_IOERR;
-	if (a->json && write_json(d, old, new, a->json))
+	r->diff = d;
+	report_changes(&text, d, r->files.at[0]->c, r->files.at[1]->c, a->form, a->all);
+	if (fwrite(text.at, 1, text.len, report_text(r)) != text.len || fflush(stdout))
 		return EX_IOERR;
 	return answer(d, a);
 }
@@ -233,8 +199,9 @@ static int say_text(const struct asked *a)
 }
 
 /* Git takes every other answer than 0 for a failure, so a difference is none here. */
-static int diff_for_git(struct asked *a, struct compilation *old, struct compilation *new)
+static int diff_for_git(struct asked *a, struct report *r)
 {
+	struct compilation *old = r->files.at[0]->c, *new = r->files.at[1]->c;
 	const struct ir *x, *y;
 	int rc;
 
@@ -255,26 +222,36 @@ static int diff_for_git(struct asked *a, struct compilation *old, struct compila
 
 	own(prover) struct prover *p = prover_new(&a->budget);
 
-	rc = say(prove_diff(p, x, y), a, old, new);
+	rc = report_write(r, say(prove_diff(p, x, y), a, r));
 	return rc < EX__BASE ? EXIT_YES : rc;
+}
+
+static int diff(struct asked *a, struct report *r)
+{
+	own(prover) struct prover *p = prover_new(&a->budget);
+	struct compilation *old = r->files.at[0]->c, *new = r->files.at[1]->c;
+	const struct ir *x = ir_read(old, &a->old), *y = ir_read(new, &a->new);
+	int rc;
+
+	if (!x || !y)
+		rc = front_exit(x ? new : old);
+	else
+		rc = say(prove_diff(p, x, y), a, r);
+	return report_write(r, rc);
 }
 
 int cmd_diff(int argc, char **argv)
 {
-	own(compilation) struct compilation *old = compilation_new(), *new = compilation_new();
+	own(report) struct report *r = report_new("diff");
 	struct asked a;
 
-	if (!options_read(&a, old, new, argc, argv))
+	report_add(r, "old", compilation_new());
+	report_add(r, "new", compilation_new());
+	if (!options_read(&a, r, argc, argv))
 		return cmd_usage("diff");
 	if (a.git)
-		return diff_for_git(&a, old, new);
-
-	own(prover) struct prover *p = prover_new(&a.budget);
-	const struct ir *x = ir_read(old, &a.old), *y = ir_read(new, &a.new);
-
-	if (!x)
-		return front_exit(old);
-	if (!y)
-		return front_exit(new);
-	return say(prove_diff(p, x, y), &a, old, new);
+		return diff_for_git(&a, r);
+	r->files.at[0]->path = a.old.file;
+	r->files.at[1]->path = a.new.file;
+	return diff(&a, r);
 }

@@ -35,9 +35,10 @@ static int replace(const char *path, const struct buf *text)
 	return 0;
 }
 
-static int fmt_one(const char *path, bool check)
+static int fmt_one(struct report *r, const char *path, bool check)
 {
-	own(compilation) struct compilation *c = compilation_new();
+	struct report_file *report = report_add(r, path, compilation_new());
+	struct compilation *c = report->c;
 	own(buf) struct buf before = { 0 }, after = { 0 };
 	struct err why = { 0 };
 	struct ast ast;
@@ -46,7 +47,8 @@ static int fmt_one(const char *path, bool check)
 	if (stdio ? file_read_fd(&before, STDIN_FILENO, SOURCE_BYTES_MAX, &why) :
 		    file_read(&before, path, SOURCE_BYTES_MAX, &why))
 		return read_failed(&why);
-	uint32_t file = source_add(&c->sources, stdio ? "<stdin>" : path, buf_text(&before), before.len);
+	uint32_t file = source_add(&c->sources, stdio ? "<stdin>" : path,
+				   arena_strndup(c->arena, buf_text(&before), before.len), before.len);
 	if (utf8_sound(buf_text(&before), before.len) != before.len) {
 		fprintf(stderr, "tegc fmt: %s is not UTF-8 text\n", path);
 		return EXIT_WRONG;
@@ -58,9 +60,10 @@ static int fmt_one(const char *path, bool check)
 	}
 	print_file(&after, &ast, &c->sources, file);
 	bool same = after.len == before.len && !memcmp(buf_text(&after), buf_text(&before), after.len);
+	report->spelling = same ? SPELLING_SAME : check ? SPELLING_OTHER : SPELLING_WRITTEN;
 	if (check) {
 		if (!same)
-			printf("%s\n", path);
+			fprintf(report_text(r), "%s\n", path);
 		return same ? EXIT_YES : EXIT_NO;
 	}
 	if (stdio)
@@ -68,24 +71,37 @@ static int fmt_one(const char *path, bool check)
 	return same ? EXIT_YES : replace(path, &after);
 }
 
+/* The policy itself goes to standard output: a report cannot go there too. */
+static bool both_to_stdout(const struct report *r, bool check, int count, char **paths)
+{
+	for (int i = 0; i < count; i++)
+		if (!check && !strcmp(paths[i], "-") && report_text(r) != stdout) {
+			fputs("tegc fmt: the policy goes to standard output; name a file for the report\n", stderr);
+			return true;
+		}
+	return false;
+}
+
 int cmd_fmt(int argc, char **argv)
 {
-	static const struct option options[] = { { "check", 0, NULL, 'c' }, { 0 } };
+	static const struct option options[] = { { "check", 0, NULL, 'c' }, CMD_REPORT_OPTIONS, { 0 } };
+	own(report) struct report *r = report_new("fmt");
 	bool check = false;
 	int o, worst = 0;
 
 	optind = 0;
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (o != 'c')
+		if (o == 'c')
+			check = true;
+		else if (!cmd_report_option(r, o, optarg))
 			return cmd_usage("fmt");
-		check = true;
 	}
 	if (optind == argc)
 		return cmd_usage("fmt");
-	for (int i = optind; i < argc; i++) {
-		int exit_code = fmt_one(argv[i], check);
-
-		worst = exit_code > worst ? exit_code : worst;
-	}
+	if (both_to_stdout(r, check, argc - optind, argv + optind))
+		return EXIT_USAGE;
+	for (int i = optind; i < argc; i++)
+		worst = cmd_worse(worst, fmt_one(r, argv[i], check));
+	worst = report_write(r, worst);
 	return fflush(stdout) ? EXIT_IO : worst;
 }

@@ -1,5 +1,5 @@
 /*
- * tegc help - the commands, one of them, or the exit codes.
+ * tegc help - the commands, one of them, the exit codes, or the forms of reports.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,15 @@ static int help_commands(void)
 	for (size_t i = 0; i < command_count; i++)
 		printf("  %-8s %s\n", commands[i].name, commands[i].about);
 	puts("\nPolicies take -I DIR (where imports are looked for), --param NAME=VALUE and --params FILE.json.");
+	puts("check, build, test, fmt and diff take --report FORMAT=FILE, --plain and --color auto|always|never.");
+	return 0;
+}
+
+static int help_reports(void)
+{
+#define FORMAT(id, name, about) printf("  %-9s %s\n", name, about);
+#include "compiler/report/format.def"
+#undef FORMAT
 	return 0;
 }
 
@@ -29,6 +38,8 @@ int cmd_help(int argc, char **argv)
 		return help_commands();
 	if (!strcmp(argv[1], "exit-codes"))
 		return help_exit_codes();
+	if (!strcmp(argv[1], "reports"))
+		return help_reports();
 	for (size_t i = 0; i < command_count; i++)
 		if (!strcmp(argv[1], commands[i].name)) {
 			printf("usage: tegc %s %s\n\n%s\n", commands[i].name, commands[i].arguments, commands[i].about);

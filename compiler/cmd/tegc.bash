@@ -2,11 +2,11 @@
 
 _tegc_options() {
 	case $1 in
-	check) echo "-I --import-path --param --params --no-proofs --fail-level" ;;
-	build) echo "-I --import-path --param --params -o --out --sign --serial" ;;
-	test) echo "-I --import-path --param --params --filter --plain --allow-empty --coverage --mutants --all" ;;
-	fmt) echo "--check" ;;
-	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --analysis-budget --at --git" ;;
+	check) echo "-I --import-path --param --params --no-proofs --fail-level --report --plain --color" ;;
+	build) echo "-I --import-path --param --params -o --out --sign --serial --report --plain --color" ;;
+	test) echo "-I --import-path --param --params --filter --allow-empty --coverage --mutants --all --report --plain --color" ;;
+	fmt) echo "--check --report --plain --color" ;;
+	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --plain --color --analysis-budget --at --git" ;;
 	no-new-access) echo "-I --import-path --param --params --allow --all --markdown --analysis-budget" ;;
 	explain) echo "-I --import-path --param --params --list --packet --posture --state --all --report" ;;
 	disasm) echo "--trusted-keys" ;;
@@ -36,7 +36,8 @@ _tegc_value() {
 	--trusted-keys) _tegc_files .pub ;;
 	--fail-level) COMPREPLY=($(compgen -W "error warning" -- "$cur")) ;;
 	--fail-on) COMPREPLY=($(compgen -W "low medium high critical" -- "$cur")) ;;
-	--report) COMPREPLY=($(compgen -W "json=" -- "$cur")) ;;
+	--report) COMPREPLY=($(compgen -W "human= plain= short= json= sarif= junit= markdown= md= github=" -- "$cur")) ;;
+	--color) COMPREPLY=($(compgen -W "auto always never" -- "$cur")) ;;
 	--state) COMPREPLY=($(compgen -W "new established reply related invalid untracked" -- "$cur")) ;;
 	--param | --packet | --posture | --filter | --serial | --analysis-budget) COMPREPLY=() ;;
 	*) return 1 ;;
@@ -58,7 +59,7 @@ _tegc() {
 		return
 	fi
 	case ${COMP_WORDS[1]} in
-	help) COMPREPLY=($(compgen -W "$commands exit-codes" -- "$cur")) ;;
+	help) COMPREPLY=($(compgen -W "$commands exit-codes reports" -- "$cur")) ;;
 	disasm | sign) _tegc_files .tegb ;;
 	keygen) COMPREPLY=() ;;
 	*) _tegc_files .teg ;;

@@ -2,7 +2,6 @@
  * tegc test FILE... - the policies' own tests, in eval.
  *
  *     --filter TEXT    only tests with TEXT in their name
- *     --plain          one line for each finding, for screen readers and scripts
  *     --allow-empty    no tests is not a failure
  *     --coverage       which rules decided no packet that a test asks about; --all: the others too
  *     --mutants        which small mistakes in the policy no test would notice; exit 2 when there are any
@@ -17,20 +16,20 @@
 #include "compiler/report/diags.h"
 #include "compiler/report/trials.h"
 
-enum { FILTER = CMD_OWN, PLAIN, ALLOW_EMPTY, COVERAGE, MUTANTS, ALL };
+enum { FILTER = CMD_OWN, ALLOW_EMPTY, COVERAGE, MUTANTS, ALL };
 
 struct asked {
 	const char *filter;
-	bool plain, allow_empty, coverage, mutants, all;
+	bool allow_empty, coverage, mutants, all;
 };
 
 /* Each file is a compilation of its own, so the options are read for each anew. */
-static bool options_read(struct asked *out, struct compilation *c, int argc, char **argv)
+static bool options_read(struct asked *out, struct compilation *c, struct report *r, int argc, char **argv)
 {
 	static const struct option options[] = {
 		CMD_POLICY_OPTIONS,
+		CMD_REPORT_OPTIONS,
 		{ "filter", 1, NULL, FILTER },
-		{ "plain", 0, NULL, PLAIN },
 		{ "allow-empty", 0, NULL, ALLOW_EMPTY },
 		{ "coverage", 0, NULL, COVERAGE },
 		{ "mutants", 0, NULL, MUTANTS },
@@ -45,9 +44,6 @@ static bool options_read(struct asked *out, struct compilation *c, int argc, cha
 		case FILTER:
 			out->filter = optarg;
 			break;
-		case PLAIN:
-			out->plain = true;
-			break;
 		case ALLOW_EMPTY:
 			out->allow_empty = true;
 			break;
@@ -61,48 +57,35 @@ static bool options_read(struct asked *out, struct compilation *c, int argc, cha
 			out->all = true;
 			break;
 		default:
-			if (!cmd_policy_option(c, o, optarg))
+			if (!cmd_policy_option(c, o, optarg) && !cmd_report_option(r, o, optarg))
 				return false;
 		}
 	}
 	return optind < argc;
 }
 
-static void print_plain(struct compilation *c)
-{
-	diags_sort(&c->diags);
-	for (size_t i = 0; i < c->diags.list.len; i++) {
-		const struct diag *d = c->diags.list.at[i];
-
-		if (span_is_somewhere(d->span)) {
-			struct place at = source_place(&c->sources, d->span.file, d->span.from);
-			printf("%s:%u:%u: ", at.file, at.line, at.column);
-		}
-		printf("%s %s\n", diag_kinds[d->code].code, d->text);
-	}
-}
-
-static int tell_mutants(struct compilation *c, const struct policy *p, const struct ir *ir, const char *path)
+static int tell_mutants(const struct report *r, struct compilation *c, const struct policy *p, const struct ir *ir,
+			const char *path)
 {
 	own(buf) struct buf out = { 0 };
 	struct survey survey;
 
 	survey_run(&survey, ir, p, c->arena);
 	report_survey(&out, c, ir, path, &survey);
-	fputs(buf_text(&out), stdout);
+	fputs(buf_text(&out), report_text(r));
 	return survey.survivor_count ? EXIT_NO : EXIT_YES;
 }
 
-static int tell_reach(struct compilation *c, const struct policy *p, const struct coverage *coverage, const struct ir *ir,
-		      const char *path, const struct asked *asked)
+static int tell_reach(const struct report *r, struct compilation *c, const struct policy *p,
+		      const struct coverage *coverage, const struct ir *ir, const char *path, const struct asked *asked)
 {
 	own(buf) struct buf out = { 0 };
 
 	if (asked->coverage) {
 		report_coverage(&out, c, path, coverage, asked->all);
-		fputs(buf_text(&out), stdout);
+		fputs(buf_text(&out), report_text(r));
 	}
-	return asked->mutants ? tell_mutants(c, p, ir, path) : EXIT_YES;
+	return asked->mutants ? tell_mutants(r, c, p, ir, path) : EXIT_YES;
 }
 
 /* What is no packet: claims are proved, expected mistakes made. */
@@ -126,39 +109,45 @@ struct counts {
 	size_t run, failed, unknown, todo;
 };
 
-static void count(struct counts *n, const struct trial *t)
+static enum test_end end_of(const struct trial *t)
 {
-	n->run++;
 	if (t->test->todo)
-		n->todo++;
-	else if (t->failed)
-		n->failed++;
-	else if (t->unknown)
-		n->unknown++;
+		return TEST_TODO;
+	return t->failed ? TEST_FAILED : t->unknown ? TEST_UNKNOWN : TEST_PASSED;
 }
 
-static int tell_counts(const char *path, const struct counts *n, const struct asked *asked)
+static void count(struct counts *n, enum test_end end)
+{
+	n->run++;
+	n->todo += end == TEST_TODO;
+	n->failed += end == TEST_FAILED;
+	n->unknown += end == TEST_UNKNOWN;
+}
+
+static int tell_counts(FILE *to, const char *path, const struct counts *n, const struct asked *asked)
 {
 	if (!n->run) {
-		printf("%s: no tests%s\n", path, asked->filter ? " of that name" : "");
+		fprintf(to, "%s: no tests%s\n", path, asked->filter ? " of that name" : "");
 		return asked->allow_empty ? EXIT_YES : EXIT_UNKNOWN;
 	}
-	printf("%s: %zu passed, %zu failed", path, n->run - n->failed - n->unknown - n->todo, n->failed);
+	fprintf(to, "%s: %zu passed, %zu failed", path, n->run - n->failed - n->unknown - n->todo, n->failed);
 	if (n->unknown)
-		printf(", %zu unknown", n->unknown);
+		fprintf(to, ", %zu unknown", n->unknown);
 	if (n->todo)
-		printf(", %zu to do", n->todo);
-	putchar('\n');
+		fprintf(to, ", %zu to do", n->todo);
+	fputc('\n', to);
 	return n->failed ? EXIT_NO : n->unknown ? EXIT_UNKNOWN : EXIT_YES;
 }
 
-static int run_tests(struct compilation *c, const struct policy *p, const char *path, const struct asked *asked)
+static int run_tests(const struct report *r, struct report_file *f, const struct policy *p, const struct asked *asked)
 {
+	struct compilation *c = f->c;
 	const struct ir *ir = ir_lower(p, c->arena);
 	struct coverage *coverage = coverage_new(ir, c->arena);
 	struct counts n = { 0 };
 
 	for (size_t i = 0; i < p->test_count; i++) {
+		size_t before = c->diags.list.len;
 		struct trial t;
 
 		if (asked->filter && !strstr(p->tests[i].name, asked->filter))
@@ -166,52 +155,39 @@ static int run_tests(struct compilation *c, const struct policy *p, const char *
 		trial_run(&t, ir, &p->tests[i], c->arena);
 		settle(&t, c, ir);
 		report_trial(&c->diags, &t);
+		report_add_test(f, t.test->name, t.test->span, end_of(&t), before);
 		coverage_add(coverage, &t);
-		count(&n, &t);
+		count(&n, end_of(&t));
 	}
-	if (asked->plain)
-		print_plain(c);
-	else
-		report_diags(stdout, c);
-	int exit_code = tell_counts(path, &n, asked);
-	return exit_code == EXIT_YES && n.run ? tell_reach(c, p, coverage, ir, path, asked) : exit_code;
+	report_diags(report_text(r), c);
+	int exit_code = tell_counts(report_text(r), f->path, &n, asked);
+	return exit_code == EXIT_YES && n.run ? tell_reach(r, c, p, coverage, ir, f->path, asked) : exit_code;
 }
 
-static int test_file(const char *path, int argc, char **argv)
+static int test_file(struct report *r, const char *path, int argc, char **argv)
 {
-	own(compilation) struct compilation *c = compilation_new();
+	struct report_file *f = report_add(r, path, compilation_new());
 	struct asked asked;
 
-	options_read(&asked, c, argc, argv);
-	const struct policy *p = front_read(c, path);
+	options_read(&asked, f->c, NULL, argc, argv);
+	const struct policy *p = front_read(f->c, path);
 	if (p)
-		return run_tests(c, p, path, &asked);
-	report_diags(stderr, c);
-	return front_exit(c);
-}
-
-/* Of several files, what is told to the caller: a wrong policy before a failed test before none. */
-static int worse(int x, int y)
-{
-	static const int order[] = { EXIT_YES, EXIT_UNKNOWN, EXIT_NO, EXIT_WRONG };
-	size_t rank_x = 0, rank_y = 0, all = sizeof order / sizeof *order;
-
-	while (rank_x < all && order[rank_x] != x)
-		rank_x++;
-	while (rank_y < all && order[rank_y] != y)
-		rank_y++;
-	return rank_y > rank_x ? y : x;
+		return run_tests(r, f, p, &asked);
+	report_diags(stderr, f->c);
+	return front_exit(f->c);
 }
 
 int cmd_test(int argc, char **argv)
 {
 	own(compilation) struct compilation *c = compilation_new();
+	own(report) struct report *r = report_new("test");
 	struct asked asked;
 	int worst = EXIT_YES;
 
-	if (!options_read(&asked, c, argc, argv))
+	if (!options_read(&asked, c, r, argc, argv))
 		return cmd_usage("test");
 	for (int i = optind; i < argc; i++) /* the first reading has put the files last */
-		worst = worse(worst, test_file(argv[i], argc, argv));
+		worst = cmd_worse(worst, test_file(r, argv[i], argc, argv));
+	worst = report_write(r, worst);
 	return fflush(stdout) ? EXIT_IO : worst;
 }

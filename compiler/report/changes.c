@@ -482,8 +482,10 @@ static cJSON *json_change(const struct telling *k, const struct change *c)
 
 	cJSON_AddStringToObject(o, "after", verdict_name(c->now.verdict));
 	cJSON_AddItemToObject(o, "assumes",
-			      cJSON_CreateStringArray((const char *const *)c->witness.assumes,
-						      (int)c->witness.assume_count));
+			      c->witness.assume_count ?
+				      cJSON_CreateStringArray((const char *const *)c->witness.assumes,
+							      (int)c->witness.assume_count) :
+				      cJSON_CreateArray());
 	cJSON_AddStringToObject(o, "before", verdict_name(c->witness.decider.verdict));
 	cJSON_AddItemToObject(o, "cause", json_decider(source_of(k, c->added), &c->cause));
 	cJSON_AddBoolToObject(o, "conditional", c->conditional);
@@ -497,8 +499,10 @@ static cJSON *json_change(const struct telling *k, const struct change *c)
 	for (size_t i = 0; i < c->otherwise_count; i++)
 		cJSON_AddItemToArray(was, json_decider(source_of(k, !c->added), &c->otherwise[i]));
 	cJSON_AddItemToObject(o, "otherwise", was);
-	cJSON_AddItemToObject(o, "packets", cJSON_CreateStringArray((const char *const *)c->regions,
-								    (int)c->region_count));
+	cJSON_AddItemToObject(o, "packets", c->region_count ?
+						    cJSON_CreateStringArray((const char *const *)c->regions,
+									    (int)c->region_count) :
+						    cJSON_CreateArray());
 	cJSON_AddStringToObject(o, "posture", c->posture);
 	cJSON_AddStringToObject(o, "risk", risk_name(c->risk));
 	cJSON_AddNumberToObject(o, "share", c->share);

@@ -292,33 +292,136 @@ static void put_count(struct buf *out, size_t n, const char *what)
 	buf_printf(out, "%zu %s%s", n, what, n == 1 ? "" : "s");
 }
 
+void diags_print_count(struct buf *out, const struct diags *ds)
+{
+	const struct { size_t n; const char *what; } counts[] = { { ds->errors, "error" }, { ds->warnings, "warning" } };
+	const char *between = "";
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!counts[i].n)
+			continue;
+		buf_puts(out, between);
+		put_count(out, counts[i].n, counts[i].what);
+		between = ", ";
+	}
+	if (ds->allowed)
+		buf_printf(out, "%s%zu allowed", between, ds->allowed);
+}
+
+static void put_counts(struct buf *out, const struct diags *ds)
+{
+	size_t all = ds->errors + ds->warnings + ds->allowed, before;
+
+	if (all > ds->list.len)
+		buf_printf(out, "%zu more are not shown\n", all - ds->list.len);
+	before = out->len;
+	diags_print_count(out, ds);
+	if (out->len > before)
+		buf_putc(out, '\n');
+}
+
+void diags_print(struct buf *out, struct compilation *c, bool colour)
+{
+	struct diags *ds = &c->diags;
+
+	diags_sort(ds);
+	for (size_t i = 0; i < ds->list.len; i++) {
+		if (ds->list.at[i]->allowed)
+			continue;
+		report_diag(out, c, ds->list.at[i], colour);
+		buf_putc(out, '\n');
+	}
+	put_counts(out, ds);
+}
+
+/* --- without drawings --------------------------------------------------------------------- */
+
+static void put_where(struct page *p, struct span s)
+{
+	if (!span_is_somewhere(s))
+		return;
+
+	struct place at = source_place(&p->c->sources, s.file, s.from);
+
+	put_text(p, at.file);
+	buf_printf(p->out, ":%u:%u: ", at.line, at.column);
+}
+
+static void put_part_plain(struct page *p, const struct diag_part *part)
+{
+	static const char *const words[] = { [DIAG_PLACE] = "", [DIAG_NOTE] = "note: ", [DIAG_HELP] = "help: " };
+
+	buf_puts(p->out, "  ");
+	if (part->kind == DIAG_PLACE)
+		put_where(p, part->span);
+	buf_puts(p->out, words[part->kind]);
+	put_text(p, part->text);
+	buf_putc(p->out, '\n');
+}
+
+void diags_print_plain(struct buf *out, struct compilation *c)
+{
+	struct page p = { .out = out, .c = c };
+
+	diags_sort(&c->diags);
+	for (size_t i = 0; i < c->diags.list.len; i++) {
+		const struct diag *d = c->diags.list.at[i];
+
+		if (d->allowed)
+			continue;
+		put_where(&p, d->span);
+		buf_printf(out, "%s ", diag_kinds[d->code].code);
+		put_text(&p, d->text);
+		buf_putc(out, '\n');
+		for (const struct diag_part *part = d->parts; part; part = part->next)
+			put_part_plain(&p, part);
+	}
+	put_counts(out, &c->diags);
+}
+
+void diags_print_short(struct buf *out, struct compilation *c)
+{
+	struct page p = { .out = out, .c = c };
+
+	diags_sort(&c->diags);
+	for (size_t i = 0; i < c->diags.list.len; i++) {
+		const struct diag *d = c->diags.list.at[i];
+
+		if (d->allowed)
+			continue;
+		put_where(&p, d->span);
+		buf_printf(out, "%s[%s]: ", d->severity == SEVERITY_ERROR ? "error" : "warning", diag_kinds[d->code].code);
+		put_text(&p, d->text);
+		buf_putc(out, '\n');
+	}
+}
+
+/* --- as this run is asked to -------------------------------------------------------------- */
+
+struct manner report_manner;
+
 static bool wants_colour(FILE *to)
 {
 	const char *no = getenv("NO_COLOR");
 
+	switch (report_manner.colour) {
+	case COLOUR_ALWAYS:
+		return true;
+	case COLOUR_NEVER:
+		return false;
+	case COLOUR_AUTO:
+		break;
+	}
 	return isatty(fileno(to)) && !(no && *no);
 }
 
 void report_diags(FILE *to, struct compilation *c)
 {
 	own(buf) struct buf out = { 0 };
-	struct diags *ds = &c->diags;
-	bool colour = wants_colour(to);
 
-	diags_sort(ds);
-	for (size_t i = 0; i < ds->list.len; i++) {
-		report_diag(&out, c, ds->list.at[i], colour);
-		buf_putc(&out, '\n');
-	}
-	if (ds->errors + ds->warnings > ds->list.len)
-		buf_printf(&out, "%zu more are not shown\n", ds->errors + ds->warnings - ds->list.len);
-	if (ds->errors)
-		put_count(&out, ds->errors, "error");
-	if (ds->errors && ds->warnings)
-		buf_puts(&out, ", ");
-	if (ds->warnings)
-		put_count(&out, ds->warnings, "warning");
-	if (out.len)
-		buf_putc(&out, '\n');
+	if (report_manner.plain)
+		diags_print_plain(&out, c);
+	else
+		diags_print(&out, c, wants_colour(to));
 	fwrite(buf_text(&out), 1, out.len, to);
 }

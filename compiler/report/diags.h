@@ -13,9 +13,31 @@
 #include "compiler/front/front.h"
 #include "lang/base/buf.h"
 
+/*
+ * How everything is shown in this run: --plain (no drawings, one line for each thing that is said:
+ * for screen readers and scripts) and --color. Colour is for a terminal only, and not under NO_COLOR
+ * unless it was asked for.
+ */
+enum colour_when { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
+
+struct manner {
+	bool plain;
+	enum colour_when colour;
+};
+extern struct manner report_manner;
+
 void report_diag(struct buf *out, struct compilation *c, const struct diag *d, bool colour);
 
 /* All of them in the order of the source, and a last line that counts them. */
 void report_diags(FILE *to, struct compilation *c);
+void diags_print(struct buf *out, struct compilation *c, bool colour);
+
+/* "edge.teg:57:5: E0312 `late` never decides", then its places, notes and help, a line each. */
+void diags_print_plain(struct buf *out, struct compilation *c);
+/* "edge.teg:57:5: error[E0312]: `late` never decides": a line each, for editors. */
+void diags_print_short(struct buf *out, struct compilation *c);
+
+/* "2 errors, 1 warning", or nothing. */
+void diags_print_count(struct buf *out, const struct diags *ds);
 
 #endif

@@ -130,7 +130,7 @@ static void tell_dead(const struct finding *f, const struct dead_list *l, size_t
 			 "`%s` decides little: %.1f%% of its packets are decided otherwise before",
 			 d->rule->label, d->share * 100 > 99.9 ? 99.9 : d->share * 100);
 	if (d->kind == DEAD_SHADOWED && e.dead < e.has)
-		g->severity = SEVERITY_WARNING;
+		diag_severity(f->to, g, SEVERITY_WARNING);
 	note_deciders(g, d);
 	if (d->kind == DEAD_SHADOWED && d->witnessed)
 		diag_note(g, "`%s` %s what this rule was to %s", d->witness.decider.why,

@@ -9,15 +9,13 @@ const struct diag_kind diag_kinds[DIAG_COUNT] = {
 #undef DIAG
 };
 
-static void count(struct diags *ds, enum severity severity)
+static size_t *counter(struct diags *ds, enum severity severity)
 {
 	switch (severity) {
 	case SEVERITY_ERROR:
-		ds->errors++;
-		return;
+		return &ds->errors;
 	case SEVERITY_WARNING:
-		ds->warnings++;
-		return;
+		return &ds->warnings;
 	case SEVERITY_COUNT:
 		break;
 	}
@@ -29,13 +27,14 @@ struct diag *diag(struct diags *ds, enum diag_code code, struct span span, const
 	enum severity severity = diag_kinds[code].severity;
 	va_list args;
 
-	count(ds, severity);
+	++*counter(ds, severity);
 	if (ds->list.len == DIAGS_KEPT)
 		return &ds->spare;
 
 	struct diag *d = arena_zero(ds->arena, sizeof *d);
 	*d = (struct diag){ .arena = ds->arena, .code = code, .severity = severity, .span = span };
 	d->last = &d->parts;
+	d->last_edit = &d->edits;
 	va_start(args, format);
 	d->text = arena_vprintf(ds->arena, format, args);
 	va_end(args);
@@ -91,6 +90,39 @@ void diag_help(struct diag *d, const char *format, ...)
 	va_start(args, format);
 	part_add(d, DIAG_HELP, (struct span){ 0 }, format, args);
 	va_end(args);
+}
+
+void diag_fix(struct diag *d, struct span span, const char *format, ...)
+{
+	struct diag_edit *e;
+	va_list args;
+
+	if (!d->arena)
+		return;
+	va_start(args, format);
+	e = arena_zero(d->arena, sizeof *e);
+	*e = (struct diag_edit){ .span = span, .text = arena_vprintf(d->arena, format, args) };
+	va_end(args);
+	*d->last_edit = e;
+	d->last_edit = &e->next;
+}
+
+void diag_allow(struct diags *ds, struct diag *d, const struct diag_allowance *by)
+{
+	if (d->allowed)
+		return;
+	d->allowed = by;
+	--*counter(ds, d->severity);
+	ds->allowed++;
+}
+
+void diag_severity(struct diags *ds, struct diag *d, enum severity severity)
+{
+	if (!d->arena) /* the spare one: it has been counted by its kind */
+		return;
+	--*counter(ds, d->severity);
+	d->severity = severity;
+	++*counter(ds, severity);
 }
 
 struct keyed {

@@ -5,6 +5,7 @@
  *     diag_label(d, "the second one");
  *     diag_at(d, first->span, "the first one");
  *     diag_help(d, "rename one of them");
+ *     diag_fix(d, again->span, other_name);           only where it is sure
  *
  * The codes are rows of diag.def; each has a page in docs/errors/. Only the
  * first DIAGS_KEPT are kept with their words; all are counted. A mistake that
@@ -45,6 +46,18 @@ struct diag_part {
 	const char *text;
 };
 
+/* Text in place of a span, which may be empty. All edits of a diagnostic are one fix: made together or not at all. */
+struct diag_edit {
+	struct diag_edit *next;
+	struct span span;
+	const char *text;
+};
+
+/* A comment that allows it: counted apart, and shown to programs only. */
+struct diag_allowance {
+	const char *reason, *owner, *until; /* owner and until may be NULL */
+};
+
 struct diag {
 	struct arena *arena;
 	enum diag_code code;
@@ -53,6 +66,8 @@ struct diag {
 	const char *text;
 	const char *label; /* beside the carets, or NULL */
 	struct diag_part *parts, **last;
+	struct diag_edit *edits, **last_edit;
+	const struct diag_allowance *allowed; /* or NULL */
 };
 
 #define DIAGS_KEPT 200
@@ -60,7 +75,7 @@ struct diag {
 struct diags {
 	struct arena *arena;
 	VEC(struct diag *) list;
-	size_t errors, warnings;
+	size_t errors, warnings, allowed; /* what is allowed is neither error nor warning */
 	struct diag spare; /* takes the words of what is not kept */
 };
 
@@ -74,6 +89,13 @@ void diag_at(struct diag *d, struct span span, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void diag_note(struct diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void diag_help(struct diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* An edit that makes it right for sure, so that a program may make it. */
+void diag_fix(struct diag *d, struct span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* It stands no longer against the policy. */
+void diag_allow(struct diags *ds, struct diag *d, const struct diag_allowance *by);
+/* It turned out to be less, or more, than its kind usually is. */
+void diag_severity(struct diags *ds, struct diag *d, enum severity severity);
 
 /* By file and place, as they are shown. */
 void diags_sort(struct diags *ds);

@@ -32,6 +32,7 @@ tegc_options() {
 
 	[ -e "$file" ] || return
 	grep -q CMD_POLICY_OPTIONS "$file" && printf '%s\n' --import-path --param --params
+	grep -q CMD_REPORT_OPTIONS "$file" && printf '%s\n' --report --plain --color
 	grep -oE '\{ "[a-z-]+", [01], NULL' "$file" | sed 's/{ "/--/; s/".*//'
 }
 # Options of tegctl that any command takes, or this one.

@@ -131,7 +131,7 @@ OUT
 answers 0 "the report for programs" python3 -c '
 import json
 d = json.load(open("d.json"))
-c = d["changes"][0]
+c = d["diff"]["changes"][0]
 print(c["kind"], c["risk"], c["packets"], c["flags"], c["cause"]["id"], c["before"], c["after"], c["exact"])
 print(list(c) == sorted(c))' <<'OUT'
 opened high ['tcp from any to self port 22'] ['admin-port', 'from-untrusted'] OPEN.ssh_any drop allow True

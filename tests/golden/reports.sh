@@ -1,0 +1,178 @@
+#!/bin/bash
+# Reports: every format of every command that finds something, against its schema; several in
+# one run; written whatever the answer is, in one step, with the same bytes each time.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+root=$PWD
+tegc=${BUILD:-build}/tegc
+case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+mkdir -p "$dir/repo/policies" && cd "$dir/repo" && git init -q . || exit 1
+n=0
+
+ok() { # what the last command gave; words; a file that tells more
+	local rc=$?
+	n=$((n + 1))
+	[ $rc = 0 ] && { echo "ok $n - $1"; return; }
+	echo "not ok $n - $1"
+	sed 's/^/# /' "${2:-$dir/said}"
+}
+skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+exits() { # exit code, words, command...
+	local want=$1 words=$2 got
+	shift 2
+	"$@" >"$dir/out" 2>"$dir/said"
+	got=$?
+	[ $got = "$want" ] || echo "exit $got, not $want" >>"$dir/said"
+	[ $got = "$want" ]
+	ok "$words"
+}
+asks() { # file, jq expression that must hold, words
+	jq -e "$2" "$1" >"$dir/said" 2>&1
+	ok "$3"
+}
+
+cat >policies/edge.teg <<'TEG'
+zone wan = "eth0"
+posture OPEN {
+    default in drop
+    default forward drop
+    default out allow
+    established keep
+    web_in: allow tcp to self port [80, 443]
+    late: drop tcp from 192.0.2.0/24 to self port 443
+    more: allow tcp from 192.0.2.0/24 to self port 80
+}
+test "telnet is \"open\" & <b>" {
+    posture OPEN
+    tcp 198.51.100.20:40000 -> self:23 syn on wan => allow
+}
+test "web" {
+    posture OPEN
+    tcp 198.51.100.20:40000 -> self:80 syn on wan => allow
+}
+test "later" {
+    posture OPEN
+    todo "not yet"
+    tcp 198.51.100.20:40000 -> self:25 syn on wan => allow
+}
+TEG
+sed -n '/^zone/,/^}/p' policies/edge.teg | sed '/late:/d; /more:/d' >policies/good.teg
+sed 's/^    web_in.*/&\n    ssh_any: allow tcp to self port 22/' policies/good.teg >policies/wide.teg
+sed 's/^    web_in.*/    web_in: allow tcp to self prt 80/' policies/good.teg >'policies/wr ong%.teg'
+printf 'zone   wan = "eth0"\n' >policies/crooked.teg
+
+all() { # name: every format, into files of that name
+	local format
+	for format in human plain short json sarif junit markdown md github; do
+		printf -- '--report\n%s=%s/%s.%s\n' $format "$dir" "$1" $format
+	done
+}
+run() { # exit code, name, command and arguments
+	local want=$1 name=$2
+	shift 2
+	mapfile -t reports < <(all "$name")
+	exits "$want" "$name: all formats in one run" "$tegc" "$@" "${reports[@]}"
+}
+cd policies || exit 1
+run 2 check check edge.teg good.teg
+run 1 wrong check "wr ong%.teg" edge.teg
+run 66 missing check nowhere.teg
+run 2 test test edge.teg
+run 0 build build good.teg -o "$dir/good.tegb"
+run 1 build-wrong build "wr ong%.teg" -o "$dir/wrong.tegb"
+run 2 fmt fmt --check crooked.teg good.teg
+run 3 diff diff good.teg wide.teg
+run 2 closed diff --fail-on critical wide.teg good.teg
+run 1 diff-wrong diff good.teg "wr ong%.teg"
+
+for kind in json sarif; do
+	python3 "$root/tests/lib/report.py" $kind "$dir"/*.$kind >"$dir/said" 2>&1
+	ok "every $kind report is what its schema says"
+done
+if command -v xmllint >/dev/null; then
+	xmllint --noout --schema "$root/tests/lib/schemas/junit-4.xsd" "$dir"/*.junit >"$dir/said" 2>&1
+	ok "every junit report is what its schema says"
+else
+	skip "every junit report is what its schema says" "xmllint is not installed"
+fi
+for name in check wrong missing test build build-wrong fmt diff closed diff-wrong; do
+	cmp "$dir/$name.markdown" "$dir/$name.md" >"$dir/said" 2>&1
+done
+ok "md is markdown"
+
+asks "$dir/check.json" '.exit == 2 and .result == "no" and .command == "check"' "json: the answer"
+asks "$dir/check.json" '[.inputs[].path] == ["policies/edge.teg", "policies/good.teg"]' "json: paths are relative to the repository"
+[ "$(jq -r '.inputs[0].sha256' "$dir/check.json")" = "$(sha256sum <edge.teg | cut -d' ' -f1)" ]
+ok "json: inputs by SHA-256" "$dir/check.json"
+asks "$dir/check.json" '.summary.errors == 1 and .summary.warnings == 1 and (.diagnostics | length) == 2' "json: the counts"
+asks "$dir/check.json" '.diagnostics[0] | .code == "E0312" and .place.line == 8 and .related[0].place.line == 7' "json: a finding and its places"
+asks "$dir/missing.json" '.exit == 66 and .result == "input" and .diagnostics[0].code == "E0001"' "json: an input that is missing"
+asks "$dir/test.json" '[.tests[].end] == ["failed", "passed", "todo"] and .summary.tests.failed == 1' "json: tests"
+asks "$dir/fmt.json" '[.files[].spelling] == ["other", "same"]' "json: spellings"
+asks "$dir/diff.json" '.diff.changes[0].kind == "opened" and .summary.opened == 1 and .result == "risky"' "json: changes"
+[ "$(jq -r '.bundle.sha256' "$dir/build.json")" = "$(sha256sum <"$dir/good.tegb" | cut -d' ' -f1)" ]
+ok "json: the bundle by SHA-256" "$dir/build.json"
+asks "$dir/build-wrong.json" 'has("bundle") | not' "json: no bundle, when none was written"
+asks "$dir/wrong.sarif" '[.runs[0].results[].locations[0].physicalLocation.artifactLocation.uri] | index("policies/wr%20ong%25.teg") != null' "sarif: a path as URI"
+asks "$dir/diff.sarif" '.runs[0].results[0] | .ruleId == "diff/opened" and .level == "error"' "sarif: changes"
+[ "$(xmllint --xpath 'string(//testcase[1]/@classname)' "$dir/test.junit" 2>&1)" = policies.edge ]
+ok "junit: classname is the policy" "$dir/test.junit"
+[ "$(xmllint --xpath 'concat(count(//failure), " ", count(//skipped), " ", string(//testcase[1]/@name))' "$dir/test.junit" 2>&1)" = '1 1 telnet is "open" & <b>' ]
+ok "junit: failed, to come, and a name with markup" "$dir/test.junit"
+grep -qF '::error file=policies/edge.teg,line=8,endLine=8,col=5,endColumn=53,title=E0312::`late` never decides%0A' "$dir/check.github"
+ok "github: a line is marked" "$dir/check.github"
+grep -qF 'file=policies/wr ong%25.teg,' "$dir/wrong.github"
+ok "github: a path is escaped" "$dir/wrong.github"
+grep -q '^policies/edge.teg:8:5: error\[E0312\]: `late` never decides$\|^edge.teg:8:5: error\[E0312\]: `late` never decides$' "$dir/check.short"
+ok "short: a line for each finding" "$dir/check.short"
+grep -qF '| error | policies/edge.teg:8:5 | E0312 | `late` never decides |' "$dir/check.markdown"
+ok "markdown: a table" "$dir/check.markdown"
+grep -qP '[^\x20-\x7e\n]|\^\^|-->' "$dir/check.plain"
+[ $? = 1 ]
+ok "plain: no drawings" "$dir/check.plain"
+
+# --- where they go -------------------------------------------------------------------------
+
+"$tegc" check edge.teg --report json=- 2>"$dir/err" | jq -e .exit >"$dir/said" 2>&1
+ok "a report on standard output is alone there"
+grep -q 'error\[E0312\]' "$dir/err"
+ok "and the text goes to standard error" "$dir/err"
+"$tegc" check edge.teg --report json="$dir/again" >/dev/null 2>&1
+"$tegc" check edge.teg --report json="$dir/again2" >/dev/null 2>&1
+cmp "$dir/again" "$dir/again2" >"$dir/said" 2>&1
+ok "the same input, the same bytes"
+exits 74 "a report that cannot be written is 74" "$tegc" check good.teg --report json=no/where
+exits 74 "whatever the answer is" "$tegc" check edge.teg --report json=no/where
+exits 64 "a format that does not exist" "$tegc" check good.teg --report html=x
+exits 64 "a format without a file" "$tegc" check good.teg --report json
+echo old >"$dir/old" && ln "$dir/old" "$dir/link"
+exits 0 "a file that is there" "$tegc" check good.teg --report short="$dir/old"
+[ "$(cat "$dir/link")" = old ]
+ok "is replaced in one step, not written over" "$dir/link"
+mkfifo "$dir/pipe"
+"$tegc" check good.teg --report json="$dir/pipe" >/dev/null 2>&1 &
+jq -e '.result == "yes"' <"$dir/pipe" >"$dir/said" 2>&1
+ok "a pipe is written to"
+wait
+exits 64 "fmt: policy and report cannot both go to standard output" "$tegc" fmt --report json=- - <good.teg
+
+# --- at the prompt -------------------------------------------------------------------------
+
+"$tegc" check --plain edge.teg >"$dir/said" 2>&1
+grep -q '^edge.teg:8:5: E0312 `late` never decides$' "$dir/said"
+ok "--plain"
+"$tegc" check --color always edge.teg | grep -q $'\033'
+ok "--color always"
+script -qec "$tegc check edge.teg" /dev/null </dev/null >"$dir/tty" 2>&1
+grep -q $'\033' "$dir/tty"
+ok "colour on a terminal" "$dir/tty"
+NO_COLOR=1 script -qec "$tegc check edge.teg" /dev/null </dev/null >"$dir/tty" 2>&1
+! grep -q $'\033' "$dir/tty"
+ok "but not with NO_COLOR" "$dir/tty"
+script -qec "$tegc check --color never edge.teg" /dev/null </dev/null >"$dir/tty" 2>&1
+! grep -q $'\033' "$dir/tty"
+ok "and never when it says so" "$dir/tty"
+exits 64 "--color takes three words" "$tegc" check --color blue edge.teg
+echo "1..$n"
