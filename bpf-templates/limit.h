@@ -65,17 +65,6 @@ static __always_inline struct teg_source limit_blocked(const struct pkt *p)
 	return limit_address(p, &p->src, TEG_BLOCK_BITS4, TEG_BLOCK_BITS6);
 }
 
-/* What the rule has a bucket for. */
-static __always_inline struct teg_source limit_counted(const struct pkt *p, const struct teg_rule *rule)
-{
-	struct teg_source s = {};
-
-	if (rule->key != TEG_KEY_ALL)
-		s = limit_address(p, rule->key == TEG_KEY_DESTINATION ? &p->dst : &p->src, rule->key_bits4, rule->key_bits6);
-	s.bucket = rule->bucket;
-	return s;
-}
-
 static __always_inline __u64 limit_mix(__u64 x, __u64 seed)
 {
 	x *= seed;
@@ -110,16 +99,13 @@ static __always_inline struct teg_bucket *limit_bucket(struct teg_bucket *set, _
 	return is == was_who || is == who ? oldest : NULL;
 }
 
-/*
- * limit_over - takes a token from the source's bucket; true when there was none.
- * A function of its own, verified once and not once a rule.
- */
-__noinline bool limit_over(const struct teg_source *source, __u64 cost_ns, __u64 depth_ns, __u64 now)
+/* Takes a token from the bucket; true when there was none. */
+static __always_inline bool limit_takes(const struct teg_source *source, __u64 cost_ns, __u64 depth_ns, __u64 now)
 {
 	const __u32 zero = 0;
 	struct teg_buckets *all = bpf_map_lookup_elem(&teg_buckets, &zero);
 
-	if (!source || !all)
+	if (!all)
 		return false;
 	const __u64 *words = (const __u64 *)source;
 	__u64 who = limit_mix(words[0], all->seed[0]);
@@ -141,6 +127,31 @@ __noinline bool limit_over(const struct teg_source *source, __u64 cost_ns, __u64
 			return false;
 	}
 	return false;
+}
+
+/* What the rule has a bucket for. */
+static __always_inline struct teg_source limit_counted(const struct pkt *p, const struct teg_rule *rule)
+{
+	struct teg_source s = {};
+
+	if (rule->key != TEG_KEY_ALL)
+		s = limit_address(p, rule->key == TEG_KEY_DESTINATION ? &p->dst : &p->src, rule->key_bits4, rule->key_bits6);
+	s.bucket = rule->bucket;
+	return s;
+}
+
+/*
+ * limit_over - takes a token from the bucket that the rule has for the packet; true when
+ * there was none. A function of its own: the verifier follows its branches once, and not
+ * once a rule, of which it can hold 8192 open (BPF_COMPLEXITY_LIMIT_JMP_SEQ).
+ */
+__noinline bool limit_over(const struct pkt *p, const struct teg_rule *rule, __u64 now)
+{
+	if (!p || !rule)
+		return false;
+	struct teg_source source = limit_counted(p, rule);
+
+	return limit_takes(&source, rule->cost_ns, rule->depth_ns, now);
 }
 
 struct {

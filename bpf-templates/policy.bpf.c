@@ -155,8 +155,7 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 				continue;
 			if (!w->now)
 				w->now = now_ns();
-			struct teg_source source = limit_counted(w->p, rule);
-			if (!limit_over(&source, rule->cost_ns, rule->depth_ns, w->now)) {
+			if (!limit_over(w->p, rule, w->now)) {
 				within = at;
 				continue;
 			}

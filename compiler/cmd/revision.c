@@ -168,6 +168,51 @@ static int store_read(const struct store *s, const char *path, size_t most, stru
 	return blob_read(r, &e.id, most, out, why);
 }
 
+static void list_tree(const git_tree *t, struct arena *a, struct store_names *out)
+{
+	for (size_t i = 0; i < git_tree_entrycount(t); i++)
+		vec_push(a, out, (const char *)arena_strdup(a, git_tree_entry_name(git_tree_entry_byindex(t, i))));
+}
+
+/* The index knows files alone: names in `dir` are those behind its slash that have none of their own. */
+static void list_index(git_index *index, struct arena *a, const char *dir, struct store_names *out)
+{
+	size_t len = strlen(dir);
+
+	for (size_t i = 0; i < git_index_entrycount(index); i++) {
+		const char *path = git_index_get_byindex(index, i)->path;
+
+		if (!strncmp(path, dir, len) && !strchr(path + len, '/'))
+			vec_push(a, out, (const char *)arena_strdup(a, path + len));
+	}
+}
+
+static bool store_list(const struct store *s, struct arena *a, const char *path, struct store_names *out)
+{
+	const struct revision *r = (const struct revision *)s;
+	const char *inside = path_inside(r, a, path);
+	git_tree_entry *in_tree = NULL;
+	git_tree *tree = NULL;
+
+	if (!inside)
+		return *path == '/' && store_disk.list(&store_disk, a, path, out);
+	if (!r->tree) {
+		list_index(r->index, a, *inside ? arena_printf(a, "%s/", inside) : "", out);
+		return out->len;
+	}
+	if (!*inside) {
+		list_tree(r->tree, a, out);
+		return true;
+	}
+	if (git_tree_entry_bypath(&in_tree, r->tree, inside))
+		return false;
+	if (!git_tree_lookup(&tree, r->repo, git_tree_entry_id(in_tree)))
+		list_tree(tree, a, out);
+	git_tree_free(tree);
+	git_tree_entry_free(in_tree);
+	return out->len;
+}
+
 /* --- opening ---------------------------------------------------------------------------- */
 
 static int tree_find(struct revision *r, struct err *why)
@@ -239,7 +284,7 @@ static struct revision *revision_new(void)
 	if (!r)
 		abort();
 	git_libgit2_init();
-	r->store = (struct store){ store_find, store_read };
+	r->store = (struct store){ store_find, store_read, store_list };
 	return r;
 }
 

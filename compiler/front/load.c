@@ -3,6 +3,8 @@
  * the import's place; a file that is imported again adds nothing.
  */
 #include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -196,9 +198,66 @@ static void tell_cycle(struct reading *r, const struct node *import, const struc
 
 static void load(struct reading *r, const struct found *f, const struct node *import);
 
+/* --- imports by a pattern ------------------------------------------------------------------ */
+
+static void load_one(struct reading *r, const struct found *importer, const struct node *path);
+
+static int by_name(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* Names of a directory that fit the pattern behind its last slash, in the order of their bytes. */
+static void names_that_fit(struct reading *r, const char *path, struct store_names *out)
+{
+	const char *slash = strrchr(path, '/'), *pattern = slash ? slash + 1 : path;
+	const char *dir = slash ? arena_strndup(r->arena, path, (size_t)(slash - path)) : "";
+	struct store_names all = { 0 };
+
+	store_of(r)->list(store_of(r), r->arena, dir, &all);
+	if (all.len)
+		qsort(all.at, all.len, sizeof *all.at, by_name);
+	for (size_t i = 0; i < all.len; i++)
+		if (!fnmatch(pattern, all.at[i], FNM_PERIOD))
+			vec_push(r->arena, out, all.at[i]);
+}
+
+/* Beside the file that asks, or in the first -I that has any. */
+static void load_pattern(struct reading *r, const struct found *importer, const struct node *path)
+{
+	const char *slash = strrchr(path->text, '/');
+	struct store_names names = { 0 };
+
+	names_that_fit(r, path->text[0] == '/' ? path->text : beside(r, importer->file.path, path->text), &names);
+	for (size_t i = 0; i < r->c->import_paths.len && !names.len && path->text[0] != '/'; i++)
+		names_that_fit(r, arena_printf(r->arena, "%s/%s", r->c->import_paths.at[i], path->text), &names);
+	if (!names.len) {
+		r->poisoned = true;
+		diag_help(diag(r->diags, DIAG_IMPORT_NOTHING, path->span, "nothing fits `%s`", path->text),
+			  "a pattern stands for one file or more; a site that needs none leaves the import out");
+	}
+	for (size_t i = 0; i < names.len; i++) {
+		const char *name = arena_printf(r->arena, "%.*s%s", slash ? (int)(slash + 1 - path->text) : 0, path->text, names.at[i]);
+
+		load_one(r, importer, node_text(r->arena, NODE_STRING, path->span, name));
+	}
+}
+
 static void load_import(struct reading *r, const struct found *importer, const struct node *decl)
 {
 	const struct node *path = node_find(decl, NODE_STRING);
+	const char *slash = strrchr(path->text, '/');
+
+	if (!strpbrk(slash ? slash : path->text, "*?"))
+		load_one(r, importer, path);
+	else if (importer->shipped)
+		tell_missing(r, importer, path);
+	else
+		load_pattern(r, importer, path);
+}
+
+static void load_one(struct reading *r, const struct found *importer, const struct node *path)
+{
 	struct found f;
 
 	if (!find(r, importer, path->text, &f) || f.file.special)

@@ -1,5 +1,6 @@
 #include "compiler/front/store.h"
 
+#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -29,4 +30,17 @@ static int disk_read(const struct store *s, const char *path, size_t most, struc
 				   file_read_fd(out, STDIN_FILENO, most, why);
 }
 
-const struct store store_disk = { disk_find, disk_read };
+static bool disk_list(const struct store *s, struct arena *a, const char *path, struct store_names *out)
+{
+	DIR *dir = opendir(*path ? path : ".");
+
+	(void)s;
+	if (!dir)
+		return false;
+	for (struct dirent *e; (e = readdir(dir));)
+		vec_push(a, out, (const char *)arena_strdup(a, e->d_name));
+	closedir(dir);
+	return true;
+}
+
+const struct store store_disk = { disk_find, disk_read, disk_list };

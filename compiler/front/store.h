@@ -27,10 +27,17 @@ struct store_file {
 	bool special;	      /* a device or a pipe: only as the main file */
 };
 
+struct store_names {
+	const char **at;
+	size_t len, room;
+};
+
 struct store {
 	bool (*find)(const struct store *s, struct arena *a, const char *path, struct store_file *out);
 	/* -ENOENT, -EISDIR and -EFBIG have words of their own; all else is trouble with reading. */
 	int (*read)(const struct store *s, const char *path, size_t most, struct buf *out, struct err *why);
+	/* The names in a directory, "" being the one at hand, in any order; false when there is none. */
+	bool (*list)(const struct store *s, struct arena *a, const char *path, struct store_names *out);
 };
 
 extern const struct store store_disk;
