@@ -16,7 +16,7 @@
 #define TOKEN_MOST 256
 
 enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME, KIND_SWITCH, KIND_LIST, KIND_ROLE, KIND_KEY, KIND_CA,
-	    KIND_COUNT, KIND_URL };
+	    KIND_COUNT, KIND_URL, KIND_DRIFT, KIND_PERIOD };
 
 static const struct row {
 	const char *name;
@@ -323,6 +323,26 @@ static int read_rate(struct settings *s, const char *value, struct err *why)
 	return 0;
 }
 
+static int read_drift(struct settings *s, const char *value, struct err *why)
+{
+	s->repairs = !strcmp(value, "repair");
+	if (s->repairs || !strcmp(value, "report"))
+		return 0;
+	return err_set(why, EINVAL, "`%.40s` is neither repair nor report", value);
+}
+
+#define PERIOD_MOST 86400
+
+static int read_period(struct settings *s, const char *value, struct err *why)
+{
+	const size_t digits = strspn(value, "0123456789");
+
+	s->drift_seconds = (unsigned)strtoul(value, NULL, 10);
+	if (!digits || value[digits] || digits > 5 || s->drift_seconds > PERIOD_MOST)
+		return err_set(why, EINVAL, "`%.40s` is no number of seconds from 0 to %d", value, PERIOD_MOST);
+	return 0;
+}
+
 /* The text is no longer needed once it is read, and this process may not be the one that needs it. */
 static int read_url(struct settings *s, struct arena *a, const struct row *r, struct err *why)
 {
@@ -357,6 +377,10 @@ static int value_holds(struct settings *s, struct arena *a, const struct row *r,
 		return read_tls(s, value, false, why);
 	case KIND_COUNT:
 		return read_rate(s, value, why);
+	case KIND_DRIFT:
+		return read_drift(s, value, why);
+	case KIND_PERIOD:
+		return read_period(s, value, why);
 	case KIND_URL:
 		return read_url(s, a, r, why);
 	case KIND_NAME:

@@ -34,6 +34,8 @@ struct settings {
 	enum ask ask;
 	enum role role;
 	enum engine judge;	   /* `engine`, read */
+	bool repairs;		   /* `drift`, read */
+	unsigned drift_seconds;	   /* `drift-seconds`, read */
 	bool signed_only;	   /* `require-signature`, read */
 	struct sockaddr_in6 tcp;   /* `listen`, read; IPv4 as ::ffff:a.b.c.d; port 0 when none */
 	unsigned rate;		   /* `rate-limit`, read */

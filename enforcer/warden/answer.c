@@ -41,9 +41,10 @@ static int answer_status(struct warden *w, const struct message *m, struct arena
 {
 	own(buf) struct buf out = { 0 };
 	struct status s = { .started = w->started, .adopted = recovered_name(w->found), .intact = 1, .fault = "",
-			    .drift.fault = "" };
+			    .drift = w->drift };
 
 	report_status(&s, w->live, &w->kernel, a);
+	s.drift.fault = w->drift_fault;
 	if (is_pending(w))
 		s.pending = (struct status_pending){ w->state.now.confirm.until, w->state.before.number };
 	if (s.intact && own_fault(w)) {

@@ -509,7 +509,7 @@ static void leave_others(struct generation *g, struct kernel *k)
 		xdp_clear_slot(k->xdp, &ignored);
 }
 
-/* The other bank's chains, and objects nobody names. Harmless where they stay; the next settling tries again. */
+/* Chains that are not of this bank, and objects nobody names. Harmless where they stay; the next settling tries again. */
 static void sweep(struct generation *g, struct kernel *k)
 {
 	own(arena) struct arena *a = arena_new();
@@ -519,7 +519,7 @@ static void sweep(struct generation *g, struct kernel *k)
 
 	if (look(k, &live, FILTER_WANT_CHAINS | FILTER_WANT_SETS | FILTER_WANT_COUNTERS, a, &ignored))
 		return;
-	layout_clear(&chains, &live, bank_other(g->is.bank));
+	layout_clear_others(&chains, &live, g->is.bank);
 	if (!filter_commit(k->filter, &chains, &ignored)) {
 		layout_collect(&objects, &live, &g->plan);
 		filter_commit(k->filter, &objects, &ignored);
@@ -540,12 +540,12 @@ int generation_settle(struct generation *g, struct kernel *k, struct state *s, s
 
 	if (rc)
 		return rc;
+	sweep(g, k); /* before the digest: what somebody else had put there is not taken for ours */
 	if (filter_digest(k->filter, bank_other(g->is.bank), &g->is.tables, why))
 		rc = why->code; /* no digest matches the empty one: the check will say that it cannot tell */
 	state_advance(s, &g->is);
 	state_save(s, k->settings->state_dir, &ignored); /* s->unsaved says so, and the warden tries on */
 	leave_others(g, k);
-	sweep(g, k);
 	return cut_flows(g, k, why) ? why->code : rc;
 }
 
@@ -733,7 +733,7 @@ int generation_follow_links(struct generation *g, struct kernel *k, struct state
 	return rc ? rc : state_save(s, k->settings->state_dir, why);
 }
 
-/* ---- adopting, checking --------------------------------------------------------------------------- */
+/* ---- adopting --------------------------------------------------------------------------- */
 
 /* The handle of the program in the slot, which must be the record's. */
 static int adopt_tables(struct generation *g, struct kernel *k, struct err *why)
@@ -802,77 +802,4 @@ int generation_adopt(struct generation **out, struct kernel *k, const struct rec
 		return err_set(why, ENOENT, "the hooks of bank %c are not there", g->is.bank);
 	*out = take(g);
 	return 0;
-}
-
-static int check_tables(struct generation *g, struct kernel *k, struct err *why)
-{
-	struct digest now;
-	uint32_t number;
-	int rc = filter_generation(k->filter, &number, why);
-
-	if (rc || (g->checked && number == g->checked_at))
-		return rc;
-	g->checked = false;
-	rc = filter_digest(k->filter, bank_other(g->is.bank), &now, why);
-	if (rc)
-		return rc;
-	g->tables_now = now;
-	if (strcmp(now.hex, g->is.tables.hex))
-		return err_set(why, EUCLEAN, "nft: the tables " FILTER_NAME " were altered by somebody else");
-	g->checked = true;
-	g->checked_at = number;
-	return 0;
-}
-
-static int check_hooks(struct generation *g, struct kernel *k, struct err *why)
-{
-	own(arena) struct arena *a = arena_new();
-	struct filter_live live;
-	uint32_t posture;
-	int rc = look(k, &live, FILTER_WANT_CHAINS, a, why);
-
-	if (!rc)
-		rc = layout_posture(k->filter, &live, g->is.bank, &g->plan, LAYOUT_HERE, &posture, why);
-	if (rc)
-		return err_in(why, "nft");
-	if (posture != g->posture)
-		return err_set(why, EUCLEAN, "nft: the hooks select posture %s, not %s", g->plan.postures[posture].name,
-			       g->is.posture);
-	for (size_t i = 0; i < g->ports.len; i++)
-		if (g->ports.at[i].engine == PORT_NFT && !layout_has_port(&live, g->is.bank, &g->ports.at[i]))
-			return err_set(why, EUCLEAN, "nft: the hook on %s is gone", g->ports.at[i].name);
-	return 0;
-}
-
-static int check_xdp(struct generation *g, struct kernel *k, struct err *why)
-{
-	struct xdp_link is;
-	uint32_t number;
-	int rc;
-
-	if (!g->tables)
-		return 0;
-	rc = xdp_slot(k->xdp, &number, why);
-	if (!rc && number != g->is.program)
-		rc = err_set(why, EUCLEAN, "xdp: the program in the slot is number %u, not %u", number, g->is.program);
-	if (!rc && kernel_posture(k, g->is.bank) != g->posture)
-		rc = err_set(why, EUCLEAN, "xdp: teg_active says posture %u, not %u", kernel_posture(k, g->is.bank),
-			     g->posture);
-	for (size_t i = 0; !rc && i < g->ports.len; i++) {
-		if (g->ports.at[i].engine == PORT_NFT)
-			continue;
-		rc = xdp_look(k->xdp, g->ports.at[i].ifindex, &is, why);
-		if (!rc && !is.armed)
-			rc = err_set(why, EUCLEAN, "xdp: the anchor on %s is gone", g->ports.at[i].name);
-	}
-	return rc;
-}
-
-int generation_check(struct generation *g, struct kernel *k, struct err *why)
-{
-	int rc = check_tables(g, k, why);
-
-	if (!rc)
-		rc = check_hooks(g, k, why);
-	return rc ? rc : check_xdp(g, k, why);
 }

@@ -85,7 +85,7 @@ int generation_settle(struct generation *g, struct kernel *k, struct state *s, s
 /*
  * The handle of a generation that an earlier process committed, from its record: its bundle is read, its
  * program must be in the slot and its hooks must stand. Changes nothing. Whether all of it
- * is unaltered says generation_check(), once the ports are known by generation_follow_links().
+ * is unaltered says check_all() of check.h, once the ports are known by generation_follow_links().
  */
 int generation_adopt(struct generation **out, struct kernel *k, const struct record *r, struct err *why);
 
@@ -94,8 +94,5 @@ int generation_set_posture(struct generation *g, struct kernel *k, uint32_t post
 
 /* Interfaces have come, gone or been renamed. */
 int generation_follow_links(struct generation *g, struct kernel *k, struct state *s, struct err *why);
-
-/* Is all of it live and unaltered? Else the sentence says which part is not, and how. */
-int generation_check(struct generation *g, struct kernel *k, struct err *why);
 
 #endif

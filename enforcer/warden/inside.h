@@ -4,6 +4,7 @@
  *     warden.c    beginning, end, and the loop           answer.c    what the api asks, told
  *     rollout.c   generations: apply, rollback, confirm, cancel, revert
  *     posture.c   the posture, and its end               notes.c     audit, events, faults
+ *     drift.c     is the kernel still as it was made?
  */
 #ifndef TEG_WARDEN_INSIDE_H
 #define TEG_WARDEN_INSIDE_H
@@ -34,6 +35,11 @@ struct warden {
 	uint64_t return_again_ms, revert_again_ms;
 	/* CLOCK_BOOTTIME: when the generation took over, if this process did it. Whoever connected before cannot confirm it. */
 	uint64_t switched_ns;
+	/* What the drift check found, and whether that is still so. */
+	struct status_drift drift;
+	char drift_fault[512];
+	bool drift_is_open;
+	uint64_t drift_at_ms;
 	struct child api;
 	int signals, lock;
 	bool ends;
@@ -82,6 +88,12 @@ int set_posture(struct warden *w, const struct set_posture *ask, struct refusal 
 /* Until the posture's end, or until it is tried again. */
 uint64_t return_in_ms(const struct warden *w, uint64_t now);
 void return_posture(struct warden *w);
+
+/* ---- drift.c ---- */
+
+/* Until the next look. */
+uint64_t drift_in_ms(const struct warden *w, uint64_t now);
+void drift_check(struct warden *w);
 
 /* ---- answer.c ---- */
 

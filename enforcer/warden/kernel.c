@@ -198,3 +198,29 @@ int kernel_sweep_blocks(struct kernel *k, uint64_t *in_force, struct err *why)
 		rc = sweep_some(k->shared.blocks, w, &from, is_first, now, in_force, why);
 	return rc < 0 ? rc : 0;
 }
+
+/* ---- pins ----------------------------------------------------------------------------- */
+
+int kernel_pins(struct kernel *k, unsigned *there, struct err *why)
+{
+	const char *lost;
+	const bool anchor = xdp_is_pinned(k->xdp, false);
+
+	*there = shared_pins(&k->shared, k->settings->pin_dir, false, &lost) + anchor;
+	if (*there == KERNEL_PINS)
+		return 0;
+	return err_set(why, EUCLEAN, "xdp: the pin %s is gone", anchor ? lost : "anchor");
+}
+
+int kernel_pin_again(struct kernel *k, struct err *why)
+{
+	const char *lost;
+	unsigned there;
+	int rc = open_pin_dir(k->settings->pin_dir, why);
+
+	if (rc)
+		return rc;
+	xdp_is_pinned(k->xdp, true);
+	shared_pins(&k->shared, k->settings->pin_dir, true, &lost);
+	return kernel_pins(k, &there, why);
+}

@@ -37,6 +37,11 @@ uint32_t kernel_posture(const struct kernel *k, char bank);
 /* Every packet that was on its way when this was called has arrived. Milliseconds. */
 void kernel_wait_for_packets(void);
 
+/* What the next start looks for in the pin directory: how much of it is there, and whether that is all. */
+#define KERNEL_PINS (SHARED_MAPS + 1u)
+int kernel_pins(struct kernel *k, unsigned *there, struct err *why);
+int kernel_pin_again(struct kernel *k, struct err *why);
+
 /* teg_self follows the addresses. */
 int kernel_follow_self(struct kernel *k, struct err *why);
 

@@ -157,14 +157,20 @@ void layout_drop_ports(struct filter_change *c, const struct filter_live *live, 
 	}
 }
 
+static bool is_in_bank(const struct filter_chain *c, char bank)
+{
+	return c->name[0] == bank && c->name[1] == '_';
+}
+
 /* Chains refer to each other: all are emptied before the first goes. */
-static void drop_chains(struct filter_change *c, const struct filter_live *live, char bank, bool hooked_too)
+static void drop_chains(struct filter_change *c, const struct filter_live *live,
+			bool (*goes)(const struct filter_chain *, char bank), char bank)
 {
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < live->chain_count; i++) {
 			const struct filter_chain *at = &live->chains[i];
 
-			if (at->name[0] != bank || at->name[1] != '_' || (at->hooked && !hooked_too))
+			if (!goes(at, bank))
 				continue;
 			if (!pass)
 				filter_change_flush(c, at->table, at->name);
@@ -173,16 +179,30 @@ static void drop_chains(struct filter_change *c, const struct filter_live *live,
 		}
 }
 
+static bool is_loose_in_bank(const struct filter_chain *c, char bank)
+{
+	return !c->hooked && is_in_bank(c, bank);
+}
+
+static bool is_loose_elsewhere(const struct filter_chain *c, char bank)
+{
+	return !c->hooked && !is_in_bank(c, bank);
+}
+
 void layout_clear(struct filter_change *c, const struct filter_live *live, char bank)
 {
-	drop_chains(c, live, bank, false);
+	drop_chains(c, live, is_loose_in_bank, bank);
+}
+
+void layout_clear_others(struct filter_change *c, const struct filter_live *live, char bank)
+{
+	drop_chains(c, live, is_loose_elsewhere, bank);
 }
 
 void layout_drop_bank(struct filter_change *c, const struct filter_live *live, char bank)
 {
-	drop_chains(c, live, bank, true);
+	drop_chains(c, live, is_in_bank, bank);
 }
-
 
 void layout_collect(struct filter_change *c, const struct filter_live *live, const struct plan *plan)
 {

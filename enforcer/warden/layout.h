@@ -45,8 +45,9 @@ void layout_drop_next(struct filter_change *c, const struct filter_live *live);
 void layout_drop_others(struct filter_change *c, const struct filter_live *live, char bank);
 void layout_drop_ports(struct filter_change *c, const struct filter_live *live, char bank, const struct ports *p);
 
-/* Loose chains of a bank; all hooks and chains of a bank. */
+/* Loose chains of a bank; those of no bank or another one; all hooks and chains of a bank. */
 void layout_clear(struct filter_change *c, const struct filter_live *live, char bank);
+void layout_clear_others(struct filter_change *c, const struct filter_live *live, char bank);
 void layout_drop_bank(struct filter_change *c, const struct filter_live *live, char bank);
 
 /* Sets and counters that the plan does not keep. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "enforcer/proc/say.h"
+#include "enforcer/warden/check.h"
 #include "lang/base/file.h"
 
 const char *recovered_name(enum recovered r)
@@ -140,7 +141,7 @@ static int adopt(struct generation **out, struct kernel *k, struct state *s, str
 		rc = adopt_posture(*out, k, s, why);
 	if (!rc)
 		rc = generation_follow_links(*out, k, s, why);
-	return rc ? rc : generation_check(*out, k, why);
+	return rc ? rc : check_all(*out, k, why);
 }
 
 /* ---- restoring ----------------------------------------------------------------------------- */
@@ -169,8 +170,8 @@ int recover_free_bank(struct kernel *k, const struct generation *live_one, char 
 	return layout_is_hooked(&live, wanted) ? empty_bank(k, &live, wanted, why) : 0;
 }
 
-static int restore(struct generation **out, struct kernel *k, struct state *s, const struct generation *had,
-		   struct err *why)
+int recover_restore(struct generation **out, struct kernel *k, struct state *s, const struct generation *had,
+		    struct err *why)
 {
 	const struct record is = s->now;
 	own(buf) struct buf bytes = { 0 };
@@ -237,7 +238,7 @@ int recover(struct generation **out, enum recovered *how, struct kernel *k, stru
 	}
 	say("generation %llu is restored: %s", (unsigned long long)s->now.number, why->text);
 	*how = RECOVERED_RESTORED;
-	rc = restore(out, k, s, g, why);
+	rc = recover_restore(out, k, s, g, why);
 	if (rc)
 		*out = take(g);
 	return rc;

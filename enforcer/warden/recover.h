@@ -32,4 +32,8 @@ int recover(struct generation **out, enum recovered *how, struct kernel *k, stru
 /* A bank in which a generation can be staged: without hooks, or none are anywhere. */
 int recover_free_bank(struct kernel *k, const struct generation *live, char *out, struct err *why);
 
+/* What the journal says is in force, put into the kernel anew from its kept bundle, by a bridged switch. `had` stays the caller's. */
+int recover_restore(struct generation **out, struct kernel *k, struct state *s, const struct generation *had,
+		    struct err *why);
+
 #endif

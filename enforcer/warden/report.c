@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "enforcer/warden/check.h"
 #include "enforcer/warden/ledger.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/nft_name.h"
@@ -96,6 +97,19 @@ static void add_postures(struct status *s, const struct plan *p, struct arena *a
 		s->postures[i] = (struct status_posture){ p->postures[i].name, p->postures[i].title };
 }
 
+static int add_parts(struct status *s, struct generation *g, struct kernel *k, struct arena *a, struct err *why)
+{
+	struct checked *c = arena_zero(a, PART_COUNT * sizeof *c);
+	int rc = check_parts(c, g, k, why);
+
+	s->parts = arena_zero(a, PART_COUNT * sizeof *s->parts);
+	for (unsigned p = 0; p < PART_COUNT; p++)
+		if (*c[p].should || *c[p].fault)
+			s->parts[s->part_count++] =
+				(struct status_part){ part_name((enum part)p), c[p].is, c[p].should, c[p].fault };
+	return rc;
+}
+
 void report_status(struct status *out, struct generation *g, struct kernel *k, struct arena *a)
 {
 	struct err why;
@@ -117,7 +131,7 @@ void report_status(struct status *out, struct generation *g, struct kernel *k, s
 		out->posture_next = g->is.back;
 	}
 	out->engine = engine_of_all(&g->ports);
-	if (generation_check(g, k, &why)) {
+	if (add_parts(out, g, k, a, &why)) {
 		out->intact = 0;
 		out->fault = arena_strdup(a, why.text);
 	}

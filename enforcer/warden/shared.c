@@ -120,6 +120,38 @@ int shared_open(struct shared *out, const char *dir, struct err *why)
 	return 0;
 }
 
+static uint32_t map_number(int fd)
+{
+	struct bpf_map_info is = { 0 };
+	uint32_t len = sizeof is;
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &is, &len) ? 0 : is.id;
+}
+
+unsigned shared_pins(const struct shared *s, const char *dir, bool repair, const char **lost)
+{
+	unsigned there = 0;
+
+	*lost = NULL;
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		const struct shared_map *m = &shared_maps[i];
+		char path[256];
+
+		snprintf(path, sizeof path, "%s/%s", dir, m->name);
+		own(fd) int pinned = bpf_obj_get(path);
+		const uint32_t number = map_number(pinned);
+		bool is_there = number && number == map_number(*fd_of(s, m));
+		if (!is_there && !*lost)
+			*lost = m->name;
+		if (!is_there && repair) {
+			unlink(path);
+			is_there = !bpf_obj_pin(*fd_of(s, m), path);
+		}
+		there += is_there;
+	}
+	return there;
+}
+
 int shared_map_fd(const struct shared *s, const struct shared_map *m)
 {
 	return *fd_of((struct shared *)s, m);

@@ -61,4 +61,7 @@ extern const struct shared_map shared_maps[SHARED_MAPS];
 /* Borrowed. */
 int shared_map_fd(const struct shared *s, const struct shared_map *m);
 
+/* The pins of these very maps that are in the directory; repair makes the others. *lost is the first that was not there, or NULL. */
+unsigned shared_pins(const struct shared *s, const char *dir, bool repair, const char **lost);
+
 #endif

@@ -97,6 +97,8 @@ static int wait_ms(struct warden *w, uint64_t next_tick)
 	const int restart = child_tend(&w->api, now);
 	uint64_t wait = least(now < next_tick ? next_tick - now : 0, least(return_in_ms(w, now), revert_in_ms(w, now)));
 
+	wait = least(wait, drift_in_ms(w, now));
+
 	return (int)(restart >= 0 ? least(wait, (uint64_t)restart) : wait);
 }
 
@@ -104,6 +106,7 @@ static void loop(struct warden *w)
 {
 	uint64_t next_tick = now_ms() + TICK_MS;
 
+	w->drift_at_ms = now_ms();
 	while (!w->ends) {
 		const int wait = wait_ms(w, next_tick); /* may start the api: its socket is watched */
 		struct pollfd watched[] = { { .fd = w->signals, .events = POLLIN },
@@ -122,6 +125,8 @@ static void loop(struct warden *w)
 			return_posture(w);
 		if (!revert_in_ms(w, now_ms()))
 			revert_overdue(w);
+		if (!drift_in_ms(w, now_ms()))
+			drift_check(w);
 		if (now_ms() >= next_tick) {
 			tick(w);
 			next_tick = now_ms() + TICK_MS;

@@ -282,3 +282,20 @@ void xdp_leave_others(struct xdp *x, bool (*keep)(uint32_t ifindex, void *contex
 	}
 	closedir(d);
 }
+
+bool xdp_is_pinned(struct xdp *x, bool repair)
+{
+	char path[PATH_MAX];
+	uint32_t number = 0;
+	uint64_t tag;
+	struct err ignored;
+
+	path_of(x, path, "anchor");
+	own(fd) int pinned = bpf_obj_get(path);
+	if (pinned >= 0 && !xdp_program_is(pinned, &number, &tag, &ignored) && number == x->anchor_id)
+		return true;
+	if (!repair)
+		return false;
+	unlink(path);
+	return !bpf_obj_pin(x->anchor, path);
+}

@@ -53,4 +53,7 @@ int xdp_clear_slot(struct xdp *x, struct err *why);
 /* Of any program: the kernel's number and tag. */
 int xdp_program_is(int program_fd, uint32_t *number, uint64_t *tag, struct err *why);
 
+/* Is the anchor pinned, for the next start? Repair pins it again. */
+bool xdp_is_pinned(struct xdp *x, bool repair);
+
 #endif

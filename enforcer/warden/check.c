@@ -1,0 +1,150 @@
+#include "enforcer/warden/check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *part_name(enum part p)
+{
+	static const char *const names[PART_COUNT] = {
+		[PART_NFT] = "nft",	    [PART_HOOKS] = "hooks", [PART_PROGRAM] = "program",
+		[PART_POSTURE] = "posture", [PART_LINKS] = "links", [PART_PINS] = "pins",
+	};
+
+	return names[p];
+}
+
+static int check_tables(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
+{
+	uint32_t number;
+	int rc = filter_generation(k->filter, &number, why);
+
+	snprintf(c->should, sizeof c->should, "%s", g->is.tables.hex);
+	if (!rc && (!g->checked || number != g->checked_at)) {
+		g->checked = false;
+		rc = filter_digest(k->filter, bank_other(g->is.bank), &g->tables_now, why);
+	}
+	if (rc)
+		return rc;
+	snprintf(c->is, sizeof c->is, "%s", g->tables_now.hex);
+	if (strcmp(c->is, c->should))
+		return err_set(why, EUCLEAN, "nft: the tables " FILTER_NAME " were altered by somebody else");
+	g->checked = true;
+	g->checked_at = number;
+	return 0;
+}
+
+static int check_hooks(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct filter_live live;
+	uint32_t posture;
+	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
+
+	snprintf(c->should, sizeof c->should, "%s", g->is.posture);
+	if (!rc)
+		rc = layout_posture(k->filter, &live, g->is.bank, &g->plan, LAYOUT_HERE, &posture, why);
+	if (rc)
+		return err_in(why, "nft");
+	snprintf(c->is, sizeof c->is, "%s", g->plan.postures[posture].name);
+	if (posture != g->posture)
+		return err_set(why, EUCLEAN, "nft: the hooks select posture %s, not %s", g->plan.postures[posture].name,
+			       g->is.posture);
+	for (size_t i = 0; i < g->ports.len; i++)
+		if (g->ports.at[i].engine == PORT_NFT && !layout_has_port(&live, g->is.bank, &g->ports.at[i]))
+			return err_set(why, EUCLEAN, "nft: the hook on %s is gone", g->ports.at[i].name);
+	return 0;
+}
+
+static int check_program(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
+{
+	uint32_t number;
+	int rc = g->tables ? xdp_slot(k->xdp, &number, why) : 0;
+
+	if (!g->tables || rc)
+		return rc;
+	snprintf(c->is, sizeof c->is, "%u", number);
+	snprintf(c->should, sizeof c->should, "%u", g->is.program);
+	return number == g->is.program ? 0 : err_set(why, EUCLEAN, "xdp: the program in the slot is number %u, not %u",
+						     number, g->is.program);
+}
+
+static int check_posture(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
+{
+	if (!g->tables)
+		return 0;
+	const uint32_t now = kernel_posture(k, g->is.bank);
+	snprintf(c->is, sizeof c->is, "%u", now);
+	snprintf(c->should, sizeof c->should, "%u", g->posture);
+	return now == g->posture ? 0 : err_set(why, EUCLEAN, "xdp: teg_active says posture %u, not %u", now, g->posture);
+}
+
+static int check_links(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
+{
+	size_t armed = 0, wanted = 0;
+	struct xdp_link is;
+	int rc = 0, bad = 0;
+	struct err one;
+
+	for (size_t i = 0; g->tables && i < g->ports.len; i++) {
+		if (g->ports.at[i].engine == PORT_NFT)
+			continue;
+		wanted++;
+		rc = xdp_look(k->xdp, g->ports.at[i].ifindex, &is, &one);
+		armed += !rc && is.armed;
+		if (!rc && !is.armed)
+			rc = err_set(&one, EUCLEAN, "xdp: the anchor on %s is gone", g->ports.at[i].name);
+		if (rc && !bad) {
+			*why = one;
+			bad = rc;
+		}
+	}
+	if (!g->tables)
+		return 0;
+	snprintf(c->is, sizeof c->is, "%zu", armed);
+	snprintf(c->should, sizeof c->should, "%zu", wanted);
+	return bad;
+}
+
+static int check_pins(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
+{
+	unsigned there;
+
+	if (!g->tables)
+		return 0;
+	int rc = kernel_pins(k, &there, why);
+	snprintf(c->is, sizeof c->is, "%u", there);
+	snprintf(c->should, sizeof c->should, "%u", KERNEL_PINS);
+	return rc;
+}
+
+int check_parts(struct checked out[static PART_COUNT], struct generation *g, struct kernel *k, struct err *why)
+{
+	static int (*const checks[PART_COUNT])(struct checked *, struct generation *, struct kernel *, struct err *) = {
+		[PART_NFT] = check_tables,     [PART_HOOKS] = check_hooks, [PART_PROGRAM] = check_program,
+		[PART_POSTURE] = check_posture, [PART_LINKS] = check_links, [PART_PINS] = check_pins,
+	};
+	int first = 0;
+
+	memset(out, 0, PART_COUNT * sizeof *out);
+	for (unsigned p = 0; p < PART_COUNT; p++) {
+		struct err one = { 0 };
+		int rc = checks[p](&out[p], g, k, &one);
+
+		if (!rc)
+			continue;
+		snprintf(out[p].fault, sizeof out[p].fault, "%.250s", one.text);
+		if (!first) {
+			first = rc;
+			*why = one;
+		}
+	}
+	return first;
+}
+
+int check_all(struct generation *g, struct kernel *k, struct err *why)
+{
+	struct checked parts[PART_COUNT];
+
+	return check_parts(parts, g, k, why);
+}

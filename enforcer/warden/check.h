@@ -1,0 +1,29 @@
+/*
+ * check - is all of a generation live and unaltered? Part by part, read from the kernel.
+ *
+ *     nft       the digest of our tables: chains, rules, and what they refer to
+ *     hooks     the posture that the base chains select, and a hook on each interface that nft judges
+ *     program   the number of the program in the slot
+ *     posture   the posture's word, for XDP
+ *     links     the interfaces with the anchor before them
+ *     pins      the maps and the anchor that the next start will look for
+ */
+#ifndef TEG_WARDEN_CHECK_H
+#define TEG_WARDEN_CHECK_H
+
+#include "enforcer/warden/generation.h"
+
+enum part { PART_NFT, PART_HOOKS, PART_PROGRAM, PART_POSTURE, PART_LINKS, PART_PINS, PART_COUNT };
+
+struct checked {
+	char is[140], should[140]; /* equal when it stands; "" when it has no part in this */
+	char fault[256];	   /* "" when it stands */
+};
+
+const char *part_name(enum part p);
+
+/* All parts; the value and the sentence are those of the first that does not stand. */
+int check_parts(struct checked out[static PART_COUNT], struct generation *g, struct kernel *k, struct err *why);
+int check_all(struct generation *g, struct kernel *k, struct err *why);
+
+#endif

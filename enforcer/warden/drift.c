@@ -1,0 +1,82 @@
+/*
+ * drift - the kernel is compared with the journal now and then, and put right, or only told of.
+ *
+ * Putting right is what a start does that finds less than it should: the generation comes anew from its kept
+ * bundle by a bridged switch, into the bank that is not in use. Pins are made again from what is held open.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "enforcer/proc/say.h"
+#include "enforcer/warden/check.h"
+#include "enforcer/warden/inside.h"
+
+uint64_t drift_in_ms(const struct warden *w, uint64_t now)
+{
+	const unsigned every = w->settings->drift_seconds;
+	const uint64_t next = w->drift_at_ms + UINT64_C(1000) * every;
+
+	if (!every || !w->live)
+		return UINT64_MAX;
+	return next > now ? next - now : 0;
+}
+
+static int restore(struct warden *w, struct err *why)
+{
+	struct generation *anew = NULL;
+	int rc = recover_restore(&anew, &w->kernel, &w->state, w->live, why);
+
+	if (rc)
+		return rc;
+	generation_free(w->live);
+	w->live = anew;
+	return check_all(w->live, &w->kernel, why);
+}
+
+static int repair(struct warden *w, struct err *why)
+{
+	int rc = w->live->tables ? kernel_pin_again(&w->kernel, why) : 0;
+
+	if (rc || !check_all(w->live, &w->kernel, why))
+		return rc;
+	return restore(w, why);
+}
+
+/* What is found again and again is told once. */
+static void found(struct warden *w, const char *what, int rc, const struct err *why)
+{
+	const bool is_known = !strcmp(w->drift_fault, what) && w->drift_is_open;
+	const char *result = !w->settings->repairs ? "reported" : rc ? "failed" : "done";
+
+	snprintf(w->drift_fault, sizeof w->drift_fault, "%s", what);
+	w->drift_is_open = !w->settings->repairs || rc;
+	w->drift.found += !is_known;
+	w->drift.repaired += !w->drift_is_open;
+	w->drift.last = (uint64_t)time(NULL);
+	if (is_known && w->drift_is_open)
+		return;
+	if (!w->settings->repairs)
+		say("%s; it is only reported", what);
+	else
+		say("%s; %s%s", what, rc ? "it cannot be repaired: " : "it is repaired", rc ? why->text : "");
+	note_entry(w, &(struct audit_entry){ .what = "drift", .summary = what, .result = result,
+					     .detail = rc ? why->text : "" });
+}
+
+void drift_check(struct warden *w)
+{
+	char what[512];
+	struct err why = { 0 };
+	int rc;
+
+	w->drift_at_ms = now_ms();
+	w->drift.checked = (uint64_t)time(NULL);
+	if (!check_all(w->live, &w->kernel, &why)) {
+		w->drift_is_open = false;
+		return;
+	}
+	snprintf(what, sizeof what, "%.500s", why.text);
+	rc = w->settings->repairs ? repair(w, &why) : 0;
+	found(w, what, rc, &why);
+}

@@ -1,0 +1,74 @@
+#!/bin/bash
+# What somebody else does to the kernel's part is seen, told, and put right, or only told.
+. tests/lib/live.bash
+servers 80 8080
+bundle $lab/one.tegb
+fault() { status '.intact, .fault // ""' | xargs -d '\n'; }
+told() { ctl --json audit | jq -r 'select(.what == "drift") | .summary + ": " + .result' | tail -1; }
+whole() { [ "$(status .intact)" = true ]; }
+# within SECONDS COMMAND...
+within() { local until=$((SECONDS + $1)); until "${@:2}"; do [ $SECONDS -lt $until ] || return 1; sleep 0.05; done; }
+# repaired PATTERN: what was told last, and that it is over
+repaired() {
+	within 4 whole && [[ $(told) == $1*done ]] && return
+	echo "# want: $1*done"
+	echo "# got:  $(told), $(status .fault)"
+	return 1
+}
+
+# --- nft: a rule, a chain, a hook, a table
+ok "tegd starts" tegd_start --engine nft --drift-seconds 1 --bundle $lab/one.tegb
+chain=$(nft list chains | sed -n 's/.*chain \([ab]_hook_in\) .*/\1/p' | head -1)
+nft insert rule inet tegumentar "$chain" accept
+ok "a foreign rule in our table is repaired" repaired "nft"
+nft add chain inet tegumentar theirs
+ok "a foreign chain in our table is taken away" repaired "nft: the tables tegumentar were altered by somebody else"
+ok "it is gone" test -z "$(nft list chains | grep theirs)"
+nft delete table inet tegumentar
+ok "a table that is gone comes back" repaired "nft"
+is "$(reaches 8080), $(reaches 80)" "shut, open" "and judges as before"
+nft delete table netdev tegumentar
+ok "so does the one of arrivals" repaired "nft"
+is "$(pings 10.9.0.1 -I 203.0.113.5)" silent "and judges as before"
+is "$(status .generation)" 1 "the generation is what it was"
+nft add table inet others && nft add chain inet others theirs
+sleep 1.3
+ok "what somebody else has in tables of their own is no drift" whole
+ok "and stays" nft list chain inet others theirs
+tegd_end TERM
+nft flush ruleset
+
+# --- XDP: a program, a link, a pin
+rm -rf $lab/state
+ok "tegd starts with XDP" tegd_start --engine native --drift-seconds 1 --bundle $lab/one.tegb
+link=$(bpftool link show pinned $lab/bpf/teg/link_* | sed -n 's/^\([0-9]*\): xdp.*/\1/p')
+bpftool link detach id "$link"
+ok "a detached program is attached again" repaired "xdp: the anchor on w0 is gone"
+is "$(pings 10.9.0.1 -I 203.0.113.5)" silent "and judges"
+rm $lab/bpf/teg/link_*
+ok "so is one whose pin is gone" repaired "xdp: the anchor on w0 is gone"
+is "$(pings 10.9.0.1 -I 203.0.113.5)" silent "and judges"
+bpftool map delete pinned $lab/bpf/teg/teg_slots key 0 0 0 0
+ok "an empty slot gets its program back" repaired "xdp: the program in the slot is number 0"
+before=$(counter block.bogons)
+rm $lab/bpf/teg/teg_counters $lab/bpf/teg/anchor
+within 4 test -e $lab/bpf/teg/anchor
+ok "lost pins come back" test -e $lab/bpf/teg/teg_counters
+tegd_end KILL
+ok "tegd starts again" tegd_start --engine native --drift-seconds 1
+is "$(status '.adopted, .intact' | xargs)" "adopted true" "and finds all that it left"
+is "$(counter block.bogons)" "$before" "with its counts"
+bpftool map update pinned $lab/bpf/teg/teg_active key 0 0 0 0 value hex 02 00 00 00 02 00 00 00 2>/dev/null ||
+	bpftool map update pinned $lab/bpf/teg/teg_active key 0 0 0 0 value hex $(printf '02 00 00 00 %.0s' $(seq $(($(bpftool -j map show pinned $lab/bpf/teg/teg_active | jq .bytes_value) / 4))))
+ok "a posture's word that somebody else wrote is put right" repaired "xdp: teg_active says posture 2"
+tegd_end TERM
+
+# --- only told
+ok "tegd starts, and only tells" tegd_start --engine native --drift report --drift-seconds 1
+rm $lab/bpf/teg/link_*
+sleep 2.4
+is "$(fault)" "false xdp: the anchor on w0 is gone" "the drift stays"
+is "$(told)" "xdp: the anchor on w0 is gone: reported" "it is told"
+is "$(ctl --json audit | jq -r 'select(.what == "drift" and .result == "reported") | .seq' | wc -l)" 1 "once"
+is "$(ls $lab/bpf/teg | grep -c link_)" 0 "and nothing is touched"
+done_testing
