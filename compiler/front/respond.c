@@ -31,7 +31,7 @@ static void near_name(struct near *n, bool *there, const char *name, const char 
 }
 
 /* Whether the policy declares what such events are named after. */
-static bool event_names(const struct reading *r, enum event e, const char *name, struct near *near)
+static bool event_names(const struct reading *r, enum play_event e, const char *name, struct near *near)
 {
 	static const struct {
 		enum node_kind declares, within; /* `within`: the names are those of its parts of this kind */
@@ -64,8 +64,8 @@ static bool event_unknown(struct reading *r, const struct node *n, const char *w
 	struct diag *d = diag(r->diags, DIAG_EVENT_UNKNOWN, n->span, "nothing happens that is called `%s`", word);
 
 	for (int e = 0; e < EVENT_COUNT; e++) {
-		near_try(&near, event_word((enum event)e));
-		buf_printf(&all, "%s%s", e ? ", " : "", event_word((enum event)e));
+		near_try(&near, event_word((enum play_event)e));
+		buf_printf(&all, "%s%s", e ? ", " : "", event_word((enum play_event)e));
 	}
 	if (near.best)
 		diag_help(d, "did you mean `%s`?", near.best);
@@ -129,7 +129,7 @@ static bool where_wrong(struct reading *r, const struct node *n, const char *wha
 	return false;
 }
 
-static bool where_field(struct reading *r, enum event e, const struct node *name, enum event_field *out)
+static bool where_field(struct reading *r, enum play_event e, const struct node *name, enum event_field *out)
 {
 	if (name->kind == NODE_NAME && event_field_find(name->text, out) && event_has(e, *out))
 		return true;
@@ -155,7 +155,7 @@ static bool where_count(struct reading *r, const struct node *n, struct play_ter
 	return sound && (*always || where_wrong(r, n, "events are counted in a time, and none is said", "say it: within 1m"));
 }
 
-static bool where_term(struct reading *r, enum event e, const struct node *n, struct play_term *t, bool *always)
+static bool where_term(struct reading *r, enum play_event e, const struct node *n, struct play_term *t, bool *always)
 {
 	const struct node *left = n->first;
 	struct play_scope scope = { .r = r };

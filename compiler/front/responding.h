@@ -11,7 +11,7 @@
 struct play_scope {
 	struct reading *r;
 	const struct pol_playbook *playbook; /* its parameters; or NULL */
-	const enum event *event;	     /* its fields; or NULL */
+	const enum play_event *event;	     /* its fields; or NULL */
 };
 
 /* A value of the sort that is due. */

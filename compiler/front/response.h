@@ -78,7 +78,7 @@ struct pol_playbook {
 
 struct pol_binding {
 	struct span span;
-	enum event event;
+	enum play_event event;
 	const char *of; /* "" for every one */
 	struct play_term terms[PLAYBOOK_TERMS_MAX];
 	unsigned term_count;

@@ -245,7 +245,7 @@ static void get_playbook(struct getting *g, struct playbook *p)
 
 static void get_binding(struct getting *g, struct play_binding *b)
 {
-	b->event = (enum event)get_below(g, EVENT_COUNT);
+	b->event = (enum play_event)get_below(g, EVENT_COUNT);
 	b->of = get_str(g);
 	b->playbook = wire_get_u16(&g->in);
 	b->term_count = get_below(g, PLAYBOOK_TERMS_MAX + 1);

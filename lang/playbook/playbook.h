@@ -135,7 +135,7 @@ struct play_given {
 };
 
 struct play_binding {
-	enum event event;
+	enum play_event event;
 	const char *of; /* the NAME in `on reflex.NAME`; "" for every one */
 	struct play_term terms[PLAYBOOK_TERMS_MAX]; /* all must hold */
 	uint32_t term_count;

@@ -619,7 +619,7 @@ static int constants_hold(const struct playbooks *p, struct err *why)
 	return 0;
 }
 
-static bool term_is_sound(enum event e, const struct play_term *t)
+static bool term_is_sound(enum play_event e, const struct play_term *t)
 {
 	enum sort sort = event_field_sort(t->field);
 

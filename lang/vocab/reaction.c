@@ -133,27 +133,27 @@ static const struct {
 #undef F
 };
 
-const char *event_word(enum event e)
+const char *event_word(enum play_event e)
 {
 	return event_rows[e].word;
 }
 
-bool event_find(const char *word, enum event *out)
+bool event_find(const char *word, enum play_event *out)
 {
 	for (int e = 0; e < EVENT_COUNT; e++)
 		if (!strcmp(event_rows[e].word, word)) {
-			*out = (enum event)e;
+			*out = (enum play_event)e;
 			return true;
 		}
 	return false;
 }
 
-const char *event_about(enum event e)
+const char *event_about(enum play_event e)
 {
 	return event_rows[e].about;
 }
 
-bool event_has(enum event e, enum event_field f)
+bool event_has(enum play_event e, enum event_field f)
 {
 	return event_rows[e].fields >> f & 1;
 }

@@ -86,18 +86,18 @@ enum event_field {
 	EVENT_FIELD_COUNT
 };
 
-enum event {
+enum play_event {
 #define EVENT(id, ...) EVENT_##id,
 #include "lang/vocab/event.def"
 #undef EVENT
 	EVENT_COUNT
 };
 
-const char *event_word(enum event e);
-bool event_find(const char *word, enum event *out);
-const char *event_about(enum event e);
+const char *event_word(enum play_event e);
+bool event_find(const char *word, enum play_event *out);
+const char *event_about(enum play_event e);
 /* Whether the event tells it. */
-bool event_has(enum event e, enum event_field f);
+bool event_has(enum play_event e, enum event_field f);
 
 const char *event_field_name(enum event_field f);
 enum sort event_field_sort(enum event_field f);
