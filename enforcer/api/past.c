@@ -104,8 +104,13 @@ static void settle(struct request *r, enum message_kind how)
 	request_change(r, &(struct question){ how, buf_text(&payload), payload.len, -1 });
 }
 
+/*
+ * A browser has connections from before the switch, and asks over one of them: answered with Connection: close,
+ * it opens another the next time.
+ */
 void route_confirm(struct request *r)
 {
+	request_close(r);
 	settle(r, MESSAGE_CONFIRM);
 }
 

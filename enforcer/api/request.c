@@ -22,6 +22,7 @@ struct request {
 	struct caller caller;
 	const char *base; /* of If-Match; "" when any */
 	const char *tag;  /* the answer's, or NULL */
+	bool closes;	  /* the connection, with the answer */
 	struct arena *arena;
 
 	uint64_t body_left; /* still to come, by its Content-Length */
@@ -54,6 +55,11 @@ struct arena *request_arena(struct request *r)
 void request_rebase(struct request *r, const char *base)
 {
 	r->base = arena_strdup(r->arena, base);
+}
+
+void request_close(struct request *r)
+{
+	r->closes = true;
 }
 
 void request_tag(struct request *r, const char *tag)
@@ -112,6 +118,8 @@ static void answer_is(struct request *r, unsigned status, const char *type, stru
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (r->closes)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (r->tag)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, arena_printf(r->arena, "\"%s\"", r->tag));
 }

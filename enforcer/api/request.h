@@ -55,6 +55,9 @@ struct asker request_asker(struct request *r);
 /* Another base than If-Match says, for what comes. */
 void request_rebase(struct request *r, const char *base);
 
+/* The connection ends with the answer; before request_reply(). */
+void request_close(struct request *r);
+
 /* An ETag for the answer, without its quotes; before request_reply(). */
 void request_tag(struct request *r, const char *tag);
 

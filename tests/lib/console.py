@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The web console in a headless Chromium, driven over its debugging pipe.
 
-usage: console.py CHROMIUM SOCKET URL TOKEN-FILE DIR    each line: claim, tab, what is wrong (empty: nothing)
+usage: console.py CHROMIUM SOCKET URL TOKEN-FILE DIR BUNDLE    each line: claim, tab, what is wrong (empty: nothing)
 """
 import json, os, select, socket, subprocess, sys, threading, time
 
-chromium, sock, url, token_file, home = sys.argv[1:]
+chromium, sock, url, token_file, home, bundle = sys.argv[1:]
 token = open(token_file).read().strip()
 
 
@@ -137,8 +137,25 @@ try:
     say("the event is told", p.until("document.querySelector('#events li').textContent.includes('posture LOCKDOWN for 1800 s')"))
     say("what people wrote stays text", "" if p.run("document.querySelectorAll('#all img').length") == 0 and
         p.run("document.getElementById('facts').innerText.includes('<img src=x')") else p.run("document.body.innerHTML")[:300])
+    node = browser.call("Runtime.evaluate", p.s, expression="document.getElementById('file')")["result"]["objectId"]
+    browser.call("DOM.setFileInputFiles", p.s, files=[bundle], objectId=node)
+    p.run("document.querySelector('#offer button').click()")
+    say("a bundle is planned", p.until("document.getElementById('applied').textContent === 'edge 2, then in posture LOCKDOWN'"))
+    say("rules that come and go are shown", p.until("[...document.querySelectorAll('#changes .added')].some((l) => l.textContent.endsWith('.echo_in')) && "
+        "[...document.querySelectorAll('#changes .removed')].some((l) => l.textContent.endsWith('.ping'))"))
+    say("and the policy line by line", p.until("[...document.querySelectorAll('#diff .added')].some((l) => l.textContent.includes('echo_in: allow'))"))
+    say("nothing is applied yet", p.until("document.getElementById('state').textContent.includes('generation 1')"))
+    p.run("document.querySelector('#apply button').click()")
+    say("it is applied, and waits", p.until("document.getElementById('state').textContent.includes('generation 2') && !document.getElementById('pending').hidden"))
+    p.run("document.getElementById('confirm').click()")
+    say("it is confirmed, over a connection of its own", p.until("document.getElementById('settled').textContent === 'generation 2 stays' && document.getElementById('pending').hidden"))
+    say("generations are listed", p.until("document.querySelector('#history tbody').rows.length === 2 && document.querySelector('#history tbody').innerText.includes('confirmed, in force')"))
+    p.run("document.querySelector('#history tbody').rows[1].querySelector('button').click()")
+    say("one is restored, and waits", p.until("document.getElementById('facts').innerText.includes('edge 1') && !document.getElementById('pending').hidden"))
+    p.run("document.getElementById('cancel').click()")
+    say("and is cancelled", p.until("document.getElementById('facts').innerText.includes('edge 2') && document.getElementById('pending').hidden"))
     say("nothing is loaded from elsewhere", "" if p.foreign() == {"localhost:9123"} else p.foreign())
-    say("and the browser has no complaint", p.complaints())
+    say("and the browser has no complaint but of a confirmation over an old connection", p.complaints(but=("status of 422",)))
     say("script that stands in the page does not run", "" if p.run(
         "(() => { const s = document.createElement('script'); try { s.textContent = 'window.ran = 1'; document.body.append(s); } catch {} return window.ran })()")
         is None else "it ran")

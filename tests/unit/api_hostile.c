@@ -55,6 +55,15 @@ static const char *const seeds[] = {
 	"POST /api/tegumentar/policy HTTP/1.1\r\nHost: t\r\nIf-Match: *\r\nContent-Type: application/octet-stream\r\n"
 	"Authorization: Bearer " STAGE_TOKEN "\r\nContent-Length: 12\r\n\r\nno bundle...",
 	"POST /api/tegumentar/policy HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
+	"POST /api/tegumentar/plan HTTP/1.1\r\nHost: t\r\nContent-Type: application/octet-stream\r\n"
+	"Authorization: Bearer " STAGE_TOKEN "\r\nContent-Length: 12\r\n\r\nno bundle...",
+	"POST /api/tegumentar/blocks HTTP/1.1\r\nHost: t\r\nIf-Match: \"3-ab\"\r\nContent-Type: application/json\r\n"
+	"Content-Length: 62\r\n\r\n{\"sources\":[\"198.51.100.7\",\"2001:db8::1\"],\"duration_minutes\":1}",
+	"POST /api/tegumentar/rollback HTTP/1.1\r\nHost: t\r\nIf-Match: *\r\nContent-Type: application/json\r\n"
+	"Authorization: Bearer " STAGE_OPERATOR "\r\nContent-Length: 16\r\n\r\n{\"generation\":1}",
+	"POST /api/tegumentar/confirm HTTP/1.1\r\nHost: t\r\nIf-Match: *\r\nContent-Length: 0\r\n\r\n",
+	"GET /api/tegumentar/audit HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer " STAGE_VIEWER "\r\n\r\n",
+	"GET /openapi.json HTTP/1.1\r\nHost: t\r\n\r\nGET /console.js HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
 	"GET /readyz HTTP/1.1\r\nHost: t\r\n\r\nGET /health HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
 };
 

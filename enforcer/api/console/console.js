@@ -4,6 +4,7 @@ const API = '/api/tegumentar/';
 const KEPT = 120;                // seconds of each plot
 let token = '';
 let tag = '';                    // of the generation in force
+let planned = null;              // the plan that is shown, and its file
 let counted = null;              // the counters before
 
 const $ = (id) => document.getElementById(id);
@@ -65,9 +66,17 @@ function postures(s) {
 	}));
 }
 
+function pending(s) {
+	$('pending').hidden = !s.pending;
+	if (s.pending)
+		$('waits').textContent = `Generation ${s.generation} goes at ${s.pending.until} unless it is confirmed; `
+			+ `then the policy of generation ${s.pending.before} comes back.`;
+}
+
 async function status() {
 	const s = await look('status');
 	tag = s.tag;
+	pending(s);
 	$('state').textContent = s.generation ? `${s.posture}, generation ${s.generation}, ${s.intact ? 'intact' : 'not intact'}`
 		: 'no policy is enforced';
 	$('state').className = s.generation && s.intact ? 'good' : 'bad';
@@ -140,7 +149,7 @@ function heard(type, data) {
 		note(`${data.sources} sources are blocked`);
 	else
 		note('some events were missed');
-	return status();
+	return Promise.all([status(), history()]);
 }
 
 // EventSource cannot send a token: the stream is read by hand (the HTML standard, 9.2.6).
@@ -175,7 +184,102 @@ async function listenOn() {
 	}
 }
 
+// ---- generations
+
+function rollbackTo(number) {
+	const button = make('button', 'restore');
+	button.addEventListener('click', () => change('applied', async () => {
+		const done = await post('rollback', JSON.stringify({ generation: number, confirm_seconds: 300 }), { 'Content-Type': 'application/json' });
+		return `generation ${done.generation} restores ${number}`;
+	}));
+	return button;
+}
+
+async function history() {
+	const h = await look('history');
+	rows('history', h.generations.map((g) => [g.generation, g.at, g.of ? `${g.how} of ${g.of}` : g.how, `${g.policy} ${g.version}`,
+		g.generation === h.now ? `${g.result}, in force` : g.result]));
+	for (const [i, tr] of [...$('history').tBodies[0].rows].entries()) {
+		const cell = make('td');
+		if (h.generations[i].generation !== h.now)
+			cell.append(rollbackTo(h.generations[i].generation));
+		tr.append(cell);
+	}
+}
+
 // ---- changing
+
+async function post(what, body, headers = {}) {
+	return (await ask(API + what, { method: 'POST', body, headers: { 'If-Match': `"${tag}"`, ...headers } })).json();
+}
+
+// What was done, or why it was not, is said at `where`.
+async function change(where, act) {
+	$(where).textContent = '…';
+	try {
+		$(where).textContent = await act();
+		$(where).className = 'good';
+	} catch (e) {
+		$(where).textContent = `${e.message} ${e.advice ?? ''}`;
+		$(where).className = 'bad';
+	}
+	await Promise.all([status(), history()]).catch(() => {});
+}
+
+$('offer').addEventListener('submit', (event) => {
+	event.preventDefault();
+	const file = $('file').files[0];
+	$('apply').hidden = true;
+	change('applied', async () => {
+		const plan = await (await ask(`${API}plan`, { method: 'POST', body: file, headers: { 'Content-Type': 'application/octet-stream' } })).json();
+		show(plan);
+		planned = { file, token: plan.plan };
+		$('apply').hidden = plan.same;
+		return plan.same ? 'nothing would change: it is the bundle in force' : `${plan.policy} ${plan.version}, then in posture ${plan.posture}`;
+	});
+});
+
+function show(plan) {
+	const names = [['postures_added', 'added', '+ posture '], ['postures_removed', 'removed', '− posture '],
+		['rules_added', 'added', '+ '], ['rules_removed', 'removed', '− '], ['needs', '', 'needs ']];
+	$('changes').replaceChildren(...names.flatMap(([list, style, sign]) => plan[list].map((n) => make('li', sign + n, style))));
+	$('diff').replaceChildren(...plan.text.split('\n').map((line) =>
+		make('span', `${line}\n`, line[0] === '+' ? 'added' : line[0] === '-' ? 'removed' : 'quiet')));
+	if (!plan.text_complete)
+		$('diff').textContent = 'The texts differ in too much to be shown.';
+}
+
+$('apply').addEventListener('submit', (event) => {
+	event.preventDefault();
+	$('apply').hidden = true;
+	change('applied', async () => {
+		const headers = { 'Content-Type': 'application/octet-stream', Plan: planned.token };
+		if ($('within').value)
+			headers['Confirm-Seconds'] = $('within').value;
+		const done = await (await ask(`${API}policy`, { method: 'POST', body: planned.file, headers })).json();
+		return `generation ${done.generation} is active`;
+	});
+});
+
+// A connection from before the switch does not count, and is closed when one tries: so it is tried over the next.
+$('confirm').addEventListener('click', (event) => {
+	event.preventDefault();
+	change('settled', async () => {
+		for (let tries = 0; ; tries++) {
+			try {
+				return `generation ${(await post('confirm', '')).generation} stays`;
+			} catch (e) {
+				if (e.status !== 422 || tries === 8)
+					throw e;
+			}
+		}
+	});
+});
+
+$('cancel').addEventListener('click', (event) => {
+	event.preventDefault();
+	change('settled', async () => `generation ${(await post('cancel', '')).generation} is back`);
+});
 
 $('posture').addEventListener('submit', async (event) => {
 	event.preventDefault();
@@ -184,16 +288,7 @@ $('posture').addEventListener('submit', async (event) => {
 		body.reason = $('reason').value;
 	if ($('duration').value)
 		body.duration_minutes = Number($('duration').value);
-	try {
-		const done = await (await ask(`${API}posture`, { method: 'POST', body: JSON.stringify(body),
-			headers: { 'Content-Type': 'application/json', 'If-Match': `"${tag}"` } })).json();
-		$('switched').textContent = `${done.posture} is active`;
-		$('switched').className = 'good';
-	} catch (e) {
-		$('switched').textContent = `${e.message} ${e.advice ?? ''}`;
-		$('switched').className = 'bad';
-	}
-	await status();
+	await change('switched', async () => `${(await post('posture', JSON.stringify(body), { 'Content-Type': 'application/json' })).posture} is active`);
 });
 
 // ---- beginning
@@ -212,7 +307,7 @@ async function begin() {
 	}
 	$('door').hidden = true;
 	$('all').hidden = false;
-	await counters();
+	await Promise.all([counters(), history()]);
 	setInterval(() => document.hidden || counters().catch(() => {}), 2000);
 	listenOn();
 }
