@@ -16,12 +16,17 @@ judged() {
 whole="open shut open silent|open open open silent"
 
 tegd_start --engine "${ENGINE:-native}" --bundle $lab/one.tegb
+# Moments from before the switch until after it, on a machine as fast as this one is now.
+began=$(date +%s%3N)
+ctl apply $lab/two.tegb >/dev/null && ctl apply $lab/one.tegb >/dev/null
+longest=$(($(date +%s%3N) - began + 15))
 bad=0 adopted=0 restored=0 back=0 forward=0
-for delay in $(seq 0 3 45); do
+for step in $(seq 0 15); do
+	delay=$((longest * step / 15))
 	generation=$(status .generation)
 	case $(status .policy.version) in 1) next=two ;; *) next=one ;; esac
 	ctl apply $lab/$next.tegb >/dev/null 2>&1 &
-	sleep "0.0$(printf %02d "$delay")"
+	sleep "$(printf 0.%03d "$delay")"
 	tegd_end KILL
 	wait $! 2>/dev/null
 	seen=$(judged)
