@@ -13,6 +13,7 @@
 #include "compiler/cmd/cmd.h"
 #include "compiler/ir/ir.h"
 #include "compiler/prove/prove.h"
+#include "compiler/report/allow.h"
 #include "compiler/report/diags.h"
 #include "compiler/report/findings.h"
 
@@ -66,7 +67,7 @@ static bool options_read(struct asked *out, struct compilation *c, struct report
 static bool was_undecided(const struct diags *ds)
 {
 	for (size_t i = 0; i < ds->list.len; i++)
-		if (ds->list.at[i]->code == DIAG_PROVER_UNDECIDED)
+		if (ds->list.at[i]->code == DIAG_PROVER_UNDECIDED && !ds->list.at[i]->allowed)
 			return true;
 	return false;
 }
@@ -78,6 +79,7 @@ static int find(struct compilation *c, const struct policy *p, const struct aske
 	size_t warnings = c->diags.warnings;
 
 	report_findings(&c->diags, prover, ir_lower(p, c->arena));
+	report_allowances_all(c);
 	if (c->diags.errors || (asked->fail_level == SEVERITY_WARNING && c->diags.warnings > warnings))
 		return EXIT_NO;
 	return was_undecided(&c->diags) ? EXIT_UNKNOWN : EXIT_YES;
@@ -95,7 +97,12 @@ static int check_file(struct report *r, const char *path, int argc, char **argv)
 	c->library_fits = true;
 	if (!front_exit(c))
 		p = front_read(c, path);
-	exit_code = p && !asked.no_proofs ? find(c, p, &asked) : front_exit(c);
+	if (p && !asked.no_proofs) {
+		exit_code = find(c, p, &asked);
+	} else {
+		report_allowances(c, true);
+		exit_code = front_exit(c);
+	}
 	report_diags(report_text(r), c);
 	return exit_code;
 }

@@ -12,6 +12,7 @@
 
 #include "compiler/cmd/cmd.h"
 #include "compiler/prove/forall.h"
+#include "compiler/report/allow.h"
 #include "compiler/report/coverage.h"
 #include "compiler/report/diags.h"
 #include "compiler/report/trials.h"
@@ -159,6 +160,7 @@ static int run_tests(const struct report *r, struct report_file *f, const struct
 		coverage_add(coverage, &t);
 		count(&n, end_of(&t));
 	}
+	report_allowances(c, false);
 	report_diags(report_text(r), c);
 	int exit_code = tell_counts(report_text(r), f->path, &n, asked);
 	return exit_code == EXIT_YES && n.run ? tell_reach(r, c, p, coverage, ir, f->path, asked) : exit_code;

@@ -30,12 +30,19 @@ struct param_given {
 	bool used;
 };
 
+/* A comment that speaks to tegc, and the statement, block or line that it is about. */
+struct remark {
+	struct span comment; /* from its # */
+	struct span extent;  /* SPAN_NOWHERE: nothing follows it */
+};
+
 struct compilation {
 	struct arena *arena;
 	struct sources sources;
 	struct diags diags;
 	VEC(const char *) import_paths; /* -I, in order */
 	VEC(struct param_given) params;
+	VEC(struct remark) remarks;
 	const struct store *store;	/* where files are; NULL: on the disk */
 	bool library_fits;		/* a text without a posture is no mistake: it is for others to import */
 	struct reading *reading;	/* the policy's, for what is asked in its words later */

@@ -293,6 +293,7 @@ static void load(struct reading *r, const struct found *f, const struct node *im
 		return;
 	vec_push(r->arena, &r->importing, f->file.shown);
 	parse_file(&ast, r->arena, &r->c->sources, file, r->diags);
+	remarks_find(r->c, file, &ast);
 	if (ast.nameless_hole)
 		r->poisoned = true;
 	for (struct node *n = ast.root->first; n; n = n->next) {

@@ -3,6 +3,7 @@
  * compiler/front share, and nobody else needs.
  *
  *     load.c      files and imports          → declarations in the order of judgement
+ *     remark.c    comments that speak to tegc
  *     scope.c     names                      → symbols, each computed once
  *     value*.c    values                     → sets, amounts, with their types and units
  *     payload.c   patterns in payloads
@@ -101,6 +102,9 @@ void reading_mean(struct reading *r, const char *path);
 /* load.c */
 /* From `text`, or from the file when that is NULL. */
 bool load_main(struct reading *r, const char *path, const char *text, size_t len);
+/* remark.c: comments that begin with `tegc:`, while the tree is as it was said. */
+void remarks_find(struct compilation *c, uint32_t file, const struct ast *ast);
+
 /* A file that tegc carries, "std/services.teg"; NULL when there is none. */
 const char *shipped_find(const char *path, size_t *len);
 
