@@ -98,7 +98,10 @@ static const struct node *outermost(const struct node *n, bool last)
 /* `2.0.0.0/(8e)`: without brackets the length of a prefix would begin there. */
 static bool would_be_prefix(const struct node *left, const struct node *right)
 {
-	return outermost(left, true)->kind == NODE_ADDRESS && outermost(right, false)->kind == NODE_QUANTITY;
+	const struct node *next = outermost(right, false);
+
+	return outermost(left, true)->kind == NODE_ADDRESS &&
+	       (next->kind == NODE_QUANTITY || next->kind == NODE_ADDRESS);
 }
 
 /*
