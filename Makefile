@@ -34,16 +34,18 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LANG_SHARED := $(call sources,lang/base lang/vocab lang/bundle lang/playbook lang/derme)
 LANG_SYNTAX := $(call sources,lang/syntax)
 GENERATED   := $(BUILD)/gen/teg.tab.o $(BUILD)/gen/teg.lex.o $(BUILD)/gen/shipped.o $(BUILD)/gen/pages.o
-COMPILER    := $(call sources,compiler/front compiler/ir compiler/pattern compiler/prove compiler/emit compiler/audit compiler/report compiler/cmd)
+COMPILER    := $(call sources,compiler/front compiler/ir compiler/pattern compiler/prove compiler/emit compiler/audit compiler/engine compiler/report compiler/cmd)
 ENFORCER    := $(call sources,enforcer/proc enforcer/warden enforcer/sensor enforcer/healer enforcer/api)
 CTL         := $(call sources,enforcer/ctl)
 
 OBJ_SHARED   := $(call objects,$(LANG_SHARED))
+# What loads the first hook's program, for the tests that tegc sends through this kernel.
+OBJ_HOOK     := $(call objects,enforcer/warden/shared.c enforcer/warden/tables.c enforcer/warden/trie.c)
 OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)/compiler/emit/template.o
 OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/warden/anchor.o $(BUILD)/enforcer/api/console_files.o
 OBJ_CTL      := $(call objects,$(CTL))
 
-LIBS_tegc   := -lnftnl -lmnl -lcjson -lsodium -lgit2 -lm
+LIBS_tegc   := -lbpf -lnftnl -lmnl -lcjson -lsodium -lgit2 -lm
 LIBS_tegd   := -lbpf -lnftnl -lmnl -lcjson -lmicrohttpd -lgnutls -lsodium -lseccomp -lpthread -lm
 LIBS_tegctl := -lcurl -lcjson -lsodium
 
@@ -62,7 +64,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FLAVOUR=release|asan|valgrind chooses how; BUILD=DIR where"
 
-$(BUILD)/tegc: $(BUILD)/compiler/tegc.o $(OBJ_COMPILER) $(OBJ_SHARED)
+$(BUILD)/tegc: $(BUILD)/compiler/tegc.o $(OBJ_COMPILER) $(OBJ_HOOK) $(OBJ_SHARED)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_tegc)
 
 # No lang/syntax here: what may load programs into the kernel reads no policy text.

@@ -4,7 +4,7 @@ _tegc_options() {
 	case $1 in
 	check) echo "-I --import-path --param --params --no-proofs --fail-level --report --plain --color" ;;
 	build) echo "-I --import-path --param --params -o --out --sign --serial --report --plain --color" ;;
-	test) echo "-I --import-path --param --params --filter --allow-empty --coverage --mutants --all --report --plain --color" ;;
+	test) echo "-I --import-path --param --params --engine --filter --allow-empty --coverage --mutants --all --report --plain --color" ;;
 	fmt) echo "--check --report --plain --color" ;;
 	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --plain --color --analysis-budget --at --git" ;;
 	no-new-access) echo "-I --import-path --param --params --allow --all --markdown --analysis-budget" ;;
@@ -38,6 +38,7 @@ _tegc_value() {
 	--fail-on) COMPREPLY=($(compgen -W "low medium high critical" -- "$cur")) ;;
 	--report) COMPREPLY=($(compgen -W "human= plain= short= json= sarif= junit= markdown= md= github=" -- "$cur")) ;;
 	--color) COMPREPLY=($(compgen -W "auto always never" -- "$cur")) ;;
+	--engine) COMPREPLY=($(compgen -W "eval eval,xdp" -- "$cur")) ;;
 	--state) COMPREPLY=($(compgen -W "new established reply related invalid untracked" -- "$cur")) ;;
 	--param | --packet | --posture | --filter | --serial | --analysis-budget) COMPREPLY=() ;;
 	*) return 1 ;;

@@ -1,28 +1,48 @@
 /*
  * tegc test FILE... - the policies' own tests, in eval.
  *
+ *     --engine LIST    eval, xdp: the same packets also through the first hook's program in this kernel
+ *
  *     --filter TEXT    only tests with TEXT in their name
  *     --allow-empty    no tests is not a failure
  *     --coverage       which rules decided no packet that a test asks about; --all: the others too
  *     --mutants        which small mistakes in the policy no test would notice; exit 2 when there are any
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/engine/xdp.h"
 #include "compiler/prove/forall.h"
 #include "compiler/report/allow.h"
 #include "compiler/report/coverage.h"
 #include "compiler/report/diags.h"
 #include "compiler/report/trials.h"
 
-enum { FILTER = CMD_OWN, ALLOW_EMPTY, COVERAGE, MUTANTS, ALL };
+enum { ENGINE = CMD_OWN, FILTER, ALLOW_EMPTY, COVERAGE, MUTANTS, ALL };
 
 struct asked {
 	const char *filter;
-	bool allow_empty, coverage, mutants, all;
+	bool allow_empty, coverage, mutants, all, xdp;
 };
+
+/* eval is always asked. */
+static bool engines_read(struct asked *out, const char *list)
+{
+	for (const char *at = list;; at++) {
+		size_t len = strcspn(at, ",");
+
+		if (len == 3 && !memcmp(at, "xdp", len))
+			out->xdp = true;
+		else if (len != 4 || memcmp(at, "eval", len))
+			return false;
+		at += len;
+		if (!*at)
+			return true;
+	}
+}
 
 /* Each file is a compilation of its own, so the options are read for each anew. */
 static bool options_read(struct asked *out, struct compilation *c, struct report *r, int argc, char **argv)
@@ -30,6 +50,7 @@ static bool options_read(struct asked *out, struct compilation *c, struct report
 	static const struct option options[] = {
 		CMD_POLICY_OPTIONS,
 		CMD_REPORT_OPTIONS,
+		{ "engine", 1, NULL, ENGINE },
 		{ "filter", 1, NULL, FILTER },
 		{ "allow-empty", 0, NULL, ALLOW_EMPTY },
 		{ "coverage", 0, NULL, COVERAGE },
@@ -42,6 +63,10 @@ static bool options_read(struct asked *out, struct compilation *c, struct report
 	optind = 0; /* GNU: from the beginning */
 	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS, options, NULL)) != -1;) {
 		switch (o) {
+		case ENGINE:
+			if (!engines_read(out, optarg))
+				return false;
+			break;
 		case FILTER:
 			out->filter = optarg;
 			break;
@@ -110,6 +135,38 @@ struct counts {
 	size_t run, failed, unknown, todo;
 };
 
+/* The same packets in the kernel: EXIT_YES when they fare alike. */
+static int ask_kernel(struct compilation *c, const struct ir *ir, const struct pol_test *test, size_t *packets)
+{
+	struct err why = { 0 };
+	struct xdp_trial x;
+	int rc = xdp_trial_run(&x, ir, test, c->arena, &why);
+
+	if (rc) {
+		fprintf(stderr, "tegc test: --engine xdp: %s\n", why.text);
+		return rc == -EPERM ? EXIT_DENIED : EXIT_UNAVAILABLE;
+	}
+	*packets += x.packets;
+	report_engine(&c->diags, test, &x);
+	return x.differs ? EXIT_OURS : EXIT_YES;
+}
+
+static int ask_kernel_all(const struct report *r, struct report_file *f, const struct policy *p, const struct ir *ir,
+			  const struct asked *asked)
+{
+	int exit_code = EXIT_YES;
+	size_t packets = 0;
+
+	for (size_t i = 0; i < p->test_count && !exit_code; i++)
+		if (!asked->filter || strstr(p->tests[i].name, asked->filter))
+			exit_code = ask_kernel(f->c, ir, &p->tests[i], &packets);
+	if (exit_code == EXIT_OURS)
+		report_diags(report_text(r), f->c);
+	if (!exit_code)
+		fprintf(report_text(r), "%s: %zu packets fare alike in this kernel's XDP\n", f->path, packets);
+	return exit_code;
+}
+
 static enum test_end end_of(const struct trial *t)
 {
 	if (t->test->todo)
@@ -163,6 +220,8 @@ static int run_tests(const struct report *r, struct report_file *f, const struct
 	report_allowances(c, false);
 	report_diags(report_text(r), c);
 	int exit_code = tell_counts(report_text(r), f->path, &n, asked);
+	if (exit_code == EXIT_YES && asked->xdp)
+		exit_code = ask_kernel_all(r, f, p, ir, asked);
 	return exit_code == EXIT_YES && n.run ? tell_reach(r, c, p, coverage, ir, f->path, asked) : exit_code;
 }
 

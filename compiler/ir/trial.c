@@ -48,7 +48,7 @@ static bool writes(const struct pol_test *test, struct addr a)
 
 struct addr trial_own_address(const struct pol_test *test, enum family family)
 {
-	struct addr a = { family, 0 };
+	struct addr a = { family, 1 }; /* 0 is no address: not in the kernel's tables either */
 
 	while (writes(test, a))
 		a.num++;

@@ -193,3 +193,16 @@ void report_trial(struct diags *to, const struct trial *t)
 	for (size_t i = 0; i < t->count; i++)
 		report_finding(to, t, &t->findings[i]);
 }
+
+void report_engine(struct diags *to, const struct pol_test *test, const struct xdp_trial *x)
+{
+	struct diag *d;
+
+	if (!x->differs)
+		return;
+	d = diag(to, DIAG_ENGINE_DIFFERS, x->differs->span,
+		 "test \"%s\": packet %llu is %s by this kernel's XDP, and in the evaluator it is %s by `%s`", test->name,
+		 (unsigned long long)x->packet, x->dropped ? "dropped" : "let by",
+		 x->outcome.verdict == VERDICT_ALLOW ? "let by" : "dropped", x->outcome.why);
+	point_at_rule(d, x->outcome.rule, "decides in the evaluator");
+}

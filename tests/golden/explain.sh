@@ -50,7 +50,7 @@ done >"$dir/wrong"
 ok $? "each is explained with the title and the policies of its page" "$(cat "$dir/wrong")"
 exits 0 "letters may be small" "$tegc" explain e0810
 says "E0810: a packet that leaves out what decides" "and mean the same"
-exits 64 "an unknown code is 64" "$tegc" explain E0815
+exits 64 "an unknown code is 64" "$tegc" explain E0999
 says 'did you mean `E0' "with the one that was meant"
 exits 64 "explain wants something" "$tegc" explain
 exits 64 "one thing" "$tegc" explain E0810 E0809
