@@ -10,6 +10,7 @@ _tegc_options() {
 	no-new-access) echo "-I --import-path --param --params --allow --all --markdown --analysis-budget" ;;
 	explain) echo "-I --import-path --param --params --list --packet --posture --state --all --report" ;;
 	disasm) echo "--trusted-keys" ;;
+	lsp) echo "-I --import-path --param --params --stdio" ;;
 	sign) echo "--key --serial -o --out" ;;
 	esac
 }
@@ -47,7 +48,7 @@ _tegc_value() {
 
 _tegc() {
 	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="check build test fmt diff no-new-access explain disasm keygen sign help"
+	local commands="check build test fmt diff no-new-access explain disasm lsp keygen sign help"
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
