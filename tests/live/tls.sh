@@ -51,8 +51,8 @@ is "$(code http://10.9.0.1:8443/healthz)" 000 "plain HTTP is not answered"
 is "$(code --tls-max 1.1 $url/healthz)" 000 "nor is TLS 1.1"
 is "$(code --tls-max 1.2 $url/healthz)" 200 "TLS 1.2 is"
 is "$(code --tls-max 1.2 --ciphers AES128-SHA:AES256-SHA:AES128-GCM-SHA256 $url/healthz)" 000 "but without forward secrecy it is not"
-is "$(outside curl -sN --max-time 2.5 --cacert $lab/servers.pem -H "Authorization: Bearer $(cat $lab/ops.token)" $url/api/tegumentar/events | grep -c '^event: qualia')" 2 \
-	"events come over TLS"
+felt=$(outside curl -sN --max-time 2.5 --cacert $lab/servers.pem -H "Authorization: Bearer $(cat $lab/ops.token)" $url/api/tegumentar/events | grep -c '^event: qualia')
+ok "events come over TLS" [ "$felt" -ge 2 ]
 
 # --- too fast
 sleep 2.5
