@@ -18,6 +18,7 @@
 #include "enforcer/proc/role.h"
 #include "enforcer/proc/settings.h"
 #include "enforcer/warden/warden.h"
+#include "lang/base/file.h"
 #include "lang/base/own.h"
 #include "tests/lib/tap.h"
 
@@ -194,16 +195,29 @@ struct history warden_stage_history(struct warden_stage *s, struct arena *a)
 	return h;
 }
 
-int warden_stage_bundle(const struct warden_stage *s, const char *name, const char *script)
+static int build(const struct warden_stage *s, const char *name)
 {
-	const char *build = getenv("BUILD") ? getenv("BUILD") : "build";
+	const char *from = getenv("BUILD") ? getenv("BUILD") : "build";
 	char path[200];
 
 	snprintf(path, sizeof path, "%s/%s.tegb", s->dir, name);
-	if (!run("sed '%s' tests/live/edge.teg >%s/%s.teg && %s/tegc build %s/%s.teg -o %s", script, s->dir, name, build, s->dir,
-		 name, path))
+	if (!run("%s/tegc build %s/%s.teg -o %s", from, s->dir, name, path))
 		return -1;
 	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int warden_stage_bundle(const struct warden_stage *s, const char *name, const char *script)
+{
+	return run("sed '%s' tests/live/edge.teg >%s/%s.teg", script, s->dir, name) ? build(s, name) : -1;
+}
+
+int warden_stage_build(const struct warden_stage *s, const char *name, const char *text)
+{
+	char path[200];
+	struct err why;
+
+	snprintf(path, sizeof path, "%s/%s.teg", s->dir, name);
+	return file_replace(path, text, strlen(text), 0600, &why) ? -1 : build(s, name);
 }
 
 uint64_t warden_stage_now_ns(void)

@@ -39,6 +39,9 @@ struct history warden_stage_history(struct warden_stage *s, struct arena *a);
 /* tests/live/edge.teg altered by a sed script, as a bundle; -1 when it cannot be built. */
 int warden_stage_bundle(const struct warden_stage *s, const char *name, const char *script);
 
+/* A policy's text, likewise. */
+int warden_stage_build(const struct warden_stage *s, const char *name, const char *text);
+
 uint64_t warden_stage_now_ns(void); /* CLOCK_BOOTTIME */
 
 #endif
