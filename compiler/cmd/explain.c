@@ -9,9 +9,7 @@
  *     --posture NAME   in which posture; else the one that a fresh start takes
  *     --state NAME     the packet's connection state, as if it stood in the packet
  *     --all            every rule that came near
- *     --report json=F  the same for programs, into a file; `-` is standard output, instead of the text
  */
-#include <cjson/cJSON.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,13 +18,12 @@
 #include "compiler/report/diags.h"
 #include "compiler/report/explanation.h"
 #include "compiler/report/pages.h"
-#include "lang/base/own.h"
 #include "lang/syntax/near.h"
 
-enum { LIST = CMD_OWN, PACKET, POSTURE, STATE, ALL, REPORT };
+enum { LIST = CMD_OWN, PACKET, POSTURE, STATE, ALL };
 
 struct asked {
-	const char *packet, *posture, *state, *json; /* or NULL */
+	const char *packet, *posture, *state; /* or NULL */
 	bool list, all;
 };
 
@@ -88,28 +85,7 @@ static bool posture_find(const struct policy *p, const char *name, unsigned *out
 	return false;
 }
 
-static bool is_stdout(const char *path)
-{
-	return path && !strcmp(path, "-");
-}
-
-static int write_json(struct compilation *c, const struct ir *ir, const struct explanation *x, const char *text,
-		      const char *path)
-{
-	cJSON *json = report_explanation_json(c, ir, x, text);
-	char *printed = cJSON_Print(json);
-	own(file) FILE *file = is_stdout(path) ? NULL : fopen(path, "we");
-	FILE *f = is_stdout(path) ? stdout : file;
-	bool written = f && printed && fputs(printed, f) >= 0 && fputc('\n', f) >= 0 && !fflush(f);
-
-	if (!written)
-		fprintf(stderr, "tegc: cannot write %s\n", path);
-	cJSON_free(printed);
-	cJSON_Delete(json);
-	return written ? EXIT_YES : EXIT_IO;
-}
-
-static int tell(struct compilation *c, const struct policy *p, unsigned posture, const struct asked *asked)
+static int tell(struct report *r, struct compilation *c, const struct policy *p, unsigned posture, const struct asked *asked)
 {
 	own(buf) struct buf out = { 0 };
 	const struct ir *ir = ir_lower(p, c->arena);
@@ -127,26 +103,27 @@ static int tell(struct compilation *c, const struct policy *p, unsigned posture,
 		return EXIT_UNKNOWN;
 	}
 	report_explanation(&out, c, ir, &x, text, asked->all);
-	if (!is_stdout(asked->json))
-		fputs(buf_text(&out), stdout);
-	return asked->json ? write_json(c, ir, &x, text, asked->json) : EXIT_YES;
+	report_add_part(r, "explanation", report_explanation_json(c, ir, &x, text));
+	fputs(buf_text(&out), report_text(r));
+	return EXIT_YES;
 }
 
-static int explain_policy(struct compilation *c, const char *path, const struct asked *asked)
+static int explain_policy(struct report *r, struct report_file *f, const struct asked *asked)
 {
-	const struct policy *p = front_read(c, path);
+	struct compilation *c = f->c;
+	const struct policy *p = front_read(c, f->path);
 	unsigned posture;
 
 	if (!p) {
 		report_diags(stderr, c);
 		return front_exit(c);
 	}
-	return posture_find(p, asked->posture, &posture) ? tell(c, p, posture, asked) : EXIT_USAGE;
+	return posture_find(p, asked->posture, &posture) ? tell(r, c, p, posture, asked) : EXIT_USAGE;
 }
 
 /* --- the command ------------------------------------------------------------------------------ */
 
-static bool option_read(struct asked *out, struct compilation *c, int option)
+static bool option_read(struct asked *out, struct compilation *c, struct report *r, int option)
 {
 	switch (option) {
 	case LIST:
@@ -164,37 +141,38 @@ static bool option_read(struct asked *out, struct compilation *c, int option)
 	case STATE:
 		out->state = optarg;
 		return true;
-	case REPORT:
-		out->json = strncmp(optarg, "json=", 5) ? NULL : optarg + 5;
-		return out->json && *out->json;
 	}
-	return cmd_policy_option(c, option, optarg);
+	return cmd_policy_option(c, option, optarg) || cmd_report_option(r, option, optarg);
 }
 
 int cmd_explain(int argc, char **argv)
 {
 	static const struct option options[] = {
 		CMD_POLICY_OPTIONS,
+		CMD_REPORT_OPTIONS,
 		{ "list", 0, NULL, LIST },
 		{ "packet", 1, NULL, PACKET },
 		{ "posture", 1, NULL, POSTURE },
 		{ "state", 1, NULL, STATE },
 		{ "all", 0, NULL, ALL },
-		{ "report", 1, NULL, REPORT },
 		{ 0 },
 	};
-	own(compilation) struct compilation *c = compilation_new();
+	own(report) struct report *r = report_new("explain");
+	struct report_file *f = report_add(r, NULL, compilation_new());
 	struct asked asked = { 0 };
 	int exit_code;
 
 	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS, options, NULL)) != -1;)
-		if (!option_read(&asked, c, o))
+		if (!option_read(&asked, f->c, r, o))
 			return cmd_usage("explain");
 	if (argc - optind != !asked.list)
 		return cmd_usage("explain");
+	f->path = argv[optind];
 	if (asked.list)
 		exit_code = list_codes();
+	else if (asked.packet)
+		exit_code = report_write(r, explain_policy(r, f, &asked));
 	else
-		exit_code = asked.packet ? explain_policy(c, argv[optind], &asked) : explain_code(argv[optind]);
+		exit_code = explain_code(argv[optind]);
 	return fflush(stdout) ? EXIT_IO : exit_code;
 }

@@ -8,7 +8,7 @@ _tegc_options() {
 	fmt) echo "--check --report --plain --color" ;;
 	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --plain --color --analysis-budget --at --git" ;;
 	no-new-access) echo "-I --import-path --param --params --allow --all --markdown --analysis-budget" ;;
-	explain) echo "-I --import-path --param --params --list --packet --posture --state --all --report" ;;
+	explain) echo "-I --import-path --param --params --list --packet --posture --state --all --report --plain --color" ;;
 	disasm) echo "--trusted-keys" ;;
 	lsp) echo "-I --import-path --param --params --stdio" ;;
 	sign) echo "--key --serial -o --out" ;;

@@ -90,7 +90,7 @@ static bool options_read(struct asked *out, struct compilation *c, struct report
 	return optind < argc;
 }
 
-static int tell_mutants(const struct report *r, struct compilation *c, const struct policy *p, const struct ir *ir,
+static int tell_mutants(struct report *r, struct compilation *c, const struct policy *p, const struct ir *ir,
 			const char *path)
 {
 	own(buf) struct buf out = { 0 };
@@ -98,17 +98,19 @@ static int tell_mutants(const struct report *r, struct compilation *c, const str
 
 	survey_run(&survey, ir, p, c->arena);
 	report_survey(&out, c, ir, path, &survey);
+	report_survey_json(report_list_part(r, "mutants"), c, ir, &survey);
 	fputs(buf_text(&out), report_text(r));
 	return survey.survivor_count ? EXIT_NO : EXIT_YES;
 }
 
-static int tell_reach(const struct report *r, struct compilation *c, const struct policy *p,
+static int tell_reach(struct report *r, struct compilation *c, const struct policy *p,
 		      const struct coverage *coverage, const struct ir *ir, const char *path, const struct asked *asked)
 {
 	own(buf) struct buf out = { 0 };
 
 	if (asked->coverage) {
 		report_coverage(&out, c, path, coverage, asked->all);
+		report_coverage_json(report_list_part(r, "coverage"), c, coverage);
 		fputs(buf_text(&out), report_text(r));
 	}
 	return asked->mutants ? tell_mutants(r, c, p, ir, path) : EXIT_YES;
@@ -197,7 +199,7 @@ static int tell_counts(FILE *to, const char *path, const struct counts *n, const
 	return n->failed ? EXIT_NO : n->unknown ? EXIT_UNKNOWN : EXIT_YES;
 }
 
-static int run_tests(const struct report *r, struct report_file *f, const struct policy *p, const struct asked *asked)
+static int run_tests(struct report *r, struct report_file *f, const struct policy *p, const struct asked *asked)
 {
 	struct compilation *c = f->c;
 	const struct ir *ir = ir_lower(p, c->arena);

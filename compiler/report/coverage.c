@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "compiler/ir/mutate.h"
 #include "compiler/report/fields.h"
 #include "lang/base/strmap.h"
@@ -269,4 +271,50 @@ void report_survey(struct buf *out, struct compilation *c, const struct ir *ir, 
 	}
 	if (rule)
 		buf_putc(out, '\n');
+}
+
+/* --- for programs -------------------------------------------------------------------------------- */
+
+static cJSON *json_postures(const struct ir *ir, uint64_t postures)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (size_t i = 0; i < ir->posture_count; i++)
+		if (postures >> i & 1)
+			cJSON_AddItemToArray(list, cJSON_CreateString(ir->postures[i].name));
+	return list;
+}
+
+void report_coverage_json(cJSON *list, struct compilation *c, const struct coverage *cov)
+{
+	own(arena) struct arena *scratch = arena_new();
+	struct rules k = { .arena = scratch };
+
+	rules_read(&k, cov);
+	for (size_t i = 0; i < k.list.len; i++) {
+		const struct covered *one = &k.list.at[i];
+		cJSON *o = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(o, "id", one->rule->id);
+		cJSON_AddItemToObject(o, "never_in", json_postures(cov->ir, one->packets ? one->without : 0));
+		cJSON_AddNumberToObject(o, "packets", (double)one->packets);
+		cJSON_AddStringToObject(o, "place", place_of(c, one->rule));
+		cJSON_AddItemToArray(list, o);
+	}
+}
+
+void report_survey_json(cJSON *list, struct compilation *c, const struct ir *ir, const struct survey *s)
+{
+	for (size_t i = 0; i < s->survivor_count; i++) {
+		const struct survivor *one = &s->survivors[i];
+		own(buf) struct buf change = { 0 };
+		cJSON *o = cJSON_CreateObject();
+
+		put_mutation(&change, ir, &one->mutation);
+		cJSON_AddStringToObject(o, "change", buf_text(&change));
+		cJSON_AddStringToObject(o, "id", one->mutation.rule->id);
+		cJSON_AddStringToObject(o, "place", place_of(c, one->mutation.rule));
+		cJSON_AddBoolToObject(o, "undecided", one->undecided);
+		cJSON_AddItemToArray(list, o);
+	}
 }

@@ -25,6 +25,11 @@ void coverage_add(struct coverage *c, const struct trial *t);
 
 /* `all`: rules that are covered too, with how many packets each decided. */
 void report_coverage(struct buf *out, struct compilation *c, const char *path, const struct coverage *cov, bool all);
+/* The same for programs: adds to the lists "coverage" and "mutants" of the envelope. */
+struct cJSON;
+void report_coverage_json(struct cJSON *list, struct compilation *c, const struct coverage *cov);
+void report_survey_json(struct cJSON *list, struct compilation *c, const struct ir *ir, const struct survey *s);
+
 void report_survey(struct buf *out, struct compilation *c, const struct ir *ir, const char *path, const struct survey *s);
 
 #endif

@@ -293,6 +293,14 @@ static cJSON *json_tool(void)
 	return o;
 }
 
+static void add_part(cJSON *o, const struct report *r, const char *key)
+{
+	cJSON *part = cJSON_GetObjectItemCaseSensitive(r->parts, key);
+
+	if (part)
+		cJSON_AddItemReferenceToObject(o, key, part);
+}
+
 void report_json(struct buf *out, const struct report *r)
 {
 	cJSON *o = cJSON_CreateObject();
@@ -301,13 +309,16 @@ void report_json(struct buf *out, const struct report *r)
 	if (r->bundle.path)
 		cJSON_AddItemToObject(o, "bundle", json_bundle(r));
 	add_text(o, "command", r->command);
+	add_part(o, r, "coverage");
 	cJSON_AddItemToObject(o, "diagnostics", json_diags(r));
 	if (r->diff)
 		cJSON_AddItemToObject(o, "diff", report_changes_json(r->diff, r->files.at[0]->c, r->files.at[1]->c));
 	add_count(o, "exit", (size_t)r->exit);
+	add_part(o, r, "explanation");
 	if (!strcmp(r->command, "fmt"))
 		cJSON_AddItemToObject(o, "files", json_files(r));
 	cJSON_AddItemToObject(o, "inputs", json_inputs(r));
+	add_part(o, r, "mutants");
 	add_text(o, "result", report_result(r));
 	add_text(o, "schema", "tegumentar.report");
 	add_count(o, "schema_version", SCHEMA_VERSION);

@@ -1,5 +1,6 @@
 #include "compiler/report/report.h"
 
+#include <cjson/cJSON.h>
 #include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -58,7 +59,26 @@ void report_free(struct report *r)
 		return;
 	for (size_t i = 0; i < r->files.len; i++)
 		compilation_free(r->files.at[i]->c);
+	cJSON_Delete(r->parts);
 	arena_free(r->arena);
+}
+
+void report_add_part(struct report *r, const char *key, cJSON *value)
+{
+	if (!r->parts)
+		r->parts = cJSON_CreateObject();
+	cJSON_AddItemToObject(r->parts, key, value);
+}
+
+cJSON *report_list_part(struct report *r, const char *key)
+{
+	cJSON *list = cJSON_GetObjectItemCaseSensitive(r->parts, key);
+
+	if (!list) {
+		list = cJSON_CreateArray();
+		report_add_part(r, key, list);
+	}
+	return list;
 }
 
 struct report_file *report_add(struct report *r, const char *path, struct compilation *c)

@@ -51,6 +51,7 @@ struct report_bundle {
 	size_t len;
 };
 
+struct cJSON;
 struct report;
 typedef void report_form(struct buf *out, const struct report *r);
 
@@ -67,6 +68,7 @@ struct report {
 	VEC(struct report_file *) files;
 	VEC(struct report_sink) sinks;
 	const struct diff *diff; /* tegc diff: from files 0 to 1 */
+	struct cJSON *parts;	 /* an object: what only programs are told of, by its key in the envelope */
 	struct report_bundle bundle;
 };
 
@@ -84,6 +86,11 @@ struct report_file *report_add(struct report *r, const char *path, struct compil
 
 /* The end of a test, with what was found since `from` diagnostics were there. */
 void report_add_test(struct report_file *f, const char *name, struct span span, enum test_end end, size_t from);
+
+/* `value` belongs to the report from now on. */
+void report_add_part(struct report *r, const char *key, struct cJSON *value);
+/* A part that is a list, made when first asked for; borrowed. */
+struct cJSON *report_list_part(struct report *r, const char *key);
 
 /* All that were asked for; the exit code, or that of a report that could not be written. */
 int report_write(struct report *r, int exit_code);

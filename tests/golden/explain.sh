@@ -96,7 +96,7 @@ exits 1 "a wrong one is 1" "$tegc" explain wrong.teg --packet 'tcp 198.51.100.7:
 exits 0 "--report json=-" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan' --report json=-
 python3 - "$dir/out" >"$dir/said" 2>&1 <<'PY'
 import json, sys
-x = json.load(open(sys.argv[1]))
+x = json.load(open(sys.argv[1]))["explanation"]
 assert list(x) == sorted(x), list(x)
 assert (x["verdict"], x["by"], x["posture"]) == ("drop", "BALANCED.default.in", "BALANCED"), x
 assert [l["said"] for l in x["layers"]][-1] == "decides", x["layers"]
@@ -104,7 +104,7 @@ near = {n["rule"]["id"]: (n["field"], n["has"], n["wants"]) for n in x["near"]}
 assert near["lifeline.owner"] == ("source address", "198.51.100.7", "office"), near
 assert near["BALANCED.web_in"] == ("destination port", "22", "80, 443"), near
 PY
-ok $? "says the same to programs, alone, with sorted keys" "$(cat "$dir/said")"
+ok $? "says the same to programs, with sorted keys" "$(cat "$dir/said")"
 exits 74 "a report that cannot be written is 74" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan' --report json=no/where
 exits 64 "another report is 64" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan' --report xml=x
 

@@ -63,6 +63,8 @@ sed 's/^    web_in.*/&\n    ssh_any: allow tcp to self port 22/' policies/good.t
 sed 's/^    web_in.*/    web_in: allow tcp to self prt 80/' policies/good.teg >'policies/wr ong%.teg'
 printf 'zone   wan = "eth0"\n' >policies/crooked.teg
 
+{ cat policies/good.teg; printf 'test "nothing else" {\n    posture %s\n    tcp 198.51.100.7:1 -> self:23 => drop\n}\n' "$(sed -n 's/^posture \([A-Z]*\).*/\1/p' policies/good.teg | head -1)"; } >policies/tested.teg
+
 all() { # name: every format, into files of that name
 	local format
 	for format in human plain short json sarif junit markdown md github; do
@@ -85,6 +87,9 @@ run 1 build-wrong build "wr ong%.teg" -o "$dir/wrong.tegb"
 run 2 fmt fmt --check crooked.teg good.teg
 run 3 diff diff good.teg wide.teg
 run 2 closed diff --fail-on critical wide.teg good.teg
+run 2 mutants test --coverage --mutants tested.teg
+run 0 explain explain tested.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn'
+run 4 explain-open explain tested.teg --packet 'tcp 198.51.100.7:40000 -> self syn'
 run 1 diff-wrong diff good.teg "wr ong%.teg"
 
 for kind in json sarif; do
@@ -97,7 +102,7 @@ if command -v xmllint >/dev/null; then
 else
 	skip "every junit report is what its schema says" "xmllint is not installed"
 fi
-for name in check wrong missing test build build-wrong fmt diff closed diff-wrong; do
+for name in check wrong missing test build build-wrong fmt diff closed mutants explain explain-open diff-wrong; do
 	cmp "$dir/$name.markdown" "$dir/$name.md" >"$dir/said" 2>&1
 done
 ok "md is markdown"
@@ -110,6 +115,9 @@ asks "$dir/check.json" '.summary.errors == 1 and .summary.warnings == 1 and (.di
 asks "$dir/check.json" '.diagnostics[0] | .code == "E0312" and .place.line == 8 and .related[0].place.line == 7' "json: a finding and its places"
 asks "$dir/missing.json" '.exit == 66 and .result == "input" and .diagnostics[0].code == "E0001"' "json: an input that is missing"
 asks "$dir/test.json" '[.tests[].end] == ["failed", "passed", "todo"] and .summary.tests.failed == 1' "json: tests"
+asks "$dir/mutants.json" '([.coverage[].packets] | add) == 1 and ([.mutants[].change] | index("deleted") != null)' "json: coverage and mutants"
+asks "$dir/explain.json" '.explanation | .verdict == "drop" and .layers[-1].said == "decides" and .near[0].field == "destination port"' "json: an explanation"
+asks "$dir/explain-open.json" '.result == "unknown" and .diagnostics[0].code == "E0810"' "json: a packet that leaves out what decides"
 asks "$dir/fmt.json" '[.files[].spelling] == ["other", "same"]' "json: spellings"
 asks "$dir/diff.json" '.diff.changes[0].kind == "opened" and .summary.opened == 1 and .result == "risky"' "json: changes"
 [ "$(jq -r '.bundle.sha256' "$dir/build.json")" = "$(sha256sum <"$dir/good.tegb" | cut -d' ' -f1)" ]
