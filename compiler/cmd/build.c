@@ -17,6 +17,7 @@
 #include "compiler/cmd/key.h"
 #include "compiler/emit/emit.h"
 #include "compiler/report/diags.h"
+#include "compiler/report/promises.h"
 #include "lang/base/digest.h"
 #include "lang/base/file.h"
 
@@ -44,6 +45,23 @@ static int sign(struct buf *bundle, const struct asked *asked, struct err *why)
 	return rc ? rc : key_sign(bundle, &plain, &s, asked->serial, why);
 }
 
+/* What a policy claims of itself is proved, or there is no bundle: docs/decisions/0011-claims-gate-bundles.md. */
+static int prove_claims(struct compilation *c, const struct ir *ir)
+{
+	own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
+	struct promise_list all = prove_promises(p, ir);
+	int worst = EXIT_YES;
+
+	for (size_t i = 0; i < all.len; i++) {
+		report_promise(&c->diags, &all.at[i]);
+		if (promise_is_broken(&all.at[i]))
+			worst = EXIT_NO;
+		else if (all.at[i].answer == ANSWER_UNDECIDED && !worst)
+			worst = EXIT_UNKNOWN;
+	}
+	return worst;
+}
+
 static void tell_bundle(struct report *r, const char *path, const struct buf *b)
 {
 	struct digest d = digest_of(b->at, b->len);
@@ -56,13 +74,12 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 	own(buf) struct buf bundle = { 0 };
 	struct err why = { 0 };
 	const struct policy *p = front_read(c, asked->from);
+	const struct ir *ir = p ? ir_lower(p, c->arena) : NULL;
+	int rc = p ? prove_claims(c, ir) : front_exit(c);
 
 	report_diags(stderr, c);
-	if (!p)
-		return front_exit(c);
-
-	const struct ir *ir = ir_lower(p, c->arena);
-
+	if (rc)
+		return rc;
 	if (emit_bundle(&bundle, ir, front_print_resolved(p, c->arena), &why) ||
 	    audit_bundle(ir, bundle.at, bundle.len, &why)) {
 		fprintf(stderr, "tegc build: %s: %s\n", asked->from, why.text);

@@ -7,6 +7,7 @@ _tegc_options() {
 	test) echo "-I --import-path --param --params --engine --filter --allow-empty --coverage --mutants --all --report --plain --color" ;;
 	fmt) echo "--check --report --plain --color" ;;
 	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --plain --color --analysis-budget --at --git" ;;
+	prove) echo "-I --import-path --param --params --analysis-budget" ;;
 	no-new-access) echo "-I --import-path --param --params --allow --all --markdown --analysis-budget" ;;
 	explain) echo "-I --import-path --param --params --list --packet --posture --state --all --report --plain --color" ;;
 	disasm) echo "--trusted-keys" ;;
@@ -48,7 +49,7 @@ _tegc_value() {
 
 _tegc() {
 	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="check build test fmt diff no-new-access explain disasm lsp keygen sign help"
+	local commands="check build test fmt diff prove no-new-access explain disasm lsp keygen sign help"
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then

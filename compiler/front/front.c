@@ -8,6 +8,7 @@
 #include "lang/syntax/parse.h"
 
 #define PACKET_TEXT_MAX ((size_t)4096)
+#define CLAIM_TEXT_MAX 65536
 
 struct compilation *compilation_new(void)
 {
@@ -65,7 +66,6 @@ void reading_mean(struct reading *r, const char *path)
 	r->policy->span = SPAN_NOWHERE;
 	scope_declare_params(r);
 	conditions_decide(r);
-	declare_later(r);
 	scope_declare(r);
 	params_check(r);
 	declare_policy(r);
@@ -82,6 +82,7 @@ void reading_mean(struct reading *r, const char *path)
 	declare_feeds(r);
 	declare_responses(r);
 	keep_nets(r);
+	declare_claims(r);
 	declare_tests(r);
 }
 
@@ -119,6 +120,25 @@ bool front_read_packet(struct compilation *c, const char *name, const char *text
 	}
 	parse_packet(&ast, c->arena, &c->sources, file, &c->diags);
 	return ast.sound && packet_read(c->reading, ast.root, out);
+}
+
+bool front_read_claim(struct compilation *c, const char *name, const char *text, struct pol_claim *claim,
+		      struct pol_order *order)
+{
+	size_t len = strlen(text);
+	uint32_t file = source_add(&c->sources, name, text, len);
+	struct ast ast;
+
+	claim->span = order->span = SPAN_NOWHERE;
+	if (utf8_sound(text, len) < len || len > CLAIM_TEXT_MAX) {
+		diag(&c->diags, DIAG_INPUT_UTF8, SPAN_NOWHERE, "%s is not a line of UTF-8 text", name);
+		return false;
+	}
+	if (!strncmp(text, "order ", 6))
+		parse_file(&ast, c->arena, &c->sources, file, &c->diags);
+	else
+		parse_claim(&ast, c->arena, &c->sources, file, &c->diags);
+	return claim_text_read(c->reading, &ast, claim, order);
 }
 
 int front_exit(const struct compilation *c)

@@ -77,6 +77,13 @@ bool front_read_packet(struct compilation *c, const char *name, const char *text
 bool front_refuses(struct compilation *c, const struct pol_case *asked, const char **told);
 
 /* 0 without errors; 1 when the policy is wrong; 66 or 74 when it could not be read. */
+/*
+ * One claim, in the words of the policy that was read: a line of an invariant, or an order, which
+ * begins with the word. False when a diagnostic says why not; only the one that was said has a span.
+ */
+bool front_read_claim(struct compilation *c, const char *name, const char *text, struct pol_claim *claim,
+		      struct pol_order *order);
+
 int front_exit(const struct compilation *c);
 
 /*

@@ -238,6 +238,23 @@ struct pol_test {
 	size_t case_count;
 };
 
+/* One line of an invariant: in these postures, each new packet of the selector is so treated. */
+struct pol_claim {
+	const char *name; /* of the invariant, or NULL */
+	struct span span;
+	uint64_t postures; /* bit per posture */
+	enum direction direction;
+	struct pol_selector match;
+	bool allowed; /* else dropped or rejected */
+};
+
+/* Postures of which none admits more than the next. */
+struct pol_order {
+	struct span span;
+	unsigned *postures; /* indices, the tightest first */
+	size_t count;
+};
+
 struct policy {
 	struct arena *arena;
 	const char *name, *title, *version, *owner;
@@ -262,6 +279,10 @@ struct policy {
 	struct pol_feed *feeds;
 	size_t feed_count;
 	struct derme derme; /* rules on sessions, as code */
+	struct pol_claim *claims; /* those of one invariant together */
+	size_t claim_count;
+	struct pol_order *orders;
+	size_t order_count;
 	struct pol_test *tests;
 	size_t test_count;
 };

@@ -18,7 +18,7 @@
  *     condition.c conditions              → what stands, before names are bound
  *     playbook.c  playbooks                  → steps; their values in play_value.c
  *     respond.c   what runs them, homeostasis, decoys
- *     later.c     what is read, but means nothing to this version
+ *     claims.c    invariants and orders
  *
  * A function that gives false has told why, or what it depends on has: its
  * caller goes on with the next thing and says nothing.
@@ -28,6 +28,7 @@
 
 #include "compiler/front/front.h"
 #include "lang/syntax/ast.h"
+#include "lang/syntax/parse.h"
 
 enum type {
 #define TYPE(id, ...) TYPE_##id,
@@ -92,6 +93,7 @@ struct reading {
 	struct strmap postures;	  /* struct posture_symbol */
 	struct strmap playbooks;  /* names, to where they stand */
 	VEC(struct pol_net) nets;
+	VEC(struct pol_claim) claims;
 	unsigned depth;		  /* of symbols that are being computed */
 	bool poisoned;		  /* something that could declare any name was not read */
 };
@@ -197,8 +199,12 @@ const char *feed_format_name(enum feed_format f);
 void declare_derme(struct reading *r);
 void declare_feeds(struct reading *r);
 
-/* later.c: each use of such a construct is a mistake. */
-void declare_later(struct reading *r);
+/* claims.c: after postures. */
+void declare_claims(struct reading *r);
+bool claim_read(struct reading *r, const struct node *n, const char *name, struct pol_claim *out);
+/* One claim by itself: an order, or else a line of an invariant without a name. */
+bool claim_text_read(struct reading *r, struct ast *ast, struct pol_claim *claim, struct pol_order *order);
+
 
 /* trials.c */
 void declare_tests(struct reading *r);

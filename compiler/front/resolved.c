@@ -538,6 +538,44 @@ static void put_tests(struct writing *w)
 	}
 }
 
+static void put_claim(struct writing *w, const struct pol_claim *c)
+{
+	const struct policy *p = w->policy;
+	const char *sep = "";
+
+	buf_puts(&w->out, "    in [");
+	for (size_t i = 0; i < p->posture_count; i++) {
+		if (!(c->postures >> i & 1))
+			continue;
+		buf_printf(&w->out, "%s%s", sep, p->postures[i].name);
+		sep = ", ";
+	}
+	buf_printf(&w->out, "]: %s ", direction_name(c->direction));
+	put_selector(w, &c->match);
+	buf_printf(&w->out, " is %s\n", c->allowed ? "allowed" : "dropped");
+}
+
+static void put_claims(struct writing *w)
+{
+	const struct policy *p = w->policy;
+
+	for (size_t i = 0; i < p->order_count; i++) {
+		buf_puts(&w->out, "\norder ");
+		for (size_t j = 0; j < p->orders[i].count; j++)
+			buf_printf(&w->out, "%s%s", j ? " <= " : "", p->postures[p->orders[i].postures[j]].name);
+		buf_putc(&w->out, '\n');
+	}
+	for (size_t i = 0; i < p->claim_count; i++) {
+		const char *name = p->claims[i].name;
+
+		if (!i || strcmp(p->claims[i - 1].name, name) != 0)
+			buf_printf(&w->out, "\ninvariant %s {\n", name);
+		put_claim(w, &p->claims[i]);
+		if (i + 1 == p->claim_count || strcmp(p->claims[i + 1].name, name) != 0)
+			buf_puts(&w->out, "}\n");
+	}
+}
+
 char *front_print_resolved(const struct policy *p, struct arena *a)
 {
 	struct writing w = { .policy = p, .arena = a };
@@ -551,6 +589,7 @@ char *front_print_resolved(const struct policy *p, struct arena *a)
 	put_postures(&w);
 	print_senses(&w.out, p);
 	print_responses(&w.out, p);
+	put_claims(&w);
 	put_tests(&w);
 
 	char *text = arena_strndup(a, buf_text(&w.out), w.out.len);

@@ -135,6 +135,13 @@ struct ir_claim {
 	size_t box_count;
 };
 
+/* What a line of an invariant is about. */
+struct ir_invariant {
+	const struct pol_claim *said;
+	struct ir_box *boxes;
+	size_t box_count;
+};
+
 struct ir {
 	struct arena *arena;
 	const struct policy *policy;
@@ -151,10 +158,15 @@ struct ir {
 	const struct derme *derme; /* rules on sessions: open conditions, which only take away; or NULL */
 	struct ir_claim *claims; /* in the order of the tests */
 	size_t claim_count;
+	struct ir_invariant *invariants; /* as the policy's claims */
+	size_t invariant_count;
 };
 
 /* Never fails: a policy that cannot be lowered was refused by the front end. */
 struct ir *ir_lower(const struct policy *p, struct arena *a);
+
+/* The boxes of one claim in the words of the ir's policy. */
+struct ir_invariant ir_lower_claim(const struct ir *ir, const struct pol_claim *said, struct arena *a);
 
 /* The box of the answers: ends and ports change places, all else stays. */
 struct ir_box ir_box_reply(const struct ir_box *box);

@@ -426,6 +426,30 @@ static void claims_lower(struct lowering *lo, const struct policy *p)
 	lo->ir->claim_count = claims.len;
 }
 
+static struct ir_invariant invariant_lower(struct lowering *lo, const struct pol_claim *said)
+{
+	struct ir_invariant one = { .said = said };
+
+	one.boxes = boxes_lower(lo, &said->match, &one.box_count);
+	return one;
+}
+
+static void invariants_lower(struct lowering *lo, const struct policy *p)
+{
+	lo->ir->invariant_count = p->claim_count;
+	lo->ir->invariants = arena_zero(lo->arena, p->claim_count * sizeof *lo->ir->invariants);
+	for (size_t i = 0; i < p->claim_count; i++)
+		lo->ir->invariants[i] = invariant_lower(lo, &p->claims[i]);
+}
+
+/* Its sets stand in no list: only the prover looks at them. */
+struct ir_invariant ir_lower_claim(const struct ir *ir, const struct pol_claim *said, struct arena *a)
+{
+	struct lowering lo = { .ir = (struct ir *)ir, .arena = a };
+
+	return invariant_lower(&lo, said);
+}
+
 static void zones_lower(struct lowering *lo, const struct policy *p)
 {
 	struct ir *ir = lo->ir;
@@ -497,5 +521,6 @@ struct ir *ir_lower(const struct policy *p, struct arena *a)
 	ir->set_count = lo.sets.len;
 	ir_lower_responses(&ir->responses, p, a);
 	claims_lower(&lo, p); /* behind the sets that are made: what only claims name is not */
+	invariants_lower(&lo, p);
 	return ir;
 }

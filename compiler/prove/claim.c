@@ -95,15 +95,22 @@ static void ask_claim(struct idd *m, struct space *s, const struct slice *slices
 	struct claim_answer *a = k->answer;
 	enum answer found = all != IDD_FALSE ? ANSWER_REFUTED : ANSWER_CONDITIONAL;
 
-	if (some == IDD_FALSE || (found == ANSWER_CONDITIONAL && a->answer != ANSWER_PROVED))
+	if (some == IDD_FALSE)
 		return;
-	if (!witness_pick(&a->witness, k->prover, m, s, all != IDD_FALSE ? all : some,
+
+	idd_ref calm = idd_fix(m, some, s->unknown_level,
+			       arena_zero(k->prover->scratch, s->levels * sizeof(uint32_t)));
+
+	if (found == ANSWER_CONDITIONAL && a->answer != ANSWER_PROVED && (a->calm || calm == IDD_FALSE))
+		return;
+	if (!witness_pick(&a->witness, k->prover, m, s, all != IDD_FALSE ? all : calm != IDD_FALSE ? calm : some,
 			  k->j->direction)) {
 		k->q->progress.undecided++;
 		return;
 	}
 	witness_replay(&a->witness, k->terms, k->j);
 	a->answer = found;
+	a->calm = calm != IDD_FALSE;
 	a->posture = k->j->posture;
 	k->q->done = found == ANSWER_REFUTED;
 }

@@ -16,6 +16,7 @@ struct comparing {
 	struct judgement *pair[2];
 	struct asking q;
 	enum answer answer;
+	bool calm;
 	struct witness witness;
 	struct decider second;
 };
@@ -45,9 +46,15 @@ static void ask_relation(struct idd *m, struct space *s, const struct slice *sli
 	idd_ref all = idd_for_all(m, some, s->unknown_level);
 	enum answer found = all != IDD_FALSE ? ANSWER_REFUTED : ANSWER_CONDITIONAL;
 
-	if (some == IDD_FALSE || (found == ANSWER_CONDITIONAL && k->answer != ANSWER_PROVED))
+	if (some == IDD_FALSE)
 		return;
-	if (!witness_pick(&k->witness, k->prover, m, s, all != IDD_FALSE ? all : some,
+
+	idd_ref calm = idd_fix(m, some, s->unknown_level,
+			       arena_zero(k->prover->scratch, s->levels * sizeof(uint32_t)));
+
+	if (found == ANSWER_CONDITIONAL && k->answer != ANSWER_PROVED && (k->calm || calm == IDD_FALSE))
+		return;
+	if (!witness_pick(&k->witness, k->prover, m, s, all != IDD_FALSE ? all : calm != IDD_FALSE ? calm : some,
 			  k->pair[0]->direction)) {
 		k->q.progress.undecided++;
 		return;
@@ -56,6 +63,7 @@ static void ask_relation(struct idd *m, struct space *s, const struct slice *sli
 	k->witness.replays &= witness_replays(&k->witness, &k->terms, k->pair[1]);
 	k->second = witness_decider(k->pair[1], &k->witness);
 	k->answer = found;
+	k->calm = calm != IDD_FALSE;
 	k->q.done = found == ANSWER_REFUTED;
 }
 
@@ -123,6 +131,7 @@ static struct order_answer order_with(struct prover *p, const struct ir *ir, uns
 	}
 	return (struct order_answer){
 		.answer = compared(&k),
+		.calm = k.calm,
 		.witness = k.witness,
 		.in_wider = k.second,
 		.progress = k.q.progress,

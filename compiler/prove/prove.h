@@ -100,6 +100,7 @@ struct claim {
 
 struct claim_answer {
 	enum answer answer;
+	bool calm; /* CONDITIONAL, and wrong while none of the unknowns is so */
 	unsigned posture; /* where it fails */
 	struct witness witness;
 	struct progress progress;
@@ -147,6 +148,7 @@ struct breaches prove_breaches(struct prover *p, const struct ir *ir, const stru
  */
 struct order_answer {
 	enum answer answer;
+	bool calm; /* as of a claim */
 	struct witness witness;	 /* decider: in the tighter posture */
 	struct decider in_wider;
 	bool equal_limits; /* holds only if both postures find each bucket equally full */

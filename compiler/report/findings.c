@@ -4,6 +4,7 @@
 
 #include "compiler/ir/proto.h"
 #include "compiler/prove/admin.h"
+#include "compiler/report/promises.h"
 #include "compiler/report/responses.h"
 #include "lang/syntax/source.h"
 
@@ -244,4 +245,8 @@ void report_findings(struct diags *to, struct prover *p, const struct ir *ir)
 	find_equal(&f);
 	find_open_admin_ports(&f);
 	report_responses(to, p, ir);
+
+	struct promise_list claimed = prove_promises(p, ir);
+
+	report_promises(to, &claimed);
 }
