@@ -222,6 +222,7 @@ install: all ## programs, units, manual pages, completions, the policy library; 
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' enforcer/systemd/tegd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/tegd.service
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/tegd.service
+	install -m 644 enforcer/systemd/tegd.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -D -m 644 enforcer/systemd/tegumentar.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/tegumentar.conf
 	install -D -m 644 enforcer/systemd/tegumentar.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/tegumentar.conf
 	for page in docs/man/*; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done

@@ -13,6 +13,7 @@
 #include "enforcer/warden/child.h"
 #include "enforcer/warden/generation.h"
 #include "enforcer/warden/kernel.h"
+#include "enforcer/warden/notify.h"
 #include "enforcer/warden/past.h"
 #include "enforcer/warden/recover.h"
 
@@ -40,6 +41,7 @@ struct warden {
 	char drift_fault[512];
 	bool drift_is_open;
 	uint64_t drift_at_ms;
+	struct notify manager;
 	struct child api;
 	int signals, lock;
 	bool ends;

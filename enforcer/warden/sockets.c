@@ -1,8 +1,10 @@
 #include "enforcer/warden/sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -100,4 +102,58 @@ int sockets_open_tcp(int *out, const struct settings *s, struct err *why)
 		return err_sys(why, "cannot listen on %s", s->listen);
 	*out = take_fd(fd);
 	return 0;
+}
+
+/* ---- from the service manager ------------------------------------------------------------- */
+
+#define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+
+static unsigned count_passed(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	const bool ours = pid && count && strtoull(pid, NULL, 10) == (unsigned long long)getpid();
+	const unsigned long n = ours ? strtoul(count, NULL, 10) : 0;
+
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	return n < 16 ? (unsigned)n : 16;
+}
+
+static bool is_listening(int fd)
+{
+	int listens = 0, type = 0;
+	socklen_t len = sizeof listens;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len))
+		return false;
+	len = sizeof type;
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && listens && type == SOCK_STREAM;
+}
+
+static int take_one(int fd, int *unix_listen, int *tcp_listen, const struct settings *s, struct err *why)
+{
+	struct sockaddr_storage is = { 0 }, wanted = { 0 };
+	socklen_t len = sizeof is;
+
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) || !is_listening(fd) || getsockname(fd, (struct sockaddr *)&is, &len))
+		return err_set(why, EINVAL, "descriptor %d from the service manager is no socket that listens for streams", fd);
+	int *to = is.ss_family == AF_UNIX ? unix_listen : tcp_listen;
+	if (*to >= 0)
+		return err_set(why, EINVAL, "the service manager made two sockets of one kind");
+	const socklen_t wanted_len = s->tcp.sin6_port ? address_of(&s->tcp, &wanted) : 0;
+	if (to == tcp_listen && (len != wanted_len || memcmp(&is, &wanted, len)))
+		return err_set(why, EINVAL, "the service manager's TCP socket is not at the address that `listen` says");
+	*to = fd;
+	return 0;
+}
+
+int sockets_take(int *unix_listen, int *tcp_listen, const struct settings *s, struct err *why)
+{
+	const unsigned n = count_passed();
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < n; i++)
+		rc = take_one(FIRST_FD + (int)i, unix_listen, tcp_listen, s, why);
+	return rc;
 }

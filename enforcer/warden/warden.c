@@ -97,7 +97,7 @@ static int wait_ms(struct warden *w, uint64_t next_tick)
 	const int restart = child_tend(&w->api, now);
 	uint64_t wait = least(now < next_tick ? next_tick - now : 0, least(return_in_ms(w, now), revert_in_ms(w, now)));
 
-	wait = least(wait, drift_in_ms(w, now));
+	wait = least(wait, least(drift_in_ms(w, now), notify_alive(&w->manager, now)));
 
 	return (int)(restart >= 0 ? least(wait, (uint64_t)restart) : wait);
 }
@@ -191,8 +191,10 @@ static int prepare(struct warden *w, struct err *why)
 	if (!rc)
 		rc = catch_signals(w, why);
 	if (!rc)
+		rc = sockets_take(&w->api.unix_listen, &w->api.tcp_listen, w->settings, why);
+	if (!rc && w->api.unix_listen < 0)
 		rc = sockets_open_unix(&w->api.unix_listen, w->settings, why);
-	if (!rc)
+	if (!rc && w->api.tcp_listen < 0)
 		rc = sockets_open_tcp(&w->api.tcp_listen, w->settings, why);
 	return rc ? rc : kernel_open(&w->kernel, w->settings, why);
 }
@@ -255,6 +257,7 @@ static void end(struct warden *w)
 	audit_close(&w->audit);
 	generation_free(w->live);
 	kernel_release(&w->kernel);
+	notify_close(&w->manager);
 	const int fds[] = { w->api.unix_listen, w->api.tcp_listen, w->signals, w->lock };
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		if (fds[i] >= 0)
@@ -269,13 +272,17 @@ int warden_run(const struct settings *s, char *const *argv)
 		.api = { .argv = argv, .unix_listen = -1, .tcp_listen = -1, .sock = -1 },
 	};
 	struct err why;
+
+	w.manager = notify_open();
 	int rc = prepare(&w, &why);
 
 	if (rc) {
 		say("%s", why.text);
 	} else {
 		take_up(&w);
+		notify_say(&w.manager, "READY=1");
 		loop(&w);
+		notify_say(&w.manager, "STOPPING=1");
 	}
 	end(&w);
 	return rc ? 1 : 0;

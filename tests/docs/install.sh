@@ -21,7 +21,7 @@ ok "make install ends well" "$tmp/out"
 {
 	printf '/usr/bin/%s\n' tegc tegctl
 	echo /usr/sbin/tegd
-	echo /usr/lib/systemd/system/tegd.service
+	printf '/usr/lib/systemd/system/tegd.%s\n' service socket
 	printf '/usr/lib/%s.d/tegumentar.conf\n' sysusers tmpfiles
 	for page in docs/man/*; do echo "/usr/share/man/man${page##*.}/${page##*/}"; done
 	printf '/usr/share/bash-completion/completions/%s\n' tegc tegctl
