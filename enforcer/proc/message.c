@@ -510,8 +510,11 @@ static struct addr get_source(struct wire_in *in)
 	const uint8_t family = wire_get_u8(in);
 	uint8_t bytes[16];
 
-	for (size_t i = 0; i < sizeof bytes; i++)
+	for (size_t i = 0; i < sizeof bytes; i++) {
 		bytes[i] = wire_get_u8(in);
+		if (family == FAMILY_IP4 && i >= 4 && bytes[i])
+			in->bad = true; /* an IPv4 address leaves these empty */
+	}
 	if (family >= FAMILY_COUNT)
 		in->bad = true;
 	return in->bad ? (struct addr){ 0 } : addr_from_bytes((enum family)family, bytes);

@@ -116,6 +116,9 @@ static void blocks_are_decoded(void)
 	for (size_t len = 0; len < bytes.len; len++)
 		taken += !block_decode(&out, a, bytes.at, len, &why);
 	tap_num(taken, 0, "cut short anywhere, it is refused");
+	bytes.at[4 + 4 + 5 + 4 + 1 + 15] = 1;
+	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "an IPv4 address with more than four bytes is refused");
+	bytes.at[4 + 4 + 5 + 4 + 1 + 15] = 0;
 	bytes.at[4 + 4 + 5 + 4] = FAMILY_COUNT; /* after the seconds, the reason and the count */
 	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "a family there is not is refused");
 	in.source_count = 0;
