@@ -9,6 +9,7 @@
 #include "compiler/prove/mutant.h"
 #include "compiler/prove/prover.h"
 #include "compiler/prove/region.h"
+#include "lang/base/strmap.h"
 
 #define KINDS 3
 
@@ -790,12 +791,25 @@ static void compare_rate(struct pairing *k, const struct ir_rule *a, const struc
 }
 
 /* Reflexes, and the limits of a posture's rules. */
+static bool has_amounts(const struct ir_rule *r)
+{
+	return r->rate || r->block_ns;
+}
+
 static void compare_rates(struct pairing *k, const struct ir_list *a, const struct ir_list *b)
 {
-	for (size_t i = 0; i < a->count; i++)
-		for (size_t j = 0; j < b->count; j++)
-			if ((a->rules[i].rate || a->rules[i].block_ns) && !strcmp(a->rules[i].id, b->rules[j].id))
-				compare_rate(k, &a->rules[i], &b->rules[j]);
+	struct strmap after;
+
+	strmap_init(&after, k->prover->arena);
+	for (size_t i = 0; i < b->count; i++)
+		if (has_amounts(&b->rules[i]))
+			strmap_put(&after, b->rules[i].id, &b->rules[i]);
+	for (size_t i = 0; i < a->count; i++) {
+		const struct ir_rule *same = has_amounts(&a->rules[i]) ? strmap_find(&after, a->rules[i].id) : NULL;
+
+		if (same)
+			compare_rate(k, &a->rules[i], same);
+	}
 }
 
 static int by_text(const void *a, const void *b)
