@@ -13,8 +13,10 @@ static struct symbol *param_of(struct reading *r, const struct node *n)
 {
 	struct symbol *s = n->kind == NODE_NAME ? scope_peek(r, n->text) : NULL;
 
-	if (s && s->kind == SYMBOL_PARAM)
+	if (s && s->kind == SYMBOL_PARAM) {
+		use_note_symbol(r, n, s);
 		return s;
+	}
 	if (!r->poisoned)
 		diag_help(diag(r->diags, DIAG_CONDITION, n->span, "a condition asks parameters, and this is none"),
 			  "declare it: param NAME: boolean = false");

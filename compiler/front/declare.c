@@ -228,6 +228,8 @@ static void lifeline_add(struct reading *r, struct lifelines *all, const struct 
 		return;
 	}
 	strmap_put(&all->ids, out.label, (void *)(label ? label : rule));
+	if (out.labelled)
+		use_note(r, USE_LIFELINE, out.label, label->span, label->span);
 	select_read(r, selector, DIRECTION_IN, &out.match);
 	payload_is_absent(r, selector);
 	vec_push(r->arena, &all->rules, out);
@@ -304,6 +306,8 @@ void declare_blocks(struct reading *r)
 			continue;
 		}
 		strmap_put(&labels, b.label, (void *)decl);
+		if (node_find(decl, NODE_LABEL))
+			use_note(r, USE_BLOCK, b.label, decl->first->span, decl->first->span);
 		if (value_net(r, value, &b.set) && netset_is_empty(&b.set))
 			diag(r->diags, DIAG_SET_EMPTY, value->span, "nothing is in this set");
 		if (on)
@@ -462,6 +466,7 @@ void declare_reflexes(struct reading *r)
 			continue;
 		}
 		strmap_put(&names, name->text, (void *)name);
+		use_note(r, USE_REFLEX, name->text, name->span, name->span);
 		reflex_read(r, decl, &out);
 		vec_push(r->arena, &all, out);
 	}

@@ -14,6 +14,7 @@
 #define TEG_FRONT_FRONT_H
 
 #include "compiler/front/policy.h"
+#include "compiler/front/uses.h"
 #include "lang/base/arena.h"
 #include "lang/base/strmap.h"
 #include "lang/syntax/diag.h"
@@ -45,6 +46,7 @@ struct compilation {
 	VEC(struct remark) remarks;
 	const struct store *store;	/* where files are; NULL: on the disk */
 	bool library_fits;		/* a text without a posture is no mistake: it is for others to import */
+	struct uses uses;		/* where names stand, when they are wanted */
 	struct reading *reading;	/* the policy's, for what is asked in its words later */
 	int input_fault;		/* the exit code when the policy could not be read at all */
 };

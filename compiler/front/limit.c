@@ -194,15 +194,15 @@ static bool limit_named(struct reading *r, const struct node *name, struct pol_r
 }
 
 /* Who names a limit first; all others must be of its kind, and without `per` there are none. */
-struct use {
+struct limit_use {
 	const struct pol_rate *rate;
 	struct span span;
 	bool arrival;
 };
 
-static void share(struct reading *r, struct strmap *first, struct use u)
+static void share(struct reading *r, struct strmap *first, struct limit_use u)
 {
-	const struct use *before = u.rate->bucket ? strmap_find(first, u.rate->bucket) : NULL;
+	const struct limit_use *before = u.rate->bucket ? strmap_find(first, u.rate->bucket) : NULL;
 	struct diag *d;
 
 	if (!u.rate->bucket)
@@ -231,7 +231,7 @@ void limits_check(struct reading *r)
 	strmap_init(&first, r->arena);
 	for (size_t i = 0; i < p->reflex_count; i++)
 		if (p->reflexes[i].has_rate)
-			share(r, &first, (struct use){ &p->reflexes[i].rate, p->reflexes[i].span, true });
+			share(r, &first, (struct limit_use){ &p->reflexes[i].rate, p->reflexes[i].span, true });
 	for (size_t i = 0; i < p->posture_count; i++) {
 		struct strmap own = first;
 
@@ -243,7 +243,7 @@ void limits_check(struct reading *r)
 			const struct pol_rule *rule = &p->postures[i].rules[j];
 
 			if (rule->limit)
-				share(r, &own, (struct use){ rule->limit, rule->span, false });
+				share(r, &own, (struct limit_use){ rule->limit, rule->span, false });
 		}
 	}
 }

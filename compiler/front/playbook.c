@@ -728,6 +728,7 @@ void declare_playbooks(struct reading *r)
 			continue;
 		}
 		strmap_put(&r->playbooks, name->text, (void *)name);
+		use_note(r, USE_PLAYBOOK, name->text, name->span, name->span);
 		if (all.len == PLAYBOOKS_MAX) {
 			diag(r->diags, DIAG_PLAYBOOK_LARGE, name->span, "a policy has at most %d playbooks", PLAYBOOKS_MAX);
 			return;

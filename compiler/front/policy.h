@@ -120,6 +120,7 @@ struct pol_rule {
 	const char *label; /* what `by NAME` and reports say: "web_in", or the id's last part */
 	bool labelled;	   /* the author gave the label */
 	struct span span;
+	struct span named; /* the label where it was given first: its own, or the inherited one that it replaces */
 	enum direction direction;
 	enum verdict verdict;
 	struct pol_selector match;

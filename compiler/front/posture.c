@@ -150,12 +150,24 @@ static void rule_twice(struct reading *r, const struct node *rule, const struct 
 	diag_help(d, "the second decides nothing: leave it out");
 }
 
+/* The label of a rule that takes an inherited one's place is a use of that one's. */
+static void label_note(struct reading *r, const struct building *b, const struct node *label, struct pol_rule *rule)
+{
+	size_t at = (size_t)strmap_find(&b->symbol->labels, rule->label);
+
+	if (at)
+		rule->named = b->rules.at[at - 1].named;
+	if (rule->labelled)
+		use_note(r, USE_LABEL, rule->label, label->span, rule->named);
+}
+
 static void rule_read(struct reading *r, struct building *b, const struct node *n)
 {
 	const struct node *label = node_find(n, NODE_LABEL), *direction = node_find(n, NODE_DIRECTION), *first;
 	const struct node *limit = node_find(n, NODE_LIMIT);
 	struct pol_rule rule = {
 		.span = n->span,
+		.named = label ? label->span : n->span,
 		.verdict = (enum verdict)n->word,
 		.direction = direction ? (enum direction)direction->word : DIRECTION_IN,
 		.label = label ? label->text : rule_anonym(r, n, &b->texts),
@@ -179,6 +191,7 @@ static void rule_read(struct reading *r, struct building *b, const struct node *
 		b->sound &= limit_read(r, limit, rule.verdict, rate);
 		rule.limit = rate;
 	}
+	label_note(r, b, label, &rule);
 	rule_place(r, b, rule);
 }
 
@@ -199,6 +212,7 @@ static void without(struct reading *r, struct building *b, const struct node *na
 	struct near n = near_to(name->text);
 
 	if (at) {
+		use_note(r, USE_LABEL, name->text, name->span, b->rules.at[at - 1].named);
 		rule_remove(b, at - 1);
 		strmap_put(&b->symbol->labels, name->text, NULL);
 		return;

@@ -127,6 +127,12 @@ bool symbol_settle(struct reading *r, struct symbol *s, struct span asked);
 bool symbol_is_net(const struct symbol *s);
 struct posture_symbol *scope_posture(struct reading *r, const struct node *name);
 
+/* uses.c: notes a use, when they are wanted. */
+void use_note(struct reading *r, enum use_kind kind, const char *name, struct span at, struct span declared);
+void use_note_symbol(struct reading *r, const struct node *name, const struct symbol *s);
+/* A block, reflex or lifeline, by its label or dotted id. */
+void use_note_layer(struct reading *r, const char *name, struct span at);
+
 /* value.c, value_net.c, value_amount.c, value_service.c */
 bool value_net(struct reading *r, const struct node *n, struct netset *out);
 bool value_end(struct reading *r, const struct node *n, struct pol_end *out);

@@ -58,6 +58,7 @@ static struct symbol *declare(struct reading *r, enum symbol_kind kind, const st
 	s = arena_zero(r->arena, sizeof *s);
 	*s = (struct symbol){ .kind = kind, .name = name->text, .span = name->span };
 	strmap_put(&r->symbols, name->text, s);
+	use_note_symbol(r, name, s);
 	return s;
 }
 
@@ -162,6 +163,7 @@ static void declare_posture(struct reading *r, struct node *decl)
 	p = arena_zero(r->arena, sizeof *p);
 	*p = (struct posture_symbol){ .name = name->text, .span = name->span, .decl = decl, .has_hole = has_hole(decl) };
 	strmap_put(&r->postures, name->text, p);
+	use_note(r, USE_POSTURE, name->text, name->span, name->span);
 }
 
 void scope_declare_params(struct reading *r)
@@ -242,6 +244,8 @@ struct symbol *scope_find(struct reading *r, const struct node *name, const char
 
 	if (!s && !r->poisoned)
 		tell_unknown(r, name, wanted);
+	if (s)
+		use_note_symbol(r, name, s);
 	return s && s->kind != SYMBOL_HOLE ? s : NULL;
 }
 
@@ -258,6 +262,8 @@ struct posture_symbol *scope_posture(struct reading *r, const struct node *name)
 		if (n.best)
 			diag_help(d, "did you mean `%s`?", n.best);
 	}
+	if (p && p->decl)
+		use_note(r, USE_POSTURE, p->name, name->span, p->span);
 	return p && p->decl ? p : NULL;
 }
 

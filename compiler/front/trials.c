@@ -331,7 +331,13 @@ static bool by_is_known(struct reading *r, const struct node *by, const struct p
 			return true;
 	if (!strncmp(name, s->name, prefix) && name[prefix] == '.')
 		name += prefix + 1;
-	if (strmap_find(&s->labels, name) || !strncmp(name, "default.", 8) || is_layer_label(r->policy, by->text))
+	size_t at = (size_t)strmap_find(&s->labels, name);
+	if (at && s->state == SYMBOL_KNOWN)
+		use_note(r, USE_LABEL, name, (struct span){ by->span.file, by->span.from + (uint32_t)(name - by->text), by->span.to },
+			 r->policy->postures[s->index].rules[at - 1].named);
+	else if (!at)
+		use_note_layer(r, by->text, by->span);
+	if (at || !strncmp(name, "default.", 8) || is_layer_label(r->policy, by->text))
 		return true;
 	if (s->state == SYMBOL_KNOWN && is_limit(r, s, name))
 		return true;

@@ -466,6 +466,8 @@ static bool service_name(struct reading *r, const struct node *n, struct service
 		*out = service_of(r, proto_whole(r, number));
 		return true;
 	}
+	if (s)
+		use_note_symbol(r, n, s);
 	if (!s && !r->poisoned) {
 		struct diag *d = diag(r->diags, DIAG_PROTO_UNKNOWN, n->span, "there is no protocol or service `%s`", n->text);
 		struct diag_part **before = d->last;

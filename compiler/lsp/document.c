@@ -214,6 +214,7 @@ static void check(struct documents *ds, struct document *d)
 	d->c = compilation_new();
 	d->c->library_fits = true;
 	d->c->store = &ds->store;
+	d->c->uses.wanted = true;
 	d->ir = NULL;
 	ds->options.give(d->c, ds->options.arg);
 	d->file = (uint32_t)d->c->sources.list.len;

@@ -6,15 +6,14 @@
 #include "compiler/lsp/server.h"
 #include "compiler/lsp/text.h"
 
-static cJSON *span_range(struct sources *s, struct span at)
+cJSON *lsp_range(struct sources *s, struct span at)
 {
 	const struct source *source = &s->list.at[at.file];
 
 	return range_json(source->text, source->len, at.from, at.to);
 }
 
-/* Null when no editor could open it: what tegc carries. */
-static cJSON *location(struct server *s, struct sources *sources, struct span at)
+cJSON *lsp_location(struct server *s, struct sources *sources, struct span at)
 {
 	own(mem) char *uri = document_uri_of(&s->documents, &sources->list.at[at.file]);
 	cJSON *out;
@@ -23,13 +22,13 @@ static cJSON *location(struct server *s, struct sources *sources, struct span at
 		return NULL;
 	out = cJSON_CreateObject();
 	cJSON_AddStringToObject(out, "uri", uri);
-	cJSON_AddItemToObject(out, "range", span_range(sources, at));
+	cJSON_AddItemToObject(out, "range", lsp_range(sources, at));
 	return out;
 }
 
 static void related(struct server *s, struct sources *sources, cJSON *to, struct span at, const char *words)
 {
-	cJSON *where = span_is_somewhere(at) ? location(s, sources, at) : NULL, *one;
+	cJSON *where = span_is_somewhere(at) ? lsp_location(s, sources, at) : NULL, *one;
 
 	if (!where)
 		return;
@@ -59,7 +58,7 @@ static cJSON *one(struct server *s, struct document *d, const struct diag *told)
 	cJSON *out = cJSON_CreateObject(), *others = cJSON_CreateArray();
 
 	words(&text, told);
-	cJSON_AddItemToObject(out, "range", here ? span_range(sources, told->span) :
+	cJSON_AddItemToObject(out, "range", here ? lsp_range(sources, told->span) :
 						   range_json(buf_text(&d->text), d->text.len, 0, 0));
 	cJSON_AddNumberToObject(out, "severity", told->severity == SEVERITY_ERROR ? 1 : 2);
 	cJSON_AddStringToObject(out, "code", diag_kinds[told->code].code);

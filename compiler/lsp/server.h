@@ -44,6 +44,15 @@ void lsp_notify(struct server *s, const char *method, cJSON *params); /* takes p
 /* The open document of params.textDocument.uri, compiled so far; NULL when there is none. */
 struct document *lsp_document(struct server *s, const cJSON *params, enum document_state state);
 
+/* tokens.c: what semantic tokens are called, among the capabilities. */
+void tokens_legend(cJSON *capabilities);
+/* names.c: the place of params.position, and the name that stands there, or NULL; *d is NULL when it is not open. */
+bool lsp_offset(struct server *s, const cJSON *params, struct document **d, size_t *at);
+const struct use *lsp_use_at(struct server *s, const cJSON *params, struct document **d);
+/* publish.c: {"uri", "range"}; NULL when no editor could open it: what tegc carries. */
+cJSON *lsp_location(struct server *s, struct sources *sources, struct span at);
+cJSON *lsp_range(struct sources *s, struct span at);
+
 /* publish.c: sends textDocument/publishDiagnostics for what the document's compilation told. */
 void publish(struct server *s, struct document *d);
 void publish_nothing(struct server *s, const struct document *d);

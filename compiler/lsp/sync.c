@@ -9,6 +9,10 @@
 
 static void capabilities(cJSON *to)
 {
+	static const char *const providers[] = {
+		"documentFormattingProvider", "definitionProvider", "referencesProvider", "renameProvider",
+		"hoverProvider", "documentSymbolProvider", "codeActionProvider",
+	};
 	cJSON *c = cJSON_AddObjectToObject(to, "capabilities");
 	cJSON *sync = cJSON_AddObjectToObject(c, "textDocumentSync");
 
@@ -16,7 +20,11 @@ static void capabilities(cJSON *to)
 	cJSON_AddTrueToObject(sync, "openClose");
 	cJSON_AddNumberToObject(sync, "change", 2 /* incremental */);
 	cJSON_AddTrueToObject(sync, "save");
-	cJSON_AddTrueToObject(c, "documentFormattingProvider");
+	for (size_t i = 0; i < sizeof providers / sizeof *providers; i++)
+		cJSON_AddTrueToObject(c, providers[i]);
+	cJSON_AddObjectToObject(c, "completionProvider");
+	cJSON_AddObjectToObject(c, "codeLensProvider");
+	tokens_legend(c);
 }
 
 enum lsp_answer method_initialize(struct server *s, const cJSON *params, cJSON **result)

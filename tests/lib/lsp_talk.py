@@ -64,7 +64,8 @@ tap.ok(proofs and proofs[0]["relatedInformation"][0]["location"]["uri"] == uri, 
 lsp.change(uri, [{"text": good + "\n"}], 3)
 lsp.note("textDocument/didSave", {"textDocument": {"uri": uri}})
 lsp.ask("textDocument/formatting", {"textDocument": {"uri": uri}, "options": {}})
-tap.same(of_lsp(lsp.diagnostics(uri)), of_check(edge), "a save does not wait for the pause")
+last = [m for m in lsp.told if m.get("method") == "textDocument/publishDiagnostics"][-1]
+tap.same(of_lsp(last["params"]["diagnostics"]), of_check(edge), "a save does not wait for the pause")
 
 # Behind a character of two units, and behind the ends of lines.
 title = good.index("every day")
@@ -101,6 +102,114 @@ for path in sorted(glob.glob("tests/golden/spelling/*.teg") + glob.glob("policie
 tap.ok(True, "the corpus of spelling and the policies are formatted as fmt does")
 lsp.open(uri, "posture {\n")
 tap.same(lsp.ask("textDocument/formatting", {"textDocument": {"uri": uri}, "options": {}})["result"], None, "what cannot be read stays as it is")
+
+# --- names ------------------------------------------------------------------------------------------
+
+NETS = "# Where the administrators sit.\nnet office = 203.0.113.0/24 + [2001:db8:10::/48]\n"
+EDGE = """import "std/services.teg"
+import "nets.teg"
+zone wan = "eth0"
+net partners = office + 198.51.100.0/25
+limit calm = 50/s per source
+lifeline {
+    owner: tcp from office to self port ssh
+}
+posture HARDENED {
+    default drop
+    web_in: allow https to self limit calm
+    office_in: allow tcp from office to self port 8443
+}
+posture BALANCED extends HARDENED {
+    web_in: allow https to self
+    default out allow
+}
+initial posture BALANCED
+reflex flood {
+    match tcp flags syn/syn+ack on wan
+    when rate per source > 1000/s
+    do drop
+}
+test "𝕏 web" {
+    posture HARDENED
+    tcp 198.51.100.20:40000 -> self:443 syn on wan => allow by web_in
+}
+test "no" {
+    posture HARDENED
+    tcp 198.51.100.20:40000 -> self:443 syn on wan => drop
+}
+"""
+uri, nets_uri = uri_of(home.name + "/names.teg"), uri_of(nets)
+lsp.change(nets_uri, [{"text": NETS}])
+lsp.open(uri, EDGE)
+tap.same(lsp.diagnostics(uri), [], "a policy with names of every kind is right")
+
+
+def places(answer):
+    return sorted((os.path.basename(l["uri"]), l["range"]["start"]["line"], l["range"]["start"]["character"]) for l in answer["result"] or [])
+
+
+office = [("names.teg", 3, 15), ("names.teg", 6, 20), ("names.teg", 11, 30), ("nets.teg", 1, 4)]
+tap.same(lsp.at("textDocument/definition", uri, EDGE, "from office", 6)["result"]["uri"], nets_uri, "definition leads to the file that is imported")
+tap.same(places(lsp.at("textDocument/references", uri, EDGE, "from office", 6, context={"includeDeclaration": True})), office, "references stand in both files")
+tap.same(places(lsp.at("textDocument/references", uri, EDGE, "from office", 6, context={"includeDeclaration": False})), office[:3], "or without the declaration")
+tap.same(places(lsp.at("textDocument/references", uri, EDGE, "web_in", 1, context={"includeDeclaration": True})),
+         [("names.teg", 10, 4), ("names.teg", 14, 4), ("names.teg", 25, EDGE.split("\n")[25].index("web_in"))], "a label, what replaces it, and a test that names it are one")
+hover = lsp.at("textDocument/hover", uri, EDGE, "from office", 6)["result"]["contents"]["value"]
+tap.ok("administrators" in hover and "2001:db8:10::/48" in hover and "net `office`" in hover, "hover has kind, comment and set", hover)
+tap.same(lsp.at("textDocument/hover", uri, EDGE, "default")["result"], None, "a word of the language is no name")
+
+
+def renamed(what, skip, name):
+    m = lsp.at("textDocument/rename", uri, EDGE, what, skip, newName=name)
+    if "error" in m:
+        return m["error"]["message"]
+    texts = {uri: EDGE, nets_uri: NETS}
+    for u, edits in m["result"]["changes"].items():
+        texts[u] = edited(texts[u], edits)
+    return texts
+
+
+for what, skip, old, new, count in (("from office", 6, "office", "people", 4), ("zone wan", 6, "wan", "outside", 4), ("limit calm", 7, "calm", "slow", 2),
+                                    ("posture HARDENED", 9, "HARDENED", "STRICT", 4), ("reflex flood", 8, "flood", "storm", 1),
+                                    ("web_in", 0, "web_in", "front", 3), ("net partners", 5, "partners", "friends", 1)):
+    got = renamed(what, skip, new)
+    ok = isinstance(got, dict) and sum(len(re.findall(r"\b%s\b" % new, t)) for t in got.values()) == count
+    tap.ok(ok and not any(re.search(r"(?<!\")\b%s\b" % old, t.replace("office_in", "")) for t in got.values()), f"{old} becomes {new} in {count} places", got)
+for what, skip, new, why in (("from office", 6, "posture", "word of the language"), ("from office", 6, "partners", "taken"), ("from office", 6, "wan", "declared twice"),
+                             ("from office", 6, "9x", "no name"), ("from office", 6, "a b", "no name"), ("from office", 6, "", "no name"), ("from office", 6, "a-1", "no name"),
+                             ("from office", 6, "tcp", "protocol"), ("port ssh", 5, "shell", "carries"), ("web_in", 0, "office_in", "taken"), ("default", 0, "x", "none")):
+    got = renamed(what, skip, new)
+    tap.ok(isinstance(got, str) and why in got, f"{what} does not become `{new}`: {why}", got)
+
+names = {x["name"] for x in lsp.ask("textDocument/documentSymbol", {"textDocument": {"uri": uri}})["result"]}
+tap.same(names, {"wan", "partners", "calm", "owner", "HARDENED", "BALANCED", "web_in", "office_in", "flood"}, "the outline has what the document declares")
+
+
+def offered(what, skip=0):
+    return {x["label"] for x in lsp.at("textDocument/completion", uri, EDGE, what, skip)["result"]}
+
+
+tap.ok({"office", "partners"} <= offered("from office", 5) and not {"wan", "calm", "HARDENED"} & offered("from office", 5), "behind `from`: nets", offered("from office", 5))
+tap.ok({"HARDENED", "BALANCED"} <= offered("extends HARD", 8) and "office" not in offered("extends HARD", 8), "behind `extends`: postures")
+tap.ok("std/services.teg" in offered('"std/', 1), "behind `import`: what tegc carries", offered('"std/', 1))
+tap.ok({"zone", "posture", "reflex"} <= offered("zone wan") and "allow" not in offered("zone wan"), "where a line begins: what declares")
+lenses = [(x["range"]["start"]["line"], x["command"]["title"]) for x in lsp.ask("textDocument/codeLens", {"textDocument": {"uri": uri}})["result"]]
+tap.same(lenses, [(23, "passes"), (27, "fails")], "each test says how it fares")
+
+data = lsp.ask("textDocument/semanticTokens/full", {"textDocument": {"uri": uri}})["result"]["data"]
+legend, line, unit, painted = lsp.about["capabilities"]["semanticTokensProvider"]["legend"]["tokenTypes"], 0, 0, set()
+for dl, du, length, kind, _ in zip(*[iter(data)] * 5):
+    line, unit = line + dl, du if dl else unit + du
+    painted.add((EDGE.split("\n")[line][unit : unit + length], legend[kind]))
+tap.same(painted, {("wan", "namespace"), ("partners", "variable"), ("office", "variable"), ("calm", "property"), ("owner", "property"), ("ssh", "type"), ("https", "type"),
+                   ("HARDENED", "class"), ("BALANCED", "class"), ("web_in", "property"), ("office_in", "property"), ("flood", "function")}, "tokens say what each name is")
+
+TYPO = 'zone wan = "e"\nposture P {\n    defalt drop\n    default drop\n}\ninitial posture Q\nzone wan = "f"\nnet a = 10.0.0.1/8\n'
+lsp.open(uri, TYPO)
+actions = lsp.ask("textDocument/codeAction", {"textDocument": {"uri": uri}, "range": {"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}}, "context": {"diagnostics": []}})["result"]
+tap.ok(isinstance(actions, list), "fixes are a list", actions)
+for a in actions:
+    tap.ok(list(a["edit"]["changes"]) == [uri] and edited(TYPO, a["edit"]["changes"][uri]) != TYPO, f"a fix: {a['title']}", a)
 
 tap.same(lsp.bye(), (0, ""), "shutdown and exit: 0, and nothing was said on stderr")
 tap.done()

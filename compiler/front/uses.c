@@ -1,0 +1,97 @@
+#include "compiler/front/uses.h"
+
+#include <string.h>
+
+#include "compiler/front/reading.h"
+
+const struct use *uses_at(const struct uses *u, uint32_t file, uint32_t offset)
+{
+	for (size_t i = 0; i < u->list.len; i++) {
+		const struct span s = u->list.at[i].at;
+
+		if (s.file == file && s.from <= offset && offset <= s.to)
+			return &u->list.at[i];
+	}
+	return NULL;
+}
+
+static bool is_span(struct span x, struct span y)
+{
+	return x.file == y.file && x.from == y.from && x.to == y.to;
+}
+
+const struct use *uses_declared(const struct uses *u, enum use_kind kind, const char *name)
+{
+	for (size_t i = 0; i < u->list.len; i++)
+		if (u->list.at[i].kind == kind && !strcmp(u->list.at[i].name, name))
+			return &u->list.at[i];
+	return NULL;
+}
+
+const char *use_kind_name(enum use_kind k)
+{
+	static const char *const names[USE_COUNT] = { "param", "zone", "net", "service", "limit", "posture",
+						      "reflex", "block", "lifeline", "rule", "playbook" };
+
+	return names[k];
+}
+
+bool use_is_same(const struct use *x, const struct use *y)
+{
+	return is_span(x->declared, y->declared);
+}
+
+void use_note(struct reading *r, enum use_kind kind, const char *name, struct span at, struct span declared)
+{
+	struct use u = { kind, at, declared, name };
+
+	if (r->c->uses.wanted)
+		vec_push(r->arena, &r->c->uses.list, u);
+}
+
+void use_note_symbol(struct reading *r, const struct node *name, const struct symbol *s)
+{
+	switch (s->kind) {
+	case SYMBOL_PARAM:
+		use_note(r, USE_PARAM, s->name, name->span, s->span);
+		return;
+	case SYMBOL_ZONE:
+		use_note(r, USE_ZONE, s->name, name->span, s->span);
+		return;
+	case SYMBOL_NET:
+		use_note(r, USE_NET, s->name, name->span, s->span);
+		return;
+	case SYMBOL_SERVICE:
+		use_note(r, USE_SERVICE, s->name, name->span, s->span);
+		return;
+	case SYMBOL_LIMIT:
+		use_note(r, USE_LIMIT, s->name, name->span, s->span);
+		return;
+	case SYMBOL_HOLE:
+		return;
+	}
+	abort();
+}
+
+/* The last bytes of the span, where a dotted name ends with this one. */
+static struct span tail(struct span s, const char *name)
+{
+	uint32_t len = (uint32_t)strlen(name);
+
+	return (struct span){ s.file, s.to - s.from > len ? s.to - len : s.from, s.to };
+}
+
+void use_note_layer(struct reading *r, const char *name, struct span at)
+{
+	static const enum use_kind layers[] = { USE_BLOCK, USE_REFLEX, USE_LIFELINE };
+	const char *last = strrchr(name, '.') ? strrchr(name, '.') + 1 : name;
+
+	for (size_t i = 0; r->c->uses.wanted && i < sizeof layers / sizeof *layers; i++) {
+		const struct use *u = uses_declared(&r->c->uses, layers[i], last);
+
+		if (u) {
+			use_note(r, u->kind, u->name, tail(at, u->name), u->declared);
+			return;
+		}
+	}
+}
