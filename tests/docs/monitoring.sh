@@ -33,7 +33,7 @@ if command -v promtool >/dev/null; then
 	sed "s|ALERTS\]|$PWD/$rules]|" tests/docs/alerts.test.yml > "$tmp/test.yml"
 	promtool test rules "$tmp/test.yml" > "$tmp/out" 2>&1
 	ok "a healthy host is quiet, and each trouble fires its alert" "$tmp/out"
-	sed "s|/usr/share/tegumentar/monitoring|$PWD/enforcer/monitoring|; s|/etc/tegumentar/token|/dev/null|" $job > "$tmp/job.yml"
+	sed "s|/usr/share/tegumentar/monitoring|$PWD/enforcer/monitoring|; s|/etc/prometheus/tegumentar.token|/dev/null|" $job > "$tmp/job.yml"
 	promtool check config "$tmp/job.yml" > "$tmp/out" 2>&1
 	ok "promtool takes the scrape job" "$tmp/out"
 	expressions | sed 's/\$__rate_interval/1m/g; s/\$instance/.*/g' |
