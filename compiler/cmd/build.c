@@ -18,6 +18,7 @@
 #include "compiler/emit/emit.h"
 #include "compiler/report/diags.h"
 #include "compiler/report/promises.h"
+#include "compiler/report/responses.h"
 #include "lang/base/digest.h"
 #include "lang/base/file.h"
 
@@ -51,7 +52,11 @@ static int prove_claims(struct compilation *c, const struct ir *ir)
 	own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
 	struct promise_list all = prove_promises(p, ir);
 	int worst = EXIT_YES;
+	size_t errors = c->diags.errors;
 
+	report_breaches(&c->diags, p, ir);
+	if (c->diags.errors > errors)
+		worst = EXIT_NO;
 	for (size_t i = 0; i < all.len; i++) {
 		report_promise(&c->diags, &all.at[i]);
 		if (promise_is_broken(&all.at[i]))

@@ -37,7 +37,46 @@ static void find_lonely_decoys(struct diags *to, struct prover *p, const struct 
 	}
 }
 
+/* --- claims that a step can break -------------------------------------------------------------- */
+
+static const char *takes_away(const struct ir_effect *e)
+{
+	return e->effect == EFFECT_THROTTLE ? "throttle" : "block";
+}
+
+static void tell_breach(struct diags *to, const struct pol_claim *claim, const struct breach *b)
+{
+	const struct ir_effect *e = b->effect;
+	own(buf) struct buf packet = { 0 };
+	struct diag *g = diag(to, DIAG_PLAYBOOK_BREAKS, e->span, "`%s` can %s what is said to be allowed", e->playbook,
+			      takes_away(e));
+
+	diag_at(g, claim->span, "`%s` says so", claim->name ? claim->name : "this claim");
+	witness_print(&packet, &b->witness);
+	diag_note(g, "for example: %s", buf_text(&packet));
+	diag_help(g, "a lifeline outranks %ss: admit it there, or claim less", takes_away(e));
+}
+
+void report_breaches(struct diags *to, struct prover *p, const struct ir *ir)
+{
+	for (size_t i = 0; i < ir->invariant_count; i++) {
+		const struct ir_invariant *v = &ir->invariants[i];
+		const struct claim claim = {
+			.name = v->said->name, .postures = v->said->postures, .direction = v->said->direction,
+			.boxes = v->boxes, .box_count = v->box_count, .allowed = v->said->allowed,
+		};
+		struct breaches all = prove_breaches(p, ir, &claim);
+
+		for (size_t n = 0; n < all.len; n++)
+			tell_breach(to, v->said, &all.at[n]);
+		if (all.progress.undecided)
+			diag(to, DIAG_PROVER_UNDECIDED, v->said->span, "what playbooks can do to this was too large to decide (%s)",
+			     all.progress.first_undecided.text);
+	}
+}
+
 void report_responses(struct diags *to, struct prover *p, const struct ir *ir)
 {
 	find_lonely_decoys(to, p, ir);
+	report_breaches(to, p, ir);
 }
