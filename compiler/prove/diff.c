@@ -749,6 +749,9 @@ static bool may_admit(enum fact_kind kind, enum risk risk)
 	case FACT_POSTURE_REMOVED:
 	case FACT_PLAYBOOK:
 	case FACT_RESPONSE:
+	case FACT_ORDER_BROKEN:
+	case FACT_INVARIANT_BROKEN:
+	case FACT_CLAIM:
 	case FACT_ESTABLISHED: /* what it lets pass is asked packet by packet */
 		break;
 	}
@@ -983,6 +986,18 @@ static void sort_changes(struct change *at, size_t len)
 	}
 }
 
+static void compare_claims(struct pairing *k, struct diff *d)
+{
+	struct claims_diff claims;
+
+	claims_compare(&claims, k->prover, k->ir[OLD], k->ir[NEW]);
+	for (size_t i = 0; i < claims.facts.len; i++)
+		vec_push(k->prover->arena, &k->facts, claims.facts.at[i]);
+	d->orders = claims.orders.at;
+	d->order_count = claims.orders.len;
+	d->invariant_count = claims.invariants;
+}
+
 static const struct diff *run(struct pairing *k)
 {
 	struct diff *d = arena_zero(k->prover->arena, sizeof *d);
@@ -998,8 +1013,10 @@ static const struct diff *run(struct pairing *k)
 	compare_postures(k);
 	compare_rates(k, &k->ir[OLD]->reflexes, &k->ir[NEW]->reflexes);
 	compare_zones(k);
-	if (!k->access_only)
+	if (!k->access_only) {
 		compare_responses(k);
+		compare_claims(k, d);
+	}
 	merge_postures(k);
 	sort_changes(k->changes.at, k->changes.len);
 	d->changes = k->changes.at;

@@ -69,6 +69,7 @@ enum fact_kind {
 	FACT_RATE_UP, FACT_RATE_DOWN, FACT_BLOCK_TIME, FACT_ZONE, FACT_INITIAL,
 	FACT_POSTURE_ADDED, FACT_POSTURE_REMOVED, FACT_ESTABLISHED,
 	FACT_PLAYBOOK, FACT_RESPONSE /* what runs one, homeostasis, a decoy */,
+	FACT_ORDER_BROKEN, FACT_INVARIANT_BROKEN, FACT_CLAIM, /* a claim came, went, or holds otherwise */
 };
 
 struct fact {
@@ -95,6 +96,8 @@ struct diff {
 	size_t fact_count;
 	struct idle *idles;
 	size_t idle_count;
+	const char **orders; /* "A <= B <= C": what the new policy claims so, and is proved */
+	size_t order_count, invariant_count;
 	struct progress progress;
 	bool access_only;    /* what was opened, and nothing else */
 	bool too_many_zones; /* the two name more than 63 together: nothing was compared */

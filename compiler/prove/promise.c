@@ -34,7 +34,7 @@ struct promise_list prove_promises(struct prover *p, const struct ir *ir)
 	const struct policy *said = ir->policy;
 	VEC(struct promise) all = { 0 };
 
-	for (size_t i = 0; i < said->order_count; i++)
+	for (size_t i = 0; said && i < said->order_count; i++)
 		for (size_t n = 1; n < said->orders[i].count; n++) {
 			const unsigned *at = said->orders[i].postures;
 			struct promise one = prove_ordered(p, ir, at[n - 1], at[n]);

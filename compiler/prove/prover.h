@@ -78,6 +78,18 @@ static inline struct decider decider_of(const struct step *s)
 	return (struct decider){ s->rule, step_name(s), s->verdict };
 }
 
+/* --- claims ------------------------------------------------------------------------- */
+
+/* What changes in what a policy claims of itself, and what of it holds now. */
+struct claims_diff {
+	VEC(struct fact) facts;
+	VEC(const char *) orders; /* "A <= B <= C": proved in each pair */
+	size_t invariants;	  /* proved in each line */
+};
+
+/* diff_claims.c */
+void claims_compare(struct claims_diff *out, struct prover *p, const struct ir *old, const struct ir *new);
+
 /* --- responses ---------------------------------------------------------------------- */
 
 struct response_facts {

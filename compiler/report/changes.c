@@ -192,6 +192,12 @@ static const char *fact_word(enum fact_kind k)
 		return "PLAYBOOK";
 	case FACT_RESPONSE:
 		return "RESPONSE";
+	case FACT_ORDER_BROKEN:
+		return "ORDER-BROKEN";
+	case FACT_INVARIANT_BROKEN:
+		return "INVARIANT-BROKEN";
+	case FACT_CLAIM:
+		return "CLAIM";
 	case FACT_ESTABLISHED:
 		break;
 	}
@@ -273,6 +279,10 @@ static void print_proof(struct buf *out, const struct diff *d, const struct coun
 			   d->progress.first_undecided.text);
 	else
 		buf_puts(out, "proved:");
+	for (size_t i = 0; i < d->order_count; i++)
+		buf_printf(out, " %s holds;", d->orders[i]);
+	if (d->invariant_count)
+		buf_printf(out, " %zu invariant%s;", d->invariant_count, d->invariant_count == 1 ? " holds" : "s hold");
 	buf_puts(out, d->change_count || d->fact_count ? " nothing else " : " nothing ");
 	buf_puts(out, d->access_only ? "is opened" : "changes");
 	print_idles(out, n);
@@ -299,12 +309,23 @@ static size_t lines_in(const struct buf *b)
 	return n;
 }
 
+static void text_fact(struct buf *out, const struct fact *f)
+{
+	buf_printf(out, "%-6s %-8s %s   %s -> %s\n", fact_word(f->kind), risk_name(f->risk), f->what, f->before,
+		   f->after);
+}
+
 static void report_text(struct buf *out, const struct telling *k, bool all)
 {
 	const struct diff *d = k->d;
 	struct counts n = count(d);
 	size_t left = d->change_count + d->fact_count;
 
+	for (size_t i = 0; i < d->fact_count; i++)
+		if (d->facts[i].risk == RISK_CRITICAL) {
+			text_fact(out, &d->facts[i]);
+			left--;
+		}
 	for (size_t i = 0; i < d->change_count; i++) {
 		own(buf) struct buf one = { 0 };
 
@@ -315,12 +336,11 @@ static void report_text(struct buf *out, const struct telling *k, bool all)
 		left--;
 	}
 	for (size_t i = 0; i < d->fact_count && left; i++) {
-		const struct fact *f = &d->facts[i];
-
+		if (d->facts[i].risk == RISK_CRITICAL)
+			continue;
 		if (!all && lines_in(out) >= CHANGES_LINES)
 			break;
-		buf_printf(out, "%-6s %-8s %s   %s -> %s\n", fact_word(f->kind), risk_name(f->risk),
-			   f->what, f->before, f->after);
+		text_fact(out, &d->facts[i]);
 		left--;
 	}
 	if (left)

@@ -94,4 +94,23 @@ says 1 'error[E0403]' 'a word that no claim has' "$tegc" prove base.teg 'in OPEN
 says 1 'error[E0101]' 'words that are no claim' "$tegc" prove base.teg 'allow tcp'
 says 0 'proved' 'of a bundle' "$tegc" prove claims.tegb 'in every posture: tcp to self port 23 is dropped'
 says 64 'usage' 'without a claim' "$tegc" prove base.teg
+
+# --- in diffs -------------------------------------------------------------------------------
+claims 'invariant no_telnet { in SHUT..OPEN: tcp to self port 23 is dropped }'
+sed 's/^posture SHUT.*/posture SHUT { default drop\n late: allow tcp to self port 80\n}/; s/^posture HALF extends SHUT/posture HALF extends SHUT { without late/; s/without late { /without late\n/' claims.teg >broken.teg
+says 2 'CLAIM  low      order SHUT <= HALF   absent -> proved
+CLAIM  low      invariant no_telnet   absent -> proved
+proved: SHUT <= HALF <= OPEN holds; 1 invariant holds; nothing else changes' 'claims that come are told of' \
+	sh -c "sed '/^order/d' base.teg >bare.teg && '$tegc' diff bare.teg claims.teg"
+says 2 'CLAIM  medium   invariant no_telnet   proved -> absent' 'claims that go are, too' \
+	"$tegc" diff claims.teg base.teg
+says 3 'ORDER-BROKEN critical order SHUT <= HALF   proved -> broken by tcp 198.51.100.7:50000 -> self:80 syn
+proved: 1 invariant holds; nothing else changes
+!SHUT <= HALF <= OPEN holds' 'an order that the change breaks' "$tegc" diff --fail-on critical claims.teg broken.teg
+sed 's/^posture HALF.*/posture HALF extends SHUT { web: allow tcp to self port [23, 443] }/' claims.teg >broken.teg
+says 3 'INVARIANT-BROKEN critical invariant no_telnet   proved -> broken by tcp 198.51.100.7:50000 -> self:23 syn
+proved: SHUT <= HALF <= OPEN holds; nothing else changes' 'an invariant that the change breaks' \
+	"$tegc" diff --fail-on critical claims.teg broken.teg
+says 0 'proved: SHUT <= HALF <= OPEN holds; 1 invariant holds; nothing changes' 'without a change, what holds' \
+	"$tegc" diff claims.teg claims.teg
 echo "1..$n"
