@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "enforcer/proc/say.h"
+#include "enforcer/warden/confine.h"
 #include "enforcer/warden/inside.h"
 #include "enforcer/warden/sockets.h"
 #include "lang/base/file.h"
@@ -196,7 +197,9 @@ static int prepare(struct warden *w, struct err *why)
 		rc = sockets_open_unix(&w->api.unix_listen, w->settings, why);
 	if (!rc && w->api.tcp_listen < 0)
 		rc = sockets_open_tcp(&w->api.tcp_listen, w->settings, why);
-	return rc ? rc : kernel_open(&w->kernel, w->settings, why);
+	if (!rc)
+		rc = kernel_open(&w->kernel, w->settings, why);
+	return rc ? rc : warden_confine(why);
 }
 
 static void apply_setting(struct warden *w)
