@@ -5,22 +5,25 @@
  * (--no-proofs leaves that out): rules that never decide, postures that are
  * one, administrative ports open to everyone. Such a finding exits 2 when it
  * is at or above --fail-level.
+ *
+ * --fix makes the fixes that are sure, in the files, and checks again.
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/cmd/fix.h"
 #include "compiler/ir/ir.h"
 #include "compiler/prove/prove.h"
 #include "compiler/report/allow.h"
 #include "compiler/report/diags.h"
 #include "compiler/report/findings.h"
 
-enum { NO_PROOFS = CMD_OWN, FAIL_LEVEL };
+enum { NO_PROOFS = CMD_OWN, FAIL_LEVEL, FIX };
 
 struct asked {
-	bool no_proofs;
+	bool no_proofs, fix;
 	enum severity fail_level;
 };
 
@@ -43,6 +46,7 @@ static bool options_read(struct asked *out, struct compilation *c, struct report
 		CMD_REPORT_OPTIONS,
 		{ "no-proofs", 0, NULL, NO_PROOFS },
 		{ "fail-level", 1, NULL, FAIL_LEVEL },
+		{ "fix", 0, NULL, FIX },
 		{ 0 },
 	};
 	bool good = true;
@@ -53,6 +57,9 @@ static bool options_read(struct asked *out, struct compilation *c, struct report
 		switch (o) {
 		case NO_PROOFS:
 			out->no_proofs = true;
+			break;
+		case FIX:
+			out->fix = true;
 			break;
 		case FAIL_LEVEL:
 			good = level_read(out, optarg);
@@ -78,32 +85,64 @@ static int find(struct compilation *c, const struct policy *p, const struct aske
 	own(prover) struct prover *prover = prover_new(&PROVE_BUDGET);
 	size_t warnings = c->diags.warnings;
 
-	report_findings(&c->diags, prover, ir_lower(p, c->arena));
+	report_findings(c, prover, ir_lower(p, c->arena));
 	report_allowances_all(c);
 	if (c->diags.errors || (asked->fail_level == SEVERITY_WARNING && c->diags.warnings > warnings))
 		return EXIT_NO;
 	return was_undecided(&c->diags) ? EXIT_UNKNOWN : EXIT_YES;
 }
 
-static int check_file(struct report *r, const char *path, int argc, char **argv)
+/* Read, and asked for what stands against it; nothing is said yet. */
+static int check(struct compilation *c, struct asked *asked, const char *path, int argc, char **argv)
 {
-	struct compilation *c = compilation_new();
-	struct policy *p = NULL;
-	struct asked asked;
-	int exit_code;
+	const struct policy *p = NULL;
 
-	report_add(r, path, c);
-	options_read(&asked, c, NULL, argc, argv);
+	options_read(asked, c, NULL, argc, argv);
 	c->library_fits = true;
 	if (!front_exit(c))
 		p = front_read(c, path);
-	if (p && !asked.no_proofs) {
-		exit_code = find(c, p, &asked);
-	} else {
-		report_allowances(c, true);
-		exit_code = front_exit(c);
+	if (p && !asked->no_proofs)
+		return find(c, p, asked);
+	report_allowances(c, true);
+	return front_exit(c);
+}
+
+static void say_fixed(const struct report *r, const struct report_file *f)
+{
+	if (f->fixed)
+		fprintf(report_text(r), "%s: %zu fixed\n", f->path, f->fixed);
+}
+
+/* Until nothing more can be mended for sure. */
+static int check_and_fix(struct report_file *f, struct asked *asked, int exit_code, int argc, char **argv)
+{
+	own(arena) struct arena *a = arena_new();
+	struct fixing *fixing = fixing_new(a);
+	struct err why = { 0 };
+	int changed;
+
+	while ((changed = fixing_step(fixing, f->c, &why)) > 0) {
+		compilation_free(f->c);
+		f->c = compilation_new();
+		exit_code = check(f->c, asked, f->path, argc, argv);
 	}
-	report_diags(report_text(r), c);
+	f->fixed = fixing_made(fixing);
+	if (!changed)
+		return exit_code;
+	fprintf(stderr, "tegc check: %s\n", why.text);
+	return EXIT_IO;
+}
+
+static int check_file(struct report *r, const char *path, int argc, char **argv)
+{
+	struct report_file *f = report_add(r, path, compilation_new());
+	struct asked asked;
+	int exit_code = check(f->c, &asked, path, argc, argv);
+
+	if (asked.fix)
+		exit_code = check_and_fix(f, &asked, exit_code, argc, argv);
+	report_diags(report_text(r), f->c);
+	say_fixed(r, f);
 	return exit_code;
 }
 

@@ -28,6 +28,7 @@
 
 #include "compiler/front/front.h"
 #include "lang/syntax/ast.h"
+#include "lang/syntax/near.h"
 #include "lang/syntax/parse.h"
 
 enum type {
@@ -116,6 +117,12 @@ void params_check(struct reading *r);
 
 /* condition.c: afterwards no declaration and no posture has an IF. Parameters are declared before. */
 void conditions_decide(struct reading *r);
+
+/*
+ * scope.c: "did you mean ...?", when anything is near; sure when nothing else is as near and the word
+ * is what stands at the place. False when nothing is.
+ */
+bool tell_near(struct reading *r, struct diag *d, const struct near *n, struct span at);
 
 /* scope.c */
 void scope_declare_params(struct reading *r);

@@ -62,6 +62,16 @@ static struct symbol *declare(struct reading *r, enum symbol_kind kind, const st
 	return s;
 }
 
+bool tell_near(struct reading *r, struct diag *d, const struct near *n, struct span at)
+{
+	if (!n->best)
+		return false;
+	diag_help(d, "did you mean `%s`?", n->best);
+	if (!n->tied && source_says(&r->c->sources, at, n->word))
+		diag_fix(d, at, "%s", n->best);
+	return true;
+}
+
 static bool type_find(const char *name, enum type *out)
 {
 	for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++)
@@ -82,9 +92,7 @@ static void tell_type(struct reading *r, const struct node *type)
 		near_try(&n, type_names[i][0]);
 		buf_printf(&all, "%s%s", i ? ", " : "", type_names[i][0]);
 	}
-	if (n.best)
-		diag_help(d, "did you mean `%s`?", n.best);
-	else
+	if (!tell_near(r, d, &n, type->span))
 		diag_help(d, "there are %s", buf_text(&all));
 }
 
@@ -221,10 +229,8 @@ static void tell_unknown(struct reading *r, const struct node *name, const char 
 	}
 	for (size_t i = 0; d->arena && i < r->symbols.entries.len; i++)
 		near_try(&n, r->symbols.entries.at[i].name);
-	if (n.best) {
-		diag_help(d, "did you mean `%s`?", n.best);
+	if (tell_near(r, d, &n, name->span))
 		return;
-	}
 	for (const char *dash = strchr(name->text, '-'); dash; dash = strchr(dash + 1, '-')) {
 		const char *left = arena_strndup(r->arena, name->text, (size_t)(dash - name->text));
 
@@ -259,8 +265,7 @@ struct posture_symbol *scope_posture(struct reading *r, const struct node *name)
 
 		for (size_t i = 0; i < r->postures.entries.len; i++)
 			near_try(&n, r->postures.entries.at[i].name);
-		if (n.best)
-			diag_help(d, "did you mean `%s`?", n.best);
+		tell_near(r, d, &n, name->span);
 	}
 	if (p && p->decl)
 		use_note(r, USE_POSTURE, p->name, name->span, p->span);

@@ -42,6 +42,8 @@ static bool tell_twice(struct reading *r, const struct node *again, const struct
 
 	diag_at(d, first->span, "asked here first");
 	diag_help(d, "several values go into a list: [ , ]");
+	if (sources_agree(&r->c->sources, again->span, first->span))
+		diag_fix(d, source_with_blanks(&r->c->sources, again->span), "%s", "");
 	return false;
 }
 
@@ -90,8 +92,7 @@ static bool head_argument(struct reading *r, const struct node *head, struct ser
 
 		for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 			near_try(&n, words[i]);
-		if (n.best)
-			diag_help(d, "did you mean `%s`?", n.best);
+		tell_near(r, d, &n, what->span);
 	}
 	return false;
 }
@@ -202,9 +203,7 @@ bool select_flags(struct reading *r, const struct node *words, uint8_t *out)
 		struct diag *d = diag(r->diags, DIAG_FLAG_UNKNOWN, n->span, "TCP has no flag `%s`", n->text);
 		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 			near_try(&near, names[i]);
-		if (near.best)
-			diag_help(d, "did you mean `%s`?", near.best);
-		else
+		if (!tell_near(r, d, &near, n->span))
 			diag_help(d, "there are fin, syn, rst, psh, ack, urg, ece, cwr; all and none");
 		sound = false;
 	}

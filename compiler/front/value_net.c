@@ -35,6 +35,7 @@ static struct netset gathered(struct reading *r, struct gathering *g)
 static bool prefix_read(struct reading *r, const struct node *n, struct prefix *out)
 {
 	char text[ADDR_TEXT + 8];
+	struct diag *d;
 
 	switch (prefix_parse(n->text, out)) {
 	case PREFIX_OK:
@@ -47,8 +48,10 @@ static bool prefix_read(struct reading *r, const struct node *n, struct prefix *
 			  strchr(n->text, ':') ? "an IPv6 prefix is 0 to 128 bits long" : "an IPv4 prefix is 0 to 32 bits long");
 		return false;
 	case PREFIX_HOST_BITS:
-		diag_help(diag(r->diags, DIAG_HOST_BITS, n->span, "`%s` has bits set beyond its length", n->text),
-			  "the network is %s; the single address has no length", prefix_print(*out, text));
+		d = diag(r->diags, DIAG_HOST_BITS, n->span, "`%s` has bits set beyond its length", n->text);
+		diag_help(d, "the network is %s; the single address has no length", prefix_print(*out, text));
+		if (source_says(&r->c->sources, n->span, n->text))
+			diag_fix(d, n->span, "%s", text);
 		return false;
 	}
 	abort();

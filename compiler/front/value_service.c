@@ -82,6 +82,8 @@ static bool tell_port_minus(struct reading *r, struct span at, const struct node
 	struct diag *d = diag(r->diags, DIAG_PORT_MINUS, at, "`-` takes ports away, it makes no range");
 
 	diag_help(d, "a range is written %s..%s", from, y->text);
+	if (x->kind == NODE_NUMBER && y->kind == NODE_NUMBER && atoi(x->text) < atoi(y->text))
+		diag_fix(d, span_join(x->span, y->span), "%s..%s", x->text, y->text);
 	return false;
 }
 
@@ -219,8 +221,7 @@ void near_protos(struct reading *r, struct diag *d, const char *name)
 		if (s->kind == SYMBOL_SERVICE || s->kind == SYMBOL_PARAM)
 			near_try(&n, s->name);
 	}
-	if (n.best)
-		diag_help(d, "did you mean `%s`?", n.best);
+	tell_near(r, d, &n, d->span);
 }
 
 static struct pol_proto proto_whole(struct reading *r, uint16_t number)
@@ -358,8 +359,7 @@ static bool icmp_named(struct reading *r, const struct node *n, bool v4, bool v6
 		return false;
 	}
 	struct diag *d = diag(r->diags, DIAG_ICMP_UNKNOWN, n->span, "there is no ICMP message `%s`", n->text);
-	if (near.best)
-		diag_help(d, "did you mean `%s`?", near.best);
+	tell_near(r, d, &near, n->span);
 	return false;
 }
 

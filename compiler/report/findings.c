@@ -9,6 +9,7 @@
 #include "lang/syntax/source.h"
 
 struct finding {
+	const struct sources *sources;
 	struct diags *to;
 	const struct ir *ir;
 	struct prover *prover;
@@ -118,6 +119,67 @@ static void note_witness(struct diag *g, const struct dead *d)
 	diag_note(g, "for example: %s, decided by `%s`", buf_text(&b), d->witness.decider.why);
 }
 
+/* --- what mends them ---------------------------------------------------------------- */
+
+/* Whole lines, or nowhere: a rule without a place in a text, or beside something else on its line. */
+static struct span lines_of(const struct finding *f, const struct ir_rule *r)
+{
+	return span_is_somewhere(r->span) ? source_lines(f->sources, r->span) : SPAN_NOWHERE;
+}
+
+/* Do two rules stand in one block, a posture's or a condition's? */
+static bool in_one_block(const struct finding *f, const struct ir_rule *first, const struct ir_rule *second)
+{
+	const char *text;
+
+	if (first->span.file != second->span.file || first->span.to > second->span.from)
+		return false;
+	text = f->sources->list.at[first->span.file].text;
+	for (uint32_t at = first->span.to; at < second->span.from; at++)
+		if (text[at] == '{' || text[at] == '}')
+			return false;
+	return true;
+}
+
+static void fix_redundant(const struct finding *f, struct diag *g, const struct dead *d)
+{
+	struct span lines = lines_of(f, d->rule);
+
+	if (span_is_somewhere(lines))
+		diag_fix(g, lines, "%s", "");
+}
+
+/* Sure when one rule alone stands before it: in front of that it decides what it was written for. */
+static void fix_shadowed(const struct finding *f, struct diag *g, const struct dead *d)
+{
+	const struct ir_rule *before = d->decider_count == 1 ? d->deciders[0].rule : NULL;
+	struct span lines, there;
+	uint32_t len;
+
+	if (!before || before->layer != d->rule->layer || before->direction != d->rule->direction ||
+	    !span_is_somewhere(before->span) || !in_one_block(f, before, d->rule))
+		return;
+	lines = lines_of(f, d->rule);
+	there = lines_of(f, before);
+	if (!span_is_somewhere(lines) || !span_is_somewhere(there))
+		return;
+	len = lines.to - lines.from;
+	diag_fix(g, (struct span){ there.file, there.from, there.from }, "%.*s", (int)len,
+		 f->sources->list.at[lines.file].text + lines.from);
+	diag_fix(g, lines, "%s", "");
+}
+
+/* A rule that is inherited is dead where it is inherited, and needed elsewhere. */
+static void fix_dead(const struct finding *f, struct diag *g, const struct dead *d, const struct extent *e)
+{
+	if (!d->never || d->rule->layer != LAYER_POSTURE || e->dead < e->has)
+		return;
+	if (d->kind == DEAD_REDUNDANT)
+		fix_redundant(f, g, d);
+	else if (d->kind == DEAD_SHADOWED)
+		fix_shadowed(f, g, d);
+}
+
 static void tell_dead(const struct finding *f, const struct dead_list *l, size_t i)
 {
 	const struct dead *d = &l->at[i];
@@ -143,6 +205,7 @@ static void tell_dead(const struct finding *f, const struct dead_list *l, size_t
 		diag_help(g, "it can go: nothing changes without it");
 	else if (d->kind == DEAD_SHADOWED && d->witnessed)
 		diag_help(g, "move it before `%s`", d->witness.decider.why);
+	fix_dead(f, g, d, &e);
 }
 
 static void find_dead(const struct finding *f)
@@ -237,9 +300,10 @@ static void find_open_admin_ports(const struct finding *f)
 	}
 }
 
-void report_findings(struct diags *to, struct prover *p, const struct ir *ir)
+void report_findings(struct compilation *c, struct prover *p, const struct ir *ir)
 {
-	struct finding f = { to, ir, p };
+	struct diags *to = &c->diags;
+	struct finding f = { &c->sources, to, ir, p };
 
 	find_dead(&f);
 	find_equal(&f);

@@ -5,14 +5,14 @@
 #ifndef TEG_REPORT_FINDINGS_H
 #define TEG_REPORT_FINDINGS_H
 
+#include "compiler/front/front.h"
 #include "compiler/ir/ir.h"
 #include "compiler/prove/prove.h"
-#include "lang/syntax/diag.h"
 
 /* A rule is told to be partly taken when others decide more than this share of it otherwise. */
 #define FINDINGS_SHARE 0.9
 
-/* Adds them to `to`; what could not be decided is a finding too. */
-void report_findings(struct diags *to, struct prover *p, const struct ir *ir);
+/* Adds them to what is told of the policy; what could not be decided is a finding too. */
+void report_findings(struct compilation *c, struct prover *p, const struct ir *ir);
 
 #endif

@@ -201,6 +201,7 @@ static void suggest(struct parser *p, struct diag *d, struct expecting e)
 
 	if (word) {
 		diag_help(d, "did you mean `%s`?", word);
+		diag_fix(d, p->last.span, "%s", word);
 		return;
 	}
 	if (p->before.kind == T_NAME && (word = clause_meant(p->before.text)))

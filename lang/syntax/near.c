@@ -54,8 +54,13 @@ void near_try(struct near *n, const char *candidate)
 		return;
 
 	size_t d = distance(n->word, len, candidate, other);
-	if (d <= n->most && d < len && d < n->distance) {
-		n->best = candidate;
-		n->distance = d;
+	if (d > n->most || d >= len || d > n->distance)
+		return;
+	if (d == n->distance) {
+		n->tied |= strcmp(n->best, candidate) != 0;
+		return;
 	}
+	n->best = candidate;
+	n->distance = d;
+	n->tied = false;
 }

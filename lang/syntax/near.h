@@ -12,12 +12,14 @@
 #ifndef TEG_SYNTAX_NEAR_H
 #define TEG_SYNTAX_NEAR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct near {
 	const char *word;
 	const char *best; /* borrowed from the caller, or NULL */
 	size_t distance, most;
+	bool tied; /* another one is as near */
 };
 
 struct near near_to(const char *word);

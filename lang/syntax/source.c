@@ -121,3 +121,36 @@ size_t utf8_len(const char *at, size_t left)
 
 	return one ? one : 1;
 }
+
+bool source_says(const struct sources *s, struct span at, const char *text)
+{
+	return span_is_somewhere(at) && strlen(text) == at.to - at.from && !memcmp(s->list.at[at.file].text + at.from, text, at.to - at.from);
+}
+
+bool sources_agree(const struct sources *s, struct span a, struct span b)
+{
+	return a.to - a.from == b.to - b.from &&
+	       !memcmp(s->list.at[a.file].text + a.from, s->list.at[b.file].text + b.from, a.to - a.from);
+}
+
+struct span source_with_blanks(const struct sources *s, struct span at)
+{
+	const char *text = s->list.at[at.file].text;
+
+	while (at.from && (text[at.from - 1] == ' ' || text[at.from - 1] == '\t'))
+		at.from--;
+	return at;
+}
+
+struct span source_lines(const struct sources *s, struct span at)
+{
+	const struct source *source = &s->list.at[at.file];
+	const char *end;
+
+	at = source_with_blanks(s, at);
+	if (at.from && source->text[at.from - 1] != '\n')
+		return SPAN_NOWHERE;
+	end = memchr(source->text + at.to, '\n', source->len - at.to);
+	at.to = end ? (uint32_t)(end + 1 - source->text) : (uint32_t)source->len;
+	return at;
+}

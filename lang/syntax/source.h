@@ -48,6 +48,15 @@ uint32_t source_line_of(struct sources *s, uint32_t file, uint32_t at); /* from 
 /* The line's bytes without its end. */
 const char *source_line(struct sources *s, uint32_t file, uint32_t line, size_t *len);
 
+/* Does the source say this there? And do two places say the same? */
+bool source_says(const struct sources *s, struct span at, const char *text);
+bool sources_agree(const struct sources *s, struct span a, struct span b);
+
+/* The span and the blanks before it on its line: what goes when it goes. */
+struct span source_with_blanks(const struct sources *s, struct span at);
+/* The lines that the span is on, their ends included; SPAN_NOWHERE when something else stands before it. */
+struct span source_lines(const struct sources *s, struct span at);
+
 /* How far into the text it is well-formed UTF-8 without NUL; `len` when it is throughout. */
 size_t utf8_sound(const char *text, size_t len);
 /* The bytes of the character that begins here, at least 1. */
