@@ -232,7 +232,7 @@ static void find(struct document *d)
 		return;
 	prover = prover_new(&(struct prove_budget)EDITOR_BUDGET);
 	d->ir = ir_lower(d->policy, d->c->arena);
-	report_findings(&d->c->diags, prover, d->ir);
+	report_findings(d->c, prover, d->ir);
 	report_allowances_all(d->c);
 }
 
