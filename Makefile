@@ -54,7 +54,7 @@ BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-temp
 
 # --- targets -----------------------------------------------------------------
 
-.PHONY: all help deps install test tests demo fuzz bench bench-prove clean golden
+.PHONY: all help deps install test tests demo fuzz bench bench-prove bench-lang clean golden
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -204,6 +204,9 @@ bench: all $(BENCH_PROGRAMS) ## the measurements, with their floors and peers
 
 bench-prove: $(BUILD)/tests/bench/prove ## what the prover's questions cost, beside BuDDy
 	$<
+
+bench-lang: $(BUILD)/tegc ## what checking, formatting and building long policies costs, and a keystroke
+	@PYTHONDONTWRITEBYTECODE=1 python3 tests/bench/lang.py $<
 
 demo: deps ## set up, build, and show real traffic under a real policy; KEEP=1 leaves it running
 	@$(MAKE) $(PARALLEL) all
