@@ -6,6 +6,7 @@ _tegc_options() {
 	build) echo "-I --import-path --param --params -o --out --sign --serial --report --plain --color" ;;
 	test) echo "-I --import-path --param --params --engine --filter --allow-empty --coverage --mutants --all --report --plain --color" ;;
 	fmt) echo "--check --report --plain --color" ;;
+	import) echo "--ipset --family --stateful --report -o --out" ;;
 	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --plain --color --analysis-budget --at --git" ;;
 	prove) echo "-I --import-path --param --params --analysis-budget" ;;
 	no-new-access) echo "-I --import-path --param --params --allow --all --markdown --analysis-budget" ;;
@@ -36,6 +37,7 @@ _tegc_value() {
 	-o | --out) _tegc_files .tegb ;;
 	--sign | --key) _tegc_files .key ;;
 	--trusted-keys) _tegc_files .pub ;;
+	--family) COMPREPLY=($(compgen -W "ipv4 ipv6" -- "$cur")) ;;
 	--fail-level) COMPREPLY=($(compgen -W "error warning" -- "$cur")) ;;
 	--fail-on) COMPREPLY=($(compgen -W "low medium high critical" -- "$cur")) ;;
 	--report) COMPREPLY=($(compgen -W "human= plain= short= json= sarif= junit= markdown= md= github=" -- "$cur")) ;;
@@ -49,7 +51,7 @@ _tegc_value() {
 
 _tegc() {
 	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="check build test fmt diff prove no-new-access explain disasm lsp keygen sign help"
+	local commands="check build test fmt import diff prove no-new-access explain disasm lsp keygen sign help"
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then

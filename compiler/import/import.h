@@ -1,0 +1,130 @@
+/*
+ * import - rulesets of others as .teg: read, flattened, written.
+ *
+ *     own(import) struct import *m = import_new(FAMILY_IP4);
+ *     if (import_ipset(m, sets, len, &why) || import_iptables(m, text, len, &why))
+ *             ...                         the ruleset cannot be read; why says the line
+ *     if (!import_flatten(m, &why))       its chains loop, or are too intricate
+ *     import_write(m, &text, "edge");     .teg, before it is put in its one spelling
+ *
+ * What is said is admitted by the result only if the ruleset admits it. For that
+ * each rule has two regions: `sure`, the packets that match whatever an unknown
+ * match means, and `perhaps`. Chains are walked with both kinds of reach; an
+ * accept is carried for what surely reaches and surely matches, a drop for what
+ * perhaps does. So leaving something unknown out can only make the result stricter:
+ *
+ *     rule            emitted                    then goes on in the chain
+ *     ACCEPT          allow  sure                (first match takes care of the rest)
+ *     DROP, REJECT    drop   perhaps
+ *     RETURN          nothing                    sure -= perhaps matched; perhaps -= sure matched
+ *     jump            the chain, with both       unchanged
+ *     goto            the chain, with both       as after RETURN
+ *
+ * Packets that begin a flow are carried. Whether those of known flows pass is
+ * asked of the same list: see `stateful`.
+ */
+#ifndef TEG_IMPORT_IMPORT_H
+#define TEG_IMPORT_IMPORT_H
+
+#include "compiler/import/region.h"
+#include "lang/base/buf.h"
+#include "lang/base/err.h"
+#include "lang/base/strmap.h"
+#include "lang/vocab/verdict.h"
+
+#define IMPORT_BYTES_MAX ((size_t)16 << 20)
+#define IMPORT_RULES_MAX 100000
+#define IMPORT_STEPS_MAX 2000000 /* rules looked at while flattening */
+
+enum import_target {
+	TARGET_NOTHING, /* goes on: logs, marks */
+	TARGET_ACCEPT,
+	TARGET_DROP,
+	TARGET_REJECT,
+	TARGET_RETURN,
+	TARGET_JUMP,
+	TARGET_GOTO,
+	TARGET_UNKNOWN, /* may drop, or go on */
+};
+
+struct import_rule {
+	unsigned line;
+	const char *text, *comment;
+	enum import_target target;
+	const char *chain; /* of a jump or goto */
+	struct region sure, perhaps;
+	const char *unknown; /* what is asked that is not known here, or NULL */
+	const char *rate;    /* "10/min burst 5", as .teg says it: `sure` lacks what is over it */
+	struct region rated; /* what `sure` would be without the rate */
+	bool logs;
+};
+
+struct import_chain {
+	const char *name;
+	unsigned line;
+	bool base, accepts; /* base chains end with a policy */
+	bool entered;	    /* while it is walked */
+	VEC(struct import_rule) rules;
+};
+
+/* How what is written differs from what was read. */
+enum note_kind {
+	NOTE_LEFT_OUT,	/* an accept is not carried, or for less */
+	NOTE_WIDENED,	/* a drop is carried for more */
+	NOTE_BESIDE,	/* no decision: logs, other tables, counters */
+	NOTE_ADMITS,	/* the result admits more: not written unless agreed to */
+};
+
+struct import_note {
+	unsigned line;
+	enum note_kind kind;
+	const char *text;
+};
+
+/* One rule of the flat list. */
+struct import_entry {
+	const struct import_rule *rule; /* NULL: a policy */
+	const struct import_chain *chain;
+	enum verdict verdict;
+	bool limited;
+	struct region region;
+};
+
+struct import {
+	struct arena *arena;
+	enum family family;
+	struct strmap chains; /* struct import_chain */
+	struct strmap sets;   /* struct netset; NULL: of a kind that is not known here */
+	VEC(const char *) interfaces; /* as .teg writes them, "eth*"; the index is the zone */
+	VEC(struct import_note) notes;
+	VEC(struct import_entry) entries[DIRECTION_COUNT];
+	const struct import_chain *base[DIRECTION_COUNT];
+	size_t rule_count;
+	bool stateful; /* packets of known flows pass in the ruleset, whatever the rules say */
+};
+
+struct import *import_new(enum family family);
+void import_free(struct import *m);
+OWN_FREE(import, struct import *)
+
+/* The output of `ipset save`. Before the rules. */
+int import_ipset(struct import *m, const char *text, size_t len, struct err *why);
+int import_iptables(struct import *m, const char *text, size_t len, struct err *why);
+
+int import_flatten(struct import *m, struct err *why);
+
+void import_write(struct import *m, struct buf *out, const char *name, const char *from);
+
+void import_note(struct import *m, unsigned line, enum note_kind kind, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+size_t import_notes(const struct import *m, enum note_kind kind);
+const char *note_kind_name(enum note_kind kind);
+
+/* The bit of an interface; ZONE_OTHER when it is one too many. */
+unsigned import_zone(struct import *m, const char *interface);
+/* The bits of every interface there is, ZONE_OTHER included. */
+uint64_t import_zones(const struct import *m);
+/* Named words of the vocabulary; -1 when there is none. */
+int import_protocol(const char *word);
+
+#endif

@@ -1,0 +1,268 @@
+/*
+ * iptables.c - what iptables-save and ip6tables-save write: the filter table as
+ * chains; of the other tables, whether they could drop anything.
+ */
+#include "compiler/import/iptables.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#define CHAINS_MAX 20000
+
+struct reading {
+	struct import *m;
+	struct lines lines;
+	bool filter; /* in the filter table */
+	const char *table;
+	bool ended;
+	struct err *why;
+};
+
+static int refuse(struct reading *r, const char *what, const char *word)
+{
+	return err_set(r->why, EINVAL, "line %u: %s: %s", r->lines.number, what, word);
+}
+
+/* --- chains ---------------------------------------------------------------------------------------- */
+
+static const char *const hooks[DIRECTION_COUNT] = {
+	[DIRECTION_IN] = "INPUT", [DIRECTION_FORWARD] = "FORWARD", [DIRECTION_OUT] = "OUTPUT",
+};
+
+/* ":INPUT DROP [0:0]", ":mine - [0:0]" */
+static int read_chain(struct reading *r, const char *line)
+{
+	struct arena *a = r->m->arena;
+	struct words w;
+
+	if (!words_split(a, line + 1, &w) || w.len < 2)
+		return refuse(r, "a chain and its policy are due", line);
+	if (!r->filter) {
+		if (!strcmp(w.at[1], "DROP"))
+			import_note(r->m, r->lines.number, NOTE_ADMITS, "table %s drops by policy, which is not carried", r->table);
+		return 0;
+	}
+	if (strmap_find(&r->m->chains, w.at[0]))
+		return refuse(r, "this chain is there twice", w.at[0]);
+	if (r->m->chains.entries.len == CHAINS_MAX)
+		return refuse(r, "there are too many chains", w.at[0]);
+	struct import_chain *c = arena_zero(a, sizeof *c);
+
+	c->name = w.at[0];
+	c->line = r->lines.number;
+	c->accepts = !strcmp(w.at[1], "ACCEPT");
+	for (enum direction d = 0; d < DIRECTION_COUNT; d++)
+		if (!strcmp(hooks[d], c->name)) {
+			r->m->base[d] = c;
+			c->base = true;
+		}
+	if (c->base && !c->accepts && strcmp(w.at[1], "DROP"))
+		return refuse(r, "a policy is ACCEPT or DROP", w.at[1]);
+	strmap_put(&r->m->chains, c->name, c);
+	return 0;
+}
+
+/* --- rules ------------------------------------------------------------------------------------------- */
+
+static enum import_target target_find(const char *name)
+{
+	static const struct { const char *name; enum import_target target; } rows[] = {
+		{ "ACCEPT", TARGET_ACCEPT }, { "DROP", TARGET_DROP },	{ "REJECT", TARGET_REJECT },
+		{ "RETURN", TARGET_RETURN }, { "LOG", TARGET_NOTHING }, { "NFLOG", TARGET_NOTHING },
+		{ "ULOG", TARGET_NOTHING },  { "MARK", TARGET_NOTHING }, { "CONNMARK", TARGET_NOTHING },
+		{ "AUDIT", TARGET_NOTHING }, { "SET", TARGET_NOTHING }, { "TCPMSS", TARGET_NOTHING },
+		{ "TRACE", TARGET_NOTHING }, { "NOTRACK", TARGET_NOTHING }, { "CT", TARGET_NOTHING },
+		{ "CLASSIFY", TARGET_NOTHING }, { "DSCP", TARGET_NOTHING }, { "TOS", TARGET_NOTHING },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (!strcmp(rows[i].name, name))
+			return rows[i].target;
+	return TARGET_UNKNOWN;
+}
+
+static bool is_log(const char *target)
+{
+	return !strcmp(target, "LOG") || !strcmp(target, "NFLOG") || !strcmp(target, "ULOG");
+}
+
+static void read_target(struct reading *r, struct import_rule *rule, const char *option, const char *name)
+{
+	if (strmap_find(&r->m->chains, name)) {
+		rule->target = strcmp(option, "-g") && strcmp(option, "--goto") ? TARGET_JUMP : TARGET_GOTO;
+		rule->chain = name;
+		return;
+	}
+	rule->target = target_find(name);
+	rule->logs = is_log(name);
+	if (rule->target == TARGET_NOTHING)
+		import_note(r->m, rule->line, NOTE_BESIDE, rule->logs ? "%s: the log is not carried" : "%s: this changes no verdict, and is not carried",
+			    rule->text);
+}
+
+static bool is_option(const char *word)
+{
+	return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]);
+}
+
+/* The options up to the target; what stands behind that is the target's own. */
+static int read_options(struct reading *r, struct ipt_rule *to, struct words *w, size_t i)
+{
+	while (i < w->len) {
+		struct ipt_option o = { .negated = !strcmp(w->at[i], "!") };
+
+		i += o.negated;
+		if (i == w->len || !is_option(w->at[i]))
+			return refuse(r, "an option is due", i == w->len ? "!" : w->at[i]);
+		o.name = w->at[i++];
+		o.args = w->at + i;
+		while (i < w->len && !is_option(w->at[i]) && strcmp(w->at[i], "!"))
+			i++, o.count++;
+		/* as older versions write it: -s ! 10.0.0.0/8 */
+		if (!o.count && i + 1 < w->len && !strcmp(w->at[i], "!") && !is_option(w->at[i + 1])) {
+			o.negated = !o.negated;
+			o.args = w->at + ++i;
+			for (; i < w->len && !is_option(w->at[i]) && strcmp(w->at[i], "!"); i++)
+				o.count++;
+		}
+		if (!strcmp(o.name, "-j") || !strcmp(o.name, "-g") || !strcmp(o.name, "--jump") || !strcmp(o.name, "--goto")) {
+			if (o.negated || o.count != 1)
+				return refuse(r, "a target is due after", o.name);
+			read_target(r, to->rule, o.name, o.args[0]);
+			return 0;
+		}
+		if (!strcmp(o.name, "-m") || !strcmp(o.name, "--match")) {
+			if (o.count != 1)
+				return refuse(r, "a match is due after", o.name);
+			ipt_module(to, o.args[0]);
+			continue;
+		}
+		ipt_match(to, &o);
+	}
+	return 0;
+}
+
+static int read_rule(struct reading *r, const char *line)
+{
+	struct arena *a = r->m->arena;
+	struct import_chain *c;
+	struct import_rule rule = { .line = r->lines.number, .text = line };
+	struct words w;
+
+	if (!words_split(a, line, &w))
+		return refuse(r, "a quote does not end", line);
+	if (w.len < 2)
+		return refuse(r, "a chain is due", line);
+	c = strmap_find(&r->m->chains, w.at[1]);
+	if (!c)
+		return refuse(r, "there is no such chain", w.at[1]);
+	if (r->m->rule_count++ == IMPORT_RULES_MAX)
+		return refuse(r, "there are too many rules", line);
+	struct ipt_rule to = { .m = r->m, .rule = &rule, .sure = box_all(a, r->m->family), .perhaps = box_all(a, r->m->family) };
+	int rc = read_options(r, &to, &w, 2);
+
+	if (rc)
+		return rc;
+	ipt_finish(&to);
+	vec_push(a, &c->rules, rule);
+	return 0;
+}
+
+/* --- other tables -------------------------------------------------------------------------------------- */
+
+/* Nothing of them is carried: what they drop, the result would admit. */
+static int read_other(struct reading *r, const char *line)
+{
+	struct words w;
+
+	if (!words_split(r->m->arena, line, &w))
+		return refuse(r, "a quote does not end", line);
+	for (size_t i = 0; i + 1 < w.len; i++)
+		if ((!strcmp(w.at[i], "-j") || !strcmp(w.at[i], "-g")) &&
+		    (!strcmp(w.at[i + 1], "DROP") || !strcmp(w.at[i + 1], "REJECT") || !strcmp(w.at[i + 1], "TARPIT") ||
+		     !strcmp(w.at[i + 1], "NFQUEUE") || !strcmp(w.at[i + 1], "QUEUE")))
+			import_note(r->m, r->lines.number, NOTE_ADMITS, "%s: table %s drops, which is not carried", line, r->table);
+	return 0;
+}
+
+static int read_table(struct reading *r, const char *line)
+{
+	r->table = line + 1;
+	r->filter = !strcmp(r->table, "filter");
+	if (!r->filter)
+		import_note(r->m, r->lines.number, NOTE_BESIDE, "table %s is not carried", r->table);
+	return 0;
+}
+
+/* "[12:3456] -A INPUT ..." as iptables-save -c writes it. */
+static const char *after_counters(struct arena *a, const char *line)
+{
+	const char *end = *line == '[' ? strchr(line, ']') : NULL;
+
+	if (!end)
+		return line;
+	for (end++; *end == ' ';)
+		end++;
+	return arena_strdup(a, end);
+}
+
+static int read_line(struct reading *r, const char *line)
+{
+	line = after_counters(r->m->arena, line);
+	if (!*line || *line == '#')
+		return 0;
+	if (*line == '*')
+		return read_table(r, line);
+	if (!strcmp(line, "COMMIT")) {
+		r->ended |= r->filter;
+		r->table = NULL;
+		r->filter = false;
+		return 0;
+	}
+	if (!r->table)
+		return refuse(r, "a table is due, such as *filter", line);
+	if (*line == ':')
+		return read_chain(r, line);
+	if (strncmp(line, "-A ", 3))
+		return refuse(r, "neither chain nor rule", line);
+	return r->filter ? read_rule(r, line) : read_other(r, line);
+}
+
+/* Interfaces first, since a pattern that ends in + means those among the named ones. */
+static void read_interfaces(struct import *m, const char *text, size_t len)
+{
+	struct lines lines = { text, text + len, 0 };
+	bool filter = false;
+	struct words w;
+
+	for (const char *line; (line = lines_next(&lines, m->arena));) {
+		if (*line == '*')
+			filter = !strcmp(line, "*filter");
+		if (!filter || !words_split(m->arena, line, &w))
+			continue;
+		for (size_t i = 0; i + 1 < w.len; i++) {
+			const char *name = w.at[i + 1];
+
+			if ((!strcmp(w.at[i], "-i") || !strcmp(w.at[i], "-o")) && *name && name[strlen(name) - 1] != '+' && strcmp(name, "!") &&
+			    strcmp(name, "lo"))
+				import_zone(m, name);
+		}
+	}
+}
+
+int import_iptables(struct import *m, const char *text, size_t len, struct err *why)
+{
+	struct reading r = { .m = m, .lines = { text, text + len, 0 }, .why = why };
+
+	read_interfaces(m, text, len);
+	for (const char *line; (line = lines_next(&r.lines, m->arena));) {
+		int rc = read_line(&r, line);
+
+		if (rc)
+			return rc;
+	}
+	if (!r.ended)
+		return err_set(why, EINVAL, "there is no table filter that ends with COMMIT");
+	return 0;
+}

@@ -1,0 +1,37 @@
+/*
+ * iptables - the option words of a rule, as iptables-save writes them.
+ */
+#ifndef TEG_IMPORT_IPTABLES_H
+#define TEG_IMPORT_IPTABLES_H
+
+#include "compiler/import/import.h"
+#include "compiler/import/words.h"
+
+/* A rule while its options are read. */
+struct ipt_rule {
+	struct import *m;
+	struct import_rule *rule;
+	struct box sure, perhaps;
+	bool never;	       /* sure has become empty */
+	bool impossible;       /* and perhaps too */
+	struct ranges *either; /* --ports: source or destination */
+	const char *rate, *burst;
+	bool by_source;
+};
+
+/* One option: `! --name arg...`. */
+struct ipt_option {
+	const char *name;
+	bool negated;
+	const char **args;
+	size_t count;
+};
+
+/* Narrows the rule, or notes that what is asked is not known. */
+void ipt_match(struct ipt_rule *r, const struct ipt_option *o);
+/* A module that is asked by its name alone, or whose options are not known. */
+void ipt_module(struct ipt_rule *r, const char *name);
+/* Puts together what the options said. */
+void ipt_finish(struct ipt_rule *r);
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * region.c - a box minus a box is a box per field, disjoint from each other:
+ *
+ *     +-----------+
+ *     |   first   |      what the first field tells apart,
+ *     +---+---+---+
+ *     |2nd|###|2nd|      then, where the first agrees, the second, ...
+ *     +---+---+---+
+ */
+#include "compiler/import/region.h"
+
+#include <string.h>
+
+#include "lang/vocab/verdict.h"
+
+struct box box_all(struct arena *a, enum family family)
+{
+	struct netset all = netset_of_range(a, family, (struct addr_range){ 0, family_max(family) });
+	struct ranges ports = ranges_of(a, 0, UINT16_MAX);
+
+	return (struct box){ .states = (1u << CT_COUNT) - 1, .inward = UINT64_MAX, .outward = UINT64_MAX,
+			     .flags = UINT64_MAX, .proto = ranges_of(a, 0, 255), .sport = ports,
+			     .dport = ports, .icmp = ports, .src = all, .dst = all };
+}
+
+static uint64_t *bits_of(struct box *b, enum box_field f)
+{
+	return f == BOX_STATES ? &b->states : f == BOX_INWARD ? &b->inward : f == BOX_OUTWARD ? &b->outward : &b->flags;
+}
+
+static struct ranges *ranges_in(struct box *b, enum box_field f)
+{
+	return f == BOX_PROTO ? &b->proto : f == BOX_SPORT ? &b->sport : f == BOX_DPORT ? &b->dport : &b->icmp;
+}
+
+static struct netset *nets_in(struct box *b, enum box_field f)
+{
+	return f == BOX_SRC ? &b->src : &b->dst;
+}
+
+enum operation { MEET, MINUS, JOIN };
+
+static uint64_t bits_do(enum operation o, uint64_t x, uint64_t y)
+{
+	return o == MEET ? x & y : o == MINUS ? x & ~y : x | y;
+}
+
+/* x's field becomes x with y; false when nothing is left in it. */
+static bool field_do(struct arena *a, enum operation o, struct box *x, const struct box *with, enum box_field f)
+{
+	struct box *y = (struct box *)with;
+	struct ranges *r;
+	struct netset *n;
+
+	switch (f) {
+	case BOX_STATES:
+	case BOX_INWARD:
+	case BOX_OUTWARD:
+	case BOX_FLAGS:
+		*bits_of(x, f) = bits_do(o, *bits_of(x, f), *bits_of(y, f));
+		return *bits_of(x, f);
+	case BOX_PROTO:
+	case BOX_SPORT:
+	case BOX_DPORT:
+	case BOX_ICMP:
+		r = ranges_in(x, f);
+		*r = o == MEET ? ranges_meet(a, r, ranges_in(y, f)) :
+		     o == MINUS ? ranges_minus(a, r, ranges_in(y, f)) : ranges_join(a, r, ranges_in(y, f));
+		return r->len;
+	case BOX_SRC:
+	case BOX_DST:
+		n = nets_in(x, f);
+		*n = o == MEET ? netset_meet(a, n, nets_in(y, f)) :
+		     o == MINUS ? netset_minus(a, n, nets_in(y, f)) : netset_join(a, n, nets_in(y, f));
+		return !netset_is_empty(n);
+	case BOX_FIELDS:
+		break;
+	}
+	return false;
+}
+
+bool box_field_equal(const struct box *cx, const struct box *cy, enum box_field f)
+{
+	struct box *x = (struct box *)cx, *y = (struct box *)cy;
+
+	switch (f) {
+	case BOX_STATES:
+	case BOX_INWARD:
+	case BOX_OUTWARD:
+	case BOX_FLAGS:
+		return *bits_of(x, f) == *bits_of(y, f);
+	case BOX_PROTO:
+	case BOX_SPORT:
+	case BOX_DPORT:
+	case BOX_ICMP:
+		return ranges_equal(ranges_in(x, f), ranges_in(y, f));
+	case BOX_SRC:
+	case BOX_DST:
+		return nets_in(x, f) == nets_in(y, f) || netset_equal(nets_in(x, f), nets_in(y, f));
+	case BOX_FIELDS:
+		break;
+	}
+	return true;
+}
+
+bool box_equal_but(const struct box *x, const struct box *y, enum box_field but)
+{
+	for (enum box_field f = 0; f < BOX_FIELDS; f++)
+		if (f != but && !box_field_equal(x, y, f))
+			return false;
+	return true;
+}
+
+bool box_meet(struct arena *a, const struct box *x, const struct box *y, struct box *out)
+{
+	*out = *x;
+	for (enum box_field f = 0; f < BOX_FIELDS; f++)
+		if (!field_do(a, MEET, out, y, f))
+			return false;
+	return true;
+}
+
+struct region region_of(struct arena *a, const struct box *b)
+{
+	struct region r = { 0 };
+
+	vec_push(a, &r, *b);
+	return r;
+}
+
+struct region region_meet(struct arena *a, const struct region *x, const struct region *y)
+{
+	struct region r = { 0 };
+	struct box both;
+
+	for (size_t i = 0; i < x->len; i++)
+		for (size_t j = 0; j < y->len; j++)
+			if (box_meet(a, &x->at[i], &y->at[j], &both))
+				vec_push(a, &r, both);
+	return r;
+}
+
+static void box_minus(struct arena *a, const struct box *from, const struct box *gone, struct region *out)
+{
+	struct box rest = *from, piece;
+
+	if (!box_meet(a, from, gone, &piece)) {
+		vec_push(a, out, *from);
+		return;
+	}
+	for (enum box_field f = 0; f < BOX_FIELDS; f++) {
+		piece = rest;
+		if (field_do(a, MINUS, &piece, gone, f))
+			vec_push(a, out, piece);
+		field_do(a, MEET, &rest, gone, f);
+	}
+}
+
+/* What is surely kept when pieces may not be made: the boxes that do not touch it. */
+static void keep_apart(struct arena *a, struct region *from, const struct box *gone)
+{
+	struct box both;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < from->len; i++)
+		if (!box_meet(a, &from->at[i], gone, &both))
+			from->at[kept++] = from->at[i];
+	from->len = kept;
+}
+
+bool region_minus(struct arena *a, struct region *from, const struct region *gone, bool low)
+{
+	bool exact = true;
+
+	for (size_t g = 0; g < gone->len; g++) {
+		struct region rest = { 0 };
+
+		for (size_t i = 0; i < from->len; i++)
+			box_minus(a, &from->at[i], &gone->at[g], &rest);
+		region_tidy(a, &rest);
+		if (rest.len <= REGION_BOXES_MAX) {
+			*from = rest;
+			continue;
+		}
+		exact = false;
+		if (low)
+			keep_apart(a, from, &gone->at[g]);
+	}
+	return exact;
+}
+
+static bool join_one(struct arena *a, struct box *x, const struct box *y)
+{
+	for (enum box_field f = 0; f < BOX_FIELDS; f++)
+		if (box_equal_but(x, y, f)) {
+			field_do(a, JOIN, x, y, f);
+			return true;
+		}
+	return false;
+}
+
+void region_tidy(struct arena *a, struct region *r)
+{
+	for (size_t i = 0; i < r->len; i++)
+		for (size_t j = i + 1; j < r->len;)
+			if (join_one(a, &r->at[i], &r->at[j])) {
+				r->at[j] = r->at[--r->len];
+				j = i + 1;
+			} else {
+				j++;
+			}
+}

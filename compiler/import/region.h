@@ -1,0 +1,56 @@
+/*
+ * region - sets of packets as lists of boxes, while chains are flattened.
+ *
+ * A box is one set per field; a region is a union of boxes. Only one family is
+ * meant at a time, so that src and dst hold addresses of that family alone.
+ * Ports, ICMP and flags ask something only where `proto` is a protocol that has
+ * them: what a reader makes keeps to that, and so does everything made of it.
+ */
+#ifndef TEG_IMPORT_REGION_H
+#define TEG_IMPORT_REGION_H
+
+#include "lang/base/addr.h"
+#include "lang/base/ranges.h"
+
+enum box_field {
+	BOX_STATES, BOX_INWARD, BOX_OUTWARD, BOX_PROTO, BOX_SRC, BOX_DST, BOX_SPORT, BOX_DPORT, BOX_ICMP, BOX_FLAGS,
+	BOX_FIELDS
+};
+
+#define ZONE_NO_INTERFACE 62u /* where a packet has none: OUTPUT knows no arrival, INPUT no leaving */
+#define ZONE_OTHER 63u	      /* interfaces that the ruleset does not name */
+
+struct box {
+	uint64_t states;  /* bit per enum ct_state */
+	uint64_t inward, outward; /* bit per zone: arrival and leaving */
+	uint64_t flags;	  /* bit per combination of the six TCP flags that rulesets ask of */
+	struct ranges proto, sport, dport, icmp;
+	struct netset src, dst;
+};
+
+struct region {
+	struct box *at;
+	size_t len, room;
+};
+
+/* Every packet of the family. */
+struct box box_all(struct arena *a, enum family family);
+bool box_meet(struct arena *a, const struct box *x, const struct box *y, struct box *out);
+/* Are the two equal but for at most this field? */
+bool box_equal_but(const struct box *x, const struct box *y, enum box_field but);
+bool box_field_equal(const struct box *x, const struct box *y, enum box_field f);
+
+struct region region_of(struct arena *a, const struct box *b);
+struct region region_meet(struct arena *a, const struct region *x, const struct region *y);
+
+/*
+ * Without the packets of the other. Where that would take more than
+ * REGION_BOXES_MAX boxes, the answer errs: `low` keeps none that should be gone,
+ * otherwise none is gone that should be kept. False when it erred.
+ */
+#define REGION_BOXES_MAX 512
+bool region_minus(struct arena *a, struct region *from, const struct region *gone, bool low);
+/* Boxes that differ in one field become one. */
+void region_tidy(struct arena *a, struct region *r);
+
+#endif
