@@ -6,6 +6,7 @@ tegc=${BUILD:-build}/tegc
 case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
+root=$PWD
 cd "$dir" || exit 1
 n=0
 
@@ -89,6 +90,20 @@ mends 0 E0312 '> late: drop tcp from office to self port 443
 TEG
 grep -A1 'late:' p.teg | tail -1 | grep -q 'web:'
 ok 'it stands before the one that hid it' p.teg
+
+# --- the pages on diagnostics -----------------------------------------------------------------
+
+# A wrong policy of a page either has no fix, or is without the page's mistake when it is made.
+for page in "$root"/docs/errors/E*.md; do
+	code=$(basename "$page" .md)
+	awk '$1 == "```teg" && $2 == "wrong" { on = 1; if (NF > 2) exit; next } on && /^```/ { exit } on' "$page" >p.teg
+	[ -s p.teg ] || continue
+	"$tegc" check p.teg --report json=before.json >out 2>&1
+	jq -e --arg code "$code" '[.diagnostics[] | select(.code == $code and has("fix"))] | length > 0' before.json >/dev/null || continue
+	"$tegc" check --fix p.teg --report json=after.json >out 2>&1
+	jq -e --arg code "$code" '([.diagnostics[].code] | index($code) == null) and .summary.fixed > 0' after.json >/dev/null
+	ok "the page of $code: its fix mends it" out
+done
 
 # --- what is not sure -----------------------------------------------------------------------
 
