@@ -354,12 +354,30 @@ static struct judgement *judgement_with(const struct dead_search *k, struct dead
 	return j;
 }
 
+/*
+ * What stands behind a rule of layer 4 decides nothing of it, and need not be looked at. Not so behind
+ * the others: what a lifeline spares goes on with layer 4.
+ */
+static struct judgement up_to(const struct judgement *j, uint32_t step)
+{
+	struct judgement cut = *j;
+
+	if (step >= j->layer4) {
+		cut.step_count = step + 1;
+		cut.cell_count = j->steps[step].first + j->steps[step].count;
+	}
+	return cut;
+}
+
 bool prove_dead_explain(const struct dead_list *l, struct dead *d)
 {
 	struct dead_search *s = l->search;
 	struct explaining k = { .prover = s->prover, .terms = &s->terms, .dead = d };
 
-	k.j = judgement_with(s, d, &k.step);
+	const struct judgement *whole = judgement_with(s, d, &k.step);
+	struct judgement cut = up_to(whole, k.step);
+
+	k.j = &cut;
 	k.decides = arena_zero(s->prover->arena, k.j->step_count);
 	k.q = (struct asking){ .prover = s->prover, .terms = &s->terms, .most = SLICE_CELLS,
 			       .ask = ask_why, .arg = &k };

@@ -6,6 +6,7 @@
 #include "compiler/prove/admin.h"
 #include "compiler/report/promises.h"
 #include "compiler/report/responses.h"
+#include "lang/base/strmap.h"
 #include "lang/syntax/source.h"
 
 struct finding {
@@ -22,14 +23,38 @@ static bool same_span(struct span a, struct span b)
 
 /* --- rules that never decide -------------------------------------------------------- */
 
-/* An inherited rule stands in several postures: where is it told of too? */
-static bool told_before(const struct dead_list *l, size_t i)
+/*
+ * An inherited rule stands in several postures, and is told of once. Those of one place and kind are a
+ * chain: by number, the next one, or 0. Lists of thousands are grouped once rather than searched for each.
+ */
+struct chains {
+	const struct dead_list *l;
+	size_t *next;
+	bool *later; /* another stands before it in its chain */
+};
+
+static struct chains chains_of(const struct dead_list *l, struct arena *a)
 {
-	for (size_t n = 0; n < i; n++)
-		if (same_span(l->at[n].rule->span, l->at[i].rule->span) &&
-		    l->at[n].kind == l->at[i].kind)
-			return true;
-	return false;
+	struct chains c = { l, arena_zero(a, (l->len + 1) * sizeof *c.next), arena_zero(a, l->len + 1) };
+	size_t *last = arena_zero(a, (l->len + 1) * sizeof *last);
+	struct strmap places;
+
+	strmap_init(&places, a);
+	for (size_t i = 0; i < l->len; i++) {
+		struct span at = l->at[i].rule->span;
+		const char *place = arena_printf(a, "%u:%u:%u:%d", at.file, at.from, at.to, l->at[i].kind);
+		size_t *end = strmap_find(&places, place);
+
+		c.later[i] = end != NULL;
+		if (end) {
+			c.next[*end] = i;
+		} else {
+			end = &last[i];
+			strmap_put(&places, place, end);
+		}
+		*end = i;
+	}
+	return c;
 }
 
 /* Postures that have the rule, and those in which it is dead in this way. */
@@ -46,17 +71,18 @@ static bool posture_has(const struct ir_posture *p, const struct ir_rule *r)
 	return false;
 }
 
-static struct extent extent_of(const struct finding *f, const struct dead_list *l, const struct dead *d)
+static struct extent extent_of(const struct finding *f, const struct chains *c, size_t first)
 {
+	const struct dead *d = &c->l->at[first];
 	struct extent e = { 0 };
 
+	if (f->ir->posture_count == 1)
+		return (struct extent){ 1, 1, f->ir->postures[0].name };
 	for (size_t i = 0; i < f->ir->posture_count; i++)
 		e.has += posture_has(&f->ir->postures[i], d->rule);
-	for (size_t i = 0; i < l->len; i++) {
-		const char *name = f->ir->postures[l->at[i].posture].name;
+	for (size_t i = first; i || !e.dead; i = c->next[i]) {
+		const char *name = f->ir->postures[c->l->at[i].posture].name;
 
-		if (!same_span(l->at[i].rule->span, d->rule->span) || l->at[i].kind != d->kind)
-			continue;
 		e.dead++;
 		e.names = e.names ? arena_printf(f->to->arena, "%s, %s", e.names, name) : name;
 	}
@@ -180,10 +206,10 @@ static void fix_dead(const struct finding *f, struct diag *g, const struct dead 
 		fix_shadowed(f, g, d);
 }
 
-static void tell_dead(const struct finding *f, const struct dead_list *l, size_t i)
+static void tell_dead(const struct finding *f, const struct chains *c, size_t i)
 {
-	const struct dead *d = &l->at[i];
-	struct extent e = extent_of(f, l, d);
+	const struct dead *d = &c->l->at[i];
+	struct extent e = extent_of(f, c, i);
 	struct diag *g;
 
 	if (d->never)
@@ -220,9 +246,12 @@ static void find_dead(const struct finding *f)
 			l.at[kept++] = d;
 	}
 	l.len = kept;
+
+	struct chains c = chains_of(&l, f->to->arena);
+
 	for (size_t i = 0; i < l.len; i++)
-		if (!told_before(&l, i))
-			tell_dead(f, &l, i);
+		if (!c.later[i])
+			tell_dead(f, &c, i);
 	if (l.progress.undecided)
 		diag(f->to, DIAG_PROVER_UNDECIDED, SPAN_NOWHERE,
 		     "%zu of %zu parts were too large to search for rules that never decide (%s)",
