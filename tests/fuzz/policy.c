@@ -1,6 +1,7 @@
 /*
  * Any bytes as a policy: they are read, told what is wrong with them, printed,
- * and what can be read means the same in its one spelling and when resolved.
+ * and what can be read means the same in its one spelling and when resolved. It
+ * is decided on, its tests run, and so they do against its mutants.
  *
  *     make fuzz FUZZERS=policy SECONDS=600
  */
@@ -8,6 +9,8 @@
 #include <string.h>
 
 #include "compiler/front/front.h"
+#include "compiler/ir/mutate.h"
+#include "compiler/ir/trial.h"
 #include "compiler/ir/response.h"
 #include "compiler/report/diags.h"
 #include "lang/syntax/parse.h"
@@ -71,9 +74,43 @@ static void forms_agree(struct compilation *c, const char *text, size_t len)
 	must(again && !strcmp(meant, again));
 }
 
+/* More packets, or mutants, than this take longer than they find. */
+#define PACKETS_MOST 200
+#define MUTANTS_MOST 20
+
+static void run_tests(const struct ir *ir, const struct policy *p, struct arena *a)
+{
+	for (size_t i = 0; i < p->test_count; i++) {
+		uint64_t packets = 0;
+		struct trial t;
+
+		for (size_t j = 0; j < p->tests[i].case_count; j++)
+			packets += p->tests[i].cases[j].times;
+		if (packets > PACKETS_MOST)
+			continue;
+		trial_run(&t, ir, &p->tests[i], a);
+		must(t.count == p->tests[i].case_count && t.failed <= t.count);
+	}
+}
+
+static void decide(struct compilation *c, const char *text, size_t len)
+{
+	struct policy *p = front_read_text(c, "policy", text, len);
+	struct mutation *all;
+
+	if (!p)
+		return;
+	struct ir *ir = ir_lower(p, c->arena);
+	run_tests(ir, p, c->arena);
+	size_t count = mutations_of(ir, &all, c->arena);
+	for (size_t i = 0; i < count && i < MUTANTS_MOST; i++)
+		run_tests(mutate(ir, &all[i], c->arena), p, c->arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	own(compilation) struct compilation *c = compilation_new(), *d = compilation_new();
+	own(compilation) struct compilation *e = compilation_new();
 	char *text = arena_strndup(c->arena, (const char *)bytes, len);
 	own(buf) struct buf said = { 0 };
 
@@ -83,5 +120,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		report_diag(&said, c, c->diags.list.at[i], true);
 	if (utf8_sound(text, len) == len)
 		forms_agree(d, text, len);
+	decide(e, text, len);
 	return 0;
 }
