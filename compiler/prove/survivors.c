@@ -1,7 +1,7 @@
 #include "compiler/prove/survivors.h"
 
 #include "compiler/prove/forall.h"
-#include "compiler/prove/prove.h"
+#include "compiler/prove/promise.h"
 
 /* For one mutation; a policy with thousands of them is to be answered in a pause. */
 static const struct prove_budget budget = { 1u << 20, UINT64_C(20000000) };
@@ -10,6 +10,7 @@ struct surveying {
 	const struct ir *ir;
 	const struct policy *policy;
 	struct arena *arena;
+	bool *broken; /* of the policy's promises, those that do not hold to begin with */
 	VEC(struct survivor) survivors;
 };
 
@@ -73,6 +74,32 @@ static bool is_refuted(const struct surveying *k, const struct ir *wrong, struct
 	return false;
 }
 
+/* A promise of the policy's invariants and orders that the mutation breaks. */
+static bool breaks_promise(const struct surveying *k, const struct ir *wrong)
+{
+	own(prover) struct prover *p = NULL;
+
+	if (!k->policy->order_count && !k->ir->invariant_count)
+		return false;
+	p = prover_new(&budget);
+	struct promise_list all = prove_promises(p, wrong);
+	for (size_t i = 0; i < all.len; i++)
+		if (promise_is_broken(&all.at[i]) && !k->broken[i])
+			return true;
+	return false;
+}
+
+static bool *promises_broken(const struct ir *ir, struct arena *a)
+{
+	own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
+	struct promise_list all = prove_promises(p, ir);
+	bool *broken = arena_zero(a, (all.len + 1) * sizeof *broken);
+
+	for (size_t i = 0; i < all.len; i++)
+		broken[i] = promise_is_broken(&all.at[i]);
+	return broken;
+}
+
 /* What is remembered for later packets, and what is told, are not in the prover's answer. */
 static bool is_provable(const struct ir *ir, const struct mutation *m)
 {
@@ -103,7 +130,7 @@ static void try(struct survey *out, struct surveying *k, const struct mutation *
 	struct survivor s = { .mutation = *m };
 
 	out->made++;
-	if (is_noticed(k, wrong, m, scratch) || is_refuted(k, wrong, scratch)) {
+	if (is_noticed(k, wrong, m, scratch) || is_refuted(k, wrong, scratch) || breaks_promise(k, wrong)) {
 		out->noticed++;
 		return;
 	}
@@ -118,7 +145,7 @@ static void try(struct survey *out, struct surveying *k, const struct mutation *
 
 void survey_run(struct survey *out, const struct ir *ir, const struct policy *policy, struct arena *a)
 {
-	struct surveying k = { .ir = ir, .policy = policy, .arena = a };
+	struct surveying k = { .ir = ir, .policy = policy, .arena = a, .broken = promises_broken(ir, a) };
 	struct mutation *all;
 	size_t count = mutations_of(ir, &all, a);
 

@@ -11,6 +11,7 @@
  * does is no mistake, and is only counted. Where a reflex counts or blocks, what it does to
  * later packets is not the prover's to know, and such a mutation is never counted as equal.
  *
+ * A mutation that breaks an invariant or an order of the policy is noticed as well.
  * The tests must hold to begin with.
  */
 #ifndef TEG_PROVE_SURVIVORS_H

@@ -227,4 +227,13 @@ says_nothing_of ", deleted" "as packets do"
 says_nothing_of "default.forward" "all of them"
 says "WEB.default.out" "but what nothing is said of"
 
+cat >>"$dir/claims.teg" <<'TEG'
+
+invariant nothing_leaves {
+    in every posture: out udp is dropped
+}
+TEG
+exits 2 "an invariant beside the tests" "$tegc" test --mutants claims.teg
+says_nothing_of "WEB.default.out" "notices mutants too"
+
 echo "1..$n"
