@@ -230,7 +230,7 @@ static void find(struct document *d)
 	d->state = DOCUMENT_PROVED;
 	if (!d->policy)
 		return;
-	prover = prover_new(&(struct prove_budget)EDITOR_BUDGET);
+	prover = prover_new(&EDITOR_BUDGET);
 	d->ir = ir_lower(d->policy, d->c->arena);
 	report_findings(d->c, prover, d->ir);
 	report_allowances_all(d->c);
