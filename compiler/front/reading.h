@@ -137,6 +137,8 @@ struct posture_symbol *scope_posture(struct reading *r, const struct node *name)
 /* uses.c: notes a use, when they are wanted. */
 void use_note(struct reading *r, enum use_kind kind, const char *name, struct span at, struct span declared);
 void use_note_symbol(struct reading *r, const struct node *name, const struct symbol *s);
+/* The name of that kind, at the end of what stands there, `reflex.flood`; false when none is noted. */
+bool use_note_named(struct reading *r, enum use_kind kind, const char *name, struct span at);
 /* A block, reflex or lifeline, by its label or dotted id. */
 void use_note_layer(struct reading *r, const char *name, struct span at);
 

@@ -113,6 +113,8 @@ static bool event_read(struct reading *r, const struct node *n, struct pol_bindi
 	near = near_to(out->of);
 	if (!dot || r->poisoned)
 		return true;
+	if (out->event == EVENT_REFLEX)
+		use_note_named(r, USE_REFLEX, out->of, n->span);
 	if (event_names(r, out->event, out->of, &near))
 		return event_is_told(r, out) || event_untold(r, n, word);
 	d = diag(r->diags, DIAG_EVENT_UNKNOWN, n->span, "there is no %s `%s`", word, out->of);

@@ -81,17 +81,19 @@ static struct span tail(struct span s, const char *name)
 	return (struct span){ s.file, s.to - s.from > len ? s.to - len : s.from, s.to };
 }
 
+bool use_note_named(struct reading *r, enum use_kind kind, const char *name, struct span at)
+{
+	const struct use *u = r->c->uses.wanted ? uses_declared(&r->c->uses, kind, name) : NULL;
+
+	if (u)
+		use_note(r, u->kind, u->name, tail(at, u->name), u->declared);
+	return u != NULL;
+}
+
 void use_note_layer(struct reading *r, const char *name, struct span at)
 {
-	static const enum use_kind layers[] = { USE_BLOCK, USE_REFLEX, USE_LIFELINE };
 	const char *last = strrchr(name, '.') ? strrchr(name, '.') + 1 : name;
 
-	for (size_t i = 0; r->c->uses.wanted && i < sizeof layers / sizeof *layers; i++) {
-		const struct use *u = uses_declared(&r->c->uses, layers[i], last);
-
-		if (u) {
-			use_note(r, u->kind, u->name, tail(at, u->name), u->declared);
-			return;
-		}
-	}
+	if (!use_note_named(r, USE_BLOCK, last, at) && !use_note_named(r, USE_REFLEX, last, at))
+		use_note_named(r, USE_LIFELINE, last, at);
 }

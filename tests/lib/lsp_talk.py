@@ -127,8 +127,13 @@ initial posture BALANCED
 reflex flood {
     match tcp flags syn/syn+ack on wan
     when rate per source > 1000/s
-    do drop
+    do drop, emit high
 }
+playbook heal(src: address) {
+    budget blocks 500 per 1h, runtime 10m
+    phase first { block src for 1h }
+}
+on reflex.flood run heal(event.source)
 test "𝕏 web" {
     posture HARDENED
     tcp 198.51.100.20:40000 -> self:443 syn on wan => allow by web_in
@@ -153,7 +158,7 @@ tap.same(lsp.at("textDocument/definition", uri, EDGE, "from office", 6)["result"
 tap.same(places(lsp.at("textDocument/references", uri, EDGE, "from office", 6, context={"includeDeclaration": True})), office, "references stand in both files")
 tap.same(places(lsp.at("textDocument/references", uri, EDGE, "from office", 6, context={"includeDeclaration": False})), office[:3], "or without the declaration")
 tap.same(places(lsp.at("textDocument/references", uri, EDGE, "web_in", 1, context={"includeDeclaration": True})),
-         [("names.teg", 10, 4), ("names.teg", 14, 4), ("names.teg", 25, EDGE.split("\n")[25].index("web_in"))], "a label, what replaces it, and a test that names it are one")
+         [("names.teg", 10, 4), ("names.teg", 14, 4), ("names.teg", 30, EDGE.split("\n")[30].index("web_in"))], "a label, what replaces it, and a test that names it are one")
 hover = lsp.at("textDocument/hover", uri, EDGE, "from office", 6)["result"]["contents"]["value"]
 tap.ok("administrators" in hover and "2001:db8:10::/48" in hover and "net `office`" in hover, "hover has kind, comment and set", hover)
 tap.same(lsp.at("textDocument/hover", uri, EDGE, "default")["result"], None, "a word of the language is no name")
@@ -170,19 +175,19 @@ def renamed(what, skip, name):
 
 
 for what, skip, old, new, count in (("from office", 6, "office", "people", 4), ("zone wan", 6, "wan", "outside", 4), ("limit calm", 7, "calm", "slow", 2),
-                                    ("posture HARDENED", 9, "HARDENED", "STRICT", 4), ("reflex flood", 8, "flood", "storm", 1),
+                                    ("posture HARDENED", 9, "HARDENED", "STRICT", 4), ("reflex flood", 8, "flood", "storm", 2),
                                     ("web_in", 0, "web_in", "front", 3), ("net partners", 5, "partners", "friends", 1)):
     got = renamed(what, skip, new)
     ok = isinstance(got, dict) and sum(len(re.findall(r"\b%s\b" % new, t)) for t in got.values()) == count
     tap.ok(ok and not any(re.search(r"(?<!\")\b%s\b" % old, t.replace("office_in", "")) for t in got.values()), f"{old} becomes {new} in {count} places", got)
 for what, skip, new, why in (("from office", 6, "posture", "word of the language"), ("from office", 6, "partners", "taken"), ("from office", 6, "wan", "declared twice"),
                              ("from office", 6, "9x", "no name"), ("from office", 6, "a b", "no name"), ("from office", 6, "", "no name"), ("from office", 6, "a-1", "no name"),
-                             ("from office", 6, "tcp", "protocol"), ("port ssh", 5, "shell", "carries"), ("web_in", 0, "office_in", "taken"), ("default", 0, "x", "none")):
+                             ("from office", 6, "tcp", "protocol"), ("port ssh", 5, "shell", "carries"), ("web_in", 0, "office_in", "taken"), ("playbook heal", 9, "mend", "heal"), ("default", 0, "x", "none")):
     got = renamed(what, skip, new)
     tap.ok(isinstance(got, str) and why in got, f"{what} does not become `{new}`: {why}", got)
 
 names = {x["name"] for x in lsp.ask("textDocument/documentSymbol", {"textDocument": {"uri": uri}})["result"]}
-tap.same(names, {"wan", "partners", "calm", "owner", "HARDENED", "BALANCED", "web_in", "office_in", "flood"}, "the outline has what the document declares")
+tap.same(names, {"wan", "partners", "calm", "owner", "HARDENED", "BALANCED", "web_in", "office_in", "flood", "heal"}, "the outline has what the document declares")
 
 
 def offered(what, skip=0):
@@ -194,7 +199,7 @@ tap.ok({"HARDENED", "BALANCED"} <= offered("extends HARD", 8) and "office" not i
 tap.ok("std/services.teg" in offered('"std/', 1), "behind `import`: what tegc carries", offered('"std/', 1))
 tap.ok({"zone", "posture", "reflex"} <= offered("zone wan") and "allow" not in offered("zone wan"), "where a line begins: what declares")
 lenses = [(x["range"]["start"]["line"], x["command"]["title"]) for x in lsp.ask("textDocument/codeLens", {"textDocument": {"uri": uri}})["result"]]
-tap.same(lenses, [(23, "passes"), (27, "fails")], "each test says how it fares")
+tap.same(lenses, [(28, "passes"), (32, "fails")], "each test says how it fares")
 
 data = lsp.ask("textDocument/semanticTokens/full", {"textDocument": {"uri": uri}})["result"]["data"]
 legend, line, unit, painted = lsp.about["capabilities"]["semanticTokensProvider"]["legend"]["tokenTypes"], 0, 0, set()
@@ -202,7 +207,7 @@ for dl, du, length, kind, _ in zip(*[iter(data)] * 5):
     line, unit = line + dl, du if dl else unit + du
     painted.add((EDGE.split("\n")[line][unit : unit + length], legend[kind]))
 tap.same(painted, {("wan", "namespace"), ("partners", "variable"), ("office", "variable"), ("calm", "property"), ("owner", "property"), ("ssh", "type"), ("https", "type"),
-                   ("HARDENED", "class"), ("BALANCED", "class"), ("web_in", "property"), ("office_in", "property"), ("flood", "function")}, "tokens say what each name is")
+                   ("HARDENED", "class"), ("BALANCED", "class"), ("web_in", "property"), ("office_in", "property"), ("flood", "function"), ("heal", "function")}, "tokens say what each name is")
 
 TYPO = 'zone wan = "e"\nposture P {\n    defalt drop\n    default drop\n}\ninitial posture Q\nzone wan = "f"\nnet a = 10.0.0.1/8\n'
 lsp.open(uri, TYPO)
