@@ -78,16 +78,18 @@ static int write_out(const char *path, const char *bytes, size_t len)
 
 static const char *how_much(const struct import *m)
 {
-	return import_notes(m, NOTE_LEFT_OUT) + import_notes(m, NOTE_WIDENED) + import_notes(m, NOTE_ADMITS) ? "in part" : "whole";
+	return import_notes(m, NOTE_LEFT_OUT) + import_notes(m, NOTE_WIDENED) + import_notes(m, NOTE_ANSWERS) +
+			       import_notes(m, NOTE_ADMITS) ?
+		       "in part" : "whole";
 }
 
 static void tell(const struct import *m, const struct asked *asked)
 {
 	for (size_t i = 0; i < m->notes.len; i++)
 		fprintf(stderr, "%s:%u: %s: %s\n", asked->path, m->notes.at[i].line, note_kind_name(m->notes.at[i].kind), m->notes.at[i].text);
-	fprintf(stderr, "%s: imported %s: %zu rules; left out %zu, widened %zu, beside the verdicts %zu, admits more %zu\n", asked->path,
+	fprintf(stderr, "%s: imported %s: %zu rules; left out %zu, widened %zu, beside the verdicts %zu, answers pass %zu, admits more %zu\n", asked->path,
 		how_much(m), m->rule_count, import_notes(m, NOTE_LEFT_OUT), import_notes(m, NOTE_WIDENED), import_notes(m, NOTE_BESIDE),
-		import_notes(m, NOTE_ADMITS));
+		import_notes(m, NOTE_ANSWERS), import_notes(m, NOTE_ADMITS));
 }
 
 static int import_json(const struct import *m, const struct asked *asked)
@@ -125,11 +127,7 @@ static const char *policy_name(struct import *m, const char *path)
 /* May it be written? */
 static bool agreed(const struct import *m, const struct asked *asked)
 {
-	size_t admits = import_notes(m, NOTE_ADMITS), by_state = 0;
-
-	for (size_t i = 0; i < m->notes.len; i++)
-		by_state += m->notes.at[i].kind == NOTE_ADMITS && strstr(m->notes.at[i].text, "packets of known flows") != NULL;
-	return !admits || (asked->stateful && by_state == admits);
+	return !import_notes(m, NOTE_ADMITS) && (asked->stateful || !import_notes(m, NOTE_ANSWERS));
 }
 
 static int import_one(const struct asked *asked)
@@ -153,7 +151,7 @@ static int import_one(const struct asked *asked)
 	rc = asked->json ? import_json(m, asked) : 0;
 	if (!rc && !agreed(m, asked)) {
 		fprintf(stderr, "tegc import: nothing was written, since it would admit more than %s does%s\n", asked->path,
-			m->stateful ? "" : "; --stateful agrees to answers of admitted flows");
+			import_notes(m, NOTE_ADMITS) ? "" : "; --stateful agrees to answers of admitted flows");
 		return EXIT_NO;
 	}
 	if (!rc)

@@ -201,7 +201,7 @@ int import_flatten(struct import *m, struct err *why)
 		if (!m->base[d] || (state_passes(m, d, &all, CT_ESTABLISHED, &line) && state_passes(m, d, &all, CT_RELATED, &line)))
 			continue;
 		m->stateful = false;
-		import_note(m, line, NOTE_ADMITS, "%s: packets of known flows are judged one by one there; here the answers of an admitted flow pass",
+		import_note(m, line, NOTE_ANSWERS, "%s: packets of known flows are judged one by one there; here the answers of an admitted flow pass",
 			    m->base[d]->name);
 	}
 	return 0;

@@ -55,6 +55,8 @@ const char *note_kind_name(enum note_kind kind)
 		return "widened";
 	case NOTE_BESIDE:
 		return "beside";
+	case NOTE_ANSWERS:
+		return "answers-pass";
 	case NOTE_ADMITS:
 		return "admits-more";
 	}

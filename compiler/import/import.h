@@ -72,7 +72,8 @@ enum note_kind {
 	NOTE_LEFT_OUT,	/* an accept is not carried, or for less */
 	NOTE_WIDENED,	/* a drop is carried for more */
 	NOTE_BESIDE,	/* no decision: logs, other tables, counters */
-	NOTE_ADMITS,	/* the result admits more: not written unless agreed to */
+	NOTE_ANSWERS,	/* answers of admitted flows pass here; not written unless agreed to */
+	NOTE_ADMITS,	/* the result admits more: not written */
 };
 
 struct import_note {

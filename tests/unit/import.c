@@ -257,7 +257,8 @@ static void ask(const struct model *m, const struct ir *ir, bool whole, struct t
 
 static bool is_whole(const struct import *m)
 {
-	return !import_notes(m, NOTE_LEFT_OUT) && !import_notes(m, NOTE_WIDENED) && !import_notes(m, NOTE_ADMITS);
+	return !import_notes(m, NOTE_LEFT_OUT) && !import_notes(m, NOTE_WIDENED) && !import_notes(m, NOTE_ANSWERS) &&
+	       !import_notes(m, NOTE_ADMITS);
 }
 
 static void try_one(unsigned strange, struct tally *t)

@@ -69,7 +69,7 @@ static void import_file(const char *path, const char *name, struct counts *n)
 	}
 	bool written = policy_of(c, m) != NULL; /* which notes what cannot be said, too */
 
-	if (import_notes(m, NOTE_ADMITS))
+	if (import_notes(m, NOTE_ADMITS) + import_notes(m, NOTE_ANSWERS))
 		n->agreed++;
 	else if (import_notes(m, NOTE_LEFT_OUT) + import_notes(m, NOTE_WIDENED))
 		n->part++;
