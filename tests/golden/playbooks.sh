@@ -51,7 +51,7 @@ cat >"$dir/wanted" <<'OUT'
 PLAYBOOK low      playbook decoy_touched   push 1d -> push 2d
 RESPONSE medium   on decoy run decoy_touched(event.source)   present -> absent
 RESPONSE medium   decoy ssh_001 ssh on tcp/2222 says "SSH-2.0-OpenSSH_8.4", technique T1110   present -> absent
-proved: nothing else changes
+proved: 1 invariant holds; nothing else changes
 0 opened (0 high), 0 closed, 0 rate, 0 effect, 0 unknown
 OUT
 diff "$dir/wanted" "$dir/said" >"$dir/differs"
