@@ -31,6 +31,7 @@ struct printer {
 	bool normal;	/* for an id: words that ask nothing are left out */
 	int indent;
 	enum line_kind kind;
+	const size_t *widths; /* of the columns of the table at hand */
 	struct buf cell, body;
 };
 

@@ -618,29 +618,32 @@ static size_t value_width(const struct node *n)
 	return text.len;
 }
 
-/* The widest cell of a column of a table. */
-static size_t column_width(const struct node *table, size_t column)
+/* The widest cell of each column of a table, measured once for all its rows. */
+static const size_t *column_widths(struct printer *p, const struct node *table)
 {
-	size_t width = 0;
+	size_t most = 0, *widths;
 
+	for (const struct node *row = table->first; row; row = row->next)
+		if (row->kind == NODE_ROW && node_count(row) > most)
+			most = node_count(row);
+	widths = arena_zero(p->arena, (most + 1) * sizeof *widths);
 	for (const struct node *row = table->first; row; row = row->next) {
-		const struct node *n = row->kind == NODE_ROW ? row->first : NULL;
+		size_t column = 0;
 
-		for (size_t i = 0; n && i < column; i++)
-			n = n->next;
-		if (n && n->kind != NODE_EXPECT && value_width(n) > width)
-			width = value_width(n);
+		for (const struct node *n = row->kind == NODE_ROW ? row->first : NULL; n && n->kind != NODE_EXPECT; n = n->next, column++)
+			if (value_width(n) > widths[column])
+				widths[column] = value_width(n);
 	}
-	return width;
+	return widths;
 }
 
-static void put_row(struct printer *p, const struct node *row, const struct node *table)
+static void put_row(struct printer *p, const struct node *row)
 {
 	const struct node *expect = node_find(row, NODE_EXPECT);
 	size_t column = 0;
 
 	for (const struct node *n = row->first; n && n != expect; n = n->next, column++) {
-		size_t width = value_width(n), most = column_width(table, column);
+		size_t width = value_width(n), most = p->widths[column];
 
 		put_value(p, n);
 		if (n->next)
@@ -968,11 +971,12 @@ bool spell_statement(struct printer *p, const struct node *n, const struct node 
 		buf_printf(&p->body, "refuses %s", n->text);
 		return true;
 	case NODE_TABLE:
+		p->widths = column_widths(p, n);
 		buf_puts(&p->body, "table ");
 		put_packet(p, n->first);
 		return true;
 	case NODE_ROW:
-		put_row(p, n, parent);
+		put_row(p, n);
 		return false;
 	case NODE_IN_POSTURE:
 		buf_printf(&p->body, "posture %s", n->first->text);
