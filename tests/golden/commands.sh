@@ -2,34 +2,7 @@
 # tegc test, build and disasm at the prompt: what they say, and their exit codes.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-tegc=$PWD/${BUILD:-build}/tegc
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-n=0
-
-ok() { # HELD CLAIM [NOTE]
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n - $2"; else
-		echo "not ok $n - $2"
-		printf '%s\n' "${3-}" | sed 's/^/# /'
-	fi
-}
-
-# exits CODE CLAIM COMMAND...: runs it in $dir; its words are in $out and $err.
-exits() {
-	local want=$1 claim=$2 rc
-	shift 2
-	(cd "$dir" && NO_COLOR=1 "$@" >out 2>err)
-	rc=$?
-	out=$(cat "$dir/out") err=$(cat "$dir/err")
-	[ "$rc" = "$want" ]
-	ok $? "$claim" "expected exit $want, got $rc; $out $err"
-}
-
-says() { # WORDS CLAIM: on stdout or stderr
-	case "$out$err" in *"$1"*) ok 0 "$2" ;; *) ok 1 "$2" "expected: $1
-got: $out$err" ;; esac
-}
+. tests/lib/prompt.bash
 
 policy() { # NAME: standard input behind a policy that all of these tests share
 	{
