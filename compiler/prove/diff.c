@@ -799,20 +799,57 @@ static bool has_amounts(const struct ir_rule *r)
 	return r->rate || r->block_ns;
 }
 
+/* Does the rule that the limit belongs to, "HARDENED.web_in.limit", stand in the list? */
+static bool has_limited(const struct ir_list *l, const struct ir_rule *limit)
+{
+	size_t len = strlen(limit->id) - strlen(".limit");
+
+	for (size_t i = 0; i < l->count; i++)
+		if (strlen(l->rules[i].id) == len && !strncmp(l->rules[i].id, limit->id, len))
+			return true;
+	return false;
+}
+
+/* A limit that came or went while its rule stayed: what else the rule's change opens must not hide it. */
+static void limit_alone(struct pairing *k, const struct ir_rule *limit, const struct ir_list *others, bool added)
+{
+	const char *rate;
+
+	if (!ir_rule_is_limit(limit) || !has_limited(others, limit))
+		return;
+	rate = rate_text(k->prover->arena, limit->rate);
+	if (added)
+		fact(k, FACT_RATE_DOWN, RISK_LOW, limit->id, "no limit", rate);
+	else
+		fact(k, FACT_RATE_UP, RISK_HIGH, limit->id, rate, "no limit");
+}
+
+static void map_amounts(struct strmap *out, struct arena *a, const struct ir_list *l)
+{
+	strmap_init(out, a);
+	for (size_t i = 0; i < l->count; i++)
+		if (has_amounts(&l->rules[i]))
+			strmap_put(out, l->rules[i].id, &l->rules[i]);
+}
+
 static void compare_rates(struct pairing *k, const struct ir_list *a, const struct ir_list *b)
 {
-	struct strmap after;
+	struct strmap before, after;
 
-	strmap_init(&after, k->prover->arena);
-	for (size_t i = 0; i < b->count; i++)
-		if (has_amounts(&b->rules[i]))
-			strmap_put(&after, b->rules[i].id, &b->rules[i]);
-	for (size_t i = 0; i < a->count; i++) {
-		const struct ir_rule *same = has_amounts(&a->rules[i]) ? strmap_find(&after, a->rules[i].id) : NULL;
+	map_amounts(&before, k->prover->arena, a);
+	map_amounts(&after, k->prover->arena, b);
+	for (size_t i = 0; i < before.entries.len; i++) {
+		const struct ir_rule *old = before.entries.at[i].value;
+		const struct ir_rule *same = strmap_find(&after, old->id);
 
 		if (same)
-			compare_rate(k, &a->rules[i], same);
+			compare_rate(k, old, same);
+		else
+			limit_alone(k, old, b, false);
 	}
+	for (size_t i = 0; i < after.entries.len; i++)
+		if (!strmap_find(&before, after.entries.at[i].name))
+			limit_alone(k, after.entries.at[i].value, a, true);
 }
 
 static int by_text(const void *a, const void *b)

@@ -284,4 +284,19 @@ OPENED high     HARDENED in   97.6% of tcp from any to self   drop -> allow
 OPENED high     BALANCED in   64.2% of tcp from any to self   drop -> allow
 OPENED high     EXPLORE in   less than 0.1% of tcp from any to self   reject -> allow
 OUT
+
+# A wider rule that loses its limit: what it opens by its ports must not hide that.
+limited='zone wan = "eth0"
+posture OPEN {
+    default drop
+    web: allow tcp to self port '
+echo "${limited}443 limit 5/s per source
+}" >"$dir/limited.teg"
+echo "${limited}[443, 8443]
+}" >"$dir/unlimited.teg"
+answers 0 "a limit that goes is told beside what the rule opens" \
+	sh -c "'$tegc' diff limited.teg unlimited.teg | grep RATE; '$tegc' diff unlimited.teg limited.teg | grep RATE" <<'OUT'
+RATE+  high     OPEN.web.limit   5 per 1s, burst 5 -> no limit
+RATE-  low      OPEN.web.limit   no limit -> 5 per 1s, burst 5
+OUT
 echo "1..$n"
