@@ -185,6 +185,7 @@ static void statement(struct printer *p, const struct node *n, const struct node
 		if (printer_comment_within(p, span) || width > WIDTH) {
 			p->cell.len = p->body.len = 0;
 			p->breaking = true;
+			p->wide = width > WIDTH;
 			spell_statement(p, n, parent);
 		}
 		printer_end_line(p);

@@ -27,7 +27,8 @@ struct printer {
 	size_t next_comment;
 	uint32_t done;	/* the source is printed up to here */
 	bool block_begins; /* no empty line here */
-	bool breaking;	/* lists go on lines of their own */
+	bool breaking;	/* lists that hold a comment go on lines of their own, */
+	bool wide;	/* and so do the others with more than one value */
 	bool normal;	/* for an id: words that ask nothing are left out */
 	int indent;
 	enum line_kind kind;

@@ -163,7 +163,7 @@ static void put_list(struct printer *p, const struct node *n)
 {
 	bool was = p->breaking, commented = !p->normal && p->ast && printer_comment_within(p, n->span);
 
-	if (!p->breaking || (!commented && (!n->first || !n->first->next))) {
+	if (!p->breaking || (!commented && (!p->wide || !n->first || !n->first->next))) {
 		buf_putc(&p->body, '[');
 		for (const struct node *v = n->first; v; v = v->next) {
 			put_value(p, v);
