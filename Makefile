@@ -54,7 +54,7 @@ BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-temp
 
 # --- targets -----------------------------------------------------------------
 
-.PHONY: all help deps install test tests demo fuzz bench bench-prove bench-lang clean golden
+.PHONY: all help deps install test tests demo fuzz bench bench-enforcer bench-prove bench-lang clean golden
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -201,6 +201,9 @@ fuzz: ## run the fuzz targets FUZZERS for SECONDS each, 60 unless said
 
 bench: all $(BENCH_PROGRAMS) ## the measurements, with their floors and peers
 	@BUILD=$(BUILD) tests/bench/run
+
+bench-enforcer: all $(BENCH_PROGRAMS) ## what a change takes and what packets notice of it, requests, restarts, memory at rest
+	@BUILD=$(BUILD) tests/bench/run enforcer
 
 bench-prove: $(BUILD)/tests/bench/prove ## what the prover's questions cost, beside BuDDy
 	$<

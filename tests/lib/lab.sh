@@ -157,22 +157,32 @@ fetch() {
 
 : "${BUILD:=build}"
 
-tegd_start() {
+# tegd_launch FLAG...: without waiting until it answers
+tegd_launch() {
 	mkdir -p "$LAB_DIR/state" "$LAB_DIR/run"
 	at edge "$BUILD/tegd" --state-dir "$LAB_DIR/state" --run-dir "$LAB_DIR/run" --pin-dir "$PINS" \
 		"$@" >>"$LAB_DIR/tegd.log" 2>&1 &
 	TEGD=$!
 	disown
+}
+
+tegd_start() {
+	tegd_launch "$@"
 	eventually 10 tegctl status || { cat "$LAB_DIR/tegd.log" >&2; return 1; }
+}
+
+# Its processes: the warden and the api.
+tegd_pids() {
+	pgrep -f "tegd .*--pin-dir $PINS"
 }
 
 tegctl() {
 	"$BUILD/tegctl" --socket "$LAB_DIR/run/api.sock" "$@"
 }
 
-# The warden and the api, at once and without a word.
+# All of them at once, without a word.
 tegd_kill() {
-	kill -9 $(pgrep -f "tegd .*--pin-dir $PINS") 2>/dev/null
+	kill -9 $(tegd_pids) 2>/dev/null
 	eventually 5 sh -c "! kill -0 $TEGD 2>/dev/null"
 }
 
