@@ -1,5 +1,5 @@
 /*
- * tegc import FORMAT FILE - a ruleset of another firewall as a policy.
+ * tegc import FORMAT FILE... - a ruleset of another firewall as a policy.
  *
  * The policy goes to standard output or -o, what could not be carried to standard
  * error and to --report json=FILE. The result admits nothing that the ruleset does
@@ -20,8 +20,10 @@
 #include "lang/syntax/print.h"
 
 struct asked {
-	const char *path, *sets, *out, *json;
-	int family; /* -1: as the file says */
+	char **paths;
+	int count;
+	const char *sets, *out, *json;
+	int family; /* -1: as each file says */
 	bool stateful;
 };
 
@@ -86,8 +88,8 @@ static const char *how_much(const struct import *m)
 static void tell(const struct import *m, const struct asked *asked)
 {
 	for (size_t i = 0; i < m->notes.len; i++)
-		fprintf(stderr, "%s:%u: %s: %s\n", asked->path, m->notes.at[i].line, note_kind_name(m->notes.at[i].kind), m->notes.at[i].text);
-	fprintf(stderr, "%s: imported %s: %zu rules; left out %zu, widened %zu, beside the verdicts %zu, answers pass %zu, admits more %zu\n", asked->path,
+		fprintf(stderr, "%s:%u: %s: %s\n", m->notes.at[i].place.path, m->notes.at[i].place.line, note_kind_name(m->notes.at[i].kind), m->notes.at[i].text);
+	fprintf(stderr, "%s: imported %s: %zu rules; left out %zu, widened %zu, beside the verdicts %zu, answers pass %zu, admits more %zu\n", asked->paths[0],
 		how_much(m), m->rule_count, import_notes(m, NOTE_LEFT_OUT), import_notes(m, NOTE_WIDENED), import_notes(m, NOTE_BESIDE),
 		import_notes(m, NOTE_ANSWERS), import_notes(m, NOTE_ADMITS));
 }
@@ -98,13 +100,13 @@ static int import_json(const struct import *m, const struct asked *asked)
 
 	cJSON_AddStringToObject(root, "schema", "tegc-import");
 	cJSON_AddNumberToObject(root, "schema_version", 1);
-	cJSON_AddStringToObject(root, "input", asked->path);
+	cJSON_AddStringToObject(root, "input", asked->paths[0]);
 	cJSON_AddStringToObject(root, "result", how_much(m));
 	cJSON_AddNumberToObject(root, "rules", (double)m->rule_count);
 	for (size_t i = 0; i < m->notes.len; i++) {
 		cJSON *n = cJSON_CreateObject();
 
-		cJSON_AddNumberToObject(n, "line", m->notes.at[i].line);
+		cJSON_AddNumberToObject(n, "line", m->notes.at[i].place.line);
 		cJSON_AddStringToObject(n, "kind", note_kind_name(m->notes.at[i].kind));
 		cJSON_AddStringToObject(n, "text", m->notes.at[i].text);
 		cJSON_AddItemToArray(notes, n);
@@ -124,33 +126,62 @@ static const char *policy_name(struct import *m, const char *path)
 	return strcmp(path, "-") ? arena_strdup(m->arena, slash ? slash + 1 : path) : "imported";
 }
 
+static const char *from_words(struct import *m, const struct asked *asked)
+{
+	const char *words = asked->paths[0];
+
+	for (int i = 1; i < asked->count; i++)
+		words = arena_printf(m->arena, "%s and %s", words, asked->paths[i]);
+	return words;
+}
+
 /* May it be written? */
 static bool agreed(const struct import *m, const struct asked *asked)
 {
 	return !import_notes(m, NOTE_ADMITS) && (asked->stateful || !import_notes(m, NOTE_ANSWERS));
 }
 
-static int import_one(const struct asked *asked)
+static int read_sets(struct import *m, const char *path)
 {
-	own(buf) struct buf text = { 0 }, sets = { 0 }, rough = { 0 }, spelled = { 0 };
+	own(buf) struct buf text = { 0 };
 	struct err why = { 0 };
-	int rc = read_text(asked->path, &text);
+	int rc = path ? read_text(path, &text) : 0;
 
-	if (!rc && asked->sets)
-		rc = read_text(asked->sets, &sets);
+	if (rc || !path)
+		return rc;
+	return import_ipset(m, &(struct import_text){ path, buf_text(&text), text.len }, &why) ? failed(path, &why, EXIT_WRONG) : 0;
+}
+
+static int read_rules(struct import *m, const struct asked *asked, const char *path)
+{
+	own(buf) struct buf text = { 0 };
+	struct err why = { 0 };
+	int rc = read_text(path, &text);
+
 	if (rc)
 		return rc;
-	own(import) struct import *m = import_new(family_of(asked, &text));
+	return import_iptables(m, family_of(asked, &text), &(struct import_text){ path, buf_text(&text), text.len }, &why) ?
+		       failed(path, &why, EXIT_WRONG) : 0;
+}
 
-	if (asked->sets && import_ipset(m, buf_text(&sets), sets.len, &why))
-		return failed(asked->sets, &why, EXIT_WRONG);
-	if (import_iptables(m, buf_text(&text), text.len, &why) || import_flatten(m, &why))
-		return failed(asked->path, &why, EXIT_WRONG);
-	import_write(m, &rough, policy_name(m, asked->path), asked->path);
+static int import_all(const struct asked *asked)
+{
+	own(import) struct import *m = import_new();
+	own(buf) struct buf rough = { 0 }, spelled = { 0 };
+	struct err why = { 0 };
+	int rc = read_sets(m, asked->sets);
+
+	for (int i = 0; i < asked->count && !rc; i++)
+		rc = read_rules(m, asked, asked->paths[i]);
+	if (rc)
+		return rc;
+	if (import_flatten(m, &why))
+		return failed(asked->paths[0], &why, EXIT_WRONG);
+	import_write(m, &rough, policy_name(m, asked->paths[0]), from_words(m, asked));
 	tell(m, asked);
 	rc = asked->json ? import_json(m, asked) : 0;
 	if (!rc && !agreed(m, asked)) {
-		fprintf(stderr, "tegc import: nothing was written, since it would admit more than %s does%s\n", asked->path,
+		fprintf(stderr, "tegc import: nothing was written, since it would admit more than %s does%s\n", asked->paths[0],
 			import_notes(m, NOTE_ADMITS) ? "" : "; --stateful agrees to answers of admitted flows");
 		return EXIT_NO;
 	}
@@ -183,8 +214,9 @@ int cmd_import(int argc, char **argv)
 		else
 			return cmd_usage("import");
 	}
-	if (argc - optind != 2 || strcmp(argv[optind], "iptables-save"))
+	if (argc - optind < 2 || strcmp(argv[optind], "iptables-save"))
 		return cmd_usage("import");
-	asked.path = argv[optind + 1];
-	return import_one(&asked);
+	asked.paths = argv + optind + 1;
+	asked.count = argc - optind - 1;
+	return import_all(&asked);
 }

@@ -4,21 +4,71 @@
 #include "compiler/import/import.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+#define LOGS_MAX 64
+#define LOG_BOXES_MAX 4 /* a rule that was logged in part is not told apart into more */
+
+struct logged {
+	const char *log;
+	struct region region;
+};
 
 struct walk {
 	struct import *m;
 	enum direction direction;
 	size_t steps;
 	struct err *why;
+	bool last;		       /* no chain judges behind the one that is walked */
+	struct region sure, perhaps;   /* what the chain accepts, when it is not the last */
+	VEC(struct logged) logs;
+	VEC(struct import_entry) ends; /* policies of last chains */
 };
 
-static void emit(struct walk *w, const struct import_chain *chain, const struct import_rule *rule,
-		 enum verdict verdict, struct region region, bool limited)
+static void emit_part(struct walk *w, struct import_entry e, struct region part, const char *log)
 {
-	struct import_entry e = { rule, chain, verdict, limited, region };
+	region_tidy(w->m->arena, &part);
+	e.region = part;
+	e.log = log;
+	if (!e.rule && w->last)
+		vec_push(w->m->arena, &w->ends, e);
+	else
+		vec_push(w->m->arena, &w->m->entries[w->direction], e);
+}
 
-	region_tidy(w->m->arena, &e.region);
-	vec_push(w->m->arena, &w->m->entries[w->direction], e);
+static bool lies_in(const struct region *r, const struct region *in)
+{
+	bool within = true;
+
+	for (size_t i = 0; i < r->len && within; i++) {
+		within = false;
+		for (size_t k = 0; k < in->len && !within; k++)
+			within = box_within(&r->at[i], &in->at[k]);
+	}
+	return within;
+}
+
+/* What has been logged on the way is logged by the rule that decides, or by one before it that decides the same. */
+static void emit(struct walk *w, struct import_entry e)
+{
+	struct arena *a = w->m->arena;
+
+	for (size_t i = w->logs.len; i > 0 && !(e.rule && e.rule->log); i--) {
+		const struct logged *l = &w->logs.at[i - 1];
+		struct import_entry part = e;
+
+		if (lies_in(&e.region, &l->region)) {
+			emit_part(w, e, e.region, l->log);
+			return;
+		}
+		if (e.region.len * l->region.len > LOG_BOXES_MAX)
+			continue;
+		part.region = region_meet(a, &e.region, &l->region);
+		part.logs_only = part.region.len;
+		if (part.logs_only)
+			emit_part(w, part, part.region, l->log);
+	}
+	emit_part(w, e, e.region, e.rule ? e.rule->log : NULL);
 }
 
 static bool begins_flows(const struct region *r)
@@ -32,13 +82,13 @@ static bool begins_flows(const struct region *r)
 static void note_accept(struct walk *w, const struct import_rule *r, const struct region *perhaps)
 {
 	if (r->unknown && begins_flows(perhaps))
-		import_note(w->m, r->line, NOTE_LEFT_OUT, "%s: %s is not known here, so this admits nothing", r->text, r->unknown);
+		import_note(w->m, r->place, NOTE_LEFT_OUT, "%s: %s is not known here, so this admits nothing", r->text, r->unknown);
 }
 
 static void note_drop(struct walk *w, const struct import_rule *r, const struct region *perhaps)
 {
 	if (r->unknown && begins_flows(perhaps))
-		import_note(w->m, r->line, NOTE_WIDENED, "%s: %s is not known here, so this applies to every value of it",
+		import_note(w->m, r->place, NOTE_WIDENED, "%s: %s is not known here, so this applies to every value of it",
 			    r->text, r->unknown);
 }
 
@@ -51,32 +101,71 @@ static void leave(struct walk *w, const struct import_rule *r, struct region *su
 
 	exact &= region_minus(a, perhaps, gone_surely, false);
 	if (!exact)
-		import_note(w->m, r->line, NOTE_WIDENED, "%s: too many exceptions to write down; fewer packets are admitted", r->text);
+		import_note(w->m, r->place, NOTE_WIDENED, "%s: too many exceptions to write down; fewer packets are admitted", r->text);
 	if (r->unknown && begins_flows(gone_perhaps))
-		import_note(w->m, r->line, NOTE_WIDENED, "%s: %s is not known here; the packets it may spare are not spared",
+		import_note(w->m, r->place, NOTE_WIDENED, "%s: %s is not known here; the packets it may spare are not spared",
 			    r->text, r->unknown);
 }
 
-static void end_of(struct walk *w, struct import_chain *base, const struct import_rule *rule,
-		   const struct region *sure, const struct region *perhaps)
+static void gather(struct walk *w, const struct region *sure, const struct region *perhaps)
 {
-	if (base->accepts && sure->len)
-		emit(w, base, rule, VERDICT_ALLOW, *sure, false);
+	region_add(w->m->arena, &w->sure, sure);
+	region_add(w->m->arena, &w->perhaps, perhaps);
+}
+
+static void end_of(struct walk *w, const struct import_chain *base, const struct import_rule *rule, const struct region *sure,
+		   const struct region *perhaps)
+{
+	if (base->accepts && !w->last)
+		gather(w, sure, perhaps);
+	else if (base->accepts && sure->len)
+		emit(w, (struct import_entry){ .rule = rule, .chain = base, .verdict = VERDICT_ALLOW, .region = *sure });
 	if (!base->accepts && perhaps->len)
-		emit(w, base, rule, VERDICT_DROP, *perhaps, false);
+		emit(w, (struct import_entry){ .rule = rule, .chain = base, .verdict = VERDICT_DROP, .region = *perhaps });
 }
 
 static int walk_chain(struct walk *w, struct import_chain *c, struct region sure, struct region perhaps);
 
 static int enter(struct walk *w, const struct import_rule *r, const struct region *sure, const struct region *perhaps)
 {
-	struct import_chain *to = strmap_find(&w->m->chains, r->chain);
+	if (r->to->entered)
+		return err_set(w->why, EINVAL, "line %u: chain %s leads into itself", r->place.line, r->to->name);
+	return walk_chain(w, r->to, *sure, *perhaps);
+}
 
-	if (!to)
-		return err_set(w->why, EINVAL, "line %u: there is no chain %s", r->line, r->chain);
-	if (to->entered)
-		return err_set(w->why, EINVAL, "line %u: chain %s leads into itself", r->line, r->chain);
-	return walk_chain(w, to, *sure, *perhaps);
+/* An accept of a chain that others judge behind. */
+static void pass_on(struct walk *w, const struct import_rule *r, struct region *sure, struct region *perhaps, const struct region *surely,
+		    const struct region *may)
+{
+	if (r->unknown && begins_flows(may))
+		import_note(w->m, r->place, NOTE_LEFT_OUT, "%s: %s is not known here, so this admits nothing", r->text, r->unknown);
+	gather(w, surely, may);
+	region_minus(w->m->arena, sure, surely, true);
+	region_minus(w->m->arena, perhaps, surely, false);
+}
+
+static void accept(struct walk *w, const struct import_chain *c, const struct import_rule *r, const struct region *sure,
+		   const struct region *surely, const struct region *may)
+{
+	struct region rated = r->rate ? region_meet(w->m->arena, sure, &r->rated) : (struct region){ 0 };
+
+	if (rated.len)
+		emit(w, (struct import_entry){ .rule = r, .chain = c, .verdict = VERDICT_ALLOW, .limited = true, .region = rated });
+	else if (surely->len)
+		emit(w, (struct import_entry){ .rule = r, .chain = c, .verdict = VERDICT_ALLOW, .region = *surely });
+	if (!rated.len)
+		note_accept(w, r, may);
+	else
+		import_note(w->m, r->place, NOTE_LEFT_OUT, "%s: what is over the limit is dropped here, and goes on there", r->text);
+}
+
+/* Later decisions about these packets log them. One that is limited, or asks what is not known, may log too often. */
+static void log_later(struct walk *w, const struct import_rule *r, const struct region *may)
+{
+	struct logged l = { r->log, *may };
+
+	if (r->log && w->logs.len < LOGS_MAX)
+		vec_push(w->m->arena, &w->logs, l);
 }
 
 static int walk_rule(struct walk *w, struct import_chain *c, const struct import_rule *r, struct region *sure,
@@ -84,33 +173,29 @@ static int walk_rule(struct walk *w, struct import_chain *c, const struct import
 {
 	struct arena *a = w->m->arena;
 	struct region surely = region_meet(a, sure, &r->sure), may = region_meet(a, perhaps, &r->perhaps);
-	struct region rated;
 	int rc;
 
 	if (!may.len)
 		return 0;
 	switch (r->target) {
 	case TARGET_NOTHING:
+		log_later(w, r, &may);
 		return 0;
 	case TARGET_ACCEPT:
-		rated = r->rate ? region_meet(a, sure, &r->rated) : (struct region){ 0 };
-		if (rated.len)
-			emit(w, c, r, VERDICT_ALLOW, rated, true);
-		else if (surely.len)
-			emit(w, c, r, VERDICT_ALLOW, surely, false);
-		if (!rated.len)
-			note_accept(w, r, &may);
+		if (w->last)
+			accept(w, c, r, sure, &surely, &may);
 		else
-			import_note(w->m, r->line, NOTE_LEFT_OUT, "%s: what is over the limit is dropped here, and goes on there", r->text);
+			pass_on(w, r, sure, perhaps, &surely, &may);
 		return 0;
 	case TARGET_DROP:
 	case TARGET_REJECT:
 		note_drop(w, r, &may);
-		emit(w, c, r, r->target == TARGET_DROP ? VERDICT_DROP : VERDICT_REJECT, may, false);
+		emit(w, (struct import_entry){ .rule = r, .chain = c, .verdict = r->target == TARGET_DROP ? VERDICT_DROP : VERDICT_REJECT,
+					       .region = may });
 		return 0;
 	case TARGET_UNKNOWN:
-		import_note(w->m, r->line, NOTE_WIDENED, "%s: what this does is not known here, so it drops", r->text);
-		emit(w, c, r, VERDICT_DROP, may, false);
+		import_note(w->m, r->place, NOTE_WIDENED, "%s: what this does is not known here, so it drops", r->text);
+		emit(w, (struct import_entry){ .rule = r, .chain = c, .verdict = VERDICT_DROP, .region = may });
 		return 0;
 	case TARGET_RETURN:
 		if (c->base)
@@ -137,7 +222,7 @@ static int walk_chain(struct walk *w, struct import_chain *c, struct region sure
 	for (size_t i = 0; i < c->rules.len && perhaps.len; i++) {
 		if (w->steps++ == IMPORT_STEPS_MAX)
 			return err_set(w->why, E2BIG, "line %u: the chains are entered too often to be written as one list",
-				       c->rules.at[i].line);
+				       c->rules.at[i].place.line);
 		int rc = walk_rule(w, c, &c->rules.at[i], &sure, &perhaps);
 
 		if (rc)
@@ -149,60 +234,117 @@ static int walk_chain(struct walk *w, struct import_chain *c, struct region sure
 	return 0;
 }
 
-static bool box_is_whole(const struct box *b, const struct box *all)
+/* --- directions --------------------------------------------------------------------------------------- */
+
+static struct region of_state(struct arena *a, const struct box *all, enum ct_state s)
 {
-	return box_equal_but(b, all, BOX_STATES);
+	struct box b = *all;
+
+	b.states = 1u << s;
+	return region_of(a, &b);
 }
 
 /* Do packets of this state pass before anything drops one? */
-static bool state_passes(const struct import *m, enum direction d, const struct box *all, enum ct_state s, unsigned *line)
+static bool state_passes(struct import *m, enum direction d, const struct box *all, enum ct_state s, struct import_place *place)
 {
-	for (size_t i = 0; i < m->entries[d].len; i++) {
+	struct region rest = of_state(m->arena, all, s);
+
+	for (size_t i = 0; i < m->entries[d].len && rest.len; i++) {
 		const struct import_entry *e = &m->entries[d].at[i];
 
-		for (size_t b = 0; b < e->region.len; b++) {
-			const struct box *box = &e->region.at[b];
-
-			if (!(box->states >> s & 1))
-				continue;
-			if (e->verdict == VERDICT_ALLOW && !e->limited && box_is_whole(box, all))
-				return true;
-			if (e->verdict != VERDICT_ALLOW) {
-				*line = e->rule ? e->rule->line : e->chain->line;
-				return false;
-			}
+		if (e->verdict == VERDICT_ALLOW) {
+			if (!e->limited)
+				region_minus(m->arena, &rest, &e->region, false);
+		} else if (region_meet(m->arena, &rest, &e->region).len) {
+			*place = e->rule ? e->rule->place : e->chain->place;
+			return false;
 		}
 	}
-	*line = m->base[d] ? m->base[d]->line : 0;
-	return false;
+	return !rest.len;
 }
 
-static struct box direction_box(struct import *m, enum direction d)
+static struct box direction_box(struct import *m, enum direction d, unsigned families)
 {
-	struct box all = box_all(m->arena, m->family);
+	struct box all = box_all(m->arena, families);
 
 	all.inward = d == DIRECTION_OUT ? 1ull << ZONE_NO_INTERFACE : import_zones(m);
 	all.outward = d == DIRECTION_IN ? 1ull << ZONE_NO_INTERFACE : import_zones(m);
 	return all;
 }
 
+/* The base chains that judge these families, one after the other. */
+static int walk_families(struct walk *w, unsigned families)
+{
+	struct import *m = w->m;
+	struct box all = direction_box(m, w->direction, families);
+	size_t left = 0;
+
+	w->logs.len = 0;
+	w->sure = w->perhaps = region_of(m->arena, &all);
+	for (size_t i = 0; i < m->base[w->direction].len; i++)
+		left += (m->base[w->direction].at[i]->families & families) == families;
+	for (size_t i = 0; i < m->base[w->direction].len && left; i++) {
+		struct import_chain *c = m->base[w->direction].at[i];
+		struct region sure = w->sure, perhaps = w->perhaps;
+
+		if ((c->families & families) != families)
+			continue;
+		w->last = !--left;
+		w->sure = w->perhaps = (struct region){ 0 };
+		region_tidy(m->arena, &sure);
+		region_tidy(m->arena, &perhaps);
+		int rc = walk_chain(w, c, sure, perhaps);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int by_priority(const void *x, const void *y)
+{
+	const struct import_chain *a = *(struct import_chain *const *)x, *b = *(struct import_chain *const *)y;
+
+	return a->priority != b->priority ? (a->priority < b->priority ? -1 : 1) :
+	       a->place.line != b->place.line ? (a->place.line < b->place.line ? -1 : 1) : 0;
+}
+
+/* Together when every chain judges the same families, else each family by itself. */
+static int walk_direction(struct import *m, enum direction d, struct err *why)
+{
+	struct walk w = { .m = m, .direction = d, .why = why };
+	bool together = true;
+	int rc = 0;
+
+	if (m->base[d].len)
+		qsort(m->base[d].at, m->base[d].len, sizeof *m->base[d].at, by_priority);
+	for (size_t i = 0; i < m->base[d].len; i++)
+		together &= m->base[d].at[i]->families == m->families;
+	if (together)
+		rc = walk_families(&w, m->families);
+	for (enum family f = 0; f < FAMILY_COUNT && !together && !rc; f++)
+		if (m->families & FAMILY_BIT(f))
+			rc = walk_families(&w, FAMILY_BIT(f));
+	for (size_t i = 0; i < w.ends.len; i++)
+		vec_push(m->arena, &m->entries[d], w.ends.at[i]);
+	return rc;
+}
+
 int import_flatten(struct import *m, struct err *why)
 {
 	m->stateful = true;
 	for (enum direction d = 0; d < DIRECTION_COUNT; d++) {
-		struct walk w = { m, d, 0, why };
-		struct box all = direction_box(m, d);
-		struct region start = region_of(m->arena, &all);
-		unsigned line = 0;
-		int rc = m->base[d] ? walk_chain(&w, (struct import_chain *)m->base[d], start, start) : 0;
+		struct box all = direction_box(m, d, m->families);
+		struct import_place place = { 0 };
+		int rc = walk_direction(m, d, why);
 
 		if (rc)
 			return rc;
-		if (!m->base[d] || (state_passes(m, d, &all, CT_ESTABLISHED, &line) && state_passes(m, d, &all, CT_RELATED, &line)))
+		if (!m->base[d].len || (state_passes(m, d, &all, CT_ESTABLISHED, &place) && state_passes(m, d, &all, CT_RELATED, &place)))
 			continue;
 		m->stateful = false;
-		import_note(m, line, NOTE_ANSWERS, "%s: packets of known flows are judged one by one there; here the answers of an admitted flow pass",
-			    m->base[d]->name);
+		import_note(m, place.path ? place : m->base[d].at[0]->place, NOTE_ANSWERS,
+			    "%s: packets of known flows are judged one by one there; here the answers of an admitted flow pass", m->base[d].at[0]->name);
 	}
 	return 0;
 }

@@ -6,14 +6,14 @@
 #include <ctype.h>
 #include <string.h>
 
-struct import *import_new(enum family family)
+#define NOTES_COMPARED 1000 /* a chain is entered many times, and says the same each time */
+
+struct import *import_new(void)
 {
 	struct arena *a = arena_new();
 	struct import *m = arena_zero(a, sizeof *m);
 
 	m->arena = a;
-	m->family = family;
-	strmap_init(&m->chains, a);
 	strmap_init(&m->sets, a);
 	return m;
 }
@@ -24,16 +24,19 @@ void import_free(struct import *m)
 		arena_free(m->arena);
 }
 
-void import_note(struct import *m, unsigned line, enum note_kind kind, const char *format, ...)
+void import_note(struct import *m, struct import_place place, enum note_kind kind, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	struct import_note n = { line, kind, arena_vprintf(m->arena, format, args) };
+	struct import_note n = { place, kind, arena_vprintf(m->arena, format, args) };
 	va_end(args);
-	for (size_t i = 0; i < m->notes.len; i++)
-		if (m->notes.at[i].line == line && m->notes.at[i].kind == kind && !strcmp(m->notes.at[i].text, n.text))
+	for (size_t i = m->notes.len; i > 0 && m->notes.len - i < NOTES_COMPARED; i--) {
+		const struct import_note *other = &m->notes.at[i - 1];
+
+		if (other->place.line == place.line && other->place.path == place.path && other->kind == kind && !strcmp(other->text, n.text))
 			return;
+	}
 	vec_push(m->arena, &m->notes, n);
 }
 
@@ -63,15 +66,68 @@ const char *note_kind_name(enum note_kind kind)
 	return "";
 }
 
-unsigned import_zone(struct import *m, const char *interface)
+/* --- interfaces ------------------------------------------------------------------------------------ */
+
+static size_t stem(const char *name)
 {
+	size_t len = strlen(name);
+
+	return len && name[len - 1] == '*' ? len - 1 : len;
+}
+
+static bool is_pattern(const char *name)
+{
+	return name[stem(name)] == '*';
+}
+
+/* Is everything that y names named by x too? */
+static bool covers(const char *x, const char *y)
+{
+	return is_pattern(x) ? stem(y) >= stem(x) && !strncmp(x, y, stem(x)) : !strcmp(x, y);
+}
+
+static bool may_be_a_zone(const struct words *names, size_t i)
+{
+	for (size_t k = 0; is_pattern(names->at[i]) && k < names->len; k++)
+		if (strcmp(names->at[i], names->at[k]) && (covers(names->at[i], names->at[k]) || covers(names->at[k], names->at[i])))
+			return false;
+	return true;
+}
+
+void import_interfaces(struct import *m, const struct words *names)
+{
+	struct words all = { 0 };
+
 	for (size_t i = 0; i < m->interfaces.len; i++)
-		if (!strcmp(m->interfaces.at[i], interface))
-			return (unsigned)i;
-	if (m->interfaces.len == ZONE_NO_INTERFACE)
-		return ZONE_OTHER;
-	vec_push(m->arena, &m->interfaces, interface);
-	return (unsigned)m->interfaces.len - 1;
+		vec_push(m->arena, &all, m->interfaces.at[i]);
+	for (size_t i = 0; i < names->len; i++)
+		vec_push(m->arena, &all, names->at[i]);
+	m->interfaces.len = 0;
+	for (size_t i = 0; i < all.len && m->interfaces.len < ZONE_NO_INTERFACE; i++) {
+		bool known = !strcmp(all.at[i], "lo") || !stem(all.at[i]) || !may_be_a_zone(&all, i);
+
+		for (size_t k = 0; k < m->interfaces.len; k++)
+			known |= !strcmp(m->interfaces.at[k], all.at[i]);
+		if (!known)
+			vec_push(m->arena, &m->interfaces, all.at[i]);
+	}
+}
+
+void import_zones_of(const struct import *m, const char *name, uint64_t *sure, uint64_t *perhaps)
+{
+	bool whole = false;
+
+	*sure = 0;
+	if (is_pattern(name) && !stem(name)) {
+		*sure = *perhaps = import_zones(m);
+		return;
+	}
+	for (size_t i = 0; i < m->interfaces.len; i++) {
+		if (covers(name, m->interfaces.at[i]))
+			*sure |= 1ull << i;
+		whole |= !strcmp(name, m->interfaces.at[i]);
+	}
+	*perhaps = *sure | (whole ? 0 : 1ull << ZONE_OTHER);
 }
 
 uint64_t import_zones(const struct import *m)

@@ -1,11 +1,14 @@
 /*
  * import - rulesets of others as .teg: read, flattened, written.
  *
- *     own(import) struct import *m = import_new(FAMILY_IP4);
- *     if (import_ipset(m, sets, len, &why) || import_iptables(m, text, len, &why))
+ *     own(import) struct import *m = import_new();
+ *     if (import_ipset(m, sets, len, &why) || import_iptables(m, FAMILY_IP4, &rules, &why))
  *             ...                         the ruleset cannot be read; why says the line
- *     if (!import_flatten(m, &why))       its chains loop, or are too intricate
+ *     if (import_flatten(m, &why))        its chains loop, or are too intricate
+ *             ...
  *     import_write(m, &text, "edge");     .teg, before it is put in its one spelling
+ *
+ * A reader adds to what is there: the rulesets of both families become one policy.
  *
  * What is said is admitted by the result only if the ruleset admits it. For that
  * each rule has two regions: `sure`, the packets that match whatever an unknown
@@ -20,6 +23,11 @@
  *     jump            the chain, with both       unchanged
  *     goto            the chain, with both       as after RETURN
  *
+ * Where several chains judge the same packets one after the other, all must accept. What all
+ * but the last accept goes on to the next, and is not emitted.
+ *
+ * A log is kept until something decides its packets; that rule then logs.
+ *
  * Packets that begin a flow are carried. Whether those of known flows pass is
  * asked of the same list: see `stateful`.
  */
@@ -27,6 +35,7 @@
 #define TEG_IMPORT_IMPORT_H
 
 #include "compiler/import/region.h"
+#include "compiler/import/words.h"
 #include "lang/base/buf.h"
 #include "lang/base/err.h"
 #include "lang/base/strmap.h"
@@ -47,23 +56,39 @@ enum import_target {
 	TARGET_UNKNOWN, /* may drop, or go on */
 };
 
-struct import_rule {
+/* A text to read. */
+struct import_text {
+	const char *path; /* as it was named */
+	const char *at;
+	size_t len;
+};
+
+struct import_place {
+	const char *path;
 	unsigned line;
+};
+
+struct import_chain;
+
+struct import_rule {
+	struct import_place place;
 	const char *text, *comment;
 	enum import_target target;
-	const char *chain; /* of a jump or goto */
+	struct import_chain *to; /* of a jump or goto */
 	struct region sure, perhaps;
 	const char *unknown; /* what is asked that is not known here, or NULL */
 	const char *rate;    /* "10/min burst 5", as .teg says it: `sure` lacks what is over it */
 	struct region rated; /* what `sure` would be without the rate */
-	bool logs;
+	const char *log;     /* how a line of the log begins, or NULL */
 };
 
 struct import_chain {
+	struct import_place place;
 	const char *name;
-	unsigned line;
-	bool base, accepts; /* base chains end with a policy */
-	bool entered;	    /* while it is walked */
+	bool base, accepts;  /* base chains end with a policy */
+	unsigned families;   /* that a base chain judges */
+	int priority;	     /* base chains of a direction judge in this order */
+	bool entered;	     /* while it is walked */
 	VEC(struct import_rule) rules;
 };
 
@@ -77,7 +102,7 @@ enum note_kind {
 };
 
 struct import_note {
-	unsigned line;
+	struct import_place place;
 	enum note_kind kind;
 	const char *text;
 };
@@ -86,43 +111,49 @@ struct import_note {
 struct import_entry {
 	const struct import_rule *rule; /* NULL: a policy */
 	const struct import_chain *chain;
+	const char *log;
 	enum verdict verdict;
 	bool limited;
+	bool logs_only; /* the next entry decides the same about more: this one may be left out */
 	struct region region;
 };
 
 struct import {
 	struct arena *arena;
-	enum family family;
-	struct strmap chains; /* struct import_chain */
-	struct strmap sets;   /* struct netset; NULL: of a kind that is not known here */
+	unsigned families;  /* that the rulesets judge; the result drops the other */
+	struct strmap sets; /* struct netset: what `ipset save` told of */
 	VEC(const char *) interfaces; /* as .teg writes them, "eth*"; the index is the zone */
 	VEC(struct import_note) notes;
 	VEC(struct import_entry) entries[DIRECTION_COUNT];
-	const struct import_chain *base[DIRECTION_COUNT];
+	VEC(struct import_chain *) base[DIRECTION_COUNT];
 	size_t rule_count;
 	bool stateful; /* packets of known flows pass in the ruleset, whatever the rules say */
 };
 
-struct import *import_new(enum family family);
+struct import *import_new(void);
 void import_free(struct import *m);
 OWN_FREE(import, struct import *)
 
 /* The output of `ipset save`. Before the rules. */
-int import_ipset(struct import *m, const char *text, size_t len, struct err *why);
-int import_iptables(struct import *m, const char *text, size_t len, struct err *why);
+int import_ipset(struct import *m, const struct import_text *text, struct err *why);
+int import_iptables(struct import *m, enum family family, const struct import_text *text, struct err *why);
 
 int import_flatten(struct import *m, struct err *why);
 
 void import_write(struct import *m, struct buf *out, const char *name, const char *from);
 
-void import_note(struct import *m, unsigned line, enum note_kind kind, const char *format, ...)
+void import_note(struct import *m, struct import_place place, enum note_kind kind, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 size_t import_notes(const struct import *m, enum note_kind kind);
 const char *note_kind_name(enum note_kind kind);
 
-/* The bit of an interface; ZONE_OTHER when it is one too many. */
-unsigned import_zone(struct import *m, const char *interface);
+/*
+ * Interfaces are made known before rules ask for them: a name, or what begins with one, "eth*". A
+ * pattern that lies across others does not become a zone of its own.
+ */
+void import_interfaces(struct import *m, const struct words *names);
+/* Of the packets that an interface or pattern asks for, those that surely and those that perhaps are. */
+void import_zones_of(const struct import *m, const char *name, uint64_t *sure, uint64_t *perhaps);
 /* The bits of every interface there is, ZONE_OTHER included. */
 uint64_t import_zones(const struct import *m);
 /* Named words of the vocabulary; -1 when there is none. */

@@ -12,6 +12,7 @@
 
 struct gathered {
 	const char *name;
+	enum family family;
 	bool known;
 	VEC(struct addr_range) ranges;
 };
@@ -39,12 +40,12 @@ static bool entry_range(struct arena *a, enum family family, const char *text, s
 	return true;
 }
 
-static bool of_family(const struct words *w, enum family family)
+static enum family family_of(const struct words *w)
 {
 	for (size_t i = 3; i + 1 < w->len; i++)
 		if (!strcmp(w->at[i], "family"))
-			return !strcmp(w->at[i + 1], family == FAMILY_IP4 ? "inet" : "inet6");
-	return family == FAMILY_IP4;
+			return strcmp(w->at[i + 1], "inet6") ? FAMILY_IP4 : FAMILY_IP6;
+	return FAMILY_IP4;
 }
 
 static int read_line(struct import *m, struct strmap *all, const char *line, unsigned number, struct err *why)
@@ -65,7 +66,8 @@ static int read_line(struct import *m, struct strmap *all, const char *line, uns
 			return err_set(why, EINVAL, "line %u: this set is there twice: %s", number, w.at[1]);
 		g = arena_zero(m->arena, sizeof *g);
 		g->name = w.at[1];
-		g->known = (!strcmp(w.at[2], "hash:ip") || !strcmp(w.at[2], "hash:net")) && of_family(&w, m->family);
+		g->family = family_of(&w);
+		g->known = !strcmp(w.at[2], "hash:ip") || !strcmp(w.at[2], "hash:net");
 		strmap_put(all, g->name, g);
 		return 0;
 	}
@@ -73,16 +75,16 @@ static int read_line(struct import *m, struct strmap *all, const char *line, uns
 		return err_set(why, EINVAL, "line %u: there is no set %s", number, w.at[1]);
 	if (g->ranges.len == ENTRIES_MAX)
 		return err_set(why, E2BIG, "line %u: the set %s has too many entries", number, w.at[1]);
-	if (w.len > 3 || !entry_range(m->arena, m->family, w.at[2], &range))
+	if (w.len > 3 || !entry_range(m->arena, g->family, w.at[2], &range))
 		g->known = false;
 	else
 		vec_push(m->arena, &g->ranges, range);
 	return 0;
 }
 
-int import_ipset(struct import *m, const char *text, size_t len, struct err *why)
+int import_ipset(struct import *m, const struct import_text *text, struct err *why)
 {
-	struct lines lines = { text, text + len, 0 };
+	struct lines lines = { text->at, text->at + text->len, 0 };
 	struct strmap all;
 
 	strmap_init(&all, m->arena);
@@ -99,8 +101,8 @@ int import_ipset(struct import *m, const char *text, size_t len, struct err *why
 
 		if (!g->known)
 			continue;
-		at[m->family] = g->ranges.at;
-		count[m->family] = g->ranges.len;
+		at[g->family] = g->ranges.at;
+		count[g->family] = g->ranges.len;
 		struct netset set = netset_of_ranges(m->arena, at, count);
 		strmap_put(&m->sets, g->name, arena_copy(m->arena, &set, sizeof set));
 	}

@@ -32,7 +32,7 @@ static void narrow(struct ipt_rule *r, const struct box *by)
 
 static struct box all(const struct ipt_rule *r)
 {
-	return box_all(r->m->arena, r->m->family);
+	return box_all(r->m->arena, FAMILY_BIT(r->family));
 }
 
 /* --- addresses ------------------------------------------------------------------------------------ */
@@ -62,10 +62,10 @@ static bool net_read(struct ipt_rule *r, const char *text, struct netset *out)
 	struct arena *a = r->m->arena;
 	const char *slash = strchr(text, '/');
 	char *alone = arena_strndup(a, text, slash ? (size_t)(slash - text) : strlen(text));
-	unsigned bits = FAMILY_BITS(r->m->family);
+	unsigned bits = FAMILY_BITS(r->family);
 	struct addr at;
 
-	if (!addr_parse(alone, &at) || at.family != r->m->family || (slash && !mask_length(slash + 1, at.family, &bits)))
+	if (!addr_parse(alone, &at) || at.family != r->family || (slash && !mask_length(slash + 1, at.family, &bits)))
 		return false;
 	addr_num host = bits == FAMILY_BITS(at.family) ? 0 : family_max(at.family) >> bits;
 
@@ -80,7 +80,7 @@ static bool span_read(struct ipt_rule *r, const char *text, struct netset *out)
 	struct addr from, to;
 
 	if (!addr_parse(arena_strndup(a, text, dash ? (size_t)(dash - text) : strlen(text)), &from) ||
-	    from.family != r->m->family)
+	    from.family != r->family)
 		return false;
 	to = from;
 	if (dash && (!addr_parse(dash + 1, &to) || to.family != from.family || to.num < from.num))
@@ -116,7 +116,7 @@ static void match_end(struct ipt_rule *r, const struct ipt_option *o, bool sourc
 
 static void match_set(struct ipt_rule *r, const struct ipt_option *o)
 {
-	struct netset *set = strmap_find(&r->m->sets, o->args[0]);
+	const struct netset *set = strmap_find(&r->m->sets, o->args[0]);
 
 	if (!set || o->count != 2 || (strcmp(o->args[1], "src") && strcmp(o->args[1], "dst"))) {
 		unknown(r, arena_printf(r->m->arena, "the set %s", o->args[0]));
@@ -127,46 +127,44 @@ static void match_set(struct ipt_rule *r, const struct ipt_option *o)
 
 /* --- interfaces ------------------------------------------------------------------------------------- */
 
+/* "eth+" is "eth*" here. */
+const char *ipt_interface(struct arena *a, const char *name)
+{
+	size_t len = strlen(name);
+
+	return len && name[len - 1] == '+' ? arena_printf(a, "%.*s*", (int)len - 1, name) : name;
+}
+
 static void match_interface(struct ipt_rule *r, const struct ipt_option *o, bool inward)
 {
-	const char *name = o->args[0];
-	size_t len = strlen(name);
-	bool prefix = len && name[len - 1] == '+';
-	uint64_t zones = 0, maybe = 0;
-	struct box sure = all(r), perhaps = sure;
+	const char *name = ipt_interface(r->m->arena, o->args[0]);
+	uint64_t zones, maybe;
+	struct box sure = all(r), perhaps = sure, both;
 
 	if (!strcmp(name, "lo")) { /* always admitted, so no rule is asked about it */
 		r->impossible |= !o->negated;
 		r->never |= !o->negated;
 		return;
 	}
-	for (size_t i = 0; i < r->m->interfaces.len; i++)
-		if (prefix ? !strncmp(r->m->interfaces.at[i], name, len - 1) : !strcmp(r->m->interfaces.at[i], name))
-			zones |= 1ull << i;
-	if (prefix && len == 1)
-		zones = import_zones(r->m);
-	else if (prefix || !zones)
-		maybe = 1ull << ZONE_OTHER;
+	import_zones_of(r->m, name, &zones, &maybe);
+	if (zones != maybe && !r->rule->unknown)
+		r->rule->unknown = arena_printf(r->m->arena, "which interfaces %s are", o->args[0]);
 	if (o->negated) {
-		uint64_t not_sure = ~(zones | maybe);
+		uint64_t not_sure = ~maybe;
 
-		maybe = ~zones & ~not_sure;
+		maybe = ~zones;
 		zones = not_sure;
 	}
 	*(inward ? &sure.inward : &sure.outward) = zones;
-	*(inward ? &perhaps.inward : &perhaps.outward) = zones | maybe;
-
-	struct box both;
+	*(inward ? &perhaps.inward : &perhaps.outward) = maybe;
 	if (!zones || !box_meet(r->m->arena, &r->sure, &sure, &both))
 		r->never = true;
 	else
 		r->sure = both;
-	if (!box_meet(r->m->arena, &r->perhaps, &perhaps, &both))
+	if (!maybe || !box_meet(r->m->arena, &r->perhaps, &perhaps, &both))
 		r->impossible = true;
 	else
 		r->perhaps = both;
-	if (maybe && !r->rule->unknown)
-		r->rule->unknown = arena_printf(r->m->arena, "which interfaces %s are", name);
 }
 
 /* --- protocols, ports, messages --------------------------------------------------------------------- */
@@ -298,8 +296,8 @@ static bool icmp_read(const struct ipt_rule *r, const char *text, struct ranges 
 		type = -1;
 		for (size_t i = 0; i < sizeof rows / sizeof *rows && type < 0; i++)
 			if (!strcmp(rows[i].name, text)) {
-				type = r->m->family == FAMILY_IP4 ? rows[i].type4 : rows[i].type6;
-				code = r->m->family == FAMILY_IP4 ? rows[i].code4 : rows[i].code6;
+				type = r->family == FAMILY_IP4 ? rows[i].type4 : rows[i].type6;
+				code = r->family == FAMILY_IP4 ? rows[i].code4 : rows[i].code6;
 			}
 	}
 	if (type < 0)
@@ -310,7 +308,7 @@ static bool icmp_read(const struct ipt_rule *r, const char *text, struct ranges 
 
 static void match_icmp(struct ipt_rule *r, const struct ipt_option *o)
 {
-	unsigned number = r->m->family == FAMILY_IP4 ? PROTO_ICMP : PROTO_ICMPV6;
+	unsigned number = r->family == FAMILY_IP4 ? PROTO_ICMP : PROTO_ICMPV6;
 	struct box b = all(r);
 	struct ranges set;
 

@@ -12,12 +12,20 @@
 
 struct reading {
 	struct import *m;
+	enum family family;
+	const char *path;
+	struct strmap chains; /* struct import_chain */
 	struct lines lines;
 	bool filter; /* in the filter table */
 	const char *table;
 	bool ended;
 	struct err *why;
 };
+
+static struct import_place here(const struct reading *r)
+{
+	return (struct import_place){ r->path, r->lines.number };
+}
 
 static int refuse(struct reading *r, const char *what, const char *word)
 {
@@ -40,26 +48,27 @@ static int read_chain(struct reading *r, const char *line)
 		return refuse(r, "a chain and its policy are due", line);
 	if (!r->filter) {
 		if (!strcmp(w.at[1], "DROP"))
-			import_note(r->m, r->lines.number, NOTE_ADMITS, "table %s drops by policy, which is not carried", r->table);
+			import_note(r->m, here(r), NOTE_ADMITS, "table %s drops by policy, which is not carried", r->table);
 		return 0;
 	}
-	if (strmap_find(&r->m->chains, w.at[0]))
+	if (strmap_find(&r->chains, w.at[0]))
 		return refuse(r, "this chain is there twice", w.at[0]);
-	if (r->m->chains.entries.len == CHAINS_MAX)
+	if (r->chains.entries.len == CHAINS_MAX)
 		return refuse(r, "there are too many chains", w.at[0]);
 	struct import_chain *c = arena_zero(a, sizeof *c);
 
 	c->name = w.at[0];
-	c->line = r->lines.number;
+	c->place = here(r);
+	c->families = FAMILY_BIT(r->family);
 	c->accepts = !strcmp(w.at[1], "ACCEPT");
 	for (enum direction d = 0; d < DIRECTION_COUNT; d++)
 		if (!strcmp(hooks[d], c->name)) {
-			r->m->base[d] = c;
+			vec_push(a, &r->m->base[d], c);
 			c->base = true;
 		}
 	if (c->base && !c->accepts && strcmp(w.at[1], "DROP"))
 		return refuse(r, "a policy is ACCEPT or DROP", w.at[1]);
-	strmap_put(&r->m->chains, c->name, c);
+	strmap_put(&r->chains, c->name, c);
 	return 0;
 }
 
@@ -89,16 +98,23 @@ static bool is_log(const char *target)
 
 static void read_target(struct reading *r, struct import_rule *rule, const char *option, const char *name)
 {
-	if (strmap_find(&r->m->chains, name)) {
+	rule->to = strmap_find(&r->chains, name);
+	if (rule->to) {
 		rule->target = strcmp(option, "-g") && strcmp(option, "--goto") ? TARGET_JUMP : TARGET_GOTO;
-		rule->chain = name;
 		return;
 	}
 	rule->target = target_find(name);
-	rule->logs = is_log(name);
-	if (rule->target == TARGET_NOTHING)
-		import_note(r->m, rule->line, NOTE_BESIDE, rule->logs ? "%s: the log is not carried" : "%s: this changes no verdict, and is not carried",
-			    rule->text);
+	rule->log = is_log(name) ? "" : NULL;
+	if (rule->target == TARGET_NOTHING && !rule->log)
+		import_note(r->m, rule->place, NOTE_BESIDE, "%s: this changes no verdict, and is not carried", rule->text);
+}
+
+/* What a log says, among the words behind the target. */
+static void read_prefix(struct import_rule *rule, const struct words *w, size_t i)
+{
+	for (; rule->log && i + 1 < w->len; i++)
+		if (!strcmp(w->at[i], "--log-prefix") || !strcmp(w->at[i], "--nflog-prefix") || !strcmp(w->at[i], "--ulog-prefix"))
+			rule->log = w->at[i + 1];
 }
 
 static bool is_option(const char *word)
@@ -130,6 +146,7 @@ static int read_options(struct reading *r, struct ipt_rule *to, struct words *w,
 			if (o.negated || o.count != 1)
 				return refuse(r, "a target is due after", o.name);
 			read_target(r, to->rule, o.name, o.args[0]);
+			read_prefix(to->rule, w, i);
 			return 0;
 		}
 		if (!strcmp(o.name, "-m") || !strcmp(o.name, "--match")) {
@@ -147,24 +164,29 @@ static int read_rule(struct reading *r, const char *line)
 {
 	struct arena *a = r->m->arena;
 	struct import_chain *c;
-	struct import_rule rule = { .line = r->lines.number, .text = line };
+	struct import_rule rule = { .place = here(r), .text = line };
 	struct words w;
 
 	if (!words_split(a, line, &w))
 		return refuse(r, "a quote does not end", line);
 	if (w.len < 2)
 		return refuse(r, "a chain is due", line);
-	c = strmap_find(&r->m->chains, w.at[1]);
+	c = strmap_find(&r->chains, w.at[1]);
 	if (!c)
 		return refuse(r, "there is no such chain", w.at[1]);
 	if (r->m->rule_count++ == IMPORT_RULES_MAX)
 		return refuse(r, "there are too many rules", line);
-	struct ipt_rule to = { .m = r->m, .rule = &rule, .sure = box_all(a, r->m->family), .perhaps = box_all(a, r->m->family) };
+	struct box all = box_all(a, FAMILY_BIT(r->family));
+	struct ipt_rule to = { .m = r->m, .family = r->family, .rule = &rule, .sure = all, .perhaps = all };
 	int rc = read_options(r, &to, &w, 2);
 
 	if (rc)
 		return rc;
 	ipt_finish(&to);
+	if (rule.log && to.rate) {
+		import_note(r->m, rule.place, NOTE_BESIDE, "%s: a log with a limit is not carried", rule.text);
+		rule.log = NULL;
+	}
 	vec_push(a, &c->rules, rule);
 	return 0;
 }
@@ -182,7 +204,7 @@ static int read_other(struct reading *r, const char *line)
 		if ((!strcmp(w.at[i], "-j") || !strcmp(w.at[i], "-g")) &&
 		    (!strcmp(w.at[i + 1], "DROP") || !strcmp(w.at[i + 1], "REJECT") || !strcmp(w.at[i + 1], "TARPIT") ||
 		     !strcmp(w.at[i + 1], "NFQUEUE") || !strcmp(w.at[i + 1], "QUEUE")))
-			import_note(r->m, r->lines.number, NOTE_ADMITS, "%s: table %s drops, which is not carried", line, r->table);
+			import_note(r->m, here(r), NOTE_ADMITS, "%s: table %s drops, which is not carried", line, r->table);
 	return 0;
 }
 
@@ -191,7 +213,7 @@ static int read_table(struct reading *r, const char *line)
 	r->table = line + 1;
 	r->filter = !strcmp(r->table, "filter");
 	if (!r->filter)
-		import_note(r->m, r->lines.number, NOTE_BESIDE, "table %s is not carried", r->table);
+		import_note(r->m, here(r), NOTE_BESIDE, "table %s is not carried", r->table);
 	return 0;
 }
 
@@ -229,33 +251,31 @@ static int read_line(struct reading *r, const char *line)
 	return r->filter ? read_rule(r, line) : read_other(r, line);
 }
 
-/* Interfaces first, since a pattern that ends in + means those among the named ones. */
-static void read_interfaces(struct import *m, const char *text, size_t len)
+static void read_interfaces(struct import *m, const struct import_text *text)
 {
-	struct lines lines = { text, text + len, 0 };
+	struct lines lines = { text->at, text->at + text->len, 0 };
+	struct words w, names = { 0 };
 	bool filter = false;
-	struct words w;
 
 	for (const char *line; (line = lines_next(&lines, m->arena));) {
 		if (*line == '*')
 			filter = !strcmp(line, "*filter");
 		if (!filter || !words_split(m->arena, line, &w))
 			continue;
-		for (size_t i = 0; i + 1 < w.len; i++) {
-			const char *name = w.at[i + 1];
-
-			if ((!strcmp(w.at[i], "-i") || !strcmp(w.at[i], "-o")) && *name && name[strlen(name) - 1] != '+' && strcmp(name, "!") &&
-			    strcmp(name, "lo"))
-				import_zone(m, name);
-		}
+		for (size_t i = 0; i + 1 < w.len; i++)
+			if ((!strcmp(w.at[i], "-i") || !strcmp(w.at[i], "-o")) && strcmp(w.at[i + 1], "!"))
+				vec_push(m->arena, &names, ipt_interface(m->arena, w.at[i + 1]));
 	}
+	import_interfaces(m, &names);
 }
 
-int import_iptables(struct import *m, const char *text, size_t len, struct err *why)
+int import_iptables(struct import *m, enum family family, const struct import_text *text, struct err *why)
 {
-	struct reading r = { .m = m, .lines = { text, text + len, 0 }, .why = why };
+	struct reading r = { .m = m, .family = family, .path = text->path, .lines = { text->at, text->at + text->len, 0 }, .why = why };
 
-	read_interfaces(m, text, len);
+	strmap_init(&r.chains, m->arena);
+	m->families |= FAMILY_BIT(family);
+	read_interfaces(m, text);
 	for (const char *line; (line = lines_next(&r.lines, m->arena));) {
 		int rc = read_line(&r, line);
 

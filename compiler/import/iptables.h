@@ -10,6 +10,7 @@
 /* A rule while its options are read. */
 struct ipt_rule {
 	struct import *m;
+	enum family family;
 	struct import_rule *rule;
 	struct box sure, perhaps;
 	bool never;	       /* sure has become empty */
@@ -27,6 +28,8 @@ struct ipt_option {
 	size_t count;
 };
 
+/* An interface as .teg names it. */
+const char *ipt_interface(struct arena *a, const char *name);
 /* Narrows the rule, or notes that what is asked is not known. */
 void ipt_match(struct ipt_rule *r, const struct ipt_option *o);
 /* A module that is asked by its name alone, or whose options are not known. */

@@ -13,14 +13,29 @@
 
 #include "lang/vocab/verdict.h"
 
-struct box box_all(struct arena *a, enum family family)
+static struct netset family_all(struct arena *a, enum family family)
 {
-	struct netset all = netset_of_range(a, family, (struct addr_range){ 0, family_max(family) });
+	return netset_of_range(a, family, (struct addr_range){ 0, family_max(family) });
+}
+
+struct box box_all(struct arena *a, unsigned families)
+{
+	struct netset all = families == FAMILIES_ALL ? netset_all(a) : family_all(a, families & FAMILY_BIT(FAMILY_IP4) ? FAMILY_IP4 : FAMILY_IP6);
 	struct ranges ports = ranges_of(a, 0, UINT16_MAX);
 
 	return (struct box){ .states = (1u << CT_COUNT) - 1, .inward = UINT64_MAX, .outward = UINT64_MAX,
 			     .flags = UINT64_MAX, .proto = ranges_of(a, 0, 255), .sport = ports,
 			     .dport = ports, .icmp = ports, .src = all, .dst = all };
+}
+
+unsigned box_families(const struct box *b)
+{
+	unsigned families = 0;
+
+	for (enum family f = 0; f < FAMILY_COUNT; f++)
+		if (b->src.len[f] && b->dst.len[f])
+			families |= FAMILY_BIT(f);
+	return families;
 }
 
 static uint64_t *bits_of(struct box *b, enum box_field f)
@@ -111,13 +126,84 @@ bool box_equal_but(const struct box *x, const struct box *y, enum box_field but)
 	return true;
 }
 
+/* Addresses of a family that only one end has say nothing. False when none is left. */
+static bool box_settle(struct box *b)
+{
+	unsigned families = box_families(b);
+
+	for (enum family f = 0; f < FAMILY_COUNT; f++)
+		if (!(families & FAMILY_BIT(f)))
+			b->src.len[f] = b->dst.len[f] = 0;
+	return families;
+}
+
+static bool ranges_relate(const struct ranges *x, const struct ranges *y, bool within)
+{
+	size_t j = 0;
+
+	for (size_t i = 0; i < x->len; i++) {
+		while (j < y->len && y->at[j].hi < x->at[i].lo)
+			j++;
+		bool meets = j < y->len && y->at[j].lo <= x->at[i].hi;
+
+		if (!within && meets)
+			return true;
+		if (within && (!meets || y->at[j].lo > x->at[i].lo || y->at[j].hi < x->at[i].hi))
+			return false;
+	}
+	return within;
+}
+
+static bool nets_relate(const struct netset *x, const struct netset *y, enum family f, bool within)
+{
+	size_t j = 0;
+
+	for (size_t i = 0; i < x->len[f]; i++) {
+		while (j < y->len[f] && y->at[f][j].hi < x->at[f][i].lo)
+			j++;
+		bool meets = j < y->len[f] && y->at[f][j].lo <= x->at[f][i].hi;
+
+		if (!within && meets)
+			return true;
+		if (within && (!meets || y->at[f][j].lo > x->at[f][i].lo || y->at[f][j].hi < x->at[f][i].hi))
+			return false;
+	}
+	return within;
+}
+
+bool box_touches(const struct box *x, const struct box *y)
+{
+	bool addresses = false;
+
+	for (enum family f = 0; f < FAMILY_COUNT; f++)
+		addresses |= nets_relate(&x->src, &y->src, f, false) && nets_relate(&x->dst, &y->dst, f, false);
+	return addresses && x->states & y->states && x->inward & y->inward && x->outward & y->outward && x->flags & y->flags &&
+	       ranges_relate(&x->proto, &y->proto, false) && ranges_relate(&x->sport, &y->sport, false) &&
+	       ranges_relate(&x->dport, &y->dport, false) && ranges_relate(&x->icmp, &y->icmp, false);
+}
+
+bool box_within(const struct box *x, const struct box *y)
+{
+	bool within = true;
+
+	for (enum family f = 0; f < FAMILY_COUNT; f++)
+		within &= nets_relate(&x->src, &y->src, f, true) && nets_relate(&x->dst, &y->dst, f, true);
+	return within && !(x->states & ~y->states) && !(x->inward & ~y->inward) && !(x->outward & ~y->outward) && !(x->flags & ~y->flags) &&
+	       ranges_relate(&x->proto, &y->proto, true) && ranges_relate(&x->sport, &y->sport, true) &&
+	       ranges_relate(&x->dport, &y->dport, true) && ranges_relate(&x->icmp, &y->icmp, true);
+}
+
 bool box_meet(struct arena *a, const struct box *x, const struct box *y, struct box *out)
 {
+	if (!box_touches(x, y))
+		return false;
 	*out = *x;
+	if (box_within(x, y))
+		return true;
 	for (enum box_field f = 0; f < BOX_FIELDS; f++)
 		if (!field_do(a, MEET, out, y, f))
 			return false;
-	return true;
+	return box_settle(out);
 }
 
 struct region region_of(struct arena *a, const struct box *b)
@@ -126,6 +212,12 @@ struct region region_of(struct arena *a, const struct box *b)
 
 	vec_push(a, &r, *b);
 	return r;
+}
+
+void region_add(struct arena *a, struct region *to, const struct region *more)
+{
+	for (size_t i = 0; i < more->len; i++)
+		vec_push(a, to, more->at[i]);
 }
 
 struct region region_meet(struct arena *a, const struct region *x, const struct region *y)
@@ -150,7 +242,7 @@ static void box_minus(struct arena *a, const struct box *from, const struct box 
 	}
 	for (enum box_field f = 0; f < BOX_FIELDS; f++) {
 		piece = rest;
-		if (field_do(a, MINUS, &piece, gone, f))
+		if (field_do(a, MINUS, &piece, gone, f) && box_settle(&piece))
 			vec_push(a, out, piece);
 		field_do(a, MEET, &rest, gone, f);
 	}
@@ -168,6 +260,14 @@ static void keep_apart(struct arena *a, struct region *from, const struct box *g
 	from->len = kept;
 }
 
+static bool region_touches(const struct region *r, const struct box *b)
+{
+	for (size_t i = 0; i < r->len; i++)
+		if (box_touches(&r->at[i], b))
+			return true;
+	return false;
+}
+
 bool region_minus(struct arena *a, struct region *from, const struct region *gone, bool low)
 {
 	bool exact = true;
@@ -175,6 +275,8 @@ bool region_minus(struct arena *a, struct region *from, const struct region *gon
 	for (size_t g = 0; g < gone->len; g++) {
 		struct region rest = { 0 };
 
+		if (!region_touches(from, &gone->at[g]))
+			continue;
 		for (size_t i = 0; i < from->len; i++)
 			box_minus(a, &from->at[i], &gone->at[g], &rest);
 		region_tidy(a, &rest);

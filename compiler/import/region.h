@@ -1,8 +1,8 @@
 /*
  * region - sets of packets as lists of boxes, while chains are flattened.
  *
- * A box is one set per field; a region is a union of boxes. Only one family is
- * meant at a time, so that src and dst hold addresses of that family alone.
+ * A box is one set per field; a region is a union of boxes. Which families a box
+ * is about is said by its addresses: those for which it has both a src and a dst.
  * Ports, ICMP and flags ask something only where `proto` is a protocol that has
  * them: what a reader makes keeps to that, and so does everything made of it.
  */
@@ -33,14 +33,23 @@ struct region {
 	size_t len, room;
 };
 
-/* Every packet of the family. */
-struct box box_all(struct arena *a, enum family family);
+/* Families as a mask. */
+#define FAMILY_BIT(family) (1u << (family))
+#define FAMILIES_ALL (FAMILY_BIT(FAMILY_IP4) | FAMILY_BIT(FAMILY_IP6))
+
+/* Every packet of these families. */
+struct box box_all(struct arena *a, unsigned families);
+unsigned box_families(const struct box *b);
+bool box_touches(const struct box *x, const struct box *y);
+/* Is all of x in y? */
+bool box_within(const struct box *x, const struct box *y);
 bool box_meet(struct arena *a, const struct box *x, const struct box *y, struct box *out);
 /* Are the two equal but for at most this field? */
 bool box_equal_but(const struct box *x, const struct box *y, enum box_field but);
 bool box_field_equal(const struct box *x, const struct box *y, enum box_field f);
 
 struct region region_of(struct arena *a, const struct box *b);
+void region_add(struct arena *a, struct region *to, const struct region *more);
 struct region region_meet(struct arena *a, const struct region *x, const struct region *y);
 
 /*

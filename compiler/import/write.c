@@ -15,6 +15,7 @@
 
 #define LIST_INLINE 6 /* longer sets get a name */
 #define NOTES_INLINE 40
+#define LOG_TEXT_MAX 100 /* as the language has it */
 
 struct named_net {
 	const char *name;
@@ -42,7 +43,9 @@ static const char *fresh(struct writing *w, struct strmap *among, const char *wi
 	size_t len = 0;
 
 	for (const char *c = wish; *c && len < 48; c++)
-		name[len++] = isalnum((unsigned char)*c) ? *c : '_';
+		if (isalnum((unsigned char)*c) || (len && name[len - 1] != '_'))
+			name[len++] = isalnum((unsigned char)*c) ? *c : '_';
+	len -= len && name[len - 1] == '_';
 	name[len] = '\0';
 	if (!len || isdigit((unsigned char)*name))
 		name = arena_printf(a, "n%s", name);
@@ -80,12 +83,20 @@ static void put_prefixes(struct buf *out, struct arena *a, const struct netset *
 	close_list(out, len);
 }
 
+/* Every address of these families, and no other? */
+static bool is_whole_of(const struct writing *w, const struct netset *s, unsigned families)
+{
+	struct box all = box_all(w->m->arena, families);
+
+	return netset_equal(s, &all.src);
+}
+
 /* All that a net's text says; NULL when the net has a name. */
 static const char *net_text(struct writing *w, const struct netset *s, size_t *count)
 {
 	own(buf) struct buf out = { 0 };
 	struct arena *a = w->m->arena;
-	struct box all = box_all(a, w->m->family);
+	struct box all = box_all(a, w->m->families);
 	struct netset rest = netset_minus(a, &all.src, s);
 	size_t yes, no;
 
@@ -140,19 +151,18 @@ static const char *icmp_name(enum family family, unsigned type)
 	return NULL;
 }
 
-static void put_icmp(struct writing *w, const struct ranges *r)
+static void put_icmp(struct writing *w, enum family family, const struct ranges *r)
 {
 	struct buf *out = &w->rules;
 	const char *sep = "";
-
 	bool one = r->len == 1 && (r->at->lo == r->at->hi || (r->at->lo >> 8 == r->at->hi >> 8 && (r->at->hi & 0xff) - (r->at->lo & 0xff) == 255));
 
-	buf_puts(out, w->m->family == FAMILY_IP4 ? "icmpv4 " : "icmpv6 ");
+	buf_puts(out, family == FAMILY_IP4 ? "icmpv4 " : "icmpv6 ");
 	open_list(out, one);
 	for (size_t i = 0; i < r->len; i++)
 		for (unsigned at = r->at[i].lo; at <= r->at[i].hi; sep = ", ") {
 			unsigned type = at >> 8, last = (r->at[i].hi + 1u) >> 8;
-			const char *name = icmp_name(w->m->family, type);
+			const char *name = icmp_name(family, type);
 
 			buf_puts(out, sep);
 			if ((at & 0xff) || last == type) {
@@ -168,6 +178,11 @@ static void put_icmp(struct writing *w, const struct ranges *r)
 			at = last << 8;
 		}
 	close_list(out, one);
+}
+
+static bool is_icmp(const struct ranges *r)
+{
+	return r->len == 1 && r->at->lo == r->at->hi && (r->at->lo == PROTO_ICMP || r->at->lo == PROTO_ICMPV6);
 }
 
 static void put_protocol(struct writing *w, unsigned number)
@@ -186,16 +201,30 @@ static void put_protocol(struct writing *w, unsigned number)
 	buf_printf(&w->rules, "protocol %u", number);
 }
 
+static bool is_every_protocol(const struct ranges *r)
+{
+	return r->len == 1 && r->at->lo == 0 && r->at->hi == 255;
+}
+
+/* Said only where it is not said by an address, and there is another family to tell it from. */
+static const char *family_word(const struct writing *w, const struct box *b)
+{
+	unsigned families = box_families(b);
+
+	return families == w->m->families || !is_whole_of(w, &b->src, families) || !is_whole_of(w, &b->dst, families) ? "ip" :
+	       families == FAMILY_BIT(FAMILY_IP4) ? "ipv4" : "ipv6";
+}
+
 static void put_head(struct writing *w, const struct box *b)
 {
 	bool one = b->proto.len == 1 && b->proto.at->lo == b->proto.at->hi;
 
 	if (!ranges_are_all(&b->icmp))
-		put_icmp(w, &b->icmp);
+		put_icmp(w, b->proto.at->lo == PROTO_ICMP ? FAMILY_IP4 : FAMILY_IP6, &b->icmp);
 	else if (one)
 		put_protocol(w, b->proto.at->lo);
-	else if (b->proto.len == 1 && b->proto.at->lo == 0 && b->proto.at->hi == 255)
-		buf_puts(&w->rules, "ip");
+	else if (is_every_protocol(&b->proto))
+		buf_puts(&w->rules, family_word(w, b));
 	else {
 		buf_puts(&w->rules, "protocol ");
 		put_ranges(&w->rules, &b->proto);
@@ -250,10 +279,10 @@ static size_t flag_cubes(uint64_t set, struct cube at, unsigned bit, struct cube
 	return flag_cubes(set, (struct cube){ at.mask | 1u << bit, at.want | 1u << bit }, bit + 1, out, count);
 }
 
-static void put_end(struct writing *w, const char *word, const struct netset *s, const struct netset *all,
-		    const struct ranges *port, const char *label, bool alone)
+static void put_end(struct writing *w, const char *word, const struct netset *s, bool any, const struct ranges *port, const char *label,
+		    bool alone)
 {
-	bool any = netset_equal(s, all), ported = !ranges_are_all(port);
+	bool ported = !ranges_are_all(port);
 
 	if (any && !ported)
 		return;
@@ -288,12 +317,37 @@ static uint64_t *zones_of(const struct writing *w, struct box *b)
 	return w->direction == DIRECTION_OUT ? &b->outward : &b->inward;
 }
 
+/* A protocol that both families have, of one of them: its addresses say so. */
+static bool must_say_source(const struct writing *w, const struct box *b, bool any_dst)
+{
+	return box_families(b) != w->m->families && any_dst && ranges_are_all(&b->icmp) && !is_every_protocol(&b->proto) && !is_icmp(&b->proto);
+}
+
+/* As a line of the log may begin: the colon behind it is added there. */
+static void put_log(struct writing *w, const char *text)
+{
+	char plain[LOG_TEXT_MAX + 1];
+	size_t len = 0;
+
+	for (; *text && len < LOG_TEXT_MAX; text++)
+		if ((unsigned char)*text >= 0x20 && (unsigned char)*text < 0x7f && !strchr("\"'\\`", *text))
+			plain[len++] = *text;
+	while (len && strchr(" :", plain[len - 1]))
+		len--;
+	plain[len] = '\0';
+	if (len)
+		buf_printf(&w->rules, " log \"%s\"", plain);
+	else
+		buf_puts(&w->rules, " log");
+}
+
 static void put_rule(struct writing *w, const struct import_entry *e, struct box *b, const char *wish, const char *limit)
 {
-	struct box all = box_all(w->m->arena, w->m->family);
 	struct cube cubes[64];
 	size_t count = flag_cubes(b->flags, (struct cube){ 0, 0 }, 0, cubes, 0);
 	uint64_t zones = *zones_of(w, b);
+	unsigned families = box_families(b);
+	bool any_dst = is_whole_of(w, &b->dst, families), any_src = is_whole_of(w, &b->src, families) && !must_say_source(w, b, any_dst);
 
 	for (size_t i = 0; i < count; i++) {
 		const char *label = fresh(w, &w->labels, wish);
@@ -307,14 +361,15 @@ static void put_rule(struct writing *w, const struct import_entry *e, struct box
 			buf_putc(&w->rules, '/');
 			put_flag_words(&w->rules, cubes[i].mask);
 		}
-		put_end(w, "from", &b->src, &all.src, &b->sport, label, false);
+		put_end(w, "from", &b->src, any_src, &b->sport, label, false);
 		/* behind a source, `port` would be that one's */
-		put_end(w, "to", &b->dst, &all.dst, &b->dport, label,
-			netset_equal(&b->src, &all.src) && ranges_are_all(&b->sport));
+		put_end(w, "to", &b->dst, any_dst, &b->dport, label, any_src && ranges_are_all(&b->sport));
 		if (zones != import_zones(w->m))
 			put_zones(w, zones);
 		if (limit)
 			buf_printf(&w->rules, " limit %s", limit);
+		if (e->log)
+			put_log(w, e->log);
 		buf_putc(&w->rules, '\n');
 	}
 }
@@ -323,13 +378,15 @@ static void put_rule(struct writing *w, const struct import_entry *e, struct box
 
 static void note_side(struct writing *w, const struct import_entry *e, const char *what)
 {
-	import_note(w->m, e->rule ? e->rule->line : e->chain->line, e->verdict == VERDICT_ALLOW ? NOTE_LEFT_OUT : NOTE_WIDENED, "%s: %s",
+	if (e->logs_only)
+		return;
+	import_note(w->m, e->rule ? e->rule->place : e->chain->place, e->verdict == VERDICT_ALLOW ? NOTE_LEFT_OUT : NOTE_WIDENED, "%s: %s",
 		    e->rule ? e->rule->text : e->chain->name, what);
 }
 
 static void shade(struct writing *w, const struct import_entry *e, const struct box *b)
 {
-	if (e->verdict != VERDICT_ALLOW)
+	if (e->verdict != VERDICT_ALLOW && !e->logs_only)
 		vec_push(w->m->arena, &w->shade, *b);
 }
 
@@ -338,6 +395,8 @@ static bool say_leaving(struct writing *w, const struct import_entry *e, struct 
 {
 	if (w->direction != DIRECTION_FORWARD || b->outward == import_zones(w->m))
 		return true;
+	if (e->logs_only)
+		return false;
 	if (e->verdict == VERDICT_ALLOW) {
 		note_side(w, e, "the interface by which forwarded packets leave is not known here, so this admits nothing");
 		return false;
@@ -366,18 +425,27 @@ static bool say_zones(struct writing *w, const struct import_entry *e, struct bo
 /* `protocol 58` is of IPv6 alone here, and 1 of IPv4. */
 static bool say_protocol(struct writing *w, const struct import_entry *e, struct box *b)
 {
-	uint16_t foreign = w->m->family == FAMILY_IP4 ? PROTO_ICMPV6 : PROTO_ICMP;
-	struct ranges one = ranges_of(w->m->arena, foreign, foreign);
-	struct box strange = *b;
+	for (enum family f = 0; f < FAMILY_COUNT && !is_every_protocol(&b->proto); f++) {
+		uint16_t foreign = f == FAMILY_IP4 ? PROTO_ICMPV6 : PROTO_ICMP;
+		struct ranges one = ranges_of(w->m->arena, foreign, foreign);
+		struct box family = box_all(w->m->arena, FAMILY_BIT(f)), strange;
 
-	if (!ranges_has(&b->proto, foreign) || (b->proto.len == 1 && b->proto.at->lo == 0 && b->proto.at->hi == 255))
-		return true;
-	strange.proto = one;
-	shade(w, e, &strange);
-	if (e->verdict == VERDICT_ALLOW)
-		note_side(w, e, "the other family's ICMP is not admitted");
-	b->proto = ranges_minus(w->m->arena, &b->proto, &one);
-	return b->proto.len;
+		if (!ranges_has(&b->proto, foreign) || !box_meet(w->m->arena, b, &family, &strange))
+			continue;
+		strange.proto = one;
+		shade(w, e, &strange);
+		if (box_families(b) != FAMILY_BIT(f) && !is_icmp(&b->proto))
+			continue;
+		if (box_families(b) == FAMILY_BIT(f)) {
+			if (e->verdict == VERDICT_ALLOW)
+				note_side(w, e, "the other family's ICMP is not admitted");
+			b->proto = ranges_minus(w->m->arena, &b->proto, &one);
+			return b->proto.len;
+		}
+		family = box_all(w->m->arena, FAMILIES_ALL & ~FAMILY_BIT(f));
+		box_meet(w->m->arena, b, &family, b);
+	}
+	return true;
 }
 
 /* Ports and flags stand with one protocol each. */
@@ -418,11 +486,11 @@ static void put_chain(struct writing *w, const struct import_chain *c)
 /* One bucket, however many rules it takes to say what is limited. */
 static const char *limit_name(struct writing *w, const struct import_entry *e)
 {
-	const char *key = arena_printf(w->m->arena, "limit of line %u", e->rule->line), *name = strmap_find(&w->names, key);
+	const char *key = arena_printf(w->m->arena, "limit of rule %p", (const void *)e->rule), *name = strmap_find(&w->names, key);
 
 	if (name)
 		return name;
-	name = fresh(w, &w->names, arena_printf(w->m->arena, "limit_%u", e->rule->line));
+	name = fresh(w, &w->names, arena_printf(w->m->arena, "limit_%u", e->rule->place.line));
 	strmap_put(&w->names, key, (void *)name);
 	buf_printf(&w->limits, "limit %s = %s\n", name, e->rule->rate);
 	return name;
@@ -431,7 +499,7 @@ static const char *limit_name(struct writing *w, const struct import_entry *e)
 static void put_entry(struct writing *w, const struct import_entry *e)
 {
 	const char *wish = e->rule && e->rule->comment ? e->rule->comment :
-			   e->rule ? arena_printf(w->m->arena, "%s_%u", e->chain->name, e->rule->line) :
+			   e->rule ? arena_printf(w->m->arena, "%s_%u", e->chain->name, e->rule->place.line) :
 				     arena_printf(w->m->arena, "%s_policy", e->chain->name);
 	struct region r = { 0 };
 
@@ -449,32 +517,51 @@ static void put_entry(struct writing *w, const struct import_entry *e)
 		put_box(w, e, r.at[i], wish, e->limited ? limit_name(w, e) : NULL);
 }
 
-static bool is_whole(const struct writing *w, const struct import_entry *e)
+/* Does all that has not been decided pass in the end? */
+static bool ends_open(const struct writing *w, size_t ends, struct box all)
 {
-	struct box all = box_all(w->m->arena, w->m->family);
+	enum direction d = w->direction;
+	struct region rest;
 
-	all.inward = w->direction == DIRECTION_OUT ? 1ull << ZONE_NO_INTERFACE : import_zones(w->m);
-	all.outward = w->direction == DIRECTION_IN ? 1ull << ZONE_NO_INTERFACE : import_zones(w->m);
-	return e->region.len == 1 && (e->region.at->states >> CT_NEW & 1) && box_equal_but(e->region.at, &all, BOX_STATES);
+	all.states = 1u << CT_NEW;
+	all.inward = d == DIRECTION_OUT ? 1ull << ZONE_NO_INTERFACE : import_zones(w->m);
+	all.outward = d == DIRECTION_IN ? 1ull << ZONE_NO_INTERFACE : import_zones(w->m);
+	rest = region_of(w->m->arena, &all);
+	for (size_t i = ends; i < w->m->entries[d].len; i++) {
+		const struct import_entry *e = &w->m->entries[d].at[i];
+
+		if (e->verdict != VERDICT_ALLOW || e->log)
+			return false;
+		region_minus(w->m->arena, &rest, &e->region, false);
+	}
+	return !rest.len && !w->shade.len;
 }
 
 static void put_direction(struct writing *w, enum direction d)
 {
-	const char *other = w->m->family == FAMILY_IP4 ? "ipv6" : "ipv4";
-	size_t count = w->m->entries[d].len;
-	const struct import_entry *last = count ? &w->m->entries[d].at[count - 1] : NULL;
-	bool policy = last && !last->rule, open;
+	const struct import *m = w->m;
+	size_t count = m->entries[d].len, ends = count;
+	bool open;
 
 	w->direction = d;
 	w->shade = (struct region){ 0 };
 	w->chain = NULL;
-	buf_printf(&w->rules, "\n%s: drop %s %s\n", fresh(w, &w->labels, arena_printf(w->m->arena, "%s_%s", other, direction_name(d))),
-		   direction_name(d), other);
-	for (size_t i = 0; i < count - policy; i++)
-		put_entry(w, &w->m->entries[d].at[i]);
-	open = policy && last->verdict == VERDICT_ALLOW && !w->shade.len && is_whole(w, last);
-	if (policy && last->verdict == VERDICT_ALLOW && !open)
-		put_entry(w, last);
+	buf_puts(&w->rules, "\n");
+	for (enum family f = 0; f < FAMILY_COUNT; f++) {
+		const char *word = f == FAMILY_IP4 ? "ipv4" : "ipv6";
+
+		if (!(m->families & FAMILY_BIT(f)))
+			buf_printf(&w->rules, "%s: drop %s %s\n", fresh(w, &w->labels, arena_printf(m->arena, "%s_%s", word, direction_name(d))),
+				   direction_name(d), word);
+	}
+	while (ends && !m->entries[d].at[ends - 1].rule)
+		ends--;
+	for (size_t i = 0; i < ends; i++)
+		put_entry(w, &m->entries[d].at[i]);
+	open = ends_open(w, ends, box_all(m->arena, m->families));
+	for (size_t i = ends; i < count && !open; i++)
+		if (m->entries[d].at[i].verdict == VERDICT_ALLOW || m->entries[d].at[i].log)
+			put_entry(w, &m->entries[d].at[i]);
 	buf_printf(&w->rules, "\ndefault %s %s\n", direction_name(d), open ? "allow" : "drop");
 }
 
@@ -520,7 +607,7 @@ static void put_notes(const struct import *m, struct buf *out)
 	for (size_t i = 0; i < m->notes.len && shown < NOTES_INLINE; i++) {
 		if (m->notes.at[i].kind == NOTE_BESIDE)
 			continue;
-		buf_printf(out, "# line %u, %s: ", m->notes.at[i].line, note_kind_name(m->notes.at[i].kind));
+		buf_printf(out, "# line %u, %s: ", m->notes.at[i].place.line, note_kind_name(m->notes.at[i].kind));
 		put_clean(out, m->notes.at[i].text);
 		buf_putc(out, '\n');
 		shown++;

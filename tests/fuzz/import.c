@@ -26,18 +26,18 @@ static void must_be_text_of_a_policy(struct arena *a, const struct buf *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	own(import) struct import *m = import_new(len & 1 ? FAMILY_IP6 : FAMILY_IP4);
+	own(import) struct import *m = import_new();
 	own(buf) struct buf out = { 0 };
 	struct err why = { 0 };
 	char *text = arena_strndup(m->arena, (const char *)bytes, len), *rules = strstr(text, "\n---\n");
 
 	if (rules) {
 		*rules = '\0';
-		if (import_ipset(m, text, strlen(text), &why))
+		if (import_ipset(m, &(struct import_text){ "sets", text, strlen(text) }, &why))
 			return 0;
 		text = rules + 5;
 	}
-	if (import_iptables(m, text, strlen(text), &why) || import_flatten(m, &why))
+	if (import_iptables(m, len & 1 ? FAMILY_IP6 : FAMILY_IP4, &(struct import_text){ "fuzzed", text, strlen(text) }, &why) || import_flatten(m, &why))
 		return 0;
 	import_write(m, &out, "fuzzed", "fuzzed");
 	must_be_text_of_a_policy(m->arena, &out);

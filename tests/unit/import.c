@@ -43,6 +43,11 @@ struct question {
 
 static uint64_t seed = 1;
 
+static int read_iptables(struct import *m, const char *text, struct err *why)
+{
+	return import_iptables(m, FAMILY_IP4, &(struct import_text){ "rules", text, strlen(text) }, why);
+}
+
 static unsigned below(unsigned n)
 {
 	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
@@ -263,7 +268,7 @@ static bool is_whole(const struct import *m)
 
 static void try_one(unsigned strange, struct tally *t)
 {
-	own(import) struct import *m = import_new(FAMILY_IP4);
+	own(import) struct import *m = import_new();
 	own(compilation) struct compilation *c = compilation_new();
 	own(buf) struct buf text = { 0 }, teg = { 0 };
 	size_t before = t->wider + t->differ;
@@ -274,7 +279,7 @@ static void try_one(unsigned strange, struct tally *t)
 	make_model(&model, strange);
 	put_model(&text, &model);
 	t->rulesets++;
-	if (import_iptables(m, buf_text(&text), text.len, &why) || import_flatten(m, &why)) {
+	if (read_iptables(m, buf_text(&text), &why) || import_flatten(m, &why)) {
 		t->broken++;
 		tap_note("%s\n%s", why.text, buf_text(&text));
 		return;
@@ -323,9 +328,9 @@ static const struct {
 static void refuses(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-		own(import) struct import *m = import_new(FAMILY_IP4);
+		own(import) struct import *m = import_new();
 		struct err why = { 0 };
-		int rc = import_iptables(m, refused[i].text, strlen(refused[i].text), &why);
+		int rc = read_iptables(m, refused[i].text, &why);
 
 		rc = rc ? rc : import_flatten(m, &why);
 		if (!tap_ok(rc && strstr(why.text, refused[i].says), "refused: %s", refused[i].claim))
@@ -359,6 +364,12 @@ static const struct {
 	{ "-A INPUT -m mac --mac-source 02:00:00:00:00:01 -j DROP", "drop  ip\n", 0, 1, 0 },
 	{ "-A INPUT -s example.org -j ACCEPT", NULL, 1, 0, 0 },
 	{ "-A INPUT -j NFQUEUE --queue-num 1", "drop  ip\n", 0, 1, 0 },
+	{ "-A INPUT -p tcp -j LOG --log-prefix \"web \\\"in\\\": \"\n-A INPUT -p tcp -j ACCEPT", "allow  tcp log \"web in\"\n", 0, 0, 0 },
+	{ "-A INPUT -s 192.0.2.1/32 -j LOG\n-A INPUT -p tcp -j DROP", "drop  tcp from 192.0.2.1 log\nINPUT_6_2: drop  tcp\n", 0, 0, 0 },
+	{ "-A INPUT -j LOG --log-prefix end", "INPUT_policy: drop  ip log \"end\"\n", 0, 0, 0 },
+	{ "-A INPUT -m limit --limit 3/min -j LOG\n-A INPUT -p tcp -j DROP", "drop  tcp\n", 0, 0, 0 },
+	{ "-A INPUT -i tun+ -j ACCEPT", "allow  ip on tun\n", 0, 0, 0 },
+	{ "-A INPUT -i tun+ -j ACCEPT\n-A INPUT -i tun0 -j DROP", "allow  ip on tun0\n", 1, 0, 0 },
 };
 
 static void single_rules(void)
@@ -367,22 +378,22 @@ static void single_rules(void)
 					"create strangers hash:ip,port family inet\nadd strangers 192.0.2.1,tcp:22\n";
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		own(import) struct import *m = import_new(FAMILY_IP4);
+		own(import) struct import *m = import_new();
 		own(buf) struct buf text = { 0 }, teg = { 0 };
 		struct err why = { 0 };
 
 		buf_printf(&text, "*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\n-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT\n%s\nCOMMIT\n",
 			   rows[i].rule);
-		int rc = import_ipset(m, sets, strlen(sets), &why);
+		int rc = import_ipset(m, &(struct import_text){ "sets", sets, strlen(sets) }, &why);
 
-		rc = rc ? rc : import_iptables(m, buf_text(&text), text.len, &why);
+		rc = rc ? rc : read_iptables(m, buf_text(&text), &why);
 		rc = rc ? rc : import_flatten(m, &why);
 		if (!rc)
 			import_write(m, &teg, "one", "one");
 		bool said = rows[i].said ? strstr(buf_text(&teg), rows[i].said) != NULL : !strstr(buf_text(&teg), ": allow");
 		if (!tap_ok(!rc && said && import_notes(m, NOTE_LEFT_OUT) == rows[i].left_out &&
 				    import_notes(m, NOTE_WIDENED) == rows[i].widened && import_notes(m, NOTE_ADMITS) == rows[i].admits,
-			    "%s", rows[i].rule))
+			    "%.*s", (int)strcspn(rows[i].rule, "\n"), rows[i].rule))
 			tap_note("%s\n%s", why.text, buf_text(&teg));
 	}
 }

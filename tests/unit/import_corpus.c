@@ -47,7 +47,9 @@ static bool read_rules(struct import *m, const char *path, struct err *why)
 
 	if (file_read(&text, path, IMPORT_BYTES_MAX, why))
 		return false;
-	return !import_iptables(m, arena_strdup(m->arena, buf_text(&text)), text.len, why) && !import_flatten(m, why);
+	struct import_text rules = { path, arena_strdup(m->arena, buf_text(&text)), text.len };
+
+	return !import_iptables(m, strstr(path, "ip6tables") ? FAMILY_IP6 : FAMILY_IP4, &rules, why) && !import_flatten(m, why);
 }
 
 /* --- every file -------------------------------------------------------------------------------------- */
@@ -58,7 +60,7 @@ struct counts {
 
 static void import_file(const char *path, const char *name, struct counts *n)
 {
-	own(import) struct import *m = import_new(strstr(name, "ip6tables") ? FAMILY_IP6 : FAMILY_IP4);
+	own(import) struct import *m = import_new();
 	own(compilation) struct compilation *c = compilation_new();
 	struct err why = { 0 };
 
@@ -258,7 +260,7 @@ static const struct {
 
 static void within_bounds(const char *rules, const char *bounds)
 {
-	own(import) struct import *m = import_new(FAMILY_IP4);
+	own(import) struct import *m = import_new();
 	own(compilation) struct compilation *c = compilation_new();
 	char path[1024], low[1024], high[1024];
 	struct bound lower, upper;
