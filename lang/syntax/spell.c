@@ -95,13 +95,14 @@ static const struct node *outermost(const struct node *n, bool last)
 	return n;
 }
 
-/* `2.0.0.0/(8e)`: without brackets the length of a prefix would begin there. */
+/* `2.0.0.0/(8e)`, `::/(0/1)`: without brackets the length of a prefix would begin there. */
 static bool would_be_prefix(const struct node *left, const struct node *right)
 {
 	const struct node *next = outermost(right, false);
 
 	return outermost(left, true)->kind == NODE_ADDRESS &&
-	       (next->kind == NODE_QUANTITY || next->kind == NODE_ADDRESS);
+	       (next->kind == NODE_QUANTITY || next->kind == NODE_ADDRESS ||
+		(next->kind == NODE_NUMBER && next != right));
 }
 
 /*
