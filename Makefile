@@ -160,6 +160,12 @@ LIBS_all := $(sort $(LIBS_tegc) $(LIBS_tegd) $(LIBS_tegctl))
 # BuDDy is the prover's second opinion and its measure; no program of ours links it.
 $(BUILD)/tests/unit/prove_buddy $(BUILD)/tests/bench/prove: LIBS_all += -lbdd
 
+# The grammar for editors, as its generator wrote it.
+TREE_SITTER := $(BUILD)/lang/editors/tree-sitter/src/parser.o
+$(TREE_SITTER): ALL_CFLAGS += -Wno-missing-prototypes
+$(BUILD)/tests/unit/tree_sitter: LIBS_all += -ltree-sitter
+$(BUILD)/tests/unit/tree_sitter: $(TREE_SITTER)
+
 $(TEST_PROGRAMS) $(BENCH_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(OBJ_TESTLIB) $(OBJ_COMPILER) $(OBJ_ENFORCER) $(OBJ_CTL) $(OBJ_SHARED)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
 

@@ -11,7 +11,7 @@ claim() { # claim WORDS WHAT-IS-WRONG
 }
 
 # -lfoo is of the package that owns libfoo.so.
-linked=$(sed -n 's/^LIBS_[a-z]* *:= *//p; s/.*LIBS_all += //p' Makefile | grep -o -- '-l[a-z0-9]*' | sort -u | grep -vx -e -lm -e -lpthread)
+linked=$(sed -n 's/^LIBS_[a-z]* *:= *//p; s/.*LIBS_all += //p' Makefile | grep -o -- '-l[a-z0-9-]*' | sort -u | grep -vx -e -lm -e -lpthread)
 claim "the Makefile says what is linked" "$([ "$(wc -w <<<"$linked")" -ge 8 ] || echo "found only: $linked")"
 unlisted=$(for library in $linked; do
 	owner=$(dpkg -S "*/lib${library#-l}.so" 2>/dev/null | sed 's/:.*//' | sort -u)

@@ -34,12 +34,24 @@ if ! command -v nvim >/dev/null; then
 fi
 cp tests/docs/editors.teg "$tmp/edge.teg"
 cp tests/docs/editors.teg "$tmp/other.teg"
-run_nvim() { HOME=$tmp XDG_RUNTIME_DIR=$tmp TEGC="$PWD/${BUILD:-build}/tegc" timeout 60 nvim --headless --clean -n --cmd "set rtp^=$PWD/lang/editors/vim" "$@" > "$tmp/out" 2>&1; }
+run_nvim() { HOME=$tmp XDG_RUNTIME_DIR=$tmp TEGC="$PWD/${BUILD:-build}/tegc" timeout 60 nvim --headless --clean -n --cmd "set rtp^=$PWD/lang/editors/vim,$tmp/nvim" "$@" > "$tmp/out" 2>&1; }
+# What the script said: a claim, what it got and what it wanted, on a line each.
+asked() {
+	while IFS=$'\t' read -r claim got want; do
+		echo "expected: $want, got: $got" > "$tmp/differ"
+		[ "$got" = "$want" ]; ok "Neovim: $claim" "$tmp/differ"
+	done < <(grep -a $'\t' "$tmp/out" | tr -d '\r')
+	grep -qa '^all asked' "$tmp/out"; ok "Neovim: all was asked" "$tmp/out"
+}
+
+# As docs/editors.md says.
+tree=lang/editors/tree-sitter
+mkdir -p "$tmp/nvim/parser" "$tmp/nvim/queries/teg"
+cc -shared -fPIC -O2 -o "$tmp/nvim/parser/teg.so" $tree/src/parser.c > "$tmp/out" 2>&1; ok "the grammar for tree-sitter compiles by itself" "$tmp/out"
+cp $tree/queries/*.scm "$tmp/nvim/queries/teg"
+run_nvim "$tmp/edge.teg" -c "luafile tests/docs/editors_tree.lua" -c 'qa!'
+asked
 run_nvim "$tmp/edge.teg" -c "luafile tests/docs/editors.lua" -c 'qa!'
-while IFS=$'\t' read -r claim got want; do
-	echo "expected: $want, got: $got" > "$tmp/differ"
-	[ "$got" = "$want" ]; ok "Neovim: $claim" "$tmp/differ"
-done < <(grep -a $'\t' "$tmp/out" | tr -d '\r')
-grep -qa '^all asked' "$tmp/out"; ok "Neovim: all was asked" "$tmp/out"
+asked
 cmp -s <("${BUILD:-build}/tegc" fmt - < "$tmp/other.teg") "$tmp/edge.teg"; ok "Neovim: what it wrote is what fmt writes" "$tmp/edge.teg"
 echo "1..$n"
