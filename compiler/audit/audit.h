@@ -20,6 +20,9 @@
  */
 int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *plan, struct err *why);
 
+/* audit_trees - no way through the plan's trees loses a packet of a box that it may lie in. */
+int audit_trees(const struct plan *plan, struct err *why);
+
 /*
  * audit_bundle - the same of a sealed bundle, read back from its bytes. What it
  * refuses must not be written: -E2BIG when the budget did not suffice to tell,

@@ -118,6 +118,30 @@ static struct ir_box box_of(struct sets *s, const struct teg_box *b)
 	};
 }
 
+/* The end of a box in a tree: the prefix, where it has one. */
+static struct ir_end prefixed(struct sets *s, struct ir_end other, uint8_t families, const __u64 addr[static 2],
+			      const __u64 mask[static 2])
+{
+	const enum family f = families == TEG_IP4 ? FAMILY_IP4 : FAMILY_IP6;
+	const addr_num most = family_max(f), lo = ((addr_num)addr[0] << 64 | addr[1]) & most;
+	struct ir_set *one;
+
+	if (!mask[0] && !mask[1])
+		return other;
+	one = arena_zero(s->arena, sizeof *one);
+	one->set = netset_of_range(s->arena, f, (struct addr_range){ lo, lo | (~((addr_num)mask[0] << 64 | mask[1]) & most) });
+	return (struct ir_end){ .set = one };
+}
+
+static struct ir_box bulk_box_of(struct sets *s, const struct teg_bulk_box *b)
+{
+	struct ir_box box = box_of(s, &b->box);
+
+	box.src = prefixed(s, box.src, b->box.families, b->addr, b->mask);
+	box.dst = prefixed(s, box.dst, b->box.families, b->addr + 2, b->mask + 2);
+	return box;
+}
+
 static const struct ir_rule *rule_named(const struct ir *ir, const char *id)
 {
 	const struct ir_list *lists[] = { &ir->lifelines, &ir->blocks, &ir->reflexes };
@@ -150,8 +174,32 @@ static const char *bucket_of(const struct ir *meant, const struct teg_rule *t, c
 	return m && m->rate && emit_xdp_bucket(m->rate->bucket) == t->bucket ? m->rate->bucket : "another bucket";
 }
 
-static struct ir_rule rule_of(struct sets *s, const struct ir *meant, const struct plan *plan, uint32_t i)
+/* How far the plan's boxes have been read: they stand in the order of their rules. */
+struct reading {
+	const struct ir *meant;
+	const struct plan *plan;
+	uint32_t listed, bulk;
+};
+
+static void read_boxes(struct sets *s, struct ir_rule *r, struct reading *at, uint32_t rule)
 {
+	const struct plan *p = at->plan;
+	uint32_t listed = at->listed, bulk = at->bulk;
+
+	while (listed < p->box_count && p->boxes[listed].rule == rule)
+		listed++;
+	while (bulk < p->config.bulk.cells && p->bulk_boxes[bulk].box.rule == rule)
+		bulk++;
+	r->boxes = arena_zero(s->arena, (listed - at->listed + bulk - at->bulk + (size_t)1) * sizeof *r->boxes);
+	while (at->listed < listed)
+		r->boxes[r->box_count++] = box_of(s, &p->boxes[at->listed++]);
+	while (at->bulk < bulk)
+		r->boxes[r->box_count++] = bulk_box_of(s, &p->bulk_boxes[at->bulk++]);
+}
+
+static struct ir_rule rule_of(struct sets *s, struct reading *at, uint32_t i)
+{
+	const struct plan *plan = at->plan;
 	const struct teg_rule *t = &plan->rules[i];
 	const char *id = plan->counters[t->counter_slot].id;
 	struct ir_rule r = {
@@ -162,20 +210,17 @@ static struct ir_rule rule_of(struct sets *s, const struct ir *meant, const stru
 		.verdict = t->act == TEG_ACT_PASS ? VERDICT_ALLOW : VERDICT_DROP,
 		.block_ns = t->block_ns,
 		.except = t->except,
-		.boxes = arena_zero(s->arena, (plan->box_count + 1) * sizeof *r.boxes),
 	};
 
 	if (t->cost_ns) {
 		struct ir_rate rate = { .cost_ns = t->cost_ns, .depth_ns = t->depth_ns,
 					.key_bits = { t->key_bits4, t->key_bits6 }, .key = key_of(t),
-					.bucket = bucket_of(meant, t, id) };
+					.bucket = bucket_of(at->meant, t, id) };
 
 		rate.kin = rate.bucket;
 		r.rate = arena_copy(s->arena, &rate, sizeof rate);
 	}
-	for (uint32_t b = 0; b < plan->box_count; b++)
-		if (plan->boxes[b].rule == i)
-			r.boxes[r.box_count++] = box_of(s, &plan->boxes[b]);
+	read_boxes(s, &r, at, i);
 	return r;
 }
 
@@ -184,6 +229,7 @@ void audit_read_tables(struct ir *out, const struct ir *meant, const struct plan
 {
 	struct sets *s = arena_zero(a, sizeof *s);
 	size_t room = (plan->rule_count + 1) * sizeof(struct ir_rule);
+	struct reading at = { .meant = meant, .plan = plan };
 
 	s->arena = a;
 	read_prefixes(s, plan);
@@ -193,7 +239,7 @@ void audit_read_tables(struct ir *out, const struct ir *meant, const struct plan
 	out->blocks = (struct ir_list){ NULL, 0 };
 	out->reflexes = (struct ir_list){ arena_zero(a, room), 0 };
 	for (uint32_t i = 0; i < plan->rule_count; i++) {
-		struct ir_rule r = rule_of(s, meant, plan, i);
+		struct ir_rule r = rule_of(s, &at, i);
 		struct ir_list *l = r.verdict == VERDICT_ALLOW ? &out->lifelines : &out->reflexes;
 
 		l->rules[l->count++] = r;
@@ -279,6 +325,9 @@ int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *p
 	struct ir made;
 	int rc;
 
+	rc = audit_trees(plan, why);
+	if (rc)
+		return rc;
 	audit_read_tables(&made, ir, plan, a);
 	rc = limits_hold(ir, &made, why);
 	for (unsigned i = 0; i < ir->posture_count && !rc; i++) {

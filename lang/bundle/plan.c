@@ -501,13 +501,23 @@ static int tables_hold(const struct plan *p, struct err *why)
 	return 0;
 }
 
+/* A prefix of the box's family, or none; beside one there are no sets. */
+static bool bulk_end_holds(uint8_t families, uint64_t sets, const __u64 addr[static 2], const __u64 mask[static 2])
+{
+	addr_num host = ~((addr_num)mask[0] << 64 | mask[1]);
+
+	if (host == ~(addr_num)0)
+		return !addr[0] && !addr[1];
+	if (sets || host & (host + 1) || addr[0] & ~mask[0] || addr[1] & ~mask[1])
+		return false;
+	return families == TEG_IP6 || (families == TEG_IP4 && host <= UINT32_MAX && !addr[0] && addr[1] >> 32 == 0xffff);
+}
+
 static bool bulk_box_holds(const struct plan *p, const struct teg_bulk_box *b)
 {
-	bool holds = box_holds(p, &b->box) && !p->rules[b->box.rule].cost_ns;
-
-	for (int w = 0; w < 4; w++)
-		holds = holds && !(b->addr[w] & ~b->mask[w]);
-	return holds;
+	return box_holds(p, &b->box) && !p->rules[b->box.rule].cost_ns &&
+	       bulk_end_holds(b->box.families, b->box.src, b->addr, b->mask) &&
+	       bulk_end_holds(b->box.families, b->box.dst, b->addr + 2, b->mask + 2);
 }
 
 /* Children stand behind their node, so that every way ends. */

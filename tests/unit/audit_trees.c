@@ -1,0 +1,183 @@
+/* Trees read back are proved; a leaf that lists one box less, and a node that takes other bits, are refused. */
+#include <string.h>
+
+#include "compiler/audit/audit.h"
+#include "compiler/emit/emit.h"
+#include "compiler/ir/proto.h"
+#include "tests/lib/classbench.h"
+#include "tests/lib/tap.h"
+
+enum { RULES = 300 };
+
+/* Hardly a wide one: below one that takes all packets no damage matters. */
+static struct prefix draw_prefix(struct gen *g, unsigned narrowest)
+{
+	static const unsigned lens[] = { 0, 16, 24, 28, 30, 32, 32, 32 };
+	unsigned len = lens[narrowest + gen_below(g, ARRAY_LEN(lens) - narrowest)];
+	uint32_t num = 0x0a000000 | ((uint32_t)gen_u64(g) & 0xf0f0f07);
+
+	return (struct prefix){ { FAMILY_IP4, len ? num & ~0u << (32 - len) : 0 }, len };
+}
+
+static struct classbench_rule *draw_rules(struct gen *g, struct arena *a)
+{
+	static const uint16_t protos[] = { PROTO_TCP, PROTO_TCP, PROTO_UDP, PROTO_ANY_NUMBER };
+	struct classbench_rule *rules = arena_zero(a, RULES * sizeof *rules);
+
+	for (int i = 0; i < RULES; i++) {
+		uint16_t port = (uint16_t)gen_below(g, 2000), width = (uint16_t)gen_below(g, 3) * 40;
+
+		rules[i] = (struct classbench_rule){ draw_prefix(g, 3), draw_prefix(g, 0), { 0, UINT16_MAX },
+						     { port, (uint16_t)(port + width) }, protos[gen_below(g, 4)] };
+	}
+	return rules;
+}
+
+enum damage { ENTRY, SHORTER, WORD, SHIFT, WIDTH, ROOT, DEPTH, ADDRESS, PORT, DAMAGES };
+
+static uint64_t *some_node(struct plan *p, struct gen *g, bool leaf)
+{
+	for (int i = 0; i < 100; i++) {
+		uint64_t *n = &p->bulk_nodes[gen_below(g, p->config.bulk.nodes)];
+
+		if (!!(*n & TEG_BULK_LEAF) == leaf && (!leaf || *n & 0xffff))
+			return n;
+	}
+	return NULL;
+}
+
+static bool damage(struct plan *p, enum damage d, struct gen *g)
+{
+	struct teg_bulk *t = &p->config.bulk;
+	uint64_t *leaf = some_node(p, g, true), *node = some_node(p, g, false);
+	struct teg_bulk_box *b = &p->bulk_boxes[gen_below(g, t->cells)];
+
+	if (!leaf || !node)
+		return false;
+	switch (d) {
+	case ENTRY:
+		p->bulk_leaves[gen_below(g, t->leaves)] = gen_below(g, t->cells);
+		return true;
+	case SHORTER:
+		--*leaf;
+		return true;
+	case WORD:
+		*node ^= 2 << 6;
+		return (*node >> 6 & 7) < 4;
+	case SHIFT:
+		*node ^= 1;
+		return true;
+	case WIDTH:
+		*node -= 1 << 9;
+		return *node >> 9 & 15;
+	case ROOT:
+		t->roots[0][0] += 2;
+		return t->roots[0][0] < t->nodes;
+	case DEPTH:
+		return --t->depth;
+	case ADDRESS:
+		b->addr[1] ^= 1 << 24 & b->mask[1];
+		return b->mask[1] & 1 << 24;
+	case PORT:
+		return b->box.dport_lo && b->box.dport_lo--;
+	case DAMAGES:
+		break;
+	}
+	return false;
+}
+
+/* As bpf-templates/bulk.h walks: the first box of the packet. */
+static uint32_t walk(const struct plan *p, const struct classbench_rule *rules, const struct packet *x)
+{
+	const struct teg_bulk *t = &p->config.bulk;
+	const uint64_t words[8] = { 0, 0xffffull << 32 | (uint32_t)x->src.num, 0, 0xffffull << 32 | (uint32_t)x->dst.num,
+				    (uint64_t)x->sport << 48 | (uint64_t)x->dport << 32 | x->proto };
+	uint32_t best = UINT32_MAX;
+
+	for (uint32_t g = 0; g < t->groups; g++) {
+		uint64_t n = p->bulk_nodes[t->roots[0][g]];
+
+		for (uint32_t i = 1; i < t->depth && !(n & TEG_BULK_LEAF); i++)
+			n = p->bulk_nodes[(n >> 32) + (words[n >> 6 & 7] >> (n & 63) & ((1u << (n >> 9 & 15)) - 1))];
+		for (uint32_t i = 0; n & TEG_BULK_LEAF && i < (n & 0xffff); i++) {
+			uint32_t c = p->bulk_leaves[(n >> 32 & 0x7fffffff) + i];
+
+			if (c < best && classbench_has(&rules[p->bulk_boxes[c].box.rule], x))
+				best = c;
+		}
+	}
+	return best;
+}
+
+static bool differ(const struct plan *x, const struct plan *y, const struct classbench_rule *rules, struct gen *g)
+{
+	bool differ = false;
+
+	for (int i = 0; i < 2000 && !differ; i++) {
+		struct packet p = classbench_packet(g, rules, RULES);
+
+		differ = walk(x, rules, &p) != walk(y, rules, &p);
+	}
+	return differ;
+}
+
+static struct plan copy_of(const struct plan *p, struct arena *a)
+{
+	struct plan c = *p;
+	const struct teg_bulk *t = &p->config.bulk;
+
+	c.bulk_boxes = arena_copy(a, p->bulk_boxes, t->cells * sizeof *p->bulk_boxes);
+	c.bulk_nodes = arena_copy(a, p->bulk_nodes, t->nodes * sizeof *p->bulk_nodes);
+	c.bulk_leaves = arena_copy(a, p->bulk_leaves, t->leaves * sizeof *p->bulk_leaves);
+	return c;
+}
+
+static size_t sound, harmed[DAMAGES], noticed[DAMAGES], missed[DAMAGES];
+
+static void check_list(struct gen *g)
+{
+	own(arena) struct arena *a = arena_new();
+	struct classbench_rule *rules = draw_rules(g, a);
+	struct ir *ir = classbench_ir(rules, RULES, 1, a);
+	struct plan plan = { 0 };
+	struct err why = { 0 };
+
+	emit_plan(&plan, ir, a);
+	if (emit_xdp(&plan, ir, a, &why) || !plan.config.bulk.cells)
+		return;
+	own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
+	int rc = audit_first_hook(p, ir, &plan, &why);
+	sound += !rc;
+	if (rc)
+		tap_note("%s", why.text);
+	for (int d = 0; d < DAMAGES; d++) {
+		struct plan bad = copy_of(&plan, a);
+		bool boxes = d == ADDRESS || d == PORT;
+
+		if (!damage(&bad, (enum damage)d, g))
+			continue;
+		harmed[d]++;
+		rc = boxes ? audit_first_hook(p, ir, &bad, &why) : audit_trees(&bad, &why);
+		noticed[d] += rc != 0;
+		missed[d] += !rc && !boxes && differ(&plan, &bad, rules, g);
+	}
+}
+
+int main(void)
+{
+	static const char *const names[DAMAGES] = {
+		"an entry of a leaf", "a leaf's length", "a node's word", "a node's shift", "a node's width", "a root",
+		"the depth", "a box's address", "a box's port",
+	};
+	struct gen g = gen_new(11);
+
+	for (int i = 0; i < 40; i++)
+		check_list(&g);
+	tap_num((int64_t)sound, 40, "lists of boxes in trees as they were made are proved");
+	for (int d = 0; d < DAMAGES; d++) {
+		tap_ok(harmed[d] > 5 && noticed[d] * 10 > harmed[d] * 3, "%s damaged: noticed %zu of %zu times", names[d],
+		       noticed[d], harmed[d]);
+		tap_num((int64_t)missed[d], 0, "and no packet is judged otherwise where it was not");
+	}
+	return tap_done();
+}
