@@ -279,8 +279,12 @@ static bool sense_read(struct building *b, const struct node *sense, struct derm
 {
 	const struct node *where = node_find(sense, NODE_WHERE);
 	const struct node *head = where ? where : node_find(sense, NODE_PHRASE);
+	const struct node *label = node_find(sense, NODE_LABEL);
 	const char *name = name_of(b, sense, head);
 	bool sound = name != NULL;
+
+	if (label)
+		use_note(b->r, USE_SENSE, label->text, label->span, label->span);
 
 	*out = (struct derme_rule){ .id = name ? arena_printf(b->r->arena, "derme.%s", name) : "", .file = "" };
 	sound &= where ? when_read_here(b, where, out) : phrase_read(b, head, out);

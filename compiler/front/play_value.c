@@ -343,6 +343,7 @@ bool play_value(const struct play_scope *in, const struct node *n, enum sort due
 		return event_read(in, n, out) && sort_is(in, n, due, out);
 	if ((p = param_find(in, n, &index))) {
 		*out = (struct pol_value){ .kind = VALUE_PARAM, .sort = p->sort, .index = index };
+		use_note(in->r, USE_PARAMETER, p->name, n->span, p->span);
 		return sort_is(in, n, due, out);
 	}
 	if (due == SORT_RECORD && n->kind == NODE_RECORD)

@@ -586,6 +586,7 @@ static void budget_one(struct playing *p, const struct node *n)
 	for (unsigned i = 0; param->kind == NODE_NAME && i < p->out->param_count; i++)
 		if (!strcmp(p->out->params[i].name, param->text)) {
 			p->out->budget.one_param = (uint8_t)i;
+			use_note(p->r, USE_PARAMETER, param->text, param->span, p->out->params[i].span);
 			p->sound &= play_time(p->r, time, PLAYBOOK_TIME_NS_MAX, &p->out->budget.one_ns);
 			return;
 		}
@@ -651,7 +652,7 @@ static void param_read(struct playing *p, const struct node *n)
 {
 	const struct node *name = node_find(n, NODE_NAME), *type = node_find(n, NODE_TYPE), *value = type->next;
 	struct pol_playbook *b = p->out;
-	struct pol_play_param param = { .name = name->text };
+	struct pol_play_param param = { .name = name->text, .span = name->span };
 	struct play_scope outside = { .r = p->r };
 	struct pol_value v;
 
@@ -678,6 +679,7 @@ static void param_read(struct playing *p, const struct node *n)
 		p->sound &= param.has_default;
 		param.value = v.constant;
 	}
+	use_note(p->r, USE_PARAMETER, name->text, name->span, name->span);
 	b->params[b->param_count++] = param;
 }
 

@@ -139,6 +139,8 @@ void use_note(struct reading *r, enum use_kind kind, const char *name, struct sp
 void use_note_symbol(struct reading *r, const struct node *name, const struct symbol *s);
 /* The name of that kind, at the end of what stands there, `reflex.flood`; false when none is noted. */
 bool use_note_named(struct reading *r, enum use_kind kind, const char *name, struct span at);
+/* What an event is named after, `on reflex.flood`. */
+void use_note_event(struct reading *r, enum play_event e, const char *name, struct span at);
 /* A block, reflex or lifeline, by its label or dotted id. */
 void use_note_layer(struct reading *r, const char *name, struct span at);
 

@@ -113,8 +113,7 @@ static bool event_read(struct reading *r, const struct node *n, struct pol_bindi
 	near = near_to(out->of);
 	if (!dot || r->poisoned)
 		return true;
-	if (out->event == EVENT_REFLEX)
-		use_note_named(r, USE_REFLEX, out->of, n->span);
+	use_note_event(r, out->event, out->of, n->span);
 	if (event_names(r, out->event, out->of, &near))
 		return event_is_told(r, out) || event_untold(r, n, word);
 	d = diag(r->diags, DIAG_EVENT_UNKNOWN, n->span, "there is no %s `%s`", word, out->of);
@@ -251,6 +250,14 @@ static bool call_given(struct reading *r, const struct node *call, const struct 
 	return sound;
 }
 
+/* Where its name stands behind `run`. */
+static struct span call_name(const struct node *call)
+{
+	uint32_t from = call->span.from + (uint32_t)call->word;
+
+	return (struct span){ call->span.file, from, from + (uint32_t)strlen(call->text) };
+}
+
 static bool call_read(struct reading *r, const struct node *call, struct pol_binding *out)
 {
 	const struct pol_responses *all = &r->policy->responses;
@@ -258,6 +265,7 @@ static bool call_read(struct reading *r, const struct node *call, struct pol_bin
 	for (size_t i = 0; i < all->playbook_count; i++)
 		if (!strcmp(all->playbooks[i].name, call->text)) {
 			out->playbook = (unsigned)i;
+			use_note(r, USE_PLAYBOOK, call->text, call_name(call), all->playbooks[i].span);
 			return call_given(r, call, &all->playbooks[i], out);
 		}
 	return call_unknown(r, call);
@@ -717,7 +725,9 @@ static void decoys_read(struct reading *r)
 
 		if (decl->kind != NODE_DECOY)
 			continue;
-		d.span = node_find(decl, NODE_NAME)->span;
+		const struct node *name = node_find(decl, NODE_NAME);
+		d.span = name->span;
+		use_note(r, USE_DECOY, name->text, name->span, name->span);
 		if (!decoy_read(r, decl, &d.meant))
 			continue;
 		for (size_t j = 0; alone && j < all.len; j++)

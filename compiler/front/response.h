@@ -61,6 +61,7 @@ struct pol_act {
 
 struct pol_play_param {
 	const char *name;
+	struct span span; /* of the name */
 	enum sort sort;
 	bool has_default;
 	struct play_constant value;

@@ -298,16 +298,30 @@ static bool is_layer_label(const struct policy *p, const char *name)
 	return false;
 }
 
-/* "web_in.limit", of a rule that has one. */
-static bool is_limit(struct reading *r, const struct posture_symbol *s, const char *name)
+/* "web_in.limit", of a rule that has one: the rule's label, else NULL. */
+static const char *limited_label(struct reading *r, const struct posture_symbol *s, const char *name)
 {
-	const char *dot = strrchr(name, '.');
+	const char *dot = strrchr(name, '.'), *label;
 	size_t at;
 
-	if (!dot || strcmp(dot, ".limit"))
-		return false;
-	at = (size_t)strmap_find(&s->labels, arena_strndup(r->arena, name, (size_t)(dot - name)));
-	return at && r->policy->postures[s->index].rules[at - 1].limit;
+	if (!dot || strcmp(dot, ".limit") || s->state != SYMBOL_KNOWN)
+		return NULL;
+	label = arena_strndup(r->arena, name, (size_t)(dot - name));
+	at = (size_t)strmap_find(&s->labels, label);
+	return at && r->policy->postures[s->index].rules[at - 1].limit ? label : NULL;
+}
+
+/* `by BALANCED.web_in`: the posture, and the rule whose label begins at `name`. */
+static void by_note(struct reading *r, const struct node *by, const struct posture_symbol *s, const char *name, const char *label)
+{
+	uint32_t from = by->span.from + (uint32_t)(name - by->text);
+	size_t at = (size_t)strmap_find(&s->labels, label);
+
+	if (name != by->text)
+		use_note(r, USE_POSTURE, s->name, (struct span){ by->span.file, by->span.from, from - 1 }, s->span);
+	if (at && s->state == SYMBOL_KNOWN)
+		use_note(r, USE_LABEL, label, (struct span){ by->span.file, from, from + (uint32_t)strlen(label) },
+			 r->policy->postures[s->index].rules[at - 1].named);
 }
 
 static bool emits_read(struct reading *r, const struct node *n, uint8_t *emits)
@@ -331,15 +345,13 @@ static bool by_is_known(struct reading *r, const struct node *by, const struct p
 			return true;
 	if (!strncmp(name, s->name, prefix) && name[prefix] == '.')
 		name += prefix + 1;
-	size_t at = (size_t)strmap_find(&s->labels, name);
-	if (at && s->state == SYMBOL_KNOWN)
-		use_note(r, USE_LABEL, name, (struct span){ by->span.file, by->span.from + (uint32_t)(name - by->text), by->span.to },
-			 r->policy->postures[s->index].rules[at - 1].named);
-	else if (!at)
+	const char *limited = limited_label(r, s, name);
+	bool at = strmap_find(&s->labels, name);
+
+	by_note(r, by, s, name, limited ? limited : name);
+	if (!at)
 		use_note_layer(r, by->text, by->span);
-	if (at || !strncmp(name, "default.", 8) || is_layer_label(r->policy, by->text))
-		return true;
-	if (s->state == SYMBOL_KNOWN && is_limit(r, s, name))
+	if (at || limited || !strncmp(name, "default.", 8) || is_layer_label(r->policy, by->text))
 		return true;
 	if (r->poisoned || s->state != SYMBOL_KNOWN)
 		return false; /* what it names may be what could not be read */

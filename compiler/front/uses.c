@@ -31,7 +31,8 @@ const struct use *uses_declared(const struct uses *u, enum use_kind kind, const 
 const char *use_kind_name(enum use_kind k)
 {
 	static const char *const names[USE_COUNT] = { "param", "zone", "net", "service", "limit", "posture",
-						      "reflex", "block", "lifeline", "rule", "playbook" };
+						      "reflex", "block", "lifeline", "rule", "playbook", "parameter",
+						      "rule on sessions", "decoy" };
 
 	return names[k];
 }
@@ -88,6 +89,25 @@ bool use_note_named(struct reading *r, enum use_kind kind, const char *name, str
 	if (u)
 		use_note(r, u->kind, u->name, tail(at, u->name), u->declared);
 	return u != NULL;
+}
+
+void use_note_event(struct reading *r, enum play_event e, const char *name, struct span at)
+{
+	static const enum use_kind kinds[EVENT_COUNT] = {
+		[EVENT_REFLEX] = USE_REFLEX, [EVENT_RULE] = USE_LABEL, [EVENT_DERME] = USE_SENSE,
+		[EVENT_DECOY] = USE_DECOY, [EVENT_POSTURE] = USE_POSTURE, [EVENT_PLAYBOOK] = USE_PLAYBOOK,
+	};
+	const struct policy *p = r->policy;
+
+	if (e != EVENT_RULE)
+		use_note_named(r, kinds[e], name, at);
+	for (size_t i = 0; e == EVENT_RULE && i < p->posture_count; i++)
+		for (size_t j = 0; j < p->postures[i].rule_count; j++) {
+			const struct pol_rule *rule = &p->postures[i].rules[j];
+
+			if (rule->labelled && !strcmp(rule->label, name))
+				use_note(r, USE_LABEL, rule->label, tail(at, name), rule->named);
+		}
 }
 
 void use_note_layer(struct reading *r, const char *name, struct span at)

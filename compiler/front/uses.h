@@ -8,6 +8,7 @@
  *
  * Two uses are of one thing when `declared` is the same place. A label that replaces an inherited
  * one is a use of the first. What stands in a branch of `if` that is not taken is not resolved.
+ * An event `rule.NAME` is of every rule that is labelled so: it is a use of each.
  */
 #ifndef TEG_FRONT_USES_H
 #define TEG_FRONT_USES_H
@@ -20,7 +21,7 @@
 
 enum use_kind {
 	USE_PARAM, USE_ZONE, USE_NET, USE_SERVICE, USE_LIMIT, USE_POSTURE, USE_REFLEX, USE_BLOCK,
-	USE_LIFELINE, USE_LABEL, USE_PLAYBOOK, USE_COUNT
+	USE_LIFELINE, USE_LABEL, USE_PLAYBOOK, USE_PARAMETER, USE_SENSE, USE_DECOY, USE_COUNT
 };
 
 struct use {

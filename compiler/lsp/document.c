@@ -18,8 +18,7 @@ static int hex_digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
-/* The path of a file on this host; what is no such URI is its own name. */
-static char *path_of(const char *uri)
+char *document_path_of(const char *uri)
 {
 	static const char scheme[] = "file://";
 	char *out = strdup(uri), *to = out;
@@ -109,11 +108,29 @@ static int open_read(const struct store *s, const char *path, size_t most, struc
 	return 0;
 }
 
+/* Beside what is on the disk, what only an editor has; a name may be there twice. */
+static bool open_list(const struct store *s, struct arena *a, const char *path, struct store_names *out)
+{
+	const struct documents *ds = (const struct documents *)s;
+	bool there = store_disk.list(&store_disk, a, path, out);
+	size_t len = strlen(path);
+
+	for (size_t i = 0; i < ds->count; i++) {
+		const char *slash = strrchr(ds->at[i]->path, '/');
+
+		if (!slash || (size_t)(slash - ds->at[i]->path) != len || memcmp(ds->at[i]->path, path, len))
+			continue;
+		vec_push(a, out, arena_strdup(a, slash + 1));
+		there = true;
+	}
+	return there;
+}
+
 /* --- the open ones --------------------------------------------------------------------------------- */
 
 void documents_init(struct documents *ds, struct documents_options options)
 {
-	*ds = (struct documents){ .store = { open_find, open_read }, .options = options };
+	*ds = (struct documents){ .store = { open_find, open_read, open_list }, .options = options };
 }
 
 static void document_free(struct document *d)
@@ -158,7 +175,7 @@ struct document *document_open(struct documents *ds, const char *uri, const char
 	if (!d) {
 		d = calloc(1, sizeof *d);
 		d->uri = strdup(uri);
-		d->path = path_of(uri);
+		d->path = document_path_of(uri);
 		d->identity = identity_of(d->path);
 		ds->at = realloc(ds->at, (ds->count + 1) * sizeof *ds->at);
 		ds->at[ds->count++] = d;

@@ -60,6 +60,8 @@ void document_changed(struct documents *ds, struct document *d);
 /* Up to this state, if it is not there yet. */
 void document_bring(struct documents *ds, struct document *d, enum document_state state);
 
+/* The path that a URI stands for; what is no file's URI is its own name. The caller frees it. */
+char *document_path_of(const char *uri);
 /* "file:///etc/edge.teg" for a file on the disk, NULL for what tegc carries. The caller frees it. */
 char *document_uri_of(const struct documents *ds, const struct source *s);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/lsp/server.h"
+#include "compiler/lsp/sites.h"
 #include "compiler/lsp/text.h"
 #include "lang/syntax/parse.h"
 
@@ -38,51 +39,6 @@ enum lsp_answer method_definition(struct server *s, const cJSON *params, cJSON *
 
 /* --- all uses of one thing --------------------------------------------------------------------- */
 
-static int by_place(const void *x, const void *y)
-{
-	const struct use *a = *(const struct use *const *)x, *b = *(const struct use *const *)y;
-
-	if (a->at.file != b->at.file)
-		return a->at.file < b->at.file ? -1 : 1;
-	return a->at.from < b->at.from ? -1 : a->at.from > b->at.from;
-}
-
-struct places {
-	const struct use **at;
-	size_t count;
-};
-
-/* Each place once, in the order of the texts: what is inherited is resolved more than once. */
-static struct places uses_of(const struct document *d, const struct use *u)
-{
-	const struct uses *all = &d->c->uses;
-	struct places out = { arena_zero(d->c->arena, all->list.len * sizeof *out.at), 0 };
-	size_t n = 0;
-
-	for (size_t i = 0; i < all->list.len; i++)
-		if (use_is_same(&all->list.at[i], u))
-			out.at[n++] = &all->list.at[i];
-	qsort(out.at, n, sizeof *out.at, by_place);
-	for (size_t i = 0; i < n; i++)
-		if (!out.count || by_place(&out.at[out.count - 1], &out.at[i]))
-			out.at[out.count++] = out.at[i];
-	return out;
-}
-
-/* Where the thing is known: this document, and open ones that import its declaration, answer for themselves. */
-static void add_references(struct server *s, cJSON *to, const struct document *d, const struct use *u, bool declaration)
-{
-	struct places all = uses_of(d, u);
-
-	for (size_t i = 0; i < all.count; i++) {
-		bool is_declaration = !memcmp(&all.at[i]->at, &u->declared, sizeof u->declared);
-		cJSON *place = declaration || !is_declaration ? lsp_location(s, &d->c->sources, all.at[i]->at) : NULL;
-
-		if (place)
-			cJSON_AddItemToArray(to, place);
-	}
-}
-
 enum lsp_answer method_references(struct server *s, const cJSON *params, cJSON **result)
 {
 	const cJSON *context = cJSON_GetObjectItemCaseSensitive(params, "context");
@@ -92,9 +48,22 @@ enum lsp_answer method_references(struct server *s, const cJSON *params, cJSON *
 
 	if (!d)
 		return LSP_PARAMS;
+	own(arena) struct arena *a = arena_new();
+	struct sites all = { 0 };
 	*result = cJSON_CreateArray();
 	if (u)
-		add_references(s, *result, d, u, declaration);
+		sites_find(&all, s, d, u, a);
+	for (size_t i = 0; i < all.list.len; i++) {
+		const struct site *site = &all.list.at[i];
+		cJSON *one;
+
+		if (!site->uri || (site->declares && !declaration))
+			continue;
+		one = cJSON_CreateObject();
+		cJSON_AddStringToObject(one, "uri", site->uri);
+		cJSON_AddItemToObject(one, "range", range_json(site->text, site->len, site->from, site->to));
+		cJSON_AddItemToArray(*result, one);
+	}
 	return LSP_DONE;
 }
 
@@ -122,93 +91,134 @@ static enum lsp_answer no(struct server *s, const char *name, const char *why)
 	return LSP_REFUSED;
 }
 
-static char *replaced(const struct source *s, const struct places *all, uint32_t file, const char *name)
+/* The text of the file that `*at` is the first site of, with the name in all of them; *at is moved behind the last. */
+static char *replaced(const struct sites *all, size_t *at, const char *name)
 {
+	const struct site *first = &all->list.at[*at];
 	struct buf out = { 0 };
-	uint32_t done = 0;
+	size_t done = 0;
 
-	for (size_t i = 0; i < all->count; i++) {
-		const struct span at = all->at[i]->at;
+	for (; *at < all->list.len && !strcmp(all->list.at[*at].uri, first->uri); ++*at) {
+		const struct site *site = &all->list.at[*at];
 
-		if (at.file != file)
-			continue;
-		buf_add(&out, s->text + done, at.from - done);
+		buf_add(&out, first->text + done, site->from - done);
 		buf_puts(&out, name);
-		done = at.to;
+		done = site->to;
 	}
-	buf_add(&out, s->text + done, s->len - done);
+	buf_add(&out, first->text + done, first->len - done);
 	return out.at;
 }
 
-/*
- * The policy is read once more as it would be. A name that is taken, a reserved one, a use that
- * the index does not know: whatever would be told then and is not told now refuses the name.
- */
-static bool still_holds(struct server *s, struct document *d, const struct places *all, const char *name)
+/* Where the declaration begins when all have the new name; each site before it in its file moves it. */
+static uint32_t declared_at(const struct sites *all, const struct use *u, const char *name)
 {
+	int64_t longer = (int64_t)strlen(name) - (int64_t)(u->declared.to - u->declared.from), from = u->declared.from;
+
+	for (size_t i = 0; i < all->list.len; i++)
+		if (!strcmp(all->list.at[i].uri, all->declared_in) && all->list.at[i].from < u->declared.from)
+			from += longer;
+	return (uint32_t)from;
+}
+
+static bool reads_alike(struct documents *ds, struct document *d, const struct site_reader *before, const char *declared_in,
+			struct span declared, const char **why)
+{
+	*why = "stands in more policies than are open at once";
+	if (!d)
+		return false;
+	document_bring(ds, d, DOCUMENT_CHECKED);
+	*why = d->c->diags.list.len ? d->c->diags.list.at[0]->text : "";
+	if (d->c->diags.errors > before->errors)
+		return false;
+	*why = "means something else already where this stands";
+	return sites_count(ds, d, declared_in, declared.from, declared.to) == before->places;
+}
+
+/*
+ * Every policy that knows it is read once more as it would be. A name that is taken, one that would mean
+ * something else somewhere, a use that the index does not know: what would be told then and is not told now
+ * refuses the name, and so does one that stands in more places, or fewer.
+ */
+static bool still_holds(struct server *s, const struct sites *all, const struct use *u, const char *name)
+{
+	uint32_t from = declared_at(all, u, name), to = from + (uint32_t)strlen(name);
 	struct documents tried;
-	bool holds;
+	const char *why = "";
+	bool holds = true;
 
 	documents_init(&tried, s->documents.options);
 	for (size_t i = 0; i < s->documents.count; i++)
 		document_open(&tried, s->documents.at[i]->uri, buf_text(&s->documents.at[i]->text), 0);
-	for (uint32_t file = 0; file < d->c->sources.list.len; file++) {
-		const struct source *source = &d->c->sources.list.at[file];
-		own(mem) char *uri = document_uri_of(&s->documents, source), *text = replaced(source, all, file, name);
+	for (size_t i = 0; i < all->readers.len; i++)
+		document_open(&tried, all->readers.at[i].uri, all->readers.at[i].text, 0);
+	for (size_t i = 0; i < all->list.len;) {
+		const char *uri = all->list.at[i].uri;
+		own(mem) char *text = replaced(all, &i, name);
 
-		if (uri)
-			document_open(&tried, uri, text, 0);
+		document_open(&tried, uri, text, 0);
 	}
-	struct document *again = document_find(&tried, d->uri);
-	document_bring(&tried, again, DOCUMENT_CHECKED);
-	holds = again->c->diags.errors <= d->c->diags.errors;
+	for (size_t i = 0; holds && i < all->readers.len; i++) {
+		const struct site_reader *before = &all->readers.at[i];
+		struct document *again = document_find(&tried, before->uri);
+
+		holds = reads_alike(&tried, again, before, all->declared_in, (struct span){ 0, from, to }, &why);
+	}
 	if (!holds)
-		no(s, name, again->c->diags.list.at[0]->text);
+		no(s, name, why);
 	documents_release(&tried);
 	return holds;
 }
 
-static enum lsp_answer edits_of(struct server *s, struct document *d, const struct places *all, const char *name, cJSON **result)
+static cJSON *edits_of(const struct sites *all, const char *name)
 {
 	cJSON *out = cJSON_CreateObject(), *changes = cJSON_AddObjectToObject(out, "changes");
 
-	for (size_t i = 0; i < all->count; i++) {
-		const struct source *source = &d->c->sources.list.at[all->at[i]->at.file];
-		own(mem) char *uri = document_uri_of(&s->documents, source);
-		cJSON *list = cJSON_GetObjectItemCaseSensitive(changes, uri), *edit = cJSON_CreateObject();
+	for (size_t i = 0; i < all->list.len; i++) {
+		const struct site *site = &all->list.at[i];
+		cJSON *list = cJSON_GetObjectItemCaseSensitive(changes, site->uri), *edit = cJSON_CreateObject();
 
 		if (!list)
-			list = cJSON_AddArrayToObject(changes, uri);
-		cJSON_AddItemToObject(edit, "range", range_json(source->text, source->len, all->at[i]->at.from, all->at[i]->at.to));
+			list = cJSON_AddArrayToObject(changes, site->uri);
+		cJSON_AddItemToObject(edit, "range", range_json(site->text, site->len, site->from, site->to));
 		cJSON_AddStringToObject(edit, "newText", name);
 		cJSON_AddItemToArray(list, edit);
 	}
-	*result = out;
-	return LSP_DONE;
+	return out;
+}
+
+/* What is wrong with the name, whatever it is for; NULL when it may do. */
+static const char *name_fault(const struct document *d, const struct use *u, const char *name)
+{
+	if (!is_name(name))
+		return "is no name: letters, digits and _, with - between letters";
+	if (word_is_reserved(name))
+		return "is a word of the language";
+	if (u->kind != USE_PARAMETER && uses_declared(&d->c->uses, u->kind, name) && strcmp(u->name, name))
+		return "is taken";
+	return NULL;
 }
 
 enum lsp_answer method_rename(struct server *s, const cJSON *params, cJSON **result)
 {
-	const cJSON *name = cJSON_GetObjectItemCaseSensitive(params, "newName");
+	const cJSON *asked = cJSON_GetObjectItemCaseSensitive(params, "newName");
+	own(arena) struct arena *a = arena_new();
 	struct document *d;
 	const struct use *u = lsp_use_at(s, params, &d);
+	struct sites all;
 
-	if (!d || !cJSON_IsString(name))
+	if (!d || !cJSON_IsString(asked))
 		return LSP_PARAMS;
-	if (!u)
-		return no(s, name->valuestring, "is for a name, and here is none");
-	if (!is_name(name->valuestring))
-		return no(s, name->valuestring, "is no name: letters, digits and _, with - between letters");
-	if (word_is_reserved(name->valuestring))
-		return no(s, name->valuestring, "is a word of the language");
-	if (uses_declared(&d->c->uses, u->kind, name->valuestring) && strcmp(u->name, name->valuestring))
-		return no(s, name->valuestring, "is taken");
-	struct places all = uses_of(d, u);
-	for (size_t i = 0; i < all.count; i++) {
-		own(mem) char *uri = document_uri_of(&s->documents, &d->c->sources.list.at[all.at[i]->at.file]);
-
-		if (!uri)
+	const char *name = asked->valuestring, *fault = u ? name_fault(d, u, name) : "is for a name, and here is none";
+	if (fault)
+		return no(s, name, fault);
+	sites_find(&all, s, d, u, a);
+	for (size_t i = 0; i < all.list.len; i++)
+		if (!all.list.at[i].uri)
 			return no(s, u->name, "stands in a file that tegc carries, which cannot be changed");
-	}
-	return still_holds(s, d, &all, name->valuestring) ? edits_of(s, d, &all, name->valuestring, result) : LSP_REFUSED;
+	if (all.ambiguous)
+		return no(s, u->name, "stands for more than this one in an event: another rule has this label");
+	if (!still_holds(s, &all, u, name))
+		return LSP_REFUSED;
+	*result = edits_of(&all, name);
+	return LSP_DONE;
 }

@@ -265,6 +265,7 @@ int lsp_serve(int in, int out, struct documents_options options)
 	documents_init(&s.documents, options);
 	bool good = converse(&s);
 	documents_release(&s.documents);
+	folders_release(&s.folders);
 	frames_release(&s.in);
 	return good ? 0 : 1;
 }

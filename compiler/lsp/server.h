@@ -18,6 +18,7 @@
 
 #include "compiler/lsp/document.h"
 #include "compiler/lsp/frame.h"
+#include "compiler/lsp/folder.h"
 
 #define LSP_PAUSE_MS 400 /* without a message, before the prover is asked */
 
@@ -25,6 +26,7 @@ struct server {
 	struct frames in;
 	int out;
 	struct documents documents;
+	struct folders folders;
 	bool initialized, shut, gone;
 	char refusal[512]; /* why a method said LSP_REFUSED */
 };

@@ -12,7 +12,7 @@
 static int kind_of(enum use_kind k)
 {
 	switch (k) {
-	case USE_PARAM: case USE_LIMIT:
+	case USE_PARAM: case USE_LIMIT: case USE_PARAMETER:
 		return 14; /* Constant */
 	case USE_ZONE:
 		return 3; /* Namespace */
@@ -20,9 +20,9 @@ static int kind_of(enum use_kind k)
 		return 13; /* Variable */
 	case USE_POSTURE:
 		return 5; /* Class */
-	case USE_REFLEX: case USE_PLAYBOOK:
+	case USE_REFLEX: case USE_PLAYBOOK: case USE_DECOY:
 		return 12; /* Function */
-	case USE_BLOCK: case USE_LIFELINE: case USE_LABEL:
+	case USE_BLOCK: case USE_LIFELINE: case USE_LABEL: case USE_SENSE:
 		return 6; /* Method */
 	case USE_COUNT:
 		break;
@@ -32,7 +32,7 @@ static int kind_of(enum use_kind k)
 
 static bool declares(const struct document *d, const struct use *u)
 {
-	return u->at.file == d->file &&
+	return u->at.file == d->file && u->kind != USE_PARAMETER &&
 	       (!memcmp(&u->at, &u->declared, sizeof u->at) || u->kind == USE_LABEL);
 }
 

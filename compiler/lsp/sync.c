@@ -27,6 +27,25 @@ static void capabilities(cJSON *to)
 	tokens_legend(c);
 }
 
+static void folder_read(struct server *s, const cJSON *uri)
+{
+	if (!cJSON_IsString(uri))
+		return;
+	own(mem) char *path = document_path_of(uri->valuestring);
+	folders_add(&s->folders, path);
+}
+
+/* An editor of today names its folders; one of yesterday its root. */
+static void folders_read(struct server *s, const cJSON *params)
+{
+	const cJSON *all = cJSON_GetObjectItemCaseSensitive(params, "workspaceFolders"), *one;
+
+	if (!cJSON_IsArray(all))
+		folder_read(s, cJSON_GetObjectItemCaseSensitive(params, "rootUri"));
+	cJSON_ArrayForEach(one, all)
+		folder_read(s, cJSON_GetObjectItemCaseSensitive(one, "uri"));
+}
+
 enum lsp_answer method_initialize(struct server *s, const cJSON *params, cJSON **result)
 {
 	cJSON *info;
@@ -34,6 +53,7 @@ enum lsp_answer method_initialize(struct server *s, const cJSON *params, cJSON *
 	if (!cJSON_IsObject(params))
 		return LSP_PARAMS;
 	s->initialized = true;
+	folders_read(s, params);
 	*result = cJSON_CreateObject();
 	capabilities(*result);
 	info = cJSON_AddObjectToObject(*result, "serverInfo");

@@ -9,6 +9,7 @@
 /* By enum use_kind; names of LSP 3.17 where one fits. */
 static const char *const legend[USE_COUNT] = {
 	"parameter", "namespace", "variable", "type", "property", "class", "function", "property", "property", "property", "function",
+	"parameter", "property", "function",
 };
 
 void tokens_legend(cJSON *capabilities)

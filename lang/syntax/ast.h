@@ -87,7 +87,7 @@ enum node_kind {
 	NODE_REGULATION, /* WHERE, PHRASE, UNTIL? */
 	NODE_WHERE,	 /* a condition */
 	NODE_UNTIL,	 /* a condition */
-	NODE_CALL,	 /* text: what is called; values */
+	NODE_CALL,	 /* text: what is called; word: how far behind the beginning its name stands; values */
 
 	/* conditions; a value is one too */
 	NODE_COMPARE, /* text: `<`, `<=`, `==`, `!=`, `>=`, `>`; two values, CALL as the first; WITHIN or LASTS? */

@@ -85,6 +85,7 @@ struct node *grammar_run(struct parser *p, struct span at, struct span word_at, 
 			  "an event runs a playbook: run %s(...)", name->text);
 		p->out->sound = false;
 	}
+	n->word = (int)(name->span.from - at.from);
 	return node_move(n, arguments);
 }
 

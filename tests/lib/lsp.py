@@ -3,10 +3,10 @@ import json, os, pathlib, select, subprocess, time
 
 
 class Lsp:
-    def __init__(self, tegc, *options, initialize=True):
+    def __init__(self, tegc, *options, initialize=True, folders=None):
         self.p = subprocess.Popen([tegc, "lsp", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.buffer, self.next_id, self.told = b"", 0, []
-        self.about = self.ask("initialize", {"capabilities": {}, "rootUri": None, "processId": None})["result"] if initialize else None
+        self.about = self.ask("initialize", {"capabilities": {}, "rootUri": None, "processId": None, "workspaceFolders": folders})["result"] if initialize else None
         if initialize:
             self.note("initialized", {})
 

@@ -176,13 +176,14 @@ def renamed(what, skip, name):
 
 for what, skip, old, new, count in (("from office", 6, "office", "people", 4), ("zone wan", 6, "wan", "outside", 4), ("limit calm", 7, "calm", "slow", 2),
                                     ("posture HARDENED", 9, "HARDENED", "STRICT", 4), ("reflex flood", 8, "flood", "storm", 2),
-                                    ("web_in", 0, "web_in", "front", 3), ("net partners", 5, "partners", "friends", 1)):
+                                    ("web_in", 0, "web_in", "front", 3), ("net partners", 5, "partners", "friends", 1),
+                                    ("playbook heal", 9, "heal", "mend", 2), ("src: address", 0, "src", "who", 2)):
     got = renamed(what, skip, new)
     ok = isinstance(got, dict) and sum(len(re.findall(r"\b%s\b" % new, t)) for t in got.values()) == count
     tap.ok(ok and not any(re.search(r"(?<!\")\b%s\b" % old, t.replace("office_in", "")) for t in got.values()), f"{old} becomes {new} in {count} places", got)
 for what, skip, new, why in (("from office", 6, "posture", "word of the language"), ("from office", 6, "partners", "taken"), ("from office", 6, "wan", "declared twice"),
                              ("from office", 6, "9x", "no name"), ("from office", 6, "a b", "no name"), ("from office", 6, "", "no name"), ("from office", 6, "a-1", "no name"),
-                             ("from office", 6, "tcp", "protocol"), ("port ssh", 5, "shell", "carries"), ("web_in", 0, "office_in", "taken"), ("playbook heal", 9, "mend", "heal"), ("default", 0, "x", "none")):
+                             ("from office", 6, "tcp", "protocol"), ("port ssh", 5, "shell", "carries"), ("web_in", 0, "office_in", "taken"), ("default", 0, "x", "none")):
     got = renamed(what, skip, new)
     tap.ok(isinstance(got, str) and why in got, f"{what} does not become `{new}`: {why}", got)
 
@@ -207,8 +208,114 @@ for dl, du, length, kind, _ in zip(*[iter(data)] * 5):
     line, unit = line + dl, du if dl else unit + du
     painted.add((EDGE.split("\n")[line][unit : unit + length], legend[kind]))
 tap.same(painted, {("wan", "namespace"), ("partners", "variable"), ("office", "variable"), ("calm", "property"), ("owner", "property"), ("ssh", "type"), ("https", "type"),
-                   ("HARDENED", "class"), ("BALANCED", "class"), ("web_in", "property"), ("office_in", "property"), ("flood", "function"), ("heal", "function")}, "tokens say what each name is")
+                   ("HARDENED", "class"), ("BALANCED", "class"), ("web_in", "property"), ("office_in", "property"), ("flood", "function"), ("heal", "function"), ("src", "parameter")}, "tokens say what each name is")
 
+# --- every name that an event or a call has ---------------------------------------------------------
+
+CALLS = """zone wan = "eth0"
+posture CALM {
+    default drop
+    web: allow tcp to self port 443 limit 5/s emit high
+}
+posture TIGHT extends CALM {
+    web: drop tcp to self port 443
+}
+posture OTHER {
+    default drop
+    mail: allow tcp to self port 25 emit low
+}
+posture THIRD {
+    default drop
+    mail: drop tcp to self port 25 emit low
+}
+initial posture CALM
+derme {
+    beacon: when session.count > 50 do drop, emit medium
+}
+decoy trap {
+    service ssh
+    port 2222
+    reply banner "SSH-2.0"
+}
+playbook heal(src: address, sev: severity = high) {
+    budget blocks 500 per 1h, runtime 10m, one per src per 5m
+    phase first {
+        block src for 1h
+        if sev >= critical { throttle wan to 500mbit burst 64kB for 10m }
+    }
+    on failure { posture TIGHT for 15m }
+}
+playbook calm(sev: severity) {
+    budget runtime 10m
+    notify audit { event: "x", grave: sev }
+}
+on rule.web run heal(event.source)
+on rule.mail run heal(event.source)
+on derme.beacon run heal(event.source, critical)
+on decoy.trap run heal(event.source)
+on posture.CALM run calm(high)
+on playbook.heal run calm(critical)
+homeostasis {
+    when qualia.pain > 0.6 for 30s posture TIGHT until qualia.pain < 0.2 for 5m
+}
+test "by" {
+    posture CALM
+    6 * (tcp 198.51.100.20 -> self:443 syn on wan) in 1s => last drop by CALM.web.limit
+}
+"""
+uri, EDGE = uri_of(home.name + "/calls.teg"), CALLS
+lsp.open(uri, CALLS)
+tap.same(lsp.diagnostics(uri), [], "a policy with events of every kind is right")
+for what, skip, old, new, count in (("playbook heal", 9, "heal", "mend", 6), ("rule.web", 5, "web", "front", 4), ("derme.beacon", 6, "beacon", "lamp", 2), ("decoy.trap", 6, "trap", "net_", 2),
+                                    ("posture.CALM", 8, "CALM", "QUIET", 6), ("posture TIGHT", 8, "TIGHT", "CLOSED", 3), ("calm(high)", 0, "calm", "soothe", 3),
+                                    ("one per src", 8, "src", "who", 3), ("grave: sev", 7, "sev", "badly", 2), ("sev >= critical", 0, "sev", "badly", 2)):
+    got = renamed(what, skip, new)
+    tap.ok(isinstance(got, dict) and len(re.findall(r"\b%s\b" % new, got[uri])) == count, f"{what}: {old} becomes {new} in {count} places", got if isinstance(got, str) else got[uri])
+for what, skip, new, why in (("rule.mail", 5, "post", "another rule"), ("sev >= critical", 0, "critical", "something else"), ("one per src", 8, "sev", "declared twice")):
+    got = renamed(what, skip, new)
+    tap.ok(isinstance(got, str) and why in got, f"{what} does not become `{new}`: {why}", got)
+tap.same(places(lsp.at("textDocument/references", uri, CALLS, "decoy.trap", 7, context={"includeDeclaration": True})), [("calls.teg", 20, 6), ("calls.teg", 40, 9)], "a decoy and its event are one")
+
+# --- the editor's folders: policies that are not open ---------------------------------------------------
+
+tree = tempfile.TemporaryDirectory()
+os.makedirs(tree.name + "/sites/.old")
+FILES = {
+    "nets.teg": "net office = 203.0.113.0/24\nnet spare = office\n",
+    "sites/edge.teg": 'import "../nets.teg"\nzone wan = "eth0"\nposture P {\n    default drop\n    allow tcp from office to self port 22\n}\n',
+    "sites/all.teg": 'import "../nets.teg"\nimport "parts/*.teg"\nzone wan = "eth0"\nposture Q {\n    default drop\n    allow tcp from partners to self port 22\n}\n',
+    "sites/parts/partners.teg": "net partners = office + 198.51.100.0/25\n",
+    "sites/.old/edge.teg": 'import "../../nets.teg"\nnet gone = office\n',
+    "alone.teg": 'net office = 192.0.2.0/24\nnet same = office\n',
+}
+for name, text in FILES.items():
+    os.makedirs(os.path.dirname(f"{tree.name}/{name}"), exist_ok=True)
+    open(f"{tree.name}/{name}", "w").write(text)
+
+
+wide = Lsp(tegc, folders=[{"uri": uri_of(tree.name), "name": "policies"}])
+nets, known = uri_of(tree.name + "/nets.teg"), {}
+wide.open(nets, FILES["nets.teg"])
+tap.same(wide.diagnostics(nets), [], "a library alone is right")
+known = places(wide.at("textDocument/references", nets, FILES["nets.teg"], "office", 1, context={"includeDeclaration": True}))
+tap.same(known, [("edge.teg", 4, 19), ("nets.teg", 0, 4), ("nets.teg", 1, 12), ("partners.teg", 0, 15)], "references stand in policies of the folder that import it, and in what only these read together")
+change = wide.at("textDocument/rename", nets, FILES["nets.teg"], "office", 1, newName="people")["result"]["changes"]
+after = {name: edited(text, change.get(uri_of(f"{tree.name}/{name}"), [])) for name, text in FILES.items()}
+tap.same(sorted(n for n in FILES if after[n] != FILES[n]), ["nets.teg", "sites/edge.teg", "sites/parts/partners.teg"], "a rename changes those, not a file that has a name of its own, nor a hidden folder")
+def write_all(texts):
+    for name, text in texts.items():
+        open(f"{tree.name}/{name}", "w").write(text)
+
+
+write_all(after)
+for name in ("sites/edge.teg", "sites/all.teg"):
+    tap.same(run("check", f"{tree.name}/{name}").returncode, 0, f"and {name} is right afterwards")
+write_all(FILES)
+got = wide.at("textDocument/rename", nets, FILES["nets.teg"], "office", 1, newName="partners")
+tap.ok("error" in got and "twice" in got["error"]["message"], "a name that is taken in a policy that imports it is refused", got)
+tap.same(wide.bye(), (0, ""), "nothing was said on stderr")
+
+uri = uri_of(home.name + "/names.teg")
 TYPO = 'zone wan = "e"\nposture P {\n    defalt drop\n    default drop\n}\ninitial posture Q\nzone wan = "f"\nnet a = 10.0.0.1/8\n'
 lsp.open(uri, TYPO)
 actions = lsp.ask("textDocument/codeAction", {"textDocument": {"uri": uri}, "range": {"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}}, "context": {"diagnostics": []}})["result"]
