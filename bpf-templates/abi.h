@@ -17,7 +17,7 @@
 
 #include <linux/types.h>
 
-#define TEG_ABI_VERSION 3u
+#define TEG_ABI_VERSION 4u
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 
@@ -34,15 +34,20 @@ struct teg_active {
 	__u32 posture[TEG_BANKS]; /* index in the generation of that bank */
 	__u64 blocks_until_ns;	/* no runtime block ends after this: from then on none is looked up.
 				 * Whoever places a block raises it first; nobody lowers it. */
+	__u32 tick;		/* of events: see event.h */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct teg_active) == 16, "abi");
+_Static_assert(sizeof(struct teg_active) == 24, "abi");
 
 /* teg_counters: per-CPU array, by slot. Slots belong to stable ids, see warden/ledger. */
 #define TEG_COUNTER_SLOTS 16384u
 struct teg_counter {
 	__u64 packets, bytes; /* bytes from the IP header on; of malformed frames: all */
+	__u32 since;	      /* packets since the last one that an event told of */
+	__u32 pass;	      /* so many more are not drawn, of `sample 1/N` */
+	__u32 tick, told;     /* events in that tick */
 };
-_Static_assert(sizeof(struct teg_counter) == 16, "abi");
+_Static_assert(sizeof(struct teg_counter) == 32, "abi");
 
 /* teg_causes: per-CPU array of struct teg_counter by enum cause. */
 
@@ -132,6 +137,48 @@ static inline __u32 teg_hint(__u64 first, __u64 second)
 	return ((first ^ second) * 0x9e3779b97f4a7c15ull) >> 51;
 }
 
+/* teg_telling: per-CPU array of one. What became of events on this CPU; see event.h. */
+#define TEG_EVENTS_A_RULE 16u  /* in a tick, on a CPU */
+#define TEG_EVENTS_A_TICK 256u /* of all rules */
+struct teg_telling {
+	__u64 told;
+	__u64 full; /* lost: the ring had no room */
+	__u64 rate; /* lost: more than a tick's share */
+	__u32 tick, in_tick;
+};
+_Static_assert(sizeof(struct teg_telling) == 32, "abi");
+
+/*
+ * teg_events: ring buffer of struct teg_event. Room for the share of a tick of 23 CPUs;
+ * beyond that, and where the reader is late, the newest are lost and counted.
+ */
+#define TEG_EVENTS_BYTES (1u << 20)
+#define TEG_EVENT_HEAD 96u /* Ethernet, two VLAN tags, IPv6, TCP, and some of what follows */
+enum { TEG_DOES_DROP = 1, TEG_DOES_TELL = 2, TEG_DOES_BLOCK = 4 }; /* TELL: the policy asks for it */
+#define TEG_WHO_CAUSE (1u << 31)
+#define TEG_WHO_NOBODY (~0u)
+
+struct teg_event {
+	__u64 at_ns;		  /* CLOCK_MONOTONIC, as coarse as a tick of the kernel */
+	struct teg_addr src, dst; /* as far as the frame could be read; family 0: it was not IP yet */
+	__u32 generation;	  /* its number's low half */
+	__u32 who;		  /* counter slot of what decided, or TEG_WHO_CAUSE and the cause */
+	__u32 by;		  /* of a runtime block: the slot of what placed it; else TEG_WHO_NOBODY */
+	__u32 since;		  /* packets of `who` on this CPU since its last event, this one with them */
+	__u32 ifindex;
+	__u32 frame_len;
+	__u16 sport, dport;
+	__u16 icmp;
+	__u16 head_len;
+	__u8 posture;		  /* index in the generation */
+	__u8 does;		  /* TEG_DOES_ bits */
+	__u8 severity;		  /* of TELL: enum event_severity */
+	__u8 family, fragment, proto, flags;
+	__u8 pad;
+	__u8 head[TEG_EVENT_HEAD]; /* the frame's beginning; zeroes behind head_len */
+};
+_Static_assert(sizeof(struct teg_event) == 176, "abi");
+
 /* ---- a generation's own: gen_* -------------------------------------------- */
 
 /*
@@ -149,12 +196,14 @@ enum {
 	TEG_ASKS_DST_SELF = 16,
 	TEG_ASKS_CLOCK = 32,	   /* some rule has a rate, or blocks its source */
 	TEG_ASKS_FINE_CLOCK = 64,  /* a bucket is shallower than the coarse clock's ticks bear */
-	TEG_ASKS_ALL = 127,
+	TEG_ASKS_WATCHES = 128,	   /* some rule only tells */
+	TEG_ASKS_ALL = 255,
 };
 enum {
 	TEG_HOST_FRAGS = 1,	   /* the kernel knows frames of several buffers (5.18) */
 	TEG_HOST_GIVEN_CLOCK = 2,  /* time is what gen_clock says; for tests */
 	TEG_HOST_BANK_B = 4,	   /* the posture is teg_active's second, not its first */
+	TEG_HOST_TELL_ALL = 8,	   /* every event is told, none is sampled; for tests */
 };
 
 /* Of the trees, see teg_bulk_cell. No cells: the policy has none. */
@@ -180,8 +229,10 @@ struct teg_config {
 	__u32 neighbour_slot, blocked_slot; /* counter slots of what no rule row counts */
 	__u32 closed_slot[64]; /* counter slot of the posture's default in, by posture */
 	struct teg_bulk bulk;
+	__u32 generation;      /* its number's low half, by who loads */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct teg_config) == 360, "abi");
+_Static_assert(sizeof(struct teg_config) == 368, "abi");
 
 /* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
  * beyond its end is in gen_zones_far, a hash. */
@@ -301,7 +352,8 @@ struct teg_bulk_cell {
 _Static_assert(sizeof(struct teg_bulk_cell) == 112, "abi");
 
 /* gen_rules: one value of rule_count rules. */
-enum teg_act { TEG_ACT_PASS, TEG_ACT_DROP };
+#define TEG_ONE_IN_MAX 1000000u
+enum teg_act { TEG_ACT_PASS, TEG_ACT_DROP, TEG_ACT_TELL /* and what stands behind decides */ };
 enum teg_key { TEG_KEY_SOURCE, TEG_KEY_DESTINATION, TEG_KEY_ALL };
 
 struct teg_rule {
@@ -313,7 +365,10 @@ struct teg_rule {
 	__u8 act;		   /* enum teg_act */
 	__u8 key;		   /* enum teg_key: what each bucket is for */
 	__u8 key_bits4, key_bits6; /* of that address */
+	__u32 one_in;		   /* of so many packets one is told, 1 to TEG_ONE_IN_MAX */
+	__u8 tells;		   /* the policy asks for an event: 1 + enum event_severity; 0: it does not */
+	__u8 pad[3];
 };
-_Static_assert(sizeof(struct teg_rule) == 48, "abi");
+_Static_assert(sizeof(struct teg_rule) == 56, "abi");
 
 #endif

@@ -25,7 +25,7 @@ struct {
 	__type(value, struct teg_counter);
 } teg_causes SEC(".maps");
 
-static __always_inline void count_in(void *map, __u32 at, __u64 bytes)
+static __always_inline struct teg_counter *count_in(void *map, __u32 at, __u64 bytes)
 {
 	struct teg_counter *c = bpf_map_lookup_elem(map, &at);
 
@@ -33,6 +33,7 @@ static __always_inline void count_in(void *map, __u32 at, __u64 bytes)
 		c->packets++;
 		c->bytes += bytes;
 	}
+	return c;
 }
 
 #endif

@@ -180,12 +180,13 @@ static __always_inline __u64 limit_may_be_blocked(const struct pkt *p)
 	return hint ? *hint : 0;
 }
 
-static __always_inline bool limit_is_blocked(const struct pkt *p, __u64 now)
+/* The block in which the packet's source is now, or NULL. */
+static __always_inline const struct teg_blocked *limit_block_of(const struct pkt *p, __u64 now)
 {
 	struct teg_source key = limit_blocked(p);
-	struct teg_blocked *b = bpf_map_lookup_elem(&teg_blocks, &key);
+	const struct teg_blocked *b = bpf_map_lookup_elem(&teg_blocks, &key);
 
-	return b && now < b->until_ns;
+	return b && now < b->until_ns ? b : NULL;
 }
 
 static __always_inline void limit_raise(__u64 *word, __u64 to)

@@ -11,6 +11,9 @@
  *                      ├── the posture is closed ──► drop
  *                      └──────────────────────────── on
  *
+ * What is dropped is told, sampled, and so is what the policy asks to be told (event.h); a
+ * reflex that only tells stands among the others, and decides nothing.
+ *
  * "On" is to layer 4, which has the last word. What a posture decides is here
  * only where it is the same for every connection state: the closed posture's
  * drop is the one case.
@@ -22,6 +25,7 @@
 #include "bpf-templates/bulk.h"
 #include "bpf-templates/config.h"
 #include "bpf-templates/count.h"
+#include "bpf-templates/event.h"
 #include "bpf-templates/limit.h"
 #include "bpf-templates/pkt.h"
 #include "bpf-templates/sets.h"
@@ -114,7 +118,30 @@ static __always_inline bool is_left_open(const struct pkt *p)
 	return p->proto == IPPROTO_ICMP && p->family == TEG_IP4 && (type == 3 || type == 11 || type == 12);
 }
 
-static __always_inline int cause_ends(struct xdp_md *ctx, enum cause c)
+/* A drop that nobody asked to be told: it is sampled. */
+static __always_inline struct event_of drop_of(const struct teg_active *active, __u32 who)
+{
+	return (struct event_of){
+		.tick = *(volatile __u32 *)&active->tick, .who = who, .by = TEG_WHO_NOBODY, .one_in = 1,
+		.does = TEG_DOES_DROP, .posture = *(volatile __u32 *)&active->posture[bank()] & 63,
+	};
+}
+
+/* What the rule does to the packet, counted, and told as it says. */
+static __always_inline void rule_acts(struct xdp_md *ctx, const struct pkt *p, const struct teg_active *active,
+				      const struct teg_rule *rule)
+{
+	struct teg_counter *counted = count_in(&teg_counters, rule->counter_slot, p->len);
+	struct event_of of = drop_of(active, rule->counter_slot);
+
+	of.one_in = rule->one_in;
+	of.does = (rule->act == TEG_ACT_DROP ? TEG_DOES_DROP : 0) | (rule->tells ? TEG_DOES_TELL : 0) |
+		  (rule->block_ns ? TEG_DOES_BLOCK : 0);
+	of.severity = rule->tells ? rule->tells - 1 : 0;
+	event_of_packet(ctx, p, counted, &of);
+}
+
+static __always_inline int cause_ends(struct xdp_md *ctx, const struct pkt *p, enum cause c)
 {
 	enum { CAUSE_IS_PASS, CAUSE_IS_DROP };
 	const __u32 drops = 0
@@ -123,19 +150,34 @@ static __always_inline int cause_ends(struct xdp_md *ctx, enum cause c)
 #undef CAUSE
 		;
 
-	count_in(&teg_causes, c, (__u64)(ctx->data_end - ctx->data));
-	return drops >> c & 1 ? XDP_DROP : XDP_PASS;
+	struct teg_counter *counted = count_in(&teg_causes, c, (__u64)(ctx->data_end - ctx->data));
+	const struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
+	if (!(drops >> c & 1) || !active)
+		return drops >> c & 1 ? XDP_DROP : XDP_PASS;
+	struct event_of of = drop_of(active, TEG_WHO_CAUSE | c);
+	event_of_packet(ctx, p, counted, &of);
+	return XDP_DROP;
+}
+
+/* A rule that only tells. A function of its own, as limit_over() is. */
+__noinline int watch_tells(struct xdp_md *ctx, const struct pkt *p, const struct teg_active *active,
+			   const struct teg_rule *rule)
+{
+	if (p && active && rule)
+		rule_acts(ctx, p, active, rule);
+	return 0;
 }
 
 /*
  * judge - the rule of the first cell in [from, to) that decides; `other` when that
- * one stands before it; NULL when none does. Only reflexes have rates.
+ * one stands before it; NULL when none does. Only reflexes have rates, or only tell.
  */
-static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool rates, __u32 other)
+static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
 {
+	const bool rates = reflexes && asks(TEG_ASKS_CLOCK), watches = reflexes && asks(TEG_ASKS_WATCHES);
 	const struct teg_cell *cells = bpf_map_lookup_elem(&gen_cells, &zero);
 	const struct teg_rule *rules = bpf_map_lookup_elem(&gen_rules, &zero);
-	__u32 within = ~0u; /* the rule whose bucket has let this packet by: its other cells take no second token */
+	__u32 done = ~0u; /* a rule whose bucket has let this packet by, or that has told of it: its other cells do it no more */
 
 	if (!cells || !rules)
 		return NULL;
@@ -150,15 +192,20 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 		const struct teg_rule *rule = &rules[at];
 		if (rule->except >> w->posture & 1)
 			continue;
+		if ((rates || watches) && at == done)
+			continue;
 		if (rates && rule->cost_ns) {
-			if (at == within)
-				continue;
 			if (!w->now)
 				w->now = now_ns();
 			if (!limit_over(w->p, rule, w->now)) {
-				within = at;
+				done = at;
 				continue;
 			}
+		}
+		if (watches && rule->act == TEG_ACT_TELL) {
+			watch_tells(w->ctx, w->p, w->active, rule);
+			done = at;
+			continue;
 		}
 		return rule;
 	}
@@ -194,7 +241,7 @@ int policy(struct xdp_md *ctx)
 	enum cause c = pkt_read(ctx, &p, gen_config.host & TEG_HOST_FRAGS);
 
 	if (c)
-		return cause_ends(ctx, c);
+		return cause_ends(ctx, &p, c);
 	count_in(&teg_causes, CAUSE_NONE, p.len);
 
 	struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
@@ -202,7 +249,7 @@ int policy(struct xdp_md *ctx)
 		return XDP_DROP;
 	__u64 blocked_until = *(volatile __u64 *)&active->blocks_until_ns ? limit_may_be_blocked(&p) : 0;
 	struct walk w = {
-		.p = &p,
+		.ctx = ctx, .active = active, .p = &p,
 		.head = TEG_HEAD(p.proto, p.flags, p.family, p.fragment),
 		.zones = asks(TEG_ASKS_ZONES) ? zones_of(ctx->ingress_ifindex) : TEG_ZONE_NONE,
 		.src = sets_of(&p.src, p.family, asks(TEG_ASKS_SRC_SETS), asks(TEG_ASKS_SRC_SELF)),
@@ -220,19 +267,25 @@ int policy(struct xdp_md *ctx)
 		count_in(&teg_counters, gen_config.neighbour_slot, p.len);
 		return XDP_PASS;
 	}
-	if (w.now < blocked_until && limit_is_blocked(&p, w.now)) {
-		count_in(&teg_counters, gen_config.blocked_slot, p.len);
+	const struct teg_blocked *block = w.now < blocked_until ? limit_block_of(&p, w.now) : NULL;
+	if (block) {
+		struct event_of of = drop_of(active, gen_config.blocked_slot);
+
+		of.by = block->counter_slot;
+		event_of_packet(ctx, &p, count_in(&teg_counters, of.who, p.len), &of);
 		return XDP_DROP;
 	}
-	rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, asks(TEG_ASKS_CLOCK), judge_bulk(&w));
+	rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, judge_bulk(&w));
 	if (rule) {
 		if (asks(TEG_ASKS_CLOCK) && rule->block_ns)
 			limit_block(active, rule, &p, w.now ? w.now : now_ns());
-		count_in(&teg_counters, rule->counter_slot, p.len);
+		rule_acts(ctx, &p, active, rule);
 		return rule->act == TEG_ACT_PASS ? XDP_PASS : XDP_DROP;
 	}
 	if (gen_config.closed >> w.posture & 1 && !is_left_open(&p)) {
-		count_in(&teg_counters, gen_config.closed_slot[w.posture], p.len);
+		struct event_of of = drop_of(active, gen_config.closed_slot[w.posture]);
+
+		event_of_packet(ctx, &p, count_in(&teg_counters, of.who, p.len), &of);
 		return XDP_DROP;
 	}
 	return XDP_PASS;

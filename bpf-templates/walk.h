@@ -32,6 +32,8 @@ struct {
 
 /* What is known of the packet, in the form of a cell. */
 struct walk {
+	struct xdp_md *ctx;
+	struct teg_active *active;
 	const struct pkt *p;
 	__u32 head;
 	__u64 zones, src, dst;

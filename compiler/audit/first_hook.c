@@ -144,7 +144,7 @@ static struct ir_box bulk_box_of(struct sets *s, const struct teg_bulk_box *b)
 
 static const struct ir_rule *rule_named(const struct ir *ir, const char *id)
 {
-	const struct ir_list *lists[] = { &ir->lifelines, &ir->blocks, &ir->reflexes };
+	const struct ir_list *lists[] = { &ir->lifelines, &ir->blocks, &ir->reflexes, &ir->watches };
 
 	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
 		for (size_t i = 0; i < lists[l]->count; i++)
@@ -210,6 +210,8 @@ static struct ir_rule rule_of(struct sets *s, struct reading *at, uint32_t i)
 		.verdict = t->act == TEG_ACT_PASS ? VERDICT_ALLOW : VERDICT_DROP,
 		.block_ns = t->block_ns,
 		.except = t->except,
+		.effects = { .emits = t->tells, .severity = t->tells ? (enum event_severity)(t->tells - 1) : EVENT_LOW,
+			     .one_in = t->one_in },
 	};
 
 	if (t->cost_ns) {
@@ -238,10 +240,14 @@ void audit_read_tables(struct ir *out, const struct ir *meant, const struct plan
 	out->lifelines = (struct ir_list){ arena_zero(a, room), 0 };
 	out->blocks = (struct ir_list){ NULL, 0 };
 	out->reflexes = (struct ir_list){ arena_zero(a, room), 0 };
+	out->watches = (struct ir_list){ arena_zero(a, room), 0 };
 	for (uint32_t i = 0; i < plan->rule_count; i++) {
 		struct ir_rule r = rule_of(s, &at, i);
-		struct ir_list *l = r.verdict == VERDICT_ALLOW ? &out->lifelines : &out->reflexes;
+		struct ir_list *l = plan->rules[i].act == TEG_ACT_TELL ? &out->watches :
+				    r.verdict == VERDICT_ALLOW	       ? &out->lifelines :
+									 &out->reflexes;
 
+		r.rank = out->reflexes.count;
 		l->rules[l->count++] = r;
 	}
 }
@@ -257,17 +263,37 @@ static bool same_rate(const struct ir_rate *x, const struct ir_rate *y)
 	       !memcmp(x->key_bits, y->key_bits, sizeof x->key_bits);
 }
 
-/* What the prover leaves out: how fast buckets fill, and for how long a source is blocked. */
-static int limits_hold(const struct ir *meant, const struct ir *made, struct err *why)
+static bool same_effects(const struct pol_effects *x, const struct pol_effects *y)
 {
-	for (size_t i = 0; i < made->reflexes.count; i++) {
-		const struct ir_rule *r = &made->reflexes.rules[i], *m = rule_named(meant, r->id);
+	return x->emits == y->emits && (!x->emits || (x->severity == y->severity && x->one_in == y->one_in));
+}
+
+/* What the prover leaves out: how fast buckets fill, for how long a source is blocked, and what is told. */
+static int limits_hold(const struct ir *meant, const struct ir_list *made, struct err *why)
+{
+	for (size_t i = 0; i < made->count; i++) {
+		const struct ir_rule *r = &made->rules[i], *m = rule_named(meant, r->id);
 
 		if (!m || !same_rate(m->rate, r->rate) || m->block_ns != r->block_ns)
 			return err_set(why, EPROTO, "%s: its rate or block time in the tables is not the policy's",
 				       r->id);
+		if (!same_effects(&m->effects, &r->effects))
+			return err_set(why, EPROTO, "%s: the tables do not tell of it as the policy does", r->id);
 	}
 	return 0;
+}
+
+/* What only tells stands where the policy has it, behind the blocks, and is silent where it says. */
+static int watches_hold(const struct ir *meant, const struct ir *made, struct err *why)
+{
+	bool same = meant->watches.count == made->watches.count;
+
+	for (size_t i = 0; same && i < made->watches.count; i++) {
+		const struct ir_rule *x = &meant->watches.rules[i], *y = &made->watches.rules[i];
+
+		same = !strcmp(x->id, y->id) && x->except == y->except && meant->blocks.count + x->rank == y->rank;
+	}
+	return same ? 0 : err_set(why, EPROTO, "what only tells is not in the tables as the policy has it");
 }
 
 static int refuse(const struct ir *ir, unsigned posture, const struct witness *w, const char *what,
@@ -329,7 +355,11 @@ int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *p
 	if (rc)
 		return rc;
 	audit_read_tables(&made, ir, plan, a);
-	rc = limits_hold(ir, &made, why);
+	rc = limits_hold(ir, &made.reflexes, why);
+	if (!rc)
+		rc = limits_hold(ir, &made.watches, why);
+	if (!rc)
+		rc = watches_hold(ir, &made, why);
 	for (unsigned i = 0; i < ir->posture_count && !rc; i++) {
 		rc = posture_holds(p, ir, &made, i, why);
 		if (!rc)

@@ -49,6 +49,8 @@ static void name_counters(struct plan *out, const struct ir *ir, struct arena *a
 	count_list(&n, &ir->lifelines, OF_NO_POSTURE);
 	count_list(&n, &ir->blocks, OF_NO_POSTURE);
 	count_list(&n, &ir->reflexes, OF_NO_POSTURE);
+	for (size_t i = 0; i < ir->watches.count; i++)
+		count(&n, ir->watches.rules[i].id, LAYER_REFLEX, VERDICT_ALLOW, OF_NO_POSTURE);
 	for (size_t i = 0; i < ir->posture_count; i++)
 		for (int d = 0; d < DIRECTION_COUNT; d++)
 			count_list(&n, &ir->postures[i].lists[d], (uint8_t)i);
@@ -98,13 +100,13 @@ static void need(struct needing *n, enum need what, const char *by)
 	vec_push(n->arena, &n->list, one);
 }
 
-static void need_of_list(struct needing *n, const struct ir_list *l)
+static void need_of_list(struct needing *n, const struct ir_list *l, enum need events)
 {
 	for (size_t i = 0; i < l->count; i++) {
 		const struct ir_rule *r = &l->rules[i];
 
 		if (r->effects.emits)
-			need(n, NEED_EVENTS, r->id);
+			need(n, events, r->id);
 		if (r->payload)
 			need(n, NEED_PAYLOAD, r->id);
 		if (r->rate && r->rate->fleet)
@@ -134,11 +136,11 @@ static void list_needs(struct plan *out, const struct ir *ir, struct arena *a)
 {
 	struct needing n = { .arena = a };
 
-	need_of_list(&n, &ir->reflexes);
-	need_of_list(&n, &ir->watches);
+	need_of_list(&n, &ir->reflexes, NEED_EVENTS);
+	need_of_list(&n, &ir->watches, NEED_EVENTS);
 	for (size_t i = 0; i < ir->posture_count; i++)
 		for (int d = 0; d < DIRECTION_COUNT; d++)
-			need_of_list(&n, &ir->postures[i].lists[d]);
+			need_of_list(&n, &ir->postures[i].lists[d], NEED_RULE_EVENTS);
 	need_of_senses(&n, ir->policy);
 	need_of_responses(&n, &ir->responses.code);
 	out->needs = n.list.at;

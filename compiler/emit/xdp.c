@@ -8,7 +8,7 @@
  *
  * Few boxes are one list. Of many, those that decide at once (blocks, and reflexes
  * without a rate) go into trees, in which an end of few prefixes needs no set;
- * lifelines and rates stay a list. What costs a packet less is taken.
+ * lifelines, rates and what only tells stay a list. What costs a packet less is taken.
  */
 #include <assert.h>
 #include <errno.h>
@@ -188,13 +188,14 @@ static int add_bulk_boxes(struct lowering *t, const struct teg_box *box, const s
 static int add_box(struct lowering *t, const struct teg_box *box, const struct ir_rule *rule, struct err *why)
 {
 	if (t->boxes.len == TEG_BOXES_MAX)
-		return err_set(why, E2BIG, "%s: lifelines and reflexes with a rate may together have at most %u boxes "
-			       "in the first hook; every range of ports in a rule is one", rule->id, TEG_BOXES_MAX);
+		return err_set(why, E2BIG, "%s: lifelines, and reflexes that have a rate or only tell, may together have "
+			       "at most %u boxes in the first hook; every range of ports in a rule is one", rule->id, TEG_BOXES_MAX);
 	vec_push(t->arena, &t->boxes, *box);
 	return 0;
 }
 
-static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir_rule *rule, struct err *why)
+static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir_rule *rule, enum teg_act act,
+		     struct err *why)
 {
 	struct teg_box box = {
 		.zones = b->zones,
@@ -205,7 +206,7 @@ static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir
 		.flags_mask = b->flags_mask,
 		.flags_want = b->flags_want,
 	};
-	const bool bulk = t->bulk && rule->layer != LAYER_LIFELINE && !rule->rate;
+	const bool bulk = t->bulk && act == TEG_ACT_DROP && !rule->rate;
 	struct end src, dst;
 	int rc = lower_end(t, &b->src, rule, bulk, TEG_ASKS_SRC_SETS, TEG_ASKS_SRC_SELF, &src, why);
 
@@ -232,20 +233,22 @@ static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir
 	return 0;
 }
 
-static int lower_rule(struct lowering *t, const struct ir_rule *r, struct err *why)
+static int lower_rule(struct lowering *t, const struct ir_rule *r, enum teg_act act, struct err *why)
 {
 	struct teg_rule rule = {
 		.except = r->except,
 		.block_ns = r->block_ns,
 		.counter_slot = counter_at(t, r->id),
-		.act = r->verdict == VERDICT_ALLOW ? TEG_ACT_PASS : TEG_ACT_DROP,
+		.act = (uint8_t)act,
+		.one_in = r->effects.emits ? r->effects.one_in : 1,
+		.tells = r->effects.emits ? (uint8_t)(1 + r->effects.severity) : 0,
 	};
 
 	if (t->rules.len == TEG_RULES_MAX)
 		return err_set(why, E2BIG, "%s: there may be at most %u lifelines, blocks and reflexes together",
 			       r->id, TEG_RULES_MAX);
 	for (size_t i = 0; i < r->box_count; i++) {
-		int rc = lower_box(t, &r->boxes[i], r, why);
+		int rc = lower_box(t, &r->boxes[i], r, act, why);
 		if (rc)
 			return rc;
 	}
@@ -263,19 +266,36 @@ static int lower_rule(struct lowering *t, const struct ir_rule *r, struct err *w
 	}
 	if (r->rate || r->block_ns)
 		t->asks |= TEG_ASKS_CLOCK;
+	if (act == TEG_ACT_TELL)
+		t->asks |= TEG_ASKS_WATCHES;
 	vec_push(t->arena, &t->rules, rule);
 	vec_push(t->arena, &t->ids, r->id);
 	return 0;
 }
 
-static int lower_list(struct lowering *t, const struct ir_list *list, struct err *why)
+static int lower_list(struct lowering *t, const struct ir_list *list, enum teg_act act, struct err *why)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		int rc = lower_rule(t, &list->rules[i], why);
+		int rc = lower_rule(t, &list->rules[i], act, why);
 		if (rc)
 			return rc;
 	}
 	return 0;
+}
+
+/* Those that only tell, each where it stands among the others. */
+static int lower_reflexes(struct lowering *t, const struct ir *ir, struct err *why)
+{
+	size_t watch = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i <= ir->reflexes.count && !rc; i++) {
+		for (; watch < ir->watches.count && ir->watches.rules[watch].rank == i && !rc; watch++)
+			rc = lower_rule(t, &ir->watches.rules[watch], TEG_ACT_TELL, why);
+		if (!rc && i < ir->reflexes.count)
+			rc = lower_rule(t, &ir->reflexes.rules[i], TEG_ACT_DROP, why);
+	}
+	return rc;
 }
 
 /* ---- address sets ------------------------------------------------------------- */
@@ -371,12 +391,12 @@ static void lower_config(struct plan *plan, const struct ir *ir, const struct lo
 
 static int lower_all(struct lowering *t, const struct ir *ir, size_t *lifeline_boxes, struct err *why)
 {
-	int rc = lower_list(t, &ir->lifelines, why);
+	int rc = lower_list(t, &ir->lifelines, TEG_ACT_PASS, why);
 
 	*lifeline_boxes = t->boxes.len;
 	if (!rc)
-		rc = lower_list(t, &ir->blocks, why);
-	return rc ? rc : lower_list(t, &ir->reflexes, why);
+		rc = lower_list(t, &ir->blocks, TEG_ACT_DROP, why);
+	return rc ? rc : lower_reflexes(t, ir, why);
 }
 
 static int build_trees(const struct lowering *t, struct bulk_trees *out, struct err *why)

@@ -23,6 +23,8 @@ struct engine {
 	const struct pol_test *test;
 	struct shared shared;
 	struct tables *tables;
+	struct ring_buffer *events;
+	uint8_t emits; /* what the program told since it was last cleared: bit per severity */
 	struct moment *moment;
 	struct addr own[FAMILY_COUNT];
 	uint64_t now_ns, zones;
@@ -31,15 +33,26 @@ struct engine {
 
 static void engine_release(struct engine *e)
 {
+	ring_buffer__free(e->events);
 	tables_free(e->tables);
 	shared_release(&e->shared);
 	moment_free(e->moment);
 }
 
+static int hear_event(void *cls, void *data, size_t len)
+{
+	const struct teg_event *told = data;
+	struct engine *e = cls;
+
+	if (len >= sizeof *told && told->does & TEG_DOES_TELL)
+		e->emits |= (uint8_t)(1u << (told->severity % EVENT_SEVERITY_COUNT));
+	return 0;
+}
+
 static int engine_load(struct engine *e, struct arena *a, struct err *why)
 {
 	struct plan plan;
-	struct tables_load load = { .shared = &e->shared, .plan = &plan, .given_clock = true };
+	struct tables_load load = { .shared = &e->shared, .plan = &plan, .given_clock = true, .tell_all = true };
 	uint32_t *slots;
 	int rc;
 
@@ -53,7 +66,10 @@ static int engine_load(struct engine *e, struct arena *a, struct err *why)
 	load.slots = slots;
 	load.object = emit_xdp_object(&load.object_len);
 	rc = shared_open(&e->shared, NULL, why);
-	return rc ? rc : tables_load(&e->tables, &load, why);
+	if (rc)
+		return rc;
+	e->events = ring_buffer__new(e->shared.events, hear_event, e, NULL);
+	return e->events ? tables_load(&e->tables, &load, why) : err_sys(why, "cannot read events");
 }
 
 static int engine_set(struct engine *e, struct err *why)
@@ -99,14 +115,15 @@ static int engine_at(struct engine *e, unsigned zone, struct err *why)
 	return rc ? rc : tables_set_clock(e->tables, e->now_ns, why);
 }
 
-static int frame_run(const struct engine *e, size_t len, bool *dropped, struct err *why)
+static int frame_run(struct engine *e, size_t len, bool *dropped, struct err *why)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = e->frame, .data_size_in = (uint32_t)len, .repeat = 1);
 
 	if (bpf_prog_test_run_opts(tables_program(e->tables), &run))
 		return err_sys(why, "cannot run the program");
 	*dropped = run.retval == XDP_DROP;
-	return 0;
+	e->emits = 0;
+	return ring_buffer__consume(e->events) < 0 ? err_sys(why, "cannot read events") : 0;
 }
 
 static bool should_drop(const struct engine *e, const struct packet *p, const struct outcome *o)
@@ -131,10 +148,13 @@ static int case_run(struct engine *e, const struct pol_case *c, struct xdp_trial
 		if (rc)
 			break;
 		out->packets++;
-		if (dropped != should_drop(e, &p.packet, &o)) {
+		const bool agrees = dropped == should_drop(e, &p.packet, &o);
+		if (!agrees || e->emits != o.emits) {
 			out->differs = c;
 			out->packet = i;
 			out->dropped = dropped;
+			out->agrees = agrees;
+			out->emits = e->emits;
 			out->outcome = o;
 		}
 	}

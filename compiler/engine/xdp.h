@@ -7,8 +7,8 @@
  *     if (!rc && x.differs) ...                     the kernel does otherwise than eval
  *
  * Each test has a program, buckets and blocks of its own, as in trial.h, and the same virtual
- * time. Asked is what the first hook knows: lifelines, blocks, reflexes, and what a closed
- * posture drops at once. Packets that go out do not meet it. A field that a packet leaves
+ * time. Asked is what the first hook knows: lifelines, blocks, reflexes and what they emit (none is
+ * sampled here), and what a closed posture drops at once. Packets that go out do not meet it. A field that a packet leaves
  * out, and that nothing asks for, is 0.
  *
  * -EPERM where this process may not load a program.
@@ -24,6 +24,8 @@ struct xdp_trial {
 	const struct pol_case *differs; /* the first, or NULL */
 	uint64_t packet;		/* which of N, from 1 */
 	bool dropped;			/* by the kernel */
+	bool agrees;			/* both on the verdict: what is emitted differs */
+	uint8_t emits;			/* by the kernel: bit per severity */
 	struct outcome outcome;		/* of eval */
 };
 

@@ -499,6 +499,7 @@ struct ir *ir_carried(const struct ir *ir, struct arena *a)
 	struct ir *out = arena_copy(a, ir, sizeof *ir);
 
 	out->reflexes = list_carried(&ir->reflexes, a);
+	out->watches = list_carried(&ir->watches, a);
 	return out;
 }
 

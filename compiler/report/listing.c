@@ -189,11 +189,17 @@ static void print_rule(struct buf *out, const struct plan *p, uint32_t at, uint3
 {
 	const struct teg_rule *r = &p->rules[at];
 
-	buf_printf(out, "    %s %s", r->act == TEG_ACT_PASS ? "pass" : "drop", p->counters[r->counter_slot].id);
+	static const char *const acts[] = { [TEG_ACT_PASS] = "pass", [TEG_ACT_DROP] = "drop", [TEG_ACT_TELL] = "tell" };
+
+	buf_printf(out, "    %s %s", acts[r->act], p->counters[r->counter_slot].id);
 	if (r->cost_ns)
 		print_rate(out, r);
 	if (r->block_ns)
 		buf_printf(out, ", blocks the source for %llums", (unsigned long long)r->block_ns / 1000000);
+	if (r->tells)
+		buf_printf(out, ", emits %s", event_severity_name((enum event_severity)(r->tells - 1)));
+	if (r->one_in > 1)
+		buf_printf(out, " sample 1/%u", r->one_in);
 	if (r->except) {
 		buf_puts(out, ", except in ");
 		print_bit_names(out, r->except, p->posture_count, posture_at, p);

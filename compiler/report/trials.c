@@ -1,6 +1,7 @@
 #include "compiler/report/trials.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "lang/syntax/source.h"
 
@@ -194,12 +195,35 @@ void report_trial(struct diags *to, const struct trial *t)
 		report_finding(to, t, &t->findings[i]);
 }
 
+static const char *emits_words(struct arena *a, uint8_t emits)
+{
+	const char *words = "nothing";
+
+	for (unsigned s = 0; s < EVENT_SEVERITY_COUNT; s++)
+		if (emits >> s & 1)
+			words = arena_printf(a, "%s%s%s", strcmp(words, "nothing") ? words : "",
+					     strcmp(words, "nothing") ? ", " : "", event_severity_name((enum event_severity)s));
+	return words;
+}
+
+static void report_engine_emits(struct diags *to, const struct pol_test *test, const struct xdp_trial *x)
+{
+	own(arena) struct arena *a = arena_new();
+
+	diag(to, DIAG_ENGINE_DIFFERS, x->differs->span, "test \"%s\": packet %llu emits %s in this kernel's XDP, and %s in the evaluator",
+	     test->name, (unsigned long long)x->packet, emits_words(a, x->emits), emits_words(a, x->outcome.emits));
+}
+
 void report_engine(struct diags *to, const struct pol_test *test, const struct xdp_trial *x)
 {
 	struct diag *d;
 
 	if (!x->differs)
 		return;
+	if (x->agrees) {
+		report_engine_emits(to, test, x);
+		return;
+	}
 	d = diag(to, DIAG_ENGINE_DIFFERS, x->differs->span,
 		 "test \"%s\": packet %llu is %s by this kernel's XDP, and in the evaluator it is %s by `%s`", test->name,
 		 (unsigned long long)x->packet, x->dropped ? "dropped" : "let by",

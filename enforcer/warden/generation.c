@@ -218,7 +218,8 @@ static int load_program(struct generation *g, struct kernel *k, const struct con
 	if (!object)
 		return why->code;
 	const struct tables_load load = { .shared = &k->shared, .object = object->bytes, .object_len = object->len,
-					  .plan = &g->plan, .slots = g->slots, .bank = g->is.bank == 'b' };
+					  .plan = &g->plan, .slots = g->slots, .number = g->is.number,
+					  .bank = g->is.bank == 'b' };
 	int rc = tables_load(&g->tables, &load, why);
 	if (!rc)
 		rc = try_program(g->tables, arp, sizeof arp, "an ARP request", why);

@@ -168,7 +168,7 @@ static struct teg_counter object_count(const struct reader *r, enum filter_table
 	const struct filter_object *o = *name ? strmap_find(&r->by_name[t], name) : NULL;
 
 	*is_there = o;
-	return o ? (struct teg_counter){ o->packets, o->bytes } : (struct teg_counter){ 0 };
+	return o ? (struct teg_counter){ .packets = o->packets, .bytes = o->bytes } : (struct teg_counter){ 0 };
 }
 
 /*
@@ -185,7 +185,8 @@ static struct teg_counter count_of(const struct reader *r, const struct plan_cou
 
 	if (c->layer == LAYER_LIFELINE && in_inet)
 		return inet;
-	return (struct teg_counter){ xdp.packets + netdev.packets + inet.packets, xdp.bytes + netdev.bytes + inet.bytes };
+	return (struct teg_counter){ .packets = xdp.packets + netdev.packets + inet.packets,
+				     .bytes = xdp.bytes + netdev.bytes + inet.bytes };
 }
 
 static void count_causes(struct counters *out, const struct reader *r)

@@ -29,6 +29,8 @@ const struct shared_map shared_maps[] = {
 	SHARED(blocks, HASH, sizeof(struct teg_source), sizeof(struct teg_blocked), TEG_BLOCKS_MAX,
 	       BPF_F_NO_PREALLOC),
 	SHARED(hints, ARRAY, 4, sizeof(struct teg_hints), 1, BPF_F_MMAPABLE),
+	SHARED(telling, PERCPU_ARRAY, 4, sizeof(struct teg_telling), 1, 0),
+	SHARED(events, RINGBUF, 0, 0, TEG_EVENTS_BYTES, 0),
 };
 _Static_assert(sizeof shared_maps / sizeof *shared_maps == SHARED_MAPS, "every map of struct shared has a row");
 

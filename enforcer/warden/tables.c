@@ -86,8 +86,11 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 		if (c.closed >> i & 1)
 			c.closed_slot[i] = load->slots[c.closed_slot[i]];
 	c.host = (load->given_clock ? TEG_HOST_GIVEN_CLOCK : 0) | (load->bank ? TEG_HOST_BANK_B : 0);
+	if (load->tell_all)
+		c.host |= TEG_HOST_TELL_ALL;
 	if (tables_kernel_has_frags())
 		c.host |= TEG_HOST_FRAGS;
+	c.generation = (uint32_t)load->number;
 	c.nodes = sets->node_count;
 	c.masks = sets->mask_count;
 	return c;

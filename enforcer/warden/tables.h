@@ -29,8 +29,10 @@ struct tables_load {
 	size_t object_len;
 	const struct plan *plan; /* as plan_decode() checks it */
 	const uint32_t *slots; /* of teg_counters, by index into plan->counters */
+	uint64_t number;       /* of the generation: events say it */
 	unsigned bank;	       /* 0 or 1: whose word of teg_active says the posture */
 	bool given_clock;      /* time is what tables_set_clock() says: for tests */
+	bool tell_all;	       /* every event is told, none is sampled: for tests */
 };
 
 /* The verifier's last words are in *why when it refuses. */

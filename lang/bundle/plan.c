@@ -7,7 +7,7 @@
 #include "lang/base/wire.h"
 #include "lang/bundle/nft_name.h"
 
-#define PLAN_VERSION  3u
+#define PLAN_VERSION  4u
 #define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
 #define POSTURES_MAX  64 /* teg_config.closed_slot */
 #define ZONES_MAX     63
@@ -93,7 +93,7 @@ static void put_boxes(struct buf *out, const struct plan *p)
 		put_box(out, &p->boxes[i]);
 }
 
-#define RULE_BYTES 48
+#define RULE_BYTES 53
 
 static void put_rules(struct buf *out, const struct plan *p)
 {
@@ -111,6 +111,8 @@ static void put_rules(struct buf *out, const struct plan *p)
 		wire_put_u8(out, r->key);
 		wire_put_u8(out, r->key_bits4);
 		wire_put_u8(out, r->key_bits6);
+		wire_put_u32(out, r->one_in);
+		wire_put_u8(out, r->tells);
 	}
 }
 
@@ -285,6 +287,8 @@ static void get_rules(struct wire_in *in, struct plan *p, struct arena *a)
 		r->key = wire_get_u8(in);
 		r->key_bits4 = wire_get_u8(in);
 		r->key_bits6 = wire_get_u8(in);
+		r->one_in = wire_get_u32(in);
+		r->tells = wire_get_u8(in);
 	}
 }
 
@@ -494,8 +498,9 @@ static int tables_hold(const struct plan *p, struct err *why)
 	for (uint32_t i = 0; i < p->rule_count; i++) {
 		const struct teg_rule *r = &p->rules[i];
 
-		if (r->counter_slot >= p->counter_count || r->act > TEG_ACT_DROP || r->key > TEG_KEY_ALL ||
-		    r->key_bits4 > 32 || r->key_bits6 > 128 || r->cost_ns > r->depth_ns)
+		if (r->counter_slot >= p->counter_count || r->act > TEG_ACT_TELL || r->key > TEG_KEY_ALL ||
+		    r->key_bits4 > 32 || r->key_bits6 > 128 || r->cost_ns > r->depth_ns || !r->one_in ||
+		    r->one_in > TEG_ONE_IN_MAX || r->tells > EVENT_SEVERITY_COUNT || (r->act == TEG_ACT_TELL && !r->tells))
 			return err_set(why, EINVAL, "rule %u is out of range", i);
 	}
 	return 0;

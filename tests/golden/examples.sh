@@ -19,7 +19,7 @@ means_the_same() { # policy
 # Every construct: the whole example asks for all that an enforcer may be asked for, but what one host cannot have.
 asks_for_everything() {
 	"$tegc" build policies/examples/whole.teg -o "$dir/whole.tegb" && "$tegc" disasm "$dir/whole.tegb" >"$dir/words" &&
-		sed -n 's/^NEED([A-Z]*, "\(.*\)")/\1/p' lang/vocab/need.def | grep -v fleet | while read -r need; do
+		sed -n 's/^NEED([A-Z_]*, "\(.*\)")/\1/p' lang/vocab/need.def | grep -v fleet | while read -r need; do
 			grep -q "^    $need: " "$dir/words" || { echo "nothing needs $need"; exit 1; }
 		done
 }

@@ -300,6 +300,15 @@ static struct pol_posture gen_posture(struct making *mk, const struct gen_shape 
 	return p;
 }
 
+static void gen_effects(struct gen *g, struct pol_reflex *r)
+{
+	r->effects = (struct pol_effects){ .emits = true, .severity = (enum event_severity)gen_below(g, EVENT_SEVERITY_COUNT),
+					   .one_in = gen_chance(g, 30) ? 100 : 1 };
+	r->only_tells = gen_chance(g, 33);
+	if (r->only_tells)
+		r->block_ns = 0;
+}
+
 static struct pol_reflex gen_reflex(struct making *mk, const struct gen_shape *shape, unsigned i)
 {
 	static const uint64_t counts[] = { 1, 2, 3, 7, 10, 100 };
@@ -316,6 +325,8 @@ static struct pol_reflex gen_reflex(struct making *mk, const struct gen_shape *s
 
 	if (gen_chance(g, 25))
 		r.except = gen_u64(g) & ((1ull << mk->p->posture_count) - 1);
+	if (shape->tell_percent && gen_chance(g, shape->tell_percent))
+		gen_effects(g, &r);
 	return r;
 }
 
@@ -451,6 +462,7 @@ struct gen_aim *gen_aim_at(const struct ir *ir, const struct netset *self, struc
 	aim_list(aim, a, &ir->lifelines);
 	aim_list(aim, a, &ir->blocks);
 	aim_list(aim, a, &ir->reflexes);
+	aim_list(aim, a, &ir->watches);
 	for (size_t i = 0; i < ir->posture_count; i++)
 		for (int d = 0; d < DIRECTION_COUNT; d++)
 			aim_list(aim, a, &ir->postures[i].lists[d]);

@@ -37,6 +37,7 @@ struct gen_shape {
 	unsigned rate_percent;	 /* of reflexes that have a rate */
 	unsigned block_percent;	 /* of reflexes that block the source */
 	unsigned closed_percent; /* of postures that are closed */
+	unsigned tell_percent;	 /* of reflexes that emit; a third of these do nothing else */
 };
 extern const struct gen_shape gen_shape_usual; /* everything, in a size that a person can still read */
 extern const struct gen_shape gen_shape_still; /* the same without rates and runtime blocks: no state */

@@ -22,6 +22,8 @@ struct xdp_run {
 	unsigned posture;
 	unsigned cpus;
 	struct teg_counter *per_cpu;
+	struct ring_buffer *ring;
+	struct xdp_run_told told;
 };
 
 static void must(bool held, const char *what)
@@ -32,11 +34,24 @@ static void must(bool held, const char *what)
 	exit(1);
 }
 
+static int hear(void *cls, void *data, size_t len)
+{
+	struct xdp_run_told *told = cls;
+
+	must(len >= sizeof told->last, "an event's length");
+	memcpy(&told->last, data, sizeof told->last);
+	told->count++;
+	if (told->last.does & TEG_DOES_TELL)
+		told->severities |= (uint8_t)(1u << told->last.severity);
+	return 0;
+}
+
 int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_clock clock, struct err *why)
 {
 	own(xdp_run) struct xdp_run *x = calloc(1, sizeof *x);
 	own(mem) uint32_t *slots = calloc(plan->counter_count + 1, sizeof *slots);
-	struct tables_load load = { .plan = plan, .slots = slots, .given_clock = clock == XDP_RUN_GIVEN_CLOCK };
+	struct tables_load load = { .plan = plan, .slots = slots, .given_clock = clock == XDP_RUN_GIVEN_CLOCK,
+				    .tell_all = clock == XDP_RUN_GIVEN_CLOCK, .number = 7 };
 
 	must(x && slots, "memory");
 	x->shared = (struct shared)SHARED_NONE;
@@ -54,6 +69,8 @@ int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_cloc
 	rc = tables_load(&x->tables, &load, why);
 	if (rc)
 		return rc;
+	x->ring = ring_buffer__new(x->shared.events, hear, &x->told, NULL);
+	must(x->ring, "the ring of events");
 	x->zones = x->posture = ~0u;
 	xdp_run_at(x, 0, 0, 0);
 	*out = take(x);
@@ -64,6 +81,7 @@ void xdp_run_free(struct xdp_run *x)
 {
 	if (!x)
 		return;
+	ring_buffer__free(x->ring);
 	tables_free(x->tables);
 	shared_release(&x->shared);
 	free(x->per_cpu);
@@ -136,6 +154,38 @@ struct teg_counter xdp_run_counter(const struct xdp_run *x, uint32_t slot)
 struct teg_counter xdp_run_cause(const struct xdp_run *x, enum cause c)
 {
 	return counter_of(x, x->shared.causes, c);
+}
+
+struct xdp_run_told xdp_run_told(struct xdp_run *x)
+{
+	x->told = (struct xdp_run_told){ 0 };
+	must(ring_buffer__consume(x->ring) >= 0, "the ring of events");
+	return x->told;
+}
+
+void xdp_run_tick(struct xdp_run *x, uint32_t tick)
+{
+	const uint32_t zero = 0;
+	struct teg_active active;
+
+	must(!bpf_map_lookup_elem(x->shared.active, &zero, &active), "teg_active");
+	active.tick = tick;
+	must(!bpf_map_update_elem(x->shared.active, &zero, &active, BPF_ANY), "teg_active");
+}
+
+struct teg_telling xdp_run_telling(const struct xdp_run *x)
+{
+	own(mem) struct teg_telling *cpus = calloc(x->cpus, sizeof *cpus);
+	struct teg_telling sum = { 0 };
+	const uint32_t zero = 0;
+
+	must(cpus && !bpf_map_lookup_elem(x->shared.telling, &zero, cpus), "teg_telling");
+	for (unsigned i = 0; i < x->cpus; i++) {
+		sum.told += cpus[i].told;
+		sum.full += cpus[i].full;
+		sum.rate += cpus[i].rate;
+	}
+	return sum;
 }
 
 int xdp_run_program(const struct xdp_run *x)

@@ -29,6 +29,7 @@
 struct shared;
 struct xdp_run;
 
+/* With a given clock every event is told; else as in the field. */
 enum xdp_run_clock { XDP_RUN_GIVEN_CLOCK, XDP_RUN_REAL_CLOCK };
 
 /* With the compiled-in program. -EPERM where BPF is not allowed; -EACCES is the verifier, which refuses the program. */
@@ -50,6 +51,18 @@ unsigned xdp_run_frame(struct xdp_run *x, const uint8_t *frame, size_t len);
 
 struct teg_counter xdp_run_counter(const struct xdp_run *x, uint32_t slot);
 struct teg_counter xdp_run_cause(const struct xdp_run *x, enum cause c);
+
+/* Events since they were last read. */
+struct xdp_run_told {
+	unsigned count;
+	uint8_t severities;	/* bit per severity that the policy asks to be told */
+	struct teg_event last;
+};
+struct xdp_run_told xdp_run_told(struct xdp_run *x);
+
+/* As the reader of events does, which lets the tick go on. */
+void xdp_run_tick(struct xdp_run *x, uint32_t tick);
+struct teg_telling xdp_run_telling(const struct xdp_run *x);
 
 /* Descriptor of the program; borrowed. */
 int xdp_run_program(const struct xdp_run *x);

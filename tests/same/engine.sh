@@ -55,7 +55,18 @@ reflex flood {
 
 reflex null_scan {
     match tcp flags none/all
-    do    drop
+    do    drop, emit high
+}
+
+reflex dns_seen {
+    match udp port 53
+    do    emit low sample 1/100
+}
+
+reflex dns_flood {
+    match  udp port 53
+    when   rate per source > 3 per 1s
+    do     emit medium
 }
 
 posture OPEN {
@@ -90,6 +101,14 @@ test "the first hook" {
     udp [2001:db8:0:1::2]:1 -> self:53 on wan                   => allow
 }
 
+test "told" {
+    posture OPEN
+    tcp 198.51.100.1:1 -> self:80 none on lan       => drop by null_scan, emits high
+    3 * (udp 198.51.100.1:1 -> self:53 on lan)      => allow, emits low
+    2 * (udp 198.51.100.1:1 -> self:53 on lan)      => allow, emits low, emits medium
+    udp 198.51.100.200:1 -> self:53 on wan          => drop by bad
+}
+
 test "shut" {
     posture SHUT
     20 * (tcp 198.51.100.1:1 -> self:80 syn on wan)             => drop by default
@@ -99,7 +118,7 @@ test "shut" {
 }
 TEG
 exits 0 "the layers of the first hook, IPv4 and IPv6, with time" "$tegc" test --engine eval,xdp "$dir/hook.teg"
-[[ $out == *"hook.teg: 59 packets fare alike in this kernel's XDP"* ]]
+[[ $out == *"hook.teg: 66 packets fare alike in this kernel's XDP"* ]]
 ok $? "every packet is counted" "$out"
 exits 0 "the policy of docs/policy-tests.md" "$tegc" test --engine xdp "$dir/shop.teg"
 for policy in policies/examples/*.teg; do

@@ -34,9 +34,9 @@ static struct teg_box boxes[] = {
 	  .families = 3, .fragments = TEG_WHOLE | TEG_FIRST, .flags_mask = 0x02, .flags_want = 0x02 },
 };
 static struct teg_rule rules[] = {
-	{ .counter_slot = 2, .act = TEG_ACT_PASS },
+	{ .counter_slot = 2, .act = TEG_ACT_PASS, .one_in = 1 },
 	{ .counter_slot = 3, .act = TEG_ACT_DROP, .cost_ns = 1000000, .depth_ns = BURST * 1000000ull, .key_bits4 = 32,
-	  .key_bits6 = 64 },
+	  .key_bits6 = 64, .one_in = 1 },
 };
 static const struct plan plan = {
 	.policy = "limits", .counters = counters, .counter_count = ARRAY_LEN(counters), .posture_count = 1,

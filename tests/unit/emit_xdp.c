@@ -158,7 +158,7 @@ static void too_much(struct arena *a)
 		tap_ok(!emit(&plan, ir, a, &why) == (n == TEG_BOXES_MAX), "%zu boxes with rates, of at most %u", n,
 		       TEG_BOXES_MAX);
 	}
-	tap_text(why.text, "block.b512: lifelines and reflexes with a rate may together have at most 512 boxes in the "
+	tap_text(why.text, "block.b512: lifelines, and reflexes that have a rate or only tell, may together have at most 512 boxes in the "
 		 "first hook; every range of ports in a rule is one", "the sentence names the rule and the limit");
 
 	tap_ok(emit(&plan, ir_of(a, boxes, TEG_RULES_MAX + 1), a, &why) < 0, "too many rules are refused");

@@ -163,7 +163,11 @@ static void box_set(struct plan *p) { p->boxes[0].src |= 1ull << 62; }
 static void box_flags(struct plan *p) { p->boxes[0].flags_want = 1; }
 static void box_families(struct plan *p) { p->boxes[0].families = 4; }
 static void rule_slot(struct plan *p) { p->rules[0].counter_slot = p->counter_count; }
-static void rule_act(struct plan *p) { p->rules[0].act = 2; }
+static void rule_act(struct plan *p) { p->rules[0].act = TEG_ACT_TELL + 1; }
+static void rule_mute(struct plan *p) { p->rules[0].act = TEG_ACT_TELL; }
+static void rule_severity(struct plan *p) { p->rules[0].tells = EVENT_SEVERITY_COUNT + 1; }
+static void rule_one_in(struct plan *p) { p->rules[0].one_in = 0; }
+static void rule_one_in_many(struct plan *p) { p->rules[0].one_in = TEG_ONE_IN_MAX + 1; }
 static void rule_bits(struct plan *p) { p->rules[0].key_bits4 = 33; }
 static void rule_cost(struct plan *p) { p->rules[0].cost_ns = p->rules[0].depth_ns + 1; }
 static void prefix_len(struct plan *p) { p->prefixes[0].prefix.len = 33; }
@@ -211,7 +215,11 @@ static const struct {
 	{ "flags outside the mask", box_flags, "box 0" },
 	{ "a third family", box_families, "box 0" },
 	{ "a rule that counts nothing", rule_slot, "rule 0" },
-	{ "a third act", rule_act, "rule 0" },
+	{ "a fourth act", rule_act, "rule 0" },
+	{ "a rule that only tells, and does not", rule_mute, "rule 0" },
+	{ "a fifth severity", rule_severity, "rule 0" },
+	{ "one of no packets is told", rule_one_in, "rule 0" },
+	{ "one of too many is told", rule_one_in_many, "rule 0" },
 	{ "33 bits of IPv4", rule_bits, "rule 0" },
 	{ "a packet that costs more than the bucket holds", rule_cost, "rule 0" },
 	{ "a prefix of 33 bits", prefix_len, "prefix 0" },
@@ -381,7 +389,7 @@ static void needs_are_met(void)
 	tap_text(why.text, "this enforcer cannot run buckets shared by the fleet (BALANCED.web)", "naming what, and who asks");
 	why = (struct err){ 0 };
 	plan_is_met(&p, 0, &why);
-	tap_text(why.text, "this enforcer cannot run events (reflex.look), nor 2 other parts of the policy", "and how many more");
+	tap_text(why.text, "this enforcer cannot run events of reflexes (reflex.look), nor 2 other parts of the policy", "and how many more");
 }
 
 int main(void)

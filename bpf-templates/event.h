@@ -1,0 +1,157 @@
+/*
+ * event - what is told of a packet beside its verdict, to whoever reads teg_events.
+ *
+ *     counted ──► due? ──► within the bounds? ──► room in the ring? ──► written
+ *                  │            └── no: teg_telling.rate   └── no: teg_telling.full
+ *                  └── no: it stays a number
+ *
+ * A flood must cost nothing here. So time is a tick that the reader lets go on after it
+ * has read (teg_active.tick): in each, a CPU tells at most TEG_EVENTS_A_RULE packets of a rule, and
+ * TEG_EVENTS_A_TICK in all. What is not told costs one comparison in the line of memory that the
+ * counter has warmed. A reader that is gone lets no tick go on, and soon nothing is told.
+ */
+#ifndef TEG_EVENT_H
+#define TEG_EVENT_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf-templates/abi.h"
+#include "bpf-templates/config.h"
+#include "bpf-templates/pkt.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, TEG_EVENTS_BYTES);
+} teg_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct teg_telling);
+} teg_telling SEC(".maps");
+
+/* Who decided, and what the policy says of telling it. */
+struct event_of {
+	__u32 tick;
+	__u32 who, by; /* as struct teg_event has them */
+	__u32 one_in, since;
+	__u8 does, severity, posture;
+};
+
+/* One of so many, by lot: whatever comes at a beat of its own is met like all else. */
+static __always_inline bool event_drawn(struct teg_counter *c, __u32 one_in)
+{
+	if (one_in <= 1)
+		return true;
+	if (c->pass) {
+		c->pass--;
+		return false;
+	}
+	c->pass = bpf_get_prandom_u32() % (2 * one_in - 1);
+	return true;
+}
+
+/*
+ * event_is_due - is the packet told, as far as its rule goes? What a policy asks to be told (TEG_DOES_TELL)
+ * and is not, is a loss; of a plain drop, which is sampled anyway, it is not.
+ */
+static __always_inline bool event_is_due(struct teg_counter *c, const struct event_of *of)
+{
+	c->since++;
+	if (gen_config.host & TEG_HOST_TELL_ALL)
+		return true;
+	if (!event_drawn(c, of->one_in))
+		return false;
+	if (c->tick != of->tick) {
+		c->tick = of->tick;
+		c->told = 0;
+	}
+	if (c->told < TEG_EVENTS_A_RULE) {
+		c->told++;
+		return true;
+	}
+	if (of->does & TEG_DOES_TELL) {
+		const __u32 zero = 0;
+		struct teg_telling *t = bpf_map_lookup_elem(&teg_telling, &zero);
+
+		if (t)
+			t->rate++;
+	}
+	return false;
+}
+
+/* The beginning of the frame, as far as its first buffer has it. */
+static __always_inline __u32 event_head(struct xdp_md *ctx, __u8 *to)
+{
+	const __u8 *from = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 i = 0;
+
+	for (; i < TEG_EVENT_HEAD; i++) {
+		if (from + i + 1 > end)
+			break;
+		to[i] = from[i];
+	}
+	return i;
+}
+
+static __always_inline bool event_within_tick(struct teg_telling *t, __u32 tick)
+{
+	if (t->tick != tick) {
+		t->tick = tick;
+		t->in_tick = 0;
+	}
+	if (t->in_tick >= TEG_EVENTS_A_TICK && !(gen_config.host & TEG_HOST_TELL_ALL)) {
+		t->rate++;
+		return false;
+	}
+	t->in_tick++;
+	return true;
+}
+
+/* event_tell - into the ring, when the bounds and the ring have room. A function of its own: verified once. */
+__noinline int event_tell(struct xdp_md *ctx, const struct pkt *p, const struct event_of *of)
+{
+	const __u32 zero = 0;
+	struct teg_telling *t = bpf_map_lookup_elem(&teg_telling, &zero);
+	struct teg_event *e;
+
+	if (!t || !p || !of || !event_within_tick(t, of->tick))
+		return 0;
+	e = bpf_ringbuf_reserve(&teg_events, sizeof *e, 0);
+	if (!e) {
+		t->full++;
+		return 0;
+	}
+	*e = (struct teg_event){
+		.at_ns = bpf_ktime_get_coarse_ns(),
+		.generation = gen_config.generation,
+		.who = of->who, .by = of->by, .since = of->since,
+		.ifindex = ctx->ingress_ifindex,
+		.frame_len = gen_config.host & TEG_HOST_FRAGS ? bpf_xdp_get_buff_len(ctx) : ctx->data_end - ctx->data,
+		.sport = p->sport, .dport = p->dport, .icmp = p->icmp,
+		.posture = of->posture, .does = of->does, .severity = of->severity,
+		.family = p->family, .fragment = p->fragment, .proto = p->proto, .flags = p->flags,
+	};
+	__builtin_memcpy(&e->src, &p->src, sizeof e->src);
+	__builtin_memcpy(&e->dst, &p->dst, sizeof e->dst);
+	e->head_len = event_head(ctx, e->head);
+	bpf_ringbuf_submit(e, 0);
+	t->told++;
+	return 0;
+}
+
+/* event_of_packet - tells it when it is due; `c` has counted it. */
+static __always_inline void event_of_packet(struct xdp_md *ctx, const struct pkt *p, struct teg_counter *c,
+					    struct event_of *of)
+{
+	if (!c || !event_is_due(c, of))
+		return;
+	of->since = c->since;
+	c->since = 0;
+	event_tell(ctx, p, of);
+}
+
+#endif
