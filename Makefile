@@ -241,6 +241,8 @@ install: all ## programs, units, manual pages, completions, the policy library; 
 	install -D -m 644 compiler/cmd/tegc.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tegc
 	install -D -m 644 enforcer/ctl/tegctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tegctl
 	install -d $(DESTDIR)$(PREFIX)/share/tegumentar/policies/std $(DESTDIR)$(PREFIX)/share/tegumentar/monitoring
+	install -d $(DESTDIR)$(PREFIX)/share/doc/tegumentar/errors
+	install -m 644 docs/errors/* $(DESTDIR)$(PREFIX)/share/doc/tegumentar/errors
 	install -m 644 policies/std/* $(DESTDIR)$(PREFIX)/share/tegumentar/policies/std
 	install -m 644 enforcer/monitoring/* $(DESTDIR)$(PREFIX)/share/tegumentar/monitoring
 

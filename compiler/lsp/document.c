@@ -37,7 +37,7 @@ char *document_path_of(const char *uri)
 	return out;
 }
 
-static char *uri_of(const char *path)
+char *document_uri(const char *path)
 {
 	static const char plain[] = "-._~/";
 	struct buf out = { 0 };
@@ -58,7 +58,7 @@ char *document_uri_of(const struct documents *ds, const struct source *s)
 	for (size_t i = 0; i < ds->count; i++)
 		if (!strcmp(ds->at[i]->path, s->name))
 			return strdup(ds->at[i]->uri);
-	return realpath(s->name, whole) ? uri_of(whole) : NULL;
+	return realpath(s->name, whole) ? document_uri(whole) : NULL;
 }
 
 /* --- open texts as files --------------------------------------------------------------------------- */

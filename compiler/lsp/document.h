@@ -62,7 +62,9 @@ void document_bring(struct documents *ds, struct document *d, enum document_stat
 
 /* The path that a URI stands for; what is no file's URI is its own name. The caller frees it. */
 char *document_path_of(const char *uri);
-/* "file:///etc/edge.teg" for a file on the disk, NULL for what tegc carries. The caller frees it. */
+/* "file:///etc/edge.teg" of a whole path. The caller frees it. */
+char *document_uri(const char *path);
+/* The same for a file on the disk, NULL for what tegc carries. The caller frees it. */
 char *document_uri_of(const struct documents *ds, const struct source *s);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "compiler/lsp/decides.h"
 #include "compiler/lsp/server.h"
 
 /* Comments on lines of their own, just above the line. */
@@ -47,29 +48,37 @@ static void add_set(struct buf *out, const struct policy *p, const struct use *u
 	}
 }
 
-enum lsp_answer method_hover(struct server *s, const cJSON *params, cJSON **result)
+static void say_name(struct buf *out, struct document *d, const struct use *u)
 {
-	struct document *d;
-	const struct use *u = lsp_use_at(s, params, &d);
-	own(buf) struct buf text = { 0 };
-	cJSON *contents;
-
-	if (!d)
-		return LSP_PARAMS;
-	if (!u)
-		return LSP_DONE;
 	struct sources *sources = &d->c->sources;
 	uint32_t line = source_line_of(sources, u->declared.file, u->declared.from);
 
-	buf_printf(&text, "%s `%s`, %s line %u\n\n```teg\n", use_kind_name(u->kind), u->name,
-		   sources->list.at[u->declared.file].name, line);
-	add_lines(&text, sources, u->declared.file, comment_begins(sources, u->declared.file, line), line);
-	add_set(&text, d->policy, u);
-	buf_puts(&text, "```");
+	buf_printf(out, "%s `%s`, %s line %u\n\n```teg\n", use_kind_name(u->kind), u->name, sources->list.at[u->declared.file].name,
+		   line);
+	add_lines(out, sources, u->declared.file, comment_begins(sources, u->declared.file, line), line);
+	add_set(out, d->policy, u);
+	buf_puts(out, "```\n");
+}
+
+enum lsp_answer method_hover(struct server *s, const cJSON *params, cJSON **result)
+{
+	struct document *d;
+	size_t at;
+
+	if (!lsp_offset(s, params, &d, &at))
+		return LSP_PARAMS;
+	const struct use *u = uses_at(&d->c->uses, d->file, (uint32_t)at);
+	own(buf) struct buf text = { 0 };
+	struct span where = u ? u->at : SPAN_NOWHERE;
+	if (u)
+		say_name(&text, d, u);
+	say_decides(&text, d, u, (uint32_t)at, &where);
+	if (!text.len)
+		return LSP_DONE;
 	*result = cJSON_CreateObject();
-	contents = cJSON_AddObjectToObject(*result, "contents");
+	cJSON *contents = cJSON_AddObjectToObject(*result, "contents");
 	cJSON_AddStringToObject(contents, "kind", "markdown");
 	cJSON_AddStringToObject(contents, "value", buf_text(&text));
-	cJSON_AddItemToObject(*result, "range", lsp_range(sources, u->at));
+	cJSON_AddItemToObject(*result, "range", lsp_range(&d->c->sources, where));
 	return LSP_DONE;
 }

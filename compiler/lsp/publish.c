@@ -2,6 +2,7 @@
  * publish.c - what `tegc check` says, in its words, at the places of an editor.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "compiler/lsp/server.h"
 #include "compiler/lsp/text.h"
@@ -49,6 +50,32 @@ static void words(struct buf *out, const struct diag *d)
 			buf_printf(out, "\n%s: %s", p->kind == DIAG_NOTE ? "note" : "help", p->text);
 }
 
+void pages_find(struct server *s)
+{
+	static const char *const folders[] = { "../share/doc/tegumentar/errors", "../docs/errors" };
+	char program[PATH_MAX], path[2 * PATH_MAX], whole[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
+	char *slash = len > 0 ? memrchr(program, '/', (size_t)len) : NULL;
+
+	for (size_t i = 0; slash && !*s->pages && i < sizeof folders / sizeof *folders; i++) {
+		snprintf(path, sizeof path, "%.*s/%s", (int)(slash - program), program, folders[i]);
+		own(mem) char *uri = realpath(path, whole) ? document_uri(whole) : NULL;
+
+		if (uri && strlen(uri) < sizeof s->pages)
+			strcpy(s->pages, uri);
+	}
+}
+
+static void add_page(cJSON *to, const struct server *s, const char *code)
+{
+	own(buf) struct buf href = { 0 };
+
+	if (!*s->pages)
+		return;
+	buf_printf(&href, "%s/%s.md", s->pages, code);
+	cJSON_AddStringToObject(cJSON_AddObjectToObject(to, "codeDescription"), "href", buf_text(&href));
+}
+
 /* What stands in another file is told at the beginning of this one, which imports it. */
 static cJSON *one(struct server *s, struct document *d, const struct diag *told)
 {
@@ -62,6 +89,7 @@ static cJSON *one(struct server *s, struct document *d, const struct diag *told)
 						   range_json(buf_text(&d->text), d->text.len, 0, 0));
 	cJSON_AddNumberToObject(out, "severity", told->severity == SEVERITY_ERROR ? 1 : 2);
 	cJSON_AddStringToObject(out, "code", diag_kinds[told->code].code);
+	add_page(out, s, diag_kinds[told->code].code);
 	cJSON_AddStringToObject(out, "source", "tegc");
 	cJSON_AddStringToObject(out, "message", buf_text(&text));
 	if (!here)

@@ -263,6 +263,7 @@ int lsp_serve(int in, int out, struct documents_options options)
 
 	signal(SIGPIPE, SIG_IGN);
 	documents_init(&s.documents, options);
+	pages_find(&s);
 	bool good = converse(&s);
 	documents_release(&s.documents);
 	folders_release(&s.folders);

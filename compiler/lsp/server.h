@@ -14,6 +14,8 @@
 #ifndef TEG_LSP_SERVER_H
 #define TEG_LSP_SERVER_H
 
+#include <limits.h>
+
 #include <cjson/cJSON.h>
 
 #include "compiler/lsp/document.h"
@@ -28,6 +30,7 @@ struct server {
 	struct documents documents;
 	struct folders folders;
 	bool initialized, shut, gone;
+	char pages[PATH_MAX]; /* the folder of pages on diagnostics, as a URI; "" when it is not here */
 	char refusal[512]; /* why a method said LSP_REFUSED */
 };
 
@@ -55,6 +58,8 @@ const struct use *lsp_use_at(struct server *s, const cJSON *params, struct docum
 cJSON *lsp_location(struct server *s, struct sources *sources, struct span at);
 cJSON *lsp_range(struct sources *s, struct span at);
 
+/* publish.c: where the pages are: installed beside tegc, or in the tree that it was built in. */
+void pages_find(struct server *s);
 /* publish.c: sends textDocument/publishDiagnostics for what the document's compilation told. */
 void publish(struct server *s, struct document *d);
 void publish_nothing(struct server *s, const struct document *d);

@@ -267,14 +267,6 @@ static idd_ref calm_set(struct idd *m, struct space *s, const struct judgement *
 	return set;
 }
 
-static double share_of(struct idd *m, struct space *s, idd_ref set)
-{
-	double share[2] = { 0 };
-
-	idd_shares(m, set, space_weigh, s, share, 2);
-	return share[1];
-}
-
 /* A packet that is decided otherwise is told rather than one that is decided alike. */
 static void pick_witness(struct explaining *k, struct idd *m, struct space *s, idd_ref others,
 			 idd_ref contrary)
@@ -303,19 +295,9 @@ static void ask_why(struct idd *m, struct space *s, const struct slice *slice, v
 	idd_ref contrary = idd_apply(m, IDD_OVER, idd_map(m, taken, to_contrary, k), IDD_FALSE);
 
 	idd_numbers(m, taken, k->decides);
-	k->own += part * share_of(m, s, set);
-	k->contrary += part * share_of(m, s, contrary);
+	k->own += part * set_share(m, s, set);
+	k->contrary += part * set_share(m, s, contrary);
 	pick_witness(k, m, s, others, contrary);
-}
-
-static bool find_step(const struct judgement *j, const struct ir_rule *rule, uint32_t *out)
-{
-	for (uint32_t i = 0; i < j->step_count; i++)
-		if (j->steps[i].rule == rule) {
-			*out = i;
-			return true;
-		}
-	return false;
 }
 
 static void list_deciders(struct explaining *k, struct dead *d)
@@ -346,7 +328,7 @@ static struct judgement *judgement_with(const struct dead_search *k, struct dead
 {
 	struct judgement *j = judgement_of(k, d->posture, d->direction);
 
-	for (unsigned i = 0; !find_step(j, d->rule, step); i++) {
+	for (unsigned i = 0; !judgement_step(j, d->rule, step); i++) {
 		assert(i < k->ir->posture_count);
 		d->posture = i;
 		j = judgement_of(k, i, d->direction);

@@ -182,33 +182,6 @@ struct found {
 	bool *otherwise, *rest;
 };
 
-static double share_of(struct idd *m, struct space *s, idd_ref set)
-{
-	double share[2] = { 0 };
-
-	idd_shares(m, set, space_weigh, s, share, 2);
-	return share[1];
-}
-
-/* In the circumstances of the witness: states, fragments and unknowns do not go into words. */
-static idd_ref as_witnessed(struct idd *m, struct space *s, const struct pairing *k,
-			    const struct witness *w, idd_ref set)
-{
-	static const enum field fields[] = { FIELD_STATE, FIELD_REPLY, FIELD_FRAGMENT,
-					     FIELD_BLOCKED, FIELD_HOPS };
-	bool *chosen = arena_zero(k->prover->scratch, s->levels);
-	uint32_t *value = arena_zero(k->prover->scratch, s->levels * sizeof *value);
-
-	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-		chosen[s->level_of[fields[i]]] = true;
-	for (unsigned level = 0; level < s->levels; level++) {
-		chosen[level] |= level >= FIELD_COUNT;
-		if (chosen[level])
-			value[level] = space_value(s, level, &w->point);
-	}
-	return idd_fix(m, set, chosen, value);
-}
-
 /* The states in which some packet is in the set. */
 static uint8_t states_of(struct idd *m, struct space *s, idd_ref set)
 {
@@ -252,15 +225,15 @@ static void find_regions(struct found *f, struct idd *m, struct space *s, const 
 {
 	idd_ref own = space_cell(m, s, k->cell, IDD_TRUE, IDD_FALSE);
 	idd_ref meant = idd_apply(m, IDD_OR, set, idd_apply(m, IDD_AND, own, always));
-	idd_ref mine = as_witnessed(m, s, k, &f->witness, meant);
-	idd_ref all = as_witnessed(m, s, k, &f->witness, own);
+	idd_ref mine = set_as_witnessed(k->prover, m, s, &f->witness, meant);
+	idd_ref all = set_as_witnessed(k->prover, m, s, &f->witness, own);
 	idd_ref rest = idd_apply(m, IDD_DIFF, all, mine);
-	idd_ref decided = as_witnessed(m, s, k, &f->witness, steps);
+	idd_ref decided = set_as_witnessed(k->prover, m, s, &f->witness, steps);
 	idd_ref upper = idd_apply(m, IDD_AND, all, idd_map(m, decided, is_upper, k));
 	struct region whole = region_of_cell(s, k->cell, k->prover->arena);
 
-	f->changed = share_of(m, s, mine);
-	f->own = share_of(m, s, all);
+	f->changed = set_share(m, s, mine);
+	f->own = set_share(m, s, all);
 	f->words[WORDS_EXACT] = cover(m, s, k, mine, all);
 	f->words[WORDS_BESIDE] = cover(m, s, k, idd_apply(m, IDD_OR, mine, upper), all);
 	f->words[WORDS_CELLS] = (struct region_list){

@@ -210,4 +210,28 @@ struct dead_list prove_dead(struct prover *p, const struct ir *ir, double share)
 /* Why. False when it was listed for its share alone, and loses the rest to rules that agree. */
 bool prove_dead_explain(const struct dead_list *l, struct dead *d);
 
+/* --- what one rule decides ---------------------------------------------------------- */
+
+/*
+ * Of new flows, in one posture and direction: which of its packets no rule before it takes. Lines are
+ * regions in the policy's words (region.h). DECIDES_BESIDE: they are its packets but for what lifelines,
+ * blocks and reflexes take, which are among `others`. DECIDES_PART: no few words say it; they are all of
+ * the rule's packets, of which it decides `share`.
+ */
+enum decides_kind { DECIDES_NOTHING, DECIDES_ALL, DECIDES_EXACTLY, DECIDES_BESIDE, DECIDES_PART };
+
+struct decides {
+	enum decides_kind kind;
+	double share;
+	const char **lines;
+	size_t line_count;
+	struct decider *others; /* that decide the rest, in the order of judgement */
+	size_t other_count;
+	struct witness witness; /* one of what it decides */
+	struct progress progress;
+};
+
+struct decides prove_decides(struct prover *p, const struct ir *ir, unsigned posture, enum direction d,
+			     const struct ir_rule *rule);
+
 #endif

@@ -183,3 +183,39 @@ void asking_run(struct asking *q, const struct window *w, struct judgement *cons
 	for (size_t i = 0; i < count; i++)
 		slice_release(&slices[i]);
 }
+
+/* --- sets ---------------------------------------------------------------------------- */
+
+double set_share(struct idd *m, struct space *s, idd_ref set)
+{
+	double share[2] = { 0 };
+
+	idd_shares(m, set, space_weigh, s, share, 2);
+	return share[1];
+}
+
+idd_ref set_as_witnessed(struct prover *p, struct idd *m, const struct space *s, const struct witness *w, idd_ref set)
+{
+	static const enum field fields[] = { FIELD_STATE, FIELD_REPLY, FIELD_FRAGMENT, FIELD_BLOCKED, FIELD_HOPS };
+	bool *chosen = arena_zero(p->scratch, s->levels);
+	uint32_t *value = arena_zero(p->scratch, s->levels * sizeof *value);
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		chosen[s->level_of[fields[i]]] = true;
+	for (unsigned level = 0; level < s->levels; level++) {
+		chosen[level] |= level >= FIELD_COUNT;
+		if (chosen[level])
+			value[level] = space_value(s, level, &w->point);
+	}
+	return idd_fix(m, set, chosen, value);
+}
+
+bool judgement_step(const struct judgement *j, const struct ir_rule *rule, uint32_t *out)
+{
+	for (uint32_t i = 0; i < j->step_count; i++)
+		if (j->steps[i].rule == rule) {
+			*out = i;
+			return true;
+		}
+	return false;
+}

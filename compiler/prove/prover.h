@@ -46,6 +46,15 @@ struct asking {
 
 void asking_run(struct asking *q, const struct window *w, struct judgement *const *of, size_t count);
 
+/* The packets of the set in the circumstances of the witness: states, fragments and unknowns do not go into words. */
+idd_ref set_as_witnessed(struct prover *p, struct idd *m, const struct space *s, const struct witness *w, idd_ref set);
+
+/* How much of the window the set is, as space_weigh measures. */
+double set_share(struct idd *m, struct space *s, idd_ref set);
+
+/* The step that is the rule's. */
+bool judgement_step(const struct judgement *j, const struct ir_rule *rule, uint32_t *out);
+
 /* --- edits -------------------------------------------------------------------------- */
 
 /* Steps of two judgements that are not in a common subsequence of equal steps. */

@@ -26,6 +26,7 @@ ok "make install ends well" "$tmp/out"
 	for page in docs/man/*; do echo "/usr/share/man/man${page##*.}/${page##*/}"; done
 	printf '/usr/share/bash-completion/completions/%s\n' tegc tegctl
 	for file in policies/std/*; do echo "/usr/share/tegumentar/$file"; done
+	for file in docs/errors/*; do echo "/usr/share/doc/tegumentar/errors/${file##*/}"; done
 	for file in enforcer/monitoring/*; do echo "/usr/share/tegumentar/monitoring/${file##*/}"; done
 } | sort > "$tmp/wanted"
 diff "$tmp/wanted" "$tmp/there" > "$tmp/out"

@@ -1,5 +1,5 @@
 """What editors ask of `tegc lsp`, and what check and fmt say to the same."""
-import glob, os, re, subprocess, sys, tempfile
+import glob, os, re, subprocess, sys, tempfile, urllib.parse
 
 from lsp import Lsp, Tap, edited, place, units, uri_of
 
@@ -52,6 +52,8 @@ told = lsp.diagnostics(uri)
 tap.same([(d["code"], d["range"]["start"], d["range"]["end"]) for d in told],
          [("E0201", place(EDGE, EDGE.index("ofice")), place(EDGE, EDGE.index("ofice") + 5))] if told and told[0]["code"] == "E0201" else "E0201",
          "an unknown name is marked from its first letter to its last")
+page = urllib.parse.unquote(urllib.parse.urlparse(told[0].get("codeDescription", {}).get("href", "")).path) if told else ""
+tap.ok(page.endswith("/E0201.md") and open(page).readline().startswith("# E0201"), "a diagnostic has the place of its page", told)
 tap.ok(told and "help: did you mean `office`?" in told[0]["message"].split("\n"), "and the help is told", told)
 at = EDGE.index("ofice")
 lsp.change(uri, [{"range": {"start": place(EDGE, at), "end": place(EDGE, at + 5)}, "text": "office"}])
@@ -161,7 +163,7 @@ tap.same(places(lsp.at("textDocument/references", uri, EDGE, "web_in", 1, contex
          [("names.teg", 10, 4), ("names.teg", 14, 4), ("names.teg", 30, EDGE.split("\n")[30].index("web_in"))], "a label, what replaces it, and a test that names it are one")
 hover = lsp.at("textDocument/hover", uri, EDGE, "from office", 6)["result"]["contents"]["value"]
 tap.ok("administrators" in hover and "2001:db8:10::/48" in hover and "net `office`" in hover, "hover has kind, comment and set", hover)
-tap.same(lsp.at("textDocument/hover", uri, EDGE, "default")["result"], None, "a word of the language is no name")
+tap.same(lsp.at("textDocument/hover", uri, EDGE, "lifeline")["result"], None, "a word of the language is no name")
 
 
 def renamed(what, skip, name):
@@ -275,6 +277,59 @@ for what, skip, new, why in (("rule.mail", 5, "post", "another rule"), ("sev >= 
     got = renamed(what, skip, new)
     tap.ok(isinstance(got, str) and why in got, f"{what} does not become `{new}`: {why}", got)
 tap.same(places(lsp.at("textDocument/references", uri, CALLS, "decoy.trap", 7, context={"includeDeclaration": True})), [("calls.teg", 20, 6), ("calls.teg", 40, 9)], "a decoy and its event are one")
+
+# --- what a rule still decides ---------------------------------------------------------------------------
+
+RULES = """zone wan = "eth0"
+net office = 203.0.113.0/24
+net bogons = [192.0.2.0/24, 10.0.0.0/8]
+lifeline {
+    owner: tcp from office to self port 22
+}
+strangers: block bogons on wan
+posture TIGHT {
+    default drop
+    web: allow tcp from office to self port 443
+    most: allow tcp to self port 443
+    all: drop tcp from office to self port 443
+    allow udp to self port 53
+}
+posture WIDE extends TIGHT {
+    web: allow tcp to self port 443
+}
+initial posture TIGHT
+reflex flood {
+    match tcp flags syn/syn+ack on wan
+    when rate per source > 1000/s
+    do drop
+    except in TIGHT
+}
+"""
+uri = uri_of(home.name + "/rules.teg")
+lsp.open(uri, RULES)
+tap.same(lsp.diagnostics(uri), [], "a policy with rules that take from each other is right")
+
+
+def decided(what, skip=0):
+    return [l for l in lsp.at("textDocument/hover", uri, RULES, what, skip)["result"]["contents"]["value"].split("\n") if l.startswith("- ")]
+
+
+UPPER = ", without what lifelines, blocks and reflexes take"
+EXAMPLE = "; for example `tcp 198.51.100.7:50000 -> self:443 syn on wan`"
+for what, skip, want in (
+    ("web: allow tcp from", 0, ["- TIGHT: decides all of its packets; for example `tcp 203.0.113.9:50000 -> self:443 syn on wan`",
+                                f"- WIDE: decides tcp from any to self port 443{UPPER}; the rest goes to `strangers`{EXAMPLE}"]),
+    ("most:", 0, [f"- TIGHT: decides tcp from any except office to self port 443{UPPER}; the rest goes to `strangers`, `web`{EXAMPLE}",
+                  "- WIDE: decides nothing; all of its packets go to `strangers`, `web`"]),
+    ("all:", 0, ["- TIGHT, WIDE: decides nothing; all of its packets go to `web`"]),
+    ("allow udp", 2, [f"- TIGHT, WIDE: decides udp from any to self port 53{UPPER}; the rest goes to `strangers`; for example `udp 198.51.100.7:50000 -> self:53 on wan`"]),
+    ("owner:", 0, ["- on arrival: decides all of its packets; for example `tcp 203.0.113.9:50000 -> self:22 syn on wan`"]),
+    ("strangers:", 0, ["- on arrival: decides all of its packets; for example `tcp 192.0.2.7:50000 -> self:22 syn on wan`"]),
+    ("reflex flood", 8, ["- on arrival: decides nearly all of tcp flags syn/syn+ack from any to any on wan; the rest goes to `owner`, `strangers`; for example `tcp 198.51.100.7:50000 -> self:22 syn on wan`"]),
+):
+    tap.same(decided(what, skip), want, f"what `{what}` still decides")
+lsp.change(uri, [{"text": RULES + "net office = 192.0.2.0/24\n"}], 2)
+tap.same(decided("most:"), [], "a policy with mistakes has nothing to say of it")
 
 # --- the editor's folders: policies that are not open ---------------------------------------------------
 
