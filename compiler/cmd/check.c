@@ -1,10 +1,10 @@
 /*
  * tegc check FILE... - read policies, and say everything that is wrong with them.
  *
- * When a policy can be read, the prover is asked what in it can never matter
- * (--no-proofs leaves that out): rules that never decide, postures that are
- * one, administrative ports open to everyone. Such a finding exits 2 when it
- * is at or above --fail-level.
+ * When a policy can be read, it is asked which names nothing uses, and the
+ * prover what in it can never matter (--no-proofs leaves that out): rules that
+ * never decide, postures that are one, administrative ports open to everyone.
+ * Such a finding exits 2 when it is at or above --fail-level.
  *
  * --fix makes the fixes that are sure, in the files, and checks again.
  */
@@ -82,11 +82,17 @@ static bool was_undecided(const struct diags *ds)
 /* What stands against a policy that can be read. */
 static int find(struct compilation *c, const struct policy *p, const struct asked *asked)
 {
-	own(prover) struct prover *prover = prover_new(&PROVE_BUDGET);
 	size_t warnings = c->diags.warnings;
 
-	report_findings(c, prover, ir_lower(p, c->arena));
-	report_allowances_all(c);
+	front_tell_unused(c);
+	if (asked->no_proofs) {
+		report_allowances(c, true);
+	} else {
+		own(prover) struct prover *prover = prover_new(&PROVE_BUDGET);
+
+		report_findings(c, prover, ir_lower(p, c->arena));
+		report_allowances_all(c);
+	}
 	if (c->diags.errors || (asked->fail_level == SEVERITY_WARNING && c->diags.warnings > warnings))
 		return EXIT_NO;
 	return was_undecided(&c->diags) ? EXIT_UNKNOWN : EXIT_YES;
@@ -99,9 +105,10 @@ static int check(struct compilation *c, struct asked *asked, const char *path, i
 
 	options_read(asked, c, NULL, argc, argv);
 	c->library_fits = true;
+	c->uses.wanted = true;
 	if (!front_exit(c))
 		p = front_read(c, path);
-	if (p && !asked->no_proofs)
+	if (p)
 		return find(c, p, asked);
 	report_allowances(c, true);
 	return front_exit(c);

@@ -119,12 +119,16 @@ static bool truth(struct reading *r, const struct node *n, bool *out)
 /* The branch that stands, or NULL; a condition that makes no sense leaves names unknown. */
 static struct node *branch(struct reading *r, const struct node *n)
 {
+	const struct node *other;
 	bool yes = false;
 
 	if (!truth(r, n->first, &yes)) {
 		r->poisoned = true;
 		return NULL;
 	}
+	other = node_find(n, yes ? NODE_ELSE : NODE_THEN);
+	if (other)
+		vec_push(r->arena, &r->untaken, other);
 	return node_find(n, yes ? NODE_THEN : NODE_ELSE);
 }
 

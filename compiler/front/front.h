@@ -78,6 +78,9 @@ bool front_read_packet(struct compilation *c, const char *name, const char *text
  */
 bool front_refuses(struct compilation *c, const struct pol_case *asked, const char **told);
 
+/* The names that the policy's own file declares and nothing uses: a warning each. Uses were wanted. */
+void front_tell_unused(struct compilation *c);
+
 /* 0 without errors; 1 when the policy is wrong; 66 or 74 when it could not be read. */
 /*
  * One claim, in the words of the policy that was read: a line of an invariant, or an order, which

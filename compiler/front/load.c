@@ -291,6 +291,8 @@ static void load(struct reading *r, const struct found *f, const struct node *im
 	strmap_put(&r->files, f->file.identity, &file_states[FILE_READING]);
 	if (!read_text(r, f, import, &file))
 		return;
+	if (!import)
+		r->main_file = file;
 	vec_push(r->arena, &r->importing, f->file.shown);
 	parse_file(&ast, r->arena, &r->c->sources, file, r->diags);
 	remarks_find(r->c, file, &ast);

@@ -15,6 +15,7 @@
  *     trials.c    tests
  *     table.c     tables of cases in tests
  *     refuses.c   mistakes that tests expect
+ *     unused.c    names that nothing uses
  *     condition.c conditions              → what stands, before names are bound
  *     playbook.c  playbooks                  → steps; their values in play_value.c
  *     respond.c   what runs them, homeostasis, decoys
@@ -88,6 +89,8 @@ struct reading {
 	struct diags *diags;
 	struct policy *policy;
 	VEC(struct node *) decls; /* of all files, in the order of judgement */
+	VEC(const struct node *) untaken; /* branches of conditions that do not stand */
+	uint32_t main_file;	  /* the policy's own, not one that it imports */
 	struct strmap files;	  /* by identity, to their state */
 	VEC(const char *) importing; /* the files being loaded now, outermost first */
 	struct strmap symbols;	  /* struct symbol */

@@ -236,6 +236,8 @@ static void check(struct documents *ds, struct document *d)
 	ds->options.give(d->c, ds->options.arg);
 	d->file = (uint32_t)d->c->sources.list.len;
 	d->policy = front_read(d->c, d->path);
+	if (d->policy)
+		front_tell_unused(d->c);
 	report_allowances(d->c, !d->policy);
 	d->state = DOCUMENT_CHECKED;
 }
