@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <glob.h>
 #include <string.h>
 
 #include "compiler/cmd/cmd.h"
@@ -22,9 +23,9 @@
 struct asked {
 	char **paths;
 	int count;
-	const char *sets, *out, *json;
+	const char *sets, *out, *json, *root;
 	int family; /* -1: as each file says */
-	bool stateful;
+	bool nft, stateful;
 };
 
 static int failed(const char *path, const struct err *why, int code)
@@ -152,6 +153,35 @@ static int read_sets(struct import *m, const char *path)
 	return import_ipset(m, &(struct import_text){ path, buf_text(&text), text.len }, &why) ? failed(path, &why, EXIT_WRONG) : 0;
 }
 
+/* A file of its own, whose text lives as long as the import. */
+static int add_text(struct import *m, const char *path, struct import_texts *out, struct err *why)
+{
+	own(buf) struct buf text = { 0 };
+	int rc = file_read(&text, path, IMPORT_BYTES_MAX, why);
+
+	if (!rc && text.len && memchr(text.at, 0, text.len))
+		rc = err_set(why, EINVAL, "%s: this is no text", path);
+	if (!rc)
+		vec_push(m->arena, out, ((struct import_text){ arena_strdup(m->arena, path), arena_strdup(m->arena, buf_text(&text)), text.len }));
+	return rc;
+}
+
+/* As nft: a pattern that nothing fits is none, a file that is not there is an error. */
+static int include(struct import *m, const char *pattern, struct import_texts *out, struct err *why)
+{
+	const char *path = arena_printf(m->arena, "%s/%s", m->include_root, pattern);
+	glob_t found = { 0 };
+	int rc = 0;
+
+	if (!strpbrk(pattern, "*?["))
+		return add_text(m, path, out, why);
+	if (!glob(path, 0, NULL, &found))
+		for (size_t i = 0; i < found.gl_pathc && !rc; i++)
+			rc = add_text(m, found.gl_pathv[i], out, why);
+	globfree(&found);
+	return rc;
+}
+
 static int read_rules(struct import *m, const struct asked *asked, const char *path)
 {
 	own(buf) struct buf text = { 0 };
@@ -160,8 +190,10 @@ static int read_rules(struct import *m, const struct asked *asked, const char *p
 
 	if (rc)
 		return rc;
-	return import_iptables(m, family_of(asked, &text), &(struct import_text){ path, buf_text(&text), text.len }, &why) ?
-		       failed(path, &why, EXIT_WRONG) : 0;
+	struct import_text rules = { path, arena_strdup(m->arena, buf_text(&text)), text.len };
+
+	rc = asked->nft ? import_nft(m, &rules, &why) : import_iptables(m, family_of(asked, &text), &rules, &why);
+	return rc ? failed(path, &why, EXIT_WRONG) : 0;
 }
 
 static int import_all(const struct asked *asked)
@@ -170,6 +202,9 @@ static int import_all(const struct asked *asked)
 	own(buf) struct buf rough = { 0 }, spelled = { 0 };
 	struct err why = { 0 };
 	int rc = read_sets(m, asked->sets);
+
+	m->include = asked->root ? include : NULL;
+	m->include_root = asked->root;
 
 	for (int i = 0; i < asked->count && !rc; i++)
 		rc = read_rules(m, asked, asked->paths[i]);
@@ -194,7 +229,7 @@ int cmd_import(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "ipset", 1, NULL, 'i' }, { "out", 1, NULL, 'o' }, { "report", 1, NULL, 'r' }, { "stateful", 0, NULL, 's' },
-		{ "family", 1, NULL, 'f' }, { 0 },
+		{ "family", 1, NULL, 'f' }, { "include-root", 1, NULL, 'n' }, { 0 },
 	};
 	struct asked asked = { .family = -1 };
 	int o;
@@ -203,6 +238,8 @@ int cmd_import(int argc, char **argv)
 	while ((o = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
 		if (o == 'i')
 			asked.sets = optarg;
+		else if (o == 'n')
+			asked.root = optarg;
 		else if (o == 'o')
 			asked.out = optarg;
 		else if (o == 's')
@@ -214,7 +251,8 @@ int cmd_import(int argc, char **argv)
 		else
 			return cmd_usage("import");
 	}
-	if (argc - optind < 2 || strcmp(argv[optind], "iptables-save"))
+	asked.nft = argc > optind && !strcmp(argv[optind], "nft");
+	if (argc - optind < 2 || (asked.nft ? argc - optind > 2 || asked.sets || asked.family >= 0 : strcmp(argv[optind], "iptables-save") != 0))
 		return cmd_usage("import");
 	asked.paths = argv + optind + 1;
 	asked.count = argc - optind - 1;

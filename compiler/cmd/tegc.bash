@@ -6,7 +6,7 @@ _tegc_options() {
 	build) echo "-I --import-path --param --params -o --out --sign --serial --report --plain --color" ;;
 	test) echo "-I --import-path --param --params --engine --filter --allow-empty --coverage --mutants --all --report --plain --color" ;;
 	fmt) echo "--check --report --plain --color" ;;
-	import) echo "--ipset --family --stateful --report -o --out" ;;
+	import) echo "--ipset --family --include-root --stateful --report -o --out" ;;
 	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --plain --color --analysis-budget --at --git" ;;
 	prove) echo "-I --import-path --param --params --analysis-budget" ;;
 	no-new-access) echo "-I --import-path --param --params --allow --all --markdown --analysis-budget" ;;
@@ -31,7 +31,7 @@ _tegc_files() {
 # Completes the value of the option before the cursor; fails when that is no option with a value.
 _tegc_value() {
 	case $prev in
-	-I | --import-path) _tegc_files ;;
+	-I | --import-path | --include-root) _tegc_files ;;
 	--params) _tegc_files .json ;;
 	--at | --allow) _tegc_files .teg ;;
 	-o | --out) _tegc_files .tegb ;;
@@ -67,6 +67,10 @@ _tegc() {
 	help) COMPREPLY=($(compgen -W "$commands exit-codes reports" -- "$cur")) ;;
 	disasm | sign) _tegc_files .tegb ;;
 	keygen) COMPREPLY=() ;;
+	import)
+		_tegc_files ""
+		[ "$COMP_CWORD" = 2 ] && COMPREPLY+=($(compgen -W "iptables-save nft" -- "$cur"))
+		;;
 	*) _tegc_files .teg ;;
 	esac
 }

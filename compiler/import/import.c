@@ -80,6 +80,21 @@ static bool is_pattern(const char *name)
 	return name[stem(name)] == '*';
 }
 
+/* Linux gives no interface such a name, so no packet is on it. */
+static bool can_be(const char *name)
+{
+	return *name && strlen(name) <= 15u + is_pattern(name) && !strpbrk(name, "/: \t\n\r\v\f") && strcmp(name, ".") && strcmp(name, "..");
+}
+
+/* Can .teg name it? */
+static bool can_be_said(const char *name)
+{
+	for (const char *c = name; *c; c++)
+		if ((unsigned char)*c < 0x21 || (unsigned char)*c > 0x7e || strchr("\"\\", *c) || (*c == '*' && c[1]))
+			return false;
+	return true;
+}
+
 /* Is everything that y names named by x too? */
 static bool covers(const char *x, const char *y)
 {
@@ -104,7 +119,7 @@ void import_interfaces(struct import *m, const struct words *names)
 		vec_push(m->arena, &all, names->at[i]);
 	m->interfaces.len = 0;
 	for (size_t i = 0; i < all.len && m->interfaces.len < ZONE_NO_INTERFACE; i++) {
-		bool known = !strcmp(all.at[i], "lo") || !stem(all.at[i]) || !may_be_a_zone(&all, i);
+		bool known = !strcmp(all.at[i], "lo") || !stem(all.at[i]) || !can_be(all.at[i]) || !can_be_said(all.at[i]) || !may_be_a_zone(&all, i);
 
 		for (size_t k = 0; k < m->interfaces.len; k++)
 			known |= !strcmp(m->interfaces.at[k], all.at[i]);
@@ -117,7 +132,9 @@ void import_zones_of(const struct import *m, const char *name, uint64_t *sure, u
 {
 	bool whole = false;
 
-	*sure = 0;
+	*sure = *perhaps = 0;
+	if (!can_be(name))
+		return;
 	if (is_pattern(name) && !stem(name)) {
 		*sure = *perhaps = import_zones(m);
 		return;
@@ -152,5 +169,22 @@ int import_protocol(const char *word)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (!strcasecmp(rows[i].name, word))
 			return rows[i].number;
+	return -1;
+}
+
+int import_port(const char *text)
+{
+	static const struct { const char *name; int port; } rows[] = {
+		{ "ftp", 21 },	 { "ssh", 22 },	   { "telnet", 23 }, { "smtp", 25 },   { "domain", 53 }, { "bootps", 67 },
+		{ "bootpc", 68 }, { "http", 80 },  { "www", 80 },    { "ntp", 123 },   { "snmp", 161 },	 { "https", 443 },
+	};
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (isdigit((unsigned char)*text) && !*end && n <= UINT16_MAX)
+		return (int)n;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (!strcmp(rows[i].name, text))
+			return rows[i].port;
 	return -1;
 }

@@ -63,6 +63,11 @@ struct import_text {
 	size_t len;
 };
 
+struct import_texts {
+	struct import_text *at;
+	size_t len, room;
+};
+
 struct import_place {
 	const char *path;
 	unsigned line;
@@ -127,6 +132,9 @@ struct import {
 	VEC(struct import_entry) entries[DIRECTION_COUNT];
 	VEC(struct import_chain *) base[DIRECTION_COUNT];
 	size_t rule_count;
+	/* The texts that an include of nft asks for, which live as long as this; NULL: none are at hand. */
+	int (*include)(struct import *m, const char *pattern, struct import_texts *out, struct err *why);
+	const char *include_root; /* for it alone */
 	bool stateful; /* packets of known flows pass in the ruleset, whatever the rules say */
 };
 
@@ -136,6 +144,8 @@ OWN_FREE(import, struct import *)
 
 /* The output of `ipset save`. Before the rules. */
 int import_ipset(struct import *m, const struct import_text *text, struct err *why);
+/* The output of `nft list ruleset`, or a script of nft. */
+int import_nft(struct import *m, const struct import_text *text, struct err *why);
 int import_iptables(struct import *m, enum family family, const struct import_text *text, struct err *why);
 
 int import_flatten(struct import *m, struct err *why);
@@ -158,5 +168,6 @@ void import_zones_of(const struct import *m, const char *name, uint64_t *sure, u
 uint64_t import_zones(const struct import *m);
 /* Named words of the vocabulary; -1 when there is none. */
 int import_protocol(const char *word);
+int import_port(const char *word);
 
 #endif

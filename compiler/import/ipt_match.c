@@ -186,23 +186,6 @@ static void match_protocol(struct ipt_rule *r, const struct ipt_option *o)
 	narrow(r, &b);
 }
 
-static int port_read(const char *text)
-{
-	static const struct { const char *name; int port; } rows[] = {
-		{ "ftp", 21 },	 { "ssh", 22 },	   { "telnet", 23 }, { "smtp", 25 },   { "domain", 53 }, { "bootps", 67 },
-		{ "bootpc", 68 }, { "http", 80 },  { "www", 80 },    { "ntp", 123 },   { "snmp", 161 },	 { "https", 443 },
-	};
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (isdigit((unsigned char)*text) && !*end && n <= UINT16_MAX)
-		return (int)n;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (!strcmp(rows[i].name, text))
-			return rows[i].port;
-	return -1;
-}
-
 /* "22", "1024:65535", ":1023". */
 static bool ports_read(struct arena *a, const char *text, struct ranges *out)
 {
@@ -210,10 +193,10 @@ static bool ports_read(struct arena *a, const char *text, struct ranges *out)
 	int lo, hi;
 
 	if (!colon) {
-		lo = hi = port_read(text);
+		lo = hi = import_port(text);
 	} else {
-		lo = colon == text ? 0 : port_read(arena_strndup(a, text, (size_t)(colon - text)));
-		hi = colon[1] ? port_read(colon + 1) : UINT16_MAX;
+		lo = colon == text ? 0 : import_port(arena_strndup(a, text, (size_t)(colon - text)));
+		hi = colon[1] ? import_port(colon + 1) : UINT16_MAX;
 	}
 	if (lo < 0 || hi < lo)
 		return false;

@@ -96,16 +96,19 @@ static const char *net_text(struct writing *w, const struct netset *s, size_t *c
 {
 	own(buf) struct buf out = { 0 };
 	struct arena *a = w->m->arena;
-	struct box all = box_all(a, w->m->families);
+	unsigned families = s->len[FAMILY_IP4] && s->len[FAMILY_IP6] ? FAMILIES_ALL : s->len[FAMILY_IP4] ? FAMILY_BIT(FAMILY_IP4) : FAMILY_BIT(FAMILY_IP6);
+	struct box all = box_all(a, families);
 	struct netset rest = netset_minus(a, &all.src, s);
 	size_t yes, no;
+	bool but;
 
 	netset_prefixes(a, s, &yes);
 	netset_prefixes(a, &rest, &no);
-	*count = no < yes ? no : yes;
-	if (no < yes)
-		buf_puts(&out, "any - ");
-	put_prefixes(&out, a, no < yes ? &rest : s);
+	but = no && no < yes;
+	*count = but ? no : yes;
+	if (but)
+		buf_printf(&out, "%s - ", families == w->m->families ? "any" : families == FAMILY_BIT(FAMILY_IP4) ? "0.0.0.0/0" : "::/0");
+	put_prefixes(&out, a, but ? &rest : s);
 	return arena_strdup(a, buf_text(&out));
 }
 
