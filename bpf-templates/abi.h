@@ -371,4 +371,15 @@ struct teg_rule {
 };
 _Static_assert(sizeof(struct teg_rule) == 56, "abi");
 
+/* ---- payloads --------------------------------------------------------------- */
+
+/* Of up to four bytes in the order of their addresses, the first in the lowest 8 bits; the mask cuts them to fewer. */
+#define TEG_WINDOWS 65536u
+#define TEG_WINDOW_BYTES (TEG_WINDOWS / 8)
+
+static inline __u32 teg_window(__u32 word, __u32 mask)
+{
+	return (word & mask) * 0x9e3779b1u >> 16;
+}
+
 #endif
