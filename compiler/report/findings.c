@@ -4,6 +4,7 @@
 
 #include "compiler/ir/proto.h"
 #include "compiler/prove/admin.h"
+#include "compiler/report/clashes.h"
 #include "compiler/report/promises.h"
 #include "compiler/report/responses.h"
 #include "lang/base/strmap.h"
@@ -342,4 +343,8 @@ void report_findings(struct compilation *c, struct prover *p, const struct ir *i
 	struct promise_list claimed = prove_promises(p, ir);
 
 	report_promises(to, &claimed);
+
+	struct clash_list clashes = prove_clashes(p, ir);
+
+	report_clashes(to, &clashes);
 }
