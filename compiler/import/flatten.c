@@ -53,6 +53,10 @@ static void emit(struct walk *w, struct import_entry e)
 {
 	struct arena *a = w->m->arena;
 
+	if (!w->last) /* first match has no say here: what the chain accepted went on to the next */
+		region_minus(a, &e.region, &w->sure, false);
+	if (!e.region.len)
+		return;
 	for (size_t i = w->logs.len; i > 0 && !(e.rule && e.rule->log); i--) {
 		const struct logged *l = &w->logs.at[i - 1];
 		struct import_entry part = e;

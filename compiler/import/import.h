@@ -135,6 +135,7 @@ struct import {
 	/* The texts that an include of nft asks for, which live as long as this; NULL: none are at hand. */
 	int (*include)(struct import *m, const char *pattern, struct import_texts *out, struct err *why);
 	const char *include_root; /* for it alone */
+	bool untracks; /* some rule keeps packets from connection tracking: they are in no flow there, and begin one here */
 	bool stateful; /* packets of known flows pass in the ruleset, whatever the rules say */
 };
 

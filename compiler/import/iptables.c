@@ -200,6 +200,8 @@ static int read_other(struct reading *r, const char *line)
 
 	if (!words_split(r->m->arena, line, &w))
 		return refuse(r, "a quote does not end", line);
+	for (size_t i = 0; i < w.len; i++)
+		r->m->untracks |= !strcmp(w.at[i], "NOTRACK") || !strcmp(w.at[i], "--notrack");
 	for (size_t i = 0; i + 1 < w.len; i++)
 		if ((!strcmp(w.at[i], "-j") || !strcmp(w.at[i], "-g")) &&
 		    (!strcmp(w.at[i + 1], "DROP") || !strcmp(w.at[i + 1], "REJECT") || !strcmp(w.at[i + 1], "TARPIT") ||

@@ -471,7 +471,7 @@ static int read_statement(struct rule *r)
 		return 0;
 	}
 	if (eat(r, "notrack")) {
-		r->changes = true;
+		r->changes = r->cx->rs->m->untracks = true;
 		return 0;
 	}
 	if (eat(r, "flow")) { /* flow add @f, flow offload @f */

@@ -30,6 +30,7 @@ struct writing {
 	VEC(struct named_net) nets;
 	struct buf limits, rules;
 	const struct import_chain *chain;
+	bool untracked_drop; /* is written, in this direction */
 	const char *zone_names[ZONE_NO_INTERFACE];
 };
 
@@ -499,6 +500,38 @@ static const char *limit_name(struct writing *w, const struct import_entry *e)
 	return name;
 }
 
+/* Is it about packets that begin a flow here? Untracked ones do, too. */
+static bool begins_here(struct writing *w, const struct import_entry *e, const struct box *b)
+{
+	bool begins = b->states >> CT_NEW & 1, untracked = b->states >> CT_UNTRACKED & 1;
+
+	if (!w->m->untracks)
+		return begins;
+	if (e->verdict == VERDICT_ALLOW && begins && !untracked)
+		note_side(w, e, "some packets are not tracked there and would not match, so this admits nothing");
+	return e->verdict == VERDICT_ALLOW ? begins && untracked : begins || untracked;
+}
+
+/*
+ * What the kernel never tracks (nf_conntrack_proto_icmpv6.c, noct_valid_new) an accept of new flows does
+ * not admit there. Here the good ones always pass, and are not asked of the posture; the others must not.
+ */
+static void drop_untracked(struct writing *w, const struct import_entry *e, const struct box *b)
+{
+	bool untracked = b->states >> CT_UNTRACKED & 1;
+	struct box never = box_all(w->m->arena, FAMILY_BIT(FAMILY_IP6));
+	struct ranges more = ranges_of(w->m->arena, 143 << 8, 143 << 8 | 255);
+
+	never.proto = ranges_of(w->m->arena, PROTO_ICMPV6, PROTO_ICMPV6);
+	never.icmp = ranges_of(w->m->arena, 130 << 8, 137 << 8 | 255);
+	never.icmp = ranges_join(w->m->arena, &never.icmp, &more);
+	if (e->verdict != VERDICT_ALLOW || untracked || w->untracked_drop || !box_touches(b, &never))
+		return;
+	w->untracked_drop = true;
+	buf_printf(&w->rules, "\n%s: drop %s icmpv6 [130..137, 143]\n",
+		   fresh(w, &w->labels, arena_printf(w->m->arena, "untracked_%s", direction_name(w->direction))), direction_name(w->direction));
+}
+
 static void put_entry(struct writing *w, const struct import_entry *e)
 {
 	const char *wish = e->rule && e->rule->comment ? e->rule->comment :
@@ -507,7 +540,8 @@ static void put_entry(struct writing *w, const struct import_entry *e)
 	struct region r = { 0 };
 
 	for (size_t i = 0; i < e->region.len; i++)
-		if (e->region.at[i].states >> CT_NEW & 1) {
+		if (begins_here(w, e, &e->region.at[i])) {
+			drop_untracked(w, e, &e->region.at[i]);
 			e->region.at[i].states = 1u << CT_NEW;
 			vec_push(w->m->arena, &r, e->region.at[i]);
 		}
@@ -549,6 +583,7 @@ static void put_direction(struct writing *w, enum direction d)
 	w->direction = d;
 	w->shade = (struct region){ 0 };
 	w->chain = NULL;
+	w->untracked_drop = false;
 	buf_puts(&w->rules, "\n");
 	for (enum family f = 0; f < FAMILY_COUNT; f++) {
 		const char *word = f == FAMILY_IP4 ? "ipv4" : "ipv6";
