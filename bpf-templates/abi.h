@@ -138,8 +138,8 @@ static inline __u32 teg_hint(__u64 first, __u64 second)
 }
 
 /* teg_telling: per-CPU array of one. What became of events on this CPU; see event.h. */
-#define TEG_EVENTS_A_RULE 16u  /* in a tick, on a CPU */
-#define TEG_EVENTS_A_TICK 256u /* of all rules */
+#define TEG_EVENTS_A_RULE 16u /* in a tick, on a CPU */
+#define TEG_EVENTS_A_TICK 64u /* of all rules */
 struct teg_telling {
 	__u64 told;
 	__u64 full; /* lost: the ring had no room */
@@ -149,8 +149,8 @@ struct teg_telling {
 _Static_assert(sizeof(struct teg_telling) == 32, "abi");
 
 /*
- * teg_events: ring buffer of struct teg_event. Room for the share of a tick of 23 CPUs;
- * beyond that, and where the reader is late, the newest are lost and counted.
+ * teg_events: ring buffer of struct teg_event. Room for the share of a tick of 89 CPUs;
+ * beyond that the newest are lost, and counted.
  */
 #define TEG_EVENTS_BYTES (1u << 20)
 #define TEG_EVENT_HEAD 96u /* Ethernet, two VLAN tags, IPv6, TCP, and some of what follows */

@@ -169,12 +169,18 @@ static void heard_event(void *cls, const struct event *what)
 	events_change(cls, what);
 }
 
+static void heard_packets(void *cls, const struct packets *some)
+{
+	events_packets(cls, some);
+}
+
 static int run(int warden_sock, int unix_listen, int tcp_listen, const struct api_keys *keys,
 	       struct err *why)
 {
 	own(fd) int signals = catch_signals();
 	own(events) struct events *events = events_new();
-	own(link) struct link *link = events ? link_new(warden_sock, heard_event, events) : NULL;
+	const struct link_unasked unasked = { heard_event, heard_packets, events };
+	own(link) struct link *link = events ? link_new(warden_sock, &unasked) : NULL;
 	own(clients) struct clients *clients = clients_new();
 	own(qualia) struct qualia *qualia = qualia_new();
 	own(tickets) struct tickets *tickets = tickets_new();

@@ -13,6 +13,7 @@ struct listener {
 	struct events *events;
 	uint64_t heard;		/* number of the last event told */
 	uint64_t qualia_heard;	/* the same of the figures */
+	uint64_t packet_heard;	/* and of the packets */
 	bool lost;		/* tell that something was missed */
 	bool sleeps;
 	void (*wake)(void *cls);
@@ -26,6 +27,8 @@ struct events {
 	struct buf ring[EVENTS_KEPT]; /* by number */
 	struct buf qualia;
 	uint64_t qualia_count;
+	struct buf packets[EVENTS_PACKETS]; /* by number */
+	uint64_t packet_count, missed;
 	uint64_t blocked;
 	bool blocked_known, over;
 	struct listener *first;
@@ -49,6 +52,8 @@ void events_free(struct events *e)
 		return;
 	for (size_t i = 0; i < EVENTS_KEPT; i++)
 		buf_release(&e->ring[i]);
+	for (size_t i = 0; i < EVENTS_PACKETS; i++)
+		buf_release(&e->packets[i]);
 	buf_release(&e->qualia);
 	pthread_mutex_destroy(&e->lock);
 	free(e);
@@ -120,6 +125,36 @@ void events_qualia(struct events *e, const char *json)
 	pthread_mutex_unlock(&e->lock);
 }
 
+void events_packets(struct events *e, const struct packets *p)
+{
+	if (!events_anyone(e))
+		return;
+	for (uint32_t i = 0; i < p->row_count; i++) {
+		cJSON *data = packet_json(&p->rows[i]);
+		own(mem) char *text = cJSON_PrintUnformatted(data);
+
+		cJSON_Delete(data);
+		if (!text)
+			continue;
+		pthread_mutex_lock(&e->lock);
+		struct buf *slot = &e->packets[++e->packet_count % EVENTS_PACKETS];
+		buf_release(slot);
+		buf_printf(slot, "event: %s\ndata: %s\n\n", packet_event_name(&p->rows[i]), text);
+		pthread_mutex_unlock(&e->lock);
+	}
+	pthread_mutex_lock(&e->lock);
+	wake_all(e);
+	pthread_mutex_unlock(&e->lock);
+}
+
+uint64_t events_missed(struct events *e)
+{
+	pthread_mutex_lock(&e->lock);
+	uint64_t missed = e->missed;
+	pthread_mutex_unlock(&e->lock);
+	return missed;
+}
+
 bool events_anyone(struct events *e)
 {
 	pthread_mutex_lock(&e->lock);
@@ -169,6 +204,7 @@ struct listener *listener_new(struct events *e, const char *last_id, void (*wake
 	pthread_mutex_lock(&e->lock);
 	if (e->listeners < EVENTS_LISTENERS) {
 		find_place(l, last_id);
+		l->packet_heard = e->packet_count;
 		l->next = e->first;
 		l->at = &e->first;
 		if (l->next)
@@ -201,6 +237,24 @@ static void tell_lost(struct listener *l, struct buf *out)
 	l->lost = false;
 }
 
+/* The next packet; or first how many were written over before they were heard. */
+static void tell_packet(struct listener *l, struct buf *out)
+{
+	struct events *e = l->events;
+	const uint64_t behind = e->packet_count - l->packet_heard;
+
+	if (behind > EVENTS_PACKETS) {
+		const uint64_t missed = behind - EVENTS_PACKETS;
+
+		e->missed += missed;
+		l->packet_heard += missed;
+		buf_printf(out, "event: missed\ndata: {\"packets\":%" PRIu64 "}\n\n", missed);
+		return;
+	}
+	const struct buf *slot = &e->packets[++l->packet_heard % EVENTS_PACKETS];
+	buf_add(out, slot->at, slot->len);
+}
+
 static enum listening next_locked(struct listener *l, struct buf *out, void (*sleep)(void *cls))
 {
 	struct events *e = l->events;
@@ -216,6 +270,8 @@ static enum listening next_locked(struct listener *l, struct buf *out, void (*sl
 	} else if (l->qualia_heard != e->qualia_count) {
 		l->qualia_heard = e->qualia_count;
 		buf_add(out, e->qualia.at, e->qualia.len);
+	} else if (l->packet_heard < e->packet_count) {
+		tell_packet(l, out);
 	} else {
 		l->sleeps = true;
 		sleep(l->cls);

@@ -3,11 +3,15 @@
  *
  *     the link's thread                     a door's threads
  *     events_change(e, &event) ──► ring ──► events_next(l, out)   "id: 66f1a2b3-7\nevent: change\ndata: {…}\n\n"
+ *     events_packets(e, &some) ──► ring ──►                        "event: drop\ndata: {…}\n\n"
  *     events_qualia(e, json)   ──► last ──►                        "event: qualia\ndata: {…}\n\n"
  *
  * Changes are kept in a ring of EVENTS_KEPT; a listener is a place in it, so that it costs
  * the same whether it reads or not. One who falls behind by a whole ring is cut off. Of the
  * figures there is only the last: who was slow hears the next ones.
+ *
+ * Packets have a ring of their own, of EVENTS_PACKETS, and no id: they are samples, and a flood of them is no
+ * reason to lose a change. Who falls behind hears how many were `missed`, and goes on.
  *
  * An id is the api's start and a number. Who comes back with the last id heard (Last-Event-ID) hears what
  * came since; when that is not known any more, first a `lost`, upon which one asks for the status.
@@ -21,6 +25,7 @@
 #include "lang/base/own.h"
 
 #define EVENTS_KEPT	 256
+#define EVENTS_PACKETS	 1024
 #define EVENTS_LISTENERS 32
 
 struct events;
@@ -34,6 +39,8 @@ OWN_FREE(events, struct events *)
 void events_change(struct events *e, const struct event *what);
 void events_blocked(struct events *e, uint64_t sources); /* told when it is another number than before */
 void events_qualia(struct events *e, const char *json);
+void events_packets(struct events *e, const struct packets *p); /* forgotten at once when nobody listens */
+uint64_t events_missed(struct events *e); /* packets, added up over all who were too slow */
 bool events_anyone(struct events *e);
 
 /* Everyone hears the end of it, and so does who comes from now on. */
@@ -53,5 +60,11 @@ enum listening { LISTEN_TOLD, LISTEN_WAIT, LISTEN_OVER };
  * that no waking can come before it; then LISTEN_WAIT.
  */
 enum listening listener_next(struct listener *l, struct buf *out, void (*sleep)(void *cls));
+
+/* ---- packets.c ---- */
+
+/* A packet in words, and the type of its event: "reflex" when the policy asks for it, else "drop". */
+struct cJSON *packet_json(const struct packet_row *r);
+const char *packet_event_name(const struct packet_row *r);
 
 #endif

@@ -23,8 +23,7 @@ struct link {
 	unsigned changes;
 	struct flight *flying;
 	struct waiter *next[MESSAGE_COUNT]; /* who shares the next question of a kind */
-	link_event *event;
-	void *event_cls;
+	struct link_unasked unasked;
 };
 
 /* What is answered by what; kinds that are no question answer themselves, and are never asked. */
@@ -58,6 +57,7 @@ static enum message_kind answer_kind(enum message_kind question)
 	case MESSAGE_HISTORY:
 	case MESSAGE_BUNDLE:
 	case MESSAGE_EVENT:
+	case MESSAGE_PACKETS:
 	case MESSAGE_COUNT:
 		break;
 	}
@@ -148,6 +148,7 @@ static int answer_decode(struct answer **out, const struct message *m, struct ar
 	case MESSAGE_ASK_HISTORY:
 	case MESSAGE_ASK_BUNDLE:
 	case MESSAGE_EVENT:
+	case MESSAGE_PACKETS:
 	case MESSAGE_COUNT:
 		rc = err_set(why, EPROTO, "%s is no answer", message_name(m->kind));
 		break;
@@ -323,23 +324,36 @@ static int match(struct link *l, const struct answer *a, uint32_t id, struct wai
 	return 0;
 }
 
+static int hear_unasked(struct link *l, const struct message *m, struct arena *a, struct err *why)
+{
+	struct packets packets;
+	struct event event;
+	int rc;
+
+	if (m->kind == MESSAGE_PACKETS) {
+		rc = packets_decode(&packets, a, m->payload, m->len, why);
+		if (!rc && l->unasked.packets)
+			l->unasked.packets(l->unasked.cls, &packets);
+		return rc;
+	}
+	rc = event_decode(&event, a, m->payload, m->len, why);
+	if (!rc && l->unasked.event)
+		l->unasked.event(l->unasked.cls, &event);
+	return rc;
+}
+
 /* What was said unasked is told at once; then *out stays NULL. */
 static int receive(struct link *l, struct answer **out, uint32_t *id, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
-	struct event event;
 	struct message m;
 	int rc = message_receive(l->sock, ROLE_API, a, &m, why);
 
 	if (rc)
 		return rc;
 	own(fd) int fd = m.fd;
-	if (m.kind == MESSAGE_EVENT) {
-		rc = event_decode(&event, a, m.payload, m.len, why);
-		if (!rc && l->event)
-			l->event(l->event_cls, &event);
-		return rc;
-	}
+	if (m.kind == MESSAGE_EVENT || m.kind == MESSAGE_PACKETS)
+		return hear_unasked(l, &m, a, why);
 	rc = answer_decode(out, &m, a, why);
 	if (rc)
 		return rc;
@@ -400,7 +414,7 @@ void link_tick(struct link *l, uint64_t now_ns)
 /* Questions are short and few, so that they fit the socket's buffer; should they ever not, fail. */
 #define SEND_LIMIT_S 1
 
-struct link *link_new(int warden_sock, link_event *event, void *cls)
+struct link *link_new(int warden_sock, const struct link_unasked *to)
 {
 	const struct timeval limit = { .tv_sec = SEND_LIMIT_S };
 	struct link *l = calloc(1, sizeof *l);
@@ -408,8 +422,8 @@ struct link *link_new(int warden_sock, link_event *event, void *cls)
 	if (!l)
 		return NULL;
 	l->sock = warden_sock;
-	l->event = event;
-	l->event_cls = cls;
+	if (to)
+		l->unasked = *to;
 	pthread_mutex_init(&l->lock, NULL);
 	setsockopt(warden_sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 	return l;

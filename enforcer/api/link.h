@@ -69,11 +69,15 @@ struct question {
 struct link;
 
 /*
- * The socket stays the caller's. `event` hears what the warden says unasked, in the thread that reads;
+ * The socket stays the caller's. `to` hears what the warden says unasked, in the thread that reads; NULL: nobody does;
  * what it is given lives as long as the call.
  */
-typedef void link_event(void *cls, const struct event *e);
-struct link *link_new(int warden_sock, link_event *event, void *cls);
+struct link_unasked {
+	void (*event)(void *cls, const struct event *e);
+	void (*packets)(void *cls, const struct packets *p);
+	void *cls;
+};
+struct link *link_new(int warden_sock, const struct link_unasked *to);
 void link_free(struct link *l);
 OWN_FREE(link, struct link *)
 

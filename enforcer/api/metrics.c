@@ -126,6 +126,16 @@ static void add_causes(struct buf *out, const struct counters *c)
 			  c->causes[i]);
 }
 
+static void add_lost(struct buf *out, const struct status_events *e, uint64_t missed)
+{
+	const struct { const char *where; uint64_t count; } lost[] = {
+		{ "ring", e->full }, { "rate", e->rate }, { "api", e->slow }, { "listener", missed },
+	};
+
+	for (size_t i = 0; i < sizeof lost / sizeof *lost; i++)
+		add_count(out, METRIC_LOST, LABELS({ "where", lost[i].where }), lost[i].count);
+}
+
 static void add_qualia(struct buf *out, struct qualia *q)
 {
 	struct qualia_now now;
@@ -188,6 +198,12 @@ static void add_metric(struct buf *out, enum metric m, const struct scrape *s)
 		break;
 	case METRIC_BLOCKED:
 		add_count(out, m, NULL, s->counters->blocked_sources);
+		break;
+	case METRIC_TOLD:
+		add_count(out, m, NULL, s->status->events.told);
+		break;
+	case METRIC_LOST:
+		add_lost(out, &s->status->events, events_missed(s->server->events));
 		break;
 	case METRIC_QUALIA:
 		add_qualia(out, s->server->qualia);

@@ -91,7 +91,19 @@ static void add_drift(cJSON *to, const struct status_drift *d)
 	json_add_text(drift, "fault", d->fault);
 }
 
-static cJSON *status_json(const struct status *s, const char *tag)
+static void add_events(cJSON *to, const struct status_events *e, uint64_t missed)
+{
+	cJSON *events = cJSON_AddObjectToObject(to, "events");
+
+	json_add_text(events, "source", e->source);
+	json_add_count(events, "told", e->told);
+	json_add_count(events, "lost_full", e->full);
+	json_add_count(events, "lost_rate", e->rate);
+	json_add_count(events, "lost_slow", e->slow);
+	json_add_count(events, "missed", missed);
+}
+
+static cJSON *status_json(const struct status *s, const char *tag, uint64_t missed)
 {
 	cJSON *out = cJSON_CreateObject();
 
@@ -115,6 +127,7 @@ static cJSON *status_json(const struct status *s, const char *tag)
 	add_parts(out, s);
 	add_pending(out, &s->pending);
 	add_drift(out, &s->drift);
+	add_events(out, &s->events, missed);
 	json_add_time(out, "started", s->started);
 	json_add_text(out, "adopted", s->adopted);
 	return out;
@@ -126,7 +139,7 @@ static void status_told(struct request *r, struct answer *a)
 
 	base_tag(tag, a->status.generation, a->status.bundle);
 	request_tag(r, tag);
-	request_reply(r, MHD_HTTP_OK, status_json(&a->status, tag));
+	request_reply(r, MHD_HTTP_OK, status_json(&a->status, tag, events_missed(request_server(r)->events)));
 }
 
 void route_status(struct request *r)

@@ -79,6 +79,20 @@ static void add_drift(struct buf *out, const cJSON *s)
 	add_line(out, "drift", buf_text(&line));
 }
 
+/* Who tells of packets, and what of it was lost. */
+static void add_events(struct buf *out, const cJSON *s)
+{
+	const cJSON *e = cJSON_GetObjectItemCaseSensitive(s, "events");
+	const double lost = json_number(e, "lost_full") + json_number(e, "lost_rate") + json_number(e, "lost_slow");
+	own(buf) struct buf line = { 0 };
+
+	buf_printf(&line, "%s, %.0f told", json_text(e, "source"), json_number(e, "told"));
+	if (lost > 0)
+		buf_printf(&line, ", %.0f lost (%.0f no room, %.0f too many at once, %.0f too slow)", lost,
+			   json_number(e, "lost_full"), json_number(e, "lost_rate"), json_number(e, "lost_slow"));
+	add_line(out, "events", buf_text(&line));
+}
+
 static void add_facts(struct buf *out, const cJSON *s)
 {
 	const cJSON *policy = cJSON_GetObjectItemCaseSensitive(s, "policy");
@@ -130,6 +144,7 @@ enum exit_code ctl_status(const struct ctl *c)
 	add_pending(&out, call.json);
 	add_facts(&out, call.json);
 	add_drift(&out, call.json);
+	add_events(&out, call.json);
 	add_interfaces(&out, call.json);
 	return say_out(&out);
 }

@@ -140,6 +140,10 @@ static void add_head(struct buf *out, struct arena *a, const struct sample *s)
 		   scaled(a, json_number(raw, "packets_per_second")), scaled(a, json_number(raw, "bytes_per_second")),
 		   scaled(a, json_number(raw, "admitted_per_second")), scaled(a, json_number(raw, "dropped_per_second")),
 		   scaled(a, json_number(raw, "hostile_per_second")), json_number(raw, "blocked_sources"));
+	const cJSON *e = cJSON_GetObjectItemCaseSensitive(s->status, "events");
+	buf_printf(out, "%.0f events of packets told, %.0f lost, %.0f missed\n", json_number(e, "told"),
+		   json_number(e, "lost_full") + json_number(e, "lost_rate") + json_number(e, "lost_slow"),
+		   json_number(e, "missed"));
 	buf_printf(out, "pressure %.2f  temperature %.2f  pain %.2f  vibration %.2f  texture %.2f\n\n",
 		   json_number(s->qualia, "pressure"), json_number(s->qualia, "temperature"), json_number(s->qualia, "pain"),
 		   json_number(s->qualia, "vibration"), json_number(s->qualia, "texture"));
@@ -171,7 +175,7 @@ static void add_picture(struct buf *out, const struct sample *was, const struct 
 	add_lines(&rules, a, was, is, "rules", "id");
 	add_lines(&causes, a, was, is, "unjudged", "cause");
 	add_head(out, a, is);
-	const size_t of_causes = causes.len < 6 ? causes.len : 6, used = 6 + (of_causes ? of_causes + 2 : 0);
+	const size_t of_causes = causes.len < 6 ? causes.len : 6, used = 7 + (of_causes ? of_causes + 2 : 0);
 	add_table(out, a, &rules, "rule", room > used ? room - used : 1);
 	if (!of_causes)
 		return;

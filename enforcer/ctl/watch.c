@@ -47,6 +47,53 @@ static void say_change(struct buf *out, const cJSON *data)
 	buf_putc(out, '\n');
 }
 
+/* "tcp 203.0.113.9:40000 > 10.9.0.1:23 syn"; nothing of what was no IP. */
+static void say_packet_ends(struct buf *out, const cJSON *p)
+{
+	const bool ports = cJSON_HasObjectItem(p, "source_port");
+
+	if (!*json_text(p, "source"))
+		return;
+	buf_puts(out, " ");
+	say_add(out, COLOUR_NONE, json_text(p, "protocol"));
+	buf_puts(out, " ");
+	say_add(out, COLOUR_NONE, json_text(p, "source"));
+	if (ports)
+		buf_printf(out, " port %.0f", json_number(p, "source_port"));
+	buf_puts(out, " > ");
+	say_add(out, COLOUR_NONE, json_text(p, "destination"));
+	if (ports)
+		buf_printf(out, " port %.0f", json_number(p, "destination_port"));
+	if (cJSON_HasObjectItem(p, "icmp_type"))
+		buf_printf(out, " type %.0f", json_number(p, "icmp_type"));
+	if (*json_text(p, "flags")) {
+		buf_puts(out, " ");
+		say_add(out, COLOUR_NONE, json_text(p, "flags"));
+	}
+}
+
+static void say_packet(struct buf *out, const cJSON *p)
+{
+	const bool dropped = !strcmp(json_text(p, "verdict"), "drop");
+
+	say_add(out, COLOUR_DIM, json_text(p, "time"));
+	buf_puts(out, "  ");
+	say_add(out, dropped ? COLOUR_BAD : COLOUR_GOOD, json_text(p, "verdict"));
+	buf_puts(out, " ");
+	say_add(out, COLOUR_STRONG, json_text(p, "by"));
+	if (*json_text(p, "severity")) {
+		buf_puts(out, ", ");
+		say_add(out, COLOUR_NONE, json_text(p, "severity"));
+	}
+	buf_puts(out, ":");
+	say_packet_ends(out, p);
+	buf_puts(out, " on ");
+	say_add(out, COLOUR_NONE, json_text(p, "interface"));
+	if (json_number(p, "packets") > 1)
+		buf_printf(out, ", of %.0f packets", json_number(p, "packets"));
+	buf_putc(out, '\n');
+}
+
 static void say_event(struct watch *w)
 {
 	own(buf) struct buf out = { 0 };
@@ -59,6 +106,10 @@ static void say_event(struct watch *w)
 		say_change(&out, data);
 	else if (!strcmp(event, "blocked"))
 		buf_printf(&out, "%.0f sources are blocked\n", json_number(data, "sources"));
+	else if (!strcmp(event, "drop") || !strcmp(event, "reflex"))
+		say_packet(&out, data);
+	else if (!strcmp(event, "missed"))
+		buf_printf(&out, "%.0f packets were told too fast for this\n", json_number(data, "packets"));
 	else if (!strcmp(event, "lost"))
 		buf_puts(&out, "some events were missed; see `tegctl audit`\n");
 	cJSON_Delete(data);

@@ -264,6 +264,15 @@ static void put_drift(struct buf *out, const struct status_drift *d)
 	wire_put_str(out, d->fault);
 }
 
+static void put_events(struct buf *out, const struct status_events *e)
+{
+	wire_put_str(out, e->source);
+	wire_put_u64(out, e->told);
+	wire_put_u64(out, e->full);
+	wire_put_u64(out, e->rate);
+	wire_put_u64(out, e->slow);
+}
+
 void status_encode(struct buf *out, const struct status *s)
 {
 	wire_put_u64(out, s->generation);
@@ -293,6 +302,7 @@ void status_encode(struct buf *out, const struct status *s)
 	wire_put_u64(out, s->pending.until);
 	wire_put_u64(out, s->pending.before);
 	put_drift(out, &s->drift);
+	put_events(out, &s->events);
 }
 
 static void get_postures(struct wire_in *in, struct status *s, struct arena *a)
@@ -342,6 +352,15 @@ static void get_drift(struct wire_in *in, struct status_drift *d, struct arena *
 	d->fault = wire_get_str(in, a);
 }
 
+static void get_events(struct wire_in *in, struct status_events *e, struct arena *a)
+{
+	e->source = wire_get_str(in, a);
+	e->told = wire_get_u64(in);
+	e->full = wire_get_u64(in);
+	e->rate = wire_get_u64(in);
+	e->slow = wire_get_u64(in);
+}
+
 int status_decode(struct status *out, struct arena *a, const void *bytes, size_t len, struct err *why)
 {
 	struct wire_in in = { bytes, len, false };
@@ -368,6 +387,7 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.pending.until = wire_get_u64(&in);
 	s.pending.before = wire_get_u64(&in);
 	get_drift(&in, &s.drift, a);
+	get_events(&in, &s.events, a);
 	int rc = decoded(&in, s.intact <= 1, "status", why);
 	if (!rc)
 		*out = s;
@@ -750,6 +770,59 @@ int event_decode(struct event *out, struct arena *a, const void *bytes, size_t l
 	int rc = decoded(&in, true, "event", why);
 	if (!rc)
 		*out = e;
+	return rc;
+}
+
+/* Both ends are of one machine and one build: the kernel's record goes as it is. */
+void packets_encode(struct buf *out, const struct packets *p)
+{
+	wire_put_u32(out, p->row_count);
+	for (uint32_t i = 0; i < p->row_count; i++) {
+		const struct packet_row *r = &p->rows[i];
+
+		wire_put_u64(out, r->at_ns);
+		wire_put_u64(out, r->generation);
+		wire_put_str(out, r->by);
+		wire_put_str(out, r->placed);
+		wire_put_str(out, r->posture);
+		wire_put_str(out, r->interface);
+		wire_put_bytes(out, &r->is, sizeof r->is);
+	}
+}
+
+#define PACKET_ROW_BYTES (8 + 8 + 4 * 4 + 4 + sizeof(struct teg_event))
+
+static bool get_packet_row(struct wire_in *in, struct packet_row *r, struct arena *a)
+{
+	size_t len;
+	const void *bytes;
+
+	r->at_ns = wire_get_u64(in);
+	r->generation = wire_get_u64(in);
+	r->by = wire_get_str(in, a);
+	r->placed = wire_get_str(in, a);
+	r->posture = wire_get_str(in, a);
+	r->interface = wire_get_str(in, a);
+	bytes = wire_get_bytes(in, &len);
+	if (len != sizeof r->is)
+		return false;
+	memcpy(&r->is, bytes, sizeof r->is);
+	return r->is.head_len <= TEG_EVENT_HEAD && r->is.severity < EVENT_SEVERITY_COUNT &&
+	       (!r->is.family || r->is.family == TEG_IP4 || r->is.family == TEG_IP6);
+}
+
+int packets_decode(struct packets *out, struct arena *a, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	struct packets p = { .row_count = wire_get_count(&in, PACKET_ROW_BYTES) };
+	bool holds = p.row_count <= PACKETS_MAX;
+
+	p.rows = arena_zero(a, (p.row_count + 1) * sizeof *p.rows);
+	for (uint32_t i = 0; holds && i < p.row_count; i++)
+		holds = get_packet_row(&in, &p.rows[i], a);
+	int rc = decoded(&in, holds, "packets", why);
+	if (!rc)
+		*out = p;
 	return rc;
 }
 

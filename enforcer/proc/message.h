@@ -19,6 +19,7 @@
 
 #include <stdint.h>
 
+#include "bpf-templates/abi.h"
 #include "bpf-templates/cause.h"
 #include "lang/base/addr.h"
 #include "lang/base/arena.h"
@@ -95,6 +96,15 @@ struct status_drift {
 	const char *fault; /* what that was; "" when never */
 };
 
+/* What became of the events of packets. */
+struct status_events {
+	const char *source; /* "xdp"; or which interfaces' packets are only counted, and why */
+	uint64_t told;	    /* by the first hook, since its maps were made */
+	uint64_t full;	    /* lost: the ring had no room */
+	uint64_t rate;	    /* lost: more than the rate at which they are told */
+	uint64_t slow;	    /* lost since the start: the api did not take them in time */
+};
+
 struct status {
 	uint64_t generation;  /* 0: no policy yet */
 	const char *bundle;   /* id, 64 hex digits, "" when none */
@@ -118,6 +128,7 @@ struct status {
 	uint32_t part_count;
 	struct status_pending pending;
 	struct status_drift drift;
+	struct status_events events;
 };
 
 struct counter_row {
@@ -263,6 +274,22 @@ struct event {
 	uint64_t generation;
 };
 
+/* A packet that the first hook told of: the kernel's record, and names for what it has numbers of. */
+#define PACKETS_MAX 64 /* of a message */
+struct packet_row {
+	uint64_t at_ns;	    /* CLOCK_REALTIME */
+	uint64_t generation;
+	const char *by;	    /* the stable id of what decided; "malformed.short-ip" of what could not be read */
+	const char *placed; /* of "blocked": the id of what placed the block */
+	const char *posture, *interface; /* each of these "" when it is not known any more */
+	struct teg_event is;
+};
+
+struct packets {
+	struct packet_row *rows;
+	uint32_t row_count;
+};
+
 void status_encode(struct buf *out, const struct status *s);
 int status_decode(struct status *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void counters_encode(struct buf *out, const struct counters *c);
@@ -289,6 +316,8 @@ void audit_head_encode(struct buf *out, const struct audit_head *h);
 int audit_head_decode(struct audit_head *out, const void *bytes, size_t len, struct err *why);
 void event_encode(struct buf *out, const struct event *e);
 int event_decode(struct event *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void packets_encode(struct buf *out, const struct packets *p);
+int packets_decode(struct packets *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void result_encode(struct buf *out, const struct result *r);
 int result_decode(struct result *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 

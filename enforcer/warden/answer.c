@@ -44,6 +44,7 @@ static int answer_status(struct warden *w, const struct message *m, struct arena
 			    .drift = w->drift };
 
 	report_status(&s, w->live, &w->kernel, a);
+	told_count(w->told, &w->kernel, &s.events);
 	s.drift.fault = w->drift_fault;
 	if (is_pending(w))
 		s.pending = (struct status_pending){ w->state.now.confirm.until, w->state.before.number };
@@ -311,6 +312,7 @@ int answer_any(struct warden *w, const struct message *m, struct arena *a, struc
 	case MESSAGE_BUNDLE:
 	case MESSAGE_BLOCKS:
 	case MESSAGE_EVENT:
+	case MESSAGE_PACKETS:
 	case MESSAGE_COUNT:
 		break;
 	}

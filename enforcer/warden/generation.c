@@ -83,7 +83,7 @@ static int read_plan(struct plan *out, struct arena *a, const struct bundle *b, 
 }
 
 /* Of the needs of need.def, a bit each: what this enforcer does beyond verdicts, rates and blocks. */
-static const uint64_t can = 0;
+static const uint64_t can = 1u << NEED_EVENTS;
 
 static int read_content(struct content *c, struct generation *g, const void *bytes, size_t len, struct refusal *no)
 {
@@ -228,13 +228,23 @@ static int load_program(struct generation *g, struct kernel *k, const struct con
 	return rc ? rc : xdp_program_is(tables_program(g->tables), &g->is.program, &tag, why);
 }
 
+/* Only XDP tells of packets. What was in force before, as before a boot, judges on without being told. */
+static int stage_nft_alone(const struct generation *g, const struct stage *ask, struct refusal *no)
+{
+	if (ask->was_taken || !plan_is_met(&g->plan, can & ~(1ull << NEED_EVENTS), &no->why))
+		return 0;
+	err_in(&no->why, "XDP, which alone tells of packets, does not judge (%s)",
+	       *g->without ? g->without : "nft was asked for");
+	return refuse(no, RESULT_CANNOT, "xdp");
+}
+
 /* With engine auto, a kernel that does not take the program leaves all to nft. */
 static int stage_program(struct generation *g, struct kernel *k, const struct content *c, const struct stage *ask,
 			 struct refusal *no)
 {
 	snprintf(g->without, sizeof g->without, "%s", k->without);
 	if (!k->xdp || k->settings->judge == ENGINE_NFT)
-		return 0;
+		return stage_nft_alone(g, ask, no);
 	if (stage_slots(g, k, ask, &no->why))
 		return refuse(no, RESULT_CANNOT, "ledger");
 	if (!load_program(g, k, c, &no->why))
@@ -244,7 +254,7 @@ static int stage_program(struct generation *g, struct kernel *k, const struct co
 	if (k->settings->judge != ENGINE_AUTO)
 		return refuse(no, RESULT_CANNOT, "xdp");
 	snprintf(g->without, sizeof g->without, "%.250s", no->why.text);
-	return 0;
+	return stage_nft_alone(g, ask, no);
 }
 
 static struct port_wish wish_of(const struct generation *g, const struct kernel *k, bool strict)

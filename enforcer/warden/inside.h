@@ -11,6 +11,7 @@
 
 #include "enforcer/warden/audit.h"
 #include "enforcer/warden/child.h"
+#include "enforcer/warden/told.h"
 #include "enforcer/warden/generation.h"
 #include "enforcer/warden/kernel.h"
 #include "enforcer/warden/notify.h"
@@ -43,6 +44,7 @@ struct warden {
 	uint64_t drift_at_ms;
 	struct notify manager;
 	struct child api;
+	struct told *told; /* NULL without XDP */
 	int signals, lock;
 	bool ends;
 };

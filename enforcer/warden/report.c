@@ -89,6 +89,19 @@ static const char *engine_of_all(const struct ports *p)
 	return p->len ? port_engine_name(p->at[0].engine) : "none";
 }
 
+/* What of the packets is told, and where it is only counted. */
+static const char *event_source(const struct generation *g, struct arena *a)
+{
+	const char *counted = "";
+
+	if (!g->tables)
+		return arena_printf(a, "none: nft judges, and its drops are only counted");
+	for (size_t i = 0; i < g->ports.len; i++)
+		if (g->ports.at[i].engine == PORT_NFT)
+			counted = arena_printf(a, "%s%s%s", counted, *counted ? ", " : "", g->ports.at[i].name);
+	return *counted ? arena_printf(a, "xdp; drops on %s are only counted", counted) : "xdp";
+}
+
 static void add_postures(struct status *s, const struct plan *p, struct arena *a)
 {
 	s->posture_count = p->posture_count;
@@ -117,6 +130,7 @@ void report_status(struct status *out, struct generation *g, struct kernel *k, s
 	out->bundle = out->policy = out->version = out->posture = out->posture_reason = out->nft_digest = "";
 	out->posture_next = "";
 	out->engine = "none";
+	out->events.source = "none: no policy is enforced";
 	if (!g)
 		return;
 	out->generation = g->is.number;
@@ -131,6 +145,7 @@ void report_status(struct status *out, struct generation *g, struct kernel *k, s
 		out->posture_next = g->is.back;
 	}
 	out->engine = engine_of_all(&g->ports);
+	out->events.source = event_source(g, a);
 	if (add_parts(out, g, k, a, &why)) {
 		out->intact = 0;
 		out->fault = arena_strdup(a, why.text);

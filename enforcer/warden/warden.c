@@ -62,6 +62,14 @@ static void hear_api(struct warden *w)
 		child_break(&w->api, why.text);
 }
 
+static void hear_packets(struct warden *w)
+{
+	struct err why = { 0 };
+
+	if (told_read(w->told, &w->kernel, w->api.sock, now_ms(), &why))
+		child_break(&w->api, why.text);
+}
+
 static void hear_signal(struct warden *w)
 {
 	struct signalfd_siginfo got;
@@ -99,6 +107,7 @@ static int wait_ms(struct warden *w, uint64_t next_tick)
 	uint64_t wait = least(now < next_tick ? next_tick - now : 0, least(return_in_ms(w, now), revert_in_ms(w, now)));
 
 	wait = least(wait, least(drift_in_ms(w, now), notify_alive(&w->manager, now)));
+	wait = least(wait, told_in_ms(w->told, now));
 
 	return (int)(restart >= 0 ? least(wait, (uint64_t)restart) : wait);
 }
@@ -109,12 +118,14 @@ static void loop(struct warden *w)
 
 	w->drift_at_ms = now_ms();
 	while (!w->ends) {
+		told_follow(w->told, w->live);
 		const int wait = wait_ms(w, next_tick); /* may start the api: its socket is watched */
 		struct pollfd watched[] = { { .fd = w->signals, .events = POLLIN },
 					    { .fd = route_fd(w->kernel.route), .events = POLLIN },
-					    { .fd = w->api.sock, .events = POLLIN } };
+					    { .fd = w->api.sock, .events = POLLIN },
+					    { .fd = told_fd(w->told, now_ms()), .events = POLLIN } };
 
-		if (poll(watched, 3, wait) < 0 && errno != EINTR)
+		if (poll(watched, 4, wait) < 0 && errno != EINTR)
 			return;
 		if (watched[0].revents)
 			hear_signal(w);
@@ -122,6 +133,9 @@ static void loop(struct warden *w)
 			warden_follow(w, route_drain(w->kernel.route));
 		if (watched[2].revents && w->api.sock == watched[2].fd && w->api.sock >= 0)
 			hear_api(w);
+		told_follow(w->told, w->live); /* a change that the api asked for */
+		if (watched[3].revents)
+			hear_packets(w);
 		if (!return_in_ms(w, now_ms()))
 			return_posture(w);
 		if (!revert_in_ms(w, now_ms()))
@@ -199,6 +213,8 @@ static int prepare(struct warden *w, struct err *why)
 		rc = sockets_open_tcp(&w->api.tcp_listen, w->settings, why);
 	if (!rc)
 		rc = kernel_open(&w->kernel, w->settings, why);
+	if (!rc)
+		w->told = told_new(&w->kernel);
 	return rc ? rc : warden_confine(why);
 }
 
@@ -257,6 +273,7 @@ static void take_up(struct warden *w)
 static void end(struct warden *w)
 {
 	child_end(&w->api);
+	told_free(w->told);
 	audit_close(&w->audit);
 	generation_free(w->live);
 	kernel_release(&w->kernel);

@@ -159,7 +159,7 @@ static struct message hear(struct warden_stage *s, struct arena *a)
 			tap_note("%s", why.text);
 			return (struct message){ .kind = MESSAGE_COUNT, .fd = -1 };
 		}
-	} while (m.kind == MESSAGE_EVENT);
+	} while (m.kind == MESSAGE_EVENT || m.kind == MESSAGE_PACKETS);
 	return m;
 }
 

@@ -25,6 +25,7 @@ static struct status whole_status(void)
 		.engine = "mixed", .nft_digest = "bb", .intact = 1, .fault = "", .postures = postures, .posture_count = 2,
 		.interfaces = interfaces, .interface_count = 2, .parts = parts, .part_count = 2,
 		.pending = { 1700000060, 40 }, .drift = { 1700000030, 2, 1, 1700000020, "nft: altered" },
+		.events = { "xdp", 7, 3, 2, 1 },
 	};
 }
 

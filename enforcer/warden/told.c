@@ -1,0 +1,229 @@
+#include "enforcer/warden/told.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "enforcer/warden/ledger.h"
+
+/* The names that the events of one generation mean by numbers. */
+struct names {
+	struct arena *arena; /* NULL: of none */
+	uint64_t number;
+	const char **by_slot; /* TEG_COUNTER_SLOTS, NULL where the generation has no counter */
+	const char **postures;
+	uint32_t posture_count;
+};
+
+struct told {
+	struct ring_buffer *ring;
+	struct names now, before;
+	const struct generation *live; /* borrowed: for the names of interfaces */
+	uint64_t rest_until_ms;
+	uint64_t slow; /* lost: the api did not take them in time */
+
+	/* While it is read. */
+	int sock, rc;
+	struct err *why;
+	uint64_t to_real_ns; /* from the clock of events to that of people */
+	uint32_t taken;
+	struct packets batch;
+	struct packet_row rows[PACKETS_MAX];
+};
+
+/* ---- names ------------------------------------------------------------------------ */
+
+static void names_release(struct names *n)
+{
+	arena_free(n->arena);
+	*n = (struct names){ 0 };
+}
+
+static struct names names_of(const struct generation *g)
+{
+	struct arena *a = arena_new();
+	struct names n = { .arena = a, .number = g->is.number, .posture_count = g->plan.posture_count };
+
+	n.by_slot = arena_zero(a, TEG_COUNTER_SLOTS * sizeof *n.by_slot);
+	for (uint32_t i = 0; g->slots && i < g->plan.counter_count; i++)
+		if (g->slots[i] < TEG_COUNTER_SLOTS)
+			n.by_slot[g->slots[i]] = arena_strdup(a, g->plan.counters[i].id);
+	n.postures = arena_zero(a, (n.posture_count + 1) * sizeof *n.postures);
+	for (uint32_t i = 0; i < n.posture_count; i++)
+		n.postures[i] = arena_strdup(a, g->plan.postures[i].name);
+	return n;
+}
+
+static const struct names *names_find(const struct told *t, uint32_t generation)
+{
+	if (t->now.arena && (uint32_t)t->now.number == generation)
+		return &t->now;
+	return t->before.arena && (uint32_t)t->before.number == generation ? &t->before : NULL;
+}
+
+static const char *slot_name(const struct names *n, uint32_t slot)
+{
+	const char *name = n && slot < TEG_COUNTER_SLOTS ? n->by_slot[slot] : NULL;
+
+	return name ? name : "";
+}
+
+static const char *cause_id(uint32_t cause)
+{
+	static const char *const ids[CAUSE_COUNT] = {
+#define CAUSE(id, name, ...) [CAUSE_##id] = "malformed." name,
+#include "bpf-templates/cause.def"
+#undef CAUSE
+	};
+
+	return cause < CAUSE_COUNT ? ids[cause] : "";
+}
+
+static const char *interface_name(const struct told *t, uint32_t ifindex)
+{
+	const struct port *p = t->live ? ports_find(&t->live->ports, ifindex) : NULL;
+
+	return p ? p->name : "";
+}
+
+/* ---- reading ----------------------------------------------------------------------- */
+
+/* The api reads as it can; while much of what it was sent waits, more is not sent. */
+static bool takes_more(int sock)
+{
+	struct pollfd room = { .fd = sock, .events = POLLOUT };
+
+	return sock >= 0 && poll(&room, 1, 0) == 1 && room.revents == POLLOUT;
+}
+
+static void hand_on(struct told *t)
+{
+	own(buf) struct buf bytes = { 0 };
+
+	if (!t->batch.row_count)
+		return;
+	if (!t->rc && takes_more(t->sock)) {
+		packets_encode(&bytes, &t->batch);
+		const struct message m = { MESSAGE_PACKETS, 0, bytes.at, bytes.len, -1 };
+		t->rc = message_send(t->sock, &m, t->why);
+	} else {
+		t->slow += t->batch.row_count;
+	}
+	t->batch.row_count = 0;
+}
+
+static int take_one(void *cls, void *data, size_t len)
+{
+	struct told *t = cls;
+	struct packet_row *row = &t->rows[t->batch.row_count];
+
+	if (len < sizeof row->is)
+		return 0;
+	if (t->taken++ >= TOLD_AT_ONCE) {
+		t->slow++;
+		return 0;
+	}
+	memcpy(&row->is, data, sizeof row->is);
+	const struct names *n = names_find(t, row->is.generation);
+	row->at_ns = row->is.at_ns + t->to_real_ns;
+	row->generation = n ? n->number : row->is.generation;
+	row->by = row->is.who & TEG_WHO_CAUSE ? cause_id(row->is.who & ~TEG_WHO_CAUSE) : slot_name(n, row->is.who);
+	row->placed = slot_name(n, row->is.by);
+	row->posture = n && row->is.posture < n->posture_count ? n->postures[row->is.posture] : "";
+	row->interface = interface_name(t, row->is.ifindex);
+	if (++t->batch.row_count == PACKETS_MAX)
+		hand_on(t);
+	return 0;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int told_read(struct told *t, struct kernel *k, int sock, uint64_t now_ms, struct err *why)
+{
+	t->sock = sock;
+	t->rc = 0;
+	t->why = why;
+	t->taken = 0;
+	t->to_real_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	ring_buffer__consume(t->ring);
+	hand_on(t);
+	if (t->taken)
+		t->rest_until_ms = now_ms + TOLD_REST_MS;
+	__atomic_fetch_add(&k->active->tick, 1, __ATOMIC_RELAXED);
+	return t->rc;
+}
+
+int told_fd(const struct told *t, uint64_t now_ms)
+{
+	return t && now_ms >= t->rest_until_ms ? ring_buffer__epoll_fd(t->ring) : -1;
+}
+
+uint64_t told_in_ms(const struct told *t, uint64_t now_ms)
+{
+	return t && now_ms < t->rest_until_ms ? t->rest_until_ms - now_ms : UINT64_MAX;
+}
+
+/* ---- what became of them -------------------------------------------------------------- */
+
+void told_count(const struct told *t, const struct kernel *k, struct status_events *out)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	own(mem) struct teg_telling *each = calloc(cpus > 0 ? (size_t)cpus : 1, sizeof *each);
+	const uint32_t zero = 0;
+
+	out->slow = t ? t->slow : 0;
+	out->told = out->full = out->rate = 0;
+	if (!t || !each || cpus <= 0 || bpf_map_lookup_elem(k->shared.telling, &zero, each))
+		return;
+	for (int i = 0; i < cpus; i++) {
+		out->told += each[i].told;
+		out->full += each[i].full;
+		out->rate += each[i].rate;
+	}
+}
+
+/* ---- life ------------------------------------------------------------------------------ */
+
+void told_follow(struct told *t, const struct generation *g)
+{
+	if (!t)
+		return;
+	t->live = g;
+	if (!g || (t->now.arena && t->now.number == g->is.number))
+		return;
+	names_release(&t->before);
+	t->before = t->now;
+	t->now = names_of(g);
+}
+
+struct told *told_new(const struct kernel *k)
+{
+	own(told) struct told *t = k->active ? calloc(1, sizeof *t) : NULL;
+
+	if (!t)
+		return NULL;
+	t->batch.rows = t->rows;
+	t->ring = ring_buffer__new(k->shared.events, take_one, t, NULL);
+	return t->ring ? take(t) : NULL;
+}
+
+void told_free(struct told *t)
+{
+	if (!t)
+		return;
+	ring_buffer__free(t->ring);
+	names_release(&t->now);
+	names_release(&t->before);
+	free(t);
+}

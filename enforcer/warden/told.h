@@ -1,0 +1,48 @@
+/*
+ * told - packets that the first hook told of, read from its ring and handed on to the api.
+ *
+ *     t = told_new(kernel)
+ *     told_follow(t, live)                            whose names they are
+ *     poll(told_fd(t, now), …, told_in_ms(t, now))
+ *     told_read(t, kernel, api, now, &why)            names for numbers, and on they go
+ *
+ * Here nothing of a packet is looked at: a record of fixed size (struct teg_event) gets the names
+ * of what decided, and the process without privilege makes words of it. After a read the
+ * tick goes on, upon which rules may tell again (bpf-templates/event.h), and the ring rests for
+ * TOLD_REST_MS: so a flood wakes the warden ten times a second, and quiet never.
+ *
+ * What is lost is counted: by the program, what the ring had no room for and what was more than a
+ * tick's share; here, what the api did not take in time. The warden never waits for it.
+ */
+#ifndef TEG_WARDEN_TOLD_H
+#define TEG_WARDEN_TOLD_H
+
+#include "enforcer/warden/generation.h"
+
+#define TOLD_REST_MS 100
+#define TOLD_AT_ONCE 1024 /* of one read; what is more is lost, and counted */
+
+struct told;
+
+/* NULL without XDP, or where there is no memory. The kernel's descriptors are borrowed. */
+struct told *told_new(const struct kernel *k);
+void told_free(struct told *t);
+OWN_FREE(told, struct told *)
+
+/* To wait for: -1 while it rests, and then it is read at the latest in so many milliseconds (UINT64_MAX: when something comes). */
+int told_fd(const struct told *t, uint64_t now_ms);
+uint64_t told_in_ms(const struct told *t, uint64_t now_ms);
+
+/*
+ * The generation in force; NULL when none is. Its names are copied: events that an earlier one told, and that are
+ * read later, keep theirs. To be called before the generation before is freed, and whenever interfaces change.
+ */
+void told_follow(struct told *t, const struct generation *g);
+
+/* -1 as the socket: nobody is told. A negative errno when the other end is broken. */
+int told_read(struct told *t, struct kernel *k, int sock, uint64_t now_ms, struct err *why);
+
+/* What became of them since the maps were made, and what was lost here since the start: all but the source. */
+void told_count(const struct told *t, const struct kernel *k, struct status_events *out);
+
+#endif
