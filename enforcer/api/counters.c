@@ -21,7 +21,7 @@ static cJSON *rule_json(const struct counter_row *row)
 
 	json_add_text(out, "id", row->id);
 	json_add_text(out, "layer", layer_name(row->layer));
-	json_add_text(out, "verdict", verdict_name(row->verdict));
+	json_add_text(out, "verdict", counter_verdict(row));
 	json_add_text(out, "posture", row->posture);
 	json_add_count(out, "packets", row->packets);
 	json_add_count(out, "bytes", row->bytes);

@@ -113,7 +113,7 @@ static void add_rules(struct buf *out, enum metric m, const struct counters *c)
 		const struct counter_row *r = &c->rows[i];
 
 		add_count(out, m, LABELS({ "id", r->id }, { "layer", layer_name(r->layer) },
-					 { "verdict", verdict_name(r->verdict) }, { "posture", r->posture }),
+					 { "verdict", counter_verdict(r) }, { "posture", r->posture }),
 			  m == METRIC_RULE_BYTES ? r->bytes : r->packets);
 	}
 }

@@ -125,7 +125,7 @@ static struct second count_row(struct cell *cell, const struct counter_row *r, s
 {
 	struct second s = { .packets = more(&cell->last_packets, r->packets), .bytes = more(&cell->last_bytes, r->bytes) };
 
-	if (!cell->known)
+	if (!cell->known || counter_only_tells(r))
 		s = (struct second){ 0 };
 	cell->known = true;
 	cell->packets[at] = s.packets;

@@ -396,6 +396,11 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 
 #define COUNTER_BYTES (4 + 1 + 1 + 4 + 8 + 8)
 
+const char *counter_verdict(const struct counter_row *r)
+{
+	return counter_only_tells(r) ? "goes-on" : verdict_name(r->verdict);
+}
+
 void counters_encode(struct buf *out, const struct counters *c)
 {
 	wire_put_u64(out, c->at_ns);

@@ -139,6 +139,15 @@ struct counter_row {
 	uint64_t packets, bytes;
 };
 
+/* A reflex that only tells: its packets are decided, and counted, by what stands behind it. */
+static inline bool counter_only_tells(const struct counter_row *r)
+{
+	return r->layer == LAYER_REFLEX && r->verdict == VERDICT_ALLOW;
+}
+
+/* What became of its packets, as people are told: "allow", …, and "goes-on" of what only tells. */
+const char *counter_verdict(const struct counter_row *r);
+
 struct counters {
 	uint64_t at_ns; /* CLOCK_MONOTONIC; 0 when they could not be read: all else is zero */
 	struct counter_row *rows;
