@@ -5,6 +5,7 @@
 #include "compiler/ir/proto.h"
 #include "compiler/prove/admin.h"
 #include "compiler/report/clashes.h"
+#include "compiler/report/lifelines.h"
 #include "compiler/report/promises.h"
 #include "compiler/report/responses.h"
 #include "lang/base/strmap.h"
@@ -338,6 +339,7 @@ void report_findings(struct compilation *c, struct prover *p, const struct ir *i
 	find_dead(&f);
 	find_equal(&f);
 	find_open_admin_ports(&f);
+	report_lifelines(to, p, ir);
 	report_responses(to, p, ir);
 
 	struct promise_list claimed = prove_promises(p, ir);
