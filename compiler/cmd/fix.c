@@ -181,9 +181,25 @@ static int make(struct fixing *f, const struct compilation *c, edit_list *edits,
 	return files;
 }
 
-int fixing_step(struct fixing *f, const struct compilation *c, struct err *why)
+/*
+ * What stands against the policy. Names without a use do not count: a fix may take the last use away, and they
+ * are looked for only when the policy can be read.
+ */
+static size_t count_against(const struct compilation *c)
 {
 	size_t against = c->diags.errors + c->diags.warnings;
+
+	for (size_t i = 0; i < c->diags.list.len; i++) {
+		const struct diag *d = c->diags.list.at[i];
+
+		against -= d->code == DIAG_NAME_UNUSED && !d->allowed;
+	}
+	return against;
+}
+
+int fixing_step(struct fixing *f, const struct compilation *c, struct err *why)
+{
+	size_t against = count_against(c);
 	edit_list edits = { 0 };
 
 	if (f->over || f->steps++ == STEPS_MAX)

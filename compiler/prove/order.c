@@ -221,3 +221,11 @@ struct equal_answer prove_equal(struct prover *p, const struct ir *x, unsigned x
 		.progress = k.q.progress,
 	};
 }
+
+struct decider prove_decider(struct prover *p, const struct ir *ir, unsigned posture, const struct witness *w)
+{
+	struct terms t = terms_begin(p);
+
+	terms_add(&t, ir);
+	return witness_decider(judgement_make(&t, ir, posture, w->direction, 0), w);
+}

@@ -169,6 +169,9 @@ struct equal_answer {
 struct equal_answer prove_equal(struct prover *p, const struct ir *x, unsigned x_posture,
 				const struct ir *y, unsigned y_posture);
 
+/* Who decides a packet in another posture of the ir that the witness is about. */
+struct decider prove_decider(struct prover *p, const struct ir *ir, unsigned posture, const struct witness *w);
+
 /* --- rules that decide nothing ------------------------------------------------------ */
 
 /*

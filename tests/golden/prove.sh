@@ -262,6 +262,7 @@ warning[E0331]: in OPEN, `ssh_in` opens port 22 to everyone
    |
 18 |     ssh_in: allow tcp to self port 22
    |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   = note: for example: tcp 198.51.100.7:50000 -> self:22 syn, decided by `ssh_in`
    = help: say from where: `from NET` or `on ZONE`
 
 warning[E0321]: TWIN does to every packet what OPEN does
@@ -272,6 +273,7 @@ warning[E0321]: TWIN does to every packet what OPEN does
  ...
 22 | posture TWIN extends OPEN { }
    |         ^^^^
+   = note: for example: tcp 198.51.100.7:50000 -> self:443 syn, decided by `web_in` in OPEN and by `web_in` in TWIN
 
 2 warnings
 OUT
