@@ -248,25 +248,6 @@ static struct region of_state(struct arena *a, const struct box *all, enum ct_st
 	return region_of(a, &b);
 }
 
-/* Do packets of this state pass before anything drops one? */
-static bool state_passes(struct import *m, enum direction d, const struct box *all, enum ct_state s, struct import_place *place)
-{
-	struct region rest = of_state(m->arena, all, s);
-
-	for (size_t i = 0; i < m->entries[d].len && rest.len; i++) {
-		const struct import_entry *e = &m->entries[d].at[i];
-
-		if (e->verdict == VERDICT_ALLOW) {
-			if (!e->limited)
-				region_minus(m->arena, &rest, &e->region, false);
-		} else if (region_meet(m->arena, &rest, &e->region).len) {
-			*place = e->rule ? e->rule->place : e->chain->place;
-			return false;
-		}
-	}
-	return !rest.len;
-}
-
 static struct box direction_box(struct import *m, enum direction d, unsigned families)
 {
 	struct box all = box_all(m->arena, families);
@@ -334,21 +315,113 @@ static int walk_direction(struct import *m, enum direction d, struct err *why)
 	return rc;
 }
 
+/* --- answers ------------------------------------------------------------------------------------------- */
+
+/* Does the direction admit new flows with such packets, whatever their flags? */
+static bool admits(const struct import *m, enum direction d, struct box b)
+{
+	struct region rest;
+
+	b.states = 1u << CT_NEW;
+	b.flags = UINT64_MAX;
+	rest = region_of(m->arena, &b);
+	for (size_t i = 0; i < m->entries[d].len && rest.len; i++) {
+		const struct import_entry *e = &m->entries[d].at[i];
+
+		if (e->verdict != VERDICT_ALLOW)
+			region_minus(m->arena, &rest, &e->region, false);
+		else if (region_meet(m->arena, &rest, &e->region).len)
+			return true;
+	}
+	return false;
+}
+
+/* The packets whose answers these are: which message answers which is not asked. */
+static struct box answered(struct arena *a, const struct box *b)
+{
+	struct box back = *b;
+
+	back.src = b->dst;
+	back.dst = b->src;
+	back.sport = b->dport;
+	back.dport = b->sport;
+	back.inward = b->outward;
+	back.outward = b->inward;
+	back.icmp = ranges_of(a, 0, UINT16_MAX);
+	return back;
+}
+
+static enum direction opposite(enum direction d)
+{
+	return d == DIRECTION_IN ? DIRECTION_OUT : d == DIRECTION_OUT ? DIRECTION_IN : DIRECTION_FORWARD;
+}
+
+/*
+ * Can there be a flow that has such a packet? An established one is of a flow that this direction
+ * admits, or answers one that the opposite does. A related one, such as an error from anywhere, is of
+ * any flow that passes here, and the host itself tells of those that it forwards.
+ */
+static bool has_flow(struct import *m, enum direction d, const struct box *b, enum ct_state s)
+{
+	enum direction from = opposite(d);
+
+	if (s == CT_ESTABLISHED)
+		return admits(m, d, *b) || admits(m, from, answered(m->arena, b));
+	return admits(m, d, direction_box(m, d, m->families)) || admits(m, from, direction_box(m, from, m->families)) ||
+	       (d == DIRECTION_OUT && admits(m, DIRECTION_FORWARD, direction_box(m, DIRECTION_FORWARD, m->families)));
+}
+
+static bool any_has_flow(struct import *m, enum direction d, const struct region *r, enum ct_state s)
+{
+	for (size_t i = 0; i < r->len; i++)
+		if (has_flow(m, d, &r->at[i], s))
+			return true;
+	return false;
+}
+
+/* Do packets of this state pass before anything drops one, if there can be such? */
+static bool state_passes(struct import *m, enum direction d, const struct box *all, enum ct_state s, struct import_place *place)
+{
+	struct region rest = of_state(m->arena, all, s);
+
+	for (size_t i = 0; i < m->entries[d].len && rest.len; i++) {
+		const struct import_entry *e = &m->entries[d].at[i];
+		struct region dropped = { 0 };
+
+		if (e->verdict != VERDICT_ALLOW)
+			dropped = region_meet(m->arena, &rest, &e->region);
+		if (any_has_flow(m, d, &dropped, s)) {
+			*place = e->rule ? e->rule->place : e->chain->place;
+			return false;
+		}
+		if (!e->limited)
+			region_minus(m->arena, &rest, &e->region, false);
+	}
+	return !any_has_flow(m, d, &rest, s);
+}
+
+static void note_answers(struct import *m, enum direction d)
+{
+	struct box all = direction_box(m, d, m->families);
+	struct import_place place = { 0 };
+
+	if (!m->base[d].len || (state_passes(m, d, &all, CT_ESTABLISHED, &place) && state_passes(m, d, &all, CT_RELATED, &place)))
+		return;
+	m->stateful = false;
+	import_note(m, place.path ? place : m->base[d].at[0]->place, NOTE_ANSWERS,
+		    "%s: packets of known flows are judged one by one there; here the answers of an admitted flow pass", m->base[d].at[0]->name);
+}
+
 int import_flatten(struct import *m, struct err *why)
 {
-	m->stateful = true;
 	for (enum direction d = 0; d < DIRECTION_COUNT; d++) {
-		struct box all = direction_box(m, d, m->families);
-		struct import_place place = { 0 };
 		int rc = walk_direction(m, d, why);
 
 		if (rc)
 			return rc;
-		if (!m->base[d].len || (state_passes(m, d, &all, CT_ESTABLISHED, &place) && state_passes(m, d, &all, CT_RELATED, &place)))
-			continue;
-		m->stateful = false;
-		import_note(m, place.path ? place : m->base[d].at[0]->place, NOTE_ANSWERS,
-			    "%s: packets of known flows are judged one by one there; here the answers of an admitted flow pass", m->base[d].at[0]->name);
 	}
+	m->stateful = true;
+	for (enum direction d = 0; d < DIRECTION_COUNT; d++)
+		note_answers(m, d);
 	return 0;
 }

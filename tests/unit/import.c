@@ -398,9 +398,45 @@ static void single_rules(void)
 	}
 }
 
+/* --- answers -------------------------------------------------------------------------------------------- */
+
+#define FILTER(in, forward, out, rules) "*filter\n:INPUT " in " [0:0]\n:FORWARD " forward " [0:0]\n:OUTPUT " out " [0:0]\n" rules "COMMIT\n"
+#define KNOWN(chain) "-A " chain " -m state --state RELATED,ESTABLISHED -j ACCEPT\n"
+
+static const struct {
+	const char *claim, *text;
+	size_t told;
+} answers[] = {
+	{ "known flows pass first", FILTER("DROP", "DROP", "ACCEPT", KNOWN("INPUT") KNOWN("FORWARD")), 0 },
+	{ "nothing is forwarded, so no known flow is", FILTER("DROP", "DROP", "ACCEPT", KNOWN("INPUT")), 0 },
+	{ "nothing passes at all", FILTER("DROP", "DROP", "DROP", ""), 0 },
+	{ "what the host says of forwarded flows is dropped there", FILTER("DROP", "ACCEPT", "DROP", ""), 1 },
+	{ "answers of what goes out are dropped there", FILTER("DROP", "DROP", "ACCEPT", ""), 1 },
+	{ "and those of what comes in", FILTER("DROP", "DROP", "DROP", "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n" KNOWN("INPUT")), 1 },
+	{ "a source dropped first may be one that was called",
+	  FILTER("DROP", "DROP", "ACCEPT", "-A INPUT -s 192.0.2.1/32 -j DROP\n" KNOWN("INPUT")), 1 },
+	{ "a port dropped first, from which nothing is called",
+	  FILTER("DROP", "DROP", "DROP", "-A INPUT -p udp -m udp --dport 9 -j DROP\n" KNOWN("INPUT") KNOWN("OUTPUT")
+		 "-A OUTPUT -p tcp -m tcp --dport 80 -j ACCEPT\n"), 1 }, /* a related packet may be of any flow */
+	{ "packets of no flow dropped first", FILTER("DROP", "DROP", "ACCEPT", "-A INPUT -m state --state INVALID -j DROP\n" KNOWN("INPUT")), 0 },
+};
+
+static void known_flows(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		own(import) struct import *m = import_new();
+		struct err why = { 0 };
+		int rc = read_iptables(m, answers[i].text, &why);
+
+		rc = rc ? rc : import_flatten(m, &why);
+		tap_num(rc ? 99 : import_notes(m, NOTE_ANSWERS), answers[i].told, answers[i].claim);
+	}
+}
+
 int main(void)
 {
 	single_rules();
+	known_flows();
 	refuses();
 	against_interpreter(0, "known matches");
 	against_interpreter(1, "unknown matches too");

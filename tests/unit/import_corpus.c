@@ -1,12 +1,13 @@
 /*
  * Rulesets that others wrote, from ../shared/data/rulesets, or the folder given.
  *
- * Every file of iptables/ imports as a policy, or is refused by its line; how many
- * are whole is printed. Of those in verified-closures/ a verified translator has
+ * Every file of iptables/, nftables/ and fw4/ imports as a policy, or is refused by its
+ * line; how many are whole is printed, of each kind. Of those in verified-closures/ a verified translator has
  * said what FORWARD at most and at least accepts of packets that begin a flow,
  * whatever the interfaces and the matches it does not know: lower <= ours <= upper.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,67 +42,112 @@ static struct ir *policy_of(struct compilation *c, struct import *m)
 	return p ? ir_lower(p, c->arena) : NULL;
 }
 
-static bool read_rules(struct import *m, const char *path, struct err *why)
+/* What fw4 includes is not at hand: of patterns nothing is there, files that are named are missing. */
+static int no_files(struct import *m, const char *pattern, struct import_texts *out, struct err *why)
+{
+	(void)m;
+	(void)out;
+	return strpbrk(pattern, "*?[") ? 0 : err_set(why, ENOENT, "%s is not at hand", pattern);
+}
+
+/* The ruleset that a test of fw4 expects; the whole text elsewhere. */
+static struct import_text rules_in(const char *path, char *text, size_t len)
+{
+	static const char begin[] = "-- Expect stdout --\n", end[] = "\n-- End --";
+	char *from = strstr(path, "/fw4/") ? strstr(text, begin) : NULL, *to;
+
+	if (!from)
+		return (struct import_text){ path, text, len };
+	from += strlen(begin);
+	to = strstr(from, end);
+	return (struct import_text){ path, from, to ? (size_t)(to - from) + 1 : strlen(from) };
+}
+
+static bool read_rules(struct import *m, const char *path, bool nft, struct err *why)
 {
 	own(buf) struct buf text = { 0 };
+	struct import_text rules;
+	int rc;
 
 	if (file_read(&text, path, IMPORT_BYTES_MAX, why))
 		return false;
-	struct import_text rules = { path, arena_strdup(m->arena, buf_text(&text)), text.len };
-
-	return !import_iptables(m, strstr(path, "ip6tables") ? FAMILY_IP6 : FAMILY_IP4, &rules, why) && !import_flatten(m, why);
+	rules = rules_in(path, arena_strdup(m->arena, buf_text(&text)), text.len);
+	m->include = no_files;
+	rc = nft ? import_nft(m, &rules, why) : import_iptables(m, strstr(path, "ip6tables") ? FAMILY_IP6 : FAMILY_IP4, &rules, why);
+	return !rc && !import_flatten(m, why);
 }
 
 /* --- every file -------------------------------------------------------------------------------------- */
 
-struct counts {
-	size_t whole, part, agreed, not;
+static const struct kind {
+	const char *name, *folder;
+	bool nft;
+} kinds[] = {
+	{ "iptables-save", "iptables", false },
+	{ "nftables", "nftables", true },
+	{ "nftables, its own tests", "nftables/dumps", true },
+	{ "fw4", "fw4", true },
 };
 
-static void import_file(const char *path, const char *name, struct counts *n)
+struct counts {
+	size_t whole, part, agreed, not, none, rules, left_out, widened;
+};
+
+/* It has no chain that judges, or is not to be read at all. */
+static bool has_nothing(const struct err *why)
+{
+	return strstr(why->text, "no table filter") || strstr(why->text, "no chain of type filter");
+}
+
+static void import_file(const struct kind *k, const char *path, const char *name, struct counts *n)
 {
 	own(import) struct import *m = import_new();
 	own(compilation) struct compilation *c = compilation_new();
 	struct err why = { 0 };
 
-	if (!read_rules(m, path, &why)) {
-		n->not++;
-		tap_ok(strstr(why.text, "line ") || strstr(why.text, "no table filter"), "%s: not, %s", name, why.text);
+	if (!read_rules(m, path, k->nft, &why)) {
+		*(has_nothing(&why) ? &n->none : &n->not) += 1;
+		tap_ok(has_nothing(&why) || strstr(why.text, "line "), "%s: not, %s", name, why.text);
 		return;
 	}
 	bool written = policy_of(c, m) != NULL; /* which notes what cannot be said, too */
+	size_t left_out = import_notes(m, NOTE_LEFT_OUT), widened = import_notes(m, NOTE_WIDENED);
 
 	if (import_notes(m, NOTE_ADMITS) + import_notes(m, NOTE_ANSWERS))
 		n->agreed++;
-	else if (import_notes(m, NOTE_LEFT_OUT) + import_notes(m, NOTE_WIDENED))
+	else if (left_out + widened)
 		n->part++;
 	else
 		n->whole++;
-	tap_ok(written, "%s: a policy of %zu rules; %zu left out, %zu widened, %zu would admit more", name, m->rule_count,
-	       import_notes(m, NOTE_LEFT_OUT), import_notes(m, NOTE_WIDENED), import_notes(m, NOTE_ADMITS));
+	n->rules += m->rule_count;
+	n->left_out += left_out;
+	n->widened += widened;
+	tap_ok(written, "%s: a policy of %zu rules; %zu left out, %zu widened, %zu would admit more", name, m->rule_count, left_out, widened,
+	       import_notes(m, NOTE_ADMITS));
 }
 
-static void every_file(void)
+static void every_file(const struct kind *k)
 {
 	char path[1024];
 	struct counts n = { 0 };
 	struct dirent **names;
 
-	snprintf(path, sizeof path, "%s/iptables", folder);
+	snprintf(path, sizeof path, "%s/%s", folder, k->folder);
 	int count = scandir(path, &names, NULL, alphasort);
 
 	if (count < 0) {
-		tap_skip(ABSENT, "rulesets of others");
+		tap_skip(ABSENT, k->name);
 		return;
 	}
 	for (int i = 0; i < count; i++) {
-		snprintf(path, sizeof path, "%s/iptables/%s", folder, names[i]->d_name);
-		if (names[i]->d_name[0] != '.')
-			import_file(path, names[i]->d_name, &n);
+		snprintf(path, sizeof path, "%s/%s/%s", folder, k->folder, names[i]->d_name);
+		if (names[i]->d_type == DT_REG && strcmp(names[i]->d_name, "config__firewall"))
+			import_file(k, path, names[i]->d_name, &n);
 		free(names[i]);
 	}
 	free(names);
-	tap_note("%zu whole, %zu in part, %zu only when it is agreed that more is admitted, %zu not", n.whole, n.part, n.agreed, n.not);
+	tap_note("%s: %zu whole, %zu in part, %zu only when it is agreed that more is admitted, %zu not, %zu with nothing to import; of %zu rules %zu left out, %zu widened",
+		 k->name, n.whole, n.part, n.agreed, n.not, n.none, n.rules, n.left_out, n.widened);
 }
 
 /* --- verified bounds ------------------------------------------------------------------------------------ */
@@ -275,7 +321,7 @@ static void within_bounds(const char *rules, const char *bounds)
 		tap_skip(ABSENT, rules);
 		return;
 	}
-	if (read_rules(m, path, &why))
+	if (read_rules(m, path, false, &why))
 		ir = policy_of(c, m);
 	if (!tap_ok(ir != NULL, "%s is a policy", rules)) {
 		tap_note("%s", why.text);
@@ -291,7 +337,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 1)
 		folder = argv[1];
-	every_file();
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		every_file(&kinds[i]);
 	for (size_t i = 0; i < ARRAY_LEN(verified); i++)
 		within_bounds(verified[i].rules, verified[i].bounds);
 	return tap_done();
