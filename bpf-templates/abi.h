@@ -17,7 +17,7 @@
 
 #include <linux/types.h>
 
-#define TEG_ABI_VERSION 4u
+#define TEG_ABI_VERSION 5u
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 
@@ -359,6 +359,7 @@ enum teg_key { TEG_KEY_SOURCE, TEG_KEY_DESTINATION, TEG_KEY_ALL };
 struct teg_rule {
 	__u64 except;		   /* bit per posture in which it is silent */
 	__u64 cost_ns, depth_ns;   /* rate: matches only what finds the bucket empty; cost 0: no rate */
+	__u64 bytes;		   /* the cost is of so many bytes; 0: of a packet */
 	__u64 block_ns;		   /* also block the source so long; 0: do not */
 	__u64 bucket;		   /* what shares its tokens has the same: the beginning of the SHA-256 of its id */
 	__u32 counter_slot;
@@ -369,7 +370,7 @@ struct teg_rule {
 	__u8 tells;		   /* the policy asks for an event: 1 + enum event_severity; 0: it does not */
 	__u8 pad[3];
 };
-_Static_assert(sizeof(struct teg_rule) == 56, "abi");
+_Static_assert(sizeof(struct teg_rule) == 64, "abi");
 
 /* ---- payloads --------------------------------------------------------------- */
 

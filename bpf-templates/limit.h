@@ -151,7 +151,7 @@ __noinline bool limit_over(const struct pkt *p, const struct teg_rule *rule, __u
 		return false;
 	struct teg_source source = limit_counted(p, rule);
 
-	return limit_takes(&source, rule->cost_ns, rule->depth_ns, now);
+	return limit_takes(&source, rule->bytes ? rule->cost_ns * p->len / rule->bytes : rule->cost_ns, rule->depth_ns, now);
 }
 
 struct {

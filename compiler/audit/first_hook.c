@@ -215,7 +215,7 @@ static struct ir_rule rule_of(struct sets *s, struct reading *at, uint32_t i)
 	};
 
 	if (t->cost_ns) {
-		struct ir_rate rate = { .cost_ns = t->cost_ns, .depth_ns = t->depth_ns,
+		struct ir_rate rate = { .cost_ns = t->cost_ns, .depth_ns = t->depth_ns, .rate = t->bytes, .bytes = t->bytes,
 					.key_bits = { t->key_bits4, t->key_bits6 }, .key = key_of(t),
 					.bucket = bucket_of(at->meant, t, id) };
 
@@ -259,6 +259,7 @@ static bool same_rate(const struct ir_rate *x, const struct ir_rate *y)
 	if (!x || !y)
 		return x == y;
 	return x->cost_ns == y->cost_ns && x->depth_ns == y->depth_ns && x->key == y->key &&
+	       x->bytes == y->bytes && (!x->bytes || x->rate == y->rate) &&
 	       !strcmp(x->bucket, y->bucket) &&
 	       !memcmp(x->key_bits, y->key_bits, sizeof x->key_bits);
 }

@@ -174,7 +174,7 @@ static struct nftnl_expr *limit_new(struct nftnl_rule *r, const struct nft_limit
 	nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_RATE, l->rate);
 	nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_UNIT, l->unit_s);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_BURST, l->burst);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_TYPE, l->bytes ? NFT_LIMIT_PKT_BYTES : NFT_LIMIT_PKTS);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV);
 	return e;
 }

@@ -35,15 +35,16 @@ static struct nft_limit limit_of(const struct ir_rate *rate)
 {
 	return (struct nft_limit){ .rate = rate->rate,
 				   .unit_s = rate->unit_s,
-				   .burst = (uint32_t)rate->burst };
+				   .burst = (uint32_t)rate->burst,
+				   .bytes = rate->bytes };
 }
 
 /* Named by what it counts and how: where either changes, buckets begin anew. */
 static const struct nft_set *meter_at(struct nft_maker *mk, const struct ir_rate *rate, enum family f)
 {
 	const char *id = arena_printf(
-		mk->arena, "meter%d.%s.%llu-%llu-%llu-%u", f == FAMILY_IP4 ? 4 : 6, rate->bucket,
-		(unsigned long long)rate->rate, (unsigned long long)rate->unit_s,
+		mk->arena, "meter%d.%s.%llu%s-%llu-%llu-%u", f == FAMILY_IP4 ? 4 : 6, rate->bucket,
+		(unsigned long long)rate->rate, rate->bytes ? "B" : "", (unsigned long long)rate->unit_s,
 		(unsigned long long)rate->burst, rate->key_bits[f]);
 
 	/* What was silent so long has a full bucket again, and needs no element. The

@@ -318,8 +318,10 @@ static void print_match(struct buf *out, const struct nft_match *m)
 
 static void print_limit(struct buf *out, const struct nft_limit *l)
 {
-	buf_printf(out, "limit rate over %llu/%s burst %u packets", (unsigned long long)l->rate,
-		   nft_limit_unit(l->unit_s), l->burst);
+	buf_printf(out, "limit rate over %llu%s/%s", (unsigned long long)l->rate, l->bytes ? " bytes" : "",
+		   nft_limit_unit(l->unit_s));
+	if (l->burst || !l->bytes)
+		buf_printf(out, " burst %u %s", l->burst, l->bytes ? "bytes" : "packets");
 }
 
 static void print_time(struct buf *out, uint64_t ms)

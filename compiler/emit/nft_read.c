@@ -402,10 +402,11 @@ static bool push_act(struct raising *rs, struct nft_expr e)
 
 static bool limit_of(const struct attr *at, struct nft_limit *out)
 {
+	out->bytes = says(at[NFTA_LIMIT_TYPE], NFT_LIMIT_PKT_BYTES);
 	return is_u64_or_none(at[NFTA_LIMIT_RATE], &out->rate) &&
 	       is_u64_or_none(at[NFTA_LIMIT_UNIT], &out->unit_s) &&
 	       is_u32(at[NFTA_LIMIT_BURST], &out->burst) &&
-	       says(at[NFTA_LIMIT_TYPE], NFT_LIMIT_PKTS) &&
+	       (out->bytes || says(at[NFTA_LIMIT_TYPE], NFT_LIMIT_PKTS)) &&
 	       says(at[NFTA_LIMIT_FLAGS], NFT_LIMIT_F_INV) && out->rate &&
 	       nft_limit_unit(out->unit_s);
 }

@@ -109,6 +109,7 @@ struct nft_match {
 struct nft_limit {
 	uint64_t rate, unit_s;
 	uint32_t burst;
+	bool bytes; /* and beyond the burst, `rate` of them fit */
 };
 
 /* Puts a key into a dynamic set; with a limit, that of the key's own bucket decides whether it

@@ -257,6 +257,7 @@ static int lower_rule(struct lowering *t, const struct ir_rule *r, enum teg_act 
 			return err_set(why, ENOTSUP, "%s: flows have no buckets of their own on arrival", r->id);
 		rule.cost_ns = r->rate->cost_ns;
 		rule.depth_ns = r->rate->depth_ns;
+		rule.bytes = r->rate->bytes ? r->rate->rate : 0;
 		rule.key_bits4 = r->rate->key_bits[FAMILY_IP4];
 		rule.key_bits6 = r->rate->key_bits[FAMILY_IP6];
 		rule.key = key_of(r->rate->key);

@@ -14,8 +14,8 @@
 /* BPF_PROG_TEST_RUN says that frames arrive on the loopback of this namespace. */
 #define TEST_IFINDEX 1
 
-/* The longest frame that a test can mean: its payload stands on one line of a policy. */
-#define FRAME_MOST 65536
+/* The longest frame that a test can mean: 65535 bytes of IP behind the longest header of Ethernet. */
+#define FRAME_MOST (65535 + 18)
 
 /* One test in the kernel, and in eval beside it. */
 struct engine {

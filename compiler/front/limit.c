@@ -7,7 +7,10 @@
 #include "compiler/front/reading.h"
 #include "lang/syntax/near.h"
 
+#define SECOND_NS	1000000000u
 #define RATE_COUNT_MAX	UINT32_MAX		  /* a burst of nft */
+#define RATE_BYTES_MAX	12000000000u		  /* a second; and so many at once: */
+#define BURST_BYTES_MAX 4000000000u		  /* more; then nft's sums fit its 64 bits */
 #define RATE_WINDOW_MAX (365 * 86400000000000ull) /* a year, in nanoseconds */
 
 static const struct {
@@ -70,23 +73,52 @@ static struct pol_rate rate_of_all(void)
 	return (struct pol_rate){ .key = RATE_GLOBAL, .key_bits = { [FAMILY_IP4] = 32, [FAMILY_IP6] = 64 } };
 }
 
+/* Bytes in a second, rounded up. */
+static uint64_t bytes_a_second(const struct pol_rate *r)
+{
+	return (uint64_t)(((unsigned __int128)r->count * SECOND_NS + r->window_ns - 1) / r->window_ns);
+}
+
+/* A bucket of bytes holds at least what comes in a second: nft_limit.c knows no smaller one. */
+static bool bytes_read(struct reading *r, const struct node *count, const struct pol_rate *rate)
+{
+	const uint64_t least = bytes_a_second(rate);
+
+	if (least > RATE_BYTES_MAX) {
+		diag(r->diags, DIAG_NUMBER_RANGE, count->span, "a rate is at most 12GB a second");
+		return false;
+	}
+	if (rate->count <= least + BURST_BYTES_MAX)
+		return true;
+	diag(r->diags, DIAG_NUMBER_RANGE, count->span, "what may come at once is at most 4GB more than what comes in a second");
+	return false;
+}
+
 static bool amount_read(struct reading *r, const struct node *count, const struct node *window, struct pol_rate *out)
 {
 	struct value_rate amount;
 
 	if (!value_rate(r, count, window, &amount))
 		return false;
-	if (amount.bytes) {
-		diag(r->diags, DIAG_NOT_YET, count->span, "packets and flows are counted, not yet their bytes");
-		return false;
-	}
-	if (amount.count > RATE_COUNT_MAX || amount.window_ns > RATE_WINDOW_MAX) {
+	if ((!amount.bytes && amount.count > RATE_COUNT_MAX) || amount.window_ns > RATE_WINDOW_MAX) {
 		diag(r->diags, DIAG_NUMBER_RANGE, count->span, "a rate counts to at most %u, within at most 365d", RATE_COUNT_MAX);
 		return false;
 	}
 	out->count = amount.count;
 	out->window_ns = amount.window_ns;
-	return true;
+	out->bytes = amount.bytes;
+	return !out->bytes || bytes_read(r, count, out);
+}
+
+static bool burst_bytes_read(struct reading *r, const struct node *burst, const struct pol_rate *rate)
+{
+	const uint64_t least = bytes_a_second(rate);
+
+	if (rate->burst >= least && rate->burst <= least + BURST_BYTES_MAX)
+		return true;
+	diag_help(diag(r->diags, DIAG_NUMBER_RANGE, burst->span, "a burst of bytes is at least what comes in a second, and at most 4GB more"),
+		  "here at least %lluB", (unsigned long long)least);
+	return false;
 }
 
 /* Without `burst`, what the rate lets by in its window may come at once. */
@@ -100,8 +132,10 @@ static bool burst_read(struct reading *r, const struct node *option, struct pol_
 		diag_help(d, near.best ? "did you mean `%s`?" : "there is `%s`", "burst");
 		return false;
 	}
-	if (!value_count(r, option->first, &out->burst))
+	if (!value_amount(r, option->first, out->bytes ? TYPE_BYTES : TYPE_COUNT, &out->burst))
 		return false;
+	if (out->bytes)
+		return burst_bytes_read(r, option->first, out);
 	if (!out->burst || out->burst > RATE_COUNT_MAX) {
 		diag(r->diags, DIAG_NUMBER_RANGE, option->first->span, "a burst is 1 to %u", RATE_COUNT_MAX);
 		return false;
@@ -267,6 +301,11 @@ bool limit_read(struct reading *r, const struct node *limit, enum verdict v, str
 	}
 	if (!(is_named(r, limit) ? limit_named(r, limit->first, out) : limit_amount(r, limit, out)))
 		return false;
+	if (out->bytes) {
+		diag_help(diag(r->diags, DIAG_LIMIT_BYTES, limit->span, "a rule counts flows, and a flow that begins has no bytes yet"),
+			  "bytes are counted as they arrive: reflex NAME { match … when rate per source > 10MB/s do drop }");
+		return false;
+	}
 	if (out->key != RATE_PER_FLOW)
 		return true;
 	diag_help(diag(r->diags, DIAG_LIMIT_FLOW, limit->span, "a rule counts flows, and of one flow there is one"),

@@ -91,11 +91,12 @@ enum rate_key { RATE_PER_SOURCE, RATE_PER_DESTINATION, RATE_PER_FLOW, RATE_GLOBA
 /* `rate per source > count per window`: a token bucket that refills `count` tokens in
  * `window_ns`; the packet that finds it empty is over. */
 struct pol_rate {
-	uint64_t count;
+	uint64_t count; /* packets or flows; or bytes, */
+	bool bytes;	/* from the IP header on */
 	uint64_t window_ns;
 	uint8_t key_bits[FAMILY_COUNT]; /* leading bits of the source or destination that share a bucket: 32 and 64 */
 	enum rate_key key;
-	uint64_t burst;	    /* how many tokens the bucket holds; 0: `count` */
+	uint64_t burst;	    /* how many the bucket holds; 0: `count` */
 	const char *bucket; /* "limit.per_client" when all who name that limit share it; NULL: the rule's own */
 	bool fleet;	    /* `shared`: one bucket for all hosts */
 };
@@ -183,7 +184,7 @@ struct pol_posture {
 /* One packet of a test. A field that was left out is not invented: see `given`. */
 enum pkt_field_bits {
 	GIVEN_SRC = 1, GIVEN_SPORT = 2, GIVEN_DST = 4, GIVEN_DPORT = 8, GIVEN_FLAGS = 16,
-	GIVEN_ICMP = 32, GIVEN_ZONE = 64, GIVEN_STATE = 128,
+	GIVEN_ICMP = 32, GIVEN_ZONE = 64, GIVEN_STATE = 128, GIVEN_SIZE = 256,
 };
 
 struct pol_packet {
@@ -200,7 +201,9 @@ struct pol_packet {
 	enum direction direction;
 	enum ct_state state; /* new unless said */
 	bool reply;	     /* established, in the reply direction */
-	const char *payload; /* or NULL: it has none */
+	uint32_t size;	     /* bytes from the IP header on */
+	const char *payload; /* a text and, up to the size, zeros; or NULL: it has none */
+	size_t payload_len;
 };
 
 /*

@@ -299,11 +299,13 @@ static void put_key(struct buf *out, const struct pol_rate *r)
 /* `1000 per 100ms per source burst 2000 shared` */
 static void put_limit(struct buf *out, const struct pol_rate *r)
 {
-	buf_printf(out, "%llu per ", (unsigned long long)r->count);
+	const char *unit = r->bytes ? "B" : "";
+
+	buf_printf(out, "%llu%s per ", (unsigned long long)r->count, unit);
 	print_duration(out, r->window_ns);
 	put_key(out, r);
 	if (r->burst)
-		buf_printf(out, " burst %llu", (unsigned long long)r->burst);
+		buf_printf(out, " burst %llu%s", (unsigned long long)r->burst, unit);
 	buf_puts(out, r->fleet ? " shared" : "");
 }
 
@@ -383,7 +385,7 @@ static void put_rate(struct buf *out, const struct pol_rate *r)
 	}
 	buf_puts(out, "    when rate");
 	put_key(out, r);
-	buf_printf(out, " > %llu per ", (unsigned long long)r->count);
+	buf_printf(out, " > %llu%s per ", (unsigned long long)r->count, r->bytes ? "B" : "");
 	print_duration(out, r->window_ns);
 	buf_putc(out, '\n');
 }
@@ -460,9 +462,11 @@ static void put_packet(struct writing *w, const struct pol_packet *p)
 	if (p->given & GIVEN_STATE)
 		buf_printf(out, " %s", p->reply ? "reply" : ct_state_name(p->state));
 	buf_printf(out, " %s", direction_name(p->direction));
+	if (p->given & GIVEN_SIZE)
+		buf_printf(out, " %uB", p->size);
 	if (p->given & GIVEN_ZONE)
 		buf_printf(out, " on %s", w->policy->zones[p->zone].name);
-	if (p->payload) {
+	if (p->payload && *p->payload) {
 		buf_puts(out, " payload ");
 		print_string(out, p->payload);
 	}

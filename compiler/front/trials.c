@@ -203,6 +203,55 @@ static bool on_read(struct reading *r, const struct node *on, struct pol_packet 
 	return true;
 }
 
+#define SIZE_MOST 65535u /* of an IP packet */
+
+static bool size_read(struct reading *r, const struct node *size, struct pol_packet *p)
+{
+	uint64_t bytes;
+
+	if (!value_amount(r, size, TYPE_BYTES, &bytes))
+		return false;
+	if (p->given & GIVEN_SIZE) {
+		diag(r->diags, DIAG_CLAUSE_TWICE, size->span, "this is said twice");
+		return false;
+	}
+	p->given |= GIVEN_SIZE;
+	p->size = bytes <= SIZE_MOST ? (uint32_t)bytes : 0;
+	if (p->size)
+		return true;
+	diag(r->diags, DIAG_NUMBER_RANGE, size->span, "a packet has 1 to %u bytes", SIZE_MOST);
+	return false;
+}
+
+/* The shortest headers that frame_build() of packet.h writes. */
+static uint32_t header_bytes(const struct pol_packet *p)
+{
+	const uint32_t ip = p->family == FAMILY_IP4 ? 20 : 40;
+
+	if (p->proto == PROTO_TCP)
+		return ip + 20;
+	return p->proto == PROTO_SCTP ? ip + 12 : p->proto == PROTO_UDP || p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6 ? ip + 8 : ip;
+}
+
+/* What the size leaves behind the payload is zeros. */
+static bool size_fill(struct reading *r, const struct node *packet, struct pol_packet *p)
+{
+	const uint32_t least = header_bytes(p) + (uint32_t)p->payload_len;
+	char *bytes;
+
+	if (p->size < least) {
+		diag(r->diags, DIAG_NUMBER_RANGE, packet->span, "this packet has at least %u bytes", least);
+		return false;
+	}
+	if (p->proto != PROTO_TCP && p->proto != PROTO_UDP)
+		return true;
+	bytes = arena_zero(r->arena, p->size - header_bytes(p) + 1);
+	memcpy(bytes, p->payload ? p->payload : "", p->payload_len);
+	p->payload = bytes;
+	p->payload_len = p->size - header_bytes(p);
+	return true;
+}
+
 static bool clauses_read(struct reading *r, const struct node *packet, struct pol_packet *p)
 {
 	bool sound = true;
@@ -220,6 +269,10 @@ static bool clauses_read(struct reading *r, const struct node *packet, struct po
 			break;
 		case NODE_PAYLOAD:
 			p->payload = n->first->text;
+			p->payload_len = strlen(p->payload);
+			break;
+		case NODE_QUANTITY:
+			sound &= size_read(r, n, p);
 			break;
 		case NODE_HOLE:
 			sound = false;
@@ -230,7 +283,7 @@ static bool clauses_read(struct reading *r, const struct node *packet, struct po
 		diag(r->diags, DIAG_PACKET_FIELD, packet->span, "only packets of TCP and UDP are given a payload");
 		return false;
 	}
-	return sound;
+	return sound && (!(p->given & GIVEN_SIZE) || size_fill(r, packet, p));
 }
 
 static bool ports_read(struct reading *r, struct pol_packet *p, const struct packet_end *src, const struct packet_end *dst)

@@ -187,12 +187,29 @@ bool value_count(struct reading *r, const struct node *n, uint64_t *count)
 
 /* --- rates ----------------------------------------------------------------------------------- */
 
-static bool is_bytes(struct reading *r, const struct node *n)
+/* Is it written in this dimension, or a parameter of this type? */
+static bool is_of(struct reading *r, const struct node *n, enum dimension dimension, enum type type)
 {
 	const struct unit *u = n->kind == NODE_QUANTITY ? unit_find(suffix_of(n->text)) : NULL;
 	const struct symbol *s = n->kind == NODE_NAME ? scope_peek(r, n->text) : NULL;
 
-	return (u && u->dimension == DIMENSION_BYTES) || (s && s->kind == SYMBOL_PARAM && s->type == TYPE_BYTES);
+	return (u && u->dimension == dimension) || (s && s->kind == SYMBOL_PARAM && s->type == type);
+}
+
+#define SECOND_NS 1000000000u
+
+/* `500mbit` is a rate without a time beside it. */
+static bool rate_bandwidth(struct reading *r, const struct node *n, struct value_rate *out)
+{
+	uint64_t bits;
+
+	if (!value_amount(r, n, TYPE_BANDWIDTH, &bits))
+		return false;
+	*out = (struct value_rate){ .count = bits / 8, .window_ns = SECOND_NS, .bytes = true };
+	if (out->count)
+		return true;
+	diag(r->diags, DIAG_AMOUNT_ZERO, n->span, "a rate of less than a byte a second");
+	return false;
 }
 
 static bool rate_name(struct reading *r, const struct node *n, struct value_rate *out)
@@ -216,6 +233,8 @@ bool value_rate(struct reading *r, const struct node *count, const struct node *
 {
 	const struct node *many = count;
 
+	if (!window && is_of(r, count, DIMENSION_BANDWIDTH, TYPE_BANDWIDTH))
+		return rate_bandwidth(r, count, out);
 	if (!window && count->kind == NODE_NAME)
 		return rate_name(r, count, out);
 	if (!window && count->kind == NODE_PART && count->last->kind == NODE_NAME) {
@@ -224,10 +243,10 @@ bool value_rate(struct reading *r, const struct node *count, const struct node *
 	}
 	if (!window) {
 		diag_help(diag(r->diags, DIAG_UNIT_MISSING, count->span, "a rate says how many in which time"),
-			  "write: 50/s, 10MB/s, or 1000 per 100ms");
+			  "write: 50/s, 10MB/s, 500mbit, or 1000 per 100ms");
 		return false;
 	}
-	out->bytes = is_bytes(r, many);
+	out->bytes = is_of(r, many, DIMENSION_BYTES, TYPE_BYTES);
 	bool counted = value_amount(r, many, out->bytes ? TYPE_BYTES : TYPE_COUNT, &out->count);
 	if (!value_duration(r, window, &out->window_ns) || !counted)
 		return false;

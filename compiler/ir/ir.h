@@ -71,8 +71,9 @@ struct ir_box {
  * "1 per 30d" becomes 1 a week. The burst is at most 2^32 - 1, as in nft.
  */
 struct ir_rate {
-	uint64_t rate, unit_s, burst; /* rate packets per unit_s, as nft is told */
-	uint64_t cost_ns, depth_ns;
+	uint64_t rate, unit_s, burst; /* so many packets or bytes per unit_s, as nft is told: see ir_rate_of() */
+	uint64_t cost_ns, depth_ns;   /* the cost is of a packet, or of `rate` bytes */
+	bool bytes;		      /* those from the IP header on are counted, not packets */
 	uint8_t key_bits[FAMILY_COUNT];
 	enum rate_key key;
 	const char *bucket; /* what shares it has the same: a rule's id, or "limit.NAME" */
@@ -188,5 +189,8 @@ static inline bool ir_rule_is_limit(const struct ir_rule *r)
 
 /* `count per window` in the arithmetic above; the bucket is the caller's to name. */
 struct ir_rate ir_rate_of(const struct pol_rate *r);
+
+/* What a packet of LEN bytes, from the IP header on, takes from its bucket: nanoseconds. */
+uint64_t ir_rate_cost(const struct ir_rate *r, uint32_t len);
 
 #endif

@@ -211,12 +211,12 @@ struct ir_box ir_box_reply(const struct ir_box *box)
 
 #define WEEK_S 604800ull
 
-/* Packets per unit, rounded; *off is how far that is from the rate asked for, scaled to a week. */
+/* Packets or bytes per unit, rounded; *off is how far that is from the rate asked for, scaled to a week. */
 static uint64_t rate_in(const struct pol_rate *r, uint64_t unit_s, unsigned __int128 *off)
 {
 	unsigned __int128 wanted = (unsigned __int128)r->count * unit_s * NS_PER_S;
 	unsigned __int128 rate = (wanted + r->window_ns / 2) / r->window_ns;
-	unsigned __int128 most = (unsigned __int128)unit_s * NS_PER_S; /* one a nanosecond */
+	unsigned __int128 most = r->bytes ? UINT64_MAX : (unsigned __int128)unit_s * NS_PER_S; /* one a nanosecond */
 
 	rate = rate < 1 ? 1 : rate > most ? most : rate;
 
@@ -225,12 +225,33 @@ static uint64_t rate_in(const struct pol_rate *r, uint64_t unit_s, unsigned __in
 	return (uint64_t)rate;
 }
 
+/* How many bytes a bucket holds: at least what comes in a second. */
+static uint64_t bytes_held(const struct pol_rate *r)
+{
+	unsigned __int128 a_second = ((unsigned __int128)r->count * NS_PER_S + r->window_ns - 1) / r->window_ns;
+	uint64_t held = r->burst ? r->burst : r->count;
+
+	return held < a_second ? (uint64_t)a_second : held;
+}
+
+/*
+ * Can nft be told of these bytes in this unit? nft_limit_init() and nft_limit_bytes_eval()
+ * multiply nanoseconds by bytes in 64 bits, those of a frame among them (BIG TCP: half a
+ * million), and the bucket holds `rate` bytes and a burst of 32 bits.
+ */
+static bool bytes_fit(uint64_t rate, uint64_t held, uint64_t unit_s)
+{
+	return unit_s <= 3600 && rate <= held && held - rate <= UINT32_MAX &&
+	       (unsigned __int128)held * unit_s * NS_PER_S <= UINT64_MAX;
+}
+
 struct ir_rate ir_rate_of(const struct pol_rate *r)
 {
 	static const uint64_t units_s[] = { 1, 60, 3600, 86400, WEEK_S };
+	const uint64_t held = r->bytes ? bytes_held(r) : 0;
 	uint64_t burst = r->burst ? r->burst : r->count;
-	struct ir_rate out = { .burst = burst < UINT32_MAX ? burst : UINT32_MAX, .key = r->key, .bucket = r->bucket,
-			       .fleet = r->fleet };
+	struct ir_rate out = { .burst = burst < UINT32_MAX ? burst : UINT32_MAX, .bytes = r->bytes, .key = r->key,
+			       .bucket = r->bucket, .fleet = r->fleet };
 	unsigned __int128 nearest = 0;
 
 	assert(r->count && r->window_ns);
@@ -238,16 +259,29 @@ struct ir_rate ir_rate_of(const struct pol_rate *r)
 		unsigned __int128 off;
 		uint64_t rate = rate_in(r, units_s[i], &off);
 
+		if (r->bytes && !bytes_fit(rate, held, units_s[i]))
+			continue;
 		if (!out.rate || off < nearest) {
 			out.rate = rate;
 			out.unit_s = units_s[i];
 			nearest = off;
 		}
 	}
+	memcpy(out.key_bits, r->key_bits, sizeof out.key_bits);
+	if (r->bytes) {
+		out.burst = held - out.rate;
+		out.cost_ns = out.unit_s * NS_PER_S;
+		out.depth_ns = out.cost_ns * held / out.rate;
+		return out;
+	}
 	out.cost_ns = out.unit_s * NS_PER_S / out.rate;
 	out.depth_ns = out.cost_ns * out.burst;
-	memcpy(out.key_bits, r->key_bits, sizeof out.key_bits);
 	return out;
+}
+
+uint64_t ir_rate_cost(const struct ir_rate *r, uint32_t len)
+{
+	return r->bytes ? r->cost_ns * len / r->rate : r->cost_ns;
 }
 
 static const struct ir_rate *rate_lower(struct lowering *lo, const struct pol_rate *r, const char *id)

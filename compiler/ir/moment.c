@@ -179,9 +179,11 @@ bool moment_is_over(struct moment *m, const struct ir_rate *rate, const struct p
 	uint64_t room_ns = rate->depth_ns - b->tokens_ns;
 	b->tokens_ns += idle_ns < room_ns ? idle_ns : room_ns;
 	b->last_ns = m->now_ns;
-	if (b->tokens_ns < rate->cost_ns)
+	const uint64_t cost_ns = ir_rate_cost(rate, p->len);
+
+	if (b->tokens_ns < cost_ns)
 		return true;
-	b->tokens_ns -= rate->cost_ns;
+	b->tokens_ns -= cost_ns;
 	return false;
 }
 

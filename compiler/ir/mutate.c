@@ -316,8 +316,10 @@ static void rule_twice(struct ir_rule *r, struct arena *a)
 
 	rate->rate *= 2;
 	rate->burst *= 2;
-	rate->cost_ns = rate->cost_ns > 1 ? rate->cost_ns / 2 : 1;
-	rate->depth_ns = rate->cost_ns * rate->burst;
+	if (!rate->bytes) {
+		rate->cost_ns = rate->cost_ns > 1 ? rate->cost_ns / 2 : 1;
+		rate->depth_ns = rate->cost_ns * rate->burst;
+	}
 	r->rate = rate;
 }
 

@@ -27,8 +27,9 @@ static struct packet packet_of(const struct pol_packet *g, struct addr own)
 		.hop_limit = 64,
 		.state = g->state,
 		.reply = g->reply,
+		.len = g->size,
 		.payload = (const uint8_t *)g->payload,
-		.payload_len = g->payload ? strlen(g->payload) : 0,
+		.payload_len = g->payload_len,
 	};
 	unsigned type = g->icmp >> 8;
 

@@ -109,7 +109,7 @@ static struct guess is_blocked(const struct run *r)
 }
 
 /* The first field that is not given, of those that choose the bucket; 0 when all are. */
-static unsigned bucket_doubt(const struct run *r, const struct ir_rate *rate)
+static unsigned key_doubt(const struct run *r, const struct ir_rate *rate)
 {
 	switch (rate->key) {
 	case RATE_PER_SOURCE:
@@ -126,6 +126,14 @@ static unsigned bucket_doubt(const struct run *r, const struct ir_rate *rate)
 		return 0;
 	}
 	return 0;
+}
+
+/* Of those that say whether a rate is exceeded. */
+static unsigned bucket_doubt(const struct run *r, const struct ir_rate *rate)
+{
+	const unsigned open = key_doubt(r, rate);
+
+	return open || !rate->bytes || partial_has(&r->p, GIVEN_SIZE) ? open : GIVEN_SIZE;
 }
 
 /* Takes the tokens that surely and possibly go of a packet that matches as `in` says, and says whether it is over. */
@@ -459,6 +467,8 @@ const char *trial_field_name(enum pkt_field_bits field)
 		return "zone";
 	case GIVEN_STATE:
 		return "connection state";
+	case GIVEN_SIZE:
+		return "size";
 	}
 	return "field";
 }

@@ -743,19 +743,30 @@ static void fact(struct pairing *k, enum fact_kind kind, enum risk risk, const c
 
 static const char *rate_text(struct arena *a, const struct ir_rate *r)
 {
-	return arena_printf(a, "%lu per %lus, burst %lu", (unsigned long)r->rate,
+	return arena_printf(a, "%lu%s per %lus, burst %lu", (unsigned long)r->rate, r->bytes ? " bytes" : "",
 			    (unsigned long)r->unit_s, (unsigned long)r->burst);
+}
+
+static bool rates_differ(const struct ir_rate *a, const struct ir_rate *b)
+{
+	return a->bytes != b->bytes || a->cost_ns != b->cost_ns || a->depth_ns != b->depth_ns ||
+	       (a->bytes && a->rate != b->rate);
+}
+
+/* Does b let more by? Packets and bytes cannot be compared: then it may. */
+static bool rate_may_be_more(const struct ir_rate *a, const struct ir_rate *b)
+{
+	const unsigned __int128 was = (unsigned __int128)a->rate * b->unit_s, is = (unsigned __int128)b->rate * a->unit_s;
+
+	return a->bytes != b->bytes || is > was || (is == was && b->depth_ns > a->depth_ns);
 }
 
 static void compare_rate(struct pairing *k, const struct ir_rule *a, const struct ir_rule *b)
 {
 	struct arena *mem = k->prover->arena;
 
-	if (a->rate && b->rate &&
-	    (a->rate->cost_ns != b->rate->cost_ns || a->rate->depth_ns != b->rate->depth_ns)) {
-		bool up = b->rate->cost_ns < a->rate->cost_ns ||
-			  (b->rate->cost_ns == a->rate->cost_ns &&
-			   b->rate->depth_ns > a->rate->depth_ns);
+	if (a->rate && b->rate && rates_differ(a->rate, b->rate)) {
+		bool up = rate_may_be_more(a->rate, b->rate);
 
 		fact(k, up ? FACT_RATE_UP : FACT_RATE_DOWN, up ? RISK_MEDIUM : RISK_LOW, b->id,
 		     rate_text(mem, a->rate), rate_text(mem, b->rate));

@@ -141,8 +141,8 @@ static void put_said(struct page *p, const struct explain_line *l)
 		return;
 	case SAID_WITHIN:
 		put_rule(p, l->rule);
-		buf_printf(p->out, " has it, within its rate of %llu per %s", (unsigned long long)l->rule->rate->rate,
-			   unit_name(l->rule->rate->unit_s));
+		buf_printf(p->out, " has it, within its rate of %llu%s per %s", (unsigned long long)l->rule->rate->rate,
+			   l->rule->rate->bytes ? " bytes" : "", unit_name(l->rule->rate->unit_s));
 		return;
 	case SAID_UNFOUND:
 		put_rule(p, l->rule);

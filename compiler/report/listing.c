@@ -177,8 +177,12 @@ static void print_box(struct buf *out, const struct plan *p, const struct teg_bo
 
 static void print_rate(struct buf *out, const struct teg_rule *r)
 {
-	buf_printf(out, ", what is over: %lluns a packet of %lluns", (unsigned long long)r->cost_ns,
-		   (unsigned long long)r->depth_ns);
+	buf_printf(out, ", what is over: %lluns ", (unsigned long long)r->cost_ns);
+	if (r->bytes)
+		buf_printf(out, "for %llu bytes", (unsigned long long)r->bytes);
+	else
+		buf_puts(out, "a packet");
+	buf_printf(out, " of %lluns", (unsigned long long)r->depth_ns);
 	if (r->key != TEG_KEY_ALL)
 		buf_printf(out, ", per %s /%u and /%u", r->key == TEG_KEY_SOURCE ? "source" : "destination", r->key_bits4,
 			   r->key_bits6);

@@ -88,6 +88,8 @@ static const char *how_to_say(enum pkt_field_bits field)
 		return "write the zone, as in `on wan`";
 	case GIVEN_STATE:
 		return "write the state, as in `established`";
+	case GIVEN_SIZE:
+		return "write how many bytes it has from the IP header on, as in `1500B`";
 	}
 	return "write it";
 }

@@ -7,7 +7,7 @@
 #include "lang/base/wire.h"
 #include "lang/bundle/nft_name.h"
 
-#define PLAN_VERSION  4u
+#define PLAN_VERSION  5u
 #define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
 #define POSTURES_MAX  64 /* teg_config.closed_slot */
 #define ZONES_MAX     63
@@ -93,7 +93,7 @@ static void put_boxes(struct buf *out, const struct plan *p)
 		put_box(out, &p->boxes[i]);
 }
 
-#define RULE_BYTES 53
+#define RULE_BYTES 61
 
 static void put_rules(struct buf *out, const struct plan *p)
 {
@@ -104,6 +104,7 @@ static void put_rules(struct buf *out, const struct plan *p)
 		wire_put_u64(out, r->except);
 		wire_put_u64(out, r->cost_ns);
 		wire_put_u64(out, r->depth_ns);
+		wire_put_u64(out, r->bytes);
 		wire_put_u64(out, r->block_ns);
 		wire_put_u64(out, r->bucket);
 		wire_put_u32(out, r->counter_slot);
@@ -280,6 +281,7 @@ static void get_rules(struct wire_in *in, struct plan *p, struct arena *a)
 		r->except = wire_get_u64(in);
 		r->cost_ns = wire_get_u64(in);
 		r->depth_ns = wire_get_u64(in);
+		r->bytes = wire_get_u64(in);
 		r->block_ns = wire_get_u64(in);
 		r->bucket = wire_get_u64(in);
 		r->counter_slot = wire_get_u32(in);
@@ -500,7 +502,8 @@ static int tables_hold(const struct plan *p, struct err *why)
 
 		if (r->counter_slot >= p->counter_count || r->act > TEG_ACT_TELL || r->key > TEG_KEY_ALL ||
 		    r->key_bits4 > 32 || r->key_bits6 > 128 || r->cost_ns > r->depth_ns || !r->one_in ||
-		    r->one_in > TEG_ONE_IN_MAX || r->tells > EVENT_SEVERITY_COUNT || (r->act == TEG_ACT_TELL && !r->tells))
+		    r->one_in > TEG_ONE_IN_MAX || r->tells > EVENT_SEVERITY_COUNT || (r->act == TEG_ACT_TELL && !r->tells) ||
+		    (r->bytes && !r->cost_ns))
 			return err_set(why, EINVAL, "rule %u is out of range", i);
 	}
 	return 0;

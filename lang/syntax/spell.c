@@ -557,6 +557,8 @@ static void put_packet(struct printer *p, const struct node *packet)
 			buf_puts(&p->body, direction_name((enum direction)n->word));
 		else if (n->kind == NODE_PAYLOAD)
 			put_text(p, n);
+		else if (n->kind == NODE_QUANTITY)
+			put_value(p, n);
 		else
 			buf_printf(&p->body, "on %s", n->first->text);
 	}

@@ -451,6 +451,7 @@ packet_words
 	| packet_words words			{ $$ = node_add($1, $2); }
 	| packet_words direction		{ $$ = node_add($1, $2); }
 	| packet_words "on" name		{ $$ = node_add($1, ONE(ON, span_join(@2, @3), $3)); }
+	| packet_words QUANTITY			{ $$ = node_add($1, TEXT(QUANTITY, @2, $2)); }
 	| packet_words "payload" STRING
 		{ $$ = node_add($1, ONE(PAYLOAD, span_join(@2, @3), TEXT(STRING, @3, $3))); }
 	;

@@ -319,7 +319,8 @@ static struct pol_reflex gen_reflex(struct making *mk, const struct gen_shape *s
 		.label = arena_printf(mk->a, "reflex_%u", i),
 		.match = gen_selector(mk),
 		.has_rate = gen_chance(g, shape->rate_percent),
-		.rate = { PICK(g, counts), PICK(g, windows_ns), { 32, 64 } },
+		.rate = { .count = PICK(g, counts), .window_ns = PICK(g, windows_ns), .key_bits = { 32, 64 },
+			  .bytes = gen_chance(g, 20) },
 		.block_ns = gen_chance(g, shape->block_percent) ? 1000000000ull * (1 + gen_below(g, 60)) : 0,
 	};
 

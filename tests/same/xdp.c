@@ -58,6 +58,13 @@ static void roughen(struct gen *g, struct ir *ir, struct arena *a)
 			continue;
 		rate.cost_ns = costs[gen_below(g, ARRAY_LEN(costs))];
 		rate.depth_ns = rate.cost_ns * rate.burst;
+		if (gen_chance(g, 30)) {
+			rate.bytes = true;
+			rate.rate = 1 + gen_below(g, 200);
+			rate.depth_ns = rate.cost_ns * (1 + gen_below(g, 500)) / rate.rate;
+			if (rate.depth_ns < rate.cost_ns)
+				rate.depth_ns = rate.cost_ns;
+		}
 		rate.key = gen_chance(g, 60) ? RATE_PER_SOURCE : gen_chance(g, 50) ? RATE_PER_DESTINATION : RATE_GLOBAL;
 		rate.key_bits[FAMILY_IP4] = (uint8_t)gen_below(g, 33);
 		rate.key_bits[FAMILY_IP6] = (uint8_t)gen_below(g, 129);

@@ -12,24 +12,35 @@ static const struct {
 	const char *claim;
 	uint64_t count, window_ns;
 	uint64_t rate, unit_s, cost_ns, depth_ns;
+	bool bytes;
+	uint64_t burst;
 } rates[] = {
-	{ "a whole number a second", 1000, 100000000, 10000, 1, 100000, 100000000 },
-	{ "one a second", 1, NS_PER_S, 1, 1, NS_PER_S, NS_PER_S },
-	{ "7 per 3s is 140 a minute", 7, 3 * NS_PER_S, 140, 60, 428571428, 2999999996 },
-	{ "1 per 10min is 6 an hour", 1, 600 * NS_PER_S, 6, 3600, 600 * NS_PER_S, 600 * NS_PER_S },
-	{ "5 per day", 5, 86400 * NS_PER_S, 5, 86400, 17280 * NS_PER_S, 86400 * NS_PER_S },
-	{ "2 per 7 days", 2, 7 * 86400 * NS_PER_S, 2, 604800, 302400 * NS_PER_S, 604800 * NS_PER_S },
+	{ "a whole number a second", 1000, 100000000, 10000, 1, 100000, 100000000, false, 0 },
+	{ "one a second", 1, NS_PER_S, 1, 1, NS_PER_S, NS_PER_S, false, 0 },
+	{ "7 per 3s is 140 a minute", 7, 3 * NS_PER_S, 140, 60, 428571428, 2999999996, false, 0 },
+	{ "1 per 10min is 6 an hour", 1, 600 * NS_PER_S, 6, 3600, 600 * NS_PER_S, 600 * NS_PER_S, false, 0 },
+	{ "5 per day", 5, 86400 * NS_PER_S, 5, 86400, 17280 * NS_PER_S, 86400 * NS_PER_S, false, 0 },
+	{ "2 per 7 days", 2, 7 * 86400 * NS_PER_S, 2, 604800, 302400 * NS_PER_S, 604800 * NS_PER_S, false, 0 },
 	{ "1 per 30 days becomes 1 a week", 1, 30 * 86400 * NS_PER_S, 1, 604800, 604800 * NS_PER_S,
-	  604800 * NS_PER_S },
-	{ "1 per 7us: a week is nearest", 1, 7001, 86387658906, 604800, 7000, 7000 },
-	{ "more than one a nanosecond is one", 5000, 1000, 1000000000, 1, 1, 5000 },
-	{ "burst is at most 32 bits", 1ull << 33, 1ull << 33, 1000000000, 1, 1, UINT32_MAX },
+	  604800 * NS_PER_S, false, 0 },
+	{ "1 per 7us: a week is nearest", 1, 7001, 86387658906, 604800, 7000, 7000, false, 0 },
+	{ "more than one a nanosecond is one", 5000, 1000, 1000000000, 1, 1, 5000, false, 0 },
+	{ "burst is at most 32 bits", 1ull << 33, 1ull << 33, 1000000000, 1, 1, UINT32_MAX, false, 0 },
+	{ "bytes cost what they are of a second", 10000000, NS_PER_S, 10000000, 1, NS_PER_S, NS_PER_S, true, 0 },
+	{ "of bytes a second's worth is held at least", 1000, NS_PER_S / 10, 10000, 1, NS_PER_S, NS_PER_S, true, 0 },
+	{ "a window's bytes may come at once", 10000000, 100 * NS_PER_S, 100000, 1, NS_PER_S, 100 * NS_PER_S, true, 0 },
+	{ "a burst of bytes is held in all", 1000, NS_PER_S, 1000, 1, NS_PER_S, 3 * NS_PER_S, true, 3000 },
+	{ "few bytes are counted by the hour", 100, 3600 * NS_PER_S, 100, 3600, 3600 * NS_PER_S, 3600 * NS_PER_S, true, 0 },
+	{ "a day's bytes are not: nft could not multiply them", 2400, 86400 * NS_PER_S, 100, 3600, 3600 * NS_PER_S,
+	  86400 * NS_PER_S, true, 0 },
+	{ "a hundred gigabits", 12000000000, NS_PER_S, 12000000000, 1, NS_PER_S, NS_PER_S, true, 0 },
 };
 
 static void test_rates(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
-		struct pol_rate given = { .count = rates[i].count, .window_ns = rates[i].window_ns, .key_bits = { 32, 64 } };
+		struct pol_rate given = { .count = rates[i].count, .window_ns = rates[i].window_ns, .key_bits = { 32, 64 },
+					  .bytes = rates[i].bytes, .burst = rates[i].burst };
 		struct ir_rate r = ir_rate_of(&given);
 
 		if (!tap_ok(r.rate == rates[i].rate && r.unit_s == rates[i].unit_s &&

@@ -47,6 +47,12 @@ static const struct ir_rule *same_place(const struct ir *ir, const struct ir *ot
 	return NULL;
 }
 
+/* Packets, or bytes, of a full bucket. */
+static unsigned __int128 holds(const struct ir_rate *r)
+{
+	return (unsigned __int128)r->depth_ns * (r->bytes ? r->rate : 1) / r->cost_ns;
+}
+
 static bool fits(const struct mutation *m, const struct ir_rule *now, bool before, bool after)
 {
 	const struct ir_rule *r = m->rule;
@@ -64,7 +70,7 @@ static bool fits(const struct mutation *m, const struct ir_rule *now, bool befor
 	case MUTATE_RATE_NONE:
 		return before == after && r->rate && !now->rate;
 	case MUTATE_RATE_TWICE:
-		return before == after && now->rate->depth_ns / now->rate->cost_ns >= 2 * (r->rate->depth_ns / r->rate->cost_ns);
+		return before == after && holds(now->rate) >= 2 * holds(r->rate);
 	case MUTATE_BLOCK_NONE:
 		return before == after && !now->block_ns;
 	case MUTATE_EXCEPT_NONE:

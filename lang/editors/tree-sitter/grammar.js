@@ -159,7 +159,7 @@ module.exports = grammar({
 		kind: ($) => choice($.name, $.number, seq($.number, "/", $.number)),
 		end: ($) => seq(choice($.address, seq("[", $.address, "]"), $.self, $.any, $.name),
 			optional(seq(":", choice($.number, $.name)))),
-		_packet_word: ($) => choice($._words, $.direction, alias($.packet_zone, $.on),
+		_packet_word: ($) => choice($._words, $.direction, $.quantity, alias($.packet_zone, $.on),
 			alias($.packet_payload, $.payload)),
 		packet_zone: ($) => seq("on", $.name),
 		packet_payload: ($) => seq("payload", $.string),
