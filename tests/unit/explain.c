@@ -5,14 +5,14 @@
 #include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
 
-#define ALL_GIVEN (GIVEN_SRC | GIVEN_SPORT | GIVEN_DST | GIVEN_DPORT | GIVEN_FLAGS | GIVEN_ICMP | GIVEN_ZONE | GIVEN_STATE)
+#define ALL_GIVEN (GIVEN_SRC | GIVEN_SPORT | GIVEN_DST | GIVEN_DPORT | GIVEN_FLAGS | GIVEN_ICMP | GIVEN_ZONE | GIVEN_STATE | GIVEN_SIZE)
 
 static struct pol_packet asked(const struct packet *p)
 {
 	return (struct pol_packet){
 		.given = ALL_GIVEN, .proto = p->proto, .family = p->family, .src = p->src, .dst = p->dst,
 		.sport = p->sport, .dport = p->dport, .flags = p->flags, .icmp = p->icmp, .zone = p->zone,
-		.direction = p->direction, .state = p->state, .reply = p->reply,
+		.direction = p->direction, .state = p->state, .reply = p->reply, .size = p->len,
 	};
 }
 

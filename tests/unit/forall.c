@@ -95,7 +95,7 @@ int main(void)
 {
 	struct counts n = { 0 };
 
-	for (uint64_t seed = 1; seed <= 600; seed++)
+	for (uint64_t seed = 1; seed <= 700; seed++)
 		try(seed, &n);
 	tap_ok(!n.wrong && n.held > 50 && n.some > 50 && n.packets > 1000,
 	       "what is proved holds, what is not has an example (%lu held with %lu packets, %lu not)", n.held, n.packets,

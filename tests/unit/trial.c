@@ -7,7 +7,7 @@
 #include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
 
-#define ALL_GIVEN (GIVEN_SRC | GIVEN_SPORT | GIVEN_DST | GIVEN_DPORT | GIVEN_FLAGS | GIVEN_ICMP | GIVEN_ZONE | GIVEN_STATE)
+#define ALL_GIVEN (GIVEN_SRC | GIVEN_SPORT | GIVEN_DST | GIVEN_DPORT | GIVEN_FLAGS | GIVEN_ICMP | GIVEN_ZONE | GIVEN_STATE | GIVEN_SIZE)
 
 /* A lifeline, a block, a rate, and rules that ask for different fields. */
 static struct ir *edge(struct arena *a)
