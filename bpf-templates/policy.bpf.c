@@ -159,12 +159,20 @@ static __always_inline int cause_ends(struct xdp_md *ctx, const struct pkt *p, e
 	return XDP_DROP;
 }
 
-/* A rule that only tells. A function of its own, as limit_over() is. */
-__noinline int watch_tells(struct xdp_md *ctx, const struct pkt *p, const struct teg_active *active,
-			   const struct teg_rule *rule)
+/*
+ * reflex_decides - false when the packet is within the rule's rate, or when the rule only tells,
+ * which it then has done. A function of its own, as limit_over() is.
+ */
+__noinline int reflex_decides(struct xdp_md *ctx, const struct pkt *p, const struct teg_active *active,
+			      const struct teg_rule *rule)
 {
-	if (p && active && rule)
-		rule_acts(ctx, p, active, rule);
+	if (!p || !active || !rule)
+		return 0;
+	if (asks(TEG_ASKS_CLOCK) && rule->cost_ns && !limit_over(p, rule, now_ns()))
+		return 0;
+	if (!asks(TEG_ASKS_WATCHES) || rule->act != TEG_ACT_TELL)
+		return 1;
+	rule_acts(ctx, p, active, rule);
 	return 0;
 }
 
@@ -174,7 +182,7 @@ __noinline int watch_tells(struct xdp_md *ctx, const struct pkt *p, const struct
  */
 static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
 {
-	const bool rates = reflexes && asks(TEG_ASKS_CLOCK), watches = reflexes && asks(TEG_ASKS_WATCHES);
+	const bool opens = reflexes && asks(TEG_ASKS_CLOCK | TEG_ASKS_WATCHES); /* which cells decide is open */
 	const struct teg_cell *cells = bpf_map_lookup_elem(&gen_cells, &zero);
 	const struct teg_rule *rules = bpf_map_lookup_elem(&gen_rules, &zero);
 	__u32 done = ~0u; /* a rule whose bucket has let this packet by, or that has told of it: its other cells do it no more */
@@ -192,18 +200,7 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 		const struct teg_rule *rule = &rules[at];
 		if (rule->except >> w->posture & 1)
 			continue;
-		if ((rates || watches) && at == done)
-			continue;
-		if (rates && rule->cost_ns) {
-			if (!w->now)
-				w->now = now_ns();
-			if (!limit_over(w->p, rule, w->now)) {
-				done = at;
-				continue;
-			}
-		}
-		if (watches && rule->act == TEG_ACT_TELL) {
-			watch_tells(w->ctx, w->p, w->active, rule);
+		if (opens && (at == done || !reflex_decides(w->ctx, w->p, w->active, rule))) {
 			done = at;
 			continue;
 		}
