@@ -18,7 +18,8 @@ struct kept {
 struct fixing {
 	struct arena *arena;
 	size_t made, last; /* fixes, and those of the last step */
-	size_t against;	   /* the policy, before the last step */
+	size_t errors, warnings;    /* before the last step */
+	size_t of_code[DIAG_COUNT]; /* then, of what it mended; else 0 */
 	unsigned steps;
 	bool over;
 	VEC(struct kept) kept;
@@ -86,6 +87,15 @@ static bool can_be_made(const struct diag *d, const edit_list *l, const bool *ma
 	return true;
 }
 
+static size_t count_of(const struct diags *ds, enum diag_code code)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ds->list.len; i++)
+		n += ds->list.at[i]->code == code && !ds->list.at[i]->allowed;
+	return n;
+}
+
 static size_t choose(struct fixing *f, const struct compilation *c, edit_list *out)
 {
 	const bool *may = files_that_may(f->arena, c);
@@ -98,6 +108,7 @@ static size_t choose(struct fixing *f, const struct compilation *c, edit_list *o
 			continue;
 		for (const struct diag_edit *e = d->edits; e; e = e->next)
 			vec_push(f->arena, out, e);
+		f->of_code[d->code] = count_of(&c->diags, d->code);
 		chosen++;
 	}
 	return chosen;
@@ -182,31 +193,29 @@ static int make(struct fixing *f, const struct compilation *c, edit_list *edits,
 }
 
 /*
- * What stands against the policy. Names without a use do not count: a fix may take the last use away, and they
- * are looked for only when the policy can be read.
+ * Fewer errors, or as many and fewer warnings, or fewer of each kind that was mended: others may come to
+ * light then, for a net that only a needless rule used is not used at all.
  */
-static size_t count_against(const struct compilation *c)
+static bool is_better(const struct fixing *f, const struct diags *now)
 {
-	size_t against = c->diags.errors + c->diags.warnings;
+	bool fewer = true;
 
-	for (size_t i = 0; i < c->diags.list.len; i++) {
-		const struct diag *d = c->diags.list.at[i];
-
-		against -= d->code == DIAG_NAME_UNUSED && !d->allowed;
-	}
-	return against;
+	for (int code = 0; code < DIAG_COUNT; code++)
+		fewer &= !f->of_code[code] || count_of(now, (enum diag_code)code) < f->of_code[code];
+	return now->errors < f->errors || (now->errors == f->errors && (now->warnings < f->warnings || fewer));
 }
 
 int fixing_step(struct fixing *f, const struct compilation *c, struct err *why)
 {
-	size_t against = count_against(c);
 	edit_list edits = { 0 };
 
 	if (f->over || f->steps++ == STEPS_MAX)
 		return 0;
-	if (f->last && against >= f->against)
+	if (f->last && !is_better(f, &c->diags))
 		return undo(f, why);
-	f->against = against;
+	f->errors = c->diags.errors;
+	f->warnings = c->diags.warnings;
+	memset(f->of_code, 0, sizeof f->of_code);
 	f->last = choose(f, c, &edits);
 	f->made += f->last;
 	return f->last ? make(f, c, &edits, why) : 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
+#include "lang/syntax/near.h"
 
 /* --- orders ------------------------------------------------------------------------------- */
 
@@ -113,12 +114,26 @@ static bool scope_read(struct reading *r, const struct node *scope, uint64_t *ou
 	*out = count < 64 ? (UINT64_C(1) << count) - 1 : UINT64_MAX;
 	if (!strcmp(scope->text, "every"))
 		return true;
-	diag_help(diag(r->diags, DIAG_CLAIM_WORD, scope->span, "`%s posture` says nothing", scope->text),
-		  "`in every posture:`, or the names: `in [A, B]:`");
+	struct diag *d = diag(r->diags, DIAG_CLAIM_WORD, scope->span, "`%s posture` says nothing", scope->text);
+	struct near near = near_to(scope->text);
+	near_try(&near, "every");
+	diag_help(d, "`in every posture:`, or the names: `in [A, B]:`");
+	fix_near(r, d, &near, scope->span);
 	return false;
 }
 
 /* --- invariants ------------------------------------------------------------------------------ */
+
+static void tell_outcome(struct reading *r, const struct node *n)
+{
+	struct diag *d = diag(r->diags, DIAG_CLAIM_WORD, n->span, "a packet cannot be claimed to be `%s`", n->text);
+	struct near near = near_to(n->text);
+
+	near_try(&near, "allowed");
+	near_try(&near, "dropped");
+	diag_help(d, "`is allowed` or `is dropped`");
+	fix_near(r, d, &near, n->span);
+}
 
 bool claim_read(struct reading *r, const struct node *n, const char *name, struct pol_claim *out)
 {
@@ -130,8 +145,7 @@ bool claim_read(struct reading *r, const struct node *n, const char *name, struc
 		.direction = direction ? (enum direction)direction->word : DIRECTION_IN,
 	};
 	if (!sound)
-		diag_help(diag(r->diags, DIAG_CLAIM_WORD, n->span, "a packet cannot be claimed to be `%s`", n->text),
-			  "`is allowed` or `is dropped`");
+		tell_outcome(r, n);
 	sound &= scope_read(r, node_find(n, NODE_SCOPE), &out->postures);
 	return select_read(r, node_find(n, NODE_SELECTOR), out->direction, &out->match) && sound;
 }

@@ -18,8 +18,7 @@ static void setting_unknown(struct reading *r, const struct node *s, const char 
 
 	for (size_t i = 0; i < count; i++)
 		near_try(&n, known[i]);
-	if (n.best)
-		diag_help(d, "did you mean `%s`?", n.best);
+	tell_near(r, d, &n, s->span);
 }
 
 static void header_setting(struct reading *r, const struct node *s)
@@ -225,6 +224,8 @@ static void lifeline_add(struct reading *r, struct lifelines *all, const struct 
 		struct diag *d = diag(r->diags, label ? DIAG_LABEL_TWICE : DIAG_RULE_TWICE, label ? label->span : rule->span,
 				      label ? "label `%s` is used twice" : "this lifeline stands twice", out.label);
 		diag_at(d, first->span, "here first");
+		if (!label)
+			fix_leave_out(r, d, rule->span);
 		return;
 	}
 	strmap_put(&all->ids, out.label, (void *)(label ? label : rule));
@@ -303,6 +304,8 @@ void declare_blocks(struct reading *r)
 
 			diag_at(d, first->span, "here first");
 			diag_help(d, "several zones go into a list: on [ , ]; or give one of them a label");
+			if (sources_agree(&r->c->sources, decl->span, first->span))
+				fix_leave_out(r, d, decl->span);
 			continue;
 		}
 		strmap_put(&labels, b.label, (void *)decl);

@@ -40,9 +40,7 @@ static bool field_read(struct building *b, const struct node *n, enum session *o
 	near = near_to(n->kind == NODE_NAME ? n->text : "");
 	for (int f = 0; f < SESSION_FIELDS; f++)
 		near_try(&near, session_name((enum session)f));
-	if (near.best)
-		diag_help(d, "did you mean `%s`?", near.best);
-	else
+	if (!tell_near(b->r, d, &near, n->span))
 		diag_help(d, "there are %s, %s, %s and others", session_name(SESSION_SYN_COUNT), session_name(SESSION_BYTES_OUT),
 			  session_name(SESSION_ESTABLISHED));
 	return false;

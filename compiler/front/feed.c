@@ -88,9 +88,7 @@ static bool format_read(struct reading *r, const struct node *n, struct pol_feed
 		}
 	}
 	d = diag(r->diags, DIAG_FEED, n->span, "this is no format that feeds have");
-	if (near.best)
-		diag_help(d, "did you mean `%s`?", near.best);
-	else
+	if (!tell_near(r, d, &near, n->first ? n->first->span : n->span))
 		diag_help(d, "there are netset, json-lines \"MEMBER\", csv column N, stix");
 	return false;
 }
@@ -164,15 +162,17 @@ static bool setting_read(struct reading *r, const struct node *n, const struct n
 		if (strcmp(settings[i].word, n->text) != 0)
 			continue;
 		if (seen[i]) {
-			diag_at(diag(r->diags, DIAG_SETTING_TWICE, n->span, "`%s` is set twice", n->text), seen[i]->span, "here first");
+			struct diag *d = diag(r->diags, DIAG_SETTING_TWICE, n->span, "`%s` is set twice", n->text);
+
+			diag_at(d, seen[i]->span, "here first");
+			if (sources_agree(&r->c->sources, n->span, seen[i]->span))
+				fix_leave_out(r, d, n->span);
 			return false;
 		}
 		seen[i] = n;
 		return settings[i].read(r, n, out);
 	}
-	struct diag *d = diag(r->diags, DIAG_FEED, n->span, "a feed has no setting `%s`", n->text);
-	if (near.best)
-		diag_help(d, "did you mean `%s`?", near.best);
+	tell_near(r, diag(r->diags, DIAG_FEED, n->span, "a feed has no setting `%s`", n->text), &near, n->span);
 	return false;
 }
 

@@ -34,9 +34,7 @@ static bool key_word(struct reading *r, const struct node *n, enum rate_key *out
 		}
 	}
 	struct diag *d = diag(r->diags, DIAG_REFLEX_WHEN, n->span, "nothing is counted per this");
-	if (near.best)
-		diag_help(d, "did you mean `%s`?", near.best);
-	else
+	if (!tell_near(r, d, &near, n->span))
 		diag_help(d, "there are: per source, per destination, per flow; without `per` there is one bucket for all");
 	return false;
 }
@@ -129,7 +127,8 @@ static bool burst_read(struct reading *r, const struct node *option, struct pol_
 		struct diag *d = diag(r->diags, DIAG_SYNTAX, option->span, "`%s` says nothing of a limit", option->text);
 
 		near_try(&near, "burst");
-		diag_help(d, near.best ? "did you mean `%s`?" : "there is `%s`", "burst");
+		if (!tell_near(r, d, &near, option->span))
+			diag_help(d, "there is `burst`");
 		return false;
 	}
 	if (!value_amount(r, option->first, out->bytes ? TYPE_BYTES : TYPE_COUNT, &out->burst))

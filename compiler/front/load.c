@@ -182,6 +182,8 @@ static void tell_missing(struct reading *r, const struct found *importer, const 
 		near_try(&n, shipped_files[i].path);
 	if (n.best)
 		diag_help(d, "did you mean \"%s\"?", n.best);
+	if (n.best && !n.tied && source_says(&r->c->sources, import->span, arena_printf(r->arena, "\"%s\"", import->text)))
+		diag_fix(d, import->span, "\"%s\"", n.best);
 }
 
 static void tell_cycle(struct reading *r, const struct node *import, const struct found *f)

@@ -111,6 +111,16 @@ static bool decimal_read(const char *text, uint64_t *millionths)
 	return !*c && *millionths <= SHARE_WHOLE;
 }
 
+/* A whole number beyond 1 was meant in hundredths. */
+static void share_out_of_range(struct reading *r, const struct node *n)
+{
+	struct diag *d = diag(r->diags, DIAG_NUMBER_RANGE, n->span, "a share of a whole is from 0 to 1");
+
+	diag_help(d, "write 0.6, or 60%%");
+	if (n->kind == NODE_NUMBER && strlen(n->text) <= 3 && atoi(n->text) <= 100)
+		diag_fix(d, n->span, "%s%%", n->text);
+}
+
 bool play_share(struct reading *r, const struct node *n, uint64_t *out)
 {
 	uint64_t hundredths;
@@ -118,7 +128,7 @@ bool play_share(struct reading *r, const struct node *n, uint64_t *out)
 	if (is_decimal(n)) {
 		if (decimal_read(n->text, out))
 			return true;
-		diag_help(diag(r->diags, DIAG_NUMBER_RANGE, n->span, "a share of a whole is from 0 to 1"), "write 0.6, or 60%%");
+		share_out_of_range(r, n);
 		return false;
 	}
 	if (!value_amount(r, n, TYPE_PERCENTAGE, &hundredths))
@@ -156,9 +166,7 @@ bool play_sense(struct reading *r, const struct node *n, enum sense *out)
 	near = near_to(n->text);
 	for (int s = 0; s < SENSE_COUNT; s++)
 		near_try(&near, sense_name((enum sense)s));
-	if (near.best)
-		diag_help(d, "did you mean `%s`?", near.best);
-	else
+	if (!tell_near(r, d, &near, n->span))
 		diag_help(d, "for example `%s`: %s", sense_name(SENSE_PAIN), sense_about(SENSE_PAIN));
 	return false;
 }
@@ -297,6 +305,7 @@ static bool event_read(const struct play_scope *in, const struct node *n, struct
 			near_try(&near, event_field_name((enum event_field)i));
 	if (near.best)
 		diag_help(d, "did you mean `event.%s`?", near.best);
+	fix_near(in->r, d, &near, n->span);
 	return false;
 }
 

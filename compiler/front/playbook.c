@@ -71,9 +71,9 @@ static void step_unknown(struct playing *p, const struct node *n)
 		near_try(&near, words);
 		buf_printf(&all, "%s%s", all.len ? ", " : "", words);
 	}
-	if (near.best)
+	if (near.best && strchr(near.best, ' '))
 		diag_help(d, "did you mean `%s`?", near.best);
-	else
+	else if (!tell_near(p->r, d, &near, n->span))
 		diag_help(d, "there are %s", buf_text(&all));
 }
 

@@ -37,8 +37,7 @@ static void established_read(struct reading *r, struct building *b, const struct
 		}
 	}
 	struct diag *d = diag(r->diags, DIAG_TYPE, value->span, "`established` is followed by keep, recheck or cut");
-	if (n.best)
-		diag_help(d, "did you mean `%s`?", n.best);
+	tell_near(r, d, &n, value->span);
 	b->sound = false;
 }
 
@@ -57,11 +56,13 @@ static void settings_read(struct reading *r, struct building *b)
 			struct diag *d = diag(r->diags, DIAG_SETTING_UNKNOWN, n->span, "there is no setting `%s` here", n->text);
 
 			b->sound = false;
-			if (near.best)
-				diag_help(d, "did you mean `%s`?", near.best);
+			tell_near(r, d, &near, n->span);
 		} else if (first) {
-			diag_at(diag(r->diags, DIAG_SETTING_TWICE, n->span, "`%s` is set twice", n->text), first->span,
-				"here first");
+			struct diag *d = diag(r->diags, DIAG_SETTING_TWICE, n->span, "`%s` is set twice", n->text);
+
+			diag_at(d, first->span, "here first");
+			if (sources_agree(&r->c->sources, n->span, first->span))
+				fix_leave_out(r, d, n->span);
 		} else {
 			first = n;
 			established_read(r, b, n);
@@ -71,7 +72,11 @@ static void settings_read(struct reading *r, struct building *b)
 
 static void default_twice(struct reading *r, const struct node *again, const struct node *first)
 {
-	diag_at(diag(r->diags, DIAG_DEFAULT_TWICE, again->span, "this default is said twice"), first->span, "here first");
+	struct diag *d = diag(r->diags, DIAG_DEFAULT_TWICE, again->span, "this default is said twice");
+
+	diag_at(d, first->span, "here first");
+	if (again->word == first->word)
+		fix_leave_out(r, d, again->span);
 }
 
 static void default_set(struct building *b, enum direction d, const struct node *n)
@@ -100,6 +105,24 @@ static void defaults_read(struct reading *r, struct building *b)
 			default_set(b, (enum direction)d, b->own_default[d] ? b->own_default[d] : b->own_general);
 }
 
+/* Before the posture's first statement, on a line of its own where that has one. */
+static void fix_default(struct reading *r, struct diag *d, const struct node *posture)
+{
+	const struct source *s = &r->c->sources.list.at[posture->span.file];
+	const struct node *n = posture->first;
+
+	while (n && (n->kind == NODE_NAME || n->kind == NODE_TITLE || n->kind == NODE_EXTENDS))
+		n = n->next;
+	if (!n) {
+		diag_fix(d, (struct span){ posture->span.file, posture->span.to - 1, posture->span.to - 1 }, " default drop ");
+		return;
+	}
+	struct span line = source_with_blanks(&r->c->sources, n->span);
+	bool begins = line.from && s->text[line.from - 1] == '\n';
+	diag_fix(d, (struct span){ n->span.file, n->span.from, n->span.from }, "default drop\n%.*s",
+		 begins ? (int)(n->span.from - line.from) : 0, s->text + line.from);
+}
+
 static void defaults_are_there(struct reading *r, struct building *b)
 {
 	const char *missing[DIRECTION_COUNT];
@@ -115,6 +138,7 @@ static void defaults_are_there(struct reading *r, struct building *b)
 			      n == DIRECTION_COUNT ? "posture `%s` has no default" : "posture `%s` has no default %s",
 			      b->symbol->name, n == 1 ? missing[0] : "for every direction");
 	diag_help(d, "say what happens to what no rule matches: default drop");
+	fix_default(r, d, b->symbol->decl);
 }
 
 /* --- rules ---------------------------------------------------------------------------------- */
@@ -148,6 +172,7 @@ static void rule_twice(struct reading *r, const struct node *rule, const struct 
 	d = diag(r->diags, DIAG_RULE_TWICE, rule->span, "this rule stands twice in this posture");
 	diag_at(d, first->span, "here first");
 	diag_help(d, "the second decides nothing: leave it out");
+	fix_leave_out(r, d, rule->span);
 }
 
 /* The label of a rule that takes an inherited one's place is a use of that one's. */
@@ -222,8 +247,7 @@ static void without(struct reading *r, struct building *b, const struct node *na
 	for (size_t i = 0; i < b->rules.len; i++)
 		if (b->rules.at[i].labelled)
 			near_try(&n, b->rules.at[i].label);
-	if (n.best)
-		diag_help(d, "did you mean `%s`?", n.best);
+	tell_near(r, d, &n, name->span);
 }
 
 /* `without` speaks of what is inherited, wherever it stands among the rules. */
@@ -344,6 +368,15 @@ void declare_postures(struct reading *r)
 
 /* --- the posture to begin with --------------------------------------------------------------------- */
 
+static void initial_twice(struct reading *r, const struct node *again, const struct node *first)
+{
+	struct diag *d = diag(r->diags, DIAG_INITIAL_TWICE, again->span, "a policy begins in one posture");
+
+	diag_at(d, first->span, "said here first");
+	if (!strcmp(again->first->text, first->first->text))
+		fix_leave_out(r, d, again->span);
+}
+
 void declare_initial(struct reading *r)
 {
 	const struct node *initial = NULL;
@@ -355,8 +388,7 @@ void declare_initial(struct reading *r)
 		if (n->kind != NODE_INITIAL)
 			continue;
 		if (initial)
-			diag_at(diag(r->diags, DIAG_INITIAL_TWICE, n->span, "a policy begins in one posture"), initial->span,
-				"said here first");
+			initial_twice(r, n, initial);
 		else
 			initial = n;
 	}

@@ -126,6 +126,10 @@ void conditions_decide(struct reading *r);
  * is what stands at the place. False when nothing is.
  */
 bool tell_near(struct reading *r, struct diag *d, const struct near *n, struct span at);
+/* The fix alone, for a help in other words: where the word stands at the beginning or the end of the place. */
+void fix_near(struct reading *r, struct diag *d, const struct near *n, struct span at);
+/* The fix that leaves out what stands there, when it has its lines to itself. */
+void fix_leave_out(struct reading *r, struct diag *d, struct span at);
 
 /* scope.c */
 void scope_declare_params(struct reading *r);

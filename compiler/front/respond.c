@@ -67,9 +67,7 @@ static bool event_unknown(struct reading *r, const struct node *n, const char *w
 		near_try(&near, event_word((enum play_event)e));
 		buf_printf(&all, "%s%s", e ? ", " : "", event_word((enum play_event)e));
 	}
-	if (near.best)
-		diag_help(d, "did you mean `%s`?", near.best);
-	else
+	if (!tell_near(r, d, &near, n->span))
 		diag_help(d, "events are of %s: on reflex.NAME ...", buf_text(&all));
 	return false;
 }
@@ -119,6 +117,7 @@ static bool event_read(struct reading *r, const struct node *n, struct pol_bindi
 	d = diag(r->diags, DIAG_EVENT_UNKNOWN, n->span, "there is no %s `%s`", word, out->of);
 	if (near.best)
 		diag_help(d, "did you mean `%s.%s`?", word, near.best);
+	fix_near(r, d, &near, n->span);
 	return false;
 }
 
@@ -212,6 +211,14 @@ static bool where_read(struct reading *r, const struct node *where, struct pol_b
 
 /* --- what is run --------------------------------------------------------------------------------------- */
 
+/* Where its name stands behind `run`. */
+static struct span call_name(const struct node *call)
+{
+	uint32_t from = call->span.from + (uint32_t)call->word;
+
+	return (struct span){ call->span.file, from, from + (uint32_t)strlen(call->text) };
+}
+
 static bool call_unknown(struct reading *r, const struct node *call)
 {
 	struct near near = near_to(call->text);
@@ -222,8 +229,7 @@ static bool call_unknown(struct reading *r, const struct node *call)
 	d = diag(r->diags, DIAG_PLAYBOOK_UNKNOWN, call->span, "there is no playbook `%s`", call->text);
 	for (size_t i = 0; i < r->playbooks.entries.len; i++)
 		near_try(&near, r->playbooks.entries.at[i].name);
-	if (near.best)
-		diag_help(d, "did you mean `%s`?", near.best);
+	tell_near(r, d, &near, call_name(call));
 	return false;
 }
 
@@ -248,14 +254,6 @@ static bool call_given(struct reading *r, const struct node *call, const struct 
 			return false;
 		}
 	return sound;
-}
-
-/* Where its name stands behind `run`. */
-static struct span call_name(const struct node *call)
-{
-	uint32_t from = call->span.from + (uint32_t)call->word;
-
-	return (struct span){ call->span.file, from, from + (uint32_t)strlen(call->text) };
 }
 
 static bool call_read(struct reading *r, const struct node *call, struct pol_binding *out)

@@ -62,14 +62,34 @@ static struct symbol *declare(struct reading *r, enum symbol_kind kind, const st
 	return s;
 }
 
+void fix_near(struct reading *r, struct diag *d, const struct near *n, struct span at)
+{
+	uint32_t len = (uint32_t)strlen(n->word);
+	struct span begins = { at.file, at.from, at.from + len }, ends = { at.file, at.to - len, at.to };
+
+	if (!n->best || n->tied || !len || at.to - at.from < len)
+		return;
+	if (source_says(&r->c->sources, begins, n->word))
+		diag_fix(d, begins, "%s", n->best);
+	else if (source_says(&r->c->sources, ends, n->word))
+		diag_fix(d, ends, "%s", n->best);
+}
+
 bool tell_near(struct reading *r, struct diag *d, const struct near *n, struct span at)
 {
 	if (!n->best)
 		return false;
 	diag_help(d, "did you mean `%s`?", n->best);
-	if (!n->tied && source_says(&r->c->sources, at, n->word))
-		diag_fix(d, at, "%s", n->best);
+	fix_near(r, d, n, at);
 	return true;
+}
+
+void fix_leave_out(struct reading *r, struct diag *d, struct span at)
+{
+	struct span lines = source_lines(&r->c->sources, at);
+
+	if (span_is_somewhere(lines))
+		diag_fix(d, lines, "%s", "");
 }
 
 static bool type_find(const char *name, enum type *out)
@@ -218,6 +238,22 @@ struct symbol *scope_peek(struct reading *r, const char *name)
 	return strmap_find(&r->symbols, name);
 }
 
+/* `office-lab` is one name, and two that are known were meant. */
+static bool tell_difference(struct reading *r, struct diag *d, const struct node *name)
+{
+	for (const char *dash = strchr(name->text, '-'); dash; dash = strchr(dash + 1, '-')) {
+		const char *left = arena_strndup(r->arena, name->text, (size_t)(dash - name->text));
+
+		if (!scope_peek(r, left) || !scope_peek(r, dash + 1))
+			continue;
+		diag_help(d, "for a difference write spaces: `%s - %s`", left, dash + 1);
+		if (source_says(&r->c->sources, name->span, name->text))
+			diag_fix(d, name->span, "%s - %s", left, dash + 1);
+		return true;
+	}
+	return false;
+}
+
 static void tell_unknown(struct reading *r, const struct node *name, const char *wanted)
 {
 	struct diag *d = diag(r->diags, DIAG_NAME_UNKNOWN, name->span, "there is no %s `%s`", wanted, name->text);
@@ -229,16 +265,8 @@ static void tell_unknown(struct reading *r, const struct node *name, const char 
 	}
 	for (size_t i = 0; d->arena && i < r->symbols.entries.len; i++)
 		near_try(&n, r->symbols.entries.at[i].name);
-	if (tell_near(r, d, &n, name->span))
+	if (tell_difference(r, d, name) || tell_near(r, d, &n, name->span))
 		return;
-	for (const char *dash = strchr(name->text, '-'); dash; dash = strchr(dash + 1, '-')) {
-		const char *left = arena_strndup(r->arena, name->text, (size_t)(dash - name->text));
-
-		if (scope_peek(r, left) && scope_peek(r, dash + 1)) {
-			diag_help(d, "for a difference write spaces: `%s - %s`", left, dash + 1);
-			return;
-		}
-	}
 	size_t len;
 	if (!strcmp(wanted, "protocol or service") && shipped_find("std/services.teg", &len))
 		diag_help(d, "names of well-known services come with: import \"std/services.teg\"");

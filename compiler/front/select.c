@@ -72,6 +72,16 @@ static bool clauses_read(struct reading *r, const struct node *selector, struct 
 
 /* --- the protocols -------------------------------------------------------------------------- */
 
+/* `tcp 80`: a number behind a protocol that has ports is meant as one. */
+static void tell_port(struct diag *d, const struct node *name, const struct node *what)
+{
+	bool ports = !strcmp(name->text, "tcp") || !strcmp(name->text, "udp") || !strcmp(name->text, "sctp");
+
+	diag_help(d, "a port is asked with `port`: %s port %s", name->text, what->kind == NODE_NUMBER ? what->text : "...");
+	if (ports)
+		diag_fix(d, (struct span){ what->span.file, what->span.from, what->span.from }, "port ");
+}
+
 static bool head_argument(struct reading *r, const struct node *head, struct service *out)
 {
 	const struct node *name = head->first, *what = head->last;
@@ -84,8 +94,7 @@ static bool head_argument(struct reading *r, const struct node *head, struct ser
 
 	d = diag(r->diags, DIAG_HEAD_ARGUMENT, what->span, "`%s` takes nothing after it", name->text);
 	if (what->kind == NODE_NUMBER || what->kind == NODE_RANGE)
-		diag_help(d, "a port is asked with `port`: %s port %s", name->text,
-			  what->kind == NODE_NUMBER ? what->text : "...");
+		tell_port(d, name, what);
 	else if (what->kind == NODE_NAME) {
 		static const char *const words[] = { "from", "to", "port", "on", "flags", "in", "out", "forward" };
 		struct near n = near_to(what->text);

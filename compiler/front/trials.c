@@ -168,9 +168,7 @@ static bool word_unknown(struct reading *r, const struct node *words)
 	near_try(&n, "reply");
 	near_try(&n, "syn");
 	near_try(&n, "ack");
-	if (n.best)
-		diag_help(d, "did you mean `%s`?", n.best);
-	else
+	if (!tell_near(r, d, &n, words->first->span))
 		diag_help(d, "there are TCP flags, the states new, established, reply, related, invalid, untracked, and in, forward, out, on ZONE");
 	return false;
 }
@@ -413,8 +411,7 @@ static bool by_is_known(struct reading *r, const struct node *by, const struct p
 	struct near n = near_to(name);
 
 	near_labels(&n, r, s);
-	if (n.best)
-		diag_help(d, "did you mean `%s`?", n.best);
+	tell_near(r, d, &n, by->span);
 	return false;
 }
 

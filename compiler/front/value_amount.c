@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
+#include "lang/syntax/near.h"
 
 enum dimension { DIMENSION_DURATION, DIMENSION_COUNT, DIMENSION_BYTES, DIMENSION_BANDWIDTH, DIMENSION_PERCENT };
 
@@ -107,14 +108,53 @@ static bool amount_name(struct reading *r, const struct node *n, enum type type,
 	return true;
 }
 
+/* As units are called elsewhere. */
+static const struct {
+	const char *called;
+	enum dimension dimension;
+	const char *suffix;
+} spelled_out[] = {
+	{ "sec", DIMENSION_DURATION, "s" },	{ "secs", DIMENSION_DURATION, "s" },
+	{ "second", DIMENSION_DURATION, "s" },	{ "seconds", DIMENSION_DURATION, "s" },
+	{ "msec", DIMENSION_DURATION, "ms" },	{ "usec", DIMENSION_DURATION, "us" },
+	{ "mins", DIMENSION_DURATION, "m" },	{ "minute", DIMENSION_DURATION, "m" },
+	{ "minutes", DIMENSION_DURATION, "m" }, { "hr", DIMENSION_DURATION, "h" },
+	{ "hrs", DIMENSION_DURATION, "h" },	{ "hour", DIMENSION_DURATION, "h" },
+	{ "hours", DIMENSION_DURATION, "h" },	{ "day", DIMENSION_DURATION, "d" },
+	{ "days", DIMENSION_DURATION, "d" },	{ "week", DIMENSION_DURATION, "w" },
+	{ "weeks", DIMENSION_DURATION, "w" },	{ "byte", DIMENSION_BYTES, "B" },
+	{ "bytes", DIMENSION_BYTES, "B" },	{ "bps", DIMENSION_BANDWIDTH, "bit" },
+	{ "kbps", DIMENSION_BANDWIDTH, "kbit" }, { "mbps", DIMENSION_BANDWIDTH, "mbit" },
+	{ "gbps", DIMENSION_BANDWIDTH, "gbit" }, { "percent", DIMENSION_PERCENT, "%" },
+	{ "pct", DIMENSION_PERCENT, "%" },
+};
+
+/* The one unit that such a suffix can stand for: the same in letters of another size, or its name; or NULL. */
+static const char *unit_meant(const char *suffix, enum dimension dimension)
+{
+	const char *meant = NULL;
+
+	for (size_t i = 0; suffix[1] && i < sizeof units / sizeof *units; i++)
+		if (units[i].dimension == dimension && !strcasecmp(units[i].suffix, suffix))
+			meant = units[i].suffix;
+	for (size_t i = 0; !meant && i < sizeof spelled_out / sizeof *spelled_out; i++)
+		if (spelled_out[i].dimension == dimension && !strcasecmp(spelled_out[i].called, suffix))
+			meant = spelled_out[i].suffix;
+	return meant;
+}
+
 static bool amount_quantity(struct reading *r, const struct node *n, const struct amount_row *row, uint64_t *out)
 {
 	const struct unit *u = unit_find(suffix_of(n->text));
 
 	if (u && u->dimension == row->dimension)
 		return amount_read(r, n, u->worth, out);
-	help_units(diag(r->diags, DIAG_UNIT_WRONG, n->span, "`%s` is not a unit of %s", suffix_of(n->text), row->of),
-		   row->dimension);
+	struct diag *d = diag(r->diags, DIAG_UNIT_WRONG, n->span, "`%s` is not a unit of %s", suffix_of(n->text), row->of);
+	const char *meant = unit_meant(suffix_of(n->text), row->dimension);
+
+	help_units(d, row->dimension);
+	if (meant)
+		diag_fix(d, n->span, "%.*s%s", (int)(suffix_of(n->text) - n->text), n->text, meant);
 	return false;
 }
 
@@ -122,9 +162,11 @@ static bool amount_quantity(struct reading *r, const struct node *n, const struc
 static bool word_read(struct reading *r, const struct node *n, enum type type, const char *(*word)(unsigned), unsigned count,
 		      uint64_t *out)
 {
+	struct near near = near_to(n->kind == NODE_NAME ? n->text : "");
 	own(buf) struct buf all = { 0 };
 
 	for (unsigned i = 0; i < count; i++) {
+		near_try(&near, word(i));
 		buf_printf(&all, "%s%s", i == 0 ? "" : i + 1 == count ? " and " : ", ", word(i));
 		if (n->kind == NODE_NAME && !strcmp(n->text, word(i))) {
 			*out = i;
@@ -133,7 +175,9 @@ static bool word_read(struct reading *r, const struct node *n, enum type type, c
 	}
 	if (n->kind == NODE_NAME && scope_peek(r, n->text))
 		return amount_name(r, n, type, out);
-	diag_help(value_mistyped(r, n, type_with_article(type)), "there are %s", buf_text(&all));
+	struct diag *d = value_mistyped(r, n, type_with_article(type));
+	if (!tell_near(r, d, &near, n->span))
+		diag_help(d, "there are %s", buf_text(&all));
 	return false;
 }
 
@@ -145,6 +189,23 @@ static const char *severity_word(unsigned i)
 static const char *boolean_word(unsigned i)
 {
 	return i ? "true" : "false";
+}
+
+/* Where there is one unit, it is the one that is missing. */
+static void unit_missing(struct reading *r, const struct node *n, enum type type, enum dimension dimension)
+{
+	struct diag *d = diag(r->diags, DIAG_UNIT_MISSING, n->span, "%s has a unit", type_with_article(type));
+	const char *only = NULL;
+	size_t count = 0;
+
+	help_units(d, dimension);
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (units[i].dimension == dimension) {
+			only = units[i].suffix;
+			count++;
+		}
+	if (count == 1)
+		diag_fix(d, n->span, "%s%s", n->text, only);
 }
 
 bool value_amount(struct reading *r, const struct node *n, enum type type, uint64_t *out)
@@ -161,7 +222,7 @@ bool value_amount(struct reading *r, const struct node *n, enum type type, uint6
 	case NODE_NUMBER:
 		if (row->bare)
 			return amount_read(r, n, 1, out);
-		help_units(diag(r->diags, DIAG_UNIT_MISSING, n->span, "%s has a unit", type_with_article(type)), row->dimension);
+		unit_missing(r, n, type, row->dimension);
 		return false;
 	case NODE_QUANTITY:
 		return amount_quantity(r, n, row, out);

@@ -211,6 +211,15 @@ static void tell_over(struct allowing *k, const struct allowance *a)
 	diag_help(d, "mend what it allowed, or give it another day");
 }
 
+static void tell_unused(struct allowing *k, const struct allowance *a)
+{
+	struct diag *d = diag(&k->c->diags, DIAG_ALLOW_UNUSED, a->comment, "nothing here needs %s to be allowed", diag_kinds[a->code].code);
+	struct span lines = source_lines(&k->c->sources, a->comment);
+
+	diag_help(d, "leave the comment out");
+	diag_fix(d, span_is_somewhere(lines) ? lines : source_with_blanks(&k->c->sources, a->comment), "%s", "");
+}
+
 static void take_allowance(struct allowing *k, struct allowance *a)
 {
 	if (is_over(k, a)) {
@@ -221,9 +230,7 @@ static void take_allowance(struct allowing *k, struct allowance *a)
 	apply(k, a);
 	/* Tests find what their codes name; nothing else looks for it. */
 	if (k->all && !a->used && strncmp(diag_kinds[a->code].code, "E08", 3))
-		diag_help(diag(&k->c->diags, DIAG_ALLOW_UNUSED, a->comment, "nothing here needs %s to be allowed",
-			       diag_kinds[a->code].code),
-			  "leave the comment out");
+		tell_unused(k, a);
 }
 
 static void allow(struct allowing *k)

@@ -186,14 +186,26 @@ static const char *meant(struct expecting e, const char *word)
 }
 
 /* A clause's misspelled word reads as a name: `allow tcp form lan`. Then the word after it is what does not fit. */
-static const char *clause_meant(const char *word)
+static struct near clause_meant(const char *word)
 {
 	static const char *const words[] = { "from", "to", "port", "on", "flags", "limit", "log", "emit", "payload", "is", NULL };
 	struct near n = near_to(word);
 
 	for (size_t i = 0; words[i]; i++)
 		near_try(&n, words[i]);
-	return n.best;
+	return n;
+}
+
+/* `=` declares, `==` asks. */
+static bool suggest_equals(struct parser *p, struct diag *d, struct expecting e)
+{
+	const char *due = p->last.kind == T_EQUALS && expects(e, "'='") ? "=" : p->last.kind == '=' && expects(e, "==") ? "==" : NULL;
+
+	if (!due)
+		return false;
+	diag_help(d, "`=` says what a name is, `==` asks");
+	diag_fix(d, p->last.span, "%s", due);
+	return true;
 }
 
 static void suggest(struct parser *p, struct diag *d, struct expecting e)
@@ -205,8 +217,13 @@ static void suggest(struct parser *p, struct diag *d, struct expecting e)
 		diag_fix(d, p->last.span, "%s", word);
 		return;
 	}
-	if (p->before.kind == T_NAME && (word = clause_meant(p->before.text)))
-		diag_help(d, "did you mean `%s` where `%s` stands?", word, p->before.text);
+	if (suggest_equals(p, d, e) || p->before.kind != T_NAME)
+		return;
+	struct near n = clause_meant(p->before.text);
+	if (n.best)
+		diag_help(d, "did you mean `%s` where `%s` stands?", n.best, p->before.text);
+	if (n.best && !n.tied)
+		diag_fix(d, p->before.span, "%s", n.best);
 }
 
 static const char *what_stands(struct parser *p, struct span at)
@@ -235,6 +252,8 @@ static void begins_nothing(struct parser *p)
 	words_near(&n);
 	if (n.best)
 		diag_help(d, "did you mean `%s`?", n.best);
+	if (n.best && !n.tied)
+		diag_fix(d, p->before.span, "%s", n.best);
 }
 
 void grammar_complain(struct parser *p, struct span at, const char *const *words, size_t count)

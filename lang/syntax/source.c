@@ -146,9 +146,14 @@ struct span source_lines(const struct sources *s, struct span at)
 {
 	const struct source *source = &s->list.at[at.file];
 	const char *end;
+	uint32_t behind;
 
 	at = source_with_blanks(s, at);
 	if (at.from && source->text[at.from - 1] != '\n')
+		return SPAN_NOWHERE;
+	for (behind = at.to; behind < source->len && strchr(" \t\r", source->text[behind]); behind++)
+		;
+	if (behind < source->len && source->text[behind] != '\n' && source->text[behind] != '#')
 		return SPAN_NOWHERE;
 	end = memchr(source->text + at.to, '\n', source->len - at.to);
 	at.to = end ? (uint32_t)(end + 1 - source->text) : (uint32_t)source->len;

@@ -54,7 +54,7 @@ bool sources_agree(const struct sources *s, struct span a, struct span b);
 
 /* The span and the blanks before it on its line: what goes when it goes. */
 struct span source_with_blanks(const struct sources *s, struct span at);
-/* The lines that the span is on, their ends included; SPAN_NOWHERE when something else stands before it. */
+/* The lines that the span is on, their ends included; SPAN_NOWHERE when something else stands beside it. A comment goes with it. */
 struct span source_lines(const struct sources *s, struct span at);
 
 /* How far into the text it is well-formed UTF-8 without NUL; `len` when it is throughout. */

@@ -91,6 +91,126 @@ TEG
 grep -A1 'late:' p.teg | tail -1 | grep -q 'web:'
 ok 'it stands before the one that hid it' p.teg
 
+# --- one edit, in a policy of every construct --------------------------------------------------
+
+cat >whole.teg <<'TEG'
+policy whole {
+    owner "netsec"
+}
+import "std/services.teg"
+param sites: net = 192.0.2.0/24
+param slow: percentage = 20%
+zone wan = "eth0"
+net office = sites
+net lab = 198.51.100.0/24
+limit calm = 50/s per source burst 100
+posture OPEN {
+    default drop
+    established cut
+    web: allow tcp from office to self port [ssh, 443] limit calm
+    allow udp from office - lab to self port 53
+}
+posture TIGHT extends OPEN {
+    without web
+}
+initial posture OPEN
+feed list {
+    url "https://example.org/drop.txt"
+    format netset
+    refresh 15m
+    max 200k
+    stale after 6h keep
+    action block
+}
+reflex flood {
+    match tcp flags syn/syn+ack on wan
+    when rate per source > 1000 per 100ms
+    do drop, emit high
+}
+derme {
+    beacon: when session.interval_jitter < 2% do drop, emit medium
+}
+playbook heal(src: address) {
+    budget blocks 500 per 1h, runtime 10m
+    block src for 1h
+    notify audit { event: "x" }
+}
+on reflex.flood run heal(event.source)
+homeostasis {
+    when qualia.pain > 60% for 30s posture TIGHT until qualia.pain < 0.2 for 5m
+    when host.cpu > 85% for 10s throttle priority low to slow
+}
+invariant office_only {
+    in every posture: tcp from lab to self port 22 is dropped
+}
+test "web" {
+    posture OPEN
+    tcp 192.0.2.7 -> self:443 syn on wan => allow by web
+}
+TEG
+"$tegc" check whole.teg >out 2>&1
+ok 'the policy that is made wrong in one place is right' out
+
+# code, a right text of it, the wrong one in its place: --fix brings the right one back, and then has nothing to do
+turns() {
+	python3 - "$2" "$3" <<'PY'
+import sys
+text = open("whole.teg", encoding="utf-8").read()
+assert sys.argv[1] in text, sys.argv[1]
+open("p.teg", "w", encoding="utf-8").write(text.replace(sys.argv[1], sys.argv[2], 1))
+PY
+	"$tegc" check p.teg --report json=before.json >out 2>&1
+	jq -e --arg code "$1" '[.diagnostics[] | select(.code == $code and has("fix"))] | length > 0' before.json >/dev/null
+	ok "$1: \`$3\` has a fix" out
+	"$tegc" check --fix p.teg >out 2>&1 && diff whole.teg p.teg >>out
+	ok "$1: \`$3\` becomes \`$2\`" out
+	cp p.teg once.teg
+	"$tegc" check --fix p.teg >out 2>&1 && cmp once.teg p.teg >>out
+	ok "$1: nothing is left to mend" out
+}
+nl='
+'
+turns E0101 'zone wan = ' 'zoen wan = '
+turns E0101 'net lab = ' 'net lab == '
+turns E0101 'tcp from office' 'tcp form office'
+turns E0102 '"eth0"' '“eth0”'
+turns E0102 'office - lab' 'office – lab'
+turns E0102 'office - lab' $'office\u00a0- lab'
+turns E0102 'net office = sites' 'net office = sites;'
+turns E0201 'office - lab' 'office-lab'
+turns E0201 'extends OPEN' 'extends OPNE'
+turns E0204 'std/services.teg' 'std/servics.teg'
+turns E0403 'is dropped' 'is droped'
+turns E0403 'in every' 'in evry'
+turns E0501 'established cut' 'established cutt'
+turns E0501 'emit high' 'emit hihg'
+turns E0505 '60%' '60'
+turns E0505 '2%' '2'
+turns E0507 '20%' '20'
+turns E0508 '10m' '10minutes'
+turns E0508 '100ms' '100MS'
+turns E0508 '6h' '6hours'
+turns E0708 "    default drop$nl" ''
+turns E0709 "    default drop$nl" "    default drop$nl    default drop$nl"
+turns E0706 "initial posture OPEN$nl" "initial posture OPEN${nl}initial posture OPEN # again$nl"
+turns E0711 "    allow udp from office - lab to self port 53$nl" "    allow udp from office - lab to self port 53$nl    allow udp from office - lab to self port 53$nl"
+turns E0714 'per source >' 'per sorce >'
+turns E0716 'owner' 'ownr'
+turns E0717 "    established cut$nl" "    established cut$nl    established cut$nl"
+turns E0721 'without web' 'without wep'
+turns E0726 'session.interval_jitter' 'session.interval_jiter'
+turns E0729 'format netset' 'format netst'
+turns E0729 'refresh' 'refesh'
+turns E0803 'syn on wan =>' 'sin on wan =>'
+turns E0807 'by web' 'by wbe'
+turns E0901 'notify audit' 'notfy audit'
+turns E0912 'run heal' 'run hael'
+turns E0915 'on reflex.flood' 'on reflx.flood'
+turns E0915 'on reflex.flood' 'on reflex.flod'
+turns E0916 'event.source' 'event.sorce'
+turns E0918 'qualia.pain >' 'qualia.pian >'
+turns E1003 "    web: allow" "    # tegc: allow E0313 \"no more\"$nl    web: allow"
+
 # --- the pages on diagnostics -----------------------------------------------------------------
 
 # A wrong policy of a page either has no fix, or is without the page's mistake when it is made.
@@ -103,6 +223,10 @@ for page in "$root"/docs/errors/E*.md; do
 	"$tegc" check --fix p.teg --report json=after.json >out 2>&1
 	jq -e --arg code "$code" '([.diagnostics[].code] | index($code) == null) and .summary.fixed > 0' after.json >/dev/null
 	ok "the page of $code: its fix mends it" out
+	cp p.teg once.teg
+	"$tegc" check --fix p.teg >out 2>&1
+	cmp once.teg p.teg >>out
+	ok "the page of $code: and then nothing is left to mend" out
 done
 
 # --- what is not sure -----------------------------------------------------------------------
