@@ -53,30 +53,30 @@ expect 74 'error[E0006]' 'a file that breaks off' "$tegc" check /proc/self/mem
 
 expect 64 'usage: tegc check' 'no file' "$tegc" check
 expect 64 'usage: tegc check' 'an option that does not exist' "$tegc" check --frobnicate x.teg
-expect 64 'NAME=VALUE' 'a parameter without a value' "$tegc" check --param office none.teg
+expect 64 'NAME=VALUE' 'a parameter without a value' "$tegc" check --param _office none.teg
 expect 64 'there is no command' 'a command that does not exist' "$tegc" frobnicate
 
-printf 'param office: net = 192.0.2.0/24\nparam web: port = 80\nparam wan_if: interface = "eth0"\nzone wan = wan_if\n%s\n' \
+printf 'param _office: net = 192.0.2.0/24\nparam _web: port = 80\nparam wan_if: interface = "eth0"\nzone wan = wan_if\n%s\n' \
 	"$posture" >param.teg
-printf '{ "office": ["198.51.100.0/24", "2001:db8::/32"], "web": 8443, "wan_if": ["wan0", "br-*"] }' >good.json
+printf '{ "_office": ["198.51.100.0/24", "2001:db8::/32"], "_web": 8443, "wan_if": ["wan0", "br-*"] }' >good.json
 expect 0 '' 'parameters from a file' "$tegc" check --params good.json param.teg
 expect 0 '' 'an interface needs no quotes on the command line' "$tegc" check --param wan_if=wan0 param.teg
-printf '{ "office": { "a": 1 } }' >nested.json
+printf '{ "_office": { "a": 1 } }' >nested.json
 expect 1 'error[E0209]' 'a parameter that is an object' "$tegc" check --params nested.json param.teg
-printf '{ "office": ' >broken.json
+printf '{ "_office": ' >broken.json
 expect 1 'error[E0209]: this is not JSON' 'a parameter file that breaks off' "$tegc" check --params broken.json param.teg
 printf '[1]' >list.json
 expect 1 'error[E0209]: this is not a JSON object' 'a parameter file that is a list' "$tegc" check --params list.json param.teg
 expect 66 'error[E0001]' 'a parameter file that does not exist' "$tegc" check --params none.json param.teg
-printf '{ "web": 80.5 }' >half.json
+printf '{ "_web": 80.5 }' >half.json
 expect 1 'error[E0209]' 'half a port' "$tegc" check --params half.json param.teg
-expect 1 '--param office:1:1' 'a mistake in a parameter has a place' "$tegc" check --param office=192.0.2.1/24 param.teg
+expect 1 '--param _office:1:1' 'a mistake in a parameter has a place' "$tegc" check --param _office=192.0.2.1/24 param.teg
 
 printf 'net a = %s192.0.2.1%s\n' "$(printf '(%.0s' {1..5000})" "$(printf ')%.0s' {1..5000})" >deep.teg
 expect 1 'error[E0105]' '5,000 brackets' "$tegc" check deep.teg
 { printf 'net a = 192.0.2.1'; yes ' + 192.0.2.1 - 192.0.2.2' | head -n 20000 | tr -d '\n'; echo; } >long.teg
 expect 1 'error[E0105]' '40,000 operators that alternate' "$tegc" check long.teg
-{ printf 'net a = 192.0.2.1'; yes ' + 192.0.2.1' | head -n 100000 | tr -d '\n'; echo; echo "$posture"; } >sum.teg
+{ printf 'net _a = 192.0.2.1'; yes ' + 192.0.2.1' | head -n 100000 | tr -d '\n'; echo; echo "$posture"; } >sum.teg
 expect 0 '' 'a sum of 100,000 parts' "$tegc" check sum.teg
 { for i in $(seq 3000 -1 1); do echo "net n$i = n$((i - 1))"; done; echo 'net n0 = 192.0.2.1'; echo "$posture"; } >chain.teg
 expect 1 'error[E0105]' '3,000 names that build on each other' "$tegc" check chain.teg
