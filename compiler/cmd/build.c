@@ -4,8 +4,8 @@
  *     --sign KEY    sign it with the key that `tegc keygen` made
  *     --serial N    the signer's count; hosts that took N go back to no lower one by themselves
  *
- * The bundle is written whole or not at all, and only when nothing is wrong: what was
- * made for the first hook is read back and proved to be what the policy says.
+ * The bundle is written whole or not at all, and only when nothing is wrong: the policy's tests
+ * hold, and what was made for the first hook is read back and proved to be what the policy says.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -16,6 +16,7 @@
 #include "compiler/cmd/cmd.h"
 #include "compiler/cmd/key.h"
 #include "compiler/emit/emit.h"
+#include "compiler/ir/trial.h"
 #include "compiler/report/diags.h"
 #include "compiler/report/promises.h"
 #include "compiler/report/responses.h"
@@ -67,6 +68,26 @@ static int prove_claims(struct compilation *c, const struct ir *ir)
 	return worst;
 }
 
+/* The host tries them too, and would refuse the bundle: docs/policy-tests.md. */
+static int tests_hold(const struct policy *p, const struct ir *ir, const char *path)
+{
+	int rc = EXIT_YES;
+
+	for (size_t i = 0; i < p->test_count; i++) {
+		own(arena) struct arena *a = arena_new();
+		struct trial t;
+
+		if (p->tests[i].todo)
+			continue;
+		trial_run(&t, ir, &p->tests[i], a);
+		if (!t.failed)
+			continue;
+		fprintf(stderr, "tegc build: test \"%s\" does not hold; tegc test %s says how\n", p->tests[i].name, path);
+		rc = EXIT_NO;
+	}
+	return rc;
+}
+
 static void tell_bundle(struct report *r, const char *path, const struct buf *b)
 {
 	struct digest d = digest_of(b->at, b->len);
@@ -83,6 +104,8 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 	int rc = p ? prove_claims(c, ir) : front_exit(c);
 
 	report_diags(stderr, c);
+	if (!rc)
+		rc = tests_hold(p, ir, asked->from);
 	if (rc)
 		return rc;
 	if (emit_bundle(&bundle, ir, front_print_resolved(p, c->arena), &why) ||

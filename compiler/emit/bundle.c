@@ -47,6 +47,9 @@ static int bundle_holds(const struct buf *sealed, struct err *why)
 		if (batch_open(&batch, m->bytes, m->len, why) || batch_check(&batch, "tegumentar", why))
 			return err_in(why, "%s", batches[i]);
 	}
+	m = bundle_find(b, "drill");
+	if (m && drill_decode(&(struct drill){ 0 }, a, &plan, m->bytes, m->len, why))
+		return why->code;
 	rc = derme_holds(bundle_find(b, "derme.tegd"), a, why);
 	return rc ? rc : playbooks_hold(bundle_find(b, "playbooks.tegp"), a, why);
 }
@@ -56,8 +59,10 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 	own(arena) struct arena *a = arena_new();
 	own(emit_nft) struct emit_nft nft = { 0 };
 	own(buf) struct buf plan_bytes = { 0 }, posture = { 0 }, epiderme = { 0 }, sealed = { 0 }, playbooks = { 0 }, derme = { 0 };
+	own(buf) struct buf drill_bytes = { 0 };
 	bool responds = !playbooks_are_empty(&ir->responses.code);
 	struct plan plan;
+	struct drill drill;
 	size_t object_len;
 	const void *object = emit_xdp_object(&object_len);
 	int rc;
@@ -71,14 +76,17 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 	if ((rc = emit_xdp(&plan, carried, a, why)) || (rc = emit_nft(&nft, &plan, carried, a, why)))
 		return rc;
 
+	emit_drill(&drill, &plan, carried, a);
 	plan_encode(&plan_bytes, &plan);
+	if (drill.test_count || drill.elsewhere)
+		drill_encode(&drill_bytes, &drill);
 	batch_encode(&posture, &nft.posture);
 	batch_encode(&epiderme, &nft.epiderme);
 	if (responds)
 		playbooks_encode(&playbooks, &ir->responses.code);
 	if (ir->policy->derme.rule_count)
 		derme_encode(&derme, &ir->policy->derme);
-	struct bundle_member members[8] = {
+	struct bundle_member members[9] = {
 		{ "plan", plan_bytes.at, plan_bytes.len },
 		{ "policy/resolved.teg", resolved, strlen(resolved) },
 		{ "xdp/policy.o", object, object_len },
@@ -88,6 +96,8 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 	};
 	size_t count = 6;
 
+	if (drill_bytes.len)
+		members[count++] = (struct bundle_member){ "drill", drill_bytes.at, drill_bytes.len };
 	if (derme.len)
 		members[count++] = (struct bundle_member){ "derme.tegd", derme.at, derme.len };
 	if (responds)

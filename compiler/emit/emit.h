@@ -6,7 +6,8 @@
  *
  *                  ┌── xdp.c ──► plan: boxes, rules, prefixes        layers 1 to 3
  *     ir ──► plan ─┤
- *                  └── nft.c ──► posture.batch, epiderme.batch, ruleset.nft
+ *                  ├── nft.c ──► posture.batch, epiderme.batch, ruleset.nft
+ *                  └── drill.c ► drill: the tests, for the host to try
  */
 #ifndef TEG_EMIT_EMIT_H
 #define TEG_EMIT_EMIT_H
@@ -15,6 +16,7 @@
 #include "lang/base/buf.h"
 #include "lang/base/err.h"
 #include "lang/bundle/batch.h"
+#include "lang/bundle/drill.h"
 #include "lang/bundle/plan.h"
 
 /* emit_plan - names, postures and counters; the table parts stay empty. Everything in `a`. */
@@ -36,6 +38,9 @@ struct emit_nft {
 int emit_nft(struct emit_nft *out, struct plan *plan, const struct ir *ir, struct arena *a,
 	     struct err *why);
 void emit_nft_release(struct emit_nft *n);
+
+/* emit_drill - the tests' packets; the plan's counters and tables are filled. Everything in `a`. */
+void emit_drill(struct drill *out, const struct plan *plan, const struct ir *ir, struct arena *a);
 
 /* emit_bundle - the whole bundle in an empty *out; `resolved` is the text of policy/resolved.teg. */
 int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, struct err *why);

@@ -385,3 +385,11 @@ void json_add_time(cJSON *to, const char *name, uint64_t unix_s)
 	else
 		cJSON_AddStringToObject(to, name, text);
 }
+
+void json_add_tests(cJSON *to, uint32_t run, uint32_t not_run)
+{
+	cJSON *tests = cJSON_AddObjectToObject(to, "tests");
+
+	json_add_count(tests, "run", run);
+	json_add_count(tests, "not_run", not_run);
+}

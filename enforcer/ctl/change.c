@@ -15,13 +15,16 @@
 enum exit_code change_say(const struct ctl *c, const struct call *call)
 {
 	const char *until = json_text(call->json, "pending_until");
-	own(buf) struct buf out = { 0 }, wait = { 0 };
+	own(buf) struct buf out = { 0 }, wait = { 0 }, tests = { 0 };
 
 	if (*c->json)
 		return call_say_json(call);
 	buf_printf(&out, "generation %.0f is active in posture ", json_number(call->json, "generation"));
 	say_add(&out, COLOUR_STRONG, json_text(call->json, "posture"));
 	buf_putc(&out, '\n');
+	say_tests(&tests, cJSON_GetObjectItemCaseSensitive(call->json, "tests"));
+	if (tests.len)
+		buf_printf(&out, "its tests: %s\n", buf_text(&tests));
 	if (*until) {
 		buf_printf(&wait, "IT GOES AGAIN AT %s UNLESS IT IS CONFIRMED: tegctl confirm", until);
 		say_add(&out, COLOUR_BAD, buf_text(&wait));

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "enforcer/ctl/call.h"
+
 static bool shows_colour(void)
 {
 	const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -115,4 +117,12 @@ void say_problem(const struct ctl *c, const char *name, const char *detail, cons
 	buf_puts(&out, "\n  try: ");
 	say_add(&out, COLOUR_NONE, advice);
 	fprintf(stderr, "%s\n", buf_text(&out));
+}
+
+void say_tests(struct buf *out, const cJSON *tests)
+{
+	const double run = json_number(tests, "run"), not_run = json_number(tests, "not_run");
+
+	if (run + not_run > 0)
+		buf_printf(out, "%.0f run, %.0f not run on this engine", run, not_run);
 }

@@ -15,6 +15,9 @@ void say_add(struct buf *out, enum colour colour, const char *text);
 /* Columns as wide as they must be; rows of `columns` texts each, the first row the heading. */
 void say_table(struct buf *out, const char *const *cells, size_t columns, size_t rows);
 
+/* "12 run, 3 not run on this engine", of TESTS of the API; nothing when there are none. */
+void say_tests(struct buf *out, const cJSON *tests);
+
 /* To stdout; EXIT_IO when it cannot be written. */
 enum exit_code say_out(const struct buf *out);
 

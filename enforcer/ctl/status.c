@@ -103,6 +103,10 @@ static void add_facts(struct buf *out, const cJSON *s)
 			   json_text(policy, "bundle"));
 		add_line(out, "policy", buf_text(&line));
 		add_line(out, "tag", json_text(s, "tag"));
+		buf_release(&line);
+		say_tests(&line, cJSON_GetObjectItemCaseSensitive(policy, "tests"));
+		if (line.len)
+			add_line(out, "tests", buf_text(&line));
 	}
 	add_line(out, "engine", json_text(s, "engine"));
 	buf_release(&line);

@@ -279,6 +279,8 @@ void status_encode(struct buf *out, const struct status *s)
 	wire_put_str(out, s->bundle);
 	wire_put_str(out, s->policy);
 	wire_put_str(out, s->version);
+	wire_put_u32(out, s->tests_run);
+	wire_put_u32(out, s->tests_left);
 	wire_put_str(out, s->posture);
 	wire_put_str(out, s->posture_reason);
 	wire_put_u64(out, s->posture_since);
@@ -370,6 +372,8 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.bundle = wire_get_str(&in, a);
 	s.policy = wire_get_str(&in, a);
 	s.version = wire_get_str(&in, a);
+	s.tests_run = wire_get_u32(&in);
+	s.tests_left = wire_get_u32(&in);
 	s.posture = wire_get_str(&in, a);
 	s.posture_reason = wire_get_str(&in, a);
 	s.posture_since = wire_get_u64(&in);
@@ -839,6 +843,8 @@ void result_encode(struct buf *out, const struct result *r)
 	wire_put_u64(out, r->generation);
 	wire_put_str(out, r->posture);
 	wire_put_u64(out, r->pending_until);
+	wire_put_u32(out, r->tests_run);
+	wire_put_u32(out, r->tests_left);
 }
 
 int result_decode(struct result *out, struct arena *a, const void *bytes, size_t len, struct err *why)
@@ -852,6 +858,8 @@ int result_decode(struct result *out, struct arena *a, const void *bytes, size_t
 	r.generation = wire_get_u64(&in);
 	r.posture = wire_get_str(&in, a);
 	r.pending_until = wire_get_u64(&in);
+	r.tests_run = wire_get_u32(&in);
+	r.tests_left = wire_get_u32(&in);
 	int rc = decoded(&in, r.code < RESULT_COUNT, "result", why);
 	if (!rc)
 		*out = r;

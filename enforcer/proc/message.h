@@ -109,6 +109,7 @@ struct status {
 	uint64_t generation;  /* 0: no policy yet */
 	const char *bundle;   /* id, 64 hex digits, "" when none */
 	const char *policy, *version;
+	uint32_t tests_run, tests_left; /* cases of the policy's tests: tried in this kernel before it was in force, and not */
 	const char *posture;  /* active; "" when none */
 	const char *posture_reason;
 	uint64_t posture_since; /* seconds, CLOCK_REALTIME */
@@ -218,6 +219,7 @@ struct result {
 	uint64_t generation; /* now active */
 	const char *posture; /* now active */
 	uint64_t pending_until; /* seconds, CLOCK_REALTIME: it must be confirmed until then; 0: it need not */
+	uint32_t tests_run, tests_left; /* of the generation that was rolled out, as in struct status; 0 when none was */
 };
 
 /* One generation that was in force, or is. */

@@ -29,6 +29,8 @@ static const char *own_fault(const struct warden *w)
 		return w->return_fault;
 	if (*w->revert_fault)
 		return w->revert_fault;
+	if (w->live && *w->live->doubt)
+		return w->live->doubt;
 	if (*w->audit.fault)
 		return w->audit.fault;
 	if (w->past.unsaved)
@@ -71,11 +73,13 @@ static int answer_counters(struct warden *w, const struct message *m, struct are
 
 static int answer_result(struct warden *w, const struct message *m, int rc, const struct refusal *no, struct err *why)
 {
+	const struct record *rolled_out = w->live && (m->kind == MESSAGE_APPLY || m->kind == MESSAGE_ROLLBACK) ? &w->live->is : NULL;
 	own(buf) struct buf out = { 0 };
 	struct result r = {
 		.code = rc ? no->code : RESULT_OK, .part = rc ? no->part : "", .text = rc || *no->why.text ? no->why.text : "",
 		.generation = w->live ? w->live->is.number : 0, .posture = w->live ? w->live->is.posture : "",
 		.pending_until = is_pending(w) ? w->state.now.confirm.until : 0,
+		.tests_run = rolled_out ? rolled_out->tests_run : 0, .tests_left = rolled_out ? rolled_out->tests_left : 0,
 	};
 
 	result_encode(&out, &r);

@@ -8,10 +8,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "enforcer/proc/say.h"
 #include "enforcer/warden/ledger.h"
+#include "enforcer/warden/rehearse.h"
 #include "enforcer/warden/signer.h"
 #include "lang/base/file.h"
 #include "lang/bundle/bundle.h"
+#include "lang/bundle/drill.h"
 
 void generation_free(struct generation *g)
 {
@@ -47,6 +50,7 @@ static int refuse(struct refusal *no, enum result_code code, const char *part)
 struct content {
 	struct bundle *bundle;
 	struct batch posture, epiderme;
+	struct drill drill;
 };
 
 static void content_own_(struct content *c)
@@ -82,6 +86,14 @@ static int read_plan(struct plan *out, struct arena *a, const struct bundle *b, 
 	return m ? plan_decode(out, a, m->bytes, m->len, why) : why->code;
 }
 
+/* A bundle whose policy has no tests has none. */
+static int read_drill(struct drill *out, struct arena *a, const struct plan *p, const struct bundle *b, struct err *why)
+{
+	const struct bundle_member *m = bundle_find(b, "drill");
+
+	return m ? drill_decode(out, a, p, m->bytes, m->len, why) : 0;
+}
+
 /* Of the needs of need.def, a bit each: what this enforcer does beyond verdicts, rates and blocks. */
 static const uint64_t can = 1u << NEED_EVENTS;
 
@@ -98,6 +110,8 @@ static int read_content(struct content *c, struct generation *g, const void *byt
 	}
 	if (plan_is_met(&g->plan, can, &no->why))
 		return refuse(no, RESULT_REFUSED, "plan");
+	if (read_drill(&c->drill, g->arena, &g->plan, c->bundle, &no->why))
+		return refuse(no, RESULT_REFUSED, "tests");
 	if (read_batch(&c->posture, c->bundle, "nft/posture.batch", &no->why) ||
 	    read_batch(&c->epiderme, c->bundle, "nft/epiderme.batch", &no->why))
 		return refuse(no, RESULT_REFUSED, "nft");
@@ -257,6 +271,32 @@ static int stage_program(struct generation *g, struct kernel *k, const struct co
 	return stage_nft_alone(g, ask, no);
 }
 
+/*
+ * The policy's tests, in the kernel that is to judge by it. What was in force before comes back even if they do not
+ * hold, as nothing better could take its place; it is told then.
+ */
+static int stage_tests(struct generation *g, const struct content *c, const struct stage *ask, struct refusal *no)
+{
+	const struct bundle_member *object = bundle_find(c->bundle, "xdp/policy.o");
+	const uint32_t asked = drill_asked(&c->drill);
+
+	g->is.tests_left = asked + c->drill.elsewhere;
+	if (!g->tables)
+		return 0;
+	const struct tables_load as = { .object = object->bytes, .object_len = object->len, .plan = &g->plan };
+	int rc = rehearse(&c->drill, &as, &no->why);
+	if (rc && !ask->was_taken)
+		return refuse(no, rc == -EBADE ? RESULT_REFUSED : RESULT_CANNOT, "tests");
+	if (rc) {
+		say("%s", no->why.text);
+		snprintf(g->doubt, sizeof g->doubt, "%.500s", no->why.text);
+		return 0;
+	}
+	g->is.tests_run = asked;
+	g->is.tests_left -= asked;
+	return 0;
+}
+
 static struct port_wish wish_of(const struct generation *g, const struct kernel *k, bool strict)
 {
 	return (struct port_wish){ g->tables ? k->xdp : NULL, k->settings->judge, g->without, strict };
@@ -313,6 +353,8 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 	if (state_keep_bundle(k->settings->state_dir, &g->is.bundle, ask->bytes, ask->len, &no->why))
 		return refuse(no, RESULT_CANNOT, "journal");
 	rc = stage_program(g, k, c, ask, no);
+	if (!rc)
+		rc = stage_tests(g, c, ask, no);
 	if (rc)
 		return rc;
 	if (stage_batch(k, &c->posture, g->is.bank, true, &no->why))

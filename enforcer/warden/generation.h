@@ -5,8 +5,8 @@
  *       └────── abort
  *
  * Whatever can fail, fails in stage, where no packet sees it: the seal, the
- * plan, interfaces, the verifier, the nft batches. They stand loose in the bank
- * that is not in use. Commit is the bridged switch:
+ * plan, interfaces, the verifier, the policy's own tests in this kernel (rehearse.h),
+ * the nft batches. They stand loose in the bank that is not in use. Commit is the bridged switch:
  *
  *                    1. hook new beside old   2. slot := new   3. unhook old
  *     layer 4        old ∧ new                old ∧ new        new
@@ -37,6 +37,7 @@ struct generation {
 	struct arena *ports_arena; /* theirs alone: they come and go */
 	struct tables *tables;	/* NULL when XDP takes no part, for the reason `without` */
 	char without[256];
+	char doubt[512]; /* how the policy's tests do not hold in what came back after a boot; "" when they do */
 
 	/* The tables' digest as last read, and when that was: see filter_generation(). */
 	struct digest tables_now;

@@ -316,3 +316,25 @@ int shared_unblock(const struct shared *s, struct addr source, struct err *why)
 		return err_sys(why, "cannot take the block of %s back", addr_print(source, text));
 	return 0;
 }
+
+static int forget_blocks(const struct shared *s, struct err *why)
+{
+	struct teg_source key;
+
+	while (!bpf_map_get_next_key(s->blocks, NULL, &key))
+		if (bpf_map_delete_elem(s->blocks, &key))
+			return err_sys(why, "cannot take a block back");
+	return 0;
+}
+
+/* Hints stay: at most a look-up is made that finds nothing. */
+int shared_forget(const struct shared *s, struct err *why)
+{
+	struct teg_buckets *b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_SHARED, s->buckets, 0);
+
+	if (b == MAP_FAILED)
+		return err_sys(why, "cannot map teg_buckets");
+	memset(b->at, 0, sizeof b->at);
+	munmap(b, sizeof *b);
+	return forget_blocks(s, why);
+}

@@ -41,6 +41,9 @@ int shared_set_self(const struct shared *s, const struct addr *at, size_t count,
 /* Nothing of the source (IPv4 its address, IPv6 its /64) passes until then; `slot` says for whom. */
 int shared_block(const struct shared *s, struct addr source, uint64_t until_ns, uint32_t slot, struct err *why);
 
+/* Every bucket is full and nothing is blocked: for tests, which begin so. */
+int shared_forget(const struct shared *s, struct err *why);
+
 /* The source as teg_blocks knows it, and back. */
 struct teg_source;
 struct teg_blocked;

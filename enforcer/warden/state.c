@@ -14,7 +14,7 @@
 #include "lang/base/wire.h"
 #include "lang/bundle/bundle.h"
 
-#define STATE_VERSION	3u
+#define STATE_VERSION	4u
 #define STATE_BYTES_MAX 65536
 
 static void put_deadline(struct buf *out, const struct deadline *d)
@@ -38,6 +38,8 @@ static void put_record(struct buf *out, const struct record *r)
 	wire_put_u32(out, r->program);
 	wire_put_str(out, r->tables.hex);
 	put_deadline(out, &r->confirm);
+	wire_put_u32(out, r->tests_run);
+	wire_put_u32(out, r->tests_left);
 }
 
 static bool get_text(struct wire_in *in, char *out, size_t most)
@@ -72,6 +74,8 @@ static bool get_record(struct wire_in *in, struct record *r)
 	holds = holds && get_deadline(in, &r->until) && get_text(in, r->back, STATE_POSTURE_MAX);
 	r->program = wire_get_u32(in);
 	holds = holds && get_text(in, r->tables.hex, DIGEST_HEX) && get_deadline(in, &r->confirm);
+	r->tests_run = wire_get_u32(in);
+	r->tests_left = wire_get_u32(in);
 	return holds && (!r->number || ((r->bank == 'a' || r->bank == 'b') && strlen(r->bundle.hex) == DIGEST_HEX));
 }
 

@@ -37,6 +37,7 @@ struct record {
 	char back[STATE_POSTURE_MAX + 1];
 	uint32_t program;		 /* the kernel's number for it; 0 when no XDP takes part */
 	struct digest tables;		 /* filter_digest() once it was in force */
+	uint32_t tests_run, tests_left;	 /* cases of the policy's tests: tried in this kernel, and not */
 	struct deadline confirm;	 /* it goes again then, unless it is confirmed; unset: it stays */
 };
 

@@ -32,6 +32,7 @@ static const struct {
 	{ "nft/posture.batch", false },
 	{ "nft/epiderme.batch", false },
 	{ "nft/ruleset.nft", false },
+	{ "drill", true },
 	{ "derme.tegd", true },
 	{ "playbooks.tegp", true },
 };

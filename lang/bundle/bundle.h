@@ -8,6 +8,7 @@
  *     nft/posture.batch      layer 4: table inet tegumentar (batch.h)
  *     nft/epiderme.batch     layers 1 to 3 where there is no XDP: table netdev tegumentar
  *     nft/ruleset.nft        both, as a person reads them and `nft -f` loads them
+ *     drill                  when the policy has tests: their packets, for the host to try (drill.h)
  *     derme.tegd             when the policy has any: rules on sessions (lang/derme)
  *     playbooks.tegp         when the policy has any: playbooks and what runs them (lang/playbook)
  *     signature              when it is signed: one line (seal.h); the manifest does not list it

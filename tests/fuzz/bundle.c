@@ -2,16 +2,17 @@
  * Fuzz target: what the privileged process reads of a bundle.
  *
  *     clang-19 -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. tests/fuzz/bundle.c \
- *             lang/bundle/{bundle,plan,batch,nft_name}.c lang/base/*.c -lsodium -o fuzz-bundle
+ *             lang/bundle/{bundle,plan,drill,batch,nft_name,seal}.c lang/base/*.c -lsodium -o fuzz-bundle
  *
  * The first byte says which reader gets the rest: a whole bundle never gets past
- * its digests, so the plan and the batch are also read alone.
+ * its digests, so the plan, the batch and the drill are also read alone.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lang/bundle/batch.h"
 #include "lang/bundle/bundle.h"
+#include "lang/bundle/drill.h"
 #include "lang/bundle/plan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -28,6 +29,22 @@ static void read_plan(const void *bytes, size_t len)
 	plan_encode(&again, &p);
 	if (again.len != len || memcmp(again.at, bytes, len))
 		abort(); /* what is read is what is written */
+}
+
+/* Against a plan with something of everything that a drill may name. */
+static void read_drill(const void *bytes, size_t len)
+{
+	const struct plan plan = { .zone_count = 2, .posture_count = 3, .counter_count = 9 };
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf again = { 0 };
+	struct drill d;
+	struct err why;
+
+	if (drill_decode(&d, a, &plan, bytes, len, &why))
+		return;
+	drill_encode(&again, &d);
+	if (again.len != len || memcmp(again.at, bytes, len))
+		abort();
 }
 
 static void read_batch(const void *bytes, size_t len)
@@ -58,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	if (!len)
 		return 0;
-	switch (bytes[0] % 3) {
+	switch (bytes[0] % 4) {
 	case 0:
 		read_bundle(bytes + 1, len - 1);
 		break;
@@ -67,6 +84,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		break;
 	case 2:
 		read_batch(bytes + 1, len - 1);
+		break;
+	case 3:
+		read_drill(bytes + 1, len - 1);
 		break;
 	}
 	return 0;

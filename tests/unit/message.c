@@ -20,7 +20,7 @@ static struct status whole_status(void)
 	static struct status_part parts[] = { { "nft", "cc", "bb", "altered" }, { "links", "2", "2", "" } };
 
 	return (struct status){
-		.generation = 41, .bundle = "aa", .policy = "edge", .version = "3.2.0", .posture = "BALANCED",
+		.generation = 41, .bundle = "aa", .policy = "edge", .version = "3.2.0", .tests_run = 12, .tests_left = 3, .posture = "BALANCED",
 		.posture_reason = "quiet again", .posture_since = 1700000000, .posture_until = 1700003600, .posture_next = "LOCKDOWN", .started = 1600000000, .adopted = "adopted",
 		.engine = "mixed", .nft_digest = "bb", .intact = 1, .fault = "", .postures = postures, .posture_count = 2,
 		.interfaces = interfaces, .interface_count = 2, .parts = parts, .part_count = 2,
@@ -74,7 +74,7 @@ static void results_are_decoded(void)
 {
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf bytes = { 0 }, ask = { 0 }, wordy = { 0 };
-	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED", 1700000060 }, out;
+	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED", 1700000060, 12, 3 }, out;
 	struct set_posture to = { "LOCKDOWN", "under attack", 300, { "3-aa", "root", "unix" } }, got;
 	struct err why = { 0 };
 	char words[REASON_MAX + 2];
@@ -82,7 +82,7 @@ static void results_are_decoded(void)
 	result_encode(&bytes, &in);
 	tap_num(result_decode(&out, a, bytes.at, bytes.len, &why), 0, "a result is decoded");
 	tap_ok(out.code == RESULT_CANNOT && !strcmp(out.part, "xdp") && out.generation == 3 &&
-	       out.pending_until == 1700000060, "as it was");
+	       out.pending_until == 1700000060 && out.tests_run == 12 && out.tests_left == 3, "as it was");
 	bytes.at[0] = RESULT_COUNT;
 	tap_num(result_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "a code there is not is refused");
 
