@@ -317,6 +317,7 @@ void report_json(struct buf *out, const struct report *r)
 	add_part(o, r, "explanation");
 	if (!strcmp(r->command, "fmt"))
 		cJSON_AddItemToObject(o, "files", json_files(r));
+	add_part(o, r, "import");
 	cJSON_AddItemToObject(o, "inputs", json_inputs(r));
 	add_part(o, r, "mutants");
 	add_text(o, "result", report_result(r));

@@ -65,6 +65,9 @@ printf 'zone   wan = "eth0"\n' >policies/crooked.teg
 
 { cat policies/good.teg; printf 'test "nothing else" {\n    posture %s\n    tcp 198.51.100.7:1 -> self:23 => drop\n}\n' "$(sed -n 's/^posture \([A-Z]*\).*/\1/p' policies/good.teg | head -1)"; } >policies/tested.teg
 
+printf '%s\n' '*filter' ':INPUT DROP [0:0]' ':FORWARD DROP [0:0]' ':OUTPUT ACCEPT [0:0]' '-A INPUT -m owner --uid-owner 0 -j ACCEPT' \
+	'-A INPUT -p udp -m mac --mac-source 02:00:00:00:00:01 -j DROP' '-A INPUT -j MARK --set-mark 1' COMMIT >rules
+
 all() { # name: every format, into files of that name
 	local format
 	for format in human plain short json sarif junit markdown md github; do
@@ -90,6 +93,9 @@ run 2 closed diff --fail-on critical wide.teg good.teg
 run 2 mutants test --coverage --mutants tested.teg
 run 0 explain explain tested.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn'
 run 4 explain-open explain tested.teg --packet 'tcp 198.51.100.7:40000 -> self syn'
+run 2 import import iptables-save ../rules -o "$dir/imported.teg"
+run 0 import-part import --stateful iptables-save ../rules -o "$dir/imported.teg"
+run 1 import-wrong import nft ../rules -o "$dir/imported.teg"
 run 1 diff-wrong diff good.teg "wr ong%.teg"
 
 for kind in json sarif; do
@@ -102,7 +108,7 @@ if command -v xmllint >/dev/null; then
 else
 	skip "every junit report is what its schema says" "xmllint is not installed"
 fi
-for name in check wrong missing test build build-wrong fmt diff closed mutants explain explain-open diff-wrong; do
+for name in check wrong missing test build build-wrong fmt diff closed mutants explain explain-open import import-part import-wrong diff-wrong; do
 	cmp "$dir/$name.markdown" "$dir/$name.md" >"$dir/said" 2>&1
 done
 ok "md is markdown"
@@ -117,6 +123,10 @@ asks "$dir/missing.json" '.exit == 66 and .result == "input" and .diagnostics[0]
 asks "$dir/test.json" '[.tests[].end] == ["failed", "passed", "todo"] and .summary.tests.failed == 1' "json: tests"
 asks "$dir/mutants.json" '([.coverage[].packets] | add) == 1 and ([.mutants[].change] | index("deleted") != null)' "json: coverage and mutants"
 asks "$dir/explain.json" '.explanation | .verdict == "drop" and .layers[-1].said == "decides" and .near[0].field == "destination port"' "json: an explanation"
+asks "$dir/import.json" '.import.written == false and ([.import.notes[].kind] | sort == ["answers-pass", "beside", "left-out", "widened"])' "json: an import, and what it does not carry"
+asks "$dir/import.json" '[.diagnostics[] | "\(.code) \(.severity) \(.place.line)"] == ["E1102 warning 5", "E1103 warning 6", "E1104 error 6"]' "json: findings of an import"
+asks "$dir/import-part.json" '.import.written and .import.whole == false and .summary.errors == 0 and .inputs[0].path == "rules"' "json: an import that was agreed to"
+asks "$dir/import-wrong.json" '.result == "wrong" and .diagnostics[0].code == "E1101"' "json: an import that is none"
 asks "$dir/explain-open.json" '.result == "unknown" and .diagnostics[0].code == "E0810"' "json: a packet that leaves out what decides"
 asks "$dir/fmt.json" '[.files[].spelling] == ["other", "same"]' "json: spellings"
 asks "$dir/diff.json" '.diff.changes[0].kind == "opened" and .summary.opened == 1 and .result == "risky"' "json: changes"
