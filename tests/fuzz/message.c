@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enforcer/api/events.h"
 #include "enforcer/api/json.h"
 #include "enforcer/api/roster.h"
 #include "enforcer/proc/message.h"
@@ -48,6 +49,22 @@ ROUND_TRIP(kept_bundle, a, )
 ROUND_TRIP(audit_head, )
 ROUND_TRIP(event, a, )
 ROUND_TRIP(blocks, a, )
+
+/* What is taken is shown, too. */
+static void read_packets(struct arena *a, const void *bytes, size_t len)
+{
+	own(buf) struct buf again = { 0 };
+	struct packets got;
+	struct err why;
+
+	if (packets_decode(&got, a, bytes, len, &why))
+		return;
+	packets_encode(&again, &got);
+	if (again.len != len || memcmp(buf_text(&again), bytes, len))
+		abort();
+	for (uint32_t i = 0; i < got.row_count; i++)
+		cJSON_Delete(packet_json(&got.rows[i]));
+}
 
 static void read_roster(struct arena *a, const void *bytes, size_t len)
 {
@@ -108,7 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	static void (*const readers[])(struct arena *a, const void *bytes, size_t len) = {
 		read_status, read_counters, read_set_posture, read_apply, read_rollback, read_settle, read_block, read_result,
 		read_history, read_ask_bundle, read_kept_bundle, read_audit_head, read_event, read_blocks,
-		read_roster, read_url, read_chain, read_json,
+		read_roster, read_url, read_chain, read_json, read_packets,
 	};
 	own(arena) struct arena *a = arena_new();
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "enforcer/api/events.h"
+#include "enforcer/api/json.h"
 #include "tests/lib/tap.h"
 
 static unsigned woken, slept;
@@ -135,6 +136,89 @@ static void the_slow_are_cut_off(void)
 	listener_free(l);
 }
 
+/* ---- packets ------------------------------------------------------------------------- */
+
+static struct packet_row some_packet(void)
+{
+	static const uint8_t src[16] = { [10] = 0xff, 0xff, 198, 51, 100, 7 }, dst[16] = { [10] = 0xff, 0xff, 192, 0, 2, 1 };
+	struct packet_row r = {
+		1700000000125000000, 7, "reflex.null_scan", "", "BALANCED", "eth0",
+		{ .family = TEG_IP4, .proto = 6, .fragment = TEG_WHOLE, .flags = 0x12, .sport = 40000, .dport = 23,
+		  .does = TEG_DOES_DROP | TEG_DOES_TELL, .severity = EVENT_HIGH, .since = 3, .frame_len = 60, .ifindex = 2,
+		  .head_len = 3, .head = { 2, 0, 0xfe } },
+	};
+
+	memcpy(&r.is.src, src, sizeof src);
+	memcpy(&r.is.dst, dst, sizeof dst);
+	return r;
+}
+
+static void packets_have_words(void)
+{
+	static const struct { const char *claim, *has, *lacks; struct teg_event is; } cases[] = {
+		{ "a later fragment has no ports", "\"fragment\":\"later\"", "port", { .family = TEG_IP6, .proto = 17, .fragment = TEG_LATER } },
+		{ "an IPv6 address", "\"source\":\"::1\"", "fragment", { .family = TEG_IP6, .proto = 17, .fragment = TEG_WHOLE, .src = { { [15] = 1 } } } },
+		{ "a protocol without a name", "\"protocol\":\"99\"", "port", { .family = TEG_IP4, .proto = 99, .fragment = TEG_WHOLE } },
+		{ "an ICMP message", "\"icmp_type\":3,\"icmp_code\":1", "flags", { .family = TEG_IP4, .proto = 1, .fragment = TEG_WHOLE, .icmp = 0x301 } },
+		{ "no flags", "\"flags\":\"none\"", "severity", { .family = TEG_IP4, .proto = 6, .fragment = TEG_WHOLE } },
+		{ "what is no IP has no ends", "\"verdict\":\"goes-on\"", "source", { .ifindex = 9 } },
+		{ "an interface without a name has a number", "\"interface\":\"9\"", "blocked_by", { .ifindex = 9 } },
+		{ "a source that is blocked from then on", "\"blocks_source\":true", "event", { .does = TEG_DOES_BLOCK } },
+	};
+	struct packet_row r = some_packet();
+	cJSON *data = packet_json(&r);
+	own(mem) char *text = cJSON_PrintUnformatted(data);
+
+	cJSON_Delete(data);
+	tap_text(text, "{\"time\":\"2023-11-14T22:13:20.125Z\",\"event\":\"reflex.null_scan\",\"severity\":\"high\",\"verdict\":\"drop\","
+		 "\"by\":\"reflex.null_scan\",\"source\":\"198.51.100.7\",\"destination\":\"192.0.2.1\",\"protocol\":\"tcp\","
+		 "\"source_port\":40000,\"destination_port\":23,\"flags\":\"syn+ack\",\"interface\":\"eth0\",\"posture\":\"BALANCED\","
+		 "\"generation\":7,\"packets\":3,\"length\":60,\"head\":\"0200fe\"}", "a packet in words");
+	tap_text(packet_event_name(&r), "reflex", "what the policy asks for is a reflex");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct packet_row one = { 0, 1, "", "", "", "", cases[i].is };
+		cJSON *said = packet_json(&one);
+		own(mem) char *words = cJSON_PrintUnformatted(said);
+
+		cJSON_Delete(said);
+		tap_ok(strstr(words, cases[i].has) && !strstr(words, cases[i].lacks), "%s", cases[i].claim);
+		tap_text(packet_event_name(&one), "drop", "and what it does not ask for is a drop");
+	}
+}
+
+static void packets_are_heard(void)
+{
+	own(events) struct events *e = events_new();
+	own(buf) struct buf out = { 0 };
+	struct packet_row rows[PACKETS_MAX];
+	const struct packets some = { rows, 8 }, many = { rows, PACKETS_MAX };
+	enum listening how;
+
+	for (size_t i = 0; i < PACKETS_MAX; i++)
+		rows[i] = some_packet();
+	events_packets(e, &some);
+	struct listener *l = listener_new(e, NULL, wake, NULL);
+	hear(l, &out, &how);
+	tap_num(out.len, 0, "packets of before are not told");
+	woken = 0;
+	events_packets(e, &some);
+	tap_num(woken, 1, "a sleeper is woken once for all of them");
+	happen(e, 1);
+	hear(l, &out, &how);
+	tap_ok(count(&out, "event: reflex\ndata: {") == 8 && count(&out, "event: change") == 1 && count(&out, "id: ") == 1,
+	       "each is told; only the change has an id");
+	tap_ok(strstr(buf_text(&out), "event: change") < strstr(buf_text(&out), "event: reflex"), "and comes first");
+	for (unsigned i = 0; i < EVENTS_PACKETS / PACKETS_MAX; i++)
+		events_packets(e, &many);
+	events_packets(e, &some);
+	tap_num(events_missed(e), 0, "nobody has missed anything yet");
+	hear(l, &out, &how);
+	tap_ok(how == LISTEN_WAIT && count(&out, "event: reflex") == EVENTS_PACKETS && count(&out, "event: missed\ndata: {\"packets\":8}") == 1,
+	       "who is slow hears how many were missed, and goes on with the oldest there is");
+	tap_num(events_missed(e), 8, "and they are counted");
+	listener_free(l);
+}
+
 static void there_is_room_for_some(void)
 {
 	own(events) struct events *e = events_new();
@@ -160,5 +244,7 @@ int main(void)
 	ids_are_places();
 	the_slow_are_cut_off();
 	there_is_room_for_some();
+	packets_have_words();
+	packets_are_heard();
 	return tap_done();
 }

@@ -179,6 +179,49 @@ static void histories_are_decoded(void)
 	tap_num(taken, 0, "cut short anywhere, it is refused");
 }
 
+static void packets_are_decoded(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf once = { 0 }, twice = { 0 };
+	struct packet_row rows[2] = {
+		{ 1700000000000000000, 41, "reflex.null_scan", "", "BALANCED", "eth0",
+		  { .at_ns = 5, .who = 3, .family = TEG_IP4, .does = TEG_DOES_DROP | TEG_DOES_TELL, .severity = EVENT_CRITICAL,
+		    .head_len = TEG_EVENT_HEAD, .head = { 1, 2, 3 } } },
+		{ 1700000001000000000, 41, "blocked", "reflex.syn_flood", "", "", { .who = TEG_WHO_CAUSE | CAUSE_BAD_IP } },
+	};
+	struct packets in = { rows, 2 }, out;
+	struct err why = { 0 };
+	unsigned taken = 0;
+
+	packets_encode(&once, &in);
+	tap_num(packets_decode(&out, a, once.at, once.len, &why), 0, "packets are decoded");
+	tap_ok(out.row_count == 2 && !strcmp(out.rows[0].by, "reflex.null_scan") && !strcmp(out.rows[1].placed, "reflex.syn_flood") &&
+	       !memcmp(&out.rows[0].is, &rows[0].is, sizeof rows[0].is), "with their names, and the kernel's record");
+	packets_encode(&twice, &out);
+	tap_ok(once.len == twice.len && !memcmp(once.at, twice.at, once.len), "and encode to the same bytes");
+	for (size_t len = 0; len < once.len; len++)
+		taken += !packets_decode(&out, a, once.at, len, &why);
+	tap_num(taken, 0, "cut short anywhere, they are refused");
+
+	rows[0].is.head_len = TEG_EVENT_HEAD + 1;
+	buf_release(&once);
+	packets_encode(&once, &in);
+	tap_num(packets_decode(&out, a, once.at, once.len, &why), -EPROTO, "and with more of a frame than there is");
+	rows[0].is.head_len = 0;
+	rows[0].is.severity = EVENT_SEVERITY_COUNT;
+	buf_release(&once);
+	packets_encode(&once, &in);
+	tap_num(packets_decode(&out, a, once.at, once.len, &why), -EPROTO, "and a severity there is not");
+	rows[0].is.severity = 0;
+	rows[0].is.family = 3;
+	buf_release(&once);
+	packets_encode(&once, &in);
+	tap_num(packets_decode(&out, a, once.at, once.len, &why), -EPROTO, "and a family there is not");
+	buf_release(&once);
+	packets_encode(&once, &(struct packets){ arena_zero(a, (PACKETS_MAX + 1) * sizeof *rows), 0 });
+	tap_num(packets_decode(&out, a, once.at, once.len, &why), 0, "none are some");
+}
+
 /* ---- over a pair of sockets --------------------------------------------------------- */
 
 static int hear(int sock, enum role me, struct message *out, struct arena *a, struct err *why)
@@ -354,6 +397,7 @@ int main(void)
 	blocks_are_decoded();
 	rollouts_are_decoded();
 	histories_are_decoded();
+	packets_are_decoded();
 	messages_arrive_whole();
 	descriptors_travel();
 	the_wrong_is_refused();
