@@ -1,0 +1,82 @@
+/*
+ * pairing - a diff under way: two policies, one posture and direction of each, one edited step. Private
+ * to the files of the diff.
+ *
+ *     diff.c             postures by name; what was found, in order
+ *     diff_ask.c         which packets an edited step changes, window by window
+ *     diff_tell.c        the same as a change: in words, with its flags
+ *     diff_facts.c       rates, zones, effects: what changes beside verdicts
+ *     diff_claims.c      what a policy says of itself
+ *     diff_responses.c   playbooks and what runs them
+ */
+#ifndef TEG_PROVE_PAIRING_H
+#define TEG_PROVE_PAIRING_H
+
+#include "compiler/prove/diff.h"
+#include "compiler/prove/prover.h"
+#include "compiler/prove/region.h"
+
+#define KINDS 3
+
+/*
+ * What changed can be said in three ways: exactly; exactly but for what layers
+ * before the rule's own decide, which are then named; and by naming the cells
+ * in which it lies, and how much of them.
+ */
+enum words_kind { WORDS_EXACT, WORDS_BESIDE, WORDS_CELLS, WORDS };
+
+/* What one edited step changed, kind by kind, window after window. */
+struct told {
+	bool any, conditional, admin;
+	struct witness witness;
+	uint8_t states;
+	bool *otherwise; /* by step of the other policy */
+	struct words {
+		bool exact;
+		VEC(struct region) regions;
+	} words[WORDS];
+	bool *rest;		     /* by step of the own policy: decides what did not change */
+	double changed, own;	     /* shares of all packets */
+};
+
+enum which { OLD, NEW, SIDES, PERMITS = SIDES };
+
+struct pairing {
+	struct prover *prover;
+	struct terms terms;
+	bool access_only;	     /* nothing but what was opened, beyond what `permits` has */
+	const struct ir *permits;    /* or NULL */
+	struct judgement *j[SIDES + 1]; /* the last: what is permitted */
+	bool *edited[SIDES];
+	const struct ir *ir[SIDES];
+	VEC(struct change) changes;
+	VEC(struct fact) facts;
+	VEC(struct idle) idles;
+	VEC(const char *) idle_ids; /* of new rules that changed an old one to no effect */
+
+	/* the edited step being looked at */
+	enum which side;
+	uint32_t step;
+	const struct cell *cell;
+	struct told told[KINDS];
+	bool touches; /* it decides some changed packet, though another edit may tell of it */
+	struct asking q;
+};
+
+/* diff_ask.c: fills in told[] of the step and cell at hand. */
+void ask_change(struct idd *m, struct space *s, const struct slice *slices, void *arg);
+bool same_circumstances(const struct point *a, const struct point *b, size_t unknowns);
+
+/* diff_tell.c: all edits of a posture and direction. */
+void pairing_compare(struct pairing *k, unsigned old_posture, unsigned new_posture, enum direction d);
+const struct ir_posture *posture_named(const struct ir *ir, const char *name, unsigned *index);
+enum risk flags_risk(unsigned flags, enum risk least);
+
+#define FLAG(f) (1u << FLAG_##f)
+
+/* diff_facts.c */
+void fact(struct pairing *k, enum fact_kind kind, enum risk risk, const char *what, const char *before, const char *after);
+void compare_rates(struct pairing *k, const struct ir_list *a, const struct ir_list *b);
+void compare_zones(struct pairing *k);
+
+#endif
