@@ -3,7 +3,7 @@
  *
  *     --allow FILE         or what this policy permits: its lifelines and the rules of its posture of
  *                          the same name, or else of its initial one
- *     --all, --markdown, --analysis-budget N    as for tegc diff
+ *     --all, --markdown, --analysis-budget N, --report FORMAT=FILE    as for tegc diff
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -25,10 +25,11 @@ struct asked {
 	struct prove_budget budget;
 };
 
-static bool options_read(struct asked *a, struct compilation *c[INPUTS], int argc, char **argv)
+static bool options_read(struct asked *a, struct report *r, int argc, char **argv)
 {
 	static const struct option options[] = {
 		CMD_POLICY_OPTIONS,
+		CMD_REPORT_OPTIONS,
 		{ "allow", 1, NULL, ALLOW },
 		{ "all", 0, NULL, ALL },
 		{ "markdown", 0, NULL, MARKDOWN },
@@ -54,7 +55,8 @@ static bool options_read(struct asked *a, struct compilation *c[INPUTS], int arg
 				return false;
 			break;
 		default: /* parameters are those of the two policies */
-			if (!cmd_policy_option(c[BASE], o, optarg) || !cmd_policy_option(c[HEAD], o, optarg))
+			if (!cmd_report_option(r, o, optarg) && (!cmd_policy_option(r->files.at[BASE]->c, o, optarg) ||
+								 !cmd_policy_option(r->files.at[HEAD]->c, o, optarg)))
 				return false;
 		}
 	}
@@ -65,7 +67,7 @@ static bool options_read(struct asked *a, struct compilation *c[INPUTS], int arg
 	return true;
 }
 
-static int say(const struct diff *d, const struct asked *a, struct compilation *base, struct compilation *head)
+static int say(struct report *r, const struct diff *d, const struct asked *a)
 {
 	own(buf) struct buf text = { 0 };
 
@@ -77,41 +79,45 @@ static int say(const struct diff *d, const struct asked *a, struct compilation *
 		fputs("tegc no-new-access: an example does not replay; this is a mistake of tegc\n", stderr);
 		return EXIT_OURS;
 	}
-	report_changes(&text, d, base, head, a->form, a->all);
-	if (fwrite(text.at, 1, text.len, stdout) != text.len || fflush(stdout))
+	r->diff = d;
+	report_changes(&text, d, r->files.at[BASE]->c, r->files.at[HEAD]->c, a->form, a->all);
+	if (fwrite(text.at, 1, text.len, report_text(r)) != text.len || fflush(stdout))
 		return EXIT_IO;
 	if (d->change_count || d->fact_count)
 		return EXIT_NO;
 	return d->progress.undecided ? EXIT_UNKNOWN : EXIT_YES;
 }
 
-static int answer(struct compilation *c[INPUTS], const struct asked *a)
+static int answer(struct report *r, struct prover *p, const struct asked *a)
 {
-	own(prover) struct prover *p = prover_new(&a->budget);
 	const struct ir *ir[INPUTS] = { NULL };
 
-	for (int i = 0; i < INPUTS; i++) {
-		const struct policy *policy;
+	for (size_t i = 0; i < r->files.len; i++) {
+		struct compilation *c = r->files.at[i]->c;
+		const struct policy *policy = input_read(c, a->name[i]);
 
-		if (!a->name[i])
-			continue;
-		policy = input_read(c[i], a->name[i]);
-		report_diags(stderr, c[i]);
+		report_diags(stderr, c);
 		if (!policy)
-			return front_exit(c[i]);
-		ir[i] = ir_lower(policy, c[i]->arena);
+			return front_exit(c);
+		ir[i] = ir_lower(policy, c->arena);
 	}
-	return say(prove_new_access(p, ir[BASE], ir[HEAD], ir[PERMITS]), a, c[BASE], c[HEAD]);
+	return say(r, prove_new_access(p, ir[BASE], ir[HEAD], ir[PERMITS]), a);
 }
 
 int cmd_no_new_access(int argc, char **argv)
 {
-	own(compilation) struct compilation *base = compilation_new(), *head = compilation_new();
-	own(compilation) struct compilation *permits = compilation_new();
-	struct compilation *c[INPUTS] = { base, head, permits };
+	own(report) struct report *r = report_new("no-new-access");
 	struct asked a;
 
-	if (!options_read(&a, c, argc, argv))
+	report_add(r, NULL, compilation_new());
+	report_add(r, NULL, compilation_new());
+	if (!options_read(&a, r, argc, argv))
 		return cmd_usage("no-new-access");
-	return answer(c, &a);
+	if (a.name[PERMITS])
+		report_add(r, NULL, compilation_new());
+	for (size_t i = 0; i < r->files.len; i++)
+		r->files.at[i]->path = a.name[i];
+
+	own(prover) struct prover *p = prover_new(&a.budget); /* the report tells what it found */
+	return report_write(r, answer(r, p, &a));
 }

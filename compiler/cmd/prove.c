@@ -5,6 +5,7 @@
  *     tegc prove edge.teg 'order LOCKDOWN <= HARDENED'
  *
  *     --analysis-budget N    how many steps the prover may take
+ *     --report FORMAT=FILE   the answer in another form too
  *
  * Proved exits 0, refuted 2; 4 when it is undecided, or holds only under an assumption.
  */
@@ -34,33 +35,37 @@ static struct promise worst_pair(struct prover *p, const struct ir *ir, const st
 	return worst;
 }
 
-static int say(struct compilation *c, const struct promise *a)
+static int say(struct report *r, struct compilation *c, const struct promise *a, const char *claim)
 {
+	FILE *out = report_text(r);
+
+	report_add_part(r, "proof", report_promise_json(a, claim));
 	if (a->answer == ANSWER_PROVED) {
-		puts("proved");
-		return fflush(stdout) ? EXIT_IO : EXIT_YES;
+		fputs("proved\n", out);
+		return fflush(out) ? EXIT_IO : EXIT_YES;
 	}
 	if (a->answer != ANSWER_UNDECIDED && !a->witness.replays) {
 		fputs("tegc prove: an example does not replay; this is a mistake of tegc\n", stderr);
 		return EXIT_OURS;
 	}
-	puts(promise_is_broken(a) ? "refuted" : answer_name(a->answer));
+	fprintf(out, "%s\n", promise_is_broken(a) ? "refuted" : answer_name(a->answer));
 	report_promise(&c->diags, a);
-	report_diags(stdout, c);
-	if (fflush(stdout))
+	report_diags(out, c);
+	if (fflush(out))
 		return EXIT_IO;
 	return promise_is_broken(a) ? EXIT_NO : EXIT_UNKNOWN;
 }
 
-static int prove(struct compilation *c, const char *file, const char *text, const struct prove_budget *budget)
+static int prove(struct report *r, const char *file, const char *text, const struct prove_budget *budget)
 {
+	struct compilation *c = r->files.at[0]->c;
 	own(prover) struct prover *p = prover_new(budget);
 	const struct policy *policy = input_read(c, file);
 	struct pol_claim claim = { 0 };
 	struct pol_order order = { 0 };
 	struct promise answer;
 
-	if (!policy || !front_read_claim(c, "the claim", text, &claim, &order)) {
+	if (!policy || !front_read_claim(c, REPORT_CLAIM, text, &claim, &order)) {
 		report_diags(stderr, c);
 		return front_exit(c);
 	}
@@ -75,23 +80,26 @@ static int prove(struct compilation *c, const char *file, const char *text, cons
 
 		answer = prove_invariant(p, ir, &lowered);
 	}
-	return say(c, &answer);
+	return say(r, c, &answer, text);
 }
 
 int cmd_prove(int argc, char **argv)
 {
 	enum { BUDGET = CMD_OWN };
 	static const struct option options[] = {
-		CMD_POLICY_OPTIONS, { "analysis-budget", 1, NULL, BUDGET }, { 0 },
+		CMD_POLICY_OPTIONS, CMD_REPORT_OPTIONS, { "analysis-budget", 1, NULL, BUDGET }, { 0 },
 	};
-	own(compilation) struct compilation *c = compilation_new();
+	own(report) struct report *r = report_new("prove");
+	struct report_file *f = report_add(r, NULL, compilation_new());
 	struct prove_budget budget = PROVE_BUDGET;
 
 	optind = 0; /* GNU: from the beginning */
 	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS, options, NULL)) != -1;)
-		if (o == BUDGET ? !cmd_steps(&budget.steps, "prove", optarg) : !cmd_policy_option(c, o, optarg))
+		if (o == BUDGET ? !cmd_steps(&budget.steps, "prove", optarg) :
+				  !cmd_policy_option(f->c, o, optarg) && !cmd_report_option(r, o, optarg))
 			return cmd_usage("prove");
 	if (argc - optind != 2)
 		return cmd_usage("prove");
-	return prove(c, argv[optind], argv[optind + 1], &budget);
+	f->path = argv[optind];
+	return report_write(r, prove(r, f->path, argv[optind + 1], &budget));
 }

@@ -8,8 +8,8 @@ _tegc_options() {
 	fmt) echo "--check --report --plain --color" ;;
 	import) echo "--ipset --family --include-root --stateful --report -o --out" ;;
 	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --plain --color --analysis-budget --at --git" ;;
-	prove) echo "-I --import-path --param --params --analysis-budget" ;;
-	no-new-access) echo "-I --import-path --param --params --allow --all --markdown --analysis-budget" ;;
+	prove) echo "-I --import-path --param --params --report --plain --color --analysis-budget" ;;
+	no-new-access) echo "-I --import-path --param --params --report --plain --color --allow --all --markdown --analysis-budget" ;;
 	explain) echo "-I --import-path --param --params --list --packet --posture --state --all --report --plain --color" ;;
 	disasm) echo "--trusted-keys" ;;
 	lsp) echo "-I --import-path --param --params --stdio" ;;

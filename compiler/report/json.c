@@ -141,12 +141,7 @@ static int by_path(const void *x, const void *y)
 	return order ? order : strcmp(a->digest.hex, b->digest.hex);
 }
 
-/* A value of the command line is no input that others could look up. */
-static bool is_file(const struct source *s)
-{
-	return strncmp(s->name, "--", 2) != 0;
-}
-
+/* What is given on the command line is no input that others could look up. */
 static cJSON *json_inputs(const struct report *r)
 {
 	VEC(struct input) all = { 0 };
@@ -156,7 +151,7 @@ static cJSON *json_inputs(const struct report *r)
 		for (size_t n = 0; n < r->files.at[i]->c->sources.list.len; n++) {
 			const struct source *s = &r->files.at[i]->c->sources.list.at[n];
 
-			if (is_file(s)) {
+			if (report_is_file(s)) {
 				struct input in = { report_path(r, s->name), digest_of(s->text, s->len) };
 
 				vec_push(r->arena, &all, in);
@@ -320,6 +315,7 @@ void report_json(struct buf *out, const struct report *r)
 	add_part(o, r, "import");
 	cJSON_AddItemToObject(o, "inputs", json_inputs(r));
 	add_part(o, r, "mutants");
+	add_part(o, r, "proof");
 	add_text(o, "result", report_result(r));
 	add_text(o, "schema", "tegumentar.report");
 	add_count(o, "schema_version", SCHEMA_VERSION);

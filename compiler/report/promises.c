@@ -1,5 +1,7 @@
 #include "compiler/report/promises.h"
 
+#include <cjson/cJSON.h>
+
 #include "compiler/front/policy.h"
 #include "lang/syntax/source.h"
 
@@ -77,4 +79,44 @@ void report_promises(struct diags *to, const struct promise_list *all)
 {
 	for (size_t i = 0; i < all->len; i++)
 		report_promise(to, &all->at[i]);
+}
+
+/* --- for programs ------------------------------------------------------------------------------ */
+
+static cJSON *json_decider(const char *posture, const struct decider *d)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(o, "by", d->rule ? d->rule->id : d->why);
+	cJSON_AddStringToObject(o, "posture", posture);
+	cJSON_AddStringToObject(o, "verdict", verdict_name(d->verdict));
+	return o;
+}
+
+static cJSON *json_example(const struct promise *p)
+{
+	cJSON *o = cJSON_CreateObject(), *assumes = cJSON_AddArrayToObject(o, "assumes"), *decided;
+	own(buf) struct buf packet = { 0 };
+
+	for (size_t i = 0; i < p->witness.assume_count; i++)
+		cJSON_AddItemToArray(assumes, cJSON_CreateString(p->witness.assumes[i]));
+	decided = cJSON_AddArrayToObject(o, "decided");
+	cJSON_AddItemToArray(decided, json_decider(p->posture, &p->witness.decider));
+	if (!p->claim)
+		cJSON_AddItemToArray(decided, json_decider(p->wider, &p->in_wider));
+	witness_print(&packet, &p->witness);
+	cJSON_AddStringToObject(o, "packet", buf_text(&packet));
+	return o;
+}
+
+cJSON *report_promise_json(const struct promise *p, const char *claim)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(o, "answer", promise_is_broken(p) ? answer_name(ANSWER_REFUTED) : answer_name(p->answer));
+	cJSON_AddStringToObject(o, "claim", claim);
+	if (p->answer == ANSWER_REFUTED || p->answer == ANSWER_CONDITIONAL)
+		cJSON_AddItemToObject(o, "example", json_example(p));
+	cJSON_AddNumberToObject(o, "undecided", (double)p->progress.undecided);
+	return o;
 }

@@ -10,4 +10,8 @@
 void report_promises(struct diags *to, const struct promise_list *all);
 void report_promise(struct diags *to, const struct promise *p);
 
+/* One that was asked for, for programs: the value of "proof" in the envelope of docs/schemas. */
+struct cJSON;
+struct cJSON *report_promise_json(const struct promise *p, const char *claim);
+
 #endif

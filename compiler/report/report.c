@@ -120,8 +120,15 @@ const char *report_result(const struct report *r)
 	return "ours";
 }
 
+bool report_is_file(const struct source *s)
+{
+	return strncmp(s->name, "--", 2) && strcmp(s->name, REPORT_CLAIM);
+}
+
 struct report_span report_span(const struct report *r, const struct report_file *f, struct span s)
 {
+	if (!report_is_file(&f->c->sources.list.at[s.file]))
+		return (struct report_span){ report_path(r, f->path), 1, 1, 1, 1 };
 	struct place from = source_place(&f->c->sources, s.file, s.from);
 	struct place to = source_place(&f->c->sources, s.file, s.to > s.from ? s.to : s.from);
 

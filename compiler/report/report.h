@@ -101,13 +101,18 @@ int report_write(struct report *r, int exit_code);
 #include "compiler/report/format.def"
 #undef FORMAT
 
+/* What reports call a claim of the command line. */
+#define REPORT_CLAIM "the claim"
+/* Is it a file, and not a value of the command line? */
+bool report_is_file(const struct source *s);
+
 /* The exit code in one word: "yes", "wrong", "no" ... */
 const char *report_result(const struct report *r);
 
 /* Relative to the root, when it is a file below it. */
 const char *report_path(const struct report *r, const char *name);
 
-/* A span as people count it: from line and column to line and column, behind its end. */
+/* A span as people count it: from line and column to line and column, behind its end. Of what is no file, the policy's first line. */
 struct report_span {
 	const char *path;
 	uint32_t line, column, end_line, end_column;

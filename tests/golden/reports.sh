@@ -96,6 +96,11 @@ run 4 explain-open explain tested.teg --packet 'tcp 198.51.100.7:40000 -> self s
 run 2 import import iptables-save ../rules -o "$dir/imported.teg"
 run 0 import-part import --stateful iptables-save ../rules -o "$dir/imported.teg"
 run 1 import-wrong import nft ../rules -o "$dir/imported.teg"
+run 0 proved prove good.teg 'in every posture: tcp to self port 23 is dropped'
+run 2 refuted prove wide.teg 'in every posture: tcp to self port 22 is dropped'
+run 1 unsaid prove wide.teg 'in every posture: tcp to self port 22 is open'
+run 2 access no-new-access good.teg wide.teg
+run 0 no-access no-new-access --allow wide.teg good.teg wide.teg
 run 1 diff-wrong diff good.teg "wr ong%.teg"
 
 for kind in json sarif; do
@@ -108,7 +113,7 @@ if command -v xmllint >/dev/null; then
 else
 	skip "every junit report is what its schema says" "xmllint is not installed"
 fi
-for name in check wrong missing test build build-wrong fmt diff closed mutants explain explain-open import import-part import-wrong diff-wrong; do
+for name in check wrong missing test build build-wrong fmt diff closed mutants explain explain-open proved refuted unsaid access no-access import import-part import-wrong diff-wrong; do
 	cmp "$dir/$name.markdown" "$dir/$name.md" >"$dir/said" 2>&1
 done
 ok "md is markdown"
@@ -128,6 +133,13 @@ asks "$dir/import.json" '[.diagnostics[] | "\(.code) \(.severity) \(.place.line)
 asks "$dir/import-part.json" '.import.written and .import.whole == false and .summary.errors == 0 and .inputs[0].path == "rules"' "json: an import that was agreed to"
 asks "$dir/import-wrong.json" '.result == "wrong" and .diagnostics[0].code == "E1101"' "json: an import that is none"
 asks "$dir/explain-open.json" '.result == "unknown" and .diagnostics[0].code == "E0810"' "json: a packet that leaves out what decides"
+asks "$dir/proved.json" '.proof == {"answer": "proved", "claim": "in every posture: tcp to self port 23 is dropped", "undecided": 0} and [.inputs[].path] == ["policies/good.teg"]' "json: what is proved"
+asks "$dir/refuted.json" '.proof | .answer == "refuted" and .example.assumes == [] and .example.decided[0].by == "OPEN.ssh_any" and (.example.packet | test(":22"))' "json: what is refuted, with a packet"
+asks "$dir/refuted.sarif" '.runs[0].results[0] | .ruleId == "E0401" and .locations[0].physicalLocation.artifactLocation.uri == "policies/wide.teg"' "sarif: a claim of the prompt is about the policy"
+asks "$dir/unsaid.json" '.result == "wrong" and .diagnostics[0].code == "E0403" and (has("proof") | not)' "json: a claim that is none"
+asks "$dir/access.json" '.command == "no-new-access" and .result == "no" and [.diff.changes[].kind] == ["opened"]' "json: new access"
+asks "$dir/access.sarif" '.runs[0].results[0].ruleId == "diff/opened"' "sarif: new access"
+asks "$dir/no-access.json" '.result == "yes" and .diff.changes == [] and ([.inputs[].path] | sort) == ["policies/good.teg", "policies/wide.teg"]' "json: what is permitted is no new access"
 asks "$dir/fmt.json" '[.files[].spelling] == ["other", "same"]' "json: spellings"
 asks "$dir/diff.json" '.diff.changes[0].kind == "opened" and .summary.opened == 1 and .result == "risky"' "json: changes"
 [ "$(jq -r '.bundle.sha256' "$dir/build.json")" = "$(sha256sum <"$dir/good.tegb" | cut -d' ' -f1)" ]
