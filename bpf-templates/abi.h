@@ -17,7 +17,7 @@
 
 #include <linux/types.h>
 
-#define TEG_ABI_VERSION 5u
+#define TEG_ABI_VERSION 6u
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 
@@ -206,16 +206,23 @@ enum {
 	TEG_HOST_TELL_ALL = 8,	   /* every event is told, none is sampled; for tests */
 };
 
-/* Of the trees, see teg_bulk_cell. No cells: the policy has none. */
-#define TEG_BULK_GROUPS 4u
+/* Of the trees, see below. No cells: the policy has none. */
+#define TEG_BULK_GROUPS 6u
+struct teg_bulk_root {
+	__u64 take[3]; /* what the hash is of */
+	__u32 first;   /* of its nodes */
+	__u32 shift;   /* 2^(64 - shift) of them; 0: one */
+};
 struct teg_bulk {
 	__u32 cells, nodes, leaves;
-	__u32 depth;   /* nodes on the longest way to a leaf */
+	__u32 words, mores; /* of gen_bulk, and of it what the cells ask more, by who loads */
+	__u32 depth;   /* nodes below a root, on the longest way to a leaf */
 	__u32 longest; /* cells of the largest leaf */
-	__u32 groups;
-	__u32 roots[2][TEG_BULK_GROUPS]; /* by family, IPv4 first */
+	__u32 groups[2]; /* by family, IPv4 first */
+	__u32 pad;
+	struct teg_bulk_root roots[2][TEG_BULK_GROUPS];
 };
-_Static_assert(sizeof(struct teg_bulk) == 56, "abi");
+_Static_assert(sizeof(struct teg_bulk) == 424, "abi");
 
 struct teg_config {
 	__u32 abi;	      /* TEG_ABI_VERSION */
@@ -232,7 +239,7 @@ struct teg_config {
 	__u32 generation;      /* its number's low half, by who loads */
 	__u32 pad;
 };
-_Static_assert(sizeof(struct teg_config) == 368, "abi");
+_Static_assert(sizeof(struct teg_config) == 736, "abi");
 
 /* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
  * beyond its end is in gen_zones_far, a hash. */
@@ -323,33 +330,71 @@ _Static_assert(sizeof(struct teg_cell) == 48, "abi");
  *
  *     words  0, 1 source | 2, 3 destination | 4  63..48 sport, 47..32 dport, 31..16 icmp, 7..0 protocol
  *
- * gen_bulk_nodes: a node takes `width` bits of one word for the child's number;
- * a leaf is a run of gen_bulk_leaves, which are numbers of cells, ascending. A
- * tree only leaves out what cannot match: a cell that is reached is asked in full.
+ * A group of boxes has a root: the hash of some bits that all of them ask, of
+ * source, destination and word 4, is the number of a node. A node takes `width` bits
+ * of one word for the child's number; a leaf is a run of cells, in their order. Roots
+ * and nodes only leave out what cannot match: a cell that is reached is asked in full.
  *
  *     node   63 leaf 0 | 62..32 first child  | 12..9 width | 8..6 word | 5..0 shift
- *     leaf   63 leaf 1 | 62..32 first number | 15..0 how many
+ *     leaf   63 leaf 1 | 62..32 where it begins | 31..16 mark | 15 marked | 14..0 how many
+ *
+ * The plan's leaves are numbers of boxes. gen_bulk is made of them when they are loaded:
+ * one value of bulk.words words. First stand bulk.mores times what cells may ask beyond
+ * their own words, each once; then the nodes; then the cells of all leaves, a copy for
+ * every place where a box is listed, so that a leaf is read from one place.
+ *
+ *     IPv4   source << 32 | destination | its mask | ports | last
+ *     IPv6   source, destination: four words | their masks: four words | ports | last
+ *     ports  63..48 dport_hi | 47..32 dport_lo | 31..16 sport_hi | 15..0 sport_lo; of ICMP type and code for dport
+ *     last   62..49 what it asks more | 48..32 rule | 31..16 mask, 15..0 want: fragment << 8 | protocol
+ *     more   zones | source sets | destination sets | bit per posture that it is silent in
+ *            | 15..8 flags want, 7..0 flags mask | three words of nothing; the first asks nothing
  */
 #define TEG_BULK_WORDS 5u
 #define TEG_BULK_BOXES_MAX 131072u
 #define TEG_BULK_DEPTH_MAX 32u
 #define TEG_BULK_LONGEST_MAX 256u
+#define TEG_BULK_WORDS_MAX (1u << 26)
 #define TEG_BULK_LEAF (1ull << 63)
 #define TEG_BULK_NODE(first, width, word, shift)                                                   \
 	((__u64)(first) << 32 | (__u64)(width) << 9 | (__u64)(word) << 6 | (__u64)(shift))
+
+#define TEG_BULK_CELL4 4u
+#define TEG_BULK_CELL6 10u
+#define TEG_BULK_MORE 8u
+#define TEG_BULK_MORES_MAX 16384u
+#define TEG_BULK_RULE(last) ((__u32)((last) >> 32) & 0x1ffff)
+#define TEG_BULK_MORE_OF(last) ((last) >> 49)
+#define TEG_BULK_PART(proto, fragment) ((__u32)(fragment) << 8 | (__u32)(proto))
+
+/* IPv4 has the address in word 1, the first 64 bits of IPv6 are word 0. The first bits say which of its root's nodes. */
+static inline __u64 teg_bulk_mix(const __u64 take[3], __u64 src, __u64 dst, __u64 upper)
+{
+	return (src & take[0]) * 0x9e3779b97f4a7c15ull + (dst & take[1]) * 0xc2b2ae3d27d4eb4full +
+	       (upper & take[2]) * 0xff51afd7ed558ccdull;
+}
+
+static inline __u64 teg_bulk_hash(const struct teg_bulk_root *r, __u64 src, __u64 dst, __u64 upper)
+{
+	return teg_bulk_mix(r->take, src, dst, upper) >> r->shift;
+}
+
+/* Bits that no root's number of a node has: a root's leaf whose cells have all the same says which. */
+#define TEG_BULK_SHIFT_MIN 44u
+#define TEG_BULK_MARK(mix) ((mix) >> 28 & 0xffff)
+#define TEG_BULK_MARKED 0x8000u
+#define TEG_BULK_COUNT(leaf) ((leaf) & 0x7fff)
+
+static inline __u64 teg_bulk_root_nodes(const struct teg_bulk_root *r)
+{
+	return r->shift ? 1ull << (64 - r->shift) : 1;
+}
 
 struct teg_bulk_box {
 	struct teg_box box;
 	__u64 addr[4], mask[4]; /* words 0 to 3; mask 0: any */
 };
 _Static_assert(sizeof(struct teg_bulk_box) == 112, "abi");
-
-/* gen_bulk_cells: one value of bulk.cells cells. */
-struct teg_bulk_cell {
-	struct teg_cell cell;
-	__u64 addr[4], mask[4];
-};
-_Static_assert(sizeof(struct teg_bulk_cell) == 112, "abi");
 
 /* gen_rules: one value of rule_count rules. */
 #define TEG_ONE_IN_MAX 1000000u

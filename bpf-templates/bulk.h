@@ -1,10 +1,12 @@
 /*
  * bulk - the first of many cells: by a tree to the few that may match, then one by one.
  *
- *     key ──► root of its family ──► node ──► ... ──► leaf: numbers of cells ──► the first that matches
+ *     key ──► a node of each root of its family ──► node ──► ... ──► leaf: cells ──► the first that matches
  *
- * A function of its own, verified once: what comes before and after it has no
- * part in its ways.
+ * The first nodes of all roots are asked for before any of them is needed: they
+ * lie far from each other. On machines whose returns are guarded a call costs as much
+ * as a tree; so nothing is called but where the list is long, and the verifier would
+ * walk it anew for every way through the trees.
  */
 #ifndef TEG_BULK_H
 #define TEG_BULK_H
@@ -18,125 +20,153 @@
 #include "bpf-templates/walk.h"
 
 #define NO_RULE ~0u
+#define BULK_LIST_LONG 64 /* cells */
 
-/* One value each, as long as the policy needs: set before loading. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct teg_bulk_cell));
-} gen_bulk_cells SEC(".maps");
-
+/* One value, as long as the policy needs: set before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u64));
-} gen_bulk_nodes SEC(".maps");
+} gen_bulk SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} gen_bulk_leaves SEC(".maps");
-
+/*
+ * What is known of the packet, in the form of a tree. Of each CPU, not on the stack: there it would
+ * leave too little for what is called later, and the verifier would tell keys apart that are alike.
+ */
 struct bulk_key {
 	__u64 words[8]; /* TEG_BULK_WORDS of them; eight so that three bits choose one */
-	__u64 zones, src, dst;
-	__u32 head, posture, family;
+	__u64 pair;	/* IPv4: source << 32 | destination */
+	__u64 node[TEG_BULK_GROUPS]; /* of each root */
+	__u64 zones, src, dst; /* these and what follows only where some cell asks more */
+	__u32 posture, flags;
+	__u32 part;
+	__u16 sport, dport; /* or ICMP type and code */
 };
 
-struct bulk_tables {
-	const __u64 *nodes;
-	const __u32 *leaves;
-	const struct teg_bulk_cell *cells;
-	const struct teg_rule *rules;
-};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bulk_key);
+} gen_key SEC(".maps");
 
-static __always_inline bool bulk_cell_has(const struct teg_bulk_cell *b, const struct bulk_key *k)
+/* The sign bit says that a port lies outside. */
+static __always_inline __s64 bulk_ports(const __u64 *ports, const struct bulk_key *k)
 {
-	const struct teg_cell *c = &b->cell;
-	const __u64 *w = k->words;
+	const __u16 *p = (const __u16 *)ports;
+	const __s64 sport = k->sport, dport = k->dport;
 
-	__u64 differs = ((k->head ^ c->want) & c->mask) | ((w[0] ^ b->addr[0]) & b->mask[0]) |
-			((w[1] ^ b->addr[1]) & b->mask[1]) | ((w[2] ^ b->addr[2]) & b->mask[2]) |
-			((w[3] ^ b->addr[3]) & b->mask[3]);
-	if (differs)
+	return (sport - p[0]) | (p[1] - sport) | (dport - p[2]) | (p[3] - dport);
+}
+
+/* One branch a cell: the fields of random packets differ in no order that could be foreseen. */
+static __always_inline bool bulk_cell_has(const __u64 *c, const struct bulk_key *k, bool ip6)
+{
+	const __u64 last = c[(ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4) - 1], *w = k->words;
+	__u64 differs = (k->part ^ last) & (last >> 16 & 0xffff);
+
+	if (ip6)
+		differs |= ((w[0] ^ c[0]) & c[4]) | ((w[1] ^ c[1]) & c[5]) | ((w[2] ^ c[2]) & c[6]) |
+			   ((w[3] ^ c[3]) & c[7]);
+	else
+		differs |= (k->pair ^ c[0]) & c[1];
+	return !(differs | (bulk_ports(&c[ip6 ? 8 : 2], k) & 1ll << 63));
+}
+
+static __always_inline bool bulk_more_has(const __u64 *words, const struct bulk_key *k, __u64 at)
+{
+	const __u32 mores = gen_config.bulk.mores;
+
+	WALK_ONE_REGISTER(at);
+	if (at >= mores)
 		return false;
-	__s64 in = walk_some(c->zones & k->zones) & walk_some(c->src & k->src) & walk_some(c->dst & k->dst);
-	__s64 out = walk_outside(w[4] >> 32, c->dport_lo, c->dport_hi) | walk_outside(w[4] >> 48, c->sport_lo, c->sport_hi) |
-		    walk_outside(w[4] >> 16, c->icmp_lo, c->icmp_hi);
-	return (in & ~out) < 0;
+	const __u64 *m = &words[at * TEG_BULK_MORE];
+	__s64 in = walk_some(m[0] & k->zones) & walk_some(m[1] & k->src) & walk_some(m[2] & k->dst);
+	return in < 0 && !((m[3] >> (k->posture & 63) & 1) | ((k->flags ^ m[4] >> 8) & m[4] & 0xff));
 }
 
-/* The leaf where the key belongs; 0 is none. */
-static __always_inline __u64 bulk_leaf(const struct bulk_tables *t, const struct bulk_key *k, __u32 root)
+/* The leaf where the key belongs, from a root's node on; 0 is none. */
+static __always_inline __u64 bulk_leaf(const __u64 *words, const struct bulk_key *k, __u64 n)
 {
-	const __u32 nodes_max = gen_config.bulk.nodes, depth = gen_config.bulk.depth;
-	__u64 at = root, n = 0;
+	const __u32 words_max = gen_config.bulk.words, depth = gen_config.bulk.depth;
 
-	for (__u32 i = 0; i < depth; i++) {
+	for (__u32 i = 0; i < depth && !(n & TEG_BULK_LEAF); i++) {
+		__u64 at = (n >> 32) + (k->words[n >> 6 & 7] >> (n & 63) & ((1u << (n >> 9 & 15)) - 1));
+
 		WALK_ONE_REGISTER(at);
-		if (at >= nodes_max)
+		if (at >= words_max)
 			return 0;
-		n = t->nodes[at];
-		if (n & TEG_BULK_LEAF)
-			return n;
-		at = (n >> 32) + (k->words[n >> 6 & 7] >> (n & 63) & ((1u << (n >> 9 & 15)) - 1));
+		n = words[at];
 	}
-	return 0;
+	return n & TEG_BULK_LEAF ? n : 0;
 }
 
-/* The first cell of a leaf that matches and comes before `best`; else `best`. */
-static __always_inline __u32 bulk_scan(const struct bulk_tables *t, const struct bulk_key *k, __u64 leaf, __u32 best)
+/* The rule of the first cell of a leaf that matches, if it stands before `best`; else `best`. */
+static __always_inline __u32 bulk_scan(const __u64 *words, const struct bulk_key *k, __u64 leaf, __u32 best, bool ip6)
 {
-	const __u32 leaves_max = gen_config.bulk.leaves, cells_max = gen_config.bulk.cells;
-	const __u32 longest = gen_config.bulk.longest, rules_max = gen_config.rule_count;
-	const __u32 first = leaf >> 32 & 0x7fffffff, count = leaf & 0xffff;
+	const __u32 words_max = gen_config.bulk.words, longest = gen_config.bulk.longest;
+	const __u32 each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4, count = TEG_BULK_COUNT(leaf);
+	const __u64 first = leaf >> 32 & 0x7fffffff;
 
 	for (__u32 i = 0; i < longest && i < count; i++) {
-		__u64 at = first + i;
+		__u64 at = first + i * each;
 
 		WALK_ONE_REGISTER(at);
-		if (at >= leaves_max)
+		if (at > words_max - each)
 			break;
-		__u64 c = t->leaves[at];
-		WALK_ONE_REGISTER(c);
-		if (c >= best || c >= cells_max)
+		const __u64 *cell = &words[at], last = cell[each - 1];
+
+		if (TEG_BULK_RULE(last) >= best)
 			break;
-		const struct teg_bulk_cell *cell = &t->cells[c];
-		if (!bulk_cell_has(cell, k))
-			continue;
-		__u64 rule = cell->cell.rule;
-		WALK_ONE_REGISTER(rule);
-		if (rule < rules_max && !(t->rules[rule].except >> (k->posture & 63) & 1))
-			return c;
+		if (bulk_cell_has(cell, k, ip6) &&
+		    (!TEG_BULK_MORE_OF(last) || bulk_more_has(words, k, TEG_BULK_MORE_OF(last))))
+			return TEG_BULK_RULE(last);
 	}
 	return best;
 }
 
-/* bulk_first - the rule of the first cell that matches, or NO_RULE. */
-__noinline __u32 bulk_first(const struct bulk_key *k)
+/* The rule of the first cell that matches, or NO_RULE. */
+static __always_inline __u32 bulk_first(struct bulk_key *k, bool ip6)
 {
-	const __u32 zero = 0, cells_max = gen_config.bulk.cells, groups = gen_config.bulk.groups;
-	const struct bulk_tables t = {
-		bpf_map_lookup_elem(&gen_bulk_nodes, &zero), bpf_map_lookup_elem(&gen_bulk_leaves, &zero),
-		bpf_map_lookup_elem(&gen_bulk_cells, &zero), bpf_map_lookup_elem(&gen_rules, &zero),
-	};
+	const __u32 zero = 0, words_max = gen_config.bulk.words, groups = gen_config.bulk.groups[ip6];
+	const __u64 *words = bpf_map_lookup_elem(&gen_bulk, &zero);
 	__u32 best = NO_RULE;
 
-	if (!k || !t.nodes || !t.leaves || !t.cells || !t.rules)
+	if (!words || words_max < TEG_BULK_CELL6)
 		return NO_RULE;
-	for (__u32 g = 0; g < groups && g < TEG_BULK_GROUPS; g++) {
-		__u64 leaf = bulk_leaf(&t, k, gen_config.bulk.roots[k->family & 1][g]);
+	for (__u32 g = 0; g < TEG_BULK_GROUPS && g < groups; g++) {
+		const volatile struct teg_bulk_root *told = &gen_config.bulk.roots[ip6][g];
+		const struct teg_bulk_root r = { { told->take[0], told->take[1], told->take[2] }, told->first, told->shift };
+		__u64 mix = teg_bulk_mix(r.take, k->words[ip6 ? 0 : 1], k->words[ip6 ? 2 : 3], k->words[4]);
+		__u64 at = r.first + (mix >> r.shift);
 
-		best = bulk_scan(&t, k, leaf, best);
+		WALK_ONE_REGISTER(at);
+		if (at >= words_max)
+			return NO_RULE;
+		__u64 n = words[at];
+		bool others = n >> 63 && n & TEG_BULK_MARKED && TEG_BULK_MARK(mix) != (n >> 16 & 0xffff);
+		k->node[g] = others ? TEG_BULK_LEAF : n;
 	}
-	return best < cells_max ? t.cells[best].cell.rule : NO_RULE;
+	for (__u32 g = 0; g < TEG_BULK_GROUPS && g < groups; g++)
+		best = bulk_scan(words, k, bulk_leaf(words, k, k->node[g]), best, ip6);
+	return best;
+}
+
+static __always_inline bool bulk_is_apart(void)
+{
+	return gen_config.box_count > BULK_LIST_LONG;
+}
+
+__noinline __u32 bulk_apart(__u32 ip6)
+{
+	const __u32 zero = 0;
+	struct bulk_key *k = bulk_is_apart() ? bpf_map_lookup_elem(&gen_key, &zero) : NULL;
+
+	if (!k)
+		return NO_RULE;
+	return ip6 ? bulk_first(k, true) : bulk_first(k, false);
 }
 
 #endif

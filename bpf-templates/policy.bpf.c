@@ -219,16 +219,29 @@ static __always_inline __u32 judge_bulk(const struct walk *w)
 {
 	const struct pkt *p = w->p;
 
-	if (!gen_config.bulk.cells)
+	struct bulk_key *k = gen_config.bulk.cells ? bpf_map_lookup_elem(&gen_key, &zero) : NULL;
+
+	if (!k)
 		return NO_RULE;
-	struct bulk_key key = {
-		.words = { bpf_be64_to_cpu(p->src.hi), bpf_be64_to_cpu(p->src.lo), bpf_be64_to_cpu(p->dst.hi),
-			   bpf_be64_to_cpu(p->dst.lo),
-			   (__u64)p->sport << 48 | (__u64)p->dport << 32 | (__u64)p->icmp << 16 | (p->proto & 0xff) },
-		.zones = w->zones, .src = w->src, .dst = w->dst,
-		.head = w->head, .posture = w->posture, .family = p->family == TEG_IP6,
-	};
-	return bulk_first(&key);
+	k->words[0] = bpf_be64_to_cpu(p->src.hi);
+	k->words[1] = bpf_be64_to_cpu(p->src.lo);
+	k->words[2] = bpf_be64_to_cpu(p->dst.hi);
+	k->words[3] = bpf_be64_to_cpu(p->dst.lo);
+	k->words[4] = (__u64)p->sport << 48 | (__u64)p->dport << 32 | (__u64)p->icmp << 16 | (p->proto & 0xff);
+	k->pair = k->words[1] << 32 | (__u32)k->words[3];
+	k->part = TEG_BULK_PART(p->proto & 0xff, p->fragment);
+	k->sport = p->sport;
+	k->dport = p->dport | p->icmp;
+	if (gen_config.bulk.mores > 1) {
+		k->zones = w->zones;
+		k->src = w->src;
+		k->dst = w->dst;
+		k->posture = w->posture;
+		k->flags = p->flags;
+	}
+	if (bulk_is_apart())
+		return bulk_apart(p->family == TEG_IP6);
+	return p->family == TEG_IP4 ? bulk_first(k, false) : bulk_first(k, true);
 }
 
 SEC("xdp.frags")

@@ -12,8 +12,10 @@
  * box must be left in one tree of each of its families.
  */
 #include <errno.h>
+#include <netinet/in.h>
 
 #include "compiler/audit/audit.h"
+#include "lang/bundle/bulk_pack.h"
 
 enum { PORT_FIELDS = 4 }; /* of word 4: 16 bits each, the protocol's upper 8 are 0 */
 
@@ -24,8 +26,11 @@ struct known {
 struct ways {
 	const struct plan *plan;
 	struct arena *arena;
+	struct bulk_words words; /* as the program reads them */
 	unsigned family, tree;
-	uint8_t *lacking; /* bit per tree and family: some leaf there lacks the box */
+	uint16_t *lacking; /* bit per tree and family: some leaf there lacks the box */
+	const uint32_t *first_of; /* box, by rule */
+	uint32_t strange;  /* 1 + the rule of a cell that is none of its boxes */
 };
 
 struct boxes {
@@ -33,9 +38,9 @@ struct boxes {
 	size_t len;
 };
 
-static uint8_t bit_of(const struct ways *w)
+static uint16_t bit_of(const struct ways *w)
 {
-	return (uint8_t)(1u << (2 * w->tree + w->family));
+	return (uint16_t)(1u << (2 * w->tree + w->family));
 }
 
 /* The ranges of a box's part of word 4, from its highest 16 bits on. */
@@ -105,20 +110,107 @@ static bool holds_all(const struct ways *w, const struct teg_bulk_box *b, const 
 	return true;
 }
 
+/* --- cells ------------------------------------------------------------------------------------ */
+
+static bool ends_are(const uint64_t *c, unsigned family, const struct teg_bulk_box *b)
+{
+	bool are = true;
+
+	if (family == FAMILY_IP4)
+		return c[0] >> 32 == (uint32_t)b->addr[1] && (uint32_t)c[0] == (uint32_t)b->addr[3] &&
+		       c[1] >> 32 == (uint32_t)b->mask[1] && (uint32_t)c[1] == (uint32_t)b->mask[3];
+	for (unsigned w = 0; w < 4; w++)
+		are = are && c[w] == b->addr[w] && c[4 + w] == b->mask[w];
+	return are;
+}
+
+/* A cell has one place for destination ports and ICMP types: what it has there must be all that the box asks of both. */
+static bool ports_are(uint64_t ports, const struct teg_box *b)
+{
+	const bool icmp = b->proto == IPPROTO_ICMP || b->proto == IPPROTO_ICMPV6;
+	const struct range here = { icmp ? b->icmp_lo : b->dport_lo, icmp ? b->icmp_hi : b->dport_hi };
+	const struct range other = { icmp ? b->dport_lo : b->icmp_lo, icmp ? b->dport_hi : b->icmp_hi };
+
+	return other.lo == 0 && other.hi == UINT16_MAX && (uint16_t)ports == b->sport_lo &&
+	       (uint16_t)(ports >> 16) == b->sport_hi && (uint16_t)(ports >> 32) == here.lo && ports >> 48 == here.hi;
+}
+
+static bool more_is(const struct ways *w, uint64_t more, const struct teg_box *b)
+{
+	const uint64_t *m = &w->words.at[more * TEG_BULK_MORE];
+	const bool none = b->zones == UINT64_MAX && !b->src && !b->dst && !b->flags_mask && !w->plan->rules[b->rule].except;
+
+	if (none || !more)
+		return none && !more;
+	return more < w->words.mores && m[0] == b->zones && m[1] == (b->src ? b->src : TEG_SET_ANY) &&
+	       m[2] == (b->dst ? b->dst : TEG_SET_ANY) && m[3] == w->plan->rules[b->rule].except &&
+	       m[4] == ((uint64_t)b->flags_want << 8 | b->flags_mask);
+}
+
+static bool cell_is(const struct ways *w, const uint64_t *c, const struct teg_bulk_box *b)
+{
+	const unsigned each = w->family == FAMILY_IP4 ? TEG_BULK_CELL4 : TEG_BULK_CELL6;
+	const uint64_t last = c[each - 1];
+	const bool any = b->box.proto == TEG_PROTO_ANY;
+	const uint16_t mask = last >> 16 & UINT16_MAX, want = last & UINT16_MAX;
+
+	return TEG_BULK_RULE(last) == b->box.rule && ends_are(c, w->family, b) && ports_are(c[each - 2], &b->box) &&
+	       mask >> 8 == (b->box.fragments ^ (TEG_WHOLE | TEG_FIRST | TEG_LATER)) && !(want >> 8) &&
+	       (mask & UINT8_MAX) == (any ? 0 : UINT8_MAX) && (any || (want & UINT8_MAX) == b->box.proto) &&
+	       more_is(w, TEG_BULK_MORE_OF(last), &b->box);
+}
+
+/* The box that a cell is: among `all` from *at on, which are those that may be there, or else any of its rule. */
+static uint32_t box_of_cell(const struct ways *w, const uint64_t *c, struct boxes all, size_t *at)
+{
+	const struct teg_bulk_box *boxes = w->plan->bulk_boxes;
+	uint32_t rule = TEG_BULK_RULE(c[(w->family == FAMILY_IP4 ? TEG_BULK_CELL4 : TEG_BULK_CELL6) - 1]);
+
+	while (*at < all.len && boxes[all.at[*at]].box.rule < rule)
+		++*at;
+	for (size_t i = *at; i < all.len && boxes[all.at[i]].box.rule == rule; i++)
+		if (cell_is(w, c, &boxes[all.at[i]])) {
+			*at = i + 1;
+			return all.at[i];
+		}
+	for (uint32_t i = rule < w->plan->rule_count ? w->first_of[rule] : w->plan->config.bulk.cells;
+	     i < w->plan->config.bulk.cells && boxes[i].box.rule == rule; i++)
+		if (cell_is(w, c, &boxes[i]))
+			return i;
+	return UINT32_MAX;
+}
+
 static void ask_leaf(struct ways *w, struct boxes all, const struct known *k, uint64_t leaf)
 {
-	const uint32_t *listed = &w->plan->bulk_leaves[leaf >> 32 & 0x7fffffff];
-	size_t count = leaf & 0xffff, at = 0;
+	const unsigned each = w->family == FAMILY_IP4 ? TEG_BULK_CELL4 : TEG_BULK_CELL6;
+	size_t at = leaf >> 32 & 0x7fffffff, count = TEG_BULK_COUNT(leaf), from = 0, asked = 0;
+	uint32_t before = 0;
 
-	for (size_t i = 0; i < all.len; i++) {
-		while (at < count && listed[at] < all.at[i])
-			at++;
-		if (at == count || listed[at] != all.at[i])
-			w->lacking[all.at[i]] |= bit_of(w);
-		else if (holds_all(w, &w->plan->bulk_boxes[all.at[i]], k))
+	if (count > w->plan->config.bulk.longest)
+		count = w->plan->config.bulk.longest;
+	for (size_t i = 0; i < count && at + each <= w->words.len; i++) {
+		const uint64_t *c = &w->words.at[at];
+		uint32_t box = box_of_cell(w, c, all, &from);
+
+		if (box == UINT32_MAX || TEG_BULK_RULE(c[each - 1]) < before) {
+			w->strange = 1 + TEG_BULK_RULE(c[each - 1]);
 			return;
+		}
+		before = TEG_BULK_RULE(c[each - 1]);
+		for (; asked < all.len && all.at[asked] < box; asked++)
+			w->lacking[all.at[asked]] |= bit_of(w);
+		if (asked < all.len && all.at[asked] == box) {
+			if (holds_all(w, &w->plan->bulk_boxes[box], k))
+				return;
+			asked++;
+		}
+		at += each;
 	}
+	for (; asked < all.len; asked++)
+		w->lacking[all.at[asked]] |= bit_of(w);
 }
+
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 static void lacks_all(struct ways *w, struct boxes all)
 {
@@ -132,15 +224,15 @@ static void lacks_all(struct ways *w, struct boxes all)
  */
 static void ask_node(struct ways *w, struct boxes all, const struct known *k, uint32_t at, uint32_t depth, uint32_t *room)
 {
-	const uint64_t node = w->plan->bulk_nodes[at];
+	const uint64_t node = w->words.at[at];
 	const unsigned word = node >> 6 & 7, shift = node & 63, width = node >> 9 & 15;
 	const uint64_t taken = ((1ull << width) - 1) << shift;
 
-	if (depth >= w->plan->config.bulk.depth)
-		lacks_all(w, all);
-	else if (node & TEG_BULK_LEAF)
+	if (node & TEG_BULK_LEAF)
 		ask_leaf(w, all, k, node);
-	if (!all.len || node & TEG_BULK_LEAF || depth >= w->plan->config.bulk.depth)
+	else if (depth >= w->plan->config.bulk.depth)
+		lacks_all(w, all);
+	if (!all.len || node & TEG_BULK_LEAF || depth >= w->plan->config.bulk.depth || w->strange)
 		return;
 	for (uint32_t i = 0; i < 1u << width; i++) {
 		struct boxes some = { room, 0 };
@@ -171,40 +263,150 @@ static struct known at_root(unsigned family)
 	return k;
 }
 
+/* Bits of word 4 that a box asks in full. */
+static uint64_t asked_above(const struct teg_box *b)
+{
+	uint64_t asked = 0xff00;
+
+	for (unsigned f = 0; f < PORT_FIELDS; f++) {
+		struct range r = port_range(b, f);
+
+		if (r.lo == r.hi)
+			asked |= (uint64_t)UINT16_MAX << (48 - 16 * f);
+	}
+	return asked;
+}
+
+/* What a root's bits are of all packets of a box; or none, when they may be others. */
+static bool one_mix(const struct ways *w, const struct teg_bulk_root *r, const struct teg_bulk_box *b, uint64_t *mix)
+{
+	const unsigned src = w->family == FAMILY_IP4 ? 1 : 0, dst = src + 2;
+	uint64_t upper = 0;
+
+	if (r->take[0] & ~b->mask[src] || r->take[1] & ~b->mask[dst] || r->take[2] & ~asked_above(&b->box))
+		return false;
+	for (unsigned f = 0; f < PORT_FIELDS; f++)
+		upper |= (uint64_t)port_range(&b->box, f).lo << (48 - 16 * f);
+	*mix = teg_bulk_mix(r->take, b->addr[src], b->addr[dst], upper);
+	return true;
+}
+
+/* Packets without a leaf's mark do not see it. */
+static void ask_mark(struct ways *w, const struct teg_bulk_root *r, uint64_t leaf, struct boxes all)
+{
+	if (!(leaf & TEG_BULK_LEAF) || !(leaf & TEG_BULK_MARKED))
+		return;
+	for (size_t i = 0; i < all.len; i++) {
+		uint64_t mix;
+
+		if (!one_mix(w, r, &w->plan->bulk_boxes[all.at[i]], &mix) || TEG_BULK_MARK(mix) != (leaf >> 16 & 0xffff))
+			w->lacking[all.at[i]] |= bit_of(w);
+	}
+}
+
+/* Two ascending lists as one; what is lacking already is left out. */
+static struct boxes merged(const struct ways *w, struct boxes x, struct boxes y, uint32_t *room)
+{
+	struct boxes all = { room, 0 };
+
+	for (size_t i = 0, j = 0; i < x.len || j < y.len;) {
+		uint32_t b = j == y.len || (i < x.len && x.at[i] < y.at[j]) ? x.at[i++] : y.at[j++];
+
+		if (!(w->lacking[b] & bit_of(w)))
+			all.at[all.len++] = b;
+	}
+	return all;
+}
+
 static void ask_tree(struct ways *w)
 {
 	const struct teg_bulk *t = &w->plan->config.bulk;
+	const struct teg_bulk_root *r = &t->roots[w->family][w->tree];
+	const size_t nodes = teg_bulk_root_nodes(r);
 	/* A list is no longer than the one above it. */
 	uint32_t *room = arena_zero(w->arena, (TEG_BULK_DEPTH_MAX + 2) * (t->cells + (size_t)1) * sizeof *room);
-	struct boxes all = { room, 0 };
+	uint32_t *node_of = arena_zero(w->arena, (t->cells + (size_t)1) * sizeof *node_of);
+	uint32_t *begins = arena_zero(w->arena, (nodes + 2) * sizeof *begins);
+	uint32_t *sorted = arena_zero(w->arena, (t->cells + (size_t)1) * sizeof *sorted);
+	struct boxes wide = { arena_zero(w->arena, (t->cells + (size_t)1) * sizeof *sorted), 0 };
 	struct known k = at_root(w->family);
 
+	for (uint32_t i = 0; i < t->cells; i++) {
+		uint64_t node;
+
+		node_of[i] = UINT32_MAX;
+		if (!(w->plan->bulk_boxes[i].box.families >> w->family & 1))
+			continue;
+		if (!one_mix(w, r, &w->plan->bulk_boxes[i], &node)) {
+			wide.at[wide.len++] = i;
+			continue;
+		}
+		node >>= r->shift;
+		node_of[i] = (uint32_t)node;
+		begins[node + 2]++;
+	}
+	for (size_t n = 0; n < nodes; n++)
+		begins[n + 2] += begins[n + 1];
 	for (uint32_t i = 0; i < t->cells; i++)
-		if (w->plan->bulk_boxes[i].box.families >> w->family & 1)
-			all.at[all.len++] = i;
-	ask_node(w, all, &k, t->roots[w->family][w->tree], 0, room + all.len);
+		if (node_of[i] != UINT32_MAX)
+			sorted[begins[node_of[i] + 1]++] = i;
+	for (size_t n = 0; n < nodes && !w->strange; n++) {
+		struct boxes here = { sorted + begins[n], begins[n + 1] - begins[n] };
+		uint64_t node = w->words.at[w->words.nodes_at + r->first + n];
+		ask_mark(w, r, node, here);
+		ask_mark(w, r, node, wide);
+		struct boxes some = merged(w, wide, here, room);
+
+		ask_node(w, some, &k, w->words.nodes_at + r->first + (uint32_t)n, 0, room + some.len);
+	}
+}
+
+static const uint32_t *first_boxes(const struct plan *p, struct arena *a)
+{
+	uint32_t *first = arena_zero(a, (p->rule_count + (size_t)1) * sizeof *first);
+
+	for (uint32_t i = p->config.bulk.cells; i-- > 0;)
+		first[p->bulk_boxes[i].box.rule] = i;
+	return first;
+}
+
+static const char *id_of(const struct plan *p, uint32_t rule)
+{
+	return rule < p->rule_count ? p->counters[p->rules[rule].counter_slot].id : "no rule";
+}
+
+/* Of each family, one tree must have the box wherever its packets come. */
+static int boxes_hold(const struct ways *w, struct err *why)
+{
+	const struct teg_bulk *t = &w->plan->config.bulk;
+
+	for (uint32_t i = 0; i < t->cells; i++)
+		for (unsigned f = 0; f < FAMILY_COUNT; f++) {
+			const struct teg_box *b = &w->plan->bulk_boxes[i].box;
+			unsigned in_all = 0;
+
+			for (unsigned g = 0; g < t->groups[f]; g++)
+				in_all |= 1u << (2 * g + f);
+			if (b->families >> f & 1 && (w->lacking[i] & in_all) == in_all)
+				return err_set(why, EPROTO, "the first hook's trees lose packets of %s", id_of(w->plan, b->rule));
+		}
+	return 0;
 }
 
 int audit_trees(const struct plan *plan, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	const struct teg_bulk *t = &plan->config.bulk;
-	struct ways w = { .plan = plan, .arena = a, .lacking = arena_zero(a, t->cells + (size_t)1) };
+	struct ways w = { .plan = plan, .arena = a, .words = bulk_pack(a, plan), .first_of = first_boxes(plan, a),
+			  .lacking = arena_zero(a, (t->cells + (size_t)1) * sizeof *w.lacking) };
 
-	if (!t->cells)
-		return 0;
-	for (w.tree = 0; w.tree < t->groups; w.tree++)
-		for (w.family = 0; w.family < FAMILY_COUNT; w.family++)
+	if (!bulk_fits(&w.words, why))
+		return why->code;
+	for (w.family = 0; w.family < FAMILY_COUNT; w.family++)
+		for (w.tree = 0; w.tree < t->groups[w.family] && !w.strange; w.tree++)
 			ask_tree(&w);
-	for (uint32_t i = 0; i < t->cells; i++)
-		for (unsigned f = 0; f < FAMILY_COUNT; f++) {
-			unsigned in_all = 0;
-
-			for (unsigned g = 0; g < t->groups; g++)
-				in_all |= 1u << (2 * g + f);
-			if (plan->bulk_boxes[i].box.families >> f & 1 && (w.lacking[i] & in_all) == in_all)
-				return err_set(why, EPROTO, "the first hook's trees lose packets of %s",
-					       plan->counters[plan->rules[plan->bulk_boxes[i].box.rule].counter_slot].id);
-		}
-	return 0;
+	if (w.strange)
+		return err_set(why, EPROTO, "the first hook's trees have a cell that is none of %s",
+			       id_of(plan, w.strange - 1));
+	return boxes_hold(&w, why);
 }

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +22,9 @@ static const struct {
 #define V4_MAPPED ((addr_num)0xffff << 32)
 
 /* Measured with tests/bench/bulk: a node is a load that waits for the one before it. */
-#define NODE_NS 5.0
-#define CELL_NS 8.0
-#define TREE_NS 10.0 /* to begin a group */
+#define NODE_NS 8.0
+#define CELL_NS 3.0
+#define TREE_NS 7.0 /* to begin a group */
 #define BULK_NS 10.0
 #define LIST_CELL_NS 1.0
 
@@ -31,7 +32,8 @@ struct item {
 	struct {
 		addr_num lo, hi;
 	} of[FIELDS];
-	uint8_t families, group;
+	uint8_t families;
+	uint8_t asks[2]; /* bits of the source, of the destination */
 	bool plain; /* its fields and family say everything: where it lies, later ones never match */
 };
 
@@ -336,13 +338,14 @@ static addr_num two_words(const __u64 w[2])
 	return (addr_num)w[0] << 64 | w[1];
 }
 
-/* A wide end would be copied into most parts of a tree that cuts along it. */
-static bool is_narrow(addr_num mask, uint8_t families)
+/* Of an end, from its first bit on; of IPv6 at most the first word. */
+static uint8_t asked_bits(addr_num mask, uint8_t families)
 {
-	unsigned bits = (unsigned)__builtin_popcountll((uint64_t)(mask >> 64)) +
-			(unsigned)__builtin_popcountll((uint64_t)mask);
+	unsigned bits = (unsigned)__builtin_popcountll((uint64_t)(mask >> 64)) + (unsigned)__builtin_popcountll((uint64_t)mask);
 
-	return bits >= (families == TEG_IP4 ? 96 + 16 : 32);
+	if (families == TEG_IP4)
+		return (uint8_t)(bits > 96 ? bits - 96 : 0);
+	return (uint8_t)(bits < 64 ? bits : 64);
 }
 
 static struct item item_of(const struct teg_bulk_box *x, const struct teg_rule *rules)
@@ -352,7 +355,7 @@ static struct item item_of(const struct teg_bulk_box *x, const struct teg_rule *
 	addr_num dst = two_words(x->addr + 2), dst_mask = two_words(x->mask + 2);
 	bool any = b->proto == TEG_PROTO_ANY;
 
-	return (struct item){
+	struct item i = {
 		.of = {
 			[SRC] = { src, src | ~src_mask },
 			[DST] = { dst, dst | ~dst_mask },
@@ -362,10 +365,12 @@ static struct item item_of(const struct teg_bulk_box *x, const struct teg_rule *
 			[PROTO] = { any ? 0 : b->proto, any ? UINT8_MAX : b->proto },
 		},
 		.families = b->families,
-		.group = (uint8_t)(is_narrow(src_mask, b->families) | is_narrow(dst_mask, b->families) << 1),
 		.plain = b->zones == UINT64_MAX && !b->src && !b->dst && !b->flags_mask &&
 			 b->fragments == (TEG_WHOLE | TEG_FIRST | TEG_LATER) && !rules[b->rule].except,
 	};
+	i.asks[0] = asked_bits(src_mask, b->families);
+	i.asks[1] = asked_bits(dst_mask, b->families);
+	return i;
 }
 
 static struct part everything(enum family family)
@@ -385,46 +390,367 @@ static struct part everything(enum family family)
 
 /* --- groups ------------------------------------------------------------------------------- */
 
-/* Which of the four kinds of boxes stand together: by none, the source, both ends, or the destination. */
-static const uint8_t groupings[][TEG_BULK_GROUPS] = { { 0, 0, 0, 0 }, { 0, 1, 0, 1 }, { 0, 1, 2, 3 }, { 0, 0, 1, 1 } };
+/* Bits that all boxes of a group ask: of the source, of the destination, and a whole port and protocol. */
+struct kind {
+	uint8_t src, dst;
+	bool upper;
+};
 
-static uint64_t group_root(struct making *m, const uint8_t grouping[TEG_BULK_GROUPS], unsigned group,
-			   enum family family)
+struct grouping {
+	struct kind kinds[TEG_BULK_GROUPS]; /* the last asks nothing */
+	unsigned len;
+};
+
+#define UPPER_TAKE ((uint64_t)UINT16_MAX << 32 | UINT8_MAX)
+
+static uint64_t top_bits(unsigned bits, enum family f)
 {
-	struct list all = { arena_zero(m->a, (m->item_count + 1) * sizeof *all.at), 0 };
-	struct part p = everything(family);
+	uint64_t all = bits ? ~(uint64_t)0 << (64 - bits) : 0;
 
-	for (uint32_t i = 0; i < m->item_count; i++)
-		if (grouping[m->items[i].group] == group && m->items[i].families & 1u << family)
-			all.at[all.len++] = i;
-	return grow(m, p, list_of_part(m, &p, all, SRC), 0);
+	return f == FAMILY_IP4 ? all >> 32 : all;
 }
 
-/* The roots are the first nodes: a group's for IPv4, then for IPv6. What a packet costs in all trees. */
-static double group_all(struct making *m, const uint8_t grouping[TEG_BULK_GROUPS], struct teg_bulk *tell)
+static bool asks_upper(const struct item *i)
 {
-	bool used[TEG_BULK_GROUPS] = { 0 };
-	double sum = BULK_NS;
+	return i->of[PROTO].lo == i->of[PROTO].hi && i->of[DPORT].lo == i->of[DPORT].hi;
+}
 
-	for (uint32_t i = 0; i < m->item_count; i++)
-		used[grouping[m->items[i].group]] = true;
-	for (unsigned g = 0; g < TEG_BULK_GROUPS; g++)
-		for (int f = 0; f < FAMILY_COUNT && used[g]; f++)
-			vec_push(m->a, &m->nodes, 0);
-	for (unsigned g = 0; g < TEG_BULK_GROUPS; g++) {
-		if (!used[g])
-			continue;
-		for (unsigned f = 0; f < FAMILY_COUNT; f++) {
-			uint32_t at = 2 * tell->groups + f;
-			uint64_t root = group_root(m, grouping, g, (enum family)f);
+static bool is_of_kind(const struct item *i, struct kind k)
+{
+	return i->asks[0] >= k.src && i->asks[1] >= k.dst && (!k.upper || asks_upper(i));
+}
 
-			m->nodes.at[at] = root;
-			tell->roots[f][tell->groups] = at;
+/* The first kind that a box is of; the most particular ones come first. */
+static unsigned group_of(const struct item *i, const struct grouping *g)
+{
+	unsigned at = 0;
+
+	while (at + 1 < g->len && !is_of_kind(i, g->kinds[at]))
+		at++;
+	return at;
+}
+
+static struct teg_bulk_root root_of(struct kind k, enum family f)
+{
+	return (struct teg_bulk_root){ .take = { top_bits(k.src, f), top_bits(k.dst, f), k.upper ? UPPER_TAKE : 0 } };
+}
+
+static uint64_t hash_of_item(const struct item *i, const struct teg_bulk_root *r, enum family f)
+{
+	unsigned down = f == FAMILY_IP4 ? 0 : 64;
+
+	return teg_bulk_hash(r, (uint64_t)(i->of[SRC].lo >> down), (uint64_t)(i->of[DST].lo >> down),
+			     (uint64_t)i->of[DPORT].lo << 32 | i->of[PROTO].lo);
+}
+
+/* Keys of boxes, counted. */
+struct counts {
+	struct {
+		uint64_t key;
+		uint32_t count, turn;
+	} *at;
+	size_t room; /* a power of two */
+	uint32_t turn;
+};
+
+static uint32_t *count_of(struct counts *c, uint64_t key)
+{
+	size_t at = (key * 0x9e3779b97f4a7c15ull >> 20) & (c->room - 1);
+
+	while (c->at[at].turn == c->turn && c->at[at].key != key)
+		at = (at + 1) & (c->room - 1);
+	if (c->at[at].turn != c->turn) {
+		c->at[at].turn = c->turn;
+		c->at[at].key = key;
+		c->at[at].count = 0;
+	}
+	return &c->at[at].count;
+}
+
+/* What a box's packet meets in a group: other boxes of the same key, or a tree of them. */
+static double met_ns(double boxes)
+{
+	double nodes = boxes > 4 ? 0.5 + log2(boxes / 4) * 1.3 : 0;
+
+	return nodes * NODE_NS + (boxes > 4 ? 4 : boxes) * CELL_NS * 0.6;
+}
+
+#define SAMPLE 512u
+enum { LENS = 6 };
+
+/* Some of a family's boxes, by which kinds are chosen. */
+struct sample {
+	struct counts counts;
+	const struct item *items;
+	uint32_t *at;
+	size_t len;
+	double every;
+	enum family family;
+	const uint8_t *lens; /* that a kind may ask of an end, the first is 0 */
+};
+
+/* What a packet costs in all groups. */
+static double grouping_cost(struct sample *s, const struct grouping *g)
+{
+	double squares[TEG_BULK_GROUPS] = { 0 }, sum = 0;
+	size_t in[TEG_BULK_GROUPS] = { 0 };
+
+	s->counts.turn++;
+	for (size_t i = 0; i < s->len; i++) {
+		const struct item *item = &s->items[s->at[i]];
+		unsigned group = group_of(item, g);
+		struct teg_bulk_root r = root_of(g->kinds[group], s->family);
+		uint32_t *count = count_of(&s->counts, hash_of_item(item, &r, s->family) * TEG_BULK_GROUPS + group);
+
+		squares[group] += 2.0 * ++*count - 1;
+		in[group]++;
+	}
+	for (unsigned k = 0; k < g->len; k++) {
+		bool all = k + 1 == g->len;
+		double share = (double)in[k] / (double)s->len;
+		double met = in[k] ? 1 + (squares[k] / (double)in[k] - 1) * s->every : 0;
+
+		if (in[k])
+			sum += TREE_NS + met_ns(met) * (all ? 1 : share + 0.4 * (1 - share));
+	}
+	return sum;
+}
+
+static struct sample sample_of(struct arena *a, const struct item *items, uint32_t count, enum family f)
+{
+	static const uint8_t lens[FAMILY_COUNT][LENS] = { { 0, 8, 16, 20, 24, 32 }, { 0, 32, 40, 48, 56, 64 } };
+	struct sample s = { .counts = { .room = 4 * SAMPLE }, .items = items, .family = f, .lens = lens[f] };
+	uint32_t *all = arena_zero(a, (count + 1) * sizeof *all);
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (items[i].families >> f & 1)
+			all[len++] = i;
+	s.counts.at = arena_zero(a, s.counts.room * sizeof *s.counts.at);
+	s.at = all;
+	s.len = len < SAMPLE ? len : SAMPLE;
+	for (size_t i = 0; i < s.len; i++)
+		s.at[i] = all[i * len / s.len];
+	s.every = s.len ? (double)len / (double)s.len : 1;
+	return s;
+}
+
+/* A kind goes before those that ask no more than it does; not twice. */
+static struct grouping with_kind(const struct grouping *from, struct kind k)
+{
+	struct grouping g = *from;
+	unsigned at = 0, sum = k.src + k.dst + 16u * k.upper;
+
+	for (unsigned i = 0; i < g.len; i++) {
+		const struct kind *x = &g.kinds[i];
+
+		if (x->src == k.src && x->dst == k.dst && x->upper == k.upper)
+			return g;
+		at += x->src + x->dst + 16u * x->upper >= sum;
+	}
+	memmove(&g.kinds[at + 1], &g.kinds[at], (g.len - at) * sizeof *g.kinds);
+	g.kinds[at] = k;
+	g.len++;
+	return g;
+}
+
+/* One kind more, or another in the place of one: the best of all such, if it is better. */
+static bool better_grouping(struct sample *s, struct grouping *best, double *least)
+{
+	const struct grouping from = *best;
+	bool better = false;
+
+	for (unsigned out = 0; out < from.len; out++) {
+		struct grouping less = from;
+
+		if (out + 1 < from.len)
+			memmove(&less.kinds[out], &less.kinds[out + 1], (--less.len - out) * sizeof *less.kinds);
+		for (unsigned k = 0; k < LENS * LENS * 2; k++) {
+			const struct kind kind = { s->lens[k % LENS], s->lens[k / LENS % LENS], k / (LENS * LENS) };
+			struct grouping g = less.len < TEG_BULK_GROUPS ? with_kind(&less, kind) : less;
+			double cost = grouping_cost(s, &g);
+
+			if (cost < *least - 0.25) {
+				*least = cost;
+				*best = g;
+				better = true;
+			}
 		}
-		tell->groups++;
-		sum += TREE_NS + (m->copied ? m->cost / (double)m->copied : 0);
-		m->cost = 0;
-		m->copied = 0;
+	}
+	return better;
+}
+
+struct choice {
+	struct grouping of[FAMILY_COUNT];
+	double cost;
+};
+
+static int by_cost(const void *x, const void *y)
+{
+	double a = ((const struct choice *)x)->cost, b = ((const struct choice *)y)->cost;
+
+	return (a > b) - (a < b);
+}
+
+/*
+ * From one kind, and from four: by whether the ends ask so many bits. One kind more may not
+ * help where two would, so all these ways in are tried; the cheapest come first.
+ */
+static void choose_kinds(struct choice out[LENS], struct arena *a, const struct item *items, uint32_t count)
+{
+	struct sample s[FAMILY_COUNT];
+
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		s[f] = sample_of(a, items, count, (enum family)f);
+	for (unsigned i = 0; i < LENS; i++) {
+		out[i].cost = 0;
+		for (int f = 0; f < FAMILY_COUNT; f++) {
+			const uint8_t t = s[f].lens[i];
+			struct grouping g = { .kinds = { { t, t, false }, { 0, t, false }, { t, 0, false } }, .len = t ? 4 : 1 };
+
+			if (!s[f].len)
+				g.len = 0;
+			if (!g.len)
+				continue;
+			double cost = grouping_cost(&s[f], &g);
+			for (unsigned turn = 0; turn < 4 && better_grouping(&s[f], &g, &cost); turn++)
+				;
+			out[i].of[f] = g;
+			out[i].cost += cost;
+		}
+	}
+	qsort(out, LENS, sizeof *out, by_cost);
+}
+
+/* --- roots -------------------------------------------------------------------------------- */
+
+/* The boxes of a group by the number of their node, one list after another; begins[n] is where the n-th begins. */
+static void sort_by_node(const struct making *m, struct list all, const struct teg_bulk_root *r, enum family f,
+			 uint32_t *begins, uint32_t *sorted)
+{
+	size_t nodes = teg_bulk_root_nodes(r);
+
+	for (size_t i = 0; i < all.len; i++)
+		begins[hash_of_item(&m->items[all.at[i]], r, f) + 1]++;
+	for (size_t n = 0; n < nodes; n++)
+		begins[n + 1] += begins[n];
+	uint32_t *next = arena_copy(m->a, begins, nodes * sizeof *begins);
+	for (size_t i = 0; i < all.len; i++)
+		sorted[next[hash_of_item(&m->items[all.at[i]], r, f)]++] = all.at[i];
+}
+
+/* Twice as many nodes as boxes: most that are no box's find nothing. */
+static unsigned shift_for(size_t boxes)
+{
+	unsigned bits = 1;
+
+	while (bits < 64 - TEG_BULK_SHIFT_MIN && (size_t)1 << bits < 2 * boxes)
+		bits++;
+	return 64 - bits;
+}
+
+static bool asks_none(struct kind k)
+{
+	return !k.src && !k.dst && !k.upper;
+}
+
+static void make_root(struct making *m, struct teg_bulk_root *r, struct list all, struct kind k, enum family f)
+{
+	*r = root_of(k, f);
+	r->shift = asks_none(k) ? 0 : shift_for(all.len);
+	r->first = (uint32_t)m->nodes.len;
+	size_t nodes = teg_bulk_root_nodes(r);
+	uint32_t *begins = arena_zero(m->a, (nodes + 1) * sizeof *begins);
+	uint32_t *sorted = arena_zero(m->a, (all.len + 1) * sizeof *sorted);
+
+	sort_by_node(m, all, r, f, begins, sorted);
+	for (size_t n = 0; n < nodes; n++)
+		vec_push(m->a, &m->nodes, 0);
+	for (size_t n = 0; n < nodes; n++) {
+		struct part p = everything(f);
+		struct list some = { sorted + begins[n], begins[n + 1] - begins[n] };
+		uint64_t node = grow(m, p, list_of_part(m, &p, some, SRC), 0);
+
+		m->nodes.at[r->first + n] = node;
+	}
+}
+
+/* Larger leaves need fewer copies: they are the way out when small ones need too many. */
+static const struct manner {
+	unsigned enough, space;
+	bool thorough; /* only worth the time for groups that are not very large */
+} manners[] = {
+	{ 4, 3, false }, { 8, 3, false }, { 4, 8, true }, { 8, 8, true }, { 2, 3, true }, { 16, 3, false }, { 32, 3, false },
+	{ 64, 3, false }, { 128, 3, false },
+};
+#define THOROUGH_MAX 1024u
+
+/* What is made so far; what came later can be forgotten. */
+struct mark {
+	size_t nodes, leaves;
+	uint32_t depth, longest;
+};
+
+static void begin_group(struct making *m, const struct mark *to)
+{
+	m->nodes.len = to->nodes;
+	m->leaves.len = to->leaves;
+	m->depth = to->depth;
+	m->longest = to->longest;
+	m->known_room = m->known_len = 0;
+	m->cost = 0;
+	m->copied = 0;
+	m->failed = false;
+}
+
+/* In the manner that costs a packet least; false when each needs too many copies. */
+static bool make_group(struct making *m, struct teg_bulk_root *r, struct list all, struct kind k, enum family f,
+		       double *met)
+{
+	const struct mark mark = { m->nodes.len, m->leaves.len, m->depth, m->longest };
+	const bool thorough = all.len <= THOROUGH_MAX;
+	const struct manner *best = NULL, *last = NULL;
+
+	for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
+		if (manners[i].thorough ? !thorough : best && manners[i].enough > (thorough ? 16 : 8))
+			continue;
+		begin_group(m, &mark);
+		m->enough = manners[i].enough;
+		m->space = manners[i].space;
+		make_root(m, r, all, k, f);
+		last = &manners[i];
+		double cost = m->copied ? m->cost / (double)m->copied : 0;
+		if (m->failed || (best && cost >= *met))
+			continue;
+		best = last;
+		*met = cost;
+	}
+	if (!best || best == last)
+		return best;
+	begin_group(m, &mark);
+	m->enough = best->enough;
+	m->space = best->space;
+	make_root(m, r, all, k, f);
+	return true;
+}
+
+/* What a packet costs in all trees of a family. */
+static double make_groups(struct making *m, const struct grouping *g, enum family f, struct teg_bulk *tell)
+{
+	double sum = 0;
+
+	for (unsigned k = 0; k < g->len && !m->failed; k++) {
+		struct list all = { arena_zero(m->a, (m->item_count + 1) * sizeof *all.at), 0 };
+		double met = 0;
+
+		for (uint32_t i = 0; i < m->item_count; i++)
+			if (m->items[i].families >> f & 1 && group_of(&m->items[i], g) == k)
+				all.at[all.len++] = i;
+		if (!all.len)
+			continue;
+		m->failed = !make_group(m, &tell->roots[f][tell->groups[f]++], all, g->kinds[k], f, &met);
+		double share = (double)all.len / m->item_count;
+		sum += TREE_NS + met * (asks_none(g->kinds[k]) ? 1 : share + 0.4 * (1 - share));
 	}
 	return sum;
 }
@@ -439,30 +765,21 @@ static uint32_t most_copied(const struct making *m)
 	return most;
 }
 
-/* Larger leaves need fewer copies: they are the way out when small ones need too many. */
-static const struct manner {
-	unsigned enough, space;
-	bool thorough; /* as the last grouping, only worth the time for lists that are not very long */
-} manners[] = {
-	{ 8, 3, false }, { 8, 2, true }, { 4, 2, true }, { 8, 6, true }, { 16, 3, false }, { 32, 3, false },
-	{ 64, 3, false }, { 128, 3, false },
-};
-#define THOROUGH_MAX 2048u
-
 static struct making try_grouping(struct bulk_trees *out, struct arena *a, const struct item *items, uint32_t count,
-				  const uint8_t grouping[TEG_BULK_GROUPS], struct manner how)
+				  const struct grouping grouping[FAMILY_COUNT])
 {
-	struct making m = { .a = a, .items = items, .item_count = count, .enough = how.enough, .space = how.space,
+	struct making m = { .a = a, .items = items, .item_count = count,
 			    .most = (size_t)count * BULK_COPIES_MAX + 1024,
 			    .copies = arena_zero(a, (count + 1) * sizeof *m.copies),
 			    .room = arena_zero(a, (count + 1) * sizeof *m.room) };
 
-	*out = (struct bulk_trees){ 0 };
-	out->cost_ns = group_all(&m, grouping, &out->tell);
+	*out = (struct bulk_trees){ .cost_ns = BULK_NS };
+	for (int f = 0; f < FAMILY_COUNT && !m.failed; f++)
+		out->cost_ns += make_groups(&m, &grouping[f], (enum family)f, &out->tell);
 	out->tell.cells = count;
 	out->tell.nodes = (uint32_t)m.nodes.len;
 	out->tell.leaves = (uint32_t)m.leaves.len;
-	out->tell.depth = m.depth + 1;
+	out->tell.depth = m.depth;
 	out->tell.longest = m.longest;
 	out->nodes = m.nodes.at;
 	out->leaves = m.leaves.at;
@@ -470,12 +787,12 @@ static struct making try_grouping(struct bulk_trees *out, struct arena *a, const
 }
 
 /* Keeps the better of two; false when the trees need too many copies. */
-static bool try_manner(struct bulk_trees *best, bool any, struct arena *a, const struct item *items, uint32_t count,
-		       const uint8_t grouping[TEG_BULK_GROUPS], struct manner how, uint32_t *culprit)
+static bool try_kinds(struct bulk_trees *best, bool any, struct arena *a, const struct item *items, uint32_t count,
+		      const struct grouping grouping[FAMILY_COUNT], uint32_t *culprit)
 {
 	own(arena) struct arena *scratch = arena_new();
 	struct bulk_trees one;
-	struct making m = try_grouping(&one, scratch, items, count, grouping, how);
+	struct making m = try_grouping(&one, scratch, items, count, grouping);
 
 	if (m.failed) {
 		*culprit = most_copied(&m);
@@ -492,20 +809,18 @@ static bool try_manner(struct bulk_trees *best, bool any, struct arena *a, const
 int bulk_build(struct bulk_trees *out, struct arena *a, const struct teg_bulk_box *boxes, uint32_t count,
 	       const struct teg_rule *rules, uint32_t *culprit)
 {
-	struct item *items = arena_zero(a, (count + 1) * sizeof *items);
-	const bool thorough = count <= THOROUGH_MAX;
-	const size_t tried = sizeof groupings / sizeof *groupings - !thorough;
+	own(arena) struct arena *scratch = arena_new();
+	struct item *items = arena_zero(scratch, (count + 1) * sizeof *items);
+	struct choice choices[LENS] = { 0 };
+	const unsigned tried = count <= THOROUGH_MAX ? LENS : 1;
 	bool any = false;
 
 	assert(count <= TEG_BULK_BOXES_MAX);
 	for (uint32_t i = 0; i < count; i++)
 		items[i] = item_of(&boxes[i], rules);
-	for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
-		if (manners[i].thorough ? !thorough : any && manners[i].enough > 8)
-			continue;
-		for (size_t g = 0; g < tried; g++)
-			any |= try_manner(out, any, a, items, count, groupings[g], manners[i], culprit);
-	}
+	choose_kinds(choices, scratch, items, count);
+	for (unsigned i = 0; i < LENS && (i < tried || !any); i++)
+		any |= try_kinds(out, any, a, items, count, choices[i].of, culprit);
 	return any ? 0 : -E2BIG;
 }
 

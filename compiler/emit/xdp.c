@@ -19,6 +19,7 @@
 #include "compiler/emit/emit.h"
 #include "lang/base/digest.h"
 #include "lang/base/strmap.h"
+#include "lang/bundle/bulk_pack.h"
 
 /* Below this depth a bucket is measured by the fine clock: a tick of the coarse one
  * (1 to 10 ms) would be more than a tenth of it. */
@@ -194,6 +195,20 @@ static int add_box(struct lowering *t, const struct teg_box *box, const struct i
 	return 0;
 }
 
+static bool is_all(const struct ranges *r)
+{
+	return r->len == 1 && r->at[0].lo == 0 && r->at[0].hi == UINT16_MAX;
+}
+
+static bool can_be_in_trees(const struct ir_box *b)
+{
+	const bool ports = !is_all(&b->sport) || !is_all(&b->dport), icmp = !is_all(&b->icmp);
+	const struct teg_box asks = { .proto = b->proto, .sport_lo = ports, .sport_hi = UINT16_MAX,
+				      .dport_hi = UINT16_MAX, .icmp_lo = icmp, .icmp_hi = UINT16_MAX };
+
+	return bulk_can_pack(&asks);
+}
+
 static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir_rule *rule, enum teg_act act,
 		     struct err *why)
 {
@@ -206,7 +221,7 @@ static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir
 		.flags_mask = b->flags_mask,
 		.flags_want = b->flags_want,
 	};
-	const bool bulk = t->bulk && act == TEG_ACT_DROP && !rule->rate;
+	const bool bulk = t->bulk && act == TEG_ACT_DROP && !rule->rate && can_be_in_trees(b);
 	struct end src, dst;
 	int rc = lower_end(t, &b->src, rule, bulk, TEG_ASKS_SRC_SETS, TEG_ASKS_SRC_SELF, &src, why);
 

@@ -252,7 +252,7 @@ static void print_first_hook(struct buf *out, const struct plan *p)
 		   p->prefix_count);
 	if (t->cells)
 		buf_printf(out, "    %u boxes in %u trees: %u nodes, %u deep, %u entries, at most %u to a leaf\n", t->cells,
-			   t->groups, t->nodes, t->depth, t->leaves, t->longest);
+			   t->groups[0] + t->groups[1], t->nodes, t->depth, t->leaves, t->longest);
 	for (uint32_t i = 0; i < p->rule_count; i++)
 		print_rule(out, p, i, &list, &bulk);
 	if (p->config.closed) {

@@ -12,6 +12,7 @@
 #include <linux/bpf.h>
 
 #include "enforcer/warden/trie.h"
+#include "lang/bundle/bulk_pack.h"
 
 #ifndef BPF_F_XDP_HAS_FRAGS
 #define BPF_F_XDP_HAS_FRAGS (1U << 5)
@@ -76,7 +77,13 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
 	return 0;
 }
 
-static struct teg_config staged_config(const struct tables_load *load, const struct trie *sets)
+/* What is made of a plan before its tables are: in the form that the program reads. */
+struct made {
+	struct trie sets;
+	struct bulk_words bulk;
+};
+
+static struct teg_config staged_config(const struct tables_load *load, const struct made *made)
 {
 	struct teg_config c = load->plan->config;
 
@@ -91,8 +98,13 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 	if (tables_kernel_has_frags())
 		c.host |= TEG_HOST_FRAGS;
 	c.generation = (uint32_t)load->number;
-	c.nodes = sets->node_count;
-	c.masks = sets->mask_count;
+	c.nodes = made->sets.node_count;
+	c.masks = made->sets.mask_count;
+	c.bulk.words = (uint32_t)made->bulk.len;
+	c.bulk.mores = (uint32_t)made->bulk.mores;
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		for (uint32_t g = 0; g < c.bulk.groups[f]; g++)
+			c.bulk.roots[f][g].first += made->bulk.nodes_at;
 	return c;
 }
 
@@ -120,20 +132,19 @@ static uint32_t prefixes_of(const struct plan *p, enum family family)
 }
 
 /* Sizes and constants: all that must be known before the verifier sees the program. */
-static int object_prepare(struct bpf_object *o, const struct tables_load *load, const struct trie *sets,
+static int object_prepare(struct bpf_object *o, const struct tables_load *load, const struct made *made,
 			  struct err *why)
 {
 	const struct plan *p = load->plan;
-	const struct teg_config config = staged_config(load, sets);
+	const struct trie *sets = &made->sets;
+	const struct teg_config config = staged_config(load, made);
 	const bool lpm = !sets->node_count;
 	const struct { const char *name; uint32_t value, entries; } sizes[] = {
 		{ "gen_cells", at_least_one(p->box_count) * (uint32_t)sizeof(struct teg_cell), 1 },
 		{ "gen_rules", at_least_one(p->rule_count) * (uint32_t)sizeof(struct teg_rule), 1 },
 		{ "gen_nodes", at_least_one(sets->node_count) * (uint32_t)sizeof(struct teg_node), 1 },
 		{ "gen_masks", at_least_one(sets->mask_count) * (uint32_t)sizeof(uint64_t), 1 },
-		{ "gen_bulk_cells", at_least_one(p->config.bulk.cells) * (uint32_t)sizeof(struct teg_bulk_cell), 1 },
-		{ "gen_bulk_nodes", at_least_one(p->config.bulk.nodes) * (uint32_t)sizeof(uint64_t), 1 },
-		{ "gen_bulk_leaves", at_least_one(p->config.bulk.leaves) * (uint32_t)sizeof(uint32_t), 1 },
+		{ "gen_bulk", at_least_one((uint32_t)made->bulk.len) * (uint32_t)sizeof(uint64_t), 1 },
 		{ "gen_sets4", sizeof(uint64_t), at_least_one(lpm ? prefixes_of(p, FAMILY_IP4) : 0) },
 		{ "gen_sets6", sizeof(uint64_t), at_least_one(lpm ? prefixes_of(p, FAMILY_IP6) : 0) },
 	};
@@ -224,27 +235,6 @@ static int fill_cells(struct bpf_object *o, const struct plan *p, struct err *wh
 	return fill_value(o, "gen_cells", cells, why);
 }
 
-static int fill_bulk(struct bpf_object *o, const struct plan *p, struct err *why)
-{
-	const struct teg_bulk *t = &p->config.bulk;
-	own(mem) struct teg_bulk_cell *cells = NULL;
-
-	if (!t->cells)
-		return 0;
-	cells = calloc(t->cells, sizeof *cells);
-	if (!cells)
-		return err_set(why, ENOMEM, "no memory for %u boxes", t->cells);
-	for (uint32_t i = 0; i < t->cells; i++) {
-		cells[i].cell = cell_of(&p->bulk_boxes[i].box);
-		memcpy(cells[i].addr, p->bulk_boxes[i].addr, sizeof cells[i].addr);
-		memcpy(cells[i].mask, p->bulk_boxes[i].mask, sizeof cells[i].mask);
-	}
-	int rc = fill_value(o, "gen_bulk_cells", cells, why);
-	if (!rc)
-		rc = fill_value(o, "gen_bulk_nodes", p->bulk_nodes, why);
-	return rc || !t->leaves ? rc : fill_value(o, "gen_bulk_leaves", p->bulk_leaves, why);
-}
-
 static int fill_rules(struct bpf_object *o, const struct tables_load *load, struct err *why)
 {
 	const struct plan *p = load->plan;
@@ -304,15 +294,15 @@ static int fill_sets(struct bpf_object *o, const struct plan *p, const struct tr
 	return rc ? rc : fill_lpm(o, "gen_sets6", p, FAMILY_IP6, why);
 }
 
-static int fill(struct bpf_object *o, const struct tables_load *load, const struct trie *sets, struct err *why)
+static int fill(struct bpf_object *o, const struct tables_load *load, const struct made *made, struct err *why)
 {
 	int rc = fill_cells(o, load->plan, why);
 
-	if (!rc)
-		rc = fill_bulk(o, load->plan, why);
+	if (!rc && made->bulk.len)
+		rc = fill_value(o, "gen_bulk", made->bulk.at, why);
 	if (!rc)
 		rc = fill_rules(o, load, why);
-	return rc ? rc : fill_sets(o, load->plan, sets, why);
+	return rc ? rc : fill_sets(o, load->plan, &made->sets, why);
 }
 
 /* ---- load, adopt ----------------------------------------------------------------- */
@@ -349,15 +339,17 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 {
 	own(mem) char *log = calloc(1, LOG_BYTES);
 	own(arena) struct arena *a = arena_new();
-	struct trie sets = trie_build(a, load->plan->prefixes, load->plan->prefix_count);
+	const struct made made = { trie_build(a, load->plan->prefixes, load->plan->prefix_count), bulk_pack(a, load->plan) };
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = log,
 		    .kernel_log_size = log ? LOG_BYTES : 0);
 
+	if (!bulk_fits(&made.bulk, why))
+		return why->code;
 	libbpf_set_print(say_nothing);
 	own(object) struct bpf_object *o = bpf_object__open_mem(load->object, load->object_len, &opts);
 	if (!o)
 		return err_sys(why, "the program is not a BPF object that can be read");
-	int rc = object_prepare(o, load, &sets, why);
+	int rc = object_prepare(o, load, &made, why);
 	if (rc)
 		return rc;
 	struct bpf_program *program = object_policy(o, tables_kernel_has_frags(), why);
@@ -365,7 +357,7 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 		return why->code;
 	if (bpf_object__load(o))
 		return err_sys(why, "the kernel does not take the program: %s", last_words(log ? log : ""));
-	rc = fill(o, load, &sets, why);
+	rc = fill(o, load, &made, why);
 	return rc ? rc : tables_keep(out, o, program, why);
 }
 

@@ -5,9 +5,10 @@
 
 #include "lang/base/strmap.h"
 #include "lang/base/wire.h"
+#include "lang/bundle/bulk_pack.h"
 #include "lang/bundle/nft_name.h"
 
-#define PLAN_VERSION  5u
+#define PLAN_VERSION  6u
 #define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
 #define POSTURES_MAX  64 /* teg_config.closed_slot */
 #define ZONES_MAX     63
@@ -135,6 +136,14 @@ static void put_prefixes(struct buf *out, const struct plan *p)
 
 #define BULK_BOX_BYTES (BOX_BYTES + 64)
 
+static void put_root(struct buf *out, const struct teg_bulk_root *r)
+{
+	for (int i = 0; i < 3; i++)
+		wire_put_u64(out, r->take[i]);
+	wire_put_u32(out, r->first);
+	wire_put_u32(out, r->shift);
+}
+
 static void put_bulk(struct buf *out, const struct plan *p)
 {
 	const struct teg_bulk *t = &p->config.bulk;
@@ -155,10 +164,11 @@ static void put_bulk(struct buf *out, const struct plan *p)
 		wire_put_u32(out, p->bulk_leaves[i]);
 	wire_put_u32(out, t->depth);
 	wire_put_u32(out, t->longest);
-	wire_put_u32(out, t->groups);
-	for (uint32_t f = 0; f < 2; f++)
+	for (uint32_t f = 0; f < FAMILY_COUNT; f++) {
+		wire_put_u32(out, t->groups[f]);
 		for (uint32_t g = 0; g < TEG_BULK_GROUPS; g++)
-			wire_put_u32(out, t->roots[f][g]);
+			put_root(out, &t->roots[f][g]);
+	}
 }
 
 void plan_encode(struct buf *out, const struct plan *p)
@@ -309,6 +319,17 @@ static void get_prefixes(struct wire_in *in, struct plan *p, struct arena *a)
 	}
 }
 
+static struct teg_bulk_root get_root(struct wire_in *in)
+{
+	struct teg_bulk_root r;
+
+	for (int i = 0; i < 3; i++)
+		r.take[i] = wire_get_u64(in);
+	r.first = wire_get_u32(in);
+	r.shift = wire_get_u32(in);
+	return r;
+}
+
 static void get_bulk(struct wire_in *in, struct plan *p, struct arena *a)
 {
 	struct teg_bulk *t = &p->config.bulk;
@@ -332,10 +353,11 @@ static void get_bulk(struct wire_in *in, struct plan *p, struct arena *a)
 		p->bulk_leaves[i] = wire_get_u32(in);
 	t->depth = wire_get_u32(in);
 	t->longest = wire_get_u32(in);
-	t->groups = wire_get_u32(in);
-	for (uint32_t f = 0; f < 2; f++)
+	for (uint32_t f = 0; f < FAMILY_COUNT; f++) {
+		t->groups[f] = wire_get_u32(in);
 		for (uint32_t g = 0; g < TEG_BULK_GROUPS; g++)
-			t->roots[f][g] = wire_get_u32(in);
+			t->roots[f][g] = get_root(in);
+	}
 }
 
 static void get_nft_keep(struct wire_in *in, struct plan *p, struct arena *a)
@@ -523,7 +545,7 @@ static bool bulk_end_holds(uint8_t families, uint64_t sets, const __u64 addr[sta
 
 static bool bulk_box_holds(const struct plan *p, const struct teg_bulk_box *b)
 {
-	return box_holds(p, &b->box) && !p->rules[b->box.rule].cost_ns &&
+	return box_holds(p, &b->box) && bulk_can_pack(&b->box) && !p->rules[b->box.rule].cost_ns &&
 	       bulk_end_holds(b->box.families, b->box.src, b->addr, b->mask) &&
 	       bulk_end_holds(b->box.families, b->box.dst, b->addr + 2, b->mask + 2);
 }
@@ -539,12 +561,18 @@ static bool bulk_node_holds(const struct teg_bulk *t, uint32_t at, uint64_t node
 	       first + (1ull << width) <= t->nodes;
 }
 
+static bool root_holds(const struct teg_bulk *t, const struct teg_bulk_root *r)
+{
+	return (!r->shift || (r->shift < 64 && r->shift >= TEG_BULK_SHIFT_MIN)) && (r->shift || !(r->take[0] | r->take[1] | r->take[2])) &&
+	       r->first + teg_bulk_root_nodes(r) <= t->nodes;
+}
+
 static int bulk_holds(const struct plan *p, struct err *why)
 {
 	const struct teg_bulk *t = &p->config.bulk;
 
 	if (t->cells > TEG_BULK_BOXES_MAX || t->depth > TEG_BULK_DEPTH_MAX ||
-	    t->longest > TEG_BULK_LONGEST_MAX || t->groups > TEG_BULK_GROUPS)
+	    t->longest > TEG_BULK_LONGEST_MAX || t->groups[0] > TEG_BULK_GROUPS || t->groups[1] > TEG_BULK_GROUPS)
 		return err_set(why, EINVAL, "the trees are larger than the program's");
 	for (uint32_t i = 0; i < t->cells; i++)
 		if (!bulk_box_holds(p, &p->bulk_boxes[i]) ||
@@ -556,9 +584,10 @@ static int bulk_holds(const struct plan *p, struct err *why)
 	for (uint32_t i = 0; i < t->leaves; i++)
 		if (p->bulk_leaves[i] >= t->cells)
 			return err_set(why, EINVAL, "leaf entry %u is out of range", i);
-	for (uint32_t i = 0; i < 2 * t->groups; i++)
-		if (t->roots[i & 1][i / 2] >= t->nodes)
-			return err_set(why, EINVAL, "a tree's root is not there");
+	for (uint32_t f = 0; f < FAMILY_COUNT; f++)
+		for (uint32_t g = 0; g < t->groups[f]; g++)
+			if (!root_holds(t, &t->roots[f][g]))
+				return err_set(why, EINVAL, "a tree's root is out of range");
 	return 0;
 }
 

@@ -2,7 +2,7 @@
  * What long lists cost a packet in the first hook, against a program that only
  * reads the frame; how long they take to build and to load, and how much they hold.
  *
- *     bulk [ROUNDS [REPEAT]]
+ *     bulk [ROUNDS [REPEAT [SIZE [KIND]]]]
  *
  * The lists are ClassBench's, read from ../shared/data/rulesets/classbench: every
  * so many of a list for 10 and 100 rules, every rule ten times in other networks
@@ -13,7 +13,10 @@
 #include <string.h>
 #include <time.h>
 
+#include <linux/bpf.h>
+
 #include "compiler/emit/emit.h"
+#include "lang/bundle/bulk_pack.h"
 #include "tests/lib/classbench.h"
 #include "tests/lib/floor_run.h"
 #include "tests/lib/tap.h"
@@ -57,6 +60,28 @@ static void fill(struct floor_trace *trace, const struct classbench_rule *rules,
 	}
 }
 
+/* A bench of wrong verdicts measures nothing. */
+static void judged_rightly(struct floor_run *f, struct xdp_run *x, const struct classbench_rule *rules, size_t count)
+{
+	struct gen g = gen_new(2);
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < 500; i++) {
+		uint8_t frame[128] = { 0 };
+		struct packet p = classbench_packet(&g, rules, count);
+		size_t len = frame_build(&p, NULL, 0, frame, sizeof frame), first = 0;
+
+		while (first < count && !classbench_has(&rules[first], &p))
+			first++;
+		wrong += xdp_run_frame(x, frame, len) != (first < count ? XDP_DROP : XDP_PASS);
+	}
+	if (!wrong)
+		return;
+	fprintf(stderr, "bulk: %u of 500 packets are judged wrongly\n", wrong);
+	floor_release(f);
+	exit(1);
+}
+
 static bool measure(struct floor_run *f, const char *kind, size_t want, unsigned rounds, unsigned repeat)
 {
 	own(arena) struct arena *a = arena_new();
@@ -82,15 +107,15 @@ static bool measure(struct floor_run *f, const char *kind, size_t want, unsigned
 	}
 	double loaded = now_ms();
 	xdp_run_at(x, 1, 0, 0);
+	judged_rightly(f, x, rules, count);
 	fill(f->trace, rules, count);
 
 	const struct teg_bulk *t = &plan.config.bulk;
 	struct floor_times ns = floor_compare(f, xdp_run_program(x), rounds, repeat);
-	double bytes = plan.box_count * sizeof(struct teg_cell) + t->cells * sizeof(struct teg_bulk_cell) +
-		       t->nodes * 8.0 + t->leaves * 4.0;
+	double bytes = plan.box_count * sizeof(struct teg_cell) + 8.0 * (double)bulk_pack(a, &plan).len;
 	printf("%-3s %6zu  x%.2f  +%6.1f ns  (floor %.1f, median x%.2f)  %u trees, %u deep, leaves up to %u, %.1f copies, "
 	       "%.0f bytes a rule, build %.0f ms, load %.0f ms\n", kind, count, ns.policy_ns / ns.floor_ns,
-	       ns.policy_ns - ns.floor_ns, ns.floor_ns, ns.policy_median_ns / ns.floor_median_ns, t->groups, t->depth,
+	       ns.policy_ns - ns.floor_ns, ns.floor_ns, ns.policy_median_ns / ns.floor_median_ns, t->groups[0], t->depth,
 	       t->longest, t->cells ? (double)t->leaves / t->cells : 1, bytes / (double)count, built - begun,
 	       loaded - built);
 	printf("bench bulk.%s.%zu.ratio %.2f x\n", kind, want, ns.policy_ns / ns.floor_ns);
@@ -102,17 +127,19 @@ int main(int argc, char **argv)
 {
 	static const char *const kinds[] = { "acl", "fw", "ipc" };
 	static const size_t sizes[] = { 10, 100, 1000, 10000, 100000 };
+	size_t only = argc > 3 ? (size_t)atol(argv[3]) : 0;
 	unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 9, repeat = argc > 2 ? (unsigned)atoi(argv[2]) : 300000;
 	struct floor_run f = { 0 };
 
 	if (rounds < 1 || rounds > FLOOR_ROUNDS_MAX || repeat < 10) {
-		fprintf(stderr, "usage: bulk [ROUNDS [REPEAT]]\n");
+		fprintf(stderr, "usage: bulk [ROUNDS [REPEAT [SIZE [KIND]]]]\n");
 		return 64;
 	}
 	floor_open(&f, argv[0]);
 	for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
 		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
-			if (!measure(&f, kinds[k], sizes[s], rounds, repeat)) {
+			if ((!only || only == sizes[s]) && (argc < 5 || !strcmp(argv[4], kinds[k])) &&
+			    !measure(&f, kinds[k], sizes[s], rounds, repeat)) {
 				printf("skipped: ../shared/data/rulesets/classbench is not here\n");
 				floor_release(&f);
 				return 0;

@@ -89,7 +89,7 @@ static bool try_list(const char *name, size_t copies)
 		bad += !ask(&l, &p, first_of(&l, &p));
 	}
 	tap_ok(!bad, "%s %zu times, %u trees, %u entries of %zu boxes: %zu packets with a known first match, %zu drawn ones; "
-	       "%zu judged otherwise", name, copies, l.plan.config.bulk.groups, l.plan.config.bulk.leaves, l.count, told,
+	       "%zu judged otherwise", name, copies, l.plan.config.bulk.groups[0], l.plan.config.bulk.leaves, l.count, told,
 	       asked, bad);
 	tap_num((int64_t)miscounted(&l), 0, "and counted by the first rule that has them");
 	return true;

@@ -7,13 +7,12 @@
 #include "tests/lib/classbench.h"
 #include "tests/lib/tap.h"
 
-enum { RULES = 300 };
+enum { RULES = 400 };
 
-/* Hardly a wide one: below one that takes all packets no damage matters. */
-static struct prefix draw_prefix(struct gen *g, unsigned narrowest)
+static struct prefix draw_prefix(struct gen *g, unsigned from, unsigned to)
 {
-	static const unsigned lens[] = { 0, 16, 24, 28, 30, 32, 32, 32 };
-	unsigned len = lens[narrowest + gen_below(g, ARRAY_LEN(lens) - narrowest)];
+	static const unsigned lens[] = { 0, 8, 14, 18, 20, 24, 28, 32 };
+	unsigned len = lens[from + gen_below(g, to - from)];
 	uint32_t num = 0x0a000000 | ((uint32_t)gen_u64(g) & 0xf0f0f07);
 
 	return (struct prefix){ { FAMILY_IP4, len ? num & ~0u << (32 - len) : 0 }, len };
@@ -25,15 +24,17 @@ static struct classbench_rule *draw_rules(struct gen *g, struct arena *a)
 	struct classbench_rule *rules = arena_zero(a, RULES * sizeof *rules);
 
 	for (int i = 0; i < RULES; i++) {
-		uint16_t port = (uint16_t)gen_below(g, 2000), width = (uint16_t)gen_below(g, 3) * 40;
+		uint16_t port = (uint16_t)gen_below(g, 2000), width = (uint16_t)gen_below(g, 3);
+		/* Narrow ones for the hashes, wide ones of few ports for the trees. */
+		bool wide = gen_chance(g, 50);
 
-		rules[i] = (struct classbench_rule){ draw_prefix(g, 3), draw_prefix(g, 0), { 0, UINT16_MAX },
-						     { port, (uint16_t)(port + width) }, protos[gen_below(g, 4)] };
+		rules[i] = (struct classbench_rule){ draw_prefix(g, 0, wide ? 3 : 8), draw_prefix(g, wide ? 0 : 4, wide ? 3 : 8), { 0, UINT16_MAX },
+						     { port, (uint16_t)(port + width) }, protos[gen_below(g, wide ? 3 : 4)] };
 	}
 	return rules;
 }
 
-enum damage { ENTRY, SHORTER, WORD, SHIFT, WIDTH, ROOT, DEPTH, ADDRESS, PORT, DAMAGES };
+enum damage { ENTRY, SHORTER, WORD, SHIFT, WIDTH, ROOT, TAKE, DEPTH, ADDRESS, PORT, DAMAGES };
 
 static uint64_t *some_node(struct plan *p, struct gen *g, bool leaf)
 {
@@ -51,8 +52,9 @@ static bool damage(struct plan *p, enum damage d, struct gen *g)
 	struct teg_bulk *t = &p->config.bulk;
 	uint64_t *leaf = some_node(p, g, true), *node = some_node(p, g, false);
 	struct teg_bulk_box *b = &p->bulk_boxes[gen_below(g, t->cells)];
+	struct teg_bulk_root *root = &t->roots[0][gen_below(g, t->groups[0])];
 
-	if (!leaf || !node)
+	if (!leaf || (!node && (d == WORD || d == SHIFT || d == WIDTH)))
 		return false;
 	switch (d) {
 	case ENTRY:
@@ -71,10 +73,13 @@ static bool damage(struct plan *p, enum damage d, struct gen *g)
 		*node -= 1 << 9;
 		return *node >> 9 & 15;
 	case ROOT:
-		t->roots[0][0] += 2;
-		return t->roots[0][0] < t->nodes;
+		t->roots[0][0].first++;
+		return t->roots[0][0].first + teg_bulk_root_nodes(&t->roots[0][0]) <= t->nodes;
+	case TAKE:
+		root->take[gen_below(g, 2)] ^= 1 << 31;
+		return root->shift;
 	case DEPTH:
-		return --t->depth;
+		return t->depth && t->depth--;
 	case ADDRESS:
 		b->addr[1] ^= 1 << 24 & b->mask[1];
 		return b->mask[1] & 1 << 24;
@@ -94,10 +99,11 @@ static uint32_t walk(const struct plan *p, const struct classbench_rule *rules, 
 				    (uint64_t)x->sport << 48 | (uint64_t)x->dport << 32 | x->proto };
 	uint32_t best = UINT32_MAX;
 
-	for (uint32_t g = 0; g < t->groups; g++) {
-		uint64_t n = p->bulk_nodes[t->roots[0][g]];
+	for (uint32_t g = 0; g < t->groups[0]; g++) {
+		const struct teg_bulk_root *r = &t->roots[0][g];
+		uint64_t n = p->bulk_nodes[r->first + teg_bulk_hash(r, words[1], words[3], words[4])];
 
-		for (uint32_t i = 1; i < t->depth && !(n & TEG_BULK_LEAF); i++)
+		for (uint32_t i = 0; i < t->depth && !(n & TEG_BULK_LEAF); i++)
 			n = p->bulk_nodes[(n >> 32) + (words[n >> 6 & 7] >> (n & 63) & ((1u << (n >> 9 & 15)) - 1))];
 		for (uint32_t i = 0; n & TEG_BULK_LEAF && i < (n & 0xffff); i++) {
 			uint32_t c = p->bulk_leaves[(n >> 32 & 0x7fffffff) + i];
@@ -166,8 +172,8 @@ static void check_list(struct gen *g)
 int main(void)
 {
 	static const char *const names[DAMAGES] = {
-		"an entry of a leaf", "a leaf's length", "a node's word", "a node's shift", "a node's width", "a root",
-		"the depth", "a box's address", "a box's port",
+		"an entry of a leaf", "a leaf's length", "a node's word", "a node's shift", "a node's width", "where a root begins",
+		"what its hash is of", "the depth", "a box's address", "a box's port",
 	};
 	struct gen g = gen_new(11);
 

@@ -39,7 +39,7 @@ static struct policy *long_edge(struct arena *a)
 	for (unsigned i = 0; i < 200; i++) {
 		struct pol_selector s = craft_select(a, PROTO_UDP);
 
-		s.from = craft_end(a, arena_printf(a, "10.0.%u.0/24", i));
+		/* Ranges of ports are in no hash: these have a tree. */
 		s.protos[0].dport = ranges_of(a, (uint16_t)(i * 3), (uint16_t)(i * 3 + 2));
 		craft_reflex(p, arena_printf(a, "r%u", i), s);
 	}
@@ -276,8 +276,8 @@ static void tree_far(struct plan *p) { p->bulk_nodes[inner_node(p)] |= (uint64_t
 static void tree_leaf(struct plan *p) { p->bulk_nodes[full_leaf(p)] |= (uint64_t)p->config.bulk.leaves << 32; }
 static void tree_long(struct plan *p) { p->bulk_nodes[full_leaf(p)] |= 0xffff; }
 static void tree_entry(struct plan *p) { p->bulk_leaves[0] = p->config.bulk.cells; }
-static void tree_root(struct plan *p) { p->config.bulk.roots[1][0] = p->config.bulk.nodes; }
-static void tree_groups(struct plan *p) { p->config.bulk.groups = TEG_BULK_GROUPS + 1; }
+static void tree_root(struct plan *p) { p->config.bulk.roots[0][0].first = p->config.bulk.nodes; }
+static void tree_groups(struct plan *p) { p->config.bulk.groups[0] = TEG_BULK_GROUPS + 1; }
 static void tree_depth(struct plan *p) { p->config.bulk.depth = TEG_BULK_DEPTH_MAX + 1; }
 static void tree_longest(struct plan *p) { p->config.bulk.longest = TEG_BULK_LONGEST_MAX + 1; }
 static void tree_host(struct plan *p) { p->bulk_boxes[0].addr[1] |= 1; }

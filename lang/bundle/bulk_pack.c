@@ -1,0 +1,230 @@
+#include "lang/bundle/bulk_pack.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+struct packing {
+	struct arena *arena;
+	const struct plan *plan;
+	uint64_t *words;
+	size_t len, room;
+	uint64_t *packed[FAMILY_COUNT]; /* by where a leaf begins in the plan: the leaf as it was packed */
+	uint16_t *packed_len[FAMILY_COUNT]; /* and of how many cells it was */
+	uint32_t *more_of; /* box */
+	size_t more_count;
+};
+
+static bool is_icmp(uint16_t proto)
+{
+	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
+bool bulk_can_pack(const struct teg_box *b)
+{
+	bool ports = b->sport_lo || b->sport_hi != UINT16_MAX || b->dport_lo || b->dport_hi != UINT16_MAX;
+	bool icmp = b->icmp_lo || b->icmp_hi != UINT16_MAX;
+
+	return !(ports && (is_icmp(b->proto) || b->proto == TEG_PROTO_ANY)) && !(icmp && !is_icmp(b->proto));
+}
+
+bool bulk_fits(const struct bulk_words *w, struct err *why)
+{
+	if (w->len > TEG_BULK_WORDS_MAX)
+		err_set(why, E2BIG, "blocks and reflexes need %zu words of trees; there may be at most %u", w->len,
+			TEG_BULK_WORDS_MAX);
+	else if (w->mores > TEG_BULK_MORES_MAX)
+		err_set(why, E2BIG, "blocks and reflexes name %zu different combinations of zones, address sets, flags and "
+			"exceptions; there may be at most %u", w->mores, TEG_BULK_MORES_MAX);
+	else
+		return true;
+	return false;
+}
+
+static void put(struct packing *p, uint64_t word)
+{
+	if (p->len == p->room)
+		p->words = vec_grow_(p->arena, p->words, &p->room, sizeof *p->words);
+	p->words[p->len++] = word;
+}
+
+/* --- what cells ask more -------------------------------------------------------------------- */
+
+struct more {
+	uint64_t words[TEG_BULK_MORE];
+};
+
+static struct more more_of(const struct packing *p, const struct teg_box *b)
+{
+	return (struct more){ { b->zones, b->src ? b->src : TEG_SET_ANY, b->dst ? b->dst : TEG_SET_ANY,
+				p->plan->rules[b->rule].except, (uint64_t)b->flags_want << 8 | b->flags_mask } };
+}
+
+static uint64_t hash_of(const struct more *m)
+{
+	uint64_t h = 0;
+
+	for (unsigned i = 0; i < TEG_BULK_MORE; i++)
+		h = (h ^ m->words[i]) * 0x9e3779b97f4a7c15ull, h ^= h >> 29;
+	return h;
+}
+
+/* Each different one once, at the beginning of the words; the first asks nothing. */
+static void pack_mores(struct packing *p, const struct teg_bulk *t)
+{
+	const struct more nothing = { { UINT64_MAX, TEG_SET_ANY, TEG_SET_ANY } };
+	size_t room = 1024;
+
+	while (room < 2 * (size_t)t->cells + 2)
+		room *= 2;
+	uint32_t *slots = arena_zero(p->arena, room * sizeof *slots); /* 1 + number */
+	p->more_of = arena_zero(p->arena, (t->cells + (size_t)1) * sizeof *p->more_of);
+	for (uint32_t i = 0; i <= t->cells; i++) {
+		const struct more m = i ? more_of(p, &p->plan->bulk_boxes[i - 1].box) : nothing;
+		size_t at = hash_of(&m) & (room - 1);
+
+		while (slots[at] && memcmp(&p->words[(slots[at] - 1) * TEG_BULK_MORE], &m, sizeof m))
+			at = (at + 1) & (room - 1);
+		if (!slots[at]) {
+			slots[at] = (uint32_t)++p->more_count;
+			for (unsigned w = 0; w < TEG_BULK_MORE; w++)
+				put(p, m.words[w]);
+		}
+		if (i)
+			p->more_of[i - 1] = slots[at] - 1;
+	}
+}
+
+/* --- cells ------------------------------------------------------------------------------------ */
+
+static uint64_t ports_of(const struct teg_box *b)
+{
+	bool icmp = is_icmp(b->proto);
+
+	return (uint64_t)(icmp ? b->icmp_hi : b->dport_hi) << 48 | (uint64_t)(icmp ? b->icmp_lo : b->dport_lo) << 32 |
+	       (uint64_t)b->sport_hi << 16 | b->sport_lo;
+}
+
+static uint64_t last_of(const struct packing *p, uint32_t box)
+{
+	const struct teg_box *b = &p->plan->bulk_boxes[box].box;
+	const uint8_t every_part = TEG_WHOLE | TEG_FIRST | TEG_LATER;
+	bool any = b->proto == TEG_PROTO_ANY;
+	uint64_t want = TEG_BULK_PART(any ? 0 : b->proto, 0);
+	uint64_t mask = TEG_BULK_PART(any ? 0 : UINT8_MAX, every_part & ~b->fragments);
+
+	return (uint64_t)p->more_of[box] << 49 | (uint64_t)b->rule << 32 | mask << 16 | want;
+}
+
+static void put_cell(struct packing *p, uint32_t box, enum family f)
+{
+	const struct teg_bulk_box *b = &p->plan->bulk_boxes[box];
+
+	if (f == FAMILY_IP4) {
+		put(p, b->addr[1] << 32 | (uint32_t)b->addr[3]);
+		put(p, b->mask[1] << 32 | (uint32_t)b->mask[3]);
+	} else {
+		for (int w = 0; w < 4; w++)
+			put(p, b->addr[w]);
+		for (int w = 0; w < 4; w++)
+			put(p, b->mask[w]);
+	}
+	put(p, ports_of(&b->box));
+	put(p, last_of(p, box));
+}
+
+/* A leaf that several nodes have is packed once. */
+static uint64_t pack_leaf(struct packing *p, uint64_t leaf, enum family f)
+{
+	size_t first = leaf >> 32 & 0x7fffffff, count = TEG_BULK_COUNT(leaf);
+
+	if (!count)
+		return TEG_BULK_LEAF;
+	if (p->packed_len[f][first] == count)
+		return p->packed[f][first];
+	uint64_t at = p->len;
+	for (size_t i = 0; i < count; i++)
+		put_cell(p, p->plan->bulk_leaves[first + i], f);
+	p->packed_len[f][first] = (uint16_t)count;
+	return p->packed[f][first] = TEG_BULK_LEAF | at << 32 | count;
+}
+
+/* What the mix of all a root's bits is for packets of a box; the root takes only what each of its boxes asks in full. */
+static uint64_t mix_of(const struct packing *p, const struct teg_bulk_root *r, uint32_t box, enum family f)
+{
+	const struct teg_bulk_box *b = &p->plan->bulk_boxes[box];
+	const unsigned src = f == FAMILY_IP4 ? 1 : 0;
+
+	return teg_bulk_mix(r->take, b->addr[src], b->addr[src + 2],
+			    (uint64_t)b->box.sport_lo << 48 | (uint64_t)b->box.dport_lo << 32 |
+				    (uint64_t)b->box.icmp_lo << 16 | (b->box.proto & UINT8_MAX));
+}
+
+/* A root's leaf of which all cells have one mark: other packets that come here need not look at them. */
+static void mark_leaf(struct packing *p, const struct teg_bulk_root *r, uint32_t at, enum family f, uint64_t *packed)
+{
+	const uint64_t leaf = p->plan->bulk_nodes[at];
+	const uint32_t *boxes = &p->plan->bulk_leaves[leaf >> 32 & 0x7fffffff];
+	uint64_t mark = 0;
+
+	if (!r->shift || !(leaf & TEG_BULK_LEAF) || !TEG_BULK_COUNT(leaf))
+		return;
+	for (uint64_t i = 0; i < TEG_BULK_COUNT(leaf); i++) {
+		uint64_t mix = mix_of(p, r, boxes[i], f);
+
+		if (mix >> r->shift != at - r->first || (i && TEG_BULK_MARK(mix) != mark))
+			return;
+		mark = TEG_BULK_MARK(mix);
+	}
+	*packed |= mark << 16 | TEG_BULK_MARKED;
+}
+
+/* Children stand behind their node, so one pass finds whose each node is. */
+static void pack_nodes(struct packing *p, const struct teg_bulk *t)
+{
+	const size_t first = p->len;
+	uint8_t *of = arena_zero(p->arena, t->nodes);
+
+	for (uint32_t i = 0; i < t->nodes; i++)
+		put(p, TEG_BULK_LEAF);
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		for (uint32_t g = 0; g < t->groups[f]; g++)
+			memset(&of[t->roots[f][g].first], 1 + f, teg_bulk_root_nodes(&t->roots[f][g]));
+	for (uint32_t i = 0; i < t->nodes; i++) {
+		uint64_t node = p->plan->bulk_nodes[i];
+
+		if (!(node & TEG_BULK_LEAF)) {
+			memset(&of[node >> 32], of[i], 1u << (node >> 9 & 15));
+			node += (uint64_t)first << 32;
+		} else if (of[i]) {
+			node = pack_leaf(p, node, (enum family)(of[i] - 1));
+		}
+		p->words[first + i] = node;
+	}
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		for (uint32_t g = 0; g < t->groups[f]; g++) {
+			const struct teg_bulk_root *r = &t->roots[f][g];
+
+			for (uint32_t i = r->first; i < r->first + teg_bulk_root_nodes(r); i++)
+				mark_leaf(p, r, i, (enum family)f, &p->words[first + i]);
+		}
+}
+
+struct bulk_words bulk_pack(struct arena *a, const struct plan *plan)
+{
+	const struct teg_bulk *t = &plan->config.bulk;
+	struct packing p = { .arena = a, .plan = plan };
+
+	if (!t->cells)
+		return (struct bulk_words){ 0 };
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		p.packed[f] = arena_zero(a, (t->leaves + (size_t)1) * sizeof *p.packed[f]);
+		p.packed_len[f] = arena_zero(a, (t->leaves + (size_t)1) * sizeof *p.packed_len[f]);
+	}
+	pack_mores(&p, t);
+	pack_nodes(&p, t);
+	/* The program asks whether the larger cell would end behind the table. */
+	for (unsigned i = 0; i < TEG_BULK_CELL6; i++)
+		put(&p, 0);
+	return (struct bulk_words){ p.words, p.len, p.more_count, (uint32_t)(p.more_count * TEG_BULK_MORE) };
+}
