@@ -250,7 +250,7 @@ static struct region of_state(struct arena *a, const struct box *all, enum ct_st
 
 static struct box direction_box(struct import *m, enum direction d, unsigned families)
 {
-	struct box all = box_all(m->arena, families);
+	struct box all = box_all(families);
 
 	all.inward = d == DIRECTION_OUT ? 1ull << ZONE_NO_INTERFACE : import_zones(m);
 	all.outward = d == DIRECTION_IN ? 1ull << ZONE_NO_INTERFACE : import_zones(m);

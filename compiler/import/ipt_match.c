@@ -32,7 +32,7 @@ static void narrow(struct ipt_rule *r, const struct box *by)
 
 static struct box all(const struct ipt_rule *r)
 {
-	return box_all(r->m->arena, FAMILY_BIT(r->family));
+	return box_all(FAMILY_BIT(r->family));
 }
 
 /* --- addresses ------------------------------------------------------------------------------------ */

@@ -176,7 +176,7 @@ static int read_rule(struct reading *r, const char *line)
 		return refuse(r, "there is no such chain", w.at[1]);
 	if (r->m->rule_count++ == IMPORT_RULES_MAX)
 		return refuse(r, "there are too many rules", line);
-	struct box all = box_all(a, FAMILY_BIT(r->family));
+	struct box all = box_all(FAMILY_BIT(r->family));
 	struct ipt_rule to = { .m = r->m, .family = r->family, .rule = &rule, .sure = all, .perhaps = all };
 	int rc = read_options(r, &to, &w, 2);
 

@@ -53,7 +53,6 @@ static int each_chain(struct nft_ruleset *rs, chain_act *act, struct err *why)
 
 static int read_rules(struct nft_ruleset *rs, const struct nft_table *t, struct nft_chain *c, struct err *why)
 {
-	c->chain->rules.len = 0;
 	for (size_t i = 0; i < c->rules.len; i++) {
 		int rc = nft_read_rule(rs, t, c, c->rules.at[i], why);
 
@@ -189,32 +188,43 @@ static void fill(struct import *m, enum direction d, const char *path)
 	vec_push(m->arena, &m->base[d], c);
 }
 
-static void gather_interfaces(struct nft_ruleset *rs, struct words *names)
+static int forget_rules(struct nft_ruleset *rs, const struct nft_table *t, struct nft_chain *c, struct err *why)
 {
-	import_interfaces(rs->m, names);
+	(void)rs, (void)t, (void)why;
+	memset(&c->chain->rules, 0, sizeof c->chain->rules);
+	return 0;
+}
+
+/* Reads all rules once, into an import of its own, for the interfaces that they name. */
+static int gather_interfaces(struct nft_ruleset *rs, struct err *why)
+{
+	own(import) struct import *aside = import_new();
+	struct import *m = rs->m;
+	struct words names = { 0 }, kept = { 0 };
+	int rc;
+
+	rs->m = aside;
+	rs->names = &names;
+	rc = each_chain(rs, read_rules, why);
+	rs->m = m;
 	rs->names = NULL;
+	each_chain(rs, forget_rules, NULL);
+	for (size_t i = 0; i < names.len; i++)
+		vec_push(aside->arena, &kept, arena_strdup(m->arena, names.at[i]));
+	m->untracks |= aside->untracks;
+	import_interfaces(m, &kept);
+	return rc;
 }
 
 int import_nft(struct import *m, const struct import_text *text, struct err *why)
 {
 	struct nft_ruleset rs = { .m = m };
 	struct nft_tokens tokens = { 0 };
-	struct words names = { 0 };
-	size_t notes;
 	int rc = nft_lex(m, text, &tokens, why);
 
 	rc = rc ? rc : nft_read_tables(&rs, &tokens, why);
-	if (rc)
-		return rc;
-	notes = m->notes.len;
-	rs.names = &names;
-	rc = each_chain(&rs, read_rules, why);
-	if (rc)
-		return rc;
-	gather_interfaces(&rs, &names);
-	m->notes.len = notes;
-	m->rule_count = 0;
-	rc = each_chain(&rs, read_rules, why);
+	rc = rc ? rc : gather_interfaces(&rs, why);
+	rc = rc ? rc : each_chain(&rs, read_rules, why);
 	rc = rc ? rc : each_chain(&rs, place_chain, why);
 	if (rc)
 		return rc;

@@ -55,15 +55,9 @@ static const struct {
 	{ "random", false, ANY, ALL }, { "nftrace", false, ANY, ALL }, { "protocol", false, ANY, ALL }, { "length", false, ANY, ALL },
 };
 
-static struct region sum(struct arena *a, struct region x, const struct box *b)
-{
-	vec_push(a, &x, *b);
-	return x;
-}
-
 struct region nft_domain(struct arena *a, unsigned families, int proto)
 {
-	struct box b = box_all(a, families);
+	struct box b = box_all(families);
 
 	if (!families)
 		return (struct region){ 0 };
@@ -79,7 +73,7 @@ struct region nft_domain(struct arena *a, unsigned families, int proto)
 			b.proto = ranges_join(a, &b.proto, &one);
 		}
 	}
-	return sum(a, (struct region){ 0 }, &b);
+	return region_of(a, &b);
 }
 
 bool nft_begins_selector(const struct nft_part *p)

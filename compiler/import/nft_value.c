@@ -14,6 +14,7 @@
 #include "lang/vocab/verdict.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+#define SETS_DEEP 16
 #define JOINED_MAX 512 /* elements of a set that joins fields; one with more is not known */
 
 enum sure { PERHAPS, SURE, SURES };
@@ -365,7 +366,7 @@ static struct ranges messages(struct arena *a, const struct ranges *r, bool code
 static struct region held_region(struct nft_context *cx, const struct nft_selector *s, const struct held *h, enum sure sure)
 {
 	struct arena *a = cx->rs->m->arena;
-	struct box b = box_all(a, FAMILIES_ALL), later = b, both;
+	struct box b = box_all(FAMILIES_ALL), later = b, both;
 	struct addr_range *nets[FAMILY_COUNT] = { h->of[sure].nets[0].at, h->of[sure].nets[1].at };
 	size_t counts[FAMILY_COUNT] = { h->of[sure].nets[0].len, h->of[sure].nets[1].len };
 	struct ranges numbers = many(a, h->of[sure].numbers.at, h->of[sure].numbers.len);
@@ -395,7 +396,7 @@ static struct region held_region(struct nft_context *cx, const struct nft_select
 	case LOOK_FAMILY:
 		if (!h->of[sure].bits)
 			return r;
-		b = box_all(a, (unsigned)h->of[sure].bits);
+		b = box_all((unsigned)h->of[sure].bits);
 		break;
 	case LOOK_IIF:
 		b.inward = h->of[sure].bits;
@@ -419,7 +420,7 @@ static struct region held_region(struct nft_context *cx, const struct nft_select
 		later.states = (1u << CT_COUNT) - 1 - (1u << CT_NEW);
 		b.states = 1u << CT_NEW;
 	}
-	struct box all = box_all(a, FAMILIES_ALL);
+	struct box all = box_all(FAMILIES_ALL);
 
 	if (box_meet(a, &b, &all, &both))
 		r = region_of(a, &both);
@@ -595,7 +596,7 @@ static int read_key(struct nft_context *cx, struct nft_part *p, const struct nft
 static void meet_all(struct nft_context *cx, const struct nft_lhs *l, const struct held *h, struct region *sure, struct region *perhaps)
 {
 	struct arena *a = cx->rs->m->arena;
-	struct box all = box_all(a, FAMILIES_ALL);
+	struct box all = box_all(FAMILIES_ALL);
 
 	*sure = *perhaps = region_of(a, &all);
 	for (size_t i = 0; i < l->len; i++) {
@@ -622,6 +623,7 @@ struct gathering {
 	struct held one; /* of a single selector */
 	struct region sure, perhaps;
 	size_t joined;
+	unsigned deep;
 	bool others;
 	const char *unknown;
 };
@@ -630,14 +632,19 @@ static int gather(struct nft_context *cx, struct nft_part p, const struct nft_lh
 {
 	struct arena *a = cx->rs->m->arena;
 
+	if (g->deep++ == SETS_DEEP)
+		return nft_refuse(cx->why, nft_peek(&p), "too many sets within sets");
+
 	for (;;) {
 		struct element e = { 0 };
 		struct region sure, perhaps;
 		int rc;
 
 		skip_lines(&p);
-		if (p.at == p.end)
+		if (p.at == p.end) {
+			g->deep--;
 			return 0;
+		}
 		if (nft_is(p.at, "{")) { /* a set that was defined */
 			struct nft_part inner = { p.at + 1, NULL };
 
@@ -676,7 +683,7 @@ static int gather(struct nft_context *cx, struct nft_part p, const struct nft_lh
 static void end_gathering(struct nft_context *cx, const struct nft_lhs *l, struct gathering *g, bool negated, struct nft_match *out)
 {
 	struct arena *a = cx->rs->m->arena;
-	struct box all = box_all(a, FAMILIES_ALL);
+	struct box all = box_all(FAMILIES_ALL);
 
 	if (l->len == 1) {
 		g->sure = held_region(cx, &l->at[0], &g->one, SURE);
@@ -732,7 +739,7 @@ static int read_named(struct nft_context *cx, struct nft_part *p, const struct n
 	if (rc)
 		return rc;
 	if (s->changes) {
-		struct box all = box_all(cx->rs->m->arena, FAMILIES_ALL);
+		struct box all = box_all(FAMILIES_ALL);
 
 		out->unknown = arena_printf(cx->rs->m->arena, "what is in the set %s at run time", s->name);
 		settle(cx, l, (struct region){ 0 }, region_of(cx->rs->m->arena, &all), negated, out);

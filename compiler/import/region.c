@@ -13,19 +13,17 @@
 
 #include "lang/vocab/verdict.h"
 
-static struct netset family_all(struct arena *a, enum family family)
+/* What is not narrowed is the same everywhere, and nothing writes to it. */
+struct box box_all(unsigned families)
 {
-	return netset_of_range(a, family, (struct addr_range){ 0, family_max(family) });
-}
-
-struct box box_all(struct arena *a, unsigned families)
-{
-	struct netset all = families == FAMILIES_ALL ? netset_all(a) : family_all(a, families & FAMILY_BIT(FAMILY_IP4) ? FAMILY_IP4 : FAMILY_IP6);
-	struct ranges ports = ranges_of(a, 0, UINT16_MAX);
+	static struct range numbers = { 0, UINT16_MAX }, protocols = { 0, 255 };
+	static struct addr_range v4 = { 0, UINT32_MAX }, v6 = { 0, ~(addr_num)0 };
+	struct ranges every = { &numbers, 1 };
+	struct netset all = { .at = { &v4, &v6 }, .len = { families & FAMILY_BIT(FAMILY_IP4) ? 1 : 0, families & FAMILY_BIT(FAMILY_IP6) ? 1 : 0 } };
 
 	return (struct box){ .states = (1u << CT_COUNT) - 1, .inward = UINT64_MAX, .outward = UINT64_MAX,
-			     .flags = UINT64_MAX, .proto = ranges_of(a, 0, 255), .sport = ports,
-			     .dport = ports, .icmp = ports, .src = all, .dst = all };
+			     .flags = UINT64_MAX, .proto = { &protocols, 1 }, .sport = every,
+			     .dport = every, .icmp = every, .src = all, .dst = all };
 }
 
 unsigned box_families(const struct box *b)
@@ -208,16 +206,16 @@ bool box_meet(struct arena *a, const struct box *x, const struct box *y, struct 
 
 struct region region_of(struct arena *a, const struct box *b)
 {
-	struct region r = { 0 };
-
-	vec_push(a, &r, *b);
-	return r;
+	return (struct region){ arena_copy(a, b, sizeof *b), 1, 1 };
 }
 
 void region_add(struct arena *a, struct region *to, const struct region *more)
 {
-	for (size_t i = 0; i < more->len; i++)
-		vec_push(a, to, more->at[i]);
+	if (!to->len && more->len)
+		*to = (struct region){ arena_copy(a, more->at, more->len * sizeof *more->at), more->len, more->len };
+	else
+		for (size_t i = 0; i < more->len; i++)
+			vec_push(a, to, more->at[i]);
 }
 
 struct region region_meet(struct arena *a, const struct region *x, const struct region *y)
@@ -226,9 +224,13 @@ struct region region_meet(struct arena *a, const struct region *x, const struct 
 	struct box both;
 
 	for (size_t i = 0; i < x->len; i++)
-		for (size_t j = 0; j < y->len; j++)
-			if (box_meet(a, &x->at[i], &y->at[j], &both))
-				vec_push(a, &r, both);
+		for (size_t j = 0; j < y->len; j++) {
+			if (!box_meet(a, &x->at[i], &y->at[j], &both))
+				continue;
+			if (!r.len && x->len * y->len == 1) /* most are one box: no room for more */
+				return region_of(a, &both);
+			vec_push(a, &r, both);
+		}
 	return r;
 }
 
@@ -293,12 +295,17 @@ bool region_minus(struct arena *a, struct region *from, const struct region *gon
 
 static bool join_one(struct arena *a, struct box *x, const struct box *y)
 {
+	enum box_field other = BOX_FIELDS;
+
 	for (enum box_field f = 0; f < BOX_FIELDS; f++)
-		if (box_equal_but(x, y, f)) {
-			field_do(a, JOIN, x, y, f);
-			return true;
+		if (!box_field_equal(x, y, f)) {
+			if (other != BOX_FIELDS)
+				return false;
+			other = f;
 		}
-	return false;
+	if (other != BOX_FIELDS)
+		field_do(a, JOIN, x, y, other);
+	return true;
 }
 
 void region_tidy(struct arena *a, struct region *r)

@@ -38,7 +38,7 @@ struct region {
 #define FAMILIES_ALL (FAMILY_BIT(FAMILY_IP4) | FAMILY_BIT(FAMILY_IP6))
 
 /* Every packet of these families. */
-struct box box_all(struct arena *a, unsigned families);
+struct box box_all(unsigned families);
 unsigned box_families(const struct box *b);
 bool box_touches(const struct box *x, const struct box *y);
 /* Is all of x in y? */

@@ -26,7 +26,7 @@ struct writing {
 	struct import *m;
 	enum direction direction;
 	struct region shade;
-	struct strmap names, labels;
+	struct strmap names, labels, taken; /* taken: numbers behind a name that were given, in either */
 	VEC(struct named_net) nets;
 	struct buf limits, rules;
 	const struct import_chain *chain;
@@ -51,8 +51,14 @@ static const char *fresh(struct writing *w, struct strmap *among, const char *wi
 	if (!len || isdigit((unsigned char)*name))
 		name = arena_printf(a, "n%s", name);
 	tried = name;
-	for (unsigned n = 2; strmap_find(among, tried) || word_is_reserved(tried) || !strcmp(tried, "ip") || import_protocol(tried) >= 0; n++)
+	unsigned *taken = strmap_find(&w->taken, name), n = taken ? *taken : 2;
+
+	for (; strmap_find(among, tried) || word_is_reserved(tried) || !strcmp(tried, "ip") || import_protocol(tried) >= 0; n++)
 		tried = arena_printf(a, "%s_%u", name, n);
+	if (taken)
+		*taken = n;
+	else if (n > 2)
+		strmap_put(&w->taken, name, arena_copy(a, &n, sizeof n));
 	strmap_put(among, tried, w);
 	return tried;
 }
@@ -85,9 +91,9 @@ static void put_prefixes(struct buf *out, struct arena *a, const struct netset *
 }
 
 /* Every address of these families, and no other? */
-static bool is_whole_of(const struct writing *w, const struct netset *s, unsigned families)
+static bool is_whole_of(const struct netset *s, unsigned families)
 {
-	struct box all = box_all(w->m->arena, families);
+	struct box all = box_all(families);
 
 	return netset_equal(s, &all.src);
 }
@@ -98,7 +104,7 @@ static const char *net_text(struct writing *w, const struct netset *s, size_t *c
 	own(buf) struct buf out = { 0 };
 	struct arena *a = w->m->arena;
 	unsigned families = s->len[FAMILY_IP4] && s->len[FAMILY_IP6] ? FAMILIES_ALL : s->len[FAMILY_IP4] ? FAMILY_BIT(FAMILY_IP4) : FAMILY_BIT(FAMILY_IP6);
-	struct box all = box_all(a, families);
+	struct box all = box_all(families);
 	struct netset rest = netset_minus(a, &all.src, s);
 	size_t yes, no;
 	bool but;
@@ -215,7 +221,7 @@ static const char *family_word(const struct writing *w, const struct box *b)
 {
 	unsigned families = box_families(b);
 
-	return families == w->m->families || !is_whole_of(w, &b->src, families) || !is_whole_of(w, &b->dst, families) ? "ip" :
+	return families == w->m->families || !is_whole_of(&b->src, families) || !is_whole_of(&b->dst, families) ? "ip" :
 	       families == FAMILY_BIT(FAMILY_IP4) ? "ipv4" : "ipv6";
 }
 
@@ -351,7 +357,7 @@ static void put_rule(struct writing *w, const struct import_entry *e, struct box
 	size_t count = flag_cubes(b->flags, (struct cube){ 0, 0 }, 0, cubes, 0);
 	uint64_t zones = *zones_of(w, b);
 	unsigned families = box_families(b);
-	bool any_dst = is_whole_of(w, &b->dst, families), any_src = is_whole_of(w, &b->src, families) && !must_say_source(w, b, any_dst);
+	bool any_dst = is_whole_of(&b->dst, families), any_src = is_whole_of(&b->src, families) && !must_say_source(w, b, any_dst);
 
 	for (size_t i = 0; i < count; i++) {
 		const char *label = fresh(w, &w->labels, wish);
@@ -432,7 +438,7 @@ static bool say_protocol(struct writing *w, const struct import_entry *e, struct
 	for (enum family f = 0; f < FAMILY_COUNT && !is_every_protocol(&b->proto); f++) {
 		uint16_t foreign = f == FAMILY_IP4 ? PROTO_ICMPV6 : PROTO_ICMP;
 		struct ranges one = ranges_of(w->m->arena, foreign, foreign);
-		struct box family = box_all(w->m->arena, FAMILY_BIT(f)), strange;
+		struct box family = box_all(FAMILY_BIT(f)), strange;
 
 		if (!ranges_has(&b->proto, foreign) || !box_meet(w->m->arena, b, &family, &strange))
 			continue;
@@ -446,7 +452,7 @@ static bool say_protocol(struct writing *w, const struct import_entry *e, struct
 			b->proto = ranges_minus(w->m->arena, &b->proto, &one);
 			return b->proto.len;
 		}
-		family = box_all(w->m->arena, FAMILIES_ALL & ~FAMILY_BIT(f));
+		family = box_all(FAMILIES_ALL & ~FAMILY_BIT(f));
 		box_meet(w->m->arena, b, &family, b);
 	}
 	return true;
@@ -519,7 +525,7 @@ static bool begins_here(struct writing *w, const struct import_entry *e, const s
 static void drop_untracked(struct writing *w, const struct import_entry *e, const struct box *b)
 {
 	bool untracked = b->states >> CT_UNTRACKED & 1;
-	struct box never = box_all(w->m->arena, FAMILY_BIT(FAMILY_IP6));
+	struct box never = box_all(FAMILY_BIT(FAMILY_IP6));
 	struct ranges more = ranges_of(w->m->arena, 143 << 8, 143 << 8 | 255);
 
 	never.proto = ranges_of(w->m->arena, PROTO_ICMPV6, PROTO_ICMPV6);
@@ -596,7 +602,7 @@ static void put_direction(struct writing *w, enum direction d)
 		ends--;
 	for (size_t i = 0; i < ends; i++)
 		put_entry(w, &m->entries[d].at[i]);
-	open = ends_open(w, ends, box_all(m->arena, m->families));
+	open = ends_open(w, ends, box_all(m->families));
 	for (size_t i = ends; i < count && !open; i++)
 		if (m->entries[d].at[i].verdict == VERDICT_ALLOW || m->entries[d].at[i].log)
 			put_entry(w, &m->entries[d].at[i]);
@@ -661,6 +667,7 @@ void import_write(struct import *m, struct buf *out, const char *name, const cha
 
 	strmap_init(&w.names, m->arena);
 	strmap_init(&w.labels, m->arena);
+	strmap_init(&w.taken, m->arena);
 	name_interfaces(&w, &zones);
 	name_sets(&w);
 	for (enum direction d = 0; d < DIRECTION_COUNT; d++)

@@ -146,6 +146,14 @@ static const struct {
 	{ "a chain into itself", "table t { chain a { jump a; }\n " INPUT "jump a; } }", "chain a leads into itself", NULL, 0 },
 	{ "something behind a verdict", "table t { " INPUT "accept drop; } }", "nothing stands behind a verdict: drop", NULL, 0 },
 	{ "a value that is not defined", "table t { " INPUT "tcp dport $p accept; } }", "nothing is defined by this name: p", NULL, 0 },
+	{ "sets within sets, without end", "table t { " INPUT "ip saddr {{{{{{{{{{{{{{{{{{{{ 1.1.1.1 }}}}}}}}}}}}}}}}}}}} accept; } }",
+	  "too many sets within sets", NULL, 0 },
+	{ "values that are defined by themselves, over and over",
+	  "define a = { 1.1.1.1 }\ndefine b = { $a, $a, $a, $a, $a, $a, $a, $a, $a, $a, $a, $a, $a, $a, $a, $a }\n"
+	  "define c = { $b, $b, $b, $b, $b, $b, $b, $b, $b, $b, $b, $b, $b, $b, $b, $b }\n"
+	  "define d = { $c, $c, $c, $c, $c, $c, $c, $c, $c, $c, $c, $c, $c, $c, $c, $c }\n"
+	  "define e = { $d, $d, $d, $d, $d, $d, $d, $d, $d, $d, $d, $d, $d, $d, $d, $d }\n"
+	  "define f = { $e, $e, $e, $e, $e, $e, $e, $e, $e, $e, $e, $e, $e, $e, $e, $e }\n", "there is too much text", NULL, 0 },
 	{ "values that are defined", "define p = { 22, 80 }\ntable t { define n = 192.0.2.0/28\n" INPUT "ip saddr $n tcp dport { $p, 443 } accept; } }", NULL,
 	  "allow  tcp from 192.0.2.0/28 to any port [22, 80, 443]\n", 0 },
 	{ "commands of a script", "add table ip t\nadd chain ip t c { type filter hook input priority 0; policy drop; }\n"
