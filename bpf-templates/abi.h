@@ -17,7 +17,7 @@
 
 #include <linux/types.h>
 
-#define TEG_ABI_VERSION 6u
+#define TEG_ABI_VERSION 7u
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 
@@ -197,7 +197,8 @@ enum {
 	TEG_ASKS_CLOCK = 32,	   /* some rule has a rate, or blocks its source */
 	TEG_ASKS_FINE_CLOCK = 64,  /* a bucket is shallower than the coarse clock's ticks bear */
 	TEG_ASKS_WATCHES = 128,	   /* some rule only tells */
-	TEG_ASKS_ALL = 255,
+	TEG_ASKS_PAYLOAD = 256,	   /* some rule looks into payloads */
+	TEG_ASKS_ALL = 511,
 };
 enum {
 	TEG_HOST_FRAGS = 1,	   /* the kernel knows frames of several buffers (5.18) */
@@ -224,6 +225,15 @@ struct teg_bulk {
 };
 _Static_assert(sizeof(struct teg_bulk) == 424, "abi");
 
+/* Of what looks into payloads, see teg_row. */
+struct teg_payload {
+	__u32 boxes, rows, automata, steps, lists;
+	__u32 longest;	  /* rows of the longest list */
+	__u32 first_rule; /* that looks into payloads */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct teg_payload) == 32, "abi");
+
 struct teg_config {
 	__u32 abi;	      /* TEG_ABI_VERSION */
 	__u32 asks;	      /* TEG_ASKS_ bits, by the compiler */
@@ -238,8 +248,9 @@ struct teg_config {
 	struct teg_bulk bulk;
 	__u32 generation;      /* its number's low half, by who loads */
 	__u32 pad;
+	struct teg_payload payload;
 };
-_Static_assert(sizeof(struct teg_config) == 736, "abi");
+_Static_assert(sizeof(struct teg_config) == 768, "abi");
 
 /* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
  * beyond its end is in gen_zones_far, a hash. */
@@ -293,7 +304,8 @@ struct teg_box {
 	__u16 rule;	     /* index into gen_rules */
 	__u8 families, fragments;
 	__u8 flags_mask, flags_want;
-	__u32 pad;
+	__u8 mark;	     /* 1 + bit: only when that was found in the payload; 0: not asked */
+	__u8 pad[3];
 };
 _Static_assert(sizeof(struct teg_box) == 48, "abi");
 
@@ -316,7 +328,7 @@ struct teg_cell {
 	__u16 dport_lo, dport_hi;
 	__u16 icmp_lo, icmp_hi;
 	__u16 rule;
-	__u16 pad;
+	__u16 mark; /* as a box's */
 };
 #define TEG_SET_ANY (1ull << 62) /* every address is in it */
 _Static_assert(sizeof(struct teg_cell) == 48, "abi");
@@ -419,13 +431,61 @@ _Static_assert(sizeof(struct teg_rule) == 64, "abi");
 
 /* ---- payloads --------------------------------------------------------------- */
 
-/* Of up to four bytes in the order of their addresses, the first in the lowest 8 bits; the mask cuts them to fewer. */
+/*
+ * What reflexes look for in payloads. A packet that lies in a box of theirs is read
+ * by each automaton once, and what is found decides for all of them:
+ *
+ *     packet ──► boxes ──► automata ──► lists ──► rows ──┬──► the first rule that decides at once
+ *                  └── in none: not looked into          └──► marks: what the boxes of gen_cells may ask for
+ *
+ * gen_payload_cells: one value of `boxes` cells; their numbers are bits of a word.
+ *
+ * gen_automata: one value of `automata`. A state is the place of its row in gen_steps:
+ *
+ *     gen_steps   next state by class of byte | list of what ends here | list of what ends if the payload does
+ *
+ * The first row of an automaton is its idle state: no match has begun. Those that end
+ * something stand last. A list is a place in gen_lists: how many, and then numbers of rows, ascending;
+ * the list at 0 is empty. Rows (gen_rows) are in the order of their rules.
+ *
+ * In the idle state four bytes, or fewer, are looked up in `windows`, behind every second byte. A window
+ * that is not in it says: neither a byte before nor at its beginning does a match begin.
+ */
+#define TEG_PAYLOAD_BOXES_MAX 64u
+#define TEG_MARKS_MAX 64u
+#define TEG_ROWS_MAX 16384u
+#define TEG_AUTOMATA_MAX 8u
+#define TEG_STATES_MAX 65536u  /* of an automaton */
+#define TEG_STEPS_MAX 2097152u /* 8 MB */
+#define TEG_LISTS_MAX 262144u
+#define TEG_LIST_MAX 256u      /* rows in a list */
+#define TEG_PAYLOAD_MOST 65535u
 #define TEG_WINDOWS 65536u
 #define TEG_WINDOW_BYTES (TEG_WINDOWS / 8)
 
+/* Of up to four bytes in the order of their addresses, the first in the lowest 8 bits; the mask cuts them to fewer. */
 static inline __u32 teg_window(__u32 word, __u32 mask)
 {
 	return (word & mask) * 0x9e3779b1u >> 16;
 }
+
+struct teg_row {
+	__u64 boxes;  /* any in common with the packet's */
+	__u32 rule;   /* index into gen_rules */
+	__u32 within; /* it ends within so many bytes */
+	__u32 mark;   /* 1 + bit: the rule is asked in gen_cells; 0: it decides at once */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct teg_row) == 24, "abi");
+
+struct teg_automaton {
+	__u32 idle, start, first_hit; /* states; those from first_hit on end something */
+	__u32 classes;
+	__u32 most;		      /* so many bytes are looked at */
+	__u32 mask;		      /* of windows */
+	__u8 class_of[256];
+	__u8 windows[TEG_WINDOW_BYTES]; /* a bit each */
+};
+_Static_assert(sizeof(struct teg_automaton) == 24 + 256 + 8192, "abi");
 
 #endif

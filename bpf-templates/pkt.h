@@ -37,6 +37,7 @@ struct pkt_addr {
 struct pkt {
 	struct pkt_addr src, dst;
 	__u32 len; /* from the IP header on, as that header says */
+	__u32 payload_at, payload_len; /* of TCP and UDP: its offset in the frame, and what IP has behind their header */
 	__u16 proto;
 	__u16 sport, dport;
 	__u16 icmp; /* type << 8 | code */
@@ -47,7 +48,7 @@ struct pkt {
 
 /* The rest of the frame while it is read: `at` is the next header, `room` what IP says is left of the packet. */
 struct pkt_rest {
-	void *at, *end;
+	void *frame, *at, *end;
 	__u32 room;
 };
 
@@ -75,6 +76,13 @@ static __always_inline struct pkt_addr pkt_mapped(__be32 ip4)
 	return (struct pkt_addr){ 0, bpf_cpu_to_be64(0xffffull << 32 | bpf_ntohl(ip4)) };
 }
 
+/* Behind a header of so many bytes. */
+static __always_inline void pkt_payload(struct pkt *p, const struct pkt_rest *r, __u32 header)
+{
+	p->payload_at = (__u32)(r->at - r->frame) + header;
+	p->payload_len = r->room - header;
+}
+
 static __always_inline __u16 pkt_u16(const __u8 *at)
 {
 	return (__u16)(at[0] << 8 | at[1]);
@@ -93,11 +101,13 @@ static __always_inline enum cause pkt_upper(struct pkt *p, const struct pkt_rest
 		if (header < 20 || header > r->room)
 			return CAUSE_BAD_TCP;
 		p->flags = h[13];
+		pkt_payload(p, r, header);
 		break;
 	}
 	case IPPROTO_UDP:
 		if (!pkt_has(r, 8))
 			return CAUSE_SHORT_L4;
+		pkt_payload(p, r, 8);
 		break;
 	case IPPROTO_SCTP:
 		if (!pkt_has(r, 12))
@@ -234,7 +244,8 @@ static __always_inline enum cause pkt_ip6(struct xdp_md *ctx, struct pkt *p, str
 	if (walked >> 56 || p->fragment == TEG_LATER)
 		return walked >> 56;
 	r->end = (void *)(long)ctx->data_end;
-	r->at = (void *)(long)ctx->data + (walked >> 16 & PKT_OFFSET_MASK);
+	r->frame = (void *)(long)ctx->data;
+	r->at = r->frame + (walked >> 16 & PKT_OFFSET_MASK);
 	r->room = walked >> 32 & 0xffff;
 	return pkt_upper(p, r);
 }
@@ -247,7 +258,7 @@ static __always_inline bool pkt_is_vlan(__be16 type)
 /* pkt_read - the frame as fields; anything but CAUSE_NONE leaves *p half filled. `frags`: see TEG_HOST_FRAGS. */
 static __always_inline enum cause pkt_read(struct xdp_md *ctx, struct pkt *p, bool frags)
 {
-	struct pkt_rest r = { (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0 };
+	struct pkt_rest r = { (void *)(long)ctx->data, (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0 };
 	const struct ethhdr *eth = r.at;
 
 	if ((void *)(eth + 1) > r.end)

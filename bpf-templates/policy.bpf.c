@@ -27,6 +27,7 @@
 #include "bpf-templates/count.h"
 #include "bpf-templates/event.h"
 #include "bpf-templates/limit.h"
+#include "bpf-templates/payload.h"
 #include "bpf-templates/pkt.h"
 #include "bpf-templates/sets.h"
 #include "bpf-templates/walk.h"
@@ -183,6 +184,7 @@ __noinline int reflex_decides(struct xdp_md *ctx, const struct pkt *p, const str
 static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
 {
 	const bool opens = reflexes && asks(TEG_ASKS_CLOCK | TEG_ASKS_WATCHES); /* which cells decide is open */
+	const bool payloads = reflexes && asks(TEG_ASKS_PAYLOAD);
 	const struct teg_cell *cells = bpf_map_lookup_elem(&gen_cells, &zero);
 	const struct teg_rule *rules = bpf_map_lookup_elem(&gen_rules, &zero);
 	__u32 done = ~0u; /* a rule whose bucket has let this packet by, or that has told of it: its other cells do it no more */
@@ -193,9 +195,11 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 		const struct teg_cell *c = &cells[i];
 		__u32 at = c->rule;
 
-		if (gen_config.bulk.cells && at > other)
+		if ((gen_config.bulk.cells || payloads) && at > other)
 			break;
 		if (!walk_cell_has(c, w) || at >= gen_config.rule_count)
+			continue;
+		if (payloads && c->mark && !(w->marks >> ((c->mark - 1) & 63) & 1))
 			continue;
 		const struct teg_rule *rule = &rules[at];
 		if (rule->except >> w->posture & 1)
@@ -244,14 +248,81 @@ static __always_inline __u32 judge_bulk(const struct walk *w)
 	return p->family == TEG_IP4 ? bulk_first(k, false) : bulk_first(k, true);
 }
 
-SEC("xdp.frags")
-int policy(struct xdp_md *ctx)
+/*
+ * The first rule among what decides at once when it is found in the payload, and `other`;
+ * marks what else is found. False when the payload cannot be read.
+ */
+static __always_inline bool judge_payload(struct walk *w, __u32 *other)
+{
+	const struct pkt *p = w->p;
+
+	if (!p->payload_len || *other < gen_config.payload.first_rule)
+		return true;
+	struct payload *s = bpf_map_lookup_elem(&gen_payload, &zero);
+	if (!s)
+		return false;
+	s->zones = w->zones, s->src = w->src, s->dst = w->dst;
+	s->head = w->head, s->posture = w->posture;
+	s->first = p->payload_at, s->len = p->payload_len;
+	s->best = *other, s->marks = 0;
+	if (payload_find(w->ctx, p, s) != PAYLOAD_END)
+		return false;
+	w->marks = s->marks;
+	*other = s->best;
+	return true;
+}
+
+/*
+ * Calls one inside the other have 512 bytes of stack together, and a payload's go deep. So what
+ * needs much of it is apart in the program that looks into payloads, and only there: a call costs.
+ */
+static __noinline const struct teg_rule *judge_apart(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
+{
+	return judge(w, from, to, reflexes, other);
+}
+
+static __noinline __u32 judge_bulk_apart(const struct walk *w)
+{
+	return judge_bulk(w);
+}
+
+static __noinline int cause_ends_apart(struct xdp_md *ctx, const struct pkt *p, enum cause c)
+{
+	return cause_ends(ctx, p, c);
+}
+
+/* What becomes of the packet when it is neither a lifeline nor blocked. */
+static __always_inline int reflexes_end(struct walk *w, const struct teg_rule *rule)
+{
+	const struct pkt *p = w->p;
+
+	if (rule) {
+		if (asks(TEG_ASKS_CLOCK) && rule->block_ns)
+			limit_block(w->active, rule, p, w->now ? w->now : now_ns());
+		rule_acts(w->ctx, p, w->active, rule);
+		return rule->act == TEG_ACT_PASS ? XDP_PASS : XDP_DROP;
+	}
+	if (gen_config.closed >> w->posture & 1 && !is_left_open(p)) {
+		struct event_of of = drop_of(w->active, gen_config.closed_slot[w->posture]);
+
+		event_of_packet(w->ctx, p, count_in(&teg_counters, of.who, p->len), &of);
+		return XDP_DROP;
+	}
+	return XDP_PASS;
+}
+
+static __noinline int reflexes_end_apart(struct walk *w, const struct teg_rule *rule)
+{
+	return reflexes_end(w, rule);
+}
+
+static __always_inline int judge_frame(struct xdp_md *ctx, const bool payloads)
 {
 	struct pkt p = {};
 	enum cause c = pkt_read(ctx, &p, gen_config.host & TEG_HOST_FRAGS);
 
 	if (c)
-		return cause_ends(ctx, &p, c);
+		return payloads ? cause_ends_apart(ctx, &p, c) : cause_ends(ctx, &p, c);
 	count_in(&teg_causes, CAUSE_NONE, p.len);
 
 	struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
@@ -268,7 +339,8 @@ int policy(struct xdp_md *ctx)
 		.now = blocked_until ? now_ns() : 0,
 	};
 
-	const struct teg_rule *rule = judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE);
+	const struct teg_rule *rule = payloads ? judge_apart(&w, 0, gen_config.lifeline_boxes, false, NO_RULE)
+					       : judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE);
 	if (rule) {
 		count_in(&teg_counters, rule->counter_slot, p.len);
 		return XDP_PASS;
@@ -285,20 +357,28 @@ int policy(struct xdp_md *ctx)
 		event_of_packet(ctx, &p, count_in(&teg_counters, of.who, p.len), &of);
 		return XDP_DROP;
 	}
-	rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, judge_bulk(&w));
-	if (rule) {
-		if (asks(TEG_ASKS_CLOCK) && rule->block_ns)
-			limit_block(active, rule, &p, w.now ? w.now : now_ns());
-		rule_acts(ctx, &p, active, rule);
-		return rule->act == TEG_ACT_PASS ? XDP_PASS : XDP_DROP;
+	if (!payloads) {
+		rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, judge_bulk(&w));
+		return reflexes_end(&w, rule);
 	}
-	if (gen_config.closed >> w.posture & 1 && !is_left_open(&p)) {
-		struct event_of of = drop_of(active, gen_config.closed_slot[w.posture]);
+	__u32 other = judge_bulk_apart(&w);
+	if (!judge_payload(&w, &other))
+		return cause_ends_apart(ctx, &p, CAUSE_PAYLOAD);
+	rule = judge_apart(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other);
+	return reflexes_end_apart(&w, rule);
+}
 
-		event_of_packet(ctx, &p, count_in(&teg_counters, of.who, p.len), &of);
-		return XDP_DROP;
-	}
-	return XDP_PASS;
+SEC("xdp.frags")
+int policy(struct xdp_md *ctx)
+{
+	return judge_frame(ctx, false);
+}
+
+/* Loaded in its place when the policy looks into payloads. */
+SEC("xdp.frags")
+int policy_payload(struct xdp_md *ctx)
+{
+	return judge_frame(ctx, true);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -39,6 +39,7 @@ struct walk {
 	__u64 zones, src, dst;
 	__u32 posture;
 	__u64 now; /* 0 until it is asked for */
+	__u64 marks; /* of what was found in the payload */
 };
 
 /* The sign bit says that x is not 0. */

@@ -24,6 +24,15 @@ int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *p
 int audit_trees(const struct plan *plan, struct err *why);
 
 /*
+ * audit_payload - what the plan's tables find in payloads is what the patterns of the policy's
+ * reflexes find, each within its bytes; no window hides a match. The boxes are audit_first_hook's.
+ */
+int audit_payload(const struct ir *ir, const struct plan *plan, struct err *why);
+
+/* The rule of layers 1 to 3 with this id, or NULL. */
+const struct ir_rule *audit_rule_named(const struct ir *ir, const char *id);
+
+/*
  * audit_bundle - the same of a sealed bundle, read back from its bytes. What it
  * refuses must not be written: -E2BIG when the budget did not suffice to tell,
  * -EPROTO when a lowering is wrong, which is our mistake.

@@ -14,5 +14,5 @@ int audit_bundle(const struct ir *ir, const void *bytes, size_t len, struct err 
 		return rc;
 	m = bundle_find(b, "plan");
 	rc = plan_decode(&plan, a, m->bytes, m->len, why);
-	return rc ? rc : audit_first_hook(p, ir_carried(ir, a), &plan, why);
+	return rc ? rc : audit_first_hook(p, ir, &plan, why);
 }

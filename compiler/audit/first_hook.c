@@ -142,7 +142,7 @@ static struct ir_box bulk_box_of(struct sets *s, const struct teg_bulk_box *b)
 	return box;
 }
 
-static const struct ir_rule *rule_named(const struct ir *ir, const char *id)
+const struct ir_rule *audit_rule_named(const struct ir *ir, const char *id)
 {
 	const struct ir_list *lists[] = { &ir->lifelines, &ir->blocks, &ir->reflexes, &ir->watches };
 
@@ -169,7 +169,7 @@ static enum rate_key key_of(const struct teg_rule *t)
 /* A table knows a bucket's name by its digest only: the policy's, when that is the one. */
 static const char *bucket_of(const struct ir *meant, const struct teg_rule *t, const char *id)
 {
-	const struct ir_rule *m = rule_named(meant, id);
+	const struct ir_rule *m = audit_rule_named(meant, id);
 
 	return m && m->rate && emit_xdp_bucket(m->rate->bucket) == t->bucket ? m->rate->bucket : "another bucket";
 }
@@ -178,8 +178,22 @@ static const char *bucket_of(const struct ir *meant, const struct teg_rule *t, c
 struct reading {
 	const struct ir *meant;
 	const struct plan *plan;
-	uint32_t listed, bulk;
+	uint32_t listed, bulk, row;
 };
+
+/* Is this box of payloads among the listed ones? */
+static bool listed_has(const struct plan *p, uint32_t from, uint32_t to, const struct teg_box *box)
+{
+	for (uint32_t i = from; i < to; i++) {
+		struct teg_box alone = p->boxes[i];
+
+		alone.rule = 0;
+		alone.mark = 0;
+		if (!memcmp(&alone, box, sizeof alone))
+			return true;
+	}
+	return false;
+}
 
 static void read_boxes(struct sets *s, struct ir_rule *r, struct reading *at, uint32_t rule)
 {
@@ -191,6 +205,19 @@ static void read_boxes(struct sets *s, struct ir_rule *r, struct reading *at, ui
 	while (bulk < p->config.bulk.cells && p->bulk_boxes[bulk].box.rule == rule)
 		bulk++;
 	r->boxes = arena_zero(s->arena, (listed - at->listed + bulk - at->bulk + (size_t)1) * sizeof *r->boxes);
+	/* audit_payload() has seen that a listed box of such a rule is one of these. */
+	if (at->row < p->config.payload.rows && p->payload.rows[at->row].rule == rule) {
+		const struct teg_row *row = &p->payload.rows[at->row++];
+		const struct ir_rule *m = audit_rule_named(at->meant, r->id);
+
+		r->payload = m ? m->payload : NULL;
+		r->boxes = arena_zero(s->arena, (p->config.payload.boxes + (size_t)1) * sizeof *r->boxes);
+		for (uint32_t i = 0; i < p->config.payload.boxes; i++)
+			if (row->boxes >> i & 1 && (!row->mark || listed_has(p, at->listed, listed, &p->payload.boxes[i])))
+				r->boxes[r->box_count++] = box_of(s, &p->payload.boxes[i]);
+		at->listed = listed;
+		return;
+	}
 	while (at->listed < listed)
 		r->boxes[r->box_count++] = box_of(s, &p->boxes[at->listed++]);
 	while (at->bulk < bulk)
@@ -273,7 +300,7 @@ static bool same_effects(const struct pol_effects *x, const struct pol_effects *
 static int limits_hold(const struct ir *meant, const struct ir_list *made, struct err *why)
 {
 	for (size_t i = 0; i < made->count; i++) {
-		const struct ir_rule *r = &made->rules[i], *m = rule_named(meant, r->id);
+		const struct ir_rule *r = &made->rules[i], *m = audit_rule_named(meant, r->id);
 
 		if (!m || !same_rate(m->rate, r->rate) || m->block_ns != r->block_ns)
 			return err_set(why, EPROTO, "%s: its rate or block time in the tables is not the policy's",
@@ -353,6 +380,8 @@ int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *p
 	int rc;
 
 	rc = audit_trees(plan, why);
+	if (!rc)
+		rc = audit_payload(ir, plan, why);
 	if (rc)
 		return rc;
 	audit_read_tables(&made, ir, plan, a);

@@ -71,12 +71,10 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 	if (plan.counter_count > TEG_COUNTER_SLOTS)
 		return err_set(why, E2BIG, "the rules of all postures have %u ids; there may be at most %u",
 			       plan.counter_count, TEG_COUNTER_SLOTS);
-	const struct ir *carried = ir_carried(ir, a);
-
-	if ((rc = emit_xdp(&plan, carried, a, why)) || (rc = emit_nft(&nft, &plan, carried, a, why)))
+	if ((rc = emit_xdp(&plan, ir, a, why)) || (rc = emit_nft(&nft, &plan, ir_without_payloads(ir, a), a, why)))
 		return rc;
 
-	emit_drill(&drill, &plan, carried, a);
+	emit_drill(&drill, &plan, ir, a);
 	plan_encode(&plan_bytes, &plan);
 	if (drill.test_count || drill.elsewhere)
 		drill_encode(&drill_bytes, &drill);

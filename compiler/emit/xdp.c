@@ -17,6 +17,7 @@
 
 #include "compiler/emit/bulk.h"
 #include "compiler/emit/emit.h"
+#include "compiler/emit/payload.h"
 #include "lang/base/digest.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/bulk_pack.h"
@@ -51,6 +52,8 @@ struct lowering {
 	VEC(struct teg_bulk_box) bulk_boxes;
 	VEC(struct teg_rule) rules;
 	VEC(const char *) ids; /* of the rules */
+	struct payload_asked payload;
+	struct teg_row row;    /* of the rule at hand, when it looks into payloads */
 };
 
 static uint8_t key_of(enum rate_key key)
@@ -209,6 +212,27 @@ static bool can_be_in_trees(const struct ir_box *b)
 	return bulk_can_pack(&asks);
 }
 
+/* A box of a rule that looks into payloads; listed only when a rate, or telling, comes behind. */
+static int add_payload_box(struct lowering *t, struct teg_box *box, const struct ir_rule *rule, struct err *why)
+{
+	uint32_t number;
+	int rc = payload_ask_box(&t->payload, t->arena, box, rule, &number, why);
+
+	if (rc)
+		return rc;
+	t->row.boxes |= 1ull << number;
+	box->mark = (uint8_t)t->row.mark;
+	return box->mark ? add_box(t, box, rule, why) : 0;
+}
+
+static int add_any_box(struct lowering *t, struct teg_box *box, const struct end *src, const struct end *dst, bool bulk,
+		       const struct ir_rule *rule, struct err *why)
+{
+	if (rule->payload)
+		return add_payload_box(t, box, rule, why);
+	return bulk ? add_bulk_boxes(t, box, src, dst, rule, why) : add_box(t, box, rule, why);
+}
+
 static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir_rule *rule, enum teg_act act,
 		     struct err *why)
 {
@@ -221,7 +245,7 @@ static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir
 		.flags_mask = b->flags_mask,
 		.flags_want = b->flags_want,
 	};
-	const bool bulk = t->bulk && act == TEG_ACT_DROP && !rule->rate && can_be_in_trees(b);
+	const bool bulk = t->bulk && act == TEG_ACT_DROP && !rule->rate && !rule->payload && can_be_in_trees(b);
 	struct end src, dst;
 	int rc = lower_end(t, &b->src, rule, bulk, TEG_ASKS_SRC_SETS, TEG_ASKS_SRC_SELF, &src, why);
 
@@ -240,12 +264,25 @@ static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir
 				box.sport_lo = b->sport.at[s].lo, box.sport_hi = b->sport.at[s].hi;
 				box.dport_lo = b->dport.at[d].lo, box.dport_hi = b->dport.at[d].hi;
 				box.icmp_lo = b->icmp.at[i].lo, box.icmp_hi = b->icmp.at[i].hi;
-				rc = bulk ? add_bulk_boxes(t, &box, &src, &dst, rule, why)
-					  : add_box(t, &box, rule, why);
+				rc = add_any_box(t, &box, &src, &dst, bulk, rule, why);
 				if (rc)
 					return rc;
 			}
 	return 0;
+}
+
+static int lower_boxes(struct lowering *t, const struct ir_rule *r, enum teg_act act, struct err *why)
+{
+	uint8_t mark = 0;
+	int rc = r->payload ? payload_mark(&t->payload, r, act == TEG_ACT_DROP && !r->rate, &mark, why) : 0;
+
+	t->row = (struct teg_row){ .rule = (uint32_t)t->rules.len, .mark = mark };
+	for (size_t i = 0; i < r->box_count && !rc; i++)
+		rc = lower_box(t, &r->boxes[i], r, act, why);
+	if (rc || !r->payload || !t->row.boxes)
+		return rc;
+	t->row.within = (uint32_t)r->payload->within;
+	return payload_ask(&t->payload, t->arena, &t->row, r, why);
 }
 
 static int lower_rule(struct lowering *t, const struct ir_rule *r, enum teg_act act, struct err *why)
@@ -262,11 +299,9 @@ static int lower_rule(struct lowering *t, const struct ir_rule *r, enum teg_act 
 	if (t->rules.len == TEG_RULES_MAX)
 		return err_set(why, E2BIG, "%s: there may be at most %u lifelines, blocks and reflexes together",
 			       r->id, TEG_RULES_MAX);
-	for (size_t i = 0; i < r->box_count; i++) {
-		int rc = lower_box(t, &r->boxes[i], r, act, why);
-		if (rc)
-			return rc;
-	}
+	int rc = lower_boxes(t, r, act, why);
+	if (rc)
+		return rc;
 	if (r->rate) {
 		if (r->rate->key == RATE_PER_FLOW)
 			return err_set(why, ENOTSUP, "%s: flows have no buckets of their own on arrival", r->id);
@@ -426,8 +461,8 @@ static int build_trees(const struct lowering *t, struct bulk_trees *out, struct 
 		       BULK_COPIES_MAX);
 }
 
-static void plan_put(struct plan *plan, const struct ir *ir, const struct lowering *t, size_t lifeline_boxes,
-		     const struct bulk_trees *trees)
+static int plan_put(struct plan *plan, const struct ir *ir, const struct lowering *t, size_t lifeline_boxes,
+		    const struct bulk_trees *trees, struct err *why)
 {
 	plan->boxes = t->boxes.at;
 	plan->box_count = (uint32_t)t->boxes.len;
@@ -439,6 +474,7 @@ static void plan_put(struct plan *plan, const struct ir *ir, const struct loweri
 	plan->bulk_nodes = trees->nodes;
 	plan->bulk_leaves = trees->leaves;
 	plan->config.bulk = trees->tell;
+	return payload_lower(plan, &t->payload, t->arena, why);
 }
 
 int emit_xdp(struct plan *plan, const struct ir *ir, struct arena *a, struct err *why)
@@ -459,20 +495,14 @@ int emit_xdp(struct plan *plan, const struct ir *ir, struct arena *a, struct err
 	tree.sets = tree_sets;
 	tree.bulk = true;
 	bool listed = !lower_all(&list, ir, &lifelines, &beyond_list);
-	if (listed && list.boxes.len <= LIST_ENOUGH) {
-		plan_put(plan, ir, &list, lifelines, &none);
-		return 0;
-	}
+	if (listed && list.boxes.len <= LIST_ENOUGH)
+		return plan_put(plan, ir, &list, lifelines, &none, why);
 
 	int rc = lower_all(&tree, ir, &lifelines, why);
 	if (!rc)
 		rc = build_trees(&tree, &trees, why);
 	if (listed && (rc || trees.cost_ns + bulk_list_cost_ns((uint32_t)tree.boxes.len) >=
-			       bulk_list_cost_ns((uint32_t)list.boxes.len))) {
-		plan_put(plan, ir, &list, lifelines, &none);
-		return 0;
-	}
-	if (!rc)
-		plan_put(plan, ir, &tree, lifelines, &trees);
-	return rc;
+			       bulk_list_cost_ns((uint32_t)list.boxes.len)))
+		return plan_put(plan, ir, &list, lifelines, &none, why);
+	return rc ? rc : plan_put(plan, ir, &tree, lifelines, &trees, why);
 }

@@ -179,7 +179,7 @@ static int cases_run(struct engine *e, struct xdp_trial *out, struct err *why)
 int xdp_trial_run(struct xdp_trial *out, const struct ir *ir, const struct pol_test *test, struct arena *a,
 		  struct err *why)
 {
-	struct engine e = { .ir = ir_carried(ir, a), .test = test, .shared = SHARED_NONE };
+	struct engine e = { .ir = ir, .test = test, .shared = SHARED_NONE };
 	int rc;
 
 	*out = (struct xdp_trial){ 0 };

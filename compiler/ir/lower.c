@@ -518,7 +518,7 @@ static void epiderme_lower(struct lowering *lo, const struct policy *p)
 	}
 }
 
-static struct ir_list list_carried(const struct ir_list *l, struct arena *a)
+static struct ir_list list_without_payloads(const struct ir_list *l, struct arena *a)
 {
 	struct ir_list out = { arena_zero(a, (l->count + 1) * sizeof *out.rules), 0 };
 
@@ -528,12 +528,12 @@ static struct ir_list list_carried(const struct ir_list *l, struct arena *a)
 	return out;
 }
 
-struct ir *ir_carried(const struct ir *ir, struct arena *a)
+struct ir *ir_without_payloads(const struct ir *ir, struct arena *a)
 {
 	struct ir *out = arena_copy(a, ir, sizeof *ir);
 
-	out->reflexes = list_carried(&ir->reflexes, a);
-	out->watches = list_carried(&ir->watches, a);
+	out->reflexes = list_without_payloads(&ir->reflexes, a);
+	out->watches = list_without_payloads(&ir->watches, a);
 	return out;
 }
 

@@ -142,6 +142,13 @@ static enum cause read_ip6(struct reader *r, struct packet *p)
 	return read_extensions(r, p);
 }
 
+/* What IP's length leaves behind the header of TCP or UDP. */
+static void read_payload(const struct reader *r, struct packet *p, size_t header)
+{
+	p->payload = r->at + header;
+	p->payload_len = r->left - header;
+}
+
 /* Bytes of the L4 header that are read; 0 when nothing is. */
 static size_t l4_bytes(const struct packet *p)
 {
@@ -175,6 +182,8 @@ static enum cause read_l4(const struct reader *r, struct packet *p)
 	}
 	p->sport = be16(r->at);
 	p->dport = be16(r->at + 2);
+	if (p->proto == PROTO_UDP)
+		read_payload(r, p, bytes);
 	if (p->proto != PROTO_TCP)
 		return CAUSE_NONE;
 
@@ -182,6 +191,7 @@ static enum cause read_l4(const struct reader *r, struct packet *p)
 	if (header < bytes || header > r->left)
 		return CAUSE_BAD_TCP;
 	p->flags = r->at[13];
+	read_payload(r, p, header);
 	return CAUSE_NONE;
 }
 

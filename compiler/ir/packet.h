@@ -35,7 +35,7 @@ struct packet {
 #define ZONE_NONE 63u /* the bit of interfaces that no zone names */
 
 /*
- * frame_parse - an Ethernet frame as fields. Zone, direction and state are
+ * frame_parse - an Ethernet frame as fields; its payload stays in the frame. Zone, direction and state are
  * the caller's to fill. Anything but CAUSE_NONE says why the frame is not
  * judged by rules; cause_verdict() says what becomes of it.
  */

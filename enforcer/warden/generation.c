@@ -95,7 +95,10 @@ static int read_drill(struct drill *out, struct arena *a, const struct plan *p, 
 }
 
 /* Of the needs of need.def, a bit each: what this enforcer does beyond verdicts, rates and blocks. */
-static const uint64_t can = 1u << NEED_EVENTS;
+static const uint64_t can = 1u << NEED_EVENTS | 1u << NEED_PAYLOAD;
+
+/* Of these, what XDP alone does. */
+static const uint64_t xdp_alone = 1u << NEED_EVENTS | 1u << NEED_PAYLOAD;
 
 static int read_content(struct content *c, struct generation *g, const void *bytes, size_t len, struct refusal *no)
 {
@@ -242,12 +245,15 @@ static int load_program(struct generation *g, struct kernel *k, const struct con
 	return rc ? rc : xdp_program_is(tables_program(g->tables), &g->is.program, &tag, why);
 }
 
-/* Only XDP tells of packets. What was in force before, as before a boot, judges on without being told. */
+/*
+ * Only XDP tells of packets and looks into payloads. What was in force before, as before a boot, judges
+ * on without: that is less than the policy says, but no policy would be less still.
+ */
 static int stage_nft_alone(const struct generation *g, const struct stage *ask, struct refusal *no)
 {
-	if (ask->was_taken || !plan_is_met(&g->plan, can & ~(1ull << NEED_EVENTS), &no->why))
+	if (ask->was_taken || !plan_is_met(&g->plan, can & ~xdp_alone, &no->why))
 		return 0;
-	err_in(&no->why, "XDP, which alone tells of packets, does not judge (%s)",
+	err_in(&no->why, "XDP, which alone tells of packets and looks into payloads, does not judge (%s)",
 	       *g->without ? g->without : "nft was asked for");
 	return refuse(no, RESULT_CANNOT, "xdp");
 }
@@ -302,13 +308,31 @@ static struct port_wish wish_of(const struct generation *g, const struct kernel 
 	return (struct port_wish){ g->tables ? k->xdp : NULL, k->settings->judge, g->without, strict };
 }
 
-static int stage_ports(struct generation *g, struct kernel *k, const struct links *links, struct refusal *no)
+/* On an interface that is left to nft a policy that looks into payloads would do less than it says. */
+static int ports_look(const struct generation *g, const struct stage *ask, struct err *why)
+{
+	if (ask->was_taken || !plan_is_met(&g->plan, can & ~(1ull << NEED_PAYLOAD), why))
+		return 0;
+	for (size_t i = 0; i < g->ports.len; i++)
+		if (g->ports.at[i].engine == PORT_NFT)
+			return err_in(why, "XDP, which alone looks into payloads, does not judge on %s (%s)", g->ports.at[i].name,
+				      g->ports.at[i].reason);
+	*why = (struct err){ 0 };
+	return 0;
+}
+
+static int stage_ports(struct generation *g, struct kernel *k, const struct links *links, const struct stage *ask,
+		       struct refusal *no)
 {
 	struct port_wish wish = wish_of(g, k, true);
 
 	ports_match(&g->ports, &g->plan, links, g->ports_arena);
 	if (ports_choose(&g->ports, &wish, &no->why))
 		return refuse(no, RESULT_CANNOT, "xdp");
+	if (ports_look(g, ask, &no->why)) {
+		ports_abandon(&g->ports, k->xdp);
+		return refuse(no, RESULT_CANNOT, "xdp");
+	}
 	for (size_t i = 0; g->tables && i < g->ports.len; i++)
 		if (tables_set_zone(g->tables, g->ports.at[i].ifindex, g->ports.at[i].zones, &no->why))
 			return refuse(no, RESULT_CANNOT, "xdp");
@@ -359,7 +383,7 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 		return rc;
 	if (stage_batch(k, &c->posture, g->is.bank, true, &no->why))
 		return refuse(no, RESULT_CANNOT, "nft");
-	rc = stage_ports(g, k, &links, no);
+	rc = stage_ports(g, k, &links, ask, no);
 	if (rc)
 		return rc;
 	if (ports_use(&g->ports, PORT_NFT) && stage_batch(k, &c->epiderme, g->is.bank, false, &no->why))

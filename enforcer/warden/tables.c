@@ -145,6 +145,11 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 		{ "gen_nodes", at_least_one(sets->node_count) * (uint32_t)sizeof(struct teg_node), 1 },
 		{ "gen_masks", at_least_one(sets->mask_count) * (uint32_t)sizeof(uint64_t), 1 },
 		{ "gen_bulk", at_least_one((uint32_t)made->bulk.len) * (uint32_t)sizeof(uint64_t), 1 },
+		{ "gen_payload_cells", at_least_one(p->config.payload.boxes) * (uint32_t)sizeof(struct teg_cell), 1 },
+		{ "gen_rows", at_least_one(p->config.payload.rows) * (uint32_t)sizeof(struct teg_row), 1 },
+		{ "gen_automata", at_least_one(p->config.payload.automata) * (uint32_t)sizeof(struct teg_automaton), 1 },
+		{ "gen_steps", at_least_one(p->config.payload.steps) * (uint32_t)sizeof(uint32_t), 1 },
+		{ "gen_lists", at_least_one(p->config.payload.lists) * (uint32_t)sizeof(uint32_t), 1 },
 		{ "gen_sets4", sizeof(uint64_t), at_least_one(lpm ? prefixes_of(p, FAMILY_IP4) : 0) },
 		{ "gen_sets6", sizeof(uint64_t), at_least_one(lpm ? prefixes_of(p, FAMILY_IP6) : 0) },
 	};
@@ -171,14 +176,18 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 	return 0;
 }
 
-static struct bpf_program *object_policy(struct bpf_object *o, bool frags, struct err *why)
+/* The program of this policy; the object's other one is left out. */
+static struct bpf_program *object_policy(struct bpf_object *o, bool payloads, bool frags, struct err *why)
 {
-	struct bpf_program *p = bpf_object__find_program_by_name(o, "policy");
+	static const char *const names[] = { "policy", "policy_payload" };
+	struct bpf_program *p = bpf_object__find_program_by_name(o, names[payloads]);
+	struct bpf_program *other = bpf_object__find_program_by_name(o, names[!payloads]);
 
-	if (!p) {
-		err_set(why, EPROTO, "the object has no program named policy");
+	if (!p || !other) {
+		err_set(why, EPROTO, "the object has no program named %s", p ? names[!payloads] : names[payloads]);
 		return NULL;
 	}
+	bpf_program__set_autoload(other, false);
 	bpf_program__set_flags(p, frags ? BPF_F_XDP_HAS_FRAGS : 0);
 	return p;
 }
@@ -217,8 +226,29 @@ static struct teg_cell cell_of(const struct teg_box *b)
 		.sport_lo = b->sport_lo, .sport_hi = b->sport_hi,
 		.dport_lo = b->dport_lo, .dport_hi = b->dport_hi,
 		.icmp_lo = b->icmp_lo, .icmp_hi = b->icmp_hi,
-		.rule = b->rule,
+		.rule = b->rule, .mark = b->mark,
 	};
+}
+
+static int fill_payload(struct bpf_object *o, const struct plan *p, struct err *why)
+{
+	const struct teg_payload *t = &p->config.payload;
+	struct teg_cell cells[TEG_PAYLOAD_BOXES_MAX];
+
+	if (!t->automata)
+		return 0;
+	for (uint32_t i = 0; i < t->boxes; i++)
+		cells[i] = cell_of(&p->payload.boxes[i]);
+	const struct { const char *name; const void *value; uint32_t count; } parts[] = {
+		{ "gen_payload_cells", cells, t->boxes },	 { "gen_rows", p->payload.rows, t->rows },
+		{ "gen_automata", p->payload.automata, t->automata }, { "gen_steps", p->payload.steps, t->steps },
+		{ "gen_lists", p->payload.lists, t->lists },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts && !rc; i++)
+		rc = parts[i].count ? fill_value(o, parts[i].name, parts[i].value, why) : 0;
+	return rc;
 }
 
 static int fill_cells(struct bpf_object *o, const struct plan *p, struct err *why)
@@ -301,6 +331,8 @@ static int fill(struct bpf_object *o, const struct tables_load *load, const stru
 	if (!rc && made->bulk.len)
 		rc = fill_value(o, "gen_bulk", made->bulk.at, why);
 	if (!rc)
+		rc = fill_payload(o, load->plan, why);
+	if (!rc)
 		rc = fill_rules(o, load, why);
 	return rc ? rc : fill_sets(o, load->plan, &made->sets, why);
 }
@@ -352,7 +384,7 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	int rc = object_prepare(o, load, &made, why);
 	if (rc)
 		return rc;
-	struct bpf_program *program = object_policy(o, tables_kernel_has_frags(), why);
+	struct bpf_program *program = object_policy(o, load->plan->config.asks & TEG_ASKS_PAYLOAD, tables_kernel_has_frags(), why);
 	if (!program)
 		return why->code;
 	if (bpf_object__load(o))

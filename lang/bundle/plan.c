@@ -8,7 +8,7 @@
 #include "lang/bundle/bulk_pack.h"
 #include "lang/bundle/nft_name.h"
 
-#define PLAN_VERSION  6u
+#define PLAN_VERSION  7u
 #define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
 #define POSTURES_MAX  64 /* teg_config.closed_slot */
 #define ZONES_MAX     63
@@ -66,9 +66,7 @@ static void put_config(struct buf *out, const struct teg_config *c)
 		wire_put_u32(out, c->closed_slot[i]);
 }
 
-#define BOX_BYTES 44
-
-static void put_box(struct buf *out, const struct teg_box *b)
+void plan_box_put(struct buf *out, const struct teg_box *b)
 {
 	wire_put_u64(out, b->zones);
 	wire_put_u64(out, b->src);
@@ -85,13 +83,14 @@ static void put_box(struct buf *out, const struct teg_box *b)
 	wire_put_u8(out, b->fragments);
 	wire_put_u8(out, b->flags_mask);
 	wire_put_u8(out, b->flags_want);
+	wire_put_u8(out, b->mark);
 }
 
 static void put_boxes(struct buf *out, const struct plan *p)
 {
 	wire_put_u32(out, p->box_count);
 	for (uint32_t i = 0; i < p->box_count; i++)
-		put_box(out, &p->boxes[i]);
+		plan_box_put(out, &p->boxes[i]);
 }
 
 #define RULE_BYTES 61
@@ -134,7 +133,7 @@ static void put_prefixes(struct buf *out, const struct plan *p)
 	}
 }
 
-#define BULK_BOX_BYTES (BOX_BYTES + 64)
+#define BULK_BOX_BYTES (PLAN_BOX_BYTES + 64)
 
 static void put_root(struct buf *out, const struct teg_bulk_root *r)
 {
@@ -150,7 +149,7 @@ static void put_bulk(struct buf *out, const struct plan *p)
 
 	wire_put_u32(out, t->cells);
 	for (uint32_t i = 0; i < t->cells; i++) {
-		put_box(out, &p->bulk_boxes[i].box);
+		plan_box_put(out, &p->bulk_boxes[i].box);
 		for (int w = 0; w < 4; w++) {
 			wire_put_u64(out, p->bulk_boxes[i].addr[w]);
 			wire_put_u64(out, p->bulk_boxes[i].mask[w]);
@@ -185,6 +184,7 @@ void plan_encode(struct buf *out, const struct plan *p)
 	put_rules(out, p);
 	put_prefixes(out, p);
 	put_bulk(out, p);
+	plan_payload_put(out, p);
 	wire_put_u32(out, p->nft_keep_count);
 	for (uint32_t i = 0; i < p->nft_keep_count; i++)
 		wire_put_str(out, p->nft_keep[i]);
@@ -254,7 +254,7 @@ static void get_config(struct wire_in *in, struct teg_config *c)
 		c->closed_slot[i] = wire_get_u32(in);
 }
 
-static void get_box(struct wire_in *in, struct teg_box *b)
+void plan_box_get(struct wire_in *in, struct teg_box *b)
 {
 	b->zones = wire_get_u64(in);
 	b->src = wire_get_u64(in);
@@ -271,14 +271,15 @@ static void get_box(struct wire_in *in, struct teg_box *b)
 	b->fragments = wire_get_u8(in);
 	b->flags_mask = wire_get_u8(in);
 	b->flags_want = wire_get_u8(in);
+	b->mark = wire_get_u8(in);
 }
 
 static void get_boxes(struct wire_in *in, struct plan *p, struct arena *a)
 {
-	p->box_count = wire_get_count(in, BOX_BYTES);
+	p->box_count = wire_get_count(in, PLAN_BOX_BYTES);
 	p->boxes = arena_zero(a, p->box_count * sizeof *p->boxes);
 	for (uint32_t i = 0; i < p->box_count; i++)
-		get_box(in, &p->boxes[i]);
+		plan_box_get(in, &p->boxes[i]);
 }
 
 static void get_rules(struct wire_in *in, struct plan *p, struct arena *a)
@@ -337,7 +338,7 @@ static void get_bulk(struct wire_in *in, struct plan *p, struct arena *a)
 	t->cells = wire_get_count(in, BULK_BOX_BYTES);
 	p->bulk_boxes = arena_zero(a, t->cells * sizeof *p->bulk_boxes);
 	for (uint32_t i = 0; i < t->cells; i++) {
-		get_box(in, &p->bulk_boxes[i].box);
+		plan_box_get(in, &p->bulk_boxes[i].box);
 		for (int w = 0; w < 4; w++) {
 			p->bulk_boxes[i].addr[w] = wire_get_u64(in);
 			p->bulk_boxes[i].mask[w] = wire_get_u64(in);
@@ -503,7 +504,7 @@ static int config_holds(const struct plan *p, struct err *why)
 	return 0;
 }
 
-static bool box_holds(const struct plan *p, const struct teg_box *b)
+bool plan_box_holds(const struct plan *p, const struct teg_box *b)
 {
 	const uint64_t sets = TEG_SET_SELF | ((1ull << TEG_SETS_MAX) - 1);
 
@@ -511,13 +512,13 @@ static bool box_holds(const struct plan *p, const struct teg_box *b)
 	       !(b->dst & ~sets) && b->sport_lo <= b->sport_hi && b->dport_lo <= b->dport_hi &&
 	       b->icmp_lo <= b->icmp_hi && !(b->families & ~(TEG_IP4 | TEG_IP6)) &&
 	       !(b->fragments & ~(TEG_WHOLE | TEG_FIRST | TEG_LATER)) &&
-	       !(b->flags_want & ~b->flags_mask);
+	       !(b->flags_want & ~b->flags_mask) && b->mark <= TEG_MARKS_MAX;
 }
 
 static int tables_hold(const struct plan *p, struct err *why)
 {
 	for (uint32_t i = 0; i < p->box_count; i++)
-		if (!box_holds(p, &p->boxes[i]) || (i && p->boxes[i].rule < p->boxes[i - 1].rule))
+		if (!plan_box_holds(p, &p->boxes[i]) || (i && p->boxes[i].rule < p->boxes[i - 1].rule))
 			return err_set(why, EINVAL, "box %u is out of range or order", i);
 	for (uint32_t i = 0; i < p->rule_count; i++) {
 		const struct teg_rule *r = &p->rules[i];
@@ -545,7 +546,7 @@ static bool bulk_end_holds(uint8_t families, uint64_t sets, const __u64 addr[sta
 
 static bool bulk_box_holds(const struct plan *p, const struct teg_bulk_box *b)
 {
-	return box_holds(p, &b->box) && bulk_can_pack(&b->box) && !p->rules[b->box.rule].cost_ns &&
+	return plan_box_holds(p, &b->box) && bulk_can_pack(&b->box) && !p->rules[b->box.rule].cost_ns &&
 	       bulk_end_holds(b->box.families, b->box.src, b->addr, b->mask) &&
 	       bulk_end_holds(b->box.families, b->box.dst, b->addr + 2, b->mask + 2);
 }
@@ -630,7 +631,7 @@ static int plan_holds(const struct plan *p, struct arena *a, struct err *why)
 		return err_set(why, EINVAL, "the policy has no proper name");
 	if ((rc = zones_hold(p, why)) || (rc = postures_hold(p, a, why)) ||
 	    (rc = counters_hold(p, a, why)) || (rc = config_holds(p, why)) ||
-	    (rc = tables_hold(p, why)) || (rc = bulk_holds(p, why)))
+	    (rc = tables_hold(p, why)) || (rc = bulk_holds(p, why)) || (rc = plan_payload_holds(p, why)))
 		return rc;
 	if ((rc = needs_hold(p, why)))
 		return rc;
@@ -685,6 +686,7 @@ int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len
 	get_rules(&in, &p, a);
 	get_prefixes(&in, &p, a);
 	get_bulk(&in, &p, a);
+	plan_payload_get(&in, &p, a);
 	get_nft_keep(&in, &p, a);
 	get_needs(&in, &p, a);
 	if (!wire_done(&in))

@@ -16,6 +16,7 @@
 #include "lang/base/arena.h"
 #include "lang/base/buf.h"
 #include "lang/base/err.h"
+#include "lang/bundle/plan_payload.h"
 #include "lang/vocab/verdict.h"
 
 struct plan_zone {
@@ -83,6 +84,8 @@ struct plan {
 	struct teg_bulk_box *bulk_boxes;
 	uint64_t *bulk_nodes;
 	uint32_t *bulk_leaves;
+
+	struct plan_payload payload;
 
 	/* The nft objects this policy needs, so that others of ours can be collected. */
 	const char **nft_keep; /* names of sets and counters */

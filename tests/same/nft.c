@@ -425,6 +425,7 @@ static bool cause_may(enum cause cause, bool fragment6, bool padded, const struc
 		       !live_count(s, OURS_NETDEV, names[CAUSE_SHORT_L4]);
 	case CAUSE_EXTENSIONS: /* no count of headers in nft; and what the kernel cannot walk is bad-ip */
 		return !live_count(s, OURS_NETDEV, names[CAUSE_SHORT_IP]);
+	case CAUSE_PAYLOAD: /* nft looks into none */
 	case CAUSE_NONE:
 	case CAUSE_COUNT:
 		break;

@@ -145,6 +145,6 @@ static void sizes(void)
 int main(void)
 {
 	sizes();
-	drawn(7, 300);
+	drawn(7, 60);
 	return tap_done();
 }

@@ -1,0 +1,398 @@
+/*
+ * payload - what reflexes look for in the payload of one packet. abi.h draws the tables.
+ *
+ *     payload_find ──► the packet's boxes ──► payload_walk, once an automaton
+ *                                                │
+ *          payload_chunk   256 bytes of the frame's first buffer, eight at a time: in the
+ *                          idle state by windows, else by the automaton
+ *          payload_far     the same of what lies in other buffers, or beyond where the
+ *                          verifier follows a pointer: copied out first
+ *          payload_tail    fewer than twelve bytes, and what ends with the payload
+ *                                                └── payload_hits ──► payload_says
+ *
+ * Each is a function of its own, verified once, so that a loop over the longest packet costs the
+ * verifier no more than its calls: no bpf_loop(), and one program for every kernel from 5.15 on. Before
+ * 5.18 there are neither frames of several buffers nor bpf_xdp_load_bytes(), and what lies beyond 65,261
+ * bytes is not read. What cannot be read ends with CAUSE_PAYLOAD: it is never taken for "not found".
+ */
+#ifndef TEG_PAYLOAD_H
+#define TEG_PAYLOAD_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf-templates/abi.h"
+#include "bpf-templates/config.h"
+#include "bpf-templates/pkt.h"
+#include "bpf-templates/walk.h"
+
+#define PAYLOAD_CHUNK 256u
+#define PAYLOAD_AHEAD 12u /* bytes that a group of eight and its windows take */
+#define PAYLOAD_NEAR (0xffffu - PAYLOAD_CHUNK - PAYLOAD_AHEAD) /* MAX_PACKET_OFF of kernel/bpf/verifier.c */
+#define PAYLOAD_TURNS 300 /* 65,535 bytes in chunks, and some that are cut short */
+
+/* One value each, as long as the policy needs: set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct teg_cell));
+} gen_payload_cells SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct teg_row));
+} gen_rows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct teg_automaton));
+} gen_automata SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} gen_steps SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} gen_lists SEC(".maps");
+
+/* What is asked of a packet, how far it is read, and what was found. */
+struct payload {
+	__u64 zones, src, dst;
+	__u64 boxes, marks;
+	__u32 head, posture;
+	__u32 first, len;  /* the payload's offset in the frame, and its length */
+	__u32 at, until;   /* offsets: of the next byte, and behind the last that the automaton looks at */
+	__u32 automaton, state;
+	__u32 best;	   /* the first rule that decides at once, or NO_RULE */
+	__u8 copy[PAYLOAD_CHUNK + PAYLOAD_AHEAD]; /* of bytes that lie in other buffers */
+};
+
+/* A CPU's own: the stack has no room for it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct payload);
+} gen_payload SEC(".maps");
+
+enum payload_step { PAYLOAD_MORE, PAYLOAD_FAR, PAYLOAD_END, PAYLOAD_UNREAD };
+
+static __always_inline __u32 *payload_steps(void)
+{
+	const __u32 zero = 0;
+
+	return bpf_map_lookup_elem(&gen_steps, &zero);
+}
+
+static __always_inline const struct teg_automaton *payload_automaton(__u32 nth)
+{
+	const __u32 zero = 0;
+	const struct teg_automaton *all = bpf_map_lookup_elem(&gen_automata, &zero);
+	__u64 at = nth;
+
+	WALK_ONE_REGISTER(at);
+	return all && at < gen_config.payload.automata && at < TEG_AUTOMATA_MAX ? &all[at] : NULL;
+}
+
+/* Notes the rows of a list that the packet meets, `len` bytes having been read. */
+static __always_inline void payload_notes(struct payload *s, __u32 list, __u32 len)
+{
+	const __u32 zero = 0, longest = gen_config.payload.longest;
+	const __u32 *lists = bpf_map_lookup_elem(&gen_lists, &zero);
+	const struct teg_row *rows = bpf_map_lookup_elem(&gen_rows, &zero);
+	const struct teg_rule *rules = bpf_map_lookup_elem(&gen_rules, &zero);
+	__u64 place = list;
+
+	WALK_ONE_REGISTER(place);
+	if (!s || !lists || !rows || !rules || place >= gen_config.payload.lists)
+		return;
+	const __u32 count = lists[place];
+	for (__u32 i = 0; i < longest && i < count; i++) {
+		__u64 at = (__u64)list + 1 + i;
+
+		WALK_ONE_REGISTER(at);
+		if (at >= gen_config.payload.lists)
+			break;
+		__u64 r = lists[at];
+		WALK_ONE_REGISTER(r);
+		if (r >= gen_config.payload.rows)
+			break;
+		const struct teg_row *row = &rows[r];
+		__u64 rule = row->rule;
+		WALK_ONE_REGISTER(rule);
+		if (!(row->boxes & s->boxes) || len > row->within || rule >= gen_config.rule_count ||
+		    rules[rule].except >> (s->posture & 63) & 1)
+			continue;
+		if (row->mark)
+			s->marks |= 1ull << ((row->mark - 1) & 63);
+		else if (rule < s->best)
+			s->best = rule;
+	}
+}
+
+__noinline int payload_says(struct payload *s, __u32 list, __u32 len)
+{
+	payload_notes(s, list, len);
+	return 0;
+}
+
+/* The list in a state's row, `column` behind the classes. */
+static __always_inline __u32 payload_list(const struct teg_automaton *a, const __u32 *steps, __u32 state, __u32 column)
+{
+	__u64 at = (__u64)state + a->classes + column;
+
+	WALK_ONE_REGISTER(at);
+	return at < gen_config.payload.steps ? steps[at] : 0;
+}
+
+/* One byte; false when the tables contradict themselves. */
+static __always_inline bool payload_step(const struct teg_automaton *a, const __u32 *steps, __u64 *state, __u8 byte)
+{
+	__u64 at = *state + a->class_of[byte];
+
+	WALK_ONE_REGISTER(at);
+	if (at >= gen_config.payload.steps)
+		return false;
+	*state = steps[at];
+	return true;
+}
+
+/* Eight bytes once more, from s->state on: something ended among them. */
+__noinline int payload_hits(struct payload *s, __u64 word, __u32 at)
+{
+	const __u32 *steps = payload_steps();
+	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
+
+	if (!s || !steps || !a)
+		return 0;
+	__u64 is = s->state;
+	for (__u32 i = 0; i < 8; i++) {
+		if (!payload_step(a, steps, &is, word >> 8 * i))
+			break;
+		if (is >= a->first_hit)
+			payload_notes(s, payload_list(a, steps, is, 0), at + i + 1 - s->first);
+	}
+	return 0;
+}
+
+static __always_inline __u64 payload_window(const struct teg_automaton *a, const __u8 *at, __u32 mask)
+{
+	const __u32 bit = teg_window(__le32_to_cpu(*(const __u32 *)at), mask);
+
+	return a->windows[bit >> 3] >> (bit & 7);
+}
+
+/* Does the automaton, idle, stay so over these eight bytes? */
+static __always_inline bool payload_stays_idle(const struct teg_automaton *a, const __u8 *p)
+{
+	const __u32 mask = a->mask;
+
+	return !((payload_window(a, p + 1, mask) | payload_window(a, p + 3, mask) | payload_window(a, p + 5, mask) |
+		  payload_window(a, p + 7, mask)) & 1);
+}
+
+/* Eight bytes: by windows in the idle state, else by the automaton; false when the tables contradict themselves. */
+static __always_inline bool payload_group(struct payload *s, const struct teg_automaton *a, const __u32 *steps,
+					  const __u8 *p, __u64 *state, __u32 at)
+{
+	if (*state == a->idle && payload_stays_idle(a, p))
+		return true;
+
+	const __u64 word = __le64_to_cpu(*(const __u64 *)p), first_hit = a->first_hit;
+	__u64 is = *state, short_of = ~0ull; /* the sign bit is lost when some state is a hit */
+
+	s->state = is;
+	for (int i = 0; i < 8; i++) {
+		if (!payload_step(a, steps, &is, word >> 8 * i))
+			return false;
+		short_of &= is - first_hit;
+		WALK_ONE_REGISTER(short_of); /* else clang keeps all eight to the end, on a stack of which there is little */
+	}
+	*state = is;
+	if ((__s64)short_of >= 0)
+		payload_hits(s, word, at);
+	return true;
+}
+
+/* How many groups there are in so many bytes. */
+static __always_inline __u32 payload_groups(__u32 have)
+{
+	return have < PAYLOAD_AHEAD ? 0 : (have - PAYLOAD_AHEAD) / 8 + 1;
+}
+
+__noinline int payload_chunk(struct xdp_md *ctx, struct payload *s)
+{
+	const __u32 *steps = payload_steps();
+	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
+
+	if (!gen_config.payload.automata || !s || !steps || !a)
+		return PAYLOAD_UNREAD;
+	const __u32 groups = payload_groups(s->until - s->at);
+	__u64 state = s->state;
+	__u32 i = 0;
+
+	if (s->at > PAYLOAD_NEAR)
+		return groups ? PAYLOAD_FAR : PAYLOAD_END;
+	const __u8 *p = (void *)(long)ctx->data + s->at, *end = (void *)(long)ctx->data_end;
+	for (; i < PAYLOAD_CHUNK / 8; i++, p += 8) {
+		if (i >= groups || p + PAYLOAD_AHEAD > end)
+			break;
+		if (!payload_group(s, a, steps, p, &state, s->at + 8 * i))
+			return PAYLOAD_UNREAD;
+	}
+	s->at += 8 * i;
+	s->state = state;
+	return i >= groups ? PAYLOAD_END : i == PAYLOAD_CHUNK / 8 ? PAYLOAD_MORE : PAYLOAD_FAR;
+}
+
+/* At least twelve bytes are left. */
+__noinline int payload_far(struct xdp_md *ctx, struct payload *s)
+{
+	const __u32 *steps = payload_steps();
+	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
+
+	if (!gen_config.payload.automata || !(gen_config.host & TEG_HOST_FRAGS) || !s || !steps || !a)
+		return PAYLOAD_UNREAD;
+	__u32 have = s->until - s->at, i = 0;
+	__u64 state = s->state;
+
+	if (have > sizeof s->copy)
+		have = sizeof s->copy;
+	if (have < PAYLOAD_AHEAD || bpf_xdp_load_bytes(ctx, s->at, s->copy, have))
+		return PAYLOAD_UNREAD;
+	const __u32 groups = payload_groups(have);
+	for (; i < PAYLOAD_CHUNK / 8; i++) {
+		if (i >= groups)
+			break;
+		if (!payload_group(s, a, steps, s->copy + 8 * i, &state, s->at + 8 * i))
+			return PAYLOAD_UNREAD;
+	}
+	s->at += 8 * i;
+	s->state = state;
+	return PAYLOAD_MORE;
+}
+
+/* The last bytes, wherever they lie; false when they cannot be had. */
+static __always_inline bool payload_last(struct xdp_md *ctx, __u32 at, __u32 have, __u8 *to)
+{
+	const __u8 *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 got = 0;
+
+	if (at <= PAYLOAD_NEAR) {
+		p += at;
+		for (__u32 i = 0; i < PAYLOAD_AHEAD - 1; i++) {
+			if (i >= have || p + i + 1 > end)
+				break;
+			to[i] = p[i];
+			got = i + 1;
+		}
+	}
+	if (got >= have)
+		return true;
+	if (!(gen_config.host & TEG_HOST_FRAGS) || !have || have >= PAYLOAD_AHEAD)
+		return false;
+	return !bpf_xdp_load_bytes(ctx, at, to, have);
+}
+
+__noinline int payload_tail(struct xdp_md *ctx, struct payload *s)
+{
+	const __u32 *steps = payload_steps();
+	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
+	__u8 bytes[PAYLOAD_AHEAD] = {};
+
+	if (!gen_config.payload.automata || !s || !steps || !a)
+		return PAYLOAD_UNREAD;
+	const __u32 have = s->until - s->at;
+	__u64 state = s->state;
+
+	if (have >= PAYLOAD_AHEAD || !payload_last(ctx, s->at, have, bytes))
+		return PAYLOAD_UNREAD;
+	for (__u32 i = 0; i < PAYLOAD_AHEAD - 1 && i < have; i++) {
+		if (!payload_step(a, steps, &state, bytes[i]))
+			return PAYLOAD_UNREAD;
+		if (state >= a->first_hit)
+			payload_says(s, payload_list(a, steps, state, 0), s->at + i + 1 - s->first);
+	}
+	if (s->until == s->first + s->len)
+		payload_says(s, payload_list(a, steps, state, 1), s->len);
+	return PAYLOAD_END;
+}
+
+/* The payload by one automaton: PAYLOAD_END, or PAYLOAD_UNREAD. */
+__noinline int payload_walk(struct xdp_md *ctx, struct payload *s)
+{
+	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
+
+	if (!gen_config.payload.automata || !a || !s)
+		return PAYLOAD_UNREAD;
+	s->at = s->first;
+	s->until = s->first + (s->len < a->most ? s->len : a->most);
+	s->state = a->start;
+	for (__u32 i = 0; i < PAYLOAD_TURNS; i++) {
+		int rc = payload_chunk(ctx, s);
+
+		if (rc == PAYLOAD_MORE)
+			continue;
+		if (rc == PAYLOAD_FAR)
+			rc = payload_far(ctx, s);
+		if (rc == PAYLOAD_END)
+			return payload_tail(ctx, s);
+		if (rc != PAYLOAD_MORE)
+			return PAYLOAD_UNREAD;
+	}
+	return PAYLOAD_UNREAD;
+}
+
+/* In which boxes the packet lies. */
+__noinline int payload_boxes(const struct pkt *p, struct payload *s)
+{
+	const __u32 zero = 0, boxes = gen_config.payload.boxes;
+	const struct teg_cell *cells = bpf_map_lookup_elem(&gen_payload_cells, &zero);
+	if (!p || !s)
+		return 0;
+	const struct walk w = { .p = p, .head = s->head, .zones = s->zones, .src = s->src, .dst = s->dst };
+	__u64 in = 0;
+
+	for (__u32 i = 0; cells && i < boxes && i < TEG_PAYLOAD_BOXES_MAX; i++)
+		if (walk_cell_has(&cells[i], &w))
+			in |= 1ull << i;
+	s->boxes = in;
+	return 0;
+}
+
+/* payload_find - what is looked for in the packet and is there: s->best and s->marks. */
+static __always_inline int payload_find(struct xdp_md *ctx, const struct pkt *p, struct payload *s)
+{
+	if (!gen_config.payload.automata || !p || !s)
+		return PAYLOAD_END;
+	payload_boxes(p, s);
+	for (__u32 i = 0; i < TEG_AUTOMATA_MAX; i++) {
+		if (!s->boxes || i >= gen_config.payload.automata)
+			break;
+		s->automaton = i;
+		if (payload_walk(ctx, s) != PAYLOAD_END)
+			return PAYLOAD_UNREAD;
+	}
+	return PAYLOAD_END;
+}
+
+#endif

@@ -1,0 +1,356 @@
+/*
+ * payload - the tables find in a payload what the policy's patterns find, each where it should.
+ *
+ * A pattern's own automaton (compiler/pattern, made anew from the policy) and the one of the
+ * tables read the same bytes side by side, from every pair of states that can be reached together,
+ * until the pattern is found. And every window that could change what is read must be in the map.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/audit/audit.h"
+#include "lang/base/own.h"
+#include "lang/base/strmap.h"
+
+#define NOBODY		UINT32_MAX
+#define STEPS_MOST	4000000000ull /* of all pairs together: some ten seconds */
+#define WINDOW_STEPS_MOST (1u << 23)
+
+/* Rows that look for one pattern, and the lists in which they stand. */
+struct looked_for {
+	const struct pol_payload *said;
+	const char *id;
+	VEC(uint32_t) rows;
+	VEC(uint32_t) places;
+	uint32_t automaton;
+};
+
+struct reading {
+	struct arena *arena;
+	const struct ir *meant;
+	const struct plan *plan;
+	VEC(struct looked_for *) patterns;
+	struct looked_for **of_row;
+	bool *has;	      /* by place of a list: the pattern at hand is in it */
+	uint32_t *beside;     /* by combined state: 1 + the pattern's state that was met first */
+	uint64_t steps;
+	struct err *why;
+};
+
+static const struct ir_rule *rule_of_row(const struct reading *r, uint32_t row)
+{
+	const struct plan *p = r->plan;
+
+	return audit_rule_named(r->meant, p->counters[p->rules[p->payload.rows[row].rule].counter_slot].id);
+}
+
+static int refuse(struct reading *r, const char *id, const char *what)
+{
+	return err_set(r->why, EPROTO, "%s: %s", id, what);
+}
+
+/* --- rows ------------------------------------------------------------------------------ */
+
+static int read_rows(struct reading *r)
+{
+	const uint32_t rows = r->plan->config.payload.rows;
+	struct strmap known;
+	uint64_t marks = 0;
+
+	strmap_init(&known, r->arena);
+	r->of_row = arena_zero(r->arena, (rows + 1) * sizeof *r->of_row);
+	for (uint32_t i = 0; i < rows; i++) {
+		const struct teg_row *row = &r->plan->payload.rows[i];
+		const struct ir_rule *m = rule_of_row(r, i);
+
+		if (!m || !m->payload || m->payload->within != row->within)
+			return refuse(r, m ? m->id : "a rule", "what is looked for in payloads is not what the policy says");
+		if ((i && row->rule == row[-1].rule) || (row->mark && marks >> (row->mark - 1) & 1))
+			return refuse(r, m->id, "it shares what it looks for in payloads with another");
+		marks |= row->mark ? 1ull << (row->mark - 1) : 0;
+		const char *key = arena_printf(r->arena, "%u %s", m->payload->flags, m->payload->expression);
+		struct looked_for *l = strmap_find(&known, key);
+		if (!l) {
+			l = arena_zero(r->arena, sizeof *l);
+			*l = (struct looked_for){ .said = m->payload, .id = m->id, .automaton = NOBODY };
+			strmap_put(&known, key, l);
+			vec_push(r->arena, &r->patterns, l);
+		}
+		vec_push(r->arena, &l->rows, i);
+		r->of_row[i] = l;
+	}
+	return 0;
+}
+
+/* The list names all rows of each pattern in it, and is of the automaton in which the pattern is. */
+static int read_list(struct reading *r, uint32_t place, uint32_t automaton)
+{
+	const uint32_t *list = r->plan->payload.lists + place;
+
+	for (uint32_t i = 1; i <= list[0]; i++) {
+		struct looked_for *l = r->of_row[list[i]];
+
+		if (l->automaton != NOBODY && l->automaton != automaton)
+			return refuse(r, l->id, "two automata look for its pattern");
+		l->automaton = automaton;
+		if (l->places.len && l->places.at[l->places.len - 1] == place)
+			continue;
+		if (list[i] != l->rows.at[0])
+			return refuse(r, l->id, "some rules that look for the same are left out of a list");
+		vec_push(r->arena, &l->places, place);
+	}
+	for (uint32_t i = 1; i <= list[0]; i++) {
+		const struct looked_for *l = r->of_row[list[i]];
+		uint32_t named = 0;
+
+		for (uint32_t k = 1; k <= list[0] && l->rows.len > 1; k++)
+			named += r->of_row[list[k]] == l;
+		if (l->rows.len > 1 && named != l->rows.len)
+			return refuse(r, l->id, "some rules that look for the same are left out of a list");
+	}
+	return 0;
+}
+
+static uint32_t end_of(const struct plan *p, uint32_t automaton)
+{
+	return automaton + 1 < p->config.payload.automata ? p->payload.automata[automaton + 1].idle : p->config.payload.steps;
+}
+
+static int read_lists(struct reading *r)
+{
+	const struct plan *p = r->plan;
+	bool *seen = arena_zero(r->arena, p->config.payload.lists);
+	int rc = 0;
+
+	for (uint32_t n = 0; n < p->config.payload.automata; n++) {
+		const struct teg_automaton *t = &p->payload.automata[n];
+
+		for (uint32_t s = t->idle; s < end_of(p, n) && !rc; s += t->classes + 2)
+			for (uint32_t c = t->classes; c < t->classes + 2 && !rc; c++) {
+				const uint32_t place = p->payload.steps[s + c];
+
+				if (!seen[place])
+					rc = read_list(r, place, n);
+				seen[place] = true;
+			}
+		memset(seen, 0, p->config.payload.lists);
+	}
+	return rc;
+}
+
+/* --- one pattern, side by side -------------------------------------------------------------- */
+
+struct pair {
+	uint32_t state, own;
+};
+
+struct side_by_side {
+	const struct teg_automaton *t;
+	const uint32_t *steps;
+	const struct pattern *own_one;
+	uint8_t classes[256][2]; /* of both, that a byte has together */
+	unsigned class_count;
+	VEC(struct pair) waiting;
+	VEC(struct pair) met; /* second and later meetings of a state: few */
+};
+
+static void join_classes(struct side_by_side *w)
+{
+	for (unsigned b = 0; b < 256; b++) {
+		unsigned i = 0;
+
+		while (i < w->class_count && (w->classes[i][0] != w->t->class_of[b] || w->classes[i][1] != w->own_one->class_of[b]))
+			i++;
+		if (i < w->class_count)
+			continue;
+		w->classes[i][0] = w->t->class_of[b];
+		w->classes[i][1] = w->own_one->class_of[b];
+		w->class_count++;
+	}
+}
+
+static void meet(struct reading *r, struct side_by_side *w, uint32_t state, uint32_t own)
+{
+	const struct pair p = { state, own };
+
+	if (r->beside[state] == own + 1)
+		return;
+	for (size_t i = 0; r->beside[state] && i < w->met.len; i++)
+		if (w->met.at[i].state == state && w->met.at[i].own == own)
+			return;
+	if (r->beside[state])
+		vec_push(r->arena, &w->met, p);
+	else
+		r->beside[state] = own + 1;
+	vec_push(r->arena, &w->waiting, p);
+}
+
+static bool pair_agrees(const struct reading *r, const struct side_by_side *w, const struct pair *p)
+{
+	const uint32_t *row = w->steps + p->state;
+
+	return r->has[row[w->t->classes]] == w->own_one->found[p->own] &&
+	       (w->own_one->found[p->own] || r->has[row[w->t->classes + 1]] == w->own_one->ends[p->own]);
+}
+
+static int walk_both(struct reading *r, struct side_by_side *w, const struct looked_for *l)
+{
+	const struct pattern *own_one = w->own_one;
+
+	meet(r, w, w->t->start, 0);
+	for (size_t i = 0; i < w->waiting.len; i++) {
+		const struct pair p = w->waiting.at[i];
+		bool is_begin = i == 0; /* nothing has been read: nothing can end yet, and no payload is empty */
+
+		if (!is_begin && !pair_agrees(r, w, &p))
+			return refuse(r, l->id, "the tables find in payloads what its pattern does not, or do not what it does");
+		if (own_one->found[p.own])
+			continue;
+		r->steps += w->class_count;
+		if (r->steps > STEPS_MOST)
+			return err_set(r->why, E2BIG, "%s: the budget did not suffice to prove that its pattern is looked for", l->id);
+		for (unsigned c = 0; c < w->class_count; c++)
+			meet(r, w, w->steps[p.state + w->classes[c][0]], own_one->next[p.own * own_one->classes + w->classes[c][1]]);
+	}
+	return 0;
+}
+
+static int pattern_holds(struct reading *r, struct looked_for *l)
+{
+	const struct plan *p = r->plan;
+	struct side_by_side w = { .own_one = &l->said->pattern, .steps = p->payload.steps };
+	int rc;
+
+	if (l->automaton == NOBODY)
+		return refuse(r, l->id, "no automaton looks for its pattern");
+	w.t = &p->payload.automata[l->automaton];
+	for (size_t i = 0; i < l->rows.len; i++)
+		if (w.t->most < p->payload.rows[l->rows.at[i]].within)
+			return refuse(r, l->id, "its automaton looks at fewer bytes than the rule says");
+	join_classes(&w);
+	for (size_t i = 0; i < l->places.len; i++)
+		r->has[l->places.at[i]] = true;
+	rc = walk_both(r, &w, l);
+	for (size_t i = 0; i < l->places.len; i++)
+		r->has[l->places.at[i]] = false;
+	for (size_t i = 0; i < w.waiting.len; i++)
+		r->beside[w.waiting.at[i].state] = 0;
+	return rc;
+}
+
+/* --- windows ---------------------------------------------------------------------------------- */
+
+/*
+ * Before byte j idle, and b the bytes from j on: skipping to j+2 is right when the state
+ * after b is the one after b without its first two bytes, and neither reading of what is
+ * skipped said anything. So for each b for which that is not so, bytes 1 to `len` of b
+ * must be in the map.
+ */
+struct windows {
+	const struct teg_automaton *t;
+	const uint32_t *steps;
+	unsigned len;
+	uint32_t word, tried;
+	bool holds;
+};
+
+static bool says(const struct windows *w, uint32_t state)
+{
+	return state >= w->t->first_hit;
+}
+
+/* `is` is the state after all bytes so far, `later` the one after all but the first two. */
+static void look(struct windows *w, unsigned depth, uint32_t is, uint32_t later, bool told)
+{
+	if (!w->holds || ++w->tried > WINDOW_STEPS_MOST || (depth > 1 && is == later && !told))
+		return;
+	if (depth == w->len + 1) {
+		const uint32_t bit = teg_window(w->word, w->t->mask);
+
+		w->holds = w->t->windows[bit / 8] >> bit % 8 & 1;
+		return;
+	}
+	for (unsigned b = 0; b < 256; b++) {
+		const uint8_t c = w->t->class_of[b];
+		const uint32_t to = w->steps[is + c], behind = depth > 1 ? w->steps[later + c] : w->t->idle;
+
+		if (depth)
+			w->word = (w->word & ~(0xffu << 8 * (depth - 1))) | b << 8 * (depth - 1);
+		look(w, depth + 1, to, behind, told || (says(w, to) && to != behind));
+	}
+}
+
+static int windows_hold(struct reading *r, uint32_t n)
+{
+	const struct teg_automaton *t = &r->plan->payload.automata[n];
+	struct windows w = { .t = t, .steps = r->plan->payload.steps, .holds = true };
+	size_t full = 0;
+
+	while (full < sizeof t->windows && t->windows[full] == 0xff)
+		full++;
+	if (full == sizeof t->windows)
+		return 0;
+	w.len = (unsigned)__builtin_popcount(t->mask) / 8;
+	look(&w, 0, t->idle, t->idle, false);
+	if (!w.holds || says(&w, t->idle))
+		return err_set(r->why, EPROTO, "payload automaton %u: a window in which a match may begin is not in its map", n);
+	if (w.tried > WINDOW_STEPS_MOST)
+		return err_set(r->why, E2BIG, "payload automaton %u: the budget did not suffice to prove its windows", n);
+	return 0;
+}
+
+/* --- boxes ---------------------------------------------------------------------------------------- */
+
+/* A listed box of a rule that looks into payloads has its mark, and is one of those that are looked into. */
+static bool listed_box_holds(const struct plan *p, const struct teg_box *b)
+{
+	const struct teg_row *row = NULL;
+	struct teg_box alone = *b;
+
+	for (uint32_t i = 0; i < p->config.payload.rows && !row; i++)
+		if (p->payload.rows[i].rule == b->rule)
+			row = &p->payload.rows[i];
+	if (!row)
+		return !b->mark;
+	alone.rule = 0;
+	alone.mark = 0;
+	for (uint32_t i = 0; i < p->config.payload.boxes; i++)
+		if (row->boxes >> i & 1 && !memcmp(&p->payload.boxes[i], &alone, sizeof alone))
+			return b->mark && b->mark == row->mark;
+	return false;
+}
+
+static int boxes_hold(struct reading *r)
+{
+	const struct plan *p = r->plan;
+
+	for (uint32_t i = 0; i < p->box_count; i++)
+		if (!listed_box_holds(p, &p->boxes[i]))
+			return refuse(r, p->counters[p->rules[p->boxes[i].rule].counter_slot].id,
+				      "a box of it does not ask for what is found in the payload as the policy does");
+	for (uint32_t i = 0; i < p->config.bulk.cells; i++)
+		for (uint32_t k = 0; k < p->config.payload.rows; k++)
+			if (p->bulk_boxes[i].box.mark || p->bulk_boxes[i].box.rule == p->payload.rows[k].rule)
+				return err_set(r->why, EPROTO, "a tree has a box of a rule that looks into payloads");
+	return 0;
+}
+
+int audit_payload(const struct ir *ir, const struct plan *plan, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct reading r = { .arena = a, .meant = ir, .plan = plan, .why = why };
+	int rc = read_rows(&r);
+
+	if (!rc)
+		rc = boxes_hold(&r);
+	if (!rc)
+		rc = read_lists(&r);
+	r.has = arena_zero(a, plan->config.payload.lists + 1);
+	r.beside = arena_zero(a, (plan->config.payload.steps + 1) * sizeof *r.beside);
+	for (size_t i = 0; i < r.patterns.len && !rc; i++)
+		rc = pattern_holds(&r, r.patterns.at[i]);
+	for (uint32_t i = 0; i < plan->config.payload.automata && !rc; i++)
+		rc = windows_hold(&r, i);
+	return rc;
+}
