@@ -77,7 +77,7 @@ static void split(struct idd *m, idd_ref part, const idd_ref verdicts[SIDES], id
 
 /* One kind of change in one window: all is computed before anything is noted. */
 struct found {
-	bool any, conditional, admin;
+	bool any, admin;
 	struct witness witness;
 	struct region_list words[WORDS];
 	double changed, own;
@@ -163,16 +163,11 @@ static void find(struct found *f, struct idd *m, struct space *s, const struct p
 		 idd_ref set, const idd_ref steps[SIDES])
 {
 	const struct judgement *other = k->j[!k->side];
-	idd_ref calm;
 
 	*f = (struct found){ 0 };
 	if (set == IDD_FALSE)
 		return;
-	calm = idd_fix(m, set, s->unknown_level,
-		       arena_zero(k->prover->scratch, s->levels * sizeof(uint32_t)));
-	f->conditional = calm == IDD_FALSE;
-	f->any = witness_pick(&f->witness, k->prover, m, s, f->conditional ? set : calm,
-			      other->direction);
+	f->any = witness_pick(&f->witness, k->prover, m, s, set, other->direction);
 	if (!f->any)
 		return;
 	f->states = states_of(m, s, set);
@@ -229,7 +224,6 @@ static void note(struct pairing *k, struct told *t, const struct found *f)
 		t->rest[i] |= f->rest[i];
 	if (!t->any || tells_more(&f->witness, &t->witness))
 		t->witness = f->witness;
-	t->conditional = f->conditional && (t->conditional || !t->any);
 	t->states |= f->states;
 	t->admin |= f->admin;
 	t->changed += f->changed;
@@ -253,11 +247,24 @@ static idd_ref within_question(struct idd *m, struct space *s, const struct pair
 	return MUTANT(28, idd_apply(m, IDD_DIFF, changed, permitted), changed);
 }
 
+/*
+ * What changes while nothing is blocked and no rate is exceeded, in these circumstances; and the packets
+ * that change in others only, which the first would leave unsaid.
+ */
+static void split_calm(struct idd *m, struct space *s, const struct pairing *k, idd_ref set, idd_ref out[WHENS])
+{
+	const uint32_t *calm = arena_zero(k->prover->scratch, s->levels * sizeof *calm);
+
+	out[WHEN_CALM] = idd_apply(m, IDD_AND, set, idd_fix(m, set, s->unknown_level, calm));
+	out[WHEN_ELSE] = idd_apply(m, IDD_DIFF, set, out[WHEN_CALM]);
+}
+
 void ask_change(struct idd *m, struct space *s, const struct slice *slices, void *arg)
 {
 	struct pairing *k = arg;
 	idd_ref verdicts[SIDES], steps[SIDES], by_kind[KINDS];
-	struct found found[KINDS];
+	struct found found[KINDS][WHENS];
+	idd_ref parts[KINDS][WHENS];
 	bool touches;
 
 	for (int i = 0; i < SIDES; i++)
@@ -272,10 +279,14 @@ void ask_change(struct idd *m, struct space *s, const struct slice *slices, void
 		steps[i] = space_steps(m, s, &slices[i]);
 	split(m, part_of_step(m, s, k, steps, changed, &touches), verdicts, by_kind);
 	for (int i = 0; i < KINDS; i++)
-		find(&found[i], m, s, k, by_kind[i], steps);
-	for (int i = 0; i < KINDS; i++) {
-		k->q.progress.undecided += by_kind[i] != IDD_FALSE && !found[i].any;
-		note(k, &k->told[i], &found[i]);
+		split_calm(m, s, k, by_kind[i], parts[i]);
+	for (int i = 0; i < KINDS * WHENS; i++)
+		find(&found[i / WHENS][i % WHENS], m, s, k, parts[i / WHENS][i % WHENS], steps);
+	for (int i = 0; i < KINDS * WHENS; i++) {
+		const struct found *f = &found[i / WHENS][i % WHENS];
+
+		k->q.progress.undecided += parts[i / WHENS][i % WHENS] != IDD_FALSE && !f->any;
+		note(k, &k->told[i / WHENS][i % WHENS], f);
 	}
 	k->touches |= touches;
 }

@@ -163,7 +163,7 @@ static enum words_kind best_words(const struct pairing *k, const struct told *t)
 	return WORDS_BESIDE;
 }
 
-static void tell(struct pairing *k, enum change_kind kind, struct told *t)
+static void tell(struct pairing *k, enum change_kind kind, enum when when, struct told *t)
 {
 	const struct judgement *own = k->j[k->side];
 	enum words_kind way = best_words(k, t);
@@ -180,7 +180,7 @@ static void tell(struct pairing *k, enum change_kind kind, struct told *t)
 		.beside = way == WORDS_BESIDE,
 		.share = t->own > 0 ? t->changed / t->own : 1,
 		.states = t->states,
-		.conditional = t->conditional,
+		.conditional = when == WHEN_ELSE,
 		.witness = t->witness,
 	};
 
@@ -275,8 +275,9 @@ static void look_at_step(struct pairing *k, enum which side, uint32_t step)
 			asking_run(&k->q, &w, k->j, k->permits ? SIDES + 1 : SIDES);
 	}
 	for (int kind = 0; kind < KINDS; kind++)
-		if (k->told[kind].any)
-			tell(k, (enum change_kind)kind, &k->told[kind]);
+		for (int when = 0; when < WHENS; when++)
+			if (k->told[kind][when].any)
+				tell(k, (enum change_kind)kind, (enum when)when, &k->told[kind][when]);
 	if (!k->touches && k->q.progress.undecided == undecided)
 		note_idle(k);
 }

@@ -18,6 +18,9 @@
 
 #define KINDS 3
 
+/* What changes while nothing is blocked and no rate is exceeded; what changes only otherwise. */
+enum when { WHEN_CALM, WHEN_ELSE, WHENS };
+
 /*
  * What changed can be said in three ways: exactly; exactly but for what layers
  * before the rule's own decide, which are then named; and by naming the cells
@@ -25,9 +28,9 @@
  */
 enum words_kind { WORDS_EXACT, WORDS_BESIDE, WORDS_CELLS, WORDS };
 
-/* What one edited step changed, kind by kind, window after window. */
+/* What one edited step changed, kind by kind, calm or not, window after window. */
 struct told {
-	bool any, conditional, admin;
+	bool any, admin;
 	struct witness witness;
 	uint8_t states;
 	bool *otherwise; /* by step of the other policy */
@@ -58,7 +61,7 @@ struct pairing {
 	enum which side;
 	uint32_t step;
 	const struct cell *cell;
-	struct told told[KINDS];
+	struct told told[KINDS][WHENS];
 	bool touches; /* it decides some changed packet, though another edit may tell of it */
 	struct asking q;
 };

@@ -94,7 +94,7 @@ OUT
 
 edit 's/ owner:.*/ owner: tcp from 203.0.113.0\/24 to self port 22/'
 answers 3 "a lifeline that loses a network" "$tegc" diff old.teg new.teg <<'OUT'
-CLOSED critical SHUT, OPEN in   tcp over IPv6 from office to self port 22   allow -> drop
+CLOSED critical SHUT in   tcp over IPv6 from office to self port 22   allow -> drop
    because    ~ old.teg:7 owner   now: default (new.teg:11), syn_flood (new.teg:21), blocked and 1 more
    example    tcp [2001:db8:10::1]:50000 -> self:22 syn on wan
    edge       port 23 stays drop
@@ -103,13 +103,26 @@ CLOSED critical SHUT out   tcp over IPv6 from self port 22 to office   allow -> 
    because    ~ old.teg:7 owner   now: default (new.teg:11), invalid
    example    tcp self:22 -> [2001:db8:10::1]:22 syn on wan
    flags      self-lockout
+CLOSED critical OPEN in   tcp over IPv6 from office to self port 22   allow -> drop
+   because    ~ old.teg:7 owner   now: default (new.teg:15), syn_flood (new.teg:21), blocked and 1 more
+   example    tcp [2001:db8:10::1]:50000 -> self:22 syn on wan
+   edge       port 23 stays drop
+   flags      self-lockout
+CLOSED critical OPEN in   8.3% of tcp over IPv6 from office to self port 22   allow -> drop
+   because    ~ old.teg:7 owner   now: syn_flood (new.teg:21), blocked
+   example    tcp [2001:db8:10::1]:50000 -> self:22 syn established on wan
+   the rest   is decided by owner (old.teg:7)
+   edge       port 23 stays drop
+   only       if the rate of reflex.syn_flood is exceeded
+   state      established, related
+   flags      self-lockout, established-cut, opaque
 CLOSED critical OPEN out   tcp over IPv6 from self port 22 to office   allow -> drop
    because    ~ old.teg:7 owner   now: invalid
    example    tcp self:22 -> [2001:db8:10::1]:22 syn invalid on wan
    state      invalid
    flags      self-lockout
 proved: nothing else changes
-0 opened (0 high), 3 closed, 0 rate, 0 effect, 0 unknown
+0 opened (0 high), 5 closed, 0 rate, 0 effect, 0 unknown
 OUT
 
 edit 's/> 1000 per/> 2000 per/; s/"eth0"/"eth2"/'
@@ -285,6 +298,23 @@ answers 0 "what an edit opens is told for each posture in which it differs" \
 OPENED high     HARDENED in   97.6% of tcp from any to self   drop -> allow
 OPENED high     BALANCED in   64.2% of tcp from any to self   drop -> allow
 OPENED high     EXPLORE in   less than 0.1% of tcp from any to self   reject -> allow
+OUT
+
+# What changes anyhow, and what changes only while a rate is exceeded, are two lines.
+printf 'zone wan = "eth0"\nlifeline { owner: tcp from 203.0.113.0/24 to self port 22 }\nposture A {\n    default drop\n    web: allow tcp to self port 80 limit 10/s\n}\n' >"$dir/calm.teg"
+sed 's/port 22 }/port [22, 80, 8443] }/' "$dir/calm.teg" >"$dir/calmer.teg"
+answers 0 "what a wider lifeline opens, and what it spares a limit" \
+	sh -c "'$tegc' diff calm.teg calmer.teg | grep -A4 ' A in '" <<'OUT'
+OPENED high     A in   tcp from 203.0.113.0/24 to self port 80   drop -> allow
+   because    ~ calmer.teg:2 owner   was: web.limit (calm.teg:5), blocked
+   example    tcp 203.0.113.9:50000 -> self:80 syn on wan
+   edge       port 81 stays drop
+   only       if the rate of web.limit is exceeded
+--
+OPENED medium   A in   tcp from 203.0.113.0/24 to self port 8443   drop -> allow
+   because    ~ calmer.teg:2 owner   was: default (calm.teg:4), blocked, invalid
+   example    tcp 203.0.113.9:50000 -> self:8443 syn on wan
+   edge       port 8444 stays drop
 OUT
 
 # A wider rule that loses its limit: what it opens by its ports must not hide that.

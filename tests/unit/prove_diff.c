@@ -86,23 +86,6 @@ static bool spares(const struct world *w, const struct change *c)
 	return false;
 }
 
-/* How many changes tell of this packet. A removed rule's packet may be an added one's. */
-static size_t told(const struct world *w, const struct step *before, const struct step *after)
-{
-	size_t by_new = 0, by_old = 0, spared = 0;
-
-	for (size_t i = 0; i < w->d->change_count; i++) {
-		const struct change *c = &w->d->changes[i];
-
-		if (!is_of(c, w->a) || c->kind != kind_of(before, after))
-			continue;
-		by_new += c->added && cause_is(c, after);
-		by_old += !c->added && cause_is(c, before);
-		spared += spares(w, c);
-	}
-	return by_new ? by_new : by_old ? by_old : spared ? 1 : 0;
-}
-
 static bool idle(const struct world *w, const struct step *s, enum idle_kind k)
 {
 	for (size_t i = 0; i < w->d->idle_count; i++)
@@ -111,6 +94,67 @@ static bool idle(const struct world *w, const struct step *s, enum idle_kind k)
 		    !strcmp(w->d->idles[i].posture, w->a->ir->postures[w->a->posture].name))
 			return true;
 	return false;
+}
+
+/* --- calm or not --------------------------------------------------------------------- */
+
+static bool admits(const struct judgement *j, const struct point *p)
+{
+	return j->steps[judgement_first(j, p)].verdict == VERDICT_ALLOW;
+}
+
+static bool is_new_access(const struct world *w, const struct point *p)
+{
+	return admits(w->wide_b, p) && !admits(w->wide_a, p) && !admits(w->wide_permits, p);
+}
+
+static bool told_of_new(const struct world *w, const struct step *before, const struct step *after)
+{
+	for (size_t i = 0; i < w->d->change_count; i++) {
+		const struct change *c = &w->d->changes[i];
+
+		if (is_of(c, w->a) && c->kind == kind_of(before, after) && c->added &&
+		    cause_is(c, after))
+			return true;
+	}
+	return false;
+}
+
+/* Does the packet change by the same cause while nothing is blocked and no rate is exceeded? Then it is told there. */
+static bool is_told_calm(const struct world *w, const struct change *c, const struct point *p)
+{
+	static const bool none[UINT8_MAX];
+	struct point calm = *p;
+	const struct step *before, *after;
+
+	calm.blocked = false;
+	calm.over = none;
+	before = &w->a->steps[judgement_first(w->a, &calm)];
+	after = &w->b->steps[judgement_first(w->b, &calm)];
+	return before->verdict != after->verdict && kind_of(before, after) == c->kind &&
+	       cause_is(c, c->added ? after : before) && (c->added || !told_of_new(w, before, after)) &&
+	       (w->d != w->access || is_new_access(w, &calm));
+}
+
+/* How many changes tell of this packet. A removed rule's packet may be an added one's. */
+static size_t told(const struct world *w, const struct point *p)
+{
+	const struct step *before = &w->a->steps[judgement_first(w->a, p)];
+	const struct step *after = &w->b->steps[judgement_first(w->b, p)];
+	size_t by_new = 0, by_old = 0, spared = 0;
+
+	for (size_t i = 0; i < w->d->change_count; i++) {
+		const struct change *c = &w->d->changes[i];
+
+		if (!is_of(c, w->a) || c->kind != kind_of(before, after))
+			continue;
+		spared += spares(w, c);
+		if (c->conditional == is_told_calm(w, c, p))
+			continue;
+		by_new += c->added && cause_is(c, after);
+		by_old += !c->added && cause_is(c, before);
+	}
+	return by_new ? by_new : by_old ? by_old : spared ? 1 : 0;
 }
 
 /* --- regions ------------------------------------------------------------------------ */
@@ -171,18 +215,6 @@ static struct point as_witnessed(const struct change *c, const struct point *p)
 	return q;
 }
 
-static bool told_of_new(const struct world *w, const struct step *before, const struct step *after)
-{
-	for (size_t i = 0; i < w->d->change_count; i++) {
-		const struct change *c = &w->d->changes[i];
-
-		if (is_of(c, w->a) && c->kind == kind_of(before, after) && c->added &&
-		    cause_is(c, after))
-			return true;
-	}
-	return false;
-}
-
 /* Always admitted, and never meant by words. */
 static bool is_neighbour(const struct world *w, const struct point *p)
 {
@@ -208,7 +240,7 @@ static void check_exact(struct world *w, const struct change *c, const struct po
 	before = &w->a->steps[judgement_first(w->a, &p)];
 	after = &w->b->steps[judgement_first(w->b, &p)];
 	mine = before->verdict != after->verdict && kind_of(before, after) == c->kind &&
-	       cause_is(c, c->added ? after : before);
+	       cause_is(c, c->added ? after : before) && c->conditional != is_told_calm(w, c, &p);
 	if (in_regions(c, &p) && !c->added)
 		check(NOT_TWICE, !told_of_new(w, before, after));
 	if (in_regions(c, &p))
@@ -216,20 +248,10 @@ static void check_exact(struct world *w, const struct change *c, const struct po
 					kind_of(before, after) == c->kind &&
 					(mine || !c->added));
 	else
-		check(EXACT_OUT, !mine || (!c->added && told(w, before, after) == 1));
+		check(EXACT_OUT, !mine || (!c->added && told(w, &p) == 1));
 }
 
 /* --- new access --------------------------------------------------------------------- */
-
-static bool admits(const struct judgement *j, const struct point *p)
-{
-	return j->steps[judgement_first(j, p)].verdict == VERDICT_ALLOW;
-}
-
-static bool is_new_access(const struct world *w, const struct point *p)
-{
-	return admits(w->wide_b, p) && !admits(w->wide_a, p) && !admits(w->wide_permits, p);
-}
 
 static void check_access_point(const struct world *w, const struct point *p)
 {
@@ -237,8 +259,7 @@ static void check_access_point(const struct world *w, const struct point *p)
 
 	as.d = w->access;
 	if (is_new_access(w, p))
-		check(ACCESS_TOLD, told(&as, &w->a->steps[judgement_first(w->a, p)],
-					&w->b->steps[judgement_first(w->b, p)]) == 1);
+		check(ACCESS_TOLD, told(&as, p) == 1);
 }
 
 static void check_access(const struct world *w)
@@ -287,7 +308,7 @@ static void check_point(struct world *w, const struct point *p)
 	if (before->verdict == after->verdict)
 		return;
 	check(NOT_TOLD, tells_any(w));
-	check(TOLD_ONCE, told(w, before, after) == 1);
+	check(TOLD_ONCE, told(w, p) == 1);
 	check(IDLE_IS_IDLE, !idle(w, after, IDLE_ADDED) && !idle(w, before, IDLE_REMOVED));
 }
 
