@@ -162,7 +162,7 @@ static int options_read(struct asked *asked, struct compilation *c, struct repor
 int cmd_build(int argc, char **argv)
 {
 	own(report) struct report *r = report_new("build");
-	struct compilation *c = report_add(r, NULL, compilation_new())->c;
+	struct compilation *c = report_add(r, NULL, cmd_compilation())->c;
 	struct asked asked = { 0 };
 	int rc = options_read(&asked, c, r, argc, argv);
 

@@ -130,7 +130,7 @@ static int check_and_fix(struct report_file *f, struct asked *asked, int exit_co
 
 	while ((changed = fixing_step(fixing, f->c, &why)) > 0) {
 		compilation_free(f->c);
-		f->c = compilation_new();
+		f->c = cmd_compilation();
 		exit_code = check(f->c, asked, f->path, argc, argv);
 	}
 	f->fixed = fixing_made(fixing);
@@ -142,7 +142,7 @@ static int check_and_fix(struct report_file *f, struct asked *asked, int exit_co
 
 static int check_file(struct report *r, const char *path, int argc, char **argv)
 {
-	struct report_file *f = report_add(r, path, compilation_new());
+	struct report_file *f = report_add(r, path, cmd_compilation());
 	struct asked asked;
 	int exit_code = check(f->c, &asked, path, argc, argv);
 
@@ -155,7 +155,7 @@ static int check_file(struct report *r, const char *path, int argc, char **argv)
 
 int cmd_check(int argc, char **argv)
 {
-	own(compilation) struct compilation *once = compilation_new();
+	own(compilation) struct compilation *once = cmd_compilation();
 	own(report) struct report *r = report_new("check");
 	struct asked asked;
 	int worst = 0;

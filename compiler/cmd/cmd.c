@@ -22,6 +22,26 @@ int cmd_usage(const char *command)
 	return EXIT_USAGE;
 }
 
+void cmd_libraries(struct compilation *c)
+{
+	const char *path = getenv("TEG_PATH");
+
+	for (size_t len; path && *path; path += len + (path[len] == ':')) {
+		len = strcspn(path, ":");
+		if (len)
+			vec_push(c->arena, &c->libraries, arena_strndup(c->arena, path, len));
+	}
+	c->last_library = CMD_LIBRARY;
+}
+
+struct compilation *cmd_compilation(void)
+{
+	struct compilation *c = compilation_new();
+
+	cmd_libraries(c);
+	return c;
+}
+
 bool cmd_steps(uint64_t *out, const char *command, const char *word)
 {
 	char *end;

@@ -56,6 +56,14 @@ enum { CMD_PARAM = 256, CMD_PARAMS, CMD_REPORT, CMD_PLAIN, CMD_COLOR, CMD_OWN /*
 	}
 bool cmd_policy_option(struct compilation *c, int option, const char *value);
 
+/*
+ * A compilation that finds imports in the libraries of this host too: the directories of TEG_PATH, and
+ * CMD_LIBRARY behind what tegc carries. For one that is made elsewhere, cmd_libraries().
+ */
+#define CMD_LIBRARY "/etc/tegumentar/policies"
+struct compilation *cmd_compilation(void);
+void cmd_libraries(struct compilation *c);
+
 /* --analysis-budget N: a number of steps; false when it was told that it is none. */
 bool cmd_steps(uint64_t *out, const char *command, const char *word);
 

@@ -245,8 +245,8 @@ int cmd_diff(int argc, char **argv)
 	own(report) struct report *r = report_new("diff");
 	struct asked a;
 
-	report_add(r, "old", compilation_new());
-	report_add(r, "new", compilation_new());
+	report_add(r, "old", cmd_compilation());
+	report_add(r, "new", cmd_compilation());
 	if (!options_read(&a, r, argc, argv))
 		return cmd_usage("diff");
 	if (a.git)

@@ -158,7 +158,7 @@ int cmd_explain(int argc, char **argv)
 		{ 0 },
 	};
 	own(report) struct report *r = report_new("explain");
-	struct report_file *f = report_add(r, NULL, compilation_new());
+	struct report_file *f = report_add(r, NULL, cmd_compilation());
 	struct asked asked = { 0 };
 	int exit_code;
 

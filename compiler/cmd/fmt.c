@@ -37,7 +37,7 @@ static int replace(const char *path, const struct buf *text)
 
 static int fmt_one(struct report *r, const char *path, bool check)
 {
-	struct report_file *report = report_add(r, path, compilation_new());
+	struct report_file *report = report_add(r, path, cmd_compilation());
 	struct compilation *c = report->c;
 	own(buf) struct buf before = { 0 }, after = { 0 };
 	struct err why = { 0 };

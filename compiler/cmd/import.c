@@ -63,7 +63,7 @@ static enum family family_of(const struct asked *asked, const struct import_text
 /* In its one spelling; what the writer made is a policy. */
 static int spell(const struct buf *rough, struct buf *out)
 {
-	own(compilation) struct compilation *c = compilation_new();
+	own(compilation) struct compilation *c = cmd_compilation();
 	uint32_t file = source_add(&c->sources, "imported", buf_text(rough), rough->len);
 	struct ast ast;
 
@@ -296,7 +296,7 @@ int cmd_import(int argc, char **argv)
 		{ "family", 1, NULL, 'f' }, { "include-root", 1, NULL, 'n' }, { 0 },
 	};
 	own(report) struct report *r = report_new("import");
-	struct report_file *f = report_add(r, "ruleset", compilation_new());
+	struct report_file *f = report_add(r, "ruleset", cmd_compilation());
 	struct asked asked = { .family = -1 };
 	int o;
 

@@ -25,12 +25,13 @@ static bool options_read(struct compilation *c, const struct asked *asked)
 
 static void give(struct compilation *c, void *asked)
 {
+	cmd_libraries(c);
 	options_read(c, asked);
 }
 
 int cmd_lsp(int argc, char **argv)
 {
-	own(compilation) struct compilation *once = compilation_new();
+	own(compilation) struct compilation *once = cmd_compilation();
 	struct asked asked = { argc, argv };
 
 	if (!options_read(once, &asked))

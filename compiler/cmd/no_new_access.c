@@ -109,12 +109,12 @@ int cmd_no_new_access(int argc, char **argv)
 	own(report) struct report *r = report_new("no-new-access");
 	struct asked a;
 
-	report_add(r, NULL, compilation_new());
-	report_add(r, NULL, compilation_new());
+	report_add(r, NULL, cmd_compilation());
+	report_add(r, NULL, cmd_compilation());
 	if (!options_read(&a, r, argc, argv))
 		return cmd_usage("no-new-access");
 	if (a.name[PERMITS])
-		report_add(r, NULL, compilation_new());
+		report_add(r, NULL, cmd_compilation());
 	for (size_t i = 0; i < r->files.len; i++)
 		r->files.at[i]->path = a.name[i];
 

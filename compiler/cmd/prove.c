@@ -90,7 +90,7 @@ int cmd_prove(int argc, char **argv)
 		CMD_POLICY_OPTIONS, CMD_REPORT_OPTIONS, { "analysis-budget", 1, NULL, BUDGET }, { 0 },
 	};
 	own(report) struct report *r = report_new("prove");
-	struct report_file *f = report_add(r, NULL, compilation_new());
+	struct report_file *f = report_add(r, NULL, cmd_compilation());
 	struct prove_budget budget = PROVE_BUDGET;
 
 	optind = 0; /* GNU: from the beginning */

@@ -229,7 +229,7 @@ static int run_tests(struct report *r, struct report_file *f, const struct polic
 
 static int test_file(struct report *r, const char *path, int argc, char **argv)
 {
-	struct report_file *f = report_add(r, path, compilation_new());
+	struct report_file *f = report_add(r, path, cmd_compilation());
 	struct asked asked;
 
 	options_read(&asked, f->c, NULL, argc, argv);
@@ -242,7 +242,7 @@ static int test_file(struct report *r, const char *path, int argc, char **argv)
 
 int cmd_test(int argc, char **argv)
 {
-	own(compilation) struct compilation *c = compilation_new();
+	own(compilation) struct compilation *c = cmd_compilation();
 	own(report) struct report *r = report_new("test");
 	struct asked asked;
 	int worst = EXIT_YES;

@@ -42,6 +42,8 @@ struct compilation {
 	struct sources sources;
 	struct diags diags;
 	VEC(const char *) import_paths; /* -I, in order */
+	VEC(const char *) libraries;	/* directories behind these, and before what tegc carries */
+	const char *last_library;	/* behind all else, so that nothing in it can stand for what tegc carries; or NULL */
 	VEC(struct param_given) params;
 	VEC(struct remark) remarks;
 	const struct store *store;	/* where files are; NULL: on the disk */

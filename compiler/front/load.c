@@ -153,7 +153,22 @@ static const char *beside(struct reading *r, const char *importer, const char *p
 		       arena_strdup(r->arena, path);
 }
 
-/* Beside the file that asks, then -I in order, then what tegc carries. */
+/* The directories that are looked in behind the one of the file that asks, by number; NULL when there are no more. */
+static const char *directory(const struct reading *r, size_t i)
+{
+	const struct compilation *c = r->c;
+
+	if (i < c->import_paths.len)
+		return c->import_paths.at[i];
+	return i - c->import_paths.len < c->libraries.len ? c->libraries.at[i - c->import_paths.len] : NULL;
+}
+
+static bool in_last_library(struct reading *r, const char *path, struct found *out)
+{
+	return r->c->last_library && in_store(r, arena_printf(r->arena, "%s/%s", r->c->last_library, path), out);
+}
+
+/* Beside the file that asks, then -I in order, then the libraries, what tegc carries, and the last library. */
 static bool find(struct reading *r, const struct found *importer, const char *path, struct found *out)
 {
 	if (path[0] == '/')
@@ -161,10 +176,10 @@ static bool find(struct reading *r, const struct found *importer, const char *pa
 	if (importer->shipped ? among_shipped(r, beside(r, importer->file.path, path), out) :
 				in_store(r, beside(r, importer->file.path, path), out))
 		return true;
-	for (size_t i = 0; i < r->c->import_paths.len; i++)
-		if (in_store(r, arena_printf(r->arena, "%s/%s", r->c->import_paths.at[i], path), out))
+	for (size_t i = 0; directory(r, i); i++)
+		if (in_store(r, arena_printf(r->arena, "%s/%s", directory(r, i), path), out))
 			return true;
-	return among_shipped(r, path, out);
+	return among_shipped(r, path, out) || in_last_library(r, path, out);
 }
 
 static void tell_missing(struct reading *r, const struct found *importer, const struct node *import)
@@ -176,8 +191,8 @@ static void tell_missing(struct reading *r, const struct found *importer, const 
 	r->poisoned = true;
 	if (!importer->shipped && import->text[0] != '/')
 		diag_note(d, "looked for %s", beside(r, importer->file.path, import->text));
-	for (size_t i = 0; i < r->c->import_paths.len && import->text[0] != '/'; i++)
-		diag_note(d, "looked for %s/%s", r->c->import_paths.at[i], import->text);
+	for (size_t i = 0; directory(r, i) && import->text[0] != '/'; i++)
+		diag_note(d, "looked for %s/%s", directory(r, i), import->text);
 	for (uint64_t i = 0; i < shipped_count; i++)
 		near_try(&n, shipped_files[i].path);
 	if (n.best)
@@ -224,15 +239,17 @@ static void names_that_fit(struct reading *r, const char *path, struct store_nam
 			vec_push(r->arena, out, all.at[i]);
 }
 
-/* Beside the file that asks, or in the first -I that has any. */
+/* Beside the file that asks, or in the first directory that has any. */
 static void load_pattern(struct reading *r, const struct found *importer, const struct node *path)
 {
 	const char *slash = strrchr(path->text, '/');
 	struct store_names names = { 0 };
 
 	names_that_fit(r, path->text[0] == '/' ? path->text : beside(r, importer->file.path, path->text), &names);
-	for (size_t i = 0; i < r->c->import_paths.len && !names.len && path->text[0] != '/'; i++)
-		names_that_fit(r, arena_printf(r->arena, "%s/%s", r->c->import_paths.at[i], path->text), &names);
+	for (size_t i = 0; directory(r, i) && !names.len && path->text[0] != '/'; i++)
+		names_that_fit(r, arena_printf(r->arena, "%s/%s", directory(r, i), path->text), &names);
+	if (!names.len && r->c->last_library && path->text[0] != '/')
+		names_that_fit(r, arena_printf(r->arena, "%s/%s", r->c->last_library, path->text), &names);
 	if (!names.len) {
 		r->poisoned = true;
 		diag_help(diag(r->diags, DIAG_IMPORT_NOTHING, path->span, "nothing fits `%s`", path->text),
