@@ -253,6 +253,7 @@ static struct box direction_box(struct import *m, enum direction d, unsigned fam
 	struct box all = box_all(families);
 
 	all.inward = d == DIRECTION_OUT ? 1ull << ZONE_NO_INTERFACE : import_zones(m);
+	all.kinds = d == DIRECTION_IN ? KINDS_HERE : KINDS_ALL;
 	all.outward = d == DIRECTION_IN ? 1ull << ZONE_NO_INTERFACE : import_zones(m);
 	return all;
 }
@@ -324,6 +325,7 @@ static bool admits(const struct import *m, enum direction d, struct box b)
 
 	b.states = 1u << CT_NEW;
 	b.flags = UINT64_MAX;
+	b.kinds = d == DIRECTION_IN ? KINDS_HERE : KINDS_ALL;
 	rest = region_of(m->arena, &b);
 	for (size_t i = 0; i < m->entries[d].len && rest.len; i++) {
 		const struct import_entry *e = &m->entries[d].at[i];
@@ -348,6 +350,7 @@ static struct box answered(struct arena *a, const struct box *b)
 	back.inward = b->outward;
 	back.outward = b->inward;
 	back.icmp = ranges_of(a, 0, UINT16_MAX);
+	back.kinds = KINDS_ALL;
 	return back;
 }
 

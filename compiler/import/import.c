@@ -188,3 +188,15 @@ int import_port(const char *text)
 			return rows[i].port;
 	return -1;
 }
+
+int import_kind(const char *word)
+{
+	static const struct { const char *name; enum dst_kind kind; } rows[] = {
+		{ "local", KIND_LOCAL }, { "broadcast", KIND_BROADCAST }, { "multicast", KIND_MULTICAST }, { "unicast", KIND_OTHER },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (!strcasecmp(rows[i].name, word))
+			return (int)rows[i].kind;
+	return -1;
+}

@@ -170,5 +170,6 @@ uint64_t import_zones(const struct import *m);
 /* Named words of the vocabulary; -1 when there is none. */
 int import_protocol(const char *word);
 int import_port(const char *word);
+int import_kind(const char *word);
 
 #endif

@@ -435,6 +435,26 @@ static void match_out(struct ipt_rule *r, const struct ipt_option *o) { match_in
 static void match_sport(struct ipt_rule *r, const struct ipt_option *o) { match_ports(r, o, true); }
 static void match_dport(struct ipt_rule *r, const struct ipt_option *o) { match_ports(r, o, false); }
 
+/* --dst-type LOCAL,BROADCAST */
+static void match_kind(struct ipt_rule *r, const struct ipt_option *o)
+{
+	struct words each = words_at_commas(r->m->arena, o->args[0]);
+	struct box b = all(r);
+	uint64_t kinds = 0;
+
+	for (size_t i = 0; i < each.len; i++) {
+		int kind = import_kind(each.at[i]);
+
+		if (kind < 0) {
+			unknown(r, arena_printf(r->m->arena, "the type %s of an address", each.at[i]));
+			return;
+		}
+		kinds |= KIND_BIT(kind);
+	}
+	b.kinds = o->negated ? b.kinds & ~kinds : kinds;
+	narrow(r, &b);
+}
+
 static void match_comment(struct ipt_rule *r, const struct ipt_option *o)
 {
 	r->rule->comment = o->args[0];
@@ -461,7 +481,7 @@ static const struct {
 	{ "--tcp-flags", 2, match_flags }, { "--syn", 0, match_syn },
 	{ "--state", 1, match_state }, { "--ctstate", 1, match_state },
 	{ "--src-range", 1, match_src_span }, { "--dst-range", 1, match_dst_span },
-	{ "--match-set", 2, match_set }, { "--comment", 1, match_comment },
+	{ "--dst-type", 1, match_kind }, { "--match-set", 2, match_set }, { "--comment", 1, match_comment },
 	{ "--limit", 1, match_rate }, { "--limit-burst", 1, match_burst },
 	{ "--hashlimit-upto", 1, match_rate }, { "--hashlimit-burst", 1, match_burst },
 	{ "--hashlimit-mode", 1, match_mode }, { "--hashlimit-name", 1, match_nothing },
@@ -486,7 +506,7 @@ void ipt_module(struct ipt_rule *r, const char *name)
 {
 	static const char *const known[] = {
 		"tcp", "udp", "sctp", "icmp", "icmp6", "icmpv6", "multiport", "state", "conntrack", "comment", "limit",
-		"iprange", "set", "hashlimit",
+		"iprange", "set", "hashlimit", "addrtype",
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)

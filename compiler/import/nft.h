@@ -62,12 +62,8 @@ int nft_read_rule(struct nft_ruleset *rs, const struct nft_table *t, struct nft_
 
 /* --- reading along tokens --------------------------------------------------------------------------- */
 
-static inline const struct nft_token *nft_peek(const struct nft_part *p)
-{
-	static const struct nft_token none = { .kind = NFT_END, .text = "" };
-
-	return p->at < p->end ? p->at : &none;
-}
+/* What is next. Where the part has ended, an end at that place, until the next call. */
+const struct nft_token *nft_peek(const struct nft_part *p);
 
 bool nft_is(const struct nft_token *t, const char *text); /* a word or sign */
 /* Past a word or sign, when it is the next. */

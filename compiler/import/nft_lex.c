@@ -26,7 +26,7 @@ struct lexing {
 
 int nft_refuse(struct err *why, const struct nft_token *t, const char *what)
 {
-	const char *word = t->kind == NFT_END ? "the end of the text" : t->kind == NFT_LINE ? "the end of a line" : t->text;
+	const char *word = t->kind == NFT_END || t->kind == NFT_LINE ? "the end" : t->text;
 
 	return err_set(why, EINVAL, "line %u, column %u: %s: %.200s", t->line, t->column, what, word);
 }

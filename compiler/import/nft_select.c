@@ -171,6 +171,12 @@ static int read_selector(struct nft_context *cx, struct nft_part *p, struct nft_
 		out->words = words_of(cx->rs->m->arena, from, p->at);
 		return 0;
 	}
+	if (p->end - p->at > 2 && nft_is(from, "fib") && nft_is(from + 1, "daddr") && nft_is(from + 2, "type")) {
+		out->look = LOOK_KIND;
+		out->words = "fib daddr type";
+		p->at += 3;
+		return 0;
+	}
 	bool known = nft_eat(p, "@");
 
 	for (size_t i = 0; i < sizeof unknowns / sizeof *unknowns && !known; i++) {
@@ -201,7 +207,7 @@ static void doubt(const struct nft_context *cx, struct nft_selector *s)
 	bool pre = cx->hook == NFT_PREROUTING, post = cx->hook == NFT_POSTROUTING;
 	bool states = s->look == LOOK_STATE || s->look == LOOK_WAY || s->look == LOOK_STATUS || s->begins;
 
-	if ((states && early) || (s->look == LOOK_OIF && pre) || (s->look == LOOK_IIF && post) ||
+	if ((states && early) || (s->look == LOOK_KIND && cx->rs->translates_to) || (s->look == LOOK_OIF && pre) || (s->look == LOOK_IIF && post) ||
 	    (s->begins && (cx->rs->translates_to || cx->rs->translates_from)) ||
 	    (s->look == LOOK_STATUS && (cx->rs->translates_to || cx->rs->translates_from)))
 		s->look = LOOK_UNKNOWN;

@@ -23,6 +23,18 @@ bool nft_is(const struct nft_token *t, const char *text)
 	return (t->kind == NFT_WORD || t->kind == NFT_SIGN) && !strcmp(t->text, text);
 }
 
+const struct nft_token *nft_peek(const struct nft_part *p)
+{
+	static struct nft_token behind;
+
+	if (p->at < p->end)
+		return p->at;
+	behind = p->end ? *p->end : (struct nft_token){ 0 };
+	behind.kind = NFT_END;
+	behind.text = "";
+	return &behind;
+}
+
 bool nft_eat(struct nft_part *p, const char *text)
 {
 	bool is = nft_is(nft_peek(p), text);

@@ -136,6 +136,7 @@ static bool number_of(const struct nft_selector *s, const char *text, unsigned l
 	case LOOK_WAY:
 	case LOOK_FLAGS:
 	case LOOK_STATUS:
+	case LOOK_KIND:
 		break;
 	}
 	return false;
@@ -269,6 +270,8 @@ static void hold_word(struct nft_context *cx, const struct nft_selector *s, cons
 		hold_bits(h, firm, begins, every);
 	else if (s->look == LOOK_WAY && !strcmp(t->text, "reply"))
 		hold_bits(h, firm, 0, every & ~begins);
+	else if (s->look == LOOK_KIND && import_kind(t->text) >= 0)
+		hold_bits(h, firm, KIND_BIT(import_kind(t->text)), KIND_BIT(import_kind(t->text)));
 	else if (s->look == LOOK_FAMILY)
 		hold_bits(h, firm, family_bits(t), family_bits(t));
 	else if (s->look != LOOK_STATUS || (strcmp(t->text, "dnat") && strcmp(t->text, "snat"))) /* these are when nothing is translated */
@@ -415,6 +418,9 @@ static struct region held_region(struct nft_context *cx, const struct nft_select
 	case LOOK_FLAGS:
 		b.flags = h->of[sure].bits;
 		break;
+	case LOOK_KIND:
+		b.kinds = h->of[sure].bits;
+		break;
 	}
 	if (s->begins) {
 		later.states = (1u << CT_COUNT) - 1 - (1u << CT_NEW);
@@ -525,6 +531,7 @@ static int read_value(struct nft_context *cx, struct nft_part *p, const struct n
 	case LOOK_STATE:
 	case LOOK_WAY:
 	case LOOK_STATUS:
+	case LOOK_KIND:
 		rc = read_spelled(cx, p, &v);
 		if (!rc)
 			hold_word(cx, s, v.from, firm && !v.to, h);

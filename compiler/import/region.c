@@ -21,7 +21,7 @@ struct box box_all(unsigned families)
 	struct ranges every = { &numbers, 1 };
 	struct netset all = { .at = { &v4, &v6 }, .len = { families & FAMILY_BIT(FAMILY_IP4) ? 1 : 0, families & FAMILY_BIT(FAMILY_IP6) ? 1 : 0 } };
 
-	return (struct box){ .states = (1u << CT_COUNT) - 1, .inward = UINT64_MAX, .outward = UINT64_MAX,
+	return (struct box){ .states = (1u << CT_COUNT) - 1, .inward = UINT64_MAX, .outward = UINT64_MAX, .kinds = KINDS_ALL,
 			     .flags = UINT64_MAX, .proto = { &protocols, 1 }, .sport = every,
 			     .dport = every, .icmp = every, .src = all, .dst = all };
 }
@@ -38,7 +38,8 @@ unsigned box_families(const struct box *b)
 
 static uint64_t *bits_of(struct box *b, enum box_field f)
 {
-	return f == BOX_STATES ? &b->states : f == BOX_INWARD ? &b->inward : f == BOX_OUTWARD ? &b->outward : &b->flags;
+	return f == BOX_STATES ? &b->states : f == BOX_INWARD ? &b->inward : f == BOX_OUTWARD ? &b->outward :
+	       f == BOX_KINDS ? &b->kinds : &b->flags;
 }
 
 static struct ranges *ranges_in(struct box *b, enum box_field f)
@@ -69,6 +70,7 @@ static bool field_do(struct arena *a, enum operation o, struct box *x, const str
 	case BOX_STATES:
 	case BOX_INWARD:
 	case BOX_OUTWARD:
+	case BOX_KINDS:
 	case BOX_FLAGS:
 		*bits_of(x, f) = bits_do(o, *bits_of(x, f), *bits_of(y, f));
 		return *bits_of(x, f);
@@ -100,6 +102,7 @@ bool box_field_equal(const struct box *cx, const struct box *cy, enum box_field 
 	case BOX_STATES:
 	case BOX_INWARD:
 	case BOX_OUTWARD:
+	case BOX_KINDS:
 	case BOX_FLAGS:
 		return *bits_of(x, f) == *bits_of(y, f);
 	case BOX_PROTO:
@@ -175,7 +178,7 @@ bool box_touches(const struct box *x, const struct box *y)
 
 	for (enum family f = 0; f < FAMILY_COUNT; f++)
 		addresses |= nets_relate(&x->src, &y->src, f, false) && nets_relate(&x->dst, &y->dst, f, false);
-	return addresses && x->states & y->states && x->inward & y->inward && x->outward & y->outward && x->flags & y->flags &&
+	return addresses && x->states & y->states && x->inward & y->inward && x->outward & y->outward && x->kinds & y->kinds && x->flags & y->flags &&
 	       ranges_relate(&x->proto, &y->proto, false) && ranges_relate(&x->sport, &y->sport, false) &&
 	       ranges_relate(&x->dport, &y->dport, false) && ranges_relate(&x->icmp, &y->icmp, false);
 }
@@ -186,7 +189,7 @@ bool box_within(const struct box *x, const struct box *y)
 
 	for (enum family f = 0; f < FAMILY_COUNT; f++)
 		within &= nets_relate(&x->src, &y->src, f, true) && nets_relate(&x->dst, &y->dst, f, true);
-	return within && !(x->states & ~y->states) && !(x->inward & ~y->inward) && !(x->outward & ~y->outward) && !(x->flags & ~y->flags) &&
+	return within && !(x->states & ~y->states) && !(x->inward & ~y->inward) && !(x->outward & ~y->outward) && !(x->kinds & ~y->kinds) && !(x->flags & ~y->flags) &&
 	       ranges_relate(&x->proto, &y->proto, true) && ranges_relate(&x->sport, &y->sport, true) &&
 	       ranges_relate(&x->dport, &y->dport, true) && ranges_relate(&x->icmp, &y->icmp, true);
 }

@@ -13,16 +13,23 @@
 #include "lang/base/ranges.h"
 
 enum box_field {
-	BOX_STATES, BOX_INWARD, BOX_OUTWARD, BOX_PROTO, BOX_SRC, BOX_DST, BOX_SPORT, BOX_DPORT, BOX_ICMP, BOX_FLAGS,
+	BOX_STATES, BOX_INWARD, BOX_OUTWARD, BOX_KINDS, BOX_PROTO, BOX_SRC, BOX_DST, BOX_SPORT, BOX_DPORT, BOX_ICMP, BOX_FLAGS,
 	BOX_FIELDS
 };
 
 #define ZONE_NO_INTERFACE 62u /* where a packet has none: OUTPUT knows no arrival, INPUT no leaving */
 #define ZONE_OTHER 63u	      /* interfaces that the ruleset does not name */
 
+/* What the routing table says of where a packet goes. Each packet is of one kind. */
+enum dst_kind { KIND_LOCAL, KIND_BROADCAST, KIND_MULTICAST, KIND_OTHER, KIND_COUNT };
+#define KIND_BIT(kind) (1u << (kind))
+#define KINDS_ALL (KIND_BIT(KIND_COUNT) - 1)
+#define KINDS_HERE (KINDS_ALL & ~KIND_BIT(KIND_OTHER)) /* of packets that come in */
+
 struct box {
 	uint64_t states;  /* bit per enum ct_state */
 	uint64_t inward, outward; /* bit per zone: arrival and leaving */
+	uint64_t kinds;	  /* bit per enum dst_kind */
 	uint64_t flags;	  /* bit per combination of the six TCP flags that rulesets ask of */
 	struct ranges proto, sport, dport, icmp;
 	struct netset src, dst;

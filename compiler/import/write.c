@@ -308,6 +308,15 @@ static void put_end(struct writing *w, const char *word, const struct netset *s,
 	}
 }
 
+static void put_self(struct writing *w, const struct ranges *port)
+{
+	buf_puts(&w->rules, " to self");
+	if (!ranges_are_all(port)) {
+		buf_puts(&w->rules, " port ");
+		put_ranges(&w->rules, port);
+	}
+}
+
 static void put_zones(struct writing *w, uint64_t zones)
 {
 	const char *sep = "";
@@ -373,7 +382,10 @@ static void put_rule(struct writing *w, const struct import_entry *e, struct box
 		}
 		put_end(w, "from", &b->src, any_src, &b->sport, label, false);
 		/* behind a source, `port` would be that one's */
-		put_end(w, "to", &b->dst, any_dst, &b->dport, label, any_src && ranges_are_all(&b->sport));
+		if (b->kinds == KIND_BIT(KIND_LOCAL))
+			put_self(w, &b->dport);
+		else
+			put_end(w, "to", &b->dst, any_dst, &b->dport, label, any_src && ranges_are_all(&b->sport));
 		if (zones != import_zones(w->m))
 			put_zones(w, zones);
 		if (limit)
@@ -458,13 +470,18 @@ static bool say_protocol(struct writing *w, const struct import_entry *e, struct
 	return true;
 }
 
+static uint64_t every_kind(const struct writing *w)
+{
+	return w->direction == DIRECTION_IN ? KINDS_HERE : KINDS_ALL;
+}
+
 /* Ports and flags stand with one protocol each. */
-static void put_box(struct writing *w, const struct import_entry *e, struct box b, const char *wish, const char *limit)
+static void put_said(struct writing *w, const struct import_entry *e, struct box b, const char *wish, const char *limit)
 {
 	struct ranges protos = b.proto;
 	bool asks = !ranges_are_all(&b.sport) || !ranges_are_all(&b.dport) || b.flags != UINT64_MAX || !ranges_are_all(&b.icmp);
 
-	if (!(b.states >> CT_NEW & 1) || !say_leaving(w, e, &b) || !say_zones(w, e, &b) || !say_protocol(w, e, &b))
+	if (!say_leaving(w, e, &b) || !say_zones(w, e, &b) || !say_protocol(w, e, &b))
 		return;
 	if (!asks) {
 		put_rule(w, e, &b, wish, limit);
@@ -475,6 +492,61 @@ static void put_box(struct writing *w, const struct import_entry *e, struct box 
 			b.proto = ranges_of(w->m->arena, (uint16_t)p, (uint16_t)p);
 			put_rule(w, e, &b, wish, limit);
 		}
+}
+
+/* The part of a box that goes to groups, or the part that does not. */
+static bool to_groups(struct writing *w, const struct box *b, bool groups, struct box *out)
+{
+	static const struct { const char *text; } nets[FAMILY_COUNT] = { { "224.0.0.0/4" }, { "ff00::/8" } };
+	struct arena *a = w->m->arena;
+	struct box by = box_all(FAMILIES_ALL);
+	struct netset all = { 0 };
+
+	for (enum family f = 0; f < FAMILY_COUNT; f++) {
+		struct prefix p;
+
+		prefix_parse(nets[f].text, &p);
+		struct netset one = netset_of_range(a, f, prefix_range(p));
+		all = netset_join(a, &all, &one);
+	}
+	by.dst = groups ? all : netset_minus(a, &by.dst, &all);
+	if (!box_meet(a, b, &by, out))
+		return false;
+	out->kinds = every_kind(w);
+	return true;
+}
+
+/*
+ * Where a packet goes can be said of groups by their addresses, and of this host as `self`. What comes
+ * in and goes to no group goes to the host or is broadcast; these two are not told apart otherwise.
+ */
+static void put_box(struct writing *w, const struct import_entry *e, struct box b, const char *wish, const char *limit)
+{
+	uint64_t rest = b.kinds & ~KIND_BIT(KIND_MULTICAST), all = every_kind(w) & ~KIND_BIT(KIND_MULTICAST);
+	bool self = rest & KIND_BIT(KIND_LOCAL) && is_whole_of(&b.dst, box_families(&b)) && box_families(&b) == w->m->families;
+	struct box part;
+
+	if (b.kinds == every_kind(w)) {
+		put_said(w, e, b, wish, limit);
+		return;
+	}
+	if (b.kinds & KIND_BIT(KIND_MULTICAST) && to_groups(w, &b, true, &part))
+		put_said(w, e, part, wish, limit);
+	if (rest == all || (rest && e->verdict != VERDICT_ALLOW && !e->logs_only)) {
+		if (rest != all)
+			note_side(w, e, "which addresses are of this kind is not known here, so this applies to all but groups");
+		if (to_groups(w, &b, false, &part))
+			put_said(w, e, part, wish, limit);
+		return;
+	}
+	if (!rest || e->logs_only)
+		return;
+	if (!self || rest != KIND_BIT(KIND_LOCAL))
+		note_side(w, e, "which addresses are of this kind is not known here, so this admits less");
+	if (self) {
+		b.kinds = KIND_BIT(KIND_LOCAL);
+		put_said(w, e, b, wish, limit);
+	}
 }
 
 static void put_clean(struct buf *out, const char *text)
@@ -569,6 +641,7 @@ static bool ends_open(const struct writing *w, size_t ends, struct box all)
 	all.states = 1u << CT_NEW;
 	all.inward = d == DIRECTION_OUT ? 1ull << ZONE_NO_INTERFACE : import_zones(w->m);
 	all.outward = d == DIRECTION_IN ? 1ull << ZONE_NO_INTERFACE : import_zones(w->m);
+	all.kinds = every_kind(w);
 	rest = region_of(w->m->arena, &all);
 	for (size_t i = ends; i < w->m->entries[d].len; i++) {
 		const struct import_entry *e = &w->m->entries[d].at[i];

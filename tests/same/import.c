@@ -108,6 +108,9 @@ static void put_matches(struct writer *w)
 		put_interface(w);
 	if (one_in(w, 12))
 		buf_printf(w->out, "%s ", PICK(w, "ct state new", "ct state != established", "ct state { new, related }", "ct direction original"));
+	if (one_in(w, 10))
+		buf_printf(w->out, "fib daddr type %s ", PICK(w, "local", "multicast", "{ local, broadcast, multicast }", "!= multicast",
+							      w->strange ? "!= local" : "unicast", w->strange ? "broadcast" : "local"));
 	if (one_in(w, 8) && w->ip == FAMILY_IP4) {
 		w->tcp = true;
 		buf_printf(w->out, "ip %s . tcp dport %s{ 10.0.0.0/15 . 80, 10.127.0.0/16 . 0-1023 } ", PICK(w, "saddr", "daddr"), PICK(w, "", "!= "));

@@ -368,6 +368,9 @@ static const struct {
 	{ "-A INPUT -s 192.0.2.1/32 -j LOG\n-A INPUT -p tcp -j DROP", "drop  tcp from 192.0.2.1 log\nINPUT_6_2: drop  tcp\n", 0, 0, 0 },
 	{ "-A INPUT -j LOG --log-prefix end", "INPUT_policy: drop  ip log \"end\"\n", 0, 0, 0 },
 	{ "-A INPUT -m limit --limit 3/min -j LOG\n-A INPUT -p tcp -j DROP", "drop  tcp\n", 0, 0, 0 },
+	{ "-A INPUT -m addrtype --dst-type LOCAL -p tcp -j ACCEPT", "allow  tcp to self\n", 0, 0, 0 },
+	{ "-A INPUT -m addrtype ! --dst-type MULTICAST -p tcp -j ACCEPT", "allow  tcp to any - 224.0.0.0/4\n", 0, 0, 0 },
+	{ "-A INPUT -m addrtype --src-type LOCAL -p tcp -j ACCEPT", NULL, 1, 0, 0 },
 	{ "-A INPUT -i tun+ -j ACCEPT", "allow  ip on tun\n", 0, 0, 0 },
 	{ "-A INPUT -i tun+ -j ACCEPT\n-A INPUT -i tun0 -j DROP", "allow  ip on tun0\n", 1, 0, 0 },
 };

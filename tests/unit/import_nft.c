@@ -87,6 +87,13 @@ static const struct {
 	{ "ip saddr & 255.0.255.255 == 10.0.0.1 accept", NULL, 1, 0 },
 	{ "fib saddr . iif oif missing tcp dport 9 drop", "drop  tcp port 9\n", 0, 1 },
 	{ "ip6 nexthdr tcp accept", NULL, 1, 0 },
+	{ "fib daddr type local tcp dport 1 accept", ALL_OF "tcp to self port 1\n", 0, 0 },
+	{ "fib daddr type multicast udp dport 1 accept", ALL_OF "udp to [224.0.0.0/4, ff00::/8] port 1\n", 0, 0 },
+	{ "fib daddr type broadcast udp dport 1 accept", NULL, 1, 0 },
+	{ "fib daddr type { local, multicast } tcp dport 1 accept", ALL_OF "tcp to [224.0.0.0/4, ff00::/8] port 1\ninput_5_2: allow  tcp to self port 1\n", 0, 0 },
+	{ "fib daddr type != multicast tcp dport 1 accept", ALL_OF "tcp to any - [224.0.0.0/4, ff00::/8] port 1\n", 0, 0 },
+	{ "fib daddr type unicast drop", NULL, 0, 0 },
+	{ "fib daddr type broadcast udp dport 9 drop", "drop  udp to any - [224.0.0.0/4, ff00::/8] port 9\n", 0, 1 },
 	{ "tcp dport 22 queue num 1-3 bypass", "drop  tcp port 22\n", 0, 1 },
 	{ "goto more", "more_20: allow  ip from 192.0.2.77\n", 0, 0 },
 };
@@ -139,6 +146,7 @@ static const struct {
 } wholes[] = {
 	{ "nothing", "", "no chain of type filter", NULL, 0 },
 	{ "a word that has no meaning", "table t {\n\tchain c {\n\t\tfoo bar\n\t}\n}\n", "line 3, column 3: this is not known here: foo", NULL, 0 },
+	{ "a match without a value", "table t {\n" INPUT "tcp dport; } }", "line 2, column 68: a value is due: the end", NULL, 0 },
 	{ "a block without end", "table t {\n chain c {", "line 2, column 11: } is due", NULL, 0 },
 	{ "a string without end", "table t {\n chain \"c\n }", "line 2, column 8: a string does not end", NULL, 0 },
 	{ "a set that is not there", "table t { " INPUT "ip saddr @x accept; } }", "there is no such set", NULL, 0 },
