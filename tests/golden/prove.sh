@@ -315,6 +315,7 @@ OPENED medium   A in   tcp from 203.0.113.0/24 to self port 8443   drop -> allow
    because    ~ calmer.teg:2 owner   was: default (calm.teg:4), blocked, invalid
    example    tcp 203.0.113.9:50000 -> self:8443 syn on wan
    edge       port 8444 stays drop
+proved: nothing else changes
 OUT
 
 # A wider rule that loses its limit: what it opens by its ports must not hide that.
