@@ -32,7 +32,7 @@ sources = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 LANG_SHARED := $(call sources,lang/base lang/vocab lang/bundle lang/playbook lang/derme)
-LANG_SYNTAX := $(call sources,lang/syntax)
+LANG_SYNTAX := $(call sources,lang/syntax lang/spell)
 GENERATED   := $(BUILD)/gen/teg.tab.o $(BUILD)/gen/teg.lex.o $(BUILD)/gen/shipped.o $(BUILD)/gen/pages.o
 COMPILER    := $(call sources,compiler/front compiler/ir compiler/pattern compiler/import compiler/prove compiler/emit compiler/audit compiler/engine compiler/report compiler/lsp compiler/cmd)
 ENFORCER    := $(call sources,enforcer/proc enforcer/warden enforcer/sensor enforcer/healer enforcer/api)

@@ -14,8 +14,8 @@
 #include "compiler/cmd/cmd.h"
 #include "compiler/report/diags.h"
 #include "lang/base/file.h"
+#include "lang/spell/print.h"
 #include "lang/syntax/parse.h"
-#include "lang/syntax/print.h"
 
 static int read_failed(const struct err *why)
 {

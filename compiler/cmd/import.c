@@ -18,8 +18,8 @@
 #include "compiler/report/diags.h"
 #include "compiler/report/report.h"
 #include "lang/base/file.h"
+#include "lang/spell/print.h"
 #include "lang/syntax/parse.h"
-#include "lang/syntax/print.h"
 
 struct asked {
 	char **paths;

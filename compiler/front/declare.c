@@ -6,8 +6,8 @@
 
 #include "compiler/front/reading.h"
 #include "lang/base/digest.h"
+#include "lang/spell/print.h"
 #include "lang/syntax/near.h"
-#include "lang/syntax/print.h"
 
 /* --- the header -------------------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 #include "compiler/front/responding.h"
 #include "compiler/ir/proto.h"
 #include "lang/base/buf.h"
-#include "lang/syntax/print.h"
+#include "lang/spell/print.h"
 
 struct writing {
 	const struct policy *policy;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "compiler/front/responding.h"
-#include "lang/syntax/print.h"
+#include "lang/spell/print.h"
 #include "lang/vocab/verdict.h"
 
 struct responses_writing {

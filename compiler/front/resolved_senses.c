@@ -2,7 +2,7 @@
  * resolved_senses.c - feeds and rules on sessions as .teg again.
  */
 #include "compiler/front/responding.h"
-#include "lang/syntax/print.h"
+#include "lang/spell/print.h"
 
 static void print_feed(struct buf *out, const struct pol_feed *f)
 {

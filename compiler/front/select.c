@@ -6,8 +6,8 @@
 
 #include "compiler/front/reading.h"
 #include "compiler/ir/proto.h"
+#include "lang/spell/print.h"
 #include "lang/syntax/near.h"
-#include "lang/syntax/print.h"
 
 /* The clauses of a selector, each once. */
 struct clauses {

@@ -5,8 +5,8 @@
 
 #include "compiler/lsp/server.h"
 #include "compiler/lsp/text.h"
+#include "lang/spell/print.h"
 #include "lang/syntax/parse.h"
-#include "lang/syntax/print.h"
 
 /* False when its syntax has mistakes: then it stays as it is. */
 static bool spelled(struct buf *out, const struct document *d)

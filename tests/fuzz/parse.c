@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lang/spell/print.h"
 #include "lang/syntax/parse.h"
-#include "lang/syntax/print.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

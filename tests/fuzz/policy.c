@@ -13,8 +13,8 @@
 #include "compiler/ir/trial.h"
 #include "compiler/ir/response.h"
 #include "compiler/report/diags.h"
+#include "lang/spell/print.h"
 #include "lang/syntax/parse.h"
-#include "lang/syntax/print.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

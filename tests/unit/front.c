@@ -6,9 +6,9 @@
 #include "compiler/front/front.h"
 #include "compiler/report/diags.h"
 #include "lang/base/file.h"
+#include "lang/spell/print.h"
 #include "lang/syntax/near.h"
 #include "lang/syntax/parse.h"
-#include "lang/syntax/print.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/teg_gen.h"
 

@@ -1,9 +1,9 @@
 /*
- * printer - what the two halves of print share: spell.c finds the words of a
- * statement, print.c lays lines, comments and columns.
+ * printer - what the two halves of this room share: statement.c finds the words of a
+ * statement (words.h), print.c lays lines, comments and columns.
  */
-#ifndef TEG_SYNTAX_PRINTER_H
-#define TEG_SYNTAX_PRINTER_H
+#ifndef TEG_SPELL_PRINTER_H
+#define TEG_SPELL_PRINTER_H
 
 #include "lang/base/buf.h"
 #include "lang/syntax/ast.h"
@@ -44,11 +44,11 @@ void printer_comments(struct printer *p, uint32_t before);
 void printer_comment_behind(struct printer *p, uint32_t end, uint32_t limit);
 bool printer_comment_within(const struct printer *p, struct span s);
 
-/* spell.c: writes one statement's cell and body; true when it is the head of a block, whose items follow. */
+/* statement.c: writes one statement's cell and body; true when it is the head of a block, whose items follow. */
 bool spell_statement(struct printer *p, const struct node *n, const struct node *parent);
 /* Whether a child of a block is a statement of its own, and not a part of the block's head. */
 bool spell_is_item(const struct node *n, const struct node *parent);
-/* Whether two children of a block that follow each other are one statement: a reflex's effects are. */
+/* phrase.c: whether two children of a block that follow each other are one statement: a reflex's effects are. */
 bool spell_is_one(const struct node *before, const struct node *after, const struct node *parent);
 
 #endif

@@ -5,8 +5,8 @@
  * Clauses are put in one order, comments stay where they were, one empty line
  * stays where one or more were.
  */
-#ifndef TEG_SYNTAX_PRINT_H
-#define TEG_SYNTAX_PRINT_H
+#ifndef TEG_SPELL_PRINT_H
+#define TEG_SPELL_PRINT_H
 
 #include "lang/base/buf.h"
 #include "lang/syntax/ast.h"

@@ -6,11 +6,11 @@
  *             web_in:   allow web from any to self               # both families
  *                       allow out tcp to any port [80, 443]
  */
-#include "lang/syntax/print.h"
+#include "lang/spell/print.h"
 
 #include <string.h>
 
-#include "lang/syntax/printer.h"
+#include "lang/spell/printer.h"
 
 #define INDENT	   4
 #define WIDTH	   100
@@ -324,4 +324,3 @@ void print_file(struct buf *out, const struct ast *ast, struct sources *s, uint3
 	buf_release(&p.cell);
 	buf_release(&p.body);
 }
-
