@@ -33,11 +33,11 @@ struct {
 	__type(value, struct teg_telling);
 } teg_telling SEC(".maps");
 
-/* Who decided, and what the policy says of telling it. */
+/* What is told, as struct teg_event has it. */
 struct event_of {
 	__u32 tick;
-	__u32 who, by; /* as struct teg_event has them */
-	__u32 one_in, since;
+	__u32 who, by;
+	__u32 since;
 	__u8 does, severity, posture;
 };
 
@@ -55,25 +55,25 @@ static __always_inline bool event_drawn(struct teg_counter *c, __u32 one_in)
 }
 
 /*
- * event_is_due - is the packet told, as far as its rule goes? What a policy asks to be told (TEG_DOES_TELL)
- * and is not, is a loss; of a plain drop, which is sampled anyway, it is not.
+ * event_is_due - is the packet told, as far as its rule goes? `c` has counted it. What a policy asks to be
+ * told and is not, is a loss; of a plain drop, which is sampled anyway, it is not.
  */
-static __always_inline bool event_is_due(struct teg_counter *c, const struct event_of *of)
+static __always_inline bool event_is_due(struct teg_counter *c, __u32 tick, __u32 one_in, bool asked)
 {
 	c->since++;
 	if (gen_config.host & TEG_HOST_TELL_ALL)
 		return true;
-	if (!event_drawn(c, of->one_in))
+	if (!event_drawn(c, one_in))
 		return false;
-	if (c->tick != of->tick) {
-		c->tick = of->tick;
+	if (c->tick != tick) {
+		c->tick = tick;
 		c->told = 0;
 	}
 	if (c->told < TEG_EVENTS_A_RULE) {
 		c->told++;
 		return true;
 	}
-	if (of->does & TEG_DOES_TELL) {
+	if (asked) {
 		const __u32 zero = 0;
 		struct teg_telling *t = bpf_map_lookup_elem(&teg_telling, &zero);
 
@@ -141,17 +141,6 @@ __noinline int event_tell(struct xdp_md *ctx, const struct pkt *p, const struct 
 	bpf_ringbuf_submit(e, 0);
 	t->told++;
 	return 0;
-}
-
-/* event_of_packet - tells it when it is due; `c` has counted it. */
-static __always_inline void event_of_packet(struct xdp_md *ctx, const struct pkt *p, struct teg_counter *c,
-					    struct event_of *of)
-{
-	if (!c || !event_is_due(c, of))
-		return;
-	of->since = c->since;
-	c->since = 0;
-	event_tell(ctx, p, of);
 }
 
 #endif

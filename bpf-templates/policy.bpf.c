@@ -119,13 +119,28 @@ static __always_inline bool is_left_open(const struct pkt *p)
 	return p->proto == IPPROTO_ICMP && p->family == TEG_IP4 && (type == 3 || type == 11 || type == 12);
 }
 
-/* A drop that nobody asked to be told: it is sampled. */
-static __always_inline struct event_of drop_of(const struct teg_active *active, __u32 who)
+static __always_inline __u32 tick_of(const struct teg_active *active)
 {
-	return (struct event_of){
-		.tick = *(volatile __u32 *)&active->tick, .who = who, .by = TEG_WHO_NOBODY, .one_in = 1,
-		.does = TEG_DOES_DROP, .posture = *(volatile __u32 *)&active->posture[bank()] & 63,
-	};
+	return *(volatile __u32 *)&active->tick;
+}
+
+/* What is told of a packet that is due. */
+static __always_inline void tell(struct xdp_md *ctx, const struct pkt *p, const struct teg_active *active,
+				 struct teg_counter *counted, struct event_of of)
+{
+	of.tick = tick_of(active);
+	of.posture = *(volatile __u32 *)&active->posture[bank()] & 63;
+	of.since = counted->since;
+	counted->since = 0;
+	event_tell(ctx, p, &of);
+}
+
+/* A drop that nobody asked to be told. */
+static __always_inline void tell_drop(struct xdp_md *ctx, const struct pkt *p, const struct teg_active *active,
+				      struct teg_counter *counted, __u32 who, __u32 by)
+{
+	if (counted && event_is_due(counted, tick_of(active), 1, false))
+		tell(ctx, p, active, counted, (struct event_of){ .who = who, .by = by, .does = TEG_DOES_DROP });
 }
 
 /* What the rule does to the packet, counted, and told as it says. */
@@ -133,13 +148,15 @@ static __always_inline void rule_acts(struct xdp_md *ctx, const struct pkt *p, c
 				      const struct teg_rule *rule)
 {
 	struct teg_counter *counted = count_in(&teg_counters, rule->counter_slot, p->len);
-	struct event_of of = drop_of(active, rule->counter_slot);
 
-	of.one_in = rule->one_in;
-	of.does = (rule->act == TEG_ACT_DROP ? TEG_DOES_DROP : 0) | (rule->tells ? TEG_DOES_TELL : 0) |
-		  (rule->block_ns ? TEG_DOES_BLOCK : 0);
-	of.severity = rule->tells ? rule->tells - 1 : 0;
-	event_of_packet(ctx, p, counted, &of);
+	if (!counted || !event_is_due(counted, tick_of(active), rule->one_in, rule->tells))
+		return;
+	tell(ctx, p, active, counted, (struct event_of){
+		.who = rule->counter_slot, .by = TEG_WHO_NOBODY,
+		.does = (rule->act == TEG_ACT_DROP ? TEG_DOES_DROP : 0) | (rule->tells ? TEG_DOES_TELL : 0) |
+			(rule->block_ns ? TEG_DOES_BLOCK : 0),
+		.severity = rule->tells ? rule->tells - 1 : 0,
+	});
 }
 
 static __always_inline int cause_ends(struct xdp_md *ctx, const struct pkt *p, enum cause c)
@@ -155,8 +172,7 @@ static __always_inline int cause_ends(struct xdp_md *ctx, const struct pkt *p, e
 	const struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
 	if (!(drops >> c & 1) || !active)
 		return drops >> c & 1 ? XDP_DROP : XDP_PASS;
-	struct event_of of = drop_of(active, TEG_WHO_CAUSE | c);
-	event_of_packet(ctx, p, counted, &of);
+	tell_drop(ctx, p, active, counted, TEG_WHO_CAUSE | c, TEG_WHO_NOBODY);
 	return XDP_DROP;
 }
 
@@ -204,11 +220,11 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 		const struct teg_rule *rule = &rules[at];
 		if (rule->except >> w->posture & 1)
 			continue;
-		if (opens && (at == done || !reflex_decides(w->ctx, w->p, w->active, rule))) {
-			done = at;
-			continue;
-		}
-		return rule;
+		if (!opens || !(rule->cost_ns | (rule->act == TEG_ACT_TELL)))
+			return rule;
+		if (at != done && reflex_decides(w->ctx, w->p, w->active, rule))
+			return rule;
+		done = at;
 	}
 	__u64 at = other;
 	WALK_ONE_REGISTER(at);
@@ -303,9 +319,9 @@ static __always_inline int reflexes_end(struct walk *w, const struct teg_rule *r
 		return rule->act == TEG_ACT_PASS ? XDP_PASS : XDP_DROP;
 	}
 	if (gen_config.closed >> w->posture & 1 && !is_left_open(p)) {
-		struct event_of of = drop_of(w->active, gen_config.closed_slot[w->posture]);
+		const __u32 slot = gen_config.closed_slot[w->posture];
 
-		event_of_packet(w->ctx, p, count_in(&teg_counters, of.who, p->len), &of);
+		tell_drop(w->ctx, p, w->active, count_in(&teg_counters, slot, p->len), slot, TEG_WHO_NOBODY);
 		return XDP_DROP;
 	}
 	return XDP_PASS;
@@ -351,10 +367,9 @@ static __always_inline int judge_frame(struct xdp_md *ctx, const bool payloads)
 	}
 	const struct teg_blocked *block = w.now < blocked_until ? limit_block_of(&p, w.now) : NULL;
 	if (block) {
-		struct event_of of = drop_of(active, gen_config.blocked_slot);
+		struct teg_counter *counted = count_in(&teg_counters, gen_config.blocked_slot, p.len);
 
-		of.by = block->counter_slot;
-		event_of_packet(ctx, &p, count_in(&teg_counters, of.who, p.len), &of);
+		tell_drop(ctx, &p, active, counted, gen_config.blocked_slot, block->counter_slot);
 		return XDP_DROP;
 	}
 	if (!payloads) {
