@@ -20,7 +20,8 @@ LDFLAGS_release := -pie -Wl,-z,relro,-z,now
 LDFLAGS_asan    := -fsanitize=address,undefined
 LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined
 
-ALL_CFLAGS  := -std=gnu17 $(WARN) -D_GNU_SOURCE -I. -I$(BUILD)/gen -MMD -MP $(CFLAGS_$(FLAVOUR)) $(CFLAGS)
+# -fexceptions: what functions own() is released too when memory runs out below them (lang/base/memory.h).
+ALL_CFLAGS  := -std=gnu17 -fexceptions $(WARN) -D_GNU_SOURCE -I. -I$(BUILD)/gen -MMD -MP $(CFLAGS_$(FLAVOUR)) $(CFLAGS)
 ALL_LDFLAGS := $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
 
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -I. \

@@ -13,6 +13,7 @@
 #include "enforcer/warden/rehearse.h"
 #include "enforcer/warden/signer.h"
 #include "lang/base/file.h"
+#include "lang/base/memory.h"
 #include "lang/bundle/bundle.h"
 #include "lang/bundle/drill.h"
 
@@ -28,13 +29,13 @@ void generation_free(struct generation *g)
 
 static struct generation *generation_new(void)
 {
-	struct generation *g = calloc(1, sizeof *g);
+	own(generation) struct generation *g = calloc(1, sizeof *g);
 
 	if (!g)
 		return NULL;
 	g->arena = arena_new();
 	g->ports_arena = arena_new();
-	return g;
+	return take(g);
 }
 
 static int refuse(struct refusal *no, enum result_code code, const char *part)
@@ -392,24 +393,46 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 	return 0;
 }
 
-int generation_stage(struct generation **out, struct kernel *k, const struct stage *ask, struct refusal *no)
+struct staging {
+	struct generation *g;
+	struct kernel *k;
+	const struct stage *ask;
+	struct refusal *no;
+	int rc;
+};
+
+static void stage_begin(void *context)
 {
-	own(generation) struct generation *g = generation_new();
+	struct staging *s = context;
+
+	s->g = generation_new();
+	if (!s->g)
+		memory_out();
+	s->g->is.number = s->ask->number;
+	s->g->is.bank = s->ask->bank;
+}
+
+static void stage_all(void *context)
+{
+	struct staging *s = context;
 	own(content) struct content c = { 0 };
 
-	if (!g) {
-		err_set(&no->why, ENOMEM, "no memory for a generation");
-		return refuse(no, RESULT_CANNOT, "memory");
+	s->rc = stage_parts(s->g, s->k, s->ask, &c, s->no);
+}
+
+int generation_stage(struct generation **out, struct kernel *k, const struct stage *ask, struct refusal *no)
+{
+	struct staging s = { .k = k, .ask = ask, .no = no };
+
+	if (!memory_try(stage_begin, &s) || !memory_try(stage_all, &s)) {
+		err_set(&no->why, ENOMEM, "tegd has not enough memory for this generation");
+		s.rc = refuse(no, RESULT_CANNOT, "memory");
 	}
-	g->is.number = ask->number;
-	g->is.bank = ask->bank;
-	int rc = stage_parts(g, k, ask, &c, no);
-	if (rc) {
-		generation_abort(take(g), k);
-		return rc;
-	}
-	*out = take(g);
-	return 0;
+	if (s.rc)
+		generation_abort(s.g, k);
+	else
+		*out = s.g;
+	return s.rc;
 }
 
 static bool any_hook(const struct filter_live *live)
@@ -420,26 +443,36 @@ static bool any_hook(const struct filter_live *live)
 	return false;
 }
 
-/*
- * Takes the loose chains away again, and where nothing judges yet, the tables too. What cannot be
- * taken away harms nobody, and the next stage tries anew.
- */
-void generation_abort(struct generation *held, struct kernel *k)
+static void clear_loose(void *context)
 {
-	own(generation) struct generation *g = held;
+	const struct staging *s = context;
+	struct kernel *k = s->k;
 	own(arena) struct arena *a = arena_new();
 	own(filter_change) struct filter_change c = { 0 };
 	struct filter_live live;
 	struct err ignored;
 
-	ports_abandon(&g->ports, k->xdp);
 	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS | FILTER_WANT_TABLES, a, &ignored))
 		return;
-	layout_clear(&c, &live, g->is.bank);
+	layout_clear(&c, &live, s->g->is.bank);
 	for (unsigned t = 0; !any_hook(&live) && t < FILTER_TABLES; t++)
 		if (live.tables[t])
 			filter_change_no_table(&c, (enum filter_table)t);
 	filter_commit(k->filter, &c, &ignored);
+}
+
+/*
+ * Takes the loose chains away again, and where nothing judges yet, the tables too. What cannot be
+ * taken away, as when memory is short, harms nobody, and the next stage tries anew.
+ */
+void generation_abort(struct generation *held, struct kernel *k)
+{
+	own(generation) struct generation *g = held;
+
+	if (!g)
+		return;
+	ports_abandon(&g->ports, k->xdp);
+	memory_try(clear_loose, &(struct staging){ .g = g, .k = k });
 }
 
 /* ---- commit ---------------------------------------------------------------------------- */

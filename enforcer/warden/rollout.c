@@ -20,6 +20,7 @@
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/inside.h"
 #include "lang/base/file.h"
+#include "lang/base/memory.h"
 #include "lang/bundle/bundle.h"
 
 static uint64_t boottime_ns(void)
@@ -172,16 +173,47 @@ static int may_follow(const struct warden *w, const struct asker *by, uint32_t s
 
 /* ---- apply, rollback ------------------------------------------------------------------------ */
 
+/* A bundle from a descriptor, or of an old generation. */
+struct reading {
+	const struct warden *w;
+	int fd;
+	const struct digest *id;
+	struct buf *out;
+	struct refusal *no;
+	int rc;
+};
+
 /* Somebody else's descriptor: only a file can be read to its end without waiting. */
-static int read_bundle(struct buf *out, int fd, struct refusal *no)
+static void read_given(void *context)
 {
+	struct reading *r = context;
 	struct stat st;
 
-	no->code = RESULT_REFUSED;
-	no->part = "seal";
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || lseek(fd, 0, SEEK_SET))
-		return err_set(&no->why, EINVAL, "the bundle's descriptor is no file");
-	return file_read_fd(out, fd, BUNDLE_BYTES_MAX, &no->why);
+	r->no->code = RESULT_REFUSED;
+	r->no->part = "seal";
+	if (fstat(r->fd, &st) || !S_ISREG(st.st_mode) || lseek(r->fd, 0, SEEK_SET))
+		r->rc = err_set(&r->no->why, EINVAL, "the bundle's descriptor is no file");
+	else
+		r->rc = file_read_fd(r->out, r->fd, BUNDLE_BYTES_MAX, &r->no->why);
+}
+
+static void read_kept(void *context)
+{
+	struct reading *r = context;
+
+	r->no->code = RESULT_CANNOT;
+	r->no->part = "history";
+	r->rc = state_read_bundle(r->out, r->w->settings->state_dir, r->id, &r->no->why);
+}
+
+/* It is the largest thing that tegd holds. */
+static int read_bundle(struct reading r, void (*from)(void *context))
+{
+	if (memory_try(from, &r))
+		return r.rc;
+	r.no->code = RESULT_CANNOT;
+	r.no->part = "memory";
+	return err_set(&r.no->why, ENOMEM, "tegd has not enough memory for this bundle");
 }
 
 int apply(struct warden *w, int fd, const struct apply *ask, struct refusal *no, struct digest *id)
@@ -190,7 +222,7 @@ int apply(struct warden *w, int fd, const struct apply *ask, struct refusal *no,
 	int rc = may_follow(w, &ask->by, ask->confirm, no);
 
 	if (!rc)
-		rc = read_bundle(&bytes, fd, no);
+		rc = read_bundle((struct reading){ .fd = fd, .out = &bytes, .no = no }, read_given);
 	if (rc)
 		return rc;
 	*id = digest_of(bytes.at, bytes.len);
@@ -234,8 +266,7 @@ int roll_back(struct warden *w, const struct rollback *ask, struct refusal *no, 
 		return rc;
 	*summary = arena_printf(a, "to generation %llu: policy %s %s, bundle %s", (unsigned long long)old->number, old->policy,
 				old->version, old->bundle.hex);
-	no->code = RESULT_CANNOT;
-	rc = state_read_bundle(&bytes, w->settings->state_dir, &old->bundle, &no->why);
+	rc = read_bundle((struct reading){ .w = w, .id = &old->bundle, .out = &bytes, .no = no }, read_kept);
 	if (rc)
 		return rc;
 	const struct rollout r = { .bytes = &bytes, .from = w->live ? &w->live->is : NULL, .by = &ask->by, .how = HOW_ROLLBACK,

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lang/base/memory.h"
+
 #define BLOCK_BYTES ((size_t)64 << 10)
 
 struct block {
@@ -20,10 +22,9 @@ struct arena {
 
 static void *must(void *p)
 {
-	if (p)
-		return p;
-	fputs("tegumentar: out of memory\n", stderr);
-	abort();
+	if (!p)
+		memory_out();
+	return p;
 }
 
 struct arena *arena_new(void)

@@ -6,8 +6,8 @@
  *     r->label = arena_printf(a, "%s.%s", posture, label);
  *
  * One compilation, or one generation, lives in one arena; no part of it is
- * freed alone. Running out of memory ends the process: callers that must
- * survive it (tegd) do their large work in a child or before the switch.
+ * freed alone. Running out of memory ends the process, or the work that was to
+ * survive it: memory.h.
  */
 #ifndef TEG_BASE_ARENA_H
 #define TEG_BASE_ARENA_H

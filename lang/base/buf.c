@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lang/base/memory.h"
+
 void buf_release(struct buf *b)
 {
 	free(b->at);
@@ -18,11 +20,10 @@ static void buf_make_room(struct buf *b, size_t more)
 	size_t room = b->room ? b->room : 256;
 	while (room - b->len <= more)
 		room *= 2;
-	b->at = realloc(b->at, room);
-	if (!b->at) {
-		fputs("tegumentar: out of memory\n", stderr);
-		abort();
-	}
+	char *grown = realloc(b->at, room);
+	if (!grown)
+		memory_out();
+	b->at = grown;
 	b->room = room;
 }
 

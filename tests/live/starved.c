@@ -1,0 +1,178 @@
+/*
+ * Memory is refused at every point of a stage, one after the other: the N-th allocation fails, or it and all
+ * that follow. Each time the stage fails and says so, the process goes on, and it holds what it held before.
+ *
+ * The allocator is our own here, in front of the C library's, so that those of libbpf and libelf fail too. Some
+ * of their failures they make do with; then the stage ends well, and is aborted.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "enforcer/warden/generation.h"
+#include "lang/base/file.h"
+#include "tests/lib/tap.h"
+#include "tests/lib/warden_stage.h"
+
+#if defined __SANITIZE_ADDRESS__
+#define ALLOCATOR_IS_OURS 0
+#else
+#define ALLOCATOR_IS_OURS 1
+
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t n, size_t bytes);
+void *__libc_realloc(void *at, size_t bytes);
+
+#endif
+
+static bool counts, all_that_follow;
+static unsigned long seen, fails_at; /* 0: none */
+
+#if ALLOCATOR_IS_OURS
+static bool is_refused(void)
+{
+	if (!counts)
+		return false;
+	seen++;
+	return fails_at && (seen == fails_at || (all_that_follow && seen > fails_at));
+}
+
+void *malloc(size_t bytes)
+{
+	return is_refused() ? errno = ENOMEM, NULL : __libc_malloc(bytes);
+}
+
+void *calloc(size_t n, size_t bytes)
+{
+	return is_refused() ? errno = ENOMEM, NULL : __libc_calloc(n, bytes);
+}
+
+void *realloc(void *at, size_t bytes)
+{
+	return is_refused() ? errno = ENOMEM, NULL : __libc_realloc(at, bytes);
+}
+#endif
+
+static struct kernel k;
+static struct buf bundle;
+
+static unsigned descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (d && readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* What ends as it should: staged and aborted, or refused with a reason. */
+static bool stage_once(unsigned long n, bool all, const char **told)
+{
+	const struct stage ask = { .bytes = bundle.at, .len = bundle.len, .number = 1, .bank = 'a' };
+	struct generation *g = NULL;
+	struct refusal no = { .code = RESULT_OK, .part = "" };
+
+	seen = 0;
+	fails_at = n;
+	all_that_follow = all;
+	counts = true;
+	int rc = generation_stage(&g, &k, &ask, &no);
+	counts = false;
+	if (!rc)
+		generation_abort(g, &k);
+	*told = no.part;
+	return !rc || (no.code != RESULT_OK && *no.part && *no.why.text);
+}
+
+static bool nothing_is_left(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct filter_live live;
+	struct err why;
+
+	return !filter_look(k.filter, &live, FILTER_WANT_CHAINS | FILTER_WANT_TABLES, a, &why) && !live.chain_count &&
+	       !live.tables[0] && !live.tables[1];
+}
+
+struct swept {
+	unsigned long points, untold, left, for_memory, made_do;
+};
+
+static struct swept sweep(unsigned long points, bool all)
+{
+	struct swept s = { .points = points };
+	const char *part;
+
+	for (unsigned long n = 1; n <= points; n++) {
+		s.untold += !stage_once(n, all, &part);
+		s.for_memory += !strcmp(part, "memory");
+		s.made_do += !*part;
+		s.left += !all && !nothing_is_left();
+	}
+	return s;
+}
+
+/* The second time is what counts: the first fills the caches of the allocator and of libbpf. */
+static void starve(bool all)
+{
+	const char *part;
+
+	stage_once(0, false, &part);
+	stage_once(0, false, &part);
+	sweep(seen, all);
+	stage_once(0, false, &part);
+	const unsigned open_before = descriptors();
+	const size_t held_before = mallinfo2().uordblks;
+	const struct swept s = sweep(seen, all);
+	const long grown = (long)(mallinfo2().uordblks - held_before);
+
+	stage_once(0, false, &part);
+	tap_note("%lu points; %lu refused for want of memory, %lu for a part that lacked it, %lu made do", s.points,
+		 s.for_memory, s.points - s.for_memory - s.made_do, s.made_do);
+	tap_ok(s.points > 200 && s.for_memory > 10, "memory is refused at every point of a stage, %s",
+	       all ? "and from there on" : "once");
+	tap_num((long)s.untold, 0, "each time it ends well, or says why not");
+	tap_num((long)s.left, 0, "and nothing is left in the kernel");
+	tap_num(descriptors(), open_before, "no descriptor is lost");
+	tap_ok(grown < 8192, "nor memory: %ld bytes", grown);
+	tap_ok(!*part && nothing_is_left(), "and with enough of it the stage succeeds");
+}
+
+static bool open_kernel(const struct warden_stage *s, struct settings *settings, struct arena *a, struct err *why)
+{
+	char state[160], pins[160];
+	char *argv[] = { (char *)"tegd", state, pins, (char *)"--engine=native", NULL };
+
+	snprintf(state, sizeof state, "--state-dir=%s", s->dir);
+	snprintf(pins, sizeof pins, "--pin-dir=%s/bpf/teg", s->dir);
+	unsetenv("TEGUMENTAR_STAGE");
+	return !settings_read(settings, a, 4, argv, why) && !kernel_open(&k, settings, why);
+}
+
+int main(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct warden_stage s;
+	struct settings settings;
+	struct err why = { 0 };
+
+	if (!ALLOCATOR_IS_OURS || !warden_stage_make(&s)) {
+		printf("1..0 # SKIP needs root, and an allocator that is no sanitizer's\n");
+		return 0;
+	}
+	own(fd) int fd = warden_stage_bundle(&s, "edge", "");
+	if (!open_kernel(&s, &settings, a, &why) || fd < 0 || file_read_fd(&bundle, fd, 1 << 24, &why)) {
+		printf("Bail out! %s\n", why.text);
+		return 1;
+	}
+	starve(false);
+	starve(true);
+	kernel_release(&k);
+	buf_release(&bundle);
+	return tap_done();
+}
