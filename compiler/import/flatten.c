@@ -19,6 +19,7 @@ struct walk {
 	enum direction direction;
 	size_t steps;
 	struct err *why;
+	const char *doubt;	       /* what a jump on the way asks that is not known, or NULL */
 	bool last;		       /* no chain judges behind the one that is walked */
 	struct region sure, perhaps;   /* what the chain accepts, when it is not the last */
 	VEC(struct logged) logs;
@@ -83,17 +84,48 @@ static bool begins_flows(const struct region *r)
 	return false;
 }
 
-static void note_accept(struct walk *w, const struct import_rule *r, const struct region *perhaps)
+/* Why these packets only perhaps come here and match; NULL when they all do. */
+static const char *unknown_of(const struct walk *w, const struct import_rule *r, const struct region *surely, const struct region *may)
 {
-	if (r->unknown && begins_flows(perhaps))
-		import_note(w->m, r->place, NOTE_LEFT_OUT, "%s: %s is not known here, so this admits nothing", r->text, r->unknown);
+	const char *why = r->unknown ? r->unknown : w->doubt;
+
+	return why && begins_flows(may) && !lies_in(may, surely) ? why : NULL;
 }
 
-static void note_drop(struct walk *w, const struct import_rule *r, const struct region *perhaps)
+static void note_accept(struct walk *w, const struct import_rule *r, const struct region *surely, const struct region *may)
 {
-	if (r->unknown && begins_flows(perhaps))
-		import_note(w->m, r->place, NOTE_WIDENED, "%s: %s is not known here, so this applies to every value of it",
-			    r->text, r->unknown);
+	const char *why = unknown_of(w, r, surely, may);
+
+	if (why)
+		import_note(w->m, r->place, NOTE_LEFT_OUT, "%s: %s is not known here, so this admits %s", r->text, why, surely->len ? "less" : "nothing");
+}
+
+bool import_matters(const struct import *m, enum direction d, const struct import_entry *drop, const struct box *b)
+{
+	for (const struct import_entry *e = drop + 1; e < m->entries[d].at + m->entries[d].len; e++)
+		for (size_t i = 0; i < e->region.len && e->verdict == VERDICT_ALLOW; i++)
+			if (e->region.at[i].states >> CT_NEW & 1 && box_touches(&e->region.at[i], b))
+				return true;
+	return false;
+}
+
+/* Drops that apply to more than they should, and where that is to be seen. */
+static void note_drops(struct import *m, enum direction d)
+{
+	for (size_t i = 0; i < m->entries[d].len; i++) {
+		const struct import_entry *e = &m->entries[d].at[i];
+		bool matters = false;
+
+		if (!e->widened || e->logs_only)
+			continue;
+		for (size_t k = 0; k < e->region.len && !matters; k++)
+			matters = import_matters(m, d, e, &e->region.at[k]);
+		if (matters && e->rule->target == TARGET_UNKNOWN)
+			import_note(m, e->rule->place, NOTE_WIDENED, "%s: what this does is not known here, so it drops", e->rule->text);
+		else if (matters)
+			import_note(m, e->rule->place, NOTE_WIDENED, "%s: %s is not known here, so this applies to every value of it",
+				    e->rule->text, e->widened);
+	}
 }
 
 /* The packets that a RETURN or goto takes away from the rest of the chain. */
@@ -132,17 +164,22 @@ static int walk_chain(struct walk *w, struct import_chain *c, struct region sure
 
 static int enter(struct walk *w, const struct import_rule *r, const struct region *sure, const struct region *perhaps)
 {
+	const char *before = w->doubt;
+	int rc;
+
 	if (r->to->entered)
 		return err_set(w->why, EINVAL, "line %u: chain %s leads into itself", r->place.line, r->to->name);
-	return walk_chain(w, r->to, *sure, *perhaps);
+	w->doubt = r->unknown ? r->unknown : before;
+	rc = walk_chain(w, r->to, *sure, *perhaps);
+	w->doubt = before;
+	return rc;
 }
 
 /* An accept of a chain that others judge behind. */
 static void pass_on(struct walk *w, const struct import_rule *r, struct region *sure, struct region *perhaps, const struct region *surely,
 		    const struct region *may)
 {
-	if (r->unknown && begins_flows(may))
-		import_note(w->m, r->place, NOTE_LEFT_OUT, "%s: %s is not known here, so this admits nothing", r->text, r->unknown);
+	note_accept(w, r, surely, may);
 	gather(w, surely, may);
 	region_minus(w->m->arena, sure, surely, true);
 	region_minus(w->m->arena, perhaps, surely, false);
@@ -158,7 +195,7 @@ static void accept(struct walk *w, const struct import_chain *c, const struct im
 	else if (surely->len)
 		emit(w, (struct import_entry){ .rule = r, .chain = c, .verdict = VERDICT_ALLOW, .region = *surely });
 	if (!rated.len)
-		note_accept(w, r, may);
+		note_accept(w, r, surely, may);
 	else
 		import_note(w->m, r->place, NOTE_LEFT_OUT, "%s: what is over the limit is dropped here, and goes on there", r->text);
 }
@@ -193,13 +230,11 @@ static int walk_rule(struct walk *w, struct import_chain *c, const struct import
 		return 0;
 	case TARGET_DROP:
 	case TARGET_REJECT:
-		note_drop(w, r, &may);
 		emit(w, (struct import_entry){ .rule = r, .chain = c, .verdict = r->target == TARGET_DROP ? VERDICT_DROP : VERDICT_REJECT,
-					       .region = may });
+					       .widened = unknown_of(w, r, &surely, &may), .region = may });
 		return 0;
 	case TARGET_UNKNOWN:
-		import_note(w->m, r->place, NOTE_WIDENED, "%s: what this does is not known here, so it drops", r->text);
-		emit(w, (struct import_entry){ .rule = r, .chain = c, .verdict = VERDICT_DROP, .region = may });
+		emit(w, (struct import_entry){ .rule = r, .chain = c, .verdict = VERDICT_DROP, .widened = begins_flows(&may) ? r->text : NULL, .region = may });
 		return 0;
 	case TARGET_RETURN:
 		if (c->base)
@@ -313,6 +348,7 @@ static int walk_direction(struct import *m, enum direction d, struct err *why)
 			rc = walk_families(&w, FAMILY_BIT(f));
 	for (size_t i = 0; i < w.ends.len; i++)
 		vec_push(m->arena, &m->entries[d], w.ends.at[i]);
+	note_drops(m, d);
 	return rc;
 }
 

@@ -119,6 +119,7 @@ struct import_entry {
 	const char *log;
 	enum verdict verdict;
 	bool limited;
+	const char *widened; /* of a drop: what is not known of its packets; NULL when it drops no more than it should */
 	bool logs_only; /* the next entry decides the same about more: this one may be left out */
 	struct region region;
 };
@@ -150,6 +151,8 @@ int import_nft(struct import *m, const struct import_text *text, struct err *why
 int import_iptables(struct import *m, enum family family, const struct import_text *text, struct err *why);
 
 int import_flatten(struct import *m, struct err *why);
+/* Is something that this drop has taken admitted by an entry behind it? Otherwise it may drop more unseen. */
+bool import_matters(const struct import *m, enum direction d, const struct import_entry *drop, const struct box *b);
 
 void import_write(struct import *m, struct buf *out, const char *name, const char *from);
 

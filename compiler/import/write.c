@@ -423,8 +423,9 @@ static bool say_leaving(struct writing *w, const struct import_entry *e, struct 
 		note_side(w, e, "the interface by which forwarded packets leave is not known here, so this admits nothing");
 		return false;
 	}
-	note_side(w, e, "the interface by which forwarded packets leave is not known here, so this applies to all");
 	b->outward = import_zones(w->m);
+	if (import_matters(w->m, w->direction, e, b))
+		note_side(w, e, "the interface by which forwarded packets leave is not known here, so this applies to all");
 	return true;
 }
 
@@ -533,7 +534,9 @@ static void put_box(struct writing *w, const struct import_entry *e, struct box 
 	if (b.kinds & KIND_BIT(KIND_MULTICAST) && to_groups(w, &b, true, &part))
 		put_said(w, e, part, wish, limit);
 	if (rest == all || (rest && e->verdict != VERDICT_ALLOW && !e->logs_only)) {
-		if (rest != all)
+		part = b;
+		part.kinds = every_kind(w);
+		if (rest != all && import_matters(w->m, w->direction, e, &part))
 			note_side(w, e, "which addresses are of this kind is not known here, so this applies to all but groups");
 		if (to_groups(w, &b, false, &part))
 			put_said(w, e, part, wish, limit);

@@ -66,7 +66,7 @@ printf 'zone   wan = "eth0"\n' >policies/crooked.teg
 { cat policies/good.teg; printf 'test "nothing else" {\n    posture %s\n    tcp 198.51.100.7:1 -> self:23 => drop\n}\n' "$(sed -n 's/^posture \([A-Z]*\).*/\1/p' policies/good.teg | head -1)"; } >policies/tested.teg
 
 printf '%s\n' '*filter' ':INPUT DROP [0:0]' ':FORWARD DROP [0:0]' ':OUTPUT ACCEPT [0:0]' '-A INPUT -m owner --uid-owner 0 -j ACCEPT' \
-	'-A INPUT -p udp -m mac --mac-source 02:00:00:00:00:01 -j DROP' '-A INPUT -j MARK --set-mark 1' COMMIT >rules
+	'-A INPUT -p udp -m mac --mac-source 02:00:00:00:00:01 -j DROP' '-A INPUT -j MARK --set-mark 1' '-A INPUT -p udp -j ACCEPT' COMMIT >rules
 
 all() { # name: every format, into files of that name
 	local format

@@ -361,9 +361,11 @@ static const struct {
 	{ "-A INPUT -m set ! --match-set friends src -p tcp -j ACCEPT", "allow  tcp from any - [192.0.2.8, 192.0.2.16/28]\n", 0, 0, 0 },
 	{ "-A INPUT -m set --match-set strangers src -j ACCEPT", NULL, 1, 0, 0 },
 	{ "-A INPUT -m owner --uid-owner 0 -j ACCEPT", NULL, 1, 0, 0 },
-	{ "-A INPUT -m mac --mac-source 02:00:00:00:00:01 -j DROP", "drop  ip\n", 0, 1, 0 },
+	{ "-A INPUT -m mac --mac-source 02:00:00:00:00:01 -j DROP\n-A INPUT -p tcp -j ACCEPT", "drop  ip\n", 0, 1, 0 },
+	{ "-A INPUT -m mac --mac-source 02:00:00:00:00:01 -j DROP", "drop  ip\n", 0, 0, 0 }, /* nothing behind it would be admitted */
+	{ "-A INPUT -p udp -m mac --mac-source 02:00:00:00:00:01 -j DROP\n-A INPUT -p tcp -j ACCEPT", "drop  udp\n", 0, 0, 0 },
 	{ "-A INPUT -s example.org -j ACCEPT", NULL, 1, 0, 0 },
-	{ "-A INPUT -j NFQUEUE --queue-num 1", "drop  ip\n", 0, 1, 0 },
+	{ "-A INPUT -j NFQUEUE --queue-num 1\n-A INPUT -j ACCEPT", "drop  ip\n", 0, 1, 0 },
 	{ "-A INPUT -p tcp -j LOG --log-prefix \"web \\\"in\\\": \"\n-A INPUT -p tcp -j ACCEPT", "allow  tcp log \"web in\"\n", 0, 0, 0 },
 	{ "-A INPUT -s 192.0.2.1/32 -j LOG\n-A INPUT -p tcp -j DROP", "drop  tcp from 192.0.2.1 log\nINPUT_6_2: drop  tcp\n", 0, 0, 0 },
 	{ "-A INPUT -j LOG --log-prefix end", "INPUT_policy: drop  ip log \"end\"\n", 0, 0, 0 },
