@@ -19,6 +19,7 @@
 #include "compiler/ir/ir.h"
 #include "compiler/report/changes.h"
 #include "compiler/report/diags.h"
+#include "compiler/report/owners.h"
 #include "lang/base/file.h"
 
 enum { ALL = CMD_OWN, FAIL_ON, MARKDOWN, BUDGET, AT, GIT };
@@ -222,7 +223,7 @@ static int diff_for_git(struct asked *a, struct report *r)
 
 	own(prover) struct prover *p = prover_new(&a->budget);
 
-	rc = report_write(r, say(prove_diff(p, x, y), a, r));
+	rc = report_write(r, say(report_owners(prove_diff(p, x, y), old, new, x, y), a, r));
 	return rc < EX__BASE ? EXIT_YES : rc;
 }
 
@@ -236,7 +237,7 @@ static int diff(struct asked *a, struct report *r)
 	if (!x || !y)
 		rc = front_exit(x ? new : old);
 	else
-		rc = say(prove_diff(p, x, y), a, r);
+		rc = say(report_owners(prove_diff(p, x, y), old, new, x, y), a, r);
 	return report_write(r, rc);
 }
 

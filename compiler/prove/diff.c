@@ -160,6 +160,14 @@ static void sort_changes(struct change *at, size_t len)
 	}
 }
 
+static void compare_owner(struct pairing *k)
+{
+	const struct policy *a = k->ir[OLD]->policy, *b = k->ir[NEW]->policy;
+
+	if (a && b && a->owner && !b->owner)
+		fact_flagged(k, FACT_OWNER, FLAG(NO_OWNER), "owner of the policy", a->owner, "nobody");
+}
+
 static void compare_claims(struct pairing *k, struct diff *d)
 {
 	struct claims_diff claims;
@@ -188,6 +196,9 @@ static const struct diff *run(struct pairing *k)
 	compare_rates(k, &k->ir[OLD]->reflexes, &k->ir[NEW]->reflexes);
 	compare_zones(k);
 	if (!k->access_only) {
+		compare_watches(k);
+		effects_told(k);
+		compare_owner(k);
 		compare_responses(k);
 		compare_claims(k, d);
 	}

@@ -69,6 +69,7 @@ enum fact_kind {
 	FACT_RATE_UP, FACT_RATE_DOWN, FACT_BLOCK_TIME, FACT_ZONE, FACT_INITIAL,
 	FACT_POSTURE_ADDED, FACT_POSTURE_REMOVED, FACT_ESTABLISHED,
 	FACT_PLAYBOOK, FACT_RESPONSE /* what runs one, homeostasis, a decoy */,
+	FACT_EFFECTS /* logs and events */, FACT_SIGNATURE /* admitted, and looked into no more */, FACT_OWNER,
 	FACT_ORDER_BROKEN, FACT_INVARIANT_BROKEN, FACT_CLAIM, /* a claim came, went, or holds otherwise */
 };
 
@@ -77,6 +78,8 @@ struct fact {
 	enum risk risk;
 	const char *what; /* "reflex.syn_flood", "zone wan", "posture LOCKDOWN" */
 	const char *before, *after;
+	unsigned flags;	     /* bit per enum change_flag */
+	const char *example; /* a packet, or NULL */
 };
 
 /* An edit that changes nothing. */

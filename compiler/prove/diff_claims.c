@@ -50,7 +50,7 @@ static void fact(struct comparing *k, enum fact_kind kind, enum risk risk, const
 {
 	const char *word = (before ? before : after)->claim ? "invariant" : "order";
 	struct fact f = { kind, risk, arena_printf(k->arena, "%s %s", word, what), told(k, before),
-			  told(k, after) };
+			  told(k, after), 0, NULL };
 
 	vec_push(k->arena, &k->out->facts, f);
 }

@@ -6,7 +6,7 @@
 #include "lang/base/strmap.h"
 
 /* Does more pass by it, though no verdict need change? */
-static bool may_admit(enum fact_kind kind, enum risk risk)
+static bool may_admit(enum fact_kind kind)
 {
 	switch (kind) {
 	case FACT_RATE_UP:
@@ -14,8 +14,6 @@ static bool may_admit(enum fact_kind kind, enum risk risk)
 	case FACT_INITIAL:
 	case FACT_POSTURE_ADDED:
 		return true;
-	case FACT_BLOCK_TIME:
-		return risk >= RISK_MEDIUM;
 	case FACT_RATE_DOWN:
 	case FACT_POSTURE_REMOVED:
 	case FACT_PLAYBOOK:
@@ -23,6 +21,10 @@ static bool may_admit(enum fact_kind kind, enum risk risk)
 	case FACT_ORDER_BROKEN:
 	case FACT_INVARIANT_BROKEN:
 	case FACT_CLAIM:
+	case FACT_EFFECTS:
+	case FACT_BLOCK_TIME: /* fact_flagged() */
+	case FACT_SIGNATURE:
+	case FACT_OWNER:
 	case FACT_ESTABLISHED: /* what it lets pass is asked packet by packet */
 		break;
 	}
@@ -32,10 +34,18 @@ static bool may_admit(enum fact_kind kind, enum risk risk)
 void fact(struct pairing *k, enum fact_kind kind, enum risk risk, const char *what,
 		 const char *before, const char *after)
 {
-	struct fact f = { kind, risk, what, before, after };
+	struct fact f = { kind, risk, what, before, after, 0, NULL };
 
-	if (k->access_only && !may_admit(kind, risk))
+	if (k->access_only && !may_admit(kind))
 		return;
+	vec_push(k->prover->arena, &k->facts, f);
+}
+
+void fact_flagged(struct pairing *k, enum fact_kind kind, unsigned flags, const char *what, const char *before,
+		  const char *after)
+{
+	struct fact f = { kind, flags_risk(flags, RISK_LOW), what, before, after, flags, NULL };
+
 	vec_push(k->prover->arena, &k->facts, f);
 }
 
@@ -69,10 +79,10 @@ static void compare_rate(struct pairing *k, const struct ir_rule *a, const struc
 		fact(k, up ? FACT_RATE_UP : FACT_RATE_DOWN, up ? RISK_MEDIUM : RISK_LOW, b->id,
 		     rate_text(mem, a->rate), rate_text(mem, b->rate));
 	}
-	if (a->block_ns != b->block_ns)
-		fact(k, FACT_BLOCK_TIME, b->block_ns ? RISK_LOW : RISK_MEDIUM, b->id,
-		     arena_printf(mem, "%gs", (double)a->block_ns / 1e9),
-		     arena_printf(mem, "%gs", (double)b->block_ns / 1e9));
+	if (a->block_ns != b->block_ns && !(k->access_only && b->block_ns))
+		fact_flagged(k, FACT_BLOCK_TIME, b->block_ns ? 0 : FLAG(EFFECT_LOST), b->id,
+			     arena_printf(mem, "%gs", (double)a->block_ns / 1e9),
+			     arena_printf(mem, "%gs", (double)b->block_ns / 1e9));
 }
 
 /* Reflexes, and the limits of a posture's rules. */

@@ -83,11 +83,12 @@ static struct words *partner_of(const struct words *x, struct wording *in)
 	return NULL;
 }
 
-static void tell(struct arena *a, struct response_facts *out, const struct words *w, enum risk risk, const char *before,
+static void tell(struct arena *a, struct response_facts *out, const struct words *w, bool lost, const char *before,
 		 const char *after)
 {
+	enum risk risk = lost ? RISK_MEDIUM : RISK_LOW;
 	const char *what = w->name ? arena_printf(a, "playbook %s", w->name) : w->head;
-	struct fact f = { w->name ? FACT_PLAYBOOK : FACT_RESPONSE, risk, what, before, after };
+	struct fact f = { w->name ? FACT_PLAYBOOK : FACT_RESPONSE, risk, what, before, after, lost ? 1u << FLAG_EFFECT_LOST : 0, NULL };
 
 	vec_push(a, &out->list, f);
 }
@@ -97,15 +98,38 @@ static const char *line_at(const struct words *w, size_t i)
 	return i < w->lines.len ? w->lines.at[i] : "nothing more";
 }
 
+static size_t times_in(const struct words *w, const char *line)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->lines.len; i++)
+		n += !strcmp(w->lines.at[i], line);
+	return n;
+}
+
+/* The first step that is done less often than before, or NULL. */
+static const char *lost_step(const struct words *old, const struct words *new)
+{
+	static const char call[] = "call ";
+
+	for (size_t i = 0; i < old->lines.len; i++)
+		if (!strncmp(old->lines.at[i], call, sizeof call - 1) &&
+		    times_in(new, old->lines.at[i]) < times_in(old, old->lines.at[i]))
+			return old->lines.at[i] + sizeof call - 1;
+	return NULL;
+}
+
 static void compare(struct arena *a, struct response_facts *out, const struct words *old, const struct words *new)
 {
+	const char *lost = lost_step(old, new);
+
 	if (strcmp(old->head, new->head)) {
-		tell(a, out, new, RISK_LOW, old->head, new->head);
+		tell(a, out, new, false, old->head, new->head);
 		return;
 	}
 	for (size_t i = 0; i < old->lines.len || i < new->lines.len; i++)
 		if (strcmp(line_at(old, i), line_at(new, i))) {
-			tell(a, out, new, RISK_LOW, line_at(old, i), line_at(new, i));
+			tell(a, out, new, lost != NULL, lost ? lost : line_at(old, i), lost ? "gone" : line_at(new, i));
 			return;
 		}
 }
@@ -121,7 +145,7 @@ void facts_of_responses(struct arena *a, struct response_facts *out, const struc
 		struct words *other = partner_of(&x.parts.at[i], &y);
 
 		if (!other) {
-			tell(a, out, &x.parts.at[i], RISK_MEDIUM, "present", "absent");
+			tell(a, out, &x.parts.at[i], true, "present", "absent");
 			continue;
 		}
 		other->matched = true;
@@ -129,5 +153,5 @@ void facts_of_responses(struct arena *a, struct response_facts *out, const struc
 	}
 	for (size_t i = 0; i < y.parts.len; i++)
 		if (!y.parts.at[i].matched)
-			tell(a, out, &y.parts.at[i], RISK_LOW, "absent", "present");
+			tell(a, out, &y.parts.at[i], false, "absent", "present");
 }

@@ -335,6 +335,10 @@ void pairing_compare(struct pairing *k, unsigned old_posture, unsigned new_postu
 	k->edited[NEW] = e.b;
 	k->idle_ids.len = 0;
 	find_renames(k);
+	if (!k->access_only) {
+		compare_effects(k);
+		compare_signatures(k);
+	}
 	for (uint32_t i = 0; i < k->j[NEW]->step_count; i++)
 		if (e.b[i])
 			look_at_step(k, NEW, i);

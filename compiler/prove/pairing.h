@@ -5,7 +5,9 @@
  *     diff.c             postures by name; what was found, in order
  *     diff_ask.c         which packets an edited step changes, window by window
  *     diff_tell.c        the same as a change: in words, with its flags
- *     diff_facts.c       rates, zones, effects: what changes beside verdicts
+ *     diff_facts.c       rates and zones: what changes beside verdicts
+ *     diff_effects.c     logs and events
+ *     diff_signatures.c  what was looked into, and is not any more
  *     diff_claims.c      what a policy says of itself
  *     diff_responses.c   playbooks and what runs them
  */
@@ -44,6 +46,13 @@ struct told {
 
 enum which { OLD, NEW, SIDES, PERMITS = SIDES };
 
+struct told_effect {
+	const char *what;     /* a label, or the id of what no posture has */
+	const char *postures; /* that have it, or NULL */
+	const char *before, *after;
+	bool lost;
+};
+
 struct pairing {
 	struct prover *prover;
 	struct terms terms;
@@ -54,6 +63,8 @@ struct pairing {
 	const struct ir *ir[SIDES];
 	VEC(struct change) changes;
 	VEC(struct fact) facts;
+	VEC(struct told_effect) effects;
+	const char *posture;	     /* the name of the one at hand */
 	VEC(struct idle) idles;
 	VEC(const char *) idle_ids; /* of new rules that changed an old one to no effect */
 
@@ -79,7 +90,18 @@ enum risk flags_risk(unsigned flags, enum risk least);
 
 /* diff_facts.c */
 void fact(struct pairing *k, enum fact_kind kind, enum risk risk, const char *what, const char *before, const char *after);
+/* The risk is that of the flags, low without any. */
+void fact_flagged(struct pairing *k, enum fact_kind kind, unsigned flags, const char *what, const char *before,
+		  const char *after);
 void compare_rates(struct pairing *k, const struct ir_list *a, const struct ir_list *b);
 void compare_zones(struct pairing *k);
+
+/* diff_effects.c: of the posture and direction at hand; of reflexes that only tell; then all as facts. */
+void compare_effects(struct pairing *k);
+void compare_watches(struct pairing *k);
+void effects_told(struct pairing *k);
+
+/* diff_signatures.c: of the posture and direction at hand. */
+void compare_signatures(struct pairing *k);
 
 #endif

@@ -253,3 +253,20 @@ void report_allowances_all(struct compilation *c)
 {
 	allow(&(struct allowing){ .c = c, .tell = true, .all = true });
 }
+
+struct allowances allowances_said(struct compilation *c)
+{
+	struct allowing k = { .c = c };
+	struct allowances all = { 0 };
+
+	today(k.today);
+	for (size_t i = 0; i < c->remarks.len; i++) {
+		struct allowance a;
+
+		if (!remark_read(&k, &c->remarks.at[i], &a) || is_over(&k, &a))
+			continue;
+		struct allowance_said said = { a.code, a.what };
+		vec_push(c->arena, &all, said);
+	}
+	return all;
+}

@@ -20,4 +20,17 @@ void report_allowances(struct compilation *c, bool tell);
 /* The same when everything was looked for: tells those that nothing needs too. */
 void report_allowances_all(struct compilation *c);
 
+/* What the comments say, expired ones left out, whatever they apply to. */
+struct allowance_said {
+	enum diag_code code;
+	struct diag_allowance what;
+};
+
+struct allowances {
+	struct allowance_said *at;
+	size_t len, room;
+};
+
+struct allowances allowances_said(struct compilation *c);
+
 #endif

@@ -101,12 +101,12 @@ static void print_because(struct buf *out, const struct telling *k, const struct
 	print_deciders(out, source_of(k, !c->added), c->otherwise, c->otherwise_count);
 }
 
-static void print_flags(struct buf *out, const struct change *c)
+static void print_flags(struct buf *out, unsigned flags)
 {
 	const char *sep = "";
 
 	for (unsigned f = 0; f < FLAG_COUNT; f++) {
-		if (!(c->flags >> f & 1))
+		if (!(flags >> f & 1))
 			continue;
 		buf_printf(out, "%s%s", sep, flag_name((enum change_flag)f));
 		sep = ", ";
@@ -167,7 +167,7 @@ static void text_change(struct buf *out, const struct telling *k, const struct c
 	}
 	if (c->flags) {
 		buf_puts(out, "   flags      ");
-		print_flags(out, c);
+		print_flags(out, c->flags);
 		buf_putc(out, '\n');
 	}
 }
@@ -198,6 +198,12 @@ static const char *fact_word(enum fact_kind k)
 		return "INVARIANT-BROKEN";
 	case FACT_CLAIM:
 		return "CLAIM";
+	case FACT_EFFECTS:
+		return "EFFECT";
+	case FACT_SIGNATURE:
+		return "UNSEEN";
+	case FACT_OWNER:
+		return "OWNER";
 	case FACT_ESTABLISHED:
 		break;
 	}
@@ -239,7 +245,7 @@ static struct counts count(const struct diff *d)
 		enum fact_kind k = d->facts[i].kind;
 
 		n.rate += k == FACT_RATE_UP || k == FACT_RATE_DOWN;
-		n.effect += k == FACT_BLOCK_TIME;
+		n.effect += k == FACT_BLOCK_TIME || k == FACT_EFFECTS;
 	}
 	n.other = d->fact_count;
 	for (size_t i = 0; i < d->idle_count; i++) {
@@ -313,6 +319,13 @@ static void text_fact(struct buf *out, const struct fact *f)
 {
 	buf_printf(out, "%-6s %-8s %s   %s -> %s\n", fact_word(f->kind), risk_name(f->risk), f->what, f->before,
 		   f->after);
+	if (f->example)
+		buf_printf(out, "   example    %s\n", f->example);
+	if (f->flags) {
+		buf_puts(out, "   flags      ");
+		print_flags(out, f->flags);
+		buf_putc(out, '\n');
+	}
 }
 
 static void report_text(struct buf *out, const struct telling *k, bool all)
@@ -378,7 +391,7 @@ static void md_change(struct buf *out, const struct telling *k, const struct cha
 		buf_puts(&example, ", ");
 		print_assumes(&example, &c->witness);
 	}
-	print_flags(&flags, c);
+	print_flags(&flags, c->flags);
 	buf_printf(out, "| %s | %s | ", kind_word(c->kind), risk_name(c->risk));
 	md_text(out, c->posture);
 	buf_printf(out, " %s | ", direction_name(c->direction));
@@ -406,7 +419,7 @@ static void report_markdown(struct buf *out, const struct telling *k)
 	for (size_t i = 0; i < d->change_count; i++)
 		md_change(out, k, &d->changes[i]);
 	if (d->fact_count)
-		buf_puts(out, "\n| change | risk | what | before | after |\n|---|---|---|---|---|\n");
+		buf_puts(out, "\n| change | risk | what | before | after | flags |\n|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < d->fact_count; i++) {
 		const struct fact *f = &d->facts[i];
 
@@ -416,6 +429,12 @@ static void report_markdown(struct buf *out, const struct telling *k)
 		md_text(out, f->before);
 		buf_puts(out, " | ");
 		md_text(out, f->after);
+		if (f->example) {
+			buf_puts(out, ", for example ");
+			md_text(out, f->example);
+		}
+		buf_puts(out, " | ");
+		print_flags(out, f->flags);
 		buf_puts(out, " |\n");
 	}
 	buf_putc(out, '\n');
@@ -474,12 +493,12 @@ static void example(struct buf *out, const struct change *c)
 	witness_print(out, &c->witness);
 }
 
-static cJSON *json_flags(const struct change *c)
+static cJSON *json_flags(unsigned flags)
 {
 	cJSON *list = cJSON_CreateArray();
 
 	for (unsigned f = 0; f < FLAG_COUNT; f++)
-		if (c->flags >> f & 1)
+		if (flags >> f & 1)
 			cJSON_AddItemToArray(list, cJSON_CreateString(flag_name((enum change_flag)f)));
 	return list;
 }
@@ -514,7 +533,7 @@ static cJSON *json_change(const struct telling *k, const struct change *c)
 				c->counterpart.why ? "changed" : c->added ? "added" : "removed");
 	cJSON_AddBoolToObject(o, "exact", c->exact);
 	cJSON_AddItemToObject(o, "example", json_text(example, c));
-	cJSON_AddItemToObject(o, "flags", json_flags(c));
+	cJSON_AddItemToObject(o, "flags", json_flags(c->flags));
 	cJSON_AddStringToObject(o, "kind", change_kind_name(c->kind));
 	for (size_t i = 0; i < c->otherwise_count; i++)
 		cJSON_AddItemToArray(was, json_decider(source_of(k, !c->added), &c->otherwise[i]));
@@ -539,6 +558,9 @@ static cJSON *json_fact(const struct fact *f)
 		buf_putc(&kind, (char)tolower(*w));
 	cJSON_AddStringToObject(o, "after", f->after);
 	cJSON_AddStringToObject(o, "before", f->before);
+	if (f->example)
+		cJSON_AddStringToObject(o, "example", f->example);
+	cJSON_AddItemToObject(o, "flags", json_flags(f->flags));
 	cJSON_AddStringToObject(o, "kind", buf_text(&kind));
 	cJSON_AddStringToObject(o, "risk", risk_name(f->risk));
 	cJSON_AddStringToObject(o, "what", f->what);
