@@ -31,6 +31,11 @@ const char *shipped_find(const char *path, size_t *len)
 	return NULL;
 }
 
+const char *shipped_name(size_t i)
+{
+	return i < shipped_count ? shipped_files[i].path : NULL;
+}
+
 /* A file that was found, and is read once whatever path led to it. */
 struct found {
 	struct store_file file;

@@ -113,6 +113,10 @@ void remarks_find(struct compilation *c, uint32_t file, const struct ast *ast);
 
 /* A file that tegc carries, "std/services.teg"; NULL when there is none. */
 const char *shipped_find(const char *path, size_t *len);
+const char *shipped_name(size_t i); /* of the files that tegc carries, by number; NULL when there are no more */
+
+/* carried.c: a name that such a file declares: says so, and imports it into the file as a fix. */
+bool tell_carried(struct reading *r, struct diag *d, const char *name, uint32_t file);
 
 /* param.c: the value given for a parameter, or NULL. Params nobody declared are told by params_check(). */
 struct node *param_given_value(struct reading *r, const char *name, bool quoted);

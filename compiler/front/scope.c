@@ -265,11 +265,8 @@ static void tell_unknown(struct reading *r, const struct node *name, const char 
 	}
 	for (size_t i = 0; d->arena && i < r->symbols.entries.len; i++)
 		near_try(&n, r->symbols.entries.at[i].name);
-	if (tell_difference(r, d, name) || tell_near(r, d, &n, name->span))
-		return;
-	size_t len;
-	if (!strcmp(wanted, "protocol or service") && shipped_find("std/services.teg", &len))
-		diag_help(d, "names of well-known services come with: import \"std/services.teg\"");
+	if (!tell_carried(r, d, name->text, name->span.file) && !tell_difference(r, d, name))
+		tell_near(r, d, &n, name->span);
 }
 
 struct symbol *scope_find(struct reading *r, const struct node *name, const char *wanted)

@@ -471,10 +471,10 @@ static bool service_name(struct reading *r, const struct node *n, struct service
 	if (!s && !r->poisoned) {
 		struct diag *d = diag(r->diags, DIAG_PROTO_UNKNOWN, n->span, "there is no protocol or service `%s`", n->text);
 		struct diag_part **before = d->last;
-		size_t len;
 
-		near_protos(r, d, n->text);
-		if (d->last == before && shipped_find("std/services.teg", &len))
+		if (!tell_carried(r, d, n->text, n->span.file))
+			near_protos(r, d, n->text);
+		if (d->last == before)
 			diag_help(d, "names of well-known services come with: import \"std/services.teg\"");
 		return false;
 	}

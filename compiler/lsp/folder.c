@@ -34,7 +34,7 @@ static int by_name(const FTSENT **x, const FTSENT **y)
 
 static bool is_policy(const FTSENT *e)
 {
-	return e->fts_info == FTS_F && e->fts_namelen > 4 && !strcmp(e->fts_name + e->fts_namelen - 4, ".teg");
+	return e->fts_info == FTS_F && e->fts_name[0] != '.' && e->fts_namelen > 4 && !strcmp(e->fts_name + e->fts_namelen - 4, ".teg");
 }
 
 static bool is_passed_over(const FTSENT *e)

@@ -4,8 +4,8 @@
  *     folders_add(&f, "/etc/tegumentar");
  *     folders_each(&f, arg, call);
  *
- * Only files named *.teg are looked at, none behind a symbolic link or below a folder whose
- * name begins with a dot, and no more than FOLDER_FILES_MAX.
+ * Only files named *.teg are looked at, none behind a symbolic link, none whose name or
+ * folder begins with a dot, and no more than FOLDER_FILES_MAX.
  */
 #ifndef TEG_LSP_FOLDER_H
 #define TEG_LSP_FOLDER_H

@@ -180,6 +180,8 @@ turns E0102 'net office = sites' 'net office = sites;'
 turns E0201 'office - lab' 'office-lab'
 turns E0201 'extends OPEN' 'extends OPNE'
 turns E0204 'std/services.teg' 'std/servics.teg'
+turns E0201 'import "std/services.teg"
+' ''
 turns E0403 'is dropped' 'is droped'
 turns E0403 'in every' 'in evry'
 turns E0501 'established cut' 'established cutt'

@@ -1,7 +1,7 @@
 """Messages that no editor sends: an answer or silence, never an end, and always the right exit code."""
-import json, os, random, sys
+import json, os, random, sys, tempfile
 
-from lsp import Lsp, Tap
+from lsp import Lsp, Tap, uri_of
 
 tegc, tap = sys.argv[1], Tap()
 
@@ -109,6 +109,31 @@ for what, talk, want in (("nothing", [], 1), ("exit alone", ["exit"], 1), ("shut
     for i, method in enumerate(talk):
         lsp.frame(json.dumps({"jsonrpc": "2.0", "method": method, "params": {}, **({} if method == "exit" else {"id": i})}))
     tap.same(lsp.ends()[0], want, f"{what}: ends with {want}")
+# Folders that are none, and files in one that nobody would call policies.
+for what, folders in (("numbers", [1, None, [], {}]), ("URIs that are none", [{"uri": 7}, {"uri": ""}, {"uri": "file://"}, {"uri": "untitled:x"}, {"uri": "file:///nowhere/at/all"}]),
+                      ("an object", {"uri": "file:///"}), ("many", [{"uri": "file:///nowhere", "name": "x"}] * 1000)):
+    lsp = Lsp(tegc, folders=folders)
+    tap.ok("capabilities" in (lsp.about or {}), f"folders: {what}", lsp.about)
+    tap.same(lsp.bye()[0], 0, "and the conversation ends well")
+with tempfile.TemporaryDirectory() as home:
+    for name, content in (("nul.teg", b'import "nets.teg"\0'), ("bytes.teg", b'import "\xff\xfe"'), ("large.teg", b'import "nets.teg"\n' + b"#" * (5 << 20)), ("self.teg", b'import "self.teg"\n'),
+                          ("half.teg", b'import "nets.teg"\nnet far = site +\nposture {'), ("empty.teg", b""), (".hidden.teg", b'import "nets.teg"\nnet far = site\n'), ("good.teg", b'import "nets.teg"\nnet far = site\n')):
+        open(os.path.join(home, name), "wb").write(content)
+    os.mkfifo(os.path.join(home, "pipe.teg"))
+    os.mkdir(os.path.join(home, "folder.teg"))
+    os.symlink(home, os.path.join(home, "loop"))
+    os.symlink("nowhere.teg", os.path.join(home, "broken.teg"))
+    deep = home
+    for _ in range(40):
+        deep = os.path.join(deep, "d")
+        os.mkdir(deep)
+    open(os.path.join(deep, "deep.teg"), "w").write('import "nets.teg"\n')
+    lsp, nets = Lsp(tegc, folders=[{"uri": uri_of(home)}]), uri_of(os.path.join(home, "nets.teg"))
+    lsp.open(nets, "net site = 192.0.2.0/24\n")
+    found = lsp.at("textDocument/references", nets, "net site", "site", 1, context={"includeDeclaration": True})["result"]
+    tap.same(sorted(os.path.basename(f["uri"]) for f in found), ["good.teg", "nets.teg"], "a folder of broken files: what can be read is found")
+    tap.same(lsp.bye(), (0, ""), "and nothing is said on stderr")
+
 lsp = Lsp(tegc, initialize=False)
 tap.same(lsp.ask("shutdown")["error"]["code"], -32002, "before initialize nothing is answered")
 lsp.bytes(b"content-LENGTH:2\r\nX: y\r\n\r\n")
