@@ -134,6 +134,7 @@ try:
     say("a posture is switched to", p.until("document.getElementById('switched').textContent === 'LOCKDOWN is active'"))
     say("and shown, with its end", p.until("document.getElementById('state').textContent.startsWith('LOCKDOWN') && "
         "document.getElementById('facts').innerText.includes('then BALANCED')"))
+    say("a packet that was dropped is told, apart from them", p.until("document.querySelector('#packets li').textContent.includes('drop block.bogons: icmpv4 203.0.113.5 > 10.9.0.1')"))
     say("the event is told", p.until("document.querySelector('#events li').textContent.includes('posture LOCKDOWN for 1800 s')"))
     say("what people wrote stays text", "" if p.run("document.querySelectorAll('#all img').length") == 0 and
         p.run("document.getElementById('facts').innerText.includes('<img src=x')") else p.run("document.body.innerHTML")[:300])

@@ -134,15 +134,43 @@ function qualia(q) {
 
 // ---- events
 
-function note(text, className = '') {
-	$('events').prepend(make('li', text, className));
-	while ($('events').children.length > 100)
-		$('events').lastChild.remove();
+function note(text, className = '', list = 'events') {
+	$(list).prepend(make('li', text, className));
+	while ($(list).children.length > 100)
+		$(list).lastChild.remove();
+}
+
+// Packets may come by the thousand: they have a list of their own, drawn ten times a second at most.
+const packets = [];
+
+function words(p) {
+	const ends = p.source ? `${p.protocol} ${p.source} > ${p.destination}` : '';
+
+	return [p.time, p.verdict, p.severity ? `${p.by}, ${p.severity}:` : `${p.by}:`, ends,
+		p.destination_port === undefined ? '' : `port ${p.destination_port}`, `on ${p.interface}`].join(' ');
+}
+
+function drawPackets() {
+	const some = packets.splice(0, packets.length);
+
+	for (const p of some.slice(-20))
+		note(words(p), p.verdict === 'drop' ? 'bad' : '', 'packets');
+	if (some.length > 20)
+		note(`and ${some.length - 20} packets before`, '', 'packets');
+}
+
+function packet(data) {
+	if (packets.push(data) === 1)
+		setTimeout(drawPackets, 100);
 }
 
 function heard(type, data) {
 	if (type === 'qualia')
 		return qualia(data);
+	if (type === 'drop' || type === 'reflex')
+		return packet(data);
+	if (type === 'missed')
+		return note(`${data.packets} packets were told too fast for this page`, '', 'packets');
 	if (type === 'change')
 		note(`${data.time} ${data.what} ${data.summary}: ${data.result}`, data.result === 'done' ? '' : 'bad');
 	else if (type === 'blocked')
