@@ -17,7 +17,7 @@
 
 #include <linux/types.h>
 
-#define TEG_ABI_VERSION 7u
+#define TEG_ABI_VERSION 8u
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 
@@ -39,8 +39,13 @@ struct teg_active {
 };
 _Static_assert(sizeof(struct teg_active) == 24, "abi");
 
-/* teg_counters: per-CPU array, by slot. Slots belong to stable ids, see warden/ledger. */
-#define TEG_COUNTER_SLOTS 16384u
+/*
+ * teg_counters: per-CPU array, by slot. Slots belong to stable ids, see warden/ledger. What has a
+ * slot from TEG_SLOTS_FIRST on is in teg_more, which is made when the first policy needs it: making it
+ * takes half a second and 20 bytes a slot and CPU.
+ */
+#define TEG_SLOTS_FIRST 16384u
+#define TEG_COUNTER_SLOTS 262144u
 struct teg_counter {
 	__u64 packets, bytes; /* bytes from the IP header on; of malformed frames: all */
 	__u32 since;	      /* packets since the last one that an event told of */
@@ -204,6 +209,7 @@ enum {
 	TEG_HOST_FRAGS = 1,	   /* the kernel knows frames of several buffers (5.18) */
 	TEG_HOST_GIVEN_CLOCK = 2,  /* time is what gen_clock says; for tests */
 	TEG_HOST_BANK_B = 4,	   /* the posture is teg_active's second, not its first */
+	TEG_HOST_MORE = 16,	   /* some counter is in teg_more */
 	TEG_HOST_TELL_ALL = 8,	   /* every event is told, none is sampled; for tests */
 };
 
@@ -292,7 +298,7 @@ enum { TEG_IP4 = 1, TEG_IP6 = 2 };
 enum { TEG_WHOLE = 1, TEG_FIRST = 2, TEG_LATER = 4 };
 #define TEG_PROTO_ANY 256u
 #define TEG_BOXES_MAX 512u
-#define TEG_RULES_MAX 16000u /* each has a counter slot, and postures have theirs */
+#define TEG_RULES_MAX 120000u /* two generations have counter slots at a time */
 
 struct teg_box {
 	__u64 zones;	     /* any bit in common with the interface's */
@@ -301,11 +307,11 @@ struct teg_box {
 	__u16 dport_lo, dport_hi;
 	__u16 icmp_lo, icmp_hi; /* type << 8 | code */
 	__u16 proto;	     /* number or TEG_PROTO_ANY */
-	__u16 rule;	     /* index into gen_rules */
 	__u8 families, fragments;
 	__u8 flags_mask, flags_want;
 	__u8 mark;	     /* 1 + bit: only when that was found in the payload; 0: not asked */
-	__u8 pad[3];
+	__u8 pad;
+	__u32 rule;	     /* index into gen_rules */
 };
 _Static_assert(sizeof(struct teg_box) == 48, "abi");
 
@@ -327,8 +333,8 @@ struct teg_cell {
 	__u16 sport_lo, sport_hi;
 	__u16 dport_lo, dport_hi;
 	__u16 icmp_lo, icmp_hi;
-	__u16 rule;
-	__u16 mark; /* as a box's */
+	__u32 rule : 24;
+	__u32 mark : 8; /* as a box's */
 };
 #define TEG_SET_ANY (1ull << 62) /* every address is in it */
 _Static_assert(sizeof(struct teg_cell) == 48, "abi");

@@ -10,13 +10,21 @@
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/cause.h"
+#include "bpf-templates/config.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TEG_COUNTER_SLOTS);
+	__uint(max_entries, TEG_SLOTS_FIRST);
 	__type(key, __u32);
 	__type(value, struct teg_counter);
 } teg_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TEG_COUNTER_SLOTS - TEG_SLOTS_FIRST);
+	__type(key, __u32);
+	__type(value, struct teg_counter);
+} teg_more SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -34,6 +42,13 @@ static __always_inline struct teg_counter *count_in(void *map, __u32 at, __u64 b
 		c->bytes += bytes;
 	}
 	return c;
+}
+
+static __always_inline struct teg_counter *count_slot(__u32 slot, __u64 bytes)
+{
+	if (gen_config.host & TEG_HOST_MORE && slot >= TEG_SLOTS_FIRST)
+		return count_in(&teg_more, slot - TEG_SLOTS_FIRST, bytes);
+	return count_in(&teg_counters, slot, bytes);
 }
 
 #endif

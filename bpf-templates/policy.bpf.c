@@ -147,7 +147,7 @@ static __always_inline void tell_drop(struct xdp_md *ctx, const struct pkt *p, c
 static __always_inline void rule_acts(struct xdp_md *ctx, const struct pkt *p, const struct teg_active *active,
 				      const struct teg_rule *rule)
 {
-	struct teg_counter *counted = count_in(&teg_counters, rule->counter_slot, p->len);
+	struct teg_counter *counted = count_slot(rule->counter_slot, p->len);
 
 	if (!counted || !event_is_due(counted, tick_of(active), rule->one_in, rule->tells))
 		return;
@@ -321,7 +321,7 @@ static __always_inline int reflexes_end(struct walk *w, const struct teg_rule *r
 	if (gen_config.closed >> w->posture & 1 && !is_left_open(p)) {
 		const __u32 slot = gen_config.closed_slot[w->posture];
 
-		tell_drop(w->ctx, p, w->active, count_in(&teg_counters, slot, p->len), slot, TEG_WHO_NOBODY);
+		tell_drop(w->ctx, p, w->active, count_slot(slot, p->len), slot, TEG_WHO_NOBODY);
 		return XDP_DROP;
 	}
 	return XDP_PASS;
@@ -358,16 +358,16 @@ static __always_inline int judge_frame(struct xdp_md *ctx, const bool payloads)
 	const struct teg_rule *rule = payloads ? judge_apart(&w, 0, gen_config.lifeline_boxes, false, NO_RULE)
 					       : judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE);
 	if (rule) {
-		count_in(&teg_counters, rule->counter_slot, p.len);
+		count_slot(rule->counter_slot, p.len);
 		return XDP_PASS;
 	}
 	if (is_neighbour(&p)) {
-		count_in(&teg_counters, gen_config.neighbour_slot, p.len);
+		count_slot(gen_config.neighbour_slot, p.len);
 		return XDP_PASS;
 	}
 	const struct teg_blocked *block = w.now < blocked_until ? limit_block_of(&p, w.now) : NULL;
 	if (block) {
-		struct teg_counter *counted = count_in(&teg_counters, gen_config.blocked_slot, p.len);
+		struct teg_counter *counted = count_slot(gen_config.blocked_slot, p.len);
 
 		tell_drop(ctx, &p, active, counted, gen_config.blocked_slot, block->counter_slot);
 		return XDP_DROP;

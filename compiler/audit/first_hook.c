@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/emit/emit.h"
+#include "lang/base/strmap.h"
 
 /* --- address sets: the longest prefix answers for all of them ------------------------------- */
 
@@ -296,11 +297,24 @@ static bool same_effects(const struct pol_effects *x, const struct pol_effects *
 	return x->emits == y->emits && (!x->emits || (x->severity == y->severity && x->one_in == y->one_in));
 }
 
+static struct strmap rules_by_id(const struct ir *ir, struct arena *a)
+{
+	const struct ir_list *lists[] = { &ir->lifelines, &ir->blocks, &ir->reflexes, &ir->watches };
+	struct strmap m;
+
+	strmap_init(&m, a);
+	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+		for (size_t i = 0; i < lists[l]->count; i++)
+			if (!strmap_find(&m, lists[l]->rules[i].id))
+				strmap_put(&m, lists[l]->rules[i].id, &lists[l]->rules[i]);
+	return m;
+}
+
 /* What the prover leaves out: how fast buckets fill, for how long a source is blocked, and what is told. */
-static int limits_hold(const struct ir *meant, const struct ir_list *made, struct err *why)
+static int limits_hold(const struct strmap *meant, const struct ir_list *made, struct err *why)
 {
 	for (size_t i = 0; i < made->count; i++) {
-		const struct ir_rule *r = &made->rules[i], *m = audit_rule_named(meant, r->id);
+		const struct ir_rule *r = &made->rules[i], *m = strmap_find(meant, r->id);
 
 		if (!m || !same_rate(m->rate, r->rate) || m->block_ns != r->block_ns)
 			return err_set(why, EPROTO, "%s: its rate or block time in the tables is not the policy's",
@@ -385,9 +399,10 @@ int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *p
 	if (rc)
 		return rc;
 	audit_read_tables(&made, ir, plan, a);
-	rc = limits_hold(ir, &made.reflexes, why);
+	const struct strmap meant = rules_by_id(ir, a);
+	rc = limits_hold(&meant, &made.reflexes, why);
 	if (!rc)
-		rc = limits_hold(ir, &made.watches, why);
+		rc = limits_hold(&meant, &made.watches, why);
 	if (!rc)
 		rc = watches_hold(ir, &made, why);
 	for (unsigned i = 0; i < ir->posture_count && !rc; i++) {

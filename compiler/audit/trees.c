@@ -318,6 +318,17 @@ static struct boxes merged(const struct ways *w, struct boxes x, struct boxes y,
 	return all;
 }
 
+/* Most boxes of other trees are found lacking at the first node, and need not be asked at the others. */
+static struct boxes without_lacking(const struct ways *w, struct boxes b)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < b.len; i++)
+		if (!(w->lacking[b.at[i]] & bit_of(w)))
+			b.at[len++] = b.at[i];
+	return (struct boxes){ b.at, len };
+}
+
 static void ask_tree(struct ways *w)
 {
 	const struct teg_bulk *t = &w->plan->config.bulk;
@@ -358,6 +369,7 @@ static void ask_tree(struct ways *w)
 		struct boxes some = merged(w, wide, here, room);
 
 		ask_node(w, some, &k, w->words.nodes_at + r->first + (uint32_t)n, 0, room + some.len);
+		wide = without_lacking(w, wide);
 	}
 }
 

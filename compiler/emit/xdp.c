@@ -239,7 +239,7 @@ static int lower_box(struct lowering *t, const struct ir_box *b, const struct ir
 	struct teg_box box = {
 		.zones = b->zones,
 		.proto = b->proto,
-		.rule = (uint16_t)t->rules.len,
+		.rule = (uint32_t)t->rules.len,
 		.families = b->families,
 		.fragments = b->fragments,
 		.flags_mask = b->flags_mask,

@@ -185,9 +185,16 @@ static int clear_slots(struct generation *g, struct kernel *k, const bool *fresh
 	const int cpus = libbpf_num_possible_cpus();
 	struct teg_counter *none = arena_zero(g->arena, (size_t)(cpus > 0 ? cpus : 1) * sizeof *none);
 
-	for (uint32_t i = 0; i < g->plan.counter_count; i++)
-		if (fresh[i] && bpf_map_update_elem(k->shared.counters, &g->slots[i], none, BPF_ANY))
+	for (uint32_t i = 0; i < g->plan.counter_count; i++) {
+		uint32_t slot = g->slots[i];
+
+		if (slot != LEDGER_NO_SLOT && slot >= TEG_SLOTS_FIRST &&
+		    shared_make_more(&k->shared, k->settings->pin_dir, why))
+			return why->code;
+		const int map = shared_counters(&k->shared, &slot);
+		if (fresh[i] && bpf_map_update_elem(map, &slot, none, BPF_ANY))
 			return err_sys(why, "cannot clear a counter");
+	}
 	return 0;
 }
 

@@ -103,7 +103,7 @@ static uint32_t slot_of(const struct ledger *l, const char *id)
 static void ledger_collect(struct ledger *l, const struct plan *plan, const struct plan *keep)
 {
 	const struct plan *const plans[] = { plan, keep };
-	const char *kept[TEG_COUNTER_SLOTS] = { 0 };
+	const char **kept = arena_zero(l->arena, sizeof l->ids);
 
 	for (size_t p = 0; p < 2 && plans[p]; p++)
 		for (uint32_t i = 0; i < plans[p]->counter_count; i++) {
@@ -111,7 +111,7 @@ static void ledger_collect(struct ledger *l, const struct plan *plan, const stru
 			if (slot != LEDGER_NO_SLOT)
 				kept[slot] = l->ids[slot];
 		}
-	memcpy(l->ids, kept, sizeof kept);
+	memcpy(l->ids, kept, sizeof l->ids);
 	strmap_init(&l->slots, l->arena);
 	for (uint32_t s = 0; s < TEG_COUNTER_SLOTS; s++)
 		if (l->ids[s])
@@ -140,7 +140,7 @@ static int assign(struct ledger *l, const struct plan *plan, const struct plan *
 		if (!used[i] || slots[i] != LEDGER_NO_SLOT)
 			continue;
 		slots[i] = free_slot(l, &next);
-		if (slots[i] == LEDGER_NO_SLOT && !collected) {
+		if (slots[i] >= TEG_SLOTS_FIRST && !collected) {
 			ledger_collect(l, plan, keep);
 			collected = true;
 			next = 0;

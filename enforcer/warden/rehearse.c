@@ -47,6 +47,8 @@ static int play_open(struct stage_play *s, const struct tables_load *as, struct 
 		s->slots[i] = i;
 	load.slots = s->slots;
 	int rc = shared_open(&s->shared, NULL, why);
+	if (!rc && as->plan->counter_count > TEG_SLOTS_FIRST)
+		rc = shared_make_more(&s->shared, NULL, why);
 	return rc ? rc : tables_load(&s->tables, &load, why);
 }
 
@@ -82,7 +84,8 @@ static int counted(struct stage_play *s, uint32_t counter, uint64_t *out, struct
 	*out = 0;
 	if (counter == DRILL_NOBODY)
 		return 0;
-	if (bpf_map_lookup_elem(s->shared.counters, &counter, s->cpus))
+	const int map = shared_counters(&s->shared, &counter);
+	if (bpf_map_lookup_elem(map, &counter, s->cpus))
 		return err_sys(why, "cannot read a counter");
 	for (int i = 0; i < s->cpu_count; i++)
 		*out += s->cpus[i].packets;

@@ -171,7 +171,7 @@ static struct teg_counter slot_sum(const struct reader *r, int map, uint32_t slo
 {
 	struct teg_counter sum = { 0 };
 
-	if (!r->k->xdp || slot == LEDGER_NO_SLOT || bpf_map_lookup_elem(map, &slot, r->cpus))
+	if (!r->k->xdp || map < 0 || bpf_map_lookup_elem(map, &slot, r->cpus))
 		return sum;
 	for (int i = 0; i < r->cpu_count; i++) {
 		sum.packets += r->cpus[i].packets;
@@ -196,7 +196,8 @@ static struct teg_counter object_count(const struct reader *r, enum filter_table
 static struct teg_counter count_of(const struct reader *r, const struct plan_counter *c, uint32_t slot)
 {
 	bool in_netdev, in_inet;
-	struct teg_counter xdp = slot_sum(r, r->k->shared.counters, slot);
+	const int map = shared_counters(&r->k->shared, &slot);
+	struct teg_counter xdp = slot_sum(r, map, slot);
 	struct teg_counter netdev = object_count(r, FILTER_NETDEV, c->nft_name, &in_netdev);
 	struct teg_counter inet = object_count(r, FILTER_INET, c->nft_name, &in_inet);
 

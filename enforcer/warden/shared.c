@@ -22,7 +22,7 @@
 const struct shared_map shared_maps[] = {
 	SHARED(slots, PROG_ARRAY, 4, 4, 1, 0),
 	SHARED(active, ARRAY, 4, sizeof(struct teg_active), 1, BPF_F_MMAPABLE),
-	SHARED(counters, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_COUNTER_SLOTS, 0),
+	SHARED(counters, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_SLOTS_FIRST, 0),
 	SHARED(causes, PERCPU_ARRAY, 4, sizeof(struct teg_counter), CAUSE_COUNT, 0),
 	SHARED(self, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
 	SHARED(buckets, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
@@ -31,6 +31,7 @@ const struct shared_map shared_maps[] = {
 	SHARED(hints, ARRAY, 4, sizeof(struct teg_hints), 1, BPF_F_MMAPABLE),
 	SHARED(telling, PERCPU_ARRAY, 4, sizeof(struct teg_telling), 1, 0),
 	SHARED(events, RINGBUF, 0, 0, TEG_EVENTS_BYTES, 0),
+	SHARED(more, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_COUNTER_SLOTS - TEG_SLOTS_FIRST, 0),
 };
 _Static_assert(sizeof shared_maps / sizeof *shared_maps == SHARED_MAPS, "every map of struct shared has a row");
 
@@ -95,6 +96,26 @@ static int shared_adopt(int *out, const struct shared_map *m, int held, const ch
 	return 0;
 }
 
+/* Made when it is needed. */
+static bool is_late(const struct shared_map *m)
+{
+	return m->at == offsetof(struct shared, more);
+}
+
+int shared_make_more(struct shared *s, const char *dir, struct err *why)
+{
+	const struct shared_map *m = shared_maps;
+	char path[256];
+
+	while (!is_late(m))
+		m++;
+	if (s->more >= 0)
+		return 0;
+	if (dir && (size_t)snprintf(path, sizeof path, "%s/%s", dir, m->name) >= sizeof path)
+		return err_set(why, ENAMETOOLONG, "the pin directory's name is too long: %s", dir);
+	return shared_make(&s->more, m, dir ? path : NULL, why);
+}
+
 int shared_open(struct shared *out, const char *dir, struct err *why)
 {
 	own(shared) struct shared s = SHARED_NONE;
@@ -113,7 +134,7 @@ int shared_open(struct shared *out, const char *dir, struct err *why)
 		if (fd >= 0)
 			rc = shared_adopt(fd_of(&s, m), m, fd, path, why);
 		else
-			rc = shared_make(fd_of(&s, m), m, dir ? path : NULL, why);
+			rc = is_late(m) ? 0 : shared_make(fd_of(&s, m), m, dir ? path : NULL, why);
 		if (rc)
 			return rc;
 	}
@@ -139,6 +160,10 @@ unsigned shared_pins(const struct shared *s, const char *dir, bool repair, const
 		const struct shared_map *m = &shared_maps[i];
 		char path[256];
 
+		if (is_late(m) && s->more < 0) {
+			there++;
+			continue;
+		}
 		snprintf(path, sizeof path, "%s/%s", dir, m->name);
 		own(fd) int pinned = bpf_obj_get(path);
 		const uint32_t number = map_number(pinned);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf-templates/abi.h"
 #include "lang/base/addr.h"
 #include "lang/base/err.h"
 #include "lang/base/own.h"
@@ -18,16 +19,29 @@
 /* Descriptors. */
 struct shared {
 	int slots, active, counters, causes, self, buckets, blocks, hints, telling, events;
+	int more; /* -1 until a policy has counters there */
 };
-#define SHARED_MAPS 10
+#define SHARED_MAPS 11
 
 /*
  * Pinned maps of that name in `dir` are adopted when they are what abi.h says,
  * refused otherwise; missing ones are made and pinned. A NULL dir pins nothing.
  */
-#define SHARED_NONE { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 }
+#define SHARED_NONE { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 }
 int shared_open(struct shared *out, const char *dir, struct err *why);
 void shared_release(struct shared *s);
+
+/* Makes and pins teg_more, where it is not there yet. */
+int shared_make_more(struct shared *s, const char *dir, struct err *why);
+
+/* The map that counts in a slot; *slot becomes the place in it. */
+static inline int shared_counters(const struct shared *s, uint32_t *slot)
+{
+	if (*slot < TEG_SLOTS_FIRST)
+		return s->counters;
+	*slot -= TEG_SLOTS_FIRST;
+	return s->more;
+}
 
 static inline void shared_own_(struct shared *s)
 {

@@ -97,6 +97,8 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 		c.host |= TEG_HOST_TELL_ALL;
 	if (tables_kernel_has_frags())
 		c.host |= TEG_HOST_FRAGS;
+	if (load->shared->more >= 0)
+		c.host |= TEG_HOST_MORE;
 	c.generation = (uint32_t)load->number;
 	c.nodes = made->sets.node_count;
 	c.masks = made->sets.mask_count;
@@ -165,7 +167,8 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
 		struct bpf_map *m = bpf_object__find_map_by_name(o, shared_maps[i].name);
 
-		if (m && bpf_map__reuse_fd(m, shared_map_fd(load->shared, &shared_maps[i])))
+		int fd = shared_map_fd(load->shared, &shared_maps[i]);
+		if (m && (fd < 0 ? bpf_map__set_max_entries(m, 1) : bpf_map__reuse_fd(m, fd)))
 			return err_sys(why, "cannot share the map %s", shared_maps[i].name);
 	}
 	struct bpf_map *constants = object_map(o, TEG_CONFIG_SECTION, why);

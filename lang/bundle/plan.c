@@ -8,7 +8,7 @@
 #include "lang/bundle/bulk_pack.h"
 #include "lang/bundle/nft_name.h"
 
-#define PLAN_VERSION  7u
+#define PLAN_VERSION  8u
 #define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
 #define POSTURES_MAX  64 /* teg_config.closed_slot */
 #define ZONES_MAX     63
@@ -78,7 +78,7 @@ void plan_box_put(struct buf *out, const struct teg_box *b)
 	wire_put_u16(out, b->icmp_lo);
 	wire_put_u16(out, b->icmp_hi);
 	wire_put_u16(out, b->proto);
-	wire_put_u16(out, b->rule);
+	wire_put_u32(out, b->rule);
 	wire_put_u8(out, b->families);
 	wire_put_u8(out, b->fragments);
 	wire_put_u8(out, b->flags_mask);
@@ -266,7 +266,7 @@ void plan_box_get(struct wire_in *in, struct teg_box *b)
 	b->icmp_lo = wire_get_u16(in);
 	b->icmp_hi = wire_get_u16(in);
 	b->proto = wire_get_u16(in);
-	b->rule = wire_get_u16(in);
+	b->rule = wire_get_u32(in);
 	b->families = wire_get_u8(in);
 	b->fragments = wire_get_u8(in);
 	b->flags_mask = wire_get_u8(in);

@@ -28,6 +28,6 @@ int plan_payload_holds(const struct plan *p, struct err *why);
 void plan_box_put(struct buf *out, const struct teg_box *b);
 void plan_box_get(struct wire_in *in, struct teg_box *b);
 bool plan_box_holds(const struct plan *p, const struct teg_box *b);
-#define PLAN_BOX_BYTES 45
+#define PLAN_BOX_BYTES 47
 
 #endif

@@ -93,7 +93,7 @@ static bool measure(struct floor_run *f, const char *kind, size_t want, unsigned
 
 	if (!rules)
 		return false;
-	struct ir *ir = classbench_ir(rules, count, want > 10000 ? 8 : 1, a);
+	struct ir *ir = classbench_ir(rules, count, 1, a);
 	double begun = now_ms();
 	emit_plan(&plan, ir, a);
 	if (emit_xdp(&plan, ir, a, &why)) {

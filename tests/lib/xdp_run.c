@@ -64,6 +64,10 @@ int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_cloc
 	int rc = shared_open(&x->shared, NULL, why);
 	if (rc)
 		return rc;
+	if (plan->counter_count > TEG_SLOTS_FIRST)
+		rc = shared_make_more(&x->shared, NULL, why);
+	if (rc)
+		return rc;
 	load.shared = &x->shared;
 	load.object = emit_xdp_object(&load.object_len);
 	rc = tables_load(&x->tables, &load, why);
@@ -148,7 +152,9 @@ static struct teg_counter counter_of(const struct xdp_run *x, int map, uint32_t 
 
 struct teg_counter xdp_run_counter(const struct xdp_run *x, uint32_t slot)
 {
-	return counter_of(x, x->shared.counters, slot);
+	const int map = shared_counters(&x->shared, &slot);
+
+	return counter_of(x, map, slot);
 }
 
 struct teg_counter xdp_run_cause(const struct xdp_run *x, enum cause c)

@@ -162,7 +162,7 @@ static void too_much(struct arena *a)
 		 "first hook; every range of ports in a rule is one", "the sentence names the rule and the limit");
 
 	tap_ok(emit(&plan, ir_of(a, boxes, TEG_RULES_MAX + 1), a, &why) < 0, "too many rules are refused");
-	tap_text(why.text, "block.b16000: there may be at most 16000 lifelines, blocks and reflexes together",
+	tap_text(why.text, "block.b120000: there may be at most 120000 lifelines, blocks and reflexes together",
 		 "and the sentence names the rule and the limit");
 
 	for (size_t i = 0; i <= TEG_SETS_MAX; i++)

@@ -155,7 +155,7 @@ static void config_boxes(struct plan *p) { p->config.box_count++; }
 static void config_closed(struct plan *p) { p->config.closed |= 4; }
 static void config_slot(struct plan *p) { p->config.blocked_slot = p->counter_count; }
 static void config_closed_slot(struct plan *p) { p->config.closed_slot[63] = p->counter_count; }
-static void box_rule(struct plan *p) { p->boxes[p->box_count - 1].rule = (uint16_t)p->rule_count; }
+static void box_rule(struct plan *p) { p->boxes[p->box_count - 1].rule = p->rule_count; }
 static void box_order(struct plan *p) { p->boxes[0].rule = 1; p->boxes[1].rule = 0; }
 static void box_proto(struct plan *p) { p->boxes[0].proto = 257; }
 static void box_range(struct plan *p) { p->boxes[0].dport_lo = 23; }
