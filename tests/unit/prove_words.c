@@ -191,6 +191,9 @@ static const struct {
 	  "closed critical BALANCED in - owner: tcp from office to self port 22 | owner "
 	  "allow -> default drop | tcp 203.0.113.9:50000 -> self:22 syn on wan | port 23 "
 	  "stays drop | self-lockout\n"
+	  "closed critical BALANCED in - owner: tcp from office to self port 22 on wan | owner allow -> "
+	  "blocked drop | tcp 203.0.113.9:50000 -> self:22 syn established on wan | port 23 stays drop | "
+	  "self-lockout established-cut opaque\n"
 	  "closed critical BALANCED out - owner: tcp from self port 22 to office | owner "
 	  "allow -> default drop | tcp self:22 -> 203.0.113.20:22 syn on wan |  | "
 	  "self-lockout\n" },
