@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "enforcer/api/request.h"
 
@@ -17,6 +18,7 @@
 #define SILENCE_S	 15  /* nothing sent, nothing taken; client.h has the limits of each step */
 #define TICK_NS		 UINT64_C(250000000)
 #define SAMPLE_NS	 UINT64_C(1000000000)
+#define LEAVE_NS	 (30 * SAMPLE_NS) /* for those who are still there when another api has taken over */
 
 /* A path is taken as it is written: no %-escapes, so that nothing is spelled in two ways. */
 static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *text)
@@ -105,14 +107,32 @@ static void sampler_tick(struct sampler *s, uint64_t now_ns)
 
 /* ---- the loop --------------------------------------------------------------------------------- */
 
-/* Until the warden is gone (an error) or a signal comes (0). */
-static int serve(struct server *s, int warden_sock, int signals, struct err *why)
+/* Nobody new comes in here any more, and listeners go to the next one at once. */
+static void leave(struct server *s, struct MHD_Daemon *const daemons[static 2])
+{
+	atomic_store(&s->leaving, true);
+	for (int i = 0; i < 2; i++)
+		if (daemons[i])
+			MHD_quiesce_daemon(daemons[i]);
+	events_end(s->events);
+}
+
+static bool asks_to_leave(int signals)
+{
+	struct signalfd_siginfo got;
+
+	return read(signals, &got, sizeof got) == sizeof got && got.ssi_signo == SIGUSR1;
+}
+
+/* Until the warden is gone (an error), a signal ends it (0), or it has left (0). */
+static int serve(struct server *s, struct MHD_Daemon *const daemons[static 2], int warden_sock, int signals, struct err *why)
 {
 	struct sampler sampler = { .waiter.then = sampled, .server = s, .next_ns = clock_now_ns() };
 	struct pollfd watched[] = { { .fd = warden_sock, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+	uint64_t gone_at_ns = UINT64_MAX;
 	int rc = 0;
 
-	while (!rc && !watched[1].revents) {
+	for (bool ends = false; !rc && !ends;) {
 		uint64_t now_ns = clock_now_ns();
 
 		link_tick(s->link, now_ns);
@@ -122,6 +142,14 @@ static int serve(struct server *s, int warden_sock, int signals, struct err *why
 			return err_sys(why, "cannot wait for the warden");
 		if (watched[0].revents)
 			rc = link_read(s->link, why);
+		if (watched[1].revents && asks_to_leave(signals)) {
+			leave(s, daemons);
+			gone_at_ns = now_ns + LEAVE_NS;
+		} else if (watched[1].revents) {
+			ends = true;
+		}
+		if (atomic_load(&s->leaving) && (now_ns > gone_at_ns || clients_are_gone(s->clients)))
+			ends = true;
 	}
 	link_end(s->link); /* the sampler hears before it goes */
 	return rc;
@@ -142,7 +170,7 @@ static int open_and_serve(struct server *s, struct door doors[static 2], const i
 	}
 	tls_forget(doors[1].tls);
 	if (!rc)
-		rc = serve(s, warden_sock, signals, why);
+		rc = serve(s, daemons, warden_sock, signals, why);
 	link_end(s->link);
 	events_end(s->events);
 	for (int i = 0; i < 2; i++)
@@ -151,7 +179,7 @@ static int open_and_serve(struct server *s, struct door doors[static 2], const i
 	return rc;
 }
 
-/* SIGTERM and SIGINT arrive in the loop, in no other thread; a client that went away is no signal. */
+/* SIGTERM, SIGINT, and SIGUSR1 when another api has taken over, arrive in the loop, in no other thread; a client that went away is no signal. */
 static int catch_signals(void)
 {
 	sigset_t ends;
@@ -159,6 +187,7 @@ static int catch_signals(void)
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &ends, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &ends, SFD_CLOEXEC);

@@ -60,6 +60,14 @@ void clients_free(struct clients *c)
 	free(c);
 }
 
+bool clients_are_gone(struct clients *c)
+{
+	pthread_mutex_lock(&c->lock);
+	const bool none = !c->first;
+	pthread_mutex_unlock(&c->lock);
+	return none;
+}
+
 static struct client *client_new(struct clients *all, struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =

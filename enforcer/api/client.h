@@ -34,6 +34,8 @@ void clients_notify(void *cls, struct MHD_Connection *connection, void **socket_
 /* Cuts off who is overdue. */
 void clients_tick(struct clients *c, uint64_t now_ns);
 
+bool clients_are_gone(struct clients *c);
+
 struct client *client_of(struct MHD_Connection *connection);
 int client_fd(const struct client *c);
 uint64_t client_opened_ns(const struct client *c); /* CLOCK_BOOTTIME: when the connection came */

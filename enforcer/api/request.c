@@ -118,7 +118,7 @@ static void answer_is(struct request *r, unsigned status, const char *type, stru
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	if (r->closes)
+	if (r->closes || atomic_load(&r->server->leaving))
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (r->tag)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, arena_printf(r->arena, "\"%s\"", r->tag));

@@ -37,6 +37,7 @@ struct server {
 	const struct roster *roster;
 	struct pace *pace; /* of TCP */
 	struct tickets *tickets;
+	atomic_bool leaving; /* another api takes over: whoever was answered, goes */
 	atomic_uint uploads;
 	atomic_ullong answered[ROUTE_COUNT + 1][SERVER_STATUS_END]; /* by route (the last: none) and status */
 };

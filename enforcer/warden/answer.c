@@ -16,7 +16,7 @@ static int answer(struct warden *w, const struct message *to, enum message_kind 
 {
 	const struct message m = { kind, to->id, payload->at, payload->len, -1 };
 
-	return message_send(w->api.sock, &m, why);
+	return message_send(w->heard, &m, why);
 }
 
 static const char *own_fault(const struct warden *w)
@@ -204,7 +204,7 @@ static int answer_bundle(struct warden *w, const struct message *m, struct err *
 		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	kept_bundle_encode(&out, &(struct kept_bundle){ is_kept ? e->bundle.hex : "" });
 	const struct message to = { MESSAGE_BUNDLE, m->id, out.at, out.len, fd };
-	return message_send(w->api.sock, &to, why);
+	return message_send(w->heard, &to, why);
 }
 
 /* "2 sources for 3600 s: scans: 198.51.100.7, 2001:db8::", the first few of them. */
@@ -271,7 +271,7 @@ static int answer_audit(struct warden *w, const struct message *to, struct err *
 
 	audit_head_encode(&out, &head);
 	const struct message m = { MESSAGE_AUDIT, to->id, out.at, out.len, fd };
-	return rc ? rc : message_send(w->api.sock, &m, why);
+	return rc ? rc : message_send(w->heard, &m, why);
 }
 
 /* What changes nothing. */

@@ -95,15 +95,22 @@ static void tell_end(int status)
 		say("the api ended with code %d; it is started again", WEXITSTATUS(status));
 }
 
+bool child_is_gone(struct child *c, int *status)
+{
+	if (!c->pid || waitpid(c->pid, status, WNOHANG) != c->pid)
+		return false;
+	c->pid = 0;
+	close_sock(c);
+	return true;
+}
+
 void child_reap(struct child *c, uint64_t now_ms)
 {
 	int status;
 
-	if (!c->pid || waitpid(c->pid, &status, WNOHANG) != c->pid)
+	if (!child_is_gone(c, &status))
 		return;
 	tell_end(status);
-	c->pid = 0;
-	close_sock(c);
 	pause_then(c, now_ms);
 }
 

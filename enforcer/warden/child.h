@@ -28,6 +28,9 @@ void child_break(struct child *c, const char *why);
 /* After SIGCHLD. */
 void child_reap(struct child *c, uint64_t now_ms);
 
+/* The same of one that is not to be started again: has it ended? */
+bool child_is_gone(struct child *c, int *status);
+
 /* SIGTERM, two seconds, SIGKILL. */
 void child_end(struct child *c);
 

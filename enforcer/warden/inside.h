@@ -4,6 +4,7 @@
  *     warden.c    beginning, end, and the loop           answer.c    what the api asks, told
  *     rollout.c   generations: apply, rollback, confirm, cancel, revert
  *     posture.c   the posture, and its end               notes.c     audit, events, faults
+ *     reload.c    SIGHUP: another api takes over
  *     drift.c     is the kernel still as it was made?
  */
 #ifndef TEG_WARDEN_INSIDE_H
@@ -43,7 +44,9 @@ struct warden {
 	bool drift_is_open;
 	uint64_t drift_at_ms;
 	struct notify manager;
-	struct child api;
+	struct child api, next, leaving; /* the last two while what it reads is read anew: reload.c */
+	bool reload_again;
+	int heard; /* the socket of the api that is being answered */
 	struct told *told; /* NULL without XDP */
 	int signals, lock;
 	bool ends;
@@ -63,6 +66,14 @@ void note_change(struct warden *w, const char *what, const struct asker *by, con
 /* ---- warden.c ---- */
 
 void warden_follow(struct warden *w, unsigned changed);
+
+/* ---- reload.c ---- */
+
+void reload_begin(struct warden *w);
+/* The next api's socket is readable: true when it took over, and asks. */
+bool reload_heard(struct warden *w);
+/* After SIGCHLD. */
+void reload_reap(struct warden *w);
 
 /* ---- rollout.c ---- */
 

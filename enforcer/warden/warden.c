@@ -47,19 +47,20 @@ void warden_follow(struct warden *w, unsigned changed)
 
 /* ---- what happens by itself --------------------------------------------------------------- */
 
-static void hear_api(struct warden *w)
+static void hear_api(struct warden *w, struct child *c)
 {
 	own(arena) struct arena *a = arena_new();
 	struct message m = { .fd = -1 };
 	struct err why = { 0 };
-	int rc = message_receive(w->api.sock, ROLE_WARDEN, a, &m, &why);
+	int rc = message_receive(c->sock, ROLE_WARDEN, a, &m, &why);
 
+	w->heard = c->sock;
 	if (!rc)
 		rc = answer_any(w, &m, a, &why);
 	if (m.fd >= 0)
 		close(m.fd);
 	if (rc)
-		child_break(&w->api, why.text);
+		child_break(c, why.text);
 }
 
 static void hear_packets(struct warden *w)
@@ -76,10 +77,14 @@ static void hear_signal(struct warden *w)
 
 	if (read(w->signals, &got, sizeof got) != sizeof got)
 		return;
-	if (got.ssi_signo == SIGCHLD)
+	if (got.ssi_signo == SIGCHLD) {
 		child_reap(&w->api, now_ms());
-	else
+		reload_reap(w);
+	} else if (got.ssi_signo == SIGHUP) {
+		reload_begin(w);
+	} else {
 		w->ends = true;
+	}
 }
 
 static void tick(struct warden *w)
@@ -123,16 +128,22 @@ static void loop(struct warden *w)
 		struct pollfd watched[] = { { .fd = w->signals, .events = POLLIN },
 					    { .fd = route_fd(w->kernel.route), .events = POLLIN },
 					    { .fd = w->api.sock, .events = POLLIN },
-					    { .fd = told_fd(w->told, now_ms()), .events = POLLIN } };
+					    { .fd = told_fd(w->told, now_ms()), .events = POLLIN },
+					    { .fd = w->next.sock, .events = POLLIN },
+					    { .fd = w->leaving.sock, .events = POLLIN } };
 
-		if (poll(watched, 4, wait) < 0 && errno != EINTR)
+		if (poll(watched, 6, wait) < 0 && errno != EINTR)
 			return;
 		if (watched[0].revents)
 			hear_signal(w);
 		if (watched[1].revents)
 			warden_follow(w, route_drain(w->kernel.route));
 		if (watched[2].revents && w->api.sock == watched[2].fd && w->api.sock >= 0)
-			hear_api(w);
+			hear_api(w, &w->api);
+		if (watched[5].revents && w->leaving.sock == watched[5].fd && w->leaving.sock >= 0)
+			hear_api(w, &w->leaving);
+		if (watched[4].revents && w->next.sock == watched[4].fd && w->next.sock >= 0 && reload_heard(w))
+			hear_api(w, &w->api);
 		told_follow(w->told, w->live); /* a change that the api asked for */
 		if (watched[3].revents)
 			hear_packets(w);
@@ -188,9 +199,9 @@ static int catch_signals(struct warden *w, struct err *why)
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGCHLD);
+	sigaddset(&ours, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ours, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	w->signals = signalfd(-1, &ours, SFD_CLOEXEC);
 	return w->signals < 0 ? err_sys(why, "cannot receive signals") : 0;
 }
@@ -272,6 +283,8 @@ static void take_up(struct warden *w)
 
 static void end(struct warden *w)
 {
+	child_end(&w->next);
+	child_end(&w->leaving);
 	child_end(&w->api);
 	told_free(w->told);
 	audit_close(&w->audit);
@@ -290,6 +303,7 @@ int warden_run(const struct settings *s, char *const *argv)
 		.settings = s, .started = (uint64_t)time(NULL), .signals = -1, .lock = -1,
 		.kernel = { .shared = SHARED_NONE }, .audit.fd = -1,
 		.api = { .argv = argv, .unix_listen = -1, .tcp_listen = -1, .sock = -1 },
+		.next.sock = -1, .leaving.sock = -1,
 	};
 	struct err why;
 

@@ -10,6 +10,12 @@ is "$(head -1 $lab/told)" "READY=1" "it is told when tegd is ready"
 ok "several times that it is alive" test "$(grep -c WATCHDOG=1 $lab/told)" -ge 5
 is "$(tail -2 $lab/told | xargs)" "STOPPING=1 exit 0" "and that it stops"
 
+python3 tests/lib/manager.py 1.5 -- $tegd >$lab/told 2>>$lab/log &
+until grep -q READY $lab/told 2>/dev/null; do sleep 0.02; done
+kill -HUP "$(pgrep -P $!)"
+wait $!
+is "$(grep -v WATCHDOG $lab/told | sed 's/=[0-9]*$/=N/' | xargs)" "READY=N RELOADING=N MONOTONIC_USEC=N READY=N STOPPING=N exit 0" "it is told of a reload"
+
 mkdir -p $lab/run && rm -f $lab/run/api.sock
 umask 077; echo "a-token-of-some-length" >$lab/token; umask 022
 manager 2 $lab/run/api.sock 127.0.0.1:8765 -- $tegd --listen 127.0.0.1:8765 --token-file $lab/token >$lab/told &
