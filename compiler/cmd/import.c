@@ -26,7 +26,7 @@ struct asked {
 	int count;
 	const char *sets, *out, *root;
 	int family; /* -1: as each file says */
-	bool nft, stateful;
+	bool nft, stateful, unlimited;
 };
 
 static int failed(struct compilation *c, const char *path, const struct err *why, int code)
@@ -92,7 +92,7 @@ static int write_out(const char *path, const char *bytes, size_t len)
 static const char *how_much(const struct import *m)
 {
 	return import_notes(m, NOTE_LEFT_OUT) + import_notes(m, NOTE_WIDENED) + import_notes(m, NOTE_ANSWERS) +
-			       import_notes(m, NOTE_ADMITS) ?
+			       import_notes(m, NOTE_UNLIMITED) +			       import_notes(m, NOTE_ADMITS) ?
 		       "in part" : "whole";
 }
 
@@ -141,6 +141,9 @@ static void add_finding(struct compilation *c, const struct import_note *n, bool
 			diag_severity(&c->diags, g, SEVERITY_WARNING);
 		else
 			diag_help(g, "`--stateful` agrees to it");
+		return;
+	case NOTE_UNLIMITED:
+		diag(&c->diags, DIAG_IMPORT_UNLIMITED, place_span(c, n->place), "%s", n->text);
 		return;
 	case NOTE_ADMITS:
 		diag(&c->diags, DIAG_IMPORT_ADMITS, place_span(c, n->place), "%s", n->text);
@@ -276,6 +279,7 @@ static int import_all(struct report *r, struct compilation *c, const struct aske
 
 	m->include = asked->root ? include : NULL;
 	m->include_root = asked->root;
+	m->unlimited = asked->unlimited;
 	for (int i = 0; i < asked->count && !rc; i++)
 		rc = read_rules(m, c, asked, asked->paths[i]);
 	if (rc)
@@ -293,7 +297,7 @@ int cmd_import(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "ipset", 1, NULL, 'i' }, { "out", 1, NULL, 'o' }, { "report", 1, NULL, CMD_REPORT }, { "stateful", 0, NULL, 's' },
-		{ "family", 1, NULL, 'f' }, { "include-root", 1, NULL, 'n' }, { 0 },
+		{ "family", 1, NULL, 'f' }, { "include-root", 1, NULL, 'n' }, { "unlimited", 0, NULL, 'u' }, { 0 },
 	};
 	own(report) struct report *r = report_new("import");
 	struct report_file *f = report_add(r, "ruleset", cmd_compilation());
@@ -304,6 +308,8 @@ int cmd_import(int argc, char **argv)
 	while ((o = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
 		if (o == 'i')
 			asked.sets = optarg;
+		else if (o == 'u')
+			asked.unlimited = true;
 		else if (o == 'n')
 			asked.root = optarg;
 		else if (o == 'o')

@@ -6,7 +6,7 @@ _tegc_options() {
 	build) echo "-I --import-path --param --params -o --out --sign --serial --report --plain --color" ;;
 	test) echo "-I --import-path --param --params --engine --filter --allow-empty --coverage --mutants --all --report --plain --color" ;;
 	fmt) echo "--check --report --plain --color" ;;
-	import) echo "--ipset --family --include-root --stateful --report -o --out" ;;
+	import) echo "--ipset --family --include-root --stateful --unlimited --report -o --out" ;;
 	diff) echo "-I --import-path --param --params --all --fail-on --markdown --report --plain --color --analysis-budget --at --git" ;;
 	prove) echo "-I --import-path --param --params --report --plain --color --analysis-budget" ;;
 	no-new-access) echo "-I --import-path --param --params --report --plain --color --allow --all --markdown --analysis-budget" ;;

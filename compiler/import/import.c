@@ -60,6 +60,8 @@ const char *note_kind_name(enum note_kind kind)
 		return "beside";
 	case NOTE_ANSWERS:
 		return "answers-pass";
+	case NOTE_UNLIMITED:
+		return "unlimited";
 	case NOTE_ADMITS:
 		return "admits-more";
 	}
@@ -199,4 +201,21 @@ int import_kind(const char *word)
 		if (!strcasecmp(rows[i].name, word))
 			return (int)rows[i].kind;
 	return -1;
+}
+
+bool import_unlimit(struct import *m, struct import_rule *r, bool over)
+{
+	bool drops = r->target == TARGET_DROP || r->target == TARGET_REJECT;
+	bool spares = r->target == TARGET_RETURN || r->target == TARGET_JUMP || r->target == TARGET_GOTO;
+
+	if (!m->unlimited || (over ? !drops : !spares))
+		return true;
+	import_note(m, r->place, NOTE_UNLIMITED, "%s: what is over this limit is dropped there, and not here", r->text);
+	if (over)
+		return false;
+	r->sure = r->rated;
+	r->rate = NULL;
+	if (r->unknown && !strcmp(r->unknown, IMPORT_OVER))
+		r->unknown = NULL;
+	return true;
 }

@@ -82,7 +82,7 @@ struct import_rule {
 	struct import_chain *to; /* of a jump or goto */
 	struct region sure, perhaps;
 	const char *unknown; /* what is asked that is not known here, or NULL */
-	const char *rate;    /* "10/min burst 5", as .teg says it: `sure` lacks what is over it */
+	const char *rate;    /* "10/min burst 5", as .teg says it, or NULL when it cannot: `sure` lacks what is over it */
 	struct region rated; /* what `sure` would be without the rate */
 	const char *log;     /* how a line of the log begins, or NULL */
 };
@@ -103,6 +103,7 @@ enum note_kind {
 	NOTE_WIDENED,	/* a drop is carried for more */
 	NOTE_BESIDE,	/* no decision: logs, other tables, counters */
 	NOTE_ANSWERS,	/* answers of admitted flows pass here; not written unless agreed to */
+	NOTE_UNLIMITED,	/* what is over a limit is not dropped here, which was agreed to */
 	NOTE_ADMITS,	/* the result admits more: not written */
 };
 
@@ -136,6 +137,7 @@ struct import {
 	/* The texts that an include of nft asks for, which live as long as this; NULL: none are at hand. */
 	int (*include)(struct import *m, const char *pattern, struct import_texts *out, struct err *why);
 	const char *include_root; /* for it alone */
+	bool unlimited; /* agreed: what exceeds a limit need not be dropped */
 	bool untracks; /* some rule keeps packets from connection tracking: they are in no flow there, and begin one here */
 	bool stateful; /* packets of known flows pass in the ruleset, whatever the rules say */
 };
@@ -170,6 +172,12 @@ void import_interfaces(struct import *m, const struct words *names);
 void import_zones_of(const struct import *m, const char *name, uint64_t *sure, uint64_t *perhaps);
 /* The bits of every interface there is, ZONE_OTHER included. */
 uint64_t import_zones(const struct import *m);
+/*
+ * A rule with a limit, when all limits need not be carried: one that spares packets from what stands
+ * behind it spares them all, and one that drops what is over is none, which is the answer false.
+ */
+bool import_unlimit(struct import *m, struct import_rule *r, bool over);
+#define IMPORT_OVER "what is over the limit"
 /* Named words of the vocabulary; -1 when there is none. */
 int import_protocol(const char *word);
 int import_port(const char *word);

@@ -394,6 +394,12 @@ static void match_rate(struct ipt_rule *r, const struct ipt_option *o)
 		r->rate = o->args[0];
 }
 
+static void match_over(struct ipt_rule *r, const struct ipt_option *o)
+{
+	r->over = true;
+	match_rate(r, o);
+}
+
 static void match_burst(struct ipt_rule *r, const struct ipt_option *o)
 {
 	r->burst = o->args[0];
@@ -483,7 +489,7 @@ static const struct {
 	{ "--src-range", 1, match_src_span }, { "--dst-range", 1, match_dst_span },
 	{ "--dst-type", 1, match_kind }, { "--match-set", 2, match_set }, { "--comment", 1, match_comment },
 	{ "--limit", 1, match_rate }, { "--limit-burst", 1, match_burst },
-	{ "--hashlimit-upto", 1, match_rate }, { "--hashlimit-burst", 1, match_burst },
+	{ "--hashlimit-above", 1, match_over }, { "--hashlimit-upto", 1, match_rate }, { "--hashlimit-burst", 1, match_burst },
 	{ "--hashlimit-mode", 1, match_mode }, { "--hashlimit-name", 1, match_nothing },
 	{ "--hashlimit-htable-expire", 1, match_nothing }, { "--hashlimit-htable-size", 1, match_nothing },
 	{ "--hashlimit-htable-max", 1, match_nothing }, { "--hashlimit-htable-gcinterval", 1, match_nothing },
@@ -543,10 +549,9 @@ void ipt_finish(struct ipt_rule *r)
 		to->perhaps = with_either(r, &r->perhaps);
 	if (!r->rate)
 		return;
-	to->rate = r->never ? NULL : rate_words(r->m->arena, r->rate, r->burst, r->by_source);
-	if (to->rate)
-		to->rated = to->sure;
+	to->rate = r->never || r->over ? NULL : rate_words(r->m->arena, r->rate, r->burst, r->by_source);
+	to->rated = to->sure;
 	to->sure = (struct region){ 0 };
 	if (!to->unknown)
-		to->unknown = "what is over the limit";
+		to->unknown = IMPORT_OVER;
 }

@@ -187,6 +187,8 @@ static int read_rule(struct reading *r, const char *line)
 		import_note(r->m, rule.place, NOTE_BESIDE, "%s: a log with a limit is not carried", rule.text);
 		rule.log = NULL;
 	}
+	if (to.rate && !import_unlimit(r->m, &rule, to.over))
+		return 0;
 	vec_push(a, &c->rules, rule);
 	return 0;
 }

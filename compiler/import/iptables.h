@@ -17,6 +17,7 @@ struct ipt_rule {
 	bool impossible;       /* and perhaps too */
 	struct ranges *either; /* --ports: source or destination */
 	const char *rate, *burst;
+	bool over; /* what is over the rate is asked for */
 	bool by_source;
 };
 

@@ -16,6 +16,7 @@ struct rule {
 	struct nft_part rest;
 	struct import_rule to;	  /* as it is so far */
 	struct region rated;	  /* what `sure` was before a limit */
+	bool limited, over;	  /* it has a limit; what is over it is asked for */
 	bool decided;		  /* by a map of verdicts: rules have been added */
 	bool changes;		  /* marks, counts, helps: beside the verdicts */
 	const struct nft_token *first;
@@ -136,7 +137,7 @@ static int read_rate(struct rule *r, struct nft_part *p)
 
 	if (!nft_eat(p, "rate"))
 		return nft_refuse(r->cx->why, nft_peek(p), "rate is due");
-	known = !nft_eat(p, "over");
+	known = !(r->over = nft_eat(p, "over"));
 	t = nft_peek(p);
 	if (!is_value(t))
 		return nft_refuse(r->cx->why, t, "a rate is due");
@@ -207,11 +208,12 @@ static int read_limit(struct rule *r)
 	rc = read_rate(r, p);
 	if (rc)
 		return rc;
+	r->limited = true;
 	if (twice || !r->to.rate)
-		doubt(r, "what is over the limit");
+		r->to.rate = NULL;
 	r->to.sure = (struct region){ 0 };
 	if (!r->to.unknown)
-		r->to.unknown = "what is over the limit";
+		r->to.unknown = IMPORT_OVER;
 	return 0;
 }
 
@@ -366,6 +368,8 @@ static void add(struct rule *r, struct import_rule to)
 		import_note(m, to.place, NOTE_BESIDE, "%s: a log with a limit is not carried", to.text);
 		to.log = NULL;
 	}
+	if (r->limited && !import_unlimit(m, &to, r->over))
+		return;
 	region_tidy(a, &to.sure);
 	region_tidy(a, &to.perhaps);
 	region_tidy(a, &to.rated);

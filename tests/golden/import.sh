@@ -84,6 +84,25 @@ run 64 --family ipv4 nft "$tmp/rules.nft"; ok "nft says families itself"
 echo 'hello' > "$tmp/not"
 run 1 iptables-save "$tmp/not" && grep -q 'line 1: ' "$tmp/err"; ok "no ruleset"
 run 66 iptables-save "$tmp/absent"; ok "no file"
+cat > "$tmp/flood.nft" <<'END'
+table inet fw4 {
+	chain input {
+		type filter hook input priority filter; policy drop;
+		ct state established,related accept
+		tcp flags syn / fin,syn,rst,ack jump syn_flood
+		udp dport 53 limit rate over 20/second drop
+		tcp dport 22 accept
+		udp dport 53 accept
+	}
+	chain syn_flood {
+		limit rate 25/second burst 50 packets return
+		drop
+	}
+}
+END
+run 0 nft "$tmp/flood.nft" && grep -q 'drop tcp flags syn/fin+syn+rst+ack$' "$tmp/out"; ok "what exceeds a limit is dropped, as is what does not"
+run 0 --unlimited nft "$tmp/flood.nft" && ! grep -q 'drop *tcp\|drop *udp' "$tmp/out" && [ "$(grep -c ': unlimited: ' "$tmp/err")" = 2 ]
+ok "--unlimited agrees that nothing is dropped for a limit"
 run 64 pf "$tmp/whole"; ok "no such format"
 run 64 iptables-save; ok "no file is named"
 run 64 iptables-save "$tmp/whole" --report json=-; ok "report and policy cannot both be standard output"
