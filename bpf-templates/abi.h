@@ -417,7 +417,7 @@ _Static_assert(sizeof(struct teg_bulk_box) == 112, "abi");
 /* gen_rules: one value of rule_count rules. */
 #define TEG_ONE_IN_MAX 1000000u
 enum teg_act { TEG_ACT_PASS, TEG_ACT_DROP, TEG_ACT_TELL /* and what stands behind decides */ };
-enum teg_key { TEG_KEY_SOURCE, TEG_KEY_DESTINATION, TEG_KEY_ALL };
+enum teg_key { TEG_KEY_SOURCE, TEG_KEY_DESTINATION, TEG_KEY_FLOW, TEG_KEY_ALL };
 
 struct teg_rule {
 	__u64 except;		   /* bit per posture in which it is silent */

@@ -99,8 +99,9 @@ static __always_inline struct teg_bucket *limit_bucket(struct teg_bucket *set, _
 	return is == was_who || is == who ? oldest : NULL;
 }
 
-/* Takes a token from the bucket; true when there was none. */
-static __always_inline bool limit_takes(const struct teg_source *source, __u64 cost_ns, __u64 depth_ns, __u64 now)
+/* Takes a token from the bucket, which is of `flow` too unless that is NULL; true when there was none. */
+static __always_inline bool limit_takes(const struct teg_source *source, const struct pkt *flow, __u64 cost_ns,
+					__u64 depth_ns, __u64 now)
 {
 	const __u32 zero = 0;
 	struct teg_buckets *all = bpf_map_lookup_elem(&teg_buckets, &zero);
@@ -110,6 +111,11 @@ static __always_inline bool limit_takes(const struct teg_source *source, __u64 c
 	const __u64 *words = (const __u64 *)source;
 	__u64 who = limit_mix(words[0], all->seed[0]);
 	who = limit_mix(who ^ words[1], all->seed[1]);
+	if (flow) {
+		who = limit_mix(who ^ flow->dst.hi, all->seed[0]);
+		who = limit_mix(who ^ flow->dst.lo, all->seed[1]);
+		who = limit_mix(who ^ ((__u64)flow->proto << 32 | (__u32)flow->sport << 16 | flow->dport), all->seed[1]);
+	}
 	who = limit_mix(who ^ words[2], all->seed[0]) | 1;
 
 	struct teg_bucket *b = limit_bucket(all->at[who >> 1 & (TEG_BUCKET_SETS - 1)], who, now - depth_ns);
@@ -134,7 +140,9 @@ static __always_inline struct teg_source limit_counted(const struct pkt *p, cons
 {
 	struct teg_source s = {};
 
-	if (rule->key != TEG_KEY_ALL)
+	if (rule->key == TEG_KEY_FLOW)
+		s = limit_address(p, &p->src, 32, 128);
+	else if (rule->key != TEG_KEY_ALL)
 		s = limit_address(p, rule->key == TEG_KEY_DESTINATION ? &p->dst : &p->src, rule->key_bits4, rule->key_bits6);
 	s.bucket = rule->bucket;
 	return s;
@@ -151,7 +159,7 @@ __noinline bool limit_over(const struct pkt *p, const struct teg_rule *rule, __u
 		return false;
 	struct teg_source source = limit_counted(p, rule);
 
-	return limit_takes(&source, rule->bytes ? rule->cost_ns * p->len / rule->bytes : rule->cost_ns, rule->depth_ns, now);
+	return limit_takes(&source, rule->key == TEG_KEY_FLOW ? p : NULL, rule->bytes ? rule->cost_ns * p->len / rule->bytes : rule->cost_ns, rule->depth_ns, now);
 }
 
 struct {

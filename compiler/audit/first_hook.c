@@ -161,6 +161,8 @@ static enum rate_key key_of(const struct teg_rule *t)
 		return RATE_PER_SOURCE;
 	case TEG_KEY_DESTINATION:
 		return RATE_PER_DESTINATION;
+	case TEG_KEY_FLOW:
+		return RATE_PER_FLOW;
 	case TEG_KEY_ALL:
 		break;
 	}

@@ -64,6 +64,7 @@ static uint8_t key_of(enum rate_key key)
 	case RATE_PER_DESTINATION:
 		return TEG_KEY_DESTINATION;
 	case RATE_PER_FLOW:
+		return TEG_KEY_FLOW;
 	case RATE_GLOBAL:
 		break;
 	}
@@ -303,8 +304,6 @@ static int lower_rule(struct lowering *t, const struct ir_rule *r, enum teg_act 
 	if (rc)
 		return rc;
 	if (r->rate) {
-		if (r->rate->key == RATE_PER_FLOW)
-			return err_set(why, ENOTSUP, "%s: flows have no buckets of their own on arrival", r->id);
 		rule.cost_ns = r->rate->cost_ns;
 		rule.depth_ns = r->rate->depth_ns;
 		rule.bytes = r->rate->bytes ? r->rate->rate : 0;

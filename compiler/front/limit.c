@@ -49,6 +49,10 @@ static bool key_read(struct reading *r, const struct node *key, struct pol_rate 
 
 	if (!key_word(r, name, &out->key))
 		return false;
+	if (bits4 && out->key == RATE_PER_FLOW) {
+		diag_help(diag(r->diags, DIAG_REFLEX_WHEN, key->span, "a flow has no prefix"), "write `per flow`, or `per source/24`");
+		return false;
+	}
 	for (int f = 0; f < FAMILY_COUNT; f++) {
 		uint64_t n;
 

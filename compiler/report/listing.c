@@ -183,7 +183,9 @@ static void print_rate(struct buf *out, const struct teg_rule *r)
 	else
 		buf_puts(out, "a packet");
 	buf_printf(out, " of %lluns", (unsigned long long)r->depth_ns);
-	if (r->key != TEG_KEY_ALL)
+	if (r->key == TEG_KEY_FLOW)
+		buf_puts(out, ", per flow");
+	else if (r->key != TEG_KEY_ALL)
 		buf_printf(out, ", per %s /%u and /%u", r->key == TEG_KEY_SOURCE ? "source" : "destination", r->key_bits4,
 			   r->key_bits6);
 }

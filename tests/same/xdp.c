@@ -65,7 +65,8 @@ static void roughen(struct gen *g, struct ir *ir, struct arena *a)
 			if (rate.depth_ns < rate.cost_ns)
 				rate.depth_ns = rate.cost_ns;
 		}
-		rate.key = gen_chance(g, 60) ? RATE_PER_SOURCE : gen_chance(g, 50) ? RATE_PER_DESTINATION : RATE_GLOBAL;
+		rate.key = gen_chance(g, 60) ? RATE_PER_SOURCE : gen_chance(g, 50) ? RATE_PER_DESTINATION :
+			   gen_chance(g, 50) ? RATE_PER_FLOW : RATE_GLOBAL;
 		rate.key_bits[FAMILY_IP4] = (uint8_t)gen_below(g, 33);
 		rate.key_bits[FAMILY_IP6] = (uint8_t)gen_below(g, 129);
 		r->rate = arena_copy(a, &rate, sizeof rate);
