@@ -55,7 +55,7 @@ BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-temp
 
 # --- targets -----------------------------------------------------------------
 
-.PHONY: all help deps install test tests demo fuzz bench bench-enforcer bench-prove bench-lang clean golden
+.PHONY: all help deps install test tests demo fuzz fuzz-keep bench bench-enforcer bench-prove bench-lang clean golden
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -186,7 +186,7 @@ golden: all ## rewrite the golden files; review the diff
 # rows that the language is made of; it begins with tests/fuzz/corpus and the policies of the tree.
 SECONDS     ?= 60
 FUZZERS     ?= parse policy
-SEEDS       := tests/fuzz/corpus policies/std policies/examples tests/wrong tests/golden/forms tests/golden/spelling
+SEEDS       := tests/fuzz/corpus tests/fuzz/reached/parse tests/fuzz/reached/policy policies/std policies/examples tests/wrong tests/golden/forms tests/golden/spelling
 WORDS       := $(wildcard lang/vocab/*.def) lang/syntax/teg.y
 
 $(BUILD)/gen/words.dict: $(WORDS)
@@ -205,6 +205,11 @@ fuzz: ## run the fuzz targets FUZZERS for SECONDS each, 60 unless said
 			build-fuzz/corpus/$$f $(SEEDS) 2> build-fuzz/$$f.log || \
 			{ tail -40 build-fuzz/$$f.log; exit 1; }; \
 		grep -E '^(stat::number_of_executed_units|stat::new_units_added)' build-fuzz/$$f.log; done
+
+fuzz-keep: ## of what parse and policy found, keep in tests/fuzz/reached the fewest inputs that reach as much
+	@for f in parse policy; do rm -rf tests/fuzz/reached/$$f && mkdir -p tests/fuzz/reached/$$f && \
+		build-fuzz/tests/fuzz/$$f -set_cover_merge=1 -use_counters=0 -use_cmp=0 -max_len=4096 \
+			tests/fuzz/reached/$$f build-fuzz/corpus/$$f 2> build-fuzz/$$f.log || exit 1; done
 
 bench: all $(BENCH_PROGRAMS) ## the measurements, with their floors and peers
 	@BUILD=$(BUILD) tests/bench/run

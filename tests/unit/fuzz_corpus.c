@@ -65,6 +65,7 @@ int main(void)
 	} dirs[] = {
 		{ "tests/fuzz/corpus", 1 }, { "policies/std", 2 }, { "policies/examples", 1 },
 		{ "tests/wrong", 5 }, { "tests/golden/forms", 3 }, { "tests/golden/spelling", 2 },
+		{ "tests/fuzz/reached/parse", 100 }, { "tests/fuzz/reached/policy", 300 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
