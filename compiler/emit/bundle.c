@@ -71,7 +71,7 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 	if (plan.counter_count > TEG_COUNTER_SLOTS)
 		return err_set(why, E2BIG, "the rules of all postures have %u ids; there may be at most %u",
 			       plan.counter_count, TEG_COUNTER_SLOTS);
-	if ((rc = emit_xdp(&plan, ir, a, why)) || (rc = emit_nft(&nft, &plan, ir_without_payloads(ir, a), a, why)))
+	if ((rc = emit_xdp(&plan, ir, a, why)) || (rc = emit_nft(&nft, &plan, ir_for_nft(ir, a), a, why)))
 		return rc;
 
 	emit_drill(&drill, &plan, ir, a);

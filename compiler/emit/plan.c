@@ -109,6 +109,8 @@ static void need_of_list(struct needing *n, const struct ir_list *l, enum need e
 			need(n, events, r->id);
 		if (r->payload)
 			need(n, NEED_PAYLOAD, r->id);
+		if (r->rate && r->rate->key == RATE_PER_FLOW)
+			need(n, NEED_FLOWS, r->id);
 		if (r->rate && r->rate->fleet)
 			need(n, NEED_FLEET, r->id);
 	}

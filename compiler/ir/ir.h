@@ -178,8 +178,8 @@ static inline const char *ir_rule_condition(const struct ir_rule *r)
 	return r->payload ? r->id : r->rate ? r->rate->kin : NULL;
 }
 
-/* What nft can carry of it: without the reflexes that look into payloads. */
-struct ir *ir_without_payloads(const struct ir *ir, struct arena *a);
+/* What nft can carry of it: without the reflexes that look into payloads or count flows. */
+struct ir *ir_for_nft(const struct ir *ir, struct arena *a);
 
 /* The limit of the rule behind it: stands in no policy by itself. */
 static inline bool ir_rule_is_limit(const struct ir_rule *r)

@@ -518,22 +518,22 @@ static void epiderme_lower(struct lowering *lo, const struct policy *p)
 	}
 }
 
-static struct ir_list list_without_payloads(const struct ir_list *l, struct arena *a)
+static struct ir_list list_for_nft(const struct ir_list *l, struct arena *a)
 {
 	struct ir_list out = { arena_zero(a, (l->count + 1) * sizeof *out.rules), 0 };
 
 	for (size_t i = 0; i < l->count; i++)
-		if (!l->rules[i].payload)
+		if (!l->rules[i].payload && !(l->rules[i].rate && l->rules[i].rate->key == RATE_PER_FLOW))
 			out.rules[out.count++] = l->rules[i];
 	return out;
 }
 
-struct ir *ir_without_payloads(const struct ir *ir, struct arena *a)
+struct ir *ir_for_nft(const struct ir *ir, struct arena *a)
 {
 	struct ir *out = arena_copy(a, ir, sizeof *ir);
 
-	out->reflexes = list_without_payloads(&ir->reflexes, a);
-	out->watches = list_without_payloads(&ir->watches, a);
+	out->reflexes = list_for_nft(&ir->reflexes, a);
+	out->watches = list_for_nft(&ir->watches, a);
 	return out;
 }
 

@@ -96,10 +96,10 @@ static int read_drill(struct drill *out, struct arena *a, const struct plan *p, 
 }
 
 /* Of the needs of need.def, a bit each: what this enforcer does beyond verdicts, rates and blocks. */
-static const uint64_t can = 1u << NEED_EVENTS | 1u << NEED_PAYLOAD;
+static const uint64_t can = 1u << NEED_EVENTS | 1u << NEED_PAYLOAD | 1u << NEED_FLOWS;
 
 /* Of these, what XDP alone does. */
-static const uint64_t xdp_alone = 1u << NEED_EVENTS | 1u << NEED_PAYLOAD;
+static const uint64_t xdp_alone = 1u << NEED_EVENTS | 1u << NEED_PAYLOAD | 1u << NEED_FLOWS;
 
 static int read_content(struct content *c, struct generation *g, const void *bytes, size_t len, struct refusal *no)
 {
@@ -254,14 +254,14 @@ static int load_program(struct generation *g, struct kernel *k, const struct con
 }
 
 /*
- * Only XDP tells of packets and looks into payloads. What was in force before, as before a boot, judges
+ * Only XDP tells of packets, looks into payloads and counts flows. What was in force before, as before a boot, judges
  * on without: that is less than the policy says, but no policy would be less still.
  */
 static int stage_nft_alone(const struct generation *g, const struct stage *ask, struct refusal *no)
 {
 	if (ask->was_taken || !plan_is_met(&g->plan, can & ~xdp_alone, &no->why))
 		return 0;
-	err_in(&no->why, "XDP, which alone tells of packets and looks into payloads, does not judge (%s)",
+	err_in(&no->why, "XDP, which alone does that, does not judge (%s)",
 	       *g->without ? g->without : "nft was asked for");
 	return refuse(no, RESULT_CANNOT, "xdp");
 }
