@@ -15,7 +15,7 @@
 
 #define NOBODY		UINT32_MAX
 #define STEPS_MOST	4000000000ull /* of all pairs together: some ten seconds */
-#define WINDOW_STEPS_MOST (1u << 23)
+#define WINDOW_STEPS_MOST (1u << 25)
 
 /* Rows that look for one pattern, and the lists in which they stand. */
 struct looked_for {
@@ -251,7 +251,9 @@ struct windows {
 	const struct teg_automaton *t;
 	const uint32_t *steps;
 	unsigned len;
-	uint32_t word, tried;
+	uint8_t members[256][256], classes[5]; /* a class's bytes; the classes of the bytes so far */
+	unsigned count[256];
+	uint32_t tried;
 	bool holds;
 };
 
@@ -260,23 +262,34 @@ static bool says(const struct windows *w, uint32_t state)
 	return state >= w->t->first_hit;
 }
 
-/* `is` is the state after all bytes so far, `later` the one after all but the first two. */
-static void look(struct windows *w, unsigned depth, uint32_t is, uint32_t later, bool told)
+/* Every window whose bytes are of the classes is in the map. */
+static void look_up(struct windows *w, unsigned nth, uint32_t word)
 {
-	if (!w->holds || ++w->tried > WINDOW_STEPS_MOST || (depth > 1 && is == later && !told))
-		return;
-	if (depth == w->len + 1) {
-		const uint32_t bit = teg_window(w->word, w->t->mask);
+	if (nth == w->len) {
+		const uint32_t bit = teg_window(word, w->t->mask);
 
 		w->holds = w->t->windows[bit / 8] >> bit % 8 & 1;
 		return;
 	}
-	for (unsigned b = 0; b < 256; b++) {
-		const uint8_t c = w->t->class_of[b];
+	const uint8_t c = w->classes[nth + 1];
+
+	for (unsigned i = 0; i < w->count[c] && w->holds && ++w->tried < WINDOW_STEPS_MOST; i++)
+		look_up(w, nth + 1, word | (uint32_t)w->members[c][i] << 8 * nth);
+}
+
+/* `is` is the state after all bytes so far, `later` the one after all but the first two. */
+static void look(struct windows *w, unsigned depth, uint32_t is, uint32_t later, bool told)
+{
+	if (depth > 1 && is == later && !told)
+		return;
+	if (depth == w->len + 1) {
+		look_up(w, 0, 0);
+		return;
+	}
+	for (uint32_t c = 0; c < w->t->classes && w->holds && ++w->tried < WINDOW_STEPS_MOST; c++) {
 		const uint32_t to = w->steps[is + c], behind = depth > 1 ? w->steps[later + c] : w->t->idle;
 
-		if (depth)
-			w->word = (w->word & ~(0xffu << 8 * (depth - 1))) | b << 8 * (depth - 1);
+		w->classes[depth] = (uint8_t)c;
 		look(w, depth + 1, to, behind, told || (says(w, to) && to != behind));
 	}
 }
@@ -291,11 +304,13 @@ static int windows_hold(struct reading *r, uint32_t n)
 		full++;
 	if (full == sizeof t->windows)
 		return 0;
+	for (unsigned b = 0; b < 256; b++)
+		w.members[t->class_of[b]][w.count[t->class_of[b]]++] = (uint8_t)b;
 	w.len = (unsigned)__builtin_popcount(t->mask) / 8;
 	look(&w, 0, t->idle, t->idle, false);
 	if (!w.holds || says(&w, t->idle))
 		return err_set(r->why, EPROTO, "payload automaton %u: a window in which a match may begin is not in its map", n);
-	if (w.tried > WINDOW_STEPS_MOST)
+	if (w.tried >= WINDOW_STEPS_MOST)
 		return err_set(r->why, E2BIG, "payload automaton %u: the budget did not suffice to prove its windows", n);
 	return 0;
 }

@@ -812,14 +812,23 @@ static void change_tcp_length(struct gen *g, struct frame *f, const struct packe
 		f->at[l4 + 12] = (uint8_t)(gen_below(g, 16) << 4);
 }
 
+size_t gen_payload(struct gen *g, uint8_t *out, size_t most)
+{
+	static const char signs[] = "abccab.xGETphunioslct /AC\n\xff";
+	const size_t len = gen_below(g, (unsigned)(gen_chance(g, 90) && most > 64 ? 64 : most) + 1);
+	const unsigned of = gen_chance(g, 50) ? 5 : sizeof signs - 1;
+	const bool any = gen_chance(g, 40);
+
+	for (size_t i = 0; i < len; i++)
+		out[i] = any ? (uint8_t)gen_u64(g) : (uint8_t)signs[gen_below(g, of)];
+	return len;
+}
+
 size_t gen_frame(struct gen *g, const struct gen_aim *aim, uint8_t frame[static GEN_FRAME_MAX])
 {
 	struct packet p = gen_packet(g, aim);
-	uint8_t payload[64];
-	size_t len = gen_below(g, sizeof payload + 1);
-
-	for (size_t i = 0; i < len; i++)
-		payload[i] = (uint8_t)gen_u64(g);
+	uint8_t payload[700];
+	size_t len = gen_payload(g, payload, sizeof payload);
 
 	struct frame f = { frame, frame_build(&p, payload, len, frame, GEN_FRAME_MAX) };
 	if (gen_chance(g, 4))

@@ -54,6 +54,9 @@ struct gen_aim *gen_aim_at(const struct ir *ir, const struct netset *self, struc
 /* Any field may be anything that frame_build can say; zone, direction and state too. */
 struct packet gen_packet(struct gen *g, const struct gen_aim *aim);
 
+/* Bytes of which some are short words of few letters; seldom more than 64. */
+size_t gen_payload(struct gen *g, uint8_t *out, size_t most);
+
 /*
  * A frame as it may arrive: of a gen_packet(), perhaps with a VLAN tag or two, IPv4 options, IPv6
  * extension headers, padding; and every other one damaged: cut short, or with bytes changed in its

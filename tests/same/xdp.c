@@ -32,7 +32,7 @@ static const struct gen_shape large = {
 	.rate_percent = 3, .block_percent = 10, .closed_percent = 10, .tell_percent = 10,
 };
 
-enum kind { USUAL, VAST, LARGE };
+enum kind { USUAL, VAST, LARGE, LOOKING };
 
 struct drawn {
 	struct ir *ir;
@@ -73,6 +73,32 @@ static void roughen(struct gen *g, struct ir *ir, struct arena *a)
 	}
 }
 
+static const struct {
+	const char *expression;
+	unsigned flags;
+} patterns[] = {
+	{ "abc", 0 }, { "^a", 0 }, { "c$", 0 }, { "a+b", PATTERN_ICASE }, { "get", PATTERN_ICASE }, { "c.*a", 0 }, { "bcc", 0 },
+	{ "$", 0 }, { "^.{4}b", 0 }, { "\\.x", 0 }, { "ab|ba|cc", 0 }, { "[^a-c]{3}", 0 }, { "(ab)+c", 0 }, { "c.c", PATTERN_DOT_ALL },
+	{ "\\xff", 0 }, { "union", PATTERN_ICASE }, { "[a-z]{6}", PATTERN_ICASE }, { "a.{3}b", 0 },
+};
+
+/* Some reflexes ask for a pattern besides, whatever else they ask. */
+static void look_into(struct gen *g, struct ir *ir, struct arena *a)
+{
+	for (size_t i = 0; i < ir->reflexes.count + ir->watches.count; i++) {
+		struct ir_rule *r = i < ir->reflexes.count ? &ir->reflexes.rules[i] :
+							     &ir->watches.rules[i - ir->reflexes.count];
+		struct pol_payload *p = arena_zero(a, sizeof *p);
+		const unsigned n = gen_below(g, ARRAY_LEN(patterns));
+		struct pattern_fault why;
+
+		*p = (struct pol_payload){ .expression = patterns[n].expression, .flags = patterns[n].flags,
+					   .within = gen_chance(g, 60) ? PAYLOAD_MOST : 1 + gen_below(g, 40) };
+		if (gen_chance(g, 70) && !pattern_compile(&p->pattern, a, p->expression, p->flags, &why))
+			r->payload = p;
+	}
+}
+
 /* Hosts so many that they do not fit the own trie: then the kernel's tries are asked. */
 static void make_vast(struct gen *g, struct ir *ir, struct arena *a)
 {
@@ -98,6 +124,8 @@ static int draw(struct drawn *d, struct gen *g, enum kind kind, struct arena *a,
 	d->self = gen_self(g, a);
 	d->aim = gen_aim_at(d->ir, &d->self, a);
 	roughen(g, d->ir, a);
+	if (kind == LOOKING)
+		look_into(g, d->ir, a);
 	if (kind == VAST)
 		make_vast(g, d->ir, a);
 	emit_plan(&d->plan, d->ir, a);
@@ -135,6 +163,7 @@ struct wanted {
 	uint32_t slot; /* of the counter that must have moved; counter_count when none */
 	uint32_t bytes;
 	const char *why;
+	bool found;
 	uint8_t emits; /* bit per severity */
 };
 
@@ -165,6 +194,7 @@ static struct wanted ask_eval(struct moment *m, const struct plan *plan, const s
 	w.action = o.verdict == VERDICT_ALLOW ? XDP_PASS : XDP_DROP;
 	w.why = o.rule ? o.rule->id : o.why;
 	w.emits = o.emits;
+	w.found = o.rule && o.rule->payload;
 	if (o.rule || !strcmp(o.why, WHY_NEIGHBOUR) || !strcmp(o.why, WHY_BLOCKED)) {
 		w.slot = slot_of(plan, w.why);
 	} else if (eval_closed_drops(m, &p)) {
@@ -187,6 +217,7 @@ static void show_frame(const uint8_t *frame, size_t len)
 struct tally {
 	uint64_t frames, differ, by_cause[CAUSE_COUNT];
 	uint64_t passed, by_rule, blocked, over, closed, told;
+	uint64_t found; /* in payloads, and dropped */
 	unsigned with_trees, refused;
 };
 
@@ -196,6 +227,7 @@ static void tally_add(struct tally *t, const struct wanted *w)
 	t->by_cause[w->cause]++;
 	t->passed += w->action == XDP_PASS;
 	t->told += w->emits != 0;
+	t->found += w->found;
 	t->by_rule += !strncmp(w->why, "lifeline", 8) || !strncmp(w->why, "block.", 6);
 	t->over += !strncmp(w->why, "reflex", 6);
 	t->blocked += !strcmp(w->why, WHY_BLOCKED);
@@ -339,7 +371,7 @@ int main(int argc, char **argv)
 	struct err why = { 0 };
 
 	for (unsigned i = 0; i < policies && !t.differ; i++) {
-		if (!try_policy(seed + i, frames, i % 25 == 24 ? VAST : i % 10 == 7 ? LARGE : USUAL, &t, &why)) {
+		if (!try_policy(seed + i, frames, i % 25 == 24 ? VAST : i % 10 == 7 ? LARGE : i % 3 == 0 ? LOOKING : USUAL, &t, &why)) {
 			if (why.code == -EPERM) {
 				tap_skip("BPF is not allowed here", "XDP and eval give every frame the same verdict");
 				return tap_done();
@@ -355,6 +387,7 @@ int main(int argc, char **argv)
 	tap_note("%" PRIu64 " pass, %" PRIu64 " by lifeline or block, %" PRIu64 " by reflex, %" PRIu64
 		 " blocked, %" PRIu64 " closed", t.passed, t.by_rule, t.over, t.blocked, t.closed);
 	tap_ok(t.told || policies < 20, "%" PRIu64 " frames were told as the policy asks", t.told);
+	tap_ok(t.found > 300 || policies < 200, "%" PRIu64 " frames were dropped for what their payload holds", t.found);
 	tap_ok((t.with_trees && 20 * t.refused < policies) || policies < 20,
 	       "%u of the policies had trees, %u were too large", t.with_trees, t.refused);
 	for (int c = 0; c < CAUSE_COUNT; c++)

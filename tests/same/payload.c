@@ -1,0 +1,212 @@
+/*
+ * What the first hook finds in payloads against eval: reflexes that nearly every packet
+ * meets, so that the payload decides; frames of one buffer and of several, with words of few
+ * letters, and longer ones with a match where one buffer ends and the next begins.
+ *
+ *     tests/same/payload [SEED [POLICIES [FRAMES]]]
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/bpf.h>
+
+#include "compiler/audit/audit.h"
+#include "compiler/emit/emit.h"
+#include "compiler/ir/eval.h"
+#include "compiler/ir/proto.h"
+#include "tests/lib/gen.h"
+#include "tests/lib/tap.h"
+#include "tests/lib/xdp_run.h"
+
+#define REFLEXES   6
+#define LONG_MOST  9000
+#define FRAME_ROOM (LONG_MOST + 200)
+
+static const struct gen_shape shape = { .zones = 1, .reflexes = REFLEXES, .postures = 2, .rules = 1, .rate_percent = 15 };
+
+static const struct {
+	const char *expression;
+	unsigned flags;
+} patterns[] = {
+	{ "abca", 0 }, { "^ab", 0 }, { "cab$", 0 }, { "a+b{2}c", PATTERN_ICASE }, { "get /", PATTERN_ICASE }, { "cc.*aab", 0 },
+	{ "bccb", 0 }, { "$", 0 }, { "^.{40}b", 0 }, { "\\.x", 0 }, { "abba|baab|ccacc", 0 }, { "[^a-c]{3}x", 0 },
+	{ "(ab){3}c", 0 }, { "c.cac", PATTERN_DOT_ALL }, { "\\xffa", 0 }, { "union\\s+select", PATTERN_ICASE },
+	{ "[a-z]{9}x", PATTERN_ICASE }, { "a.{7}b.{3}c", 0 }, { "b.{8}aa", 0 }, { "xa.*bx", 0 }, { "cba.*cba", 0 },
+};
+
+struct drawn {
+	struct ir *ir;
+	struct plan plan;
+	unsigned automata;
+};
+
+static struct pol_payload *draw_payload(struct gen *g, struct arena *a)
+{
+	struct pol_payload *p = arena_zero(a, sizeof *p);
+	const unsigned n = gen_below(g, ARRAY_LEN(patterns));
+	struct pattern_fault why;
+
+	*p = (struct pol_payload){ .expression = patterns[n].expression, .flags = patterns[n].flags, .within = PAYLOAD_MOST };
+	if (gen_chance(g, 30))
+		p->within = 1 + gen_below(g, gen_chance(g, 50) ? 64 : 6000);
+	return pattern_compile(&p->pattern, a, p->expression, p->flags, &why) ? NULL : p;
+}
+
+static struct ir_box wide(struct gen *g, struct arena *a)
+{
+	static const uint16_t protos[] = { PROTO_TCP, PROTO_TCP, PROTO_UDP, PROTO_ANY_NUMBER };
+	struct ranges all = ranges_of(a, 0, UINT16_MAX);
+
+	return (struct ir_box){
+		.zones = UINT64_MAX, .families = gen_chance(g, 80) ? 3 : 1, .fragments = FRAGMENT_WHOLE | FRAGMENT_FIRST,
+		.proto = protos[gen_below(g, ARRAY_LEN(protos))], .src = { .any = true }, .dst = { .any = true },
+		.sport = all, .dport = gen_chance(g, 70) ? all : ranges_of(a, 0, 80), .icmp = all,
+	};
+}
+
+static int draw(struct drawn *d, struct gen *g, struct arena *a, struct err *why)
+{
+	d->ir = ir_lower(gen_policy(g, a, &shape), a);
+	d->ir->lifelines.count = d->ir->blocks.count = d->ir->watches.count = 0;
+	for (size_t i = 0; i < d->ir->reflexes.count; i++) {
+		struct ir_rule *r = &d->ir->reflexes.rules[i];
+		const size_t boxes = 1 + gen_below(g, 2);
+
+		r->boxes = arena_zero(a, boxes * sizeof *r->boxes);
+		for (r->box_count = 0; r->box_count < boxes; r->box_count++)
+			r->boxes[r->box_count] = wide(g, a);
+		r->block_ns = 0;
+		r->payload = draw_payload(g, a);
+		if (!r->payload)
+			return err_set(why, EPROTO, "a pattern of the test does not compile");
+	}
+	emit_plan(&d->plan, d->ir, a);
+	return emit_xdp(&d->plan, d->ir, a, why);
+}
+
+/* Mostly short; or long, filled with what begins no match, and a word somewhere, at the edges of buffers too. */
+static size_t draw_frame(struct gen *g, uint8_t frame[static FRAME_ROOM])
+{
+	static const unsigned edges[] = { 200, 250, 256, 512, 3400, 3450, 3500, 3550, 3600, 4000, 4096, 7000, 7500, 8000 };
+	static uint8_t payload[LONG_MOST];
+	const bool is_long = gen_chance(g, 6), tcp = gen_chance(g, 60), six = gen_chance(g, 40);
+	size_t len = gen_payload(g, payload, 700);
+	struct packet p = { .family = six ? FAMILY_IP6 : FAMILY_IP4, .proto = tcp ? PROTO_TCP : PROTO_UDP, .hop_limit = 64,
+			    .fragment = gen_chance(g, 95) ? FRAGMENT_WHOLE : FRAGMENT_FIRST, .sport = 40000, .flags = 0x10,
+			    .dport = gen_chance(g, 50) ? 80 : 8080 };
+
+	p.src = (struct addr){ p.family, 0xc6336401 + gen_below(g, 8) };
+	p.dst = (struct addr){ p.family, 0xc0000201 };
+	if (is_long) {
+		const size_t word = len < 64 ? len : 64, at = edges[gen_below(g, ARRAY_LEN(edges))] + gen_below(g, 64);
+
+		len = at + word + (gen_chance(g, 50) ? 0 : gen_below(g, 900));
+		if (at > sizeof payload - 1000)
+			return 0;
+		memmove(payload + at, payload, word);
+		memset(payload, '-', at);
+		memset(payload + at + word, '-', len - at - word);
+	}
+	return frame_build(&p, payload, len, frame, FRAME_ROOM);
+}
+
+struct tally {
+	uint64_t frames, found, several_buffers;
+	unsigned with_several, differ;
+};
+
+static bool ask_both(struct drawn *d, struct moment *m, struct xdp_run *x, const uint8_t *frame, size_t len, uint64_t *by_rule,
+		     struct tally *t)
+{
+	struct packet p;
+	struct outcome o;
+
+	if (frame_parse(frame, len, &p) != CAUSE_NONE)
+		return false;
+	p.zone = 0;
+	p.direction = DIRECTION_IN;
+	o = eval_epiderme(m, &p);
+	t->frames++;
+	t->several_buffers += len > 4000;
+	const bool drops = o.verdict != VERDICT_ALLOW || eval_closed_drops(m, &p);
+	t->found += o.verdict != VERDICT_ALLOW;
+	if (o.rule)
+		by_rule[o.rule - d->ir->reflexes.rules]++;
+	if (xdp_run_frame(x, frame, len) == (drops ? XDP_DROP : XDP_PASS))
+		return true;
+	tap_note("eval %s it by %s, XDP does not; %zu bytes of payload: %.*s", drops ? "drops" : "passes",
+		 o.rule ? o.rule->id : o.why, p.payload_len, p.payload_len < 100 ? (int)p.payload_len : 100, (const char *)p.payload);
+	for (size_t i = 0; i < d->ir->reflexes.count; i++)
+		tap_note("%s: /%s/ within %" PRIu64 "%s", d->ir->reflexes.rules[i].id, d->ir->reflexes.rules[i].payload->expression,
+			 d->ir->reflexes.rules[i].payload->within, d->ir->reflexes.rules[i].rate ? ", with a rate" : "");
+	return false;
+}
+
+static bool counters_agree(const struct drawn *d, const struct xdp_run *x, const uint64_t *by_rule)
+{
+	for (size_t i = 0; i < d->ir->reflexes.count; i++)
+		for (uint32_t c = 0; c < d->plan.counter_count; c++)
+			if (!strcmp(d->plan.counters[c].id, d->ir->reflexes.rules[i].id) &&
+			    xdp_run_counter(x, c).packets != by_rule[i])
+				return false;
+	return true;
+}
+
+/* False when the program could not be loaded. */
+static bool try_policy(uint64_t seed, unsigned frames, struct tally *t, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct gen g = gen_new(seed);
+	struct drawn d = { 0 };
+	own(xdp_run) struct xdp_run *x = NULL;
+	static uint8_t frame[FRAME_ROOM];
+	uint64_t by_rule[REFLEXES + 1] = { 0 };
+
+	if (draw(&d, &g, a, why) || audit_payload(d.ir, &d.plan, why) || xdp_run_new(&x, &d.plan, XDP_RUN_GIVEN_CLOCK, why))
+		return false;
+	own(moment) struct moment *m = moment_new(d.ir);
+	moment_set_posture(m, 0);
+	t->with_several += d.plan.config.payload.automata > 1;
+	uint64_t now = 0;
+	for (unsigned i = 0; i < frames && !t->differ; i++) {
+		const size_t len = draw_frame(&g, frame);
+		const uint64_t pause = gen_chance(&g, 5) ? 1000000000 : 0;
+
+		if (!len)
+			continue;
+		now += pause;
+		moment_pass(m, pause);
+		xdp_run_at(x, 1, 0, now);
+		t->differ += !ask_both(&d, m, x, frame, len, by_rule, t);
+	}
+	t->differ += !counters_agree(&d, x, by_rule);
+	t->differ += xdp_run_cause(x, CAUSE_PAYLOAD).packets != 0;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+	unsigned policies = argc > 2 ? (unsigned)atoi(argv[2]) : 100;
+	unsigned frames = argc > 3 ? (unsigned)atoi(argv[3]) : 10000;
+	struct tally t = { 0 };
+	struct err why = { 0 };
+
+	for (unsigned i = 0; i < policies && !t.differ; i++)
+		if (!try_policy(seed + i, frames, &t, &why)) {
+			if (why.code == -EPERM) {
+				tap_skip("BPF is not allowed here", "XDP and eval find the same in payloads");
+				return tap_done();
+			}
+			tap_ok(false, "policy %" PRIu64 " loads: %s", seed + i, why.text);
+			return tap_done();
+		}
+	tap_ok(!t.differ, "XDP and eval find the same in the payloads of %" PRIu64 " frames, of which %" PRIu64 " were dropped",
+	       t.frames, t.found);
+	tap_ok(t.found > t.frames / 20 && t.found < t.frames * 19 / 20, "some are dropped, and some not");
+	tap_ok(t.several_buffers > t.frames / 50, "%" PRIu64 " frames had several buffers", t.several_buffers);
+	tap_ok(t.with_several, "%u policies needed more than one automaton", t.with_several);
+	return tap_done();
+}
