@@ -303,27 +303,29 @@ struct circling {
 	struct buf path;
 };
 
-/* Whether a step of these takes the posture. */
-static bool acts_take(const struct pol_acts *acts, const char *posture)
+/* Whether a step of these takes a posture. */
+static bool acts_take(const struct pol_acts *acts)
 {
 	for (size_t i = 0; i < acts->len; i++) {
 		const struct pol_act *a = &acts->at[i];
 
-		if (a->kind == ACT_STEP && a->step == STEP_POSTURE && a->args[0].constant.text &&
-		    (!*posture || !strcmp(a->args[0].constant.text, posture)))
+		if (a->kind == ACT_STEP && a->step == STEP_POSTURE && a->args[0].constant.text)
 			return true;
-		if (acts_take(&a->acts, posture) || acts_take(&a->otherwise, posture))
+		if (acts_take(&a->acts) || acts_take(&a->otherwise))
 			return true;
 	}
 	return false;
 }
 
-/* Whether a run of the playbook can make the event happen. */
+/*
+ * Whether a run of the playbook can make the event happen. A posture is taken for a time, and then the one
+ * before is entered again, whichever that is.
+ */
 static bool playbook_causes(const struct pol_playbook *p, const struct pol_binding *b)
 {
 	switch (b->event) {
 	case EVENT_POSTURE:
-		return acts_take(&p->acts, b->of) || acts_take(&p->failure, b->of);
+		return acts_take(&p->acts) || acts_take(&p->failure);
 	case EVENT_PLAYBOOK:
 		return !*b->of || !strcmp(b->of, p->name);
 	case EVENT_REFLEX: case EVENT_RULE: case EVENT_DERME: case EVENT_DECOY: case EVENT_COUNT:
