@@ -217,6 +217,9 @@ bench: all $(BENCH_PROGRAMS) ## the measurements, with their floors and peers
 bench-enforcer: all $(BENCH_PROGRAMS) ## what a change takes and what packets notice of it, requests, restarts, memory at rest
 	@BUILD=$(BUILD) tests/bench/run enforcer
 
+bench-path: all $(BENCH_PROGRAMS) ## what the first hook costs a packet, beside a program that only reads the frame
+	@BUILD=$(BUILD) tests/bench/run path bulk
+
 bench-prove: $(BUILD)/tests/bench/prove ## what the prover's questions cost, beside BuDDy
 	$<
 

@@ -25,8 +25,9 @@ static const struct {
 #define NODE_NS 8.0
 #define CELL_NS 3.0
 #define TREE_NS 7.0 /* to begin a group */
-#define BULK_NS 10.0
-#define LIST_CELL_NS 1.0
+#define BULK_NS 13.0
+#define LIST_CELL_NS 2.0
+#define SETS_NS 6.0 /* to find in which sets an address lies */
 
 struct item {
 	struct {
@@ -824,7 +825,7 @@ int bulk_build(struct bulk_trees *out, struct arena *a, const struct teg_bulk_bo
 	return any ? 0 : -E2BIG;
 }
 
-double bulk_list_cost_ns(uint32_t boxes)
+double bulk_list_cost_ns(uint32_t boxes, uint32_t asks)
 {
-	return boxes * LIST_CELL_NS;
+	return boxes * LIST_CELL_NS + (asks & TEG_ASKS_SRC_SETS ? SETS_NS : 0) + (asks & TEG_ASKS_DST_SETS ? SETS_NS : 0);
 }

@@ -34,7 +34,7 @@ struct bulk_trees {
 int bulk_build(struct bulk_trees *out, struct arena *a, const struct teg_bulk_box *boxes, uint32_t count,
 	       const struct teg_rule *rules, uint32_t *culprit);
 
-/* What a list of so many boxes costs, by the same measure. */
-double bulk_list_cost_ns(uint32_t boxes);
+/* What a list of so many boxes costs, and what they ask of sets (TEG_ASKS_ bits), by the same measure. */
+double bulk_list_cost_ns(uint32_t boxes, uint32_t asks);
 
 #endif

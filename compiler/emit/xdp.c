@@ -30,7 +30,7 @@
 #define BULK_PREFIXES_MAX 4u
 
 /* A list so short that nothing is gained by trying trees. */
-#define LIST_ENOUGH 16u
+#define LIST_ENOUGH 4u
 
 extern const unsigned char policy_object[], policy_object_end[];
 
@@ -500,8 +500,8 @@ int emit_xdp(struct plan *plan, const struct ir *ir, struct arena *a, struct err
 	int rc = lower_all(&tree, ir, &lifelines, why);
 	if (!rc)
 		rc = build_trees(&tree, &trees, why);
-	if (listed && (rc || trees.cost_ns + bulk_list_cost_ns((uint32_t)tree.boxes.len) >=
-			       bulk_list_cost_ns((uint32_t)list.boxes.len)))
+	if (listed && (rc || trees.cost_ns + bulk_list_cost_ns((uint32_t)tree.boxes.len, tree.asks) >=
+			       bulk_list_cost_ns((uint32_t)list.boxes.len, list.asks)))
 		return plan_put(plan, ir, &list, lifelines, &none, why);
 	return rc ? rc : plan_put(plan, ir, &tree, lifelines, &trees, why);
 }
