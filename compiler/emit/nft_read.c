@@ -5,20 +5,18 @@
  */
 #include "compiler/emit/nft_read.h"
 
-#include <arpa/inet.h>
-#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <string.h>
 
+#include "compiler/emit/nft_attr.h"
 #include "compiler/emit/nft_wire.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/nft_name.h"
 
 #define EXPRS_MAX 64
-#define ATTRS_MAX 32 /* types that any message here has */
 
 struct reader {
 	struct nft_table *table;
@@ -35,130 +33,29 @@ static int refuse(struct reader *rd, const char *what)
 	return err_set(rd->why, EINVAL, "%s has no meaning here", what);
 }
 
-/* --- attributes ------------------------------------------------------------------ */
-
-/* What an attribute holds; at is NULL when it is not there. */
-struct attr {
-	const uint8_t *at;
-	size_t len;
-};
-
-#define ALLOW(type) (1u << (type))
-
-/* The next attribute of a list; false at its end, or when it does not fit, which leaves something.
- */
-static bool attr_next(struct attr *list, uint16_t *type, struct attr *out)
-{
-	struct nlattr a;
-
-	if (list->len < sizeof a)
-		return false;
-	memcpy(&a, list->at, sizeof a);
-	if (a.nla_len < sizeof a || a.nla_len > list->len)
-		return false;
-	size_t step = (size_t)NLA_ALIGN(a.nla_len);
-	if (step > list->len)
-		step = list->len;
-	*type = a.nla_type & NLA_TYPE_MASK;
-	*out = (struct attr){ list->at + sizeof a, a.nla_len - sizeof a };
-	list->at += step;
-	list->len -= step;
-	return true;
-}
-
-/* By type; false when one is not allowed, comes twice, or does not fit. */
-static bool attrs_of(struct attr list, uint32_t allowed, struct attr out[static ATTRS_MAX])
-{
-	struct attr a;
-	uint16_t type;
-
-	memset(out, 0, ATTRS_MAX * sizeof *out);
-	while (attr_next(&list, &type, &a)) {
-		if (type >= ATTRS_MAX || !(allowed & ALLOW(type)) || out[type].at)
-			return false;
-		out[type] = a;
-	}
-	return !list.len;
-}
-
-static bool is_u32(struct attr a, uint32_t *out)
-{
-	if (!a.at || a.len != sizeof *out)
-		return false;
-	memcpy(out, a.at, sizeof *out);
-	*out = ntohl(*out);
-	return true;
-}
-
-/* Not there reads as 0. */
-static bool is_u32_or_none(struct attr a, uint32_t *out)
-{
-	*out = 0;
-	return !a.at || is_u32(a, out);
-}
-
-static bool is_u64_or_none(struct attr a, uint64_t *out)
-{
-	*out = 0;
-	if (!a.at)
-		return true;
-	if (a.len != sizeof *out)
-		return false;
-	memcpy(out, a.at, sizeof *out);
-	*out = be64toh(*out);
-	return true;
-}
-
-static bool says(struct attr a, uint32_t wanted)
-{
-	uint32_t v;
-
-	return is_u32(a, &v) && v == wanted;
-}
-
-/* Text with or without its NUL, none inside; NULL when it is not. */
-static const char *text_of(struct reader *rd, struct attr a)
-{
-	if (!a.at)
-		return NULL;
-	size_t len = strnlen((const char *)a.at, a.len);
-	if (!len || (len != a.len && len + 1 != a.len))
-		return NULL;
-	return arena_strndup(rd->arena, (const char *)a.at, len);
-}
+/* --- names ------------------------------------------------------------------------ */
 
 /* A name that we print: nothing in it that nft would read otherwise. */
-static const char *name_of(struct reader *rd, struct attr a)
+static const char *name_of(struct reader *rd, struct nft_attr a)
 {
-	const char *name = text_of(rd, a);
+	const char *name = nft_attr_text(rd->arena, a);
 
 	return name && nft_name_holds(name) ? name : NULL;
 }
 
 /* The same behind the letter of its bank. */
-static const char *chain_of(struct reader *rd, struct attr a)
+static const char *chain_of(struct reader *rd, struct nft_attr a)
 {
-	const char *name = text_of(rd, a);
+	const char *name = nft_attr_text(rd->arena, a);
 
 	if (!name || name[0] != BATCH_BANK || name[1] != '_')
 		return NULL;
 	return nft_name_holds(arena_printf(rd->arena, "a%s", name + 1)) ? name : NULL;
 }
 
-/* A value in a nest of one. */
-static bool data_of(struct attr nest, uint16_t kind, struct attr *out)
-{
-	struct attr at[ATTRS_MAX];
-
-	if (!nest.at || !attrs_of(nest, ALLOW(kind), at) || !at[kind].at)
-		return false;
-	*out = at[kind];
-	return true;
-}
-
 /* --- values ---------------------------------------------------------------------- */
 
-static addr_num number_of(struct attr a, unsigned width)
+static addr_num number_of(struct nft_attr a, unsigned width)
 {
 	addr_num v = 0;
 
@@ -167,11 +64,11 @@ static addr_num number_of(struct attr a, unsigned width)
 	return v;
 }
 
-static bool value_of(const struct nft_field_row *row, struct attr nest, size_t *len, addr_num *out)
+static bool value_of(const struct nft_field_row *row, struct nft_attr nest, size_t *len, addr_num *out)
 {
-	struct attr a;
+	struct nft_attr a;
 
-	if (!data_of(nest, NFTA_DATA_VALUE, &a) || !a.len || a.len > row->bytes)
+	if (!nft_attr_only(nest, NFTA_DATA_VALUE, &a) || !a.len || a.len > row->bytes)
 		return false;
 	if (row->host) {
 		uint32_t native;
@@ -187,12 +84,12 @@ static bool value_of(const struct nft_field_row *row, struct attr nest, size_t *
 	return true;
 }
 
-static struct nft_set *set_by(struct reader *rd, struct attr name, struct attr id)
+static struct nft_set *set_by(struct reader *rd, struct nft_attr name, struct nft_attr id)
 {
-	const char *text = text_of(rd, name);
+	const char *text = nft_attr_text(rd->arena, name);
 	uint32_t number;
 
-	if (!text || !is_u32(id, &number))
+	if (!text || !nft_attr_u32(id, &number))
 		return NULL;
 	for (size_t i = rd->sets.len; i-- > 0;) {
 		struct nft_set *s = rd->sets.at[i];
@@ -207,7 +104,7 @@ static struct nft_set *set_by(struct reader *rd, struct attr name, struct attr i
 
 struct kernel_expr {
 	const char *name;
-	struct attr data;
+	struct nft_attr data;
 };
 
 /* One rule: the kernel's expressions, and what of them is still without a meaning. */
@@ -241,53 +138,53 @@ static bool take_load(struct raising *rs, enum nft_field f)
 	return true;
 }
 
-static bool raise_meta(struct raising *rs, const struct attr *at)
+static bool raise_meta(struct raising *rs, const struct nft_attr *at)
 {
 	uint32_t key;
 
-	return says(at[NFTA_META_DREG], NFT_REG_1) && is_u32(at[NFTA_META_KEY], &key) &&
+	return nft_attr_says(at[NFTA_META_DREG], NFT_REG_1) && nft_attr_u32(at[NFTA_META_KEY], &key) &&
 	       take_load(rs, field_at(rs, NFT_LOAD_META, key, 0, 0));
 }
 
-static bool raise_payload(struct raising *rs, const struct attr *at)
+static bool raise_payload(struct raising *rs, const struct nft_attr *at)
 {
 	uint32_t base, offset, len;
 
-	return says(at[NFTA_PAYLOAD_DREG], NFT_REG_1) && is_u32(at[NFTA_PAYLOAD_BASE], &base) &&
-	       is_u32(at[NFTA_PAYLOAD_OFFSET], &offset) && is_u32(at[NFTA_PAYLOAD_LEN], &len) &&
+	return nft_attr_says(at[NFTA_PAYLOAD_DREG], NFT_REG_1) && nft_attr_u32(at[NFTA_PAYLOAD_BASE], &base) &&
+	       nft_attr_u32(at[NFTA_PAYLOAD_OFFSET], &offset) && nft_attr_u32(at[NFTA_PAYLOAD_LEN], &len) &&
 	       len && take_load(rs, field_at(rs, NFT_LOAD_PAYLOAD, base, offset, len));
 }
 
-static bool raise_exthdr(struct raising *rs, const struct attr *at)
+static bool raise_exthdr(struct raising *rs, const struct nft_attr *at)
 {
-	struct attr type = at[NFTA_EXTHDR_TYPE];
+	struct nft_attr type = at[NFTA_EXTHDR_TYPE];
 	uint32_t offset, len;
 
-	return says(at[NFTA_EXTHDR_DREG], NFT_REG_1) && type.at && type.len == 1 &&
-	       is_u32(at[NFTA_EXTHDR_OFFSET], &offset) && is_u32(at[NFTA_EXTHDR_LEN], &len) &&
-	       len && (!at[NFTA_EXTHDR_OP].at || says(at[NFTA_EXTHDR_OP], NFT_EXTHDR_OP_IPV6)) &&
+	return nft_attr_says(at[NFTA_EXTHDR_DREG], NFT_REG_1) && type.at && type.len == 1 &&
+	       nft_attr_u32(at[NFTA_EXTHDR_OFFSET], &offset) && nft_attr_u32(at[NFTA_EXTHDR_LEN], &len) &&
+	       len && (!at[NFTA_EXTHDR_OP].at || nft_attr_says(at[NFTA_EXTHDR_OP], NFT_EXTHDR_OP_IPV6)) &&
 	       take_load(rs, field_at(rs, NFT_LOAD_EXTHDR, type.at[0], offset, len));
 }
 
-static bool raise_ct(struct raising *rs, const struct attr *at)
+static bool raise_ct(struct raising *rs, const struct nft_attr *at)
 {
 	uint32_t key;
 
-	return says(at[NFTA_CT_DREG], NFT_REG_1) && is_u32(at[NFTA_CT_KEY], &key) &&
+	return nft_attr_says(at[NFTA_CT_DREG], NFT_REG_1) && nft_attr_u32(at[NFTA_CT_KEY], &key) &&
 	       take_load(rs, field_at(rs, NFT_LOAD_CT, key, 0, 0));
 }
 
-static bool raise_fib(struct raising *rs, const struct attr *at)
+static bool raise_fib(struct raising *rs, const struct nft_attr *at)
 {
 	uint32_t flags;
 
-	return says(at[NFTA_FIB_DREG], NFT_REG_1) &&
-	       says(at[NFTA_FIB_RESULT], NFT_FIB_RESULT_ADDRTYPE) &&
-	       is_u32(at[NFTA_FIB_FLAGS], &flags) &&
+	return nft_attr_says(at[NFTA_FIB_DREG], NFT_REG_1) &&
+	       nft_attr_says(at[NFTA_FIB_RESULT], NFT_FIB_RESULT_ADDRTYPE) &&
+	       nft_attr_u32(at[NFTA_FIB_FLAGS], &flags) &&
 	       take_load(rs, field_at(rs, NFT_LOAD_FIB, flags, 0, 0));
 }
 
-static bool raise_bitwise(struct raising *rs, const struct attr *at)
+static bool raise_bitwise(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_match *m = &rs->load;
 	addr_num xor ;
@@ -297,9 +194,9 @@ static bool raise_bitwise(struct raising *rs, const struct attr *at)
 		return false;
 	const struct nft_field_row *row = &nft_fields[m->field];
 	m->masked = true;
-	return says(at[NFTA_BITWISE_SREG], NFT_REG_1) && says(at[NFTA_BITWISE_DREG], NFT_REG_1) &&
-	       (!at[NFTA_BITWISE_OP].at || says(at[NFTA_BITWISE_OP], NFT_BITWISE_BOOL)) &&
-	       says(at[NFTA_BITWISE_LEN], row->bytes) &&
+	return nft_attr_says(at[NFTA_BITWISE_SREG], NFT_REG_1) && nft_attr_says(at[NFTA_BITWISE_DREG], NFT_REG_1) &&
+	       (!at[NFTA_BITWISE_OP].at || nft_attr_says(at[NFTA_BITWISE_OP], NFT_BITWISE_BOOL)) &&
+	       nft_attr_says(at[NFTA_BITWISE_LEN], row->bytes) &&
 	       value_of(row, at[NFTA_BITWISE_MASK], &mask_len, &m->mask) &&
 	       mask_len == row->bytes && value_of(row, at[NFTA_BITWISE_XOR], &xor_len, &xor) &&
 	       xor_len == row->bytes && !xor;
@@ -319,17 +216,17 @@ static bool push_match(struct raising *rs)
 	return true;
 }
 
-#define CMP_ATTRS (ALLOW(NFTA_CMP_SREG) | ALLOW(NFTA_CMP_OP) | ALLOW(NFTA_CMP_DATA))
+#define CMP_ATTRS (NFT_ALLOW(NFTA_CMP_SREG) | NFT_ALLOW(NFTA_CMP_OP) | NFT_ALLOW(NFTA_CMP_DATA))
 
 /* The next expression, when it compares the same register downwards: then both are one range. */
 static bool upper_end(struct raising *rs, const struct nft_field_row *row, addr_num *hi)
 {
 	const struct kernel_expr *e = rs->at + 1 < rs->count ? &rs->exprs[rs->at + 1] : NULL;
-	struct attr at[ATTRS_MAX];
+	struct nft_attr at[NFT_ATTRS_MAX];
 	size_t len;
 
-	if (!e || strcmp(e->name, "cmp") || !attrs_of(e->data, CMP_ATTRS, at) ||
-	    !says(at[NFTA_CMP_SREG], NFT_REG_1) || !says(at[NFTA_CMP_OP], NFT_CMP_LTE) ||
+	if (!e || strcmp(e->name, "cmp") || !nft_attrs_of(e->data, CMP_ATTRS, at) ||
+	    !nft_attr_says(at[NFTA_CMP_SREG], NFT_REG_1) || !nft_attr_says(at[NFTA_CMP_OP], NFT_CMP_LTE) ||
 	    !value_of(row, at[NFTA_CMP_DATA], &len, hi) || len != row->bytes)
 		return false;
 	rs->at++;
@@ -344,7 +241,7 @@ static addr_num last_of(const struct nft_match *m)
 	return rest ? m->lo | (~(addr_num)0 >> (128 - rest)) : m->lo;
 }
 
-static bool raise_cmp(struct raising *rs, const struct attr *at)
+static bool raise_cmp(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_match *m = &rs->load;
 	uint32_t op;
@@ -353,7 +250,7 @@ static bool raise_cmp(struct raising *rs, const struct attr *at)
 	if (m->field == NFT_FIELD_COUNT)
 		return false;
 	const struct nft_field_row *row = &nft_fields[m->field];
-	if (!says(at[NFTA_CMP_SREG], NFT_REG_1) || !is_u32(at[NFTA_CMP_OP], &op) ||
+	if (!nft_attr_says(at[NFTA_CMP_SREG], NFT_REG_1) || !nft_attr_u32(at[NFTA_CMP_OP], &op) ||
 	    !value_of(row, at[NFTA_CMP_DATA], &len, &m->lo) ||
 	    (len != row->bytes && row->type != NFT_TYPE_IFNAME))
 		return false;
@@ -373,13 +270,13 @@ static bool raise_cmp(struct raising *rs, const struct attr *at)
 	return false;
 }
 
-static bool raise_lookup(struct raising *rs, const struct attr *at)
+static bool raise_lookup(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_match *m = &rs->load;
 	uint32_t flags;
 
-	if (m->field == NFT_FIELD_COUNT || !says(at[NFTA_LOOKUP_SREG], NFT_REG_1) ||
-	    !is_u32_or_none(at[NFTA_LOOKUP_FLAGS], &flags) || (flags & ~(uint32_t)NFT_LOOKUP_F_INV))
+	if (m->field == NFT_FIELD_COUNT || !nft_attr_says(at[NFTA_LOOKUP_SREG], NFT_REG_1) ||
+	    !nft_attr_u32_or_none(at[NFTA_LOOKUP_FLAGS], &flags) || (flags & ~(uint32_t)NFT_LOOKUP_F_INV))
 		return false;
 	m->set = set_by(rs->rd, at[NFTA_LOOKUP_SET], at[NFTA_LOOKUP_SET_ID]);
 	if (!m->set || m->set->type != nft_fields[m->field].type)
@@ -397,51 +294,51 @@ static bool push_act(struct raising *rs, struct nft_expr e)
 }
 
 #define LIMIT_ATTRS                                                                                \
-	(ALLOW(NFTA_LIMIT_RATE) | ALLOW(NFTA_LIMIT_UNIT) | ALLOW(NFTA_LIMIT_BURST) |               \
-	 ALLOW(NFTA_LIMIT_TYPE) | ALLOW(NFTA_LIMIT_FLAGS))
+	(NFT_ALLOW(NFTA_LIMIT_RATE) | NFT_ALLOW(NFTA_LIMIT_UNIT) | NFT_ALLOW(NFTA_LIMIT_BURST) |               \
+	 NFT_ALLOW(NFTA_LIMIT_TYPE) | NFT_ALLOW(NFTA_LIMIT_FLAGS))
 
-static bool limit_of(const struct attr *at, struct nft_limit *out)
+static bool limit_of(const struct nft_attr *at, struct nft_limit *out)
 {
-	out->bytes = says(at[NFTA_LIMIT_TYPE], NFT_LIMIT_PKT_BYTES);
-	return is_u64_or_none(at[NFTA_LIMIT_RATE], &out->rate) &&
-	       is_u64_or_none(at[NFTA_LIMIT_UNIT], &out->unit_s) &&
-	       is_u32(at[NFTA_LIMIT_BURST], &out->burst) &&
-	       (out->bytes || says(at[NFTA_LIMIT_TYPE], NFT_LIMIT_PKTS)) &&
-	       says(at[NFTA_LIMIT_FLAGS], NFT_LIMIT_F_INV) && out->rate &&
+	out->bytes = nft_attr_says(at[NFTA_LIMIT_TYPE], NFT_LIMIT_PKT_BYTES);
+	return nft_attr_u64_or_none(at[NFTA_LIMIT_RATE], &out->rate) &&
+	       nft_attr_u64_or_none(at[NFTA_LIMIT_UNIT], &out->unit_s) &&
+	       nft_attr_u32(at[NFTA_LIMIT_BURST], &out->burst) &&
+	       (out->bytes || nft_attr_says(at[NFTA_LIMIT_TYPE], NFT_LIMIT_PKTS)) &&
+	       nft_attr_says(at[NFTA_LIMIT_FLAGS], NFT_LIMIT_F_INV) && out->rate &&
 	       nft_limit_unit(out->unit_s);
 }
 
-static bool raise_limit(struct raising *rs, const struct attr *at)
+static bool raise_limit(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_LIMIT };
 
 	return limit_of(at, &out.limit) && push_act(rs, out);
 }
 
-#define EXPR_ATTRS (ALLOW(NFTA_EXPR_NAME) | ALLOW(NFTA_EXPR_DATA))
+#define EXPR_ATTRS (NFT_ALLOW(NFTA_EXPR_NAME) | NFT_ALLOW(NFTA_EXPR_DATA))
 
 /* The limit that each element of a meter has. */
-static bool inner_limit(struct raising *rs, struct attr nest, struct nft_limit *out)
+static bool inner_limit(struct raising *rs, struct nft_attr nest, struct nft_limit *out)
 {
-	struct attr at[ATTRS_MAX], data[ATTRS_MAX];
+	struct nft_attr at[NFT_ATTRS_MAX], data[NFT_ATTRS_MAX];
 
-	if (!attrs_of(nest, EXPR_ATTRS, at) || !at[NFTA_EXPR_DATA].at)
+	if (!nft_attrs_of(nest, EXPR_ATTRS, at) || !at[NFTA_EXPR_DATA].at)
 		return false;
-	const char *name = text_of(rs->rd, at[NFTA_EXPR_NAME]);
-	return name && !strcmp(name, "limit") && attrs_of(at[NFTA_EXPR_DATA], LIMIT_ATTRS, data) &&
+	const char *name = nft_attr_text(rs->rd->arena, at[NFTA_EXPR_NAME]);
+	return name && !strcmp(name, "limit") && nft_attrs_of(at[NFTA_EXPR_DATA], LIMIT_ATTRS, data) &&
 	       limit_of(data, out);
 }
 
-static bool raise_dynset(struct raising *rs, const struct attr *at)
+static bool raise_dynset(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_PLACE };
 	struct nft_place *p = &out.place;
 	uint32_t op;
 
-	if (rs->load.field == NFT_FIELD_COUNT || !says(at[NFTA_DYNSET_SREG_KEY], NFT_REG_1) ||
-	    !is_u32(at[NFTA_DYNSET_OP], &op) ||
+	if (rs->load.field == NFT_FIELD_COUNT || !nft_attr_says(at[NFTA_DYNSET_SREG_KEY], NFT_REG_1) ||
+	    !nft_attr_u32(at[NFTA_DYNSET_OP], &op) ||
 	    (op != NFT_DYNSET_OP_ADD && op != NFT_DYNSET_OP_UPDATE) ||
-	    !is_u64_or_none(at[NFTA_DYNSET_TIMEOUT], &p->timeout_ms))
+	    !nft_attr_u64_or_none(at[NFTA_DYNSET_TIMEOUT], &p->timeout_ms))
 		return false;
 	p->limited = at[NFTA_DYNSET_EXPR].at;
 	if (p->limited && !inner_limit(rs, at[NFTA_DYNSET_EXPR], &p->limit))
@@ -457,17 +354,17 @@ static bool raise_dynset(struct raising *rs, const struct attr *at)
 	return push_act(rs, out);
 }
 
-static bool raise_objref(struct raising *rs, const struct attr *at)
+static bool raise_objref(struct raising *rs, const struct nft_attr *at)
 {
 	const char *name = name_of(rs->rd, at[NFTA_OBJREF_IMM_NAME]);
 
-	return name && says(at[NFTA_OBJREF_IMM_TYPE], NFT_OBJECT_COUNTER) &&
+	return name && nft_attr_says(at[NFTA_OBJREF_IMM_TYPE], NFT_OBJECT_COUNTER) &&
 	       push_act(rs, (struct nft_expr){ .kind = NFT_EXPR_COUNTER, .counter = name });
 }
 
-static bool raise_log(struct raising *rs, const struct attr *at)
+static bool raise_log(struct raising *rs, const struct nft_attr *at)
 {
-	const char *prefix = text_of(rs->rd, at[NFTA_LOG_PREFIX]);
+	const char *prefix = nft_attr_text(rs->rd->arena, at[NFTA_LOG_PREFIX]);
 
 	for (const char *c = prefix; c && *c; c++)
 		if (*c < ' ' || *c > '~' || *c == '"')
@@ -475,16 +372,16 @@ static bool raise_log(struct raising *rs, const struct attr *at)
 	return prefix && push_act(rs, (struct nft_expr){ .kind = NFT_EXPR_LOG, .log = prefix });
 }
 
-static bool raise_reject(struct raising *rs, const struct attr *at)
+static bool raise_reject(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_REJECT };
-	struct attr code = at[NFTA_REJECT_ICMP_CODE];
+	struct nft_attr code = at[NFTA_REJECT_ICMP_CODE];
 
 	if (code.at && code.len != 1)
 		return false;
-	if (says(at[NFTA_REJECT_TYPE], NFT_REJECT_TCP_RST))
+	if (nft_attr_says(at[NFTA_REJECT_TYPE], NFT_REJECT_TCP_RST))
 		out.reject = NFT_REJECT_WITH_RESET;
-	else if (says(at[NFTA_REJECT_TYPE], NFT_REJECT_ICMPX_UNREACH) && code.at &&
+	else if (nft_attr_says(at[NFTA_REJECT_TYPE], NFT_REJECT_ICMPX_UNREACH) && code.at &&
 		 code.at[0] == NFT_REJECT_ICMPX_ADMIN_PROHIBITED)
 		out.reject = NFT_REJECT_WITH_ICMP;
 	else
@@ -492,17 +389,17 @@ static bool raise_reject(struct raising *rs, const struct attr *at)
 	return push_act(rs, out);
 }
 
-static bool raise_immediate(struct raising *rs, const struct attr *at)
+static bool raise_immediate(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_FATE };
-	struct attr verdict, in[ATTRS_MAX];
+	struct nft_attr verdict, in[NFT_ATTRS_MAX];
 	uint32_t code;
 	size_t fate = 0;
 
-	if (!says(at[NFTA_IMMEDIATE_DREG], NFT_REG_VERDICT) ||
-	    !data_of(at[NFTA_IMMEDIATE_DATA], NFTA_DATA_VERDICT, &verdict) ||
-	    !attrs_of(verdict, ALLOW(NFTA_VERDICT_CODE) | ALLOW(NFTA_VERDICT_CHAIN), in) ||
-	    !is_u32(in[NFTA_VERDICT_CODE], &code))
+	if (!nft_attr_says(at[NFTA_IMMEDIATE_DREG], NFT_REG_VERDICT) ||
+	    !nft_attr_only(at[NFTA_IMMEDIATE_DATA], NFTA_DATA_VERDICT, &verdict) ||
+	    !nft_attrs_of(verdict, NFT_ALLOW(NFTA_VERDICT_CODE) | NFT_ALLOW(NFTA_VERDICT_CHAIN), in) ||
+	    !nft_attr_u32(in[NFTA_VERDICT_CODE], &code))
 		return false;
 	while (fate < nft_wire_fate_count && nft_wire_fates[fate] != (int)code)
 		fate++;
@@ -519,45 +416,45 @@ static bool raise_immediate(struct raising *rs, const struct attr *at)
 static const struct {
 	const char *name;
 	uint32_t attrs;
-	bool (*raise)(struct raising *rs, const struct attr *at);
+	bool (*raise)(struct raising *rs, const struct nft_attr *at);
 } raisers[] = {
-	{ "meta", ALLOW(NFTA_META_DREG) | ALLOW(NFTA_META_KEY), raise_meta },
+	{ "meta", NFT_ALLOW(NFTA_META_DREG) | NFT_ALLOW(NFTA_META_KEY), raise_meta },
 	{ "payload",
-	  ALLOW(NFTA_PAYLOAD_DREG) | ALLOW(NFTA_PAYLOAD_BASE) | ALLOW(NFTA_PAYLOAD_OFFSET) |
-		  ALLOW(NFTA_PAYLOAD_LEN),
+	  NFT_ALLOW(NFTA_PAYLOAD_DREG) | NFT_ALLOW(NFTA_PAYLOAD_BASE) | NFT_ALLOW(NFTA_PAYLOAD_OFFSET) |
+		  NFT_ALLOW(NFTA_PAYLOAD_LEN),
 	  raise_payload },
 	{ "exthdr",
-	  ALLOW(NFTA_EXTHDR_DREG) | ALLOW(NFTA_EXTHDR_TYPE) | ALLOW(NFTA_EXTHDR_OFFSET) |
-		  ALLOW(NFTA_EXTHDR_LEN) | ALLOW(NFTA_EXTHDR_OP),
+	  NFT_ALLOW(NFTA_EXTHDR_DREG) | NFT_ALLOW(NFTA_EXTHDR_TYPE) | NFT_ALLOW(NFTA_EXTHDR_OFFSET) |
+		  NFT_ALLOW(NFTA_EXTHDR_LEN) | NFT_ALLOW(NFTA_EXTHDR_OP),
 	  raise_exthdr },
-	{ "ct", ALLOW(NFTA_CT_DREG) | ALLOW(NFTA_CT_KEY), raise_ct },
-	{ "fib", ALLOW(NFTA_FIB_DREG) | ALLOW(NFTA_FIB_RESULT) | ALLOW(NFTA_FIB_FLAGS), raise_fib },
+	{ "ct", NFT_ALLOW(NFTA_CT_DREG) | NFT_ALLOW(NFTA_CT_KEY), raise_ct },
+	{ "fib", NFT_ALLOW(NFTA_FIB_DREG) | NFT_ALLOW(NFTA_FIB_RESULT) | NFT_ALLOW(NFTA_FIB_FLAGS), raise_fib },
 	{ "bitwise",
-	  ALLOW(NFTA_BITWISE_SREG) | ALLOW(NFTA_BITWISE_DREG) | ALLOW(NFTA_BITWISE_LEN) |
-		  ALLOW(NFTA_BITWISE_OP) | ALLOW(NFTA_BITWISE_MASK) | ALLOW(NFTA_BITWISE_XOR),
+	  NFT_ALLOW(NFTA_BITWISE_SREG) | NFT_ALLOW(NFTA_BITWISE_DREG) | NFT_ALLOW(NFTA_BITWISE_LEN) |
+		  NFT_ALLOW(NFTA_BITWISE_OP) | NFT_ALLOW(NFTA_BITWISE_MASK) | NFT_ALLOW(NFTA_BITWISE_XOR),
 	  raise_bitwise },
 	{ "cmp", CMP_ATTRS, raise_cmp },
 	{ "lookup",
-	  ALLOW(NFTA_LOOKUP_SREG) | ALLOW(NFTA_LOOKUP_SET) | ALLOW(NFTA_LOOKUP_SET_ID) |
-		  ALLOW(NFTA_LOOKUP_FLAGS),
+	  NFT_ALLOW(NFTA_LOOKUP_SREG) | NFT_ALLOW(NFTA_LOOKUP_SET) | NFT_ALLOW(NFTA_LOOKUP_SET_ID) |
+		  NFT_ALLOW(NFTA_LOOKUP_FLAGS),
 	  raise_lookup },
 	{ "limit", LIMIT_ATTRS, raise_limit },
 	{ "dynset",
-	  ALLOW(NFTA_DYNSET_SREG_KEY) | ALLOW(NFTA_DYNSET_SET_NAME) | ALLOW(NFTA_DYNSET_SET_ID) |
-		  ALLOW(NFTA_DYNSET_OP) | ALLOW(NFTA_DYNSET_TIMEOUT) | ALLOW(NFTA_DYNSET_EXPR),
+	  NFT_ALLOW(NFTA_DYNSET_SREG_KEY) | NFT_ALLOW(NFTA_DYNSET_SET_NAME) | NFT_ALLOW(NFTA_DYNSET_SET_ID) |
+		  NFT_ALLOW(NFTA_DYNSET_OP) | NFT_ALLOW(NFTA_DYNSET_TIMEOUT) | NFT_ALLOW(NFTA_DYNSET_EXPR),
 	  raise_dynset },
-	{ "objref", ALLOW(NFTA_OBJREF_IMM_TYPE) | ALLOW(NFTA_OBJREF_IMM_NAME), raise_objref },
-	{ "log", ALLOW(NFTA_LOG_PREFIX), raise_log },
-	{ "reject", ALLOW(NFTA_REJECT_TYPE) | ALLOW(NFTA_REJECT_ICMP_CODE), raise_reject },
-	{ "immediate", ALLOW(NFTA_IMMEDIATE_DREG) | ALLOW(NFTA_IMMEDIATE_DATA), raise_immediate },
+	{ "objref", NFT_ALLOW(NFTA_OBJREF_IMM_TYPE) | NFT_ALLOW(NFTA_OBJREF_IMM_NAME), raise_objref },
+	{ "log", NFT_ALLOW(NFTA_LOG_PREFIX), raise_log },
+	{ "reject", NFT_ALLOW(NFTA_REJECT_TYPE) | NFT_ALLOW(NFTA_REJECT_ICMP_CODE), raise_reject },
+	{ "immediate", NFT_ALLOW(NFTA_IMMEDIATE_DREG) | NFT_ALLOW(NFTA_IMMEDIATE_DATA), raise_immediate },
 };
 
 static int raise_one(struct raising *rs, const struct kernel_expr *e)
 {
-	struct attr at[ATTRS_MAX];
+	struct nft_attr at[NFT_ATTRS_MAX];
 
 	for (size_t i = 0; i < sizeof raisers / sizeof *raisers; i++)
-		if (!strcmp(raisers[i].name, e->name) && attrs_of(e->data, raisers[i].attrs, at) &&
+		if (!strcmp(raisers[i].name, e->name) && nft_attrs_of(e->data, raisers[i].attrs, at) &&
 		    raisers[i].raise(rs, at))
 			return 0;
 	return err_set(rs->rd->why, EINVAL,
@@ -566,18 +463,18 @@ static int raise_one(struct raising *rs, const struct kernel_expr *e)
 
 /* --- rules ------------------------------------------------------------------------ */
 
-static bool collect(struct raising *rs, struct attr list)
+static bool collect(struct raising *rs, struct nft_attr list)
 {
-	struct attr one, at[ATTRS_MAX];
+	struct nft_attr one, at[NFT_ATTRS_MAX];
 	uint16_t type;
 
-	while (attr_next(&list, &type, &one)) {
+	while (nft_attr_next(&list, &type, &one)) {
 		struct kernel_expr *e = &rs->exprs[rs->count];
 
 		if (rs->count == EXPRS_MAX || type != NFTA_LIST_ELEM ||
-		    !attrs_of(one, EXPR_ATTRS, at))
+		    !nft_attrs_of(one, EXPR_ATTRS, at))
 			return false;
-		e->name = text_of(rs->rd, at[NFTA_EXPR_NAME]);
+		e->name = nft_attr_text(rs->rd->arena, at[NFTA_EXPR_NAME]);
 		e->data = at[NFTA_EXPR_DATA];
 		if (!e->name || !e->data.at)
 			return false;
@@ -586,17 +483,17 @@ static bool collect(struct raising *rs, struct attr list)
 	return !list.len;
 }
 
-#define RULE_ATTRS (ALLOW(NFTA_RULE_TABLE) | ALLOW(NFTA_RULE_CHAIN) | ALLOW(NFTA_RULE_EXPRESSIONS))
+#define RULE_ATTRS (NFT_ALLOW(NFTA_RULE_TABLE) | NFT_ALLOW(NFTA_RULE_CHAIN) | NFT_ALLOW(NFTA_RULE_EXPRESSIONS))
 
-static int read_rule(struct reader *rd, struct attr message)
+static int read_rule(struct reader *rd, struct nft_attr message)
 {
-	struct attr at[ATTRS_MAX];
+	struct nft_attr at[NFT_ATTRS_MAX];
 	struct nft_rule rule = { 0 };
 	struct raising rs = {
 		.rd = rd, .rule = &rule, .load = { .field = NFT_FIELD_COUNT }, .proto = -1
 	};
 
-	if (!attrs_of(message, RULE_ATTRS, at) || !at[NFTA_RULE_EXPRESSIONS].at ||
+	if (!nft_attrs_of(message, RULE_ATTRS, at) || !at[NFTA_RULE_EXPRESSIONS].at ||
 	    !collect(&rs, at[NFTA_RULE_EXPRESSIONS]))
 		return refuse(rd, "a rule's message");
 	const char *name = chain_of(rd, at[NFTA_RULE_CHAIN]);
@@ -614,19 +511,19 @@ static int read_rule(struct reader *rd, struct attr message)
 
 /* --- tables, chains and counters --------------------------------------------------- */
 
-static int read_table(struct reader *rd, struct attr message)
+static int read_table(struct reader *rd, struct nft_attr message)
 {
-	struct attr at[ATTRS_MAX];
+	struct nft_attr at[NFT_ATTRS_MAX];
 
-	return attrs_of(message, ALLOW(NFTA_TABLE_NAME), at) ? 0 : refuse(rd, "a table's message");
+	return nft_attrs_of(message, NFT_ALLOW(NFTA_TABLE_NAME), at) ? 0 : refuse(rd, "a table's message");
 }
 
-static int read_chain(struct reader *rd, struct attr message)
+static int read_chain(struct reader *rd, struct nft_attr message)
 {
-	struct attr at[ATTRS_MAX];
+	struct nft_attr at[NFT_ATTRS_MAX];
 	struct nft_chain *c = arena_zero(rd->arena, sizeof *c);
 
-	if (!attrs_of(message, ALLOW(NFTA_CHAIN_TABLE) | ALLOW(NFTA_CHAIN_NAME), at) ||
+	if (!nft_attrs_of(message, NFT_ALLOW(NFTA_CHAIN_TABLE) | NFT_ALLOW(NFTA_CHAIN_NAME), at) ||
 	    !(c->name = chain_of(rd, at[NFTA_CHAIN_NAME])) || strmap_find(&rd->chains, c->name))
 		return refuse(rd, "a chain's message");
 	strmap_put(&rd->chains, c->name, c);
@@ -635,25 +532,25 @@ static int read_chain(struct reader *rd, struct attr message)
 }
 
 /* A counter begins at nothing: one that did not would be printed as one that does. */
-static bool counts_from_zero(struct attr data)
+static bool counts_from_zero(struct nft_attr data)
 {
-	struct attr at[ATTRS_MAX];
+	struct nft_attr at[NFT_ATTRS_MAX];
 	uint64_t bytes, packets;
 
 	return !data.at ||
-	       (attrs_of(data, ALLOW(NFTA_COUNTER_BYTES) | ALLOW(NFTA_COUNTER_PACKETS), at) &&
-		is_u64_or_none(at[NFTA_COUNTER_BYTES], &bytes) &&
-		is_u64_or_none(at[NFTA_COUNTER_PACKETS], &packets) && !bytes && !packets);
+	       (nft_attrs_of(data, NFT_ALLOW(NFTA_COUNTER_BYTES) | NFT_ALLOW(NFTA_COUNTER_PACKETS), at) &&
+		nft_attr_u64_or_none(at[NFTA_COUNTER_BYTES], &bytes) &&
+		nft_attr_u64_or_none(at[NFTA_COUNTER_PACKETS], &packets) && !bytes && !packets);
 }
 
 #define OBJ_ATTRS                                                                                  \
-	(ALLOW(NFTA_OBJ_TABLE) | ALLOW(NFTA_OBJ_NAME) | ALLOW(NFTA_OBJ_TYPE) | ALLOW(NFTA_OBJ_DATA))
+	(NFT_ALLOW(NFTA_OBJ_TABLE) | NFT_ALLOW(NFTA_OBJ_NAME) | NFT_ALLOW(NFTA_OBJ_TYPE) | NFT_ALLOW(NFTA_OBJ_DATA))
 
-static int read_counter(struct reader *rd, struct attr message)
+static int read_counter(struct reader *rd, struct nft_attr message)
 {
-	struct attr at[ATTRS_MAX];
+	struct nft_attr at[NFT_ATTRS_MAX];
 
-	if (!attrs_of(message, OBJ_ATTRS, at) || !says(at[NFTA_OBJ_TYPE], NFT_OBJECT_COUNTER) ||
+	if (!nft_attrs_of(message, OBJ_ATTRS, at) || !nft_attr_says(at[NFTA_OBJ_TYPE], NFT_OBJECT_COUNTER) ||
 	    !counts_from_zero(at[NFTA_OBJ_DATA]))
 		return refuse(rd, "an object's message");
 	const char *name = name_of(rd, at[NFTA_OBJ_NAME]);
@@ -666,9 +563,9 @@ static int read_counter(struct reader *rd, struct attr message)
 /* --- sets ------------------------------------------------------------------------- */
 
 #define SET_ATTRS                                                                                  \
-	(ALLOW(NFTA_SET_TABLE) | ALLOW(NFTA_SET_NAME) | ALLOW(NFTA_SET_FLAGS) |                    \
-	 ALLOW(NFTA_SET_KEY_TYPE) | ALLOW(NFTA_SET_KEY_LEN) | ALLOW(NFTA_SET_ID) |                 \
-	 ALLOW(NFTA_SET_DESC) | ALLOW(NFTA_SET_TIMEOUT) | ALLOW(NFTA_SET_USERDATA))
+	(NFT_ALLOW(NFTA_SET_TABLE) | NFT_ALLOW(NFTA_SET_NAME) | NFT_ALLOW(NFTA_SET_FLAGS) |                    \
+	 NFT_ALLOW(NFTA_SET_KEY_TYPE) | NFT_ALLOW(NFTA_SET_KEY_LEN) | NFT_ALLOW(NFTA_SET_ID) |                 \
+	 NFT_ALLOW(NFTA_SET_DESC) | NFT_ALLOW(NFTA_SET_TIMEOUT) | NFT_ALLOW(NFTA_SET_USERDATA))
 
 /* The kinds of set that nft_encode() makes. */
 static bool flags_hold(uint32_t flags)
@@ -683,11 +580,11 @@ static bool flags_hold(uint32_t flags)
 	return false;
 }
 
-static bool type_of(struct attr number, struct attr bytes, enum nft_type *out)
+static bool type_of(struct nft_attr number, struct nft_attr bytes, enum nft_type *out)
 {
 	for (size_t t = 0; t < nft_wire_type_count; t++) {
-		if (!nft_wire_types[t].bytes || !says(number, nft_wire_types[t].number) ||
-		    !says(bytes, nft_wire_types[t].bytes))
+		if (!nft_wire_types[t].bytes || !nft_attr_says(number, nft_wire_types[t].number) ||
+		    !nft_attr_says(bytes, nft_wire_types[t].bytes))
 			continue;
 		*out = (enum nft_type)t;
 		return true;
@@ -695,25 +592,25 @@ static bool type_of(struct attr number, struct attr bytes, enum nft_type *out)
 	return false;
 }
 
-static bool size_of(struct attr desc, uint32_t *out)
+static bool size_of(struct nft_attr desc, uint32_t *out)
 {
-	struct attr at[ATTRS_MAX];
+	struct nft_attr at[NFT_ATTRS_MAX];
 
 	*out = 0;
-	return !desc.at || (attrs_of(desc, ALLOW(NFTA_SET_DESC_SIZE), at) &&
-			    is_u32(at[NFTA_SET_DESC_SIZE], out));
+	return !desc.at || (nft_attrs_of(desc, NFT_ALLOW(NFTA_SET_DESC_SIZE), at) &&
+			    nft_attr_u32(at[NFTA_SET_DESC_SIZE], out));
 }
 
-static int read_set(struct reader *rd, struct attr message)
+static int read_set(struct reader *rd, struct nft_attr message)
 {
-	struct attr at[ATTRS_MAX];
+	struct nft_attr at[NFT_ATTRS_MAX];
 	struct nft_set *s = arena_zero(rd->arena, sizeof *s);
 	uint32_t flags, size;
 
-	if (!attrs_of(message, SET_ATTRS, at) || !is_u32_or_none(at[NFTA_SET_FLAGS], &flags) ||
+	if (!nft_attrs_of(message, SET_ATTRS, at) || !nft_attr_u32_or_none(at[NFTA_SET_FLAGS], &flags) ||
 	    !flags_hold(flags) || !type_of(at[NFTA_SET_KEY_TYPE], at[NFTA_SET_KEY_LEN], &s->type) ||
-	    !is_u32(at[NFTA_SET_ID], &s->id) ||
-	    !is_u64_or_none(at[NFTA_SET_TIMEOUT], &s->timeout_ms) ||
+	    !nft_attr_u32(at[NFTA_SET_ID], &s->id) ||
+	    !nft_attr_u64_or_none(at[NFTA_SET_TIMEOUT], &s->timeout_ms) ||
 	    !size_of(at[NFTA_SET_DESC], &size))
 		return refuse(rd, "a set's message");
 	s->interval = flags & NFT_SET_INTERVAL;
@@ -731,17 +628,17 @@ static int read_set(struct reader *rd, struct attr message)
 }
 
 /* A first value begins a range to the end of all, until the one after its last is said. */
-static bool read_element(struct reader *rd, const struct nft_set *s, struct attr element)
+static bool read_element(struct reader *rd, const struct nft_set *s, struct nft_attr element)
 {
 	unsigned bytes = nft_wire_types[s->type].bytes;
 	addr_num last = bytes == 16 ? ~(addr_num)0 : ((addr_num)1 << (8 * bytes)) - 1;
-	struct attr at[ATTRS_MAX], key;
+	struct nft_attr at[NFT_ATTRS_MAX], key;
 	uint32_t flags;
 
-	if (!attrs_of(element, ALLOW(NFTA_SET_ELEM_KEY) | ALLOW(NFTA_SET_ELEM_FLAGS), at) ||
-	    !is_u32_or_none(at[NFTA_SET_ELEM_FLAGS], &flags) ||
+	if (!nft_attrs_of(element, NFT_ALLOW(NFTA_SET_ELEM_KEY) | NFT_ALLOW(NFTA_SET_ELEM_FLAGS), at) ||
+	    !nft_attr_u32_or_none(at[NFTA_SET_ELEM_FLAGS], &flags) ||
 	    (flags & ~(uint32_t)NFT_SET_ELEM_INTERVAL_END) ||
-	    !data_of(at[NFTA_SET_ELEM_KEY], NFTA_DATA_VALUE, &key) || key.len != bytes)
+	    !nft_attr_only(at[NFTA_SET_ELEM_KEY], NFTA_DATA_VALUE, &key) || key.len != bytes)
 		return false;
 
 	addr_num v = number_of(key, bytes);
@@ -759,15 +656,15 @@ static bool read_element(struct reader *rd, const struct nft_set *s, struct attr
 }
 
 #define LIST_ATTRS                                                                                 \
-	(ALLOW(NFTA_SET_ELEM_LIST_TABLE) | ALLOW(NFTA_SET_ELEM_LIST_SET) |                         \
-	 ALLOW(NFTA_SET_ELEM_LIST_SET_ID) | ALLOW(NFTA_SET_ELEM_LIST_ELEMENTS))
+	(NFT_ALLOW(NFTA_SET_ELEM_LIST_TABLE) | NFT_ALLOW(NFTA_SET_ELEM_LIST_SET) |                         \
+	 NFT_ALLOW(NFTA_SET_ELEM_LIST_SET_ID) | NFT_ALLOW(NFTA_SET_ELEM_LIST_ELEMENTS))
 
-static int read_elements(struct reader *rd, struct attr message)
+static int read_elements(struct reader *rd, struct nft_attr message)
 {
-	struct attr at[ATTRS_MAX], list, one;
+	struct nft_attr at[NFT_ATTRS_MAX], list, one;
 	uint16_t type;
 
-	if (!attrs_of(message, LIST_ATTRS, at) || !at[NFTA_SET_ELEM_LIST_ELEMENTS].at)
+	if (!nft_attrs_of(message, LIST_ATTRS, at) || !at[NFTA_SET_ELEM_LIST_ELEMENTS].at)
 		return refuse(rd, "a message of elements");
 	struct nft_set *s = set_by(rd, at[NFTA_SET_ELEM_LIST_SET], at[NFTA_SET_ELEM_LIST_SET_ID]);
 	if (!s || s->dynamic || (s->count && s != rd->filling))
@@ -776,7 +673,7 @@ static int read_elements(struct reader *rd, struct attr message)
 		memset(&rd->ranges, 0, sizeof rd->ranges);
 	rd->filling = s;
 	list = at[NFTA_SET_ELEM_LIST_ELEMENTS];
-	while (attr_next(&list, &type, &one))
+	while (nft_attr_next(&list, &type, &one))
 		if (type != NFTA_LIST_ELEM || !read_element(rd, s, one))
 			return refuse(rd, "an element");
 	s->ranges = rd->ranges.at;
@@ -789,7 +686,7 @@ static int read_elements(struct reader *rd, struct attr message)
 static int read_message(struct reader *rd, const struct nlmsghdr *h)
 {
 	size_t head = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct nfgenmsg));
-	struct attr body = { (const uint8_t *)h + head, h->nlmsg_len - head };
+	struct nft_attr body = { (const uint8_t *)h + head, h->nlmsg_len - head };
 
 	switch (NFNL_MSG_TYPE(h->nlmsg_type)) {
 	case NFT_MSG_NEWTABLE:
