@@ -11,6 +11,7 @@
 #include "compiler/ir/ir.h"
 #include "compiler/prove/prove.h"
 #include "lang/base/err.h"
+#include "lang/bundle/batch.h"
 #include "lang/bundle/plan.h"
 
 /*
@@ -19,6 +20,15 @@
  * posture drops there, layer 4 would drop too. Refuses with the rule or the packet.
  */
 int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *plan, struct err *why);
+
+/*
+ * audit_layer4, audit_nft_epiderme - the batch, placed in NFT_SAID_BANK, does in every posture what the
+ * ir says: layer 4 at its three hooks, and layers 1 to 3 at the ingress hook. The same verdict, counted
+ * as the same, logged alike, and sources blocked for as long. What the engines are known to differ in is
+ * written in docs/nftables.md and nft_ask.h.
+ */
+int audit_layer4(struct prover *p, const struct ir *ir, const struct batch *b, struct err *why);
+int audit_nft_epiderme(struct prover *p, const struct ir *ir, const struct batch *b, struct err *why);
 
 /* audit_trees - no way through the plan's trees loses a packet of a box that it may lie in. */
 int audit_trees(const struct plan *plan, struct err *why);

@@ -1,5 +1,22 @@
 #include "compiler/audit/audit.h"
+#include "compiler/audit/nft_said.h"
 #include "lang/bundle/bundle.h"
+
+/* Read as it will be sent: placed in a bank. */
+static int batch_holds(struct prover *p, const struct ir *ir, const struct bundle *b, const char *name,
+		       int (*audit)(struct prover *p, const struct ir *ir, const struct batch *b, struct err *why),
+		       struct err *why)
+{
+	own(batch) struct batch batch = { 0 };
+	const struct bundle_member *m = bundle_find(b, name);
+	int rc = batch_open(&batch, m->bytes, m->len, why);
+
+	if (!rc) {
+		batch_place(&batch, NFT_SAID_BANK);
+		rc = audit(p, ir, &batch, why);
+	}
+	return rc ? err_in(why, "%s", name) : 0;
+}
 
 int audit_bundle(const struct ir *ir, const void *bytes, size_t len, struct err *why)
 {
@@ -14,5 +31,11 @@ int audit_bundle(const struct ir *ir, const void *bytes, size_t len, struct err 
 		return rc;
 	m = bundle_find(b, "plan");
 	rc = plan_decode(&plan, a, m->bytes, m->len, why);
-	return rc ? rc : audit_first_hook(p, ir, &plan, why);
+	if (rc)
+		return rc;
+	rc = audit_first_hook(p, ir, &plan, why);
+	ir = ir_without_payloads(ir, a);
+	if (!rc)
+		rc = batch_holds(p, ir, b, "nft/posture.batch", audit_layer4, why);
+	return rc ? rc : batch_holds(p, ir, b, "nft/epiderme.batch", audit_nft_epiderme, why);
 }

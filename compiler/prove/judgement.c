@@ -37,6 +37,11 @@ static size_t unknown_find(const struct terms *t, const char *name, unsigned cop
 	return i;
 }
 
+uint64_t terms_zone(const struct terms *t, const char *name)
+{
+	return UINT64_C(1) << zone_find(t, name);
+}
+
 /* Their own, and for a second policy of which nothing is known to fill alike. */
 static void unknowns_add(struct terms *t, const struct ir_list *l)
 {
@@ -105,7 +110,7 @@ static struct ranges all_u16(void)
 	return (struct ranges){ (struct range *)&full_u16, 1 };
 }
 
-static struct cell cell_any(enum family family, uint64_t zones)
+struct cell cell_any(enum family family, uint64_t zones)
 {
 	struct side full = { .full = true, .at = &full_range[family], .len = 1 };
 
@@ -225,7 +230,7 @@ static bool side_same(const struct side *a, const struct side *b)
 	return true;
 }
 
-static bool cell_same(const struct cell *a, const struct cell *b)
+bool cell_same(const struct cell *a, const struct cell *b)
 {
 	return a->family == b->family && a->states == b->states && a->replies == b->replies &&
 	       a->fragments == b->fragments && a->hops == b->hops && a->blocked == b->blocked &&
@@ -239,8 +244,14 @@ static bool cell_same(const struct cell *a, const struct cell *b)
 bool step_same(const struct judgement *x, const struct step *a, const struct judgement *y,
 	       const struct step *b)
 {
-	if (a->hash != b->hash || a->verdict != b->verdict ||
-	    a->goes_on != b->goes_on || a->count != b->count)
+	return a->hash == b->hash && a->verdict == b->verdict && a->goes_on == b->goes_on &&
+	       a->outcome == b->outcome && step_same_cells(x, a, y, b);
+}
+
+bool step_same_cells(const struct judgement *x, const struct step *a, const struct judgement *y,
+		     const struct step *b)
+{
+	if (a->count != b->count)
 		return false;
 	for (uint32_t i = 0; i < a->count; i++)
 		if (!cell_same(&x->cells[a->first + i], &y->cells[b->first + i]))
@@ -296,15 +307,20 @@ static void step_of_new_flows(struct making *k)
 		j->cells[i].states &= STATES_FIRST;
 }
 
+void judgement_hash(struct judgement *j, struct step *s)
+{
+	s->hash = mix(0x9e3779b97f4a7c15ull, (uint64_t)s->outcome << 32 | s->verdict << 1 | s->goes_on);
+	for (uint32_t i = 0; i < s->count; i++)
+		s->hash = mix_cell(s->hash, &j->cells[s->first + i]);
+}
+
 static void step_end(struct making *k)
 {
 	struct judgement *j = k->j;
 	struct step *s = &j->steps[j->step_count - 1];
 
 	s->count = (uint32_t)j->cell_count - s->first;
-	s->hash = mix(0x9e3779b97f4a7c15ull, s->verdict << 1 | s->goes_on);
-	for (uint32_t i = 0; i < s->count; i++)
-		s->hash = mix_cell(s->hash, &j->cells[s->first + i]);
+	judgement_hash(j, s);
 }
 
 /* Boxes as cells, each also held to `zones` and, when not -1, to an unknown. */
@@ -518,9 +534,9 @@ static void steps_state(struct making *k, const struct ir_posture *p)
 		step_related_errors(k);
 		return;
 	}
-	step_state(k, WHY_RELATED, VERDICT_ALLOW, 1u << CT_RELATED, BOTH);
 	step_state(k, WHY_ESTABLISHED, VERDICT_ALLOW, 1u << CT_ESTABLISHED,
 		   p->established == ESTABLISHED_KEEP ? BOTH : reply);
+	step_state(k, WHY_RELATED, VERDICT_ALLOW, 1u << CT_RELATED, BOTH);
 }
 
 static size_t boxes_in(const struct ir_list *l)
@@ -585,6 +601,31 @@ struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned 
 	steps_sessions(&k);
 	steps_state(&k, &ir->postures[posture]);
 	steps_rules(&k);
+	return k.j;
+}
+
+struct judgement *judgement_of_layer4(struct terms *t, const struct ir *ir, unsigned posture, enum direction direction)
+{
+	struct making k = making_begin(t, ir, posture, direction, 0);
+
+	if (direction != DIRECTION_FORWARD) {
+		steps_lifelines(&k);
+		step_neighbour(&k);
+	}
+	steps_state(&k, &ir->postures[posture]);
+	steps_rules(&k);
+	return k.j;
+}
+
+struct judgement *judgement_of_first_hook(struct terms *t, const struct ir *ir, unsigned posture)
+{
+	struct making k = making_begin(t, ir, posture, DIRECTION_IN, 0);
+
+	steps_lifelines(&k);
+	step_neighbour(&k);
+	steps_epiderme(&k);
+	step_state(&k, WHY_GOES_ON, VERDICT_ALLOW, STATES_ALL, BOTH);
+	k.j->layer4 = k.j->step_count;
 	return k.j;
 }
 

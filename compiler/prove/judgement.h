@@ -99,6 +99,7 @@ struct step {
 	const char *why;
 	enum verdict verdict;
 	bool goes_on;	       /* instead of a verdict: layer 4 judges */
+	uint32_t outcome;      /* of lists that alike.h compares: all that is done to a packet, as a number */
 	uint32_t first, count; /* cells */
 	uint64_t hash;	       /* of what it matches and its verdict */
 };
@@ -129,6 +130,20 @@ struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned 
 struct judgement *judgement_of_rules(struct terms *t, const struct ir *ir, unsigned posture,
 				     enum direction direction);
 
+/*
+ * What one hook decides by itself, as a list. Of layer 4: what is always admitted, flows that exist, the
+ * rules; sessions are not among it. Of the first hook: layers 1 to 3 on interfaces of zones, and what goes on
+ * to layer 4 as a last step, WHY_GOES_ON.
+ */
+struct judgement *judgement_of_layer4(struct terms *t, const struct ir *ir, unsigned posture, enum direction direction);
+struct judgement *judgement_of_first_hook(struct terms *t, const struct ir *ir, unsigned posture);
+
+/* Every packet of a family, on these zones of the terms. */
+struct cell cell_any(enum family family, uint64_t zones);
+
+/* By name: the bit of a policy's zone in the terms. */
+uint64_t terms_zone(const struct terms *t, const char *name);
+
 /* One box as cells of step 0, as a claim or a question needs it. Returns how many: at most 2. */
 size_t cells_of_box(const struct terms *t, const struct ir *ir, const struct ir_box *box,
 		    enum direction direction, struct cell out[static FAMILY_COUNT]);
@@ -139,6 +154,15 @@ struct cell cell_of_icmp_errors(enum family family, uint64_t zones);
 /* Equal in what they match and in what they do. */
 bool step_same(const struct judgement *x, const struct step *a, const struct judgement *y,
 	       const struct step *b);
+
+bool step_same_cells(const struct judgement *x, const struct step *a, const struct judgement *y,
+		     const struct step *b);
+
+/* The same packets, said in the same way. */
+bool cell_same(const struct cell *a, const struct cell *b);
+
+/* Fills in the step's hash, of its cells and of what it does. */
+void judgement_hash(struct judgement *j, struct step *s);
 
 /* "web_in", "default", "established", … */
 static inline const char *step_name(const struct step *s)

@@ -625,6 +625,16 @@ static idd_ref leaf_verdict(const void *judgement, uint32_t step)
 	return IDD_NUMBER(s->goes_on ? GOES_ON : (uint32_t)s->verdict);
 }
 
+static idd_ref leaf_outcome(const void *judgement, uint32_t step)
+{
+	return IDD_NUMBER(((const struct judgement *)judgement)->steps[step].outcome);
+}
+
+idd_ref space_outcomes(struct idd *m, struct space *s, const struct slice *slice)
+{
+	return build(m, s, slice, 0, slice->len, leaf_outcome);
+}
+
 idd_ref space_steps(struct idd *m, struct space *s, const struct slice *slice)
 {
 	return build_all(m, s, slice, leaf_step);

@@ -90,6 +90,9 @@ idd_ref space_admitted(struct idd *m, struct space *s, const struct slice *slice
 /* What is done to packets: the number of the verdict. */
 idd_ref space_verdicts(struct idd *m, struct space *s, const struct slice *slice);
 
+/* The number of the outcome; NONE where no step has the packet. */
+idd_ref space_outcomes(struct idd *m, struct space *s, const struct slice *slice);
+
 /*
  * The packets of a cell of a judgement, decided by it or not, without those of
  * its step's cells before it: so a step's cells are looked at one by one, and

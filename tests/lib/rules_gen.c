@@ -97,6 +97,7 @@ static const struct ir_set *set_of(struct rules *g, struct netset s)
 {
 	struct ir_set *set = arena_zero(g->arena, sizeof *set);
 
+	set->index = g->sets++;
 	set->set = s;
 	return set;
 }

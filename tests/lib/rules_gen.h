@@ -22,6 +22,7 @@ struct rules {
 	enum rules_profile profile;
 	double v6;    /* share of IPv6 rules */
 	size_t sites; /* how many networks the rules speak of */
+	unsigned sets; /* made so far: each has its own number */
 };
 
 uint64_t rules_random(struct rules *g);

@@ -1,0 +1,269 @@
+/* The batches, hook by hook, against the policy. */
+#include <errno.h>
+#include <string.h>
+
+#include "compiler/audit/audit.h"
+#include "compiler/audit/nft_walk.h"
+#include "compiler/ir/eval.h"
+#include "lang/bundle/nft_name.h"
+
+struct auditing {
+	struct prover *prover;
+	const struct ir *ir;
+	struct arena *arena; /* of the whole batch */
+	struct nft_said said;
+	struct terms terms;
+	struct strmap rated;
+	struct outcomes outcomes;
+	nft_meters meters;
+	struct err *why;
+};
+
+/* One hook of one posture, and one family. */
+struct hook {
+	unsigned posture;
+	enum direction direction;
+	enum family family;
+	const char *chains[2]; /* the first may return, the second decides */
+	size_t chain_count;
+	struct outcome_parts else_; /* what becomes of what no chain decides */
+	uint64_t zones;
+	uint8_t fragments;
+	const char *text; /* "layer 4, in" */
+};
+
+/* --- what is meant ------------------------------------------------------------------------------------ */
+
+static uint64_t ms_of(uint64_t ns)
+{
+	return ns / 1000000 + (ns % 1000000 != 0);
+}
+
+static uint32_t meant_outcome(struct auditing *k, const struct step *s)
+{
+	const struct ir_rule *r = s->rule;
+	const bool goes_on = !r && !strcmp(s->why, WHY_GOES_ON);
+	struct outcome_parts p = { .verdict = s->verdict };
+
+	if (!goes_on)
+		p.counter = nft_name(k->arena, r ? r->id : s->why);
+	if (r && r->effects.log && r->layer != LAYER_REFLEX)
+		p.log = arena_printf(k->arena, "%s: ", r->effects.log);
+	if (r)
+		p.block_ms = ms_of(r->block_ns);
+	return outcome_number(&k->outcomes, &p);
+}
+
+/* The steps of one family. */
+static struct judgement *meant_list(struct auditing *k, const struct judgement *j, enum family f, struct arena *a)
+{
+	struct listed *at = arena_zero(a, (j->cell_count + 1) * sizeof *at);
+	size_t count = 0;
+
+	for (size_t s = 0; s < j->step_count; s++) {
+		uint32_t outcome = meant_outcome(k, &j->steps[s]);
+
+		for (uint32_t i = 0; i < j->steps[s].count; i++)
+			if (j->cells[j->steps[s].first + i].family == f)
+				at[count++] = (struct listed){ j->cells[j->steps[s].first + i], outcome };
+	}
+	return alike_list(a, k->ir, j->posture, j->direction, at, count);
+}
+
+/* --- what was made -------------------------------------------------------------------------------------- */
+
+static struct nft_walk walk_of(struct auditing *k, const struct hook *h, struct arena *a)
+{
+	return (struct nft_walk){
+		.world = { .arena = a, .said = &k->said, .family = h->family, .direction = h->direction, .why = k->why },
+		.terms = &k->terms,
+		.rated = &k->rated,
+		.outcomes = &k->outcomes,
+		.meters = &k->meters,
+	};
+}
+
+static int made_list(struct auditing *k, const struct hook *h, struct arena *a, struct window *w, struct judgement **out)
+{
+	struct nft_walk walk = walk_of(k, h, a);
+	const uint64_t zones = nft_world_zones(&walk.world, &k->terms, k->ir) & h->zones;
+	struct cell path = cell_any(h->family, zones);
+	int rc = 0;
+
+	*w = window_all(&k->terms, h->family, STATES_ALL);
+	w->zones = zones;
+	w->fragments = path.fragments = h->fragments;
+	for (size_t i = 0; i < h->chain_count && !rc; i++)
+		rc = nft_walk(&walk, h->chains[i], &path);
+	if (rc)
+		return rc;
+	vec_push(a, &walk.list, ((struct listed){ path, outcome_number(&k->outcomes, &h->else_) }));
+	*out = alike_list(a, k->ir, h->posture, h->direction, walk.list.at, walk.list.len);
+	return 0;
+}
+
+/* --- one against the other --------------------------------------------------------------------------------- */
+
+static const char *outcome_text(const struct auditing *k, uint32_t number)
+{
+	return number == ALIKE_NOTHING ? "nothing" : k->outcomes.texts.at[number];
+}
+
+static int told(struct auditing *k, const struct hook *h, const struct alike *a)
+{
+	own(buf) struct buf packet = { 0 };
+
+	switch (a->answer) {
+	case ANSWER_PROVED:
+		return 0;
+	case ANSWER_REFUTED:
+	case ANSWER_CONDITIONAL:
+		witness_print(&packet, &a->witness);
+		return err_set(k->why, EPROTO, "in %s, %s: nft does not do what the policy says: %s: the policy: %s; nft: %s",
+			       k->ir->postures[h->posture].name, h->text, buf_text(&packet), outcome_text(k, a->meant),
+			       outcome_text(k, a->made));
+	case ANSWER_UNDECIDED:
+		break;
+	}
+	return err_set(k->why, E2BIG, "in %s, %s: the budget did not suffice to prove that nft does what the policy says",
+		       k->ir->postures[h->posture].name, h->text);
+}
+
+static int hook_holds(struct auditing *k, const struct hook *h, const struct judgement *meant)
+{
+	own(arena) struct arena *a = arena_new();
+	struct judgement *made, *of_family = meant_list(k, meant, h->family, a);
+	struct window w;
+	int rc = made_list(k, h, a, &w, &made);
+
+	if (!rc && !w.zones)
+		return 0; /* no interface is of any zone */
+	if (rc)
+		return err_in(k->why, "in %s, %s", k->ir->postures[h->posture].name, h->text);
+	struct alike alike = prove_alike(k->prover, &k->terms, &w, of_family, made);
+	return told(k, h, &alike);
+}
+
+static int families_hold(struct auditing *k, struct hook h, const struct judgement *meant)
+{
+	int rc = 0;
+
+	for (int f = 0; f < FAMILY_COUNT && !rc; f++) {
+		h.family = (enum family)f;
+		rc = hook_holds(k, &h, meant);
+	}
+	return rc;
+}
+
+/* --- the batches ---------------------------------------------------------------------------------------------- */
+
+static void note_rated(struct auditing *k, const struct ir_list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->rules[i].rate)
+			strmap_put(&k->rated, nft_name(k->arena, l->rules[i].id), &l->rules[i]);
+}
+
+static int begin(struct auditing *k, const struct batch *b, bool netdev)
+{
+	int rc;
+
+	strmap_init(&k->rated, k->arena);
+	outcomes_init(&k->outcomes, k->arena);
+	k->terms.arena = k->arena;
+	if (!terms_add(&k->terms, k->ir))
+		return err_set(k->why, E2BIG, "the policy has more zones than can be told apart");
+	note_rated(k, &k->ir->reflexes);
+	for (size_t i = 0; i < k->ir->posture_count; i++)
+		for (int d = 0; d < DIRECTION_COUNT; d++)
+			note_rated(k, &k->ir->postures[i].lists[d]);
+	rc = nft_said_read(&k->said, k->arena, b, k->why);
+	if (!rc && k->said.netdev != netdev)
+		rc = err_set(k->why, EPROTO, "the batch is for another table");
+	return rc;
+}
+
+/* Loopback passes, uncounted, before all else. */
+static int loopback_passes(struct auditing *k, enum direction d, enum family f)
+{
+	own(arena) struct arena *a = arena_new();
+	struct hook h = { .direction = d, .family = f };
+	struct nft_walk walk = walk_of(k, &h, a);
+	struct cell path = cell_any(f, UINT64_MAX);
+	const struct outcome_parts accept = { .verdict = VERDICT_ALLOW };
+	int rc;
+
+	walk.world.loopback = true;
+	path.fragments = FRAGMENT_WHOLE | FRAGMENT_FIRST;
+	rc = nft_walk(&walk, arena_printf(a, "pre_%s", direction_name(d)), &path);
+	if (rc)
+		return rc;
+	if (walk.list.len != 1 || walk.list.at[0].outcome != outcome_number(&k->outcomes, &accept) ||
+	    !cell_same(&walk.list.at[0].cell, &path))
+		return err_set(k->why, EPROTO, "%s: loopback does not pass before all else", direction_name(d));
+	return 0;
+}
+
+static int layer4_holds(struct auditing *k, unsigned posture, enum direction d)
+{
+	struct judgement *meant = judgement_of_layer4(&k->terms, k->ir, posture, d);
+	const char *way = direction_name(d);
+	const struct hook h = {
+		.posture = posture,
+		.direction = d,
+		.chains = { arena_printf(k->arena, "pre_%s", way),
+			    arena_printf(k->arena, "%s_%s", k->ir->postures[posture].name, way) },
+		.chain_count = 2,
+		.else_ = { .verdict = VERDICT_DROP },
+		.zones = UINT64_MAX,
+		.fragments = FRAGMENT_WHOLE | FRAGMENT_FIRST,
+		.text = arena_printf(k->arena, "layer 4, %s", way),
+	};
+
+	return families_hold(k, h, meant);
+}
+
+int audit_layer4(struct prover *p, const struct ir *ir, const struct batch *b, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct auditing k = { .prover = p, .ir = ir, .arena = a, .why = why };
+	int rc = begin(&k, b, false);
+
+	for (int f = 0; f < FAMILY_COUNT && !rc; f++) {
+		rc = loopback_passes(&k, DIRECTION_IN, (enum family)f);
+		if (!rc)
+			rc = loopback_passes(&k, DIRECTION_OUT, (enum family)f);
+	}
+	for (unsigned i = 0; i < ir->posture_count && !rc; i++)
+		for (int d = 0; d < DIRECTION_COUNT && !rc; d++)
+			rc = layer4_holds(&k, i, (enum direction)d);
+	return rc;
+}
+
+static int epiderme_holds(struct auditing *k, unsigned posture)
+{
+	struct judgement *meant = judgement_of_first_hook(&k->terms, k->ir, posture);
+	const struct hook h = {
+		.posture = posture,
+		.direction = DIRECTION_IN,
+		.chains = { arena_printf(k->arena, "epiderme_%s", k->ir->postures[posture].name) },
+		.chain_count = 1,
+		.else_ = { .verdict = VERDICT_ALLOW },
+		.zones = ~(UINT64_C(1) << ZONE_NONE),
+		.fragments = FRAGMENT_ANY,
+		.text = "layers 1 to 3 at the ingress hook",
+	};
+
+	return families_hold(k, h, meant);
+}
+
+int audit_nft_epiderme(struct prover *p, const struct ir *ir, const struct batch *b, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct auditing k = { .prover = p, .ir = ir, .arena = a, .why = why };
+	int rc = begin(&k, b, true);
+
+	for (unsigned i = 0; i < ir->posture_count && !rc; i++)
+		rc = epiderme_holds(&k, i);
+	return rc;
+}
