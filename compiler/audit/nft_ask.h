@@ -131,4 +131,7 @@ addr_num nft_value_last(unsigned bytes);
 /* The packets of c that are not in gone, as disjoint cells. False: not to be told. */
 bool nft_minus(struct arena *a, const struct cell *c, const struct cell *gone, nft_cells *out);
 
+/* Is some packet in both? True also where it cannot be told. */
+bool nft_meets(struct arena *a, const struct cell *x, const struct cell *y);
+
 #endif

@@ -25,7 +25,7 @@ static bool sides_meet(struct arena *a, const struct side *x, const struct side 
 	return x->full || y->full || x->self || y->self || nft_common(both, x->at, x->len, y->at, y->len);
 }
 
-static bool meets(struct arena *a, const struct cell *x, const struct cell *y)
+bool nft_meets(struct arena *a, const struct cell *x, const struct cell *y)
 {
 	const uint8_t both = x->flags_mask & y->flags_mask;
 
@@ -129,7 +129,7 @@ bool nft_minus(struct arena *a, const struct cell *c, const struct cell *gone, n
 {
 	struct minus at = { a, gone, *c, out }, *m = &at;
 
-	if (!meets(a, c, gone)) {
+	if (!nft_meets(a, c, gone)) {
 		vec_push(a, out, *c);
 		return true;
 	}

@@ -60,6 +60,7 @@ struct frame {
 	struct nft_said_chain *chain;
 	VEC(struct path) left;
 	VEC(struct gone) gone;
+	VEC(struct gone) asked; /* have come back from chains with limits, whose buckets they have been taken from */
 	bool returns; /* some packet leaves it undecided, before its end */
 };
 
@@ -130,6 +131,7 @@ static int limit_unknown(struct nft_walk *k, const struct nft_ask_limit *l, cons
 	if (l->rate != r->rate->rate || l->unit_s != r->rate->unit_s || l->burst != r->rate->burst || l->bytes != r->rate->bytes ||
 	    !key_is(l, r->rate, k->world.family) || !meter_is(k, l->set, r->rate))
 		return err_set(k->world.why, EPROTO, "%s: its rate is not the policy's", r->id);
+	k->limits++;
 	for (size_t i = 0; i < k->terms->unknowns.len; i++)
 		if (!k->terms->unknowns.at[i].copy && !strcmp(k->terms->unknowns.at[i].name, ir_rule_condition(r))) {
 			*out = (int)i;
@@ -186,6 +188,16 @@ static int send(struct frame *f, const struct path *p, const struct nft_said_cha
 	return rc;
 }
 
+/* Who comes back from limits goes on; the same limits would count it again. */
+static int come_back(struct frame *f, const struct cell *c, const struct nft_said_chain *from)
+{
+	for (size_t i = 0; i < f->asked.len; i++)
+		if (f->asked.at[i].to == from && nft_meets(f->k->world.arena, &f->asked.at[i].cell, c))
+			return refuse(f->k, "a limit that counts a packet twice");
+	vec_push(f->k->world.arena, &f->asked, ((struct gone){ *c, from }));
+	return 0;
+}
+
 static void leaves(struct frame *f, const struct cell *c, const struct nft_said_chain *to)
 {
 	vec_push(f->k->world.arena, &f->gone, ((struct gone){ *c, to }));
@@ -206,6 +218,7 @@ static int put_reject(struct frame *f, const struct path *p, bool reset)
 
 static int end_as(struct frame *f, const struct path *p, const struct nft_said_verdict *v, bool *decided)
 {
+	size_t limits;
 	int rc;
 
 	*decided = true;
@@ -218,7 +231,9 @@ static int end_as(struct frame *f, const struct path *p, const struct nft_said_v
 	case NFT_ASK_REJECT_ICMP:
 		return put_reject(f, p, v->code == NFT_ASK_REJECT_RESET);
 	case NFT_JUMP:
-		return send(f, p, v->chain, decided);
+		limits = f->k->limits;
+		rc = send(f, p, v->chain, decided);
+		return rc || *decided || f->k->limits == limits ? rc : come_back(f, &p->cell, v->chain);
 	case NFT_GOTO:
 		rc = send(f, p, v->chain, decided);
 		if (!rc && !*decided)

@@ -10,7 +10,7 @@
  *
  * An outcome is all that is done to a packet: the verdict, the counter that counts, what is logged,
  * and for how long its source is blocked. What is counted or blocked and then not decided there is
- * refused; so is a limit that is not the policy's.
+ * refused; so is a limit that is not the policy's, and a chain with limits that a packet is sent through twice.
  */
 #ifndef TEG_AUDIT_NFT_WALK_H
 #define TEG_AUDIT_NFT_WALK_H
@@ -49,6 +49,7 @@ struct nft_walk {
 	const struct strmap *rated; /* by name of its counter: the rule that has a rate */
 	struct outcomes *outcomes;
 	nft_meters *meters;
+	size_t limits; /* asked so far */
 	VEC(struct listed) list;
 };
 

@@ -5,7 +5,7 @@
  *     --serial N    the signer's count; hosts that took N go back to no lower one by themselves
  *
  * The bundle is written whole or not at all, and only when nothing is wrong: the policy's tests
- * hold, and what was made for the first hook is read back and proved to be what the policy says.
+ * hold, and what was made for XDP and for nftables is read back and proved to be what it says.
  */
 #include <errno.h>
 #include <getopt.h>
