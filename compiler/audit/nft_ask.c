@@ -16,6 +16,7 @@ struct asking_rule {
 	const struct nft_said_rule *rule;
 	struct nft_answer *out;
 	struct nft_value regs[SLOTS];
+	nft_cells spare; /* what a comparison leaves, until it is taken */
 	struct nft_value key; /* of "not in the meter", until the limit that it is about */
 	const struct nft_said_set *crowd;
 	bool ended;
@@ -320,23 +321,30 @@ static bool ask_bitwise(struct asking_rule *k, const struct nft_attr *at)
 
 /* --- comparisons -------------------------------------------------------------------------------------------- */
 
+/* Most have room for one: rules that ask for many packets at once are few. */
+#define ROOM_FOR_ONE(arena, vec) ((vec)->at = arena_zero((arena), sizeof *(vec)->at), (vec)->room = 1)
+
+static void take_spare(struct asking_rule *k)
+{
+	k->out->alts.len = 0;
+	for (size_t i = 0; i < k->spare.len; i++)
+		vec_push(k->w->arena, &k->out->alts, ((struct nft_ask_alt){ k->spare.at[i], { .code = NFT_ASK_FALLS_ON } }));
+	k->spare.len = 0;
+}
+
 /* A limit counts what matches: nothing may be asked behind it. */
 static bool narrow_all(struct asking_rule *k, const struct nft_value *v, const struct addr_range *at, size_t len)
 {
-	struct arena *a = k->w->arena;
 	struct nft_answer *out = k->out;
 	size_t before = out->alts.len;
-	nft_cells cells = { 0 };
 
 	if (out->limited)
 		return false;
 	for (size_t i = 0; i < before; i++)
-		if (!nft_narrow(k->w, &out->alts.at[i].cell, v, at, len, &cells))
+		if (!nft_narrow(k->w, &out->alts.at[i].cell, v, at, len, &k->spare))
 			return false;
-	out->asked |= cells.len != before || !cell_same(cells.at, &out->alts.at[0].cell);
-	out->alts.len = 0;
-	for (size_t i = 0; i < cells.len; i++)
-		vec_push(a, &out->alts, ((struct nft_ask_alt){ cells.at[i], { .code = NFT_ASK_FALLS_ON } }));
+	out->asked |= k->spare.len != before || !cell_same(k->spare.at, &out->alts.at[0].cell);
+	take_spare(k);
 	return true;
 }
 
@@ -411,8 +419,6 @@ static bool is_blocked_set(const struct asking_rule *k, const struct nft_said_se
 
 static bool narrow_blocked(struct asking_rule *k, bool inverted)
 {
-	nft_cells cells = { 0 };
-
 	if (k->out->limited)
 		return false;
 	for (size_t i = 0; i < k->out->alts.len; i++) {
@@ -420,12 +426,10 @@ static bool narrow_blocked(struct asking_rule *k, bool inverted)
 
 		c.blocked &= inverted ? 1 : 2;
 		if (c.blocked)
-			vec_push(k->w->arena, &cells, c);
+			vec_push(k->w->arena, &k->spare, c);
 	}
 	k->out->asked = true;
-	k->out->alts.len = 0;
-	for (size_t i = 0; i < cells.len; i++)
-		vec_push(k->w->arena, &k->out->alts, ((struct nft_ask_alt){ cells.at[i], { .code = NFT_ASK_FALLS_ON } }));
+	take_spare(k);
 	return true;
 }
 
@@ -784,6 +788,8 @@ int nft_ask_rule(const struct nft_world *w, const struct nft_said_rule *rule, co
 	struct asking_rule k = { .w = w, .rule = rule, .out = out };
 
 	*out = (struct nft_answer){ 0 };
+	ROOM_FOR_ONE(w->arena, &out->alts);
+	ROOM_FOR_ONE(w->arena, &k.spare);
 	vec_push(w->arena, &out->alts, ((struct nft_ask_alt){ *path, { .code = NFT_ASK_FALLS_ON } }));
 	for (size_t i = 0; i < rule->len && out->alts.len; i++)
 		if (!ask_one(&k, &rule->exprs[i]))
