@@ -83,6 +83,12 @@ static struct nft_walk walk_of(struct auditing *k, const struct hook *h, struct 
 	};
 }
 
+/* Nothing is left behind a default. */
+static bool is_total(const struct nft_walk *walk, const struct cell *path)
+{
+	return walk->list.len && cell_same(&walk->list.at[walk->list.len - 1].cell, path);
+}
+
 static int made_list(struct auditing *k, const struct hook *h, struct arena *a, struct window *w, struct judgement **out)
 {
 	struct nft_walk walk = walk_of(k, h, a);
@@ -97,7 +103,8 @@ static int made_list(struct auditing *k, const struct hook *h, struct arena *a, 
 		rc = nft_walk(&walk, h->chains[i], &path);
 	if (rc)
 		return rc;
-	vec_push(a, &walk.list, ((struct listed){ path, outcome_number(&k->outcomes, &h->else_) }));
+	if (!is_total(&walk, &path))
+		vec_push(a, &walk.list, ((struct listed){ path, outcome_number(&k->outcomes, &h->else_) }));
 	*out = alike_list(a, k->ir, h->posture, h->direction, walk.list.at, walk.list.len);
 	return 0;
 }
