@@ -34,7 +34,7 @@ int audit_bundle(const struct ir *ir, const void *bytes, size_t len, struct err 
 	if (rc)
 		return rc;
 	rc = audit_first_hook(p, ir, &plan, why);
-	ir = ir_without_payloads(ir, a);
+	ir = ir_for_nft(ir, a);
 	if (!rc)
 		rc = batch_holds(p, ir, b, "nft/posture.batch", audit_layer4, why);
 	return rc ? rc : batch_holds(p, ir, b, "nft/epiderme.batch", audit_nft_epiderme, why);

@@ -68,7 +68,7 @@ static void generated_policies_are_proved(void)
 		own(arena) struct arena *a = arena_new();
 		struct gen at = gen_new(seed);
 
-		check_sound("seed", seed, ir_without_payloads(ir_lower(gen_policy(&at, a, &gen_shape_usual), a), a), a);
+		check_sound("seed", seed, ir_for_nft(ir_lower(gen_policy(&at, a, &gen_shape_usual), a), a), a);
 	}
 	for (unsigned i = 0; i < 200; i++) {
 		own(arena) struct arena *a = arena_new();
@@ -252,7 +252,7 @@ static void damages_are_noticed(void)
 	for (unsigned seed = 1; seed <= 150; seed++) {
 		own(arena) struct arena *a = arena_new();
 		struct gen at = gen_new(seed);
-		const struct ir *ir = ir_without_payloads(ir_lower(gen_policy(&at, a, &gen_shape_usual), a), a);
+		const struct ir *ir = ir_for_nft(ir_lower(gen_policy(&at, a, &gen_shape_usual), a), a);
 
 		for (int d = 0; d < DAMAGES; d++) {
 			for (int i = 0; d == RETURNS && i < 10; i++)
