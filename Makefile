@@ -55,7 +55,7 @@ BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-temp
 
 # --- targets -----------------------------------------------------------------
 
-.PHONY: all help deps install test tests demo fuzz fuzz-keep bench bench-enforcer bench-prove bench-lang clean golden
+.PHONY: all help deps install test tests demo fuzz fuzz-keep bench bench-path bench-enforcer bench-prove bench-lang clean golden
 .DELETE_ON_ERROR:
 .SECONDARY:
 
