@@ -11,9 +11,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "compiler/front/front.h"
+#include "compiler/import/import.h"
 #include "compiler/prove/diff.h"
 #include "compiler/prove/prover.h"
+#include "lang/base/file.h"
 #include "tests/lib/bdd_rules.h"
 #include "tests/lib/rules_gen.h"
 #include "tests/lib/tap.h"
@@ -336,6 +340,79 @@ static void bench_ratio(enum rules_profile profile, size_t rules)
 		 buddy.diff / us.diff);
 }
 
+/* --- a ruleset that someone runs ------------------------------------------------------ */
+
+#define REAL	"../shared/data/rulesets/iptables/tum_i8__ip6tables-save-2016-03-16_13-53-28"
+#define REAL_MS 1000
+
+static const struct ir *real_ir(struct compilation *c)
+{
+	own(import) struct import *m = import_new();
+	own(buf) struct buf text = { 0 }, teg = { 0 };
+	struct err why = { 0 };
+	struct import_text rules;
+	struct policy *p;
+
+	if (file_read(&text, REAL, IMPORT_BYTES_MAX, &why))
+		return NULL;
+	rules = (struct import_text){ REAL, text.at, text.len };
+	if (import_iptables(m, FAMILY_IP6, &rules, &why) || import_flatten(m, &why))
+		return NULL;
+	import_write(m, &teg, "real", "real");
+	p = front_read_text(c, "real.teg", arena_strdup(c->arena, buf_text(&teg)), teg.len);
+	return p ? ir_lower(p, c->arena) : NULL;
+}
+
+/* The first ten rules of the longest list are gone. */
+static const struct ir *real_edited(struct arena *a, const struct ir *ir)
+{
+	struct ir *out = arena_copy(a, ir, sizeof *ir);
+	struct ir_list *l;
+	size_t kept = 0;
+
+	out->postures = arena_copy(a, ir->postures, ir->posture_count * sizeof *ir->postures);
+	l = &out->postures[0].lists[DIRECTION_IN];
+	for (int d = 0; d < DIRECTION_COUNT; d++)
+		if (out->postures[0].lists[d].count > l->count)
+			l = &out->postures[0].lists[d];
+	l->rules = arena_copy(a, l->rules, l->count * sizeof *l->rules);
+	for (size_t i = 0; i < l->count; i++)
+		if (i >= 10 || l->rules[i].is_default)
+			l->rules[kept++] = l->rules[i];
+	l->count = kept;
+	return out;
+}
+
+/* All that is asked of it together: reading, dead rules and why, equality with itself rewritten, a diff. */
+static void bench_real(void)
+{
+	own(compilation) struct compilation *c = compilation_new();
+	own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
+	double start = now_ms(), read, dead, equal, all;
+	const struct ir *ir = access(REAL, R_OK) ? NULL : real_ir(c), *edited;
+	const struct diff *d;
+	struct dead_list l;
+
+	if (!ir) {
+		tap_skip(REAL " is not here", "a real set of 5,500 rules");
+		return;
+	}
+	read = now_ms();
+	l = prove_dead(p, ir, 0.9);
+	for (size_t i = 0; i < l.len; i++)
+		prove_dead_explain(&l, &l.at[i]);
+	dead = now_ms();
+	edited = real_edited(c->arena, ir);
+	prove_equal(p, ir, 0, edited, 0);
+	equal = now_ms();
+	d = prove_diff(p, ir, edited);
+	all = now_ms();
+	tap_ok(all - start <= REAL_MS && !l.progress.undecided && !d->progress.undecided,
+	       "a real set of 5,500 rules: everything in %.0f ms, promised %d ms", all - start, REAL_MS);
+	tap_note("import and reading %.0f ms, %zu rules to tell of and why %.0f ms, equality %.0f ms, diff with %zu changes %.0f ms",
+		 read - start, l.len, dead - read, equal - dead, d->change_count, all - equal);
+}
+
 int main(int argc, char **argv)
 {
 	/* diff of 10 edits, of 100, a claim, all dead rules, equality; peak MB. 0: not promised */
@@ -344,6 +421,7 @@ int main(int argc, char **argv)
 	static const double huge[] = { 500, 0, 1000, 60000, 0, 256 };
 	size_t most = argc > 1 ? strtoul(argv[1], NULL, 10) : 100000;
 
+	bench_real();
 	for (int p = RULES_ACL; p <= RULES_IPC; p++)
 		bench_all((enum rules_profile)p, 1000, small);
 	for (int p = RULES_ACL; p <= RULES_IPC && most >= 10000; p++)
