@@ -205,10 +205,10 @@ edit 's/^    established cut/    established keep/'
 answers 2 "established flows that are cut no more" \
 	sh -c "'$tegc' no-new-access --allow permits.teg old.teg new.teg >out; code=\$?; grep -E '^OPENED.* in |established' out; exit \$code" <<'OUT'
 OPENED medium   SHUT in   more than 99.9% of ip from any to any   drop -> allow
-OPENED medium   SHUT in   more than 99.9% of ip from any to any   drop -> allow
    because    + established   was: default (old.teg:11)
    example    tcp 198.51.100.7:50000 -> self:443 syn established on wan
    state      established
+OPENED medium   SHUT in   more than 99.9% of ip from any to any   drop -> allow
    because    + established   was: default (old.teg:11)
    example    tcp 198.51.100.7:50000 -> 192.0.2.10:22 syn established on wan
    state      established
@@ -220,7 +220,7 @@ edit '/^reflex/,$d'
 answers 2 "a limit that is gone" \
 	sh -c "'$tegc' no-new-access --allow permits.teg old.teg new.teg >out; code=\$?; head -n 6 out; exit \$code" <<'OUT'
 OPENED high     OPEN in   less than 0.1% of tcp flags syn/syn+ack from any to any on wan   drop -> allow
-   because    - old.teg:21 syn_flood   now: web_in (new.teg:17), related, established
+   because    - old.teg:21 syn_flood   now: web_in (new.teg:17), established, related
    example    tcp 198.51.100.7:50000 -> self:443 syn on wan
    the rest   is decided by owner (old.teg:7), bogons (old.teg:9)
    only       if the rate of reflex.syn_flood is exceeded
