@@ -99,7 +99,7 @@ static int made_list(struct auditing *k, const struct hook *h, struct arena *a, 
 	*w = window_all(&k->terms, h->family, STATES_ALL);
 	w->zones = zones;
 	w->fragments = path.fragments = h->fragments;
-	for (size_t i = 0; i < h->chain_count && !rc; i++)
+	for (size_t i = 0; zones && i < h->chain_count && !rc; i++)
 		rc = nft_walk(&walk, h->chains[i], &path);
 	if (rc)
 		return rc;
