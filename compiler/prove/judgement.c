@@ -525,27 +525,18 @@ static void steps_sessions(struct making *k)
 	}
 }
 
-static void step_established(struct making *k, const struct ir_posture *p)
+static void steps_state(struct making *k, const struct ir_posture *p)
 {
 	const unsigned reply = 1u << 1;
 
-	step_state(k, WHY_ESTABLISHED, VERDICT_ALLOW, 1u << CT_ESTABLISHED,
-		   p->established == ESTABLISHED_KEEP ? BOTH : reply);
-}
-
-/* `as_judged`: established before related, as eval and nft ask; no packet is both. */
-static void steps_state(struct making *k, const struct ir_posture *p, bool as_judged)
-{
 	step_state(k, WHY_INVALID, VERDICT_DROP, 1u << CT_INVALID, BOTH);
 	if (p->closed) {
 		step_related_errors(k);
 		return;
 	}
-	if (as_judged)
-		step_established(k, p);
+	step_state(k, WHY_ESTABLISHED, VERDICT_ALLOW, 1u << CT_ESTABLISHED,
+		   p->established == ESTABLISHED_KEEP ? BOTH : reply);
 	step_state(k, WHY_RELATED, VERDICT_ALLOW, 1u << CT_RELATED, BOTH);
-	if (!as_judged)
-		step_established(k, p);
 }
 
 static size_t boxes_in(const struct ir_list *l)
@@ -608,7 +599,7 @@ struct judgement *judgement_make(struct terms *t, const struct ir *ir, unsigned 
 		steps_epiderme(&k);
 	k.j->layer4 = k.j->step_count;
 	steps_sessions(&k);
-	steps_state(&k, &ir->postures[posture], false);
+	steps_state(&k, &ir->postures[posture]);
 	steps_rules(&k);
 	return k.j;
 }
@@ -621,7 +612,7 @@ struct judgement *judgement_of_layer4(struct terms *t, const struct ir *ir, unsi
 		steps_lifelines(&k);
 		step_neighbour(&k);
 	}
-	steps_state(&k, &ir->postures[posture], true);
+	steps_state(&k, &ir->postures[posture]);
 	steps_rules(&k);
 	return k.j;
 }
