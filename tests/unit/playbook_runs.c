@@ -116,7 +116,7 @@ static void write_policy(struct gen *g, struct buf *out)
 		write_block(&w, 1, IN_PHASE);
 		buf_putc(out, '\n');
 	}
-	buf_puts(out, "}\non posture.CALM run p(192.0.2.7)\n");
+	buf_puts(out, "}\nreflex look { match tcp on wan\n do emit low }\non reflex.look run p(event.source)\n");
 }
 
 /* --- their code, run ------------------------------------------------------------------------------ */
