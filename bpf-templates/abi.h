@@ -17,7 +17,7 @@
 
 #include <linux/types.h>
 
-#define TEG_ABI_VERSION 8u
+#define TEG_ABI_VERSION 9u
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 

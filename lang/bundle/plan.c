@@ -8,7 +8,7 @@
 #include "lang/bundle/bulk_pack.h"
 #include "lang/bundle/nft_name.h"
 
-#define PLAN_VERSION  8u
+#define PLAN_VERSION  9u
 #define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
 #define POSTURES_MAX  64 /* teg_config.closed_slot */
 #define ZONES_MAX     63
