@@ -1,0 +1,156 @@
+#include "enforcer/warden/generation_parts.h"
+
+#include <errno.h>
+
+#include <bpf/bpf.h>
+
+static int hook_new(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(filter_change) struct filter_change c = { 0 };
+
+	layout_hook(&c, g->is.bank, g->is.posture, &g->ports, LAYOUT_HERE);
+	return filter_commit(k->filter, &c, why);
+}
+
+static int unhook_others(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change c = { 0 };
+	struct filter_live live;
+	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
+
+	if (rc)
+		return rc;
+	layout_drop_others(&c, &live, g->is.bank);
+	return filter_commit(k->filter, &c, why);
+}
+
+/* Back to the bank that was there before: the new bank's hooks go, its chains stay loose. */
+static void unhook_new(struct generation *g, struct kernel *k)
+{
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change c = { 0 };
+	struct filter_live live;
+	struct err ignored;
+
+	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, &ignored))
+		return;
+	layout_drop_others(&c, &live, bank_other(g->is.bank));
+	filter_commit(k->filter, &c, &ignored);
+}
+
+struct before {
+	int program; /* what was in the slot, -1 when it was empty */
+};
+
+static void before_own_(struct before *b)
+{
+	if (b->program >= 0)
+		close(b->program);
+}
+
+static int switch_program(struct generation *g, struct kernel *k, struct before *b, struct err *why)
+{
+	uint32_t number;
+	int rc;
+
+	if (!g->tables)
+		return 0;
+	rc = xdp_slot(k->xdp, &number, why);
+	if (rc)
+		return rc;
+	b->program = number ? bpf_prog_get_fd_by_id(number) : -1;
+	if (number && b->program < 0)
+		return err_sys(why, "cannot hold the program in the slot");
+	rc = xdp_set_slot(k->xdp, tables_program(g->tables), why);
+	return rc ? rc : ports_arm(&g->ports, k->xdp, why);
+}
+
+static void unswitch_program(struct generation *g, struct kernel *k, const struct before *b)
+{
+	struct err ignored;
+
+	if (!g->tables)
+		return;
+	if (b->program >= 0)
+		xdp_set_slot(k->xdp, b->program, &ignored);
+	else
+		xdp_clear_slot(k->xdp, &ignored);
+}
+
+static int bridge(struct generation *g, struct kernel *k, struct refusal *no)
+{
+	own(before) struct before b = { .program = -1 };
+
+	if (hook_new(g, k, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, "nft");
+	if (switch_program(g, k, &b, &no->why)) {
+		unswitch_program(g, k, &b);
+		unhook_new(g, k);
+		return generation_refuse(no, RESULT_FAILED, "xdp");
+	}
+	kernel_wait_for_packets();
+	if (unhook_others(g, k, &no->why)) {
+		unswitch_program(g, k, &b);
+		kernel_wait_for_packets();
+		unhook_new(g, k);
+		return generation_refuse(no, RESULT_FAILED, "nft");
+	}
+	return 0;
+}
+
+int generation_commit(struct generation *g, struct kernel *k, struct state *s, struct refusal *no)
+{
+	struct err ignored;
+
+	s->committing = true;
+	s->next = g->is;
+	if (state_save(s, k->settings->state_dir, &no->why)) {
+		s->committing = false;
+		return generation_refuse(no, RESULT_CANNOT, "journal");
+	}
+	int rc = bridge(g, k, no);
+	if (rc) {
+		s->committing = false;
+		state_save(s, k->settings->state_dir, &ignored);
+		return rc;
+	}
+	no->why.text[0] = '\0';
+	generation_settle(g, k, s, &no->why);
+	return 0;
+}
+
+/* ---- settling ------------------------------------------------------------------------------ */
+
+/* Chains that are not of this bank, and objects nobody names. Harmless where they stay; the next settling tries again. */
+static void sweep(struct generation *g, struct kernel *k)
+{
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change chains = { 0 }, objects = { 0 };
+	struct filter_live live;
+	struct err ignored;
+
+	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS | FILTER_WANT_SETS | FILTER_WANT_COUNTERS, a, &ignored))
+		return;
+	layout_clear_others(&chains, &live, g->is.bank);
+	if (!filter_commit(k->filter, &chains, &ignored)) {
+		layout_collect(&objects, &live, &g->plan);
+		filter_commit(k->filter, &objects, &ignored);
+	}
+}
+
+int generation_settle(struct generation *g, struct kernel *k, struct state *s, struct err *why)
+{
+	struct err ignored;
+	int rc = unhook_others(g, k, why);
+
+	if (rc)
+		return rc;
+	sweep(g, k); /* before the digest: what somebody else had put there is not taken for ours */
+	if (filter_digest(k->filter, bank_other(g->is.bank), &g->is.tables, why))
+		rc = why->code; /* no digest matches the empty one: the check will say that it cannot tell */
+	state_advance(s, &g->is);
+	state_save(s, k->settings->state_dir, &ignored); /* s->unsaved says so, and the warden tries on */
+	generation_leave_others(g, k);
+	return generation_cut_flows(g, k, why) ? why->code : rc;
+}

@@ -1,0 +1,85 @@
+#include "enforcer/warden/generation_parts.h"
+
+#include "enforcer/warden/content.h"
+
+/* Layers 1 to 3 for nft, when no port needed them so far: from the bundle that was kept. */
+static int load_epiderme(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(buf) struct buf bytes = { 0 };
+	own(content) struct content c = { 0 };
+	int rc = state_read_bundle(&bytes, k->settings->state_dir, &g->is.bundle, why);
+
+	if (!rc)
+		rc = bundle_open(&c.bundle, bytes.at, bytes.len, why);
+	if (!rc)
+		rc = content_batch(&c.epiderme, c.bundle, "nft/epiderme.batch", why);
+	if (rc)
+		return rc;
+	batch_place(&c.epiderme, g->is.bank);
+	return generation_put_batch(k, &c.epiderme, g->is.bank, false, why);
+}
+
+/* New hooks before old ones go: a port that changes engines is judged twice for a moment, never not at all. */
+static int follow_filter(struct generation *g, struct kernel *k, const struct ports *now, bool *changed, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change c = { 0 };
+	struct filter_live live;
+	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
+
+	if (!rc && ports_use(now, PORT_NFT) && !layout_has_epiderme(&live, g->is.bank)) {
+		rc = load_epiderme(g, k, why);
+		*changed = true;
+	}
+	if (rc)
+		return rc;
+	layout_drop_ports(&c, &live, g->is.bank, now);
+	for (size_t i = 0; i < now->len; i++)
+		if (now->at[i].engine == PORT_NFT && !layout_has_port(&live, g->is.bank, &now->at[i]))
+			layout_hook_port(&c, g->is.bank, g->is.posture, &now->at[i], LAYOUT_HERE);
+	return filter_commit(k->filter, &c, why);
+}
+
+static int follow_zones(struct generation *g, const struct ports *now, struct err *why)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < now->len; i++)
+		rc = tables_set_zone(g->tables, now->at[i].ifindex, now->at[i].zones, why);
+	for (size_t i = 0; !rc && i < g->ports.len; i++)
+		if (!ports_find(now, g->ports.at[i].ifindex))
+			rc = tables_set_zone(g->tables, g->ports.at[i].ifindex, 0, why);
+	return rc;
+}
+
+int generation_follow_links(struct generation *g, struct kernel *k, struct state *s, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct port_wish wish = generation_wish(g, k, false);
+	struct links links;
+	struct ports now;
+	bool changed = false;
+	int rc = route_links(k->route, &links, a, why);
+
+	if (rc)
+		return rc;
+	ports_match(&now, &g->plan, &links, a);
+	ports_choose(&now, &wish, why);
+	if (g->tables)
+		rc = follow_zones(g, &now, why);
+	if (!rc)
+		rc = ports_arm(&now, wish.x, why);
+	if (!rc)
+		rc = follow_filter(g, k, &now, &changed, why);
+	if (rc)
+		return rc;
+	arena_free(g->ports_arena);
+	g->ports_arena = take(a);
+	g->ports = now;
+	generation_leave_others(g, k);
+	if (!changed)
+		return 0;
+	rc = filter_digest(k->filter, bank_other(g->is.bank), &g->is.tables, why);
+	s->now = g->is;
+	return rc ? rc : state_save(s, k->settings->state_dir, why);
+}

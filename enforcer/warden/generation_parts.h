@@ -1,0 +1,38 @@
+/*
+ * generation_parts - what the steps of a generation's life share.
+ *
+ *     content.c              the bundle, read and checked
+ *     generation_stage.c     everything that can fail, where no packet sees it; and its undoing
+ *     generation_commit.c    the bridged switch, and settling after it
+ *     generation_posture.c   another posture of the same generation
+ *     generation_links.c     interfaces that come and go
+ *     generation_adopt.c     the handle of what an earlier process committed
+ */
+#ifndef TEG_WARDEN_GENERATION_PARTS_H
+#define TEG_WARDEN_GENERATION_PARTS_H
+
+#include "enforcer/warden/generation.h"
+
+struct generation *generation_new(void);
+
+/* Sets code and part, and returns what no->why says. */
+int generation_refuse(struct refusal *no, enum result_code code, const char *part);
+
+/* UINT32_MAX when the policy has none of that name. */
+uint32_t generation_posture_find(const struct plan *p, const char *name);
+
+/* The path of a file in the state directory. */
+void generation_path(char out[static 300], const struct kernel *k, const char *name);
+
+struct port_wish generation_wish(const struct generation *g, const struct kernel *k, bool strict);
+
+/* A batch into its bank; `clear`: what an earlier attempt left there goes in the same transaction. */
+int generation_put_batch(struct kernel *k, const struct batch *b, char bank, bool clear, struct err *why);
+
+/* Links of interfaces that are in no zone any more, or that nft judges now, go. */
+void generation_leave_others(struct generation *g, struct kernel *k);
+
+/* In a posture that cuts, flows that are under way end. */
+int generation_cut_flows(const struct generation *g, struct kernel *k, struct err *why);
+
+#endif

@@ -1,0 +1,101 @@
+#include "enforcer/warden/generation_parts.h"
+
+#include <stdio.h>
+
+/* Do layers 1 to 3 judge alike in both? Then layer 4 alone changes, in one transaction, and no bridge is needed. */
+static bool first_layers_agree(const struct plan *p, uint32_t a, uint32_t b)
+{
+	for (uint32_t i = 0; i < p->rule_count; i++)
+		if ((p->rules[i].except >> a & 1) != (p->rules[i].except >> b & 1))
+			return false;
+	return true;
+}
+
+static int select_posture(struct generation *g, struct kernel *k, const struct filter_live *live, uint32_t posture,
+			  struct err *why)
+{
+	own(filter_change) struct filter_change c = { 0 };
+
+	layout_select(&c, live, g->is.bank, g->plan.postures[posture].name);
+	layout_drop_next(&c, live);
+	return filter_commit(k->filter, &c, why);
+}
+
+/*
+ * A closed posture's drop in the first hook is layer 4's own, taken early: whichever of the two a
+ * packet meets, the new posture's rules or the old one's early drop, it gets a whole posture's
+ * verdict. So layer 4 goes first, and the word follows.
+ */
+static int switch_at_once(struct generation *g, struct kernel *k, const struct filter_live *live, uint32_t posture,
+			  struct err *why)
+{
+	int rc = select_posture(g, k, live, posture, why);
+
+	if (!rc)
+		kernel_set_posture(k, g->is.bank, posture);
+	return rc;
+}
+
+static int hook_next(struct generation *g, struct kernel *k, const struct filter_live *live, uint32_t posture,
+		     struct err *why)
+{
+	own(filter_change) struct filter_change c = { 0 };
+
+	layout_drop_next(&c, live);
+	layout_hook(&c, g->is.bank, g->plan.postures[posture].name, &g->ports, LAYOUT_NEXT);
+	return filter_commit(k->filter, &c, why);
+}
+
+static int switch_bridged(struct generation *g, struct kernel *k, uint32_t posture, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct filter_live live;
+	struct err ignored;
+	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
+
+	if (!rc)
+		rc = hook_next(g, k, &live, posture, why);
+	if (rc)
+		return rc;
+	kernel_set_posture(k, g->is.bank, posture);
+	kernel_wait_for_packets();
+	rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
+	if (!rc)
+		rc = select_posture(g, k, &live, posture, why);
+	if (!rc)
+		return 0;
+	kernel_set_posture(k, g->is.bank, g->posture);
+	kernel_wait_for_packets();
+	select_posture(g, k, &live, g->posture, &ignored);
+	return rc;
+}
+
+static bool posture_stands(const struct generation *g, struct kernel *k, const struct filter_live *live)
+{
+	uint32_t now;
+	struct err differs;
+
+	return !layout_posture(k->filter, live, g->is.bank, &g->plan, LAYOUT_HERE, &now, &differs) &&
+	       now == g->posture && (!g->tables || kernel_posture(k, g->is.bank) == g->posture);
+}
+
+int generation_set_posture(struct generation *g, struct kernel *k, uint32_t posture, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct filter_live live;
+	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
+
+	if (rc)
+		return rc;
+	if (posture == g->posture && posture_stands(g, k, &live))
+		return 0;
+	if (first_layers_agree(&g->plan, g->posture, posture))
+		rc = switch_at_once(g, k, &live, posture, why);
+	else
+		rc = switch_bridged(g, k, posture, why);
+	if (rc)
+		return rc;
+	g->posture = posture;
+	snprintf(g->is.posture, sizeof g->is.posture, "%s", g->plan.postures[posture].name);
+	return generation_cut_flows(g, k, why);
+}

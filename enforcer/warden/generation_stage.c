@@ -1,0 +1,335 @@
+#include "enforcer/warden/generation_parts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "enforcer/proc/say.h"
+#include "enforcer/warden/content.h"
+#include "enforcer/warden/ledger.h"
+#include "enforcer/warden/rehearse.h"
+#include "enforcer/warden/signer.h"
+#include "lang/base/memory.h"
+
+/* ---- the posture that goes on ---------------------------------------------------------- */
+
+/* The posture to return to may have gone with its policy. */
+static void keep_end(struct generation *g, const struct record *from)
+{
+	const char *initial = g->plan.postures[g->plan.initial].name;
+
+	g->is.until = from->until;
+	snprintf(g->is.back, sizeof g->is.back, "%s",
+		 generation_posture_find(&g->plan, from->back) == UINT32_MAX ? initial : from->back);
+	if (!strcmp(g->is.back, g->is.posture))
+		g->is.until = (struct deadline){ 0 };
+}
+
+static void begin_in(struct generation *g, const struct record *from)
+{
+	const uint32_t goes_on = from ? generation_posture_find(&g->plan, from->posture) : UINT32_MAX;
+
+	g->posture = goes_on == UINT32_MAX ? g->plan.initial : goes_on;
+	snprintf(g->is.posture, sizeof g->is.posture, "%s", g->plan.postures[g->posture].name);
+	g->is.since = (uint64_t)time(NULL);
+	if (goes_on == UINT32_MAX)
+		return;
+	snprintf(g->is.reason, sizeof g->is.reason, "%s", from->reason);
+	g->is.since = from->since;
+	if (deadline_is_set(&from->until))
+		keep_end(g, from);
+}
+
+/* ---- slots ------------------------------------------------------------------------------- */
+
+/* A slot that had another owner starts at zero: before any program counts in it. */
+static int clear_slots(struct generation *g, struct kernel *k, const bool *fresh, struct err *why)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	struct teg_counter *none = arena_zero(g->arena, (size_t)(cpus > 0 ? cpus : 1) * sizeof *none);
+
+	for (uint32_t i = 0; i < g->plan.counter_count; i++) {
+		uint32_t slot = g->slots[i];
+
+		if (slot != LEDGER_NO_SLOT && slot >= TEG_SLOTS_FIRST &&
+		    shared_make_more(&k->shared, k->settings->pin_dir, why))
+			return why->code;
+		const int map = shared_counters(&k->shared, &slot);
+		if (fresh[i] && bpf_map_update_elem(map, &slot, none, BPF_ANY))
+			return err_sys(why, "cannot clear a counter");
+	}
+	return 0;
+}
+
+static int stage_slots(struct generation *g, struct kernel *k, const struct stage *ask, struct err *why)
+{
+	char path[300];
+	bool *fresh = arena_zero(g->arena, g->plan.counter_count + 1);
+	int rc;
+
+	g->slots = arena_zero(g->arena, (g->plan.counter_count + 1) * sizeof *g->slots);
+	generation_path(path, k, "ledger");
+	rc = ledger_assign(path, &g->plan, ask->live ? &ask->live->plan : NULL, g->slots, fresh, why);
+	return rc ? rc : clear_slots(g, k, fresh, why);
+}
+
+/* ---- the program, and the tests in it --------------------------------------------------------- */
+
+/* Two frames that every policy lets by: an ARP request and a neighbour solicitation (RFC 4861, 4.3). */
+static const uint8_t arp[60] = {
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1,
+};
+static const uint8_t solicitation[78] = {
+	0x33, 0x33, 0xff, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0x86, 0xdd,
+	0x60, 0, 0, 0, 0, 24, 58, 255,
+	0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+	0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 1,
+	135, 0,
+};
+
+#define XDP_SAYS_PASS 2u /* enum xdp_action */
+
+static int try_program(const struct tables *t, const void *frame, size_t len, const char *what, struct err *why)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len, .repeat = 1);
+
+	if (bpf_prog_test_run_opts(tables_program(t), &run))
+		return err_sys(why, "cannot try the program out");
+	if (run.retval != XDP_SAYS_PASS)
+		return err_set(why, EPROTO, "the program does not let %s by (it answers %u)", what, run.retval);
+	return 0;
+}
+
+static int load_program(struct generation *g, struct kernel *k, const struct content *c, struct err *why)
+{
+	const struct bundle_member *object = content_member(c->bundle, "xdp/policy.o", why);
+	uint64_t tag;
+
+	if (!object)
+		return why->code;
+	const struct tables_load load = { .shared = &k->shared, .object = object->bytes, .object_len = object->len,
+					  .plan = &g->plan, .slots = g->slots, .number = g->is.number,
+					  .bank = g->is.bank == 'b' };
+	int rc = tables_load(&g->tables, &load, why);
+	if (!rc)
+		rc = try_program(g->tables, arp, sizeof arp, "an ARP request", why);
+	if (!rc)
+		rc = try_program(g->tables, solicitation, sizeof solicitation, "a neighbour solicitation", why);
+	return rc ? rc : xdp_program_is(tables_program(g->tables), &g->is.program, &tag, why);
+}
+
+/*
+ * Only XDP tells of packets, looks into payloads and counts flows. What was in force before, as before a boot, judges
+ * on without: that is less than the policy says, but no policy would be less still.
+ */
+static int stage_nft_alone(const struct generation *g, const struct stage *ask, struct refusal *no)
+{
+	if (ask->was_taken || !plan_is_met(&g->plan, content_can & ~content_xdp_alone, &no->why))
+		return 0;
+	err_in(&no->why, "XDP, which alone does that, does not judge (%s)",
+	       *g->without ? g->without : "nft was asked for");
+	return generation_refuse(no, RESULT_CANNOT, "xdp");
+}
+
+/* With engine auto, a kernel that does not take the program leaves all to nft. */
+static int stage_program(struct generation *g, struct kernel *k, const struct content *c, const struct stage *ask,
+			 struct refusal *no)
+{
+	snprintf(g->without, sizeof g->without, "%s", k->without);
+	if (!k->xdp || k->settings->judge == ENGINE_NFT)
+		return stage_nft_alone(g, ask, no);
+	if (stage_slots(g, k, ask, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, "ledger");
+	if (!load_program(g, k, c, &no->why))
+		return 0;
+	tables_free(take(g->tables));
+	g->is.program = 0;
+	if (k->settings->judge != ENGINE_AUTO)
+		return generation_refuse(no, RESULT_CANNOT, "xdp");
+	snprintf(g->without, sizeof g->without, "%.250s", no->why.text);
+	return stage_nft_alone(g, ask, no);
+}
+
+/*
+ * The policy's tests, in the kernel that is to judge by it. What was in force before comes back even if they do not
+ * hold, as nothing better could take its place; it is told then.
+ */
+static int stage_tests(struct generation *g, const struct content *c, const struct stage *ask, struct refusal *no)
+{
+	const struct bundle_member *object = bundle_find(c->bundle, "xdp/policy.o");
+	const uint32_t asked = drill_asked(&c->drill);
+
+	g->is.tests_left = asked + c->drill.elsewhere;
+	if (!g->tables)
+		return 0;
+	const struct tables_load as = { .object = object->bytes, .object_len = object->len, .plan = &g->plan };
+	int rc = rehearse(&c->drill, &as, &no->why);
+	if (rc && !ask->was_taken)
+		return generation_refuse(no, rc == -EBADE ? RESULT_REFUSED : RESULT_CANNOT, "tests");
+	if (rc) {
+		say("%s", no->why.text);
+		snprintf(g->doubt, sizeof g->doubt, "%.500s", no->why.text);
+		return 0;
+	}
+	g->is.tests_run = asked;
+	g->is.tests_left -= asked;
+	return 0;
+}
+
+/* ---- interfaces ----------------------------------------------------------------------------- */
+
+/* On an interface that is left to nft a policy that looks into payloads would do less than it says. */
+static int ports_look(const struct generation *g, const struct stage *ask, struct err *why)
+{
+	if (ask->was_taken || !plan_is_met(&g->plan, content_can & ~(1ull << NEED_PAYLOAD), why))
+		return 0;
+	for (size_t i = 0; i < g->ports.len; i++)
+		if (g->ports.at[i].engine == PORT_NFT)
+			return err_in(why, "XDP, which alone looks into payloads, does not judge on %s (%s)", g->ports.at[i].name,
+				      g->ports.at[i].reason);
+	*why = (struct err){ 0 };
+	return 0;
+}
+
+static int stage_ports(struct generation *g, struct kernel *k, const struct links *links, const struct stage *ask,
+		       struct refusal *no)
+{
+	struct port_wish wish = generation_wish(g, k, true);
+
+	ports_match(&g->ports, &g->plan, links, g->ports_arena);
+	if (ports_choose(&g->ports, &wish, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, "xdp");
+	if (ports_look(g, ask, &no->why)) {
+		ports_abandon(&g->ports, k->xdp);
+		return generation_refuse(no, RESULT_CANNOT, "xdp");
+	}
+	for (size_t i = 0; g->tables && i < g->ports.len; i++)
+		if (tables_set_zone(g->tables, g->ports.at[i].ifindex, g->ports.at[i].zones, &no->why))
+			return generation_refuse(no, RESULT_CANNOT, "xdp");
+	return 0;
+}
+
+/* ---- staging -------------------------------------------------------------------------------- */
+
+static int stage_parts(struct generation *g, struct kernel *k, const struct stage *ask, struct content *c,
+		       struct refusal *no)
+{
+	struct links links;
+	int rc = content_read(c, g, ask->bytes, ask->len, no);
+
+	if (rc)
+		return rc;
+	if (!ask->was_taken && signer_check(k->settings, c->bundle, ask->now, ask->downgrade, &no->why))
+		return generation_refuse(no, RESULT_REFUSED, "signature");
+	g->serial = signer_serial(c->bundle);
+	begin_in(g, ask->from);
+	if (ask->from && ask->from->number == ask->number)
+		g->is.confirm = ask->from->confirm;
+	else if (ask->confirm)
+		g->is.confirm = deadline_in(ask->confirm);
+	if (route_links(k->route, &links, g->arena, &no->why) ||
+	    (!ask->was_taken && ports_are_there(&g->plan, &links, &no->why)))
+		return generation_refuse(no, RESULT_CANNOT, "interfaces");
+	if (state_keep_bundle(k->settings->state_dir, &g->is.bundle, ask->bytes, ask->len, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, "journal");
+	rc = stage_program(g, k, c, ask, no);
+	if (!rc)
+		rc = stage_tests(g, c, ask, no);
+	if (rc)
+		return rc;
+	if (generation_put_batch(k, &c->posture, g->is.bank, true, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, "nft");
+	rc = stage_ports(g, k, &links, ask, no);
+	if (rc)
+		return rc;
+	if (ports_use(&g->ports, PORT_NFT) && generation_put_batch(k, &c->epiderme, g->is.bank, false, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, "nft");
+	kernel_set_posture(k, g->is.bank, g->posture);
+	return 0;
+}
+
+struct staging {
+	struct generation *g;
+	struct kernel *k;
+	const struct stage *ask;
+	struct refusal *no;
+	int rc;
+};
+
+static void stage_begin(void *context)
+{
+	struct staging *s = context;
+
+	s->g = generation_new();
+	if (!s->g)
+		memory_out();
+	s->g->is.number = s->ask->number;
+	s->g->is.bank = s->ask->bank;
+}
+
+static void stage_all(void *context)
+{
+	struct staging *s = context;
+	own(content) struct content c = { 0 };
+
+	s->rc = stage_parts(s->g, s->k, s->ask, &c, s->no);
+}
+
+int generation_stage(struct generation **out, struct kernel *k, const struct stage *ask, struct refusal *no)
+{
+	struct staging s = { .k = k, .ask = ask, .no = no };
+
+	if (!memory_try(stage_begin, &s) || !memory_try(stage_all, &s)) {
+		err_set(&no->why, ENOMEM, "tegd has not enough memory for this generation");
+		s.rc = generation_refuse(no, RESULT_CANNOT, "memory");
+	}
+	if (s.rc)
+		generation_abort(s.g, k);
+	else
+		*out = s.g;
+	return s.rc;
+}
+
+static bool any_hook(const struct filter_live *live)
+{
+	for (size_t i = 0; i < live->chain_count; i++)
+		if (live->chains[i].hooked)
+			return true;
+	return false;
+}
+
+static void clear_loose(void *context)
+{
+	const struct staging *s = context;
+	struct kernel *k = s->k;
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change c = { 0 };
+	struct filter_live live;
+	struct err ignored;
+
+	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS | FILTER_WANT_TABLES, a, &ignored))
+		return;
+	layout_clear(&c, &live, s->g->is.bank);
+	for (unsigned t = 0; !any_hook(&live) && t < FILTER_TABLES; t++)
+		if (live.tables[t])
+			filter_change_no_table(&c, (enum filter_table)t);
+	filter_commit(k->filter, &c, &ignored);
+}
+
+/*
+ * Takes the loose chains away again, and where nothing judges yet, the tables too. What cannot be
+ * taken away, as when memory is short, harms nobody, and the next stage tries anew.
+ */
+void generation_abort(struct generation *held, struct kernel *k)
+{
+	own(generation) struct generation *g = held;
+
+	if (!g)
+		return;
+	ports_abandon(&g->ports, k->xdp);
+	memory_try(clear_loose, &(struct staging){ .g = g, .k = k });
+}
