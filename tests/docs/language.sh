@@ -2,17 +2,7 @@
 # Every example of docs/language.md and of the README is a right policy, its tests hold, and it says
 # what it says in its one spelling too.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-tegc=${BUILD:-build}/tegc
-case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-n=0
-
-claim() { # held, words
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; sed 's/^/# /' "$dir/said"; fi
-}
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
 
 awk -v dir="$dir" '$1 == "```teg" { n++; inside = 1; next } $1 == "```" { inside = 0 }
 	inside { print > sprintf("%s/example-%02d.teg", dir, n) }' docs/language.md README.md
@@ -20,11 +10,11 @@ cd "$dir" || exit 1
 for example in example-*.teg; do
 	line=$(head -1 "$example")
 	"$tegc" check --no-proofs "$example" >said 2>&1
-	claim $? "$example is right: $line"
-	grep -q '^test ' "$example" && { "$tegc" test "$example" >said 2>&1; claim $? "$example: its tests hold"; }
+	ok "$example is right: $line" "$dir/said"
+	grep -q '^test ' "$example" && { "$tegc" test "$example" >said 2>&1; ok "$example: its tests hold" "$dir/said"; }
 	"$tegc" fmt "$example" >said 2>&1 && "$tegc" check --no-proofs "$example" >said 2>&1 && "$tegc" fmt --check "$example" >said 2>&1
-	claim $? "$example: right in its one spelling"
+	ok "$example: right in its one spelling" "$dir/said"
 done
 [ "$n" -gt 15 ]
-claim $? "there are examples"
+ok "there are examples" "$dir/said"
 echo "1..$n"

@@ -1,36 +1,18 @@
 #!/bin/bash
 # What comments allow: for the next statement or block, or for the line; until a day; counted apart.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-tegc=${BUILD:-build}/tegc
-case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
 cd "$dir" || exit 1
-n=0
 
 # exit code, the codes that are told (with how many are allowed), words; the policy's rules on stdin
 told() {
 	local want=$1 codes=$2 words=$3 got said
-	n=$((n + 1))
 	{ echo 'zone wan = "eth0"'; printf 'posture OPEN {\n    default drop\n'; cat; echo '}'; } >p.teg
 	"$tegc" check --fail-level warning --plain --report json=p.json p.teg >out 2>&1
 	got=$?
 	said=$(jq -r '[(.diagnostics[] | select(.allowed | not) | .code), "\(.summary.allowed) allowed"] | join(" ")' p.json)
-	if [ $got = "$want" ] && [ "$said" = "$codes" ]; then
-		echo "ok $n - $words"
-	else
-		echo "not ok $n - $words"
-		echo "# exit $got, not $want; told: $said, not: $codes"
-		sed 's/^/# /' out
-	fi
-}
-ok() {
-	local rc=$?
-	n=$((n + 1))
-	[ $rc = 0 ] && { echo "ok $n - $1"; return; }
-	echo "not ok $n - $1"
-	sed 's/^/# /' "$2"
+	[ $got = "$want" ] && [ "$said" = "$codes" ]
+	claim $? "$words" < <(echo "exit $got, not $want; told: $said, not: $codes"; cat out)
 }
 
 told 2 'E0331 0 allowed' 'without a comment it is told' <<'TEG'

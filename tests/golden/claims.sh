@@ -1,32 +1,8 @@
 #!/bin/bash
 # What a policy claims of itself: tegc check, tegc build and tegc prove, word for word where it matters.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-tegc=$PWD/${BUILD:-build}/tegc
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+cd "$(dirname "$0")/../.." && . tests/lib/prompt.bash || exit 1
 cd "$dir" || exit 1
-n=0
-
-# says CODE WORDS CLAIM COMMAND...: the exit code, and each of WORDS (one a line; `!` before what must not be said).
-says() {
-	local want_code=$1 words=$2 claim=$3 code bad= line
-	shift 3
-	NO_COLOR=1 "$@" >said 2>&1
-	code=$?
-	[ "$code" = "$want_code" ] || bad="exit $code, expected $want_code"
-	while IFS= read -r line; do
-		case $line in
-		'') ;;
-		!*) grep -qF -- "${line#!}" said && bad="$bad; said: ${line#!}" ;;
-		*) grep -qF -- "$line" said || bad="$bad; not said: $line" ;;
-		esac
-	done <<<"$words"
-	n=$((n + 1))
-	[ -z "$bad" ] && echo "ok $n - $claim" && return
-	echo "not ok $n - $claim"
-	{ echo "$bad"; cat said; } | sed 's/^/# /'
-}
 
 cat >base.teg <<'TEG'
 policy p { version "1" }
@@ -45,72 +21,72 @@ claims() { # LINES
 
 claims 'invariant logins { in every posture: tcp from office to self port 22 is allowed }' \
 	'invariant no_telnet { in SHUT..OPEN: tcp to self port 23 is dropped' 'in [SHUT, HALF]: tcp to self port 80 is dropped }'
-says 0 '' 'claims that hold say nothing' "$tegc" check claims.teg
-says 0 '' 'and a bundle is written' "$tegc" build claims.teg -o claims.tegb
-says 0 '' 'what is resolved has them still' sh -c "tar xOf claims.tegb policy/resolved.teg >resolved.teg &&
+tells 0 '' 'claims that hold say nothing' "$tegc" check claims.teg
+tells 0 '' 'and a bundle is written' "$tegc" build claims.teg -o claims.tegb
+tells 0 '' 'what is resolved has them still' sh -c "tar xOf claims.tegb policy/resolved.teg >resolved.teg &&
 	grep -q '^order SHUT <= HALF <= OPEN' resolved.teg && [ \$(grep -c '^invariant' resolved.teg) = 2 ] &&
 	[ \$(grep -c '^    in \\[' resolved.teg) = 3 ] && '$tegc' check resolved.teg"
 
 claims 'invariant no_plain { in HALF..OPEN: tcp to self port 80 is dropped }'
-says 2 'error[E0401]: `no_plain` does not hold in OPEN
+tells 2 'error[E0401]: `no_plain` does not hold in OPEN
 `plain` admits it in OPEN
 for example: tcp 198.51.100.7:50000 -> self:80 syn
 !only if' 'an invariant that is broken while nothing is exceeded' "$tegc" check claims.teg
 rm -f claims.tegb
-says 2 'error[E0401]' 'no bundle is written of it' "$tegc" build claims.teg -o claims.tegb
-says 1 '' 'none at all' test -e claims.tegb
+tells 2 'error[E0401]' 'no bundle is written of it' "$tegc" build claims.teg -o claims.tegb
+tells 1 '' 'none at all' test -e claims.tegb
 claims 'invariant shut { in every posture: tcp from office to self port 22 is dropped }'
-says 2 'error[E0401]: `shut` does not hold in SHUT
+tells 2 'error[E0401]: `shut` does not hold in SHUT
 `owner` admits it in SHUT' 'an invariant against a lifeline' "$tegc" check claims.teg
 claims 'invariant web { in OPEN: tcp to self port 443 is allowed }'
-says 0 'warning[E0402]: `web` holds only under an assumption
+tells 0 'warning[E0402]: `web` holds only under an assumption
 only if the source is blocked at run time' 'what can be blocked is allowed only if it is not' "$tegc" check claims.teg
-says 0 'warning[E0402]' 'which does not keep a bundle from being written' "$tegc" build claims.teg -o claims.tegb
+tells 0 'warning[E0402]' 'which does not keep a bundle from being written' "$tegc" build claims.teg -o claims.tegb
 claims 'invariant outbound { in SHUT: out tcp to any is dropped }'
-says 2 'tcp self:22 -> 192.0.2.10:22 syn' 'answers of a lifeline are outbound' "$tegc" check claims.teg
+tells 2 'tcp self:22 -> 192.0.2.10:22 syn' 'answers of a lifeline are outbound' "$tegc" check claims.teg
 claims 'order OPEN <= HALF'
-says 2 'error[E0411]: OPEN admits what HALF does not
+tells 2 'error[E0411]: OPEN admits what HALF does not
 `plain` admits it in OPEN
 drops it in HALF
 -> self:80 syn' 'an order that is broken' "$tegc" check claims.teg
 claims 'invariant a { in OPEN..SHUT: ip is dropped }' 'invariant a { in NOWHERE: ip is dropped }' 'order SHUT <= SHUT'
-says 1 'error[E0404]: no `order` says what lies from `OPEN` to `SHUT`
+tells 1 'error[E0404]: no `order` says what lies from `OPEN` to `SHUT`
 error[E0202]
 error[E0201]
 error[E0413]' 'claims that say nothing are all told of' "$tegc" check claims.teg
 
-says 0 'proved' 'a claim at the prompt' "$tegc" prove base.teg 'in every posture: tcp to self port 23 is dropped'
-says 2 'refuted
+tells 0 'proved' 'a claim at the prompt' "$tegc" prove base.teg 'in every posture: tcp to self port 23 is dropped'
+tells 2 'refuted
 the claim:1:1' 'one that is refuted' "$tegc" prove base.teg 'in OPEN: tcp to self port 443 is dropped'
-says 4 'conditional
+tells 4 'conditional
 only if the source is blocked at run time' 'one that needs an assumption' "$tegc" prove base.teg 'in HALF..OPEN: tcp to self port 443 is allowed'
-says 4 'conditional
+tells 4 'conditional
 plain' 'a limit is an assumption too' "$tegc" prove base.teg 'in OPEN: tcp from office to self port 80 is allowed'
-says 4 'undecided' 'one that the budget does not suffice for' \
+tells 4 'undecided' 'one that the budget does not suffice for' \
 	"$tegc" prove --analysis-budget 5 base.teg 'in every posture: tcp to self port 23 is dropped'
-says 0 'proved' 'an order at the prompt' "$tegc" prove base.teg 'order SHUT <= OPEN'
-says 2 'HALF admits what SHUT does not' 'one that is not' "$tegc" prove base.teg 'order HALF <= SHUT'
-says 1 'error[E0403]' 'a word that no claim has' "$tegc" prove base.teg 'in OPEN: tcp is alowed'
-says 1 'error[E0101]' 'words that are no claim' "$tegc" prove base.teg 'allow tcp'
-says 0 'proved' 'of a bundle' "$tegc" prove claims.tegb 'in every posture: tcp to self port 23 is dropped'
-says 64 'usage' 'without a claim' "$tegc" prove base.teg
+tells 0 'proved' 'an order at the prompt' "$tegc" prove base.teg 'order SHUT <= OPEN'
+tells 2 'HALF admits what SHUT does not' 'one that is not' "$tegc" prove base.teg 'order HALF <= SHUT'
+tells 1 'error[E0403]' 'a word that no claim has' "$tegc" prove base.teg 'in OPEN: tcp is alowed'
+tells 1 'error[E0101]' 'words that are no claim' "$tegc" prove base.teg 'allow tcp'
+tells 0 'proved' 'of a bundle' "$tegc" prove claims.tegb 'in every posture: tcp to self port 23 is dropped'
+tells 64 'usage' 'without a claim' "$tegc" prove base.teg
 
 # --- in diffs -------------------------------------------------------------------------------
 claims 'invariant no_telnet { in SHUT..OPEN: tcp to self port 23 is dropped }'
 sed 's/^posture SHUT.*/posture SHUT { default drop\n late: allow tcp to self port 80\n}/; s/^posture HALF extends SHUT/posture HALF extends SHUT { without late/; s/without late { /without late\n/' claims.teg >broken.teg
-says 2 'CLAIM  low      order SHUT <= HALF   absent -> proved
+tells 2 'CLAIM  low      order SHUT <= HALF   absent -> proved
 CLAIM  low      invariant no_telnet   absent -> proved
 proved: SHUT <= HALF <= OPEN holds; 1 invariant holds; nothing else changes' 'claims that come are told of' \
 	sh -c "sed '/^order/d' base.teg >bare.teg && '$tegc' diff bare.teg claims.teg"
-says 2 'CLAIM  medium   invariant no_telnet   proved -> absent' 'claims that go are, too' \
+tells 2 'CLAIM  medium   invariant no_telnet   proved -> absent' 'claims that go are, too' \
 	"$tegc" diff claims.teg base.teg
-says 3 'ORDER-BROKEN critical order SHUT <= HALF   proved -> broken by tcp 198.51.100.7:50000 -> self:80 syn
+tells 3 'ORDER-BROKEN critical order SHUT <= HALF   proved -> broken by tcp 198.51.100.7:50000 -> self:80 syn
 proved: 1 invariant holds; nothing else changes
 !SHUT <= HALF <= OPEN holds' 'an order that the change breaks' "$tegc" diff --fail-on critical claims.teg broken.teg
 sed 's/^posture HALF.*/posture HALF extends SHUT { web: allow tcp to self port [23, 443] }/' claims.teg >broken.teg
-says 3 'INVARIANT-BROKEN critical invariant no_telnet   proved -> broken by tcp 198.51.100.7:50000 -> self:23 syn
+tells 3 'INVARIANT-BROKEN critical invariant no_telnet   proved -> broken by tcp 198.51.100.7:50000 -> self:23 syn
 proved: SHUT <= HALF <= OPEN holds; nothing else changes' 'an invariant that the change breaks' \
 	"$tegc" diff --fail-on critical claims.teg broken.teg
-says 0 'proved: SHUT <= HALF <= OPEN holds; 1 invariant holds; nothing changes' 'without a change, what holds' \
+tells 0 'proved: SHUT <= HALF <= OPEN holds; 1 invariant holds; nothing changes' 'without a change, what holds' \
 	"$tegc" diff claims.teg claims.teg
 echo "1..$n"

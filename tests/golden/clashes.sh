@@ -1,20 +1,8 @@
 #!/bin/bash
 # Tests that contradict each other: told when no policy could meet both, and never otherwise.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-tegc=${BUILD:-build}/tegc
-case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
 cd "$dir" || exit 1
-n=0
-
-same() { # expected, got, words
-	n=$((n + 1))
-	if [ "$1" = "$2" ]; then echo "ok $n - $3"; return; fi
-	echo "not ok $n - $3"
-	printf '# expected: %s\n#      got: %s\n' "$1" "$2"
-}
 
 # Two tests of one policy, a case each or several; a rule more, to give it a memory.
 policy() { # cases of the first test, of the second, declarations, posture of the second

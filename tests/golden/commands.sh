@@ -1,8 +1,7 @@
 #!/bin/bash
 # tegc test, build and disasm at the prompt: what they say, and their exit codes.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/prompt.bash
+cd "$(dirname "$0")/../.." && . tests/lib/prompt.bash || exit 1
 
 policy() { # NAME: standard input behind a policy that all of these tests share
 	{
@@ -109,29 +108,29 @@ exits 64 "an unknown option is 64" "$tegc" test --nonsense good.teg
 
 exits 0 "build" "$tegc" build good.teg -o one.tegb
 [ -z "$out$err" ]
-ok $? "says nothing when nothing is to be said" "$out$err"
+claim $? "says nothing when nothing is to be said" <<<"$out$err"
 exits 0 "build again" "$tegc" build good.teg --out two.tegb
 cmp -s "$dir/one.tegb" "$dir/two.tegb"
-ok $? "same input, same bytes"
+ok "same input, same bytes"
 [ "$(tar tf "$dir/one.tegb" | tr '\n' ' ')" = "manifest plan policy/resolved.teg xdp/policy.o nft/posture.batch nft/epiderme.batch nft/ruleset.nft drill " ]
-ok $? "tar lists it" "$(tar tf "$dir/one.tegb" 2>&1)"
+claim $? "tar lists it" <<<"$(tar tf "$dir/one.tegb" 2>&1)"
 mkdir "$dir/x" && tar xf "$dir/one.tegb" -C "$dir/x"
 (cd "$dir/x" && tail -n +2 manifest | while read -r sum size name; do
 	echo "$sum  $name"
 	[ "$(stat -c %s "$name")" = "$size" ] || echo "size of $name"
 done | sha256sum -c --quiet)
-ok $? "and the manifest is true"
+ok "and the manifest is true"
 exits 0 "the resolved policy builds" "$tegc" build x/policy/resolved.teg -o three.tegb
 cmp -s "$dir/one.tegb" "$dir/three.tegb"
-ok $? "into the same bundle"
+ok "into the same bundle"
 
 exits 1 "a wrong policy builds nothing" "$tegc" build wrong.teg -o none.tegb
 [ ! -e "$dir/none.tegb" ] && [ ! -e "$dir/none.tegb.new" ]
-ok $? "and writes nothing"
+ok "and writes nothing"
 cp "$dir/one.tegb" "$dir/old.tegb"
 exits 1 "nor over a bundle that is there" "$tegc" build wrong.teg -o old.tegb
 cmp -s "$dir/one.tegb" "$dir/old.tegb"
-ok $? "which stays as it was"
+ok "which stays as it was"
 exits 64 "build wants -o" "$tegc" build good.teg
 exits 64 "and one file" "$tegc" build good.teg empty.teg -o x.tegb
 exits 64 "that is not overwritten" "$tegc" build good.teg -o ./good.teg

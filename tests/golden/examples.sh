@@ -2,16 +2,9 @@
 # The policies of policies/examples stand in their one spelling, have no findings, hold their tests, and compile;
 # what is in the bundle as their meaning means the same.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-tegc=${BUILD:-build}/tegc
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-n=0
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
 
-ok() { # claim, command...
-	n=$((n + 1))
-	if "${@:2}" >"$dir/said" 2>&1; then echo "ok $n - $1"; else echo "not ok $n - $1"; sed 's/^/# /' "$dir/said"; fi
-}
+held() { "$@" >"$dir/said" 2>&1; }
 means_the_same() { # policy
 	"$tegc" build "$1" -o "$dir/a.tegb" && tar xOf "$dir/a.tegb" policy/resolved.teg >"$dir/a.teg" &&
 		"$tegc" build "$dir/a.teg" -o "$dir/b.tegb" && tar xOf "$dir/b.tegb" policy/resolved.teg | diff "$dir/a.teg" -
@@ -26,10 +19,10 @@ asks_for_everything() {
 
 for policy in policies/examples/*.teg; do
 	name=${policy##*/}
-	ok "$name: one spelling" "$tegc" fmt --check "$policy"
-	ok "$name: nothing to say" sh -c "'$tegc' check '$policy' | if grep .; then false; fi"
-	ok "$name: its tests hold" "$tegc" test "$policy"
-	ok "$name: its meaning is kept" means_the_same "$policy"
+	held "$tegc" fmt --check "$policy"; ok "$name: one spelling" "$dir/said"
+	held sh -c "'$tegc' check '$policy' | if grep .; then false; fi"; ok "$name: nothing to say" "$dir/said"
+	held "$tegc" test "$policy"; ok "$name: its tests hold" "$dir/said"
+	held means_the_same "$policy"; ok "$name: its meaning is kept" "$dir/said"
 done
-ok "the whole example asks for everything" asks_for_everything
+held asks_for_everything; ok "the whole example asks for everything" "$dir/said"
 echo "1..$n"

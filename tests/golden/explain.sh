@@ -1,8 +1,7 @@
 #!/bin/bash
 # tegc explain: the page on a diagnostic, and why a packet fares as it does.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-. tests/lib/prompt.bash
+cd "$(dirname "$0")/../.." && . tests/lib/prompt.bash || exit 1
 
 # --- a diagnostic's page --------------------------------------------------------------
 
@@ -12,7 +11,7 @@ of_shown() { sed -n 's/^    //p'; }
 
 exits 0 "explain --list" "$tegc" explain --list
 diff <(sed -nE 's/^DIAG\([A-Z0-9_]+, "(E[0-9]+)", [A-Z]+, "(.*)"\)$/\1  \2/p' lang/syntax/diag.def) <(echo "$out") >"$dir/differ"
-ok $? "lists every row of diag.def" "$(cat "$dir/differ")"
+ok "lists every row of diag.def" "$dir/differ"
 for code in $(echo "$out" | cut -d' ' -f1); do
 	"$tegc" explain "$code" >"$dir/shown" || echo "$code: exit $?"
 	[ "$(head -1 "$dir/shown")" = "$(sed -n '1s/^# //p' "docs/errors/$code.md")" ] || echo "$code: its title"
@@ -20,7 +19,7 @@ for code in $(echo "$out" | cut -d' ' -f1); do
 	grep -q '^```' "$dir/shown" && echo "$code: a fence"
 done >"$dir/wrong"
 [ ! -s "$dir/wrong" ]
-ok $? "each is explained with the title and the policies of its page" "$(cat "$dir/wrong")"
+ok "each is explained with the title and the policies of its page" "$dir/wrong"
 exits 0 "letters may be small" "$tegc" explain e0810
 says "E0810: a packet that leaves out what decides" "and mean the same"
 exits 64 "an unknown code is 64" "$tegc" explain E0999
@@ -43,11 +42,11 @@ while read -r line; do
 done <"$dir/console"
 awk -v dir="$dir" '/^\$ / { i++; next } i { print > (dir "/want." i) }' "$dir/console"
 [ "$i" -ge 3 ]
-ok $? "the page shows some packets" "$i"
+claim $? "the page shows some packets" <<<"$i"
 for one in $(seq "$i"); do
 	(cd "$dir" && eval "'$tegc' $(cat "$dir/command.$one")" >out 2>&1)
 	diff <(sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$dir/want.$one") "$dir/out" >"$dir/differ"
-	ok $? "the page shows what is said: tegc$(cat "$dir/command.$one")" "$(cat "$dir/differ")"
+	ok "the page shows what is said: tegc$(cat "$dir/command.$one")" "$dir/differ"
 done
 
 exits 0 "--state is one more word of the packet" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:22 ack on wan' --state established
@@ -77,7 +76,7 @@ near = {n["rule"]["id"]: (n["field"], n["has"], n["wants"]) for n in x["near"]}
 assert near["lifeline.owner"] == ("source address", "198.51.100.7", "office"), near
 assert near["BALANCED.web_in"] == ("destination port", "22", "80, 443"), near
 PY
-ok $? "says the same to programs, with sorted keys" "$(cat "$dir/said")"
+ok "says the same to programs, with sorted keys" "$dir/said"
 exits 74 "a report that cannot be written is 74" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan' --report json=no/where
 exits 64 "another report is 64" "$tegc" explain edge.teg --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan' --report xml=x
 

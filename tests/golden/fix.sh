@@ -1,22 +1,9 @@
 #!/bin/bash
 # tegc check --fix: every fix leads to a policy without its diagnostic, and changes nothing else.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-tegc=${BUILD:-build}/tegc
-case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-root=$PWD
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
 cd "$dir" || exit 1
-n=0
 
-ok() {
-	local rc=$?
-	n=$((n + 1))
-	[ $rc = 0 ] && { echo "ok $n - $1"; return; }
-	echo "not ok $n - $1"
-	sed 's/^/# /' "$2"
-}
 policy() { # rules on stdin
 	{ printf 'zone wan = "eth0"\nnet office = 192.0.2.0/24\nposture OPEN {\n    default drop\n'; cat; echo '}'; } >p.teg
 	cp p.teg was.teg

@@ -1,13 +1,8 @@
 #!/bin/bash
 # What a change loses beside verdicts: logs, events, steps, what looked into payloads, and owners.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-tegc=${BUILD:-build}/tegc
-case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
+cd "$(dirname "$0")/../.." && . tests/lib/prompt.bash || exit 1
 cd "$dir" || exit 1
-n=0
 
 cat >old.teg <<'END'
 policy edge { version "1" owner "net@example.org" }
@@ -32,68 +27,54 @@ playbook heal(src: address) {
 on reflex.union run heal(event.source)
 END
 
-# says CODE LINES WORDS SED: the exit code, and each of LINES; `!` before what must not be said
-says() {
-	local want=$1 lines=$2 words=$3 edit=$4 got bad= line
-	sed -E "$edit" old.teg >new.teg
-	cmp -s old.teg new.teg && bad="nothing was edited"
-	NO_COLOR=1 "$tegc" diff --report json=out.json old.teg new.teg >said 2>&1
-	got=$?
-	[ $got = "$want" ] || bad="exit $got, expected $want"
-	while IFS= read -r line; do
-		case $line in
-		'') ;;
-		!*) grep -qF -- "${line#!}" said && bad="$bad; said: ${line#!}" ;;
-		*) grep -qF -- "$line" said || bad="$bad; not said: $line" ;;
-		esac
-	done <<<"$lines"
-	n=$((n + 1))
-	[ -z "$bad" ] && echo "ok $n - $words" && return
-	echo "not ok $n - $words"
-	{ echo "$bad"; cat said; } | sed 's/^/# /'
+# changed CODE LINES CLAIM SED: what diff tells once the policy is edited so
+changed() {
+	sed -E "$4" old.teg >new.teg
+	! cmp -s old.teg new.teg || echo "nothing was edited: $4" >new.teg
+	tells "$1" "$2" "$3" "$tegc" diff --report json=out.json old.teg new.teg
 }
 
 lost='   flags      effect-lost'
-says 2 "EFFECT medium   web of SHUT, OPEN   log \"web\", emit low -> emit low
+changed 2 "EFFECT medium   web of SHUT, OPEN   log \"web\", emit low -> emit low
 $lost" "a log is gone, told once for all postures" 's/ log "web"//'
 jq -e '.diff.facts[0].flags == ["effect-lost"]' out.json >/dev/null
-n=$((n + 1)); [ $? = 0 ] && echo "ok $n - the flag is in the report for programs" || echo "not ok $n - the flag is in the report for programs"
-says 2 "web of SHUT, OPEN   log \"web\", emit low -> log \"web\"
+ok "the flag is in the report for programs"
+changed 2 "web of SHUT, OPEN   log \"web\", emit low -> log \"web\"
 $lost" "an event is gone" 's/ emit low//'
-says 2 "emit low -> log \"web\", emit low, 1 in 10
+changed 2 "emit low -> log \"web\", emit low, 1 in 10
 $lost" "an event is told more rarely" 's/emit low/emit low sample 1\/10/'
-says 2 "EFFECT low      web of SHUT, OPEN   log \"web\", emit low -> log \"web\", emit critical
+changed 2 "EFFECT low      web of SHUT, OPEN   log \"web\", emit low -> log \"web\", emit critical
 !effect-lost" "an event that weighs more is no loss" 's/emit low/emit critical/'
-says 2 "EFFECT low      dns of OPEN   nothing -> log \"dns\"
+changed 2 "EFFECT low      dns of OPEN   nothing -> log \"dns\"
 !effect-lost" "a log that comes is no loss" 's/port 53/port 53 log "dns"/'
-says 0 "!effect-lost" "a rule of another name tells the same" 's/web:/http:/'
-says 2 "EFFECT medium   reflex.probe   emit medium -> gone
+changed 0 "!effect-lost" "a rule of another name tells the same" 's/web:/http:/'
+changed 2 "EFFECT medium   reflex.probe   emit medium -> gone
 $lost" "a reflex that only tells is gone" '/^reflex probe/d'
-says 2 "EFFECT low      reflex.probe   tells of its packets -> of others" "it tells of other packets" 's/port 23 do/port 24 do/'
-says 2 "PLAYBOOK medium   playbook heal   notify -> gone
+changed 2 "EFFECT low      reflex.probe   tells of its packets -> of others" "it tells of other packets" 's/port 23 do/port 24 do/'
+changed 2 "PLAYBOOK medium   playbook heal   notify -> gone
 $lost" "a playbook loses a step" '/phase second/d'
-says 2 "RESPONSE medium
+changed 2 "RESPONSE medium
 $lost" "what ran a playbook is gone" '/^on reflex/d'
 unseen='   flags      signature-bypassed'
-says 3 "UNSEEN high     reflex.union in SHUT   looks into it -> admitted unseen by web
+changed 3 "UNSEEN high     reflex.union in SHUT   looks into it -> admitted unseen by web
    example    tcp 198.51.100.7:50000 -> self:80 syn on wan
 $unseen" "the reflex is gone" '/^reflex union/d; /^on reflex/d'
-says 3 "UNSEEN high     reflex.union in OPEN   looks into it -> admitted unseen by web
+changed 3 "UNSEEN high     reflex.union in OPEN   looks into it -> admitted unseen by web
 !reflex.union in SHUT   looks
 $unseen" "it is silent in a posture" 's/do drop, emit high/do drop, emit high except in OPEN/'
-says 3 "admitted unseen by owner
+changed 3 "admitted unseen by owner
 $unseen" "a lifeline admits it before" 's/self port 22 \}/self port [22, 80] }/'
-says 3 "UNSEEN" "it looks on less than before" 's/match tcp to self port 80 payload/match tcp from office to self port 80 payload/'
-says 3 "!admitted unseen by web
+changed 3 "UNSEEN" "it looks on less than before" 's/match tcp to self port 80 payload/match tcp from office to self port 80 payload/'
+changed 3 "!admitted unseen by web
 admitted unseen by established" "new flows are dropped, but those that exist go on" 's/^    web: .*//; /^reflex union/s/ to self port 80/ from 192.0.2.0\/24 to self port 80/'
-says 2 "!UNSEEN" "what the reflex sees may be opened" 's/^    dns.*/    more: allow tcp from office to self port 80..90/; s/port 80 payload/port 80..90 payload/'
-says 2 "OWNER  low      owner of the policy   net@example.org -> nobody
+changed 2 "!UNSEEN" "what the reflex sees may be opened" 's/^    dns.*/    more: allow tcp from office to self port 80..90/; s/port 80 payload/port 80..90 payload/'
+changed 2 "OWNER  low      owner of the policy   net@example.org -> nobody
    flags      no-owner" "the policy has no owner any more" 's/ owner "net@example.org"//'
-says 2 "OWNER  low      allowance of E0331   absent -> \"a lab\", without an owner
+changed 2 "OWNER  low      allowance of E0331   absent -> \"a lab\", without an owner
    flags      no-owner" "a new allowance names no owner" 's/^    web:/    # tegc: allow E0331 "a lab"\n    web:/'
-says 0 "!no-owner" "one that does is none" 's/^    web:/    # tegc: allow E0331 "a lab" owner "me"\n    web:/'
+changed 0 "!no-owner" "one that does is none" 's/^    web:/    # tegc: allow E0331 "a lab" owner "me"\n    web:/'
 sed -i 's/ owner "net@example.org"//' old.teg
-says 0 "!no-owner" "nor where nothing has an owner" 's/^    web:/    # tegc: allow E0331 "a lab"\n    web:/'
+changed 0 "!no-owner" "nor where nothing has an owner" 's/^    web:/    # tegc: allow E0331 "a lab"\n    web:/'
 "$tegc" diff --fail-on low old.teg new.teg >/dev/null
-n=$((n + 1)); [ $? = 0 ] && echo "ok $n - and so no level is reached" || echo "not ok $n - and so no level is reached"
+ok "and so no level is reached"
 echo "1..$n"

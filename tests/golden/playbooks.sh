@@ -2,18 +2,7 @@
 # The example that binds every playbook of playbooks/ has nothing wrong with it, and its code is as
 # written in tests/golden/playbooks/; what it means makes the same bundle again. `rewrite` makes the code anew.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-: "${BUILD:=build}"
-tegc=$BUILD/tegc
-case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-n=0
-
-claim() { # held, words
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; sed 's/^/# /' "$dir/said"; fi
-}
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
 
 example=policies/examples/healing.teg
 code() { "$tegc" disasm "$1" | sed -n '/^needs of/,/^$/p; /^responses/,$p'; }
@@ -24,26 +13,26 @@ if [ "${REWRITE-}" ]; then
 	exit
 fi
 diff tests/golden/playbooks/healing.code "$dir/code" >"$dir/said" 2>&1
-claim $? "the code of every playbook is as it was"
+ok "the code of every playbook is as it was" "$dir/said"
 "$tegc" check "$example" >"$dir/said" 2>&1
-claim $? "nothing is wrong with the example"
+ok "nothing is wrong with the example" "$dir/said"
 [ ! -s "$dir/said" ]
-claim $? "nor is anything to be warned of"
+ok "nor is anything to be warned of" "$dir/said"
 "$tegc" test "$example" >"$dir/said" 2>&1
-claim $? "its tests hold"
+ok "its tests hold" "$dir/said"
 for playbook in playbooks/*.teg; do
 	grep -q "\"../../$playbook\"" "$example"
-	claim $? "the example binds $playbook"
+	ok "the example binds $playbook" "$dir/said"
 	"$tegc" fmt --check "$playbook" >"$dir/said" 2>&1
-	claim $? "$playbook stands in its one spelling"
+	ok "$playbook stands in its one spelling" "$dir/said"
 	name=$(basename "$playbook" .teg)
 	worst=$(sed -n "/^playbook $name(/,/worst/s/ *worst *\(.*\); when.*/\1/p" "$dir/code")
 	grep -qF "\`$name.teg\`" playbooks/README.md && grep -F "\`$name.teg\`" playbooks/README.md | grep -qF "| $worst |"
-	claim $? "playbooks/README.md tells the worst case of $name: $worst"
+	ok "playbooks/README.md tells the worst case of $name: $worst" "$dir/said"
 done
 tar xOf "$dir/one.tegb" policy/resolved.teg >"$dir/resolved.teg"
 "$tegc" build "$dir/resolved.teg" -o "$dir/two.tegb" >"$dir/said" 2>&1 && cmp "$dir/one.tegb" "$dir/two.tegb" >>"$dir/said" 2>&1
-claim $? "what it means makes the same bundle"
+ok "what it means makes the same bundle" "$dir/said"
 
 sed 's/block src for 1d/block src for 2d/; /^decoy ssh/,/^}/d; /^on decoy/d' "$dir/resolved.teg" >"$dir/changed.teg"
 "$tegc" diff "$dir/resolved.teg" "$dir/changed.teg" >"$dir/said" 2>&1
@@ -59,12 +48,12 @@ OUT
 diff "$dir/wanted" "$dir/said" >"$dir/differs"
 held=$?
 mv "$dir/differs" "$dir/said"
-claim $held "what changes in playbooks and what runs them is told of by diff"
+claim $held "what changes in playbooks and what runs them is told of by diff" <"$dir/said"
 
 sed 's/ for time$//' playbooks/contain_source.teg >"$dir/endless.teg"
 "$tegc" check "$dir/endless.teg" >"$dir/said" 2>&1
 grep -q 'E0904' "$dir/said"
-claim $? "a block without its end is refused"
+ok "a block without its end is refused" "$dir/said"
 
 # refused CODE WORDS: what a step can do to a claim, or to itself through events; the playbooks on stdin
 refused() {
@@ -80,7 +69,7 @@ TEG
 	"$tegc" check "$dir/wrong.teg" >"$dir/said" 2>&1
 	[ "$(grep -oE '^error\[E[0-9]+\]' "$dir/said" | grep -oE 'E[0-9]+' | sort -u | tr '\n' ' ')" = "$1" ] &&
 		! grep -q '`office` ' "$dir/said"
-	claim $? "$2"
+	ok "$2" "$dir/said"
 }
 refused 'E0925 ' "a block breaks the shop, and not the office's lifeline" <<'TEG'
 playbook p(src: address) { budget blocks 5 per 1h, runtime 10m

@@ -1,11 +1,7 @@
 #!/bin/bash
 # What the prover says at the prompt: tegc diff and the findings of tegc check, word for word.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-tegc=$PWD/${BUILD:-build}/tegc
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-n=0
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
 
 # answers CODE CLAIM COMMAND...: the exit code, and standard output as it is on standard input.
 answers() {
@@ -14,14 +10,8 @@ answers() {
 	want=$(cat)
 	got=$(cd "$dir" && NO_COLOR=1 "$@" 2>err)
 	code=$?
-	n=$((n + 1))
-	if [ "$code" = "$want_code" ] && [ "$got" = "$want" ]; then
-		echo "ok $n - $claim"
-	else
-		echo "not ok $n - $claim"
-		diff <(echo "$want") <(echo "$got") | sed 's/^/# /'
-		echo "# exit $code, expected $want_code; $(cat "$dir/err")"
-	fi
+	[ "$code" = "$want_code" ] && [ "$got" = "$want" ]
+	claim $? "$claim" < <(diff <(echo "$want") <(echo "$got"); echo "exit $code, expected $want_code"; cat "$dir/err")
 }
 
 cat >"$dir/old.teg" <<'TEG'

@@ -2,23 +2,9 @@
 # Reports: every format of every command that finds something, against its schema; several in
 # one run; written whatever the answer is, in one step, with the same bytes each time.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-root=$PWD
-tegc=${BUILD:-build}/tegc
-case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
 mkdir -p "$dir/repo/policies" && cd "$dir/repo" && git init -q . || exit 1
-n=0
 
-ok() { # what the last command gave; words; a file that tells more
-	local rc=$?
-	n=$((n + 1))
-	[ $rc = 0 ] && { echo "ok $n - $1"; return; }
-	echo "not ok $n - $1"
-	sed 's/^/# /' "${2:-$dir/said}"
-}
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 exits() { # exit code, words, command...
 	local want=$1 words=$2 got
 	shift 2
@@ -26,11 +12,11 @@ exits() { # exit code, words, command...
 	got=$?
 	[ $got = "$want" ] || echo "exit $got, not $want" >>"$dir/said"
 	[ $got = "$want" ]
-	ok "$words"
+	ok "$words" "$dir/said"
 }
 asks() { # file, jq expression that must hold, words
 	jq -e "$2" "$1" >"$dir/said" 2>&1
-	ok "$3"
+	ok "$3" "$dir/said"
 }
 
 cat >policies/edge.teg <<'TEG'
@@ -105,18 +91,18 @@ run 1 diff-wrong diff good.teg "wr ong%.teg"
 
 for kind in json sarif; do
 	python3 "$root/tests/lib/report.py" $kind "$dir"/*.$kind >"$dir/said" 2>&1
-	ok "every $kind report is what its schema says"
+	ok "every $kind report is what its schema says" "$dir/said"
 done
 if command -v xmllint >/dev/null; then
 	xmllint --noout --schema "$root/tests/lib/schemas/junit-4.xsd" "$dir"/*.junit >"$dir/said" 2>&1
-	ok "every junit report is what its schema says"
+	ok "every junit report is what its schema says" "$dir/said"
 else
 	skip "every junit report is what its schema says" "xmllint is not installed"
 fi
 for name in check wrong missing test build build-wrong fmt diff closed mutants explain explain-open proved refuted unsaid access no-access import import-part import-wrong diff-wrong; do
 	cmp "$dir/$name.markdown" "$dir/$name.md" >"$dir/said" 2>&1
 done
-ok "md is markdown"
+ok "md is markdown" "$dir/said"
 
 asks "$dir/check.json" '.exit == 2 and .result == "no" and .command == "check"' "json: the answer"
 asks "$dir/check.json" '[.inputs[].path] == ["policies/edge.teg", "policies/good.teg"]' "json: paths are relative to the repository"
@@ -166,13 +152,13 @@ ok "plain: no drawings" "$dir/check.plain"
 # --- where they go -------------------------------------------------------------------------
 
 "$tegc" check edge.teg --report json=- 2>"$dir/err" | jq -e .exit >"$dir/said" 2>&1
-ok "a report on standard output is alone there"
+ok "a report on standard output is alone there" "$dir/said"
 grep -q 'error\[E0312\]' "$dir/err"
 ok "and the text goes to standard error" "$dir/err"
 "$tegc" check edge.teg --report json="$dir/again" >/dev/null 2>&1
 "$tegc" check edge.teg --report json="$dir/again2" >/dev/null 2>&1
 cmp "$dir/again" "$dir/again2" >"$dir/said" 2>&1
-ok "the same input, the same bytes"
+ok "the same input, the same bytes" "$dir/said"
 exits 74 "a report that cannot be written is 74" "$tegc" check good.teg --report json=no/where
 exits 74 "whatever the answer is" "$tegc" check edge.teg --report json=no/where
 exits 64 "a format that does not exist" "$tegc" check good.teg --report html=x
@@ -184,7 +170,7 @@ ok "is replaced in one step, not written over" "$dir/link"
 mkfifo "$dir/pipe"
 "$tegc" check good.teg --report json="$dir/pipe" >/dev/null 2>&1 &
 jq -e '.result == "yes"' <"$dir/pipe" >"$dir/said" 2>&1
-ok "a pipe is written to"
+ok "a pipe is written to" "$dir/said"
 wait
 exits 64 "fmt: policy and report cannot both go to standard output" "$tegc" fmt --report json=- - <good.teg
 
@@ -192,9 +178,9 @@ exits 64 "fmt: policy and report cannot both go to standard output" "$tegc" fmt 
 
 "$tegc" check --plain edge.teg >"$dir/said" 2>&1
 grep -q '^edge.teg:8:5: E0312 `late` never decides$' "$dir/said"
-ok "--plain"
+ok "--plain" "$dir/said"
 "$tegc" check --color always edge.teg | grep -q $'\033'
-ok "--color always"
+ok "--color always" "$dir/said"
 script -qec "$tegc check edge.teg" /dev/null </dev/null >"$dir/tty" 2>&1
 grep -q $'\033' "$dir/tty"
 ok "colour on a terminal" "$dir/tty"

@@ -1,20 +1,8 @@
 #!/bin/bash
 # Names that nothing uses: told of those that the policy's own file declares, and of no other.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-tegc=${BUILD:-build}/tegc
-case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
 cd "$dir" || exit 1
-n=0
-
-same() { # expected, got, words
-	n=$((n + 1))
-	if [ "$1" = "$2" ]; then echo "ok $n - $3"; return; fi
-	echo "not ok $n - $3"
-	printf '# expected: %s\n#      got: %s\n' "$1" "$2"
-}
 
 told() { "$tegc" check --no-proofs "$@" | sed -n 's/^warning.E0212.: nothing uses the //p' | tr '\n' ' '; }
 

@@ -1,19 +1,7 @@
 #!/bin/bash
 # tegc test --engine xdp: the packets of the policies' tests fare in this kernel as in the evaluator.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-tegc=$PWD/${BUILD:-build}/tegc
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-n=0
-
-ok() { # HELD CLAIM [NOTE]
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n - $2"; else
-		echo "not ok $n - $2"
-		printf '%s\n' "${3-}" | sed 's/^/# /'
-	fi
-}
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
 
 exits() { # CODE CLAIM COMMAND...: its words are in $out
 	local want=$1 claim=$2 rc
@@ -21,15 +9,15 @@ exits() { # CODE CLAIM COMMAND...: its words are in $out
 	out=$("$@" 2>&1)
 	rc=$?
 	[ "$rc" = "$want" ]
-	ok $? "$claim" "expected exit $want, got $rc; $out"
+	claim $? "$claim" <<<"expected exit $want, got $rc; $out"
 }
 
 awk '/^```teg$/ { on = 1; next } /^```/ { on = 0 } on' docs/policy-tests.md >"$dir/shop.teg"
 exits 64 "an engine that does not exist is 64" "$tegc" test --engine eval,ebpf "$dir/shop.teg"
 exits 0 "eval is asked in any case" "$tegc" test --engine eval "$dir/shop.teg"
 if [ "$(id -u)" != 0 ]; then
-	echo "ok $((n + 1)) - packets fare alike # SKIP needs root"
-	echo "1..$((n + 1))"
+	skip "packets fare alike" "needs root"
+	echo "1..$n"
 	exit
 fi
 
@@ -119,7 +107,7 @@ test "shut" {
 TEG
 exits 0 "the layers of the first hook, IPv4 and IPv6, with time" "$tegc" test --engine eval,xdp "$dir/hook.teg"
 [[ $out == *"hook.teg: 66 packets fare alike in this kernel's XDP"* ]]
-ok $? "every packet is counted" "$out"
+claim $? "every packet is counted" <<<"$out"
 exits 0 "the policy of docs/policy-tests.md" "$tegc" test --engine xdp "$dir/shop.teg"
 for policy in policies/examples/*.teg; do
 	exits 0 "$policy" "$tegc" test --engine xdp "$policy"
@@ -129,7 +117,6 @@ chmod 644 "$dir"/*
 if command -v setpriv >/dev/null; then
 	exits 77 "without the right it is 77" setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all "$tegc" test --engine xdp "$dir/hook.teg"
 else
-	n=$((n + 1))
-	echo "ok $n - without the right it is 77 # SKIP setpriv is not installed"
+	skip "without the right it is 77" "setpriv is not installed"
 fi
 echo "1..$n"
