@@ -3,7 +3,7 @@
  * compares fields. Reads as compiler/ir/packet.c does, frame by frame; where
  * the two differ, this is wrong.
  *
- *     Ethernet [VLAN tag] IPv4 | IPv6 [up to 8 extension headers] TCP | UDP | SCTP | ICMP | ICMPv6
+ *     Ethernet [up to 2 VLAN tags] IPv4 | IPv6 [up to 8 extension headers] TCP | UDP | SCTP | ICMP | ICMPv6
  *
  * Headers are looked for in the frame's first buffer: where a frame has several
  * (kernel 5.18, mtu above a page), one whose headers go on in the second is short.
@@ -23,6 +23,7 @@
 #include "bpf-templates/abi.h"
 #include "bpf-templates/cause.h"
 
+#define PKT_VLAN_TAGS_MAX 2
 #define PKT_EXTENSIONS_MAX 8
 #define PKT_OFFSET_MASK 0x7fff /* more than eight headers of 2048 bytes; says so to the verifier */
 #define IP_OFFSET 0x1fff /* RFC 791, 3.1: in units of 8 bytes */
@@ -266,14 +267,16 @@ static __always_inline enum cause pkt_read(struct xdp_md *ctx, struct pkt *p, bo
 	__be16 type = eth->h_proto;
 	r.at += sizeof *eth;
 	if (pkt_is_vlan(type)) {
-		const __be16 *tag = r.at;
+		for (int tags = 0; tags < PKT_VLAN_TAGS_MAX && pkt_is_vlan(type); tags++) {
+			const __be16 *tag = r.at;
 
-		if ((void *)(tag + 2) > r.end)
-			return CAUSE_SHORT_ETH;
-		type = tag[1];
+			if ((void *)(tag + 2) > r.end)
+				return CAUSE_SHORT_ETH;
+			type = tag[1];
+			r.at += 4;
+		}
 		if (pkt_is_vlan(type))
 			return CAUSE_VLAN_DEPTH;
-		r.at += 4;
 	}
 	if (type == bpf_htons(ETH_P_IP))
 		return pkt_ip4(ctx, p, &r, frags);

@@ -12,6 +12,7 @@ enum { ETHERTYPE_IP4 = 0x0800, ETHERTYPE_VLAN = 0x8100, ETHERTYPE_QINQ = 0x88a8,
 /* IPv6 extension headers as the kernel walks them for nft (ipv6_find_hdr() with IP6_FH_F_AUTH). */
 enum { EXT_HOP = 0, EXT_ROUTING = 43, EXT_FRAGMENT = 44, EXT_DEST = 60 };
 #define EXTENSIONS_MAX 8
+#define VLAN_TAGS_MAX 2
 
 /* What is left to read. */
 struct reader {
@@ -41,14 +42,15 @@ static enum cause read_ethernet(struct reader *r, uint16_t *ethertype)
 		return CAUSE_SHORT_ETH;
 	*ethertype = be16(r->at + 12);
 	skip(r, ETH_BYTES);
-	if (!is_vlan(*ethertype))
-		return CAUSE_NONE;
-
-	if (r->left < VLAN_BYTES)
-		return CAUSE_SHORT_ETH;
-	*ethertype = be16(r->at + 2);
-	skip(r, VLAN_BYTES);
-	return is_vlan(*ethertype) ? CAUSE_VLAN_DEPTH : CAUSE_NONE;
+	for (unsigned tags = 0; is_vlan(*ethertype); tags++) {
+		if (tags == VLAN_TAGS_MAX)
+			return CAUSE_VLAN_DEPTH;
+		if (r->left < VLAN_BYTES)
+			return CAUSE_SHORT_ETH;
+		*ethertype = be16(r->at + 2);
+		skip(r, VLAN_BYTES);
+	}
+	return CAUSE_NONE;
 }
 
 static enum cause read_ip4(struct reader *r, struct packet *p)

@@ -37,7 +37,7 @@ def tagged(n, frame):
 
 FRAMES = {
     "short-vlan": eth(0x8100, b"\0\5"),
-    "two-vlans": eth(0x8100, tagged(2, ip4(tcp()))),
+    "three-vlans": eth(0x8100, tagged(3, ip4(tcp()))),
     "short-ip4": eth(0x800, ip4(b"")[:12]),
     "short-ip6": eth(0x86DD, ip6(b"")[:30]),
     "bad-ihl": eth(0x800, ip4(tcp(), vihl=0x44)),

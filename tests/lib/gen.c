@@ -750,7 +750,7 @@ static void decorate(struct gen *g, struct frame *f)
 			add_extension(g, f, 14);
 	if (gen_chance(g, 20))
 		frame_insert(f, f->len, 1 + gen_below(g, 40)); /* padding */
-	for (unsigned n = gen_chance(g, 20) ? 1 + gen_chance(g, 25) : 0; n; n--)
+	for (unsigned n = gen_chance(g, 20) ? 1 + gen_chance(g, 30) + gen_chance(g, 20) : 0; n; n--)
 		add_vlan(g, f);
 }
 

@@ -58,7 +58,7 @@ struct packet gen_packet(struct gen *g, const struct gen_aim *aim);
 size_t gen_payload(struct gen *g, uint8_t *out, size_t most);
 
 /*
- * A frame as it may arrive: of a gen_packet(), perhaps with a VLAN tag or two, IPv4 options, IPv6
+ * A frame as it may arrive: of a gen_packet(), perhaps with up to three VLAN tags, IPv4 options, IPv6
  * extension headers, padding; and every other one damaged: cut short, or with bytes changed in its
  * headers. frame_parse says what it is. Room for GEN_FRAME_MAX bytes.
  */

@@ -21,7 +21,7 @@ while read -r kind cause on_nft; do
 	esac
 done <<-END
 	short-vlan      short-eth       none
-	two-vlans       vlan-depth
+	three-vlans     vlan-depth
 	short-ip4       short-ip
 	short-ip6       short-ip
 	bad-ihl         bad-ip

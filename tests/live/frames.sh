@@ -42,7 +42,7 @@ for engine in generic nft native; do
 	counts short-l4 short-udp4 "$engine: UDP of 5 bytes"
 	counts bad-tcp bad-tcp4 "$engine: a TCP header shorter than there is, IPv4"
 	counts bad-tcp bad-tcp6 "$engine: a TCP header shorter than there is, IPv6"
-	counts vlan-depth two-tags "$engine: two VLAN tags"
+	counts vlan-depth three-tags "$engine: three VLAN tags"
 	counts not-ip arp "$engine: ARP goes on"
 	# docs/nftables.md, "Where this engine sees less than XDP"
 	[ $engine = nft ] || counts extensions nine-headers "$engine: nine extension headers"
@@ -53,6 +53,8 @@ for engine in generic nft native; do
 	counts block.bogons bogon4 "$engine: a bogon"
 	counts block.bogons bogon-tagged4 "$engine: a bogon behind a VLAN tag, IPv4"
 	counts block.bogons bogon-tagged6 "$engine: and IPv6"
+	[ $engine = nft ] && cause=vlan-depth || cause=block.bogons
+	counts $cause bogon-two-tags "$engine: a bogon behind two VLAN tags"
 	counts block.bogons bogon-later4 "$engine: a bogon's later fragment, IPv4"
 	counts block.bogons bogon-later6 "$engine: and IPv6"
 
@@ -67,7 +69,7 @@ for engine in generic nft native; do
 	counts_neighbours solicitation-bogon "$engine: also one that a block names"
 	counts LOCKDOWN.default.in solicitation-routed "$engine: one that a router forwarded is none"
 	is "$(reaches 22)" open "$engine: the lifeline holds"
-	counts vlan-depth two-tags "$engine: what is malformed is counted as before"
+	counts vlan-depth three-tags "$engine: what is malformed is counted as before"
 	ok "$engine: back to BALANCED" ctl posture BALANCED
 	tegd_end TERM
 done

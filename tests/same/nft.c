@@ -460,6 +460,17 @@ static void note_frame(const uint8_t *frame, size_t len)
 	tap_note("frame %s", buf_text(&hex));
 }
 
+static bool is_tag(const uint8_t *type)
+{
+	return (type[0] == 0x81 && type[1] == 0) || (type[0] == 0x88 && type[1] == 0xa8);
+}
+
+/* docs/nftables.md: nft reads through one tag, which the kernel has taken off. */
+static bool has_two_tags(const uint8_t *frame, size_t len)
+{
+	return len >= 18 && is_tag(frame + 12) && is_tag(frame + 16);
+}
+
 static bool try_frame(struct lab *lab, unsigned zone, const uint8_t *frame, size_t len, struct tally *t)
 {
 	struct packet p;
@@ -470,6 +481,8 @@ static bool try_frame(struct lab *lab, unsigned zone, const uint8_t *frame, size
 		return true;
 	if (is_fragmented_twice(frame, len))
 		return true;
+	if (has_two_tags(frame, len))
+		cause = CAUSE_VLAN_DEPTH;
 	if (cause == CAUSE_NONE) {
 		p.zone = zone;
 		p.direction = DIRECTION_IN;
