@@ -12,7 +12,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#include "bpf-templates/abi.h"
+#include "bpf-templates/hook.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -21,11 +21,11 @@ struct {
 	__type(value, __u32);
 } teg_slots SEC(".maps");
 
-SEC("xdp.frags")
-int anchor(struct xdp_md *ctx)
+SEC(FRAME_SECTION)
+int anchor(struct frame_ctx *ctx)
 {
 	bpf_tail_call(ctx, &teg_slots, 0);
-	return XDP_PASS;
+	return FRAME_PASS;
 }
 
 char LICENSE[] SEC("license") = "GPL";

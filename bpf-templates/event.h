@@ -83,18 +83,21 @@ static __always_inline bool event_is_due(struct teg_counter *c, __u32 tick, __u3
 	return false;
 }
 
-/* The beginning of the frame, as far as its first buffer has it. */
-static __always_inline __u32 event_head(struct xdp_md *ctx, __u8 *to)
+/* The beginning of the frame as it was sent, as far as its first part has it. */
+static __always_inline __u32 event_head(struct frame_ctx *ctx, __u8 *to)
 {
 	const __u8 *from = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const __u32 tag = frame_lost_tags(ctx) ? 4 : 0;
 	__u32 i = 0;
 
-	for (; i < TEG_EVENT_HEAD; i++) {
+	for (; i < TEG_EVENT_HEAD - tag; i++) {
 		if (from + i + 1 > end)
 			break;
-		to[i] = from[i];
+		to[i < 2 * ETH_ALEN ? i : i + tag] = from[i];
 	}
-	return i;
+	if (tag)
+		*(__be32 *)(to + 2 * ETH_ALEN) = frame_lost_tag(ctx);
+	return i + tag;
 }
 
 static __always_inline bool event_within_tick(struct teg_telling *t, __u32 tick)
@@ -112,7 +115,7 @@ static __always_inline bool event_within_tick(struct teg_telling *t, __u32 tick)
 }
 
 /* event_tell - into the ring, when the bounds and the ring have room. A function of its own: verified once. */
-__noinline int event_tell(struct xdp_md *ctx, const struct pkt *p, const struct event_of *of)
+__noinline int event_tell(struct frame_ctx *ctx, const struct pkt *p, const struct event_of *of)
 {
 	const __u32 zero = 0;
 	struct teg_telling *t = bpf_map_lookup_elem(&teg_telling, &zero);
@@ -130,7 +133,7 @@ __noinline int event_tell(struct xdp_md *ctx, const struct pkt *p, const struct 
 		.generation = gen_config.generation,
 		.who = of->who, .by = of->by, .since = of->since,
 		.ifindex = ctx->ingress_ifindex,
-		.frame_len = gen_config.host & TEG_HOST_FRAGS ? bpf_xdp_get_buff_len(ctx) : ctx->data_end - ctx->data,
+		.frame_len = frame_len(ctx),
 		.sport = p->sport, .dport = p->dport, .icmp = p->icmp,
 		.posture = of->posture, .does = of->does, .severity = of->severity,
 		.family = p->family, .fragment = p->fragment, .proto = p->proto, .flags = p->flags,

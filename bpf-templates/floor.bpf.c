@@ -56,7 +56,7 @@ static __always_inline int read(struct xdp_md *ctx, int then)
 {
 	struct pkt p = {};
 
-	if (pkt_read(ctx, &p, true))
+	if (pkt_read(ctx, &p))
 		return XDP_ABORTED;
 	sink = (p.src.hi ^ p.src.lo ^ p.dst.hi ^ p.dst.lo) + p.proto + p.sport + p.dport + p.icmp + p.flags;
 	return then;

@@ -239,7 +239,7 @@ static __always_inline __u32 payload_groups(__u32 have)
 	return have < PAYLOAD_AHEAD ? 0 : (have - PAYLOAD_AHEAD) / 8 + 1;
 }
 
-__noinline int payload_chunk(struct xdp_md *ctx, struct payload *s)
+__noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 {
 	const __u32 *steps = payload_steps();
 	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
@@ -265,19 +265,19 @@ __noinline int payload_chunk(struct xdp_md *ctx, struct payload *s)
 }
 
 /* At least twelve bytes are left. */
-__noinline int payload_far(struct xdp_md *ctx, struct payload *s)
+__noinline int payload_far(struct frame_ctx *ctx, struct payload *s)
 {
 	const __u32 *steps = payload_steps();
 	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
 
-	if (!gen_config.payload.automata || !(gen_config.host & TEG_HOST_FRAGS) || !s || !steps || !a)
+	if (!gen_config.payload.automata || !frame_has_parts() || !s || !steps || !a)
 		return PAYLOAD_UNREAD;
 	__u32 have = s->until - s->at, i = 0;
 	__u64 state = s->state;
 
 	if (have > sizeof s->copy)
 		have = sizeof s->copy;
-	if (have < PAYLOAD_AHEAD || bpf_xdp_load_bytes(ctx, s->at, s->copy, have))
+	if (have < PAYLOAD_AHEAD || frame_load(ctx, s->at, s->copy, have))
 		return PAYLOAD_UNREAD;
 	const __u32 groups = payload_groups(have);
 	for (; i < PAYLOAD_CHUNK / 8; i++) {
@@ -292,7 +292,7 @@ __noinline int payload_far(struct xdp_md *ctx, struct payload *s)
 }
 
 /* The last bytes, wherever they lie; false when they cannot be had. */
-static __always_inline bool payload_last(struct xdp_md *ctx, __u32 at, __u32 have, __u8 *to)
+static __always_inline bool payload_last(struct frame_ctx *ctx, __u32 at, __u32 have, __u8 *to)
 {
 	const __u8 *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	__u32 got = 0;
@@ -308,12 +308,12 @@ static __always_inline bool payload_last(struct xdp_md *ctx, __u32 at, __u32 hav
 	}
 	if (got >= have)
 		return true;
-	if (!(gen_config.host & TEG_HOST_FRAGS) || !have || have >= PAYLOAD_AHEAD)
+	if (!frame_has_parts() || !have || have >= PAYLOAD_AHEAD)
 		return false;
-	return !bpf_xdp_load_bytes(ctx, at, to, have);
+	return !frame_load(ctx, at, to, have);
 }
 
-__noinline int payload_tail(struct xdp_md *ctx, struct payload *s)
+__noinline int payload_tail(struct frame_ctx *ctx, struct payload *s)
 {
 	const __u32 *steps = payload_steps();
 	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
@@ -338,7 +338,7 @@ __noinline int payload_tail(struct xdp_md *ctx, struct payload *s)
 }
 
 /* The payload by one automaton: PAYLOAD_END, or PAYLOAD_UNREAD. */
-__noinline int payload_walk(struct xdp_md *ctx, struct payload *s)
+__noinline int payload_walk(struct frame_ctx *ctx, struct payload *s)
 {
 	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
 
@@ -380,7 +380,7 @@ __noinline int payload_boxes(const struct pkt *p, struct payload *s)
 }
 
 /* payload_find - what is looked for in the packet and is there: s->best and s->marks. */
-static __always_inline int payload_find(struct xdp_md *ctx, const struct pkt *p, struct payload *s)
+static __always_inline int payload_find(struct frame_ctx *ctx, const struct pkt *p, struct payload *s)
 {
 	if (!gen_config.payload.automata || !p || !s)
 		return PAYLOAD_END;

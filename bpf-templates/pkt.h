@@ -5,13 +5,12 @@
  *
  *     Ethernet [up to 2 VLAN tags] IPv4 | IPv6 [up to 8 extension headers] TCP | UDP | SCTP | ICMP | ICMPv6
  *
- * Headers are looked for in the frame's first buffer: where a frame has several
- * (kernel 5.18, mtu above a page), one whose headers go on in the second is short.
+ * Headers are looked for in the frame's first part (frame.h): one whose headers go on in another is
+ * short, unless the hook can pull it together.
  */
 #ifndef TEG_PKT_H
 #define TEG_PKT_H
 
-#include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
@@ -22,6 +21,7 @@
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/cause.h"
+#include "bpf-templates/frame.h"
 
 #define PKT_VLAN_TAGS_MAX 2
 #define PKT_EXTENSIONS_MAX 8
@@ -59,17 +59,16 @@ static __always_inline bool pkt_has(const struct pkt_rest *r, __u32 bytes)
 }
 
 /* Does the frame hold so many bytes from `at` on? Asks for other buffers only when the first is not enough. */
-static __always_inline bool pkt_frame_holds(struct xdp_md *ctx, const struct pkt_rest *r, __u32 bytes,
-					    bool frags)
+static __always_inline bool pkt_frame_holds(struct frame_ctx *ctx, const struct pkt_rest *r, __u32 bytes)
 {
 	__u64 here = (__u64)(r->end - r->at);
 
 	if (bytes <= here)
 		return true;
-	if (!frags)
+	if (!frame_has_parts())
 		return false;
 	__u64 first = (__u64)(ctx->data_end - ctx->data);
-	return bytes <= here + (bpf_xdp_get_buff_len(ctx) - first);
+	return bytes <= here + (frame_held(ctx) - first);
 }
 
 static __always_inline struct pkt_addr pkt_mapped(__be32 ip4)
@@ -130,19 +129,19 @@ static __always_inline enum cause pkt_upper(struct pkt *p, const struct pkt_rest
 	return CAUSE_NONE;
 }
 
-static __always_inline enum cause pkt_ip4(struct xdp_md *ctx, struct pkt *p, struct pkt_rest *r, bool frags)
+static __always_inline enum cause pkt_ip4(struct frame_ctx *ctx, struct pkt *p, struct pkt_rest *r)
 {
 	const struct iphdr *ip = r->at;
 
 	if ((void *)(ip + 1) > r->end)
 		return CAUSE_SHORT_IP;
 	__u32 header = ip->ihl * 4u;
-	p->len = bpf_ntohs(ip->tot_len);
+	p->len = frame_ip_len(ctx, (__u32)(r->at - r->frame), 0, bpf_ntohs(ip->tot_len));
 	if (ip->version != 4 || header < sizeof *ip)
 		return CAUSE_BAD_IP;
 	if (r->at + header > r->end)
 		return CAUSE_SHORT_IP;
-	if (p->len < header || !pkt_frame_holds(ctx, r, p->len, frags))
+	if (p->len < header || !pkt_frame_holds(ctx, r, p->len))
 		return CAUSE_BAD_IP;
 
 	p->family = TEG_IP4;
@@ -173,7 +172,7 @@ static __always_inline bool pkt_is_extension(__u32 next)
 /*
  * Where the extension headers end, in one word:
  *
- *     63..56 cause | 47..32 room | 31..16 offset in the frame | 15..8 fragment | 7..0 protocol
+ *     63..56 cause | 55..32 room | 31..16 offset in the frame | 15..8 fragment | 7..0 protocol
  *
  * A function of its own, verified once: its many ways would otherwise multiply
  * with those of all that follows (260 thousand instructions walked, not 5).
@@ -181,7 +180,7 @@ static __always_inline bool pkt_is_extension(__u32 next)
 #define PKT_WALKED(cause, room, at, fragment, proto)                                               \
 	((__u64)(cause) << 56 | (__u64)(room) << 32 | (__u64)(at) << 16 | (__u64)(fragment) << 8 | (proto))
 
-__noinline __u64 pkt_extensions(struct xdp_md *ctx, __u32 at, __u32 room, __u32 proto)
+__noinline __u64 pkt_extensions(struct frame_ctx *ctx, __u32 at, __u32 room, __u32 proto)
 {
 	__u32 fragment = TEG_WHOLE;
 
@@ -216,14 +215,14 @@ __noinline __u64 pkt_extensions(struct xdp_md *ctx, __u32 at, __u32 room, __u32 
 	return PKT_WALKED(CAUSE_NONE, room, at, fragment, proto);
 }
 
-static __always_inline enum cause pkt_ip6(struct xdp_md *ctx, struct pkt *p, struct pkt_rest *r, bool frags)
+static __always_inline enum cause pkt_ip6(struct frame_ctx *ctx, struct pkt *p, struct pkt_rest *r)
 {
 	const struct ipv6hdr *ip = r->at;
 
 	if ((void *)(ip + 1) > r->end)
 		return CAUSE_SHORT_IP;
-	p->len = sizeof *ip + bpf_ntohs(ip->payload_len);
-	if (ip->version != 6 || !pkt_frame_holds(ctx, r, p->len, frags))
+	p->len = frame_ip_len(ctx, (__u32)(r->at - r->frame), sizeof *ip, bpf_ntohs(ip->payload_len));
+	if (ip->version != 6 || !pkt_frame_holds(ctx, r, p->len))
 		return CAUSE_BAD_IP;
 
 	p->family = TEG_IP6;
@@ -247,7 +246,7 @@ static __always_inline enum cause pkt_ip6(struct xdp_md *ctx, struct pkt *p, str
 	r->end = (void *)(long)ctx->data_end;
 	r->frame = (void *)(long)ctx->data;
 	r->at = r->frame + (walked >> 16 & PKT_OFFSET_MASK);
-	r->room = walked >> 32 & 0xffff;
+	r->room = walked >> 32 & 0xffffff;
 	return pkt_upper(p, r);
 }
 
@@ -256,8 +255,8 @@ static __always_inline bool pkt_is_vlan(__be16 type)
 	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
 }
 
-/* pkt_read - the frame as fields; anything but CAUSE_NONE leaves *p half filled. `frags`: see TEG_HOST_FRAGS. */
-static __always_inline enum cause pkt_read(struct xdp_md *ctx, struct pkt *p, bool frags)
+/* pkt_read - the frame as fields; anything but CAUSE_NONE leaves *p half filled. */
+static __always_inline enum cause pkt_read(struct frame_ctx *ctx, struct pkt *p)
 {
 	struct pkt_rest r = { (void *)(long)ctx->data, (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0 };
 	const struct ethhdr *eth = r.at;
@@ -267,7 +266,7 @@ static __always_inline enum cause pkt_read(struct xdp_md *ctx, struct pkt *p, bo
 	__be16 type = eth->h_proto;
 	r.at += sizeof *eth;
 	if (pkt_is_vlan(type)) {
-		for (int tags = 0; tags < PKT_VLAN_TAGS_MAX && pkt_is_vlan(type); tags++) {
+		for (int tags = (int)frame_lost_tags(ctx); tags < PKT_VLAN_TAGS_MAX && pkt_is_vlan(type); tags++) {
 			const __be16 *tag = r.at;
 
 			if ((void *)(tag + 2) > r.end)
@@ -279,10 +278,19 @@ static __always_inline enum cause pkt_read(struct xdp_md *ctx, struct pkt *p, bo
 			return CAUSE_VLAN_DEPTH;
 	}
 	if (type == bpf_htons(ETH_P_IP))
-		return pkt_ip4(ctx, p, &r, frags);
+		return pkt_ip4(ctx, p, &r);
 	if (type == bpf_htons(ETH_P_IPV6))
-		return pkt_ip6(ctx, p, &r, frags);
+		return pkt_ip6(ctx, p, &r);
 	return CAUSE_NOT_IP;
+}
+
+/* Once more, from the beginning. A function of its own: it is called for few, and verified once. */
+__noinline int pkt_read_pulled(struct frame_ctx *ctx, struct pkt *p)
+{
+	if (!p)
+		return CAUSE_SHORT_ETH;
+	*p = (struct pkt){};
+	return pkt_read(ctx, p);
 }
 
 #endif

@@ -26,6 +26,7 @@
 #include "bpf-templates/config.h"
 #include "bpf-templates/count.h"
 #include "bpf-templates/event.h"
+#include "bpf-templates/frame.h"
 #include "bpf-templates/limit.h"
 #include "bpf-templates/payload.h"
 #include "bpf-templates/pkt.h"
@@ -125,7 +126,7 @@ static __always_inline __u32 tick_of(const struct teg_active *active)
 }
 
 /* What is told of a packet that is due. */
-static __always_inline void tell(struct xdp_md *ctx, const struct pkt *p, const struct teg_active *active,
+static __always_inline void tell(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
 				 struct teg_counter *counted, struct event_of of)
 {
 	of.tick = tick_of(active);
@@ -136,7 +137,7 @@ static __always_inline void tell(struct xdp_md *ctx, const struct pkt *p, const 
 }
 
 /* A drop that nobody asked to be told. */
-static __always_inline void tell_drop(struct xdp_md *ctx, const struct pkt *p, const struct teg_active *active,
+static __always_inline void tell_drop(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
 				      struct teg_counter *counted, __u32 who, __u32 by)
 {
 	if (counted && event_is_due(counted, tick_of(active), 1, false))
@@ -144,7 +145,7 @@ static __always_inline void tell_drop(struct xdp_md *ctx, const struct pkt *p, c
 }
 
 /* What the rule does to the packet, counted, and told as it says. */
-static __always_inline void rule_acts(struct xdp_md *ctx, const struct pkt *p, const struct teg_active *active,
+static __always_inline void rule_acts(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
 				      const struct teg_rule *rule)
 {
 	struct teg_counter *counted = count_slot(rule->counter_slot, p->len);
@@ -159,7 +160,7 @@ static __always_inline void rule_acts(struct xdp_md *ctx, const struct pkt *p, c
 	});
 }
 
-static __always_inline int cause_ends(struct xdp_md *ctx, const struct pkt *p, enum cause c)
+static __always_inline int cause_ends(struct frame_ctx *ctx, const struct pkt *p, enum cause c)
 {
 	enum { CAUSE_IS_PASS, CAUSE_IS_DROP };
 	const __u32 drops = 0
@@ -168,19 +169,19 @@ static __always_inline int cause_ends(struct xdp_md *ctx, const struct pkt *p, e
 #undef CAUSE
 		;
 
-	struct teg_counter *counted = count_in(&teg_causes, c, (__u64)(ctx->data_end - ctx->data));
+	struct teg_counter *counted = count_in(&teg_causes, c, frame_len(ctx));
 	const struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
 	if (!(drops >> c & 1) || !active)
-		return drops >> c & 1 ? XDP_DROP : XDP_PASS;
+		return drops >> c & 1 ? FRAME_DROP : FRAME_PASS;
 	tell_drop(ctx, p, active, counted, TEG_WHO_CAUSE | c, TEG_WHO_NOBODY);
-	return XDP_DROP;
+	return FRAME_DROP;
 }
 
 /*
  * reflex_decides - false when the packet is within the rule's rate, or when the rule only tells,
  * which it then has done. A function of its own, as limit_over() is.
  */
-__noinline int reflex_decides(struct xdp_md *ctx, const struct pkt *p, const struct teg_active *active,
+__noinline int reflex_decides(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
 			      const struct teg_rule *rule)
 {
 	if (!p || !active || !rule)
@@ -302,7 +303,7 @@ static __noinline __u32 judge_bulk_apart(const struct walk *w)
 	return judge_bulk(w);
 }
 
-static __noinline int cause_ends_apart(struct xdp_md *ctx, const struct pkt *p, enum cause c)
+static __noinline int cause_ends_apart(struct frame_ctx *ctx, const struct pkt *p, enum cause c)
 {
 	return cause_ends(ctx, p, c);
 }
@@ -316,15 +317,15 @@ static __always_inline int reflexes_end(struct walk *w, const struct teg_rule *r
 		if (asks(TEG_ASKS_CLOCK) && rule->block_ns)
 			limit_block(w->active, rule, p, w->now ? w->now : now_ns());
 		rule_acts(w->ctx, p, w->active, rule);
-		return rule->act == TEG_ACT_PASS ? XDP_PASS : XDP_DROP;
+		return rule->act == TEG_ACT_PASS ? FRAME_PASS : FRAME_DROP;
 	}
 	if (gen_config.closed >> w->posture & 1 && !is_left_open(p)) {
 		const __u32 slot = gen_config.closed_slot[w->posture];
 
 		tell_drop(w->ctx, p, w->active, count_slot(slot, p->len), slot, TEG_WHO_NOBODY);
-		return XDP_DROP;
+		return FRAME_DROP;
 	}
-	return XDP_PASS;
+	return FRAME_PASS;
 }
 
 static __noinline int reflexes_end_apart(struct walk *w, const struct teg_rule *rule)
@@ -332,18 +333,20 @@ static __noinline int reflexes_end_apart(struct walk *w, const struct teg_rule *
 	return reflexes_end(w, rule);
 }
 
-static __always_inline int judge_frame(struct xdp_md *ctx, const bool payloads)
+static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payloads)
 {
 	struct pkt p = {};
-	enum cause c = pkt_read(ctx, &p, gen_config.host & TEG_HOST_FRAGS);
+	enum cause c = pkt_read(ctx, &p);
 
+	if (c && frame_pull(ctx))
+		c = pkt_read_pulled(ctx, &p);
 	if (c)
 		return payloads ? cause_ends_apart(ctx, &p, c) : cause_ends(ctx, &p, c);
 	count_in(&teg_causes, CAUSE_NONE, p.len);
 
 	struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
 	if (!active)
-		return XDP_DROP;
+		return FRAME_DROP;
 	__u64 blocked_until = *(volatile __u64 *)&active->blocks_until_ns ? limit_may_be_blocked(&p) : 0;
 	struct walk w = {
 		.ctx = ctx, .active = active, .p = &p,
@@ -359,18 +362,18 @@ static __always_inline int judge_frame(struct xdp_md *ctx, const bool payloads)
 					       : judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE);
 	if (rule) {
 		count_slot(rule->counter_slot, p.len);
-		return XDP_PASS;
+		return FRAME_PASS;
 	}
 	if (is_neighbour(&p)) {
 		count_slot(gen_config.neighbour_slot, p.len);
-		return XDP_PASS;
+		return FRAME_PASS;
 	}
 	const struct teg_blocked *block = w.now < blocked_until ? limit_block_of(&p, w.now) : NULL;
 	if (block) {
 		struct teg_counter *counted = count_slot(gen_config.blocked_slot, p.len);
 
 		tell_drop(ctx, &p, active, counted, gen_config.blocked_slot, block->counter_slot);
-		return XDP_DROP;
+		return FRAME_DROP;
 	}
 	if (!payloads) {
 		rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, judge_bulk(&w));
@@ -383,15 +386,15 @@ static __always_inline int judge_frame(struct xdp_md *ctx, const bool payloads)
 	return reflexes_end_apart(&w, rule);
 }
 
-SEC("xdp.frags")
-int policy(struct xdp_md *ctx)
+SEC(FRAME_SECTION)
+int policy(struct frame_ctx *ctx)
 {
 	return judge_frame(ctx, false);
 }
 
 /* Loaded in its place when the policy looks into payloads. */
-SEC("xdp.frags")
-int policy_payload(struct xdp_md *ctx)
+SEC(FRAME_SECTION)
+int policy_payload(struct frame_ctx *ctx)
 {
 	return judge_frame(ctx, true);
 }

@@ -32,7 +32,7 @@ struct {
 
 /* What is known of the packet, in the form of a cell. */
 struct walk {
-	struct xdp_md *ctx;
+	struct frame_ctx *ctx;
 	struct teg_active *active;
 	const struct pkt *p;
 	__u32 head;

@@ -1,0 +1,27 @@
+/*
+ * hook - where a program stands, and what it may answer there. With TEG_FRAME_TC it is
+ * the TC ingress hook of an interface, else XDP.
+ */
+#ifndef TEG_HOOK_H
+#define TEG_HOOK_H
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#ifdef TEG_FRAME_TC
+
+#define frame_ctx __sk_buff
+#define FRAME_SECTION "tc"
+
+/* On: the filters behind ours are asked. To TCX these are TCX_NEXT and TCX_DROP. */
+enum { FRAME_PASS = TC_ACT_UNSPEC, FRAME_DROP = TC_ACT_SHOT };
+
+#else
+
+#define frame_ctx xdp_md
+#define FRAME_SECTION "xdp.frags"
+
+enum { FRAME_PASS = XDP_PASS, FRAME_DROP = XDP_DROP };
+
+#endif
+#endif
