@@ -143,6 +143,15 @@ void access_of_token(struct caller *out, const char *authorization, const struct
 		caller_is(out, found->role, "token %s", found->name);
 }
 
+void access_of_both(struct caller *token, const struct caller *certificate)
+{
+	const size_t len = strlen(token->name);
+
+	if (certificate->may < token->may)
+		token->may = certificate->may;
+	snprintf(token->name + len, sizeof token->name - len, ", %s", certificate->name);
+}
+
 gid_t access_socket_group(int listen_fd)
 {
 	struct sockaddr_un name = { 0 };

@@ -2,7 +2,8 @@
  * access - who asks, and what they may.
  *
  * Each role holds those before it; a route's row names the least that it needs. Over TCP a
- * token says who asks. On the Unix socket the kernel does:
+ * token says who asks, or a certificate (certs.h), or both: then they may what both may. On the
+ * Unix socket the kernel does:
  *
  *     root                                policy-admin
  *     a user or group that settings name  the highest role that they give
@@ -26,8 +27,8 @@ struct roster;
 
 struct caller {
 	enum access may;
-	bool known;	/* some token, user or group of the roster; may it little or much */
-	char name[96];	/* "root", "uid 1004", "token grafana", "nobody" */
+	bool known;	/* some token, certificate, user or group; may it little or much */
+	char name[232]; /* "root", "uid 1004", "token grafana", "cert dns a.example.net [0123456789abcdef]", "nobody" */
 };
 
 const char *access_name(enum access a);
@@ -41,6 +42,9 @@ void access_of_peer(struct caller *out, int fd, gid_t socket_group, const struct
  * each in constant time, so that the time taken tells neither how far one matched nor which did.
  */
 void access_of_token(struct caller *out, const char *authorization, const struct roster *r);
+
+/* A token that is known, and the certificate that was shown beside it: the lesser of both. */
+void access_of_both(struct caller *token, const struct caller *certificate);
 
 /* The group of the path that a listening Unix socket is bound to; -1 when it has none. */
 gid_t access_socket_group(int listen_fd);

@@ -306,6 +306,9 @@ static void add_security(cJSON *operation, const struct route *r)
 	one = cJSON_CreateObject();
 	cJSON_AddArrayToObject(one, "token");
 	cJSON_AddItemToArray(security, one);
+	one = cJSON_CreateObject();
+	cJSON_AddArrayToObject(one, "certificate");
+	cJSON_AddItemToArray(security, one);
 }
 
 static void add_operation(cJSON *paths, struct arena *a, const struct route *r)
@@ -349,7 +352,7 @@ static void add_head(cJSON *to)
 
 static void add_components(cJSON *to, struct arena *a)
 {
-	cJSON *components = object_in(to, "components"), *schemas = object_in(components, "schemas"), *problem, *token;
+	cJSON *components = object_in(to, "components"), *schemas = object_in(components, "schemas"), *problem, *security, *token;
 
 	for (size_t i = 0; i < ANSWER_COUNT; i++)
 		if (!strcmp(answers[i].media, "application/json"))
@@ -358,10 +361,14 @@ static void add_components(cJSON *to, struct arena *a)
 	problem = object_in(object_in(components, "responses"), "Problem");
 	json_add_text(problem, "description", "refused, with the way out");
 	add_ref(object_in(object_in(object_in(problem, "content"), "application/problem+json"), "schema"), a, "Problem");
-	token = object_in(object_in(components, "securitySchemes"), "token");
+	security = object_in(components, "securitySchemes");
+	token = object_in(security, "token");
 	json_add_text(token, "type", "http");
 	json_add_text(token, "scheme", "bearer");
 	json_add_text(token, "description", "over TCP; on the Unix socket the kernel says who asks");
+	token = object_in(security, "certificate");
+	json_add_text(token, "type", "mutualTLS");
+	json_add_text(token, "description", "over TCP, where the setting client-certs names it; beside a token it is the lesser of both");
 }
 
 void route_openapi(struct request *r)

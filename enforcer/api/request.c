@@ -19,6 +19,8 @@ struct request {
 	struct MHD_Connection *connection;
 	struct client *client;
 	const struct route *route;
+	gnutls_datum_t certificate; /* that was shown, and holds */
+	bool unmapped; /* it has no name that gives a role */
 	struct caller caller;
 	const char *base; /* of If-Match; "" when any */
 	const char *tag;  /* the answer's, or NULL */
@@ -388,7 +390,7 @@ static void check_pace(struct request *r)
 
 static void check_certificate(struct request *r)
 {
-	if (r->door->tls && r->door->tls->wants_client && !tls_client_holds(r->connection))
+	if (r->door->tls && r->door->tls->wants_client && !tls_client_holds(r->connection, &r->certificate))
 		request_refuse(r, PROBLEM_NO_CERT, NULL, NULL, "none was shown, or not one that holds");
 }
 
@@ -407,17 +409,41 @@ static void check_host(struct request *r)
 	request_refuse(r, PROBLEM_HOST, NULL, NULL, "%.100s is no name for a Unix socket", host);
 }
 
+/* A token that is not known makes nobody of who shows it, whatever certificate stands beside it. */
+static void who_by_tcp(struct request *r)
+{
+	const struct roster *known = r->server->roster;
+	const char *authorization = request_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
+	struct caller by_cert;
+
+	access_of_token(&r->caller, authorization, known);
+	if (!known->certs.judge || !r->certificate.data)
+		return;
+	access_of_certificate(&by_cert, &r->certificate, &known->certs);
+	if (!authorization)
+		r->caller = by_cert;
+	else if (r->caller.known)
+		access_of_both(&r->caller, &by_cert);
+	r->unmapped = by_cert.may == ACCESS_ANYONE;
+}
+
+static const char *access_advice(const struct request *r)
+{
+	return r->unmapped && r->caller.known ? "add a line for that name, `ROLE KIND NAME`, to the file of the setting client-certs, "
+						"and send tegd SIGHUP" : NULL;
+}
+
 static void check_access(struct request *r)
 {
 	if (r->door->by_token)
-		access_of_token(&r->caller, request_header(r, MHD_HTTP_HEADER_AUTHORIZATION), r->server->roster);
+		who_by_tcp(r);
 	else
 		access_of_peer(&r->caller, client_fd(r->client), r->door->socket_group, r->server->roster);
 	if (r->caller.may >= r->route->access)
 		return;
 	if (r->door->by_token && !r->caller.known)
 		pace_fine(r->server->pace, address_of(r), PACE_GUESS, clock_now_ns());
-	request_refuse(r, r->door->by_token && !r->caller.known ? PROBLEM_NO_TOKEN : PROBLEM_FORBIDDEN, NULL, NULL,
+	request_refuse(r, r->door->by_token && !r->caller.known ? PROBLEM_NO_TOKEN : PROBLEM_FORBIDDEN, NULL, access_advice(r),
 		       "%s needs the role %s; %s has the role %s", r->route->path, access_name(r->route->access),
 		       r->caller.name, access_name(r->caller.may));
 }

@@ -131,17 +131,36 @@ static int open_private(const char *path, struct err *why)
 	return take_fd(fd);
 }
 
+static int read_private(struct buf *text, const char *path, struct err *why)
+{
+	own(fd) int fd = open_private(path, why);
+	int rc = fd < 0 ? fd : file_read_fd(text, fd, FILE_BYTES_MAX, why);
+
+	if (!rc && memchr(buf_text(text), '\0', text->len))
+		rc = err_set(why, EINVAL, "%s is not a text", path);
+	return rc;
+}
+
 static int load_tokens(struct roster *r, const char *path, struct err *why)
 {
 	own(buf) struct buf text = { 0 };
-	own(fd) int fd = open_private(path, why);
-	int rc = fd < 0 ? fd : file_read_fd(&text, fd, FILE_BYTES_MAX, why);
+	int rc = *path ? read_private(&text, path, why) : 0;
 
-	if (!rc && memchr(buf_text(&text), '\0', text.len))
-		rc = err_set(why, EINVAL, "%s is not a text", path);
 	if (!rc && text.at)
 		rc = roster_read_tokens(r, text.at, why);
-	return rc;
+	return rc ? err_in(why, "tokens") : 0;
+}
+
+/* The file or the role alone makes certificates more than the door's key. */
+static int load_certs(struct roster *r, const struct settings *s, struct err *why)
+{
+	own(buf) struct buf text = { 0 };
+	int rc = *s->client_certs ? read_private(&text, s->client_certs, why) : 0;
+
+	r->certs.judge = access_parse(&r->certs.others, s->client_cert_role) || *s->client_certs;
+	if (!rc && text.at)
+		rc = certs_read(&r->certs, r->arena, text.at, why);
+	return rc ? err_in(why, "client-certs") : 0;
 }
 
 /* The one token of token-file; its text is not kept. */
@@ -229,8 +248,10 @@ int roster_load(struct roster **out, const struct settings *s, struct err *why)
 	if (rc)
 		return err_in(why, "socket-role");
 	rc = load_token(r, s, why);
-	if (!rc && *s->tokens && load_tokens(r, s->tokens, why))
-		rc = err_in(why, "tokens");
+	if (!rc)
+		rc = load_tokens(r, s->tokens, why);
+	if (!rc)
+		rc = load_certs(r, s, why);
 	if (!rc)
 		rc = roster_add_peers(r, ACCESS_VIEWER, s->viewers, why);
 	if (!rc)

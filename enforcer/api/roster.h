@@ -1,5 +1,5 @@
 /*
- * roster - who is known, and by what: tokens over TCP, users and groups on the Unix socket.
+ * roster - who is known, and by what: tokens and certificates over TCP, users and groups on the Unix socket.
  *
  *     roster_load(&r, settings, why)       still root: the files are root's alone, names are looked up
  *     role_confine(…)
@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "enforcer/api/access.h"
+#include "enforcer/api/certs.h"
 #include "enforcer/proc/settings.h"
 #include "lang/base/own.h"
 
@@ -40,6 +41,7 @@ struct roster {
 	struct arena *arena;
 	VEC(struct roster_token) tokens;
 	VEC(struct roster_peer) peers;
+	struct certs certs;
 	enum access socket_role; /* of the socket's group, where no peer says otherwise */
 };
 
@@ -55,7 +57,7 @@ int roster_read_tokens(struct roster *r, char *text, struct err *why);
 /* "alice, @ops, 1004, @27": users, and groups after an @, by name or number. */
 int roster_add_peers(struct roster *r, enum access role, const char *list, struct err *why);
 
-/* What the settings name: token-file, tokens, viewers, operators, policy-admins, socket-role. */
+/* What the settings name: token-file, tokens, client-certs, client-cert-role, viewers, operators, policy-admins, socket-role. */
 int roster_load(struct roster **out, const struct settings *s, struct err *why);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,13 +96,20 @@ int tls_load(struct tls **out, const struct settings *s, struct err *why)
 	return rc;
 }
 
-bool tls_client_holds(struct MHD_Connection *connection)
+bool tls_client_holds(struct MHD_Connection *connection, gnutls_datum_t *certificate)
 {
 	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
 					  .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT };
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	unsigned wrong = 1;
+	const gnutls_datum_t *chain;
+	unsigned wrong = 1, count = 0;
 
-	return info && info->tls_session && !gnutls_certificate_verify_peers(info->tls_session, &purpose, 1, &wrong) && !wrong;
+	if (!info || !info->tls_session || gnutls_certificate_verify_peers(info->tls_session, &purpose, 1, &wrong) || wrong)
+		return false;
+	chain = gnutls_certificate_get_peers(info->tls_session, &count);
+	if (!chain || !count || gnutls_certificate_type_get2(info->tls_session, GNUTLS_CTYPE_PEERS) != GNUTLS_CRT_X509)
+		return false;
+	*certificate = chain[0];
+	return true;
 }

@@ -6,11 +6,12 @@
  *     tls_forget(t)                    once the door is open: it has copies
  *
  * With a client CA, whoever asks must have shown a certificate that it signed, for the use of
- * clients and within its time; who they are, and what they may, still says their token.
+ * clients and within its time; who they are, and what they may, says their token, or the names in it (certs.h).
  */
 #ifndef TEG_API_TLS_H
 #define TEG_API_TLS_H
 
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <stdbool.h>
 
@@ -34,7 +35,7 @@ OWN_FREE(tls, struct tls *)
 /* The key's text, at least. */
 void tls_forget(struct tls *t);
 
-/* Has the other side shown a certificate that the client CA signed? */
-bool tls_client_holds(struct MHD_Connection *connection);
+/* Has the other side shown a certificate that the client CA signed? Then that is it (DER), as long as the connection. */
+bool tls_client_holds(struct MHD_Connection *connection, gnutls_datum_t *certificate);
 
 #endif

@@ -15,7 +15,7 @@
 #define TOKEN_LEAST 16
 #define TOKEN_MOST 256
 
-enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME, KIND_SWITCH, KIND_LIST, KIND_ROLE, KIND_KEY, KIND_CA,
+enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME, KIND_SWITCH, KIND_LIST, KIND_ROLE, KIND_KEY, KIND_CA, KIND_CERTS, KIND_CERT_ROLE,
 	    KIND_COUNT, KIND_URL, KIND_DRIFT, KIND_PERIOD };
 
 static const struct row {
@@ -280,8 +280,9 @@ static int read_listen(struct settings *s, const char *text, struct err *why)
 	if (!is_loopback(&to.sin6_addr) && !*s->tls_cert)
 		return err_set(why, EINVAL, "`%.60s` is not on loopback, and there is no encryption; name a certificate with "
 			       "tls-cert and tls-key", text);
-	if (!*s->token_file && !*s->tokens)
-		return err_set(why, EINVAL, "the API over TCP needs a token; name its file with token-file, or tokens");
+	if (!*s->token_file && !*s->tokens && !*s->client_certs && !strcmp(s->client_cert_role, "none"))
+		return err_set(why, EINVAL, "the API over TCP needs a token; name its file with token-file, or tokens; "
+			       "or who may with client-certs");
 	to.sin6_port = htons((uint16_t)port);
 	s->tcp = to;
 	return 0;
@@ -309,6 +310,28 @@ static int read_tls(struct settings *s, const char *value, bool is_key, struct e
 	if (!is_key && *value && !*s->tls_cert)
 		return err_set(why, EINVAL, "certificates of clients need TLS; name tls-cert and tls-key too");
 	return read_path(value, why);
+}
+
+static bool is_role(const char *value)
+{
+	return !strcmp(value, "viewer") || !strcmp(value, "operator") || !strcmp(value, "policy-admin");
+}
+
+/* Without a CA of theirs, what stands in the certificates of clients is what they wrote. */
+static int read_certs(const struct settings *s, const char *value, struct err *why)
+{
+	if (*value && !*s->client_ca)
+		return err_set(why, EINVAL, "certificates that nobody checks say nothing; name their CA with client-ca");
+	return read_path(value, why);
+}
+
+static int read_cert_role(const struct settings *s, const char *value, struct err *why)
+{
+	const bool none = !strcmp(value, "none");
+
+	if (!none && !is_role(value))
+		return err_set(why, EINVAL, "`%.40s` is no role; there are none, viewer, operator and policy-admin", value);
+	return read_certs(s, none ? "" : value, why);
 }
 
 #define RATE_MOST 1000000
@@ -375,6 +398,10 @@ static int value_holds(struct settings *s, struct arena *a, const struct row *r,
 		return read_tls(s, value, true, why);
 	case KIND_CA:
 		return read_tls(s, value, false, why);
+	case KIND_CERTS:
+		return read_certs(s, value, why);
+	case KIND_CERT_ROLE:
+		return read_cert_role(s, value, why);
 	case KIND_COUNT:
 		return read_rate(s, value, why);
 	case KIND_DRIFT:
@@ -398,7 +425,7 @@ static int value_holds(struct settings *s, struct arena *a, const struct row *r,
 			return err_set(why, EINVAL, "the list is too long");
 		return 0;
 	case KIND_ROLE:
-		if (strcmp(value, "viewer") && strcmp(value, "operator") && strcmp(value, "policy-admin"))
+		if (!is_role(value))
 			return err_set(why, EINVAL, "`%.40s` is no role; there are viewer, operator and policy-admin",
 				       value);
 		return 0;
