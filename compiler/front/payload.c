@@ -47,9 +47,13 @@ static bool compile(struct reading *r, const char *expression, struct span at, u
 	out->expression = expression;
 	out->flags = flags;
 	if (!pattern_compile(&out->pattern, r->arena, expression, flags, &why)) {
-		if (!out->pattern.found[0])
+		if (out->pattern.found[0])
+			diag_help(diag(r->diags, DIAG_PATTERN, at, "this pattern is found in every payload"), "leave it out");
+		else if (pattern_is_never_found(&out->pattern))
+			diag_help(diag(r->diags, DIAG_PATTERN, at, "this pattern is found in no payload"),
+				  "`^` holds where the payload begins, `$` where it ends, and a payload has a byte at least");
+		else
 			return true;
-		diag_help(diag(r->diags, DIAG_PATTERN, at, "this pattern is found in every payload"), "leave it out");
 		return false;
 	}
 	struct span part = { at.file, at.from + (uint32_t)why.at, at.from + (uint32_t)(why.at + why.len) };

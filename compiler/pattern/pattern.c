@@ -7,8 +7,9 @@
 #include "lang/base/own.h"
 
 /*
- * A state is the set of positions at which the machine may be. Only those that ask
- * for a byte, and the signs of what was found, are kept: the others only lead on.
+ * A state is the set of positions at which the machine may be, and whether nothing has been read: one
+ * bit behind those of the positions. Only positions that ask for a byte, and the signs of what was
+ * found, are kept: the others only lead on.
  */
 struct state {
 	uint64_t *set;
@@ -64,8 +65,9 @@ static bool is_found(const struct building *b, const uint64_t *set)
 }
 
 /* Would it be found if the payload ended here? */
-static bool is_end(struct building *b, const uint64_t *set, bool begin)
+static bool is_end(struct building *b, const uint64_t *set)
 {
+	const bool begin = has(set, (uint32_t)b->m->at.len);
 	own(arena) struct arena *a = arena_new();
 	uint64_t *all = arena_zero(a, b->words * sizeof *all);
 
@@ -87,7 +89,7 @@ static size_t hash_of(const struct building *b, const uint64_t *set)
 }
 
 /* The state of the set, made when there is none; UINT32_MAX when there are too many. */
-static uint32_t state_of(struct building *b, const uint64_t *set, bool begin)
+static uint32_t state_of(struct building *b, const uint64_t *set)
 {
 	size_t at = hash_of(b, set);
 
@@ -97,7 +99,7 @@ static uint32_t state_of(struct building *b, const uint64_t *set, bool begin)
 	if (b->states.len == PATTERN_STATES_MAX)
 		return UINT32_MAX;
 	struct state s = { .set = arena_copy(b->arena, set, b->words * sizeof *set), .found = is_found(b, set) };
-	s.ends = s.found || is_end(b, set, begin);
+	s.ends = s.found || is_end(b, set);
 	vec_push(b->arena, &b->states, s);
 	b->slots[at] = (uint32_t)b->states.len;
 	return (uint32_t)b->states.len - 1;
@@ -152,14 +154,15 @@ static bool determine(struct building *b)
 
 	reach(b, b->fresh, b->m->first, false, false);
 	reach(b, set, b->m->first, true, false);
-	state_of(b, set, true);
+	set[b->m->at.len / 64] |= 1ull << b->m->at.len % 64;
+	state_of(b, set);
 	for (uint32_t s = 0; s < b->states.len; s++)
 		for (unsigned c = 0; c < p->classes; c++) {
 			uint32_t to = s;
 
 			if (!b->states.at[s].found) {
 				step(b, set, b->states.at[s].set, byte_of_class(p, c));
-				to = state_of(b, set, false);
+				to = state_of(b, set);
 			}
 			if (to == UINT32_MAX)
 				return false;
@@ -295,7 +298,7 @@ int pattern_compile(struct pattern *out, struct arena *a, const char *expression
 	*out = (struct pattern){ 0 };
 	if (positions_read(&m, scratch, expression, flags, why))
 		return -1;
-	b.words = (m.at.len + 63) / 64;
+	b.words = m.at.len / 64 + 1;
 	b.slots = arena_zero(scratch, b.slot_count * sizeof *b.slots);
 	b.stack = arena_zero(scratch, (2 * m.at.len + 2) * sizeof *b.stack);
 	b.fresh = arena_zero(scratch, b.words * sizeof *b.fresh);
@@ -309,6 +312,14 @@ int pattern_compile(struct pattern *out, struct arena *a, const char *expression
 	out->found = arena_copy(a, out->found, out->states);
 	out->ends = arena_copy(a, out->ends, out->states);
 	return 0;
+}
+
+bool pattern_is_never_found(const struct pattern *p)
+{
+	for (size_t i = 0; i < (size_t)p->states * p->classes; i++)
+		if (p->found[p->next[i]] || p->ends[p->next[i]])
+			return false;
+	return true;
 }
 
 bool pattern_finds(const struct pattern *p, const void *bytes, size_t len, size_t within)

@@ -2,20 +2,8 @@
 # Input that is no policy at all: each kind has its code and its exit code, and
 # nothing takes long.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-tegc=${BUILD:-build}/tegc
-case $tegc in /*) ;; *) tegc=$PWD/$tegc ;; esac
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
 cd "$dir" || exit 1
-n=0
-
-tell() { # held, words
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; head -20 said | sed 's/^/# /'; fi
-}
-
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 
 expect() { # exit code, text that is said, words, then the command
 	local code=$1 text=$2 words=$3 got
@@ -23,7 +11,7 @@ expect() { # exit code, text that is said, words, then the command
 	timeout 20 "$@" >said 2>&1
 	got=$?
 	[ $got = "$code" ] && if [ -n "$text" ]; then grep -qF -- "$text" said; else [ ! -s said ]; fi
-	tell $? "$words (exit $got)"
+	claim $? "$words (exit $got)" < <(head -20 said)
 }
 
 posture='posture CLOSED { default drop }'
@@ -85,6 +73,13 @@ expect 1 '499800 more are not shown' 'half a million mistakes' "$tegc" check mil
 echo 'import "a.teg"' >b.teg
 printf 'import "b.teg"\n%s\n' "$posture" >a.teg
 expect 1 'error[E0205]' 'files that import each other' "$tegc" check a.teg
+
+looks_for() { printf 'zone wan = "eth0"\n%s\nreflex sign { match tcp to self port 80 payload %s do drop }\n' "$posture" "$1" >pattern.teg; }
+looks_for '/a*/'
+expect 1 'found in every payload' 'a pattern that everything has' "$tegc" check pattern.teg
+looks_for '/$^/'
+expect 1 'found in no payload' 'a pattern that nothing has' "$tegc" check pattern.teg
+
 printf 'posture CLOSED {\r\n    default drop\r\n}\r\n' >crlf.teg
 expect 0 '' 'line ends of another system' "$tegc" check crlf.teg
 printf '\357\273\277%s\n' "$posture" >bom.teg
