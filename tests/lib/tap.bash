@@ -38,6 +38,12 @@ empty() {
 	claim $? "$1" <<<"$2"
 }
 
+# A slip of the pen in a script is no claim less: the plan no longer adds up.
+command_not_found_handle() {
+	echo "not ok - $1 is no command"
+	return 127
+}
+
 skip() { # CLAIM WHY
 	n=$((n + 1))
 	echo "ok $n - $1 # SKIP $2"

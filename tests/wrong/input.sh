@@ -89,9 +89,9 @@ expect 0 '' 'an empty file is a library' "$tegc" check empty.teg
 printf 'net a = 192.0.2.1 \033[31m\342\200\256\n' >escape.teg
 "$tegc" check escape.teg >said
 LC_ALL=C grep -q '[[:cntrl:]]' <(tr -d '\n' <said)
-tell $((! $?)) 'no control character of a policy reaches the terminal'
+claim $((! $?)) 'no control character of a policy reaches the terminal' <said
 ! LC_ALL=C grep -q $'\342\200\256' said
-tell $? 'nor a sign that turns the direction of text'
+claim $? 'nor a sign that turns the direction of text' <said
 
 echo "posture   CLOSED { default    drop }" >ugly.teg
 expect 2 'ugly.teg' 'fmt --check tells what would change' "$tegc" fmt --check ugly.teg
@@ -102,5 +102,5 @@ echo 'net a b' >>a.teg
 cp a.teg before.teg
 expect 1 'error[E0101]' 'fmt does not touch what it cannot read' "$tegc" fmt a.teg
 cmp -s a.teg before.teg
-tell $? 'the file is as it was'
+claim $? 'the file is as it was' <said
 echo "1..$n"
