@@ -96,12 +96,28 @@ _Static_assert(sizeof(struct teg_source) == 24, "abi");
  * depth. That is nft_limit.c's pair (tokens, last) in one word, so that one
  * compare-and-swap takes a token, and a changed rate keeps its state.
  *
- * A source is known by a hash of 64 bits under a secret seed. Where a set is
- * full, the bucket that was emptied longest ago makes room: a flood of new
- * sources wears out its own kind, not those who spend their tokens.
+ * A source is known by 40 bits of a hash under a secret seed, which also says in which
+ * set it stands, and until when it is kept: until its bucket is full again, and half a
+ * minute longer. Where all four of a set are kept, a new source finds no place, and
+ * takes its tokens from the sketch: no flood of new sources displaces one that is known.
+ *
+ *     who    63..24 name | 23..0 kept until, in units of 2^30 ns; wraps
+ *
+ * The sketch has two rows of buckets without names. A rule has a slice of them, and there
+ * two words, one a row, for each /24 or /48 and whatever else has the same hash; a
+ * packet is over when both are empty.
  */
 #define TEG_BUCKET_SETS 32768u /* a power of two */
 #define TEG_BUCKET_WAYS 4u
+#define TEG_BUCKET_UNTIL 24u   /* bits */
+#define TEG_BUCKET_UNIT 30u    /* of 2^so many ns */
+#define TEG_BUCKET_KEPT 28u    /* units */
+#define TEG_BUCKET_KEPT_MOST (1u << 22)
+#define TEG_SKETCH_ROWS 2u
+#define TEG_SKETCH_WORDS 32768u /* a row; a power of two */
+#define TEG_SKETCH_SLICE_MOST 2048u
+#define TEG_SKETCH_BITS4 24u
+#define TEG_SKETCH_BITS6 48u
 struct teg_bucket {
 	__u64 who;	/* 0: free */
 	__u64 empty_ns; /* CLOCK_MONOTONIC; may lie before 0 (wraps) when the host has just started */
@@ -110,6 +126,7 @@ struct teg_buckets {
 	__u64 seed[2]; /* random, odd */
 	__u64 pad[6];
 	struct teg_bucket at[TEG_BUCKET_SETS][TEG_BUCKET_WAYS];
+	__u64 sketch[TEG_SKETCH_ROWS][TEG_SKETCH_WORDS]; /* empty_ns */
 };
 _Static_assert(sizeof(struct teg_bucket) * TEG_BUCKET_WAYS == 64, "abi");
 
@@ -431,7 +448,8 @@ struct teg_rule {
 	__u8 key_bits4, key_bits6; /* of that address */
 	__u32 one_in;		   /* of so many packets one is told, 1 to TEG_ONE_IN_MAX */
 	__u8 tells;		   /* the policy asks for an event: 1 + enum event_severity; 0: it does not */
-	__u8 pad[3];
+	__u8 sketch_bits;	   /* of a rate, by who loads: its slice of the sketch is 2^so many words, */
+	__u16 sketch;		   /* and the slice's number */
 };
 _Static_assert(sizeof(struct teg_rule) == 64, "abi");
 

@@ -3,10 +3,8 @@
  * the blocks that a reflex places.
  *
  * A bucket is one word, taken from by compare-and-swap, so two CPUs never hand
- * out the same token. The slack that is left, all of it to the source's favour:
- * one whose bucket four swaps in a row lost to other CPUs, or whose place another
- * source took at the same moment, is let within its rate once; and one whose
- * bucket made room for another starts with a full one.
+ * out the same token. The slack that is left is to the source's favour: one whose
+ * bucket four swaps in a row lost to other CPUs is let within its rate once.
  */
 #ifndef TEG_LIMIT_H
 #define TEG_LIMIT_H
@@ -71,95 +69,154 @@ static __always_inline __u64 limit_mix(__u64 x, __u64 seed)
 	return x ^ x >> 32;
 }
 
-/*
- * The bucket of `who`: its own, or the one that makes room for it, filled first
- * and then renamed. A CPU that comes late with either finds the word changed, and
- * leaves what the first has taken since. NULL when another source took the place.
- */
-static __always_inline struct teg_bucket *limit_bucket(struct teg_bucket *set, __u64 who, __u64 full_ns)
+/* Who is limited: one name and two places in the table, all of one hash. */
+static __always_inline __u64 limit_name(const struct teg_buckets *all, const struct teg_source *source,
+					const struct pkt *flow)
 {
-	struct teg_bucket *oldest = set;
-	__u64 age = 0, was_who = 0, was_ns = 0;
-
-	for (__u32 i = 0; i < TEG_BUCKET_WAYS; i++) {
-		__u64 is_who = *(volatile __u64 *)&set[i].who, is_ns = *(volatile __u64 *)&set[i].empty_ns;
-		__u64 idle = is_who ? full_ns - is_ns + (1ull << 62) : ~0ull;
-
-		if (is_who == who)
-			return &set[i];
-		if (idle > age) {
-			age = idle;
-			oldest = &set[i];
-			was_who = is_who;
-			was_ns = is_ns;
-		}
-	}
-	__sync_val_compare_and_swap(&oldest->empty_ns, was_ns, full_ns);
-	__u64 is = __sync_val_compare_and_swap(&oldest->who, was_who, who);
-	return is == was_who || is == who ? oldest : NULL;
-}
-
-/* Takes a token from the bucket, which is of `flow` too unless that is NULL; true when there was none. */
-static __always_inline bool limit_takes(const struct teg_source *source, const struct pkt *flow, __u64 cost_ns,
-					__u64 depth_ns, __u64 now)
-{
-	const __u32 zero = 0;
-	struct teg_buckets *all = bpf_map_lookup_elem(&teg_buckets, &zero);
-
-	if (!all)
-		return false;
 	const __u64 *words = (const __u64 *)source;
 	__u64 who = limit_mix(words[0], all->seed[0]);
+
 	who = limit_mix(who ^ words[1], all->seed[1]);
 	if (flow) {
 		who = limit_mix(who ^ flow->dst.hi, all->seed[0]);
 		who = limit_mix(who ^ flow->dst.lo, all->seed[1]);
 		who = limit_mix(who ^ ((__u64)flow->proto << 32 | (__u32)flow->sport << 16 | flow->dport), all->seed[1]);
 	}
-	who = limit_mix(who ^ words[2], all->seed[0]) | 1;
+	return limit_mix(who ^ words[2], all->seed[0]) | 1ull << 63;
+}
 
-	struct teg_bucket *b = limit_bucket(all->at[who >> 1 & (TEG_BUCKET_SETS - 1)], who, now - depth_ns);
-	if (!b)
-		return false;
+static __always_inline __u64 limit_kept(__u64 who, __u64 until)
+{
+	return who >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL | (until & ((1u << TEG_BUCKET_UNTIL) - 1));
+}
+
+/*
+ * The bucket of `who`: its own, or that of one who is kept no longer, filled first
+ * and then renamed. A CPU that comes late with either finds the word changed, and
+ * leaves what the first has taken since. NULL when all are kept, unless it must have
+ * one, and when another source took the place.
+ */
+static __always_inline struct teg_bucket *limit_bucket(struct teg_bucket *set, __u64 who, __u64 now, __u64 full_ns,
+						       bool must)
+{
+	const __u32 unit = now >> TEG_BUCKET_UNIT;
+	struct teg_bucket *room = NULL;
+	__s32 past = must ? (__s32)(1u << 31) : 0;
+	__u64 was_who = 0, was_ns = 0;
+
+	for (__u32 i = 0; i < TEG_BUCKET_WAYS; i++) {
+		__u64 is_who = *(volatile __u64 *)&set[i].who, is_ns = *(volatile __u64 *)&set[i].empty_ns;
+		__s32 since = is_who ? (__s32)((unit - (__u32)is_who) << (32 - TEG_BUCKET_UNTIL)) : 0x7fffffff;
+
+		if ((is_who ^ who) >> TEG_BUCKET_UNTIL == 0)
+			return &set[i];
+		if (since > past) {
+			past = since;
+			room = &set[i];
+			was_who = is_who;
+			was_ns = is_ns;
+		}
+	}
+	if (!room)
+		return NULL;
+	who = limit_kept(who, unit + TEG_BUCKET_KEPT);
+	__sync_val_compare_and_swap(&room->empty_ns, was_ns, full_ns);
+	__u64 is = __sync_val_compare_and_swap(&room->who, was_who, who);
+	return is == was_who || is == who ? room : NULL;
+}
+
+/* Takes a token from the bucket that was empty then; true when there was none. *missing_ns: what it lacks. */
+static __always_inline bool limit_takes(__u64 *empty_ns, __u64 cost_ns, __u64 depth_ns, __u64 now, __u64 *missing_ns)
+{
 	for (int i = 0; i < LIMIT_TRIES; i++) {
-		__u64 seen = *(volatile __u64 *)&b->empty_ns;
+		__u64 seen = *(volatile __u64 *)empty_ns;
 		__s64 held = (__s64)(now - seen); /* below 0: another CPU's clock is ahead */
 
 		if (held > (__s64)depth_ns)
 			held = (__s64)depth_ns;
+		*missing_ns = depth_ns - (__u64)held;
 		if (held < (__s64)cost_ns)
 			return true;
-		if (__sync_val_compare_and_swap(&b->empty_ns, seen, now - (__u64)held + cost_ns) == seen)
+		if (__sync_val_compare_and_swap(empty_ns, seen, now - (__u64)held + cost_ns) == seen)
 			return false;
 	}
 	return false;
 }
 
-/* What the rule has a bucket for. */
-static __always_inline struct teg_source limit_counted(const struct pkt *p, const struct teg_rule *rule)
+/* A bucket that is used stays its source's. At most once in a unit of time, so nearly never, it is said so. */
+static __always_inline void limit_keep(struct teg_bucket *b, __u64 name, __u64 missing_ns, __u64 now)
+{
+	const __u64 missing = missing_ns >> TEG_BUCKET_UNIT;
+	__u64 is = *(volatile __u64 *)&b->who;
+	__u64 who = limit_kept(name, (now >> TEG_BUCKET_UNIT) + TEG_BUCKET_KEPT +
+					     (missing < TEG_BUCKET_KEPT_MOST ? missing : TEG_BUCKET_KEPT_MOST));
+
+	if (is != who && (is ^ who) >> TEG_BUCKET_UNTIL == 0)
+		__sync_val_compare_and_swap(&b->who, is, who);
+}
+
+/* What the rule has a bucket for, its addresses cut to so many bits at most. */
+static __always_inline struct teg_source limit_counted(const struct pkt *p, const struct teg_rule *rule, __u32 most4,
+						       __u32 most6)
 {
 	struct teg_source s = {};
 
 	if (rule->key == TEG_KEY_FLOW)
 		s = limit_address(p, &p->src, 32, 128);
 	else if (rule->key != TEG_KEY_ALL)
-		s = limit_address(p, rule->key == TEG_KEY_DESTINATION ? &p->dst : &p->src, rule->key_bits4, rule->key_bits6);
+		s = limit_address(p, rule->key == TEG_KEY_DESTINATION ? &p->dst : &p->src,
+				  rule->key_bits4 < most4 ? rule->key_bits4 : most4,
+				  rule->key_bits6 < most6 ? rule->key_bits6 : most6);
 	s.bucket = rule->bucket;
 	return s;
 }
 
-/*
- * limit_over - takes a token from the bucket that the rule has for the packet; true when
- * there was none. A function of its own: the verifier follows its branches once, and not
- * once a rule, of which it can hold 8192 open (BPF_COMPLEXITY_LIMIT_JMP_SEQ).
- */
-__noinline bool limit_over(const struct pkt *p, const struct teg_rule *rule, __u64 now)
+/* Takes a token of all that share the packet's two words; true when both had none. */
+static __always_inline bool limit_sketch_takes(struct teg_buckets *all, const struct pkt *p,
+					       const struct teg_rule *rule, __u64 cost_ns, __u64 now)
 {
-	if (!p || !rule)
-		return false;
-	struct teg_source source = limit_counted(p, rule);
+	const struct teg_source source = limit_counted(p, rule, TEG_SKETCH_BITS4, TEG_SKETCH_BITS6);
+	const __u64 name = limit_name(all, &source, rule->key == TEG_KEY_FLOW ? p : NULL);
+	const __u32 bits = rule->sketch_bits & 15, slice = (__u32)rule->sketch << bits;
+	bool over = true;
+	__u64 missing_ns;
 
-	return limit_takes(&source, rule->key == TEG_KEY_FLOW ? p : NULL, rule->bytes ? rule->cost_ns * p->len / rule->bytes : rule->cost_ns, rule->depth_ns, now);
+	for (__u32 row = 0; row < TEG_SKETCH_ROWS; row++) {
+		__u32 at = slice + (name >> (12 + 20 * row) & ((1u << bits) - 1));
+
+		if (!limit_takes(&all->sketch[row][at & (TEG_SKETCH_WORDS - 1)], cost_ns, rule->depth_ns, now, &missing_ns))
+			over = false;
+	}
+	return over;
+}
+
+enum { LIMIT_WITHIN, LIMIT_OVER, LIMIT_OVER_TOGETHER /* with others: nobody knows whose fault it is */ };
+
+/*
+ * limit_over - takes a token from the bucket that the rule has for the packet, or from what
+ * those have together for whom there is none; LIMIT_WITHIN when there was one. A function of
+ * its own: the verifier follows its branches once, and not once a rule, of which it can
+ * hold 8192 open (BPF_COMPLEXITY_LIMIT_JMP_SEQ).
+ */
+__noinline int limit_over(const struct pkt *p, const struct teg_rule *rule, __u64 now)
+{
+	const __u32 zero = 0;
+	struct teg_buckets *all = bpf_map_lookup_elem(&teg_buckets, &zero);
+
+	if (!p || !rule || !all)
+		return LIMIT_WITHIN;
+	const struct teg_source source = limit_counted(p, rule, 32, 128);
+	const __u64 name = limit_name(all, &source, rule->key == TEG_KEY_FLOW ? p : NULL);
+	const __u64 cost_ns = rule->bytes ? rule->cost_ns * p->len / rule->bytes : rule->cost_ns;
+	struct teg_bucket *b = limit_bucket(all->at[name & (TEG_BUCKET_SETS - 1)], name, now, now - rule->depth_ns,
+					    rule->key == TEG_KEY_ALL);
+	__u64 missing_ns = 0;
+
+	if (!b)
+		return limit_sketch_takes(all, p, rule, cost_ns, now) ? LIMIT_OVER_TOGETHER : LIMIT_WITHIN;
+	bool over = limit_takes(&b->empty_ns, cost_ns, rule->depth_ns, now, &missing_ns);
+	limit_keep(b, name, missing_ns, now);
+	return over ? LIMIT_OVER : LIMIT_WITHIN;
 }
 
 struct {

@@ -146,7 +146,7 @@ static __always_inline void tell_drop(struct frame_ctx *ctx, const struct pkt *p
 
 /* What the rule does to the packet, counted, and told as it says. */
 static __always_inline void rule_acts(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
-				      const struct teg_rule *rule)
+				      const struct teg_rule *rule, bool blocks)
 {
 	struct teg_counter *counted = count_slot(rule->counter_slot, p->len);
 
@@ -155,7 +155,7 @@ static __always_inline void rule_acts(struct frame_ctx *ctx, const struct pkt *p
 	tell(ctx, p, active, counted, (struct event_of){
 		.who = rule->counter_slot, .by = TEG_WHO_NOBODY,
 		.does = (rule->act == TEG_ACT_DROP ? TEG_DOES_DROP : 0) | (rule->tells ? TEG_DOES_TELL : 0) |
-			(rule->block_ns ? TEG_DOES_BLOCK : 0),
+			(blocks ? TEG_DOES_BLOCK : 0),
 		.severity = rule->tells ? rule->tells - 1 : 0,
 	});
 }
@@ -178,20 +178,22 @@ static __always_inline int cause_ends(struct frame_ctx *ctx, const struct pkt *p
 }
 
 /*
- * reflex_decides - false when the packet is within the rule's rate, or when the rule only tells,
- * which it then has done. A function of its own, as limit_over() is.
+ * reflex_decides - LIMIT_WITHIN when the packet is within the rule's rate, or when the rule only
+ * tells, which it then has done. A function of its own, as limit_over() is.
  */
 __noinline int reflex_decides(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
 			      const struct teg_rule *rule)
 {
+	int over = LIMIT_OVER;
+
 	if (!p || !active || !rule)
-		return 0;
-	if (asks(TEG_ASKS_CLOCK) && rule->cost_ns && !limit_over(p, rule, now_ns()))
-		return 0;
-	if (!asks(TEG_ASKS_WATCHES) || rule->act != TEG_ACT_TELL)
-		return 1;
-	rule_acts(ctx, p, active, rule);
-	return 0;
+		return LIMIT_WITHIN;
+	if (asks(TEG_ASKS_CLOCK) && rule->cost_ns)
+		over = limit_over(p, rule, now_ns());
+	if (!over || !asks(TEG_ASKS_WATCHES) || rule->act != TEG_ACT_TELL)
+		return over;
+	rule_acts(ctx, p, active, rule, false);
+	return LIMIT_WITHIN;
 }
 
 /*
@@ -223,8 +225,11 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 			continue;
 		if (!opens || !(rule->cost_ns | (rule->act == TEG_ACT_TELL)))
 			return rule;
-		if (at != done && reflex_decides(w->ctx, w->p, w->active, rule))
+		int over = at != done ? reflex_decides(w->ctx, w->p, w->active, rule) : LIMIT_WITHIN;
+		if (over) {
+			w->together = over == LIMIT_OVER_TOGETHER;
 			return rule;
+		}
 		done = at;
 	}
 	__u64 at = other;
@@ -314,9 +319,11 @@ static __always_inline int reflexes_end(struct walk *w, const struct teg_rule *r
 	const struct pkt *p = w->p;
 
 	if (rule) {
-		if (asks(TEG_ASKS_CLOCK) && rule->block_ns)
+		const bool blocks = asks(TEG_ASKS_CLOCK) && rule->block_ns && !w->together;
+
+		if (blocks)
 			limit_block(w->active, rule, p, w->now ? w->now : now_ns());
-		rule_acts(w->ctx, p, w->active, rule);
+		rule_acts(w->ctx, p, w->active, rule, blocks);
 		return rule->act == TEG_ACT_PASS ? FRAME_PASS : FRAME_DROP;
 	}
 	if (gen_config.closed >> w->posture & 1 && !is_left_open(p)) {

@@ -50,6 +50,13 @@ void shared_release(struct shared *s)
 	}
 }
 
+/* As long ago as can be: full, also while the host has been up for less than a bucket's depth. */
+static void fill_sketch(struct teg_buckets *b)
+{
+	for (uint32_t i = 0; i < TEG_SKETCH_ROWS * TEG_SKETCH_WORDS; i++)
+		b->sketch[i / TEG_SKETCH_WORDS][i % TEG_SKETCH_WORDS] = -(1ull << 62);
+}
+
 /* Whoever knew the seed could choose sources that share one bucket. */
 static int buckets_seed(int fd)
 {
@@ -61,6 +68,7 @@ static int buckets_seed(int fd)
 	got = getrandom(b->seed, sizeof b->seed, 0);
 	b->seed[0] |= 1;
 	b->seed[1] |= 1;
+	fill_sketch(b);
 	munmap(b, sizeof *b);
 	return got == sizeof b->seed ? 0 : -1;
 }
@@ -360,6 +368,7 @@ int shared_forget(const struct shared *s, struct err *why)
 	if (b == MAP_FAILED)
 		return err_sys(why, "cannot map teg_buckets");
 	memset(b->at, 0, sizeof b->at);
+	fill_sketch(b);
 	munmap(b, sizeof *b);
 	return forget_blocks(s, why);
 }

@@ -268,6 +268,29 @@ static int fill_cells(struct bpf_object *o, const struct plan *p, struct err *wh
 	return fill_value(o, "gen_cells", cells, why);
 }
 
+/*
+ * The sketch, a slice for each bucket that rules name. How large a slice may be is a choice: all who have no
+ * bucket of their own together get at most so many times the rate.
+ */
+static void share_sketch(struct teg_rule *rules, uint32_t count)
+{
+	uint32_t slices = 0, bits = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t same = 0;
+
+		if (!rules[i].cost_ns)
+			continue;
+		while (same < i && !(rules[same].cost_ns && rules[same].bucket == rules[i].bucket))
+			same++;
+		rules[i].sketch = same < i ? rules[same].sketch : (uint16_t)slices++;
+	}
+	while (2u << bits <= TEG_SKETCH_SLICE_MOST && (2u << bits) * slices <= TEG_SKETCH_WORDS)
+		bits++;
+	for (uint32_t i = 0; i < count; i++)
+		rules[i].sketch_bits = rules[i].cost_ns ? (uint8_t)bits : 0;
+}
+
 static int fill_rules(struct bpf_object *o, const struct tables_load *load, struct err *why)
 {
 	const struct plan *p = load->plan;
@@ -282,6 +305,7 @@ static int fill_rules(struct bpf_object *o, const struct tables_load *load, stru
 		rules[i] = p->rules[i];
 		rules[i].counter_slot = load->slots[rules[i].counter_slot];
 	}
+	share_sketch(rules, p->rule_count);
 	return fill_value(o, "gen_rules", rules, why);
 }
 

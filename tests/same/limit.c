@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@
 
 #define BURST 500
 #define NOW 5000000000ull
+#define SECOND 1000000000ull
 
 /* One lifeline (TCP to self, port 22) and one reflex: TCP SYN over 500 in a row from a source. */
 static struct plan_counter counters[] = { { .id = "neighbour" }, { .id = "blocked" }, { .id = "lifeline.ssh" },
@@ -56,7 +58,7 @@ static size_t syn(uint8_t *frame, size_t room, const char *src, unsigned nth, co
 	if (!addr_parse(src, &p.src) || !addr_parse(dst, &p.dst))
 		return 0;
 	p.family = p.src.family;
-	p.src.num += nth;
+	p.src.num += p.family == FAMILY_IP4 ? nth : (addr_num)nth << 64;
 	return frame_build(&p, zeros, payload, frame, room);
 }
 
@@ -118,18 +120,98 @@ static void two_cpus(struct xdp_run *x)
 
 /* ---- a flood ------------------------------------------------------------------------ */
 
-static void flood(struct xdp_run *x)
+static void spender(struct xdp_run *x)
 {
-	unsigned spender = 0, strangers = 0;
+	unsigned passed = 0;
 
 	for (unsigned i = 0; i < BURST + 100; i++)
-		spender += passes(x, "2001:db8::1", 0);
-	tap_num(spender, BURST, "packets of a source that pass before it is over");
-	for (unsigned i = 0; i < 400000; i++)
-		strangers += passes(x, "10.0.0.0", i);
-	tap_num(strangers, 400000, "packets of as many new sources that pass");
-	tap_ok(!passes(x, "2001:db8::1", 0), "three times as many sources as there are buckets, and the spender is "
-	       "still over");
+		passed += passes(x, "2001:db8::1", 0);
+	tap_num(passed, BURST, "packets of a source that pass before it is over");
+}
+
+/* Ten in ten seconds from a source, and who sends more is blocked. */
+static struct teg_rule strict_rules[] = {
+	{ .counter_slot = 2, .act = TEG_ACT_PASS, .one_in = 1 },
+	{ .counter_slot = 3, .act = TEG_ACT_DROP, .cost_ns = SECOND, .depth_ns = 10 * SECOND, .block_ns = SECOND / 2,
+	  .key_bits4 = 32, .key_bits6 = 64, .one_in = 1 },
+};
+
+#define CLIENTS 1000
+#define STRANGERS 1000000
+#define PLACES (TEG_BUCKET_SETS * TEG_BUCKET_WAYS)
+
+/* Of 1000 clients here and there those that pass when each sends so many. */
+static unsigned clients(struct xdp_run *x, unsigned each)
+{
+	unsigned passed = 0;
+
+	for (unsigned i = 0; i < CLIENTS * each; i++)
+		passed += passes(x, "81.0.0.0", i % CLIENTS * 65539);
+	return passed;
+}
+
+static unsigned strangers(struct xdp_run *x, unsigned first, unsigned count)
+{
+	unsigned passed = 0;
+
+	for (unsigned i = first; i < first + count; i++)
+		passed += passes(x, "100.0.0.0", i * 2654435761u >> 3);
+	return passed;
+}
+
+/* A thousand clients have sent five of ten. Then for two seconds nobody comes twice. */
+static void flood(void)
+{
+	own(xdp_run) struct xdp_run *x = NULL;
+	struct plan strict = plan;
+	struct err why = { 0 };
+	unsigned passed = 0;
+
+	strict.rules = strict_rules;
+	if (!tap_ok(!xdp_run_new(&x, &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
+		return;
+	xdp_run_at(x, 1, 0, NOW);
+	tap_num(clients(x, 5), 5 * CLIENTS, "packets of clients that pass before a flood");
+	for (unsigned step = 0; step < 10; step++) {
+		xdp_run_at(x, 1, 0, NOW + step * SECOND / 5);
+		passed += strangers(x, step * STRANGERS / 10, STRANGERS / 10);
+	}
+	const unsigned most = PLACES + TEG_SKETCH_ROWS * TEG_SKETCH_SLICE_MOST * 12;
+	tap_ok(passed >= PLACES && passed <= most, "of %d strangers %u pass: at least %u, at most %u", STRANGERS, passed,
+	       PLACES, most);
+	tap_num(xdp_run_counter(x, 1).packets, 0, "strangers that are over together and for that blocked");
+	tap_num(clients(x, 6), 6 * CLIENTS, "packets of clients that pass during it");
+	tap_num(clients(x, 1), 0, "of those that are over then");
+	tap_num(strangers(x, STRANGERS, 1000), 0, "packets of more strangers that pass");
+
+	xdp_run_at(x, 1, 0, NOW + 60 * SECOND);
+	tap_num(strangers(x, 2 * STRANGERS, 1000), 1000, "packets of strangers that pass when it has ended");
+	passed = 0;
+	for (unsigned i = 0; i < 100; i++)
+		passed += passes(x, "9.9.9.0", i % 10);
+	tap_num(passed, 100, "packets that ten neighbours may send, ten each");
+}
+
+/* Every place is taken: a /24, or a /48, has what a source has. */
+static void crowded(void)
+{
+	own(xdp_run) struct xdp_run *x = NULL;
+	struct plan strict = plan;
+	struct err why = { 0 };
+	unsigned four = 0, six = 0;
+
+	strict.rules = strict_rules;
+	if (!tap_ok(!xdp_run_new(&x, &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
+		return;
+	xdp_run_at(x, 1, 0, NOW);
+	for (unsigned i = 0; i < 8 * PLACES; i++) /* /64s of sixteen /48s */
+		passes(x, "2001:db8::", i);
+	for (unsigned i = 0; i < 100; i++) {
+		four += passes(x, "9.9.9.0", i);
+		six += passes(x, "2001:db8:ffff::", i);
+	}
+	tap_ok(four >= 10 && four <= 12, "of a /24 without places %u packets pass, not a hundred", four);
+	tap_ok(six >= 10 && six <= 12, "of a /48 without places %u packets pass, not a hundred", six);
 }
 
 /* ---- from user space ----------------------------------------------------------------- */
@@ -265,7 +347,9 @@ int main(void)
 	}
 	xdp_run_at(x, 1, 0, NOW);
 	two_cpus(x);
-	flood(x);
+	spender(x);
+	flood();
+	crowded();
 	blocks(x);
 	own_addresses(x);
 	long_frames(x);
