@@ -15,8 +15,8 @@ trap 'rm -rf "$dir"' EXIT
 # claim HELD CLAIM: HELD is an exit code; what tells more, on standard input, is only read where it is not 0.
 claim() {
 	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n - $2"; return; fi
-	echo "not ok $n - $2"
+	if [ "$1" = 0 ]; then echo "ok $n - ${2//$'\n'/ }"; return; fi
+	echo "not ok $n - ${2//$'\n'/ }"
 	sed 's/^/# /'
 }
 
