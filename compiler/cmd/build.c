@@ -17,6 +17,7 @@
 #include "compiler/cmd/key.h"
 #include "compiler/emit/emit.h"
 #include "compiler/ir/trial.h"
+#include "compiler/ir/without.h"
 #include "compiler/report/diags.h"
 #include "compiler/report/promises.h"
 #include "compiler/report/responses.h"
@@ -68,6 +69,18 @@ static int prove_claims(struct compilation *c, const struct ir *ir)
 	return worst;
 }
 
+/*
+ * What is compiled: rules that are proved never to decide are asked of no packet. That the rest does what
+ * the policy says is proved of the bundle, against the whole.
+ */
+static const struct ir *without_idle(const struct ir *ir, struct arena *a)
+{
+	own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
+	struct idle_list idle = prove_idle(p, ir);
+
+	return idle.len ? ir_without(ir, idle.at, idle.len, a) : ir;
+}
+
 /* The host tries them too, and would refuse the bundle: docs/policy-tests.md. */
 static int tests_hold(const struct policy *p, const struct ir *ir, const char *path)
 {
@@ -108,7 +121,7 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 		rc = tests_hold(p, ir, asked->from);
 	if (rc)
 		return rc;
-	if (emit_bundle(&bundle, ir, front_print_resolved(p, c->arena), &why) ||
+	if (emit_bundle(&bundle, without_idle(ir, c->arena), front_print_resolved(p, c->arena), &why) ||
 	    audit_bundle(ir, bundle.at, bundle.len, &why)) {
 		fprintf(stderr, "tegc build: %s: %s\n", asked->from, why.text);
 		return why.code == -E2BIG ? EXIT_WRONG : EXIT_OURS;

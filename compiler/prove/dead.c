@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "lang/base/strmap.h"
+
 /* --- which steps ever decide, and how much ------------------------------------------ */
 
 struct reaching {
@@ -123,17 +125,20 @@ struct dead_search {
 	struct dead_list list;
 	VEC(struct dead) found;
 	VEC(struct seen) seen;
+	struct strmap places; /* id: 1 + its place in seen */
 };
 
 static struct seen *seen_at(struct dead_search *k, const struct ir_rule *rule)
 {
 	struct seen fresh = { .rule = rule };
+	uintptr_t place = (uintptr_t)strmap_find(&k->places, rule->id);
 
-	for (size_t i = 0; i < k->seen.len; i++)
-		if (k->seen.at[i].rule == rule)
-			return &k->seen.at[i];
-	vec_push(k->prover->arena, &k->seen, fresh);
-	return &k->seen.at[k->seen.len - 1];
+	if (!place) {
+		vec_push(k->prover->arena, &k->seen, fresh);
+		place = k->seen.len;
+		strmap_put(&k->places, rule->id, (void *)place);
+	}
+	return &k->seen.at[place - 1];
 }
 
 static void judge_step(struct dead_search *k, const struct judgement *j, const struct reaching *r,
@@ -154,7 +159,7 @@ static void judge_step(struct dead_search *k, const struct judgement *j, const s
 	vec_push(k->prover->arena, &k->found, d);
 }
 
-static void search(struct dead_search *k, struct judgement *j)
+static void search(struct dead_search *k, struct judgement *j, unsigned states)
 {
 	struct arena *a = k->prover->arena;
 	struct reaching r = {
@@ -167,7 +172,7 @@ static void search(struct dead_search *k, struct judgement *j)
 			    .ask = ask_reach, .gave_up = gave_up_reach, .arg = &r };
 
 	for (int f = 0; f < FAMILY_COUNT; f++) {
-		struct window w = window_all(&k->terms, (enum family)f, 1u << CT_NEW);
+		struct window w = window_all(&k->terms, (enum family)f, states);
 
 		asking_run(&q, &w, &j, 1);
 	}
@@ -195,16 +200,17 @@ static void make_judgements(struct dead_search *k)
 						  (enum direction)(i % DIRECTION_COUNT), 0);
 }
 
-struct dead_list prove_dead(struct prover *p, const struct ir *ir, double share)
+static struct dead_list search_all(struct prover *p, const struct ir *ir, double share, unsigned states)
 {
 	struct dead_search *k = arena_zero(p->arena, sizeof *k);
 
 	*k = (struct dead_search){ .prover = p, .terms = terms_begin(p), .ir = ir, .share = share };
+	strmap_init(&k->places, p->arena);
 	terms_add(&k->terms, ir);
 	make_judgements(k);
 	for (unsigned i = 0; i < ir->posture_count; i++)
 		for (int d = 0; d < DIRECTION_COUNT; d++)
-			search(k, judgement_of(k, i, (enum direction)d));
+			search(k, judgement_of(k, i, (enum direction)d), states);
 	for (size_t i = 0; i < k->seen.len; i++) {
 		struct dead d = { .rule = k->seen.at[i].rule, .never = true };
 
@@ -215,6 +221,34 @@ struct dead_list prove_dead(struct prover *p, const struct ir *ir, double share)
 	k->list.len = k->found.len;
 	k->list.search = k;
 	return k->list;
+}
+
+struct dead_list prove_dead(struct prover *p, const struct ir *ir, double share)
+{
+	return search_all(p, ir, share, 1u << CT_NEW);
+}
+
+/* Each hook by itself: neither is trusted to have seen what the other judges. */
+struct idle_list prove_idle(struct prover *p, const struct ir *ir)
+{
+	struct ir first = *ir, last = *ir;
+	struct idle_list out = { 0 };
+
+	first.postures = arena_copy(p->arena, ir->postures, ir->posture_count * sizeof *ir->postures);
+	for (size_t i = 0; i < ir->posture_count; i++)
+		for (int d = 0; d < DIRECTION_COUNT; d++) {
+			struct ir_list *l = &first.postures[i].lists[d];
+
+			*l = (struct ir_list){ l->rules + l->count - 1, 1 };
+		}
+	last.blocks = last.reflexes = (struct ir_list){ 0 };
+	for (int i = 0; i < 2; i++) {
+		struct dead_list l = search_all(p, i ? &last : &first, 1, STATES_ALL);
+
+		for (size_t k = 0; k < l.len; k++)
+			vec_push(p->arena, &out, l.at[k].rule);
+	}
+	return out;
 }
 
 /* --- why one is dead ---------------------------------------------------------------- */

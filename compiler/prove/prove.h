@@ -210,6 +210,18 @@ struct dead_list {
 /* Every rule of every posture and layer that never decides, or less than 1 - share of its packets. */
 struct dead_list prove_dead(struct prover *p, const struct ir *ir, double share);
 
+struct idle_list {
+	const struct ir_rule **at;
+	size_t len, room;
+};
+
+/*
+ * Rules that decide no packet, of new flows and of others: without them all is decided as with them. Those of
+ * layer 4 by what layer 4 asks alone: it also judges what the first hook has not seen. Parts that are too
+ * large to be searched have none.
+ */
+struct idle_list prove_idle(struct prover *p, const struct ir *ir);
+
 /* Why. False when it was listed for its share alone, and loses the rest to rules that agree. */
 bool prove_dead_explain(const struct dead_list *l, struct dead *d);
 

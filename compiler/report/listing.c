@@ -210,6 +210,10 @@ static void print_rule(struct buf *out, const struct plan *p, uint32_t at, uint3
 		buf_puts(out, ", except in ");
 		print_bit_names(out, r->except, p->posture_count, posture_at, p);
 	}
+	bool listed = *list < p->box_count && p->boxes[*list].rule == at;
+
+	if (!listed && !(*bulk < p->config.bulk.cells && p->bulk_boxes[*bulk].box.rule == at))
+		buf_puts(out, ", which never decides");
 	buf_putc(out, '\n');
 	for (; *list < p->box_count && p->boxes[*list].rule == at; ++*list)
 		print_box(out, p, &p->boxes[*list], NULL);

@@ -142,6 +142,22 @@ exits 0 "disasm" "$tegc" disasm one.tegb
 says "bundle $(sha256sum <"$dir/x/manifest" | cut -d' ' -f1)" "names the bundle by its manifest"
 says "pass lifeline.ssh" "lists the first hook's rules"
 says "table inet tegumentar {" "and the nft ruleset"
+policy idle.teg <<'TEG'
+posture IDLE {
+    default drop
+    wide:   allow tcp from office to self port 80..90
+    narrow: allow tcp from office to self port 85
+}
+reflex all  { match udp to self port 53 do drop }
+reflex some { match udp from 198.51.100.0/24 to self port 53 do drop }
+reflex slow { match udp from 198.51.100.0/24 to self port 53 when rate per source > 5/s do drop }
+TEG
+exits 0 "rules that never decide are no mistake" "$tegc" build idle.teg -o idle.tegb
+exits 0 "and their bundle can be read" "$tegc" disasm idle.tegb
+says "drop reflex.some, which never decides" "nothing is asked for one in the first hook"
+says_nothing_of 'counter name "IDLE.narrow"' "nor in layer 4"
+says 'counter IDLE.narrow {' "where its counter stays"
+says_nothing_of "reflex.slow, which" "a rate is kept: it takes tokens of what others may share"
 head -c 4000 "$dir/one.tegb" >"$dir/cut.tegb"
 exits 1 "a cut bundle is 1" "$tegc" disasm cut.tegb
 says "truncated in" "and says where"
