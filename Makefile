@@ -138,7 +138,7 @@ $(BUILD)/bpf/%.bpf.o: bpf-templates/%.bpf.c $(wildcard bpf-templates/*.h bpf-tem
 $(BUILD)/bpf/policy_tc.bpf.o: bpf-templates/policy.bpf.c
 $(BUILD)/bpf/anchor_tc.bpf.o: bpf-templates/anchor.bpf.c
 
-$(BUILD)/compiler/emit/template.o: compiler/emit/template.S $(BUILD)/bpf/policy.bpf.o
+$(BUILD)/compiler/emit/template.o: compiler/emit/template.S $(BUILD)/bpf/policy.bpf.o $(BUILD)/bpf/policy_tc.bpf.o
 	@mkdir -p $(@D)
 	$(CC) -I$(BUILD)/bpf -c -o $@ $<
 

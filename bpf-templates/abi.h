@@ -7,6 +7,7 @@
  *
  *   anchor.bpf.o   attached once per interface, never detached: tail-calls slot 0 of teg_slots
  *   policy.bpf.o   one program for every policy: walks the generation's tables
+ *   anchor_tc.bpf.o, policy_tc.bpf.o   the same where XDP cannot be had: slot 0 of teg_tc_slots
  *
  * Maps that outlive a generation are pinned by name in the pin directory and
  * shared (teg_*); a generation's own tables are made new for it (gen_*).
@@ -21,7 +22,10 @@
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 
-/* teg_slots: program array of one, read by the anchor. Empty before the first policy: all pass. */
+/* Where programs stand; both share all maps but the slots. */
+enum teg_hook { TEG_HOOK_XDP, TEG_HOOK_TC, TEG_HOOKS };
+
+/* teg_slots, teg_tc_slots: program array of one, read by the anchor. Empty before the first policy: all pass. */
 
 /*
  * teg_active: array of one, mmapable. The posture is switched by one store. Two

@@ -19,12 +19,12 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
-} teg_slots SEC(".maps");
+} FRAME_SLOTS SEC(".maps");
 
 SEC(FRAME_SECTION)
 int anchor(struct frame_ctx *ctx)
 {
-	bpf_tail_call(ctx, &teg_slots, 0);
+	bpf_tail_call(ctx, &FRAME_SLOTS, 0);
 	return FRAME_PASS;
 }
 

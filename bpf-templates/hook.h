@@ -12,6 +12,7 @@
 
 #define frame_ctx __sk_buff
 #define FRAME_SECTION "tc"
+#define FRAME_SLOTS teg_tc_slots
 
 /* On: the filters behind ours are asked. To TCX these are TCX_NEXT and TCX_DROP. */
 enum { FRAME_PASS = TC_ACT_UNSPEC, FRAME_DROP = TC_ACT_SHOT };
@@ -20,6 +21,7 @@ enum { FRAME_PASS = TC_ACT_UNSPEC, FRAME_DROP = TC_ACT_SHOT };
 
 #define frame_ctx xdp_md
 #define FRAME_SECTION "xdp.frags"
+#define FRAME_SLOTS teg_slots
 
 enum { FRAME_PASS = XDP_PASS, FRAME_DROP = XDP_DROP };
 

@@ -63,8 +63,8 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 	bool responds = !playbooks_are_empty(&ir->responses.code);
 	struct plan plan;
 	struct drill drill;
-	size_t object_len;
-	const void *object = emit_xdp_object(&object_len);
+	size_t xdp_len, tc_len;
+	const void *xdp = emit_program(TEG_HOOK_XDP, &xdp_len), *tc = emit_program(TEG_HOOK_TC, &tc_len);
 	int rc;
 
 	emit_plan(&plan, ir, a);
@@ -84,15 +84,16 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 		playbooks_encode(&playbooks, &ir->responses.code);
 	if (ir->policy->derme.rule_count)
 		derme_encode(&derme, &ir->policy->derme);
-	struct bundle_member members[9] = {
+	struct bundle_member members[10] = {
 		{ "plan", plan_bytes.at, plan_bytes.len },
 		{ "policy/resolved.teg", resolved, strlen(resolved) },
-		{ "xdp/policy.o", object, object_len },
+		{ "xdp/policy.o", xdp, xdp_len },
+		{ "tc/policy.o", tc, tc_len },
 		{ "nft/posture.batch", posture.at, posture.len },
 		{ "nft/epiderme.batch", epiderme.at, epiderme.len },
 		{ "nft/ruleset.nft", buf_text(&nft.text), nft.text.len },
 	};
-	size_t count = 6;
+	size_t count = 7;
 
 	if (drill_bytes.len)
 		members[count++] = (struct bundle_member){ "drill", drill_bytes.at, drill_bytes.len };

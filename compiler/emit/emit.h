@@ -27,8 +27,8 @@ void emit_plan(struct plan *out, const struct ir *ir, struct arena *a);
 uint64_t emit_xdp_bucket(const char *id);
 int emit_xdp(struct plan *plan, const struct ir *ir, struct arena *a, struct err *why);
 
-/* The compiled template, bpf-templates/policy.bpf.c, as it goes into a bundle. */
-const void *emit_xdp_object(size_t *len);
+/* The compiled template, bpf-templates/policy.bpf.c, as it goes into a bundle: for each hook one. */
+const void *emit_program(enum teg_hook hook, size_t *len);
 
 /* emit_nft - both batches and the text, from one list of nft objects; also plan->nft_keep. */
 struct emit_nft {

@@ -1,8 +1,12 @@
-/* template - the policy program's object file, as bytes; emit_xdp_object() gives it out. */
+/* template - the policy program's object files, as bytes; emit_program() gives them out. */
 	.section .rodata
 	.balign 16
-	.global policy_object, policy_object_end
+	.global policy_object, policy_object_end, policy_tc_object, policy_tc_object_end
 policy_object:
 	.incbin "policy.bpf.o"
 policy_object_end:
+	.balign 16
+policy_tc_object:
+	.incbin "policy_tc.bpf.o"
+policy_tc_object_end:
 	.section .note.GNU-stack, "", %progbits

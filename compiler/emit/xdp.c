@@ -32,12 +32,17 @@
 /* A list so short that nothing is gained by trying trees. */
 #define LIST_ENOUGH 4u
 
-extern const unsigned char policy_object[], policy_object_end[];
+extern const unsigned char policy_object[], policy_object_end[], policy_tc_object[], policy_tc_object_end[];
 
-const void *emit_xdp_object(size_t *len)
+const void *emit_program(enum teg_hook hook, size_t *len)
 {
-	*len = (size_t)(policy_object_end - policy_object);
-	return policy_object;
+	static const struct { const unsigned char *at, *end; } objects[TEG_HOOKS] = {
+		[TEG_HOOK_XDP] = { policy_object, policy_object_end },
+		[TEG_HOOK_TC] = { policy_tc_object, policy_tc_object_end },
+	};
+
+	*len = (size_t)(objects[hook].end - objects[hook].at);
+	return objects[hook].at;
 }
 
 struct lowering {

@@ -64,7 +64,7 @@ static int engine_load(struct engine *e, struct arena *a, struct err *why)
 	for (uint32_t i = 0; i < plan.counter_count; i++)
 		slots[i] = i;
 	load.slots = slots;
-	load.object = emit_xdp_object(&load.object_len);
+	load.object = emit_program(TEG_HOOK_XDP, &load.object_len);
 	rc = shared_open(&e->shared, NULL, why);
 	if (rc)
 		return rc;
@@ -119,7 +119,7 @@ static int frame_run(struct engine *e, size_t len, bool *dropped, struct err *wh
 {
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = e->frame, .data_size_in = (uint32_t)len, .repeat = 1);
 
-	if (bpf_prog_test_run_opts(tables_program(e->tables), &run))
+	if (bpf_prog_test_run_opts(tables_program(e->tables, TEG_HOOK_XDP), &run))
 		return err_sys(why, "cannot run the program");
 	*dropped = run.retval == XDP_DROP;
 	e->emits = 0;

@@ -32,7 +32,7 @@ static int adopt_tables(struct generation *g, struct kernel *k, struct err *why)
 	generation_path(path, k, "ledger");
 	g->slots = arena_zero(g->arena, (g->plan.counter_count + 1) * sizeof *g->slots);
 	rc = ledger_read(path, &g->plan, g->slots, why);
-	return rc ? rc : tables_adopt(&g->tables, program, why);
+	return rc ? rc : tables_adopt(&g->tables, TEG_HOOK_XDP, program, why);
 }
 
 static int adopt_bundle(struct generation *g, struct kernel *k, struct err *why)

@@ -62,7 +62,7 @@ static int switch_program(struct generation *g, struct kernel *k, struct before 
 	b->program = number ? bpf_prog_get_fd_by_id(number) : -1;
 	if (number && b->program < 0)
 		return err_sys(why, "cannot hold the program in the slot");
-	rc = xdp_set_slot(k->xdp, tables_program(g->tables), why);
+	rc = xdp_set_slot(k->xdp, tables_program(g->tables, TEG_HOOK_XDP), why);
 	return rc ? rc : ports_arm(&g->ports, k->xdp, why);
 }
 

@@ -97,7 +97,7 @@ static int try_program(const struct tables *t, const void *frame, size_t len, co
 {
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len, .repeat = 1);
 
-	if (bpf_prog_test_run_opts(tables_program(t), &run))
+	if (bpf_prog_test_run_opts(tables_program(t, TEG_HOOK_XDP), &run))
 		return err_sys(why, "cannot try the program out");
 	if (run.retval != XDP_SAYS_PASS)
 		return err_set(why, EPROTO, "the program does not let %s by (it answers %u)", what, run.retval);
@@ -119,7 +119,7 @@ static int load_program(struct generation *g, struct kernel *k, const struct con
 		rc = try_program(g->tables, arp, sizeof arp, "an ARP request", why);
 	if (!rc)
 		rc = try_program(g->tables, solicitation, sizeof solicitation, "a neighbour solicitation", why);
-	return rc ? rc : xdp_program_is(tables_program(g->tables), &g->is.program, &tag, why);
+	return rc ? rc : xdp_program_is(tables_program(g->tables, TEG_HOOK_XDP), &g->is.program, &tag, why);
 }
 
 /*

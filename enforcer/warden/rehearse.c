@@ -96,7 +96,7 @@ static int frames_run(struct stage_play *s, const struct drill_case *c, uint32_t
 {
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = c->frame, .data_size_in = c->len, .repeat = (int)times);
 
-	if (bpf_prog_test_run_opts(tables_program(s->tables), &run))
+	if (bpf_prog_test_run_opts(tables_program(s->tables, TEG_HOOK_XDP), &run))
 		return err_sys(why, "cannot try the program out");
 	*answer = run.retval;
 	return 0;

@@ -31,6 +31,7 @@ const struct shared_map shared_maps[] = {
 	SHARED(hints, ARRAY, 4, sizeof(struct teg_hints), 1, BPF_F_MMAPABLE),
 	SHARED(telling, PERCPU_ARRAY, 4, sizeof(struct teg_telling), 1, 0),
 	SHARED(events, RINGBUF, 0, 0, TEG_EVENTS_BYTES, 0),
+	SHARED(tc_slots, PROG_ARRAY, 4, 4, 1, 0),
 	SHARED(more, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_COUNTER_SLOTS - TEG_SLOTS_FIRST, 0),
 };
 _Static_assert(sizeof shared_maps / sizeof *shared_maps == SHARED_MAPS, "every map of struct shared has a row");

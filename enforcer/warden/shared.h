@@ -18,16 +18,16 @@
 
 /* Descriptors. */
 struct shared {
-	int slots, active, counters, causes, self, buckets, blocks, hints, telling, events;
+	int slots, active, counters, causes, self, buckets, blocks, hints, telling, events, tc_slots;
 	int more; /* -1 until a policy has counters there */
 };
-#define SHARED_MAPS 11
+#define SHARED_MAPS 12
 
 /*
  * Pinned maps of that name in `dir` are adopted when they are what abi.h says,
  * refused otherwise; missing ones are made and pinned. A NULL dir pins nothing.
  */
-#define SHARED_NONE { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 }
+#define SHARED_NONE { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 }
 int shared_open(struct shared *out, const char *dir, struct err *why);
 void shared_release(struct shared *s);
 

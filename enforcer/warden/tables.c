@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include "enforcer/warden/trie.h"
 #include "lang/bundle/bulk_pack.h"
@@ -24,14 +25,15 @@
 /* ---- one generation ----------------------------------------------------------- */
 
 struct tables {
-	int program, zones, zones_far, clock;
+	int program[TEG_HOOKS];
+	int zones, zones_far, clock;
 };
 
 void tables_free(struct tables *t)
 {
 	if (!t)
 		return;
-	int fds[] = { t->program, t->zones, t->zones_far, t->clock };
+	int fds[] = { t->program[TEG_HOOK_XDP], t->program[TEG_HOOK_TC], t->zones, t->zones_far, t->clock };
 
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		if (fds[i] >= 0)
@@ -44,13 +46,23 @@ static struct tables *tables_new(void)
 	struct tables *t = calloc(1, sizeof *t);
 
 	if (t)
-		*t = (struct tables){ -1, -1, -1, -1 };
+		*t = (struct tables){ { -1, -1 }, -1, -1, -1 };
 	return t;
 }
 
-int tables_program(const struct tables *t)
+int tables_program(const struct tables *t, enum teg_hook hook)
 {
-	return t->program;
+	return t->program[hook];
+}
+
+enum tables_verdict tables_verdict(enum teg_hook hook, uint32_t answer)
+{
+	static const struct { uint32_t pass, drop; } said[TEG_HOOKS] = {
+		[TEG_HOOK_XDP] = { XDP_PASS, XDP_DROP },
+		[TEG_HOOK_TC] = { (uint32_t)TC_ACT_UNSPEC, TC_ACT_SHOT },
+	};
+
+	return answer == said[hook].pass ? TABLES_PASS : answer == said[hook].drop ? TABLES_DROP : TABLES_NEITHER;
 }
 
 bool tables_kernel_has_frags(void)
@@ -133,6 +145,18 @@ static uint32_t prefixes_of(const struct plan *p, enum family family)
 	return n;
 }
 
+static int object_share(struct bpf_object *o, const struct shared *shared, struct err *why)
+{
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		struct bpf_map *m = bpf_object__find_map_by_name(o, shared_maps[i].name);
+		int fd = shared_map_fd(shared, &shared_maps[i]);
+
+		if (m && (fd < 0 ? bpf_map__set_max_entries(m, 1) : bpf_map__reuse_fd(m, fd)))
+			return err_sys(why, "cannot share the map %s", shared_maps[i].name);
+	}
+	return 0;
+}
+
 /* Sizes and constants: all that must be known before the verifier sees the program. */
 static int object_prepare(struct bpf_object *o, const struct tables_load *load, const struct made *made,
 			  struct err *why)
@@ -164,13 +188,9 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 		if (bpf_map__set_value_size(m, sizes[i].value) || bpf_map__set_max_entries(m, sizes[i].entries))
 			return err_sys(why, "cannot size the table %s", sizes[i].name);
 	}
-	for (size_t i = 0; i < SHARED_MAPS; i++) {
-		struct bpf_map *m = bpf_object__find_map_by_name(o, shared_maps[i].name);
-
-		int fd = shared_map_fd(load->shared, &shared_maps[i]);
-		if (m && (fd < 0 ? bpf_map__set_max_entries(m, 1) : bpf_map__reuse_fd(m, fd)))
-			return err_sys(why, "cannot share the map %s", shared_maps[i].name);
-	}
+	int rc = object_share(o, load->shared, why);
+	if (rc)
+		return rc;
 	struct bpf_map *constants = object_map(o, TEG_CONFIG_SECTION, why);
 	if (!constants)
 		return why->code;
@@ -180,8 +200,9 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 }
 
 /* The program of this policy; the object's other one is left out. */
-static struct bpf_program *object_policy(struct bpf_object *o, bool payloads, bool frags, struct err *why)
+static struct bpf_program *object_policy(struct bpf_object *o, const struct tables_load *load, struct err *why)
 {
+	const bool payloads = load->plan->config.asks & TEG_ASKS_PAYLOAD;
 	static const char *const names[] = { "policy", "policy_payload" };
 	struct bpf_program *p = bpf_object__find_program_by_name(o, names[payloads]);
 	struct bpf_program *other = bpf_object__find_program_by_name(o, names[!payloads]);
@@ -191,7 +212,7 @@ static struct bpf_program *object_policy(struct bpf_object *o, bool payloads, bo
 		return NULL;
 	}
 	bpf_program__set_autoload(other, false);
-	bpf_program__set_flags(p, frags ? BPF_F_XDP_HAS_FRAGS : 0);
+	bpf_program__set_flags(p, load->hook == TEG_HOOK_XDP && tables_kernel_has_frags() ? BPF_F_XDP_HAS_FRAGS : 0);
 	return p;
 }
 
@@ -373,14 +394,15 @@ static int duplicate(int *out, int fd, struct err *why)
 }
 
 /* What is needed of the object once it is loaded. */
-static int tables_keep(struct tables **out, struct bpf_object *o, struct bpf_program *program, struct err *why)
+static int tables_keep(struct tables **out, struct bpf_object *o, enum teg_hook hook, struct bpf_program *program,
+		       struct err *why)
 {
 	own(tables) struct tables *t = tables_new();
 
 	if (!t)
 		return err_set(why, ENOMEM, "no memory for a generation's tables");
 	const struct { int *out; int fd; } keep[] = {
-		{ &t->program, bpf_program__fd(program) },
+		{ &t->program[hook], bpf_program__fd(program) },
 		{ &t->zones, bpf_object__find_map_fd_by_name(o, "gen_zones") },
 		{ &t->zones_far, bpf_object__find_map_fd_by_name(o, "gen_zones_far") },
 		{ &t->clock, bpf_object__find_map_fd_by_name(o, TEG_CLOCK_SECTION) },
@@ -394,72 +416,184 @@ static int tables_keep(struct tables **out, struct bpf_object *o, struct bpf_pro
 	return 0;
 }
 
+static int object_open(struct bpf_object **out, const struct tables_load *load, char *log, struct err *why)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = log,
+		    .kernel_log_size = log ? LOG_BYTES : 0);
+
+	libbpf_set_print(say_nothing);
+	*out = bpf_object__open_mem(load->object, load->object_len, &opts);
+	return *out ? 0 : err_sys(why, "the program is not a BPF object that can be read");
+}
+
+static int object_load(struct bpf_object *o, const char *log, struct err *why)
+{
+	if (bpf_object__load(o))
+		return err_sys(why, "the kernel does not take the program: %s", last_words(log ? log : ""));
+	return 0;
+}
+
 int tables_load(struct tables **out, const struct tables_load *load, struct err *why)
 {
 	own(mem) char *log = calloc(1, LOG_BYTES);
 	own(arena) struct arena *a = arena_new();
+	own(object) struct bpf_object *o = NULL;
 	const struct made made = { trie_build(a, load->plan->prefixes, load->plan->prefix_count), bulk_pack(a, load->plan) };
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = log,
-		    .kernel_log_size = log ? LOG_BYTES : 0);
 
 	if (!bulk_fits(&made.bulk, why))
 		return why->code;
-	libbpf_set_print(say_nothing);
-	own(object) struct bpf_object *o = bpf_object__open_mem(load->object, load->object_len, &opts);
-	if (!o)
-		return err_sys(why, "the program is not a BPF object that can be read");
-	int rc = object_prepare(o, load, &made, why);
+	int rc = object_open(&o, load, log, why);
+	if (!rc)
+		rc = object_prepare(o, load, &made, why);
 	if (rc)
 		return rc;
-	struct bpf_program *program = object_policy(o, load->plan->config.asks & TEG_ASKS_PAYLOAD, tables_kernel_has_frags(), why);
+	struct bpf_program *program = object_policy(o, load, why);
 	if (!program)
 		return why->code;
-	if (bpf_object__load(o))
-		return err_sys(why, "the kernel does not take the program: %s", last_words(log ? log : ""));
-	rc = fill(o, load, &made, why);
-	return rc ? rc : tables_keep(out, o, program, why);
+	rc = object_load(o, log, why);
+	if (!rc)
+		rc = fill(o, load, &made, why);
+	return rc ? rc : tables_keep(out, o, load->hook, program, why);
 }
 
-/* Keeps the map when it is one we look for; the descriptor is taken. */
-static void adopt_map(struct tables *t, int held)
+/* ---- one more hook ------------------------------------------------------------------ */
+
+/* The maps of a program. */
+struct held_maps {
+	struct held_map {
+		uint32_t id;
+		int fd;
+		char name[BPF_OBJ_NAME_LEN];
+	} at[MAPS_MAX];
+	size_t len;
+};
+
+static void held_maps_own_(struct held_maps *h)
 {
-	own(fd) int fd = held;
-	struct bpf_map_info is = { 0 };
-	uint32_t len = sizeof is;
-
-	if (bpf_obj_get_info_by_fd(fd, &is, &len))
-		return;
-	if (!strcmp(is.name, "gen_zones"))
-		t->zones = take_fd(fd);
-	else if (!strcmp(is.name, "gen_zones_far"))
-		t->zones_far = take_fd(fd);
-	else if (!strncmp(is.name, TEG_CLOCK_SECTION, strlen(is.name)) && is.name[0])
-		t->clock = take_fd(fd);
+	for (size_t i = 0; i < h->len; i++)
+		close(h->at[i].fd);
 }
 
-int tables_adopt(struct tables **out, int program, struct err *why)
+static int maps_of(struct held_maps *out, int program, struct err *why)
 {
 	uint32_t ids[MAPS_MAX];
 	struct bpf_prog_info is = { .nr_map_ids = MAPS_MAX, .map_ids = (uintptr_t)ids };
 	uint32_t len = sizeof is;
+
+	if (bpf_obj_get_info_by_fd(program, &is, &len))
+		return err_sys(why, "cannot read what tables a program has");
+	for (uint32_t i = 0; i < is.nr_map_ids && i < MAPS_MAX; i++) {
+		struct held_map *m = &out->at[out->len];
+		struct bpf_map_info info = { 0 };
+		uint32_t info_len = sizeof info;
+
+		m->fd = bpf_map_get_fd_by_id(ids[i]);
+		if (m->fd < 0)
+			return err_sys(why, "cannot hold a table of a program");
+		out->len++;
+		if (bpf_obj_get_info_by_fd(m->fd, &info, &info_len))
+			return err_sys(why, "cannot read what a table is");
+		m->id = ids[i];
+		memcpy(m->name, info.name, sizeof m->name);
+	}
+	return 0;
+}
+
+/* The kernel keeps the beginning of a name. */
+static const struct held_map *map_named(const struct held_maps *h, const char *name)
+{
+	for (size_t i = 0; i < h->len; i++)
+		if (h->at[i].name[0] && !strncmp(h->at[i].name, name, sizeof h->at[i].name - 1))
+			return &h->at[i];
+	return NULL;
+}
+
+static int object_take_maps(struct bpf_object *o, const struct held_maps *from, struct err *why)
+{
+	struct bpf_map *m;
+
+	bpf_object__for_each_map(m, o) {
+		const struct held_map *held = map_named(from, bpf_map__name(m));
+
+		if (held && bpf_map__reuse_fd(m, held->fd))
+			return err_sys(why, "cannot use the table %s for two hooks", bpf_map__name(m));
+	}
+	return 0;
+}
+
+/* A table of the program's own would be an empty one. */
+static int has_no_others(int program, const struct held_maps *known, struct err *why)
+{
+	own(held_maps) struct held_maps has = { 0 };
+	int rc = maps_of(&has, program, why);
+
+	for (size_t i = 0; !rc && i < has.len; i++) {
+		const struct held_map *m = map_named(known, has.at[i].name);
+		if (!m || m->id != has.at[i].id)
+			return err_set(why, EPROTO, "the two programs do not have the table %s in common", has.at[i].name);
+	}
+	return rc;
+}
+
+int tables_join(struct tables *t, const struct tables_load *load, struct err *why)
+{
+	const int other = t->program[load->hook == TEG_HOOK_XDP ? TEG_HOOK_TC : TEG_HOOK_XDP];
+	own(mem) char *log = calloc(1, LOG_BYTES);
+	own(held_maps) struct held_maps known = { 0 };
+	own(object) struct bpf_object *o = NULL;
+	int rc = maps_of(&known, other, why);
+
+	if (!rc)
+		rc = object_open(&o, load, log, why);
+	if (!rc)
+		rc = object_take_maps(o, &known, why);
+	if (rc)
+		return rc;
+	struct bpf_program *program = object_policy(o, load, why);
+	if (!program)
+		return why->code;
+	rc = object_load(o, log, why);
+	if (!rc)
+		rc = has_no_others(bpf_program__fd(program), &known, why);
+	return rc ? rc : duplicate(&t->program[load->hook], bpf_program__fd(program), why);
+}
+
+/* ---- adopt ---------------------------------------------------------------------------- */
+
+static int adopt_one(int *out, const struct held_maps *h, const char *name, struct err *why)
+{
+	const struct held_map *m = map_named(h, name);
+
+	return m ? duplicate(out, m->fd, why) : 0;
+}
+
+int tables_adopt(struct tables **out, enum teg_hook hook, int program, struct err *why)
+{
+	own(held_maps) struct held_maps has = { 0 };
 	own(tables) struct tables *t = tables_new();
 
 	if (!t)
 		return err_set(why, ENOMEM, "no memory for a generation's tables");
-	int rc = duplicate(&t->program, program, why);
+	int rc = duplicate(&t->program[hook], program, why);
+	if (!rc)
+		rc = maps_of(&has, program, why);
+	if (!rc)
+		rc = adopt_one(&t->zones, &has, "gen_zones", why);
+	if (!rc)
+		rc = adopt_one(&t->zones_far, &has, "gen_zones_far", why);
+	if (!rc)
+		rc = adopt_one(&t->clock, &has, TEG_CLOCK_SECTION, why);
 	if (rc)
 		return rc;
-	if (bpf_obj_get_info_by_fd(program, &is, &len))
-		return err_sys(why, "cannot read what the program in the slot is");
-	for (uint32_t i = 0; i < is.nr_map_ids && i < MAPS_MAX; i++) {
-		int fd = bpf_map_get_fd_by_id(ids[i]);
-		if (fd >= 0)
-			adopt_map(t, fd);
-	}
 	if (t->zones < 0 || t->zones_far < 0)
 		return err_set(why, EPROTO, "the program in the slot has no tables of zones: it is not ours");
 	*out = take(t);
 	return 0;
+}
+
+int tables_adopt_more(struct tables *t, enum teg_hook hook, int program, struct err *why)
+{
+	return duplicate(&t->program[hook], program, why);
 }
 
 int tables_set_zone(struct tables *t, uint32_t ifindex, uint64_t bits, struct err *why)

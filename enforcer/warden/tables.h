@@ -1,10 +1,12 @@
 /*
- * tables - one generation in the first hook: its program, with its own tables.
+ * tables - one generation in the first hook: its programs, with its own tables.
  *
  *     shared_open(&shared, "/sys/fs/bpf/teg", why)      shared.h
  *     tables_load(&tables, &load, why)                  verified, filled, judging nothing yet
  *     tables_set_zone(tables, ifindex, bits, why)       for every interface of a zone
  *     bpf_map_update_elem(shared.slots, 0, program)     judges
+ *
+ *     tables_join(tables, &load, why)                   the same policy for the other hook, by the same tables
  *
  * The program holds its tables: once it is in a slot, freeing the handle leaves
  * both alive. After a restart tables_adopt() finds them again by the program.
@@ -16,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bpf-templates/abi.h"
 #include "enforcer/warden/shared.h"
 #include "lang/base/err.h"
 #include "lang/base/own.h"
@@ -25,7 +28,8 @@ struct tables;
 
 struct tables_load {
 	const struct shared *shared;
-	const void *object; /* the bundle's xdp/policy.o */
+	enum teg_hook hook;
+	const void *object; /* the bundle's xdp/policy.o, or tc/policy.o */
 	size_t object_len;
 	const struct plan *plan; /* as plan_decode() checks it */
 	const uint32_t *slots; /* of teg_counters, by index into plan->counters */
@@ -38,14 +42,22 @@ struct tables_load {
 /* The verifier's last words are in *why when it refuses. */
 int tables_load(struct tables **out, const struct tables_load *load, struct err *why);
 
-/* The tables of a program that an earlier process loaded; duplicates the descriptor. */
-int tables_adopt(struct tables **out, int program, struct err *why);
+/* One more program for the same tables; of *load only what it is for and the object count. */
+int tables_join(struct tables *t, const struct tables_load *load, struct err *why);
+
+/* The tables of a program that an earlier process loaded, and then its other programs; duplicates the descriptor. */
+int tables_adopt(struct tables **out, enum teg_hook hook, int program, struct err *why);
+int tables_adopt_more(struct tables *t, enum teg_hook hook, int program, struct err *why);
 
 void tables_free(struct tables *t);
 OWN_FREE(tables, struct tables *)
 
-/* Borrowed descriptor. */
-int tables_program(const struct tables *t);
+/* Borrowed descriptor, -1 when none is for this hook. */
+int tables_program(const struct tables *t, enum teg_hook hook);
+
+/* What its answer to BPF_PROG_TEST_RUN says: does the packet go on? Programs have no other answers than two. */
+enum tables_verdict { TABLES_PASS, TABLES_DROP, TABLES_NEITHER };
+enum tables_verdict tables_verdict(enum teg_hook hook, uint32_t answer);
 
 /* The zone's bits of an interface; 0 takes it out of every zone. */
 int tables_set_zone(struct tables *t, uint32_t ifindex, uint64_t bits, struct err *why);

@@ -29,6 +29,7 @@ static const struct {
 	{ "plan", false },
 	{ "policy/resolved.teg", false },
 	{ "xdp/policy.o", false },
+	{ "tc/policy.o", true },
 	{ "nft/posture.batch", false },
 	{ "nft/epiderme.batch", false },
 	{ "nft/ruleset.nft", false },

@@ -5,6 +5,7 @@
  *     plan                   what the warden must know (plan.h)
  *     policy/resolved.teg    the policy in one file: imports, parameters and postures expanded
  *     xdp/policy.o           the program
+ *     tc/policy.o            the same for interfaces whose first hook is TC; tegc always writes it
  *     nft/posture.batch      layer 4: table inet tegumentar (batch.h)
  *     nft/epiderme.batch     layers 1 to 3 where there is no XDP: table netdev tegumentar
  *     nft/ruleset.nft        both, as a person reads them and `nft -f` loads them

@@ -8,14 +8,18 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
 
 #include "compiler/emit/emit.h"
 #include "enforcer/warden/tables.h"
 
-/* BPF_PROG_TEST_RUN says that frames arrive on the loopback of this namespace. */
+/* BPF_PROG_TEST_RUN says to XDP that frames arrive on the loopback of this namespace, and to TC what it is told. */
 #define TEST_IFINDEX 1
 
 struct xdp_run {
+	enum teg_hook hook;
+	uint32_t segments;
 	struct shared shared;
 	struct tables *tables;
 	uint64_t zones, now_ns;
@@ -46,14 +50,16 @@ static int hear(void *cls, void *data, size_t len)
 	return 0;
 }
 
-int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_clock clock, struct err *why)
+int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *plan, enum xdp_run_clock clock,
+		   struct err *why)
 {
 	own(xdp_run) struct xdp_run *x = calloc(1, sizeof *x);
 	own(mem) uint32_t *slots = calloc(plan->counter_count + 1, sizeof *slots);
 	struct tables_load load = { .plan = plan, .slots = slots, .given_clock = clock == XDP_RUN_GIVEN_CLOCK,
-				    .tell_all = clock == XDP_RUN_GIVEN_CLOCK, .number = 7 };
+				    .tell_all = clock == XDP_RUN_GIVEN_CLOCK, .number = 7, .hook = hook };
 
 	must(x && slots, "memory");
+	x->hook = hook;
 	x->shared = (struct shared)SHARED_NONE;
 	x->cpus = (unsigned)libbpf_num_possible_cpus();
 	x->per_cpu = calloc(x->cpus, sizeof *x->per_cpu);
@@ -69,7 +75,7 @@ int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_cloc
 	if (rc)
 		return rc;
 	load.shared = &x->shared;
-	load.object = emit_xdp_object(&load.object_len);
+	load.object = emit_program(hook, &load.object_len);
 	rc = tables_load(&x->tables, &load, why);
 	if (rc)
 		return rc;
@@ -79,6 +85,29 @@ int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_cloc
 	xdp_run_at(x, 0, 0, 0);
 	*out = take(x);
 	return 0;
+}
+
+int xdp_run_join(struct xdp_run *x, enum teg_hook hook, const struct plan *plan, struct err *why)
+{
+	struct tables_load load = { .plan = plan, .hook = hook };
+
+	load.object = emit_program(hook, &load.object_len);
+	return tables_join(x->tables, &load, why);
+}
+
+void xdp_run_ask(struct xdp_run *x, enum teg_hook hook)
+{
+	x->hook = hook;
+}
+
+void xdp_run_merged(struct xdp_run *x, uint32_t segments)
+{
+	x->segments = segments;
+}
+
+int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_clock clock, struct err *why)
+{
+	return xdp_run_new_in(out, TEG_HOOK_XDP, plan, clock, why);
 }
 
 void xdp_run_free(struct xdp_run *x)
@@ -130,12 +159,37 @@ void xdp_run_block(struct xdp_run *x, struct addr source, uint64_t until_ns)
 		must(!shared_unblock(&x->shared, source, &why), why.text);
 }
 
+bool xdp_run_takes(const struct xdp_run *x, const uint8_t *frame, size_t len)
+{
+	const size_t ip = XDP_RUN_FRAME_MIN;
+
+	if (x->hook == TEG_HOOK_TC && len > XDP_RUN_SKB_MAX)
+		return false;
+	if (x->hook == TEG_HOOK_XDP || len <= ip)
+		return len >= ip + (x->hook == TEG_HOOK_TC);
+	const unsigned type = frame[ip - 2] << 8 | frame[ip - 1];
+	return len >= ip + (type == ETH_P_IP ? 20u : type == ETH_P_IPV6 ? 40u : 0u);
+}
+
 unsigned xdp_run_frame(struct xdp_run *x, const uint8_t *frame, size_t len)
 {
+	struct __sk_buff skb = { .ingress_ifindex = TEST_IFINDEX, .gso_segs = x->segments, .gso_size = x->segments ? 1 : 0 };
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len, .repeat = 1);
 
-	must(!bpf_prog_test_run_opts(tables_program(x->tables), &run), "BPF_PROG_TEST_RUN");
-	return run.retval;
+	if (x->hook == TEG_HOOK_TC) {
+		run.ctx_in = &skb;
+		run.ctx_size_in = sizeof skb;
+	}
+	must(!bpf_prog_test_run_opts(tables_program(x->tables, x->hook), &run), "BPF_PROG_TEST_RUN");
+	switch (tables_verdict(x->hook, run.retval)) {
+	case TABLES_PASS:
+		return XDP_PASS;
+	case TABLES_DROP:
+		return XDP_DROP;
+	case TABLES_NEITHER:
+		break;
+	}
+	return XDP_ABORTED;
 }
 
 static struct teg_counter counter_of(const struct xdp_run *x, int map, uint32_t at)
@@ -196,7 +250,7 @@ struct teg_telling xdp_run_telling(const struct xdp_run *x)
 
 int xdp_run_program(const struct xdp_run *x)
 {
-	return tables_program(x->tables);
+	return tables_program(x->tables, x->hook);
 }
 
 const struct shared *xdp_run_shared(const struct xdp_run *x)

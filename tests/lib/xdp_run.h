@@ -14,6 +14,7 @@
 #ifndef TEG_TEST_XDP_RUN_H
 #define TEG_TEST_XDP_RUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@
 #include "lang/bundle/plan.h"
 
 #define XDP_RUN_FRAME_MIN 14 /* the kernel refuses to test shorter frames */
+#define XDP_RUN_SKB_MAX 3500 /* and, for TC, longer ones */
 
 struct shared;
 struct xdp_run;
@@ -34,6 +36,17 @@ enum xdp_run_clock { XDP_RUN_GIVEN_CLOCK, XDP_RUN_REAL_CLOCK };
 
 /* With the compiled-in program. -EPERM where BPF is not allowed; -EACCES is the verifier, which refuses the program. */
 int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_clock clock, struct err *why);
+/* The same for another hook than XDP. Its answers are told as XDP's. */
+int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *plan, enum xdp_run_clock clock,
+		   struct err *why);
+
+/* One more program by the same tables, as where interfaces have different hooks; and whose program is asked from now on. */
+int xdp_run_join(struct xdp_run *x, enum teg_hook hook, const struct plan *plan, struct err *why);
+void xdp_run_ask(struct xdp_run *x, enum teg_hook hook);
+
+/* TC's next frames are of so many segments that were merged; 0: of one that was not. */
+void xdp_run_merged(struct xdp_run *x, uint32_t segments);
+
 void xdp_run_free(struct xdp_run *x);
 OWN_FREE(xdp_run, struct xdp_run *)
 
@@ -45,6 +58,9 @@ void xdp_run_self(struct xdp_run *x, const struct addr *own_addresses, size_t co
 
 /* As an API's request would; until_ns 0 takes it back. */
 void xdp_run_block(struct xdp_run *x, struct addr source, uint64_t until_ns);
+
+/* Does the kernel take the frame for a test? For TC it must hold the IP header that its type says, and more than none, but no page. */
+bool xdp_run_takes(const struct xdp_run *x, const uint8_t *frame, size_t len);
 
 /* May be called from several threads at once. */
 unsigned xdp_run_frame(struct xdp_run *x, const uint8_t *frame, size_t len);

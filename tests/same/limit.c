@@ -326,9 +326,9 @@ static void anchored(struct xdp_run *x)
 
 	own(tables) struct tables *found = NULL;
 	struct err why = { 0 };
-	tap_ok(!tables_adopt(&found, policy, &why) && !tables_set_zone(found, 5000, 1, &why),
+	tap_ok(!tables_adopt(&found, TEG_HOOK_XDP, policy, &why) && !tables_set_zone(found, 5000, 1, &why),
 	       "its tables are found again by the program alone");
-	tap_ok(tables_adopt(&found, bpf_program__fd(program), &why) < 0, "the anchor is not taken for a policy: %s",
+	tap_ok(tables_adopt(&found, TEG_HOOK_XDP, bpf_program__fd(program), &why) < 0, "the anchor is not taken for a policy: %s",
 	       why.text);
 	bpf_object__close(o);
 }

@@ -1,5 +1,5 @@
 /*
- * The XDP program against eval: generated policies, generated frames, the
+ * The program of both hooks, XDP and TC, against eval: generated policies, generated frames, the
  * malformed among them. Same verdict, counted where eval says it was decided,
  * packets and bytes, and told what the policy asks to be told.
  *
@@ -216,6 +216,7 @@ static void show_frame(const uint8_t *frame, size_t len)
 
 struct tally {
 	uint64_t frames, differ, by_cause[CAUSE_COUNT];
+	uint64_t by_hook[TEG_HOOKS];
 	uint64_t passed, by_rule, blocked, over, closed, told;
 	uint64_t found; /* in payloads, and dropped */
 	unsigned with_trees, refused;
@@ -239,6 +240,7 @@ struct pair {
 	const struct plan *plan;
 	struct moment *m;
 	struct xdp_run *x;
+	const char *hook;
 	struct teg_counter *counted; /* by slot, what eval says; and by cause after them */
 };
 
@@ -276,7 +278,7 @@ static bool ask_both(struct pair *q, unsigned zone, unsigned posture, const uint
 	}
 	q->counted[q->plan->counter_count + w.cause].packets++;
 	if (!same) {
-		tap_note("eval: %s by %s; xdp: %s%s", w.action == XDP_PASS ? "pass" : "drop", w.why,
+		tap_note("eval: %s by %s; %s: %s%s", w.action == XDP_PASS ? "pass" : "drop", w.why, q->hook,
 			 action == XDP_PASS ? "pass" : action == XDP_DROP ? "drop" : "neither",
 			 action == w.action ? ", but counted or told otherwise" : "");
 		show_frame(frame, len);
@@ -319,7 +321,8 @@ static uint64_t any_pause(struct gen *g)
 }
 
 /* One policy, `frames` frames. False when the program could not be loaded at all. */
-static bool try_policy(uint64_t seed, unsigned frames, enum kind kind, struct tally *t, struct err *why)
+static bool try_policy(uint64_t seed, unsigned frames, enum kind kind, enum teg_hook hook, struct tally *t,
+		       struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	struct gen g = gen_new(seed);
@@ -331,10 +334,11 @@ static bool try_policy(uint64_t seed, unsigned frames, enum kind kind, struct ta
 		t->refused++;
 		return true;
 	}
-	if (rc || xdp_run_new(&x, &d.plan, XDP_RUN_GIVEN_CLOCK, why))
+	if (rc || xdp_run_new_in(&x, hook, &d.plan, XDP_RUN_GIVEN_CLOCK, why))
 		return false;
 	own(moment) struct moment *m = moment_new(d.ir);
-	struct pair q = { &d, &d.plan, m, x, arena_zero(a, (d.plan.counter_count + CAUSE_COUNT) * sizeof *q.counted) };
+	struct pair q = { &d, &d.plan, m, x, hook == TEG_HOOK_XDP ? "XDP" : "TC",
+			  arena_zero(a, (d.plan.counter_count + CAUSE_COUNT) * sizeof *q.counted) };
 	moment_set_self(m, &d.self);
 	set_self(x, &d.self);
 
@@ -350,13 +354,14 @@ static bool try_policy(uint64_t seed, unsigned frames, enum kind kind, struct ta
 			zone = gen_below(&g, (unsigned)d.ir->zone_count);
 			posture = gen_below(&g, (unsigned)d.ir->posture_count);
 		}
-		if (len < XDP_RUN_FRAME_MIN)
+		if (!xdp_run_takes(x, frame, len))
 			continue;
 		now += pause;
 		moment_pass(m, pause);
 		moment_set_posture(m, posture);
 		xdp_run_at(x, 1ull << zone, posture, now);
 		t->differ += !ask_both(&q, zone, posture, frame, len, t);
+		t->by_hook[hook]++;
 	}
 	t->differ += !counters_agree(&q);
 	return true;
@@ -371,9 +376,11 @@ int main(int argc, char **argv)
 	struct err why = { 0 };
 
 	for (unsigned i = 0; i < policies && !t.differ; i++) {
-		if (!try_policy(seed + i, frames, i % 25 == 24 ? VAST : i % 10 == 7 ? LARGE : i % 3 == 0 ? LOOKING : USUAL, &t, &why)) {
+		const enum kind kind = i % 25 == 24 ? VAST : i % 10 == 7 ? LARGE : i % 3 == 0 ? LOOKING : USUAL;
+
+		if (!try_policy(seed + i, frames, kind, i / 2 % 2 ? TEG_HOOK_TC : TEG_HOOK_XDP, &t, &why)) {
 			if (why.code == -EPERM) {
-				tap_skip("BPF is not allowed here", "XDP and eval give every frame the same verdict");
+				tap_skip("BPF is not allowed here", "XDP, TC and eval give every frame the same verdict");
 				return tap_done();
 			}
 			tap_ok(false, "policy of seed %" PRIu64 " loads: %s", seed + i, why.text);
@@ -382,8 +389,8 @@ int main(int argc, char **argv)
 		if (t.differ)
 			tap_note("policy of seed %" PRIu64, seed + i);
 	}
-	tap_ok(!t.differ, "XDP and eval give each of %" PRIu64 " frames the same verdict and the same counter",
-	       t.frames);
+	tap_ok(!t.differ, "XDP and eval give each of %" PRIu64 " frames the same verdict and the same counter, TC and "
+	       "eval each of %" PRIu64, t.by_hook[TEG_HOOK_XDP], t.by_hook[TEG_HOOK_TC]);
 	tap_note("%" PRIu64 " pass, %" PRIu64 " by lifeline or block, %" PRIu64 " by reflex, %" PRIu64
 		 " blocked, %" PRIu64 " closed", t.passed, t.by_rule, t.over, t.blocked, t.closed);
 	tap_ok(t.told || policies < 20, "%" PRIu64 " frames were told as the policy asks", t.told);

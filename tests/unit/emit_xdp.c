@@ -217,9 +217,10 @@ static void trees(struct arena *a)
 static void object(void)
 {
 	size_t len;
-	const char *bytes = emit_xdp_object(&len);
-
-	tap_ok(len > 1000 && !memcmp(bytes, "\177ELF", 4), "the compiled program is an ELF object");
+	for (int hook = 0; hook < TEG_HOOKS; hook++) {
+		const char *bytes = emit_program((enum teg_hook)hook, &len);
+		tap_ok(len > 1000 && !memcmp(bytes, "\177ELF", 4), "the program compiled for hook %d is an ELF object", hook);
+	}
 }
 
 int main(void)
