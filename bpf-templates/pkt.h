@@ -88,15 +88,78 @@ static __always_inline __u16 pkt_u16(const __u8 *at)
 	return (__u16)(at[0] << 8 | at[1]);
 }
 
+/* How many bytes of the header above IP are read; 0 when nothing is. */
+static __always_inline __u32 pkt_upper_bytes(__u32 proto, __u32 family)
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return 20;
+	case IPPROTO_UDP:
+		return 8;
+	case IPPROTO_SCTP:
+		return 12;
+	case IPPROTO_ICMP:
+		return family == TEG_IP4 ? 8 : 0;
+	case ICMPV6_PROTO:
+		return family == TEG_IP6 ? 8 : 0;
+	}
+	return 0;
+}
+
+/* Behind the header that makes it a fragment: `bytes` of it, to stand `offset` bytes into what it is a part of. */
+static __always_inline enum cause pkt_fragment(__u32 proto, __u32 family, __u32 offset, bool more, __u32 bytes)
+{
+	if ((more && bytes % 8) || offset + bytes > 0xffff)
+		return CAUSE_BAD_FRAGMENT;
+	return offset && offset < pkt_upper_bytes(proto, family) ? CAUSE_OVERLAP : CAUSE_NONE;
+}
+
+/* An ICMP error holds the begin of the packet it is about; RFC 792, RFC 4443. */
+static __always_inline bool pkt_has_inner(const struct pkt *p)
+{
+	__u32 type = p->icmp >> 8;
+
+	if (p->family == TEG_IP6)
+		return type >= 1 && type <= 4;
+	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+}
+
+/* As far as 8 bytes behind its IP header; and sent by whom the error goes to. */
+static __always_inline enum cause pkt_inner(const struct pkt *p, const struct pkt_rest *r)
+{
+	const __u8 *ip = r->at + 8;
+	const bool ip4 = p->family == TEG_IP4;
+	struct pkt_addr src;
+	__u32 header, total;
+
+	if (!pkt_has(r, 8 + (ip4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr))))
+		return CAUSE_SHORT_INNER;
+	if (ip4) {
+		header = (ip[0] & 15) * 4u;
+		total = pkt_u16(ip + 2);
+		src = pkt_mapped(((const struct iphdr *)ip)->saddr);
+	} else {
+		header = sizeof(struct ipv6hdr);
+		total = header + pkt_u16(ip + 4);
+		__builtin_memcpy(&src, &((const struct ipv6hdr *)ip)->saddr, sizeof src);
+	}
+	if (ip[0] >> 4 != (ip4 ? 4 : 6) || header < sizeof(struct iphdr) || total < header)
+		return CAUSE_BAD_INNER;
+	if (!pkt_has(r, 8 + (total < header + 8 ? total : header + 8)))
+		return CAUSE_SHORT_INNER;
+	return (src.hi ^ p->dst.hi) | (src.lo ^ p->dst.lo) ? CAUSE_FOREIGN_INNER : CAUSE_NONE;
+}
+
 /* The header above IP. Protocols without a row here have no fields the language asks for. */
 static __always_inline enum cause pkt_upper(struct pkt *p, const struct pkt_rest *r)
 {
+	const enum cause cut = p->fragment == TEG_FIRST ? CAUSE_TINY_FRAGMENT : CAUSE_SHORT_L4;
 	const __u8 *h = r->at;
 
 	switch (p->proto) {
 	case IPPROTO_TCP: {
 		if (!pkt_has(r, 20))
-			return CAUSE_SHORT_L4;
+			return cut;
 		__u32 header = (h[12] >> 4) * 4u;
 		if (header < 20 || header > r->room)
 			return CAUSE_BAD_TCP;
@@ -104,23 +167,27 @@ static __always_inline enum cause pkt_upper(struct pkt *p, const struct pkt_rest
 		pkt_payload(p, r, header);
 		break;
 	}
-	case IPPROTO_UDP:
+	case IPPROTO_UDP: {
 		if (!pkt_has(r, 8))
-			return CAUSE_SHORT_L4;
+			return cut;
+		__u32 len = pkt_u16(h + 4);
+		if (len < 8 || (len > r->room && p->fragment == TEG_WHOLE))
+			return CAUSE_BAD_UDP;
 		pkt_payload(p, r, 8);
 		break;
+	}
 	case IPPROTO_SCTP:
 		if (!pkt_has(r, 12))
-			return CAUSE_SHORT_L4;
+			return cut;
 		break;
 	case IPPROTO_ICMP:
 	case ICMPV6_PROTO:
 		if ((p->proto == IPPROTO_ICMP) != (p->family == TEG_IP4))
 			return CAUSE_NONE;
 		if (!pkt_has(r, 8))
-			return CAUSE_SHORT_L4;
+			return cut;
 		p->icmp = pkt_u16(h);
-		return CAUSE_NONE;
+		return pkt_has_inner(p) ? pkt_inner(p, r) : CAUSE_NONE;
 	default:
 		return CAUSE_NONE;
 	}
@@ -151,13 +218,16 @@ static __always_inline enum cause pkt_ip4(struct frame_ctx *ctx, struct pkt *p, 
 	p->hop_limit = ip->ttl;
 
 	__u32 fragment = bpf_ntohs(ip->frag_off);
-	if (fragment & IP_OFFSET) {
-		p->fragment = TEG_LATER;
-		return CAUSE_NONE;
-	}
-	p->fragment = fragment & IP_MORE ? TEG_FIRST : TEG_WHOLE;
+	p->fragment = TEG_WHOLE;
 	r->at += header;
 	r->room = p->len - header;
+	if (fragment & (IP_OFFSET | IP_MORE)) {
+		enum cause c = pkt_fragment(p->proto, TEG_IP4, (fragment & IP_OFFSET) * 8, fragment & IP_MORE, r->room);
+
+		p->fragment = fragment & IP_OFFSET ? TEG_LATER : TEG_FIRST;
+		if (c || p->fragment == TEG_LATER)
+			return c;
+	}
 	return pkt_upper(p, r);
 }
 
@@ -197,10 +267,11 @@ __noinline __u64 pkt_extensions(struct frame_ctx *ctx, __u32 at, __u32 room, __u
 		__u32 len = (h[1] + 1u) * 8; /* RFC 8200, 4.2 */
 		if (proto == IPPROTO_FRAGMENT) {
 			__u32 where = pkt_u16(h + 2);
+			enum cause c = where & ~6 ? pkt_fragment(h[0], TEG_IP6, where & ~7, where & 1, room - 8) : CAUSE_NONE;
 
 			len = 8;
-			if (where >> 3)
-				return PKT_WALKED(CAUSE_NONE, 0, 0, TEG_LATER, h[0]);
+			if (c || where >> 3)
+				return PKT_WALKED(c, 0, 0, TEG_LATER, h[0]);
 			if (where & 1)
 				fragment = TEG_FIRST;
 		}

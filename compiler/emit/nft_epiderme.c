@@ -59,6 +59,20 @@ static void put_unread(struct nft_maker *mk, struct nft_chain *c, enum family f)
 	nft_put_rule(mk, c, r, NULL);
 }
 
+/* A first fragment that is not sound. */
+static void put_tiny(struct nft_maker *mk, struct nft_chain *c, enum family f)
+{
+	struct nft_rule r = { 0 };
+
+	nft_ask_family(mk, &r, f);
+	ask_there(mk, &r, NFT_FIELD_L4PROTO);
+	if (f == FAMILY_IP4)
+		nft_ask_masked(mk, &r, NFT_FIELD_IP_FRAG, 0x2000, NFT_TEST_NE, 0);
+	else
+		nft_ask_masked(mk, &r, NFT_FIELD_IP6_MORE, 0x0001, NFT_TEST_NE, 0);
+	put_cause(mk, c, r, CAUSE_TINY_FRAGMENT);
+}
+
 /*
  * The kernel reads the IP header before the chain (nft_set_pktinfo_ipv4_validate()
  * and its sister); where it contradicts itself or the packet, there is no
@@ -83,6 +97,8 @@ static void put_sound_chain(struct nft_maker *mk)
 	nft_ask(mk, &bad_tcp, NFT_FIELD_L4PROTO, NFT_TEST_EQ, PROTO_TCP);
 	ask_there(mk, &bad_tcp, NFT_FIELD_TH_BYTE_19);
 	put_cause(mk, c, bad_tcp, CAUSE_BAD_TCP);
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		put_tiny(mk, c, (enum family)f);
 	ask_there(mk, &short_l4, NFT_FIELD_L4PROTO);
 	put_cause(mk, c, short_l4, CAUSE_SHORT_L4);
 	nft_ask_family(mk, &bad4, FAMILY_IP4);

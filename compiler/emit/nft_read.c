@@ -184,6 +184,21 @@ static bool raise_fib(struct raising *rs, const struct nft_attr *at)
 	       take_load(rs, field_at(rs, NFT_LOAD_FIB, flags, 0, 0));
 }
 
+/* Of the fields in one place, the one that is this part of it. */
+static enum nft_field field_in_part(enum nft_field f, addr_num mask)
+{
+	const struct nft_field_row *is = &nft_fields[f];
+
+	for (int other = 0; is->part && other < NFT_FIELD_COUNT; other++) {
+		const struct nft_field_row *row = &nft_fields[other];
+
+		if (row->load == is->load && row->key == is->key && row->at == is->at && row->bytes == is->bytes &&
+		    row->part == mask)
+			return (enum nft_field)other;
+	}
+	return f;
+}
+
 static bool raise_bitwise(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_match *m = &rs->load;
@@ -194,12 +209,14 @@ static bool raise_bitwise(struct raising *rs, const struct nft_attr *at)
 		return false;
 	const struct nft_field_row *row = &nft_fields[m->field];
 	m->masked = true;
-	return nft_attr_says(at[NFTA_BITWISE_SREG], NFT_REG_1) && nft_attr_says(at[NFTA_BITWISE_DREG], NFT_REG_1) &&
-	       (!at[NFTA_BITWISE_OP].at || nft_attr_says(at[NFTA_BITWISE_OP], NFT_BITWISE_BOOL)) &&
-	       nft_attr_says(at[NFTA_BITWISE_LEN], row->bytes) &&
-	       value_of(row, at[NFTA_BITWISE_MASK], &mask_len, &m->mask) &&
-	       mask_len == row->bytes && value_of(row, at[NFTA_BITWISE_XOR], &xor_len, &xor) &&
-	       xor_len == row->bytes && !xor;
+	if (!nft_attr_says(at[NFTA_BITWISE_SREG], NFT_REG_1) || !nft_attr_says(at[NFTA_BITWISE_DREG], NFT_REG_1) ||
+	    (at[NFTA_BITWISE_OP].at && !nft_attr_says(at[NFTA_BITWISE_OP], NFT_BITWISE_BOOL)) ||
+	    !nft_attr_says(at[NFTA_BITWISE_LEN], row->bytes) ||
+	    !value_of(row, at[NFTA_BITWISE_MASK], &mask_len, &m->mask) || mask_len != row->bytes ||
+	    !value_of(row, at[NFTA_BITWISE_XOR], &xor_len, &xor) || xor_len != row->bytes || xor)
+		return false;
+	m->field = field_in_part(m->field, m->mask);
+	return true;
 }
 
 /* --- expressions: tests ---------------------------------------------------------- */

@@ -53,6 +53,32 @@ static enum cause read_ethernet(struct reader *r, uint16_t *ethertype)
 	return CAUSE_NONE;
 }
 
+/* How many bytes of the header above IP are read; 0 when nothing is. */
+static size_t l4_bytes(const struct packet *p)
+{
+	switch (p->proto) {
+	case PROTO_TCP:
+		return 20;
+	case PROTO_UDP:
+		return 8;
+	case PROTO_SCTP:
+		return 12;
+	case PROTO_ICMP:
+		return p->family == FAMILY_IP4 ? 8 : 0;
+	case PROTO_ICMPV6:
+		return p->family == FAMILY_IP6 ? 8 : 0;
+	}
+	return 0;
+}
+
+/* Behind the header that makes it a fragment: `bytes` of it, to stand `offset` bytes into what it is a part of. */
+static enum cause fragment_cause(const struct packet *p, size_t offset, bool more, size_t bytes)
+{
+	if ((more && bytes % 8) || offset + bytes > UINT16_MAX)
+		return CAUSE_BAD_FRAGMENT;
+	return offset && offset < l4_bytes(p) ? CAUSE_OVERLAP : CAUSE_NONE;
+}
+
 static enum cause read_ip4(struct reader *r, struct packet *p)
 {
 	const uint8_t *ip = r->at;
@@ -81,7 +107,9 @@ static enum cause read_ip4(struct reader *r, struct packet *p)
 	p->len = (uint32_t)total;
 	r->left = total;
 	skip(r, header);
-	return CAUSE_NONE;
+	if (p->fragment == FRAGMENT_WHOLE)
+		return CAUSE_NONE;
+	return fragment_cause(p, (where & 0x1fffu) * 8, where & 0x2000, r->left);
 }
 
 static bool is_extension(uint8_t next)
@@ -94,14 +122,19 @@ static size_t extension_bytes(uint8_t kind, const uint8_t *header)
 	return kind == EXT_FRAGMENT ? (size_t)FRAG_BYTES : (header[1] + 1u) * 8;
 }
 
-static void read_fragment_header(const uint8_t *header, struct packet *p)
+/* An atomic fragment (RFC 6946) is whole. */
+static enum cause read_fragment_header(const struct reader *r, struct packet *p)
 {
-	uint16_t where = be16(header + 2);
+	uint16_t where = be16(r->at + 2);
 
 	if (where >> 3)
 		p->fragment = FRAGMENT_LATER;
 	else if (where & 1)
 		p->fragment = FRAGMENT_FIRST;
+	else
+		return CAUSE_NONE;
+	p->proto = r->at[0];
+	return fragment_cause(p, where & ~7u, where & 1, r->left - FRAG_BYTES);
 }
 
 /* From the first next header to the protocol, which a later fragment's header names at once. */
@@ -114,8 +147,9 @@ static enum cause read_extensions(struct reader *r, struct packet *p)
 		size_t bytes = extension_bytes(p->proto, r->at);
 		if (r->left < bytes)
 			return CAUSE_EXTENSIONS;
-		if (p->proto == EXT_FRAGMENT)
-			read_fragment_header(r->at, p);
+		enum cause cause = p->proto == EXT_FRAGMENT ? read_fragment_header(r, p) : CAUSE_NONE;
+		if (cause != CAUSE_NONE)
+			return cause;
 		p->proto = r->at[0];
 		skip(r, bytes);
 	}
@@ -151,22 +185,60 @@ static void read_payload(const struct reader *r, struct packet *p, size_t header
 	p->payload_len = r->left - header;
 }
 
-/* Bytes of the L4 header that are read; 0 when nothing is. */
-static size_t l4_bytes(const struct packet *p)
+/* An ICMP error: behind its own 8 bytes stands the packet it is about, or the begin of it. */
+static bool has_inner(const struct packet *p)
 {
-	switch (p->proto) {
-	case PROTO_TCP:
-		return 20;
-	case PROTO_UDP:
-		return 8;
-	case PROTO_SCTP:
-		return 12;
-	case PROTO_ICMP:
-		return p->family == FAMILY_IP4 ? 8 : 0;
-	case PROTO_ICMPV6:
-		return p->family == FAMILY_IP6 ? 8 : 0;
-	}
-	return 0;
+	unsigned type = p->icmp >> 8;
+
+	if (proto_has_ports(p->proto) || !l4_bytes(p) || p->fragment == FRAGMENT_LATER)
+		return false;
+	if (p->family == FAMILY_IP6)
+		return type >= 1 && type <= 4;				 /* RFC 4443 */
+	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12; /* RFC 792 */
+}
+
+/*
+ * It must reach 8 bytes into what IP carries (RFC 792; RFC 4443 asks for more), if there was so much; and
+ * it was sent by whom the error goes to: address translators translate both (RFC 5508, 4).
+ */
+static enum cause read_inner(const struct reader *r, const struct packet *p)
+{
+	const bool ip4 = p->family == FAMILY_IP4;
+	const uint8_t *ip = r->at + 8;
+	const size_t left = r->left - 8;
+
+	if (left < (ip4 ? IP4_BYTES : IP6_BYTES))
+		return CAUSE_SHORT_INNER;
+
+	size_t header = ip4 ? (ip[0] & 0x0fu) * 4 : IP6_BYTES;
+	size_t total = ip4 ? be16(ip + 2) : IP6_BYTES + be16(ip + 4);
+	if (ip[0] >> 4 != (ip4 ? 4 : 6) || header < IP4_BYTES || total < header)
+		return CAUSE_BAD_INNER;
+	if (left < (total < header + 8 ? total : header + 8))
+		return CAUSE_SHORT_INNER;
+	return addr_from_bytes(p->family, ip + (ip4 ? 12 : 8)).num == p->dst.num ? CAUSE_NONE : CAUSE_FOREIGN_INNER;
+}
+
+static enum cause read_tcp(const struct reader *r, struct packet *p)
+{
+	size_t header = (r->at[12] >> 4) * 4u;
+
+	if (header < 20 || header > r->left)
+		return CAUSE_BAD_TCP;
+	p->flags = r->at[13];
+	read_payload(r, p, header);
+	return CAUSE_NONE;
+}
+
+/* A first fragment's length is that of all fragments. */
+static enum cause read_udp(const struct reader *r, struct packet *p)
+{
+	size_t len = be16(r->at + 4);
+
+	if (len < 8 || (p->fragment == FRAGMENT_WHOLE && len > r->left))
+		return CAUSE_BAD_UDP;
+	read_payload(r, p, 8);
+	return CAUSE_NONE;
 }
 
 static enum cause read_l4(const struct reader *r, struct packet *p)
@@ -174,27 +246,19 @@ static enum cause read_l4(const struct reader *r, struct packet *p)
 	size_t bytes = p->fragment == FRAGMENT_LATER ? 0 : l4_bytes(p);
 
 	if (r->left < bytes)
-		return CAUSE_SHORT_L4;
+		return p->fragment == FRAGMENT_FIRST ? CAUSE_TINY_FRAGMENT : CAUSE_SHORT_L4;
 	if (!bytes)
 		return CAUSE_NONE;
 
 	if (!proto_has_ports(p->proto)) {
 		p->icmp = be16(r->at);
-		return CAUSE_NONE;
+		return has_inner(p) ? read_inner(r, p) : CAUSE_NONE;
 	}
 	p->sport = be16(r->at);
 	p->dport = be16(r->at + 2);
 	if (p->proto == PROTO_UDP)
-		read_payload(r, p, bytes);
-	if (p->proto != PROTO_TCP)
-		return CAUSE_NONE;
-
-	size_t header = (r->at[12] >> 4) * 4u;
-	if (header < bytes || header > r->left)
-		return CAUSE_BAD_TCP;
-	p->flags = r->at[13];
-	read_payload(r, p, header);
-	return CAUSE_NONE;
+		return read_udp(r, p);
+	return p->proto == PROTO_TCP ? read_tcp(r, p) : CAUSE_NONE;
 }
 
 enum cause frame_parse(const uint8_t *frame, size_t len, struct packet *out)
@@ -336,6 +400,30 @@ static void put_ip6(const struct packet *p, uint8_t *ip, size_t body)
 	put16(fragment + 2, p->fragment == FRAGMENT_LATER ? LATER_UNITS << 3 : 1);
 }
 
+/* The shortest packet that an error may be about: 8 bytes of UDP, from whom it goes to. */
+static void put_inner(const struct packet *error, uint8_t *at)
+{
+	struct packet p = { .family = error->family, .src = error->dst, .dst = error->src,
+			    .proto = PROTO_UDP, .fragment = FRAGMENT_WHOLE, .hop_limit = 64 };
+	const size_t udp = l4_bytes(&p);
+
+	if (p.family == FAMILY_IP4)
+		put_ip4(&p, at, udp);
+	else
+		put_ip6(&p, at, udp);
+	put16(at + (p.family == FAMILY_IP4 ? IP4_BYTES : IP6_BYTES) + 4, udp);
+}
+
+/* How much of the packet that an error is about the payload does not give: that would begin with its version. */
+static size_t inner_missing(const struct packet *p, const uint8_t *payload, size_t len)
+{
+	const bool ip4 = p->family == FAMILY_IP4;
+
+	if (!has_inner(p) || (len && payload[0] >> 4 == (ip4 ? 4 : 6)))
+		return 0;
+	return (ip4 ? IP4_BYTES : IP6_BYTES) + 8;
+}
+
 size_t frame_build(const struct packet *p, const void *payload, size_t payload_len,
 		   uint8_t *frame, size_t room)
 {
@@ -343,7 +431,8 @@ size_t frame_build(const struct packet *p, const void *payload, size_t payload_l
 	bool ip4 = p->family == FAMILY_IP4;
 	size_t ip = ip4 ? IP4_BYTES : p->fragment == FRAGMENT_WHOLE ? IP6_BYTES : IP6_BYTES + FRAG_BYTES;
 	size_t l4 = p->fragment == FRAGMENT_LATER ? 0 : l4_bytes(p);
-	size_t body = l4 + payload_len;
+	size_t inner = inner_missing(p, payload, payload_len);
+	size_t body = l4 + (payload_len > inner ? payload_len : inner);
 
 	if (p->fragment == FRAGMENT_FIRST)
 		body = (body + 7) / 8 * 8;
@@ -357,6 +446,10 @@ size_t frame_build(const struct packet *p, const void *payload, size_t payload_l
 	uint8_t *at = frame + ETH_BYTES;
 	if (payload_len)
 		memcpy(at + ip + l4, payload, payload_len);
+	if (inner) {
+		memset(at + ip + l4, 0, inner);
+		put_inner(p, at + ip + l4);
+	}
 	if (l4)
 		put_l4(p, at + ip, body);
 	if (ip4)

@@ -46,7 +46,9 @@ enum verdict cause_verdict(enum cause c);
  * frame_build - the shortest well-formed frame with these fields, and `payload`.
  * Returns its length, 0 when there is no room. Checksums are right. p->len is
  * not asked. A first fragment is filled with zeros to a multiple of 8; a later
- * one has no L4 header. Inverse of frame_parse for the fields that the packet's
+ * one has no L4 header. An ICMP error holds the packet it is about: the payload, if
+ * that begins with an IP header; else the shortest that its receiver may have
+ * sent stands over the payload's begin. Inverse of frame_parse for the fields that the packet's
  * protocol and fragment have.
  */
 size_t frame_build(const struct packet *p, const void *payload, size_t payload_len,

@@ -5,6 +5,7 @@ Frames that no client sends. They go from 10.9.0.2 and fd00:9::2 to port 80 of
 10.9.0.1 and fd00:9::1 (tests/lib/live.bash) unless the name says otherwise.
 """
 import ipaddress
+import os
 import socket
 import struct
 import sys
@@ -35,8 +36,8 @@ def udp(payload=b"x" * 8):
     return struct.pack("!HHHH", 40000, 80, 8 + len(payload), 0) + payload
 
 
-def ip4(payload, source=US4, proto=TCP, version=4, words=5, length=None, fragment=0):
-    head = struct.pack("!BBHHHBBH4s4s", version << 4 | words, 0, length or 20 + len(payload), 7, fragment, 64, proto,
+def ip4(payload, source=US4, proto=TCP, version=4, words=5, length=None, fragment=0, ident=7):
+    head = struct.pack("!BBHHHBBH4s4s", version << 4 | words, 0, length or 20 + len(payload), ident, fragment, 64, proto,
                        0, packed(source), packed(HOST4))
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
@@ -57,6 +58,27 @@ def solicitation(source, hops):
     to = "ff02::1:ff00:1"
     body = struct.pack("!BBHI16sBB6s", 135, 0, 0, 0, packed(HOST6), 1, 1, bytes.fromhex("02000000aa66"))
     return ip6(summed6(source, to, ICMPV6, body, 2), source, to, ICMPV6, hops=hops)
+
+
+def error(about, type=3, code=1):
+    body = struct.pack("!BBHI", type, code, 0, 0) + about
+    return body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+
+
+ECHO4 = b"\x08\0\0\0\0\7\0\1" + b"z" * 40
+ECHO4 = ECHO4[:2] + struct.pack("!H", checksum(ECHO4)) + ECHO4[4:]
+ECHO6 = summed6(US6, HOST6, ICMPV6, b"\x80\0\0\0\0\7\0\1" + b"z" * 40, 2)
+
+
+def part4(begin, end):
+    """A part of a request, by its bytes; nothing that was sent before is a part of it."""
+    more = 0x2000 if end < len(ECHO4) else 0
+    return V4 + ip4(ECHO4[begin:end], proto=1, fragment=begin // 8 | more, ident=os.getpid() & 0xFFFF)
+
+
+def part6(begin, end):
+    head = struct.pack("!BBHI", ICMPV6, 0, begin | (end < len(ECHO6)), os.getpid())
+    return V6 + ip6(head + ECHO6[begin:end], following=44)
 
 
 def headers6(count):
@@ -83,6 +105,21 @@ FRAMES = {  # what stands behind the two addresses of Ethernet
     "short-udp4": V4 + ip4(udp()[:5], proto=UDP),
     "bad-tcp4": V4 + ip4(tcp(offset=3)),
     "bad-tcp6": V6 + ip6(tcp(offset=3)),
+    "bad-udp4": V4 + ip4(struct.pack("!HHHH", 40000, 80, 5, 0), proto=UDP),
+    "tiny4": V4 + ip4(tcp()[:8], fragment=0x2000),
+    "tiny6": V6 + ip6(struct.pack("!BBHI", TCP, 0, 1, 7) + tcp()[:8], following=44),
+    "overlap4": V4 + ip4(tcp()[8:], fragment=1),
+    "overlap6": V6 + ip6(struct.pack("!BBHI", TCP, 0, 8, 7) + tcp()[8:], following=44),
+    "beyond4": V4 + ip4(b"y" * 64, fragment=0x1FFF),
+    "short-inner4": V4 + ip4(error(ip4(tcp())[:20]), proto=1),
+    "bad-inner4": V4 + ip4(error(ip4(tcp(), version=5)), proto=1),
+    "foreign-inner4": V4 + ip4(error(ip4(tcp())), proto=1),
+    "echo4-0-24": part4(0, 24),
+    "echo4-24-48": part4(24, 48),
+    "echo4-16-48": part4(16, 48),
+    "echo6-0-24": part6(0, 24),
+    "echo6-24-48": part6(24, 48),
+    "echo6-16-48": part6(16, 48),
     "three-tags": tagged(0x0800, ip4(tcp()), (0x88A8, 0x8100, 0x8100)),
     "nine-headers": headers6(9),
     "eight-headers": headers6(8),

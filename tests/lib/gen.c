@@ -812,6 +812,49 @@ static void change_tcp_length(struct gen *g, struct frame *f, const struct packe
 		f->at[l4 + 12] = (uint8_t)(gen_below(g, 16) << 4);
 }
 
+/* Parts that would overwrite the header above IP, or do not hold it. */
+static void change_fragment(struct gen *g, struct frame *f, const struct packet *p)
+{
+	const size_t ip = 14, begin = p->family == FAMILY_IP4 ? 34 : 62;
+	uint8_t *where = f->at + (p->family == FAMILY_IP4 ? 20 : 56), *len = f->at + ip + (p->family == FAMILY_IP4 ? 2 : 4);
+	const unsigned units = gen_below(g, 4), ends = 8 * gen_below(g, 3);
+
+	if (p->fragment == FRAGMENT_LATER && gen_chance(g, 80)) {
+		where[0] = (uint8_t)(p->family == FAMILY_IP4 ? where[0] & 0xe0 : 0);
+		where[1] = (uint8_t)(p->family == FAMILY_IP4 ? units : units << 3 | 1);
+	} else if (p->fragment == FRAGMENT_LATER) {
+		where[0] |= 0x1f;
+		where[1] |= 0xf8;
+	} else if (p->fragment == FRAGMENT_FIRST && begin + ends <= f->len) {
+		f->len = begin + ends;
+		len[0] = 0;
+		len[1] = (uint8_t)(f->len - (p->family == FAMILY_IP4 ? ip : ip + 40));
+	}
+}
+
+/* Of the packet that an ICMP error is about: version, header and total length, source. */
+static void change_inner(struct gen *g, struct frame *f, const struct packet *p)
+{
+	static const uint8_t first[] = { 0x45, 0x46, 0x44, 0x40, 0x55, 0x60, 0x6f, 0x35 };
+	const bool ip4 = p->family == FAMILY_IP4;
+	const size_t l4 = p->fragment == FRAGMENT_WHOLE ? 54 : 62;
+	uint8_t *ip = f->at + (ip4 ? 34 : l4) + 8;
+
+	if (!p->icmp || ip + 40 > f->at + f->len)
+		return;
+	switch (gen_below(g, 3)) {
+	case 0:
+		ip[0] = PICK(g, first);
+		return;
+	case 1:
+		ip[ip4 ? 3 : 5] = (uint8_t)gen_below(g, 32);
+		return;
+	case 2:
+		ip[(ip4 ? 12 : 8) + gen_below(g, ip4 ? 4 : 16)] ^= (uint8_t)(1u << gen_below(g, 8));
+		return;
+	}
+}
+
 size_t gen_payload(struct gen *g, uint8_t *out, size_t most)
 {
 	static const char signs[] = "abccab.xGETphunioslct /AC\n\xff";
@@ -833,6 +876,10 @@ size_t gen_frame(struct gen *g, const struct gen_aim *aim, uint8_t frame[static 
 	struct frame f = { frame, frame_build(&p, payload, len, frame, GEN_FRAME_MAX) };
 	if (gen_chance(g, 4))
 		change_tcp_length(g, &f, &p);
+	if (gen_chance(g, 15))
+		change_fragment(g, &f, &p);
+	if (gen_chance(g, 20))
+		change_inner(g, &f, &p);
 	decorate(g, &f);
 	if (gen_chance(g, 50))
 		damage(g, &f);

@@ -31,7 +31,7 @@ done <<-END
 	nine-extensions extensions      none
 	short-tcp       short-l4
 	short-udp       short-l4
-	tiny-fragment   short-l4
+	tiny-fragment   tiny-fragment
 	bad-tcp         bad-tcp
 	tcp-beyond      bad-tcp         none
 END

@@ -21,6 +21,14 @@ moved() { # moved NAME FRAME: by how much
 counts() { is "$(moved "$1" "$2")" 3 "$3"; } # counts NAME FRAME CLAIM
 # Both hooks count neighbours, and the host and its neighbour ask when they like.
 counts_neighbours() { ok "$2" [ "$(moved neighbour "$1")" -ge 6 ]; }
+answers() { # answers FRAME...: how many replies come
+	local before=$(replies)
+
+	outside tests/lib/frame.py c0 "$mac" "$@"
+	sleep 0.1
+	echo $(($(replies) - before))
+}
+replies() { outside nstat -asz IcmpInEchoReps Icmp6InEchoReplies | awk '{ n += $2 } END { print n + 0 }'; }
 learnt() { # the neighbour's address is known: our question was answered
 	ip -n outside neigh flush dev c0
 	outside ping -6 -c1 -W0.3 -q "${@}" fd00:9::1 >/dev/null 2>&1
@@ -43,6 +51,18 @@ for engine in generic nft native; do
 	counts bad-tcp bad-tcp4 "$engine: a TCP header shorter than there is, IPv4"
 	counts bad-tcp bad-tcp6 "$engine: a TCP header shorter than there is, IPv6"
 	counts vlan-depth three-tags "$engine: three VLAN tags"
+	counts tiny-fragment tiny4 "$engine: a first fragment that ends in TCP's header, IPv4"
+	counts tiny-fragment tiny6 "$engine: and IPv6"
+	# Connection tracking finds these, where nft is the first hook.
+	if [ $engine != nft ]; then
+		counts overlap overlap4 "$engine: a fragment over TCP's header, IPv4"
+		counts overlap overlap6 "$engine: and IPv6"
+		counts bad-fragment beyond4 "$engine: a fragment beyond 65,535 bytes"
+		counts bad-udp bad-udp4 "$engine: a UDP length of 5"
+		counts short-inner short-inner4 "$engine: an error that ends in the packet it is about"
+		counts bad-inner bad-inner4 "$engine: an error about IPv5"
+		counts foreign-inner foreign-inner4 "$engine: an error about somebody else's packet"
+	fi
 	counts not-ip arp "$engine: ARP goes on"
 	# docs/nftables.md, "Where this engine sees less than XDP"
 	[ $engine = nft ] || counts extensions nine-headers "$engine: nine extension headers"
@@ -59,6 +79,11 @@ for engine in generic nft native; do
 	counts block.bogons bogon-later6 "$engine: and IPv6"
 
 	# --- fragments of what is admitted
+	ip neigh flush dev w0 # solicitations gave us another address
+	for f in 4 6; do
+		is "$(answers echo$f-0-24 echo$f-24-48)" 1 "$engine: a request in two parts is answered, IPv$f"
+		is "$(answers echo$f-0-24 echo$f-16-48)" 0 "$engine: where parts overlap, it is not"
+	done
 	is "$(pings 10.9.0.1 -s 4000)" answered "$engine: a request in three fragments is answered"
 
 	# --- neighbours, whatever the posture

@@ -397,6 +397,14 @@ static bool is_padded(const uint8_t *frame, size_t len)
 	return ip + total < len;
 }
 
+static bool malformed_seen(const struct live_seen *s)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		if (!strncmp(s->at[i].name, "malformed.", 10) && s->at[i].packets)
+			return true;
+	return false;
+}
+
 /* Malformed at ingress: what nft can see of it. */
 static bool cause_may(enum cause cause, bool fragment6, bool padded, const struct live_seen *s)
 {
@@ -425,6 +433,16 @@ static bool cause_may(enum cause cause, bool fragment6, bool padded, const struc
 		       !live_count(s, OURS_NETDEV, names[CAUSE_SHORT_L4]);
 	case CAUSE_EXTENSIONS: /* no count of headers in nft; and what the kernel cannot walk is bad-ip */
 		return !live_count(s, OURS_NETDEV, names[CAUSE_SHORT_IP]);
+	case CAUSE_TINY_FRAGMENT:
+		return padded || moved_only(s, OURS_NETDEV, names[cause]);
+	case CAUSE_BAD_FRAGMENT: /* connection tracking puts parts together, and reads what errors are about */
+		return !malformed_seen(s) || moved_only(s, OURS_NETDEV, names[CAUSE_TINY_FRAGMENT]);
+	case CAUSE_OVERLAP:
+	case CAUSE_BAD_UDP:
+	case CAUSE_SHORT_INNER:
+	case CAUSE_BAD_INNER:
+	case CAUSE_FOREIGN_INNER:
+		return !malformed_seen(s);
 	case CAUSE_PAYLOAD: /* nft looks into none */
 	case CAUSE_NONE:
 	case CAUSE_COUNT:
