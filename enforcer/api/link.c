@@ -72,7 +72,7 @@ static bool changes_something(enum message_kind question)
 /* Two who ask the same are not asking the same: it says more than its kind. */
 static bool stands_alone(enum message_kind question)
 {
-	return changes_something(question) || question == MESSAGE_ASK_BUNDLE;
+	return changes_something(question) || question == MESSAGE_ASK_BUNDLE || question == MESSAGE_ASK_AUDIT;
 }
 
 uint64_t clock_now_ns(void)

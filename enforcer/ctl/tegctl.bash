@@ -56,7 +56,7 @@ _tegctl() {
 	rollback | bundle) COMPREPLY=($(compgen -W "$(tegctl history --json 2>/dev/null | grep -oE '"generation":[0-9]+' | cut -d: -f2)" -- "$cur")) ;;
 	plan | apply) _tegctl_files .tegb ;;
 	unblock) COMPREPLY=($(compgen -W "$(tegctl block 2>/dev/null | sed -n '/^[0-9a-f.:/]* /s/ .*//p')" -- "$cur")) ;;
-	audit) [[ $prev == verify ]] && _tegctl_files '' || COMPREPLY=($(compgen -W "verify" -- "$cur")) ;;
+	audit) [[ " ${COMP_WORDS[*]:0:COMP_CWORD} " == *" verify "* ]] && _tegctl_files '' || COMPREPLY=($(compgen -W "verify" -- "$cur")) ;;
 	token) case $prev in token) ;; *) COMPREPLY=($(compgen -W "viewer operator policy-admin" -- "$cur")) ;; esac ;;
 	help) COMPREPLY=($(compgen -W "exit-codes" -- "$cur")) ;;
 	esac

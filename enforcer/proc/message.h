@@ -273,9 +273,13 @@ struct blocks {
 };
 
 /* How long the audit log is, which comes as a descriptor. */
+struct ask_audit {
+	uint64_t before; /* 0: what is written now; else the file before it that has the last of the entries before this one */
+};
+
 struct audit_head {
-	uint64_t seq; /* of its last entry */
-	uint64_t len; /* bytes, whole lines */
+	uint64_t seq; /* of the log's last entry */
+	uint64_t len; /* bytes of the file, whole lines; 0 when there is none: the descriptor is then of /dev/null */
 };
 
 /* What an entry of the audit log says, but for who and from where: that is not every viewer's. */
@@ -323,6 +327,8 @@ void ask_bundle_encode(struct buf *out, const struct ask_bundle *q);
 int ask_bundle_decode(struct ask_bundle *out, const void *bytes, size_t len, struct err *why);
 void kept_bundle_encode(struct buf *out, const struct kept_bundle *k);
 int kept_bundle_decode(struct kept_bundle *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void ask_audit_encode(struct buf *out, const struct ask_audit *q);
+int ask_audit_decode(struct ask_audit *out, const void *bytes, size_t len, struct err *why);
 void audit_head_encode(struct buf *out, const struct audit_head *h);
 int audit_head_decode(struct audit_head *out, const void *bytes, size_t len, struct err *why);
 void event_encode(struct buf *out, const struct event *e);

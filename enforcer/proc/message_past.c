@@ -71,6 +71,22 @@ int ask_bundle_decode(struct ask_bundle *out, const void *bytes, size_t len, str
 	return rc;
 }
 
+void ask_audit_encode(struct buf *out, const struct ask_audit *q)
+{
+	wire_put_u64(out, q->before);
+}
+
+int ask_audit_decode(struct ask_audit *out, const void *bytes, size_t len, struct err *why)
+{
+	struct wire_in in = { bytes, len, false };
+	const struct ask_audit q = { wire_get_u64(&in) };
+	int rc = message_decoded(&in, true, "ask-audit", why);
+
+	if (!rc)
+		*out = q;
+	return rc;
+}
+
 void kept_bundle_encode(struct buf *out, const struct kept_bundle *k)
 {
 	wire_put_str(out, k->id);

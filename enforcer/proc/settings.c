@@ -15,7 +15,7 @@
 #define TOKEN_LEAST 16
 #define TOKEN_MOST 256
 
-enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME, KIND_SWITCH, KIND_LIST, KIND_ROLE, KIND_KEY, KIND_CA, KIND_CERTS, KIND_CERT_ROLE,
+enum kind { KIND_PATH, KIND_FILE, KIND_ENGINE, KIND_LISTEN, KIND_NAME, KIND_SWITCH, KIND_LIST, KIND_ROLE, KIND_KEY, KIND_CA, KIND_CERTS, KIND_CERT_ROLE, KIND_ROOM, KIND_FILES,
 	    KIND_COUNT, KIND_URL, KIND_DRIFT, KIND_PERIOD };
 
 static const struct row {
@@ -346,6 +346,18 @@ static int read_rate(struct settings *s, const char *value, struct err *why)
 	return 0;
 }
 
+/* A number from least to most, or 0. */
+static int read_count(unsigned *out, const char *value, unsigned least, unsigned most, struct err *why)
+{
+	const size_t digits = strspn(value, "0123456789");
+	const unsigned long is = strtoul(value, NULL, 10);
+
+	if (!digits || value[digits] || digits > 10 || is > most || (is && is < least))
+		return err_set(why, EINVAL, "`%.40s` is neither 0 nor a number from %u to %u", value, least, most);
+	*out = (unsigned)is;
+	return 0;
+}
+
 static int read_drift(struct settings *s, const char *value, struct err *why)
 {
 	s->repairs = !strcmp(value, "repair");
@@ -408,6 +420,10 @@ static int value_holds(struct settings *s, struct arena *a, const struct row *r,
 		return read_drift(s, value, why);
 	case KIND_PERIOD:
 		return read_period(s, value, why);
+	case KIND_ROOM:
+		return read_count(&s->audit_room, value, 4096, 1000000000, why);
+	case KIND_FILES:
+		return read_count(&s->audit_kept, value, 1, 10000, why);
 	case KIND_URL:
 		return read_url(s, a, r, why);
 	case KIND_NAME:

@@ -36,6 +36,7 @@ struct settings {
 	enum engine judge;	   /* `engine`, read */
 	bool repairs;		   /* `drift`, read */
 	unsigned drift_seconds;	   /* `drift-seconds`, read */
+	unsigned audit_room, audit_kept; /* `audit-bytes` and `audit-files`, read */
 	bool signed_only;	   /* `require-signature`, read */
 	struct sockaddr_in6 tcp;   /* `listen`, read; IPv4 as ::ffff:a.b.c.d; port 0 when none */
 	unsigned rate;		   /* `rate-limit`, read */

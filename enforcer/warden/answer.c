@@ -264,11 +264,14 @@ static int answer_blocks(struct warden *w, const struct message *m, struct arena
 
 static int answer_audit(struct warden *w, const struct message *to, struct err *why)
 {
-	const struct audit_head head = { w->audit.chain.seq, w->audit.len };
+	struct audit_head head = { w->audit.chain.seq, 0 };
 	own(buf) struct buf out = { 0 };
 	own(fd) int fd = -1;
-	int rc = audit_reader(&w->audit, &fd, why);
+	struct ask_audit ask;
+	int rc = ask_audit_decode(&ask, to->payload, to->len, why);
 
+	if (!rc)
+		rc = audit_reader(&w->audit, ask.before, &fd, &head.len, why);
 	audit_head_encode(&out, &head);
 	const struct message m = { MESSAGE_AUDIT, to->id, out.at, out.len, fd };
 	return rc ? rc : message_send(w->heard, &m, why);
@@ -277,8 +280,6 @@ static int answer_audit(struct warden *w, const struct message *to, struct err *
 /* What changes nothing. */
 static int answer_look(struct warden *w, const struct message *m, struct arena *a, struct err *why)
 {
-	if (m->kind == MESSAGE_ASK_AUDIT)
-		return answer_audit(w, m, why);
 	if (m->kind == MESSAGE_ASK_HISTORY)
 		return answer_history(w, m, a, why);
 	if (m->kind == MESSAGE_ASK_BLOCKS)
@@ -291,7 +292,6 @@ int answer_any(struct warden *w, const struct message *m, struct arena *a, struc
 	switch (m->kind) {
 	case MESSAGE_ASK_STATUS:
 	case MESSAGE_ASK_COUNTERS:
-	case MESSAGE_ASK_AUDIT:
 	case MESSAGE_ASK_HISTORY:
 	case MESSAGE_ASK_BLOCKS:
 		return m->len ? err_set(why, EPROTO, "%s has a payload", message_name(m->kind)) : answer_look(w, m, a, why);
@@ -308,6 +308,8 @@ int answer_any(struct warden *w, const struct message *m, struct arena *a, struc
 		return answer_settle(w, m, a, why);
 	case MESSAGE_ASK_BUNDLE:
 		return answer_bundle(w, m, why);
+	case MESSAGE_ASK_AUDIT:
+		return answer_audit(w, m, why);
 	case MESSAGE_STATUS:
 	case MESSAGE_COUNTERS:
 	case MESSAGE_RESULT:

@@ -259,7 +259,7 @@ static void take_up(struct warden *w)
 	char log_fault[512];
 	struct err why;
 
-	if (audit_open(&w->audit, w->settings->state_dir, &why))
+	if (audit_open(&w->audit, w->settings, &why))
 		say("%s", why.text);
 	memcpy(log_fault, w->audit.fault, sizeof log_fault);
 

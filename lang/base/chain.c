@@ -78,3 +78,17 @@ int chain_resume(struct chain *c, const char *line, size_t len, struct err *why)
 		advance(c, &l);
 	return rc;
 }
+
+int chain_before(struct chain *c, const char *line, size_t len, struct err *why)
+{
+	struct link l;
+	int rc = read_link(&l, line, len, why);
+
+	if (!rc && !l.seq)
+		rc = err_set(why, EBADMSG, "entries begin with 1");
+	if (rc)
+		return rc;
+	c->seq = l.seq - 1;
+	memcpy(c->hash, l.prev, sizeof c->hash);
+	return 0;
+}

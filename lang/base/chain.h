@@ -31,6 +31,9 @@ void chain_add(struct chain *c, struct buf *out, const char *members);
 /* The next line of a chain, without its newline. -EBADMSG, and what is wrong with it. */
 int chain_follow(struct chain *c, const char *line, size_t len, struct err *why);
 
+/* Where a chain stands before this line: with that, chain_follow() begins in the middle of one. */
+int chain_before(struct chain *c, const char *line, size_t len, struct err *why);
+
 /* Any line, believed as far as its own digest goes: what is added next follows on it. */
 int chain_resume(struct chain *c, const char *line, size_t len, struct err *why);
 

@@ -46,6 +46,7 @@ ROUND_TRIP(result, a, )
 ROUND_TRIP(history, a, )
 ROUND_TRIP(ask_bundle, )
 ROUND_TRIP(kept_bundle, a, )
+ROUND_TRIP(ask_audit, )
 ROUND_TRIP(audit_head, )
 ROUND_TRIP(event, a, )
 ROUND_TRIP(blocks, a, )
@@ -124,7 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	static void (*const readers[])(struct arena *a, const void *bytes, size_t len) = {
 		read_status, read_counters, read_set_posture, read_apply, read_rollback, read_settle, read_block, read_result,
-		read_history, read_ask_bundle, read_kept_bundle, read_audit_head, read_event, read_blocks,
+		read_history, read_ask_bundle, read_kept_bundle, read_ask_audit, read_audit_head, read_event, read_blocks,
 		read_roster, read_url, read_chain, read_json, read_packets,
 	};
 	own(arena) struct arena *a = arena_new();

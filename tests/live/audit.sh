@@ -62,11 +62,43 @@ is "$(wc -l < $log)" 1 "with a new one"
 holds "$(last .detail)" "set aside" "whose first entry says so"
 is "$(ls $lab/state/audit.log.broken-* | wc -l)" 1 "and the old one is kept"
 
+# --- several files
+tegd_end TERM
+rm -f $lab/state/audit.log*
+ok "tegd puts the log away" tegd_start --engine nft --audit-bytes 4096
+for i in $(seq 50); do ctl posture BALANCED --reason "try $i" >/dev/null; done
+away=$(ls $lab/state/audit.log.[0-9]* | wc -l)
+ok "into several files" [ $away -ge 3 ]
+is "$(stat -c %a $lab/state/audit.log.* | sort -u)" 600 "that root alone may read"
+ok "all of them are verified" ends 0 ctl audit verify
+holds "$(cat $lab/said)" "in $((away + 1)) files" "says tegctl"
+is "$(ctl audit verify --json | jq -c '[.whole, .files, .removed_to]')" "[true,$((away + 1)),0]" "to a program too"
+is "$(ctl audit --json --last 1000 | jq -s 'map(.seq) == [range(1; length + 1)]')" true "entries are shown across them"
+is "$(ctl audit --json --last 25 | wc -l)" 25 "as many as are asked for"
+ok "the files are verified without tegd" ends 0 "$BUILD/tegctl" audit verify $lab/state/audit.log*
+mid=$(ls $lab/state/audit.log.[0-9]* | sed -n 2p)
+mv $mid $lab/hidden
+ok "one is missing: 2" ends 2 ctl audit verify
+holds "$(cat $lab/said)" "are missing, between" "which is named"
+sed '2s/try/cry/' $lab/hidden > $mid
+ok "one is altered: 2" ends 2 ctl audit verify
+holds "$(cat $lab/said)" "${mid##*/}: line 2: entry" "which is named"
+mv $lab/hidden $mid
+tegd_end KILL
+ok "tegd keeps two of them" tegd_start --engine nft --audit-bytes 4096 --audit-files 2
+for i in $(seq 12); do ctl posture BALANCED --reason "try $i" >/dev/null; done
+is "$(ls $lab/state/audit.log.[0-9]* | wc -l)" 2 "the rest go"
+ok "and that is whole" ends 0 ctl audit verify
+holds "$(cat $lab/said)" "was removed, as an entry says" "which says so"
+rm $(ls $lab/state/audit.log.[0-9]* | head -1)
+ok "one more that somebody else removed: 2" ends 2 ctl audit verify
+holds "$(cat $lab/said)" "no entry says that they were removed" "is missing"
+
 # --- a disk that is full
 mkdir $lab/small && mount -t tmpfs -o size=512k tmpfs $lab/small
 tegd_end TERM
-cp -a $lab/state $lab/small/state
-ok "tegd starts on a small disk" tegd_start --engine nft --state-dir $lab/small/state
+cp -a $lab/state $lab/small/state; rm $lab/small/state/audit.log*
+ok "tegd starts on a small disk" tegd_start --engine nft --state-dir $lab/small/state --audit-bytes 4096
 dd if=/dev/zero of=$lab/small/fill bs=4k >/dev/null 2>&1
 for i in $(seq 60); do ctl posture BALANCED --reason "$(printf '%0900d' $i)" >/dev/null 2>&1; done
 ok "a posture is switched to with a full disk" ctl posture EXPLORE

@@ -291,18 +291,36 @@ static unsigned hear_to_the_end(int fd)
 	return n;
 }
 
+/* The stream has begun: what is told from now on is for this one too. Its bytes stay unread. */
+static bool listens(int fd)
+{
+	char room[4096];
+
+	for (int i = 0; i < 2000; i++) {
+		const ssize_t len = recv(fd, room, sizeof room - 1, MSG_PEEK | MSG_DONTWAIT);
+
+		room[len > 0 ? len : 0] = '\0';
+		if (strstr(room, "retry: "))
+			return true;
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+	return false;
+}
+
 static void who_does_not_read_is_cut_off(struct api_stage *s)
 {
 	static const char request[] = "GET /api/tegumentar/events HTTP/1.1\r\nHost: t\r\nLast-Event-ID: \r\n\r\n";
 	const size_t before_kib = api_stage_rss_kib(s);
 	int fds[8];
-	unsigned told = 0;
+	unsigned told = 0, listening = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		fds[i] = api_stage_connect(s, DOOR_UNIX);
 		(void)!send(fds[i], request, sizeof request - 1, MSG_NOSIGNAL);
 	}
-	sleep(1);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		listening += listens(fds[i]);
+	tap_num(listening, ARRAY_LEN(fds), "some listen");
 	for (unsigned i = 0; i < FLOOD; i++)
 		told += tell(s, i);
 	tap_num(told, FLOOD, "events by the thousand, and nobody reads");
@@ -310,7 +328,7 @@ static void who_does_not_read_is_cut_off(struct api_stage *s)
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		unsigned heard = hear_to_the_end(fds[i]);
 
-		tap_ok(heard && heard < FLOOD, "listener %zu is cut off after %u of %u", i, heard, FLOOD);
+		tap_ok(heard < FLOOD, "listener %zu is cut off after %u of %u", i, heard, FLOOD);
 	}
 }
 

@@ -14,6 +14,7 @@
 
 static char dir[] = "/tmp/teg-audit-XXXXXX";
 static char path[64];
+static const struct settings settings = { .state_dir = dir };
 
 static void add(struct audit *a, const char *summary)
 {
@@ -46,7 +47,7 @@ static void entries_are_added(void)
 	struct audit a;
 	struct err why;
 
-	tap_num(audit_open(&a, dir, &why), 0, "a log begins");
+	tap_num(audit_open(&a, &settings, &why), 0, "a log begins");
 	add(&a, "LOCKDOWN: \"quoted\"\n\xff\x1b[31m");
 	add(&a, "BALANCED");
 	audit_close(&a);
@@ -57,7 +58,7 @@ static void entries_are_added(void)
 	tap_ok(strstr(log.at, "\"who\":\"token ops (operator)\",\"from\":\"127.0.0.1:4\","
 		      "\"summary\":\"LOCKDOWN: \\\"quoted\\\"\\u000a\xef\xbf\xbd\\u001b[31m\",\"result\":\"done\""),
 	       "what was asked is text, whatever it was");
-	tap_num(audit_open(&a, dir, &why), 0, "opened again");
+	tap_num(audit_open(&a, &settings, &why), 0, "opened again");
 	add(&a, "EXPLORE");
 	audit_close(&a);
 	tap_num(entries(), 3, "it goes on");
@@ -78,7 +79,7 @@ static void half_a_line_is_cut_off(void)
 	struct err why;
 
 	append("{\"seq\":4,\"prev\":\"half a li");
-	tap_num(audit_open(&a, dir, &why), 0, "a log that ends in half a line is opened");
+	tap_num(audit_open(&a, &settings, &why), 0, "a log that ends in half a line is opened");
 	add(&a, "after a crash");
 	audit_close(&a);
 	tap_num(entries(), 4, "and goes on after the last whole one");
@@ -94,7 +95,7 @@ static void a_full_disk_is_told(void)
 
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &was);
-	tap_num(audit_open(&a, dir, &why), 0, "a log near the end of the disk");
+	tap_num(audit_open(&a, &settings, &why), 0, "a log near the end of the disk");
 	before = entries();
 	setrlimit(RLIMIT_FSIZE, &(struct rlimit){ a.len + full.rlim_cur % 100, was.rlim_max });
 	add(&a, "one that does not fit");
@@ -118,7 +119,7 @@ static void an_altered_end_is_set_aside(void)
 	struct err why;
 
 	append("{\"seq\":9,\"prev\":\"not ours\"}\n");
-	tap_num(audit_open(&a, dir, &why), 0, "a log whose end was altered is not gone on with");
+	tap_num(audit_open(&a, &settings, &why), 0, "a log whose end was altered is not gone on with");
 	tap_ok(strstr(a.fault, "set aside"), "which is told: %s", a.fault);
 	add(&a, "the first of a new one");
 	audit_close(&a);

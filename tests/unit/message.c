@@ -135,11 +135,12 @@ static void blocks_are_decoded(void)
 static void rollouts_are_decoded(void)
 {
 	own(arena) struct arena *a = arena_new();
-	own(buf) struct buf apply = { 0 }, back = { 0 }, settle = { 0 }, bundle = { 0 };
+	own(buf) struct buf apply = { 0 }, back = { 0 }, settle = { 0 }, bundle = { 0 }, log = { 0 };
 	struct apply in = { 1, 60, { "3-aa", "root", "unix" } }, out;
 	struct rollback to = { 2, 90, { "3-aa", "root", "unix" } }, to_got;
 	struct settle yes = { 12345678901, { "", "root", "unix" } }, yes_got;
 	struct ask_bundle which = { 17 }, which_got;
+	struct ask_audit log_got;
 	struct err why = { 0 };
 
 	apply_encode(&apply, &in);
@@ -152,6 +153,9 @@ static void rollouts_are_decoded(void)
 	ask_bundle_encode(&bundle, &which);
 	tap_ok(!ask_bundle_decode(&which_got, bundle.at, bundle.len, &why) && which_got.number == 17, "and who asks for a bundle");
 	tap_num(ask_bundle_decode(&which_got, bundle.at, bundle.len - 1, &why), -EPROTO, "but not the half of it");
+	ask_audit_encode(&log, &(struct ask_audit){ 41 });
+	tap_ok(!ask_audit_decode(&log_got, log.at, log.len, &why) && log_got.before == 41, "and who asks for the log");
+	tap_num(ask_audit_decode(&log_got, log.at, 0, &why), -EPROTO, "but not for nothing");
 	in.confirm = CONFIRM_SECONDS_MAX + 1;
 	apply.len = 0;
 	apply_encode(&apply, &in);
