@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "enforcer/proc/allow.h"
 #include "enforcer/proc/settings.h"
 #include "lang/base/arena.h"
 
@@ -152,5 +153,7 @@ int role_confine(const char *user, struct err *why)
 	if (getppid() != parent)
 		return err_set(why, ESRCH, "the warden is gone");
 	umask(077);
-	return chdir("/") ? err_sys(why, "cannot leave the directory") : 0;
+	if (chdir("/"))
+		return err_sys(why, "cannot leave the directory");
+	return allow_only(ROLE_API, why);
 }
