@@ -17,6 +17,7 @@
 #define TEG_ABI_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 
 #define TEG_ABI_VERSION 9u
 
@@ -268,13 +269,13 @@ struct teg_config {
 	__u32 lifeline_boxes; /* so many boxes, the first, belong to lifelines */
 	__u32 box_count;
 	__u32 rule_count;
-	__u32 nodes, masks;   /* of the trie of sets, by who loads; 0: sets are in gen_sets4 and 6 */
+	__u32 nodes, masks;   /* of the trie of sets, by who loads; 0: sets are in gen_atlas */
 	__u64 closed;	      /* bit per posture: drops every arrival that reaches layer 4 */
 	__u32 neighbour_slot, blocked_slot; /* counter slots of what no rule row counts */
 	__u32 closed_slot[64]; /* counter slot of the posture's default in, by posture */
 	struct teg_bulk bulk;
 	__u32 generation;      /* its number's low half, by who loads */
-	__u32 pad;
+	__u32 atlas;	       /* words of gen_atlas, by who loads */
 	struct teg_payload payload;
 };
 _Static_assert(sizeof(struct teg_config) == 768, "abi");
@@ -292,24 +293,65 @@ _Static_assert(sizeof(struct teg_config) == 768, "abi");
  * the address lies.
  */
 #define TEG_LEAF (1u << 31)
-#define TEG_NODES_MAX 16384u /* 16 MB; what needs more is in gen_sets4 and gen_sets6 */
+#define TEG_NODES_MAX 1024u /* 1 MB; what needs more is in gen_atlas */
 struct teg_node {
 	__u32 at[256];
 };
 
-/* gen_sets4, gen_sets6: the kernel's LPM tries, when gen_nodes is empty: slower, but
- * as large as memory. The value says in which sets the longest prefix lies. */
-struct teg_lpm4 {
-	__u32 bits;
-	__u8 addr[4];
+/*
+ * gen_atlas: one value of config.atlas words, when gen_nodes is empty: address sets of up to
+ * millions of prefixes. An offset is a number of words from the beginning, where a struct teg_atlas lies.
+ *
+ *     root    65,536 offsets of pages, u32 each, by the first 16 bits
+ *     page    256 bits, by the next 8: is there an entry? | 31..0 entries before each of these four words
+ *             | 21..0 the value where there is none | the entries
+ *     entry   63 0 | 59..52 from, 51..44 to: the last 8 bits | 43..22 value there | 21..0 value elsewhere
+ *             63 1 | 39..32 parts, but one | 31..0 offset of parts, u32 each: 31..24 from | 21..0 value
+ *     value   21 0 | number of a mask: the sets that an address is in
+ *             21 1 | number of a region: the /32 of an IPv6 prefix that is longer
+ *     region  63..32 lengths 33 to 64, a bit each | 31..0 value of what is around them | lengths 65 to 128
+ *
+ * Longer prefixes of IPv6 are in two hash tables, in buckets of 64 bytes: keys, then a u32 value each,
+ * then whether some key for which this is the first of its two buckets stands in the second. All of a region's lengths are asked, and the
+ * address is in the sets of all that it has.
+ *
+ *     near    region << 37 | bits 32 to 63 << 5 | length - 33
+ *     far     region << 38 | bits 32 to 63 << 6 | length - 65, and the bits from 64 on
+ */
+#define TEG_ATLAS_VALUE ((1u << 22) - 1)
+#define TEG_ATLAS_REGION (1u << 21)
+#define TEG_ATLAS_MANY 1u
+#define TEG_ATLAS_KIND(entry) ((__u32)((entry) >> 63))
+#define TEG_ATLAS_ROOT 65536u
+#define TEG_ATLAS_LENGTHS 96u
+#define TEG_ATLAS_PAGE 6u	/* words before its entries */
+#define TEG_ATLAS_NEAR_WAYS 5u
+#define TEG_ATLAS_FAR_WAYS 3u
+#define TEG_ATLAS_WORDS_MAX (1u << 26) /* 512 MB */
+struct teg_atlas {
+	__u32 root[2];	     /* by family; 0: none of its addresses is in a set */
+	__u32 masks, regions;
+	__u32 near, far;     /* offsets of the tables */
+	__u32 near_buckets, far_buckets; /* 0: no table */
+	__u64 seed;	     /* of both, odd */
+	__u32 length_count, pad;
+	__u8 lengths[TEG_ATLAS_LENGTHS]; /* from 33 on, that some prefix has */
+	__u64 rest[2];
 };
-struct teg_lpm6 {
-	__u32 bits;
-	__u8 addr[16];
-};
+_Static_assert(sizeof(struct teg_atlas) == 160, "abi");
+
+/* A key is in the first or in the second of two buckets. */
+static inline __u32 teg_atlas_bucket(__u64 seed, __u64 key, __u64 low, __u32 buckets, bool second)
+{
+	__u64 x = (key ^ low * 0x9e3779b97f4a7c15ull) * seed;
+
+	x = (x ^ x >> 32) * 0xff51afd7ed558ccdull; /* MurmurHash3's end */
+	x ^= x >> 29;
+	return (__u32)((second ? x >> 32 : (__u32)x) * buckets >> 32);
+}
+
 #define TEG_SETS_MAX 62u
 #define TEG_SET_SELF (1ull << 63) /* added at look-up when teg_self has the address */
-_Static_assert(sizeof(struct teg_lpm4) == 8 && sizeof(struct teg_lpm6) == 20, "abi");
 
 /*
  * A box as the plan has it, in order of judgement: lifelines, blocks, reflexes.

@@ -1,35 +1,30 @@
 /*
  * sets - in which address sets an address lies, as a mask of them.
  *
- * Sets overlap. The tries hold the mask of every set that covers a prefix, wider
- * ones included, so that one walk answers for all sets at once. The own trie
- * costs a load a byte, and most addresses leave it after one or two.
+ * Sets overlap. The tables hold the mask of every set that covers a prefix, wider
+ * ones included, so that one walk answers for all sets at once. The trie of few prefixes
+ * costs a load a byte, and most addresses leave it after one or two; many are in an atlas (atlas.h).
  */
 #ifndef TEG_SETS_H
 #define TEG_SETS_H
 
 #include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+/* By functions that stand below. */
+__u32 sets_part(__u64 entry, __u32 byte);
+__u32 sets_ask(__u64 key, __u64 low, bool far);
+__u64 sets_region(__u32 region, __u64 hi, __u64 lo);
+#define ATLAS_PART(v, entry, byte) ((void)(v), sets_part(entry, byte))
+#define ATLAS_ASK(v, key, low, far) ((void)(v), sets_ask(key, low, far))
+#define ATLAS_REGION(v, region, hi, lo) ((void)(v), sets_region(region, hi, lo))
+
 #include "bpf-templates/abi.h"
+#include "bpf-templates/atlas.h"
 #include "bpf-templates/config.h"
 #include "bpf-templates/pkt.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct teg_lpm4);
-	__type(value, __u64);
-} gen_sets4 SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct teg_lpm6);
-	__type(value, __u64);
-} gen_sets6 SEC(".maps");
 
 /* One value each, as long as the policy needs: set before loading. */
 struct {
@@ -47,6 +42,14 @@ struct {
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u64));
 } gen_masks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct teg_atlas));
+} gen_atlas SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -70,20 +73,42 @@ static __always_inline __u64 sets_walk(const __u8 *addr, __u32 entry, int bytes)
 	return entry < masks_max ? masks[entry] : 0;
 }
 
-static __always_inline __u64 sets_lpm(const __u8 *addr, __u8 family)
+static __always_inline bool sets_view(struct atlas_view *v)
 {
-	__u64 *mask;
+	const __u32 zero = 0;
 
-	if (family == TEG_IP4) {
-		struct teg_lpm4 key = { .bits = 32 };
-		__builtin_memcpy(key.addr, addr + 12, 4);
-		mask = bpf_map_lookup_elem(&gen_sets4, &key);
-	} else {
-		struct teg_lpm6 key = { .bits = 128 };
-		__builtin_memcpy(key.addr, addr, 16);
-		mask = bpf_map_lookup_elem(&gen_sets6, &key);
-	}
-	return mask ? *mask : 0;
+	v->at = bpf_map_lookup_elem(&gen_atlas, &zero);
+	v->words = gen_config.atlas;
+	return v->at;
+}
+
+/* Functions of their own, so that the verifier follows each look-up once and not once a way that leads to it. */
+__noinline __u32 sets_part(__u64 entry, __u32 byte)
+{
+	struct atlas_view v;
+
+	return gen_config.atlas && sets_view(&v) ? atlas_part(&v, entry, byte & 0xff) : 0;
+}
+
+__noinline __u32 sets_ask(__u64 key, __u64 low, bool far)
+{
+	struct atlas_view v;
+
+	return gen_config.atlas && sets_view(&v) ? atlas_ask(&v, key, low, far) : 0;
+}
+
+__noinline __u64 sets_region(__u32 region, __u64 hi, __u64 lo)
+{
+	struct atlas_view v;
+
+	return gen_config.atlas && sets_view(&v) ? atlas_region(&v, region, hi, lo) : 0;
+}
+
+static __always_inline __u64 sets_atlas(const struct pkt_addr *a, __u8 family)
+{
+	struct atlas_view v;
+
+	return sets_view(&v) ? atlas_sets(&v, bpf_be64_to_cpu(a->hi), bpf_be64_to_cpu(a->lo), family == TEG_IP6) : 0;
 }
 
 static __always_inline bool sets_is_self(const struct pkt_addr *a)
@@ -108,7 +133,7 @@ static __always_inline __u64 sets_of(const struct pkt_addr *a, __u8 family, bool
 	__u64 in = TEG_SET_ANY;
 
 	if (sets && !gen_config.nodes)
-		in |= sets_lpm(bytes, family);
+		in |= sets_atlas(a, family);
 	else if (sets)
 		in |= family == TEG_IP4 ? sets_walk(bytes + 12, 0, 4) : sets_walk(bytes, 1, 16);
 	if (self && sets_is_self(a))

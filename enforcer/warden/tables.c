@@ -12,6 +12,7 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
+#include "enforcer/warden/atlas.h"
 #include "enforcer/warden/trie.h"
 #include "lang/bundle/bulk_pack.h"
 
@@ -92,8 +93,14 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
 /* What is made of a plan before its tables are: in the form that the program reads. */
 struct made {
 	struct trie sets;
+	struct atlas atlas; /* of the sets, when they are too many for the trie */
 	struct bulk_words bulk;
 };
+
+static void made_own_(struct made *m)
+{
+	atlas_release(&m->atlas);
+}
 
 static struct teg_config staged_config(const struct tables_load *load, const struct made *made)
 {
@@ -114,6 +121,7 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 	c.generation = (uint32_t)load->number;
 	c.nodes = made->sets.node_count;
 	c.masks = made->sets.mask_count;
+	c.atlas = made->atlas.words;
 	c.bulk.words = (uint32_t)made->bulk.len;
 	c.bulk.mores = (uint32_t)made->bulk.mores;
 	for (int f = 0; f < FAMILY_COUNT; f++)
@@ -136,15 +144,6 @@ static uint32_t at_least_one(uint32_t n)
 	return n ? n : 1;
 }
 
-static uint32_t prefixes_of(const struct plan *p, enum family family)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < p->prefix_count; i++)
-		n += p->prefixes[i].prefix.addr.family == family;
-	return n;
-}
-
 static int object_share(struct bpf_object *o, const struct shared *shared, struct err *why)
 {
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
@@ -164,7 +163,6 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 	const struct plan *p = load->plan;
 	const struct trie *sets = &made->sets;
 	const struct teg_config config = staged_config(load, made);
-	const bool lpm = !sets->node_count;
 	const struct { const char *name; uint32_t value, entries; } sizes[] = {
 		{ "gen_cells", at_least_one(p->box_count) * (uint32_t)sizeof(struct teg_cell), 1 },
 		{ "gen_rules", at_least_one(p->rule_count) * (uint32_t)sizeof(struct teg_rule), 1 },
@@ -176,8 +174,7 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 		{ "gen_automata", at_least_one(p->config.payload.automata) * (uint32_t)sizeof(struct teg_automaton), 1 },
 		{ "gen_steps", at_least_one(p->config.payload.steps) * (uint32_t)sizeof(uint32_t), 1 },
 		{ "gen_lists", at_least_one(p->config.payload.lists) * (uint32_t)sizeof(uint32_t), 1 },
-		{ "gen_sets4", sizeof(uint64_t), at_least_one(lpm ? prefixes_of(p, FAMILY_IP4) : 0) },
-		{ "gen_sets6", sizeof(uint64_t), at_least_one(lpm ? prefixes_of(p, FAMILY_IP6) : 0) },
+		{ "gen_atlas", at_least_one(made->atlas.words) * (uint32_t)sizeof(uint64_t), 1 },
 	};
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -330,46 +327,14 @@ static int fill_rules(struct bpf_object *o, const struct tables_load *load, stru
 	return fill_value(o, "gen_rules", rules, why);
 }
 
-/* All prefixes of a family, in one batch: three times as fast as one by one. */
-static int fill_lpm(struct bpf_object *o, const char *name, const struct plan *p, enum family family,
-		     struct err *why)
+static int fill_sets(struct bpf_object *o, const struct made *made, struct err *why)
 {
-	const uint32_t n = prefixes_of(p, family);
-	const size_t each = family == FAMILY_IP4 ? sizeof(struct teg_lpm4) : sizeof(struct teg_lpm6);
-	own(mem) uint8_t *keys = calloc(at_least_one(n), each);
-	own(mem) uint64_t *masks = calloc(at_least_one(n), sizeof *masks);
-	uint32_t at = 0, count = n;
-	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	const struct trie *sets = &made->sets;
 
-	if (!keys || !masks)
-		return err_set(why, ENOMEM, "no memory for %u prefixes", n);
-	for (uint32_t i = 0; i < p->prefix_count; i++) {
-		const struct prefix *prefix = &p->prefixes[i].prefix;
-		uint8_t bytes[16];
-		uint32_t bits = prefix->len;
-
-		if (prefix->addr.family != family)
-			continue;
-		addr_to_bytes(prefix->addr, bytes);
-		memcpy(keys + at * each, &bits, sizeof bits);
-		memcpy(keys + at * each + sizeof bits, bytes, each - sizeof bits);
-		masks[at++] = p->prefixes[i].sets;
-	}
-	if (n && bpf_map_update_batch(bpf_object__find_map_fd_by_name(o, name), keys, masks, &count, &opts))
-		return err_sys(why, "cannot fill the table %s after %u of %u prefixes", name, count, n);
-	return 0;
-}
-
-static int fill_sets(struct bpf_object *o, const struct plan *p, const struct trie *sets, struct err *why)
-{
-	int rc;
-
-	if (sets->node_count) {
-		rc = fill_value(o, "gen_nodes", sets->nodes, why);
-		return rc ? rc : fill_value(o, "gen_masks", sets->masks, why);
-	}
-	rc = fill_lpm(o, "gen_sets4", p, FAMILY_IP4, why);
-	return rc ? rc : fill_lpm(o, "gen_sets6", p, FAMILY_IP6, why);
+	if (!sets->node_count)
+		return fill_value(o, "gen_atlas", made->atlas.at, why);
+	int rc = fill_value(o, "gen_nodes", sets->nodes, why);
+	return rc ? rc : fill_value(o, "gen_masks", sets->masks, why);
 }
 
 static int fill(struct bpf_object *o, const struct tables_load *load, const struct made *made, struct err *why)
@@ -382,7 +347,7 @@ static int fill(struct bpf_object *o, const struct tables_load *load, const stru
 		rc = fill_payload(o, load->plan, why);
 	if (!rc)
 		rc = fill_rules(o, load, why);
-	return rc ? rc : fill_sets(o, load->plan, &made->sets, why);
+	return rc ? rc : fill_sets(o, made, why);
 }
 
 /* ---- load, adopt ----------------------------------------------------------------- */
@@ -438,9 +403,11 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	own(mem) char *log = calloc(1, LOG_BYTES);
 	own(arena) struct arena *a = arena_new();
 	own(object) struct bpf_object *o = NULL;
-	const struct made made = { trie_build(a, load->plan->prefixes, load->plan->prefix_count), bulk_pack(a, load->plan) };
+	own(made) struct made made = { .sets = trie_build(a, load->plan->prefixes, load->plan->prefix_count), .bulk = bulk_pack(a, load->plan) };
 
 	if (!bulk_fits(&made.bulk, why))
+		return why->code;
+	if (!made.sets.node_count && atlas_build(&made.atlas, load->plan->prefixes, load->plan->prefix_count, why))
 		return why->code;
 	int rc = object_open(&o, load, log, why);
 	if (!rc)

@@ -43,7 +43,7 @@ struct plan_counter {
 	uint8_t posture;	/* index, 255 when of no posture */
 };
 
-/* Members of an address set: an LPM entry whose value is the mask of sets. */
+/* Members of an address set: the longest that has an address says in which sets it is. */
 struct plan_prefix {
 	struct prefix prefix;
 	uint64_t sets;

@@ -99,7 +99,7 @@ static void look_into(struct gen *g, struct ir *ir, struct arena *a)
 	}
 }
 
-/* Hosts so many that they do not fit the own trie: then the kernel's tries are asked. */
+/* Prefixes so many that they do not fit the trie, which makes an atlas of them; half beside what packets ask. */
 static void make_vast(struct gen *g, struct ir *ir, struct arena *a)
 {
 	enum { HOSTS = 12000 };
@@ -110,8 +110,14 @@ static void make_vast(struct gen *g, struct ir *ir, struct arena *a)
 		return;
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		for (size_t i = 0; i < HOSTS; i++) {
-			addr_num num = (uint32_t)gen_u64(g);
-			at[f][i] = (struct addr_range){ num, num };
+			const struct netset *asked = &ir->sets[0]->set;
+			const size_t ranges = asked->len[f];
+			addr_num num = f == FAMILY_IP4 ? (uint32_t)gen_u64(g) : (addr_num)gen_u64(g) << 64 | gen_u64(g);
+			addr_num host = ((addr_num)1 << gen_below(g, f == FAMILY_IP4 ? 12 : 97)) - 1;
+
+			if (ranges && gen_chance(g, 50))
+				num = (asked->at[f][gen_below(g, (unsigned)ranges)].lo ^ (num & 0xffff)) & family_max((enum family)f);
+			at[f][i] = (struct addr_range){ num & ~host, num | host };
 		}
 	struct ir_set *set = (struct ir_set *)ir->sets[0];
 	struct netset more = netset_of_ranges(a, at, len);

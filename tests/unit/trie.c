@@ -93,7 +93,7 @@ static void too_many(struct arena *a)
 	for (uint32_t i = 0; i < HOSTS; i++)
 		p[i] = (struct plan_prefix){ { { FAMILY_IP4, (addr_num)i << 12 }, 32 }, 1 };
 	struct trie t = trie_build(a, p, HOSTS);
-	tap_ok(!t.node_count && !t.mask_count, "what needs more nodes than there may be is left to the kernel's tries");
+	tap_ok(!t.node_count && !t.mask_count, "what needs more nodes than there may be is left to an atlas");
 	t = trie_build(a, p, 0);
 	tap_ok(t.node_count == 2 && t.mask_count == 1, "no sets: two roots and the mask of none");
 }

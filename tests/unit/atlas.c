@@ -1,0 +1,237 @@
+/* An atlas of address sets gives the bits of the longest prefix, as a plain search does. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "enforcer/warden/atlas.h"
+#include "tests/lib/tap.h"
+
+static struct prefix cut(struct addr a, unsigned len)
+{
+	a.num &= ~prefix_range((struct prefix){ { a.family, 0 }, len }).hi;
+	return (struct prefix){ a, len };
+}
+
+static int by_place(const void *x, const void *y)
+{
+	const struct prefix *a = &((const struct plan_prefix *)x)->prefix, *b = &((const struct plan_prefix *)y)->prefix;
+
+	if (a->addr.family != b->addr.family)
+		return a->addr.family < b->addr.family ? -1 : 1;
+	if (a->addr.num != b->addr.num)
+		return a->addr.num < b->addr.num ? -1 : 1;
+	return a->len < b->len ? -1 : a->len > b->len;
+}
+
+static bool covers(const struct prefix *p, struct addr a)
+{
+	struct addr_range r = prefix_range(*p);
+
+	return p->addr.family == a.family && r.lo <= a.num && a.num <= r.hi;
+}
+
+/* In the plan's order, each with the bits of what is around it, none twice. */
+static uint32_t in_order(struct plan_prefix *p, uint32_t count)
+{
+	uint32_t len = 0;
+
+	qsort(p, count, sizeof *p, by_place);
+	for (uint32_t i = 0; i < count; i++) {
+		if (len && !by_place(&p[len - 1], &p[i]))
+			p[len - 1].sets |= p[i].sets;
+		else
+			p[len++] = p[i];
+	}
+	for (uint32_t i = 0; i < len; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (p[j].prefix.len < p[i].prefix.len && covers(&p[j].prefix, p[i].prefix.addr))
+				p[i].sets |= p[j].sets;
+	return len;
+}
+
+static uint64_t longest(const struct plan_prefix *p, uint32_t count, struct addr a)
+{
+	unsigned best = 0;
+	uint64_t sets = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (covers(&p[i].prefix, a) && p[i].prefix.len >= best) {
+			best = p[i].prefix.len;
+			sets = p[i].sets;
+		}
+	return sets;
+}
+
+static struct addr address(const char *text)
+{
+	struct addr a;
+
+	tap_ok(addr_parse(text, &a), "%s is an address", text);
+	return a;
+}
+
+static struct plan_prefix member(const char *text, uint64_t sets)
+{
+	struct plan_prefix p = { .sets = sets };
+
+	tap_ok(prefix_parse(text, &p.prefix) == PREFIX_OK, "%s is a prefix", text);
+	return p;
+}
+
+static const struct { const char *addr; uint64_t sets; } rows[] = {
+	{ "9.255.255.255", 0 },	  { "10.0.0.0", 1 },	 { "10.1.2.2", 1 },	  { "10.1.2.3", 3 },
+	{ "10.1.2.4", 1 },	  { "10.127.255.255", 1 }, { "10.128.0.0", 5 },	  { "10.255.255.255", 5 },
+	{ "11.0.0.0", 0 },	  { "10.1.2.129", 65 },	 { "10.1.2.191", 65 },	  { "10.1.2.192", 1 },
+	{ "255.255.255.255", 128 }, { "255.255.255.254", 0 }, { "0.0.0.0", 0 },
+	{ "::", 8 },		  { "::1", 24 },	 { "2001:db8::", 40 },	  { "2001:db8:7fff::1", 40 },
+	{ "2001:db8:8000::", 8 }, { "2001:db8:1:2::", 40 }, { "2001:db8:1:3::", 296 }, { "2001:db8:1:3::9", 296 },
+	{ "2001:db8:1:3::a", 808 }, { "ffff::", 8 },	 { "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 1032 },
+};
+
+static void table(void)
+{
+	struct plan_prefix p[] = {
+		member("10.0.0.0/8", 1),     member("10.1.2.3", 2),	     member("10.128.0.0/9", 4),
+		member("10.1.2.128/26", 64), member("255.255.255.255", 128), member("::/0", 8),
+		member("::1", 16),	     member("2001:db8::/33", 32),    member("2001:db8:1:3::/64", 256),
+		member("2001:db8:1:3::a", 512), member("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 1024),
+	};
+	own(atlas) struct atlas a = { 0 };
+	uint32_t count = in_order(p, ARRAY_LEN(p));
+	struct err why;
+
+	tap_ok(!atlas_build(&a, p, count, &why), "built");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		tap_num((int64_t)atlas_find(&a, address(rows[i].addr)), (int64_t)rows[i].sets, rows[i].addr);
+}
+
+/* Few different bytes, so that prefixes nest, touch and fill pages. */
+static struct addr drawn(void)
+{
+	struct addr a = { rand() & 1 ? FAMILY_IP4 : FAMILY_IP6, 0 };
+
+	for (unsigned i = 0; i < FAMILY_BITS(a.family) / 8; i++)
+		a.num = a.num << 8 | (unsigned)("\x00\x01\x7f\x80\xff"[rand() % 5] & 0xff);
+	return a;
+}
+
+static unsigned wrong_of(const struct atlas *a, const struct plan_prefix *p, uint32_t count, unsigned asked)
+{
+	unsigned wrong = 0;
+
+	while (asked--) {
+		struct addr at = drawn();
+
+		if (count && rand() & 1) { /* beside an edge of a prefix */
+			struct addr_range r = prefix_range(p[rand() % count].prefix);
+			at.family = p[rand() % count].prefix.addr.family;
+			at.num = (rand() & 1 ? r.lo : r.hi) + (addr_num)(rand() % 3 - 1);
+			at.num &= family_max(at.family);
+		}
+		wrong += atlas_find(a, at) != longest(p, count, at);
+	}
+	return wrong;
+}
+
+static void drawn_prefixes(void)
+{
+	static struct plan_prefix p[600];
+	unsigned wrong = 0;
+
+	for (int seed = 0; seed < 40; seed++) {
+		own(atlas) struct atlas a = { 0 };
+		struct err why;
+
+		srand((unsigned)seed);
+		for (size_t i = 0; i < ARRAY_LEN(p); i++) {
+			struct addr at = drawn();
+			unsigned bits = FAMILY_BITS(at.family), len = (unsigned)rand() % (bits + 1);
+
+			if (rand() & 1)
+				len = bits - (unsigned)rand() % 12;
+			p[i] = (struct plan_prefix){ cut(at, len), 1ull << rand() % 62 };
+		}
+		uint32_t count = in_order(p, (uint32_t)seed * 15);
+		if (atlas_build(&a, p, count, &why))
+			tap_ok(false, "%s", why.text);
+		else
+			wrong += wrong_of(&a, p, count, 5000);
+	}
+	tap_num(wrong, 0, "addresses of 200000 that drawn prefixes answer otherwise");
+}
+
+/* What stands in the tables is compared with their length before it is followed. */
+static void damaged(void)
+{
+	static struct plan_prefix p[200];
+	own(atlas) struct atlas a = { 0 };
+	struct err why;
+	uint64_t sum = 0;
+
+	srand(3);
+	for (size_t i = 0; i < ARRAY_LEN(p); i++) {
+		struct addr at = drawn();
+		p[i] = (struct plan_prefix){ cut(at, FAMILY_BITS(at.family) - (unsigned)rand() % 20), 1ull << rand() % 62 };
+	}
+	uint32_t count = in_order(p, ARRAY_LEN(p));
+	if (atlas_build(&a, p, count, &why)) {
+		tap_ok(false, "%s", why.text);
+		return;
+	}
+	for (int i = 0; i < 20000; i++) {
+		uint64_t *word = &a.at[(uint32_t)rand() % a.words], was = *word;
+
+		*word ^= 1ull << rand() % 64 | (uint64_t)rand() << 30;
+		for (int j = 0; j < 4; j++)
+			sum += atlas_find(&a, drawn());
+		*word = was;
+	}
+	tap_ok(sum != 1, "damaged tables are read within their bounds");
+	tap_num(wrong_of(&a, p, count, 1000), 0, "and undamaged they answer as before");
+}
+
+static void in_bulk(void)
+{
+	enum { HOSTS = 1000000 };
+	struct plan_prefix *p = calloc(HOSTS, sizeof *p);
+	unsigned wrong = 0;
+	struct err why;
+
+	for (unsigned family = 0; p && family < FAMILY_COUNT; family++) {
+		own(atlas) struct atlas a = { 0 };
+
+		for (uint32_t i = 0; i < HOSTS; i++) {
+			addr_num at = family ? ((addr_num)0x20010db8 << 96) + ((addr_num)i << 64) : (addr_num)i * 4294;
+			p[i] = (struct plan_prefix){ { { (enum family)family, at }, family ? 64 : 32 }, 1 };
+		}
+		tap_ok(!atlas_build(&a, p, HOSTS, &why), "a million of a family");
+		for (uint32_t i = 0; i < HOSTS; i++) {
+			struct addr at = p[i].prefix.addr, beside = at;
+
+			beside.num += family ? (addr_num)HOSTS << 64 : 1;
+			wrong += atlas_find(&a, at) != 1 || atlas_find(&a, beside) != 0;
+		}
+		tap_num(wrong, 0, "are there, and what is beside them is not");
+		tap_ok(a.words * 8.0 / HOSTS < 17, "in %.1f bytes each", a.words * 8.0 / HOSTS);
+	}
+	free(p);
+}
+
+static void none(void)
+{
+	own(atlas) struct atlas a = { 0 };
+	struct err why;
+
+	tap_ok(!atlas_build(&a, NULL, 0, &why), "no prefix is an atlas too");
+	tap_num((int64_t)atlas_find(&a, address("10.0.0.1")), 0, "in which no address");
+	tap_num((int64_t)atlas_find(&a, address("::1")), 0, "of either family is");
+}
+
+int main(void)
+{
+	none();
+	table();
+	drawn_prefixes();
+	damaged();
+	in_bulk();
+	return tap_done();
+}
