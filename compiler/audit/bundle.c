@@ -1,4 +1,7 @@
 #include "compiler/audit/audit.h"
+
+#include <errno.h>
+
 #include "compiler/audit/nft_said.h"
 #include "lang/bundle/bundle.h"
 
@@ -18,6 +21,15 @@ static int batch_holds(struct prover *p, const struct ir *ir, const struct bundl
 	return rc ? err_in(why, "%s", name) : 0;
 }
 
+/* The order of the postures is as it was proved. */
+static int order_holds(const struct ir *ir, const struct plan *plan, struct err *why)
+{
+	for (uint32_t i = 0; i < plan->posture_count; i++)
+		if (plan->postures[i].within != (ir->postures[i].within | 1ull << i))
+			return err_set(why, EPROTO, "the bundle has another order of postures than was proved, at %s", ir->postures[i].name);
+	return 0;
+}
+
 int audit_bundle(const struct ir *ir, const void *bytes, size_t len, struct err *why)
 {
 	own(bundle) struct bundle *b = NULL;
@@ -34,6 +46,8 @@ int audit_bundle(const struct ir *ir, const void *bytes, size_t len, struct err 
 	if (rc)
 		return rc;
 	rc = audit_first_hook(p, ir, &plan, why);
+	if (!rc)
+		rc = order_holds(ir, &plan, why);
 	ir = ir_for_nft(ir, a);
 	if (!rc)
 		rc = batch_holds(p, ir, b, "nft/posture.batch", audit_layer4, why);

@@ -48,8 +48,8 @@ static int sign(struct buf *bundle, const struct asked *asked, struct err *why)
 	return rc ? rc : key_sign(bundle, &plain, &s, asked->serial, why);
 }
 
-/* What a policy claims of itself is proved, or there is no bundle: docs/decisions/0011-claims-gate-bundles.md. */
-static int prove_claims(struct compilation *c, const struct ir *ir)
+/* What a policy claims of itself is proved, or there is no bundle, which holds what the orders say: docs/decisions/0011-claims-gate-bundles.md. */
+static int prove_claims(struct compilation *c, struct ir *ir)
 {
 	own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
 	struct promise_list all = prove_promises(p, ir);
@@ -66,6 +66,7 @@ static int prove_claims(struct compilation *c, const struct ir *ir)
 		else if (all.at[i].answer == ANSWER_UNDECIDED && !worst)
 			worst = EXIT_UNKNOWN;
 	}
+	promise_orders(ir, &all);
 	return worst;
 }
 
@@ -113,7 +114,7 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 	own(buf) struct buf bundle = { 0 };
 	struct err why = { 0 };
 	const struct policy *p = front_read(c, asked->from);
-	const struct ir *ir = p ? ir_lower(p, c->arena) : NULL;
+	struct ir *ir = p ? ir_lower(p, c->arena) : NULL;
 	int rc = p ? prove_claims(c, ir) : front_exit(c);
 
 	report_diags(stderr, c);

@@ -83,6 +83,7 @@ static void name_postures(struct plan *out, const struct ir *ir, struct arena *a
 			.title = or_nothing(ir->policy->postures[i].title),
 			.established = ir->postures[i].established,
 			.closed = ir->postures[i].closed,
+			.within = ir->postures[i].within | 1ull << i,
 		};
 }
 

@@ -119,6 +119,7 @@ struct ir_posture {
 	 * is in docs/semantics.md, "Always admitted".
 	 */
 	bool closed;
+	uint64_t within; /* a bit per posture that this one is proved to be no wider than, by promise_orders() of compiler/prove; else 0 */
 };
 
 struct ir_zone {

@@ -1,5 +1,7 @@
 #include "compiler/prove/promise.h"
 
+#include <string.h>
+
 #include "compiler/front/policy.h"
 #include "compiler/prove/prover.h"
 
@@ -45,6 +47,34 @@ struct promise_list prove_promises(struct prover *p, const struct ir *ir)
 	for (size_t i = 0; i < ir->invariant_count; i++)
 		vec_push(p->arena, &all, prove_invariant(p, ir, &ir->invariants[i]));
 	return (struct promise_list){ all.at, all.len };
+}
+
+static size_t posture_at(const struct ir *ir, const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(ir->postures[i].name, name))
+		i++;
+	return i;
+}
+
+void promise_orders(struct ir *ir, const struct promise_list *all)
+{
+	const size_t n = ir->posture_count;
+
+	for (size_t i = 0; i < n; i++)
+		ir->postures[i].within = 1ull << i;
+	for (size_t i = 0; i < all->len; i++)
+		if (!all->at[i].claim && all->at[i].answer == ANSWER_PROVED)
+			ir->postures[posture_at(ir, all->at[i].tighter)].within |= 1ull << posture_at(ir, all->at[i].wider);
+	for (size_t by = 0; by < n; by++) /* Warshall, 1962 */
+		for (size_t i = 0; i < n; i++)
+			if (ir->postures[i].within >> by & 1)
+				ir->postures[i].within |= ir->postures[by].within;
+	for (size_t i = 0; i < n; i++)
+		for (size_t w = 0; w < n; w++)
+			if (ir->postures[i].established < ir->postures[w].established)
+				ir->postures[i].within &= ~(1ull << w);
 }
 
 const char *promise_name(const struct promise *p, struct arena *a)

@@ -41,6 +41,12 @@ static inline bool promise_is_broken(const struct promise *p)
 	return p->answer == ANSWER_REFUTED || (p->answer == ANSWER_CONDITIONAL && p->calm);
 }
 
+/*
+ * What the proved orders say of each posture, with what follows from them: `within` of its ir. A posture that lets established
+ * flows go on is within none that judges them again, whatever it says of new ones.
+ */
+void promise_orders(struct ir *ir, const struct promise_list *all);
+
 /* "no_telnet", "LOCKDOWN <= HARDENED". */
 const char *promise_name(const struct promise *p, struct arena *a);
 

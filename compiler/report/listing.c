@@ -38,9 +38,12 @@ static void print_postures(struct buf *out, const struct plan *p)
 	for (uint32_t i = 0; i < p->posture_count; i++) {
 		const struct plan_posture *s = &p->postures[i];
 
-		buf_printf(out, "    %-12s established %s%s%s%s%s\n", s->name, established_name(s->established),
-			   s->closed ? ", closed" : "", i == p->initial ? ", initial" : "",
-			   *s->title ? "  # " : "", s->title);
+		buf_printf(out, "    %-12s established %s%s%s", s->name, established_name(s->established),
+			   s->closed ? ", closed" : "", i == p->initial ? ", initial" : "");
+		for (uint32_t w = 0; w < p->posture_count; w++)
+			if (w != i && s->within >> w & 1)
+				buf_printf(out, ", <= %s", p->postures[w].name);
+		buf_printf(out, "%s%s\n", *s->title ? "  # " : "", s->title);
 	}
 }
 

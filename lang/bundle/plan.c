@@ -34,6 +34,7 @@ static void put_postures(struct buf *out, const struct plan *p)
 		wire_put_str(out, p->postures[i].title ? p->postures[i].title : "");
 		wire_put_u8(out, (uint8_t)p->postures[i].established);
 		wire_put_u8(out, p->postures[i].closed);
+		wire_put_u64(out, p->postures[i].within);
 	}
 	wire_put_u32(out, p->initial);
 }
@@ -214,13 +215,14 @@ static void get_zones(struct wire_in *in, struct plan *p, struct arena *a)
 
 static void get_postures(struct wire_in *in, struct plan *p, struct arena *a)
 {
-	p->posture_count = wire_get_count(in, 10);
+	p->posture_count = wire_get_count(in, 18);
 	p->postures = arena_zero(a, p->posture_count * sizeof *p->postures);
 	for (uint32_t i = 0; i < p->posture_count; i++) {
 		p->postures[i].name = wire_get_str(in, a);
 		p->postures[i].title = wire_get_str(in, a);
 		p->postures[i].established = (enum established)wire_get_u8(in);
 		p->postures[i].closed = wire_get_u8(in);
+		p->postures[i].within = wire_get_u64(in);
 	}
 	p->initial = wire_get_u32(in);
 }
@@ -446,6 +448,8 @@ static int postures_hold(const struct plan *p, struct arena *a, struct err *why)
 			return err_set(why, EINVAL, "posture %u has no proper name", i);
 		if (s->established >= ESTABLISHED_COUNT || s->closed > 1)
 			return err_set(why, EINVAL, "posture %s is out of range", s->name);
+		if (!(s->within >> i & 1) || (p->posture_count < 64 && s->within >> p->posture_count))
+			return err_set(why, EINVAL, "posture %s has no proper place in the order", s->name);
 		if (strmap_find(&names, s->name))
 			return err_set(why, EINVAL, "posture %s is there twice", s->name);
 		strmap_put(&names, s->name, s);
@@ -696,4 +700,9 @@ int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len
 
 	*out = p;
 	return 0;
+}
+
+bool plan_is_within(const struct plan *p, uint32_t posture, uint32_t wider)
+{
+	return p->postures[posture].closed || p->postures[posture].within >> wider & 1;
 }

@@ -8,6 +8,7 @@
 #ifndef TEG_BUNDLE_PLAN_H
 #define TEG_BUNDLE_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,11 @@ struct plan_posture {
 	const char *name, *title;
 	enum established established;
 	uint8_t closed;
+	/*
+	 * A bit per posture that this one is no wider than, its own among them: this one was proved to admit no new flow that
+	 * the other does not, and lets no flow go on that the other judges again. What was not claimed, or not proved, is no bit.
+	 */
+	uint64_t within;
 };
 
 /*
@@ -94,6 +100,9 @@ struct plan {
 	struct plan_need *needs;
 	uint32_t need_count;
 };
+
+/* Is the posture known to admit no more than the wider one? A closed one admits no more than any. */
+bool plan_is_within(const struct plan *p, uint32_t posture, uint32_t wider);
 
 void plan_encode(struct buf *out, const struct plan *p);
 

@@ -27,6 +27,14 @@ tells 0 '' 'what is resolved has them still' sh -c "tar xOf claims.tegb policy/r
 	grep -q '^order SHUT <= HALF <= OPEN' resolved.teg && [ \$(grep -c '^invariant' resolved.teg) = 2 ] &&
 	[ \$(grep -c '^    in \\[' resolved.teg) = 3 ] && '$tegc' check resolved.teg"
 
+# What is proved goes into the bundle: with what follows, and no more.
+orders() { "$tegc" build claims.teg -o claims.tegb && "$tegc" disasm claims.tegb | sed -n '/^postures/,/^$/p' | grep -o '^ *[A-Z]* \|<= [A-Z]*' | xargs; }
+same 'SHUT <= HALF <= OPEN HALF <= OPEN OPEN' "$(orders)" 'a bundle has the order of its postures, and what follows from it'
+sed -i 's/^order.*/order SHUT <= OPEN/' claims.teg
+same 'SHUT <= OPEN HALF OPEN' "$(orders)" 'what nobody claimed is not known, though it could be proved'
+sed -i 's/^order.*/order SHUT <= HALF <= OPEN/; s/^posture HALF extends SHUT {/& established recheck\n/; s/^posture OPEN extends HALF {/& established keep\n/' claims.teg
+same 'SHUT <= OPEN HALF <= OPEN OPEN' "$(orders)" 'a posture that lets flows go on is within none that judges them again'
+
 claims 'invariant no_plain { in HALF..OPEN: tcp to self port 80 is dropped }'
 tells 2 'error[E0401]: `no_plain` does not hold in OPEN
 `plain` admits it in OPEN

@@ -143,6 +143,8 @@ static void posture_initial(struct plan *p) { p->initial = 2; }
 static void posture_twice(struct plan *p) { p->postures[1].name = p->postures[0].name; }
 static void posture_established(struct plan *p) { p->postures[0].established = 3; }
 static void posture_closed(struct plan *p) { p->postures[0].closed = 2; }
+static void posture_not_itself(struct plan *p) { p->postures[1].within = 1; }
+static void posture_within_none(struct plan *p) { p->postures[1].within |= 4; }
 static void posture_title(struct plan *p) { p->postures[0].title = "a\nb"; }
 static void counter_twice(struct plan *p) { p->counters[3].id = p->counters[4].id; }
 static void counter_name_twice(struct plan *p) { p->counters[3].nft_name = p->counters[4].nft_name; }
@@ -195,6 +197,8 @@ static const struct {
 	{ "a posture twice", posture_twice, "posture OPEN is there twice" },
 	{ "an unknown kind of established", posture_established, "posture OPEN is out of range" },
 	{ "closed that is neither yes nor no", posture_closed, "posture OPEN is out of range" },
+	{ "a posture that is wider than itself", posture_not_itself, "posture SHUT has no proper place in the order" },
+	{ "within one that is not there", posture_within_none, "posture SHUT has no proper place in the order" },
 	{ "a title of two lines", posture_title, "posture 0" },
 	{ "a counter twice", counter_twice, "is there twice" },
 	{ "a counter's nft name twice", counter_name_twice, "is there twice" },
@@ -344,8 +348,8 @@ static void test_cuts(struct arena *a)
 	buf_add(&bytes, "", 1);
 	tap_ok(plan_decode(&q, a, bytes.at, bytes.len, &why) < 0 && strstr(why.text, "more than a plan"),
 	       "nor one with a byte too many");
-	bytes.at[0] = 9;
-	tap_ok(plan_decode(&q, a, bytes.at, bytes.len, &why) < 0 && strstr(why.text, "version 9"),
+	bytes.at[0] = 99;
+	tap_ok(plan_decode(&q, a, bytes.at, bytes.len, &why) < 0 && strstr(why.text, "version 99"),
 	       "nor one of another version");
 }
 
