@@ -49,7 +49,7 @@ const char *engine_name(enum engine e)
 {
 	static const char *const names[ENGINE_COUNT] = {
 		[ENGINE_AUTO] = "auto", [ENGINE_NATIVE] = "native",
-		[ENGINE_GENERIC] = "generic", [ENGINE_NFT] = "nft",
+		[ENGINE_GENERIC] = "generic", [ENGINE_TC] = "tc", [ENGINE_NFT] = "nft",
 	};
 
 	return names[e];
@@ -250,7 +250,7 @@ static int read_engine(struct settings *s, const char *name, struct err *why)
 			s->judge = (enum engine)e;
 			return 0;
 		}
-	return err_set(why, EINVAL, "`%.40s` is no engine; there are auto, native, generic and nft", name);
+	return err_set(why, EINVAL, "`%.40s` is no engine; there are auto, native, generic, tc and nft", name);
 }
 
 static bool is_loopback(const struct in6_addr *a)

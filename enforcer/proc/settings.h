@@ -22,7 +22,7 @@ everyone can see, and from a file that others may read; it is shown without; and
 
 #define SETTINGS_FILE "/etc/tegumentar/tegd.conf"
 
-enum engine { ENGINE_AUTO, ENGINE_NATIVE, ENGINE_GENERIC, ENGINE_NFT, ENGINE_COUNT };
+enum engine { ENGINE_AUTO, ENGINE_NATIVE, ENGINE_GENERIC, ENGINE_TC, ENGINE_NFT, ENGINE_COUNT };
 
 /* What is asked of this process, besides its settings. */
 enum ask { ASK_RUN, ASK_CHECK, ASK_SETTINGS, ASK_HELP, ASK_VERSION };

@@ -58,15 +58,23 @@ static int check_hooks(struct checked *c, struct generation *g, struct kernel *k
 
 static int check_program(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
 {
-	uint32_t number;
-	int rc = g->tables ? xdp_slot(k->xdp, &number, why) : 0;
+	static const char *const names[TEG_HOOKS] = { [TEG_HOOK_XDP] = "xdp", [TEG_HOOK_TC] = "tc" };
+	int rc = 0;
 
-	if (!g->tables || rc)
-		return rc;
-	snprintf(c->is, sizeof c->is, "%u", number);
-	snprintf(c->should, sizeof c->should, "%u", g->is.program);
-	return number == g->is.program ? 0 : err_set(why, EUCLEAN, "xdp: the program in the slot is number %u, not %u",
-						     number, g->is.program);
+	for (int hook = 0; g->tables && !rc && hook < TEG_HOOKS; hook++) {
+		const uint32_t should = g->is.program[hook];
+		uint32_t number = 0;
+
+		if (!should)
+			continue;
+		rc = slot_read(kernel_slot(k, (enum teg_hook)hook), &number, why);
+		snprintf(c->is, sizeof c->is, "%u", number);
+		snprintf(c->should, sizeof c->should, "%u", should);
+		if (!rc && number != should)
+			rc = err_set(why, EUCLEAN, "%s: the program in the slot is number %u, not %u", names[hook], number,
+				     should);
+	}
+	return rc;
 }
 
 static int check_posture(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
@@ -79,21 +87,33 @@ static int check_posture(struct checked *c, struct generation *g, struct kernel 
 	return now == g->posture ? 0 : err_set(why, EUCLEAN, "xdp: teg_active says posture %u, not %u", now, g->posture);
 }
 
+/* Is the anchor where the port has it? */
+static int check_link(const struct port *p, struct kernel *k, struct err *why)
+{
+	struct xdp_link xdp = { 0 };
+	struct tc_link tc = { 0 };
+	int rc = p->engine != PORT_TC ? xdp_look(k->xdp, p->ifindex, &xdp, why) :
+		 k->tc		      ? tc_look(k->tc, p->ifindex, &tc, why) : 0;
+
+	if (rc || xdp.armed || tc.armed)
+		return rc;
+	return err_set(why, EUCLEAN, "%s: the anchor on %s is gone", p->engine == PORT_TC ? "tc" : "xdp", p->name);
+}
+
 static int check_links(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
 {
 	size_t armed = 0, wanted = 0;
-	struct xdp_link is;
-	int rc = 0, bad = 0;
-	struct err one;
+	int bad = 0;
 
 	for (size_t i = 0; g->tables && i < g->ports.len; i++) {
+		struct err one;
+		int rc;
+
 		if (g->ports.at[i].engine == PORT_NFT)
 			continue;
 		wanted++;
-		rc = xdp_look(k->xdp, g->ports.at[i].ifindex, &is, &one);
-		armed += !rc && is.armed;
-		if (!rc && !is.armed)
-			rc = err_set(&one, EUCLEAN, "xdp: the anchor on %s is gone", g->ports.at[i].name);
+		rc = check_link(&g->ports.at[i], k, &one);
+		armed += !rc;
 		if (rc && !bad) {
 			*why = one;
 			bad = rc;
@@ -114,7 +134,7 @@ static int check_pins(struct checked *c, struct generation *g, struct kernel *k,
 		return 0;
 	int rc = kernel_pins(k, &there, why);
 	snprintf(c->is, sizeof c->is, "%u", there);
-	snprintf(c->should, sizeof c->should, "%u", KERNEL_PINS);
+	snprintf(c->should, sizeof c->should, "%u", kernel_pins_wanted(k));
 	return rc;
 }
 

@@ -40,9 +40,17 @@ void generation_path(char out[static 300], const struct kernel *k, const char *n
 	snprintf(out, 300, "%s/%s", k->settings->state_dir, name);
 }
 
+void generation_next_tc(char out[static 4096], const struct kernel *k)
+{
+	snprintf(out, 4096, "%s/next_tc", k->settings->pin_dir);
+}
+
 struct port_wish generation_wish(const struct generation *g, const struct kernel *k, bool strict)
 {
-	return (struct port_wish){ g->tables ? k->xdp : NULL, k->settings->judge, g->without, strict };
+	return (struct port_wish){
+		.hooks = g->tables ? kernel_hooks(k) : (struct port_hooks){ 0 }, .asked = k->settings->judge,
+		.without = g->without, .without_tc = k->without_tc, .strict = strict,
+	};
 }
 
 int generation_refuse(struct refusal *no, enum result_code code, const char *part)
@@ -71,7 +79,14 @@ static bool is_xdp_port(uint32_t ifindex, void *context)
 {
 	const struct port *p = ports_find(context, ifindex);
 
-	return p && p->engine != PORT_NFT;
+	return p && port_has_xdp(p);
+}
+
+static bool is_tc_port(uint32_t ifindex, void *context)
+{
+	const struct port *p = ports_find(context, ifindex);
+
+	return p && p->engine == PORT_TC;
 }
 
 void generation_leave_others(struct generation *g, struct kernel *k)
@@ -81,8 +96,11 @@ void generation_leave_others(struct generation *g, struct kernel *k)
 	if (!k->xdp)
 		return;
 	xdp_leave_others(k->xdp, is_xdp_port, &g->ports);
-	if (!g->tables)
-		xdp_clear_slot(k->xdp, &ignored);
+	if (k->tc)
+		tc_leave_others(k->tc, is_tc_port, &g->ports);
+	for (int hook = 0; hook < TEG_HOOKS; hook++)
+		if (!g->is.program[hook])
+			slot_clear(kernel_slot(k, (enum teg_hook)hook), &ignored);
 }
 
 int generation_cut_flows(const struct generation *g, struct kernel *k, struct err *why)

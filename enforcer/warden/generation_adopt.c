@@ -1,38 +1,77 @@
 #include "enforcer/warden/generation_parts.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
 #include "enforcer/warden/content.h"
 #include "enforcer/warden/ledger.h"
 
-/* The handle of the program in the slot, which must be the record's. */
+/* A descriptor of the program in the hook's slot, which must be the record's. */
+static int hold_program(int *out, const struct generation *g, struct kernel *k, enum teg_hook hook, struct err *why)
+{
+	uint32_t number;
+	int rc = slot_read(kernel_slot(k, hook), &number, why);
+
+	if (rc)
+		return rc;
+	if (number != g->is.program[hook])
+		return err_set(why, ENOENT, "the program in the slot is number %u, not %u", number, g->is.program[hook]);
+	*out = bpf_prog_get_fd_by_id(number);
+	return *out < 0 ? err_sys(why, "cannot hold the program in the slot") : 0;
+}
+
+/* A switch that ended between the two slots left the second program pinned: see switch_slots(). */
+static void finish_slots(const struct generation *g, struct kernel *k)
+{
+	char path[PATH_MAX];
+	uint32_t number;
+	uint64_t tag;
+	struct err ignored;
+
+	generation_next_tc(path, k);
+	own(fd) int next = bpf_obj_get(path);
+	if (next >= 0 && !slot_program_is(next, &number, &tag, &ignored) && number == g->is.program[TEG_HOOK_TC] &&
+	    !slot_put(k->shared.tc_slots, next, &ignored))
+		kernel_wait_for_packets();
+	unlink(path);
+}
+
+static int adopt_tc(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(fd) int program = -1;
+
+	if (!g->is.program[TEG_HOOK_TC])
+		return 0;
+	int rc = hold_program(&program, g, k, TEG_HOOK_TC, why);
+	return rc ? rc : tables_adopt_more(g->tables, TEG_HOOK_TC, program, why);
+}
+
+/* The handle of the programs in the slots. */
 static int adopt_tables(struct generation *g, struct kernel *k, struct err *why)
 {
+	own(fd) int program = -1;
 	char path[300];
-	uint32_t number;
-	int rc;
 
-	if (!g->is.program && k->xdp && k->settings->judge != ENGINE_NFT)
+	if (!g->is.program[TEG_HOOK_XDP] && k->xdp && k->settings->judge != ENGINE_NFT)
 		return err_set(why, ESTALE, "it was staged for nft alone, and --engine is %s now",
 			       engine_name(k->settings->judge));
-	if (!g->is.program)
+	if (!g->is.program[TEG_HOOK_XDP])
 		return 0;
 	if (!k->xdp)
 		return err_set(why, ENOTSUP, "XDP judged, and cannot be had now: %s", k->without);
-	rc = xdp_slot(k->xdp, &number, why);
+	int rc = hold_program(&program, g, k, TEG_HOOK_XDP, why);
 	if (rc)
 		return rc;
-	if (number != g->is.program)
-		return err_set(why, ENOENT, "the program in the slot is number %u, not %u", number, g->is.program);
-	own(fd) int program = bpf_prog_get_fd_by_id(number);
-	if (program < 0)
-		return err_sys(why, "cannot hold the program in the slot");
+	finish_slots(g, k);
 	generation_path(path, k, "ledger");
 	g->slots = arena_zero(g->arena, (g->plan.counter_count + 1) * sizeof *g->slots);
 	rc = ledger_read(path, &g->plan, g->slots, why);
-	return rc ? rc : tables_adopt(&g->tables, TEG_HOOK_XDP, program, why);
+	if (!rc)
+		rc = tables_adopt(&g->tables, TEG_HOOK_XDP, program, why);
+	return rc ? rc : adopt_tc(g, k, why);
 }
 
 static int adopt_bundle(struct generation *g, struct kernel *k, struct err *why)

@@ -1,6 +1,8 @@
 #include "enforcer/warden/generation_parts.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -40,47 +42,79 @@ static void unhook_new(struct generation *g, struct kernel *k)
 }
 
 struct before {
-	int program; /* what was in the slot, -1 when it was empty */
+	int program[TEG_HOOKS]; /* what was in each slot, -1 when it was empty */
 };
 
 static void before_own_(struct before *b)
 {
-	if (b->program >= 0)
-		close(b->program);
+	for (int hook = 0; hook < TEG_HOOKS; hook++)
+		if (b->program[hook] >= 0)
+			close(b->program[hook]);
+}
+
+static int hold_slot(int *out, int slots, struct err *why)
+{
+	uint32_t number;
+	int rc = slot_read(slots, &number, why);
+
+	*out = !rc && number ? bpf_prog_get_fd_by_id(number) : -1;
+	if (!rc && number && *out < 0)
+		return err_sys(why, "cannot hold the program in the slot");
+	return rc;
+}
+
+/*
+ * Two slots are two stores. XDP's is the one that decides: a start that finds it changed goes on to the new generation,
+ * and the other program must then still be there. So that one is pinned until both are in place.
+ */
+static int switch_slots(struct generation *g, struct kernel *k, struct err *why)
+{
+	const int tc = tables_program(g->tables, TEG_HOOK_TC);
+	char path[PATH_MAX];
+	int rc;
+
+	generation_next_tc(path, k);
+	unlink(path);
+	if (tc >= 0 && bpf_obj_pin(tc, path))
+		return err_sys(why, "cannot pin %s", path);
+	rc = slot_put(k->shared.slots, tables_program(g->tables, TEG_HOOK_XDP), why);
+	if (!rc && tc >= 0)
+		rc = slot_put(k->shared.tc_slots, tc, why);
+	unlink(path);
+	return rc;
 }
 
 static int switch_program(struct generation *g, struct kernel *k, struct before *b, struct err *why)
 {
-	uint32_t number;
-	int rc;
+	const struct port_hooks hooks = kernel_hooks(k);
+	int rc = 0;
 
 	if (!g->tables)
 		return 0;
-	rc = xdp_slot(k->xdp, &number, why);
-	if (rc)
-		return rc;
-	b->program = number ? bpf_prog_get_fd_by_id(number) : -1;
-	if (number && b->program < 0)
-		return err_sys(why, "cannot hold the program in the slot");
-	rc = xdp_set_slot(k->xdp, tables_program(g->tables, TEG_HOOK_XDP), why);
-	return rc ? rc : ports_arm(&g->ports, k->xdp, why);
+	for (int hook = 0; !rc && hook < TEG_HOOKS; hook++)
+		rc = hold_slot(&b->program[hook], kernel_slot(k, (enum teg_hook)hook), why);
+	if (!rc)
+		rc = switch_slots(g, k, why);
+	return rc ? rc : ports_arm(&g->ports, &hooks, why);
 }
 
 static void unswitch_program(struct generation *g, struct kernel *k, const struct before *b)
 {
 	struct err ignored;
 
-	if (!g->tables)
-		return;
-	if (b->program >= 0)
-		xdp_set_slot(k->xdp, b->program, &ignored);
-	else
-		xdp_clear_slot(k->xdp, &ignored);
+	for (int hook = 0; g->tables && hook < TEG_HOOKS; hook++) {
+		const int slots = kernel_slot(k, (enum teg_hook)hook);
+
+		if (b->program[hook] >= 0)
+			slot_put(slots, b->program[hook], &ignored);
+		else
+			slot_clear(slots, &ignored);
+	}
 }
 
 static int bridge(struct generation *g, struct kernel *k, struct refusal *no)
 {
-	own(before) struct before b = { .program = -1 };
+	own(before) struct before b = { .program = { -1, -1 } };
 
 	if (hook_new(g, k, &no->why))
 		return generation_refuse(no, RESULT_CANNOT, "nft");

@@ -1,6 +1,7 @@
 #include "enforcer/warden/generation_parts.h"
 
 #include "enforcer/warden/content.h"
+#include "lang/bundle/bundle.h"
 
 /* Layers 1 to 3 for nft, when no port needed them so far: from the bundle that was kept. */
 static int load_epiderme(struct generation *g, struct kernel *k, struct err *why)
@@ -52,6 +53,34 @@ static int follow_zones(struct generation *g, const struct ports *now, struct er
 	return rc;
 }
 
+/* TC's program, when no port needed it so far: from the bundle that was kept. What is in its slot is of no use to anyone yet. */
+static int load_tc(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(buf) struct buf bytes = { 0 };
+	own(bundle) struct bundle *b = NULL;
+	int rc = state_read_bundle(&bytes, k->settings->state_dir, &g->is.bundle, why);
+
+	if (!rc)
+		rc = bundle_open(&b, bytes.at, bytes.len, why);
+	if (!rc)
+		rc = generation_join_tc(g, b, why);
+	return rc ? rc : slot_put(k->shared.tc_slots, tables_program(g->tables, TEG_HOOK_TC), why);
+}
+
+static void follow_tc(struct generation *g, struct kernel *k, struct ports *now, bool *changed)
+{
+	const struct port_hooks hooks = kernel_hooks(k);
+	struct err why;
+
+	if (!ports_use(now, PORT_TC) || g->is.program[TEG_HOOK_TC])
+		return;
+	*changed = true;
+	if (!load_tc(g, k, &why))
+		return;
+	ports_without_tc(now, &hooks, why.text);
+	g->is.program[TEG_HOOK_TC] = 0;
+}
+
 int generation_follow_links(struct generation *g, struct kernel *k, struct state *s, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
@@ -65,10 +94,12 @@ int generation_follow_links(struct generation *g, struct kernel *k, struct state
 		return rc;
 	ports_match(&now, &g->plan, &links, a);
 	ports_choose(&now, &wish, why);
-	if (g->tables)
+	if (g->tables) {
+		follow_tc(g, k, &now, &changed);
 		rc = follow_zones(g, &now, why);
+	}
 	if (!rc)
-		rc = ports_arm(&now, wish.x, why);
+		rc = ports_arm(&now, &wish.hooks, why);
 	if (!rc)
 		rc = follow_filter(g, k, &now, &changed, why);
 	if (rc)

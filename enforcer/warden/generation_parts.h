@@ -21,6 +21,9 @@ int generation_refuse(struct refusal *no, enum result_code code, const char *par
 /* UINT32_MAX when the policy has none of that name. */
 uint32_t generation_posture_find(const struct plan *p, const char *name);
 
+/* Where TC's program is pinned while a switch is under way. */
+void generation_next_tc(char out[static 4096], const struct kernel *k);
+
 /* The path of a file in the state directory. */
 void generation_path(char out[static 300], const struct kernel *k, const char *name);
 
@@ -29,7 +32,11 @@ struct port_wish generation_wish(const struct generation *g, const struct kernel
 /* A batch into its bank; `clear`: what an earlier attempt left there goes in the same transaction. */
 int generation_put_batch(struct kernel *k, const struct batch *b, char bank, bool clear, struct err *why);
 
-/* Links of interfaces that are in no zone any more, or that nft judges now, go. */
+/* The generation's program for TC, loaded and tried: by the tables that it has. */
+struct bundle;
+int generation_join_tc(struct generation *g, const struct bundle *b, struct err *why);
+
+/* Links of interfaces that are in no zone any more, or that are judged otherwise now, go. */
 void generation_leave_others(struct generation *g, struct kernel *k);
 
 /* In a posture that cuts, flows that are under way end. */

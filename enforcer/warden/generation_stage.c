@@ -91,46 +91,63 @@ static const uint8_t solicitation[78] = {
 	135, 0,
 };
 
-#define XDP_SAYS_PASS 2u /* enum xdp_action */
-
-static int try_program(const struct tables *t, const void *frame, size_t len, const char *what, struct err *why)
+static int try_frame(const struct tables *t, enum teg_hook hook, const void *frame, size_t len, const char *what,
+		     struct err *why)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len, .repeat = 1);
 
-	if (bpf_prog_test_run_opts(tables_program(t, TEG_HOOK_XDP), &run))
+	if (bpf_prog_test_run_opts(tables_program(t, hook), &run))
 		return err_sys(why, "cannot try the program out");
-	if (run.retval != XDP_SAYS_PASS)
+	if (tables_verdict(hook, run.retval) != TABLES_PASS)
 		return err_set(why, EPROTO, "the program does not let %s by (it answers %u)", what, run.retval);
 	return 0;
 }
 
-static int load_program(struct generation *g, struct kernel *k, const struct content *c, struct err *why)
+/* What the kernel calls it, once it does what every program does. */
+static int try_program(struct generation *g, enum teg_hook hook, struct err *why)
 {
-	const struct bundle_member *object = content_member(c->bundle, "xdp/policy.o", why);
 	uint64_t tag;
+	int rc = try_frame(g->tables, hook, arp, sizeof arp, "an ARP request", why);
+
+	if (!rc)
+		rc = try_frame(g->tables, hook, solicitation, sizeof solicitation, "a neighbour solicitation", why);
+	return rc ? rc : slot_program_is(tables_program(g->tables, hook), &g->is.program[hook], &tag, why);
+}
+
+static int load_program(struct generation *g, struct kernel *k, const struct bundle *b, struct err *why)
+{
+	const struct bundle_member *object = content_member(b, "xdp/policy.o", why);
 
 	if (!object)
 		return why->code;
-	const struct tables_load load = { .shared = &k->shared, .object = object->bytes, .object_len = object->len,
-					  .plan = &g->plan, .slots = g->slots, .number = g->is.number,
-					  .bank = g->is.bank == 'b' };
+	const struct tables_load load = { .shared = &k->shared, .hook = TEG_HOOK_XDP, .object = object->bytes,
+					  .object_len = object->len, .plan = &g->plan, .slots = g->slots,
+					  .number = g->is.number, .bank = g->is.bank == 'b' };
 	int rc = tables_load(&g->tables, &load, why);
-	if (!rc)
-		rc = try_program(g->tables, arp, sizeof arp, "an ARP request", why);
-	if (!rc)
-		rc = try_program(g->tables, solicitation, sizeof solicitation, "a neighbour solicitation", why);
-	return rc ? rc : xdp_program_is(tables_program(g->tables, TEG_HOOK_XDP), &g->is.program, &tag, why);
+	return rc ? rc : try_program(g, TEG_HOOK_XDP, why);
+}
+
+int generation_join_tc(struct generation *g, const struct bundle *b, struct err *why)
+{
+	const struct bundle_member *object = content_member(b, "tc/policy.o", why);
+
+	if (!object)
+		return why->code;
+	const struct tables_load load = { .hook = TEG_HOOK_TC, .object = object->bytes, .object_len = object->len,
+					  .plan = &g->plan };
+	int rc = tables_join(g->tables, &load, why);
+	return rc ? rc : try_program(g, TEG_HOOK_TC, why);
 }
 
 /*
- * Only XDP tells of packets, looks into payloads and counts flows. What was in force before, as before a boot, judges
+ * Only programs tell of packets, look into payloads and count flows. What was in force before, as before a boot, judges
  * on without: that is less than the policy says, but no policy would be less still.
  */
 static int stage_nft_alone(const struct generation *g, const struct stage *ask, struct refusal *no)
 {
 	if (ask->was_taken || !plan_is_met(&g->plan, content_can & ~content_xdp_alone, &no->why))
 		return 0;
-	err_in(&no->why, "XDP, which alone does that, does not judge (%s)",
+	err_in(&no->why, "XDP and TC, which alone do that, do not judge (%s)",
 	       *g->without ? g->without : "nft was asked for");
 	return generation_refuse(no, RESULT_CANNOT, "xdp");
 }
@@ -144,10 +161,10 @@ static int stage_program(struct generation *g, struct kernel *k, const struct co
 		return stage_nft_alone(g, ask, no);
 	if (stage_slots(g, k, ask, &no->why))
 		return generation_refuse(no, RESULT_CANNOT, "ledger");
-	if (!load_program(g, k, c, &no->why))
+	if (!load_program(g, k, c->bundle, &no->why))
 		return 0;
 	tables_free(take(g->tables));
-	g->is.program = 0;
+	g->is.program[TEG_HOOK_XDP] = 0;
 	if (k->settings->judge != ENGINE_AUTO)
 		return generation_refuse(no, RESULT_CANNOT, "xdp");
 	snprintf(g->without, sizeof g->without, "%.250s", no->why.text);
@@ -189,24 +206,37 @@ static int ports_look(const struct generation *g, const struct stage *ask, struc
 		return 0;
 	for (size_t i = 0; i < g->ports.len; i++)
 		if (g->ports.at[i].engine == PORT_NFT)
-			return err_in(why, "XDP, which alone looks into payloads, does not judge on %s (%s)", g->ports.at[i].name,
-				      g->ports.at[i].reason);
+			return err_in(why, "XDP and TC, which alone look into payloads, do not judge on %s (%s)",
+				      g->ports.at[i].name, g->ports.at[i].reason);
 	*why = (struct err){ 0 };
 	return 0;
 }
 
-static int stage_ports(struct generation *g, struct kernel *k, const struct links *links, const struct stage *ask,
-		       struct refusal *no)
+/* The program of TC, where an interface has it. With engine auto, nft judges there when it cannot be had. */
+static int stage_tc(struct generation *g, struct kernel *k, const struct bundle *b, struct err *why)
 {
-	struct port_wish wish = generation_wish(g, k, true);
+	const struct port_hooks hooks = kernel_hooks(k);
+	int rc = ports_use(&g->ports, PORT_TC) ? generation_join_tc(g, b, why) : 0;
+
+	if (!rc || k->settings->judge == ENGINE_TC)
+		return rc;
+	ports_without_tc(&g->ports, &hooks, why->text);
+	g->is.program[TEG_HOOK_TC] = 0;
+	return 0;
+}
+
+static int stage_ports(struct generation *g, struct kernel *k, const struct content *c, const struct links *links,
+		       const struct stage *ask, struct refusal *no)
+{
+	const struct port_wish wish = generation_wish(g, k, true);
 
 	ports_match(&g->ports, &g->plan, links, g->ports_arena);
 	if (ports_choose(&g->ports, &wish, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, k->settings->judge == ENGINE_TC ? "tc" : "xdp");
+	if (stage_tc(g, k, c->bundle, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, "tc");
+	if (ports_look(g, ask, &no->why))
 		return generation_refuse(no, RESULT_CANNOT, "xdp");
-	if (ports_look(g, ask, &no->why)) {
-		ports_abandon(&g->ports, k->xdp);
-		return generation_refuse(no, RESULT_CANNOT, "xdp");
-	}
 	for (size_t i = 0; g->tables && i < g->ports.len; i++)
 		if (tables_set_zone(g->tables, g->ports.at[i].ifindex, g->ports.at[i].zones, &no->why))
 			return generation_refuse(no, RESULT_CANNOT, "xdp");
@@ -243,7 +273,7 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 		return rc;
 	if (generation_put_batch(k, &c->posture, g->is.bank, true, &no->why))
 		return generation_refuse(no, RESULT_CANNOT, "nft");
-	rc = stage_ports(g, k, &links, ask, no);
+	rc = stage_ports(g, k, c, &links, ask, no);
 	if (rc)
 		return rc;
 	if (ports_use(&g->ports, PORT_NFT) && generation_put_batch(k, &c->epiderme, g->is.bank, false, &no->why))
@@ -330,6 +360,6 @@ void generation_abort(struct generation *held, struct kernel *k)
 
 	if (!g)
 		return;
-	ports_abandon(&g->ports, k->xdp);
+	ports_abandon(&g->ports, &(struct port_hooks){ k->xdp, k->tc });
 	memory_try(clear_loose, &(struct staging){ .g = g, .k = k });
 }

@@ -47,7 +47,12 @@ static int open_xdp(struct kernel *k, struct err *why)
 	if (page == MAP_FAILED)
 		return err_sys(why, "cannot map teg_active");
 	k->active = page;
-	return xdp_open(&k->xdp, dir, k->shared.slots, why);
+	rc = xdp_open(&k->xdp, dir, k->shared.slots, why);
+	if (!rc && (rc = tc_open(&k->tc, dir, k->shared.tc_slots, TC_TCX, why))) {
+		snprintf(k->without_tc, sizeof k->without_tc, "%.250s", why->text);
+		rc = k->settings->judge == ENGINE_TC ? rc : 0;
+	}
+	return rc;
 }
 
 /* With nft asked for, XDP is opened only to take leave of what an earlier start attached. */
@@ -75,9 +80,9 @@ int kernel_open(struct kernel *out, const struct settings *s, struct err *why)
 	if (rc)
 		return rc;
 	if (wants_xdp(s) && open_xdp(&k, &none)) {
-		if (s->judge == ENGINE_NATIVE || s->judge == ENGINE_GENERIC) {
+		if (s->judge != ENGINE_AUTO && s->judge != ENGINE_NFT) {
 			*why = none;
-			return err_in(why, "XDP cannot be had");
+			return err_in(why, "%s cannot be had", s->judge == ENGINE_TC ? "TC" : "XDP");
 		}
 		snprintf(k.without, sizeof k.without, "%.250s", none.text);
 	}
@@ -91,6 +96,7 @@ void kernel_release(struct kernel *k)
 	if (k->active)
 		munmap(k->active, (size_t)sysconf(_SC_PAGESIZE));
 	xdp_free(k->xdp);
+	tc_free(k->tc);
 	shared_release(&k->shared);
 	route_free(k->route);
 	filter_free(k->filter);
@@ -201,15 +207,20 @@ int kernel_sweep_blocks(struct kernel *k, uint64_t *in_force, struct err *why)
 
 /* ---- pins ----------------------------------------------------------------------------- */
 
+unsigned kernel_pins_wanted(const struct kernel *k)
+{
+	return SHARED_MAPS + 1u + (k->tc ? 1 : 0);
+}
+
 int kernel_pins(struct kernel *k, unsigned *there, struct err *why)
 {
 	const char *lost;
-	const bool anchor = xdp_is_pinned(k->xdp, false);
+	const bool anchor = xdp_is_pinned(k->xdp, false), anchor_tc = k->tc && tc_is_pinned(k->tc, false);
 
-	*there = shared_pins(&k->shared, k->settings->pin_dir, false, &lost) + anchor;
-	if (*there == KERNEL_PINS)
+	*there = shared_pins(&k->shared, k->settings->pin_dir, false, &lost) + anchor + anchor_tc;
+	if (*there == kernel_pins_wanted(k))
 		return 0;
-	return err_set(why, EUCLEAN, "xdp: the pin %s is gone", anchor ? lost : "anchor");
+	return err_set(why, EUCLEAN, "xdp: the pin %s is gone", !anchor ? "anchor" : k->tc && !anchor_tc ? "anchor_tc" : lost);
 }
 
 int kernel_pin_again(struct kernel *k, struct err *why)
@@ -221,6 +232,8 @@ int kernel_pin_again(struct kernel *k, struct err *why)
 	if (rc)
 		return rc;
 	xdp_is_pinned(k->xdp, true);
+	if (k->tc)
+		tc_is_pinned(k->tc, true);
 	shared_pins(&k->shared, k->settings->pin_dir, true, &lost);
 	return kernel_pins(k, &there, why);
 }

@@ -1,16 +1,19 @@
 /*
  * kernel - what of the kernel the warden holds open.
  *
- * XDP may be impossible here; then `xdp` is NULL, `without` says why, and nft
- * judges all layers. When XDP was asked for outright, that is an error.
+ * Programs may be impossible here; then `xdp` is NULL, `without` says why, and nft
+ * judges all layers. When they were asked for outright, that is an error. `tc` alone may be NULL too.
  */
 #ifndef TEG_WARDEN_KERNEL_H
 #define TEG_WARDEN_KERNEL_H
 
 #include "enforcer/proc/settings.h"
 #include "enforcer/warden/filter.h"
+#include "enforcer/warden/ports.h"
 #include "enforcer/warden/route.h"
+#include "enforcer/warden/slot.h"
 #include "enforcer/warden/tables.h"
+#include "enforcer/warden/tc.h"
 #include "enforcer/warden/xdp.h"
 #include "lang/base/err.h"
 
@@ -20,8 +23,9 @@ struct kernel {
 	struct route *route;
 	struct shared shared;
 	struct xdp *xdp;
+	struct tc *tc;
 	struct teg_active *active; /* teg_active, mapped; NULL without XDP */
-	char without[256];
+	char without[256], without_tc[256];
 
 	/* Sources blocked when last counted, when that was, and how long it took: see report.c. */
 	uint64_t blocked, blocked_at_ns, blocked_cost_ns;
@@ -29,6 +33,17 @@ struct kernel {
 
 int kernel_open(struct kernel *out, const struct settings *s, struct err *why);
 void kernel_release(struct kernel *k);
+
+/* The slot of a hook: a borrowed descriptor. */
+static inline int kernel_slot(const struct kernel *k, enum teg_hook hook)
+{
+	return hook == TEG_HOOK_TC ? k->shared.tc_slots : k->shared.slots;
+}
+
+static inline struct port_hooks kernel_hooks(const struct kernel *k)
+{
+	return (struct port_hooks){ k->xdp, k->tc };
+}
 
 /* The posture's index for the program of a bank: one store. */
 void kernel_set_posture(struct kernel *k, char bank, uint32_t posture);
@@ -38,7 +53,7 @@ uint32_t kernel_posture(const struct kernel *k, char bank);
 void kernel_wait_for_packets(void);
 
 /* What the next start looks for in the pin directory: how much of it is there, and whether that is all. */
-#define KERNEL_PINS (SHARED_MAPS + 1u)
+unsigned kernel_pins_wanted(const struct kernel *k);
 int kernel_pins(struct kernel *k, unsigned *there, struct err *why);
 int kernel_pin_again(struct kernel *k, struct err *why);
 

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <linux/if_arp.h>
+
 const char *port_engine_name(enum port_engine e)
 {
 	static const char *const names[PORT_ENGINES] = {
-		[PORT_NATIVE] = "xdp-native", [PORT_GENERIC] = "xdp-generic", [PORT_NFT] = "nft",
+		[PORT_NATIVE] = "xdp-native", [PORT_GENERIC] = "xdp-generic", [PORT_TC] = "tc", [PORT_NFT] = "nft",
 	};
 
 	return names[e];
@@ -47,7 +49,8 @@ void ports_match(struct ports *out, const struct plan *plan, const struct links 
 
 		if (!zones)
 			continue;
-		*p = (struct port){ .ifindex = links->at[i].ifindex, .zones = zones, .engine = PORT_NFT };
+		*p = (struct port){ .ifindex = links->at[i].ifindex, .zones = zones, .engine = PORT_NFT,
+				    .has_ethernet = links->at[i].type == ARPHRD_ETHER };
 		snprintf(p->name, sizeof p->name, "%s", links->at[i].name);
 		out->len++;
 	}
@@ -135,47 +138,92 @@ static int join_one(struct port *p, struct xdp *x, enum xdp_mode mode, struct er
 	return rc;
 }
 
-/* Native, else generic, else nft: each time with what stood in the way of the better one. */
-static void choose_best(struct port *p, struct xdp *x)
+/* What stands behind ours is told: it meets only what ours lets by. */
+static void choose_tc_beside(struct port *p, struct tc *t, const char *reason)
 {
-	struct err native = { 0 }, generic = { 0 };
+	const unsigned others = tc_others(t, p->ifindex);
+	char beside[sizeof p->reason];
+
+	snprintf(beside, sizeof beside, "%.130s; before %u other program%s of this hook", reason, others, others == 1 ? "" : "s");
+	choose(p, PORT_TC, others ? beside : reason);
+}
+
+static int join_tc(struct port *p, const struct port_wish *wish, const char *reason, struct err *why)
+{
+	struct tc *t = wish->hooks.tc;
+	struct tc_link is = { 0 };
+	int rc = t ? tc_look(t, p->ifindex, &is, why) : err_set(why, ENOTSUP, "%s", wish->without_tc);
+
+	if (!rc && !is.there)
+		rc = tc_join(t, p->ifindex, why);
+	if (rc)
+		return rc;
+	p->joined = !is.armed;
+	choose_tc_beside(p, t, reason);
+	return 0;
+}
+
+/* Native, else generic, else TC, else nft: each time with what stood in the way of the better one. */
+static void choose_best(struct port *p, const struct port_wish *wish)
+{
+	struct err native = { 0 }, generic = { 0 }, tc = { 0 };
 	char reason[sizeof p->reason];
 
-	if (!join_one(p, x, XDP_NATIVE, &native)) {
+	if (!join_one(p, wish->hooks.xdp, XDP_NATIVE, &native)) {
 		choose(p, PORT_NATIVE, "the driver runs XDP");
 		return;
 	}
-	if (native.code != -EBUSY && !join_one(p, x, XDP_GENERIC, &generic)) {
+	if (native.code != -EBUSY && !join_one(p, wish->hooks.xdp, XDP_GENERIC, &generic)) {
 		snprintf(reason, sizeof reason, "%.180s", native.text);
 		choose(p, PORT_GENERIC, reason);
 		return;
 	}
 	snprintf(reason, sizeof reason, "%.120s%s%.60s", native.text, *generic.text ? "; " : "", generic.text);
+	if (!join_tc(p, wish, reason, &tc))
+		return;
+	snprintf(reason, sizeof reason, "%.60s%s%.50s; %.70s", native.text, *generic.text ? "; " : "", generic.text, tc.text);
 	choose(p, PORT_NFT, reason);
+}
+
+static int join_xdp(struct port *p, const struct port_wish *wish, enum xdp_mode mode, struct err *why)
+{
+	int rc = join_one(p, wish->hooks.xdp, mode, why);
+
+	choose(p, mode == XDP_NATIVE ? PORT_NATIVE : PORT_GENERIC, "asked for");
+	return rc ? err_in(why, "%s cannot have --engine %s", p->name, engine_name(wish->asked)) : 0;
 }
 
 static int choose_one(struct port *p, const struct port_wish *wish, struct err *why)
 {
-	const enum engine asked = wish->asked;
+	static const char no_ethernet[] = "its frames have no Ethernet header, and only nft reads them";
 	struct xdp_link is = { 0 };
 	int rc = 0;
 
-	if (!wish->x || asked == ENGINE_NFT) {
-		choose(p, PORT_NFT, asked == ENGINE_NFT ? "asked for" : wish->without);
+	if (!wish->hooks.xdp || wish->asked == ENGINE_NFT) {
+		choose(p, PORT_NFT, wish->asked == ENGINE_NFT ? "asked for" : wish->without);
 		return 0;
 	}
-	rc = xdp_look(wish->x, p->ifindex, &is, why);
+	if (!p->has_ethernet) {
+		choose(p, PORT_NFT, no_ethernet);
+		return wish->asked == ENGINE_AUTO ? 0 : err_set(why, EOPNOTSUPP, "%s cannot have --engine %s: %s", p->name,
+								engine_name(wish->asked), no_ethernet);
+	}
+	if (wish->asked == ENGINE_TC) {
+		rc = join_tc(p, wish, "asked for", why);
+		return rc ? err_in(why, "%s cannot have --engine tc", p->name) : 0;
+	}
+	rc = xdp_look(wish->hooks.xdp, p->ifindex, &is, why);
 	if (rc || is.there)
-		return rc ? rc : keep_link(p, &is, asked, why);
-	switch (asked) {
+		return rc ? rc : keep_link(p, &is, wish->asked, why);
+	switch (wish->asked) {
 	case ENGINE_NATIVE:
+		return join_xdp(p, wish, XDP_NATIVE, why);
 	case ENGINE_GENERIC:
-		rc = join_one(p, wish->x, asked == ENGINE_NATIVE ? XDP_NATIVE : XDP_GENERIC, why);
-		choose(p, asked == ENGINE_NATIVE ? PORT_NATIVE : PORT_GENERIC, "asked for");
-		return rc ? err_in(why, "%s cannot have --engine %s", p->name, engine_name(asked)) : 0;
+		return join_xdp(p, wish, XDP_GENERIC, why);
 	case ENGINE_AUTO:
-		choose_best(p, wish->x);
+		choose_best(p, wish);
 		return 0;
+	case ENGINE_TC:
 	case ENGINE_NFT:
 	case ENGINE_COUNT:
 		break;
@@ -189,7 +237,7 @@ int ports_choose(struct ports *p, const struct port_wish *wish, struct err *why)
 		int rc = choose_one(&p->at[i], wish, why);
 
 		if (rc && wish->strict) {
-			ports_abandon(p, wish->x);
+			ports_abandon(p, &wish->hooks);
 			return rc;
 		}
 		if (rc)
@@ -198,22 +246,41 @@ int ports_choose(struct ports *p, const struct port_wish *wish, struct err *why)
 	return 0;
 }
 
-void ports_abandon(struct ports *p, struct xdp *x)
+static void leave(struct port *p, const struct port_hooks *h)
 {
-	for (size_t i = 0; x && i < p->len; i++)
-		if (p->at[i].joined) {
-			xdp_leave(x, p->at[i].ifindex);
-			p->at[i].joined = false;
+	if (p->joined && p->engine == PORT_TC && h->tc)
+		tc_leave(h->tc, p->ifindex);
+	else if (p->joined && h->xdp)
+		xdp_leave(h->xdp, p->ifindex);
+	p->joined = false;
+}
+
+void ports_abandon(struct ports *p, const struct port_hooks *h)
+{
+	for (size_t i = 0; i < p->len; i++)
+		leave(&p->at[i], h);
+}
+
+void ports_without_tc(struct ports *p, const struct port_hooks *h, const char *reason)
+{
+	for (size_t i = 0; i < p->len; i++)
+		if (p->at[i].engine == PORT_TC) {
+			leave(&p->at[i], h);
+			choose(&p->at[i], PORT_NFT, reason);
 		}
 }
 
-int ports_arm(struct ports *p, struct xdp *x, struct err *why)
+int ports_arm(struct ports *p, const struct port_hooks *h, struct err *why)
 {
-	for (size_t i = 0; x && i < p->len; i++) {
-		int rc = p->at[i].joined ? xdp_arm(x, p->at[i].ifindex, why) : 0;
+	for (size_t i = 0; i < p->len; i++) {
+		struct port *one = &p->at[i];
+
+		if (!one->joined)
+			continue;
+		int rc = one->engine == PORT_TC ? tc_arm(h->tc, one->ifindex, why) : xdp_arm(h->xdp, one->ifindex, why);
 		if (rc)
 			return rc;
-		p->at[i].joined = false;
+		one->joined = false;
 	}
 	return 0;
 }

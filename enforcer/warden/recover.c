@@ -36,11 +36,11 @@ static int came_through(struct kernel *k, const struct state *s, bool *out, stru
 	int rc = look(k, &live, a, why);
 
 	if (!rc && k->xdp)
-		rc = xdp_slot(k->xdp, &in_slot, why);
+		rc = slot_read(k->shared.slots, &in_slot, why);
 	if (rc)
 		return rc;
 	*out = layout_is_hooked(&live, s->next.bank) &&
-	       (!layout_is_hooked(&live, bank_other(s->next.bank)) || (s->next.program && in_slot == s->next.program));
+	       (!layout_is_hooked(&live, bank_other(s->next.bank)) || (s->next.program[TEG_HOOK_XDP] && in_slot == s->next.program[TEG_HOOK_XDP]));
 	return 0;
 }
 
@@ -65,6 +65,8 @@ static int go_back(struct kernel *k, struct state *s, struct err *why)
 		return rc;
 	if (!s->now.number && k->xdp)
 		xdp_leave_others(k->xdp, keep_none, NULL);
+	if (!s->now.number && k->tc)
+		tc_leave_others(k->tc, keep_none, NULL);
 	say("generation %llu was interrupted before it took over; generation %llu stays",
 	    (unsigned long long)s->next.number, (unsigned long long)s->now.number);
 	s->committing = false;

@@ -24,17 +24,17 @@ static const char *zone_names(const struct plan *p, uint64_t zones, struct arena
 	return names;
 }
 
-/* The tag of what the anchor calls; 0 when nothing is in the slot. */
-static uint64_t slot_tag(struct kernel *k)
+/* The tag of what the hook's anchor calls; 0 when nothing is in the slot. */
+static uint64_t slot_tag(struct kernel *k, enum teg_hook hook)
 {
 	struct err ignored;
 	uint32_t number = 0;
 	uint64_t tag = 0;
 
-	if (!k->xdp || xdp_slot(k->xdp, &number, &ignored) || !number)
+	if (!k->xdp || slot_read(kernel_slot(k, hook), &number, &ignored) || !number)
 		return 0;
 	own(fd) int program = bpf_prog_get_fd_by_id(number);
-	if (program < 0 || xdp_program_is(program, &number, &tag, &ignored))
+	if (program < 0 || slot_program_is(program, &number, &tag, &ignored))
 		return 0;
 	return tag;
 }
@@ -67,7 +67,7 @@ static uint32_t pattern_count(const struct plan *p)
 static void add_interfaces(struct status *s, const struct generation *g, struct kernel *k, struct arena *a)
 {
 	const uint32_t room = (uint32_t)g->ports.len + pattern_count(&g->plan);
-	const uint64_t tag = slot_tag(k);
+	const uint64_t xdp = slot_tag(k, TEG_HOOK_XDP), tc = slot_tag(k, TEG_HOOK_TC);
 
 	s->interfaces = arena_zero(a, (room + 1) * sizeof *s->interfaces);
 	for (size_t i = 0; i < g->ports.len; i++) {
@@ -75,7 +75,7 @@ static void add_interfaces(struct status *s, const struct generation *g, struct 
 
 		s->interfaces[s->interface_count++] = (struct status_interface){
 			.name = p->name, .zone = zone_names(&g->plan, p->zones, a), .engine = port_engine_name(p->engine),
-			.reason = p->reason, .ifindex = p->ifindex, .program_tag = p->engine == PORT_NFT ? 0 : tag,
+			.reason = p->reason, .ifindex = p->ifindex, .program_tag = port_has_xdp(p) ? xdp : p->engine == PORT_TC ? tc : 0,
 		};
 	}
 	add_missing(s, &g->plan, k, a, room);

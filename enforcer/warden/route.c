@@ -157,7 +157,7 @@ static void see_link(const struct nlmsghdr *h, void *context)
 	mnl_attr_for_each(a, h, sizeof *i) {
 		if (mnl_attr_get_type(a) != IFLA_IFNAME)
 			continue;
-		struct link l = { (uint32_t)i->ifi_index, arena_strdup(seen->arena, mnl_attr_get_str(a)) };
+		struct link l = { (uint32_t)i->ifi_index, i->ifi_type, arena_strdup(seen->arena, mnl_attr_get_str(a)) };
 		vec_push(seen->arena, &seen->links, l);
 	}
 }

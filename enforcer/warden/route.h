@@ -34,6 +34,7 @@ unsigned route_drain(struct route *r);
 
 struct link {
 	uint32_t ifindex;
+	uint16_t type; /* ARPHRD_… of linux/if_arp.h */
 	const char *name;
 };
 

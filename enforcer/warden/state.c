@@ -14,7 +14,7 @@
 #include "lang/base/wire.h"
 #include "lang/bundle/bundle.h"
 
-#define STATE_VERSION	4u
+#define STATE_VERSION	5u
 #define STATE_BYTES_MAX 65536
 
 static void put_deadline(struct buf *out, const struct deadline *d)
@@ -35,7 +35,8 @@ static void put_record(struct buf *out, const struct record *r)
 	wire_put_u64(out, r->since);
 	put_deadline(out, &r->until);
 	wire_put_str(out, r->back);
-	wire_put_u32(out, r->program);
+	for (int hook = 0; hook < TEG_HOOKS; hook++)
+		wire_put_u32(out, r->program[hook]);
 	wire_put_str(out, r->tables.hex);
 	put_deadline(out, &r->confirm);
 	wire_put_u32(out, r->tests_run);
@@ -72,7 +73,8 @@ static bool get_record(struct wire_in *in, struct record *r)
 	holds = holds && get_text(in, r->posture, STATE_POSTURE_MAX) && get_text(in, r->reason, STATE_REASON_MAX);
 	r->since = wire_get_u64(in);
 	holds = holds && get_deadline(in, &r->until) && get_text(in, r->back, STATE_POSTURE_MAX);
-	r->program = wire_get_u32(in);
+	for (int hook = 0; hook < TEG_HOOKS; hook++)
+		r->program[hook] = wire_get_u32(in);
 	holds = holds && get_text(in, r->tables.hex, DIGEST_HEX) && get_deadline(in, &r->confirm);
 	r->tests_run = wire_get_u32(in);
 	r->tests_left = wire_get_u32(in);

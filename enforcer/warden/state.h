@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf-templates/abi.h"
 #include "enforcer/warden/deadline.h"
 #include "lang/base/buf.h"
 #include "lang/base/digest.h"
@@ -35,7 +36,7 @@ struct record {
 	uint64_t since;			 /* seconds, CLOCK_REALTIME: of the posture */
 	struct deadline until;		 /* when the posture goes back, to this one: */
 	char back[STATE_POSTURE_MAX + 1];
-	uint32_t program;		 /* the kernel's number for it; 0 when no XDP takes part */
+	uint32_t program[TEG_HOOKS];	 /* the kernel's numbers for them; 0 when none takes part */
 	struct digest tables;		 /* filter_digest() once it was in force */
 	uint32_t tests_run, tests_left;	 /* cases of the policy's tests: tried in this kernel, and not */
 	struct deadline confirm;	 /* it goes again then, unless it is confirmed; unset: it stays */

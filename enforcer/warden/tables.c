@@ -522,7 +522,11 @@ int tables_join(struct tables *t, const struct tables_load *load, struct err *wh
 	rc = object_load(o, log, why);
 	if (!rc)
 		rc = has_no_others(bpf_program__fd(program), &known, why);
-	return rc ? rc : duplicate(&t->program[load->hook], bpf_program__fd(program), why);
+	if (rc)
+		return rc;
+	if (t->program[load->hook] >= 0)
+		close(t->program[load->hook]);
+	return duplicate(&t->program[load->hook], bpf_program__fd(program), why);
 }
 
 /* ---- adopt ---------------------------------------------------------------------------- */

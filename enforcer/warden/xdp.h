@@ -45,14 +45,6 @@ void xdp_leave(struct xdp *x, uint32_t ifindex);
 /* Leaves every interface for which keep() says no; also those that are gone. */
 void xdp_leave_others(struct xdp *x, bool (*keep)(uint32_t ifindex, void *context), void *context);
 
-/* The program in the slot: its number in the kernel, 0 when the slot is empty. */
-int xdp_slot(struct xdp *x, uint32_t *program, struct err *why);
-int xdp_set_slot(struct xdp *x, int program_fd, struct err *why);
-int xdp_clear_slot(struct xdp *x, struct err *why);
-
-/* Of any program: the kernel's number and tag. */
-int xdp_program_is(int program_fd, uint32_t *number, uint64_t *tag, struct err *why);
-
 /* Is the anchor pinned, for the next start? Repair pins it again. */
 bool xdp_is_pinned(struct xdp *x, bool repair);
 

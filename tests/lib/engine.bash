@@ -1,6 +1,6 @@
 # One engine from a first bundle to an adopted one: ENGINE=native . tests/lib/engine.bash
 . tests/lib/live.bash
-declare -A named=([native]=xdp-native [generic]=xdp-generic [nft]=nft)
+declare -A named=([native]=xdp-native [generic]=xdp-generic [tc]=tc [nft]=nft)
 
 servers 22 80 8080
 bundle $lab/one.tegb

@@ -15,6 +15,7 @@ counted() {
 }
 while read -r kind cause on_nft; do
 	[ $ENGINE = nft ] && cause=${on_nft:-$cause}
+	[ $ENGINE-$kind = tc-short-vlan ] && cause=none # the stack takes the tag off before TC, and drops what is none
 	case $cause in
 	none) is "$(counted "$kind")" "" "$kind: not counted at this engine's first hook, see docs/nftables.md" ;;
 	*) is "$(counted "$kind")" "$cause 5" "$kind: dropped and counted as $cause" ;;

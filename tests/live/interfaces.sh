@@ -54,11 +54,11 @@ ip link add w2 type veth peer name p2
 ip link set dev w2 xdp obj $lab/theirs.o sec xdp
 theirs=$(bpftool net show dev w2 | grep driver)
 ok "tegd starts beside a foreign XDP program" tegd_start --engine auto
-is "$(interfaces)" "w0:xdp-native w2:nft" "there nft judges"
+is "$(interfaces)" "w0:xdp-native w2:tc" "there TC judges"
 holds "$(status '.interfaces[1].reason')" "another XDP program" "and the reason is told"
 is "$(bpftool net show dev w2 | grep driver)" "$theirs" "the program is left where it is"
 ok "a rollout passes beside it" ctl apply $lab/star.tegb
-is "$(interfaces) $(status .engine)" "w0:xdp-native w2:nft mixed" "with both engines"
+is "$(interfaces) $(status .engine)" "w0:xdp-native w2:tc mixed" "with both engines"
 tegd_end TERM
 ok "tegd starts with XDP forced" tegd_start --engine native
 holds "$(ctl apply $lab/star.tegb 2>&1)" "w2" "native cannot be had there: staging says where"

@@ -25,7 +25,7 @@ static const char *path_of(const char *name)
 
 static struct record record_of(uint64_t number, char bank)
 {
-	struct record r = { .number = number, .bank = bank, .since = 1700000000, .program = 12 };
+	struct record r = { .number = number, .bank = bank, .since = 1700000000, .program = { 12, 13 } };
 
 	r.bundle = digest_of(&number, sizeof number);
 	r.tables = digest_of(&bank, 1);
@@ -41,7 +41,7 @@ static bool records_agree(const struct record *a, const struct record *b)
 {
 	return a->number == b->number && !strcmp(a->bundle.hex, b->bundle.hex) && a->bank == b->bank &&
 	       !strcmp(a->posture, b->posture) && !strcmp(a->reason, b->reason) && a->since == b->since &&
-	       a->program == b->program && !strcmp(a->tables.hex, b->tables.hex) &&
+	       a->program[0] == b->program[0] && a->program[1] == b->program[1] && !strcmp(a->tables.hex, b->tables.hex) &&
 	       !strcmp(a->back, b->back) && a->until.until == b->until.until && a->until.boot_ms == b->until.boot_ms &&
 	       a->until.length == b->until.length && !strcmp(a->until.boot, b->until.boot) && a->confirm.until == b->confirm.until;
 }

@@ -1,0 +1,358 @@
+#include "enforcer/warden/tc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <libmnl/libmnl.h>
+#include <linux/bpf.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+
+#include "enforcer/warden/slot.h"
+
+/* Of kernel 6.6, whose headers may not be there. */
+#define LINK_TYPE_TCX 11
+#define ATTACH_TCX_INGRESS 46
+#define ATTACH_BEFORE (1u << 3) /* all others, when none is named */
+
+/* Of ours among the filters of a clsact qdisc. */
+#define FILTER_PRIORITY 1u
+#define FILTER_HANDLE 0x746567u
+
+#define TCX_PIN "tcx_"
+#define CLSACT_PIN "clsact_"
+#define LIST_BYTES 32768 /* of one answer; the kernel fills less */
+#define QUERY_MAX 64 /* programs of one hook: BPF_MPROG_MAX */
+
+struct tc {
+	char pin_dir[256];
+	int anchor, pass;
+	uint32_t anchor_id;
+	enum tc_way way;
+};
+
+static void path_of(const struct tc *t, char out[static PATH_MAX], const char *name)
+{
+	snprintf(out, PATH_MAX, "%s/%s", t->pin_dir, name);
+}
+
+static void pin_path(const struct tc *t, char out[static PATH_MAX], const char *kind, uint32_t ifindex)
+{
+	snprintf(out, PATH_MAX, "%s/%s%u", t->pin_dir, kind, ifindex);
+}
+
+/* ---- life ---------------------------------------------------------------------- */
+
+/* The loopback of any namespace may be asked; an older kernel does not know the question. */
+static bool kernel_has_tcx(void)
+{
+	LIBBPF_OPTS(bpf_prog_query_opts, q);
+
+	return !bpf_prog_query_opts(1, (enum bpf_attach_type)ATTACH_TCX_INGRESS, &q);
+}
+
+int tc_open(struct tc **out, const char *pin_dir, int slots, enum tc_way way, struct err *why)
+{
+	own(tc) struct tc *t = calloc(1, sizeof *t);
+	char path[PATH_MAX];
+	uint64_t tag;
+
+	if (!t)
+		return err_set(why, ENOMEM, "no memory for the anchor");
+	snprintf(t->pin_dir, sizeof t->pin_dir, "%s", pin_dir);
+	t->way = way == TC_TCX && kernel_has_tcx() ? TC_TCX : TC_CLSACT;
+	t->pass = -1;
+	path_of(t, path, "anchor_tc");
+	int rc = slot_anchor(&t->anchor, TEG_HOOK_TC, slots, path, why);
+	if (!rc)
+		rc = slot_program_is(t->anchor, &t->anchor_id, &tag, why);
+	if (!rc)
+		rc = slot_pass(&t->pass, TEG_HOOK_TC, why);
+	if (!rc)
+		*out = take(t);
+	return rc;
+}
+
+void tc_free(struct tc *t)
+{
+	if (!t)
+		return;
+	if (t->anchor >= 0)
+		close(t->anchor);
+	if (t->pass >= 0)
+		close(t->pass);
+	free(t);
+}
+
+bool tc_is_pinned(struct tc *t, bool repair)
+{
+	char path[PATH_MAX];
+
+	path_of(t, path, "anchor_tc");
+	return slot_anchor_is_pinned(t->anchor, path, repair);
+}
+
+/* ---- what is there ---------------------------------------------------------------- */
+
+static int program_number(struct bpf_tc_hook *hook, uint32_t *number)
+{
+	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	int rc = bpf_tc_query(hook, &filter);
+
+	*number = rc ? 0 : filter.prog_id;
+	return rc;
+}
+
+/* A filter with our handle is ours when its program is the anchor, or what stands in for it. */
+static bool is_ours(const struct tc *t, uint32_t number)
+{
+	struct bpf_prog_info is = { 0 };
+	uint32_t len = sizeof is;
+
+	if (number == t->anchor_id)
+		return true;
+	own(fd) int program = bpf_prog_get_fd_by_id(number);
+	return program >= 0 && !bpf_obj_get_info_by_fd(program, &is, &len) && !strcmp(is.name, SLOT_PASS_NAME);
+}
+
+static int look_tcx(struct tc *t, int link, uint32_t ifindex, struct tc_link *out, struct err *why)
+{
+	struct bpf_link_info is = { 0 };
+	uint32_t len = sizeof is;
+
+	if (bpf_obj_get_info_by_fd(link, &is, &len))
+		return err_sys(why, "cannot read what " TCX_PIN "%u is", ifindex);
+	out->way = TC_TCX;
+	out->there = is.type == LINK_TYPE_TCX && is.xdp.ifindex == ifindex; /* tcx.ifindex stands in the same place */
+	out->armed = out->there && is.prog_id == t->anchor_id;
+	return 0;
+}
+
+static void look_clsact(struct tc *t, uint32_t ifindex, struct tc_link *out)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	uint32_t number;
+
+	out->way = TC_CLSACT;
+	out->there = !program_number(&hook, &number) && is_ours(t, number);
+	out->armed = out->there && number == t->anchor_id;
+}
+
+int tc_look(struct tc *t, uint32_t ifindex, struct tc_link *out, struct err *why)
+{
+	char path[PATH_MAX];
+
+	*out = (struct tc_link){ 0 };
+	pin_path(t, path, TCX_PIN, ifindex);
+	own(fd) int link = bpf_obj_get(path);
+	if (link >= 0)
+		return look_tcx(t, link, ifindex, out, why);
+	if (errno != ENOENT)
+		return err_sys(why, "cannot open %s", path);
+	pin_path(t, path, CLSACT_PIN, ifindex);
+	if (!access(path, F_OK))
+		look_clsact(t, ifindex, out);
+	return 0;
+}
+
+/* ---- the filters of others ---------------------------------------------------------- */
+
+struct filters {
+	unsigned others;
+	bool first_is_taken;
+};
+
+static int see_filter(const struct nlmsghdr *h, void *context)
+{
+	const struct tcmsg *m = mnl_nlmsg_get_payload(h);
+	struct filters *f = context;
+	const uint32_t priority = TC_H_MAJ(m->tcm_info) >> 16;
+
+	if (h->nlmsg_type != RTM_NEWTFILTER || !m->tcm_handle)
+		return MNL_CB_OK; /* a priority is listed once by itself, without a handle */
+	if (priority == FILTER_PRIORITY && m->tcm_handle == FILTER_HANDLE)
+		return MNL_CB_OK;
+	f->others++;
+	f->first_is_taken = f->first_is_taken || priority <= FILTER_PRIORITY;
+	return MNL_CB_OK;
+}
+
+static void socket_own_(struct mnl_socket **s)
+{
+	if (*s)
+		mnl_socket_close(*s);
+}
+
+static int list_filters(uint32_t ifindex, struct filters *out, struct err *why)
+{
+	own(socket) struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	_Alignas(8) char room[LIST_BYTES];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
+	int got;
+
+	if (!s || mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0)
+		return err_sys(why, "cannot ask for filters");
+	h->nlmsg_type = RTM_GETTFILTER;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	h->nlmsg_seq = 1;
+	struct tcmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+	m->tcm_family = AF_UNSPEC;
+	m->tcm_ifindex = (int)ifindex;
+	m->tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
+	*out = (struct filters){ 0 };
+	if (mnl_socket_sendto(s, h, h->nlmsg_len) < 0)
+		return err_sys(why, "cannot ask for filters");
+	do {
+		got = (int)mnl_socket_recvfrom(s, room, sizeof room);
+		if (got >= 0)
+			got = mnl_cb_run(room, (size_t)got, 1, mnl_socket_get_portid(s), see_filter, out);
+	} while (got == MNL_CB_OK);
+	return got < 0 ? err_sys(why, "cannot read filters") : 0;
+}
+
+/* Programs that are attached by TCX; ours is one of them when `mine`. */
+static unsigned tcx_programs(const struct tc *t, uint32_t ifindex, bool *mine)
+{
+	uint32_t numbers[QUERY_MAX];
+	LIBBPF_OPTS(bpf_prog_query_opts, q, .prog_ids = numbers, .prog_cnt = QUERY_MAX);
+
+	*mine = false;
+	if (bpf_prog_query_opts((int)ifindex, (enum bpf_attach_type)ATTACH_TCX_INGRESS, &q))
+		return 0;
+	for (uint32_t i = 0; i < q.prog_cnt && i < QUERY_MAX; i++)
+		*mine = *mine || is_ours(t, numbers[i]);
+	return q.prog_cnt;
+}
+
+unsigned tc_others(struct tc *t, uint32_t ifindex)
+{
+	struct filters f = { 0 };
+	struct err ignored;
+	bool mine;
+	const unsigned programs = tcx_programs(t, ifindex, &mine);
+
+	list_filters(ifindex, &f, &ignored);
+	return f.others + programs - mine;
+}
+
+/* ---- attaching ------------------------------------------------------------------------- */
+
+static int join_tcx(struct tc *t, uint32_t ifindex, struct err *why)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = ATTACH_BEFORE);
+	char path[PATH_MAX];
+	own(fd) int link = bpf_link_create(t->pass, (int)ifindex, (enum bpf_attach_type)ATTACH_TCX_INGRESS, &opts);
+
+	if (link < 0)
+		return err_sys(why, "TC");
+	pin_path(t, path, TCX_PIN, ifindex);
+	unlink(path); /* of an interface that had this number and is gone */
+	return bpf_obj_pin(link, path) ? err_sys(why, "cannot pin %s", path) : 0;
+}
+
+static int put_filter(struct bpf_tc_hook *hook, int program, bool replaces)
+{
+	LIBBPF_OPTS(bpf_tc_opts, filter, .prog_fd = program, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY,
+		    .flags = replaces ? BPF_TC_F_REPLACE : 0);
+
+	return bpf_tc_attach(hook, &filter);
+}
+
+/* The mark comes first: a filter without one would never be taken away. */
+static int join_clsact(struct tc *t, uint32_t ifindex, struct err *why)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	struct filters f;
+	char path[PATH_MAX];
+	int rc = bpf_tc_hook_create(&hook);
+
+	if (rc && rc != -EEXIST) {
+		errno = -rc;
+		return err_sys(why, "TC");
+	}
+	rc = list_filters(ifindex, &f, why);
+	if (rc)
+		return rc;
+	if (f.first_is_taken)
+		return err_set(why, EBUSY, "another TC filter has the first priority");
+	pin_path(t, path, CLSACT_PIN, ifindex);
+	unlink(path);
+	if (bpf_obj_pin(t->anchor, path))
+		return err_sys(why, "cannot pin %s", path);
+	rc = put_filter(&hook, t->pass, false);
+	if (!rc)
+		return 0;
+	unlink(path);
+	errno = -rc;
+	return err_sys(why, "TC");
+}
+
+int tc_join(struct tc *t, uint32_t ifindex, struct err *why)
+{
+	return t->way == TC_TCX ? join_tcx(t, ifindex, why) : join_clsact(t, ifindex, why);
+}
+
+int tc_arm(struct tc *t, uint32_t ifindex, struct err *why)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	char path[PATH_MAX];
+
+	pin_path(t, path, TCX_PIN, ifindex);
+	own(fd) int link = bpf_obj_get(path);
+	const int rc = link >= 0 ? bpf_link_update(link, t->anchor, NULL) : put_filter(&hook, t->anchor, true);
+	if (!rc)
+		return 0;
+	errno = -rc;
+	return err_sys(why, "cannot put the anchor on interface %u", ifindex);
+}
+
+void tc_leave(struct tc *t, uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	char path[PATH_MAX];
+	uint32_t number;
+
+	pin_path(t, path, TCX_PIN, ifindex);
+	unlink(path);
+	pin_path(t, path, CLSACT_PIN, ifindex);
+	if (access(path, F_OK))
+		return;
+	if (!program_number(&hook, &number) && is_ours(t, number))
+		bpf_tc_detach(&hook, &filter);
+	unlink(path);
+}
+
+/* The interface of a pin; 0 when the name is another's. */
+static uint32_t pinned_ifindex(const char *name)
+{
+	static const char *const kinds[] = { TCX_PIN, CLSACT_PIN };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (!strncmp(name, kinds[i], strlen(kinds[i])))
+			return (uint32_t)strtoul(name + strlen(kinds[i]), NULL, 10);
+	return 0;
+}
+
+void tc_leave_others(struct tc *t, bool (*keep)(uint32_t ifindex, void *context), void *context)
+{
+	const struct dirent *e;
+	DIR *d = opendir(t->pin_dir);
+
+	if (!d)
+		return;
+	while ((e = readdir(d))) {
+		const uint32_t ifindex = pinned_ifindex(e->d_name);
+		if (ifindex && !keep(ifindex, context))
+			tc_leave(t, ifindex);
+	}
+	closedir(d);
+}

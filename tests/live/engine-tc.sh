@@ -1,0 +1,4 @@
+#!/bin/bash
+# tegd with engine tc: see tests/lib/engine.bash.
+ENGINE=tc
+. tests/lib/engine.bash
