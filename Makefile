@@ -215,6 +215,10 @@ fuzz-keep: ## of what parse and policy found, keep in tests/fuzz/reached the few
 		build-fuzz/tests/fuzz/$$f -set_cover_merge=1 -use_counters=0 -use_cmp=0 -max_len=4096 \
 			tests/fuzz/reached/$$f build-fuzz/corpus/$$f 2> build-fuzz/$$f.log || exit 1; done
 
+same-long: SECONDS = 3600
+same-long: all $(BUILD)/tests/same/xdp $(BUILD)/tests/same/nft ## set the engines against eval for SECONDS, 3600 unless said; SEED=N
+	@BUILD=$(BUILD) tests/same/long $(SECONDS) $(SEED)
+
 bench: all $(BENCH_PROGRAMS) ## the measurements, with their floors and peers
 	@BUILD=$(BUILD) tests/bench/run
 

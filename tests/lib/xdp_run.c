@@ -13,6 +13,7 @@
 
 #include "compiler/emit/emit.h"
 #include "enforcer/warden/tables.h"
+#include "tests/lib/ring_read.h"
 
 /* BPF_PROG_TEST_RUN says to XDP that frames arrive on the loopback of this namespace, and to TC what it is told. */
 #define TEST_IFINDEX 1
@@ -26,7 +27,7 @@ struct xdp_run {
 	unsigned posture;
 	unsigned cpus;
 	struct teg_counter *per_cpu;
-	struct ring_buffer *ring;
+	struct ring_read ring;
 	struct xdp_run_told told;
 };
 
@@ -38,16 +39,13 @@ static void must(bool held, const char *what)
 	exit(1);
 }
 
-static int hear(void *cls, void *data, size_t len)
+static void hear(struct xdp_run_told *told, const void *data, size_t len)
 {
-	struct xdp_run_told *told = cls;
-
 	must(len >= sizeof told->last, "an event's length");
 	memcpy(&told->last, data, sizeof told->last);
 	told->count++;
 	if (told->last.does & TEG_DOES_TELL)
 		told->severities |= (uint8_t)(1u << told->last.severity);
-	return 0;
 }
 
 int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *plan, enum xdp_run_clock clock,
@@ -79,8 +77,7 @@ int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *
 	rc = tables_load(&x->tables, &load, why);
 	if (rc)
 		return rc;
-	x->ring = ring_buffer__new(x->shared.events, hear, &x->told, NULL);
-	must(x->ring, "the ring of events");
+	must(ring_read_open(&x->ring, x->shared.events, TEG_EVENTS_BYTES), "the ring of events");
 	x->zones = x->posture = ~0u;
 	xdp_run_at(x, 0, 0, 0);
 	*out = take(x);
@@ -114,7 +111,7 @@ void xdp_run_free(struct xdp_run *x)
 {
 	if (!x)
 		return;
-	ring_buffer__free(x->ring);
+	ring_read_close(&x->ring);
 	tables_free(x->tables);
 	shared_release(&x->shared);
 	free(x->per_cpu);
@@ -218,8 +215,11 @@ struct teg_counter xdp_run_cause(const struct xdp_run *x, enum cause c)
 
 struct xdp_run_told xdp_run_told(struct xdp_run *x)
 {
+	const void *data;
+
 	x->told = (struct xdp_run_told){ 0 };
-	must(ring_buffer__consume(x->ring) >= 0, "the ring of events");
+	for (size_t len; (data = ring_read_next(&x->ring, &len));)
+		hear(&x->told, data, len);
 	return x->told;
 }
 

@@ -1,0 +1,35 @@
+/*
+ * draw - a policy from a seed, with all that asking an engine about it needs.
+ *
+ *     struct drawn d;
+ *     if (draw(&d, &g, draw_kind(seed), arena, &why)) ...
+ *
+ * Beyond gen_policy(): rates that the tables hold but the language does not say, patterns,
+ * lists too long for a walk, sets too large for the own trie.
+ */
+#ifndef TEG_TEST_DRAW_H
+#define TEG_TEST_DRAW_H
+
+#include "lang/base/err.h"
+#include "lang/bundle/plan.h"
+#include "tests/lib/gen.h"
+
+enum draw_kind { DRAW_USUAL, DRAW_VAST, DRAW_LARGE, DRAW_LOOKING };
+
+struct drawn {
+	struct ir *ir;
+	struct netset self;
+	struct gen_aim *aim;
+	struct plan plan;
+};
+
+/* Which kind the policy of this seed is, so that each has its part. */
+enum draw_kind draw_kind(uint64_t seed);
+
+/* -E2BIG: more than the tables hold. */
+int draw(struct drawn *d, struct gen *g, enum draw_kind kind, struct arena *a, struct err *why);
+
+/* The plan anew, after rules were left out of the ir. */
+int draw_plan(struct drawn *d, struct arena *a, struct err *why);
+
+#endif
