@@ -242,6 +242,19 @@ struct teg_bulk_root {
 	__u32 first;   /* of its nodes */
 	__u32 shift;   /* 2^(64 - shift) of them; 0: one */
 };
+
+/* Of a family's bit vectors, see below; places are in words of gen_bulk. */
+struct teg_vectors {
+	__u32 words;  /* of a row, by the plan; 0: there are none */
+	__u32 shift;  /* a row begins every 2^shift words; this and the rest by who loads */
+	__u32 of_bit;
+	__u32 rows;
+	__u32 quads;  /* so many times four bytes of each end are asked */
+	__u32 sports, parts; /* are source ports asked, fragments? */
+	__u32 mores; /* so many bytes say which mores hold */
+};
+_Static_assert(sizeof(struct teg_vectors) == 32, "abi");
+
 struct teg_bulk {
 	__u32 cells, nodes, leaves;
 	__u32 words, mores; /* of gen_bulk, and of it what the cells ask more, by who loads */
@@ -250,8 +263,9 @@ struct teg_bulk {
 	__u32 groups[2]; /* by family, IPv4 first */
 	__u32 pad;
 	struct teg_bulk_root roots[2][TEG_BULK_GROUPS];
+	struct teg_vectors vectors[2]; /* by family */
 };
-_Static_assert(sizeof(struct teg_bulk) == 424, "abi");
+_Static_assert(sizeof(struct teg_bulk) == 488, "abi");
 
 /* Of what looks into payloads, see teg_row. */
 struct teg_payload {
@@ -278,7 +292,7 @@ struct teg_config {
 	__u32 atlas;	       /* words of gen_atlas, by who loads */
 	struct teg_payload payload;
 };
-_Static_assert(sizeof(struct teg_config) == 768, "abi");
+_Static_assert(sizeof(struct teg_config) == 832, "abi");
 
 /* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
  * beyond its end is in gen_zones_far, a hash. */
@@ -476,6 +490,26 @@ struct teg_bulk_box {
 	__u64 addr[4], mask[4]; /* words 0 to 3; mask 0: any */
 };
 _Static_assert(sizeof(struct teg_bulk_box) == 112, "abi");
+
+/*
+ * Of fewer boxes there are bit vectors (Lakshman and Stiliadis, 1998): no load waits for another. A packet is so
+ * many bytes, in this order, and for each value of each byte there is a row of bits: those of the boxes that
+ * have it there.
+ *
+ *     IPv4   source 4 | destination 4 | source port 2 | destination port, or ICMP type and code 2 | protocol | fragment
+ *     IPv6   source 16 | destination 16 | the same
+ *
+ * Behind these stand bytes whose bits say which of the mores hold, the first in the lowest bit. What its bytes' rows have
+ * in common are the boxes that a packet lies in; the lowest bit is the first of them. A prefix is a condition on each byte.
+ * A range of ports need not be, so a box has a bit for each part of its ranges that is one. In gen_bulk the mores come
+ * first, as with trees; then, by family, a word for each bit, the rule of its box, and 256 rows for each byte.
+ */
+#define TEG_VECTOR_WORDS_MAX 16u
+#define TEG_VECTOR_BITS_MAX (TEG_VECTOR_WORDS_MAX * 64)
+#define TEG_VECTOR_ROWS 256u
+#define TEG_VECTOR_MORES_MAX 64u
+#define TEG_VECTOR_BYTES4 14u
+#define TEG_VECTOR_BYTES6 38u
 
 /* gen_rules: one value of rule_count rules. */
 #define TEG_ONE_IN_MAX 1000000u

@@ -75,16 +75,22 @@ static __always_inline bool bulk_cell_has(const __u64 *c, const struct bulk_key 
 	return !(differs | (bulk_ports(&c[ip6 ? 8 : 2], k) & 1ll << 63));
 }
 
-static __always_inline bool bulk_more_has(const __u64 *words, const struct bulk_key *k, __u64 at)
+/* 1 when the packet has all that these words of mores ask, else 0: without a branch. */
+static __always_inline __u64 bulk_more_has(const __u64 *m, __u64 zones, __u64 src, __u64 dst, __u32 posture, __u32 flags)
+{
+	__u64 in = walk_some(m[0] & zones) & walk_some(m[1] & src) & walk_some(m[2] & dst);
+	__u64 not = (m[3] >> (posture & 63) & 1) | (((__u64)flags ^ m[4] >> 8) & m[4] & 0xff);
+
+	return (in & ~walk_some(not)) >> 63;
+}
+
+static __always_inline bool bulk_key_has_more(const __u64 *words, const struct bulk_key *k, __u64 at)
 {
 	const __u32 mores = gen_config.bulk.mores;
 
 	WALK_ONE_REGISTER(at);
-	if (at >= mores)
-		return false;
-	const __u64 *m = &words[at * TEG_BULK_MORE];
-	__s64 in = walk_some(m[0] & k->zones) & walk_some(m[1] & k->src) & walk_some(m[2] & k->dst);
-	return in < 0 && !((m[3] >> (k->posture & 63) & 1) | ((k->flags ^ m[4] >> 8) & m[4] & 0xff));
+	return at < mores &&
+	       bulk_more_has(&words[at * TEG_BULK_MORE], k->zones, k->src, k->dst, k->posture, k->flags);
 }
 
 /* The leaf where the key belongs, from a root's node on; 0 is none. */
@@ -121,7 +127,7 @@ static __always_inline __u32 bulk_scan(const __u64 *words, const struct bulk_key
 		if (TEG_BULK_RULE(last) >= best)
 			break;
 		if (bulk_cell_has(cell, k, ip6) &&
-		    (!TEG_BULK_MORE_OF(last) || bulk_more_has(words, k, TEG_BULK_MORE_OF(last))))
+		    (!TEG_BULK_MORE_OF(last) || bulk_key_has_more(words, k, TEG_BULK_MORE_OF(last))))
 			return TEG_BULK_RULE(last);
 	}
 	return best;

@@ -31,6 +31,7 @@
 #include "bpf-templates/payload.h"
 #include "bpf-templates/pkt.h"
 #include "bpf-templates/sets.h"
+#include "bpf-templates/vectors.h"
 #include "bpf-templates/walk.h"
 
 struct {
@@ -244,6 +245,9 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 static __always_inline __u32 judge_bulk(const struct walk *w)
 {
 	const struct pkt *p = w->p;
+
+	if (gen_config.bulk.vectors[0].words | gen_config.bulk.vectors[1].words)
+		return p->family == TEG_IP4 ? vector_first(w, false) : vector_first(w, true);
 
 	struct bulk_key *k = gen_config.bulk.cells ? bpf_map_lookup_elem(&gen_key, &zero) : NULL;
 

@@ -5,6 +5,7 @@
 
 #include "compiler/emit/emit.h"
 #include "lang/base/strmap.h"
+#include "lang/bundle/bulk_pack.h"
 
 /* --- address sets: the longest prefix answers for all of them ------------------------------- */
 
@@ -395,7 +396,7 @@ int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *p
 	struct ir made;
 	int rc;
 
-	rc = audit_trees(plan, why);
+	rc = bulk_has_vectors(&plan->config.bulk) ? audit_vectors(plan, why) : audit_trees(plan, why);
 	if (!rc)
 		rc = audit_payload(ir, plan, why);
 	if (rc)

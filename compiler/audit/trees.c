@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 
 #include "compiler/audit/audit.h"
+#include "compiler/audit/more.h"
 #include "lang/bundle/bulk_pack.h"
 
 enum { PORT_FIELDS = 4 }; /* of word 4: 16 bits each, the protocol's upper 8 are 0 */
@@ -135,18 +136,6 @@ static bool ports_are(uint64_t ports, const struct teg_box *b)
 	       (uint16_t)(ports >> 16) == b->sport_hi && (uint16_t)(ports >> 32) == here.lo && ports >> 48 == here.hi;
 }
 
-static bool more_is(const struct ways *w, uint64_t more, const struct teg_box *b)
-{
-	const uint64_t *m = &w->words.at[more * TEG_BULK_MORE];
-	const bool none = b->zones == UINT64_MAX && !b->src && !b->dst && !b->flags_mask && !w->plan->rules[b->rule].except;
-
-	if (none || !more)
-		return none && !more;
-	return more < w->words.mores && m[0] == b->zones && m[1] == (b->src ? b->src : TEG_SET_ANY) &&
-	       m[2] == (b->dst ? b->dst : TEG_SET_ANY) && m[3] == w->plan->rules[b->rule].except &&
-	       m[4] == ((uint64_t)b->flags_want << 8 | b->flags_mask);
-}
-
 static bool cell_is(const struct ways *w, const uint64_t *c, const struct teg_bulk_box *b)
 {
 	const unsigned each = w->family == FAMILY_IP4 ? TEG_BULK_CELL4 : TEG_BULK_CELL6;
@@ -157,7 +146,7 @@ static bool cell_is(const struct ways *w, const uint64_t *c, const struct teg_bu
 	return TEG_BULK_RULE(last) == b->box.rule && ends_are(c, w->family, b) && ports_are(c[each - 2], &b->box) &&
 	       mask >> 8 == (b->box.fragments ^ (TEG_WHOLE | TEG_FIRST | TEG_LATER)) && !(want >> 8) &&
 	       (mask & UINT8_MAX) == (any ? 0 : UINT8_MAX) && (any || (want & UINT8_MAX) == b->box.proto) &&
-	       more_is(w, TEG_BULK_MORE_OF(last), &b->box);
+	       audit_more_is(w->plan, &w->words, TEG_BULK_MORE_OF(last), &b->box);
 }
 
 /* The box that a cell is: among `all` from *at on, which are those that may be there, or else any of its rule. */

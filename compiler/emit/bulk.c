@@ -27,6 +27,9 @@ static const struct {
 #define TREE_NS 7.0 /* to begin a group */
 #define BULK_NS 13.0
 #define LIST_CELL_NS 2.0
+#define VECTORS_NS 6.0
+#define VECTOR_WORD_NS 3.5
+#define MORE_NS 2.0
 #define SETS_NS 6.0 /* to find in which sets an address lies */
 
 struct item {
@@ -679,12 +682,9 @@ static void make_root(struct making *m, struct teg_bulk_root *r, struct list all
 /* Larger leaves need fewer copies: they are the way out when small ones need too many. */
 static const struct manner {
 	unsigned enough, space;
-	bool thorough; /* only worth the time for groups that are not very large */
 } manners[] = {
-	{ 4, 3, false }, { 8, 3, false }, { 4, 8, true }, { 8, 8, true }, { 2, 3, true }, { 16, 3, false }, { 32, 3, false },
-	{ 64, 3, false }, { 128, 3, false },
+	{ 4, 3 }, { 8, 3 }, { 16, 3 }, { 32, 3 }, { 64, 3 }, { 128, 3 },
 };
-#define THOROUGH_MAX 1024u
 
 /* What is made so far; what came later can be forgotten. */
 struct mark {
@@ -709,12 +709,11 @@ static bool make_group(struct making *m, struct teg_bulk_root *r, struct list al
 		       double *met)
 {
 	const struct mark mark = { m->nodes.len, m->leaves.len, m->depth, m->longest };
-	const bool thorough = all.len <= THOROUGH_MAX;
 	const struct manner *best = NULL, *last = NULL;
 
 	for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
-		if (manners[i].thorough ? !thorough : best && manners[i].enough > (thorough ? 16 : 8))
-			continue;
+		if (best && manners[i].enough > 8)
+			break;
 		begin_group(m, &mark);
 		m->enough = manners[i].enough;
 		m->space = manners[i].space;
@@ -813,16 +812,20 @@ int bulk_build(struct bulk_trees *out, struct arena *a, const struct teg_bulk_bo
 	own(arena) struct arena *scratch = arena_new();
 	struct item *items = arena_zero(scratch, (count + 1) * sizeof *items);
 	struct choice choices[LENS] = { 0 };
-	const unsigned tried = count <= THOROUGH_MAX ? LENS : 1;
 	bool any = false;
 
 	assert(count <= TEG_BULK_BOXES_MAX);
 	for (uint32_t i = 0; i < count; i++)
 		items[i] = item_of(&boxes[i], rules);
 	choose_kinds(choices, scratch, items, count);
-	for (unsigned i = 0; i < LENS && (i < tried || !any); i++)
+	for (unsigned i = 0; i < LENS && !any; i++)
 		any |= try_kinds(out, any, a, items, count, choices[i].of, culprit);
 	return any ? 0 : -E2BIG;
+}
+
+double bulk_vectors_cost_ns(uint32_t words, uint32_t mores)
+{
+	return VECTORS_NS + words * VECTOR_WORD_NS + (mores - 1) * MORE_NS;
 }
 
 double bulk_list_cost_ns(uint32_t boxes, uint32_t asks)

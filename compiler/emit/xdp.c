@@ -7,7 +7,7 @@
  * set that covers it, so that the longest match answers for all sets.
  *
  * Few boxes are one list. Of many, those that decide at once (blocks, and reflexes
- * without a rate) go into trees, in which an end of few prefixes needs no set;
+ * without a rate) go into bit vectors or trees, in which an end of few prefixes needs no set;
  * lifelines, rates and what only tells stay a list. What costs a packet less is taken.
  */
 #include <assert.h>
@@ -21,6 +21,7 @@
 #include "lang/base/digest.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/bulk_pack.h"
+#include "lang/bundle/vectors.h"
 
 /* Below this depth a bucket is measured by the fine clock: a tick of the coarse one
  * (1 to 10 ms) would be more than a tenth of it. */
@@ -31,6 +32,9 @@
 
 /* A list so short that nothing is gained by trying trees. */
 #define LIST_ENOUGH 4u
+
+/* Up to so many boxes no tree costs less than bit vectors. */
+#define VECTORS_ENOUGH 128u
 
 extern const unsigned char policy_object[], policy_object_end[], policy_tc_object[], policy_tc_object_end[];
 
@@ -454,11 +458,38 @@ static int lower_all(struct lowering *t, const struct ir *ir, size_t *lifeline_b
 	return rc ? rc : lower_reflexes(t, ir, why);
 }
 
-static int build_trees(const struct lowering *t, struct bulk_trees *out, struct err *why)
+/* Bit vectors: false when they have no room for all boxes. */
+static bool try_vectors(const struct lowering *t, struct bulk_trees *out)
+{
+	const uint32_t count = (uint32_t)t->bulk_boxes.len;
+	struct vectors_ask ask;
+
+	if (!vectors_fit(t->bulk_boxes.at, count, t->rules.at, &ask))
+		return false;
+	*out = (struct bulk_trees){ .tell.cells = count };
+	for (unsigned f = 0; f < FAMILY_COUNT; f++)
+		out->tell.vectors[f].words = ask.words[f];
+	out->cost_ns = bulk_vectors_cost_ns(ask.words[0] > ask.words[1] ? ask.words[0] : ask.words[1], ask.mores);
+	return true;
+}
+
+/* Trees, or bit vectors where those cost a packet less; of short lists they always do. */
+static int build_tables(const struct lowering *t, struct bulk_trees *out, struct err *why)
 {
 	uint32_t culprit = 0;
+	struct bulk_trees vectors;
+	const bool fit = try_vectors(t, &vectors);
 
-	if (!bulk_build(out, t->arena, t->bulk_boxes.at, (uint32_t)t->bulk_boxes.len, t->rules.at, &culprit))
+	if (fit && t->bulk_boxes.len <= VECTORS_ENOUGH) {
+		*out = vectors;
+		return 0;
+	}
+	int rc = bulk_build(out, t->arena, t->bulk_boxes.at, (uint32_t)t->bulk_boxes.len, t->rules.at, &culprit);
+	if (fit && (rc || vectors.cost_ns < out->cost_ns)) {
+		*out = vectors;
+		return 0;
+	}
+	if (!rc)
 		return 0;
 	return err_set(why, E2BIG, "%s: overlaps so many other blocks and reflexes that the first hook's tables would "
 		       "hold more than %u copies of each box", t->ids.at[t->bulk_boxes.at[culprit].box.rule],
@@ -504,7 +535,7 @@ int emit_xdp(struct plan *plan, const struct ir *ir, struct arena *a, struct err
 
 	int rc = lower_all(&tree, ir, &lifelines, why);
 	if (!rc)
-		rc = build_trees(&tree, &trees, why);
+		rc = build_tables(&tree, &trees, why);
 	if (listed && (rc || trees.cost_ns + bulk_list_cost_ns((uint32_t)tree.boxes.len, tree.asks) >=
 			       bulk_list_cost_ns((uint32_t)list.boxes.len, list.asks)))
 		return plan_put(plan, ir, &list, lifelines, &none, why);

@@ -124,6 +124,7 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 	c.atlas = made->atlas.words;
 	c.bulk.words = (uint32_t)made->bulk.len;
 	c.bulk.mores = (uint32_t)made->bulk.mores;
+	memcpy(c.bulk.vectors, made->bulk.vectors, sizeof c.bulk.vectors);
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		for (uint32_t g = 0; g < c.bulk.groups[f]; g++)
 			c.bulk.roots[f][g].first += made->bulk.nodes_at;

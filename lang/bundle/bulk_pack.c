@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "lang/bundle/vectors.h"
+
 struct packing {
 	struct arena *arena;
 	const struct plan *plan;
@@ -28,10 +30,15 @@ bool bulk_can_pack(const struct teg_box *b)
 	return !(ports && (is_icmp(b->proto) || b->proto == TEG_PROTO_ANY)) && !(icmp && !is_icmp(b->proto));
 }
 
+bool bulk_has_vectors(const struct teg_bulk *t)
+{
+	return t->vectors[0].words || t->vectors[1].words;
+}
+
 bool bulk_fits(const struct bulk_words *w, struct err *why)
 {
 	if (w->len > TEG_BULK_WORDS_MAX)
-		err_set(why, E2BIG, "blocks and reflexes need %zu words of trees; there may be at most %u", w->len,
+		err_set(why, E2BIG, "blocks and reflexes need %zu words of tables; there may be at most %u", w->len,
 			TEG_BULK_WORDS_MAX);
 	else if (w->mores > TEG_BULK_MORES_MAX)
 		err_set(why, E2BIG, "blocks and reflexes name %zu different combinations of zones, address sets, flags and "
@@ -93,6 +100,17 @@ static void pack_mores(struct packing *p, const struct teg_bulk *t)
 		if (i)
 			p->more_of[i - 1] = slots[at] - 1;
 	}
+}
+
+size_t bulk_mores(const struct teg_bulk_box *boxes, uint32_t count, const struct teg_rule *rules)
+{
+	own(arena) struct arena *a = arena_new();
+	struct plan plan = { .bulk_boxes = (struct teg_bulk_box *)boxes, .rules = (struct teg_rule *)rules,
+			     .config.bulk.cells = count };
+	struct packing p = { .arena = a, .plan = &plan };
+
+	pack_mores(&p, &plan.config.bulk);
+	return p.more_count;
 }
 
 /* --- cells ------------------------------------------------------------------------------------ */
@@ -217,6 +235,12 @@ struct bulk_words bulk_pack(struct arena *a, const struct plan *plan)
 
 	if (!t->cells)
 		return (struct bulk_words){ 0 };
+	if (bulk_has_vectors(t)) {
+		pack_mores(&p, t);
+		struct bulk_words w = { .at = p.words, .len = p.len, .mores = p.more_count };
+		vectors_pack(&w, a, plan, p.more_of);
+		return w;
+	}
 	for (int f = 0; f < FAMILY_COUNT; f++) {
 		p.packed[f] = arena_zero(a, (t->leaves + (size_t)1) * sizeof *p.packed[f]);
 		p.packed_len[f] = arena_zero(a, (t->leaves + (size_t)1) * sizeof *p.packed_len[f]);
@@ -226,5 +250,6 @@ struct bulk_words bulk_pack(struct arena *a, const struct plan *plan)
 	/* The program asks whether the larger cell would end behind the table. */
 	for (unsigned i = 0; i < TEG_BULK_CELL6; i++)
 		put(&p, 0);
-	return (struct bulk_words){ p.words, p.len, p.more_count, (uint32_t)(p.more_count * TEG_BULK_MORE) };
+	return (struct bulk_words){ .at = p.words, .len = p.len, .mores = p.more_count,
+				    .nodes_at = (uint32_t)(p.more_count * TEG_BULK_MORE) };
 }

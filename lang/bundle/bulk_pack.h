@@ -1,5 +1,5 @@
 /*
- * bulk_pack - a plan's trees in the form that the first hook reads: gen_bulk of bpf-templates/abi.h.
+ * bulk_pack - a plan's trees or bit vectors in the form that the first hook reads: gen_bulk of bpf-templates/abi.h.
  *
  *     struct bulk_words w = bulk_pack(arena, plan);
  *
@@ -16,13 +16,20 @@ struct bulk_words {
 	size_t len;   /* more than TEG_BULK_WORDS_MAX, or more mores than there may be: cannot be loaded */
 	size_t mores;
 	uint32_t nodes_at; /* where the nodes begin, in words; roots and nodes here count from 0 of all words */
+	struct teg_vectors vectors[2]; /* by family, when the plan has them */
 };
 
-/* No words when the plan has no trees. */
+/* No words when the plan has neither. */
 struct bulk_words bulk_pack(struct arena *a, const struct plan *plan);
 
 /* Else E2BIG, with the limit. */
 bool bulk_fits(const struct bulk_words *w, struct err *why);
+
+/* So many different things do boxes ask beside their own words, nothing among them. */
+size_t bulk_mores(const struct teg_bulk_box *boxes, uint32_t count, const struct teg_rule *rules);
+
+/* Has the plan bit vectors, and no trees? */
+bool bulk_has_vectors(const struct teg_bulk *t);
 
 /*
  * May a box be a cell of the trees? It asks for ports only of protocols that have some, and for an ICMP

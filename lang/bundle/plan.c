@@ -6,6 +6,7 @@
 #include "lang/base/strmap.h"
 #include "lang/base/wire.h"
 #include "lang/bundle/bulk_pack.h"
+#include "lang/bundle/vectors.h"
 #include "lang/bundle/nft_name.h"
 
 #define PLAN_VERSION  9u
@@ -162,6 +163,8 @@ static void put_bulk(struct buf *out, const struct plan *p)
 	wire_put_u32(out, t->leaves);
 	for (uint32_t i = 0; i < t->leaves; i++)
 		wire_put_u32(out, p->bulk_leaves[i]);
+	for (uint32_t f = 0; f < FAMILY_COUNT; f++)
+		wire_put_u32(out, t->vectors[f].words);
 	wire_put_u32(out, t->depth);
 	wire_put_u32(out, t->longest);
 	for (uint32_t f = 0; f < FAMILY_COUNT; f++) {
@@ -354,6 +357,8 @@ static void get_bulk(struct wire_in *in, struct plan *p, struct arena *a)
 	p->bulk_leaves = arena_zero(a, t->leaves * sizeof *p->bulk_leaves);
 	for (uint32_t i = 0; i < t->leaves; i++)
 		p->bulk_leaves[i] = wire_get_u32(in);
+	for (uint32_t f = 0; f < FAMILY_COUNT; f++)
+		t->vectors[f].words = wire_get_u32(in);
 	t->depth = wire_get_u32(in);
 	t->longest = wire_get_u32(in);
 	for (uint32_t f = 0; f < FAMILY_COUNT; f++) {
@@ -572,6 +577,21 @@ static bool root_holds(const struct teg_bulk *t, const struct teg_bulk_root *r)
 	       r->first + teg_bulk_root_nodes(r) <= t->nodes;
 }
 
+/* Bits for all boxes, or none. */
+static int vectors_hold(const struct plan *p, struct err *why)
+{
+	const struct teg_bulk *t = &p->config.bulk;
+	struct vectors_ask ask;
+
+	if (!bulk_has_vectors(t))
+		return 0;
+	if (!vectors_fit(p->bulk_boxes, t->cells, p->rules, &ask) || t->vectors[0].words != ask.words[0] ||
+	    t->vectors[1].words != ask.words[1])
+		return err_set(why, EINVAL, "bit vectors of %u and %u words are not for these %u boxes", t->vectors[0].words,
+			       t->vectors[1].words, t->cells);
+	return 0;
+}
+
 static int bulk_holds(const struct plan *p, struct err *why)
 {
 	const struct teg_bulk *t = &p->config.bulk;
@@ -593,7 +613,7 @@ static int bulk_holds(const struct plan *p, struct err *why)
 		for (uint32_t g = 0; g < t->groups[f]; g++)
 			if (!root_holds(t, &t->roots[f][g]))
 				return err_set(why, EINVAL, "a tree's root is out of range");
-	return 0;
+	return vectors_hold(p, why);
 }
 
 static bool prefix_holds(const struct plan_prefix *x)

@@ -5,6 +5,7 @@
 #include "compiler/emit/emit.h"
 #include "compiler/ir/proto.h"
 #include "tests/lib/classbench.h"
+#include "tests/lib/in_trees.h"
 #include "tests/lib/tap.h"
 
 enum { RULES = 400 };
@@ -149,7 +150,7 @@ static void check_list(struct gen *g)
 	struct err why = { 0 };
 
 	emit_plan(&plan, ir, a);
-	if (emit_xdp(&plan, ir, a, &why) || !plan.config.bulk.cells)
+	if (emit_xdp(&plan, ir, a, &why) || !in_trees(&plan, a))
 		return;
 	own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
 	int rc = audit_first_hook(p, ir, &plan, &why);

@@ -200,7 +200,11 @@ static void trees(struct arena *a)
 	       "the trees are flat: %u nodes, depth %u, leaves up to %u, %u entries", plan.config.bulk.nodes,
 	       plan.config.bulk.depth, plan.config.bulk.longest, plan.config.bulk.leaves);
 
-	tap_num(emit(&plan, ir_of(a, boxes, 10), a, &why), 0, "few blocks fit");
+	tap_num(emit(&plan, ir_of(a, boxes + 20, 100), a, &why), 0, "a hundred blocks fit");
+	tap_ok(plan.config.bulk.cells == 200 && plan.config.bulk.vectors[0].words >= 2 && plan.config.bulk.vectors[1].words >= 2 &&
+		       !plan.config.bulk.nodes, "and are bit vectors: %u and %u words", plan.config.bulk.vectors[0].words,
+	       plan.config.bulk.vectors[1].words);
+	tap_num(emit(&plan, ir_of(a, boxes + 20, 4), a, &why), 0, "few blocks fit");
 	tap_num(plan.config.bulk.cells, 0, "and are a list");
 
 	/* Any two of them overlap, in a way that no cut undoes. */

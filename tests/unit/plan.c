@@ -7,6 +7,7 @@
 #include "compiler/ir/proto.h"
 #include "tests/lib/craft.h"
 #include "tests/lib/gen.h"
+#include "tests/lib/in_trees.h"
 #include "tests/lib/tap.h"
 
 static struct policy *edge(struct arena *a)
@@ -318,6 +319,7 @@ static void test_trees(void)
 		struct err why = { 0 };
 
 		planned(&p, long_edge(a), a);
+		in_trees(&p, a);
 		if (i < ARRAY_LEN(spoilt_trees) && p.config.bulk.cells > 9)
 			spoilt_trees[i].spoil(&p);
 		plan_encode(&bytes, &p);
@@ -326,6 +328,49 @@ static void test_trees(void)
 			tap_ok(!rc && p.config.bulk.cells >= 200 && same_tables(&p, &q), "trees come through: %s", why.text);
 		else if (!tap_ok(rc < 0 && strstr(why.text, spoilt_trees[i].says), "refused: %s", spoilt_trees[i].claim))
 			tap_note("%d %s", rc, why.text);
+	}
+}
+
+static void vectors_short(struct plan *p) { p->config.bulk.vectors[0].words--; }
+static void vectors_long(struct plan *p) { p->config.bulk.vectors[0].words++; }
+static void vectors_other(struct plan *p) { p->config.bulk.vectors[1].words++; }
+static void vectors_more(struct plan *p)
+{
+	for (uint32_t i = 0; i < 150; i++)
+		p->bulk_boxes[50 + i].box.sport_lo = 1, p->bulk_boxes[50 + i].box.sport_hi = 65534;
+}
+
+static void vectors_none(struct plan *p) { (void)p; }
+
+static void test_vectors(void)
+{
+	static const struct {
+		const char *claim;
+		void (*spoil)(struct plan *p);
+		bool refused;
+	} rows[] = {
+		{ "vectors of too few words", vectors_short, true },
+		{ "vectors of too many words", vectors_long, true },
+		{ "vectors of a family that has none", vectors_other, true },
+		{ "a box of more bits than there are", vectors_more, true },
+		{ "bit vectors as they are made", vectors_none, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		own(arena) struct arena *a = arena_new();
+		own(buf) struct buf bytes = { 0 };
+		struct plan p, q;
+		struct err why = { 0 };
+
+		planned(&p, long_edge(a), a);
+		rows[i].spoil(&p);
+		plan_encode(&bytes, &p);
+		int rc = plan_decode(&q, a, bytes.at, bytes.len, &why);
+		if (rows[i].refused)
+			tap_ok(rc < 0 && strstr(why.text, "bit vectors"), "refused: %s: %s", rows[i].claim, why.text);
+		else
+			tap_ok(!rc && p.config.bulk.vectors[0].words && same_tables(&p, &q), "%s come through: %s",
+			       rows[i].claim, why.text);
 	}
 }
 
@@ -404,6 +449,7 @@ int main(void)
 	test_round();
 	test_spoilt();
 	test_trees();
+	test_vectors();
 	test_cuts(a);
 	test_mutants(a);
 	needs_are_met();

@@ -1,0 +1,295 @@
+/*
+ * vectors - do the rows of bits say of each packet what its boxes say?
+ *
+ * A bit stands for all packets that have each byte among the values in whose rows it is set. These sets are
+ * read back from the rows, as the program reads them. A box's bits stand side by side, boxes in their order;
+ * each bit must lie in its box, no two of them may have a packet in common, and together they must have as many
+ * pairs of ports as the box. Bits that are no box's must have no packet. How a range was taken apart is not asked.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "compiler/audit/audit.h"
+#include "compiler/audit/more.h"
+
+/* Values of a byte, a bit each. */
+struct values {
+	uint64_t at[TEG_VECTOR_ROWS / 64];
+};
+
+struct reading {
+	const struct plan *plan;
+	struct bulk_words words;
+	const struct teg_vectors *t;
+	unsigned family, end; /* bytes of each end */
+	uint32_t bits;	      /* that the program reads */
+};
+
+/* The ports that a bit has: each upper byte of these with each lower one. */
+struct ports {
+	struct values upper, lower;
+};
+
+static bool value_is_in(const struct values *s, unsigned v)
+{
+	return s->at[v / 64] >> v % 64 & 1;
+}
+
+static bool values_equal(const struct values *x, const struct values *y)
+{
+	for (unsigned i = 0; i < TEG_VECTOR_ROWS / 64; i++)
+		if (x->at[i] != y->at[i])
+			return false;
+	return true;
+}
+
+static bool values_meet(const struct values *x, const struct values *y)
+{
+	for (unsigned i = 0; i < TEG_VECTOR_ROWS / 64; i++)
+		if (x->at[i] & y->at[i])
+			return true;
+	return false;
+}
+
+static uint32_t values_count(const struct values *s)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < TEG_VECTOR_ROWS / 64; i++)
+		n += (uint32_t)__builtin_popcountll(s->at[i]);
+	return n;
+}
+
+/* --- as the program reads ------------------------------------------------------------------------ */
+
+/* Those that are the packet's; behind them are those of what boxes ask more. */
+static unsigned bytes_of(const struct reading *r)
+{
+	return 2 * r->end + 6;
+}
+
+static unsigned all_bytes_of(const struct reading *r)
+{
+	return bytes_of(r) + r->t->mores;
+}
+
+static bool byte_is_read(const struct reading *r, unsigned byte)
+{
+	if (byte < 2 * r->end)
+		return byte % r->end < 4 || byte % r->end / 4 < r->t->quads;
+	if (byte < 2 * r->end + 2)
+		return r->t->sports;
+	return byte + 1 != bytes_of(r) || r->t->parts;
+}
+
+/* The values that a packet with this bit may have in a byte; a fragment byte has one of three. */
+static struct values values_of(const struct reading *r, uint32_t bit, unsigned byte)
+{
+	const bool is_part = byte + 1 == bytes_of(r);
+	struct values s = { 0 };
+
+	for (unsigned v = 0; v < TEG_VECTOR_ROWS; v++) {
+		const size_t row = r->t->rows + ((size_t)(byte * TEG_VECTOR_ROWS + v) << r->t->shift);
+		bool has = !byte_is_read(r, byte) || r->words.at[row + bit / 64] >> bit % 64 & 1;
+
+		if (has && (!is_part || v == TEG_WHOLE || v == TEG_FIRST || v == TEG_LATER))
+			s.at[v / 64] |= 1ull << v % 64;
+	}
+	return s;
+}
+
+static struct ports ports_of(const struct reading *r, uint32_t bit, unsigned byte)
+{
+	return (struct ports){ values_of(r, bit, byte), values_of(r, bit, byte + 1) };
+}
+
+/* Whether everything that the program reads is there. */
+static bool lies_within(const struct reading *r)
+{
+	const struct teg_vectors *t = r->t;
+
+	return t->words <= TEG_VECTOR_WORDS_MAX && t->shift < 5 && t->words <= 1u << t->shift && t->mores <= TEG_VECTOR_MORES_MAX / 8 &&
+	       (t->words > 2 || t->shift == t->words - 1) && t->of_bit + (size_t)r->bits <= r->words.len &&
+	       t->rows + ((size_t)all_bytes_of(r) * TEG_VECTOR_ROWS << t->shift) <= r->words.len;
+}
+
+/* --- as the box asks ------------------------------------------------------------------------------- */
+
+static struct values all_that(unsigned value, unsigned mask)
+{
+	struct values s = { 0 };
+
+	for (unsigned v = 0; v < TEG_VECTOR_ROWS; v++)
+		if ((v & mask) == (value & mask))
+			s.at[v / 64] |= 1ull << v % 64;
+	return s;
+}
+
+static bool byte_is(const struct reading *r, uint32_t bit, unsigned byte, struct values want)
+{
+	struct values is = values_of(r, bit, byte);
+
+	return values_equal(&is, &want);
+}
+
+/* The last bytes of two words; IPv4 has four. */
+static bool end_is(const struct reading *r, uint32_t bit, unsigned byte, const __u64 addr[2], const __u64 mask[2])
+{
+	const unsigned __int128 a = (unsigned __int128)addr[0] << 64 | addr[1], m = (unsigned __int128)mask[0] << 64 | mask[1];
+
+	for (unsigned i = 0; i < r->end; i++) {
+		unsigned down = 8 * (r->end - 1 - i);
+
+		if (!byte_is(r, bit, byte + i, all_that((uint8_t)(a >> down), (uint8_t)(m >> down))))
+			return false;
+	}
+	return true;
+}
+
+static bool parts_are(const struct reading *r, uint32_t bit, uint8_t fragments)
+{
+	struct values want = { 0 };
+
+	for (unsigned part = TEG_WHOLE; part <= TEG_LATER; part <<= 1)
+		if (fragments & part)
+			want.at[0] |= 1ull << part;
+	return byte_is(r, bit, bytes_of(r) - 1, want);
+}
+
+/* A box has one place for destination ports and ICMP types; it must ask nothing of the one that is not there. */
+static bool one_place(const struct teg_box *b, struct range *dport)
+{
+	const bool icmp = b->proto == IPPROTO_ICMP || b->proto == IPPROTO_ICMPV6;
+	const struct range ports = { b->dport_lo, b->dport_hi }, types = { b->icmp_lo, b->icmp_hi };
+	const struct range other = icmp ? ports : types;
+
+	*dport = icmp ? types : ports;
+	return !other.lo && other.hi == UINT16_MAX;
+}
+
+static bool ports_within(const struct ports *p, struct range r)
+{
+	for (unsigned upper = 0; upper < TEG_VECTOR_ROWS; upper++)
+		for (unsigned lower = 0; lower < TEG_VECTOR_ROWS && value_is_in(&p->upper, upper); lower++)
+			if (value_is_in(&p->lower, lower) && (upper * 256 + lower < r.lo || upper * 256 + lower > r.hi))
+				return false;
+	return true;
+}
+
+static bool ports_meet(const struct ports *x, const struct ports *y)
+{
+	return values_meet(&x->upper, &y->upper) && values_meet(&x->lower, &y->lower);
+}
+
+static uint64_t ports_count(const struct ports *p)
+{
+	return (uint64_t)values_count(&p->upper) * values_count(&p->lower);
+}
+
+/* The bit asks that one of the mores holds, which is what its box asks; or none. */
+static bool more_is(const struct reading *r, uint32_t bit, const struct teg_box *b)
+{
+	unsigned more = 0;
+
+	for (unsigned i = 0; i < r->t->mores; i++) {
+		if (byte_is(r, bit, bytes_of(r) + i, all_that(0, 0)))
+			continue;
+		for (unsigned k = 0; k < 8; k++)
+			if (!more && byte_is(r, bit, bytes_of(r) + i, all_that(1u << k, 1u << k)))
+				more = 8 * i + k;
+		if (more / 8 != i || !more)
+			return false;
+	}
+	return audit_more_is(r->plan, &r->words, more, b);
+}
+
+/* All that a bit's box asks but its ports. */
+static bool bit_is(const struct reading *r, uint32_t bit, const struct teg_bulk_box *b)
+{
+	const uint64_t is = r->words.at[r->t->of_bit + bit];
+	const bool any = b->box.proto == TEG_PROTO_ANY;
+
+	return (uint32_t)is == b->box.rule && more_is(r, bit, &b->box) &&
+	       end_is(r, bit, 0, b->addr, b->mask) && end_is(r, bit, r->end, b->addr + 2, b->mask + 2) &&
+	       byte_is(r, bit, 2 * r->end + 4, all_that(b->box.proto & UINT8_MAX, any ? 0 : UINT8_MAX)) &&
+	       parts_are(r, bit, b->box.fragments);
+}
+
+/* --- the whole --------------------------------------------------------------------------------------- */
+
+enum { BITS_A_BOX = 64 };
+
+/* The bits of a box from *bit on, which then is behind them; false when they are not all of it. */
+static bool box_holds(const struct reading *r, const struct teg_bulk_box *b, uint32_t *bit)
+{
+	const struct range sport = { b->box.sport_lo, b->box.sport_hi };
+	struct ports seen[BITS_A_BOX][2];
+	struct range dport;
+	uint64_t pairs = 0, all;
+
+	if (!one_place(&b->box, &dport))
+		return false;
+	all = (uint64_t)(sport.hi - sport.lo + 1) * (uint64_t)(dport.hi - dport.lo + 1);
+	for (unsigned n = 0; pairs < all; n++, ++*bit) {
+		if (n == BITS_A_BOX || *bit >= r->bits || !bit_is(r, *bit, b))
+			return false;
+		seen[n][0] = ports_of(r, *bit, 2 * r->end);
+		seen[n][1] = ports_of(r, *bit, 2 * r->end + 2);
+		if (!ports_within(&seen[n][0], sport) || !ports_within(&seen[n][1], dport))
+			return false;
+		for (unsigned i = 0; i < n; i++)
+			if (ports_meet(&seen[i][0], &seen[n][0]) && ports_meet(&seen[i][1], &seen[n][1]))
+				return false;
+		pairs += ports_count(&seen[n][0]) * ports_count(&seen[n][1]);
+	}
+	return true;
+}
+
+static bool has_no_packet(const struct reading *r, uint32_t bit)
+{
+	for (unsigned byte = 0; byte < all_bytes_of(r); byte++) {
+		struct values s = values_of(r, bit, byte);
+
+		if (!values_count(&s))
+			return true;
+	}
+	return false;
+}
+
+static int family_holds(const struct reading *r, struct err *why)
+{
+	const struct plan *p = r->plan;
+	uint32_t bit = 0;
+
+	if (r->t->words && !lies_within(r))
+		return err_set(why, EPROTO, "the first hook's bit vectors lie outside their table");
+	for (uint32_t i = 0; i < p->config.bulk.cells; i++)
+		if (p->bulk_boxes[i].box.families >> r->family & 1 && !box_holds(r, &p->bulk_boxes[i], &bit))
+			return err_set(why, EPROTO, "the first hook's bit vectors do not say what %s does",
+				       p->counters[p->rules[p->bulk_boxes[i].box.rule].counter_slot].id);
+	for (; bit < r->bits; bit++)
+		if (!has_no_packet(r, bit))
+			return err_set(why, EPROTO, "the first hook's bit vectors have packets that are no box's");
+	return 0;
+}
+
+int audit_vectors_of(const struct plan *plan, struct bulk_words words, struct err *why)
+{
+	struct reading r = { .plan = plan, .words = words };
+	int rc = 0;
+
+	for (r.family = 0; r.family < FAMILY_COUNT && !rc; r.family++) {
+		r.t = &r.words.vectors[r.family];
+		r.end = r.family == FAMILY_IP4 ? 4 : 16;
+		r.bits = r.t->words == 1 ? 64 : (r.t->words + 1) / 2 * 128;
+		rc = family_holds(&r, why);
+	}
+	return rc;
+}
+
+int audit_vectors(const struct plan *plan, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+
+	return audit_vectors_of(plan, bulk_pack(a, plan), why);
+}
