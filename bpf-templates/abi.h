@@ -339,6 +339,7 @@ struct teg_node {
 #define TEG_ATLAS_ROOT 65536u
 #define TEG_ATLAS_LENGTHS 96u
 #define TEG_ATLAS_PAGE 6u	/* words before its entries */
+#define TEG_ATLAS_PARTS 128u	/* words of the most parts that an entry may have; so many end the table */
 #define TEG_ATLAS_NEAR_WAYS 5u
 #define TEG_ATLAS_FAR_WAYS 3u
 #define TEG_ATLAS_WORDS_MAX (1u << 26) /* 512 MB */

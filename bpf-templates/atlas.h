@@ -49,21 +49,38 @@ static __always_inline __u32 atlas_ones(__u64 x)
 	return (__u32)(x * 0x0101010101010101ull >> 56);
 }
 
+/* 1 when x <= y, of numbers below 2^31; no branch, which the verifier would follow both ways. */
+static __always_inline __u32 atlas_at_most(__u32 x, __u32 y)
+{
+	__u32 below = x - y - 1;
+
+	ATLAS_ONE_REGISTER(below);
+	return below >> 31;
+}
+
 /* The value of the last part that begins at the byte or before: the first begins at 0. */
 static __always_inline __u32 atlas_part(const struct atlas_view *v, __u64 entry, __u32 byte)
 {
-	__u32 first = (__u32)entry, last = (__u32)(entry >> 32 & 0xff), low = 0;
+	__u64 first = (__u32)entry;
+	__u32 last = (__u32)(entry >> 32 & 0xff), low = 0;
 
-	for (__u32 step = 128; step; step >>= 1)
-		if (low + step <= last && atlas_half(v, first, low + step) >> 24 <= byte)
-			low += step;
-	return atlas_half(v, first, low) & TEG_ATLAS_VALUE;
+	ATLAS_ONE_REGISTER(first);
+	if (first >= v->words - TEG_ATLAS_PARTS)
+		return 0;
+	ATLAS_ONE_REGISTER(first);
+	const __u32 *parts = (const __u32 *)(v->at + first);
+	for (__u32 step = 128; step; step >>= 1) {
+		__u32 at = (low + step) & 0xff;
+
+		low += step & -(atlas_at_most(at, last) & atlas_at_most(parts[at] >> 24, byte));
+	}
+	return parts[low & 0xff] & TEG_ATLAS_VALUE;
 }
 
 /* The program calls functions instead, which the verifier follows once. */
 #ifndef ATLAS_PART
 #define ATLAS_PART(v, entry, byte) atlas_part(v, entry, byte)
-#define ATLAS_ASK(v, key, low, far) atlas_ask(v, key, low, far)
+#define ATLAS_LONGER(v, region, length, hi, lo) atlas_longer(v, region, length, hi, lo)
 #define ATLAS_REGION(v, region, hi, lo) atlas_region(v, region, hi, lo)
 #endif
 
@@ -118,23 +135,20 @@ static __always_inline __u32 atlas_probe(const struct atlas_view *v, __u32 table
 	return 0;
 }
 
-static __always_inline __u32 atlas_ask(const struct atlas_view *v, __u64 key, __u64 low, bool far)
+/* The sets that a region's prefix of that length, which is longer than 32 bits, has the address in. */
+static __always_inline __u64 atlas_longer(const struct atlas_view *v, __u32 region, __u32 length, __u64 hi, __u64 lo)
 {
 	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
-
-	if (far)
-		return a->far_buckets ? atlas_probe(v, a->far, a->far_buckets, a->seed, key, low, true) : 0;
-	return a->near_buckets ? atlas_probe(v, a->near, a->near_buckets, a->seed, key, 0, false) : 0;
-}
-/* What a region's prefix of that length, which is longer than 32 bits, has for the address. */
-static __always_inline __u32 atlas_longer(const struct atlas_view *v, __u32 region, __u32 length, __u64 hi, __u64 lo)
-{
 	__u64 bits = (__u32)hi;
+	__u32 value = 0;
 
-	if (length > 64)
-		return ATLAS_ASK(v, (__u64)region << 38 | bits << 6 | (length - 65), lo & ~0ull << ((128 - length) & 63), true);
-	bits &= ~0ull << ((64 - length) & 63);
-	return ATLAS_ASK(v, (__u64)region << 37 | bits << 5 | (length - 33), 0, false);
+	if (length > 64 && a->far_buckets)
+		value = atlas_probe(v, a->far, a->far_buckets, a->seed, (__u64)region << 38 | bits << 6 | (length - 65),
+				    lo & ~0ull << ((128 - length) & 63), true);
+	else if (length <= 64 && a->near_buckets)
+		value = atlas_probe(v, a->near, a->near_buckets, a->seed,
+				    (__u64)region << 37 | (bits & ~0ull << ((64 - length) & 63)) << 5 | (length - 33), 0, false);
+	return atlas_word(v, a->masks + value);
 }
 
 /* The sets of an IPv6 address in a region: of all lengths that the region has. */
@@ -149,7 +163,7 @@ static __always_inline __u64 atlas_region(const struct atlas_view *v, __u32 regi
 		__u32 length = a->lengths[i];
 
 		if (length > 64 ? far >> ((length - 65) & 63) & 1 : head >> ((length - 1) & 63) & 1)
-			in |= atlas_word(v, a->masks + atlas_longer(v, region, length, hi, lo));
+			in |= ATLAS_LONGER(v, region, length, hi, lo);
 	}
 	return in;
 }

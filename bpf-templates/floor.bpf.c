@@ -8,7 +8,8 @@
  *
  * feed stands where the anchor does, and writes the next record of a trace over
  * the frame first, so that a repeated BPF_PROG_TEST_RUN judges different packets,
- * or sends them. What arrives may meet read_only or read_drop.
+ * or sends them. What arrives may meet read_only or read_drop. ask_hash and ask_lpm read the
+ * frame and drop it when the kernel's own map has its IPv4 source: what sets are held against.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -30,6 +31,22 @@ struct {
 	__type(key, __u32);
 	__type(value, struct floor_trace);
 } bench_trace SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FLOOR_PEERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} bench_hash SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, FLOOR_PEERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct floor_prefix);
+	__type(value, __u32);
+} bench_lpm SEC(".maps");
 
 __u64 sink; /* keeps what was read */
 
@@ -72,6 +89,28 @@ SEC("xdp.frags")
 int read_drop(struct xdp_md *ctx)
 {
 	return read(ctx, XDP_DROP);
+}
+
+SEC("xdp.frags")
+int ask_hash(struct xdp_md *ctx)
+{
+	struct pkt p = {};
+
+	if (pkt_read(ctx, &p))
+		return XDP_ABORTED;
+	__u32 key = (__u32)(p.src.lo >> 32);
+	return bpf_map_lookup_elem(&bench_hash, &key) ? XDP_DROP : XDP_PASS;
+}
+
+SEC("xdp.frags")
+int ask_lpm(struct xdp_md *ctx)
+{
+	struct pkt p = {};
+
+	if (pkt_read(ctx, &p))
+		return XDP_ABORTED;
+	struct floor_prefix key = { 32, (__u32)(p.src.lo >> 32) };
+	return bpf_map_lookup_elem(&bench_lpm, &key) ? XDP_DROP : XDP_PASS;
 }
 
 SEC("xdp.frags")

@@ -10,6 +10,14 @@
 #define FLOOR_BYTES 80	   /* Ethernet, IPv6, TCP, and 6 more */
 #define FLOOR_RECORDS 8192 /* a power of two */
 
+#define FLOOR_PEERS 1048576 /* entries of the kernel's maps that sets are held against */
+
+/* A key of bench_lpm. */
+struct floor_prefix {
+	__u32 bits;
+	__u32 addr_be;
+};
+
 struct floor_record {
 	__u64 words[FLOOR_BYTES / 8];
 };

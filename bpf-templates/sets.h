@@ -15,10 +15,10 @@
 
 /* By functions that stand below. */
 __u32 sets_part(__u64 entry, __u32 byte);
-__u32 sets_ask(__u64 key, __u64 low, bool far);
+__u64 sets_longer(__u32 region, __u32 length, __u64 hi, __u64 lo);
 __u64 sets_region(__u32 region, __u64 hi, __u64 lo);
 #define ATLAS_PART(v, entry, byte) ((void)(v), sets_part(entry, byte))
-#define ATLAS_ASK(v, key, low, far) ((void)(v), sets_ask(key, low, far))
+#define ATLAS_LONGER(v, region, length, hi, lo) ((void)(v), sets_longer(region, length, hi, lo))
 #define ATLAS_REGION(v, region, hi, lo) ((void)(v), sets_region(region, hi, lo))
 
 #include "bpf-templates/abi.h"
@@ -90,11 +90,11 @@ __noinline __u32 sets_part(__u64 entry, __u32 byte)
 	return gen_config.atlas && sets_view(&v) ? atlas_part(&v, entry, byte & 0xff) : 0;
 }
 
-__noinline __u32 sets_ask(__u64 key, __u64 low, bool far)
+__noinline __u64 sets_longer(__u32 region, __u32 length, __u64 hi, __u64 lo)
 {
 	struct atlas_view v;
 
-	return gen_config.atlas && sets_view(&v) ? atlas_ask(&v, key, low, far) : 0;
+	return gen_config.atlas && sets_view(&v) ? atlas_longer(&v, region, length, hi, lo) : 0;
 }
 
 __noinline __u64 sets_region(__u32 region, __u64 hi, __u64 lo)

@@ -297,14 +297,14 @@ static uint64_t entry_of(struct making *m, const struct slice *s)
 	if (fits_one(s))
 		return entry_one(s->at[0].key & 0xff, s->len == 1 ? UINT8_MAX : (s->at[1].key - 1) & 0xff, s->at[0].value,
 				 s->value);
-	const uint32_t words = ((uint32_t)s->len + 2) / 2;
-	const uint32_t at = take_words(m, words, 1);
+	const uint32_t at = take_words(m, s->len / 2 + 1, 1);
 
 	if (!at)
 		return 0;
-	put_half(m, at, 0, s->value);
+	uint32_t *parts = (uint32_t *)(m->words + at);
+	parts[0] = s->value;
 	for (uint32_t i = 0; i < s->len; i++)
-		put_half(m, at, i + 1, s->at[i].key << 24 | s->at[i].value);
+		parts[i + 1] = s->at[i].key << 24 | s->at[i].value;
 	return (uint64_t)TEG_ATLAS_MANY << 63 | (uint64_t)s->len << 32 | at;
 }
 
@@ -560,7 +560,8 @@ static bool make(struct making *m, const struct plan_prefix *prefixes, uint32_t 
 		ok = family_make(m, (enum family)f, prefixes, count);
 	ok = ok && longest_first(&m->head) && longer_make(m, prefixes, count) &&
 	     copy_words(m, &m->head.masks, m->masks, m->mask_count) &&
-	     copy_words(m, &m->head.regions, m->regions, 2 * ((size_t)m->region_count + 1));
+	     copy_words(m, &m->head.regions, m->regions, 2 * ((size_t)m->region_count + 1)) &&
+	     take_words(m, TEG_ATLAS_PARTS, LINE);
 	if (ok)
 		memcpy(m->words, &m->head, sizeof m->head);
 	return ok;
