@@ -40,6 +40,15 @@ static void add_policy(cJSON *to, const struct status *s)
 	json_add_tests(policy, s->tests_run, s->tests_left);
 }
 
+static void add_order(cJSON *to, const struct status *s, uint32_t posture)
+{
+	cJSON *wider = cJSON_AddArrayToObject(to, "no_wider_than");
+
+	for (uint32_t i = 0; i < s->posture_count && i < 64; i++)
+		if (i != posture && s->postures[posture].within >> i & 1)
+			cJSON_AddItemToArray(wider, cJSON_CreateString(s->postures[i].name));
+}
+
 static void add_postures(cJSON *to, const struct status *s)
 {
 	cJSON *postures = cJSON_AddArrayToObject(to, "postures");
@@ -49,6 +58,8 @@ static void add_postures(cJSON *to, const struct status *s)
 
 		json_add_text(one, "name", s->postures[i].name);
 		json_add_text(one, "title", s->postures[i].title);
+		cJSON_AddBoolToObject(one, "closed", s->postures[i].closed);
+		add_order(one, s, i);
 		cJSON_AddItemToArray(postures, one);
 	}
 }
@@ -104,6 +115,16 @@ static void add_events(cJSON *to, const struct status_events *e, uint64_t missed
 	json_add_count(events, "missed", missed);
 }
 
+static void add_posture(cJSON *out, const struct status *s)
+{
+	json_add_text(out, "posture", s->posture);
+	json_add_text(out, "posture_reason", s->posture_reason);
+	json_add_time(out, "posture_since", s->posture_since);
+	json_add_time(out, "posture_until", s->posture_until);
+	json_add_text(out, "posture_next", s->posture_next);
+	add_postures(out, s);
+}
+
 static cJSON *status_json(const struct status *s, const char *tag, uint64_t missed)
 {
 	cJSON *out = cJSON_CreateObject();
@@ -113,12 +134,7 @@ static cJSON *status_json(const struct status *s, const char *tag, uint64_t miss
 	json_add_text(out, "tag", tag);
 	cJSON_AddBoolToObject(out, "intact", s->intact);
 	json_add_text(out, "fault", s->fault);
-	json_add_text(out, "posture", s->posture);
-	json_add_text(out, "posture_reason", s->posture_reason);
-	json_add_time(out, "posture_since", s->posture_since);
-	json_add_time(out, "posture_until", s->posture_until);
-	json_add_text(out, "posture_next", s->posture_next);
-	add_postures(out, s);
+	add_posture(out, s);
 	add_policy(out, s);
 	json_add_text(out, "engine", s->engine);
 	cJSON *interfaces = cJSON_AddArrayToObject(out, "interfaces");
@@ -146,4 +162,21 @@ static void status_told(struct request *r, struct answer *a)
 void route_status(struct request *r)
 {
 	request_ask(r, &(struct question){ .kind = MESSAGE_ASK_STATUS, .fd = -1 }, status_told);
+}
+
+static void postures_told(struct request *r, struct answer *a)
+{
+	cJSON *body = cJSON_CreateObject();
+	char tag[BASE_TAG_ROOM];
+
+	base_tag(tag, a->status.generation, a->status.bundle);
+	request_tag(r, tag);
+	json_add_count(body, "generation", a->status.generation);
+	add_posture(body, &a->status);
+	request_reply(r, MHD_HTTP_OK, body);
+}
+
+void route_postures(struct request *r)
+{
+	request_ask(r, &(struct question){ .kind = MESSAGE_ASK_STATUS, .fd = -1 }, postures_told);
 }

@@ -33,9 +33,22 @@ enum exit_code change_say(const struct ctl *c, const struct call *call)
 	return say_out(&out);
 }
 
+/* "no wider than BALANCED, EXPLORE" */
+static void add_order(struct buf *out, const cJSON *posture)
+{
+	const char *between = "no wider than ";
+	const cJSON *wider;
+
+	cJSON_ArrayForEach(wider, cJSON_GetObjectItemCaseSensitive(posture, "no_wider_than")) {
+		buf_puts(out, between);
+		say_add(out, COLOUR_DIM, cJSON_IsString(wider) ? wider->valuestring : "");
+		between = ", ";
+	}
+}
+
 static enum exit_code list_postures(const struct ctl *c)
 {
-	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/status" };
+	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/posture" };
 	own(buf) struct buf out = { 0 };
 	enum exit_code rc = call_make(c, &call);
 	const cJSON *postures, *p;
@@ -53,6 +66,9 @@ static enum exit_code list_postures(const struct ctl *c)
 		say_add(&out, active ? COLOUR_STRONG : COLOUR_NONE, name);
 		buf_printf(&out, "%*s  ", (int)(strlen(name) < 16 ? 16 - strlen(name) : 0), "");
 		say_add(&out, COLOUR_NONE, json_text(p, "title"));
+		if (cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(p, "no_wider_than")))
+			buf_puts(&out, *json_text(p, "title") ? "; " : "");
+		add_order(&out, p);
 		buf_putc(&out, '\n');
 	}
 	return say_out(&out);

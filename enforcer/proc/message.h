@@ -72,6 +72,8 @@ struct status_interface {
 
 struct status_posture {
 	const char *name, *title;
+	uint8_t closed;
+	uint64_t within; /* a bit per posture that it is known to be no wider than, its own among them */
 };
 
 /* A part of what judges: what the kernel has of it, and what the journal says. */
@@ -180,7 +182,7 @@ struct set_posture {
 /*
  * A change may ask to be confirmed: CONFIRM must come within that time, over a connection that was opened after
  * the switch, else what was before comes back by itself. Meanwhile no other change is made, but for a switch to a
- * closed posture.
+ * posture that is known to be no wider.
  */
 #define CONFIRM_SECONDS_MAX (24u * 3600)
 

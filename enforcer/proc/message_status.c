@@ -64,6 +64,8 @@ void status_encode(struct buf *out, const struct status *s)
 	for (uint32_t i = 0; i < s->posture_count; i++) {
 		wire_put_str(out, s->postures[i].name);
 		wire_put_str(out, s->postures[i].title);
+		wire_put_u8(out, s->postures[i].closed);
+		wire_put_u64(out, s->postures[i].within);
 	}
 	wire_put_u32(out, s->interface_count);
 	for (uint32_t i = 0; i < s->interface_count; i++)
@@ -77,11 +79,13 @@ void status_encode(struct buf *out, const struct status *s)
 
 static void get_postures(struct wire_in *in, struct status *s, struct arena *a)
 {
-	s->posture_count = wire_get_count(in, 2 * 4);
+	s->posture_count = wire_get_count(in, 2 * 4 + 1 + 8);
 	s->postures = arena_zero(a, s->posture_count * sizeof *s->postures);
 	for (uint32_t i = 0; i < s->posture_count; i++) {
 		s->postures[i].name = wire_get_str(in, a);
 		s->postures[i].title = wire_get_str(in, a);
+		s->postures[i].closed = wire_get_u8(in);
+		s->postures[i].within = wire_get_u64(in);
 	}
 }
 

@@ -92,13 +92,15 @@ static const char *posture_summary(const struct set_posture *ask, struct arena *
 			    *ask->reason ? ": " : "", ask->reason);
 }
 
-/* While a generation waits to be confirmed the host may be shut, and nothing else. */
+/* While a generation waits to be confirmed it may be made tighter, and nothing else. */
 static int may_switch(const struct warden *w, const struct set_posture *ask, struct refusal *no)
 {
-	for (uint32_t i = 0; w->live && i < w->live->plan.posture_count; i++)
-		if (w->live->plan.postures[i].closed && !strcmp(w->live->plan.postures[i].name, ask->name))
-			return 0;
-	return is_pending(w) ? refuse_pending(w, no) : 0;
+	if (!is_pending(w) || (w->live && posture_is_no_wider(&w->live->plan, ask->name, &w->live->is)))
+		return 0;
+	refuse_pending(w, no);
+	return w->live ? err_set(&no->why, EBUSY, "generation %llu waits to be confirmed, and %.128s is not known to be no wider than %s; "
+				 "confirm or cancel it first", (unsigned long long)w->state.now.number, ask->name,
+				 lasting_posture(&w->live->is)) : -EBUSY;
 }
 
 static int answer_set_posture(struct warden *w, const struct message *m, struct arena *a, struct err *why)

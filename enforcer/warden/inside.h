@@ -98,6 +98,13 @@ void revert_overdue(struct warden *w);
 
 /* ---- posture.c ---- */
 
+/* The one that lasts: the active one, or what it goes back to. */
+const char *lasting_posture(const struct record *is);
+/*
+ * Is the posture known to admit no more than what is in force, now and when its time is over? Then it may come even while a
+ * generation waits, and stays when that goes, if what was before knows the same of it.
+ */
+bool posture_is_no_wider(const struct plan *p, const char *name, const struct record *is);
 int set_posture(struct warden *w, const struct set_posture *ask, struct refusal *no);
 
 /* Until the posture's end, or until it is tried again. */

@@ -7,7 +7,9 @@
 #include <time.h>
 
 #include "enforcer/proc/say.h"
+#include "enforcer/warden/content.h"
 #include "enforcer/warden/inside.h"
+#include "lang/base/memory.h"
 
 static int posture_find(const struct plan *p, const char *name, uint32_t *out)
 {
@@ -17,14 +19,58 @@ static int posture_find(const struct plan *p, const char *name, uint32_t *out)
 	return -ENOENT;
 }
 
-/* What is asked for while a generation waits to be confirmed holds even when it goes. */
-static void carry_posture(struct record *to, const struct record *is)
+/* Where an end leads: the last posture that had none. */
+const char *lasting_posture(const struct record *is)
 {
+	return deadline_is_set(&is->until) ? is->back : is->posture;
+}
+
+bool posture_is_no_wider(const struct plan *p, const char *name, const struct record *is)
+{
+	uint32_t asked, now, later;
+
+	return !posture_find(p, name, &asked) && !posture_find(p, is->posture, &now) && !posture_find(p, lasting_posture(is), &later) &&
+	       plan_is_within(p, asked, now) && plan_is_within(p, asked, later);
+}
+
+/* ---- while a generation waits to be confirmed ------------------------------------------ */
+
+struct carrying {
+	const struct warden *w;
+	const char *name;
+	bool holds;
+};
+
+/* What the bundle from before says of the posture: names may mean something else there. */
+static void ask_before(void *context)
+{
+	struct carrying *c = context;
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf bytes = { 0 };
+	own(bundle) struct bundle *b = NULL;
+	struct plan plan;
+	struct err why;
+
+	c->holds = !state_read_bundle(&bytes, c->w->settings->state_dir, &c->w->state.before.bundle, &why) &&
+		   !bundle_open(&b, bytes.at, bytes.len, &why) && !content_plan(&plan, a, b, &why) &&
+		   posture_is_no_wider(&plan, c->name, &c->w->state.before);
+}
+
+/* What is asked for while a generation waits holds even when it goes, if it is no wider than what then comes back. */
+static void carry_posture(struct warden *w, const struct record *is)
+{
+	struct record *to = &w->state.before;
+	struct carrying c = { .w = w, .name = is->posture };
+	char back[sizeof to->back];
+
+	if (!memory_try(ask_before, &c) || !c.holds)
+		return;
+	snprintf(back, sizeof back, "%s", lasting_posture(to));
+	to->until = deadline_is_set(&is->until) && strcmp(is->posture, back) ? is->until : (struct deadline){ 0 };
+	memcpy(to->back, back, sizeof back);
 	memcpy(to->posture, is->posture, sizeof to->posture);
 	memcpy(to->reason, is->reason, sizeof to->reason);
-	memcpy(to->back, is->back, sizeof to->back);
 	to->since = is->since;
-	to->until = is->until;
 }
 
 static void journal(struct warden *w, const struct record *is)
@@ -33,15 +79,9 @@ static void journal(struct warden *w, const struct record *is)
 
 	w->state.now = *is;
 	if (is_pending(w))
-		carry_posture(&w->state.before, is);
+		carry_posture(w, is);
 	if (state_save(&w->state, w->settings->state_dir, &why))
 		say("%s", why.text);
-}
-
-/* Where an end leads: the last posture that had none. */
-static const char *lasting_posture(const struct record *is)
-{
-	return deadline_is_set(&is->until) ? is->back : is->posture;
 }
 
 /* What is in force, once the posture is as asked. */

@@ -102,12 +102,22 @@ static const char *event_source(const struct generation *g, struct arena *a)
 	return *counted ? arena_printf(a, "xdp; drops on %s are only counted", counted) : "xdp";
 }
 
+static uint64_t within_of(const struct plan *p, uint32_t posture)
+{
+	uint64_t bits = 0;
+
+	for (uint32_t i = 0; i < p->posture_count; i++)
+		bits |= (uint64_t)plan_is_within(p, posture, i) << i;
+	return bits;
+}
+
 static void add_postures(struct status *s, const struct plan *p, struct arena *a)
 {
 	s->posture_count = p->posture_count;
 	s->postures = arena_zero(a, (p->posture_count + 1) * sizeof *s->postures);
 	for (uint32_t i = 0; i < p->posture_count; i++)
-		s->postures[i] = (struct status_posture){ p->postures[i].name, p->postures[i].title };
+		s->postures[i] = (struct status_posture){ p->postures[i].name, p->postures[i].title, p->postures[i].closed,
+							  within_of(p, i) };
 }
 
 static int add_parts(struct status *s, struct generation *g, struct kernel *k, struct arena *a, struct err *why)

@@ -29,7 +29,7 @@ static void must(bool holds, const char *what)
 /* ---- the part --------------------------------------------------------------------------- */
 
 static struct status_posture postures[] = {
-	{ "LOCKDOWN", "Under attack: owner only" }, { "BALANCED", "Every day" },
+	{ "LOCKDOWN", "Under attack: owner only", 1, 3 }, { "BALANCED", "Every day", 0, 2 },
 };
 static struct status_interface interfaces[] = {
 	{ "eth0", "wan", "xdp-native", "the driver has native XDP", 2, 0xb0a1c2d3e4f50617 },

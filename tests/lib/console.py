@@ -97,7 +97,7 @@ class Page:
         r = self.b.call("Runtime.evaluate", self.s, expression=expression, returnByValue=True, awaitPromise=True)
         return r["result"].get("value") if "exceptionDetails" not in r else "threw: " + str(r["exceptionDetails"]["exception"].get("description"))
 
-    def until(self, expression, seconds=8):
+    def until(self, expression, seconds=20):
         """Empty when it comes to hold, else what the page shows."""
         end = time.time() + seconds
         while time.time() < end:
@@ -123,6 +123,7 @@ try:
     p = Page(browser, "http://localhost:9123/console")
     say("through the socket it needs no token", p.until("!document.getElementById('all').hidden"))
     say("the state is shown", p.until("document.getElementById('state').textContent === 'BALANCED, generation 1, intact'"))
+    say("so is which posture is no wider than which", p.until("document.getElementById('postures').innerText.includes('no wider than BALANCED, EXPLORE')"))
     say("the policy is", p.until("document.getElementById('facts').innerText.includes('edge 1')"))
     say("the interfaces are", p.until("document.querySelector('#interfaces tbody').innerText.includes('w0')"))
     say("the rules are, busiest first", p.until("document.querySelector('#rules tbody tr').innerText.includes('block.bogons')"))
@@ -134,8 +135,8 @@ try:
     say("a posture is switched to", p.until("document.getElementById('switched').textContent === 'LOCKDOWN is active'"))
     say("and shown, with its end", p.until("document.getElementById('state').textContent.startsWith('LOCKDOWN') && "
         "document.getElementById('facts').innerText.includes('then BALANCED')"))
-    say("a packet that was dropped is told, apart from them", p.until("document.querySelector('#packets li').textContent.includes('drop block.bogons: icmpv4 203.0.113.5 > 10.9.0.1')"))
-    say("the event is told", p.until("document.querySelector('#events li').textContent.includes('posture LOCKDOWN for 1800 s')"))
+    say("a packet that was dropped is told, apart from them", p.until("[...document.querySelectorAll('#packets li')].some((l) => l.textContent.includes('drop block.bogons: icmpv4 203.0.113.5 > 10.9.0.1'))"))
+    say("the event is told", p.until("[...document.querySelectorAll('#events li')].some((l) => l.textContent.includes('posture LOCKDOWN for 1800 s'))"))
     say("what people wrote stays text", "" if p.run("document.querySelectorAll('#all img').length") == 0 and
         p.run("document.getElementById('facts').innerText.includes('<img src=x')") else p.run("document.body.innerHTML")[:300])
     node = browser.call("Runtime.evaluate", p.s, expression="document.getElementById('file')")["result"]["objectId"]

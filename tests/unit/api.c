@@ -61,7 +61,7 @@ static const struct row {
 	{ "nothing hides behind an escaped NUL", DOOR_UNIX, GET("/healthz%00"), 404, "not-found" },
 	{ "no path below a path", DOOR_UNIX, GET("/healthz/"), 404, "not-found" },
 	{ "wrong method", DOOR_UNIX, HEAD_OF("DELETE", "/metrics") "\r\n", 405, "Allow: GET, HEAD\r\n" },
-	{ "GET where POST is", DOOR_UNIX, GET("/api/tegumentar/posture"), 405, "Allow: POST\r\n" },
+	{ "GET where POST is", DOOR_UNIX, GET("/api/tegumentar/confirm"), 405, "Allow: POST\r\n" },
 	{ "no parameters", DOOR_UNIX, GET("/metrics?all=1"), 400, "unknown-parameter" },
 	{ "GET takes no body", DOOR_UNIX, HEAD_OF("GET", "/healthz") "Content-Length: 2\r\n\r\n{}", 413, "too-large" },
 

@@ -11,7 +11,7 @@
 
 static struct status whole_status(void)
 {
-	static struct status_posture postures[] = { { "LOCKDOWN", "Owner only" }, { "BALANCED", "" } };
+	static struct status_posture postures[] = { { "LOCKDOWN", "Owner only", 1, 3 }, { "BALANCED", "", 0, 2 } };
 	static struct status_interface interfaces[] = {
 		{ "eth0", "wan", "xdp-native", "the driver runs XDP", 2, 0x0123456789abcdef },
 		{ "eth1", "lan, dmz", "nft", "another XDP program is attached", 3, 0 },

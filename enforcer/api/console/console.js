@@ -62,6 +62,8 @@ function postures(s) {
 		const label = make('label'), radio = make('input');
 		Object.assign(radio, { type: 'radio', name: 'to', value: p.name, checked: p.name === chosen });
 		label.append(radio, ` ${p.name}${p.name === s.posture ? ' (active)' : ''} – ${p.title}`);
+		if (p.no_wider_than.length)
+			label.append(make('small', ` no wider than ${p.no_wider_than.join(', ')}`, 'order'));
 		return label;
 	}));
 }
