@@ -95,7 +95,7 @@ ok "one more that somebody else removed: 2" ends 2 ctl audit verify
 holds "$(cat $lab/said)" "no entry says that they were removed" "is missing"
 
 # --- a disk that is full
-mkdir $lab/small && mount -t tmpfs -o size=512k tmpfs $lab/small
+mkdir $lab/small && mount -t tmpfs -o size=4m tmpfs $lab/small
 tegd_end TERM
 cp -a $lab/state $lab/small/state; rm $lab/small/state/audit.log*
 ok "tegd starts on a small disk" tegd_start --engine nft --state-dir $lab/small/state --audit-bytes 4096
