@@ -181,7 +181,7 @@ _Static_assert(sizeof(struct teg_telling) == 32, "abi");
  */
 #define TEG_EVENTS_BYTES (1u << 20)
 #define TEG_EVENT_HEAD 96u /* Ethernet, two VLAN tags, IPv6, TCP, and some of what follows */
-enum { TEG_DOES_DROP = 1, TEG_DOES_TELL = 2, TEG_DOES_BLOCK = 4 }; /* TELL: the policy asks for it */
+enum { TEG_DOES_DROP = 1, TEG_DOES_TELL = 2, TEG_DOES_BLOCK = 4, TEG_DOES_ANSWER = 8 }; /* TELL: the policy asks for it */
 #define TEG_WHO_CAUSE (1u << 31)
 #define TEG_WHO_NOBODY (~0u)
 
@@ -225,11 +225,12 @@ enum {
 	TEG_ASKS_FINE_CLOCK = 64,  /* a bucket is shallower than the coarse clock's ticks bear */
 	TEG_ASKS_WATCHES = 128,	   /* some rule only tells */
 	TEG_ASKS_PAYLOAD = 256,	   /* some rule looks into payloads */
-	TEG_ASKS_ALL = 511,
+	TEG_ASKS_COOKIES = 512,	   /* some rule answers with SYN cookies */
+	TEG_ASKS_ALL = 1023,
 };
 enum {
 	TEG_HOST_FRAGS = 1,	   /* the kernel knows frames of several buffers (5.18) */
-	TEG_HOST_GIVEN_CLOCK = 2,  /* time is what gen_clock says; for tests */
+	TEG_HOST_GIVEN_CLOCK = 2,  /* time is what gen_clock says, and nobody listens; for tests */
 	TEG_HOST_BANK_B = 4,	   /* the posture is teg_active's second, not its first */
 	TEG_HOST_MORE = 16,	   /* some counter is in teg_more */
 	TEG_HOST_TELL_ALL = 8,	   /* every event is told, none is sampled; for tests */
@@ -514,7 +515,8 @@ _Static_assert(sizeof(struct teg_bulk_box) == 112, "abi");
 
 /* gen_rules: one value of rule_count rules. */
 #define TEG_ONE_IN_MAX 1000000u
-enum teg_act { TEG_ACT_PASS, TEG_ACT_DROP, TEG_ACT_TELL /* and what stands behind decides */ };
+enum teg_act { TEG_ACT_PASS, TEG_ACT_DROP, TEG_ACT_TELL /* and what stands behind decides */,
+	       TEG_ACT_COOKIES /* what is over, while the listener has no room for it: see cookie.h */ };
 enum teg_key { TEG_KEY_SOURCE, TEG_KEY_DESTINATION, TEG_KEY_FLOW, TEG_KEY_ALL };
 
 struct teg_rule {

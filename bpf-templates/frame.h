@@ -42,6 +42,18 @@ static __always_inline long frame_load(struct frame_ctx *ctx, __u32 at, void *to
 	return bpf_skb_load_bytes(ctx, at, to, len);
 }
 
+/* What is beyond so many bytes goes. */
+static __always_inline bool frame_cut(struct frame_ctx *ctx, __u32 len)
+{
+	return frame_held(ctx) <= len || !bpf_skb_change_tail(ctx, len, 0);
+}
+
+/* The verdict that sends the frame where it came from. */
+static __always_inline int frame_send_back(struct frame_ctx *ctx)
+{
+	return (int)bpf_redirect(ctx->ifindex, 0);
+}
+
 /* VLAN tags that are not in the frame any more. */
 static __always_inline __u32 frame_lost_tags(const struct frame_ctx *ctx)
 {
@@ -86,6 +98,18 @@ static __always_inline __u32 frame_held(struct frame_ctx *ctx)
 static __always_inline long frame_load(struct frame_ctx *ctx, __u32 at, void *to, __u32 len)
 {
 	return bpf_xdp_load_bytes(ctx, at, to, len);
+}
+
+static __always_inline bool frame_cut(struct frame_ctx *ctx, __u32 len)
+{
+	const __u32 held = frame_held(ctx);
+
+	return held <= len || !bpf_xdp_adjust_tail(ctx, (int)len - (int)held);
+}
+
+static __always_inline int frame_send_back(struct frame_ctx *ctx __attribute__((unused)))
+{
+	return XDP_TX;
 }
 
 static __always_inline __u32 frame_lost_tags(const struct frame_ctx *ctx __attribute__((unused)))

@@ -190,7 +190,11 @@ static __always_inline bool limit_sketch_takes(struct teg_buckets *all, const st
 	return over;
 }
 
-enum { LIMIT_WITHIN, LIMIT_OVER, LIMIT_OVER_TOGETHER /* with others: nobody knows whose fault it is */ };
+enum {
+	LIMIT_WITHIN,
+	LIMIT_OVER,
+	LIMIT_OVER_TOGETHER, /* with others: nobody knows whose fault it is */
+};
 
 /*
  * limit_over - takes a token from the bucket that the rule has for the packet, or from what

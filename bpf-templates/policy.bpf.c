@@ -24,6 +24,7 @@
 #include "bpf-templates/abi.h"
 #include "bpf-templates/bulk.h"
 #include "bpf-templates/config.h"
+#include "bpf-templates/cookie.h"
 #include "bpf-templates/count.h"
 #include "bpf-templates/event.h"
 #include "bpf-templates/frame.h"
@@ -145,9 +146,9 @@ static __always_inline void tell_drop(struct frame_ctx *ctx, const struct pkt *p
 		tell(ctx, p, active, counted, (struct event_of){ .who = who, .by = by, .does = TEG_DOES_DROP });
 }
 
-/* What the rule does to the packet, counted, and told as it says. */
+/* What the rule does to the packet, counted, and told as it says; `also` are TEG_DOES_ bits. */
 static __always_inline void rule_acts(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
-				      const struct teg_rule *rule, bool blocks)
+				      const struct teg_rule *rule, __u32 also)
 {
 	struct teg_counter *counted = count_slot(rule->counter_slot, p->len);
 
@@ -155,8 +156,8 @@ static __always_inline void rule_acts(struct frame_ctx *ctx, const struct pkt *p
 		return;
 	tell(ctx, p, active, counted, (struct event_of){
 		.who = rule->counter_slot, .by = TEG_WHO_NOBODY,
-		.does = (rule->act == TEG_ACT_DROP ? TEG_DOES_DROP : 0) | (rule->tells ? TEG_DOES_TELL : 0) |
-			(blocks ? TEG_DOES_BLOCK : 0),
+		.does = (rule->act == TEG_ACT_DROP || rule->act == TEG_ACT_COOKIES ? TEG_DOES_DROP : 0) |
+			(rule->tells ? TEG_DOES_TELL : 0) | also,
 		.severity = rule->tells ? rule->tells - 1 : 0,
 	});
 }
@@ -178,6 +179,21 @@ static __always_inline int cause_ends(struct frame_ctx *ctx, const struct pkt *p
 	return FRAME_DROP;
 }
 
+/* What reflex_decides() says beside what a limit does: it is counted, told, and done. */
+enum { REFLEX_ANSWERED = LIMIT_OVER_TOGETHER + 1, REFLEX_REFUSED };
+
+/* The packet is over: on when the listener has room, else answered or not, counted and told before it is another. */
+static __always_inline int reflex_answers(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
+					  const struct teg_rule *rule)
+{
+	const __u64 made = gen_config.host & TEG_HOST_GIVEN_CLOCK ? COOKIE_NONE : cookie_make(ctx, p);
+
+	if (made == COOKIE_ROOM)
+		return LIMIT_WITHIN;
+	rule_acts(ctx, p, active, rule, made == COOKIE_NONE ? 0 : TEG_DOES_ANSWER);
+	return made != COOKIE_NONE && cookie_answer(ctx, p, made) ? REFLEX_ANSWERED : REFLEX_REFUSED;
+}
+
 /*
  * reflex_decides - LIMIT_WITHIN when the packet is within the rule's rate, or when the rule only
  * tells, which it then has done. A function of its own, as limit_over() is.
@@ -191,9 +207,11 @@ __noinline int reflex_decides(struct frame_ctx *ctx, const struct pkt *p, const 
 		return LIMIT_WITHIN;
 	if (asks(TEG_ASKS_CLOCK) && rule->cost_ns)
 		over = limit_over(p, rule, now_ns());
+	if (over && asks(TEG_ASKS_COOKIES) && rule->act == TEG_ACT_COOKIES)
+		return reflex_answers(ctx, p, active, rule);
 	if (!over || !asks(TEG_ASKS_WATCHES) || rule->act != TEG_ACT_TELL)
 		return over;
-	rule_acts(ctx, p, active, rule, false);
+	rule_acts(ctx, p, active, rule, 0);
 	return LIMIT_WITHIN;
 }
 
@@ -228,7 +246,7 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 			return rule;
 		int over = at != done ? reflex_decides(w->ctx, w->p, w->active, rule) : LIMIT_WITHIN;
 		if (over) {
-			w->together = over == LIMIT_OVER_TOGETHER;
+			w->over = over;
 			return rule;
 		}
 		done = at;
@@ -322,12 +340,14 @@ static __always_inline int reflexes_end(struct walk *w, const struct teg_rule *r
 {
 	const struct pkt *p = w->p;
 
+	if (asks(TEG_ASKS_COOKIES) && w->over >= REFLEX_ANSWERED)
+		return w->over == REFLEX_ANSWERED ? frame_send_back(w->ctx) : FRAME_DROP;
 	if (rule) {
-		const bool blocks = asks(TEG_ASKS_CLOCK) && rule->block_ns && !w->together;
+		const bool blocks = asks(TEG_ASKS_CLOCK) && rule->block_ns && w->over != LIMIT_OVER_TOGETHER;
 
 		if (blocks)
 			limit_block(w->active, rule, p, w->now ? w->now : now_ns());
-		rule_acts(w->ctx, p, w->active, rule, blocks);
+		rule_acts(w->ctx, p, w->active, rule, blocks ? TEG_DOES_BLOCK : 0);
 		return rule->act == TEG_ACT_PASS ? FRAME_PASS : FRAME_DROP;
 	}
 	if (gen_config.closed >> w->posture & 1 && !is_left_open(p)) {

@@ -38,7 +38,7 @@ struct walk {
 	__u32 head;
 	__u64 zones, src, dst;
 	__u32 posture;
-	bool together; /* what decides is a rate that the packet is over together with others */
+	int over; /* how the packet is over the rate of what decides: what reflex_decides() said */
 	__u64 now; /* 0 until it is asked for */
 	__u64 marks; /* of what was found in the payload */
 };

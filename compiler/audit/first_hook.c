@@ -239,6 +239,7 @@ static struct ir_rule rule_of(struct sets *s, struct reading *at, uint32_t i)
 		.layer = t->act == TEG_ACT_PASS ? LAYER_LIFELINE : LAYER_REFLEX,
 		.direction = DIRECTION_IN,
 		.verdict = t->act == TEG_ACT_PASS ? VERDICT_ALLOW : VERDICT_DROP,
+		.cookies = t->act == TEG_ACT_COOKIES,
 		.block_ns = t->block_ns,
 		.except = t->except,
 		.effects = { .emits = t->tells, .severity = t->tells ? (enum event_severity)(t->tells - 1) : EVENT_LOW,
@@ -319,8 +320,8 @@ static int limits_hold(const struct strmap *meant, const struct ir_list *made, s
 	for (size_t i = 0; i < made->count; i++) {
 		const struct ir_rule *r = &made->rules[i], *m = strmap_find(meant, r->id);
 
-		if (!m || !same_rate(m->rate, r->rate) || m->block_ns != r->block_ns)
-			return err_set(why, EPROTO, "%s: its rate or block time in the tables is not the policy's",
+		if (!m || !same_rate(m->rate, r->rate) || m->block_ns != r->block_ns || m->cookies != r->cookies)
+			return err_set(why, EPROTO, "%s: its rate, block time or answer in the tables is not the policy's",
 				       r->id);
 		if (!same_effects(&m->effects, &r->effects))
 			return err_set(why, EPROTO, "%s: the tables do not tell of it as the policy does", r->id);

@@ -108,6 +108,8 @@ static void need_of_list(struct needing *n, const struct ir_list *l, enum need e
 
 		if (r->effects.emits)
 			need(n, events, r->id);
+		if (r->cookies)
+			need(n, NEED_COOKIES, r->id);
 		if (r->payload)
 			need(n, NEED_PAYLOAD, r->id);
 		if (r->rate && r->rate->key == RATE_PER_FLOW)

@@ -327,6 +327,8 @@ static int lower_rule(struct lowering *t, const struct ir_rule *r, enum teg_act 
 		t->asks |= TEG_ASKS_CLOCK;
 	if (act == TEG_ACT_TELL)
 		t->asks |= TEG_ASKS_WATCHES;
+	if (act == TEG_ACT_COOKIES)
+		t->asks |= TEG_ASKS_COOKIES;
 	vec_push(t->arena, &t->rules, rule);
 	vec_push(t->arena, &t->ids, r->id);
 	return 0;
@@ -352,7 +354,8 @@ static int lower_reflexes(struct lowering *t, const struct ir *ir, struct err *w
 		for (; watch < ir->watches.count && ir->watches.rules[watch].rank == i && !rc; watch++)
 			rc = lower_rule(t, &ir->watches.rules[watch], TEG_ACT_TELL, why);
 		if (!rc && i < ir->reflexes.count)
-			rc = lower_rule(t, &ir->reflexes.rules[i], TEG_ACT_DROP, why);
+			rc = lower_rule(t, &ir->reflexes.rules[i],
+					ir->reflexes.rules[i].cookies ? TEG_ACT_COOKIES : TEG_ACT_DROP, why);
 	}
 	return rc;
 }

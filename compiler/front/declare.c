@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
+#include "compiler/ir/proto.h"
 #include "lang/base/digest.h"
 #include "lang/spell/print.h"
 #include "lang/syntax/near.h"
@@ -324,6 +325,16 @@ void declare_blocks(struct reading *r)
 
 /* --- reflexes ------------------------------------------------------------------------------------ */
 
+static bool is_first_verdict(struct reading *r, const struct node *action, struct pol_reflex *out)
+{
+	if (!out->only_tells) {
+		diag(r->diags, DIAG_CLAUSE_TWICE, action->span, "a packet is dropped once");
+		return false;
+	}
+	out->only_tells = false;
+	return true;
+}
+
 static bool drop_read(struct reading *r, const struct node *action, struct pol_reflex *out)
 {
 	const struct node *who = action->first;
@@ -333,11 +344,8 @@ static bool drop_read(struct reading *r, const struct node *action, struct pol_r
 			  "write: do drop, or do drop source for 60s");
 		return false;
 	}
-	if (!out->only_tells) {
-		diag(r->diags, DIAG_CLAUSE_TWICE, action->span, "a packet is dropped once");
+	if (!is_first_verdict(r, action, out))
 		return false;
-	}
-	out->only_tells = false;
 	if (!who)
 		return true;
 	if (who->kind != NODE_NAME || strcmp(who->text, "source")) {
@@ -346,6 +354,16 @@ static bool drop_read(struct reading *r, const struct node *action, struct pol_r
 		return false;
 	}
 	return value_duration(r, who->next, &out->block_ns);
+}
+
+static bool cookies_read(struct reading *r, const struct node *n, struct pol_reflex *out)
+{
+	if (n->first) {
+		diag_help(diag(r->diags, DIAG_REFLEX_DO, n->first->span, "cookies have no settings"), "write: do cookies");
+		return false;
+	}
+	out->cookies = true;
+	return is_first_verdict(r, n, out);
 }
 
 /* `do drop source for 60s, emit high`: nodes that follow each other. */
@@ -363,13 +381,51 @@ static bool actions_read(struct reading *r, const struct node *first, struct pol
 			sound &= emit_read(r, n, &out->effects);
 			break;
 		case NODE_PHRASE:
+			if (!strcmp(n->text, "cookies")) {
+				sound &= cookies_read(r, n, out);
+				break;
+			}
 			diag_help(diag(r->diags, DIAG_REFLEX_DO, n->span, "a reflex cannot do `%s`", n->text),
-				  "it can drop, drop the source for a time, and emit an event");
+				  "it can drop, drop the source for a time, answer with cookies, and emit an event");
 			sound = false;
 			break;
 		}
 	}
 	return sound;
+}
+
+struct reflex_parts {
+	const struct node *match, *when, *act, *except; /* `when` may be an EXCEEDS */
+	bool hole;
+};
+
+#define FLAG_SYN 0x02
+#define FLAG_ACK 0x10
+
+static bool asks_first_syn(const struct pol_proto *p)
+{
+	const uint8_t both = FLAG_SYN | FLAG_ACK;
+
+	return p->number == PROTO_TCP && (p->flags_mask & both) == both && (p->flags_want & both) == FLAG_SYN;
+}
+
+/* A listener of this host is answered for, when more come than it may have to answer itself. */
+static void cookies_hold(struct reading *r, const struct reflex_parts *p, const struct pol_reflex *out)
+{
+	const struct pol_selector *m = &out->match;
+	bool syn = true;
+
+	for (size_t i = 0; i < m->proto_count; i++)
+		syn &= asks_first_syn(&m->protos[i]);
+	if (!syn || m->payload)
+		diag_help(diag(r->diags, DIAG_REFLEX_DO, p->act->span, "cookies answer the first packet of a TCP connection, "
+			  "nothing else"), "write: match tcp flags syn/syn+ack to self port 443");
+	else if (!m->to.self || !netset_is_empty(&m->to.set))
+		diag_help(diag(r->diags, DIAG_REFLEX_DO, p->act->span, "cookies answer for this host alone"),
+			  "write: match tcp flags syn/syn+ack to self port 443");
+	if (!out->has_rate)
+		diag_help(diag(r->diags, DIAG_REFLEX_DO, p->act->span, "cookies answer what is over a rate"),
+			  "write: when rate > 10k/s");
 }
 
 static void except_read(struct reading *r, const struct node *except, struct pol_reflex *out)
@@ -381,11 +437,6 @@ static void except_read(struct reading *r, const struct node *except, struct pol
 			out->except |= 1ull << p->index;
 	}
 }
-
-struct reflex_parts {
-	const struct node *match, *when, *act, *except; /* `when` may be an EXCEEDS */
-	bool hole;
-};
 
 static void part_set(struct reading *r, const struct node **slot, const struct node *n)
 {
@@ -444,8 +495,8 @@ static void reflex_read(struct reading *r, const struct node *decl, struct pol_r
 		when_read(r, p.when, out);
 	else if (p.when)
 		exceeds_read(r, p.when, out);
-	if (p.act)
-		actions_read(r, p.act, out);
+	if (p.act && actions_read(r, p.act, out) && out->cookies && p.match && !p.hole)
+		cookies_hold(r, &p, out);
 	if (p.except)
 		except_read(r, p.except, out);
 }

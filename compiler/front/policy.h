@@ -145,6 +145,7 @@ struct pol_reflex {
 	bool has_rate;
 	struct pol_rate rate;
 	bool only_tells;   /* it decides nothing */
+	bool cookies;	   /* `do cookies`: this host answers for its listener; who does not answer back is dropped */
 	uint64_t block_ns; /* `drop source for T`; 0 for a plain drop */
 	struct pol_effects effects;
 	uint64_t except;   /* bit per posture: `except in` */

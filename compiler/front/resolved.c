@@ -414,7 +414,7 @@ static void put_reflexes(struct writing *w)
 		buf_putc(&w->out, '\n');
 		if (r->has_rate)
 			put_rate(&w->out, &r->rate);
-		buf_puts(&w->out, r->only_tells ? "    do " : "    do drop");
+		buf_puts(&w->out, r->only_tells ? "    do " : r->cookies ? "    do cookies" : "    do drop");
 		if (r->block_ns) {
 			buf_puts(&w->out, " source for ");
 			print_duration(&w->out, r->block_ns);

@@ -98,6 +98,7 @@ struct ir_rule {
 	const struct ir_rate *rate;
 	struct pol_effects effects;
 	size_t rank;		    /* of a watch: so many reflexes stand before it */
+	bool cookies;		    /* reflex: the packet is dropped, and answered with a SYN cookie */
 	uint64_t block_ns;	    /* reflex: also block the source for so long; 0: do not */
 	uint64_t except;	    /* reflex: bit per posture in which it is silent */
 };

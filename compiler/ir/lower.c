@@ -365,6 +365,7 @@ static struct ir_rule reflex_lower(struct lowering *lo, const struct pol_reflex 
 		.direction = DIRECTION_IN,
 		.verdict = VERDICT_DROP,
 		.effects = r->effects,
+		.cookies = r->cookies,
 		.block_ns = r->block_ns,
 		.except = r->except,
 	};
@@ -523,7 +524,8 @@ static struct ir_list list_for_nft(const struct ir_list *l, struct arena *a)
 	struct ir_list out = { arena_zero(a, (l->count + 1) * sizeof *out.rules), 0 };
 
 	for (size_t i = 0; i < l->count; i++)
-		if (!l->rules[i].payload && !(l->rules[i].rate && l->rules[i].rate->key == RATE_PER_FLOW))
+		if (!l->rules[i].payload && !l->rules[i].cookies &&
+		    !(l->rules[i].rate && l->rules[i].rate->key == RATE_PER_FLOW))
 			out.rules[out.count++] = l->rules[i];
 	return out;
 }

@@ -198,7 +198,8 @@ static void print_rule(struct buf *out, const struct plan *p, uint32_t at, uint3
 {
 	const struct teg_rule *r = &p->rules[at];
 
-	static const char *const acts[] = { [TEG_ACT_PASS] = "pass", [TEG_ACT_DROP] = "drop", [TEG_ACT_TELL] = "tell" };
+	static const char *const acts[] = { [TEG_ACT_PASS] = "pass", [TEG_ACT_DROP] = "drop", [TEG_ACT_TELL] = "tell",
+					      [TEG_ACT_COOKIES] = "cookies" };
 
 	buf_printf(out, "    %s %s", acts[r->act], p->counters[r->counter_slot].id);
 	if (r->cost_ns)

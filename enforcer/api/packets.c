@@ -122,6 +122,8 @@ cJSON *packet_json(const struct packet_row *r)
 		json_add_text(out, "blocked_by", r->placed);
 	if (r->is.does & TEG_DOES_BLOCK)
 		cJSON_AddTrueToObject(out, "blocks_source");
+	if (r->is.does & TEG_DOES_ANSWER)
+		cJSON_AddTrueToObject(out, "answered");
 	add_packet(out, &r->is);
 	json_add_text(out, "interface", interface_of(r, number));
 	json_add_text(out, "posture", r->posture);

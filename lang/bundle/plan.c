@@ -532,10 +532,10 @@ static int tables_hold(const struct plan *p, struct err *why)
 	for (uint32_t i = 0; i < p->rule_count; i++) {
 		const struct teg_rule *r = &p->rules[i];
 
-		if (r->counter_slot >= p->counter_count || r->act > TEG_ACT_TELL || r->key > TEG_KEY_ALL ||
+		if (r->counter_slot >= p->counter_count || r->act > TEG_ACT_COOKIES || r->key > TEG_KEY_ALL ||
 		    r->key_bits4 > 32 || r->key_bits6 > 128 || r->cost_ns > r->depth_ns || !r->one_in ||
 		    r->one_in > TEG_ONE_IN_MAX || r->tells > EVENT_SEVERITY_COUNT || (r->act == TEG_ACT_TELL && !r->tells) ||
-		    (r->bytes && !r->cost_ns))
+		    (r->bytes && !r->cost_ns) || (r->act == TEG_ACT_COOKIES && (!r->cost_ns || r->block_ns)))
 			return err_set(why, EINVAL, "rule %u is out of range", i);
 	}
 	return 0;

@@ -163,6 +163,7 @@ static void packets_have_words(void)
 		{ "no flags", "\"flags\":\"none\"", "severity", { .family = TEG_IP4, .proto = 6, .fragment = TEG_WHOLE } },
 		{ "what is no IP has no ends", "\"verdict\":\"goes-on\"", "source", { .ifindex = 9 } },
 		{ "an interface without a name has a number", "\"interface\":\"9\"", "blocked_by", { .ifindex = 9 } },
+		{ "a SYN that was answered", "\"answered\":true", "event", { .does = TEG_DOES_DROP | TEG_DOES_ANSWER } },
 		{ "a source that is blocked from then on", "\"blocks_source\":true", "event", { .does = TEG_DOES_BLOCK } },
 	};
 	struct packet_row r = some_packet();

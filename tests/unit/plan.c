@@ -166,7 +166,8 @@ static void box_set(struct plan *p) { p->boxes[0].src |= 1ull << 62; }
 static void box_flags(struct plan *p) { p->boxes[0].flags_want = 1; }
 static void box_families(struct plan *p) { p->boxes[0].families = 4; }
 static void rule_slot(struct plan *p) { p->rules[0].counter_slot = p->counter_count; }
-static void rule_act(struct plan *p) { p->rules[0].act = TEG_ACT_TELL + 1; }
+static void rule_act(struct plan *p) { p->rules[0].act = TEG_ACT_COOKIES + 1; }
+static void rule_cookies(struct plan *p) { p->rules[0].act = TEG_ACT_COOKIES, p->rules[0].cost_ns = 0; }
 static void rule_mute(struct plan *p) { p->rules[0].act = TEG_ACT_TELL; }
 static void rule_severity(struct plan *p) { p->rules[0].tells = EVENT_SEVERITY_COUNT + 1; }
 static void rule_one_in(struct plan *p) { p->rules[0].one_in = 0; }
@@ -222,6 +223,7 @@ static const struct {
 	{ "a rule that counts nothing", rule_slot, "rule 0" },
 	{ "a fourth act", rule_act, "rule 0" },
 	{ "a rule that only tells, and does not", rule_mute, "rule 0" },
+	{ "cookies without a rate", rule_cookies, "rule 0" },
 	{ "a fifth severity", rule_severity, "rule 0" },
 	{ "one of no packets is told", rule_one_in, "rule 0" },
 	{ "one of too many is told", rule_one_in_many, "rule 0" },

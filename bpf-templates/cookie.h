@@ -1,0 +1,231 @@
+/*
+ * cookie - SYNs that this host's listener has no room for, answered on arrival.
+ *
+ *     SYN over the rate ──► listener? ──┬── has room, or knows the client ──► on, to what stands behind the reflex
+ *                                       ├── has none ──► its SYN-ACK, back where the SYN came from
+ *                                       └── no listener, or no plain SYN ──► drop
+ *
+ * The cookie is the kernel's own (bpf_tcp_gen_syncookie(), 5.4), so the client's ACK is checked by the
+ * listener and by nobody else: on its way there it is a packet like any other, and layer 4 judges it as the first
+ * of a new flow. What a SYN-ACK without a cookie would carry besides the MSS (window scaling, SACK, timestamps) is
+ * lost, since where the kernel would find it again it adds an offset that a program cannot know
+ * (secure_tcp_ts_off()).
+ */
+#ifndef TEG_COOKIE_H
+#define TEG_COOKIE_H
+
+#include <linux/errno.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <stdbool.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf-templates/frame.h"
+#include "bpf-templates/pkt.h"
+
+#define COOKIE_TCP_MOST 60 /* bytes of a header */
+#define COOKIE_ANSWER_LEAST 60 /* a frame of Ethernet, without its checksum */
+#define COOKIE_HOPS 64
+#define COOKIE_WINDOW 65535
+#define IP_DONT 0x4000 /* fragment */
+#define TCP_SYN 0x02
+#define TCP_ACK 0x10
+
+/* What cookie_make() gives; any other is a cookie with the MSS above it. */
+enum { COOKIE_NONE, COOKIE_ROOM };
+
+/* Where the headers of a plain segment are: no options of IP, no extension headers. tcp NULL: it is none. */
+struct cookie_heads {
+	void *ip;
+	struct tcphdr *tcp;
+	__u32 at; /* of tcp */
+};
+
+static __always_inline struct cookie_heads cookie_find(struct frame_ctx *ctx)
+{
+	struct cookie_heads none = {};
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = data;
+	__u32 at = sizeof *eth;
+
+	if (data + sizeof *eth > end || eth->h_dest[0] & 1)
+		return none;
+	__be16 type = eth->h_proto;
+	for (int i = 0; i < PKT_VLAN_TAGS_MAX; i++) {
+		if (type != bpf_htons(ETH_P_8021Q) && type != bpf_htons(ETH_P_8021AD))
+			break;
+		if (data + at + 4 > end)
+			return none;
+		type = *(__be16 *)(data + at + 2);
+		at += 4;
+	}
+	void *ip = data + at;
+	if (type == bpf_htons(ETH_P_IP)) {
+		struct iphdr *ip4 = ip;
+
+		at += sizeof *ip4;
+		if (data + at + sizeof(struct tcphdr) > end || ip4->ihl != 5 || ip4->protocol != IPPROTO_TCP)
+			return none;
+	} else {
+		struct ipv6hdr *ip6 = ip;
+
+		at += sizeof *ip6;
+		if (data + at + sizeof(struct tcphdr) > end || ip6->nexthdr != IPPROTO_TCP)
+			return none;
+	}
+	return (struct cookie_heads){ ip, data + at, at };
+}
+
+/* The listener of this host for the packet, or who else has the connection; with a reference. */
+static __always_inline struct bpf_sock *cookie_socket(struct frame_ctx *ctx, const struct pkt *p)
+{
+	struct bpf_sock_tuple t = {};
+
+	if (p->family == TEG_IP4) {
+		t.ipv4.saddr = (__be32)(p->src.lo >> 32);
+		t.ipv4.daddr = (__be32)(p->dst.lo >> 32);
+		t.ipv4.sport = bpf_htons(p->sport);
+		t.ipv4.dport = bpf_htons(p->dport);
+		return bpf_skc_lookup_tcp(ctx, &t, sizeof t.ipv4, BPF_F_CURRENT_NETNS, 0);
+	}
+	__builtin_memcpy(t.ipv6.saddr, &p->src, sizeof t.ipv6.saddr);
+	__builtin_memcpy(t.ipv6.daddr, &p->dst, sizeof t.ipv6.daddr);
+	t.ipv6.sport = bpf_htons(p->sport);
+	t.ipv6.dport = bpf_htons(p->dport);
+	return bpf_skc_lookup_tcp(ctx, &t, sizeof t.ipv6, BPF_F_CURRENT_NETNS, 0);
+}
+
+/* The header with its options, as long as it says, where the verifier knows its room. */
+static __always_inline __u32 cookie_header(__u32 copy[static COOKIE_TCP_MOST / 4], const struct frame_ctx *ctx,
+					   const struct tcphdr *tcp)
+{
+	const __u32 *words = (const void *)tcp, len = tcp->doff * 4;
+
+	if (len < sizeof *tcp || len > COOKIE_TCP_MOST)
+		return 0;
+	for (__u32 i = 0; i < COOKIE_TCP_MOST / 4; i++) {
+		if (i * 4 >= len)
+			break;
+		if ((void *)(words + i + 1) > (void *)(long)ctx->data_end)
+			return 0;
+		copy[i] = words[i];
+	}
+	return len;
+}
+
+/* What the listener says of the SYN. A function of its own, as limit_over() is. */
+__noinline __u64 cookie_make(struct frame_ctx *ctx, const struct pkt *p)
+{
+	__u32 header[COOKIE_TCP_MOST / 4] = {};
+
+	if (!p)
+		return COOKIE_NONE;
+	struct cookie_heads h = cookie_find(ctx);
+	__u32 len = h.tcp ? cookie_header(header, ctx, h.tcp) : 0;
+	if (len < sizeof(struct tcphdr) || len > COOKIE_TCP_MOST)
+		return COOKIE_NONE;
+	struct bpf_sock *listener = cookie_socket(ctx, p);
+	if (!listener)
+		return COOKIE_NONE;
+	__s64 made = -ENOENT;
+	if (listener->state == BPF_TCP_LISTEN)
+		made = p->family == TEG_IP4 ?
+			       bpf_tcp_gen_syncookie(listener, h.ip, sizeof(struct iphdr), (void *)header, len) :
+			       bpf_tcp_gen_syncookie(listener, h.ip, sizeof(struct ipv6hdr), (void *)header, len);
+	bpf_sk_release(listener);
+	return made > COOKIE_ROOM ? (__u64)made : made == -ENOENT ? COOKIE_ROOM : COOKIE_NONE;
+}
+
+static __always_inline __sum16 cookie_folded(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	for (int i = 0; i < 3; i++)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (__sum16)~sum;
+}
+
+static __always_inline __u64 cookie_sum(const void *words, __u32 count)
+{
+	__u64 sum = 0;
+
+	for (__u32 i = 0; i < count; i++)
+		sum += ((const __u32 *)words)[i];
+	return sum;
+}
+
+static __always_inline void cookie_swap_links(struct ethhdr *eth)
+{
+	__u8 mac[ETH_ALEN];
+
+	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
+}
+
+/* Both give what the pseudo header adds to TCP's checksum (RFC 9293, 3.1). */
+static __always_inline __u64 cookie_ip4(struct iphdr *ip, __u32 tcp_len)
+{
+	__be32 from = ip->saddr;
+
+	*(__u32 *)ip = bpf_htonl(0x45000000 | (sizeof *ip + tcp_len));
+	*((__u32 *)ip + 1) = bpf_htonl(IP_DONT);
+	ip->ttl = COOKIE_HOPS;
+	ip->check = 0;
+	ip->saddr = ip->daddr;
+	ip->daddr = from;
+	ip->check = cookie_folded(cookie_sum(ip, sizeof *ip / 4));
+	return cookie_sum(&ip->saddr, 2) + bpf_htonl(IPPROTO_TCP << 16 | tcp_len);
+}
+
+static __always_inline __u64 cookie_ip6(struct ipv6hdr *ip, __u32 tcp_len)
+{
+	struct in6_addr from = ip->saddr;
+
+	*(__u32 *)ip = bpf_htonl(0x60000000);
+	ip->payload_len = bpf_htons((__u16)tcp_len);
+	ip->hop_limit = COOKIE_HOPS;
+	ip->saddr = ip->daddr;
+	ip->daddr = from;
+	return cookie_sum(&ip->saddr, 8) + bpf_htonl(IPPROTO_TCP) + bpf_htonl(tcp_len);
+}
+
+/*
+ * cookie_answer - the frame becomes the SYN-ACK, and is cut to its length; false when it cannot. A SYN
+ * without options leaves no room for the MSS, and is answered without.
+ */
+__noinline int cookie_answer(struct frame_ctx *ctx, const struct pkt *p, __u64 made)
+{
+	if (!p)
+		return 0;
+	struct cookie_heads h = cookie_find(ctx);
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const struct tcphdr *syn = h.tcp;
+
+	if (!syn || data + sizeof(struct ethhdr) > end)
+		return 0;
+	const bool mss = syn->doff > 5 && (void *)syn + 24 <= end;
+	const __u32 len = mss ? 24 : 20;
+	__u32 *words = (__u32 *)h.tcp;
+	const __u32 acks = bpf_htonl(bpf_ntohl(words[1]) + 1);
+
+	cookie_swap_links(data);
+	__u64 sum = p->family == TEG_IP4 ? cookie_ip4(h.ip, len) : cookie_ip6(h.ip, len);
+	words[0] = bpf_htonl((__u32)p->dport << 16 | p->sport);
+	words[1] = bpf_htonl((__u32)made);
+	words[2] = acks;
+	words[3] = bpf_htonl(len / 4 << 28 | (TCP_ACK | TCP_SYN) << 16 | COOKIE_WINDOW);
+	words[4] = 0;
+	if (mss)
+		words[5] = bpf_htonl(2u << 24 | 4u << 16 | (__u16)(made >> 32)); /* RFC 9293, 3.2 */
+	sum += mss ? cookie_sum(words, 6) : cookie_sum(words, 5);
+	h.tcp->check = cookie_folded(sum);
+
+	const __u32 want = h.at + len;
+	return frame_cut(ctx, want > COOKIE_ANSWER_LEAST ? want : COOKIE_ANSWER_LEAST);
+}
+
+#endif

@@ -1,0 +1,71 @@
+#!/bin/bash
+# A web server under a flood of forged SYNs: its queue is full, SYNs over the rate are answered with cookies on arrival, and clients get through.
+. tests/lib/live.bash
+
+command -v nginx >/dev/null && command -v hping3 >/dev/null || { echo "1..0 # SKIP needs nginx and hping3"; exit 0; }
+
+gets() { # gets FAMILY ADDRESS: how many of five requests are answered
+	local i got=0
+	for i in 1 2 3 4 5; do
+		[ "$(outside curl -s "-$1" --max-time 3 "http://$2/")" = hello ] && got=$((got + 1))
+	done
+	echo $got
+}
+stat_of() { nstat -asz "$1" | awk -v name="$1" '$1 == name { print $2 }'; }
+more() { [ "$2" -gt "$1" ] || { echo "want: more than $1"; echo "got:  $2"; false; }; }
+less() { [ "$2" -lt "$1" ] || { echo "want: less than $1"; echo "got:  $2"; false; }; }
+flood() { # flood SECONDS: 2000 SYNs a second from anywhere
+	outside timeout "$1" hping3 -q -S -p 80 --rand-source -i u500 10.9.0.1 >$lab/flood 2>&1 &
+	flooding=$!
+	sleep 1
+}
+
+# A veth takes what its peer's program sends back when it has a program itself.
+ip -n outside link set dev c0 xdpdrv object "$BUILD/bpf/anchor.bpf.o" section xdp.frags
+ip route add default via 10.9.0.2 dev w0 # to where the forged sources are
+mkdir $lab/web && echo hello >$lab/web/index.html
+cat >$lab/nginx.conf <<CONF
+pid $lab/nginx.pid;
+error_log $lab/nginx.log;
+events { worker_connections 256; }
+http {
+	access_log off;
+	root $lab/web;
+	client_body_temp_path $lab/body; proxy_temp_path $lab/proxy; fastcgi_temp_path $lab/fastcgi;
+	uwsgi_temp_path $lab/uwsgi; scgi_temp_path $lab/scgi;
+	server { listen 80 backlog=64; listen [::]:80 backlog=64; }
+}
+CONF
+ok "a web server, whose queue has 64 places" nginx -c $lab/nginx.conf
+cat >$lab/edge.teg <<'POLICY'
+policy edge { version "1" }
+zone wan = "w0"
+reflex syn_flood {
+    match tcp flags syn/syn+ack to self port 80 on wan
+    when  rate > 50/s
+    do    cookies, emit high sample 1/100
+}
+posture OPEN {
+    default drop
+    default out allow
+    web: allow tcp to self port 80
+}
+POLICY
+"$BUILD/tegc" build $lab/edge.teg -o $lab/edge.tegb || { echo "Bail out! tegc cannot build the policy"; exit 1; }
+ok "tegd starts" tegd_start --engine "${ENGINE:-native}" --bundle $lab/edge.tegb
+is "$(gets 4 10.9.0.1) $(gets 6 '[fd00:9::1]')" "5 5" "without a flood clients are served"
+is "$(counter reflex.syn_flood) $(stat_of TcpExtSyncookiesRecv)" "0 0" "by the server alone: no cookie came back"
+
+ctl watch --json >$lab/events 2>/dev/null &
+flood 8
+is "$(ss -Htn state syn-recv | wc -l | awk '{ print ($1 >= 60) }')" 1 "under a flood the queue is full"
+is "$(gets 4 10.9.0.1) $(gets 6 '[fd00:9::1]')" "5 5" "and clients are served"
+kill $flooding; wait $flooding 2>/dev/null
+ok "the reflex has counted the flood" more 1000 "$(counter reflex.syn_flood)"
+ok "cookies came back from clients" more 0 "$(stat_of TcpExtSyncookiesRecv)"
+ok "the stack made few of them: they were answered before it" less $(($(counter reflex.syn_flood) / 5)) "$(stat_of TcpExtSyncookiesSent)"
+is "$(counter invalid)" 0 "nothing was invalid to connection tracking"
+ok "connection tracking has hardly seen the flood" less $(($(counter reflex.syn_flood) / 3)) "$(cat /proc/sys/net/netfilter/nf_conntrack_count)"
+is "$(jq -rs 'map(.data // . | select(.answered)) | length > 0' $lab/events)" true "events say that SYNs were answered"
+nginx -s stop -c $lab/nginx.conf 2>/dev/null
+done_testing
