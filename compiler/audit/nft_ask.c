@@ -328,17 +328,17 @@ static void take_spare(struct asking_rule *k)
 {
 	k->out->alts.len = 0;
 	for (size_t i = 0; i < k->spare.len; i++)
-		vec_push(k->w->arena, &k->out->alts, ((struct nft_ask_alt){ k->spare.at[i], { .code = NFT_ASK_FALLS_ON } }));
+		vec_push(k->w->arena, &k->out->alts, ((struct nft_ask_alt){ .cell = k->spare.at[i], .verdict = { .code = NFT_ASK_FALLS_ON } }));
 	k->spare.len = 0;
 }
 
-/* A limit counts what matches: nothing may be asked behind it. */
+/* A limit counts what matches, and so does a map of counters: nothing may be asked behind them. */
 static bool narrow_all(struct asking_rule *k, const struct nft_value *v, const struct addr_range *at, size_t len)
 {
 	struct nft_answer *out = k->out;
 	size_t before = out->alts.len;
 
-	if (out->limited)
+	if (out->limited || out->mapped)
 		return false;
 	for (size_t i = 0; i < before; i++)
 		if (!nft_narrow(k->w, &out->alts.at[i].cell, v, at, len, &k->spare))
@@ -419,7 +419,7 @@ static bool is_blocked_set(const struct asking_rule *k, const struct nft_said_se
 
 static bool narrow_blocked(struct asking_rule *k, bool inverted)
 {
-	if (k->out->limited)
+	if (k->out->limited || k->out->mapped)
 		return false;
 	for (size_t i = 0; i < k->out->alts.len; i++) {
 		struct cell c = k->out->alts.at[i].cell;
@@ -466,22 +466,28 @@ static bool ranges_as_loaded(struct asking_rule *k, const struct nft_value *v, c
 	return true;
 }
 
-/* Each verdict's keys at once; maps have few verdicts, or each key its own. */
+/* All keys that lead to the same at once; maps lead to few places, or each key to its own. */
 struct group {
-	struct nft_said_verdict verdict;
+	struct nft_said_lead to;
 	VEC(struct addr_range) keys;
 };
 
 typedef VEC(struct group) groups;
 
-static struct group *group_for(struct arena *a, groups *all, const struct nft_said_verdict *v)
+static bool lead_same(const struct nft_said_lead *x, const struct nft_said_lead *y)
+{
+	return x->verdict.code == y->verdict.code && x->verdict.chain == y->verdict.chain && !x->counter == !y->counter &&
+	       (!x->counter || !strcmp(x->counter, y->counter));
+}
+
+static struct group *group_for(struct arena *a, groups *all, const struct nft_said_lead *to)
 {
 	const size_t near = 16;
 
 	for (size_t i = all->len; i-- > 0 && i + near > all->len;)
-		if (all->at[i].verdict.code == v->code && all->at[i].verdict.chain == v->chain)
+		if (lead_same(&all->at[i].to, to))
 			return &all->at[i];
-	vec_push(a, all, (struct group){ .verdict = *v });
+	vec_push(a, all, (struct group){ .to = *to });
 	return &all->at[all->len - 1];
 }
 
@@ -495,10 +501,14 @@ static void group_key(struct arena *a, struct group *g, struct addr_range key)
 		vec_push(a, &g->keys, key);
 }
 
-static void ends_as(struct asking_rule *k, struct nft_answer *all, const nft_cells *cells, const struct nft_said_verdict *v)
+/* Where a counter is, the rule goes on. */
+static void leads_to(struct asking_rule *k, struct nft_answer *all, const nft_cells *cells, const struct nft_said_lead *to)
 {
+	const struct nft_said_verdict on = { .code = NFT_ASK_FALLS_ON };
+
 	for (size_t i = 0; i < cells->len; i++)
-		vec_push(k->w->arena, &all->alts, ((struct nft_ask_alt){ cells->at[i], *v }));
+		vec_push(k->w->arena, &all->alts,
+			 ((struct nft_ask_alt){ cells->at[i], to->counter ? on : to->verdict, to->counter }));
 }
 
 static bool narrow_each(struct asking_rule *k, const struct nft_value *v, const struct addr_range *at, size_t len,
@@ -511,31 +521,31 @@ static bool narrow_each(struct asking_rule *k, const struct nft_value *v, const 
 }
 
 static bool map_part(struct asking_rule *k, const struct nft_value *v, const struct addr_range *at, size_t len,
-		     const struct nft_said_verdict *verdict, struct nft_answer *all)
+		     const struct nft_said_lead *to, struct nft_answer *all)
 {
 	nft_cells cells = { 0 };
 
 	if (!ranges_as_loaded(k, v, &at, len) || !narrow_each(k, v, at, len, &cells))
 		return false;
-	ends_as(k, all, &cells, verdict);
+	leads_to(k, all, &cells, to);
 	return true;
 }
 
 static bool look_up_map(struct asking_rule *k, const struct nft_said_set *s, const struct nft_value *v, struct nft_answer *all)
 {
-	groups by_verdict = { 0 };
+	groups by_lead = { 0 };
 
 	for (size_t i = 0; i < s->part_count; i++)
-		group_key(k->w->arena, group_for(k->w->arena, &by_verdict, &s->parts[i].verdict),
+		group_key(k->w->arena, group_for(k->w->arena, &by_lead, &s->parts[i].to),
 			  (struct addr_range){ s->parts[i].lo, s->parts[i].hi });
-	for (size_t i = 0; i < by_verdict.len; i++)
-		if (!map_part(k, v, by_verdict.at[i].keys.at, by_verdict.at[i].keys.len, &by_verdict.at[i].verdict, all))
+	for (size_t i = 0; i < by_lead.len; i++)
+		if (!map_part(k, v, by_lead.at[i].keys.at, by_lead.at[i].keys.len, &by_lead.at[i].to, all))
 			return false;
 	if (!s->rest)
 		return true;
 	size_t len;
 	struct addr_range *others = nft_others(k->w->arena, v->bytes, s->ranges, s->range_count, &len);
-	return !v->host && map_part(k, v, others, len, &s->rest_verdict, all);
+	return !v->host && map_part(k, v, others, len, &(struct nft_said_lead){ .verdict = s->rest_verdict }, all);
 }
 
 /* The values that a key is put together of, each in whole registers. */
@@ -575,7 +585,7 @@ static bool narrow_element(struct asking_rule *k, const struct nft_said_element 
 		cells = left;
 		at += 4 * slots_of(parts[p]->bytes);
 	}
-	ends_as(k, all, &cells, &e->verdict);
+	leads_to(k, all, &cells, &e->to);
 	return true;
 }
 
@@ -601,6 +611,26 @@ static bool take_alts(struct asking_rule *k, const struct nft_answer *all)
 	return true;
 }
 
+/* A map of counters: what it has not is not counted, and does not go on. */
+static bool count_by_map(struct asking_rule *k, const struct nft_attr *at)
+{
+	const struct nft_value *v = loaded(k, at[NFTA_OBJREF_SET_SREG]);
+	const char *name = nft_attr_text(k->w->arena, at[NFTA_OBJREF_SET_NAME]);
+	const struct nft_said_set *s;
+	struct nft_answer all = { 0 };
+	uint32_t id;
+	unsigned slot;
+
+	if (!v || !name || k->out->counter || k->out->mapped || k->out->limited || k->crowd ||
+	    !nft_attr_u32_or_none(at[NFTA_OBJREF_SET_ID], &id) || !(s = nft_said_set(k->w->said, name, id)) || !s->counts ||
+	    !slot_of(at[NFTA_OBJREF_SET_SREG], &slot))
+		return false;
+	k->out->mapped = true;
+	if (s->concat || s->key_bytes != v->bytes)
+		return look_up_parts(k, s, slot, &all) && take_alts(k, &all);
+	return look_up_map(k, s, v, &all) && take_alts(k, &all);
+}
+
 static bool ask_lookup(struct asking_rule *k, const struct nft_attr *at)
 {
 	const struct nft_value *v = loaded(k, at[NFTA_LOOKUP_SREG]);
@@ -615,7 +645,8 @@ static bool ask_lookup(struct asking_rule *k, const struct nft_attr *at)
 	    !nft_attr_u32_or_none(at[NFTA_LOOKUP_FLAGS], &flags) || (flags & ~(uint32_t)NFT_LOOKUP_F_INV) ||
 	    !(s = nft_said_set(k->w->said, name, id)) || !slot_of(at[NFTA_LOOKUP_SREG], &slot))
 		return false;
-	if (s->map != (at[NFTA_LOOKUP_DREG].at != NULL) || (s->map && (flags || k->out->limited)))
+	if (s->map != (at[NFTA_LOOKUP_DREG].at != NULL) || s->counts || k->out->mapped ||
+	    (s->map && (flags || k->out->limited)))
 		return false;
 	if (s->map && !nft_attr_says(at[NFTA_LOOKUP_DREG], NFT_REG_VERDICT))
 		return false;
@@ -643,7 +674,7 @@ static bool set_limit(struct asking_rule *k, const struct nft_attr *at)
 {
 	struct nft_ask_limit *l = &k->out->limit;
 
-	if (k->out->limited)
+	if (k->out->limited || k->out->mapped)
 		return false;
 	k->out->limited = true;
 	l->bytes = nft_attr_says(at[NFTA_LIMIT_TYPE], NFT_LIMIT_PKT_BYTES);
@@ -699,7 +730,9 @@ static bool ask_objref(struct asking_rule *k, const struct nft_attr *at)
 {
 	const char *name = nft_attr_text(k->w->arena, at[NFTA_OBJREF_IMM_NAME]);
 
-	if (!name || k->out->counter || !nft_attr_says(at[NFTA_OBJREF_IMM_TYPE], NFT_OBJECT_COUNTER) ||
+	if (at[NFTA_OBJREF_SET_SREG].at)
+		return !at[NFTA_OBJREF_IMM_NAME].at && !at[NFTA_OBJREF_IMM_TYPE].at && count_by_map(k, at);
+	if (!name || k->out->counter || k->out->mapped || !nft_attr_says(at[NFTA_OBJREF_IMM_TYPE], NFT_OBJECT_COUNTER) ||
 	    !strmap_find(&k->w->said->counters, name))
 		return false;
 	k->out->counter = name;
@@ -756,7 +789,8 @@ static const struct {
 	{ "payload", A(PAYLOAD_DREG) | A(PAYLOAD_BASE) | A(PAYLOAD_OFFSET) | A(PAYLOAD_LEN), ask_payload },
 	{ "cmp", A(CMP_SREG) | A(CMP_OP) | A(CMP_DATA), ask_cmp },
 	{ "immediate", A(IMMEDIATE_DREG) | A(IMMEDIATE_DATA), ask_immediate },
-	{ "objref", A(OBJREF_IMM_TYPE) | A(OBJREF_IMM_NAME), ask_objref },
+	{ "objref",
+	  A(OBJREF_IMM_TYPE) | A(OBJREF_IMM_NAME) | A(OBJREF_SET_SREG) | A(OBJREF_SET_NAME) | A(OBJREF_SET_ID), ask_objref },
 	{ "bitwise",
 	  A(BITWISE_SREG) | A(BITWISE_DREG) | A(BITWISE_LEN) | A(BITWISE_OP) | A(BITWISE_MASK) | A(BITWISE_XOR), ask_bitwise },
 	{ "lookup", A(LOOKUP_SREG) | A(LOOKUP_DREG) | A(LOOKUP_SET) | A(LOOKUP_SET_ID) | A(LOOKUP_FLAGS), ask_lookup },
@@ -790,7 +824,7 @@ int nft_ask_rule(const struct nft_world *w, const struct nft_said_rule *rule, co
 	*out = (struct nft_answer){ 0 };
 	ROOM_FOR_ONE(w->arena, &out->alts);
 	ROOM_FOR_ONE(w->arena, &k.spare);
-	vec_push(w->arena, &out->alts, ((struct nft_ask_alt){ *path, { .code = NFT_ASK_FALLS_ON } }));
+	vec_push(w->arena, &out->alts, ((struct nft_ask_alt){ .cell = *path, .verdict = { .code = NFT_ASK_FALLS_ON } }));
 	for (size_t i = 0; i < rule->len && out->alts.len; i++)
 		if (!ask_one(&k, &rule->exprs[i]))
 			return err_set(w->why, ENOTSUP, "expression %zu, %.20s, cannot be told", i + 1, rule->exprs[i].name);

@@ -49,6 +49,7 @@ enum { NFT_ASK_FALLS_ON = -1, NFT_ASK_REJECT_RESET = 100, NFT_ASK_REJECT_ICMP = 
 struct nft_ask_alt {
 	struct cell cell;
 	struct nft_said_verdict verdict;
+	const char *counter; /* its own, from a map; or NULL */
 };
 
 /* A value that a packet has, or a part of it, in a register. */
@@ -98,7 +99,8 @@ struct nft_ask_limit {
 struct nft_answer {
 	VEC(struct nft_ask_alt) alts; /* disjoint */
 	bool asked;		      /* false: all of the path come to the end of the rule */
-	const char *counter, *log;    /* or NULL */
+	const char *counter, *log;    /* of all; or NULL */
+	bool mapped;		      /* each has a counter of its own instead */
 	bool limited;
 	struct nft_ask_limit limit;
 	bool blocks; /* puts the source under a block */

@@ -129,11 +129,12 @@ static int read_object(struct reading *k, struct nft_attr body, uint16_t flags)
 	(NFT_ALLOW(NFTA_SET_TABLE) | NFT_ALLOW(NFTA_SET_NAME) | NFT_ALLOW(NFTA_SET_FLAGS) |              \
 	 NFT_ALLOW(NFTA_SET_KEY_TYPE) | NFT_ALLOW(NFTA_SET_KEY_LEN) | NFT_ALLOW(NFTA_SET_DATA_TYPE) |    \
 	 NFT_ALLOW(NFTA_SET_DATA_LEN) | NFT_ALLOW(NFTA_SET_ID) | NFT_ALLOW(NFTA_SET_DESC) |              \
-	 NFT_ALLOW(NFTA_SET_TIMEOUT) | NFT_ALLOW(NFTA_SET_POLICY) | NFT_ALLOW(NFTA_SET_USERDATA))
+	 NFT_ALLOW(NFTA_SET_TIMEOUT) | NFT_ALLOW(NFTA_SET_POLICY) | NFT_ALLOW(NFTA_SET_OBJ_TYPE) |       \
+	 NFT_ALLOW(NFTA_SET_USERDATA))
 
 #define SET_FLAGS                                                                                       \
 	((uint32_t)(NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL | NFT_SET_MAP |             \
-		    NFT_SET_TIMEOUT | NFT_SET_EVAL | NFT_SET_CONCAT))
+		    NFT_SET_OBJECT | NFT_SET_TIMEOUT | NFT_SET_EVAL | NFT_SET_CONCAT))
 
 static int read_set(struct reading *k, struct nft_attr body, uint16_t flags)
 {
@@ -150,9 +151,13 @@ static int read_set(struct reading *k, struct nft_attr body, uint16_t flags)
 	s->interval = kind & NFT_SET_INTERVAL;
 	s->concat = kind & NFT_SET_CONCAT;
 	s->map = kind & NFT_SET_MAP;
+	s->counts = kind & NFT_SET_OBJECT;
 	s->dynamic = kind & (NFT_SET_EVAL | NFT_SET_TIMEOUT);
 	if (s->map && !nft_attr_says(at[NFTA_SET_DATA_TYPE], NFT_DATA_VERDICT))
 		return refuse(k, "a map to anything but verdicts");
+	if (s->counts != nft_attr_says(at[NFTA_SET_OBJ_TYPE], NFT_OBJECT_COUNTER) || s->counts != (at[NFTA_SET_OBJ_TYPE].at != NULL) ||
+	    (s->counts && (s->map || s->dynamic)))
+		return refuse(k, "a map to objects");
 	vec_push(k->said->arena, &k->said->sets, s);
 	if (kind & NFT_SET_ANONYMOUS)
 		return 0;
@@ -175,11 +180,27 @@ static bool read_key(struct nft_attr nest, uint32_t bytes, const uint8_t **out)
 
 #define ELEMENT_ATTRS                                                                                   \
 	(NFT_ALLOW(NFTA_SET_ELEM_KEY) | NFT_ALLOW(NFTA_SET_ELEM_KEY_END) | NFT_ALLOW(NFTA_SET_ELEM_DATA) | \
-	 NFT_ALLOW(NFTA_SET_ELEM_FLAGS))
+	 NFT_ALLOW(NFTA_SET_ELEM_FLAGS) | NFT_ALLOW(NFTA_SET_ELEM_OBJREF))
+
+/* Where an element leads, as the set asks it; the end of an interval leads nowhere. */
+static bool read_lead(struct reading *k, const struct nft_said_set *s, bool ends, const struct nft_attr *at,
+		      struct nft_said_lead *out)
+{
+	const bool map = s->map && !ends, counts = s->counts && !ends;
+
+	*out = (struct nft_said_lead){ .verdict = { .code = NFT_CONTINUE } };
+	if (map != (at[NFTA_SET_ELEM_DATA].at != NULL) || counts != (at[NFTA_SET_ELEM_OBJREF].at != NULL))
+		return false;
+	if (counts) {
+		out->counter = text_of(k->said, at[NFTA_SET_ELEM_OBJREF]);
+		return out->counter && strmap_find(&k->said->counters, out->counter);
+	}
+	return !map || nft_said_verdict(k->said, at[NFTA_SET_ELEM_DATA], &out->verdict);
+}
 
 static bool read_element(struct reading *k, struct nft_said_set *s, struct nft_attr nest)
 {
-	struct nft_said_element e = { .verdict = { .code = NFT_CONTINUE } };
+	struct nft_said_element e = { .ends = false };
 	struct nft_attr at[NFT_ATTRS_MAX];
 	uint32_t flags;
 
@@ -188,14 +209,13 @@ static bool read_element(struct reading *k, struct nft_said_set *s, struct nft_a
 	e.ends = flags == NFT_SET_ELEM_INTERVAL_END;
 	if (flags && !e.ends && flags != NFT_SET_ELEM_CATCHALL)
 		return false;
-	if ((s->map && !e.ends) != (at[NFTA_SET_ELEM_DATA].at != NULL) ||
-	    (at[NFTA_SET_ELEM_DATA].at && !nft_said_verdict(k->said, at[NFTA_SET_ELEM_DATA], &e.verdict)))
+	if (!read_lead(k, s, e.ends, at, &e.to))
 		return false;
 	if (flags == NFT_SET_ELEM_CATCHALL) {
 		if (!s->map || s->rest || at[NFTA_SET_ELEM_KEY].at || at[NFTA_SET_ELEM_KEY_END].at)
 			return false;
 		s->rest = true;
-		s->rest_verdict = e.verdict;
+		s->rest_verdict = e.to.verdict;
 		return true;
 	}
 	if (!read_key(at[NFTA_SET_ELEM_KEY], s->key_bytes, &e.lo) || (e.ends && (!s->interval || s->concat)))
@@ -268,7 +288,7 @@ static bool parts_of(struct nft_said_set *s, struct arena *a)
 		}
 		if (open || (before && v <= before->hi))
 			return false;
-		s->parts[s->part_count++] = (struct nft_said_part){ v, s->interval ? last_of(s) : v, e->verdict };
+		s->parts[s->part_count++] = (struct nft_said_part){ v, s->interval ? last_of(s) : v, e->to };
 		open = s->interval;
 	}
 	return true;
@@ -298,8 +318,8 @@ static bool name_is_of_content(const struct nft_said_set *s, struct arena *a)
 
 static int finish_set(struct reading *k, struct nft_said_set *s)
 {
-	if (s->concat || s->dynamic)
-		return 0;
+	if (s->concat || s->dynamic || (s->key_bytes > sizeof(addr_num) && !s->interval))
+		return 0; /* keys of several parts */
 	if (s->key_bytes > sizeof(addr_num))
 		return refuse(k, "a set's key");
 	if (s->elements.len)

@@ -46,23 +46,30 @@ struct nft_said_verdict {
 	const struct nft_said_chain *chain; /* of jump and goto */
 };
 
-/* The keys lo..hi, as bytes; and in a map what they lead to. */
+/* What a key of a map leads to: a verdict, or a counter that counts there. */
+struct nft_said_lead {
+	struct nft_said_verdict verdict;
+	const char *counter; /* or NULL */
+};
+
+/* The keys lo..hi, as bytes; and in a map where they lead. */
 struct nft_said_element {
 	const uint8_t *lo, *hi;
 	bool ends; /* an interval: it begins the part that is not in the set */
-	struct nft_said_verdict verdict;
+	struct nft_said_lead to;
 };
 
 /* A part of a set of single keys, as numbers. */
 struct nft_said_part {
 	addr_num lo, hi;
-	struct nft_said_verdict verdict;
+	struct nft_said_lead to;
 };
 
 struct nft_said_set {
 	const char *name; /* or NULL: it belongs to one rule */
 	uint32_t id, key_bytes;
-	bool interval, concat, map, dynamic;
+	bool interval, concat, dynamic;
+	bool map, counts; /* to verdicts, to counters */
 	uint64_t timeout_ms;
 	VEC(struct nft_said_element) elements;
 	bool rest; /* a map: what no other element has */

@@ -148,7 +148,7 @@ static int path_behind(struct frame *f, const struct path *from, const struct nf
 	int rc;
 
 	*out = *from;
-	if ((a->counter && from->done.counter) || (a->log && from->done.log) || (a->blocks && from->done.block_ms))
+	if (((a->counter || a->mapped) && from->done.counter) || (a->log && from->done.log) || (a->blocks && from->done.block_ms))
 		return refuse(f->k, "what is counted, logged or blocked twice");
 	if (a->counter)
 		out->done.counter = a->counter;
@@ -335,6 +335,7 @@ static int walk_path(struct frame *f, const struct nft_said_rule *r, struct path
 		struct path one = { a.alts.at[i].cell, behind.done, p->tcp_gone };
 
 		one.cell.unknown = behind.cell.unknown;
+		one.done.counter = a.mapped ? a.alts.at[i].counter : behind.done.counter;
 		if (a.blocks && a.alts.at[i].verdict.code == NFT_ASK_FALLS_ON) {
 			p->done = behind.done;
 			return all ? 0 : refuse(f->k, "a source that is blocked, and its packet not decided");

@@ -19,8 +19,9 @@
 
 #include "compiler/emit/nft_wire.h"
 
-/* A nested attribute holds 64 KiB; 700 elements of an IPv6 set take 25 KiB. */
-#define ELEMENTS_IN_MESSAGE 700
+/* A nested attribute holds 64 KiB: a message of elements ends behind the one that passes half of that. */
+#define ELEMENTS_BYTES ((size_t)32 << 10)
+#define NFT_KEY_MOST   64u /* NFT_DATA_VALUE_MAXLEN */
 #define MESSAGE_ROOM	    ((size_t)256 << 10)
 
 struct encoder {
@@ -56,7 +57,13 @@ static struct nftnl_expr *expr_new(struct nftnl_rule *r, const char *name)
 	return e;
 }
 
-static void put_load(struct nftnl_rule *r, const struct nft_field_row *row)
+/* By words of four bytes; the first is written as nft does (nft_parse_register() of the kernel). */
+static uint32_t register_at(unsigned word)
+{
+	return word ? NFT_REG32_00 + word : NFT_REG_1;
+}
+
+static void put_load(struct nftnl_rule *r, const struct nft_field_row *row, uint32_t reg)
 {
 	struct nftnl_expr *e;
 
@@ -64,14 +71,14 @@ static void put_load(struct nftnl_rule *r, const struct nft_field_row *row)
 	case NFT_LOAD_META:
 		e = expr_new(r, "meta");
 		nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, row->key);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, NFT_REG_1);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, reg);
 		return;
 	case NFT_LOAD_PAYLOAD:
 		e = expr_new(r, "payload");
 		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, row->key);
 		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, row->at);
 		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, row->bytes);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
 		return;
 	case NFT_LOAD_EXTHDR:
 		e = expr_new(r, "exthdr");
@@ -79,30 +86,30 @@ static void put_load(struct nftnl_rule *r, const struct nft_field_row *row)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, row->at);
 		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, row->bytes);
 		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, NFT_REG_1);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, reg);
 		return;
 	case NFT_LOAD_CT:
 		e = expr_new(r, "ct");
 		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, row->key);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg);
 		return;
 	case NFT_LOAD_FIB:
 		e = expr_new(r, "fib");
 		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, row->key);
 		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, reg);
 		return;
 	}
 }
 
-static void put_mask(struct nftnl_rule *r, const struct nft_field_row *row, addr_num mask)
+static void put_mask(struct nftnl_rule *r, const struct nft_field_row *row, addr_num mask, uint32_t reg)
 {
 	struct nftnl_expr *e = expr_new(r, "bitwise");
 	uint8_t bytes[16], zero[16] = { 0 };
 
 	value_bytes(row, mask, bytes);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, reg);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, reg);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, row->bytes);
 	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, bytes, row->bytes);
@@ -142,9 +149,9 @@ static void put_match(struct nftnl_rule *r, const struct nft_match *m)
 {
 	const struct nft_field_row *row = &nft_fields[m->field];
 
-	put_load(r, row);
+	put_load(r, row, NFT_REG_1);
 	if (m->masked)
-		put_mask(r, row, m->mask);
+		put_mask(r, row, m->mask, NFT_REG_1);
 
 	switch (m->test) {
 	case NFT_TEST_EQ:
@@ -167,6 +174,34 @@ static void put_match(struct nftnl_rule *r, const struct nft_match *m)
 	}
 }
 
+/* A look into a map of counters is an "objref" that takes the counter's name from there. */
+static void put_look(struct nftnl_rule *r, const struct nft_look *l)
+{
+	struct nftnl_expr *e;
+	unsigned word = 0;
+
+	for (unsigned i = 0; i < l->count; i++) {
+		const struct nft_field_row *row = &nft_fields[l->keys[i].field];
+
+		put_load(r, row, register_at(word));
+		if (l->keys[i].masked)
+			put_mask(r, row, l->keys[i].mask, register_at(word));
+		word += nft_wire_part_bytes(row->type) / 4;
+	}
+	if (l->map->leads == NFT_LEADS_TO_COUNTER) {
+		e = expr_new(r, "objref");
+		nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_SET_SREG, NFT_REG_1);
+		nftnl_expr_set_str(e, NFTNL_EXPR_OBJREF_SET_NAME, set_name(l->map));
+		nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_SET_ID, l->map->id);
+		return;
+	}
+	e = expr_new(r, "lookup");
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
+	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, set_name(l->map));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SET_ID, l->map->id);
+}
+
 static struct nftnl_expr *limit_new(struct nftnl_rule *r, const struct nft_limit *l)
 {
 	struct nftnl_expr *e = expr_new(r, "limit");
@@ -183,9 +218,9 @@ static void put_place(struct nftnl_rule *r, const struct nft_place *p)
 {
 	const struct nft_field_row *row = &nft_fields[p->key];
 
-	put_load(r, row);
+	put_load(r, row, NFT_REG_1);
 	if (p->masked)
-		put_mask(r, row, p->mask);
+		put_mask(r, row, p->mask, NFT_REG_1);
 
 	struct nftnl_expr *e = expr_new(r, "dynset");
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
@@ -243,6 +278,9 @@ static void put_expr(struct nftnl_rule *r, const struct nft_expr *e)
 	switch (e->kind) {
 	case NFT_EXPR_MATCH:
 		put_match(r, &e->match);
+		return;
+	case NFT_EXPR_LOOK:
+		put_look(r, &e->look);
 		return;
 	case NFT_EXPR_COUNTER:
 		put_counter(r, e->counter);
@@ -365,7 +403,13 @@ static void encode_counter(struct encoder *en, const char *name)
 
 static uint32_t set_flags(const struct nft_set *s)
 {
-	return (s->name ? 0 : NFT_SET_ANONYMOUS | NFT_SET_CONSTANT) |
+	static const uint32_t leads[] = {
+		[NFT_LEADS_NOWHERE] = 0,
+		[NFT_LEADS_TO_FATE] = NFT_SET_MAP,
+		[NFT_LEADS_TO_COUNTER] = NFT_SET_OBJECT,
+	};
+
+	return (s->name ? 0 : NFT_SET_ANONYMOUS | NFT_SET_CONSTANT) | leads[s->leads] |
 	       (s->interval ? NFT_SET_INTERVAL : 0) |
 	       (s->dynamic ? NFT_SET_EVAL | NFT_SET_TIMEOUT : 0);
 }
@@ -387,7 +431,6 @@ static void encode_set(struct encoder *en, const struct nft_set *s)
 {
 	struct nlmsghdr *h = message(en, NFT_MSG_NEWSET, NLM_F_CREATE);
 	struct nftnl_set *n = nftnl_set_alloc();
-	const struct nft_wire_type *type = &nft_wire_types[s->type];
 
 	if (!n)
 		abort();
@@ -395,8 +438,14 @@ static void encode_set(struct encoder *en, const struct nft_set *s)
 	nftnl_set_set_str(n, NFTNL_SET_NAME, set_name(s));
 	nftnl_set_set_u32(n, NFTNL_SET_ID, s->id);
 	nftnl_set_set_u32(n, NFTNL_SET_FLAGS, set_flags(s));
-	nftnl_set_set_u32(n, NFTNL_SET_KEY_TYPE, type->number);
-	nftnl_set_set_u32(n, NFTNL_SET_KEY_LEN, type->bytes);
+	nftnl_set_set_u32(n, NFTNL_SET_KEY_TYPE, nft_wire_type_of(s));
+	nftnl_set_set_u32(n, NFTNL_SET_KEY_LEN, nft_wire_key_bytes(s));
+	if (s->leads == NFT_LEADS_TO_FATE) {
+		nftnl_set_set_u32(n, NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
+		nftnl_set_set_u32(n, NFTNL_SET_DATA_LEN, 0);
+	}
+	if (s->leads == NFT_LEADS_TO_COUNTER)
+		nftnl_set_set_u32(n, NFTNL_SET_OBJ_TYPE, NFT_OBJECT_COUNTER);
 	if (s->timeout_ms)
 		nftnl_set_set_u64(n, NFTNL_SET_TIMEOUT, s->timeout_ms);
 	if (s->dynamic)
@@ -410,40 +459,93 @@ static void encode_set(struct encoder *en, const struct nft_set *s)
 	done(en, h);
 }
 
+static void put_bytes(uint8_t *out, addr_num v, unsigned bytes)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		out[i] = (uint8_t)(v >> (8 * (bytes - 1 - i)));
+}
+
+/* Parts begin a register each. */
+static unsigned key_bytes(const struct nft_set *s, size_t element, uint8_t out[static NFT_KEY_MOST])
+{
+	unsigned at = 0;
+
+	memset(out, 0, NFT_KEY_MOST);
+	for (unsigned i = 0; i < s->part_count; i++) {
+		put_bytes(out + at, s->keys[element * s->part_count + i], nft_wire_types[s->part_types[i]].bytes);
+		at += nft_wire_part_bytes(s->part_types[i]);
+	}
+	return at;
+}
+
+static void put_lead(struct encoder *en, struct nlmsghdr *h, const struct nft_set *s, const struct nft_lead *to)
+{
+	struct nlattr *data, *verdict;
+
+	if (s->leads == NFT_LEADS_TO_COUNTER) {
+		mnl_attr_put_strz(h, NFTA_SET_ELEM_OBJREF, to->name);
+		return;
+	}
+	data = mnl_attr_nest_start(h, NFTA_SET_ELEM_DATA);
+	verdict = mnl_attr_nest_start(h, NFTA_DATA_VERDICT);
+	mnl_attr_put_u32(h, NFTA_VERDICT_CODE, htonl((uint32_t)nft_wire_fates[to->fate]));
+	if (to->name) {
+		const char *name = (const char *)mnl_nlmsg_get_payload_tail(h) + MNL_ATTR_HDRLEN;
+
+		mnl_attr_put_strz(h, NFTA_VERDICT_CHAIN, to->name);
+		note_bank(en, name);
+	}
+	mnl_attr_nest_end(h, verdict);
+	mnl_attr_nest_end(h, data);
+}
+
 /* By libmnl itself: libnftnl numbers the elements where the kernel, and its own reader, have
  * NFTA_LIST_ELEM; and a set of a million elements needs no object each. */
-static void put_element(struct nlmsghdr *h, const struct nft_set *s, addr_num key, uint32_t flags)
+static void put_element(struct encoder *en, struct nlmsghdr *h, const struct nft_set *s, const uint8_t *key, unsigned bytes,
+			uint32_t flags, const struct nft_lead *to)
 {
-	unsigned bytes = nft_wire_types[s->type].bytes;
 	struct nlattr *element = mnl_attr_nest_start(h, NFTA_LIST_ELEM), *data;
-	uint8_t value[16];
 
-	for (unsigned i = 0; i < bytes; i++)
-		value[i] = (uint8_t)(key >> (8 * (bytes - 1 - i)));
 	if (flags)
 		mnl_attr_put_u32(h, NFTA_SET_ELEM_FLAGS, htonl(flags));
 	data = mnl_attr_nest_start(h, NFTA_SET_ELEM_KEY);
-	mnl_attr_put(h, NFTA_DATA_VALUE, bytes, value);
+	mnl_attr_put(h, NFTA_DATA_VALUE, bytes, key);
 	mnl_attr_nest_end(h, data);
+	if (to)
+		put_lead(en, h, s, to);
 	mnl_attr_nest_end(h, element);
 }
 
 /* A range is its first value and the one after its last; the last of all has none after it. */
-static void put_range(struct nlmsghdr *h, const struct nft_set *s, struct addr_range r)
+static void put_range(struct encoder *en, struct nlmsghdr *h, const struct nft_set *s, struct addr_range r,
+		      const struct nft_lead *to)
 {
-	unsigned bits = 8u * nft_wire_types[s->type].bytes;
+	unsigned bytes = nft_wire_types[s->type].bytes, bits = 8u * bytes;
 	addr_num last = bits == 128 ? ~(addr_num)0 : ((addr_num)1 << bits) - 1;
+	uint8_t key[16];
 
-	put_element(h, s, r.lo, 0);
-	if (s->interval && r.hi != last)
-		put_element(h, s, r.hi + 1, NFT_SET_ELEM_INTERVAL_END);
+	put_bytes(key, r.lo, bytes);
+	put_element(en, h, s, key, bytes, 0, to);
+	if (s->interval && r.hi != last) {
+		put_bytes(key, r.hi + 1, bytes);
+		put_element(en, h, s, key, bytes, NFT_SET_ELEM_INTERVAL_END, NULL);
+	}
+}
+
+static void put_one(struct encoder *en, struct nlmsghdr *h, const struct nft_set *s, size_t i)
+{
+	const struct nft_lead *to = s->leads ? &s->to[i] : NULL;
+	uint8_t key[NFT_KEY_MOST];
+
+	if (s->part_count > 1)
+		put_element(en, h, s, key, key_bytes(s, i, key), 0, to);
+	else
+		put_range(en, h, s, s->ranges[i], to);
 }
 
 static void encode_elements(struct encoder *en, const struct nft_set *s)
 {
-	size_t each = s->interval ? ELEMENTS_IN_MESSAGE / 2 : ELEMENTS_IN_MESSAGE;
-
-	for (size_t from = 0; from < s->count; from += each) {
+	for (size_t i = 0; i < s->count;) {
 		struct nlmsghdr *h = message(en, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
 
 		mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE_NAME);
@@ -451,8 +553,8 @@ static void encode_elements(struct encoder *en, const struct nft_set *s)
 		mnl_attr_put_u32(h, NFTA_SET_ELEM_LIST_SET_ID, htonl(s->id));
 
 		struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
-		for (size_t i = from; i < s->count && i < from + each; i++)
-			put_range(h, s, s->ranges[i]);
+		for (; i < s->count && h->nlmsg_len < ELEMENTS_BYTES; i++)
+			put_one(en, h, s, i);
 		mnl_attr_nest_end(h, list);
 		done(en, h);
 	}
@@ -475,10 +577,14 @@ static void encode_own_sets(struct encoder *en, const struct nft_rule *r)
 	for (size_t i = 0; i < r->exprs.len; i++) {
 		const struct nft_expr *e = &r->exprs.at[i];
 
-		if (e->kind != NFT_EXPR_MATCH || !e->match.set || e->match.set->name)
+		const struct nft_set *s = e->kind == NFT_EXPR_MATCH ? e->match.set :
+					  e->kind == NFT_EXPR_LOOK  ? e->look.map :
+								      NULL;
+
+		if (!s || s->name)
 			continue;
-		encode_set(en, e->match.set);
-		encode_elements(en, e->match.set);
+		encode_set(en, s);
+		encode_elements(en, s);
 	}
 }
 

@@ -28,6 +28,13 @@ const char *nft_counter_at(struct nft_maker *mk, const char *id)
 	return name;
 }
 
+addr_num nft_family_number(enum nft_table_kind kind, enum family f)
+{
+	if (kind == NFT_TABLE_INET)
+		return f == FAMILY_IP4 ? NFPROTO_IP4 : NFPROTO_IP6;
+	return f == FAMILY_IP4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6;
+}
+
 static struct nft_set *nft_set_new(struct nft_maker *mk, const char *name, enum nft_type type)
 {
 	struct nft_set *s = arena_zero(mk->arena, sizeof *s);
@@ -39,6 +46,14 @@ static struct nft_set *nft_set_new(struct nft_maker *mk, const char *name, enum 
 		strmap_put(&mk->sets, name, s);
 		vec_push(mk->arena, &mk->table->sets, s);
 	}
+	return s;
+}
+
+struct nft_set *nft_map_new(struct nft_maker *mk, enum nft_leads leads)
+{
+	struct nft_set *s = nft_set_new(mk, NULL, NFT_TYPE_NUMBER);
+
+	s->leads = leads;
 	return s;
 }
 
@@ -156,9 +171,8 @@ void nft_count_as(struct nft_maker *mk, struct nft_rule *r, const char *id)
 		 (struct nft_expr){ .kind = NFT_EXPR_COUNTER, .counter = nft_counter_at(mk, id) });
 }
 
-void nft_count_and_log(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule)
+void nft_log(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule)
 {
-	nft_count_as(mk, r, rule->id);
 	if (rule->effects.log)
 		nft_push(mk, r, (struct nft_expr){ .kind = NFT_EXPR_LOG,
 						   .log = arena_printf(mk->arena, "%s: ", rule->effects.log) });
@@ -190,10 +204,6 @@ void nft_put_jump(struct nft_maker *mk, struct nft_chain *c, const char *to)
 
 void nft_ask_family(struct nft_maker *mk, struct nft_rule *r, enum family f)
 {
-	if (mk->table->kind == NFT_TABLE_INET)
-		nft_ask(mk, r, NFT_FIELD_NFPROTO, NFT_TEST_EQ,
-			f == FAMILY_IP4 ? NFPROTO_IP4 : NFPROTO_IP6);
-	else
-		nft_ask(mk, r, NFT_FIELD_PROTOCOL, NFT_TEST_EQ,
-			f == FAMILY_IP4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6);
+	nft_ask(mk, r, mk->table->kind == NFT_TABLE_INET ? NFT_FIELD_NFPROTO : NFT_FIELD_PROTOCOL, NFT_TEST_EQ,
+		nft_family_number(mk->table->kind, f));
 }

@@ -37,6 +37,12 @@ const struct nft_set *nft_net_set_at(struct nft_maker *mk, const struct netset *
 const struct nft_set *nft_dynamic_set_at(struct nft_maker *mk, const char *name, enum family f,
 					 uint32_t most, uint64_t timeout_ms);
 
+/* A map of one rule's own, for who makes it to fill. */
+struct nft_set *nft_map_new(struct nft_maker *mk, enum nft_leads leads);
+
+/* How nft numbers a family in tables of this kind. */
+addr_num nft_family_number(enum nft_table_kind kind, enum family f);
+
 /* One expression more. */
 void nft_push(struct nft_maker *mk, struct nft_rule *r, struct nft_expr e);
 void nft_push_match(struct nft_maker *mk, struct nft_rule *r, struct nft_match m);
@@ -59,7 +65,7 @@ void nft_ask_any(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, enu
 void nft_ask_family(struct nft_maker *mk, struct nft_rule *r, enum family f);
 
 /* What a rule does beside its verdict. */
-void nft_count_and_log(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule);
+void nft_log(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule);
 void nft_count_as(struct nft_maker *mk, struct nft_rule *r, const char *id);
 void nft_ends(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate);
 void nft_ends_in(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate, const char *chain);

@@ -73,42 +73,46 @@ static bool is_every_name(const struct addr_range *names, size_t count)
 	return count == 1 && names->lo == 0 && names->hi == ~(addr_num)0;
 }
 
-/* False when no interface can do. */
-static bool ask_zones(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, uint64_t zones)
+bool nft_zones_hold(struct nft_maker *mk, uint64_t zones)
 {
-	bool but =
-		zones &
-		1ull << ZONE_NONE; /* interfaces of no zone, and these zones: all but the others */
+	bool but = zones & 1ull << ZONE_NONE;
 	size_t count;
 
 	if (zones == UINT64_MAX)
 		return true;
 	struct addr_range *names = zone_names(mk, but ? ~zones : zones, &count);
-	if (!count)
-		return but;
+	return is_every_name(names, count) ? !but : but || count;
+}
+
+/* Interfaces of no zone, and these zones: all but the others. */
+static void ask_zones(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, uint64_t zones)
+{
+	bool but = zones & 1ull << ZONE_NONE;
+	size_t count;
+
+	if (zones == UINT64_MAX)
+		return;
+	struct addr_range *names = zone_names(mk, but ? ~zones : zones, &count);
 	if (is_every_name(names, count))
-		return !but;
+		return;
 	if (!but && count > 1) {
 		nft_ask_ranges(mk, r, f, names, count);
-		return true;
+		return;
 	}
 	for (size_t i = 0; i < count; i++)
 		nft_ask_name(mk, r, f, but ? NFT_TEST_NE : NFT_TEST_EQ, names[i]);
-	return true;
 }
 
 /* --- addresses ------------------------------------------------------------------- */
 
-enum end_way { END_ANY, END_SELF, END_SET };
-
-static bool end_has_way(const struct ir_end *e, enum end_way way, int family)
+static bool end_has_way(const struct ir_end *e, enum nft_end way, int family)
 {
 	switch (way) {
-	case END_ANY:
+	case NFT_END_ANY:
 		return e->any;
-	case END_SELF:
+	case NFT_END_SELF:
 		return !e->any && e->self;
-	case END_SET:
+	case NFT_END_SET:
 		return !e->any && e->set && family >= 0 && e->set->set.len[family];
 	}
 	return false;
@@ -141,16 +145,7 @@ static void ask_set_of(struct nft_maker *mk, struct nft_rule *r, enum nft_field 
 /* --- one box, one or more rules ------------------------------------------------------------------
  */
 
-/* What of a box one rule asks: nft rules are conjunctions. */
-struct way {
-	int family; /* -1: not asked */
-	enum end_way src, dst;
-	const struct ranges *icmp_types; /* whole types */
-	int icmp_type;			 /* else one type, and some of its codes; -1: not asked */
-	struct range icmp_codes;
-};
-
-static void ask_icmp(struct nft_maker *mk, struct nft_rule *r, const struct way *w)
+static void ask_icmp(struct nft_maker *mk, struct nft_rule *r, const struct nft_way *w)
 {
 	bool ip4 = w->family == FAMILY_IP4;
 	enum nft_field type = ip4 ? NFT_FIELD_ICMP_TYPE : NFT_FIELD_ICMPV6_TYPE;
@@ -167,42 +162,56 @@ static void ask_icmp(struct nft_maker *mk, struct nft_rule *r, const struct way 
 }
 
 static void ask_addresses(struct nft_maker *mk, struct nft_rule *r, const struct ir_box *b,
-			  const struct way *w)
+			  const struct nft_way *w, unsigned decided)
 {
 	bool ip4 = w->family == FAMILY_IP4;
 
-	if (w->src == END_SET)
+	if (w->src == NFT_END_SET && !(decided & NFT_DECIDED_SRC))
 		ask_set_of(mk, r, ip4 ? NFT_FIELD_IP_SADDR : NFT_FIELD_IP6_SADDR, &b->src.set->set,
 			   (enum family)w->family);
-	if (w->dst == END_SET)
+	if (w->dst == NFT_END_SET && !(decided & NFT_DECIDED_DST))
 		ask_set_of(mk, r, ip4 ? NFT_FIELD_IP_DADDR : NFT_FIELD_IP6_DADDR, &b->dst.set->set,
 			   (enum family)w->family);
 }
 
 /* A look at the routing table: asked last. */
-static void ask_self(struct nft_maker *mk, struct nft_rule *r, const struct way *w)
+static void ask_self(struct nft_maker *mk, struct nft_rule *r, const struct nft_way *w)
 {
-	if (w->src == END_SELF)
+	if (w->src == NFT_END_SELF)
 		nft_ask(mk, r, NFT_FIELD_FIB_SADDR, NFT_TEST_EQ, FIB_TYPE_LOCAL);
-	if (w->dst == END_SELF)
+	if (w->dst == NFT_END_SELF)
 		nft_ask(mk, r, NFT_FIELD_FIB_DADDR, NFT_TEST_EQ, FIB_TYPE_LOCAL);
 }
 
-static bool ask_way(struct nft_maker *mk, struct nft_rule *r, enum nft_field interface,
-		    const struct nft_box *nb, const struct way *w)
+static bool asks_icmp(const struct nft_way *w)
+{
+	return w->icmp_types || w->icmp_type >= 0;
+}
+
+/* nft lists "ip saddr" only behind "meta nfproto ipv4", where it was asked. */
+static bool asks_family(const struct nft_way *w, unsigned decided)
+{
+	const bool src = w->src == NFT_END_SET && !(decided & NFT_DECIDED_SRC);
+	const bool dst = w->dst == NFT_END_SET && !(decided & NFT_DECIDED_DST);
+
+	return w->family >= 0 && (!(decided & NFT_DECIDED_FAMILY) || src || dst || asks_icmp(w));
+}
+
+void nft_ask_way(struct nft_maker *mk, struct nft_rule *r, enum nft_field interface, const struct nft_box *nb,
+		 const struct nft_way *w, unsigned decided)
 {
 	const struct ir_box *b = &nb->box;
+	const bool of_proto = b->flags_mask || asks_icmp(w);
 
-	if (!ask_zones(mk, r, interface, b->zones))
-		return false;
-	if (w->family >= 0)
+	ask_zones(mk, r, interface, b->zones);
+	if (asks_family(w, decided))
 		nft_ask_family(mk, r, (enum family)w->family);
-	if (!ranges_are_all(&nb->protos))
+	if (!ranges_are_all(&nb->protos) && (!(decided & NFT_DECIDED_PROTO) || of_proto))
 		nft_ask_numbers(mk, r, NFT_FIELD_L4PROTO, &nb->protos);
-	ask_addresses(mk, r, b, w);
-	if (!ranges_are_all(&b->sport))
+	ask_addresses(mk, r, b, w, decided);
+	if (!ranges_are_all(&b->sport) && !(decided & NFT_DECIDED_SPORT))
 		nft_ask_numbers(mk, r, NFT_FIELD_SPORT, &b->sport);
-	if (!ranges_are_all(&b->dport))
+	if (!ranges_are_all(&b->dport) && !(decided & NFT_DECIDED_DPORT))
 		nft_ask_numbers(mk, r, NFT_FIELD_DPORT, &b->dport);
 	if (b->flags_mask == 0xff)
 		nft_ask(mk, r, NFT_FIELD_TCP_FLAGS, NFT_TEST_EQ, b->flags_want);
@@ -211,21 +220,25 @@ static bool ask_way(struct nft_maker *mk, struct nft_rule *r, enum nft_field int
 			       b->flags_want);
 	ask_icmp(mk, r, w);
 	ask_self(mk, r, w);
-	return true;
 }
 
-static void spread_way(struct nft_spread *s, const struct way *w)
+static void spread_way(struct nft_spread *s, const struct nft_way *w)
 {
 	struct nft_rule r = { 0 };
 
-	if (!ask_way(s->mk, &r, s->site->interface, s->box, w))
+	if (!nft_zones_hold(s->mk, s->box->box.zones))
 		return;
+	if (s->found) {
+		s->found(s, w);
+		return;
+	}
+	nft_ask_way(s->mk, &r, s->site->interface, s->box, w, 0);
 	s->put(s, r);
 	s->made++;
 }
 
 /* Whole types go into one rule; each type of which only some codes are asked has its own. */
-static void spread_icmp(struct nft_spread *s, struct way w)
+static void spread_icmp(struct nft_spread *s, struct nft_way w)
 {
 	const struct ranges *icmp = &s->box->box.icmp;
 	struct ranges whole = { 0 };
@@ -253,7 +266,7 @@ static void spread_icmp(struct nft_spread *s, struct way w)
 		}
 	}
 	if (whole.len) {
-		w.icmp_types = &whole;
+		w.icmp_types = arena_copy(s->mk->arena, &whole, sizeof whole);
 		spread_way(s, &w);
 	}
 }
@@ -262,10 +275,10 @@ static void spread_ends(struct nft_spread *s, int family)
 {
 	const struct ir_box *b = &s->box->box;
 
-	for (enum end_way src = END_ANY; src <= END_SET; src++)
-		for (enum end_way dst = END_ANY; dst <= END_SET; dst++)
+	for (enum nft_end src = NFT_END_ANY; src <= NFT_END_SET; src++)
+		for (enum nft_end dst = NFT_END_ANY; dst <= NFT_END_SET; dst++)
 			if (end_has_way(&b->src, src, family) && end_has_way(&b->dst, dst, family))
-				spread_icmp(s, (struct way){
+				spread_icmp(s, (struct nft_way){
 						       .family = family, .src = src, .dst = dst });
 }
 

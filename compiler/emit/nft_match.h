@@ -26,12 +26,45 @@ struct nft_site {
 
 enum { FRAGMENT_EARLY = FRAGMENT_WHOLE | FRAGMENT_FIRST };
 
+enum nft_end { NFT_END_ANY, NFT_END_SELF, NFT_END_SET };
+
+/* What of a box one nft rule asks: nft rules are conjunctions. */
+struct nft_way {
+	int family; /* -1: not asked */
+	enum nft_end src, dst;
+	const struct ranges *icmp_types; /* whole types */
+	int icmp_type;			 /* else one type, and some of its codes; -1: not asked */
+	struct range icmp_codes;
+};
+
+/* Questions that others have answered before, on the way to the rule. */
+enum {
+	NFT_DECIDED_FAMILY = 1,
+	NFT_DECIDED_PROTO = 2,
+	NFT_DECIDED_SRC = 4,
+	NFT_DECIDED_DST = 8,
+	NFT_DECIDED_SPORT = 16,
+	NFT_DECIDED_DPORT = 32,
+};
+
+/* Has some interface of these zones? */
+bool nft_zones_hold(struct nft_maker *mk, uint64_t zones);
+
+/*
+ * nft_ask_way - what is not decided. A family or protocol that is decided is asked once more where nft
+ * lists fields by their names only behind it.
+ */
+void nft_ask_way(struct nft_maker *mk, struct nft_rule *r, enum nft_field interface, const struct nft_box *b,
+		 const struct nft_way *w, unsigned decided);
+
 /* One rule of the policy being lowered: `put` ends each nft rule that its boxes have begun. */
 struct nft_spread {
 	struct nft_maker *mk;
 	const struct nft_site *site;
 	const struct nft_box *box; /* the one in hand */
 	void (*put)(struct nft_spread *s, struct nft_rule r);
+	void (*found)(struct nft_spread *s, const struct nft_way *w); /* instead of put: rules are made later */
+	void *finder;
 	const struct ir_rule *rule;
 	const char *remark;
 	const char *to; /* chain, for a put that needs one */

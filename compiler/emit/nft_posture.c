@@ -1,6 +1,7 @@
 /* Layer 4: the preamble and the postures, with connection tracking. */
 #include "compiler/emit/nft_layers.h"
 
+#include "compiler/emit/nft_bulk.h"
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"
@@ -24,45 +25,36 @@ const char *nft_remark_once(const struct nft_spread *s)
 	return s->made ? NULL : s->remark;
 }
 
-static void put_accept(struct nft_spread *s, struct nft_rule r)
+static void ends_as_said(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule)
 {
-	nft_count_and_log(s->mk, &r, s->rule);
-	nft_ends(s->mk, &r, NFT_FATE_ACCEPT);
-	nft_put_rule(s->mk, s->site->chain, r, nft_remark_once(s));
+	nft_log(mk, r, rule);
+	switch (rule->verdict) {
+	case VERDICT_ALLOW:
+		nft_ends(mk, r, NFT_FATE_ACCEPT);
+		return;
+	case VERDICT_DROP:
+		nft_ends(mk, r, NFT_FATE_DROP);
+		return;
+	case VERDICT_REJECT:
+		nft_ends_in(mk, r, NFT_FATE_GOTO, "@_reject");
+		return;
+	case VERDICT_COUNT:
+		return;
+	}
 }
 
-static void put_drop(struct nft_spread *s, struct nft_rule r)
+static void put_as_said(struct nft_spread *s, struct nft_rule r)
 {
-	nft_count_and_log(s->mk, &r, s->rule);
-	nft_ends(s->mk, &r, NFT_FATE_DROP);
-	nft_put_rule(s->mk, s->site->chain, r, nft_remark_once(s));
-}
-
-static void put_reject(struct nft_spread *s, struct nft_rule r)
-{
-	nft_count_and_log(s->mk, &r, s->rule);
-	nft_ends_in(s->mk, &r, NFT_FATE_GOTO, "@_reject");
+	nft_count_as(s->mk, &r, s->rule->id);
+	ends_as_said(s->mk, &r, s->rule);
 	nft_put_rule(s->mk, s->site->chain, r, nft_remark_once(s));
 }
 
 static int lower_rule(struct nft_maker *mk, const struct nft_site *site, const struct ir_rule *rule,
 		      const char *remark)
 {
-	struct nft_spread s = { .mk = mk, .site = site, .rule = rule, .remark = remark };
+	struct nft_spread s = { .mk = mk, .site = site, .rule = rule, .remark = remark, .put = put_as_said };
 
-	switch (rule->verdict) {
-	case VERDICT_ALLOW:
-		s.put = put_accept;
-		break;
-	case VERDICT_DROP:
-		s.put = put_drop;
-		break;
-	case VERDICT_REJECT:
-		s.put = put_reject;
-		break;
-	case VERDICT_COUNT:
-		break;
-	}
 	nft_counter_at(mk, rule->id); /* a rule without boxes is counted too: never */
 	return nft_spread(&s);
 }
@@ -98,13 +90,15 @@ static int lower_limit(struct nft_maker *mk, const struct nft_site *site, const 
 	return 0;
 }
 
+/* Between limits, which a packet may come back from, rules stand in bulk. */
 int nft_lower_list(struct nft_maker *mk, const struct nft_site *site, const struct ir_list *list)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		const struct ir_rule *r = &list->rules[i];
-		const char *remark = r->is_default ? "default" : r->label;
-
-		if (ir_rule_is_limit(r) ? lower_limit(mk, site, r) : lower_rule(mk, site, r, remark))
+	for (size_t i = 0, to; i < list->count; i = to) {
+		for (to = i; to < list->count && !ir_rule_is_limit(&list->rules[to]);)
+			to++;
+		if (to > i && nft_bulk_lower(mk, site, &list->rules[i], to - i, ends_as_said))
+			return mk->why->code;
+		if (to < list->count && lower_limit(mk, site, &list->rules[to++]))
 			return mk->why->code;
 	}
 	return 0;

@@ -232,6 +232,9 @@ static void print_set(struct buf *out, const struct nft_set *s)
 
 /* --- expressions ----------------------------------------------------------------- */
 
+static void print_chain_name(struct buf *out, const char *name, char bank);
+static void print_fate(struct buf *out, enum nft_fate fate, const char *chain, char bank);
+
 static const char *test_text(enum nft_test t)
 {
 	switch (t) {
@@ -316,6 +319,52 @@ static void print_match(struct buf *out, const struct nft_match *m)
 		print_value(out, row->type, m->lo);
 }
 
+/* Of a long map, one element a line. */
+static void print_map(struct buf *out, const struct nft_set *s, char bank)
+{
+	const bool lines = s->count > 4;
+
+	buf_puts(out, lines ? "{" : "{ ");
+	for (size_t i = 0; i < s->count; i++) {
+		buf_puts(out, i ? "," : "");
+		buf_puts(out, lines ? "\n\t\t\t" : i ? " " : "");
+		for (unsigned p = 0; s->part_count > 1 && p < s->part_count; p++) {
+			buf_puts(out, p ? " . " : "");
+			print_value(out, s->part_types[p], s->keys[i * s->part_count + p]);
+		}
+		if (s->part_count < 2)
+			print_range(out, s->type, s->ranges[i]);
+		buf_puts(out, " : ");
+		if (s->leads == NFT_LEADS_TO_COUNTER)
+			buf_printf(out, "\"%s\"", s->to[i].name);
+		else
+			print_fate(out, s->to[i].fate, s->to[i].name, bank);
+	}
+	buf_puts(out, lines ? "\n\t\t}" : " }");
+}
+
+/* Behind the first part, nft reads a mask only in brackets. */
+static void print_look(struct buf *out, const struct nft_look *l, char bank)
+{
+	const bool counts = l->map->leads == NFT_LEADS_TO_COUNTER;
+
+	buf_puts(out, counts ? "counter name " : "");
+	for (unsigned i = 0; i < l->count; i++) {
+		const struct nft_field_row *row = &nft_fields[l->keys[i].field];
+		const bool masked = l->keys[i].masked;
+
+		buf_printf(out, "%s%s%s", i ? ". " : "", i && masked ? "(" : "", row->text);
+		if (masked) {
+			buf_puts(out, " & ");
+			print_value(out, row->type, l->keys[i].mask);
+			buf_puts(out, i ? ")" : "");
+		}
+		buf_putc(out, ' ');
+	}
+	buf_puts(out, counts ? "map " : "vmap ");
+	print_map(out, l->map, bank);
+}
+
 static void print_limit(struct buf *out, const struct nft_limit *l)
 {
 	buf_printf(out, "limit rate over %llu%s/%s", (unsigned long long)l->rate, l->bytes ? " bytes" : "",
@@ -358,9 +407,9 @@ static void print_chain_name(struct buf *out, const char *name, char bank)
 	buf_printf(out, "%c%s", bank, name + 1);
 }
 
-static void print_fate(struct buf *out, const struct nft_expr *e, char bank)
+static void print_fate(struct buf *out, enum nft_fate fate, const char *chain, char bank)
 {
-	switch (e->fate) {
+	switch (fate) {
 	case NFT_FATE_ACCEPT:
 		buf_puts(out, "accept");
 		return;
@@ -372,8 +421,8 @@ static void print_fate(struct buf *out, const struct nft_expr *e, char bank)
 		return;
 	case NFT_FATE_JUMP:
 	case NFT_FATE_GOTO:
-		buf_puts(out, e->fate == NFT_FATE_JUMP ? "jump " : "goto ");
-		print_chain_name(out, e->chain, bank);
+		buf_puts(out, fate == NFT_FATE_JUMP ? "jump " : "goto ");
+		print_chain_name(out, chain, bank);
 		return;
 	}
 }
@@ -383,6 +432,9 @@ static void print_expr(struct buf *out, const struct nft_expr *e, char bank)
 	switch (e->kind) {
 	case NFT_EXPR_MATCH:
 		print_match(out, &e->match);
+		return;
+	case NFT_EXPR_LOOK:
+		print_look(out, &e->look, bank);
 		return;
 	case NFT_EXPR_COUNTER:
 		buf_printf(out, "counter name \"%s\"", e->counter);
@@ -402,7 +454,7 @@ static void print_expr(struct buf *out, const struct nft_expr *e, char bank)
 				      : "reject with icmpx type admin-prohibited");
 		return;
 	case NFT_EXPR_FATE:
-		print_fate(out, e, bank);
+		print_fate(out, e->fate, e->chain, bank);
 		return;
 	}
 }

@@ -24,7 +24,9 @@ struct reader {
 	struct strmap chains;	       /* by name */
 	VEC(struct nft_set *) sets;    /* all, in the order of their messages */
 	const struct nft_set *filling; /* the set whose elements are being read */
-	VEC(struct addr_range) ranges; /* those read so far */
+	VEC(struct addr_range) ranges; /* those read so far, */
+	VEC(addr_num) keys;	       /* or their keys when they have several parts, */
+	VEC(struct nft_lead) leads;    /* and of maps where they lead */
 	struct err *why;
 };
 
@@ -113,7 +115,9 @@ struct raising {
 	struct nft_rule *rule;
 	struct kernel_expr exprs[EXPRS_MAX];
 	size_t count, at;
-	struct nft_match load; /* what register 1 holds; field NFT_FIELD_COUNT: nothing */
+	struct nft_match load; /* the last one; field NFT_FIELD_COUNT: none that is not tested */
+	struct nft_key keys[NFT_PARTS_MOST]; /* those before it, parts of the same key */
+	unsigned key_count, words;	     /* of four bytes, that these parts fill */
 	int proto;	       /* the one the rule has asked for, or -1 */
 };
 
@@ -130,6 +134,24 @@ static enum nft_field field_at(const struct raising *rs, enum nft_load load, uin
 	return NFT_FIELD_COUNT;
 }
 
+/* As nft writes it: the first of all registers by its number of old. */
+static uint32_t register_of(const struct raising *rs)
+{
+	return rs->words ? NFT_REG32_00 + rs->words : NFT_REG_1;
+}
+
+/* A load behind another one is the next part of a key. */
+static bool dreg_holds(struct raising *rs, struct nft_attr dreg)
+{
+	if (rs->load.field != NFT_FIELD_COUNT) {
+		if (rs->key_count + 1 == NFT_PARTS_MOST)
+			return false;
+		rs->keys[rs->key_count++] = (struct nft_key){ rs->load.field, rs->load.masked, rs->load.mask };
+		rs->words += nft_wire_part_bytes(nft_fields[rs->load.field].type) / 4;
+	}
+	return nft_attr_says(dreg, register_of(rs));
+}
+
 static bool take_load(struct raising *rs, enum nft_field f)
 {
 	if (f == NFT_FIELD_COUNT)
@@ -142,7 +164,7 @@ static bool raise_meta(struct raising *rs, const struct nft_attr *at)
 {
 	uint32_t key;
 
-	return nft_attr_says(at[NFTA_META_DREG], NFT_REG_1) && nft_attr_u32(at[NFTA_META_KEY], &key) &&
+	return dreg_holds(rs, at[NFTA_META_DREG]) && nft_attr_u32(at[NFTA_META_KEY], &key) &&
 	       take_load(rs, field_at(rs, NFT_LOAD_META, key, 0, 0));
 }
 
@@ -150,7 +172,7 @@ static bool raise_payload(struct raising *rs, const struct nft_attr *at)
 {
 	uint32_t base, offset, len;
 
-	return nft_attr_says(at[NFTA_PAYLOAD_DREG], NFT_REG_1) && nft_attr_u32(at[NFTA_PAYLOAD_BASE], &base) &&
+	return dreg_holds(rs, at[NFTA_PAYLOAD_DREG]) && nft_attr_u32(at[NFTA_PAYLOAD_BASE], &base) &&
 	       nft_attr_u32(at[NFTA_PAYLOAD_OFFSET], &offset) && nft_attr_u32(at[NFTA_PAYLOAD_LEN], &len) &&
 	       len && take_load(rs, field_at(rs, NFT_LOAD_PAYLOAD, base, offset, len));
 }
@@ -160,7 +182,7 @@ static bool raise_exthdr(struct raising *rs, const struct nft_attr *at)
 	struct nft_attr type = at[NFTA_EXTHDR_TYPE];
 	uint32_t offset, len;
 
-	return nft_attr_says(at[NFTA_EXTHDR_DREG], NFT_REG_1) && type.at && type.len == 1 &&
+	return dreg_holds(rs, at[NFTA_EXTHDR_DREG]) && type.at && type.len == 1 &&
 	       nft_attr_u32(at[NFTA_EXTHDR_OFFSET], &offset) && nft_attr_u32(at[NFTA_EXTHDR_LEN], &len) &&
 	       len && (!at[NFTA_EXTHDR_OP].at || nft_attr_says(at[NFTA_EXTHDR_OP], NFT_EXTHDR_OP_IPV6)) &&
 	       take_load(rs, field_at(rs, NFT_LOAD_EXTHDR, type.at[0], offset, len));
@@ -170,7 +192,7 @@ static bool raise_ct(struct raising *rs, const struct nft_attr *at)
 {
 	uint32_t key;
 
-	return nft_attr_says(at[NFTA_CT_DREG], NFT_REG_1) && nft_attr_u32(at[NFTA_CT_KEY], &key) &&
+	return dreg_holds(rs, at[NFTA_CT_DREG]) && nft_attr_u32(at[NFTA_CT_KEY], &key) &&
 	       take_load(rs, field_at(rs, NFT_LOAD_CT, key, 0, 0));
 }
 
@@ -178,7 +200,7 @@ static bool raise_fib(struct raising *rs, const struct nft_attr *at)
 {
 	uint32_t flags;
 
-	return nft_attr_says(at[NFTA_FIB_DREG], NFT_REG_1) &&
+	return dreg_holds(rs, at[NFTA_FIB_DREG]) &&
 	       nft_attr_says(at[NFTA_FIB_RESULT], NFT_FIB_RESULT_ADDRTYPE) &&
 	       nft_attr_u32(at[NFTA_FIB_FLAGS], &flags) &&
 	       take_load(rs, field_at(rs, NFT_LOAD_FIB, flags, 0, 0));
@@ -209,7 +231,7 @@ static bool raise_bitwise(struct raising *rs, const struct nft_attr *at)
 		return false;
 	const struct nft_field_row *row = &nft_fields[m->field];
 	m->masked = true;
-	if (!nft_attr_says(at[NFTA_BITWISE_SREG], NFT_REG_1) || !nft_attr_says(at[NFTA_BITWISE_DREG], NFT_REG_1) ||
+	if (!nft_attr_says(at[NFTA_BITWISE_SREG], register_of(rs)) || !nft_attr_says(at[NFTA_BITWISE_DREG], register_of(rs)) ||
 	    (at[NFTA_BITWISE_OP].at && !nft_attr_says(at[NFTA_BITWISE_OP], NFT_BITWISE_BOOL)) ||
 	    !nft_attr_says(at[NFTA_BITWISE_LEN], row->bytes) ||
 	    !value_of(row, at[NFTA_BITWISE_MASK], &mask_len, &m->mask) || mask_len != row->bytes ||
@@ -264,7 +286,7 @@ static bool raise_cmp(struct raising *rs, const struct nft_attr *at)
 	uint32_t op;
 	size_t len;
 
-	if (m->field == NFT_FIELD_COUNT)
+	if (m->field == NFT_FIELD_COUNT || rs->key_count)
 		return false;
 	const struct nft_field_row *row = &nft_fields[m->field];
 	if (!nft_attr_says(at[NFTA_CMP_SREG], NFT_REG_1) || !nft_attr_u32(at[NFTA_CMP_OP], &op) ||
@@ -287,16 +309,47 @@ static bool raise_cmp(struct raising *rs, const struct nft_attr *at)
 	return false;
 }
 
+/* All loads so far are the key of a look into a map. */
+static bool push_look(struct raising *rs, const struct nft_set *map)
+{
+	struct nft_expr out = { .kind = NFT_EXPR_LOOK };
+	struct nft_look *l = &out.look;
+
+	if (rs->load.field == NFT_FIELD_COUNT || !map)
+		return false;
+	memcpy(l->keys, rs->keys, sizeof rs->keys);
+	l->count = rs->key_count + 1;
+	l->keys[rs->key_count] = (struct nft_key){ rs->load.field, rs->load.masked, rs->load.mask };
+	l->map = map;
+	for (unsigned i = 0; i < l->count; i++)
+		if (nft_fields[l->keys[i].field].type != (i ? map->part_types[i] : map->type))
+			return false;
+	rs->load.field = NFT_FIELD_COUNT;
+	rs->key_count = rs->words = 0;
+	vec_push(rs->rd->arena, &rs->rule->exprs, out);
+	return l->count == (map->part_count ? map->part_count : 1);
+}
+
+static bool raise_vmap(struct raising *rs, const struct nft_attr *at)
+{
+	const struct nft_set *map = set_by(rs->rd, at[NFTA_LOOKUP_SET], at[NFTA_LOOKUP_SET_ID]);
+
+	return nft_attr_says(at[NFTA_LOOKUP_SREG], NFT_REG_1) && nft_attr_says(at[NFTA_LOOKUP_DREG], NFT_REG_VERDICT) &&
+	       !at[NFTA_LOOKUP_FLAGS].at && map && map->leads == NFT_LEADS_TO_FATE && push_look(rs, map);
+}
+
 static bool raise_lookup(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_match *m = &rs->load;
 	uint32_t flags;
 
-	if (m->field == NFT_FIELD_COUNT || !nft_attr_says(at[NFTA_LOOKUP_SREG], NFT_REG_1) ||
+	if (at[NFTA_LOOKUP_DREG].at)
+		return raise_vmap(rs, at);
+	if (m->field == NFT_FIELD_COUNT || rs->key_count || !nft_attr_says(at[NFTA_LOOKUP_SREG], NFT_REG_1) ||
 	    !nft_attr_u32_or_none(at[NFTA_LOOKUP_FLAGS], &flags) || (flags & ~(uint32_t)NFT_LOOKUP_F_INV))
 		return false;
 	m->set = set_by(rs->rd, at[NFTA_LOOKUP_SET], at[NFTA_LOOKUP_SET_ID]);
-	if (!m->set || m->set->type != nft_fields[m->field].type)
+	if (!m->set || m->set->type != nft_fields[m->field].type || m->set->leads || m->set->part_count > 1)
 		return false;
 	m->test = flags ? NFT_TEST_NOT_IN : NFT_TEST_IN;
 	return push_match(rs);
@@ -352,7 +405,7 @@ static bool raise_dynset(struct raising *rs, const struct nft_attr *at)
 	struct nft_place *p = &out.place;
 	uint32_t op;
 
-	if (rs->load.field == NFT_FIELD_COUNT || !nft_attr_says(at[NFTA_DYNSET_SREG_KEY], NFT_REG_1) ||
+	if (rs->load.field == NFT_FIELD_COUNT || rs->key_count || !nft_attr_says(at[NFTA_DYNSET_SREG_KEY], NFT_REG_1) ||
 	    !nft_attr_u32(at[NFTA_DYNSET_OP], &op) ||
 	    (op != NFT_DYNSET_OP_ADD && op != NFT_DYNSET_OP_UPDATE) ||
 	    !nft_attr_u64_or_none(at[NFTA_DYNSET_TIMEOUT], &p->timeout_ms))
@@ -375,6 +428,12 @@ static bool raise_objref(struct raising *rs, const struct nft_attr *at)
 {
 	const char *name = name_of(rs->rd, at[NFTA_OBJREF_IMM_NAME]);
 
+	if (at[NFTA_OBJREF_SET_SREG].at) {
+		const struct nft_set *map = set_by(rs->rd, at[NFTA_OBJREF_SET_NAME], at[NFTA_OBJREF_SET_ID]);
+
+		return nft_attr_says(at[NFTA_OBJREF_SET_SREG], NFT_REG_1) && !at[NFTA_OBJREF_IMM_NAME].at &&
+		       !at[NFTA_OBJREF_IMM_TYPE].at && map && map->leads == NFT_LEADS_TO_COUNTER && push_look(rs, map);
+	}
 	return name && nft_attr_says(at[NFTA_OBJREF_IMM_TYPE], NFT_OBJECT_COUNTER) &&
 	       push_act(rs, (struct nft_expr){ .kind = NFT_EXPR_COUNTER, .counter = name });
 }
@@ -406,15 +465,13 @@ static bool raise_reject(struct raising *rs, const struct nft_attr *at)
 	return push_act(rs, out);
 }
 
-static bool raise_immediate(struct raising *rs, const struct nft_attr *at)
+static bool lead_of(struct reader *rd, struct nft_attr data, struct nft_lead *out)
 {
-	struct nft_expr out = { .kind = NFT_EXPR_FATE };
 	struct nft_attr verdict, in[NFT_ATTRS_MAX];
 	uint32_t code;
 	size_t fate = 0;
 
-	if (!nft_attr_says(at[NFTA_IMMEDIATE_DREG], NFT_REG_VERDICT) ||
-	    !nft_attr_only(at[NFTA_IMMEDIATE_DATA], NFTA_DATA_VERDICT, &verdict) ||
+	if (!nft_attr_only(data, NFTA_DATA_VERDICT, &verdict) ||
 	    !nft_attrs_of(verdict, NFT_ALLOW(NFTA_VERDICT_CODE) | NFT_ALLOW(NFTA_VERDICT_CHAIN), in) ||
 	    !nft_attr_u32(in[NFTA_VERDICT_CODE], &code))
 		return false;
@@ -422,12 +479,24 @@ static bool raise_immediate(struct raising *rs, const struct nft_attr *at)
 		fate++;
 	if (fate == nft_wire_fate_count)
 		return false;
-	out.fate = (enum nft_fate)fate;
-	out.chain = chain_of(rs->rd, in[NFTA_VERDICT_CHAIN]);
-	if (in[NFTA_VERDICT_CHAIN].at && !out.chain)
+	out->fate = (enum nft_fate)fate;
+	out->name = chain_of(rd, in[NFTA_VERDICT_CHAIN]);
+	if (in[NFTA_VERDICT_CHAIN].at && !out->name)
 		return false;
-	return (out.fate == NFT_FATE_JUMP || out.fate == NFT_FATE_GOTO) == (out.chain != NULL) &&
-	       push_act(rs, out);
+	return (out->fate == NFT_FATE_JUMP || out->fate == NFT_FATE_GOTO) == (out->name != NULL);
+}
+
+static bool raise_immediate(struct raising *rs, const struct nft_attr *at)
+{
+	struct nft_expr out = { .kind = NFT_EXPR_FATE };
+	struct nft_lead lead;
+
+	if (!nft_attr_says(at[NFTA_IMMEDIATE_DREG], NFT_REG_VERDICT) ||
+	    !lead_of(rs->rd, at[NFTA_IMMEDIATE_DATA], &lead))
+		return false;
+	out.fate = lead.fate;
+	out.chain = lead.name;
+	return push_act(rs, out);
 }
 
 static const struct {
@@ -452,15 +521,18 @@ static const struct {
 	  raise_bitwise },
 	{ "cmp", CMP_ATTRS, raise_cmp },
 	{ "lookup",
-	  NFT_ALLOW(NFTA_LOOKUP_SREG) | NFT_ALLOW(NFTA_LOOKUP_SET) | NFT_ALLOW(NFTA_LOOKUP_SET_ID) |
-		  NFT_ALLOW(NFTA_LOOKUP_FLAGS),
+	  NFT_ALLOW(NFTA_LOOKUP_SREG) | NFT_ALLOW(NFTA_LOOKUP_DREG) | NFT_ALLOW(NFTA_LOOKUP_SET) |
+		  NFT_ALLOW(NFTA_LOOKUP_SET_ID) | NFT_ALLOW(NFTA_LOOKUP_FLAGS),
 	  raise_lookup },
 	{ "limit", LIMIT_ATTRS, raise_limit },
 	{ "dynset",
 	  NFT_ALLOW(NFTA_DYNSET_SREG_KEY) | NFT_ALLOW(NFTA_DYNSET_SET_NAME) | NFT_ALLOW(NFTA_DYNSET_SET_ID) |
 		  NFT_ALLOW(NFTA_DYNSET_OP) | NFT_ALLOW(NFTA_DYNSET_TIMEOUT) | NFT_ALLOW(NFTA_DYNSET_EXPR),
 	  raise_dynset },
-	{ "objref", NFT_ALLOW(NFTA_OBJREF_IMM_TYPE) | NFT_ALLOW(NFTA_OBJREF_IMM_NAME), raise_objref },
+	{ "objref",
+	  NFT_ALLOW(NFTA_OBJREF_IMM_TYPE) | NFT_ALLOW(NFTA_OBJREF_IMM_NAME) | NFT_ALLOW(NFTA_OBJREF_SET_SREG) |
+		  NFT_ALLOW(NFTA_OBJREF_SET_NAME) | NFT_ALLOW(NFTA_OBJREF_SET_ID),
+	  raise_objref },
 	{ "log", NFT_ALLOW(NFTA_LOG_PREFIX), raise_log },
 	{ "reject", NFT_ALLOW(NFTA_REJECT_TYPE) | NFT_ALLOW(NFTA_REJECT_ICMP_CODE), raise_reject },
 	{ "immediate", NFT_ALLOW(NFTA_IMMEDIATE_DREG) | NFT_ALLOW(NFTA_IMMEDIATE_DATA), raise_immediate },
@@ -582,12 +654,17 @@ static int read_counter(struct reader *rd, struct nft_attr message)
 #define SET_ATTRS                                                                                  \
 	(NFT_ALLOW(NFTA_SET_TABLE) | NFT_ALLOW(NFTA_SET_NAME) | NFT_ALLOW(NFTA_SET_FLAGS) |                    \
 	 NFT_ALLOW(NFTA_SET_KEY_TYPE) | NFT_ALLOW(NFTA_SET_KEY_LEN) | NFT_ALLOW(NFTA_SET_ID) |                 \
+	 NFT_ALLOW(NFTA_SET_DATA_TYPE) | NFT_ALLOW(NFTA_SET_DATA_LEN) | NFT_ALLOW(NFTA_SET_OBJ_TYPE) |         \
 	 NFT_ALLOW(NFTA_SET_DESC) | NFT_ALLOW(NFTA_SET_TIMEOUT) | NFT_ALLOW(NFTA_SET_USERDATA))
 
-/* The kinds of set that nft_encode() makes. */
+/* The kinds of set that nft_encode() makes; a map belongs to one rule. */
 static bool flags_hold(uint32_t flags)
 {
 	switch (flags) {
+	case NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_MAP:
+	case NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_MAP | NFT_SET_INTERVAL:
+	case NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_OBJECT:
+	case NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_OBJECT | NFT_SET_INTERVAL:
 	case NFT_SET_ANONYMOUS | NFT_SET_CONSTANT:
 	case NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL:
 	case NFT_SET_INTERVAL:
@@ -597,14 +674,50 @@ static bool flags_hold(uint32_t flags)
 	return false;
 }
 
-static bool type_of(struct nft_attr number, struct nft_attr bytes, enum nft_type *out)
+static bool type_numbered(uint32_t number, enum nft_type *out)
 {
-	for (size_t t = 0; t < nft_wire_type_count; t++) {
-		if (!nft_wire_types[t].bytes || !nft_attr_says(number, nft_wire_types[t].number) ||
-		    !nft_attr_says(bytes, nft_wire_types[t].bytes))
-			continue;
-		*out = (enum nft_type)t;
-		return true;
+	for (size_t t = 0; t < nft_wire_type_count; t++)
+		if (nft_wire_types[t].bytes && nft_wire_types[t].number == number) {
+			*out = (enum nft_type)t;
+			return true;
+		}
+	return false;
+}
+
+/* A number of several types has the last one in its lowest bits. */
+static bool type_of(struct nft_attr number, struct nft_attr bytes, struct nft_set *s)
+{
+	uint32_t all, numbers[NFT_PARTS_MOST];
+	unsigned count = 0;
+
+	if (!nft_attr_u32(number, &all))
+		return false;
+	do {
+		if (count == NFT_PARTS_MOST)
+			return false;
+		numbers[count++] = all & ((1u << NFT_WIRE_TYPE_BITS) - 1);
+		all >>= NFT_WIRE_TYPE_BITS;
+	} while (all);
+	for (unsigned i = 0; i < count; i++)
+		if (!type_numbered(numbers[count - 1 - i], &s->part_types[i]))
+			return false;
+	s->type = s->part_types[0];
+	s->part_count = count > 1 ? count : 0;
+	return nft_attr_says(bytes, nft_wire_key_bytes(s));
+}
+
+static bool leads_of(uint32_t flags, const struct nft_attr *at, enum nft_leads *out)
+{
+	*out = flags & NFT_SET_MAP ? NFT_LEADS_TO_FATE : flags & NFT_SET_OBJECT ? NFT_LEADS_TO_COUNTER : NFT_LEADS_NOWHERE;
+	switch (*out) {
+	case NFT_LEADS_NOWHERE:
+		return !at[NFTA_SET_DATA_TYPE].at && !at[NFTA_SET_DATA_LEN].at && !at[NFTA_SET_OBJ_TYPE].at;
+	case NFT_LEADS_TO_FATE:
+		return nft_attr_says(at[NFTA_SET_DATA_TYPE], NFT_DATA_VERDICT) && nft_attr_says(at[NFTA_SET_DATA_LEN], 0) &&
+		       !at[NFTA_SET_OBJ_TYPE].at;
+	case NFT_LEADS_TO_COUNTER:
+		return nft_attr_says(at[NFTA_SET_OBJ_TYPE], NFT_OBJECT_COUNTER) && !at[NFTA_SET_DATA_TYPE].at &&
+		       !at[NFTA_SET_DATA_LEN].at;
 	}
 	return false;
 }
@@ -625,7 +738,8 @@ static int read_set(struct reader *rd, struct nft_attr message)
 	uint32_t flags, size;
 
 	if (!nft_attrs_of(message, SET_ATTRS, at) || !nft_attr_u32_or_none(at[NFTA_SET_FLAGS], &flags) ||
-	    !flags_hold(flags) || !type_of(at[NFTA_SET_KEY_TYPE], at[NFTA_SET_KEY_LEN], &s->type) ||
+	    !flags_hold(flags) || !type_of(at[NFTA_SET_KEY_TYPE], at[NFTA_SET_KEY_LEN], s) ||
+	    !leads_of(flags, at, &s->leads) || (s->part_count && (!s->leads || (flags & NFT_SET_INTERVAL))) ||
 	    !nft_attr_u32(at[NFTA_SET_ID], &s->id) ||
 	    !nft_attr_u64_or_none(at[NFTA_SET_TIMEOUT], &s->timeout_ms) ||
 	    !size_of(at[NFTA_SET_DESC], &size))
@@ -644,23 +758,53 @@ static int read_set(struct reader *rd, struct nft_attr message)
 	return 0;
 }
 
+static bool read_lead(struct reader *rd, const struct nft_set *s, const struct nft_attr *at)
+{
+	struct nft_lead lead = { 0 };
+
+	switch (s->leads) {
+	case NFT_LEADS_NOWHERE:
+		return !at[NFTA_SET_ELEM_DATA].at && !at[NFTA_SET_ELEM_OBJREF].at;
+	case NFT_LEADS_TO_FATE:
+		if (at[NFTA_SET_ELEM_OBJREF].at || !lead_of(rd, at[NFTA_SET_ELEM_DATA], &lead))
+			return false;
+		break;
+	case NFT_LEADS_TO_COUNTER:
+		lead.name = name_of(rd, at[NFTA_SET_ELEM_OBJREF]);
+		if (at[NFTA_SET_ELEM_DATA].at || !lead.name)
+			return false;
+		break;
+	}
+	vec_push(rd->arena, &rd->leads, lead);
+	return true;
+}
+
+/* A key of several parts, each in registers of its own, the rest of them zero. */
+static bool read_parts(struct reader *rd, const struct nft_set *s, struct nft_attr key)
+{
+	const uint8_t *at = key.at;
+
+	for (unsigned i = 0; i < s->part_count; i++) {
+		unsigned bytes = nft_wire_types[s->part_types[i]].bytes, room = nft_wire_part_bytes(s->part_types[i]);
+
+		for (unsigned b = bytes; b < room; b++)
+			if (at[b])
+				return false;
+		vec_push(rd->arena, &rd->keys, number_of((struct nft_attr){ at, bytes }, bytes));
+		at += room;
+	}
+	return true;
+}
+
 /* A first value begins a range to the end of all, until the one after its last is said. */
-static bool read_element(struct reader *rd, const struct nft_set *s, struct nft_attr element)
+static bool read_range(struct reader *rd, const struct nft_set *s, struct nft_attr key, bool ends)
 {
 	unsigned bytes = nft_wire_types[s->type].bytes;
 	addr_num last = bytes == 16 ? ~(addr_num)0 : ((addr_num)1 << (8 * bytes)) - 1;
-	struct nft_attr at[NFT_ATTRS_MAX], key;
-	uint32_t flags;
-
-	if (!nft_attrs_of(element, NFT_ALLOW(NFTA_SET_ELEM_KEY) | NFT_ALLOW(NFTA_SET_ELEM_FLAGS), at) ||
-	    !nft_attr_u32_or_none(at[NFTA_SET_ELEM_FLAGS], &flags) ||
-	    (flags & ~(uint32_t)NFT_SET_ELEM_INTERVAL_END) ||
-	    !nft_attr_only(at[NFTA_SET_ELEM_KEY], NFTA_DATA_VALUE, &key) || key.len != bytes)
-		return false;
-
 	addr_num v = number_of(key, bytes);
 	struct addr_range *before = rd->ranges.len ? &rd->ranges.at[rd->ranges.len - 1] : NULL;
-	if (flags) {
+
+	if (ends) {
 		if (!s->interval || !before || before->hi != last || v <= before->lo)
 			return false;
 		before->hi = v - 1;
@@ -670,6 +814,27 @@ static bool read_element(struct reader *rd, const struct nft_set *s, struct nft_
 		return false;
 	vec_push(rd->arena, &rd->ranges, ((struct addr_range){ v, s->interval ? last : v }));
 	return true;
+}
+
+#define ELEMENT_ATTRS                                                                              \
+	(NFT_ALLOW(NFTA_SET_ELEM_KEY) | NFT_ALLOW(NFTA_SET_ELEM_FLAGS) | NFT_ALLOW(NFTA_SET_ELEM_DATA) |    \
+	 NFT_ALLOW(NFTA_SET_ELEM_OBJREF))
+
+static bool read_element(struct reader *rd, const struct nft_set *s, struct nft_attr element)
+{
+	struct nft_attr at[NFT_ATTRS_MAX], key;
+	uint32_t flags;
+
+	if (!nft_attrs_of(element, ELEMENT_ATTRS, at) || !nft_attr_u32_or_none(at[NFTA_SET_ELEM_FLAGS], &flags) ||
+	    (flags & ~(uint32_t)NFT_SET_ELEM_INTERVAL_END) ||
+	    !nft_attr_only(at[NFTA_SET_ELEM_KEY], NFTA_DATA_VALUE, &key) || key.len != nft_wire_key_bytes(s))
+		return false;
+	if (flags)
+		return !at[NFTA_SET_ELEM_DATA].at && !at[NFTA_SET_ELEM_OBJREF].at && !s->part_count &&
+		       read_range(rd, s, key, true);
+	if (!read_lead(rd, s, at))
+		return false;
+	return s->part_count ? read_parts(rd, s, key) : read_range(rd, s, key, false);
 }
 
 #define LIST_ATTRS                                                                                 \
@@ -686,15 +851,20 @@ static int read_elements(struct reader *rd, struct nft_attr message)
 	struct nft_set *s = set_by(rd, at[NFTA_SET_ELEM_LIST_SET], at[NFTA_SET_ELEM_LIST_SET_ID]);
 	if (!s || s->dynamic || (s->count && s != rd->filling))
 		return refuse(rd, "a list of elements");
-	if (s != rd->filling)
+	if (s != rd->filling) {
 		memset(&rd->ranges, 0, sizeof rd->ranges);
+		memset(&rd->keys, 0, sizeof rd->keys);
+		memset(&rd->leads, 0, sizeof rd->leads);
+	}
 	rd->filling = s;
 	list = at[NFTA_SET_ELEM_LIST_ELEMENTS];
 	while (nft_attr_next(&list, &type, &one))
 		if (type != NFTA_LIST_ELEM || !read_element(rd, s, one))
 			return refuse(rd, "an element");
 	s->ranges = rd->ranges.at;
-	s->count = rd->ranges.len;
+	s->keys = rd->keys.at;
+	s->to = rd->leads.at;
+	s->count = s->part_count ? rd->keys.len / s->part_count : rd->ranges.len;
 	return list.len ? refuse(rd, "an element") : 0;
 }
 

@@ -73,16 +73,33 @@ struct nft_field_row {
 
 extern const struct nft_field_row nft_fields[NFT_FIELD_COUNT];
 
+/* What the elements of a map lead to; those of a set lead nowhere. */
+enum nft_leads { NFT_LEADS_NOWHERE, NFT_LEADS_TO_FATE, NFT_LEADS_TO_COUNTER };
+
+enum nft_fate { NFT_FATE_ACCEPT, NFT_FATE_DROP, NFT_FATE_RETURN, NFT_FATE_JUMP, NFT_FATE_GOTO };
+
+struct nft_lead {
+	enum nft_fate fate;
+	const char *name; /* of the chain of a jump or goto, or of the counter */
+};
+
+#define NFT_PARTS_MOST 4u /* that a key is put together of */
+
 /* A set without a name belongs to the one rule that asks it. */
 struct nft_set {
 	const char *name; /* or NULL */
-	enum nft_type type;
+	enum nft_type type; /* of the first part */
 	bool interval;			 /* holds ranges; else only single values */
 	bool dynamic;			 /* filled by rules; elements have a life time */
 	uint64_t timeout_ms;		 /* of every element; 0: each says its own */
 	uint32_t most;			 /* dynamic: elements it has room for */
-	const struct addr_range *ranges; /* ascending, disjoint */
+	const struct addr_range *ranges; /* ascending, disjoint; of single parts */
 	size_t count;
+	unsigned part_count;		 /* more than 1: elements are single keys, put together */
+	enum nft_type part_types[NFT_PARTS_MOST];
+	const addr_num *keys;		 /* of several parts: count times part_count */
+	enum nft_leads leads;
+	const struct nft_lead *to;	 /* of a map, by element */
 	uint32_t id; /* within one transaction; the kernel finds sets without a name by it */
 };
 
@@ -126,10 +143,23 @@ struct nft_place {
 
 enum nft_reject { NFT_REJECT_WITH_RESET, NFT_REJECT_WITH_ICMP };
 
-enum nft_fate { NFT_FATE_ACCEPT, NFT_FATE_DROP, NFT_FATE_RETURN, NFT_FATE_JUMP, NFT_FATE_GOTO };
+/* A field, or some bits of it, as a part of a map's key. */
+struct nft_key {
+	enum nft_field field;
+	bool masked;
+	addr_num mask;
+};
+
+/* Holds for packets whose key the map has: and goes where that leads, or counts there and goes on. */
+struct nft_look {
+	struct nft_key keys[NFT_PARTS_MOST];
+	unsigned count;
+	const struct nft_set *map;
+};
 
 enum nft_expr_kind {
 	NFT_EXPR_MATCH,
+	NFT_EXPR_LOOK,
 	NFT_EXPR_COUNTER,
 	NFT_EXPR_LIMIT,
 	NFT_EXPR_PLACE,
@@ -142,6 +172,7 @@ struct nft_expr {
 	enum nft_expr_kind kind;
 	union {
 		struct nft_match match;
+		struct nft_look look;
 		const char *counter;
 		const char *log; /* how the line begins; no quotes in it */
 		struct nft_limit limit;

@@ -22,6 +22,14 @@ struct nft_wire_type {
 extern const struct nft_wire_type nft_wire_types[];
 extern const size_t nft_wire_type_count;
 
+#define NFT_WIRE_TYPE_BITS 6 /* TYPE_BITS there */
+
+/* The number of a key's type: those of its parts, one behind the other (concat_subtype_add() of the same). */
+uint32_t nft_wire_type_of(const struct nft_set *s);
+/* Each part begins a register of four bytes. */
+unsigned nft_wire_part_bytes(enum nft_type t);
+unsigned nft_wire_key_bytes(const struct nft_set *s);
+
 /* By enum nft_fate: the verdict's code (linux/netfilter.h, linux/netfilter/nf_tables.h). */
 extern const int nft_wire_fates[];
 extern const size_t nft_wire_fate_count;

@@ -1,0 +1,525 @@
+#include "compiler/emit/nft_bulk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/emit/nft_layers.h"
+#include "compiler/emit/nft_tree.h"
+
+/* Of a box: what it asks, and in which words. */
+struct found {
+	const struct ir_rule *rule;
+	const struct nft_box *box;
+	struct nft_way way;
+};
+
+struct bulk {
+	struct nft_maker *mk;
+	const struct nft_site *site;
+	nft_bulk_ends ends;
+	VEC(struct found) found;
+	VEC(struct nft_item) items;
+	struct strmap beside; /* numbers of what items ask beside the axes, by its text */
+	struct strmap leaves; /* chains, by what stands in them */
+	size_t chains;	      /* so far */
+};
+
+/* --- items --------------------------------------------------------------------------------------- */
+
+static struct nft_spans one_span(struct arena *a, addr_num lo, addr_num hi)
+{
+	const struct addr_range r = { lo, hi };
+
+	return (struct nft_spans){ arena_copy(a, &r, sizeof r), 1 };
+}
+
+static struct nft_spans spans_of(struct arena *a, const struct ranges *r, addr_num last)
+{
+	struct addr_range *at;
+	size_t len = 0;
+
+	if (ranges_are_all(r))
+		return one_span(a, 0, last);
+	at = arena_zero(a, (r->len + 1) * sizeof *at);
+	for (size_t i = 0; i < r->len && r->at[i].lo <= last; i++)
+		at[len++] = (struct addr_range){ r->at[i].lo, r->at[i].hi < last ? r->at[i].hi : last };
+	return (struct nft_spans){ at, len };
+}
+
+static struct nft_spans spans_of_end(struct arena *a, const struct ir_end *e, enum nft_end way, int family)
+{
+	if (way != NFT_END_SET)
+		return one_span(a, 0, ~(addr_num)0);
+	return (struct nft_spans){ e->set->set.at[family], e->set->set.len[family] };
+}
+
+/* Equal for items that ask the same beside the axes, and end alike. */
+static uint32_t beside_number(struct bulk *k, const struct found *f)
+{
+	const struct ir_box *b = &f->box->box;
+	const struct ir_rule *r = f->rule;
+	own(buf) struct buf text = { 0 };
+
+	buf_printf(&text, "%llx %x %x %d %d %d %llu", (unsigned long long)b->zones, b->flags_mask, b->flags_want,
+		   f->way.src == NFT_END_SELF, f->way.dst == NFT_END_SELF, (int)r->verdict, (unsigned long long)r->block_ns);
+	for (size_t i = 0; !ranges_are_all(&b->icmp) && i < b->icmp.len; i++)
+		buf_printf(&text, " %x-%x", b->icmp.at[i].lo, b->icmp.at[i].hi);
+	if (r->effects.log)
+		buf_printf(&text, " %s", r->effects.log);
+
+	void *known = strmap_find(&k->beside, buf_text(&text));
+	if (!known) {
+		known = (void *)(uintptr_t)(k->beside.entries.len + 1);
+		strmap_put(&k->beside, arena_strdup(k->mk->arena, buf_text(&text)), known);
+	}
+	return (uint32_t)(uintptr_t)known;
+}
+
+static void note_found(struct nft_spread *s, const struct nft_way *w)
+{
+	struct bulk *k = s->finder;
+	struct arena *a = k->mk->arena;
+	const struct ir_box *b = &s->box->box;
+	const struct found f = { s->rule, s->box, *w };
+	const addr_num family = w->family < 0 ? 0 : (addr_num)w->family;
+	const unsigned self = (w->src == NFT_END_SELF ? NFT_DECIDED_SRC : 0) | (w->dst == NFT_END_SELF ? NFT_DECIDED_DST : 0);
+	const bool icmp = !ranges_are_all(&b->icmp);
+	const struct nft_item it = {
+		.on = {
+			[NFT_AXIS_FAMILY] = one_span(a, family, w->family < 0 ? FAMILY_COUNT - 1 : family),
+			[NFT_AXIS_PROTO] = spans_of(a, &s->box->protos, UINT8_MAX),
+			[NFT_AXIS_SRC] = spans_of_end(a, &b->src, w->src, w->family),
+			[NFT_AXIS_DST] = spans_of_end(a, &b->dst, w->dst, w->family),
+			[NFT_AXIS_SPORT] = spans_of(a, &b->sport, UINT16_MAX),
+			[NFT_AXIS_DPORT] = spans_of(a, &b->dport, UINT16_MAX),
+		},
+		.self = self,
+		.beside = beside_number(k, &f),
+		.plain = b->zones == UINT64_MAX && !b->flags_mask && !self && !icmp,
+		.grouped = !s->rule->effects.log && !icmp,
+	};
+
+	vec_push(a, &k->found, f);
+	vec_push(a, &k->items, it);
+}
+
+static int find_all(struct bulk *k, const struct ir_rule *rules, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct nft_spread s = { .mk = k->mk, .site = k->site, .rule = &rules[i], .found = note_found, .finder = k };
+
+		nft_counter_at(k->mk, rules[i].id); /* a rule without boxes is counted too: never */
+		if (nft_spread(&s))
+			return k->mk->why->code;
+	}
+	return 0;
+}
+
+/* --- one rule a line --------------------------------------------------------------------------------- */
+
+static void put_item(struct bulk *k, struct nft_chain *c, uint32_t item, unsigned decided, const struct ir_rule **said)
+{
+	const struct found *f = &k->found.at[item];
+	struct nft_rule r = { 0 };
+
+	nft_ask_way(k->mk, &r, k->site->interface, f->box, &f->way, decided);
+	nft_count_as(k->mk, &r, f->rule->id);
+	k->ends(k->mk, &r, f->rule);
+	nft_put_rule(k->mk, c, r, *said == f->rule ? NULL : f->rule->is_default ? "default" : f->rule->label);
+	*said = f->rule;
+}
+
+static void put_list(struct bulk *k, struct nft_chain *c)
+{
+	const struct ir_rule *said = NULL;
+
+	for (uint32_t i = 0; i < k->items.len; i++)
+		put_item(k, c, i, 0, &said);
+}
+
+/* --- maps ---------------------------------------------------------------------------------------------- */
+
+static enum nft_field field_of(const struct bulk *k, enum nft_axis x, addr_num family)
+{
+	const bool ip4 = family == FAMILY_IP4;
+
+	switch (x) {
+	case NFT_AXIS_FAMILY:
+		return k->mk->table->kind == NFT_TABLE_INET ? NFT_FIELD_NFPROTO : NFT_FIELD_PROTOCOL;
+	case NFT_AXIS_PROTO:
+		return NFT_FIELD_L4PROTO;
+	case NFT_AXIS_SRC:
+		return ip4 ? NFT_FIELD_IP_SADDR : NFT_FIELD_IP6_SADDR;
+	case NFT_AXIS_DST:
+		return ip4 ? NFT_FIELD_IP_DADDR : NFT_FIELD_IP6_DADDR;
+	case NFT_AXIS_SPORT:
+		return NFT_FIELD_SPORT;
+	case NFT_AXIS_DPORT:
+		return NFT_FIELD_DPORT;
+	case NFT_AXES:
+		break;
+	}
+	return NFT_FIELD_COUNT;
+}
+
+/* A place where a range begins, of the item that is first there. */
+struct painted {
+	addr_num lo, hi;
+	uint32_t item;
+};
+
+static int by_begin(const void *x, const void *y)
+{
+	const struct painted *a = x, *b = y;
+
+	if (a->lo != b->lo)
+		return a->lo < b->lo ? -1 : 1;
+	return a->item < b->item ? -1 : a->item > b->item;
+}
+
+static int by_number(const void *x, const void *y)
+{
+	const addr_num *a = x, *b = y;
+
+	return *a < *b ? -1 : *a > *b;
+}
+
+typedef VEC(struct painted) paintings;
+
+/* Of each value the first item that has it: pieces between the ends of ranges, each painted once. */
+static paintings paint(const struct bulk *k, struct arena *a, const struct nft_group *g, enum nft_axis x)
+{
+	VEC(addr_num) cuts = { 0 };
+	paintings out = { 0 };
+	size_t count = 0;
+
+	for (size_t i = 0; i < g->len; i++)
+		for (size_t s = 0; s < k->items.at[g->items[i]].on[x].len; s++) {
+			const struct addr_range r = k->items.at[g->items[i]].on[x].at[s];
+
+			vec_push(a, &cuts, r.lo);
+			if (r.hi != ~(addr_num)0)
+				vec_push(a, &cuts, r.hi + 1);
+		}
+	qsort(cuts.at, cuts.len, sizeof *cuts.at, by_number);
+	for (size_t i = 0; i < cuts.len; i++)
+		if (!count || cuts.at[count - 1] != cuts.at[i])
+			cuts.at[count++] = cuts.at[i];
+
+	size_t *free_from = arena_zero(a, (count + 1) * sizeof *free_from); /* the first piece from here on without paint */
+	for (size_t i = 0; i <= count; i++)
+		free_from[i] = i;
+	for (size_t i = 0; i < g->len; i++)
+		for (size_t s = 0; s < k->items.at[g->items[i]].on[x].len; s++) {
+			const struct addr_range r = k->items.at[g->items[i]].on[x].at[s];
+			size_t at = (size_t)((addr_num *)bsearch(&r.lo, cuts.at, count, sizeof *cuts.at, by_number) - cuts.at);
+
+			while (true) {
+				while (free_from[at] != at)
+					at = free_from[at] = free_from[free_from[at]];
+				if (at == count || cuts.at[at] > r.hi)
+					break;
+				vec_push(a, &out,
+					 ((struct painted){ cuts.at[at], at + 1 < count ? cuts.at[at + 1] - 1 : r.hi, g->items[i] }));
+				free_from[at] = at + 1;
+			}
+		}
+	qsort(out.at, out.len, sizeof *out.at, by_begin);
+	return out;
+}
+
+static struct nft_lead lead_of(const struct bulk *k, uint32_t item)
+{
+	return (struct nft_lead){ .name = nft_counter_at(k->mk, k->found.at[item].rule->id) };
+}
+
+/* Neighbours that count as one rule are one range. */
+static void fill_ranges(struct bulk *k, struct nft_set *s, const paintings *p)
+{
+	struct addr_range *ranges = arena_zero(k->mk->arena, (p->len + 1) * sizeof *ranges);
+	struct nft_lead *to = arena_zero(k->mk->arena, (p->len + 1) * sizeof *to);
+
+	for (size_t i = 0; i < p->len; i++) {
+		const struct nft_lead lead = lead_of(k, p->at[i].item);
+
+		if (s->count && ranges[s->count - 1].hi + 1 == p->at[i].lo && to[s->count - 1].name == lead.name) {
+			ranges[s->count - 1].hi = p->at[i].hi;
+			continue;
+		}
+		to[s->count] = lead;
+		ranges[s->count++] = (struct addr_range){ p->at[i].lo, p->at[i].hi };
+	}
+	for (size_t i = 0; i < s->count; i++)
+		s->interval |= ranges[i].lo != ranges[i].hi;
+	s->ranges = ranges;
+	s->to = to;
+}
+
+struct keyed {
+	addr_num at[NFT_PARTS_MOST];
+	uint32_t item;
+};
+
+static int by_key(const void *x, const void *y)
+{
+	const struct keyed *a = x, *b = y;
+
+	for (unsigned i = 0; i < NFT_PARTS_MOST; i++)
+		if (a->at[i] != b->at[i])
+			return a->at[i] < b->at[i] ? -1 : 1;
+	return a->item < b->item ? -1 : a->item > b->item;
+}
+
+typedef VEC(struct keyed) keys_made;
+
+static void push_keys(struct arena *a, keys_made *out, const struct nft_item *it, const enum nft_axis *axes, unsigned count,
+		      unsigned at, struct keyed key)
+{
+	if (at == count) {
+		vec_push(a, out, key);
+		return;
+	}
+	for (size_t i = 0; i < it->on[axes[at]].len; i++) {
+		key.at[at] = it->on[axes[at]].at[i].lo;
+		push_keys(a, out, it, axes, count, at + 1, key);
+	}
+}
+
+/* Of equal keys the first item's counts. */
+static void fill_keys(struct bulk *k, struct nft_set *s, keys_made *made)
+{
+	addr_num *keys = arena_zero(k->mk->arena, (made->len * s->part_count + 1) * sizeof *keys);
+	struct nft_lead *to = arena_zero(k->mk->arena, (made->len + 1) * sizeof *to);
+
+	qsort(made->at, made->len, sizeof *made->at, by_key);
+	for (size_t i = 0; i < made->len; i++) {
+		if (i && !memcmp(made->at[i].at, made->at[i - 1].at, sizeof made->at[i].at))
+			continue;
+		memcpy(&keys[s->count * s->part_count], made->at[i].at, s->part_count * sizeof *keys);
+		to[s->count++] = lead_of(k, made->at[i].item);
+	}
+	s->keys = keys;
+	s->to = to;
+}
+
+static struct nft_key key_of(const struct bulk *k, const struct nft_group *g, enum nft_axis x)
+{
+	const struct found *f = &k->found.at[g->items[0]];
+	struct nft_key key = { .field = field_of(k, x, (addr_num)f->way.family) };
+	const enum family family = (enum family)f->way.family;
+
+	if ((x == NFT_AXIS_SRC || x == NFT_AXIS_DST) && g->bits[x] && g->bits[x] < FAMILY_BITS(family)) {
+		key.masked = true;
+		key.mask = nft_leading_bits(family, g->bits[x]);
+	}
+	return key;
+}
+
+static void put_map(struct bulk *k, struct nft_rule *r, const struct nft_group *g)
+{
+	own(arena) struct arena *a = arena_new();
+	struct nft_expr e = { .kind = NFT_EXPR_LOOK };
+	struct nft_set *s = nft_map_new(k->mk, NFT_LEADS_TO_COUNTER);
+	enum nft_axis axes[NFT_AXES];
+	keys_made made = { 0 };
+
+	for (int x = 0; x < NFT_AXES; x++)
+		if (g->axes >> x & 1) {
+			axes[e.look.count] = (enum nft_axis)x;
+			e.look.keys[e.look.count] = key_of(k, g, (enum nft_axis)x);
+			s->part_types[e.look.count] = nft_fields[e.look.keys[e.look.count].field].type;
+			e.look.count++;
+		}
+	s->type = s->part_types[0];
+	e.look.map = s;
+	if (e.look.count == 1) {
+		paintings p = paint(k, a, g, axes[0]);
+		fill_ranges(k, s, &p);
+	} else {
+		s->part_count = e.look.count;
+		for (size_t i = 0; i < g->len; i++)
+			push_keys(a, &made, &k->items.at[g->items[i]], axes, e.look.count, 0,
+				  (struct keyed){ .item = g->items[i] });
+		fill_keys(k, s, &made);
+	}
+	nft_push(k->mk, r, e);
+}
+
+static void put_group(struct bulk *k, struct nft_chain *c, const struct nft_group *g, const struct nft_part *p)
+{
+	const struct found *f = &k->found.at[g->items[0]];
+	unsigned decided = nft_decided(&k->items.at[g->items[0]], p) | g->axes;
+	struct nft_rule r = { 0 };
+
+	if (g->axes & (NFT_DECIDED_SRC | NFT_DECIDED_DST))
+		decided &= ~(unsigned)NFT_DECIDED_FAMILY;
+	nft_ask_way(k->mk, &r, k->site->interface, f->box, &f->way, decided);
+	put_map(k, &r, g);
+	k->ends(k->mk, &r, f->rule);
+	nft_put_rule(k->mk, c, r, NULL);
+}
+
+/* --- trees ------------------------------------------------------------------------------------------------- */
+
+static const char *chain_of(struct bulk *k, struct nft_node *n);
+
+static struct nft_chain *chain_new(struct bulk *k)
+{
+	const char *own_name = k->site->chain->name + strlen("@_");
+
+	return nft_chain_new(k->mk, arena_printf(k->mk->arena, "%s.%zu", own_name, ++k->chains), NULL);
+}
+
+static void put_leaf(struct bulk *k, struct nft_chain *c, const struct nft_node *n)
+{
+	own(arena) struct arena *a = arena_new();
+	const struct ir_rule *said = NULL;
+	size_t count;
+	struct nft_group *groups = nft_groups(a, k->items.at, n, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (groups[i].map)
+			put_group(k, c, &groups[i], &n->part);
+		for (size_t m = 0; !groups[i].map && m < groups[i].len; m++)
+			put_item(k, c, groups[i].items[m], nft_decided(&k->items.at[groups[i].items[m]], &n->part), &said);
+	}
+}
+
+/* A family's number is nft's own, and no range. */
+static void put_families(struct bulk *k, struct nft_set *s, const struct nft_node *n)
+{
+	const bool inet = k->mk->table->kind == NFT_TABLE_INET;
+	struct addr_range *ranges = arena_zero(k->mk->arena, FAMILY_COUNT * sizeof *ranges);
+	struct nft_lead *to = arena_zero(k->mk->arena, FAMILY_COUNT * sizeof *to);
+
+	for (size_t i = 0; i < n->branch_count; i++)
+		for (addr_num f = n->branches[i].range.lo; f <= n->branches[i].range.hi; f++) {
+			const addr_num v = nft_family_number(inet ? NFT_TABLE_INET : NFT_TABLE_NETDEV, (enum family)f);
+
+			to[s->count] = (struct nft_lead){ NFT_FATE_GOTO, chain_of(k, n->branches[i].node) };
+			ranges[s->count++] = (struct addr_range){ v, v };
+		}
+	s->ranges = ranges;
+	s->to = to;
+}
+
+static void put_branches(struct bulk *k, struct nft_set *s, const struct nft_node *n)
+{
+	struct addr_range *ranges = arena_zero(k->mk->arena, (n->branch_count + 1) * sizeof *ranges);
+	struct nft_lead *to = arena_zero(k->mk->arena, (n->branch_count + 1) * sizeof *to);
+
+	for (size_t i = 0; i < n->branch_count; i++) {
+		const char *chain = chain_of(k, n->branches[i].node);
+		const struct addr_range r = n->branches[i].range;
+
+		if (s->count && to[s->count - 1].name == chain && ranges[s->count - 1].hi + 1 == r.lo) {
+			ranges[s->count - 1].hi = r.hi;
+			continue;
+		}
+		to[s->count] = (struct nft_lead){ NFT_FATE_GOTO, chain };
+		ranges[s->count++] = r;
+	}
+	for (size_t i = 0; i < s->count; i++)
+		s->interval |= ranges[i].lo != ranges[i].hi;
+	s->ranges = ranges;
+	s->to = to;
+}
+
+static void put_cut(struct bulk *k, struct nft_chain *c, const struct nft_node *n)
+{
+	struct nft_expr e = { .kind = NFT_EXPR_LOOK };
+	struct nft_set *s = nft_map_new(k->mk, NFT_LEADS_TO_FATE);
+	struct nft_rule r = { 0 };
+
+	e.look.keys[0].field = field_of(k, n->axis, n->part.lo[NFT_AXIS_FAMILY]);
+	e.look.count = 1;
+	e.look.map = s;
+	s->type = s->part_types[0] = nft_fields[e.look.keys[0].field].type;
+	if (n->axis == NFT_AXIS_FAMILY)
+		put_families(k, s, n);
+	else
+		put_branches(k, s, n);
+	if (n->axis == NFT_AXIS_SRC || n->axis == NFT_AXIS_DST)
+		nft_ask_family(k->mk, &r, (enum family)n->part.lo[NFT_AXIS_FAMILY]);
+	nft_push(k->mk, &r, e);
+	nft_put_rule(k->mk, c, r, NULL);
+}
+
+static void put_node(struct bulk *k, struct nft_chain *c, const struct nft_node *n)
+{
+	if (n->leaf) {
+		put_leaf(k, c, n);
+		return;
+	}
+	put_cut(k, c, n);
+	if (n->rest)
+		put_node(k, c, n->rest);
+}
+
+/* What stands in a leaf's chain depends on nothing but this. */
+static const char *leaf_text(struct bulk *k, const struct nft_node *n)
+{
+	own(buf) struct buf b = { 0 };
+
+	for (size_t i = 0; i < n->len; i++)
+		buf_printf(&b, "%x:%x ", n->items[i], nft_decided(&k->items.at[n->items[i]], &n->part));
+	return arena_strdup(k->mk->arena, buf_text(&b));
+}
+
+static const char *chain_of(struct bulk *k, struct nft_node *n)
+{
+	const char *text = n->chain || !n->leaf ? NULL : leaf_text(k, n);
+
+	if (!n->chain && text)
+		n->chain = strmap_find(&k->leaves, text);
+	if (n->chain)
+		return n->chain;
+	struct nft_chain *c = chain_new(k);
+	n->chain = c->name;
+	if (text)
+		strmap_put(&k->leaves, text, (void *)(uintptr_t)c->name);
+	put_node(k, c, n);
+	return c->name;
+}
+
+/* --- the list -------------------------------------------------------------------------------------------------- */
+
+/* Nothing may come behind a look-up of what is left unmatched, but in the last tree of a list that decides all. */
+static void put_trees(struct bulk *k, bool total)
+{
+	/* Of some later fragments the kernel names no protocol: nft_epiderme.c. */
+	const bool late = k->site->fragments == FRAGMENT_LATER;
+	const struct nft_list l = { k->items.at, k->items.len, total, late ? NFT_DECIDED_PROTO : 0 };
+	struct nft_trees trees;
+
+	nft_trees_plan(&trees, k->mk->arena, &l);
+	for (size_t i = 0; i < trees.count; i++) {
+		if (total && i + 1 == trees.count)
+			put_node(k, k->site->chain, trees.roots[i]);
+		else
+			nft_put_jump(k->mk, k->site->chain, chain_of(k, trees.roots[i]));
+	}
+}
+
+static bool takes_everything(const struct nft_item *it)
+{
+	struct nft_part all = { .hi = { FAMILY_COUNT - 1, UINT8_MAX, ~(addr_num)0, ~(addr_num)0, UINT16_MAX, UINT16_MAX } };
+
+	return it->plain && nft_decided(it, &all) == (1u << NFT_AXES) - 1;
+}
+
+int nft_bulk_lower(struct nft_maker *mk, const struct nft_site *site, const struct ir_rule *rules, size_t count,
+		   nft_bulk_ends ends)
+{
+	struct bulk k = { .mk = mk, .site = site, .ends = ends };
+
+	strmap_init(&k.beside, mk->arena);
+	strmap_init(&k.leaves, mk->arena);
+	if (find_all(&k, rules, count))
+		return mk->why->code;
+	if (k.items.len < NFT_BULK_LEAST)
+		put_list(&k, site->chain);
+	else
+		put_trees(&k, takes_everything(&k.items.at[k.items.len - 1]));
+	return 0;
+}
