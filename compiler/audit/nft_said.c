@@ -50,7 +50,7 @@ struct nft_said_set *nft_said_set(const struct nft_said *s, const char *name, ui
 	if (found)
 		return found;
 	for (size_t i = s->sets.len; i-- > 0;)
-		if (!s->sets.at[i]->name && s->sets.at[i]->id == id)
+		if (!s->sets.at[i]->name && !s->sets.at[i]->placed && s->sets.at[i]->id == id)
 			return s->sets.at[i];
 	return NULL;
 }
@@ -159,9 +159,17 @@ static int read_set(struct reading *k, struct nft_attr body, uint16_t flags)
 	    (s->counts && (s->map || s->dynamic)))
 		return refuse(k, "a map to objects");
 	vec_push(k->said->arena, &k->said->sets, s);
-	if (kind & NFT_SET_ANONYMOUS)
-		return 0;
 	s->name = text_of(k->said, at[NFTA_SET_NAME]);
+	if (kind & NFT_SET_ANONYMOUS) {
+		s->placed = placed(s->name) ? s->name : NULL;
+		s->name = NULL;
+		if (!s->placed)
+			return 0;
+		if (strmap_find(&k->said->named, s->placed))
+			return refuse(k, "a set's name");
+		strmap_put(&k->said->named, s->placed, s);
+		return 0;
+	}
 	if (!s->name || strmap_find(&k->said->named, s->name))
 		return refuse(k, "a set's name");
 	strmap_put(&k->said->named, s->name, s);

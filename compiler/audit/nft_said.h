@@ -66,7 +66,8 @@ struct nft_said_part {
 };
 
 struct nft_said_set {
-	const char *name; /* or NULL: it belongs to one rule */
+	const char *name; /* or NULL: it belongs to one rule, */
+	const char *placed; /* which finds it by this name in its bank; or NULL, and by its number */
 	uint32_t id, key_bytes;
 	bool interval, concat, dynamic;
 	bool map, counts; /* to verdicts, to counters */
@@ -85,7 +86,7 @@ struct nft_said_set {
 struct nft_said {
 	struct arena *arena;
 	bool netdev; /* else inet */
-	struct strmap chains, counters, named;
+	struct strmap chains, counters, named; /* sets: by all their names */
 	VEC(struct nft_said_set *) sets;
 };
 

@@ -279,10 +279,14 @@ static void push_keys(struct arena *a, keys_made *out, const struct nft_item *it
 		vec_push(a, out, key);
 		return;
 	}
-	for (size_t i = 0; i < it->on[axes[at]].len; i++) {
-		key.at[at] = it->on[axes[at]].at[i].lo;
-		push_keys(a, out, it, axes, count, at + 1, key);
-	}
+	const bool block = axes[at] == NFT_AXIS_SRC || axes[at] == NFT_AXIS_DST;
+	for (size_t i = 0; i < it->on[axes[at]].len; i++)
+		for (addr_num v = it->on[axes[at]].at[i].lo; v <= it->on[axes[at]].at[i].hi; v++) {
+			key.at[at] = v;
+			push_keys(a, out, it, axes, count, at + 1, key);
+			if (block)
+				break; /* its first value is all of it under the mask */
+		}
 }
 
 /* Of equal keys the first item's counts. */

@@ -127,17 +127,13 @@ static void put_cmp(struct nftnl_rule *r, const struct nft_match *m, uint32_t op
 	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, bytes, m->bytes);
 }
 
-static const char *set_name(const struct nft_set *s)
-{
-	return s->name ? s->name : NFT_WIRE_ANONYMOUS;
-}
-
 static void put_lookup(struct nftnl_rule *r, const struct nft_set *s, bool inverted)
 {
 	struct nftnl_expr *e = expr_new(r, "lookup");
+	char name[NFT_WIRE_NAME_ROOM];
 
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
-	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, set_name(s));
+	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, nft_wire_set_name(s, name));
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SET_ID, s->id);
 	if (inverted)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
@@ -178,6 +174,7 @@ static void put_match(struct nftnl_rule *r, const struct nft_match *m)
 static void put_look(struct nftnl_rule *r, const struct nft_look *l)
 {
 	struct nftnl_expr *e;
+	char name[NFT_WIRE_NAME_ROOM];
 	unsigned word = 0;
 
 	for (unsigned i = 0; i < l->count; i++) {
@@ -191,14 +188,14 @@ static void put_look(struct nftnl_rule *r, const struct nft_look *l)
 	if (l->map->leads == NFT_LEADS_TO_COUNTER) {
 		e = expr_new(r, "objref");
 		nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_SET_SREG, NFT_REG_1);
-		nftnl_expr_set_str(e, NFTNL_EXPR_OBJREF_SET_NAME, set_name(l->map));
+		nftnl_expr_set_str(e, NFTNL_EXPR_OBJREF_SET_NAME, nft_wire_set_name(l->map, name));
 		nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_SET_ID, l->map->id);
 		return;
 	}
 	e = expr_new(r, "lookup");
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
-	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, set_name(l->map));
+	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, nft_wire_set_name(l->map, name));
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SET_ID, l->map->id);
 }
 
@@ -325,7 +322,14 @@ static void note_bank(struct encoder *en, const char *name)
 	en->banks[en->bank_count++] = (uint32_t)(en->messages.len + (size_t)(name - en->scratch));
 }
 
-/* Notes the bank letters of the attributes `type`, going down the path of nests before it. */
+/* A name that begins with no bank's letter is the same in both. */
+static void note_if_banked(struct encoder *en, const char *name)
+{
+	if (name[0] == BATCH_BANK)
+		note_bank(en, name);
+}
+
+/* The bank letters of the attributes at the end of a path of nests. */
 static void note_banks(struct encoder *en, const struct nlattr *nest, const uint16_t *path)
 {
 	const struct nlattr *a;
@@ -337,33 +341,54 @@ static void note_banks(struct encoder *en, const struct nlattr *nest, const uint
 		if (path[1])
 			note_banks(en, a, path + 1);
 		else
-			note_bank(en, mnl_attr_get_str(a));
+			note_if_banked(en, mnl_attr_get_str(a));
 	}
+}
+
+static const struct {
+	const char *name;
+	uint16_t path[4];
+} expr_banks[] = {
+	{ "immediate", { NFTA_IMMEDIATE_DATA, NFTA_DATA_VERDICT, NFTA_VERDICT_CHAIN, 0 } },
+	{ "lookup", { NFTA_LOOKUP_SET, 0 } },
+	{ "objref", { NFTA_OBJREF_SET_NAME, 0 } },
+};
+
+static void note_expr_banks(struct encoder *en, const struct nlattr *expr)
+{
+	const struct nlattr *a;
+	const char *name = "";
+
+	mnl_attr_for_each_nested(a, expr) {
+		if (mnl_attr_get_type(a) == NFTA_EXPR_NAME)
+			name = mnl_attr_get_str(a);
+		for (size_t i = 0; mnl_attr_get_type(a) == NFTA_EXPR_DATA && i < sizeof expr_banks / sizeof *expr_banks; i++)
+			if (!strcmp(expr_banks[i].name, name))
+				note_banks(en, a, expr_banks[i].path);
+	}
+}
+
+/* Of a message's own attributes of this type. */
+static void note_banks_of(struct encoder *en, const struct nlmsghdr *h, uint16_t type)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(a) == type)
+			note_if_banked(en, mnl_attr_get_str(a));
 }
 
 static void note_rule_banks(struct encoder *en, const struct nlmsghdr *h)
 {
-	static const uint16_t to_chain[] = { NFTA_LIST_ELEM,	  NFTA_EXPR_DATA,
-					     NFTA_IMMEDIATE_DATA, NFTA_DATA_VERDICT,
-					     NFTA_VERDICT_CHAIN,  0 };
-	const struct nlattr *a;
+	const struct nlattr *a, *expr;
 
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
-	{
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
 		if (mnl_attr_get_type(a) == NFTA_RULE_CHAIN)
 			note_bank(en, mnl_attr_get_str(a));
 		else if (mnl_attr_get_type(a) == NFTA_RULE_EXPRESSIONS)
-			note_banks(en, a, to_chain);
+			mnl_attr_for_each_nested(expr, a)
+				note_expr_banks(en, expr);
 	}
-}
-
-static void note_chain_bank(struct encoder *en, const struct nlmsghdr *h)
-{
-	const struct nlattr *a;
-
-	mnl_attr_for_each(a, h,
-			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_CHAIN_NAME)
-		note_bank(en, mnl_attr_get_str(a));
 }
 
 static void done(struct encoder *en, struct nlmsghdr *h)
@@ -431,11 +456,12 @@ static void encode_set(struct encoder *en, const struct nft_set *s)
 {
 	struct nlmsghdr *h = message(en, NFT_MSG_NEWSET, NLM_F_CREATE);
 	struct nftnl_set *n = nftnl_set_alloc();
+	char name[NFT_WIRE_NAME_ROOM];
 
 	if (!n)
 		abort();
 	nftnl_set_set_str(n, NFTNL_SET_TABLE, NFT_TABLE_NAME);
-	nftnl_set_set_str(n, NFTNL_SET_NAME, set_name(s));
+	nftnl_set_set_str(n, NFTNL_SET_NAME, nft_wire_set_name(s, name));
 	nftnl_set_set_u32(n, NFTNL_SET_ID, s->id);
 	nftnl_set_set_u32(n, NFTNL_SET_FLAGS, set_flags(s));
 	nftnl_set_set_u32(n, NFTNL_SET_KEY_TYPE, nft_wire_type_of(s));
@@ -456,6 +482,7 @@ static void encode_set(struct encoder *en, const struct nft_set *s)
 	set_byteorder(n, s->type);
 	nftnl_set_nlmsg_build_payload(h, n);
 	nftnl_set_free(n);
+	note_banks_of(en, h, NFTA_SET_NAME);
 	done(en, h);
 }
 
@@ -545,11 +572,14 @@ static void put_one(struct encoder *en, struct nlmsghdr *h, const struct nft_set
 
 static void encode_elements(struct encoder *en, const struct nft_set *s)
 {
+	char name[NFT_WIRE_NAME_ROOM];
+
 	for (size_t i = 0; i < s->count;) {
 		struct nlmsghdr *h = message(en, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
 
 		mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE_NAME);
-		mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, set_name(s));
+		mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, nft_wire_set_name(s, name));
+		note_banks_of(en, h, NFTA_SET_ELEM_LIST_SET);
 		mnl_attr_put_u32(h, NFTA_SET_ELEM_LIST_SET_ID, htonl(s->id));
 
 		struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -568,7 +598,7 @@ static void encode_chain(struct encoder *en, const struct nft_chain *c)
 
 	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, NFT_TABLE_NAME);
 	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, c->name);
-	note_chain_bank(en, h);
+	note_banks_of(en, h, NFTA_CHAIN_NAME);
 	done(en, h);
 }
 

@@ -89,6 +89,7 @@ static bool value_of(const struct nft_field_row *row, struct nft_attr nest, size
 static struct nft_set *set_by(struct reader *rd, struct nft_attr name, struct nft_attr id)
 {
 	const char *text = nft_attr_text(rd->arena, name);
+	char name_room[NFT_WIRE_NAME_ROOM];
 	uint32_t number;
 
 	if (!text || !nft_attr_u32(id, &number))
@@ -96,7 +97,7 @@ static struct nft_set *set_by(struct reader *rd, struct nft_attr name, struct nf
 	for (size_t i = rd->sets.len; i-- > 0;) {
 		struct nft_set *s = rd->sets.at[i];
 
-		if (s->id == number && !strcmp(s->name ? s->name : NFT_WIRE_ANONYMOUS, text))
+		if (s->id == number && !strcmp(nft_wire_set_name(s, name_room), text))
 			return s;
 	}
 	return NULL;
@@ -748,8 +749,12 @@ static int read_set(struct reader *rd, struct nft_attr message)
 	s->dynamic = flags & NFT_SET_EVAL;
 	s->most = s->dynamic ? size : 0;
 	vec_push(rd->arena, &rd->sets, s);
-	if (flags & NFT_SET_ANONYMOUS)
-		return 0;
+	if (flags & NFT_SET_ANONYMOUS) {
+		const char *own_name = nft_attr_text(rd->arena, at[NFTA_SET_NAME]);
+		char room[NFT_WIRE_NAME_ROOM];
+
+		return own_name && !strcmp(own_name, nft_wire_set_name(s, room)) ? 0 : refuse(rd, "a set's name");
+	}
 
 	s->name = name_of(rd, at[NFTA_SET_NAME]);
 	if (!s->name || (s->type != NFT_TYPE_ADDR4 && s->type != NFT_TYPE_ADDR6))

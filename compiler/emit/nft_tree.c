@@ -104,22 +104,19 @@ static bool takes_all(const struct nft_item *it, const struct nft_part *p)
 
 /* --- groups ------------------------------------------------------------------------------------- */
 
-static unsigned axis_bits(enum nft_axis x, const struct nft_part *p)
+static unsigned family_bits(const struct nft_part *p)
 {
-	switch (x) {
-	case NFT_AXIS_FAMILY:
-	case NFT_AXIS_PROTO:
-		return 8;
-	case NFT_AXIS_SRC:
-	case NFT_AXIS_DST:
-		return p->hi[NFT_AXIS_FAMILY] == FAMILY_IP4 ? 32 : 128;
-	case NFT_AXIS_SPORT:
-	case NFT_AXIS_DPORT:
-		return 16;
-	case NFT_AXES:
-		break;
-	}
-	return 0;
+	return p->hi[NFT_AXIS_FAMILY] == FAMILY_IP4 ? 32 : 128;
+}
+
+/* Or more than a map takes of one item. */
+static size_t values_of(const struct nft_spans *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->len && n <= KEYS_MOST; i++)
+		n += s->at[i].hi - s->at[i].lo < KEYS_MOST ? (size_t)(s->at[i].hi - s->at[i].lo) + 1 : KEYS_MOST + 1;
+	return n;
 }
 
 /* How many leading bits all these ranges have in common with all that is in them: 0 when they are no such blocks. */
@@ -186,9 +183,14 @@ static bool group_for(const struct nft_item *it, const struct nft_part *p, struc
 	for (int x = 0; x < NFT_AXES; x++) {
 		if (!(asked >> x & 1))
 			continue;
-		out->bits[x] = block_bits(&it->on[x], axis_bits((enum nft_axis)x, &own));
-		keys *= it->on[x].len;
-		if (!out->bits[x] || keys > KEYS_MOST)
+		if (x == NFT_AXIS_SRC || x == NFT_AXIS_DST) {
+			out->bits[x] = block_bits(&it->on[x], family_bits(&own));
+			keys *= it->on[x].len;
+		} else {
+			out->bits[x] = 1; /* each value by itself */
+			keys *= values_of(&it->on[x]);
+		}
+		if (!out->bits[x] || !keys || keys > KEYS_MOST)
 			return false;
 	}
 	return true;

@@ -55,7 +55,7 @@ struct nft_group {
 	size_t len;
 	bool map;
 	unsigned axes;		  /* bits: what its keys are put together of */
-	unsigned bits[NFT_AXES];  /* leading bits of a value that count, when there are several */
+	unsigned bits[NFT_AXES];  /* of several axes: leading bits of an address that count; not 0 where single values do */
 };
 
 struct nft_node {

@@ -1,6 +1,7 @@
 #include "compiler/emit/nft_wire.h"
 
 #include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
 
 const struct nft_wire_type nft_wire_types[] = {
 	[NFT_TYPE_NFPROTO] = { 2, 1 },
@@ -18,6 +19,14 @@ const int nft_wire_fates[] = {
 	[NFT_FATE_JUMP] = NFT_JUMP,    [NFT_FATE_GOTO] = NFT_GOTO,
 };
 const size_t nft_wire_fate_count = sizeof nft_wire_fates / sizeof *nft_wire_fates;
+
+const char *nft_wire_set_name(const struct nft_set *s, char room[static NFT_WIRE_NAME_ROOM])
+{
+	if (s->name)
+		return s->name;
+	snprintf(room, NFT_WIRE_NAME_ROOM, "%c_%x", BATCH_BANK, s->id);
+	return room;
+}
 
 uint32_t nft_wire_type_of(const struct nft_set *s)
 {

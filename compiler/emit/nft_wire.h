@@ -10,8 +10,13 @@
 #define NFT_WIRE_INET	1
 #define NFT_WIRE_NETDEV 5
 
-/* The kernel makes "__set0" … of it. */
-#define NFT_WIRE_ANONYMOUS "__set%d"
+/*
+ * A set without a name has one in its bank all the same, of its number: for "__set%d" the kernel would look
+ * at the names of all sets of the table and parse them (nf_tables_set_alloc_name() of kernel 6.18), which for
+ * a thousand sets takes a second.
+ */
+#define NFT_WIRE_NAME_ROOM 16u
+const char *nft_wire_set_name(const struct nft_set *s, char room[static NFT_WIRE_NAME_ROOM]);
 
 /* By enum nft_type: the data type's number in the `nft` program (its include/datatype.h), by which
  * it lists a set's elements, and how many bytes an element has. Types that no set holds are 0. */

@@ -118,6 +118,30 @@ struct ir *classbench_ir(const struct classbench_rule *rules, size_t count, size
 	return ir;
 }
 
+struct ir *classbench_posture(const struct classbench_rule *rules, size_t count, struct arena *a)
+{
+	struct policy *p = craft_policy(a, "classbench");
+
+	craft_add_posture(p, craft_posture("P", VERDICT_DROP));
+	struct ir *ir = ir_lower(p, a);
+	struct ir_list *l = &ir->postures[0].lists[DIRECTION_FORWARD];
+	const struct ir_rule last = l->rules[l->count - 1];
+
+	l->rules = arena_zero(a, (count + 1) * sizeof *l->rules);
+	for (size_t i = 0; i < count; i++) {
+		const struct ir_box box = box_of(&rules[i], a);
+
+		l->rules[i] = (struct ir_rule){ .id = arena_printf(a, "P.r%zu", i), .layer = LAYER_POSTURE,
+						.direction = DIRECTION_FORWARD, .box_count = 1,
+						.verdict = i % 4 == 3 ? VERDICT_DROP : VERDICT_ALLOW,
+						.boxes = arena_copy(a, &box, sizeof box) };
+		l->rules[i].label = l->rules[i].id + sizeof "P." - 1;
+	}
+	l->rules[count] = last;
+	l->count = count + 1;
+	return ir;
+}
+
 static bool prefix_has(struct prefix p, struct addr a)
 {
 	struct addr_range r = prefix_range(p);

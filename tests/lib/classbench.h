@@ -5,6 +5,8 @@
  *     struct ir *ir = classbench_ir(rules, n, 1, a);
  *     struct packet p = classbench_packet(&g, rules, n);
  *
+ * classbench_posture() has them at layer 4.
+ *
  * Files are looked for in ../shared/data/rulesets/classbench. A rule is a
  * reflex without a rate, "reflex.r0" and so on; several boxes may share one.
  */
@@ -28,6 +30,9 @@ struct classbench_rule *classbench_spread(const struct classbench_rule *rules, s
 					  struct arena *a);
 
 struct ir *classbench_ir(const struct classbench_rule *rules, size_t count, size_t boxes_per_rule, struct arena *a);
+
+/* As rules of the posture P, forward, of which each fourth drops: "P.r0" and so on; the default drops. */
+struct ir *classbench_posture(const struct classbench_rule *rules, size_t count, struct arena *a);
 
 bool classbench_has(const struct classbench_rule *r, const struct packet *p);
 
