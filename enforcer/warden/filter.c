@@ -18,6 +18,7 @@
 
 /* A dump answers in parts of at most this (NLMSG_GOODSIZE and the larger of newer kernels). */
 #define RECEIVE_BYTES (64u << 10)
+#define PIECE_MESSAGES 1000u /* at least, of a change that may be seen in part */
 #define SEND_BYTES    (64u << 10) /* that any socket sends at once; a larger change asks for room */
 #define STALL_SECONDS 30
 #define TRIES_MOST    20 /* of a dump into which another change came */
@@ -246,6 +247,43 @@ int filter_commit(struct filter *f, struct filter_change *c, struct err *why)
 	int rc = send_parts(f, parts, 3, why);
 
 	return rc ? rc : read_verdict(f, c, first, why);
+}
+
+/* A set without a name, its elements and the rule that asks it belong together: it must not be left without the rule. */
+static bool may_end_behind(const struct nlmsghdr *h)
+{
+	const unsigned kind = NFNL_MSG_TYPE(h->nlmsg_type);
+
+	return kind != NFT_MSG_NEWSET && kind != NFT_MSG_NEWSETELEM;
+}
+
+/* The messages from `at` on that go together. */
+static struct filter_change piece_of(const struct filter_change *c, size_t at)
+{
+	struct filter_change piece = { .messages = { .at = c->messages.at + at } };
+
+	while (at + piece.messages.len < c->messages.len) {
+		const struct nlmsghdr *h = (void *)(piece.messages.at + piece.messages.len);
+
+		piece.messages.len += NLMSG_ALIGN(h->nlmsg_len);
+		piece.count++;
+		if (piece.count >= PIECE_MESSAGES && may_end_behind(h))
+			break;
+	}
+	return piece;
+}
+
+int filter_commit_loose(struct filter *f, struct filter_change *c, struct err *why)
+{
+	int rc = 0;
+
+	for (size_t at = 0; at < c->messages.len && !rc;) {
+		struct filter_change piece = piece_of(c, at);
+
+		rc = filter_commit(f, &piece, why);
+		at += piece.messages.len;
+	}
+	return rc;
 }
 
 /* ---- asking ------------------------------------------------------------------------ */

@@ -70,6 +70,13 @@ void filter_change_no_table(struct filter_change *c, enum filter_table t);
 /* One transaction. An empty change is nothing done. */
 int filter_commit(struct filter *f, struct filter_change *c, struct err *why);
 
+/*
+ * What no packet meets yet, in several transactions: the kernel goes through all of a transaction for each set
+ * without a name in it (__nft_set_trans_bind() of kernel 6.18), and nobody else's change gets in between its steps.
+ * When it fails, what came before stands, as when it was cut off.
+ */
+int filter_commit_loose(struct filter *f, struct filter_change *c, struct err *why);
+
 /* Every entry of this namespace's connection tracking ends. */
 int filter_flush_conntrack(struct filter *f, struct err *why);
 

@@ -72,7 +72,7 @@ int generation_put_batch(struct kernel *k, const struct batch *b, char bank, boo
 	if (clear)
 		layout_clear(&c, &live, bank);
 	filter_change_batch(&c, b);
-	return filter_commit(k->filter, &c, why);
+	return filter_commit_loose(k->filter, &c, why);
 }
 
 static bool is_xdp_port(uint32_t ifindex, void *context)
