@@ -197,11 +197,14 @@ static bool asks_family(const struct nft_way *w, unsigned decided)
 	return w->family >= 0 && (!(decided & NFT_DECIDED_FAMILY) || src || dst || asks_icmp(w));
 }
 
+/* Behind no protocol, nft would join two ports into one load of four bytes that it lists as such. */
 void nft_ask_way(struct nft_maker *mk, struct nft_rule *r, enum nft_field interface, const struct nft_box *nb,
 		 const struct nft_way *w, unsigned decided)
 {
 	const struct ir_box *b = &nb->box;
-	const bool of_proto = b->flags_mask || asks_icmp(w);
+	const bool sport = !ranges_are_all(&b->sport) && !(decided & NFT_DECIDED_SPORT);
+	const bool dport = !ranges_are_all(&b->dport) && !(decided & NFT_DECIDED_DPORT);
+	const bool of_proto = b->flags_mask || asks_icmp(w) || (sport && dport);
 
 	ask_zones(mk, r, interface, b->zones);
 	if (asks_family(w, decided))
@@ -209,9 +212,9 @@ void nft_ask_way(struct nft_maker *mk, struct nft_rule *r, enum nft_field interf
 	if (!ranges_are_all(&nb->protos) && (!(decided & NFT_DECIDED_PROTO) || of_proto))
 		nft_ask_numbers(mk, r, NFT_FIELD_L4PROTO, &nb->protos);
 	ask_addresses(mk, r, b, w, decided);
-	if (!ranges_are_all(&b->sport) && !(decided & NFT_DECIDED_SPORT))
+	if (sport)
 		nft_ask_numbers(mk, r, NFT_FIELD_SPORT, &b->sport);
-	if (!ranges_are_all(&b->dport) && !(decided & NFT_DECIDED_DPORT))
+	if (dport)
 		nft_ask_numbers(mk, r, NFT_FIELD_DPORT, &b->dport);
 	if (b->flags_mask == 0xff)
 		nft_ask(mk, r, NFT_FIELD_TCP_FLAGS, NFT_TEST_EQ, b->flags_want);

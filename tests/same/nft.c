@@ -184,12 +184,17 @@ static bool lists_alike(struct lab *lab, unsigned seed)
 	return false;
 }
 
-static void texts_and_batches_agree(unsigned first, unsigned count)
+/* Lists that stand in trees and maps. */
+static const struct gen_shape long_lists = {
+	.zones = 3, .lifelines = 20, .blocks = 40, .reflexes = 40, .postures = 2, .rules = 90,
+};
+
+static void texts_and_batches_agree(const struct gen_shape *shape, unsigned first, unsigned count)
 {
 	for (unsigned seed = first; seed < first + count; seed++) {
 		own(arena) struct arena *a = arena_new();
 		struct gen g = gen_new(seed);
-		struct policy *p = gen_policy(&g, a, &gen_shape_usual);
+		struct policy *p = gen_policy(&g, a, shape);
 		struct netset self = gen_self(&g, a);
 		struct err why = { 0 };
 		struct lab lab;
@@ -543,11 +548,11 @@ static bool try_packets(struct lab *lab, struct gen *g, unsigned count, struct t
 	return true;
 }
 
-static bool try_policy(unsigned seed, unsigned packets, struct tally *t)
+static bool try_policy(const struct gen_shape *shape, unsigned seed, unsigned packets, struct tally *t)
 {
 	own(arena) struct arena *a = arena_new();
 	struct gen g = gen_new(seed);
-	struct policy *p = gen_policy(&g, a, &gen_shape_still);
+	struct policy *p = gen_policy(&g, a, shape);
 	struct netset self = gen_self(&g, a);
 	struct err why = { 0 };
 	struct lab lab;
@@ -566,17 +571,17 @@ static bool try_policy(unsigned seed, unsigned packets, struct tally *t)
 	return same;
 }
 
-static void packets_are_judged_alike(unsigned first, unsigned policies, unsigned packets)
+static void packets_are_judged_alike(const struct gen_shape *shape, unsigned first, unsigned policies, unsigned packets)
 {
 	struct tally t = { 0 };
 
 	for (unsigned seed = first; seed < first + policies; seed++) {
-		if (!try_policy(seed, packets, &t)) {
+		if (!try_policy(shape, seed, packets, &t)) {
 			tap_ok(false, "policy %u: nft judges as eval does", seed);
 			return;
 		}
 	}
-	tap_ok(true, "%u packets under %u policies are judged by nft as by eval", t.packets + t.causes, policies);
+	tap_ok(true, "%u packets under %u policies of %u rules a list are judged by nft as by eval", t.packets + t.causes, policies, shape->rules);
 	tap_note("hooks: in %u, forward %u, out %u, none %u; first hook dropped %u; layer 4 admitted %u, refused %u; malformed %u",
 		 t.hooks[DIRECTION_IN], t.hooks[DIRECTION_FORWARD], t.hooks[DIRECTION_OUT], t.hooks[DIRECTION_COUNT],
 		 t.dropped_first, t.admitted, t.refused, t.causes);
@@ -1070,8 +1075,10 @@ int main(int argc, char **argv)
 		tap_skip("needs root for a network namespace", "nft judges as eval does");
 		return tap_done();
 	}
-	texts_and_batches_agree(seed, 8);
-	packets_are_judged_alike(seed, policies, packets);
+	texts_and_batches_agree(&gen_shape_usual, seed, 8);
+	texts_and_batches_agree(&long_lists, seed, 2);
+	packets_are_judged_alike(&gen_shape_still, seed, policies, packets);
+	packets_are_judged_alike(&long_lists, seed, policies / 4 + 1, packets);
 	causes_are_counted();
 	rates_and_blocks();
 	flows_and_rejects();
