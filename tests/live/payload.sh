@@ -39,6 +39,6 @@ tegd_end TERM
 
 rm -rf $lab/state
 ok "with nft alone tegd starts without it" tegd_start --engine nft --pin-dir $lab/bpf/other --bundle $lab/one.tegb
-holds "$(cat $lab/log)" "does not judge (nft was asked for)" "and says why"
+holds "$(cat $lab/log)" "do not judge (nft was asked for)" "and says why"
 holds "$(cat $lab/log)" "patterns in payloads (reflex." "and for which rule"
 done_testing

@@ -1,0 +1,3 @@
+#!/bin/bash
+# The same with TC before the stack.
+exec "${BUILD:-build}/tests/live/generations" tc
