@@ -10,7 +10,8 @@
 #include "enforcer/warden/ledger.h"
 #include "lang/base/own.h"
 
-#define SECOND_NS UINT64_C(1000000000)
+#define SECOND_NS    UINT64_C(1000000000)
+#define SLOT_UNKNOWN (UINT32_MAX - 1) /* of a block that nft placed, which does not say by what */
 
 static const char *const sets[FAMILY_COUNT] = { [FAMILY_IP4] = "blocked4", [FAMILY_IP6] = "blocked6" };
 static const unsigned bits[FAMILY_COUNT] = { [FAMILY_IP4] = TEG_BLOCK_BITS4, [FAMILY_IP6] = TEG_BLOCK_BITS6 };
@@ -115,12 +116,59 @@ int blocks_change(struct kernel *k, const struct block *ask, struct err *why)
 	return rc;
 }
 
+/* ---- walking over them ------------------------------------------------------------------ */
+
+/* One that is in force, where XDP has it. */
+typedef void walk_one(void *cls, struct addr source, uint64_t left_ns, uint32_t slot);
+
+#define AT_ONCE 4096u
+
+struct batch_room {
+	struct teg_source keys[AT_ONCE];
+	struct teg_blocked values[AT_ONCE];
+};
+
+static void walk_batch(const struct batch_room *w, uint32_t count, walk_one *one, void *cls)
+{
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct teg_blocked *b = &w->values[i];
+
+		if (b->until_ns > now)
+			one(cls, shared_source_address(&w->keys[i], b), b->until_ns - now, b->counter_slot);
+	}
+}
+
+static int walk_xdp(struct kernel *k, walk_one *one, void *cls, struct err *why)
+{
+	own(mem) struct batch_room *w = malloc(sizeof *w);
+	uint32_t from = 0, next = 0;
+	bool is_first = true, is_last = false;
+
+	if (!w)
+		return err_set(why, ENOMEM, "no memory to read teg_blocks");
+	while (!is_last) {
+		LIBBPF_OPTS(bpf_map_batch_opts, opts);
+		uint32_t count = AT_ONCE;
+		int rc = bpf_map_lookup_batch(k->shared.blocks, is_first ? NULL : &from, &next, w->keys, w->values, &count, &opts);
+
+		is_last = rc && errno == ENOENT;
+		if (rc && !is_last)
+			return err_sys(why, "cannot read teg_blocks");
+		walk_batch(w, count, one, cls);
+		from = next;
+		is_first = false;
+	}
+	return 0;
+}
+
 /* ---- listing ---------------------------------------------------------------------------- */
 
 struct listing {
 	struct blocks *out;
 	const struct generation *g;
-	uint64_t mono_ns, real_ns;
+	uint64_t real_ns;
 	enum family family; /* of the nft set that is read */
 	uint32_t from_rows;
 	uint64_t from_total;
@@ -130,6 +178,8 @@ static const char *placed_by(const struct generation *g, uint32_t slot)
 {
 	if (slot == LEDGER_NO_SLOT)
 		return "person";
+	if (slot == SLOT_UNKNOWN)
+		return "";
 	for (uint32_t i = 0; g && g->slots && i < g->plan.counter_count; i++)
 		if (g->slots[i] == slot)
 			return g->plan.counters[i].id;
@@ -153,44 +203,11 @@ static void list_one(struct listing *l, struct addr a, uint64_t left_ns, const c
 			(struct blocked_row){ a, (l->real_ns + left_ns + SECOND_NS - 1) / SECOND_NS, by };
 }
 
-#define AT_ONCE 4096u
-
-struct batch_room {
-	struct teg_source keys[AT_ONCE];
-	struct teg_blocked values[AT_ONCE];
-};
-
-static void list_batch(struct listing *l, const struct batch_room *w, uint32_t count)
+static void list_from_xdp(void *cls, struct addr a, uint64_t left_ns, uint32_t slot)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		const struct teg_blocked *b = &w->values[i];
+	struct listing *l = cls;
 
-		if (b->until_ns > l->mono_ns)
-			list_one(l, shared_source_address(&w->keys[i], b), b->until_ns - l->mono_ns, placed_by(l->g, b->counter_slot));
-	}
-}
-
-static int list_xdp(struct listing *l, struct kernel *k, struct err *why)
-{
-	own(mem) struct batch_room *w = malloc(sizeof *w);
-	uint32_t from = 0, next = 0;
-	bool is_first = true, is_last = false;
-
-	if (!w)
-		return err_set(why, ENOMEM, "no memory to read teg_blocks");
-	while (!is_last) {
-		LIBBPF_OPTS(bpf_map_batch_opts, opts);
-		uint32_t count = AT_ONCE;
-		int rc = bpf_map_lookup_batch(k->shared.blocks, is_first ? NULL : &from, &next, w->keys, w->values, &count, &opts);
-
-		is_last = rc && errno == ENOENT;
-		if (rc && !is_last)
-			return err_sys(why, "cannot read teg_blocks");
-		list_batch(l, w, count);
-		from = next;
-		is_first = false;
-	}
-	return 0;
+	list_one(l, a, left_ns, placed_by(l->g, slot));
 }
 
 static void list_element(void *cls, const void *key, size_t len, uint64_t left_ms)
@@ -226,16 +243,143 @@ static int list_nft(struct listing *l, struct kernel *k, enum family f, struct e
 int blocks_list(struct blocks *out, struct kernel *k, const struct generation *g, struct arena *a, struct err *why)
 {
 	struct blocks b = { .rows = arena_zero(a, BLOCKS_LISTED_MAX * sizeof *b.rows) };
-	struct listing l = { &b, g, now_ns(CLOCK_MONOTONIC), now_ns(CLOCK_REALTIME), FAMILY_IP4, 0, 0 };
+	struct listing l = { &b, g, now_ns(CLOCK_REALTIME), FAMILY_IP4, 0, 0 };
 	struct places at;
 	int rc = find_places(&at, k, a, why);
 
 	if (!rc && at.xdp)
-		rc = list_xdp(&l, k, why);
+		rc = walk_xdp(k, list_from_xdp, &l, why);
 	for (unsigned f = 0; !rc && f < FAMILY_COUNT; f++)
 		if (at.nft[f])
 			rc = list_nft(&l, k, (enum family)f, why);
 	if (!rc)
 		*out = b;
 	return rc;
+}
+
+/* ---- from one engine to the other --------------------------------------------------------- */
+
+struct carried {
+	struct addr source;
+	uint64_t left_ns;
+};
+
+/* What one engine has of a family, in order. */
+struct has {
+	struct arena *arena;
+	enum family family;
+	VEC(struct carried) list;
+};
+
+static void has_from_xdp(void *cls, struct addr source, uint64_t left_ns, uint32_t slot)
+{
+	struct has *h = cls;
+
+	(void)slot;
+	if (source.family == h->family)
+		vec_push(h->arena, &h->list, ((struct carried){ source, left_ns }));
+}
+
+static void has_element(void *cls, const void *key, size_t len, uint64_t left_ms)
+{
+	struct has *h = cls;
+	const uint64_t most_ms = UINT64_C(1000) * POSTURE_SECONDS_MAX;
+
+	if (len == (h->family == FAMILY_IP4 ? 4 : 16))
+		vec_push(h->arena, &h->list,
+			 ((struct carried){ addr_from_bytes(h->family, key), (left_ms < most_ms ? left_ms : most_ms) * 1000000 }));
+}
+
+static void has_none(void *cls)
+{
+	((struct has *)cls)->list.len = 0;
+}
+
+static int by_source(const void *x, const void *y)
+{
+	const struct carried *a = x, *b = y;
+
+	return (a->source.num > b->source.num) - (a->source.num < b->source.num);
+}
+
+static void has_order(struct has *h)
+{
+	if (h->list.len)
+		qsort(h->list.at, h->list.len, sizeof *h->list.at, by_source);
+}
+
+/* What `to` lacks of `from`, or has for a shorter time; what differs by less than a second is the same. */
+static void find_lacking(struct has *out, const struct has *from, const struct has *to)
+{
+	size_t t = 0;
+
+	for (size_t i = 0; i < from->list.len; i++) {
+		const struct carried *c = &from->list.at[i];
+
+		while (t < to->list.len && by_source(&to->list.at[t], c) < 0)
+			t++;
+		if (t == to->list.len || by_source(&to->list.at[t], c) || to->list.at[t].left_ns + SECOND_NS < c->left_ns)
+			vec_push(out->arena, &out->list, *c);
+	}
+}
+
+static int carry_to_xdp(struct kernel *k, const struct has *what, struct err *why)
+{
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < what->list.len; i++)
+		rc = shared_block(&k->shared, what->list.at[i].source, now + what->list.at[i].left_ns, SLOT_UNKNOWN, why);
+	return rc;
+}
+
+static int carry_to_nft(struct kernel *k, const struct has *what, struct err *why)
+{
+	int rc = 0;
+
+	for (size_t from = 0; !rc && from < what->list.len; from += AT_ONCE) {
+		own(filter_change) struct filter_change c = { 0 };
+
+		for (size_t i = from; i < what->list.len && i < from + AT_ONCE; i++) {
+			uint8_t key[16];
+
+			addr_to_bytes(what->list.at[i].source, key);
+			filter_change_element(&c, FILTER_NETDEV, sets[what->family], key, what->family == FAMILY_IP4 ? 4 : 16,
+					      what->list.at[i].left_ns / 1000000 + 1);
+		}
+		rc = filter_commit(k->filter, &c, why);
+	}
+	return rc;
+}
+
+static int carry_family(struct kernel *k, enum family f, const struct block_engines *to, struct arena *a, struct err *why)
+{
+	struct has xdp = { a, f, { 0 } }, nft = { a, f, { 0 } }, xdp_lacks = { a, f, { 0 } }, nft_lacks = { a, f, { 0 } };
+	const struct filter_elements into = { has_none, has_element, &nft };
+	int rc = walk_xdp(k, has_from_xdp, &xdp, why);
+
+	if (!rc)
+		rc = filter_set_elements(k->filter, FILTER_NETDEV, sets[f], &into, why);
+	if (rc)
+		return rc;
+	has_order(&xdp);
+	has_order(&nft);
+	if (to->nft)
+		find_lacking(&nft_lacks, &xdp, &nft);
+	if (to->programs)
+		find_lacking(&xdp_lacks, &nft, &xdp);
+	rc = carry_to_nft(k, &nft_lacks, why);
+	return rc ? rc : carry_to_xdp(k, &xdp_lacks, why);
+}
+
+int blocks_carry(struct kernel *k, const struct block_engines *to, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct places at;
+	int rc = find_places(&at, k, a, why);
+
+	for (unsigned f = 0; !rc && at.xdp && f < FAMILY_COUNT; f++)
+		if (at.nft[f])
+			rc = carry_family(k, (enum family)f, to, a, why);
+	return rc ? err_in(why, "not all runtime blocks are known to both engines") : 0;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "enforcer/proc/say.h"
+#include "enforcer/warden/blocks.h"
 #include "lang/base/memory.h"
 
 void generation_free(struct generation *g)
@@ -101,6 +103,17 @@ void generation_leave_others(struct generation *g, struct kernel *k)
 	for (int hook = 0; hook < TEG_HOOKS; hook++)
 		if (!g->is.program[hook])
 			slot_clear(kernel_slot(k, (enum teg_hook)hook), &ignored);
+}
+
+void generation_carry_blocks(struct kernel *k, const struct ports *ports)
+{
+	struct block_engines to = { .nft = ports_use(ports, PORT_NFT) };
+	struct err why;
+
+	for (size_t i = 0; i < ports->len; i++)
+		to.programs = to.programs || ports->at[i].engine != PORT_NFT;
+	if (blocks_carry(k, &to, &why))
+		say("%s", why.text);
 }
 
 int generation_cut_flows(const struct generation *g, struct kernel *k, struct err *why)

@@ -180,6 +180,7 @@ int generation_settle(struct generation *g, struct kernel *k, struct state *s, s
 
 	if (rc)
 		return rc;
+	generation_carry_blocks(k, &g->ports); /* those that the old engine placed while the new one came */
 	sweep(g, k); /* before the digest: what somebody else had put there is not taken for ours */
 	if (filter_digest(k->filter, bank_other(g->is.bank), &g->is.tables, why))
 		rc = why->code; /* no digest matches the empty one: the check will say that it cannot tell */

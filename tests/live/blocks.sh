@@ -50,6 +50,31 @@ for engine in native nft; do
 	nft flush ruleset
 done
 
+# --- from one engine to the other
+moves() { tegd_end "$2" && tegd_start --engine "$1" --state-dir $lab/state-native --pin-dir $lab/bpf/native; } # moves ENGINE SIGNAL
+left() { ctl block --json | jq -c "[.blocks[] | select(.source == \"$1\") | (.until | fromdate) - now | . > $2 and . < $3]"; } # left SOURCE LEAST MOST
+ok "tegd starts" tegd_start --engine native --state-dir $lab/state-native --pin-dir $lab/bpf/native
+ok "sources are blocked in XDP" ctl block 10.9.0.3 fd00:9::3 --for 5m
+ok "tegd is started with nft" moves nft TERM
+is "$(status .engine)" nft "nft judges"
+is "$(outside_from 10.9.0.3 10.9.0.1), $(outside_from fd00:9::2 fd00:9::1)" "silent, silent" "they are blocked there"
+is "$(outside_from 10.9.0.2 10.9.0.1)" answered "and nobody else"
+is "$(nft -j list set netdev tegumentar blocked4 | jq -c '[.nftables[].set.elem // empty | .[].elem | .val, (.expires > 280 and .expires <= 300)]')" '["10.9.0.3",true]' \
+	"in nft itself, for the time that was left"
+is "$(left 10.9.0.3 280 301)" "[true]" "which is told, once"
+ok "one is taken back there, and another blocked" bash -c "'$BUILD/tegctl' --socket $lab/run/api.sock unblock fd00:9::3 && '$BUILD/tegctl' --socket $lab/run/api.sock block 10.9.0.2 --for 2h"
+nft delete element netdev tegumentar blocked4 '{ 10.9.0.3 }'
+nft add element netdev tegumentar blocked4 '{ 10.9.0.3 timeout 30m }' # as a reflex of nft would: XDP has it for less
+ok "tegd is killed, and started with XDP" moves native KILL
+is "$(status .engine)" xdp-native "XDP judges"
+is "$(outside_from 10.9.0.3 10.9.0.1), $(outside_from 10.9.0.2 10.9.0.1)" "silent, silent" "what nft blocked is blocked"
+is "$(outside_from fd00:9::2 fd00:9::1)" answered "what was taken back is not"
+is "$(left 10.9.0.2 7000 7201) $(left 10.9.0.3 1700 1801)" "[true] [true]" "for the time that was left, the longer one where both had one"
+ok "and back" moves nft TERM
+is "$(outside_from 10.9.0.3 10.9.0.1), $(outside_from 10.9.0.2 10.9.0.1)" "silent, silent" "it is as it was"
+tegd_end TERM
+nft flush ruleset
+
 # --- lifelines
 ok "tegd starts" tegd_start --engine native --state-dir $lab/state-native --pin-dir $lab/bpf/native
 ok "lifelines outrank blocks" ctl block 10.9.0.2 --for 1m
