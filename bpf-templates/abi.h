@@ -244,17 +244,20 @@ struct teg_bulk_root {
 	__u32 shift;   /* 2^(64 - shift) of them; 0: one */
 };
 
-/* Of a family's bit vectors, see below; places are in words of gen_bulk. */
+/* Of a family's bit vectors, see below; places are in words of gen_bulk. What is not said to be the plan's is by who loads. */
 struct teg_vectors {
-	__u32 words;  /* of a row, by the plan; 0: there are none */
-	__u32 shift;  /* a row begins every 2^shift words; this and the rest by who loads */
+	__u32 words;  /* of a row, by the plan: 1, 2 or 4; 0: there are none */
+	__u32 blocks; /* in all, and the most that one packet is asked in */
+	__u32 longest;
+	__u32 table;  /* when there are several: */
+	__u32 byte;   /* by this byte of the packet */
 	__u32 of_bit;
-	__u32 rows;
+	__u32 rows, block_words;
 	__u32 quads;  /* so many times four bytes of each end are asked */
 	__u32 sports, parts; /* are source ports asked, fragments? */
-	__u32 mores; /* so many bytes say which mores hold */
+	__u32 mores;  /* so many bytes say which mores hold */
 };
-_Static_assert(sizeof(struct teg_vectors) == 32, "abi");
+_Static_assert(sizeof(struct teg_vectors) == 48, "abi");
 
 struct teg_bulk {
 	__u32 cells, nodes, leaves;
@@ -266,7 +269,7 @@ struct teg_bulk {
 	struct teg_bulk_root roots[2][TEG_BULK_GROUPS];
 	struct teg_vectors vectors[2]; /* by family */
 };
-_Static_assert(sizeof(struct teg_bulk) == 488, "abi");
+_Static_assert(sizeof(struct teg_bulk) == 520, "abi");
 
 /* Of what looks into payloads, see teg_row. */
 struct teg_payload {
@@ -293,7 +296,7 @@ struct teg_config {
 	__u32 atlas;	       /* words of gen_atlas, by who loads */
 	struct teg_payload payload;
 };
-_Static_assert(sizeof(struct teg_config) == 832, "abi");
+_Static_assert(sizeof(struct teg_config) == 864, "abi");
 
 /* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
  * beyond its end is in gen_zones_far, a hash. */
@@ -503,11 +506,17 @@ _Static_assert(sizeof(struct teg_bulk_box) == 112, "abi");
  *
  * Behind these stand bytes whose bits say which of the mores hold, the first in the lowest bit. What its bytes' rows have
  * in common are the boxes that a packet lies in; the lowest bit is the first of them. A prefix is a condition on each byte.
- * A range of ports need not be, so a box has a bit for each part of its ranges that is one. In gen_bulk the mores come
- * first, as with trees; then, by family, a word for each bit, the rule of its box, and 256 rows for each byte.
+ * A range of ports need not be, so a box has a bit for each part of its ranges that is one.
+ *
+ * Boxes of more than 128 bits are in blocks of 256 bits. One byte of the packet says which, by a table of 256: the first
+ * block's number, and above 32 how many. A box is in every block where its packets may come.
+ *
+ * In gen_bulk the mores come first, as with trees; then, by family, the table; a word for each bit, the rule of its
+ * box; and for each block 256 rows for each byte.
  */
-#define TEG_VECTOR_WORDS_MAX 16u
-#define TEG_VECTOR_BITS_MAX (TEG_VECTOR_WORDS_MAX * 64)
+#define TEG_VECTOR_BITS_MAX 256u   /* of a block */
+#define TEG_VECTOR_BLOCKS_MAX 32u
+#define TEG_VECTOR_LONGEST_MAX 8u
 #define TEG_VECTOR_ROWS 256u
 #define TEG_VECTOR_MORES_MAX 64u
 #define TEG_VECTOR_BYTES4 14u

@@ -215,12 +215,28 @@ __noinline int reflex_decides(struct frame_ctx *ctx, const struct pkt *p, const 
 	return LIMIT_WITHIN;
 }
 
+/* The rule with this number, or NULL. */
+static __always_inline const struct teg_rule *rule_at(__u64 at)
+{
+	const struct teg_rule *rules = bpf_map_lookup_elem(&gen_rules, &zero);
+
+	WALK_ONE_REGISTER(at);
+	if (!rules || at >= gen_config.rule_count)
+		return NULL;
+	WALK_ONE_REGISTER(at);
+	return &rules[at];
+}
+
 /*
  * judge - the rule of the first cell in [from, to) that decides; `other` when that
  * one stands before it; NULL when none does. Only reflexes have rates, or only tell.
+ * Without cells nothing is done for them: `from` and `to` are constant to the verifier.
  */
 static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
 {
+	if (from >= to)
+		return reflexes && other != NO_RULE ? rule_at(other) : NULL;
+
 	const bool opens = reflexes && asks(TEG_ASKS_CLOCK | TEG_ASKS_WATCHES); /* which cells decide is open */
 	const bool payloads = reflexes && asks(TEG_ASKS_PAYLOAD);
 	const struct teg_cell *cells = bpf_map_lookup_elem(&gen_cells, &zero);
@@ -251,12 +267,7 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 		}
 		done = at;
 	}
-	__u64 at = other;
-	WALK_ONE_REGISTER(at);
-	if (at >= gen_config.rule_count)
-		return NULL;
-	WALK_ONE_REGISTER(at);
-	return &rules[at];
+	return rule_at(other);
 }
 
 /* The rule of the first bulk cell that matches, or NO_RULE. */
@@ -381,7 +392,7 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 	__u64 blocked_until = *(volatile __u64 *)&active->blocks_until_ns ? limit_may_be_blocked(&p) : 0;
 	struct walk w = {
 		.ctx = ctx, .active = active, .p = &p,
-		.head = TEG_HEAD(p.proto, p.flags, p.family, p.fragment),
+		.head = payloads || gen_config.box_count ? TEG_HEAD(p.proto, p.flags, p.family, p.fragment) : 0,
 		.zones = asks(TEG_ASKS_ZONES) ? zones_of(ctx->ingress_ifindex) : TEG_ZONE_NONE,
 		.src = sets_of(&p.src, p.family, asks(TEG_ASKS_SRC_SETS), asks(TEG_ASKS_SRC_SELF)),
 		.dst = sets_of(&p.dst, p.family, asks(TEG_ASKS_DST_SETS), asks(TEG_ASKS_DST_SELF)),

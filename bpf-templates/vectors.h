@@ -22,11 +22,11 @@
 /* Where a half-word has its upper byte. */
 #define VECTOR_UPPER (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 
-/* What is not a byte of the packet as it was read; and two words of what rows have in common so far. */
+/* What is not a byte of the packet as it was read; and the words of what rows have in common so far. */
 struct vector {
 	__u32 dport; /* or ICMP type and code */
-	__u64 mores;
-	__u64 bits[2];
+	volatile __u64 mores;
+	__u64 bits[4];
 };
 
 /* The lowest bit of a word that is not 0: a de Bruijn sequence's six bits are another for each shift (Leiserson, Prokop
@@ -43,14 +43,13 @@ static __always_inline __u32 vector_lowest(__u64 x)
 	return place[(x & -x) * 0x022fdd63cc95386dull >> 58];
 }
 
-/* The row of a byte's value: rows lie 2^stride bytes apart, and the byte is the packet's `at`-th. */
-static __always_inline void vector_and(struct vector *v, const void *rows, __u32 at, __u64 value, __u32 stride, bool two)
+/* The row of a byte's value: so many words, constant to the compiler; the byte is the packet's `at`-th. */
+static __always_inline void vector_and(struct vector *v, const __u64 *rows, __u32 at, __u64 value, const __u32 words)
 {
-	const __u64 *row = rows + (value << stride) + ((__u64)at * TEG_VECTOR_ROWS << stride);
+	const __u64 *row = &rows[value * words + (__u64)at * TEG_VECTOR_ROWS * words];
 
-	v->bits[0] &= row[0];
-	if (two)
-		v->bits[1] &= row[1];
+	for (__u32 i = 0; i < words; i++)
+		v->bits[i] &= row[i];
 }
 
 /* A bit for each of the mores that hold. */
@@ -64,50 +63,72 @@ static __always_inline __u64 vector_mores(const __u64 *words, const struct walk 
 	return hold;
 }
 
-/*
- * Two words of all rows, or one. Constant to the compiler are `stride` of short rows, and `two`. The packet is read for each
- * two words anew: kept over a loop, its bytes would take as many places of the stack.
- */
-static __always_inline void vector_meet(struct vector *v, const struct pkt *p, const void *rows,
-					const volatile struct teg_vectors *t, bool ip6, __u32 stride, bool two)
+/* The packet is read for each block anew: kept over a loop, its bytes would take as many places of the stack. */
+static __always_inline void vector_meet(struct vector *v, const struct pkt *p, const __u64 *rows,
+					const volatile struct teg_vectors *t, bool ip6, const __u32 words)
 {
 	const __u32 end = ip6 ? 16 : 4;
 	const volatile __u8 *src = (const __u8 *)&p->src + (16 - end), *dst = (const __u8 *)&p->dst + (16 - end);
 	const volatile __u8 *sport = (const __u8 *)&p->sport, *proto = (const __u8 *)&p->proto, *part = &p->fragment;
 
-	v->bits[0] = ~0ull;
-	v->bits[1] = two ? ~0ull : 0;
+	for (__u32 i = 0; i < 4; i++)
+		v->bits[i] = i < words ? ~0ull : 0;
 	for (__u32 q = 0; q < end / 4; q++) {
 		if (q && t->quads <= q)
 			break;
 		for (__u32 i = 4 * q; i < 4 * q + 4; i++) {
-			vector_and(v, rows, i, src[i], stride, two);
-			vector_and(v, rows, end + i, dst[i], stride, two);
+			vector_and(v, rows, i, src[i], words);
+			vector_and(v, rows, end + i, dst[i], words);
 		}
 	}
 	if (t->sports) {
-		vector_and(v, rows, 2 * end, sport[VECTOR_UPPER], stride, two);
-		vector_and(v, rows, 2 * end + 1, sport[1 - VECTOR_UPPER], stride, two);
+		vector_and(v, rows, 2 * end, sport[VECTOR_UPPER], words);
+		vector_and(v, rows, 2 * end + 1, sport[1 - VECTOR_UPPER], words);
 	}
-	vector_and(v, rows, 2 * end + 2, v->dport >> 8 & 255, stride, two);
-	vector_and(v, rows, 2 * end + 3, v->dport & 255, stride, two);
-	vector_and(v, rows, 2 * end + 4, proto[1 - VECTOR_UPPER], stride, two);
+	vector_and(v, rows, 2 * end + 2, v->dport >> 8 & 255, words);
+	vector_and(v, rows, 2 * end + 3, v->dport & 255, words);
+	vector_and(v, rows, 2 * end + 4, proto[1 - VECTOR_UPPER], words);
 	if (t->parts)
-		vector_and(v, rows, 2 * end + 5, *part, stride, two);
+		vector_and(v, rows, 2 * end + 5, *part, words);
 	for (__u32 i = 0; i < TEG_VECTOR_MORES_MAX / 8 && i < t->mores; i++)
-		vector_and(v, rows, 2 * end + 6 + i, v->mores >> 8 * i & 255, stride, two);
+		vector_and(v, rows, 2 * end + 6 + i, v->mores >> 8 * i & 255, words);
 }
 
 /* The rule of the lowest bit, if there is one. */
-static __always_inline __u32 vector_rule(const __u64 *of_bit, const struct vector *v, bool two)
+static __always_inline __u32 vector_rule(const __u64 *of_bit, const struct vector *v, const __u32 words)
 {
-	if (!(v->bits[0] | v->bits[1]))
+	const __u64 *b = v->bits;
+	__u64 bits = b[0], at = 0;
+
+	if (!(b[0] | b[1] | b[2] | b[3]))
 		return NO_RULE;
-	/* No branch: which of the words it is, nobody could foresee. */
-	__u64 in_first = two ? (__u64)((__s64)walk_some(v->bits[0]) >> 63) : ~0ull;
-	WALK_ONE_REGISTER(in_first);
-	__u64 bits = v->bits[1] ^ ((v->bits[0] ^ v->bits[1]) & in_first);
-	return (__u32)of_bit[(64 & ~in_first) + (vector_lowest(bits) & 63)];
+	/* No branches: which of the words it is, nobody could foresee. */
+	if (words == 4) {
+		__u64 above = ~(__u64)((__s64)walk_some(b[0] | b[1]) >> 63);
+		WALK_ONE_REGISTER(above);
+		__u64 first = b[0] ^ ((b[0] ^ b[2]) & above), second = b[1] ^ ((b[1] ^ b[3]) & above);
+		__u64 in_second = ~(__u64)((__s64)walk_some(first) >> 63);
+		WALK_ONE_REGISTER(in_second);
+		bits = first ^ ((first ^ second) & in_second);
+		at = (128 & above) + (64 & in_second);
+	} else if (words == 2) {
+		__u64 in_second = ~(__u64)((__s64)walk_some(b[0]) >> 63);
+		WALK_ONE_REGISTER(in_second);
+		bits = b[0] ^ ((b[0] ^ b[1]) & in_second);
+		at = 64 & in_second;
+	}
+	return (__u32)of_bit[at + (vector_lowest(bits) & 63)];
+}
+
+/* The byte that says in which blocks the packet's boxes are. */
+static __always_inline __u32 vector_byte(const struct pkt *p, __u32 byte, bool ip6)
+{
+	const __u32 end = ip6 ? 16 : 4;
+	const __u8 *src = (const __u8 *)&p->src + (16 - end), *dst = (const __u8 *)&p->dst + (16 - end);
+
+	if (byte < end)
+		return src[byte];
+	return byte < 2 * end ? dst[byte - end] : p->proto & 255;
 }
 
 /* The rule of the first cell that matches, or NO_RULE. */
@@ -124,16 +145,23 @@ static __always_inline __u32 vector_first(const struct walk *w, bool ip6)
 	if (t->mores)
 		v.mores = vector_mores(words, w);
 	if (count == 1) {
-		vector_meet(&v, p, &words[t->rows], t, ip6, 3, false);
-		return vector_rule(&words[t->of_bit], &v, false);
+		vector_meet(&v, p, &words[t->rows], t, ip6, 1);
+		return vector_rule(&words[t->of_bit], &v, 1);
 	}
 	if (count == 2) {
-		vector_meet(&v, p, &words[t->rows], t, ip6, 4, true);
-		return vector_rule(&words[t->of_bit], &v, true);
+		vector_meet(&v, p, &words[t->rows], t, ip6, 2);
+		return vector_rule(&words[t->of_bit], &v, 2);
 	}
-	for (__u32 base = 0; base < count && base < TEG_VECTOR_WORDS_MAX; base += 2) {
-		vector_meet(&v, p, &words[t->rows + base], t, ip6, t->shift + 3, true);
-		__u32 rule = vector_rule(&words[t->of_bit + base * 64], &v, true);
+	const __u64 where = words[t->table + vector_byte(p, t->byte, ip6)];
+
+	for (__u32 i = 0; i < t->longest && i < where >> 32; i++) {
+		__u64 block = (__u32)where + i;
+
+		WALK_ONE_REGISTER(block);
+		if (block >= t->blocks)
+			break;
+		vector_meet(&v, p, &words[t->rows + block * t->block_words], t, ip6, 4);
+		__u32 rule = vector_rule(&words[t->of_bit + block * TEG_VECTOR_BITS_MAX], &v, 4);
 
 		if (rule != NO_RULE)
 			return rule;

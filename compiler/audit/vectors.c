@@ -5,6 +5,9 @@
  * read back from the rows, as the program reads them. A box's bits stand side by side, boxes in their order;
  * each bit must lie in its box, no two of them may have a packet in common, and together they must have as many
  * pairs of ports as the box. Bits that are no box's must have no packet. How a range was taken apart is not asked.
+ *
+ * Where a byte says in which blocks a packet is looked for, this holds of the blocks of each of its values, and of the
+ * boxes that some packet with such a value lies in.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,7 +25,8 @@ struct reading {
 	struct bulk_words words;
 	const struct teg_vectors *t;
 	unsigned family, end; /* bytes of each end */
-	uint32_t bits;	      /* that the program reads */
+	unsigned first, count; /* blocks that a packet is asked in */
+	struct values comes;   /* by these values of its byte, when there is a table */
 };
 
 /* The ports that a bit has: each upper byte of these with each lower one. */
@@ -82,6 +86,27 @@ static bool byte_is_read(const struct reading *r, unsigned byte)
 	return byte + 1 != bytes_of(r) || r->t->parts;
 }
 
+/* Bits are counted over the blocks that a packet is asked in, one after another. */
+static uint32_t bits_a_block(const struct reading *r)
+{
+	return r->t->words * 64;
+}
+
+static size_t row_of(const struct reading *r, uint32_t bit, unsigned byte, unsigned value)
+{
+	const size_t block = r->first + bit / bits_a_block(r);
+
+	return r->t->rows + block * r->t->block_words + ((size_t)byte * TEG_VECTOR_ROWS + value) * r->t->words +
+	       bit % bits_a_block(r) / 64;
+}
+
+static uint32_t rule_of(const struct reading *r, uint32_t bit)
+{
+	const size_t block = r->first + bit / bits_a_block(r);
+
+	return (uint32_t)r->words.at[r->t->of_bit + block * TEG_VECTOR_BITS_MAX + bit % bits_a_block(r)];
+}
+
 /* The values that a packet with this bit may have in a byte; a fragment byte has one of three. */
 static struct values values_of(const struct reading *r, uint32_t bit, unsigned byte)
 {
@@ -89,8 +114,8 @@ static struct values values_of(const struct reading *r, uint32_t bit, unsigned b
 	struct values s = { 0 };
 
 	for (unsigned v = 0; v < TEG_VECTOR_ROWS; v++) {
-		const size_t row = r->t->rows + ((size_t)(byte * TEG_VECTOR_ROWS + v) << r->t->shift);
-		bool has = !byte_is_read(r, byte) || r->words.at[row + bit / 64] >> bit % 64 & 1;
+		const size_t row = row_of(r, bit, byte, v);
+		bool has = !byte_is_read(r, byte) || r->words.at[row] >> bit % 64 & 1;
 
 		if (has && (!is_part || v == TEG_WHOLE || v == TEG_FIRST || v == TEG_LATER))
 			s.at[v / 64] |= 1ull << v % 64;
@@ -108,9 +133,15 @@ static bool lies_within(const struct reading *r)
 {
 	const struct teg_vectors *t = r->t;
 
-	return t->words <= TEG_VECTOR_WORDS_MAX && t->shift < 5 && t->words <= 1u << t->shift && t->mores <= TEG_VECTOR_MORES_MAX / 8 &&
-	       (t->words > 2 || t->shift == t->words - 1) && t->of_bit + (size_t)r->bits <= r->words.len &&
-	       t->rows + ((size_t)all_bytes_of(r) * TEG_VECTOR_ROWS << t->shift) <= r->words.len;
+	if (t->words != 1 && t->words != 2 && t->words != 4)
+		return false;
+	return t->blocks <= TEG_VECTOR_BLOCKS_MAX && t->longest <= TEG_VECTOR_LONGEST_MAX &&
+	       t->mores <= TEG_VECTOR_MORES_MAX / 8 && (t->words == 4 || t->blocks == 1) &&
+	       t->block_words == all_bytes_of(r) * TEG_VECTOR_ROWS * t->words &&
+	       (t->words < 4 || t->table + (size_t)TEG_VECTOR_ROWS <= r->words.len) &&
+	       (t->byte < 2 * r->end || t->byte == 2 * r->end + 4) &&
+	       t->of_bit + (size_t)t->blocks * TEG_VECTOR_BITS_MAX <= r->words.len &&
+	       t->rows + (size_t)t->blocks * t->block_words <= r->words.len;
 }
 
 /* --- as the box asks ------------------------------------------------------------------------------- */
@@ -206,10 +237,9 @@ static bool more_is(const struct reading *r, uint32_t bit, const struct teg_box 
 /* All that a bit's box asks but its ports. */
 static bool bit_is(const struct reading *r, uint32_t bit, const struct teg_bulk_box *b)
 {
-	const uint64_t is = r->words.at[r->t->of_bit + bit];
 	const bool any = b->box.proto == TEG_PROTO_ANY;
 
-	return (uint32_t)is == b->box.rule && more_is(r, bit, &b->box) &&
+	return rule_of(r, bit) == b->box.rule && more_is(r, bit, &b->box) &&
 	       end_is(r, bit, 0, b->addr, b->mask) && end_is(r, bit, r->end, b->addr + 2, b->mask + 2) &&
 	       byte_is(r, bit, 2 * r->end + 4, all_that(b->box.proto & UINT8_MAX, any ? 0 : UINT8_MAX)) &&
 	       parts_are(r, bit, b->box.fragments);
@@ -231,7 +261,7 @@ static bool box_holds(const struct reading *r, const struct teg_bulk_box *b, uin
 		return false;
 	all = (uint64_t)(sport.hi - sport.lo + 1) * (uint64_t)(dport.hi - dport.lo + 1);
 	for (unsigned n = 0; pairs < all; n++, ++*bit) {
-		if (n == BITS_A_BOX || *bit >= r->bits || !bit_is(r, *bit, b))
+		if (n == BITS_A_BOX || *bit >= r->count * bits_a_block(r) || !bit_is(r, *bit, b))
 			return false;
 		seen[n][0] = ports_of(r, *bit, 2 * r->end);
 		seen[n][1] = ports_of(r, *bit, 2 * r->end + 2);
@@ -256,20 +286,78 @@ static bool has_no_packet(const struct reading *r, uint32_t bit)
 	return false;
 }
 
-static int family_holds(const struct reading *r, struct err *why)
+/* Does a packet of the box come to these blocks? */
+static bool comes_here(const struct reading *r, const struct teg_bulk_box *b)
+{
+	const unsigned byte = r->t->byte, at = 16 - r->end + byte % r->end, down = 56 - 8 * (at % 8);
+	const __u64 *addr = byte < r->end ? b->addr : b->addr + 2, *mask = byte < r->end ? b->mask : b->mask + 2;
+	const bool any = b->box.proto == TEG_PROTO_ANY;
+	struct values of;
+
+	if (!(b->box.families >> r->family & 1))
+		return false;
+	if (r->t->words < 4)
+		return true;
+	of = byte < 2 * r->end ? all_that((uint8_t)(addr[at / 8] >> down), (uint8_t)(mask[at / 8] >> down))
+			       : all_that(b->box.proto & UINT8_MAX, any ? 0 : UINT8_MAX);
+	return values_meet(&of, &r->comes);
+}
+
+/* The blocks that packets come to, who all have the same. */
+static int blocks_hold(const struct reading *r, struct err *why)
 {
 	const struct plan *p = r->plan;
 	uint32_t bit = 0;
 
-	if (r->t->words && !lies_within(r))
-		return err_set(why, EPROTO, "the first hook's bit vectors lie outside their table");
+	if (r->first + (uint64_t)r->count > r->t->blocks || r->count > r->t->longest)
+		return err_set(why, EPROTO, "the first hook's bit vectors name blocks that are not there");
 	for (uint32_t i = 0; i < p->config.bulk.cells; i++)
-		if (p->bulk_boxes[i].box.families >> r->family & 1 && !box_holds(r, &p->bulk_boxes[i], &bit))
+		if (comes_here(r, &p->bulk_boxes[i]) && !box_holds(r, &p->bulk_boxes[i], &bit))
 			return err_set(why, EPROTO, "the first hook's bit vectors do not say what %s does",
 				       p->counters[p->rules[p->bulk_boxes[i].box.rule].counter_slot].id);
-	for (; bit < r->bits; bit++)
+	for (; bit < r->count * bits_a_block(r); bit++)
 		if (!has_no_packet(r, bit))
 			return err_set(why, EPROTO, "the first hook's bit vectors have packets that are no box's");
+	return 0;
+}
+
+/* Each run of blocks that the table names once, with all values that name it. */
+static int table_holds(struct reading *r, struct err *why)
+{
+	const uint64_t *table = &r->words.at[r->t->table];
+	int rc = 0;
+
+	for (unsigned v = 0; v < TEG_VECTOR_ROWS && !rc; v++) {
+		bool seen = false;
+
+		r->comes = (struct values){ 0 };
+		for (unsigned u = 0; u < TEG_VECTOR_ROWS; u++) {
+			if (table[u] != table[v])
+				continue;
+			seen |= u < v;
+			r->comes.at[u / 64] |= 1ull << u % 64;
+		}
+		r->first = (uint32_t)table[v];
+		r->count = (uint32_t)(table[v] >> 32);
+		rc = seen ? 0 : blocks_hold(r, why);
+	}
+	return rc;
+}
+
+static int family_holds(struct reading *r, struct err *why)
+{
+	const struct plan *p = r->plan;
+
+	if (r->t->words) {
+		if (!lies_within(r))
+			return err_set(why, EPROTO, "the first hook's bit vectors lie outside their table");
+		r->first = 0;
+		r->count = 1;
+		return r->t->words == 4 ? table_holds(r, why) : blocks_hold(r, why);
+	}
+	for (uint32_t i = 0; i < p->config.bulk.cells; i++)
+		if (p->bulk_boxes[i].box.families >> r->family & 1)
+			return err_set(why, EPROTO, "the first hook's bit vectors leave out a family");
 	return 0;
 }
 
@@ -281,7 +369,6 @@ int audit_vectors_of(const struct plan *plan, struct bulk_words words, struct er
 	for (r.family = 0; r.family < FAMILY_COUNT && !rc; r.family++) {
 		r.t = &r.words.vectors[r.family];
 		r.end = r.family == FAMILY_IP4 ? 4 : 16;
-		r.bits = r.t->words == 1 ? 64 : (r.t->words + 1) / 2 * 128;
 		rc = family_holds(&r, why);
 	}
 	return rc;

@@ -823,9 +823,11 @@ int bulk_build(struct bulk_trees *out, struct arena *a, const struct teg_bulk_bo
 	return any ? 0 : -E2BIG;
 }
 
-double bulk_vectors_cost_ns(uint32_t words, uint32_t mores)
+double bulk_vectors_cost_ns(const struct vectors_ask *ask)
 {
-	return VECTORS_NS + words * VECTOR_WORD_NS + (mores - 1) * MORE_NS;
+	const uint32_t words = ask->words[0] > ask->words[1] ? ask->words[0] : ask->words[1];
+
+	return VECTORS_NS + words * VECTOR_WORD_NS * ask->blocks + (ask->mores - 1) * MORE_NS;
 }
 
 double bulk_list_cost_ns(uint32_t boxes, uint32_t asks)

@@ -19,6 +19,7 @@
 
 #include "bpf-templates/abi.h"
 #include "lang/base/arena.h"
+#include "lang/bundle/vectors.h"
 
 /* So many leaf entries for each box, taking all boxes together. */
 #define BULK_COPIES_MAX 8u
@@ -34,8 +35,8 @@ struct bulk_trees {
 int bulk_build(struct bulk_trees *out, struct arena *a, const struct teg_bulk_box *boxes, uint32_t count,
 	       const struct teg_rule *rules, uint32_t *culprit);
 
-/* What bit vectors of so many words cost, when boxes ask so many different things more, by the same measure. */
-double bulk_vectors_cost_ns(uint32_t words, uint32_t mores);
+/* What bit vectors cost that ask for so much, by the same measure. */
+double bulk_vectors_cost_ns(const struct vectors_ask *ask);
 
 /* What a list of so many boxes costs, and what they ask of sets (TEG_ASKS_ bits), by the same measure. */
 double bulk_list_cost_ns(uint32_t boxes, uint32_t asks);

@@ -472,7 +472,7 @@ static bool try_vectors(const struct lowering *t, struct bulk_trees *out)
 	*out = (struct bulk_trees){ .tell.cells = count };
 	for (unsigned f = 0; f < FAMILY_COUNT; f++)
 		out->tell.vectors[f].words = ask.words[f];
-	out->cost_ns = bulk_vectors_cost_ns(ask.words[0] > ask.words[1] ? ask.words[0] : ask.words[1], ask.mores);
+	out->cost_ns = bulk_vectors_cost_ns(&ask);
 	return true;
 }
 

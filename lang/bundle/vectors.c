@@ -1,9 +1,11 @@
 #include "lang/bundle/vectors.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LINE 8u /* words of a cache line */
+#define ROWS TEG_VECTOR_ROWS
 #define EVERY_PART (TEG_WHOLE | TEG_FIRST | TEG_LATER)
 
 /* A part of a range of ports that is a condition on each of its two bytes. */
@@ -50,26 +52,205 @@ static struct parts parts_of(struct range r)
 	return p;
 }
 
-static uint32_t words_of(const struct teg_bulk_box *boxes, uint32_t count, enum family family)
-{
-	size_t bits = 0;
+/* --- bits ------------------------------------------------------------------------------------- */
 
-	for (uint32_t i = 0; i < count; i++)
-		if (boxes[i].box.families >> family & 1)
-			bits += parts_of(sport_of(&boxes[i].box)).len * parts_of(vectors_dport(&boxes[i].box)).len;
-	return (uint32_t)((bits + 63) / 64);
+#define BITS_MAX (TEG_VECTOR_BLOCKS_MAX * TEG_VECTOR_BITS_MAX)
+
+struct bit {
+	uint32_t box;
+	struct part sport, dport;
+};
+
+struct family_bits {
+	const struct teg_bulk_box *boxes;
+	enum family family;
+	unsigned end; /* bytes of each end */
+	struct bit *at;
+	size_t len;
+};
+
+/* Of one family, in the order of the boxes. */
+static struct family_bits bits_of(struct arena *a, const struct teg_bulk_box *boxes, uint32_t count, enum family family)
+{
+	struct family_bits all = { .boxes = boxes, .family = family, .end = family == FAMILY_IP4 ? 4 : 16 };
+	VEC(struct bit) bits = { 0 };
+
+	for (uint32_t i = 0; i < count && bits.len <= BITS_MAX; i++) {
+		const struct parts s = parts_of(sport_of(&boxes[i].box)), d = parts_of(vectors_dport(&boxes[i].box));
+
+		for (unsigned k = 0; k < s.len * d.len && boxes[i].box.families >> family & 1; k++) {
+			struct bit b = { i, s.at[k / d.len], d.at[k % d.len] };
+			vec_push(a, &bits, b);
+		}
+	}
+	all.at = bits.at;
+	all.len = bits.len;
+	return all;
+}
+
+/* Values of a byte. */
+struct values {
+	unsigned lo, hi; /* from lo to hi, and */
+	uint8_t value, mask; /* these bits are so */
+};
+
+static bool values_have(const struct values *s, unsigned v)
+{
+	return v >= s->lo && v <= s->hi && !((v ^ s->value) & s->mask);
+}
+
+static struct values end_values(const struct family_bits *f, const __u64 addr[2], const __u64 mask[2], unsigned byte)
+{
+	const unsigned at = 16 - f->end + byte, down = 56 - 8 * (at % 8);
+
+	return (struct values){ 0, UINT8_MAX, (uint8_t)(addr[at / 8] >> down), (uint8_t)(mask[at / 8] >> down) };
+}
+
+/* The values that a packet of the bit may have in a byte of the packet; of fragments, those there are. */
+static struct values values_of(const struct family_bits *f, const struct bit *bit, unsigned byte)
+{
+	const struct teg_bulk_box *b = &f->boxes[bit->box];
+	const unsigned behind = byte - 2 * f->end;
+	const bool any = b->box.proto == TEG_PROTO_ANY;
+
+	if (byte < f->end)
+		return end_values(f, b->addr, b->mask, byte);
+	if (byte < 2 * f->end)
+		return end_values(f, b->addr + 2, b->mask + 2, byte - f->end);
+	if (behind < 2)
+		return (struct values){ bit->sport.lo[behind], bit->sport.hi[behind], 0, 0 };
+	if (behind < 4)
+		return (struct values){ bit->dport.lo[behind - 2], bit->dport.hi[behind - 2], 0, 0 };
+	return (struct values){ 0, UINT8_MAX, any ? 0 : (uint8_t)b->box.proto, any ? 0 : UINT8_MAX };
+}
+
+/* --- blocks ------------------------------------------------------------------------------------- */
+
+/* Values of one byte share blocks as long as they need no more of them together than each alone. */
+struct cut {
+	unsigned byte;
+	unsigned first[ROWS], count[ROWS]; /* blocks, by value */
+	unsigned blocks, longest;
+	double mean; /* blocks that a packet is looked for in, each bit as likely */
+};
+
+static unsigned blocks_for(size_t bits)
+{
+	return bits ? (unsigned)((bits + TEG_VECTOR_BITS_MAX - 1) / TEG_VECTOR_BITS_MAX) : 1;
+}
+
+/* Which bits have a value, as a set of them. */
+struct bitset {
+	uint64_t at[BITS_MAX / 64 + 1];
+};
+
+static size_t joined(struct bitset *to, const struct bitset *x, const struct bitset *y, size_t bits)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i <= bits / 64; i++) {
+		to->at[i] = x->at[i] | y->at[i];
+		n += (size_t)__builtin_popcountll(to->at[i]);
+	}
+	return n;
+}
+
+static double mean_blocks(const struct family_bits *f, const struct cut *c)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < f->len; i++) {
+		struct values s = values_of(f, &f->at[i], c->byte);
+		unsigned blocks = 0, values = 0;
+
+		for (unsigned v = s.lo; v <= s.hi; v++)
+			if (values_have(&s, v))
+				blocks += c->count[v], values++;
+		sum += (double)blocks / values;
+	}
+	return sum / (double)f->len;
+}
+
+static struct cut cut_by(const struct family_bits *f, unsigned byte, struct bitset *of /* ROWS of them */)
+{
+	struct cut c = { .byte = byte };
+	struct bitset now = { 0 }, with;
+	unsigned begun = 0, need = 1;
+
+	memset(of, 0, ROWS * sizeof *of);
+	for (size_t i = 0; i < f->len; i++) {
+		struct values s = values_of(f, &f->at[i], byte);
+
+		for (unsigned v = s.lo; v <= s.hi; v++)
+			if (values_have(&s, v))
+				of[v].at[i / 64] |= 1ull << i % 64;
+	}
+	for (unsigned v = 0; v <= ROWS; v++) {
+		unsigned alone = v < ROWS ? blocks_for(joined(&with, &of[v], &of[v], f->len)) : 0;
+		unsigned most = alone > need ? alone : need;
+
+		if (v < ROWS && (v == begun || blocks_for(joined(&with, &now, &of[v], f->len)) <= most)) {
+			need = v == begun ? alone : most;
+			joined(&now, &now, &of[v], f->len);
+			continue;
+		}
+		for (unsigned u = begun; u < v; u++)
+			c.first[u] = c.blocks, c.count[u] = need;
+		c.blocks += need;
+		c.longest = need > c.longest ? need : c.longest;
+		if (v == ROWS)
+			break;
+		begun = v--;
+		now = (struct bitset){ 0 };
+	}
+	c.mean = mean_blocks(f, &c);
+	return c;
+}
+
+/* The byte that leaves fewest blocks to look in; false when by each there are too many. */
+static bool best_cut(const struct family_bits *f, struct cut *best)
+{
+	own(mem) struct bitset *of = calloc(ROWS, sizeof *of);
+	bool any = false;
+
+	for (unsigned byte = 0; of && byte < 2 * f->end + 5; byte++) {
+		if (byte >= 2 * f->end && byte < 2 * f->end + 4)
+			continue; /* ports are not bytes that the program can choose */
+		struct cut c = cut_by(f, byte, of);
+
+		if (c.blocks > TEG_VECTOR_BLOCKS_MAX || c.longest > TEG_VECTOR_LONGEST_MAX)
+			continue;
+		if (any && c.mean + 0.02 * c.blocks >= best->mean + 0.02 * best->blocks)
+			continue;
+		*best = c;
+		any = true;
+	}
+	return any;
+}
+
+static uint32_t words_for(size_t bits)
+{
+	return bits == 0 ? 0 : bits <= 64 ? 1 : bits <= 128 ? 2 : 4;
 }
 
 bool vectors_fit(const struct teg_bulk_box *boxes, uint32_t count, const struct teg_rule *rules, struct vectors_ask *ask)
 {
-	bool fit = true;
+	own(arena) struct arena *a = arena_new();
 
+	*ask = (struct vectors_ask){ .blocks = 1 };
 	for (unsigned f = 0; f < FAMILY_COUNT; f++) {
-		ask->words[f] = words_of(boxes, count, (enum family)f);
-		fit &= ask->words[f] <= TEG_VECTOR_WORDS_MAX;
+		const struct family_bits bits = bits_of(a, boxes, count, (enum family)f);
+		struct cut c;
+
+		ask->words[f] = words_for(bits.len);
+		if (ask->words[f] < 4)
+			continue;
+		if (bits.len > BITS_MAX || !best_cut(&bits, &c))
+			return false;
+		ask->blocks = c.mean > ask->blocks ? c.mean : ask->blocks;
 	}
-	ask->mores = fit ? (uint32_t)bulk_mores(boxes, count, rules) : 0;
-	return fit && ask->mores <= TEG_VECTOR_MORES_MAX;
+	ask->mores = (uint32_t)bulk_mores(boxes, count, rules);
+	return ask->mores <= TEG_VECTOR_MORES_MAX;
 }
 
 /* --- rows ------------------------------------------------------------------------------------ */
@@ -78,8 +259,9 @@ struct packing {
 	struct arena *arena;
 	uint64_t *words;
 	size_t len, room;
+	struct family_bits bits;
+	const uint32_t *more_of; /* box */
 	struct teg_vectors t; /* of the family at hand */
-	enum family family;
 };
 
 /* So many words of nothing, from the beginning of a cache line on. */
@@ -94,97 +276,111 @@ static uint32_t put_zeroes(struct packing *p, size_t count)
 	return (uint32_t)first;
 }
 
-/* The bit in all rows of a byte's values from lo to hi that have `value` where the mask has ones. */
-static void fill(struct packing *p, uint32_t bit, unsigned byte, unsigned lo, unsigned hi, uint8_t value, uint8_t mask)
+static void fill(struct packing *p, unsigned block, unsigned slot, unsigned byte, struct values s)
 {
-	for (unsigned v = lo; v <= hi; v++)
-		if (!((v ^ value) & mask))
-			p->words[p->t.rows + ((byte * TEG_VECTOR_ROWS + v) << p->t.shift) + bit / 64] |= 1ull << bit % 64;
+	uint64_t *rows = &p->words[p->t.rows + (size_t)block * p->t.block_words + (size_t)byte * ROWS * p->t.words];
+
+	for (unsigned v = s.lo; v <= s.hi; v++)
+		if (values_have(&s, v))
+			rows[v * p->t.words + slot / 64] |= 1ull << slot % 64;
 }
 
-static uint8_t byte_of(const __u64 end[2], unsigned at)
+/* A bit of a block: its rule, and itself in the rows of all its values. */
+static void fill_bit(struct packing *p, unsigned block, unsigned slot, const struct bit *b)
 {
-	return (uint8_t)(end[at / 8] >> (56 - 8 * (at % 8)));
-}
+	const struct teg_box *x = &p->bits.boxes[b->box].box;
+	const unsigned fragment = 2 * p->bits.end + 5;
+	const uint32_t more = p->more_of[b->box];
+	const uint8_t more_bit = (uint8_t)(1u << more % 8);
 
-static unsigned end_bytes(enum family f)
-{
-	return f == FAMILY_IP4 ? 4 : 16;
-}
-
-static void fill_end(struct packing *p, uint32_t bit, unsigned byte, const __u64 addr[2], const __u64 mask[2])
-{
-	const unsigned bytes = end_bytes(p->family);
-
-	for (unsigned i = 0; i < bytes; i++) {
-		uint8_t m = byte_of(mask, 16 - bytes + i);
-
-		fill(p, bit, byte + i, 0, UINT8_MAX, byte_of(addr, 16 - bytes + i), m);
-		if (m && p->t.quads < i / 4 + 1)
-			p->t.quads = i / 4 + 1;
-	}
-}
-
-static void fill_ports(struct packing *p, uint32_t bit, unsigned byte, const struct part *x)
-{
-	for (unsigned i = 0; i < 2; i++)
-		fill(p, bit, byte + i, x->lo[i], x->hi[i], 0, 0);
-}
-
-static void fill_box(struct packing *p, uint32_t bit, const struct teg_bulk_box *b, uint32_t more, const struct part *sport,
-		     const struct part *dport)
-{
-	const unsigned end = end_bytes(p->family);
-	const bool any = b->box.proto == TEG_PROTO_ANY;
-
-	fill_end(p, bit, 0, b->addr, b->mask);
-	fill_end(p, bit, end, b->addr + 2, b->mask + 2);
-	fill_ports(p, bit, 2 * end, sport);
-	fill_ports(p, bit, 2 * end + 2, dport);
-	fill(p, bit, 2 * end + 4, 0, UINT8_MAX, any ? 0 : (uint8_t)b->box.proto, any ? 0 : UINT8_MAX);
+	p->words[p->t.of_bit + (size_t)block * TEG_VECTOR_BITS_MAX + slot] = x->rule;
+	for (unsigned byte = 0; byte < fragment; byte++)
+		fill(p, block, slot, byte, values_of(&p->bits, b, byte));
 	for (unsigned part = TEG_WHOLE; part <= TEG_LATER; part <<= 1)
-		if (b->box.fragments & part)
-			fill(p, bit, 2 * end + 5, part, part, 0, 0);
-	if (more)
-		fill(p, bit, 2 * end + 6 + more / 8, 0, UINT8_MAX, (uint8_t)(1u << more % 8), (uint8_t)(1u << more % 8));
-	for (unsigned i = 0; i < p->t.mores; i++)
-		if (!more || i != more / 8)
-			fill(p, bit, 2 * end + 6 + i, 0, UINT8_MAX, 0, 0);
-	p->t.sports |= b->box.sport_lo || b->box.sport_hi != UINT16_MAX;
-	p->t.parts |= b->box.fragments != EVERY_PART;
+		if (x->fragments & part)
+			fill(p, block, slot, fragment, (struct values){ part, part, 0, 0 });
+	for (unsigned i = 0; i < p->t.mores; i++) {
+		const bool here = more && more / 8 == i;
+
+		fill(p, block, slot, fragment + 1 + i,
+		     (struct values){ 0, UINT8_MAX, here ? more_bit : 0, here ? more_bit : 0 });
+	}
 }
 
-static void pack_family(struct packing *p, const struct teg_bulk_box *boxes, uint32_t count, const uint32_t *more_of)
+/* Does some packet with a value of which these are the blocks lie in the bit? */
+static bool comes_to(const struct packing *p, const struct cut *c, unsigned first, const struct bit *b)
 {
-	const unsigned bytes = p->family == FAMILY_IP4 ? TEG_VECTOR_BYTES4 : TEG_VECTOR_BYTES6;
-	uint32_t bit = 0;
+	struct values s = values_of(&p->bits, b, c->byte);
 
-	while (1u << p->t.shift < p->t.words)
-		p->t.shift++;
-	/* What is read is two words, and as many bits. */
-	p->t.of_bit = put_zeroes(p, ((size_t)p->t.words + 1) * 64);
-	p->t.rows = put_zeroes(p, (size_t)(bytes + p->t.mores) * TEG_VECTOR_ROWS << p->t.shift);
-	for (uint32_t i = 0; i < count; i++) {
-		if (!(boxes[i].box.families >> p->family & 1))
+	for (unsigned v = s.lo; v <= s.hi; v++)
+		if (c->first[v] == first && values_have(&s, v))
+			return true;
+	return false;
+}
+
+static void put_blocks(struct packing *p, const struct cut *c)
+{
+	for (unsigned v = 0; v < ROWS; v++) {
+		unsigned slot = 0;
+
+		p->words[p->t.table + v] = (uint64_t)c->count[v] << 32 | c->first[v];
+		if (v && c->first[v] == c->first[v - 1])
 			continue;
-		const struct parts s = parts_of(sport_of(&boxes[i].box)), d = parts_of(vectors_dport(&boxes[i].box));
-		for (unsigned k = 0; k < s.len * d.len; k++, bit++) {
-			p->words[p->t.of_bit + bit] = boxes[i].box.rule;
-			fill_box(p, bit, &boxes[i], more_of[i], &s.at[k / d.len], &d.at[k % d.len]);
-		}
+		for (size_t i = 0; i < p->bits.len; i++)
+			if (comes_to(p, c, c->first[v], &p->bits.at[i])) {
+				fill_bit(p, c->first[v] + slot / TEG_VECTOR_BITS_MAX, slot % TEG_VECTOR_BITS_MAX,
+					 &p->bits.at[i]);
+				slot++;
+			}
 	}
+}
+
+/* What no bit asks need not be read. */
+static void note_asked(struct teg_vectors *t, const struct family_bits *f)
+{
+	for (size_t i = 0; i < f->len; i++) {
+		const struct teg_bulk_box *b = &f->boxes[f->at[i].box];
+
+		for (unsigned byte = 0; byte < 2 * f->end; byte++)
+			if (values_of(f, &f->at[i], byte).mask && t->quads < byte % f->end / 4 + 1)
+				t->quads = byte % f->end / 4 + 1;
+		t->sports |= b->box.sport_lo || b->box.sport_hi != UINT16_MAX;
+		t->parts |= b->box.fragments != EVERY_PART;
+	}
+}
+
+static void pack_family(struct packing *p)
+{
+	const unsigned bytes = p->bits.family == FAMILY_IP4 ? TEG_VECTOR_BYTES4 : TEG_VECTOR_BYTES6;
+	struct cut c = { .blocks = 1, .longest = 1 };
+	const bool cut = p->t.words == 4 && best_cut(&p->bits, &c);
+
+	p->t.blocks = c.blocks;
+	p->t.longest = c.longest;
+	p->t.byte = c.byte;
+	p->t.block_words = (bytes + p->t.mores) * ROWS * p->t.words;
+	note_asked(&p->t, &p->bits);
+	if (cut)
+		p->t.table = put_zeroes(p, ROWS);
+	p->t.of_bit = put_zeroes(p, (size_t)c.blocks * TEG_VECTOR_BITS_MAX);
+	p->t.rows = put_zeroes(p, (size_t)c.blocks * p->t.block_words);
+	if (cut)
+		put_blocks(p, &c);
+	for (size_t i = 0; i < p->bits.len && !cut; i++)
+		fill_bit(p, 0, (unsigned)i, &p->bits.at[i]);
 }
 
 void vectors_pack(struct bulk_words *words, struct arena *a, const struct plan *plan, const uint32_t *more_of)
 {
 	const struct teg_bulk *t = &plan->config.bulk;
-	struct packing p = { .arena = a, .words = words->at, .len = words->len, .room = words->len };
+	struct packing p = { .arena = a, .words = words->at, .len = words->len, .room = words->len, .more_of = more_of };
 
 	for (unsigned f = 0; f < FAMILY_COUNT; f++) {
-		p.family = (enum family)f;
-		p.t = (struct teg_vectors){ .words = t->vectors[f].words, .mores = words->mores > 1 ? (uint32_t)(words->mores + 7) / 8 : 0 };
+		p.t = (struct teg_vectors){ .words = t->vectors[f].words,
+					    .mores = words->mores > 1 ? (uint32_t)(words->mores + 7) / 8 : 0 };
+		p.bits = bits_of(a, plan->bulk_boxes, t->cells, (enum family)f);
 		if (p.t.words)
-			pack_family(&p, plan->bulk_boxes, t->cells, more_of);
+			pack_family(&p);
 		words->vectors[f] = p.t;
 	}
 	words->at = p.words;

@@ -13,6 +13,7 @@
 
 struct vectors_ask {
 	uint32_t words[FAMILY_COUNT]; /* of a row; 0: no box is of the family */
+	double blocks; /* in which a packet is looked for, each bit as likely */
 	uint32_t mores;
 };
 
