@@ -83,6 +83,9 @@ static void compare_rate(struct pairing *k, const struct ir_rule *a, const struc
 		fact_flagged(k, FACT_BLOCK_TIME, b->block_ns ? 0 : FLAG(EFFECT_LOST), b->id,
 			     arena_printf(mem, "%gs", (double)a->block_ns / 1e9),
 			     arena_printf(mem, "%gs", (double)b->block_ns / 1e9));
+	if (a->cookies != b->cookies && !(k->access_only && a->cookies)) /* who answers a cookie gets in over the rate */
+		fact_flagged(k, FACT_EFFECTS, b->cookies ? FLAG(EFFECT_LOST) : 0, b->id, a->cookies ? "cookies" : "drop",
+			     b->cookies ? "cookies" : "drop");
 }
 
 /* Reflexes, and the limits of a posture's rules. */

@@ -11,6 +11,7 @@ net office = 203.0.113.0/24
 lifeline { owner: tcp from office to self port 22 }
 reflex union { match tcp to self port 80 payload /union\s+select/i within 512 do drop, emit high }
 reflex probe { match tcp to self port 23 do emit medium }
+reflex flood { match tcp flags syn/syn+ack to self port 80 when rate > 100/s do drop }
 posture SHUT {
     default drop
     web: allow tcp to self port 80 log "web" emit low
@@ -51,6 +52,8 @@ changed 0 "!effect-lost" "a rule of another name tells the same" 's/web:/http:/'
 changed 2 "EFFECT medium   reflex.probe   emit medium -> gone
 $lost" "a reflex that only tells is gone" '/^reflex probe/d'
 changed 2 "EFFECT low      reflex.probe   tells of its packets -> of others" "it tells of other packets" 's/port 23 do/port 24 do/'
+changed 2 "EFFECT medium   reflex.flood   drop -> cookies
+$lost" "who answers a cookie gets in over the rate" 's/100\/s do drop/100\/s do cookies/'
 changed 2 "PLAYBOOK medium   playbook heal   notify -> gone
 $lost" "a playbook loses a step" '/phase second/d'
 changed 2 "RESPONSE medium

@@ -6,6 +6,7 @@
 static const struct gen_shape shape = {
 	.zones = 3, .lifelines = 2, .blocks = 3, .reflexes = 6, .postures = 3, .rules = 3,
 	.rate_percent = 60, .block_percent = 30, .closed_percent = 40, .tell_percent = 40,
+	.cookies_percent = 30,
 };
 
 /* More than a list may hold. */

@@ -328,6 +328,8 @@ static struct pol_reflex gen_reflex(struct making *mk, const struct gen_shape *s
 		r.except = gen_u64(g) & ((1ull << mk->p->posture_count) - 1);
 	if (shape->tell_percent && gen_chance(g, shape->tell_percent))
 		gen_effects(g, &r);
+	if (shape->cookies_percent && r.has_rate && !r.block_ns && !r.only_tells)
+		r.cookies = gen_chance(g, shape->cookies_percent);
 	return r;
 }
 

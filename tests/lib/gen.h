@@ -36,6 +36,7 @@ struct gen_shape {
 	unsigned zones, lifelines, blocks, reflexes, postures, rules;
 	unsigned rate_percent;	 /* of reflexes that have a rate */
 	unsigned block_percent;	 /* of reflexes that block the source */
+	unsigned cookies_percent; /* of reflexes with a rate that block nothing: they do cookies */
 	unsigned closed_percent; /* of postures that are closed */
 	unsigned tell_percent;	 /* of reflexes that emit; a third of these do nothing else */
 };
