@@ -1,6 +1,8 @@
 /*
  * health - is it alive, and does it protect?
  */
+#include <string.h>
+
 #include "enforcer/api/request.h"
 
 void route_healthz(struct request *r)
@@ -37,7 +39,9 @@ static void ready_told(struct request *r, struct answer *a)
 
 	if (!s->generation)
 		add_reason(reasons, "no policy is enforced: `tegctl apply FILE.tegb`");
-	else if (!s->intact)
+	else if (*s->refuses)
+		add_reason(reasons, s->refuses);
+	if (s->generation && !s->intact && strcmp(s->fault, s->refuses))
 		add_reason(reasons, arena_printf(request_arena(r), "the live parts are not those of generation %llu: %s",
 						 (unsigned long long)s->generation, s->fault));
 	if (cJSON_GetArraySize(reasons)) {

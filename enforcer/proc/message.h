@@ -131,6 +131,7 @@ struct status {
 	uint32_t part_count;
 	struct status_pending pending;
 	struct status_drift drift;
+	const char *refuses; /* why changes that must be remembered are refused; "" when they are not */
 	struct status_events events;
 };
 

@@ -74,6 +74,7 @@ void status_encode(struct buf *out, const struct status *s)
 	wire_put_u64(out, s->pending.until);
 	wire_put_u64(out, s->pending.before);
 	put_drift(out, &s->drift);
+	wire_put_str(out, s->refuses);
 	put_events(out, &s->events);
 }
 
@@ -163,6 +164,7 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.pending.until = wire_get_u64(&in);
 	s.pending.before = wire_get_u64(&in);
 	get_drift(&in, &s.drift, a);
+	s.refuses = wire_get_str(&in, a);
 	get_events(&in, &s.events, a);
 	int rc = message_decoded(&in, s.intact <= 1, "status", why);
 	if (!rc)

@@ -31,19 +31,18 @@ static const char *own_fault(const struct warden *w)
 		return w->revert_fault;
 	if (w->live && *w->live->doubt)
 		return w->live->doubt;
-	if (*w->audit.fault)
-		return w->audit.fault;
-	if (w->past.unsaved)
-		return "the history cannot be written";
-	return w->state.unsaved ? "the journal cannot be written: after a reboot the generation before would be restored" :
-				  NULL;
+	if (*w->keep_fault)
+		return w->keep_fault;
+	return *w->audit.fault ? w->audit.fault : NULL;
 }
 
 static int answer_status(struct warden *w, const struct message *m, struct arena *a, struct err *why)
 {
+	if (*w->keep_fault)
+		keep_look(w);
 	own(buf) struct buf out = { 0 };
 	struct status s = { .started = w->started, .adopted = recovered_name(w->found), .intact = 1, .fault = "",
-			    .drift = w->drift };
+			    .drift = w->drift, .refuses = w->keep_fault };
 
 	report_status(&s, w->live, &w->kernel, a);
 	told_count(w->told, &w->kernel, &s.events);
@@ -92,9 +91,16 @@ static const char *posture_summary(const struct set_posture *ask, struct arena *
 			    *ask->reason ? ": " : "", ask->reason);
 }
 
-/* While a generation waits to be confirmed it may be made tighter, and nothing else. */
-static int may_switch(const struct warden *w, const struct set_posture *ask, struct refusal *no)
+/*
+ * While a generation waits to be confirmed it may be made tighter, and nothing else. An end that is not remembered
+ * would not come after a crash.
+ */
+static int may_switch(struct warden *w, const struct set_posture *ask, struct refusal *no)
 {
+	int rc = ask->seconds ? keep_refuses(w, no) : 0;
+
+	if (rc)
+		return err_in(&no->why, "a posture without a duration is taken, one with is not");
 	if (!is_pending(w) || (w->live && posture_is_no_wider(&w->live->plan, ask->name, &w->live->is)))
 		return 0;
 	refuse_pending(w, no);

@@ -36,6 +36,7 @@ struct generation {
 	struct ports ports;
 	struct arena *ports_arena; /* theirs alone: they come and go */
 	struct tables *tables;	/* NULL when XDP takes no part, for the reason `without` */
+	bool was_taken;		/* it was in force before, and comes back even where the journal cannot be written */
 	char without[256];
 	char doubt[512]; /* how the policy's tests do not hold in what came back after a boot; "" when they do */
 

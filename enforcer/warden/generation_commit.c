@@ -135,18 +135,16 @@ static int bridge(struct generation *g, struct kernel *k, struct refusal *no)
 
 int generation_commit(struct generation *g, struct kernel *k, struct state *s, struct refusal *no)
 {
-	struct err ignored;
-
 	s->committing = true;
 	s->next = g->is;
-	if (state_save(s, k->settings->state_dir, &no->why)) {
+	if (state_save(s, k->settings->state_dir, &no->why) && !g->was_taken) {
 		s->committing = false;
 		return generation_refuse(no, RESULT_CANNOT, "journal");
 	}
 	int rc = bridge(g, k, no);
 	if (rc) {
 		s->committing = false;
-		state_save(s, k->settings->state_dir, &ignored);
+		state_note(s, k->settings->state_dir);
 		return rc;
 	}
 	no->why.text[0] = '\0';
@@ -175,7 +173,6 @@ static void sweep(struct generation *g, struct kernel *k)
 
 int generation_settle(struct generation *g, struct kernel *k, struct state *s, struct err *why)
 {
-	struct err ignored;
 	int rc = unhook_others(g, k, why);
 
 	if (rc)
@@ -185,7 +182,7 @@ int generation_settle(struct generation *g, struct kernel *k, struct state *s, s
 	if (filter_digest(k->filter, bank_other(g->is.bank), &g->is.tables, why))
 		rc = why->code; /* no digest matches the empty one: the check will say that it cannot tell */
 	state_advance(s, &g->is);
-	state_save(s, k->settings->state_dir, &ignored); /* s->unsaved says so, and the warden tries on */
+	state_note(s, k->settings->state_dir);
 	generation_leave_others(g, k);
 	return generation_cut_flows(g, k, why) ? why->code : rc;
 }

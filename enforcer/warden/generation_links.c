@@ -115,5 +115,7 @@ int generation_follow_links(struct generation *g, struct kernel *k, struct state
 		return 0;
 	rc = filter_digest(k->filter, bank_other(g->is.bank), &g->is.tables, why);
 	s->now = g->is;
-	return rc ? rc : state_save(s, k->settings->state_dir, why);
+	if (!rc)
+		state_note(s, k->settings->state_dir);
+	return rc;
 }

@@ -300,6 +300,7 @@ static void stage_begin(void *context)
 		memory_out();
 	s->g->is.number = s->ask->number;
 	s->g->is.bank = s->ask->bank;
+	s->g->was_taken = s->ask->was_taken;
 }
 
 static void stage_all(void *context)

@@ -4,6 +4,7 @@
  *     warden.c    beginning, end, and the loop           answer.c    what the api asks, told
  *     rollout.c   generations: apply, rollback, confirm, cancel, revert
  *     posture.c   the posture, and its end               notes.c     audit, events, faults
+ *     keep.c      can the state directory be written?
  *     reload.c    SIGHUP: another api takes over
  *     drift.c     is the kernel still as it was made?
  */
@@ -35,6 +36,7 @@ struct warden {
 	 * host, in returning to a posture, and in going back to a generation, which are tried again at a time.
 	 */
 	char fault[512], follow_fault[512], return_fault[512], revert_fault[512];
+	char keep_fault[512]; /* why what must be remembered cannot be; "" when it can */
 	uint64_t return_again_ms, revert_again_ms;
 	/* CLOCK_BOOTTIME: when the generation took over, if this process did it. Whoever connected before cannot confirm it. */
 	uint64_t switched_ns;
@@ -95,6 +97,14 @@ int cancel(struct warden *w, const struct settle *ask, struct refusal *no);
 /* Until the confirmation is overdue, or going back is tried again. */
 uint64_t revert_in_ms(const struct warden *w, uint64_t now);
 void revert_overdue(struct warden *w);
+
+/* ---- keep.c ---- */
+
+/* Looks, and writes what could not be written before. */
+void keep_look(struct warden *w);
+
+/* Looks first. */
+int keep_refuses(struct warden *w, struct refusal *no);
 
 /* ---- posture.c ---- */
 

@@ -116,12 +116,18 @@ static void forget_oldest(struct past *p)
 	memmove(&p->at[0], &p->at[1], --p->len * sizeof p->at[0]);
 }
 
-int past_begin(struct past *p, const struct entry *e, const char *dir, struct err *why)
+void past_enter(struct past *p, const struct entry *e)
 {
 	while (p->len > PAST_MOST)
 		forget_oldest(p);
 	p->at[p->len] = *e;
 	p->at[p->len++].end = END_BEGUN;
+	p->unsaved = true;
+}
+
+int past_begin(struct past *p, const struct entry *e, const char *dir, struct err *why)
+{
+	past_enter(p, e);
 	int rc = past_save(p, dir, why);
 	if (rc)
 		past_drop(p);

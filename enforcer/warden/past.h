@@ -41,6 +41,8 @@ int past_save(struct past *p, const char *dir, struct err *why);
 
 /* Saves too. When it fails, there is no entry. */
 int past_begin(struct past *p, const struct entry *e, const char *dir, struct err *why);
+/* The same without saving. */
+void past_enter(struct past *p, const struct entry *e);
 void past_drop(struct past *p);
 
 /* Of the newest; the oldest goes when there are too many. */

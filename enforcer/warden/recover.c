@@ -70,7 +70,8 @@ static int go_back(struct kernel *k, struct state *s, struct err *why)
 	say("generation %llu was interrupted before it took over; generation %llu stays",
 	    (unsigned long long)s->next.number, (unsigned long long)s->now.number);
 	s->committing = false;
-	return state_save(s, k->settings->state_dir, why);
+	state_note(s, k->settings->state_dir);
+	return 0;
 }
 
 /* The hooks of H stand and its program judges: what is left of G goes. */
@@ -101,7 +102,8 @@ static int resolve(struct kernel *k, struct state *s, struct err *why)
 	/* It had taken over, so it is what is restored. */
 	say("generation %llu cannot be finished as it is (%s)", (unsigned long long)s->next.number, why->text);
 	state_advance(s, &s->next);
-	return state_save(s, k->settings->state_dir, why);
+	state_note(s, k->settings->state_dir);
+	return 0;
 }
 
 /* ---- adopting ----------------------------------------------------------------------------- */
@@ -132,7 +134,8 @@ static int adopt_posture(struct generation *g, struct kernel *k, struct state *s
 	snprintf(g->is.reason, sizeof g->is.reason, "in force when tegd started");
 	g->is.until = (struct deadline){ 0 };
 	s->now = g->is;
-	return state_save(s, k->settings->state_dir, why);
+	state_note(s, k->settings->state_dir);
+	return 0;
 }
 
 static int adopt(struct generation **out, struct kernel *k, struct state *s, struct err *why)

@@ -83,7 +83,11 @@ static int remember(struct warden *w, const struct generation *g, const struct r
 
 	no->code = RESULT_CANNOT;
 	no->part = "journal";
-	return past_begin(&w->past, &e, w->settings->state_dir, &no->why);
+	int rc = past_begin(&w->past, &e, w->settings->state_dir, &no->why);
+	if (!rc || !r->was_taken)
+		return rc;
+	past_enter(&w->past, &e);
+	return 0;
 }
 
 static void save_past(struct warden *w)
@@ -120,7 +124,8 @@ static int roll_out(struct warden *w, const struct rollout *r, struct refusal *n
 	*w->revert_fault = '\0';
 	past_finish(&w->past, is_pending(w) ? END_PENDING : END_DONE);
 	save_past(w);
-	past_collect(&w->past, &w->state, w->settings->state_dir);
+	if (!w->state.unsaved && !w->past.unsaved)
+		past_collect(&w->past, &w->state, w->settings->state_dir);
 	say("generation %llu is in force: policy %s, posture %s%s", (unsigned long long)w->live->is.number,
 	    w->live->plan.policy, w->live->is.posture, is_pending(w) ? "; it goes again unless it is confirmed in time" : "");
 	note_fault(w->fault, no->why.text);
@@ -156,7 +161,7 @@ int base_holds(const struct warden *w, const struct asker *by, struct refusal *n
 }
 
 /* May another generation follow now? */
-static int may_follow(const struct warden *w, const struct asker *by, uint32_t seconds, struct refusal *no)
+static int may_follow(struct warden *w, const struct asker *by, uint32_t seconds, struct refusal *no)
 {
 	int rc = base_holds(w, by, no);
 
@@ -164,6 +169,9 @@ static int may_follow(const struct warden *w, const struct asker *by, uint32_t s
 		return rc;
 	if (is_pending(w))
 		return refuse_pending(w, no);
+	rc = keep_refuses(w, no);
+	if (rc)
+		return rc;
 	if (!seconds || w->live)
 		return 0;
 	no->code = RESULT_CONFLICT;
@@ -234,8 +242,9 @@ int apply(struct warden *w, int fd, const struct apply *ask, struct refusal *no,
 int apply_first(struct warden *w, const struct buf *bytes, struct refusal *no)
 {
 	const struct asker settings = { "", "tegd", "the setting bundle" };
+	int rc = keep_refuses(w, no);
 
-	return roll_out(w, &(struct rollout){ .bytes = bytes, .by = &settings, .how = HOW_APPLY }, no);
+	return rc ? rc : roll_out(w, &(struct rollout){ .bytes = bytes, .by = &settings, .how = HOW_APPLY }, no);
 }
 
 static int find_old(const struct warden *w, uint64_t number, const struct entry **out, struct refusal *no)
@@ -303,13 +312,15 @@ static int proves_a_way_in(const struct warden *w, const struct settle *ask, str
 
 int confirm(struct warden *w, const struct settle *ask, struct refusal *no)
 {
-	const struct state was = w->state;
 	int rc = is_waited_for(w, ask, no);
 
 	if (!rc)
 		rc = proves_a_way_in(w, ask, no);
+	if (!rc)
+		rc = keep_refuses(w, no);
 	if (rc)
 		return rc;
+	const struct state was = w->state;
 	w->state.now.confirm = (struct deadline){ 0 };
 	w->state.before = (struct record){ 0 };
 	rc = state_save(&w->state, w->settings->state_dir, &no->why);

@@ -125,6 +125,13 @@ int state_save(struct state *s, const char *dir, struct err *why)
 	return s->unsaved ? err_in(why, "cannot write the journal") : 0;
 }
 
+void state_note(struct state *s, const char *dir)
+{
+	struct err ignored;
+
+	state_save(s, dir, &ignored);
+}
+
 void state_advance(struct state *s, const struct record *is)
 {
 	if (is->number != s->now.number)

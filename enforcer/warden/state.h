@@ -56,6 +56,9 @@ void state_advance(struct state *s, const struct record *is);
 int state_load(struct state *out, const char *dir, struct err *why);
 int state_save(struct state *s, const char *dir, struct err *why);
 
+/* The same of what is so already: s->unsaved says that it failed, and it is tried again. */
+void state_note(struct state *s, const char *dir);
+
 /* Bundles that a record names. */
 int state_keep_bundle(const char *dir, const struct digest *id, const void *bytes, size_t len, struct err *why);
 int state_read_bundle(struct buf *out, const char *dir, const struct digest *id, struct err *why);

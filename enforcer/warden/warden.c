@@ -94,10 +94,7 @@ static void tick(struct warden *w)
 
 	if (kernel_sweep_blocks(&w->kernel, &in_force, &why))
 		say("%s", why.text);
-	if (w->state.unsaved && !state_save(&w->state, w->settings->state_dir, &why))
-		say("the journal is written again");
-	if (w->past.unsaved && !past_save(&w->past, w->settings->state_dir, &why))
-		say("the history is written again");
+	keep_look(w);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -177,15 +174,12 @@ static int make_directory(const char *path, mode_t mode, struct err *why)
 	return 0;
 }
 
-/* Two wardens over one journal would undo each other's work. */
+/* Two wardens over one journal would undo each other's work. The directory itself is locked: it may be read-only. */
 static int lock_state(struct warden *w, struct err *why)
 {
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof path, "%s/lock", w->settings->state_dir);
-	w->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	w->lock = open(w->settings->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w->lock < 0)
-		return err_sys(why, "cannot open %s", path);
+		return err_sys(why, "cannot open %s", w->settings->state_dir);
 	if (flock(w->lock, LOCK_EX | LOCK_NB))
 		return err_set(why, EBUSY, "another tegd runs with the state directory %s", w->settings->state_dir);
 	return 0;
@@ -268,6 +262,7 @@ static void take_up(struct warden *w)
 		note_fault(w->fault, why.text);
 	if (recover(&w->live, &w->found, &w->kernel, &w->state, &why))
 		note_fault(w->fault, why.text);
+	keep_look(w);
 	if (w->live)
 		say("generation %llu is %s after %llu ms: policy %s, posture %s",
 		    (unsigned long long)w->live->is.number, recovered_name(w->found),

@@ -245,7 +245,10 @@ static void a_full_disk_refuses(void)
 	for (int i = 0; i < 12; i++) /* until the audit log's last page is full, too */
 		roll_back(10, a);
 	expect(roll_back(10, a), RESULT_CANNOT, "journal", "No space", "then no other generation follows");
-	stands("11 1 BALANCED cannot write the audit log: No space left on device", "the one in force stays, and status complains");
+	char want[512];
+	snprintf(want, sizeof want, "11 1 BALANCED changes are refused until they can be remembered; make room, or make it writable: "
+		 "the state directory %s cannot be written: No space left on device", state);
+	stands(want, "the one in force stays, and status complains");
 	expect(posture("LOCKDOWN", a), RESULT_OK, "", "", "but the host can be shut");
 	tap_ok(!unlink(junk), "there is room again");
 	expect(roll_back(10, a), RESULT_OK, "", "", "and it follows");

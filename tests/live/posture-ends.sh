@@ -7,7 +7,7 @@ real=$(realpath "$BUILD")
 # later SECONDS: tegd dies, and is started as if so much time had gone by since the boot.
 later() {
 	tegd_end KILL
-	flock -w 5 $lab/state/lock true # unshare(1) is gone a moment before the tegd it started
+	flock -w 5 $lab/state true # unshare(1) is gone a moment before the tegd it started
 	cat > $lab/tegd <<-END
 		#!/bin/sh
 		exec unshare --time --boottime $1 --fork --kill-child=KILL "$real/tegd" "\$@"
