@@ -87,10 +87,10 @@ static inline __u32 teg_self_set(__u64 seed, __u64 first, __u64 second)
 	return ((first * seed ^ second) * seed) >> 55; /* the top bits know all others */
 }
 
-/* What a limit has a bucket for, or a block a place: an address cut to key_bits, or none. */
+/* What a limit has a bucket for, or a block a hint: an address cut to key_bits, or none. */
 struct teg_source {
 	struct teg_addr addr; /* host bits zero; all zero where one bucket is for all */
-	__u64 bucket;	      /* the rule's; 0 in teg_blocks */
+	__u64 bucket;	      /* the rule's */
 };
 _Static_assert(sizeof(struct teg_source) == 24, "abi");
 
@@ -135,17 +135,50 @@ struct teg_buckets {
 };
 _Static_assert(sizeof(struct teg_bucket) * TEG_BUCKET_WAYS == 64, "abi");
 
-/* teg_blocks: hash, key struct teg_source with bucket 0. Runtime blocks. */
-#define TEG_BLOCKS_MAX 131072u
+/*
+ * teg_blocks: array of one, mmapable. Runtime blocks, 16 bytes each, in sets of four that share a cache line.
+ * A source is mixed by a bijection of 64 bits under a secret seed: 18 bits are the number of its first
+ * set, the others stand in the place, from which the source can so be told again. Where the first set is full it is in
+ * the other, and the first's first place says that there are such.
+ *
+ *     key     63..18 what the set does not say | 17..0 counter slot of what placed it
+ *     meta    63..4 until when, CLOCK_MONOTONIC; past: not blocked any more | flags
+ */
+#define TEG_BLOCK_SETS 262144u /* 2^18 */
+#define TEG_BLOCK_WAYS 4u
+#define TEG_BLOCKS_MAX 1048576u
 #define TEG_BLOCK_BITS4 32u
 #define TEG_BLOCK_BITS6 64u
-struct teg_blocked {
-	__u64 until_ns;	    /* CLOCK_MONOTONIC; past: not blocked any more */
-	__u32 counter_slot; /* of the rule that placed it */
-	__u8 key_bits;	    /* of the address: 32 and 64 */
-	__u8 pad[3];
+#define TEG_BLOCK_REST_BITS 46
+#define TEG_BLOCK_REST ((1ull << TEG_BLOCK_REST_BITS) - 1)
+#define TEG_BLOCK_BY_BITS 18
+#define TEG_BLOCK_BY ((1u << TEG_BLOCK_BY_BITS) - 1)
+#define TEG_BLOCK_NOBODY TEG_BLOCK_BY /* no rule placed it */
+#define TEG_BLOCK_UNKNOWN (TEG_BLOCK_BY - 1) /* nft placed it, which does not say by what */
+#define TEG_BLOCK_META(until_ns) ((__u64)(until_ns) << 4)
+#define TEG_BLOCK_UNTIL(meta) ((__u64)(meta) >> 4)
+#define TEG_BLOCK_IP6 1ull
+#define TEG_BLOCK_SECOND 2ull  /* in the second of its sets */
+#define TEG_BLOCK_WHOSE (TEG_BLOCK_IP6 | TEG_BLOCK_SECOND)
+#define TEG_BLOCK_SPILLED 4ull /* of a set's first place: some for which this is the first set are in another */
+#define TEG_BLOCK_CLAIMED 8ull /* being written */
+#define TEG_BLOCK_FLAGS 15ull
+struct teg_block {
+	__u64 key, meta;
 };
-_Static_assert(sizeof(struct teg_blocked) == 16, "abi");
+struct teg_blocks {
+	__u64 seed[2]; /* random, odd */
+	__u64 full;    /* so many times a rule found no place for a source */
+	__u64 pad[5];
+	struct teg_block at[TEG_BLOCK_SETS][TEG_BLOCK_WAYS];
+};
+_Static_assert(sizeof(struct teg_block) * TEG_BLOCK_WAYS == 64, "abi");
+_Static_assert(TEG_COUNTER_SLOTS <= 1u << TEG_BLOCK_BY_BITS, "abi");
+
+static inline __u32 teg_block_other(__u32 set, __u64 rest)
+{
+	return set ^ ((__u32)(rest * 0x9e3779b97f4a7c15ull >> 46) | 1);
+}
 
 /*
  * teg_hints: array of one, mmapable. For each hash of a source, no block of such

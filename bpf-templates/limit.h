@@ -14,9 +14,11 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf-templates/abi.h"
+#include "bpf-templates/blocks.h"
 #include "bpf-templates/pkt.h"
 
 #define LIMIT_TRIES 4
+#define LIMIT_NOT_BLOCKED (~0u - 1)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -27,11 +29,11 @@ struct {
 } teg_buckets SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, TEG_BLOCKS_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct teg_source);
-	__type(value, struct teg_blocked);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct teg_blocks);
 } teg_blocks SEC(".maps");
 
 /* The time that tests give; see TEG_HOST_GIVEN_CLOCK. */
@@ -249,13 +251,39 @@ static __always_inline __u64 limit_may_be_blocked(const struct pkt *p)
 	return hint ? *hint : 0;
 }
 
-/* The block in which the packet's source is now, or NULL. */
-static __always_inline const struct teg_blocked *limit_block_of(const struct pkt *p, __u64 now)
+static __always_inline struct blocks_key limit_block_key(const struct teg_blocks *t, const struct pkt *p)
 {
-	struct teg_source key = limit_blocked(p);
-	const struct teg_blocked *b = bpf_map_lookup_elem(&teg_blocks, &key);
+	return p->family == TEG_IP4 ? blocks_key(t, bpf_be64_to_cpu(p->src.lo) & 0xffffffff, false)
+				    : blocks_key(t, bpf_be64_to_cpu(p->src.hi), true);
+}
 
-	return b && now < b->until_ns ? b : NULL;
+/* Functions of their own, as limit_over() is. Is the packet's source blocked now? Then who placed the block, else LIMIT_NOT_BLOCKED. */
+__noinline __u32 limit_blocked_by(const struct pkt *p, __u64 now)
+{
+	const __u32 zero = 0;
+	struct teg_blocks *t = bpf_map_lookup_elem(&teg_blocks, &zero);
+
+	if (!t || !p)
+		return LIMIT_NOT_BLOCKED;
+	struct blocks_key key = limit_block_key(t, p);
+	const struct teg_block *b = blocks_find(t, &key, now);
+	if (!b)
+		return LIMIT_NOT_BLOCKED;
+	__u32 by = b->key & TEG_BLOCK_BY;
+	return by == TEG_BLOCK_NOBODY ? TEG_WHO_NOBODY : by;
+}
+
+__noinline int limit_block_place(const struct pkt *p, __u64 until, __u32 by, __u64 now)
+{
+	const __u32 zero = 0;
+	struct teg_blocks *t = bpf_map_lookup_elem(&teg_blocks, &zero);
+
+	if (!t || !p)
+		return 0;
+	struct blocks_key key = limit_block_key(t, p);
+	if (!blocks_place(t, &key, until, by, now))
+		__sync_fetch_and_add(&t->full, 1);
+	return 0;
 }
 
 static __always_inline void limit_raise(__u64 *word, __u64 to)
@@ -271,25 +299,18 @@ static __always_inline void limit_raise(__u64 *word, __u64 to)
 /*
  * limit_block - nothing of the source passes for block_ns. A block that lasts
  * longer stays. Should four swaps be lost to other CPUs, the next packet that is
- * over raises the hint.
+ * over raises the hint. Where the source has no place left its packet is dropped all the same, and that is counted.
  */
 static __always_inline void limit_block(struct teg_active *active, const struct teg_rule *rule,
 					const struct pkt *p, __u64 now)
 {
 	struct teg_source key = limit_blocked(p);
-	struct teg_blocked mine = {
-		.until_ns = now + rule->block_ns,
-		.counter_slot = rule->counter_slot,
-		.key_bits = p->family == TEG_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6,
-	};
-	struct teg_blocked *old = bpf_map_lookup_elem(&teg_blocks, &key);
-	__u64 *hint = limit_hint(&key);
+	__u64 until = now + rule->block_ns, *hint = limit_hint(&key);
 
-	limit_raise(&active->blocks_until_ns, mine.until_ns);
+	limit_raise(&active->blocks_until_ns, until);
 	if (hint)
-		limit_raise(hint, mine.until_ns);
-	if (!old || old->until_ns < mine.until_ns)
-		bpf_map_update_elem(&teg_blocks, &key, &mine, BPF_ANY);
+		limit_raise(hint, until);
+	limit_block_place(p, until, rule->counter_slot, now);
 }
 
 #endif

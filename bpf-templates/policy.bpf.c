@@ -410,11 +410,11 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 		count_slot(gen_config.neighbour_slot, p.len);
 		return FRAME_PASS;
 	}
-	const struct teg_blocked *block = w.now < blocked_until ? limit_block_of(&p, w.now) : NULL;
-	if (block) {
+	const __u32 blocked_by = w.now < blocked_until ? limit_blocked_by(&p, w.now) : LIMIT_NOT_BLOCKED;
+	if (blocked_by != LIMIT_NOT_BLOCKED) {
 		struct teg_counter *counted = count_slot(gen_config.blocked_slot, p.len);
 
-		tell_drop(ctx, &p, active, counted, gen_config.blocked_slot, block->counter_slot);
+		tell_drop(ctx, &p, active, counted, gen_config.blocked_slot, blocked_by);
 		return FRAME_DROP;
 	}
 	if (!payloads) {

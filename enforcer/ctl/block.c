@@ -16,7 +16,7 @@
 #include "lang/base/arena.h"
 #include "lang/base/file.h"
 
-#define FILE_BYTES_MAX ((size_t)16 << 20)
+#define FILE_BYTES_MAX ((size_t)64 << 20) /* a million of the longest */
 #define AT_ONCE	       1000 /* sources a request: the api takes 2048, in 64 KiB */
 
 struct sources {

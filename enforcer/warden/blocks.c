@@ -5,13 +5,11 @@
 #include <string.h>
 #include <time.h>
 
-#include <bpf/bpf.h>
-
-#include "enforcer/warden/ledger.h"
+#include "enforcer/warden/block_table.h"
 #include "lang/base/own.h"
 
 #define SECOND_NS    UINT64_C(1000000000)
-#define SLOT_UNKNOWN (UINT32_MAX - 1) /* of a block that nft placed, which does not say by what */
+#define AT_ONCE	     4096u /* elements in a change */
 
 static const char *const sets[FAMILY_COUNT] = { [FAMILY_IP4] = "blocked4", [FAMILY_IP6] = "blocked6" };
 static const unsigned bits[FAMILY_COUNT] = { [FAMILY_IP4] = TEG_BLOCK_BITS4, [FAMILY_IP6] = TEG_BLOCK_BITS6 };
@@ -51,32 +49,25 @@ static int find_places(struct places *out, struct kernel *k, struct arena *a, st
 
 /* ---- changing ------------------------------------------------------------------------ */
 
-/* What stood there before, to be put back; until_ns 0: nothing. */
-static struct teg_blocked block_before(struct kernel *k, struct addr a)
+/* As they were. */
+static void change_back(struct block_table *t, const struct block_row *before, uint32_t count, uint64_t now)
 {
-	const struct teg_source key = shared_source(a);
-	struct teg_blocked was = { 0 };
-
-	return bpf_map_lookup_elem(k->shared.blocks, &key, &was) ? (struct teg_blocked){ 0 } : was;
+	while (count--)
+		block_table_set(t, before[count].source, before[count].until_ns, before[count].by, now);
 }
 
-static int change_one(struct kernel *k, struct addr a, uint64_t until_ns, uint32_t slot, struct err *why)
+static int change_xdp(struct block_table *t, const struct block *ask, struct block_row *before, uint64_t now, struct err *why)
 {
-	return until_ns ? shared_block(&k->shared, a, until_ns, slot, why) : shared_unblock(&k->shared, a, why);
-}
-
-static int change_xdp(struct kernel *k, const struct block *ask, struct teg_blocked *before, struct err *why)
-{
-	const uint64_t until = ask->seconds ? now_ns(CLOCK_MONOTONIC) + ask->seconds * SECOND_NS : 0;
-	struct err ignored;
+	const uint64_t until = ask->seconds ? now + ask->seconds * SECOND_NS : 0;
+	char text[ADDR_TEXT];
 
 	for (uint32_t i = 0; i < ask->source_count; i++) {
-		before[i] = block_before(k, ask->sources[i]);
-		if (!change_one(k, ask->sources[i], until, LEDGER_NO_SLOT, why))
+		before[i] = block_table_get(t, ask->sources[i], now);
+		if (block_table_set(t, ask->sources[i], until, TEG_BLOCK_NOBODY, now))
 			continue;
-		while (i--)
-			change_one(k, ask->sources[i], before[i].until_ns, before[i].counter_slot, &ignored);
-		return why->code;
+		change_back(t, before, i + 1, now);
+		return err_set(why, ENOSPC, "no place is left to block %s: some %u sources may be blocked at a time",
+			       addr_print(ask->sources[i], text), TEG_BLOCKS_MAX);
 	}
 	return 0;
 }
@@ -100,18 +91,21 @@ static int change_nft(struct kernel *k, const struct block *ask, const struct pl
 int blocks_change(struct kernel *k, const struct block *ask, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
-	struct teg_blocked *before = arena_zero(a, ask->source_count * sizeof *before);
-	struct err ignored;
+	own(block_table) struct block_table t = { 0 };
+	struct block_row *before = arena_zero(a, ask->source_count * sizeof *before);
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
 	struct places at;
 	int rc = find_places(&at, k, a, why);
 
 	if (!rc && at.xdp)
-		rc = change_xdp(k, ask, before, why);
+		rc = block_table_open(&t, &k->shared, why);
+	if (!rc && at.xdp)
+		rc = change_xdp(&t, ask, before, now, why);
 	if (rc)
 		return rc;
 	rc = change_nft(k, ask, &at, why);
-	for (uint32_t i = 0; rc && at.xdp && i < ask->source_count; i++)
-		change_one(k, ask->sources[i], before[i].until_ns, before[i].counter_slot, &ignored);
+	if (rc && at.xdp)
+		change_back(&t, before, ask->source_count, now);
 	k->blocked_at_ns = 0; /* counted anew for the next who asks */
 	return rc;
 }
@@ -121,46 +115,28 @@ int blocks_change(struct kernel *k, const struct block *ask, struct err *why)
 /* One that is in force, where XDP has it. */
 typedef void walk_one(void *cls, struct addr source, uint64_t left_ns, uint32_t slot);
 
-#define AT_ONCE 4096u
-
-struct batch_room {
-	struct teg_source keys[AT_ONCE];
-	struct teg_blocked values[AT_ONCE];
+struct walking {
+	walk_one *one;
+	void *cls;
+	uint64_t now_ns;
 };
 
-static void walk_batch(const struct batch_room *w, uint32_t count, walk_one *one, void *cls)
+static void walk_row(void *cls, const struct block_row *row)
 {
-	const uint64_t now = now_ns(CLOCK_MONOTONIC);
+	const struct walking *w = cls;
 
-	for (uint32_t i = 0; i < count; i++) {
-		const struct teg_blocked *b = &w->values[i];
-
-		if (b->until_ns > now)
-			one(cls, shared_source_address(&w->keys[i], b), b->until_ns - now, b->counter_slot);
-	}
+	w->one(w->cls, row->source, row->until_ns - w->now_ns, row->by);
 }
 
 static int walk_xdp(struct kernel *k, walk_one *one, void *cls, struct err *why)
 {
-	own(mem) struct batch_room *w = malloc(sizeof *w);
-	uint32_t from = 0, next = 0;
-	bool is_first = true, is_last = false;
+	struct walking w = { one, cls, now_ns(CLOCK_MONOTONIC) };
+	own(block_table) struct block_table t = { 0 };
+	int rc = block_table_open(&t, &k->shared, why);
 
-	if (!w)
-		return err_set(why, ENOMEM, "no memory to read teg_blocks");
-	while (!is_last) {
-		LIBBPF_OPTS(bpf_map_batch_opts, opts);
-		uint32_t count = AT_ONCE;
-		int rc = bpf_map_lookup_batch(k->shared.blocks, is_first ? NULL : &from, &next, w->keys, w->values, &count, &opts);
-
-		is_last = rc && errno == ENOENT;
-		if (rc && !is_last)
-			return err_sys(why, "cannot read teg_blocks");
-		walk_batch(w, count, one, cls);
-		from = next;
-		is_first = false;
-	}
-	return 0;
+	if (!rc)
+		block_table_each(&t, w.now_ns, walk_row, &w);
+	return rc;
 }
 
 /* ---- listing ---------------------------------------------------------------------------- */
@@ -176,9 +152,9 @@ struct listing {
 
 static const char *placed_by(const struct generation *g, uint32_t slot)
 {
-	if (slot == LEDGER_NO_SLOT)
+	if (slot == TEG_BLOCK_NOBODY)
 		return "person";
-	if (slot == SLOT_UNKNOWN)
+	if (slot == TEG_BLOCK_UNKNOWN)
 		return "";
 	for (uint32_t i = 0; g && g->slots && i < g->plan.counter_count; i++)
 		if (g->slots[i] == slot)
@@ -326,10 +302,12 @@ static void find_lacking(struct has *out, const struct has *from, const struct h
 static int carry_to_xdp(struct kernel *k, const struct has *what, struct err *why)
 {
 	const uint64_t now = now_ns(CLOCK_MONOTONIC);
-	int rc = 0;
+	own(block_table) struct block_table t = { 0 };
+	int rc = block_table_open(&t, &k->shared, why);
 
 	for (size_t i = 0; !rc && i < what->list.len; i++)
-		rc = shared_block(&k->shared, what->list.at[i].source, now + what->list.at[i].left_ns, SLOT_UNKNOWN, why);
+		if (!block_table_set(&t, what->list.at[i].source, now + what->list.at[i].left_ns, TEG_BLOCK_UNKNOWN, now))
+			rc = err_set(why, ENOSPC, "the programs' table of runtime blocks is full");
 	return rc;
 }
 

@@ -14,6 +14,8 @@
 #include <linux/magic.h>
 #include <linux/membarrier.h>
 
+#include "enforcer/warden/block_table.h"
+
 /* ---- opening ------------------------------------------------------------------- */
 
 static int open_pin_dir(const char *dir, struct err *why)
@@ -151,58 +153,34 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Between the look and the removal the program may have renewed it: what was removed is seen, and put back. */
-static void forget_block(int map, const struct teg_source *key)
+int kernel_count_blocks(struct kernel *k, uint64_t *in_force, struct err *why)
 {
-	struct teg_blocked was;
-
-	if (!bpf_map_lookup_and_delete_elem(map, key, &was) && was.until_ns > now_ns())
-		bpf_map_update_elem(map, key, &was, BPF_NOEXIST);
-}
-
-#define SWEEP_AT_ONCE 4096u
-
-struct sweep {
-	struct teg_source keys[SWEEP_AT_ONCE];
-	struct teg_blocked values[SWEEP_AT_ONCE];
-};
-
-/* One batch; 1 when it was the last. */
-static int sweep_some(int map, struct sweep *w, uint32_t *from, bool is_first, uint64_t now, uint64_t *in_force,
-		      struct err *why)
-{
-	LIBBPF_OPTS(bpf_map_batch_opts, opts);
-	uint32_t count = SWEEP_AT_ONCE, next;
-	int rc = bpf_map_lookup_batch(map, is_first ? NULL : from, &next, w->keys, w->values, &count, &opts);
-	const bool is_last = rc && errno == ENOENT;
-
-	if (rc && !is_last)
-		return err_sys(why, "cannot read teg_blocks");
-	for (uint32_t i = 0; i < count; i++) {
-		*in_force += w->values[i].until_ns > now;
-		if (w->values[i].until_ns <= now)
-			forget_block(map, &w->keys[i]);
-	}
-	*from = next;
-	return is_last;
-}
-
-int kernel_sweep_blocks(struct kernel *k, uint64_t *in_force, struct err *why)
-{
+	own(block_table) struct block_table t = { 0 };
 	const uint64_t now = now_ns();
-	own(mem) struct sweep *w = NULL;
-	uint32_t from = 0;
-	int rc = 0;
 
 	*in_force = 0;
-	if (!k->xdp || !__atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED))
-		return 0; /* none was ever placed */
-	w = malloc(sizeof *w);
-	if (!w)
-		return err_set(why, ENOMEM, "no memory to read teg_blocks");
-	for (bool is_first = true; !rc; is_first = false)
-		rc = sweep_some(k->shared.blocks, w, &from, is_first, now, in_force, why);
-	return rc < 0 ? rc : 0;
+	if (!k->xdp || __atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED) <= now)
+		return 0;
+	int rc = block_table_open(&t, &k->shared, why);
+	if (!rc)
+		*in_force = block_table_count(&t, now);
+	return rc;
+}
+
+int kernel_blocks_left_out(struct kernel *k, uint64_t *more, struct err *why)
+{
+	own(block_table) struct block_table t = { 0 };
+
+	*more = 0;
+	if (!k->xdp)
+		return 0;
+	int rc = block_table_open(&t, &k->shared, why);
+	if (!rc) {
+		const uint64_t full = __atomic_load_n(&t.at->full, __ATOMIC_RELAXED);
+		*more = full - k->left_out;
+		k->left_out = full;
+	}
+	return rc;
 }
 
 /* ---- pins ----------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ struct kernel {
 
 	/* Sources blocked when last counted, when that was, and how long it took: see report.c. */
 	uint64_t blocked, blocked_at_ns, blocked_cost_ns;
+	uint64_t left_out; /* sources for which there was no place, when last asked */
 };
 
 int kernel_open(struct kernel *out, const struct settings *s, struct err *why);
@@ -60,7 +61,10 @@ int kernel_pin_again(struct kernel *k, struct err *why);
 /* teg_self follows the addresses. */
 int kernel_follow_self(struct kernel *k, struct err *why);
 
-/* Runtime blocks that have ended make room for new ones; *in_force counts the others. */
-int kernel_sweep_blocks(struct kernel *k, uint64_t *in_force, struct err *why);
+/* Runtime blocks that have not ended. */
+int kernel_count_blocks(struct kernel *k, uint64_t *in_force, struct err *why);
+
+/* How often since the last call a rule found no place for a source; of the first call, since the table was made. */
+int kernel_blocks_left_out(struct kernel *k, uint64_t *more, struct err *why);
 
 #endif

@@ -251,7 +251,7 @@ static int read_objects(struct reader *r, struct filter_live *live, struct err *
 
 static int count_blocked_now(uint64_t *out, struct reader *r, const struct filter_live *live, struct err *why)
 {
-	int rc = kernel_sweep_blocks(r->k, out, why);
+	int rc = kernel_count_blocks(r->k, out, why);
 
 	for (size_t i = 0; !rc && i < live->set_count; i++) {
 		const struct filter_object *set = &live->sets[i];

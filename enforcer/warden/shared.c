@@ -26,8 +26,7 @@ const struct shared_map shared_maps[] = {
 	SHARED(causes, PERCPU_ARRAY, 4, sizeof(struct teg_counter), CAUSE_COUNT, 0),
 	SHARED(self, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
 	SHARED(buckets, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
-	SHARED(blocks, HASH, sizeof(struct teg_source), sizeof(struct teg_blocked), TEG_BLOCKS_MAX,
-	       BPF_F_NO_PREALLOC),
+	SHARED(blocks, ARRAY, 4, sizeof(struct teg_blocks), 1, BPF_F_MMAPABLE),
 	SHARED(hints, ARRAY, 4, sizeof(struct teg_hints), 1, BPF_F_MMAPABLE),
 	SHARED(telling, PERCPU_ARRAY, 4, sizeof(struct teg_telling), 1, 0),
 	SHARED(events, RINGBUF, 0, 0, TEG_EVENTS_BYTES, 0),
@@ -58,20 +57,27 @@ static void fill_sketch(struct teg_buckets *b)
 		b->sketch[i / TEG_SKETCH_WORDS][i % TEG_SKETCH_WORDS] = -(1ull << 62);
 }
 
-/* Whoever knew the seed could choose sources that share one bucket. */
-static int buckets_seed(int fd)
+/* Whoever knew the seed could choose sources that share one place. */
+static int seed_of(const struct shared_map *m, int fd)
 {
-	struct teg_buckets *b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	ssize_t got;
+	const bool is_blocks = m->at == offsetof(struct shared, blocks);
+	void *at = mmap(NULL, m->value, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	uint64_t seed[2];
 
-	if (b == MAP_FAILED)
+	if (at == MAP_FAILED)
 		return -1;
-	got = getrandom(b->seed, sizeof b->seed, 0);
-	b->seed[0] |= 1;
-	b->seed[1] |= 1;
-	fill_sketch(b);
-	munmap(b, sizeof *b);
-	return got == sizeof b->seed ? 0 : -1;
+	const ssize_t got = getrandom(seed, sizeof seed, 0);
+	for (int i = 0; i < 2; i++)
+		(is_blocks ? ((struct teg_blocks *)at)->seed : ((struct teg_buckets *)at)->seed)[i] = seed[i] | 1;
+	if (!is_blocks)
+		fill_sketch(at);
+	munmap(at, m->value);
+	return got == sizeof seed ? 0 : -1;
+}
+
+static bool has_seed(const struct shared_map *m)
+{
+	return m->at == offsetof(struct shared, buckets) || m->at == offsetof(struct shared, blocks);
 }
 
 static int shared_make(int *out, const struct shared_map *m, const char *path, struct err *why)
@@ -81,7 +87,7 @@ static int shared_make(int *out, const struct shared_map *m, const char *path, s
 
 	if (fd < 0)
 		return err_sys(why, "cannot make the map %s", m->name);
-	if (m->at == offsetof(struct shared, buckets) && buckets_seed(fd))
+	if (has_seed(m) && seed_of(m, fd))
 		return err_sys(why, "cannot seed the map %s", m->name);
 	if (path && bpf_obj_pin(fd, path))
 		return err_sys(why, "cannot pin %s", path);
@@ -268,108 +274,29 @@ int shared_set_self(const struct shared *s, const struct addr *at, size_t count,
 
 /* ---- blocks at run time ------------------------------------------------------------ */
 
-static struct teg_source source_of(struct addr a, uint64_t words[static 2])
+struct teg_source shared_source(struct addr a)
 {
 	struct teg_source source = { 0 };
-	unsigned bits = a.family == FAMILY_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6;
+	uint64_t words[2];
 
-	a.num &= ~prefix_range((struct prefix){ { a.family, 0 }, bits }).hi;
+	a.num &= ~prefix_range((struct prefix){ { a.family, 0 }, a.family == FAMILY_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6 }).hi;
 	words_of(a, words);
 	memcpy(&source.addr, words, sizeof source.addr);
 	return source;
-}
-
-struct teg_source shared_source(struct addr source)
-{
-	uint64_t words[2];
-
-	return source_of(source, words);
-}
-
-struct addr shared_source_address(const struct teg_source *key, const struct teg_blocked *block)
-{
-	const bool is_ip4 = block->key_bits == TEG_BLOCK_BITS4;
-
-	return addr_from_bytes(is_ip4 ? FAMILY_IP4 : FAMILY_IP6, key->addr.bytes + (is_ip4 ? 12 : 0));
-}
-
-static void raise_to(__u64 *word, uint64_t to)
-{
-	__u64 seen = __atomic_load_n(word, __ATOMIC_RELAXED);
-
-	while (seen < to &&
-	       !__atomic_compare_exchange_n(word, &seen, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		;
-}
-
-/* The hints say that the source may be blocked until then. */
-static int hint(const struct shared *s, const uint64_t words[static 2], uint64_t until_ns, struct err *why)
-{
-	struct teg_active *active = mmap(NULL, sizeof *active, PROT_READ | PROT_WRITE, MAP_SHARED, s->active, 0);
-	struct teg_hints *hints = mmap(NULL, sizeof *hints, PROT_READ | PROT_WRITE, MAP_SHARED, s->hints, 0);
-	int rc = 0;
-
-	if (active == MAP_FAILED || hints == MAP_FAILED) {
-		rc = err_sys(why, "cannot map the hints of blocks");
-	} else {
-		raise_to(&active->blocks_until_ns, until_ns);
-		raise_to(&hints->until_ns[teg_hint(words[0], words[1])], until_ns);
-	}
-	if (active != MAP_FAILED)
-		munmap(active, sizeof *active);
-	if (hints != MAP_FAILED)
-		munmap(hints, sizeof *hints);
-	return rc;
-}
-
-int shared_block(const struct shared *s, struct addr source, uint64_t until_ns, uint32_t slot, struct err *why)
-{
-	char text[ADDR_TEXT];
-	uint64_t words[2];
-	struct teg_source key = source_of(source, words);
-	struct teg_blocked block = {
-		.until_ns = until_ns,
-		.counter_slot = slot,
-		.key_bits = source.family == FAMILY_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6,
-	};
-
-	if (hint(s, words, until_ns, why))
-		return why->code;
-	if (bpf_map_update_elem(s->blocks, &key, &block, BPF_ANY))
-		return err_sys(why, "cannot block %s", addr_print(source, text));
-	return 0;
-}
-
-int shared_unblock(const struct shared *s, struct addr source, struct err *why)
-{
-	char text[ADDR_TEXT];
-	uint64_t words[2];
-	struct teg_source key = source_of(source, words);
-
-	if (bpf_map_delete_elem(s->blocks, &key) && errno != ENOENT)
-		return err_sys(why, "cannot take the block of %s back", addr_print(source, text));
-	return 0;
-}
-
-static int forget_blocks(const struct shared *s, struct err *why)
-{
-	struct teg_source key;
-
-	while (!bpf_map_get_next_key(s->blocks, NULL, &key))
-		if (bpf_map_delete_elem(s->blocks, &key))
-			return err_sys(why, "cannot take a block back");
-	return 0;
 }
 
 /* Hints stay: at most a look-up is made that finds nothing. */
 int shared_forget(const struct shared *s, struct err *why)
 {
 	struct teg_buckets *b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_SHARED, s->buckets, 0);
+	struct teg_blocks *t = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED, s->blocks, 0);
 
-	if (b == MAP_FAILED)
-		return err_sys(why, "cannot map teg_buckets");
+	if (b == MAP_FAILED || t == MAP_FAILED)
+		return err_sys(why, "cannot map teg_buckets and teg_blocks");
 	memset(b->at, 0, sizeof b->at);
 	fill_sketch(b);
+	memset(t->at, 0, sizeof t->at);
 	munmap(b, sizeof *b);
-	return forget_blocks(s, why);
+	munmap(t, sizeof *t);
+	return 0;
 }

@@ -52,20 +52,12 @@ static inline void shared_own_(struct shared *s)
  * Waits for packets that are being judged (some milliseconds). */
 int shared_set_self(const struct shared *s, const struct addr *at, size_t count, struct err *why);
 
-/* Nothing of the source (IPv4 its address, IPv6 its /64) passes until then; `slot` says for whom. */
-int shared_block(const struct shared *s, struct addr source, uint64_t until_ns, uint32_t slot, struct err *why);
-
 /* Every bucket is full and nothing is blocked: for tests, which begin so. */
 int shared_forget(const struct shared *s, struct err *why);
 
-/* The source as teg_blocks knows it, and back. */
+/* The source as hints of blocks know it. */
 struct teg_source;
-struct teg_blocked;
 struct teg_source shared_source(struct addr source);
-struct addr shared_source_address(const struct teg_source *key, const struct teg_blocked *block);
-
-/* Not blocked any more, or never was. */
-int shared_unblock(const struct shared *s, struct addr source, struct err *why);
 
 /* What each map is; for who loads a program that uses them. */
 struct shared_map {

@@ -89,11 +89,13 @@ static void hear_signal(struct warden *w)
 
 static void tick(struct warden *w)
 {
-	uint64_t in_force;
+	uint64_t left_out;
 	struct err why;
 
-	if (kernel_sweep_blocks(&w->kernel, &in_force, &why))
+	if (kernel_blocks_left_out(&w->kernel, &left_out, &why))
 		say("%s", why.text);
+	else if (left_out)
+		say("%llu times a reflex could not block its source: the table of runtime blocks is full", (unsigned long long)left_out);
 	keep_look(w);
 }
 

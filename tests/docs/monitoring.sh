@@ -50,6 +50,6 @@ ok "every label named is one that docs/metrics.md gives" "$dir/only"
 sed -n 's/^ *- alert: //p' $rules | while read -r alert; do grep -q "^| \`$alert\` |" docs/monitoring.md || echo "$alert"; done > "$dir/out"
 [ ! -s "$dir/out" ]
 ok "docs/monitoring.md says what to do about each alert" "$dir/out"
-grep -q "TEG_BLOCKS_MAX 131072u" bpf-templates/abi.h && grep -q 'room for 131072' $rules
+grep -q "TEG_BLOCKS_MAX 1048576u" bpf-templates/abi.h && grep -q 'room for 1048576' $rules
 ok "there is room for as many blocks as the alert says" 
 echo "1..$n"

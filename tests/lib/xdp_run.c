@@ -12,6 +12,7 @@
 #include <linux/if_ether.h>
 
 #include "compiler/emit/emit.h"
+#include "enforcer/warden/block_table.h"
 #include "enforcer/warden/tables.h"
 #include "tests/lib/ring_read.h"
 
@@ -150,10 +151,7 @@ void xdp_run_block(struct xdp_run *x, struct addr source, uint64_t until_ns)
 {
 	struct err why = { 0 };
 
-	if (until_ns)
-		must(!shared_block(&x->shared, source, until_ns, 0, &why), why.text);
-	else
-		must(!shared_unblock(&x->shared, source, &why), why.text);
+	must(!block_table_once(&x->shared, source, until_ns, 0, &why), why.text);
 }
 
 bool xdp_run_takes(const struct xdp_run *x, const uint8_t *frame, size_t len)

@@ -1,0 +1,148 @@
+/*
+ * blocks - the table of runtime blocks (struct teg_blocks in abi.h): who is in it, and a place for one more.
+ *
+ * The program and the warden write it at the same time, on all CPUs. A place is claimed by one
+ * compare-and-swap of its second word, then named, then given its end; whoever reads in between sees no
+ * block. Two who place the same source at the same moment may give it two places, which is no harm.
+ * Text of both worlds: the program calls it with `now` of the clock that it judges by.
+ */
+#ifndef TEG_BLOCKS_H
+#define TEG_BLOCKS_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include "bpf-templates/abi.h"
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+#define BLOCKS_TRIES 4
+
+/* A source as the table knows it. */
+struct blocks_key {
+	__u64 rest;   /* what its sets do not say */
+	__u64 family; /* TEG_BLOCK_IP6 or 0 */
+	__u32 set[2];
+};
+
+static __always_inline __u64 blocks_mix(__u64 x, const __u64 seed[2])
+{
+	x ^= x >> 32;
+	x *= seed[0];
+	x ^= x >> 32;
+	x *= seed[1];
+	return x ^ x >> 32;
+}
+
+/* Of an IPv4 address, or of the first 64 bits of an IPv6 one. */
+static __always_inline struct blocks_key blocks_key(const struct teg_blocks *t, __u64 source, bool is_ip6)
+{
+	__u64 mixed = blocks_mix(source, t->seed);
+	struct blocks_key k = { mixed & TEG_BLOCK_REST, is_ip6 ? TEG_BLOCK_IP6 : 0, { (__u32)(mixed >> TEG_BLOCK_REST_BITS) } };
+
+	k.set[1] = teg_block_other(k.set[0], k.rest);
+	return k;
+}
+
+static __always_inline bool blocks_is(const struct teg_block *b, __u64 meta, const struct blocks_key *k, __u32 second)
+{
+	return b->key >> TEG_BLOCK_BY_BITS == k->rest && (meta & TEG_BLOCK_WHOSE) == (k->family | (second ? TEG_BLOCK_SECOND : 0));
+}
+
+static __always_inline __u64 blocks_meta(const struct teg_block *b)
+{
+	return *(const volatile __u64 *)&b->meta;
+}
+
+/* The source's block that is in force at `now`, or NULL; or, with now 0, any that it has. */
+static __always_inline struct teg_block *blocks_find(struct teg_blocks *t, const struct blocks_key *k, __u64 now)
+{
+	for (__u32 second = 0; second < 2; second++) {
+		struct teg_block *set = t->at[k->set[second] & (TEG_BLOCK_SETS - 1)];
+
+		for (__u32 i = 0; i < TEG_BLOCK_WAYS; i++) {
+			__u64 meta = blocks_meta(&set[i]);
+
+			if (TEG_BLOCK_UNTIL(meta) > now && blocks_is(&set[i], meta, k, second) && blocks_meta(&set[i]) == meta)
+				return &set[i];
+		}
+		if (!(blocks_meta(&set[0]) & TEG_BLOCK_SPILLED))
+			return (struct teg_block *)0;
+	}
+	return (struct teg_block *)0;
+}
+
+static __always_inline bool blocks_swap(struct teg_block *b, __u64 was, __u64 is)
+{
+	return __sync_val_compare_and_swap(&b->meta, was, is) == was;
+}
+
+/* A place that nobody has at `now`, claimed; or NULL. */
+static __always_inline struct teg_block *blocks_claim(struct teg_block *set, __u64 now)
+{
+	for (__u32 i = 0; i < TEG_BLOCK_WAYS; i++) {
+		__u64 meta = blocks_meta(&set[i]);
+
+		if (TEG_BLOCK_UNTIL(meta) <= now && !(meta & TEG_BLOCK_CLAIMED) &&
+		    blocks_swap(&set[i], meta, (meta & TEG_BLOCK_SPILLED) | TEG_BLOCK_CLAIMED))
+			return &set[i];
+	}
+	return (struct teg_block *)0;
+}
+
+/* What is in the second set of its two is looked for there from now on. */
+static __always_inline void blocks_spill(struct teg_block *first)
+{
+	for (int i = 0; i < BLOCKS_TRIES; i++) {
+		__u64 meta = blocks_meta(first);
+
+		if (meta & TEG_BLOCK_SPILLED || blocks_swap(first, meta, meta | TEG_BLOCK_SPILLED))
+			return;
+	}
+}
+
+/* Names a claimed place. */
+static __always_inline void blocks_name(struct teg_block *b, const struct blocks_key *k, __u32 second, __u64 until, __u32 by)
+{
+	*(volatile __u64 *)&b->key = k->rest << TEG_BLOCK_BY_BITS | (by & TEG_BLOCK_BY);
+	for (int i = 0; i < BLOCKS_TRIES; i++) {
+		__u64 meta = blocks_meta(b);
+
+		if (blocks_swap(b, meta, TEG_BLOCK_META(until) | k->family | (second ? TEG_BLOCK_SECOND : 0) |
+						 (meta & TEG_BLOCK_SPILLED)))
+			return;
+	}
+}
+
+/* Blocks the source until then, or longer if it is; false where all its places are taken. */
+static __always_inline bool blocks_place(struct teg_blocks *t, const struct blocks_key *k, __u64 until, __u32 by, __u64 now)
+{
+	struct teg_block *first = t->at[k->set[0] & (TEG_BLOCK_SETS - 1)], *b = blocks_find(t, k, now);
+	__u32 second = 0;
+
+	for (int i = 0; b && i < BLOCKS_TRIES; i++) {
+		__u64 meta = blocks_meta(b), longer = TEG_BLOCK_META(until) | (meta & TEG_BLOCK_FLAGS);
+
+		if (!blocks_is(b, meta, k, (meta & TEG_BLOCK_SECOND) != 0))
+			break;
+		if (TEG_BLOCK_UNTIL(meta) >= until || blocks_swap(b, meta, longer)) {
+			*(volatile __u64 *)&b->key = k->rest << TEG_BLOCK_BY_BITS | (by & TEG_BLOCK_BY);
+			return true;
+		}
+	}
+	b = blocks_claim(first, now);
+	if (!b) {
+		second = 1;
+		b = blocks_claim(t->at[k->set[1] & (TEG_BLOCK_SETS - 1)], now);
+	}
+	if (!b)
+		return false;
+	if (second)
+		blocks_spill(first);
+	blocks_name(b, k, second, until, by);
+	return true;
+}
+
+#endif

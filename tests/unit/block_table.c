@@ -1,0 +1,196 @@
+/* Runtime blocks: a million sources have a place, each is told again, and two writers do not disturb each other. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf-templates/blocks.h"
+#include "enforcer/warden/block_table.h"
+#include "tests/lib/tap.h"
+
+#define NOW UINT64_C(1000000)
+
+static struct teg_active active;
+static struct teg_hints hints;
+
+static struct block_table table_new(void)
+{
+	struct teg_blocks *at = calloc(1, sizeof *at);
+
+	memset(&active, 0, sizeof active);
+	at->seed[0] = 0x243f6a8885a308d3;
+	at->seed[1] = 0x13198a2e03707345;
+	return block_table_over(at, &active, &hints);
+}
+
+static struct addr address(const char *text)
+{
+	struct addr a;
+
+	tap_ok(addr_parse(text, &a), "%s is an address", text);
+	return a;
+}
+
+static uint64_t until(const struct block_table *t, struct addr a, uint64_t now)
+{
+	return block_table_get(t, a, now).until_ns;
+}
+
+static void one_by_one(void)
+{
+	struct block_table t = table_new();
+	const struct addr a = address("198.51.100.7"), six = address("2001:db8:7:7::1"), near = address("2001:db8:7:7::ffff");
+	const struct addr other = address("2001:db8:7:8::"), same_word = { FAMILY_IP6, (addr_num)0xc6336407 << 64 };
+
+	tap_num((int64_t)until(&t, a, NOW), 0, "nobody is blocked at first");
+	tap_ok(block_table_set(&t, a, NOW + 1000, 7, NOW), "blocked");
+	tap_num((int64_t)until(&t, a, NOW), NOW + 1000, "until then");
+	tap_num(block_table_get(&t, a, NOW).by, 7, "by whom");
+	tap_num((int64_t)until(&t, a, NOW + 999), NOW + 1000, "to the last nanosecond");
+	tap_num((int64_t)until(&t, a, NOW + 1000), 0, "and not longer");
+	tap_num((int64_t)until(&t, same_word, NOW), 0, "an IPv6 /64 of the same bits is another");
+	tap_ok(block_table_set(&t, a, NOW + 5000, 8, NOW), "blocked longer");
+	tap_num((int64_t)until(&t, a, NOW), NOW + 5000, "it is");
+	tap_ok(block_table_set(&t, a, NOW + 50, 9, NOW), "blocked shorter");
+	tap_num((int64_t)until(&t, a, NOW), NOW + 50, "by a person, it is");
+	tap_ok(block_table_set(&t, six, NOW + 10, TEG_BLOCK_NOBODY, NOW), "an IPv6 source");
+	tap_num((int64_t)until(&t, near, NOW), NOW + 10, "stands for its /64");
+	tap_num((int64_t)until(&t, other, NOW), 0, "and no other");
+	tap_num((int64_t)block_table_count(&t, NOW), 2, "two are blocked");
+	tap_ok(block_table_set(&t, a, 0, 0, NOW), "one no longer");
+	tap_num((int64_t)block_table_count(&t, NOW), 1, "is one less");
+	tap_num((int64_t)block_table_count(&t, NOW + 10), 0, "and none in time");
+	free(t.at);
+}
+
+/* A reflex leaves a block that lasts longer. */
+static void by_a_reflex(void)
+{
+	struct block_table t = table_new();
+	const struct addr a = address("203.0.113.9");
+	const struct blocks_key k = blocks_key(t.at, (uint64_t)a.num, false);
+
+	tap_ok(blocks_place(t.at, &k, NOW + 100, 3, NOW), "a reflex blocks");
+	active.blocks_until_ns = UINT64_MAX;
+	tap_num((int64_t)until(&t, a, NOW), NOW + 100, "until then");
+	tap_ok(blocks_place(t.at, &k, NOW + 50, 4, NOW), "again, for less");
+	tap_num((int64_t)until(&t, a, NOW), NOW + 100, "which changes nothing");
+	tap_num((int64_t)block_table_count(&t, NOW), 1, "and takes no second place");
+	free(t.at);
+}
+
+static struct addr nth(uint32_t i)
+{
+	if (i % 3)
+		return (struct addr){ FAMILY_IP4, (uint32_t)(i * 2654435761u) };
+	return (struct addr){ FAMILY_IP6, (addr_num)(0x20010db800000000u + i) << 64 };
+}
+
+struct seen {
+	uint64_t rows, wrong;
+	uint8_t *once;
+};
+
+static void see(void *cls, const struct block_row *row)
+{
+	struct seen *s = cls;
+	uint32_t i = (uint32_t)(row->until_ns - NOW - 1);
+
+	s->rows++;
+	if (i >= 1000000 || s->once[i]++ || row->source.family != nth(i).family || row->source.num != nth(i).num || row->by != i % 1000)
+		s->wrong++;
+}
+
+static void a_million(void)
+{
+	enum { MANY = 1000000 };
+	struct block_table t = table_new();
+	struct seen seen = { .once = calloc(MANY, 1) };
+	unsigned refused = 0, wrong = 0;
+
+	for (uint32_t i = 0; i < MANY; i++)
+		refused += !block_table_set(&t, nth(i), NOW + 1 + i, i % 1000, NOW);
+	tap_num(refused, 0, "of a million sources without a place");
+	for (uint32_t i = 0; i < MANY; i++)
+		wrong += until(&t, nth(i), NOW) != NOW + 1 + i || until(&t, nth(i + MANY), NOW) != 0;
+	tap_num(wrong, 0, "of them are not blocked as they should be, or another is");
+	block_table_each(&t, NOW, see, &seen);
+	tap_num((int64_t)seen.rows, MANY, "are told");
+	tap_num((int64_t)seen.wrong, 0, "of these otherwise than they were placed");
+	tap_ok(sizeof *t.at / MANY <= 16, "in %.1f bytes each", (double)sizeof *t.at / MANY);
+	for (uint32_t i = 0; i < MANY; i += 2)
+		block_table_set(&t, nth(i), 0, 0, NOW);
+	for (uint32_t i = wrong = 0; i < MANY; i++)
+		wrong += until(&t, nth(i), NOW) != (i % 2 ? NOW + 1 + i : 0);
+	tap_num(wrong, 0, "are wrong when every other is taken back");
+	free(seen.once);
+	free(t.at);
+}
+
+/* Full: who has no place is told so, and nobody loses his. */
+static void full(void)
+{
+	enum { MORE = TEG_BLOCKS_MAX + 5000 };
+	struct block_table t = table_new();
+	uint8_t *has = calloc(MORE, 1);
+	unsigned refused = 0, wrong = 0;
+
+	for (uint32_t i = 0; i < MORE; i++)
+		refused += !(has[i] = block_table_set(&t, nth(i), NOW + 9, 1, NOW));
+	tap_ok(refused >= 5000 && refused < 30000, "%u of %u find no place", refused, MORE);
+	for (uint32_t i = 0; i < MORE; i++)
+		wrong += (until(&t, nth(i), NOW) != 0) != has[i];
+	tap_num(wrong, 0, "of them are blocked otherwise than was said");
+	tap_ok(block_table_set(&t, nth(MORE), NOW + 99, 1, NOW + 9), "those whose time is over make room");
+	free(has);
+	free(t.at);
+}
+
+struct writer {
+	struct block_table *t;
+	uint32_t from;
+};
+
+/* As the program does, beside the others. */
+static void *places(void *cls)
+{
+	const struct writer *w = cls;
+
+	for (uint32_t i = 0; i < 100000; i++) {
+		const struct addr a = nth(w->from + i % 50000);
+		const struct blocks_key k = blocks_key(w->t->at, (uint64_t)(a.family == FAMILY_IP4 ? a.num : a.num >> 64), a.family == FAMILY_IP6);
+
+		blocks_place(w->t->at, &k, NOW + 1000 + i, 5, NOW);
+	}
+	return NULL;
+}
+
+static void together(void)
+{
+	struct block_table t = table_new();
+	struct writer w[] = { { &t, 0 }, { &t, 25000 }, { &t, 2000000 } };
+	pthread_t threads[ARRAY_LEN(w)];
+	unsigned wrong = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(w); i++)
+		pthread_create(&threads[i], NULL, places, &w[i]);
+	for (uint32_t i = 0; i < 600000; i++)
+		wrong += !block_table_set(&t, nth(1000000 + i), NOW + 7, 6, NOW);
+	for (size_t i = 0; i < ARRAY_LEN(w); i++)
+		pthread_join(threads[i], NULL);
+	for (uint32_t i = 0; i < 75000; i++)
+		wrong += until(&t, nth(i), NOW) < NOW + 1000;
+	for (uint32_t i = 0; i < 600000; i++)
+		wrong += until(&t, nth(1000000 + i), NOW) != NOW + 7;
+	tap_num(wrong, 0, "of 725,000 sources are lost or wrong, placed by four at once");
+	free(t.at);
+}
+
+int main(void)
+{
+	one_by_one();
+	by_a_reflex();
+	a_million();
+	full();
+	together();
+	return tap_done();
+}
