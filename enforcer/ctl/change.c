@@ -195,6 +195,18 @@ static void add_diff(struct buf *out, const char *text)
 	}
 }
 
+void change_add_difference(struct buf *out, const cJSON *d)
+{
+	add_list(out, d, "postures_added", "+ posture", COLOUR_GOOD);
+	add_list(out, d, "postures_removed", "- posture", COLOUR_BAD);
+	add_list(out, d, "rules_added", "+", COLOUR_GOOD);
+	add_list(out, d, "rules_removed", "-", COLOUR_BAD);
+	add_list(out, d, "needs", "needs", COLOUR_STRONG);
+	add_diff(out, json_text(d, "text"));
+	if (!json_is_true(d, "text_complete"))
+		buf_puts(out, "the texts differ in too much to be shown\n");
+}
+
 static enum exit_code say_plan(const struct ctl *c, const cJSON *p)
 {
 	own(buf) struct buf out = { 0 };
@@ -203,14 +215,7 @@ static enum exit_code say_plan(const struct ctl *c, const cJSON *p)
 		buf_puts(&out, "nothing would change: it is the bundle in force\n");
 	buf_printf(&out, "%s %s on %s, then in posture %s\n", json_text(p, "policy"), json_text(p, "version"), json_text(p, "base"),
 		   json_text(p, "posture"));
-	add_list(&out, p, "postures_added", "+ posture", COLOUR_GOOD);
-	add_list(&out, p, "postures_removed", "- posture", COLOUR_BAD);
-	add_list(&out, p, "rules_added", "+", COLOUR_GOOD);
-	add_list(&out, p, "rules_removed", "-", COLOUR_BAD);
-	add_list(&out, p, "needs", "needs", COLOUR_STRONG);
-	add_diff(&out, json_text(p, "text"));
-	if (!json_is_true(p, "text_complete"))
-		buf_puts(&out, "the texts differ in too much to be shown\n");
+	change_add_difference(&out, p);
 	buf_printf(&out, "what it means for packets: tegctl bundle > now.tegb; tegc diff now.tegb %s\n"
 			 "to apply just this, within %.0f minutes: tegctl apply %s --plan %s\n",
 		   c->arguments[0], json_number(p, "expires_seconds") / 60, c->arguments[0], json_text(p, "plan"));

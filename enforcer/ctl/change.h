@@ -15,4 +15,7 @@ enum exit_code change_confirm(const struct ctl *c, unsigned long *seconds);
 /* What is active now, and whether it stays. */
 enum exit_code change_say(const struct ctl *c, const struct call *call);
 
+/* What a PLAN or a DIFF of the API says differs, line by line. */
+void change_add_difference(struct buf *out, const cJSON *d);
+
 #endif

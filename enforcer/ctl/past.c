@@ -43,10 +43,8 @@ enum exit_code ctl_history(const struct ctl *c)
 }
 
 /* 0 when it is no number. */
-static unsigned long read_number(const struct ctl *c)
+static unsigned long read_number(const struct ctl *c, const char *text)
 {
-	const char *text = c->arguments[0];
-
 	if (strspn(text, "0123456789") == strlen(text) && strlen(text) < 16 && strtoul(text, NULL, 10))
 		return strtoul(text, NULL, 10);
 	say_problem(c, "usage", "a generation is a number", "tegctl history");
@@ -69,7 +67,7 @@ enum exit_code ctl_rollback(const struct ctl *c)
 {
 	own(buf) struct buf body = { 0 };
 	own(call) struct call call = { .method = "POST", .path = "/api/tegumentar/rollback", .type = "application/json" };
-	unsigned long to = c->argument_count ? read_number(c) : 0, seconds;
+	unsigned long to = c->argument_count ? read_number(c, c->arguments[0]) : 0, seconds;
 	enum exit_code rc = change_confirm(c, &seconds);
 
 	if (rc || (c->argument_count && !to))
@@ -105,7 +103,7 @@ static enum exit_code find_number(const struct ctl *c, unsigned long *out)
 	enum exit_code rc;
 
 	if (c->argument_count) {
-		*out = read_number(c);
+		*out = read_number(c, c->arguments[0]);
 		return *out ? EXIT_YES : EXIT_USAGE;
 	}
 	rc = call_make(c, &call);
@@ -134,4 +132,47 @@ enum exit_code ctl_bundle(const struct ctl *c)
 	call.body = buf_text(&body);
 	rc = call_make(c, &call);
 	return rc ? rc : say_out(&call.text);
+}
+
+/* ---- what changed between two ------------------------------------------------------------------ */
+
+static enum exit_code say_difference(const cJSON *d, unsigned long from, unsigned long to)
+{
+	const cJSON *was = cJSON_GetObjectItemCaseSensitive(d, "from"), *is = cJSON_GetObjectItemCaseSensitive(d, "to");
+	own(buf) struct buf out = { 0 };
+
+	buf_printf(&out, "from generation %lu, %s %s, to %lu, %s %s%s\n", from, json_text(was, "policy"), json_text(was, "version"), to,
+		   json_text(is, "policy"), json_text(is, "version"), json_is_true(d, "same") ? ": the same bundle" : "");
+	change_add_difference(&out, d);
+	return say_out(&out);
+}
+
+static enum exit_code find_now(const struct ctl *c, unsigned long *out)
+{
+	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/history" };
+	enum exit_code rc = call_make(c, &call);
+
+	*out = rc ? 0 : (unsigned long)json_number(call.json, "now");
+	return rc;
+}
+
+enum exit_code ctl_diff(const struct ctl *c)
+{
+	own(buf) struct buf body = { 0 };
+	own(call) struct call call = { .method = "POST", .path = "/api/tegumentar/diff", .type = "application/json" };
+	const unsigned long from = read_number(c, c->arguments[0]);
+	unsigned long to = from && c->argument_count > 1 ? read_number(c, c->arguments[1]) : 0;
+	enum exit_code rc;
+
+	if (!from || (c->argument_count > 1 && !to))
+		return EXIT_USAGE;
+	rc = to ? EXIT_YES : find_now(c, &to);
+	if (rc)
+		return rc;
+	buf_printf(&body, "{\"from\":%lu,\"to\":%lu}", from, to);
+	call.body = buf_text(&body);
+	rc = call_make(c, &call);
+	if (rc)
+		return rc;
+	return *c->json ? call_say_json(&call) : say_difference(call.json, from, to);
 }

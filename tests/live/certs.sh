@@ -74,6 +74,24 @@ is "$(code near-case https://10.9.0.1:8443/healthz)" 200 "and who may ask whethe
 is "$(code old $url/status) $(code other $url/status) $(code "" $url/status)" "403 403 403" "nor is one that is over, of another CA, or none"
 code other $url/status >/dev/null
 holds "$(detail)" "not one that holds" "which is told as well"
+# Each route with each certificate: what a role must not have, it has not.
+code ada https://10.9.0.1:8443/openapi.json >/dev/null
+rank() { case $1 in anyone) echo 0 ;; viewer) echo 1 ;; operator) echo 2 ;; policy-admin) echo 3 ;; esac; }
+jq -r '.paths | to_entries[] | .key as $path | .value | to_entries[] | select(.value["x-role"]) | [.key, $path, .value["x-role"], (.value.requestBody.content // {} | keys[0] // "-")] | @tsv' \
+	$lab/body > $lab/routes
+ok "the document has routes of every role" [ $(cut -f3 $lab/routes | sort -u | wc -l) = 4 ]
+wrong=
+while IFS=$'\t' read -r method path role type; do
+	[ $method = get ] && how=-I || how="-X POST -H If-Match:* -d {}"
+	[ $type = - ] || how="$how -H Content-Type:$type"
+	for who in near-one:0 metrics:1 zoe:2 ada:3; do
+		got=$(code ${who%:*} $how https://10.9.0.1:8443$path)
+		[ $got = 403 ] && may=no || may=yes
+		[ ${who#*:} -ge $(rank $role) ] && must=yes || must=no
+		[ $got != 000 -a $may = $must ] || wrong="$wrong $method $path as ${who%:*}: $got"
+	done
+done < $lab/routes
+is "$wrong" "" "each of $(wc -l < $lab/routes) routes with a certificate of each role"
 ok "tegctl with a certificate alone" ends 0 outside "$BUILD/tegctl" --url https://10.9.0.1:8443 --ca $lab/servers.pem --cert $lab/zoe.pem --key $lab/zoe.key status
 entry=$(jq -c 'select(.what == "apply")' $lab/state/audit.log | tail -1)
 is "$(jq -r '.who, .from' <<< "$entry" | sed 's/\[.*\]/[…]/; s/:[0-9]*$//' | xargs)" \

@@ -20,6 +20,14 @@ ok "the bundle of the first" bash -c "'$BUILD/tegctl' --socket $sock bundle 1 > 
 ok "and of that in force" bash -c "'$BUILD/tegctl' --socket $sock bundle > $lab/now && cmp $lab/now $lab/two.tegb"
 ok "tegc says what differs" ends 2 "$BUILD/tegc" diff $lab/first $lab/now --fail-on critical
 holds "$(cat $lab/said)" "8080" "in meaning"
+ok "and tegd, line by line" ends 0 ctl diff 1 2
+holds "$(cat $lab/said)" "from generation 1, edge 1, to 2, edge 2" "says which"
+holds "$(cat $lab/said)" "+    web: allow in tcp/[80, 8080] to self" "and what came"
+is "$(ctl diff 2 1 --json | jq -c '[.same, .from.version, .to.version, (.text | contains("-    web: allow in tcp/[80, 8080] to self"))]')" '[false,"2","1",true]' "the other way it went"
+is "$(ctl diff 1 --json | jq -r '.to.version'), $(ctl diff 2 --json | jq -c '[.same, .text]')" '2, [true,""]' "without a second, with that in force"
+ok "with one that there is not: 64" ends 64 ctl diff 1 77
+holds "$(cat $lab/said)" "to: there is none of that number" "which is named"
+ok "nor is a word one: 64" ends 64 ctl diff one
 ok "of one that there is not: 64" ends 64 bash -c "'$BUILD/tegctl' --socket $sock bundle 77 > /dev/null"
 
 # --- rollback
