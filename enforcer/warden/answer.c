@@ -29,8 +29,8 @@ static const char *own_fault(const struct warden *w)
 		return w->return_fault;
 	if (*w->revert_fault)
 		return w->revert_fault;
-	if (w->live && *w->live->doubt)
-		return w->live->doubt;
+	if (w->live && *w->live->is.doubt)
+		return w->live->is.doubt;
 	if (*w->keep_fault)
 		return w->keep_fault;
 	return *w->audit.fault ? w->audit.fault : NULL;

@@ -38,7 +38,6 @@ struct generation {
 	struct tables *tables;	/* NULL when XDP takes no part, for the reason `without` */
 	bool was_taken;		/* it was in force before, and comes back even where the journal cannot be written */
 	char without[256];
-	char doubt[512]; /* how the policy's tests do not hold in what came back after a boot; "" when they do */
 
 	/* The tables' digest as last read, and when that was: see filter_generation(). */
 	struct digest tables_now;

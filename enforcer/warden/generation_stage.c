@@ -189,7 +189,7 @@ static int stage_tests(struct generation *g, const struct content *c, const stru
 		return generation_refuse(no, rc == -EBADE ? RESULT_REFUSED : RESULT_CANNOT, "tests");
 	if (rc) {
 		say("%s", no->why.text);
-		snprintf(g->doubt, sizeof g->doubt, "%.500s", no->why.text);
+		snprintf(g->is.doubt, sizeof g->is.doubt, "%.*s", STATE_DOUBT_MAX, no->why.text);
 		return 0;
 	}
 	g->is.tests_run = asked;

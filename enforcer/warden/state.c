@@ -15,6 +15,7 @@
 #include "lang/bundle/bundle.h"
 
 #define STATE_VERSION	5u
+#define STATE_ONE_HOOK	4u /* the version before: one program, no doubt */
 #define STATE_BYTES_MAX 65536
 
 static void put_deadline(struct buf *out, const struct deadline *d)
@@ -41,6 +42,7 @@ static void put_record(struct buf *out, const struct record *r)
 	put_deadline(out, &r->confirm);
 	wire_put_u32(out, r->tests_run);
 	wire_put_u32(out, r->tests_left);
+	wire_put_str(out, r->doubt);
 }
 
 static bool get_text(struct wire_in *in, char *out, size_t most)
@@ -63,8 +65,9 @@ static bool get_deadline(struct wire_in *in, struct deadline *d)
 	return get_text(in, d->boot, DEADLINE_BOOT_MAX);
 }
 
-static bool get_record(struct wire_in *in, struct record *r)
+static bool get_record(struct wire_in *in, uint32_t version, struct record *r)
 {
+	const int hooks = version == STATE_ONE_HOOK ? 1 : TEG_HOOKS;
 	bool holds;
 
 	r->number = wire_get_u64(in);
@@ -73,11 +76,12 @@ static bool get_record(struct wire_in *in, struct record *r)
 	holds = holds && get_text(in, r->posture, STATE_POSTURE_MAX) && get_text(in, r->reason, STATE_REASON_MAX);
 	r->since = wire_get_u64(in);
 	holds = holds && get_deadline(in, &r->until) && get_text(in, r->back, STATE_POSTURE_MAX);
-	for (int hook = 0; hook < TEG_HOOKS; hook++)
+	for (int hook = 0; hook < hooks; hook++)
 		r->program[hook] = wire_get_u32(in);
 	holds = holds && get_text(in, r->tables.hex, DIGEST_HEX) && get_deadline(in, &r->confirm);
 	r->tests_run = wire_get_u32(in);
 	r->tests_left = wire_get_u32(in);
+	holds = holds && (version == STATE_ONE_HOOK || get_text(in, r->doubt, STATE_DOUBT_MAX));
 	return holds && (!r->number || ((r->bank == 'a' || r->bank == 'b') && strlen(r->bundle.hex) == DIGEST_HEX));
 }
 
@@ -97,13 +101,16 @@ int state_load(struct state *out, const char *dir, struct err *why)
 	if (rc)
 		return rc;
 	struct wire_in in = { (const uint8_t *)bytes.at, bytes.len, false };
-	bool holds = wire_get_u32(&in) == STATE_VERSION;
+	const uint32_t version = wire_get_u32(&in);
+	if (version != STATE_VERSION && version != STATE_ONE_HOOK)
+		return err_set(why, EBADMSG, "the journal %s is damaged, or of version %u; this tegd reads %u and %u", path, version,
+			       STATE_ONE_HOOK, STATE_VERSION);
 	s.committing = wire_get_u8(&in) == 1;
-	holds = holds && get_record(&in, &s.now) && get_record(&in, &s.next) && get_record(&in, &s.before);
+	bool holds = get_record(&in, version, &s.now) && get_record(&in, version, &s.next) && get_record(&in, version, &s.before);
 	struct digest is = digest_of(bytes.at, bytes.len - in.left);
 	holds = holds && get_text(&in, said, DIGEST_HEX) && !strcmp(said, is.hex) && wire_done(&in);
 	if (!holds)
-		return err_set(why, EBADMSG, "the journal %s is damaged, or of another version", path);
+		return err_set(why, EBADMSG, "the journal %s is damaged", path);
 	*out = s;
 	return 0;
 }

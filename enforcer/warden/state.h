@@ -25,6 +25,7 @@
 
 #define STATE_POSTURE_MAX 128
 #define STATE_REASON_MAX  1024
+#define STATE_DOUBT_MAX	  500
 
 /* A generation as the journal knows it; number 0 is none. */
 struct record {
@@ -39,6 +40,7 @@ struct record {
 	uint32_t program[TEG_HOOKS];	 /* the kernel's numbers for them; 0 when none takes part */
 	struct digest tables;		 /* filter_digest() once it was in force */
 	uint32_t tests_run, tests_left;	 /* cases of the policy's tests: tried in this kernel, and not */
+	char doubt[STATE_DOUBT_MAX + 1]; /* how the policy's tests do not hold in what came back after a boot; "" when they do */
 	struct deadline confirm;	 /* it goes again then, unless it is confirmed; unset: it stays */
 };
 
@@ -52,7 +54,10 @@ struct state {
 /* The generation takes over from now, which is what comes back when this one has yet to be confirmed. */
 void state_advance(struct state *s, const struct record *is);
 
-/* -ENOENT when there is none, -EBADMSG when it cannot be read. */
+/*
+ * -ENOENT when there is none, -EBADMSG when it cannot be read. The journal of the version before is read too: it knows
+ * one program, XDP's, and no doubt.
+ */
 int state_load(struct state *out, const char *dir, struct err *why);
 int state_save(struct state *s, const char *dir, struct err *why);
 

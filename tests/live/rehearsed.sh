@@ -68,4 +68,10 @@ ok "then native: tegd starts" tegd_start --engine native
 is "$(status '"\(.generation) \(.intact) \(.policy.tests.run)+\(.policy.tests.not_run)"')" "2 false 0+9" \
 	"then native: what was in force comes back, and is not called intact"
 holds "$(status .fault)" 'test 1 "a source of bogons is dropped" does not hold' "then native: since its tests do not hold"
+tegd_end KILL
+ok "then native: tegd starts again" tegd_start --engine native
+is "$(status .adopted)" adopted "then native: and adopts"
+holds "$(status .fault)" 'test 1 "a source of bogons is dropped" does not hold' "then native: which does not make the tests hold"
+ok "then native: the right tables" ctl apply $lab/one.tegb
+is "$(status '.intact, .fault' | xargs)" "true" "then native: nothing is in doubt any more"
 done_testing

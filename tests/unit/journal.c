@@ -11,6 +11,7 @@
 #include "enforcer/warden/state.h"
 #include "lang/base/file.h"
 #include "lang/base/own.h"
+#include "lang/base/wire.h"
 #include "tests/lib/tap.h"
 
 static char dir[] = "/tmp/teg-journal-XXXXXX";
@@ -32,6 +33,7 @@ static struct record record_of(uint64_t number, char bank)
 	snprintf(r.posture, sizeof r.posture, "BALANCED");
 	snprintf(r.reason, sizeof r.reason, "because");
 	snprintf(r.back, sizeof r.back, "EXPLORE");
+	snprintf(r.doubt, sizeof r.doubt, "test 1 does not hold");
 	r.confirm = deadline_in(60);
 	r.until = (struct deadline){ 1700000300, 5000000, 300, "00000000-0000-0000-0000-000000000000" };
 	return r;
@@ -43,7 +45,7 @@ static bool records_agree(const struct record *a, const struct record *b)
 	       !strcmp(a->posture, b->posture) && !strcmp(a->reason, b->reason) && a->since == b->since &&
 	       a->program[0] == b->program[0] && a->program[1] == b->program[1] && !strcmp(a->tables.hex, b->tables.hex) &&
 	       !strcmp(a->back, b->back) && a->until.until == b->until.until && a->until.boot_ms == b->until.boot_ms &&
-	       a->until.length == b->until.length && !strcmp(a->until.boot, b->until.boot) && a->confirm.until == b->confirm.until;
+	       !strcmp(a->doubt, b->doubt) && a->until.length == b->until.length && !strcmp(a->until.boot, b->until.boot) && a->confirm.until == b->confirm.until;
 }
 
 /* ---- the journal ---------------------------------------------------------------- */
@@ -58,6 +60,61 @@ static void the_journal_is_read_back(void)
 	tap_num(state_load(&out, dir, &why), 0, "and read");
 	tap_ok(out.committing && records_agree(&in.now, &out.now) && records_agree(&in.next, &out.next) &&
 	       records_agree(&in.before, &out.before), "as it was");
+}
+
+/* As the version before wrote it: { committing, now, next, before }, of each but one program and no doubt. */
+static void put_old_record(struct buf *out, const struct record *r)
+{
+	wire_put_u64(out, r->number);
+	wire_put_str(out, r->bundle.hex);
+	wire_put_u8(out, (uint8_t)r->bank);
+	wire_put_str(out, r->posture);
+	wire_put_str(out, r->reason);
+	wire_put_u64(out, r->since);
+	for (int d = 0; d < 2; d++) {
+		const struct deadline *at = d ? &r->confirm : &r->until;
+
+		if (d) {
+			wire_put_str(out, r->back);
+			wire_put_u32(out, r->program[0]);
+			wire_put_str(out, r->tables.hex);
+		}
+		wire_put_u64(out, at->until);
+		wire_put_u64(out, at->boot_ms);
+		wire_put_u64(out, at->length);
+		wire_put_str(out, at->boot);
+	}
+	wire_put_u32(out, r->tests_run);
+	wire_put_u32(out, r->tests_left);
+}
+
+static int load_version(struct state *out, const struct record r[static 3], uint32_t version, struct err *why)
+{
+	own(buf) struct buf bytes = { 0 };
+
+	wire_put_u32(&bytes, version);
+	wire_put_u8(&bytes, 0);
+	for (int i = 0; i < 3; i++)
+		put_old_record(&bytes, &r[i]);
+	struct digest is = digest_of(bytes.at, bytes.len);
+	wire_put_str(&bytes, is.hex);
+	return file_replace(path_of("state"), bytes.at, bytes.len, 0600, why) ? why->code : state_load(out, dir, why);
+}
+
+static void the_version_before_is_read(void)
+{
+	struct record r[3] = { record_of(3, 'a'), record_of(4, 'b'), record_of(2, 'b') };
+	struct state out;
+	struct err why = { 0 };
+
+	for (int i = 0; i < 3; i++) {
+		r[i].program[1] = 0;
+		*r[i].doubt = '\0';
+	}
+	tap_num(load_version(&out, r, 4, &why), 0, "the journal of the version before is read");
+	tap_ok(records_agree(&r[0], &out.now) && records_agree(&r[1], &out.next) && records_agree(&r[2], &out.before), "as it was");
+	tap_num(load_version(&out, r, 3, &why), -EBADMSG, "an older one is not");
+	tap_ok(strstr(why.text, "of version 3; this tegd reads 4 and 5"), "and says so");
 }
 
 static void every_damage_is_seen(void)
@@ -198,6 +255,7 @@ int main(void)
 	the_journal_is_read_back();
 	every_damage_is_seen();
 	a_failed_write_is_remembered();
+	the_version_before_is_read();
 	bundles_stay_while_they_are_named();
 	a_rule_keeps_its_slot();
 	uncounted_ids_take_no_slot();
