@@ -2,7 +2,7 @@
  * What long lists cost a packet in the first hook, against a program that only
  * reads the frame; how long they take to build and to load, and how much they hold.
  *
- *     bulk [ROUNDS [REPEAT [SIZE [KIND]]]]
+ *     bulk [ROUNDS [REPEAT [SIZE [KIND]]]]      KIND is acl, fw or ipc; acl6, fw6, ipc6 are the same rules for IPv6
  *
  * The lists are ClassBench's, read from ../shared/data/rulesets/classbench: every
  * so many of a list for 10 and 100 rules, every rule ten times in other networks
@@ -30,10 +30,10 @@ static double now_ms(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static struct classbench_rule *sized(const char *kind, size_t want, size_t *count, struct arena *a)
+static struct classbench_rule *sized4(const char *kind, size_t want, size_t *count, struct arena *a)
 {
 	struct classbench_rule *rules;
-	const char *file = arena_printf(a, "%s1_%d", kind, want > 1000 ? 10000 : 1000);
+	const char *file = arena_printf(a, "%.*s1_%d", (int)strcspn(kind, "6"), kind, want > 1000 ? 10000 : 1000);
 	size_t n = classbench_read(&rules, a, file);
 
 	*count = n < want ? n : want;
@@ -44,6 +44,15 @@ static struct classbench_rule *sized(const char *kind, size_t want, size_t *coun
 	for (size_t i = 0; n > want && i < want; i++)
 		rules[i] = rules[i * n / want];
 	return n ? rules : NULL;
+}
+
+static struct classbench_rule *sized(const char *kind, size_t want, size_t *count, struct arena *a)
+{
+	struct classbench_rule *rules = sized4(kind, want, count, a);
+
+	if (rules && strchr(kind, '6'))
+		classbench_ip6(rules, *count);
+	return rules;
 }
 
 static void fill(struct floor_trace *trace, const struct classbench_rule *rules, size_t count)
@@ -113,9 +122,9 @@ static bool measure(struct floor_run *f, const char *kind, size_t want, unsigned
 	const struct teg_bulk *t = &plan.config.bulk;
 	struct floor_times ns = floor_compare(f, xdp_run_program(x), rounds, repeat);
 	double bytes = plan.box_count * sizeof(struct teg_cell) + 8.0 * (double)bulk_pack(a, &plan).len;
-	printf("%-3s %6zu  x%.2f  +%6.1f ns  (floor %.1f, median x%.2f)  %u trees, %u deep, leaves up to %u, %.1f copies, "
+	printf("%-4s %6zu  x%.2f  +%6.1f ns  (floor %.1f, median x%.2f)  %u trees, %u deep, leaves up to %u, %.1f copies, "
 	       "%.0f bytes a rule, build %.0f ms, load %.0f ms\n", kind, count, ns.policy_ns / ns.floor_ns,
-	       ns.policy_ns - ns.floor_ns, ns.floor_ns, ns.policy_median_ns / ns.floor_median_ns, t->groups[0], t->depth,
+	       ns.policy_ns - ns.floor_ns, ns.floor_ns, ns.policy_median_ns / ns.floor_median_ns, t->groups[0] + t->groups[1], t->depth,
 	       t->longest, t->cells ? (double)t->leaves / t->cells : 1, bytes / (double)count, built - begun,
 	       loaded - built);
 	printf("bench bulk.%s.%zu.ratio %.2f x\n", kind, want, ns.policy_ns / ns.floor_ns);
@@ -125,7 +134,7 @@ static bool measure(struct floor_run *f, const char *kind, size_t want, unsigned
 
 int main(int argc, char **argv)
 {
-	static const char *const kinds[] = { "acl", "fw", "ipc" };
+	static const char *const kinds[] = { "acl", "fw", "ipc", "acl6", "fw6", "ipc6" };
 	static const size_t sizes[] = { 10, 100, 1000, 10000, 100000 };
 	size_t only = argc > 3 ? (size_t)atol(argv[3]) : 0;
 	unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 9, repeat = argc > 2 ? (unsigned)atoi(argv[2]) : 300000;

@@ -65,13 +65,28 @@ struct classbench_rule *classbench_spread(const struct classbench_rule *rules, s
 	return all;
 }
 
+static struct prefix widened(struct prefix p)
+{
+	const addr_num net = (addr_num)0x20010db8 << 96;
+
+	return (struct prefix){ { FAMILY_IP6, p.len ? net | p.addr.num << 64 : 0 }, p.len ? p.len + 32 : 0 };
+}
+
+void classbench_ip6(struct classbench_rule *rules, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		rules[i].src = widened(rules[i].src);
+		rules[i].dst = widened(rules[i].dst);
+	}
+}
+
 static struct ir_end end_of(struct prefix p, struct arena *a)
 {
 	struct ir_set *set = arena_zero(a, sizeof *set);
 
 	if (!p.len)
 		return (struct ir_end){ .any = true };
-	set->set = netset_of_range(a, FAMILY_IP4, prefix_range(p));
+	set->set = netset_of_range(a, p.addr.family, prefix_range(p));
 	return (struct ir_end){ .set = set };
 }
 
@@ -83,7 +98,7 @@ static bool has_ports(const struct classbench_rule *r)
 static struct ir_box box_of(const struct classbench_rule *r, struct arena *a)
 {
 	struct ranges all = ranges_of(a, 0, UINT16_MAX);
-	struct ir_box b = { .zones = UINT64_MAX, .families = 1u << FAMILY_IP4, .fragments = FRAGMENT_ANY,
+	struct ir_box b = { .zones = UINT64_MAX, .families = (uint8_t)(1u << r->src.addr.family), .fragments = FRAGMENT_ANY,
 			    .proto = r->proto, .src = end_of(r->src, a), .dst = end_of(r->dst, a),
 			    .sport = all, .dport = all, .icmp = all };
 
@@ -161,6 +176,8 @@ static struct addr addr_in(struct gen *g, struct prefix p)
 {
 	struct addr_range r = prefix_range(p);
 
+	if (p.addr.family == FAMILY_IP6)
+		return (struct addr){ FAMILY_IP6, r.lo | (((addr_num)gen_u64(g) << 64 | gen_u64(g)) & (r.hi ^ r.lo)) };
 	return (struct addr){ FAMILY_IP4, r.lo + (uint32_t)gen_u64(g) % (uint64_t)(r.hi - r.lo + 1) };
 }
 
@@ -172,14 +189,14 @@ static uint16_t number_in(struct gen *g, struct range r)
 struct packet classbench_packet(struct gen *g, const struct classbench_rule *rules, size_t count)
 {
 	const struct classbench_rule *r = &rules[gen_below(g, (unsigned)count)];
-	struct packet p = { .family = FAMILY_IP4, .fragment = FRAGMENT_WHOLE, .hop_limit = 64, .src = addr_in(g, r->src),
+	struct packet p = { .family = r->src.addr.family, .fragment = FRAGMENT_WHOLE, .hop_limit = 64, .src = addr_in(g, r->src),
 			    .dst = addr_in(g, r->dst), .proto = (uint8_t)r->proto };
 
 	if (r->proto == PROTO_ANY_NUMBER)
 		p.proto = gen_chance(g, 70) ? PROTO_TCP : PROTO_UDP;
 	if (gen_chance(g, 20))
 		p.src = gen_chance(g, 50) ? addr_in(g, rules[gen_below(g, (unsigned)count)].src)
-					  : (struct addr){ FAMILY_IP4, (uint32_t)gen_u64(g) };
+					  : (struct addr){ p.family, (uint32_t)gen_u64(g) };
 	if (!proto_has_ports(p.proto))
 		return p;
 	p.sport = has_ports(r) ? number_in(g, r->sport) : 40000;

@@ -29,6 +29,9 @@ size_t classbench_read(struct classbench_rule **out, struct arena *a, const char
 struct classbench_rule *classbench_spread(const struct classbench_rule *rules, size_t count, size_t copies,
 					  struct arena *a);
 
+/* The same rules for IPv6: what they ask of an address stands behind 2001:db8::/32. */
+void classbench_ip6(struct classbench_rule *rules, size_t count);
+
 struct ir *classbench_ir(const struct classbench_rule *rules, size_t count, size_t boxes_per_rule, struct arena *a);
 
 /* As rules of the posture P, forward, of which each fourth drops: "P.r0" and so on; the default drops. */
