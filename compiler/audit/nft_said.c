@@ -316,12 +316,12 @@ static void ranges_of_parts(struct nft_said_set *s, struct arena *a)
 	}
 }
 
-/* "n_", twelve digits of the digest of its ranges, and the family: docs/nftables.md. */
+/* "n_", of hosts alone "h_", twelve digits of the digest of its ranges, and the family: docs/nftables.md. */
 static bool name_is_of_content(const struct nft_said_set *s, struct arena *a)
 {
 	struct digest d = digest_of(s->ranges, s->range_count * sizeof *s->ranges);
 
-	return !strcmp(s->name, arena_printf(a, "n_%.12s_%d", d.hex, s->key_bytes == 4 ? 4 : 6));
+	return !strcmp(s->name, arena_printf(a, "%c_%.12s_%d", s->interval ? 'n' : 'h', d.hex, s->key_bytes == 4 ? 4 : 6));
 }
 
 static int finish_set(struct reading *k, struct nft_said_set *s)

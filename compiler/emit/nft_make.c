@@ -57,18 +57,50 @@ struct nft_set *nft_map_new(struct nft_maker *mk, enum nft_leads leads)
 	return s;
 }
 
+/* From so many parts on a hash is worth a set of its own kind; a tree of few is as fast. */
+#define HOSTS_LEAST 64u
+
+/* How many addresses there are, if nearly every part is one: then the kernel may hash them. Else 0. */
+static size_t hosts_in(const struct netset *set, enum family f)
+{
+	const size_t most = set->len[f] + set->len[f] / 8;
+	size_t count = 0;
+
+	for (size_t i = 0; i < set->len[f] && count <= most; i++) {
+		const addr_num more = set->at[f][i].hi - set->at[f][i].lo;
+
+		count += more < most ? (size_t)more + 1 : most + 1;
+	}
+	return set->len[f] >= HOSTS_LEAST && count <= most ? count : 0;
+}
+
+static const struct addr_range *hosts_of(struct nft_maker *mk, const struct netset *set, enum family f, size_t count)
+{
+	struct addr_range *hosts = arena_zero(mk->arena, count * sizeof *hosts);
+	size_t at = 0;
+
+	for (size_t i = 0; i < set->len[f]; i++)
+		for (addr_num a = set->at[f][i].lo; at < count; a++) {
+			hosts[at++] = (struct addr_range){ a, a };
+			if (a == set->at[f][i].hi)
+				break;
+		}
+	return hosts;
+}
+
 const struct nft_set *nft_net_set_at(struct nft_maker *mk, const struct netset *set, enum family f)
 {
 	struct digest d = digest_of(set->at[f], set->len[f] * sizeof *set->at[f]);
-	const char *name = arena_printf(mk->arena, "n_%.12s_%d", d.hex, f == FAMILY_IP4 ? 4 : 6);
+	const size_t hosts = hosts_in(set, f);
+	const char *name = arena_printf(mk->arena, "%c_%.12s_%d", hosts ? 'h' : 'n', d.hex, f == FAMILY_IP4 ? 4 : 6);
 	struct nft_set *s = strmap_find(&mk->sets, name);
 
 	if (s)
 		return s;
 	s = nft_set_new(mk, name, f == FAMILY_IP4 ? NFT_TYPE_ADDR4 : NFT_TYPE_ADDR6);
-	s->interval = true;
-	s->ranges = set->at[f];
-	s->count = set->len[f];
+	s->interval = !hosts;
+	s->ranges = hosts ? hosts_of(mk, set, f, hosts) : set->at[f];
+	s->count = hosts ? hosts : set->len[f];
 	return s;
 }
 

@@ -89,6 +89,9 @@ static size_t nodes_at_most(const struct plan_prefix *prefixes, uint32_t count)
 
 struct trie trie_build(struct arena *a, const struct plan_prefix *prefixes, uint32_t count)
 {
+	if (count > 256 * TEG_NODES_MAX) /* a prefix has an entry at least */
+		return (struct trie){ 0 };
+
 	struct trie t = { .nodes = arena_zero(a, nodes_at_most(prefixes, count) * sizeof *t.nodes) };
 	const struct plan_prefix **order = arena_zero(a, ((size_t)count + 1) * sizeof *order);
 

@@ -7,6 +7,7 @@
 #include "compiler/audit/audit.h"
 #include "compiler/audit/nft_said.h"
 #include "compiler/emit/nft_lower.h"
+#include "tests/lib/craft.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/rules_gen.h"
 #include "tests/lib/tap.h"
@@ -266,8 +267,41 @@ static void damages_are_noticed(void)
 		       damage_names[d], noticed[d], harmed[d]);
 }
 
+/* Many hosts are a hash, where they touch too; wider parts among them are a tree. */
+static void hosts_are_hashed(bool wide)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf text = { 0 };
+	struct policy *p = craft_policy(a, "hosts");
+	struct err why = { 0 };
+	struct nft_ruleset rs;
+	const struct nft_set *found = NULL;
+
+	for (unsigned i = 0; i < 100; i++)
+		buf_printf(&text, i % 20 ? " 198.51.%u.7" : " 198.51.%u.7/32 198.51.%u.8", i, i);
+	if (wide)
+		buf_puts(&text, " 203.0.113.0/24");
+	craft_block(p, "bad", buf_text(&text), UINT64_MAX);
+	craft_add_posture(p, craft_posture("OPEN", VERDICT_ALLOW));
+	struct ir *ir = ir_lower(p, a);
+	tap_ok(!nft_lower(&rs, ir, a, &why), "a block of hosts: %s", why.text);
+	for (size_t i = 0; i < rs.netdev.sets.len; i++)
+		if (rs.netdev.sets.at[i]->name[0] == (wide ? 'n' : 'h'))
+			found = rs.netdev.sets.at[i];
+	tap_ok(found && found->interval == wide && found->count == (wide ? 101 : 105), "%s", wide ? "with a network, a tree of parts" :
+	       "a hash of each");
+	tap_ok(!audit(audit_nft_epiderme, ir, &rs.netdev, &why), "proved: %s", why.text);
+	if (!found)
+		return;
+	((struct addr_range *)found->ranges)[9].lo++;
+	((struct addr_range *)found->ranges)[9].hi++;
+	tap_ok(audit(audit_nft_epiderme, ir, &rs.netdev, &why), "another host is noticed: %s", why.text);
+}
+
 int main(void)
 {
+	hosts_are_hashed(false);
+	hosts_are_hashed(true);
 	generated_policies_are_proved();
 	damages_are_noticed();
 	return tap_done();
