@@ -197,7 +197,7 @@ static inline __u32 teg_hint(__u64 first, __u64 second)
 	return ((first ^ second) * 0x9e3779b97f4a7c15ull) >> 51;
 }
 
-/* teg_telling: per-CPU array of one. What became of events on this CPU; see event.h. */
+/* teg_telling: per-CPU array of one. What became of events on this CPU, see event.h, and of limits. */
 #define TEG_EVENTS_A_RULE 16u /* in a tick, on a CPU */
 #define TEG_EVENTS_A_TICK 64u /* of all rules */
 struct teg_telling {
@@ -205,8 +205,9 @@ struct teg_telling {
 	__u64 full; /* lost: the ring had no room */
 	__u64 rate; /* lost: more than a tick's share */
 	__u32 tick, in_tick;
+	__u64 crowded; /* packets that took their token from the sketch: their source had no place */
 };
-_Static_assert(sizeof(struct teg_telling) == 32, "abi");
+_Static_assert(sizeof(struct teg_telling) == 40, "abi");
 
 /*
  * teg_events: ring buffer of struct teg_event. Room for the share of a tick of 89 CPUs;

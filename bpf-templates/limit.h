@@ -15,6 +15,7 @@
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/blocks.h"
+#include "bpf-templates/event.h"
 #include "bpf-templates/pkt.h"
 
 #define LIMIT_TRIES 4
@@ -180,9 +181,12 @@ static __always_inline bool limit_sketch_takes(struct teg_buckets *all, const st
 	const struct teg_source source = limit_counted(p, rule, TEG_SKETCH_BITS4, TEG_SKETCH_BITS6);
 	const __u64 name = limit_name(all, &source, rule->key == TEG_KEY_FLOW ? p : NULL);
 	const __u32 bits = rule->sketch_bits & 15, slice = (__u32)rule->sketch << bits;
+	struct teg_telling *telling = bpf_map_lookup_elem(&teg_telling, &(const __u32){ 0 });
 	bool over = true;
 	__u64 missing_ns;
 
+	if (telling)
+		telling->crowded++;
 	for (__u32 row = 0; row < TEG_SKETCH_ROWS; row++) {
 		__u32 at = slice + (name >> (12 + 20 * row) & ((1u << bits) - 1));
 

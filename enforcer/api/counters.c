@@ -56,6 +56,7 @@ static void counters_told(struct request *r, struct answer *a)
 	for (unsigned i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)
 		cJSON_AddItemToArray(list, cause_json((enum cause)i, c->causes[i]));
 	json_add_count(body, "blocked_sources", c->blocked_sources);
+	json_add_count(body, "crowded", c->crowded);
 	request_reply(r, MHD_HTTP_OK, body);
 }
 

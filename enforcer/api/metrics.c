@@ -202,6 +202,9 @@ static void add_metric(struct buf *out, enum metric m, const struct scrape *s)
 	case METRIC_BLOCKED:
 		add_count(out, m, NULL, s->counters->blocked_sources);
 		break;
+	case METRIC_CROWDED:
+		add_count(out, m, NULL, s->counters->crowded);
+		break;
 	case METRIC_TOLD:
 		add_count(out, m, NULL, s->status->events.told);
 		break;

@@ -146,6 +146,7 @@ static cJSON *status_json(const struct status *s, const char *tag, uint64_t miss
 	add_drift(out, &s->drift);
 	json_add_text(out, "refuses", s->refuses);
 	add_events(out, &s->events, missed);
+	json_add_text(out, "cookies", s->cookies);
 	json_add_time(out, "started", s->started);
 	json_add_text(out, "adopted", s->adopted);
 	return out;

@@ -109,6 +109,8 @@ static void add_facts(struct buf *out, const cJSON *s)
 			add_line(out, "tests", buf_text(&line));
 	}
 	add_line(out, "engine", json_text(s, "engine"));
+	if (*json_text(s, "cookies"))
+		add_line(out, "cookies", json_text(s, "cookies"));
 	buf_release(&line);
 	buf_printf(&line, "%s, %s", json_text(s, "started"), json_text(s, "adopted"));
 	add_line(out, "started", buf_text(&line));

@@ -133,6 +133,7 @@ struct status {
 	struct status_drift drift;
 	const char *refuses; /* why changes that must be remembered are refused; "" when they are not */
 	struct status_events events;
+	const char *cookies; /* who answers SYNs, or why nobody does; "" when no reflex does cookies */
 };
 
 struct counter_row {
@@ -158,6 +159,7 @@ struct counters {
 	uint32_t row_count;
 	uint64_t causes[CAUSE_COUNT]; /* packets */
 	uint64_t blocked_sources;     /* runtime blocks now in force */
+	uint64_t crowded;	      /* packets that shared a bucket, since their source found no place, since the maps were made */
 };
 
 /* Who asks for a change, as the api knows them, and which generation they mean: stands in each message that asks for one. */

@@ -76,6 +76,7 @@ void status_encode(struct buf *out, const struct status *s)
 	put_drift(out, &s->drift);
 	wire_put_str(out, s->refuses);
 	put_events(out, &s->events);
+	wire_put_str(out, s->cookies);
 }
 
 static void get_postures(struct wire_in *in, struct status *s, struct arena *a)
@@ -166,6 +167,7 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	get_drift(&in, &s.drift, a);
 	s.refuses = wire_get_str(&in, a);
 	get_events(&in, &s.events, a);
+	s.cookies = wire_get_str(&in, a);
 	int rc = message_decoded(&in, s.intact <= 1, "status", why);
 	if (!rc)
 		*out = s;
@@ -194,6 +196,7 @@ void counters_encode(struct buf *out, const struct counters *c)
 	for (size_t i = 0; i < CAUSE_COUNT; i++)
 		wire_put_u64(out, c->causes[i]);
 	wire_put_u64(out, c->blocked_sources);
+	wire_put_u64(out, c->crowded);
 }
 
 int counters_decode(struct counters *out, struct arena *a, const void *bytes, size_t len, struct err *why)
@@ -219,6 +222,7 @@ int counters_decode(struct counters *out, struct arena *a, const void *bytes, si
 	for (size_t i = 0; i < CAUSE_COUNT; i++)
 		c.causes[i] = wire_get_u64(&in);
 	c.blocked_sources = wire_get_u64(&in);
+	c.crowded = wire_get_u64(&in);
 	int rc = message_decoded(&in, holds, "counters", why);
 	if (!rc)
 		*out = c;

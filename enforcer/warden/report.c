@@ -9,6 +9,7 @@
 
 #include "enforcer/warden/check.h"
 #include "enforcer/warden/ledger.h"
+#include "lang/base/file.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/nft_name.h"
 
@@ -102,6 +103,36 @@ static const char *event_source(const struct generation *g, struct arena *a)
 	return *counted ? arena_printf(a, "xdp; drops on %s are only counted", counted) : "xdp";
 }
 
+#define SYNCOOKIES "/proc/sys/net/ipv4/tcp_syncookies"
+
+static bool host_has_cookies(void)
+{
+	own(buf) struct buf text = { 0 };
+	struct err ignored;
+
+	return file_read(&text, SYNCOOKIES, 16, &ignored) || strncmp(buf_text(&text), "0", 1);
+}
+
+/* Who answers for a listener that has no room. */
+static const char *cookie_source(const struct generation *g, struct arena *a)
+{
+	const char *kernels = "";
+	size_t answering = 0;
+
+	if (!(g->plan.config.asks & TEG_ASKS_COOKIES))
+		return "";
+	if (!host_has_cookies())
+		return "nobody: net.ipv4.tcp_syncookies is 0";
+	for (size_t i = 0; i < g->ports.len; i++)
+		if (g->ports.at[i].engine == PORT_NFT)
+			kernels = arena_printf(a, "%s%s%s", kernels, *kernels ? ", " : "", g->ports.at[i].name);
+		else
+			answering++;
+	if (!answering)
+		return "the listener's own cookies, behind connection tracking: nft judges";
+	return *kernels ? arena_printf(a, "on arrival; on %s the listener's own, behind connection tracking", kernels) : "on arrival";
+}
+
 static uint64_t within_of(const struct plan *p, uint32_t posture)
 {
 	uint64_t bits = 0;
@@ -138,7 +169,7 @@ void report_status(struct status *out, struct generation *g, struct kernel *k, s
 	struct err why;
 
 	out->bundle = out->policy = out->version = out->posture = out->posture_reason = out->nft_digest = "";
-	out->posture_next = "";
+	out->posture_next = out->cookies = "";
 	out->engine = "none";
 	out->events.source = "none: no policy is enforced";
 	if (!g)
@@ -157,6 +188,7 @@ void report_status(struct status *out, struct generation *g, struct kernel *k, s
 		out->posture_next = g->is.back;
 	}
 	out->engine = engine_of_all(&g->ports);
+	out->cookies = cookie_source(g, a);
 	out->events.source = event_source(g, a);
 	if (add_parts(out, g, k, a, &why)) {
 		out->intact = 0;
@@ -236,6 +268,19 @@ static void count_causes(struct counters *out, const struct reader *r)
 	}
 }
 
+static uint64_t crowded_sum(const struct reader *r)
+{
+	struct teg_telling *cpus = arena_zero(r->arena, (size_t)(r->cpu_count > 0 ? r->cpu_count : 1) * sizeof *cpus);
+	const uint32_t zero = 0;
+	uint64_t sum = 0;
+
+	if (!r->k->xdp || r->k->shared.telling < 0 || bpf_map_lookup_elem(r->k->shared.telling, &zero, cpus))
+		return 0;
+	for (int i = 0; i < r->cpu_count; i++)
+		sum += cpus[i].crowded;
+	return sum;
+}
+
 static int read_objects(struct reader *r, struct filter_live *live, struct err *why)
 {
 	int rc = filter_look(r->k->filter, live, FILTER_WANT_COUNTERS | FILTER_WANT_SETS, r->arena, why);
@@ -312,5 +357,6 @@ int report_counters(struct counters *out, const struct generation *g, struct ker
 		};
 	}
 	count_causes(out, &r);
+	out->crowded = crowded_sum(&r);
 	return count_blocked(out, &r, &live, why);
 }

@@ -55,6 +55,7 @@ static struct blocked_row blocked[] = {
 static void learn_part(struct api_stage *s)
 {
 	s->play.status = (struct status){
+		.cookies = "",
 		.generation = 9007199254740993, /* 2^53 + 1: no double holds it */
 		.bundle = "ab12", .policy = "edge", .version = "3.2.0", .posture = "BALANCED",
 		.posture_reason = "back to \"normal\"\xc3\xa9", .posture_since = 1700000000, .posture_until = 1700003600, .posture_next = "CALM", .started = 1600000000,

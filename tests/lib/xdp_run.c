@@ -242,6 +242,7 @@ struct teg_telling xdp_run_telling(const struct xdp_run *x)
 		sum.told += cpus[i].told;
 		sum.full += cpus[i].full;
 		sum.rate += cpus[i].rate;
+		sum.crowded += cpus[i].crowded;
 	}
 	return sum;
 }

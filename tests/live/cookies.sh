@@ -53,6 +53,7 @@ posture OPEN {
 POLICY
 "$BUILD/tegc" build $lab/edge.teg -o $lab/edge.tegb || { echo "Bail out! tegc cannot build the policy"; exit 1; }
 ok "tegd starts" tegd_start --engine "${ENGINE:-native}" --bundle $lab/edge.tegb
+is "$(status .cookies)" "on arrival" "status says who answers"
 is "$(gets 4 10.9.0.1) $(gets 6 '[fd00:9::1]')" "5 5" "without a flood clients are served"
 is "$(counter reflex.syn_flood) $(stat_of TcpExtSyncookiesRecv)" "0 0" "by the server alone: no cookie came back"
 
@@ -67,5 +68,16 @@ ok "the stack made few of them: they were answered before it" less $(($(counter 
 is "$(counter invalid)" 0 "nothing was invalid to connection tracking"
 ok "connection tracking has hardly seen the flood" less $(($(counter reflex.syn_flood) / 3)) "$(cat /proc/sys/net/netfilter/nf_conntrack_count)"
 is "$(jq -rs 'map(.data // . | select(.answered)) | length > 0' $lab/events)" true "events say that SYNs were answered"
+echo 0 >/proc/sys/net/ipv4/tcp_syncookies
+is "$(status .cookies)" "nobody: net.ipv4.tcp_syncookies is 0" "and when nobody can"
+echo 1 >/proc/sys/net/ipv4/tcp_syncookies
+sed -i 's/, emit.*//' $lab/edge.teg
+"$BUILD/tegc" build $lab/edge.teg -o $lab/quiet.tegb
+tegd_end TERM
+ok "tegd starts again, where nft judges" tegd_start --engine nft --bundle $lab/quiet.tegb
+is "$(status .cookies)" "the listener's own cookies, behind connection tracking: nft judges" "it says who answers there"
+flood 6
+is "$(gets 4 10.9.0.1) $(gets 6 '[fd00:9::1]')" "5 5" "and clients are served"
+kill $flooding; wait $flooding 2>/dev/null
 nginx -s stop -c $lab/nginx.conf 2>/dev/null
 done_testing

@@ -172,6 +172,7 @@ static void flood(void)
 		return;
 	xdp_run_at(x, 1, 0, NOW);
 	tap_num(clients(x, 5), 5 * CLIENTS, "packets of clients that pass before a flood");
+	tap_num(xdp_run_telling(x).crowded, 0, "packets that shared a bucket until then");
 	for (unsigned step = 0; step < 10; step++) {
 		xdp_run_at(x, 1, 0, NOW + step * SECOND / 5);
 		passed += strangers(x, step * STRANGERS / 10, STRANGERS / 10);
@@ -179,6 +180,8 @@ static void flood(void)
 	const unsigned most = PLACES + TEG_SKETCH_ROWS * TEG_SKETCH_SLICE_MOST * 12;
 	tap_ok(passed >= PLACES && passed <= most, "of %d strangers %u pass: at least %u, at most %u", STRANGERS, passed,
 	       PLACES, most);
+	tap_ok(xdp_run_telling(x).crowded > STRANGERS - PLACES - PLACES / 8, "nearly all others share buckets, %llu of them",
+	       (unsigned long long)xdp_run_telling(x).crowded);
 	tap_num(xdp_run_counter(x, 1).packets, 0, "strangers that are over together and for that blocked");
 	tap_num(clients(x, 6), 6 * CLIENTS, "packets of clients that pass during it");
 	tap_num(clients(x, 1), 0, "of those that are over then");
