@@ -314,6 +314,8 @@ struct teg_payload {
 };
 _Static_assert(sizeof(struct teg_payload) == 32, "abi");
 
+#define TEG_CAUSES_MOST 32
+
 struct teg_config {
 	__u32 abi;	      /* TEG_ABI_VERSION */
 	__u32 asks;	      /* TEG_ASKS_ bits, by the compiler */
@@ -325,12 +327,13 @@ struct teg_config {
 	__u64 closed;	      /* bit per posture: drops every arrival that reaches layer 4 */
 	__u32 neighbour_slot, blocked_slot; /* counter slots of what no rule row counts */
 	__u32 closed_slot[64]; /* counter slot of the posture's default in, by posture */
+	__u64 passes[TEG_CAUSES_MOST]; /* bit per posture: frames of this cause go on */
 	struct teg_bulk bulk;
 	__u32 generation;      /* its number's low half, by who loads */
 	__u32 atlas;	       /* words of gen_atlas, by who loads */
 	struct teg_payload payload;
 };
-_Static_assert(sizeof(struct teg_config) == 864, "abi");
+_Static_assert(sizeof(struct teg_config) == 1120, "abi");
 
 /* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
  * beyond its end is in gen_zones_far, a hash. */

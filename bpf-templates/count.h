@@ -28,7 +28,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, CAUSE_COUNT);
+	__uint(max_entries, 2 * CAUSE_COUNT); /* those that the posture let go on behind all others */
 	__type(key, __u32);
 	__type(value, struct teg_counter);
 } teg_causes SEC(".maps");

@@ -2,7 +2,7 @@
  * policy - layers 1 to 3 of any policy, judged on arrival. Compiled once:
  * what a policy says is in its tables and in gen_config.
  *
- *     frame ──► read ──┬── malformed ──────────────► drop, counted by cause
+ *     frame ──► read ──┬── malformed ──────────────► drop, or on as the posture says, counted by cause
  *                      ├── not IP ─────────────────► on
  *                      ├── a lifeline ─────────────► on
  *                      ├── neighbours, listeners ──► on
@@ -171,11 +171,18 @@ static __always_inline int cause_ends(struct frame_ctx *ctx, const struct pkt *p
 #undef CAUSE
 		;
 
-	struct teg_counter *counted = count_in(&teg_causes, c, frame_len(ctx));
 	const struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
-	if (!(drops >> c & 1) || !active)
-		return drops >> c & 1 ? FRAME_DROP : FRAME_PASS;
-	tell_drop(ctx, p, active, counted, TEG_WHO_CAUSE | c, TEG_WHO_NOBODY);
+	if (!(drops >> c & 1)) {
+		count_in(&teg_causes, c, frame_len(ctx));
+		return FRAME_PASS;
+	}
+	if (active && gen_config.passes[c & (TEG_CAUSES_MOST - 1)] >> (*(volatile __u32 *)&active->posture[bank()] & 63) & 1) {
+		count_in(&teg_causes, CAUSE_COUNT + c, frame_len(ctx));
+		return FRAME_PASS;
+	}
+	struct teg_counter *counted = count_in(&teg_causes, c, frame_len(ctx));
+	if (active)
+		tell_drop(ctx, p, active, counted, TEG_WHO_CAUSE | c, TEG_WHO_NOBODY);
 	return FRAME_DROP;
 }
 

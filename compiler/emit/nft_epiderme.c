@@ -7,21 +7,24 @@
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"
+#include "lang/vocab/cause.h"
 
 enum { ETHERTYPE_IP4 = 0x0800, ETHERTYPE_IP6 = 0x86dd };
 
-static void put_cause(struct nft_maker *mk, struct nft_chain *c, struct nft_rule r,
-		      enum cause cause)
-{
-	static const char *const names[CAUSE_COUNT] = {
-#define CAUSE(id, name, ...) [CAUSE_##id] = name,
-#include "bpf-templates/cause.def"
-#undef CAUSE
-	};
+/* The chain of postures that let frames of the same causes go on. */
+struct sound {
+	struct nft_maker *mk;
+	struct nft_chain *chain;
+	uint32_t passes; /* bit per enum cause */
+};
 
-	nft_count_as(mk, &r, arena_printf(mk->arena, "malformed.%s", names[cause]));
-	nft_ends(mk, &r, NFT_FATE_DROP);
-	nft_put_rule(mk, c, r, NULL);
+static void put_cause(const struct sound *s, struct nft_rule r, enum cause cause)
+{
+	const bool pass = s->passes >> cause & 1;
+
+	nft_count_as(s->mk, &r, arena_printf(s->mk->arena, "%s.%s", pass ? "passed" : "malformed", cause_name(cause)));
+	nft_ends(s->mk, &r, pass ? NFT_FATE_ACCEPT : NFT_FATE_DROP);
+	nft_put_rule(s->mk, s->chain, r, NULL);
 }
 
 /* The byte is there: every value is at least 0, and a load beyond the packet ends the rule. */
@@ -60,8 +63,9 @@ static void put_unread(struct nft_maker *mk, struct nft_chain *c, enum family f)
 }
 
 /* A first fragment that is not sound. */
-static void put_tiny(struct nft_maker *mk, struct nft_chain *c, enum family f)
+static void put_tiny(const struct sound *s, enum family f)
 {
+	struct nft_maker *mk = s->mk;
 	struct nft_rule r = { 0 };
 
 	nft_ask_family(mk, &r, f);
@@ -70,7 +74,38 @@ static void put_tiny(struct nft_maker *mk, struct nft_chain *c, enum family f)
 		nft_ask_masked(mk, &r, NFT_FIELD_IP_FRAG, 0x2000, NFT_TEST_NE, 0);
 	else
 		nft_ask_masked(mk, &r, NFT_FIELD_IP6_MORE, 0x0001, NFT_TEST_NE, 0);
-	put_cause(mk, c, r, CAUSE_TINY_FRAGMENT);
+	put_cause(s, r, CAUSE_TINY_FRAGMENT);
+}
+
+static void put_depth(const struct sound *s)
+{
+	static const uint16_t tags[] = { 0x8100, 0x88a8 };
+	struct nft_rule r = { 0 };
+
+	nft_ask_any(s->mk, &r, NFT_FIELD_PROTOCOL, NFT_TEST_IN, tags, 2);
+	put_cause(s, r, CAUSE_VLAN_DEPTH);
+}
+
+static void put_not_ip(struct nft_maker *mk, struct nft_chain *c)
+{
+	static const uint16_t ip[] = { ETHERTYPE_IP4, ETHERTYPE_IP6 };
+	struct nft_rule r = { 0 };
+
+	nft_ask_any(mk, &r, NFT_FIELD_PROTOCOL, NFT_TEST_NOT_IN, ip, 2);
+	nft_count_as(mk, &r, WHY_NOT_IP);
+	nft_ends(mk, &r, NFT_FATE_ACCEPT);
+	nft_put_rule(mk, c, r, "ARP and other protocols below IP pass");
+}
+
+/* One chain for all postures that let the same go on; most let nothing. */
+static const char *sound_name(struct nft_maker *mk, unsigned posture)
+{
+	const uint32_t passes = mk->ir->postures[posture].passes;
+	unsigned first = 0;
+
+	while (mk->ir->postures[first].passes != passes)
+		first++;
+	return passes ? arena_printf(mk->arena, "sound_%s", mk->ir->postures[first].name) : "sound";
 }
 
 /*
@@ -79,13 +114,22 @@ static void put_tiny(struct nft_maker *mk, struct nft_chain *c, enum family f)
  * `meta l4proto`, and a rule that asks for it does not hold. So what is sound
  * returns, commonest first, and what is left is named by how far it can be read.
  */
-static void put_sound_chain(struct nft_maker *mk)
+static const char *sound_chain_at(struct nft_maker *mk, unsigned posture)
 {
-	struct nft_chain *c =
-		nft_chain_new(mk, "sound", "drops packets whose headers cannot be read, by cause");
+	const char *name = sound_name(mk, posture);
+	const char *full = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
+
+	for (size_t i = 0; i < mk->table->chains.len; i++)
+		if (!strcmp(mk->table->chains.at[i]->name, full))
+			return full;
+
+	struct nft_chain *c = nft_chain_new(mk, name, "drops packets whose headers cannot be read, by cause");
+	const struct sound s = { mk, c, mk->ir->postures[posture].passes };
 	struct nft_rule bad_tcp = { 0 }, short_l4 = { 0 }, bad4 = { 0 }, bad6 = { 0 },
 			short_ip = { 0 };
 
+	put_depth(&s);
+	put_not_ip(mk, c);
 	put_sound(mk, c, -1, PROTO_TCP, NFT_FIELD_TH_BYTE_19);
 	put_sound(mk, c, -1, PROTO_UDP, NFT_FIELD_TH_BYTE_7);
 	put_sound(mk, c, FAMILY_IP4, PROTO_ICMP, NFT_FIELD_TH_BYTE_7);
@@ -96,18 +140,19 @@ static void put_sound_chain(struct nft_maker *mk)
 
 	nft_ask(mk, &bad_tcp, NFT_FIELD_L4PROTO, NFT_TEST_EQ, PROTO_TCP);
 	ask_there(mk, &bad_tcp, NFT_FIELD_TH_BYTE_19);
-	put_cause(mk, c, bad_tcp, CAUSE_BAD_TCP);
+	put_cause(&s, bad_tcp, CAUSE_BAD_TCP);
 	for (int f = 0; f < FAMILY_COUNT; f++)
-		put_tiny(mk, c, (enum family)f);
+		put_tiny(&s, (enum family)f);
 	ask_there(mk, &short_l4, NFT_FIELD_L4PROTO);
-	put_cause(mk, c, short_l4, CAUSE_SHORT_L4);
+	put_cause(&s, short_l4, CAUSE_SHORT_L4);
 	nft_ask_family(mk, &bad4, FAMILY_IP4);
 	ask_there(mk, &bad4, NFT_FIELD_IP_LAST);
-	put_cause(mk, c, bad4, CAUSE_BAD_IP);
+	put_cause(&s, bad4, CAUSE_BAD_IP);
 	nft_ask_family(mk, &bad6, FAMILY_IP6);
 	ask_there(mk, &bad6, NFT_FIELD_IP6_LAST);
-	put_cause(mk, c, bad6, CAUSE_BAD_IP);
-	put_cause(mk, c, short_ip, CAUSE_SHORT_IP);
+	put_cause(&s, bad6, CAUSE_BAD_IP);
+	put_cause(&s, short_ip, CAUSE_SHORT_IP);
+	return full;
 }
 
 /* Of a source under a runtime block. */
@@ -144,34 +189,11 @@ static void put_blocked(struct nft_maker *mk, struct nft_chain *c)
 	}
 }
 
-static void put_depth(struct nft_maker *mk, struct nft_chain *c)
-{
-	static const uint16_t tags[] = { 0x8100, 0x88a8 };
-	struct nft_rule r = { 0 };
-
-	nft_ask_any(mk, &r, NFT_FIELD_PROTOCOL, NFT_TEST_IN, tags, 2);
-	put_cause(mk, c, r, CAUSE_VLAN_DEPTH);
-}
-
-static void put_not_ip(struct nft_maker *mk, struct nft_chain *c)
-{
-	static const uint16_t ip[] = { ETHERTYPE_IP4, ETHERTYPE_IP6 };
-	struct nft_rule r = { 0 };
-
-	nft_ask_any(mk, &r, NFT_FIELD_PROTOCOL, NFT_TEST_NOT_IN, ip, 2);
-	nft_count_as(mk, &r, WHY_NOT_IP);
-	nft_ends(mk, &r, NFT_FATE_ACCEPT);
-	nft_put_rule(mk, c, r, "ARP and other protocols below IP pass");
-}
-
 static int lower_arrival(struct nft_maker *mk)
 {
 	struct nft_site site = { nft_chain_new(mk, "arrival", "before every posture's reflexes"),
 				 NFT_FIELD_IIFNAME, FRAGMENT_EARLY };
 
-	put_depth(mk, site.chain);
-	put_not_ip(mk, site.chain);
-	nft_put_jump(mk, site.chain, "@_sound");
 	if (nft_lower_lifelines(mk, &site, DIRECTION_IN))
 		return mk->why->code;
 	nft_put_neighbour(mk, site.chain);
@@ -380,6 +402,7 @@ static int lower_epiderme(struct nft_maker *mk, unsigned posture)
 
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		put_later(mk, early.chain, (enum family)f, later.chain->name);
+	nft_put_jump(mk, early.chain, sound_chain_at(mk, posture));
 	nft_put_jump(mk, early.chain, "@_arrival");
 	nft_put_jump(mk, later.chain, "@_late");
 	if (lower_reflexes(mk, &early, posture))
@@ -390,7 +413,6 @@ static int lower_epiderme(struct nft_maker *mk, unsigned posture)
 int nft_lower_netdev(struct nft_maker *mk)
 {
 	nft_counter_at(mk, WHY_NEIGHBOUR);
-	put_sound_chain(mk);
 	if (lower_arrival(mk) || lower_late(mk) || lower_rates(mk))
 		return mk->why->code;
 	for (unsigned i = 0; i < mk->ir->posture_count; i++)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf-templates/cause.h"
 #include "compiler/emit/bulk.h"
 #include "compiler/emit/emit.h"
 #include "compiler/emit/payload.h"
@@ -444,6 +445,8 @@ static void lower_config(struct plan *plan, const struct ir *ir, const struct lo
 	for (size_t i = 0; i < ir->posture_count; i++) {
 		const struct ir_list *in = &ir->postures[i].lists[DIRECTION_IN];
 
+		for (unsigned cause = 0; cause < CAUSE_COUNT; cause++)
+			c->passes[cause] |= (uint64_t)(ir->postures[i].passes >> cause & 1) << i;
 		if (!ir->postures[i].closed)
 			continue;
 		c->closed |= 1ull << i;

@@ -4,9 +4,25 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
+#include "lang/base/buf.h"
 #include "lang/syntax/near.h"
+#include "lang/vocab/cause.h"
 
 /* --- orders ------------------------------------------------------------------------------- */
+
+/* What frames no rule judges is no question for the prover: the tighter posture passes none that the wider drops. */
+static bool passes_no_more(struct reading *r, const struct node *decl, unsigned tighter, unsigned wider)
+{
+	const struct pol_posture *t = &r->policy->postures[tighter], *w = &r->policy->postures[wider];
+	own(buf) struct buf names = { 0 };
+
+	cause_names(&names, t->passes & ~w->passes);
+	if (!names.len)
+		return true;
+	diag_help(diag(r->diags, DIAG_ORDER_BROKEN, decl->span, "%s passes malformed frames that %s drops", t->name, w->name),
+		  "in %s: malformed drop %s", t->name, buf_text(&names));
+	return false;
+}
 
 static bool order_read(struct reading *r, const struct node *decl, struct pol_order *out)
 {
@@ -25,6 +41,8 @@ static bool order_read(struct reading *r, const struct node *decl, struct pol_or
 		if (p)
 			vec_push(r->arena, &postures, p->index);
 	}
+	for (size_t i = 0; sound && i + 1 < postures.len; i++)
+		sound = passes_no_more(r, decl, postures.at[i], postures.at[i + 1]);
 	*out = (struct pol_order){ decl->span, postures.at, postures.len };
 	return sound;
 }

@@ -178,6 +178,7 @@ struct pol_posture {
 	enum established established;
 	enum verdict defaults[DIRECTION_COUNT];
 	struct span default_spans[DIRECTION_COUNT];
+	uint32_t passes; /* bit per enum cause: `malformed pass` */
 	struct pol_rule *rules; /* inherited ones included, replaced in place */
 	size_t rule_count;
 };

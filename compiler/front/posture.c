@@ -6,6 +6,7 @@
 
 #include "compiler/front/reading.h"
 #include "lang/syntax/near.h"
+#include "lang/vocab/cause.h"
 
 #define POSTURES_MAX 64 /* bits of a reflex's `except` */
 
@@ -20,7 +21,7 @@ struct building {
 	bool has_default[DIRECTION_COUNT], sound;
 };
 
-/* --- settings and defaults --------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------- */
 
 static void established_read(struct reading *r, struct building *b, const struct node *setting)
 {
@@ -69,6 +70,90 @@ static void settings_read(struct reading *r, struct building *b)
 		}
 	}
 }
+
+/* --- what cannot be read -------------------------------------------------------------------- */
+
+static uint32_t causes_said(void)
+{
+	uint32_t all = 0;
+
+	for (unsigned c = 0; c < CAUSE_COUNT; c++)
+		all |= (uint32_t)cause_is_said(c) << c;
+	return all;
+}
+
+/* Its bit, or 0 when frames have no such cause, or a posture no say. */
+static uint32_t cause_read(struct reading *r, const struct node *name)
+{
+	struct near n = near_to(name->text);
+	struct diag *d;
+
+	for (unsigned c = CAUSE_NONE + 1; c < CAUSE_COUNT; c++) {
+		if (cause_is_said(c))
+			near_try(&n, cause_name(c));
+		if (strcmp(cause_name(c), name->text))
+			continue;
+		if (cause_is_said(c))
+			return 1u << c;
+		diag(r->diags, DIAG_CAUSE, name->span, "no posture decides what becomes of `%s`", name->text);
+		return 0;
+	}
+	d = diag(r->diags, DIAG_CAUSE, name->span, "frames have no cause `%s`", name->text);
+	tell_near(r, d, &n, name->span);
+	return 0;
+}
+
+static void causes_twice(struct reading *r, const struct node *again)
+{
+	diag(r->diags, DIAG_SETTING_TWICE, again->span, "this posture says twice what becomes of these frames");
+}
+
+/* One line: of its causes, or of all in `general`; those that were named before are in *named. */
+static bool malformed_line(struct reading *r, struct building *b, const struct node *n, bool general, uint32_t *named)
+{
+	const bool pass = !strcmp(n->text, "pass");
+	uint32_t these = general ? causes_said() : 0;
+	bool sound = true;
+
+	for (const struct node *name = n->first; name; name = name->next) {
+		const uint32_t one = cause_read(r, name);
+
+		if (one & *named)
+			causes_twice(r, name);
+		sound = sound && one && !(one & *named);
+		*named |= one;
+		these |= one;
+	}
+	if (!pass && strcmp(n->text, "drop")) {
+		struct diag *d = diag(r->diags, DIAG_CAUSE, n->span, "malformed frames do not `%s`", n->text);
+
+		diag_help(d, "`malformed drop`, `malformed pass vlan-depth, extensions`");
+		return false;
+	}
+	b->out.passes = pass ? b->out.passes | these : b->out.passes & ~these;
+	return sound;
+}
+
+/* What is said of all comes first, wherever it stands: `malformed pass` and `malformed drop payload`. */
+static void malformed_read(struct reading *r, struct building *b)
+{
+	const struct node *general = NULL;
+	uint32_t named = 0;
+
+	for (const struct node *n = b->symbol->decl->first; n; n = n->next) {
+		if (n->kind != NODE_MALFORMED || n->first)
+			continue;
+		if (general)
+			causes_twice(r, n);
+		b->sound &= !general && malformed_line(r, b, n, true, &named);
+		general = n;
+	}
+	for (const struct node *n = b->symbol->decl->first; n; n = n->next)
+		if (n->kind == NODE_MALFORMED && n->first)
+			b->sound &= malformed_line(r, b, n, false, &named);
+}
+
+/* --- defaults -------------------------------------------------------------------------------- */
 
 static void default_twice(struct reading *r, const struct node *again, const struct node *first)
 {
@@ -266,6 +351,7 @@ static bool posture_make(struct reading *r, struct posture_symbol *s);
 static void inherit(struct reading *r, struct building *b, const struct pol_posture *base)
 {
 	b->out.established = base->established;
+	b->out.passes = base->passes;
 	for (int d = 0; d < DIRECTION_COUNT; d++) {
 		b->out.defaults[d] = base->defaults[d];
 		b->out.default_spans[d] = base->default_spans[d];
@@ -311,6 +397,7 @@ static bool posture_build(struct reading *r, struct posture_symbol *s)
 	strmap_init(&b.texts, r->arena);
 	based = extend(r, &b);
 	settings_read(r, &b);
+	malformed_read(r, &b);
 	defaults_read(r, &b);
 	if (based)
 		withouts_read(r, &b);

@@ -9,6 +9,7 @@
 #include "compiler/ir/proto.h"
 #include "lang/base/buf.h"
 #include "lang/spell/print.h"
+#include "lang/vocab/cause.h"
 
 struct writing {
 	const struct policy *policy;
@@ -358,6 +359,15 @@ static void put_rule(struct writing *w, const struct pol_rule *r)
 	buf_putc(&w->out, '\n');
 }
 
+static void put_passes(struct buf *out, uint32_t passes)
+{
+	if (!passes)
+		return;
+	buf_puts(out, "    malformed pass ");
+	cause_names(out, passes);
+	buf_putc(out, '\n');
+}
+
 static void put_postures(struct writing *w)
 {
 	const struct policy *p = w->policy;
@@ -370,6 +380,7 @@ static void put_postures(struct writing *w)
 		buf_printf(&w->out, " {\n    established %s\n", established_name(q->established));
 		for (int d = 0; d < DIRECTION_COUNT; d++)
 			buf_printf(&w->out, "    default %s %s\n", direction_name((enum direction)d), verdict_name(q->defaults[d]));
+		put_passes(&w->out, q->passes);
 		for (size_t j = 0; j < q->rule_count; j++)
 			put_rule(w, &q->rules[j]);
 		buf_puts(&w->out, "}\n");

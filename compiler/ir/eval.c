@@ -295,7 +295,7 @@ static const struct {
 } causes[CAUSE_COUNT] = {
 #define PASS VERDICT_ALLOW
 #define DROP VERDICT_DROP
-#define CAUSE(id, name, verdict, about) [CAUSE_##id] = { verdict, "malformed." name },
+#define CAUSE(id, name, verdict, ...) [CAUSE_##id] = { verdict, "malformed." name },
 #include "bpf-templates/cause.def"
 #undef CAUSE
 #undef DROP
@@ -307,6 +307,11 @@ enum verdict cause_verdict(enum cause c)
 	return causes[c].verdict;
 }
 
+enum verdict eval_cause(const struct moment *m, enum cause c)
+{
+	return m->ir->postures[m->posture].passes >> c & 1 ? VERDICT_ALLOW : cause_verdict(c);
+}
+
 struct outcome eval_frame(struct moment *m, const uint8_t *frame, size_t len, unsigned zone,
 			  enum direction direction)
 {
@@ -316,7 +321,7 @@ struct outcome eval_frame(struct moment *m, const uint8_t *frame, size_t len, un
 	if (cause == CAUSE_NOT_IP)
 		return by_word(VERDICT_ALLOW, LAYER_LIFELINE, WHY_NOT_IP);
 	if (cause != CAUSE_NONE)
-		return by_word(causes[cause].verdict, LAYER_BLOCK, causes[cause].why);
+		return by_word(eval_cause(m, cause), LAYER_BLOCK, causes[cause].why);
 
 	p.zone = zone;
 	p.direction = direction;

@@ -43,6 +43,9 @@ struct outcome eval_epiderme(struct moment *m, const struct packet *p);
  */
 bool eval_closed_drops(const struct moment *m, const struct packet *p);
 
+/* What the active posture does to frames of this cause; VERDICT_ALLOW: they go on, to layer 4. */
+enum verdict eval_cause(const struct moment *m, enum cause c);
+
 /* A frame as it arrives; malformed ones are judged by their cause. */
 struct outcome eval_frame(struct moment *m, const uint8_t *frame, size_t len, unsigned zone,
 			  enum direction direction);

@@ -112,6 +112,7 @@ struct ir_posture {
 	const char *name;
 	struct span span;
 	enum established established;
+	uint32_t passes; /* bit per enum cause: such frames go on to layer 4, unjudged by layers 1 to 3 */
 	struct ir_list lists[DIRECTION_COUNT]; /* first match; the last is the default */
 	/*
 	 * Every packet that reaches layer 4 on arrival is dropped, whatever its

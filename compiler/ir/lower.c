@@ -435,6 +435,7 @@ static struct ir_posture posture_lower(struct lowering *lo, const struct pol_pos
 		.name = p->name,
 		.span = p->span,
 		.established = p->established,
+		.passes = p->passes,
 		.closed = posture_is_closed(p),
 	};
 

@@ -37,7 +37,7 @@ struct packet {
 /*
  * frame_parse - an Ethernet frame as fields; its payload stays in the frame. Zone, direction and state are
  * the caller's to fill. Anything but CAUSE_NONE says why the frame is not
- * judged by rules; cause_verdict() says what becomes of it.
+ * judged by rules; cause_verdict() says what becomes of it where a posture does not: see eval_cause().
  */
 enum cause frame_parse(const uint8_t *frame, size_t len, struct packet *out);
 enum verdict cause_verdict(enum cause c);

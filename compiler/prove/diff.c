@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "compiler/prove/pairing.h"
+#include "lang/base/buf.h"
+#include "lang/vocab/cause.h"
 
 const char *change_kind_name(enum change_kind k)
 {
@@ -43,6 +45,25 @@ static void compare_responses(struct pairing *k)
 		vec_push(k->prover->arena, &k->facts, facts.list.at[i]);
 }
 
+static const char *passes_text(struct arena *a, uint32_t passes)
+{
+	own(buf) struct buf names = { 0 };
+
+	cause_names(&names, passes);
+	return names.len ? arena_printf(a, "pass %s", buf_text(&names)) : "drop";
+}
+
+/* Frames that no rule judges: what passes now and did not is more than any verdict shows. */
+static void compare_passes(struct pairing *k, const char *what, uint32_t before, uint32_t after)
+{
+	const bool more = after & ~before;
+
+	if (before == after || (k->access_only && !more))
+		return;
+	fact(k, FACT_MALFORMED, more ? RISK_MEDIUM : RISK_LOW, what, passes_text(k->prover->arena, before),
+	     passes_text(k->prover->arena, after));
+}
+
 static void compare_posture(struct pairing *k, unsigned new_posture)
 {
 	const struct ir_posture *b = &k->ir[NEW]->postures[new_posture];
@@ -57,6 +78,7 @@ static void compare_posture(struct pairing *k, unsigned new_posture)
 	if (a->established != b->established)
 		fact(k, FACT_ESTABLISHED, RISK_LOW, what, established_name(a->established),
 		     established_name(b->established));
+	compare_passes(k, what, a->passes, b->passes);
 	for (int d = 0; d < DIRECTION_COUNT; d++) {
 		compare_rates(k, &a->lists[d], &b->lists[d]);
 		pairing_compare(k, old_posture, new_posture, (enum direction)d);

@@ -154,6 +154,8 @@ const char *fact_word(enum fact_kind k)
 		return "UNSEEN";
 	case FACT_OWNER:
 		return "OWNER";
+	case FACT_MALFORMED:
+		return "MALFORMED";
 	case FACT_ESTABLISHED:
 		break;
 	}

@@ -10,6 +10,7 @@
 #include "lang/bundle/seal.h"
 #include "lang/derme/derme.h"
 #include "lang/playbook/playbook.h"
+#include "lang/vocab/cause.h"
 
 static void print_members(struct buf *out, const struct bundle *b)
 {
@@ -32,6 +33,19 @@ static void print_zones(struct buf *out, const struct plan *p)
 	}
 }
 
+static void print_passes(struct buf *out, const struct plan *p, uint32_t posture)
+{
+	uint32_t passes = 0;
+
+	for (unsigned c = 0; c < CAUSE_COUNT; c++)
+		passes |= (uint32_t)(p->config.passes[c] >> posture & 1) << c;
+	if (!passes)
+		return;
+	buf_puts(out, "                 malformed pass ");
+	cause_names(out, passes);
+	buf_putc(out, '\n');
+}
+
 static void print_postures(struct buf *out, const struct plan *p)
 {
 	buf_puts(out, "\npostures\n");
@@ -44,6 +58,7 @@ static void print_postures(struct buf *out, const struct plan *p)
 			if (w != i && s->within >> w & 1)
 				buf_printf(out, ", <= %s", p->postures[w].name);
 		buf_printf(out, "%s%s\n", *s->title ? "  # " : "", s->title);
+		print_passes(out, p, i);
 	}
 }
 

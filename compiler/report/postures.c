@@ -35,7 +35,8 @@ static void compare(struct diags *to, struct prover *p, const struct ir *ir, uns
 	struct equal_answer a;
 	struct diag *g;
 
-	if (ir->postures[x].established != ir->postures[y].established)
+	if (ir->postures[x].established != ir->postures[y].established ||
+	    ir->postures[x].passes != ir->postures[y].passes)
 		return;
 	a = prove_equal(p, ir, x, ir, y);
 	if (a.answer == ANSWER_UNDECIDED)

@@ -8,7 +8,7 @@ static const struct {
 } causes[CAUSE_COUNT] = {
 #define PASS "allow"
 #define DROP "drop"
-#define CAUSE(id, name, verdict, about) [CAUSE_##id] = { name, verdict },
+#define CAUSE(id, name, verdict, ...) [CAUSE_##id] = { name, verdict },
 #include "bpf-templates/cause.def"
 #undef CAUSE
 #undef DROP
@@ -28,13 +28,14 @@ static cJSON *rule_json(const struct counter_row *row)
 	return out;
 }
 
-static cJSON *cause_json(enum cause c, uint64_t packets)
+static cJSON *cause_json(enum cause c, const struct counters *of)
 {
 	cJSON *out = cJSON_CreateObject();
 
 	json_add_text(out, "cause", causes[c].name);
 	json_add_text(out, "verdict", causes[c].verdict);
-	json_add_count(out, "packets", packets);
+	json_add_count(out, "packets", of->causes[c]);
+	json_add_count(out, "passed", of->passed[c]);
 	return out;
 }
 
@@ -54,7 +55,7 @@ static void counters_told(struct request *r, struct answer *a)
 		cJSON_AddItemToArray(list, rule_json(&c->rows[i]));
 	list = cJSON_AddArrayToObject(body, "unjudged");
 	for (unsigned i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)
-		cJSON_AddItemToArray(list, cause_json((enum cause)i, c->causes[i]));
+		cJSON_AddItemToArray(list, cause_json((enum cause)i, c));
 	json_add_count(body, "blocked_sources", c->blocked_sources);
 	json_add_count(body, "crowded", c->crowded);
 	request_reply(r, MHD_HTTP_OK, body);

@@ -8,6 +8,7 @@
 #include "enforcer/api/request.h"
 #include "lang/base/utf8.h"
 #include "lang/base/version.h"
+#include "lang/vocab/cause.h"
 
 enum metric {
 #define METRIC(id, ...) METRIC_##id,
@@ -29,7 +30,7 @@ static const struct {
 } causes[CAUSE_COUNT] = {
 #define PASS "allow"
 #define DROP "drop"
-#define CAUSE(id, name, verdict, about) [CAUSE_##id] = { name, verdict },
+#define CAUSE(id, name, verdict, ...) [CAUSE_##id] = { name, verdict },
 #include "bpf-templates/cause.def"
 #undef CAUSE
 #undef DROP
@@ -121,9 +122,12 @@ static void add_rules(struct buf *out, enum metric m, const struct counters *c)
 /* Packets without a cause were judged: they are counted by their rules. */
 static void add_causes(struct buf *out, const struct counters *c)
 {
-	for (size_t i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)
+	for (size_t i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++) {
 		add_count(out, METRIC_UNJUDGED, LABELS({ "cause", causes[i].name }, { "verdict", causes[i].verdict }),
 			  c->causes[i]);
+		if (cause_is_said((enum cause)i))
+			add_count(out, METRIC_UNJUDGED, LABELS({ "cause", causes[i].name }, { "verdict", "allow" }), c->passed[i]);
+	}
 }
 
 static void add_lost(struct buf *out, const struct status_events *e, uint64_t missed)

@@ -17,7 +17,7 @@ const struct quale_row quale_rows[QUALE_COUNT] = {
 static const bool cause_drops[CAUSE_COUNT] = {
 #define PASS false
 #define DROP true
-#define CAUSE(id, name, verdict, about) [CAUSE_##id] = verdict,
+#define CAUSE(id, name, verdict, ...) [CAUSE_##id] = verdict,
 #include "bpf-templates/cause.def"
 #undef CAUSE
 #undef DROP
@@ -48,6 +48,7 @@ struct qualia {
 	struct cell *cells;
 	size_t cell_count;
 	struct cell causes[CAUSE_COUNT];
+	uint64_t passed[CAUSE_COUNT]; /* malformed, and let go on */
 
 	uint64_t at_ns; /* of the last sample, 0 before */
 	struct second seconds[QUALIA_WINDOW_S];
@@ -159,6 +160,8 @@ static void count_causes(struct qualia *q, const struct counters *c, struct seco
 		s->dropped += cause_drops[i] ? packets : 0;
 		s->hostile += cause_drops[i] ? packets : 0;
 	}
+	for (size_t i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)
+		s->packets += more(&q->passed[i], c->passed[i]);
 }
 
 /* ---- figures ---------------------------------------------------------------------------- */

@@ -157,7 +157,8 @@ struct counters {
 	uint64_t at_ns; /* CLOCK_MONOTONIC; 0 when they could not be read: all else is zero */
 	struct counter_row *rows;
 	uint32_t row_count;
-	uint64_t causes[CAUSE_COUNT]; /* packets */
+	uint64_t causes[CAUSE_COUNT]; /* packets that no rule judged */
+	uint64_t passed[CAUSE_COUNT]; /* and those that the posture let go on all the same */
 	uint64_t blocked_sources;     /* runtime blocks now in force */
 	uint64_t crowded;	      /* packets that shared a bucket, since their source found no place, since the maps were made */
 };

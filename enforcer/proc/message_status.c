@@ -195,6 +195,8 @@ void counters_encode(struct buf *out, const struct counters *c)
 	}
 	for (size_t i = 0; i < CAUSE_COUNT; i++)
 		wire_put_u64(out, c->causes[i]);
+	for (size_t i = 0; i < CAUSE_COUNT; i++)
+		wire_put_u64(out, c->passed[i]);
 	wire_put_u64(out, c->blocked_sources);
 	wire_put_u64(out, c->crowded);
 }
@@ -221,6 +223,8 @@ int counters_decode(struct counters *out, struct arena *a, const void *bytes, si
 	}
 	for (size_t i = 0; i < CAUSE_COUNT; i++)
 		c.causes[i] = wire_get_u64(&in);
+	for (size_t i = 0; i < CAUSE_COUNT; i++)
+		c.passed[i] = wire_get_u64(&in);
 	c.blocked_sources = wire_get_u64(&in);
 	c.crowded = wire_get_u64(&in);
 	int rc = message_decoded(&in, holds, "counters", why);

@@ -262,9 +262,12 @@ static void count_causes(struct counters *out, const struct reader *r)
 		const char *name = nft_name(r->arena, names[c]);
 		const char *malformed = nft_name(r->arena, arena_printf(r->arena, "malformed.%s", names[c]));
 		struct teg_counter plain = object_count(r, FILTER_NETDEV, name, &whole);
+		const char *passed = nft_name(r->arena, arena_printf(r->arena, "passed.%s", names[c]));
 		struct teg_counter broken = object_count(r, FILTER_NETDEV, malformed, &part);
 
 		out->causes[c] = slot_sum(r, r->k->shared.causes, c).packets + plain.packets + broken.packets;
+		out->passed[c] = slot_sum(r, r->k->shared.causes, CAUSE_COUNT + c).packets +
+				 object_count(r, FILTER_NETDEV, passed, &part).packets;
 	}
 }
 

@@ -23,7 +23,7 @@ const struct shared_map shared_maps[] = {
 	SHARED(slots, PROG_ARRAY, 4, 4, 1, 0),
 	SHARED(active, ARRAY, 4, sizeof(struct teg_active), 1, BPF_F_MMAPABLE),
 	SHARED(counters, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_SLOTS_FIRST, 0),
-	SHARED(causes, PERCPU_ARRAY, 4, sizeof(struct teg_counter), CAUSE_COUNT, 0),
+	SHARED(causes, PERCPU_ARRAY, 4, sizeof(struct teg_counter), 2 * CAUSE_COUNT, 0),
 	SHARED(self, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
 	SHARED(buckets, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
 	SHARED(blocks, ARRAY, 4, sizeof(struct teg_blocks), 1, BPF_F_MMAPABLE),

@@ -8,6 +8,7 @@
 #include "lang/bundle/bulk_pack.h"
 #include "lang/bundle/vectors.h"
 #include "lang/bundle/nft_name.h"
+#include "lang/vocab/cause.h"
 
 #define PLAN_VERSION  9u
 #define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
@@ -66,6 +67,8 @@ static void put_config(struct buf *out, const struct teg_config *c)
 	wire_put_u32(out, c->blocked_slot);
 	for (size_t i = 0; i < POSTURES_MAX; i++)
 		wire_put_u32(out, c->closed_slot[i]);
+	for (size_t i = 0; i < TEG_CAUSES_MOST; i++)
+		wire_put_u64(out, c->passes[i]);
 }
 
 void plan_box_put(struct buf *out, const struct teg_box *b)
@@ -257,6 +260,8 @@ static void get_config(struct wire_in *in, struct teg_config *c)
 	c->blocked_slot = wire_get_u32(in);
 	for (size_t i = 0; i < POSTURES_MAX; i++)
 		c->closed_slot[i] = wire_get_u32(in);
+	for (size_t i = 0; i < TEG_CAUSES_MOST; i++)
+		c->passes[i] = wire_get_u64(in);
 }
 
 void plan_box_get(struct wire_in *in, struct teg_box *b)
@@ -503,6 +508,10 @@ static int config_holds(const struct plan *p, struct err *why)
 		return err_set(why, EINVAL, "the policy asks what the program does not know");
 	if (c->lifeline_boxes > c->box_count)
 		return err_set(why, EINVAL, "more boxes belong to lifelines than there are");
+	for (size_t i = 0; i < TEG_CAUSES_MOST; i++)
+		if (c->passes[i] && (i >= CAUSE_COUNT || !cause_is_said((enum cause)i) ||
+				     (p->posture_count < 64 && c->passes[i] >> p->posture_count)))
+			return err_set(why, EINVAL, "frames go on of a cause that no posture decides");
 	if (p->posture_count < 64 && c->closed >> p->posture_count)
 		return err_set(why, EINVAL, "a posture is closed that is not there");
 	if (c->neighbour_slot >= p->counter_count || c->blocked_slot >= p->counter_count)

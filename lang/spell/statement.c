@@ -220,6 +220,10 @@ bool spell_statement(struct printer *p, const struct node *n, const struct node 
 		buf_printf(&p->body, "default %s%s%s", d ? direction_name((enum direction)d->word) : "", d ? " " : "",
 			   verdict_name((enum verdict)n->word));
 		return false;
+	case NODE_MALFORMED:
+		buf_printf(&p->body, "malformed %s%s", n->text, n->first ? " " : "");
+		put_names(p, n->first, ", ");
+		return false;
 	case NODE_WITHOUT:
 		buf_puts(&p->body, "without ");
 		put_names(p, n->first, ", ");

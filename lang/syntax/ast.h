@@ -55,6 +55,7 @@ enum node_kind {
 	NODE_EXTENDS, /* text */
 	NODE_SETTING, /* text, and values */
 	NODE_DEFAULT, /* word: verdict; DIRECTION? */
+	NODE_MALFORMED, /* text: "drop" or "pass"; NAME... of causes, none: all */
 	NODE_WITHOUT, /* NAME... */
 	NODE_RULE,    /* word: verdict; LABEL? DIRECTION? SELECTOR, then LIMIT, LOG, EMIT */
 	NODE_DIRECTION, /* word: direction */

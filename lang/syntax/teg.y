@@ -65,6 +65,7 @@ static void yyerror(struct span *at, struct parser *parser, const char *message)
 %token INVARIANT "invariant" IS "is" ORDER "order" FORALL "forall"
 %token PHASE "phase" PARALLEL "parallel" BUDGET "budget" TODO "todo" AFTER "after" TABLE "table" REFUSES "refuses"
 %token RESPONSE "response"
+%token <text> MALFORMED "malformed"
 
 /* Sets: & before + and -, as * before +; a range is one thing, and so are `tcp/8000..8010` and `icmpv6/1/4`. */
 %nonassoc LOW
@@ -79,7 +80,7 @@ static void yyerror(struct span *at, struct parser *parser, const char *message)
 
 %type <node> file item declaration settings setting title lifelines lifeline_line lifeline
 %type <node> posture_items posture_item extends rule verdict direction selector head clauses clause
-%type <node> end_port reflex_items reflex_item names name words tests test_item packet
+%type <node> end_port reflex_items reflex_item names causes some_causes cause name words tests test_item packet
 %type <node> packet_words packet_end packet_address packet_port kind within expect last by by_name value list
 %type <node> some_values type label
 %type <node> limit pers per limit_options tails tail sample condition test relation span effects effect
@@ -224,6 +225,8 @@ posture_item
 	| "default" direction verdict "end of line"	{ $$ = node_add(WORD(DEFAULT, span_join(@1, @3), $3->word), $2); }
 	| setting "end of line"
 	| rule "end of line"
+	| "malformed" "drop" causes "end of line"	{ $$ = node_move(TEXT(MALFORMED, span_join(@1, @3), "drop"), $3); }
+	| "malformed" NAME causes "end of line"		{ $$ = node_move(TEXT(MALFORMED, span_join(@1, @3), $2), $3); }
 	| "without" names "end of line"			{ $$ = node_move(NEW(WITHOUT, span_join(@1, @2)), $2); }
 	| "if" condition '{' posture_items '}' "end of line"
 		{ $$ = TWO(IF, span_join(@1, @5), $2, node_move(NEW(THEN, span_join(@3, @5)), $4)); }
@@ -232,6 +235,18 @@ posture_item
 				  node_move(NEW(ELSE, span_join(@7, @9)), $8)); }
 	| error "end of line"				{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); yyerrok; }
 	| error '{' junk '}' "end of line"		{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); yyerrok; }
+	;
+
+/* All of them when none is named. */
+causes	: %empty				{ $$ = NULL; }
+	| some_causes
+	;
+some_causes
+	: cause					{ $$ = ONE(FILE, @$, $1); }
+	| some_causes ',' cause			{ $$ = node_add($1, $3); }
+	;
+cause	: name
+	| "payload"				{ $$ = TEXT(NAME, @$, "payload"); }
 	;
 
 rule

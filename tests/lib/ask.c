@@ -50,7 +50,8 @@ static struct wanted ask_eval(struct moment *m, const struct plan *plan, const s
 
 	w.cause = frame_parse(frame, len, &p);
 	if (w.cause != CAUSE_NONE) {
-		w.action = cause_verdict(w.cause) == VERDICT_ALLOW ? XDP_PASS : XDP_DROP;
+		w.action = eval_cause(m, w.cause) == VERDICT_ALLOW ? XDP_PASS : XDP_DROP;
+		w.passed = w.action == XDP_PASS && cause_verdict(w.cause) != VERDICT_ALLOW;
 		w.why = "its form";
 		return w;
 	}
@@ -113,7 +114,7 @@ bool ask_frame(struct ask *q, const uint8_t *frame, size_t len, struct wanted *o
 		mine->bytes += w.bytes;
 		same = same && seen.packets == mine->packets && seen.bytes == mine->bytes;
 	}
-	q->counted[plan->counter_count + w.cause].packets++;
+	q->counted[plan->counter_count + w.cause + (w.passed ? CAUSE_COUNT : 0)].packets++;
 	if (!same && !q->quiet) {
 		tap_note("eval: %s by %s; %s: %s%s", w.action == XDP_PASS ? "pass" : "drop", w.why, ask_hooks[q->hook],
 			 action == XDP_PASS ? "pass" : action == XDP_DROP ? "drop" : "neither",
@@ -142,7 +143,7 @@ bool ask_counters(const struct ask *q)
 				 (uint64_t)xdp_run_counter(q->x, i).packets, (uint64_t)q->counted[i].packets);
 			return false;
 		}
-	for (uint32_t c = 0; c < CAUSE_COUNT; c++)
+	for (uint32_t c = 0; c < 2 * CAUSE_COUNT; c++)
 		if (xdp_run_cause(q->x, (enum cause)c).packets != q->counted[n + c].packets) {
 			ask_note(q, "cause %u: counted %" PRIu64 ", eval says %" PRIu64, c,
 				 (uint64_t)xdp_run_cause(q->x, (enum cause)c).packets,
@@ -160,7 +161,7 @@ int ask_open(struct ask *q, const struct drawn *d, enum teg_hook hook, struct ar
 	if (rc)
 		return rc;
 	*q = (struct ask){ .d = d, .hook = hook, .m = moment_new(d->ir), .x = x,
-			   .counted = arena_zero(a, (d->plan.counter_count + CAUSE_COUNT) * sizeof *q->counted) };
+			   .counted = arena_zero(a, (d->plan.counter_count + 2 * CAUSE_COUNT) * sizeof *q->counted) };
 	moment_set_self(q->m, &d->self);
 	set_self(x, &d->self);
 	return 0;

@@ -31,6 +31,7 @@ struct ask {
 struct wanted {
 	unsigned action; /* XDP_PASS or XDP_DROP */
 	enum cause cause;
+	bool passed; /* though malformed, since the posture says so */
 	uint32_t slot; /* of the counter that must have moved; counter_count when none */
 	uint32_t bytes;
 	const char *why;

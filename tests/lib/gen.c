@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/ir/proto.h"
+#include "lang/vocab/cause.h"
 
 const struct gen_shape gen_shape_usual = {
 	.zones = 3, .lifelines = 2, .blocks = 3, .reflexes = 4, .postures = 4, .rules = 8,
@@ -277,6 +278,9 @@ static struct pol_posture gen_posture(struct making *mk, const struct gen_shape 
 		.title = "",
 		.established = (enum established)gen_below(g, ESTABLISHED_COUNT),
 	};
+
+	for (unsigned c = 0, percent = gen_chance(g, 40) ? 40 : 0; c < CAUSE_COUNT; c++)
+		p.passes |= (uint32_t)(cause_is_said((enum cause)c) && gen_chance(g, percent)) << c;
 
 	for (int d = 0; d < DIRECTION_COUNT; d++)
 		p.defaults[d] = gen_verdict(g);
@@ -878,7 +882,7 @@ size_t gen_frame(struct gen *g, const struct gen_aim *aim, uint8_t frame[static 
 	struct frame f = { frame, frame_build(&p, payload, len, frame, GEN_FRAME_MAX) };
 	if (gen_chance(g, 4))
 		change_tcp_length(g, &f, &p);
-	if (gen_chance(g, 15))
+	if (gen_chance(g, 25))
 		change_fragment(g, &f, &p);
 	if (gen_chance(g, 20))
 		change_inner(g, &f, &p);

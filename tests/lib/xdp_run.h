@@ -66,6 +66,7 @@ bool xdp_run_takes(const struct xdp_run *x, const uint8_t *frame, size_t len);
 unsigned xdp_run_frame(struct xdp_run *x, const uint8_t *frame, size_t len);
 
 struct teg_counter xdp_run_counter(const struct xdp_run *x, uint32_t slot);
+/* CAUSE_COUNT + c: of those that the posture let go on. */
 struct teg_counter xdp_run_cause(const struct xdp_run *x, enum cause c);
 
 /* Events since they were last read. */

@@ -16,6 +16,7 @@
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"
+#include "lang/vocab/cause.h"
 #include "tests/lib/craft.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/nft_live.h"
@@ -42,6 +43,7 @@ struct lab {
 	struct ir *ir;
 	struct moment *moment;
 	struct live live;
+	unsigned posture;
 	struct emit_nft nft;
 	struct plan plan;
 };
@@ -72,6 +74,7 @@ static int lab_open(struct lab *lab, struct policy *p, struct arena *a, const st
 		return rc;
 	lab->moment = moment_new(lab->ir);
 	moment_set_self(lab->moment, &lab->live.self);
+	lab->posture = lab->ir->initial;
 	return 0;
 }
 
@@ -126,6 +129,7 @@ static bool take_posture(struct lab *lab, unsigned posture)
 	buf_printf(&b, "flush chain " OURS_NETDEV " a_hook_ingress\nadd rule " OURS_NETDEV " a_hook_ingress goto a_epiderme_%s\n",
 		   name);
 	moment_set_posture(lab->moment, posture);
+	lab->posture = posture;
 	return live_nft(buf_text(&b));
 }
 
@@ -405,20 +409,19 @@ static bool is_padded(const uint8_t *frame, size_t len)
 static bool malformed_seen(const struct live_seen *s)
 {
 	for (unsigned i = 0; i < s->count; i++)
-		if (!strncmp(s->at[i].name, "malformed.", 10) && s->at[i].packets)
+		if ((!strncmp(s->at[i].name, "malformed.", 10) || !strncmp(s->at[i].name, "passed.", 7)) && s->at[i].packets)
 			return true;
 	return false;
 }
 
 /* Malformed at ingress: what nft can see of it. */
-static bool cause_may(enum cause cause, bool fragment6, bool padded, const struct live_seen *s)
+static bool cause_may(struct lab *lab, enum cause cause, bool fragment6, bool padded, const struct live_seen *s)
 {
-	static const char *const names[CAUSE_COUNT] = {
-#define CAUSE(id, name, ...) [CAUSE_##id] = "malformed." name,
-#include "bpf-templates/cause.def"
-#undef CAUSE
-	};
+	const uint32_t passes = lab->ir->postures[lab->posture].passes;
+	const char *names[CAUSE_COUNT];
 
+	for (unsigned c = 0; c < CAUSE_COUNT; c++)
+		names[c] = arena_printf(lab->arena, "%s.%s", passes >> c & 1 ? "passed" : "malformed", cause_name((enum cause)c));
 	if (!s->count) /* skb_vlan_untag() drops a frame that ends in its tag, or at once behind it */
 		return cause == CAUSE_SHORT_ETH || cause == CAUSE_SHORT_IP || cause == CAUSE_VLAN_DEPTH;
 	switch (cause) {
@@ -515,7 +518,7 @@ static bool try_frame(struct lab *lab, unsigned zone, const uint8_t *frame, size
 		return false;
 	}
 	t->causes++;
-	if (zone == ZONE_NONE || cause_may(cause, may_be_fragment6(frame, len), is_padded(frame, len), &seen))
+	if (zone == ZONE_NONE || cause_may(lab, cause, may_be_fragment6(frame, len), is_padded(frame, len), &seen))
 		return true;
 	tap_note("cause %d", cause);
 	note_frame(frame, len);

@@ -428,7 +428,8 @@ static void test_lifeline_rule(struct arena *a)
 
 static void test_frames(struct arena *a)
 {
-	own(moment) struct moment *m = moment_new(edge(a));
+	struct ir *ir = edge(a);
+	own(moment) struct moment *m = moment_new(ir);
 	struct netset self = own_addresses(a);
 	struct packet p = craft_packet(PROTO_TCP, "198.51.100.20", 1, "192.0.2.1", 80);
 	uint8_t frame[128], arp[42] = { [12] = 0x08, [13] = 0x06 };
@@ -439,6 +440,9 @@ static void test_frames(struct arena *a)
 	tap_text(eval_frame(m, frame, len, WAN, DIRECTION_IN).why, "web_in", "a frame is judged as its packet");
 	struct outcome o = eval_frame(m, frame, len - 1, WAN, DIRECTION_IN);
 	tap_ok(o.verdict == VERDICT_DROP && !strcmp(o.why, "malformed.bad-ip"), "a short one by its cause");
+	ir->postures[ir->initial].passes = 1u << CAUSE_BAD_UDP;
+	tap_ok(eval_cause(m, CAUSE_BAD_UDP) == VERDICT_ALLOW && eval_cause(m, CAUSE_BAD_TCP) == VERDICT_DROP &&
+	       eval_cause(m, CAUSE_NOT_IP) == VERDICT_ALLOW, "a posture says which causes pass");
 	o = eval_frame(m, arp, sizeof arp, WAN, DIRECTION_IN);
 	tap_ok(o.verdict == VERDICT_ALLOW && !strcmp(o.why, "not-ip"), "ARP passes");
 }

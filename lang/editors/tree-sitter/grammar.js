@@ -97,8 +97,10 @@ module.exports = grammar({
 
 		posture: ($) => seq("posture", field("name", $.name), field("title", optional($.string)),
 			optional(seq("extends", field("extends", $.name))), block($, $._posture_item)),
-		_posture_item: ($) => choice($.default, $.setting, $.rule, $.without, alias($.if_items, $.if)),
+		_posture_item: ($) => choice($.default, $.malformed, $.setting, $.rule, $.without, alias($.if_items, $.if)),
 		default: ($) => seq("default", optional($.direction), $.verdict),
+		malformed: ($) => seq("malformed", field("verdict", choice(alias("drop", $.verdict), $.name)),
+			optional(list_of(choice($.name, alias("payload", $.name))))),
 		without: ($) => seq("without", list_of($.name)),
 		rule: ($) => seq(optional($.label), $.verdict, optional($.direction), $.selector, repeat($._tail)),
 		_tail: ($) => choice(seq("limit", $.limit), $.log, $.emit),

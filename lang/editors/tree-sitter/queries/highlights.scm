@@ -4,7 +4,7 @@
 [
   "after" "allow" "and" "block" "budget" "by" "decoy" "default" "derme" "do" "drop" "else" "emit" "emits"
   "exceeds" "except" "extends" "feed" "flags" "for" "forall" "forward" "from" "homeostasis" "if" "import" "in"
-  "initial" "invariant" "is" "last" "lifeline" "limit" "log" "match" "net" "not" "on" "or" "order" "out"
+  "initial" "invariant" "is" "last" "lifeline" "limit" "log" "malformed" "match" "net" "not" "on" "or" "order" "out"
   "parallel" "param" "payload" "per" "phase" "playbook" "policy" "port" "posture" "reflex" "refuses" "reject"
   "run" "service" "shared" "table" "test" "to" "todo" "until" "when" "where" "within" "without" "zone"
 ] @keyword

@@ -7,7 +7,7 @@ syn iskeyword @,48-57,_,-
 
 syn keyword tegWord after allow and any block budget by decoy default derme do drop else emit emits exceeds
       \ except extends feed flags for forall forward from homeostasis if import in initial
-      \ invariant is last lifeline limit log match net not on or order out parallel param payload
+      \ invariant is last lifeline limit log malformed match net not on or order out parallel param payload
       \ per phase playbook policy port posture reflex refuses reject self service shared table
       \ test to todo until when where within without zone
 syn keyword tegVerdict allow drop reject allowed dropped
