@@ -13,6 +13,7 @@
 #include "enforcer/api/events.h"
 #include "enforcer/api/json.h"
 #include "enforcer/api/roster.h"
+#include "enforcer/ctl/verify.h"
 #include "enforcer/proc/message.h"
 #include "enforcer/proc/url.h"
 #include "lang/base/chain.h"
@@ -77,6 +78,50 @@ static void read_roster(struct arena *a, const void *bytes, size_t len)
 		abort();
 }
 
+static void read_names(struct arena *a, const void *bytes, size_t len)
+{
+	struct certs c = { 0 };
+	struct err why;
+	char *text = arena_strndup(a, bytes, strnlen(bytes, len));
+
+	if (!certs_read(&c, a, text, &why) && c.rows.len > len)
+		abort();
+}
+
+/* A certificate's bytes: nobody is more than a line says, and what is told of them is text. */
+static void read_certificate(struct arena *a, const void *bytes, size_t len)
+{
+	struct certs c = { .judge = true };
+	const gnutls_datum_t der = { (unsigned char *)(uintptr_t)bytes, (unsigned)len };
+	char text[] = "viewer dns a.example\noperator email ops@a.example\n";
+	struct caller who;
+	struct err why;
+
+	if (certs_read(&c, a, text, &why))
+		abort();
+	access_of_certificate(&who, &der, &c);
+	if (who.may > ACCESS_OPERATOR)
+		abort();
+	for (const char *at = who.name; *at; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			abort();
+}
+
+/* A log with faults has one that is told. */
+static void read_log(struct arena *a, const void *bytes, size_t len)
+{
+	own(verify) struct verify v;
+	own(buf) struct buf text = { 0 };
+
+	(void)a;
+	buf_add(&text, bytes, len);
+	verify_begin(&v, "");
+	verify_file(&v, "audit.log", &text);
+	verify_end(&v);
+	if (len && !v.files.len && !v.faults.len)
+		abort();
+}
+
 static void read_url(struct arena *a, const void *bytes, size_t len)
 {
 	char *text = arena_strndup(a, bytes, strnlen(bytes, len));
@@ -126,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	static void (*const readers[])(struct arena *a, const void *bytes, size_t len) = {
 		read_status, read_counters, read_set_posture, read_apply, read_rollback, read_settle, read_block, read_result,
 		read_history, read_ask_bundle, read_kept_bundle, read_ask_audit, read_audit_head, read_event, read_blocks,
-		read_roster, read_url, read_chain, read_json, read_packets,
+		read_roster, read_url, read_chain, read_json, read_packets, read_names, read_certificate, read_log,
 	};
 	own(arena) struct arena *a = arena_new();
 
