@@ -12,6 +12,12 @@
  *     layer 4        old ∧ new                old ∧ new        new
  *     layers 1–3     old                      new              new
  *
+ * or, where nft judges all layers, so that only what layers 1–3 decide is decided by both for a while:
+ *
+ *                    1. hook new beside old   2. new hooks for old ones, in one step
+ *     layer 4        old                      new
+ *     layers 1–3     old ∧ new                new
+ *
  * so that a packet passes only if one whole generation passes it. Before it the
  * journal says what is about to be, after it what is. When commit reports
  * failure, packets are treated as before the call.

@@ -14,6 +14,29 @@ static int hook_new(struct generation *g, struct kernel *k, struct err *why)
 	return filter_commit(k->filter, &c, why);
 }
 
+static int hook_ports(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(filter_change) struct filter_change c = { 0 };
+
+	layout_hook_ports(&c, g->is.bank, g->is.posture, &g->ports, LAYOUT_HERE);
+	return filter_commit(k->filter, &c, why);
+}
+
+/* Layer 4's hooks for every other hook, in one transaction. */
+static int take_over(struct generation *g, struct kernel *k, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	own(filter_change) struct filter_change c = { 0 };
+	struct filter_live live;
+	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
+
+	if (rc)
+		return rc;
+	layout_hook_layer4(&c, g->is.bank, g->is.posture, LAYOUT_HERE);
+	layout_drop_others(&c, &live, g->is.bank);
+	return filter_commit(k->filter, &c, why);
+}
+
 static int unhook_others(struct generation *g, struct kernel *k, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
@@ -133,6 +156,22 @@ static int bridge(struct generation *g, struct kernel *k, struct refusal *no)
 	return 0;
 }
 
+/*
+ * Where nft judges all layers, the first hook may be the one that judges by both: what layer 4 alone decides
+ * otherwise than before is then decided so from one packet to the next.
+ */
+static int bridge_nft(struct generation *g, struct kernel *k, struct refusal *no)
+{
+	if (hook_ports(g, k, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, "nft");
+	kernel_wait_for_packets();
+	if (take_over(g, k, &no->why)) {
+		unhook_new(g, k);
+		return generation_refuse(no, RESULT_FAILED, "nft");
+	}
+	return 0;
+}
+
 int generation_commit(struct generation *g, struct kernel *k, struct state *s, struct refusal *no)
 {
 	s->committing = true;
@@ -141,7 +180,7 @@ int generation_commit(struct generation *g, struct kernel *k, struct state *s, s
 		s->committing = false;
 		return generation_refuse(no, RESULT_CANNOT, "journal");
 	}
-	int rc = bridge(g, k, no);
+	int rc = g->tables ? bridge(g, k, no) : bridge_nft(g, k, no);
 	if (rc) {
 		s->committing = false;
 		state_note(s, k->settings->state_dir);

@@ -65,8 +65,7 @@ void layout_hook_port(struct filter_change *c, char bank, const char *posture, c
 	rules_ingress(c, chain, bank, posture);
 }
 
-void layout_hook(struct filter_change *c, char bank, const char *posture, const struct ports *p,
-		 enum layout_place place)
+void layout_hook_layer4(struct filter_change *c, char bank, const char *posture, enum layout_place place)
 {
 	char chain[LAYOUT_NAME];
 
@@ -77,9 +76,21 @@ void layout_hook(struct filter_change *c, char bank, const char *posture, const 
 		filter_change_hook(c, &hook);
 		rules_in(c, chain, bank, (enum direction)d, posture);
 	}
+}
+
+void layout_hook_ports(struct filter_change *c, char bank, const char *posture, const struct ports *p,
+		       enum layout_place place)
+{
 	for (size_t i = 0; i < p->len; i++)
 		if (p->at[i].engine == PORT_NFT)
 			layout_hook_port(c, bank, posture, &p->at[i], place);
+}
+
+void layout_hook(struct filter_change *c, char bank, const char *posture, const struct ports *p,
+		 enum layout_place place)
+{
+	layout_hook_layer4(c, bank, posture, place);
+	layout_hook_ports(c, bank, posture, p, place);
 }
 
 static bool is_next(const struct filter_chain *c)

@@ -29,7 +29,10 @@ static inline char bank_other(char bank)
 
 /* ---- changes ----------------------------------------------------------------- */
 
-/* Hooks for layer 4 and, on the ports that nft judges, for layers 1 to 3. */
+/* Hooks for layer 4; on the ports that nft judges, for layers 1 to 3; and both. */
+void layout_hook_layer4(struct filter_change *c, char bank, const char *posture, enum layout_place place);
+void layout_hook_ports(struct filter_change *c, char bank, const char *posture, const struct ports *p,
+		       enum layout_place place);
 void layout_hook(struct filter_change *c, char bank, const char *posture, const struct ports *p,
 		 enum layout_place place);
 
