@@ -367,7 +367,8 @@ struct teg_node {
  *     region  63..32 lengths 33 to 64, a bit each | 31..0 value of what is around them | lengths 65 to 128
  *
  * Longer prefixes of IPv6 are in two hash tables, in buckets of 64 bytes: keys, then a u32 value each,
- * then whether some key for which this is the first of its two buckets stands in the second. All of a region's lengths are asked, and the
+ * then whether some key for which this is the first of its two buckets stands in the second. Before
+ * them stands the gate, in which each key has a bit: of most lengths nothing more need be read. All of a region's lengths are asked, and the
  * address is in the sets of all that it has.
  *
  *     near    region << 37 | bits 32 to 63 << 5 | length - 33
@@ -390,20 +391,32 @@ struct teg_atlas {
 	__u32 near, far;     /* offsets of the tables */
 	__u32 near_buckets, far_buckets; /* 0: no table */
 	__u64 seed;	     /* of both, odd */
-	__u32 length_count, pad;
+	__u32 length_count;
+	__u32 gate, gate_shift; /* offset; so that 2^(64 - shift) bits are numbered */
+	__u32 pad;
 	__u8 lengths[TEG_ATLAS_LENGTHS]; /* from 33 on, that some prefix has */
-	__u64 rest[2];
+	__u64 rest[1];
 };
 _Static_assert(sizeof(struct teg_atlas) == 160, "abi");
 
-/* A key is in the first or in the second of two buckets. */
-static inline __u32 teg_atlas_bucket(__u64 seed, __u64 key, __u64 low, __u32 buckets, bool second)
+static inline __u64 teg_atlas_hash(__u64 seed, __u64 key, __u64 low)
 {
 	__u64 x = (key ^ low * 0x9e3779b97f4a7c15ull) * seed;
 
 	x = (x ^ x >> 32) * 0xff51afd7ed558ccdull; /* MurmurHash3's end */
-	x ^= x >> 29;
-	return (__u32)((second ? x >> 32 : (__u32)x) * buckets >> 32);
+	return x ^ x >> 29;
+}
+
+/* A key is in the first or in the second of two buckets. */
+static inline __u32 teg_atlas_bucket(__u64 hash, __u32 buckets, bool second)
+{
+	return (__u32)((second ? hash >> 32 : (__u32)hash) * buckets >> 32);
+}
+
+/* Its bit of the gate. */
+static inline __u32 teg_atlas_gate(__u64 hash, __u32 shift)
+{
+	return (__u32)(hash * 0xc4ceb9fe1a85ec53ull >> shift);
 }
 
 #define TEG_SETS_MAX 62u

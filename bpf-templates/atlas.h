@@ -111,13 +111,18 @@ static __always_inline __u32 atlas_value(const struct atlas_view *v, __u32 root,
 }
 
 /* The value of a prefix in a table of buckets; 0: it is not there. */
-static __always_inline __u32 atlas_probe(const struct atlas_view *v, __u32 table, __u32 buckets, __u64 seed, __u64 key,
-					 __u64 low, bool far)
+static __always_inline __u32 atlas_probe(const struct atlas_view *v, __u32 table, __u32 buckets, __u64 key, __u64 low,
+					 bool far)
 {
+	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
+	__u64 hash = teg_atlas_hash(a->seed, key, low);
+	__u32 gate = teg_atlas_gate(hash, a->gate_shift & 63);
 	const __u32 ways = far ? TEG_ATLAS_FAR_WAYS : TEG_ATLAS_NEAR_WAYS, each = far ? 2 : 1;
 
+	if (!(atlas_word(v, (__u64)a->gate + (gate >> 6)) >> (gate & 63) & 1))
+		return 0;
 	for (__u32 i = 0; i < 2; i++) {
-		__u64 at = table + (__u64)teg_atlas_bucket(seed, key, low, buckets, i) * 8;
+		__u64 at = table + (__u64)teg_atlas_bucket(hash, buckets, i) * 8;
 
 		ATLAS_ONE_REGISTER(at);
 		if (at >= v->words - 8)
@@ -143,10 +148,10 @@ static __always_inline __u64 atlas_longer(const struct atlas_view *v, __u32 regi
 	__u32 value = 0;
 
 	if (length > 64 && a->far_buckets)
-		value = atlas_probe(v, a->far, a->far_buckets, a->seed, (__u64)region << 38 | bits << 6 | (length - 65),
+		value = atlas_probe(v, a->far, a->far_buckets, (__u64)region << 38 | bits << 6 | (length - 65),
 				    lo & ~0ull << ((128 - length) & 63), true);
 	else if (length <= 64 && a->near_buckets)
-		value = atlas_probe(v, a->near, a->near_buckets, a->seed,
+		value = atlas_probe(v, a->near, a->near_buckets,
 				    (__u64)region << 37 | (bits & ~0ull << ((64 - length) & 63)) << 5 | (length - 33), 0, false);
 	return atlas_word(v, a->masks + value);
 }

@@ -421,9 +421,9 @@ struct longer {
 
 static uint64_t *bucket_at(const struct table *t, const struct longer *l, bool second)
 {
-	const uint32_t bucket = teg_atlas_bucket(t->m->head.seed, l->key, l->low, t->buckets, second);
+	const uint64_t hash = teg_atlas_hash(t->m->head.seed, l->key, l->low);
 
-	return t->m->words + t->at + (size_t)bucket * LINE;
+	return t->m->words + t->at + (size_t)teg_atlas_bucket(hash, t->buckets, second) * LINE;
 }
 
 static uint32_t *bucket_values(const struct table *t, uint64_t *bucket)
@@ -453,6 +453,14 @@ static bool bucket_put(const struct table *t, uint64_t *bucket, const struct lon
 			return true;
 		}
 	return false;
+}
+
+static void gate_open(const struct table *t, const struct longer *l)
+{
+	const struct teg_atlas *head = &t->m->head;
+	const uint32_t bit = teg_atlas_gate(teg_atlas_hash(head->seed, l->key, l->low), head->gate_shift);
+
+	t->m->words[head->gate + bit / 64] |= 1ull << bit % 64;
 }
 
 /* Where both buckets are full another key makes room, for which the same holds. */
@@ -490,10 +498,20 @@ static struct longer longer_of(const struct plan_prefix *p, uint32_t region, uin
 	return (struct longer){ (uint64_t)region << 37 | bits << 5 | (p->prefix.len - 33), 0, value };
 }
 
-/* So that 85 of a hundred places are taken. */
+/* So that nine of ten places are taken. */
 static uint32_t buckets_for(uint32_t count, uint32_t ways)
 {
-	return count ? (uint32_t)((uint64_t)count * 100 / (85 * ways)) + 1 : 0;
+	return count ? (uint32_t)((uint64_t)count * 10 / (9 * ways)) + 1 : 0;
+}
+
+/* Eight bits or more for each key: one of eight that are not there has one all the same. */
+static uint32_t gate_shift_for(uint32_t count)
+{
+	uint32_t bits = 6;
+
+	while ((1ull << bits) < 8ull * count)
+		bits++;
+	return 64 - bits;
 }
 
 static bool tables_fill(struct making *m, const struct plan_prefix *prefixes, uint32_t count)
@@ -501,10 +519,16 @@ static bool tables_fill(struct making *m, const struct plan_prefix *prefixes, ui
 	const struct table near = { m, m->head.near, m->head.near_buckets, TEG_ATLAS_NEAR_WAYS, 1 };
 	const struct table far = { m, m->head.far, m->head.far_buckets, TEG_ATLAS_FAR_WAYS, 2 };
 
-	for (uint32_t i = 0; i < count; i++)
-		if (m->region_of[i] && !table_put(prefixes[i].prefix.len > 64 ? &far : &near,
-						  longer_of(&prefixes[i], m->region_of[i], mask_number(m, prefixes[i].sets))))
+	for (uint32_t i = 0; i < count; i++) {
+		const struct table *t = prefixes[i].prefix.len > 64 ? &far : &near;
+
+		if (!m->region_of[i])
+			continue;
+		const struct longer l = longer_of(&prefixes[i], m->region_of[i], mask_number(m, prefixes[i].sets));
+		gate_open(t, &l);
+		if (!table_put(t, l))
 			return false;
+	}
 	return true;
 }
 
@@ -513,14 +537,18 @@ static bool longer_make(struct making *m, const struct plan_prefix *prefixes, ui
 {
 	m->head.near_buckets = buckets_for(m->near_count, TEG_ATLAS_NEAR_WAYS);
 	m->head.far_buckets = buckets_for(m->far_count, TEG_ATLAS_FAR_WAYS);
+	m->head.gate_shift = gate_shift_for(m->near_count + m->far_count);
+	const size_t gate_words = 1ull << (64 - m->head.gate_shift) >> 6;
+	m->head.gate = take_words(m, gate_words, LINE);
 	m->head.near = take_words(m, (size_t)m->head.near_buckets * LINE, LINE);
 	m->head.far = take_words(m, (size_t)m->head.far_buckets * LINE, LINE);
-	if (!m->head.near || !m->head.far)
+	if (!m->head.gate || !m->head.near || !m->head.far)
 		return false;
 	m->head.seed = 0x9e3779b97f4a7c15u;
 	for (int i = 0; i < SEEDS_TRIED; i++) {
 		if (tables_fill(m, prefixes, count))
 			return true;
+		memset(m->words + m->head.gate, 0, gate_words * sizeof *m->words);
 		memset(m->words + m->head.near, 0, (size_t)m->head.near_buckets * LINE * sizeof *m->words);
 		memset(m->words + m->head.far, 0, (size_t)m->head.far_buckets * LINE * sizeof *m->words);
 		m->head.seed = m->head.seed * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
