@@ -170,6 +170,7 @@ $(BUILD)/tests/unit/prove_buddy $(BUILD)/tests/bench/prove: LIBS_all += -lbdd
 # The grammar for editors, as its generator wrote it.
 TREE_SITTER := $(BUILD)/lang/editors/tree-sitter/src/parser.o
 $(TREE_SITTER): ALL_CFLAGS += -Wno-missing-prototypes
+$(BUILD)/tests/same/captures: LIBS_all += -lpcap
 $(BUILD)/tests/unit/tree_sitter: LIBS_all += -ltree-sitter
 $(BUILD)/tests/unit/tree_sitter: $(TREE_SITTER)
 
