@@ -65,6 +65,7 @@ static void learn_part(struct api_stage *s)
 	};
 	s->play.counters = (struct counters){ .rows = rows, .row_count = ARRAY_LEN(rows), .blocked_sources = 3 };
 	s->play.counters.causes[CAUSE_SHORT_IP] = 11;
+	s->play.counters.passed[CAUSE_VLAN_DEPTH] = 3;
 	s->play.result = (struct result){ RESULT_OK, "", "done", 4, "LOCKDOWN", .tests_run = 12 };
 }
 

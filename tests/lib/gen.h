@@ -30,6 +30,12 @@ struct gen gen_new(uint64_t seed);
 uint64_t gen_u64(struct gen *g);
 unsigned gen_below(struct gen *g, unsigned n);
 bool gen_chance(struct gen *g, unsigned percent);
+#define GEN_PICK(g, table) ((table)[gen_below((g), sizeof(table) / sizeof *(table))])
+
+/* Of the small world. */
+enum family gen_family(struct gen *g);
+struct addr gen_addr(struct gen *g, enum family f);
+uint16_t gen_port(struct gen *g);
 
 /* At most so many of each; there is always one posture. */
 struct gen_shape {

@@ -1,7 +1,8 @@
 /*
- * Real frames: every capture of ../shared/data/pcaps, and those of suricata-verify's cases, asked of eval and of the program of both hooks,
- * packet by packet, with the time that passed between them. What is listed there as ordinary
- * traffic has no frame that cannot be read, and what is not Ethernet stands behind such a header.
+ * Real frames: every capture of ../shared/data/pcaps, and those of suricata-verify's cases, asked
+ * of eval and of the program of both hooks, packet by packet, with the time that passed between
+ * them. What is listed there as ordinary traffic has no frame that cannot be read. Bare IP
+ * is put behind a header of Ethernet; other links are left out, and counted.
  */
 #include <errno.h>
 #include <glob.h>

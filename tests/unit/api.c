@@ -49,6 +49,8 @@ static const struct row {
 	  "posture=\"BALANCED\"} 100\n" },
 	{ "metrics: an id that needs escapes", DOOR_UNIX, GET("/metrics"), 200,
 	  "{id=\"odd \\\"id\\\"\\\\\\n\",layer=\"block\",verdict=\"reject\",posture=\"\"} 18446744073709551615\n" },
+	{ "metrics: a cause that the posture lets go on", DOOR_UNIX, GET("/metrics"), 200,
+	  "tegumentar_unjudged_packets_total{cause=\"vlan-depth\",verdict=\"allow\"} 3\n" },
 	{ "metrics: a cause", DOOR_UNIX, GET("/metrics"), 200,
 	  "tegumentar_unjudged_packets_total{cause=\"short-ip\",verdict=\"drop\"} 11\n" },
 	{ "metrics: the posture", DOOR_UNIX, GET("/metrics"), 200,

@@ -59,10 +59,11 @@ static void counters_are_decoded(void)
 	struct err why = { 0 };
 
 	in.causes[CAUSE_BAD_TCP] = 9;
+	in.passed[CAUSE_BAD_UDP] = 4;
 	counters_encode(&bytes, &in);
 	tap_num(counters_decode(&out, a, bytes.at, bytes.len, &why), 0, "counters are decoded");
 	tap_text(out.rows[0].id, "reflex.syn_flood", "by their ids");
-	tap_ok(out.rows[0].packets == 7 && out.rows[0].bytes == 420 && out.causes[CAUSE_BAD_TCP] == 9 &&
+	tap_ok(out.rows[0].packets == 7 && out.rows[0].bytes == 420 && out.causes[CAUSE_BAD_TCP] == 9 && out.passed[CAUSE_BAD_UDP] == 4 &&
 	       out.blocked_sources == 2 && out.crowded == 3, "with every number");
 
 	char *verdict = memmem(bytes.at, bytes.len, "syn_flood", 9);
