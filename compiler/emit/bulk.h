@@ -4,7 +4,7 @@
  * A tree cuts the space of packets into equal parts by some bits of one field,
  * and each part again, until few boxes are left (HiCuts; Gupta and McKeown, 1999).
  * A box that is wide where others are narrow would be copied into many parts;
- * so boxes may stand in up to four groups, by whether their ends are wide, each
+ * so boxes may stand in up to six groups, by whether their ends are wide, each
  * with a tree of its own. bpf-templates/abi.h has the layout, and what a tree means:
  * it only leaves out boxes that cannot match.
  *

@@ -34,8 +34,8 @@
 /* A list so short that nothing is gained by trying trees. */
 #define LIST_ENOUGH 4u
 
-/* Up to so many boxes no tree costs less than bit vectors. */
-#define VECTORS_ENOUGH 128u
+/* Trees seldom cost less than this: where bit vectors do, none are tried. */
+#define VECTORS_ENOUGH_NS 35.0
 
 extern const unsigned char policy_object[], policy_object_end[], policy_tc_object[], policy_tc_object_end[];
 
@@ -479,14 +479,14 @@ static bool try_vectors(const struct lowering *t, struct bulk_trees *out)
 	return true;
 }
 
-/* Trees, or bit vectors where those cost a packet less; of short lists they always do. */
+/* Trees, or bit vectors where those cost a packet less. */
 static int build_tables(const struct lowering *t, struct bulk_trees *out, struct err *why)
 {
 	uint32_t culprit = 0;
 	struct bulk_trees vectors;
 	const bool fit = try_vectors(t, &vectors);
 
-	if (fit && t->bulk_boxes.len <= VECTORS_ENOUGH) {
+	if (fit && vectors.cost_ns <= VECTORS_ENOUGH_NS) {
 		*out = vectors;
 		return 0;
 	}

@@ -1,0 +1,67 @@
+/*
+ * bulk_tree - one tree over some boxes. A part of bulk.h.
+ *
+ *     struct bulk_item items[] = { bulk_item_of(&box, rules), ... };
+ *     struct bulk_making m = { .a = arena, .items = items, ..., .enough = 4, .space = 3 };
+ *     node = bulk_tree_grow(&m, some, family)     its nodes and leaves are behind those that m has
+ */
+#ifndef TEG_EMIT_BULK_TREE_H
+#define TEG_EMIT_BULK_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf-templates/abi.h"
+#include "lang/base/addr.h"
+#include "lang/base/arena.h"
+
+/* Measured with tests/bench/bulk: a node is a load that waits for the one before it. */
+#define BULK_NODE_NS 8.0
+#define BULK_CELL_NS 3.0
+#define BULK_TREE_NS 7.0 /* to begin a group */
+
+enum bulk_field { BULK_SRC, BULK_DST, BULK_SPORT, BULK_DPORT, BULK_ICMP, BULK_PROTO, BULK_FIELDS };
+
+/* A box, as trees ask. */
+struct bulk_item {
+	struct {
+		addr_num lo, hi;
+	} of[BULK_FIELDS];
+	uint8_t families;
+	uint8_t asks[2]; /* bits of the source, of the destination */
+	bool plain; /* its fields and family say everything: where it lies, later ones never match */
+};
+
+/* Boxes by their number, ascending. */
+struct bulk_list {
+	uint32_t *at;
+	size_t len;
+};
+
+/* What is made so far, of all groups. */
+struct bulk_making {
+	struct arena *a; /* of the result */
+	const struct bulk_item *items;
+	uint32_t item_count;
+	unsigned enough; /* boxes for a leaf */
+	unsigned space;	 /* a cut may make so many copies of a box, parts without any counted */
+	size_t most;	 /* leaf entries */
+	VEC(uint64_t) nodes;
+	VEC(uint32_t) leaves;
+	uint32_t *copies; /* of each item */
+	uint32_t *room; /* for a list while it is made */
+	size_t copied;
+	uint64_t *known; /* leaves by a hash of what they list */
+	size_t known_room, known_len;
+	uint32_t depth, longest;
+	double cost; /* summed over the leaf entries of a group */
+	bool failed;
+};
+
+struct bulk_item bulk_item_of(const struct teg_bulk_box *b, const struct teg_rule *rules);
+
+/* The node or leaf where all these boxes, and each packet of the family, begin. */
+uint64_t bulk_tree_grow(struct bulk_making *m, struct bulk_list some, enum family family);
+
+#endif
