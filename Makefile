@@ -144,7 +144,7 @@ $(BUILD)/compiler/emit/template.o: compiler/emit/template.S $(BUILD)/bpf/policy.
 	@mkdir -p $(@D)
 	$(CC) -I$(BUILD)/bpf -c -o $@ $<
 
-$(BUILD)/enforcer/warden/anchor.o: enforcer/warden/anchor.S $(BUILD)/bpf/anchor.bpf.o
+$(BUILD)/enforcer/warden/anchor.o: enforcer/warden/anchor.S $(BUILD)/bpf/anchor.bpf.o $(BUILD)/bpf/anchor_tc.bpf.o
 	@mkdir -p $(@D)
 	$(CC) -I$(BUILD)/bpf -c -o $@ $<
 

@@ -15,7 +15,7 @@ judged() {
 }
 whole="open shut open silent|open open open silent"
 
-tegd_start --engine "${ENGINE:-native}" --bundle $lab/one.tegb
+tegd_start --engine "${ENGINE:-native}" --audit-bytes 4096 --bundle $lab/one.tegb
 # Moments from before the switch until after it, on a machine as fast as this one is now.
 began=$(date +%s%3N)
 ctl apply $lab/two.tegb >/dev/null && ctl apply $lab/one.tegb >/dev/null
@@ -30,7 +30,8 @@ for step in $(seq 0 15); do
 	tegd_end KILL
 	wait $! 2>/dev/null
 	seen=$(judged)
-	tegd_start --engine "${ENGINE:-native}" || break
+	tegd_start --engine "${ENGINE:-native}" --audit-bytes 4096 || break
+	ctl audit verify >$lab/verified 2>&1 || { echo "# after $delay ms: $(cat $lab/verified)"; bad=$((bad + 1)); }
 	[ "$(status .intact)" = true ] || { echo "# after $delay ms: $(status .fault)"; bad=$((bad + 1)); }
 	case "|$whole|" in *"|$seen|"*) ;; *) echo "# after $delay ms: $seen"; bad=$((bad + 1)) ;; esac
 	case $(status .policy.version) in 1) want="open shut open silent" ;; *) want="open open open silent" ;; esac
@@ -50,7 +51,7 @@ for delay in 0 1 2 3 5 8 12 18 25; do
 	sleep "0.0$(printf %02d $delay)"
 	tegd_end KILL
 	wait $! 2>/dev/null
-	tegd_start --engine "${ENGINE:-native}" || break
+	tegd_start --engine "${ENGINE:-native}" --audit-bytes 4096 || break
 	[ "$(status '.intact, .adopted' | xargs)" = "true adopted" ] || { echo "# $delay ms: $(status .fault)"; bad=$((bad + 1)); }
 	[ "$(status .posture)" = "$posture" ] || changed=$((changed + 1))
 	case $(status .posture) in EXPLORE) want=open ;; *) want=$(case $(status .policy.version) in 1) echo shut ;; *) echo open ;; esac) ;; esac
@@ -59,4 +60,6 @@ done
 is $bad 0 "killed within a change of posture, the next start adopts one posture, whole"
 echo "# $changed of 9 had changed"
 is "$(nft list chains | grep -c '\.next')" 0 "no bridge is left standing"
+ok "the audit log went on in several files" [ $(ls $lab/state/audit.log.[0-9]* | wc -l) -ge 3 ]
+ok "and is whole" ctl audit verify
 done_testing
