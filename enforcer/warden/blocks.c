@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "enforcer/warden/block_table.h"
+#include "lang/base/memory.h"
 #include "lang/base/own.h"
 
 #define SECOND_NS    UINT64_C(1000000000)
@@ -72,42 +73,77 @@ static int change_xdp(struct block_table *t, const struct block *ask, struct blo
 	return 0;
 }
 
-static int change_nft(struct kernel *k, const struct block *ask, const struct places *at, struct err *why)
-{
-	own(filter_change) struct filter_change c = { 0 };
+/* What must be there before anything changes: all that takes memory. */
+struct changing {
+	struct kernel *k;
+	const struct block *ask;
+	struct arena *arena;
+	struct places at;
+	struct block_table table;
+	struct block_row *before;
+	struct filter_change nft;
+	struct err *why;
+	int rc;
+};
 
+static void changing_own_(struct changing *c)
+{
+	filter_change_release(&c->nft);
+	block_table_own_(&c->table);
+	arena_free(c->arena);
+}
+
+static void make_nft(struct filter_change *c, const struct block *ask, const struct places *at)
+{
 	for (uint32_t i = 0; i < ask->source_count; i++) {
 		const struct addr a = masked(ask->sources[i]);
 		uint8_t key[16];
 
 		addr_to_bytes(a, key);
 		if (at->nft[a.family])
-			filter_change_element(&c, FILTER_NETDEV, sets[a.family], key, a.family == FAMILY_IP4 ? 4 : 16,
+			filter_change_element(c, FILTER_NETDEV, sets[a.family], key, a.family == FAMILY_IP4 ? 4 : 16,
 					      UINT64_C(1000) * ask->seconds);
 	}
-	return filter_commit(k->filter, &c, why);
+}
+
+static void prepare(void *context)
+{
+	struct changing *c = context;
+
+	c->arena = arena_new();
+	c->before = arena_zero(c->arena, c->ask->source_count * sizeof *c->before);
+	c->rc = find_places(&c->at, c->k, c->arena, c->why);
+	if (!c->rc)
+		make_nft(&c->nft, c->ask, &c->at);
+	if (!c->rc && c->at.xdp)
+		c->rc = block_table_open(&c->table, &c->k->shared, c->why);
+}
+
+/* Both, or none; a refusal's sentence takes memory. */
+static void change(void *context)
+{
+	struct changing *c = context;
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+	if (c->at.xdp)
+		c->rc = change_xdp(&c->table, c->ask, c->before, now, c->why);
+	if (c->rc)
+		return;
+	c->rc = filter_commit(c->k->filter, &c->nft, c->why);
+	if (c->rc && c->at.xdp)
+		change_back(&c->table, c->before, c->ask->source_count, now);
+	c->k->blocked_at_ns = 0; /* counted anew for the next who asks */
 }
 
 int blocks_change(struct kernel *k, const struct block *ask, struct err *why)
 {
-	own(arena) struct arena *a = arena_new();
-	own(block_table) struct block_table t = { 0 };
-	struct block_row *before = arena_zero(a, ask->source_count * sizeof *before);
-	const uint64_t now = now_ns(CLOCK_MONOTONIC);
-	struct places at;
-	int rc = find_places(&at, k, a, why);
+	own(changing) struct changing c = { .k = k, .ask = ask, .why = why };
 
-	if (!rc && at.xdp)
-		rc = block_table_open(&t, &k->shared, why);
-	if (!rc && at.xdp)
-		rc = change_xdp(&t, ask, before, now, why);
-	if (rc)
-		return rc;
-	rc = change_nft(k, ask, &at, why);
-	if (rc && at.xdp)
-		change_back(&t, before, ask->source_count, now);
-	k->blocked_at_ns = 0; /* counted anew for the next who asks */
-	return rc;
+	if (!memory_try(prepare, &c))
+		return err_set(why, ENOMEM, "tegd has not enough memory for these blocks; nothing changed");
+	if (!c.rc)
+		memory_finish(change, &c);
+	return c.rc;
 }
 
 /* ---- walking over them ------------------------------------------------------------------ */

@@ -6,6 +6,9 @@
 
 #include <bpf/bpf.h>
 
+#include "enforcer/proc/say.h"
+#include "lang/base/memory.h"
+
 static int hook_new(struct generation *g, struct kernel *k, struct err *why)
 {
 	own(filter_change) struct filter_change c = { 0 };
@@ -172,7 +175,17 @@ static int bridge_nft(struct generation *g, struct kernel *k, struct refusal *no
 	return 0;
 }
 
-int generation_commit(struct generation *g, struct kernel *k, struct state *s, struct refusal *no)
+/* ---- committing ------------------------------------------------------------------------------ */
+
+struct committing {
+	struct generation *g;
+	struct kernel *k;
+	struct state *s;
+	struct refusal *no;
+	int rc;
+};
+
+static int commit(struct generation *g, struct kernel *k, struct state *s, struct refusal *no)
 {
 	s->committing = true;
 	s->next = g->is;
@@ -191,11 +204,30 @@ int generation_commit(struct generation *g, struct kernel *k, struct state *s, s
 	return 0;
 }
 
+static void commit_all(void *context)
+{
+	struct committing *c = context;
+
+	c->rc = commit(c->g, c->k, c->s, c->no);
+}
+
+/* It is small, and must not end between its steps for want of memory. */
+int generation_commit(struct generation *g, struct kernel *k, struct state *s, struct refusal *no)
+{
+	struct committing c = { g, k, s, no, 0 };
+
+	memory_finish(commit_all, &c);
+	return c.rc;
+}
+
 /* ---- settling ------------------------------------------------------------------------------ */
 
 /* Chains that are not of this bank, and objects nobody names. Harmless where they stay; the next settling tries again. */
-static void sweep(struct generation *g, struct kernel *k)
+static void sweep(void *context)
 {
+	const struct committing *c = context;
+	struct generation *g = c->g;
+	struct kernel *k = c->k;
 	own(arena) struct arena *a = arena_new();
 	own(filter_change) struct filter_change chains = { 0 }, objects = { 0 };
 	struct filter_live live;
@@ -210,16 +242,38 @@ static void sweep(struct generation *g, struct kernel *k)
 	}
 }
 
+/* The tables of a large policy are long. */
+static void read_digest(void *context)
+{
+	struct committing *c = context;
+
+	c->rc = filter_digest(c->k->filter, bank_other(c->g->is.bank), &c->g->is.tables, &c->no->why);
+}
+
+static void carry_blocks(void *context)
+{
+	const struct committing *c = context;
+
+	generation_carry_blocks(c->k, &c->g->ports);
+}
+
 int generation_settle(struct generation *g, struct kernel *k, struct state *s, struct err *why)
 {
 	int rc = unhook_others(g, k, why);
 
 	if (rc)
 		return rc;
-	generation_carry_blocks(k, &g->ports); /* those that the old engine placed while the new one came */
-	sweep(g, k); /* before the digest: what somebody else had put there is not taken for ours */
-	if (filter_digest(k->filter, bank_other(g->is.bank), &g->is.tables, why))
-		rc = why->code; /* no digest matches the empty one: the check will say that it cannot tell */
+	struct refusal no = { 0 };
+	struct committing c = { g, k, s, &no, 0 };
+	if (!memory_try(carry_blocks, &c)) /* those that the old engine placed while the new one came */
+		say("blocks are not carried: there is not enough memory");
+	memory_try(sweep, &c); /* before the digest: what somebody else had put there is not taken for ours */
+	if (!memory_try(read_digest, &c))
+		c.rc = err_set(&no.why, ENOMEM, "tegd has not enough memory to read its tables");
+	if (c.rc) { /* no digest matches the empty one: the check will say that it cannot tell */
+		*why = no.why;
+		rc = c.rc;
+	}
 	state_advance(s, &g->is);
 	state_note(s, k->settings->state_dir);
 	generation_leave_others(g, k);

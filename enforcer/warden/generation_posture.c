@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "lang/base/memory.h"
+
 /* Do layers 1 to 3 judge alike in both? Then layer 4 alone changes, in one transaction, and no bridge is needed. */
 static bool first_layers_agree(const struct plan *p, uint32_t a, uint32_t b)
 {
@@ -79,7 +81,15 @@ static bool posture_stands(const struct generation *g, struct kernel *k, const s
 	       now == g->posture && (!g->tables || kernel_posture(k, g->is.bank) == g->posture);
 }
 
-int generation_set_posture(struct generation *g, struct kernel *k, uint32_t posture, struct err *why)
+struct setting {
+	struct generation *g;
+	struct kernel *k;
+	uint32_t posture;
+	struct err *why;
+	int rc;
+};
+
+static int set_posture(struct generation *g, struct kernel *k, uint32_t posture, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	struct filter_live live;
@@ -98,4 +108,20 @@ int generation_set_posture(struct generation *g, struct kernel *k, uint32_t post
 	g->posture = posture;
 	snprintf(g->is.posture, sizeof g->is.posture, "%s", g->plan.postures[posture].name);
 	return generation_cut_flows(g, k, why);
+}
+
+static void set_all(void *context)
+{
+	struct setting *s = context;
+
+	s->rc = set_posture(s->g, s->k, s->posture, s->why);
+}
+
+/* As a commit: it must not end between its steps for want of memory. */
+int generation_set_posture(struct generation *g, struct kernel *k, uint32_t posture, struct err *why)
+{
+	struct setting s = { g, k, posture, why, 0 };
+
+	memory_finish(set_all, &s);
+	return s.rc;
 }

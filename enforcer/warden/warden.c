@@ -19,6 +19,7 @@
 #include "enforcer/warden/inside.h"
 #include "enforcer/warden/sockets.h"
 #include "lang/base/file.h"
+#include "lang/base/memory.h"
 #include "lang/base/version.h"
 #include "lang/bundle/bundle.h"
 
@@ -29,6 +30,9 @@ uint64_t now_ms(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
+
+/* To finish a switch with: what looking at some thousand chains takes. */
+#define MEMORY_ASIDE ((size_t)2 << 20)
 
 /* ---- following the host ---------------------------------------------------------------- */
 
@@ -305,7 +309,7 @@ int warden_run(const struct settings *s, char *const *argv)
 	struct err why;
 
 	w.manager = notify_open();
-	int rc = prepare(&w, &why);
+	int rc = memory_set_aside(MEMORY_ASIDE) ? prepare(&w, &why) : err_set(&why, ENOMEM, "cannot begin: there is no memory");
 
 	if (rc) {
 		say("%s", why.text);

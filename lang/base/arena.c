@@ -20,16 +20,9 @@ struct arena {
 	size_t used;
 };
 
-static void *must(void *p)
-{
-	if (!p)
-		memory_out();
-	return p;
-}
-
 struct arena *arena_new(void)
 {
-	return must(calloc(1, sizeof(struct arena)));
+	return memory_zeroed(sizeof(struct arena));
 }
 
 void arena_free(struct arena *a)
@@ -38,10 +31,10 @@ void arena_free(struct arena *a)
 		return;
 	for (struct block *b = a->newest; b;) {
 		struct block *next = b->next;
-		free(b);
+		memory_release(b);
 		b = next;
 	}
-	free(a);
+	memory_release(a);
 }
 
 static struct block *block_with(struct arena *a, size_t bytes)
@@ -52,7 +45,7 @@ static struct block *block_with(struct arena *a, size_t bytes)
 		return b;
 
 	size_t room = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
-	b = must(calloc(1, sizeof *b + room));
+	b = memory_zeroed(sizeof *b + room);
 	b->room = room;
 	b->next = a->newest;
 	a->newest = b;
@@ -64,7 +57,7 @@ void *arena_zero(struct arena *a, size_t bytes)
 	const size_t align = alignof(max_align_t);
 
 	if (bytes > SIZE_MAX / 2)
-		must(NULL);
+		memory_out();
 	bytes = (bytes + align - 1) & ~(align - 1);
 
 	struct block *b = block_with(a, bytes);
@@ -129,7 +122,7 @@ void *vec_grow_(struct arena *a, void *at, size_t *room, size_t each)
 
 	*room = old ? 2 * old : 8;
 	if (*room > SIZE_MAX / each)
-		must(NULL);
+		memory_out();
 
 	void *grown = arena_zero(a, *room * each);
 	if (old)

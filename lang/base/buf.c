@@ -8,7 +8,7 @@
 
 void buf_release(struct buf *b)
 {
-	free(b->at);
+	memory_release(b->at);
 	*b = (struct buf){ 0 };
 }
 
@@ -20,10 +20,7 @@ static void buf_make_room(struct buf *b, size_t more)
 	size_t room = b->room ? b->room : 256;
 	while (room - b->len <= more)
 		room *= 2;
-	char *grown = realloc(b->at, room);
-	if (!grown)
-		memory_out();
-	b->at = grown;
+	b->at = memory_resized(b->at, room);
 	b->room = room;
 }
 

@@ -1,6 +1,7 @@
 /*
  * Memory is refused at every point of a stage, one after the other: the N-th allocation fails, or it and all
  * that follow. Each time the stage fails and says so, the process goes on, and it holds what it held before.
+ * So it is with a commit, a change of posture and a change of blocks: each is done whole, or not at all, and the journal says which.
  *
  * The allocator is our own here, in front of the C library's, so that those of libbpf and libelf fail too. Some
  * of their failures they make do with; then the stage ends well, and is aborted.
@@ -12,8 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "enforcer/warden/blocks.h"
 #include "enforcer/warden/generation.h"
+#include "enforcer/warden/slot.h"
 #include "lang/base/file.h"
+#include "lang/base/memory.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/warden_stage.h"
 
@@ -146,6 +150,125 @@ static void starve(bool all)
 	tap_ok(!*part && nothing_is_left(), "and with enough of it the stage succeeds");
 }
 
+/* ---- what must not end half-way ------------------------------------------------------- */
+
+static struct generation *live;
+static struct state journal;
+static uint64_t next_number;
+
+static void begin_starving(unsigned long n, bool all)
+{
+	seen = 0;
+	fails_at = n;
+	all_that_follow = all;
+	counts = true;
+}
+
+static bool journal_says(uint64_t number)
+{
+	struct state is;
+	struct err why;
+
+	return !state_load(&is, k.settings->state_dir, &why) && !is.committing && is.now.number == number;
+}
+
+/* The live generation's hooks and program stand, and nobody else's. */
+static bool one_stands(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct filter_live now;
+	struct err why;
+	uint32_t posture, in_slot;
+
+	return !filter_look(k.filter, &now, FILTER_WANT_CHAINS, a, &why) && layout_is_hooked(&now, live->is.bank) &&
+	       !layout_is_hooked(&now, bank_other(live->is.bank)) &&
+	       !layout_posture(k.filter, &now, live->is.bank, &live->plan, LAYOUT_HERE, &posture, &why) && posture == live->posture &&
+	       kernel_posture(&k, live->is.bank) == posture && !slot_read(k.shared.slots, &in_slot, &why) &&
+	       in_slot == live->is.program[TEG_HOOK_XDP];
+}
+
+/* One more generation, for which memory is refused from its commit on. */
+static bool commit_once(unsigned long n, bool all)
+{
+	const struct stage ask = { .bytes = bundle.at, .len = bundle.len, .number = ++next_number, .live = live,
+				   .bank = live ? bank_other(live->is.bank) : 'a' };
+	struct generation *g = NULL;
+	struct refusal no = { .code = RESULT_OK, .part = "" };
+
+	if (generation_stage(&g, &k, &ask, &no))
+		return false;
+	begin_starving(n, all);
+	int rc = generation_commit(g, &k, &journal, &no);
+	counts = false;
+	if (rc) {
+		generation_abort(g, &k);
+		return live && *no.why.text && one_stands() && journal_says(live->is.number);
+	}
+	generation_free(live);
+	live = g;
+	return one_stands() && journal_says(live->is.number);
+}
+
+static bool posture_once(unsigned long n, bool all)
+{
+	const uint32_t to = (live->posture + 1) % live->plan.posture_count;
+	struct err why = { 0 };
+
+	begin_starving(n, all);
+	int rc = generation_set_posture(live, &k, to, &why);
+	counts = false;
+	return (rc ? *why.text && live->posture != to : live->posture == to) && one_stands();
+}
+
+static bool is_blocked(struct addr source)
+{
+	own(arena) struct arena *a = arena_new();
+	struct blocks list;
+	struct err why;
+
+	if (blocks_list(&list, &k, live, a, &why))
+		return false;
+	for (uint32_t i = 0; i < list.row_count; i++)
+		if (list.rows[i].source.family == source.family && list.rows[i].source.num == source.num)
+			return true;
+	return false;
+}
+
+static bool block_once(unsigned long n, bool all)
+{
+	static uint32_t last;
+	struct addr sources[3];
+	struct err why = { 0 };
+
+	for (uint32_t i = 0; i < 3; i++)
+		sources[i] = (struct addr){ FAMILY_IP4, 0xc6336400u + ++last % 0xffff };
+	const struct block ask = { .sources = sources, .source_count = 3, .seconds = 600, .reason = "", .by = { "", "", "" } };
+	begin_starving(n, all);
+	int rc = blocks_change(&k, &ask, &why);
+	counts = false;
+	for (int i = 0; i < 3; i++)
+		if (is_blocked(sources[i]) != !rc)
+			return false;
+	return !rc || *why.text;
+}
+
+#define POINTS_MOST 60 /* of each, spread over all of them */
+
+static void never_half(const char *what, bool (*once)(unsigned long n, bool all))
+{
+	unsigned long half[2] = { 0 };
+
+	tap_ok(once(0, false) && once(0, false), "%s, with enough memory", what);
+	const unsigned long points = seen, step = points / POINTS_MOST + 1;
+	for (unsigned all = 0; all < 2; all++)
+		for (unsigned long n = 1; n <= points; n += step)
+			half[all] += !once(n, all);
+	tap_ok(points > 1 && !half[0], "%s: at each of %lu allocations, one every %lu, memory is refused once: %lu times it is half-way",
+	       what, points, step, half[0]);
+	tap_ok(!half[1], "%s: and from there on: %lu times it is half-way", what, half[1]);
+	tap_ok(once(0, false), "%s: and it goes on", what);
+}
+
 static bool open_kernel(const struct warden_stage *s, struct settings *settings, struct arena *a, struct err *why)
 {
 	char state[160], pins[160];
@@ -175,6 +298,11 @@ int main(void)
 	}
 	starve(false);
 	starve(true);
+	tap_ok(memory_set_aside(2 << 20), "some memory is set aside");
+	never_half("a commit", commit_once);
+	never_half("a posture", posture_once);
+	never_half("blocks", block_once);
+	generation_free(live);
 	kernel_release(&k);
 	buf_release(&bundle);
 	return tap_done();
