@@ -1,0 +1,273 @@
+/* Trees of long lists decide every packet as the list does, and keep within what the kernel takes. */
+#include <string.h>
+
+#include "compiler/emit/nft_tree.h"
+#include "tests/lib/gen.h"
+#include "tests/lib/tap.h"
+
+#define MOST 700
+
+struct point {
+	addr_num at[NFT_AXES];
+	uint32_t beside; /* the only other question that it passes */
+};
+
+static struct nft_spans span(struct arena *a, addr_num lo, addr_num hi)
+{
+	struct addr_range r = { lo, hi };
+
+	return (struct nft_spans){ arena_copy(a, &r, sizeof r), 1 };
+}
+
+/* Prefixes of a small world of /8, so that they nest; some items speak of several. */
+static struct nft_spans some_addresses(struct gen *g, struct arena *a, unsigned bits)
+{
+	const unsigned count = gen_chance(g, 15) ? 2 : 1;
+	struct addr_range *at = arena_zero(a, count * sizeof *at);
+	addr_num next = gen_below(g, 1u << 16);
+
+	for (unsigned i = 0; i < count; i++) {
+		const addr_num size = (addr_num)1 << (32 - bits), lo = (next << 8) & ~(size - 1);
+
+		at[i] = (struct addr_range){ lo, lo + size - 1 };
+		next = (at[i].hi >> 8) + 2 + gen_below(g, 300);
+	}
+	return (struct nft_spans){ at, count };
+}
+
+static struct nft_spans some_end(struct gen *g, struct arena *a, bool *is4)
+{
+	static const unsigned bits[] = { 32, 32, 28, 24, 16, 12 };
+
+	if (gen_chance(g, 35))
+		return span(a, 0, ~(addr_num)0);
+	*is4 = true;
+	return some_addresses(g, a, bits[gen_below(g, 6)]);
+}
+
+static struct nft_spans some_ports(struct gen *g, struct arena *a)
+{
+	const addr_num lo = gen_below(g, 200);
+
+	switch (gen_below(g, 4)) {
+	case 0:
+		return span(a, lo, lo);
+	case 1:
+		return span(a, lo, lo + gen_below(g, 4));
+	case 2:
+		return span(a, lo, UINT16_MAX);
+	}
+	return span(a, 0, UINT16_MAX);
+}
+
+static struct nft_item some_item(struct gen *g, struct arena *a)
+{
+	static const addr_num protos[] = { 6, 17, 1 };
+	struct nft_item it = { .beside = gen_below(g, 3), .grouped = gen_chance(g, 90) };
+	bool is4 = gen_chance(g, 70);
+
+	it.plain = !it.beside;
+	it.on[NFT_AXIS_SRC] = some_end(g, a, &is4);
+	it.on[NFT_AXIS_DST] = some_end(g, a, &is4);
+	it.on[NFT_AXIS_FAMILY] = span(a, 0, is4 ? 0 : 1);
+	it.on[NFT_AXIS_PROTO] = span(a, 0, UINT8_MAX);
+	it.on[NFT_AXIS_SPORT] = it.on[NFT_AXIS_DPORT] = span(a, 0, UINT16_MAX);
+	if (gen_chance(g, 20))
+		return it;
+	const addr_num proto = protos[gen_below(g, 3)];
+	it.on[NFT_AXIS_PROTO] = span(a, proto, proto);
+	if (proto != 1) {
+		it.on[NFT_AXIS_DPORT] = some_ports(g, a);
+		it.on[NFT_AXIS_SPORT] = gen_chance(g, 20) ? some_ports(g, a) : it.on[NFT_AXIS_SPORT];
+	}
+	return it;
+}
+
+/* One of many that ask alike, some of which meet. */
+static struct nft_item alike_item(struct gen *g, struct arena *a)
+{
+	struct nft_item it = some_item(g, a);
+	const addr_num port = gen_below(g, 50), host = gen_below(g, 40);
+
+	it.beside = 0;
+	it.plain = it.grouped = true;
+	it.on[NFT_AXIS_FAMILY] = span(a, 0, 0);
+	it.on[NFT_AXIS_PROTO] = span(a, 6, 6);
+	it.on[NFT_AXIS_DST] = span(a, 0, ~(addr_num)0);
+	it.on[NFT_AXIS_SRC] = span(a, host, host);
+	it.on[NFT_AXIS_SPORT] = span(a, 0, UINT16_MAX);
+	it.on[NFT_AXIS_DPORT] = span(a, port, port + gen_below(g, 2));
+	return it;
+}
+
+static struct nft_item everything(struct arena *a)
+{
+	struct nft_item it = { .plain = true, .grouped = true };
+
+	for (int x = 0; x < NFT_AXES; x++)
+		it.on[x] = span(a, 0, x < NFT_AXIS_SRC ? (x ? UINT8_MAX : 1) : x < NFT_AXIS_SPORT ? ~(addr_num)0 : UINT16_MAX);
+	return it;
+}
+
+/* In an item, or one step beside it. */
+static struct point some_point(struct gen *g, const struct nft_item *items, size_t count)
+{
+	const struct nft_item *it = &items[gen_below(g, (unsigned)count)];
+	struct point p = { .beside = gen_below(g, 3) };
+
+	for (int x = 0; x < NFT_AXES; x++) {
+		const struct addr_range r = it->on[x].at[gen_below(g, (unsigned)it->on[x].len)];
+
+		p.at[x] = gen_chance(g, 50) ? r.lo : r.hi;
+		if (gen_chance(g, 10))
+			p.at[x] += gen_chance(g, 50) ? 1 : (addr_num)-1;
+	}
+	p.at[NFT_AXIS_FAMILY] &= 1;
+	p.at[NFT_AXIS_PROTO] = p.at[NFT_AXIS_PROTO] == 6 || gen_chance(g, 40) ? 6 : p.at[NFT_AXIS_PROTO] & UINT8_MAX;
+	if (p.at[NFT_AXIS_FAMILY] == 0) {
+		p.at[NFT_AXIS_SRC] &= UINT32_MAX;
+		p.at[NFT_AXIS_DST] &= UINT32_MAX;
+	}
+	p.at[NFT_AXIS_SPORT] &= UINT16_MAX;
+	p.at[NFT_AXIS_DPORT] &= UINT16_MAX;
+	return p;
+}
+
+static bool has(const struct nft_item *it, const struct point *p)
+{
+	for (int x = 0; x < NFT_AXES; x++) {
+		size_t i = 0;
+
+		while (i < it->on[x].len && (p->at[x] < it->on[x].at[i].lo || p->at[x] > it->on[x].at[i].hi))
+			i++;
+		if (i == it->on[x].len)
+			return false;
+	}
+	return it->plain || it->beside == p->beside;
+}
+
+static size_t by_list(const struct nft_item *items, size_t count, const struct point *p)
+{
+	for (size_t i = 0; i < count; i++)
+		if (has(&items[i], p))
+			return i;
+	return SIZE_MAX;
+}
+
+static size_t deepest, mapped;
+
+/* A rule of a leaf does not ask again what the way to it has decided. */
+static size_t by_leaf(const struct nft_item *items, const struct nft_node *n, const struct point *p)
+{
+	own(arena) struct arena *a = arena_new();
+	size_t count;
+	struct nft_group *groups = nft_groups(a, items, n, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		mapped += groups[i].map;
+		for (size_t k = 0; k < groups[i].len; k++) {
+			struct nft_item it = items[groups[i].items[k]];
+			const unsigned decided = nft_decided(&it, &n->part);
+			struct addr_range here[NFT_AXES];
+
+			for (int x = 0; x < NFT_AXES; x++) {
+				here[x] = (struct addr_range){ p->at[x], p->at[x] };
+				if (decided >> x & 1)
+					it.on[x] = (struct nft_spans){ &here[x], 1 };
+			}
+			if (has(&it, p))
+				return groups[i].items[k];
+		}
+	}
+	return SIZE_MAX;
+}
+
+static size_t by_node(const struct nft_item *items, const struct nft_node *n, const struct point *p, size_t depth)
+{
+	deepest = depth > deepest ? depth : deepest;
+	if (n->leaf)
+		return by_leaf(items, n, p);
+	for (size_t i = 0; i < n->branch_count; i++)
+		if (p->at[n->axis] >= n->branches[i].range.lo && p->at[n->axis] <= n->branches[i].range.hi)
+			return by_node(items, n->branches[i].node, p, depth + 1);
+	return n->rest ? by_node(items, n->rest, p, depth + 1) : SIZE_MAX;
+}
+
+static size_t by_trees(const struct nft_trees *t, const struct nft_item *items, const struct point *p)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		const size_t found = by_node(items, t->roots[i], p, 1);
+
+		if (found != SIZE_MAX)
+			return found;
+	}
+	return SIZE_MAX;
+}
+
+static void one_list(unsigned seed, size_t count, bool total, bool *same)
+{
+	own(arena) struct arena *a = arena_new();
+	struct gen g = gen_new(seed);
+	struct nft_item *items = arena_zero(a, count * sizeof *items);
+	struct nft_trees t;
+
+	for (size_t i = 0; i < count; i++)
+		items[i] = total && i + 1 == count ? everything(a) : gen_chance(&g, seed % 2 * 60) ? alike_item(&g, a) : some_item(&g, a);
+	nft_trees_plan(&t, a, &(struct nft_list){ items, count, total, seed % 4 ? 0 : 1u << NFT_AXIS_PROTO });
+	for (unsigned i = 0; i < 600 && *same; i++) {
+		const struct point p = some_point(&g, items, count);
+		const size_t want = by_list(items, count, &p), got = by_trees(&t, items, &p);
+
+		*same = want == got;
+		if (!*same)
+			tap_note("list %u of %zu: point %u is decided by %zd, not by %zd", seed, count, i, (ssize_t)got, (ssize_t)want);
+	}
+}
+
+static void trees_decide_as_lists(void)
+{
+	static const size_t sizes[] = { 1, 2, 17, 60, 200, MOST };
+	unsigned lists = 0;
+	bool same = true;
+
+	for (unsigned seed = 1; seed <= 40 && same; seed++)
+		for (size_t s = 0; s < ARRAY_LEN(sizes) && same; s++, lists++)
+			one_list(seed, sizes[s], seed % 3, &same);
+	tap_ok(same, "of %u lists, trees decide as first match does", lists);
+	tap_ok(mapped > 1000, "%zu times by way of a map", mapped);
+	tap_ok(deepest > 3, "%zu nodes deep", deepest);
+	tap_ok(deepest <= 10, "so that the kernel follows it: 16 chains, with those before and behind");
+}
+
+/* 2,000 hosts with a port each, all accepted: one look-up, not 2,000 rules. */
+static void alike_rules_are_one_map(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct nft_item *items = arena_zero(a, 2001 * sizeof *items);
+	struct nft_trees t;
+	size_t count = 0;
+
+	for (size_t i = 0; i <= 2000; i++) {
+		items[i] = everything(a);
+		if (i == 2000)
+			break;
+		items[i].on[NFT_AXIS_FAMILY] = span(a, 0, 0);
+		items[i].on[NFT_AXIS_PROTO] = span(a, 6, 6);
+		items[i].on[NFT_AXIS_SRC] = span(a, 0x0a000000 + i * 16, 0x0a00000f + i * 16);
+		items[i].on[NFT_AXIS_DPORT] = span(a, 1000 + i, 1000 + i);
+	}
+	nft_trees_plan(&t, a, &(struct nft_list){ items, 2001, true, 0 });
+	if (!tap_ok(t.roots[0]->leaf, "2,000 rules of a host and a port are one leaf"))
+		return;
+	struct nft_group *groups = nft_groups(a, items, t.roots[0], &count);
+	tap_ok(count <= 2, "of a map, and perhaps the default");
+	tap_ok(groups[0].map && groups[0].len == 2000 && groups[0].axes == (1u << NFT_AXIS_SRC | 1u << NFT_AXIS_DPORT) &&
+		       groups[0].bits[NFT_AXIS_SRC] == 28, "by 28 bits of the source, and the port");
+}
+
+int main(void)
+{
+	trees_decide_as_lists();
+	alike_rules_are_one_map();
+	return tap_done();
+}
