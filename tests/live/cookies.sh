@@ -50,10 +50,14 @@ posture OPEN {
     default out allow
     web: allow tcp to self port 80
 }
+test "what is over is not let by, here where nobody listens" {
+    posture OPEN
+    51 * (tcp 198.51.100.7:40000 -> self:80 syn on wan) => last drop by syn_flood
+}
 POLICY
 "$BUILD/tegc" build $lab/edge.teg -o $lab/edge.tegb || { echo "Bail out! tegc cannot build the policy"; exit 1; }
 ok "tegd starts" tegd_start --engine "${ENGINE:-native}" --bundle $lab/edge.tegb
-is "$(status .cookies)" "on arrival" "status says who answers"
+is "$(status .cookies) $(status .policy.tests.run)" "on arrival 1" "status says who answers; a test of it was tried in the kernel before"
 is "$(gets 4 10.9.0.1) $(gets 6 '[fd00:9::1]')" "5 5" "without a flood clients are served"
 is "$(counter reflex.syn_flood) $(stat_of TcpExtSyncookiesRecv)" "0 0" "by the server alone: no cookie came back"
 

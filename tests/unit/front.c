@@ -227,6 +227,37 @@ static void rates_have_units(void)
 	}
 }
 
+/* Only the first packet of a TCP connection to this host, over a rate, is answered. */
+static void cookies_are_for_listeners(void)
+{
+	static const struct { const char *match, *rest; bool right; } rows[] = {
+		{ "tcp flags syn/syn+ack to self port 443", "when rate > 9/s\n do cookies", true },
+		{ "tcp flags syn/syn+ack to self", "when rate per destination > 9/s\n do cookies, emit high sample 1/9", true },
+		{ "tcp flags syn/syn+ack+fin+rst to self", "when rate > 9/s\n do cookies", true },
+		{ "tcp flags syn to self", "when rate > 9/s\n do cookies", false },
+		{ "tcp flags syn+ack/syn+ack to self", "when rate > 9/s\n do cookies", false },
+		{ "tcp to self", "when rate > 9/s\n do cookies", false },
+		{ "[tcp/80, udp/80] to self", "when rate > 9/s\n do cookies", false },
+		{ "tcp flags syn/syn+ack port 443", "when rate > 9/s\n do cookies", false },
+		{ "tcp flags syn/syn+ack to 192.0.2.1", "when rate > 9/s\n do cookies", false },
+		{ "tcp flags syn/syn+ack to self + 192.0.2.1", "when rate > 9/s\n do cookies", false },
+		{ "tcp flags syn/syn+ack to self payload /x/", "when rate > 9/s\n do cookies", false },
+		{ "tcp flags syn/syn+ack to self", "do cookies", false },
+		{ "tcp flags syn/syn+ack to self", "when rate > 9/s\n do cookies, drop", false },
+		{ "tcp flags syn/syn+ack to self", "when rate > 9/s\n do cookies 9", false },
+		{ "tcp flags syn/syn+ack to self", "when rate > 9/s\n do crumbs", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		own(compilation) struct compilation *c = compilation_new();
+		const struct policy *p = read_text(c, arena_printf(c->arena, "reflex f {\n match %s\n %s\n}\n"
+								   "posture P { default drop }\n", rows[i].match, rows[i].rest));
+
+		tap_ok(rows[i].right ? p && p->reflexes[0].cookies && !p->reflexes[0].only_tells : !p, "%s %s %s",
+		       rows[i].match, rows[i].rest + strcspn(rows[i].rest, "d"), rows[i].right ? "is taken" : "is refused");
+	}
+}
+
 /* --- postures ----------------------------------------------------------------------------------- */
 
 static void postures_inherit(void)
@@ -414,6 +445,7 @@ int main(void)
 	nets_are_computed();
 	selectors_ask();
 	rates_have_units();
+	cookies_are_for_listeners();
 	postures_inherit();
 	anonymous_ids_are_stable();
 	forms_mean_the_same();
