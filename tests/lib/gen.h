@@ -67,9 +67,10 @@ size_t gen_payload(struct gen *g, uint8_t *out, size_t most);
 /*
  * A frame as it may arrive: of a gen_packet(), perhaps with up to three VLAN tags, IPv4 options, IPv6
  * extension headers, padding; and every other one damaged: cut short, or with bytes changed in its
- * headers. frame_parse says what it is. Room for GEN_FRAME_MAX bytes.
+ * headers. frame_parse says what it is. One in a thousand is longer than XDP has in one buffer. Room for
+ * GEN_FRAME_MAX bytes.
  */
-#define GEN_FRAME_MAX 2048
+#define GEN_FRAME_MAX 9216
 size_t gen_frame(struct gen *g, const struct gen_aim *aim, uint8_t frame[static GEN_FRAME_MAX]);
 
 /* One line on a packet, for the failing test's note. */

@@ -196,8 +196,8 @@ size_t gen_payload(struct gen *g, uint8_t *out, size_t most)
 size_t gen_frame(struct gen *g, const struct gen_aim *aim, uint8_t frame[static GEN_FRAME_MAX])
 {
 	struct packet p = gen_packet(g, aim);
-	uint8_t payload[700];
-	size_t len = gen_payload(g, payload, sizeof payload);
+	uint8_t payload[8800];
+	size_t len = gen_chance(g, 1) ? gen_payload(g, payload, sizeof payload) : gen_payload(g, payload, 700);
 
 	struct frame f = { frame, frame_build(&p, payload, len, frame, GEN_FRAME_MAX) };
 	if (gen_chance(g, 4))

@@ -3,7 +3,8 @@
 . tests/lib/live.bash
 ip -n outside addr add fd00:9::66/64 dev c0 nodad
 servers 22 80
-bundle $lab/edge.tegb 's|^net bogons = .*|net bogons = [203.0.113.0/24, fd00:9::66]|'
+bundle $lab/edge.tegb 's|^net bogons = .*|net bogons = [203.0.113.0/24, fd00:9::66]|
+s|^posture EXPLORE .*{|&\n    malformed pass vlan-depth, bad-tcp|'
 mac=$(cat /sys/class/net/w0/address 2>/dev/null || ip -j link show w0 | jq -r '.[0].address')
 
 # What counts: rules by their id, frames without a rule by their cause. Three are sent of each frame.
@@ -95,6 +96,13 @@ for engine in generic nft native; do
 	counts LOCKDOWN.default.in solicitation-routed "$engine: one that a router forwarded is none"
 	is "$(reaches 22)" open "$engine: the lifeline holds"
 	counts vlan-depth three-tags "$engine: what is malformed is counted as before"
+	# --- frames that a posture lets go on
+	ok "$engine: to EXPLORE" ctl posture EXPLORE
+	for cause in vlan-depth:three-tags bad-tcp:bad-tcp4; do
+		counts "${cause%:*}\",verdict=\"allow" ${cause#*:} "$engine: ${cause%:*} goes on there, and is counted so"
+	done
+	counts 'short-l4",verdict="drop' short-tcp4 "$engine: and other causes do not"
+
 	ok "$engine: back to BALANCED" ctl posture BALANCED
 	tegd_end TERM
 done

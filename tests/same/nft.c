@@ -444,7 +444,8 @@ static bool cause_may(struct lab *lab, enum cause cause, bool fragment6, bool pa
 	case CAUSE_TINY_FRAGMENT:
 		return padded || moved_only(s, OURS_NETDEV, names[cause]);
 	case CAUSE_BAD_FRAGMENT: /* connection tracking puts parts together, and reads what errors are about */
-		return !malformed_seen(s) || moved_only(s, OURS_NETDEV, names[CAUSE_TINY_FRAGMENT]);
+		return !malformed_seen(s) || moved_only(s, OURS_NETDEV, names[CAUSE_TINY_FRAGMENT]) ||
+		       moved_only(s, OURS_NETDEV, names[CAUSE_BAD_TCP]);
 	case CAUSE_OVERLAP:
 	case CAUSE_BAD_UDP:
 	case CAUSE_SHORT_INNER:
@@ -1072,7 +1073,7 @@ int main(int argc, char **argv)
 {
 	unsigned seed = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
 	unsigned policies = argc > 2 ? (unsigned)atoi(argv[2]) : 12;
-	unsigned packets = argc > 3 ? (unsigned)atoi(argv[3]) : 800;
+	unsigned packets = argc > 3 ? (unsigned)atoi(argv[3]) : 4000;
 
 	if (!live_may()) {
 		tap_skip("needs root for a network namespace", "nft judges as eval does");
