@@ -33,6 +33,8 @@ static const char *own_fault(const struct warden *w)
 		return w->live->is.doubt;
 	if (*w->keep_fault)
 		return w->keep_fault;
+	if (*w->kernel.stale)
+		return w->kernel.stale;
 	return *w->audit.fault ? w->audit.fault : NULL;
 }
 

@@ -36,6 +36,14 @@ static int open_pin_dir(const char *dir, struct err *why)
 		       "mount -t bpf bpf /sys/fs/bpf", dir);
 }
 
+/* The links of another version are pinned beside its maps: they go on judging before whatever judges now. */
+static void note_stale(struct kernel *k, const char *what)
+{
+	snprintf(k->stale, sizeof k->stale,
+		 "%.200s: programs of that version judge on before nft, by the policy of then; nft has all layers, so take them away "
+		 "(rm -r %.150s) and start tegd again", what, k->settings->pin_dir);
+}
+
 static int open_xdp(struct kernel *k, struct err *why)
 {
 	const char *dir = k->settings->pin_dir;
@@ -43,6 +51,8 @@ static int open_xdp(struct kernel *k, struct err *why)
 
 	if (!rc)
 		rc = shared_open(&k->shared, dir, why);
+	if (rc == -EEXIST)
+		note_stale(k, why->text);
 	if (rc)
 		return rc;
 	void *page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, k->shared.active, 0);

@@ -26,6 +26,7 @@ struct kernel {
 	struct tc *tc;
 	struct teg_active *active; /* teg_active, mapped; NULL without XDP */
 	char without[256], without_tc[256];
+	char stale[512]; /* what of another version is pinned, judges on, and cannot be had; "" when nothing is */
 
 	/* Sources blocked when last counted, when that was, and how long it took: see report.c. */
 	uint64_t blocked, blocked_at_ns, blocked_cost_ns;

@@ -269,6 +269,8 @@ static void take_up(struct warden *w)
 	if (recover(&w->live, &w->found, &w->kernel, &w->state, &why))
 		note_fault(w->fault, why.text);
 	keep_look(w);
+	if (*w->kernel.stale)
+		say("%s", w->kernel.stale);
 	if (w->live)
 		say("generation %llu is %s after %llu ms: policy %s, posture %s",
 		    (unsigned long long)w->live->is.number, recovered_name(w->found),
