@@ -226,7 +226,7 @@ bench: all $(BENCH_PROGRAMS) ## the measurements, with their floors and peers
 	@BUILD=$(BUILD) tests/bench/run
 
 bench-enforcer: all $(BENCH_PROGRAMS) ## what a change takes and what packets notice of it, requests, restarts, memory at rest
-	@BUILD=$(BUILD) tests/bench/run enforcer
+	@BUILD=$(BUILD) tests/bench/run enforcer blocks
 
 bench-path: all $(BENCH_PROGRAMS) ## what the first hook costs a packet, beside a program that only reads the frame
 	@BUILD=$(BUILD) tests/bench/run path flood sets bulk peers

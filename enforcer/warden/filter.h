@@ -112,7 +112,7 @@ enum filter_want {
 
 int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct arena *a, struct err *why);
 
-/* Elements in a set, as far as the table goes; expired ones are not counted. */
+/* Elements in a set, as far as the table goes; expired ones are not counted, but for those of a large set that are not collected yet. */
 int filter_set_size(struct filter *f, enum filter_table t, const char *set, uint64_t *out, struct err *why);
 
 /* Each element that has not expired: its key, and how long it still stays. When the set changed meanwhile all of it comes again, after a call of `again`. */

@@ -4,6 +4,7 @@
  *     enforcer OUTSIDE-NETNS EDGE-NETNS SOURCE TARGET SOCKET postures CHANGES FIRST SECOND
  *     enforcer …                                             policies CHANGES FIRST.tegb SECOND.tegb
  *     enforcer …                                             requests SECONDS RATE
+ *     enforcer …                                             blocks CHANGES SOURCE
  *
  * Numbered packets flow (tests/lib/flow.h) while the postures or policies take turns, or while
  * requests come at RATE a second, whatever their answers take. Every packet that both sides of a
@@ -28,6 +29,7 @@
 #define BETWEEN	    4000u /* numbers, at least, between two changes, */
 #define LEAST_MS    25u   /* and milliseconds */
 #define CONNECTIONS 4u
+#define BLOCKED_FOR 200u /* numbers */
 
 static const char *socket_path;
 
@@ -207,10 +209,48 @@ static int requests_under_load(uint64_t seconds, uint64_t rate)
 	return sum.sent == sum.arrived && !load.wrong ? 0 : 1;
 }
 
+/* ---- blocks ------------------------------------------------------------------------------------ */
+
+static void ask_block(struct asker *a, const char *path, const char *body)
+{
+	must(asker_ask(a, "POST", path, "application/json", body, strlen(body)) == 200, "a block was refused");
+}
+
+/* The flow's own source is blocked, and again no longer: when did its last packet pass? */
+static int blocks_under_load(size_t changes, const char *source)
+{
+	own(asker) struct asker a = asker_open(socket_path);
+	struct figures notice = figures_new(changes), call = figures_new(changes);
+	char block[128], unblock[128];
+
+	snprintf(block, sizeof block, "{\"sources\":[\"%s\"],\"duration_minutes\":5}", source);
+	snprintf(unblock, sizeof unblock, "{\"sources\":[\"%s\"]}", source);
+	for (size_t i = 0; i < changes; i++) {
+		const uint64_t begun = flow_now_ns();
+
+		ask_block(&a, "/api/tegumentar/blocks", block);
+		figures_add(&call, begun, flow_now_ns());
+		flow_wait(BLOCKED_FOR, 2);
+		const uint64_t passed = flow_seen(FLOW_ALWAYS).last_ns, sent = flow_sent();
+
+		figures_add(&notice, begun, passed > begun ? passed + FAST_NS : begun + FAST_NS);
+		ask_block(&a, "/api/tegumentar/blocks/remove", unblock);
+		flow_forget(FLOW_ALWAYS);
+		flow_wait(BLOCKED_FOR, 2);
+		must(flow_seen(FLOW_ALWAYS).last_number > sent, "nothing arrived when the block was taken back");
+	}
+	flow_end();
+	heading("milliseconds");
+	figures_say("from the request to the first dropped packet", &notice);
+	figures_say("from the request to its answer", &call);
+	return 0;
+}
+
 static int usage(void)
 {
 	fputs("usage: enforcer OUTSIDE-NETNS EDGE-NETNS SOURCE TARGET SOCKET postures|policies CHANGES FIRST SECOND\n"
-	      "       enforcer OUTSIDE-NETNS EDGE-NETNS SOURCE TARGET SOCKET requests SECONDS RATE\n",
+	      "       enforcer OUTSIDE-NETNS EDGE-NETNS SOURCE TARGET SOCKET requests SECONDS RATE\n"
+	      "       enforcer OUTSIDE-NETNS EDGE-NETNS SOURCE TARGET SOCKET blocks CHANGES SOURCE\n",
 	      stderr);
 	return 64;
 }
@@ -223,15 +263,18 @@ int main(int argc, char **argv)
 	const bool requests = !strcmp(what, "requests") && argc == 9;
 	const bool postures = !strcmp(what, "postures") && argc == 10;
 	const bool policies = !strcmp(what, "policies") && argc == 10;
+	const bool blocks = !strcmp(what, "blocks") && argc == 9;
 	const unsigned long count = strtoul(argv[7], NULL, 10), rate = strtoul(argv[8], NULL, 10);
 
-	if (!count || !(postures || policies || (requests && rate)))
+	if (!count || !(postures || policies || blocks || (requests && rate)))
 		return usage();
 	socket_path = argv[5];
 	flow_begin(&(struct flow){ .outside = argv[1], .edge = argv[2], .source = argv[3], .target = argv[4],
 				   .pace_ns = requests ? GENTLE_NS : FAST_NS });
 	if (requests)
 		return requests_under_load(count, rate);
+	if (blocks)
+		return blocks_under_load(count, argv[8]);
 	return changes_under_load(count, postures ? posture_request(argv[8]) : policy_request(argv[8]),
 				  postures ? posture_request(argv[9]) : policy_request(argv[9]));
 }
