@@ -215,7 +215,16 @@ _Static_assert(sizeof(struct teg_telling) == 40, "abi");
  */
 #define TEG_EVENTS_BYTES (1u << 20)
 #define TEG_EVENT_HEAD 96u /* Ethernet, two VLAN tags, IPv6, TCP, and some of what follows */
-enum { TEG_DOES_DROP = 1, TEG_DOES_TELL = 2, TEG_DOES_BLOCK = 4, TEG_DOES_ANSWER = 8 }; /* TELL: the policy asks for it */
+enum {
+	TEG_DOES_DROP = 1,
+	TEG_DOES_TELL = 2, /* the policy asks for it */
+	TEG_DOES_BLOCK = 4,
+	TEG_DOES_ANSWER = 8,
+	/* Not of the program's: what a rule of a posture tells through nft, whose fields are still to be read from the head. */
+	TEG_DOES_RULE = 16,
+	TEG_DOES_REJECT = 32,
+	TEG_DOES_UNREAD = 64,
+};
 #define TEG_WHO_CAUSE (1u << 31)
 #define TEG_WHO_NOBODY (~0u)
 

@@ -362,6 +362,19 @@ static bool read_exprs(struct reading *k, struct nft_attr list, struct nft_said_
 	return !list.len;
 }
 
+/*
+ * A rule of a limit and a line to the packet log has no verdict, counts nothing and puts nothing anywhere: whatever
+ * its limit says, the packet goes on to the next rule, and it is as if this one were not there.
+ */
+static bool only_tells(const struct nft_said_rule *r)
+{
+	const uint32_t logs = NFT_ALLOW(NFTA_LOG_PREFIX) | NFT_ALLOW(NFTA_LOG_GROUP) | NFT_ALLOW(NFTA_LOG_SNAPLEN);
+	struct nft_attr at[NFT_ATTRS_MAX];
+
+	return r->len == 2 && !strcmp(r->exprs[0].name, "limit") && !strcmp(r->exprs[1].name, "log") &&
+	       nft_attrs_of(r->exprs[1].data, logs, at) && at[NFTA_LOG_GROUP].at;
+}
+
 static int read_rule(struct reading *k, struct nft_attr body, uint16_t flags)
 {
 	const uint32_t allowed = NFT_ALLOW(NFTA_RULE_TABLE) | NFT_ALLOW(NFTA_RULE_CHAIN) | NFT_ALLOW(NFTA_RULE_EXPRESSIONS);
@@ -379,6 +392,8 @@ static int read_rule(struct reading *k, struct nft_attr body, uint16_t flags)
 	c = name ? nft_said_chain(k->said, name) : NULL;
 	if (!c)
 		return refuse(k, "a rule of a chain that is not there");
+	if (only_tells(&rule))
+		return 0;
 	vec_push(k->said->arena, &c->rules, rule);
 	return 0;
 }

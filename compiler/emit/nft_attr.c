@@ -72,6 +72,16 @@ bool nft_attr_says(struct nft_attr a, uint32_t wanted)
 	return nft_attr_u32(a, &v) && v == wanted;
 }
 
+bool nft_attr_says16(struct nft_attr a, uint16_t wanted)
+{
+	uint16_t v;
+
+	if (!a.at || a.len != sizeof v)
+		return false;
+	memcpy(&v, a.at, sizeof v);
+	return ntohs(v) == wanted;
+}
+
 const char *nft_attr_text(struct arena *arena, struct nft_attr a)
 {
 	if (!a.at)

@@ -36,6 +36,7 @@ bool nft_attr_u32(struct nft_attr a, uint32_t *out);
 bool nft_attr_u32_or_none(struct nft_attr a, uint32_t *out);
 bool nft_attr_u64_or_none(struct nft_attr a, uint64_t *out);
 bool nft_attr_says(struct nft_attr a, uint32_t wanted);
+bool nft_attr_says16(struct nft_attr a, uint16_t wanted);
 
 /* Text with or without its NUL, none inside; NULL when it is not. */
 const char *nft_attr_text(struct arena *arena, struct nft_attr a);

@@ -66,6 +66,8 @@ static uint32_t beside_number(struct bulk *k, const struct found *f)
 		buf_printf(&text, " %x-%x", b->icmp.at[i].lo, b->icmp.at[i].hi);
 	if (r->effects.log)
 		buf_printf(&text, " %s", r->effects.log);
+	if (r->effects.emits)
+		buf_printf(&text, " tells %s", r->id);
 
 	void *known = strmap_find(&k->beside, buf_text(&text));
 	if (!known) {
@@ -96,7 +98,7 @@ static void note_found(struct nft_spread *s, const struct nft_way *w)
 		.self = self,
 		.beside = beside_number(k, &f),
 		.plain = b->zones == UINT64_MAX && !b->flags_mask && !self && !icmp,
-		.grouped = !s->rule->effects.log && !icmp,
+		.grouped = !s->rule->effects.log && !s->rule->effects.emits && !icmp,
 	};
 
 	vec_push(a, &k->found, f);

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "compiler/emit/nft_wire.h"
+#include "lang/bundle/nft_tell.h"
 
 /* A nested attribute holds 64 KiB: a message of elements ends behind the one that passes half of that. */
 #define ELEMENTS_BYTES ((size_t)32 << 10)
@@ -244,6 +245,20 @@ static void put_log(struct nftnl_rule *r, const char *prefix)
 	nftnl_expr_set_str(expr_new(r, "log"), NFTNL_EXPR_LOG_PREFIX, prefix);
 }
 
+static void put_tell(struct nftnl_rule *r, const char *prefix)
+{
+	struct nftnl_expr *limit = expr_new(r, "limit"), *log = expr_new(r, "log");
+
+	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_RATE, NFT_TELL_RATE);
+	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_UNIT, 1);
+	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_BURST, NFT_TELL_BURST);
+	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_FLAGS, 0);
+	nftnl_expr_set_str(log, NFTNL_EXPR_LOG_PREFIX, prefix);
+	nftnl_expr_set_u16(log, NFTNL_EXPR_LOG_GROUP, NFT_TELL_GROUP);
+	nftnl_expr_set_u32(log, NFTNL_EXPR_LOG_SNAPLEN, NFT_TELL_BYTES);
+}
+
 static void put_reject(struct nftnl_rule *r, enum nft_reject with)
 {
 	struct nftnl_expr *e = expr_new(r, "reject");
@@ -287,6 +302,9 @@ static void put_expr(struct nftnl_rule *r, const struct nft_expr *e)
 		return;
 	case NFT_EXPR_PLACE:
 		put_place(r, &e->place);
+		return;
+	case NFT_EXPR_TELL:
+		put_tell(r, e->tell);
 		return;
 	case NFT_EXPR_LOG:
 		put_log(r, e->log);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/ir/proto.h"
+#include "lang/bundle/nft_tell.h"
 
 /* Numbers that nft has words for. Others are written as numbers, which it reads as well. */
 struct word {
@@ -444,6 +445,10 @@ static void print_expr(struct buf *out, const struct nft_expr *e, char bank)
 		return;
 	case NFT_EXPR_PLACE:
 		print_place(out, &e->place);
+		return;
+	case NFT_EXPR_TELL:
+		buf_printf(out, "limit rate %u/second burst %u packets log prefix \"%s\" group %u snaplen %u", NFT_TELL_RATE,
+			   NFT_TELL_BURST, e->tell, NFT_TELL_GROUP, NFT_TELL_BYTES);
 		return;
 	case NFT_EXPR_LOG:
 		buf_printf(out, "log prefix \"%s\"", e->log);

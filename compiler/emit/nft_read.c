@@ -15,6 +15,7 @@
 #include "compiler/emit/nft_wire.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/nft_name.h"
+#include "lang/bundle/nft_tell.h"
 
 #define EXPRS_MAX 64
 
@@ -120,6 +121,7 @@ struct raising {
 	struct nft_key keys[NFT_PARTS_MOST]; /* those before it, parts of the same key */
 	unsigned key_count, words;	     /* of four bytes, that these parts fill */
 	int proto;	       /* the one the rule has asked for, or -1 */
+	bool tells;	       /* as often as a rule may */
 };
 
 static enum nft_field field_at(const struct raising *rs, enum nft_load load, uint32_t key,
@@ -449,6 +451,28 @@ static bool raise_log(struct raising *rs, const struct nft_attr *at)
 	return prefix && push_act(rs, (struct nft_expr){ .kind = NFT_EXPR_LOG, .log = prefix });
 }
 
+/* How often a rule tells: the log that it is for must follow. */
+static bool raise_bound(struct raising *rs, const struct nft_attr *at)
+{
+	struct nft_limit l;
+
+	rs->tells = nft_attr_u64_or_none(at[NFTA_LIMIT_RATE], &l.rate) && l.rate == NFT_TELL_RATE &&
+		    nft_attr_u64_or_none(at[NFTA_LIMIT_UNIT], &l.unit_s) && l.unit_s == 1 &&
+		    nft_attr_says(at[NFTA_LIMIT_BURST], NFT_TELL_BURST) && nft_attr_says(at[NFTA_LIMIT_TYPE], NFT_LIMIT_PKTS) &&
+		    nft_attr_says(at[NFTA_LIMIT_FLAGS], 0) && rs->at + 1 < rs->count && !strcmp(rs->exprs[rs->at + 1].name, "log");
+	return rs->tells;
+}
+
+static bool raise_tell(struct raising *rs, const struct nft_attr *at)
+{
+	const char *prefix = nft_attr_text(rs->rd->arena, at[NFTA_LOG_PREFIX]);
+	struct nft_tell t;
+
+	return rs->tells && prefix && nft_tell_parse(&t, prefix) && nft_attr_says16(at[NFTA_LOG_GROUP], NFT_TELL_GROUP) &&
+	       nft_attr_says(at[NFTA_LOG_SNAPLEN], NFT_TELL_BYTES) &&
+	       push_act(rs, (struct nft_expr){ .kind = NFT_EXPR_TELL, .tell = prefix });
+}
+
 static bool raise_reject(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_REJECT };
@@ -535,6 +559,8 @@ static const struct {
 		  NFT_ALLOW(NFTA_OBJREF_SET_NAME) | NFT_ALLOW(NFTA_OBJREF_SET_ID),
 	  raise_objref },
 	{ "log", NFT_ALLOW(NFTA_LOG_PREFIX), raise_log },
+	{ "limit", LIMIT_ATTRS, raise_bound },
+	{ "log", NFT_ALLOW(NFTA_LOG_PREFIX) | NFT_ALLOW(NFTA_LOG_GROUP) | NFT_ALLOW(NFTA_LOG_SNAPLEN), raise_tell },
 	{ "reject", NFT_ALLOW(NFTA_REJECT_TYPE) | NFT_ALLOW(NFTA_REJECT_ICMP_CODE), raise_reject },
 	{ "immediate", NFT_ALLOW(NFTA_IMMEDIATE_DREG) | NFT_ALLOW(NFTA_IMMEDIATE_DATA), raise_immediate },
 };

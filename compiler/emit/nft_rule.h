@@ -164,6 +164,7 @@ enum nft_expr_kind {
 	NFT_EXPR_LIMIT,
 	NFT_EXPR_PLACE,
 	NFT_EXPR_LOG,
+	NFT_EXPR_TELL, /* as often as lang/bundle/nft_tell.h says; where it stands, the rule ends */
 	NFT_EXPR_REJECT,
 	NFT_EXPR_FATE,
 };
@@ -175,6 +176,7 @@ struct nft_expr {
 		struct nft_look look;
 		const char *counter;
 		const char *log; /* how the line begins; no quotes in it */
+		const char *tell; /* the prefix of nft_tell.h */
 		struct nft_limit limit;
 		struct nft_place place;
 		enum nft_reject reject;

@@ -63,7 +63,7 @@ enum listening listener_next(struct listener *l, struct buf *out, void (*sleep)(
 
 /* ---- packets.c ---- */
 
-/* A packet in words, and the type of its event: "reflex" when the policy asks for it, else "drop". */
+/* A packet in words, and the type of its event: "rule" or "reflex" when the policy asks for it, else "drop". */
 struct cJSON *packet_json(const struct packet_row *r);
 const char *packet_event_name(const struct packet_row *r);
 

@@ -8,6 +8,7 @@
 
 #include "enforcer/api/events.h"
 #include "enforcer/api/json.h"
+#include "enforcer/api/packet_head.h"
 #include "lang/vocab/verdict.h"
 
 enum { IP_TCP = 6, IP_UDP = 17, IP_SCTP = 132, IP_ICMP = 1, IP_ICMPV6 = 58 };
@@ -106,8 +107,19 @@ static const char *interface_of(const struct packet_row *r, char text[static 16]
 	return text;
 }
 
+/* A rule of a posture has the last word; the first hook does not. */
+static const char *verdict_of(const struct teg_event *e)
+{
+	if (e->does & TEG_DOES_DROP)
+		return "drop";
+	if (!(e->does & TEG_DOES_RULE))
+		return "goes-on";
+	return e->does & TEG_DOES_REJECT ? "reject" : "allow";
+}
+
 cJSON *packet_json(const struct packet_row *r)
 {
+	struct teg_event is = r->is;
 	cJSON *out = cJSON_CreateObject();
 	char number[16];
 
@@ -116,7 +128,9 @@ cJSON *packet_json(const struct packet_row *r)
 		json_add_text(out, "event", r->by);
 		json_add_text(out, "severity", event_severity_name((enum event_severity)r->is.severity));
 	}
-	json_add_text(out, "verdict", r->is.does & TEG_DOES_DROP ? "drop" : "goes-on");
+	if (is.does & TEG_DOES_UNREAD)
+		packet_head_read(&is);
+	json_add_text(out, "verdict", verdict_of(&is));
 	json_add_text(out, "by", r->by);
 	if (*r->placed)
 		json_add_text(out, "blocked_by", r->placed);
@@ -124,17 +138,18 @@ cJSON *packet_json(const struct packet_row *r)
 		cJSON_AddTrueToObject(out, "blocks_source");
 	if (r->is.does & TEG_DOES_ANSWER)
 		cJSON_AddTrueToObject(out, "answered");
-	add_packet(out, &r->is);
+	add_packet(out, &is);
 	json_add_text(out, "interface", interface_of(r, number));
 	json_add_text(out, "posture", r->posture);
 	json_add_count(out, "generation", r->generation);
-	json_add_count(out, "packets", r->is.since);
-	json_add_count(out, "length", r->is.frame_len);
+	if (is.since)
+		json_add_count(out, "packets", is.since);
+	json_add_count(out, "length", is.frame_len);
 	add_head(out, &r->is);
 	return out;
 }
 
 const char *packet_event_name(const struct packet_row *r)
 {
-	return r->is.does & TEG_DOES_TELL ? "reflex" : "drop";
+	return r->is.does & TEG_DOES_RULE ? "rule" : r->is.does & TEG_DOES_TELL ? "reflex" : "drop";
 }

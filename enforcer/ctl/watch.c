@@ -106,7 +106,7 @@ static void say_event(struct watch *w)
 		say_change(&out, data);
 	else if (!strcmp(event, "blocked"))
 		buf_printf(&out, "%.0f sources are blocked\n", json_number(data, "sources"));
-	else if (!strcmp(event, "drop") || !strcmp(event, "reflex"))
+	else if (!strcmp(event, "drop") || !strcmp(event, "reflex") || !strcmp(event, "rule"))
 		say_packet(&out, data);
 	else if (!strcmp(event, "missed"))
 		buf_printf(&out, "%.0f packets were told too fast for this\n", json_number(data, "packets"));

@@ -49,7 +49,7 @@ struct warden {
 	struct child api, next, leaving; /* the last two while what it reads is read anew: reload.c */
 	bool reload_again;
 	int heard; /* the socket of the api that is being answered */
-	struct told *told; /* NULL without XDP */
+	struct told *told; /* NULL where there was no memory */
 	int signals, lock;
 	bool ends;
 };

@@ -93,14 +93,15 @@ static const char *engine_of_all(const struct ports *p)
 /* What of the packets is told, and where it is only counted. */
 static const char *event_source(const struct generation *g, struct arena *a)
 {
-	const char *counted = "";
+	const bool xdp = ports_use(&g->ports, PORT_NATIVE) || ports_use(&g->ports, PORT_GENERIC), tc = ports_use(&g->ports, PORT_TC);
+	const char *hooks = xdp && tc ? "xdp, tc" : tc ? "tc" : "xdp", *counted = "";
 
 	if (!g->tables)
-		return arena_printf(a, "none: nft judges, and its drops are only counted");
+		return arena_printf(a, "rules of postures; nft judges on arrival, and its drops are only counted");
 	for (size_t i = 0; i < g->ports.len; i++)
 		if (g->ports.at[i].engine == PORT_NFT)
 			counted = arena_printf(a, "%s%s%s", counted, *counted ? ", " : "", g->ports.at[i].name);
-	return *counted ? arena_printf(a, "xdp; drops on %s are only counted", counted) : "xdp";
+	return *counted ? arena_printf(a, "%s; drops on %s are only counted", hooks, counted) : hooks;
 }
 
 #define SYNCOOKIES "/proc/sys/net/ipv4/tcp_syncookies"

@@ -9,7 +9,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "enforcer/proc/say.h"
 #include "enforcer/warden/ledger.h"
+#include "enforcer/warden/nflog.h"
+#include "lang/base/strmap.h"
+#include "lang/bundle/nft_name.h"
 
 /* The names that the events of one generation mean by numbers. */
 struct names {
@@ -18,14 +22,18 @@ struct names {
 	const char **by_slot; /* TEG_COUNTER_SLOTS, NULL where the generation has no counter */
 	const char **postures;
 	uint32_t posture_count;
+	struct strmap by_nft; /* the ids of rules of postures, by nft_name() */
 };
 
 struct told {
-	struct ring_buffer *ring;
+	struct ring_buffer *ring; /* NULL without XDP */
+	struct nflog *log;	  /* NULL where it cannot be had */
 	struct names now, before;
 	const struct generation *live; /* borrowed: for the names of interfaces */
 	uint64_t rest_until_ms;
 	uint64_t slow; /* lost: the api did not take them in time */
+	uint64_t told, full; /* of the packet log */
+	uint32_t lot;	     /* of samples: any number but 0 */
 
 	/* While it is read. */
 	int sock, rc;
@@ -49,10 +57,16 @@ static struct names names_of(const struct generation *g)
 	struct arena *a = arena_new();
 	struct names n = { .arena = a, .number = g->is.number, .posture_count = g->plan.posture_count };
 
+	strmap_init(&n.by_nft, a);
 	n.by_slot = arena_zero(a, TEG_COUNTER_SLOTS * sizeof *n.by_slot);
 	for (uint32_t i = 0; g->slots && i < g->plan.counter_count; i++)
 		if (g->slots[i] < TEG_COUNTER_SLOTS)
 			n.by_slot[g->slots[i]] = arena_strdup(a, g->plan.counters[i].id);
+	for (uint32_t i = 0; i < g->plan.counter_count; i++)
+		if (g->plan.counters[i].layer == LAYER_POSTURE) {
+			const char *id = arena_strdup(a, g->plan.counters[i].id);
+			strmap_put(&n.by_nft, nft_name(a, id), (void *)(uintptr_t)id);
+		}
 	n.postures = arena_zero(a, (n.posture_count + 1) * sizeof *n.postures);
 	for (uint32_t i = 0; i < n.posture_count; i++)
 		n.postures[i] = arena_strdup(a, g->plan.postures[i].name);
@@ -93,6 +107,14 @@ static const char *interface_name(const struct told *t, uint32_t ifindex)
 
 /* ---- reading ----------------------------------------------------------------------- */
 
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* The api reads as it can; while much of what it was sent waits, more is not sent. */
 static bool takes_more(int sock)
 {
@@ -115,6 +137,37 @@ static void hand_on(struct told *t)
 		t->slow += t->batch.row_count;
 	}
 	t->batch.row_count = 0;
+}
+
+/* One of so many, by lot (xorshift32): as event.h draws. */
+static bool is_drawn(struct told *t, uint32_t one_in)
+{
+	t->lot ^= t->lot << 13;
+	t->lot ^= t->lot >> 17;
+	t->lot ^= t->lot << 5;
+	return one_in <= 1 || t->lot % one_in == 0;
+}
+
+/* Of the generation in force: what an earlier one logged last is told as its rule, if it still has that. */
+static void take_logged(void *cls, const struct nft_tell *said, const struct teg_event *is)
+{
+	struct told *t = cls;
+	struct packet_row *row = &t->rows[t->batch.row_count];
+	const char *id = t->now.arena ? strmap_find(&t->now.by_nft, said->name) : NULL;
+
+	if (!id || !is_drawn(t, said->one_in))
+		return;
+	if (t->taken++ >= TOLD_AT_ONCE) {
+		t->slow++;
+		return;
+	}
+	*row = (struct packet_row){
+		.is = *is, .at_ns = is->at_ns ? is->at_ns : clock_ns(CLOCK_REALTIME), .generation = t->now.number, .by = id,
+		.placed = "", .posture = t->live ? t->live->is.posture : "", .interface = interface_name(t, is->ifindex),
+	};
+	t->told++;
+	if (++t->batch.row_count == PACKETS_MAX)
+		hand_on(t);
 }
 
 static int take_one(void *cls, void *data, size_t len)
@@ -141,14 +194,6 @@ static int take_one(void *cls, void *data, size_t len)
 	return 0;
 }
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 int told_read(struct told *t, struct kernel *k, int sock, uint64_t now_ms, struct err *why)
 {
 	t->sock = sock;
@@ -156,17 +201,27 @@ int told_read(struct told *t, struct kernel *k, int sock, uint64_t now_ms, struc
 	t->why = why;
 	t->taken = 0;
 	t->to_real_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
-	ring_buffer__consume(t->ring);
+	if (t->ring)
+		ring_buffer__consume(t->ring);
+	if (t->log) {
+		struct nflog_reader to = { .one = take_logged, .cls = t };
+		nflog_read(t->log, &to);
+		t->full += to.lost;
+	}
 	hand_on(t);
 	if (t->taken)
 		t->rest_until_ms = now_ms + TOLD_REST_MS;
-	__atomic_fetch_add(&k->active->tick, 1, __ATOMIC_RELAXED);
+	if (k->active)
+		__atomic_fetch_add(&k->active->tick, 1, __ATOMIC_RELAXED);
 	return t->rc;
 }
 
-int told_fd(const struct told *t, uint64_t now_ms)
+void told_fds(const struct told *t, uint64_t now_ms, int out[static TOLD_FDS])
 {
-	return t && now_ms >= t->rest_until_ms ? ring_buffer__epoll_fd(t->ring) : -1;
+	const bool rests = !t || now_ms < t->rest_until_ms;
+
+	out[0] = rests || !t->ring ? -1 : ring_buffer__epoll_fd(t->ring);
+	out[1] = rests || !t->log ? -1 : nflog_fd(t->log);
 }
 
 uint64_t told_in_ms(const struct told *t, uint64_t now_ms)
@@ -183,8 +238,10 @@ void told_count(const struct told *t, const struct kernel *k, struct status_even
 	const uint32_t zero = 0;
 
 	out->slow = t ? t->slow : 0;
-	out->told = out->full = out->rate = 0;
-	if (!t || !each || cpus <= 0 || bpf_map_lookup_elem(k->shared.telling, &zero, each))
+	out->told = t ? t->told : 0;
+	out->full = t ? t->full : 0;
+	out->rate = 0;
+	if (!t || !t->ring || !each || cpus <= 0 || bpf_map_lookup_elem(k->shared.telling, &zero, each))
 		return;
 	for (int i = 0; i < cpus; i++) {
 		out->told += each[i].told;
@@ -209,11 +266,17 @@ void told_follow(struct told *t, const struct generation *g)
 
 struct told *told_new(const struct kernel *k)
 {
-	own(told) struct told *t = k->active ? calloc(1, sizeof *t) : NULL;
+	own(told) struct told *t = calloc(1, sizeof *t);
+	struct err why;
 
 	if (!t)
 		return NULL;
 	t->batch.rows = t->rows;
+	t->lot = (uint32_t)clock_ns(CLOCK_MONOTONIC) | 1;
+	if (nflog_open(&t->log, &why))
+		say("rules of postures tell of no packets: %s", why.text);
+	if (!k->active)
+		return take(t);
 	t->ring = ring_buffer__new(k->shared.events, take_one, t, NULL);
 	return t->ring ? take(t) : NULL;
 }
@@ -223,6 +286,7 @@ void told_free(struct told *t)
 	if (!t)
 		return;
 	ring_buffer__free(t->ring);
+	nflog_free(t->log);
 	names_release(&t->now);
 	names_release(&t->before);
 	free(t);

@@ -1,9 +1,10 @@
 /*
- * told - packets that the first hook told of, read from its ring and handed on to the api.
+ * told - packets that the first hook told of, read from its ring, and those of rules of postures, from the
+ * kernel's packet log (nflog.h), handed on to the api.
  *
  *     t = told_new(kernel)
  *     told_follow(t, live)                            whose names they are
- *     poll(told_fd(t, now), …, told_in_ms(t, now))
+ *     poll(told_fds(t, now, fds), …, told_in_ms(t, now))
  *     told_read(t, kernel, api, now, &why)            names for numbers, and on they go
  *
  * Here nothing of a packet is looked at: a record of fixed size (struct teg_event) gets the names
@@ -24,13 +25,14 @@
 
 struct told;
 
-/* NULL without XDP, or where there is no memory. The kernel's descriptors are borrowed. */
+/* NULL where there is no memory; without XDP there is no ring, and where another process has its group no packet log: which is said. The kernel's descriptors are borrowed. */
 struct told *told_new(const struct kernel *k);
 void told_free(struct told *t);
 OWN_FREE(told, struct told *)
 
-/* To wait for: -1 while it rests, and then it is read at the latest in so many milliseconds (UINT64_MAX: when something comes). */
-int told_fd(const struct told *t, uint64_t now_ms);
+/* To wait for: -1 while they rest, and then they are read at the latest in so many milliseconds (UINT64_MAX: when something comes). */
+#define TOLD_FDS 2
+void told_fds(const struct told *t, uint64_t now_ms, int out[static TOLD_FDS]);
 uint64_t told_in_ms(const struct told *t, uint64_t now_ms);
 
 /*

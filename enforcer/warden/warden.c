@@ -128,14 +128,17 @@ static void loop(struct warden *w)
 	while (!w->ends) {
 		told_follow(w->told, w->live);
 		const int wait = wait_ms(w, next_tick); /* may start the api: its socket is watched */
+		int told[TOLD_FDS];
+		told_fds(w->told, now_ms(), told);
 		struct pollfd watched[] = { { .fd = w->signals, .events = POLLIN },
 					    { .fd = route_fd(w->kernel.route), .events = POLLIN },
 					    { .fd = w->api.sock, .events = POLLIN },
-					    { .fd = told_fd(w->told, now_ms()), .events = POLLIN },
+					    { .fd = told[0], .events = POLLIN },
 					    { .fd = w->next.sock, .events = POLLIN },
-					    { .fd = w->leaving.sock, .events = POLLIN } };
+					    { .fd = w->leaving.sock, .events = POLLIN },
+					    { .fd = told[1], .events = POLLIN } };
 
-		if (poll(watched, 6, wait) < 0 && errno != EINTR)
+		if (poll(watched, 7, wait) < 0 && errno != EINTR)
 			return;
 		if (watched[0].revents)
 			hear_signal(w);
@@ -148,7 +151,7 @@ static void loop(struct warden *w)
 		if (watched[4].revents && w->next.sock == watched[4].fd && w->next.sock >= 0 && reload_heard(w))
 			hear_api(w, &w->api);
 		told_follow(w->told, w->live); /* a change that the api asked for */
-		if (watched[3].revents)
+		if (watched[3].revents || watched[6].revents)
 			hear_packets(w);
 		if (!return_in_ms(w, now_ms()))
 			return_posture(w);

@@ -11,6 +11,11 @@ const struct gen_shape gen_shape_usual = {
 	.rate_percent = 50, .block_percent = 30, .closed_percent = 15,
 };
 
+const struct gen_shape gen_shape_telling = {
+	.zones = 3, .lifelines = 2, .blocks = 3, .reflexes = 4, .postures = 4, .rules = 8,
+	.rate_percent = 50, .block_percent = 30, .closed_percent = 15, .rules_tell_percent = 40,
+};
+
 const struct gen_shape gen_shape_still = {
 	.zones = 3, .lifelines = 2, .blocks = 3, .reflexes = 4, .postures = 4, .rules = 8,
 	.closed_percent = 15,
@@ -298,6 +303,8 @@ static struct pol_posture gen_posture(struct making *mk, const struct gen_shape 
 						 : (enum direction)gen_below(g, DIRECTION_COUNT);
 		r->verdict = gen_verdict(g);
 		r->match = gen_selector(mk);
+		if (shape->rules_tell_percent && gen_chance(g, shape->rules_tell_percent))
+			r->effects = (struct pol_effects){ .emits = true, .severity = EVENT_HIGH, .one_in = 1 + gen_below(g, 50) };
 	}
 	return p;
 }

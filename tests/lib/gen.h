@@ -44,9 +44,11 @@ struct gen_shape {
 	unsigned block_percent;	 /* of reflexes that block the source */
 	unsigned cookies_percent; /* of reflexes with a rate that block nothing: they do cookies */
 	unsigned closed_percent; /* of postures that are closed */
+	unsigned rules_tell_percent; /* of rules of postures that emit */
 	unsigned tell_percent;	 /* of reflexes that emit; a third of these do nothing else */
 };
 extern const struct gen_shape gen_shape_usual; /* everything, in a size that a person can still read */
+extern const struct gen_shape gen_shape_telling; /* the same, with rules of postures that emit */
 extern const struct gen_shape gen_shape_still; /* the same without rates and runtime blocks: no state */
 
 struct policy *gen_policy(struct gen *g, struct arena *a, const struct gen_shape *shape);

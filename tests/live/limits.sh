@@ -25,7 +25,7 @@ ctl apply $lab/two.tegb >/dev/null
 is "$(from 10.9.0.2 81) $(from 10.9.0.3 81)" "shut open" "a rollout keeps the buckets"
 ctl apply $lab/three.tegb >/dev/null
 is "$(for i in 1 2 3 4 5; do from 10.9.0.$((2 + i % 2)) 81; done | xargs)" "open open open open shut" "one bucket for all, when the policy says so"
-bundle $lab/four.tegb 's/web: .*/&  emit high/'
-holds "$(ctl apply $lab/four.tegb 2>&1)" "this enforcer cannot run events of the rules of a posture (BALANCED.web)" "what the enforcer cannot do it refuses, and says so"
+bundle $lab/four.tegb "s/web: .*/$web limit 3 per 1h per source shared/"
+holds "$(ctl apply $lab/four.tegb 2>&1)" "this enforcer cannot run buckets shared by the fleet (BALANCED.web.limit)" "what the enforcer cannot do it refuses, and says so"
 is "$(status .generation)" 3 "and the policy in force stays"
 done_testing

@@ -190,7 +190,7 @@ static bool lists_alike(struct lab *lab, unsigned seed)
 
 /* Lists that stand in trees and maps. */
 static const struct gen_shape long_lists = {
-	.zones = 3, .lifelines = 20, .blocks = 40, .reflexes = 40, .postures = 2, .rules = 90,
+	.zones = 3, .lifelines = 20, .blocks = 40, .reflexes = 40, .postures = 2, .rules = 90, .rules_tell_percent = 5,
 };
 
 static void texts_and_batches_agree(const struct gen_shape *shape, unsigned first, unsigned count)

@@ -53,7 +53,7 @@ static void generated_rulesets_read_back(void)
 		own(arena) struct arena *a = arena_new();
 		own(buf) struct buf want = { 0 }, got = { 0 };
 		struct gen g = gen_new(seed);
-		struct policy *p = gen_policy(&g, a, &gen_shape_usual);
+		struct policy *p = gen_policy(&g, a, seed % 2 ? &gen_shape_telling : &gen_shape_usual);
 		struct nft_ruleset rs;
 		struct err why = { 0 };
 

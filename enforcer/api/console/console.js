@@ -169,7 +169,7 @@ function packet(data) {
 function heard(type, data) {
 	if (type === 'qualia')
 		return qualia(data);
-	if (type === 'drop' || type === 'reflex')
+	if (type === 'drop' || type === 'reflex' || type === 'rule')
 		return packet(data);
 	if (type === 'missed')
 		return note(`${data.packets} packets were told too fast for this page`, '', 'packets');
