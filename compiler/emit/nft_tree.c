@@ -22,6 +22,7 @@
 #define DEPTH_NS    18.0 /* of a set of ranges, for each time its half is left */
 
 #define LEAF_NS	      120.0
+#define COMPARED_MOST ((size_t)40 << 20)
 #define SEGMENT_LEAST 64u /* items */
 #define DEPTH_MOST   8u	  /* the kernel follows 16 chains, and some stand before and behind */
 #define MAPPED_LEAST 5u	  /* items in a map */
@@ -756,24 +757,35 @@ static unsigned places_of(const struct nft_item *it, enum nft_axis x, unsigned o
 	return n;
 }
 
-static bool meets_any(const struct nft_item *items, const uint32_t *at, size_t len, const struct nft_item *it)
+/* Comparing each with each takes too long when many are wide: then it is given up. */
+struct layering {
+	const struct nft_item *items;
+	size_t left; /* comparisons */
+};
+
+static bool meets_any(struct layering *k, const uint32_t *at, size_t len, const struct nft_item *it)
 {
+	if (len > k->left) {
+		k->left = 0;
+		return true;
+	}
+	k->left -= len;
 	for (size_t i = 0; i < len; i++)
-		if (items_meet(&items[at[i]], it))
+		if (items_meet(&k->items[at[i]], it))
 			return true;
 	return false;
 }
 
-static bool meets_layer(const struct nft_item *items, const struct places *p, const struct nft_item *it)
+static bool meets_layer(struct layering *k, const struct places *p, const struct nft_item *it)
 {
 	unsigned in[PLACES_MOST], n = places_of(it, p->axis, in);
 
 	if (!n)
-		return meets_any(items, p->all.at, p->all.len, it);
+		return meets_any(k, p->all.at, p->all.len, it);
 	for (unsigned i = 0; i < n; i++)
-		if (meets_any(items, p->at[in[i]].at, p->at[in[i]].len, it))
+		if (meets_any(k, p->at[in[i]].at, p->at[in[i]].len, it))
 			return true;
-	return meets_any(items, p->many.at, p->many.len, it);
+	return meets_any(k, p->many.at, p->many.len, it);
 }
 
 static void put_in_layer(struct arena *a, const struct nft_item *items, struct places *p, uint32_t item)
@@ -787,7 +799,8 @@ static void put_in_layer(struct arena *a, const struct nft_item *items, struct p
 		vec_push(a, &p->at[in[i]], item);
 }
 
-static void layers_of(struct arena *a, const struct nft_list *l, int count, struct list *out)
+/* False when it would take too long. */
+static bool layers_of(struct arena *a, const struct nft_list *l, int count, struct list *out)
 {
 	static const enum nft_axis axes[SHAPES] = {
 		[SHAPE_NARROW] = NFT_AXIS_DST, [SHAPE_WIDE_SRC] = NFT_AXIS_DST,
@@ -795,17 +808,18 @@ static void layers_of(struct arena *a, const struct nft_list *l, int count, stru
 	};
 	own(arena) struct arena *scratch = arena_new();
 	struct places *layers = arena_zero(scratch, (size_t)count * sizeof *layers);
+	struct layering k = { l->items, COMPARED_MOST };
 	int top = 0;
 
 	for (int s = 0; s < count; s++) {
 		layers[s].axis = axes[s % SHAPES];
 		out[s] = (struct list){ arena_zero(a, (l->count + 1) * sizeof *out[s].at), 0 };
 	}
-	for (uint32_t i = 0; i < l->count; i++) {
+	for (uint32_t i = 0; i < l->count && k.left; i++) {
 		const int shape = (int)shape_of(&l->items[i]);
 		int least = top, layer;
 
-		while (least > 0 && !meets_layer(l->items, &layers[least], &l->items[i]))
+		while (least > 0 && !meets_layer(&k, &layers[least], &l->items[i]))
 			least--;
 		for (layer = least; layer % SHAPES != shape && layer + 1 < count;)
 			layer++;
@@ -813,6 +827,7 @@ static void layers_of(struct arena *a, const struct nft_list *l, int count, stru
 		put_in_layer(scratch, l->items, &layers[layer], i);
 		out[layer].at[out[layer].len++] = i;
 	}
+	return k.left;
 }
 
 /* --- plans ----------------------------------------------------------------------------------------------------- */
@@ -826,11 +841,27 @@ struct way {
 };
 
 static const struct way ways[] = {
-	{ 0, 1, 1000, true }, { 0, 4, 3000, false }, { 3, 1, 800, true }, { 3, 2, 2500, false },
+	{ 0, 1, 1000, true }, { 0, 4, 3000, true }, { 3, 1, 800, true }, { 3, 2, 2500, false },
 	{ ROUNDS_MOST, 1, 800, false }, { ROUNDS_MOST, 2, 2500, false },
 };
 
 #define MANY 20000u /* items, of which a plan takes long to make */
+
+/* The layers of so many rounds, as they were made last. */
+struct layers {
+	struct list at[LAYERS];
+	int rounds;
+	bool made; /* or it would take too long */
+};
+
+static bool layers_for(struct layers *k, struct arena *a, const struct nft_list *l, int rounds)
+{
+	if (rounds && rounds != k->rounds) {
+		k->rounds = rounds;
+		k->made = layers_of(a, l, rounds * SHAPES, k->at);
+	}
+	return !rounds || k->made;
+}
 
 struct segments {
 	struct list at[4 * LAYERS];
@@ -847,10 +878,10 @@ static void cut_list(struct segments *out, struct list l, size_t segments)
 	}
 }
 
-static struct segments take_apart(struct arena *a, const struct nft_list *l, const struct way *w)
+static struct segments take_apart(struct arena *a, const struct nft_list *l, const struct way *w, const struct layers *k)
 {
 	struct segments out = { .len = 0 };
-	struct list layers[LAYERS], all = { arena_zero(a, (l->count + 1) * sizeof *all.at), l->count };
+	struct list all = { arena_zero(a, (l->count + 1) * sizeof *all.at), l->count };
 
 	for (size_t i = 0; i < l->count; i++)
 		all.at[i] = (uint32_t)i;
@@ -858,9 +889,8 @@ static struct segments take_apart(struct arena *a, const struct nft_list *l, con
 		cut_list(&out, all, w->segments);
 		return out;
 	}
-	layers_of(a, l, w->rounds * SHAPES, layers);
 	for (int s = 0; s < w->rounds * SHAPES; s++)
-		cut_list(&out, layers[s], layers[s].len / w->segments < SEGMENT_LEAST ? 1 : w->segments);
+		cut_list(&out, k->at[s], k->at[s].len / w->segments < SEGMENT_LEAST ? 1 : w->segments);
 	return out;
 }
 
@@ -872,9 +902,9 @@ static double enough_for(double enough_ns, size_t len, size_t count)
 	return share > enough_ns ? enough_ns : share > LEAF_NS ? share : LEAF_NS;
 }
 
-static void plan(struct nft_trees *out, struct arena *a, const struct nft_list *l, const struct way *w)
+static void plan(struct nft_trees *out, struct arena *a, const struct nft_list *l, const struct way *w, const struct layers *k)
 {
-	const struct segments segments = take_apart(a, l, w);
+	const struct segments segments = take_apart(a, l, w, k);
 	double before_ns = 0, maps = 0;
 
 	*out = (struct nft_trees){ .roots = arena_zero(a, (segments.len + 1) * sizeof *out->roots), .count = segments.len };
@@ -901,6 +931,7 @@ static double score_of(const struct nft_trees *t, size_t count)
 
 void nft_trees_plan(struct nft_trees *out, struct arena *a, const struct nft_list *l)
 {
+	struct layers k = { .rounds = 0 };
 	size_t best = 0;
 	double least = 0;
 
@@ -910,12 +941,15 @@ void nft_trees_plan(struct nft_trees *out, struct arena *a, const struct nft_lis
 
 		if ((l->count > MANY && !ways[w].many) || (ways[w].segments > 1 && l->count / ways[w].segments < SEGMENT_LEAST))
 			continue;
-		plan(&t, scratch, l, &ways[w]);
+		if (!layers_for(&k, a, l, ways[w].rounds))
+			continue;
+		plan(&t, scratch, l, &ways[w], &k);
 		const double score = score_of(&t, l->count);
 		if (!least || score < least) {
 			least = score;
 			best = w;
 		}
 	}
-	plan(out, a, l, &ways[best]);
+	layers_for(&k, a, l, ways[best].rounds);
+	plan(out, a, l, &ways[best], &k);
 }
