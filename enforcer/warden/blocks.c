@@ -175,101 +175,7 @@ static int walk_xdp(struct kernel *k, walk_one *one, void *cls, struct err *why)
 	return rc;
 }
 
-/* ---- listing ---------------------------------------------------------------------------- */
-
-struct listing {
-	struct blocks *out;
-	const struct generation *g;
-	uint64_t real_ns;
-	enum family family; /* of the nft set that is read */
-	uint32_t from_rows;
-	uint64_t from_total;
-};
-
-static const char *placed_by(const struct generation *g, uint32_t slot)
-{
-	if (slot == TEG_BLOCK_NOBODY)
-		return "person";
-	if (slot == TEG_BLOCK_UNKNOWN)
-		return "";
-	for (uint32_t i = 0; g && g->slots && i < g->plan.counter_count; i++)
-		if (g->slots[i] == slot)
-			return g->plan.counters[i].id;
-	return "";
-}
-
-/* A source that is in both engines is listed once: the order is XDP's first. */
-static bool is_listed(const struct blocks *b, uint32_t until, struct addr a)
-{
-	for (uint32_t i = 0; i < until; i++)
-		if (b->rows[i].source.family == a.family && b->rows[i].source.num == a.num)
-			return true;
-	return false;
-}
-
-static void list_one(struct listing *l, struct addr a, uint64_t left_ns, const char *by)
-{
-	l->out->total++;
-	if (l->out->row_count < BLOCKS_LISTED_MAX)
-		l->out->rows[l->out->row_count++] =
-			(struct blocked_row){ a, (l->real_ns + left_ns + SECOND_NS - 1) / SECOND_NS, by };
-}
-
-static void list_from_xdp(void *cls, struct addr a, uint64_t left_ns, uint32_t slot)
-{
-	struct listing *l = cls;
-
-	list_one(l, a, left_ns, placed_by(l->g, slot));
-}
-
-static void list_element(void *cls, const void *key, size_t len, uint64_t left_ms)
-{
-	struct listing *l = cls;
-	const uint64_t most_ms = UINT64_C(1000) * POSTURE_SECONDS_MAX;
-
-	if (len != (l->family == FAMILY_IP4 ? 4 : 16))
-		return;
-	const struct addr a = addr_from_bytes(l->family, key);
-	if (!is_listed(l->out, l->from_rows, a))
-		list_one(l, a, (left_ms < most_ms ? left_ms : most_ms) * 1000000, "");
-}
-
-static void list_again(void *cls)
-{
-	struct listing *l = cls;
-
-	l->out->row_count = l->from_rows;
-	l->out->total = l->from_total;
-}
-
-static int list_nft(struct listing *l, struct kernel *k, enum family f, struct err *why)
-{
-	const struct filter_elements to = { list_again, list_element, l };
-
-	l->family = f;
-	l->from_rows = l->out->row_count;
-	l->from_total = l->out->total;
-	return filter_set_elements(k->filter, FILTER_NETDEV, sets[f], &to, why);
-}
-
-int blocks_list(struct blocks *out, struct kernel *k, const struct generation *g, struct arena *a, struct err *why)
-{
-	struct blocks b = { .rows = arena_zero(a, BLOCKS_LISTED_MAX * sizeof *b.rows) };
-	struct listing l = { &b, g, now_ns(CLOCK_REALTIME), FAMILY_IP4, 0, 0 };
-	struct places at;
-	int rc = find_places(&at, k, a, why);
-
-	if (!rc && at.xdp)
-		rc = walk_xdp(k, list_from_xdp, &l, why);
-	for (unsigned f = 0; !rc && f < FAMILY_COUNT; f++)
-		if (at.nft[f])
-			rc = list_nft(&l, k, (enum family)f, why);
-	if (!rc)
-		*out = b;
-	return rc;
-}
-
-/* ---- from one engine to the other --------------------------------------------------------- */
+/* ---- what one engine has ------------------------------------------------------------------ */
 
 struct carried {
 	struct addr source;
@@ -319,6 +225,106 @@ static void has_order(struct has *h)
 	if (h->list.len)
 		qsort(h->list.at, h->list.len, sizeof *h->list.at, by_source);
 }
+
+/* In order. */
+static bool has_source(const struct has *h, struct addr a)
+{
+	const struct carried key = { a, 0 };
+
+	return h->list.len && bsearch(&key, h->list.at, h->list.len, sizeof key, by_source);
+}
+
+/* ---- listing ---------------------------------------------------------------------------- */
+
+struct listing {
+	struct blocks *out;
+	const struct generation *g;
+	uint64_t real_ns;
+	const struct has *xdp; /* of the nft set's family: a source that is in both engines is listed once */
+	uint32_t from_rows;
+	uint64_t from_total;
+};
+
+static const char *placed_by(const struct generation *g, uint32_t slot)
+{
+	if (slot == TEG_BLOCK_NOBODY)
+		return "person";
+	if (slot == TEG_BLOCK_UNKNOWN)
+		return "";
+	for (uint32_t i = 0; g && g->slots && i < g->plan.counter_count; i++)
+		if (g->slots[i] == slot)
+			return g->plan.counters[i].id;
+	return "";
+}
+
+static void list_one(struct listing *l, struct addr a, uint64_t left_ns, const char *by)
+{
+	l->out->total++;
+	if (l->out->row_count < BLOCKS_LISTED_MAX)
+		l->out->rows[l->out->row_count++] =
+			(struct blocked_row){ a, (l->real_ns + left_ns + SECOND_NS - 1) / SECOND_NS, by };
+}
+
+static void list_from_xdp(void *cls, struct addr a, uint64_t left_ns, uint32_t slot)
+{
+	struct listing *l = cls;
+
+	list_one(l, a, left_ns, placed_by(l->g, slot));
+}
+
+static void list_element(void *cls, const void *key, size_t len, uint64_t left_ms)
+{
+	struct listing *l = cls;
+	const uint64_t most_ms = UINT64_C(1000) * POSTURE_SECONDS_MAX;
+
+	if (len != (l->xdp->family == FAMILY_IP4 ? 4 : 16))
+		return;
+	const struct addr a = addr_from_bytes(l->xdp->family, key);
+	if (!has_source(l->xdp, a))
+		list_one(l, a, (left_ms < most_ms ? left_ms : most_ms) * 1000000, "");
+}
+
+static void list_again(void *cls)
+{
+	struct listing *l = cls;
+
+	l->out->row_count = l->from_rows;
+	l->out->total = l->from_total;
+}
+
+static int list_nft(struct listing *l, struct kernel *k, const struct places *at, enum family f, struct arena *a, struct err *why)
+{
+	const struct filter_elements to = { list_again, list_element, l };
+	struct has xdp = { a, f, { 0 } };
+	int rc = at->xdp ? walk_xdp(k, has_from_xdp, &xdp, why) : 0;
+
+	if (rc)
+		return rc;
+	has_order(&xdp);
+	l->xdp = &xdp;
+	l->from_rows = l->out->row_count;
+	l->from_total = l->out->total;
+	return filter_set_elements(k->filter, FILTER_NETDEV, sets[f], &to, why);
+}
+
+int blocks_list(struct blocks *out, struct kernel *k, const struct generation *g, struct arena *a, struct err *why)
+{
+	struct blocks b = { .rows = arena_zero(a, BLOCKS_LISTED_MAX * sizeof *b.rows) };
+	struct listing l = { &b, g, now_ns(CLOCK_REALTIME), NULL, 0, 0 };
+	struct places at;
+	int rc = find_places(&at, k, a, why);
+
+	if (!rc && at.xdp)
+		rc = walk_xdp(k, list_from_xdp, &l, why);
+	for (unsigned f = 0; !rc && f < FAMILY_COUNT; f++)
+		if (at.nft[f])
+			rc = list_nft(&l, k, &at, (enum family)f, a, why);
+	if (!rc)
+		*out = b;
+	return rc;
+}
+
+/* ---- from one engine to the other --------------------------------------------------------- */
 
 /* What `to` lacks of `from`, or has for a shorter time; what differs by less than a second is the same. */
 static void find_lacking(struct has *out, const struct has *from, const struct has *to)

@@ -57,6 +57,7 @@ ok "tegd starts" tegd_start --engine native --state-dir $lab/state-native --pin-
 ok "sources are blocked in XDP" ctl block 10.9.0.3 fd00:9::3 --for 5m
 ok "tegd is started with nft" moves nft TERM
 is "$(status .engine)" nft "nft judges"
+is "$(ctl block --json | jq .total), $(curl -s --unix-socket $lab/run/api.sock http://t/metrics | sed -n "s/^tegumentar_blocked_sources //p")" "2, 2" "two are blocked, whoever knows of them"
 is "$(outside_from 10.9.0.3 10.9.0.1), $(outside_from fd00:9::2 fd00:9::1)" "silent, silent" "they are blocked there"
 is "$(outside_from 10.9.0.2 10.9.0.1)" answered "and nobody else"
 is "$(nft -j list set netdev tegumentar blocked4 | jq -c '[.nftables[].set.elem // empty | .[].elem | .val, (.expires > 280 and .expires <= 300)]')" '["10.9.0.3",true]' \
