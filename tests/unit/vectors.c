@@ -297,6 +297,38 @@ static void flipped(void)
 	tap_ok(harmed > 100 && !missed, "a bit of some row is another: %u of %u noticed", harmed - missed, harmed);
 }
 
+/* A value of the byte that says the blocks leads to those of another; refused where some packet would be judged otherwise. */
+static void misled(void)
+{
+	struct gen g = gen_new(8);
+	unsigned harmed = 0, noticed = 0, missed = 0;
+
+	for (int i = 0; i < 60; i++) {
+		own(arena) struct arena *a = arena_new();
+		struct plan p = draw_plan(&g, a, 400);
+		struct bulk_words w = bulk_pack(a, &p);
+		const struct teg_vectors *t = &w.vectors[gen_below(&g, 2)];
+		uint64_t *table = &w.at[t->table], was = table[gen_below(&g, TEG_VECTOR_ROWS)];
+		unsigned at = gen_below(&g, TEG_VECTOR_ROWS), differ = 0;
+		struct err why;
+
+		if (t->words != 4 || table[at] == was)
+			continue;
+		table[at] = was;
+		harmed++;
+		for (int k = 0; k < 4000; k++) {
+			struct key key = draw_key(&g, &p.bulk_boxes[gen_below(&g, 400)]);
+
+			differ += by_rows(&w, &key) != by_list(&p, &key);
+		}
+		bool refused = audit_vectors_of(&p, w, &why) != 0;
+		noticed += refused;
+		missed += !refused && differ;
+	}
+	tap_ok(harmed > 10 && noticed && !missed, "a value that leads to other blocks: %u of %u noticed, %u of them judge otherwise",
+	       noticed, harmed, missed);
+}
+
 int main(void)
 {
 	static const uint32_t counts[] = { 1, 2, 9, 30, 60, 150, 500 };
@@ -305,5 +337,6 @@ int main(void)
 		law(counts[i], 100 + i);
 	refused();
 	flipped();
+	misled();
 	return tap_done();
 }
