@@ -1,5 +1,5 @@
 #!/bin/bash
-# The list of system calls refuses nothing that is needed: everything tegd does, traced, once with XDP and once with nft.
+# The list of system calls refuses nothing that is needed: everything tegd does, traced, with XDP, with TC and with nft.
 . tests/lib/live.bash
 command -v strace >/dev/null || { echo "1..0 # SKIP strace is not installed (apt-get install strace)"; exit 0; }
 ldd "$BUILD/tegd" | grep -q libasan && { echo "1..0 # SKIP the sanitizers' runtime traces too"; exit 0; }
@@ -67,5 +67,6 @@ everything() { # everything ENGINE: what a day brings
 	is "$(refused)" "" "$1: and nothing else was refused"
 }
 everything native
+everything tc
 everything nft
 done_testing
