@@ -137,7 +137,9 @@ __noinline __u64 cookie_make(struct frame_ctx *ctx, const struct pkt *p)
 			       bpf_tcp_gen_syncookie(listener, h.ip, sizeof(struct iphdr), (void *)header, len) :
 			       bpf_tcp_gen_syncookie(listener, h.ip, sizeof(struct ipv6hdr), (void *)header, len);
 	bpf_sk_release(listener);
-	return made > COOKIE_ROOM ? (__u64)made : made == -ENOENT ? COOKIE_ROOM : COOKIE_NONE;
+	if (made == -ENOENT || made == -EOPNOTSUPP) /* the latter: a kernel without SYN cookies */
+		return COOKIE_ROOM;
+	return made > COOKIE_ROOM ? (__u64)made : COOKIE_NONE;
 }
 
 static __always_inline __sum16 cookie_folded(__u64 sum)

@@ -111,7 +111,7 @@ static bool host_has_cookies(void)
 	own(buf) struct buf text = { 0 };
 	struct err ignored;
 
-	return file_read(&text, SYNCOOKIES, 16, &ignored) || strncmp(buf_text(&text), "0", 1);
+	return !file_read(&text, SYNCOOKIES, 16, &ignored) && strncmp(buf_text(&text), "0", 1);
 }
 
 /* Who answers for a listener that has no room. */
@@ -123,7 +123,7 @@ static const char *cookie_source(const struct generation *g, struct arena *a)
 	if (!(g->plan.config.asks & TEG_ASKS_COOKIES))
 		return "";
 	if (!host_has_cookies())
-		return "nobody: net.ipv4.tcp_syncookies is 0";
+		return "nobody: net.ipv4.tcp_syncookies is 0, or not there";
 	for (size_t i = 0; i < g->ports.len; i++)
 		if (g->ports.at[i].engine == PORT_NFT)
 			kernels = arena_printf(a, "%s%s%s", kernels, *kernels ? ", " : "", g->ports.at[i].name);
