@@ -7,7 +7,7 @@ ok "tegd starts" tegd_start --engine $ENGINE --bundle $lab/one.tegb
 mac=$(ip -j link show w0 | jq -r '.[0].address')
 
 # counted KIND: what 5 frames of it add to which causes; ARP comes and goes as it likes
-causes() { ctl metrics | sed -n 's/^tegumentar_unjudged_packets_total{cause="\([^"]*\)".*} /\1 /p' | grep -v '^not-ip ' | sort; }
+causes() { ctl metrics | sed -n 's/^tegumentar_unjudged_packets_total{cause="\([^"]*\)",verdict="drop"} /\1 /p' | sort; }
 counted() {
 	local before=$(causes)
 	outside python3 tests/lib/frames.py c0 "$mac" "$1" 5 || return
