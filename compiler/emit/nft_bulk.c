@@ -21,7 +21,6 @@ struct bulk {
 	VEC(struct nft_item) items;
 	struct strmap beside; /* numbers of what items ask beside the axes, by its text */
 	struct strmap leaves; /* chains, by what stands in them */
-	size_t chains;	      /* so far */
 };
 
 /* --- items --------------------------------------------------------------------------------------- */
@@ -373,7 +372,7 @@ static struct nft_chain *chain_new(struct bulk *k)
 {
 	const char *own_name = k->site->chain->name + strlen("@_");
 
-	return nft_chain_new(k->mk, arena_printf(k->mk->arena, "%s.%zu", own_name, ++k->chains), NULL);
+	return nft_chain_new(k->mk, arena_printf(k->mk->arena, "%s.%zu", own_name, ++k->site->chain->parts), NULL);
 }
 
 static void put_leaf(struct bulk *k, struct nft_chain *c, const struct nft_node *n)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/emit/nft.h"
+#include "compiler/emit/nft_bulk.h"
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"
@@ -250,10 +251,9 @@ static const char *block_chain_at(struct nft_maker *mk, uint64_t block_ns)
 	return full;
 }
 
-/* The end of a rule that has found what the reflex is about. */
-static void strikes(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *reflex)
+/* The end of a rule that has found what the reflex is about, behind its counter. */
+static void ends_in_strike(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *reflex)
 {
-	nft_count_as(mk, r, reflex->id);
 	if (reflex->block_ns)
 		nft_ends_in(mk, r, NFT_FATE_GOTO, block_chain_at(mk, reflex->block_ns));
 	else
@@ -262,18 +262,11 @@ static void strikes(struct nft_maker *mk, struct nft_rule *r, const struct ir_ru
 
 static void meter_strikes(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *reflex, bool known)
 {
-	if (known) {
-		strikes(mk, r, reflex);
-		return;
-	}
 	nft_count_as(mk, r, reflex->id);
-	nft_ends(mk, r, NFT_FATE_DROP);
-}
-
-static void put_strike(struct nft_spread *s, struct nft_rule r)
-{
-	strikes(s->mk, &r, s->rule);
-	nft_put_rule(s->mk, s->site->chain, r, nft_remark_once(s));
+	if (known)
+		ends_in_strike(mk, r, reflex);
+	else
+		nft_ends(mk, r, NFT_FATE_DROP);
 }
 
 /* "rate.ID" for what comes whole, "late.ID" for later fragments. */
@@ -338,24 +331,13 @@ static int lower_rates(struct nft_maker *mk)
 	return 0;
 }
 
-static int lower_reflex(struct nft_maker *mk, const struct nft_site *site,
-			const struct ir_rule *reflex)
+static void lower_rated(struct nft_maker *mk, const struct nft_site *site, const struct ir_rule *reflex)
 {
-	struct nft_spread s = {
-		.mk = mk, .site = site, .rule = reflex, .put = put_strike, .remark = reflex->label
-	};
+	const char *name = boxes_chain_name(mk, reflex, site->fragments);
 	struct nft_rule jump = { 0 };
 
-	nft_counter_at(mk, reflex->id);
-	if (!rule_sees(reflex, site->fragments))
-		return 0;
-	if (!reflex->rate)
-		return nft_spread(&s);
-
-	const char *name = boxes_chain_name(mk, reflex, site->fragments);
 	nft_ends_in(mk, &jump, NFT_FATE_JUMP, arena_printf(mk->arena, "%c_%s", BATCH_BANK, name));
 	nft_put_rule(mk, site->chain, jump, reflex->label);
-	return 0;
 }
 
 /* Later fragments. Of one that begins with an extension header the kernel names no protocol
@@ -375,15 +357,31 @@ static void put_later(struct nft_maker *mk, struct nft_chain *c, enum family f, 
 	nft_put_rule(mk, c, r, NULL);
 }
 
+/* Between those with a rate, which a packet may come back from, reflexes stand in bulk. */
 static int lower_reflexes(struct nft_maker *mk, const struct nft_site *site, unsigned posture)
 {
+	struct ir_rule *run = arena_zero(mk->arena, (mk->ir->reflexes.count + 1) * sizeof *run);
+	size_t len = 0;
+
 	for (size_t i = 0; i < mk->ir->reflexes.count; i++) {
 		const struct ir_rule *r = &mk->ir->reflexes.rules[i];
 
-		if (!(r->except & 1ull << posture) && lower_reflex(mk, site, r))
+		if (r->except & 1ull << posture)
+			continue;
+		nft_counter_at(mk, r->id);
+		if (!rule_sees(r, site->fragments))
+			continue;
+		if (!r->rate) {
+			run[len++] = *r;
+			continue;
+		}
+		if (len && nft_bulk_lower(mk, site, run, len, ends_in_strike))
 			return mk->why->code;
+		run += len;
+		len = 0;
+		lower_rated(mk, site, r);
 	}
-	return 0;
+	return len ? nft_bulk_lower(mk, site, run, len, ends_in_strike) : 0;
 }
 
 static int lower_epiderme(struct nft_maker *mk, unsigned posture)

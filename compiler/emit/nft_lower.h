@@ -4,6 +4,7 @@
  * inet tegumentar                            netdev tegumentar
  *   @_pre_in @_pre_forward @_pre_out           @_epiderme_POSTURE, and for later fragments
  *   @_POSTURE_in|forward|out                   @_later_POSTURE
+ *   @_POSTURE_in.1 …                           parts of a long list, of any chain above
  *   @_reject                                   @_arrival, @_late     before the reflexes
  *                                              @_sound               drops what is malformed
  *                                              @_rate.ID, @_late.ID  what a rate counts

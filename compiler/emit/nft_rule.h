@@ -206,6 +206,7 @@ struct nft_chain {
 	const char *remark;
 	const struct nft_hook *hook; /* or NULL */
 	VEC(struct nft_rule) rules;
+	size_t parts; /* chains that lists in it were cut into: they are numbered */
 };
 
 struct nft_table {

@@ -9,8 +9,10 @@
  * an item that takes everything (total), what is in no range meets the rest: items that ask nothing of
  * that field. Else every value lies in a range, so that nothing need come behind the look-up.
  *
- * An item that is wide where others are narrow is copied into many parts. Against that the list
- * may be cut into a few segments, one behind the other, each with a tree that a packet leaves unmatched.
+ * An item that is wide where others are narrow is copied into many parts. Against that the list is taken
+ * apart into segments, one behind the other, each with a tree that a packet leaves unmatched: pieces of the
+ * list, or layers of items that are wide in the same addresses, in which no item stands before one that it
+ * meets and that comes before it in the list. Several ways are tried, and the cheapest is taken.
  *
  * In a leaf, items that ask the same of a packet but for some values stand in one map ("group"):
  *
