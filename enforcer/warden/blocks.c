@@ -12,6 +12,9 @@
 #define SECOND_NS    UINT64_C(1000000000)
 #define AT_ONCE	     4096u /* elements in a change */
 
+/* A larger set is not listed, only counted: reading it takes the kernel a time that grows with its square, minutes for a million. */
+#define NFT_LISTED_MOST 50000u
+
 static const char *const sets[FAMILY_COUNT] = { [FAMILY_IP4] = "blocked4", [FAMILY_IP6] = "blocked6" };
 static const unsigned bits[FAMILY_COUNT] = { [FAMILY_IP4] = TEG_BLOCK_BITS4, [FAMILY_IP6] = TEG_BLOCK_BITS6 };
 
@@ -296,8 +299,14 @@ static int list_nft(struct listing *l, struct kernel *k, const struct places *at
 {
 	const struct filter_elements to = { list_again, list_element, l };
 	struct has xdp = { a, f, { 0 } };
-	int rc = at->xdp ? walk_xdp(k, has_from_xdp, &xdp, why) : 0;
+	uint64_t size;
+	int rc = filter_set_size(k->filter, FILTER_NETDEV, sets[f], &size, why);
 
+	if (rc || size > NFT_LISTED_MOST) {
+		l->out->total += rc ? 0 : size;
+		return rc;
+	}
+	rc = at->xdp ? walk_xdp(k, has_from_xdp, &xdp, why) : 0;
 	if (rc)
 		return rc;
 	has_order(&xdp);
