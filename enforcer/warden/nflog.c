@@ -21,7 +21,7 @@ struct nflog {
 	int sock;
 	uint32_t next; /* the number of the next one */
 	bool began;
-	char room[ROOM_BYTES];
+	_Alignas(8) char room[ROOM_BYTES]; /* of netlink messages */
 };
 
 /* ---- opening ----------------------------------------------------------------------- */
