@@ -445,7 +445,8 @@ static bool cause_may(struct lab *lab, enum cause cause, bool fragment6, bool pa
 		return padded || moved_only(s, OURS_NETDEV, names[cause]);
 	case CAUSE_BAD_FRAGMENT: /* connection tracking puts parts together, and reads what errors are about */
 		return !malformed_seen(s) || moved_only(s, OURS_NETDEV, names[CAUSE_TINY_FRAGMENT]) ||
-		       moved_only(s, OURS_NETDEV, names[CAUSE_BAD_TCP]);
+		       moved_only(s, OURS_NETDEV, names[CAUSE_BAD_TCP]) ||
+		       moved_only(s, OURS_NETDEV, names[CAUSE_BAD_IP]); /* an extension header beyond the first part's end */
 	case CAUSE_OVERLAP:
 	case CAUSE_BAD_UDP:
 	case CAUSE_SHORT_INNER:
