@@ -116,6 +116,18 @@ static __always_inline void blocks_name(struct teg_block *b, const struct blocks
 	}
 }
 
+/*
+ * Who placed it last. Only while the place is still the source's: the warden may have moved the block away
+ * since it was renewed, and given the place to another.
+ */
+static __always_inline void blocks_by(struct teg_block *b, const struct blocks_key *k, __u32 by)
+{
+	__u64 was = *(volatile __u64 *)&b->key, is = k->rest << TEG_BLOCK_BY_BITS | (by & TEG_BLOCK_BY);
+
+	if (was != is && was >> TEG_BLOCK_BY_BITS == k->rest)
+		__sync_val_compare_and_swap(&b->key, was, is);
+}
+
 /* Blocks the source until then, or longer if it is; false where all its places are taken. */
 static __always_inline bool blocks_place(struct teg_blocks *t, const struct blocks_key *k, __u64 until, __u32 by, __u64 now)
 {
@@ -128,7 +140,7 @@ static __always_inline bool blocks_place(struct teg_blocks *t, const struct bloc
 		if (!blocks_is(b, meta, k, (meta & TEG_BLOCK_SECOND) != 0))
 			break;
 		if (TEG_BLOCK_UNTIL(meta) >= until || blocks_swap(b, meta, longer)) {
-			*(volatile __u64 *)&b->key = k->rest << TEG_BLOCK_BY_BITS | (by & TEG_BLOCK_BY);
+			blocks_by(b, k, by);
 			return true;
 		}
 	}

@@ -151,19 +151,45 @@ static void add_qualia(struct buf *out, struct qualia *q)
 	}
 }
 
+static const char *path_of(size_t route)
+{
+	return route < ROUTE_COUNT ? routes[route].path : "other";
+}
+
+/* Routes of several methods have one path, and the path one series: `route` is the first of it. */
+static void add_path(struct buf *out, struct server *s, size_t route)
+{
+	size_t same[ROUTE_COUNT + 1], len = 0;
+
+	for (size_t r = route; r <= ROUTE_COUNT; r++)
+		if (!strcmp(path_of(r), path_of(route)))
+			same[len++] = r;
+	for (size_t status = 0; status < SERVER_STATUS_END; status++) {
+		uint64_t n = 0;
+		char code[8];
+
+		for (size_t i = 0; i < len; i++)
+			n += atomic_load(&s->answered[same[i]][status]);
+		if (!n)
+			continue;
+		snprintf(code, sizeof code, "%zu", status);
+		add_count(out, METRIC_HTTP, LABELS({ "path", path_of(route) }, { "code", code }), n);
+	}
+}
+
+static bool is_first_of_path(size_t route)
+{
+	for (size_t before = 0; before < route; before++)
+		if (!strcmp(path_of(before), path_of(route)))
+			return false;
+	return true;
+}
+
 static void add_http(struct buf *out, struct server *s)
 {
 	for (size_t route = 0; route <= ROUTE_COUNT; route++)
-		for (size_t status = 0; status < SERVER_STATUS_END; status++) {
-			uint64_t n = atomic_load(&s->answered[route][status]);
-			char code[8];
-
-			if (!n)
-				continue;
-			snprintf(code, sizeof code, "%zu", status);
-			add_count(out, METRIC_HTTP, LABELS({ "path", route < ROUTE_COUNT ? routes[route].path : "other" },
-							   { "code", code }), n);
-		}
+		if (is_first_of_path(route))
+			add_path(out, s, route);
 }
 
 static void add_metric(struct buf *out, enum metric m, const struct scrape *s)

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "enforcer/warden/block_table.h"
 #include "lang/base/memory.h"
 #include "lang/base/own.h"
 
@@ -82,7 +81,7 @@ struct changing {
 	const struct block *ask;
 	struct arena *arena;
 	struct places at;
-	struct block_table table;
+	struct block_table *table; /* NULL without XDP */
 	struct block_row *before;
 	struct filter_change nft;
 	struct err *why;
@@ -92,7 +91,6 @@ struct changing {
 static void changing_own_(struct changing *c)
 {
 	filter_change_release(&c->nft);
-	block_table_own_(&c->table);
 	arena_free(c->arena);
 }
 
@@ -118,8 +116,8 @@ static void prepare(void *context)
 	c->rc = find_places(&c->at, c->k, c->arena, c->why);
 	if (!c->rc)
 		make_nft(&c->nft, c->ask, &c->at);
-	if (!c->rc && c->at.xdp)
-		c->rc = block_table_open(&c->table, &c->k->shared, c->why);
+	if (!c->rc && c->at.xdp && !(c->table = kernel_blocks(c->k, c->why)))
+		c->rc = c->why->code;
 }
 
 /* Both, or none; a refusal's sentence takes memory. */
@@ -129,12 +127,12 @@ static void change(void *context)
 	const uint64_t now = now_ns(CLOCK_MONOTONIC);
 
 	if (c->at.xdp)
-		c->rc = change_xdp(&c->table, c->ask, c->before, now, c->why);
+		c->rc = change_xdp(c->table, c->ask, c->before, now, c->why);
 	if (c->rc)
 		return;
 	c->rc = filter_commit(c->k->filter, &c->nft, c->why);
 	if (c->rc && c->at.xdp)
-		change_back(&c->table, c->before, c->ask->source_count, now);
+		change_back(c->table, c->before, c->ask->source_count, now);
 	c->k->blocked_at_ns = 0; /* counted anew for the next who asks */
 }
 
@@ -170,12 +168,11 @@ static void walk_row(void *cls, const struct block_row *row)
 static int walk_xdp(struct kernel *k, walk_one *one, void *cls, struct err *why)
 {
 	struct walking w = { one, cls, now_ns(CLOCK_MONOTONIC) };
-	own(block_table) struct block_table t = { 0 };
-	int rc = block_table_open(&t, &k->shared, why);
+	const struct block_table *t = kernel_blocks(k, why);
 
-	if (!rc)
-		block_table_each(&t, w.now_ns, walk_row, &w);
-	return rc;
+	if (t)
+		block_table_each(t, w.now_ns, walk_row, &w);
+	return t ? 0 : why->code;
 }
 
 /* ---- what one engine has ------------------------------------------------------------------ */
@@ -353,11 +350,11 @@ static void find_lacking(struct has *out, const struct has *from, const struct h
 static int carry_to_xdp(struct kernel *k, const struct has *what, struct err *why)
 {
 	const uint64_t now = now_ns(CLOCK_MONOTONIC);
-	own(block_table) struct block_table t = { 0 };
-	int rc = block_table_open(&t, &k->shared, why);
+	struct block_table *t = kernel_blocks(k, why);
+	int rc = t ? 0 : why->code;
 
 	for (size_t i = 0; !rc && i < what->list.len; i++)
-		if (!block_table_set(&t, what->list.at[i].source, now + what->list.at[i].left_ns, TEG_BLOCK_UNKNOWN, now))
+		if (!block_table_set(t, what->list.at[i].source, now + what->list.at[i].left_ns, TEG_BLOCK_UNKNOWN, now))
 			rc = err_set(why, ENOSPC, "the programs' table of runtime blocks is full");
 	return rc;
 }

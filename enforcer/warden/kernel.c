@@ -105,6 +105,7 @@ int kernel_open(struct kernel *out, const struct settings *s, struct err *why)
 
 void kernel_release(struct kernel *k)
 {
+	block_table_close(&k->blocks);
 	if (k->active)
 		munmap(k->active, (size_t)sysconf(_SC_PAGESIZE));
 	xdp_free(k->xdp);
@@ -163,34 +164,37 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+struct block_table *kernel_blocks(struct kernel *k, struct err *why)
+{
+	return k->blocks.at || !block_table_open(&k->blocks, &k->shared, why) ? &k->blocks : NULL;
+}
+
 int kernel_count_blocks(struct kernel *k, uint64_t *in_force, struct err *why)
 {
-	own(block_table) struct block_table t = { 0 };
 	const uint64_t now = now_ns();
 
 	*in_force = 0;
 	if (!k->xdp || __atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED) <= now)
 		return 0;
-	int rc = block_table_open(&t, &k->shared, why);
-	if (!rc)
-		*in_force = block_table_count(&t, now);
-	return rc;
+	const struct block_table *t = kernel_blocks(k, why);
+	if (!t)
+		return why->code;
+	*in_force = block_table_count(t, now);
+	return 0;
 }
 
 int kernel_blocks_left_out(struct kernel *k, uint64_t *more, struct err *why)
 {
-	own(block_table) struct block_table t = { 0 };
-
 	*more = 0;
-	if (!k->xdp)
+	if (!k->xdp || !__atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED))
 		return 0;
-	int rc = block_table_open(&t, &k->shared, why);
-	if (!rc) {
-		const uint64_t full = __atomic_load_n(&t.at->full, __ATOMIC_RELAXED);
-		*more = full - k->left_out;
-		k->left_out = full;
-	}
-	return rc;
+	const struct block_table *t = kernel_blocks(k, why);
+	if (!t)
+		return why->code;
+	const uint64_t full = __atomic_load_n(&t->at->full, __ATOMIC_RELAXED);
+	*more = full - k->left_out;
+	k->left_out = full;
+	return 0;
 }
 
 /* ---- pins ----------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #define TEG_WARDEN_KERNEL_H
 
 #include "enforcer/proc/settings.h"
+#include "enforcer/warden/block_table.h"
 #include "enforcer/warden/filter.h"
 #include "enforcer/warden/ports.h"
 #include "enforcer/warden/route.h"
@@ -25,6 +26,7 @@ struct kernel {
 	struct xdp *xdp;
 	struct tc *tc;
 	struct teg_active *active; /* teg_active, mapped; NULL without XDP */
+	struct block_table blocks; /* mapped from the first use on: see kernel_blocks() */
 	char without[256], without_tc[256];
 	char stale[512]; /* what of another version is pinned, judges on, and cannot be had; "" when nothing is */
 
@@ -61,6 +63,12 @@ int kernel_pin_again(struct kernel *k, struct err *why);
 
 /* teg_self follows the addresses. */
 int kernel_follow_self(struct kernel *k, struct err *why);
+
+/*
+ * The programs' runtime blocks, of a kernel with XDP; NULL when they cannot be mapped. What the kernel maps of such a
+ * table it maps at once, 17 MB in a millisecond: so it stays mapped.
+ */
+struct block_table *kernel_blocks(struct kernel *k, struct err *why);
 
 /* Runtime blocks that have not ended. */
 int kernel_count_blocks(struct kernel *k, uint64_t *in_force, struct err *why);
