@@ -155,29 +155,11 @@ static enum nft_asked in_network(enum family f, uint32_t at, uint32_t len)
 	return at + len <= head ? NFT_ASKED_BYTES : NFT_ASKED_UNKNOWN;
 }
 
-/* The least that a header of the protocol has; 0: nobody knows. */
-static uint32_t transport_bytes(enum family f, unsigned proto)
-{
-	switch (proto) {
-	case PROTO_TCP:
-		return 20;
-	case PROTO_UDP:
-		return 8;
-	case PROTO_SCTP:
-		return 12;
-	case PROTO_ICMP:
-		return f == FAMILY_IP4 ? 8 : 0;
-	case PROTO_ICMPV6:
-		return f == FAMILY_IP6 ? 8 : 0;
-	}
-	return 0;
-}
-
 static enum nft_asked in_transport(enum family f, unsigned proto, uint32_t at, uint32_t len)
 {
 	const bool icmp = proto == PROTO_ICMP || proto == PROTO_ICMPV6;
 
-	if (at + len > transport_bytes(f, proto))
+	if (at + len > proto_header_bytes(f, proto))
 		return NFT_ASKED_UNKNOWN;
 	if (proto_has_ports((uint16_t)proto) && len == 2 && (at == 0 || at == 2))
 		return at ? NFT_ASKED_DPORT : NFT_ASKED_SPORT;

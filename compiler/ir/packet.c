@@ -56,19 +56,7 @@ static enum cause read_ethernet(struct reader *r, uint16_t *ethertype)
 /* How many bytes of the header above IP are read; 0 when nothing is. */
 static size_t l4_bytes(const struct packet *p)
 {
-	switch (p->proto) {
-	case PROTO_TCP:
-		return 20;
-	case PROTO_UDP:
-		return 8;
-	case PROTO_SCTP:
-		return 12;
-	case PROTO_ICMP:
-		return p->family == FAMILY_IP4 ? 8 : 0;
-	case PROTO_ICMPV6:
-		return p->family == FAMILY_IP6 ? 8 : 0;
-	}
-	return 0;
+	return proto_header_bytes(p->family, p->proto);
 }
 
 /* Behind the header that makes it a fragment: `bytes` of it, to stand `offset` bytes into what it is a part of. */

@@ -7,6 +7,7 @@
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/blocks.h"
 #include "lang/base/memory.h"
+#include "lang/bundle/bundle.h"
 
 void generation_free(struct generation *g)
 {
@@ -60,6 +61,13 @@ int generation_refuse(struct refusal *no, enum result_code code, const char *par
 	no->code = code;
 	no->part = part;
 	return no->why.code;
+}
+
+int generation_bundle(struct bundle **out, struct buf *bytes, const struct generation *g, const struct kernel *k, struct err *why)
+{
+	int rc = state_read_bundle(bytes, k->settings->state_dir, &g->is.bundle, why);
+
+	return rc ? rc : bundle_open(out, bytes->at, bytes->len, why);
 }
 
 int generation_put_batch(struct kernel *k, const struct batch *b, char bank, bool clear, struct err *why)

@@ -78,10 +78,8 @@ static int adopt_bundle(struct generation *g, struct kernel *k, struct err *why)
 {
 	own(buf) struct buf bytes = { 0 };
 	own(bundle) struct bundle *b = NULL;
-	int rc = state_read_bundle(&bytes, k->settings->state_dir, &g->is.bundle, why);
+	int rc = generation_bundle(&b, &bytes, g, k, why);
 
-	if (!rc)
-		rc = bundle_open(&b, bytes.at, bytes.len, why);
 	if (!rc)
 		rc = content_plan(&g->plan, g->arena, b, why);
 	if (rc)

@@ -25,8 +25,8 @@ static int hook_ports(struct generation *g, struct kernel *k, struct err *why)
 	return filter_commit(k->filter, &c, why);
 }
 
-/* Layer 4's hooks for every other hook, in one transaction. */
-static int take_over(struct generation *g, struct kernel *k, struct err *why)
+/* The other bank's hooks go; with `instead`, layer 4's of this one come in the same transaction. */
+static int unhook_others(struct generation *g, struct kernel *k, bool instead, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	own(filter_change) struct filter_change c = { 0 };
@@ -35,20 +35,8 @@ static int take_over(struct generation *g, struct kernel *k, struct err *why)
 
 	if (rc)
 		return rc;
-	layout_hook_layer4(&c, g->is.bank, g->is.posture, LAYOUT_HERE);
-	layout_drop_others(&c, &live, g->is.bank);
-	return filter_commit(k->filter, &c, why);
-}
-
-static int unhook_others(struct generation *g, struct kernel *k, struct err *why)
-{
-	own(arena) struct arena *a = arena_new();
-	own(filter_change) struct filter_change c = { 0 };
-	struct filter_live live;
-	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
-
-	if (rc)
-		return rc;
+	if (instead)
+		layout_hook_layer4(&c, g->is.bank, g->is.posture, LAYOUT_HERE);
 	layout_drop_others(&c, &live, g->is.bank);
 	return filter_commit(k->filter, &c, why);
 }
@@ -150,7 +138,7 @@ static int bridge(struct generation *g, struct kernel *k, struct refusal *no)
 		return generation_refuse(no, RESULT_FAILED, "xdp");
 	}
 	kernel_wait_for_packets();
-	if (unhook_others(g, k, &no->why)) {
+	if (unhook_others(g, k, false, &no->why)) {
 		unswitch_program(g, k, &b);
 		kernel_wait_for_packets();
 		unhook_new(g, k);
@@ -168,7 +156,7 @@ static int bridge_nft(struct generation *g, struct kernel *k, struct refusal *no
 	if (hook_ports(g, k, &no->why))
 		return generation_refuse(no, RESULT_CANNOT, "nft");
 	kernel_wait_for_packets();
-	if (take_over(g, k, &no->why)) {
+	if (unhook_others(g, k, true, &no->why)) {
 		unhook_new(g, k);
 		return generation_refuse(no, RESULT_FAILED, "nft");
 	}
@@ -259,7 +247,7 @@ static void carry_blocks(void *context)
 
 int generation_settle(struct generation *g, struct kernel *k, struct state *s, struct err *why)
 {
-	int rc = unhook_others(g, k, why);
+	int rc = unhook_others(g, k, false, why);
 
 	if (rc)
 		return rc;

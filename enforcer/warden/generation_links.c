@@ -59,10 +59,8 @@ static int load_tc(struct generation *g, struct kernel *k, struct err *why)
 {
 	own(buf) struct buf bytes = { 0 };
 	own(bundle) struct bundle *b = NULL;
-	int rc = state_read_bundle(&bytes, k->settings->state_dir, &g->is.bundle, why);
+	int rc = generation_bundle(&b, &bytes, g, k, why);
 
-	if (!rc)
-		rc = bundle_open(&b, bytes.at, bytes.len, why);
 	if (!rc)
 		rc = generation_join_tc(g, b, why);
 	return rc ? rc : slot_put(k->shared.tc_slots, tables_program(g->tables, TEG_HOOK_TC), why);

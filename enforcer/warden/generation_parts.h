@@ -32,8 +32,11 @@ struct port_wish generation_wish(const struct generation *g, const struct kernel
 /* A batch into its bank; `clear`: what an earlier attempt left there goes in the same transaction. */
 int generation_put_batch(struct kernel *k, const struct batch *b, char bank, bool clear, struct err *why);
 
-/* The generation's program for TC, loaded and tried: by the tables that it has. */
+/* The bundle that was kept of the generation, opened over its bytes, which come back in an empty buffer. */
 struct bundle;
+int generation_bundle(struct bundle **out, struct buf *bytes, const struct generation *g, const struct kernel *k, struct err *why);
+
+/* The generation's program for TC, loaded and tried: by the tables that it has. */
 int generation_join_tc(struct generation *g, const struct bundle *b, struct err *why);
 
 /* Links of interfaces that are in no zone any more, or that are judged otherwise now, go. */
