@@ -53,7 +53,7 @@ static inline struct port_hooks kernel_hooks(const struct kernel *k)
 void kernel_set_posture(struct kernel *k, char bank, uint32_t posture);
 uint32_t kernel_posture(const struct kernel *k, char bank);
 
-/* Every packet that was on its way when this was called has arrived. Milliseconds. */
+/* Every packet that was between the first hook and layer 4 when this was called is through. Some 50 us, or milliseconds. */
 void kernel_wait_for_packets(void);
 
 /* What the next start looks for in the pin directory: how much of it is there, and whether that is all. */
