@@ -120,7 +120,8 @@ static struct teg_block *make_room(struct block_table *t, uint32_t set, uint64_t
 /* The place of a block that stands in the set, claimed, once the block stands in its other set too. */
 static struct teg_block *move_out(struct block_table *t, uint32_t set, struct teg_block *b, uint64_t now, unsigned deep)
 {
-	const uint64_t key = *(volatile __u64 *)&b->key, meta = blocks_meta(b), rest = key >> TEG_BLOCK_BY_BITS;
+	/* Its name behind its end: one that is being written has none, and one that is given to another since has another. */
+	const uint64_t meta = blocks_meta(b), key = __atomic_load_n(&b->key, __ATOMIC_ACQUIRE), rest = key >> TEG_BLOCK_BY_BITS;
 	const uint32_t other = teg_block_other(set, rest);
 	const bool becomes_second = !(meta & TEG_BLOCK_SECOND);
 	const struct blocks_key k = { rest, meta & TEG_BLOCK_IP6, { becomes_second ? set : other, becomes_second ? other : set } };
