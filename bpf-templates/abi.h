@@ -19,7 +19,7 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-#define TEG_ABI_VERSION 9u
+#define TEG_ABI_VERSION 10u
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 
