@@ -380,7 +380,7 @@ static void put_leaf(struct bulk *k, struct nft_chain *c, const struct nft_node 
 	own(arena) struct arena *a = arena_new();
 	const struct ir_rule *said = NULL;
 	size_t count;
-	struct nft_group *groups = nft_groups(a, k->items.at, n, &count);
+	struct nft_group *groups = nft_groups(a, k->items.at, &n->part, n->items, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (groups[i].map)
@@ -466,8 +466,8 @@ static const char *leaf_text(struct bulk *k, const struct nft_node *n)
 {
 	own(buf) struct buf b = { 0 };
 
-	for (size_t i = 0; i < n->len; i++)
-		buf_printf(&b, "%x:%x ", n->items[i], nft_decided(&k->items.at[n->items[i]], &n->part));
+	for (size_t i = 0; i < n->items.len; i++)
+		buf_printf(&b, "%x:%x ", n->items.at[i], nft_decided(&k->items.at[n->items.at[i]], &n->part));
 	return arena_strdup(k->mk->arena, buf_text(&b));
 }
 
@@ -508,9 +508,9 @@ static void put_trees(struct bulk *k, bool total)
 
 static bool takes_everything(const struct nft_item *it)
 {
-	struct nft_part all = { .hi = { FAMILY_COUNT - 1, UINT8_MAX, ~(addr_num)0, ~(addr_num)0, UINT16_MAX, UINT16_MAX } };
+	const struct nft_part all = nft_everything();
 
-	return it->plain && nft_decided(it, &all) == (1u << NFT_AXES) - 1;
+	return nft_takes_all(it, &all);
 }
 
 int nft_bulk_lower(struct nft_maker *mk, const struct nft_site *site, const struct ir_rule *rules, size_t count,

@@ -161,7 +161,7 @@ static size_t by_leaf(const struct nft_item *items, const struct nft_node *n, co
 {
 	own(arena) struct arena *a = arena_new();
 	size_t count;
-	struct nft_group *groups = nft_groups(a, items, n, &count);
+	struct nft_group *groups = nft_groups(a, items, &n->part, n->items, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		mapped += groups[i].map;
@@ -259,7 +259,7 @@ static void alike_rules_are_one_map(void)
 	nft_trees_plan(&t, a, &(struct nft_list){ items, 2001, true, 0 });
 	if (!tap_ok(t.roots[0]->leaf, "2,000 rules of a host and a port are one leaf"))
 		return;
-	struct nft_group *groups = nft_groups(a, items, t.roots[0], &count);
+	struct nft_group *groups = nft_groups(a, items, &t.roots[0]->part, t.roots[0]->items, &count);
 	tap_ok(count <= 2, "of a map, and perhaps the default");
 	tap_ok(groups[0].map && groups[0].len == 2000 && groups[0].axes == (1u << NFT_AXIS_SRC | 1u << NFT_AXIS_DPORT) &&
 		       groups[0].bits[NFT_AXIS_SRC] == 28, "by 28 bits of the source, and the port");

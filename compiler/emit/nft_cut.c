@@ -1,0 +1,165 @@
+#include "compiler/emit/nft_cut.h"
+
+#include <stdlib.h>
+
+#define COPIES_MOST 3.0 /* of the items of one cut */
+
+static int by_place(const void *x, const void *y)
+{
+	const struct nft_edge *a = x, *b = y;
+
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	return a->by - b->by;
+}
+
+struct nft_edges nft_edges_of(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
+			      enum nft_axis x)
+{
+	struct nft_edges e = { 0 };
+	VEC(struct nft_edge) at = { 0 };
+
+	for (size_t i = 0; i < l.len; i++) {
+		const struct nft_item *it = &items[l.at[i]];
+
+		if (nft_covers(it, p, x)) {
+			e.wild++;
+			continue;
+		}
+		for (size_t k = 0; k < it->on[x].len; k++) {
+			addr_num lo = it->on[x].at[k].lo, hi = it->on[x].at[k].hi;
+
+			if (hi < p->lo[x] || lo > p->hi[x])
+				continue;
+			lo = lo > p->lo[x] ? lo : p->lo[x];
+			vec_push(a, &at, ((struct nft_edge){ lo, l.at[i], 1 }));
+			if (hi < p->hi[x])
+				vec_push(a, &at, ((struct nft_edge){ hi + 1, l.at[i], -1 }));
+		}
+	}
+	if (at.len)
+		qsort(at.at, at.len, sizeof *at.at, by_place);
+	e.at = at.at;
+	e.len = at.len;
+	return e;
+}
+
+static void sweep_close(struct nft_sweep *s, addr_num from, addr_num to, size_t items)
+{
+	const double all = (double)(items + s->wild);
+
+	vec_push(s->a, &s->ranges, ((struct addr_range){ from, to }));
+	s->sum += all;
+	s->squares += all * all;
+}
+
+/* A part ends at an edge behind which it would hold fewer, once it has had its fill. */
+void nft_sweep_along(struct nft_sweep *s, const struct nft_edges *e, addr_num last, size_t room)
+{
+	size_t here = 0, had = 0; /* items at this place; and in the part so far */
+	addr_num from = 0, to = 0; /* the last value at which there was one */
+	bool open = false;
+
+	for (size_t i = 0; i < e->len;) {
+		const addr_num at = e->at[i].at;
+		size_t begin = 0, end = 0;
+
+		to = here ? at - 1 : to;
+		for (; i < e->len && e->at[i].at == at; i++) {
+			begin += e->at[i].by > 0;
+			end += e->at[i].by < 0;
+		}
+		here = here + begin - end;
+		if (open && had >= room && here < had + begin) {
+			sweep_close(s, from, to, had);
+			open = false;
+		}
+		if (!open && here) {
+			from = at;
+			had = here - begin;
+			open = true;
+		}
+		had += begin;
+	}
+	if (open)
+		sweep_close(s, from, here ? last : to, had);
+}
+
+bool nft_ranges_fill(const struct nft_sweep *s, const struct nft_part *p, enum nft_axis x)
+{
+	addr_num next = p->lo[x];
+
+	for (size_t i = 0; i < s->ranges.len; i++) {
+		if (s->ranges.at[i].lo != next)
+			return false;
+		if (s->ranges.at[i].hi == p->hi[x])
+			return true;
+		next = s->ranges.at[i].hi + 1;
+	}
+	return false;
+}
+
+static const size_t rooms[] = { 1, 4, 16, 64, 256 };
+
+/* Few items in the part of a packet count most, then few copies. */
+static void try_axis(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
+		     enum nft_axis x, struct nft_cut *best)
+{
+	const struct nft_edges e = nft_edges_of(a, items, p, l, x);
+
+	for (size_t r = 0; e.len && r < sizeof rooms / sizeof *rooms && rooms[r] < l.len; r++) {
+		struct nft_sweep s = { .a = a, .wild = e.wild };
+		double copies, score;
+
+		nft_sweep_along(&s, &e, p->hi[x], rooms[r]);
+		copies = (s.sum + (double)e.wild) / (double)l.len;
+		score = (s.squares / s.sum + 4) * copies * copies;
+		if (copies > COPIES_MOST || (s.ranges.len < 2 && nft_ranges_fill(&s, p, x)))
+			continue;
+		if (best->room && best->score <= score)
+			continue;
+		*best = (struct nft_cut){ x, rooms[r], score };
+	}
+}
+
+static bool may_cut(const struct nft_part *p, enum nft_axis x)
+{
+	switch (x) {
+	case NFT_AXIS_FAMILY:
+	case NFT_AXIS_PROTO:
+		return true;
+	case NFT_AXIS_SRC:
+	case NFT_AXIS_DST:
+		return nft_has_family(p);
+	case NFT_AXIS_SPORT:
+	case NFT_AXIS_DPORT:
+		return nft_has_ports(p);
+	case NFT_AXES:
+		break;
+	}
+	return false;
+}
+
+/* Ends of which an item asks whether they are the host's own: which of a range are, nobody can prove. */
+static unsigned ends_of_self(const struct nft_item *items, struct nft_picked l)
+{
+	unsigned ends = 0;
+
+	for (size_t i = 0; i < l.len; i++)
+		ends |= items[l.at[i]].self;
+	return ends;
+}
+
+struct nft_cut nft_cut_find(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, unsigned never)
+{
+	struct nft_cut best = { .room = 0 };
+
+	never |= ends_of_self(items, l);
+	for (int x = 0; x < NFT_AXES; x++) {
+		own(arena) struct arena *a = arena_new();
+
+		if (!(never >> x & 1) && may_cut(p, (enum nft_axis)x))
+			try_axis(a, items, p, l, (enum nft_axis)x, &best);
+	}
+	return best;
+}

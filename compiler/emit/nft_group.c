@@ -1,0 +1,224 @@
+#include "compiler/emit/nft_group.h"
+
+#include <string.h>
+
+#include "compiler/emit/nft_price.h"
+
+#define GROUPS_BACK  8u	  /* that an item may be moved before */
+#define MEMBERS_BACK 256u /* items of these */
+#define MAPPED_LEAST 5u	  /* items in a map */
+#define WHOLE_MOST   64u  /* items, or groups, of what may be a leaf */
+#define KEYS_MOST    16u  /* of one item in a map of several axes */
+
+static unsigned family_bits(const struct nft_part *p)
+{
+	return p->hi[NFT_AXIS_FAMILY] == FAMILY_IP4 ? 32 : 128;
+}
+
+/* Or more than a map takes of one item. */
+static size_t values_of(const struct nft_spans *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->len && n <= KEYS_MOST; i++)
+		n += s->at[i].hi - s->at[i].lo < KEYS_MOST ? (size_t)(s->at[i].hi - s->at[i].lo) + 1 : KEYS_MOST + 1;
+	return n;
+}
+
+/* How many leading bits all these ranges have in common with all that is in them: 0 when they are no such blocks. */
+static unsigned block_bits(const struct nft_spans *s, unsigned width)
+{
+	addr_num size = s->at[0].hi - s->at[0].lo; /* less one */
+	unsigned host = 0;
+
+	if (size & (size + 1))
+		return 0;
+	while (host < width && size >> host & 1)
+		host++;
+	for (size_t i = 0; i < s->len; i++)
+		if (s->at[i].hi - s->at[i].lo != size || (s->at[i].lo & size))
+			return 0;
+	return width - host;
+}
+
+/* Ports of an item are those of its protocols, and addresses of its family, whatever part it stands in. */
+static struct nft_part part_of_item(const struct nft_item *it, const struct nft_part *p)
+{
+	struct nft_part own = *p;
+
+	for (int x = NFT_AXIS_FAMILY; x <= NFT_AXIS_PROTO; x++)
+		if (it->on[x].len == 1) {
+			own.lo[x] = it->on[x].at[0].lo > p->lo[x] ? it->on[x].at[0].lo : p->lo[x];
+			own.hi[x] = it->on[x].at[0].hi < p->hi[x] ? it->on[x].at[0].hi : p->hi[x];
+		}
+	return own;
+}
+
+/* The map in which the item could stand. False: only a rule of its own says it. */
+static bool group_for(const struct nft_item *it, const struct nft_part *p, struct nft_group *out)
+{
+	const unsigned open = NFT_ALL_AXES & ~nft_decided(it, p) & ~(1u << NFT_AXIS_FAMILY), proto = 1u << NFT_AXIS_PROTO;
+	const unsigned asked = open == proto ? open : open & ~proto; /* whose ports are meant is asked before */
+	const struct nft_part own = part_of_item(it, p);
+	size_t keys = 1;
+
+	*out = (struct nft_group){ .map = true, .axes = asked };
+	if (!it->grouped || !asked)
+		return false;
+	if ((asked & (1u << NFT_AXIS_SRC | 1u << NFT_AXIS_DST)) && !nft_has_family(&own))
+		return false;
+	if (!(asked & (asked - 1)))
+		return true;
+	if (__builtin_popcount(asked) > 4)
+		return false;
+	for (int x = 0; x < NFT_AXES; x++) {
+		if (!(asked >> x & 1))
+			continue;
+		if (x == NFT_AXIS_SRC || x == NFT_AXIS_DST) {
+			out->bits[x] = block_bits(&it->on[x], family_bits(&own));
+			keys *= it->on[x].len;
+		} else {
+			out->bits[x] = 1; /* each value by itself */
+			keys *= values_of(&it->on[x]);
+		}
+		if (!out->bits[x] || !keys || keys > KEYS_MOST)
+			return false;
+	}
+	return true;
+}
+
+struct group_making {
+	struct nft_group is;
+	VEC(uint32_t) items;
+};
+
+static bool spans_same(const struct nft_spans *x, const struct nft_spans *y)
+{
+	if (x->len != y->len)
+		return false;
+	for (size_t i = 0; i < x->len; i++)
+		if (x->at[i].lo != y->at[i].lo || x->at[i].hi != y->at[i].hi)
+			return false;
+	return true;
+}
+
+/* The same questions before the map, and the same parts of the key. */
+static bool goes_with(const struct nft_item *items, const struct nft_part *p, const struct group_making *g,
+		      const struct nft_item *it, const struct nft_group *would)
+{
+	const struct nft_item *of = &items[g->items.at[0]];
+	const unsigned differ = nft_decided(of, p) ^ nft_decided(it, p);
+
+	if (!g->is.map || g->is.axes != would->axes || of->beside != it->beside || differ)
+		return false;
+	for (int x = NFT_AXIS_FAMILY; x <= NFT_AXIS_PROTO; x++)
+		if (!(would->axes >> x & 1) && !spans_same(&of->on[x], &it->on[x]))
+			return false;
+	return !memcmp(g->is.bits, would->bits, sizeof would->bits);
+}
+
+typedef VEC(struct group_making) groups;
+
+/* The last group that the item may join: it must not be moved before one that it meets. */
+static struct group_making *group_find(const struct nft_item *items, const struct nft_part *p, groups *all,
+				       const struct nft_item *it, const struct nft_group *would)
+{
+	size_t members = 0;
+
+	for (size_t back = 0; back < all->len && back < GROUPS_BACK; back++) {
+		struct group_making *g = &all->at[all->len - 1 - back];
+
+		if (goes_with(items, p, g, it, would))
+			return g;
+		members += g->items.len;
+		if (members > MEMBERS_BACK)
+			return NULL;
+		for (size_t i = 0; i < g->items.len; i++)
+			if (nft_items_meet(&items[g->items.at[i]], it))
+				return NULL;
+	}
+	return NULL;
+}
+
+/* False when there are more groups than `most`. */
+static bool groups_make(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l, size_t most,
+			groups *all)
+{
+	for (size_t i = 0; i < l.len; i++) {
+		const struct nft_item *it = &items[l.at[i]];
+		struct nft_group would;
+		struct group_making *g = group_for(it, p, &would) ? group_find(items, p, all, it, &would) : (would.map = false, NULL);
+
+		if (!g) {
+			if (all->len == most)
+				return false;
+			vec_push(a, all, (struct group_making){ .is = would });
+			g = &all->at[all->len - 1];
+		}
+		vec_push(a, &g->items, l.at[i]);
+	}
+	return true;
+}
+
+static size_t rules_of(const struct group_making *g)
+{
+	return g->is.map && g->items.len >= MAPPED_LEAST ? 1 : g->items.len;
+}
+
+struct nft_group *nft_groups(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
+			     size_t *count)
+{
+	groups all = { 0 };
+	VEC(struct nft_group) out = { 0 };
+
+	groups_make(a, items, p, l, SIZE_MAX, &all);
+	for (size_t i = 0; i < all.len; i++) {
+		struct group_making *g = &all.at[i];
+
+		g->is.items = g->items.at;
+		g->is.len = g->items.len;
+		g->is.map &= rules_of(g) == 1 && g->items.len >= MAPPED_LEAST;
+		vec_push(a, &out, g->is);
+	}
+	*count = out.len;
+	return out.at;
+}
+
+/* --- what it costs -------------------------------------------------------------------------------- */
+
+static struct nft_price price_of_group(const struct nft_item *items, const struct nft_part *p, const struct group_making *g)
+{
+	const bool map = rules_of(g) == 1 && g->items.len >= MAPPED_LEAST;
+	struct nft_price all = { 0, 0, 0 };
+
+	if (map && !(g->is.axes & (g->is.axes - 1)))
+		return (struct nft_price){ MAP_NS + DEPTH_NS * nft_log2(g->items.len), RULE_US + MAP_US + 2 * ELEMENT_US * (double)g->items.len, 1 };
+	if (map)
+		return (struct nft_price){ MAP_NS, RULE_US + MAP_US + ELEMENT_US * (double)g->items.len, 1 };
+	for (size_t i = 0; i < g->items.len; i++) {
+		int asked = __builtin_popcount(NFT_ALL_AXES & ~nft_decided(&items[g->items.at[i]], p));
+
+		all.ns += RULE_NS + QUESTION_NS * asked;
+		all.us += RULE_US + QUESTION_US * asked;
+	}
+	return all;
+}
+
+/* False when it is no leaf: too many rules. */
+bool nft_price_of_leaf(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, struct nft_price *out)
+{
+	own(arena) struct arena *a = arena_new();
+	groups all = { 0 };
+
+	*out = (struct nft_price){ 0, 0, 0 };
+	if (!groups_make(a, items, p, l, WHOLE_MOST, &all))
+		return false;
+	for (size_t i = 0; i < all.len; i++) {
+		struct nft_price one = price_of_group(items, p, &all.at[i]);
+
+		out->ns += one.ns;
+		out->us += one.us;
+		out->maps += one.maps;
+	}
+	return true;
+}
