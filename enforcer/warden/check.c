@@ -87,7 +87,7 @@ static int check_posture(struct checked *c, struct generation *g, struct kernel 
 	return now == g->posture ? 0 : err_set(why, EUCLEAN, "xdp: teg_active says posture %u, not %u", now, g->posture);
 }
 
-/* Is the anchor where the port has it? */
+/* Is the anchor where the port has it, and first? */
 static int check_link(const struct port *p, struct kernel *k, struct err *why)
 {
 	struct xdp_link xdp = { 0 };
@@ -95,9 +95,14 @@ static int check_link(const struct port *p, struct kernel *k, struct err *why)
 	int rc = p->engine != PORT_TC ? xdp_look(k->xdp, p->ifindex, &xdp, why) :
 		 k->tc		      ? tc_look(k->tc, p->ifindex, &tc, why) : 0;
 
-	if (rc || xdp.armed || tc.armed)
+	if (rc)
 		return rc;
-	return err_set(why, EUCLEAN, "%s: the anchor on %s is gone", p->engine == PORT_TC ? "tc" : "xdp", p->name);
+	if (!xdp.armed && !tc.armed)
+		return err_set(why, EUCLEAN, "%s: the anchor on %s is gone", p->engine == PORT_TC ? "tc" : "xdp", p->name);
+	if (tc.before)
+		return err_set(why, EUCLEAN, "tc: somebody has put %u program%s before ours on %s, and what they accept it never sees",
+			       tc.before, tc.before == 1 ? "" : "s", p->name);
+	return 0;
 }
 
 static int check_links(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
@@ -135,6 +140,23 @@ static int check_pins(struct checked *c, struct generation *g, struct kernel *k,
 	int rc = kernel_pins(k, &there, why);
 	snprintf(c->is, sizeof c->is, "%u", there);
 	snprintf(c->should, sizeof c->should, "%u", kernel_pins_wanted(k));
+	return rc;
+}
+
+int check_lead(const struct generation *g, struct kernel *k, struct err *why)
+{
+	int rc = 0;
+
+	for (size_t i = 0; k->tc && !rc && i < g->ports.len; i++) {
+		const struct port *p = &g->ports.at[i];
+		struct tc_link is = { 0 };
+
+		if (p->engine != PORT_TC)
+			continue;
+		rc = tc_look(k->tc, p->ifindex, &is, why);
+		if (!rc && is.armed && is.before)
+			rc = tc_lead(k->tc, p->ifindex, why);
+	}
 	return rc;
 }
 

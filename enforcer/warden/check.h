@@ -5,7 +5,7 @@
  *     hooks     the posture that the base chains select, and a hook on each interface that nft judges
  *     program   the number of the program in the slot
  *     posture   the posture's word, for XDP
- *     links     the interfaces with the anchor before them
+ *     links     the interfaces with the anchor before them, and no program of TC before it
  *     pins      the maps and the anchor that the next start will look for
  */
 #ifndef TEG_WARDEN_CHECK_H
@@ -25,5 +25,8 @@ const char *part_name(enum part p);
 /* All parts; the value and the sentence are those of the first that does not stand. */
 int check_parts(struct checked out[static PART_COUNT], struct generation *g, struct kernel *k, struct err *why);
 int check_all(struct generation *g, struct kernel *k, struct err *why);
+
+/* The anchor goes before what somebody has put before it. */
+int check_lead(const struct generation *g, struct kernel *k, struct err *why);
 
 #endif

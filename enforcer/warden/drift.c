@@ -2,7 +2,8 @@
  * drift - the kernel is compared with the journal now and then, and put right, or only told of.
  *
  * Putting right is what a start does that finds less than it should: the generation comes anew from its kept
- * bundle by a bridged switch, into the bank that is not in use. Pins are made again from what is held open.
+ * bundle by a bridged switch, into the bank that is not in use. Pins are made again from what is held open, and the anchor
+ * goes before programs of TC that somebody has put before it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,8 @@ static int repair(struct warden *w, struct err *why)
 {
 	int rc = w->live->tables ? kernel_pin_again(&w->kernel, why) : 0;
 
+	if (!rc)
+		rc = check_lead(w->live, &w->kernel, why);
 	if (rc || !check_all(w->live, &w->kernel, why))
 		return rc;
 	return restore(w, why);

@@ -123,6 +123,27 @@ static bool is_ours(const struct tc *t, uint32_t number)
 	return program >= 0 && !bpf_obj_get_info_by_fd(program, &is, &len) && !strcmp(is.name, SLOT_PASS_NAME);
 }
 
+/* The numbers of the programs that are attached by TCX, in the order in which they run. */
+static unsigned tcx_programs(uint32_t ifindex, uint32_t numbers[static QUERY_MAX])
+{
+	LIBBPF_OPTS(bpf_prog_query_opts, q, .prog_ids = numbers, .prog_cnt = QUERY_MAX);
+
+	if (bpf_prog_query_opts((int)ifindex, (enum bpf_attach_type)ATTACH_TCX_INGRESS, &q))
+		return 0;
+	return q.prog_cnt < QUERY_MAX ? q.prog_cnt : QUERY_MAX;
+}
+
+static unsigned programs_before(uint32_t ifindex, uint32_t ours)
+{
+	uint32_t numbers[QUERY_MAX];
+	const unsigned count = tcx_programs(ifindex, numbers);
+	unsigned before = 0;
+
+	while (before < count && numbers[before] != ours)
+		before++;
+	return before < count ? before : 0;
+}
+
 static int look_tcx(struct tc *t, int link, uint32_t ifindex, struct tc_link *out, struct err *why)
 {
 	struct bpf_link_info is = { 0 };
@@ -133,6 +154,7 @@ static int look_tcx(struct tc *t, int link, uint32_t ifindex, struct tc_link *ou
 	out->way = TC_TCX;
 	out->there = is.type == LINK_TYPE_TCX && is.xdp.ifindex == ifindex; /* tcx.ifindex stands in the same place */
 	out->armed = out->there && is.prog_id == t->anchor_id;
+	out->before = out->there ? programs_before(ifindex, is.prog_id) : 0;
 	return 0;
 }
 
@@ -218,44 +240,44 @@ static int list_filters(uint32_t ifindex, struct filters *out, struct err *why)
 	return got < 0 ? err_sys(why, "cannot read filters") : 0;
 }
 
-/* Programs that are attached by TCX; ours is one of them when `mine`. */
-static unsigned tcx_programs(const struct tc *t, uint32_t ifindex, bool *mine)
-{
-	uint32_t numbers[QUERY_MAX];
-	LIBBPF_OPTS(bpf_prog_query_opts, q, .prog_ids = numbers, .prog_cnt = QUERY_MAX);
-
-	*mine = false;
-	if (bpf_prog_query_opts((int)ifindex, (enum bpf_attach_type)ATTACH_TCX_INGRESS, &q))
-		return 0;
-	for (uint32_t i = 0; i < q.prog_cnt && i < QUERY_MAX; i++)
-		*mine = *mine || is_ours(t, numbers[i]);
-	return q.prog_cnt;
-}
-
 unsigned tc_others(struct tc *t, uint32_t ifindex)
 {
 	struct filters f = { 0 };
 	struct err ignored;
-	bool mine;
-	const unsigned programs = tcx_programs(t, ifindex, &mine);
+	uint32_t numbers[QUERY_MAX];
+	const unsigned programs = tcx_programs(ifindex, numbers);
 
 	list_filters(ifindex, &f, &ignored);
-	return f.others + programs - mine;
+	for (unsigned i = 0; i < programs; i++)
+		f.others += !is_ours(t, numbers[i]);
+	return f.others;
 }
 
 /* ---- attaching ------------------------------------------------------------------------- */
 
-static int join_tcx(struct tc *t, uint32_t ifindex, struct err *why)
+static int link_first(struct tc *t, uint32_t ifindex, int *out, struct err *why)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = ATTACH_BEFORE);
-	char path[PATH_MAX];
-	own(fd) int link = bpf_link_create(t->pass, (int)ifindex, (enum bpf_attach_type)ATTACH_TCX_INGRESS, &opts);
 
-	if (link < 0)
-		return err_sys(why, "TC");
+	*out = bpf_link_create(t->pass, (int)ifindex, (enum bpf_attach_type)ATTACH_TCX_INGRESS, &opts);
+	return *out < 0 ? err_sys(why, "TC") : 0;
+}
+
+static int pin_link(struct tc *t, uint32_t ifindex, int link, struct err *why)
+{
+	char path[PATH_MAX];
+
 	pin_path(t, path, TCX_PIN, ifindex);
-	unlink(path); /* of an interface that had this number and is gone */
+	unlink(path); /* of the link before, or of an interface that had this number and is gone */
 	return bpf_obj_pin(link, path) ? err_sys(why, "cannot pin %s", path) : 0;
+}
+
+static int join_tcx(struct tc *t, uint32_t ifindex, struct err *why)
+{
+	own(fd) int link = -1;
+	int rc = link_first(t, ifindex, &link, why);
+
+	return rc ? rc : pin_link(t, ifindex, link, why);
 }
 
 static int put_filter(struct bpf_tc_hook *hook, int program, bool replaces)
@@ -329,6 +351,38 @@ void tc_leave(struct tc *t, uint32_t ifindex)
 	if (!program_number(&hook, &number) && is_ours(t, number))
 		bpf_tc_detach(&hook, &filter);
 	unlink(path);
+}
+
+/* A hook has a program once, so the old link gets another that lets all pass before the new one gets the anchor. */
+static int hand_lead(struct tc *t, int old, int new, struct err *why)
+{
+	own(fd) int other = -1;
+	int rc = slot_pass(&other, TEG_HOOK_TC, why);
+
+	if (rc)
+		return rc;
+	if (bpf_link_update(old, other, NULL))
+		return err_sys(why, "TC");
+	if (!bpf_link_update(new, t->anchor, NULL))
+		return 0;
+	rc = err_sys(why, "TC");
+	bpf_link_update(old, t->anchor, NULL);
+	return rc;
+}
+
+int tc_lead(struct tc *t, uint32_t ifindex, struct err *why)
+{
+	char path[PATH_MAX];
+
+	pin_path(t, path, TCX_PIN, ifindex);
+	own(fd) int old = bpf_obj_get(path);
+	if (old < 0)
+		return err_sys(why, "cannot open %s", path);
+	own(fd) int new = -1;
+	int rc = link_first(t, ifindex, &new, why);
+	if (!rc)
+		rc = hand_lead(t, old, new, why);
+	return rc ? rc : pin_link(t, ifindex, new, why);
 }
 
 /* The interface of a pin; 0 when the name is another's. */

@@ -38,6 +38,7 @@ struct tc_link {
 	bool there; /* ours is attached */
 	bool armed; /* and it is the anchor */
 	enum tc_way way;
+	unsigned before; /* programs that somebody has put before ours since: they may end the hook. Of TCX alone */
 };
 
 int tc_look(struct tc *t, uint32_t ifindex, struct tc_link *out, struct err *why);
@@ -46,10 +47,16 @@ int tc_join(struct tc *t, uint32_t ifindex, struct err *why);
 int tc_arm(struct tc *t, uint32_t ifindex, struct err *why);
 void tc_leave(struct tc *t, uint32_t ifindex);
 
+/*
+ * tc_lead - before all other programs again. A link cannot be moved, so there is a new one; between the two, for some
+ * 20 us, layers 1 to 3 are not judged, as they were not where a program before ours ended the hook.
+ */
+int tc_lead(struct tc *t, uint32_t ifindex, struct err *why);
+
 /* Leaves every interface for which keep() says no; also those that are gone. */
 void tc_leave_others(struct tc *t, bool (*keep)(uint32_t ifindex, void *context), void *context);
 
-/* How many programs and filters of others the hook has: they judge after ours. */
+/* How many programs and filters of others the hook has: when ours joins, they judge after it. */
 unsigned tc_others(struct tc *t, uint32_t ifindex);
 
 /* Is the anchor pinned, for the next start? Repair pins it again. */

@@ -62,6 +62,28 @@ is "$(pings 10.9.0.1 -I 203.0.113.5)" answered "taken off the interface, its lay
 for i in $(seq 40); do [ "$(status .drift.repaired)" = 1 ] && break; sleep 0.1; done
 is "$(status '.drift.repaired, .intact' | xargs) $(pings 10.9.0.1 -I 203.0.113.5)" "1 true silent" "which is noticed, and repaired"
 holds "$(cat $lab/log)" "tc: the anchor on w0 is gone" "and told"
+
+# --- who comes later and puts himself first
+until_is() { local i; for i in $(seq 60); do [ "$(status "$2" | xargs)" = "$1" ] && return; sleep 0.1; done; status "$2"; false; } # until_is WANT FILTER
+put_first() { coproc first { python3 tests/lib/tcx_before.py $lab/bpf/theirs w0; }; read -r -u "${first[0]}" _; }
+take_away() { kill $first_PID; wait $first_PID 2>/dev/null; }
+echo '__attribute__((section("tc"), used)) int accepts(void *frame) { return 0; }' > $lab/accepts.c
+$clang -target bpf -O2 -c $lab/accepts.c -o $lab/accepts.o
+bpftool prog load $lab/accepts.o $lab/bpf/theirs
+put_first
+is "$(pings 10.9.0.1 -I 203.0.113.5)" answered "a TCX program that is put before ours accepts what ours would drop"
+ok "which is noticed, and ours goes before it" until_is "2 true" '.drift.repaired, .intact'
+is "$(pings 10.9.0.1 -I 203.0.113.5) $(reaches 80)" "silent open" "and judges again"
+holds "$(cat $lab/log)" "tc: somebody has put 1 program before ours on w0" "and it is told"
+is "$(ls $lab/bpf/teg | grep -c tcx_)" 1 "by one link"
+take_away
+tegd_end TERM
+ok "tegd starts, and is to report only" tegd_start --engine auto --drift-seconds 1 --drift report
+put_first
+ok "it is told" until_is "1 0 false" '.drift.found, .drift.repaired, .intact'
+holds "$(status .fault)" "tc: somebody has put 1 program before ours on w0" "by status"
+is "$(pings 10.9.0.1 -I 203.0.113.5)" answered "and nothing is touched"
+take_away
 tegd_end TERM
 ip link set dev w0 xdp off
 tc qdisc del dev w0 clsact
