@@ -18,7 +18,7 @@
 #include "compiler/report/diags.h"
 #include "compiler/report/explanation.h"
 #include "compiler/report/pages.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 enum { LIST = CMD_OWN, PACKET, POSTURE, STATE, ALL };
 

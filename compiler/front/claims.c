@@ -5,7 +5,7 @@
 
 #include "compiler/front/reading.h"
 #include "lang/base/buf.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 #include "lang/vocab/cause.h"
 
 /* --- orders ------------------------------------------------------------------------------- */

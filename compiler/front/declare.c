@@ -8,7 +8,7 @@
 #include "compiler/ir/proto.h"
 #include "lang/base/digest.h"
 #include "lang/spell/print.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 /* --- the header -------------------------------------------------------------------------- */
 

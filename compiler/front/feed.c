@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 #define REFRESH_MIN_NS (60 * 1000000000ull)	     /* a minute */
 #define TIME_MAX_NS    (366 * 86400000000000ull)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 #define SECOND_NS	1000000000u
 #define RATE_COUNT_MAX	UINT32_MAX		  /* a burst of nft */

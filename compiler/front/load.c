@@ -10,7 +10,7 @@
 
 #include "compiler/front/reading.h"
 #include "compiler/front/store.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 #include "lang/syntax/parse.h"
 
 /* The files of policies/ that tegc carries: build/gen/shipped.S. */

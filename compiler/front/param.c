@@ -8,7 +8,7 @@
 
 #include "compiler/front/reading.h"
 #include "lang/base/file.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 #include "lang/syntax/parse.h"
 
 #define PARAMS_BYTES_MAX ((size_t)4 << 20)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "compiler/front/responding.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 #include "lang/vocab/verdict.h"
 
 /* --- which sort ------------------------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "compiler/front/responding.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 /* Instructions that all playbooks may have together, constants among them. */
 #define WEIGHT_MAX 4000

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 #include "lang/vocab/cause.h"
 
 #define POSTURES_MAX 64 /* bits of a reflex's `except` */

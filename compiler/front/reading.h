@@ -29,7 +29,7 @@
 
 #include "compiler/front/front.h"
 #include "lang/syntax/ast.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 #include "lang/syntax/parse.h"
 
 enum type {

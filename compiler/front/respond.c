@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "compiler/front/responding.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 #define PROTO_TCP_NUMBER 6
 #define PROTO_UDP_NUMBER 17

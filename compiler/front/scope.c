@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 static const char *const type_names[][2] = {
 #define TYPE(id, name, article, example) { name, article },

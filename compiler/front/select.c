@@ -7,7 +7,7 @@
 #include "compiler/front/reading.h"
 #include "compiler/ir/proto.h"
 #include "lang/spell/print.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 /* The clauses of a selector, each once. */
 struct clauses {

@@ -5,7 +5,7 @@
 
 #include "compiler/front/reading.h"
 #include "compiler/ir/proto.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 #define TIMES_MAX 1000000
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 enum dimension { DIMENSION_DURATION, DIMENSION_COUNT, DIMENSION_BYTES, DIMENSION_BANDWIDTH, DIMENSION_PERCENT };
 

@@ -6,7 +6,7 @@
 
 #include "compiler/front/reading.h"
 #include "compiler/ir/proto.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 /* --- ranges of numbers: ports, protocols, ICMP types --------------------------------------------- */
 

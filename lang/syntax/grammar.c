@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lang/base/buf.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 #include "teg.tab.h"
 
 struct node *grammar_hole(struct parser *p, struct span at, struct node *name)

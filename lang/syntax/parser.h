@@ -8,7 +8,7 @@
 #define TEG_SYNTAX_PARSER_H
 
 #include "lang/base/strmap.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 #include "lang/syntax/parse.h"
 
 #define NESTING_MAX 100

@@ -7,7 +7,7 @@
 #include "compiler/report/diags.h"
 #include "lang/base/file.h"
 #include "lang/spell/print.h"
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 #include "lang/syntax/parse.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/teg_gen.h"

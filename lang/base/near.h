@@ -9,8 +9,8 @@
  * By edit distance: a letter more, less, other, or two changed places count one
  * each; at most a third of the word may be wrong, and never all of it.
  */
-#ifndef TEG_SYNTAX_NEAR_H
-#define TEG_SYNTAX_NEAR_H
+#ifndef TEG_BASE_NEAR_H
+#define TEG_BASE_NEAR_H
 
 #include <stdbool.h>
 #include <stddef.h>

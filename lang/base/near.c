@@ -1,4 +1,4 @@
-#include "lang/syntax/near.h"
+#include "lang/base/near.h"
 
 #include <ctype.h>
 #include <stdint.h>
