@@ -200,7 +200,7 @@ $(BUILD)/gen/words.dict: $(WORDS)
 	@mkdir -p $(@D)
 	@grep -ohE '"[^" \\]+"' $(WORDS) | sort -u > $@
 
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJ_COMPILER) $(OBJ_ENFORCER) $(OBJ_SHARED)
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJ_COMPILER) $(OBJ_ENFORCER) $(OBJ_CTL) $(OBJ_SHARED)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
 
 fuzz: ## run the fuzz targets FUZZERS for SECONDS each, 60 unless said

@@ -1,6 +1,8 @@
 /*
  * change - a posture or a policy put into force; answered when the outcome is known.
  */
+#include <string.h>
+
 #include "enforcer/api/request.h"
 
 static const char *code_name(enum result_code c)
@@ -43,6 +45,25 @@ static enum problem problem_of(enum result_code c)
 	return PROBLEM_FAILED;
 }
 
+/* The way out, where the row of the problem knows none that is near; NULL when it does. */
+static const char *way_out(const struct result *result)
+{
+	static const struct {
+		const char *part;
+		enum result_code code;
+		const char *advice;
+	} ways[] = {
+#define WAY(part, code, advice) { part, RESULT_##code, advice },
+#include "enforcer/api/way.def"
+#undef WAY
+	};
+
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+		if (result->code == ways[i].code && !strcmp(result->part, ways[i].part))
+			return ways[i].advice;
+	return NULL;
+}
+
 static void add_active(cJSON *to, const struct result *result)
 {
 	json_add_count(to, "generation", result->generation);
@@ -64,7 +85,7 @@ static void change_told(struct request *r, struct answer *a)
 		request_reply(r, MHD_HTTP_OK, body);
 		return;
 	}
-	body = problem_json(problem_of(result->code), NULL, result->text, NULL);
+	body = problem_json(problem_of(result->code), NULL, result->text, way_out(result));
 	json_add_text(body, "result", "rejected");
 	json_add_text(body, "part", result->part);
 	json_add_text(body, "code", code_name(result->code));

@@ -3,7 +3,7 @@
  *
  *     { "type": "urn:tegumentar:problem:field", "problem": "field", "status": 422,
  *       "title": "A field is not what it must be", "field": "posture",
- *       "detail": "posture: it is a string", "try": "change the field that `field` names" }
+ *       "detail": "posture: it is a string", "try": "change it; docs/api.md says what each field may be" }
  */
 #ifndef TEG_API_PROBLEM_H
 #define TEG_API_PROBLEM_H

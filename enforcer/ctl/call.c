@@ -94,27 +94,46 @@ static enum exit_code refused(const struct ctl *c, const struct call *call, long
 	return exit_of_problem(name);
 }
 
-static enum exit_code unreachable(const struct ctl *c, const char *what)
+static const char *way_to_reach(const struct ctl *c, CURLcode code)
+{
+	switch (code) {
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+		return "--ca FILE, with the CA that signed tegd's certificate for the host that --url names";
+	case CURLE_SSL_CERTPROBLEM:
+		return "--cert FILE and --key FILE, a certificate and the key that belongs to it";
+	case CURLE_SSL_CONNECT_ERROR:
+		return "https:// is for a tegd with tls-cert; http:// for one without, on loopback";
+	default:
+		return *c->url ? "does tegd have the setting `listen` for that address? what it enforced before is still enforced"
+			       : "start tegd, or name its socket with --socket; what it enforced before is still enforced";
+	}
+}
+
+static enum exit_code unreachable(const struct ctl *c, CURLcode code, int os_errno)
 {
 	own(buf) struct buf detail = { 0 };
+	const bool connected = code != CURLE_COULDNT_CONNECT;
 
-	buf_printf(&detail, "cannot reach tegd at %s: %s", *c->url ? c->url : c->socket, what);
-	say_problem(c, "unreachable", buf_text(&detail),
-		    "start tegd, or name its socket with --socket; what it enforced before is still enforced");
+	buf_printf(&detail, "cannot reach tegd at %s: %s", *c->url ? c->url : c->socket,
+		   os_errno && !connected ? strerror(os_errno) : curl_easy_strerror(code));
+	say_problem(c, "unreachable", buf_text(&detail), way_to_reach(c, code));
 	return EXIT_UNAVAILABLE;
 }
 
 static enum exit_code not_made(const struct ctl *c, const struct call *call, CURL *curl, CURLcode code)
 {
-	long os_errno = 0;
+	long os_errno = 0, sent = 0;
 
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_errno);
+	curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
 	if (code == CURLE_COULDNT_CONNECT && (os_errno == EACCES || os_errno == EPERM)) {
-		say_problem(c, "forbidden", "you may not use tegd's socket", "run as root, or join the socket's group");
+		say_problem(c, "forbidden", "you may not use tegd's socket",
+			    "run as root, or as a member of the socket's group (`adduser NAME tegumentar`, then log in anew)");
 		return EXIT_DENIED;
 	}
-	if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || !strcmp(call->method, "GET"))
-		return unreachable(c, os_errno ? strerror((int)os_errno) : curl_easy_strerror(code));
+	if (!sent || !strcmp(call->method, "GET"))
+		return unreachable(c, code, (int)os_errno);
 	say_problem(c, "outcome-unknown", "the connection ended before tegd said how the change ended",
 		    "see `tegctl status`");
 	return EXIT_UNKNOWN;
@@ -169,7 +188,7 @@ static enum exit_code check_target(const struct ctl *c, struct buf *authorizatio
 
 	if (*c->url && !url_keeps_secrets(c->url)) {
 		say_problem(c, "url", "--url takes https, or http to 127.0.0.1, [::1] or localhost",
-			    "http://127.0.0.1:PORT, or a TLS proxy before it");
+			    "https://HOST:PORT, with --ca when its certificate is from a CA of your own");
 		return EXIT_USAGE;
 	}
 	if (!*c->token_file)

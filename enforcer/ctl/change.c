@@ -58,6 +58,8 @@ static enum exit_code list_postures(const struct ctl *c)
 	postures = cJSON_GetObjectItemCaseSensitive(call.json, "postures");
 	if (*c->json)
 		return call_say_json(&call);
+	if (!cJSON_GetArraySize(postures))
+		buf_puts(&out, "no policy is enforced, so there are no postures: tegctl apply FILE.tegb\n");
 	cJSON_ArrayForEach(p, postures) {
 		const char *name = json_text(p, "name");
 		const bool active = !strcmp(name, json_text(call.json, "posture"));

@@ -24,6 +24,10 @@ enum exit_code ctl_history(const struct ctl *c)
 		return rc;
 	if (*c->json)
 		return call_say_json(&call);
+	if (!cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(call.json, "generations"))) {
+		buf_puts(&out, "no generation was in force yet: tegctl apply FILE.tegb\n");
+		return say_out(&out);
+	}
 	for (size_t i = 0; i < 7; i++)
 		vec_push(a, &cells, heading[i]);
 	cJSON_ArrayForEach(g, cJSON_GetObjectItemCaseSensitive(call.json, "generations")) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "enforcer/ctl/say.h"
+#include "lang/base/near.h"
 #include "lang/base/version.h"
 
 static const struct option_row {
@@ -46,22 +47,31 @@ static void add_exits(struct buf *out)
 		buf_printf(out, "  %2d  %s\n", exits[i].code, exits[i].about);
 }
 
+/* Up to the column, or on a line of its own when the words are too long for that. */
+static void add_column(struct buf *out, size_t column, size_t used)
+{
+	if (used + 1 > column)
+		buf_putc(out, '\n');
+	buf_printf(out, "%*s", (int)(used + 1 > column ? column : column - used), "");
+}
+
 static void add_help(struct buf *out)
 {
 	buf_puts(out, "tegctl [OPTION…] COMMAND [ARGUMENT]: ask tegd, and tell it\n\ncommands:\n");
 	for (size_t i = 0; i < COMMANDS; i++) {
-		int used = (int)(strlen(commands[i].name) + strlen(commands[i].arguments)) + 1;
-		buf_printf(out, "  %s %s%*s  %s\n", commands[i].name, commands[i].arguments,
-			   used < 18 ? 18 - used : 0, "", commands[i].about);
+		buf_printf(out, "  %s %s", commands[i].name, commands[i].arguments);
+		add_column(out, 24, say_width(commands[i].name) + say_width(commands[i].arguments) + 3);
+		buf_printf(out, "%s\n", commands[i].about);
 	}
 	buf_puts(out, "\noptions:\n");
 	for (size_t i = 0; i < OPTIONS; i++) {
 		const struct option_row *o = &options[i];
 		const char *argument = o->argument ? o->argument : "";
 
-		buf_printf(out, "  --%s %s%*s  %s%s%s%s%s\n", o->name, argument,
-			   (int)(15 - strlen(o->name) - strlen(argument)), "", *o->command ? o->command : "",
-			   *o->command ? ": " : "", o->about, *o->fallback ? "; else " : "", o->fallback);
+		buf_printf(out, "  --%s %s", o->name, argument);
+		add_column(out, 24, say_width(o->name) + say_width(argument) + 5);
+		buf_printf(out, "%s%s%s%s%s\n", o->command, *o->command ? ": " : "", o->about,
+			   *o->fallback ? "; else " : "", o->fallback);
 	}
 }
 
@@ -100,7 +110,7 @@ static bool read_options(struct ctl *c, int argc, char **argv)
 	/* All flags at once: getopt_long() gives 0 for each, and says which by index. */
 	for (int got; (got = getopt_long(argc, argv, "", longs, &i)) != -1;) {
 		if (got)
-			return false; /* it has said why */
+			return false; /* it has said what */
 		*value_of(c, &options[i]) = options[i].argument ? optarg : "1";
 	}
 	return true;
@@ -131,26 +141,39 @@ static bool is_for(const char *words, const char *command)
 	return false;
 }
 
-static bool takes_options(const struct command_row *command, struct ctl *c)
+/* An option that was given and is another command's; NULL when there is none. */
+static const struct option_row *foreign_option(const struct command_row *command, struct ctl *c)
 {
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (*options[i].command && *value_of(c, &options[i]) != options[i].fallback &&
 		    !is_for(options[i].command, command->name))
-			return false;
-	return true;
+			return &options[i];
+	return NULL;
+}
+
+static void add_unknown(struct buf *detail, const char *name)
+{
+	struct near n = near_to(name);
+
+	for (size_t i = 0; i < COMMANDS; i++)
+		near_try(&n, commands[i].name);
+	buf_printf(detail, "there is no command `%s`", name);
+	if (n.best)
+		buf_printf(detail, "; did you mean `%s`?", n.best);
 }
 
 static enum exit_code run_command(struct ctl *c, const char *name)
 {
 	const struct command_row *command = find_command(name);
+	const struct option_row *foreign = command ? foreign_option(command, c) : NULL;
 	own(buf) struct buf detail = { 0 };
 
 	if (!command)
-		buf_printf(&detail, "there is no command `%s`", name);
+		add_unknown(&detail, name);
 	else if (c->argument_count < command->least || c->argument_count > command->most)
 		buf_printf(&detail, "it is `tegctl %s %s`", command->name, command->arguments);
-	else if (!takes_options(command, c))
-		buf_printf(&detail, "an option is not one of `%s`", command->name);
+	else if (foreign)
+		buf_printf(&detail, "`%s` takes no --%s, which is for %s", command->name, foreign->name, foreign->command);
 	return detail.len ? usage(c, buf_text(&detail)) : command->run(c);
 }
 

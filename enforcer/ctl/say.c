@@ -58,8 +58,7 @@ void say_add(struct buf *out, enum colour colour, const char *text)
 		buf_puts(out, "\x1b[0m");
 }
 
-/* Characters, not bytes. */
-static size_t width(const char *text)
+size_t say_width(const char *text)
 {
 	size_t n = 0;
 
@@ -76,12 +75,12 @@ void say_table(struct buf *out, const char *const *cells, size_t columns, size_t
 			size_t widest = 0;
 
 			for (size_t i = 0; i < rows; i++) {
-				size_t w = width(cells[i * columns + col]);
+				size_t w = say_width(cells[i * columns + col]);
 				widest = w > widest ? w : widest;
 			}
 			say_add(out, r ? COLOUR_NONE : COLOUR_DIM, cell);
 			if (col + 1 < columns)
-				buf_printf(out, "%*s", (int)(widest - width(cell) + 2), "");
+				buf_printf(out, "%*s", (int)(widest - say_width(cell) + 2), "");
 		}
 		buf_putc(out, '\n');
 	}

@@ -12,6 +12,8 @@ enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_DIM, COLOUR_STRONG };
 /* Text of others has no control characters when it reaches a terminal; appended with the colour where one shows. */
 void say_add(struct buf *out, enum colour colour, const char *text);
 
+size_t say_width(const char *text); /* in characters, not bytes */
+
 /* Columns as wide as they must be; rows of `columns` texts each, the first row the heading. */
 void say_table(struct buf *out, const char *const *cells, size_t columns, size_t rows);
 

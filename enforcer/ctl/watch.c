@@ -105,7 +105,8 @@ static void say_event(struct watch *w)
 	else if (!strcmp(event, "change"))
 		say_change(&out, data);
 	else if (!strcmp(event, "blocked"))
-		buf_printf(&out, "%.0f sources are blocked\n", json_number(data, "sources"));
+		buf_printf(&out, "%.0f source%s blocked\n", json_number(data, "sources"),
+			   json_number(data, "sources") == 1 ? " is" : "s are"); /* as a list of them says it */
 	else if (!strcmp(event, "drop") || !strcmp(event, "reflex") || !strcmp(event, "rule"))
 		say_packet(&out, data);
 	else if (!strcmp(event, "missed"))

@@ -326,8 +326,12 @@ int filter_ask(struct filter *f, struct nlmsghdr *question, filter_on_message on
 	for (int i = 0; i < TRIES_MOST; i++) {
 		int rc = ask_once(f, question, on, context, why);
 
+		if (rc == -ENOENT) {
+			*why = (struct err){ 0 };
+			return 0; /* no such table: nothing to list */
+		}
 		if (rc != -EAGAIN)
-			return rc == -ENOENT ? 0 : rc; /* no such table: nothing to list */
+			return rc;
 		restart(context);
 	}
 	return err_set(why, EBUSY, "the tables change faster than they can be read");

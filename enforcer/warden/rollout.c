@@ -175,7 +175,7 @@ static int may_follow(struct warden *w, const struct asker *by, uint32_t seconds
 	if (!seconds || w->live)
 		return 0;
 	no->code = RESULT_CONFLICT;
-	no->part = "confirm";
+	no->part = "base";
 	return err_set(&no->why, ENOENT, "no policy is in force that could come back; apply without a confirmation");
 }
 
@@ -292,7 +292,7 @@ static int is_waited_for(const struct warden *w, const struct settle *ask, struc
 	if (rc || is_pending(w))
 		return rc;
 	no->code = RESULT_CONFLICT;
-	no->part = "confirm";
+	no->part = "pending";
 	return err_set(&no->why, ENOENT, "no generation waits to be confirmed");
 }
 

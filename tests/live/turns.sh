@@ -1,0 +1,76 @@
+#!/bin/bash
+# Wrong turns at the prompt: what is said names what is wrong and what to do about it, and the exit code is that of `tegctl help exit-codes`.
+. tests/lib/live.bash
+bundle $lab/one.tegb
+bundle $lab/two.tegb 's/version "1"/version "2"/'
+
+# turn CODE PART TRY CLAIM COMMAND...: ends with CODE, says PART, and TRY as the way out
+turn() {
+	local code=0 text
+
+	text=$("${@:5}" 2>&1 >/dev/null) || code=$?
+	ok "$4: $1" same $code "$1"
+	ok "- says what is wrong" has "${text%%$'\n'*}" "$2"
+	ok "- and a way out" has "${text#*$'\n'}" "$3"
+}
+tegctl="$BUILD/tegctl --socket $lab/run/api.sock"
+
+# --- the command line
+turn 64 'there is no command `stauts`; did you mean `status`?' 'tegctl help' "a command with changed letters" $tegctl stauts
+turn 64 'there is no command `frobnicate`' 'tegctl help' "one like no other" $tegctl frobnicate
+turn 64 '`status` takes no --reason, which is for posture block unblock' 'tegctl help' "another command's option" $tegctl status --reason x
+turn 64 'unrecognized option' 'tegctl help' "an option that there is not" $tegctl --jsn status
+turn 64 'it is `tegctl apply FILE`' 'tegctl help' "no argument" $tegctl apply
+turn 64 'which command?' 'tegctl help' "no command" $tegctl
+crooked=$($tegctl help | sed 's/…/./' | grep '^  [a-z-].\{20\}[^ ] *[^ ]')
+is "$crooked" "" "the columns of the help stand below each other"
+
+# --- nobody there
+turn 69 "cannot reach tegd at $lab/run/api.sock: No such file" 'start tegd, or name its socket' "no tegd" $tegctl status
+turn 69 'http://127.0.0.1:8765: Connection refused' 'the setting `listen`' "no tegd on a port" "$BUILD/tegctl" --url http://127.0.0.1:8765 status
+turn 69 'cannot reach tegd at http://127.0.0.1:8765' 'the setting `listen`' "a change that was never sent is not called unknown" \
+	"$BUILD/tegctl" --url http://127.0.0.1:8765 posture LOCKDOWN
+turn 64 '--url takes https' 'https://HOST:PORT' "http to another host" "$BUILD/tegctl" --url http://192.0.2.1 status
+turn 66 'cannot open the token file /nowhere' 'one line' "no token file" "$BUILD/tegctl" --url http://127.0.0.1:8765 --token-file /nowhere status
+
+# --- nothing enforced
+(umask 077; "$BUILD/tegctl" token look viewer $lab/look.token > $lab/tokens; echo 0123456789abcdef0123 > $lab/old.token; echo x > $lab/wide.token)
+chmod 644 $lab/wide.token
+ok "tegd starts" tegd_start --engine nft --listen 127.0.0.1:8765 --tokens $lab/tokens
+holds "$(ctl posture)" "no policy is enforced, so there are no postures: tegctl apply" "no postures"
+holds "$(ctl history)" "no generation was in force yet" "no history"
+turn 75 'no policy is in force' 'tegctl apply' "a posture of no policy" $tegctl posture LOCKDOWN
+turn 75 'no policy is in force' 'tegctl apply' "a block without one" $tegctl block 192.0.2.1
+turn 75 'no policy is in force that could come back' 'without --confirm' "a first policy on trial" $tegctl apply $lab/one.tegb --confirm 60s
+turn 75 'no generation waits' 'tegctl history' "a confirmation of nothing" $tegctl confirm
+turn 2 'no tar header' 'tegc build POLICY.teg -o BUNDLE.tegb' "a policy where a bundle belongs" $tegctl apply tests/live/edge.teg
+turn 66 'it is no file' 'tegc build' "a directory where a bundle belongs" $tegctl apply $lab
+
+# --- one in force
+ok "a policy" ctl apply $lab/one.tegb
+turn 2 'has no posture LOCKDWN' '`tegctl posture` lists' "a posture that there is not" $tegctl posture LOCKDWN
+turn 64 'a time is minutes' '--for 30m' "a time without a unit" $tegctl posture LOCKDOWN --for 5
+turn 64 '10.0.0.0/8' 'docs/api.md' "a network where a source belongs" $tegctl block 10.0.0.0/8
+turn 2 'generation 77 is not kept' '`tegctl history` lists' "a generation that there was not" $tegctl rollback 77
+turn 75 'is in force, not "1-abc"' 'tegctl status' "a base that is gone" $tegctl apply $lab/two.tegb --if-match 1-abc
+ok "one that waits" ctl apply $lab/two.tegb --confirm 60s
+turn 75 'generation 2 waits to be confirmed' '`tegctl confirm` or `tegctl cancel`' "another one meanwhile" $tegctl apply $lab/one.tegb
+ok "it is confirmed" ctl confirm
+ok "a block" ctl block 192.0.2.1
+is "$(ctl audit --json | jq -r 'select(.what == "block" and .result == "done").detail' | tail -1)" "" "what was done has no complaint in the log"
+(sleep 0.5; ctl block 192.0.2.2 >/dev/null; sleep 1.5; ctl unblock 192.0.2.2 >/dev/null; sleep 1.5) &
+holds "$(timeout 4 $tegctl watch)" "1 source is blocked" "one source is one"
+
+# --- who may not
+turn 77 'A token is needed' 'Authorization' "no token" "$BUILD/tegctl" --url http://127.0.0.1:8765 status
+turn 77 'A token is needed' 'Authorization' "a token that is known no longer" "$BUILD/tegctl" --url http://127.0.0.1:8765 --token-file $lab/old.token status
+turn 77 'must be a file that only its owner may read' 'readable by you alone' "a token that others may read" \
+	"$BUILD/tegctl" --url http://127.0.0.1:8765 --token-file $lab/wide.token status
+turn 77 'You may not do this' 'ask as somebody who has that role' "a viewer who switches" \
+	"$BUILD/tegctl" --url http://127.0.0.1:8765 --token-file $lab/look.token posture LOCKDOWN
+cp "$BUILD/tegctl" $lab/tegctl && chmod 755 $lab $lab/tegctl
+turn 77 "you may not use tegd's socket" "member of the socket's group" "a user of no group" \
+	setpriv --reuid 65534 --regid 65534 --clear-groups $lab/tegctl --socket $lab/run/api.sock status
+turn 69 'cannot reach tegd at https://127.0.0.1:8765' 'https:// is for a tegd with tls-cert' "TLS to who speaks none" \
+	"$BUILD/tegctl" --url https://127.0.0.1:8765 posture LOCKDOWN
+done_testing
