@@ -216,6 +216,10 @@ static void add_metric(struct buf *out, enum metric m, const struct scrape *s)
 	case METRIC_POSTURE_SINCE:
 		add_count(out, m, NULL, s->status->posture_since);
 		break;
+	case METRIC_SWITCH:
+		add_name(out, m, NULL);
+		buf_printf(out, "%" PRIu64 ".%09" PRIu64 "\n", s->status->switch_ns / 1000000000u, s->status->switch_ns % 1000000000u);
+		break;
 	case METRIC_WARDEN_STARTED:
 		add_count(out, m, NULL, s->status->started);
 		break;

@@ -147,6 +147,7 @@ static cJSON *status_json(const struct status *s, const char *tag, uint64_t miss
 	json_add_text(out, "refuses", s->refuses);
 	add_events(out, &s->events, missed);
 	json_add_text(out, "cookies", s->cookies);
+	cJSON_AddNumberToObject(out, "switch_seconds", (double)s->switch_ns / 1e9);
 	json_add_time(out, "started", s->started);
 	json_add_text(out, "adopted", s->adopted);
 	return out;

@@ -55,6 +55,7 @@ void status_encode(struct buf *out, const struct status *s)
 	wire_put_u64(out, s->posture_until);
 	wire_put_str(out, s->posture_next);
 	wire_put_u64(out, s->started);
+	wire_put_u64(out, s->switch_ns);
 	wire_put_str(out, s->adopted);
 	wire_put_str(out, s->engine);
 	wire_put_str(out, s->nft_digest);
@@ -154,6 +155,7 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.posture_until = wire_get_u64(&in);
 	s.posture_next = wire_get_str(&in, a);
 	s.started = wire_get_u64(&in);
+	s.switch_ns = wire_get_u64(&in);
 	s.adopted = wire_get_str(&in, a);
 	s.engine = wire_get_str(&in, a);
 	s.nft_digest = wire_get_str(&in, a);

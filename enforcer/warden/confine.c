@@ -14,6 +14,7 @@
 static const unsigned kept[] = {
 	CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN,		/* nftables, XDP, programs by their number */
 	CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_CHOWN, CAP_KILL,	/* the api becomes an ordinary user, and is ended */
+	CAP_SYS_NICE,		/* itself, before others in a switch */
 	CAP_DAC_READ_SEARCH,
 };
 

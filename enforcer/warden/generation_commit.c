@@ -7,25 +7,39 @@
 #include <bpf/bpf.h>
 
 #include "enforcer/proc/say.h"
+#include "enforcer/warden/hurry.h"
 #include "lang/base/memory.h"
 
-static int hook_new(struct generation *g, struct kernel *k, struct err *why)
-{
-	own(filter_change) struct filter_change c = { 0 };
+/* The two transactions of a switch, made ahead: between them both generations judge. */
+struct bridge {
+	struct filter_change open, close;
+};
 
-	layout_hook(&c, g->is.bank, g->is.posture, &g->ports, LAYOUT_HERE);
-	return filter_commit(k->filter, &c, why);
+static void bridge_own_(struct bridge *b)
+{
+	filter_change_own_(&b->open);
+	filter_change_own_(&b->close);
 }
 
-static int hook_ports(struct generation *g, struct kernel *k, struct err *why)
+/*
+ * With programs, all of the new bank's hooks come first. Where nft judges all layers, the first hook may be the one that
+ * judges by both: what layer 4 alone decides otherwise than before is then decided so from one packet to the next.
+ */
+static int bridge_make(struct bridge *b, const struct generation *g, struct kernel *k, struct err *why)
 {
-	own(filter_change) struct filter_change c = { 0 };
+	own(arena) struct arena *a = arena_new();
+	struct filter_live live;
+	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
 
-	layout_hook_ports(&c, g->is.bank, g->is.posture, &g->ports, LAYOUT_HERE);
-	return filter_commit(k->filter, &c, why);
+	if (rc)
+		return rc;
+	layout_hook_ports(&b->open, g->is.bank, g->is.posture, &g->ports, LAYOUT_HERE);
+	layout_hook_layer4(g->tables ? &b->open : &b->close, g->is.bank, g->is.posture, LAYOUT_HERE);
+	layout_drop_others(&b->close, &live, g->is.bank);
+	return 0;
 }
 
-/* The other bank's hooks go; with `instead`, layer 4's of this one come in the same transaction. */
+/* The other bank's hooks go, as a look finds them; with `instead`, layer 4's of this one come in the same transaction. */
 static int unhook_others(struct generation *g, struct kernel *k, bool instead, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
@@ -39,6 +53,12 @@ static int unhook_others(struct generation *g, struct kernel *k, bool instead, s
 		layout_hook_layer4(&c, g->is.bank, g->is.posture, LAYOUT_HERE);
 	layout_drop_others(&c, &live, g->is.bank);
 	return filter_commit(k->filter, &c, why);
+}
+
+/* When somebody else has changed the hooks meanwhile, what was made ahead is refused, and made again. */
+static int close_bridge(struct bridge *b, struct generation *g, struct kernel *k, struct err *why)
+{
+	return filter_commit(k->filter, &b->close, why) ? unhook_others(g, k, !g->tables, why) : 0;
 }
 
 /* Back to the bank that was there before: the new bank's hooks go, its chains stay loose. */
@@ -126,20 +146,18 @@ static void unswitch_program(struct generation *g, struct kernel *k, const struc
 	}
 }
 
-static int bridge(struct generation *g, struct kernel *k, struct refusal *no)
+static int cross_with_programs(struct bridge *b, struct generation *g, struct kernel *k, struct refusal *no)
 {
-	own(before) struct before b = { .program = { -1, -1 } };
+	own(before) struct before was = { .program = { -1, -1 } };
 
-	if (hook_new(g, k, &no->why))
-		return generation_refuse(no, RESULT_CANNOT, "nft");
-	if (switch_program(g, k, &b, &no->why)) {
-		unswitch_program(g, k, &b);
+	if (switch_program(g, k, &was, &no->why)) {
+		unswitch_program(g, k, &was);
 		unhook_new(g, k);
 		return generation_refuse(no, RESULT_FAILED, "xdp");
 	}
 	kernel_wait_for_packets();
-	if (unhook_others(g, k, false, &no->why)) {
-		unswitch_program(g, k, &b);
+	if (close_bridge(b, g, k, &no->why)) {
+		unswitch_program(g, k, &was);
 		kernel_wait_for_packets();
 		unhook_new(g, k);
 		return generation_refuse(no, RESULT_FAILED, "nft");
@@ -147,20 +165,26 @@ static int bridge(struct generation *g, struct kernel *k, struct refusal *no)
 	return 0;
 }
 
-/*
- * Where nft judges all layers, the first hook may be the one that judges by both: what layer 4 alone decides
- * otherwise than before is then decided so from one packet to the next.
- */
-static int bridge_nft(struct generation *g, struct kernel *k, struct refusal *no)
+static int cross_with_nft(struct bridge *b, struct generation *g, struct kernel *k, struct refusal *no)
 {
-	if (hook_ports(g, k, &no->why))
-		return generation_refuse(no, RESULT_CANNOT, "nft");
 	kernel_wait_for_packets();
-	if (unhook_others(g, k, true, &no->why)) {
+	if (close_bridge(b, g, k, &no->why)) {
 		unhook_new(g, k);
 		return generation_refuse(no, RESULT_FAILED, "nft");
 	}
 	return 0;
+}
+
+static int cross(struct generation *g, struct kernel *k, struct refusal *no)
+{
+	own(bridge) struct bridge b = { 0 };
+
+	if (bridge_make(&b, g, k, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, "nft");
+	own(hurry) struct hurry h = hurry_begin(&k->switch_ns);
+	if (filter_commit(k->filter, &b.open, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, "nft");
+	return g->tables ? cross_with_programs(&b, g, k, no) : cross_with_nft(&b, g, k, no);
 }
 
 /* ---- committing ------------------------------------------------------------------------------ */
@@ -181,7 +205,7 @@ static int commit(struct generation *g, struct kernel *k, struct state *s, struc
 		s->committing = false;
 		return generation_refuse(no, RESULT_CANNOT, "journal");
 	}
-	int rc = g->tables ? bridge(g, k, no) : bridge_nft(g, k, no);
+	int rc = cross(g, k, no);
 	if (rc) {
 		s->committing = false;
 		state_note(s, k->settings->state_dir);

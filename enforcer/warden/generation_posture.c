@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "enforcer/warden/hurry.h"
 #include "lang/base/memory.h"
 
 /* Do layers 1 to 3 judge alike in both? Then layer 4 alone changes, in one transaction, and no bridge is needed. */
@@ -38,38 +39,48 @@ static int switch_at_once(struct generation *g, struct kernel *k, const struct f
 	return rc;
 }
 
-static int hook_next(struct generation *g, struct kernel *k, const struct filter_live *live, uint32_t posture,
-		     struct err *why)
-{
-	own(filter_change) struct filter_change c = { 0 };
-
-	layout_drop_next(&c, live);
-	layout_hook(&c, g->is.bank, g->plan.postures[posture].name, &g->ports, LAYOUT_NEXT);
-	return filter_commit(k->filter, &c, why);
-}
-
-static int switch_bridged(struct generation *g, struct kernel *k, uint32_t posture, struct err *why)
+/* Whatever stands beside the hooks goes with it, whoever put it there. */
+static int select_again(struct generation *g, struct kernel *k, uint32_t posture, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	struct filter_live live;
-	struct err ignored;
 	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
 
-	if (!rc)
-		rc = hook_next(g, k, &live, posture, why);
-	if (rc)
-		return rc;
-	kernel_set_posture(k, g->is.bank, posture);
-	kernel_wait_for_packets();
-	rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
-	if (!rc)
-		rc = select_posture(g, k, &live, posture, why);
-	if (!rc)
-		return 0;
+	return rc ? rc : select_posture(g, k, &live, posture, why);
+}
+
+static int step_back(struct generation *g, struct kernel *k, int rc)
+{
+	struct err ignored;
+
 	kernel_set_posture(k, g->is.bank, g->posture);
 	kernel_wait_for_packets();
-	select_posture(g, k, &live, g->posture, &ignored);
+	select_again(g, k, g->posture, &ignored);
 	return rc;
+}
+
+/* All that is slow, the look at what stands and the making of messages, comes before both postures judge. */
+static int switch_bridged(struct generation *g, struct kernel *k, const struct filter_live *live, uint32_t posture,
+			  struct err *why)
+{
+	const char bank = g->is.bank, *name = g->plan.postures[posture].name;
+	own(filter_change) struct filter_change both = { 0 }, one = { 0 };
+
+	layout_drop_next(&both, live);
+	layout_hook(&both, bank, name, &g->ports, LAYOUT_NEXT);
+	layout_select(&one, live, bank, name);
+	layout_unhook(&one, bank, &g->ports, LAYOUT_NEXT);
+
+	own(hurry) struct hurry h = hurry_begin(&k->switch_ns);
+	int rc = filter_commit(k->filter, &both, why);
+	if (rc)
+		return rc;
+	kernel_set_posture(k, bank, posture);
+	kernel_wait_for_packets();
+	if (!filter_commit(k->filter, &one, why))
+		return 0;
+	rc = select_again(g, k, posture, why); /* somebody else has changed the hooks meanwhile */
+	return rc ? step_back(g, k, rc) : 0;
 }
 
 static bool posture_stands(const struct generation *g, struct kernel *k, const struct filter_live *live)
@@ -102,7 +113,7 @@ static int set_posture(struct generation *g, struct kernel *k, uint32_t posture,
 	if (first_layers_agree(&g->plan, g->posture, posture))
 		rc = switch_at_once(g, k, &live, posture, why);
 	else
-		rc = switch_bridged(g, k, posture, why);
+		rc = switch_bridged(g, k, &live, posture, why);
 	if (rc)
 		return rc;
 	g->posture = posture;

@@ -32,6 +32,7 @@ struct kernel {
 
 	/* Sources blocked when last counted, when that was, and how long it took: see report.c. */
 	uint64_t blocked, blocked_at_ns, blocked_cost_ns;
+	uint64_t switch_ns; /* how long both sides judged in the last switch; 0 when there was none since the start */
 	uint64_t left_out; /* sources for which there was no place, when last asked */
 };
 

@@ -126,10 +126,30 @@ void layout_select(struct filter_change *c, const struct filter_live *live, char
 
 /* ---- dropping ------------------------------------------------------------------------ */
 
+static void drop_named(struct filter_change *c, enum filter_table t, const char *chain)
+{
+	filter_change_flush(c, t, chain);
+	filter_change_no_chain(c, t, chain);
+}
+
 static void drop(struct filter_change *c, const struct filter_chain *at)
 {
-	filter_change_flush(c, at->table, at->name);
-	filter_change_no_chain(c, at->table, at->name);
+	drop_named(c, at->table, at->name);
+}
+
+void layout_unhook(struct filter_change *c, char bank, const struct ports *p, enum layout_place place)
+{
+	char chain[LAYOUT_NAME];
+
+	for (unsigned d = 0; d < DIRECTION_COUNT; d++) {
+		hook_name(chain, bank, (enum direction)d, place);
+		drop_named(c, FILTER_INET, chain);
+	}
+	for (size_t i = 0; i < p->len; i++)
+		if (p->at[i].engine == PORT_NFT) {
+			port_name(chain, bank, p->at[i].ifindex, place);
+			drop_named(c, FILTER_NETDEV, chain);
+		}
 }
 
 void layout_drop_next(struct filter_change *c, const struct filter_live *live)

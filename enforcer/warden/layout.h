@@ -36,6 +36,9 @@ void layout_hook_ports(struct filter_change *c, char bank, const char *posture, 
 void layout_hook(struct filter_change *c, char bank, const char *posture, const struct ports *p,
 		 enum layout_place place);
 
+/* What layout_hook() has hooked goes again. */
+void layout_unhook(struct filter_change *c, char bank, const struct ports *p, enum layout_place place);
+
 /* One more interface. */
 void layout_hook_port(struct filter_change *c, char bank, const char *posture, const struct port *p,
 		      enum layout_place place);

@@ -173,6 +173,7 @@ void report_status(struct status *out, struct generation *g, struct kernel *k, s
 	out->posture_next = out->cookies = "";
 	out->engine = "none";
 	out->events.source = "none: no policy is enforced";
+	out->switch_ns = k->switch_ns;
 	if (!g)
 		return;
 	out->generation = g->is.number;

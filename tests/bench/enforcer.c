@@ -114,9 +114,21 @@ static struct request policy_request(const char *path)
 }
 
 struct outcome {
-	struct figures notice, window, call;
+	struct figures notice, window, both, call;
 	unsigned mixed;
 };
+
+/* How long both sides judged in the last change, as tegd has measured it. */
+static uint64_t both_judged_ns(struct asker *a)
+{
+	static const char name[] = "\"switch_seconds\":";
+	const char *at;
+
+	must(asker_ask(a, "GET", "/api/tegumentar/status", NULL, NULL, 0) == 200, "no status");
+	at = strstr(a->said, name);
+	must(at != NULL, "the status does not say how long a switch took");
+	return (uint64_t)(strtod(at + sizeof name - 1, NULL) * 1e9);
+}
 
 /* One change, from where port OLD passes to where port NEW does. */
 static void change(struct outcome *o, struct asker *a, const struct request *r, enum flow_port old,
@@ -135,12 +147,13 @@ static void change(struct outcome *o, struct asker *a, const struct request *r, 
 	figures_add(&o->notice, begun, first.first_ns);
 	figures_add(&o->window, last.last_ns, first.first_ns);
 	o->mixed += last.last_number > first.first_number;
+	figures_add(&o->both, 0, both_judged_ns(a));
 }
 
 static int changes_under_load(size_t changes, struct request first, struct request second)
 {
 	own(asker) struct asker a = asker_open(socket_path);
-	struct outcome o = { figures_new(changes), figures_new(changes), figures_new(changes), 0 };
+	struct outcome o = { figures_new(changes), figures_new(changes), figures_new(changes), figures_new(changes), 0 };
 
 	for (size_t i = 0; i < changes; i++) {
 		const bool forth = i % 2 == 0;
@@ -153,6 +166,7 @@ static int changes_under_load(size_t changes, struct request first, struct reque
 	heading("milliseconds");
 	figures_say("from the request to the first packet of the new side", &o.notice);
 	figures_say("from the last of the old side to the first of the new", &o.window);
+	figures_say("in which both sides judged, as tegd says", &o.both);
 	figures_say("from the request to its answer", &o.call);
 	printf("%zu changes under load: %" PRIu64 " packets sent, %" PRIu64 " arrived, %" PRId64 " lost, %u changes mixed\n",
 	       changes, sum.sent, sum.arrived, (int64_t)(sum.sent - sum.arrived), o.mixed);

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LONGEST_S 60L
 
@@ -14,9 +15,17 @@ static void must(CURLcode rc, const char *what)
 	exit(69);
 }
 
-static size_t drop(char *bytes, size_t size, size_t n, void *unused)
+static size_t take_part(char *bytes, size_t size, size_t n, void *to)
 {
-	(void)bytes, (void)unused;
+	struct asker *a = to;
+	char *said = realloc(a->said, a->said_len + size * n + 1);
+
+	if (!said)
+		return 0;
+	memcpy(said + a->said_len, bytes, size * n);
+	a->said = said;
+	a->said_len += size * n;
+	said[a->said_len] = '\0';
 	return size * n;
 }
 
@@ -26,15 +35,16 @@ struct asker asker_open(const char *socket)
 
 	must(curl ? CURLE_OK : CURLE_OUT_OF_MEMORY, "a connection");
 	must(curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket), socket);
-	must(curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop), "answers");
+	must(curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_part), "answers");
 	must(curl_easy_setopt(curl, CURLOPT_TIMEOUT, LONGEST_S), "patience");
 	must(curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L), "threads");
-	return (struct asker){ curl };
+	return (struct asker){ .curl = curl };
 }
 
 void asker_release(struct asker *a)
 {
 	curl_easy_cleanup(a->curl);
+	free(a->said);
 }
 
 long asker_ask(struct asker *a, const char *method, const char *path, const char *type, const void *body,
@@ -55,6 +65,8 @@ long asker_ask(struct asker *a, const char *method, const char *path, const char
 		must(curl_easy_setopt(a->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len), method);
 		must(curl_easy_setopt(a->curl, CURLOPT_POSTFIELDS, body), method);
 	}
+	a->said_len = 0;
+	must(curl_easy_setopt(a->curl, CURLOPT_WRITEDATA, a), method);
 	must(curl_easy_setopt(a->curl, CURLOPT_CUSTOMREQUEST, method), method);
 	must(curl_easy_setopt(a->curl, CURLOPT_HTTPHEADER, headers), method);
 	must(curl_easy_perform(a->curl), url);

@@ -13,6 +13,8 @@
 
 struct asker {
 	void *curl;
+	char *said; /* the last answer's body, ended by a NUL, until the next question */
+	size_t said_len;
 };
 
 struct asker asker_open(const char *socket);
@@ -22,7 +24,7 @@ static inline void asker_own_(struct asker *a)
 	asker_release(a);
 }
 
-/* TYPE of BODY, or NULL for none. The status of the answer, whose body is dropped. */
+/* TYPE of BODY, or NULL for none. The status of the answer. */
 long asker_ask(struct asker *a, const char *method, const char *path, const char *type, const void *body,
 	       size_t len);
 

@@ -43,6 +43,8 @@ rollouts() { local i; for i in $(seq 10); do ctl apply $lab/two.tegb && ctl appl
 postures() { local i; for i in $(seq 10); do ctl posture EXPLORE && ctl posture BALANCED || return; done; }
 is "$(lost rollouts)" "0 lost" "20 rollouts under load lose nothing that both admit"
 is "$(status '.generation, .intact' | xargs)" "21 true" "and all took place"
+is "$(status '.switch_seconds > 0')" true "and it says how long both generations judged in the last one"
+is "$(ps -o cls= -p "$tegd_pid" | xargs)" TS "after which the warden is scheduled as any other process"
 is "$(lost postures)" "0 lost" "nor do 20 changes of posture"
 is "$(stranger)" "$before" "a table of others is what it was"
 done_testing

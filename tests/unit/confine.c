@@ -82,6 +82,24 @@ static long trace_point(void) { return command(BPF_RAW_TRACEPOINT_OPEN); }
 static long new_map(void) { return command(BPF_MAP_CREATE); }
 static long barrier(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
 static long other_barrier(void) { return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0); }
+static long scheduled(pid_t who, int policy)
+{
+	const struct sched_param least = { .sched_priority = policy == SCHED_OTHER ? 0 : 1 };
+
+	return sched_setscheduler(who, policy | SCHED_RESET_ON_FORK, &least);
+}
+static long before_others(void) { return scheduled(0, SCHED_FIFO); }
+static long among_others(void) { return scheduled(0, SCHED_OTHER); }
+static long round_robin(void) { return scheduled(0, SCHED_RR); }
+static long another_before(void) { return scheduled(1, SCHED_FIFO); }
+static long another_moved(void)
+{
+	cpu_set_t first;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	return sched_setaffinity(1, sizeof first, &first);
+}
 static long execute(void) { return execl("/bin/true", "true", NULL); }
 static long reading(void) { return open("/etc/passwd", O_RDONLY); }
 static long writing(void) { return open("/tmp/teg-confine", O_WRONLY | O_CREAT, 0600); }
@@ -138,6 +156,11 @@ static const struct {
 	{ "a map of BPF", new_map, GOES, GONE },
 	{ "the barrier", barrier, GOES, GONE },
 	{ "another barrier", other_barrier, REFUSED, GONE },
+	{ "a turn before others", before_others, GOES, GONE },
+	{ "its turn among them again", among_others, GOES, GONE },
+	{ "another policy of turns", round_robin, REFUSED, GONE },
+	{ "another's turn before others", another_before, REFUSED, GONE },
+	{ "another on one processor", another_moved, REFUSED, GONE },
 	{ "a file, to read", reading, GOES, GOES },
 	{ "a file, to write", writing, GOES, REFUSED },
 	{ "a file's end", removing, GOES, GONE },
@@ -267,8 +290,8 @@ static void try_role(enum role me)
 	tap_ok(waitpid(child, &status, 0) == child && !status && !*f->said && f->filtered, "%s: it confines itself %s", name,
 	       f->said);
 	tap_ok(f->no_new, "%s: there is no way back", name);
-	tap_ok(me == ROLE_WARDEN ? f->capabilities <= 10 && f->bounded : !f->capabilities && !f->bounded,
-	       "%s: of the capabilities %s, and no other can be gained", name, me == ROLE_WARDEN ? "ten at most are left" : "none is left");
+	tap_ok(me == ROLE_WARDEN ? f->capabilities <= 11 && f->bounded : !f->capabilities && !f->bounded,
+	       "%s: of the capabilities %s, and no other can be gained", name, me == ROLE_WARDEN ? "eleven at most are left" : "none is left");
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
 		const enum answer want = me == ROLE_WARDEN ? calls[i].warden : calls[i].api;
 

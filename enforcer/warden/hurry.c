@@ -1,0 +1,33 @@
+#include "enforcer/warden/hurry.h"
+
+#include <sched.h>
+#include <time.h>
+
+#define LEAST_PRIORITY 1
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static bool schedule(int policy, int priority)
+{
+	const struct sched_param p = { .sched_priority = priority };
+
+	return !sched_setscheduler(0, policy | SCHED_RESET_ON_FORK, &p);
+}
+
+struct hurry hurry_begin(uint64_t *lasted_ns)
+{
+	return (struct hurry){ schedule(SCHED_FIFO, LEAST_PRIORITY), now_ns(), lasted_ns };
+}
+
+void hurry_own_(struct hurry *h)
+{
+	*h->lasted_ns = now_ns() - h->began_ns;
+	if (h->granted)
+		schedule(SCHED_OTHER, 0);
+}
