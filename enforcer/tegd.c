@@ -20,6 +20,7 @@ static int help(void)
 {
 	puts("tegd enforces a compiled policy, and answers tegctl.\n\n"
 	     "usage: tegd [--config FILE] [--SETTING VALUE]…\n"
+	     "       tegd --foreground … the same: it never leaves it\n"
 	     "       tegd --check …      may it run so, here?\n"
 	     "       tegd --settings …   what is set, from everywhere; passwords are not shown\n"
 	     "       tegd --version\n\n"
@@ -54,7 +55,9 @@ static int check_keys(const struct settings *s, struct err *why)
 	own(tls) struct tls *tls = NULL;
 	int rc = roster_load(&roster, s, why);
 
-	return rc ? rc : tls_load(&tls, s, why);
+	if (!rc)
+		rc = tls_load(&tls, s, why);
+	return rc ? rc : role_check_user(s->user, why);
 }
 
 static int run_warden(struct settings *s, char **argv)
@@ -65,6 +68,7 @@ static int run_warden(struct settings *s, char **argv)
 		err_set(&why, EPERM, "tegd must be started as root: it loads programs into the kernel");
 		return failed(EXIT_IS_FORBIDDEN, &why);
 	}
+	settings_say_strangers();
 	if (check_keys(s, &why))
 		return failed(EXIT_IS_USAGE, &why);
 	if (s->ask == ASK_CHECK)

@@ -102,6 +102,14 @@ static int find_user(const char *name, struct passwd *out, char room[static 4096
 	return err_set(why, ENOENT, "there is no user %s", names[1]);
 }
 
+int role_check_user(const char *user, struct err *why)
+{
+	struct passwd who;
+	char room[4096];
+
+	return find_user(user, &who, room, why) ? err_in(why, "user") : 0;
+}
+
 /* No program executed from here on can have a capability, whoever owns it. */
 static int drop_bounding_set(struct err *why)
 {

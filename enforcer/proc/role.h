@@ -31,4 +31,7 @@ int role_start(pid_t *out, enum role role, char *const *argv,
  */
 int role_confine(const char *user, struct err *why);
 
+/* Is there that user, and is it not root? */
+int role_check_user(const char *user, struct err *why);
+
 #endif

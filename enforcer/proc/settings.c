@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "enforcer/proc/say.h"
 #include "lang/base/file.h"
+#include "lang/base/near.h"
 
 #define FILE_BYTES_MAX 65536
 #define TOKEN_LEAST 16
@@ -77,12 +79,25 @@ static int check_private(const char *path, const struct row *r, struct err *why)
 	return err_set(why, EPERM, "%s may hold a password, and others may read the file: chmod 600", r->name);
 }
 
+/* A # is one's own unless a space is before it: what stands in a file name or a URL stays. */
+static char *without_comment(char *line)
+{
+	for (char *c = line; (c = strchr(c, '#')); c++)
+		if (c == line || isspace((unsigned char)c[-1])) {
+			*c = '\0';
+			break;
+		}
+	return line;
+}
+
 static int read_line(struct settings *s, bool seen[static ROWS], const char *path, char *line, struct err *why)
 {
-	char *text = trimmed(line, line + strlen(line)), *equals = strchr(text, '=');
+	char *text = without_comment(line);
 
-	if (!*text || *text == '#')
+	text = trimmed(text, text + strlen(text));
+	if (!*text)
 		return 0;
+	char *equals = strchr(text, '=');
 	if (!equals)
 		return err_set(why, EINVAL, "`%.*s` has no '='; a line is `name = value`", (int)strcspn(text, ":/@ "), text);
 	char *value = trimmed(equals + 1, equals + 1 + strlen(equals + 1));
@@ -156,6 +171,30 @@ static void read_environment(struct settings *s)
 
 		if (value)
 			*value_of(s, &rows[i]) = value;
+	}
+}
+
+void settings_say_strangers(void)
+{
+	static const char begin[] = "TEGUMENTAR_", config[] = "TEGUMENTAR_CONFIG";
+
+	for (char **e = environ; *e; e++) {
+		char names[ROWS][VARIABLE_ROOM], name[VARIABLE_ROOM];
+		struct near n;
+		bool known;
+
+		if (strncmp(*e, begin, strlen(begin)))
+			continue;
+		snprintf(name, sizeof name, "%.*s", (int)strcspn(*e, "="), *e);
+		n = near_to(name + strlen(begin));
+		known = !strcmp(name, config);
+		for (size_t i = 0; i < ROWS; i++) {
+			known = known || !strcmp(name, variable_of(names[i], &rows[i]));
+			near_try(&n, names[i] + strlen(begin));
+		}
+		if (!known)
+			say("%s in the environment is no setting%s%s%s", name, n.best ? "; did you mean TEGUMENTAR_" : "",
+			    n.best ? n.best : "", n.best ? "?" : "");
 	}
 }
 
@@ -378,14 +417,28 @@ static int read_period(struct settings *s, const char *value, struct err *why)
 	return 0;
 }
 
+static int scheme_holds(bool is_database, const char *scheme, struct err *why)
+{
+	static const char *const schemes[2][2] = { { "redis", "rediss" }, { "postgresql", "postgres" } };
+	const char *const *may = schemes[is_database];
+
+	if (!strcmp(scheme, may[0]) || !strcmp(scheme, may[1]))
+		return 0;
+	return err_set(why, EINVAL, "it begins with another scheme than %s:// or %s://", may[0], may[1]);
+}
+
 /* The text is no longer needed once it is read, and this process may not be the one that needs it. */
 static int read_url(struct settings *s, struct arena *a, const struct row *r, struct err *why)
 {
-	struct url *to = r->at == offsetof(struct settings, database_url) ? &s->database : &s->redis;
+	const bool is_database = r->at == offsetof(struct settings, database_url);
+	struct url *to = is_database ? &s->database : &s->redis;
 	const char **value = value_of(s, r);
 	int rc = **value ? url_parse(to, a, *value, why) : 0;
 
 	if (rc || !to->scheme)
+		return rc;
+	rc = scheme_holds(is_database, to->scheme, why);
+	if (rc)
 		return rc;
 	*value = url_redacted(a, to);
 	if (s->role != ROLE_WARDEN) {
@@ -520,6 +573,6 @@ void settings_print(FILE *out, const struct settings *s)
 void settings_help(FILE *out)
 {
 	for (size_t i = 0; i < ROWS; i++)
-		fprintf(out, "  --%-12s %s%s%s%s\n", rows[i].name, rows[i].about, *rows[i].fallback ? " [" : "",
+		fprintf(out, "  --%-17s %s%s%s%s\n", rows[i].name, rows[i].about, *rows[i].fallback ? " [" : "",
 			rows[i].fallback, *rows[i].fallback ? "]" : "");
 }

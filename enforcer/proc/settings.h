@@ -6,8 +6,9 @@
  * A flag outranks the environment, the environment outranks the file
  * (--config FILE or TEGUMENTAR_CONFIG; else /etc/tegumentar/tegd.conf when it
  * is there), the file outranks the default. All rows are in setting.def; a name that
- * is no row is refused wherever only rows may stand. A URL may hold a password: it is refused as a flag, which
-everyone can see, and from a file that others may read; it is shown without; and only the warden has it.
+ * is no row is refused wherever only rows may stand. In the file, what follows a # at a line's beginning or
+ * behind a space is a comment. A URL may hold a password: it is refused as a flag, which everyone can see, and
+ * from a file that others may read; it is shown without; and only the warden has it.
  */
 #ifndef TEG_PROC_SETTINGS_H
 #define TEG_PROC_SETTINGS_H
@@ -51,6 +52,9 @@ void settings_print(FILE *out, const struct settings *s);
 
 /* Is "NAME=value" of the environment a setting that holds a secret, which is the warden's alone? */
 bool settings_is_secret(const char *variable);
+
+/* Says which TEGUMENTAR_… of the environment are no settings: a name that is written wrong sets nothing. */
+void settings_say_strangers(void);
 
 /* The token file's one line, into s->token. Refuses a file that others may read. */
 int settings_read_token(struct settings *s, struct arena *a, struct err *why);

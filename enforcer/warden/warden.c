@@ -17,11 +17,13 @@
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/confine.h"
 #include "enforcer/warden/inside.h"
+#include "enforcer/warden/places.h"
 #include "enforcer/warden/sockets.h"
 #include "lang/base/file.h"
 #include "lang/base/memory.h"
 #include "lang/base/version.h"
 #include "lang/bundle/bundle.h"
+#include "lang/bundle/trust.h"
 
 uint64_t now_ms(void)
 {
@@ -211,8 +213,10 @@ static int catch_signals(struct warden *w, struct err *why)
 
 static int prepare(struct warden *w, struct err *why)
 {
-	int rc = make_directory(w->settings->state_dir, 0700, why);
+	int rc = places_check(w->settings, why);
 
+	if (!rc)
+		rc = make_directory(w->settings->state_dir, 0700, why);
 	if (!rc)
 		rc = make_directory(w->settings->run_dir, 0755, why);
 	if (!rc)
@@ -340,12 +344,26 @@ static int check_bundle(const char *path, struct err *why)
 	return rc ? err_in(why, "bundle %s", path) : 0;
 }
 
+static int check_trust(const char *path, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct trust t;
+
+	return trust_read(&t, a, path, why) ? err_in(why, "trusted-keys") : 0;
+}
+
 int warden_check(const struct settings *s, struct err *why)
 {
 	own(filter) struct filter *f = NULL;
 	uint32_t number;
-	int rc = filter_open(&f, why);
+	int rc = places_check(s, why);
 
+	if (!rc)
+		rc = places_check_pins(s, why);
+	if (!rc && *s->trusted_keys)
+		rc = check_trust(s->trusted_keys, why);
+	if (!rc)
+		rc = filter_open(&f, why);
 	if (!rc)
 		rc = filter_generation(f, &number, why);
 	if (!rc && *s->bundle)

@@ -69,4 +69,24 @@ holds "$(another --check --bundle $lab/short.tegb)" "69: tegd: bundle $lab/short
 holds "$(setpriv --reuid 65534 --clear-groups "$BUILD/tegd" 2>&1)" "must be started as root" "without root it says so"
 holds "$(another --engine native --pin-dir $lab/nobpf)" "is not on a bpf file system: mount" "a pin directory elsewhere is named, with the way out"
 ok "and not left behind" [ ! -e $lab/nobpf ]
+
+# --- what --check finds without a start, and a start says too
+finds() { # finds WORDS CLAIM FLAG...
+	holds "$(another --check "${@:3}")" "$1" "$2"
+	case $(another --check "${@:3}") in 0:*) ok "$2: not with 0" false ;; esac
+}
+touch $lab/file; mkdir -m 777 $lab/wide; mkdir -m 700 $lab/theirs; chown 1 $lab/theirs; mkdir -m 1777 $lab/sticky
+finds "state-dir: $lab/file is no directory" "--check finds a state directory that is a file" --state-dir $lab/file
+finds "state-dir: $lab/file is no directory" "or lies below one" --state-dir $lab/file/state
+finds "state-dir: others may write into $lab/wide: chmod go-w" "one that everybody may write into" --state-dir $lab/wide
+finds "state-dir: others may write into $lab/sticky" "also with the sticky bit" --state-dir $lab/sticky
+finds "state-dir: $lab/theirs belongs to another user (number 1)" "somebody else's" --state-dir $lab/theirs
+finds "run-dir: others may write into $lab/wide" "a run directory where others could answer" --run-dir $lab/wide
+holds "$(another --check --run-dir $lab/sticky)" "0: " "but with the sticky bit they cannot"
+finds "trusted-keys: " "keys that cannot be read" --trusted-keys $lab/nowhere
+finds "user: there is no user nosuch" "a user that there is not" --user nosuch
+finds "pin-dir: $lab/nobpf is not on a bpf file system" "a pin directory elsewhere, when the engine needs it" --engine native --pin-dir $lab/nobpf
+holds "$(another --state-dir $lab/wide)" "1: tegd: state-dir: others may write into $lab/wide" "and a start refuses the same"
+holds "$(TEGUMENTAR_ENGNE=nft another --check)" "TEGUMENTAR_ENGNE in the environment is no setting; did you mean TEGUMENTAR_ENGINE?" "a misspelt variable is told"
+ok "--foreground is no other way to run" [ "$(another --check --foreground)" = "0: " ]
 done_testing
