@@ -17,6 +17,7 @@
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/config.h"
+#include "bpf-templates/one.h"
 #include "bpf-templates/walk.h"
 
 #define NO_RULE ~0u
@@ -136,11 +137,11 @@ static __always_inline __u32 bulk_scan(const __u64 *words, const struct bulk_key
 /* The rule of the first cell that matches, or NO_RULE. */
 static __always_inline __u32 bulk_first(struct bulk_key *k, bool ip6)
 {
-	const __u32 zero = 0, words_max = gen_config.bulk.words, groups = gen_config.bulk.groups[ip6];
-	const __u64 *words = bpf_map_lookup_elem(&gen_bulk, &zero);
+	const __u32 words_max = gen_config.bulk.words, groups = gen_config.bulk.groups[ip6];
+	const __u64 *words = ONE(gen_bulk);
 	__u32 best = NO_RULE;
 
-	if (!words || words_max < TEG_BULK_CELL6)
+	if (words_max < TEG_BULK_CELL6)
 		return NO_RULE;
 	for (__u32 g = 0; g < TEG_BULK_GROUPS && g < groups; g++) {
 		const volatile struct teg_bulk_root *told = &gen_config.bulk.roots[ip6][g];

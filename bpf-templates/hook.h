@@ -20,7 +20,7 @@ enum { FRAME_PASS = TC_ACT_UNSPEC, FRAME_DROP = TC_ACT_SHOT };
 #else
 
 #define frame_ctx xdp_md
-#define FRAME_SECTION "xdp.frags"
+#define FRAME_SECTION "xdp" /* of frames in several buffers by a flag, where the kernel knows it */
 #define FRAME_SLOTS teg_slots
 
 enum { FRAME_PASS = XDP_PASS, FRAME_DROP = XDP_DROP };

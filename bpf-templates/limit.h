@@ -16,6 +16,7 @@
 #include "bpf-templates/abi.h"
 #include "bpf-templates/blocks.h"
 #include "bpf-templates/event.h"
+#include "bpf-templates/one.h"
 #include "bpf-templates/pkt.h"
 
 #define LIMIT_TRIES 4
@@ -210,10 +211,9 @@ enum {
  */
 __noinline int limit_over(const struct pkt *p, const struct teg_rule *rule, __u64 now)
 {
-	const __u32 zero = 0;
-	struct teg_buckets *all = bpf_map_lookup_elem(&teg_buckets, &zero);
+	struct teg_buckets *all = ONE(teg_buckets);
 
-	if (!p || !rule || !all)
+	if (!p || !rule)
 		return LIMIT_WITHIN;
 	const struct teg_source source = limit_counted(p, rule, 32, 128);
 	const __u64 name = limit_name(all, &source, rule->key == TEG_KEY_FLOW ? p : NULL);
@@ -239,20 +239,18 @@ struct {
 
 static __always_inline __u64 *limit_hint(const struct teg_source *source)
 {
-	const __u32 zero = 0;
-	struct teg_hints *hints = bpf_map_lookup_elem(&teg_hints, &zero);
+	struct teg_hints *hints = ONE(teg_hints);
 	const __u64 *words = (const __u64 *)source;
 
-	return hints ? &hints->until_ns[teg_hint(words[0], words[1])] : NULL;
+	return &hints->until_ns[teg_hint(words[0], words[1])];
 }
 
 /* Until when the packet's source may be blocked; 0: surely it is not. */
 static __always_inline __u64 limit_may_be_blocked(const struct pkt *p)
 {
 	struct teg_source key = limit_blocked(p);
-	const volatile __u64 *hint = limit_hint(&key);
 
-	return hint ? *hint : 0;
+	return *(const volatile __u64 *)limit_hint(&key);
 }
 
 static __always_inline struct blocks_key limit_block_key(const struct teg_blocks *t, const struct pkt *p)
@@ -264,10 +262,9 @@ static __always_inline struct blocks_key limit_block_key(const struct teg_blocks
 /* Functions of their own, as limit_over() is. Is the packet's source blocked now? Then who placed the block, else LIMIT_NOT_BLOCKED. */
 __noinline __u32 limit_blocked_by(const struct pkt *p, __u64 now)
 {
-	const __u32 zero = 0;
-	struct teg_blocks *t = bpf_map_lookup_elem(&teg_blocks, &zero);
+	struct teg_blocks *t = ONE(teg_blocks);
 
-	if (!t || !p)
+	if (!p)
 		return LIMIT_NOT_BLOCKED;
 	struct blocks_key key = limit_block_key(t, p);
 	const struct teg_block *b = blocks_find(t, &key, now);
@@ -279,10 +276,9 @@ __noinline __u32 limit_blocked_by(const struct pkt *p, __u64 now)
 
 __noinline int limit_block_place(const struct pkt *p, __u64 until, __u32 by, __u64 now)
 {
-	const __u32 zero = 0;
-	struct teg_blocks *t = bpf_map_lookup_elem(&teg_blocks, &zero);
+	struct teg_blocks *t = ONE(teg_blocks);
 
-	if (!t || !p)
+	if (!p)
 		return 0;
 	struct blocks_key key = limit_block_key(t, p);
 	if (!blocks_place(t, &key, until, by, now))
@@ -309,11 +305,10 @@ static __always_inline void limit_block(struct teg_active *active, const struct 
 					const struct pkt *p, __u64 now)
 {
 	struct teg_source key = limit_blocked(p);
-	__u64 until = now + rule->block_ns, *hint = limit_hint(&key);
+	__u64 until = now + rule->block_ns;
 
 	limit_raise(&active->blocks_until_ns, until);
-	if (hint)
-		limit_raise(hint, until);
+	limit_raise(limit_hint(&key), until);
 	limit_block_place(p, until, rule->counter_slot, now);
 }
 

@@ -98,32 +98,30 @@ enum payload_step { PAYLOAD_MORE, PAYLOAD_FAR, PAYLOAD_END, PAYLOAD_UNREAD };
 
 static __always_inline __u32 *payload_steps(void)
 {
-	const __u32 zero = 0;
-
-	return bpf_map_lookup_elem(&gen_steps, &zero);
+	return ONE(gen_steps);
 }
 
 static __always_inline const struct teg_automaton *payload_automaton(__u32 nth)
 {
-	const __u32 zero = 0;
-	const struct teg_automaton *all = bpf_map_lookup_elem(&gen_automata, &zero);
 	__u64 at = nth;
 
 	WALK_ONE_REGISTER(at);
-	return all && at < gen_config.payload.automata && at < TEG_AUTOMATA_MAX ? &all[at] : NULL;
+	if (at >= gen_config.payload.automata || at >= TEG_AUTOMATA_MAX)
+		return NULL;
+	const struct teg_automaton *all = ONE(gen_automata); /* here: clang would else add to it before the check */
+	return &all[at];
 }
 
 /* Notes the rows of a list that the packet meets, `len` bytes having been read. */
 static __always_inline void payload_notes(struct payload *s, __u32 list, __u32 len)
 {
-	const __u32 zero = 0, longest = gen_config.payload.longest;
-	const __u32 *lists = bpf_map_lookup_elem(&gen_lists, &zero);
-	const struct teg_row *rows = bpf_map_lookup_elem(&gen_rows, &zero);
-	const struct teg_rule *rules = bpf_map_lookup_elem(&gen_rules, &zero);
+	const __u32 longest = gen_config.payload.longest, *lists = ONE(gen_lists);
+	const struct teg_row *rows = ONE(gen_rows);
+	const struct teg_rule *rules = ONE(gen_rules);
 	__u64 place = list;
 
 	WALK_ONE_REGISTER(place);
-	if (!s || !lists || !rows || !rules || place >= gen_config.payload.lists)
+	if (!s || place >= gen_config.payload.lists)
 		return;
 	const __u32 count = lists[place];
 	for (__u32 i = 0; i < longest && i < count; i++) {
@@ -365,14 +363,15 @@ __noinline int payload_walk(struct frame_ctx *ctx, struct payload *s)
 /* In which boxes the packet lies. */
 __noinline int payload_boxes(const struct pkt *p, struct payload *s)
 {
-	const __u32 zero = 0, boxes = gen_config.payload.boxes;
-	const struct teg_cell *cells = bpf_map_lookup_elem(&gen_payload_cells, &zero);
+	const __u32 boxes = gen_config.payload.boxes;
+	const struct teg_cell *cells = ONE(gen_payload_cells);
+
 	if (!p || !s)
 		return 0;
 	const struct walk w = { .p = p, .head = s->head, .zones = s->zones, .src = s->src, .dst = s->dst };
 	__u64 in = 0;
 
-	for (__u32 i = 0; cells && i < boxes && i < TEG_PAYLOAD_BOXES_MAX; i++)
+	for (__u32 i = 0; i < boxes && i < TEG_PAYLOAD_BOXES_MAX; i++)
 		if (walk_cell_has(&cells[i], &w))
 			in |= 1ull << i;
 	s->boxes = in;

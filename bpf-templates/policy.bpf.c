@@ -29,6 +29,7 @@
 #include "bpf-templates/event.h"
 #include "bpf-templates/frame.h"
 #include "bpf-templates/limit.h"
+#include "bpf-templates/one.h"
 #include "bpf-templates/payload.h"
 #include "bpf-templates/pkt.h"
 #include "bpf-templates/sets.h"
@@ -171,18 +172,17 @@ static __always_inline int cause_ends(struct frame_ctx *ctx, const struct pkt *p
 #undef CAUSE
 		;
 
-	const struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
+	const struct teg_active *active = ONE(teg_active);
 	if (!(drops >> c & 1)) {
 		count_in(&teg_causes, c, frame_len(ctx));
 		return FRAME_PASS;
 	}
-	if (active && gen_config.passes[c & (TEG_CAUSES_MOST - 1)] >> (*(volatile __u32 *)&active->posture[bank()] & 63) & 1) {
+	if (gen_config.passes[c & (TEG_CAUSES_MOST - 1)] >> (*(volatile __u32 *)&active->posture[bank()] & 63) & 1) {
 		count_in(&teg_causes, CAUSE_COUNT + c, frame_len(ctx));
 		return FRAME_PASS;
 	}
 	struct teg_counter *counted = count_in(&teg_causes, c, frame_len(ctx));
-	if (active)
-		tell_drop(ctx, p, active, counted, TEG_WHO_CAUSE | c, TEG_WHO_NOBODY);
+	tell_drop(ctx, p, active, counted, TEG_WHO_CAUSE | c, TEG_WHO_NOBODY);
 	return FRAME_DROP;
 }
 
@@ -225,10 +225,10 @@ __noinline int reflex_decides(struct frame_ctx *ctx, const struct pkt *p, const 
 /* The rule with this number, or NULL. */
 static __always_inline const struct teg_rule *rule_at(__u64 at)
 {
-	const struct teg_rule *rules = bpf_map_lookup_elem(&gen_rules, &zero);
+	const struct teg_rule *rules = ONE(gen_rules);
 
 	WALK_ONE_REGISTER(at);
-	if (!rules || at >= gen_config.rule_count)
+	if (at >= gen_config.rule_count)
 		return NULL;
 	WALK_ONE_REGISTER(at);
 	return &rules[at];
@@ -246,12 +246,10 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 
 	const bool opens = reflexes && asks(TEG_ASKS_CLOCK | TEG_ASKS_WATCHES); /* which cells decide is open */
 	const bool payloads = reflexes && asks(TEG_ASKS_PAYLOAD);
-	const struct teg_cell *cells = bpf_map_lookup_elem(&gen_cells, &zero);
-	const struct teg_rule *rules = bpf_map_lookup_elem(&gen_rules, &zero);
+	const struct teg_cell *cells = ONE(gen_cells);
+	const struct teg_rule *rules = ONE(gen_rules);
 	__u32 done = ~0u; /* a rule whose bucket has let this packet by, or that has told of it: its other cells do it no more */
 
-	if (!cells || !rules)
-		return NULL;
 	for (__u32 i = from; i < to && i < TEG_BOXES_MAX; i++) {
 		const struct teg_cell *c = &cells[i];
 		__u32 at = c->rule;
@@ -393,9 +391,7 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 		return payloads ? cause_ends_apart(ctx, &p, c) : cause_ends(ctx, &p, c);
 	count_in(&teg_causes, CAUSE_NONE, p.len);
 
-	struct teg_active *active = bpf_map_lookup_elem(&teg_active, &zero);
-	if (!active)
-		return FRAME_DROP;
+	struct teg_active *active = ONE(teg_active);
 	__u64 blocked_until = *(volatile __u64 *)&active->blocks_until_ns ? limit_may_be_blocked(&p) : 0;
 	struct walk w = {
 		.ctx = ctx, .active = active, .p = &p,

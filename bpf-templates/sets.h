@@ -24,6 +24,7 @@ __u64 sets_region(__u32 region, __u64 hi, __u64 lo);
 #include "bpf-templates/abi.h"
 #include "bpf-templates/atlas.h"
 #include "bpf-templates/config.h"
+#include "bpf-templates/one.h"
 #include "bpf-templates/pkt.h"
 
 /* One value each, as long as the policy needs: set before loading. */
@@ -61,63 +62,54 @@ struct {
 
 static __always_inline __u64 sets_walk(const __u8 *addr, __u32 entry, int bytes)
 {
-	const __u32 zero = 0, nodes_max = gen_config.nodes, masks_max = gen_config.masks;
-	const struct teg_node *nodes = bpf_map_lookup_elem(&gen_nodes, &zero);
-	const __u64 *masks = bpf_map_lookup_elem(&gen_masks, &zero);
+	const __u32 nodes_max = gen_config.nodes, masks_max = gen_config.masks;
+	const struct teg_node *nodes = ONE(gen_nodes);
+	const __u64 *masks = ONE(gen_masks);
 
-	if (!nodes || !masks)
-		return 0;
 	for (int i = 0; i < bytes && entry < nodes_max; i++)
 		entry = nodes[entry].at[addr[i]];
 	entry &= ~TEG_LEAF;
 	return entry < masks_max ? masks[entry] : 0;
 }
 
-static __always_inline bool sets_view(struct atlas_view *v)
+static __always_inline struct atlas_view sets_view(void)
 {
-	const __u32 zero = 0;
-
-	v->at = bpf_map_lookup_elem(&gen_atlas, &zero);
-	v->words = gen_config.atlas;
-	return v->at;
+	return (struct atlas_view){ ONE(gen_atlas), gen_config.atlas };
 }
 
 /* Functions of their own, so that the verifier follows each look-up once and not once a way that leads to it. */
 __noinline __u32 sets_part(__u64 entry, __u32 byte)
 {
-	struct atlas_view v;
+	const struct atlas_view v = sets_view();
 
-	return gen_config.atlas && sets_view(&v) ? atlas_part(&v, entry, byte & 0xff) : 0;
+	return gen_config.atlas ? atlas_part(&v, entry, byte & 0xff) : 0;
 }
 
 __noinline __u64 sets_longer(__u32 region, __u32 length, __u64 hi, __u64 lo)
 {
-	struct atlas_view v;
+	const struct atlas_view v = sets_view();
 
-	return gen_config.atlas && sets_view(&v) ? atlas_longer(&v, region, length, hi, lo) : 0;
+	return gen_config.atlas ? atlas_longer(&v, region, length, hi, lo) : 0;
 }
 
 __noinline __u64 sets_region(__u32 region, __u64 hi, __u64 lo)
 {
-	struct atlas_view v;
+	const struct atlas_view v = sets_view();
 
-	return gen_config.atlas && sets_view(&v) ? atlas_region(&v, region, hi, lo) : 0;
+	return gen_config.atlas ? atlas_region(&v, region, hi, lo) : 0;
 }
 
 static __always_inline __u64 sets_atlas(const struct pkt_addr *a, __u8 family)
 {
-	struct atlas_view v;
+	const struct atlas_view v = sets_view();
 
-	return sets_view(&v) ? atlas_sets(&v, bpf_be64_to_cpu(a->hi), bpf_be64_to_cpu(a->lo), family == TEG_IP6) : 0;
+	return atlas_sets(&v, bpf_be64_to_cpu(a->hi), bpf_be64_to_cpu(a->lo), family == TEG_IP6);
 }
 
 static __always_inline bool sets_is_self(const struct pkt_addr *a)
 {
-	const __u32 zero = 0;
-	const struct teg_self *self = bpf_map_lookup_elem(&teg_self, &zero);
+	const struct teg_self *self = ONE(teg_self);
 
-	if (!self)
-		return false;
 	__u32 bank = *(volatile __u32 *)&self->bank & 1;
 	const __u64(*set)[2] = self->at[bank][teg_self_set(self->seed[bank], a->hi, a->lo)];
 	for (__u32 i = 0; i < TEG_SELF_WAYS; i++)

@@ -17,6 +17,7 @@
 #include "bpf-templates/abi.h"
 #include "bpf-templates/bulk.h"
 #include "bpf-templates/config.h"
+#include "bpf-templates/one.h"
 #include "bpf-templates/walk.h"
 
 /* Where a half-word has its upper byte. */
@@ -136,11 +137,11 @@ static __always_inline __u32 vector_first(const struct walk *w, bool ip6)
 {
 	const volatile struct teg_vectors *t = &gen_config.bulk.vectors[ip6];
 	const struct pkt *p = w->p;
-	const __u32 zero = 0, count = t->words;
-	const __u64 *words = count ? bpf_map_lookup_elem(&gen_bulk, &zero) : NULL;
+	const __u32 count = t->words;
+	const __u64 *words = ONE(gen_bulk);
 	struct vector v = { .dport = p->dport | p->icmp };
 
-	if (!words)
+	if (!count)
 		return NO_RULE;
 	if (t->mores)
 		v.mores = vector_mores(words, w);

@@ -13,6 +13,7 @@
 #include <linux/pkt_cls.h>
 
 #include "enforcer/warden/atlas.h"
+#include "enforcer/warden/one_value.h"
 #include "enforcer/warden/trie.h"
 #include "lang/bundle/bulk_pack.h"
 
@@ -388,6 +389,7 @@ static int object_open(struct bpf_object **out, const struct tables_load *load, 
 		    .kernel_log_size = log ? LOG_BYTES : 0);
 
 	libbpf_set_print(say_nothing);
+	one_value_know();
 	*out = bpf_object__open_mem(load->object, load->object_len, &opts);
 	return *out ? 0 : err_sys(why, "the program is not a BPF object that can be read");
 }

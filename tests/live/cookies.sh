@@ -21,7 +21,7 @@ flood() { # flood SECONDS: 2000 SYNs a second from anywhere
 }
 
 # A veth takes what its peer's program sends back when it has a program itself.
-ip -n outside link set dev c0 xdpdrv object "$BUILD/bpf/anchor.bpf.o" section xdp.frags
+ip -n outside link set dev c0 xdpdrv object "$BUILD/bpf/anchor.bpf.o" section xdp
 ip route add default via 10.9.0.2 dev w0 # to where the forged sources are
 mkdir $lab/web && echo hello >$lab/web/index.html
 cat >$lab/nginx.conf <<CONF

@@ -322,8 +322,7 @@ static void anchored(struct xdp_run *x)
 
 	if (!tap_ok(program && slots, "the anchor has its program and its slots"))
 		return;
-	if (!tables_kernel_has_frags())
-		bpf_program__set_flags(program, 0);
+	bpf_program__set_flags(program, tables_kernel_has_frags() ? BPF_F_XDP_HAS_FRAGS : 0);
 	tap_ok(!bpf_map__reuse_fd(slots, xdp_run_shared(x)->slots) && !bpf_object__load(o), "the anchor loads");
 	tap_num(ask(bpf_program__fd(program), cut, sizeof cut), XDP_PASS, "an empty slot passes what no policy forbids");
 	tap_num(bpf_map_update_elem(xdp_run_shared(x)->slots, &zero, &policy, BPF_ANY), 0, "the slot takes the policy");
