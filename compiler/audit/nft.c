@@ -6,6 +6,7 @@
 #include "compiler/audit/nft_walk.h"
 #include "compiler/ir/eval.h"
 #include "lang/bundle/nft_name.h"
+#include "lang/bundle/nft_tell.h"
 
 struct auditing {
 	struct prover *prover;
@@ -171,6 +172,21 @@ static void note_rated(struct auditing *k, const struct ir_list *l)
 			strmap_put(&k->rated, nft_name(k->arena, l->rules[i].id), &l->rules[i]);
 }
 
+/* What chains that decide nothing count is nobody's else: a rule's counter would tell of packets that are not its own. */
+static int idle_counters_hold(struct auditing *k)
+{
+	struct strmap watches;
+
+	strmap_init(&watches, k->arena);
+	strmap_put(&watches, NFT_UNTOLD, k);
+	for (size_t i = 0; i < k->ir->watches.count; i++)
+		strmap_put(&watches, nft_name(k->arena, k->ir->watches.rules[i].id), k);
+	for (size_t i = 0; i < k->said.idle_counters.len; i++)
+		if (!strmap_find(&watches, k->said.idle_counters.at[i]))
+			return err_set(k->why, EPROTO, "%s counts where nothing is decided", k->said.idle_counters.at[i]);
+	return 0;
+}
+
 static int begin(struct auditing *k, const struct batch *b, bool netdev)
 {
 	int rc;
@@ -187,7 +203,7 @@ static int begin(struct auditing *k, const struct batch *b, bool netdev)
 	rc = nft_said_read(&k->said, k->arena, b, k->why);
 	if (!rc && k->said.netdev != netdev)
 		rc = err_set(k->why, EPROTO, "the batch is for another table");
-	return rc;
+	return rc ? rc : idle_counters_hold(k);
 }
 
 /* Loopback passes, uncounted, before all else. */

@@ -445,5 +445,7 @@ int nft_said_read(struct nft_said *out, struct arena *a, const struct batch *b, 
 		rc = read_messages(&k, b);
 	for (size_t i = 0; i < out->sets.len && !rc; i++)
 		rc = finish_set(&k, out->sets.at[i]);
+	if (!rc)
+		nft_said_forget_idle(out);
 	return rc;
 }

@@ -39,6 +39,7 @@ struct nft_said_chain {
 	const char *name; /* behind the letter of its bank: "pre_in" */
 	VEC(struct nft_said_rule) rules;
 	bool entered; /* by whoever walks */
+	bool decides; /* something of a packet; else rules that jump here are gone */
 };
 
 struct nft_said_verdict {
@@ -88,9 +89,13 @@ struct nft_said {
 	bool netdev; /* else inet */
 	struct strmap chains, counters, named; /* sets: by all their names */
 	VEC(struct nft_said_set *) sets;
+	VEC(const char *) idle_counters; /* that count in chains which decide nothing */
 };
 
 int nft_said_read(struct nft_said *out, struct arena *a, const struct batch *b, struct err *why);
+
+/* nft_idle.c: jumps to chains that decide nothing are taken away; part of the reading. */
+void nft_said_forget_idle(struct nft_said *s);
 
 /* Without the letter of the bank; NULL when there is none. */
 struct nft_said_chain *nft_said_chain(const struct nft_said *s, const char *name);

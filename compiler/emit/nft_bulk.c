@@ -65,7 +65,7 @@ static uint32_t beside_number(struct bulk *k, const struct found *f)
 		buf_printf(&text, " %x-%x", b->icmp.at[i].lo, b->icmp.at[i].hi);
 	if (r->effects.log)
 		buf_printf(&text, " %s", r->effects.log);
-	if (r->effects.emits)
+	if (nft_tells_apart(k->mk, r))
 		buf_printf(&text, " tells %s", r->id);
 
 	void *known = strmap_find(&k->beside, buf_text(&text));
@@ -97,7 +97,7 @@ static void note_found(struct nft_spread *s, const struct nft_way *w)
 		.self = self,
 		.beside = beside_number(k, &f),
 		.plain = b->zones == UINT64_MAX && !b->flags_mask && !self && !icmp,
-		.grouped = !s->rule->effects.log && !s->rule->effects.emits && !icmp,
+		.grouped = !s->rule->effects.log && !nft_tells_apart(k->mk, s->rule) && !icmp,
 	};
 
 	vec_push(a, &k->found, f);

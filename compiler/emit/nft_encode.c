@@ -245,16 +245,34 @@ static void put_log(struct nftnl_rule *r, const char *prefix)
 	nftnl_expr_set_str(expr_new(r, "log"), NFTNL_EXPR_LOG_PREFIX, prefix);
 }
 
-static void put_tell(struct nftnl_rule *r, const char *prefix)
+static void put_one_of(struct nftnl_rule *r, uint32_t count)
 {
-	struct nftnl_expr *limit = expr_new(r, "limit"), *log = expr_new(r, "log");
+	const uint32_t zero = 0;
+	struct nftnl_expr *lot = expr_new(r, "numgen"), *cmp = expr_new(r, "cmp");
 
-	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_RATE, NFT_TELL_RATE);
-	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_UNIT, 1);
-	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_BURST, NFT_TELL_BURST);
-	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
-	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_FLAGS, 0);
-	nftnl_expr_set_str(log, NFTNL_EXPR_LOG_PREFIX, prefix);
+	nftnl_expr_set_u32(lot, NFTNL_EXPR_NG_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(lot, NFTNL_EXPR_NG_MODULUS, count);
+	nftnl_expr_set_u32(lot, NFTNL_EXPR_NG_TYPE, NFT_NG_RANDOM);
+	nftnl_expr_set_u32(cmp, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(cmp, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
+	nftnl_expr_set(cmp, NFTNL_EXPR_CMP_DATA, &zero, sizeof zero);
+}
+
+static void put_tell(struct nftnl_rule *r, const struct nft_line *line)
+{
+	if (line->bounded) {
+		struct nftnl_expr *limit = expr_new(r, "limit");
+
+		nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_RATE, NFT_TELL_RATE);
+		nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_UNIT, 1);
+		nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_BURST, NFT_TELL_BURST);
+		nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+		nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_FLAGS, 0);
+	}
+
+	struct nftnl_expr *log = expr_new(r, "log");
+
+	nftnl_expr_set_str(log, NFTNL_EXPR_LOG_PREFIX, line->prefix);
 	nftnl_expr_set_u16(log, NFTNL_EXPR_LOG_GROUP, NFT_TELL_GROUP);
 	nftnl_expr_set_u32(log, NFTNL_EXPR_LOG_SNAPLEN, NFT_TELL_BYTES);
 }
@@ -303,8 +321,11 @@ static void put_expr(struct nftnl_rule *r, const struct nft_expr *e)
 	case NFT_EXPR_PLACE:
 		put_place(r, &e->place);
 		return;
+	case NFT_EXPR_ONE_OF:
+		put_one_of(r, e->one_of);
+		return;
 	case NFT_EXPR_TELL:
-		put_tell(r, e->tell);
+		put_tell(r, &e->tell);
 		return;
 	case NFT_EXPR_LOG:
 		put_log(r, e->log);

@@ -23,8 +23,13 @@ static void put_cause(const struct sound *s, struct nft_rule r, enum cause cause
 {
 	const bool pass = s->passes >> cause & 1;
 
-	nft_count_as(s->mk, &r, arena_printf(s->mk->arena, "%s.%s", pass ? "passed" : "malformed", cause_name(cause)));
-	nft_ends(s->mk, &r, pass ? NFT_FATE_ACCEPT : NFT_FATE_DROP);
+	const char *id = arena_printf(s->mk->arena, "%s.%s", pass ? "passed" : "malformed", cause_name(cause));
+
+	nft_count_as(s->mk, &r, id);
+	if (pass)
+		nft_ends(s->mk, &r, NFT_FATE_ACCEPT);
+	else
+		nft_drops_told(s->mk, &r, id);
 	nft_put_rule(s->mk, s->chain, r, NULL);
 }
 
@@ -184,7 +189,7 @@ static void put_blocked(struct nft_maker *mk, struct nft_chain *c)
 		ask_source(mk, &r, (enum family)f, BLOCKED_BITS(f), NFT_TEST_IN,
 			   blocked_set(mk, (enum family)f));
 		nft_count_as(mk, &r, WHY_BLOCKED);
-		nft_ends(mk, &r, NFT_FATE_DROP);
+		nft_drops_told(mk, &r, WHY_BLOCKED);
 		nft_put_rule(mk, c, r,
 			     f ? NULL : "sources that a reflex or a person has blocked for a time");
 	}
@@ -222,7 +227,7 @@ static const char *block_chain_name(struct nft_maker *mk, uint64_t block_ns)
 }
 
 /* Puts the source into the set and drops. A full set must not let the packet pass: two rules. */
-static const char *block_chain_at(struct nft_maker *mk, uint64_t block_ns)
+const char *nft_block_chain(struct nft_maker *mk, uint64_t block_ns)
 {
 	const char *name = block_chain_name(mk, block_ns);
 	const char *full = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
@@ -251,29 +256,29 @@ static const char *block_chain_at(struct nft_maker *mk, uint64_t block_ns)
 	return full;
 }
 
-/* The end of a rule that has found what the reflex is about, behind its counter. */
 static void ends_in_strike(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *reflex)
 {
-	if (reflex->block_ns)
-		nft_ends_in(mk, r, NFT_FATE_GOTO, block_chain_at(mk, reflex->block_ns));
-	else
-		nft_ends(mk, r, NFT_FATE_DROP);
+	nft_ends_told(mk, r, reflex, true);
 }
 
 static void meter_strikes(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *reflex, bool known)
 {
 	nft_count_as(mk, r, reflex->id);
-	if (known)
-		ends_in_strike(mk, r, reflex);
-	else
-		nft_ends(mk, r, NFT_FATE_DROP);
+	nft_ends_told(mk, r, reflex, known);
 }
 
-/* "rate.ID" for what comes whole, "late.ID" for later fragments. */
+/* Whose chain counts. */
+static void watch_strikes(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *watch, bool known)
+{
+	(void)known;
+	nft_ends_in(mk, r, NFT_FATE_GOTO, nft_watch_chain(mk, watch));
+}
+
+/* "rate.ID" or "see.ID" for what comes whole, "late.ID" for later fragments. */
 static const char *boxes_chain_name(struct nft_maker *mk, const struct ir_rule *reflex,
 				    uint8_t fragments)
 {
-	const char *kind = fragments == FRAGMENT_LATER ? "late" : "rate";
+	const char *kind = fragments == FRAGMENT_LATER ? "late" : reflex->rate ? "rate" : "see";
 
 	return nft_name(mk->arena, arena_printf(mk->arena, "%s.%s", kind, reflex->id));
 }
@@ -286,18 +291,24 @@ static bool rule_sees(const struct ir_rule *r, uint8_t fragments)
 	return false;
 }
 
-static int put_counted(struct nft_maker *mk, const struct ir_rule *reflex, uint8_t fragments,
-		       const char *over)
+static int put_boxes(struct nft_maker *mk, const struct ir_rule *reflex, uint8_t fragments, const char *to)
 {
 	struct nft_chain *boxes =
 		nft_chain_new(mk, boxes_chain_name(mk, reflex, fragments),
-			      arena_printf(mk->arena, "%s: what it counts", reflex->id));
+			      arena_printf(mk->arena, "%s: what it %s", reflex->id, reflex->rate ? "counts" : "sees"));
 	struct nft_site site = { boxes, NFT_FIELD_IIFNAME, fragments };
-	struct nft_spread s = {
-		.mk = mk, .site = &site, .rule = reflex, .put = nft_hand_over, .to = over
-	};
+	struct nft_spread s = { .mk = mk, .site = &site, .rule = reflex, .put = nft_hand_over, .to = to };
 
 	return nft_spread(&s);
+}
+
+static const char *over_chain(struct nft_maker *mk, const struct ir_rule *reflex, nft_strikes strikes)
+{
+	struct nft_chain *over = nft_chain_new(mk, nft_name(mk->arena, arena_printf(mk->arena, "over.%s", reflex->id)),
+					       arena_printf(mk->arena, "%s: what is over its rate", reflex->id));
+
+	nft_put_meters(mk, over, reflex, strikes);
+	return over->name;
 }
 
 /*
@@ -307,31 +318,32 @@ static int put_counted(struct nft_maker *mk, const struct ir_rule *reflex, uint8
  *     @_epiderme_P ── jump ──► @_rate.R: box 1 ── goto ──┐
  *          ▲                             box 2 ── goto ──┼──► @_over.R: meters
  *          └──────────────────── not over ───────────────┴───────┘
+ *
+ * So do those of a reflex that only tells, and all of it comes back.
  */
-static int put_rated(struct nft_maker *mk, const struct ir_rule *reflex)
+static int put_apart(struct nft_maker *mk, const struct ir_rule *reflex, bool watches)
 {
-	const char *id = reflex->id;
-	struct nft_chain *over =
-		nft_chain_new(mk, nft_name(mk->arena, arena_printf(mk->arena, "over.%s", id)),
-			      arena_printf(mk->arena, "%s: what is over its rate", id));
 	static const uint8_t ways[] = { FRAGMENT_EARLY, FRAGMENT_LATER };
+	const char *to = reflex->rate ? over_chain(mk, reflex, watches ? watch_strikes : meter_strikes) : nft_watch_chain(mk, reflex);
 
-	nft_put_meters(mk, over, reflex, meter_strikes);
 	for (size_t i = 0; i < sizeof ways; i++)
-		if (rule_sees(reflex, ways[i]) && put_counted(mk, reflex, ways[i], over->name))
+		if (rule_sees(reflex, ways[i]) && put_boxes(mk, reflex, ways[i], to))
 			return mk->why->code;
 	return 0;
 }
 
-static int lower_rates(struct nft_maker *mk)
+static int lower_apart(struct nft_maker *mk)
 {
 	for (size_t i = 0; i < mk->ir->reflexes.count; i++)
-		if (mk->ir->reflexes.rules[i].rate && put_rated(mk, &mk->ir->reflexes.rules[i]))
+		if (mk->ir->reflexes.rules[i].rate && put_apart(mk, &mk->ir->reflexes.rules[i], false))
+			return mk->why->code;
+	for (size_t i = 0; i < mk->ir->watches.count; i++)
+		if (put_apart(mk, &mk->ir->watches.rules[i], true))
 			return mk->why->code;
 	return 0;
 }
 
-static void lower_rated(struct nft_maker *mk, const struct nft_site *site, const struct ir_rule *reflex)
+static void jump_apart(struct nft_maker *mk, const struct nft_site *site, const struct ir_rule *reflex)
 {
 	const char *name = boxes_chain_name(mk, reflex, site->fragments);
 	struct nft_rule jump = { 0 };
@@ -357,31 +369,66 @@ static void put_later(struct nft_maker *mk, struct nft_chain *c, enum family f, 
 	nft_put_rule(mk, c, r, NULL);
 }
 
-/* Between those with a rate, which a packet may come back from, reflexes stand in bulk. */
+/* A reflex of this posture that the site can see; its counter is there in any case. */
+static bool is_met(struct nft_maker *mk, const struct nft_site *site, const struct ir_rule *r, unsigned posture)
+{
+	if (r->except & 1ull << posture)
+		return false;
+	nft_counter_at(mk, r->id);
+	return rule_sees(r, site->fragments);
+}
+
+/* Those without a rate, whose packets do not come back, stand in bulk. */
+struct run {
+	struct ir_rule *at;
+	size_t len;
+};
+
+static int end_run(struct nft_maker *mk, const struct nft_site *site, struct run *run)
+{
+	const size_t len = run->len;
+	struct ir_rule *at = run->at;
+
+	run->at += len;
+	run->len = 0;
+	return len ? nft_bulk_lower(mk, site, at, len, ends_in_strike) : 0;
+}
+
+/* What only tells before the reflex of this rank. */
+static int lower_watches(struct nft_maker *mk, const struct nft_site *site, struct run *run, unsigned posture, size_t rank)
+{
+	for (size_t i = 0; i < mk->ir->watches.count; i++) {
+		const struct ir_rule *w = &mk->ir->watches.rules[i];
+
+		if (w->rank != rank || !is_met(mk, site, w, posture))
+			continue;
+		if (end_run(mk, site, run))
+			return mk->why->code;
+		jump_apart(mk, site, w);
+	}
+	return 0;
+}
+
 static int lower_reflexes(struct nft_maker *mk, const struct nft_site *site, unsigned posture)
 {
-	struct ir_rule *run = arena_zero(mk->arena, (mk->ir->reflexes.count + 1) * sizeof *run);
-	size_t len = 0;
+	struct run run = { .at = arena_zero(mk->arena, (mk->ir->reflexes.count + 1) * sizeof *run.at) };
 
 	for (size_t i = 0; i < mk->ir->reflexes.count; i++) {
 		const struct ir_rule *r = &mk->ir->reflexes.rules[i];
 
-		if (r->except & 1ull << posture)
-			continue;
-		nft_counter_at(mk, r->id);
-		if (!rule_sees(r, site->fragments))
+		if (lower_watches(mk, site, &run, posture, i))
+			return mk->why->code;
+		if (!is_met(mk, site, r, posture))
 			continue;
 		if (!r->rate) {
-			run[len++] = *r;
+			run.at[run.len++] = *r;
 			continue;
 		}
-		if (len && nft_bulk_lower(mk, site, run, len, ends_in_strike))
+		if (end_run(mk, site, &run))
 			return mk->why->code;
-		run += len;
-		len = 0;
-		lower_rated(mk, site, r);
+		jump_apart(mk, site, r);
 	}
-	return len ? nft_bulk_lower(mk, site, run, len, ends_in_strike) : 0;
+	return lower_watches(mk, site, &run, posture, mk->ir->reflexes.count) ? mk->why->code : end_run(mk, site, &run);
 }
 
 static int lower_epiderme(struct nft_maker *mk, unsigned posture)
@@ -411,7 +458,7 @@ static int lower_epiderme(struct nft_maker *mk, unsigned posture)
 int nft_lower_netdev(struct nft_maker *mk)
 {
 	nft_counter_at(mk, WHY_NEIGHBOUR);
-	if (lower_arrival(mk) || lower_late(mk) || lower_rates(mk))
+	if (lower_arrival(mk) || lower_late(mk) || lower_apart(mk))
 		return mk->why->code;
 	for (unsigned i = 0; i < mk->ir->posture_count; i++)
 		if (lower_epiderme(mk, i))

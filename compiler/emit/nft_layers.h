@@ -4,6 +4,7 @@
  *     nft_posture.c     inet tegumentar: preamble and postures       layer 4
  *     nft_epiderme.c    netdev tegumentar: the first hook            layers 1 to 3
  *     nft_meter.c       token buckets, in both
+ *     nft_log.c         rules that tell, in both
  */
 #ifndef TEG_EMIT_NFT_LAYERS_H
 #define TEG_EMIT_NFT_LAYERS_H
@@ -27,6 +28,18 @@ void nft_put_neighbour(struct nft_maker *mk, struct nft_chain *c);
  */
 typedef void (*nft_strikes)(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule, bool known);
 void nft_put_meters(struct nft_maker *mk, struct nft_chain *c, const struct ir_rule *rule, nft_strikes strikes);
+/*
+ * How a rule ends behind its counter: in its verdict, or in a chain that tells first. nft_ends_told's `known`
+ * is as above; nft_drops_told is of what is no rule; nft_watch_chain counts, tells, and comes back.
+ */
+void nft_ends_told(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule, bool known);
+void nft_drops_told(struct nft_maker *mk, struct nft_rule *r, const char *id);
+const char *nft_watch_chain(struct nft_maker *mk, const struct ir_rule *watch);
+/* Does the rule tell by its own name, so that it cannot be joined with others? */
+bool nft_tells_apart(const struct nft_maker *mk, const struct ir_rule *r);
+/* Puts the source under a block, and drops. */
+const char *nft_block_chain(struct nft_maker *mk, uint64_t block_ns);
+
 /* nft_spread's put that goes to `to`. */
 void nft_hand_over(struct nft_spread *s, struct nft_rule r);
 

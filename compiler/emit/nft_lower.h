@@ -6,6 +6,7 @@
  *   @_POSTURE_in|forward|out                   @_later_POSTURE
  *   @_POSTURE_in.1 …                           parts of a long list, of any chain above
  *   @_reject                                   @_arrival, @_late     before the reflexes
+ *   @_tell.ID, @_line.ID                       the same, and of reflexes that only tell @_see.ID
  *                                              @_sound               drops what is malformed
  *                                              @_rate.ID, @_late.ID  what a rate counts
  *                                              @_over.ID             its meters

@@ -2,7 +2,6 @@
 
 #include "lang/base/digest.h"
 #include "lang/bundle/nft_name.h"
-#include "lang/bundle/nft_tell.h"
 
 enum { NFPROTO_IP4 = 2, NFPROTO_IP6 = 10, ETHERTYPE_IP4 = 0x0800, ETHERTYPE_IP6 = 0x86dd };
 
@@ -209,15 +208,6 @@ void nft_log(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rul
 	if (rule->effects.log)
 		nft_push(mk, r, (struct nft_expr){ .kind = NFT_EXPR_LOG,
 						   .log = arena_printf(mk->arena, "%s: ", rule->effects.log) });
-}
-
-void nft_tells(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule)
-{
-	const struct nft_tell t = { rule->verdict, rule->effects.severity, rule->effects.one_in, nft_name(mk->arena, rule->id) };
-	char prefix[NFT_TELL_MOST + 1];
-
-	nft_tell_print(prefix, &t);
-	nft_push(mk, r, (struct nft_expr){ .kind = NFT_EXPR_TELL, .tell = arena_strdup(mk->arena, prefix) });
 }
 
 void nft_ends(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate)

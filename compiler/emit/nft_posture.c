@@ -27,48 +27,10 @@ const char *nft_remark_once(const struct nft_spread *s)
 	return s->made ? NULL : s->remark;
 }
 
-static void ends_at_last(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule)
-{
-	switch (rule->verdict) {
-	case VERDICT_ALLOW:
-		nft_ends(mk, r, NFT_FATE_ACCEPT);
-		return;
-	case VERDICT_DROP:
-		nft_ends(mk, r, NFT_FATE_DROP);
-		return;
-	case VERDICT_REJECT:
-		nft_ends_in(mk, r, NFT_FATE_GOTO, "@_reject");
-		return;
-	case VERDICT_COUNT:
-		return;
-	}
-}
-
-/* Tells of some, and ends the way of all: a rule that tells may not hold, and so decides nothing itself. */
-static const char *tell_chain_at(struct nft_maker *mk, const struct ir_rule *rule)
-{
-	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "tell.%s", rule->id));
-	const char *full = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
-	struct nft_rule tells = { 0 }, ends = { 0 };
-
-	for (size_t i = 0; i < mk->table->chains.len; i++)
-		if (!strcmp(mk->table->chains.at[i]->name, full))
-			return full;
-	struct nft_chain *c = nft_chain_new(mk, name, arena_printf(mk->arena, "%s emits", rule->id));
-	nft_tells(mk, &tells, rule);
-	nft_put_rule(mk, c, tells, NULL);
-	ends_at_last(mk, &ends, rule);
-	nft_put_rule(mk, c, ends, NULL);
-	return full;
-}
-
 static void ends_as_said(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule)
 {
 	nft_log(mk, r, rule);
-	if (rule->effects.emits)
-		nft_ends_in(mk, r, NFT_FATE_GOTO, tell_chain_at(mk, rule));
-	else
-		ends_at_last(mk, r, rule);
+	nft_ends_told(mk, r, rule, true);
 }
 
 static void put_as_said(struct nft_spread *s, struct nft_rule r)

@@ -446,9 +446,13 @@ static void print_expr(struct buf *out, const struct nft_expr *e, char bank)
 	case NFT_EXPR_PLACE:
 		print_place(out, &e->place);
 		return;
+	case NFT_EXPR_ONE_OF:
+		buf_printf(out, "numgen random mod %u 0", e->one_of);
+		return;
 	case NFT_EXPR_TELL:
-		buf_printf(out, "limit rate %u/second burst %u packets log prefix \"%s\" group %u snaplen %u", NFT_TELL_RATE,
-			   NFT_TELL_BURST, e->tell, NFT_TELL_GROUP, NFT_TELL_BYTES);
+		if (e->tell.bounded)
+			buf_printf(out, "limit rate %u/second burst %u packets ", NFT_TELL_RATE, NFT_TELL_BURST);
+		buf_printf(out, "log prefix \"%s\" group %u snaplen %u", e->tell.prefix, NFT_TELL_GROUP, NFT_TELL_BYTES);
 		return;
 	case NFT_EXPR_LOG:
 		buf_printf(out, "log prefix \"%s\"", e->log);

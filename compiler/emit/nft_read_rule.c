@@ -394,11 +394,33 @@ static bool raise_bound(struct raising *rs, const struct nft_attr *at)
 static bool raise_tell(struct raising *rs, const struct nft_attr *at)
 {
 	const char *prefix = nft_attr_text(rs->rd->arena, at[NFTA_LOG_PREFIX]);
+	const bool bounded = rs->tells;
 	struct nft_tell t;
 
-	return rs->tells && prefix && nft_tell_parse(&t, prefix) && nft_attr_says16(at[NFTA_LOG_GROUP], NFT_TELL_GROUP) &&
+	rs->tells = false;
+	return prefix && nft_tell_parse(&t, prefix) && nft_attr_says16(at[NFTA_LOG_GROUP], NFT_TELL_GROUP) &&
 	       nft_attr_says(at[NFTA_LOG_SNAPLEN], NFT_TELL_BYTES) &&
-	       push_act(rs, (struct nft_expr){ .kind = NFT_EXPR_TELL, .tell = prefix });
+	       push_act(rs, (struct nft_expr){ .kind = NFT_EXPR_TELL, .tell = { prefix, bounded } });
+}
+
+#define NG_ATTRS (NFT_ALLOW(NFTA_NG_DREG) | NFT_ALLOW(NFTA_NG_MODULUS) | NFT_ALLOW(NFTA_NG_TYPE) | NFT_ALLOW(NFTA_NG_OFFSET))
+
+/* One of so many: the lot, and the comparison behind it. */
+static bool raise_numgen(struct raising *rs, const struct nft_attr *at)
+{
+	struct nft_expr out = { .kind = NFT_EXPR_ONE_OF };
+	const struct kernel_expr *next = rs->at + 1 < rs->count ? &rs->exprs[rs->at + 1] : NULL;
+	struct nft_attr cmp[NFT_ATTRS_MAX], value;
+	uint32_t offset;
+
+	if (rs->load.field != NFT_FIELD_COUNT || !next || strcmp(next->name, "cmp") || !nft_attrs_of(next->data, CMP_ATTRS, cmp) ||
+	    !nft_attr_says(at[NFTA_NG_DREG], NFT_REG_1) || !nft_attr_u32(at[NFTA_NG_MODULUS], &out.one_of) || out.one_of < 2 ||
+	    !nft_attr_says(at[NFTA_NG_TYPE], NFT_NG_RANDOM) || !nft_attr_u32_or_none(at[NFTA_NG_OFFSET], &offset) || offset ||
+	    !nft_attr_says(cmp[NFTA_CMP_SREG], NFT_REG_1) || !nft_attr_says(cmp[NFTA_CMP_OP], NFT_CMP_EQ) ||
+	    !nft_attr_only(cmp[NFTA_CMP_DATA], NFTA_DATA_VALUE, &value) || value.len != 4 || nft_reader_number(value, 4))
+		return false;
+	rs->at++;
+	return push_act(rs, out);
 }
 
 static bool raise_reject(struct raising *rs, const struct nft_attr *at)
@@ -466,6 +488,7 @@ static const struct {
 		  NFT_ALLOW(NFTA_OBJREF_SET_NAME) | NFT_ALLOW(NFTA_OBJREF_SET_ID),
 	  raise_objref },
 	{ "log", NFT_ALLOW(NFTA_LOG_PREFIX), raise_log },
+	{ "numgen", NG_ATTRS, raise_numgen },
 	{ "limit", LIMIT_ATTRS, raise_bound },
 	{ "log", NFT_ALLOW(NFTA_LOG_PREFIX) | NFT_ALLOW(NFTA_LOG_GROUP) | NFT_ALLOW(NFTA_LOG_SNAPLEN), raise_tell },
 	{ "reject", NFT_ALLOW(NFTA_REJECT_TYPE) | NFT_ALLOW(NFTA_REJECT_ICMP_CODE), raise_reject },

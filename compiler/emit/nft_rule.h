@@ -143,6 +143,12 @@ struct nft_place {
 
 enum nft_reject { NFT_REJECT_WITH_RESET, NFT_REJECT_WITH_ICMP };
 
+/* A line to the packet log, lang/bundle/nft_tell.h; bounded: as often as it says there, and else the rule ends. */
+struct nft_line {
+	const char *prefix;
+	bool bounded;
+};
+
 /* A field, or some bits of it, as a part of a map's key. */
 struct nft_key {
 	enum nft_field field;
@@ -164,7 +170,8 @@ enum nft_expr_kind {
 	NFT_EXPR_LIMIT,
 	NFT_EXPR_PLACE,
 	NFT_EXPR_LOG,
-	NFT_EXPR_TELL, /* as often as lang/bundle/nft_tell.h says; where it stands, the rule ends */
+	NFT_EXPR_ONE_OF, /* holds for one packet of so many, by lot */
+	NFT_EXPR_TELL,
 	NFT_EXPR_REJECT,
 	NFT_EXPR_FATE,
 };
@@ -176,7 +183,8 @@ struct nft_expr {
 		struct nft_look look;
 		const char *counter;
 		const char *log; /* how the line begins; no quotes in it */
-		const char *tell; /* the prefix of nft_tell.h */
+		uint32_t one_of;
+		struct nft_line tell;
 		struct nft_limit limit;
 		struct nft_place place;
 		enum nft_reject reject;

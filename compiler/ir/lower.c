@@ -520,15 +520,31 @@ static void epiderme_lower(struct lowering *lo, const struct policy *p)
 	}
 }
 
+static bool is_for_nft(const struct ir_rule *r)
+{
+	return !r->payload && !r->cookies && !(r->rate && r->rate->key == RATE_PER_FLOW);
+}
+
 static struct ir_list list_for_nft(const struct ir_list *l, struct arena *a)
 {
 	struct ir_list out = { arena_zero(a, (l->count + 1) * sizeof *out.rules), 0 };
 
 	for (size_t i = 0; i < l->count; i++)
-		if (!l->rules[i].payload && !l->rules[i].cookies &&
-		    !(l->rules[i].rate && l->rules[i].rate->key == RATE_PER_FLOW))
+		if (is_for_nft(&l->rules[i]))
 			out.rules[out.count++] = l->rules[i];
 	return out;
+}
+
+/* Ranks are places in the list of reflexes, some of which are gone. */
+static void rank_for_nft(struct ir_list *watches, const struct ir_list *reflexes)
+{
+	for (size_t w = 0; w < watches->count; w++) {
+		size_t rank = 0;
+
+		for (size_t i = 0; i < watches->rules[w].rank; i++)
+			rank += is_for_nft(&reflexes->rules[i]);
+		watches->rules[w].rank = rank;
+	}
 }
 
 struct ir *ir_for_nft(const struct ir *ir, struct arena *a)
@@ -537,6 +553,7 @@ struct ir *ir_for_nft(const struct ir *ir, struct arena *a)
 
 	out->reflexes = list_for_nft(&ir->reflexes, a);
 	out->watches = list_for_nft(&ir->watches, a);
+	rank_for_nft(&out->watches, &ir->reflexes);
 	return out;
 }
 

@@ -100,8 +100,8 @@ struct status_drift {
 
 /* What became of the events of packets. */
 struct status_events {
-	const char *source; /* "xdp"; or which interfaces' packets are only counted, and why */
-	uint64_t told;	    /* by the first hook, since its maps were made */
+	const char *source; /* of arrivals: "xdp, nft"; of what nft tells, whether it is heard */
+	uint64_t told;	    /* by programs since their maps were made, by nft since the start */
 	uint64_t full;	    /* lost: the ring had no room */
 	uint64_t rate;	    /* lost: more than the rate at which they are told */
 	uint64_t slow;	    /* lost since the start: the api did not take them in time */

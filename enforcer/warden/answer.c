@@ -48,6 +48,8 @@ static int answer_status(struct warden *w, const struct message *m, struct arena
 
 	report_status(&s, w->live, &w->kernel, a);
 	told_count(w->told, &w->kernel, &s.events);
+	if (w->live && !told_hears_nft(w->told))
+		s.events.source = arena_printf(a, "%s; what nft tells is not heard, since the packet log is another's", s.events.source);
 	s.drift.fault = w->drift_fault;
 	if (is_pending(w))
 		s.pending = (struct status_pending){ w->state.now.confirm.until, w->state.before.number };

@@ -112,6 +112,9 @@ enum filter_want {
 
 int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct arena *a, struct err *why);
 
+/* Packets of one counter, of both tables; 0 where it is not there. */
+int filter_count(struct filter *f, const char *counter, uint64_t *out, struct err *why);
+
 /* Elements in a set, as far as the table goes; expired ones are not counted, but for those of a large set that are not collected yet. */
 int filter_set_size(struct filter *f, enum filter_table t, const char *set, uint64_t *out, struct err *why);
 

@@ -148,6 +148,46 @@ int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct
 	return 0;
 }
 
+struct counted {
+	const char *name;
+	struct look look;
+};
+
+static void count_again(void *context)
+{
+	look_again(&((struct counted *)context)->look);
+}
+
+static void see_one_counter(const struct nlmsghdr *h, void *context)
+{
+	struct counted *c = context;
+
+	if (!strcmp(filter_text(h, NFTA_OBJ_NAME), c->name))
+		see_counter(h, &c->look);
+}
+
+int filter_count(struct filter *f, const char *counter, uint64_t *out, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct counted c = { .name = counter, .look.arena = a };
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+
+	*out = 0;
+	for (unsigned t = 0; t < FILTER_TABLES; t++) {
+		struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETOBJ, NLM_F_ACK, (enum filter_table)t);
+
+		mnl_attr_put_strz(h, NFTA_OBJ_NAME, counter);
+		mnl_attr_put_u32(h, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
+		c.look.objects_before = c.look.objects.len;
+		int rc = filter_ask(f, h, see_one_counter, count_again, &c, why);
+		if (rc)
+			return err_in(why, "cannot read the counter %s", counter);
+	}
+	for (size_t i = 0; i < c.look.objects.len; i++)
+		*out += c.look.objects.at[i].packets;
+	return 0;
+}
+
 /* ---- the rules of hooks ------------------------------------------------------------------ */
 
 struct ways {

@@ -174,6 +174,10 @@ static void count_lost(struct nflog *n, const struct logged *l, struct nflog_rea
 
 static void read_one(struct nflog *n, const struct nlmsghdr *h, struct nflog_reader *to)
 {
+	static const uint8_t tellers[] = { [NFT_TELLS_RULE] = TEG_DOES_TELL | TEG_DOES_RULE, [NFT_TELLS_REFLEX] = TEG_DOES_TELL,
+					   [NFT_TELLS_DROP] = 0 };
+	static const uint8_t does[] = { [NFT_TOLD_ALLOW] = 0, [NFT_TOLD_DROP] = TEG_DOES_DROP, [NFT_TOLD_REJECT] = TEG_DOES_REJECT,
+					[NFT_TOLD_BLOCK] = TEG_DOES_DROP | TEG_DOES_BLOCK };
 	struct logged l = { 0 };
 	struct nft_tell said;
 	char prefix[NFT_TELL_MOST + 1] = "";
@@ -191,9 +195,7 @@ static void read_one(struct nflog *n, const struct nlmsghdr *h, struct nflog_rea
 	const uint32_t in = number_of(&l, NFULA_IFINDEX_INDEV);
 	struct teg_event e = {
 		.at_ns = time_of(&l), .ifindex = in ? in : number_of(&l, NFULA_IFINDEX_OUTDEV), .by = TEG_WHO_NOBODY,
-		.severity = (uint8_t)said.severity,
-		.does = (uint8_t)(TEG_DOES_TELL | TEG_DOES_RULE | TEG_DOES_UNREAD | (said.verdict == VERDICT_DROP ? TEG_DOES_DROP : 0) |
-				  (said.verdict == VERDICT_REJECT ? TEG_DOES_REJECT : 0)),
+		.severity = (uint8_t)said.severity, .does = TEG_DOES_UNREAD | tellers[said.by] | does[said.what],
 	};
 	copy_head(&e, &l);
 	to->one(to->cls, &said, &e);

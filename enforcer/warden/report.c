@@ -90,18 +90,23 @@ static const char *engine_of_all(const struct ports *p)
 	return p->len ? port_engine_name(p->at[0].engine) : "none";
 }
 
-/* What of the packets is told, and where it is only counted. */
+/* By what packets are told of on arrival. */
 static const char *event_source(const struct generation *g, struct arena *a)
 {
-	const bool xdp = ports_use(&g->ports, PORT_NATIVE) || ports_use(&g->ports, PORT_GENERIC), tc = ports_use(&g->ports, PORT_TC);
-	const char *hooks = xdp && tc ? "xdp, tc" : tc ? "tc" : "xdp", *counted = "";
+	const struct {
+		const char *name;
+		bool used;
+	} hooks[] = {
+		{ "xdp", ports_use(&g->ports, PORT_NATIVE) || ports_use(&g->ports, PORT_GENERIC) },
+		{ "tc", ports_use(&g->ports, PORT_TC) },
+		{ "nft", ports_use(&g->ports, PORT_NFT) },
+	};
+	const char *out = "";
 
-	if (!g->tables)
-		return arena_printf(a, "rules of postures; nft judges on arrival, and its drops are only counted");
-	for (size_t i = 0; i < g->ports.len; i++)
-		if (g->ports.at[i].engine == PORT_NFT)
-			counted = arena_printf(a, "%s%s%s", counted, *counted ? ", " : "", g->ports.at[i].name);
-	return *counted ? arena_printf(a, "%s; drops on %s are only counted", hooks, counted) : hooks;
+	for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++)
+		if (hooks[i].used)
+			out = arena_printf(a, "%s%s%s", out, *out ? ", " : "", hooks[i].name);
+	return *out ? out : "none: no interface is judged on arrival";
 }
 
 #define SYNCOOKIES "/proc/sys/net/ipv4/tcp_syncookies"

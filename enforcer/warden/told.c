@@ -22,7 +22,7 @@ struct names {
 	const char **by_slot; /* TEG_COUNTER_SLOTS, NULL where the generation has no counter */
 	const char **postures;
 	uint32_t posture_count;
-	struct strmap by_nft; /* the ids of rules of postures, by nft_name() */
+	struct strmap by_nft; /* ids, by nft_name() */
 };
 
 struct told {
@@ -33,7 +33,6 @@ struct told {
 	uint64_t rest_until_ms;
 	uint64_t slow; /* lost: the api did not take them in time */
 	uint64_t told, full; /* of the packet log */
-	uint32_t lot;	     /* of samples: any number but 0 */
 
 	/* While it is read. */
 	int sock, rc;
@@ -52,6 +51,22 @@ static void names_release(struct names *n)
 	*n = (struct names){ 0 };
 }
 
+static const char *cause_id(uint32_t cause)
+{
+	static const char *const ids[CAUSE_COUNT] = {
+#define CAUSE(id, name, ...) [CAUSE_##id] = "malformed." name,
+#include "bpf-templates/cause.def"
+#undef CAUSE
+	};
+
+	return cause < CAUSE_COUNT ? ids[cause] : "";
+}
+
+static void name_put(struct names *n, const char *id)
+{
+	strmap_put(&n->by_nft, nft_name(n->arena, id), (void *)(uintptr_t)id);
+}
+
 static struct names names_of(const struct generation *g)
 {
 	struct arena *a = arena_new();
@@ -63,10 +78,11 @@ static struct names names_of(const struct generation *g)
 		if (g->slots[i] < TEG_COUNTER_SLOTS)
 			n.by_slot[g->slots[i]] = arena_strdup(a, g->plan.counters[i].id);
 	for (uint32_t i = 0; i < g->plan.counter_count; i++)
-		if (g->plan.counters[i].layer == LAYER_POSTURE) {
-			const char *id = arena_strdup(a, g->plan.counters[i].id);
-			strmap_put(&n.by_nft, nft_name(a, id), (void *)(uintptr_t)id);
-		}
+		name_put(&n, arena_strdup(a, g->plan.counters[i].id));
+	for (uint32_t c = 0; c < CAUSE_COUNT; c++)
+		name_put(&n, cause_id(c));
+	name_put(&n, NFT_TELL_BLOCKS);
+	name_put(&n, NFT_TELL_REFLEXES);
 	n.postures = arena_zero(a, (n.posture_count + 1) * sizeof *n.postures);
 	for (uint32_t i = 0; i < n.posture_count; i++)
 		n.postures[i] = arena_strdup(a, g->plan.postures[i].name);
@@ -85,17 +101,6 @@ static const char *slot_name(const struct names *n, uint32_t slot)
 	const char *name = n && slot < TEG_COUNTER_SLOTS ? n->by_slot[slot] : NULL;
 
 	return name ? name : "";
-}
-
-static const char *cause_id(uint32_t cause)
-{
-	static const char *const ids[CAUSE_COUNT] = {
-#define CAUSE(id, name, ...) [CAUSE_##id] = "malformed." name,
-#include "bpf-templates/cause.def"
-#undef CAUSE
-	};
-
-	return cause < CAUSE_COUNT ? ids[cause] : "";
 }
 
 static const char *interface_name(const struct told *t, uint32_t ifindex)
@@ -139,15 +144,6 @@ static void hand_on(struct told *t)
 	t->batch.row_count = 0;
 }
 
-/* One of so many, by lot (xorshift32): as event.h draws. */
-static bool is_drawn(struct told *t, uint32_t one_in)
-{
-	t->lot ^= t->lot << 13;
-	t->lot ^= t->lot >> 17;
-	t->lot ^= t->lot << 5;
-	return one_in <= 1 || t->lot % one_in == 0;
-}
-
 /* Of the generation in force: what an earlier one logged last is told as its rule, if it still has that. */
 static void take_logged(void *cls, const struct nft_tell *said, const struct teg_event *is)
 {
@@ -155,7 +151,7 @@ static void take_logged(void *cls, const struct nft_tell *said, const struct teg
 	struct packet_row *row = &t->rows[t->batch.row_count];
 	const char *id = t->now.arena ? strmap_find(&t->now.by_nft, said->name) : NULL;
 
-	if (!id || !is_drawn(t, said->one_in))
+	if (!id)
 		return;
 	if (t->taken++ >= TOLD_AT_ONCE) {
 		t->slow++;
@@ -236,11 +232,13 @@ void told_count(const struct told *t, const struct kernel *k, struct status_even
 	const int cpus = libbpf_num_possible_cpus();
 	own(mem) struct teg_telling *each = calloc(cpus > 0 ? (size_t)cpus : 1, sizeof *each);
 	const uint32_t zero = 0;
+	struct err ignored;
 
 	out->slow = t ? t->slow : 0;
 	out->told = t ? t->told : 0;
 	out->full = t ? t->full : 0;
-	out->rate = 0;
+	if (filter_count(k->filter, NFT_UNTOLD, &out->rate, &ignored))
+		out->rate = 0;
 	if (!t || !t->ring || !each || cpus <= 0 || bpf_map_lookup_elem(k->shared.telling, &zero, each))
 		return;
 	for (int i = 0; i < cpus; i++) {
@@ -248,6 +246,11 @@ void told_count(const struct told *t, const struct kernel *k, struct status_even
 		out->full += each[i].full;
 		out->rate += each[i].rate;
 	}
+}
+
+bool told_hears_nft(const struct told *t)
+{
+	return t && t->log;
 }
 
 /* ---- life ------------------------------------------------------------------------------ */
@@ -272,9 +275,8 @@ struct told *told_new(const struct kernel *k)
 	if (!t)
 		return NULL;
 	t->batch.rows = t->rows;
-	t->lot = (uint32_t)clock_ns(CLOCK_MONOTONIC) | 1;
 	if (nflog_open(&t->log, &why))
-		say("rules of postures tell of no packets: %s", why.text);
+		say("where nft judges no packets are told of: %s", why.text);
 	if (!k->active)
 		return take(t);
 	t->ring = ring_buffer__new(k->shared.events, take_one, t, NULL);

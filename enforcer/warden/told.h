@@ -1,6 +1,6 @@
 /*
- * told - packets that the first hook told of, read from its ring, and those of rules of postures, from the
- * kernel's packet log (nflog.h), handed on to the api.
+ * told - packets that the first hook's programs told of, read from their ring, and those that rules of nft told of, from
+ * the kernel's packet log (nflog.h), handed on to the api.
  *
  *     t = told_new(kernel)
  *     told_follow(t, live)                            whose names they are
@@ -13,7 +13,7 @@
  * TOLD_REST_MS: so a flood wakes the warden ten times a second, and quiet never.
  *
  * What is lost is counted: by the program, what the ring had no room for and what was more than a
- * tick's share; here, what the api did not take in time. The warden never waits for it.
+ * tick's share; by nft, what was more than a rule's rate; here, what the api did not take in time. The warden never waits for it.
  */
 #ifndef TEG_WARDEN_TOLD_H
 #define TEG_WARDEN_TOLD_H
@@ -43,6 +43,9 @@ void told_follow(struct told *t, const struct generation *g);
 
 /* -1 as the socket: nobody is told. A negative errno when the other end is broken. */
 int told_read(struct told *t, struct kernel *k, int sock, uint64_t now_ms, struct err *why);
+
+/* Is the packet log ours? */
+bool told_hears_nft(const struct told *t);
 
 /* What became of them since the maps were made, and what was lost here since the start: all but the source. */
 void told_count(const struct told *t, const struct kernel *k, struct status_events *out);

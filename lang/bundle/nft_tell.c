@@ -1,32 +1,40 @@
 #include "lang/bundle/nft_tell.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lang/bundle/nft_name.h"
 
-_Static_assert(NFT_NAME_MOST + 7 <= NFT_TELL_MOST, "a letter, five digits, a space and a name fit");
+_Static_assert(NFT_NAME_MOST + 4 <= NFT_TELL_MOST, "two letters, a digit, a space and a name fit");
+
+static const char tellers[] = { [NFT_TELLS_RULE] = 'p', [NFT_TELLS_REFLEX] = 'r', [NFT_TELLS_DROP] = 'd' };
+static const char tolds[] = { [NFT_TOLD_ALLOW] = 'a', [NFT_TOLD_DROP] = 'd', [NFT_TOLD_REJECT] = 'j', [NFT_TOLD_BLOCK] = 'b' };
 
 void nft_tell_print(char out[static NFT_TELL_MOST + 1], const struct nft_tell *t)
 {
-	const int what = 'a' + 3 * (int)t->severity + (int)t->verdict;
-	const uint32_t one_in = t->one_in < 1 ? 1 : t->one_in > NFT_TELL_ONE_IN_MAX ? NFT_TELL_ONE_IN_MAX : t->one_in;
+	snprintf(out, NFT_TELL_MOST + 1, "%c%c%d %s", tellers[t->by], tolds[t->what], (int)t->severity, t->name);
+}
 
-	snprintf(out, NFT_TELL_MOST + 1, "%c%x %s", what, one_in, t->name);
+/* Which of the letters it is, or how many there are. */
+static unsigned letter_of(const char *letters, unsigned count, char c)
+{
+	unsigned i = 0;
+
+	while (i < count && letters[i] != c)
+		i++;
+	return i;
 }
 
 bool nft_tell_parse(struct nft_tell *out, const char *prefix)
 {
-	const unsigned what = (unsigned char)prefix[0] - 'a';
-	const char *digits = prefix + 1;
-	const size_t len = strspn(digits, "0123456789abcdef");
-
-	if (what >= 3 * EVENT_SEVERITY_COUNT || !len || len > 5 || digits[len] != ' ' || !nft_name_holds(digits + len + 1))
+	if (strlen(prefix) < 5 || prefix[3] != ' ' || !nft_name_holds(prefix + 4))
 		return false;
-	*out = (struct nft_tell){
-		.verdict = (enum verdict)(what % 3), .severity = (enum event_severity)(what / 3),
-		.one_in = (uint32_t)strtoul(digits, NULL, 16), .name = digits + len + 1,
-	};
-	return out->one_in > 0;
+
+	const unsigned by = letter_of(tellers, NFT_TELLERS, prefix[0]), what = letter_of(tolds, NFT_TOLDS, prefix[1]);
+	const unsigned severity = (unsigned char)prefix[2] - '0';
+
+	if (by == NFT_TELLERS || what == NFT_TOLDS || severity >= EVENT_SEVERITY_COUNT)
+		return false;
+	*out = (struct nft_tell){ (enum nft_teller)by, (enum nft_told)what, (enum event_severity)severity, prefix + 4 };
+	return true;
 }
