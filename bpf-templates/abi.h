@@ -340,9 +340,13 @@ struct teg_config {
 	struct teg_bulk bulk;
 	__u32 generation;      /* its number's low half, by who loads */
 	__u32 atlas;	       /* words of gen_atlas, by who loads */
+	__u32 feed_first;      /* row of gen_rules of the first feed: the others follow, in the policy's order */
+	__u32 feed_count;
+	__u32 feed_words;      /* of a bank of gen_feeds, by who loads */
+	__u32 pad;
 	struct teg_payload payload;
 };
-_Static_assert(sizeof(struct teg_config) == 1120, "abi");
+_Static_assert(sizeof(struct teg_config) == 1136, "abi");
 
 /* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
  * beyond its end is in gen_zones_far, a hash. */
@@ -427,6 +431,16 @@ static inline __u32 teg_atlas_gate(__u64 hash, __u32 shift)
 {
 	return (__u32)(hash * 0xc4ceb9fe1a85ec53ull >> shift);
 }
+
+/*
+ * gen_feeds: what is on the policy's feeds, an atlas as above in each of two banks of config.feed_words words. The
+ * sets of an address are the feeds that it is on, a bit each. gen_feeding says which bank is read: nothing is
+ * on any feed, or the first, or the second. The other is written whole before it is the one.
+ */
+#define TEG_FEEDING_SECTION ".data.feeding"
+#define TEG_FEEDS_MAX 62u
+#define TEG_FEED_ENTRIES_MAX 1000000u
+enum { TEG_FEEDING_NOTHING, TEG_FEEDING_FIRST, TEG_FEEDING_SECOND };
 
 #define TEG_SETS_MAX 62u
 #define TEG_SET_SELF (1ull << 63) /* added at look-up when teg_self has the address */

@@ -20,6 +20,7 @@
 struct atlas_view {
 	const __u64 *at;
 	__u32 words;
+	__u32 which; /* the program's functions are told: 0 the policy's sets, else TEG_FEEDING_ */
 };
 
 /* What is compared is what is used: the verifier knows no more of a copy. */

@@ -7,6 +7,7 @@
  *                      ├── a lifeline ─────────────► on
  *                      ├── neighbours, listeners ──► on
  *                      ├── a runtime block ────────► drop
+ *                      ├── on a feed ──────────────► drop
  *                      ├── a block, a reflex ──────► drop
  *                      ├── the posture is closed ──► drop
  *                      └──────────────────────────── on
@@ -380,6 +381,17 @@ static __noinline int reflexes_end_apart(struct walk *w, const struct teg_rule *
 	return reflexes_end(w, rule);
 }
 
+/* Is the source on a feed? Then it is dropped, by the first of the policy's that has it. */
+static __noinline bool feed_drops(struct walk *w)
+{
+	const __u64 on = sets_feeds(&w->p->src, w->p->family);
+	const struct teg_rule *rule = on ? rule_at((__u64)gen_config.feed_first + atlas_ones((on & -on) - 1)) : NULL;
+
+	if (rule)
+		rule_acts(w->ctx, w->p, w->active, rule, 0);
+	return rule;
+}
+
 static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payloads)
 {
 	struct pkt p = {};
@@ -420,6 +432,8 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 		tell_drop(ctx, &p, active, counted, gen_config.blocked_slot, blocked_by);
 		return FRAME_DROP;
 	}
+	if (gen_config.feed_count && feed_drops(&w))
+		return FRAME_DROP;
 	if (!payloads) {
 		rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, judge_bulk(&w));
 		return reflexes_end(&w, rule);

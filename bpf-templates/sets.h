@@ -14,12 +14,12 @@
 #include <bpf/bpf_helpers.h>
 
 /* By functions that stand below. */
-__u32 sets_part(__u64 entry, __u32 byte);
-__u64 sets_longer(__u32 region, __u32 length, __u64 hi, __u64 lo);
-__u64 sets_region(__u32 region, __u64 hi, __u64 lo);
-#define ATLAS_PART(v, entry, byte) ((void)(v), sets_part(entry, byte))
-#define ATLAS_LONGER(v, region, length, hi, lo) ((void)(v), sets_longer(region, length, hi, lo))
-#define ATLAS_REGION(v, region, hi, lo) ((void)(v), sets_region(region, hi, lo))
+__u32 sets_part(__u32 which, __u64 entry, __u32 byte);
+__u64 sets_longer(__u32 which, __u64 region_length, __u64 hi, __u64 lo);
+__u64 sets_region(__u32 which, __u32 region, __u64 hi, __u64 lo);
+#define ATLAS_PART(v, entry, byte) sets_part((v)->which, entry, byte)
+#define ATLAS_LONGER(v, region, length, hi, lo) sets_longer((v)->which, (__u64)(region) << 32 | (length), hi, lo)
+#define ATLAS_REGION(v, region, hi, lo) sets_region((v)->which, region, hi, lo)
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/atlas.h"
@@ -52,6 +52,17 @@ struct {
 	__uint(value_size, sizeof(struct teg_atlas));
 } gen_atlas SEC(".maps");
 
+/* Two banks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct teg_atlas));
+} gen_feeds SEC(".maps");
+
+__u32 gen_feeding SEC(TEG_FEEDING_SECTION);
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -72,38 +83,56 @@ static __always_inline __u64 sets_walk(const __u8 *addr, __u32 entry, int bytes)
 	return entry < masks_max ? masks[entry] : 0;
 }
 
-static __always_inline struct atlas_view sets_view(void)
+static __always_inline bool sets_view(struct atlas_view *v, __u32 which)
 {
-	return (struct atlas_view){ ONE(gen_atlas), gen_config.atlas };
+	const __u32 bank = which == TEG_FEEDING_SECOND;
+
+	v->which = which;
+	if (which) {
+		v->words = gen_config.feed_words;
+		v->at = v->words ? bpf_map_lookup_elem(&gen_feeds, &bank) : NULL;
+	} else {
+		v->words = gen_config.atlas;
+		v->at = ONE(gen_atlas);
+	}
+	return v->words && v->at;
 }
 
 /* Functions of their own, so that the verifier follows each look-up once and not once a way that leads to it. */
-__noinline __u32 sets_part(__u64 entry, __u32 byte)
+__noinline __u32 sets_part(__u32 which, __u64 entry, __u32 byte)
 {
-	const struct atlas_view v = sets_view();
+	struct atlas_view v;
 
-	return gen_config.atlas ? atlas_part(&v, entry, byte & 0xff) : 0;
+	return sets_view(&v, which) ? atlas_part(&v, entry, byte & 0xff) : 0;
 }
 
-__noinline __u64 sets_longer(__u32 region, __u32 length, __u64 hi, __u64 lo)
+__noinline __u64 sets_longer(__u32 which, __u64 region_length, __u64 hi, __u64 lo)
 {
-	const struct atlas_view v = sets_view();
+	struct atlas_view v;
 
-	return gen_config.atlas ? atlas_longer(&v, region, length, hi, lo) : 0;
+	return sets_view(&v, which) ? atlas_longer(&v, region_length >> 32, (__u32)region_length, hi, lo) : 0;
 }
 
-__noinline __u64 sets_region(__u32 region, __u64 hi, __u64 lo)
+__noinline __u64 sets_region(__u32 which, __u32 region, __u64 hi, __u64 lo)
 {
-	const struct atlas_view v = sets_view();
+	struct atlas_view v;
 
-	return gen_config.atlas ? atlas_region(&v, region, hi, lo) : 0;
+	return sets_view(&v, which) ? atlas_region(&v, region, hi, lo) : 0;
 }
 
-static __always_inline __u64 sets_atlas(const struct pkt_addr *a, __u8 family)
+static __always_inline __u64 sets_atlas(const struct pkt_addr *a, __u8 family, __u32 which)
 {
-	const struct atlas_view v = sets_view();
+	struct atlas_view v;
 
-	return atlas_sets(&v, bpf_be64_to_cpu(a->hi), bpf_be64_to_cpu(a->lo), family == TEG_IP6);
+	return sets_view(&v, which) ? atlas_sets(&v, bpf_be64_to_cpu(a->hi), bpf_be64_to_cpu(a->lo), family == TEG_IP6) : 0;
+}
+
+/* The feeds that an address is on; the bank is read once, so that a packet meets all of one. */
+static __always_inline __u64 sets_feeds(const struct pkt_addr *a, __u8 family)
+{
+	const __u32 which = *(volatile __u32 *)&gen_feeding;
+
+	return which ? sets_atlas(a, family, which) : 0;
 }
 
 static __always_inline bool sets_is_self(const struct pkt_addr *a)
@@ -125,7 +154,7 @@ static __always_inline __u64 sets_of(const struct pkt_addr *a, __u8 family, bool
 	__u64 in = TEG_SET_ANY;
 
 	if (sets && !gen_config.nodes)
-		in |= sets_atlas(a, family);
+		in |= sets_atlas(a, family, 0);
 	else if (sets)
 		in |= family == TEG_IP4 ? sets_walk(bytes + 12, 0, 4) : sets_walk(bytes, 1, 16);
 	if (self && sets_is_self(a))

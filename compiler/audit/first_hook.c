@@ -146,7 +146,7 @@ static struct ir_box bulk_box_of(struct sets *s, const struct teg_bulk_box *b)
 
 const struct ir_rule *audit_rule_named(const struct ir *ir, const char *id)
 {
-	const struct ir_list *lists[] = { &ir->lifelines, &ir->blocks, &ir->reflexes, &ir->watches };
+	const struct ir_list *lists[] = { &ir->lifelines, &ir->feeds, &ir->blocks, &ir->reflexes, &ir->watches };
 
 	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
 		for (size_t i = 0; i < lists[l]->count; i++)
@@ -228,6 +228,20 @@ static void read_boxes(struct sets *s, struct ir_rule *r, struct reading *at, ui
 		r->boxes[r->box_count++] = bulk_box_of(s, &p->bulk_boxes[at->bulk++]);
 }
 
+/* Everything, of who is on the feed of that name, if the policy has one there. */
+static void read_feed(struct sets *s, struct ir_rule *r, const struct reading *at, uint32_t rule)
+{
+	const struct teg_config *c = &at->plan->config;
+	const uint32_t which = rule - c->feed_first;
+
+	if (which >= at->meant->feeds.count || strcmp(at->meant->feeds.rules[which].id, r->id) != 0)
+		return; /* a rule without boxes, which is not what was meant */
+	r->feed = at->meant->feeds.rules[which].feed;
+	r->layer = LAYER_BLOCK;
+	r->boxes = arena_copy(s->arena, at->meant->feeds.rules[which].boxes, sizeof *r->boxes);
+	r->box_count = 1;
+}
+
 static struct ir_rule rule_of(struct sets *s, struct reading *at, uint32_t i)
 {
 	const struct plan *plan = at->plan;
@@ -254,7 +268,10 @@ static struct ir_rule rule_of(struct sets *s, struct reading *at, uint32_t i)
 		rate.kin = rate.bucket;
 		r.rate = arena_copy(s->arena, &rate, sizeof rate);
 	}
-	read_boxes(s, &r, at, i);
+	if (plan_rule_is_feed(plan, i))
+		read_feed(s, &r, at, i);
+	else
+		read_boxes(s, &r, at, i);
 	return r;
 }
 
@@ -270,12 +287,14 @@ void audit_read_tables(struct ir *out, const struct ir *meant, const struct plan
 	make_sets(s);
 	*out = *meant;
 	out->lifelines = (struct ir_list){ arena_zero(a, room), 0 };
+	out->feeds = (struct ir_list){ arena_zero(a, room), 0 };
 	out->blocks = (struct ir_list){ NULL, 0 };
 	out->reflexes = (struct ir_list){ arena_zero(a, room), 0 };
 	out->watches = (struct ir_list){ arena_zero(a, room), 0 };
 	for (uint32_t i = 0; i < plan->rule_count; i++) {
 		struct ir_rule r = rule_of(s, &at, i);
-		struct ir_list *l = plan->rules[i].act == TEG_ACT_TELL ? &out->watches :
+		struct ir_list *l = plan_rule_is_feed(plan, i)	       ? &out->feeds :
+				    plan->rules[i].act == TEG_ACT_TELL ? &out->watches :
 				    r.verdict == VERDICT_ALLOW	       ? &out->lifelines :
 									 &out->reflexes;
 
@@ -303,7 +322,7 @@ static bool same_effects(const struct pol_effects *x, const struct pol_effects *
 
 static struct strmap rules_by_id(const struct ir *ir, struct arena *a)
 {
-	const struct ir_list *lists[] = { &ir->lifelines, &ir->blocks, &ir->reflexes, &ir->watches };
+	const struct ir_list *lists[] = { &ir->lifelines, &ir->feeds, &ir->blocks, &ir->reflexes, &ir->watches };
 	struct strmap m;
 
 	strmap_init(&m, a);
@@ -340,6 +359,21 @@ static int watches_hold(const struct ir *meant, const struct ir *made, struct er
 		same = !strcmp(x->id, y->id) && x->except == y->except && meant->blocks.count + x->rank == y->rank;
 	}
 	return same ? 0 : err_set(why, EPROTO, "what only tells is not in the tables as the policy has it");
+}
+
+/* How a feed is read, and for how long: nothing that packets show. */
+static int feeds_hold(const struct ir *meant, const struct plan *plan, struct err *why)
+{
+	for (uint32_t i = 0; i < plan->feed_count || i < meant->feeds.count; i++) {
+		const struct pol_feed *m = i < meant->feeds.count ? meant->feeds.rules[i].feed : NULL;
+		const struct plan_feed *f = i < plan->feed_count ? &plan->feeds[i] : NULL;
+
+		if (!m || !f || strcmp(m->name, f->name) || m->format != f->format || strcmp(m->member ? m->member : "", f->member) ||
+		    m->column != f->column || m->max != f->most || (m->stale_ns + 999999999) / 1000000000 != f->stale_s ||
+		    m->stale_keeps != f->stale_keeps)
+			return err_set(why, EPROTO, "feed %u is not the policy's", i);
+	}
+	return 0;
 }
 
 static int refuse(const struct ir *ir, unsigned posture, const struct witness *w, const char *what,
@@ -409,6 +443,8 @@ int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *p
 		rc = limits_hold(&meant, &made.watches, why);
 	if (!rc)
 		rc = watches_hold(ir, &made, why);
+	if (!rc)
+		rc = feeds_hold(ir, plan, why);
 	for (unsigned i = 0; i < ir->posture_count && !rc; i++) {
 		rc = posture_holds(p, ir, &made, i, why);
 		if (!rc)

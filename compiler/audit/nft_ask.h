@@ -103,6 +103,7 @@ struct nft_answer {
 	bool mapped;		      /* each has a counter of its own instead */
 	bool limited;
 	struct nft_ask_limit limit;
+	const char *feed; /* the set of one, in which all of them are; or NULL */
 	bool blocks; /* puts the source under a block */
 	uint64_t block_ms;
 };

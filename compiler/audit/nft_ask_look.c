@@ -136,6 +136,17 @@ static bool look_up_dynamic(struct nft_asking *k, const struct nft_said_set *s, 
 	return true;
 }
 
+/* Who is on a feed: its whole source address. Nothing is understood of who is not. */
+static bool look_up_feed(struct nft_asking *k, const struct nft_said_set *s, const struct nft_value *v, bool inverted)
+{
+	if (inverted || v->what != NFT_ASKED_SRC || v->mask != family_max(k->w->family) || v->host || k->out->feed ||
+	    k->out->limited || k->out->mapped)
+		return false;
+	k->out->feed = s->name;
+	k->out->asked = true;
+	return true;
+}
+
 /* --- look-ups ---------------------------------------------------------------------------------------------------- */
 
 /* Elements in the byte order of this machine were read as if in the network's. */
@@ -346,6 +357,8 @@ bool nft_ask_lookup(struct nft_asking *k, const struct nft_attr *at)
 		return !s->dynamic && !flags && !k->out->limited && look_up_parts(k, s, slot, &all) && take_alts(k, &all);
 	if (s->dynamic)
 		return look_up_dynamic(k, s, v, flags);
+	if (s->feed)
+		return look_up_feed(k, s, v, flags);
 	if (s->map)
 		return look_up_map(k, s, v, &all) && take_alts(k, &all);
 	ranges = s->ranges;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lang/base/digest.h"
+#include "lang/bundle/nft_name.h"
 
 #define TABLE "tegumentar"
 #define EXPRS_MAX 64
@@ -330,6 +331,10 @@ static int finish_set(struct reading *k, struct nft_said_set *s)
 		return 0; /* keys of several parts */
 	if (s->key_bytes > sizeof(addr_num))
 		return refuse(k, "a set's key");
+	if (s->name && !s->map && s->interval && !strncmp(s->name, NFT_FEED_BEGINS, strlen(NFT_FEED_BEGINS))) {
+		s->feed = true;
+		return s->elements.len ? refuse(k, "an element of a feed") : 0;
+	}
 	if (s->elements.len)
 		qsort_r(s->elements.at, s->elements.len, sizeof *s->elements.at, by_key, &s->key_bytes);
 	if (!parts_of(s, k->said->arena))

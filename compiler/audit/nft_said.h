@@ -71,6 +71,7 @@ struct nft_said_set {
 	const char *placed; /* which finds it by this name in its bank; or NULL, and by its number */
 	uint32_t id, key_bytes;
 	bool interval, concat, dynamic;
+	bool feed; /* the enforcer fills it */
 	bool map, counts; /* to verdicts, to counters */
 	uint64_t timeout_ms;
 	VEC(struct nft_said_element) elements;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/ir/proto.h"
+#include "lang/bundle/nft_name.h"
 
 enum { NF_DROP = 0, NF_ACCEPT = 1 }; /* linux/netfilter.h */
 
@@ -140,6 +141,24 @@ static int limit_unknown(struct nft_walk *k, const struct nft_ask_limit *l, cons
 	return refuse(k, "a limit that the policy's terms do not know");
 }
 
+/* The unknown that a feed's set is. */
+static int feed_unknown(struct nft_walk *k, const char *set, int *out)
+{
+	const struct terms *t = k->terms;
+
+	for (size_t i = 0; i < t->unknowns.len; i++) {
+		const struct unknown *u = &t->unknowns.at[i];
+
+		if (u->kind != OPEN_FEED || u->copy)
+			continue;
+		if (!strcmp(set, nft_feed_set(k->world.arena, u->name + strlen(NFT_FEED_BEGINS), k->world.family))) {
+			*out = (int)i;
+			return 0;
+		}
+	}
+	return err_set(k->world.why, EPROTO, "%s: a feed that the policy does not have", set);
+}
+
 /* --- what a rule does to the packets that come to its end --------------------------------------------------------- */
 
 /* What the packets have behind them when the rule has done its work. */
@@ -156,10 +175,12 @@ static int path_behind(struct frame *f, const struct path *from, const struct nf
 		out->done.log = a->log;
 	if (a->blocks)
 		out->done.block_ms = a->block_ms;
-	if (!a->limited)
+	if (!a->limited && !a->feed)
 		return 0;
-	if (from->cell.unknown >= 0)
-		return refuse(f->k, "a limit behind another");
+	if (from->cell.unknown >= 0 || (a->limited && a->feed))
+		return refuse(f->k, "a limit or a feed behind another");
+	if (a->feed)
+		return feed_unknown(f->k, a->feed, &out->cell.unknown);
 	rc = limit_unknown(f->k, &a->limit, out->done.counter, &out->cell.unknown);
 	return rc;
 }

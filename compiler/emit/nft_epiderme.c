@@ -195,6 +195,29 @@ static void put_blocked(struct nft_maker *mk, struct nft_chain *c)
 	}
 }
 
+static void put_feed(struct nft_maker *mk, struct nft_chain *c, const struct ir_rule *feed)
+{
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		struct nft_rule r = { 0 };
+
+		nft_ask_family(mk, &r, (enum family)f);
+		ask_source(mk, &r, (enum family)f, FAMILY_BITS((enum family)f), NFT_TEST_IN,
+			   nft_filled_set_at(mk, nft_feed_set(mk->arena, feed->feed->name, (enum family)f), (enum family)f));
+		nft_count_as(mk, &r, feed->id);
+		nft_ends(mk, &r, NFT_FATE_DROP);
+		nft_put_rule(mk, c, r, f ? NULL : arena_printf(mk->arena, "who is on the feed %s", feed->feed->name));
+	}
+}
+
+/* Runtime blocks, feeds, and then the policy's own. */
+static int put_blocks(struct nft_maker *mk, const struct nft_site *site)
+{
+	put_blocked(mk, site->chain);
+	for (size_t i = 0; i < mk->ir->feeds.count; i++)
+		put_feed(mk, site->chain, &mk->ir->feeds.rules[i]);
+	return nft_lower_list(mk, site, &mk->ir->blocks);
+}
+
 static int lower_arrival(struct nft_maker *mk)
 {
 	struct nft_site site = { nft_chain_new(mk, "arrival", "before every posture's reflexes"),
@@ -203,8 +226,7 @@ static int lower_arrival(struct nft_maker *mk)
 	if (nft_lower_lifelines(mk, &site, DIRECTION_IN))
 		return mk->why->code;
 	nft_put_neighbour(mk, site.chain);
-	put_blocked(mk, site.chain);
-	return nft_lower_list(mk, &site, &mk->ir->blocks);
+	return put_blocks(mk, &site);
 }
 
 /* The same for later fragments. */
@@ -215,8 +237,7 @@ static int lower_late(struct nft_maker *mk)
 
 	if (nft_lower_lifelines(mk, &site, DIRECTION_IN))
 		return mk->why->code;
-	put_blocked(mk, site.chain);
-	return nft_lower_list(mk, &site, &mk->ir->blocks);
+	return put_blocks(mk, &site);
 }
 
 /* --- reflexes -------------------------------------------------------------------- */

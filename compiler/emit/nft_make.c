@@ -118,6 +118,16 @@ const struct nft_set *nft_dynamic_set_at(struct nft_maker *mk, const char *name,
 	return s;
 }
 
+const struct nft_set *nft_filled_set_at(struct nft_maker *mk, const char *name, enum family f)
+{
+	struct nft_set *s = strmap_find(&mk->sets, name);
+
+	if (!s)
+		s = nft_set_new(mk, name, f == FAMILY_IP4 ? NFT_TYPE_ADDR4 : NFT_TYPE_ADDR6);
+	s->interval = true;
+	return s;
+}
+
 /* --- rules, expression by expression --------------------------------------------- */
 
 void nft_push(struct nft_maker *mk, struct nft_rule *r, struct nft_expr e)

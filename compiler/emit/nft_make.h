@@ -34,6 +34,8 @@ const char *nft_counter_at(struct nft_maker *mk, const char *id);
 
 /* Equal sets have one name, whatever the policy calls them: two generations share them. */
 const struct nft_set *nft_net_set_at(struct nft_maker *mk, const struct netset *set, enum family f);
+/* Ranges of addresses that the enforcer fills in. */
+const struct nft_set *nft_filled_set_at(struct nft_maker *mk, const char *name, enum family f);
 const struct nft_set *nft_dynamic_set_at(struct nft_maker *mk, const char *name, enum family f,
 					 uint32_t most, uint64_t timeout_ms);
 

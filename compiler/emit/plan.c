@@ -47,6 +47,7 @@ static void name_counters(struct plan *out, const struct ir *ir, struct arena *a
 	count(&n, WHY_RELATED, LAYER_POSTURE, VERDICT_ALLOW, OF_NO_POSTURE);
 	count(&n, WHY_INVALID, LAYER_POSTURE, VERDICT_DROP, OF_NO_POSTURE);
 	count_list(&n, &ir->lifelines, OF_NO_POSTURE);
+	count_list(&n, &ir->feeds, OF_NO_POSTURE);
 	count_list(&n, &ir->blocks, OF_NO_POSTURE);
 	count_list(&n, &ir->reflexes, OF_NO_POSTURE);
 	for (size_t i = 0; i < ir->watches.count; i++)
@@ -85,6 +86,25 @@ static void name_postures(struct plan *out, const struct ir *ir, struct arena *a
 			.closed = ir->postures[i].closed,
 			.within = ir->postures[i].within | 1ull << i,
 		};
+}
+
+static struct plan_feed feed_of(const struct pol_feed *f)
+{
+	const uint64_t second_ns = 1000000000;
+
+	return (struct plan_feed){
+		.name = f->name, .format = f->format, .member = or_nothing(f->member), .column = (uint32_t)f->column,
+		.most = (uint32_t)f->max, .stale_s = (uint32_t)((f->stale_ns + second_ns - 1) / second_ns),
+		.stale_keeps = f->stale_keeps,
+	};
+}
+
+static void name_feeds(struct plan *out, const struct ir *ir, struct arena *a)
+{
+	out->feed_count = (uint32_t)ir->feeds.count;
+	out->feeds = arena_zero(a, ir->feeds.count * sizeof *out->feeds);
+	for (size_t i = 0; i < ir->feeds.count; i++)
+		out->feeds[i] = feed_of(ir->feeds.rules[i].feed);
 }
 
 /* --- what the enforcer must be able to do ------------------------------------------------------- */
@@ -162,5 +182,6 @@ void emit_plan(struct plan *out, const struct ir *ir, struct arena *a)
 	name_zones(out, ir, a);
 	name_postures(out, ir, a);
 	name_counters(out, ir, a);
+	name_feeds(out, ir, a);
 	list_needs(out, ir, a);
 }

@@ -62,6 +62,7 @@ struct lowering {
 	VEC(struct teg_bulk_box) bulk_boxes;
 	VEC(struct teg_rule) rules;
 	VEC(const char *) ids; /* of the rules */
+	uint32_t feed_first;
 	struct payload_asked payload;
 	struct teg_row row;    /* of the rule at hand, when it looks into payloads */
 };
@@ -441,6 +442,8 @@ static void lower_config(struct plan *plan, const struct ir *ir, const struct lo
 		.rule_count = (uint32_t)t->rules.len,
 		.neighbour_slot = counter_at(t, "neighbour"),
 		.blocked_slot = counter_at(t, "blocked"),
+		.feed_first = t->feed_first,
+		.feed_count = (uint32_t)ir->feeds.count,
 	};
 	for (size_t i = 0; i < ir->posture_count; i++) {
 		const struct ir_list *in = &ir->postures[i].lists[DIRECTION_IN];
@@ -454,11 +457,28 @@ static void lower_config(struct plan *plan, const struct ir *ir, const struct lo
 	}
 }
 
+/* Rows without boxes: who is on a feed is looked up, see gen_feeds. */
+static int lower_feeds(struct lowering *t, const struct ir_list *feeds, struct err *why)
+{
+	t->feed_first = (uint32_t)t->rules.len;
+	if (feeds->count > TEG_FEEDS_MAX)
+		return err_set(why, E2BIG, "%s: there may be at most %u feeds", feeds->rules[TEG_FEEDS_MAX].id, TEG_FEEDS_MAX);
+	for (size_t i = 0; i < feeds->count; i++) {
+		struct teg_rule row = { .counter_slot = counter_at(t, feeds->rules[i].id), .act = TEG_ACT_DROP, .one_in = 1 };
+
+		vec_push(t->arena, &t->rules, row);
+		vec_push(t->arena, &t->ids, feeds->rules[i].id);
+	}
+	return 0;
+}
+
 static int lower_all(struct lowering *t, const struct ir *ir, size_t *lifeline_boxes, struct err *why)
 {
 	int rc = lower_list(t, &ir->lifelines, TEG_ACT_PASS, why);
 
 	*lifeline_boxes = t->boxes.len;
+	if (!rc)
+		rc = lower_feeds(t, &ir->feeds, why);
 	if (!rc)
 		rc = lower_list(t, &ir->blocks, TEG_ACT_DROP, why);
 	return rc ? rc : lower_reflexes(t, ir, why);

@@ -20,6 +20,7 @@
 #include "lang/base/arena.h"
 #include "lang/base/ranges.h"
 #include "lang/base/span.h"
+#include "lang/vocab/format.h"
 #include "lang/vocab/verdict.h"
 
 #define POLICY_ZONES_MAX 63
@@ -149,13 +150,6 @@ struct pol_reflex {
 	uint64_t block_ns; /* `drop source for T`; 0 for a plain drop */
 	struct pol_effects effects;
 	uint64_t except;   /* bit per posture: `except in` */
-};
-
-enum feed_format {
-#define FORMAT(id, ...) FORMAT_##id,
-#include "lang/vocab/format.def"
-#undef FORMAT
-	FORMAT_COUNT
 };
 
 /* A list of addresses that is fetched; what is on it is blocked. */

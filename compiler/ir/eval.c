@@ -174,6 +174,15 @@ static const struct ir_rule *reflex_of(struct moment *m, const struct packet *p,
 	return NULL;
 }
 
+/* Nothing is on a feed but what the enforcer was given: none, unless it is taken to be so. */
+static const struct ir_rule *feed_of(const struct moment *m)
+{
+	for (size_t i = 0; i < m->ir->feeds.count; i++)
+		if (moment_is_found(m, m->ir->feeds.rules[i].id))
+			return &m->ir->feeds.rules[i];
+	return NULL;
+}
+
 struct outcome eval_epiderme(struct moment *m, const struct packet *p)
 {
 	const struct ir_rule *r;
@@ -186,6 +195,8 @@ struct outcome eval_epiderme(struct moment *m, const struct packet *p)
 		return by_word(VERDICT_ALLOW, LAYER_LIFELINE, WHY_NEIGHBOUR);
 	if (moment_is_blocked(m, p->src))
 		return by_word(VERDICT_DROP, LAYER_BLOCK, WHY_BLOCKED);
+	if ((r = feed_of(m)))
+		return by_rule(r);
 	if ((r = first_match(m, &m->ir->blocks, p)))
 		return by_rule(r);
 	r = reflex_of(m, p, &told);

@@ -89,6 +89,7 @@ struct ir_rule {
 	enum verdict verdict;
 	bool is_default;
 	const struct pol_payload *payload; /* reflex: must be found too; or NULL */
+	const struct pol_feed *feed;	   /* only sources that are on it; or NULL */
 	struct ir_box *boxes;
 	size_t box_count;
 	/*
@@ -153,7 +154,7 @@ struct ir {
 	size_t zone_count;
 	const struct ir_set **sets;
 	size_t set_count;
-	struct ir_list lifelines, blocks, reflexes;
+	struct ir_list lifelines, feeds, blocks, reflexes;
 	struct ir_list watches; /* reflexes that only tell: they decide nothing, and see what the reflexes before them let by */
 	struct ir_posture *postures;
 	size_t posture_count;
@@ -175,10 +176,10 @@ struct ir_invariant ir_lower_claim(const struct ir *ir, const struct pol_claim *
 /* The box of the answers: ends and ports change places, all else stays. */
 struct ir_box ir_box_reply(const struct ir_box *box);
 
-/* By what its open condition is known, a rate or a pattern; NULL when its boxes are all it asks. */
+/* By what its open condition is known, a rate, a pattern or a feed; NULL when its boxes are all it asks. */
 static inline const char *ir_rule_condition(const struct ir_rule *r)
 {
-	return r->payload ? r->id : r->rate ? r->rate->kin : NULL;
+	return r->payload || r->feed ? r->id : r->rate ? r->rate->kin : NULL;
 }
 
 /* What nft can carry of it: without the reflexes that look into payloads or count flows. */

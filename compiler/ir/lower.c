@@ -497,6 +497,18 @@ static void zones_lower(struct lowering *lo, const struct policy *p)
 						 p->zones[i].pattern_count };
 }
 
+/* Whatever comes from who is on it, and who that is says the enforcer. */
+static struct ir_rule feed_lower(struct lowering *lo, const struct pol_feed *f)
+{
+	struct ir_box full = box_full(lo->arena);
+
+	return (struct ir_rule){
+		.id = f->id, .label = f->name, .span = f->span, .layer = LAYER_BLOCK, .direction = DIRECTION_IN,
+		.verdict = VERDICT_DROP, .feed = f,
+		.boxes = arena_copy(lo->arena, &full, sizeof full), .box_count = 1,
+	};
+}
+
 static void epiderme_lower(struct lowering *lo, const struct policy *p)
 {
 	struct ir *ir = lo->ir;
@@ -505,6 +517,10 @@ static void epiderme_lower(struct lowering *lo, const struct policy *p)
 	for (size_t i = 0; i < p->lifeline_count; i++)
 		ir->lifelines.rules[ir->lifelines.count++] =
 			rule_lower(lo, &p->lifelines[i], LAYER_LIFELINE);
+
+	ir->feeds.rules = arena_zero(lo->arena, p->feed_count * sizeof *ir->feeds.rules);
+	for (size_t i = 0; i < p->feed_count; i++)
+		ir->feeds.rules[ir->feeds.count++] = feed_lower(lo, &p->feeds[i]);
 
 	ir->blocks.rules = arena_zero(lo->arena, p->block_count * sizeof *ir->blocks.rules);
 	for (size_t i = 0; i < p->block_count; i++)

@@ -241,7 +241,7 @@ struct idle_list prove_idle(struct prover *p, const struct ir *ir)
 
 			*l = (struct ir_list){ l->rules + l->count - 1, 1 };
 		}
-	last.blocks = last.reflexes = (struct ir_list){ 0 };
+	last.feeds = last.blocks = last.reflexes = (struct ir_list){ 0 };
 	for (int i = 0; i < 2; i++) {
 		struct dead_list l = search_all(p, i ? &last : &first, 1, STATES_ALL);
 

@@ -23,6 +23,7 @@ static const struct ir *ir_at_rest(const struct ir *ir, struct arena *a)
 {
 	struct ir *out = arena_copy(a, ir, sizeof *ir);
 
+	out->feeds = (struct ir_list){ 0 };
 	out->reflexes = list_at_rest(&ir->reflexes, a);
 	out->postures = arena_copy(a, ir->postures, ir->posture_count * sizeof *ir->postures);
 	for (size_t i = 0; i < out->posture_count; i++)

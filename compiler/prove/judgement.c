@@ -42,6 +42,11 @@ uint64_t terms_zone(const struct terms *t, const char *name)
 	return UINT64_C(1) << zone_find(t, name);
 }
 
+static enum open_kind open_kind(const struct ir_rule *r)
+{
+	return r->feed ? OPEN_FEED : r->payload ? OPEN_PATTERN : OPEN_RATE;
+}
+
 /* Their own, and for a second policy of which nothing is known to fill alike. */
 static void unknowns_add(struct terms *t, const struct ir_list *l)
 {
@@ -49,7 +54,7 @@ static void unknowns_add(struct terms *t, const struct ir_list *l)
 		const char *name = ir_rule_condition(&l->rules[i]);
 
 		for (unsigned copy = 0; name && copy < 2; copy++) {
-			struct unknown u = { name, l->rules[i].payload ? OPEN_PATTERN : OPEN_RATE, copy };
+			struct unknown u = { name, open_kind(&l->rules[i]), copy };
 
 			if (unknown_find(t, name, copy) == t->unknowns.len)
 				vec_push(t->arena, &t->unknowns, u);
@@ -66,6 +71,7 @@ bool terms_add(struct terms *t, const struct ir *ir)
 			return false;
 		vec_push(t->arena, &t->zones, ir->zones[i].name);
 	}
+	unknowns_add(t, &ir->feeds);
 	unknowns_add(t, &ir->reflexes);
 	for (uint32_t i = 0; ir->derme && i < ir->derme->rule_count; i++)
 		for (unsigned copy = 0; copy < 2; copy++) {
@@ -489,12 +495,14 @@ static void step_blocked(struct making *k)
 	step_end(k);
 }
 
-/* Blocks and reflexes judge what arrives at an interface of a zone. */
+/* Feeds, blocks and reflexes judge what arrives at an interface of a zone. */
 static void steps_epiderme(struct making *k)
 {
 	const struct ir *ir = k->ir;
 
 	step_blocked(k);
+	for (size_t i = 0; i < ir->feeds.count; i++)
+		step_rule(k, &ir->feeds.rules[i], k->in_zones);
 	for (size_t i = 0; i < ir->blocks.count; i++)
 		step_rule(k, &ir->blocks.rules[i], k->in_zones);
 	for (size_t i = 0; i < ir->reflexes.count; i++) {
@@ -560,10 +568,10 @@ static struct making making_begin(struct terms *t, const struct ir *ir, unsigned
 
 	k.everywhere = zones_translate(t, ir, UINT64_MAX);
 	k.in_zones = zones_translate(t, ir, ~(UINT64_C(1) << ZONE_NONE));
-	k.step_room = fixed_steps + ir->lifelines.count + ir->blocks.count + ir->reflexes.count +
+	k.step_room = fixed_steps + ir->lifelines.count + ir->feeds.count + ir->blocks.count + ir->reflexes.count +
 		      list->count;
 	k.cell_room = fixed_cells + FAMILY_COUNT * (boxes_in(&ir->lifelines) +
-						    boxes_in(&ir->blocks) +
+						    boxes_in(&ir->feeds) + boxes_in(&ir->blocks) +
 						    boxes_in(&ir->reflexes) + boxes_in(list));
 	j->ir = ir;
 	j->posture = posture;

@@ -8,6 +8,7 @@
  *     lifelines            allow
  *     neighbour discovery  allow      (IPv6, hop limit 255)
  *     blocked at run time  drop       an unknown, see below
+ *     feeds                drop       an unknown each
  *     blocks               drop
  *     reflexes             drop       with a rate: only when over it, an unknown
  *     invalid              drop
@@ -26,7 +27,7 @@
  * does not go to the host itself: the kernel's routing sees to that, and it is
  * taken for granted here. What nobody can
  * know beforehand is an unknown: a boolean that may be anything. There is one
- * per rate or limit, and one for runtime blocks.
+ * per rate or limit, one per feed, and one for runtime blocks.
  *
  * A step's cells are the boxes of its rule, each for one address family. They
  * point into the ir, which must live as long.
@@ -42,8 +43,8 @@
 
 /* --- terms: what several policies are compared in ----------------------------------- */
 
-/* Is the rate exceeded, is the pattern found, does the rule on sessions hold? */
-enum open_kind { OPEN_RATE, OPEN_PATTERN, OPEN_SESSION };
+/* Is the rate exceeded, is the pattern found, does the rule on sessions hold, is the source on the feed? */
+enum open_kind { OPEN_RATE, OPEN_PATTERN, OPEN_SESSION, OPEN_FEED };
 
 struct unknown {
 	const char *name;	/* ir_rule_condition() */

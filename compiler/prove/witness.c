@@ -276,6 +276,8 @@ static const char *open_words(enum open_kind k)
 		return "the pattern of %s is found";
 	case OPEN_SESSION:
 		return "the session is one of %s";
+	case OPEN_FEED:
+		return "the source is on %s";
 	}
 	return "%s";
 }
@@ -371,7 +373,7 @@ static void set_self(struct moment *m, struct arena *arena, const struct witness
 	moment_set_self(m, self);
 }
 
-/* So that the conditions of that name hold: a bucket empty, a pattern found. */
+/* So that the conditions of that name hold: a bucket empty, a pattern found, a source on a feed. */
 static void fulfil_list(struct moment *m, const struct ir_list *l, const char *name, const struct packet *p)
 {
 	for (size_t i = 0; i < l->count; i++) {
@@ -380,7 +382,7 @@ static void fulfil_list(struct moment *m, const struct ir_list *l, const char *n
 
 		if (!own || strcmp(own, name) != 0)
 			continue;
-		if (r->payload)
+		if (r->payload || r->feed)
 			moment_find(m, r->id);
 		if (r->rate)
 			moment_drain(m, r->rate, p);
@@ -389,6 +391,7 @@ static void fulfil_list(struct moment *m, const struct ir_list *l, const char *n
 
 static void fulfil(struct moment *m, const char *name, const struct packet *p)
 {
+	fulfil_list(m, &m->ir->feeds, name, p);
 	fulfil_list(m, &m->ir->reflexes, name, p);
 	fulfil_list(m, &m->ir->postures[m->posture].lists[p->direction], name, p);
 }

@@ -231,7 +231,9 @@ static void print_rule(struct buf *out, const struct plan *p, uint32_t at, uint3
 	}
 	bool listed = *list < p->box_count && p->boxes[*list].rule == at;
 
-	if (!listed && !(*bulk < p->config.bulk.cells && p->bulk_boxes[*bulk].box.rule == at))
+	if (plan_rule_is_feed(p, at))
+		buf_printf(out, ", of at most %u entries", p->feeds[at - p->config.feed_first].most);
+	else if (!listed && !(*bulk < p->config.bulk.cells && p->bulk_boxes[*bulk].box.rule == at))
 		buf_puts(out, ", which never decides");
 	buf_putc(out, '\n');
 	for (; *list < p->box_count && p->boxes[*list].rule == at; ++*list)

@@ -617,7 +617,7 @@ void atlas_release(struct atlas *a)
 
 uint64_t atlas_find(const struct atlas *a, struct addr addr)
 {
-	const struct atlas_view v = { (const __u64 *)a->at, a->words };
+	const struct atlas_view v = { (const __u64 *)a->at, a->words, 0 };
 
 	return atlas_sets(&v, (uint64_t)(addr.num >> 64), (uint64_t)addr.num, addr.family == FAMILY_IP6);
 }

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+#include <sys/mman.h>
 
 #include "enforcer/warden/atlas.h"
 #include "enforcer/warden/one_value.h"
@@ -29,13 +30,17 @@
 struct tables {
 	int program[TEG_HOOKS];
 	int zones, zones_far, clock;
+	int feeds, feeding;
+	uint32_t feed_words; /* of each bank of feeds */
+	uint32_t fed, to_feed; /* what gen_feeding says, and is to say: see tables_feed() */
 };
 
 void tables_free(struct tables *t)
 {
 	if (!t)
 		return;
-	int fds[] = { t->program[TEG_HOOK_XDP], t->program[TEG_HOOK_TC], t->zones, t->zones_far, t->clock };
+	int fds[] = { t->program[TEG_HOOK_XDP], t->program[TEG_HOOK_TC], t->zones, t->zones_far, t->clock,
+		      t->feeds, t->feeding };
 
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		if (fds[i] >= 0)
@@ -48,7 +53,7 @@ static struct tables *tables_new(void)
 	struct tables *t = calloc(1, sizeof *t);
 
 	if (t)
-		*t = (struct tables){ { -1, -1 }, -1, -1, -1 };
+		*t = (struct tables){ { -1, -1 }, -1, -1, -1, -1, -1, 0, 0, 0 };
 	return t;
 }
 
@@ -96,6 +101,7 @@ struct made {
 	struct trie sets;
 	struct atlas atlas; /* of the sets, when they are too many for the trie */
 	struct bulk_words bulk;
+	uint32_t feed_words;
 };
 
 static void made_own_(struct made *m)
@@ -123,6 +129,7 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 	c.nodes = made->sets.node_count;
 	c.masks = made->sets.mask_count;
 	c.atlas = made->atlas.words;
+	c.feed_words = made->feed_words;
 	c.bulk.words = (uint32_t)made->bulk.len;
 	c.bulk.mores = (uint32_t)made->bulk.mores;
 	memcpy(c.bulk.vectors, made->bulk.vectors, sizeof c.bulk.vectors);
@@ -177,6 +184,7 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 		{ "gen_steps", at_least_one(p->config.payload.steps) * (uint32_t)sizeof(uint32_t), 1 },
 		{ "gen_lists", at_least_one(p->config.payload.lists) * (uint32_t)sizeof(uint32_t), 1 },
 		{ "gen_atlas", at_least_one(made->atlas.words) * (uint32_t)sizeof(uint64_t), 1 },
+		{ "gen_feeds", at_least_one(made->feed_words) * (uint32_t)sizeof(uint64_t), TEG_BANKS },
 	};
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -352,6 +360,82 @@ static int fill(struct bpf_object *o, const struct tables_load *load, const stru
 	return rc ? rc : fill_sets(o, made, why);
 }
 
+/* ---- feeds ------------------------------------------------------------------------ */
+
+/*
+ * What one entry may take is not known before it comes: a host takes two words to eight, a network that fills half of
+ * a /16 a hundred and more. So much is set aside, and what does not fit is refused.
+ */
+#define FEED_WORDS_LEAST (1u << 18)
+#define FEED_WORDS_EACH 6u
+
+static uint32_t feed_words(const struct tables_load *load)
+{
+	const struct plan *p = load->plan;
+	uint64_t entries = 0, words;
+
+	for (uint32_t i = 0; i < p->feed_count; i++)
+		entries += p->feeds[i].most;
+	words = FEED_WORDS_LEAST + FEED_WORDS_EACH * entries;
+	if (load->feeds && words < load->feeds->words + (uint64_t)load->feeds->words / 4)
+		words = load->feeds->words + (uint64_t)load->feeds->words / 4;
+	return p->feed_count ? (uint32_t)(words < TEG_ATLAS_WORDS_MAX ? words : TEG_ATLAS_WORDS_MAX) : 0;
+}
+
+/* Values lie one behind the other in an array that is mapped, each from a multiple of eight bytes on. */
+static uint64_t *feeds_map(const struct tables *t, struct err *why)
+{
+	void *at = mmap(NULL, TEG_BANKS * sizeof(uint64_t) * (size_t)t->feed_words, PROT_READ | PROT_WRITE, MAP_SHARED, t->feeds, 0);
+
+	if (at == MAP_FAILED)
+		err_sys(why, "cannot map the tables of feeds");
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static int look_at_feeds(struct tables *t, struct err *why)
+{
+	const uint32_t zero = 0;
+	struct bpf_map_info is = { 0 };
+	uint32_t len = sizeof is;
+
+	if (t->feeds < 0 || t->feeding < 0)
+		return err_set(why, EPROTO, "the program in the slot has no tables of feeds: it is not ours");
+	if (bpf_obj_get_info_by_fd(t->feeds, &is, &len) || bpf_map_lookup_elem(t->feeding, &zero, &t->fed))
+		return err_sys(why, "cannot read the tables of feeds");
+	t->feed_words = is.value_size / (uint32_t)sizeof(uint64_t);
+	return 0;
+}
+
+int tables_feed(struct tables *t, const struct atlas *a, struct err *why)
+{
+	const uint32_t next = t->fed == TEG_FEEDING_FIRST ? TEG_FEEDING_SECOND : TEG_FEEDING_FIRST;
+
+	if (!a) {
+		t->to_feed = TEG_FEEDING_NOTHING;
+		return 0;
+	}
+	if (a->words > t->feed_words)
+		return err_set(why, ENOSPC, "what is on the feeds takes %llu kB in the first hook, and there is room for %llu",
+			       (unsigned long long)a->words / 128, (unsigned long long)t->feed_words / 128);
+	uint64_t *banks = feeds_map(t, why);
+	if (!banks)
+		return why->code;
+	memcpy(banks + (next == TEG_FEEDING_SECOND ? t->feed_words : 0), a->at, (size_t)a->words * sizeof *a->at);
+	munmap(banks, TEG_BANKS * sizeof(uint64_t) * (size_t)t->feed_words);
+	t->to_feed = next;
+	return 0;
+}
+
+int tables_fed(struct tables *t, struct err *why)
+{
+	const uint32_t zero = 0;
+
+	if (bpf_map_update_elem(t->feeding, &zero, &t->to_feed, BPF_ANY))
+		return err_sys(why, "cannot switch to what is on the feeds now");
+	t->fed = t->to_feed;
+	return 0;
+}
+
 /* ---- load, adopt ----------------------------------------------------------------- */
 
 static int duplicate(int *out, int fd, struct err *why)
@@ -361,24 +445,33 @@ static int duplicate(int *out, int fd, struct err *why)
 }
 
 /* What is needed of the object once it is loaded. */
-static int tables_keep(struct tables **out, struct bpf_object *o, enum teg_hook hook, struct bpf_program *program,
-		       struct err *why)
+static int tables_keep(struct tables **out, struct bpf_object *o, const struct tables_load *load,
+		       struct bpf_program *program, struct err *why)
 {
 	own(tables) struct tables *t = tables_new();
 
 	if (!t)
 		return err_set(why, ENOMEM, "no memory for a generation's tables");
 	const struct { int *out; int fd; } keep[] = {
-		{ &t->program[hook], bpf_program__fd(program) },
+		{ &t->program[load->hook], bpf_program__fd(program) },
 		{ &t->zones, bpf_object__find_map_fd_by_name(o, "gen_zones") },
 		{ &t->zones_far, bpf_object__find_map_fd_by_name(o, "gen_zones_far") },
 		{ &t->clock, bpf_object__find_map_fd_by_name(o, TEG_CLOCK_SECTION) },
+		{ &t->feeds, bpf_object__find_map_fd_by_name(o, "gen_feeds") },
+		{ &t->feeding, bpf_object__find_map_fd_by_name(o, TEG_FEEDING_SECTION) },
 	};
 	for (size_t i = 0; i < sizeof keep / sizeof *keep; i++) {
 		int rc = duplicate(keep[i].out, keep[i].fd, why);
 		if (rc)
 			return rc;
 	}
+	int rc = look_at_feeds(t, why);
+	if (!rc && load->feeds)
+		rc = tables_feed(t, load->feeds, why);
+	if (!rc && load->feeds)
+		rc = tables_fed(t, why);
+	if (rc)
+		return rc;
 	*out = take(t);
 	return 0;
 }
@@ -412,6 +505,7 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 		return why->code;
 	if (!made.sets.node_count && atlas_build(&made.atlas, load->plan->prefixes, load->plan->prefix_count, why))
 		return why->code;
+	made.feed_words = feed_words(load);
 	int rc = object_open(&o, load, log, why);
 	if (!rc)
 		rc = object_prepare(o, load, &made, why);
@@ -423,7 +517,7 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	rc = object_load(o, log, why);
 	if (!rc)
 		rc = fill(o, load, &made, why);
-	return rc ? rc : tables_keep(out, o, load->hook, program, why);
+	return rc ? rc : tables_keep(out, o, load, program, why);
 }
 
 /* ---- one more hook ------------------------------------------------------------------ */
@@ -557,6 +651,12 @@ int tables_adopt(struct tables **out, enum teg_hook hook, int program, struct er
 		rc = adopt_one(&t->zones_far, &has, "gen_zones_far", why);
 	if (!rc)
 		rc = adopt_one(&t->clock, &has, TEG_CLOCK_SECTION, why);
+	if (!rc)
+		rc = adopt_one(&t->feeds, &has, "gen_feeds", why);
+	if (!rc)
+		rc = adopt_one(&t->feeding, &has, TEG_FEEDING_SECTION, why);
+	if (!rc)
+		rc = look_at_feeds(t, why);
 	if (rc)
 		return rc;
 	if (t->zones < 0 || t->zones_far < 0)

@@ -25,6 +25,7 @@
 #include "lang/bundle/plan.h"
 
 struct tables;
+struct atlas;
 
 struct tables_load {
 	const struct shared *shared;
@@ -32,6 +33,7 @@ struct tables_load {
 	const void *object; /* the bundle's xdp/policy.o, or tc/policy.o */
 	size_t object_len;
 	const struct plan *plan; /* as plan_decode() checks it */
+	const struct atlas *feeds; /* what is on the plan's feeds, a bit each; NULL: nothing */
 	const uint32_t *slots; /* of teg_counters, by index into plan->counters */
 	uint64_t number;       /* of the generation: events say it */
 	unsigned bank;	       /* 0 or 1: whose word of teg_active says the posture */
@@ -61,6 +63,14 @@ enum tables_verdict tables_verdict(enum teg_hook hook, uint32_t answer);
 
 /* The zone's bits of an interface; 0 takes it out of every zone. */
 int tables_set_zone(struct tables *t, uint32_t ifindex, uint64_t bits, struct err *why);
+
+/*
+ * What is on the feeds from now on, a bit each in the plan's order; NULL: nothing. It is written beside what is read, and
+ * tables_fed() makes it what is read, all at once. Whoever calls waits between one switch and the next until no
+ * packet is judged that began before: what such a one reads is written the next time.
+ */
+int tables_feed(struct tables *t, const struct atlas *a, struct err *why);
+int tables_fed(struct tables *t, struct err *why);
 
 int tables_set_clock(struct tables *t, uint64_t ns, struct err *why);
 

@@ -42,3 +42,8 @@ bool nft_name_holds(const char *name)
 
 	return len <= NFT_NAME_MOST && among(name[0], LETTERS) && strspn(name, PLAIN) == len;
 }
+
+const char *nft_feed_set(struct arena *a, const char *feed, enum family f)
+{
+	return nft_name(a, arena_printf(a, NFT_FEED_BEGINS "%s.%c", feed, f == FAMILY_IP4 ? '4' : '6'));
+}

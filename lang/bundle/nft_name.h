@@ -16,11 +16,16 @@
 
 #include <stdbool.h>
 
+#include "lang/base/addr.h"
 #include "lang/base/arena.h"
 
 #define NFT_NAME_MOST 120
 
 const char *nft_name(struct arena *a, const char *id);
+
+/* The set of a feed's addresses, which fills at run time and stays through generations: "feed.spamhaus_drop.4". */
+#define NFT_FEED_BEGINS "feed."
+const char *nft_feed_set(struct arena *a, const char *feed, enum family f);
 
 /* A word that nft reads as a name, at most NFT_NAME_MOST long. */
 bool nft_name_holds(const char *name);

@@ -69,6 +69,7 @@ static void put_config(struct buf *out, const struct teg_config *c)
 		wire_put_u32(out, c->closed_slot[i]);
 	for (size_t i = 0; i < TEG_CAUSES_MOST; i++)
 		wire_put_u64(out, c->passes[i]);
+	wire_put_u32(out, c->feed_first);
 }
 
 void plan_box_put(struct buf *out, const struct teg_box *b)
@@ -177,6 +178,22 @@ static void put_bulk(struct buf *out, const struct plan *p)
 	}
 }
 
+static void put_feeds(struct buf *out, const struct plan *p)
+{
+	wire_put_u32(out, p->feed_count);
+	for (uint32_t i = 0; i < p->feed_count; i++) {
+		const struct plan_feed *f = &p->feeds[i];
+
+		wire_put_str(out, f->name);
+		wire_put_u8(out, (uint8_t)f->format);
+		wire_put_str(out, f->member);
+		wire_put_u32(out, f->column);
+		wire_put_u32(out, f->most);
+		wire_put_u32(out, f->stale_s);
+		wire_put_u8(out, f->stale_keeps);
+	}
+}
+
 void plan_encode(struct buf *out, const struct plan *p)
 {
 	wire_put_u32(out, PLAN_VERSION);
@@ -192,6 +209,7 @@ void plan_encode(struct buf *out, const struct plan *p)
 	put_prefixes(out, p);
 	put_bulk(out, p);
 	plan_payload_put(out, p);
+	put_feeds(out, p);
 	wire_put_u32(out, p->nft_keep_count);
 	for (uint32_t i = 0; i < p->nft_keep_count; i++)
 		wire_put_str(out, p->nft_keep[i]);
@@ -262,6 +280,7 @@ static void get_config(struct wire_in *in, struct teg_config *c)
 		c->closed_slot[i] = wire_get_u32(in);
 	for (size_t i = 0; i < TEG_CAUSES_MOST; i++)
 		c->passes[i] = wire_get_u64(in);
+	c->feed_first = wire_get_u32(in);
 }
 
 void plan_box_get(struct wire_in *in, struct teg_box *b)
@@ -370,6 +389,23 @@ static void get_bulk(struct wire_in *in, struct plan *p, struct arena *a)
 		t->groups[f] = wire_get_u32(in);
 		for (uint32_t g = 0; g < TEG_BULK_GROUPS; g++)
 			t->roots[f][g] = get_root(in);
+	}
+}
+
+static void get_feeds(struct wire_in *in, struct plan *p, struct arena *a)
+{
+	p->feed_count = p->config.feed_count = wire_get_count(in, 22);
+	p->feeds = arena_zero(a, p->feed_count * sizeof *p->feeds);
+	for (uint32_t i = 0; i < p->feed_count; i++) {
+		struct plan_feed *f = &p->feeds[i];
+
+		f->name = wire_get_str(in, a);
+		f->format = (enum feed_format)wire_get_u8(in);
+		f->member = wire_get_str(in, a);
+		f->column = wire_get_u32(in);
+		f->most = wire_get_u32(in);
+		f->stale_s = wire_get_u32(in);
+		f->stale_keeps = wire_get_u8(in);
 	}
 }
 
@@ -526,7 +562,7 @@ bool plan_box_holds(const struct plan *p, const struct teg_box *b)
 {
 	const uint64_t sets = TEG_SET_SELF | ((1ull << TEG_SETS_MAX) - 1);
 
-	return b->rule < p->rule_count && b->proto <= TEG_PROTO_ANY && !(b->src & ~sets) &&
+	return b->rule < p->rule_count && !plan_rule_is_feed(p, b->rule) && b->proto <= TEG_PROTO_ANY && !(b->src & ~sets) &&
 	       !(b->dst & ~sets) && b->sport_lo <= b->sport_hi && b->dport_lo <= b->dport_hi &&
 	       b->icmp_lo <= b->icmp_hi && !(b->families & ~(TEG_IP4 | TEG_IP6)) &&
 	       !(b->fragments & ~(TEG_WHOLE | TEG_FIRST | TEG_LATER)) &&
@@ -656,6 +692,35 @@ static int needs_hold(const struct plan *p, struct err *why)
 	return 0;
 }
 
+/* A name is also one of a file. */
+static bool feed_name_holds(const char *s)
+{
+	return word_holds(s, PLAN_FEED_NAME_MOST) && *s != '.';
+}
+
+static bool feed_holds(const struct plan *p, uint32_t i)
+{
+	const struct plan_feed *f = &p->feeds[i];
+	const struct teg_rule *r = &p->rules[p->config.feed_first + i];
+	const char *id = p->counters[r->counter_slot].id;
+
+	return feed_name_holds(f->name) && !strncmp(id, "feed.", 5) && !strcmp(id + 5, f->name) && r->act == TEG_ACT_DROP &&
+	       !r->cost_ns && !r->except && !r->block_ns && f->format < FORMAT_COUNT && text_holds(f->member) && f->most &&
+	       f->most <= TEG_FEED_ENTRIES_MAX && f->stale_s <= PLAN_FEED_SECONDS_MOST && f->stale_keeps <= 1;
+}
+
+static int feeds_hold(const struct plan *p, struct err *why)
+{
+	if (p->feed_count > TEG_FEEDS_MAX)
+		return err_set(why, EINVAL, "%u feeds, more than %u", p->feed_count, TEG_FEEDS_MAX);
+	if (p->feed_count > p->rule_count || p->config.feed_first > p->rule_count - p->feed_count)
+		return err_set(why, EINVAL, "the rules of feeds are not there");
+	for (uint32_t i = 0; i < p->feed_count; i++)
+		if (!feed_holds(p, i))
+			return err_set(why, EINVAL, "feed %u is out of range", i);
+	return 0;
+}
+
 static int plan_holds(const struct plan *p, struct arena *a, struct err *why)
 {
 	int rc;
@@ -664,7 +729,7 @@ static int plan_holds(const struct plan *p, struct arena *a, struct err *why)
 		return err_set(why, EINVAL, "the policy has no proper name");
 	if ((rc = zones_hold(p, why)) || (rc = postures_hold(p, a, why)) ||
 	    (rc = counters_hold(p, a, why)) || (rc = config_holds(p, why)) ||
-	    (rc = tables_hold(p, why)) || (rc = bulk_holds(p, why)) || (rc = plan_payload_holds(p, why)))
+	    (rc = tables_hold(p, why)) || (rc = feeds_hold(p, why)) || (rc = bulk_holds(p, why)) || (rc = plan_payload_holds(p, why)))
 		return rc;
 	if ((rc = needs_hold(p, why)))
 		return rc;
@@ -720,6 +785,7 @@ int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len
 	get_prefixes(&in, &p, a);
 	get_bulk(&in, &p, a);
 	plan_payload_get(&in, &p, a);
+	get_feeds(&in, &p, a);
 	get_nft_keep(&in, &p, a);
 	get_needs(&in, &p, a);
 	if (!wire_done(&in))

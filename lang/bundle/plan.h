@@ -18,6 +18,7 @@
 #include "lang/base/buf.h"
 #include "lang/base/err.h"
 #include "lang/bundle/plan_payload.h"
+#include "lang/vocab/format.h"
 #include "lang/vocab/verdict.h"
 
 struct plan_zone {
@@ -53,6 +54,19 @@ struct plan_counter {
 struct plan_prefix {
 	struct prefix prefix;
 	uint64_t sets;
+};
+
+/* A list of addresses, whose content comes at run time. What is on it is dropped, by row config.feed_first + its index of the rules. */
+#define PLAN_FEED_NAME_MOST 128u
+#define PLAN_FEED_SECONDS_MOST (366u * 86400u)
+struct plan_feed {
+	const char *name;	/* "spamhaus_drop": its rule is counted as "feed.spamhaus_drop" */
+	enum feed_format format;
+	const char *member;	/* of JSON_LINES, else "" */
+	uint32_t column;	/* of CSV, from 1; else 0 */
+	uint32_t most;		/* entries */
+	uint32_t stale_s;	/* so long after it was loaded it is stale: */
+	uint8_t stale_keeps;	/* it is in force all the same, or nothing is on it */
 };
 
 enum need {
@@ -93,6 +107,9 @@ struct plan {
 
 	struct plan_payload payload;
 
+	struct plan_feed *feeds;
+	uint32_t feed_count;
+
 	/* The nft objects this policy needs, so that others of ours can be collected. */
 	const char **nft_keep; /* names of sets and counters */
 	uint32_t nft_keep_count;
@@ -100,6 +117,12 @@ struct plan {
 	struct plan_need *needs;
 	uint32_t need_count;
 };
+
+/* Does the rule drop who is on a feed? Then no box has it. */
+static inline bool plan_rule_is_feed(const struct plan *p, uint32_t rule)
+{
+	return rule - p->config.feed_first < p->config.feed_count;
+}
 
 /* Is the posture known to admit no more than the wider one? A closed one admits no more than any. */
 bool plan_is_within(const struct plan *p, uint32_t posture, uint32_t wider);

@@ -127,7 +127,7 @@ static bool row_holds(const struct plan *p, const struct teg_row *r)
 {
 	const struct teg_payload *t = &p->config.payload;
 
-	return r->rule < p->rule_count && r->rule >= t->first_rule && r->within && r->within <= TEG_PAYLOAD_MOST &&
+	return r->rule < p->rule_count && !plan_rule_is_feed(p, r->rule) && r->rule >= t->first_rule && r->within && r->within <= TEG_PAYLOAD_MOST &&
 	       r->mark <= TEG_MARKS_MAX && (t->boxes == 64 || !(r->boxes >> t->boxes)) &&
 	       (r->mark || (!p->rules[r->rule].cost_ns && p->rules[r->rule].act == TEG_ACT_DROP));
 }

@@ -12,6 +12,7 @@
 #include <linux/if_ether.h>
 
 #include "compiler/emit/emit.h"
+#include "enforcer/warden/atlas.h"
 #include "enforcer/warden/block_table.h"
 #include "enforcer/warden/tables.h"
 #include "tests/lib/ring_read.h"
@@ -91,6 +92,15 @@ int xdp_run_join(struct xdp_run *x, enum teg_hook hook, const struct plan *plan,
 
 	load.object = emit_program(hook, &load.object_len);
 	return tables_join(x->tables, &load, why);
+}
+
+void xdp_run_feed(struct xdp_run *x, const struct plan_prefix *on, uint32_t count)
+{
+	own(atlas) struct atlas a = { 0 };
+	struct err why;
+
+	must(!atlas_build(&a, on, count, &why), "what is on feeds");
+	must(!tables_feed(x->tables, count ? &a : NULL, &why) && !tables_fed(x->tables, &why), "feeds");
 }
 
 void xdp_run_ask(struct xdp_run *x, enum teg_hook hook)

@@ -59,6 +59,9 @@ void xdp_run_self(struct xdp_run *x, const struct addr *own_addresses, size_t co
 /* As an API's request would; until_ns 0 takes it back. */
 void xdp_run_block(struct xdp_run *x, struct addr source, uint64_t until_ns);
 
+/* What is on the feeds from now on, a bit each: prefixes as a plan has them. */
+void xdp_run_feed(struct xdp_run *x, const struct plan_prefix *on, uint32_t count);
+
 /* Does the kernel take the frame for a test? For TC it must hold the IP header that its type says, and more than none, but no page. */
 bool xdp_run_takes(const struct xdp_run *x, const uint8_t *frame, size_t len);
 
