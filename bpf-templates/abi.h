@@ -508,18 +508,27 @@ _Static_assert(sizeof(struct teg_cell) == 48, "abi");
  * of one word for the child's number; a leaf is a run of cells, in their order. Roots
  * and nodes only leave out what cannot match: a cell that is reached is asked in full.
  *
- *     node   63 leaf 0 | 62..32 first child  | 12..9 width | 8..6 word | 5..0 shift
- *     leaf   63 leaf 1 | 62..32 where it begins | 31..16 mark | 15 marked | 14..0 how many
+ *     node   63 leaf 0 | 62..32 first child     | 12..9 width | 8..6 word | 5..0 shift
+ *     leaf   63 leaf 1 | 62..32 where it begins | 15..0 how many
  *
  * The plan's leaves are numbers of boxes. gen_bulk is made of them when they are loaded:
  * one value of bulk.words words. First stand bulk.mores times what cells may ask beyond
  * their own words, each once; then the nodes; then the cells of all leaves, a copy for
  * every place where a box is listed, so that a leaf is read from one place.
  *
+ * There a node has the least rule of all cells below it, with which nobody need go there who has met one before it:
+ *
+ *     node   63 leaf 0 | 62..46 least rule | 45..20 first child | 12..9 width | 8..6 word | 5..0 shift
+ *     leaf   63 leaf 1 | 62..46 least rule | 45..20 where it begins | 19 marked | 18..9 mark | 8..0 how many
+ *
+ * And a cell has what a plain drop of its rule needs, which so reads no rule:
+ *
  *     IPv4   source << 32 | destination | its mask | ports | last
- *     IPv6   source, destination: four words | their masks: four words | ports | last
+ *     IPv6   source, destination: four words | lens | nothing | ports | last
+ *     lens   eight bits a word of the addresses, the first in the lowest: 7 asks, 6..0 how many of its bits, less one
  *     ports  63..48 dport_hi | 47..32 dport_lo | 31..16 sport_hi | 15..0 sport_lo; of ICMP type and code for dport
- *     last   62..49 what it asks more | 48..32 rule | 31..16 mask, 15..0 want: fragment << 8 | protocol
+ *     last   63..47 rule | 46 plain | 45..28 counter slot | 27..14 what it asks more
+ *            | 11 asks a protocol | 10..8 fragments that it is not for | 7..0 protocol
  *     more   zones | source sets | destination sets | bit per posture that it is silent in
  *            | 15..8 flags want, 7..0 flags mask | three words of nothing; the first asks nothing
  */
@@ -533,11 +542,23 @@ _Static_assert(sizeof(struct teg_cell) == 48, "abi");
 	((__u64)(first) << 32 | (__u64)(width) << 9 | (__u64)(word) << 6 | (__u64)(shift))
 
 #define TEG_BULK_CELL4 4u
-#define TEG_BULK_CELL6 10u
+#define TEG_BULK_CELL6 8u
 #define TEG_BULK_MORE 8u
 #define TEG_BULK_MORES_MAX 16384u
-#define TEG_BULK_RULE(last) ((__u32)((last) >> 32) & 0x1ffff)
-#define TEG_BULK_MORE_OF(last) ((last) >> 49)
+#define TEG_BULK_LAST(rule, plain, slot, more)                                                     \
+	((__u64)(rule) << 47 | (__u64)(plain) << 46 | (__u64)(slot) << 28 | (__u64)(more) << 14)
+#define TEG_BULK_RULE(last) ((__u32)((last) >> 47))
+#define TEG_BULK_PLAIN (1ull << 46)
+#define TEG_BULK_SLOT(last) ((__u32)((last) >> 28) & 0x3ffff)
+#define TEG_BULK_MORE_OF(last) ((last) >> 14 & 0x3fff)
+#define TEG_BULK_ASKS_PROTO 0x800u
+#define TEG_BULK_NO_RULE 0x1ffffu
+_Static_assert(TEG_COUNTER_SLOTS <= 1u << 18 && TEG_BULK_WORDS_MAX <= 1u << 26 && TEG_BULK_MORES_MAX <= 1u << 14, "abi");
+/* What leads to a place in gen_bulk; and of it the place, and the least rule with, above it, the leaf's bit. */
+#define TEG_BULK_WAY(n, least, at) ((n) | (__u64)(least) << 46 | (__u64)(at) << 20)
+#define TEG_BULK_AT(n) ((n) >> 20 & 0x3ffffff)
+#define TEG_BULK_LEAST(n) ((__u32)((n) >> 46))
+#define TEG_BULK_LEAST_OF_LEAF 0x20000u
 #define TEG_BULK_PART(proto, fragment) ((__u32)(fragment) << 8 | (__u32)(proto))
 
 /* IPv4 has the address in word 1, the first 64 bits of IPv6 are word 0. The first bits say which of its root's nodes. */
@@ -554,9 +575,10 @@ static inline __u64 teg_bulk_hash(const struct teg_bulk_root *r, __u64 src, __u6
 
 /* Bits that no root's number of a node has: a root's leaf whose cells have all the same says which. */
 #define TEG_BULK_SHIFT_MIN 44u
-#define TEG_BULK_MARK(mix) ((mix) >> 28 & 0xffff)
-#define TEG_BULK_MARKED 0x8000u
-#define TEG_BULK_COUNT(leaf) ((leaf) & 0x7fff)
+#define TEG_BULK_MARK(mix) ((mix) >> 28 & 0x3ff)
+#define TEG_BULK_MARK_OF(leaf) ((leaf) >> 9 & 0x3ff)
+#define TEG_BULK_MARKED (1u << 19)
+#define TEG_BULK_COUNT(leaf) ((leaf) & 0x1ff)
 
 static inline __u64 teg_bulk_root_nodes(const struct teg_bulk_root *r)
 {

@@ -4,7 +4,8 @@
  *     key ──► a node of each root of its family ──► node ──► ... ──► leaf: cells ──► the first that matches
  *
  * The first nodes of all roots are asked for before any of them is needed: they
- * lie far from each other. On machines whose returns are guarded a call costs as much
+ * lie far from each other. Below that one tree comes after the other, and most of them end at once: nothing below the
+ * node stands before what was found. On machines whose returns are guarded a call costs as much
  * as a tree; so nothing is called but where the list is long, and the verifier would
  * walk it anew for every way through the trees.
  */
@@ -20,7 +21,8 @@
 #include "bpf-templates/one.h"
 #include "bpf-templates/walk.h"
 
-#define NO_RULE ~0u
+#define NO_RULE TEG_BULK_NO_RULE
+#define BULK_NONE TEG_BULK_LAST(NO_RULE, 0, 0, 0) /* no cell's last word, and behind all of them */
 #define BULK_LIST_LONG 64 /* cells */
 
 /* One value, as long as the policy needs: set before loading. */
@@ -62,18 +64,25 @@ static __always_inline __s64 bulk_ports(const __u64 *ports, const struct bulk_ke
 	return (sport - p[0]) | (p[1] - sport) | (dport - p[2]) | (p[3] - dport);
 }
 
+/* Of a word of an address what a cell's lens ask. */
+static __always_inline __u64 bulk_mask(__u64 lens, __u32 word)
+{
+	return (__u64)((__s64)(lens << (56 - 8 * word) & 1ull << 63) >> (lens >> 8 * word & 63));
+}
+
 /* One branch a cell: the fields of random packets differ in no order that could be foreseen. */
 static __always_inline bool bulk_cell_has(const __u64 *c, const struct bulk_key *k, bool ip6)
 {
 	const __u64 last = c[(ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4) - 1], *w = k->words;
-	__u64 differs = (k->part ^ last) & (last >> 16 & 0xffff);
+	const __u64 asks = (last & 0x700) | (0xff & -(last >> 11 & 1));
+	__u64 differs = (k->part ^ (last & 0xff)) & asks;
 
 	if (ip6)
-		differs |= ((w[0] ^ c[0]) & c[4]) | ((w[1] ^ c[1]) & c[5]) | ((w[2] ^ c[2]) & c[6]) |
-			   ((w[3] ^ c[3]) & c[7]);
+		differs |= ((w[0] ^ c[0]) & bulk_mask(c[4], 0)) | ((w[1] ^ c[1]) & bulk_mask(c[4], 1)) |
+			   ((w[2] ^ c[2]) & bulk_mask(c[4], 2)) | ((w[3] ^ c[3]) & bulk_mask(c[4], 3));
 	else
 		differs |= (k->pair ^ c[0]) & c[1];
-	return !(differs | (bulk_ports(&c[ip6 ? 8 : 2], k) & 1ll << 63));
+	return !(differs | (bulk_ports(&c[ip6 ? 6 : 2], k) & 1ll << 63));
 }
 
 /* 1 when the packet has all that these words of mores ask, else 0: without a branch. */
@@ -94,28 +103,31 @@ static __always_inline bool bulk_key_has_more(const __u64 *words, const struct b
 	       bulk_more_has(&words[at * TEG_BULK_MORE], k->zones, k->src, k->dst, k->posture, k->flags);
 }
 
-/* The leaf where the key belongs, from a root's node on; 0 is none. */
-static __always_inline __u64 bulk_leaf(const __u64 *words, const struct bulk_key *k, __u64 n)
+/*
+ * The leaf where the key belongs, from a root's node on; 0 when it has no cell that stands before `found`. One comparison
+ * asks both, whether the node is no leaf, and whether something below it stands before.
+ */
+static __always_inline __u64 bulk_leaf(const __u64 *words, const struct bulk_key *k, __u64 n, __u64 found)
 {
-	const __u32 words_max = gen_config.bulk.words, depth = gen_config.bulk.depth;
+	const __u32 words_max = gen_config.bulk.words, depth = gen_config.bulk.depth, best = TEG_BULK_RULE(found);
 
-	for (__u32 i = 0; i < depth && !(n & TEG_BULK_LEAF); i++) {
-		__u64 at = (n >> 32) + (k->words[n >> 6 & 7] >> (n & 63) & ((1u << (n >> 9 & 15)) - 1));
+	for (__u32 i = 0; i < depth && TEG_BULK_LEAST(n) < best; i++) {
+		__u64 at = TEG_BULK_AT(n) + (k->words[n >> 6 & 7] >> (n & 63) & ((1u << (n >> 9 & 15)) - 1));
 
 		WALK_ONE_REGISTER(at);
 		if (at >= words_max)
 			return 0;
 		n = words[at];
 	}
-	return n & TEG_BULK_LEAF ? n : 0;
+	return TEG_BULK_LEAST(n) - TEG_BULK_LEAST_OF_LEAF < best ? n : 0;
 }
 
-/* The rule of the first cell of a leaf that matches, if it stands before `best`; else `best`. */
-static __always_inline __u32 bulk_scan(const __u64 *words, const struct bulk_key *k, __u64 leaf, __u32 best, bool ip6)
+/* The last word of the first cell of a leaf that matches, if it stands before `found`; else `found`. */
+static __always_inline __u64 bulk_scan(const __u64 *words, const struct bulk_key *k, __u64 leaf, __u64 found, bool ip6)
 {
 	const __u32 words_max = gen_config.bulk.words, longest = gen_config.bulk.longest;
 	const __u32 each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4, count = TEG_BULK_COUNT(leaf);
-	const __u64 first = leaf >> 32 & 0x7fffffff;
+	const __u64 first = TEG_BULK_AT(leaf);
 
 	for (__u32 i = 0; i < longest && i < count; i++) {
 		__u64 at = first + i * each;
@@ -125,24 +137,36 @@ static __always_inline __u32 bulk_scan(const __u64 *words, const struct bulk_key
 			break;
 		const __u64 *cell = &words[at], last = cell[each - 1];
 
-		if (TEG_BULK_RULE(last) >= best)
+		if (last >= found)
 			break;
 		if (bulk_cell_has(cell, k, ip6) &&
 		    (!TEG_BULK_MORE_OF(last) || bulk_key_has_more(words, k, TEG_BULK_MORE_OF(last))))
-			return TEG_BULK_RULE(last);
+			return last;
 	}
-	return best;
+	return found;
 }
 
-/* The rule of the first cell that matches, or NO_RULE. */
-static __always_inline __u32 bulk_first(struct bulk_key *k, bool ip6)
+/* The node, or one below which nothing is when it is a leaf whose cells all have another mark: without a branch. */
+static __always_inline __u64 bulk_marked(__u64 n, __u64 mix)
+{
+	__u64 other = TEG_BULK_MARK(mix) ^ TEG_BULK_MARK_OF(n);
+	__u64 marked = n >> 19 & n >> 63;
+
+	other = walk_some(other);
+	WALK_ONE_REGISTER(other);
+	WALK_ONE_REGISTER(marked);
+	return n | -(other >> 63 & marked);
+}
+
+/* The last word of the first cell that matches, or BULK_NONE. */
+static __always_inline __u64 bulk_first(struct bulk_key *k, bool ip6)
 {
 	const __u32 words_max = gen_config.bulk.words, groups = gen_config.bulk.groups[ip6];
 	const __u64 *words = ONE(gen_bulk);
-	__u32 best = NO_RULE;
+	__u64 found = BULK_NONE;
 
 	if (words_max < TEG_BULK_CELL6)
-		return NO_RULE;
+		return BULK_NONE;
 	for (__u32 g = 0; g < TEG_BULK_GROUPS && g < groups; g++) {
 		const volatile struct teg_bulk_root *told = &gen_config.bulk.roots[ip6][g];
 		const struct teg_bulk_root r = { { told->take[0], told->take[1], told->take[2] }, told->first, told->shift };
@@ -151,14 +175,16 @@ static __always_inline __u32 bulk_first(struct bulk_key *k, bool ip6)
 
 		WALK_ONE_REGISTER(at);
 		if (at >= words_max)
-			return NO_RULE;
-		__u64 n = words[at];
-		bool others = n >> 63 && n & TEG_BULK_MARKED && TEG_BULK_MARK(mix) != (n >> 16 & 0xffff);
-		k->node[g] = others ? TEG_BULK_LEAF : n;
+			return BULK_NONE;
+		k->node[g] = bulk_marked(words[at], mix);
 	}
-	for (__u32 g = 0; g < TEG_BULK_GROUPS && g < groups; g++)
-		best = bulk_scan(words, k, bulk_leaf(words, k, k->node[g]), best, ip6);
-	return best;
+	for (__u32 g = 0; g < TEG_BULK_GROUPS && g < groups; g++) {
+		__u64 leaf = bulk_leaf(words, k, k->node[g], found);
+
+		if (leaf)
+			found = bulk_scan(words, k, leaf, found, ip6);
+	}
+	return found;
 }
 
 static __always_inline bool bulk_is_apart(void)
@@ -166,13 +192,13 @@ static __always_inline bool bulk_is_apart(void)
 	return gen_config.box_count > BULK_LIST_LONG;
 }
 
-__noinline __u32 bulk_apart(__u32 ip6)
+__noinline __u64 bulk_apart(__u32 ip6)
 {
 	const __u32 zero = 0;
 	struct bulk_key *k = bulk_is_apart() ? bpf_map_lookup_elem(&gen_key, &zero) : NULL;
 
 	if (!k)
-		return NO_RULE;
+		return BULK_NONE;
 	return ip6 ? bulk_first(k, true) : bulk_first(k, false);
 }
 

@@ -276,18 +276,18 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 	return rule_at(other);
 }
 
-/* The rule of the first bulk cell that matches, or NO_RULE. */
-static __always_inline __u32 judge_bulk(const struct walk *w)
+/* The last word of the first bulk cell that matches, or BULK_NONE; bit vectors only know its rule. */
+static __always_inline __u64 judge_bulk(const struct walk *w)
 {
 	const struct pkt *p = w->p;
 
 	if (gen_config.bulk.vectors[0].words | gen_config.bulk.vectors[1].words)
-		return p->family == TEG_IP4 ? vector_first(w, false) : vector_first(w, true);
+		return TEG_BULK_LAST(p->family == TEG_IP4 ? vector_first(w, false) : vector_first(w, true), 0, 0, 0);
 
 	struct bulk_key *k = gen_config.bulk.cells ? bpf_map_lookup_elem(&gen_key, &zero) : NULL;
 
 	if (!k)
-		return NO_RULE;
+		return BULK_NONE;
 	k->words[0] = bpf_be64_to_cpu(p->src.hi);
 	k->words[1] = bpf_be64_to_cpu(p->src.lo);
 	k->words[2] = bpf_be64_to_cpu(p->dst.hi);
@@ -342,7 +342,7 @@ static __noinline const struct teg_rule *judge_apart(struct walk *w, __u32 from,
 	return judge(w, from, to, reflexes, other);
 }
 
-static __noinline __u32 judge_bulk_apart(const struct walk *w)
+static __noinline __u64 judge_bulk_apart(const struct walk *w)
 {
 	return judge_bulk(w);
 }
@@ -392,6 +392,15 @@ static __noinline bool feed_drops(struct walk *w)
 	return rule;
 }
 
+/* A rule that only drops, found by a cell that says where it is counted. */
+static __always_inline int plain_drop(const struct walk *w, __u32 slot)
+{
+	const struct pkt *p = w->p;
+
+	tell_drop(w->ctx, p, w->active, count_slot(slot, p->len), slot, TEG_WHO_NOBODY);
+	return FRAME_DROP;
+}
+
 static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payloads)
 {
 	struct pkt p = {};
@@ -434,11 +443,14 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 	}
 	if (gen_config.feed_count && feed_drops(&w))
 		return FRAME_DROP;
+	const __u64 found = payloads ? judge_bulk_apart(&w) : judge_bulk(&w);
+	__u32 other = TEG_BULK_RULE(found);
 	if (!payloads) {
-		rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, judge_bulk(&w));
+		if (found & TEG_BULK_PLAIN && gen_config.box_count == gen_config.lifeline_boxes)
+			return plain_drop(&w, TEG_BULK_SLOT(found));
+		rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other);
 		return reflexes_end(&w, rule);
 	}
-	__u32 other = judge_bulk_apart(&w);
 	if (!judge_payload(&w, &other))
 		return cause_ends_apart(ctx, &p, CAUSE_PAYLOAD);
 	rule = judge_apart(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other);

@@ -33,6 +33,7 @@ int audit_nft_epiderme(struct prover *p, const struct ir *ir, const struct batch
 
 /* audit_trees - no way through the plan's trees loses a packet of a box that it may lie in. */
 int audit_trees(const struct plan *plan, struct err *why);
+int audit_trees_of(const struct plan *plan, struct bulk_words words, struct err *why); /* of words made already */
 
 /* audit_vectors - where there are bit vectors in place of trees: they say of each packet what the plan's boxes say. */
 int audit_vectors(const struct plan *plan, struct err *why);

@@ -22,6 +22,7 @@ enum { PORT_FIELDS = 4 }; /* of word 4: 16 bits each, the protocol's upper 8 are
 
 struct known {
 	uint64_t value[TEG_BULK_WORDS], mask[TEG_BULK_WORDS];
+	uint32_t least; /* rule: the greatest of those that the nodes above say */
 };
 
 struct ways {
@@ -120,8 +121,11 @@ static bool ends_are(const uint64_t *c, unsigned family, const struct teg_bulk_b
 	if (family == FAMILY_IP4)
 		return c[0] >> 32 == (uint32_t)b->addr[1] && (uint32_t)c[0] == (uint32_t)b->addr[3] &&
 		       c[1] >> 32 == (uint32_t)b->mask[1] && (uint32_t)c[1] == (uint32_t)b->mask[3];
-	for (unsigned w = 0; w < 4; w++)
-		are = are && c[w] == b->addr[w] && c[4 + w] == b->mask[w];
+	for (unsigned w = 0; w < 4; w++) {
+		const uint64_t len = c[4] >> 8 * w & UINT8_MAX, mask = len & 0x80 ? ~0ull << (63 - (len & 63)) : 0;
+
+		are = are && c[w] == b->addr[w] && mask == b->mask[w];
+	}
 	return are;
 }
 
@@ -136,16 +140,24 @@ static bool ports_are(uint64_t ports, const struct teg_box *b)
 	       (uint16_t)(ports >> 16) == b->sport_hi && (uint16_t)(ports >> 32) == here.lo && ports >> 48 == here.hi;
 }
 
+/* Where a plain drop is counted, without a look at its rule: then it is one, and that is the place. */
+static bool drop_is(uint64_t last, const struct teg_rule *r)
+{
+	const bool only_drops = r->act == TEG_ACT_DROP && r->one_in == 1 && !r->tells && !r->block_ns && !r->cost_ns;
+
+	return !(last & TEG_BULK_PLAIN) || (only_drops && TEG_BULK_SLOT(last) == r->counter_slot);
+}
+
 static bool cell_is(const struct ways *w, const uint64_t *c, const struct teg_bulk_box *b)
 {
 	const unsigned each = w->family == FAMILY_IP4 ? TEG_BULK_CELL4 : TEG_BULK_CELL6;
 	const uint64_t last = c[each - 1];
 	const bool any = b->box.proto == TEG_PROTO_ANY;
-	const uint16_t mask = last >> 16 & UINT16_MAX, want = last & UINT16_MAX;
+	const uint8_t fragments = last >> 8 & 7, proto = last & UINT8_MAX;
 
 	return TEG_BULK_RULE(last) == b->box.rule && ends_are(c, w->family, b) && ports_are(c[each - 2], &b->box) &&
-	       mask >> 8 == (b->box.fragments ^ (TEG_WHOLE | TEG_FIRST | TEG_LATER)) && !(want >> 8) &&
-	       (mask & UINT8_MAX) == (any ? 0 : UINT8_MAX) && (any || (want & UINT8_MAX) == b->box.proto) &&
+	       fragments == (b->box.fragments ^ (TEG_WHOLE | TEG_FIRST | TEG_LATER)) && any == !(last & TEG_BULK_ASKS_PROTO) &&
+	       (any || proto == b->box.proto) && drop_is(last, &w->plan->rules[b->box.rule]) &&
 	       audit_more_is(w->plan, &w->words, TEG_BULK_MORE_OF(last), &b->box);
 }
 
@@ -169,10 +181,11 @@ static uint32_t box_of_cell(const struct ways *w, const uint64_t *c, struct boxe
 	return UINT32_MAX;
 }
 
+/* A cell whose rule stands before the least that some node above it says is one that a packet may never come to. */
 static void ask_leaf(struct ways *w, struct boxes all, const struct known *k, uint64_t leaf)
 {
 	const unsigned each = w->family == FAMILY_IP4 ? TEG_BULK_CELL4 : TEG_BULK_CELL6;
-	size_t at = leaf >> 32 & 0x7fffffff, count = TEG_BULK_COUNT(leaf), from = 0, asked = 0;
+	size_t at = TEG_BULK_AT(leaf), count = TEG_BULK_COUNT(leaf), from = 0, asked = 0;
 	uint32_t before = 0;
 
 	if (count > w->plan->config.bulk.longest)
@@ -189,7 +202,9 @@ static void ask_leaf(struct ways *w, struct boxes all, const struct known *k, ui
 		for (; asked < all.len && all.at[asked] < box; asked++)
 			w->lacking[all.at[asked]] |= bit_of(w);
 		if (asked < all.len && all.at[asked] == box) {
-			if (holds_all(w, &w->plan->bulk_boxes[box], k))
+			if (before < k->least)
+				w->lacking[box] |= bit_of(w);
+			else if (holds_all(w, &w->plan->bulk_boxes[box], k))
 				return;
 			asked++;
 		}
@@ -211,12 +226,15 @@ static void lacks_all(struct ways *w, struct boxes all)
  * Each node has one list of boxes, behind those of the nodes above it: `room` begins where theirs end.
  * The program reads as many nodes as it is told that a way has.
  */
-static void ask_node(struct ways *w, struct boxes all, const struct known *k, uint32_t at, uint32_t depth, uint32_t *room)
+static void ask_node(struct ways *w, struct boxes all, const struct known *above, uint32_t at, uint32_t depth, uint32_t *room)
 {
 	const uint64_t node = w->words.at[at];
+	const uint32_t least = TEG_BULK_LEAST(node) & TEG_BULK_NO_RULE;
+	struct known here = *above, *k = &here;
 	const unsigned word = node >> 6 & 7, shift = node & 63, width = node >> 9 & 15;
 	const uint64_t taken = ((1ull << width) - 1) << shift;
 
+	k->least = least > k->least ? least : k->least;
 	if (node & TEG_BULK_LEAF)
 		ask_leaf(w, all, k, node);
 	else if (depth >= w->plan->config.bulk.depth)
@@ -236,7 +254,7 @@ static void ask_node(struct ways *w, struct boxes all, const struct known *k, ui
 			if (!(w->lacking[all.at[b]] & bit_of(w)) &&
 			    meets(&w->plan->bulk_boxes[all.at[b]], &below, word, shift, width))
 				some.at[some.len++] = all.at[b];
-		ask_node(w, some, &below, (uint32_t)(node >> 32) + i, depth + 1, room + some.len);
+		ask_node(w, some, &below, (uint32_t)TEG_BULK_AT(node) + i, depth + 1, room + some.len);
 	}
 }
 
@@ -288,7 +306,7 @@ static void ask_mark(struct ways *w, const struct teg_bulk_root *r, uint64_t lea
 	for (size_t i = 0; i < all.len; i++) {
 		uint64_t mix;
 
-		if (!one_mix(w, r, &w->plan->bulk_boxes[all.at[i]], &mix) || TEG_BULK_MARK(mix) != (leaf >> 16 & 0xffff))
+		if (!one_mix(w, r, &w->plan->bulk_boxes[all.at[i]], &mix) || TEG_BULK_MARK(mix) != TEG_BULK_MARK_OF(leaf))
 			w->lacking[all.at[i]] |= bit_of(w);
 	}
 }
@@ -394,11 +412,11 @@ static int boxes_hold(const struct ways *w, struct err *why)
 	return 0;
 }
 
-int audit_trees(const struct plan *plan, struct err *why)
+int audit_trees_of(const struct plan *plan, struct bulk_words words, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	const struct teg_bulk *t = &plan->config.bulk;
-	struct ways w = { .plan = plan, .arena = a, .words = bulk_pack(a, plan), .first_of = first_boxes(plan, a),
+	struct ways w = { .plan = plan, .arena = a, .words = words, .first_of = first_boxes(plan, a),
 			  .lacking = arena_zero(a, (t->cells + (size_t)1) * sizeof *w.lacking) };
 
 	if (!bulk_fits(&w.words, why))
@@ -410,4 +428,11 @@ int audit_trees(const struct plan *plan, struct err *why)
 		return err_set(why, EPROTO, "the first hook's trees have a cell that is none of %s",
 			       id_of(plan, w.strange - 1));
 	return boxes_hold(&w, why);
+}
+
+int audit_trees(const struct plan *plan, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+
+	return audit_trees_of(plan, bulk_pack(a, plan, NULL), why);
 }

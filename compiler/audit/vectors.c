@@ -378,5 +378,5 @@ int audit_vectors(const struct plan *plan, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 
-	return audit_vectors_of(plan, bulk_pack(a, plan), why);
+	return audit_vectors_of(plan, bulk_pack(a, plan, NULL), why);
 }

@@ -499,7 +499,8 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	own(mem) char *log = calloc(1, LOG_BYTES);
 	own(arena) struct arena *a = arena_new();
 	own(object) struct bpf_object *o = NULL;
-	own(made) struct made made = { .sets = trie_build(a, load->plan->prefixes, load->plan->prefix_count), .bulk = bulk_pack(a, load->plan) };
+	own(made) struct made made = { .sets = trie_build(a, load->plan->prefixes, load->plan->prefix_count), 
+			     .bulk = bulk_pack(a, load->plan, load->slots) };
 
 	if (!bulk_fits(&made.bulk, why))
 		return why->code;

@@ -9,9 +9,11 @@
 struct packing {
 	struct arena *arena;
 	const struct plan *plan;
+	const uint32_t *slots;
 	uint64_t *words;
 	size_t len, room;
 	uint64_t *packed[FAMILY_COUNT]; /* by where a leaf begins in the plan: the leaf as it was packed */
+	size_t hole; /* where half a line was left; 0: nowhere */
 	uint16_t *packed_len[FAMILY_COUNT]; /* and of how many cells it was */
 	uint32_t *more_of; /* box */
 	size_t more_count;
@@ -123,15 +125,33 @@ static uint64_t ports_of(const struct teg_box *b)
 	       (uint64_t)b->sport_hi << 16 | b->sport_lo;
 }
 
+bool bulk_is_plain(const struct teg_rule *r)
+{
+	return r->act == TEG_ACT_DROP && r->one_in <= 1 && !r->tells && !r->cost_ns && !r->block_ns;
+}
+
 static uint64_t last_of(const struct packing *p, uint32_t box)
 {
 	const struct teg_box *b = &p->plan->bulk_boxes[box].box;
+	const struct teg_rule *r = &p->plan->rules[b->rule];
 	const uint8_t every_part = TEG_WHOLE | TEG_FIRST | TEG_LATER;
-	bool any = b->proto == TEG_PROTO_ANY;
-	uint64_t want = TEG_BULK_PART(any ? 0 : b->proto, 0);
-	uint64_t mask = TEG_BULK_PART(any ? 0 : UINT8_MAX, every_part & ~b->fragments);
+	uint64_t proto = b->proto == TEG_PROTO_ANY ? 0 : TEG_BULK_ASKS_PROTO | b->proto;
 
-	return (uint64_t)p->more_of[box] << 49 | (uint64_t)b->rule << 32 | mask << 16 | want;
+	return TEG_BULK_LAST(b->rule, bulk_is_plain(r), p->slots ? p->slots[r->counter_slot] : r->counter_slot, p->more_of[box]) |
+	       TEG_BULK_PART(proto, every_part & ~b->fragments);
+}
+
+/* Eight bits of each word of both addresses: how many of its bits are asked, less one, and 128; or 0. */
+static uint64_t lens_of(const struct teg_bulk_box *b)
+{
+	uint64_t lens = 0;
+
+	for (int w = 0; w < 4; w++) {
+		uint64_t bits = (uint64_t)__builtin_popcountll(b->mask[w]);
+
+		lens |= (bits ? 0x80 | (bits - 1) : 0) << 8 * w;
+	}
+	return lens;
 }
 
 static void put_cell(struct packing *p, uint32_t box, enum family f)
@@ -144,27 +164,48 @@ static void put_cell(struct packing *p, uint32_t box, enum family f)
 	} else {
 		for (int w = 0; w < 4; w++)
 			put(p, b->addr[w]);
-		for (int w = 0; w < 4; w++)
-			put(p, b->mask[w]);
+		put(p, lens_of(b));
+		put(p, 0);
 	}
 	put(p, ports_of(&b->box));
 	put(p, last_of(p, box));
 }
 
+enum { LINE = 8 }; /* words of a cache line */
+
+/* Two cells of IPv4 are a line: those that are read together begin one, a single one may have the half that was left. */
+static void begin_leaf(struct packing *p, size_t cells, enum family f)
+{
+	if (cells == 1 && f == FAMILY_IP4)
+		return;
+	if (p->len % LINE && !p->hole)
+		p->hole = p->len;
+	while (p->len % LINE)
+		put(p, 0);
+}
+
 /* A leaf that several nodes have is packed once. */
 static uint64_t pack_leaf(struct packing *p, uint64_t leaf, enum family f)
 {
-	size_t first = leaf >> 32 & 0x7fffffff, count = TEG_BULK_COUNT(leaf);
+	size_t first = leaf >> 32 & 0x7fffffff, count = (uint16_t)leaf, end = 0;
 
 	if (!count)
-		return TEG_BULK_LEAF;
+		return TEG_BULK_WAY(TEG_BULK_LEAF, TEG_BULK_NO_RULE, 0);
 	if (p->packed_len[f][first] == count)
 		return p->packed[f][first];
+	begin_leaf(p, count, f);
+	if (p->hole && count == 1 && f == FAMILY_IP4) {
+		end = p->len;
+		p->len = p->hole;
+		p->hole = 0;
+	}
 	uint64_t at = p->len;
 	for (size_t i = 0; i < count; i++)
 		put_cell(p, p->plan->bulk_leaves[first + i], f);
+	p->len = end ? end : p->len;
+	uint32_t least = p->plan->bulk_boxes[p->plan->bulk_leaves[first]].box.rule;
 	p->packed_len[f][first] = (uint16_t)count;
-	return p->packed[f][first] = TEG_BULK_LEAF | at << 32 | count;
+	return p->packed[f][first] = TEG_BULK_WAY(TEG_BULK_LEAF | count, least, at);
 }
 
 /* What the mix of all a root's bits is for packets of a box; the root takes only what each of its boxes asks in full. */
@@ -185,39 +226,68 @@ static void mark_leaf(struct packing *p, const struct teg_bulk_root *r, uint32_t
 	const uint32_t *boxes = &p->plan->bulk_leaves[leaf >> 32 & 0x7fffffff];
 	uint64_t mark = 0;
 
-	if (!r->shift || !(leaf & TEG_BULK_LEAF) || !TEG_BULK_COUNT(leaf))
+	if (!r->shift || !(leaf & TEG_BULK_LEAF))
 		return;
-	for (uint64_t i = 0; i < TEG_BULK_COUNT(leaf); i++) {
+	for (uint64_t i = 0; i < (uint16_t)leaf; i++) {
 		uint64_t mix = mix_of(p, r, boxes[i], f);
 
 		if (mix >> r->shift != at - r->first || (i && TEG_BULK_MARK(mix) != mark))
 			return;
 		mark = TEG_BULK_MARK(mix);
 	}
-	*packed |= mark << 16 | TEG_BULK_MARKED;
+	if ((uint16_t)leaf)
+		*packed |= mark << 9 | TEG_BULK_MARKED;
 }
 
-/* Children stand behind their node, so one pass finds whose each node is. */
-static void pack_nodes(struct packing *p, const struct teg_bulk *t)
+/* By node: 1 + whose it is. Children stand behind their node, so one pass finds that. */
+static uint8_t *families_of(const struct packing *p, const struct teg_bulk *t)
 {
-	const size_t first = p->len;
 	uint8_t *of = arena_zero(p->arena, t->nodes);
 
-	for (uint32_t i = 0; i < t->nodes; i++)
-		put(p, TEG_BULK_LEAF);
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		for (uint32_t g = 0; g < t->groups[f]; g++)
 			memset(&of[t->roots[f][g].first], 1 + f, teg_bulk_root_nodes(&t->roots[f][g]));
 	for (uint32_t i = 0; i < t->nodes; i++) {
 		uint64_t node = p->plan->bulk_nodes[i];
 
-		if (!(node & TEG_BULK_LEAF)) {
+		if (!(node & TEG_BULK_LEAF))
 			memset(&of[node >> 32], of[i], 1u << (node >> 9 & 15));
-			node += (uint64_t)first << 32;
-		} else if (of[i]) {
-			node = pack_leaf(p, node, (enum family)(of[i] - 1));
+	}
+	return of;
+}
+
+/* The least rule below a node, when all nodes behind it are packed. */
+static uint32_t least_below(const uint64_t *packed, uint64_t node)
+{
+	uint32_t least = TEG_BULK_NO_RULE;
+
+	for (uint32_t i = 0; i < 1u << (node >> 9 & 15); i++) {
+		uint32_t rule = TEG_BULK_LEAST(packed[(node >> 32) + i]) & TEG_BULK_NO_RULE;
+
+		least = rule < least ? rule : least;
+	}
+	return least;
+}
+
+static void pack_nodes(struct packing *p, const struct teg_bulk *t)
+{
+	const size_t first = p->len;
+	const uint8_t *of = families_of(p, t);
+
+	for (uint32_t i = 0; i < t->nodes; i++)
+		put(p, TEG_BULK_WAY(TEG_BULK_LEAF, TEG_BULK_NO_RULE, 0));
+	while (p->len % LINE)
+		put(p, 0);
+	for (uint32_t i = 0; i < t->nodes; i++)
+		if (p->plan->bulk_nodes[i] & TEG_BULK_LEAF && of[i]) {
+			uint64_t leaf = pack_leaf(p, p->plan->bulk_nodes[i], (enum family)(of[i] - 1));
+			p->words[first + i] = leaf;
 		}
-		p->words[first + i] = node;
+	for (uint32_t i = t->nodes; i-- > 0;) {
+		uint64_t node = p->plan->bulk_nodes[i];
+
+		if (!(node & TEG_BULK_LEAF))
+			p->words[first + i] = TEG_BULK_WAY(node & 0x1fff, least_below(&p->words[first], node), first + (node >> 32));
 	}
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		for (uint32_t g = 0; g < t->groups[f]; g++) {
@@ -228,10 +298,10 @@ static void pack_nodes(struct packing *p, const struct teg_bulk *t)
 		}
 }
 
-struct bulk_words bulk_pack(struct arena *a, const struct plan *plan)
+struct bulk_words bulk_pack(struct arena *a, const struct plan *plan, const uint32_t *slots)
 {
 	const struct teg_bulk *t = &plan->config.bulk;
-	struct packing p = { .arena = a, .plan = plan };
+	struct packing p = { .arena = a, .plan = plan, .slots = slots };
 
 	if (!t->cells)
 		return (struct bulk_words){ 0 };

@@ -1,7 +1,7 @@
 /*
  * bulk_pack - a plan's trees or bit vectors in the form that the first hook reads: gen_bulk of bpf-templates/abi.h.
  *
- *     struct bulk_words w = bulk_pack(arena, plan);
+ *     struct bulk_words w = bulk_pack(arena, plan, slots);
  *
  * The warden loads what this makes, and the compiler's audit reads it back.
  */
@@ -19,8 +19,11 @@ struct bulk_words {
 	struct teg_vectors vectors[2]; /* by family, when the plan has them */
 };
 
-/* No words when the plan has neither. */
-struct bulk_words bulk_pack(struct arena *a, const struct plan *plan);
+/* No words when the plan has neither. `slots` says where each counter of the plan is; NULL: where the plan has it. */
+struct bulk_words bulk_pack(struct arena *a, const struct plan *plan, const uint32_t *slots);
+
+/* Does the rule nothing but drop, told as any drop is? Then its cells say so. */
+bool bulk_is_plain(const struct teg_rule *r);
 
 /* Else E2BIG, with the limit. */
 bool bulk_fits(const struct bulk_words *w, struct err *why);

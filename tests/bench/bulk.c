@@ -30,31 +30,6 @@ static double now_ms(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static struct classbench_rule *sized4(const char *kind, size_t want, size_t *count, struct arena *a)
-{
-	struct classbench_rule *rules;
-	const char *file = arena_printf(a, "%.*s1_%d", (int)strcspn(kind, "6"), kind, want > 1000 ? 10000 : 1000);
-	size_t n = classbench_read(&rules, a, file);
-
-	*count = n < want ? n : want;
-	if (want == 100000) {
-		*count = n * 10;
-		return n ? classbench_spread(rules, n, 10, a) : NULL;
-	}
-	for (size_t i = 0; n > want && i < want; i++)
-		rules[i] = rules[i * n / want];
-	return n ? rules : NULL;
-}
-
-static struct classbench_rule *sized(const char *kind, size_t want, size_t *count, struct arena *a)
-{
-	struct classbench_rule *rules = sized4(kind, want, count, a);
-
-	if (rules && strchr(kind, '6'))
-		classbench_ip6(rules, *count);
-	return rules;
-}
-
 static void fill(struct floor_trace *trace, const struct classbench_rule *rules, size_t count)
 {
 	struct gen g = gen_new(1);
@@ -98,7 +73,7 @@ static bool measure(struct floor_run *f, const char *kind, size_t want, unsigned
 	struct plan plan = { 0 };
 	struct err why;
 	size_t count;
-	struct classbench_rule *rules = sized(kind, want, &count, a);
+	struct classbench_rule *rules = classbench_sized(&count, a, kind, want);
 
 	if (!rules)
 		return false;
@@ -121,7 +96,7 @@ static bool measure(struct floor_run *f, const char *kind, size_t want, unsigned
 
 	const struct teg_bulk *t = &plan.config.bulk;
 	struct floor_times ns = floor_compare(f, xdp_run_program(x), rounds, repeat);
-	double bytes = plan.box_count * sizeof(struct teg_cell) + 8.0 * (double)bulk_pack(a, &plan).len;
+	double bytes = plan.box_count * sizeof(struct teg_cell) + 8.0 * (double)bulk_pack(a, &plan, NULL).len;
 	printf("%-4s %6zu  x%.2f  +%6.1f ns  (floor %.1f, median x%.2f)  %u trees, %u deep, leaves up to %u, %.1f copies, "
 	       "%.0f bytes a rule, build %.0f ms, load %.0f ms\n", kind, count, ns.policy_ns / ns.floor_ns,
 	       ns.policy_ns - ns.floor_ns, ns.floor_ns, ns.policy_median_ns / ns.floor_median_ns, t->groups[0] + t->groups[1], t->depth,

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "compiler/ir/proto.h"
 #include "tests/lib/craft.h"
@@ -78,6 +79,31 @@ void classbench_ip6(struct classbench_rule *rules, size_t count)
 		rules[i].src = widened(rules[i].src);
 		rules[i].dst = widened(rules[i].dst);
 	}
+}
+
+static struct classbench_rule *sized4(size_t *count, struct arena *a, const char *kind, size_t want)
+{
+	struct classbench_rule *rules;
+	const char *file = arena_printf(a, "%.*s1_%d", (int)strcspn(kind, "6"), kind, want > 1000 ? 10000 : 1000);
+	size_t n = classbench_read(&rules, a, file);
+
+	*count = n < want ? n : want;
+	if (want == 100000) {
+		*count = n * 10;
+		return n ? classbench_spread(rules, n, 10, a) : NULL;
+	}
+	for (size_t i = 0; n > want && i < want; i++)
+		rules[i] = rules[i * n / want];
+	return n ? rules : NULL;
+}
+
+struct classbench_rule *classbench_sized(size_t *count, struct arena *a, const char *kind, size_t want)
+{
+	struct classbench_rule *rules = sized4(count, a, kind, want);
+
+	if (rules && strchr(kind, '6'))
+		classbench_ip6(rules, *count);
+	return rules;
 }
 
 static struct ir_end end_of(struct prefix p, struct arena *a)

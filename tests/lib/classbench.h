@@ -32,6 +32,12 @@ struct classbench_rule *classbench_spread(const struct classbench_rule *rules, s
 /* The same rules for IPv6: what they ask of an address stands behind 2001:db8::/32. */
 void classbench_ip6(struct classbench_rule *rules, size_t count);
 
+/*
+ * The list of a size, 10 to 100,000, and kind: "acl", "fw", "ipc", or the same with a 6 behind it for IPv6. The small ones are
+ * every so many of a list of 1,000, the largest has each of 10,000 rules ten times. NULL when the lists are not here.
+ */
+struct classbench_rule *classbench_sized(size_t *count, struct arena *a, const char *kind, size_t want);
+
 struct ir *classbench_ir(const struct classbench_rule *rules, size_t count, size_t boxes_per_rule, struct arena *a);
 
 /* As rules of the posture P, forward, of which each fourth drops: "P.r0" and so on; the default drops. */

@@ -194,7 +194,7 @@ static void law(uint32_t count, uint64_t seed)
 	own(arena) struct arena *a = arena_new();
 	struct gen g = gen_new(seed);
 	struct plan p = draw_plan(&g, a, count);
-	struct bulk_words w = bulk_pack(a, &p);
+	struct bulk_words w = bulk_pack(a, &p, NULL);
 	struct err why = { 0 };
 	uint32_t differ = 0, matched = 0, asked = 0;
 
@@ -263,7 +263,7 @@ static void refused(void)
 			if (!damage(&other, &g, kind))
 				continue;
 			harmed++;
-			missed += !audit_vectors_of(&other, bulk_pack(a, &p), &why);
+			missed += !audit_vectors_of(&other, bulk_pack(a, &p, NULL), &why);
 		}
 		tap_ok(harmed > 5 && !missed, "rows that have %s otherwise: %u of %u noticed", kinds[kind], harmed - missed, harmed);
 	}
@@ -278,7 +278,7 @@ static void flipped(void)
 	for (int i = 0; i < 400; i++) {
 		own(arena) struct arena *a = arena_new();
 		struct plan p = draw_plan(&g, a, 12);
-		struct bulk_words w = bulk_pack(a, &p);
+		struct bulk_words w = bulk_pack(a, &p, NULL);
 		unsigned f = gen_below(&g, 2);
 		const struct teg_vectors *t = &w.vectors[f];
 		const unsigned byte = gen_below(&g, (f ? TEG_VECTOR_BYTES6 : TEG_VECTOR_BYTES4) + t->mores), end = f ? 16 : 4;
@@ -306,7 +306,7 @@ static void misled(void)
 	for (int i = 0; i < 60; i++) {
 		own(arena) struct arena *a = arena_new();
 		struct plan p = draw_plan(&g, a, 400);
-		struct bulk_words w = bulk_pack(a, &p);
+		struct bulk_words w = bulk_pack(a, &p, NULL);
 		const struct teg_vectors *t = &w.vectors[gen_below(&g, 2)];
 		uint64_t *table = &w.at[t->table], was = table[gen_below(&g, TEG_VECTOR_ROWS)];
 		unsigned at = gen_below(&g, TEG_VECTOR_ROWS), differ = 0;
