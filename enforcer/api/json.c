@@ -293,6 +293,18 @@ static int read_count(void *to, const struct json_field *f, const cJSON *value, 
 	return 0;
 }
 
+/* Whoever it is for says what may stand in it. */
+static int read_object(void *to, const struct json_field *f, struct arena *a, const cJSON *value, struct json_fault *fault)
+{
+	char *text = cJSON_IsObject(value) ? cJSON_PrintUnformatted(value) : NULL;
+	const bool fits = text && strlen(text) <= f->most;
+
+	if (fits)
+		*(const char **)to = arena_strdup(a, text);
+	free(text);
+	return fits ? 0 : fault_set(fault, false, f->name, "it is an object of at most %" PRIu64 " bytes", f->most);
+}
+
 static int read_field(void *out, const struct json_field *f, struct arena *a, const cJSON *value,
 		      struct json_fault *fault)
 {
@@ -305,6 +317,8 @@ static int read_field(void *out, const struct json_field *f, struct arena *a, co
 		return read_count(to, f, value, fault);
 	case JSON_TEXTS:
 		return read_texts(to, f, a, value, fault);
+	case JSON_OBJECT:
+		return read_object(to, f, a, value, fault);
 	case JSON_TYPE_COUNT:
 		break;
 	}

@@ -26,7 +26,7 @@
 
 #define JSON_DEPTH_MAX 8
 
-enum json_type { JSON_TEXT, JSON_COUNT, JSON_TEXTS, JSON_TYPE_COUNT };
+enum json_type { JSON_TEXT, JSON_COUNT, JSON_TEXTS, JSON_OBJECT, JSON_TYPE_COUNT };
 
 /* A list of texts, of at most JSON_TEXTS_BYTES each. */
 #define JSON_TEXTS_BYTES 64
@@ -40,8 +40,8 @@ struct json_field {
 	const char *name;
 	enum json_type type;
 	bool required;
-	size_t at;	      /* of a const char * (TEXT), uint64_t (COUNT) or struct json_texts (TEXTS) */
-	uint64_t least, most; /* of the text's bytes, of the number, or of the list's length */
+	size_t at;	      /* of a const char * (TEXT, and OBJECT as it was written anew), uint64_t (COUNT) or struct json_texts (TEXTS) */
+	uint64_t least, most; /* of the text's bytes, of the number, or of the list's length; of an OBJECT's text */
 	const char *about;
 };
 

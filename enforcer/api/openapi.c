@@ -179,6 +179,9 @@ static void add_field(cJSON *to, const struct json_field *f)
 		json_add_count(items, "minLength", 1);
 		json_add_count(items, "maxLength", JSON_TEXTS_BYTES);
 		break;
+	case JSON_OBJECT:
+		json_add_text(to, "type", "object");
+		break;
 	case JSON_TYPE_COUNT:
 		break;
 	}
@@ -283,16 +286,24 @@ static void add_body(cJSON *operation, const struct route *r)
 		json_add_text(object_in(media, "schema"), "contentMediaType", body_name(r->body));
 }
 
-static void add_responses(cJSON *operation, struct arena *a, const struct route *r)
+static void add_answer(cJSON *responses, struct arena *a, enum answer_id id)
 {
-	cJSON *responses = object_in(operation, "responses"), *ok = object_in(responses, "200"), *media;
+	cJSON *ok = object_in(responses, "200"), *media;
 
-	json_add_text(ok, "description", answers[r->answer].about);
-	media = object_in(object_in(ok, "content"), answers[r->answer].media);
-	if (strcmp(answers[r->answer].media, "application/json"))
+	json_add_text(ok, "description", answers[id].about);
+	media = object_in(object_in(ok, "content"), answers[id].media);
+	if (strcmp(answers[id].media, "application/json"))
 		json_add_text(object_in(media, "schema"), "type", "string");
 	else
-		add_ref(object_in(media, "schema"), a, schema_name(a, r->answer));
+		add_ref(object_in(media, "schema"), a, schema_name(a, id));
+}
+
+static void add_responses(cJSON *operation, struct arena *a, const struct route *r)
+{
+	cJSON *responses = object_in(operation, "responses");
+
+	if (r->answer != ANSWER_REFUSED)
+		add_answer(responses, a, r->answer);
 	json_add_text(object_in(responses, "4XX"), "$ref", "#/components/responses/Problem");
 	json_add_text(object_in(responses, "5XX"), "$ref", "#/components/responses/Problem");
 }

@@ -48,7 +48,7 @@ struct route {
 
 extern const struct route routes[ROUTE_COUNT];
 extern const struct json_field posture_fields[], block_fields[], unblock_fields[], bundle_fields[],
-	rollback_fields[], earlier_fields[], diff_fields[];
+	rollback_fields[], earlier_fields[], diff_fields[], heal_fields[];
 
 const char *method_name(enum method m);
 const char *body_name(enum body b); /* its media type, "" when none */

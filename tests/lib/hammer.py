@@ -15,7 +15,7 @@ import time
 unix, port, token, most_seconds, wanted = sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4]), int(sys.argv[5])
 A = "/api/tegumentar/"
 GETS = ["status", "qualia", "posture", "audit", "counters", "blocks", "history"]
-POSTS = ["posture", "plan", "policy", "audit", "blocks", "blocks/remove", "bundle", "diff", "rollback", "confirm", "cancel"]
+POSTS = ["posture", "plan", "policy", "audit", "blocks", "blocks/remove", "bundle", "diff", "rollback", "confirm", "cancel", "wound-healing"]
 BODIES = [b"", b"{", b"[]", b"null", b'{"a":1}', b'{"posture":1}', b'{"posture":"X","posture":"Y"}', b'{"posture":"\\ud800"}', b'{"posture":"\xff"}',
           b'{"posture":"a\\u0000b"}', b'{"generation":1e999}', b'{"generation":-1}', b'{"before":0.5}', b'{"sources":[]}', b'{"sources":[1]}',
           b'{"sources":["999.1.1.1"]}', b'{"sources":["10.0.0.1"],"duration_minutes":0}', b"[" * 1000, b'{"a":' * 1000, b'"' + b"a" * 30000, b"\0" * 100, b"ustar" * 500]

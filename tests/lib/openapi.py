@@ -148,6 +148,8 @@ def good_headers(o):
 
 
 def good_value(schema):
+    if schema["type"] == "object":
+        return rng.choice([{}, {"source": "192.0.2.9", "n": [1, {"a": None}]}])
     if schema["type"] == "array":
         return [good_value(schema["items"]) for _ in range(rng.randint(schema["minItems"], 3))]
     if schema["type"] == "integer":
@@ -160,6 +162,8 @@ def bad_value(schema):
     wrong = [None, [], {}, True, 1.5, -1, 1e300, "\u0000", "a\nb"]
     if schema["type"] == "array":
         wrong = [None, {}, 1, "x", [7], [[]], [""], ["x" * 65], ["a\nb"], [None], [], ["x"] * (schema["maxItems"] + 1)]
+    elif schema["type"] == "object":
+        wrong = [None, [], 1, "x", True, [{}]]
     elif schema["type"] == "integer":
         wrong += [schema["minimum"] - 1, schema["maximum"] + 1, "1"]
     else:
@@ -209,7 +213,8 @@ for path, item in doc["paths"].items():
             for text, good in bodies(schema, 60):
                 a = ask(method.upper(), path, h, text.encode())
                 taken, refused = taken + good, refused + (not good)
-                bad_status = a[0] >= 500 or (not good and a[0] not in (400, 422)) or (good and a[0] in (400, 413, 415))
+                always = "200" not in o["responses"]  # refused, and with 501 when nothing is wrong with the body
+                bad_status = (a[0] >= 500 and not always) or (always and good and a[0] != 501) or (not good and a[0] not in (400, 422)) or (good and a[0] in (400, 413, 415))
                 wrong = wrong or conforms(o, a) or (f"{a} to {text}" if bad_status else "")
             say(f"{name} reads what fits, and refuses what does not", wrong or ("" if taken > 50 and refused > 50 else (taken, refused)))
         else:

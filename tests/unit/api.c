@@ -58,6 +58,10 @@ static const struct row {
 	{ "a head alone", DOOR_UNIX, HEAD_OF("HEAD", "/api/tegumentar/status") "\r\n", 200, "application/json" },
 	{ "never cached", DOOR_UNIX, GET("/healthz"), 200, "Cache-Control: no-store\r\n" },
 
+	{ "a playbook", DOOR_UNIX, HEAD_OF("POST", "/api/tegumentar/wound-healing") JSON_TYPE "Content-Length: 34\r\n\r\n"
+	  "{\"playbook\":\"x\",\"context\":{\"a\":1}}", 501, "\"problem\":\"no-healer\"" },
+	{ "its context is an object", DOOR_UNIX, HEAD_OF("POST", "/api/tegumentar/wound-healing") JSON_TYPE "Content-Length: 28\r\n\r\n"
+	  "{\"playbook\":\"x\",\"context\":1}", 422, "\"field\":\"context\"" },
 	{ "no such path", DOOR_UNIX, GET("/nothing"), 404, "\"problem\":\"not-found\"" },
 	{ "a path is one spelling", DOOR_UNIX, GET("/%68ealthz"), 404, "\"problem\":\"not-found\"" },
 	{ "nothing hides behind an escaped NUL", DOOR_UNIX, GET("/healthz%00"), 404, "not-found" },
