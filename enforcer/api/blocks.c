@@ -4,13 +4,23 @@
 #include "enforcer/api/request.h"
 #include "lang/base/addr.h"
 
+/* ::ffff:192.0.2.1 is how a socket of both versions writes down an IPv4 client (RFC 4291, 2.5.5.2); no packet has it. */
+static struct addr unmapped(struct addr a)
+{
+	if (a.family == FAMILY_IP6 && a.num >> 32 == 0xffff)
+		return (struct addr){ FAMILY_IP4, a.num & UINT32_MAX };
+	return a;
+}
+
 /* An IPv4 address or an IPv6 /64, which may be written as any address in it. */
 static bool parse_source(const char *text, struct addr *out)
 {
 	struct prefix p;
 
-	if (addr_parse(text, out))
+	if (addr_parse(text, out)) {
+		*out = unmapped(*out);
 		return true;
+	}
 	if (prefix_parse(text, &p) != PREFIX_OK || p.len != (p.addr.family == FAMILY_IP4 ? 32 : 64))
 		return false;
 	*out = p.addr;

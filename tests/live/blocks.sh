@@ -36,6 +36,11 @@ for engine in native nft; do
 	ok "$engine: and the /64, by another of its addresses" ctl unblock fd00:9::77
 	is "$(outside_from fd00:9::2 fd00:9::1), $(listed)" "answered, " "$engine: too"
 
+	ok "$engine: an IPv4 address as a socket of both versions writes it" ctl block ::ffff:10.9.0.3
+	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "silent, 10.9.0.3" "$engine: is that address"
+	ok "$engine: also when it is taken back" ctl unblock ::ffff:10.9.0.3
+	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "answered, " "$engine: and answered again"
+
 	# many at once, all of them or none
 	for i in $(seq 0 2999); do echo "10.$((50 + i / 250)).$((i % 250)).7 # $i"; done > $lab/many
 	ok "$engine: three thousand from a file" ctl block --from $lab/many --for 30m
