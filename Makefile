@@ -43,8 +43,8 @@ CTL         := $(call sources,enforcer/ctl)
 OBJ_SHARED   := $(call objects,$(LANG_SHARED))
 # What loads the first hook's program, for the tests that tegc sends through this kernel.
 OBJ_HOOK     := $(call objects,enforcer/warden/shared.c enforcer/warden/tables.c enforcer/warden/one_value.c enforcer/warden/trie.c enforcer/warden/atlas.c enforcer/warden/block_table.c)
-OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)/compiler/emit/template.o
-OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/warden/anchor.o $(BUILD)/enforcer/api/console_files.o
+OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)/bpf-templates/carried.o
+OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/warden/anchor.o $(BUILD)/bpf-templates/carried.o $(BUILD)/enforcer/api/console_files.o
 OBJ_CTL      := $(call objects,$(CTL))
 
 LIBS_tegc   := -lbpf -lnftnl -lmnl -lcjson -lsodium -lgit2 -lm
@@ -140,7 +140,7 @@ $(BUILD)/bpf/%.bpf.o: bpf-templates/%.bpf.c $(wildcard bpf-templates/*.h bpf-tem
 $(BUILD)/bpf/policy_tc.bpf.o: bpf-templates/policy.bpf.c
 $(BUILD)/bpf/anchor_tc.bpf.o: bpf-templates/anchor.bpf.c
 
-$(BUILD)/compiler/emit/template.o: compiler/emit/template.S $(BUILD)/bpf/policy.bpf.o $(BUILD)/bpf/policy_tc.bpf.o
+$(BUILD)/bpf-templates/carried.o: bpf-templates/carried.S $(BUILD)/bpf/policy.bpf.o $(BUILD)/bpf/policy_tc.bpf.o
 	@mkdir -p $(@D)
 	$(CC) -I$(BUILD)/bpf -c -o $@ $<
 
@@ -177,7 +177,26 @@ $(BUILD)/tests/unit/tree_sitter: $(TREE_SITTER)
 $(TEST_PROGRAMS) $(BENCH_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(OBJ_TESTLIB) $(OBJ_COMPILER) $(OBJ_ENFORCER) $(OBJ_CTL) $(OBJ_SHARED)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
 
-tests: all $(TEST_PROGRAMS) $(BENCH_PROGRAMS) ## build the test programs and benches
+# tegc and tegd as a later version would be, for the tests of upgrades: `later` has other tables of generations, `other`
+# another layout of every pinned map too. Only what asks for the version is compiled anew.
+VERSION_later := -DTEG_ABI_VERSION=1000u
+VERSION_other := -DTEG_ABI_VERSION=1000u -DTEG_FORM_LEAST=1000u
+VERSIONED     := $(shell grep -lE 'TEG_(ABI_VERSION|FORM_LEAST)' $(LANG_SHARED) $(COMPILER) $(ENFORCER))
+VERSIONS      := $(foreach v,later other,$(BUILD)/$(v)/tegc $(BUILD)/$(v)/tegd)
+
+define version
+$(call objects,$(VERSIONED:%=$(1)/%)): $(BUILD)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) $$(VERSION_$(1)) -c -o $$@ $$<
+
+$(BUILD)/$(1)/tegc: $(BUILD)/compiler/tegc.o $(OBJ_COMPILER) $(OBJ_HOOK) $(OBJ_SHARED)
+$(BUILD)/$(1)/tegd: $(BUILD)/enforcer/tegd.o $(OBJ_ENFORCER) $(OBJ_SHARED)
+$(BUILD)/$(1)/tegc $(BUILD)/$(1)/tegd: $(call objects,$(VERSIONED:%=$(1)/%))
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$(foreach o,$$(filter-out $(BUILD)/$(1)/%,$$^),$$(if $$(filter $$(o:$(BUILD)/%=$(BUILD)/$(1)/%),$$^),$$(o:$(BUILD)/%=$(BUILD)/$(1)/%),$$(o))) $$(LIBS_$$(@F))
+endef
+$(foreach v,later other,$(eval $(call version,$(v))))
+
+tests: all $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(VERSIONS) ## build the test programs and benches
 
 # All cores, unless the caller said how many.
 PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))

@@ -19,7 +19,20 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
+/*
+ * Raised by whoever changes a layout. A pinned map (teg_*) also has the version since which it is as it is: in its row in
+ * warden/shared.c, and so in its pin's name; what it has in common with the form before, warden/older.c carries over.
+ * TEG_PLAN_OLDEST rises when a generation's own tables (gen_*) or the plan change, so that older plans cannot be used.
+ */
+#ifndef TEG_ABI_VERSION
 #define TEG_ABI_VERSION 10u
+#endif
+#define TEG_PLAN_OLDEST 10u
+
+/* As if every pinned map had changed in this version: for tests. */
+#ifndef TEG_FORM_LEAST
+#define TEG_FORM_LEAST 0u
+#endif
 
 /* ---- shared, pinned: teg_* ------------------------------------------------ */
 

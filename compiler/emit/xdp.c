@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf-templates/carried.h"
 #include "bpf-templates/cause.h"
 #include "compiler/emit/bulk.h"
 #include "compiler/emit/emit.h"
@@ -37,17 +38,9 @@
 /* Trees seldom cost less than this: where bit vectors do, none are tried. */
 #define VECTORS_ENOUGH_NS 35.0
 
-extern const unsigned char policy_object[], policy_object_end[], policy_tc_object[], policy_tc_object_end[];
-
 const void *emit_program(enum teg_hook hook, size_t *len)
 {
-	static const struct { const unsigned char *at, *end; } objects[TEG_HOOKS] = {
-		[TEG_HOOK_XDP] = { policy_object, policy_object_end },
-		[TEG_HOOK_TC] = { policy_tc_object, policy_tc_object_end },
-	};
-
-	*len = (size_t)(objects[hook].end - objects[hook].at);
-	return objects[hook].at;
+	return carried_program(hook, len);
 }
 
 struct lowering {

@@ -398,11 +398,43 @@ static int carry_family(struct kernel *k, enum family f, const struct block_engi
 	return rc ? rc : carry_to_xdp(k, &xdp_lacks, why);
 }
 
+struct older_carrying {
+	struct block_table *to;
+	uint64_t now_ns;
+	bool full;
+};
+
+static void carry_row(void *cls, const struct block_row *row)
+{
+	struct older_carrying *c = cls;
+
+	if (block_table_get(c->to, row->source, c->now_ns).until_ns < row->until_ns &&
+	    !block_table_set(c->to, row->source, row->until_ns, row->by, c->now_ns))
+		c->full = true;
+}
+
+/* What the programs of another version have blocked. */
+static int carry_older(struct kernel *k, struct err *why)
+{
+	struct older_carrying c = { .now_ns = now_ns(CLOCK_MONOTONIC) };
+
+	if (!k->older.blocks.at || !k->xdp)
+		return 0;
+	c.to = kernel_blocks(k, why);
+	if (!c.to)
+		return why->code;
+	block_table_each(&k->older.blocks, c.now_ns, carry_row, &c);
+	return c.full ? err_set(why, ENOSPC, "the programs' table of runtime blocks is full") : 0;
+}
+
 int blocks_carry(struct kernel *k, const struct block_engines *to, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	struct places at;
-	int rc = find_places(&at, k, a, why);
+	int rc = carry_older(k, why);
+
+	if (!rc)
+		rc = find_places(&at, k, a, why);
 
 	for (unsigned f = 0; !rc && at.xdp && f < FAMILY_COUNT; f++)
 		if (at.nft[f])

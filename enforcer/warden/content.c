@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "bpf-templates/carried.h"
 #include "enforcer/warden/filter.h"
 #include "enforcer/warden/generation_parts.h"
 
@@ -39,6 +40,20 @@ int content_plan(struct plan *out, struct arena *a, const struct bundle *b, stru
 	const struct bundle_member *m = content_member(b, "plan", why);
 
 	return m ? plan_decode(out, a, m->bytes, m->len, why) : why->code;
+}
+
+int content_program(const void **at, size_t *len, enum teg_hook hook, const struct plan *p, const struct bundle *b, struct err *why)
+{
+	if (p->config.abi != TEG_ABI_VERSION) {
+		*at = carried_program(hook, len);
+		return 0;
+	}
+	const struct bundle_member *m = content_member(b, hook == TEG_HOOK_TC ? "tc/policy.o" : "xdp/policy.o", why);
+	if (!m)
+		return why->code;
+	*at = m->bytes;
+	*len = m->len;
+	return 0;
 }
 
 /* A bundle whose policy has no tests has none. */

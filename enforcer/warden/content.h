@@ -30,6 +30,12 @@ int content_batch(struct batch *out, const struct bundle *b, const char *name, s
 int content_plan(struct plan *out, struct arena *a, const struct bundle *b, struct err *why);
 const struct bundle_member *content_member(const struct bundle *b, const char *name, struct err *why);
 
+/*
+ * The program of a hook. A bundle of an older version was made for other layouts of the pinned maps, so that the one
+ * that this version carries takes its place, by the bundle's tables.
+ */
+int content_program(const void **at, size_t *len, enum teg_hook hook, const struct plan *p, const struct bundle *b, struct err *why);
+
 /* Of the needs of need.def, a bit each: what this enforcer does beyond verdicts, rates and blocks, and what XDP alone does. */
 extern const uint64_t content_can, content_xdp_alone;
 

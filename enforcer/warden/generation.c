@@ -111,6 +111,7 @@ void generation_leave_others(struct generation *g, struct kernel *k)
 	for (int hook = 0; hook < TEG_HOOKS; hook++)
 		if (!g->is.program[hook])
 			slot_clear(kernel_slot(k, (enum teg_hook)hook), &ignored);
+	kernel_end_older(k);
 }
 
 void generation_carry_blocks(struct kernel *k, const struct ports *ports)

@@ -39,6 +39,7 @@ struct generation {
 	uint64_t serial;	/* of the bundle's signature; known once staged */
 	uint32_t posture;	/* index into plan.postures */
 	uint32_t *slots;	/* by index into plan.counters */
+	bool *fresh;		/* the slot had another owner, or none; known once staged */
 	struct ports ports;
 	struct arena *ports_arena; /* theirs alone: they come and go */
 	struct tables *tables;	/* NULL when XDP takes no part, for the reason `without` */

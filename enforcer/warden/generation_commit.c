@@ -132,10 +132,14 @@ static int switch_program(struct generation *g, struct kernel *k, struct before 
 	return rc ? rc : ports_arm(&g->ports, &hooks, why);
 }
 
+/* Anchors first: what was before them judges by the slots of before, and where there is none the anchor lets all pass. */
 static void unswitch_program(struct generation *g, struct kernel *k, const struct before *b)
 {
+	const struct port_hooks hooks = kernel_hooks(k);
 	struct err ignored;
 
+	if (g->tables)
+		ports_disarm(&g->ports, &hooks);
 	for (int hook = 0; g->tables && hook < TEG_HOOKS; hook++) {
 		const int slots = kernel_slot(k, (enum teg_hook)hook);
 
@@ -205,6 +209,8 @@ static int commit(struct generation *g, struct kernel *k, struct state *s, struc
 		s->committing = false;
 		return generation_refuse(no, RESULT_CANNOT, "journal");
 	}
+	if (g->tables && k->older.pins)
+		older_carry(&k->older, &k->shared, g->slots, g->fresh, g->plan.counter_count);
 	int rc = cross(g, k, no);
 	if (rc) {
 		s->committing = false;

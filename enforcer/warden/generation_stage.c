@@ -47,7 +47,7 @@ static void begin_in(struct generation *g, const struct record *from)
 /* ---- slots ------------------------------------------------------------------------------- */
 
 /* A slot that had another owner starts at zero: before any program counts in it. */
-static int clear_slots(struct generation *g, struct kernel *k, const bool *fresh, struct err *why)
+static int clear_slots(struct generation *g, struct kernel *k, struct err *why)
 {
 	const int cpus = libbpf_num_possible_cpus();
 	struct teg_counter *none = arena_zero(g->arena, (size_t)(cpus > 0 ? cpus : 1) * sizeof *none);
@@ -59,7 +59,7 @@ static int clear_slots(struct generation *g, struct kernel *k, const bool *fresh
 		    shared_make_more(&k->shared, k->settings->pin_dir, why))
 			return why->code;
 		const int map = shared_counters(&k->shared, &slot);
-		if (fresh[i] && bpf_map_update_elem(map, &slot, none, BPF_ANY))
+		if (g->fresh[i] && bpf_map_update_elem(map, &slot, none, BPF_ANY))
 			return err_sys(why, "cannot clear a counter");
 	}
 	return 0;
@@ -68,13 +68,13 @@ static int clear_slots(struct generation *g, struct kernel *k, const bool *fresh
 static int stage_slots(struct generation *g, struct kernel *k, const struct stage *ask, struct err *why)
 {
 	char path[300];
-	bool *fresh = arena_zero(g->arena, g->plan.counter_count + 1);
 	int rc;
 
 	g->slots = arena_zero(g->arena, (g->plan.counter_count + 1) * sizeof *g->slots);
+	g->fresh = arena_zero(g->arena, g->plan.counter_count + 1);
 	generation_path(path, k, "ledger");
-	rc = ledger_assign(path, &g->plan, ask->live ? &ask->live->plan : NULL, g->slots, fresh, why);
-	return rc ? rc : clear_slots(g, k, fresh, why);
+	rc = ledger_assign(path, &g->plan, ask->live ? &ask->live->plan : NULL, g->slots, g->fresh, why);
+	return rc ? rc : clear_slots(g, k, why);
 }
 
 /* ---- the program, and the tests in it --------------------------------------------------------- */
@@ -116,26 +116,22 @@ static int try_program(struct generation *g, enum teg_hook hook, struct err *why
 
 static int load_program(struct generation *g, struct kernel *k, const struct bundle *b, struct err *why)
 {
-	const struct bundle_member *object = content_member(b, "xdp/policy.o", why);
+	struct tables_load load = { .shared = &k->shared, .hook = TEG_HOOK_XDP, .plan = &g->plan, .slots = g->slots,
+				    .number = g->is.number, .bank = g->is.bank == 'b' };
+	int rc = content_program(&load.object, &load.object_len, TEG_HOOK_XDP, &g->plan, b, why);
 
-	if (!object)
-		return why->code;
-	const struct tables_load load = { .shared = &k->shared, .hook = TEG_HOOK_XDP, .object = object->bytes,
-					  .object_len = object->len, .plan = &g->plan, .slots = g->slots,
-					  .number = g->is.number, .bank = g->is.bank == 'b' };
-	int rc = tables_load(&g->tables, &load, why);
+	if (!rc)
+		rc = tables_load(&g->tables, &load, why);
 	return rc ? rc : try_program(g, TEG_HOOK_XDP, why);
 }
 
 int generation_join_tc(struct generation *g, const struct bundle *b, struct err *why)
 {
-	const struct bundle_member *object = content_member(b, "tc/policy.o", why);
+	struct tables_load load = { .hook = TEG_HOOK_TC, .plan = &g->plan };
+	int rc = content_program(&load.object, &load.object_len, TEG_HOOK_TC, &g->plan, b, why);
 
-	if (!object)
-		return why->code;
-	const struct tables_load load = { .hook = TEG_HOOK_TC, .object = object->bytes, .object_len = object->len,
-					  .plan = &g->plan };
-	int rc = tables_join(g->tables, &load, why);
+	if (!rc)
+		rc = tables_join(g->tables, &load, why);
 	return rc ? rc : try_program(g, TEG_HOOK_TC, why);
 }
 
@@ -177,13 +173,14 @@ static int stage_program(struct generation *g, struct kernel *k, const struct co
  */
 static int stage_tests(struct generation *g, const struct content *c, const struct stage *ask, struct refusal *no)
 {
-	const struct bundle_member *object = bundle_find(c->bundle, "xdp/policy.o");
 	const uint32_t asked = drill_asked(&c->drill);
+	struct tables_load as = { .plan = &g->plan };
 
 	g->is.tests_left = asked + c->drill.elsewhere;
 	if (!g->tables)
 		return 0;
-	const struct tables_load as = { .object = object->bytes, .object_len = object->len, .plan = &g->plan };
+	if (content_program(&as.object, &as.object_len, TEG_HOOK_XDP, &g->plan, c->bundle, &no->why))
+		return generation_refuse(no, RESULT_CANNOT, "tests");
 	int rc = rehearse(&c->drill, &as, &no->why);
 	if (rc && !ask->was_taken)
 		return generation_refuse(no, rc == -EBADE ? RESULT_REFUSED : RESULT_CANNOT, "tests");

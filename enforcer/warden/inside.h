@@ -61,6 +61,8 @@ uint64_t now_ms(void); /* CLOCK_MONOTONIC */
 /* Said once, and told by /status until it is over. */
 void note_fault(char fault[static 512], const char *text);
 void note_entry(struct warden *w, struct audit_entry *e);
+/* That another version's pins are taken over, once. */
+void note_taken(struct warden *w);
 /* `by` is NULL for what tegd does by itself. */
 void note_change(struct warden *w, const char *what, const struct asker *by, const char *summary, int rc,
 		 const struct refusal *no);

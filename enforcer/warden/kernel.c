@@ -1,5 +1,6 @@
 #include "enforcer/warden/kernel.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,17 +47,41 @@ static void note_stale(struct kernel *k, const char *what)
 		 "(rm -r %.150s) and start tegd again", what, k->settings->pin_dir);
 }
 
+/* They stand until a generation of this version is in force, and that is told while it is so. */
+static void note_older(struct kernel *k)
+{
+	if (k->older.pins)
+		snprintf(k->stale, sizeof k->stale,
+			 "another version of tegd has pinned what is in %.150s; its programs judge on, by the policy of then, until a "
+			 "bundle that this version reads is applied, which takes over from them without a gap", k->settings->pin_dir);
+}
+
+void kernel_end_older(struct kernel *k)
+{
+	const bool lost = k->older.blocks_lost;
+
+	if (!k->older.pins)
+		return;
+	older_end(&k->older, k->settings->pin_dir);
+	k->stale[0] = '\0';
+	snprintf(k->taken, sizeof k->taken, "what another version of tegd had pinned is taken over%s",
+		 lost ? "; its runtime blocks are of a layout that this one does not read, and are lost" : "");
+}
+
 static int open_xdp(struct kernel *k, struct err *why)
 {
 	const char *dir = k->settings->pin_dir;
 	int rc = open_pin_dir(dir, why);
 
 	if (!rc)
+		rc = older_open(&k->older, dir, why);
+	if (!rc)
 		rc = shared_open(&k->shared, dir, why);
 	if (rc == -EEXIST)
 		note_stale(k, why->text);
 	if (rc)
 		return rc;
+	note_older(k);
 	void *page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, k->shared.active, 0);
 	if (page == MAP_FAILED)
 		return err_sys(why, "cannot map teg_active");
@@ -69,13 +94,25 @@ static int open_xdp(struct kernel *k, struct err *why)
 	return rc;
 }
 
+/* Whatever its version. */
+static bool has_pins(const char *dir)
+{
+	const struct dirent *e;
+	DIR *d = opendir(dir);
+	bool any = false;
+
+	if (!d)
+		return false;
+	while ((e = readdir(d)))
+		any = any || e->d_name[0] != '.';
+	closedir(d);
+	return any;
+}
+
 /* With nft asked for, XDP is opened only to take leave of what an earlier start attached. */
 static bool wants_xdp(const struct settings *s)
 {
-	char path[300];
-
-	snprintf(path, sizeof path, "%s/anchor", s->pin_dir);
-	return s->judge != ENGINE_NFT || !access(path, F_OK);
+	return s->judge != ENGINE_NFT || has_pins(s->pin_dir);
 }
 
 static void kernel_own_(struct kernel *k)
@@ -85,8 +122,10 @@ static void kernel_own_(struct kernel *k)
 
 int kernel_open(struct kernel *out, const struct settings *s, struct err *why)
 {
-	own(kernel) struct kernel k = { .settings = s, .shared = SHARED_NONE };
+	own(kernel) struct kernel k = KERNEL_NONE;
 	struct err none = { 0 };
+
+	k.settings = s;
 	int rc = filter_open(&k.filter, why);
 
 	if (!rc)
@@ -101,7 +140,7 @@ int kernel_open(struct kernel *out, const struct settings *s, struct err *why)
 		snprintf(k.without, sizeof k.without, "%.250s", none.text);
 	}
 	*out = k;
-	k = (struct kernel){ .shared = SHARED_NONE };
+	k = (struct kernel)KERNEL_NONE;
 	return 0;
 }
 
@@ -115,7 +154,8 @@ void kernel_release(struct kernel *k)
 	shared_release(&k->shared);
 	route_free(k->route);
 	filter_free(k->filter);
-	*k = (struct kernel){ .shared = SHARED_NONE };
+	older_release(&k->older);
+	*k = (struct kernel)KERNEL_NONE;
 }
 
 /* ---- the posture ------------------------------------------------------------------ */

@@ -10,6 +10,7 @@
 #include "enforcer/proc/settings.h"
 #include "enforcer/warden/block_table.h"
 #include "enforcer/warden/filter.h"
+#include "enforcer/warden/older.h"
 #include "enforcer/warden/ports.h"
 #include "enforcer/warden/route.h"
 #include "enforcer/warden/slot.h"
@@ -28,7 +29,9 @@ struct kernel {
 	struct teg_active *active; /* teg_active, mapped; NULL without XDP */
 	struct block_table blocks; /* mapped from the first use on: see kernel_blocks() */
 	char without[256], without_tc[256];
-	char stale[512]; /* what of another version is pinned, judges on, and cannot be had; "" when nothing is */
+	struct older older; /* what another version pinned, until a generation of this one takes over */
+	char stale[512]; /* what of another version judges on, and the way out; "" when nothing does */
+	char taken[256]; /* that it has been taken over, and what was not carried; "" when there was nothing, or it was told */
 
 	/* Sources blocked when last counted, when that was, and how long it took: see report.c. */
 	uint64_t blocked, blocked_at_ns, blocked_cost_ns;
@@ -36,8 +39,13 @@ struct kernel {
 	uint64_t left_out; /* sources for which there was no place, when last asked */
 };
 
+#define KERNEL_NONE { .shared = SHARED_NONE, .older = OLDER_NONE }
+
 int kernel_open(struct kernel *out, const struct settings *s, struct err *why);
 void kernel_release(struct kernel *k);
+
+/* No link leads to the programs of another version any more: its pins go. */
+void kernel_end_older(struct kernel *k);
 
 /* The slot of a hook: a borrowed descriptor. */
 static inline int kernel_slot(const struct kernel *k, enum teg_hook hook)

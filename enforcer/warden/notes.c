@@ -41,6 +41,18 @@ void note_entry(struct warden *w, struct audit_entry *e)
 	tell_event(w, e);
 }
 
+void note_taken(struct warden *w)
+{
+	char text[sizeof w->kernel.taken];
+
+	if (!*w->kernel.taken)
+		return;
+	memcpy(text, w->kernel.taken, sizeof text);
+	w->kernel.taken[0] = '\0';
+	say("%s", text);
+	note_entry(w, &(struct audit_entry){ .what = "takeover", .summary = text, .result = "done", .detail = "" });
+}
+
 static const char *outcome_name(int rc, const struct refusal *no)
 {
 	if (!rc)

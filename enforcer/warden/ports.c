@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
 #include <linux/if_arp.h>
+
+#include "enforcer/warden/slot.h"
 
 const char *port_engine_name(enum port_engine e)
 {
@@ -126,7 +129,8 @@ static int keep_link(struct port *p, const struct xdp_link *is, enum engine aske
 			       "with --engine nft, then with --engine %s", p->name, port_engine_name(has),
 			       engine_name(asked));
 	choose(p, has, has == PORT_NATIVE ? "the driver runs XDP" : "attached by an earlier start");
-	p->joined = !is->armed;
+	p->waits = !is->armed;
+	p->joined = !is->judges;
 	return 0;
 }
 
@@ -134,7 +138,7 @@ static int join_one(struct port *p, struct xdp *x, enum xdp_mode mode, struct er
 {
 	int rc = xdp_join(x, p->ifindex, mode, why);
 
-	p->joined = !rc;
+	p->waits = p->joined = !rc;
 	return rc;
 }
 
@@ -158,7 +162,8 @@ static int join_tc(struct port *p, const struct port_wish *wish, const char *rea
 		rc = tc_join(t, p->ifindex, why);
 	if (rc)
 		return rc;
-	p->joined = !is.armed;
+	p->waits = !is.armed;
+	p->joined = !is.judges;
 	choose_tc_beside(p, t, reason);
 	return 0;
 }
@@ -252,7 +257,7 @@ static void leave(struct port *p, const struct port_hooks *h)
 		tc_leave(h->tc, p->ifindex);
 	else if (p->joined && h->xdp)
 		xdp_leave(h->xdp, p->ifindex);
-	p->joined = false;
+	p->waits = p->joined = false;
 }
 
 void ports_abandon(struct ports *p, const struct port_hooks *h)
@@ -270,17 +275,50 @@ void ports_without_tc(struct ports *p, const struct port_hooks *h, const char *r
 		}
 }
 
+static int look_before(struct port *p, const struct port_hooks *h, struct err *why)
+{
+	struct xdp_link xdp = { 0 };
+	struct tc_link tc = { 0 };
+	int rc = p->engine == PORT_TC ? tc_look(h->tc, p->ifindex, &tc, why) : xdp_look(h->xdp, p->ifindex, &xdp, why);
+
+	p->before = p->engine == PORT_TC ? tc.program : xdp.program;
+	return rc;
+}
+
 int ports_arm(struct ports *p, const struct port_hooks *h, struct err *why)
 {
 	for (size_t i = 0; i < p->len; i++) {
 		struct port *one = &p->at[i];
 
-		if (!one->joined)
+		if (!one->waits)
 			continue;
-		int rc = one->engine == PORT_TC ? tc_arm(h->tc, one->ifindex, why) : xdp_arm(h->xdp, one->ifindex, why);
+		int rc = look_before(one, h, why);
+		if (!rc)
+			rc = one->engine == PORT_TC ? tc_arm(h->tc, one->ifindex, why) : xdp_arm(h->xdp, one->ifindex, why);
 		if (rc)
 			return rc;
-		one->joined = false;
+		one->waits = one->joined = false;
 	}
 	return 0;
+}
+
+/* The program of before is still there: its own version has it pinned, or it is the one that lets all pass. */
+void ports_disarm(struct ports *p, const struct port_hooks *h)
+{
+	for (size_t i = 0; i < p->len; i++) {
+		struct port *one = &p->at[i];
+		struct err ignored;
+
+		if (!one->before || one->waits)
+			continue;
+		own(fd) int program = bpf_prog_get_fd_by_id(one->before);
+		if (program < 0)
+			continue;
+		if (one->engine == PORT_TC)
+			tc_put(h->tc, one->ifindex, program, &ignored);
+		else
+			xdp_put(h->xdp, one->ifindex, program, &ignored);
+		one->waits = true;
+		one->joined = slot_whose(one->before, 0) == SLOT_PASS;
+	}
 }

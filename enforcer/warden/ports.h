@@ -8,6 +8,8 @@
  *     ports_arm(&p, &hooks, why)                XDP and TC judge
  *     ports_abandon(&p, &hooks)                 or: as if never chosen
  *
+ * What another version of tegd attached judges until ports_arm(), and is not abandoned.
+ *
  * Another program's XDP is respected: there TC judges, or, when XDP was asked for outright, staging
  * fails. Where frames have no Ethernet header, as on tunnels, only nft can read them.
  */
@@ -33,7 +35,9 @@ struct port {
 	char name[IFNAMSIZ];
 	uint64_t zones; /* bit per zone of the plan */
 	enum port_engine engine;
-	bool joined;	/* attached by ports_choose(), not yet armed */
+	bool waits;	/* for ports_arm() */
+	bool joined;	/* attached by ports_choose(), and judging nothing yet */
+	uint32_t before; /* the program that ports_arm() put the anchor in the place of, by the kernel's number */
 	bool has_ethernet;
 	char reason[192];
 };
@@ -71,6 +75,9 @@ struct port_wish {
 int ports_choose(struct ports *p, const struct port_wish *wish, struct err *why);
 void ports_abandon(struct ports *p, const struct port_hooks *h);
 int ports_arm(struct ports *p, const struct port_hooks *h, struct err *why);
+
+/* What ports_arm() did, undone: also when it failed. */
+void ports_disarm(struct ports *p, const struct port_hooks *h);
 
 /* TC's program cannot be had after all: nft judges there, and the port says why. */
 void ports_without_tc(struct ports *p, const struct port_hooks *h, const char *reason);

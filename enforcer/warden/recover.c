@@ -37,6 +37,8 @@ static int came_through(struct kernel *k, const struct state *s, bool *out, stru
 
 	if (!rc && k->xdp)
 		rc = slot_read(k->shared.slots, &in_slot, why);
+	if (!rc && !in_slot && k->older.slots >= 0) /* a switch that another version began */
+		rc = slot_read(k->older.slots, &in_slot, why);
 	if (rc)
 		return rc;
 	*out = layout_is_hooked(&live, s->next.bank) &&

@@ -129,6 +129,7 @@ static int roll_out(struct warden *w, const struct rollout *r, struct refusal *n
 	say("generation %llu is in force: policy %s, posture %s%s", (unsigned long long)w->live->is.number,
 	    w->live->plan.policy, w->live->is.posture, is_pending(w) ? "; it goes again unless it is confirmed in time" : "");
 	note_fault(w->fault, no->why.text);
+	note_taken(w);
 	malloc_trim(0); /* a bundle is large, and the next one may be long in coming */
 	return 0;
 }

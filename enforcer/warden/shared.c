@@ -16,28 +16,64 @@
 #include "bpf-templates/abi.h"
 #include "bpf-templates/cause.h"
 
-#define SHARED(field, type, key, value, entries, flags)                                            \
-	{ "teg_" #field, offsetof(struct shared, field), BPF_MAP_TYPE_##type, key, value, entries, flags }
+#define SHARED(field, form, type, key, value, entries, flags)                                            \
+	{ "teg_" #field, offsetof(struct shared, field), form, BPF_MAP_TYPE_##type, key, value, entries, flags }
 
 const struct shared_map shared_maps[] = {
-	SHARED(slots, PROG_ARRAY, 4, 4, 1, 0),
-	SHARED(active, ARRAY, 4, sizeof(struct teg_active), 1, BPF_F_MMAPABLE),
-	SHARED(counters, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_SLOTS_FIRST, 0),
-	SHARED(causes, PERCPU_ARRAY, 4, sizeof(struct teg_counter), 2 * CAUSE_COUNT, 0),
-	SHARED(self, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
-	SHARED(buckets, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
-	SHARED(blocks, ARRAY, 4, sizeof(struct teg_blocks), 1, BPF_F_MMAPABLE),
-	SHARED(hints, ARRAY, 4, sizeof(struct teg_hints), 1, BPF_F_MMAPABLE),
-	SHARED(telling, PERCPU_ARRAY, 4, sizeof(struct teg_telling), 1, 0),
-	SHARED(events, RINGBUF, 0, 0, TEG_EVENTS_BYTES, 0),
-	SHARED(tc_slots, PROG_ARRAY, 4, 4, 1, 0),
-	SHARED(more, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_COUNTER_SLOTS - TEG_SLOTS_FIRST, 0),
+	SHARED(slots, 10, PROG_ARRAY, 4, 4, 1, 0),
+	SHARED(active, 10, ARRAY, 4, sizeof(struct teg_active), 1, BPF_F_MMAPABLE),
+	SHARED(counters, 10, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_SLOTS_FIRST, 0),
+	SHARED(causes, 10, PERCPU_ARRAY, 4, sizeof(struct teg_counter), 2 * CAUSE_COUNT, 0),
+	SHARED(self, 10, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
+	SHARED(buckets, 10, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
+	SHARED(blocks, 10, ARRAY, 4, sizeof(struct teg_blocks), 1, BPF_F_MMAPABLE),
+	SHARED(hints, 10, ARRAY, 4, sizeof(struct teg_hints), 1, BPF_F_MMAPABLE),
+	SHARED(telling, 10, PERCPU_ARRAY, 4, sizeof(struct teg_telling), 1, 0),
+	SHARED(events, 10, RINGBUF, 0, 0, TEG_EVENTS_BYTES, 0),
+	SHARED(tc_slots, 10, PROG_ARRAY, 4, 4, 1, 0),
+	SHARED(more, 10, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_COUNTER_SLOTS - TEG_SLOTS_FIRST, 0),
 };
 _Static_assert(sizeof shared_maps / sizeof *shared_maps == SHARED_MAPS, "every map of struct shared has a row");
 
 static int *fd_of(const struct shared *s, const struct shared_map *m)
 {
 	return (int *)((char *)s + m->at);
+}
+
+unsigned shared_form(const struct shared_map *m)
+{
+	return m->form > TEG_FORM_LEAST ? m->form : TEG_FORM_LEAST;
+}
+
+static int pin_path(char out[static SHARED_PATH], const char *dir, const char *name, unsigned form, struct err *why)
+{
+	if ((size_t)snprintf(out, SHARED_PATH, "%s/%s_%u", dir, name, form) >= SHARED_PATH)
+		return err_set(why, ENAMETOOLONG, "the pin directory's name is too long: %s", dir);
+	return 0;
+}
+
+int shared_pin(char out[static SHARED_PATH], const char *dir, const struct shared_map *m, struct err *why)
+{
+	return pin_path(out, dir, m->name, shared_form(m), why);
+}
+
+static const struct shared_map *row_of(size_t at)
+{
+	const struct shared_map *m = shared_maps;
+
+	while (m->at != at)
+		m++;
+	return m;
+}
+
+int shared_pin_anchor(char out[static SHARED_PATH], const char *dir, enum teg_hook hook, struct err *why)
+{
+	static const struct { const char *name; size_t slots; } anchors[TEG_HOOKS] = {
+		[TEG_HOOK_XDP] = { "anchor", offsetof(struct shared, slots) },
+		[TEG_HOOK_TC] = { "anchor_tc", offsetof(struct shared, tc_slots) },
+	};
+
+	return pin_path(out, dir, anchors[hook].name, shared_form(row_of(anchors[hook].slots)), why);
 }
 
 void shared_release(struct shared *s)
@@ -95,9 +131,8 @@ static int shared_make(int *out, const struct shared_map *m, const char *path, s
 	return 0;
 }
 
-static int shared_adopt(int *out, const struct shared_map *m, int held, const char *path, struct err *why)
+int shared_map_holds(const struct shared_map *m, int fd, const char *path, struct err *why)
 {
-	own(fd) int fd = held;
 	struct bpf_map_info is = { 0 };
 	uint32_t len = sizeof is;
 
@@ -107,8 +142,17 @@ static int shared_adopt(int *out, const struct shared_map *m, int held, const ch
 	    is.max_entries != m->entries || (is.map_flags & m->flags) != m->flags)
 		return err_set(why, EEXIST, "%s is a map of another version (%u-byte values, %u entries; here %u, %u)",
 			       path, is.value_size, is.max_entries, m->value, m->entries);
-	*out = take_fd(fd);
 	return 0;
+}
+
+static int shared_adopt(int *out, const struct shared_map *m, int held, const char *path, struct err *why)
+{
+	own(fd) int fd = held;
+	int rc = shared_map_holds(m, fd, path, why);
+
+	if (!rc)
+		*out = take_fd(fd);
+	return rc;
 }
 
 /* Made when it is needed. */
@@ -119,15 +163,13 @@ static bool is_late(const struct shared_map *m)
 
 int shared_make_more(struct shared *s, const char *dir, struct err *why)
 {
-	const struct shared_map *m = shared_maps;
-	char path[256];
+	const struct shared_map *m = row_of(offsetof(struct shared, more));
+	char path[SHARED_PATH];
 
-	while (!is_late(m))
-		m++;
 	if (s->more >= 0)
 		return 0;
-	if (dir && (size_t)snprintf(path, sizeof path, "%s/%s", dir, m->name) >= sizeof path)
-		return err_set(why, ENAMETOOLONG, "the pin directory's name is too long: %s", dir);
+	if (dir && shared_pin(path, dir, m, why))
+		return why->code;
 	return shared_make(&s->more, m, dir ? path : NULL, why);
 }
 
@@ -137,11 +179,11 @@ int shared_open(struct shared *out, const char *dir, struct err *why)
 
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
 		const struct shared_map *m = &shared_maps[i];
-		char path[256];
+		char path[SHARED_PATH];
 		int fd = -1, rc;
 
-		if (dir && (size_t)snprintf(path, sizeof path, "%s/%s", dir, m->name) >= sizeof path)
-			return err_set(why, ENAMETOOLONG, "the pin directory's name is too long: %s", dir);
+		if (dir && shared_pin(path, dir, m, why))
+			return why->code;
 		if (dir)
 			fd = bpf_obj_get(path);
 		if (dir && fd < 0 && errno != ENOENT)
@@ -173,13 +215,15 @@ unsigned shared_pins(const struct shared *s, const char *dir, bool repair, const
 	*lost = NULL;
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
 		const struct shared_map *m = &shared_maps[i];
-		char path[256];
+		char path[SHARED_PATH];
+		struct err ignored;
 
 		if (is_late(m) && s->more < 0) {
 			there++;
 			continue;
 		}
-		snprintf(path, sizeof path, "%s/%s", dir, m->name);
+		if (shared_pin(path, dir, m, &ignored))
+			continue;
 		own(fd) int pinned = bpf_obj_get(path);
 		const uint32_t number = map_number(pinned);
 		bool is_there = number && number == map_number(*fd_of(s, m));

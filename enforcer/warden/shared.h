@@ -4,6 +4,9 @@
  *
  *     shared_open(&shared, "/sys/fs/bpf/teg", why)          makes or adopts, and pins
  *     shared_set_self(&shared, addresses, count, why)       whenever the host's change
+ *
+ * A pin's name says the layout: teg_blocks_10 is as of version 10 of abi.h, and stays where another version of tegd
+ * has another layout of it, which it then makes beside; see older.h. What has not changed both have in common.
  */
 #ifndef TEG_WARDEN_SHARED_H
 #define TEG_WARDEN_SHARED_H
@@ -63,9 +66,19 @@ struct teg_source shared_source(struct addr source);
 struct shared_map {
 	const char *name;
 	size_t at; /* of the descriptor in struct shared */
+	unsigned form; /* the version of abi.h since which its layout is this one */
 	unsigned type, key, value, entries, flags;
 };
 extern const struct shared_map shared_maps[SHARED_MAPS];
+
+#define SHARED_PATH 300
+/* Where a map is pinned, and the anchor of a hook, whose layout is that of its slots; with the form that this version gives it. */
+int shared_pin(char out[static SHARED_PATH], const char *dir, const struct shared_map *m, struct err *why);
+int shared_pin_anchor(char out[static SHARED_PATH], const char *dir, enum teg_hook hook, struct err *why);
+unsigned shared_form(const struct shared_map *m);
+
+/* Is the map what its row says? */
+int shared_map_holds(const struct shared_map *m, int fd, const char *path, struct err *why);
 
 /* Borrowed. */
 int shared_map_fd(const struct shared *s, const struct shared_map *m);

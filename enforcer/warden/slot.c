@@ -1,6 +1,7 @@
 #include "enforcer/warden/slot.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -15,6 +16,9 @@
 #ifndef BPF_F_XDP_HAS_FRAGS
 #define BPF_F_XDP_HAS_FRAGS (1U << 5)
 #endif
+
+#define PASS_NAME   "teg_pass"
+#define ANCHOR_NAME "anchor" /* anchor.bpf.c */
 
 /* What differs between the hooks. */
 static const struct hook {
@@ -55,8 +59,21 @@ int slot_pass(int *out, enum teg_hook hook, struct err *why)
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = flags_of(hook),
 		    .expected_attach_type = hook == TEG_HOOK_XDP ? BPF_XDP : 0);
 
-	*out = bpf_prog_load(hooks[hook].type, SLOT_PASS_NAME, "GPL", pass, 2, &opts);
+	*out = bpf_prog_load(hooks[hook].type, PASS_NAME, "GPL", pass, 2, &opts);
 	return *out < 0 ? err_sys(why, "cannot load a program that lets all pass") : 0;
+}
+
+enum slot_whose slot_whose(uint32_t program, uint32_t anchor)
+{
+	struct bpf_prog_info is = { 0 };
+	uint32_t len = sizeof is;
+
+	if (program == anchor)
+		return SLOT_ANCHOR;
+	own(fd) int fd = bpf_prog_get_fd_by_id(program);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &is, &len))
+		return SLOT_NOBODY;
+	return !strcmp(is.name, PASS_NAME) ? SLOT_PASS : !strcmp(is.name, ANCHOR_NAME) ? SLOT_OLDER : SLOT_NOBODY;
 }
 
 static void object_own_(struct bpf_object **o)
@@ -73,7 +90,7 @@ static int anchor_load(int *out, enum teg_hook hook, int slots, const char *path
 	if (!o)
 		return err_sys(why, "cannot read the anchor");
 	struct bpf_map *map = bpf_object__find_map_by_name(o, h->slots);
-	struct bpf_program *program = bpf_object__find_program_by_name(o, "anchor");
+	struct bpf_program *program = bpf_object__find_program_by_name(o, ANCHOR_NAME);
 	if (!map || !program || bpf_map__reuse_fd(map, slots))
 		return err_sys(why, "cannot prepare the anchor");
 	bpf_program__set_flags(program, flags_of(hook));

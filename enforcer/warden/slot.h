@@ -20,7 +20,10 @@ bool slot_anchor_is_pinned(int anchor, const char *path, bool repair);
 
 /* A program that lets all pass, and may stand in for the hook's anchor. */
 int slot_pass(int *out, enum teg_hook hook, struct err *why);
-#define SLOT_PASS_NAME "teg_pass"
+
+/* The program of a link or filter that we pinned: our anchor, or the one of another version of tegd, which judges too. */
+enum slot_whose { SLOT_ANCHOR, SLOT_OLDER, SLOT_PASS, SLOT_NOBODY };
+enum slot_whose slot_whose(uint32_t program, uint32_t anchor);
 
 /* The program in the slot: its number in the kernel, 0 when the slot is empty. */
 int slot_read(int slots, uint32_t *program, struct err *why);

@@ -113,6 +113,7 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 {
 	struct teg_config c = load->plan->config;
 
+	c.abi = TEG_ABI_VERSION;
 	c.neighbour_slot = load->slots[c.neighbour_slot];
 	c.blocked_slot = load->slots[c.blocked_slot];
 	for (uint32_t i = 0; i < load->plan->posture_count; i++)
@@ -636,6 +637,25 @@ static int adopt_one(int *out, const struct held_maps *h, const char *name, stru
 	return m ? duplicate(out, m->fd, why) : 0;
 }
 
+/* Of the program's constants the first: by what version of abi.h it reads and writes. */
+static int version_holds(const struct held_maps *h, struct err *why)
+{
+	const struct held_map *m = map_named(h, TEG_CONFIG_SECTION);
+	struct bpf_map_info is = { 0 };
+	uint32_t len = sizeof is, zero = 0, version;
+
+	if (!m || bpf_obj_get_info_by_fd(m->fd, &is, &len) || is.value_size < sizeof version)
+		return err_set(why, EPROTO, "the program in the slot does not say its version: it is not ours");
+	own(mem) void *constants = calloc(1, is.value_size);
+	if (!constants)
+		return err_set(why, ENOMEM, "no memory for a program's constants");
+	if (bpf_map_lookup_elem(m->fd, &zero, constants))
+		return err_sys(why, "cannot read a program's constants");
+	memcpy(&version, constants, sizeof version);
+	return version == TEG_ABI_VERSION ? 0 : err_set(why, ESTALE, "the program in the slot is of version %u, and this is %u",
+							version, TEG_ABI_VERSION);
+}
+
 int tables_adopt(struct tables **out, enum teg_hook hook, int program, struct err *why)
 {
 	own(held_maps) struct held_maps has = { 0 };
@@ -662,8 +682,10 @@ int tables_adopt(struct tables **out, enum teg_hook hook, int program, struct er
 		return rc;
 	if (t->zones < 0 || t->zones_far < 0)
 		return err_set(why, EPROTO, "the program in the slot has no tables of zones: it is not ours");
-	*out = take(t);
-	return 0;
+	rc = version_holds(&has, why);
+	if (!rc)
+		*out = take(t);
+	return rc;
 }
 
 int tables_adopt_more(struct tables *t, enum teg_hook hook, int program, struct err *why)

@@ -16,6 +16,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 
+#include "enforcer/warden/shared.h"
 #include "enforcer/warden/slot.h"
 
 /* Of kernel 6.6, whose headers may not be there. */
@@ -38,11 +39,6 @@ struct tc {
 	uint32_t anchor_id;
 	enum tc_way way;
 };
-
-static void path_of(const struct tc *t, char out[static PATH_MAX], const char *name)
-{
-	snprintf(out, PATH_MAX, "%s/%s", t->pin_dir, name);
-}
 
 static void pin_path(const struct tc *t, char out[static PATH_MAX], const char *kind, uint32_t ifindex)
 {
@@ -70,8 +66,9 @@ int tc_open(struct tc **out, const char *pin_dir, int slots, enum tc_way way, st
 	snprintf(t->pin_dir, sizeof t->pin_dir, "%s", pin_dir);
 	t->way = way == TC_TCX && kernel_has_tcx() ? TC_TCX : TC_CLSACT;
 	t->pass = -1;
-	path_of(t, path, "anchor_tc");
-	int rc = slot_anchor(&t->anchor, TEG_HOOK_TC, slots, path, why);
+	int rc = shared_pin_anchor(path, t->pin_dir, TEG_HOOK_TC, why);
+	if (!rc)
+		rc = slot_anchor(&t->anchor, TEG_HOOK_TC, slots, path, why);
 	if (!rc)
 		rc = slot_program_is(t->anchor, &t->anchor_id, &tag, why);
 	if (!rc)
@@ -96,8 +93,9 @@ bool tc_is_pinned(struct tc *t, bool repair)
 {
 	char path[PATH_MAX];
 
-	path_of(t, path, "anchor_tc");
-	return slot_anchor_is_pinned(t->anchor, path, repair);
+	struct err ignored;
+
+	return !shared_pin_anchor(path, t->pin_dir, TEG_HOOK_TC, &ignored) && slot_anchor_is_pinned(t->anchor, path, repair);
 }
 
 /* ---- what is there ---------------------------------------------------------------- */
@@ -111,16 +109,19 @@ static int program_number(struct bpf_tc_hook *hook, uint32_t *number)
 	return rc;
 }
 
-/* A filter with our handle is ours when its program is the anchor, or what stands in for it. */
+/* A filter with our handle is ours when its program is an anchor, or what stands in for it. */
 static bool is_ours(const struct tc *t, uint32_t number)
 {
-	struct bpf_prog_info is = { 0 };
-	uint32_t len = sizeof is;
+	return slot_whose(number, t->anchor_id) != SLOT_NOBODY;
+}
 
-	if (number == t->anchor_id)
-		return true;
-	own(fd) int program = bpf_prog_get_fd_by_id(number);
-	return program >= 0 && !bpf_obj_get_info_by_fd(program, &is, &len) && !strcmp(is.name, SLOT_PASS_NAME);
+static void look_whose(const struct tc *t, uint32_t number, struct tc_link *out)
+{
+	const enum slot_whose whose = slot_whose(number, t->anchor_id);
+
+	out->armed = out->there && whose == SLOT_ANCHOR;
+	out->judges = out->there && whose != SLOT_PASS;
+	out->program = number;
 }
 
 /* The numbers of the programs that are attached by TCX, in the order in which they run. */
@@ -153,7 +154,7 @@ static int look_tcx(struct tc *t, int link, uint32_t ifindex, struct tc_link *ou
 		return err_sys(why, "cannot read what " TCX_PIN "%u is", ifindex);
 	out->way = TC_TCX;
 	out->there = is.type == LINK_TYPE_TCX && is.xdp.ifindex == ifindex; /* tcx.ifindex stands in the same place */
-	out->armed = out->there && is.prog_id == t->anchor_id;
+	look_whose(t, is.prog_id, out);
 	out->before = out->there ? programs_before(ifindex, is.prog_id) : 0;
 	return 0;
 }
@@ -165,7 +166,7 @@ static void look_clsact(struct tc *t, uint32_t ifindex, struct tc_link *out)
 
 	out->way = TC_CLSACT;
 	out->there = !program_number(&hook, &number) && is_ours(t, number);
-	out->armed = out->there && number == t->anchor_id;
+	look_whose(t, number, out);
 }
 
 int tc_look(struct tc *t, uint32_t ifindex, struct tc_link *out, struct err *why)
@@ -324,12 +325,17 @@ int tc_join(struct tc *t, uint32_t ifindex, struct err *why)
 
 int tc_arm(struct tc *t, uint32_t ifindex, struct err *why)
 {
+	return tc_put(t, ifindex, t->anchor, why);
+}
+
+int tc_put(struct tc *t, uint32_t ifindex, int program, struct err *why)
+{
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
 	char path[PATH_MAX];
 
 	pin_path(t, path, TCX_PIN, ifindex);
 	own(fd) int link = bpf_obj_get(path);
-	const int rc = link >= 0 ? bpf_link_update(link, t->anchor, NULL) : put_filter(&hook, t->anchor, true);
+	const int rc = link >= 0 ? bpf_link_update(link, program, NULL) : put_filter(&hook, program, true);
 	if (!rc)
 		return 0;
 	errno = -rc;

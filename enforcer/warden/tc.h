@@ -37,6 +37,8 @@ OWN_FREE(tc, struct tc *)
 struct tc_link {
 	bool there; /* ours is attached */
 	bool armed; /* and it is the anchor */
+	bool judges; /* or that of another version: see xdp.h */
+	uint32_t program;
 	enum tc_way way;
 	unsigned before; /* programs that somebody has put before ours since: they may end the hook. Of TCX alone */
 };
@@ -45,6 +47,7 @@ int tc_look(struct tc *t, uint32_t ifindex, struct tc_link *out, struct err *why
 
 int tc_join(struct tc *t, uint32_t ifindex, struct err *why);
 int tc_arm(struct tc *t, uint32_t ifindex, struct err *why);
+int tc_put(struct tc *t, uint32_t ifindex, int program, struct err *why);
 void tc_leave(struct tc *t, uint32_t ifindex);
 
 /*

@@ -289,6 +289,7 @@ static void take_up(struct warden *w)
 	if (!revert_in_ms(w, now_ms()))
 		revert_overdue(w);
 	note_start(w, log_fault);
+	note_taken(w);
 }
 
 static void end(struct warden *w)
@@ -311,7 +312,7 @@ int warden_run(const struct settings *s, char *const *argv)
 {
 	struct warden w = {
 		.settings = s, .started = (uint64_t)time(NULL), .signals = -1, .lock = -1,
-		.kernel = { .shared = SHARED_NONE }, .audit.fd = -1,
+		.kernel = KERNEL_NONE, .audit.fd = -1,
 		.api = { .argv = argv, .unix_listen = -1, .tcp_listen = -1, .sock = -1 },
 		.next.sock = -1, .leaving.sock = -1,
 	};

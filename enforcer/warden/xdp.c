@@ -11,6 +11,7 @@
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 
+#include "enforcer/warden/shared.h"
 #include "enforcer/warden/slot.h"
 
 struct xdp {
@@ -18,11 +19,6 @@ struct xdp {
 	int anchor, pass;
 	uint32_t anchor_id;
 };
-
-static void path_of(const struct xdp *x, char out[static PATH_MAX], const char *name)
-{
-	snprintf(out, PATH_MAX, "%s/%s", x->pin_dir, name);
-}
 
 static void link_path(const struct xdp *x, char out[static PATH_MAX], uint32_t ifindex)
 {
@@ -39,8 +35,9 @@ int xdp_open(struct xdp **out, const char *pin_dir, int slots, struct err *why)
 		return err_set(why, ENOMEM, "no memory for the anchor");
 	snprintf(x->pin_dir, sizeof x->pin_dir, "%s", pin_dir);
 	x->pass = -1;
-	path_of(x, path, "anchor");
-	int rc = slot_anchor(&x->anchor, TEG_HOOK_XDP, slots, path, why);
+	int rc = shared_pin_anchor(path, x->pin_dir, TEG_HOOK_XDP, why);
+	if (!rc)
+		rc = slot_anchor(&x->anchor, TEG_HOOK_XDP, slots, path, why);
 	if (!rc)
 		rc = slot_program_is(x->anchor, &x->anchor_id, &tag, why);
 	if (!rc)
@@ -101,8 +98,12 @@ int xdp_look(struct xdp *x, uint32_t ifindex, struct xdp_link *out, struct err *
 		return 0;
 	rc = attached(ifindex, &program, &out->mode, why);
 	if (!rc) {
+		const enum slot_whose whose = slot_whose(is.prog_id, x->anchor_id);
+
 		out->there = program == is.prog_id;
-		out->armed = out->there && is.prog_id == x->anchor_id;
+		out->armed = out->there && whose == SLOT_ANCHOR;
+		out->judges = out->there && whose != SLOT_PASS;
+		out->program = is.prog_id;
 	}
 	return rc;
 }
@@ -146,6 +147,11 @@ int xdp_join(struct xdp *x, uint32_t ifindex, enum xdp_mode mode, struct err *wh
 
 int xdp_arm(struct xdp *x, uint32_t ifindex, struct err *why)
 {
+	return xdp_put(x, ifindex, x->anchor, why);
+}
+
+int xdp_put(struct xdp *x, uint32_t ifindex, int program, struct err *why)
+{
 	own(fd) int link = -1;
 	int rc = link_open(x, ifindex, &link, why);
 
@@ -153,7 +159,7 @@ int xdp_arm(struct xdp *x, uint32_t ifindex, struct err *why)
 		return rc;
 	if (link < 0)
 		return err_set(why, ENOENT, "link_%u is gone", ifindex);
-	if (bpf_link_update(link, x->anchor, NULL))
+	if (bpf_link_update(link, program, NULL))
 		return err_sys(why, "cannot put the anchor on interface %u", ifindex);
 	return 0;
 }
@@ -188,6 +194,7 @@ bool xdp_is_pinned(struct xdp *x, bool repair)
 {
 	char path[PATH_MAX];
 
-	path_of(x, path, "anchor");
-	return slot_anchor_is_pinned(x->anchor, path, repair);
+	struct err ignored;
+
+	return !shared_pin_anchor(path, x->pin_dir, TEG_HOOK_XDP, &ignored) && slot_anchor_is_pinned(x->anchor, path, repair);
 }

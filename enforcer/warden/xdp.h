@@ -6,6 +6,9 @@
  *     xdp_arm(x, ifindex, why)                  the anchor in its place, in one step
  *     xdp_leave(x, ifindex)
  *
+ * An interface may have the anchor of another version of tegd, which judges by other slots: it has joined, and arming
+ * puts our anchor in that one's place, in one step. xdp_put() puts back what was there before.
+ *
  * Whatever of attaching can fail, fails in join, where no packet is judged
  * otherwise than before. Links are pinned as link_IFINDEX and outlive this process;
  * the pins are the truth, and no list of links is kept here.
@@ -32,6 +35,8 @@ OWN_FREE(xdp, struct xdp *)
 struct xdp_link {
 	bool there;	    /* our link is attached to it */
 	bool armed;	    /* and it is the anchor */
+	bool judges;	    /* or that of another version */
+	uint32_t program;   /* the kernel's number for it */
 	enum xdp_mode mode;
 };
 
@@ -40,6 +45,7 @@ int xdp_look(struct xdp *x, uint32_t ifindex, struct xdp_link *out, struct err *
 /* -EBUSY when somebody else's program is there: it is left alone. */
 int xdp_join(struct xdp *x, uint32_t ifindex, enum xdp_mode mode, struct err *why);
 int xdp_arm(struct xdp *x, uint32_t ifindex, struct err *why);
+int xdp_put(struct xdp *x, uint32_t ifindex, int program, struct err *why);
 void xdp_leave(struct xdp *x, uint32_t ifindex);
 
 /* Leaves every interface for which keep() says no; also those that are gone. */

@@ -532,9 +532,9 @@ static int config_holds(const struct plan *p, struct err *why)
 {
 	const struct teg_config *c = &p->config;
 
-	if (c->abi != TEG_ABI_VERSION)
-		return err_set(why, EINVAL, "tables for version %u of the program, not %u", c->abi,
-			       TEG_ABI_VERSION);
+	if (c->abi < TEG_PLAN_OLDEST || c->abi > TEG_ABI_VERSION)
+		return err_set(why, EINVAL, "tables of version %u, and this program reads %u to %u: build the bundle again, "
+			       "with the tegc of this version", c->abi, TEG_PLAN_OLDEST, TEG_ABI_VERSION);
 	if (c->box_count != p->box_count || c->rule_count != p->rule_count)
 		return err_set(why, EINVAL, "the program is told other counts than its tables have");
 	if (c->box_count > TEG_BOXES_MAX || c->rule_count > TEG_RULES_MAX)

@@ -57,9 +57,9 @@ done_testing() {
 
 # ---- tegd --------------------------------------------------------------------
 
-tegd_pid=
+tegd_pid= tegd= # another tegd than $BUILD/tegd, for tests of upgrades
 tegd_start() { # tegd_start FLAG...
-	"$BUILD/tegd" --state-dir $lab/state --run-dir $lab/run --pin-dir $lab/bpf/teg "$@" >>$lab/log 2>&1 &
+	"${tegd:-$BUILD/tegd}" --state-dir $lab/state --run-dir $lab/run --pin-dir $lab/bpf/teg "$@" >>$lab/log 2>&1 &
 	tegd_pid=$!
 	local i
 	for i in $(seq 200); do

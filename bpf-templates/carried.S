@@ -1,4 +1,4 @@
-/* template - the policy program's object files, as bytes; emit_program() gives them out. */
+/* carried - the policy program's object files, as bytes; see carried.h. */
 	.section .rodata
 	.balign 16
 	.global policy_object, policy_object_end, policy_tc_object, policy_tc_object_end

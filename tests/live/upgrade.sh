@@ -1,0 +1,85 @@
+#!/bin/bash
+# Another version of tegd takes over from what one has pinned, under load; and back. `later` has other tables of
+# generations, `other` another layout of every pinned map too (Makefile).
+. tests/lib/live.bash
+
+bundle $lab/one.tegb
+servers 80 8080
+counted=
+# What no generation lets by, on its way behind the first hook and behind layer 4.
+nft -f - <<-'END'
+	table ip witness {
+		counter first { }
+		counter fourth { }
+		chain early {
+			type filter hook prerouting priority -300
+			ip saddr { 203.0.113.5, 10.9.0.3 } counter name first
+		}
+		chain late {
+			type filter hook input priority 10
+			udp dport 5000 counter name fourth
+		}
+	}
+END
+slipped() { nft -j list counters table ip witness | jq -r '[.nftables[].counter.packets // empty] | join(" ")'; }
+now() { status '.generation, .policy.version, .intact, .interfaces[0].engine, .fault' | xargs; }
+pins() { ls $lab/bpf/teg | grep -cE "^(teg|anchor).*_$1\$"; } # pins FORM
+
+load_begins() {
+	local from
+
+	for from in 203.0.113.5 10.9.0.3; do outside ping -i 0.002 -q -I $from 10.9.0.1 >/dev/null 2>&1 & done
+	outside hping3 -q --udp -p 5000 -i u2000 10.9.0.1 >/dev/null 2>&1 &
+	outside ping -i 0.002 -q -W1 -I 10.9.0.2 10.9.0.1 >$lab/pings 2>&1 & counted=$!
+	sleep 0.3
+}
+load_ends() { # what of the admitted got no answer
+	sleep 0.3
+	kill -INT $(pgrep -x ping)
+	kill $(pgrep -x hping3)
+	wait $counted
+	awk '/transmitted/ { print ($1 > 100 ? $1 - $4 : "too few"), "lost" }' $lab/pings
+}
+# upgrade VERSION: what is said before and after is compared, and what slips by meanwhile
+changes() {
+	tegd_end TERM
+	load_begins
+	tegd=$1
+	ok "$v: the other version starts" tegd_start --engine native --drift-seconds 0
+	is "$(load_ends)" "0 lost" "$v: nothing is lost that passes"
+	is "$(slipped)" "0 0" "$v: no packet slips by that nothing admits"
+}
+most() { [ "$1" -ge "$2" ] || { echo "$1 is less than $2"; false; }; }
+
+for v in later other; do
+	tegd=$BUILD/tegd
+	ok "$v: tegd starts" tegd_start --engine native --drift-seconds 0
+	ok "$v: a policy is in force" ctl apply $lab/one.tegb
+	ok "$v: a source is blocked" ctl block 10.9.0.3 --for 10m
+	until=$(ctl --json block | jq -c '.blocks // .')
+	generation=$(status .generation)
+	pings 10.9.0.1 -I 203.0.113.5 >/dev/null
+	bogons=$(counter block.bogons)
+
+	changes $BUILD/$v/tegd
+	is "$(now)" "$generation 1 true xdp-native" "$v: the generation is in force, and whole"
+	is "$(status .adopted)" restored "$v: it was put there anew"
+	is "$(ctl --json block | jq -c '.blocks // .')" "$until" "$v: the block stays, until when it was, by whom it was"
+	ok "$v: counts go on" most "$(counter block.bogons)" "$bogons"
+	is "$(pins 10)" "$([ $v = later ] && echo 13 || echo 0)" "$v: pins are of the layouts that there are"
+	[ $v = later ] || ok "$v: the takeover is in the audit log" grep -q takeover $lab/state/audit.log
+	changes $BUILD/$v/tegd
+	is "$(status .adopted), $(now)" "adopted, $generation 1 true xdp-native" "$v: once more it is adopted"
+	"$BUILD/$v/tegc" build $lab/edge.teg -o $lab/later.tegb
+	ok "$v: a policy of that version is in force" ctl apply $lab/later.tegb
+
+	changes $BUILD/tegd
+	holds "$(status .fault)" "tables of version 1000, and this program reads 10 to 10: build the bundle again" "$v: before it, that cannot be restored, and what to do is said"
+	is "$(reaches 80), $(reaches 8080)" "open, shut" "$v: but it judges on"
+	ok "$v: a policy that this version reads is applied" ctl apply $lab/one.tegb
+	is "$(now)" "$((generation + 2)) 1 true xdp-native" "$v: and is in force, and whole"
+	is "$(slipped)" "0 0" "$v: nothing slips by"
+	is "$(pins 1000)" 0 "$v: nothing is left of the other version"
+	tegd_end TERM
+done
+done_testing
