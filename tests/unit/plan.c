@@ -208,7 +208,7 @@ static const struct {
 	{ "a layer", counter_layer, "counter related is out of range" },
 	{ "a verdict", counter_verdict, "counter related is out of range" },
 	{ "a counter's posture", counter_posture, "counter related is out of range" },
-	{ "tables of another version", config_abi, "of the program" },
+	{ "tables of another version", config_abi, "build the bundle again" },
 	{ "another count of boxes", config_boxes, "other counts" },
 	{ "a closed posture that is not there", config_closed, "a posture is closed" },
 	{ "a slot that is no counter", config_slot, "no counter" },
