@@ -38,7 +38,7 @@ load_ends() { # what of the admitted got no answer
 	kill -INT $(pgrep -x ping)
 	kill $(pgrep -x hping3)
 	wait $counted
-	awk '/transmitted/ { print ($1 > 100 ? $1 - $4 : "too few"), "lost" }' $lab/pings
+	awk '/transmitted/ { print ($1 > 30 ? $1 - $4 : "too few"), "lost" }' $lab/pings
 }
 # upgrade VERSION: what is said before and after is compared, and what slips by meanwhile
 changes() {
