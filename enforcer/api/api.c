@@ -155,6 +155,16 @@ static int serve(struct server *s, struct MHD_Daemon *const daemons[static 2], i
 	return rc;
 }
 
+/*
+ * The socket is not only ours: the next api has it, and a service manager may. What MHD_stop_daemon() does to one that
+ * it still has, shutdown(), would hold for all of them: whoever connects is refused from then on.
+ */
+static void door_close(struct MHD_Daemon *daemon)
+{
+	MHD_quiesce_daemon(daemon);
+	MHD_stop_daemon(daemon);
+}
+
 static int open_and_serve(struct server *s, struct door doors[static 2], const int listen_fds[static 2],
 			  int warden_sock, int signals, struct err *why)
 {
@@ -175,7 +185,7 @@ static int open_and_serve(struct server *s, struct door doors[static 2], const i
 	events_end(s->events);
 	for (int i = 0; i < 2; i++)
 		if (daemons[i])
-			MHD_stop_daemon(daemons[i]);
+			door_close(daemons[i]);
 	return rc;
 }
 

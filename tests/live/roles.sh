@@ -42,9 +42,11 @@ ok "tegd starts with a password in its environment" tegd_start --engine nft
 is "$(tr '\0' '\n' < /proc/"$(api_pid)"/environ | grep -c hunter2)" 0 "which the api does not get"
 unset TEGUMENTAR_DATABASE_URL
 
-first=$(api_pid)
-kill -KILL "$first"
-ok "an api that dies is started again" restarted "$first"
+for signal in KILL TERM INT; do
+	first=$(api_pid)
+	kill -$signal "$first"
+	ok "an api that dies is started again, and answers ($signal)" restarted "$first"
+done
 is "$(status .intact)" true "and the generation did not notice"
 holds "$(another --state-dir $lab/state)" "1: tegd: another tegd runs" "two wardens over one journal are refused"
 last=$(api_pid)
