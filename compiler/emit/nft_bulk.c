@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/emit/nft_grow.h"
 #include "compiler/emit/nft_layers.h"
 #include "compiler/emit/nft_tree.h"
 
@@ -273,20 +274,27 @@ static int by_key(const void *x, const void *y)
 
 typedef VEC(struct keyed) keys_made;
 
-static void push_keys(struct arena *a, keys_made *out, const struct nft_item *it, const enum nft_axis *axes, unsigned count,
-		      unsigned at, struct keyed key)
+/* What a map's keys are put together of: of each axis every so many values are one, under its mask. */
+struct key_axes {
+	enum nft_axis at[NFT_PARTS_MOST];
+	addr_num step[NFT_PARTS_MOST];
+	unsigned count;
+};
+
+static void push_keys(struct arena *a, keys_made *out, const struct nft_item *it, const struct key_axes *axes, unsigned at,
+		      struct keyed key)
 {
-	if (at == count) {
+	if (at == axes->count) {
 		vec_push(a, out, key);
 		return;
 	}
-	const bool block = axes[at] == NFT_AXIS_SRC || axes[at] == NFT_AXIS_DST;
-	for (size_t i = 0; i < it->on[axes[at]].len; i++)
-		for (addr_num v = it->on[axes[at]].at[i].lo; v <= it->on[axes[at]].at[i].hi; v++) {
+	const struct nft_spans *on = &it->on[axes->at[at]];
+	for (size_t i = 0; i < on->len; i++)
+		for (addr_num v = on->at[i].lo;; v += axes->step[at]) {
 			key.at[at] = v;
-			push_keys(a, out, it, axes, count, at + 1, key);
-			if (block)
-				break; /* its first value is all of it under the mask */
+			push_keys(a, out, it, axes, at + 1, key);
+			if (on->at[i].hi - v < axes->step[at])
+				break;
 		}
 }
 
@@ -320,17 +328,27 @@ static struct nft_key key_of(const struct bulk *k, const struct nft_group *g, en
 	return key;
 }
 
+static addr_num step_of(const struct bulk *k, const struct nft_group *g, enum nft_axis x)
+{
+	const enum family family = (enum family)k->found.at[g->items[0]].way.family;
+
+	if ((x != NFT_AXIS_SRC && x != NFT_AXIS_DST) || !g->bits[x])
+		return 1;
+	return (addr_num)1 << (FAMILY_BITS(family) - g->bits[x]);
+}
+
 static void put_map(struct bulk *k, struct nft_rule *r, const struct nft_group *g)
 {
 	own(arena) struct arena *a = arena_new();
 	struct nft_expr e = { .kind = NFT_EXPR_LOOK };
 	struct nft_set *s = nft_map_new(k->mk, NFT_LEADS_TO_COUNTER);
-	enum nft_axis axes[NFT_AXES];
+	struct key_axes axes = { .count = 0 };
 	keys_made made = { 0 };
 
 	for (int x = 0; x < NFT_AXES; x++)
 		if (g->axes >> x & 1) {
-			axes[e.look.count] = (enum nft_axis)x;
+			axes.at[axes.count] = (enum nft_axis)x;
+			axes.step[axes.count++] = step_of(k, g, (enum nft_axis)x);
 			e.look.keys[e.look.count] = key_of(k, g, (enum nft_axis)x);
 			s->part_types[e.look.count] = nft_fields[e.look.keys[e.look.count].field].type;
 			e.look.count++;
@@ -338,13 +356,12 @@ static void put_map(struct bulk *k, struct nft_rule *r, const struct nft_group *
 	s->type = s->part_types[0];
 	e.look.map = s;
 	if (e.look.count == 1) {
-		paintings p = paint(k, a, g, axes[0]);
+		paintings p = paint(k, a, g, axes.at[0]);
 		fill_ranges(k, s, &p);
 	} else {
 		s->part_count = e.look.count;
 		for (size_t i = 0; i < g->len; i++)
-			push_keys(a, &made, &k->items.at[g->items[i]], axes, e.look.count, 0,
-				  (struct keyed){ .item = g->items[i] });
+			push_keys(a, &made, &k->items.at[g->items[i]], &axes, 0, (struct keyed){ .item = g->items[i] });
 		fill_keys(k, s, &made);
 	}
 	nft_push(k->mk, r, e);
@@ -367,6 +384,7 @@ static void put_group(struct bulk *k, struct nft_chain *c, const struct nft_grou
 /* --- trees ------------------------------------------------------------------------------------------------- */
 
 static const char *chain_of(struct bulk *k, struct nft_node *n);
+static void put_node(struct bulk *k, struct nft_chain *c, const struct nft_node *n);
 
 static struct nft_chain *chain_new(struct bulk *k)
 {
@@ -391,7 +409,7 @@ static void put_leaf(struct bulk *k, struct nft_chain *c, const struct nft_node 
 }
 
 /* A family's number is nft's own, and no range. */
-static void put_families(struct bulk *k, struct nft_set *s, const struct nft_node *n)
+static void put_families(struct bulk *k, struct nft_set *s, const struct nft_node *n, enum nft_fate fate)
 {
 	const bool inet = k->mk->table->kind == NFT_TABLE_INET;
 	struct addr_range *ranges = arena_zero(k->mk->arena, FAMILY_COUNT * sizeof *ranges);
@@ -401,64 +419,99 @@ static void put_families(struct bulk *k, struct nft_set *s, const struct nft_nod
 		for (addr_num f = n->branches[i].range.lo; f <= n->branches[i].range.hi; f++) {
 			const addr_num v = nft_family_number(inet ? NFT_TABLE_INET : NFT_TABLE_NETDEV, (enum family)f);
 
-			to[s->count] = (struct nft_lead){ NFT_FATE_GOTO, chain_of(k, n->branches[i].node) };
+			to[s->count] = (struct nft_lead){ fate, chain_of(k, n->branches[i].node) };
 			ranges[s->count++] = (struct addr_range){ v, v };
 		}
 	s->ranges = ranges;
 	s->to = to;
 }
 
-static void put_branches(struct bulk *k, struct nft_set *s, const struct nft_node *n)
+/* Neighbours that lead to one chain are one range; blocks are values under a mask, each by itself. */
+static void put_branches(struct bulk *k, struct nft_set *s, const struct nft_node *n, enum nft_fate fate)
 {
-	struct addr_range *ranges = arena_zero(k->mk->arena, (n->branch_count + 1) * sizeof *ranges);
-	struct nft_lead *to = arena_zero(k->mk->arena, (n->branch_count + 1) * sizeof *to);
+	const addr_num step = nft_cut_step(n), mask = ~(step - 1);
+	VEC(struct addr_range) ranges = { 0 };
+	VEC(struct nft_lead) to = { 0 };
+	struct arena *a = k->mk->arena;
 
 	for (size_t i = 0; i < n->branch_count; i++) {
-		const char *chain = chain_of(k, n->branches[i].node);
+		const struct nft_lead lead = { fate, chain_of(k, n->branches[i].node) };
 		const struct addr_range r = n->branches[i].range;
 
-		if (s->count && to[s->count - 1].name == chain && ranges[s->count - 1].hi + 1 == r.lo) {
-			ranges[s->count - 1].hi = r.hi;
+		if (!n->bits && to.len && to.at[to.len - 1].name == lead.name && ranges.at[to.len - 1].hi + 1 == r.lo) {
+			ranges.at[to.len - 1].hi = r.hi;
 			continue;
 		}
-		to[s->count] = (struct nft_lead){ NFT_FATE_GOTO, chain };
-		ranges[s->count++] = r;
+		for (addr_num v = r.lo & mask;; v += step) {
+			vec_push(a, &ranges, ((struct addr_range){ v, n->bits ? v : r.hi }));
+			vec_push(a, &to, lead);
+			if (!n->bits || r.hi - v < step)
+				break;
+		}
 	}
-	for (size_t i = 0; i < s->count; i++)
-		s->interval |= ranges[i].lo != ranges[i].hi;
-	s->ranges = ranges;
-	s->to = to;
+	for (size_t i = 0; i < ranges.len; i++)
+		s->interval |= ranges.at[i].lo != ranges.at[i].hi;
+	s->ranges = ranges.at;
+	s->count = ranges.len;
+	s->to = to.at;
 }
 
-static void put_cut(struct bulk *k, struct nft_chain *c, const struct nft_node *n)
+/* What a packet goes to is all that it meets, or, by a jump, it comes back for what stands behind. */
+static void put_cut(struct bulk *k, struct nft_chain *c, const struct nft_node *n, enum nft_fate fate)
 {
 	struct nft_expr e = { .kind = NFT_EXPR_LOOK };
 	struct nft_set *s = nft_map_new(k->mk, NFT_LEADS_TO_FATE);
 	struct nft_rule r = { 0 };
 
 	e.look.keys[0].field = field_of(k, n->axis, n->part.lo[NFT_AXIS_FAMILY]);
+	e.look.keys[0].masked = nft_cut_step(n) > 1;
+	e.look.keys[0].mask = e.look.keys[0].masked ? nft_leading_bits((enum family)n->part.lo[NFT_AXIS_FAMILY], n->bits) : 0;
 	e.look.count = 1;
 	e.look.map = s;
 	s->type = s->part_types[0] = nft_fields[e.look.keys[0].field].type;
 	if (n->axis == NFT_AXIS_FAMILY)
-		put_families(k, s, n);
+		put_families(k, s, n, fate);
 	else
-		put_branches(k, s, n);
+		put_branches(k, s, n, fate);
 	if (n->axis == NFT_AXIS_SRC || n->axis == NFT_AXIS_DST)
 		nft_ask_family(k->mk, &r, (enum family)n->part.lo[NFT_AXIS_FAMILY]);
 	nft_push(k->mk, &r, e);
 	nft_put_rule(k->mk, c, r, NULL);
 }
 
+/* What leaves a tree of a row unmatched comes to the next. */
+static void put_in_row(struct bulk *k, struct nft_chain *c, struct nft_node *n)
+{
+	if (n->kind == NFT_NODE_LEAF)
+		put_leaf(k, c, n);
+	else if (n->kind == NFT_NODE_CUT && (!n->rest || !n->rest->items.len))
+		put_cut(k, c, n, NFT_FATE_JUMP);
+	else
+		nft_put_jump(k->mk, c, chain_of(k, n));
+}
+
+static void put_row(struct bulk *k, struct nft_chain *c, const struct nft_node *n)
+{
+	for (size_t i = 0; i + 1 < n->row_len; i++)
+		put_in_row(k, c, n->row[i]);
+	put_node(k, c, n->row[n->row_len - 1]);
+}
+
 static void put_node(struct bulk *k, struct nft_chain *c, const struct nft_node *n)
 {
-	if (n->leaf) {
+	switch (n->kind) {
+	case NFT_NODE_LEAF:
 		put_leaf(k, c, n);
 		return;
+	case NFT_NODE_CUT:
+		put_cut(k, c, n, NFT_FATE_GOTO);
+		if (n->rest)
+			put_node(k, c, n->rest);
+		return;
+	case NFT_NODE_ROW:
+		put_row(k, c, n);
+		return;
 	}
-	put_cut(k, c, n);
-	if (n->rest)
-		put_node(k, c, n->rest);
 }
 
 /* What stands in a leaf's chain depends on nothing but this. */
@@ -473,7 +526,7 @@ static const char *leaf_text(struct bulk *k, const struct nft_node *n)
 
 static const char *chain_of(struct bulk *k, struct nft_node *n)
 {
-	const char *text = n->chain || !n->leaf ? NULL : leaf_text(k, n);
+	const char *text = n->chain || n->kind != NFT_NODE_LEAF ? NULL : leaf_text(k, n);
 
 	if (!n->chain && text)
 		n->chain = strmap_find(&k->leaves, text);
@@ -489,21 +542,20 @@ static const char *chain_of(struct bulk *k, struct nft_node *n)
 
 /* --- the list -------------------------------------------------------------------------------------------------- */
 
-/* Nothing may come behind a look-up of what is left unmatched, but in the last tree of a list that decides all. */
+/* A packet may leave the trees unmatched only to come back to where it was sent from: not into what stands behind a
+ * look-up, which it would not meet. */
 static void put_trees(struct bulk *k, bool total)
 {
 	/* Of some later fragments the kernel names no protocol: nft_epiderme.c. */
 	const bool late = k->site->fragments == FRAGMENT_LATER;
-	const struct nft_list l = { k->items.at, k->items.len, total, late ? NFT_DECIDED_PROTO : 0 };
+	const struct nft_list l = { k->items.at, k->items.len, late ? NFT_DECIDED_PROTO : 0 };
 	struct nft_trees trees;
 
 	nft_trees_plan(&trees, k->mk->arena, &l);
-	for (size_t i = 0; i < trees.count; i++) {
-		if (total && i + 1 == trees.count)
-			put_node(k, k->site->chain, trees.roots[i]);
-		else
-			nft_put_jump(k->mk, k->site->chain, chain_of(k, trees.roots[i]));
-	}
+	if (total)
+		put_node(k, k->site->chain, trees.root);
+	else
+		nft_put_jump(k->mk, k->site->chain, chain_of(k, trees.root));
 }
 
 static bool takes_everything(const struct nft_item *it)

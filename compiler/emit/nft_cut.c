@@ -2,7 +2,10 @@
 
 #include <stdlib.h>
 
+#include "compiler/emit/nft_price.h"
+
 #define COPIES_MOST 3.0 /* of the items of one cut */
+#define BLOCKS_MOST 2u	/* for each item of a cut */
 
 static int by_place(const void *x, const void *y)
 {
@@ -13,9 +16,15 @@ static int by_place(const void *x, const void *y)
 	return a->by - b->by;
 }
 
-struct nft_edges nft_edges_of(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
-			      enum nft_axis x)
+static unsigned part_width(const struct nft_part *p)
 {
+	return FAMILY_BITS((enum family)p->lo[NFT_AXIS_FAMILY]);
+}
+
+struct nft_edges nft_edges_of(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
+			      enum nft_axis x, unsigned bits)
+{
+	const addr_num rest = bits ? ((addr_num)1 << (part_width(p) - bits)) - 1 : 0; /* of a block */
 	struct nft_edges e = { 0 };
 	VEC(struct nft_edge) at = { 0 };
 
@@ -27,7 +36,7 @@ struct nft_edges nft_edges_of(struct arena *a, const struct nft_item *items, con
 			continue;
 		}
 		for (size_t k = 0; k < it->on[x].len; k++) {
-			addr_num lo = it->on[x].at[k].lo, hi = it->on[x].at[k].hi;
+			addr_num lo = it->on[x].at[k].lo & ~rest, hi = it->on[x].at[k].hi | rest;
 
 			if (hi < p->lo[x] || lo > p->hi[x])
 				continue;
@@ -99,26 +108,85 @@ bool nft_ranges_fill(const struct nft_sweep *s, const struct nft_part *p, enum n
 	return false;
 }
 
-static const size_t rooms[] = { 1, 4, 16, 64, 256 };
+/* --- which one ------------------------------------------------------------------------------------------------ */
 
-/* Few items in the part of a packet count most, then few copies. */
-static void try_axis(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
-		     enum nft_axis x, struct nft_cut *best)
+/* What a cut costs a packet, as far as can be told: the look, and the items that it has to do with then. */
+static double score_of(const struct nft_sweep *s, unsigned bits, size_t items)
 {
-	const struct nft_edges e = nft_edges_of(a, items, p, l, x);
+	const double copies = (s->sum + (double)s->wild) / (double)items;
+	double look = MAP_NS;
 
-	for (size_t r = 0; e.len && r < sizeof rooms / sizeof *rooms && rooms[r] < l.len; r++) {
-		struct nft_sweep s = { .a = a, .wild = e.wild };
-		double copies, score;
+	if (copies > COPIES_MOST)
+		return 0;
+	for (size_t i = 0; !bits && i < s->ranges.len; i++)
+		if (s->ranges.at[i].lo != s->ranges.at[i].hi)
+			look = MAP_NS + DEPTH_NS * nft_log2(2 * s->ranges.len);
+	return (s->squares / s->sum * ITEM_NS + look) * copies * copies;
+}
 
-		nft_sweep_along(&s, &e, p->hi[x], rooms[r]);
-		copies = (s.sum + (double)e.wild) / (double)l.len;
-		score = (s.squares / s.sum + 4) * copies * copies;
-		if (copies > COPIES_MOST || (s.ranges.len < 2 && nft_ranges_fill(&s, p, x)))
+static bool try_cut(struct arena *a, const struct nft_part *p, const struct nft_edges *e, size_t items, struct nft_cut cut,
+		    struct nft_cut *best)
+{
+	struct nft_sweep s = { .a = a, .wild = e->wild };
+
+	nft_sweep_along(&s, e, p->hi[cut.axis], cut.room);
+	cut.score = score_of(&s, cut.bits, items);
+	if (cut.score <= 0 || (s.ranges.len < 2 && nft_ranges_fill(&s, p, cut.axis)) || (best->room && best->score <= cut.score))
+		return false;
+	*best = cut;
+	return true;
+}
+
+static void try_ranges(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
+		       enum nft_axis x, struct nft_cut *best)
+{
+	static const size_t rooms[] = { 1, 4, 16, 64, 256 };
+	const struct nft_edges e = nft_edges_of(a, items, p, l, x, 0);
+
+	for (size_t r = 0; e.len && r < sizeof rooms / sizeof *rooms && rooms[r] < l.len; r++)
+		try_cut(a, p, &e, l.len, (struct nft_cut){ .axis = x, .room = rooms[r] }, best);
+}
+
+/* How many blocks of so many bits the items have, each by itself; or more than `most`. */
+static size_t blocks_of(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, enum nft_axis x, unsigned bits,
+			size_t most)
+{
+	const unsigned rest = part_width(p) - bits;
+	size_t n = 0;
+
+	for (size_t i = 0; i < l.len; i++) {
+		const struct nft_spans *on = &items[l.at[i]].on[x];
+
+		if (nft_covers(&items[l.at[i]], p, x))
 			continue;
-		if (best->room && best->score <= score)
-			continue;
-		*best = (struct nft_cut){ x, rooms[r], score };
+		for (size_t k = 0; k < on->len; k++) {
+			const addr_num lo = on->at[k].lo > p->lo[x] ? on->at[k].lo : p->lo[x];
+			const addr_num hi = on->at[k].hi < p->hi[x] ? on->at[k].hi : p->hi[x];
+			const addr_num more = hi < lo ? 0 : (hi >> rest) - (lo >> rest) + 1;
+
+			if (more > most - n)
+				return most + 1;
+			n += (size_t)more;
+		}
+	}
+	return n;
+}
+
+/* The narrowest blocks of which there are not too many, and the next ones. */
+static void try_blocks(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
+		       enum nft_axis x, struct nft_cut *best)
+{
+	const unsigned step = part_width(p) / 8;
+	const size_t most = BLOCKS_MOST * l.len + 16;
+	unsigned bits = part_width(p), tried = 0;
+
+	while (bits && blocks_of(items, p, l, x, bits, most) > most)
+		bits -= step;
+	for (; bits && tried < 2; tried++, bits -= step) {
+		const struct nft_edges e = nft_edges_of(a, items, p, l, x, bits);
+
+		if (e.len)
+			try_cut(a, p, &e, l.len, (struct nft_cut){ .axis = x, .bits = bits, .room = 1 }, best);
 	}
 }
 
@@ -158,8 +226,11 @@ struct nft_cut nft_cut_find(const struct nft_item *items, const struct nft_part 
 	for (int x = 0; x < NFT_AXES; x++) {
 		own(arena) struct arena *a = arena_new();
 
-		if (!(never >> x & 1) && may_cut(p, (enum nft_axis)x))
-			try_axis(a, items, p, l, (enum nft_axis)x, &best);
+		if (never >> x & 1 || !may_cut(p, (enum nft_axis)x))
+			continue;
+		try_ranges(a, items, p, l, (enum nft_axis)x, &best);
+		if (x == NFT_AXIS_SRC || x == NFT_AXIS_DST)
+			try_blocks(a, items, p, l, (enum nft_axis)x, &best);
 	}
 	return best;
 }

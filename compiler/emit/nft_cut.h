@@ -1,5 +1,8 @@
 /*
  * nft_cut - by which field, and into which ranges, the items of a part are best cut.
+ *
+ * The kernel looks a value up among ranges by halving, and among values in a hash, which is faster by far. So addresses
+ * may be cut into blocks of so many leading bits: what is wider has several, what is narrower shares its block.
  */
 #ifndef TEG_EMIT_NFT_CUT_H
 #define TEG_EMIT_NFT_CUT_H
@@ -21,6 +24,7 @@ struct nft_edges {
 
 struct nft_cut {
 	enum nft_axis axis;
+	unsigned bits; /* of an address, that are looked up in a hash; 0: all, in ranges */
 	size_t room; /* items of a part, beyond which it ends */
 	double score;
 };
@@ -37,7 +41,7 @@ struct nft_sweep {
 struct nft_cut nft_cut_find(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, unsigned never);
 
 struct nft_edges nft_edges_of(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
-			      enum nft_axis x);
+			      enum nft_axis x, unsigned bits);
 void nft_sweep_along(struct nft_sweep *s, const struct nft_edges *e, addr_num last, size_t room);
 
 /* Every value of the part lies in some range. */

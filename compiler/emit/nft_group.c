@@ -1,5 +1,6 @@
 #include "compiler/emit/nft_group.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/emit/nft_price.h"
@@ -54,13 +55,39 @@ static struct nft_part part_of_item(const struct nft_item *it, const struct nft_
 	return own;
 }
 
+/*
+ * Keys of several axes, addresses under masks of a multiple of `step` bits: prefixes of several lengths are blocks of
+ * one, a few each, and stand in one map. False when they are too many, or no such keys.
+ */
+static bool keys_by(const struct nft_item *it, const struct nft_part *own, unsigned asked, unsigned step, unsigned bits[static NFT_AXES])
+{
+	size_t keys = 1;
+
+	for (int x = 0; x < NFT_AXES; x++) {
+		const bool address = x == NFT_AXIS_SRC || x == NFT_AXIS_DST;
+
+		bits[x] = 0;
+		if (!(asked >> x & 1))
+			continue;
+		const unsigned is = address ? block_bits(&it->on[x], family_bits(own)) : 1; /* other values each by itself */
+		if (!is)
+			return false;
+		bits[x] = address ? (is + step - 1) / step * step : is;
+		if (bits[x] - is > 4)
+			return false;
+		keys *= address ? it->on[x].len << (bits[x] - is) : values_of(&it->on[x]);
+		if (!keys || keys > KEYS_MOST)
+			return false;
+	}
+	return true;
+}
+
 /* The map in which the item could stand. False: only a rule of its own says it. */
 static bool group_for(const struct nft_item *it, const struct nft_part *p, struct nft_group *out)
 {
 	const unsigned open = NFT_ALL_AXES & ~nft_decided(it, p) & ~(1u << NFT_AXIS_FAMILY), proto = 1u << NFT_AXIS_PROTO;
 	const unsigned asked = open == proto ? open : open & ~proto; /* whose ports are meant is asked before */
 	const struct nft_part own = part_of_item(it, p);
-	size_t keys = 1;
 
 	*out = (struct nft_group){ .map = true, .axes = asked };
 	if (!it->grouped || !asked)
@@ -71,20 +98,8 @@ static bool group_for(const struct nft_item *it, const struct nft_part *p, struc
 		return true;
 	if (__builtin_popcount(asked) > 4)
 		return false;
-	for (int x = 0; x < NFT_AXES; x++) {
-		if (!(asked >> x & 1))
-			continue;
-		if (x == NFT_AXIS_SRC || x == NFT_AXIS_DST) {
-			out->bits[x] = block_bits(&it->on[x], family_bits(&own));
-			keys *= it->on[x].len;
-		} else {
-			out->bits[x] = 1; /* each value by itself */
-			keys *= values_of(&it->on[x]);
-		}
-		if (!out->bits[x] || !keys || keys > KEYS_MOST)
-			return false;
-	}
-	return true;
+	return keys_by(it, &own, asked, 4, out->bits) || keys_by(it, &own, asked, 2, out->bits) ||
+	       keys_by(it, &own, asked, 1, out->bits);
 }
 
 struct group_making {
@@ -184,17 +199,94 @@ struct nft_group *nft_groups(struct arena *a, const struct nft_item *items, cons
 	return out.at;
 }
 
+/* --- large groups ----------------------------------------------------------------------------------- */
+
+/* All that items of one group have in common. */
+struct likeness {
+	struct nft_group group;
+	uint32_t beside;
+	unsigned decided;
+	addr_num lo[2], hi[2]; /* family, and protocol */
+	size_t at;
+};
+
+static int by_likeness(const void *x, const void *y)
+{
+	const struct likeness *a = x, *b = y;
+	int d = memcmp(a->group.bits, b->group.bits, sizeof a->group.bits);
+
+	if (!d)
+		d = memcmp(a->lo, b->lo, sizeof a->lo);
+	if (!d)
+		d = memcmp(a->hi, b->hi, sizeof a->hi);
+	if (!d && a->group.axes != b->group.axes)
+		d = a->group.axes < b->group.axes ? -1 : 1;
+	if (!d && a->beside != b->beside)
+		d = a->beside < b->beside ? -1 : 1;
+	if (!d && a->decided != b->decided)
+		d = a->decided < b->decided ? -1 : 1;
+	return d;
+}
+
+static int by_likeness_and_place(const void *x, const void *y)
+{
+	const struct likeness *a = x, *b = y;
+	const int d = by_likeness(a, b);
+
+	return d ? d : (a->at > b->at) - (a->at < b->at);
+}
+
+static bool likeness_of(const struct nft_item *it, const struct nft_part *p, size_t at, struct likeness *out)
+{
+	*out = (struct likeness){ .beside = it->beside, .decided = nft_decided(it, p), .at = at };
+	for (int x = NFT_AXIS_FAMILY; x <= NFT_AXIS_PROTO; x++) {
+		if (it->on[x].len != 1)
+			return false;
+		out->lo[x] = it->on[x].at->lo;
+		out->hi[x] = it->on[x].at->hi;
+	}
+	return group_for(it, p, &out->group) && !(out->group.axes & 1u << NFT_AXIS_PROTO);
+}
+
+unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, size_t least, unsigned most,
+			  uint8_t *of)
+{
+	own(arena) struct arena *a = arena_new();
+	VEC(struct likeness) all = { 0 };
+	unsigned found = 0;
+
+	for (size_t i = 0; i < l.len; i++) {
+		struct likeness one;
+
+		of[i] = 0;
+		if (likeness_of(&items[l.at[i]], p, i, &one))
+			vec_push(a, &all, one);
+	}
+	if (all.len)
+		qsort(all.at, all.len, sizeof *all.at, by_likeness_and_place);
+	for (size_t from = 0, to; from < all.len; from = to) {
+		for (to = from + 1; to < all.len && !by_likeness(&all.at[from], &all.at[to]);)
+			to++;
+		if (to - from < least || found == most)
+			continue;
+		found++;
+		for (size_t i = from; i < to; i++)
+			of[all.at[i].at] = (uint8_t)found;
+	}
+	return found;
+}
+
 /* --- what it costs -------------------------------------------------------------------------------- */
 
 static struct nft_price price_of_group(const struct nft_item *items, const struct nft_part *p, const struct group_making *g)
 {
 	const bool map = rules_of(g) == 1 && g->items.len >= MAPPED_LEAST;
-	struct nft_price all = { 0, 0, 0 };
+	struct nft_price all = { 0 };
 
 	if (map && !(g->is.axes & (g->is.axes - 1)))
-		return (struct nft_price){ MAP_NS + DEPTH_NS * nft_log2(g->items.len), RULE_US + MAP_US + 2 * ELEMENT_US * (double)g->items.len, 1 };
+		return (struct nft_price){ .ns = MAP_NS + DEPTH_NS * nft_log2(g->items.len), .us = RULE_US + MAP_US + 2 * ELEMENT_US * (double)g->items.len, .maps = 1 };
 	if (map)
-		return (struct nft_price){ MAP_NS, RULE_US + MAP_US + ELEMENT_US * (double)g->items.len, 1 };
+		return (struct nft_price){ .ns = MAP_NS, .us = RULE_US + MAP_US + ELEMENT_US * (double)g->items.len, .maps = 1 };
 	for (size_t i = 0; i < g->items.len; i++) {
 		int asked = __builtin_popcount(NFT_ALL_AXES & ~nft_decided(&items[g->items.at[i]], p));
 
@@ -210,7 +302,7 @@ bool nft_price_of_leaf(const struct nft_item *items, const struct nft_part *p, s
 	own(arena) struct arena *a = arena_new();
 	groups all = { 0 };
 
-	*out = (struct nft_price){ 0, 0, 0 };
+	*out = (struct nft_price){ 0 };
 	if (!groups_make(a, items, p, l, WHOLE_MOST, &all))
 		return false;
 	for (size_t i = 0; i < all.len; i++) {

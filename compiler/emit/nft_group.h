@@ -28,6 +28,13 @@ struct nft_group {
 struct nft_group *nft_groups(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
 			     size_t *count);
 
+/*
+ * Groups that many items would be, one look-up instead of that many rules: of[i] is the number, from 1, of the one
+ * that l.at[i] could stand in, or 0. Returns how many there are.
+ */
+unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, size_t least, unsigned most,
+			  uint8_t *of);
+
 /* False when it is no leaf: too many rules. */
 bool nft_price_of_leaf(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, struct nft_price *out);
 

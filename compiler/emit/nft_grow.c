@@ -2,7 +2,18 @@
 
 #include "compiler/emit/nft_price.h"
 
-#define DEPTH_MOST 8u /* the kernel follows 16 chains, and some stand before and behind */
+#define ENTRIES_MOST 16u /* items in all nodes of a tree, for each of the list */
+#define DEPTH_MOST   7u	 /* the kernel follows 16 chains, and some stand before and behind */
+
+struct growing {
+	struct arena *a;
+	const struct nft_item *items;
+	unsigned never; /* axes that are not cut: bits */
+	double enough_ns;
+	struct nft_price price; /* so far; ns by the items that packets come to */
+	double weight;
+	size_t entries, most;
+};
 
 static struct nft_part part_within(const struct nft_part *p, enum nft_axis x, struct addr_range r)
 {
@@ -31,114 +42,139 @@ static size_t range_behind(const struct nft_sweep *s, size_t from, addr_num valu
 	return from;
 }
 
-/* The items of each range, ascending. */
-static struct nft_picked *items_by_range(struct nft_growing *g, enum nft_axis x, struct nft_picked l, const struct nft_sweep *s)
+/* Into the nodes of the ranges, ascending. */
+static void items_by_range(struct arena *a, const struct nft_item *items, struct nft_node *n, const struct nft_sweep *s)
 {
 	VEC(uint32_t) *in = arena_zero(s->a, (s->ranges.len + 1) * sizeof *in);
-	struct nft_picked *out = arena_zero(s->a, (s->ranges.len + 1) * sizeof *out);
 
-	for (size_t i = 0; i < l.len; i++) {
-		const struct nft_spans *on = &g->items[l.at[i]].on[x];
+	for (size_t i = 0; i < n->items.len; i++) {
+		const struct nft_spans *on = &items[n->items.at[i]].on[n->axis];
 
 		for (size_t k = 0, r = 0; k < on->len; k++)
 			for (r = range_behind(s, r, on->at[k].lo); r < s->ranges.len && s->ranges.at[r].lo <= on->at[k].hi; r++)
-				if (!in[r].len || in[r].at[in[r].len - 1] != l.at[i])
-					vec_push(s->a, &in[r], l.at[i]);
+				if (!in[r].len || in[r].at[in[r].len - 1] != n->items.at[i])
+					vec_push(s->a, &in[r], n->items.at[i]);
 	}
 	for (size_t r = 0; r < s->ranges.len; r++)
-		out[r] = (struct nft_picked){ arena_copy(g->a, in[r].at, in[r].len * sizeof *in[r].at), in[r].len };
-	return out;
+		n->branches[r].node->items = (struct nft_picked){ arena_copy(a, in[r].at, in[r].len * sizeof *in[r].at), in[r].len };
 }
 
-static struct nft_picked items_wild(struct nft_growing *g, const struct nft_part *p, enum nft_axis x, struct nft_picked l)
+static struct nft_picked items_wild(struct arena *a, const struct nft_item *items, const struct nft_node *n)
 {
-	struct nft_picked in = { arena_zero(g->a, (l.len + 1) * sizeof *in.at), 0 };
+	struct nft_picked in = { arena_zero(a, (n->items.len + 1) * sizeof *in.at), 0 };
 
-	for (size_t i = 0; i < l.len; i++)
-		if (nft_covers(&g->items[l.at[i]], p, x))
-			in.at[in.len++] = l.at[i];
+	for (size_t i = 0; i < n->items.len; i++)
+		if (nft_covers(&items[n->items.at[i]], &n->part, n->axis))
+			in.at[in.len++] = n->items.at[i];
 	return in;
 }
 
-/* The values between the ranges meet the rest: where nothing may come behind the look-up, by ranges of their own. */
-static void fill_gaps(struct nft_growing *g, struct nft_node *n)
+void nft_split(struct arena *a, const struct nft_item *items, struct nft_node *n, struct nft_cut c)
 {
-	struct nft_node *rest = n->rest;
-	VEC(struct nft_branch) all = { 0 };
-	addr_num next = n->part.lo[n->axis];
-	bool over = false;
+	own(arena) struct arena *scratch = arena_new();
+	const struct nft_edges e = nft_edges_of(scratch, items, &n->part, n->items, c.axis, c.bits);
+	struct nft_sweep s = { .a = scratch, .wild = e.wild };
 
-	n->rest = NULL;
-	if (!rest->items.len)
+	nft_sweep_along(&s, &e, n->part.hi[c.axis], c.room);
+	n->kind = NFT_NODE_CUT;
+	n->axis = c.axis;
+	n->bits = c.bits;
+	n->branches = arena_zero(a, (s.ranges.len + 1) * sizeof *n->branches);
+	n->branch_count = s.ranges.len;
+	for (size_t i = 0; i < s.ranges.len; i++) {
+		n->branches[i].range = s.ranges.at[i];
+		n->branches[i].node = arena_zero(a, sizeof *n->branches[i].node);
+		n->branches[i].node->part = part_within(&n->part, c.axis, s.ranges.at[i]);
+	}
+	items_by_range(a, items, n, &s);
+	if (nft_ranges_fill(&s, &n->part, c.axis))
 		return;
+	n->rest = arena_zero(a, sizeof *n->rest);
+	n->rest->part = n->part;
+	n->rest->items = items_wild(a, items, n);
+}
+
+addr_num nft_cut_step(const struct nft_node *n)
+{
+	return n->bits ? (addr_num)1 << (FAMILY_BITS((enum family)n->part.lo[NFT_AXIS_FAMILY]) - n->bits) : 1;
+}
+
+/* What one look at the cut's map costs; single values are a hash. */
+struct nft_price nft_price_of_cut(const struct nft_node *n)
+{
+	struct nft_price p = { .ns = MAP_NS, .us = RULE_US + MAP_US, .maps = 1 };
+	const addr_num step = nft_cut_step(n);
+	double ranges = 0, keys = 0;
 
 	for (size_t i = 0; i < n->branch_count; i++) {
 		const struct addr_range r = n->branches[i].range;
 
-		if (r.lo > next)
-			vec_push(g->a, &all, ((struct nft_branch){ { next, r.lo - 1 }, rest }));
-		vec_push(g->a, &all, n->branches[i]);
-		over = r.hi == n->part.hi[n->axis];
-		next = r.hi + 1;
+		ranges += !n->bits && r.lo != r.hi;
+		keys += n->bits ? (double)(r.hi / step - r.lo / step + 1) : 1;
 	}
-	if (!over)
-		vec_push(g->a, &all, ((struct nft_branch){ { next, n->part.hi[n->axis] }, rest }));
-	n->branches = all.at;
-	n->branch_count = all.len;
+	p.ns += ranges > 0 ? DEPTH_NS * nft_log2(2 * n->branch_count) : 0;
+	p.past_ns = p.ns;
+	p.ns += CHAIN_NS;
+	p.us += CHAIN_US * (double)n->branch_count + (ranges > 0 ? 2 : 1) * ELEMENT_US * keys;
+	return p;
 }
 
-static void branch(struct nft_growing *g, struct nft_node *n, struct nft_picked l, struct nft_cut c, unsigned depth, double way_ns)
+static void grow_leaf(struct growing *g, struct nft_node *n, struct nft_price leaf, double way_ns)
 {
-	own(arena) struct arena *a = arena_new();
-	const struct nft_edges e = nft_edges_of(a, g->items, &n->part, l, c.axis);
-	struct nft_sweep s = { .a = a, .wild = e.wild };
-
-	nft_sweep_along(&s, &e, n->part.hi[c.axis], c.room);
-	way_ns += MAP_NS + DEPTH_NS * nft_log2(2 * s.ranges.len);
-	n->axis = c.axis;
-	n->branches = arena_zero(g->a, (s.ranges.len + 1) * sizeof *n->branches);
-	n->branch_count = s.ranges.len;
-	struct nft_picked *in = items_by_range(g, c.axis, l, &s);
-	g->load_us += RULE_US + MAP_US + (CHAIN_US + 2 * ELEMENT_US) * (double)s.ranges.len;
-	g->maps++;
-	for (size_t i = 0; i < s.ranges.len; i++) {
-		const struct nft_part part = part_within(&n->part, c.axis, s.ranges.at[i]);
-
-		n->branches[i].range = s.ranges.at[i];
-		n->branches[i].node = nft_grow(g, part, in[i], depth + 1, way_ns);
-	}
-	if (nft_ranges_fill(&s, &n->part, c.axis))
-		return;
-	n->rest = nft_grow(g, n->part, items_wild(g, &n->part, c.axis, l), depth + 1, way_ns);
-	if (!g->total)
-		fill_gaps(g, n);
+	g->price.us += leaf.us;
+	g->price.maps += leaf.maps;
+	g->price.ns += (double)n->items.len * (way_ns + 0.6 * leaf.ns);
+	g->weight += (double)n->items.len;
 }
 
-struct nft_node *nft_grow(struct nft_growing *g, struct nft_part p, struct nft_picked l, unsigned depth, double way_ns)
+static void grow(struct growing *g, struct nft_node *n, unsigned depth, double way_ns)
 {
-	struct nft_node *n = arena_zero(g->a, sizeof *n);
-	struct nft_price leaf;
+	struct nft_price price;
 	struct nft_cut c = { .room = 0 };
 	bool small;
 
-	for (size_t i = 0; i < l.len; i++)
-		if (nft_takes_all(&g->items[l.at[i]], &p))
-			l.len = i + 1;
-	small = nft_price_of_leaf(g->items, &p, l, &leaf);
-	*n = (struct nft_node){ .part = p, .items = l, .leaf = true };
-	g->entries += l.len;
-	if ((!small || leaf.ns > g->enough_ns) && depth < DEPTH_MOST && g->entries < g->most)
-		c = nft_cut_find(g->items, &p, l, g->never);
-	n->leaf = !c.room;
-	if (c.room) {
-		branch(g, n, l, c, depth, way_ns);
-		return n;
+	for (size_t i = 0; i < n->items.len; i++)
+		if (nft_takes_all(&g->items[n->items.at[i]], &n->part))
+			n->items.len = i + 1;
+	small = nft_price_of_leaf(g->items, &n->part, n->items, &price);
+	g->entries += n->items.len;
+	if ((!small || price.ns > g->enough_ns) && depth < DEPTH_MOST && g->entries < g->most)
+		c = nft_cut_find(g->items, &n->part, n->items, g->never);
+	if (!c.room) {
+		const double len = (double)n->items.len;
+
+		if (!small)
+			price = (struct nft_price){ .ns = (RULE_NS + 3 * QUESTION_NS) * len, .us = (RULE_US + 3 * QUESTION_US) * len };
+		grow_leaf(g, n, price, way_ns);
+		return;
 	}
-	if (!small)
-		leaf = (struct nft_price){ (RULE_NS + 3 * QUESTION_NS) * (double)l.len, (RULE_US + 3 * QUESTION_US) * (double)l.len, 0 };
-	g->load_us += leaf.us;
-	g->maps += leaf.maps;
-	g->packet_ns += (double)l.len * (way_ns + 0.6 * leaf.ns);
-	g->weight += (double)l.len;
-	return n;
+	nft_split(g->a, g->items, n, c);
+	price = nft_price_of_cut(n);
+	g->price.us += price.us;
+	g->price.maps += price.maps;
+	for (size_t i = 0; i < n->branch_count; i++)
+		grow(g, n->branches[i].node, depth + 1, way_ns + price.ns);
+	if (n->rest)
+		grow(g, n->rest, depth + 1, way_ns + price.ns);
+}
+
+/* Most come past a cut by having none of its values. */
+static double past_ns(const struct nft_item *items, const struct nft_node *n, double ns)
+{
+	struct nft_price leaf;
+
+	if (n->kind == NFT_NODE_CUT)
+		return nft_price_of_cut(n).past_ns + (n->rest ? past_ns(items, n->rest, ns) : 0);
+	return nft_price_of_leaf(items, &n->part, n->items, &leaf) ? leaf.ns : ns;
+}
+
+struct nft_price nft_grow(struct arena *a, const struct nft_item *items, struct nft_node *root, unsigned never, double enough_ns)
+{
+	struct growing g = { .a = a, .items = items, .never = never, .enough_ns = enough_ns,
+				 .most = ENTRIES_MOST * root->items.len + 1024 };
+
+	grow(&g, root, 0, 0);
+	g.price.ns /= g.weight ? g.weight : 1;
+	g.price.past_ns = past_ns(items, root, g.price.ns);
+	return g.price;
 }

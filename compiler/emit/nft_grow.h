@@ -5,18 +5,20 @@
 #define TEG_EMIT_NFT_GROW_H
 
 #include "compiler/emit/nft_cut.h"
+#include "compiler/emit/nft_price.h"
 #include "compiler/emit/nft_tree.h"
 
-struct nft_growing {
-	struct arena *a;
-	const struct nft_item *items;
-	bool total;	/* nothing is left unmatched: a packet need not leave the tree */
-	unsigned never; /* axes that are not cut: bits */
-	double enough_ns; /* a leaf that costs a packet no more is not cut */
-	double packet_ns, load_us, maps, weight; /* so far; packets by the items that they come to */
-	size_t entries, most; /* items in all nodes */
-};
+/*
+ * Of a root that has its part and its items, what a packet is likely to pay, and what it takes to load. A
+ * leaf that costs no more than enough_ns is not cut; axes of `never`, by bit, are never.
+ */
+struct nft_price nft_grow(struct arena *a, const struct nft_item *items, struct nft_node *root, unsigned never, double enough_ns);
 
-struct nft_node *nft_grow(struct nft_growing *g, struct nft_part p, struct nft_picked l, unsigned depth, double way_ns);
+/* Makes a leaf a cut; its branches, and the rest, have their part and their items. */
+void nft_split(struct arena *a, const struct nft_item *items, struct nft_node *n, struct nft_cut c);
+
+/* Of how many values a look at the cut's map takes one for the other: 1, or a block's. */
+addr_num nft_cut_step(const struct nft_node *n);
+struct nft_price nft_price_of_cut(const struct nft_node *n);
 
 #endif

@@ -13,17 +13,20 @@
 #define RULE_US	    5.5
 #define QUESTION_US 1.8
 #define MAP_US	    10.0
-#define MAPS_US	    0.02 /* each with each: the kernel looks for sets in a list of all */
+#define MAPS_US	    12.0 /* beside the map itself: the kernel looks for sets in a list of all */
 #define ELEMENT_US  1.2
 
 #define RULE_NS	    14.0
 #define QUESTION_NS 6.0
-#define MAP_NS	    100.0
-#define DEPTH_NS    18.0 /* of a set of ranges, for each time its half is left */
-#define LEAF_NS	    120.0
+#define ITEM_NS	    25.0 /* of an item that is to be compared, more or less */
+#define MAP_NS	    150.0
+#define DEPTH_NS    45.0 /* of a set of ranges, for each time its half is left */
+#define CHAIN_NS    60.0 /* to go to another chain */
+#define LEAF_NS	    180.0
 
 struct nft_price {
-	double ns, us, maps;
+	double ns, us, maps; /* of a packet that is decided here; to load; maps among that */
+	double past_ns;	     /* of a packet that comes past */
 };
 
 static inline double nft_log2(size_t n)

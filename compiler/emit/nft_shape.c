@@ -1,6 +1,9 @@
 #include "compiler/emit/nft_shape.h"
 
+#include "compiler/emit/nft_group.h"
+
 #define COMPARED_MOST ((size_t)40 << 20)
+#define GROUP_LEAST   200u /* items */
 
 #define NARROW4_MOST ((addr_num)1 << 16) /* addresses of an end, beyond which it is wide */
 #define NARROW6_MOST ((addr_num)1 << 80)
@@ -20,11 +23,13 @@ static bool is_narrow(const struct nft_item *it, enum nft_axis x)
 	return true;
 }
 
-static enum nft_shape shape_of(const struct nft_item *it)
+/* Shapes in whose layers it may stand: bits. */
+static unsigned shapes_of(const struct nft_item *it)
 {
-	const bool src = is_narrow(it, NFT_AXIS_SRC), dst = is_narrow(it, NFT_AXIS_DST);
+	const unsigned src = is_narrow(it, NFT_AXIS_SRC) << NFT_SHAPE_NARROW_SRC;
+	const unsigned dst = is_narrow(it, NFT_AXIS_DST) << NFT_SHAPE_NARROW_DST;
 
-	return src ? dst ? NFT_SHAPE_NARROW : NFT_SHAPE_WIDE_DST : dst ? NFT_SHAPE_WIDE_SRC : NFT_SHAPE_WIDE;
+	return src | dst ? src | dst : 1u << NFT_SHAPE_WIDE;
 }
 
 /* Items of a layer by where they lie on one axis: in a part of the space by its leading bits, or in many. */
@@ -101,32 +106,49 @@ static void put_in_layer(struct arena *a, const struct nft_item *items, struct p
 		vec_push(a, &p->at[in[i]], item);
 }
 
-bool nft_layers_of(struct arena *a, const struct nft_list *l, int count, struct nft_picked *out)
+static bool may_stand(unsigned layer, unsigned group, unsigned shapes)
 {
-	static const enum nft_axis axes[NFT_SHAPES] = {
-		[NFT_SHAPE_NARROW] = NFT_AXIS_DST, [NFT_SHAPE_WIDE_SRC] = NFT_AXIS_DST,
-		[NFT_SHAPE_WIDE_DST] = NFT_AXIS_SRC, [NFT_SHAPE_WIDE] = NFT_AXIS_DST,
-	};
+	if (layer < NFT_GROUPS_MOST)
+		return group == layer + 1;
+	return shapes >> (layer - NFT_GROUPS_MOST) % NFT_SHAPES & 1;
+}
+
+static struct places *places_new(struct arena *a, unsigned layer)
+{
+	struct places *p = arena_zero(a, sizeof *p);
+	const bool src = layer >= NFT_GROUPS_MOST && (layer - NFT_GROUPS_MOST) % NFT_SHAPES == NFT_SHAPE_NARROW_SRC;
+
+	p->axis = src ? NFT_AXIS_SRC : NFT_AXIS_DST;
+	return p;
+}
+
+bool nft_layers_of(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
+		   struct nft_picked out[static NFT_LAYERS])
+{
 	own(arena) struct arena *scratch = arena_new();
-	struct places *layers = arena_zero(scratch, (size_t)count * sizeof *layers);
-	struct layering k = { l->items, COMPARED_MOST };
-	int top = 0;
+	struct places **layers = arena_zero(scratch, NFT_LAYERS * sizeof *layers);
+	uint8_t *groups = arena_zero(scratch, l.len + 1);
+	struct layering k = { items, COMPARED_MOST };
+	unsigned top = 0;
 
-	for (int s = 0; s < count; s++) {
-		layers[s].axis = axes[s % NFT_SHAPES];
-		out[s] = (struct nft_picked){ arena_zero(a, (l->count + 1) * sizeof *out[s].at), 0 };
-	}
-	for (uint32_t i = 0; i < l->count && k.left; i++) {
-		const int shape = (int)shape_of(&l->items[i]);
-		int least = top, layer;
+	nft_large_groups(items, p, l, GROUP_LEAST, NFT_GROUPS_MOST, groups);
+	for (size_t i = 0; i < l.len && k.left; i++) {
+		const struct nft_item *it = &items[l.at[i]];
+		const unsigned shapes = shapes_of(it);
+		unsigned layer = top;
 
-		while (least > 0 && !meets_layer(&k, &layers[least], &l->items[i]))
-			least--;
-		for (layer = least; layer % NFT_SHAPES != shape && layer + 1 < count;)
+		while (layer > 0 && (!layers[layer] || !meets_layer(&k, layers[layer], it)))
+			layer--;
+		while (!may_stand(layer, groups[i], shapes) && layer + 1 < NFT_LAYERS)
 			layer++;
 		top = layer > top ? layer : top;
-		put_in_layer(scratch, l->items, &layers[layer], i);
-		out[layer].at[out[layer].len++] = i;
+		if (!layers[layer])
+			layers[layer] = places_new(scratch, layer);
+		put_in_layer(scratch, items, layers[layer], l.at[i]);
 	}
+	for (unsigned s = 0; s < NFT_LAYERS; s++)
+		out[s] = layers[s] ? (struct nft_picked){ arena_copy(a, layers[s]->all.at, layers[s]->all.len * sizeof *layers[s]->all.at),
+							 layers[s]->all.len }
+				   : (struct nft_picked){ NULL, 0 };
 	return k.left;
 }

@@ -1,131 +1,74 @@
 #include "compiler/emit/nft_tree.h"
 
 #include "compiler/emit/nft_grow.h"
-#include "compiler/emit/nft_price.h"
-#include "compiler/emit/nft_shape.h"
+#include "compiler/emit/nft_row.h"
 
-#define UNMATCHED   0.2 /* of the packets are taken to come to the end */
-#define SEGMENT_LEAST 64u /* items */
-#define ENTRIES_MOST 16u  /* items in all nodes of a tree, for each of the list */
+#define COPIES_MOST 1.3 /* of a list, by its division */
 
-/* How a list is taken apart before trees are made of it. */
-struct way {
-	int rounds; /* of layers; 0: the list is not reordered */
-	size_t segments; /* of each layer, or of all */
-	double enough_ns;
-	bool many; /* is tried for long lists too */
+struct planning {
+	struct arena *a;
+	const struct nft_list *list;
 };
 
-static const struct way ways[] = {
-	{ 0, 1, 1000, true }, { 0, 4, 3000, true }, { 3, 1, 800, true }, { 3, 2, 2500, false },
-	{ NFT_ROUNDS_MOST, 1, 800, false }, { NFT_ROUNDS_MOST, 2, 2500, false },
-};
-
-#define MANY 20000u /* items, of which a plan takes long to make */
-
-/* The layers of so many rounds, as they were made last. */
-struct layers {
-	struct nft_picked at[NFT_LAYERS];
-	int rounds;
-	bool made; /* or it would take too long */
-};
-
-static bool layers_for(struct layers *k, struct arena *a, const struct nft_list *l, int rounds)
+/*
+ * A packet's family and protocol are looked up once for all trees behind, and rules of other ones are none of its
+ * business; where many items are of any, each part would have its copies of them.
+ */
+static bool divide(struct planning *k, struct nft_node *n, enum nft_axis x)
 {
-	if (rounds && rounds != k->rounds) {
-		k->rounds = rounds;
-		k->made = nft_layers_of(a, l, rounds * NFT_SHAPES, k->at);
-	}
-	return !rounds || k->made;
+	const struct nft_cut c = { .axis = x, .room = 1 };
+	struct nft_node cut = *n;
+	size_t entries;
+
+	if (k->list->never >> x & 1)
+		return false;
+	nft_split(k->a, k->list->items, &cut, c);
+	entries = cut.rest ? cut.rest->items.len : 0;
+	for (size_t i = 0; i < cut.branch_count; i++)
+		entries += cut.branches[i].node->items.len;
+	if (!cut.branch_count || (double)entries > COPIES_MOST * (double)n->items.len)
+		return false;
+	*n = cut;
+	return true;
 }
 
-struct segments {
-	struct nft_picked at[4 * NFT_LAYERS];
-	size_t len;
-};
-
-static void cut_list(struct segments *out, struct nft_picked l, size_t segments)
+static void add_part(struct nft_price *all, struct nft_price one, size_t len, size_t of)
 {
-	for (size_t s = 0; s < segments; s++) {
-		const size_t from = l.len * s / segments, to = l.len * (s + 1) / segments;
-
-		if (to > from)
-			out->at[out->len++] = (struct nft_picked){ l.at + from, to - from };
-	}
+	all->ns += one.ns * (double)len / (double)of;
+	all->us += one.us;
+	all->maps += one.maps;
 }
 
-static struct segments take_apart(struct arena *a, const struct nft_list *l, const struct way *w, const struct layers *k)
+static struct nft_price plan(struct planning *k, struct nft_node *n, enum nft_axis from)
 {
-	struct segments out = { .len = 0 };
-	struct nft_picked all = { arena_zero(a, (l->count + 1) * sizeof *all.at), l->count };
+	struct nft_price all;
 
-	for (size_t i = 0; i < l->count; i++)
-		all.at[i] = (uint32_t)i;
-	if (!w->rounds) {
-		cut_list(&out, all, w->segments);
-		return out;
-	}
-	for (int s = 0; s < w->rounds * NFT_SHAPES; s++)
-		cut_list(&out, k->at[s], k->at[s].len / w->segments < SEGMENT_LEAST ? 1 : w->segments);
-	return out;
-}
-
-/* Every packet may come through a segment of few items, and there is little to load. */
-static double enough_for(double enough_ns, size_t len, size_t count)
-{
-	const double share = 4 * enough_ns * (double)len / (double)count;
-
-	return share > enough_ns ? enough_ns : share > LEAF_NS ? share : LEAF_NS;
-}
-
-static void plan(struct nft_trees *out, struct arena *a, const struct nft_list *l, const struct way *w, const struct layers *k)
-{
-	const struct segments segments = take_apart(a, l, w, k);
-	double before_ns = 0, maps = 0;
-
-	*out = (struct nft_trees){ .roots = arena_zero(a, (segments.len + 1) * sizeof *out->roots), .count = segments.len };
-	for (size_t s = 0; s < segments.len; s++) {
-		const struct nft_picked all = segments.at[s];
-		struct nft_growing g = { .a = a, .items = l->items, .total = l->total && s + 1 == segments.len, .never = l->never,
-				     .enough_ns = enough_for(w->enough_ns, all.len, l->count), .most = ENTRIES_MOST * all.len + 1024 };
-
-		out->roots[s] = nft_grow(&g, nft_everything(), all, 0, 0);
-		before_ns += g.packet_ns / g.weight;
-		out->packet_ns += before_ns * (double)all.len / (double)l->count;
-		out->load_us += g.load_us;
-		maps += g.maps;
-	}
-	out->packet_ns = out->packet_ns * (1 - UNMATCHED) + before_ns * UNMATCHED;
-	out->load_us += maps * maps * MAPS_US;
-}
-
-/* 3 us more a packet are as bad as 40 ms more to load. */
-static double score_of(const struct nft_trees *t, size_t count)
-{
-	return t->packet_ns / 3000 + (t->load_us + COUNTER_US * (double)count) / 40000;
+	if (nft_price_of_leaf(k->list->items, &n->part, n->items, &all) && all.ns <= LEAF_NS)
+		return all;
+	for (; from <= NFT_AXIS_PROTO; from++)
+		if (divide(k, n, from))
+			break;
+	if (from > NFT_AXIS_PROTO)
+		return nft_row_plan(k->a, k->list->items, n, k->list->never, (double)n->items.len / (double)k->list->count);
+	all = nft_price_of_cut(n);
+	for (size_t i = 0; i < n->branch_count; i++)
+		add_part(&all, plan(k, n->branches[i].node, from + 1), n->branches[i].node->items.len, n->items.len);
+	if (n->rest)
+		add_part(&all, plan(k, n->rest, from + 1), n->rest->items.len, n->items.len);
+	return all;
 }
 
 void nft_trees_plan(struct nft_trees *out, struct arena *a, const struct nft_list *l)
 {
-	struct layers k = { .rounds = 0 };
-	size_t best = 0;
-	double least = 0;
+	struct planning k = { a, l };
+	struct nft_price all;
+	struct nft_picked whole = { arena_zero(a, (l->count + 1) * sizeof *whole.at), l->count };
 
-	for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
-		own(arena) struct arena *scratch = arena_new();
-		struct nft_trees t;
-
-		if ((l->count > MANY && !ways[w].many) || (ways[w].segments > 1 && l->count / ways[w].segments < SEGMENT_LEAST))
-			continue;
-		if (!layers_for(&k, a, l, ways[w].rounds))
-			continue;
-		plan(&t, scratch, l, &ways[w], &k);
-		const double score = score_of(&t, l->count);
-		if (!least || score < least) {
-			least = score;
-			best = w;
-		}
-	}
-	layers_for(&k, a, l, ways[best].rounds);
-	plan(out, a, l, &ways[best], &k);
+	for (size_t i = 0; i < l->count; i++)
+		whole.at[i] = (uint32_t)i;
+	out->root = arena_zero(a, sizeof *out->root);
+	*out->root = (struct nft_node){ .part = nft_everything(), .items = whole };
+	all = plan(&k, out->root, NFT_AXIS_FAMILY);
+	out->packet_ns = all.ns;
+	out->load_us = all.us + all.maps * MAPS_US;
 }

@@ -182,26 +182,32 @@ static size_t by_leaf(const struct nft_item *items, const struct nft_node *n, co
 	return SIZE_MAX;
 }
 
+static size_t by_node(const struct nft_item *items, const struct nft_node *n, const struct point *p, size_t depth);
+
+static size_t by_row(const struct nft_item *items, const struct nft_node *n, const struct point *p, size_t depth)
+{
+	size_t found = SIZE_MAX;
+
+	for (size_t i = 0; i < n->row_len && found == SIZE_MAX; i++)
+		found = by_node(items, n->row[i], p, depth + 1);
+	return found;
+}
+
 static size_t by_node(const struct nft_item *items, const struct nft_node *n, const struct point *p, size_t depth)
 {
 	deepest = depth > deepest ? depth : deepest;
-	if (n->leaf)
+	switch (n->kind) {
+	case NFT_NODE_LEAF:
 		return by_leaf(items, n, p);
+	case NFT_NODE_ROW:
+		return by_row(items, n, p, depth);
+	case NFT_NODE_CUT:
+		break;
+	}
 	for (size_t i = 0; i < n->branch_count; i++)
 		if (p->at[n->axis] >= n->branches[i].range.lo && p->at[n->axis] <= n->branches[i].range.hi)
 			return by_node(items, n->branches[i].node, p, depth + 1);
 	return n->rest ? by_node(items, n->rest, p, depth + 1) : SIZE_MAX;
-}
-
-static size_t by_trees(const struct nft_trees *t, const struct nft_item *items, const struct point *p)
-{
-	for (size_t i = 0; i < t->count; i++) {
-		const size_t found = by_node(items, t->roots[i], p, 1);
-
-		if (found != SIZE_MAX)
-			return found;
-	}
-	return SIZE_MAX;
 }
 
 static void one_list(unsigned seed, size_t count, bool total, bool *same)
@@ -213,10 +219,10 @@ static void one_list(unsigned seed, size_t count, bool total, bool *same)
 
 	for (size_t i = 0; i < count; i++)
 		items[i] = total && i + 1 == count ? everything(a) : gen_chance(&g, seed % 2 * 60) ? alike_item(&g, a) : some_item(&g, a);
-	nft_trees_plan(&t, a, &(struct nft_list){ items, count, total, seed % 4 ? 0 : 1u << NFT_AXIS_PROTO });
+	nft_trees_plan(&t, a, &(struct nft_list){ items, count, seed % 4 ? 0 : 1u << NFT_AXIS_PROTO });
 	for (unsigned i = 0; i < 600 && *same; i++) {
 		const struct point p = some_point(&g, items, count);
-		const size_t want = by_list(items, count, &p), got = by_trees(&t, items, &p);
+		const size_t want = by_list(items, count, &p), got = by_node(items, t.root, &p, 1);
 
 		*same = want == got;
 		if (!*same)
@@ -256,10 +262,10 @@ static void alike_rules_are_one_map(void)
 		items[i].on[NFT_AXIS_SRC] = span(a, 0x0a000000 + i * 16, 0x0a00000f + i * 16);
 		items[i].on[NFT_AXIS_DPORT] = span(a, 1000 + i, 1000 + i);
 	}
-	nft_trees_plan(&t, a, &(struct nft_list){ items, 2001, true, 0 });
-	if (!tap_ok(t.roots[0]->leaf, "2,000 rules of a host and a port are one leaf"))
+	nft_trees_plan(&t, a, &(struct nft_list){ items, 2001, 0 });
+	if (!tap_ok(t.root->kind == NFT_NODE_LEAF, "2,000 rules of a host and a port are one leaf"))
 		return;
-	struct nft_group *groups = nft_groups(a, items, &t.roots[0]->part, t.roots[0]->items, &count);
+	struct nft_group *groups = nft_groups(a, items, &t.root->part, t.root->items, &count);
 	tap_ok(count <= 2, "of a map, and perhaps the default");
 	tap_ok(groups[0].map && groups[0].len == 2000 && groups[0].axes == (1u << NFT_AXIS_SRC | 1u << NFT_AXIS_DPORT) &&
 		       groups[0].bits[NFT_AXIS_SRC] == 28, "by 28 bits of the source, and the port");

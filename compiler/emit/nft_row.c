@@ -1,0 +1,204 @@
+#include "compiler/emit/nft_row.h"
+
+#include <string.h>
+
+#include "compiler/emit/nft_grow.h"
+#include "compiler/emit/nft_shape.h"
+
+#define UNMATCHED    0.2 /* of the packets are taken to come to the end */
+#define PIECES	     16u
+#define PIECE_LEAST  64u /* items */
+#define ENOUGH_NS    800.0
+#define LAYERED_MOST 20000u /* items: beyond, it takes too long */
+
+double nft_price_score(struct nft_price p, double share)
+{
+	return share * p.ns / 3000 + (p.us + p.maps * MAPS_US) / 40000;
+}
+
+struct piece {
+	struct nft_picked items;
+	size_t before; /* items of the pieces before it */
+	struct nft_price price;
+	bool alone; /* it is dearer to join it with the next */
+};
+
+struct row {
+	const struct nft_item *items;
+	const struct nft_node *node;
+	unsigned never;
+	double share;
+	struct piece at[NFT_LAYERS];
+	size_t len;
+};
+
+/* Of the packets that come to the row, those that come past so many items. */
+static double passing(const struct row *r, size_t before)
+{
+	return 1 - (1 - UNMATCHED) * (double)before / (double)r->node->items.len;
+}
+
+/* Every packet may come through a piece of few items, and there is little to load. */
+static double enough_for(const struct row *r, size_t len)
+{
+	const double share = 4 * ENOUGH_NS * (double)len / (double)r->node->items.len;
+
+	return share > ENOUGH_NS ? ENOUGH_NS : share > LEAF_NS ? share : LEAF_NS;
+}
+
+static struct nft_price grow_piece(const struct row *r, struct arena *a, struct nft_node *root, struct nft_picked items)
+{
+	*root = (struct nft_node){ .part = r->node->part, .items = items };
+	return nft_grow(a, r->items, root, r->never, enough_for(r, items.len));
+}
+
+/* Of a packet that comes to the row, what it is likely to pay here. */
+static double ns_of(const struct row *r, const struct piece *p)
+{
+	const double past = passing(r, p->before + p->items.len), own = passing(r, p->before) - past;
+
+	return own * p->price.ns + past * p->price.past_ns;
+}
+
+static double score_of(const struct row *r, const struct piece *p)
+{
+	const struct nft_price of_row = { .ns = ns_of(r, p), .us = p->price.us, .maps = p->price.maps };
+
+	return nft_price_score(of_row, r->share);
+}
+
+static void price_piece(const struct row *r, struct piece *p)
+{
+	own(arena) struct arena *a = arena_new();
+	struct nft_node root;
+
+	p->price = grow_piece(r, a, &root, p->items);
+}
+
+/* --- taken apart ------------------------------------------------------------------------------------------------- */
+
+static void add_piece(struct row *r, struct nft_picked items)
+{
+	if (!items.len)
+		return;
+	r->at[r->len] = (struct piece){ .items = items };
+	if (r->len)
+		r->at[r->len].before = r->at[r->len - 1].before + r->at[r->len - 1].items.len;
+	price_piece(r, &r->at[r->len++]);
+}
+
+static void take_pieces(struct row *r)
+{
+	const struct nft_picked l = r->node->items;
+	const size_t pieces = l.len / PIECE_LEAST < PIECES ? l.len / PIECE_LEAST + 1 : PIECES;
+
+	for (size_t i = 0; i < pieces; i++) {
+		const size_t from = l.len * i / pieces, to = l.len * (i + 1) / pieces;
+
+		add_piece(r, (struct nft_picked){ l.at + from, to - from });
+	}
+}
+
+static bool take_layers(struct row *r, struct arena *a)
+{
+	struct nft_picked layers[NFT_LAYERS];
+
+	if (r->node->items.len > LAYERED_MOST || !nft_layers_of(a, r->items, &r->node->part, r->node->items, layers))
+		return false;
+	for (size_t i = 0; i < NFT_LAYERS; i++)
+		add_piece(r, layers[i]);
+	return true;
+}
+
+/* --- joined ------------------------------------------------------------------------------------------------------- */
+
+static struct nft_picked both(struct arena *a, struct nft_picked x, struct nft_picked y)
+{
+	struct nft_picked out = { arena_zero(a, (x.len + y.len + 1) * sizeof *out.at), 0 };
+
+	for (size_t i = 0, k = 0; i < x.len || k < y.len;)
+		out.at[out.len++] = k == y.len || (i < x.len && x.at[i] < y.at[k]) ? x.at[i++] : y.at[k++];
+	return out;
+}
+
+/* The pair of fewest items of which it is not known that it is dearer as one. */
+static struct piece *smallest_pair(struct row *r)
+{
+	struct piece *least = NULL;
+
+	for (size_t i = 0; i + 1 < r->len; i++)
+		if (!r->at[i].alone && (!least || r->at[i].items.len + r->at[i + 1].items.len < least->items.len + least[1].items.len))
+			least = &r->at[i];
+	return least;
+}
+
+static struct piece joined(const struct row *r, struct arena *a, const struct piece *at, size_t len)
+{
+	struct piece one = { .items = at[0].items, .before = at[0].before };
+
+	for (size_t i = 1; i < len; i++)
+		one.items = both(a, one.items, at[i].items);
+	price_piece(r, &one);
+	return one;
+}
+
+static double score_of_all(const struct row *r, const struct piece *at, size_t len)
+{
+	double all = 0;
+
+	for (size_t i = 0; i < len; i++)
+		all += score_of(r, &at[i]);
+	return all;
+}
+
+static void join(struct row *r, struct arena *a)
+{
+	struct piece *p;
+
+	while ((p = smallest_pair(r))) {
+		const struct piece one = joined(r, a, p, 2);
+
+		p->alone = score_of(r, &one) > score_of_all(r, p, 2);
+		if (p->alone)
+			continue;
+		*p = one;
+		r->len--;
+		memmove(p + 1, p + 2, (size_t)(r->at + r->len - (p + 1)) * sizeof *p);
+		if (p > r->at)
+			p[-1].alone = false;
+	}
+}
+
+/* --- planned ------------------------------------------------------------------------------------------------------ */
+
+static struct nft_price make_row(const struct row *r, struct arena *a, struct nft_node *n)
+{
+	struct nft_price all = { 0 };
+
+	if (r->len == 1)
+		return nft_grow(a, r->items, n, r->never, enough_for(r, n->items.len));
+	n->kind = NFT_NODE_ROW;
+	n->row_len = r->len;
+	n->row = arena_zero(a, r->len * sizeof *n->row);
+	for (size_t i = 0; i < r->len; i++) {
+		const struct nft_picked items = r->at[i].items;
+
+		n->row[i] = arena_zero(a, sizeof *n->row[i]);
+		grow_piece(r, a, n->row[i], (struct nft_picked){ arena_copy(a, items.at, items.len * sizeof *items.at), items.len });
+		all.ns += ns_of(r, &r->at[i]);
+		all.us += r->at[i].price.us;
+		all.maps += r->at[i].price.maps;
+	}
+	return all;
+}
+
+struct nft_price nft_row_plan(struct arena *a, const struct nft_item *items, struct nft_node *n, unsigned never, double share)
+{
+	own(arena) struct arena *scratch = arena_new();
+	struct row row = { .items = items, .node = n, .never = never, .share = share };
+
+	if (!take_layers(&row, scratch))
+		take_pieces(&row);
+	join(&row, scratch);
+	return make_row(&row, a, n);
+}
