@@ -134,7 +134,7 @@ int nft_ask_rule(const struct nft_world *w, const struct nft_said_rule *rule, co
 	for (size_t i = 0; i < rule->len && out->alts.len; i++)
 		if (!ask_one(&k, &rule->exprs[i]))
 			return err_set(w->why, ENOTSUP, "expression %zu, %.20s, cannot be told", i + 1, rule->exprs[i].name);
-	if (k.crowd && out->alts.len)
+	if (k.absent.set && out->alts.len)
 		return err_set(w->why, ENOTSUP, "a look into a set that rules fill cannot be told");
 	return 0;
 }

@@ -86,13 +86,16 @@ struct nft_value {
 	addr_num mask;
 };
 
+#define NFT_KEYS_MOST 5u /* of a bucket: a flow's */
+
 /* Over its rate, as a packet of the rule is counted: in a set, by a key, or all together. */
 struct nft_ask_limit {
 	uint64_t rate, unit_s;
 	uint32_t burst;
 	bool bytes; /* are counted, not packets */
 	const struct nft_said_set *set; /* or NULL */
-	struct nft_value key;
+	struct nft_value keys[NFT_KEYS_MOST]; /* the parts of its key */
+	size_t key_count;
 	bool crowd; /* those that the set has no place for */
 };
 

@@ -24,10 +24,9 @@ bool nft_ask_limit(struct nft_asking *k, const struct nft_attr *at)
 {
 	struct nft_ask_limit *l = &k->out->limit;
 
-	l->set = k->crowd;
-	l->key = k->key;
-	l->crowd = k->crowd != NULL;
-	k->crowd = NULL;
+	*l = k->absent;
+	l->crowd = l->set != NULL;
+	k->absent.set = NULL;
 	return set_limit(k, at);
 }
 
@@ -50,16 +49,15 @@ bool nft_ask_dynset(struct nft_asking *k, const struct nft_attr *at)
 	const struct nft_said_set *s;
 	uint32_t id;
 
-	if (!v || !name || k->crowd || k->out->blocks || !nft_attr_u32_or_none(at[NFTA_DYNSET_SET_ID], &id) ||
-	    !(s = nft_said_set(k->w->said, name, id)) || !s->dynamic || !s->name || s->key_bytes != v->bytes)
+	if (!v || !name || k->absent.set || k->out->blocks || !nft_attr_u32_or_none(at[NFTA_DYNSET_SET_ID], &id) ||
+	    !(s = nft_said_set(k->w->said, name, id)) || !s->dynamic || !s->name)
 		return false;
-	if (at[NFTA_DYNSET_EXPR].at) {
-		k->out->limit = (struct nft_ask_limit){ .set = s, .key = *v };
-		return nft_attr_says(at[NFTA_DYNSET_OP], NFT_DYNSET_OP_UPDATE) && !at[NFTA_DYNSET_TIMEOUT].at &&
+	if (at[NFTA_DYNSET_EXPR].at)
+		return nft_ask_meter(k, at[NFTA_DYNSET_SREG_KEY], s, &k->out->limit) &&
+		       nft_attr_says(at[NFTA_DYNSET_OP], NFT_DYNSET_OP_UPDATE) && !at[NFTA_DYNSET_TIMEOUT].at &&
 		       limit_of_element(k, at[NFTA_DYNSET_EXPR]);
-	}
 	k->out->blocks = true;
-	return nft_ask_is_blocked(k, s, v) && nft_attr_says(at[NFTA_DYNSET_OP], NFT_DYNSET_OP_ADD) &&
+	return s->key_bytes == v->bytes && nft_ask_is_blocked(k, s, v) && nft_attr_says(at[NFTA_DYNSET_OP], NFT_DYNSET_OP_ADD) &&
 	       nft_attr_u64_or_none(at[NFTA_DYNSET_TIMEOUT], &k->out->block_ms) && k->out->block_ms;
 }
 

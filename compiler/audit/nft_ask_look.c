@@ -124,18 +124,6 @@ static bool narrow_blocked(struct nft_asking *k, bool inverted)
 	return true;
 }
 
-/* Of a meter only "it has no place for this one" is understood, and only before a limit. */
-static bool look_up_dynamic(struct nft_asking *k, const struct nft_said_set *s, const struct nft_value *v, bool inverted)
-{
-	if (nft_ask_is_blocked(k, s, v))
-		return narrow_blocked(k, inverted);
-	if (!inverted || k->crowd || k->out->limited)
-		return false;
-	k->crowd = s;
-	k->key = *v;
-	return true;
-}
-
 /* Who is on a feed: its whole source address. Nothing is understood of who is not. */
 static bool look_up_feed(struct nft_asking *k, const struct nft_said_set *s, const struct nft_value *v, bool inverted)
 {
@@ -265,6 +253,36 @@ static bool parts_of_key(struct nft_asking *k, unsigned slot, uint32_t bytes, co
 	return got == bytes;
 }
 
+bool nft_ask_meter(struct nft_asking *k, struct nft_attr from, const struct nft_said_set *s, struct nft_ask_limit *out)
+{
+	const struct nft_value *parts[NFT_ASK_SLOTS];
+	const struct nft_value *first = nft_ask_loaded(k, from);
+	unsigned slot;
+	size_t count = 1;
+
+	if (!first || !nft_ask_slot(from, &slot))
+		return false;
+	parts[0] = first;
+	if (s->key_bytes != first->bytes && !parts_of_key(k, slot, s->key_bytes, parts, &count))
+		return false;
+	if (count > NFT_KEYS_MOST)
+		return false;
+	*out = (struct nft_ask_limit){ .set = s, .key_count = count };
+	for (size_t i = 0; i < count; i++)
+		out->keys[i] = *parts[i];
+	return true;
+}
+
+/* Of a meter only "it has no place for this one" is understood, and only before a limit. */
+static bool look_up_dynamic(struct nft_asking *k, const struct nft_said_set *s, struct nft_attr from, bool inverted)
+{
+	const struct nft_value *v = nft_ask_loaded(k, from);
+
+	if (s->key_bytes == v->bytes && nft_ask_is_blocked(k, s, v))
+		return narrow_blocked(k, inverted);
+	return inverted && !k->absent.set && !k->out->limited && nft_ask_meter(k, from, s, &k->absent);
+}
+
 static bool narrow_element(struct nft_asking *k, const struct nft_said_element *e, const struct nft_value *const *parts,
 			   size_t count, struct nft_answer *all)
 {
@@ -323,7 +341,7 @@ bool nft_ask_count_by_map(struct nft_asking *k, const struct nft_attr *at)
 	uint32_t id;
 	unsigned slot;
 
-	if (!v || !name || k->out->counter || k->out->mapped || k->out->limited || k->crowd ||
+	if (!v || !name || k->out->counter || k->out->mapped || k->out->limited || k->absent.set ||
 	    !nft_attr_u32_or_none(at[NFTA_OBJREF_SET_ID], &id) || !(s = nft_said_set(k->w->said, name, id)) || !s->counts ||
 	    !nft_ask_slot(at[NFTA_OBJREF_SET_SREG], &slot))
 		return false;
@@ -353,10 +371,10 @@ bool nft_ask_lookup(struct nft_asking *k, const struct nft_attr *at)
 	if (s->map && !nft_attr_says(at[NFTA_LOOKUP_DREG], NFT_REG_VERDICT))
 		return false;
 	k->ended = s->map;
-	if (s->concat || s->key_bytes != v->bytes)
-		return !s->dynamic && !flags && !k->out->limited && look_up_parts(k, s, slot, &all) && take_alts(k, &all);
 	if (s->dynamic)
-		return look_up_dynamic(k, s, v, flags);
+		return look_up_dynamic(k, s, at[NFTA_LOOKUP_SREG], flags);
+	if (s->concat || s->key_bytes != v->bytes)
+		return !flags && !k->out->limited && look_up_parts(k, s, slot, &all) && take_alts(k, &all);
 	if (s->feed)
 		return look_up_feed(k, s, v, flags);
 	if (s->map)

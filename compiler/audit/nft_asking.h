@@ -14,8 +14,7 @@ struct nft_asking {
 	struct nft_answer *out;
 	struct nft_value regs[NFT_ASK_SLOTS];
 	nft_cells spare; /* what a comparison leaves, until it is taken */
-	struct nft_value key; /* of "not in the meter", until the limit that it is about */
-	const struct nft_said_set *crowd;
+	struct nft_ask_limit absent; /* "not in the meter", until the limit that it is about */
 	bool ended;
 };
 
@@ -41,6 +40,8 @@ bool nft_ask_bitwise(struct nft_asking *k, const struct nft_attr *at);
 
 /* Sources under a block, by name: a set of another name, or by another key, is not those. */
 bool nft_ask_is_blocked(const struct nft_asking *k, const struct nft_said_set *s, const struct nft_value *v);
+/* What a bucket of the set is for, from the register on. */
+bool nft_ask_meter(struct nft_asking *k, struct nft_attr from, const struct nft_said_set *s, struct nft_ask_limit *out);
 bool nft_ask_count_by_map(struct nft_asking *k, const struct nft_attr *at);
 
 bool nft_ask_cmp(struct nft_asking *k, const struct nft_attr *at);

@@ -86,8 +86,31 @@ static int put(struct frame *f, const struct path *p, enum verdict v)
 
 /* --- limits ---------------------------------------------------------------------------------------------------- */
 
-static bool key_is(const struct nft_ask_limit *l, const struct ir_rate *rate, enum family f)
+/* None of these packets has ports. */
+static bool has_no_ports(const struct cell *c)
 {
+	bool some = false;
+
+	for (unsigned p = c->proto_lo; p <= c->proto_hi; p++)
+		some = some || proto_has_ports((uint16_t)p);
+	return !some || c->fragments == FRAGMENT_LATER;
+}
+
+static bool key_is_flow(const struct nft_ask_limit *l, const struct cell *c)
+{
+	static const enum nft_asked parts[NFT_KEYS_MOST] = { NFT_ASKED_SRC, NFT_ASKED_DST, NFT_ASKED_PROTO, NFT_ASKED_SPORT, NFT_ASKED_DPORT };
+
+	if (!l->set || l->key_count != (has_no_ports(c) ? 3 : NFT_KEYS_MOST))
+		return false;
+	for (size_t i = 0; i < l->key_count; i++)
+		if (l->keys[i].what != parts[i] || l->keys[i].mask != nft_value_last(l->keys[i].bytes))
+			return false;
+	return true;
+}
+
+static bool key_is(const struct nft_ask_limit *l, const struct ir_rate *rate, const struct cell *c)
+{
+	const enum family f = c->family;
 	const addr_num all = family_max(f), host = rate->key_bits[f] < FAMILY_BITS(f) ? all >> rate->key_bits[f] : 0;
 	const addr_num mask = all & ~host;
 
@@ -95,47 +118,49 @@ static bool key_is(const struct nft_ask_limit *l, const struct ir_rate *rate, en
 	case RATE_GLOBAL:
 		return !l->set && !l->crowd;
 	case RATE_PER_SOURCE:
-		return l->set && l->key.what == NFT_ASKED_SRC && l->key.mask == mask;
+		return l->set && l->key_count == 1 && l->keys[0].what == NFT_ASKED_SRC && l->keys[0].mask == mask;
 	case RATE_PER_DESTINATION:
-		return l->set && l->key.what == NFT_ASKED_DST && l->key.mask == mask;
+		return l->set && l->key_count == 1 && l->keys[0].what == NFT_ASKED_DST && l->keys[0].mask == mask;
 	case RATE_PER_FLOW:
-		break;
+		return key_is_flow(l, c);
 	}
 	return false;
 }
 
 /* One set for a bucket, and one bucket for a set; and it forgets no debt. */
-static bool meter_is(struct nft_walk *k, const struct nft_said_set *set, const struct ir_rate *rate)
+static bool meter_is(struct nft_walk *k, const struct nft_ask_limit *l, const struct ir_rate *rate)
 {
+	const struct nft_said_set *set = l->set;
+
 	if (!set)
 		return true;
 	if (set->timeout_ms < rate->depth_ns / 1000000)
 		return false;
 	for (size_t i = 0; i < k->meters->len; i++) {
 		const struct metered *m = &k->meters->at[i];
-		bool same = !strcmp(m->bucket, rate->bucket) && m->family == k->world.family;
+		bool same = !strcmp(m->bucket, rate->bucket) && m->family == k->world.family && m->parts == l->key_count;
 
 		if (same || m->set == set)
 			return same && m->set == set;
 	}
-	vec_push(k->outcomes->arena, k->meters, ((struct metered){ rate->bucket, k->world.family, set }));
+	vec_push(k->outcomes->arena, k->meters, ((struct metered){ rate->bucket, k->world.family, set, l->key_count }));
 	return true;
 }
 
 /* The unknown that a limit is: the one of the rule that counts what is over it. */
-static int limit_unknown(struct nft_walk *k, const struct nft_ask_limit *l, const char *counter, int *out)
+static int limit_unknown(struct nft_walk *k, const struct nft_ask_limit *l, const char *counter, struct cell *of)
 {
 	const struct ir_rule *r = counter ? strmap_find(k->rated, counter) : NULL;
 
 	if (!r)
 		return refuse(k, "a limit that no rule of the policy has");
 	if (l->rate != r->rate->rate || l->unit_s != r->rate->unit_s || l->burst != r->rate->burst || l->bytes != r->rate->bytes ||
-	    !key_is(l, r->rate, k->world.family) || !meter_is(k, l->set, r->rate))
+	    !key_is(l, r->rate, of) || !meter_is(k, l, r->rate))
 		return err_set(k->world.why, EPROTO, "%s: its rate is not the policy's", r->id);
 	k->limits++;
 	for (size_t i = 0; i < k->terms->unknowns.len; i++)
 		if (!k->terms->unknowns.at[i].copy && !strcmp(k->terms->unknowns.at[i].name, ir_rule_condition(r))) {
-			*out = (int)i;
+			of->unknown = (int)i;
 			return 0;
 		}
 	return refuse(k, "a limit that the policy's terms do not know");
@@ -181,7 +206,7 @@ static int path_behind(struct frame *f, const struct path *from, const struct nf
 		return refuse(f->k, "a limit or a feed behind another");
 	if (a->feed)
 		return feed_unknown(f->k, a->feed, &out->cell.unknown);
-	rc = limit_unknown(f->k, &a->limit, out->done.counter, &out->cell.unknown);
+	rc = limit_unknown(f->k, &a->limit, out->done.counter, &out->cell);
 	return rc;
 }
 

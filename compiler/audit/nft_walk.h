@@ -39,6 +39,7 @@ struct metered {
 	const char *bucket;
 	enum family family;
 	const struct nft_said_set *set;
+	size_t parts; /* of its key: flows with ports, and those without, have a set each */
 };
 
 typedef VEC(struct metered) nft_meters;

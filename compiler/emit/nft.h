@@ -26,7 +26,7 @@
  *                "malformed.CAUSE" and "not-ip"
  *     sets       n_DIGEST_4|6  constant, named by content: sent again, they stay as they are
  *                blocked4|6    runtime blocks (netdev): the source, IPv6 cut to /64; elements time out
- *                meter4|6.ID.… one bucket a source (netdev)
+ *                meter4|6.ID.… one bucket a source, destination or flow (netdev)
  *
  * plan->nft_keep names the counters and sets of both tables; what it does not
  * name can be removed once no chain of another generation uses it.
@@ -46,5 +46,6 @@
  * what happens when it is full. */
 #define NFT_BLOCKED_MOST TEG_BLOCKS_MAX
 #define NFT_METER_MOST	 65536u
+#define NFT_FLOWS_MOST	 131072u
 
 #endif

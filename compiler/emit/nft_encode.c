@@ -171,20 +171,31 @@ static void put_match(struct nftnl_rule *r, const struct nft_match *m)
 	}
 }
 
+/* The parts of a key, one behind the other. */
+static void put_keys(struct nftnl_rule *r, const struct nft_key *keys, unsigned count)
+{
+	unsigned word = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct nft_field_row *row = &nft_fields[keys[i].field];
+
+		put_load(r, row, register_at(word));
+		if (keys[i].masked)
+			put_mask(r, row, keys[i].mask, register_at(word));
+		word += nft_wire_part_bytes(row->type) / 4;
+	}
+}
+
 /* A look into a map of counters is an "objref" that takes the counter's name from there. */
 static void put_look(struct nftnl_rule *r, const struct nft_look *l)
 {
 	struct nftnl_expr *e;
 	char name[NFT_WIRE_NAME_ROOM];
-	unsigned word = 0;
 
-	for (unsigned i = 0; i < l->count; i++) {
-		const struct nft_field_row *row = &nft_fields[l->keys[i].field];
-
-		put_load(r, row, register_at(word));
-		if (l->keys[i].masked)
-			put_mask(r, row, l->keys[i].mask, register_at(word));
-		word += nft_wire_part_bytes(row->type) / 4;
+	put_keys(r, l->keys, l->count);
+	if (l->map->leads == NFT_LEADS_NOWHERE) {
+		put_lookup(r, l->map, true);
+		return;
 	}
 	if (l->map->leads == NFT_LEADS_TO_COUNTER) {
 		e = expr_new(r, "objref");
@@ -214,11 +225,7 @@ static struct nftnl_expr *limit_new(struct nftnl_rule *r, const struct nft_limit
 
 static void put_place(struct nftnl_rule *r, const struct nft_place *p)
 {
-	const struct nft_field_row *row = &nft_fields[p->key];
-
-	put_load(r, row, NFT_REG_1);
-	if (p->masked)
-		put_mask(r, row, p->mask, NFT_REG_1);
+	put_keys(r, p->keys, p->count);
 
 	struct nftnl_expr *e = expr_new(r, "dynset");
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);

@@ -261,12 +261,10 @@ const char *nft_block_chain(struct nft_maker *mk, uint64_t block_ns)
 	for (int f = 0; f < FAMILY_COUNT; f++) {
 		unsigned bits = BLOCKED_BITS(f);
 		struct nft_place p = { .set = blocked_set(mk, (enum family)f),
-				       .key = nft_source_field((enum family)f),
+				       .keys = { nft_leading_key(nft_source_field((enum family)f), (enum family)f, bits) }, .count = 1,
 				       .timeout_ms = nft_ms_of(block_ns) };
 		struct nft_rule r = { 0 };
 
-		p.masked = bits < FAMILY_BITS((enum family)f);
-		p.mask = p.masked ? nft_leading_bits((enum family)f, bits) : 0;
 		nft_ask_family(mk, &r, (enum family)f);
 		nft_push(mk, &r, (struct nft_expr){ .kind = NFT_EXPR_PLACE, .place = p });
 		nft_put_rule(mk, c, r, NULL);
@@ -344,13 +342,14 @@ static const char *over_chain(struct nft_maker *mk, const struct ir_rule *reflex
  */
 static int put_apart(struct nft_maker *mk, const struct ir_rule *reflex, bool watches)
 {
-	static const uint8_t ways[] = { FRAGMENT_EARLY, FRAGMENT_LATER };
-	const char *to = reflex->rate ? over_chain(mk, reflex, watches ? watch_strikes : meter_strikes) : nft_watch_chain(mk, reflex);
+	const nft_strikes strikes = watches ? watch_strikes : meter_strikes;
+	const char *late = reflex->rate ? over_chain(mk, reflex, strikes) : nft_watch_chain(mk, reflex), *early = late;
 
-	for (size_t i = 0; i < sizeof ways; i++)
-		if (rule_sees(reflex, ways[i]) && put_boxes(mk, reflex, ways[i], to))
-			return mk->why->code;
-	return 0;
+	if (reflex->rate && reflex->rate->key == RATE_PER_FLOW)
+		early = nft_flow_chain(mk, reflex, late, strikes);
+	if (rule_sees(reflex, FRAGMENT_EARLY) && put_boxes(mk, reflex, FRAGMENT_EARLY, early))
+		return mk->why->code;
+	return rule_sees(reflex, FRAGMENT_LATER) ? put_boxes(mk, reflex, FRAGMENT_LATER, late) : 0;
 }
 
 static int lower_apart(struct nft_maker *mk)

@@ -24,7 +24,8 @@ void nft_put_neighbour(struct nft_maker *mk, struct nft_chain *c);
 /*
  * nft_put_meters - into a chain that packets of the rule come to: those over its
  * rate go as `strikes` ends them, the others return. `known` is false where a
- * full meter has no place for the source: it is then dropped, not blocked.
+ * full meter has no place for the source: it is then dropped, not blocked. Of flows
+ * these are the meters of those without ports; nft_flow_chain has the others', and goes to `portless` for them.
  */
 typedef void (*nft_strikes)(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule, bool known);
 void nft_put_meters(struct nft_maker *mk, struct nft_chain *c, const struct ir_rule *rule, nft_strikes strikes);
@@ -40,12 +41,14 @@ bool nft_tells_apart(const struct nft_maker *mk, const struct ir_rule *r);
 /* Puts the source under a block, and drops. */
 const char *nft_block_chain(struct nft_maker *mk, uint64_t block_ns);
 
+const char *nft_flow_chain(struct nft_maker *mk, const struct ir_rule *rule, const char *portless, nft_strikes strikes);
 /* nft_spread's put that goes to `to`. */
 void nft_hand_over(struct nft_spread *s, struct nft_rule r);
 
 uint64_t nft_ms_of(uint64_t ns); /* rounded up */
 enum nft_field nft_source_field(enum family f);
 addr_num nft_leading_bits(enum family f, unsigned bits);
+struct nft_key nft_leading_key(enum nft_field address, enum family f, unsigned bits);
 
 /* The remark stands before the first of a rule's nft rules. */
 const char *nft_remark_once(const struct nft_spread *s);

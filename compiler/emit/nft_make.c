@@ -128,6 +128,23 @@ const struct nft_set *nft_filled_set_at(struct nft_maker *mk, const char *name, 
 	return s;
 }
 
+const struct nft_set *nft_parted_set_at(struct nft_maker *mk, const char *name, const enum nft_field *fields, unsigned count,
+					uint32_t most, uint64_t timeout_ms)
+{
+	struct nft_set *s = strmap_find(&mk->sets, name);
+
+	if (s)
+		return s;
+	s = nft_set_new(mk, name, nft_fields[fields[0]].type);
+	s->dynamic = true;
+	s->most = most;
+	s->timeout_ms = timeout_ms;
+	s->part_count = count;
+	for (unsigned i = 0; i < count; i++)
+		s->part_types[i] = nft_fields[fields[i]].type;
+	return s;
+}
+
 /* --- rules, expression by expression --------------------------------------------- */
 
 void nft_push(struct nft_maker *mk, struct nft_rule *r, struct nft_expr e)

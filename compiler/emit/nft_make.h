@@ -38,6 +38,9 @@ const struct nft_set *nft_net_set_at(struct nft_maker *mk, const struct netset *
 const struct nft_set *nft_filled_set_at(struct nft_maker *mk, const char *name, enum family f);
 const struct nft_set *nft_dynamic_set_at(struct nft_maker *mk, const char *name, enum family f,
 					 uint32_t most, uint64_t timeout_ms);
+/* By more than an address: `fields` are the parts of its key. */
+const struct nft_set *nft_parted_set_at(struct nft_maker *mk, const char *name, const enum nft_field *fields, unsigned count,
+					uint32_t most, uint64_t timeout_ms);
 
 /* A map of one rule's own, for who makes it to fill. */
 struct nft_set *nft_map_new(struct nft_maker *mk, enum nft_leads leads);

@@ -345,22 +345,31 @@ static void print_map(struct buf *out, const struct nft_set *s, char bank)
 }
 
 /* Behind the first part, nft reads a mask only in brackets. */
+static void print_keys(struct buf *out, const struct nft_key *keys, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct nft_field_row *row = &nft_fields[keys[i].field];
+		const bool masked = keys[i].masked;
+
+		buf_printf(out, "%s%s%s", i ? ". " : "", i && masked ? "(" : "", row->text);
+		if (masked) {
+			buf_puts(out, " & ");
+			print_value(out, row->type, keys[i].mask);
+			buf_puts(out, i ? ")" : "");
+		}
+		buf_putc(out, ' ');
+	}
+}
+
 static void print_look(struct buf *out, const struct nft_look *l, char bank)
 {
 	const bool counts = l->map->leads == NFT_LEADS_TO_COUNTER;
 
 	buf_puts(out, counts ? "counter name " : "");
-	for (unsigned i = 0; i < l->count; i++) {
-		const struct nft_field_row *row = &nft_fields[l->keys[i].field];
-		const bool masked = l->keys[i].masked;
-
-		buf_printf(out, "%s%s%s", i ? ". " : "", i && masked ? "(" : "", row->text);
-		if (masked) {
-			buf_puts(out, " & ");
-			print_value(out, row->type, l->keys[i].mask);
-			buf_puts(out, i ? ")" : "");
-		}
-		buf_putc(out, ' ');
+	print_keys(out, l->keys, l->count);
+	if (l->map->leads == NFT_LEADS_NOWHERE) {
+		buf_printf(out, "!= @%s", l->map->name);
+		return;
 	}
 	buf_puts(out, counts ? "map " : "vmap ");
 	print_map(out, l->map, bank);
@@ -384,22 +393,18 @@ static void print_time(struct buf *out, uint64_t ms)
 
 static void print_place(struct buf *out, const struct nft_place *p)
 {
-	const struct nft_field_row *row = &nft_fields[p->key];
-
-	buf_printf(out, "%s @%s { %s", p->update ? "update" : "add", p->set->name, row->text);
-	if (p->masked) {
-		buf_puts(out, " & ");
-		print_value(out, row->type, p->mask);
-	}
+	buf_printf(out, "%s @%s { ", p->update ? "update" : "add", p->set->name);
+	print_keys(out, p->keys, p->count);
 	if (p->timeout_ms) {
-		buf_puts(out, " timeout ");
+		buf_puts(out, "timeout ");
 		print_time(out, p->timeout_ms);
+		buf_putc(out, ' ');
 	}
 	if (p->limited) {
-		buf_putc(out, ' ');
 		print_limit(out, &p->limit);
+		buf_putc(out, ' ');
 	}
-	buf_puts(out, " }");
+	buf_putc(out, '}');
 }
 
 static void print_chain_name(struct buf *out, const char *name, char bank)
@@ -493,10 +498,42 @@ static void print_elements(struct buf *out, const struct nft_set *s)
 	buf_puts(out, " }\n");
 }
 
+/* As nft declares it; of types that no set with a name has, none. */
+static const char *type_word(enum nft_type type)
+{
+	switch (type) {
+	case NFT_TYPE_ADDR4:
+		return "ipv4_addr";
+	case NFT_TYPE_ADDR6:
+		return "ipv6_addr";
+	case NFT_TYPE_PROTO:
+		return "inet_proto";
+	case NFT_TYPE_PORT:
+		return "inet_service";
+	case NFT_TYPE_NUMBER:
+	case NFT_TYPE_DECIMAL:
+	case NFT_TYPE_IFNAME:
+	case NFT_TYPE_ETHERTYPE:
+	case NFT_TYPE_NFPROTO:
+	case NFT_TYPE_ICMP_TYPE:
+	case NFT_TYPE_ICMP_CODE:
+	case NFT_TYPE_ICMPV6_TYPE:
+	case NFT_TYPE_ICMPV6_CODE:
+	case NFT_TYPE_TCP_FLAGS:
+	case NFT_TYPE_CT_STATE:
+	case NFT_TYPE_CT_DIRECTION:
+	case NFT_TYPE_FIB_TYPE:
+		break;
+	}
+	return "";
+}
+
 static void print_named_set(struct buf *out, const struct nft_set *s)
 {
-	buf_printf(out, "\n\tset %s {\n\t\ttype %s\n", s->name,
-		   s->type == NFT_TYPE_ADDR4 ? "ipv4_addr" : "ipv6_addr");
+	buf_printf(out, "\n\tset %s {\n\t\ttype %s", s->name, type_word(s->type));
+	for (unsigned i = 1; i < s->part_count; i++)
+		buf_printf(out, " . %s", type_word(s->part_types[i]));
+	buf_putc(out, '\n');
 	if (s->dynamic)
 		buf_printf(out, "\t\tsize %u\n", s->most);
 	if (s->dynamic)

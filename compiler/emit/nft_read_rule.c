@@ -240,25 +240,30 @@ static bool raise_cmp(struct raising *rs, const struct nft_attr *at)
 	return false;
 }
 
-/* All loads so far are the key of a look into a map. */
-static bool push_look(struct raising *rs, const struct nft_set *map)
+/* All loads so far are the key of a look into the set. */
+static bool take_keys(struct raising *rs, const struct nft_set *set, struct nft_key keys[static NFT_PARTS_MOST], unsigned *count)
 {
-	struct nft_expr out = { .kind = NFT_EXPR_LOOK };
-	struct nft_look *l = &out.look;
-
-	if (rs->load.field == NFT_FIELD_COUNT || !map)
+	if (rs->load.field == NFT_FIELD_COUNT || !set)
 		return false;
-	memcpy(l->keys, rs->keys, sizeof rs->keys);
-	l->count = rs->key_count + 1;
-	l->keys[rs->key_count] = (struct nft_key){ rs->load.field, rs->load.masked, rs->load.mask };
-	l->map = map;
-	for (unsigned i = 0; i < l->count; i++)
-		if (nft_fields[l->keys[i].field].type != (i ? map->part_types[i] : map->type))
+	memcpy(keys, rs->keys, sizeof rs->keys);
+	*count = rs->key_count + 1;
+	keys[rs->key_count] = (struct nft_key){ rs->load.field, rs->load.masked, rs->load.mask };
+	for (unsigned i = 0; i < *count; i++)
+		if (nft_fields[keys[i].field].type != (i ? set->part_types[i] : set->type))
 			return false;
 	rs->load.field = NFT_FIELD_COUNT;
 	rs->key_count = rs->words = 0;
+	return *count == (set->part_count ? set->part_count : 1);
+}
+
+static bool push_look(struct raising *rs, const struct nft_set *map)
+{
+	struct nft_expr out = { .kind = NFT_EXPR_LOOK, .look.map = map };
+
+	if (!take_keys(rs, map, out.look.keys, &out.look.count))
+		return false;
 	vec_push(rs->rd->arena, &rs->rule->exprs, out);
-	return l->count == (map->part_count ? map->part_count : 1);
+	return true;
 }
 
 static bool raise_vmap(struct raising *rs, const struct nft_attr *at)
@@ -269,6 +274,15 @@ static bool raise_vmap(struct raising *rs, const struct nft_attr *at)
 	       !at[NFTA_LOOKUP_FLAGS].at && map && map->leads == NFT_LEADS_TO_FATE && push_look(rs, map);
 }
 
+/* "Not in the set", which rules fill, of a key of several parts. */
+static bool raise_absent(struct raising *rs, const struct nft_attr *at)
+{
+	const struct nft_set *set = nft_reader_set_by(rs->rd, at[NFTA_LOOKUP_SET], at[NFTA_LOOKUP_SET_ID]);
+
+	return nft_attr_says(at[NFTA_LOOKUP_SREG], NFT_REG_1) && nft_attr_says(at[NFTA_LOOKUP_FLAGS], NFT_LOOKUP_F_INV) && set &&
+	       set->dynamic && push_look(rs, set);
+}
+
 static bool raise_lookup(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_match *m = &rs->load;
@@ -276,7 +290,9 @@ static bool raise_lookup(struct raising *rs, const struct nft_attr *at)
 
 	if (at[NFTA_LOOKUP_DREG].at)
 		return raise_vmap(rs, at);
-	if (m->field == NFT_FIELD_COUNT || rs->key_count || !nft_attr_says(at[NFTA_LOOKUP_SREG], NFT_REG_1) ||
+	if (rs->key_count)
+		return raise_absent(rs, at);
+	if (m->field == NFT_FIELD_COUNT || !nft_attr_says(at[NFTA_LOOKUP_SREG], NFT_REG_1) ||
 	    !nft_attr_u32_or_none(at[NFTA_LOOKUP_FLAGS], &flags) || (flags & ~(uint32_t)NFT_LOOKUP_F_INV))
 		return false;
 	m->set = nft_reader_set_by(rs->rd, at[NFTA_LOOKUP_SET], at[NFTA_LOOKUP_SET_ID]);
@@ -336,7 +352,7 @@ static bool raise_dynset(struct raising *rs, const struct nft_attr *at)
 	struct nft_place *p = &out.place;
 	uint32_t op;
 
-	if (rs->load.field == NFT_FIELD_COUNT || rs->key_count || !nft_attr_says(at[NFTA_DYNSET_SREG_KEY], NFT_REG_1) ||
+	if (!nft_attr_says(at[NFTA_DYNSET_SREG_KEY], NFT_REG_1) ||
 	    !nft_attr_u32(at[NFTA_DYNSET_OP], &op) ||
 	    (op != NFT_DYNSET_OP_ADD && op != NFT_DYNSET_OP_UPDATE) ||
 	    !nft_attr_u64_or_none(at[NFTA_DYNSET_TIMEOUT], &p->timeout_ms))
@@ -345,13 +361,9 @@ static bool raise_dynset(struct raising *rs, const struct nft_attr *at)
 	if (p->limited && !inner_limit(rs, at[NFTA_DYNSET_EXPR], &p->limit))
 		return false;
 	p->set = nft_reader_set_by(rs->rd, at[NFTA_DYNSET_SET_NAME], at[NFTA_DYNSET_SET_ID]);
-	if (!p->set || !p->set->name || p->set->type != nft_fields[rs->load.field].type)
-		return false;
 	p->update = op == NFT_DYNSET_OP_UPDATE;
-	p->key = rs->load.field;
-	p->masked = rs->load.masked;
-	p->mask = rs->load.mask;
-	rs->load.field = NFT_FIELD_COUNT;
+	if (!p->set || !p->set->name || !take_keys(rs, p->set, p->keys, &p->count))
+		return false;
 	return push_act(rs, out);
 }
 

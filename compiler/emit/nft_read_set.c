@@ -94,7 +94,7 @@ int nft_reader_set(struct nft_reader *rd, struct nft_attr message)
 
 	if (!nft_attrs_of(message, SET_ATTRS, at) || !nft_attr_u32_or_none(at[NFTA_SET_FLAGS], &flags) ||
 	    !flags_hold(flags) || !type_of(at[NFTA_SET_KEY_TYPE], at[NFTA_SET_KEY_LEN], s) ||
-	    !leads_of(flags, at, &s->leads) || (s->part_count && (!s->leads || (flags & NFT_SET_INTERVAL))) ||
+	    !leads_of(flags, at, &s->leads) || (s->part_count && ((!s->leads && !(flags & NFT_SET_EVAL)) || (flags & NFT_SET_INTERVAL))) ||
 	    !nft_attr_u32(at[NFTA_SET_ID], &s->id) ||
 	    !nft_attr_u64_or_none(at[NFTA_SET_TIMEOUT], &s->timeout_ms) ||
 	    !size_of(at[NFTA_SET_DESC], &size))

@@ -83,7 +83,7 @@ struct nft_lead {
 	const char *name; /* of the chain of a jump or goto, or of the counter */
 };
 
-#define NFT_PARTS_MOST 4u /* that a key is put together of */
+#define NFT_PARTS_MOST 5u /* that a key is put together of */
 
 /* A set without a name belongs to the one rule that asks it. */
 struct nft_set {
@@ -129,14 +129,21 @@ struct nft_limit {
 	bool bytes; /* and beyond the burst, `rate` of them fit */
 };
 
+/* A field, or some bits of it, as a part of a key. */
+struct nft_key {
+	enum nft_field field;
+	bool masked;
+	addr_num mask;
+};
+
 /* Puts a key into a dynamic set; with a limit, that of the key's own bucket decides whether it
  * holds. */
 struct nft_place {
 	const struct nft_set *set;
-	enum nft_field key;
-	bool masked, update; /* update: the element's life begins anew */
+	struct nft_key keys[NFT_PARTS_MOST];
+	unsigned count;
+	bool update; /* the element's life begins anew */
 	bool limited;
-	addr_num mask;
 	uint64_t timeout_ms; /* 0: the set's */
 	struct nft_limit limit;
 };
@@ -149,14 +156,10 @@ struct nft_line {
 	bool bounded;
 };
 
-/* A field, or some bits of it, as a part of a map's key. */
-struct nft_key {
-	enum nft_field field;
-	bool masked;
-	addr_num mask;
-};
-
-/* Holds for packets whose key the map has: and goes where that leads, or counts there and goes on. */
+/*
+ * Holds for packets whose key the map has: and goes where that leads, or counts there and goes on. Of what leads
+ * nowhere, a set that rules fill, it holds for packets whose key is not in it.
+ */
 struct nft_look {
 	struct nft_key keys[NFT_PARTS_MOST];
 	unsigned count;

@@ -182,7 +182,7 @@ static inline const char *ir_rule_condition(const struct ir_rule *r)
 	return r->payload || r->feed ? r->id : r->rate ? r->rate->kin : NULL;
 }
 
-/* What nft can carry of it: without the reflexes that look into payloads or count flows. */
+/* What nft can carry of it: without the reflexes that look into payloads or do cookies. */
 struct ir *ir_for_nft(const struct ir *ir, struct arena *a);
 
 /* The limit of the rule behind it: stands in no policy by itself. */

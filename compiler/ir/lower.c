@@ -538,7 +538,7 @@ static void epiderme_lower(struct lowering *lo, const struct policy *p)
 
 static bool is_for_nft(const struct ir_rule *r)
 {
-	return !r->payload && !r->cookies && !(r->rate && r->rate->key == RATE_PER_FLOW);
+	return !r->payload && !r->cookies;
 }
 
 static struct ir_list list_for_nft(const struct ir_list *l, struct arena *a)

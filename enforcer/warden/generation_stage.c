@@ -136,7 +136,7 @@ int generation_join_tc(struct generation *g, const struct bundle *b, struct err 
 }
 
 /*
- * Only programs look into payloads and count flows. What was in force before, as before a boot, judges
+ * Only programs look into payloads. What was in force before, as before a boot, judges
  * on without: that is less than the policy says, but no policy would be less still.
  */
 static int stage_nft_alone(const struct generation *g, const struct stage *ask, struct refusal *no)

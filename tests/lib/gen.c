@@ -14,6 +14,7 @@ const struct gen_shape gen_shape_usual = {
 const struct gen_shape gen_shape_telling = {
 	.zones = 3, .lifelines = 2, .blocks = 3, .reflexes = 4, .postures = 4, .rules = 8,
 	.rate_percent = 50, .block_percent = 30, .closed_percent = 15, .rules_tell_percent = 40,
+	.tell_percent = 50, .keyed_percent = 60,
 };
 
 const struct gen_shape gen_shape_still = {
@@ -321,6 +322,7 @@ static void gen_effects(struct gen *g, struct pol_reflex *r)
 static struct pol_reflex gen_reflex(struct making *mk, const struct gen_shape *shape, unsigned i)
 {
 	static const uint64_t counts[] = { 1, 2, 3, 7, 10, 100 };
+	static const enum rate_key keys[] = { RATE_PER_DESTINATION, RATE_PER_FLOW, RATE_PER_FLOW, RATE_GLOBAL };
 	static const uint64_t windows_ns[] = { 100000000, 1000000000, 3000000000, 60000000000 };
 	struct gen *g = mk->g;
 	struct pol_reflex r = {
@@ -335,6 +337,8 @@ static struct pol_reflex gen_reflex(struct making *mk, const struct gen_shape *s
 
 	if (gen_chance(g, 25))
 		r.except = gen_u64(g) & ((1ull << mk->p->posture_count) - 1);
+	if (shape->keyed_percent && r.has_rate && gen_chance(g, shape->keyed_percent))
+		r.rate.key = GEN_PICK(g, keys);
 	if (shape->tell_percent && gen_chance(g, shape->tell_percent))
 		gen_effects(g, &r);
 	if (shape->cookies_percent && r.has_rate && !r.block_ns && !r.only_tells)

@@ -41,6 +41,7 @@ uint16_t gen_port(struct gen *g);
 struct gen_shape {
 	unsigned zones, lifelines, blocks, reflexes, postures, rules;
 	unsigned rate_percent;	 /* of reflexes that have a rate */
+	unsigned keyed_percent;	 /* of rates that count by destination, by flow or all together; the others by source */
 	unsigned block_percent;	 /* of reflexes that block the source */
 	unsigned cookies_percent; /* of reflexes with a rate that block nothing: they do cookies */
 	unsigned closed_percent; /* of postures that are closed */
@@ -48,7 +49,7 @@ struct gen_shape {
 	unsigned tell_percent;	 /* of reflexes that emit; a third of these do nothing else */
 };
 extern const struct gen_shape gen_shape_usual; /* everything, in a size that a person can still read */
-extern const struct gen_shape gen_shape_telling; /* the same, with rules of postures that emit */
+extern const struct gen_shape gen_shape_telling; /* the same, with rules and reflexes that emit, and rates of all kinds */
 extern const struct gen_shape gen_shape_still; /* the same without rates and runtime blocks: no state */
 
 struct policy *gen_policy(struct gen *g, struct arena *a, const struct gen_shape *shape);

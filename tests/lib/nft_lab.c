@@ -139,7 +139,7 @@ struct policy *nft_lab_rated(struct arena *a)
 {
 	struct policy *p = craft_policy(a, "rated");
 	struct pol_reflex *flood = craft_reflex(p, "flood", nft_lab_select(a, PROTO_UDP, "any", "any", 7));
-	struct pol_reflex *scan, *ping, *to, *all, *bytes;
+	struct pol_reflex *scan, *ping, *to, *all, *bytes, *each;
 
 	flood->has_rate = true;
 	flood->rate = (struct pol_rate){ .count = 5, .window_ns = 86400000000000, .key_bits = { 32, 64 } };
@@ -161,6 +161,12 @@ struct policy *nft_lab_rated(struct arena *a)
 	bytes->has_rate = true;
 	bytes->rate = (struct pol_rate){ .count = 100, .bytes = true, .window_ns = 3600000000000, .key_bits = { 32, 64 },
 					 .burst = 150 };
+	each = craft_reflex(p, "each", nft_lab_select(a, PROTO_UDP, "10.7.0.0/16 2001:db8:7::/48", "any", 0));
+	each->has_rate = true;
+	each->rate = (struct pol_rate){ .count = 2, .window_ns = 3600000000000, .key_bits = { 32, 128 }, .key = RATE_PER_FLOW };
+	each = craft_reflex(p, "echo", nft_lab_select(a, PROTO_ICMP, "10.8.0.0/16", "any", 0));
+	each->has_rate = true;
+	each->rate = (struct pol_rate){ .count = 2, .window_ns = 3600000000000, .key_bits = { 32, 128 }, .key = RATE_PER_FLOW };
 	craft_block(p, "bogons", "10.66.0.0/16 2001:db8:66::/48", ZONES_ANY);
 
 	struct pol_posture open = craft_posture("OPEN", VERDICT_ALLOW), calm = craft_posture("CALM", VERDICT_ALLOW);

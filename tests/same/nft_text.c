@@ -77,6 +77,7 @@ int main(int argc, char **argv)
 		return tap_done();
 	}
 	texts_and_batches_agree(&gen_shape_usual, seed, 8);
+	texts_and_batches_agree(&gen_shape_telling, seed, 8);
 	texts_and_batches_agree(&nft_long_lists, seed, 2);
 	return tap_done();
 }

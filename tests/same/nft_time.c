@@ -13,10 +13,12 @@
 
 /* --- rates and blocks ---------------------------------------------------------------------------- */
 
+enum { LATER = 256 }; /* fragment */
+
 /* Packet, how often, in which posture. */
 static const struct {
 	unsigned posture;
-	uint8_t proto;
+	unsigned proto; /* | LATER */
 	const char *src, *dst;
 	unsigned port, times;
 	const char *claim;
@@ -40,6 +42,19 @@ static const struct {
 	{ 1, PROTO_UDP, "10.9.0.1", "10.0.0.1", 9, 2, "the block stays in every posture" },
 	{ 0, PROTO_UDP, "10.66.1.1", "10.0.0.1", 9, 2, "a static block" },
 	{ 0, PROTO_ICMP, "10.9.0.1", "10.0.0.1", 0, 2, "runtime blocks are asked first" },
+	{ 0, PROTO_UDP, "10.7.0.1", "10.0.0.1", 9, 3, "per flow: two of three" },
+	{ 0, PROTO_UDP, "10.7.0.1", "10.0.0.1", 10, 3, "another port is another flow" },
+	{ 0, PROTO_UDP, "10.7.0.1", "10.0.0.2", 9, 3, "so is another destination" },
+	{ 0, PROTO_UDP, "10.7.0.2", "10.0.0.1", 9, 3, "and another source" },
+	{ 0, PROTO_UDP, "10.7.0.1", "10.0.0.1", 9, 1, "the first is over all the time" },
+	{ 0, PROTO_UDP, "2001:db8:7::1", "2001:db8::9", 9, 3, "flows of IPv6" },
+	{ 0, PROTO_UDP, "2001:db8:7::2", "2001:db8::9", 9, 3, "to the last bit of an address" },
+	{ 0, LATER | PROTO_UDP, "10.7.0.3", "10.0.0.1", 9, 4, "later fragments are one flow without ports" },
+	{ 0, LATER | PROTO_UDP, "10.7.0.3", "10.0.0.1", 10, 1, "whatever stands where ports would" },
+	{ 0, LATER | PROTO_UDP, "2001:db8:7::3", "2001:db8::9", 9, 4, "in IPv6 too" },
+	{ 0, PROTO_UDP, "10.7.0.3", "10.0.0.1", 9, 3, "and not the flow of whole packets" },
+	{ 0, PROTO_ICMP, "10.8.0.1", "10.0.0.1", 0, 3, "so are pings" },
+	{ 0, PROTO_ICMP, "10.8.0.1", "10.0.0.2", 0, 3, "by where they go" },
 	{ 0, PROTO_UDP, "10.3.0.1", "10.0.0.1", 11, 2, "per destination: two of three" },
 	{ 0, PROTO_UDP, "10.3.0.2", "10.0.0.1", 11, 3, "whoever sends them" },
 	{ 0, PROTO_UDP, "10.3.0.2", "10.0.0.2", 11, 4, "another destination has its own bucket" },
@@ -51,10 +66,14 @@ static const struct {
 
 static struct packet storm_packet(size_t i)
 {
-	struct packet p = craft_packet(storms[i].proto, storms[i].src, 1000, storms[i].dst, storms[i].port);
+	struct packet p = craft_packet((uint8_t)storms[i].proto, storms[i].src, 1000, storms[i].dst, storms[i].port);
 
 	p.zone = NFT_LAB_WAN;
 	p.icmp = 8 << 8;
+	if (storms[i].proto & LATER) {
+		p.fragment = FRAGMENT_LATER;
+		p.sport = p.dport = 0;
+	}
 	p.flags = storms[i].proto == PROTO_TCP ? 2 : 0;
 	return p;
 }
