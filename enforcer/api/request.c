@@ -390,8 +390,11 @@ static void check_pace(struct request *r)
 
 static void check_certificate(struct request *r)
 {
-	if (r->door->tls && r->door->tls->wants_client && !tls_client_holds(r->connection, &r->certificate))
-		request_refuse(r, PROBLEM_NO_CERT, NULL, NULL, "none was shown, or not one that holds");
+	if (!r->door->tls || !r->door->tls->wants_client)
+		return;
+	const char *objection = tls_client_objection(r->door->tls, r->connection, &r->certificate);
+	if (objection)
+		request_refuse(r, PROBLEM_NO_CERT, NULL, NULL, "%s", objection);
 }
 
 /*

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "enforcer/api/revoked.h"
 #include "lang/base/file.h"
 #include "lang/base/own.h"
 
@@ -27,6 +29,7 @@ void tls_free(struct tls *t)
 	tls_forget(t);
 	buf_release(&t->cert);
 	buf_release(&t->client_ca);
+	revoked_free(t->revoked);
 	free(t);
 }
 
@@ -70,6 +73,16 @@ static int check_private(const char *path, struct err *why)
 	return 0;
 }
 
+static int load_revoked(struct tls *t, const char *path, struct err *why)
+{
+	own(buf) struct buf lists = { 0 };
+	int rc = file_read(&lists, path, REVOKED_BYTES_MAX, why);
+
+	if (!rc)
+		rc = revoked_read(&t->revoked, &lists, &t->client_ca, why);
+	return rc ? err_in(why, "tls-crl") : 0;
+}
+
 int tls_load(struct tls **out, const struct settings *s, struct err *why)
 {
 	own(tls) struct tls *t = NULL;
@@ -91,13 +104,16 @@ int tls_load(struct tls **out, const struct settings *s, struct err *why)
 		rc = file_read(&t->client_ca, s->client_ca, PEM_BYTES_MAX, why);
 	if (!rc)
 		rc = check_parts(t, why);
+	if (!rc && *s->tls_crl)
+		rc = load_revoked(t, s->tls_crl, why);
 	if (!rc)
 		*out = take(t);
 	return rc;
 }
 
-bool tls_client_holds(struct MHD_Connection *connection, gnutls_datum_t *certificate)
+const char *tls_client_objection(const struct tls *t, struct MHD_Connection *connection, gnutls_datum_t *certificate)
 {
+	static const char none[] = "none was shown, or not one that holds";
 	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
 					  .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT };
 	const union MHD_ConnectionInfo *info =
@@ -106,10 +122,10 @@ bool tls_client_holds(struct MHD_Connection *connection, gnutls_datum_t *certifi
 	unsigned wrong = 1, count = 0;
 
 	if (!info || !info->tls_session || gnutls_certificate_verify_peers(info->tls_session, &purpose, 1, &wrong) || wrong)
-		return false;
+		return none;
 	chain = gnutls_certificate_get_peers(info->tls_session, &count);
 	if (!chain || !count || gnutls_certificate_type_get2(info->tls_session, GNUTLS_CTYPE_PEERS) != GNUTLS_CRT_X509)
-		return false;
+		return none;
 	*certificate = chain[0];
-	return true;
+	return t->revoked ? revoked_objection(t->revoked, chain, count, time(NULL)) : NULL;
 }

@@ -24,6 +24,7 @@
 
 struct tls {
 	struct buf cert, key, client_ca; /* PEM */
+	struct revoked *revoked; /* NULL: nobody asks */
 	bool wants_client;
 };
 
@@ -35,7 +36,10 @@ OWN_FREE(tls, struct tls *)
 /* The key's text, at least. */
 void tls_forget(struct tls *t);
 
-/* Has the other side shown a certificate that the client CA signed? Then that is it (DER), as long as the connection. */
-bool tls_client_holds(struct MHD_Connection *connection, gnutls_datum_t *certificate);
+/*
+ * Has the other side shown a certificate that the client CA signed, and has not revoked? Then that is it (DER), as long as the
+ * connection; else why not.
+ */
+const char *tls_client_objection(const struct tls *t, struct MHD_Connection *connection, gnutls_datum_t *certificate);
 
 #endif

@@ -5,7 +5,8 @@
 
 bundle $lab/one.tegb
 servers 80 8080
-counted=
+counted= engine=${1-native}
+judge=$([ $engine = tc ] && echo tc || echo xdp-$engine)
 # What no generation lets by, on its way behind the first hook and behind layer 4.
 nft -f - <<-'END'
 	table ip witness {
@@ -45,7 +46,7 @@ changes() {
 	tegd_end TERM
 	load_begins
 	tegd=$1
-	ok "$v: the other version starts" tegd_start --engine native --drift-seconds 0
+	ok "$v: the other version starts" tegd_start --engine $engine --drift-seconds 0
 	is "$(load_ends)" "0 lost" "$v: nothing is lost that passes"
 	is "$(slipped)" "0 0" "$v: no packet slips by that nothing admits"
 }
@@ -53,7 +54,7 @@ most() { [ "$1" -ge "$2" ] || { echo "$1 is less than $2"; false; }; }
 
 for v in later other; do
 	tegd=$BUILD/tegd
-	ok "$v: tegd starts" tegd_start --engine native --drift-seconds 0
+	ok "$v: tegd starts" tegd_start --engine $engine --drift-seconds 0
 	ok "$v: a policy is in force" ctl apply $lab/one.tegb
 	ok "$v: a source is blocked" ctl block 10.9.0.3 --for 10m
 	until=$(ctl --json block | jq -c '.blocks // .')
@@ -62,14 +63,14 @@ for v in later other; do
 	bogons=$(counter block.bogons)
 
 	changes $BUILD/$v/tegd
-	is "$(now)" "$generation 1 true xdp-native" "$v: the generation is in force, and whole"
+	is "$(now)" "$generation 1 true $judge" "$v: the generation is in force, and whole"
 	is "$(status .adopted)" restored "$v: it was put there anew"
 	is "$(ctl --json block | jq -c '.blocks // .')" "$until" "$v: the block stays, until when it was, by whom it was"
 	ok "$v: counts go on" most "$(counter block.bogons)" "$bogons"
 	is "$(pins 10)" "$([ $v = later ] && echo 13 || echo 0)" "$v: pins are of the layouts that there are"
 	[ $v = later ] || ok "$v: the takeover is in the audit log" grep -q takeover $lab/state/audit.log
 	changes $BUILD/$v/tegd
-	is "$(status .adopted), $(now)" "adopted, $generation 1 true xdp-native" "$v: once more it is adopted"
+	is "$(status .adopted), $(now)" "adopted, $generation 1 true $judge" "$v: once more it is adopted"
 	"$BUILD/$v/tegc" build $lab/edge.teg -o $lab/later.tegb
 	ok "$v: a policy of that version is in force" ctl apply $lab/later.tegb
 
@@ -77,7 +78,7 @@ for v in later other; do
 	holds "$(status .fault)" "tables of version 1000, and this program reads 10 to 10: build the bundle again" "$v: before it, that cannot be restored, and what to do is said"
 	is "$(reaches 80), $(reaches 8080)" "open, shut" "$v: but it judges on"
 	ok "$v: a policy that this version reads is applied" ctl apply $lab/one.tegb
-	is "$(now)" "$((generation + 2)) 1 true xdp-native" "$v: and is in force, and whole"
+	is "$(now)" "$((generation + 2)) 1 true $judge" "$v: and is in force, and whole"
 	is "$(slipped)" "0 0" "$v: nothing slips by"
 	is "$(pins 1000)" 0 "$v: nothing is left of the other version"
 	tegd_end TERM
