@@ -4,13 +4,24 @@
 
 cannot() { echo "1..0 # SKIP $1"; exit 0; }
 [ -x /usr/lib/systemd/systemd ] || cannot "systemd is not installed"
-root=$lab/root groups=
-for tree in /sys/fs/cgroup/systemd /sys/fs/cgroup; do
-	[ -w $tree/cgroup.procs ] && groups=$tree/teg-systemd-$RANDOM && break
-done
+root=$lab/root
+# A control group below the one that we are in, in each tree that there is: process 1 takes what is its root for its own.
+groups=$(while IFS=: read -r _ tree path; do
+	case $tree in name=*) at=/sys/fs/cgroup/${tree#name=} ;; '') at=/sys/fs/cgroup/unified; [ -d $at ] || at=/sys/fs/cgroup ;; *) at=/sys/fs/cgroup/$tree ;; esac
+	[ -w "$at$path/cgroup.procs" ] && mkdir "$at${path%/}/teg-systemd-$RANDOM-$$" 2>/dev/null && ls -d "$at${path%/}"/teg-systemd-*-$$
+done < /proc/self/cgroup)
+[ "$groups" ] || cannot "no control group can be made"
+legacy=$(grep -c systemd/teg- <<<"$groups")
+gone() { # and nothing is left of it
+	local group i
+	[ -z "${container-}" ] || { kill -KILL $container; wait $container; }
+	for group in $groups; do
+		for i in $(seq 100); do find $group -depth -type d -exec rmdir {} \; ; [ -d $group ] || break; sleep 0.05; done
+	done
+} 2>/dev/null
+trap gone EXIT
 mkdir -p $lab/over/up $lab/over/work $root
 mount -t overlay overlay -o lowerdir=/,upperdir=$lab/over/up,workdir=$lab/over/work $root 2>/dev/null || cannot "no overlay can be mounted"
-[ "$groups" ] && mkdir $groups 2>/dev/null || cannot "no control group can be made"
 
 # --- what is installed (tests/docs/install.sh looks whether `make install` puts it there)
 bundle $lab/one.tegb
@@ -33,7 +44,7 @@ mount -t proc proc proc && mount -t sysfs -o ro sysfs sys && mount -t tmpfs tmpf
 for n in null zero full random urandom tty; do touch dev/$n; mount --bind /dev/$n dev/$n; done
 mkdir dev/pts dev/shm && ln -s pts/ptmx dev/ptmx && touch dev/console && mount --bind /dev/null dev/console
 mount -t bpf bpf sys/fs/bpf
-if [ $2 = systemd ]; then
+if [ $2 != 0 ]; then
 	mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup && mkdir sys/fs/cgroup/systemd && mount -t cgroup -o none,name=systemd cgroup sys/fs/cgroup/systemd
 else
 	mount -t cgroup2 cgroup2 sys/fs/cgroup
@@ -42,10 +53,11 @@ chroot . systemd-sysusers tegumentar.conf
 ip link set lo up; ip link add w0 type veth peer name c0; ip link set w0 up; ip link set c0 up; ip addr add 10.9.0.1/24 dev w0
 mount --move . / && exec chroot . env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin /usr/lib/systemd/systemd --system --unit=quiet.target
 END
-( echo $BASHPID > $groups/cgroup.procs && exec unshare --pid --mount --net --uts --ipc --cgroup --fork --kill-child bash $lab/container $root "$(basename $(dirname $groups))" ) >$lab/log 2>&1 &
+(
+	for group in $groups; do echo $BASHPID > $group/cgroup.procs; done
+	exec unshare --pid --mount --net --uts --ipc --cgroup --fork --kill-child bash $lab/container $root "$legacy"
+) >$lab/log 2>&1 &
 container=$!
-gone() { kill -KILL $container; wait $container; find $groups -depth -type d -exec rmdir {} \;; } 2>/dev/null
-trap gone EXIT
 inside() { nsenter -t "$(pgrep -P $container)" -m -p -n -u -i -C -r -w "$@"; }
 soon() { local i; for i in $(seq 150); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done; "$@"; } # soon COMMAND...
 is_up() { inside systemctl is-system-running | grep -qE 'running|degraded'; }
