@@ -382,48 +382,74 @@ struct teg_node {
 /*
  * gen_atlas: one value of config.atlas words, when gen_nodes is empty: address sets of up to
  * millions of prefixes. An offset is a number of words from the beginning, where a struct teg_atlas lies.
+ * A value is the number of a mask: the sets that an address is in; 0 is none.
  *
- *     root    65,536 offsets of pages, u32 each, by the first 16 bits
+ * Pages: IPv4 prefixes, and those of IPv6 up to /32, which are asked by its first 32 bits.
+ *
+ *     root    65,536 offsets of pages, u32 each, by the first 16 bits; or, where pages are many, the pages themselves
  *     page    256 bits, by the next 8: is there an entry? | 31..0 entries before each of these four words
- *             | 21..0 the value where there is none | the entries
+ *             | 63..32 offset of the entries, 21..0 the value where there is none | two words, for entries when they are so few
  *     entry   63 0 | 59..52 from, 51..44 to: the last 8 bits | 43..22 value there | 21..0 value elsewhere
  *             63 1 | 39..32 parts, but one | 31..0 offset of parts, u32 each: 31..24 from | 21..0 value
- *     value   21 0 | number of a mask: the sets that an address is in
- *             21 1 | number of a region: the /32 of an IPv6 prefix that is longer
- *     region  63..32 lengths 33 to 64, a bit each | 31..0 value of what is around them | lengths 65 to 128
  *
- * Longer prefixes of IPv6 are in two hash tables, in buckets of 64 bytes: keys, then a u32 value each,
- * then whether some key for which this is the first of its two buckets stands in the second. Before
- * them stands the gate, in which each key has a bit: of most lengths nothing more need be read. All of a region's lengths are asked, and the
- * address is in the sets of all that it has.
+ * Tables: buckets of 64 bytes. A key is in the first of its two buckets or, if that one says that some are, in the
+ * second. Before most stands a gate, in which each key has two bits of one word: most others are known by it.
  *
- *     near    region << 37 | bits 32 to 63 << 5 | length - 33
- *     far     region << 38 | bits 32 to 63 << 6 | length - 65, and the bits from 64 on
+ *     hosts4  8 cells: 63..32 value, 31..0 address; 63 of the first: some of this bucket's are in their second
+ *     heads   the same by the first 32 bits of an IPv6 address, of which longer prefixes begin so: 26..24 depth of the
+ *             tree, 21..0 number of the head
+ *     hosts6  5 words: bits 64 to 127 | 5 halves: bits 32 to 63 | 6 bits each: 5 this is its second bucket, 4..0 which
+ *             value of the palette; 31 as above. The number of the head is what the bucket's own number says
+ *     far     3 keys of two words, 3 values, and whether some are in their second bucket: prefixes of other lengths
+ *             from 65 on: head << 38 | bits 32 to 63 << 6 | length - 65, and the bits from 64 on
+ *
+ * Trees: a head's prefixes of 33 to 64 bits as the intervals of bits 32 to 63. The first line of each stands by the head's number.
+ *
+ *     inner   15 halves: where its parts end, but the last | the number of the first part's line; the others follow
+ *     leaf    9 halves: where intervals end, but the last | 10 values of 22 bits
  */
 #define TEG_ATLAS_VALUE ((1u << 22) - 1)
-#define TEG_ATLAS_REGION (1u << 21)
+#define TEG_ATLAS_MASKS (1u << 21)
 #define TEG_ATLAS_MANY 1u
 #define TEG_ATLAS_KIND(entry) ((__u32)((entry) >> 63))
 #define TEG_ATLAS_ROOT 65536u
-#define TEG_ATLAS_LENGTHS 96u
-#define TEG_ATLAS_PAGE 6u	/* words before its entries */
+#define TEG_ATLAS_LENGTHS 64u
+#define TEG_ATLAS_LINE 8u	/* words of a cache line: a page, a bucket, a part of a tree */
+#define TEG_ATLAS_INLINE 6u	/* word of a page, where entries stand when they are two at most */
 #define TEG_ATLAS_PARTS 128u	/* words of the most parts that an entry may have; so many end the table */
-#define TEG_ATLAS_NEAR_WAYS 5u
+#define TEG_ATLAS_CELLS 8u	/* ways of hosts4 and heads */
+#define TEG_ATLAS_WAYS6 5u
 #define TEG_ATLAS_FAR_WAYS 3u
+#define TEG_ATLAS_SPILLED (1u << 31)
+#define TEG_ATLAS_DEPTH(head) ((head) >> 24 & 7)
+#define TEG_ATLAS_DEPTH_MOST 7u
+#define TEG_ATLAS_INNER 15u
+#define TEG_ATLAS_LEAF 9u
+#define TEG_ATLAS_PALETTE 32u	/* values, u32 each; 0 is no host's */
 #define TEG_ATLAS_WORDS_MAX (1u << 26) /* 512 MB */
-struct teg_atlas {
-	__u32 root[2];	     /* by family; 0: none of its addresses is in a set */
-	__u32 masks, regions;
-	__u32 near, far;     /* offsets of the tables */
-	__u32 near_buckets, far_buckets; /* 0: no table */
-	__u64 seed;	     /* of both, odd */
-	__u32 length_count;
-	__u32 gate, gate_shift; /* offset; so that 2^(64 - shift) bits are numbered */
-	__u32 pad;
-	__u8 lengths[TEG_ATLAS_LENGTHS]; /* from 33 on, that some prefix has */
-	__u64 rest[1];
+
+struct teg_atlas_table {
+	__u32 at, buckets; /* no buckets: no table */
+	__u32 gate, gate_shift; /* 2^(64 - shift) words */
 };
-_Static_assert(sizeof(struct teg_atlas) == 160, "abi");
+
+enum { TEG_ATLAS_HOSTS4, TEG_ATLAS_HEADS, TEG_ATLAS_HOSTS6, TEG_ATLAS_FAR, TEG_ATLAS_TABLES };
+
+struct teg_atlas {
+	__u32 root[2];	     /* by family; 0: no pages */
+	__u32 root_is_pages; /* a bit by family */
+	__u32 masks;
+	__u64 seed;	     /* of the tables, odd */
+	struct teg_atlas_table tables[TEG_ATLAS_TABLES];
+	__u32 palette;
+	__u32 trees, tree_count; /* the heads 1 to tree_count have one, the first at `trees` */
+	__u32 far_lengths;   /* by the number of a head, a word: a bit for each length from 65 on */
+	__u32 length_count;
+	__u32 pad;
+	__u8 lengths[TEG_ATLAS_LENGTHS]; /* of `far`, the longest first */
+	__u64 rest[2];
+};
+_Static_assert(sizeof(struct teg_atlas) == 24 * 8, "abi");
 
 static inline __u64 teg_atlas_hash(__u64 seed, __u64 key, __u64 low)
 {
@@ -436,13 +462,24 @@ static inline __u64 teg_atlas_hash(__u64 seed, __u64 key, __u64 low)
 /* A key is in the first or in the second of two buckets. */
 static inline __u32 teg_atlas_bucket(__u64 hash, __u32 buckets, bool second)
 {
-	return (__u32)((second ? hash >> 32 : (__u32)hash) * buckets >> 32);
+	return (__u32)((second ? (__u32)hash : hash >> 32) * buckets >> 32);
 }
 
-/* Its bit of the gate. */
-static inline __u32 teg_atlas_gate(__u64 hash, __u32 shift)
+/*
+ * The same of hosts6, where the hash is of what the bucket holds, and the head, whose number is less than
+ * there are buckets, moves it on: two heads' equal hosts are never in one bucket.
+ */
+static inline __u32 teg_atlas_bucket6(__u64 hash, __u32 head, __u32 buckets, bool second)
 {
-	return (__u32)(hash * 0xc4ceb9fe1a85ec53ull >> shift);
+	__u64 at = (__u64)teg_atlas_bucket(hash, buckets, second) + head - buckets;
+
+	return (__u32)(at + (buckets & (__u64)((__s64)at >> 63)));
+}
+
+/* A key's bits in its word of the gate. */
+static inline __u64 teg_atlas_bits(__u64 hash)
+{
+	return 1ull << (hash & 63) | 1ull << (hash >> 6 & 63);
 }
 
 /*

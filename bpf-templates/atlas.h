@@ -1,9 +1,10 @@
 /*
  * atlas - in which sets an address lies, as an atlas of up to millions of prefixes says
- * (struct teg_atlas in abi.h). IPv4 costs three loads at most where a /24 is of few parts:
- * its page, its entry and the mask; one that no set touches is known after the page.
+ * (struct teg_atlas in abi.h). A host is in one of two buckets, an IPv4 network in a page and its
+ * entry, an IPv6 one in a tree of few levels; each is one cache line, and so is what is known by a gate alone.
  *
  * The same text is the program's and user space's: nothing is trusted that was not compared with `words`.
+ * No branch depends on where in a line the answer stands: it would be guessed wrong.
  */
 #ifndef TEG_ATLAS_H
 #define TEG_ATLAS_H
@@ -23,6 +24,11 @@ struct atlas_view {
 	__u32 which; /* the program's functions are told: 0 the policy's sets, else TEG_FEEDING_ */
 };
 
+/* Who counts what is read says how. */
+#ifndef ATLAS_TOUCHES
+#define ATLAS_TOUCHES(v, at) ((void)0)
+#endif
+
 /* What is compared is what is used: the verifier knows no more of a copy. */
 #define ATLAS_ONE_REGISTER(x) asm volatile("" : "+r"(x))
 
@@ -32,13 +38,25 @@ static __always_inline __u64 atlas_word(const struct atlas_view *v, __u64 at)
 	if (at >= v->words)
 		return 0;
 	ATLAS_ONE_REGISTER(at);
+	ATLAS_TOUCHES(v, at);
 	return v->at[at];
+}
+
+/* Eight words, or NULL. */
+static __always_inline const __u64 *atlas_line(const struct atlas_view *v, __u64 at)
+{
+	ATLAS_ONE_REGISTER(at);
+	if (at >= v->words - TEG_ATLAS_LINE)
+		return (const __u64 *)0;
+	ATLAS_ONE_REGISTER(at);
+	ATLAS_TOUCHES(v, at);
+	return v->at + at;
 }
 
 /* The half of a word that is the u32 at this place. */
 static __always_inline __u32 atlas_half(const struct atlas_view *v, __u32 words, __u32 at)
 {
-	return (__u32)(atlas_word(v, words + (at >> 1)) >> (at & 1) * 32);
+	return (__u32)(atlas_word(v, (__u64)words + (at >> 1)) >> (at & 1) * 32);
 }
 
 /* BPF has no instruction for it. */
@@ -50,14 +68,36 @@ static __always_inline __u32 atlas_ones(__u64 x)
 	return (__u32)(x * 0x0101010101010101ull >> 56);
 }
 
-/* 1 when x <= y, of numbers below 2^31; no branch, which the verifier would follow both ways. */
-static __always_inline __u32 atlas_at_most(__u32 x, __u32 y)
+/* 1 when x < y, of numbers below 2^63; no branch, which the verifier would follow both ways. */
+static __always_inline __u64 atlas_less(__u64 x, __u64 y)
 {
-	__u32 below = x - y - 1;
+	__u64 below = x - y;
 
 	ATLAS_ONE_REGISTER(below);
-	return below >> 31;
+	return below >> 63;
 }
+
+/* All ones when x is 0, else 0. */
+static __always_inline __u64 atlas_if_none(__u64 x)
+{
+	__u64 none = x | -x;
+
+	ATLAS_ONE_REGISTER(none);
+	none = (none >> 63) - 1;
+	ATLAS_ONE_REGISTER(none);
+	return none;
+}
+
+/* The same of half a word. */
+static __always_inline __u64 atlas_if_none_half(__u32 x)
+{
+	__u64 none = (__u64)((__s64)((__u64)x - 1) >> 63);
+
+	ATLAS_ONE_REGISTER(none);
+	return none;
+}
+
+/* ---- pages -------------------------------------------------------------------------------- */
 
 /* The value of the last part that begins at the byte or before: the first begins at 0. */
 static __always_inline __u32 atlas_part(const struct atlas_view *v, __u64 entry, __u32 byte)
@@ -73,7 +113,8 @@ static __always_inline __u32 atlas_part(const struct atlas_view *v, __u64 entry,
 	for (__u32 step = 128; step; step >>= 1) {
 		__u32 at = (low + step) & 0xff;
 
-		low += step & -(atlas_at_most(at, last) & atlas_at_most(parts[at] >> 24, byte));
+		ATLAS_TOUCHES(v, first + at / 2);
+		low += step & -(__u32)(atlas_less(at, last + 1) & atlas_less(parts[at] >> 24, byte + 1));
 	}
 	return parts[low & 0xff] & TEG_ATLAS_VALUE;
 }
@@ -81,8 +122,7 @@ static __always_inline __u32 atlas_part(const struct atlas_view *v, __u64 entry,
 /* The program calls functions instead, which the verifier follows once. */
 #ifndef ATLAS_PART
 #define ATLAS_PART(v, entry, byte) atlas_part(v, entry, byte)
-#define ATLAS_LONGER(v, region, length, hi, lo) atlas_longer(v, region, length, hi, lo)
-#define ATLAS_REGION(v, region, hi, lo) atlas_region(v, region, hi, lo)
+#define ATLAS_FAR(v, head, length, middle, low) atlas_far(v, head, length, middle, low)
 #endif
 
 static __always_inline __u32 atlas_entry(const struct atlas_view *v, __u64 entry, __u32 byte)
@@ -94,98 +134,232 @@ static __always_inline __u32 atlas_entry(const struct atlas_view *v, __u64 entry
 }
 
 /* The value of an IPv4 address, or of the first 32 bits of an IPv6 one. */
-static __always_inline __u32 atlas_value(const struct atlas_view *v, __u32 root, __u32 key)
+static __always_inline __u32 atlas_paged(const struct atlas_view *v, bool is_ip6, __u32 key)
 {
-	__u64 at = atlas_half(v, root, key >> 16);
-	__u32 middle = key >> 8 & 0xff, word = middle >> 6;
+	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
+	const __u32 root = a->root[is_ip6], middle = key >> 8 & 0xff, word = middle >> 6;
 
-	ATLAS_ONE_REGISTER(at);
-	if (at >= v->words - TEG_ATLAS_PAGE)
+	if (!root)
 		return 0;
-	ATLAS_ONE_REGISTER(at);
-	const __u64 *page = v->at + at;
+	const __u64 *page = atlas_line(v, a->root_is_pages >> is_ip6 & 1 ? (__u64)root + (key >> 16) * TEG_ATLAS_LINE :
+									   atlas_half(v, root, key >> 16));
+	if (!page)
+		return 0;
 	__u64 bits = page[word], bit = 1ull << (middle & 63);
 	if (!(bits & bit))
 		return (__u32)page[5] & TEG_ATLAS_VALUE;
-	at += TEG_ATLAS_PAGE + ((__u32)(page[4] >> word * 8) & 0xff) + atlas_ones(bits & (bit - 1));
+	const __u64 at = (page[5] >> 32) + ((__u32)(page[4] >> word * 8) & 0xff) + atlas_ones(bits & (bit - 1));
 	return atlas_entry(v, atlas_word(v, at), key & 0xff);
 }
 
-/* The value of a prefix in a table of buckets; 0: it is not there. */
-static __always_inline __u32 atlas_probe(const struct atlas_view *v, __u32 table, __u32 buckets, __u64 key, __u64 low,
-					 bool far)
+/* ---- tables ------------------------------------------------------------------------------- */
+
+/* May a key of this hash be in the table? */
+static __always_inline bool atlas_gate(const struct atlas_view *v, const struct teg_atlas_table *t, __u64 hash)
+{
+	const __u64 bits = teg_atlas_bits(hash);
+
+	return (atlas_word(v, t->gate + (hash >> (t->gate_shift & 63))) & bits) == bits;
+}
+
+/* The value that a bucket has of a key of 32 bits, and whether to ask the second as well. */
+static __always_inline __u32 atlas_cell_in(const __u64 *cells, __u32 key, bool *spilled)
+{
+	__u64 found = 0;
+
+#pragma GCC unroll 8
+	for (__u32 way = 0; way < TEG_ATLAS_CELLS; way++)
+		found |= cells[way] & atlas_if_none_half((__u32)cells[way] ^ key);
+	*spilled = cells[0] >> 63;
+	return (__u32)(found >> 32) & ~TEG_ATLAS_SPILLED;
+}
+
+static __always_inline __u32 atlas_host6_in(const __u64 *lows, __u32 middle, __u64 low, __u32 second, bool *spilled)
+{
+	const __u32 *middles = (const __u32 *)(lows + TEG_ATLAS_WAYS6), says = middles[TEG_ATLAS_WAYS6];
+	__u64 found = 0;
+
+#pragma GCC unroll 5
+	for (__u32 way = 0; way < TEG_ATLAS_WAYS6; way++) {
+		const __u32 says_way = says >> way * 6;
+
+		found |= says_way & atlas_if_none((lows[way] ^ low) | (middles[way] ^ middle) | ((says_way >> 5 & 1) ^ second));
+	}
+	*spilled = says >> 31;
+	return found & (TEG_ATLAS_PALETTE - 1);
+}
+
+static __always_inline __u32 atlas_far_in(const __u64 *keys, __u64 key, __u64 low, bool *spilled)
+{
+	const __u32 *values = (const __u32 *)(keys + 2 * TEG_ATLAS_FAR_WAYS);
+	__u64 found = 0;
+
+#pragma GCC unroll 3
+	for (__u32 way = 0; way < TEG_ATLAS_FAR_WAYS; way++)
+		found |= values[way] & atlas_if_none((keys[2 * way] ^ key) | (keys[2 * way + 1] ^ low));
+	*spilled = values[TEG_ATLAS_FAR_WAYS];
+	return (__u32)found;
+}
+
+static __always_inline const __u64 *atlas_bucket(const struct atlas_view *v, const struct teg_atlas_table *t, __u32 bucket)
+{
+	return atlas_line(v, t->at + (__u64)bucket * TEG_ATLAS_LINE);
+}
+
+/* The value of a key of 32 bits; 0: it is not there. */
+static __always_inline __u32 atlas_cell(const struct atlas_view *v, const struct teg_atlas_table *t, __u64 hash, __u32 key)
+{
+	const __u64 *cells = atlas_bucket(v, t, teg_atlas_bucket(hash, t->buckets, false));
+	bool spilled = false;
+	__u32 found = cells ? atlas_cell_in(cells, key, &spilled) : 0;
+
+	if (found || !spilled)
+		return found;
+	cells = atlas_bucket(v, t, teg_atlas_bucket(hash, t->buckets, true));
+	return cells ? atlas_cell_in(cells, key, &spilled) : 0;
+}
+
+/* The value of a host of the head; 0: it has none. The hash is of what follows the first 32 bits. */
+static __always_inline __u32 atlas_host6(const struct atlas_view *v, __u32 head, __u64 hash, __u32 middle, __u64 low)
 {
 	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
-	__u64 hash = teg_atlas_hash(a->seed, key, low);
-	__u32 gate = teg_atlas_gate(hash, a->gate_shift & 63);
-	const __u32 ways = far ? TEG_ATLAS_FAR_WAYS : TEG_ATLAS_NEAR_WAYS, each = far ? 2 : 1;
+	const struct teg_atlas_table *t = &a->tables[TEG_ATLAS_HOSTS6];
+	const __u64 *lows = atlas_bucket(v, t, teg_atlas_bucket6(hash, head, t->buckets, false));
+	bool spilled = false;
+	__u32 found = lows ? atlas_host6_in(lows, middle, low, 0, &spilled) : 0;
 
-	if (!(atlas_word(v, (__u64)a->gate + (gate >> 6)) >> (gate & 63) & 1))
+	if (!found && spilled) {
+		lows = atlas_bucket(v, t, teg_atlas_bucket6(hash, head, t->buckets, true));
+		found = lows ? atlas_host6_in(lows, middle, low, 1, &spilled) : 0;
+	}
+	return found ? atlas_half(v, a->palette, found) : 0;
+}
+
+/* The value of a head's prefix of that length, from 65 on; 0: it is not there. */
+static __always_inline __u32 atlas_far(const struct atlas_view *v, __u32 head, __u32 length, __u32 middle, __u64 low)
+{
+	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
+	const struct teg_atlas_table *t = &a->tables[TEG_ATLAS_FAR];
+	const __u64 key = (__u64)head << 38 | (__u64)middle << 6 | (length - 65);
+	bool spilled = false;
+
+	low &= ~0ull << ((128 - length) & 63);
+	const __u64 hash = teg_atlas_hash(a->seed, key, low);
+	if (!atlas_gate(v, t, hash))
 		return 0;
-	for (__u32 i = 0; i < 2; i++) {
-		__u64 at = table + (__u64)teg_atlas_bucket(hash, buckets, i) * 8;
+	const __u64 *keys = atlas_bucket(v, t, teg_atlas_bucket(hash, t->buckets, false));
+	const __u32 found = keys ? atlas_far_in(keys, key, low, &spilled) : 0;
 
-		ATLAS_ONE_REGISTER(at);
-		if (at >= v->words - 8)
+	if (found || !spilled)
+		return found;
+	keys = atlas_bucket(v, t, teg_atlas_bucket(hash, t->buckets, true));
+	return keys ? atlas_far_in(keys, key, low, &spilled) : 0;
+}
+
+/* ---- trees -------------------------------------------------------------------------------- */
+
+/* The value of bits 32 to 63 among a head's prefixes. */
+static __always_inline __u32 atlas_tree(const struct atlas_view *v, __u32 head, __u32 middle)
+{
+	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
+	const __u32 depth = TEG_ATLAS_DEPTH(head);
+	__u64 at = a->trees + ((__u64)(head & TEG_ATLAS_VALUE) - 1) * TEG_ATLAS_LINE;
+
+	for (__u32 i = 0; i < TEG_ATLAS_DEPTH_MOST && i < depth; i++) {
+		const __u32 *ends = (const __u32 *)atlas_line(v, at);
+
+		if (!ends)
 			return 0;
-		ATLAS_ONE_REGISTER(at);
-		const __u64 *word = v->at + at;
-		const __u32 *half = (const __u32 *)word;
-#pragma GCC unroll 5
-		for (__u32 way = 0; way < ways; way++)
-			if (word[way * each] == key && (!far || word[way * each + 1] == low))
-				return half[2 * ways * each + way];
-		if (!half[15])
-			return 0;
+		at = ends[TEG_ATLAS_INNER];
+#pragma GCC unroll 15
+		for (__u32 j = 0; j < TEG_ATLAS_INNER; j++)
+			at += atlas_less(ends[j], middle);
+		at *= TEG_ATLAS_LINE;
+	}
+	const __u32 *ends = (const __u32 *)atlas_line(v, at);
+	if (!ends)
+		return 0;
+	__u64 bit = 0;
+#pragma GCC unroll 9
+	for (__u32 j = 0; j < TEG_ATLAS_LEAF; j++)
+		bit += atlas_less(ends[j], middle);
+	bit *= 22;
+	/* The tenth value ends with the line's last half but four bits: what is read behind it is not looked at. */
+	const __u32 half = TEG_ATLAS_LEAF + (__u32)(bit >> 5 & 7), next = half + (half < 15);
+	return (__u32)((ends[half & 15] | (__u64)ends[next & 15] << 32) >> (bit & 31)) & TEG_ATLAS_VALUE;
+}
+
+/* ---- addresses ------------------------------------------------------------------------------ */
+
+/* The value of the head's longest prefix from 65 on that has the address; 0: none. */
+static __always_inline __u32 atlas_longest(const struct atlas_view *v, __u32 head, __u32 middle, __u64 low)
+{
+	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
+	const __u64 has = atlas_word(v, (__u64)a->far_lengths + head);
+
+	for (__u32 i = 0; has && i < TEG_ATLAS_LENGTHS && i < a->length_count; i++) {
+		const __u32 length = a->lengths[i];
+		const __u32 value = has >> ((length - 65) & 63) & 1 ? ATLAS_FAR(v, head, length, middle, low) : 0;
+
+		if (value)
+			return value;
 	}
 	return 0;
 }
 
-/* The sets that a region's prefix of that length, which is longer than 32 bits, has the address in. */
-static __always_inline __u64 atlas_longer(const struct atlas_view *v, __u32 region, __u32 length, __u64 hi, __u64 lo)
+static __always_inline __u32 atlas_head(const struct atlas_view *v, __u32 top)
 {
 	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
-	__u64 bits = (__u32)hi;
+
+	return atlas_cell(v, &a->tables[TEG_ATLAS_HEADS], teg_atlas_hash(a->seed, top, 0), top);
+}
+
+static __always_inline __u64 atlas_ip4(const struct atlas_view *v, __u32 key)
+{
+	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
+	const struct teg_atlas_table *hosts = &a->tables[TEG_ATLAS_HOSTS4];
 	__u32 value = 0;
 
-	if (length > 64 && a->far_buckets)
-		value = atlas_probe(v, a->far, a->far_buckets, (__u64)region << 38 | bits << 6 | (length - 65),
-				    lo & ~0ull << ((128 - length) & 63), true);
-	else if (length <= 64 && a->near_buckets)
-		value = atlas_probe(v, a->near, a->near_buckets,
-				    (__u64)region << 37 | (bits & ~0ull << ((64 - length) & 63)) << 5 | (length - 33), 0, false);
-	return atlas_word(v, a->masks + value);
-}
+	if (hosts->buckets) {
+		const __u64 hash = teg_atlas_hash(a->seed, key, 0);
 
-/* The sets of an IPv6 address in a region: of all lengths that the region has. */
-static __always_inline __u64 atlas_region(const struct atlas_view *v, __u32 region, __u64 hi, __u64 lo)
-{
-	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
-
-	__u64 head = atlas_word(v, a->regions + 2 * region), far = atlas_word(v, a->regions + 2 * region + 1);
-	__u64 in = atlas_word(v, a->masks + ((__u32)head & TEG_ATLAS_VALUE));
-
-	for (__u32 i = 0; i < TEG_ATLAS_LENGTHS && i < a->length_count; i++) {
-		__u32 length = a->lengths[i];
-
-		if (length > 64 ? far >> ((length - 65) & 63) & 1 : head >> ((length - 1) & 63) & 1)
-			in |= ATLAS_LONGER(v, region, length, hi, lo);
+		if (atlas_gate(v, hosts, hash))
+			value = atlas_cell(v, hosts, hash, key);
 	}
-	return in;
+	if (!value)
+		value = atlas_paged(v, false, key);
+	return value ? atlas_word(v, (__u64)a->masks + value) : 0;
 }
 
-/* The sets of an address, as words in host order; of IPv4 it is the last 32 bits. */
-static __always_inline __u64 atlas_sets(const struct atlas_view *v, __u64 hi, __u64 lo, bool is_ip6)
+/* As words in host order. A host is asked first: its value has what is around it within. */
+static __always_inline __u64 atlas_ip6(const struct atlas_view *v, __u64 high, __u64 low)
 {
 	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
+	const struct teg_atlas_table *hosts = &a->tables[TEG_ATLAS_HOSTS6];
+	const __u32 top = (__u32)(high >> 32), middle = (__u32)high;
+	__u32 head = 0, value = 0;
 
-	if (v->words < sizeof *a / 8 + TEG_ATLAS_PAGE)
-		return 0;
-	const __u32 root = a->root[is_ip6];
-	__u32 value = root ? atlas_value(v, root, is_ip6 ? (__u32)(hi >> 32) : (__u32)lo) : 0;
-	if (is_ip6 && value & TEG_ATLAS_REGION)
-		return ATLAS_REGION(v, value & ~TEG_ATLAS_REGION, hi, lo);
-	return atlas_word(v, a->masks + value);
+	if (hosts->buckets) {
+		const __u64 hash = teg_atlas_hash(a->seed, middle, low);
+
+		if (atlas_gate(v, hosts, hash)) {
+			head = atlas_head(v, top);
+			value = head ? atlas_host6(v, head & TEG_ATLAS_VALUE, hash, middle, low) : 0;
+		}
+	}
+	if (!value && !head && (a->tree_count || a->length_count))
+		head = atlas_head(v, top);
+	if (!value && head && a->length_count)
+		value = atlas_longest(v, head & TEG_ATLAS_VALUE, middle, low);
+	if (!value)
+		value = head && (head & TEG_ATLAS_VALUE) <= a->tree_count ? atlas_tree(v, head, middle) : atlas_paged(v, true, top);
+	return value ? atlas_word(v, (__u64)a->masks + value) : 0;
+}
+
+/* Is it long enough for its head to be read, and what is compared with less than `words`? */
+static __always_inline bool atlas_is_whole(const struct atlas_view *v)
+{
+	return v->words >= sizeof(struct teg_atlas) / 8 + TEG_ATLAS_PARTS;
 }
 
 #endif

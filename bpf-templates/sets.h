@@ -15,11 +15,9 @@
 
 /* By functions that stand below. */
 __u32 sets_part(__u32 which, __u64 entry, __u32 byte);
-__u64 sets_longer(__u32 which, __u64 region_length, __u64 hi, __u64 lo);
-__u64 sets_region(__u32 which, __u32 region, __u64 hi, __u64 lo);
+__u32 sets_far(__u32 which, __u64 head_length, __u32 middle, __u64 low);
 #define ATLAS_PART(v, entry, byte) sets_part((v)->which, entry, byte)
-#define ATLAS_LONGER(v, region, length, hi, lo) sets_longer((v)->which, (__u64)(region) << 32 | (length), hi, lo)
-#define ATLAS_REGION(v, region, hi, lo) sets_region((v)->which, region, hi, lo)
+#define ATLAS_FAR(v, head, length, middle, low) sets_far((v)->which, (__u64)(head) << 32 | (length), middle, low)
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/atlas.h"
@@ -95,10 +93,13 @@ static __always_inline bool sets_view(struct atlas_view *v, __u32 which)
 		v->words = gen_config.atlas;
 		v->at = ONE(gen_atlas);
 	}
-	return v->words && v->at;
+	return atlas_is_whole(v) && v->at;
 }
 
-/* Functions of their own, so that the verifier follows each look-up once and not once a way that leads to it. */
+/*
+ * Functions of their own, so that the verifier follows each look-up once and not once a way that leads to it. What most
+ * packets need is none: a call costs them as much as a look into a table.
+ */
 __noinline __u32 sets_part(__u32 which, __u64 entry, __u32 byte)
 {
 	struct atlas_view v;
@@ -106,25 +107,21 @@ __noinline __u32 sets_part(__u32 which, __u64 entry, __u32 byte)
 	return sets_view(&v, which) ? atlas_part(&v, entry, byte & 0xff) : 0;
 }
 
-__noinline __u64 sets_longer(__u32 which, __u64 region_length, __u64 hi, __u64 lo)
+__noinline __u32 sets_far(__u32 which, __u64 head_length, __u32 middle, __u64 low)
 {
 	struct atlas_view v;
 
-	return sets_view(&v, which) ? atlas_longer(&v, region_length >> 32, (__u32)region_length, hi, lo) : 0;
-}
-
-__noinline __u64 sets_region(__u32 which, __u32 region, __u64 hi, __u64 lo)
-{
-	struct atlas_view v;
-
-	return sets_view(&v, which) ? atlas_region(&v, region, hi, lo) : 0;
+	return sets_view(&v, which) ? atlas_far(&v, (__u32)(head_length >> 32), (__u32)head_length, middle, low) : 0;
 }
 
 static __always_inline __u64 sets_atlas(const struct pkt_addr *a, __u8 family, __u32 which)
 {
+	const __u64 low = bpf_be64_to_cpu(a->lo);
 	struct atlas_view v;
 
-	return sets_view(&v, which) ? atlas_sets(&v, bpf_be64_to_cpu(a->hi), bpf_be64_to_cpu(a->lo), family == TEG_IP6) : 0;
+	if (!sets_view(&v, which))
+		return 0;
+	return family == TEG_IP6 ? atlas_ip6(&v, bpf_be64_to_cpu(a->hi), low) : atlas_ip4(&v, (__u32)low);
 }
 
 /* The feeds that an address is on; the bank is read once, so that a packet meets all of one. */

@@ -2,11 +2,12 @@
  * atlas - address sets of up to millions of prefixes in the form that the first hook
  * reads: gen_atlas of bpf-templates/abi.h.
  *
- *     address ──► page of its /16 ──► entry of its /24 ──► mask
- *                    └── no entry: what the page says
+ *     hosts     ──► gate ──► bucket
+ *     IPv4      ──► page of the /16 ──► entry of the /24
+ *     IPv6      ──► page of the first 16 bits ──► entry, up to /32
+ *               └─► head of the /32 ──► tree of intervals, up to /64
  *
- * An IPv4 host is 12 bytes when hosts lie evenly; a /16 that is in one piece shares its page with its equals.
- * The first 32 bits of IPv6 are as an IPv4 address; longer prefixes are hashed by length.
+ * Of a million each takes less than 16 bytes; a /16 that is in one piece shares its page with its equals.
  */
 #ifndef TEG_WARDEN_ATLAS_H
 #define TEG_WARDEN_ATLAS_H

@@ -364,8 +364,8 @@ static int fill(struct bpf_object *o, const struct tables_load *load, const stru
 /* ---- feeds ------------------------------------------------------------------------ */
 
 /*
- * What one entry may take is not known before it comes: a host takes two words to eight, a network that fills half of
- * a /16 a hundred and more. So much is set aside, and what does not fit is refused.
+ * What one entry may take is not known before it comes: a host takes one word or two, one in a /32 of IPv6 of its own ten, a network that
+ * fills half of a /16 a hundred and more. So much is set aside, and what does not fit is refused.
  */
 #define FEED_WORDS_LEAST (1u << 18)
 #define FEED_WORDS_EACH 6u
@@ -380,10 +380,11 @@ static uint32_t feed_words(const struct tables_load *load)
 	words = FEED_WORDS_LEAST + FEED_WORDS_EACH * entries;
 	if (load->feeds && words < load->feeds->words + (uint64_t)load->feeds->words / 4)
 		words = load->feeds->words + (uint64_t)load->feeds->words / 4;
+	words = (words + TEG_ATLAS_LINE - 1) / TEG_ATLAS_LINE * TEG_ATLAS_LINE;
 	return p->feed_count ? (uint32_t)(words < TEG_ATLAS_WORDS_MAX ? words : TEG_ATLAS_WORDS_MAX) : 0;
 }
 
-/* Values lie one behind the other in an array that is mapped, each from a multiple of eight bytes on. */
+/* Values lie one behind the other in an array that is mapped, each from a cache line's beginning on. */
 static uint64_t *feeds_map(const struct tables *t, struct err *why)
 {
 	void *at = mmap(NULL, TEG_BANKS * sizeof(uint64_t) * (size_t)t->feed_words, PROT_READ | PROT_WRITE, MAP_SHARED, t->feeds, 0);

@@ -159,6 +159,78 @@ static void drawn_prefixes(void)
 	tap_num(wrong, 0, "addresses of 200000 that drawn prefixes answer otherwise");
 }
 
+/* How prefixes of a kind are drawn, and which form they then take. */
+static const struct kind {
+	const char *words;
+	enum family family;
+	unsigned count, heads; /* of IPv6: so many /32s */
+	unsigned least, most;  /* bits */
+	unsigned sets;	       /* masks that occur */
+	unsigned others;       /* one of so many is of any length; 0: none */
+} kinds[] = {
+	{ "IPv4 hosts", FAMILY_IP4, 3000, 0, 32, 32, 2, 0 },
+	{ "IPv4 hosts side by side, and a few networks", FAMILY_IP4, 3000, 0, 30, 32, 3, 40 },
+	{ "IPv4 hosts of many combinations of sets", FAMILY_IP4, 3000, 0, 32, 32, 62, 30 },
+	{ "IPv6 hosts of many heads", FAMILY_IP6, 3000, 900, 128, 128, 2, 0 },
+	{ "IPv6 hosts side by side in one head", FAMILY_IP6, 3000, 1, 126, 128, 3, 0 },
+	{ "IPv6 hosts of more combinations than the palette has", FAMILY_IP6, 3000, 3, 128, 128, 62, 30 },
+	{ "IPv6 networks in one deep tree", FAMILY_IP6, 3000, 1, 33, 64, 5, 0 },
+	{ "IPv6 networks in many trees", FAMILY_IP6, 3000, 500, 40, 64, 5, 20 },
+	{ "IPv6 prefixes of all lengths", FAMILY_IP6, 3000, 20, 0, 128, 62, 0 },
+};
+
+/* Hosts of few bits are side by side often. */
+static struct addr drawn_of(const struct kind *k)
+{
+	struct addr a = { k->family, 0 };
+
+	for (unsigned i = 0; i < FAMILY_BITS(a.family) / 8; i++)
+		a.num = a.num << 8 | (addr_num)(rand() & 255);
+	if (k->family == FAMILY_IP4)
+		return k->least == 30 ? (struct addr){ FAMILY_IP4, a.num & 0xc0001fff } : a;
+	a.num = (a.num << 32 >> 32) | (addr_num)(0x20010000u + (unsigned)rand() % k->heads * 7919u) << 96;
+	if (k->least == 126)
+		a.num &= ~(addr_num)0 << 96 | 0x7ff;
+	return a;
+}
+
+static unsigned kind_wrong(const struct kind *k, struct plan_prefix *p, struct atlas *a)
+{
+	unsigned wrong = 0;
+	struct err why;
+
+	for (unsigned i = 0; i < k->count; i++) {
+		const bool other = k->others && rand() % (int)k->others == 0;
+		const unsigned least = other ? k->family == FAMILY_IP4 ? 8 : 20 : k->least;
+
+		p[i] = (struct plan_prefix){ cut(drawn_of(k), least + (unsigned)rand() % (k->most - least + 1)),
+					     1ull << rand() % (int)k->sets };
+	}
+	const uint32_t count = in_order(p, k->count);
+	if (atlas_build(a, p, count, &why))
+		return UINT32_MAX;
+	for (unsigned i = 0; i < 4000; i++) {
+		const struct addr_range r = prefix_range(p[rand() % (int)count].prefix);
+		struct addr at = i & 1 ? drawn_of(k) : (struct addr){ k->family, (i & 2 ? r.lo : r.hi) + (addr_num)(rand() % 3 - 1) };
+
+		at.num &= family_max(k->family);
+		wrong += atlas_find(a, at) != longest(p, count, at);
+	}
+	return wrong;
+}
+
+static void drawn_kinds(void)
+{
+	static struct plan_prefix p[3000];
+
+	srand(11);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		own(atlas) struct atlas a = { 0 };
+
+		tap_num(kind_wrong(&kinds[i], p, &a), 0, kinds[i].words);
+	}
+}
+
 /* What stands in the tables is compared with their length before it is followed. */
 static void damaged(void)
 {
@@ -170,7 +242,11 @@ static void damaged(void)
 	srand(3);
 	for (size_t i = 0; i < ARRAY_LEN(p); i++) {
 		struct addr at = drawn();
-		p[i] = (struct plan_prefix){ cut(at, FAMILY_BITS(at.family) - (unsigned)rand() % 20), 1ull << rand() % 62 };
+		unsigned len = FAMILY_BITS(at.family) - (unsigned)rand() % 20;
+
+		if (at.family == FAMILY_IP6 && rand() & 1)
+			len = 33 + (unsigned)rand() % 32;
+		p[i] = (struct plan_prefix){ cut(at, len), 1ull << rand() % 62 };
 	}
 	uint32_t count = in_order(p, ARRAY_LEN(p));
 	if (atlas_build(&a, p, count, &why)) {
@@ -189,29 +265,38 @@ static void damaged(void)
 	tap_num(wrong_of(&a, p, count, 1000), 0, "and undamaged they answer as before");
 }
 
+/* A million, evenly apart: hosts, networks, and hosts of IPv6 in one /32. */
+static const struct { const char *words; enum family family; unsigned len; uint64_t apart; } bulk[] = {
+	{ "IPv4 hosts", FAMILY_IP4, 32, 4294 },
+	{ "IPv4 networks", FAMILY_IP4, 28, 4288 },
+	{ "IPv6 networks", FAMILY_IP6, 64, 4294 },
+	{ "IPv6 hosts", FAMILY_IP6, 128, 4294967291 },
+};
+
 static void in_bulk(void)
 {
-	enum { HOSTS = 1000000 };
-	struct plan_prefix *p = calloc(HOSTS, sizeof *p);
+	enum { COUNT = 1000000 };
+	struct plan_prefix *p = calloc(COUNT, sizeof *p);
 	unsigned wrong = 0;
 	struct err why;
 
-	for (unsigned family = 0; p && family < FAMILY_COUNT; family++) {
+	for (size_t row = 0; p && row < ARRAY_LEN(bulk); row++) {
 		own(atlas) struct atlas a = { 0 };
+		const unsigned shift = bulk[row].len == 64 ? 64 : 0;
+		const addr_num base = bulk[row].family ? (addr_num)0x20010db8 << 96 : 0;
 
-		for (uint32_t i = 0; i < HOSTS; i++) {
-			addr_num at = family ? ((addr_num)0x20010db8 << 96) + ((addr_num)i << 64) : (addr_num)i * 4294;
-			p[i] = (struct plan_prefix){ { { (enum family)family, at }, family ? 64 : 32 }, 1 };
-		}
-		tap_ok(!atlas_build(&a, p, HOSTS, &why), "a million of a family");
-		for (uint32_t i = 0; i < HOSTS; i++) {
+		for (uint32_t i = 0; i < COUNT; i++)
+			p[i] = (struct plan_prefix){ { { bulk[row].family, base + ((addr_num)(i * bulk[row].apart) << shift) },
+						       bulk[row].len }, 1 };
+		tap_ok(!atlas_build(&a, p, COUNT, &why), "a million %s", bulk[row].words);
+		for (uint32_t i = 0; i < COUNT; i++) {
 			struct addr at = p[i].prefix.addr, beside = at;
 
-			beside.num += family ? (addr_num)HOSTS << 64 : 1;
+			beside.num += (addr_num)(bulk[row].apart / 2) << shift;
 			wrong += atlas_find(&a, at) != 1 || atlas_find(&a, beside) != 0;
 		}
 		tap_num(wrong, 0, "are there, and what is beside them is not");
-		tap_ok(a.words * 8.0 / HOSTS < 17, "in %.1f bytes each", a.words * 8.0 / HOSTS);
+		tap_ok(a.words * 8.0 / COUNT < 16, "in %.1f bytes each", a.words * 8.0 / COUNT);
 	}
 	free(p);
 }
@@ -231,6 +316,7 @@ int main(void)
 	none();
 	table();
 	drawn_prefixes();
+	drawn_kinds();
 	damaged();
 	in_bulk();
 	return tap_done();
