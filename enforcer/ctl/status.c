@@ -24,6 +24,7 @@ static void add_head(struct buf *out, const cJSON *s)
 	if (!json_number(s, "generation")) {
 		say_add(out, COLOUR_BAD, "no policy is enforced");
 		buf_puts(out, "\n");
+		add_line(out, "fault", json_text(s, "fault"));
 		return;
 	}
 	buf_printf(&generation, "generation %.0f is enforced", json_number(s, "generation"));

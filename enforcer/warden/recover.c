@@ -243,7 +243,7 @@ int recover(struct generation **out, enum recovered *how, struct kernel *k, stru
 		*out = take(g);
 		return 0;
 	}
-	say("generation %llu is restored: %s", (unsigned long long)s->now.number, why->text);
+	say("generation %llu cannot be taken over as it stands, and is put in anew: %s", (unsigned long long)s->now.number, why->text);
 	*how = RECOVERED_RESTORED;
 	rc = recover_restore(out, k, s, g, why);
 	if (rc)

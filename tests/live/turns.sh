@@ -68,6 +68,15 @@ turn 77 'must be a file that only its owner may read' 'readable by you alone' "a
 	"$BUILD/tegctl" --url http://127.0.0.1:8765 --token-file $lab/wide.token status
 turn 77 'You may not do this' 'ask as somebody who has that role' "a viewer who switches" \
 	"$BUILD/tegctl" --url http://127.0.0.1:8765 --token-file $lab/look.token posture LOCKDOWN
+
+# --- a start that cannot bring back what was
+tegd_end KILL
+nft flush ruleset
+for kept in $lab/state/bundles/*; do head -c 2000 $kept > $lab/cut && cp $lab/cut $kept; done
+ok "tegd starts on bundles that were cut short" tegd_start --engine nft --listen 127.0.0.1:8765 --tokens $lab/tokens
+holds "$(ctl status)" "fault      generation 2 cannot be restored" "the status says what could not be brought back"
+holds "$(curl -s --unix-socket $lab/run/api.sock http://t/readyz | jq -r '.reasons[0]')" "no policy is enforced: generation 2 cannot be restored" \
+	"and so does /readyz"
 cp "$BUILD/tegctl" $lab/tegctl && chmod 755 $lab $lab/tegctl
 turn 77 "you may not use tegd's socket" "member of the socket's group" "a user of no group" \
 	setpriv --reuid 65534 --regid 65534 --clear-groups $lab/tegctl --socket $lab/run/api.sock status
