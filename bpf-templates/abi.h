@@ -138,7 +138,7 @@ _Static_assert(sizeof(struct teg_source) == 24, "abi");
 #define TEG_SKETCH_BITS6 48u
 struct teg_bucket {
 	__u64 who;	/* 0: free */
-	__u64 empty_ns; /* CLOCK_MONOTONIC; may lie before 0 (wraps) when the host has just started */
+	__u64 empty_ns; /* by ticks since the boot, or CLOCK_MONOTONIC with a fine clock; may lie before 0 (wraps) */
 };
 struct teg_buckets {
 	__u64 seed[2]; /* random, odd */
@@ -356,7 +356,7 @@ struct teg_config {
 	__u32 feed_first;      /* row of gen_rules of the first feed: the others follow, in the policy's order */
 	__u32 feed_count;
 	__u32 feed_words;      /* of a bank of gen_feeds, by who loads */
-	__u32 pad;
+	__u32 tick_ns;	       /* of the kernel's clock, by who loads */
 	struct teg_payload payload;
 };
 _Static_assert(sizeof(struct teg_config) == 1136, "abi");

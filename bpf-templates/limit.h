@@ -46,25 +46,25 @@ static __always_inline __u64 limit_ones(__u32 bits)
 	return bits == 0 ? 0 : bits >= 64 ? ~0ull : ~0ull << (64 - bits);
 }
 
-/* An address as it is counted: cut to the leading bits of its family. */
-static __always_inline struct teg_source limit_address(const struct pkt *p, const struct pkt_addr *a, __u32 bits4,
-						       __u32 bits6)
+/* The leading bits of an address, as it lies in memory; `bits` of its family. */
+static __always_inline struct pkt_addr limit_cut(const struct pkt *p, const struct pkt_addr *a, __u32 bits4, __u32 bits6)
 {
-	__u32 bits = p->family == TEG_IP4 ? 96 + bits4 : bits6;
-	struct pkt_addr cut = {
-		a->hi & bpf_cpu_to_be64(limit_ones(bits)),
-		a->lo & bpf_cpu_to_be64(limit_ones(bits > 64 ? bits - 64 : 0)),
+	if (p->family == TEG_IP4)
+		return (struct pkt_addr){ a->hi, a->lo & bpf_cpu_to_be64(limit_ones(32 + bits4)) };
+	return (struct pkt_addr){
+		a->hi & bpf_cpu_to_be64(limit_ones(bits6)),
+		a->lo & bpf_cpu_to_be64(limit_ones(bits6 > 64 ? bits6 - 64 : 0)),
 	};
-	struct teg_source s = {};
-
-	__builtin_memcpy(&s.addr, &cut, sizeof cut);
-	return s;
 }
 
 /* The source as blocks know it. */
 static __always_inline struct teg_source limit_blocked(const struct pkt *p)
 {
-	return limit_address(p, &p->src, TEG_BLOCK_BITS4, TEG_BLOCK_BITS6);
+	const struct pkt_addr cut = limit_cut(p, &p->src, TEG_BLOCK_BITS4, TEG_BLOCK_BITS6);
+	struct teg_source s = {};
+
+	__builtin_memcpy(&s.addr, &cut, sizeof cut);
+	return s;
 }
 
 static __always_inline __u64 limit_mix(__u64 x, __u64 seed)
@@ -73,20 +73,31 @@ static __always_inline __u64 limit_mix(__u64 x, __u64 seed)
 	return x ^ x >> 32;
 }
 
-/* Who is limited: one name and two places in the table, all of one hash. */
-static __always_inline __u64 limit_name(const struct teg_buckets *all, const struct teg_source *source,
-					const struct pkt *flow)
+/*
+ * Who is limited, its addresses cut to so many bits at most: one name and two places in the table, all of one hash.
+ * What an IPv4 address has in front is the same for all, and stays out.
+ */
+static __always_inline __u64 limit_name(const struct teg_buckets *all, const struct pkt *p, const struct teg_rule *rule,
+					__u32 most4, __u32 most6)
 {
-	const __u64 *words = (const __u64 *)source;
-	__u64 who = limit_mix(words[0], all->seed[0]);
+	const bool flow = rule->key == TEG_KEY_FLOW;
+	__u64 who = rule->bucket;
 
-	who = limit_mix(who ^ words[1], all->seed[1]);
-	if (flow) {
-		who = limit_mix(who ^ flow->dst.hi, all->seed[0]);
-		who = limit_mix(who ^ flow->dst.lo, all->seed[1]);
-		who = limit_mix(who ^ ((__u64)flow->proto << 32 | (__u32)flow->sport << 16 | flow->dport), all->seed[1]);
+	if (rule->key != TEG_KEY_ALL) {
+		const __u32 bits4 = flow ? 32 : rule->key_bits4 < most4 ? rule->key_bits4 : most4;
+		const __u32 bits6 = flow ? 128 : rule->key_bits6 < most6 ? rule->key_bits6 : most6;
+		const struct pkt_addr a = limit_cut(p, rule->key == TEG_KEY_DESTINATION ? &p->dst : &p->src, bits4, bits6);
+
+		who += limit_mix(a.lo, all->seed[0]);
+		if (p->family == TEG_IP6)
+			who = limit_mix(who ^ a.hi, all->seed[1]);
 	}
-	return limit_mix(who ^ words[2], all->seed[0]) | 1ull << 63;
+	if (flow) {
+		who = limit_mix(who ^ p->dst.hi, all->seed[0]);
+		who = limit_mix(who ^ p->dst.lo, all->seed[1]);
+		who = limit_mix(who ^ ((__u64)p->proto << 32 | (__u32)p->sport << 16 | p->dport), all->seed[1]);
+	}
+	return limit_mix(who, all->seed[1]) | 1ull << 63;
 }
 
 static __always_inline __u64 limit_kept(__u64 who, __u64 until)
@@ -159,41 +170,27 @@ static __always_inline void limit_keep(struct teg_bucket *b, __u64 name, __u64 m
 		__sync_val_compare_and_swap(&b->who, is, who);
 }
 
-/* What the rule has a bucket for, its addresses cut to so many bits at most. */
-static __always_inline struct teg_source limit_counted(const struct pkt *p, const struct teg_rule *rule, __u32 most4,
-						       __u32 most6)
-{
-	struct teg_source s = {};
-
-	if (rule->key == TEG_KEY_FLOW)
-		s = limit_address(p, &p->src, 32, 128);
-	else if (rule->key != TEG_KEY_ALL)
-		s = limit_address(p, rule->key == TEG_KEY_DESTINATION ? &p->dst : &p->src,
-				  rule->key_bits4 < most4 ? rule->key_bits4 : most4,
-				  rule->key_bits6 < most6 ? rule->key_bits6 : most6);
-	s.bucket = rule->bucket;
-	return s;
-}
-
 /* Takes a token of all that share the packet's two words; true when both had none. */
 static __always_inline bool limit_sketch_takes(struct teg_buckets *all, const struct pkt *p,
 					       const struct teg_rule *rule, __u64 cost_ns, __u64 now)
 {
-	const struct teg_source source = limit_counted(p, rule, TEG_SKETCH_BITS4, TEG_SKETCH_BITS6);
-	const __u64 name = limit_name(all, &source, rule->key == TEG_KEY_FLOW ? p : NULL);
+	const __u64 name = limit_name(all, p, rule, TEG_SKETCH_BITS4, TEG_SKETCH_BITS6);
 	const __u32 bits = rule->sketch_bits & 15, slice = (__u32)rule->sketch << bits;
 	struct teg_telling *telling = bpf_map_lookup_elem(&teg_telling, &(const __u32){ 0 });
+	__u64 *word[TEG_SKETCH_ROWS], missing_ns;
 	bool over = true;
-	__u64 missing_ns;
 
 	if (telling)
 		telling->crowded++;
 	for (__u32 row = 0; row < TEG_SKETCH_ROWS; row++) {
 		__u32 at = slice + (name >> (12 + 20 * row) & ((1u << bits) - 1));
 
-		if (!limit_takes(&all->sketch[row][at & (TEG_SKETCH_WORDS - 1)], cost_ns, rule->depth_ns, now, &missing_ns))
-			over = false;
+		word[row] = &all->sketch[row][at & (TEG_SKETCH_WORDS - 1)];
+		*(volatile __u64 *)word[row]; /* all come from memory at once: taking from one waits for those before it */
 	}
+	for (__u32 row = 0; row < TEG_SKETCH_ROWS; row++)
+		if (!limit_takes(word[row], cost_ns, rule->depth_ns, now, &missing_ns))
+			over = false;
 	return over;
 }
 
@@ -215,8 +212,7 @@ __noinline int limit_over(const struct pkt *p, const struct teg_rule *rule, __u6
 
 	if (!p || !rule)
 		return LIMIT_WITHIN;
-	const struct teg_source source = limit_counted(p, rule, 32, 128);
-	const __u64 name = limit_name(all, &source, rule->key == TEG_KEY_FLOW ? p : NULL);
+	const __u64 name = limit_name(all, p, rule, 32, 128);
 	const __u64 cost_ns = rule->bytes ? rule->cost_ns * p->len / rule->bytes : rule->cost_ns;
 	struct teg_bucket *b = limit_bucket(all->at[name & (TEG_BUCKET_SETS - 1)], name, now, now - rule->depth_ns,
 					    rule->key == TEG_KEY_ALL);

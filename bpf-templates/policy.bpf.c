@@ -75,6 +75,14 @@ static __always_inline __u64 now_ns(void)
 	return asks(TEG_ASKS_FINE_CLOCK) ? bpf_ktime_get_ns() : bpf_ktime_get_coarse_ns();
 }
 
+/* For buckets, which only count what has passed: ticks are read without a call (do_misc_fixups() of the kernel's verifier). */
+static __always_inline __u64 bucket_ns(void)
+{
+	if (asks(TEG_ASKS_FINE_CLOCK) || gen_config.host & TEG_HOST_GIVEN_CLOCK)
+		return now_ns();
+	return bpf_jiffies64() * gen_config.tick_ns;
+}
+
 static __always_inline __u64 zones_of(__u32 ifindex)
 {
 	__u64 *bits = bpf_map_lookup_elem(&gen_zones, &ifindex);
@@ -203,24 +211,32 @@ static __always_inline int reflex_answers(struct frame_ctx *ctx, const struct pk
 }
 
 /*
- * reflex_decides - LIMIT_WITHIN when the packet is within the rule's rate, or when the rule only
- * tells, which it then has done. A function of its own, as limit_over() is.
+ * reflex_goes_on - LIMIT_WITHIN when the packet goes on though the rule's rate was exceeded, or it has none: to the rule that
+ * only tells, which has done so, and to a listener that has room; else what to do. A function of its own, as limit_over() is.
  */
-__noinline int reflex_decides(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
-			      const struct teg_rule *rule)
+__noinline int reflex_goes_on(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
+			      const struct teg_rule *rule, int over)
 {
-	int over = LIMIT_OVER;
-
 	if (!p || !active || !rule)
 		return LIMIT_WITHIN;
-	if (asks(TEG_ASKS_CLOCK) && rule->cost_ns)
-		over = limit_over(p, rule, now_ns());
-	if (over && asks(TEG_ASKS_COOKIES) && rule->act == TEG_ACT_COOKIES)
+	if (asks(TEG_ASKS_COOKIES) && rule->act == TEG_ACT_COOKIES)
 		return reflex_answers(ctx, p, active, rule);
-	if (!over || !asks(TEG_ASKS_WATCHES) || rule->act != TEG_ACT_TELL)
+	if (!asks(TEG_ASKS_WATCHES) || rule->act != TEG_ACT_TELL)
 		return over;
 	rule_acts(ctx, p, active, rule, 0);
 	return LIMIT_WITHIN;
+}
+
+/* Most packets are within their rate, and cost one call. */
+static __always_inline int reflex_decides(const struct walk *w, const struct teg_rule *rule)
+{
+	int over = LIMIT_OVER;
+
+	if (asks(TEG_ASKS_CLOCK) && rule->cost_ns)
+		over = limit_over(w->p, rule, bucket_ns());
+	if (over && asks(TEG_ASKS_COOKIES | TEG_ASKS_WATCHES) && rule->act != TEG_ACT_DROP)
+		over = reflex_goes_on(w->ctx, w->p, w->active, rule, over);
+	return over;
 }
 
 /* The rule with this number, or NULL. */
@@ -266,7 +282,7 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 			continue;
 		if (!opens || !(rule->cost_ns | (rule->act == TEG_ACT_TELL)))
 			return rule;
-		int over = at != done ? reflex_decides(w->ctx, w->p, w->active, rule) : LIMIT_WITHIN;
+		int over = at != done ? reflex_decides(w, rule) : LIMIT_WITHIN;
 		if (over) {
 			w->over = over;
 			return rule;

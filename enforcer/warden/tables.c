@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -109,6 +110,15 @@ static void made_own_(struct made *m)
 	atlas_release(&m->atlas);
 }
 
+/* By which jiffies go (kernel/time/posix-timers.c: KTIME_LOW_RES). */
+static uint32_t tick_ns(void)
+{
+	struct timespec tick = { 0 };
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	return (uint32_t)tick.tv_nsec;
+}
+
 static struct teg_config staged_config(const struct tables_load *load, const struct made *made)
 {
 	struct teg_config c = load->plan->config;
@@ -127,6 +137,7 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 	if (load->shared->more >= 0)
 		c.host |= TEG_HOST_MORE;
 	c.generation = (uint32_t)load->number;
+	c.tick_ns = tick_ns();
 	c.nodes = made->sets.node_count;
 	c.masks = made->sets.mask_count;
 	c.atlas = made->atlas.words;
