@@ -37,6 +37,7 @@ static enum message_kind answer_kind(enum message_kind question)
 	case MESSAGE_SET_POSTURE:
 	case MESSAGE_APPLY:
 	case MESSAGE_BLOCK:
+	case MESSAGE_FEED:
 	case MESSAGE_ROLLBACK:
 	case MESSAGE_CONFIRM:
 	case MESSAGE_CANCEL:
@@ -47,6 +48,8 @@ static enum message_kind answer_kind(enum message_kind question)
 		return MESSAGE_BUNDLE;
 	case MESSAGE_ASK_BLOCKS:
 		return MESSAGE_BLOCKS;
+	case MESSAGE_ASK_FEEDS:
+		return MESSAGE_FEEDS;
 	case MESSAGE_ASK_AUDIT:
 		return MESSAGE_AUDIT;
 	case MESSAGE_STATUS:
@@ -54,6 +57,7 @@ static enum message_kind answer_kind(enum message_kind question)
 	case MESSAGE_RESULT:
 	case MESSAGE_AUDIT:
 	case MESSAGE_BLOCKS:
+	case MESSAGE_FEEDS:
 	case MESSAGE_HISTORY:
 	case MESSAGE_BUNDLE:
 	case MESSAGE_EVENT:
@@ -129,6 +133,9 @@ static int answer_decode(struct answer **out, const struct message *m, struct ar
 	case MESSAGE_BLOCKS:
 		rc = blocks_decode(&made->blocks, a, m->payload, m->len, why);
 		break;
+	case MESSAGE_FEEDS:
+		rc = feeds_told_decode(&made->feeds, a, m->payload, m->len, why);
+		break;
 	case MESSAGE_HISTORY:
 		rc = history_decode(&made->history, a, m->payload, m->len, why);
 		break;
@@ -137,6 +144,8 @@ static int answer_decode(struct answer **out, const struct message *m, struct ar
 		break;
 	case MESSAGE_ASK_STATUS:
 	case MESSAGE_ASK_COUNTERS:
+	case MESSAGE_ASK_FEEDS:
+	case MESSAGE_FEED:
 	case MESSAGE_ASK_AUDIT:
 	case MESSAGE_ASK_BLOCKS:
 	case MESSAGE_SET_POSTURE:

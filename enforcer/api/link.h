@@ -43,6 +43,7 @@ struct answer {
 		struct result result;
 		struct audit_head audit;
 		struct blocks blocks;
+		struct feeds_told feeds;
 		struct history history;
 		struct kept_bundle bundle;
 	};

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/mman.h>
 
+#include "enforcer/api/feed_text.h"
 #include "lang/bundle/bundle.h"
 
 #define ANSWERS_MAX 4
@@ -360,6 +361,8 @@ static size_t body_most(const struct route *route)
 		return REQUEST_BODY_MAX;
 	case BODY_BUNDLE:
 		return BUNDLE_BYTES_MAX;
+	case BODY_TEXT:
+		return FEED_TEXT_BYTES_MAX;
 	}
 	return 0;
 }
@@ -509,13 +512,13 @@ static void start_upload(struct request *r)
 {
 	r->uploads = true;
 	if (atomic_fetch_add(&r->server->uploads, 1) >= SERVER_UPLOADS_MAX) {
-		request_refuse(r, PROBLEM_BUSY, NULL, NULL, "%d bundles are already being received",
+		request_refuse(r, PROBLEM_BUSY, NULL, NULL, "%d large bodies are already being received",
 			       SERVER_UPLOADS_MAX);
 		return;
 	}
 	r->bundle = memfd_create("bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (r->bundle < 0)
-		request_refuse(r, PROBLEM_BUSY, NULL, NULL, "there is no room for the bundle: %s", strerror(errno));
+		request_refuse(r, PROBLEM_BUSY, NULL, NULL, "there is no room for the body: %s", strerror(errno));
 }
 
 /* All that can be said before the body comes. */
@@ -543,7 +546,7 @@ static void request_open(struct request *r, const char *method, const char *path
 	}
 	for (size_t i = 0; i < sizeof checks / sizeof *checks && !r->response; i++)
 		checks[i](r);
-	if (!r->response && r->route->body == BODY_BUNDLE)
+	if (!r->response && (r->route->body == BODY_BUNDLE || r->route->body == BODY_TEXT))
 		start_upload(r);
 }
 
@@ -562,7 +565,7 @@ static void request_take(struct request *r, const char *bytes, size_t len)
 		ssize_t wrote = write(r->bundle, bytes + at, len - at);
 
 		if (wrote < 0 && errno != EINTR) {
-			request_refuse(r, PROBLEM_BUSY, NULL, NULL, "there is no room for the bundle: %s",
+			request_refuse(r, PROBLEM_BUSY, NULL, NULL, "there is no room for the body: %s",
 				       strerror(errno));
 			return;
 		}

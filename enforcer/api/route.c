@@ -26,6 +26,8 @@ const char *body_name(enum body b)
 		return "application/json";
 	case BODY_BUNDLE:
 		return "application/octet-stream";
+	case BODY_TEXT:
+		return "text/plain";
 	}
 	return "";
 }

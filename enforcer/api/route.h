@@ -14,7 +14,7 @@
 struct request;
 
 enum method { METHOD_GET, METHOD_POST, METHOD_COUNT };
-enum body { BODY_NONE, BODY_JSON, BODY_BUNDLE };
+enum body { BODY_NONE, BODY_JSON, BODY_BUNDLE, BODY_TEXT };
 enum base { BASE_NEVER, BASE_MAY, BASE_MUST }; /* does If-Match stand in the head? */
 
 enum route_id {
@@ -48,7 +48,7 @@ struct route {
 
 extern const struct route routes[ROUTE_COUNT];
 extern const struct json_field posture_fields[], block_fields[], unblock_fields[], bundle_fields[],
-	rollback_fields[], earlier_fields[], diff_fields[], heal_fields[];
+	rollback_fields[], earlier_fields[], diff_fields[], heal_fields[], feed_clear_fields[];
 
 const char *method_name(enum method m);
 const char *body_name(enum body b); /* its media type, "" when none */

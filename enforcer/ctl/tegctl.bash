@@ -30,7 +30,7 @@ _tegctl_files() {
 
 _tegctl() {
 	local IFS=$' \t\n' cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command
-	local commands="status posture plan apply confirm cancel rollback history bundle diff block unblock qualia metrics counters top watch audit token help"
+	local commands="status posture plan apply confirm cancel rollback history bundle diff block unblock feed qualia metrics counters top watch audit token help"
 	local options="--socket --url --token-file --ca --cert --key --json --help --version"
 
 	COMPREPLY=()
@@ -55,6 +55,12 @@ _tegctl() {
 	posture) COMPREPLY=($(compgen -W "$(_tegctl_postures)" -- "$cur")) ;;
 	rollback | bundle | diff) COMPREPLY=($(compgen -W "$(tegctl history --json 2>/dev/null | grep -oE '"generation":[0-9]+' | cut -d: -f2)" -- "$cur")) ;;
 	plan | apply) _tegctl_files .tegb ;;
+	feed) case $prev in
+		feed) COMPREPLY=($(compgen -W "list load clear" -- "$cur")) ;;
+		load | clear) COMPREPLY=($(compgen -W "$(tegctl feed --json 2>/dev/null | grep -oE '"name":"[^"]*"' | cut -d'"' -f4)" -- "$cur")) ;;
+		list) ;;
+		*) _tegctl_files '' ;;
+		esac ;;
 	unblock) COMPREPLY=($(compgen -W "$(tegctl block 2>/dev/null | sed -n '/^[0-9a-f.:/]* /s/ .*//p')" -- "$cur")) ;;
 	audit) [[ " ${COMP_WORDS[*]:0:COMP_CWORD} " == *" verify "* ]] && _tegctl_files '' || COMPREPLY=($(compgen -W "verify" -- "$cur")) ;;
 	token) case $prev in token) ;; *) COMPREPLY=($(compgen -W "viewer operator policy-admin" -- "$cur")) ;; esac ;;

@@ -26,6 +26,7 @@
 #include "lang/base/buf.h"
 #include "lang/base/err.h"
 #include "lang/base/wire.h"
+#include "lang/vocab/format.h"
 #include "lang/vocab/verdict.h"
 
 enum role { ROLE_WARDEN, ROLE_API, ROLE_COUNT };
@@ -279,6 +280,36 @@ struct blocks {
 	uint64_t total;
 };
 
+/* A feed of the policy in force: how its text is read, and what is on it. */
+struct feed_row {
+	const char *name;
+	enum feed_format format;
+	const char *member;	  /* of json-lines, else "" */
+	uint32_t column;	  /* of csv, else 0 */
+	uint32_t most;
+	uint32_t stale_s;
+	uint8_t stale_keeps;
+	uint64_t loaded;	  /* seconds, CLOCK_REALTIME; 0: never */
+	uint32_t entries;	  /* of its text */
+	uint32_t prefixes;	  /* that these are, together */
+	const char *digest;	  /* of them, "" when it was never loaded */
+	uint8_t stale;
+	uint8_t in_force;	  /* who is on it is dropped */
+};
+
+struct feeds_told {
+	struct feed_row *rows; /* in the policy's order */
+	uint32_t row_count;
+};
+
+/* With a sealed file of what lang/bundle/feed_pack.h describes. */
+struct feed_given {
+	const char *name;
+	uint32_t entries;
+	uint8_t clears; /* somebody asked for nothing to be on it */
+	struct asker by;
+};
+
 /* How long the audit log is, which comes as a descriptor. */
 struct ask_audit {
 	uint64_t before; /* 0: what is written now; else the file before it that has the last of the entries before this one */
@@ -324,6 +355,10 @@ void block_encode(struct buf *out, const struct block *b);
 int block_decode(struct block *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void blocks_encode(struct buf *out, const struct blocks *b);
 int blocks_decode(struct blocks *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void feeds_told_encode(struct buf *out, const struct feeds_told *f);
+int feeds_told_decode(struct feeds_told *out, struct arena *a, const void *bytes, size_t len, struct err *why);
+void feed_given_encode(struct buf *out, const struct feed_given *f);
+int feed_given_decode(struct feed_given *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void rollback_encode(struct buf *out, const struct rollback *r);
 int rollback_decode(struct rollback *out, struct arena *a, const void *bytes, size_t len, struct err *why);
 void settle_encode(struct buf *out, const struct settle *s);

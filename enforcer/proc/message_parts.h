@@ -4,6 +4,7 @@
  *     message.c           datagrams, and the descriptors that come with them
  *     message_status.c    what the warden sees: its status, counters
  *     message_ask.c       what it is asked to change, and what came of it
+ *     message_feed.c      feeds: what is on them, and is to be
  *     message_past.c      history, kept bundles, the audit log's head
  *     message_told.c      events, and packets that were told
  */

@@ -8,6 +8,7 @@
 
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/blocks.h"
+#include "enforcer/warden/feeds.h"
 #include "enforcer/warden/inside.h"
 #include "enforcer/warden/report.h"
 
@@ -25,6 +26,10 @@ static const char *own_fault(const struct warden *w)
 		return w->fault;
 	if (*w->follow_fault)
 		return w->follow_fault;
+	if (*w->feed_fault)
+		return w->feed_fault;
+	if (*w->feed_damage)
+		return w->feed_damage;
 	if (*w->return_fault)
 		return w->return_fault;
 	if (*w->revert_fault)
@@ -289,6 +294,55 @@ static int answer_audit(struct warden *w, const struct message *to, struct err *
 	return rc ? rc : message_send(w->heard, &m, why);
 }
 
+/* "drop: 1200 entries", "drop: nothing, as was asked". */
+static const char *feed_summary(const struct feed_given *ask, struct arena *a)
+{
+	return ask->clears ? arena_printf(a, "%.128s: nothing, as was asked", ask->name) :
+			     arena_printf(a, "%.128s: %u entries", ask->name, ask->entries);
+}
+
+static int change_feed(struct warden *w, int fd, const struct feed_given *ask, struct refusal *no)
+{
+	int rc = base_holds(w, &ask->by, no);
+
+	if (!rc)
+		rc = keep_refuses(w, no);
+	if (!rc && !w->live) {
+		no->code = RESULT_CONFLICT;
+		no->part = "feeds";
+		rc = err_set(&no->why, ENOENT, "no policy is in force; apply a bundle first");
+	}
+	if (!rc)
+		rc = feeds_replace(w->live, &w->kernel, ask, fd, no);
+	if (!rc)
+		note_fault(w->feed_damage, ""); /* the file that could not be read is another now, or its feed can be loaded again */
+	return rc;
+}
+
+static int answer_feed(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	struct refusal no = { 0 };
+	struct feed_given ask;
+	int rc = feed_given_decode(&ask, a, m->payload, m->len, why);
+
+	if (rc)
+		return rc;
+	rc = change_feed(w, m->fd, &ask, &no);
+	note_change(w, "feed", &ask.by, feed_summary(&ask, a), rc, &no);
+	return answer_result(w, m, rc, &no, why);
+}
+
+static int answer_feeds(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+{
+	own(buf) struct buf out = { 0 };
+	struct feeds_told f = { 0 };
+
+	if (w->live)
+		feeds_tell(&f, w->live, &w->kernel, a);
+	feeds_told_encode(&out, &f);
+	return answer(w, m, MESSAGE_FEEDS, &out, why);
+}
+
 /* What changes nothing. */
 static int answer_look(struct warden *w, const struct message *m, struct arena *a, struct err *why)
 {
@@ -296,6 +350,8 @@ static int answer_look(struct warden *w, const struct message *m, struct arena *
 		return answer_history(w, m, a, why);
 	if (m->kind == MESSAGE_ASK_BLOCKS)
 		return answer_blocks(w, m, a, why);
+	if (m->kind == MESSAGE_ASK_FEEDS)
+		return answer_feeds(w, m, a, why);
 	return m->kind == MESSAGE_ASK_STATUS ? answer_status(w, m, a, why) : answer_counters(w, m, a, why);
 }
 
@@ -306,6 +362,7 @@ int answer_any(struct warden *w, const struct message *m, struct arena *a, struc
 	case MESSAGE_ASK_COUNTERS:
 	case MESSAGE_ASK_HISTORY:
 	case MESSAGE_ASK_BLOCKS:
+	case MESSAGE_ASK_FEEDS:
 		return m->len ? err_set(why, EPROTO, "%s has a payload", message_name(m->kind)) : answer_look(w, m, a, why);
 	case MESSAGE_SET_POSTURE:
 		return answer_set_posture(w, m, a, why);
@@ -313,6 +370,8 @@ int answer_any(struct warden *w, const struct message *m, struct arena *a, struc
 		return answer_apply(w, m, a, why);
 	case MESSAGE_BLOCK:
 		return answer_block(w, m, a, why);
+	case MESSAGE_FEED:
+		return answer_feed(w, m, a, why);
 	case MESSAGE_ROLLBACK:
 		return answer_rollback(w, m, a, why);
 	case MESSAGE_CONFIRM:
@@ -329,6 +388,7 @@ int answer_any(struct warden *w, const struct message *m, struct arena *a, struc
 	case MESSAGE_HISTORY:
 	case MESSAGE_BUNDLE:
 	case MESSAGE_BLOCKS:
+	case MESSAGE_FEEDS:
 	case MESSAGE_EVENT:
 	case MESSAGE_PACKETS:
 	case MESSAGE_COUNT:

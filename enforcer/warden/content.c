@@ -6,7 +6,8 @@
 #include "enforcer/warden/filter.h"
 #include "enforcer/warden/generation_parts.h"
 
-const uint64_t content_can = 1u << NEED_EVENTS | 1u << NEED_PAYLOAD | 1u << NEED_FLOWS | 1u << NEED_COOKIES | 1u << NEED_RULE_EVENTS;
+const uint64_t content_can = 1u << NEED_EVENTS | 1u << NEED_PAYLOAD | 1u << NEED_FLOWS | 1u << NEED_COOKIES | 1u << NEED_RULE_EVENTS |
+			     1u << NEED_FEEDS;
 const uint64_t content_xdp_alone = 1u << NEED_PAYLOAD;
 
 void content_own_(struct content *c)

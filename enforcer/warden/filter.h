@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lang/base/addr.h"
 #include "lang/base/arena.h"
 #include "lang/base/buf.h"
 #include "lang/base/digest.h"
@@ -65,6 +66,10 @@ void filter_change_no_counter(struct filter_change *c, enum filter_table t, cons
 /* An element of a set with timeouts; its time begins anew when it was there. timeout_ms 0: it is not there afterwards. */
 void filter_change_element(struct filter_change *c, enum filter_table t, const char *set, const void *key, size_t len,
 			   uint64_t timeout_ms);
+/* Ranges into a set of intervals, or out of it: ascending, none touching the next. And all that is in a set, out. */
+void filter_change_ranges(struct filter_change *c, enum filter_table t, const char *set, enum family f, const struct addr_range *at,
+			  size_t len, bool add);
+void filter_change_empty(struct filter_change *c, enum filter_table t, const char *set);
 void filter_change_no_table(struct filter_change *c, enum filter_table t);
 
 /* One transaction. An empty change is nothing done. */

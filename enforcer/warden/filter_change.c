@@ -143,6 +143,49 @@ void filter_change_element(struct filter_change *c, enum filter_table t, const c
 		add_element(c, NFT_MSG_NEWSETELEM, t, set, key, len, timeout_ms);
 }
 
+void filter_change_empty(struct filter_change *c, enum filter_table t, const char *set)
+{
+	add_named(c, NFT_MSG_DELSETELEM, t, NFTA_SET_ELEM_LIST_SET, set);
+}
+
+static void put_bound(struct nlmsghdr *m, enum family f, addr_num at, bool ends)
+{
+	uint8_t key[16];
+	struct nlattr *one = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
+	struct nlattr *data = mnl_attr_nest_start(m, NFTA_SET_ELEM_KEY);
+
+	addr_to_bytes((struct addr){ f, at }, key);
+	mnl_attr_put(m, NFTA_DATA_VALUE, FAMILY_BITS(f) / 8, key);
+	mnl_attr_nest_end(m, data);
+	if (ends)
+		mnl_attr_put_u32(m, NFTA_SET_ELEM_FLAGS, htonl(NFT_SET_ELEM_INTERVAL_END));
+	mnl_attr_nest_end(m, one);
+}
+
+/* The kernel's intervals: an element where one begins, and one behind its end. A list is an attribute, and has 64 kB. */
+#define RANGES_AT_ONCE 800u
+#define RANGE_BYTES    64u
+
+void filter_change_ranges(struct filter_change *c, enum filter_table t, const char *set, enum family f, const struct addr_range *at,
+			  size_t len, bool put)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES + RANGES_AT_ONCE * RANGE_BYTES];
+
+	for (size_t from = 0; from < len; from += RANGES_AT_ONCE) {
+		struct nlmsghdr *m = filter_ours(room, put ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, put ? NLM_F_CREATE : 0, t);
+
+		mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set);
+		struct nlattr *list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
+		for (size_t i = from; i < len && i < from + RANGES_AT_ONCE; i++) {
+			put_bound(m, f, at[i].lo, false);
+			if (at[i].hi != family_max(f))
+				put_bound(m, f, at[i].hi + 1, true);
+		}
+		mnl_attr_nest_end(m, list);
+		add(c, m);
+	}
+}
+
 void filter_change_no_table(struct filter_change *c, enum filter_table t)
 {
 	add_named(c, NFT_MSG_DELTABLE, t, 0, NULL);

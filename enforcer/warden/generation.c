@@ -6,6 +6,7 @@
 
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/blocks.h"
+#include "enforcer/warden/feeds.h"
 #include "lang/base/memory.h"
 #include "lang/bundle/bundle.h"
 
@@ -114,7 +115,7 @@ void generation_leave_others(struct generation *g, struct kernel *k)
 	kernel_end_older(k);
 }
 
-void generation_carry_blocks(struct kernel *k, const struct ports *ports)
+void generation_carry(struct kernel *k, const struct plan *p, const struct ports *ports)
 {
 	struct block_engines to = { .nft = ports_use(ports, PORT_NFT) };
 	struct err why;
@@ -122,6 +123,8 @@ void generation_carry_blocks(struct kernel *k, const struct ports *ports)
 	for (size_t i = 0; i < ports->len; i++)
 		to.programs = to.programs || ports->at[i].engine != PORT_NFT;
 	if (blocks_carry(k, &to, &why))
+		say("%s", why.text);
+	if (k->feeds && p->feed_count && feeds_fill(k, p, &why))
 		say("%s", why.text);
 }
 

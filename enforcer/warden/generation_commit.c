@@ -268,11 +268,11 @@ static void read_digest(void *context)
 	c->rc = filter_digest(c->k->filter, bank_other(c->g->is.bank), &c->g->is.tables, &c->no->why);
 }
 
-static void carry_blocks(void *context)
+static void carry(void *context)
 {
 	const struct committing *c = context;
 
-	generation_carry_blocks(c->k, &c->g->ports);
+	generation_carry(c->k, &c->g->plan, &c->g->ports);
 }
 
 int generation_settle(struct generation *g, struct kernel *k, struct state *s, struct err *why)
@@ -283,8 +283,8 @@ int generation_settle(struct generation *g, struct kernel *k, struct state *s, s
 		return rc;
 	struct refusal no = { 0 };
 	struct committing c = { g, k, s, &no, 0 };
-	if (!memory_try(carry_blocks, &c)) /* those that the old engine placed while the new one came */
-		say("blocks are not carried: there is not enough memory");
+	if (!memory_try(carry, &c)) /* those that the old engine placed while the new one came */
+		say("blocks and feeds are not carried: there is not enough memory");
 	memory_try(sweep, &c); /* before the digest: what somebody else had put there is not taken for ours */
 	if (!memory_try(read_digest, &c))
 		c.rc = err_set(&no.why, ENOMEM, "tegd has not enough memory to read its tables");

@@ -10,6 +10,7 @@
 
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/content.h"
+#include "enforcer/warden/feeds.h"
 #include "enforcer/warden/ledger.h"
 #include "enforcer/warden/rehearse.h"
 #include "enforcer/warden/signer.h"
@@ -119,7 +120,11 @@ static int load_program(struct generation *g, struct kernel *k, const struct bun
 	struct tables_load load = { .shared = &k->shared, .hook = TEG_HOOK_XDP, .plan = &g->plan, .slots = g->slots,
 				    .number = g->is.number, .bank = g->is.bank == 'b' };
 	int rc = content_program(&load.object, &load.object_len, TEG_HOOK_XDP, &g->plan, b, why);
+	own(atlas) struct atlas feeds = { 0 };
 
+	if (!rc)
+		rc = feeds_atlas(&feeds, &g->plan, k, why);
+	load.feeds = feeds.at ? &feeds : NULL;
 	if (!rc)
 		rc = tables_load(&g->tables, &load, why);
 	return rc ? rc : try_program(g, TEG_HOOK_XDP, why);
@@ -275,7 +280,7 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 		return rc;
 	if (ports_use(&g->ports, PORT_NFT) && generation_put_batch(k, &c->epiderme, g->is.bank, false, &no->why))
 		return generation_refuse(no, RESULT_CANNOT, "nft");
-	generation_carry_blocks(k, &g->ports);
+	generation_carry(k, &g->plan, &g->ports);
 	kernel_set_posture(k, g->is.bank, g->posture);
 	return 0;
 }

@@ -35,8 +35,9 @@ struct warden {
 	 * What went wrong and is not seen in the kernel; "" when nothing: at the start, in following the
 	 * host, in returning to a posture, and in going back to a generation, which are tried again at a time.
 	 */
-	char fault[512], follow_fault[512], return_fault[512], revert_fault[512];
+	char fault[512], follow_fault[512], feed_fault[512], feed_damage[512], return_fault[512], revert_fault[512];
 	char keep_fault[512]; /* why what must be remembered cannot be; "" when it can */
+	uint64_t feeds_again_ms;
 	uint64_t return_again_ms, revert_again_ms;
 	/* CLOCK_BOOTTIME: when the generation took over, if this process did it. Whoever connected before cannot confirm it. */
 	uint64_t switched_ns;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "enforcer/proc/say.h"
+#include "enforcer/warden/feeds.h"
 #include "enforcer/warden/inside.h"
 #include "lang/base/file.h"
 #include "lang/base/memory.h"
@@ -122,6 +123,8 @@ static int roll_out(struct warden *w, const struct rollout *r, struct refusal *n
 	w->live = take(g);
 	w->switched_ns = boottime_ns();
 	*w->revert_fault = '\0';
+	if (!is_pending(w))
+		feeds_collect(&w->kernel, &w->live->plan);
 	past_finish(&w->past, is_pending(w) ? END_PENDING : END_DONE);
 	save_past(w);
 	if (!w->state.unsaved && !w->past.unsaved)
@@ -333,6 +336,8 @@ int confirm(struct warden *w, const struct settle *ask, struct refusal *no)
 	}
 	if (w->live)
 		w->live->is.confirm = (struct deadline){ 0 };
+	if (w->live)
+		feeds_collect(&w->kernel, &w->live->plan);
 	past_end(&w->past, w->state.now.number, END_CONFIRMED);
 	save_past(w);
 	say("generation %llu is confirmed", (unsigned long long)w->state.now.number);

@@ -16,6 +16,7 @@
 
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/confine.h"
+#include "enforcer/warden/feeds.h"
 #include "enforcer/warden/inside.h"
 #include "enforcer/warden/places.h"
 #include "enforcer/warden/sockets.h"
@@ -49,6 +50,31 @@ void warden_follow(struct warden *w, unsigned changed)
 		rc = generation_follow_links(w->live, &w->kernel, &w->state, &why);
 	if (changed)
 		note_fault(w->follow_fault, rc ? why.text : "");
+}
+
+/* After a change of what is on them that nobody asked for. */
+static void follow_feeds(struct warden *w)
+{
+	struct err why = { 0 };
+	int rc = w->live ? feeds_follow(w->live, &w->kernel, &why) : 0;
+
+	note_fault(w->feed_fault, rc ? why.text : "");
+	w->feeds_again_ms = now_ms() + TICK_MS;
+}
+
+/* Those that became stale, and were to be cleared then. */
+static void clear_feeds(struct warden *w)
+{
+	follow_feeds(w);
+	note_entry(w, &(struct audit_entry){ .what = "feed", .summary = "what is stale is on no feed any more",
+					     .result = *w->feed_fault ? "failed" : "done", .detail = w->feed_fault });
+}
+
+static uint64_t feeds_wait_ms(const struct warden *w, uint64_t now)
+{
+	const uint64_t left = feeds_in_ms(w->live, &w->kernel), again = w->feeds_again_ms > now ? w->feeds_again_ms - now : 0;
+
+	return left > again ? left : again;
 }
 
 /* ---- what happens by itself --------------------------------------------------------------- */
@@ -118,6 +144,7 @@ static int wait_ms(struct warden *w, uint64_t next_tick)
 
 	wait = least(wait, least(drift_in_ms(w, now), notify_alive(&w->manager, now)));
 	wait = least(wait, told_in_ms(w->told, now));
+	wait = least(wait, feeds_wait_ms(w, now));
 
 	return (int)(restart >= 0 ? least(wait, (uint64_t)restart) : wait);
 }
@@ -161,6 +188,8 @@ static void loop(struct warden *w)
 			revert_overdue(w);
 		if (!drift_in_ms(w, now_ms()))
 			drift_check(w);
+		if (!feeds_wait_ms(w, now_ms()))
+			clear_feeds(w);
 		if (now_ms() >= next_tick) {
 			tick(w);
 			next_tick = now_ms() + TICK_MS;
@@ -271,6 +300,8 @@ static void take_up(struct warden *w)
 	memcpy(log_fault, w->audit.fault, sizeof log_fault);
 
 	warden_follow(w, ROUTE_ADDRESSES);
+	if (feeds_open(&w->kernel, &why))
+		note_fault(w->feed_damage, why.text);
 	if (past_load(&w->past, w->settings->state_dir, &why))
 		note_fault(w->fault, why.text);
 	if (recover(&w->live, &w->found, &w->kernel, &w->state, &why))
@@ -284,6 +315,8 @@ static void take_up(struct warden *w)
 		    (unsigned long long)(now_ms() - from), w->live->plan.policy, w->live->is.posture);
 	else if (*w->settings->bundle && !w->state.now.number)
 		apply_setting(w);
+	if (w->live && w->found == RECOVERED_ADOPTED)
+		follow_feeds(w); /* who died before may have put a content into some of all */
 	if (w->state.now.number)
 		past_resolve(&w->past, &w->state);
 	if (!revert_in_ms(w, now_ms()))
@@ -300,6 +333,7 @@ static void end(struct warden *w)
 	told_free(w->told);
 	audit_close(&w->audit);
 	generation_free(w->live);
+	feeds_close(&w->kernel);
 	kernel_release(&w->kernel);
 	notify_close(&w->manager);
 	const int fds[] = { w->api.unix_listen, w->api.tcp_listen, w->signals, w->lock };

@@ -692,10 +692,10 @@ static int needs_hold(const struct plan *p, struct err *why)
 	return 0;
 }
 
-/* A name is also one of a file. */
+/* A name is also one of a file, and of others beside it that have a dot. */
 static bool feed_name_holds(const char *s)
 {
-	return word_holds(s, PLAN_FEED_NAME_MOST) && *s != '.';
+	return word_holds(s, PLAN_FEED_NAME_MOST) && !strchr(s, '.');
 }
 
 static bool feed_holds(const struct plan *p, uint32_t i)
