@@ -13,10 +13,17 @@
 #include "lang/base/memory.h"
 #include "lang/bundle/nft_name.h"
 
-/* What nft's sets of a feed hold, as far as this process put it there. */
+/* nft's sets of a feed; what is made anew has other handles. */
+struct sets {
+	uint64_t table, set[FAMILY_COUNT];
+	bool there;
+};
+
+/* What they hold, as far as this process put it there. */
 struct filled {
 	struct filled *next;
 	char name[PLAN_FEED_NAME_MOST + 1];
+	struct sets sets;
 	struct feed *is; /* a content of its own; NULL: nothing */
 };
 
@@ -292,21 +299,38 @@ static void filled_is(struct kernel *k, const char *name, struct filled *is)
 	}
 }
 
-static int sets_are_there(struct kernel *k, const char *name, bool *out, struct err *why)
+static int sets_find(struct sets *out, struct kernel *k, const char *name, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	struct filter_live live;
 	unsigned there = 0;
-	int rc = filter_look(k->filter, &live, FILTER_WANT_SETS, a, why);
+	int rc = filter_look(k->filter, &live, FILTER_WANT_SETS | FILTER_WANT_TABLES, a, why);
 
+	*out = (struct sets){ 0 };
 	for (unsigned f = 0; !rc && f < FAMILY_COUNT; f++) {
 		const char *set = nft_feed_set(a, name, (enum family)f);
 
-		for (size_t i = 0; i < live.set_count; i++)
-			there += live.sets[i].table == FILTER_NETDEV && !strcmp(live.sets[i].name, set);
+		for (size_t i = 0; i < live.set_count; i++) {
+			if (live.sets[i].table != FILTER_NETDEV || strcmp(live.sets[i].name, set) != 0)
+				continue;
+			out->set[f] = live.sets[i].handle;
+			there++;
+		}
 	}
-	*out = there == FAMILY_COUNT;
+	out->table = rc ? 0 : live.handles[FILTER_NETDEV];
+	out->there = there == FAMILY_COUNT;
 	return rc;
+}
+
+/* The note of what these very sets hold; another one is of sets that went, and goes. */
+static struct filled *filled_in(struct kernel *k, const char *name, const struct sets *sets)
+{
+	struct filled *f = filled_find(k, name);
+
+	if (!f || (sets->there && f->sets.table == sets->table && !memcmp(f->sets.set, sets->set, sizeof sets->set)))
+		return f;
+	filled_is(k, name, NULL);
+	return NULL;
 }
 
 static bool holds(const struct filled *f, const struct feed *is)
@@ -319,17 +343,17 @@ static int fill(struct kernel *k, const char *name, const struct feed *is, struc
 {
 	own(filter_change) struct filter_change c = { 0 };
 	own(filled) struct filled *note = NULL;
-	bool there;
-	int rc = sets_are_there(k, name, &there, why);
+	struct sets sets;
+	int rc = sets_find(&sets, k, name, why);
+	const struct filled *was = rc ? NULL : filled_in(k, name, &sets);
 
-	if (!rc && !there)
-		filled_is(k, name, NULL);
-	if (rc || !there || holds(filled_find(k, name), is))
+	if (rc || !sets.there || holds(was, is))
 		return rc;
 	rc = filled_new(&note, name, is, why);
 	if (rc)
 		return rc;
-	change_sets(&c, name, filled_find(k, name), is);
+	note->sets = sets;
+	change_sets(&c, name, was, is);
 	rc = filter_commit(k->filter, &c, why);
 	filled_is(k, name, rc ? NULL : take(note));
 	return rc ? err_in(why, "feed %s", name) : 0;

@@ -97,6 +97,7 @@ struct filter_chain {
 struct filter_object {
 	enum filter_table table;
 	const char *name;
+	uint64_t handle;	 /* of sets: what was made anew has another, in one table */
 	uint64_t packets, bytes; /* of counters */
 };
 
@@ -106,6 +107,7 @@ struct filter_live {
 	struct filter_object *sets, *counters;
 	size_t set_count, counter_count;
 	bool tables[FILTER_TABLES];
+	uint64_t handles[FILTER_TABLES]; /* of the tables, as far as they were looked for */
 };
 
 enum filter_want {

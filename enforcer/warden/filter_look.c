@@ -14,6 +14,7 @@ struct look {
 	struct arena *arena;
 	enum filter_table table;
 	bool there;
+	uint64_t handle;
 	VEC(struct filter_chain) chains;
 	VEC(struct filter_object) objects;
 	size_t chains_before, objects_before;
@@ -27,11 +28,22 @@ static void look_again(void *context)
 	l->objects.len = l->objects_before;
 }
 
+/* 0 when it has none. */
+static uint64_t handle_in(const struct nlmsghdr *h, uint16_t type)
+{
+	const struct nlattr *a = filter_attribute(h, type);
+
+	return a ? filter_u64(a) : 0;
+}
+
 static void see_table(const struct nlmsghdr *h, void *context)
 {
 	struct look *l = context;
 
-	l->there = l->there || filter_is_ours(h);
+	if (!filter_is_ours(h))
+		return;
+	l->there = true;
+	l->handle = handle_in(h, NFTA_TABLE_HANDLE);
 }
 
 /* The device of a hook: one by itself, or the first of a list. */
@@ -75,7 +87,8 @@ static void see_set(const struct nlmsghdr *h, void *context)
 
 	if (!filter_is_ours(h) || set_is_anonymous(h))
 		return;
-	struct filter_object o = { .table = l->table, .name = arena_strdup(l->arena, filter_text(h, NFTA_SET_NAME)) };
+	struct filter_object o = { .table = l->table, .name = arena_strdup(l->arena, filter_text(h, NFTA_SET_NAME)),
+				   .handle = handle_in(h, NFTA_SET_HANDLE) };
 	vec_push(l->arena, &l->objects, o);
 }
 
@@ -123,6 +136,7 @@ static int look_for_tables(struct filter *f, struct filter_live *out, struct are
 		if (rc)
 			return err_in(why, "cannot list tables");
 		out->tables[t] = l.there;
+		out->handles[t] = l.handle;
 	}
 	return 0;
 }
