@@ -42,6 +42,7 @@ struct scrape {
 	struct server *server;
 	const struct status *status;
 	const struct counters *counters;
+	const struct feeds_told *feeds;
 };
 
 /* ---- the text format ------------------------------------------------------------------- */
@@ -151,6 +152,17 @@ static void add_qualia(struct buf *out, struct qualia *q)
 	}
 }
 
+static uint64_t feed_figure(enum metric m, const struct feed_row *f)
+{
+	return m == METRIC_FEED_ENTRIES ? f->entries : m == METRIC_FEED_LOADED ? f->loaded : f->stale;
+}
+
+static void add_feeds(struct buf *out, enum metric m, const struct feeds_told *feeds)
+{
+	for (uint32_t i = 0; i < feeds->row_count; i++)
+		add_count(out, m, LABELS({ "feed", feeds->rows[i].name }), feed_figure(m, &feeds->rows[i]));
+}
+
 static const char *path_of(size_t route)
 {
 	return route < ROUTE_COUNT ? routes[route].path : "other";
@@ -236,6 +248,11 @@ static void add_metric(struct buf *out, enum metric m, const struct scrape *s)
 	case METRIC_BLOCKED:
 		add_count(out, m, NULL, s->counters->blocked_sources);
 		break;
+	case METRIC_FEED_ENTRIES:
+	case METRIC_FEED_LOADED:
+	case METRIC_FEED_STALE:
+		add_feeds(out, m, s->feeds);
+		break;
 	case METRIC_CROWDED:
 		add_count(out, m, NULL, s->counters->crowded);
 		break;
@@ -266,17 +283,22 @@ static void add_metrics(struct buf *out, const struct scrape *s)
 
 /* ---- the route -------------------------------------------------------------------------- */
 
-static void counters_told(struct request *r, struct answer *a)
+static void feeds_told(struct request *r, struct answer *a)
 {
-	const struct scrape s = { request_server(r), &request_answer(r, 0)->status, &a->counters };
+	const struct scrape s = { request_server(r), &request_answer(r, 0)->status, &request_answer(r, 1)->counters, &a->feeds };
 	own(buf) struct buf out = { 0 };
 
+	add_metrics(&out, &s);
+	request_reply_text(r, "text/plain; version=0.0.4; charset=utf-8", &out);
+}
+
+static void counters_told(struct request *r, struct answer *a)
+{
 	if (!a->counters.at_ns) { /* zeros would look like a counter that began anew */
 		request_refuse(r, PROBLEM_UNREADABLE, NULL, NULL, "the warden could not read them");
 		return;
 	}
-	add_metrics(&out, &s);
-	request_reply_text(r, "text/plain; version=0.0.4; charset=utf-8", &out);
+	request_ask(r, &(struct question){ .kind = MESSAGE_ASK_FEEDS, .fd = -1 }, feeds_told);
 }
 
 static void status_told(struct request *r, struct answer *a)

@@ -52,6 +52,12 @@ static struct blocked_row blocked[] = {
 	{ { FAMILY_IP6, (addr_num)0x20010db800000001 << 64 }, 1700000060, "reflex.syn_flood" },
 };
 
+static struct feed_row fed[] = {
+	{ .name = "drop", .format = FORMAT_NETSET, .member = "", .most = 3, .stale_s = 3600, .stale_keeps = 1, .loaded = 1700000000,
+	  .entries = 2, .prefixes = 2, .digest = "ef56", .in_force = 1 },
+	{ .name = "more", .format = FORMAT_CSV, .member = "", .column = 2, .most = 10, .stale_s = 60, .digest = "" },
+};
+
 static void learn_part(struct api_stage *s)
 {
 	s->play.status = (struct status){
@@ -115,6 +121,12 @@ static void note(struct api_stage *s, const struct message *m, struct arena *a)
 		s->blocked_last = block.sources[block.source_count - 1];
 		note_asker(s, &block.by);
 	}
+	struct feed_given feed;
+	if (m->kind == MESSAGE_FEED && !feed_given_decode(&feed, a, m->payload, m->len, &why)) {
+		snprintf(s->feed, sizeof s->feed, "%s", feed.name);
+		s->feed_entries = feed.entries;
+		note_asker(s, &feed.by);
+	}
 	if (m->kind == MESSAGE_APPLY && m->fd >= 0 && !fstat(m->fd, &st)) {
 		s->bundle_len = (size_t)st.st_size;
 		s->bundle_seals = fcntl(m->fd, F_GET_SEALS);
@@ -145,6 +157,10 @@ static enum message_kind play(struct api_stage *s, struct buf *out, enum message
 	if (asked == MESSAGE_ASK_BLOCKS) {
 		blocks_encode(out, &(struct blocks){ blocked, ARRAY_LEN(blocked), 5 });
 		return MESSAGE_BLOCKS;
+	}
+	if (asked == MESSAGE_ASK_FEEDS) {
+		feeds_told_encode(out, &(struct feeds_told){ fed, ARRAY_LEN(fed) });
+		return MESSAGE_FEEDS;
 	}
 	if (asked == MESSAGE_ASK_AUDIT) {
 		audit_head_encode(out, &(struct audit_head){ 1, sizeof STAGE_AUDIT - 1 });

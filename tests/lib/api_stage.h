@@ -40,6 +40,8 @@ struct api_stage {
 	uint64_t opened_ns, to;	/* of the last confirmation, of the last rollback */
 	uint32_t confirm;	/* of the last apply or rollback */
 	uint32_t blocked_count; /* of the last block */
+	char feed[129]; /* that was given, */
+	unsigned feed_entries;
 	struct addr blocked_last;
 	char base[80], who[80], from[80];	  /* of the last change: whose, and on what */
 	size_t bundle_len;			  /* of the last apply */

@@ -22,6 +22,15 @@ awk 'BEGIN { for (i = 0; i < 100000; i++) printf "%d.%d.%d.%d\n", 20 + i % 100, 
 	sort -u > $lab/many
 head -n -500 $lab/many > $lab/fewer; echo 10.9.0.3 >> $lab/fewer
 
+# Nothing of tegd is in the kernel any more.
+boots() {
+	tegd_end TERM
+	nft flush ruleset
+	rm -rf $lab/bpf/$engine
+	tc qdisc del dev w0 clsact 2>/dev/null
+	for i in $(seq 50); do ip -j link show dev w0 | grep -q '"xdp"' || break; sleep 0.1; done
+}
+
 for engine in $FEED_ENGINES; do
 	at="--engine $engine --state-dir $lab/state-$engine --pin-dir $lab/bpf/$engine"
 	ok "$engine: tegd starts" tegd_start $at
@@ -97,15 +106,10 @@ for engine in $FEED_ENGINES; do
 	ok "$engine: cleared" ctl feed clear bad
 	is "$(fed | xargs)" "answered answered answered" "$engine: nobody is on it"
 	ok "$engine: loaded, before a boot" ctl feed load bad $lab/second
-	tegd_end TERM
-	nft flush ruleset
-	rm -rf $lab/bpf/$engine
-	ip link set w0 xdp off 2>/dev/null
-	tc qdisc del dev w0 clsact 2>/dev/null
+	boots
 	ok "$engine: tegd starts as after a boot" tegd_start $at
 	is "$(status .adopted)" restored "$engine: and restores"
 	is "$(fed | xargs)" "silent answered answered" "$engine: with what was on the feed"
-	tegd_end TERM
-	nft flush ruleset
+	boots
 done
 done_testing

@@ -280,6 +280,41 @@ static void sources_are_read(struct api_stage *s)
 		"which has no place there");
 }
 
+static const struct {
+	const char *head, *body;
+	int status;
+	const char *detail;
+} feeds[] = {
+	{ "Feed: drop\r\n", "198.51.100.7\n2001:db8::/32\n", 200, "" },
+	{ "Feed: more\r\n", "x,198.51.100.7\n", 200, "" },
+	{ "Feed: drop\r\n", "", 200, "" },
+	{ "Feed: drop\r\n", "198.51.100.7\nx\n", 422, "line 2: `x` is no address or prefix" },
+	{ "Feed: drop\r\n", "192.0.2.1\n192.0.2.2\n192.0.2.3\n192.0.2.4\n", 422, "more than 3 entries" },
+	{ "Feed: none\r\n", "198.51.100.7\n", 422, "no feed none" },
+	{ "", "198.51.100.7\n", 422, "Feed: the head must say which feed" },
+};
+
+static void feeds_are_read(struct api_stage *s)
+{
+	own(buf) struct buf answer = { 0 };
+	const unsigned before = s->asked[MESSAGE_FEED];
+
+	for (size_t i = 0; i < ARRAY_LEN(feeds); i++) {
+		own(buf) struct buf ask = { 0 };
+
+		buf_printf(&ask, HEAD_OF("POST", "/api/tegumentar/feeds/load") "%sContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s",
+			   feeds[i].head, strlen(feeds[i].body), feeds[i].body);
+		int status = http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), buf_text(&ask));
+		if (!tap_ok(status == feeds[i].status && strstr(http_body(&answer), feeds[i].detail), "feed %zu: %d", i, feeds[i].status))
+			tap_note("got %d: %s", status, http_body(&answer));
+		if (!i)
+			tap_ok(!strcmp(s->feed, "drop") && s->feed_entries == 2, "the warden hears which, and how many");
+	}
+	tap_num(s->asked[MESSAGE_FEED] - before, 3, "the warden hears of the right ones");
+	tap_num(post_json(s, &answer, "/api/tegumentar/feeds/clear", "{\"name\":\"more\"}"), 200, "a feed is cleared");
+	tap_ok(!strcmp(s->feed, "more") && !s->feed_entries, "of which the warden hears");
+}
+
 static void set_result(struct api_stage *s, enum result_code code)
 {
 	pthread_mutex_lock(&s->lock);
@@ -656,6 +691,7 @@ int main(void)
 	wrong_bodies_are_named(s);
 	postures_switch(s);
 	sources_are_read(s);
+	feeds_are_read(s);
 	outcomes_are_told(s);
 	bundles_arrive(s);
 	downgrades_are_asked_for(s);

@@ -133,6 +133,32 @@ static void blocks_are_decoded(void)
 	       got.rows[0].until == 1700000000, "as it was");
 }
 
+static void feeds_are_decoded(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf bytes = { 0 }, list = { 0 };
+	struct feed_given in = { "drop", 7, 0, { "", "root", "unix" } }, out;
+	struct feed_row rows[] = { { "drop", FORMAT_CSV, "", 2, 100, 3600, 1, 1700000000, 7, 5, "ab", 1, 0 } };
+	struct feeds_told all = { rows, 1 }, got;
+	struct err why = { 0 };
+
+	feed_given_encode(&bytes, &in);
+	tap_ok(!feed_given_decode(&out, a, bytes.at, bytes.len, &why) && !strcmp(out.name, "drop") && out.entries == 7 &&
+	       !strcmp(out.by.who, "root"), "a feed that is given is decoded");
+	in.entries = TEG_FEED_ENTRIES_MAX + 1;
+	bytes.len = 0;
+	feed_given_encode(&bytes, &in);
+	tap_num(feed_given_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "more entries than any feed has are refused");
+	feeds_told_encode(&list, &all);
+	tap_ok(!feeds_told_decode(&got, a, list.at, list.len, &why) && got.row_count == 1 && got.rows[0].column == 2 &&
+	       got.rows[0].prefixes == 5 && got.rows[0].stale && !got.rows[0].in_force, "so is what is on feeds");
+	tap_num(feeds_told_decode(&got, a, list.at, list.len - 1, &why), -EPROTO, "but not most of it");
+	rows[0].format = FORMAT_COUNT;
+	list.len = 0;
+	feeds_told_encode(&list, &all);
+	tap_num(feeds_told_decode(&got, a, list.at, list.len, &why), -EPROTO, "nor a format there is not");
+}
+
 static void rollouts_are_decoded(void)
 {
 	own(arena) struct arena *a = arena_new();
@@ -400,6 +426,7 @@ int main(void)
 	counters_are_decoded();
 	results_are_decoded();
 	blocks_are_decoded();
+	feeds_are_decoded();
 	rollouts_are_decoded();
 	histories_are_decoded();
 	packets_are_decoded();
