@@ -20,6 +20,7 @@ struct bulk {
 	nft_bulk_ends ends;
 	VEC(struct found) found;
 	VEC(struct nft_item) items;
+	size_t parts; /* of items that are one but for the blocks of a set */
 	struct strmap beside; /* numbers of what items ask beside the axes, by its text */
 	struct strmap leaves; /* chains, by what stands in them */
 };
@@ -46,11 +47,14 @@ static struct nft_spans spans_of(struct arena *a, const struct ranges *r, addr_n
 	return (struct nft_spans){ at, len };
 }
 
-static struct nft_spans spans_of_end(struct arena *a, const struct ir_end *e, enum nft_end way, int family)
+static struct nft_spans spans_of_end(struct arena *a, const struct ir_end *e, const struct nft_way *w, bool src)
 {
-	if (way != NFT_END_SET)
+	const struct netset *set;
+
+	if ((src ? w->src : w->dst) != NFT_END_SET)
 		return one_span(a, 0, ~(addr_num)0);
-	return (struct nft_spans){ e->set->set.at[family], e->set->set.len[family] };
+	set = nft_way_set(w, e, src);
+	return (struct nft_spans){ set->at[w->family], set->len[w->family] };
 }
 
 /* Equal for items that ask the same beside the axes, and end alike. */
@@ -90,8 +94,8 @@ static void note_found(struct nft_spread *s, const struct nft_way *w)
 		.on = {
 			[NFT_AXIS_FAMILY] = one_span(a, family, w->family < 0 ? FAMILY_COUNT - 1 : family),
 			[NFT_AXIS_PROTO] = spans_of(a, &s->box->protos, UINT8_MAX),
-			[NFT_AXIS_SRC] = spans_of_end(a, &b->src, w->src, w->family),
-			[NFT_AXIS_DST] = spans_of_end(a, &b->dst, w->dst, w->family),
+			[NFT_AXIS_SRC] = spans_of_end(a, &b->src, w, true),
+			[NFT_AXIS_DST] = spans_of_end(a, &b->dst, w, false),
 			[NFT_AXIS_SPORT] = spans_of(a, &b->sport, UINT16_MAX),
 			[NFT_AXIS_DPORT] = spans_of(a, &b->dport, UINT16_MAX),
 		},
@@ -103,6 +107,7 @@ static void note_found(struct nft_spread *s, const struct nft_way *w)
 
 	vec_push(a, &k->found, f);
 	vec_push(a, &k->items, it);
+	k->parts += w->again;
 }
 
 static int find_all(struct bulk *k, const struct ir_rule *rules, size_t count)
@@ -574,7 +579,7 @@ int nft_bulk_lower(struct nft_maker *mk, const struct nft_site *site, const stru
 	strmap_init(&k.leaves, mk->arena);
 	if (find_all(&k, rules, count))
 		return mk->why->code;
-	if (k.items.len < NFT_BULK_LEAST)
+	if (k.items.len - k.parts < NFT_BULK_LEAST)
 		put_list(&k, site->chain);
 	else
 		put_trees(&k, takes_everything(&k.items.at[k.items.len - 1]));

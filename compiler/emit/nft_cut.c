@@ -5,7 +5,8 @@
 #include "compiler/emit/nft_price.h"
 
 #define COPIES_MOST 3.0 /* of the items of one cut */
-#define BLOCKS_MOST 2u	/* for each item of a cut */
+#define BLOCKS_MOST 2u	 /* for each item of a cut */
+#define SPANS_MOST  256u /* of one item, of an axis that is cut */
 
 static int by_place(const void *x, const void *y)
 {
@@ -208,21 +209,27 @@ static bool may_cut(const struct nft_part *p, enum nft_axis x)
 	return false;
 }
 
-/* Ends of which an item asks whether they are the host's own: which of a range are, nobody can prove. */
-static unsigned ends_of_self(const struct nft_item *items, struct nft_picked l)
+/*
+ * Ends of which an item asks whether they are the host's own: which of a range are, nobody can prove. And axes of which
+ * an item wants a large set: a part for each of its ranges is more to load than the set.
+ */
+static unsigned not_to_be_cut(const struct nft_item *items, struct nft_picked l)
 {
-	unsigned ends = 0;
+	unsigned axes = 0;
 
-	for (size_t i = 0; i < l.len; i++)
-		ends |= items[l.at[i]].self;
-	return ends;
+	for (size_t i = 0; i < l.len; i++) {
+		axes |= items[l.at[i]].self;
+		for (int x = 0; x < NFT_AXES; x++)
+			axes |= items[l.at[i]].on[x].len > SPANS_MOST ? 1u << x : 0;
+	}
+	return axes;
 }
 
 struct nft_cut nft_cut_find(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, unsigned never)
 {
 	struct nft_cut best = { .room = 0 };
 
-	never |= ends_of_self(items, l);
+	never |= not_to_be_cut(items, l);
 	for (int x = 0; x < NFT_AXES; x++) {
 		own(arena) struct arena *a = arena_new();
 

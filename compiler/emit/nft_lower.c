@@ -36,6 +36,7 @@ static struct nft_maker maker_of(const struct ir *ir, struct arena *a, struct nf
 	*t = (struct nft_table){ .kind = kind, .arena = a };
 	strmap_init(&mk.counters, a);
 	strmap_init(&mk.sets, a);
+	strmap_init(&mk.blocks, a);
 	return mk;
 }
 

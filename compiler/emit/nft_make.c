@@ -88,20 +88,48 @@ static const struct addr_range *hosts_of(struct nft_maker *mk, const struct nets
 	return hosts;
 }
 
-const struct nft_set *nft_net_set_at(struct nft_maker *mk, const struct netset *set, enum family f)
+static const char *content_name(struct nft_maker *mk, char kind, const struct addr_range *at, size_t count, enum family f)
 {
-	struct digest d = digest_of(set->at[f], set->len[f] * sizeof *set->at[f]);
-	const size_t hosts = hosts_in(set, f);
-	const char *name = arena_printf(mk->arena, "%c_%.12s_%d", hosts ? 'h' : 'n', d.hex, f == FAMILY_IP4 ? 4 : 6);
+	const struct digest d = digest_of(at, count * sizeof *at);
+
+	return arena_printf(mk->arena, "%c_%.12s_%d", kind, d.hex, f == FAMILY_IP4 ? 4 : 6);
+}
+
+static const struct nft_set *static_set_at(struct nft_maker *mk, const char *name, enum family f, bool interval,
+					   const struct addr_range *at, size_t count)
+{
 	struct nft_set *s = strmap_find(&mk->sets, name);
 
 	if (s)
 		return s;
 	s = nft_set_new(mk, name, f == FAMILY_IP4 ? NFT_TYPE_ADDR4 : NFT_TYPE_ADDR6);
-	s->interval = !hosts;
-	s->ranges = hosts ? hosts_of(mk, set, f, hosts) : set->at[f];
-	s->count = hosts ? hosts : set->len[f];
+	s->interval = interval;
+	s->ranges = at;
+	s->count = count;
+	/* By its size the kernel chooses the faster hash; one more is there while it looks whether it has an element. */
+	s->most = interval ? 0 : (uint32_t)count + 1;
 	return s;
+}
+
+const struct nft_set *nft_net_set_at(struct nft_maker *mk, const struct netset *set, enum family f)
+{
+	const size_t hosts = hosts_in(set, f);
+	const char *name = content_name(mk, hosts ? 'h' : 'n', set->at[f], set->len[f], f);
+
+	return static_set_at(mk, name, f, !hosts, hosts ? hosts_of(mk, set, f, hosts) : set->at[f], hosts ? hosts : set->len[f]);
+}
+
+const struct nft_set *nft_value_set_at(struct nft_maker *mk, const struct addr_range *at, size_t count, enum family f)
+{
+	struct addr_range *joined = arena_zero(mk->arena, (count + 1) * sizeof *joined);
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (len && joined[len - 1].hi + 1 == at[i].lo)
+			joined[len - 1].hi = at[i].hi;
+		else
+			joined[len++] = at[i];
+	return static_set_at(mk, content_name(mk, 'h', joined, len, f), f, false, at, count);
 }
 
 const struct nft_set *nft_dynamic_set_at(struct nft_maker *mk, const char *name, enum family f,

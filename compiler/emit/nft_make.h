@@ -22,6 +22,7 @@ struct nft_maker {
 	struct arena *arena;
 	struct nft_table *table;
 	struct strmap counters, sets; /* by name */
+	struct strmap blocks;	      /* nft_blocks.h, by the set that they are */
 	uint32_t *next_id; /* of sets, over both tables: they may go in one transaction */
 	struct err *why;
 };
@@ -36,6 +37,8 @@ const char *nft_counter_at(struct nft_maker *mk, const char *id);
 const struct nft_set *nft_net_set_at(struct nft_maker *mk, const struct netset *set, enum family f);
 /* Ranges of addresses that the enforcer fills in. */
 const struct nft_set *nft_filled_set_at(struct nft_maker *mk, const char *name, enum family f);
+/* Of single values, ascending: a hash. */
+const struct nft_set *nft_value_set_at(struct nft_maker *mk, const struct addr_range *at, size_t count, enum family f);
 const struct nft_set *nft_dynamic_set_at(struct nft_maker *mk, const char *name, enum family f,
 					 uint32_t most, uint64_t timeout_ms);
 /* By more than an address: `fields` are the parts of its key. */

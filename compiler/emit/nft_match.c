@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/emit/nft_layers.h"
 #include "compiler/ir/packet.h"
 
 enum { FIB_TYPE_LOCAL = 2 }; /* RTN_LOCAL of linux/rtnetlink.h */
@@ -161,17 +162,38 @@ static void ask_icmp(struct nft_maker *mk, struct nft_rule *r, const struct nft_
 	}
 }
 
+const struct netset *nft_way_set(const struct nft_way *w, const struct ir_end *e, bool src)
+{
+	return w->blocks && w->of_src == src ? &w->blocks->set : &e->set->set;
+}
+
+static void ask_blocks(struct nft_maker *mk, struct nft_rule *r, enum nft_field field, struct nft_block_set *b, enum family f)
+{
+	const struct nft_match m = { .field = field, .test = NFT_TEST_IN, .masked = b->bits < FAMILY_BITS(f),
+				     .mask = b->bits < FAMILY_BITS(f) ? nft_leading_bits(f, b->bits) : 0,
+				     .set = nft_block_set_at(mk, b, f) };
+
+	nft_push_match(mk, r, m);
+}
+
+static void ask_end(struct nft_maker *mk, struct nft_rule *r, enum nft_field field, const struct ir_end *e, const struct nft_way *w,
+		    bool src)
+{
+	if (w->blocks && w->of_src == src)
+		ask_blocks(mk, r, field, w->blocks, (enum family)w->family);
+	else
+		ask_set_of(mk, r, field, &e->set->set, (enum family)w->family);
+}
+
 static void ask_addresses(struct nft_maker *mk, struct nft_rule *r, const struct ir_box *b,
 			  const struct nft_way *w, unsigned decided)
 {
 	bool ip4 = w->family == FAMILY_IP4;
 
 	if (w->src == NFT_END_SET && !(decided & NFT_DECIDED_SRC))
-		ask_set_of(mk, r, ip4 ? NFT_FIELD_IP_SADDR : NFT_FIELD_IP6_SADDR, &b->src.set->set,
-			   (enum family)w->family);
+		ask_end(mk, r, ip4 ? NFT_FIELD_IP_SADDR : NFT_FIELD_IP6_SADDR, &b->src, w, true);
 	if (w->dst == NFT_END_SET && !(decided & NFT_DECIDED_DST))
-		ask_set_of(mk, r, ip4 ? NFT_FIELD_IP_DADDR : NFT_FIELD_IP6_DADDR, &b->dst.set->set,
-			   (enum family)w->family);
+		ask_end(mk, r, ip4 ? NFT_FIELD_IP_DADDR : NFT_FIELD_IP6_DADDR, &b->dst, w, false);
 }
 
 /* A look at the routing table: asked last. */
@@ -274,6 +296,26 @@ static void spread_icmp(struct nft_spread *s, struct nft_way w)
 	}
 }
 
+/* By blocks only one end, since each of the one would be asked with each of the other. */
+static void spread_sets(struct nft_spread *s, struct nft_way w)
+{
+	const struct ir_box *b = &s->box->box;
+	struct nft_blocks *blocks = NULL;
+
+	if (w.src == NFT_END_SET)
+		blocks = nft_blocks_of(s->mk, &b->src.set->set, (enum family)w.family);
+	w.of_src = blocks != NULL;
+	if (!blocks && w.dst == NFT_END_SET)
+		blocks = nft_blocks_of(s->mk, &b->dst.set->set, (enum family)w.family);
+	if (!blocks)
+		spread_icmp(s, w);
+	for (unsigned i = 0; blocks && i < blocks->count; i++) {
+		w.blocks = &blocks->at[i];
+		w.again = i > 0;
+		spread_icmp(s, w);
+	}
+}
+
 static void spread_ends(struct nft_spread *s, int family)
 {
 	const struct ir_box *b = &s->box->box;
@@ -281,8 +323,7 @@ static void spread_ends(struct nft_spread *s, int family)
 	for (enum nft_end src = NFT_END_ANY; src <= NFT_END_SET; src++)
 		for (enum nft_end dst = NFT_END_ANY; dst <= NFT_END_SET; dst++)
 			if (end_has_way(&b->src, src, family) && end_has_way(&b->dst, dst, family))
-				spread_icmp(s, (struct nft_way){
-						       .family = family, .src = src, .dst = dst });
+				spread_sets(s, (struct nft_way){ .family = family, .src = src, .dst = dst });
 }
 
 static void spread_box(struct nft_spread *s)

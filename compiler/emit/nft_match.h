@@ -1,14 +1,16 @@
 /*
  * nft_match - what a rule's boxes ask, as the matches of nft rules.
  *
- * A box is a conjunction of sets, and so is an nft rule, but for four things:
+ * A box is a conjunction of sets, and so is an nft rule, but for five things:
  * addresses are asked of one family at a time; `self` and a set are two
- * questions; an ICMP type and some of its codes are two fields; and a list of
- * codes is one rule each. So a box becomes one rule, seldom more.
+ * questions; large sets are asked by blocks of some lengths; an ICMP type and
+ * some of its codes are two fields; and a list of codes is one rule each. So a
+ * box becomes one rule, seldom more.
  */
 #ifndef TEG_EMIT_NFT_MATCH_H
 #define TEG_EMIT_NFT_MATCH_H
 
+#include "compiler/emit/nft_blocks.h"
 #include "compiler/emit/nft_box.h"
 #include "compiler/emit/nft_make.h"
 
@@ -32,6 +34,9 @@ enum nft_end { NFT_END_ANY, NFT_END_SELF, NFT_END_SET };
 struct nft_way {
 	int family; /* -1: not asked */
 	enum nft_end src, dst;
+	struct nft_block_set *blocks; /* of the end's set, if that is asked by blocks; or NULL */
+	bool of_src;			    /* that end is the source */
+	bool again;			    /* but the first of an end's blocks */
 	const struct ranges *icmp_types; /* whole types */
 	int icmp_type;			 /* else one type, and some of its codes; -1: not asked */
 	struct range icmp_codes;
@@ -46,6 +51,9 @@ enum {
 	NFT_DECIDED_SPORT = 16,
 	NFT_DECIDED_DPORT = 32,
 };
+
+/* What of an end's set one rule asks. */
+const struct netset *nft_way_set(const struct nft_way *w, const struct ir_end *e, bool src);
 
 /* Has some interface of these zones? */
 bool nft_zones_hold(struct nft_maker *mk, uint64_t zones);

@@ -534,7 +534,7 @@ static void print_named_set(struct buf *out, const struct nft_set *s)
 	for (unsigned i = 1; i < s->part_count; i++)
 		buf_printf(out, " . %s", type_word(s->part_types[i]));
 	buf_putc(out, '\n');
-	if (s->dynamic)
+	if (s->most)
 		buf_printf(out, "\t\tsize %u\n", s->most);
 	if (s->dynamic)
 		buf_puts(out, "\t\tflags dynamic,timeout\n");

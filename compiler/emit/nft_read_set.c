@@ -101,7 +101,7 @@ int nft_reader_set(struct nft_reader *rd, struct nft_attr message)
 		return nft_reader_refuse(rd, "a set's message");
 	s->interval = flags & NFT_SET_INTERVAL;
 	s->dynamic = flags & NFT_SET_EVAL;
-	s->most = s->dynamic ? size : 0;
+	s->most = flags & NFT_SET_ANONYMOUS ? 0 : size;
 	vec_push(rd->arena, &rd->sets, s);
 	if (flags & NFT_SET_ANONYMOUS) {
 		const char *own_name = nft_attr_text(rd->arena, at[NFTA_SET_NAME]);

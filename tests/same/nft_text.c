@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/ir/proto.h"
+#include "tests/lib/craft.h"
 #include "tests/lib/nft_lab.h"
 #include "tests/lib/tap.h"
 
@@ -68,6 +70,37 @@ static void texts_and_batches_agree(const struct gen_shape *shape, unsigned firs
 	}
 }
 
+/* Sets by length of prefix, of which two generations share each. */
+static void large_sets_are_shared(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf nets = { 0 };
+	struct policy *p = craft_policy(a, "large");
+	struct netset self = craft_set(a, "10.0.0.1");
+	struct packet in = craft_packet(PROTO_UDP, "198.3.7.9", 1, "10.0.0.1", 9), out = in;
+	struct err why = { 0 };
+	struct live_seen seen;
+	struct nft_lab lab;
+
+	for (unsigned i = 0; i < 250; i++)
+		buf_printf(&nets, " 198.%u.5.0/24 198.%u.7.0/28 198.%u.9.128/25 2001:db8:%x::/64 2001:db8:%x:1::1", i, i, i, 2 * i, i);
+	craft_block(p, "bad", buf_text(&nets), ZONES_ANY);
+	craft_add_posture(p, craft_posture("OPEN", VERDICT_ALLOW));
+	nft_lab_widen(a, p, "br-x1", "br-y*");
+	if (!tap_ok(!nft_lab_open(&lab, p, a, &self, &why) && strstr(buf_text(&lab.nft.text), "& 255.255.255."),
+		    "a block of a thousand networks is asked by length"))
+		return;
+	lists_alike(&lab, 1000);
+	bool ok = nft_lab_send(&lab, 'a', &why) && nft_lab_hook(&lab, 'a');
+	tap_ok(ok && nft_lab_send(&lab, 'b', &why), "a second generation finds the elements there: %s", why.text);
+	out.src.num += 16;
+	if (ok && live_seen(&lab.live, &seen) && nft_lab_arrives(&lab, in, NULL, 0, &seen))
+		tap_num((int64_t)live_count(&seen, NFT_OURS_NETDEV, "block.bad"), 1, "what lies in a network of 28 bits is blocked");
+	if (ok && nft_lab_arrives(&lab, out, NULL, 0, &seen))
+		tap_num((int64_t)live_count(&seen, NFT_OURS_NETDEV, "block.bad"), 0, "and what lies beside it is not");
+	nft_lab_close(&lab);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned seed = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
@@ -79,5 +112,6 @@ int main(int argc, char **argv)
 	texts_and_batches_agree(&gen_shape_usual, seed, 8);
 	texts_and_batches_agree(&gen_shape_telling, seed, 8);
 	texts_and_batches_agree(&nft_long_lists, seed, 2);
+	large_sets_are_shared();
 	return tap_done();
 }

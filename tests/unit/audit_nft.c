@@ -307,6 +307,16 @@ static void damages_to_trees(void)
 	}
 }
 
+static bool has_look(const struct nft_table *t)
+{
+	for (size_t c = 0; c < t->chains.len; c++)
+		for (size_t r = 0; r < t->chains.at[c]->rules.len; r++)
+			for (size_t e = 0; e < t->chains.at[c]->rules.at[r].exprs.len; e++)
+				if (t->chains.at[c]->rules.at[r].exprs.at[e].kind == NFT_EXPR_LOOK)
+					return true;
+	return false;
+}
+
 static void long_lists_are_proved(void)
 {
 	const size_t before = refused;
@@ -322,7 +332,7 @@ static void long_lists_are_proved(void)
 		damaged = ir;
 		check_sound("list", seed, ir, a);
 		if (!nft_lower(&rs, ir, a, &why))
-			maps += some_expr(&g, &rs.inet, NFT_EXPR_LOOK) != NULL;
+			maps += has_look(&rs.inet);
 	}
 	tap_num((int64_t)(refused - before), 0, "lists of 300 rules are proved");
 	tap_num((int64_t)maps, 12, "in each stand maps");
@@ -379,6 +389,37 @@ static void hosts_are_hashed(bool wide)
 	((struct addr_range *)found->ranges)[9].lo++;
 	((struct addr_range *)found->ranges)[9].hi++;
 	tap_ok(audit(audit_nft_epiderme, ir, &rs.netdev, &why), "another host is noticed: %s", why.text);
+}
+
+/* Of networks of several lengths, each length that they are rounded up to has a rule and a hash. */
+static void networks_are_hashed_by_length(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf text = { 0 };
+	struct policy *p = craft_policy(a, "networks");
+	struct err why = { 0 };
+	struct nft_ruleset rs;
+	unsigned hashes = 0;
+
+	for (unsigned i = 0; i < 250; i++)
+		buf_printf(&text, " 198.%u.5.0/24 198.%u.7.0/24 198.%u.9.128/25 198.%u.11.0/32 198.%u.12.0/23", i, i, i, i, i);
+	craft_block(p, "bad", buf_text(&text), UINT64_MAX);
+	craft_add_posture(p, craft_posture("OPEN", VERDICT_ALLOW));
+	struct ir *ir = ir_lower(p, a);
+	tap_ok(!nft_lower(&rs, ir, a, &why), "a block of networks: %s", why.text);
+	for (size_t i = 0; i < rs.netdev.sets.len; i++)
+		hashes += rs.netdev.sets.at[i]->name[0] == 'h' && rs.netdev.sets.at[i]->most == rs.netdev.sets.at[i]->count + 1;
+	tap_ok(hashes > 1, "%u hashes, by length", hashes);
+	tap_ok(!audit(audit_nft_epiderme, ir, &rs.netdev, &why), "proved: %s", why.text);
+	for (size_t i = 0; i < rs.netdev.sets.len; i++) {
+		struct nft_set *s = rs.netdev.sets.at[i];
+
+		if (s->name[0] != 'h')
+			continue;
+		s->count--;
+		tap_ok(audit(audit_nft_epiderme, ir, &rs.netdev, &why), "a block that one of them lacks is noticed: %s", why.text);
+		s->count++;
+	}
 }
 
 static bool is_tell(const struct nft_rule *r)
@@ -441,6 +482,7 @@ int main(void)
 {
 	hosts_are_hashed(false);
 	hosts_are_hashed(true);
+	networks_are_hashed_by_length();
 	telling_is_all_that_it_does();
 	generated_policies_are_proved();
 	long_lists_are_proved();
