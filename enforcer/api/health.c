@@ -38,7 +38,7 @@ static void ready_told(struct request *r, struct answer *a)
 	cJSON *reasons = cJSON_CreateArray();
 
 	if (!s->generation)
-		add_reason(reasons, *s->fault ? arena_printf(request_arena(r), "no policy is enforced: %s", s->fault)
+		add_reason(reasons, *s->fault ? arena_printf(request_arena(r), "no policy is enforced: %s; `tegctl apply FILE.tegb`", s->fault)
 					      : "no policy is enforced: `tegctl apply FILE.tegb`");
 	else if (*s->refuses)
 		add_reason(reasons, s->refuses);
