@@ -73,17 +73,15 @@ int generation_bundle(struct bundle **out, struct buf *bytes, const struct gener
 
 int generation_put_batch(struct kernel *k, const struct batch *b, char bank, bool clear, struct err *why)
 {
-	own(arena) struct arena *a = arena_new();
-	own(filter_change) struct filter_change c = { 0 };
-	struct filter_live live;
-	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
+	own(sight) struct sight seen = { 0 };
+	int rc = sight_look(&seen, k->filter, FILTER_WANT_CHAINS, why);
 
 	if (rc)
 		return rc;
 	if (clear)
-		layout_clear(&c, &live, bank);
-	filter_change_batch(&c, b);
-	return filter_commit_loose(k->filter, &c, why);
+		layout_clear(&seen.change, &seen.live, bank);
+	filter_change_batch(&seen.change, b);
+	return filter_commit_loose(k->filter, &seen.change, why);
 }
 
 static bool is_xdp_port(uint32_t ifindex, void *context)

@@ -42,17 +42,15 @@ static int bridge_make(struct bridge *b, const struct generation *g, struct kern
 /* The other bank's hooks go, as a look finds them; with `instead`, layer 4's of this one come in the same transaction. */
 static int unhook_others(struct generation *g, struct kernel *k, bool instead, struct err *why)
 {
-	own(arena) struct arena *a = arena_new();
-	own(filter_change) struct filter_change c = { 0 };
-	struct filter_live live;
-	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
+	own(sight) struct sight seen = { 0 };
+	int rc = sight_look(&seen, k->filter, FILTER_WANT_CHAINS, why);
 
 	if (rc)
 		return rc;
 	if (instead)
-		layout_hook_layer4(&c, g->is.bank, g->is.posture, LAYOUT_HERE);
-	layout_drop_others(&c, &live, g->is.bank);
-	return filter_commit(k->filter, &c, why);
+		layout_hook_layer4(&seen.change, g->is.bank, g->is.posture, LAYOUT_HERE);
+	layout_drop_others(&seen.change, &seen.live, g->is.bank);
+	return filter_commit(k->filter, &seen.change, why);
 }
 
 /* When somebody else has changed the hooks meanwhile, what was made ahead is refused, and made again. */
@@ -64,15 +62,13 @@ static int close_bridge(struct bridge *b, struct generation *g, struct kernel *k
 /* Back to the bank that was there before: the new bank's hooks go, its chains stay loose. */
 static void unhook_new(struct generation *g, struct kernel *k)
 {
-	own(arena) struct arena *a = arena_new();
-	own(filter_change) struct filter_change c = { 0 };
-	struct filter_live live;
+	own(sight) struct sight seen = { 0 };
 	struct err ignored;
 
-	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, &ignored))
+	if (sight_look(&seen, k->filter, FILTER_WANT_CHAINS, &ignored))
 		return;
-	layout_drop_others(&c, &live, bank_other(g->is.bank));
-	filter_commit(k->filter, &c, &ignored);
+	layout_drop_others(&seen.change, &seen.live, bank_other(g->is.bank));
+	filter_commit(k->filter, &seen.change, &ignored);
 }
 
 struct before {

@@ -23,23 +23,21 @@ static int load_epiderme(struct generation *g, struct kernel *k, struct err *why
 /* New hooks before old ones go: a port that changes engines is judged twice for a moment, never not at all. */
 static int follow_filter(struct generation *g, struct kernel *k, const struct ports *now, bool *changed, struct err *why)
 {
-	own(arena) struct arena *a = arena_new();
-	own(filter_change) struct filter_change c = { 0 };
-	struct filter_live live;
-	int rc = filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, why);
+	own(sight) struct sight seen = { 0 };
+	int rc = sight_look(&seen, k->filter, FILTER_WANT_CHAINS, why);
 
-	if (!rc && ports_use(now, PORT_NFT) && !layout_has_epiderme(&live, g->is.bank)) {
+	if (!rc && ports_use(now, PORT_NFT) && !layout_has_epiderme(&seen.live, g->is.bank)) {
 		rc = load_epiderme(g, k, why);
 		*changed = true;
 	}
 	if (rc)
 		return rc;
 	generation_carry(k, &g->plan, now);
-	layout_drop_ports(&c, &live, g->is.bank, now);
+	layout_drop_ports(&seen.change, &seen.live, g->is.bank, now);
 	for (size_t i = 0; i < now->len; i++)
-		if (now->at[i].engine == PORT_NFT && !layout_has_port(&live, g->is.bank, &now->at[i]))
-			layout_hook_port(&c, g->is.bank, g->is.posture, &now->at[i], LAYOUT_HERE);
-	return filter_commit(k->filter, &c, why);
+		if (now->at[i].engine == PORT_NFT && !layout_has_port(&seen.live, g->is.bank, &now->at[i]))
+			layout_hook_port(&seen.change, g->is.bank, g->is.posture, &now->at[i], LAYOUT_HERE);
+	return filter_commit(k->filter, &seen.change, why);
 }
 
 static int follow_zones(struct generation *g, const struct ports *now, struct err *why)

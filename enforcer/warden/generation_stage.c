@@ -340,18 +340,16 @@ static void clear_loose(void *context)
 {
 	const struct staging *s = context;
 	struct kernel *k = s->k;
-	own(arena) struct arena *a = arena_new();
-	own(filter_change) struct filter_change c = { 0 };
-	struct filter_live live;
+	own(sight) struct sight seen = { 0 };
 	struct err ignored;
 
-	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS | FILTER_WANT_TABLES, a, &ignored))
+	if (sight_look(&seen, k->filter, FILTER_WANT_CHAINS | FILTER_WANT_TABLES, &ignored))
 		return;
-	layout_clear(&c, &live, s->g->is.bank);
-	for (unsigned t = 0; !any_hook(&live) && t < FILTER_TABLES; t++)
-		if (live.tables[t])
-			filter_change_no_table(&c, (enum filter_table)t);
-	filter_commit(k->filter, &c, &ignored);
+	layout_clear(&seen.change, &seen.live, s->g->is.bank);
+	for (unsigned t = 0; !any_hook(&seen.live) && t < FILTER_TABLES; t++)
+		if (seen.live.tables[t])
+			filter_change_no_table(&seen.change, (enum filter_table)t);
+	filter_commit(k->filter, &seen.change, &ignored);
 }
 
 /*

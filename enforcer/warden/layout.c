@@ -52,6 +52,18 @@ static void rules_ingress(struct filter_change *c, const char *chain, char bank,
 	filter_change_goto(c, FILTER_NETDEV, chain, to);
 }
 
+int sight_look(struct sight *out, struct filter *f, unsigned want, struct err *why)
+{
+	out->arena = arena_new();
+	return filter_look(f, &out->live, want, out->arena, why);
+}
+
+void sight_own_(struct sight *s)
+{
+	filter_change_release(&s->change);
+	arena_free(s->arena);
+}
+
 /* ---- hooks -------------------------------------------------------------------------- */
 
 void layout_hook_port(struct filter_change *c, char bank, const char *posture, const struct port *p,

@@ -27,6 +27,23 @@ static inline char bank_other(char bank)
 	return bank == 'a' ? 'b' : 'a';
 }
 
+/*
+ * A change by what is there:
+ *
+ *     own(sight) struct sight seen = { 0 };
+ *     if (sight_look(&seen, filter, FILTER_WANT_CHAINS, why)) ...
+ *     layout_drop_next(&seen.change, &seen.live);
+ *     filter_commit(filter, &seen.change, why)
+ */
+struct sight {
+	struct arena *arena;
+	struct filter_live live;
+	struct filter_change change;
+};
+
+int sight_look(struct sight *out, struct filter *f, unsigned want, struct err *why);
+void sight_own_(struct sight *s);
+
 /* ---- changes ----------------------------------------------------------------- */
 
 /* Hooks for layer 4; on the ports that nft judges, for layers 1 to 3; and both. */

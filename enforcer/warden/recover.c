@@ -54,15 +54,13 @@ static bool keep_none(uint32_t ifindex, void *context)
 
 static int go_back(struct kernel *k, struct state *s, struct err *why)
 {
-	own(arena) struct arena *a = arena_new();
-	own(filter_change) struct filter_change c = { 0 };
-	struct filter_live live;
-	int rc = look(k, &live, a, why);
+	own(sight) struct sight seen = { 0 };
+	int rc = sight_look(&seen, k->filter, FILTER_WANT_CHAINS, why);
 
 	if (rc)
 		return rc;
-	layout_drop_bank(&c, &live, s->next.bank);
-	rc = filter_commit(k->filter, &c, why);
+	layout_drop_bank(&seen.change, &seen.live, s->next.bank);
+	rc = filter_commit(k->filter, &seen.change, why);
 	if (rc)
 		return rc;
 	if (!s->now.number && k->xdp)

@@ -85,11 +85,6 @@ bool tables_kernel_has_frags(void)
 	return fd >= 0;
 }
 
-static void object_own_(struct bpf_object **o)
-{
-	bpf_object__close(*o);
-}
-
 /* libbpf would tell stderr; what it knows that we do not is the verifier's log, and we ask for that. */
 static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -489,29 +484,45 @@ static int tables_keep(struct tables **out, struct bpf_object *o, const struct t
 	return 0;
 }
 
-static int object_open(struct bpf_object **out, const struct tables_load *load, char *log, struct err *why)
+/* An object, and its program of this policy, before the kernel has seen them and after. */
+struct opened {
+	struct bpf_object *object;
+	struct bpf_program *program;
+	char *log; /* the verifier's; NULL where there was no memory for it */
+};
+
+static void opened_own_(struct opened *o)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = log,
-		    .kernel_log_size = log ? LOG_BYTES : 0);
+	bpf_object__close(o->object);
+	free(o->log);
+}
+
+static int opened_open(struct opened *out, const struct tables_load *load, struct err *why)
+{
+	out->log = calloc(1, LOG_BYTES);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = out->log,
+		    .kernel_log_size = out->log ? LOG_BYTES : 0);
 
 	libbpf_set_print(say_nothing);
 	one_value_know();
-	*out = bpf_object__open_mem(load->object, load->object_len, &opts);
-	return *out ? 0 : err_sys(why, "the program is not a BPF object that can be read");
+	out->object = bpf_object__open_mem(load->object, load->object_len, &opts);
+	if (!out->object)
+		return err_sys(why, "the program is not a BPF object that can be read");
+	out->program = object_policy(out->object, load, why);
+	return out->program ? 0 : why->code;
 }
 
-static int object_load(struct bpf_object *o, const char *log, struct err *why)
+static int opened_load(struct opened *o, struct err *why)
 {
-	if (bpf_object__load(o))
-		return err_sys(why, "the kernel does not take the program: %s", last_words(log ? log : ""));
+	if (bpf_object__load(o->object))
+		return err_sys(why, "the kernel does not take the program: %s", last_words(o->log ? o->log : ""));
 	return 0;
 }
 
 int tables_load(struct tables **out, const struct tables_load *load, struct err *why)
 {
-	own(mem) char *log = calloc(1, LOG_BYTES);
 	own(arena) struct arena *a = arena_new();
-	own(object) struct bpf_object *o = NULL;
+	own(opened) struct opened o = { 0 };
 	own(made) struct made made = { .sets = trie_build(a, load->plan->prefixes, load->plan->prefix_count), 
 			     .bulk = bulk_pack(a, load->plan, load->slots) };
 
@@ -520,18 +531,14 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	if (!made.sets.node_count && atlas_build(&made.atlas, load->plan->prefixes, load->plan->prefix_count, why))
 		return why->code;
 	made.feed_words = feed_words(load);
-	int rc = object_open(&o, load, log, why);
+	int rc = opened_open(&o, load, why);
 	if (!rc)
-		rc = object_prepare(o, load, &made, why);
-	if (rc)
-		return rc;
-	struct bpf_program *program = object_policy(o, load, why);
-	if (!program)
-		return why->code;
-	rc = object_load(o, log, why);
+		rc = object_prepare(o.object, load, &made, why);
 	if (!rc)
-		rc = fill(o, load, &made, why);
-	return rc ? rc : tables_keep(out, o, load, program, why);
+		rc = opened_load(&o, why);
+	if (!rc)
+		rc = fill(o.object, load, &made, why);
+	return rc ? rc : tables_keep(out, o.object, load, o.program, why);
 }
 
 /* ---- one more hook ------------------------------------------------------------------ */
@@ -616,28 +623,23 @@ static int has_no_others(int program, const struct held_maps *known, struct err 
 int tables_join(struct tables *t, const struct tables_load *load, struct err *why)
 {
 	const int other = t->program[load->hook == TEG_HOOK_XDP ? TEG_HOOK_TC : TEG_HOOK_XDP];
-	own(mem) char *log = calloc(1, LOG_BYTES);
 	own(held_maps) struct held_maps known = { 0 };
-	own(object) struct bpf_object *o = NULL;
+	own(opened) struct opened o = { 0 };
 	int rc = maps_of(&known, other, why);
 
 	if (!rc)
-		rc = object_open(&o, load, log, why);
+		rc = opened_open(&o, load, why);
 	if (!rc)
-		rc = object_take_maps(o, &known, why);
-	if (rc)
-		return rc;
-	struct bpf_program *program = object_policy(o, load, why);
-	if (!program)
-		return why->code;
-	rc = object_load(o, log, why);
+		rc = object_take_maps(o.object, &known, why);
 	if (!rc)
-		rc = has_no_others(bpf_program__fd(program), &known, why);
+		rc = opened_load(&o, why);
+	if (!rc)
+		rc = has_no_others(bpf_program__fd(o.program), &known, why);
 	if (rc)
 		return rc;
 	if (t->program[load->hook] >= 0)
 		close(t->program[load->hook]);
-	return duplicate(&t->program[load->hook], bpf_program__fd(program), why);
+	return duplicate(&t->program[load->hook], bpf_program__fd(o.program), why);
 }
 
 /* ---- adopt ---------------------------------------------------------------------------- */

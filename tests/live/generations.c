@@ -102,7 +102,7 @@ static void the_past_comes_back(void)
 {
 	own(arena) struct arena *a = arena_new();
 
-	expect(apply(one, 60, a), RESULT_CONFLICT, "confirm", "could come back", "a first policy has nothing to go back to");
+	expect(apply(one, 60, a), RESULT_CONFLICT, "base", "could come back", "a first policy has nothing to go back to");
 	expect(apply(one, 0, a), RESULT_OK, "", "", "so it comes without a confirmation");
 	expect(apply(two, 0, a), RESULT_OK, "", "", "another follows");
 	remembers("2 apply 0 done, 1 apply 0 done", 3, "both are remembered");
@@ -174,7 +174,7 @@ static void a_confirmation_is_waited_for(void)
 	stands("4 2 LOCKDOWN intact pending", "it still waits");
 	expect(settle(MESSAGE_CONFIRM, warden_stage_now_ns(), a), RESULT_OK, "", "", "a new one does");
 	stands("4 2 LOCKDOWN intact", "it waits no more");
-	expect(settle(MESSAGE_CONFIRM, warden_stage_now_ns(), a), RESULT_CONFLICT, "confirm", "no generation", "once is enough");
+	expect(settle(MESSAGE_CONFIRM, warden_stage_now_ns(), a), RESULT_CONFLICT, "pending", "no generation", "once is enough");
 	remembers("4 apply 0 confirmed", 1, "the history says so");
 	expect(posture("BALANCED", a), RESULT_OK, "", "", "the posture may change again");
 }
