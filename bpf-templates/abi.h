@@ -66,7 +66,7 @@ _Static_assert(sizeof(struct teg_active) == 24, "abi");
 #define TEG_COUNTER_SLOTS 262144u
 struct teg_counter {
 	__u64 packets, bytes; /* bytes from the IP header on; of malformed frames: all */
-	__u32 since;	      /* packets since the last one that an event told of */
+	__u32 told_at;	      /* packets, the low half, when an event last told of it */
 	__u32 pass;	      /* so many more are not drawn, of `sample 1/N` */
 	__u32 tick, told;     /* events in that tick */
 };
@@ -283,6 +283,7 @@ enum {
 	TEG_ASKS_PAYLOAD = 256,	   /* some rule looks into payloads */
 	TEG_ASKS_COOKIES = 512,	   /* some rule answers with SYN cookies */
 	TEG_ASKS_ALL = 1023,
+	TEG_ASKS_AROUND = TEG_ASKS_ZONES | TEG_ASKS_SRC_SETS | TEG_ASKS_DST_SETS | TEG_ASKS_SRC_SELF | TEG_ASKS_DST_SELF,
 };
 enum {
 	TEG_HOST_FRAGS = 1,	   /* the kernel knows frames of several buffers (5.18) */
@@ -290,6 +291,7 @@ enum {
 	TEG_HOST_BANK_B = 4,	   /* the posture is teg_active's second, not its first */
 	TEG_HOST_MORE = 16,	   /* some counter is in teg_more */
 	TEG_HOST_TELL_ALL = 8,	   /* every event is told, none is sampled; for tests */
+	TEG_HOST_DRAWS = 32,	   /* some rule tells one in so many */
 };
 
 /* Of the trees, see below. No cells: the policy has none. */
@@ -656,8 +658,8 @@ _Static_assert(sizeof(struct teg_bulk_box) == 112, "abi");
  * Boxes of more than 128 bits are in blocks of 256 bits. One byte of the packet says which, by a table of 256: the first
  * block's number, and above 32 how many. A box is in every block where its packets may come.
  *
- * In gen_bulk the mores come first, as with trees; then, by family, the table; a word for each bit, the rule of its
- * box; and for each block 256 rows for each byte.
+ * In gen_bulk the mores come first, as with trees; then, by family, the table; a word for each bit, as the last of its
+ * box's cell would be, without what a cell asks; and for each block 256 rows for each byte.
  */
 #define TEG_VECTOR_BITS_MAX 256u   /* of a block */
 #define TEG_VECTOR_BLOCKS_MAX 32u

@@ -37,7 +37,7 @@ static __always_inline struct teg_counter *count_in(void *map, __u32 at, __u64 b
 {
 	struct teg_counter *c = bpf_map_lookup_elem(map, &at);
 
-	if (c) {
+	if (likely(c)) {
 		c->packets++;
 		c->bytes += bytes;
 	}
@@ -46,7 +46,7 @@ static __always_inline struct teg_counter *count_in(void *map, __u32 at, __u64 b
 
 static __always_inline struct teg_counter *count_slot(__u32 slot, __u64 bytes)
 {
-	if (gen_config.host & TEG_HOST_MORE && slot >= TEG_SLOTS_FIRST)
+	if (gen_config.host & TEG_HOST_MORE && unlikely(slot >= TEG_SLOTS_FIRST))
 		return count_in(&teg_more, slot - TEG_SLOTS_FIRST, bytes);
 	return count_in(&teg_counters, slot, bytes);
 }

@@ -60,16 +60,15 @@ static __always_inline bool event_drawn(struct teg_counter *c, __u32 one_in)
  */
 static __always_inline bool event_is_due(struct teg_counter *c, __u32 tick, __u32 one_in, bool asked)
 {
-	c->since++;
 	if (gen_config.host & TEG_HOST_TELL_ALL)
 		return true;
-	if (!event_drawn(c, one_in))
+	if (gen_config.host & TEG_HOST_DRAWS && !event_drawn(c, one_in))
 		return false;
-	if (c->tick != tick) {
+	if (unlikely(c->tick != tick)) {
 		c->tick = tick;
 		c->told = 0;
 	}
-	if (c->told < TEG_EVENTS_A_RULE) {
+	if (unlikely(c->told < TEG_EVENTS_A_RULE)) {
 		c->told++;
 		return true;
 	}

@@ -73,7 +73,7 @@ static __always_inline int read(struct xdp_md *ctx, int then)
 {
 	struct pkt p = {};
 
-	if (pkt_read(ctx, &p))
+	if (pkt_read(ctx, &p, false))
 		return XDP_ABORTED;
 	sink = (p.src.hi ^ p.src.lo ^ p.dst.hi ^ p.dst.lo) + p.proto + p.sport + p.dport + p.icmp + p.flags;
 	return then;
@@ -96,7 +96,7 @@ int ask_hash(struct xdp_md *ctx)
 {
 	struct pkt p = {};
 
-	if (pkt_read(ctx, &p))
+	if (pkt_read(ctx, &p, false))
 		return XDP_ABORTED;
 	__u32 key = (__u32)(p.src.lo >> 32);
 	return bpf_map_lookup_elem(&bench_hash, &key) ? XDP_DROP : XDP_PASS;
@@ -107,7 +107,7 @@ int ask_lpm(struct xdp_md *ctx)
 {
 	struct pkt p = {};
 
-	if (pkt_read(ctx, &p))
+	if (pkt_read(ctx, &p, false))
 		return XDP_ABORTED;
 	struct floor_prefix key = { 32, (__u32)(p.src.lo >> 32) };
 	return bpf_map_lookup_elem(&bench_lpm, &key) ? XDP_DROP : XDP_PASS;

@@ -8,6 +8,10 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
+/* What most packets are stands in one line of instructions: a jump that is taken costs as much as several of them. */
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
 #ifdef TEG_FRAME_TC
 
 #define frame_ctx __sk_buff

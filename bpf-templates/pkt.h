@@ -38,7 +38,7 @@ struct pkt_addr {
 struct pkt {
 	struct pkt_addr src, dst;
 	__u32 len; /* from the IP header on, as that header says */
-	__u32 payload_at, payload_len; /* of TCP and UDP: its offset in the frame, and what IP has behind their header */
+	__u32 payload_at, payload_len; /* of TCP and UDP, when it is asked: its offset in the frame, and what IP has behind their header */
 	__u16 proto;
 	__u16 sport, dport;
 	__u16 icmp; /* type << 8 | code */
@@ -63,7 +63,7 @@ static __always_inline bool pkt_frame_holds(struct frame_ctx *ctx, const struct 
 {
 	__u64 here = (__u64)(r->end - r->at);
 
-	if (bytes <= here)
+	if (likely(bytes <= here))
 		return true;
 	if (!frame_has_parts())
 		return false;
@@ -151,29 +151,31 @@ static __always_inline enum cause pkt_inner(const struct pkt *p, const struct pk
 }
 
 /* The header above IP. Protocols without a row here have no fields the language asks for. */
-static __always_inline enum cause pkt_upper(struct pkt *p, const struct pkt_rest *r)
+static __always_inline enum cause pkt_upper(struct pkt *p, const struct pkt_rest *r, const bool payload)
 {
 	const enum cause cut = p->fragment == TEG_FIRST ? CAUSE_TINY_FRAGMENT : CAUSE_SHORT_L4;
 	const __u8 *h = r->at;
 
-	switch (p->proto) {
+	switch (__builtin_expect(p->proto, IPPROTO_TCP)) {
 	case IPPROTO_TCP: {
-		if (!pkt_has(r, 20))
+		if (unlikely(!pkt_has(r, 20)))
 			return cut;
 		__u32 header = (h[12] >> 4) * 4u;
-		if (header < 20 || header > r->room)
+		if (unlikely(header < 20 || header > r->room))
 			return CAUSE_BAD_TCP;
 		p->flags = h[13];
-		pkt_payload(p, r, header);
+		if (payload)
+			pkt_payload(p, r, header);
 		break;
 	}
 	case IPPROTO_UDP: {
-		if (!pkt_has(r, 8))
+		if (unlikely(!pkt_has(r, 8)))
 			return cut;
 		__u32 len = pkt_u16(h + 4);
-		if (len < 8 || (len > r->room && p->fragment == TEG_WHOLE))
+		if (unlikely(len < 8 || (len > r->room && p->fragment == TEG_WHOLE)))
 			return CAUSE_BAD_UDP;
-		pkt_payload(p, r, 8);
+		if (payload)
+			pkt_payload(p, r, 8);
 		break;
 	}
 	case IPPROTO_SCTP:
@@ -196,19 +198,19 @@ static __always_inline enum cause pkt_upper(struct pkt *p, const struct pkt_rest
 	return CAUSE_NONE;
 }
 
-static __always_inline enum cause pkt_ip4(struct frame_ctx *ctx, struct pkt *p, struct pkt_rest *r)
+static __always_inline enum cause pkt_ip4(struct frame_ctx *ctx, struct pkt *p, struct pkt_rest *r, const bool payload)
 {
 	const struct iphdr *ip = r->at;
 
-	if ((void *)(ip + 1) > r->end)
+	if (unlikely((void *)(ip + 1) > r->end))
 		return CAUSE_SHORT_IP;
 	__u32 header = ip->ihl * 4u;
 	p->len = frame_ip_len(ctx, (__u32)(r->at - r->frame), 0, bpf_ntohs(ip->tot_len));
-	if (ip->version != 4 || header < sizeof *ip)
+	if (unlikely(ip->version != 4 || header < sizeof *ip))
 		return CAUSE_BAD_IP;
-	if (r->at + header > r->end)
+	if (unlikely(r->at + header > r->end))
 		return CAUSE_SHORT_IP;
-	if (p->len < header || !pkt_frame_holds(ctx, r, p->len))
+	if (unlikely(p->len < header || !pkt_frame_holds(ctx, r, p->len)))
 		return CAUSE_BAD_IP;
 
 	p->family = TEG_IP4;
@@ -221,14 +223,14 @@ static __always_inline enum cause pkt_ip4(struct frame_ctx *ctx, struct pkt *p, 
 	p->fragment = TEG_WHOLE;
 	r->at += header;
 	r->room = p->len - header;
-	if (fragment & (IP_OFFSET | IP_MORE)) {
+	if (unlikely(fragment & (IP_OFFSET | IP_MORE))) {
 		enum cause c = pkt_fragment(p->proto, TEG_IP4, (fragment & IP_OFFSET) * 8, fragment & IP_MORE, r->room);
 
 		p->fragment = fragment & IP_OFFSET ? TEG_LATER : TEG_FIRST;
 		if (c || p->fragment == TEG_LATER)
 			return c;
 	}
-	return pkt_upper(p, r);
+	return pkt_upper(p, r, payload);
 }
 
 /* What may stand between IPv6 and the upper header, as ipv6_find_hdr() of the kernel walks it for
@@ -286,14 +288,14 @@ __noinline __u64 pkt_extensions(struct frame_ctx *ctx, __u32 at, __u32 room, __u
 	return PKT_WALKED(CAUSE_NONE, room, at, fragment, proto);
 }
 
-static __always_inline enum cause pkt_ip6(struct frame_ctx *ctx, struct pkt *p, struct pkt_rest *r)
+static __always_inline enum cause pkt_ip6(struct frame_ctx *ctx, struct pkt *p, struct pkt_rest *r, const bool payload)
 {
 	const struct ipv6hdr *ip = r->at;
 
-	if ((void *)(ip + 1) > r->end)
+	if (unlikely((void *)(ip + 1) > r->end))
 		return CAUSE_SHORT_IP;
 	p->len = frame_ip_len(ctx, (__u32)(r->at - r->frame), sizeof *ip, bpf_ntohs(ip->payload_len));
-	if (ip->version != 6 || !pkt_frame_holds(ctx, r, p->len))
+	if (unlikely(ip->version != 6 || !pkt_frame_holds(ctx, r, p->len)))
 		return CAUSE_BAD_IP;
 
 	p->family = TEG_IP6;
@@ -305,8 +307,8 @@ static __always_inline enum cause pkt_ip6(struct frame_ctx *ctx, struct pkt *p, 
 
 	r->at += sizeof *ip;
 	r->room = p->len - sizeof *ip;
-	if (!pkt_is_extension(p->proto))
-		return pkt_upper(p, r);
+	if (likely(!pkt_is_extension(p->proto)))
+		return pkt_upper(p, r, payload);
 
 	void *frame = (void *)(long)ctx->data;
 	__u64 walked = pkt_extensions(ctx, (__u32)(r->at - frame), r->room, p->proto);
@@ -318,7 +320,7 @@ static __always_inline enum cause pkt_ip6(struct frame_ctx *ctx, struct pkt *p, 
 	r->frame = (void *)(long)ctx->data;
 	r->at = r->frame + (walked >> 16 & PKT_OFFSET_MASK);
 	r->room = walked >> 32 & 0xffffff;
-	return pkt_upper(p, r);
+	return pkt_upper(p, r, payload);
 }
 
 static __always_inline bool pkt_is_vlan(__be16 type)
@@ -326,17 +328,16 @@ static __always_inline bool pkt_is_vlan(__be16 type)
 	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
 }
 
-/* pkt_read - the frame as fields; anything but CAUSE_NONE leaves *p half filled. */
-static __always_inline enum cause pkt_read(struct frame_ctx *ctx, struct pkt *p)
+static __always_inline enum cause pkt_frame(struct frame_ctx *ctx, struct pkt *p, const bool payload)
 {
 	struct pkt_rest r = { (void *)(long)ctx->data, (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0 };
 	const struct ethhdr *eth = r.at;
 
-	if ((void *)(eth + 1) > r.end)
+	if (unlikely((void *)(eth + 1) > r.end))
 		return CAUSE_SHORT_ETH;
 	__be16 type = eth->h_proto;
 	r.at += sizeof *eth;
-	if (pkt_is_vlan(type)) {
+	if (unlikely(pkt_is_vlan(type))) {
 		for (int tags = (int)frame_lost_tags(ctx); tags < PKT_VLAN_TAGS_MAX && pkt_is_vlan(type); tags++) {
 			const __be16 *tag = r.at;
 
@@ -348,11 +349,22 @@ static __always_inline enum cause pkt_read(struct frame_ctx *ctx, struct pkt *p)
 		if (pkt_is_vlan(type))
 			return CAUSE_VLAN_DEPTH;
 	}
-	if (type == bpf_htons(ETH_P_IP))
-		return pkt_ip4(ctx, p, &r);
+	if (likely(type == bpf_htons(ETH_P_IP)))
+		return pkt_ip4(ctx, p, &r, payload);
 	if (type == bpf_htons(ETH_P_IPV6))
-		return pkt_ip6(ctx, p, &r);
+		return pkt_ip6(ctx, p, &r, payload);
 	return CAUSE_NOT_IP;
+}
+
+/* pkt_read - the frame as fields; anything but CAUSE_NONE leaves *p half filled. Addresses are cleared where there are none: nearly every packet has them. */
+static __always_inline enum cause pkt_read(struct frame_ctx *ctx, struct pkt *p, const bool payload)
+{
+	__builtin_memset(&p->len, 0, sizeof *p - __builtin_offsetof(struct pkt, len));
+	enum cause c = pkt_frame(ctx, p, payload);
+
+	if (unlikely(c) && !p->family)
+		__builtin_memset(p, 0, __builtin_offsetof(struct pkt, len));
+	return c;
 }
 
 /* Once more, from the beginning. A function of its own: it is called for few, and verified once. */
@@ -360,8 +372,7 @@ __noinline int pkt_read_pulled(struct frame_ctx *ctx, struct pkt *p)
 {
 	if (!p)
 		return CAUSE_SHORT_ETH;
-	*p = (struct pkt){};
-	return pkt_read(ctx, p);
+	return pkt_read(ctx, p, true);
 }
 
 #endif

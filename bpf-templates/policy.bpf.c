@@ -62,9 +62,19 @@ struct {
 
 static const __u32 zero;
 
-static __always_inline __u32 bank(void)
+/* The barriers keep two loads, of which the verifier removes one; clang would reckon which word it is, for each packet. */
+static __always_inline __u32 posture_of(const struct teg_active *active)
 {
-	return gen_config.host & TEG_HOST_BANK_B ? 1 : 0;
+	__u32 posture;
+
+	if (gen_config.host & TEG_HOST_BANK_B) {
+		posture = *(const volatile __u32 *)&active->posture[1];
+		asm volatile("");
+	} else {
+		posture = *(const volatile __u32 *)&active->posture[0];
+		asm volatile("");
+	}
+	return posture & 63;
 }
 
 /* A tick of the coarse clock is 1 to 10 ms; reading it costs a third of the fine one. */
@@ -94,7 +104,7 @@ static __always_inline __u64 zones_of(__u32 ifindex)
 
 static __always_inline bool is_icmpv6(const struct pkt *p)
 {
-	return p->proto == ICMPV6_PROTO && p->family == TEG_IP6 && p->fragment != TEG_LATER;
+	return unlikely(p->proto == ICMPV6_PROTO) && p->family == TEG_IP6 && p->fragment != TEG_LATER;
 }
 
 /* RFC 2710 and 3810: what listeners and routers say of multicast comes from a link-local address with
@@ -112,7 +122,7 @@ static __always_inline bool is_neighbour(const struct pkt *p)
 {
 	__u32 type = p->icmp >> 8, code = p->icmp & 0xff;
 
-	if (!is_icmpv6(p))
+	if (likely(!is_icmpv6(p)))
 		return false;
 	if (type >= 133 && type <= 136)
 		return code == 0 && p->hop_limit == 255;
@@ -142,9 +152,9 @@ static __always_inline void tell(struct frame_ctx *ctx, const struct pkt *p, con
 				 struct teg_counter *counted, struct event_of of)
 {
 	of.tick = tick_of(active);
-	of.posture = *(volatile __u32 *)&active->posture[bank()] & 63;
-	of.since = counted->since;
-	counted->since = 0;
+	of.posture = posture_of(active);
+	of.since = (__u32)counted->packets - counted->told_at;
+	counted->told_at = (__u32)counted->packets;
 	event_tell(ctx, p, &of);
 }
 
@@ -152,7 +162,7 @@ static __always_inline void tell(struct frame_ctx *ctx, const struct pkt *p, con
 static __always_inline void tell_drop(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
 				      struct teg_counter *counted, __u32 who, __u32 by)
 {
-	if (counted && event_is_due(counted, tick_of(active), 1, false))
+	if (likely(counted) && unlikely(event_is_due(counted, tick_of(active), 1, false)))
 		tell(ctx, p, active, counted, (struct event_of){ .who = who, .by = by, .does = TEG_DOES_DROP });
 }
 
@@ -162,7 +172,7 @@ static __always_inline void rule_acts(struct frame_ctx *ctx, const struct pkt *p
 {
 	struct teg_counter *counted = count_slot(rule->counter_slot, p->len);
 
-	if (!counted || !event_is_due(counted, tick_of(active), rule->one_in, rule->tells))
+	if (unlikely(!counted) || likely(!event_is_due(counted, tick_of(active), rule->one_in, rule->tells)))
 		return;
 	tell(ctx, p, active, counted, (struct event_of){
 		.who = rule->counter_slot, .by = TEG_WHO_NOBODY,
@@ -186,7 +196,7 @@ static __always_inline int cause_ends(struct frame_ctx *ctx, const struct pkt *p
 		count_in(&teg_causes, c, frame_len(ctx));
 		return FRAME_PASS;
 	}
-	if (gen_config.passes[c & (TEG_CAUSES_MOST - 1)] >> (*(volatile __u32 *)&active->posture[bank()] & 63) & 1) {
+	if (gen_config.passes[c & (TEG_CAUSES_MOST - 1)] >> posture_of(active) & 1) {
 		count_in(&teg_causes, CAUSE_COUNT + c, frame_len(ctx));
 		return FRAME_PASS;
 	}
@@ -292,13 +302,13 @@ static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, 
 	return rule_at(other);
 }
 
-/* The last word of the first bulk cell that matches, or BULK_NONE; bit vectors only know its rule. */
+/* The last word of the first bulk cell that matches, or BULK_NONE. */
 static __always_inline __u64 judge_bulk(const struct walk *w)
 {
 	const struct pkt *p = w->p;
 
 	if (gen_config.bulk.vectors[0].words | gen_config.bulk.vectors[1].words)
-		return TEG_BULK_LAST(p->family == TEG_IP4 ? vector_first(w, false) : vector_first(w, true), 0, 0, 0);
+		return p->family == TEG_IP4 ? vector_first(w, false) : vector_first(w, true);
 
 	struct bulk_key *k = gen_config.bulk.cells ? bpf_map_lookup_elem(&gen_key, &zero) : NULL;
 
@@ -368,6 +378,24 @@ static __noinline int cause_ends_apart(struct frame_ctx *ctx, const struct pkt *
 	return cause_ends(ctx, p, c);
 }
 
+/* What the packet is beside its own fields. */
+static __always_inline void look_around(struct walk *w)
+{
+	const struct pkt *p = w->p;
+
+	if (asks(TEG_ASKS_ZONES))
+		w->zones = zones_of(w->ctx->ingress_ifindex);
+	w->src = sets_of(&p->src, p->family, asks(TEG_ASKS_SRC_SETS), asks(TEG_ASKS_SRC_SELF));
+	w->dst = sets_of(&p->dst, p->family, asks(TEG_ASKS_DST_SETS), asks(TEG_ASKS_DST_SELF));
+}
+
+/* Dropped, counted there, and told as any drop is. */
+static __always_inline int plain_drop(const struct walk *w, __u32 slot)
+{
+	tell_drop(w->ctx, w->p, w->active, count_slot(slot, w->p->len), slot, TEG_WHO_NOBODY);
+	return FRAME_DROP;
+}
+
 /* What becomes of the packet when it is neither a lifeline nor blocked. */
 static __always_inline int reflexes_end(struct walk *w, const struct teg_rule *rule)
 {
@@ -383,12 +411,8 @@ static __always_inline int reflexes_end(struct walk *w, const struct teg_rule *r
 		rule_acts(w->ctx, p, w->active, rule, blocks ? TEG_DOES_BLOCK : 0);
 		return rule->act == TEG_ACT_PASS ? FRAME_PASS : FRAME_DROP;
 	}
-	if (gen_config.closed >> w->posture & 1 && !is_left_open(p)) {
-		const __u32 slot = gen_config.closed_slot[w->posture];
-
-		tell_drop(w->ctx, p, w->active, count_slot(slot, p->len), slot, TEG_WHO_NOBODY);
-		return FRAME_DROP;
-	}
+	if (gen_config.closed && gen_config.closed >> w->posture & 1 && !is_left_open(p))
+		return plain_drop(w, gen_config.closed_slot[w->posture]);
 	return FRAME_PASS;
 }
 
@@ -408,50 +432,43 @@ static __noinline bool feed_drops(struct walk *w)
 	return rule;
 }
 
-/* A rule that only drops, found by a cell that says where it is counted. */
-static __always_inline int plain_drop(const struct walk *w, __u32 slot)
-{
-	const struct pkt *p = w->p;
-
-	tell_drop(w->ctx, p, w->active, count_slot(slot, p->len), slot, TEG_WHO_NOBODY);
-	return FRAME_DROP;
-}
-
 static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payloads)
 {
-	struct pkt p = {};
-	enum cause c = pkt_read(ctx, &p);
+	struct pkt p;
+	enum cause c = pkt_read(ctx, &p, payloads);
 
-	if (c && frame_pull(ctx))
+	if (unlikely(c) && frame_pull(ctx))
 		c = pkt_read_pulled(ctx, &p);
-	if (c)
+	if (unlikely(c))
 		return payloads ? cause_ends_apart(ctx, &p, c) : cause_ends(ctx, &p, c);
 	count_in(&teg_causes, CAUSE_NONE, p.len);
 
 	struct teg_active *active = ONE(teg_active);
-	__u64 blocked_until = *(volatile __u64 *)&active->blocks_until_ns ? limit_may_be_blocked(&p) : 0;
+	__u64 blocked_until = unlikely(*(volatile __u64 *)&active->blocks_until_ns) ? limit_may_be_blocked(&p) : 0;
 	struct walk w = {
 		.ctx = ctx, .active = active, .p = &p,
 		.head = payloads || gen_config.box_count ? TEG_HEAD(p.proto, p.flags, p.family, p.fragment) : 0,
-		.zones = asks(TEG_ASKS_ZONES) ? zones_of(ctx->ingress_ifindex) : TEG_ZONE_NONE,
-		.src = sets_of(&p.src, p.family, asks(TEG_ASKS_SRC_SETS), asks(TEG_ASKS_SRC_SELF)),
-		.dst = sets_of(&p.dst, p.family, asks(TEG_ASKS_DST_SETS), asks(TEG_ASKS_DST_SELF)),
-		.posture = *(volatile __u32 *)&active->posture[bank()] & 63,
-		.now = blocked_until ? now_ns() : 0,
+		.zones = TEG_ZONE_NONE, .src = TEG_SET_ANY, .dst = TEG_SET_ANY,
+		.posture = posture_of(active),
+		.now = unlikely(blocked_until) ? now_ns() : 0,
 	};
+	if (asks(TEG_ASKS_AROUND))
+		look_around(&w);
 
-	const struct teg_rule *rule = payloads ? judge_apart(&w, 0, gen_config.lifeline_boxes, false, NO_RULE)
-					       : judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE);
+	const struct teg_rule *rule = NULL;
+	if (gen_config.lifeline_boxes)
+		rule = payloads ? judge_apart(&w, 0, gen_config.lifeline_boxes, false, NO_RULE)
+				: judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE);
 	if (rule) {
 		count_slot(rule->counter_slot, p.len);
 		return FRAME_PASS;
 	}
-	if (is_neighbour(&p)) {
+	if (unlikely(is_neighbour(&p))) {
 		count_slot(gen_config.neighbour_slot, p.len);
 		return FRAME_PASS;
 	}
-	const __u32 blocked_by = w.now < blocked_until ? limit_blocked_by(&p, w.now) : LIMIT_NOT_BLOCKED;
-	if (blocked_by != LIMIT_NOT_BLOCKED) {
+	const __u32 blocked_by = unlikely(w.now < blocked_until) ? limit_blocked_by(&p, w.now) : LIMIT_NOT_BLOCKED;
+	if (unlikely(blocked_by != LIMIT_NOT_BLOCKED)) {
 		struct teg_counter *counted = count_slot(gen_config.blocked_slot, p.len);
 
 		tell_drop(ctx, &p, active, counted, gen_config.blocked_slot, blocked_by);

@@ -44,10 +44,20 @@ static __always_inline __u32 vector_lowest(__u64 x)
 	return place[(x & -x) * 0x022fdd63cc95386dull >> 58];
 }
 
-/* The row of a byte's value: so many words, constant to the compiler; the byte is the packet's `at`-th. */
+/* The row of a byte's value: so many words, constant to the compiler; the byte is the packet's `at`-th. Clang
+ * copies `rows` and adds to the copy; the one instruction less counts where there is little else. With longer rows it
+ * would keep too many such places on the stack. */
 static __always_inline void vector_and(struct vector *v, const __u64 *rows, __u32 at, __u64 value, const __u32 words)
 {
-	const __u64 *row = &rows[value * words + (__u64)at * TEG_VECTOR_ROWS * words];
+	const __u64 *row = &rows[value * words];
+
+	if (words == 1) {
+		__u64 place = value * sizeof *rows;
+
+		asm("%0 += %1" : "+r"(place) : "r"(rows));
+		row = (const __u64 *)place;
+	}
+	row += (__u64)at * TEG_VECTOR_ROWS * words;
 
 	for (__u32 i = 0; i < words; i++)
 		v->bits[i] &= row[i];
@@ -95,14 +105,14 @@ static __always_inline void vector_meet(struct vector *v, const struct pkt *p, c
 		vector_and(v, rows, 2 * end + 6 + i, v->mores >> 8 * i & 255, words);
 }
 
-/* The rule of the lowest bit, if there is one. */
-static __always_inline __u32 vector_rule(const __u64 *of_bit, const struct vector *v, const __u32 words)
+/* What of_bit says of the lowest bit, if there is one. */
+static __always_inline __u64 vector_rule(const __u64 *of_bit, const struct vector *v, const __u32 words)
 {
 	const __u64 *b = v->bits;
 	__u64 bits = b[0], at = 0;
 
 	if (!(b[0] | b[1] | b[2] | b[3]))
-		return NO_RULE;
+		return BULK_NONE;
 	/* No branches: which of the words it is, nobody could foresee. */
 	if (words == 4) {
 		__u64 above = ~(__u64)((__s64)walk_some(b[0] | b[1]) >> 63);
@@ -118,7 +128,7 @@ static __always_inline __u32 vector_rule(const __u64 *of_bit, const struct vecto
 		bits = b[0] ^ ((b[0] ^ b[1]) & in_second);
 		at = 64 & in_second;
 	}
-	return (__u32)of_bit[at + (vector_lowest(bits) & 63)];
+	return of_bit[at + (vector_lowest(bits) & 63)];
 }
 
 /* The byte that says in which blocks the packet's boxes are. */
@@ -132,8 +142,8 @@ static __always_inline __u32 vector_byte(const struct pkt *p, __u32 byte, bool i
 	return byte < 2 * end ? dst[byte - end] : p->proto & 255;
 }
 
-/* The rule of the first cell that matches, or NO_RULE. */
-static __always_inline __u32 vector_first(const struct walk *w, bool ip6)
+/* What of_bit says of the first cell that matches, or BULK_NONE. */
+static __always_inline __u64 vector_first(const struct walk *w, bool ip6)
 {
 	const volatile struct teg_vectors *t = &gen_config.bulk.vectors[ip6];
 	const struct pkt *p = w->p;
@@ -142,7 +152,7 @@ static __always_inline __u32 vector_first(const struct walk *w, bool ip6)
 	struct vector v = { .dport = p->dport | p->icmp };
 
 	if (!count)
-		return NO_RULE;
+		return BULK_NONE;
 	if (t->mores)
 		v.mores = vector_mores(words, w);
 	if (count == 1) {
@@ -162,12 +172,12 @@ static __always_inline __u32 vector_first(const struct walk *w, bool ip6)
 		if (block >= t->blocks)
 			break;
 		vector_meet(&v, p, &words[t->rows + block * t->block_words], t, ip6, 4);
-		__u32 rule = vector_rule(&words[t->of_bit + block * TEG_VECTOR_BITS_MAX], &v, 4);
+		__u64 rule = vector_rule(&words[t->of_bit + block * TEG_VECTOR_BITS_MAX], &v, 4);
 
-		if (rule != NO_RULE)
+		if (rule != BULK_NONE)
 			return rule;
 	}
-	return NO_RULE;
+	return BULK_NONE;
 }
 
 #endif

@@ -13,3 +13,10 @@ bool audit_more_is(const struct plan *plan, const struct bulk_words *words, uint
 	return m[0] == b->zones && m[1] == (b->src ? b->src : TEG_SET_ANY) && m[2] == (b->dst ? b->dst : TEG_SET_ANY) &&
 	       m[3] == except && m[4] == ((uint64_t)b->flags_want << 8 | b->flags_mask);
 }
+
+bool audit_drop_is(uint64_t last, const struct teg_rule *r)
+{
+	const bool only_drops = r->act == TEG_ACT_DROP && r->one_in == 1 && !r->tells && !r->block_ns && !r->cost_ns;
+
+	return !(last & TEG_BULK_PLAIN) || (only_drops && TEG_BULK_SLOT(last) == r->counter_slot);
+}

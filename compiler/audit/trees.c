@@ -140,14 +140,6 @@ static bool ports_are(uint64_t ports, const struct teg_box *b)
 	       (uint16_t)(ports >> 16) == b->sport_hi && (uint16_t)(ports >> 32) == here.lo && ports >> 48 == here.hi;
 }
 
-/* Where a plain drop is counted, without a look at its rule: then it is one, and that is the place. */
-static bool drop_is(uint64_t last, const struct teg_rule *r)
-{
-	const bool only_drops = r->act == TEG_ACT_DROP && r->one_in == 1 && !r->tells && !r->block_ns && !r->cost_ns;
-
-	return !(last & TEG_BULK_PLAIN) || (only_drops && TEG_BULK_SLOT(last) == r->counter_slot);
-}
-
 static bool cell_is(const struct ways *w, const uint64_t *c, const struct teg_bulk_box *b)
 {
 	const unsigned each = w->family == FAMILY_IP4 ? TEG_BULK_CELL4 : TEG_BULK_CELL6;
@@ -157,7 +149,7 @@ static bool cell_is(const struct ways *w, const uint64_t *c, const struct teg_bu
 
 	return TEG_BULK_RULE(last) == b->box.rule && ends_are(c, w->family, b) && ports_are(c[each - 2], &b->box) &&
 	       fragments == (b->box.fragments ^ (TEG_WHOLE | TEG_FIRST | TEG_LATER)) && any == !(last & TEG_BULK_ASKS_PROTO) &&
-	       (any || proto == b->box.proto) && drop_is(last, &w->plan->rules[b->box.rule]) &&
+	       (any || proto == b->box.proto) && audit_drop_is(last, &w->plan->rules[b->box.rule]) &&
 	       audit_more_is(w->plan, &w->words, TEG_BULK_MORE_OF(last), &b->box);
 }
 

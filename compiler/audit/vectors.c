@@ -100,11 +100,11 @@ static size_t row_of(const struct reading *r, uint32_t bit, unsigned byte, unsig
 	       bit % bits_a_block(r) / 64;
 }
 
-static uint32_t rule_of(const struct reading *r, uint32_t bit)
+static uint64_t last_of(const struct reading *r, uint32_t bit)
 {
 	const size_t block = r->first + bit / bits_a_block(r);
 
-	return (uint32_t)r->words.at[r->t->of_bit + block * TEG_VECTOR_BITS_MAX + bit % bits_a_block(r)];
+	return r->words.at[r->t->of_bit + block * TEG_VECTOR_BITS_MAX + bit % bits_a_block(r)];
 }
 
 /* The values that a packet with this bit may have in a byte; a fragment byte has one of three. */
@@ -238,8 +238,9 @@ static bool more_is(const struct reading *r, uint32_t bit, const struct teg_box 
 static bool bit_is(const struct reading *r, uint32_t bit, const struct teg_bulk_box *b)
 {
 	const bool any = b->box.proto == TEG_PROTO_ANY;
+	const uint64_t last = last_of(r, bit);
 
-	return rule_of(r, bit) == b->box.rule && more_is(r, bit, &b->box) &&
+	return TEG_BULK_RULE(last) == b->box.rule && audit_drop_is(last, &r->plan->rules[b->box.rule]) && more_is(r, bit, &b->box) &&
 	       end_is(r, bit, 0, b->addr, b->mask) && end_is(r, bit, r->end, b->addr + 2, b->mask + 2) &&
 	       byte_is(r, bit, 2 * r->end + 4, all_that(b->box.proto & UINT8_MAX, any ? 0 : UINT8_MAX)) &&
 	       parts_are(r, bit, b->box.fragments);

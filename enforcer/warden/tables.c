@@ -131,6 +131,9 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 		c.host |= TEG_HOST_FRAGS;
 	if (load->shared->more >= 0)
 		c.host |= TEG_HOST_MORE;
+	for (uint32_t i = 0; i < load->plan->rule_count; i++)
+		if (load->plan->rules[i].one_in > 1)
+			c.host |= TEG_HOST_DRAWS;
 	c.generation = (uint32_t)load->number;
 	c.tick_ns = tick_ns();
 	c.nodes = made->sets.node_count;

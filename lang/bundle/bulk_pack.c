@@ -130,15 +130,20 @@ bool bulk_is_plain(const struct teg_rule *r)
 	return r->act == TEG_ACT_DROP && r->one_in <= 1 && !r->tells && !r->cost_ns && !r->block_ns;
 }
 
+uint64_t bulk_last(const struct teg_rule *rules, const uint32_t *slots, uint32_t rule, uint32_t more)
+{
+	const struct teg_rule *r = &rules[rule];
+
+	return TEG_BULK_LAST(rule, bulk_is_plain(r), slots ? slots[r->counter_slot] : r->counter_slot, more);
+}
+
 static uint64_t last_of(const struct packing *p, uint32_t box)
 {
 	const struct teg_box *b = &p->plan->bulk_boxes[box].box;
-	const struct teg_rule *r = &p->plan->rules[b->rule];
 	const uint8_t every_part = TEG_WHOLE | TEG_FIRST | TEG_LATER;
 	uint64_t proto = b->proto == TEG_PROTO_ANY ? 0 : TEG_BULK_ASKS_PROTO | b->proto;
 
-	return TEG_BULK_LAST(b->rule, bulk_is_plain(r), p->slots ? p->slots[r->counter_slot] : r->counter_slot, p->more_of[box]) |
-	       TEG_BULK_PART(proto, every_part & ~b->fragments);
+	return bulk_last(p->plan->rules, p->slots, b->rule, p->more_of[box]) | TEG_BULK_PART(proto, every_part & ~b->fragments);
 }
 
 /* Eight bits of each word of both addresses: how many of its bits are asked, less one, and 128; or 0. */
@@ -308,7 +313,7 @@ struct bulk_words bulk_pack(struct arena *a, const struct plan *plan, const uint
 	if (bulk_has_vectors(t)) {
 		pack_mores(&p, t);
 		struct bulk_words w = { .at = p.words, .len = p.len, .mores = p.more_count };
-		vectors_pack(&w, a, plan, p.more_of);
+		vectors_pack(&w, a, plan, p.more_of, slots);
 		return w;
 	}
 	for (int f = 0; f < FAMILY_COUNT; f++) {

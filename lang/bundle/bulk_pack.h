@@ -25,6 +25,9 @@ struct bulk_words bulk_pack(struct arena *a, const struct plan *plan, const uint
 /* Does the rule nothing but drop, told as any drop is? Then its cells say so. */
 bool bulk_is_plain(const struct teg_rule *r);
 
+/* What a cell's last word, or a bit's, says of its rule and of what is asked more. */
+uint64_t bulk_last(const struct teg_rule *rules, const uint32_t *slots, uint32_t rule, uint32_t more);
+
 /* Else E2BIG, with the limit. */
 bool bulk_fits(const struct bulk_words *w, struct err *why);
 

@@ -260,6 +260,8 @@ struct packing {
 	uint64_t *words;
 	size_t len, room;
 	struct family_bits bits;
+	const struct teg_rule *rules;
+	const uint32_t *slots;	 /* counter */
 	const uint32_t *more_of; /* box */
 	struct teg_vectors t; /* of the family at hand */
 };
@@ -293,7 +295,7 @@ static void fill_bit(struct packing *p, unsigned block, unsigned slot, const str
 	const uint32_t more = p->more_of[b->box];
 	const uint8_t more_bit = (uint8_t)(1u << more % 8);
 
-	p->words[p->t.of_bit + (size_t)block * TEG_VECTOR_BITS_MAX + slot] = x->rule;
+	p->words[p->t.of_bit + (size_t)block * TEG_VECTOR_BITS_MAX + slot] = bulk_last(p->rules, p->slots, x->rule, 0);
 	for (unsigned byte = 0; byte < fragment; byte++)
 		fill(p, block, slot, byte, values_of(&p->bits, b, byte));
 	for (unsigned part = TEG_WHOLE; part <= TEG_LATER; part <<= 1)
@@ -370,10 +372,12 @@ static void pack_family(struct packing *p)
 		fill_bit(p, 0, (unsigned)i, &p->bits.at[i]);
 }
 
-void vectors_pack(struct bulk_words *words, struct arena *a, const struct plan *plan, const uint32_t *more_of)
+void vectors_pack(struct bulk_words *words, struct arena *a, const struct plan *plan, const uint32_t *more_of,
+		  const uint32_t *slots)
 {
 	const struct teg_bulk *t = &plan->config.bulk;
-	struct packing p = { .arena = a, .words = words->at, .len = words->len, .room = words->len, .more_of = more_of };
+	struct packing p = { .arena = a, .words = words->at, .len = words->len, .room = words->len,
+			     .rules = plan->rules, .slots = slots, .more_of = more_of };
 
 	for (unsigned f = 0; f < FAMILY_COUNT; f++) {
 		p.t = (struct teg_vectors){ .words = t->vectors[f].words,

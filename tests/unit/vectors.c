@@ -162,8 +162,8 @@ static uint32_t by_rows(const struct bulk_words *w, const struct key *k)
 				bits &= w->at[t->rows + block * t->block_words +
 					      (i * TEG_VECTOR_ROWS + bytes[i]) * t->words + word];
 			if (bits)
-				return (uint32_t)w->at[t->of_bit + block * TEG_VECTOR_BITS_MAX + 64 * word +
-						       (unsigned)__builtin_ctzll(bits)];
+				return TEG_BULK_RULE(w->at[t->of_bit + block * TEG_VECTOR_BITS_MAX + 64 * word +
+						       (unsigned)__builtin_ctzll(bits)]);
 		}
 	return NONE;
 }
