@@ -139,6 +139,7 @@ $(BUILD)/bpf/%.bpf.o: bpf-templates/%.bpf.c $(wildcard bpf-templates/*.h bpf-tem
 # The same for another hook.
 $(BUILD)/bpf/policy_tc.bpf.o: bpf-templates/policy.bpf.c
 $(BUILD)/bpf/anchor_tc.bpf.o: bpf-templates/anchor.bpf.c
+$(BUILD)/bpf/floor_tc.bpf.o: bpf-templates/floor.bpf.c
 
 $(BUILD)/bpf-templates/carried.o: bpf-templates/carried.S $(BUILD)/bpf/policy.bpf.o $(BUILD)/bpf/policy_tc.bpf.o
 	@mkdir -p $(@D)

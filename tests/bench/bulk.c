@@ -4,6 +4,8 @@
  *
  *     bulk [ROUNDS [REPEAT [SIZE [KIND]]]]      KIND is acl, fw or ipc; acl6, fw6, ipc6 are the same rules for IPv6
  *
+ * The same in TC, against a floor of its own, for lists of up to a thousand.
+ *
  * The lists are ClassBench's, read from ../shared/data/rulesets/classbench: every
  * so many of a list for 10 and 100 rules, every rule ten times in other networks
  * for 100,000. Packets lie in rules drawn evenly; one of five has another source.
@@ -21,6 +23,8 @@
 #include "tests/lib/floor_run.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/xdp_run.h"
+
+#define SIZE_TC_MOST 1000
 
 static double now_ms(void)
 {
@@ -66,8 +70,9 @@ static void judged_rightly(struct floor_run *f, struct xdp_run *x, const struct 
 	exit(1);
 }
 
-static bool measure(struct floor_run *f, const char *kind, size_t want, unsigned rounds, unsigned repeat)
+static bool measure(struct floor_run *f, enum teg_hook hook, const char *kind, size_t want, unsigned rounds, unsigned repeat)
 {
+	const char *in = hook == TEG_HOOK_TC ? "tc." : "";
 	own(arena) struct arena *a = arena_new();
 	own(xdp_run) struct xdp_run *x = NULL;
 	struct plan plan = { 0 };
@@ -85,11 +90,10 @@ static bool measure(struct floor_run *f, const char *kind, size_t want, unsigned
 		return true;
 	}
 	double built = now_ms();
-	if (xdp_run_new(&x, &plan, XDP_RUN_REAL_CLOCK, &why)) {
+	if (xdp_run_new_in(&x, hook, &plan, XDP_RUN_REAL_CLOCK, &why)) {
 		fprintf(stderr, "bulk: %s\n", why.text);
 		exit(1);
 	}
-	double loaded = now_ms();
 	xdp_run_at(x, 1, 0, 0);
 	judged_rightly(f, x, rules, count);
 	fill(f->trace, rules, count);
@@ -97,12 +101,12 @@ static bool measure(struct floor_run *f, const char *kind, size_t want, unsigned
 	const struct teg_bulk *t = &plan.config.bulk;
 	struct floor_times ns = floor_compare(f, xdp_run_program(x), rounds, repeat);
 	double bytes = plan.box_count * sizeof(struct teg_cell) + 8.0 * (double)bulk_pack(a, &plan, NULL).len;
-	printf("%-4s %6zu  x%.2f  +%6.1f ns  (floor %.1f, median x%.2f)  %u trees, %u deep, leaves up to %u, %.1f copies, "
-	       "%.0f bytes a rule, build %.0f ms, load %.0f ms\n", kind, count, ns.policy_ns / ns.floor_ns,
+	printf("%s%-4s %6zu  x%.2f  +%6.1f ns  (floor %.1f, median x%.2f)  %u trees, %u deep, leaves up to %u, %.1f copies, "
+	       "%.0f bytes a rule, build %.0f ms, load %.0f ms\n", in, kind, count, ns.policy_ns / ns.floor_ns,
 	       ns.policy_ns - ns.floor_ns, ns.floor_ns, ns.policy_median_ns / ns.floor_median_ns, t->groups[0] + t->groups[1], t->depth,
 	       t->longest, t->cells ? (double)t->leaves / t->cells : 1, bytes / (double)count, built - begun,
-	       loaded - built);
-	printf("bench bulk.%s.%zu.ratio %.2f x\n", kind, want, ns.policy_ns / ns.floor_ns);
+	       xdp_run_load_ms(x));
+	printf("bench bulk.%s%s.%zu.ratio %.2f x\n", in, kind, want, ns.policy_ns / ns.floor_ns);
 	fflush(stdout);
 	return true;
 }
@@ -113,21 +117,23 @@ int main(int argc, char **argv)
 	static const size_t sizes[] = { 10, 100, 1000, 10000, 100000 };
 	size_t only = argc > 3 ? (size_t)atol(argv[3]) : 0;
 	unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 9, repeat = argc > 2 ? (unsigned)atoi(argv[2]) : 300000;
-	struct floor_run f = { 0 };
+	struct floor_run f[TEG_HOOKS] = { { 0 } };
+	bool here = true;
 
 	if (rounds < 1 || rounds > FLOOR_ROUNDS_MAX || repeat < 10) {
 		fprintf(stderr, "usage: bulk [ROUNDS [REPEAT [SIZE [KIND]]]]\n");
 		return 64;
 	}
-	floor_open(&f, argv[0]);
-	for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
-		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
-			if ((!only || only == sizes[s]) && (argc < 5 || !strcmp(argv[4], kinds[k])) &&
-			    !measure(&f, kinds[k], sizes[s], rounds, repeat)) {
-				printf("skipped: ../shared/data/rulesets/classbench is not here\n");
-				floor_release(&f);
-				return 0;
-			}
-	floor_release(&f);
+	for (enum teg_hook h = 0; h < TEG_HOOKS; h++)
+		floor_open_in(&f[h], h, argv[0]);
+	for (size_t s = 0; s < ARRAY_LEN(sizes) && here; s++)
+		for (size_t k = 0; k < ARRAY_LEN(kinds) && here; k++)
+			for (enum teg_hook h = 0; h < (sizes[s] > SIZE_TC_MOST ? TEG_HOOK_TC : TEG_HOOKS) && here; h++)
+				if ((!only || only == sizes[s]) && (argc < 5 || !strcmp(argv[4], kinds[k])))
+					here = measure(&f[h], h, kinds[k], sizes[s], rounds, repeat);
+	if (!here)
+		printf("skipped: ../shared/data/rulesets/classbench is not here\n");
+	for (enum teg_hook h = 0; h < TEG_HOOKS; h++)
+		floor_release(&f[h]);
 	return 0;
 }

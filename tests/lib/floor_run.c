@@ -19,8 +19,13 @@ void floor_must(int rc, const char *what)
 	exit(1);
 }
 
-/* BUILD/bpf/floor.bpf.o, seen from BUILD/tests/bench/NAME. */
 void floor_open(struct floor_run *b, const char *self)
+{
+	floor_open_in(b, TEG_HOOK_XDP, self);
+}
+
+/* BUILD/bpf/floor.bpf.o, seen from BUILD/tests/bench/NAME. */
+void floor_open_in(struct floor_run *b, enum teg_hook hook, const char *self)
 {
 	char path[4096];
 	cpu_set_t cpu;
@@ -29,7 +34,8 @@ void floor_open(struct floor_run *b, const char *self)
 	CPU_ZERO(&cpu);
 	CPU_SET(sched_getcpu(), &cpu);
 	floor_must(sched_setaffinity(0, sizeof cpu, &cpu), "sched_setaffinity");
-	snprintf(path, sizeof path, "%.*s/../../bpf/floor.bpf.o", slash ? (int)(slash - self) : 1, slash ? self : ".");
+	snprintf(path, sizeof path, "%.*s/../../bpf/%s.bpf.o", slash ? (int)(slash - self) : 1, slash ? self : ".",
+		 hook == TEG_HOOK_TC ? "floor_tc" : "floor");
 	struct bpf_object *o = bpf_object__open_file(path, NULL);
 	floor_must(o ? 0 : -errno, path);
 	floor_must(bpf_object__load(o), path);
@@ -49,6 +55,8 @@ void floor_release(struct floor_run *b)
 	*b = (struct floor_run){ 0 };
 }
 
+#define FLOOR_BROKEN 0u /* XDP_ABORTED, TC_ACT_OK */
+
 /* Thread CPU time, not wall time: the call first waits until the kernel knows the program. */
 static double run(const struct floor_run *b, int program, unsigned repeat)
 {
@@ -60,7 +68,7 @@ static double run(const struct floor_run *b, int program, unsigned repeat)
 	floor_must(bpf_map_update_elem(b->next, &zero, &program, BPF_ANY), "bench_next");
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
 	floor_must(bpf_prog_test_run_opts(b->feed, &opts), "BPF_PROG_TEST_RUN");
-	floor_must(opts.retval == XDP_ABORTED ? -EPROTO : 0, "the feeder found no trace or no program");
+	floor_must(opts.retval == FLOOR_BROKEN ? -EPROTO : 0, "the feeder found no trace or no program");
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
 	return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / repeat;
 }

@@ -12,6 +12,7 @@
 #ifndef TEG_TEST_FLOOR_RUN_H
 #define TEG_TEST_FLOOR_RUN_H
 
+#include "bpf-templates/abi.h"
 #include "bpf-templates/floor.h"
 
 #define FLOOR_ROUNDS_MAX 101
@@ -31,6 +32,8 @@ struct floor_times {
 
 /* Stays on this CPU from now on. `self` is argv[0] of a program in BUILD/tests/bench. */
 void floor_open(struct floor_run *b, const char *self);
+/* The same for another hook than XDP, with its own floor. */
+void floor_open_in(struct floor_run *b, enum teg_hook hook, const char *self);
 void floor_release(struct floor_run *b);
 
 struct floor_times floor_compare(struct floor_run *b, int program, unsigned rounds, unsigned repeat);

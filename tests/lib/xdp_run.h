@@ -40,6 +40,9 @@ int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_cloc
 int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *plan, enum xdp_run_clock clock,
 		   struct err *why);
 
+/* Processor time that opening, sizing, verifying and filling took; maps that outlive generations were there. */
+double xdp_run_load_ms(const struct xdp_run *x);
+
 /* One more program by the same tables, as where interfaces have different hooks; and whose program is asked from now on. */
 int xdp_run_join(struct xdp_run *x, enum teg_hook hook, const struct plan *plan, struct err *why);
 void xdp_run_ask(struct xdp_run *x, enum teg_hook hook);
