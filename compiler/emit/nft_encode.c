@@ -522,7 +522,7 @@ static void encode_set(struct encoder *en, const struct nft_set *s)
 		nftnl_set_set_u64(n, NFTNL_SET_TIMEOUT, s->timeout_ms);
 	if (s->most)
 		nftnl_set_set_u32(n, NFTNL_SET_DESC_SIZE, s->most);
-	else if (!s->name)
+	else if (!s->name || (s->count && !s->interval))
 		nftnl_set_set_u32(n, NFTNL_SET_DESC_SIZE,
 				  (uint32_t)(s->interval ? 2 * s->count : s->count));
 	set_byteorder(n, s->type);

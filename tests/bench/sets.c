@@ -4,9 +4,13 @@
  *
  *     sets [ROUNDS [REPEAT [SIZE]]]
  *
+ * And what nft takes to load the same, and to say what it has: processor time, in a network of the bench's own.
+ *
  * One block of a set of hosts or prefixes. Every packet is a hit, or every packet a miss, drawn evenly:
  * no locality. Prefixes are as long as those of lists of networks are: half are /24s, one of six a host.
  */
+#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,18 +23,24 @@
 #include "compiler/emit/emit.h"
 #include "compiler/ir/proto.h"
 #include "enforcer/warden/atlas.h"
+#include "enforcer/warden/filter.h"
 #include "tests/lib/craft.h"
 #include "tests/lib/floor_run.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/xdp_run.h"
 
-static double now_ms(void)
+static double clock_ms(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static double now_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
 enum shape { HOSTS4, PREFIXES4, HOSTS6, PREFIXES6, SHAPES };
@@ -163,7 +173,81 @@ static double peer(struct floor_run *f, const char *map, const char *program, co
 	return t.policy_ns / t.floor_ns;
 }
 
-static void measure(struct floor_run *f, enum shape shape, size_t count, unsigned rounds, unsigned repeat)
+/* ---- nft ------------------------------------------------------------------------------------ */
+
+static void none_yet(void *count)
+{
+	*(uint64_t *)count = 0;
+}
+
+static void one_more(void *count, const void *key, size_t len, uint64_t left_ms)
+{
+	(void)key, (void)len, (void)left_ms;
+	*(uint64_t *)count += 1;
+}
+
+static void must(int rc, const struct err *why)
+{
+	if (!rc)
+		return;
+	fprintf(stderr, "sets: %s\n", why->text);
+	exit(1);
+}
+
+/* How many elements all sets have. */
+static uint64_t read_all(struct filter *filter, struct arena *a)
+{
+	struct filter_live live;
+	struct err why;
+	uint64_t all = 0;
+
+	must(filter_look(filter, &live, FILTER_WANT_SETS, a, &why), &why);
+	for (size_t i = 0; i < live.set_count; i++) {
+		uint64_t elements = 0;
+		const struct filter_elements to = { none_yet, one_more, &elements };
+
+		must(filter_set_elements(filter, live.sets[i].table, live.sets[i].name, &to, &why), &why);
+		all += elements;
+	}
+	return all;
+}
+
+static void forget(struct filter *filter)
+{
+	own(filter_change) struct filter_change c = { 0 };
+	struct err why;
+
+	filter_change_no_table(&c, FILTER_NETDEV);
+	must(filter_commit_loose(filter, &c, &why), &why);
+}
+
+static void measure_nft(struct filter *filter, enum shape shape, size_t count, const struct ir *ir, struct arena *a)
+{
+	struct plan plan = { 0 };
+	struct emit_nft nft;
+	struct err why;
+	own(filter_change) struct filter_change c = { 0 };
+
+	emit_plan(&plan, ir, a);
+	double made = clock_ms(CLOCK_THREAD_CPUTIME_ID);
+	must(emit_nft(&nft, &plan, ir, a, &why), &why);
+	made = clock_ms(CLOCK_THREAD_CPUTIME_ID) - made;
+	batch_place(&nft.epiderme, 'a');
+	filter_change_batch(&c, &nft.epiderme);
+	double loaded = clock_ms(CLOCK_THREAD_CPUTIME_ID);
+	must(filter_commit_loose(filter, &c, &why), &why);
+	loaded = clock_ms(CLOCK_THREAD_CPUTIME_ID) - loaded;
+	double read = clock_ms(CLOCK_THREAD_CPUTIME_ID);
+	const uint64_t elements = read_all(filter, a);
+	read = clock_ms(CLOCK_THREAD_CPUTIME_ID) - read;
+	printf("%-9s %8zu  nft: made in %.0f ms, %zu KB, loaded in %.0f ms, its %llu elements read in %.0f ms\n", shapes[shape], count, made,
+	       nft.epiderme.len / 1024, loaded, (unsigned long long)elements, read);
+	printf("bench sets.%s.%zu.nft.load %.0f ms\n", shapes[shape], count, loaded);
+	emit_nft_release(&nft);
+	forget(filter);
+}
+
+static void measure(struct floor_run *f, struct filter *filter, enum shape shape, size_t count, unsigned rounds, unsigned repeat)
 {
 	own(arena) struct arena *a = arena_new();
 	own(xdp_run) struct xdp_run *x = NULL;
@@ -208,6 +292,7 @@ static void measure(struct floor_run *f, enum shape shape, size_t count, unsigne
 		printf(", hash x%.1f", peer(f, "bench_hash", "ask_hash", p, count, true, rounds < 3 ? rounds : 3, repeat / 4));
 	printf("\nbench sets.%s.%zu.miss %.2f x\nbench sets.%s.%zu.hit %.2f x\n", shapes[shape], count, ratio[0], shapes[shape],
 	       count, ratio[1]);
+	measure_nft(filter, shape, count, ir, a);
 	fflush(stdout);
 }
 
@@ -217,15 +302,20 @@ int main(int argc, char **argv)
 	unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 9, repeat = argc > 2 ? (unsigned)atoi(argv[2]) : 300000;
 	size_t only = argc > 3 ? (size_t)atol(argv[3]) : 0;
 	struct floor_run f = { 0 };
+	struct filter *filter = NULL;
+	struct err why;
 
 	if (rounds < 1 || rounds > FLOOR_ROUNDS_MAX || repeat < 10) {
 		fprintf(stderr, "usage: sets [ROUNDS [REPEAT [SIZE]]]\n");
 		return 64;
 	}
+	floor_must(unshare(CLONE_NEWNET), "a network namespace");
 	floor_open(&f, argv[0]);
+	must(filter_open(&filter, &why), &why);
 	for (size_t s = 0; s < (only ? 1 : ARRAY_LEN(sizes)); s++)
 		for (int shape = 0; shape < SHAPES; shape++)
-			measure(&f, (enum shape)shape, only ? only : sizes[s], rounds, repeat);
+			measure(&f, filter, (enum shape)shape, only ? only : sizes[s], rounds, repeat);
+	filter_free(filter);
 	floor_release(&f);
 	return 0;
 }
