@@ -229,12 +229,12 @@ fuzz: ## run the fuzz targets FUZZERS for SECONDS each, 60 unless said
 	@for f in $(FUZZERS); do mkdir -p build-fuzz/corpus/$$f && echo "fuzz $$f: $(SECONDS) seconds" && \
 		build-fuzz/tests/fuzz/$$f -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
 			-dict=build-fuzz/gen/words.dict -artifact_prefix=build-fuzz/ -print_final_stats=1 \
-			build-fuzz/corpus/$$f $(SEEDS) 2> build-fuzz/$$f.log || \
+			build-fuzz/corpus/$$f $$( [ -d tests/fuzz/reached/$$f ] && echo tests/fuzz/reached/$$f ) $(SEEDS) 2> build-fuzz/$$f.log || \
 			{ tail -40 build-fuzz/$$f.log; exit 1; }; \
 		grep -E '^(stat::number_of_executed_units|stat::new_units_added)' build-fuzz/$$f.log; done
 
-fuzz-keep: ## of what parse and policy found, keep in tests/fuzz/reached the fewest inputs that reach as much
-	@for f in parse policy; do rm -rf tests/fuzz/reached/$$f && mkdir -p tests/fuzz/reached/$$f && \
+fuzz-keep: ## of what FUZZERS found, keep in tests/fuzz/reached the fewest inputs that reach as much
+	@for f in $(FUZZERS); do rm -rf tests/fuzz/reached/$$f && mkdir -p tests/fuzz/reached/$$f && \
 		build-fuzz/tests/fuzz/$$f -set_cover_merge=1 -use_counters=0 -use_cmp=0 -max_len=4096 \
 			tests/fuzz/reached/$$f build-fuzz/corpus/$$f 2> build-fuzz/$$f.log || exit 1; done
 

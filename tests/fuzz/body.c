@@ -1,8 +1,7 @@
 /*
  * Fuzz target: what the api reads of a JSON body.
  *
- *     clang-19 -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. tests/fuzz/body.c \
- *             enforcer/api/{json,utf8}.c lang/base/{arena,buf}.c -lcjson -o fuzz-body
+ *     make fuzz FUZZERS=body
  *
  * What is taken is text of the promised length, and taking it again as we would write it gives the
  * same; what is refused names a reason.

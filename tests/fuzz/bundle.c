@@ -1,8 +1,7 @@
 /*
  * Fuzz target: what the privileged process reads of a bundle.
  *
- *     clang-19 -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. tests/fuzz/bundle.c \
- *             lang/bundle/*.c lang/vocab/*.c lang/base/*.c -lsodium -o fuzz-bundle
+ *     make fuzz FUZZERS=bundle
  *
  * The first byte says which reader gets the rest: a whole bundle never gets past
  * its digests, so the plan, the batch and the drill are also read alone.
