@@ -357,51 +357,6 @@ static int lower_reflexes(struct lowering *t, const struct ir *ir, struct err *w
 
 /* ---- address sets ------------------------------------------------------------- */
 
-/* By family, then by first address, the wider before what lies in it. */
-static int by_place(const void *x, const void *y)
-{
-	const struct prefix *a = &((const struct plan_prefix *)x)->prefix;
-	const struct prefix *b = &((const struct plan_prefix *)y)->prefix;
-
-	if (a->addr.family != b->addr.family)
-		return a->addr.family < b->addr.family ? -1 : 1;
-	if (a->addr.num != b->addr.num)
-		return a->addr.num < b->addr.num ? -1 : 1;
-	return a->len < b->len ? -1 : a->len > b->len;
-}
-
-static bool prefix_covers(const struct prefix *wide, const struct prefix *narrow)
-{
-	struct addr_range w = prefix_range(*wide), n = prefix_range(*narrow);
-
-	return wide->addr.family == narrow->addr.family && w.lo <= n.lo && n.hi <= w.hi;
-}
-
-/*
- * Equal prefixes become one; then each takes over the bits of the nearest one
- * around it, which has those of all further out. `around` is the chain of
- * prefixes that are open at this place, outermost first; prefixes nest, so a
- * chain is never longer than an address has bits.
- */
-static size_t prefixes_join(struct plan_prefix *at, size_t len)
-{
-	size_t around[130], depth = 0, out = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (out && by_place(&at[out - 1], &at[i]) == 0) {
-			at[out - 1].sets |= at[i].sets;
-			continue;
-		}
-		while (depth && !prefix_covers(&at[around[depth - 1]].prefix, &at[i].prefix))
-			depth--;
-		at[out] = at[i];
-		if (depth)
-			at[out].sets |= at[around[depth - 1]].sets;
-		around[depth++] = out++;
-	}
-	return out;
-}
-
 static void lower_sets(struct plan *plan, const struct lowering *t)
 {
 	VEC(struct plan_prefix) all = { 0 };
@@ -415,10 +370,8 @@ static void lower_sets(struct plan *plan, const struct lowering *t)
 			vec_push(t->arena, &all, member);
 		}
 	}
-	if (all.len)
-		qsort(all.at, all.len, sizeof *all.at, by_place);
 	plan->prefixes = all.at;
-	plan->prefix_count = (uint32_t)prefixes_join(all.at, all.len);
+	plan->prefix_count = plan_prefixes_join(all.at, (uint32_t)all.len);
 }
 
 /* ---- the whole ------------------------------------------------------------------- */

@@ -109,45 +109,6 @@ static uint32_t prefixes_of(const struct feed *f)
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
-/* By family, then by first address, the wider before what lies in it: a plan's order. */
-static int by_place(const void *x, const void *y)
-{
-	const struct prefix *a = &((const struct plan_prefix *)x)->prefix, *b = &((const struct plan_prefix *)y)->prefix;
-
-	if (a->addr.family != b->addr.family)
-		return a->addr.family < b->addr.family ? -1 : 1;
-	if (a->addr.num != b->addr.num)
-		return a->addr.num < b->addr.num ? -1 : 1;
-	return a->len < b->len ? -1 : a->len > b->len;
-}
-
-static bool covers(const struct prefix *wide, const struct prefix *narrow)
-{
-	const struct addr_range w = prefix_range(*wide), n = prefix_range(*narrow);
-
-	return wide->addr.family == narrow->addr.family && w.lo <= n.lo && n.hi <= w.hi;
-}
-
-/* Equal ones become one, and each takes over the bits of what is around it. */
-static uint32_t join(struct plan_prefix *at, uint32_t len)
-{
-	uint32_t around[130], depth = 0, out = 0;
-
-	for (uint32_t i = 0; i < len; i++) {
-		if (out && by_place(&at[out - 1], &at[i]) == 0) {
-			at[out - 1].sets |= at[i].sets;
-			continue;
-		}
-		while (depth && !covers(&at[around[depth - 1]].prefix, &at[i].prefix))
-			depth--;
-		at[out] = at[i];
-		if (depth)
-			at[out].sets |= at[around[depth - 1]].sets;
-		around[depth++] = out++;
-	}
-	return out;
-}
-
 static uint32_t gather(struct plan_prefix *to, const struct feed *f, uint64_t bit)
 {
 	uint32_t len = 0;
@@ -181,10 +142,8 @@ static int make_atlas(struct atlas *out, const struct plan *p, const struct kern
 	len = 0;
 	for (uint32_t i = 0; i < p->feed_count; i++)
 		len += gather(all + len, is[i], 1ull << i);
-	if (feeds > 1) {
-		qsort(all, len, sizeof *all, by_place);
-		len = join(all, len);
-	}
+	if (feeds > 1) /* one alone is in order */
+		len = plan_prefixes_join(all, len);
 	return atlas_build(out, all, len, why);
 }
 

@@ -1,6 +1,7 @@
 #include "lang/bundle/plan.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lang/base/strmap.h"
@@ -800,4 +801,50 @@ int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len
 bool plan_is_within(const struct plan *p, uint32_t posture, uint32_t wider)
 {
 	return p->postures[posture].closed || p->postures[posture].within >> wider & 1;
+}
+
+/* ---- prefixes ------------------------------------------------------------------------ */
+
+static int by_place(const void *x, const void *y)
+{
+	const struct prefix *a = &((const struct plan_prefix *)x)->prefix;
+	const struct prefix *b = &((const struct plan_prefix *)y)->prefix;
+
+	if (a->addr.family != b->addr.family)
+		return a->addr.family < b->addr.family ? -1 : 1;
+	if (a->addr.num != b->addr.num)
+		return a->addr.num < b->addr.num ? -1 : 1;
+	return a->len < b->len ? -1 : a->len > b->len;
+}
+
+static bool prefix_covers(const struct prefix *wide, const struct prefix *narrow)
+{
+	struct addr_range w = prefix_range(*wide), n = prefix_range(*narrow);
+
+	return wide->addr.family == narrow->addr.family && w.lo <= n.lo && n.hi <= w.hi;
+}
+
+/*
+ * `around` is the chain of prefixes that are open at this place, outermost first; prefixes nest, so a
+ * chain is never longer than an address has bits. The nearest has the sets of all further out.
+ */
+uint32_t plan_prefixes_join(struct plan_prefix *at, uint32_t len)
+{
+	uint32_t around[130], depth = 0, out = 0;
+
+	if (len)
+		qsort(at, len, sizeof *at, by_place);
+	for (uint32_t i = 0; i < len; i++) {
+		if (out && by_place(&at[out - 1], &at[i]) == 0) {
+			at[out - 1].sets |= at[i].sets;
+			continue;
+		}
+		while (depth && !prefix_covers(&at[around[depth - 1]].prefix, &at[i].prefix))
+			depth--;
+		at[out] = at[i];
+		if (depth)
+			at[out].sets |= at[around[depth - 1]].sets;
+		around[depth++] = out++;
+	}
+	return out;
 }

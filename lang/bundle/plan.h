@@ -118,6 +118,12 @@ struct plan {
 	uint32_t need_count;
 };
 
+/*
+ * Puts them in order: by family, then by first address, the wider before what lies in it. Equal ones become one, and
+ * each has the sets of what is around it. Returns how many there are then.
+ */
+uint32_t plan_prefixes_join(struct plan_prefix *at, uint32_t len);
+
 /* Does the rule drop who is on a feed? Then no box has it. */
 static inline bool plan_rule_is_feed(const struct plan *p, uint32_t rule)
 {

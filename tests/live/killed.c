@@ -1,12 +1,12 @@
 /*
  * tegd is killed at its system calls, one after the other: in a rollout, a rollback, going back from what
- * was not confirmed, and in changes of posture.
+ * was not confirmed, in changes of posture, and while what is on a feed is replaced.
  *
  *     trace the warden ─► ask for the change ─► kill it as it enters its N-th call ─► probe ─► start ─► probe
  *
  * After the kill what passes is what one whole generation lets pass, and what both admit does pass. After
  * the start it is exactly the generation and the posture that status tells. Some calls of each change are taken, as many as
- * fit into KILL_SECONDS (20); KILL_SECONDS=0 takes every one.
+ * fit into KILL_SECONDS (24); KILL_SECONDS=0 takes every one.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,40 +25,46 @@
 #include <unistd.h>
 
 #include "lang/base/own.h"
+#include "lang/bundle/feed_pack.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/warden_stage.h"
 
 static struct warden_stage s;
 static int bundles[3]; /* by version */
+static int contents[3]; /* of the feed */
 static const char *engine;
 static const struct asker root = { "", "root", "unix" };
 
 /* ---- probes ----------------------------------------------------------------------------- */
 
-/* Who sends to which port, and under which versions and postures it passes. */
+/* Who sends to which port, under which versions and postures it passes, and which content of the feed has it. */
 static const struct {
 	const char *from;
 	uint16_t port;
 	bool one, two, wide_only;
+	unsigned feed;
 } probes[] = {
-	{ "10.9.0.3", 1001, true, false, false },
-	{ "10.9.0.3", 1002, false, true, false },
-	{ "10.9.0.3", 1003, true, true, false },
-	{ "10.9.0.3", 1009, true, true, true },
-	{ "10.9.0.4", 1003, false, true, false }, /* blocked by the first */
-	{ "10.9.0.5", 1003, true, false, false }, /* by the second */
-	{ "10.9.0.6", 1003, false, false, false }, /* by both */
-	{ "10.9.0.3", 1010, false, false, false },
+	{ "10.9.0.3", 1001, true, false, false, 0 },
+	{ "10.9.0.3", 1002, false, true, false, 0 },
+	{ "10.9.0.3", 1003, true, true, false, 0 },
+	{ "10.9.0.3", 1009, true, true, true, 0 },
+	{ "10.9.0.4", 1003, false, true, false, 0 }, /* blocked by the first */
+	{ "10.9.0.5", 1003, true, false, false, 0 }, /* by the second */
+	{ "10.9.0.6", 1003, false, false, false, 0 }, /* by both */
+	{ "10.9.0.3", 1010, false, false, false, 0 },
+	{ "10.9.0.7", 1003, true, true, false, 1 },
+	{ "10.9.0.8", 1003, true, true, false, 2 },
 };
 static const uint16_t ports[] = { 9, 1001, 1002, 1003, 1009, 1010 };
 static int inbox[ARRAY_LEN(ports)], outside = -1, inside = -1;
 
-static unsigned passes(unsigned version, bool wide)
+static unsigned passes(unsigned version, bool wide, unsigned feed)
 {
 	unsigned set = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(probes); i++)
-		if ((version == 1 ? probes[i].one : probes[i].two) && (wide || !probes[i].wide_only))
+		if ((version == 1 ? probes[i].one : probes[i].two) && (wide || !probes[i].wide_only) &&
+		    (!probes[i].feed || probes[i].feed != feed))
 			set |= 1u << i;
 	return set;
 }
@@ -107,7 +114,7 @@ static bool make_network(void)
 {
 	static const char script[] =
 		"ip netns add outside && ip link set c0 netns outside && ip addr add 10.9.0.1/24 dev w0 && ip -n outside link set c0 up"
-		" && for i in 2 3 4 5 6; do ip -n outside addr add 10.9.0.$i/24 dev c0; done"
+		" && for i in 2 3 4 5 6 7 8; do ip -n outside addr add 10.9.0.$i/24 dev c0; done"
 		" && ip -n outside neigh add 10.9.0.1 dev c0 nud permanent lladdr $(ip -j link show w0 | jq -r .[0].address)";
 
 	if (system(script))
@@ -131,7 +138,8 @@ static int policy(unsigned version)
 	snprintf(text, sizeof text,
 		 "policy edge \"Killed\" {\n    version \"%u\"\n    owner \"tests@example.org\"\n}\n\n"
 		 "zone wan = \"w0\"\n\nnet owner = [10.9.0.2]\nnet shut = [10.9.0.%u, 10.9.0.6]\n\n"
-		 "lifeline {\n    probe: udp from owner to self port 9\n}\n\nblock shut on wan\n\n"
+		 "feed bad {\n    url \"https://feeds.example/bad\"\n    format netset\n    refresh 15m\n    max 10\n    stale after 1h keep\n"
+		 "    action block\n}\n\nlifeline {\n    probe: udp from owner to self port 9\n}\n\nblock shut on wan\n\n"
 		 "posture NORMAL \"Known services\" {\n    default drop\n    web: allow udp to self port [%u, 1003]\n}\n\n"
 		 "posture WIDE \"And one more\" {\n    default drop\n    web: allow udp to self port [%u, 1003, 1009]\n}\n\n"
 		 "posture LIKE \"The same\" {\n    default drop\n    web: allow udp to self port [%u, 1003]\n}\n\n"
@@ -139,6 +147,21 @@ static int policy(unsigned version)
 		 "    when   rate per source > 30 per 1s\n    do     drop source for 3s\n    except in WIDE\n}\n",
 		 version, version == 1 ? 4u : 5u, 1000 + version, 1000 + version, 1000 + version);
 	return warden_stage_build(&s, version == 1 ? "one" : "two", text);
+}
+
+/* The first has 10.9.0.7; the second 10.9.0.8, and one more. */
+static int content(unsigned number)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf packed = { 0 };
+	const addr_num first = 0x0a090007, more = 0xc0000200;
+	struct addr_range all[] = { { first - 1 + number, first - 1 + number }, { more, more } }, *ranges[FAMILY_COUNT] = { all };
+	const size_t len[FAMILY_COUNT] = { number };
+	const struct netset set = netset_of_ranges(a, ranges, len);
+	int fd = memfd_create("content", MFD_CLOEXEC);
+
+	feed_pack(&packed, a, &set);
+	return write(fd, packed.at, packed.len) == (ssize_t)packed.len ? fd : -1;
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */
@@ -151,16 +174,26 @@ struct change {
 };
 
 struct standing {
-	unsigned version;
+	unsigned version, feed; /* which content is on it */
 	bool wide, waits, intact;
 	const char *posture, *fault;
 };
+
+/* The contents have as many entries as their numbers say. */
+static unsigned look_at_feed(struct arena *a)
+{
+	const struct message m = warden_stage_ask(&s, MESSAGE_ASK_FEEDS, NULL, -1, a);
+	struct feeds_told told = { 0 };
+	struct err why;
+
+	return m.kind == MESSAGE_FEEDS && !feeds_told_decode(&told, a, m.payload, m.len, &why) && told.row_count ? told.rows[0].entries : 0;
+}
 
 static struct standing look(struct arena *a)
 {
 	const struct status is = warden_stage_status(&s, a);
 
-	return (struct standing){ (unsigned)atoi(is.version), !strcmp(is.posture, "WIDE"), is.pending.until, is.intact, is.posture,
+	return (struct standing){ (unsigned)atoi(is.version), look_at_feed(a), !strcmp(is.posture, "WIDE"), is.pending.until, is.intact, is.posture,
 				  is.fault };
 }
 
@@ -209,10 +242,19 @@ static struct change posture_of(const char *name)
 	return c;
 }
 
-enum op { OP_APPLY, OP_ROLLBACK, OP_REVERT, OP_POSTURE, OP_BRIDGED, OP_COUNT };
+static struct change feed_of(unsigned content)
+{
+	struct change c = { MESSAGE_FEED, { 0 }, contents[content] };
+
+	feed_given_encode(&c.payload, &(struct feed_given){ "bad", content, 0, root });
+	return c;
+}
+
+enum op { OP_APPLY, OP_ROLLBACK, OP_REVERT, OP_POSTURE, OP_BRIDGED, OP_FEED, OP_COUNT };
 static const char *const op_names[OP_COUNT] = {
 	[OP_APPLY] = "a rollout that is to be confirmed", [OP_ROLLBACK] = "a rollback", [OP_REVERT] = "going back",
 	[OP_POSTURE] = "a change of posture", [OP_BRIDGED] = "a bridged change of posture",
+	[OP_FEED] = "another content of a feed",
 };
 
 /* What leads to a state in which the change can be asked for, and the change. */
@@ -250,6 +292,9 @@ static bool prepare(enum op op, struct change *out, struct arena *a)
 		return true;
 	case OP_BRIDGED:
 		*out = posture_of(is.wide ? "NORMAL" : "WIDE");
+		return true;
+	case OP_FEED:
+		*out = feed_of(is.feed == 1 ? 2 : 1);
 		return true;
 	case OP_COUNT:
 		break;
@@ -335,7 +380,7 @@ static bool kill_once(enum op op, unsigned n, struct tally *t)
 	if (!prepare(op, &c, a))
 		return false;
 	const struct standing was = look(a);
-	const unsigned before = passes(was.version, was.wide);
+	const unsigned before = passes(was.version, was.wide, was.feed);
 	const unsigned survived = trace(n, &c);
 	buf_release(&c.payload);
 	if (survived)
@@ -344,11 +389,13 @@ static bool kill_once(enum op op, unsigned n, struct tally *t)
 	if (!start())
 		return false;
 	const struct standing is = look(a);
-	const unsigned now = passes(is.version, is.wide), then = probe();
-	const unsigned after = op == OP_POSTURE ? before : op == OP_BRIDGED ? passes(was.version, !was.wide) : passes(3 - was.version, was.wide);
+	const unsigned now = passes(is.version, is.wide, is.feed), then = probe();
+	const bool rolls = op == OP_APPLY || op == OP_ROLLBACK || op == OP_REVERT;
+	const unsigned after = passes(rolls ? 3 - was.version : was.version, op == OP_BRIDGED ? !was.wide : was.wide,
+				      op == OP_FEED ? 3 - was.feed : was.feed);
 	t->points++;
-	t->old += is.version == was.version && !strcmp(is.posture, was.posture);
-	t->changed += is.version != was.version || strcmp(is.posture, was.posture);
+	t->old += is.version == was.version && !strcmp(is.posture, was.posture) && is.feed == was.feed;
+	t->changed += is.version != was.version || strcmp(is.posture, was.posture) || is.feed != was.feed;
 	t->between += seen != before && seen != after;
 	if (!is_of_one(seen, before, after)) {
 		tap_note("call %u: %02x passes, which is neither of %02x and %02x", n, seen, before, after);
@@ -422,7 +469,7 @@ int main(int argc, char **argv)
 	if (warden_stage_role(argc, argv))
 		return 0;
 	const char *budget = getenv("KILL_SECONDS");
-	const uint64_t seconds = budget ? strtoull(budget, NULL, 10) : 20;
+	const uint64_t seconds = budget ? strtoull(budget, NULL, 10) : 24;
 
 	engine = argc > 1 ? argv[1] : "nft";
 	if (!warden_stage_make(&s) || !make_network()) {
@@ -431,13 +478,15 @@ int main(int argc, char **argv)
 	}
 	bundles[1] = policy(1);
 	bundles[2] = policy(2);
+	contents[1] = content(1);
+	contents[2] = content(2);
 	if (!tap_ok(bundles[1] >= 0 && bundles[2] >= 0 && start(), "there are two policies, and tegd"))
 		return tap_done();
 	own(arena) struct arena *a = arena_new();
-	struct change first = apply_of(2, 0), second = apply_of(1, 0);
-	if (!tap_ok(done(&first, a) && done(&second, a), "both were in force"))
+	struct change first = apply_of(2, 0), second = apply_of(1, 0), feed = feed_of(1);
+	if (!tap_ok(done(&first, a) && done(&second, a) && done(&feed, a), "both were in force"))
 		return tap_done();
-	tap_num(probe(), passes(1, false), "and packets tell them apart");
+	tap_num(probe(), passes(1, false, 1), "and packets tell them apart");
 	for (enum op op = 0; op < OP_COUNT; op++)
 		killed_in(op, budget && !seconds ? 0 : seconds / OP_COUNT);
 	warden_stage_end(&s, SIGTERM);

@@ -12,6 +12,7 @@
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
 #include "tests/lib/craft.h"
+#include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/xdp_run.h"
 
@@ -154,6 +155,66 @@ static void hook(enum teg_hook which, const char *name, const struct plan *p)
 	ask(x, p, "when nothing is on them any more", nothing, ARRAY_LEN(nothing));
 }
 
+/* Few different bytes, so that prefixes nest and touch. */
+static struct addr drawn(struct gen *g)
+{
+	struct addr a = { gen_below(g, 2) ? FAMILY_IP4 : FAMILY_IP6, 0 };
+
+	for (unsigned i = 0; i < FAMILY_BITS(a.family) / 8; i++)
+		a.num = a.num << 8 | (unsigned)("\x20\x01\x7f\x80\xff"[gen_below(g, 5)] & 0xff);
+	return a;
+}
+
+static bool has(const struct plan_prefix *at, size_t count, uint64_t feed, struct addr a)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct addr_range r = prefix_range(at[i].prefix);
+
+		if (at[i].sets & feed && at[i].prefix.addr.family == a.family && r.lo <= a.num && a.num <= r.hi)
+			return true;
+	}
+	return false;
+}
+
+/* Contents of two feeds, replaced again and again, against a plain search. */
+static void as_a_search(enum teg_hook which, const char *name, const struct plan *p, uint64_t seed)
+{
+	struct gen g = gen_new(seed);
+	own(xdp_run) struct xdp_run *x = NULL;
+	struct err why = { 0 };
+	char text[ADDR_TEXT];
+	unsigned wrong = 0, dropped = 0;
+
+	if (xdp_run_new_in(&x, which, p, XDP_RUN_GIVEN_CLOCK, &why)) {
+		tap_skip("BPF is not allowed", name);
+		return;
+	}
+	xdp_run_at(x, 1, 0, 1);
+	for (int turn = 0; turn < 30; turn++) {
+		struct plan_prefix said[200], joined[200];
+		const uint32_t count = (uint32_t)gen_below(&g, ARRAY_LEN(said));
+
+		for (uint32_t i = 0; i < count; i++) {
+			struct addr a = drawn(&g);
+			const unsigned len = 8 + (unsigned)gen_below(&g, FAMILY_BITS(a.family) - 7);
+
+			a.num &= ~prefix_range((struct prefix){ { a.family, 0 }, len }).hi;
+			said[i] = joined[i] = (struct plan_prefix){ { a, len }, 1 + gen_below(&g, 3) };
+		}
+		xdp_run_feed(x, joined, plan_prefixes_join(joined, count));
+		for (int ask = 0; ask < 200; ask++) {
+			const struct addr a = count && gen_below(&g, 2) ? said[gen_below(&g, count)].prefix.addr : drawn(&g);
+			const char *want = has(said, count, 1, a) ? "feed.drop" : has(said, count, 2, a) ? "feed.more" : "";
+
+			if (strcmp(drops(x, p, addr_print(a, text)), want) != 0 && ++wrong < 5)
+				tap_note("%s: %s, not %s", text, drops(x, p, text), want);
+			dropped += *want != 0;
+		}
+	}
+	tap_num(wrong, 0, "30 contents of two feeds, 6,000 sources: as a plain search has it");
+	tap_ok(dropped > 500 && dropped < 5500, "of which some are dropped (%u)", dropped);
+}
+
 static void decoded(const struct plan *p, struct arena *a)
 {
 	own(buf) struct buf bytes = { 0 };
@@ -190,5 +251,7 @@ int main(void)
 	decoded(&p, a);
 	hook(TEG_HOOK_XDP, "XDP", &p);
 	hook(TEG_HOOK_TC, "TC", &p);
+	as_a_search(TEG_HOOK_XDP, "XDP", &p, 1);
+	as_a_search(TEG_HOOK_TC, "TC", &p, 2);
 	return tap_done();
 }
