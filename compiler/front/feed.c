@@ -22,11 +22,6 @@ static const struct {
 #undef FORMAT
 };
 
-const char *feed_format_name(enum feed_format f)
-{
-	return formats[f].name;
-}
-
 static bool not_understood(struct reading *r, const struct node *n, const char *help)
 {
 	diag_help(diag(r->diags, DIAG_FEED, n->span, "this says nothing of a feed"), "%s", help);

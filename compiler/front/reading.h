@@ -223,7 +223,6 @@ void declare_initial(struct reading *r);
 void declare_playbooks(struct reading *r);
 void declare_responses(struct reading *r);
 /* derme.c, feed.c */
-const char *feed_format_name(enum feed_format f);
 void declare_derme(struct reading *r);
 void declare_feeds(struct reading *r);
 

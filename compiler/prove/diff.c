@@ -182,6 +182,39 @@ static void sort_changes(struct change *at, size_t len)
 	}
 }
 
+static const char *feed_text(struct arena *a, const struct pol_feed *f)
+{
+	const char *how = f->member ? f->member : f->column ? arena_printf(a, "column %lu", (unsigned long)f->column) : "";
+
+	return arena_printf(a, "%s%s%s, %s, at most %lu, stale after %lus: %s", feed_format_name(f->format), *how ? " " : "", how, f->url,
+			    (unsigned long)f->max, (unsigned long)(f->stale_ns / 1000000000), f->stale_keeps ? "keep" : "clear");
+}
+
+/* Is nothing on it sooner than before? */
+static bool clears_sooner(const struct pol_feed *a, const struct pol_feed *b)
+{
+	return !b->stale_keeps && (a->stale_keeps || b->stale_ns < a->stale_ns);
+}
+
+/* Feeds that come or go are changes of verdicts; here what they say differently. */
+static void compare_feeds(struct pairing *k)
+{
+	const struct ir_list *old = &k->ir[OLD]->feeds, *new = &k->ir[NEW]->feeds;
+	struct arena *a = k->prover->arena;
+
+	for (size_t i = 0; i < old->count; i++)
+		for (size_t j = 0; j < new->count; j++) {
+			const struct pol_feed *x = old->rules[i].feed, *y = new->rules[j].feed;
+
+			if (strcmp(x->name, y->name) != 0)
+				continue;
+			const char *before = feed_text(a, x), *after = feed_text(a, y);
+			const bool sooner = clears_sooner(x, y);
+			if (strcmp(before, after) != 0 && (sooner || !k->access_only))
+				fact(k, FACT_FEED, sooner ? RISK_MEDIUM : RISK_LOW, arena_printf(a, "feed %s", x->name), before, after);
+		}
+}
+
 static void compare_owner(struct pairing *k)
 {
 	const struct policy *a = k->ir[OLD]->policy, *b = k->ir[NEW]->policy;
@@ -217,6 +250,7 @@ static const struct diff *run(struct pairing *k)
 	compare_postures(k);
 	compare_rates(k, &k->ir[OLD]->reflexes, &k->ir[NEW]->reflexes);
 	compare_zones(k);
+	compare_feeds(k);
 	if (!k->access_only) {
 		compare_watches(k);
 		effects_told(k);

@@ -13,6 +13,7 @@ static bool may_admit(enum fact_kind kind)
 	case FACT_ZONE:
 	case FACT_INITIAL:
 	case FACT_POSTURE_ADDED:
+	case FACT_FEED: /* the same */
 	case FACT_MALFORMED: /* told to who asks for more access only when more pass */
 		return true;
 	case FACT_RATE_DOWN:

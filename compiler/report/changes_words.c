@@ -156,6 +156,8 @@ const char *fact_word(enum fact_kind k)
 		return "OWNER";
 	case FACT_MALFORMED:
 		return "MALFORMED";
+	case FACT_FEED:
+		return "FEED";
 	case FACT_ESTABLISHED:
 		break;
 	}

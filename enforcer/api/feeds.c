@@ -16,15 +16,11 @@
 
 static const char *format_text(struct arena *a, const struct feed_row *f)
 {
-	static const char *const names[] = {
-#define FORMAT(id, name, argument, about) [FORMAT_##id] = name,
-#include "lang/vocab/format.def"
-#undef FORMAT
-	};
+	const char *name = feed_format_name(f->format);
 
 	if (*f->member)
-		return arena_printf(a, "%s %s", names[f->format], f->member);
-	return f->column ? arena_printf(a, "%s column %u", names[f->format], f->column) : names[f->format];
+		return arena_printf(a, "%s %s", name, f->member);
+	return f->column ? arena_printf(a, "%s column %u", name, f->column) : name;
 }
 
 static cJSON *feed_json(struct arena *a, const struct feed_row *f)

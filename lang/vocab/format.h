@@ -11,4 +11,7 @@ enum feed_format {
 	FORMAT_COUNT
 };
 
+/* The word for it in a policy. */
+const char *feed_format_name(enum feed_format f);
+
 #endif
