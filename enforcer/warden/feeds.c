@@ -1,16 +1,20 @@
 #include "enforcer/warden/feeds.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/feeds_keep.h"
 #include "enforcer/warden/generation_parts.h"
 #include "lang/base/file.h"
 #include "lang/base/memory.h"
+#include "lang/base/wire.h"
 #include "lang/bundle/nft_name.h"
 
 /* nft's sets of a feed; what is made anew has other handles. */
@@ -25,6 +29,7 @@ struct filled {
 	char name[PLAN_FEED_NAME_MOST + 1];
 	struct sets sets;
 	struct feed *is; /* a content of its own; NULL: nothing */
+	bool read;	 /* from the file of an earlier process: true only of what is adopted */
 };
 
 struct feeds {
@@ -37,6 +42,44 @@ static void filled_free(struct filled *f)
 	if (f)
 		feed_free(f->is);
 	free(f);
+}
+
+/* ---- what nft has, for the next process ------------------------------------------------- */
+
+/*
+ * feeds/.nft says what the sets hold, by their handles. It is taken back before they are changed and written again after, so
+ * that whoever dies in between leaves nothing said.
+ */
+#define NOTES_MAGIC "tegfill1"
+#define NOTES_BYTES_MAX 65536
+
+static void notes_path(char out[static PATH_MAX], const struct kernel *k)
+{
+	snprintf(out, PATH_MAX, "%s/feeds/.nft", k->settings->state_dir);
+}
+
+/* But for one, whose sets are being changed. What cannot be written is not said: the next process fills anew. */
+static void notes_write(const struct kernel *k, const char *but)
+{
+	own(buf) struct buf bytes = { 0 };
+	char path[PATH_MAX];
+	struct err ignored;
+
+	buf_puts(&bytes, NOTES_MAGIC);
+	for (const struct filled *f = k->feeds->filled; f; f = f->next) {
+		if (but && !strcmp(f->name, but))
+			continue;
+		wire_put_str(&bytes, f->name);
+		wire_put_str(&bytes, f->is ? f->is->digest.hex : "");
+		wire_put_u64(&bytes, f->sets.table);
+		for (unsigned family = 0; family < FAMILY_COUNT; family++)
+			wire_put_u64(&bytes, f->sets.set[family]);
+	}
+	const struct digest is = digest_of(bytes.at, bytes.len);
+	wire_put_str(&bytes, is.hex);
+	notes_path(path, k);
+	if (file_replace(path, bytes.at, bytes.len, 0600, &ignored))
+		unlink(path);
 }
 
 static void filled_own_(struct filled **f)
@@ -62,14 +105,6 @@ void feeds_close(struct kernel *k)
 	}
 	free(all);
 	k->feeds = NULL;
-}
-
-int feeds_open(struct kernel *k, struct err *why)
-{
-	k->feeds = calloc(1, sizeof *k->feeds);
-	if (!k->feeds)
-		return err_set(why, ENOMEM, "no memory for feeds");
-	return feeds_read(&k->feeds->kept, k->settings->state_dir, why);
 }
 
 static struct feed *kept_find(const struct kernel *k, const char *name)
@@ -292,15 +327,83 @@ static struct filled *filled_in(struct kernel *k, const char *name, const struct
 	return NULL;
 }
 
+/* One row of the file: of a content that is kept, or of none. */
+static bool notes_row(struct kernel *k, struct wire_in *in, struct arena *a)
+{
+	const char *name = wire_get_str(in, a), *digest = wire_get_str(in, a);
+	const struct feed *kept = kept_find(k, name);
+	struct sets sets = { .table = wire_get_u64(in), .there = true };
+	struct filled *f;
+	struct err ignored;
+
+	for (unsigned family = 0; family < FAMILY_COUNT; family++)
+		sets.set[family] = wire_get_u64(in);
+	if (in->bad)
+		return false;
+	if (strlen(name) > PLAN_FEED_NAME_MOST || (*digest && (!kept || strcmp(digest, kept->digest.hex) != 0)) ||
+	    filled_new(&f, name, *digest ? kept : NULL, &ignored))
+		return true; /* the next, perhaps */
+	f->sets = sets;
+	f->read = true;
+	filled_is(k, name, f);
+	return true;
+}
+
+static void notes_read(struct kernel *k)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf bytes = { 0 };
+	const size_t end = 4 + DIGEST_HEX, magic = strlen(NOTES_MAGIC);
+	char path[PATH_MAX];
+	struct err ignored;
+
+	notes_path(path, k);
+	if (file_read(&bytes, path, NOTES_BYTES_MAX, &ignored) || bytes.len < magic + end || memcmp(bytes.at, NOTES_MAGIC, magic) != 0)
+		return;
+	const struct digest is = digest_of(bytes.at, bytes.len - end);
+	if (memcmp(bytes.at + bytes.len - DIGEST_HEX, is.hex, DIGEST_HEX) != 0)
+		return;
+	struct wire_in in = { (const uint8_t *)bytes.at + magic, bytes.len - magic - end, false };
+	while (in.left && notes_row(k, &in, a))
+		;
+}
+
+void feeds_adopted(struct kernel *k)
+{
+	for (struct filled *f = k->feeds ? k->feeds->filled : NULL; f; f = f->next)
+		f->read = false;
+}
+
+void feeds_doubt(struct kernel *k)
+{
+	struct filled *next;
+
+	for (struct filled *f = k->feeds ? k->feeds->filled : NULL; f; f = next) {
+		next = f->next;
+		if (f->read)
+			filled_is(k, f->name, NULL);
+	}
+}
+
 static bool holds(const struct filled *f, const struct feed *is)
 {
 	return f && (is ? f->is && !strcmp(f->is->digest.hex, is->digest.hex) : !f->is || !prefixes_of(f->is));
 }
 
-/* What the sets of a feed hold becomes this, where nft has them. */
-static int fill(struct kernel *k, const char *name, const struct feed *is, struct err *why)
+static int change_to(struct kernel *k, const char *name, const struct filled *was, const struct feed *is, struct err *why)
 {
 	own(filter_change) struct filter_change c = { 0 };
+
+	change_sets(&c, name, was, is);
+	return filter_commit(k->filter, &c, why);
+}
+
+/*
+ * What the sets of a feed hold becomes this, where nft has them. When they did not hold what was noted, as when somebody
+ * took an element out, the difference is refused, and they are filled anew.
+ */
+static int fill(struct kernel *k, const char *name, const struct feed *is, struct err *why)
+{
 	own(filled) struct filled *note = NULL;
 	struct sets sets;
 	int rc = sets_find(&sets, k, name, why);
@@ -312,9 +415,12 @@ static int fill(struct kernel *k, const char *name, const struct feed *is, struc
 	if (rc)
 		return rc;
 	note->sets = sets;
-	change_sets(&c, name, was, is);
-	rc = filter_commit(k->filter, &c, why);
+	notes_write(k, name);
+	rc = change_to(k, name, was, is, why);
+	if (rc && was)
+		rc = change_to(k, name, NULL, is, why);
 	filled_is(k, name, rc ? NULL : take(note));
+	notes_write(k, NULL);
 	return rc ? err_in(why, "feed %s", name) : 0;
 }
 
@@ -324,6 +430,16 @@ int feeds_fill(struct kernel *k, const struct plan *p, struct err *why)
 
 	for (uint32_t i = 0; i < p->feed_count && !rc; i++)
 		rc = fill(k, p->feeds[i].name, in_force(&p->feeds[i], kept_find(k, p->feeds[i].name)), why);
+	return rc;
+}
+
+int feeds_open(struct kernel *k, struct err *why)
+{
+	k->feeds = calloc(1, sizeof *k->feeds);
+	if (!k->feeds)
+		return err_set(why, ENOMEM, "no memory for feeds");
+	int rc = feeds_read(&k->feeds->kept, k->settings->state_dir, why);
+	notes_read(k);
 	return rc;
 }
 

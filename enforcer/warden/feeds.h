@@ -35,6 +35,13 @@ int feeds_atlas(struct atlas *out, const struct plan *p, const struct kernel *k,
 /* The sets that nft has for the plan's feeds hold what is on these. What they hold already is not touched. */
 int feeds_fill(struct kernel *k, const struct plan *p, struct err *why);
 
+/*
+ * What an earlier process said that nft's sets hold is so where its generation is adopted: then it counts from now on. Where
+ * one is staged first, the sets may be others.
+ */
+void feeds_adopted(struct kernel *k);
+void feeds_doubt(struct kernel *k);
+
 int feeds_replace(struct generation *g, struct kernel *k, const struct feed_given *ask, int fd, struct refusal *no);
 
 /* Programs and nft, again. */

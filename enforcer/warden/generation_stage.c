@@ -301,6 +301,7 @@ static void stage_begin(void *context)
 	if (!s->g)
 		memory_out();
 	s->g->is.number = s->ask->number;
+	feeds_doubt(s->k);
 	s->g->is.bank = s->ask->bank;
 	s->g->was_taken = s->ask->was_taken;
 }

@@ -315,8 +315,10 @@ static void take_up(struct warden *w)
 		    (unsigned long long)(now_ms() - from), w->live->plan.policy, w->live->is.posture);
 	else if (*w->settings->bundle && !w->state.now.number)
 		apply_setting(w);
-	if (w->live && w->found == RECOVERED_ADOPTED)
+	if (w->live && w->found == RECOVERED_ADOPTED) {
+		feeds_adopted(&w->kernel);
 		follow_feeds(w); /* who died before may have put a content into some of all */
+	}
 	if (w->state.now.number)
 		past_resolve(&w->past, &w->state);
 	if (!revert_in_ms(w, now_ms()))

@@ -94,6 +94,21 @@ for engine in $FEED_ENGINES; do
 	ok "$engine: a hundred thousand" ctl feed load bad $lab/many
 	is "$(fed | xargs)" "answered silent answered" "$engine: are on it"
 	is "$(feed bad .entries)" "$(wc -l < $lab/many)" "$engine: all of them"
+	if [ $engine = nft ]; then
+		nft delete element netdev tegumentar feed.bad.4 '{ 10.9.0.3 }'
+		tegd_end KILL
+		ok "nft: tegd starts on them" tegd_start $at
+		is "$(fed | xargs)" "answered answered answered" "nft: what the sets hold is not touched, but known: also what somebody took out is"
+		tegd_end KILL
+		rm $lab/state-$engine/feeds/.nft
+		ok "nft: and when that is not known" tegd_start $at
+		is "$(fed | xargs)" "answered silent answered" "nft: they are filled anew"
+		nft delete element netdev tegumentar feed.bad.4 '{ 10.9.0.3 }'
+		sed /10.9.0.3/d $lab/many > $lab/without
+		ok "nft: a difference that the sets cannot have" ctl feed load bad $lab/without
+		ok "nft: fills them anew" ctl feed load bad $lab/many
+		is "$(fed | xargs)" "answered silent answered" "nft: with all that is on the feed"
+	fi
 	ok "$engine: five hundred fewer" ctl feed load bad $lab/fewer
 	is "$(status .intact)" true "$engine: and all is as it should be"
 	tegd_end KILL
