@@ -253,8 +253,7 @@ enum direction nft_hook_seen(const struct live_seen *s)
 	return DIRECTION_COUNT;
 }
 
-/* A later fragment that begins with an extension header: no `meta l4proto`, so no rule on protocols sees it. */
-static bool has_no_proto(const struct packet *p)
+bool nft_has_no_proto(const struct packet *p)
 {
 	static const uint8_t extensions[] = { 0, 43, 44, 51, 60 };
 
@@ -267,7 +266,7 @@ bool nft_judge(struct nft_lab *lab, struct packet p, const struct live_seen *see
 	struct nft_expected e = nft_expect_first(lab, &p);
 	enum direction d = nft_hook_seen(seen);
 
-	if (has_no_proto(&p))
+	if (nft_has_no_proto(&p))
 		return true;
 	t->packets++;
 	t->hooks[d]++;

@@ -93,6 +93,9 @@ enum ct_state nft_state_seen(const struct live_seen *s);
 /* Which hook of layer 4 the packet came to; DIRECTION_COUNT: none, the stack had its own reasons. */
 enum direction nft_hook_seen(const struct live_seen *s);
 
+/* A later fragment that begins with an extension header: no `meta l4proto`, so no rule on protocols sees it. */
+bool nft_has_no_proto(const struct packet *p);
+
 /* False when engine and eval differ: then it is noted how. */
 bool nft_judge(struct nft_lab *lab, struct packet p, const struct live_seen *seen, struct nft_tally *t);
 

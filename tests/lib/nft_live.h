@@ -28,7 +28,7 @@
 #include "lang/bundle/batch.h"
 
 #define LIVE_LINKS 8
-#define LIVE_SEEN  64
+#define LIVE_SEEN  1024
 
 struct live {
 	struct mnl_socket *nl;
@@ -72,6 +72,41 @@ bool live_leave(struct live *l, unsigned link, const struct packet *p);
 /* Reads every counter and sets it to zero. False when there are more than LIVE_SEEN. */
 bool live_seen(struct live *l, struct live_seen *out);
 uint64_t live_count(const struct live_seen *s, const char *table, const char *name);
+
+/*
+ * Many at once: live_marks() once for the namespace; then of frames sent together each bears its number as a mark, and
+ * the world's sets tell which have come where. No fragments are put together in such a namespace.
+ */
+enum live_place {
+	LIVE_ARRIVED, /* at the first hook; what leaves does not */
+	LIVE_AT_IN,
+	LIVE_AT_FORWARD,
+	LIVE_AT_OUT,
+	LIVE_NEW,
+	LIVE_ESTABLISHED,
+	LIVE_RELATED,
+	LIVE_INVALID,
+	LIVE_UNTRACKED,
+	LIVE_REPLY,
+	LIVE_PASSED, /* behind the tested tables, in layer 4 */
+	LIVE_PLACES,
+};
+
+#define LIVE_MANY 8192u
+
+struct live_frame {
+	unsigned link;
+	bool leaves; /* sent by the host: the frame's Ethernet header is left out */
+	const uint8_t *bytes;
+	size_t len;
+	struct addr to;
+};
+
+bool live_marks(struct live *l);
+void live_send(struct live *l, const struct live_frame *at, unsigned count);
+
+/* Bits of places by number of the frame, of which so many do not leave; then they are forgotten. */
+bool live_came(struct live *l, unsigned arriving, uint16_t came[static LIVE_MANY]);
 
 /* Packets that the tested tables admit go on, into connection tracking; the host's own are still swallowed. */
 bool live_flows(void);

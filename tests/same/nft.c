@@ -3,7 +3,9 @@
  * packets arrive, are forwarded and leave, and each must be counted where eval
  * says it is decided, and meet the verdict that eval says.
  *
- *     tests/same/nft [SEED [POLICIES [PACKETS]]]
+ *     tests/same/nft [SEED [POLICIES [PACKETS [MANY]]]]
+ *
+ * PACKETS of each policy one by one, malformed frames among them, and MANY by the thousand (tests/lib/nft_many.h).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include "lang/vocab/cause.h"
 #include "tests/lib/craft.h"
 #include "tests/lib/nft_lab.h"
+#include "tests/lib/nft_many.h"
 #include "tests/lib/tap.h"
 
 /* --- packets ------------------------------------------------------------------------------------------ */
@@ -28,13 +31,17 @@ static bool try_arrival(struct nft_lab *lab, struct packet p, struct nft_tally *
 	return nft_judge(lab, p, &seen, t);
 }
 
+/* A packet to the host itself, or to none, takes the loopback, not the link. */
+static bool may_leave(const struct nft_lab *lab, const struct packet *p)
+{
+	return p->fragment == FRAGMENT_WHOLE && !netset_has(&lab->live.self, p->dst) && p->src.num && p->dst.num;
+}
+
 static bool try_departure(struct nft_lab *lab, struct packet p, struct nft_tally *t)
 {
 	struct live_seen seen;
 
-	/* A packet to the host itself, or to none, takes the loopback, not the link. */
-	if (p.fragment != FRAGMENT_WHOLE || netset_has(&lab->live.self, p.dst) || !p.src.num ||
-	    !p.dst.num)
+	if (!may_leave(lab, &p))
 		return true;
 	p.direction = DIRECTION_OUT;
 	live_leave(&lab->live, nft_lab_link(p.zone), &p);
@@ -216,7 +223,41 @@ static bool try_packets(struct nft_lab *lab, struct gen *g, unsigned count, stru
 	return true;
 }
 
-static bool try_policy(const struct gen_shape *shape, unsigned seed, unsigned packets, struct nft_tally *t)
+/* One of four leaves. */
+static struct packet any_of_many(struct nft_lab *lab, struct gen *g, const struct gen_aim *aim)
+{
+	for (;;) {
+		struct packet p = gen_packet(g, aim);
+		uint8_t frame[GEN_FRAME_MAX];
+
+		p.direction = gen_chance(g, 25) ? DIRECTION_OUT : DIRECTION_IN;
+		if (nft_has_no_proto(&p) || (p.direction == DIRECTION_OUT && !may_leave(lab, &p)))
+			continue;
+		if (frame_build(&p, NULL, 0, frame, sizeof frame))
+			return p;
+	}
+}
+
+static bool try_many(struct nft_lab *lab, struct gen *g, unsigned count, struct nft_tally *t)
+{
+	own(arena) struct arena *a = arena_new();
+	const struct gen_aim *aim = gen_aim_at(lab->ir, &lab->live.self, lab->arena);
+	struct packet *packets = arena_zero(a, LIVE_MANY * sizeof *packets);
+	bool same = true;
+
+	while (count && same) {
+		const unsigned n = count < LIVE_MANY ? count : LIVE_MANY;
+
+		for (unsigned i = 0; i < n; i++)
+			packets[i] = any_of_many(lab, g, aim);
+		same = nft_many_alike(lab, packets, n, t);
+		count -= n;
+	}
+	return same;
+}
+
+/* One packet after the other, or many at once. */
+static bool try_policy(const struct gen_shape *shape, unsigned seed, unsigned packets, bool many, struct nft_tally *t)
 {
 	own(arena) struct arena *a = arena_new();
 	struct gen g = gen_new(seed);
@@ -230,31 +271,41 @@ static bool try_policy(const struct gen_shape *shape, unsigned seed, unsigned pa
 		tap_note("%s", why.text);
 		return false;
 	}
-	bool same = nft_lab_send(&lab, 'a', &why) && nft_lab_hook(&lab, 'a');
+	bool same = nft_lab_send(&lab, 'a', &why) && nft_lab_hook(&lab, 'a') && (!many || live_marks(&lab.live));
 	if (!same)
 		tap_note("%s", why.text);
 	for (unsigned i = 0; same && i < lab.ir->posture_count; i++)
-		same = nft_lab_posture(&lab, i) && try_packets(&lab, &g, packets / (unsigned)lab.ir->posture_count, t);
+		same = nft_lab_posture(&lab, i) &&
+		       (many ? try_many : try_packets)(&lab, &g, packets / (unsigned)lab.ir->posture_count, t);
 	nft_lab_close(&lab);
 	return same;
 }
 
-static void packets_are_judged_alike(const struct gen_shape *shape, unsigned first, unsigned policies, unsigned packets)
+static void note_ways(const struct nft_tally *t)
+{
+	tap_note("hooks: in %u, forward %u, out %u, none %u; first hook dropped %u; layer 4 admitted %u, refused %u; malformed %u",
+		 t->hooks[DIRECTION_IN], t->hooks[DIRECTION_FORWARD], t->hooks[DIRECTION_OUT], t->hooks[DIRECTION_COUNT],
+		 t->dropped_first, t->admitted, t->refused, t->causes);
+}
+
+/* None asked for are none. */
+static void packets_are_judged_alike(const struct gen_shape *shape, unsigned first, unsigned policies, unsigned packets, bool many)
 {
 	struct nft_tally t = { 0 };
 
+	if (!packets)
+		return;
 	for (unsigned seed = first; seed < first + policies; seed++) {
-		if (!try_policy(shape, seed, packets, &t)) {
+		if (!try_policy(shape, seed, packets, many, &t)) {
 			tap_ok(false, "policy %u: nft judges as eval does", seed);
 			return;
 		}
 	}
-	tap_ok(true, "%u packets under %u policies of %u rules a list are judged by nft as by eval", t.packets + t.causes, policies, shape->rules);
-	tap_note("hooks: in %u, forward %u, out %u, none %u; first hook dropped %u; layer 4 admitted %u, refused %u; malformed %u",
-		 t.hooks[DIRECTION_IN], t.hooks[DIRECTION_FORWARD], t.hooks[DIRECTION_OUT], t.hooks[DIRECTION_COUNT],
-		 t.dropped_first, t.admitted, t.refused, t.causes);
+	tap_ok(true, "%s%u packets under %u policies of %u rules a list are judged by nft as by eval", many ? "many at once, " : "",
+	       t.packets + t.causes, policies, shape->rules);
+	note_ways(&t);
 	tap_ok(t.hooks[DIRECTION_IN] && t.hooks[DIRECTION_FORWARD] && t.hooks[DIRECTION_OUT] && t.dropped_first &&
-		       t.admitted && t.refused && t.causes, "each of these ways was taken");
+		       t.admitted && t.refused && (many || t.causes), "each of these ways was taken");
 }
 
 /* A whole packet, cut behind so many bytes of its transport header, its IP header saying so. */
@@ -373,14 +424,17 @@ int main(int argc, char **argv)
 {
 	unsigned seed = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
 	unsigned policies = argc > 2 ? (unsigned)atoi(argv[2]) : 12;
-	unsigned packets = argc > 3 ? (unsigned)atoi(argv[3]) : 4000;
+	unsigned packets = argc > 3 ? (unsigned)atoi(argv[3]) : 2000;
+	unsigned many = argc > 4 ? (unsigned)atoi(argv[4]) : 160000;
 
 	if (!live_may()) {
 		tap_skip("needs root for a network namespace", "nft judges as eval does");
 		return tap_done();
 	}
-	packets_are_judged_alike(&gen_shape_still, seed, policies, packets);
-	packets_are_judged_alike(&nft_long_lists, seed, policies / 4 + 1, packets);
+	packets_are_judged_alike(&gen_shape_still, seed, policies, packets, false);
+	packets_are_judged_alike(&nft_long_lists, seed, policies / 4 + 1, packets, false);
+	packets_are_judged_alike(&gen_shape_still, seed + policies, policies, many, true);
+	packets_are_judged_alike(&nft_long_lists, seed + policies, policies / 4 + 1, many, true);
 	causes_are_counted();
 	return tap_done();
 }

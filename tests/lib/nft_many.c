@@ -1,0 +1,218 @@
+#include "tests/lib/nft_many.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lang/base/strmap.h"
+#include "tests/lib/tap.h"
+
+struct counted {
+	const char *table, *name;
+	uint64_t want, got;
+};
+
+struct many {
+	struct nft_lab *lab;
+	struct arena *arena;
+	const struct packet *packets;
+	unsigned count;
+	struct live_frame *frames;
+	uint16_t *came;
+	struct strmap by_name;
+	VEC(struct counted *) counters;
+	struct nft_tally tally;
+	unsigned odd; /* the first packet that is known by itself to be judged otherwise; or count */
+};
+
+/* --- sent ------------------------------------------------------------------------------------------ */
+
+static bool send_all(struct many *m)
+{
+	unsigned arriving = 0;
+
+	m->frames = arena_zero(m->arena, (m->count + 1) * sizeof *m->frames);
+	m->came = arena_zero(m->arena, LIVE_MANY * sizeof *m->came);
+	for (unsigned i = 0; i < m->count; i++) {
+		const struct packet *p = &m->packets[i];
+		uint8_t frame[GEN_FRAME_MAX];
+		const size_t len = frame_build(p, NULL, 0, frame, sizeof frame);
+
+		m->frames[i] = (struct live_frame){ .link = nft_lab_link(p->zone), .leaves = p->direction == DIRECTION_OUT,
+						    .bytes = arena_copy(m->arena, frame, len), .len = len, .to = p->dst };
+		arriving += !m->frames[i].leaves;
+	}
+	live_send(&m->lab->live, m->frames, m->count);
+	return live_came(&m->lab->live, arriving, m->came);
+}
+
+/* --- meant ------------------------------------------------------------------------------------------- */
+
+static struct counted *counter_at(struct many *m, const char *table, const char *name)
+{
+	const char *key = arena_printf(m->arena, "%s %s", table, name);
+	struct counted *c = strmap_find(&m->by_name, key);
+
+	if (c)
+		return c;
+	c = arena_zero(m->arena, sizeof *c);
+	*c = (struct counted){ .table = table, .name = arena_strdup(m->arena, name) };
+	strmap_put(&m->by_name, key, c);
+	vec_push(m->arena, &m->counters, c);
+	return c;
+}
+
+static bool came(const struct many *m, unsigned i, enum live_place p)
+{
+	return m->came[i] >> p & 1;
+}
+
+static enum direction hook_of(const struct many *m, unsigned i)
+{
+	for (int d = 0; d < DIRECTION_COUNT; d++)
+		if (came(m, i, (enum live_place)(LIVE_AT_IN + d)))
+			return (enum direction)d;
+	return DIRECTION_COUNT;
+}
+
+static enum ct_state state_of(const struct many *m, unsigned i)
+{
+	static const enum ct_state states[] = { CT_NEW, CT_ESTABLISHED, CT_RELATED, CT_INVALID, CT_UNTRACKED };
+
+	for (unsigned s = 0; s < ARRAY_LEN(states); s++)
+		if (came(m, i, (enum live_place)(LIVE_NEW + s)))
+			return states[s];
+	return CT_NEW;
+}
+
+static void mean(struct many *m, unsigned i)
+{
+	struct packet p = m->packets[i];
+	const enum direction d = hook_of(m, i);
+	struct nft_expected e = { 0 };
+	bool passes = false;
+
+	if (!came(m, i, LIVE_ARRIVED) && d == DIRECTION_COUNT)
+		return; /* the kernel would not send it */
+	e = nft_expect_first(m->lab, &p);
+	m->tally.packets++;
+	m->tally.hooks[d]++;
+	m->tally.dropped_first += nft_has_first_hook(&p) && !e.passes;
+	if (e.netdev)
+		counter_at(m, NFT_OURS_NETDEV, e.netdev)->want++;
+	if (d != DIRECTION_COUNT) {
+		/* What the first hook drops comes no further. */
+		if (nft_has_first_hook(&p) && !e.passes && m->odd == m->count)
+			m->odd = i;
+		p.direction = d;
+		p.state = state_of(m, i);
+		p.reply = came(m, i, LIVE_REPLY);
+		nft_expect_layer4(m->lab, &p, &e);
+		passes = e.passes;
+		counter_at(m, NFT_OURS_INET, e.inet)->want++;
+		m->tally.admitted += passes;
+		m->tally.refused += !passes;
+	}
+	if (came(m, i, LIVE_PASSED) != passes && m->odd == m->count)
+		m->odd = i;
+}
+
+/* --- compared ------------------------------------------------------------------------------------------ */
+
+static bool take_seen(struct many *m)
+{
+	struct live_seen *seen = arena_zero(m->arena, sizeof *seen);
+
+	if (!live_seen(&m->lab->live, seen))
+		return false;
+	for (unsigned i = 0; i < seen->count; i++) {
+		const struct live_row *r = &seen->at[i];
+
+		if (!strcmp(r->table, NFT_OURS_INET))
+			counter_at(m, NFT_OURS_INET, r->name)->got = r->packets;
+		else if (!strcmp(r->table, NFT_OURS_NETDEV))
+			counter_at(m, NFT_OURS_NETDEV, r->name)->got = r->packets;
+	}
+	return true;
+}
+
+static bool counters_agree(const struct many *m)
+{
+	for (size_t i = 0; i < m->counters.len; i++)
+		if (m->counters.at[i]->want != m->counters.at[i]->got)
+			return false;
+	return true;
+}
+
+/* Asks once: false when something differs, or nothing could be asked. */
+static bool ask(struct many *m, struct nft_lab *lab, struct arena *a, const struct packet *packets, unsigned count)
+{
+	struct live_seen *before = arena_zero(a, sizeof *before);
+
+	*m = (struct many){ .lab = lab, .arena = a, .packets = packets, .count = count, .odd = count };
+	strmap_init(&m->by_name, a);
+	if (!live_seen(&lab->live, before) || !send_all(m))
+		return false;
+	for (unsigned i = 0; i < count; i++)
+		mean(m, i);
+	return take_seen(m) && m->odd == count && counters_agree(m);
+}
+
+/* --- told ------------------------------------------------------------------------------------------------ */
+
+static void tell(const struct many *m)
+{
+	char text[256];
+
+	for (unsigned i = 0; i < m->count && i < 4; i++) {
+		tap_note("packet %s", gen_packet_text(&m->packets[i], text));
+		tap_note("came to places %x%s", m->came[i], m->odd == i ? ", of which one is not where eval lets it go" : "");
+	}
+	for (size_t i = 0; i < m->counters.len; i++)
+		if (m->counters.at[i]->want != m->counters.at[i]->got || m->count == 1)
+			tap_note("%s %s: %llu, not %llu", m->counters.at[i]->table, m->counters.at[i]->name,
+				 (unsigned long long)m->counters.at[i]->got, (unsigned long long)m->counters.at[i]->want);
+}
+
+/* The fewest packets that still differ: one of the halves, as long as one does. */
+static void tell_shortest(struct nft_lab *lab, const struct packet *packets, unsigned count)
+{
+	own(arena) struct arena *a = arena_new();
+	struct many m;
+
+	while (count > 1) {
+		own(arena) struct arena *scratch = arena_new();
+		const unsigned half = count / 2;
+
+		if (!ask(&m, lab, scratch, packets, half)) {
+			count = half;
+			continue;
+		}
+		if (ask(&m, lab, scratch, packets + half, count - half))
+			break;
+		packets += half;
+		count -= half;
+	}
+	if (ask(&m, lab, a, packets, count))
+		tap_note("asked again, %u packets are judged alike", count);
+	else
+		tell(&m);
+}
+
+bool nft_many_alike(struct nft_lab *lab, const struct packet *packets, unsigned count, struct nft_tally *t)
+{
+	own(arena) struct arena *a = arena_new();
+	struct many m;
+
+	if (!ask(&m, lab, a, packets, count)) {
+		tap_note("%u packets, in posture %s:", count, lab->ir->postures[lab->posture].name);
+		tell_shortest(lab, packets, count);
+		return false;
+	}
+	t->packets += m.tally.packets;
+	for (int d = 0; d <= DIRECTION_COUNT; d++)
+		t->hooks[d] += m.tally.hooks[d];
+	t->dropped_first += m.tally.dropped_first;
+	t->admitted += m.tally.admitted;
+	t->refused += m.tally.refused;
+	return true;
+}
