@@ -69,7 +69,7 @@ static void make_root(struct bulk_making *m, struct teg_bulk_root *r, struct bul
 static const struct manner {
 	unsigned enough, space;
 } manners[] = {
-	{ 4, 3 }, { 8, 3 }, { 16, 3 }, { 32, 3 }, { 64, 3 }, { 128, 3 },
+	{ 4, 3 }, { 8, 3 }, { 16, 3 }, { 64, 3 }, { 128, 3 },
 };
 
 /* What is made so far; what came later can be forgotten. */
@@ -90,15 +90,22 @@ static void begin_group(struct bulk_making *m, const struct mark *to)
 	m->failed = false;
 }
 
+static size_t leaves_most(const struct bulk_making *m)
+{
+	return (size_t)m->item_count * m->limit.copies + 1024;
+}
+
 /* In the manner that costs a packet least; false when each needs too many copies. */
 static bool make_group(struct bulk_making *m, struct teg_bulk_root *r, struct bulk_list all, struct bulk_kind k, enum family f,
 		       double *met)
 {
 	const struct mark mark = { m->nodes.len, m->leaves.len, m->depth, m->longest };
 	const struct manner *best = NULL, *last = NULL;
+	const size_t here = mark.leaves + all.len * m->limit.each + 1024, most = leaves_most(m);
 
+	m->leaves_most = here < most ? here : most;
 	for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
-		if (best && manners[i].enough > 8)
+		if (manners[i].enough > (best ? 8 : m->limit.enough))
 			break;
 		begin_group(m, &mark);
 		m->enough = manners[i].enough;
@@ -120,23 +127,41 @@ static bool make_group(struct bulk_making *m, struct teg_bulk_root *r, struct bu
 	return true;
 }
 
-/* What a packet costs in all trees of a family. */
+/* A family's boxes, by the number of their kind. */
+static struct bulk_list boxes_of_kind(struct bulk_making *m, const struct bulk_grouping *g, enum family f, unsigned kind)
+{
+	struct bulk_list all = { arena_zero(m->a, (m->item_count + 1) * sizeof *all.at), 0 };
+
+	for (uint32_t i = 0; i < m->item_count; i++)
+		if (m->items[i].families >> f & 1 && bulk_group_of(&m->items[i], g) == kind)
+			all.at[all.len++] = i;
+	return all;
+}
+
+/*
+ * What a packet costs in all trees of a family. The widest kind is made first: when too many copies are needed, it
+ * is what needs them.
+ */
 static double make_groups(struct bulk_making *m, const struct bulk_grouping *g, enum family f, struct teg_bulk *tell)
 {
-	double sum = 0;
+	struct bulk_list lists[TEG_BULK_GROUPS];
+	double met[TEG_BULK_GROUPS] = { 0 }, sum = 0, before = 0;
+	uint32_t len = 0;
 
-	for (unsigned k = 0; k < g->len && !m->failed; k++) {
-		struct bulk_list all = { arena_zero(m->a, (m->item_count + 1) * sizeof *all.at), 0 };
-		double met = 0;
+	for (unsigned k = 0; k < g->len; k++) {
+		lists[k] = boxes_of_kind(m, g, f, k);
+		len += lists[k].len > 0;
+	}
+	tell->groups[f] = len;
+	for (unsigned k = g->len; k-- > 0 && !m->failed;)
+		if (lists[k].len)
+			m->failed = !make_group(m, &tell->roots[f][--len], lists[k], g->kinds[k], f, &met[k]);
+	for (unsigned k = 0; k < g->len; k++) {
+		double share = (double)lists[k].len / m->item_count;
 
-		for (uint32_t i = 0; i < m->item_count; i++)
-			if (m->items[i].families >> f & 1 && bulk_group_of(&m->items[i], g) == k)
-				all.at[all.len++] = i;
-		if (!all.len)
-			continue;
-		m->failed = !make_group(m, &tell->roots[f][tell->groups[f]++], all, g->kinds[k], f, &met);
-		double share = (double)all.len / m->item_count;
-		sum += BULK_TREE_NS + met * (asks_none(g->kinds[k]) ? 1 : share + 0.4 * (1 - share));
+		if (lists[k].len)
+			sum += BULK_TREE_NS + met[k] * bulk_share_met(share, before, asks_none(g->kinds[k]));
+		before += share;
 	}
 	return sum;
 }
@@ -151,14 +176,19 @@ static uint32_t most_copied(const struct bulk_making *m)
 	return most;
 }
 
+/* First what memory should hold at most and a packet meet, then what they may. */
+static const struct bulk_limit limits[] = {
+	{ BULK_COPIES_MAX / 2, 48, 16 }, { BULK_COPIES_MAX / 2, 48, 64 }, { BULK_COPIES_MAX, UINT16_MAX, UINT16_MAX },
+};
+
 static struct bulk_making try_grouping(struct bulk_trees *out, struct arena *a, const struct bulk_item *items, uint32_t count,
-				  const struct bulk_grouping grouping[FAMILY_COUNT])
+				  const struct bulk_grouping grouping[FAMILY_COUNT], struct bulk_limit limit)
 {
-	struct bulk_making m = { .a = a, .items = items, .item_count = count,
-			    .most = (size_t)count * BULK_COPIES_MAX + 1024,
+	struct bulk_making m = { .a = a, .items = items, .item_count = count, .limit = limit,
 			    .copies = arena_zero(a, (count + 1) * sizeof *m.copies),
 			    .room = arena_zero(a, (count + 1) * sizeof *m.room) };
 
+	m.nodes_most = 2 * leaves_most(&m);
 	*out = (struct bulk_trees){ .cost_ns = BULK_NS };
 	for (int f = 0; f < FAMILY_COUNT && !m.failed; f++)
 		out->cost_ns += make_groups(&m, &grouping[f], (enum family)f, &out->tell);
@@ -172,23 +202,21 @@ static struct bulk_making try_grouping(struct bulk_trees *out, struct arena *a, 
 	return m;
 }
 
-/* Keeps the better of two; false when the trees need too many copies. */
-static bool try_kinds(struct bulk_trees *best, bool any, struct arena *a, const struct bulk_item *items, uint32_t count,
-		      const struct bulk_grouping grouping[FAMILY_COUNT], uint32_t *culprit)
+/* False when the trees need too many copies. */
+static bool try_kinds(struct bulk_trees *out, struct arena *a, const struct bulk_item *items, uint32_t count,
+		      const struct bulk_grouping grouping[FAMILY_COUNT], struct bulk_limit limit, uint32_t *culprit)
 {
 	own(arena) struct arena *scratch = arena_new();
 	struct bulk_trees one;
-	struct bulk_making m = try_grouping(&one, scratch, items, count, grouping);
+	struct bulk_making m = try_grouping(&one, scratch, items, count, grouping, limit);
 
 	if (m.failed) {
 		*culprit = most_copied(&m);
 		return false;
 	}
-	if (any && one.cost_ns >= best->cost_ns)
-		return true;
 	one.nodes = arena_copy(a, one.nodes, one.tell.nodes * sizeof *one.nodes);
 	one.leaves = arena_copy(a, one.leaves, one.tell.leaves * sizeof *one.leaves);
-	*best = one;
+	*out = one;
 	return true;
 }
 
@@ -198,15 +226,18 @@ int bulk_build(struct bulk_trees *out, struct arena *a, const struct teg_bulk_bo
 	own(arena) struct arena *scratch = arena_new();
 	struct bulk_item *items = arena_zero(scratch, (count + 1) * sizeof *items);
 	struct bulk_choice choices[BULK_CHOICES] = { 0 };
-	bool any = false;
 
 	assert(count <= TEG_BULK_BOXES_MAX);
 	for (uint32_t i = 0; i < count; i++)
 		items[i] = bulk_item_of(&boxes[i], rules);
 	bulk_choose(choices, scratch, items, count);
-	for (unsigned i = 0; i < BULK_CHOICES && !any; i++)
-		any |= try_kinds(out, any, a, items, count, choices[i].of, culprit);
-	return any ? 0 : -E2BIG;
+	for (size_t l = 0; l < sizeof limits / sizeof *limits; l++)
+		for (unsigned i = 0; i < BULK_CHOICES; i++)
+			/* They are sorted: of the same cost is the same grouping, found twice. */
+			if ((!i || choices[i].cost > choices[i - 1].cost) &&
+			    try_kinds(out, a, items, count, choices[i].of, limits[l], culprit))
+				return 0;
+	return -E2BIG;
 }
 
 double bulk_vectors_cost_ns(const struct vectors_ask *ask)

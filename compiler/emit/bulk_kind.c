@@ -93,7 +93,7 @@ struct sample {
 /* What a packet costs in all groups. */
 static double grouping_cost(struct sample *s, const struct bulk_grouping *g)
 {
-	double squares[TEG_BULK_GROUPS] = { 0 }, sum = 0;
+	double squares[TEG_BULK_GROUPS] = { 0 }, sum = 0, before = 0;
 	size_t in[TEG_BULK_GROUPS] = { 0 };
 
 	s->counts.turn++;
@@ -112,7 +112,8 @@ static double grouping_cost(struct sample *s, const struct bulk_grouping *g)
 		double met = in[k] ? 1 + (squares[k] / (double)in[k] - 1) * s->every : 0;
 
 		if (in[k])
-			sum += BULK_TREE_NS + met_ns(met) * (all ? 1 : share + 0.4 * (1 - share));
+			sum += BULK_TREE_NS + met_ns(met) * bulk_share_met(share, before, all);
+		before += share;
 	}
 	return sum;
 }

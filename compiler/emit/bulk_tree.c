@@ -149,7 +149,7 @@ static uint64_t leaf_put(struct bulk_making *m, struct bulk_list l, uint32_t dep
 	uint64_t leaf = m->known[at];
 	for (size_t i = 0; i < l.len; i++)
 		vec_push(m->a, &m->leaves, l.at[i]);
-	m->failed |= m->leaves.len > m->most || m->nodes.len > 2 * m->most;
+	m->failed |= m->leaves.len > m->leaves_most || m->nodes.len > m->nodes_most;
 	return leaf;
 }
 

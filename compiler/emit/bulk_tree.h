@@ -21,6 +21,15 @@
 #define BULK_CELL_NS 3.0
 #define BULK_TREE_NS 7.0 /* to begin a group */
 
+/*
+ * Of a tree that holds such a share of the boxes, and stands behind trees that hold `before` of them: how much of it a packet
+ * meets. One that is in the tree meets all; of the others most have matched before and leave at once, or have no node.
+ */
+static inline double bulk_share_met(double share, double before, bool all)
+{
+	return share + (1 - share) * (all ? 1 : 0.4) * (1 - 0.7 * before);
+}
+
 enum bulk_field { BULK_SRC, BULK_DST, BULK_SPORT, BULK_DPORT, BULK_ICMP, BULK_PROTO, BULK_FIELDS };
 
 /* A box, as trees ask. */
@@ -39,6 +48,11 @@ struct bulk_list {
 	size_t len;
 };
 
+/* Leaf entries a box, of all boxes together and of those of one group; and the largest leaf that is meant to be one. */
+struct bulk_limit {
+	unsigned copies, each, enough;
+};
+
 /* What is made so far, of all groups. */
 struct bulk_making {
 	struct arena *a; /* of the result */
@@ -46,7 +60,8 @@ struct bulk_making {
 	uint32_t item_count;
 	unsigned enough; /* boxes for a leaf */
 	unsigned space;	 /* a cut may make so many copies of a box, parts without any counted */
-	size_t most;	 /* leaf entries */
+	struct bulk_limit limit;
+	size_t leaves_most, nodes_most; /* of all groups so far */
 	VEC(uint64_t) nodes;
 	VEC(uint32_t) leaves;
 	uint32_t *copies; /* of each item */

@@ -75,8 +75,8 @@ static bool damage(struct plan *p, enum damage d, struct gen *g)
 		*node -= 1 << 9;
 		return *node >> 9 & 15;
 	case ROOT:
-		t->roots[0][0].first++;
-		return t->roots[0][0].first + teg_bulk_root_nodes(&t->roots[0][0]) <= t->nodes;
+		root->first++;
+		return root->first + teg_bulk_root_nodes(root) <= t->nodes;
 	case TAKE:
 		root->take[gen_below(g, 2)] ^= 1 << 31;
 		return root->shift;
