@@ -35,9 +35,26 @@ static void page_says_with(const struct page *p, const char *before, const char 
 	page_says(p, buf_text(&whole));
 }
 
+/* In an example, or between two ticks. */
+static bool says_member(const struct page *p, const char *name)
+{
+	char quoted[80], ticked[80];
+
+	snprintf(quoted, sizeof quoted, "\"%s\"", name);
+	snprintf(ticked, sizeof ticked, "`%s`", name);
+	return strstr(buf_text(&p->text), quoted) || strstr(buf_text(&p->text), ticked);
+}
+
 /* Words of the manual in the order of the rows' columns: `| a | b |`. */
 static void api_page(void)
 {
+	static const char *const members[] = {
+#define ANSWER(...)
+#define MEMBER(answer, name, ...) name,
+#include "enforcer/api/answer.def"
+#undef MEMBER
+#undef ANSWER
+	};
 	struct page p;
 
 	page_open(&p, "docs/api.md");
@@ -52,6 +69,8 @@ static void api_page(void)
 		buf_printf(&row, "| `%s` | %u |", problem_rows[i].name, problem_rows[i].status);
 		page_says(&p, buf_text(&row));
 	}
+	for (size_t i = 0; i < ARRAY_LEN(members); i++)
+		tap_ok(says_member(&p, members[i]), "a word on the member %s of an answer", members[i]);
 	for (size_t i = 0; i < QUALE_COUNT; i++) {
 		page_says_with(&p, "| `", quale_rows[i].name, "` |");
 		page_says(&p, quale_rows[i].about);
