@@ -40,7 +40,7 @@ enum damage { ENTRY, SHORTER, WORD, SHIFT, WIDTH, ROOT, TAKE, DEPTH, ADDRESS, PO
 
 static uint64_t *some_node(struct plan *p, struct gen *g, bool leaf)
 {
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 5000; i++) {
 		uint64_t *n = &p->bulk_nodes[gen_below(g, p->config.bulk.nodes)];
 
 		if (!!(*n & TEG_BULK_LEAF) == leaf && (!leaf || *n & 0xffff))
@@ -66,8 +66,8 @@ static bool damage(struct plan *p, enum damage d, struct gen *g)
 		--*leaf;
 		return true;
 	case WORD:
-		*node ^= 2 << 6;
-		return (*node >> 6 & 7) < 4;
+		*node ^= ((*node >> 6 & 7) == 4 ? 5 : 2) << 6;
+		return true;
 	case SHIFT:
 		*node ^= 1;
 		return true;
