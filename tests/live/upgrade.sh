@@ -10,11 +10,15 @@ judge=$([ $engine = tc ] && echo tc || echo xdp-$engine)
 # What no generation lets by, on its way behind the first hook and behind layer 4.
 nft -f - <<-'END'
 	table ip witness {
+		set shut {
+			type ipv4_addr
+			elements = { 203.0.113.5, 10.9.0.3 }
+		}
 		counter first { }
 		counter fourth { }
 		chain early {
 			type filter hook prerouting priority -300
-			ip saddr { 203.0.113.5, 10.9.0.3 } counter name first
+			ip saddr @shut counter name first
 		}
 		chain late {
 			type filter hook input priority 10
@@ -32,6 +36,7 @@ load_begins() {
 	for from in 203.0.113.5 10.9.0.3; do outside ping -i 0.002 -q -I $from 10.9.0.1 >/dev/null 2>&1 & done
 	outside hping3 -q --udp -p 5000 -i u2000 10.9.0.1 >/dev/null 2>&1 &
 	outside ping -i 0.002 -q -W1 -I 10.9.0.2 10.9.0.1 >$lab/pings 2>&1 & counted=$!
+	for _ in $(seq 200); do [ "$(pgrep -cx ping) $(pgrep -cx hping3)" = "3 1" ] && break; sleep 0.02; done
 	sleep 0.3
 }
 load_ends() { # what of the admitted got no answer
@@ -41,9 +46,9 @@ load_ends() { # what of the admitted got no answer
 	wait $counted
 	awk '/transmitted/ { print ($1 > 30 ? $1 - $4 : "too few"), "lost" }' $lab/pings
 }
-# upgrade VERSION: what is said before and after is compared, and what slips by meanwhile
+# changes TEGD: this one starts in place of the one that runs, under load
 changes() {
-	tegd_end TERM
+	[ -z "$tegd_pid" ] || tegd_end TERM
 	load_begins
 	tegd=$1
 	ok "$v: the other version starts" tegd_start --engine $engine --drift-seconds 0
@@ -83,4 +88,17 @@ for v in later other; do
 	is "$(pins 1000)" 0 "$v: nothing is left of the other version"
 	tegd_end TERM
 done
+
+# Before pins' names said a layout.
+tegd=$BUILD/tegd
+tegd_start --engine $engine --drift-seconds 0 && ctl unblock 10.9.0.3 >/dev/null
+tegd_end TERM
+nft reset counters table ip witness >/dev/null
+nft delete element ip witness shut '{ 10.9.0.3 }'
+for pin in $lab/bpf/teg/*_10; do mv $pin ${pin%_10}; done
+v=unnamed
+changes $BUILD/tegd
+is "$(status '.intact, .fault' | xargs)" "true" "unnamed: the generation is in force, and whole"
+holds "$(tail -n 3 $lab/state/audit.log)" "are lost" "unnamed: what cannot be carried is said"
+is "$(pins 10), $(ls $lab/bpf/teg | grep -cE '^(teg_[a-z]*|anchor)$')" "13, 0" "unnamed: pins have names that say it now"
 done_testing
