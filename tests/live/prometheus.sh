@@ -15,7 +15,7 @@ for who in "edge serverAuth" "prometheus clientAuth"; do
 done
 "$BUILD/tegctl" token prometheus viewer $lab/prometheus.token > $lab/tokens
 echo "viewer dns prometheus.example.net" > $lab/names
-bundle $lab/one.tegb
+bundle $lab/one.tegb 's|^initial posture|feed bad {\n    url "https://feeds.example/bad"\n    format netset\n    refresh 15m\n    max 10\n    stale after 1h keep\n    action block\n}\n\ninitial posture|'
 
 scraper=
 scrape() { # scrape SED-SCRIPT: Prometheus with the shipped job, altered
