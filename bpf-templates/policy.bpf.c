@@ -422,9 +422,9 @@ static __noinline int reflexes_end_apart(struct walk *w, const struct teg_rule *
 }
 
 /* Is the source on a feed? Then it is dropped, by the first of the policy's that has it. */
-static __noinline bool feed_drops(struct walk *w)
+static __noinline bool feed_drops(struct walk *w, __u32 which)
 {
-	const __u64 on = sets_feeds(&w->p->src, w->p->family);
+	const __u64 on = sets_atlas(&w->p->src, w->p->family, which);
 	const struct teg_rule *rule = on ? rule_at((__u64)gen_config.feed_first + atlas_ones((on & -on) - 1)) : NULL;
 
 	if (rule)
@@ -474,7 +474,8 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 		tell_drop(ctx, &p, active, counted, gen_config.blocked_slot, blocked_by);
 		return FRAME_DROP;
 	}
-	if (gen_config.feed_count && feed_drops(&w))
+	const __u32 feeding = gen_config.feed_count ? sets_feeding() : TEG_FEEDING_NOTHING;
+	if (feeding && feed_drops(&w, feeding))
 		return FRAME_DROP;
 	const __u64 found = payloads ? judge_bulk_apart(&w) : judge_bulk(&w);
 	__u32 other = TEG_BULK_RULE(found);

@@ -124,12 +124,10 @@ static __always_inline __u64 sets_atlas(const struct pkt_addr *a, __u8 family, _
 	return family == TEG_IP6 ? atlas_ip6(&v, bpf_be64_to_cpu(a->hi), low) : atlas_ip4(&v, (__u32)low);
 }
 
-/* The feeds that an address is on; the bank is read once, so that a packet meets all of one. */
-static __always_inline __u64 sets_feeds(const struct pkt_addr *a, __u8 family)
+/* What of gen_feeds is read: asked once, so that a packet meets all of one bank. */
+static __always_inline __u32 sets_feeding(void)
 {
-	const __u32 which = *(volatile __u32 *)&gen_feeding;
-
-	return which ? sets_atlas(a, family, which) : 0;
+	return *(volatile __u32 *)&gen_feeding;
 }
 
 static __always_inline bool sets_is_self(const struct pkt_addr *a)

@@ -113,7 +113,7 @@ static unsigned probe(void)
 static bool make_network(void)
 {
 	static const char script[] =
-		"ip netns add outside && ip link set c0 netns outside && ip addr add 10.9.0.1/24 dev w0 && ip -n outside link set c0 up"
+		"mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns && ip netns add outside && ip link set c0 netns outside && ip addr add 10.9.0.1/24 dev w0 && ip -n outside link set c0 up"
 		" && for i in 2 3 4 5 6 7 8; do ip -n outside addr add 10.9.0.$i/24 dev c0; done"
 		" && ip -n outside neigh add 10.9.0.1 dev c0 nud permanent lladdr $(ip -j link show w0 | jq -r .[0].address)";
 
