@@ -37,6 +37,14 @@ static int wrong(struct reading *r, const char *text, const char *says)
 		       (unsigned long long)r->line, quoted, says);
 }
 
+/* ::ffff:192.0.2.0/120 is how a socket of both versions writes down IPv4 (RFC 4291, 2.5.5.2); no packet has such a source. */
+static struct prefix unmapped(struct prefix p)
+{
+	if (p.addr.family == FAMILY_IP6 && p.len >= 96 && p.addr.num >> 32 == 0xffff)
+		return (struct prefix){ { FAMILY_IP4, p.addr.num & UINT32_MAX }, p.len - 96 };
+	return p;
+}
+
 static int take_entry(struct reading *r, const char *text)
 {
 	struct prefix p;
@@ -51,6 +59,7 @@ static int take_entry(struct reading *r, const char *text)
 	case PREFIX_HOST_BITS:
 		return wrong(r, text, "has bits beyond its length");
 	}
+	p = unmapped(p);
 	if (!p.len)
 		return wrong(r, text, "is everything: that is no feed");
 	if (r->entries == r->how->most)

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -301,6 +302,16 @@ static const char *feed_summary(const struct feed_given *ask, struct arena *a)
 			     arena_printf(a, "%.128s: %u entries", ask->name, ask->entries);
 }
 
+/* The file of that feed could not be read, and is another now. */
+static void mend_damage(struct warden *w, const char *name)
+{
+	char path[PLAN_FEED_NAME_MOST + 16];
+
+	snprintf(path, sizeof path, "/feeds/%s ", name);
+	if (strstr(w->feed_damage, path))
+		note_fault(w->feed_damage, "");
+}
+
 static int change_feed(struct warden *w, int fd, const struct feed_given *ask, struct refusal *no)
 {
 	int rc = base_holds(w, &ask->by, no);
@@ -315,7 +326,7 @@ static int change_feed(struct warden *w, int fd, const struct feed_given *ask, s
 	if (!rc)
 		rc = feeds_replace(w->live, &w->kernel, ask, fd, no);
 	if (!rc)
-		note_fault(w->feed_damage, ""); /* the file that could not be read is another now, or its feed can be loaded again */
+		mend_damage(w, ask->name);
 	return rc;
 }
 

@@ -17,6 +17,8 @@ static const struct {
 	{ "addresses and prefixes", FORMAT_NETSET, "", 0, "198.51.100.7\n# a comment\n\n 203.0.113.0/24 ; SBL1\r\n2001:db8::/32\n",
 	  "[198.51.100.7, 203.0.113.0/24, 2001:db8::/32]", 3 },
 	{ "what lies in another, and halves", FORMAT_NETSET, "", 0, "10.0.0.0/25\n10.0.0.128/25\n10.0.0.7\n10.0.0.7", "[10.0.0.0/24]", 4 },
+	{ "IPv4 in IPv6", FORMAT_NETSET, "", 0, "::ffff:192.0.2.7\n::ffff:198.51.100.0/120\n", "[192.0.2.7, 198.51.100.0/24]", 2 },
+	{ "all of IPv4 in IPv6", FORMAT_NETSET, "", 0, "::ffff:0:0/96\n", "line 1: `::ffff:0:0/96` is everything: that is no feed", 0 },
 	{ "nothing", FORMAT_NETSET, "", 0, "; empty\n", "[]", 0 },
 	{ "a word", FORMAT_NETSET, "", 0, "198.51.100.7\nbad\n", "line 2: `bad` is no address or prefix", 0 },
 	{ "host bits", FORMAT_NETSET, "", 0, "198.51.100.7/24\n", "line 1: `198.51.100.7/24` has bits beyond its length", 0 },
