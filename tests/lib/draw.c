@@ -73,7 +73,7 @@ static void look_into(struct gen *g, struct ir *ir, struct arena *a)
 	}
 }
 
-/* Prefixes so many that they do not fit the trie, which makes an atlas of them; half beside what packets ask. */
+/* Prefixes so many that they do not fit the trie, which makes an atlas of them; half beside what packets ask. Often nearly all are hosts. */
 static void make_vast(struct gen *g, struct ir *ir, struct arena *a)
 {
 	enum { HOSTS = 12000 };
@@ -82,12 +82,14 @@ static void make_vast(struct gen *g, struct ir *ir, struct arena *a)
 
 	if (!ir->set_count)
 		return;
+	const bool hosts = gen_chance(g, 50);
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		for (size_t i = 0; i < HOSTS; i++) {
 			const struct netset *asked = &ir->sets[0]->set;
 			const size_t ranges = asked->len[f];
 			addr_num num = f == FAMILY_IP4 ? (uint32_t)gen_u64(g) : (addr_num)gen_u64(g) << 64 | gen_u64(g);
-			addr_num host = ((addr_num)1 << gen_below(g, f == FAMILY_IP4 ? 12 : 97)) - 1;
+			const unsigned bits = hosts && gen_chance(g, 99) ? 0 : gen_below(g, f == FAMILY_IP4 ? 12 : 97);
+			const addr_num host = ((addr_num)1 << bits) - 1;
 
 			if (ranges && gen_chance(g, 50))
 				num = (asked->at[f][gen_below(g, (unsigned)ranges)].lo ^ (num & 0xffff)) & family_max((enum family)f);

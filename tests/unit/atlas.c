@@ -1,7 +1,12 @@
 /* An atlas of address sets gives the bits of the longest prefix, as a plain search does. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+static void touched(uint64_t at);
+#define ATLAS_TOUCHES(v, at) touched(at)
+
+#include "bpf-templates/atlas.h"
 #include "enforcer/warden/atlas.h"
 #include "tests/lib/tap.h"
 
@@ -265,12 +270,37 @@ static void damaged(void)
 	tap_num(wrong_of(&a, p, count, 1000), 0, "and undamaged they answer as before");
 }
 
-/* A million, evenly apart: hosts, networks, and hosts of IPv6 in one /32. */
-static const struct { const char *words; enum family family; unsigned len; uint64_t apart; } bulk[] = {
-	{ "IPv4 hosts", FAMILY_IP4, 32, 4294 },
-	{ "IPv4 networks", FAMILY_IP4, 28, 4288 },
-	{ "IPv6 networks", FAMILY_IP6, 64, 4294 },
-	{ "IPv6 hosts", FAMILY_IP6, 128, 4294967291 },
+/* The cache lines that the look-up has read so far, none twice. */
+static uint64_t lines[64];
+static unsigned line_count;
+
+static void touched(uint64_t at)
+{
+	for (unsigned i = 0; i < line_count; i++)
+		if (lines[i] == at / TEG_ATLAS_LINE)
+			return;
+	if (line_count < ARRAY_LEN(lines))
+		lines[line_count++] = at / TEG_ATLAS_LINE;
+}
+
+static unsigned lines_of(const struct atlas *a, struct addr at)
+{
+	const struct atlas_view v = { (const __u64 *)a->at, a->words, 0 };
+
+	line_count = 0;
+	if (at.family == FAMILY_IP6)
+		atlas_ip6(&v, (uint64_t)(at.num >> 64), (uint64_t)at.num);
+	else
+		atlas_ip4(&v, (uint32_t)at.num);
+	return line_count;
+}
+
+/* A million, evenly apart, and how many hundredths of a cache line a look-up may read at most; of a hit that of its mask is one. */
+static const struct { const char *words; enum family family; unsigned len; uint64_t apart; unsigned miss, hit; } bulk[] = {
+	{ "IPv4 hosts", FAMILY_IP4, 32, 4294, 130, 325 },
+	{ "IPv4 networks", FAMILY_IP4, 28, 4288, 100, 300 },
+	{ "IPv6 networks", FAMILY_IP6, 64, 4294, 700, 800 },
+	{ "IPv6 hosts", FAMILY_IP6, 128, 4294967291, 145, 540 },
 };
 
 static void in_bulk(void)
@@ -283,6 +313,7 @@ static void in_bulk(void)
 	for (size_t row = 0; p && row < ARRAY_LEN(bulk); row++) {
 		own(atlas) struct atlas a = { 0 };
 		const unsigned shift = bulk[row].len == 64 ? 64 : 0;
+		uint64_t miss = 0, hit = 0;
 		const addr_num base = bulk[row].family ? (addr_num)0x20010db8 << 96 : 0;
 
 		for (uint32_t i = 0; i < COUNT; i++)
@@ -294,9 +325,14 @@ static void in_bulk(void)
 
 			beside.num += (addr_num)(bulk[row].apart / 2) << shift;
 			wrong += atlas_find(&a, at) != 1 || atlas_find(&a, beside) != 0;
+			hit += lines_of(&a, at);
+			miss += lines_of(&a, beside);
 		}
 		tap_num(wrong, 0, "are there, and what is beside them is not");
 		tap_ok(a.words * 8.0 / COUNT < 16, "in %.1f bytes each", a.words * 8.0 / COUNT);
+		tap_ok(miss <= bulk[row].miss * (COUNT / 100ull) && hit <= bulk[row].hit * (COUNT / 100ull),
+		       "%.2f lines of the cache say that an address is not there, %.2f that it is", (double)miss / COUNT,
+		       (double)hit / COUNT);
 	}
 	free(p);
 }
