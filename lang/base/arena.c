@@ -8,6 +8,7 @@
 #include "lang/base/memory.h"
 
 #define BLOCK_BYTES ((size_t)64 << 10)
+#define FIRST_BYTES ((size_t)4 << 10) /* many arenas are of one function, and hold little: a block is zeroed whole */
 
 struct block {
 	struct block *next;
@@ -44,7 +45,9 @@ static struct block *block_with(struct arena *a, size_t bytes)
 	if (b && b->room - b->used >= bytes)
 		return b;
 
-	size_t room = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
+	size_t room = b ? BLOCK_BYTES : FIRST_BYTES;
+
+	room = bytes > room ? bytes : room;
 	b = memory_zeroed(sizeof *b + room);
 	b->room = room;
 	b->next = a->newest;
