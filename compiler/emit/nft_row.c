@@ -9,7 +9,7 @@
 #define PIECES	     16u
 #define PIECE_LEAST  64u /* items */
 #define ENOUGH_NS    800.0
-#define LAYERED_MOST 20000u /* items: beyond, it takes too long */
+#define LAYERED_MOST 200000u /* items: beyond, it takes too long */
 
 double nft_price_score(struct nft_price p, double share)
 {

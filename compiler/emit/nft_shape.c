@@ -5,13 +5,17 @@
 #define COMPARED_MOST ((size_t)40 << 20)
 #define GROUP_LEAST   200u /* items */
 
-#define NARROW4_MOST ((addr_num)1 << 16) /* addresses of an end, beyond which it is wide */
-#define NARROW6_MOST ((addr_num)1 << 80)
+#define NARROW4_BITS 16u /* an end of more addresses than these bits count is wide */
+#define NARROW6_BITS 80u
+
+static unsigned block_bits(const struct nft_item *it)
+{
+	return it->on[NFT_AXIS_FAMILY].at[0].hi == FAMILY_IP4 ? NARROW4_BITS : NARROW6_BITS;
+}
 
 static bool is_narrow(const struct nft_item *it, enum nft_axis x)
 {
-	const bool ip4 = it->on[NFT_AXIS_FAMILY].at[0].hi == FAMILY_IP4;
-	addr_num left = ip4 ? NARROW4_MOST : NARROW6_MOST;
+	addr_num left = (addr_num)1 << block_bits(it);
 
 	for (size_t i = 0; i < it->on[x].len; i++) {
 		const addr_num more = it->on[x].at[i].hi - it->on[x].at[i].lo;
@@ -32,34 +36,39 @@ static unsigned shapes_of(const struct nft_item *it)
 	return src | dst ? src | dst : 1u << NFT_SHAPE_WIDE;
 }
 
-/* Items of a layer by where they lie on one axis: in a part of the space by its leading bits, or in many. */
-#define PLACES	    4096u
+/* Items of a layer by where they lie on an axis: in one block of as many addresses as a narrow end has at most, or in many. */
+#define PLACES	    2048u
 #define PLACES_MOST 16u
 
-struct places {
-	enum nft_axis axis;
-	VEC(uint32_t) at[PLACES], many, all;
+struct along {
+	VEC(uint32_t) at[PLACES], many;
 };
 
-static unsigned place_of(const struct nft_item *it, addr_num v)
+struct places {
+	struct along src, dst;
+	VEC(uint32_t) all;
+};
+
+/* Blocks are scattered, since lists are about neighbours. */
+static unsigned place_of(addr_num block)
 {
-	return (unsigned)(it->on[NFT_AXIS_FAMILY].at[0].hi == FAMILY_IP4 ? v >> 20 & 0xfff : (v >> 72 ^ v >> 84 ^ v >> 60) & 0xfff);
+	return (unsigned)((uint64_t)block * UINT64_C(0x9e3779b97f4a7c15) >> 48) % PLACES;
 }
 
 /* Few, each by itself; else 0. */
 static unsigned places_of(const struct nft_item *it, enum nft_axis x, unsigned out[static PLACES_MOST])
 {
-	const bool ip4 = it->on[NFT_AXIS_FAMILY].at[0].hi == FAMILY_IP4;
+	const unsigned bits = block_bits(it);
 	unsigned n = 0;
 
 	for (size_t i = 0; i < it->on[x].len; i++) {
 		const struct addr_range r = it->on[x].at[i];
 
-		if (ip4 ? r.hi >> 20 != r.lo >> 20 : r.hi >> 60 != r.lo >> 60)
+		if (r.hi >> bits != r.lo >> bits)
 			return 0;
 		if (n == PLACES_MOST)
 			return 0;
-		out[n++] = place_of(it, r.lo);
+		out[n++] = place_of(r.lo >> bits);
 	}
 	return n;
 }
@@ -83,27 +92,52 @@ static bool meets_any(struct layering *k, const uint32_t *at, size_t len, const 
 	return false;
 }
 
+/* Where the item lies along an axis, and how many it would be compared with there. */
+struct standing {
+	const struct along *along;
+	unsigned in[PLACES_MOST], n;
+	size_t beside;
+};
+
+static struct standing standing_of(const struct nft_item *it, enum nft_axis x, const struct along *along)
+{
+	struct standing s = { .along = along };
+
+	s.n = places_of(it, x, s.in);
+	s.beside = along->many.len;
+	for (unsigned i = 0; i < s.n; i++)
+		s.beside += along->at[s.in[i]].len;
+	return s;
+}
+
 static bool meets_layer(struct layering *k, const struct places *p, const struct nft_item *it)
 {
-	unsigned in[PLACES_MOST], n = places_of(it, p->axis, in);
+	const struct standing src = standing_of(it, NFT_AXIS_SRC, &p->src), dst = standing_of(it, NFT_AXIS_DST, &p->dst);
+	const struct standing *by = !src.n || (dst.n && dst.beside < src.beside) ? &dst : &src;
+
+	if (!by->n)
+		return meets_any(k, p->all.at, p->all.len, it);
+	for (unsigned i = 0; i < by->n; i++)
+		if (meets_any(k, by->along->at[by->in[i]].at, by->along->at[by->in[i]].len, it))
+			return true;
+	return meets_any(k, by->along->many.at, by->along->many.len, it);
+}
+
+static void put_along(struct arena *a, const struct nft_item *it, enum nft_axis x, struct along *along, uint32_t item)
+{
+	unsigned in[PLACES_MOST], n = places_of(it, x, in);
 
 	if (!n)
-		return meets_any(k, p->all.at, p->all.len, it);
+		vec_push(a, &along->many, item);
 	for (unsigned i = 0; i < n; i++)
-		if (meets_any(k, p->at[in[i]].at, p->at[in[i]].len, it))
-			return true;
-	return meets_any(k, p->many.at, p->many.len, it);
+		vec_push(a, &along->at[in[i]], item);
 }
 
 static void put_in_layer(struct arena *a, const struct nft_item *items, struct places *p, uint32_t item)
 {
-	unsigned in[PLACES_MOST], n = places_of(&items[item], p->axis, in);
-
 	vec_push(a, &p->all, item);
-	if (!n)
-		vec_push(a, &p->many, item);
-	for (unsigned i = 0; i < n; i++)
-		vec_push(a, &p->at[in[i]], item);
+	put_along(a, &items[item], NFT_AXIS_SRC, &p->src, item);
+	put_along(a, &items[item], NFT_AXIS_DST, &p->dst, item);
 }
 
 static bool may_stand(unsigned layer, unsigned group, unsigned shapes)
@@ -111,15 +145,6 @@ static bool may_stand(unsigned layer, unsigned group, unsigned shapes)
 	if (layer < NFT_GROUPS_MOST)
 		return group == layer + 1;
 	return shapes >> (layer - NFT_GROUPS_MOST) % NFT_SHAPES & 1;
-}
-
-static struct places *places_new(struct arena *a, unsigned layer)
-{
-	struct places *p = arena_zero(a, sizeof *p);
-	const bool src = layer >= NFT_GROUPS_MOST && (layer - NFT_GROUPS_MOST) % NFT_SHAPES == NFT_SHAPE_NARROW_SRC;
-
-	p->axis = src ? NFT_AXIS_SRC : NFT_AXIS_DST;
-	return p;
 }
 
 bool nft_layers_of(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
@@ -143,7 +168,7 @@ bool nft_layers_of(struct arena *a, const struct nft_item *items, const struct n
 			layer++;
 		top = layer > top ? layer : top;
 		if (!layers[layer])
-			layers[layer] = places_new(scratch, layer);
+			layers[layer] = arena_zero(scratch, sizeof *layers[layer]);
 		put_in_layer(scratch, items, layers[layer], l.at[i]);
 	}
 	for (unsigned s = 0; s < NFT_LAYERS; s++)
