@@ -58,16 +58,22 @@ static void notes_path(char out[static PATH_MAX], const struct kernel *k)
 	snprintf(out, PATH_MAX, "%s/feeds/.nft", k->settings->state_dir);
 }
 
-/* But for one, whose sets are being changed. What cannot be written is not said: the next process fills anew. */
-static void notes_write(const struct kernel *k, const char *but)
+struct noting {
+	const struct kernel *k;
+	const char *but;
+	bool said;
+};
+
+static void note_filled(void *context)
 {
+	struct noting *n = context;
 	own(buf) struct buf bytes = { 0 };
 	char path[PATH_MAX];
 	struct err ignored;
 
 	buf_puts(&bytes, NOTES_MAGIC);
-	for (const struct filled *f = k->feeds->filled; f; f = f->next) {
-		if (but && !strcmp(f->name, but))
+	for (const struct filled *f = n->k->feeds->filled; f; f = f->next) {
+		if (n->but && !strcmp(f->name, n->but))
 			continue;
 		wire_put_str(&bytes, f->name);
 		wire_put_str(&bytes, f->is ? f->is->digest.hex : "");
@@ -77,8 +83,21 @@ static void notes_write(const struct kernel *k, const char *but)
 	}
 	const struct digest is = digest_of(bytes.at, bytes.len);
 	wire_put_str(&bytes, is.hex);
+	notes_path(path, n->k);
+	n->said = !file_replace(path, bytes.at, bytes.len, 0600, &ignored);
+}
+
+/*
+ * But for one, whose sets are being changed. What cannot be written, for want of memory too, is not said, and the next process
+ * fills anew: a change that is half-way must not end here.
+ */
+static void notes_write(const struct kernel *k, const char *but)
+{
+	struct noting n = { k, but, false };
+	char path[PATH_MAX];
+
 	notes_path(path, k);
-	if (file_replace(path, bytes.at, bytes.len, 0600, &ignored))
+	if (!memory_try(note_filled, &n) || !n.said)
 		unlink(path);
 }
 

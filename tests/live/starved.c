@@ -11,13 +11,16 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "enforcer/warden/blocks.h"
+#include "enforcer/warden/feeds.h"
 #include "enforcer/warden/generation.h"
 #include "enforcer/warden/slot.h"
 #include "lang/base/file.h"
 #include "lang/base/memory.h"
+#include "lang/bundle/feed_pack.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/warden_stage.h"
 
@@ -252,6 +255,42 @@ static bool block_once(unsigned long n, bool all)
 	return !rc || *why.text;
 }
 
+/* How many entries the policy's feed has. */
+static uint32_t on_feed(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct feeds_told told;
+
+	feeds_tell(&told, live, &k, a);
+	return told.row_count == 1 ? told.rows[0].entries : 0;
+}
+
+/* As many sources as asked, in a file. */
+static int feed_file(uint32_t sources)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf packed = { 0 };
+	struct addr_range range = { 0xc6336400u, 0xc6336400u + sources - 1 }, *at[FAMILY_COUNT] = { &range };
+	const size_t len[FAMILY_COUNT] = { 1 };
+	const struct netset set = netset_of_ranges(a, at, len);
+	int fd = memfd_create("feed", MFD_CLOEXEC);
+
+	feed_pack(&packed, a, &set);
+	return fd >= 0 && write(fd, packed.at, packed.len) == (ssize_t)packed.len ? fd : -1;
+}
+
+static bool feed_once(unsigned long n, bool all)
+{
+	const uint32_t before = on_feed(), after = before == 3 ? 5 : 3;
+	own(fd) int fd = feed_file(after);
+	struct refusal no = { .code = RESULT_OK, .part = "" };
+
+	begin_starving(n, all);
+	int rc = feeds_replace(live, &k, &(struct feed_given){ "bad", after, 0, { "", "", "" } }, fd, &no);
+	counts = false;
+	return on_feed() == (rc ? before : after) && (!rc || *no.why.text) && one_stands();
+}
+
 #define POINTS_MOST 60 /* of each, spread over all of them */
 
 static void never_half(const char *what, bool (*once)(unsigned long n, bool all))
@@ -291,8 +330,9 @@ int main(void)
 		printf("1..0 # SKIP needs root, and an allocator that is no sanitizer's\n");
 		return 0;
 	}
-	own(fd) int fd = warden_stage_bundle(&s, "edge", "");
-	if (!open_kernel(&s, &settings, a, &why) || fd < 0 || file_read_fd(&bundle, fd, 1 << 24, &why)) {
+	own(fd) int fd = warden_stage_bundle(&s, "edge", "s|^initial posture|feed bad {\\n    url \"https://feeds.example/bad\"\\n    format netset\\n"
+					     "    refresh 15m\\n    max 10\\n    stale after 1h keep\\n    action block\\n}\\n\\n&|");
+	if (!open_kernel(&s, &settings, a, &why) || feeds_open(&k, &why) || fd < 0 || file_read_fd(&bundle, fd, 1 << 24, &why)) {
 		printf("Bail out! %s\n", why.text);
 		return 1;
 	}
@@ -302,6 +342,8 @@ int main(void)
 	never_half("a commit", commit_once);
 	never_half("a posture", posture_once);
 	never_half("blocks", block_once);
+	never_half("what is on a feed", feed_once);
+	feeds_close(&k);
 	generation_free(live);
 	kernel_release(&k);
 	buf_release(&bundle);
