@@ -400,8 +400,8 @@ struct teg_node {
  *     hosts4  8 cells: 63..32 value, 31..0 address; 63 of the first: some of this bucket's are in their second
  *     heads   the same by the first 32 bits of an IPv6 address, of which longer prefixes begin so: 26..24 depth of the
  *             tree, 21..0 number of the head
- *     hosts6  5 words: bits 64 to 127 | 5 halves: bits 32 to 63 | 6 bits each: 5 this is its second bucket, 4..0 which
- *             value of the palette; 31 as above. The number of the head is what the bucket's own number says
+ *     hosts6  5 words: bits 64 to 127 | 5 halves: bits 32 to 63 | 6 bits each: 5 this is its second bucket, 4..0 the
+ *             value; 31 as above. The number of the head is what the bucket's own number says. Hosts of other values are in `far`
  *     far     3 keys of two words, 3 values, and whether some are in their second bucket: prefixes of other lengths
  *             from 65 on: head << 38 | bits 32 to 63 << 6 | length - 65, and the bits from 64 on
  *
@@ -427,7 +427,7 @@ struct teg_node {
 #define TEG_ATLAS_DEPTH_MOST 7u
 #define TEG_ATLAS_INNER 15u
 #define TEG_ATLAS_LEAF 9u
-#define TEG_ATLAS_PALETTE 32u	/* values, u32 each; 0 is no host's */
+#define TEG_ATLAS_VALUES6 32u	/* of hosts6, from 1 on */
 #define TEG_ATLAS_WORDS_MAX (1u << 26) /* 512 MB */
 
 struct teg_atlas_table {
@@ -443,11 +443,10 @@ struct teg_atlas {
 	__u32 masks;
 	__u64 seed;	     /* of the tables, odd */
 	struct teg_atlas_table tables[TEG_ATLAS_TABLES];
-	__u32 palette;
 	__u32 trees, tree_count; /* the heads 1 to tree_count have one, the first at `trees` */
 	__u32 far_lengths;   /* by the number of a head, a word: a bit for each length from 65 on */
 	__u32 length_count;
-	__u32 pad;
+	__u32 pad[2];
 	__u8 lengths[TEG_ATLAS_LENGTHS]; /* of `far`, the longest first */
 	__u64 rest[2];
 };

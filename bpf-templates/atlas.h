@@ -186,7 +186,7 @@ static __always_inline __u32 atlas_host6_in(const __u64 *lows, __u32 middle, __u
 		found |= says_way & atlas_if_none((lows[way] ^ low) | (middles[way] ^ middle) | ((says_way >> 5 & 1) ^ second));
 	}
 	*spilled = says >> 31;
-	return found & (TEG_ATLAS_PALETTE - 1);
+	return found & (TEG_ATLAS_VALUES6 - 1);
 }
 
 static __always_inline __u32 atlas_far_in(const __u64 *keys, __u64 key, __u64 low, bool *spilled)
@@ -232,7 +232,7 @@ static __always_inline __u32 atlas_host6(const struct atlas_view *v, __u32 head,
 		lows = atlas_bucket(v, t, teg_atlas_bucket6(hash, head, t->buckets, true));
 		found = lows ? atlas_host6_in(lows, middle, low, 1, &spilled) : 0;
 	}
-	return found ? atlas_half(v, a->palette, found) : 0;
+	return found;
 }
 
 /* The value of a head's prefix of that length, from 65 on; 0: it is not there. */

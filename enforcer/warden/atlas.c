@@ -207,6 +207,17 @@ static void hosts_count(struct making *m, enum family family)
 		m->hosts_apart = hosts && hosts >= HOSTS_APART * (uint64_t)others;
 }
 
+/* The masks of IPv6 hosts come first: of the first there is room in their table. */
+static bool hosts6_first(struct making *m)
+{
+	bool ok = true;
+
+	for (uint32_t i = 0; i < m->count && ok; i++)
+		if (m->prefixes[i].prefix.addr.family == FAMILY_IP6 && m->prefixes[i].prefix.len >= m->host_len[FAMILY_IP6])
+			ok = making_mask(m, m->prefixes[i].sets) != ATLAS_NO_VALUE;
+	return ok;
+}
+
 static bool copy_words(struct making *m, uint32_t *at, const uint64_t *words, size_t count)
 {
 	*at = making_take(m, count);
@@ -221,6 +232,7 @@ static bool make(struct making *m)
 
 	for (unsigned f = 0; f < FAMILY_COUNT; f++)
 		hosts_count(m, (enum family)f);
+	ok = ok && hosts6_first(m);
 	for (unsigned f = 0; ok && f < FAMILY_COUNT; f++)
 		ok = atlas_pages(m, (enum family)f);
 	ok = ok && atlas_trees(m) && atlas_tables(m) && copy_words(m, &m->head.masks, m->masks, m->mask_count) &&

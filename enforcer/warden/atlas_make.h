@@ -60,8 +60,6 @@ struct making {
 	uint32_t head_count;
 	bool hosts_apart;	/* IPv4 hosts are in a table, not in pages */
 	unsigned host_len[FAMILY_COUNT]; /* prefixes from that length on are so many hosts */
-	uint32_t palette[TEG_ATLAS_PALETTE]; /* values of IPv6 hosts in their own table */
-	uint32_t palette_len;
 };
 
 /* So many words of zeroes at the end, from a cache line's beginning on; their offset. */

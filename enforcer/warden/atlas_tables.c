@@ -12,7 +12,7 @@ enum table { HOSTS4 = TEG_ATLAS_HOSTS4, HEADS = TEG_ATLAS_HEADS, HOSTS6 = TEG_AT
 static const unsigned ways_of[TEG_ATLAS_TABLES] = { TEG_ATLAS_CELLS, TEG_ATLAS_CELLS, TEG_ATLAS_WAYS6, TEG_ATLAS_FAR_WAYS };
 static const bool has_gate[TEG_ATLAS_TABLES] = { true, false, true, true };
 
-/* What is in a table. Of hosts6 the key is the number of the head << 32 | bits 32 to 63, the value one of the palette's. */
+/* What is in a table. Of hosts6 the key is the number of the head << 32 | bits 32 to 63. */
 struct item {
 	uint64_t key, low;
 	uint32_t value;
@@ -55,7 +55,7 @@ static struct item way_get(const struct making *m, enum table t, uint32_t bucket
 	if (t != HOSTS6)
 		return (struct item){ (uint32_t)words[way], 0, (uint32_t)(words[way] >> 32) & ~TEG_ATLAS_SPILLED };
 	const uint32_t says = halves[15] >> way * 6, buckets = m->head.tables[HOSTS6].buckets;
-	struct item i = { halves[10 + way], words[way], says & (TEG_ATLAS_PALETTE - 1) };
+	struct item i = { halves[10 + way], words[way], says & (TEG_ATLAS_VALUES6 - 1) };
 	const uint32_t none = bucket_of(m, HOSTS6, &i, says >> 5 & 1);
 
 	i.key |= (uint64_t)(bucket >= none ? bucket - none : bucket + buckets - none) << 32;
@@ -159,18 +159,6 @@ static bool table_take(struct making *m, enum table t, uint32_t count)
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-/* Which of the palette; 0: it has no place for the value. */
-static uint32_t palette_of(struct making *m, uint32_t value)
-{
-	for (uint32_t i = 1; i <= m->palette_len; i++)
-		if (m->palette[i] == value)
-			return i;
-	if (m->palette_len == TEG_ATLAS_PALETTE - 1)
-		return 0;
-	m->palette[++m->palette_len] = value;
-	return m->palette_len;
-}
-
 static struct item item_far(const struct prefix *p, uint32_t head, uint32_t value)
 {
 	return (struct item){ (uint64_t)head << 38 | (uint64_t)(uint32_t)(p->addr.num >> 64) << 6 | (p->len - 65),
@@ -213,10 +201,10 @@ static bool hosts_put(struct making *m, enum table t, uint32_t at, uint32_t head
 	}
 }
 
-/* Is the prefix, which is of IPv6, one of hosts, and their value in the palette? Then its number there. */
-static uint32_t is_hosts6(struct making *m, const struct plan_prefix *p)
+/* Is the prefix, which is of IPv6, one of hosts that their table has room for? */
+static bool is_hosts6(const struct making *m, const struct prefix *p, uint32_t value)
 {
-	return p->prefix.len >= m->host_len[FAMILY_IP6] ? palette_of(m, making_mask(m, p->sets)) : 0;
+	return p->len >= m->host_len[FAMILY_IP6] && value && value < TEG_ATLAS_VALUES6;
 }
 
 /* Puts the prefix where it belongs, or counts it there. */
@@ -229,9 +217,8 @@ static bool longer_put(struct making *m, uint32_t at, uint32_t head, uint32_t *c
 		return true;
 	if (value == ATLAS_NO_VALUE)
 		return false;
-	const uint32_t chosen = is_hosts6(m, p);
-	if (chosen)
-		return hosts_put(m, HOSTS6, at, head, chosen, counts);
+	if (is_hosts6(m, &p->prefix, value))
+		return hosts_put(m, HOSTS6, at, head, value, counts);
 	if (counts)
 		counts[FAR]++;
 	else
@@ -282,7 +269,7 @@ static bool far_lengths(struct making *m)
 		for (uint32_t i = h->from; i < h->to; i++) {
 			const struct prefix *p = &m->prefixes[i].prefix;
 
-			if (p->len <= 64 || is_hosts6(m, &m->prefixes[i]))
+			if (p->len <= 64 || is_hosts6(m, p, making_mask(m, m->prefixes[i].sets)))
 				continue;
 			m->words[m->head.far_lengths + (h->name & TEG_ATLAS_VALUE)] |= 1ull << (p->len - 65);
 			has[p->len] = true;
@@ -303,10 +290,8 @@ bool atlas_tables(struct making *m)
 	for (unsigned t = 0; ok && t < TEG_ATLAS_TABLES; t++)
 		ok = table_take(m, (enum table)t, counts[t]);
 	const uint32_t to = m->len;
-	m->head.palette = ok ? making_take(m, TEG_ATLAS_PALETTE / 2) : 0;
-	if (!m->head.palette || (counts[FAR] && !far_lengths(m)))
+	if (!ok || (counts[FAR] && !far_lengths(m)))
 		return false;
-	memcpy(m->words + m->head.palette, m->palette, sizeof m->palette);
 	m->head.seed = 0x9e3779b97f4a7c15u;
 	for (int i = 0; i < SEEDS_TRIED; i++) {
 		if (hosts4_each(m, NULL) && heads_each(m) && longer_each(m, NULL))
