@@ -212,7 +212,11 @@ enum { REFLEX_ANSWERED = LIMIT_OVER_TOGETHER + 1, REFLEX_REFUSED };
 static __always_inline int reflex_answers(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active,
 					  const struct teg_rule *rule)
 {
-	const __u64 made = gen_config.host & TEG_HOST_GIVEN_CLOCK ? COOKIE_NONE : cookie_make(ctx, p);
+	const bool tries = gen_config.host & TEG_HOST_GIVEN_CLOCK;
+
+	if (!tries && !sets_is_self(&p->dst))
+		return LIMIT_WITHIN; /* layer 4 answers for servers behind this host */
+	const __u64 made = tries ? COOKIE_NONE : cookie_make(ctx, p);
 
 	if (made == COOKIE_ROOM)
 		return LIMIT_WITHIN;

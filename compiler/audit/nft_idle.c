@@ -1,6 +1,7 @@
 /*
  * Chains that decide nothing: whatever is in them asks, counts, takes from buckets or tells, and comes back. A rule that
- * only jumps to such a chain is as if it were not there, and is taken away before anybody walks.
+ * only jumps to such a chain is as if it were not there, and is taken away before anybody walks. So is what lets the
+ * kernel's packets in clients' names leave, for SYN cookies.
  */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -122,6 +123,50 @@ static bool is_idle(const struct nft_said *s, const struct nft_said_rule *r)
 	return r->len && verdict_of(s, &r->exprs[r->len - 1], &v) && v.code == NFT_JUMP && !v.chain->decides;
 }
 
+static bool is_armed_lookup(const struct nft_said *s, const struct nft_said_expr *e)
+{
+	struct nft_attr at[NFT_ATTRS_MAX];
+	const char *name;
+
+	if (strcmp(e->name, "lookup") || !nft_attrs_of(e->data, A(LOOKUP_SREG) | A(LOOKUP_SET) | A(LOOKUP_SET_ID), at))
+		return false;
+	name = nft_attr_text(s->arena, at[NFTA_LOOKUP_SET]);
+	return name && (!strcmp(name, NFT_ARMED4) || !strcmp(name, NFT_ARMED6));
+}
+
+/* "fib saddr type != local", in two expressions. */
+static bool is_foreign_source(const struct nft_said_expr *e)
+{
+	const uint32_t local = 2;
+	struct nft_attr fib[NFT_ATTRS_MAX], cmp[NFT_ATTRS_MAX], value;
+
+	return !strcmp(e[0].name, "fib") && !strcmp(e[1].name, "cmp") &&
+	       nft_attrs_of(e[0].data, A(FIB_DREG) | A(FIB_RESULT) | A(FIB_FLAGS), fib) &&
+	       nft_attrs_of(e[1].data, A(CMP_SREG) | A(CMP_OP) | A(CMP_DATA), cmp) && nft_attr_says(fib[NFTA_FIB_DREG], NFT_REG_1) &&
+	       nft_attr_says(fib[NFTA_FIB_RESULT], NFT_FIB_RESULT_ADDRTYPE) && nft_attr_says(fib[NFTA_FIB_FLAGS], NFTA_FIB_F_SADDR) &&
+	       nft_attr_says(cmp[NFTA_CMP_SREG], NFT_REG_1) && nft_attr_says(cmp[NFTA_CMP_OP], NFT_CMP_NEQ) &&
+	       nft_attr_only(cmp[NFTA_CMP_DATA], NFTA_DATA_VALUE, &value) && value.len == sizeof local && !memcmp(value.at, &local, value.len);
+}
+
+/*
+ * What leaves from an address that is not this host's, to a server whose SYNs are answered: the kernel's own, that
+ * stands for a packet which was admitted. No packet of the policy's is from such a source.
+ */
+static bool is_answer(const struct nft_said *s, const struct nft_said_rule *r)
+{
+	struct nft_said_verdict v;
+	bool armed = false;
+
+	if (r->len < 4 || !verdict_of(s, &r->exprs[r->len - 1], &v) || v.code != NF_ACCEPT || !is_foreign_source(&r->exprs[r->len - 3]))
+		return false;
+	for (size_t i = 0; i + 3 < r->len; i++) {
+		if (!only_asks(&r->exprs[i]))
+			return false;
+		armed = armed || is_armed_lookup(s, &r->exprs[i]);
+	}
+	return armed;
+}
+
 static void note_counters(struct nft_said *s, const struct nft_said_chain *c)
 {
 	for (size_t i = 0; i < c->rules.len; i++)
@@ -135,10 +180,11 @@ static void note_counters(struct nft_said *s, const struct nft_said_chain *c)
 
 static void take_away(const struct nft_said *s, struct nft_said_chain *c)
 {
+	const bool before_out = !s->netdev && !strcmp(c->name, "pre_out");
 	size_t kept = 0;
 
 	for (size_t i = 0; i < c->rules.len; i++)
-		if (!is_idle(s, &c->rules.at[i]))
+		if (!is_idle(s, &c->rules.at[i]) && !(before_out && is_answer(s, &c->rules.at[i])))
 			c->rules.at[kept++] = c->rules.at[i];
 	c->rules.len = kept;
 }

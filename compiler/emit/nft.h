@@ -19,6 +19,7 @@
  *     forward    drop     jump @_pre_forward; goto @_POSTURE_forward
  *     output     drop     jump @_pre_out; goto @_POSTURE_out
  *     ingress    accept   goto @_epiderme_POSTURE          on each interface of a zone
+ *     forward    drop     goto @_cookies                   behind everybody's filters, where a reflex does cookies for servers
  *
  * Outside the banks, kept from one generation to the next:
  *
@@ -26,6 +27,7 @@
  *                "malformed.CAUSE" and "not-ip"
  *     sets       n_DIGEST_4|6  constant, named by content: sent again, they stay as they are
  *                blocked4|6    runtime blocks (netdev): the source, IPv6 cut to /64; elements time out
+ *                armed4|6      address and port of servers (inet), see nft_cookies.c; elements time out
  *                meter4|6.ID.… one bucket a source, destination or flow (netdev)
  *
  * plan->nft_keep names the counters and sets of both tables; what it does not
@@ -38,9 +40,17 @@
 
 #define NFT_PRIORITY_A (-5)
 #define NFT_PRIORITY_B (-4)
+#define NFT_PRIORITY_COOKIES 290 /* bank a; 291 bank b */
 
 #define NFT_BLOCKED4 "blocked4"
 #define NFT_BLOCKED6 "blocked6"
+
+/* Servers for which SYNs are answered, or were a while ago: a cookie is good for two minutes. */
+#define NFT_COOKIES "cookies" /* the chain, behind the letter of its bank */
+#define NFT_ARMED4 "armed4"
+#define NFT_ARMED6 "armed6"
+#define NFT_ARMED_MOST 65536u
+#define NFT_ARMED_MS   130000u
 
 /* Elements a dynamic set has room for: some 200 bytes each in the kernel. docs/nftables.md says
  * what happens when it is full. */

@@ -194,7 +194,7 @@ static void put_look(struct nftnl_rule *r, const struct nft_look *l)
 
 	put_keys(r, l->keys, l->count);
 	if (l->map->leads == NFT_LEADS_NOWHERE) {
-		put_lookup(r, l->map, true);
+		put_lookup(r, l->map, l->absent);
 		return;
 	}
 	if (l->map->leads == NFT_LEADS_TO_COUNTER) {
@@ -300,6 +300,16 @@ static void put_reject(struct nftnl_rule *r, enum nft_reject with)
 	}
 }
 
+/* Without window scaling, which cannot be had for both ends unless one knows the server's. */
+static void put_synproxy(struct nftnl_rule *r, uint16_t mss)
+{
+	struct nftnl_expr *e = expr_new(r, "synproxy");
+
+	nftnl_expr_set_u16(e, NFTNL_EXPR_SYNPROXY_MSS, mss);
+	nftnl_expr_set_u8(e, NFTNL_EXPR_SYNPROXY_WSCALE, 0);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_SYNPROXY_FLAGS, NFT_WIRE_SYNPROXY_FLAGS);
+}
+
 static void put_fate(struct nftnl_rule *r, const struct nft_expr *x)
 {
 	struct nftnl_expr *e = expr_new(r, "immediate");
@@ -339,6 +349,9 @@ static void put_expr(struct nftnl_rule *r, const struct nft_expr *e)
 		return;
 	case NFT_EXPR_REJECT:
 		put_reject(r, e->reject);
+		return;
+	case NFT_EXPR_SYNPROXY:
+		put_synproxy(r, e->synproxy_mss);
 		return;
 	case NFT_EXPR_FATE:
 		put_fate(r, e);

@@ -5,6 +5,7 @@
  *     nft_epiderme.c    netdev tegumentar: the first hook            layers 1 to 3
  *     nft_meter.c       token buckets, in both
  *     nft_log.c         rules that tell, in both
+ *     nft_cookies.c     SYN cookies for what is forwarded, in inet
  */
 #ifndef TEG_EMIT_NFT_LAYERS_H
 #define TEG_EMIT_NFT_LAYERS_H
@@ -42,6 +43,12 @@ bool nft_tells_apart(const struct nft_maker *mk, const struct ir_rule *r);
 const char *nft_block_chain(struct nft_maker *mk, uint64_t block_ns);
 
 const char *nft_flow_chain(struct nft_maker *mk, const struct ir_rule *rule, const char *portless, nft_strikes strikes);
+/* What behind every posture answers SYNs, and in `out` what the kernel then sends in clients' names. */
+int nft_lower_cookies(struct nft_maker *mk);
+void nft_put_answers(struct nft_maker *mk, struct nft_chain *c);
+/* A line to the packet log, as often as the rule says, without a verdict. */
+void nft_put_line(struct nft_maker *mk, struct nft_chain *c, const struct ir_rule *rule);
+
 /* nft_spread's put that goes to `to`. */
 void nft_hand_over(struct nft_spread *s, struct nft_rule r);
 

@@ -180,6 +180,13 @@ void nft_ends_told(struct nft_maker *mk, struct nft_rule *r, const struct ir_rul
 		end_at_last(mk, r, rule, known);
 }
 
+void nft_put_line(struct nft_maker *mk, struct nft_chain *c, const struct ir_rule *rule)
+{
+	const struct nft_tell t = { NFT_TELLS_REFLEX, NFT_TOLD_DROP, rule->effects.severity, nft_name(mk->arena, rule->id) };
+
+	put_sample(mk, c, rule, line_chain(mk, rule->id, &t));
+}
+
 void nft_drops_told(struct nft_maker *mk, struct nft_rule *r, const char *id)
 {
 	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "tell.%s", id)), *full = chain_called(mk, name);

@@ -77,6 +77,22 @@ static void hook_inet(struct nft_ruleset *rs, const struct ir *ir, enum directio
 	nft_put_rule(&mk, c, posture, NULL);
 }
 
+/* What is answered for servers behind, where the batch has it. */
+static void hook_cookies(struct nft_ruleset *rs, const struct ir *ir)
+{
+	struct nft_maker mk = { .ir = ir, .arena = rs->inet.arena, .table = &rs->inet };
+	struct nft_hook *h = arena_zero(mk.arena, sizeof *h);
+	struct nft_rule to = { 0 };
+
+	if (!ir->cookies.count)
+		return;
+	struct nft_chain *c = nft_chain_new(&mk, "hook_" NFT_COOKIES, "made by the warden: behind everybody's filters");
+	*h = (struct nft_hook){ .hook = "forward", .priority = NFT_PRIORITY_COOKIES, .drops = true };
+	c->hook = h;
+	nft_ends_in(&mk, &to, NFT_FATE_GOTO, "@_" NFT_COOKIES);
+	nft_put_rule(&mk, c, to, NULL);
+}
+
 /* Interfaces that a zone names outright; a pattern is followed by the warden alone. */
 static void hook_devices(struct nft_ruleset *rs, const struct ir *ir, struct nft_hook *h)
 {
@@ -115,5 +131,6 @@ void nft_hook_up(struct nft_ruleset *rs, const struct ir *ir)
 {
 	for (int d = 0; d < DIRECTION_COUNT; d++)
 		hook_inet(rs, ir, (enum direction)d);
+	hook_cookies(rs, ir);
 	hook_netdev(rs, ir);
 }

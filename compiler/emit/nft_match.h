@@ -26,6 +26,15 @@ struct nft_site {
 	uint8_t fragments;	  /* FRAGMENT_ bits that come here */
 };
 
+/* NF_CT_STATE_BIT of the kernel */
+enum {
+	CT_BIT_INVALID = 1,
+	CT_BIT_ESTABLISHED = 2,
+	CT_BIT_RELATED = 4,
+	CT_BIT_NEW = 8,
+	CT_BIT_UNTRACKED = 64
+};
+
 enum { FRAGMENT_EARLY = FRAGMENT_WHOLE | FRAGMENT_FIRST };
 
 enum nft_end { NFT_END_ANY, NFT_END_SELF, NFT_END_SET };

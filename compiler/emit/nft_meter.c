@@ -102,7 +102,7 @@ static const struct nft_set *meter_at(struct nft_maker *mk, const struct ir_rate
 /* The meter has no place for the packet. */
 static void ask_absent(struct nft_maker *mk, struct nft_rule *r, const struct counted *c, const struct nft_set *meter)
 {
-	struct nft_expr e = { .kind = NFT_EXPR_LOOK, .look = { .count = c->count, .map = meter } };
+	struct nft_expr e = { .kind = NFT_EXPR_LOOK, .look = { .absent = true, .count = c->count, .map = meter } };
 
 	if (c->count == 1) {
 		nft_push_match(mk, r, (struct nft_match){ .field = c->keys[0].field, .test = NFT_TEST_NOT_IN, .set = meter,

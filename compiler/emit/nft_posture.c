@@ -8,13 +8,6 @@
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"
 
-enum {
-	CT_BIT_INVALID = 1,
-	CT_BIT_ESTABLISHED = 2,
-	CT_BIT_RELATED = 4,
-	CT_BIT_NEW = 8,
-	CT_BIT_UNTRACKED = 64
-};			      /* NF_CT_STATE_BIT of the kernel */
 enum { DIRECTION_REPLY = 1 }; /* IP_CT_DIR_REPLY */
 
 static enum nft_field interface_of(enum direction d)
@@ -211,6 +204,8 @@ static int lower_preamble(struct nft_maker *mk, enum direction d)
 			return mk->why->code;
 		nft_put_neighbour(mk, site.chain);
 	}
+	if (d == DIRECTION_OUT)
+		nft_put_answers(mk, site.chain);
 	put_invalid(mk, site.chain);
 	return 0;
 }
@@ -301,5 +296,5 @@ int nft_lower_inet(struct nft_maker *mk)
 	for (size_t i = 0; i < mk->ir->posture_count; i++)
 		if (lower_posture(mk, &mk->ir->postures[i]))
 			return mk->why->code;
-	return 0;
+	return nft_lower_cookies(mk);
 }

@@ -368,7 +368,7 @@ static void print_look(struct buf *out, const struct nft_look *l, char bank)
 	buf_puts(out, counts ? "counter name " : "");
 	print_keys(out, l->keys, l->count);
 	if (l->map->leads == NFT_LEADS_NOWHERE) {
-		buf_printf(out, "!= @%s", l->map->name);
+		buf_printf(out, "%s@%s", l->absent ? "!= " : "", l->map->name);
 		return;
 	}
 	buf_puts(out, counts ? "map " : "vmap ");
@@ -466,6 +466,9 @@ static void print_expr(struct buf *out, const struct nft_expr *e, char bank)
 		buf_puts(out, e->reject == NFT_REJECT_WITH_RESET
 				      ? "reject with tcp reset"
 				      : "reject with icmpx type admin-prohibited");
+		return;
+	case NFT_EXPR_SYNPROXY:
+		buf_printf(out, "synproxy mss %u timestamp sack-perm", e->synproxy_mss);
 		return;
 	case NFT_EXPR_FATE:
 		print_fate(out, e->fate, e->chain, bank);

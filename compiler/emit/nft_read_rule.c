@@ -274,13 +274,17 @@ static bool raise_vmap(struct raising *rs, const struct nft_attr *at)
 	       !at[NFTA_LOOKUP_FLAGS].at && map && map->leads == NFT_LEADS_TO_FATE && push_look(rs, map);
 }
 
-/* "Not in the set", which rules fill, of a key of several parts. */
-static bool raise_absent(struct raising *rs, const struct nft_attr *at)
+/* In the set, which rules fill, or not, by a key of several parts. */
+static bool raise_filled(struct raising *rs, const struct nft_attr *at)
 {
 	const struct nft_set *set = nft_reader_set_by(rs->rd, at[NFTA_LOOKUP_SET], at[NFTA_LOOKUP_SET_ID]);
+	uint32_t flags;
 
-	return nft_attr_says(at[NFTA_LOOKUP_SREG], NFT_REG_1) && nft_attr_says(at[NFTA_LOOKUP_FLAGS], NFT_LOOKUP_F_INV) && set &&
-	       set->dynamic && push_look(rs, set);
+	if (!nft_attr_says(at[NFTA_LOOKUP_SREG], NFT_REG_1) || !nft_attr_u32_or_none(at[NFTA_LOOKUP_FLAGS], &flags) ||
+	    (flags & ~(uint32_t)NFT_LOOKUP_F_INV) || !set || !set->dynamic || !push_look(rs, set))
+		return false;
+	rs->rule->exprs.at[rs->rule->exprs.len - 1].look.absent = flags;
+	return true;
 }
 
 static bool raise_lookup(struct raising *rs, const struct nft_attr *at)
@@ -291,7 +295,7 @@ static bool raise_lookup(struct raising *rs, const struct nft_attr *at)
 	if (at[NFTA_LOOKUP_DREG].at)
 		return raise_vmap(rs, at);
 	if (rs->key_count)
-		return raise_absent(rs, at);
+		return raise_filled(rs, at);
 	if (m->field == NFT_FIELD_COUNT || !nft_attr_says(at[NFTA_LOOKUP_SREG], NFT_REG_1) ||
 	    !nft_attr_u32_or_none(at[NFTA_LOOKUP_FLAGS], &flags) || (flags & ~(uint32_t)NFT_LOOKUP_F_INV))
 		return false;
@@ -435,6 +439,18 @@ static bool raise_numgen(struct raising *rs, const struct nft_attr *at)
 	return push_act(rs, out);
 }
 
+static bool raise_synproxy(struct raising *rs, const struct nft_attr *at)
+{
+	struct nft_expr out = { .kind = NFT_EXPR_SYNPROXY };
+	const struct nft_attr mss = at[NFTA_SYNPROXY_MSS], scale = at[NFTA_SYNPROXY_WSCALE];
+
+	if (mss.len != sizeof out.synproxy_mss || scale.len != 1 || scale.at[0] ||
+	    !nft_attr_says(at[NFTA_SYNPROXY_FLAGS], NFT_WIRE_SYNPROXY_FLAGS))
+		return false;
+	out.synproxy_mss = (uint16_t)nft_reader_number(mss, mss.len);
+	return push_act(rs, out);
+}
+
 static bool raise_reject(struct raising *rs, const struct nft_attr *at)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_REJECT };
@@ -501,6 +517,7 @@ static const struct {
 	  raise_objref },
 	{ "log", NFT_ALLOW(NFTA_LOG_PREFIX), raise_log },
 	{ "numgen", NG_ATTRS, raise_numgen },
+	{ "synproxy", NFT_ALLOW(NFTA_SYNPROXY_MSS) | NFT_ALLOW(NFTA_SYNPROXY_WSCALE) | NFT_ALLOW(NFTA_SYNPROXY_FLAGS), raise_synproxy },
 	{ "limit", LIMIT_ATTRS, raise_bound },
 	{ "log", NFT_ALLOW(NFTA_LOG_PREFIX) | NFT_ALLOW(NFTA_LOG_GROUP) | NFT_ALLOW(NFTA_LOG_SNAPLEN), raise_tell },
 	{ "reject", NFT_ALLOW(NFTA_REJECT_TYPE) | NFT_ALLOW(NFTA_REJECT_ICMP_CODE), raise_reject },

@@ -158,9 +158,10 @@ struct nft_line {
 
 /*
  * Holds for packets whose key the map has: and goes where that leads, or counts there and goes on. Of what leads
- * nowhere, a set that rules fill, it holds for packets whose key is not in it.
+ * nowhere, a set that rules fill, it holds for packets whose key is in it, or is absent.
  */
 struct nft_look {
+	bool absent;
 	struct nft_key keys[NFT_PARTS_MOST];
 	unsigned count;
 	const struct nft_set *map;
@@ -176,6 +177,7 @@ enum nft_expr_kind {
 	NFT_EXPR_ONE_OF, /* holds for one packet of so many, by lot */
 	NFT_EXPR_TELL,
 	NFT_EXPR_REJECT,
+	NFT_EXPR_SYNPROXY, /* a SYN is answered with a cookie, an ACK without one dropped: the packet ends here */
 	NFT_EXPR_FATE,
 };
 
@@ -187,6 +189,7 @@ struct nft_expr {
 		const char *counter;
 		const char *log; /* how the line begins; no quotes in it */
 		uint32_t one_of;
+		uint16_t synproxy_mss;
 		struct nft_line tell;
 		struct nft_limit limit;
 		struct nft_place place;

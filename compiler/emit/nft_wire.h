@@ -35,6 +35,9 @@ uint32_t nft_wire_type_of(const struct nft_set *s);
 unsigned nft_wire_part_bytes(enum nft_type t);
 unsigned nft_wire_key_bytes(const struct nft_set *s);
 
+/* NF_SYNPROXY_OPT_ of linux/netfilter/nf_synproxy.h: the MSS, SACK, timestamps. */
+#define NFT_WIRE_SYNPROXY_FLAGS (1u | 4u | 8u)
+
 /* By enum nft_fate: the verdict's code (linux/netfilter.h, linux/netfilter/nf_tables.h). */
 extern const int nft_wire_fates[];
 extern const size_t nft_wire_fate_count;

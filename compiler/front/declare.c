@@ -409,7 +409,10 @@ static bool asks_first_syn(const struct pol_proto *p)
 	return p->number == PROTO_TCP && (p->flags_mask & both) == both && (p->flags_want & both) == FLAG_SYN;
 }
 
-/* A listener of this host is answered for, when more come than it may have to answer itself. */
+/*
+ * A listener of this host is answered for, when more come than it may have to answer itself; or servers behind it, by
+ * layer 4, which knows of no posture.
+ */
 static void cookies_hold(struct reading *r, const struct reflex_parts *p, const struct pol_reflex *out)
 {
 	const struct pol_selector *m = &out->match;
@@ -420,9 +423,12 @@ static void cookies_hold(struct reading *r, const struct reflex_parts *p, const 
 	if (!syn || m->payload)
 		diag_help(diag(r->diags, DIAG_REFLEX_DO, p->act->span, "cookies answer the first packet of a TCP connection, "
 			  "nothing else"), "write: match tcp flags syn/syn+ack to self port 443");
-	else if (!m->to.self || !netset_is_empty(&m->to.set))
-		diag_help(diag(r->diags, DIAG_REFLEX_DO, p->act->span, "cookies answer for this host alone"),
-			  "write: match tcp flags syn/syn+ack to self port 443");
+	else if (m->to.self ? !netset_is_empty(&m->to.set) : netset_is_empty(&m->to.set))
+		diag_help(diag(r->diags, DIAG_REFLEX_DO, p->act->span, "cookies answer for this host, or for servers that are named"),
+			  "write: match tcp flags syn/syn+ack to self port 443, or to a net");
+	else if (!m->to.self && out->except)
+		diag_help(diag(r->diags, DIAG_REFLEX_DO, p->act->span, "cookies for servers behind this host are for every posture"),
+			  "leave `except in` out");
 	if (!out->has_rate)
 		diag_help(diag(r->diags, DIAG_REFLEX_DO, p->act->span, "cookies answer what is over a rate"),
 			  "write: when rate > 10k/s");

@@ -155,6 +155,7 @@ struct ir {
 	const struct ir_set **sets;
 	size_t set_count;
 	struct ir_list lifelines, feeds, blocks, reflexes;
+	struct ir_list cookies; /* of ir_for_nft(): reflexes that do cookies, for what layer 4 forwards */
 	struct ir_list watches; /* reflexes that only tell: they decide nothing, and see what the reflexes before them let by */
 	struct ir_posture *postures;
 	size_t posture_count;
@@ -182,7 +183,10 @@ static inline const char *ir_rule_condition(const struct ir_rule *r)
 	return r->payload || r->feed ? r->id : r->rate ? r->rate->kin : NULL;
 }
 
-/* What nft can carry of it: without the reflexes that look into payloads or do cookies. */
+/*
+ * What nft can carry of it: without the reflexes that look into payloads; those that do cookies apart, with the boxes that
+ * are not of this host alone, and without those that are silent in some posture.
+ */
 struct ir *ir_for_nft(const struct ir *ir, struct arena *a);
 
 /* The limit of the rule behind it: stands in no policy by itself. */

@@ -563,10 +563,36 @@ static void rank_for_nft(struct ir_list *watches, const struct ir_list *reflexes
 	}
 }
 
+static bool is_of_self_alone(const struct ir_box *b)
+{
+	return b->dst.self && !b->dst.set;
+}
+
+static struct ir_list cookies_for_nft(const struct ir_list *l, struct arena *a)
+{
+	struct ir_list out = { arena_zero(a, (l->count + 1) * sizeof *out.rules), 0 };
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct ir_rule r = l->rules[i];
+
+		if (!r.cookies || r.except)
+			continue;
+		r.boxes = arena_zero(a, (r.box_count + 1) * sizeof *r.boxes);
+		r.box_count = 0;
+		for (size_t b = 0; b < l->rules[i].box_count; b++)
+			if (!is_of_self_alone(&l->rules[i].boxes[b]))
+				r.boxes[r.box_count++] = l->rules[i].boxes[b];
+		if (r.box_count)
+			out.rules[out.count++] = r;
+	}
+	return out;
+}
+
 struct ir *ir_for_nft(const struct ir *ir, struct arena *a)
 {
 	struct ir *out = arena_copy(a, ir, sizeof *ir);
 
+	out->cookies = cookies_for_nft(&ir->reflexes, a);
 	out->reflexes = list_for_nft(&ir->reflexes, a);
 	out->watches = list_for_nft(&ir->watches, a);
 	rank_for_nft(&out->watches, &ir->reflexes);

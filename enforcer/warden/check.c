@@ -50,6 +50,9 @@ static int check_hooks(struct checked *c, struct generation *g, struct kernel *k
 	if (posture != g->posture)
 		return err_set(why, EUCLEAN, "nft: the hooks select posture %s, not %s", g->plan.postures[posture].name,
 			       g->is.posture);
+	rc = layout_check_cookies(k->filter, &live, g->is.bank, why);
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < g->ports.len; i++)
 		if (g->ports.at[i].engine == PORT_NFT && !layout_has_port(&live, g->is.bank, &g->ports.at[i]))
 			return err_set(why, EUCLEAN, "nft: the hook on %s is gone", g->ports.at[i].name);

@@ -35,6 +35,7 @@ static int bridge_make(struct bridge *b, const struct generation *g, struct kern
 		return rc;
 	layout_hook_ports(&b->open, g->is.bank, g->is.posture, &g->ports, LAYOUT_HERE);
 	layout_hook_layer4(g->tables ? &b->open : &b->close, g->is.bank, g->is.posture, LAYOUT_HERE);
+	layout_hook_cookies(g->tables ? &b->open : &b->close, &live, g->is.bank);
 	layout_drop_others(&b->close, &live, g->is.bank);
 	return 0;
 }
@@ -47,8 +48,10 @@ static int unhook_others(struct generation *g, struct kernel *k, bool instead, s
 
 	if (rc)
 		return rc;
-	if (instead)
+	if (instead) {
 		layout_hook_layer4(&seen.change, g->is.bank, g->is.posture, LAYOUT_HERE);
+		layout_hook_cookies(&seen.change, &seen.live, g->is.bank);
+	}
 	layout_drop_others(&seen.change, &seen.live, g->is.bank);
 	return filter_commit(k->filter, &seen.change, why);
 }

@@ -64,6 +64,14 @@ void sight_own_(struct sight *s)
 	arena_free(s->arena);
 }
 
+static const struct filter_chain *chain_find(const struct filter_live *live, enum filter_table t, const char *name)
+{
+	for (size_t i = 0; i < live->chain_count; i++)
+		if (live->chains[i].table == t && !strcmp(live->chains[i].name, name))
+			return &live->chains[i];
+	return NULL;
+}
+
 /* ---- hooks -------------------------------------------------------------------------- */
 
 void layout_hook_port(struct filter_change *c, char bank, const char *posture, const struct port *p,
@@ -88,6 +96,48 @@ void layout_hook_layer4(struct filter_change *c, char bank, const char *posture,
 		filter_change_hook(c, &hook);
 		rules_in(c, chain, bank, (enum direction)d, posture);
 	}
+}
+
+/* Behind the filters of others, of whatever priority is usual (NF_IP_PRI_LAST but for our own room). */
+#define COOKIES_PRIORITY 290
+
+static void cookies_name(char out[static LAYOUT_NAME], char bank)
+{
+	snprintf(out, LAYOUT_NAME, "%c_hook_cookies", bank);
+}
+
+static const struct filter_chain *cookies_of(const struct filter_live *live, char bank)
+{
+	char chain[LAYOUT_NAME];
+
+	snprintf(chain, sizeof chain, "%c_cookies", bank);
+	return chain_find(live, FILTER_INET, chain);
+}
+
+void layout_hook_cookies(struct filter_change *c, const struct filter_live *live, char bank)
+{
+	char chain[LAYOUT_NAME];
+	const struct filter_hook hook = { FILTER_INET, chain, hook_of[DIRECTION_FORWARD], NULL, COOKIES_PRIORITY + (bank == 'b') };
+
+	if (!cookies_of(live, bank))
+		return;
+	cookies_name(chain, bank);
+	filter_change_hook(c, &hook);
+	filter_change_goto(c, FILTER_INET, chain, cookies_of(live, bank)->name);
+}
+
+int layout_check_cookies(struct filter *f, const struct filter_live *live, char bank, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	char chain[LAYOUT_NAME], want[LAYOUT_NAME];
+	const char *ways;
+
+	if (!cookies_of(live, bank))
+		return 0;
+	cookies_name(chain, bank);
+	snprintf(want, sizeof want, "goto %c_cookies", bank);
+	int rc = filter_ways(f, FILTER_INET, chain, a, &ways, why);
+	return rc || !strcmp(ways, want) ? rc : err_set(why, EUCLEAN, "nft: the hook of SYN cookies leads elsewhere");
 }
 
 void layout_hook_ports(struct filter_change *c, char bank, const char *posture, const struct ports *p,
@@ -264,14 +314,6 @@ void layout_collect(struct filter_change *c, const struct filter_live *live, con
 }
 
 /* ---- looking ------------------------------------------------------------------------- */
-
-static const struct filter_chain *chain_find(const struct filter_live *live, enum filter_table t, const char *name)
-{
-	for (size_t i = 0; i < live->chain_count; i++)
-		if (live->chains[i].table == t && !strcmp(live->chains[i].name, name))
-			return &live->chains[i];
-	return NULL;
-}
 
 bool layout_is_hooked(const struct filter_live *live, char bank)
 {

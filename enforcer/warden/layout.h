@@ -6,6 +6,7 @@
  *       a_hook_forward    ──► …
  *       a_hook_out        ──► …
  *       a_hook_ingress.3  ──► a_epiderme_P            netdev, on the interface with index 3
+ *       a_hook_cookies    ──► a_cookies               behind everybody's filters of what is forwarded
  *       a_hook_in.next    ──► a_pre_in, a_Q_in        while posture P changes to Q
  *
  * Only hooks are made here, each with the rules that say the posture; all else
@@ -52,6 +53,11 @@ void layout_hook_ports(struct filter_change *c, char bank, const char *posture, 
 		       enum layout_place place);
 void layout_hook(struct filter_change *c, char bank, const char *posture, const struct ports *p,
 		 enum layout_place place);
+
+/* SYN cookies for what is forwarded, when the bank has chains for them: behind everybody's filters. */
+void layout_hook_cookies(struct filter_change *c, const struct filter_live *live, char bank);
+/* -EUCLEAN when the bank has chains for them and no hook that leads there. */
+int layout_check_cookies(struct filter *f, const struct filter_live *live, char bank, struct err *why);
 
 /* What layout_hook() has hooked goes again. */
 void layout_unhook(struct filter_change *c, char bank, const struct ports *p, enum layout_place place);

@@ -111,23 +111,52 @@ static const char *event_source(const struct generation *g, struct arena *a)
 
 #define SYNCOOKIES "/proc/sys/net/ipv4/tcp_syncookies"
 
-static bool host_has_cookies(void)
+/* Or not there. */
+static bool is_zero(const char *path)
 {
 	own(buf) struct buf text = { 0 };
 	struct err ignored;
 
-	return !file_read(&text, SYNCOOKIES, 16, &ignored) && strncmp(buf_text(&text), "0", 1);
+	return file_read(&text, path, 16, &ignored) || !strncmp(buf_text(&text), "0", 1);
+}
+
+static bool answers_for_self(const struct plan *p)
+{
+	for (uint32_t i = 0; i < p->box_count; i++)
+		if (p->rules[p->boxes[i].rule].act == TEG_ACT_COOKIES && p->boxes[i].dst & TEG_SET_SELF)
+			return true;
+	return false;
+}
+
+/* The batch of layer 4 has a set of the servers that it answers for. */
+static bool answers_for_others(const struct plan *p)
+{
+	for (uint32_t i = 0; i < p->nft_keep_count; i++)
+		if (!strcmp(p->nft_keep[i], "armed4"))
+			return true;
+	return false;
+}
+
+#define PICKS_UP "/proc/sys/net/netfilter/nf_conntrack_tcp_loose"
+
+/* Who answers for servers behind this host; their clients' second packet must be one that begins a flow. */
+static const char *others_source(const struct plan *p)
+{
+	if (!answers_for_others(p))
+		return "";
+	return is_zero(PICKS_UP) ? "for servers behind nobody: net.netfilter.nf_conntrack_tcp_loose is 0, or not there" :
+				   "for servers behind layer 4";
 }
 
 /* Who answers for a listener that has no room. */
-static const char *cookie_source(const struct generation *g, struct arena *a)
+static const char *self_source(const struct generation *g, struct arena *a)
 {
 	const char *kernels = "";
 	size_t answering = 0;
 
-	if (!(g->plan.config.asks & TEG_ASKS_COOKIES))
+	if (!answers_for_self(&g->plan))
 		return "";
-	if (!host_has_cookies())
+	if (is_zero(SYNCOOKIES))
 		return "nobody: net.ipv4.tcp_syncookies is 0, or not there";
 	for (size_t i = 0; i < g->ports.len; i++)
 		if (g->ports.at[i].engine == PORT_NFT)
@@ -137,6 +166,17 @@ static const char *cookie_source(const struct generation *g, struct arena *a)
 	if (!answering)
 		return "the listener's own cookies, behind connection tracking: nft judges";
 	return *kernels ? arena_printf(a, "on arrival; on %s the listener's own, behind connection tracking", kernels) : "on arrival";
+}
+
+static const char *cookie_source(const struct generation *g, struct arena *a)
+{
+	const char *self = "", *others = "";
+
+	if (g->plan.config.asks & TEG_ASKS_COOKIES) {
+		self = self_source(g, a);
+		others = others_source(&g->plan);
+	}
+	return arena_printf(a, "%s%s%s", self, *self && *others ? "; " : "", others);
 }
 
 static uint64_t within_of(const struct plan *p, uint32_t posture)

@@ -121,7 +121,7 @@ static bool is_proved(const struct nft_chain *c)
 
 static struct nft_expr *some_expr(struct rules *g, struct nft_table *t, enum nft_expr_kind kind)
 {
-	for (int tries = 0; tries < 200; tries++) {
+	for (int tries = 0; tries < 2000; tries++) {
 		struct nft_chain *c = some_chain(g, t);
 		struct nft_rule *r = c->rules.len ? &c->rules.at[rules_below(g, c->rules.len)] : NULL;
 

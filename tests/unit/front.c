@@ -239,7 +239,7 @@ static void cookies_are_for_listeners(void)
 		{ "tcp to self", "when rate > 9/s\n do cookies", false },
 		{ "[tcp/80, udp/80] to self", "when rate > 9/s\n do cookies", false },
 		{ "tcp flags syn/syn+ack port 443", "when rate > 9/s\n do cookies", false },
-		{ "tcp flags syn/syn+ack to 192.0.2.1", "when rate > 9/s\n do cookies", false },
+		{ "tcp flags syn/syn+ack to 192.0.2.1", "when rate > 9/s\n do cookies", true },
 		{ "tcp flags syn/syn+ack to self + 192.0.2.1", "when rate > 9/s\n do cookies", false },
 		{ "tcp flags syn/syn+ack to self payload /x/", "when rate > 9/s\n do cookies", false },
 		{ "tcp flags syn/syn+ack to self", "do cookies", false },
