@@ -202,6 +202,7 @@ static const struct row {
 	{ "a link address of many", { V4, .dport = OPEN, .options = 8, .to_all = true }, DROPPED },
 	{ "nobody listens", { V4, .dport = CLOSED, .options = 8 }, DROPPED },
 	{ "nobody listens, IPv6", { V6, .dport = CLOSED, .options = 8 }, DROPPED },
+	{ "another host's, which layer 4 answers for", { .src = "198.51.100.7", .dst = "192.0.2.9", .dport = OPEN, .options = 8 }, ON },
 	{ "the listener has room", { V4, .dport = OPEN, .options = 8 }, ON },
 	{ "the listener has room, IPv6", { V6, .dport = OPEN, .options = 8 }, ON },
 	{ "an ACK", { V4, .dport = OPEN, .flags = 0x10 }, ON },
@@ -271,6 +272,10 @@ int main(void)
 			tap_ok(false, "the program loads: %s", why.text);
 		return tap_done();
 	}
+	struct addr self[2] = { 0 };
+	addr_parse("127.0.0.1", &self[0]);
+	addr_parse("::1", &self[1]);
+	xdp_run_self(x, self, ARRAY_LEN(self));
 	xdp_run_at(x, 1, 0, 0);
 	if (!tap_ok(cookies("2"), "tcp_syncookies is ours to set"))
 		return tap_done();
