@@ -185,14 +185,20 @@ static void ask_end(struct nft_maker *mk, struct nft_rule *r, enum nft_field fie
 		ask_set_of(mk, r, field, &e->set->set, (enum family)w->family);
 }
 
+/* One address or prefix is compared at once; a set is looked up, which costs more than to ask for ports. */
+static bool is_looked_up(const struct nft_way *w, const struct ir_end *e, bool src)
+{
+	return nft_way_set(w, e, src)->len[w->family] > 1;
+}
+
 static void ask_addresses(struct nft_maker *mk, struct nft_rule *r, const struct ir_box *b,
-			  const struct nft_way *w, unsigned decided)
+			  const struct nft_way *w, unsigned decided, bool looked_up)
 {
 	bool ip4 = w->family == FAMILY_IP4;
 
-	if (w->src == NFT_END_SET && !(decided & NFT_DECIDED_SRC))
+	if (w->src == NFT_END_SET && !(decided & NFT_DECIDED_SRC) && is_looked_up(w, &b->src, true) == looked_up)
 		ask_end(mk, r, ip4 ? NFT_FIELD_IP_SADDR : NFT_FIELD_IP6_SADDR, &b->src, w, true);
-	if (w->dst == NFT_END_SET && !(decided & NFT_DECIDED_DST))
+	if (w->dst == NFT_END_SET && !(decided & NFT_DECIDED_DST) && is_looked_up(w, &b->dst, false) == looked_up)
 		ask_end(mk, r, ip4 ? NFT_FIELD_IP_DADDR : NFT_FIELD_IP6_DADDR, &b->dst, w, false);
 }
 
@@ -233,7 +239,7 @@ void nft_ask_way(struct nft_maker *mk, struct nft_rule *r, enum nft_field interf
 		nft_ask_family(mk, r, (enum family)w->family);
 	if (!ranges_are_all(&nb->protos) && (!(decided & NFT_DECIDED_PROTO) || of_proto))
 		nft_ask_numbers(mk, r, NFT_FIELD_L4PROTO, &nb->protos);
-	ask_addresses(mk, r, b, w, decided);
+	ask_addresses(mk, r, b, w, decided, false);
 	if (sport)
 		nft_ask_numbers(mk, r, NFT_FIELD_SPORT, &b->sport);
 	if (dport)
@@ -243,6 +249,7 @@ void nft_ask_way(struct nft_maker *mk, struct nft_rule *r, enum nft_field interf
 	else if (b->flags_mask)
 		nft_ask_masked(mk, r, NFT_FIELD_TCP_FLAGS, b->flags_mask, NFT_TEST_EQ,
 			       b->flags_want);
+	ask_addresses(mk, r, b, w, decided, true);
 	ask_icmp(mk, r, w);
 	ask_self(mk, r, w);
 }
