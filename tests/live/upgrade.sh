@@ -64,7 +64,7 @@ for v in later other; do
 	ok "$v: a source is blocked" ctl block 10.9.0.3 --for 10m
 	until=$(ctl --json block | jq -c '.blocks // .')
 	generation=$(status .generation)
-	pings 10.9.0.1 -I 203.0.113.5 >/dev/null
+	outside timeout 5 hping3 -q --icmp -a 203.0.113.5 -c 9000 -i u20 10.9.0.1 >/dev/null 2>&1 # more than while it is switched
 	bogons=$(counter block.bogons)
 
 	changes $BUILD/$v/tegd
