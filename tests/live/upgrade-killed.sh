@@ -35,7 +35,7 @@ ok "it takes over in some calls, of which some are bpf()" [ $bpf -gt 40 -a $all 
 # The second interface cannot be had: the first gets the program of before back, and both judge as before.
 second=$(grep "^bpf(" $lab/trace | grep -n BPF_LINK_UPDATE | sed -n '2s/:.*//p')
 back() { tegd=$BUILD/tegd tegd_start $flags && { ctl block 10.9.0.4 --for 1h >/dev/null; tegd_end TERM; }; }
-anchors() { bpftool -j link show | jq -c '[.[] | select(.type == "xdp") | .prog_id]'; }
+anchors() { local pin; for pin in $lab/bpf/teg/link_*; do bpftool -j link show pinned $pin | jq .prog_id; done | xargs; }
 ok "it goes back to the version before" back
 before=$(anchors)
 traced -e inject=bpf:error=EPERM:when=$second

@@ -5,7 +5,7 @@
 
 bundle $lab/one.tegb
 servers 80 8080
-counted= engine=${1-native}
+engine=${1-native}
 judge=$([ $engine = tc ] && echo tc || echo xdp-$engine)
 # What no generation lets by, on its way behind the first hook and behind layer 4.
 nft -f - <<-'END'
@@ -35,7 +35,7 @@ load_begins() {
 
 	for from in 203.0.113.5 10.9.0.3; do outside ping -i 0.002 -q -I $from 10.9.0.1 >/dev/null 2>&1 & done
 	outside hping3 -q --udp -p 5000 -i u2000 10.9.0.1 >/dev/null 2>&1 &
-	outside ping -i 0.002 -q -W1 -I 10.9.0.2 10.9.0.1 >$lab/pings 2>&1 & counted=$!
+	outside ping -i 0.002 -q -W1 -I 10.9.0.2 10.9.0.1 >$lab/pings 2>&1 &
 	for _ in $(seq 200); do [ "$(pgrep -cx ping) $(pgrep -cx hping3)" = "3 1" ] && break; sleep 0.02; done
 	sleep 0.3
 }
@@ -43,7 +43,7 @@ load_ends() { # what of the admitted got no answer
 	sleep 0.3
 	kill -INT $(pgrep -x ping)
 	kill $(pgrep -x hping3)
-	wait $counted
+	while pgrep -x 'ping|hping3' >/dev/null; do sleep 0.02; done
 	awk '/transmitted/ { print ($1 > 30 ? $1 - $4 : "too few"), "lost" }' $lab/pings
 }
 # changes TEGD: this one starts in place of the one that runs, under load
