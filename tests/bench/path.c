@@ -10,7 +10,7 @@
  * REPEAT packets; minimum and median over the rounds. Each round begins with full
  * buckets and no blocks, and is so short that nobody is over a rate of 100. Compare the ratios: the
  * nanoseconds are this machine's. Each kind of packet is printed twice, for
- * people and as "bench NAME VALUE UNIT" for tests/bench/run.
+ * people and as "bench NAME VALUE UNIT" for tests/bench/run; then the same in TC ("tc.NAME"), against a floor of its own.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -134,7 +134,8 @@ static void fill(struct floor_trace *trace, const struct kind *k)
 /* ---- programs ------------------------------------------------------------------------ */
 
 struct bench {
-	struct floor_run floor;
+	enum teg_hook hook;
+	struct floor_run floor; /* the hook's */
 	struct arena *arena;
 	struct plan plan;
 	struct xdp_run *policy; /* the round's */
@@ -168,7 +169,7 @@ static void begin(struct bench *b, const struct kind *k)
 
 	xdp_run_free(b->policy);
 	b->policy = NULL;
-	if (xdp_run_new(&b->policy, &b->plan, k->told ? XDP_RUN_GIVEN_CLOCK : XDP_RUN_REAL_CLOCK, &why)) {
+	if (xdp_run_new_in(&b->policy, b->hook, &b->plan, k->told ? XDP_RUN_GIVEN_CLOCK : XDP_RUN_REAL_CLOCK, &why)) {
 		fprintf(stderr, "path: %s\n", why.text);
 		exit(1);
 	}
@@ -219,18 +220,20 @@ static double compare(struct bench *b, const struct kind *k, unsigned rounds, un
 	qsort(policy_ns, rounds, sizeof *policy_ns, by_size);
 
 	struct floor_times t = { floor_ns[0], policy_ns[0], floor_ns[rounds / 2], policy_ns[rounds / 2] };
-	printf("%-8s %6.1f ns %6.1f ns   x%.2f +%5.1f ns   median %6.1f %6.1f x%.2f   %3.0f %% dropped   %s\n", k->name,
+	const char *in = b->hook == TEG_HOOK_TC ? "tc." : "";
+	printf("%s%-8s %6.1f ns %6.1f ns   x%.2f +%5.1f ns   median %6.1f %6.1f x%.2f   %3.0f %% dropped   %s\n", in, k->name,
 	       t.floor_ns, t.policy_ns, t.policy_ns / t.floor_ns, t.policy_ns - t.floor_ns, t.floor_median_ns,
 	       t.policy_median_ns, t.policy_median_ns / t.floor_median_ns, drops, k->about);
-	printf("bench path.%s.floor %.1f ns\nbench path.%s.policy %.1f ns\nbench path.%s.ratio %.2f x\n", k->name,
-	       t.floor_ns, k->name, t.policy_ns, k->name, t.policy_ns / t.floor_ns);
+	printf("bench path.%s%s.floor %.1f ns\nbench path.%s%s.policy %.1f ns\nbench path.%s%s.ratio %.2f x\n", in, k->name,
+	       t.floor_ns, in, k->name, t.policy_ns, in, k->name, t.policy_ns / t.floor_ns);
 	fflush(stdout);
 	return t.policy_ns;
 }
 
 /* The rate on new flows is all that SYNs meet beside what data does. */
-static void tell_token(const double *policy_ns)
+static void tell_token(enum teg_hook hook, const double *policy_ns)
 {
+	const char *in = hook == TEG_HOOK_TC ? "tc." : "";
 	double data = 0, known = 0, new = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -239,27 +242,35 @@ static void tell_token(const double *policy_ns)
 		new += strcmp(kinds[i].name, "flood4") ? 0 : policy_ns[i];
 	}
 	printf("a token: +%.1f ns for a source that is known, +%.1f ns when every source is new\n", known - data, new - data);
-	printf("bench path.token.known %.1f ns\nbench path.token.new %.1f ns\n", known - data, new - data);
+	printf("bench path.%stoken.known %.1f ns\nbench path.%stoken.new %.1f ns\n", in, known - data, in, new - data);
+}
+
+static void compare_all(struct bench *b, enum teg_hook hook, const char *self, unsigned rounds, unsigned repeat)
+{
+	double policy_ns[ARRAY_LEN(kinds)];
+
+	b->hook = hook;
+	floor_open_in(&b->floor, hook, self);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		policy_ns[i] = compare(b, &kinds[i], rounds, repeat);
+	tell_token(hook, policy_ns);
+	floor_release(&b->floor);
 }
 
 int main(int argc, char **argv)
 {
 	unsigned rounds = argc > 2 ? (unsigned)atoi(argv[2]) : 9, repeat = argc > 3 ? (unsigned)atoi(argv[3]) : 350000;
-	double policy_ns[ARRAY_LEN(kinds)];
 	struct bench b = { 0 };
 
 	if (argc < 2 || rounds < 1 || rounds > FLOOR_ROUNDS_MAX || repeat < 10) {
 		fprintf(stderr, "usage: path BUNDLE [ROUNDS [REPEAT]]\n");
 		return 64;
 	}
-	floor_open(&b.floor, argv[0]);
 	open_bundle(&b, argv[1]);
 	printf("%-8s  floor     policy\n", "");
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		policy_ns[i] = compare(&b, &kinds[i], rounds, repeat);
-	tell_token(policy_ns);
+	for (enum teg_hook hook = 0; hook < TEG_HOOKS; hook++)
+		compare_all(&b, hook, argv[0], rounds, repeat);
 	xdp_run_free(b.policy);
 	arena_free(b.arena);
-	floor_release(&b.floor);
 	return 0;
 }

@@ -39,6 +39,7 @@ void floor_open_in(struct floor_run *b, enum teg_hook hook, const char *self)
 	struct bpf_object *o = bpf_object__open_file(path, NULL);
 	floor_must(o ? 0 : -errno, path);
 	floor_must(bpf_object__load(o), path);
+	b->hook = hook;
 	b->object = o;
 	b->feed = bpf_program__fd(bpf_object__find_program_by_name(o, "feed"));
 	b->floor = bpf_program__fd(bpf_object__find_program_by_name(o, "read_only"));
@@ -62,7 +63,9 @@ static double run(const struct floor_run *b, int program, unsigned repeat)
 {
 	static const uint8_t frame[FLOOR_BYTES + 16];
 	const uint32_t zero = 0;
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof frame, .repeat = (int)repeat);
+	struct __sk_buff skb = { .ingress_ifindex = 1 }; /* as XDP is told without being asked */
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof frame, .repeat = (int)repeat,
+		    .ctx_in = b->hook == TEG_HOOK_TC ? &skb : NULL, .ctx_size_in = b->hook == TEG_HOOK_TC ? sizeof skb : 0);
 	struct timespec from, to;
 
 	floor_must(bpf_map_update_elem(b->next, &zero, &program, BPF_ANY), "bench_next");

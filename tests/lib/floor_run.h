@@ -20,6 +20,7 @@
 struct bpf_object;
 
 struct floor_run {
+	enum teg_hook hook;
 	struct bpf_object *object; /* of floor.bpf.c, loaded */
 	int feed, floor, next, trace_map;
 	struct floor_trace *trace;
