@@ -425,14 +425,15 @@ static __noinline int reflexes_end_apart(struct walk *w, const struct teg_rule *
 	return reflexes_end(w, rule);
 }
 
-/* Is the source on a feed? Then it is dropped, by the first of the policy's that has it. */
-static __noinline bool feed_drops(struct walk *w, __u32 which)
+/* Is the source on a feed? Then it is dropped, by the first of the policy's that has it. Who gave the walk itself away would have
+ * it written to the stack for every packet of every policy. */
+static __noinline bool feed_drops(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active, __u32 which)
 {
-	const __u64 on = sets_atlas(&w->p->src, w->p->family, which);
+	const __u64 on = sets_atlas(&p->src, p->family, which);
 	const struct teg_rule *rule = on ? rule_at((__u64)gen_config.feed_first + atlas_ones((on & -on) - 1)) : NULL;
 
 	if (rule)
-		rule_acts(w->ctx, w->p, w->active, rule, 0);
+		rule_acts(ctx, p, active, rule, 0);
 	return rule;
 }
 
@@ -479,7 +480,7 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 		return FRAME_DROP;
 	}
 	const __u32 feeding = gen_config.feed_count ? sets_feeding() : TEG_FEEDING_NOTHING;
-	if (feeding && feed_drops(&w, feeding))
+	if (feeding && feed_drops(ctx, &p, active, feeding))
 		return FRAME_DROP;
 	const __u64 found = payloads ? judge_bulk_apart(&w) : judge_bulk(&w);
 	__u32 other = TEG_BULK_RULE(found);
