@@ -5,7 +5,7 @@
 
 #define SEEDS_TRIED 100
 #define KICKS 500 /* of keys that make room for each other */
-#define GATE_BITS 4u /* for each key, or up to twice as many: one of six that are not there passes all the same, or fewer */
+#define GATE_BITS 8u /* for each key, or up to twice as many: one of twenty that are not there passes all the same, or fewer */
 
 enum table { HOSTS4 = TEG_ATLAS_HOSTS4, HEADS = TEG_ATLAS_HEADS, HOSTS6 = TEG_ATLAS_HOSTS6, FAR = TEG_ATLAS_FAR };
 
