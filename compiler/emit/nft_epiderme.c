@@ -204,7 +204,7 @@ static void put_feed(struct nft_maker *mk, struct nft_chain *c, const struct ir_
 		ask_source(mk, &r, (enum family)f, FAMILY_BITS((enum family)f), NFT_TEST_IN,
 			   nft_filled_set_at(mk, nft_feed_set(mk->arena, feed->feed->name, (enum family)f), (enum family)f));
 		nft_count_as(mk, &r, feed->id);
-		nft_ends(mk, &r, NFT_FATE_DROP);
+		nft_drops_told(mk, &r, feed->id);
 		nft_put_rule(mk, c, r, f ? NULL : arena_printf(mk->arena, "who is on the feed %s", feed->feed->name));
 	}
 }
