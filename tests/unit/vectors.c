@@ -297,6 +297,29 @@ static void flipped(void)
 	tap_ok(harmed > 100 && !missed, "a bit of some row is another: %u of %u noticed", harmed - missed, harmed);
 }
 
+/* A bit says another rule, or that its rule, which lets pass, drops. */
+static void said_wrongly(void)
+{
+	static const uint64_t lies[] = { TEG_BULK_PLAIN, TEG_BULK_LAST(1, 0, 0, 0) };
+	struct gen g = gen_new(9);
+	unsigned harmed = 0, missed = 0;
+
+	for (int i = 0; i < 200; i++) {
+		own(arena) struct arena *a = arena_new();
+		struct plan p = draw_plan(&g, a, 12);
+		struct bulk_words w = bulk_pack(a, &p, NULL);
+		const struct teg_vectors *t = &w.vectors[gen_below(&g, 2)];
+		struct err why;
+
+		if (!t->words)
+			continue;
+		w.at[t->of_bit] ^= lies[i % ARRAY_LEN(lies)];
+		harmed++;
+		missed += !audit_vectors_of(&p, w, &why);
+	}
+	tap_ok(harmed > 100 && !missed, "what is said of a bit is another: %u of %u noticed", harmed - missed, harmed);
+}
+
 /* A value of the byte that says the blocks leads to those of another; refused where some packet would be judged otherwise. */
 static void misled(void)
 {
@@ -337,6 +360,7 @@ int main(void)
 		law(counts[i], 100 + i);
 	refused();
 	flipped();
+	said_wrongly();
 	misled();
 	return tap_done();
 }
