@@ -32,7 +32,9 @@ int nft_lab_open(struct nft_lab *lab, struct policy *p, struct arena *a, const s
 {
 	*lab = (struct nft_lab){ .arena = a };
 	lab->ir = ir_lower(p, a);
-	int rc = emit_nft(&lab->nft, &lab->plan, lab->ir, a, why);
+	const struct ir *sent = ir_for_nft(lab->ir, a);
+	lab->cookies = sent->cookies.count;
+	int rc = emit_nft(&lab->nft, &lab->plan, sent, a, why);
 	if (!rc)
 		rc = live_enter(&lab->live, a, nft_lab_links, NFT_LAB_LINKS, self, why);
 	if (rc)
@@ -73,6 +75,9 @@ bool nft_lab_hook(const struct nft_lab *lab, char bank)
 			       "jump %c_pre_%s\ngoto %c_%s_%s\n}\n",
 			   bank, way, hooks[d], priority, bank, way, bank, posture, way);
 	}
+	if (lab->cookies)
+		buf_printf(&b, "chain %c_hook_cookies { type filter hook forward priority %d; policy drop;\ngoto %c_cookies\n}\n", bank,
+			   NFT_PRIORITY_COOKIES + (bank == 'b'), bank);
 	buf_printf(&b, "}\ntable " NFT_OURS_NETDEV " {\nchain %c_hook_ingress { type filter hook ingress devices = { ", bank);
 	print_devices(&b, lab->ir);
 	buf_printf(&b, " } priority %d; policy accept;\ngoto %c_epiderme_%s\n}\n}\n", priority, bank, posture);

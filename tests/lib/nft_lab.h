@@ -39,6 +39,7 @@ struct nft_lab {
 	unsigned posture;
 	struct emit_nft nft;
 	struct plan plan;
+	bool cookies; /* for servers behind */
 };
 
 int nft_lab_open(struct nft_lab *lab, struct policy *p, struct arena *a, const struct netset *self, struct err *why);

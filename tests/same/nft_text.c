@@ -101,6 +101,12 @@ static void large_sets_are_shared(void)
 	nft_lab_close(&lab);
 }
 
+/* Reflexes that do cookies, most for servers behind. */
+static const struct gen_shape cookies = {
+	.zones = 3, .lifelines = 1, .blocks = 1, .reflexes = 6, .postures = 2, .rules = 4, .rate_percent = 80, .cookies_percent = 80,
+	.tell_percent = 30, .keyed_percent = 40,
+};
+
 int main(int argc, char **argv)
 {
 	unsigned seed = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
@@ -111,6 +117,7 @@ int main(int argc, char **argv)
 	}
 	texts_and_batches_agree(&gen_shape_usual, seed, 8);
 	texts_and_batches_agree(&gen_shape_telling, seed, 8);
+	texts_and_batches_agree(&cookies, seed, 4);
 	texts_and_batches_agree(&nft_long_lists, seed, 2);
 	large_sets_are_shared();
 	return tap_done();
