@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "enforcer/proc/allow.h"
+#include "enforcer/proc/files.h"
 #include "enforcer/proc/settings.h"
 #include "lang/base/arena.h"
 
@@ -163,5 +164,6 @@ int role_confine(const char *user, struct err *why)
 	umask(077);
 	if (chdir("/"))
 		return err_sys(why, "cannot leave the directory");
-	return allow_only(ROLE_API, why);
+	rc = files_only(why);
+	return rc ? rc : allow_only(ROLE_API, why);
 }

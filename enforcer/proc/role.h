@@ -27,7 +27,8 @@ int role_start(pid_t *out, enum role role, char *const *argv,
 
 /*
  * Becomes the user (NULL or "": tegumentar when there is one, else nobody), with no
- * capability and no way to gain one, dies with its parent, and makes no system calls but the api's of allow.def.
+ * capability and no way to gain one, dies with its parent, opens no files but those of files.h,
+ * and makes no system calls but the api's of allow.def.
  */
 int role_confine(const char *user, struct err *why);
 

@@ -60,12 +60,12 @@ END
 container=$!
 inside() { nsenter -t "$(pgrep -P $container)" -m -p -n -u -i -C -r -w "$@"; }
 soon() { local i; for i in $(seq 150); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done; "$@"; } # soon COMMAND...
+answers() { inside timeout 3 tegctl status; }
 is_up() { inside systemctl is-system-running | grep -qE 'running|degraded'; }
 soon is_up || cannot "no systemd comes up in a container here"
 
 of() { inside systemctl show -P "$1" tegd; }
 live() { inside tegctl --json status | jq -r "$1" | xargs; }
-answers() { inside tegctl status; }
 
 # --- it starts
 ok "tegd.service starts" inside systemctl start tegd
