@@ -22,7 +22,12 @@ turn 64 '`status` takes no --reason, which is for posture block unblock' 'tegctl
 turn 64 'unrecognized option' 'tegctl help' "an option that there is not" $tegctl --jsn status
 turn 64 'it is `tegctl apply FILE`' 'tegctl help' "no argument" $tegctl apply
 turn 64 'which command?' 'tegctl help' "no command" $tegctl
-crooked=$($tegctl help | sed 's/…/./' | grep '^  [a-z-].\{20\}[^ ] *[^ ]')
+# What is wider than its column has its words on the next line.
+crooked=$($tegctl help | sed 's/…/./g' | awk '
+	/^                        / { wide = ""; next }
+	wide != "" { print wide }
+	{ wide = /^  [a-z-]/ && length($0) > 24 && substr($0, 24, 1) != " " ? $0 : "" }
+	END { if (wide != "") print wide }')
 is "$crooked" "" "the columns of the help stand below each other"
 
 # --- nobody there
