@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,10 +29,13 @@ static const char *const may_be_read[] = { "/etc/localtime", "/usr/share/zoneinf
 static int let_read(int rules, const char *path, struct err *why)
 {
 	own(fd) int fd = open(path, O_PATH | O_CLOEXEC);
-	struct landlock_path_beneath_attr leave = { READING, fd };
+	struct landlock_path_beneath_attr leave = { LANDLOCK_ACCESS_FS_READ_FILE, fd };
+	struct stat st;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st))
 		return 0;
+	if (S_ISDIR(st.st_mode))
+		leave.allowed_access = READING; /* of a file there is no such right as to list it */
 	if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &leave, 0))
 		return err_sys(why, "cannot let the process read %s", path);
 	return 0;
