@@ -54,7 +54,7 @@ ip link set lo up; ip link add w0 type veth peer name c0; ip link set w0 up; ip 
 mount --move . / && exec chroot . env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin /usr/lib/systemd/systemd --system --unit=quiet.target
 END
 (
-	for group in $groups; do echo $BASHPID > $group/cgroup.procs; done
+	for group in $groups; do echo $BASHPID > $group/cgroup.procs; done 2>/dev/null
 	exec unshare --pid --mount --net --uts --ipc --cgroup --fork --kill-child bash $lab/container $root "$legacy"
 ) >$lab/log 2>&1 &
 container=$!
@@ -103,7 +103,8 @@ inside python3 /refused.py /run/tegumentar/api.sock 8 >$lab/refused &
 asking=$!
 for i in 1 2 3 4; do inside systemctl restart tegd; sleep 0.5; done
 wait $asking
-is "$(cat $lab/refused)" "" "nobody who asks while tegd is started anew is refused"
+sed 's/^/# /' $lab/refused # what the api that ends had taken may be cut off; who comes later waits
+is "$(grep connect $lab/refused)" "" "nobody who asks while tegd is started anew is refused"
 ok "another policy, after all that" inside tegctl apply /two.tegb
 tegd_pid=
 cat $root/tegd.log >> $lab/log
