@@ -37,14 +37,14 @@ LANG_SHARED := $(call sources,lang/base lang/vocab lang/bundle lang/playbook lan
 LANG_SYNTAX := $(call sources,lang/syntax lang/spell)
 GENERATED   := $(BUILD)/gen/teg.tab.o $(BUILD)/gen/teg.lex.o $(BUILD)/gen/shipped.o $(BUILD)/gen/pages.o
 COMPILER    := $(call sources,compiler/front compiler/ir compiler/pattern compiler/import compiler/prove compiler/emit compiler/audit compiler/engine compiler/report compiler/lsp compiler/cmd)
-ENFORCER    := $(call sources,enforcer/proc enforcer/warden enforcer/sensor enforcer/healer enforcer/api)
+ENFORCER    := $(call sources,enforcer/proc enforcer/warden enforcer/nft enforcer/hook enforcer/sensor enforcer/healer enforcer/api)
 CTL         := $(call sources,enforcer/ctl)
 
 OBJ_SHARED   := $(call objects,$(LANG_SHARED))
 # What loads the first hook's program, for the tests that tegc sends through this kernel.
-OBJ_HOOK     := $(call objects,enforcer/warden/shared.c enforcer/warden/tables.c enforcer/warden/one_value.c enforcer/warden/trie.c $(wildcard enforcer/warden/atlas*.c) enforcer/warden/block_table.c)
+OBJ_HOOK     := $(call objects,enforcer/hook/shared.c enforcer/hook/tables.c enforcer/hook/one_value.c enforcer/hook/trie.c $(wildcard enforcer/hook/atlas*.c) enforcer/hook/block_table.c)
 OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)/bpf-templates/carried.o
-OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/warden/anchor.o $(BUILD)/bpf-templates/carried.o $(BUILD)/enforcer/api/console_files.o
+OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/hook/anchor.o $(BUILD)/bpf-templates/carried.o $(BUILD)/enforcer/api/console_files.o
 OBJ_CTL      := $(call objects,$(CTL))
 
 LIBS_tegc   := -lbpf -lnftnl -lmnl -lcjson -lsodium -lgit2 -lm
@@ -145,7 +145,7 @@ $(BUILD)/bpf-templates/carried.o: bpf-templates/carried.S $(BUILD)/bpf/policy.bp
 	@mkdir -p $(@D)
 	$(CC) -I$(BUILD)/bpf -c -o $@ $<
 
-$(BUILD)/enforcer/warden/anchor.o: enforcer/warden/anchor.S $(BUILD)/bpf/anchor.bpf.o $(BUILD)/bpf/anchor_tc.bpf.o
+$(BUILD)/enforcer/hook/anchor.o: enforcer/hook/anchor.S $(BUILD)/bpf/anchor.bpf.o $(BUILD)/bpf/anchor_tc.bpf.o
 	@mkdir -p $(@D)
 	$(CC) -I$(BUILD)/bpf -c -o $@ $<
 

@@ -11,7 +11,7 @@
  *
  * Maps that outlive a generation are pinned by name in the pin directory and
  * shared (teg_*); a generation's own tables are made new for it (gen_*).
- * enforcer/warden/tables.h makes, fills and finds them.
+ * enforcer/hook/tables.h makes, fills and finds them.
  */
 #ifndef TEG_ABI_H
 #define TEG_ABI_H
@@ -21,7 +21,7 @@
 
 /*
  * Raised by whoever changes a layout. A pinned map (teg_*) also has the version since which it is as it is: in its row in
- * warden/shared.c, and so in its pin's name; what it has in common with the form before, warden/older.c carries over.
+ * hook/shared.c, and so in its pin's name; what it has in common with the form before, hook/older.c carries over.
  * TEG_PLAN_OLDEST rises when a generation's own tables (gen_*) or the plan change, so that older plans cannot be used.
  */
 #ifndef TEG_ABI_VERSION

@@ -50,7 +50,7 @@ struct {
 
 __u64 sink; /* keeps what was read */
 
-/* An answer that no policy has; and sections that libbpf knows, but enforcer/warden/one_value.h does not: tables are looked up here. */
+/* An answer that no policy has; and sections that libbpf knows, but enforcer/hook/one_value.h does not: tables are looked up here. */
 #ifdef TEG_FRAME_TC
 #define FLOOR_BROKEN TC_ACT_OK
 #define FLOOR_SECTION "classifier"

@@ -3,7 +3,7 @@
  *
  *     const struct teg_rule *rules = ONE(gen_rules);
  *
- * A program says a table's address where it means the table. enforcer/warden/one_value.h makes it mean the value, in
+ * A program says a table's address where it means the table. enforcer/hook/one_value.h makes it mean the value, in
  * every place; so a table of one value is not looked up anywhere. (Tables of one value a CPU are.)
  */
 #ifndef TEG_ONE_H

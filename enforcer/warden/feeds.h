@@ -18,8 +18,8 @@
 #ifndef TEG_WARDEN_FEEDS_H
 #define TEG_WARDEN_FEEDS_H
 
+#include "enforcer/hook/atlas.h"
 #include "enforcer/proc/message.h"
-#include "enforcer/warden/atlas.h"
 #include "enforcer/warden/generation.h"
 #include "enforcer/warden/kernel.h"
 

@@ -25,10 +25,10 @@
 #ifndef TEG_WARDEN_GENERATION_H
 #define TEG_WARDEN_GENERATION_H
 
+#include "enforcer/hook/ports.h"
+#include "enforcer/nft/layout.h"
 #include "enforcer/proc/message.h"
 #include "enforcer/warden/kernel.h"
-#include "enforcer/warden/layout.h"
-#include "enforcer/warden/ports.h"
 #include "enforcer/warden/state.h"
 #include "lang/bundle/plan.h"
 

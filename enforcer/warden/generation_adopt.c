@@ -6,8 +6,8 @@
 
 #include <bpf/bpf.h>
 
+#include "enforcer/hook/ledger.h"
 #include "enforcer/warden/content.h"
-#include "enforcer/warden/ledger.h"
 
 /* A descriptor of the program in the hook's slot, which must be the record's. */
 static int hold_program(int *out, const struct generation *g, struct kernel *k, enum teg_hook hook, struct err *why)

@@ -8,10 +8,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "enforcer/hook/ledger.h"
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/content.h"
 #include "enforcer/warden/feeds.h"
-#include "enforcer/warden/ledger.h"
 #include "enforcer/warden/rehearse.h"
 #include "enforcer/warden/signer.h"
 #include "lang/base/memory.h"

@@ -17,7 +17,7 @@
 #include <linux/membarrier.h>
 #include <sched.h>
 
-#include "enforcer/warden/block_table.h"
+#include "enforcer/hook/block_table.h"
 
 /* ---- opening ------------------------------------------------------------------- */
 

@@ -7,16 +7,16 @@
 #ifndef TEG_WARDEN_KERNEL_H
 #define TEG_WARDEN_KERNEL_H
 
+#include "enforcer/hook/block_table.h"
+#include "enforcer/hook/older.h"
+#include "enforcer/hook/ports.h"
+#include "enforcer/hook/route.h"
+#include "enforcer/hook/slot.h"
+#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tc.h"
+#include "enforcer/hook/xdp.h"
+#include "enforcer/nft/filter.h"
 #include "enforcer/proc/settings.h"
-#include "enforcer/warden/block_table.h"
-#include "enforcer/warden/filter.h"
-#include "enforcer/warden/older.h"
-#include "enforcer/warden/ports.h"
-#include "enforcer/warden/route.h"
-#include "enforcer/warden/slot.h"
-#include "enforcer/warden/tables.h"
-#include "enforcer/warden/tc.h"
-#include "enforcer/warden/xdp.h"
 #include "lang/base/err.h"
 
 struct kernel {

@@ -13,7 +13,7 @@
 #ifndef TEG_WARDEN_REHEARSE_H
 #define TEG_WARDEN_REHEARSE_H
 
-#include "enforcer/warden/tables.h"
+#include "enforcer/hook/tables.h"
 #include "lang/bundle/drill.h"
 
 /* Of `as` the object, its length and the plan are asked. */

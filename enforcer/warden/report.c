@@ -7,8 +7,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "enforcer/hook/ledger.h"
 #include "enforcer/warden/check.h"
-#include "enforcer/warden/ledger.h"
 #include "lang/base/file.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/nft_name.h"

@@ -9,9 +9,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "enforcer/hook/ledger.h"
+#include "enforcer/nft/nflog.h"
 #include "enforcer/proc/say.h"
-#include "enforcer/warden/ledger.h"
-#include "enforcer/warden/nflog.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/nft_name.h"
 

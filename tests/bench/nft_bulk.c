@@ -29,7 +29,7 @@
 #include "compiler/audit/nft_said.h"
 #include "compiler/emit/emit.h"
 #include "compiler/ir/proto.h"
-#include "enforcer/warden/filter.h"
+#include "enforcer/nft/filter.h"
 #include "tests/lib/classbench.h"
 #include "tests/lib/floor_run.h"
 #include "tests/lib/nft_live.h"

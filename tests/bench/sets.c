@@ -22,8 +22,8 @@
 
 #include "compiler/emit/emit.h"
 #include "compiler/ir/proto.h"
-#include "enforcer/warden/atlas.h"
-#include "enforcer/warden/filter.h"
+#include "enforcer/hook/atlas.h"
+#include "enforcer/nft/filter.h"
 #include "tests/lib/craft.h"
 #include "tests/lib/floor_run.h"
 #include "tests/lib/gen.h"

@@ -13,9 +13,9 @@
 #include <linux/if_ether.h>
 
 #include "compiler/emit/emit.h"
-#include "enforcer/warden/atlas.h"
-#include "enforcer/warden/block_table.h"
-#include "enforcer/warden/tables.h"
+#include "enforcer/hook/atlas.h"
+#include "enforcer/hook/block_table.h"
+#include "enforcer/hook/tables.h"
 #include "tests/lib/ring_read.h"
 
 /* BPF_PROG_TEST_RUN says to XDP that frames arrive on the loopback of this namespace, and to TC what it is told. */

@@ -11,8 +11,8 @@
 
 #include <net/if.h>
 
-#include "enforcer/warden/shared.h"
-#include "enforcer/warden/tc.h"
+#include "enforcer/hook/shared.h"
+#include "enforcer/hook/tc.h"
 #include "tests/lib/tap.h"
 
 #define PINS "/mnt/bpf/teg"

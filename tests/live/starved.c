@@ -14,10 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "enforcer/hook/slot.h"
 #include "enforcer/warden/blocks.h"
 #include "enforcer/warden/feeds.h"
 #include "enforcer/warden/generation.h"
-#include "enforcer/warden/slot.h"
 #include "lang/base/file.h"
 #include "lang/base/memory.h"
 #include "lang/bundle/feed_pack.h"

@@ -17,8 +17,8 @@
 #include "compiler/ir/ir.h"
 #include "compiler/ir/packet.h"
 #include "compiler/ir/proto.h"
-#include "enforcer/warden/anchor.h"
-#include "enforcer/warden/tables.h"
+#include "enforcer/hook/anchor.h"
+#include "enforcer/hook/tables.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/xdp_run.h"
 

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "enforcer/warden/nflog.h"
+#include "enforcer/nft/nflog.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/nft_name.h"
 #include "lang/bundle/nft_tell.h"

@@ -12,7 +12,7 @@
 #include "compiler/ir/ir.h"
 #include "compiler/ir/packet.h"
 #include "compiler/ir/proto.h"
-#include "enforcer/warden/shared.h"
+#include "enforcer/hook/shared.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/xdp_run.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "bpf-templates/blocks.h"
-#include "enforcer/warden/block_table.h"
+#include "enforcer/hook/block_table.h"
 #include "tests/lib/tap.h"
 
 #define NOW UINT64_C(1000000)

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "enforcer/warden/ledger.h"
+#include "enforcer/hook/ledger.h"
 #include "enforcer/warden/state.h"
 #include "lang/base/file.h"
 #include "lang/base/own.h"

@@ -1,7 +1,7 @@
 /* The trie of address sets gives the bits of the longest prefix, as a plain search does. */
 #include <stdlib.h>
 
-#include "enforcer/warden/trie.h"
+#include "enforcer/hook/trie.h"
 #include "tests/lib/tap.h"
 
 static struct plan_prefix member(const char *text, uint64_t sets)

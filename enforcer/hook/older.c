@@ -1,0 +1,222 @@
+#include "enforcer/hook/older.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include "bpf-templates/cause.h"
+#include "enforcer/hook/ledger.h"
+
+/* ---- which pins ------------------------------------------------------------------------ */
+
+static bool is_at(const char *path, const char *dir, const char *name)
+{
+	const size_t len = strlen(dir);
+
+	return !strncmp(path, dir, len) && path[len] == '/' && !strcmp(path + len + 1, name);
+}
+
+/* Of this version, by its name. */
+static bool is_present(const char *dir, const char *name)
+{
+	char path[SHARED_PATH];
+	struct err ignored;
+
+	for (size_t i = 0; i < SHARED_MAPS; i++)
+		if (!shared_pin(path, dir, &shared_maps[i], &ignored) && is_at(path, dir, name))
+			return true;
+	for (int hook = 0; hook < TEG_HOOKS; hook++)
+		if (!shared_pin_anchor(path, dir, (enum teg_hook)hook, &ignored) && is_at(path, dir, name))
+			return true;
+	return false;
+}
+
+static bool is_older(const char *dir, const char *name)
+{
+	return (!strncmp(name, "teg_", 4) || !strncmp(name, "anchor", 6)) && !is_present(dir, name);
+}
+
+/* Calls one() for every pin of another version. */
+static int each(const char *dir, void (*one)(void *cls, int at, const char *name), void *cls, struct err *why)
+{
+	const struct dirent *e;
+	DIR *d = opendir(dir);
+
+	if (!d)
+		return err_sys(why, "cannot read the pin directory %s", dir);
+	while ((e = readdir(d)))
+		if (is_older(dir, e->d_name))
+			one(cls, dirfd(d), e->d_name);
+	closedir(d);
+	return 0;
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+/* The layout that a pin's name says; 0 when it says none, as before names did. */
+static unsigned form_of(const char *name, const struct shared_map *m)
+{
+	const size_t len = strlen(m->name);
+	char *end;
+
+	if (strncmp(name, m->name, len) || name[len] != '_' || name[len + 1] < '1' || name[len + 1] > '9')
+		return 0;
+	const unsigned long form = strtoul(name + len + 1, &end, 10);
+	return *end || form > UINT32_MAX ? 0 : (unsigned)form;
+}
+
+static int *map_of(struct older *o, const struct shared_map *m)
+{
+	return (int *)((char *)&o->maps + m->at);
+}
+
+/* One that can be read is of this layout under an older number. */
+static void open_map(struct older *o, const struct shared_map *m, const char *path, const char *name)
+{
+	const unsigned form = form_of(name, m);
+	struct err ignored;
+
+	if (form < m->form || form >= shared_form(m))
+		return;
+	own(fd) int fd = bpf_obj_get(path);
+	if (fd < 0 || shared_map_holds(m, fd, path, &ignored))
+		return;
+	if (*map_of(o, m) >= 0)
+		close(*map_of(o, m));
+	*map_of(o, m) = take_fd(fd);
+}
+
+struct opening {
+	struct older *o;
+	const char *dir;
+};
+
+/* A name that is another's beginning, as teg_slots is not of teg_slots_tc: a digit or nothing follows. */
+static bool is_named(const char *name, const char *map)
+{
+	const size_t len = strlen(map);
+
+	return !strncmp(name, map, len) && (!name[len] || (name[len] == '_' && name[len + 1] >= '0' && name[len + 1] <= '9'));
+}
+
+static void open_one(void *cls, int at, const char *name)
+{
+	const struct opening *is = cls;
+	struct older *o = is->o;
+	char path[SHARED_PATH];
+
+	(void)at;
+	o->pins++;
+	if ((size_t)snprintf(path, sizeof path, "%s/%s", is->dir, name) >= sizeof path)
+		return;
+	if (is_named(name, "teg_slots") && o->slots < 0)
+		o->slots = bpf_obj_get(path);
+	o->blocks_lost = o->blocks_lost || is_named(name, "teg_blocks");
+	for (size_t i = 0; i < SHARED_MAPS; i++)
+		open_map(o, &shared_maps[i], path, name);
+}
+
+static void older_own_(struct older *o)
+{
+	older_release(o);
+}
+
+int older_open(struct older *out, const char *dir, struct err *why)
+{
+	own(older) struct older o = OLDER_NONE;
+	struct err ignored;
+	int rc = each(dir, open_one, &(struct opening){ &o, dir }, why);
+
+	if (rc)
+		return rc;
+	if (o.maps.blocks >= 0 && o.maps.active >= 0 && o.maps.hints >= 0)
+		o.blocks_lost = block_table_open(&o.blocks, &o.maps, &ignored) != 0;
+	*out = o;
+	o = (struct older)OLDER_NONE;
+	return 0;
+}
+
+void older_release(struct older *o)
+{
+	block_table_close(&o->blocks);
+	shared_release(&o->maps);
+	if (o->slots >= 0)
+		close(o->slots);
+	*o = (struct older)OLDER_NONE;
+}
+
+/* ---- carrying ---------------------------------------------------------------------------- */
+
+static void carry_element(int from, int to, uint32_t at, void *room)
+{
+	if (!bpf_map_lookup_elem(from, &at, room))
+		bpf_map_update_elem(to, &at, room, BPF_ANY);
+}
+
+static void carry_slot(const struct older *o, const struct shared *to, uint32_t slot, void *room)
+{
+	uint32_t at = slot, same = slot;
+	const int from = shared_counters(&o->maps, &at);
+
+	if (from >= 0)
+		carry_element(from, shared_counters(to, &same), at, room);
+}
+
+/* The seeds too: a bucket's name is a hash under them. */
+static void carry_buckets(int from, int to)
+{
+	const size_t len = sizeof(struct teg_buckets);
+	void *was = mmap(NULL, len, PROT_READ, MAP_SHARED, from, 0);
+	void *is = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, to, 0);
+
+	if (was != MAP_FAILED && is != MAP_FAILED)
+		memcpy(is, was, len);
+	if (was != MAP_FAILED)
+		munmap(was, len);
+	if (is != MAP_FAILED)
+		munmap(is, len);
+}
+
+void older_carry(const struct older *o, const struct shared *to, const uint32_t *slots, const bool *fresh, uint32_t count)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	const size_t most = sizeof(struct teg_telling) > sizeof(struct teg_counter) ? sizeof(struct teg_telling) : sizeof(struct teg_counter);
+	own(mem) void *room = calloc((size_t)(cpus > 0 ? cpus : 1), most);
+
+	if (!room)
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		if (slots[i] != LEDGER_NO_SLOT && !fresh[i])
+			carry_slot(o, to, slots[i], room);
+	for (uint32_t i = 0; i < 2 * CAUSE_COUNT && o->maps.causes >= 0; i++)
+		carry_element(o->maps.causes, to->causes, i, room);
+	if (o->maps.telling >= 0)
+		carry_element(o->maps.telling, to->telling, 0, room);
+	if (o->maps.buckets >= 0)
+		carry_buckets(o->maps.buckets, to->buckets);
+}
+
+/* ---- the end ------------------------------------------------------------------------------ */
+
+static void remove_one(void *cls, int at, const char *name)
+{
+	(void)cls;
+	unlinkat(at, name, 0);
+}
+
+void older_end(struct older *o, const char *dir)
+{
+	struct err ignored;
+
+	each(dir, remove_one, NULL, &ignored);
+	older_release(o);
+}

@@ -1,0 +1,98 @@
+/*
+ * ports - the interfaces of a generation's zones, and what judges layers 1 to 3
+ * on each: XDP in the driver, XDP in the stack, TC, or nft.
+ *
+ *     ports_match(&p, plan, &links, why)        which interfaces
+ *     ports_choose(&p, &wish, why)              which engine; attached where needed, judging nothing
+ *     ...
+ *     ports_arm(&p, &hooks, why)                XDP and TC judge
+ *     ports_abandon(&p, &hooks)                 or: as if never chosen
+ *
+ * What another version of tegd attached judges until ports_arm(), and is not abandoned.
+ *
+ * Another program's XDP is respected: there TC judges, or, when XDP was asked for outright, staging
+ * fails. Where frames have no Ethernet header, as on tunnels, only nft can read them.
+ */
+#ifndef TEG_HOOK_PORTS_H
+#define TEG_HOOK_PORTS_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "enforcer/hook/route.h"
+#include "enforcer/hook/tc.h"
+#include "enforcer/hook/xdp.h"
+#include "enforcer/proc/settings.h"
+#include "lang/base/arena.h"
+#include "lang/base/err.h"
+#include "lang/bundle/plan.h"
+
+enum port_engine { PORT_NATIVE, PORT_GENERIC, PORT_TC, PORT_NFT, PORT_ENGINES };
+
+struct port {
+	uint32_t ifindex;
+	char name[IFNAMSIZ];
+	uint64_t zones; /* bit per zone of the plan */
+	enum port_engine engine;
+	bool waits;	/* for ports_arm() */
+	bool joined;	/* attached by ports_choose(), and judging nothing yet */
+	uint32_t before; /* the program that ports_arm() put the anchor in the place of, by the kernel's number */
+	bool has_ethernet;
+	char reason[192];
+};
+
+struct ports {
+	struct port *at;
+	size_t len;
+};
+
+/* Everything in the arena. Loopback is in no zone, whatever the pattern. */
+void ports_match(struct ports *out, const struct plan *plan, const struct links *links, struct arena *a);
+
+/* -ENODEV and a sentence when a zone names an interface outright that is not there. */
+int ports_are_there(const struct plan *plan, const struct links *links, struct err *why);
+
+/* The name a zone gives outright for which there is no interface, from number *at on; NULL at the end. */
+const char *ports_missing(const struct plan *plan, const struct links *links, uint32_t *zone, uint32_t *pattern);
+
+/* What programs are attached with. */
+struct port_hooks {
+	struct xdp *xdp;
+	struct tc *tc;
+};
+
+/*
+ * Without hooks no program can be had, for the reason `without`; without the second, not TC. Strict: when an engine that was asked for
+ * outright is impossible on a port, none is attached; else nft judges there, and the port says why.
+ */
+struct port_wish {
+	struct port_hooks hooks;
+	enum engine asked;
+	const char *without, *without_tc;
+	bool strict;
+};
+int ports_choose(struct ports *p, const struct port_wish *wish, struct err *why);
+void ports_abandon(struct ports *p, const struct port_hooks *h);
+int ports_arm(struct ports *p, const struct port_hooks *h, struct err *why);
+
+/* What ports_arm() did, undone: also when it failed. */
+void ports_disarm(struct ports *p, const struct port_hooks *h);
+
+/* TC's program cannot be had after all: nft judges there, and the port says why. */
+void ports_without_tc(struct ports *p, const struct port_hooks *h, const char *reason);
+
+static inline bool port_has_xdp(const struct port *p)
+{
+	return p->engine == PORT_NATIVE || p->engine == PORT_GENERIC;
+}
+
+/* Borrowed, or NULL. */
+struct port *ports_find(const struct ports *p, uint32_t ifindex);
+
+bool ports_use(const struct ports *p, enum port_engine e);
+
+/* "xdp-native", "xdp-generic", "tc", "nft" */
+const char *port_engine_name(enum port_engine e);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * route - which interfaces and addresses this host has, and when that changes.
+ *
+ *     route_links(r, &links, arena, why)           now
+ *     poll(route_fd(r)) … route_drain(r)           something changed: ask again
+ *
+ * What changed is not read from the events: they may be lost, and a fresh list
+ * cannot be wrong.
+ */
+#ifndef TEG_HOOK_ROUTE_H
+#define TEG_HOOK_ROUTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lang/base/addr.h"
+#include "lang/base/arena.h"
+#include "lang/base/err.h"
+#include "lang/base/own.h"
+
+struct route;
+
+int route_open(struct route **out, struct err *why);
+void route_free(struct route *r);
+OWN_FREE(route, struct route *)
+
+/* Readable when something changed. */
+int route_fd(const struct route *r);
+
+enum route_change { ROUTE_LINKS = 1, ROUTE_ADDRESSES = 2 };
+
+/* Forgets the events so far; the value is what they were about, or'ed. */
+unsigned route_drain(struct route *r);
+
+struct link {
+	uint32_t ifindex;
+	uint16_t type; /* ARPHRD_… of linux/if_arp.h */
+	const char *name;
+};
+
+struct links {
+	struct link *at;
+	size_t len;
+};
+
+/* By ascending ifindex. */
+int route_links(struct route *r, struct links *out, struct arena *a, struct err *why);
+
+struct addresses {
+	struct addr *at;
+	size_t len;
+};
+
+int route_addresses(struct route *r, struct addresses *out, struct arena *a, struct err *why);
+
+#endif

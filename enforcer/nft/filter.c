@@ -1,0 +1,374 @@
+#include "enforcer/nft/filter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
+
+#include "enforcer/nft/filter_talk.h"
+#include "lang/base/own.h"
+
+/* A dump answers in parts of at most this (NLMSG_GOODSIZE and the larger of newer kernels). */
+#define RECEIVE_BYTES (64u << 10)
+#define PIECE_MESSAGES 1000u /* at least, of a change that may be seen in part */
+#define SEND_BYTES    (64u << 10) /* that any socket sends at once; a larger change asks for room */
+#define STALL_SECONDS 30
+#define TRIES_MOST    20 /* of a dump into which another change came */
+
+/* NFPROTO_INET and NFPROTO_NETDEV of linux/netfilter.h, whose other contents quarrel with the C library's. */
+const uint8_t filter_families[FILTER_TABLES] = { [FILTER_INET] = 1, [FILTER_NETDEV] = 5 };
+const char *const filter_family_names[FILTER_TABLES] = { "inet", "netdev" };
+
+struct filter {
+	int sock;
+	uint32_t seq;
+	uint8_t *room; /* RECEIVE_BYTES */
+};
+
+static int set_option(int sock, int level, int option, int value)
+{
+	return setsockopt(sock, level, option, &value, sizeof value);
+}
+
+/* Acknowledgements and dumps must not be lost to a small buffer: a root's socket may ask for more. */
+int filter_open(struct filter **out, struct err *why)
+{
+	own(filter) struct filter *f = calloc(1, sizeof *f);
+	const struct timeval stall = { .tv_sec = STALL_SECONDS };
+
+	if (!f || !(f->room = malloc(RECEIVE_BYTES))) {
+		if (f)
+			f->sock = -1;
+		return err_set(why, ENOMEM, "no memory for a netlink socket");
+	}
+	f->seq = (uint32_t)time(NULL);
+	f->sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	if (f->sock < 0)
+		return err_sys(why, "cannot open a netlink socket to netfilter");
+	if (set_option(f->sock, SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20) &&
+	    set_option(f->sock, SOL_SOCKET, SO_RCVBUF, 8 << 20))
+		return err_sys(why, "cannot size a netlink socket");
+	set_option(f->sock, SOL_NETLINK, NETLINK_EXT_ACK, 1);
+	set_option(f->sock, SOL_NETLINK, NETLINK_CAP_ACK, 1);
+	if (setsockopt(f->sock, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof stall))
+		return err_sys(why, "cannot limit the wait on a netlink socket");
+	*out = take(f);
+	return 0;
+}
+
+void filter_free(struct filter *f)
+{
+	if (!f)
+		return;
+	if (f->sock >= 0)
+		close(f->sock);
+	free(f->room);
+	free(f);
+}
+
+/* ---- making and reading messages -------------------------------------------------- */
+
+struct nlmsghdr *filter_message(void *room, unsigned subsystem, unsigned kind, uint16_t flags, uint8_t family)
+{
+	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
+
+	h->nlmsg_type = (uint16_t)(subsystem << 8 | kind);
+	h->nlmsg_flags = NLM_F_REQUEST | flags;
+	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(h, sizeof *g);
+	g->nfgen_family = family;
+	g->version = NFNETLINK_V0;
+	return h;
+}
+
+struct nlmsghdr *filter_ours(void *room, unsigned kind, uint16_t flags, enum filter_table t)
+{
+	struct nlmsghdr *h = filter_message(room, NFNL_SUBSYS_NFTABLES, kind, flags, filter_families[t]);
+
+	mnl_attr_put_strz(h, NFTA_TABLE_NAME, FILTER_NAME); /* attribute 1 names the table in all of them */
+	return h;
+}
+
+struct nlmsghdr *filter_list(void *room, unsigned kind, enum filter_table t)
+{
+	return filter_ours(room, kind, NLM_F_DUMP, t);
+}
+
+const struct nlattr *filter_attribute(const struct nlmsghdr *h, uint16_t type)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(a) == type)
+			return a;
+	return NULL;
+}
+
+const struct nlattr *filter_nested(const struct nlattr *nest, uint16_t type)
+{
+	const struct nlattr *a;
+
+	if (nest)
+		mnl_attr_for_each_nested(a, nest)
+			if (mnl_attr_get_type(a) == type)
+				return a;
+	return NULL;
+}
+
+bool filter_is_ours(const struct nlmsghdr *h)
+{
+	const struct nlattr *table = filter_attribute(h, NFTA_TABLE_NAME);
+
+	return table && !strcmp(mnl_attr_get_str(table), FILTER_NAME);
+}
+
+const char *filter_text(const struct nlmsghdr *h, uint16_t type)
+{
+	const struct nlattr *a = filter_attribute(h, type);
+
+	return a ? mnl_attr_get_str(a) : "";
+}
+
+uint64_t filter_u64(const struct nlattr *a)
+{
+	return be64toh(mnl_attr_get_u64(a));
+}
+
+/* ---- sending a change --------------------------------------------------------------- */
+
+/* Numbers the messages from `first`; only the last asks for an acknowledgement, which comes after the commit. */
+static void number(struct filter_change *c, uint32_t first)
+{
+	uint8_t *at = (uint8_t *)c->messages.at;
+
+	for (uint32_t i = 0; i < c->count; i++) {
+		struct nlmsghdr *h = (struct nlmsghdr *)(void *)at;
+
+		h->nlmsg_seq = first + i;
+		if (i + 1 == c->count)
+			h->nlmsg_flags |= NLM_F_ACK;
+		at += NLMSG_ALIGN(h->nlmsg_len);
+	}
+}
+
+static struct nlmsghdr *bracket(void *room, uint16_t type, uint32_t seq)
+{
+	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
+
+	h->nlmsg_type = type;
+	h->nlmsg_flags = NLM_F_REQUEST;
+	h->nlmsg_seq = seq;
+	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(h, sizeof *g);
+	g->nfgen_family = AF_UNSPEC;
+	g->version = NFNETLINK_V0;
+	g->res_id = htons(NFNL_SUBSYS_NFTABLES);
+	return h;
+}
+
+static int send_parts(struct filter *f, struct iovec *parts, size_t count, struct err *why)
+{
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	struct msghdr m = { .msg_name = &kernel, .msg_namelen = sizeof kernel, .msg_iov = parts, .msg_iovlen = count };
+	size_t len = 0;
+	ssize_t sent;
+
+	for (size_t i = 0; i < count; i++)
+		len += parts[i].iov_len;
+	if (len > INT32_MAX / 4)
+		return err_set(why, EFBIG, "a change of %zu bytes does not fit one transaction", len);
+	if (len > SEND_BYTES)
+		set_option(f->sock, SOL_SOCKET, SO_SNDBUFFORCE, (int)len + (int)SEND_BYTES);
+	do
+		sent = sendmsg(f->sock, &m, 0);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? err_sys(why, "cannot send %zu bytes to netfilter", len) : 0;
+}
+
+static ssize_t receive(struct filter *f, struct err *why)
+{
+	ssize_t got;
+
+	do
+		got = recv(f->sock, f->room, RECEIVE_BYTES, 0);
+	while (got < 0 && (errno == EINTR || errno == ENOBUFS));
+	if (got < 0)
+		return err_sys(why, "netfilter does not answer");
+	return got;
+}
+
+/*
+ * Errors come for the messages that have them, an acknowledgement for the last;
+ * what fails as a whole (the commit itself) is answered under the first bracket's
+ * number. The first error is the one told.
+ */
+static int read_verdict(struct filter *f, const struct filter_change *c, uint32_t first, struct err *why)
+{
+	const uint32_t last = first + c->count - 1;
+	int rc = 0;
+
+	for (bool ended = false; !ended;) {
+		ssize_t got = receive(f, why);
+		int left = (int)got;
+
+		if (got < 0)
+			return (int)got;
+		for (const struct nlmsghdr *h = (void *)f->room; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+			const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
+
+			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_seq - (first - 1) > c->count)
+				continue;
+			if (e->error && !rc)
+				rc = filter_refused(c, h->nlmsg_seq - first, h, why);
+			ended = ended || h->nlmsg_seq == last || h->nlmsg_seq == first - 1;
+		}
+	}
+	return rc;
+}
+
+int filter_commit(struct filter *f, struct filter_change *c, struct err *why)
+{
+	_Alignas(8) uint8_t begin[64], end[64];
+	const uint32_t first = f->seq + 2;
+
+	if (!c->count)
+		return 0;
+	f->seq += c->count + 3;
+	number(c, first);
+	struct nlmsghdr *b = bracket(begin, NFNL_MSG_BATCH_BEGIN, first - 1);
+	struct nlmsghdr *e = bracket(end, NFNL_MSG_BATCH_END, first + c->count);
+	struct iovec parts[] = { { b, b->nlmsg_len }, { c->messages.at, c->messages.len }, { e, e->nlmsg_len } };
+	int rc = send_parts(f, parts, 3, why);
+
+	return rc ? rc : read_verdict(f, c, first, why);
+}
+
+/* A set without a name, its elements and the rule that asks it belong together: it must not be left without the rule. */
+static bool may_end_behind(const struct nlmsghdr *h)
+{
+	const unsigned kind = NFNL_MSG_TYPE(h->nlmsg_type);
+
+	return kind != NFT_MSG_NEWSET && kind != NFT_MSG_NEWSETELEM;
+}
+
+/* The messages from `at` on that go together. */
+static struct filter_change piece_of(const struct filter_change *c, size_t at)
+{
+	struct filter_change piece = { .messages = { .at = c->messages.at + at } };
+
+	while (at + piece.messages.len < c->messages.len) {
+		const struct nlmsghdr *h = (void *)(piece.messages.at + piece.messages.len);
+
+		piece.messages.len += NLMSG_ALIGN(h->nlmsg_len);
+		piece.count++;
+		if (piece.count >= PIECE_MESSAGES && may_end_behind(h))
+			break;
+	}
+	return piece;
+}
+
+int filter_commit_loose(struct filter *f, struct filter_change *c, struct err *why)
+{
+	int rc = 0;
+
+	for (size_t at = 0; at < c->messages.len && !rc;) {
+		struct filter_change piece = piece_of(c, at);
+
+		rc = filter_commit(f, &piece, why);
+		at += piece.messages.len;
+	}
+	return rc;
+}
+
+/* ---- asking ------------------------------------------------------------------------ */
+
+/* Sends one question and hands every answer on; -EAGAIN when a dump was disturbed by a change. */
+static int ask_once(struct filter *f, struct nlmsghdr *question, filter_on_message on, void *context, struct err *why)
+{
+	struct iovec part = { question, question->nlmsg_len };
+	const uint32_t seq = question->nlmsg_seq = ++f->seq;
+	bool disturbed = false;
+	int rc = send_parts(f, &part, 1, why);
+
+	while (!rc) {
+		ssize_t got = receive(f, why);
+		int left = (int)got;
+
+		if (got < 0)
+			return (int)got;
+		for (const struct nlmsghdr *h = (void *)f->room; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+			const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
+
+			if (h->nlmsg_seq != seq)
+				continue;
+			disturbed = disturbed || h->nlmsg_flags & NLM_F_DUMP_INTR;
+			if (h->nlmsg_type == NLMSG_DONE)
+				return disturbed ? -EAGAIN : 0;
+			if (h->nlmsg_type == NLMSG_ERROR && !e->error)
+				return 0;
+			if (h->nlmsg_type == NLMSG_ERROR)
+				return err_set(why, -e->error, "netfilter refuses the question: %s", strerror(-e->error));
+			on(h, context);
+		}
+	}
+	return rc;
+}
+
+int filter_ask(struct filter *f, struct nlmsghdr *question, filter_on_message on, void (*restart)(void *), void *context,
+	       struct err *why)
+{
+	for (int i = 0; i < TRIES_MOST; i++) {
+		int rc = ask_once(f, question, on, context, why);
+
+		if (rc == -ENOENT) {
+			*why = (struct err){ 0 };
+			return 0; /* no such table: nothing to list */
+		}
+		if (rc != -EAGAIN)
+			return rc;
+		restart(context);
+	}
+	return err_set(why, EBUSY, "the tables change faster than they can be read");
+}
+
+static void see_generation(const struct nlmsghdr *h, void *context)
+{
+	const struct nlattr *id = filter_attribute(h, NFTA_GEN_ID);
+
+	if (id)
+		*(uint32_t *)context = ntohl(mnl_attr_get_u32(id));
+}
+
+static void see_nothing(const struct nlmsghdr *h, void *context)
+{
+	(void)h, (void)context;
+}
+
+static void forget_nothing(void *context)
+{
+	(void)context;
+}
+
+int filter_generation(struct filter *f, uint32_t *out, struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+	struct nlmsghdr *h = filter_message(room, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN, NLM_F_ACK, AF_UNSPEC);
+	int rc = filter_ask(f, h, see_generation, forget_nothing, out, why);
+
+	return rc ? err_in(why, "cannot read the tables' generation") : 0;
+}
+
+int filter_flush_conntrack(struct filter *f, struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+	struct nlmsghdr *h = filter_message(room, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, AF_UNSPEC);
+	int rc = ask_once(f, h, see_nothing, NULL, why);
+
+	return rc ? err_in(why, "cannot flush connection tracking") : 0;
+}

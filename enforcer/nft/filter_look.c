@@ -1,0 +1,257 @@
+#include "enforcer/nft/filter.h"
+
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include "enforcer/nft/filter_talk.h"
+#include "lang/base/own.h"
+
+struct look {
+	struct arena *arena;
+	enum filter_table table;
+	bool there;
+	uint64_t handle;
+	VEC(struct filter_chain) chains;
+	VEC(struct filter_object) objects;
+	size_t chains_before, objects_before;
+};
+
+static void look_again(void *context)
+{
+	struct look *l = context;
+
+	l->chains.len = l->chains_before;
+	l->objects.len = l->objects_before;
+}
+
+/* 0 when it has none. */
+static uint64_t handle_in(const struct nlmsghdr *h, uint16_t type)
+{
+	const struct nlattr *a = filter_attribute(h, type);
+
+	return a ? filter_u64(a) : 0;
+}
+
+static void see_table(const struct nlmsghdr *h, void *context)
+{
+	struct look *l = context;
+
+	if (!filter_is_ours(h))
+		return;
+	l->there = true;
+	l->handle = handle_in(h, NFTA_TABLE_HANDLE);
+}
+
+/* The device of a hook: one by itself, or the first of a list. */
+static const char *hook_device(const struct nlattr *hook, struct arena *a)
+{
+	const struct nlattr *at, *one;
+
+	mnl_attr_for_each_nested(at, hook) {
+		if (mnl_attr_get_type(at) == NFTA_HOOK_DEV)
+			return arena_strdup(a, mnl_attr_get_str(at));
+		if (mnl_attr_get_type(at) == NFTA_HOOK_DEVS)
+			mnl_attr_for_each_nested(one, at)
+				return arena_strdup(a, mnl_attr_get_str(one));
+	}
+	return "";
+}
+
+static void see_chain(const struct nlmsghdr *h, void *context)
+{
+	struct look *l = context;
+	const struct nlattr *hook = filter_attribute(h, NFTA_CHAIN_HOOK);
+
+	if (!filter_is_ours(h))
+		return;
+	struct filter_chain c = { l->table, arena_strdup(l->arena, filter_text(h, NFTA_CHAIN_NAME)), hook, "" };
+	if (hook)
+		c.device = hook_device(hook, l->arena);
+	vec_push(l->arena, &l->chains, c);
+}
+
+static bool set_is_anonymous(const struct nlmsghdr *h)
+{
+	const struct nlattr *flags = filter_attribute(h, NFTA_SET_FLAGS);
+
+	return flags && ntohl(mnl_attr_get_u32(flags)) & NFT_SET_ANONYMOUS;
+}
+
+static void see_set(const struct nlmsghdr *h, void *context)
+{
+	struct look *l = context;
+
+	if (!filter_is_ours(h) || set_is_anonymous(h))
+		return;
+	struct filter_object o = { .table = l->table, .name = arena_strdup(l->arena, filter_text(h, NFTA_SET_NAME)),
+				   .handle = handle_in(h, NFTA_SET_HANDLE) };
+	vec_push(l->arena, &l->objects, o);
+}
+
+static void see_counter(const struct nlmsghdr *h, void *context)
+{
+	struct look *l = context;
+	const struct nlattr *type = filter_attribute(h, NFTA_OBJ_TYPE), *data = filter_attribute(h, NFTA_OBJ_DATA), *a;
+
+	if (!filter_is_ours(h) || !type || !data || ntohl(mnl_attr_get_u32(type)) != NFT_OBJECT_COUNTER)
+		return;
+	struct filter_object o = { .table = l->table, .name = arena_strdup(l->arena, filter_text(h, NFTA_OBJ_NAME)) };
+	mnl_attr_for_each_nested(a, data) {
+		if (mnl_attr_get_type(a) == NFTA_COUNTER_PACKETS)
+			o.packets = filter_u64(a);
+		if (mnl_attr_get_type(a) == NFTA_COUNTER_BYTES)
+			o.bytes = filter_u64(a);
+	}
+	vec_push(l->arena, &l->objects, o);
+}
+
+static int look_at(struct filter *f, struct look *l, unsigned kind, filter_on_message see, struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+
+	for (unsigned t = 0; t < FILTER_TABLES; t++) {
+		l->table = (enum filter_table)t;
+		l->chains_before = l->chains.len;
+		l->objects_before = l->objects.len;
+		int rc = filter_ask(f, filter_list(room, kind, l->table), see, look_again, l, why);
+		if (rc)
+			return err_in(why, "cannot list the table %s %s", filter_family_names[t], FILTER_NAME);
+	}
+	return 0;
+}
+
+static int look_for_tables(struct filter *f, struct filter_live *out, struct arena *a, struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+
+	for (unsigned t = 0; t < FILTER_TABLES; t++) {
+		struct look l = { .arena = a, .table = (enum filter_table)t };
+		struct nlmsghdr *h = filter_message(room, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE, NLM_F_DUMP, filter_families[t]);
+		int rc = filter_ask(f, h, see_table, look_again, &l, why);
+
+		if (rc)
+			return err_in(why, "cannot list tables");
+		out->tables[t] = l.there;
+		out->handles[t] = l.handle;
+	}
+	return 0;
+}
+
+int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct arena *a, struct err *why)
+{
+	struct filter_live live = { 0 };
+	struct look chains = { .arena = a }, sets = { .arena = a }, counters = { .arena = a };
+	int rc = want & FILTER_WANT_TABLES ? look_for_tables(f, &live, a, why) : 0;
+
+	if (!rc && want & FILTER_WANT_CHAINS)
+		rc = look_at(f, &chains, NFT_MSG_GETCHAIN, see_chain, why);
+	if (!rc && want & FILTER_WANT_SETS)
+		rc = look_at(f, &sets, NFT_MSG_GETSET, see_set, why);
+	if (!rc && want & FILTER_WANT_COUNTERS)
+		rc = look_at(f, &counters, NFT_MSG_GETOBJ, see_counter, why);
+	if (rc)
+		return rc;
+	live.chains = chains.chains.at, live.chain_count = chains.chains.len;
+	live.sets = sets.objects.at, live.set_count = sets.objects.len;
+	live.counters = counters.objects.at, live.counter_count = counters.objects.len;
+	*out = live;
+	return 0;
+}
+
+struct counted {
+	const char *name;
+	struct look look;
+};
+
+static void count_again(void *context)
+{
+	look_again(&((struct counted *)context)->look);
+}
+
+static void see_one_counter(const struct nlmsghdr *h, void *context)
+{
+	struct counted *c = context;
+
+	if (!strcmp(filter_text(h, NFTA_OBJ_NAME), c->name))
+		see_counter(h, &c->look);
+}
+
+int filter_count(struct filter *f, const char *counter, uint64_t *out, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct counted c = { .name = counter, .look.arena = a };
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+
+	*out = 0;
+	for (unsigned t = 0; t < FILTER_TABLES; t++) {
+		struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETOBJ, NLM_F_ACK, (enum filter_table)t);
+
+		mnl_attr_put_strz(h, NFTA_OBJ_NAME, counter);
+		mnl_attr_put_u32(h, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
+		c.look.objects_before = c.look.objects.len;
+		int rc = filter_ask(f, h, see_one_counter, count_again, &c, why);
+		if (rc)
+			return err_in(why, "cannot read the counter %s", counter);
+	}
+	for (size_t i = 0; i < c.look.objects.len; i++)
+		*out += c.look.objects.at[i].packets;
+	return 0;
+}
+
+/* ---- the rules of hooks ------------------------------------------------------------------ */
+
+struct ways {
+	const char *chain;
+	struct buf text;
+};
+
+static void ways_again(void *context)
+{
+	((struct ways *)context)->text.len = 0;
+}
+
+static void ways_own_(struct ways *w)
+{
+	buf_release(&w->text);
+}
+
+/* "jump X" or "goto X" when that is all the rule does, else "other". */
+static void see_way(const struct nlmsghdr *h, void *context)
+{
+	struct ways *w = context;
+
+	if (!filter_is_ours(h) || strcmp(filter_text(h, NFTA_RULE_CHAIN), w->chain))
+		return;
+	const struct nlattr *list_of = filter_attribute(h, NFTA_RULE_EXPRESSIONS);
+	const struct nlattr *one = filter_nested(list_of, NFTA_LIST_ELEM), *name = filter_nested(one, NFTA_EXPR_NAME);
+	const struct nlattr *data = filter_nested(filter_nested(one, NFTA_EXPR_DATA), NFTA_IMMEDIATE_DATA);
+	const struct nlattr *verdict = filter_nested(data, NFTA_DATA_VERDICT);
+	const struct nlattr *code = filter_nested(verdict, NFTA_VERDICT_CODE);
+	const struct nlattr *to = filter_nested(verdict, NFTA_VERDICT_CHAIN);
+	bool alone = one && mnl_attr_get_payload_len(list_of) <= (size_t)MNL_ALIGN(one->nla_len);
+	int says = code ? (int)ntohl(mnl_attr_get_u32(code)) : 0;
+
+	buf_puts(&w->text, w->text.len ? "; " : "");
+	if (alone && to && !strcmp(mnl_attr_get_str(name), "immediate") && (says == NFT_JUMP || says == NFT_GOTO))
+		buf_printf(&w->text, "%s %s", says == NFT_JUMP ? "jump" : "goto", mnl_attr_get_str(to));
+	else
+		buf_puts(&w->text, "other");
+}
+
+int filter_ways(struct filter *f, enum filter_table t, const char *chain, struct arena *a, const char **out,
+		struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+	struct nlmsghdr *h = filter_list(room, NFT_MSG_GETRULE, t);
+	own(ways) struct ways w = { .chain = chain };
+
+	mnl_attr_put_strz(h, NFTA_RULE_CHAIN, chain);
+	int rc = filter_ask(f, h, see_way, ways_again, &w, why);
+	if (!rc)
+		*out = arena_strndup(a, buf_text(&w.text), w.text.len);
+	return rc;
+}

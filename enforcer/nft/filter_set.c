@@ -1,0 +1,114 @@
+#include "enforcer/nft/filter.h"
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include "enforcer/nft/filter_talk.h"
+
+/* An element past its timeout stays listed until it is collected, with nothing left to live. */
+static void count_elements(const struct nlmsghdr *h, void *context)
+{
+	const struct nlattr *list_of = filter_attribute(h, NFTA_SET_ELEM_LIST_ELEMENTS), *one, *a;
+	uint64_t *count = context;
+
+	if (!list_of)
+		return;
+	mnl_attr_for_each_nested(one, list_of) {
+		bool expired = false;
+
+		mnl_attr_for_each_nested(a, one)
+			if (mnl_attr_get_type(a) == NFTA_SET_ELEM_EXPIRATION)
+				expired = filter_u64(a) == 0;
+		*count += !expired;
+	}
+}
+
+static void count_again(void *context)
+{
+	*(uint64_t *)context = 0;
+}
+
+/* NFTA_SET_COUNT, which headers do not have yet: newer kernels say how many elements a set has, expired ones with them. */
+#define SET_COUNT 20
+
+/* Beyond it the kernel's own number does: reading the elements of a large set takes it a time that grows with their square. */
+#define COUNTED_MOST 8192u
+
+static void see_count(const struct nlmsghdr *h, void *context)
+{
+	const struct nlattr *count = filter_attribute(h, SET_COUNT);
+
+	if (count && mnl_attr_get_payload_len(count) == sizeof(uint32_t))
+		*(uint64_t *)context = ntohl(mnl_attr_get_u32(count));
+}
+
+static int said_size(struct filter *f, enum filter_table t, const char *set, uint64_t *out, struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSET, NLM_F_ACK, t);
+
+	*out = 0;
+	mnl_attr_put_strz(h, NFTA_SET_NAME, set);
+	return filter_ask(f, h, see_count, count_again, out, why);
+}
+
+int filter_set_size(struct filter *f, enum filter_table t, const char *set, uint64_t *out, struct err *why)
+{
+	int said = said_size(f, t, set, out, why);
+
+	if (said || *out > COUNTED_MOST)
+		return said;
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSETELEM, NLM_F_DUMP, t);
+	uint64_t count = 0;
+
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, set);
+	int rc = filter_ask(f, h, count_elements, count_again, &count, why);
+	if (!rc)
+		*out = count;
+	return rc;
+}
+
+static void tell_element(const struct nlattr *element, const struct filter_elements *to)
+{
+	const struct nlattr *key = NULL, *a, *value;
+	uint64_t left_ms = UINT64_MAX; /* without an end */
+
+	mnl_attr_for_each_nested(a, element) {
+		if (mnl_attr_get_type(a) == NFTA_SET_ELEM_EXPIRATION)
+			left_ms = filter_u64(a);
+		if (mnl_attr_get_type(a) == NFTA_SET_ELEM_KEY)
+			mnl_attr_for_each_nested(value, a)
+				key = value;
+	}
+	if (key && left_ms)
+		to->one(to->cls, mnl_attr_get_payload(key), mnl_attr_get_payload_len(key), left_ms);
+}
+
+static void tell_elements(const struct nlmsghdr *h, void *context)
+{
+	const struct nlattr *list = filter_attribute(h, NFTA_SET_ELEM_LIST_ELEMENTS), *one;
+
+	if (list)
+		mnl_attr_for_each_nested(one, list)
+			tell_element(one, context);
+}
+
+static void tell_again(void *context)
+{
+	const struct filter_elements *to = context;
+
+	to->again(to->cls);
+}
+
+int filter_set_elements(struct filter *f, enum filter_table t, const char *set, const struct filter_elements *to,
+			struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSETELEM, NLM_F_DUMP, t);
+
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, set);
+	return filter_ask(f, h, tell_elements, tell_again, (void *)(uintptr_t)to, why);
+}

@@ -1,0 +1,49 @@
+/*
+ * filter_talk - what the parts of filter share: one socket, questions and answers.
+ *
+ *     filter.c          the socket, a change sent whole, a question asked until its answer is one state
+ *     filter_change.c   the messages of a change
+ *     filter_words.c    why the kernel refuses a change, in words
+ *     filter_look.c     chains, sets, counters, and the rules of hooks
+ *     filter_set.c      the elements of a set
+ *     filter_digest.c   what judges, in 32 bytes
+ */
+#ifndef TEG_NFT_FILTER_TALK_H
+#define TEG_NFT_FILTER_TALK_H
+
+#include <libmnl/libmnl.h>
+
+#include "enforcer/nft/filter.h"
+
+#define FILTER_SCRATCH_BYTES 2048u /* room for one message made here */
+
+extern const uint8_t filter_families[FILTER_TABLES];
+extern const char *const filter_family_names[FILTER_TABLES];
+
+/* ---- messages ---------------------------------------------------------------------- */
+
+/* One begun in `room`; the second names our table in it, the third asks for all there is of a kind in our table. */
+struct nlmsghdr *filter_message(void *room, unsigned subsystem, unsigned kind, uint16_t flags, uint8_t family);
+struct nlmsghdr *filter_ours(void *room, unsigned kind, uint16_t flags, enum filter_table t);
+struct nlmsghdr *filter_list(void *room, unsigned kind, enum filter_table t);
+
+/* Borrowed, or NULL. */
+const struct nlattr *filter_attribute(const struct nlmsghdr *h, uint16_t type);
+const struct nlattr *filter_nested(const struct nlattr *nest, uint16_t type);
+
+bool filter_is_ours(const struct nlmsghdr *h);
+const char *filter_text(const struct nlmsghdr *h, uint16_t type); /* "" when it has none */
+uint64_t filter_u64(const struct nlattr *a);
+
+/* ---- talking --------------------------------------------------------------------------- */
+
+typedef void (*filter_on_message)(const struct nlmsghdr *h, void *context);
+
+/* A listing that is one state of the table; `restart` forgets what came before a disturbance. */
+int filter_ask(struct filter *f, struct nlmsghdr *question, filter_on_message on, void (*restart)(void *), void *context,
+	       struct err *why);
+
+/* The sentence for a change of which the kernel refuses message `index`: c->count is the change as a whole. */
+int filter_refused(const struct filter_change *c, uint32_t index, const struct nlmsghdr *answer, struct err *why);
+
+#endif
