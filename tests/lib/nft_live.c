@@ -146,7 +146,9 @@ static bool make_world(const struct live *l)
 	buf_puts(&b, "\tchain first {\n\t\ttype filter hook output priority -300\n");
 	buf_printf(&b, "\t\tmeta mark 0x%x accept\n", OUR_MARK);
 	buf_puts(&b, "\t\ttcp flags & rst == rst counter name sent.reset drop\n"
-		     "\t\tmeta l4proto icmp counter name sent.icmp drop\n\t\tcounter name sent.other drop\n\t}\n");
+		     "\t\tmeta l4proto icmp counter name sent.icmp drop\n");
+	/* A host tells its neighbours which groups it listens to when it likes, and not for a packet's sake. */
+	buf_puts(&b, "\t\tmeta l4proto igmp drop\n\t\ticmpv6 type { 131, 132, 143 } drop\n\t\tcounter name sent.other drop\n\t}\n");
 	for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
 		buf_printf(&b, "\tchain before_%s {\n\t\ttype filter hook %s priority -6\n", hooks[i][1], hooks[i][0]);
 		buf_printf(&b, "\t\tcounter name %s\n", hooks[i][1]);
