@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "enforcer/proc/allow.h"
+#include "enforcer/warden/hurry.h"
 
 static const unsigned kept[] = {
 	CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN,		/* nftables, XDP, programs by their number */
@@ -48,6 +49,7 @@ static int drop_capabilities(struct err *why)
 
 int warden_confine(struct err *why)
 {
+	hurry_somewhat();
 	int rc = drop_capabilities(why);
 
 	if (rc)

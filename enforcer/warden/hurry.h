@@ -6,7 +6,7 @@
  *
  *     own(hurry) struct hurry h = hurry_begin(&lasted_ns);
  *
- * Real-time priority 1, the least there is (sched(7)), which the kernel itself bounds; no process started meanwhile has it.
+ * Real-time priority 1, the least there is (sched(7)), which the kernel itself bounds; nothing is started meanwhile.
  * Where it is not granted (CAP_SYS_NICE) the switch is the same, and may last longer.
  */
 #ifndef TEG_WARDEN_HURRY_H
@@ -22,6 +22,12 @@ struct hurry {
 
 /* How long it lasted is stored at its end. */
 struct hurry hurry_begin(uint64_t *lasted_ns);
+
+/*
+ * From now on this process and what it starts are some steps before others (nice -10): who takes up all processors, or what
+ * arrives and keeps them busy, does not keep an operator from changing the posture. Where it is not granted, they are not.
+ */
+void hurry_somewhat(void);
 void hurry_own_(struct hurry *h);
 
 #endif

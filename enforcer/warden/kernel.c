@@ -254,8 +254,10 @@ int kernel_count_blocks(struct kernel *k, uint64_t *in_force, struct err *why)
 
 int kernel_blocks_left_out(struct kernel *k, uint64_t *more, struct err *why)
 {
+	const bool idle = !k->xdp || __atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED) <= now_ns();
+
 	*more = 0;
-	if (!k->xdp || !__atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED))
+	if (idle && !k->blocks.at)
 		return 0;
 	const struct block_table *t = kernel_blocks(k, why);
 	if (!t)
@@ -263,6 +265,8 @@ int kernel_blocks_left_out(struct kernel *k, uint64_t *more, struct err *why)
 	const uint64_t full = __atomic_load_n(&t->at->full, __ATOMIC_RELAXED);
 	*more = full - k->left_out;
 	k->left_out = full;
+	if (idle)
+		block_table_close(&k->blocks); /* 17 MB of address space, and as much in what is counted as this process's memory */
 	return 0;
 }
 

@@ -28,7 +28,7 @@ struct kernel {
 	struct tc *tc;
 	struct teg_active *active; /* teg_active, mapped; NULL without XDP */
 	struct feeds *feeds;	   /* what is on them: see feeds.h; NULL before feeds_open() */
-	struct block_table blocks; /* mapped from the first use on: see kernel_blocks() */
+	struct block_table blocks; /* mapped from the first use until no block is in force: see kernel_blocks() */
 	char without[256], without_tc[256];
 	struct older older; /* what another version pinned, until a generation of this one takes over */
 	char stale[512]; /* what of another version judges on, and the way out; "" when nothing does */

@@ -86,7 +86,7 @@ static long scheduled(pid_t who, int policy)
 {
 	const struct sched_param least = { .sched_priority = policy == SCHED_OTHER ? 0 : 1 };
 
-	return sched_setscheduler(who, policy | SCHED_RESET_ON_FORK, &least);
+	return sched_setscheduler(who, policy, &least);
 }
 static long before_others(void) { return scheduled(0, SCHED_FIFO); }
 static long among_others(void) { return scheduled(0, SCHED_OTHER); }
