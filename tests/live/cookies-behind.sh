@@ -1,6 +1,7 @@
 #!/bin/bash
 # A web server behind the edge under a flood of forged SYNs: layer 4 answers those over the rate in the server's place, and clients get through, whatever judges on arrival.
 . tests/lib/live.bash
+. tests/lib/flood.bash
 
 command -v nginx >/dev/null && command -v hping3 >/dev/null || { echo "1..0 # SKIP needs nginx and hping3"; exit 0; }
 
@@ -21,18 +22,7 @@ ip -n outside -6 route add fd00:20::/64 via fd00:9::1
 ip route add default via 10.9.0.2 dev w0 # to where the forged sources are
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 mkdir $lab/web && head -c 300000 /dev/urandom >$lab/web/large && echo hello >$lab/web/index.html
-cat >$lab/nginx.conf <<CONF
-pid $lab/nginx.pid;
-error_log $lab/nginx.log;
-events { worker_connections 256; }
-http {
-	access_log off;
-	root $lab/web;
-	client_body_temp_path $lab/body; proxy_temp_path $lab/proxy; fastcgi_temp_path $lab/fastcgi;
-	uwsgi_temp_path $lab/uwsgi; scgi_temp_path $lab/scgi;
-	server { listen 80 backlog=64; listen [::]:80 backlog=64; }
-}
-CONF
+web_conf
 server sysctl -qw net.ipv4.tcp_syncookies=0 # it has nobody but the edge
 serve() { [ ! -e $lab/nginx.pid ] || { kill "$(cat $lab/nginx.pid)"; while [ -e $lab/nginx.pid ]; do sleep 0.05; done; }; server nginx -c $lab/nginx.conf; } # with an empty queue
 serve
@@ -45,14 +35,7 @@ gets() { # gets FAMILY ADDRESS: how many of five requests are answered
 	echo $got
 }
 large() { outside curl -s --max-time 5 http://10.20.0.2/large | cmp - $lab/web/large; }
-flood() { # flood ADDRESS: 2000 SYNs a second from anywhere
-	nsenter --net=/run/netns/outside timeout 60 hping3 -q -S -p 80 --rand-source -i u500 "$1" >$lab/flood 2>&1 &
-	flooding=$!
-	sleep 1
-}
 calm() { kill $flooding; wait $flooding 2>/dev/null; }
-more() { [ "$2" -gt "$1" ] || { echo "want: more than $1"; echo "got:  $2"; false; }; }
-less() { [ "$2" -lt "$1" ] || { echo "want: less than $1"; echo "got:  $2"; false; }; }
 half_open() { server ss -Htn state syn-recv | wc -l; }
 entries() { cat /proc/sys/net/netfilter/nf_conntrack_count; }
 
@@ -79,7 +62,7 @@ POLICY
 
 ok "tegd starts" tegd_start --engine nft --bundle $lab/plain.tegb
 is "$(gets 4 10.20.0.2)" 5 "without a flood clients are served"
-flood 10.20.0.2
+flood 10.20.0.2 60
 sleep 2
 ok "under one the server's queue is full" less 3 "$(gets 4 10.20.0.2)"
 ok "and connection tracking of half-open flows" more 1000 "$(entries)"
@@ -95,7 +78,7 @@ for engine in nft native; do
 	is "$(counter reflex.syn_flood)" 0 "$engine: by the server alone"
 	outside bash -c "exec 3<>/dev/tcp/10.20.0.2/80; sleep 5; printf 'GET / HTTP/1.0\r\n\r\n' >&3; cat <&3" >$lab/held &
 	held=$!
-	flood 10.20.0.2
+	flood 10.20.0.2 60
 	before=$(entries) half=$(half_open)
 	is "$(gets 4 10.20.0.2) $(gets 6 '[fd00:20::2]')" "5 5" "$engine: under a flood too"
 	ok "$engine: the flood is answered and counted" more 300 "$(counter reflex.syn_flood)"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # A web server under a flood of forged SYNs: its queue is full, SYNs over the rate are answered with cookies on arrival, and clients get through.
 . tests/lib/live.bash
+. tests/lib/flood.bash
 
 command -v nginx >/dev/null && command -v hping3 >/dev/null || { echo "1..0 # SKIP needs nginx and hping3"; exit 0; }
 
@@ -12,30 +13,12 @@ gets() { # gets FAMILY ADDRESS: how many of five requests are answered
 	echo $got
 }
 stat_of() { nstat -asz "$1" | awk -v name="$1" '$1 == name { print $2 }'; }
-more() { [ "$2" -gt "$1" ] || { echo "want: more than $1"; echo "got:  $2"; false; }; }
-less() { [ "$2" -lt "$1" ] || { echo "want: less than $1"; echo "got:  $2"; false; }; }
-flood() { # flood SECONDS: 2000 SYNs a second from anywhere
-	outside timeout "$1" hping3 -q -S -p 80 --rand-source -i u500 10.9.0.1 >$lab/flood 2>&1 &
-	flooding=$!
-	sleep 1
-}
 
 # A veth takes what its peer's program sends back when it has a program itself.
 ip -n outside link set dev c0 xdpdrv object "$BUILD/bpf/anchor.bpf.o" section xdp
 ip route add default via 10.9.0.2 dev w0 # to where the forged sources are
 mkdir $lab/web && echo hello >$lab/web/index.html
-cat >$lab/nginx.conf <<CONF
-pid $lab/nginx.pid;
-error_log $lab/nginx.log;
-events { worker_connections 256; }
-http {
-	access_log off;
-	root $lab/web;
-	client_body_temp_path $lab/body; proxy_temp_path $lab/proxy; fastcgi_temp_path $lab/fastcgi;
-	uwsgi_temp_path $lab/uwsgi; scgi_temp_path $lab/scgi;
-	server { listen 80 backlog=64; listen [::]:80 backlog=64; }
-}
-CONF
+web_conf
 ok "a web server, whose queue has 64 places" nginx -c $lab/nginx.conf
 cat >$lab/edge.teg <<'POLICY'
 policy edge { version "1" }
@@ -62,7 +45,7 @@ is "$(gets 4 10.9.0.1) $(gets 6 '[fd00:9::1]')" "5 5" "without a flood clients a
 is "$(counter reflex.syn_flood) $(stat_of TcpExtSyncookiesRecv)" "0 0" "by the server alone: no cookie came back"
 
 ctl watch --json >$lab/events 2>/dev/null &
-flood 8
+flood 10.9.0.1 8
 is "$(ss -Htn state syn-recv | wc -l | awk '{ print ($1 >= 60) }')" 1 "under a flood the queue is full"
 is "$(gets 4 10.9.0.1) $(gets 6 '[fd00:9::1]')" "5 5" "and clients are served"
 kill $flooding; wait $flooding 2>/dev/null
@@ -80,7 +63,7 @@ sed -i 's/, emit.*//' $lab/edge.teg
 tegd_end TERM
 ok "tegd starts again, where nft judges" tegd_start --engine nft --bundle $lab/quiet.tegb
 is "$(status .cookies)" "the listener's own cookies, behind connection tracking: nft judges" "it says who answers there"
-flood 6
+flood 10.9.0.1 6
 is "$(gets 4 10.9.0.1) $(gets 6 '[fd00:9::1]')" "5 5" "and clients are served"
 kill $flooding; wait $flooding 2>/dev/null
 nginx -s stop -c $lab/nginx.conf 2>/dev/null
