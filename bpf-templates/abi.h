@@ -25,9 +25,9 @@
  * TEG_PLAN_OLDEST rises when a generation's own tables (gen_*) or the plan change, so that older plans cannot be used.
  */
 #ifndef TEG_ABI_VERSION
-#define TEG_ABI_VERSION 10u
+#define TEG_ABI_VERSION 11u
 #endif
-#define TEG_PLAN_OLDEST 10u
+#define TEG_PLAN_OLDEST 11u
 
 /* As if every pinned map had changed in this version: for tests. */
 #ifndef TEG_FORM_LEAST

@@ -73,7 +73,8 @@ static enum exit_code list(const struct ctl *c)
 			vec_push(a, &cells, json_text(i, heading[k]));
 	if (cells.len > 3)
 		say_table(&out, cells.at, 3, cells.len / 3);
-	buf_printf(&out, "%.0f sources are blocked\n", json_number(call.json, "total"));
+	const double total = json_number(call.json, "total");
+	buf_printf(&out, "%.0f %s blocked\n", total, total == 1 ? "source is" : "sources are");
 	return say_out(&out);
 }
 

@@ -11,7 +11,7 @@
 #include "lang/bundle/nft_name.h"
 #include "lang/vocab/cause.h"
 
-#define PLAN_VERSION  10u
+#define PLAN_VERSION  11u
 #define INTERFACE_MAX 15 /* IFNAMSIZ - 1 */
 #define POSTURES_MAX  64 /* teg_config.closed_slot */
 #define ZONES_MAX     63
