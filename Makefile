@@ -249,7 +249,7 @@ bench-enforcer: all $(BENCH_PROGRAMS) ## what a change takes and what packets no
 	@BUILD=$(BUILD) tests/bench/run enforcer blocks
 
 bench-path: all $(BENCH_PROGRAMS) ## what the first hook costs a packet, beside a program that only reads the frame
-	@BUILD=$(BUILD) tests/bench/run path flood sets bulk peers
+	@BUILD=$(BUILD) tests/bench/run path verify flood sets bulk peers
 
 bench-prove: $(BUILD)/tests/bench/prove ## what the prover's questions cost, beside BuDDy
 	$<

@@ -500,11 +500,13 @@ static void opened_own_(struct opened *o)
 	free(o->log);
 }
 
+#define LOG_STATS 4 /* BPF_LOG_STATS of include/linux/bpf_verifier.h: nothing but what was looked at */
+
 static int opened_open(struct opened *out, const struct tables_load *load, struct err *why)
 {
 	out->log = calloc(1, LOG_BYTES);
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = out->log,
-		    .kernel_log_size = out->log ? LOG_BYTES : 0);
+		    .kernel_log_size = out->log ? LOG_BYTES : 0, .kernel_log_level = load->spent && out->log ? LOG_STATS : 0);
 
 	libbpf_set_print(say_nothing);
 	one_value_know();
@@ -522,8 +524,27 @@ static int opened_load(struct opened *o, struct err *why)
 	return 0;
 }
 
+static double cpu_ms(void)
+{
+	struct timespec t = { 0 };
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* The processor's time since *since, which is now from here on. */
+static double lap_ms(double *since)
+{
+	const double was = *since;
+
+	*since = cpu_ms();
+	return *since - was;
+}
+
 int tables_load(struct tables **out, const struct tables_load *load, struct err *why)
 {
+	struct tables_spent nobody, *spent = load->spent ? load->spent : &nobody;
+	double lap = cpu_ms();
 	own(arena) struct arena *a = arena_new();
 	own(opened) struct opened o = { 0 };
 	own(made) struct made made = { .sets = trie_build(a, load->plan->prefixes, load->plan->prefix_count), 
@@ -534,13 +555,18 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	if (!made.sets.node_count && atlas_build(&made.atlas, load->plan->prefixes, load->plan->prefix_count, why))
 		return why->code;
 	made.feed_words = feed_words(load);
+	spent->make_ms = lap_ms(&lap);
 	int rc = opened_open(&o, load, why);
 	if (!rc)
 		rc = object_prepare(o.object, load, &made, why);
+	spent->open_ms = lap_ms(&lap);
 	if (!rc)
 		rc = opened_load(&o, why);
+	spent->load_ms = lap_ms(&lap);
 	if (!rc)
 		rc = fill(o.object, load, &made, why);
+	spent->fill_ms = lap_ms(&lap);
+	snprintf(spent->said, sizeof spent->said, "%s", last_words(o.log ? o.log : ""));
 	return rc ? rc : tables_keep(out, o.object, load, o.program, why);
 }
 

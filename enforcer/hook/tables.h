@@ -27,6 +27,15 @@
 struct tables;
 struct atlas;
 
+/* What a load took, of processor time, for those who measure; and the verifier's own count of what it looked at. */
+struct tables_spent {
+	double make_ms; /* the plan's tables, in the form that the program reads */
+	double open_ms; /* the object, read and sized */
+	double load_ms; /* maps made, the program verified and translated */
+	double fill_ms;
+	char said[600];
+};
+
 struct tables_load {
 	const struct shared *shared;
 	enum teg_hook hook;
@@ -39,6 +48,7 @@ struct tables_load {
 	unsigned bank;	       /* 0 or 1: whose word of teg_active says the posture */
 	bool given_clock;      /* time is what tables_set_clock() says: for tests */
 	bool tell_all;	       /* every event is told, none is sampled: for tests */
+	struct tables_spent *spent; /* NULL: nobody measures */
 };
 
 /* The verifier's last words are in *why when it refuses. */

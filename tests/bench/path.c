@@ -10,7 +10,8 @@
  * REPEAT packets; minimum and median over the rounds. Each round begins with full
  * buckets and no blocks, and is so short that nobody is over a rate of 100. Compare the ratios: the
  * nanoseconds are this machine's. Each kind of packet is printed twice, for
- * people and as "bench NAME VALUE UNIT" for tests/bench/run; then the same in TC ("tc.NAME"), against a floor of its own.
+ * people and as "bench NAME VALUE UNIT" for tests/bench/run; then what a load took; then the same in TC ("tc.NAME"),
+ * against a floor of its own.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@
 #include "compiler/ir/ir.h"
 #include "compiler/ir/packet.h"
 #include "compiler/ir/proto.h"
+#include "enforcer/hook/tables.h"
 #include "lang/base/file.h"
 #include "lang/bundle/bundle.h"
 #include "tests/lib/floor_run.h"
@@ -135,6 +137,7 @@ static void fill(struct floor_trace *trace, const struct kind *k)
 
 struct bench {
 	enum teg_hook hook;
+	struct tables_spent spent; /* the least of all rounds */
 	struct floor_run floor; /* the hook's */
 	struct arena *arena;
 	struct plan plan;
@@ -162,6 +165,21 @@ static void open_bundle(struct bench *b, const char *path)
 	       b->plan.prefix_count);
 }
 
+static void least(double *of, double ms)
+{
+	*of = *of && *of < ms ? *of : ms;
+}
+
+static void note_load(struct bench *b)
+{
+	const struct tables_spent *took = xdp_run_spent(b->policy);
+
+	least(&b->spent.make_ms, took->make_ms);
+	least(&b->spent.open_ms, took->open_ms);
+	least(&b->spent.load_ms, took->load_ms);
+	least(&b->spent.fill_ms, took->fill_ms);
+}
+
 static void begin(struct bench *b, const struct kind *k)
 {
 	const struct addr self[] = { address(self4), address(self6) };
@@ -173,6 +191,7 @@ static void begin(struct bench *b, const struct kind *k)
 		fprintf(stderr, "path: %s\n", why.text);
 		exit(1);
 	}
+	note_load(b);
 	xdp_run_self(b->policy, self, ARRAY_LEN(self));
 	xdp_run_at(b->policy, 1, b->plan.initial, 0);
 	for (addr_num i = 0; k->blocks && i < 1000; i++) {
@@ -245,15 +264,28 @@ static void tell_token(enum teg_hook hook, const double *policy_ns)
 	printf("bench path.%stoken.known %.1f ns\nbench path.%stoken.new %.1f ns\n", in, known - data, in, new - data);
 }
 
+static void tell_load(const struct bench *b)
+{
+	const char *in = b->hook == TEG_HOOK_TC ? "tc." : "";
+	const struct tables_spent *s = &b->spent;
+
+	printf("a load, of processor time: tables made %.1f ms, object opened %.1f, program verified %.1f, tables filled %.1f\n", s->make_ms,
+	       s->open_ms, s->load_ms, s->fill_ms);
+	printf("bench path.%sload.make %.2f ms\nbench path.%sload.open %.2f ms\nbench path.%sload.verify %.2f ms\nbench path.%sload.fill %.2f ms\n",
+	       in, s->make_ms, in, s->open_ms, in, s->load_ms, in, s->fill_ms);
+}
+
 static void compare_all(struct bench *b, enum teg_hook hook, const char *self, unsigned rounds, unsigned repeat)
 {
 	double policy_ns[ARRAY_LEN(kinds)];
 
 	b->hook = hook;
+	b->spent = (struct tables_spent){ 0 };
 	floor_open_in(&b->floor, hook, self);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		policy_ns[i] = compare(b, &kinds[i], rounds, repeat);
 	tell_token(hook, policy_ns);
+	tell_load(b);
 	floor_release(&b->floor);
 }
 

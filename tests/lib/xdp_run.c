@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -32,20 +31,17 @@ struct xdp_run {
 	struct teg_counter *per_cpu;
 	struct ring_read ring;
 	struct xdp_run_told told;
-	double load_ms;
+	struct tables_spent spent;
 };
-
-static double cpu_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 double xdp_run_load_ms(const struct xdp_run *x)
 {
-	return x->load_ms;
+	return x->spent.make_ms + x->spent.open_ms + x->spent.load_ms + x->spent.fill_ms;
+}
+
+const struct tables_spent *xdp_run_spent(const struct xdp_run *x)
+{
+	return &x->spent;
 }
 
 static void must(bool held, const char *what)
@@ -91,9 +87,8 @@ int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *
 		return rc;
 	load.shared = &x->shared;
 	load.object = emit_program(hook, &load.object_len);
-	const double begun = cpu_ms();
+	load.spent = &x->spent;
 	rc = tables_load(&x->tables, &load, why);
-	x->load_ms = cpu_ms() - begun;
 	if (rc)
 		return rc;
 	must(ring_read_open(&x->ring, x->shared.events, TEG_EVENTS_BYTES), "the ring of events");

@@ -42,6 +42,8 @@ int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *
 
 /* Processor time that opening, sizing, verifying and filling took; maps that outlive generations were there. */
 double xdp_run_load_ms(const struct xdp_run *x);
+struct tables_spent;
+const struct tables_spent *xdp_run_spent(const struct xdp_run *x);
 
 /* One more program by the same tables, as where interfaces have different hooks; and whose program is asked from now on. */
 int xdp_run_join(struct xdp_run *x, enum teg_hook hook, const struct plan *plan, struct err *why);
