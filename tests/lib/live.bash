@@ -77,6 +77,7 @@ tegd_end() { # tegd_end SIGNAL
 	tegd_pid=
 }
 ctl() { "$BUILD/tegctl" --socket $lab/run/api.sock "$@"; }
+pinned() { find $lab/bpf/teg -regextype posix-extended -regex ".*/$1_[0-9]+"; } # pinned NAME: its pin, of whatever layout
 status() { ctl --json status | jq -r "$1"; } # status FILTER
 counter() { ctl metrics | sed -n "s/^tegumentar_rule_packets_total{id=\"$1\",.*} //p"; }
 

@@ -48,18 +48,19 @@ is "$(pings 10.9.0.1 -I 203.0.113.5)" silent "and judges"
 rm $lab/bpf/teg/link_*
 ok "so is one whose pin is gone" repaired "xdp: the anchor on w0 is gone"
 is "$(pings 10.9.0.1 -I 203.0.113.5)" silent "and judges"
-bpftool map delete pinned $lab/bpf/teg/teg_slots_10 key 0 0 0 0
+bpftool map delete pinned $(pinned teg_slots) key 0 0 0 0
 ok "an empty slot gets its program back" repaired "xdp: the program in the slot is number 0"
 before=$(counter block.bogons)
-rm $lab/bpf/teg/teg_counters_10 $lab/bpf/teg/anchor_10
-within 4 test -e $lab/bpf/teg/anchor_10
-ok "lost pins come back" test -e $lab/bpf/teg/teg_counters_10
+lost="$(pinned teg_counters) $(pinned anchor)"
+rm $lost
+within 4 test -e ${lost#* }
+ok "lost pins come back" test -e ${lost% *}
 tegd_end KILL
 ok "tegd starts again" tegd_start --engine native --drift-seconds 1
 is "$(status '.adopted, .intact' | xargs)" "adopted true" "and finds all that it left"
 is "$(counter block.bogons)" "$before" "with its counts"
-bpftool map update pinned $lab/bpf/teg/teg_active_10 key 0 0 0 0 value hex 02 00 00 00 02 00 00 00 2>/dev/null ||
-	bpftool map update pinned $lab/bpf/teg/teg_active_10 key 0 0 0 0 value hex $(printf '02 00 00 00 %.0s' $(seq $(($(bpftool -j map show pinned $lab/bpf/teg/teg_active_10 | jq .bytes_value) / 4))))
+bpftool map update pinned $(pinned teg_active) key 0 0 0 0 value hex 02 00 00 00 02 00 00 00 2>/dev/null ||
+	bpftool map update pinned $(pinned teg_active) key 0 0 0 0 value hex $(printf '02 00 00 00 %.0s' $(seq $(($(bpftool -j map show pinned $(pinned teg_active) | jq .bytes_value) / 4))))
 ok "a posture's word that somebody else wrote is put right" repaired "xdp: teg_active says posture 2"
 tegd_end TERM
 

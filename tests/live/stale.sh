@@ -12,7 +12,8 @@ ok "a policy is in force" ctl apply $lab/one.tegb
 is "$(now)" "1 1 true xdp-native" "and judges"
 tegd_end TERM
 # The layout of one map differs, as after an upgrade.
-python3 - $lab/bpf/teg/teg_causes_10 <<'END'
+stale=$(pinned teg_causes)
+python3 - $stale <<'END'
 import ctypes, os, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
 def bpf(command, attr):
@@ -28,7 +29,7 @@ bpf(6, struct.pack("QI", ctypes.addressof(path), fd))
 END
 ok "tegd starts on pins of another version" tegd_start --engine auto
 is "$(now)" "1 1 false nft" "nft has all layers; that is not called intact"
-holds "$(status .fault)" "teg_causes_10 is a map of another version" "the status says what is there"
+holds "$(status .fault)" "${stale##*/} is a map of another version" "the status says what is there"
 holds "$(status .fault)" "(rm -r $lab/bpf/teg) and start tegd again" "and what to do"
 holds "$(cat $lab/log)" "judge on before nft" "so does the log"
 holds "$(curl -s --unix-socket $lab/run/api.sock http://t/readyz)" "another version" "and /readyz"

@@ -63,7 +63,7 @@ for point in $points; do
 	[ "$(judged)" = "open, shut, silent, silent" ] || { echo "# killed at $point: $(judged)"; wrong=$((wrong + 1)); }
 	tegd=$BUILD/other/tegd tegd_start $flags
 	[ "$(status .adopted)" = adopted ] && through=$((through + 1)) finished="$finished $point"
-	[ "$(status .intact), $(judged)" = "true, open, shut, silent, silent" ] && [ $(ls $lab/bpf/teg | grep -c _10\$) = 0 ] ||
+	[ "$(status .intact), $(judged)" = "true, open, shut, silent, silent" ] && [ $(ls $lab/bpf/teg | grep -cE "^(teg|anchor).*_[0-9]{1,3}\$") = 0 ] ||
 		{ echo "# killed at $point, and a start: $(status '.intact, .fault' | xargs), $(judged)"; unfinished=$((unfinished + 1)); }
 	tegd_end TERM
 done
