@@ -28,6 +28,11 @@ struct feed {
 void feed_free(struct feed *f);
 OWN_FREE(feed, struct feed *)
 
+static inline uint32_t feed_prefixes(const struct feed *f) /* of NULL: none */
+{
+	return f ? f->content.count[FAMILY_IP4] + f->content.count[FAMILY_IP6] : 0;
+}
+
 /* Takes the packed bytes, once they hold. */
 int feed_new(struct feed **out, const char *name, struct buf *packed, uint32_t most, struct err *why);
 
