@@ -3,9 +3,10 @@
  *
  *     --sign KEY    sign it with the key that `tegc keygen` made
  *     --serial N    the signer's count; hosts that took N go back to no lower one by themselves
+ *     --no-proofs   prove nothing, and say so in the bundle, which tegd then refuses unless it was told not to
  *
- * The bundle is written whole or not at all, and only when nothing is wrong: the policy's tests
- * hold, and what was made for XDP and for nftables is read back and proved to be what it says.
+ * The bundle is written whole or not at all, and only when nothing is wrong: what the policy claims and its
+ * tests hold, and what was made for XDP and for nftables is read back and proved to be what it says.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -35,6 +36,7 @@ static bool same_file(const char *x, const char *y)
 struct asked {
 	const char *from, *to, *key; /* key is NULL when nobody signs */
 	uint64_t serial;
+	bool no_proofs;
 };
 
 /* In place of the bundle, the same signed. */
@@ -102,11 +104,20 @@ static int tests_hold(const struct policy *p, const struct ir *ir, const char *p
 	return rc;
 }
 
-static void tell_bundle(struct report *r, const char *path, const struct buf *b)
+static void tell_bundle(struct report *r, const struct asked *asked, const struct buf *b)
 {
 	struct digest d = digest_of(b->at, b->len);
 
-	r->bundle = (struct report_bundle){ path, arena_strdup(r->arena, d.hex), b->len };
+	r->bundle = (struct report_bundle){ asked->to, arena_strdup(r->arena, d.hex), b->len, !asked->no_proofs };
+}
+
+static int make(struct buf *out, const struct policy *p, const struct ir *ir, const struct asked *asked, struct arena *a,
+		struct err *why)
+{
+	const struct ir *made = asked->no_proofs ? ir : without_idle(ir, a);
+	int rc = emit_bundle(out, made, front_print_resolved(p, a), !asked->no_proofs, why);
+
+	return rc || asked->no_proofs ? rc : audit_bundle(ir, out->at, out->len, why);
 }
 
 static int build(struct report *r, struct compilation *c, const struct asked *asked)
@@ -115,15 +126,14 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 	struct err why = { 0 };
 	const struct policy *p = front_read(c, asked->from);
 	struct ir *ir = p ? ir_lower(p, c->arena) : NULL;
-	int rc = p ? prove_claims(c, ir) : front_exit(c);
+	int rc = !p ? front_exit(c) : asked->no_proofs ? EXIT_YES : prove_claims(c, ir);
 
 	report_diags(stderr, c);
 	if (!rc)
 		rc = tests_hold(p, ir, asked->from);
 	if (rc)
 		return rc;
-	if (emit_bundle(&bundle, without_idle(ir, c->arena), front_print_resolved(p, c->arena), &why) ||
-	    audit_bundle(ir, bundle.at, bundle.len, &why)) {
+	if (make(&bundle, p, ir, asked, c->arena, &why)) {
 		fprintf(stderr, "tegc build: %s: %s\n", asked->from, why.text);
 		return why.code == -E2BIG ? EXIT_WRONG : EXIT_OURS;
 	}
@@ -135,17 +145,19 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 		fprintf(stderr, "tegc build: %s\n", why.text);
 		return EXIT_IO;
 	}
-	tell_bundle(r, asked->to, &bundle);
+	if (asked->no_proofs)
+		fprintf(stderr, "tegc build: nothing was proved of %s; tegd takes it only where require-proofs is no\n", asked->to);
+	tell_bundle(r, asked, &bundle);
 	return EXIT_YES;
 }
 
-enum { SIGN = CMD_OWN, SERIAL };
+enum { SIGN = CMD_OWN, SERIAL, NO_PROOFS };
 
 static int options_read(struct asked *asked, struct compilation *c, struct report *r, int argc, char **argv)
 {
 	static const struct option options[] = {
 		CMD_POLICY_OPTIONS, CMD_REPORT_OPTIONS, { "out", 1, NULL, 'o' }, { "sign", 1, NULL, SIGN },
-		{ "serial", 1, NULL, SERIAL }, { 0 },
+		{ "serial", 1, NULL, SERIAL }, { "no-proofs", 0, NULL, NO_PROOFS }, { 0 },
 	};
 	struct err why;
 
@@ -153,6 +165,9 @@ static int options_read(struct asked *asked, struct compilation *c, struct repor
 		switch (o) {
 		case 'o':
 			asked->to = optarg;
+			break;
+		case NO_PROOFS:
+			asked->no_proofs = true;
 			break;
 		case SIGN:
 			asked->key = optarg;

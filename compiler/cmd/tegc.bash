@@ -3,7 +3,7 @@
 _tegc_options() {
 	case $1 in
 	check) echo "-I --import-path --param --params --no-proofs --fail-level --fix --report --plain --color" ;;
-	build) echo "-I --import-path --param --params -o --out --sign --serial --report --plain --color" ;;
+	build) echo "-I --import-path --param --params --no-proofs -o --out --sign --serial --report --plain --color" ;;
 	test) echo "-I --import-path --param --params --engine --filter --allow-empty --coverage --mutants --all --report --plain --color" ;;
 	fmt) echo "--check --report --plain --color" ;;
 	import) echo "--ipset --family --include-root --stateful --unlimited --report -o --out" ;;

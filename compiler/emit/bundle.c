@@ -54,7 +54,7 @@ static int bundle_holds(const struct buf *sealed, struct err *why)
 	return rc ? rc : playbooks_hold(bundle_find(b, "playbooks.tegp"), a, why);
 }
 
-int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, struct err *why)
+int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, bool proved, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	own(emit_nft) struct emit_nft nft = { 0 };
@@ -68,6 +68,7 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, stru
 	int rc;
 
 	emit_plan(&plan, ir, a);
+	plan.proved = proved;
 	if (plan.counter_count > TEG_COUNTER_SLOTS)
 		return err_set(why, E2BIG, "the rules of all postures have %u ids; there may be at most %u",
 			       plan.counter_count, TEG_COUNTER_SLOTS);

@@ -42,7 +42,10 @@ void emit_nft_release(struct emit_nft *n);
 /* emit_drill - the tests' packets; the plan's counters and tables are filled. Everything in `a`. */
 void emit_drill(struct drill *out, const struct plan *plan, const struct ir *ir, struct arena *a);
 
-/* emit_bundle - the whole bundle in an empty *out; `resolved` is the text of policy/resolved.teg. */
-int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, struct err *why);
+/*
+ * emit_bundle - the whole bundle in an empty *out; `resolved` is the text of policy/resolved.teg. It says of itself whether
+ * it is `proved`: then the caller writes it only once audit_bundle() had nothing against it.
+ */
+int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, bool proved, struct err *why);
 
 #endif

@@ -180,6 +180,7 @@ static cJSON *json_bundle(const struct report *r)
 
 	add_count(o, "bytes", r->bundle.len);
 	add_text(o, "path", report_path(r, r->bundle.path));
+	cJSON_AddBoolToObject(o, "proved", r->bundle.proved);
 	add_text(o, "sha256", r->bundle.sha256);
 	return o;
 }

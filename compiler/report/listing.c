@@ -389,6 +389,7 @@ int listing_print(struct buf *out, const struct bundle *b, struct err *why)
 	buf_printf(out, "policy %s%s%s%s%s\nbundle %s\n", p.policy, *p.version ? " " : "", p.version,
 		   *p.title ? "  # " : "", p.title, bundle_id(b)->hex);
 	print_signer(out, b);
+	buf_puts(out, p.proved ? "proved\n" : "NOT PROVED: made without proofs, so nobody knows that it does what its policy says\n");
 	print_members(out, b);
 	print_zones(out, &p);
 	print_postures(out, &p);

@@ -49,6 +49,7 @@ struct report_bundle {
 	const char *path;
 	const char *sha256;
 	size_t len;
+	bool proved;
 };
 
 struct cJSON;

@@ -42,6 +42,7 @@ static cJSON *plan_json(struct request *r, const struct status *s, const struct 
 	json_add_text(out, "policy", is->plan.policy);
 	json_add_text(out, "version", is->plan.version);
 	cJSON_AddBoolToObject(out, "signed", bundle_find(is->bundle, "signature") != NULL);
+	cJSON_AddBoolToObject(out, "proved", is->plan.proved);
 	cJSON_AddBoolToObject(out, "same", compare_same(was, is));
 	json_add_text(out, "posture", posture_after(&is->plan, s->posture));
 	needs = cJSON_AddArrayToObject(out, "needs");

@@ -37,6 +37,7 @@ static void add_policy(cJSON *to, const struct status *s)
 	json_add_text(policy, "name", s->policy);
 	json_add_text(policy, "version", s->version);
 	json_add_text(policy, "bundle", s->bundle);
+	cJSON_AddBoolToObject(policy, "proved", s->proved);
 	json_add_tests(policy, s->tests_run, s->tests_left);
 }
 

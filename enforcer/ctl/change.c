@@ -217,6 +217,10 @@ static enum exit_code say_plan(const struct ctl *c, const cJSON *p)
 		buf_puts(&out, "nothing would change: it is the bundle in force\n");
 	buf_printf(&out, "%s %s on %s, then in posture %s\n", json_text(p, "policy"), json_text(p, "version"), json_text(p, "base"),
 		   json_text(p, "posture"));
+	if (!json_is_true(p, "proved")) {
+		say_add(&out, COLOUR_BAD, "  NOT PROVED: made without proofs; tegd takes it only where require-proofs is no");
+		buf_putc(&out, '\n');
+	}
 	change_add_difference(&out, p);
 	buf_printf(&out, "what it means for packets: tegctl bundle > now.tegb; tegc diff now.tegb %s\n"
 			 "to apply just this, within %.0f minutes: tegctl apply %s --plan %s\n",

@@ -94,6 +94,13 @@ static void add_events(struct buf *out, const cJSON *s)
 	add_line(out, "events", buf_text(&line));
 }
 
+static void add_unproved(struct buf *out)
+{
+	buf_printf(out, "  %-10s ", "");
+	say_add(out, COLOUR_BAD, "NOT PROVED: nobody knows that it does what it says (tegc build --no-proofs)");
+	buf_putc(out, '\n');
+}
+
 static void add_facts(struct buf *out, const cJSON *s)
 {
 	const cJSON *policy = cJSON_GetObjectItemCaseSensitive(s, "policy");
@@ -103,6 +110,8 @@ static void add_facts(struct buf *out, const cJSON *s)
 		buf_printf(&line, "%s %s, bundle %.12s", json_text(policy, "name"), json_text(policy, "version"),
 			   json_text(policy, "bundle"));
 		add_line(out, "policy", buf_text(&line));
+		if (!json_is_true(policy, "proved"))
+			add_unproved(out);
 		add_line(out, "tag", json_text(s, "tag"));
 		buf_release(&line);
 		say_tests(&line, cJSON_GetObjectItemCaseSensitive(policy, "tests"));

@@ -112,6 +112,7 @@ struct status {
 	uint64_t generation;  /* 0: no policy yet */
 	const char *bundle;   /* id, 64 hex digits, "" when none */
 	const char *policy, *version;
+	uint8_t proved;	      /* its bundle says that tegc proved it */
 	uint32_t tests_run, tests_left; /* cases of the policy's tests: tried in this kernel before it was in force, and not */
 	const char *posture;  /* active; "" when none */
 	const char *posture_reason;

@@ -47,6 +47,7 @@ void status_encode(struct buf *out, const struct status *s)
 	wire_put_str(out, s->bundle);
 	wire_put_str(out, s->policy);
 	wire_put_str(out, s->version);
+	wire_put_u8(out, s->proved);
 	wire_put_u32(out, s->tests_run);
 	wire_put_u32(out, s->tests_left);
 	wire_put_str(out, s->posture);
@@ -147,6 +148,7 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.bundle = wire_get_str(&in, a);
 	s.policy = wire_get_str(&in, a);
 	s.version = wire_get_str(&in, a);
+	s.proved = wire_get_u8(&in);
 	s.tests_run = wire_get_u32(&in);
 	s.tests_left = wire_get_u32(&in);
 	s.posture = wire_get_str(&in, a);
@@ -170,7 +172,7 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.refuses = wire_get_str(&in, a);
 	get_events(&in, &s.events, a);
 	s.cookies = wire_get_str(&in, a);
-	int rc = message_decoded(&in, s.intact <= 1, "status", why);
+	int rc = message_decoded(&in, s.intact <= 1 && s.proved <= 1, "status", why);
 	if (!rc)
 		*out = s;
 	return rc;

@@ -327,13 +327,15 @@ static int read_listen(struct settings *s, const char *text, struct err *why)
 	return 0;
 }
 
-static int read_signature(struct settings *s, const char *value, struct err *why)
+/* All switches are about which bundles are taken. */
+static int read_switch(struct settings *s, const char *value, struct err *why)
 {
 	if (strcmp(value, "yes") && strcmp(value, "no"))
 		return err_set(why, EINVAL, "`%.40s` is neither yes nor no", value);
-	if (!strcmp(value, "yes") && !*s->trusted_keys)
+	s->signed_only = !strcmp(s->require_signature, "yes");
+	s->unproved_too = !strcmp(s->require_proofs, "no");
+	if (s->signed_only && !*s->trusted_keys)
 		return err_set(why, EINVAL, "no signature could be trusted; name the keys with trusted-keys");
-	s->signed_only = !strcmp(value, "yes");
 	return 0;
 }
 
@@ -488,7 +490,7 @@ static int value_holds(struct settings *s, struct arena *a, const struct row *r,
 	case KIND_LISTEN:
 		return read_listen(s, value, why);
 	case KIND_SWITCH:
-		return read_signature(s, value, why);
+		return read_switch(s, value, why);
 	case KIND_LIST:
 		if (strlen(value) > 4000)
 			return err_set(why, EINVAL, "the list is too long");

@@ -39,6 +39,7 @@ struct settings {
 	unsigned drift_seconds;	   /* `drift-seconds`, read */
 	unsigned audit_room, audit_kept; /* `audit-bytes` and `audit-files`, read */
 	bool signed_only;	   /* `require-signature`, read */
+	bool unproved_too;	   /* `require-proofs` is no */
 	struct sockaddr_in6 tcp;   /* `listen`, read; IPv4 as ::ffff:a.b.c.d; port 0 when none */
 	unsigned rate;		   /* `rate-limit`, read */
 	struct url database, redis; /* `database-url` and `redis-url`, read; without a scheme when there is none */

@@ -247,6 +247,18 @@ static int stage_ports(struct generation *g, struct kernel *k, const struct cont
 
 /* ---- staging -------------------------------------------------------------------------------- */
 
+/* Who signed it, after what, and whether tegc proved it: what was in force once is not asked again. */
+static int may_follow(const struct generation *g, const struct kernel *k, const struct stage *ask, const struct content *c,
+		      struct refusal *no)
+{
+	if (signer_check(k->settings, c->bundle, ask->now, ask->downgrade, &no->why))
+		return generation_refuse(no, RESULT_REFUSED, "signature");
+	if (g->plan.proved || k->settings->unproved_too)
+		return 0;
+	err_set(&no->why, EPERM, "it was made without proofs, and require-proofs is set; tegc build without --no-proofs proves it");
+	return generation_refuse(no, RESULT_REFUSED, "proofs");
+}
+
 static int stage_parts(struct generation *g, struct kernel *k, const struct stage *ask, struct content *c,
 		       struct refusal *no)
 {
@@ -255,8 +267,8 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 
 	if (rc)
 		return rc;
-	if (!ask->was_taken && signer_check(k->settings, c->bundle, ask->now, ask->downgrade, &no->why))
-		return generation_refuse(no, RESULT_REFUSED, "signature");
+	if (!ask->was_taken && (rc = may_follow(g, k, ask, c, no)))
+		return rc;
 	g->serial = signer_serial(c->bundle);
 	begin_in(g, ask->from);
 	if (ask->from && ask->from->number == ask->number)

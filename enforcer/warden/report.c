@@ -224,6 +224,7 @@ void report_status(struct status *out, struct generation *g, struct kernel *k, s
 	out->generation = g->is.number;
 	out->bundle = g->is.bundle.hex;
 	out->policy = g->plan.policy;
+	out->proved = g->plan.proved;
 	out->tests_run = g->is.tests_run;
 	out->tests_left = g->is.tests_left;
 	out->version = g->plan.version;

@@ -201,6 +201,7 @@ void plan_encode(struct buf *out, const struct plan *p)
 	wire_put_str(out, p->policy);
 	wire_put_str(out, p->title ? p->title : "");
 	wire_put_str(out, p->version ? p->version : "");
+	wire_put_u8(out, p->proved);
 	put_zones(out, p);
 	put_postures(out, p);
 	put_counters(out, p);
@@ -728,6 +729,8 @@ static int plan_holds(const struct plan *p, struct arena *a, struct err *why)
 
 	if (!word_holds(p->policy, 255) || !text_holds(p->title) || !text_holds(p->version))
 		return err_set(why, EINVAL, "the policy has no proper name");
+	if (p->proved > 1)
+		return err_set(why, EINVAL, "whether it was proved is neither yes nor no");
 	if ((rc = zones_hold(p, why)) || (rc = postures_hold(p, a, why)) ||
 	    (rc = counters_hold(p, a, why)) || (rc = config_holds(p, why)) ||
 	    (rc = tables_hold(p, why)) || (rc = feeds_hold(p, why)) || (rc = bulk_holds(p, why)) || (rc = plan_payload_holds(p, why)))
@@ -777,6 +780,7 @@ int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len
 	p.policy = wire_get_str(&in, a);
 	p.title = wire_get_str(&in, a);
 	p.version = wire_get_str(&in, a);
+	p.proved = wire_get_u8(&in);
 	get_zones(&in, &p, a);
 	get_postures(&in, &p, a);
 	get_counters(&in, &p, a);

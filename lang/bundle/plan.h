@@ -84,6 +84,7 @@ struct plan_need {
 
 struct plan {
 	const char *policy, *title, *version;
+	uint8_t proved; /* its claims hold, and what was made is what was meant: tegc proved it. Else nobody knows */
 	struct plan_zone *zones;
 	uint32_t zone_count;
 	struct plan_posture *postures;

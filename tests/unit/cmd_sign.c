@@ -62,7 +62,7 @@ static void write_bundle(const char *path, const char *name)
 	struct err why;
 
 	craft_add_posture(p, craft_posture("SHUT", VERDICT_DROP));
-	if (emit_bundle(&bytes, ir_lower(p, a), "policy\n", &why) || file_replace(path, bytes.at, bytes.len, 0644, &why))
+	if (emit_bundle(&bytes, ir_lower(p, a), "policy\n", true, &why) || file_replace(path, bytes.at, bytes.len, 0644, &why))
 		exit(1);
 }
 

@@ -12,7 +12,7 @@ static int emitted(struct buf *out, uint64_t seed, struct err *why)
 	own(arena) struct arena *a = arena_new();
 	struct gen g = gen_new(seed);
 
-	return emit_bundle(out, ir_lower(gen_policy(&g, a, &gen_shape_usual), a), "policy generated {\n}\n", why);
+	return emit_bundle(out, ir_lower(gen_policy(&g, a, &gen_shape_usual), a), "policy generated {\n}\n", true, why);
 }
 
 static void test_generated(void)

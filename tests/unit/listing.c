@@ -73,7 +73,7 @@ static void test_said(void)
 	own(bundle) struct bundle *b = NULL;
 	struct err why = { 0 };
 
-	if (!tap_ok(!emit_bundle(&bytes, ir_lower(edge(a), a), "policy edge\n", &why) &&
+	if (!tap_ok(!emit_bundle(&bytes, ir_lower(edge(a), a), "policy edge\n", true, &why) &&
 			    !bundle_open(&b, bytes.at, bytes.len, &why) && !listing_print(&text, b, &why),
 		    "a bundle is listed"))
 		tap_note("%s", why.text);
@@ -93,7 +93,7 @@ static void test_generated(void)
 		struct gen g = gen_new(seed);
 		struct err why = { 0 };
 
-		if (emit_bundle(&bytes, ir_lower(gen_policy(&g, a, &gen_shape_usual), a), "", &why) ||
+		if (emit_bundle(&bytes, ir_lower(gen_policy(&g, a, &gen_shape_usual), a), "", true, &why) ||
 		    bundle_open(&b, bytes.at, bytes.len, &why) || listing_print(&text, b, &why))
 			tap_note("seed %lu: %s", seed, why.text);
 		else

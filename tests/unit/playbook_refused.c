@@ -30,7 +30,7 @@ int main(void)
 		const struct policy *p = front_read_text(c, "policy", rows[i].text, strlen(rows[i].text));
 		int rc;
 
-		if (!tap_ok(p && !emit_bundle(&bundle, ir_lower(p, c->arena), front_print_resolved(p, c->arena), &why),
+		if (!tap_ok(p && !emit_bundle(&bundle, ir_lower(p, c->arena), front_print_resolved(p, c->arena), true, &why),
 			    "%s: it is built", rows[i].claim))
 			continue;
 		rc = generation_examine(bundle.at, bundle.len, &why);

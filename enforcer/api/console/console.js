@@ -50,10 +50,11 @@ const look = async (what) => (await ask(API + what)).json();
 function facts(s) {
 	const until = s.posture_until ? `${s.posture_until}, then ${s.posture_next}` : '';
 	const policy = s.policy ? `${s.policy.name} ${s.policy.version}` : 'none';
-	const all = { policy, tag: s.tag, posture: s.posture, reason: s.posture_reason, since: s.posture_since ?? '', until,
+	const proofs = s.policy && !s.policy.proved ? 'none: nobody knows that it does what it says' : '';
+	const all = { policy, proofs, tag: s.tag, posture: s.posture, reason: s.posture_reason, since: s.posture_since ?? '', until,
 		engine: s.engine, fault: s.fault, tegd: `${s.version}, ${s.adopted}, since ${s.started}` };
 	$('facts').replaceChildren(...Object.entries(all).filter(([, v]) => v)
-		.flatMap(([k, v]) => [make('dt', k), make('dd', v, k === 'fault' ? 'bad' : '')]));
+		.flatMap(([k, v]) => [make('dt', k), make('dd', v, ['fault', 'proofs'].includes(k) ? 'bad' : '')]));
 }
 
 function postures(s) {
@@ -265,7 +266,7 @@ $('offer').addEventListener('submit', (event) => {
 		show(plan);
 		planned = { file, token: plan.plan };
 		$('apply').hidden = plan.same;
-		return plan.same ? 'nothing would change: it is the bundle in force' : `${plan.policy} ${plan.version}, then in posture ${plan.posture}`;
+		return plan.same ? 'nothing would change: it is the bundle in force' : `${plan.policy} ${plan.version}${plan.proved ? '' : ' (NOT PROVED)'}, then in posture ${plan.posture}`;
 	});
 });
 
