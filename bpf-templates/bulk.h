@@ -24,6 +24,9 @@
 #define NO_RULE TEG_BULK_NO_RULE
 #define BULK_NONE TEG_BULK_LAST(NO_RULE, 0, 0, 0) /* no cell's last word, and behind all of them */
 #define BULK_LIST_LONG 64 /* cells */
+#define BULK_SCAN_HERE 8 /* cells of a leaf that are asked without a call: most leaves have no more */
+#define BULK_SCAN_PART 16
+#define BULK_SCAN_PARTS (TEG_BULK_LONGEST_MAX / BULK_SCAN_PART)
 
 /* One value, as long as the policy needs: set before loading. */
 struct {
@@ -122,28 +125,75 @@ static __always_inline __u64 bulk_leaf(const __u64 *words, const struct bulk_key
 	return TEG_BULK_LEAST(n) - TEG_BULK_LEAST_OF_LEAF < best ? n : 0;
 }
 
-/* The last word of the first cell of a leaf that matches, if it stands before `found`; else `found`. */
-static __always_inline __u64 bulk_scan(const __u64 *words, const struct bulk_key *k, __u64 leaf, __u64 found, bool ip6)
+/*
+ * The last word of the first of so many cells that matches, if it stands before `found`; else `found`. *goes_on: all of `most` were
+ * asked, and none of them decides.
+ */
+static __always_inline __u64 bulk_scan_some(const __u64 *words, const struct bulk_key *k, __u64 first, __u32 count, __u64 found, bool ip6,
+					    const __u32 most, bool *goes_on)
 {
 	const __u32 words_max = gen_config.bulk.words, longest = gen_config.bulk.longest;
-	const __u32 each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4, count = TEG_BULK_COUNT(leaf);
-	const __u64 first = TEG_BULK_AT(leaf);
+	const __u32 each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4;
 
-	for (__u32 i = 0; i < longest && i < count; i++) {
+	*goes_on = false;
+	for (__u32 i = 0; i < most && i < longest; i++) {
 		__u64 at = first + i * each;
 
 		WALK_ONE_REGISTER(at);
-		if (at > words_max - each)
-			break;
+		if (i >= count || at > words_max - each)
+			return found;
 		const __u64 *cell = &words[at], last = cell[each - 1];
 
 		if (last >= found)
-			break;
+			return found;
 		if (bulk_cell_has(cell, k, ip6) &&
 		    (!TEG_BULK_MORE_OF(last) || bulk_key_has_more(words, k, TEG_BULK_MORE_OF(last))))
 			return last;
 	}
+	*goes_on = true;
 	return found;
+}
+
+/*
+ * The rest of a long leaf, a part after the other. Functions of their own: the verifier walks the cells of one part, and not those of the
+ * longest leaf, for each tree and each way to it.
+ */
+__noinline __u64 bulk_scan_part(const struct bulk_key *k, __u64 first, __u32 count, __u64 found, __u32 ip6)
+{
+	bool goes_on;
+
+	if (!k || gen_config.bulk.words < TEG_BULK_CELL6)
+		return found;
+	return ip6 ? bulk_scan_some(ONE(gen_bulk), k, first, count, found, true, BULK_SCAN_PART, &goes_on)
+		   : bulk_scan_some(ONE(gen_bulk), k, first, count, found, false, BULK_SCAN_PART, &goes_on);
+}
+
+__noinline __u64 bulk_scan_rest(const struct bulk_key *k, __u64 first, __u32 count, __u64 found, __u32 ip6)
+{
+	const __u32 each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4;
+
+	if (!k)
+		return found;
+	for (__u32 i = 0; i < BULK_SCAN_PARTS && i * BULK_SCAN_PART < count; i++) {
+		__u64 first_of_part = first + i * BULK_SCAN_PART * each;
+		__u64 is = bulk_scan_part(k, first_of_part, count - i * BULK_SCAN_PART, found, ip6);
+
+		if (is != found)
+			return is;
+	}
+	return found;
+}
+
+/* The last word of the first cell of a leaf that matches, if it stands before `found`; else `found`. */
+static __always_inline __u64 bulk_scan(const __u64 *words, const struct bulk_key *k, __u64 leaf, __u64 found, bool ip6)
+{
+	const __u32 count = TEG_BULK_COUNT(leaf), each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4;
+	bool goes_on;
+
+	found = bulk_scan_some(words, k, TEG_BULK_AT(leaf), count, found, ip6, BULK_SCAN_HERE, &goes_on);
+	if (gen_config.bulk.longest <= BULK_SCAN_HERE || !goes_on || likely(count <= BULK_SCAN_HERE))
+		return found;
+	return bulk_scan_rest(k, TEG_BULK_AT(leaf) + BULK_SCAN_HERE * each, count - BULK_SCAN_HERE, found, ip6);
 }
 
 /* The node, or one below which nothing is when it is a leaf whose cells all have another mark: without a branch. */
