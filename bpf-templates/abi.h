@@ -121,6 +121,12 @@ _Static_assert(sizeof(struct teg_source) == 24, "abi");
  *
  *     who    63..24 name | 23..0 kept until, in units of 2^30 ns; wraps
  *
+ * Each set has a gate, and all gates together fit a second cache, which the sets do not. A gate says at which place
+ * a source can only be, and before when there will be none for another, up to a minute ahead; so most who have no
+ * place cost no look at the set. The beginning of a name is never 0, which is a free place's.
+ *
+ *     gate   63..24 the first 10 bits of each place's name, the first place's lowest | 23..0 all four are kept before
+ *
  * The sketch has two rows of buckets without names. A rule has a slice of them, and there
  * two words, one a row, for each /24 or /48 and whatever else has the same hash; a
  * packet is over when both are empty.
@@ -131,6 +137,8 @@ _Static_assert(sizeof(struct teg_source) == 24, "abi");
 #define TEG_BUCKET_UNIT 30u    /* of 2^so many ns */
 #define TEG_BUCKET_KEPT 28u    /* units */
 #define TEG_BUCKET_KEPT_MOST (1u << 22)
+#define TEG_GATE_BITS 10u      /* of each name */
+#define TEG_GATE_AHEAD 63u     /* units; the fewer, the rarer a gate that nobody passed for months is read as kept */
 #define TEG_SKETCH_ROWS 2u
 #define TEG_SKETCH_WORDS 32768u /* a row; a power of two */
 #define TEG_SKETCH_SLICE_MOST 2048u
@@ -143,10 +151,12 @@ struct teg_bucket {
 struct teg_buckets {
 	__u64 seed[2]; /* random, odd */
 	__u64 pad[6];
+	__u64 gate[TEG_BUCKET_SETS];
 	struct teg_bucket at[TEG_BUCKET_SETS][TEG_BUCKET_WAYS];
 	__u64 sketch[TEG_SKETCH_ROWS][TEG_SKETCH_WORDS]; /* empty_ns */
 };
 _Static_assert(sizeof(struct teg_bucket) * TEG_BUCKET_WAYS == 64, "abi");
+_Static_assert(TEG_GATE_BITS * TEG_BUCKET_WAYS + TEG_BUCKET_UNTIL == 64, "abi");
 
 /*
  * teg_blocks: array of one, mmapable. Runtime blocks, 16 bytes each, in sets of four that share a cache line.

@@ -100,28 +100,71 @@ static __always_inline __u64 limit_name(const struct teg_buckets *all, const str
 	return limit_mix(who, all->seed[1]) | 1ull << 63;
 }
 
-static __always_inline __u64 limit_kept(__u64 who, __u64 until)
+/* So many of `unit` have passed since that moment, times 2^8; below 0: it is still to come. */
+static __always_inline __s32 limit_since(__u32 unit, __u64 until)
 {
-	return who >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL | (until & ((1u << TEG_BUCKET_UNTIL) - 1));
+	return (__s32)((unit - (__u32)until) << (32 - TEG_BUCKET_UNTIL));
+}
+
+static __always_inline __u64 limit_until(__u64 word, __u64 until)
+{
+	return word >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL | (until & ((1u << TEG_BUCKET_UNTIL) - 1));
+}
+
+#define LIMIT_TAG_EACH (1ull | 1ull << TEG_GATE_BITS | 1ull << 2 * TEG_GATE_BITS | 1ull << 3 * TEG_GATE_BITS)
+
+static __always_inline __u64 limit_tag(__u64 who)
+{
+	return who >> (64 - TEG_GATE_BITS);
+}
+
+/* The highest bit of each place's part: the lowest that is set is a place whose name begins so. None: it stands nowhere. */
+static __always_inline __u64 limit_gate_asks(__u64 gate, __u64 who)
+{
+	const __u64 differ = gate >> TEG_BUCKET_UNTIL ^ limit_tag(who) * LIMIT_TAG_EACH;
+
+	return (differ - LIMIT_TAG_EACH) & ~differ & LIMIT_TAG_EACH << (TEG_GATE_BITS - 1);
+}
+
+static __always_inline __u32 limit_gate_place(__u64 asked)
+{
+	const __u64 one = asked & -asked;
+
+	return (one >> (2 * TEG_GATE_BITS - 1) & 1) | (one >> (3 * TEG_GATE_BITS - 2) & 2) |
+	       (one >> (4 * TEG_GATE_BITS - 1) & 1) * 3;
+}
+
+/* Are all places of the set surely kept? */
+static __always_inline bool limit_gate_is_shut(__u64 gate, __u32 unit)
+{
+	return (((__u32)gate - unit - 1) & ((1u << TEG_BUCKET_UNTIL) - 1)) < TEG_GATE_AHEAD;
+}
+
+/* The first place that will be free is kept so many more units. */
+static __always_inline __u64 limit_gate_shut(__u64 gate, __u32 unit, __u32 more)
+{
+	return limit_until(gate, unit + (more < TEG_GATE_AHEAD ? more + 1 : TEG_GATE_AHEAD));
 }
 
 /*
- * The bucket of `who`: its own, or that of one who is kept no longer, filled first
- * and then renamed. A CPU that comes late with either finds the word changed, and
- * leaves what the first has taken since. NULL when all are kept, unless it must have
- * one, and when another source took the place.
+ * limit_place - the place of `who`, looked for: its own, or that of one who is kept no longer. That one's bucket is
+ * full: unless its depth was less, it is left as it is; else it is filled first and then renamed. A CPU that comes late
+ * with either finds the word changed, and leaves what the first has taken since. Who renames says so at the gate;
+ * changes of the gate's parts can come in any order. NULL when all are kept, unless it must have one, and when another
+ * source took the place.
  */
-static __always_inline struct teg_bucket *limit_bucket(struct teg_bucket *set, __u64 who, __u64 now, __u64 full_ns,
-						       bool must)
+static __always_inline struct teg_bucket *limit_place(struct teg_bucket *set, __u64 *gate, __u64 seen, __u64 who,
+						      __u64 now, __u64 depth_ns, bool must)
 {
 	const __u32 unit = now >> TEG_BUCKET_UNIT;
-	struct teg_bucket *room = NULL;
-	__s32 past = must ? (__s32)(1u << 31) : 0;
+	struct teg_bucket *room = &set[0];
+	__s32 past = (__s32)(1u << 31);
 	__u64 was_who = 0, was_ns = 0;
+	__u32 part = 0;
 
 	for (__u32 i = 0; i < TEG_BUCKET_WAYS; i++) {
 		__u64 is_who = *(volatile __u64 *)&set[i].who, is_ns = *(volatile __u64 *)&set[i].empty_ns;
-		__s32 since = is_who ? (__s32)((unit - (__u32)is_who) << (32 - TEG_BUCKET_UNTIL)) : 0x7fffffff;
+		__s32 since = is_who ? limit_since(unit, is_who) : 0x7fffffff;
 
 		if ((is_who ^ who) >> TEG_BUCKET_UNTIL == 0)
 			return &set[i];
@@ -130,14 +173,39 @@ static __always_inline struct teg_bucket *limit_bucket(struct teg_bucket *set, _
 			room = &set[i];
 			was_who = is_who;
 			was_ns = is_ns;
+			part = TEG_BUCKET_UNTIL + i * TEG_GATE_BITS;
 		}
 	}
-	if (!room)
+	if (past <= 0 && !must) {
+		__sync_val_compare_and_swap(gate, seen, limit_gate_shut(seen, unit, -(past >> (32 - TEG_BUCKET_UNTIL))));
 		return NULL;
-	who = limit_kept(who, unit + TEG_BUCKET_KEPT);
-	__sync_val_compare_and_swap(&room->empty_ns, was_ns, full_ns);
+	}
+	who = limit_until(who, unit + TEG_BUCKET_KEPT);
+	if ((__s64)(now - was_ns) < (__s64)depth_ns)
+		__sync_val_compare_and_swap(&room->empty_ns, was_ns, now - depth_ns);
 	__u64 is = __sync_val_compare_and_swap(&room->who, was_who, who);
+	if (is == was_who)
+		__sync_fetch_and_xor(gate, (limit_tag(was_who) ^ limit_tag(who)) << part);
 	return is == was_who || is == who ? room : NULL;
+}
+
+/* The bucket of `who`; NULL when it has none and there is no room. */
+static __always_inline struct teg_bucket *limit_bucket(struct teg_buckets *all, __u64 who, __u64 now, __u64 depth_ns,
+						       bool must)
+{
+	const __u32 at = who & (TEG_BUCKET_SETS - 1);
+	struct teg_bucket *set = all->at[at];
+	const __u64 seen = *(volatile __u64 *)&all->gate[at], asked = limit_gate_asks(seen, who);
+
+	if (asked) {
+		struct teg_bucket *b = &set[limit_gate_place(asked)];
+
+		if ((*(volatile __u64 *)&b->who ^ who) >> TEG_BUCKET_UNTIL == 0)
+			return b;
+	} else if (!must && limit_gate_is_shut(seen, now >> TEG_BUCKET_UNIT)) {
+		return NULL;
+	}
+	return limit_place(set, &all->gate[at], seen, who, now, depth_ns, must);
 }
 
 /* Takes a token from the bucket that was empty then; true when there was none. *missing_ns: what it lacks. */
@@ -163,7 +231,7 @@ static __always_inline void limit_keep(struct teg_bucket *b, __u64 name, __u64 m
 {
 	const __u64 missing = missing_ns >> TEG_BUCKET_UNIT;
 	__u64 is = *(volatile __u64 *)&b->who;
-	__u64 who = limit_kept(name, (now >> TEG_BUCKET_UNIT) + TEG_BUCKET_KEPT +
+	__u64 who = limit_until(name, (now >> TEG_BUCKET_UNIT) + TEG_BUCKET_KEPT +
 					     (missing < TEG_BUCKET_KEPT_MOST ? missing : TEG_BUCKET_KEPT_MOST));
 
 	if (is != who && (is ^ who) >> TEG_BUCKET_UNTIL == 0)
@@ -214,8 +282,7 @@ __noinline int limit_over(const struct pkt *p, const struct teg_rule *rule, __u6
 		return LIMIT_WITHIN;
 	const __u64 name = limit_name(all, p, rule, 32, 128);
 	const __u64 cost_ns = rule->bytes ? rule->cost_ns * p->len / rule->bytes : rule->cost_ns;
-	struct teg_bucket *b = limit_bucket(all->at[name & (TEG_BUCKET_SETS - 1)], name, now, now - rule->depth_ns,
-					    rule->key == TEG_KEY_ALL);
+	struct teg_bucket *b = limit_bucket(all, name, now, rule->depth_ns, rule->key == TEG_KEY_ALL);
 	__u64 missing_ns = 0;
 
 	if (!b)

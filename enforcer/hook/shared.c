@@ -25,7 +25,7 @@ const struct shared_map shared_maps[] = {
 	SHARED(counters, 10, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_SLOTS_FIRST, 0),
 	SHARED(causes, 10, PERCPU_ARRAY, 4, sizeof(struct teg_counter), 2 * CAUSE_COUNT, 0),
 	SHARED(self, 10, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
-	SHARED(buckets, 10, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
+	SHARED(buckets, 11, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
 	SHARED(blocks, 10, ARRAY, 4, sizeof(struct teg_blocks), 1, BPF_F_MMAPABLE),
 	SHARED(hints, 10, ARRAY, 4, sizeof(struct teg_hints), 1, BPF_F_MMAPABLE),
 	SHARED(telling, 10, PERCPU_ARRAY, 4, sizeof(struct teg_telling), 1, 0),
@@ -337,6 +337,7 @@ int shared_forget(const struct shared *s, struct err *why)
 
 	if (b == MAP_FAILED || t == MAP_FAILED)
 		return err_sys(why, "cannot map teg_buckets and teg_blocks");
+	memset(b->gate, 0, sizeof b->gate);
 	memset(b->at, 0, sizeof b->at);
 	fill_sketch(b);
 	memset(t->at, 0, sizeof t->at);

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -159,6 +161,36 @@ static unsigned strangers(struct xdp_run *x, unsigned first, unsigned count)
 	return passed;
 }
 
+static struct teg_buckets *buckets_map(const struct xdp_run *x)
+{
+	struct teg_buckets *b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_SHARED, xdp_run_shared(x)->buckets, 0);
+
+	if (b == MAP_FAILED)
+		abort();
+	return b;
+}
+
+/* Are its parts what the names of its set begin with? */
+static bool gate_holds(const struct teg_buckets *b, unsigned set)
+{
+	uint64_t parts = 0;
+
+	for (unsigned i = 0; i < TEG_BUCKET_WAYS; i++)
+		parts |= b->at[set][i].who >> (64 - TEG_GATE_BITS) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
+	return parts == b->gate[set] >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL;
+}
+
+static unsigned wrong_gates(const struct xdp_run *x)
+{
+	struct teg_buckets *b = buckets_map(x);
+	unsigned wrong = 0;
+
+	for (unsigned set = 0; set < TEG_BUCKET_SETS; set++)
+		wrong += !gate_holds(b, set);
+	munmap(b, sizeof *b);
+	return wrong;
+}
+
 /* A thousand clients have sent five of ten. Then for two seconds nobody comes twice. */
 static void flood(void)
 {
@@ -185,13 +217,103 @@ static void flood(void)
 	tap_num(clients(x, 6), 6 * CLIENTS, "packets of clients that pass during it");
 	tap_num(clients(x, 1), 0, "of those that are over then");
 	tap_num(strangers(x, STRANGERS, 1000), 0, "packets of more strangers that pass");
+	tap_num(wrong_gates(x), 0, "gates that do not say who stands behind them");
 
 	xdp_run_at(x, 1, 0, NOW + 60 * SECOND);
 	tap_num(strangers(x, 2 * STRANGERS, 1000), 1000, "packets of strangers that pass when it has ended");
+	tap_num(wrong_gates(x), 0, "gates that do not say who stands there now");
 	passed = 0;
 	for (unsigned i = 0; i < 100; i++)
 		passed += passes(x, "9.9.9.0", i % 10);
 	tap_num(passed, 100, "packets that ten neighbours may send, ten each");
+}
+
+/* ---- two CPUs, one set ------------------------------------------------------------------ */
+
+#define RACES 20000
+#define RACERS 4 /* sources of one set */
+
+struct racer {
+	struct xdp_run *x;
+	struct teg_buckets *b;
+	atomic_uint *arrived;
+	unsigned cpu, set, sources[RACERS], wrong;
+};
+
+/* As limit_name() has it, of an IPv4 source whose rule has no bucket's number. */
+static unsigned set_of(const struct teg_buckets *b, unsigned source)
+{
+	const uint8_t bytes[8] = { 0, 0, 0xff, 0xff, 100, (uint8_t)(source >> 16), (uint8_t)(source >> 8), (uint8_t)source };
+	uint64_t who;
+
+	memcpy(&who, bytes, sizeof who);
+	for (int i = 0; i < 2; i++) {
+		who *= b->seed[i];
+		who ^= who >> 32;
+	}
+	return who & (TEG_BUCKET_SETS - 1);
+}
+
+/* Both leave within some nanoseconds of each other. */
+static void meet(struct racer *r, unsigned times)
+{
+	atomic_fetch_add(r->arrived, 1);
+	for (unsigned i = 1; atomic_load(r->arrived) < 2 * times; i++)
+		if (i % 4096 == 0)
+			sched_yield();
+}
+
+/* Two sources each; in every other race one of them comes to both. */
+static void *race(void *arg)
+{
+	struct racer *r = arg;
+	cpu_set_t mine;
+
+	CPU_ZERO(&mine);
+	CPU_SET(r->cpu, &mine);
+	sched_setaffinity(0, sizeof mine, &mine);
+	for (unsigned i = 0; i < RACES; i++) {
+		if (!r->cpu) {
+			memset(r->b->at[r->set], 0, sizeof r->b->at[0]);
+			r->b->gate[r->set] = 0;
+		}
+		meet(r, 2 * i + 1);
+		passes(r->x, "100.0.0.0", r->sources[i & 1 ? 0 : r->cpu]);
+		passes(r->x, "100.0.0.0", r->sources[2 + r->cpu]);
+		meet(r, 2 * i + 2);
+		if (!r->cpu)
+			r->wrong += !gate_holds(r->b, r->set);
+	}
+	return NULL;
+}
+
+static void raced(void)
+{
+	own(xdp_run) struct xdp_run *x = NULL;
+	struct plan strict = plan;
+	struct err why = { 0 };
+	struct racer r[2] = { { .cpu = 0 }, { .cpu = 1 } };
+	atomic_uint arrived = 0;
+	pthread_t threads[2];
+
+	strict.rules = strict_rules;
+	if (!tap_ok(!xdp_run_new(&x, &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
+		return;
+	xdp_run_at(x, 1, 0, NOW);
+	r[0].x = x, r[0].arrived = &arrived, r[0].b = buckets_map(x), r[0].set = set_of(r[0].b, 0);
+	for (unsigned source = 0, found = 0; found < RACERS; source++)
+		if (set_of(r[0].b, source) == r[0].set)
+			r[0].sources[found++] = source;
+	passes(x, "100.0.0.0", 0);
+	tap_ok(r[0].b->at[r[0].set][0].who, "a source stands in the set that its name says");
+	r[1] = r[0], r[1].cpu = 1;
+	for (int i = 0; i < 2; i++)
+		if (pthread_create(&threads[i], NULL, race, &r[i]))
+			abort();
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	tap_num(r[0].wrong, 0, "gates that do not say who stands behind them when two CPUs fill one set");
+	munmap(r[0].b, sizeof *r[0].b);
 }
 
 /* Every place is taken: a /24, or a /48, has what a source has. */
@@ -354,6 +476,7 @@ int main(void)
 	spender(x);
 	flood();
 	crowded();
+	raced();
 	blocks(x);
 	own_addresses(x);
 	long_frames(x);
