@@ -71,7 +71,7 @@ static int peer_failed(enum message_kind kind, const char *verb, struct err *why
 	return err_sys(why, "cannot %s a message (%s)", verb, message_name(kind));
 }
 
-static int send_chunk(int sock, const struct message *m, size_t from, size_t len, struct err *why)
+static int send_chunk(int sock, const struct message *m, size_t from, size_t len, int flags, struct err *why)
 {
 	struct header h = { (uint16_t)m->kind, from + len < m->len, m->id };
 	struct iovec parts[] = { { &h, sizeof h }, { (char *)(uintptr_t)m->payload + from, len } };
@@ -82,27 +82,40 @@ static int send_chunk(int sock, const struct message *m, size_t from, size_t len
 	if (!from && m->fd >= 0)
 		attach_fd(&msg, &room, m->fd);
 	do
-		sent = sendmsg(sock, &msg, MSG_NOSIGNAL);
+		sent = sendmsg(sock, &msg, MSG_NOSIGNAL | flags);
 	while (sent < 0 && errno == EINTR);
 	return sent < 0 ? peer_failed(m->kind, "send", why) : 0;
+}
+
+/* From *at on, which follows what the peer took. */
+static int send_rest(int sock, const struct message *m, size_t *at, int flags, struct err *why)
+{
+	if (m->len > MESSAGE_BYTES_MAX)
+		return err_set(why, EMSGSIZE, "a message (%s) of %zu bytes is longer than %zu",
+			       message_name(m->kind), m->len, MESSAGE_BYTES_MAX);
+	do {
+		size_t left = m->len - *at, len = left < MESSAGE_CHUNK ? left : MESSAGE_CHUNK;
+		int rc = send_chunk(sock, m, *at, len, flags, why);
+
+		if (rc)
+			return rc;
+		*at += len;
+	} while (*at < m->len);
+	return 0;
 }
 
 int message_send(int sock, const struct message *m, struct err *why)
 {
 	size_t at = 0;
 
-	if (m->len > MESSAGE_BYTES_MAX)
-		return err_set(why, EMSGSIZE, "a message (%s) of %zu bytes is longer than %zu",
-			       message_name(m->kind), m->len, MESSAGE_BYTES_MAX);
-	do {
-		size_t left = m->len - at, len = left < MESSAGE_CHUNK ? left : MESSAGE_CHUNK;
-		int rc = send_chunk(sock, m, at, len, why);
+	return send_rest(sock, m, &at, 0, why);
+}
 
-		if (rc)
-			return rc;
-		at += len;
-	} while (at < m->len);
-	return 0;
+int message_send_some(int sock, const struct message *m, size_t *at, struct err *why)
+{
+	int rc = send_rest(sock, m, at, MSG_DONTWAIT, why);
+
+	return rc == -ETIMEDOUT ? 0 : rc ? rc : 1;
 }
 
 /* ---- receiving --------------------------------------------------------------- */
@@ -136,7 +149,7 @@ struct chunk {
 	int fd;
 };
 
-static int receive_chunk(int sock, struct chunk *out, char payload[static MESSAGE_CHUNK], struct err *why)
+static int receive_chunk(int sock, int flags, struct chunk *out, char payload[static MESSAGE_CHUNK], struct err *why)
 {
 	struct iovec parts[] = { { &out->h, sizeof out->h }, { payload, MESSAGE_CHUNK } };
 	union room_for_fd room;
@@ -146,7 +159,7 @@ static int receive_chunk(int sock, struct chunk *out, char payload[static MESSAG
 	ssize_t got;
 
 	do
-		got = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+		got = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | flags);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return peer_failed(MESSAGE_RESULT, "receive", why);
@@ -177,47 +190,70 @@ static int chunk_holds(const struct chunk *c, enum role me, struct err *why)
 	return 0;
 }
 
-/* The rest of a message whose first part says more. */
-static int receive_rest(int sock, struct buf *whole, const struct header *first, char *payload,
-			struct err *why)
+/* Does a part go on with the message that is half there? */
+static int chunk_goes_on(const struct chunk *c, const struct message_half *half, struct err *why)
 {
-	struct chunk c = { .h = *first };
+	if (c->fd >= 0 || c->h.kind != half->kind || c->h.id != half->id || c->h.more > 1 ||
+	    (c->h.more && c->len != MESSAGE_CHUNK) || half->bytes.len + c->len > MESSAGE_BYTES_MAX)
+		return err_set(why, EPROTO, "%s goes on with a part that does not fit", rows[half->kind].name);
+	return 0;
+}
 
-	while (c.h.more) {
-		int rc = receive_chunk(sock, &c, payload, why);
+/* Another part of it; *more says that it is not yet whole. */
+static int receive_part(int sock, enum role me, int flags, struct message_half *half, bool *more, struct err *why)
+{
+	char payload[MESSAGE_CHUNK];
+	struct chunk c;
+	int rc = receive_chunk(sock, flags, &c, payload, why);
+
+	if (rc)
+		return rc;
+	own(fd) int fd = c.fd;
+	rc = half->begun ? chunk_goes_on(&c, half, why) : chunk_holds(&c, me, why);
+	if (rc)
+		return rc;
+	if (!half->begun)
+		*half = (struct message_half){ .begun = true, .kind = (enum message_kind)c.h.kind, .id = c.h.id, .fd = take_fd(fd) };
+	buf_add(&half->bytes, payload, c.len);
+	*more = c.h.more;
+	return 0;
+}
+
+static int receive_rest(int sock, enum role me, int flags, struct message_half *half, struct arena *a,
+			struct message *out, struct err *why)
+{
+	bool more = true;
+
+	while (more) {
+		int rc = receive_part(sock, me, flags, half, &more, why);
 
 		if (rc)
 			return rc;
-		if (c.fd >= 0)
-			close(c.fd);
-		if (c.fd >= 0 || c.h.kind != first->kind || c.h.id != first->id || c.h.more > 1 ||
-		    (c.h.more && c.len != MESSAGE_CHUNK) || whole->len + c.len > MESSAGE_BYTES_MAX)
-			return err_set(why, EPROTO, "%s goes on with a part that does not fit",
-				       rows[first->kind].name);
-		buf_add(whole, payload, c.len);
 	}
+	*out = (struct message){ half->kind, half->id, arena_copy(a, buf_text(&half->bytes), half->bytes.len), half->bytes.len,
+				 take_fd(half->fd) };
+	message_half_release(half);
 	return 0;
 }
 
 int message_receive(int sock, enum role me, struct arena *a, struct message *out, struct err *why)
 {
-	char payload[MESSAGE_CHUNK];
-	own(buf) struct buf whole = { 0 };
-	struct chunk first;
-	int rc = receive_chunk(sock, &first, payload, why);
+	own(message_half) struct message_half half = { 0 };
 
-	if (rc)
-		return rc;
-	own(fd) int fd = first.fd;
-	rc = chunk_holds(&first, me, why);
-	if (rc)
-		return rc;
-	buf_add(&whole, payload, first.len);
-	rc = receive_rest(sock, &whole, &first.h, payload, why);
-	if (rc)
-		return rc;
+	return receive_rest(sock, me, 0, &half, a, out, why);
+}
 
-	*out = (struct message){ (enum message_kind)first.h.kind, first.h.id,
-				 arena_copy(a, buf_text(&whole), whole.len), whole.len, take_fd(fd) };
-	return 0;
+int message_receive_some(int sock, enum role me, struct message_half *half, struct arena *a, struct message *out, struct err *why)
+{
+	int rc = receive_rest(sock, me, MSG_DONTWAIT, half, a, out, why);
+
+	return rc == -ETIMEDOUT ? 0 : rc ? rc : 1;
+}
+
+void message_half_release(struct message_half *half)
+{
+	if (half->begun && half->fd >= 0)
+		close(half->fd);
+	buf_release(&half->bytes);
+	*half = (struct message_half){ 0 };
 }

@@ -17,6 +17,7 @@
 #ifndef TEG_PROC_MESSAGE_H
 #define TEG_PROC_MESSAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf-templates/abi.h"
@@ -62,6 +63,27 @@ int message_pair(int ends[static 2], struct err *why);
  */
 int message_send(int sock, const struct message *m, struct err *why);
 int message_receive(int sock, enum role me, struct arena *a, struct message *out, struct err *why);
+
+/*
+ * For who may not wait. What the peer does not take now, or has not said yet, is left for later: 1 when the message is whole,
+ * 0 when it is not. *at begins as 0 and the half as zeroes; a message that is begun goes before any other.
+ */
+struct message_half {
+	bool begun;
+	enum message_kind kind;
+	uint32_t id;
+	struct buf bytes;
+	int fd; /* owned, once begun */
+};
+
+int message_send_some(int sock, const struct message *m, size_t *at, struct err *why);
+int message_receive_some(int sock, enum role me, struct message_half *half, struct arena *a, struct message *out, struct err *why);
+void message_half_release(struct message_half *half);
+
+static inline void message_half_own_(struct message_half *half)
+{
+	message_half_release(half);
+}
 
 /* One interface of a zone, and what judges layers 1 to 3 on it. */
 struct status_interface {

@@ -18,7 +18,7 @@ static int answer(struct warden *w, const struct message *to, enum message_kind 
 {
 	const struct message m = { kind, to->id, payload->at, payload->len, -1 };
 
-	return message_send(w->heard, &m, why);
+	return talk_say(w->heard, &m, now_ms(), why);
 }
 
 static const char *own_fault(const struct warden *w)
@@ -221,8 +221,8 @@ static int answer_bundle(struct warden *w, const struct message *m, struct err *
 	if (!is_kept)
 		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	kept_bundle_encode(&out, &(struct kept_bundle){ is_kept ? e->bundle.hex : "" });
-	const struct message to = { MESSAGE_BUNDLE, m->id, out.at, out.len, fd };
-	return message_send(w->heard, &to, why);
+	const struct message to = { MESSAGE_BUNDLE, m->id, out.at, out.len, take_fd(fd) };
+	return talk_say(w->heard, &to, now_ms(), why);
 }
 
 /* "2 sources for 3600 s: scans: 198.51.100.7, 2001:db8::", the first few of them. */
@@ -290,9 +290,11 @@ static int answer_audit(struct warden *w, const struct message *to, struct err *
 
 	if (!rc)
 		rc = audit_reader(&w->audit, ask.before, &fd, &head.len, why);
+	if (rc)
+		return rc;
 	audit_head_encode(&out, &head);
-	const struct message m = { MESSAGE_AUDIT, to->id, out.at, out.len, fd };
-	return rc ? rc : message_send(w->heard, &m, why);
+	const struct message m = { MESSAGE_AUDIT, to->id, out.at, out.len, take_fd(fd) };
+	return talk_say(w->heard, &m, now_ms(), why);
 }
 
 /* "drop: 1200 entries", "drop: nothing, as was asked". */

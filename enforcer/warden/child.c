@@ -1,9 +1,6 @@
 #include "enforcer/warden/child.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,25 +11,6 @@
 #define PAUSE_LEAST_MS 100
 #define PAUSE_MOST_MS  10000
 #define YOUNG_MS       5000
-#define STALL_SECONDS  5
-
-static void close_sock(struct child *c)
-{
-	if (c->sock >= 0)
-		close(c->sock);
-	c->sock = -1;
-}
-
-/* A child that does not read what it asked for must not stop the warden. */
-static int limit_waits(int sock, struct err *why)
-{
-	const struct timeval stall = { .tv_sec = STALL_SECONDS };
-
-	if (setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof stall) ||
-	    setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof stall))
-		return err_sys(why, "cannot limit the waits on a socket");
-	return 0;
-}
 
 static int start(struct child *c, struct err *why)
 {
@@ -42,13 +20,11 @@ static int start(struct child *c, struct err *why)
 	if (rc)
 		return rc;
 	own(fd) int theirs = ends[1];
-	c->sock = ends[0];
+	talk_begin(&c->talk, ends[0]);
 	const int fds[] = { theirs, c->unix_listen, c->tcp_listen };
-	rc = limit_waits(c->sock, why);
-	if (!rc)
-		rc = role_start(&c->pid, ROLE_API, c->argv, fds, why);
+	rc = role_start(&c->pid, ROLE_API, c->argv, fds, why);
 	if (rc)
-		close_sock(c);
+		talk_end(&c->talk);
 	return rc;
 }
 
@@ -84,7 +60,7 @@ void child_break(struct child *c, const char *why)
 		say("the api is ended: %s", why);
 		kill(c->pid, SIGKILL);
 	}
-	close_sock(c);
+	talk_end(&c->talk);
 }
 
 static void tell_end(int status)
@@ -100,7 +76,7 @@ bool child_is_gone(struct child *c, int *status)
 	if (!c->pid || waitpid(c->pid, status, WNOHANG) != c->pid)
 		return false;
 	c->pid = 0;
-	close_sock(c);
+	talk_end(&c->talk);
 	return true;
 }
 
@@ -118,7 +94,7 @@ void child_end(struct child *c)
 {
 	const struct timespec tick = { .tv_nsec = 10000000 };
 
-	close_sock(c);
+	talk_end(&c->talk);
 	if (!c->pid)
 		return;
 	kill(c->pid, SIGTERM);

@@ -9,13 +9,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "lang/base/err.h"
+#include "enforcer/warden/talk.h"
 
 struct child {
 	char *const *argv;   /* of this process */
 	int unix_listen, tcp_listen;
 	pid_t pid;	     /* 0 when it does not run */
-	int sock;	     /* to it; -1 when there is none */
+	struct talk talk;    /* with it */
 	uint64_t started_ms, start_at_ms, pause_ms;
 };
 

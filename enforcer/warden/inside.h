@@ -49,9 +49,9 @@ struct warden {
 	struct notify manager;
 	struct child api, next, leaving; /* the last two while what it reads is read anew: reload.c */
 	bool reload_again;
-	int heard; /* the socket of the api that is being answered */
+	struct talk *heard; /* with the api that is being answered */
 	struct told *told; /* NULL where there was no memory */
-	int signals, lock;
+	int signals, lock, network;
 	bool ends;
 };
 

@@ -27,7 +27,7 @@ static void tell_event(struct warden *w, const struct audit_entry *e)
 
 	event_encode(&out, &event);
 	const struct message m = { MESSAGE_EVENT, 0, out.at, out.len, -1 };
-	if (w->api.sock >= 0 && message_send(w->api.sock, &m, &why))
+	if (w->api.talk.sock >= 0 && talk_say(&w->api.talk, &m, now_ms(), &why))
 		child_break(&w->api, why.text);
 }
 

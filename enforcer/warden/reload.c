@@ -18,7 +18,7 @@
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/inside.h"
 
-static const struct child nobody = { .unix_listen = -1, .tcp_listen = -1, .sock = -1 };
+static const struct child nobody = { .unix_listen = -1, .tcp_listen = -1, .talk.sock = -1 };
 
 /* `failed` says why not, or is NULL. */
 static void is_over(struct warden *w, const char *failed)
@@ -45,7 +45,7 @@ void reload_begin(struct warden *w)
 	notify_say(&w->manager, state);
 	w->reload_again = false;
 	w->next = (struct child){ .argv = w->api.argv, .unix_listen = w->api.unix_listen, .tcp_listen = w->api.tcp_listen,
-				  .sock = -1 };
+				  .talk.sock = -1 };
 	child_tend(&w->next, now_ms());
 	if (!w->next.pid)
 		is_over(w, "the api cannot be started");
@@ -61,9 +61,8 @@ bool reload_heard(struct warden *w)
 {
 	char first;
 
-	if (recv(w->next.sock, &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
-		close(w->next.sock); /* it is ending: reload_reap() hears why */
-		w->next.sock = -1;
+	if (recv(w->next.talk.sock, &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+		talk_end(&w->next.talk); /* it is ending: reload_reap() hears why */
 		return false;
 	}
 	if (w->leaving.pid)

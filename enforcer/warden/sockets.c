@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "enforcer/proc/say.h"
 #include "lang/base/own.h"
 
 #define BACKLOG 64
@@ -19,6 +21,7 @@
 /* An api whose warden was killed ends a moment later, and holds its address until then. */
 #define PATIENCE_TRIES 100
 #define PATIENCE_NS    20000000 /* between two */
+#define NETWORK_TRIES  10 /* its child has the name until it is another program */
 
 /* Left by a tegd that was killed: nobody answers there. */
 static void remove_stale(const struct sockaddr_un *at)
@@ -102,6 +105,63 @@ int sockets_open_tcp(int *out, const struct settings *s, struct err *why)
 		return err_sys(why, "cannot listen on %s", s->listen);
 	*out = take_fd(fd);
 	return 0;
+}
+
+/* ---- one tegd a network namespace ---------------------------------------------------------- */
+
+/* A name that is no path belongs to the network namespace, as what judges its packets does. */
+#define NETWORK_NAME "tegumentar"
+
+/* Who listens there; the process is 0 where it is not seen from here. *out stays as it is when that cannot be told. */
+static void holder(const struct sockaddr_un *at, socklen_t len, struct ucred *out)
+{
+	own(fd) int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socklen_t room = sizeof *out;
+
+	if (probe >= 0 && !connect(probe, (const struct sockaddr *)at, len))
+		getsockopt(probe, SOL_SOCKET, SO_PEERCRED, out, &room);
+}
+
+/* Anybody may take the name: who may not change the network does not keep a tegd from starting. */
+static int yield_to(const struct ucred *by, struct err *why)
+{
+	if (by->uid) {
+		say("@" NETWORK_NAME " is the name of a process that is not known to be root's (%d, user %d): whether another tegd runs in this network namespace is not known",
+		    (int)by->pid, (int)by->uid);
+		return 0;
+	}
+	if (!by->pid)
+		return err_set(why, EBUSY, "another tegd, whose process is not seen from here, runs in this network namespace");
+	return err_set(why, EBUSY, "another tegd, process %d, runs in this network namespace", (int)by->pid);
+}
+
+int sockets_hold_network(int *out, struct err *why)
+{
+	const struct timespec pause = { .tv_nsec = PATIENCE_NS };
+	const struct sockaddr_un at = { AF_UNIX, "\0" NETWORK_NAME };
+	const socklen_t len = offsetof(struct sockaddr_un, sun_path) + sizeof NETWORK_NAME;
+	own(fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct ucred by = { .uid = (uid_t)-1 };
+
+	for (int tries = 0; tries < NETWORK_TRIES; tries++) {
+		if (fd >= 0 && !bind(fd, (const struct sockaddr *)&at, len) && !listen(fd, BACKLOG)) {
+			*out = take_fd(fd);
+			return 0;
+		}
+		if (errno != EADDRINUSE)
+			return err_sys(why, "cannot take the name @" NETWORK_NAME);
+		holder(&at, len, &by);
+		nanosleep(&pause, NULL);
+	}
+	return yield_to(&by, why);
+}
+
+void sockets_let_go(int network)
+{
+	int asked;
+
+	while (network >= 0 && (asked = accept4(network, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		close(asked);
 }
 
 /* ---- from the service manager ------------------------------------------------------------- */

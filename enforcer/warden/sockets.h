@@ -1,5 +1,5 @@
 /*
- * sockets - the sockets on which the api is reached. The warden makes them, since
+ * sockets - those on which the api is reached, and the one that says that a tegd is here. The warden makes them, since
  * the api may not; it never reads from one.
  */
 #ifndef TEG_WARDEN_SOCKETS_H
@@ -20,5 +20,15 @@ int sockets_open_unix(int *out, const struct settings *s, struct err *why);
 
 /* *out is -1 when none is configured. */
 int sockets_open_tcp(int *out, const struct settings *s, struct err *why);
+
+/*
+ * Two of tegd in one network namespace would take each other's tables for foreign changes. The first listens at the name
+ * @tegumentar of the namespace, so that the second hears whose it is: -EBUSY. *out stays as it is where an ordinary user's
+ * process has the name; that is said.
+ */
+int sockets_hold_network(int *out, struct err *why);
+
+/* Now and then: those who asked whose it is have heard it. */
+void sockets_let_go(int network);
 
 #endif

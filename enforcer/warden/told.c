@@ -35,7 +35,9 @@ struct told {
 	uint64_t told, full; /* of the packet log */
 
 	/* While it is read. */
-	int sock, rc;
+	struct talk *to;
+	uint64_t now_ms;
+	int rc;
 	struct err *why;
 	uint64_t to_real_ns; /* from the clock of events to that of people */
 	uint32_t taken;
@@ -121,11 +123,11 @@ static uint64_t clock_ns(clockid_t clock)
 }
 
 /* The api reads as it can; while much of what it was sent waits, more is not sent. */
-static bool takes_more(int sock)
+static bool takes_more(const struct talk *to)
 {
-	struct pollfd room = { .fd = sock, .events = POLLOUT };
+	struct pollfd room = { .fd = to->sock, .events = POLLOUT };
 
-	return sock >= 0 && poll(&room, 1, 0) == 1 && room.revents == POLLOUT;
+	return to->sock >= 0 && talk_is_taken(to) && poll(&room, 1, 0) == 1 && room.revents == POLLOUT;
 }
 
 static void hand_on(struct told *t)
@@ -134,10 +136,10 @@ static void hand_on(struct told *t)
 
 	if (!t->batch.row_count)
 		return;
-	if (!t->rc && takes_more(t->sock)) {
+	if (!t->rc && takes_more(t->to)) {
 		packets_encode(&bytes, &t->batch);
 		const struct message m = { MESSAGE_PACKETS, 0, bytes.at, bytes.len, -1 };
-		t->rc = message_send(t->sock, &m, t->why);
+		t->rc = talk_say(t->to, &m, t->now_ms, t->why);
 	} else {
 		t->slow += t->batch.row_count;
 	}
@@ -190,9 +192,10 @@ static int take_one(void *cls, void *data, size_t len)
 	return 0;
 }
 
-int told_read(struct told *t, struct kernel *k, int sock, uint64_t now_ms, struct err *why)
+int told_read(struct told *t, struct kernel *k, struct talk *to, uint64_t now_ms, struct err *why)
 {
-	t->sock = sock;
+	t->to = to;
+	t->now_ms = now_ms;
 	t->rc = 0;
 	t->why = why;
 	t->taken = 0;
@@ -200,9 +203,9 @@ int told_read(struct told *t, struct kernel *k, int sock, uint64_t now_ms, struc
 	if (t->ring)
 		ring_buffer__consume(t->ring);
 	if (t->log) {
-		struct nflog_reader to = { .one = take_logged, .cls = t };
-		nflog_read(t->log, &to);
-		t->full += to.lost;
+		struct nflog_reader reader = { .one = take_logged, .cls = t };
+		nflog_read(t->log, &reader);
+		t->full += reader.lost;
 	}
 	hand_on(t);
 	if (t->taken)

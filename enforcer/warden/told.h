@@ -5,7 +5,7 @@
  *     t = told_new(kernel)
  *     told_follow(t, live)                            whose names they are
  *     poll(told_fds(t, now, fds), …, told_in_ms(t, now))
- *     told_read(t, kernel, api, now, &why)            names for numbers, and on they go
+ *     told_read(t, kernel, talk, now, &why)            names for numbers, and on they go
  *
  * Here nothing of a packet is looked at: a record of fixed size (struct teg_event) gets the names
  * of what decided, and the process without privilege makes words of it. After a read the
@@ -19,6 +19,7 @@
 #define TEG_WARDEN_TOLD_H
 
 #include "enforcer/warden/generation.h"
+#include "enforcer/warden/talk.h"
 
 #define TOLD_REST_MS 100
 #define TOLD_AT_ONCE 1024 /* of one read; what is more is lost, and counted */
@@ -41,8 +42,8 @@ uint64_t told_in_ms(const struct told *t, uint64_t now_ms);
  */
 void told_follow(struct told *t, const struct generation *g);
 
-/* -1 as the socket: nobody is told. A negative errno when the other end is broken. */
-int told_read(struct told *t, struct kernel *k, int sock, uint64_t now_ms, struct err *why);
+/* Without a socket nobody is told. A negative errno when the other end is broken. */
+int told_read(struct told *t, struct kernel *k, struct talk *to, uint64_t now_ms, struct err *why);
 
 /* Is the packet log ours? */
 bool told_hears_nft(const struct told *t);

@@ -84,22 +84,46 @@ static void hear_api(struct warden *w, struct child *c)
 	own(arena) struct arena *a = arena_new();
 	struct message m = { .fd = -1 };
 	struct err why = { 0 };
-	int rc = message_receive(c->sock, ROLE_WARDEN, a, &m, &why);
+	int rc = talk_hear(&c->talk, a, &m, now_ms(), &why);
 
-	w->heard = c->sock;
-	if (!rc)
+	w->heard = &c->talk;
+	if (rc > 0)
 		rc = answer_any(w, &m, a, &why);
 	if (m.fd >= 0)
 		close(m.fd);
-	if (rc)
+	if (rc < 0)
 		child_break(c, why.text);
+}
+
+static struct pollfd watch_api(const struct child *c)
+{
+	return (struct pollfd){ .fd = c->talk.sock, .events = talk_events(&c->talk) };
+}
+
+/* What it was asked comes before what it says. */
+static void tend_talk(struct warden *w, struct child *c, const struct pollfd *saw)
+{
+	struct err why = { 0 };
+
+	if (!saw->revents || saw->fd != c->talk.sock || c->talk.sock < 0)
+		return;
+	if (talk_is_taken(&c->talk))
+		hear_api(w, c);
+	else if (talk_go_on(&c->talk, now_ms(), &why))
+		child_break(c, why.text);
+}
+
+static void end_patience(struct child *c)
+{
+	if (!talk_in_ms(&c->talk, now_ms()))
+		child_break(c, talk_complaint(&c->talk));
 }
 
 static void hear_packets(struct warden *w)
 {
 	struct err why = { 0 };
 
-	if (told_read(w->told, &w->kernel, w->api.sock, now_ms(), &why))
+	if (told_read(w->told, &w->kernel, &w->api.talk, now_ms(), &why))
 		child_break(&w->api, why.text);
 }
 
@@ -129,6 +153,7 @@ static void tick(struct warden *w)
 	else if (left_out)
 		say("%llu times a reflex could not block its source: the table of runtime blocks is full", (unsigned long long)left_out);
 	keep_look(w);
+	sockets_let_go(w->network);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -145,6 +170,7 @@ static int wait_ms(struct warden *w, uint64_t next_tick)
 	wait = least(wait, least(drift_in_ms(w, now), notify_alive(&w->manager, now)));
 	wait = least(wait, told_in_ms(w->told, now));
 	wait = least(wait, feeds_wait_ms(w, now));
+	wait = least(wait, least(talk_in_ms(&w->api.talk, now), talk_in_ms(&w->leaving.talk, now)));
 
 	return (int)(restart >= 0 ? least(wait, (uint64_t)restart) : wait);
 }
@@ -161,10 +187,10 @@ static void loop(struct warden *w)
 		told_fds(w->told, now_ms(), told);
 		struct pollfd watched[] = { { .fd = w->signals, .events = POLLIN },
 					    { .fd = route_fd(w->kernel.route), .events = POLLIN },
-					    { .fd = w->api.sock, .events = POLLIN },
+					    watch_api(&w->api),
 					    { .fd = told[0], .events = POLLIN },
-					    { .fd = w->next.sock, .events = POLLIN },
-					    { .fd = w->leaving.sock, .events = POLLIN },
+					    watch_api(&w->next),
+					    watch_api(&w->leaving),
 					    { .fd = told[1], .events = POLLIN } };
 
 		if (poll(watched, 7, wait) < 0 && errno != EINTR)
@@ -173,15 +199,15 @@ static void loop(struct warden *w)
 			hear_signal(w);
 		if (watched[1].revents)
 			warden_follow(w, route_drain(w->kernel.route));
-		if (watched[2].revents && w->api.sock == watched[2].fd && w->api.sock >= 0)
-			hear_api(w, &w->api);
-		if (watched[5].revents && w->leaving.sock == watched[5].fd && w->leaving.sock >= 0)
-			hear_api(w, &w->leaving);
-		if (watched[4].revents && w->next.sock == watched[4].fd && w->next.sock >= 0 && reload_heard(w))
+		tend_talk(w, &w->api, &watched[2]);
+		tend_talk(w, &w->leaving, &watched[5]);
+		if (watched[4].revents && w->next.talk.sock == watched[4].fd && w->next.talk.sock >= 0 && reload_heard(w))
 			hear_api(w, &w->api);
 		told_follow(w->told, w->live); /* a change that the api asked for */
 		if (watched[3].revents || watched[6].revents)
 			hear_packets(w);
+		end_patience(&w->api);
+		end_patience(&w->leaving);
 		if (!return_in_ms(w, now_ms()))
 			return_posture(w);
 		if (!revert_in_ms(w, now_ms()))
@@ -250,6 +276,8 @@ static int prepare(struct warden *w, struct err *why)
 		rc = make_directory(w->settings->run_dir, 0755, why);
 	if (!rc)
 		rc = lock_state(w, why);
+	if (!rc)
+		rc = sockets_hold_network(&w->network, why);
 	if (!rc)
 		rc = catch_signals(w, why);
 	if (!rc)
@@ -338,7 +366,7 @@ static void end(struct warden *w)
 	feeds_close(&w->kernel);
 	kernel_release(&w->kernel);
 	notify_close(&w->manager);
-	const int fds[] = { w->api.unix_listen, w->api.tcp_listen, w->signals, w->lock };
+	const int fds[] = { w->api.unix_listen, w->api.tcp_listen, w->signals, w->lock, w->network };
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -347,10 +375,10 @@ static void end(struct warden *w)
 int warden_run(const struct settings *s, char *const *argv)
 {
 	struct warden w = {
-		.settings = s, .started = (uint64_t)time(NULL), .signals = -1, .lock = -1,
+		.settings = s, .started = (uint64_t)time(NULL), .signals = -1, .lock = -1, .network = -1,
 		.kernel = KERNEL_NONE, .audit.fd = -1,
-		.api = { .argv = argv, .unix_listen = -1, .tcp_listen = -1, .sock = -1 },
-		.next.sock = -1, .leaving.sock = -1,
+		.api = { .argv = argv, .unix_listen = -1, .tcp_listen = -1, .talk = TALK_NONE },
+		.next.talk = TALK_NONE, .leaving.talk = TALK_NONE,
 	};
 	struct err why;
 

@@ -1,6 +1,7 @@
 /*
  * An api that somebody took over: whatever it says to a real warden, what is in force stays in force, and the warden
- * goes on. Messages of others, damaged ones of its own, descriptors that are no bundles, questions whose answers nobody takes.
+ * goes on. Messages of others, damaged ones of its own, descriptors that are no bundles, questions
+ * whose answers nobody takes, or that never end.
  *
  * What it may say well-formed is the most that it may do; that needs no test here.
  */
@@ -8,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lang/base/file.h"
 #include "lang/base/own.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/warden_stage.h"
@@ -263,20 +266,73 @@ static void damaged_words(void)
 	tap_ok(!fell, "and none changes what is in force (%u did)", fell);
 }
 
-/* ---- answers that nobody takes -------------------------------------------------------------------- */
+/* ---- answers that nobody takes, questions without an end ------------------------------------------- */
 
-static void a_flood(void)
+static unsigned asked;
+
+static void ask_and_take_nothing(void)
 {
 	struct datagram d = headed(MESSAGE_ASK_STATUS, NULL);
-	const uint64_t from = warden_stage_now_ns();
-	unsigned said = 0;
 
-	while (said < FLOOD && send(s.sock, d.bytes, d.len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-		said++;
+	for (asked = 0; asked < FLOOD && send(s.sock, d.bytes, d.len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0; asked++)
+		;
+}
+
+static void begin_and_say_no_more(void)
+{
+	own(mem) uint8_t *part = calloc(1, 8 + MESSAGE_CHUNK);
+
+	if (!part)
+		return;
+	part[0] = MESSAGE_BLOCK;
+	part[2] = 1; /* more */
+	asked = send(s.sock, part, 8 + MESSAGE_CHUNK, MSG_NOSIGNAL) > 0;
+}
+
+/* How many times a posture's time was over, as the log says. */
+static unsigned returns(void)
+{
+	own(buf) struct buf log = { 0 };
+	char path[160];
+	struct err why;
+	unsigned n = 0;
+
+	snprintf(path, sizeof path, "%s/state/audit.log", s.dir);
+	if (file_read(&log, path, (size_t)1 << 24, &why))
+		return 0;
+	for (const char *at = buf_text(&log); (at = strstr(at, "\"what\":\"return\"")); at++)
+		n++;
+	return n;
+}
+
+static const struct {
+	const char *claim;
+	void (*begin)(void);
+} stalls[] = {
+	{ "who asks and takes no answer", ask_and_take_nothing },
+	{ "who begins to say something and does not go on", begin_and_say_no_more },
+};
+
+/* What is due meanwhile is done in its time, not when the api is ended. */
+static void nobody_is_waited_for(const char *claim, void (*begin)(void))
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf payload = { 0 };
+	const unsigned before = returns();
 	struct pollfd p = { .fd = s.sock };
-	int over = poll(&p, 1, 20000);
-	tap_ok(over > 0, "who asks %u times and takes no answer is cut off after %.1f s", said, (double)(warden_stage_now_ns() - from) / 1e9);
-	tap_ok(stands("a flood"), "and nothing has changed");
+
+	set_posture_encode(&payload, &(struct set_posture){ "LOCKDOWN", "", 1, { "", "a test", "unix" } });
+	tap_ok(warden_stage_ask(&s, MESSAGE_SET_POSTURE, &payload, -1, a).kind == MESSAGE_RESULT, "a posture for a second");
+	begin();
+	const uint64_t from = warden_stage_now_ns();
+	while (returns() == before && !poll(&p, 1, 20))
+		;
+	const bool in_time = !poll(&p, 1, 0);
+	tap_ok(asked && in_time && returns() == before + 1, "%s (%u times) does not keep the posture from going back, after %.1f s", claim,
+	       asked, (double)(warden_stage_now_ns() - from) / 1e9);
+	const bool is_over = poll(&p, 1, 20000) > 0;
+	tap_ok(is_over, "and is cut off, after %.1f s", (double)(warden_stage_now_ns() - from) / 1e9);
+	tap_ok(stands(claim), "and nothing has changed");
 }
 
 int main(int argc, char **argv)
@@ -299,7 +355,8 @@ int main(int argc, char **argv)
 	no_bundles_come_in();
 	gifts_are_for_reading();
 	damaged_words();
-	a_flood();
+	for (size_t i = 0; i < ARRAY_LEN(stalls); i++)
+		nobody_is_waited_for(stalls[i].claim, stalls[i].begin);
 	tap_note("%u wardens", starts);
 	warden_stage_end(&s, SIGTERM);
 	return tap_done();

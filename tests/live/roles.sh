@@ -49,9 +49,33 @@ for signal in KILL TERM INT; do
 done
 is "$(status .intact)" true "and the generation did not notice"
 holds "$(another --state-dir $lab/state)" "1: tegd: another tegd runs" "two wardens over one journal are refused"
+elsewhere="--state-dir $lab/state3 --run-dir $lab/run3 --pin-dir $lab/bpf/other --engine nft"
+for times in first second; do
+	holds "$("$BUILD/tegd" $elsewhere 2>&1; echo $?)" "another tegd, process $tegd_pid, runs in this network namespace
+1" "a second tegd in this network namespace is refused, told whose it is ($times time)"
+done
+is "$(status .intact)" true "and the first did not notice"
+unshare --net "$BUILD/tegd" $elsewhere 2>$lab/away & away=$!
+for i in $(seq 100); do [ -S $lab/run3/api.sock ] && break; sleep 0.05; done
+ok "in another network namespace one runs beside it" "$BUILD/tegctl" --socket $lab/run3/api.sock status
+kill $away; wait $away
 last=$(api_pid)
 tegd_end KILL
 ok "the api does not outlive its warden" gone "$last"
+python3 -c '
+import os, socket, time
+os.setgroups([])
+os.setuid(65534)
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind("\0tegumentar")
+s.listen(1)
+print("bound", flush=True)
+time.sleep(60)' >$lab/squat & squatter=$!
+for i in $(seq 200); do grep -q bound $lab/squat && break; sleep 0.02; done
+ok "an ordinary user who has the name does not keep tegd from starting" tegd_start --engine nft
+holds "$(cat $lab/log)" "not known to be root's ($squatter, user 65534): whether another tegd runs in this network namespace is not known" "but is told"
+kill $squatter
+tegd_end KILL
 ok "a socket that was left behind is replaced" tegd_start --engine nft
 last=$(api_pid)
 tegd_end TERM

@@ -404,6 +404,50 @@ static void parts_must_fit(void)
 	close(ends[1]);
 }
 
+/* Who may not wait sends what there is room for, and goes on when there is more; the other end gets it once, and whole. */
+static void nobody_waits(void)
+{
+	own(arena) struct arena *a = arena_new();
+	own(message_half) struct message_half half = { 0 };
+	own(mem) char *bytes = malloc(MESSAGE_BYTES_MAX);
+	own(fd) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	unsigned full = 0, partly = 0;
+	int ends[2], sent = 0, got = 0;
+	size_t at = 0;
+	struct err why = { 0 };
+	struct message out;
+
+	if (!bytes || message_pair(ends, &why))
+		return;
+	for (size_t i = 0; i < MESSAGE_BYTES_MAX; i++)
+		bytes[i] = (char)(i * 11 >> 3);
+	const struct message in = { MESSAGE_BUNDLE, 9, bytes, MESSAGE_BYTES_MAX, null };
+	tap_num(message_receive_some(ends[1], ROLE_API, &half, a, &out, &why), 0, "where nothing is said nothing is heard");
+	while (!got) {
+		if (!sent)
+			sent = message_send_some(ends[0], &in, &at, &why);
+		full += !sent;
+		got = message_receive_some(ends[1], ROLE_API, &half, a, &out, &why);
+		partly += !got && half.begun;
+	}
+	tap_ok(sent == 1 && got == 1 && full && partly, "4 MiB go over in parts (%u times there was no more room, %u times not yet all)", full, partly);
+	tap_ok(got == 1 && out.len == MESSAGE_BYTES_MAX && out.id == 9 && out.fd >= 0 && !memcmp(out.payload, bytes, out.len),
+	       "and arrive as they were sent, with their descriptor");
+	if (got == 1 && out.fd >= 0)
+		close(out.fd);
+	tap_num(message_receive_some(ends[1], ROLE_API, &half, a, &out, &why), 0, "once");
+
+	const unsigned before = open_fds();
+	at = 0;
+	message_send_some(ends[0], &in, &at, &why);
+	message_receive_some(ends[1], ROLE_API, &half, a, &out, &why);
+	tap_ok(half.begun && half.fd >= 0 && open_fds() == before + 1, "one that is half there holds its descriptor");
+	message_half_release(&half);
+	tap_num(open_fds(), before, "until it is let go");
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void a_stall_ends(void)
 {
 	own(arena) struct arena *a = arena_new();
@@ -434,6 +478,7 @@ int main(void)
 	descriptors_travel();
 	the_wrong_is_refused();
 	parts_must_fit();
+	nobody_waits();
 	a_stall_ends();
 	return tap_done();
 }
