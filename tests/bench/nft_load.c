@@ -1,0 +1,137 @@
+/*
+ * What long lists are in nftables, counted, and what they take to load: no packets, so that it takes seconds.
+ *
+ *     nft_load [ROUNDS [SIZE [KIND]]]
+ *
+ * ClassBench's lists, as in tests/bench/nft_bulk. The time is the CPU's, of the warden's way, the least of ROUNDS.
+ */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include "compiler/audit/nft_said.h"
+#include "compiler/emit/emit.h"
+#include "enforcer/nft/filter.h"
+#include "tests/lib/classbench.h"
+#include "tests/lib/floor_run.h"
+#include "tests/lib/nft_live.h"
+#include "tests/lib/tap.h"
+
+static double cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* --- what is sent ------------------------------------------------------------------------------------- */
+
+struct made {
+	size_t counters, sets, elements, chains, rules, expressions, messages;
+};
+
+static size_t nests(const struct nlmsghdr *h, uint16_t type)
+{
+	const struct nlattr *a, *one;
+	size_t n = 0;
+
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(a) == type)
+			mnl_attr_for_each_nested(one, a)
+				n++;
+	return n;
+}
+
+static struct made count(const struct batch *b)
+{
+	struct made m = { 0 };
+
+	for (size_t at = 0; at < b->len; m.messages++) {
+		const struct nlmsghdr *h = (const void *)(b->messages + at);
+		const unsigned kind = NFNL_MSG_TYPE(h->nlmsg_type);
+
+		m.counters += kind == NFT_MSG_NEWOBJ;
+		m.sets += kind == NFT_MSG_NEWSET;
+		m.chains += kind == NFT_MSG_NEWCHAIN;
+		m.rules += kind == NFT_MSG_NEWRULE;
+		m.expressions += kind == NFT_MSG_NEWRULE ? nests(h, NFTA_RULE_EXPRESSIONS) : 0;
+		m.elements += kind == NFT_MSG_NEWSETELEM ? nests(h, NFTA_SET_ELEM_LIST_ELEMENTS) : 0;
+		at += NLMSG_ALIGN(h->nlmsg_len);
+	}
+	return m;
+}
+
+static double load_ms(struct filter *f, const struct batch *b)
+{
+	own(filter_change) struct filter_change c = { 0 };
+	struct err why;
+
+	filter_change_batch(&c, b);
+	const double begun = cpu_ms();
+	if (filter_commit_loose(f, &c, &why)) {
+		fprintf(stderr, "nft_load: %s\n", why.text);
+		exit(1);
+	}
+	return cpu_ms() - begun;
+}
+
+static bool measure(struct filter *f, const char *kind, size_t size, unsigned rounds)
+{
+	own(arena) struct arena *a = arena_new();
+	struct plan plan = { 0 };
+	struct emit_nft nft;
+	struct err why;
+	double least = 1e9;
+	size_t rules_count;
+	struct classbench_rule *rules = classbench_sized(&rules_count, a, kind, size);
+
+	if (!rules)
+		return false;
+	floor_must(emit_nft(&nft, &plan, classbench_posture(rules, rules_count, a), a, &why), why.text);
+	batch_place(&nft.posture, NFT_SAID_BANK);
+	const struct made m = count(&nft.posture);
+	for (unsigned i = 0; i < rounds; i++) {
+		const double ms = load_ms(f, &nft.posture);
+
+		least = ms < least ? ms : least;
+		floor_must(!live_nft("delete table inet tegumentar\n"), "nft");
+	}
+	printf("%-4s %6zu  %8zu %6zu %8zu %7zu %6zu %11zu %9zu  %7zu  %6.1f\n", kind, rules_count, m.counters, m.sets, m.elements, m.chains,
+	       m.rules, m.expressions, m.messages, nft.posture.len / 1024, least);
+	fflush(stdout);
+	emit_nft_release(&nft);
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const kinds[] = { "acl", "fw", "ipc" };
+	static const size_t sizes[] = { 1000, 10000 };
+	const unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 5;
+	const size_t only = argc > 2 ? (size_t)atol(argv[2]) : 0;
+	struct filter *f;
+	struct err why;
+
+	if (!live_may()) {
+		printf("skipped: needs root\n");
+		return 0;
+	}
+	floor_must(unshare(CLONE_NEWNET), "a network namespace");
+	floor_must(filter_open(&f, &why), "a netlink socket");
+	printf("       rules  counters   sets elements  chains  rules expressions  messages      KiB      ms\n");
+	for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
+		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+			if ((!only || only == sizes[s]) && (argc < 4 || !strcmp(argv[3], kinds[k])) && !measure(f, kinds[k], sizes[s], rounds)) {
+				printf("skipped: ../shared/data/rulesets/classbench is not here\n");
+				return 0;
+			}
+	filter_free(f);
+	return 0;
+}
