@@ -77,6 +77,7 @@ enum nft_asked {
 	NFT_ASKED_REPLY,
 	NFT_ASKED_SRC_TYPE,
 	NFT_ASKED_DST_TYPE,
+	NFT_ASKED_SEVERAL, /* fields that lie together, one of nft_several's rows */
 };
 
 struct nft_value {
@@ -84,6 +85,15 @@ struct nft_value {
 	unsigned bytes;
 	bool host; /* byte order */
 	addr_num mask;
+	const struct nft_several *several;
+};
+
+/* A load over several fields: each so many bits from its end. What is none of them may not be asked. */
+#define NFT_SEVERAL_MOST 3
+struct nft_several {
+	unsigned at, bytes; /* of the header */
+	unsigned count;
+	struct { enum nft_asked what; unsigned bits, bytes; } fields[NFT_SEVERAL_MOST];
 };
 
 #define NFT_KEYS_MOST 5u /* of a bucket: a flow's */

@@ -38,7 +38,7 @@ static bool nft_ask_put(struct nft_asking *k, struct nft_attr to, enum nft_asked
 	for (unsigned i = 0; i < NFT_ASK_SLOTS; i++)
 		if (i < slot + nft_ask_slots(bytes) && i + nft_ask_slots(k->regs[i].bytes) > slot)
 			k->regs[i] = (struct nft_value){ 0 };
-	k->regs[slot] = (struct nft_value){ what, bytes, host, nft_value_last(bytes) };
+	k->regs[slot] = (struct nft_value){ .what = what, .bytes = bytes, .host = host, .mask = nft_value_last(bytes) };
 	return true;
 }
 
@@ -50,6 +50,22 @@ struct nft_value *nft_ask_loaded(struct nft_asking *k, struct nft_attr from)
 }
 
 /* --- loads ------------------------------------------------------------------------------------------------ */
+
+/* Of IPv4 from the protocol on, and the ports; by the place in their header and the bytes. */
+static const struct nft_several heads4[] = {
+	{ 9, 7, 2, { { NFT_ASKED_PROTO, 48, 1 }, { NFT_ASKED_SRC, 0, 4 } } },
+	{ 9, 11, 3, { { NFT_ASKED_PROTO, 80, 1 }, { NFT_ASKED_SRC, 32, 4 }, { NFT_ASKED_DST, 0, 4 } } },
+	{ 12, 8, 2, { { NFT_ASKED_SRC, 32, 4 }, { NFT_ASKED_DST, 0, 4 } } },
+};
+static const struct nft_several both_ports = { 0, 4, 2, { { NFT_ASKED_SPORT, 16, 2 }, { NFT_ASKED_DPORT, 0, 2 } } };
+
+static const struct nft_several *several_in_network(enum family f, uint32_t at, uint32_t len)
+{
+	for (size_t i = 0; f == FAMILY_IP4 && i < sizeof heads4 / sizeof *heads4; i++)
+		if (heads4[i].at == at && heads4[i].bytes == len)
+			return &heads4[i];
+	return NULL;
+}
 
 static enum nft_asked in_network(enum family f, uint32_t at, uint32_t len)
 {
@@ -72,6 +88,8 @@ static enum nft_asked in_transport(enum family f, unsigned proto, uint32_t at, u
 
 	if (at + len > proto_header_bytes(f, proto))
 		return NFT_ASKED_UNKNOWN;
+	if (proto_has_ports((uint16_t)proto) && len == both_ports.bytes && at == both_ports.at)
+		return NFT_ASKED_SEVERAL;
 	if (proto_has_ports((uint16_t)proto) && len == 2 && (at == 0 || at == 2))
 		return at ? NFT_ASKED_DPORT : NFT_ASKED_SPORT;
 	if (icmp && at == 0 && len <= 2)
@@ -108,15 +126,24 @@ bool nft_ask_payload(struct nft_asking *k, const struct nft_attr *at)
 {
 	uint32_t base, offset, len;
 	enum nft_asked what = NFT_ASKED_UNKNOWN;
+	const struct nft_several *several = NULL;
+	unsigned slot;
 
 	if (!nft_attr_u32(at[NFTA_PAYLOAD_BASE], &base) || !nft_attr_u32(at[NFTA_PAYLOAD_OFFSET], &offset) ||
 	    !nft_attr_u32(at[NFTA_PAYLOAD_LEN], &len) || offset > 0xffff || len > 16)
 		return false;
-	if (base == NFT_PAYLOAD_NETWORK_HEADER)
-		what = in_network(k->w->family, offset, len);
-	else if (base == NFT_PAYLOAD_TRANSPORT_HEADER)
+	if (base == NFT_PAYLOAD_NETWORK_HEADER) {
+		several = several_in_network(k->w->family, offset, len);
+		what = several ? NFT_ASKED_SEVERAL : in_network(k->w->family, offset, len);
+	} else if (base == NFT_PAYLOAD_TRANSPORT_HEADER) {
 		what = in_transports(k, offset, len);
-	return nft_ask_put(k, at[NFTA_PAYLOAD_DREG], what, len, false);
+		several = &both_ports;
+	}
+	if (!nft_ask_put(k, at[NFTA_PAYLOAD_DREG], what, len, false))
+		return false;
+	if (what == NFT_ASKED_SEVERAL && nft_ask_slot(at[NFTA_PAYLOAD_DREG], &slot))
+		k->regs[slot].several = several;
+	return true;
 }
 
 /* By which interface, as the hook's direction has it. */

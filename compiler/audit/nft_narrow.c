@@ -436,6 +436,45 @@ static bool narrow_type(struct narrowing *n)
 	return keep(n, &c);
 }
 
+/* --- several fields at once ------------------------------------------------------------------------------------------ */
+
+/* Some leading bits of each have one value, or it cannot be told; between the fields nothing may be asked. */
+static bool narrow_several(struct narrowing *n)
+{
+	const struct nft_several *s = n->v->several;
+	addr_num left = n->v->mask;
+	nft_cells cells = { 0 };
+
+	if (n->len != 1 || n->at->lo != n->at->hi || n->v->host)
+		return false;
+	const addr_num value = n->at->lo;
+	vec_push(n->w->arena, &cells, *n->c);
+	for (unsigned f = 0; f < s->count; f++) {
+		const addr_num last = nft_value_last(s->fields[f].bytes);
+		const struct nft_value v = { .what = s->fields[f].what, .bytes = s->fields[f].bytes,
+					     .mask = n->v->mask >> s->fields[f].bits & last };
+		struct addr_range *one = arena_zero(n->w->arena, sizeof *one);
+		nft_cells next = { 0 };
+
+		one->lo = one->hi = value >> s->fields[f].bits & last;
+		left &= ~(last << s->fields[f].bits);
+		if (one->lo & ~v.mask)
+			return true; /* no packet has such a bit behind the mask */
+		for (size_t i = 0; v.mask && i < cells.len; i++)
+			if (!nft_narrow(n->w, &cells.at[i], &v, one, 1, &next))
+				return false;
+		if (v.mask)
+			cells = next;
+	}
+	if (left)
+		return false;
+	if (value & ~n->v->mask)
+		return true;
+	for (size_t i = 0; i < cells.len; i++)
+		keep(n, &cells.at[i]);
+	return true;
+}
+
 /* --- all ------------------------------------------------------------------------------------------------------------ */
 
 bool nft_narrow(const struct nft_world *w, const struct cell *c, const struct nft_value *v, ranges_at at,
@@ -487,6 +526,8 @@ bool nft_narrow(const struct nft_world *w, const struct cell *c, const struct nf
 	case NFT_ASKED_SRC_TYPE:
 	case NFT_ASKED_DST_TYPE:
 		return narrow_type(&n);
+	case NFT_ASKED_SEVERAL:
+		return narrow_several(&n);
 	}
 	return false;
 }

@@ -5,6 +5,7 @@
 
 #include "compiler/emit/nft_grow.h"
 #include "compiler/emit/nft_layers.h"
+#include "compiler/emit/nft_terse.h"
 #include "compiler/emit/nft_tree.h"
 
 /* Of a box: what it asks, and in which words. */
@@ -21,6 +22,7 @@ struct bulk {
 	VEC(struct found) found;
 	VEC(struct nft_item) items;
 	size_t parts; /* of items that are one but for the blocks of a set */
+	bool terse;   /* so many that what they take to load counts for more than how they read */
 	struct strmap beside; /* numbers of what items ask beside the axes, by its text */
 	struct strmap leaves; /* chains, by what stands in them */
 };
@@ -130,6 +132,8 @@ static void put_item(struct bulk *k, struct nft_chain *c, uint32_t item, unsigne
 	struct nft_rule r = { 0 };
 
 	nft_ask_way(k->mk, &r, k->site->interface, f->box, &f->way, decided);
+	if (k->terse)
+		nft_terse(k->mk, &r, &f->way, decided);
 	nft_count_as(k->mk, &r, f->rule->id);
 	k->ends(k->mk, &r, f->rule);
 	nft_put_rule(k->mk, c, r, *said == f->rule ? NULL : f->rule->is_default ? "default" : f->rule->label);
@@ -557,6 +561,7 @@ static void put_trees(struct bulk *k, bool total)
 	struct nft_trees trees;
 
 	nft_trees_plan(&trees, k->mk->arena, &l);
+	k->terse = k->items.len >= NFT_TERSE_LEAST;
 	if (total)
 		put_node(k, k->site->chain, trees.root);
 	else

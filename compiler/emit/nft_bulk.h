@@ -18,6 +18,9 @@
 /* Fewer boxes than this are read best, and soon judged, one a line. */
 #define NFT_BULK_LEAST 17u
 
+/* From so many on the rules among trees ask by place rather than by name, nft_terse.h: then it counts what they take to load. */
+#define NFT_TERSE_LEAST 128u
+
 /* How a rule ends behind its counter: what is logged, and the verdict. */
 typedef void (*nft_bulk_ends)(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule);
 

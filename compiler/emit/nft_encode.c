@@ -128,6 +128,19 @@ static void put_cmp(struct nftnl_rule *r, const struct nft_match *m, uint32_t op
 	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, bytes, m->bytes);
 }
 
+static void put_range_test(struct nftnl_rule *r, const struct nft_match *m)
+{
+	struct nftnl_expr *e = expr_new(r, "range");
+	uint8_t bytes[16];
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_RANGE_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_RANGE_OP, NFT_RANGE_EQ);
+	value_bytes(&nft_fields[m->field], m->lo, bytes);
+	nftnl_expr_set(e, NFTNL_EXPR_RANGE_FROM_DATA, bytes, m->bytes);
+	value_bytes(&nft_fields[m->field], m->hi, bytes);
+	nftnl_expr_set(e, NFTNL_EXPR_RANGE_TO_DATA, bytes, m->bytes);
+}
+
 static void put_lookup(struct nftnl_rule *r, const struct nft_set *s, bool inverted)
 {
 	struct nftnl_expr *e = expr_new(r, "lookup");
@@ -161,8 +174,7 @@ static void put_match(struct nftnl_rule *r, const struct nft_match *m)
 		put_cmp(r, m, NFT_CMP_GTE, m->lo);
 		return;
 	case NFT_TEST_WITHIN:
-		put_cmp(r, m, NFT_CMP_GTE, m->lo);
-		put_cmp(r, m, NFT_CMP_LTE, m->hi);
+		put_range_test(r, m);
 		return;
 	case NFT_TEST_IN:
 	case NFT_TEST_NOT_IN:

@@ -104,13 +104,21 @@ static void ifname_text(addr_num name, char text[17])
 	text[len] = '\0';
 }
 
+static void print_hex(struct buf *out, addr_num v)
+{
+	if (v >> 64)
+		buf_printf(out, "0x%llx%016llx", (unsigned long long)(v >> 64), (unsigned long long)v);
+	else
+		buf_printf(out, "0x%llx", (unsigned long long)v);
+}
+
 static void print_value(struct buf *out, enum nft_type type, addr_num v)
 {
 	char text[ADDR_TEXT];
 
 	switch (type) {
 	case NFT_TYPE_NUMBER:
-		buf_printf(out, "0x%x", (unsigned)v);
+		print_hex(out, v);
 		return;
 	case NFT_TYPE_IFNAME:
 		ifname_text(v, text);
@@ -298,10 +306,30 @@ static void print_masked(struct buf *out, const struct nft_match *m,
 	print_value(out, row->type, m->lo);
 }
 
-static void print_match(struct buf *out, const struct nft_match *m)
+/* An address of a family that the rule has not asked for: named, nft would ask for it. */
+static void print_by_place(struct buf *out, const struct nft_match *m, const struct nft_field_row *row)
+{
+	buf_printf(out, "@nh,%u,%u ", 8u * row->at, 8u * row->bytes);
+	if (m->masked) {
+		buf_puts(out, "& ");
+		print_hex(out, m->mask);
+	}
+	buf_puts(out, m->masked ? " == " : test_text(m->test));
+	print_hex(out, m->lo);
+	if (m->test == NFT_TEST_WITHIN) {
+		buf_putc(out, '-');
+		print_hex(out, m->hi);
+	}
+}
+
+static void print_match(struct buf *out, const struct nft_match *m, bool family_asked)
 {
 	const struct nft_field_row *row = &nft_fields[m->field];
 
+	if (is_address(row->type) && !family_asked && !m->set) {
+		print_by_place(out, m, row);
+		return;
+	}
 	buf_printf(out, "%s ", row->text);
 	if (m->masked) {
 		print_masked(out, m, row);
@@ -433,11 +461,16 @@ static void print_fate(struct buf *out, enum nft_fate fate, const char *chain, c
 	}
 }
 
-static void print_expr(struct buf *out, const struct nft_expr *e, char bank)
+static bool asks_family(const struct nft_expr *e)
+{
+	return e->kind == NFT_EXPR_MATCH && (e->match.field == NFT_FIELD_NFPROTO || e->match.field == NFT_FIELD_PROTOCOL);
+}
+
+static void print_expr(struct buf *out, const struct nft_expr *e, bool family_asked, char bank)
 {
 	switch (e->kind) {
 	case NFT_EXPR_MATCH:
-		print_match(out, &e->match);
+		print_match(out, &e->match, family_asked);
 		return;
 	case NFT_EXPR_LOOK:
 		print_look(out, &e->look, bank);
@@ -564,6 +597,20 @@ static void print_hook(struct buf *out, const struct nft_hook *h)
 	buf_printf(out, "priority %d; policy %s;\n", h->priority, h->drops ? "drop" : "accept");
 }
 
+static void print_rule(struct buf *out, const struct nft_rule *r, char bank)
+{
+	bool family_asked = false;
+
+	print_remark(out, "\t\t", r->remark);
+	buf_putc(out, '\t');
+	for (size_t i = 0; i < r->exprs.len; i++) {
+		buf_putc(out, i ? ' ' : '\t');
+		print_expr(out, &r->exprs.at[i], family_asked, bank);
+		family_asked |= asks_family(&r->exprs.at[i]);
+	}
+	buf_putc(out, '\n');
+}
+
 static void print_chain(struct buf *out, const struct nft_chain *c, char bank)
 {
 	buf_putc(out, '\n');
@@ -573,15 +620,8 @@ static void print_chain(struct buf *out, const struct nft_chain *c, char bank)
 	buf_puts(out, " {\n");
 	if (c->hook)
 		print_hook(out, c->hook);
-	for (size_t i = 0; i < c->rules.len; i++) {
-		print_remark(out, "\t\t", c->rules.at[i].remark);
-		buf_putc(out, '\t');
-		for (size_t k = 0; k < c->rules.at[i].exprs.len; k++) {
-			buf_putc(out, k ? ' ' : '\t');
-			print_expr(out, &c->rules.at[i].exprs.at[k], bank);
-		}
-		buf_putc(out, '\n');
-	}
+	for (size_t i = 0; i < c->rules.len; i++)
+		print_rule(out, &c->rules.at[i], bank);
 	buf_puts(out, "\t}\n");
 }
 

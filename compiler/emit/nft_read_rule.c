@@ -188,21 +188,6 @@ static bool push_match(struct raising *rs)
 
 #define CMP_ATTRS (NFT_ALLOW(NFTA_CMP_SREG) | NFT_ALLOW(NFTA_CMP_OP) | NFT_ALLOW(NFTA_CMP_DATA))
 
-/* The next expression, when it compares the same register downwards: then both are one range. */
-static bool upper_end(struct raising *rs, const struct nft_field_row *row, addr_num *hi)
-{
-	const struct kernel_expr *e = rs->at + 1 < rs->count ? &rs->exprs[rs->at + 1] : NULL;
-	struct nft_attr at[NFT_ATTRS_MAX];
-	size_t len;
-
-	if (!e || strcmp(e->name, "cmp") || !nft_attrs_of(e->data, CMP_ATTRS, at) ||
-	    !nft_attr_says(at[NFTA_CMP_SREG], NFT_REG_1) || !nft_attr_says(at[NFTA_CMP_OP], NFT_CMP_LTE) ||
-	    !value_of(row, at[NFTA_CMP_DATA], &len, hi) || len != row->bytes)
-		return false;
-	rs->at++;
-	return true;
-}
-
 /* Of a name compared by its first bytes, the rest is anything. */
 static addr_num last_of(const struct nft_match *m)
 {
@@ -234,10 +219,24 @@ static bool raise_cmp(struct raising *rs, const struct nft_attr *at)
 		m->test = NFT_TEST_NE;
 		return push_match(rs);
 	case NFT_CMP_GTE:
-		m->test = upper_end(rs, row, &m->hi) ? NFT_TEST_WITHIN : NFT_TEST_GE;
+		m->test = NFT_TEST_GE;
 		return len == row->bytes && push_match(rs);
 	}
 	return false;
+}
+
+static bool raise_range(struct raising *rs, const struct nft_attr *at)
+{
+	struct nft_match *m = &rs->load;
+	size_t lo_len, hi_len;
+
+	if (m->field == NFT_FIELD_COUNT || rs->key_count || m->masked)
+		return false;
+	const struct nft_field_row *row = &nft_fields[m->field];
+	m->test = NFT_TEST_WITHIN;
+	return nft_attr_says(at[NFTA_RANGE_SREG], NFT_REG_1) && nft_attr_says(at[NFTA_RANGE_OP], NFT_RANGE_EQ) &&
+	       value_of(row, at[NFTA_RANGE_FROM_DATA], &lo_len, &m->lo) && lo_len == row->bytes &&
+	       value_of(row, at[NFTA_RANGE_TO_DATA], &hi_len, &m->hi) && hi_len == row->bytes && m->lo <= m->hi && push_match(rs);
 }
 
 /* All loads so far are the key of a look into the set. */
@@ -502,6 +501,9 @@ static const struct {
 		  NFT_ALLOW(NFTA_BITWISE_OP) | NFT_ALLOW(NFTA_BITWISE_MASK) | NFT_ALLOW(NFTA_BITWISE_XOR),
 	  raise_bitwise },
 	{ "cmp", CMP_ATTRS, raise_cmp },
+	{ "range",
+	  NFT_ALLOW(NFTA_RANGE_SREG) | NFT_ALLOW(NFTA_RANGE_OP) | NFT_ALLOW(NFTA_RANGE_FROM_DATA) | NFT_ALLOW(NFTA_RANGE_TO_DATA),
+	  raise_range },
 	{ "lookup",
 	  NFT_ALLOW(NFTA_LOOKUP_SREG) | NFT_ALLOW(NFTA_LOOKUP_DREG) | NFT_ALLOW(NFTA_LOOKUP_SET) |
 		  NFT_ALLOW(NFTA_LOOKUP_SET_ID) | NFT_ALLOW(NFTA_LOOKUP_FLAGS),

@@ -259,6 +259,40 @@ static struct pol_selector gen_selector(struct making *mk)
 	return s;
 }
 
+static struct pol_end gen_plain_end(struct making *mk, enum family f)
+{
+	struct gen *g = mk->g;
+	const struct addr_range r = gen_prefix(g, f);
+	struct pol_end e = { .any = gen_chance(g, 25) };
+
+	if (!e.any) {
+		e.set.at[f] = arena_copy(mk->a, &r, sizeof r);
+		e.set.len[f] = 1;
+	}
+	return e;
+}
+
+static struct pol_selector gen_plain(struct making *mk)
+{
+	static const uint16_t numbers[] = { PROTO_ANY, PROTO_TCP, PROTO_TCP, PROTO_UDP };
+	struct gen *g = mk->g;
+	const enum family f = gen_family(g);
+	const uint16_t number = GEN_PICK(g, numbers), port = gen_port(g);
+	struct pol_selector s = {
+		.protos = arena_zero(mk->a, sizeof *s.protos), .from = gen_plain_end(mk, f), .to = gen_plain_end(mk, f),
+		.sport = mk->all, .zones = ZONES_ANY, .families = FAMILIES_ANY,
+	};
+
+	proto_add(&s, proto_plain(mk, number));
+	if (!proto_has_ports(number))
+		return s;
+	if (gen_chance(g, 60))
+		s.protos[0].dport = ranges_of(mk->a, port, gen_chance(g, 30) && port < 60000 ? port + 20 : port);
+	if (gen_chance(g, 30))
+		s.sport = ranges_of(mk->a, port, port);
+	return s;
+}
+
 static enum verdict gen_verdict(struct gen *g)
 {
 	static const enum verdict v[] = { VERDICT_ALLOW, VERDICT_ALLOW, VERDICT_DROP, VERDICT_DROP,
@@ -303,7 +337,7 @@ static struct pol_posture gen_posture(struct making *mk, const struct gen_shape 
 		r->direction = gen_chance(g, 60) ? DIRECTION_IN
 						 : (enum direction)gen_below(g, DIRECTION_COUNT);
 		r->verdict = gen_verdict(g);
-		r->match = gen_selector(mk);
+		r->match = shape->plain_percent && gen_chance(g, shape->plain_percent) ? gen_plain(mk) : gen_selector(mk);
 		if (shape->rules_tell_percent && gen_chance(g, shape->rules_tell_percent))
 			r->effects = (struct pol_effects){ .emits = true, .severity = EVENT_HIGH, .one_in = 1 + gen_below(g, 50) };
 	}

@@ -46,6 +46,7 @@ struct gen_shape {
 	unsigned cookies_percent; /* of reflexes with a rate that block nothing: they do cookies */
 	unsigned closed_percent; /* of postures that are closed */
 	unsigned rules_tell_percent; /* of rules of postures that emit */
+	unsigned plain_percent; /* of rules of postures that ask for one network, port and protocol, as long lists do */
 	unsigned tell_percent;	 /* of reflexes that emit; a third of these do nothing else */
 };
 extern const struct gen_shape gen_shape_usual; /* everything, in a size that a person can still read */

@@ -126,7 +126,8 @@ bool nft_lab_arrives(struct nft_lab *lab, struct packet p, const void *payload, 
 /* --- policies ------------------------------------------------------------------------------ */
 
 const struct gen_shape nft_long_lists = {
-	.zones = 3, .lifelines = 20, .blocks = 40, .reflexes = 40, .postures = 2, .rules = 90, .rules_tell_percent = 5,
+	.zones = 3, .lifelines = 20, .blocks = 40, .reflexes = 40, .postures = 2, .rules = 400, .rules_tell_percent = 5,
+	.plain_percent = 70,
 };
 
 struct pol_selector nft_lab_select(struct arena *a, uint16_t proto, const char *from, const char *to, uint16_t port)

@@ -48,6 +48,8 @@ static bool lists_alike(struct nft_lab *lab, unsigned seed)
 	return false;
 }
 
+static unsigned joined; /* policies in which several fields are asked as one */
+
 static void texts_and_batches_agree(const struct gen_shape *shape, unsigned first, unsigned count)
 {
 	for (unsigned seed = first; seed < first + count; seed++) {
@@ -64,6 +66,7 @@ static void texts_and_batches_agree(const struct gen_shape *shape, unsigned firs
 			return;
 		}
 		bool ok = lists_alike(&lab, seed);
+		joined += strstr(buf_text(&lab.nft.text), "@nh,72,88") != NULL;
 		nft_lab_close(&lab);
 		if (!ok)
 			return;
@@ -119,6 +122,7 @@ int main(int argc, char **argv)
 	texts_and_batches_agree(&gen_shape_telling, seed, 8);
 	texts_and_batches_agree(&cookies, seed, 4);
 	texts_and_batches_agree(&nft_long_lists, seed, 2);
+	tap_ok(joined, "of these some ask several fields as one: %u", joined);
 	large_sets_are_shared();
 	return tap_done();
 }

@@ -89,13 +89,14 @@ static void generated_policies_are_proved(void)
 
 /* To what is sent; each changes what some packet meets, where no other rule had decided it already. */
 enum damage {
-	CONSTANT, CONTRARY, FIELD, VERDICT, COUNTER, TARGET, RETURNS, LOST, SWAPPED, ELEMENT, RATE, BLOCK, LEAD, KEY, DAMAGES
+	CONSTANT, CONTRARY, FIELD, VERDICT, COUNTER, TARGET, RETURNS, LOST, SWAPPED, ELEMENT, RATE, BLOCK, LEAD, KEY, JOINED, DAMAGES
 };
 
 static const char *const damage_names[DAMAGES] = {
 	"a number that is compared", "a comparison turned round", "another field", "a verdict", "a counter",
 	"a chain that is gone to", "a goto that comes back", "a rule that is lost", "two rules that change places", "an element that is lost",
 	"a rate", "a block's time", "where two keys of a map lead", "a key that a map has lost",
+	"a bit of several fields that are asked as one",
 };
 
 static struct nft_chain *some_chain(struct rules *g, struct nft_table *t)
@@ -154,6 +155,21 @@ static bool change_match(struct nft_match *m, enum damage d)
 		return false;
 	m->lo ^= m->masked ? m->mask & -m->mask : 1;
 	return m->lo <= m->hi || m->test == NFT_TEST_EQ;
+}
+
+/* Of a load over several fields one bit that is asked, or one more that is not. */
+static bool change_joined(struct rules *g, struct nft_match *m)
+{
+	const struct nft_field_row *row = &nft_fields[m->field];
+	const addr_num bit = (addr_num)1 << rules_below(g, 8 * row->bytes);
+
+	if (m->test != NFT_TEST_EQ || row->type != NFT_TYPE_NUMBER || row->bytes < 4)
+		return false;
+	if (!m->masked || m->mask & bit)
+		m->lo ^= bit;
+	else
+		m->mask |= bit;
+	return true;
 }
 
 static bool lose_rule(struct nft_chain *c, size_t at)
@@ -233,6 +249,9 @@ static bool damage_table(struct rules *g, struct nft_table *t, enum damage d)
 	case FIELD:
 		e = some_expr(g, t, NFT_EXPR_MATCH);
 		return e && change_match(&e->match, d);
+	case JOINED:
+		e = some_expr(g, t, NFT_EXPR_MATCH);
+		return e && change_joined(g, &e->match);
 	case VERDICT:
 	case TARGET:
 	case RETURNS:
@@ -281,7 +300,7 @@ static void damage_one(struct rules *g, const struct ir *ir, enum damage d, bool
  * How many of a hundred matter, at least: others hide behind rules that decide before them, are made up
  * for behind, or are in the family that a meter never sees.
  */
-static const unsigned at_least[DAMAGES] = { 70, 80, 60, 80, 75, 60, 3, 70, 10, 60, 40, 40, 70, 70 };
+static const unsigned at_least[DAMAGES] = { 70, 80, 60, 80, 75, 60, 3, 70, 10, 60, 40, 40, 70, 70, 70 };
 
 /* A list that stands in trees and maps. */
 static struct ir *long_list(struct rules *g, struct arena *a)
@@ -294,7 +313,7 @@ static struct ir *long_list(struct rules *g, struct arena *a)
 
 static void damages_to_trees(void)
 {
-	static const enum damage some[] = { CONSTANT, VERDICT, COUNTER, TARGET, LOST, LEAD, KEY };
+	static const enum damage some[] = { CONSTANT, VERDICT, COUNTER, TARGET, LOST, LEAD, KEY, JOINED };
 
 	for (unsigned seed = 1; seed <= 12; seed++) {
 		struct rules g = { .seed = seed, .profile = RULES_ACL + seed % 3, .v6 = seed % 2 ? 0.3 : 0 };
@@ -302,7 +321,7 @@ static void damages_to_trees(void)
 		const struct ir *ir = long_list(&g, a);
 
 		for (size_t d = 0; d < sizeof some / sizeof *some; d++)
-			for (int i = 0; i < (some[d] == LEAD || some[d] == KEY ? 6 : 1); i++)
+			for (int i = 0; i < (some[d] == LEAD || some[d] == KEY || some[d] == JOINED ? 6 : 1); i++)
 				damage_one(&g, ir, some[d], false);
 	}
 }

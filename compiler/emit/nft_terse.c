@@ -1,0 +1,111 @@
+#include "compiler/emit/nft_terse.h"
+
+/* Of a rule's questions, those that may be left out or joined; or NULL. */
+struct found {
+	const struct nft_match *family, *proto, *src, *dst, *sport, *dport;
+	bool by_family, by_proto; /* something is asked that nft has no words for without */
+};
+
+static bool is_one(const struct nft_match *m)
+{
+	return m->test == NFT_TEST_EQ && !m->set;
+}
+
+static void find(struct found *f, const struct nft_match *m)
+{
+	const struct nft_field_row *row = &nft_fields[m->field];
+	const bool address = row->type == NFT_TYPE_ADDR4 || row->type == NFT_TYPE_ADDR6;
+
+	f->by_family |= (address && m->set) || row->type == NFT_TYPE_ICMP_TYPE || row->type == NFT_TYPE_ICMPV6_TYPE;
+	f->by_proto |= row->proto != 0;
+	if (!is_one(m))
+		return;
+	if (m->field == NFT_FIELD_NFPROTO || m->field == NFT_FIELD_PROTOCOL)
+		f->family = m;
+	if (m->field == NFT_FIELD_L4PROTO)
+		f->proto = m;
+	if (m->field == NFT_FIELD_IP_SADDR)
+		f->src = m;
+	if (m->field == NFT_FIELD_IP_DADDR)
+		f->dst = m;
+	if (m->field == NFT_FIELD_SPORT)
+		f->sport = m;
+	if (m->field == NFT_FIELD_DPORT)
+		f->dport = m;
+}
+
+/* Puts the bytes of one question where they lie in the wide one. */
+static void lay(struct nft_match *wide, const struct nft_match *m, unsigned bits, addr_num all)
+{
+	if (!m)
+		return;
+	wide->mask |= (m->masked ? m->mask : all) << bits;
+	wide->lo |= m->lo << bits;
+}
+
+static struct nft_match joined(enum nft_field f, addr_num mask, addr_num value)
+{
+	const unsigned bytes = nft_fields[f].bytes;
+	const bool masked = mask != ((addr_num)1 << (8 * bytes)) - 1;
+
+	return (struct nft_match){ .field = f, .test = NFT_TEST_EQ, .masked = masked, .mask = masked ? mask : 0, .lo = value, .hi = value };
+}
+
+/* From the protocol, or the source, to the last of what is asked; between the protocol and the source lies a checksum. */
+static struct nft_match ends_of(const struct found *f)
+{
+	const addr_num all = UINT32_MAX;
+	const unsigned src_at = f->dst ? 32 : 0;
+	struct nft_match wide = { 0 };
+
+	lay(&wide, f->dst, 0, all);
+	lay(&wide, f->src, src_at, all);
+	lay(&wide, f->proto, src_at + 48, UINT8_MAX);
+	return joined(!f->proto ? NFT_FIELD_IP_ENDS : f->dst ? NFT_FIELD_IP_PROTO_ENDS : NFT_FIELD_IP_PROTO_SRC, wide.mask, wide.lo);
+}
+
+static struct nft_match ports_of(const struct found *f)
+{
+	struct nft_match wide = { 0 };
+
+	lay(&wide, f->dport, 0, UINT16_MAX);
+	lay(&wide, f->sport, 16, UINT16_MAX);
+	return joined(NFT_FIELD_TH_PORTS, wide.mask, wide.lo);
+}
+
+void nft_terse(struct nft_maker *mk, struct nft_rule *r, const struct nft_way *w, unsigned decided)
+{
+	struct found f = { 0 };
+	struct nft_rule out = { .remark = r->remark };
+
+	for (size_t i = 0; i < r->exprs.len; i++)
+		find(&f, &r->exprs.at[i].match);
+	const bool no_family = f.family && w->family >= 0 && (decided & NFT_DECIDED_FAMILY) && !f.by_family;
+	const bool no_proto = f.proto && (decided & NFT_DECIDED_PROTO) && !f.by_proto;
+	const struct nft_match *family = f.family;
+
+	if (no_proto || f.by_proto)
+		f.proto = NULL;
+	const bool ends = no_family && w->family == FAMILY_IP4 && (f.proto != NULL) + (f.src != NULL) + (f.dst != NULL) > 1;
+	const bool ports = f.sport && f.dport && !f.by_proto;
+	bool put_ends = ends, put_ports = ports;
+
+	for (size_t i = 0; i < r->exprs.len; i++) {
+		const struct nft_match *m = &r->exprs.at[i].match;
+
+		if ((no_family && m == family) || (no_proto && m->field == NFT_FIELD_L4PROTO))
+			continue;
+		if (ends && (m == f.proto || m == f.src || m == f.dst)) {
+			if (put_ends)
+				nft_push_match(mk, &out, ends_of(&f));
+			put_ends = false;
+		} else if (ports && (m == f.sport || m == f.dport)) {
+			if (put_ports)
+				nft_push_match(mk, &out, ports_of(&f));
+			put_ports = false;
+		} else {
+			nft_push_match(mk, &out, *m);
+		}
+	}
+	*r = out;
+}
