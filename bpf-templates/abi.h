@@ -58,12 +58,14 @@ struct teg_active {
 _Static_assert(sizeof(struct teg_active) == 24, "abi");
 
 /*
- * teg_counters: per-CPU array, by slot. Slots belong to stable ids, see warden/ledger. What has a
- * slot from TEG_SLOTS_FIRST on is in teg_more, which is made when the first policy needs it: making it
- * takes half a second and 20 bytes a slot and CPU.
+ * teg_counters: array, mmapable: all slots of the first CPU, then those of the next, by the number that a program has of its
+ * CPU. So a count is one line of memory; a per-CPU array would lead there by a pointer for each slot, which is in no cache
+ * either where rules are many. Slots belong to stable ids, see hook/ledger. What has a slot from TEG_SLOTS_FIRST on is
+ * in teg_more, which is made when the first policy needs it and is the same for the others.
  */
 #define TEG_SLOTS_FIRST 16384u
 #define TEG_COUNTER_SLOTS 262144u
+#define TEG_SLOTS_MORE (TEG_COUNTER_SLOTS - TEG_SLOTS_FIRST)
 struct teg_counter {
 	__u64 packets, bytes; /* bytes from the IP header on; of malformed frames: all */
 	__u32 told_at;	      /* packets, the low half, when an event last told of it */

@@ -136,6 +136,8 @@ int older_open(struct older *out, const char *dir, struct err *why)
 	struct err ignored;
 	int rc = each(dir, open_one, &(struct opening){ &o, dir }, why);
 
+	if (!rc)
+		rc = shared_see_counters(&o.maps, why);
 	if (rc)
 		return rc;
 	if (o.maps.blocks >= 0 && o.maps.active >= 0 && o.maps.hints >= 0)
@@ -160,15 +162,6 @@ static void carry_element(int from, int to, uint32_t at, void *room)
 {
 	if (!bpf_map_lookup_elem(from, &at, room))
 		bpf_map_update_elem(to, &at, room, BPF_ANY);
-}
-
-static void carry_slot(const struct older *o, const struct shared *to, uint32_t slot, void *room)
-{
-	uint32_t at = slot, same = slot;
-	const int from = shared_counters(&o->maps, &at);
-
-	if (from >= 0)
-		carry_element(from, shared_counters(to, &same), at, room);
 }
 
 /* The seeds too: a bucket's name is a hash under them. */
@@ -196,7 +189,7 @@ void older_carry(const struct older *o, const struct shared *to, const uint32_t 
 		return;
 	for (uint32_t i = 0; i < count; i++)
 		if (slots[i] != LEDGER_NO_SLOT && !fresh[i])
-			carry_slot(o, to, slots[i], room);
+			shared_count_carry(&o->maps, to, slots[i]);
 	for (uint32_t i = 0; i < 2 * CAUSE_COUNT && o->maps.causes >= 0; i++)
 		carry_element(o->maps.causes, to->causes, i, room);
 	if (o->maps.telling >= 0)

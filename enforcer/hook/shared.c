@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -15,14 +16,18 @@
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/cause.h"
+#include "lang/base/file.h"
 
 #define SHARED(field, form, type, key, value, entries, flags)                                            \
-	{ "teg_" #field, offsetof(struct shared, field), form, BPF_MAP_TYPE_##type, key, value, entries, flags }
+	{ "teg_" #field, offsetof(struct shared, field), form, BPF_MAP_TYPE_##type, key, value, entries, flags, false }
+#define SHARED_COUNTERS(field, form, slots)                                                              \
+	{ "teg_" #field, offsetof(struct shared, field), form, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct teg_counter), slots, \
+	  BPF_F_MMAPABLE, true }
 
 const struct shared_map shared_maps[] = {
 	SHARED(slots, 10, PROG_ARRAY, 4, 4, 1, 0),
 	SHARED(active, 10, ARRAY, 4, sizeof(struct teg_active), 1, BPF_F_MMAPABLE),
-	SHARED(counters, 10, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_SLOTS_FIRST, 0),
+	SHARED_COUNTERS(counters, 11, TEG_SLOTS_FIRST),
 	SHARED(causes, 10, PERCPU_ARRAY, 4, sizeof(struct teg_counter), 2 * CAUSE_COUNT, 0),
 	SHARED(self, 10, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
 	SHARED(buckets, 11, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
@@ -31,9 +36,41 @@ const struct shared_map shared_maps[] = {
 	SHARED(telling, 10, PERCPU_ARRAY, 4, sizeof(struct teg_telling), 1, 0),
 	SHARED(events, 10, RINGBUF, 0, 0, TEG_EVENTS_BYTES, 0),
 	SHARED(tc_slots, 10, PROG_ARRAY, 4, 4, 1, 0),
-	SHARED(more, 10, PERCPU_ARRAY, 4, sizeof(struct teg_counter), TEG_COUNTER_SLOTS - TEG_SLOTS_FIRST, 0),
+	SHARED_COUNTERS(more, 11, TEG_SLOTS_MORE),
 };
 _Static_assert(sizeof shared_maps / sizeof *shared_maps == SHARED_MAPS, "every map of struct shared has a row");
+
+/* One more than the greatest number that a CPU may have: /sys/devices/system/cpu/possible ends with it. 0: nobody says. */
+static unsigned cpu_count(void)
+{
+	static unsigned count;
+	own(buf) struct buf text = { 0 };
+	struct err ignored;
+
+	if (count || file_read(&text, "/sys/devices/system/cpu/possible", 4096, &ignored))
+		return count;
+	const char *last = buf_text(&text) + text.len;
+	while (last > text.at && last[-1] != '-' && last[-1] != ',')
+		last--;
+	if (*last >= '0' && *last <= '9')
+		count = 1 + (unsigned)strtoul(last, NULL, 10);
+	return count;
+}
+
+static unsigned entries_of(const struct shared_map *m)
+{
+	return m->each_cpu ? m->entries * cpu_count() : m->entries;
+}
+
+static uint32_t slots_of(bool more)
+{
+	return more ? TEG_SLOTS_MORE : TEG_SLOTS_FIRST;
+}
+
+static size_t counted_bytes(bool more)
+{
+	return (size_t)cpu_count() * slots_of(more) * sizeof(struct teg_counter);
+}
 
 static int *fd_of(const struct shared *s, const struct shared_map *m)
 {
@@ -78,6 +115,11 @@ int shared_pin_anchor(char out[static SHARED_PATH], const char *dir, enum teg_ho
 
 void shared_release(struct shared *s)
 {
+	for (unsigned i = 0; i < 2; i++) {
+		if (s->counted[i])
+			munmap(s->counted[i], counted_bytes(i));
+		s->counted[i] = NULL;
+	}
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
 		int *fd = fd_of(s, &shared_maps[i]);
 		if (*fd >= 0)
@@ -119,7 +161,7 @@ static bool has_seed(const struct shared_map *m)
 static int shared_make(int *out, const struct shared_map *m, const char *path, struct err *why)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->flags);
-	own(fd) int fd = bpf_map_create(m->type, m->name, m->key, m->value, m->entries, &opts);
+	own(fd) int fd = bpf_map_create(m->type, m->name, m->key, m->value, entries_of(m), &opts);
 
 	if (fd < 0)
 		return err_sys(why, "cannot make the map %s", m->name);
@@ -139,9 +181,9 @@ int shared_map_holds(const struct shared_map *m, int fd, const char *path, struc
 	if (bpf_obj_get_info_by_fd(fd, &is, &len))
 		return err_sys(why, "cannot read what %s is", path);
 	if (is.type != m->type || is.key_size != m->key || is.value_size != m->value ||
-	    is.max_entries != m->entries || (is.map_flags & m->flags) != m->flags)
+	    is.max_entries != entries_of(m) || (is.map_flags & m->flags) != m->flags)
 		return err_set(why, EEXIST, "%s is a map of another version (%u-byte values, %u entries; here %u, %u)",
-			       path, is.value_size, is.max_entries, m->value, m->entries);
+			       path, is.value_size, is.max_entries, m->value, entries_of(m));
 	return 0;
 }
 
@@ -170,7 +212,7 @@ int shared_make_more(struct shared *s, const char *dir, struct err *why)
 		return 0;
 	if (dir && shared_pin(path, dir, m, why))
 		return why->code;
-	return shared_make(&s->more, m, dir ? path : NULL, why);
+	return shared_make(&s->more, m, dir ? path : NULL, why) ? why->code : shared_see_counters(s, why);
 }
 
 int shared_open(struct shared *out, const char *dir, struct err *why)
@@ -195,10 +237,74 @@ int shared_open(struct shared *out, const char *dir, struct err *why)
 		if (rc)
 			return rc;
 	}
+	if (shared_see_counters(&s, why))
+		return why->code;
 	*out = s;
 	s = (struct shared)SHARED_NONE;
 	return 0;
 }
+
+/* ---- counters --------------------------------------------------------------------- */
+
+/* Where a slot of the first CPU is; the next CPU's is *step behind it. NULL: there is none. */
+static struct teg_counter *counter_at(const struct shared *s, uint32_t slot, size_t *step)
+{
+	const bool more = slot >= TEG_SLOTS_FIRST;
+
+	*step = slots_of(more);
+	if (slot >= TEG_COUNTER_SLOTS || !s->counted[more])
+		return NULL;
+	return s->counted[more] + (more ? slot - TEG_SLOTS_FIRST : slot);
+}
+
+int shared_see_counters(struct shared *s, struct err *why)
+{
+	const int fds[2] = { s->counters, s->more };
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (fds[i] < 0 || s->counted[i])
+			continue;
+		void *at = mmap(NULL, counted_bytes(i), PROT_READ | PROT_WRITE, MAP_SHARED, fds[i], 0);
+		if (at == MAP_FAILED)
+			return err_sys(why, "cannot map the counters");
+		s->counted[i] = at;
+	}
+	return 0;
+}
+
+struct teg_counter shared_count(const struct shared *s, uint32_t slot)
+{
+	size_t step;
+	const struct teg_counter *at = counter_at(s, slot, &step);
+	struct teg_counter sum = { 0 };
+
+	for (unsigned cpu = 0; at && cpu < cpu_count(); cpu++, at += step) {
+		sum.packets += __atomic_load_n(&at->packets, __ATOMIC_RELAXED);
+		sum.bytes += __atomic_load_n(&at->bytes, __ATOMIC_RELAXED);
+	}
+	return sum;
+}
+
+void shared_count_clear(const struct shared *s, uint32_t slot)
+{
+	size_t step;
+	struct teg_counter *at = counter_at(s, slot, &step);
+
+	for (unsigned cpu = 0; at && cpu < cpu_count(); cpu++, at += step)
+		*at = (struct teg_counter){ 0 };
+}
+
+void shared_count_carry(const struct shared *from, const struct shared *to, uint32_t slot)
+{
+	size_t step;
+	const struct teg_counter *was = counter_at(from, slot, &step);
+	struct teg_counter *is = counter_at(to, slot, &step);
+
+	for (unsigned cpu = 0; was && is && cpu < cpu_count(); cpu++, was += step, is += step)
+		*is = *was;
+}
+
+/* ---- pins ------------------------------------------------------------------------- */
 
 static uint32_t map_number(int fd)
 {

@@ -23,6 +23,7 @@
 struct shared {
 	int slots, active, counters, causes, self, buckets, blocks, hints, telling, events, tc_slots;
 	int more; /* -1 until a policy has counters there */
+	struct teg_counter *counted[2]; /* counters, more: mapped, where they are */
 };
 #define SHARED_MAPS 12
 
@@ -30,21 +31,20 @@ struct shared {
  * Pinned maps of that name in `dir` are adopted when they are what abi.h says,
  * refused otherwise; missing ones are made and pinned. A NULL dir pins nothing.
  */
-#define SHARED_NONE { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 }
+#define SHARED_NONE { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, { NULL, NULL } }
 int shared_open(struct shared *out, const char *dir, struct err *why);
 void shared_release(struct shared *s);
 
 /* Makes and pins teg_more, where it is not there yet. */
 int shared_make_more(struct shared *s, const char *dir, struct err *why);
 
-/* The map that counts in a slot; *slot becomes the place in it. */
-static inline int shared_counters(const struct shared *s, uint32_t *slot)
-{
-	if (*slot < TEG_SLOTS_FIRST)
-		return s->counters;
-	*slot -= TEG_SLOTS_FIRST;
-	return s->more;
-}
+/* What was counted in a slot, on all CPUs: packets and bytes. Nothing where there is no such slot. */
+struct teg_counter shared_count(const struct shared *s, uint32_t slot);
+void shared_count_clear(const struct shared *s, uint32_t slot);
+void shared_count_carry(const struct shared *from, const struct shared *to, uint32_t slot);
+
+/* Maps what counters there are. All others here have done so. */
+int shared_see_counters(struct shared *s, struct err *why);
 
 static inline void shared_own_(struct shared *s)
 {
@@ -68,6 +68,7 @@ struct shared_map {
 	size_t at; /* of the descriptor in struct shared */
 	unsigned form; /* the version of abi.h since which its layout is this one */
 	unsigned type, key, value, entries, flags;
+	bool each_cpu; /* so many entries for each CPU */
 };
 extern const struct shared_map shared_maps[SHARED_MAPS];
 

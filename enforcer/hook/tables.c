@@ -169,7 +169,7 @@ static int object_share(struct bpf_object *o, const struct shared *shared, struc
 		struct bpf_map *m = bpf_object__find_map_by_name(o, shared_maps[i].name);
 		int fd = shared_map_fd(shared, &shared_maps[i]);
 
-		if (m && (fd < 0 ? bpf_map__set_max_entries(m, 1) : bpf_map__reuse_fd(m, fd)))
+		if (m && (fd < 0 ? bpf_map__set_max_entries(m, 2) : bpf_map__reuse_fd(m, fd)))
 			return err_sys(why, "cannot share the map %s", shared_maps[i].name);
 	}
 	return 0;

@@ -50,18 +50,14 @@ static void begin_in(struct generation *g, const struct record *from)
 /* A slot that had another owner starts at zero: before any program counts in it. */
 static int clear_slots(struct generation *g, struct kernel *k, struct err *why)
 {
-	const int cpus = libbpf_num_possible_cpus();
-	struct teg_counter *none = arena_zero(g->arena, (size_t)(cpus > 0 ? cpus : 1) * sizeof *none);
-
 	for (uint32_t i = 0; i < g->plan.counter_count; i++) {
-		uint32_t slot = g->slots[i];
+		const uint32_t slot = g->slots[i];
 
 		if (slot != LEDGER_NO_SLOT && slot >= TEG_SLOTS_FIRST &&
 		    shared_make_more(&k->shared, k->settings->pin_dir, why))
 			return why->code;
-		const int map = shared_counters(&k->shared, &slot);
-		if (g->fresh[i] && bpf_map_update_elem(map, &slot, none, BPF_ANY))
-			return err_sys(why, "cannot clear a counter");
+		if (g->fresh[i])
+			shared_count_clear(&k->shared, slot);
 	}
 	return 0;
 }

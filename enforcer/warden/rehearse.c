@@ -16,9 +16,7 @@ struct stage_play {
 	const struct drill_test *test;
 	struct shared shared;
 	struct tables *tables;
-	struct teg_counter *cpus; /* room for one counter of each CPU */
 	uint32_t *slots;
-	int cpu_count;
 	uint64_t now_ns;
 	struct addr self[FAMILY_COUNT];
 	int zone; /* -1: none yet */
@@ -28,7 +26,6 @@ static void stage_play_own_(struct stage_play *s)
 {
 	tables_free(s->tables);
 	shared_release(&s->shared);
-	free(s->cpus);
 	free(s->slots);
 }
 
@@ -38,10 +35,8 @@ static int play_open(struct stage_play *s, const struct tables_load *as, struct 
 				    .plan = as->plan, .given_clock = true };
 
 	s->plan = as->plan;
-	s->cpu_count = libbpf_num_possible_cpus();
-	s->cpus = s->cpu_count > 0 ? calloc((size_t)s->cpu_count, sizeof *s->cpus) : NULL;
 	s->slots = calloc(as->plan->counter_count + 1, sizeof *s->slots);
-	if (!s->cpus || !s->slots)
+	if (!s->slots)
 		return err_set(why, ENOMEM, "no memory for the tests");
 	for (uint32_t i = 0; i < as->plan->counter_count; i++)
 		s->slots[i] = i;
@@ -79,19 +74,6 @@ static int play_begin(struct stage_play *s, struct err *why)
 	return shared_set_self(&s->shared, s->self, FAMILY_COUNT, why);
 }
 
-static int counted(struct stage_play *s, uint32_t counter, uint64_t *out, struct err *why)
-{
-	*out = 0;
-	if (counter == DRILL_NOBODY)
-		return 0;
-	const int map = shared_counters(&s->shared, &counter);
-	if (bpf_map_lookup_elem(map, &counter, s->cpus))
-		return err_sys(why, "cannot read a counter");
-	for (int i = 0; i < s->cpu_count; i++)
-		*out += s->cpus[i].packets;
-	return 0;
-}
-
 static int frames_run(struct stage_play *s, const struct drill_case *c, uint32_t times, uint32_t *answer, struct err *why)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = c->frame, .data_size_in = c->len, .repeat = (int)times);
@@ -122,15 +104,11 @@ static int run_counted(struct stage_play *s, const struct drill_case *c, const s
 		       struct err *why)
 {
 	uint32_t answer = XDP_ABORTED;
-	uint64_t before, after;
-	int rc = counted(s, r->by, &before, why);
+	const uint64_t before = shared_count(&s->shared, r->by).packets;
+	const int rc = frames_run(s, c, r->packets, &answer, why);
 
-	if (!rc)
-		rc = frames_run(s, c, r->packets, &answer, why);
-	if (!rc)
-		rc = counted(s, r->by, &after, why);
-	if (!rc)
-		*held = answer == (r->dropped ? XDP_DROP : XDP_PASS) && after - before == r->packets;
+	*held = answer == (r->dropped ? XDP_DROP : XDP_PASS) &&
+		shared_count(&s->shared, r->by).packets - before == r->packets;
 	return rc;
 }
 

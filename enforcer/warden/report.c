@@ -257,16 +257,16 @@ struct reader {
 	int cpu_count;
 };
 
-static struct teg_counter slot_sum(const struct reader *r, int map, uint32_t slot)
+/* Packets of a cause; one that the posture let go on is behind all causes. */
+static uint64_t cause_sum(const struct reader *r, uint32_t cause)
 {
-	struct teg_counter sum = { 0 };
+	const int map = r->k->shared.causes;
+	uint64_t sum = 0;
 
-	if (!r->k->xdp || map < 0 || bpf_map_lookup_elem(map, &slot, r->cpus))
-		return sum;
-	for (int i = 0; i < r->cpu_count; i++) {
-		sum.packets += r->cpus[i].packets;
-		sum.bytes += r->cpus[i].bytes;
-	}
+	if (!r->k->xdp || map < 0 || bpf_map_lookup_elem(map, &cause, r->cpus))
+		return 0;
+	for (int i = 0; i < r->cpu_count; i++)
+		sum += r->cpus[i].packets;
 	return sum;
 }
 
@@ -286,8 +286,7 @@ static struct teg_counter object_count(const struct reader *r, enum filter_table
 static struct teg_counter count_of(const struct reader *r, const struct plan_counter *c, uint32_t slot)
 {
 	bool in_netdev, in_inet;
-	const int map = shared_counters(&r->k->shared, &slot);
-	struct teg_counter xdp = slot_sum(r, map, slot);
+	struct teg_counter xdp = r->k->xdp ? shared_count(&r->k->shared, slot) : (struct teg_counter){ 0 };
 	struct teg_counter netdev = object_count(r, FILTER_NETDEV, c->nft_name, &in_netdev);
 	struct teg_counter inet = object_count(r, FILTER_INET, c->nft_name, &in_inet);
 
@@ -313,8 +312,8 @@ static void count_causes(struct counters *out, const struct reader *r)
 		const char *passed = nft_name(r->arena, arena_printf(r->arena, "passed.%s", names[c]));
 		struct teg_counter broken = object_count(r, FILTER_NETDEV, malformed, &part);
 
-		out->causes[c] = slot_sum(r, r->k->shared.causes, c).packets + plain.packets + broken.packets;
-		out->passed[c] = slot_sum(r, r->k->shared.causes, CAUSE_COUNT + c).packets +
+		out->causes[c] = cause_sum(r, c) + plain.packets + broken.packets;
+		out->passed[c] = cause_sum(r, CAUSE_COUNT + c) +
 				 object_count(r, FILTER_NETDEV, passed, &part).packets;
 	}
 }

@@ -146,8 +146,8 @@ static uint64_t walk(struct touched *t, const struct plan *plan, const struct bu
 	return found;
 }
 
-/* Far behind the words, as other maps are: a row of 64 bytes unless the cell says where it is counted; a pointer, a
- * counter of 32 bytes. */
+/* Far behind the words, as other maps are: a row of 64 bytes unless the cell says where it is counted; a counter of 32
+ * bytes. */
 static void count_rule(struct touched *t, size_t lines, uint64_t found)
 {
 	const uint64_t far = 2 * lines;
@@ -157,8 +157,7 @@ static void count_rule(struct touched *t, size_t lines, uint64_t found)
 	t->matched++;
 	if (!(found & TEG_BULK_PLAIN))
 		t->rules_missed += misses(t->second, far + TEG_BULK_RULE(found));
-	t->rules_missed += misses(t->second, far + (1 << 20) + TEG_BULK_SLOT(found) / 8);
-	t->rules_missed += misses(t->second, far + (2 << 20) + TEG_BULK_SLOT(found) / 2);
+	t->rules_missed += misses(t->second, far + (1 << 20) + TEG_BULK_SLOT(found) / 2);
 }
 
 static void tell(const char *kind, size_t count, const struct plan *plan, const struct bulk_words *w, const struct touched *t,

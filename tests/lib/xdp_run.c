@@ -223,9 +223,7 @@ static struct teg_counter counter_of(const struct xdp_run *x, int map, uint32_t 
 
 struct teg_counter xdp_run_counter(const struct xdp_run *x, uint32_t slot)
 {
-	const int map = shared_counters(&x->shared, &slot);
-
-	return counter_of(x, map, slot);
+	return shared_count(&x->shared, slot);
 }
 
 struct teg_counter xdp_run_cause(const struct xdp_run *x, enum cause c)
