@@ -47,9 +47,9 @@ OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)
 OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/hook/anchor.o $(BUILD)/bpf-templates/carried.o $(BUILD)/enforcer/api/console_files.o
 OBJ_CTL      := $(call objects,$(CTL))
 
-LIBS_tegc   := -lbpf -lnftnl -lmnl -lcjson -lsodium -lgit2 -lm
-LIBS_tegd   := -lbpf -lnftnl -lmnl -lcjson -lmicrohttpd -lgnutls -lsodium -lseccomp -lpthread -lm
-LIBS_tegctl := -lcurl -lcjson -lsodium
+LIBS_tegc   := -lbpf -lnftnl -lmnl -lcjson -lsodium -lnettle -lgit2 -lm
+LIBS_tegd   := -lbpf -lnftnl -lmnl -lcjson -lmicrohttpd -lgnutls -lsodium -lnettle -lseccomp -lpthread -lm
+LIBS_tegctl := -lcurl -lcjson -lsodium -lnettle
 
 PROGRAMS := $(BUILD)/tegc $(BUILD)/tegd $(BUILD)/tegctl
 BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-templates/*.bpf.c))

@@ -1,5 +1,5 @@
 /*
- * digest - SHA-256 (FIPS 180-4, by libsodium), as 64 lower-case hex digits.
+ * digest - SHA-256 (FIPS 180-4, by Nettle, which asks the processor where that can do it), as 64 lower-case hex digits.
  */
 #ifndef TEG_BASE_DIGEST_H
 #define TEG_BASE_DIGEST_H
