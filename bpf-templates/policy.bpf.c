@@ -265,43 +265,136 @@ static __always_inline const struct teg_rule *rule_at(__u64 at)
 	return &rules[at];
 }
 
+enum judged { JUDGED_NOT, JUDGED_DECIDES, JUDGED_LATER };
+
+/*
+ * Does the rule of this cell decide? LATER: it and those that follow stand behind `other`. *done is a rule whose bucket has let
+ * this packet by, or that has told of it: its other cells do it no more. Only reflexes have rates, or only tell.
+ */
+static __always_inline enum judged judge_cell(struct walk *w, const struct teg_cell *c, bool reflexes, __u32 other, __u32 *done,
+					      const struct teg_rule **decides)
+{
+	const bool opens = reflexes && asks(TEG_ASKS_CLOCK | TEG_ASKS_WATCHES); /* which cells decide is open */
+	const bool payloads = reflexes && asks(TEG_ASKS_PAYLOAD);
+	const struct teg_rule *rules = ONE(gen_rules);
+	__u32 at = c->rule;
+
+	if ((gen_config.bulk.cells || payloads) && at > other)
+		return JUDGED_LATER;
+	if (!walk_cell_has(c, w) || at >= gen_config.rule_count)
+		return JUDGED_NOT;
+	if (payloads && c->mark && !(w->marks >> ((c->mark - 1) & 63) & 1))
+		return JUDGED_NOT;
+	const struct teg_rule *rule = &rules[at];
+	if (rule->except >> w->posture & 1)
+		return JUDGED_NOT;
+	*decides = rule;
+	if (!opens || !(rule->cost_ns | (rule->act == TEG_ACT_TELL)))
+		return JUDGED_DECIDES;
+	int over = at != *done ? reflex_decides(w, rule) : LIMIT_WITHIN;
+	if (over) {
+		w->over = over;
+		return JUDGED_DECIDES;
+	}
+	*done = at;
+	return JUDGED_NOT;
+}
+
+#define JUDGE_HERE 8u /* cells that are asked without a call: a longer list is asked by parts */
+#define JUDGE_PART 16u
+#define JUDGE_PARTS (TEG_BOXES_MAX / JUDGE_PART)
+#define JUDGE_NO_MORE (~0ull - 1)
+#define JUDGE_NOT_YET ~0ull
+
+/* What is known of the packet, for cells of a long list. A CPU's own: the stack has no room for it. */
+struct judge {
+	__u64 zones, src, dst, marks;
+	__u32 head, posture;
+	__u32 at, to, other, done;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct judge);
+} gen_judge SEC(".maps");
+
+/*
+ * The next cells of a long list: the rule that decides | how it is over its rate << 32, or JUDGE_ words. A function of its own: the
+ * verifier walks the cells of one part, not those of the longest list, and a call is little beside sixteen of them. Lifelines are
+ * judged by it as well, which have neither rates nor marks.
+ */
+__noinline __u64 judge_part(struct frame_ctx *ctx, const struct pkt *p, struct judge *j)
+{
+	const struct teg_cell *cells = ONE(gen_cells);
+	const struct teg_rule *rule = NULL;
+
+	if (gen_config.box_count <= JUDGE_HERE || !p || !j)
+		return JUDGE_NO_MORE;
+	struct walk w = {
+		.ctx = ctx, .active = ONE(teg_active), .p = p, .head = j->head,
+		.zones = j->zones, .src = j->src, .dst = j->dst, .posture = j->posture, .marks = j->marks,
+	};
+	for (__u32 i = 0; i < JUDGE_PART; i++) {
+		__u64 at = j->at + i;
+
+		WALK_ONE_REGISTER(at);
+		if (at >= j->to || at >= gen_config.box_count)
+			return JUDGE_NO_MORE;
+		switch (judge_cell(&w, &cells[at], true, j->other, &j->done, &rule)) {
+		case JUDGED_NOT:
+			continue;
+		case JUDGED_LATER:
+			return JUDGE_NO_MORE;
+		case JUDGED_DECIDES:
+			return (__u64)w.over << 32 | cells[at].rule;
+		}
+	}
+	j->at += JUDGE_PART;
+	return JUDGE_NOT_YET;
+}
+
+static __always_inline const struct teg_rule *judge_long(struct walk *w, __u32 from, __u32 to, __u32 other)
+{
+	struct judge *j = bpf_map_lookup_elem(&gen_judge, &zero);
+
+	if (!j)
+		return rule_at(other);
+	*j = (struct judge){ w->zones, w->src, w->dst, w->marks, w->head, w->posture, from, to, other, ~0u };
+	for (__u32 i = 0; i < JUDGE_PARTS && from + i * JUDGE_PART < to; i++) {
+		const __u64 judged = judge_part(w->ctx, w->p, j);
+
+		if (judged == JUDGE_NO_MORE)
+			break;
+		if (judged != JUDGE_NOT_YET) {
+			w->over = judged >> 32;
+			return rule_at((__u32)judged);
+		}
+	}
+	return rule_at(other);
+}
+
 /*
  * judge - the rule of the first cell in [from, to) that decides; `other` when that
- * one stands before it; NULL when none does. Only reflexes have rates, or only tell.
+ * one stands before it; NULL when none does.
  * Without cells nothing is done for them: `from` and `to` are constant to the verifier.
  */
 static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
 {
+	const struct teg_cell *cells = ONE(gen_cells);
+	const struct teg_rule *rule = NULL;
+	__u32 done = ~0u;
+
 	if (from >= to)
 		return reflexes && other != NO_RULE ? rule_at(other) : NULL;
+	for (__u32 i = from; i < to && i < from + JUDGE_HERE; i++) {
+		enum judged is = judge_cell(w, &cells[i], reflexes, other, &done, &rule);
 
-	const bool opens = reflexes && asks(TEG_ASKS_CLOCK | TEG_ASKS_WATCHES); /* which cells decide is open */
-	const bool payloads = reflexes && asks(TEG_ASKS_PAYLOAD);
-	const struct teg_cell *cells = ONE(gen_cells);
-	const struct teg_rule *rules = ONE(gen_rules);
-	__u32 done = ~0u; /* a rule whose bucket has let this packet by, or that has told of it: its other cells do it no more */
-
-	for (__u32 i = from; i < to && i < TEG_BOXES_MAX; i++) {
-		const struct teg_cell *c = &cells[i];
-		__u32 at = c->rule;
-
-		if ((gen_config.bulk.cells || payloads) && at > other)
+		if (is == JUDGED_LATER)
 			break;
-		if (!walk_cell_has(c, w) || at >= gen_config.rule_count)
-			continue;
-		if (payloads && c->mark && !(w->marks >> ((c->mark - 1) & 63) & 1))
-			continue;
-		const struct teg_rule *rule = &rules[at];
-		if (rule->except >> w->posture & 1)
-			continue;
-		if (!opens || !(rule->cost_ns | (rule->act == TEG_ACT_TELL)))
+		if (is == JUDGED_DECIDES)
 			return rule;
-		int over = at != done ? reflex_decides(w, rule) : LIMIT_WITHIN;
-		if (over) {
-			w->over = over;
-			return rule;
-		}
-		done = at;
 	}
 	return rule_at(other);
 }
@@ -370,6 +463,13 @@ static __always_inline bool judge_payload(struct walk *w, __u32 *other)
 static __noinline const struct teg_rule *judge_apart(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
 {
 	return judge(w, from, to, reflexes, other);
+}
+
+static __always_inline const struct teg_rule *judge_list(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other, const bool payloads)
+{
+	if (to - from > JUDGE_HERE && from < to)
+		return judge_long(w, from, to, other);
+	return payloads ? judge_apart(w, from, to, reflexes, other) : judge(w, from, to, reflexes, other);
 }
 
 static __noinline __u64 judge_bulk_apart(const struct walk *w)
@@ -462,8 +562,7 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 
 	const struct teg_rule *rule = NULL;
 	if (gen_config.lifeline_boxes)
-		rule = payloads ? judge_apart(&w, 0, gen_config.lifeline_boxes, false, NO_RULE)
-				: judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE);
+		rule = judge_list(&w, 0, gen_config.lifeline_boxes, false, NO_RULE, payloads);
 	if (rule) {
 		count_slot(rule->counter_slot, p.len);
 		return FRAME_PASS;
@@ -487,12 +586,12 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 	if (!payloads) {
 		if (found & TEG_BULK_PLAIN && gen_config.box_count == gen_config.lifeline_boxes)
 			return plain_drop(&w, TEG_BULK_SLOT(found));
-		rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other);
+		rule = judge_list(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other, payloads);
 		return reflexes_end(&w, rule);
 	}
 	if (!judge_payload(&w, &other))
 		return cause_ends_apart(ctx, &p, CAUSE_PAYLOAD);
-	rule = judge_apart(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other);
+	rule = judge_list(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other, payloads);
 	return reflexes_end_apart(&w, rule);
 }
 
