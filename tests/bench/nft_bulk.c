@@ -4,96 +4,44 @@
  *
  *     nft_bulk [ROUNDS [SIZE [KIND]]]
  *
- * ClassBench's lists (tests/lib/classbench.h), three of four rules accept. Frames go through a veth to
- * inet prerouting, before connection tracking, and are dropped behind what is measured; the sender is
- * BPF_PROG_TEST_RUN with live frames, as in tests/bench/arrive.c, so the time of a call is all the work
- * there is. What the way costs without any rules is taken off. Whether each engine accepts as many packets
- * of the trace as the list does is looked at before.
+ * ClassBench's lists (tests/lib/classbench.h), three of four rules accept; packets as tests/lib/nft_run.h sends them.
+ * Whether each engine accepts as many packets of the trace as the list does is looked at before.
  *
  * nft's best form is one map of intervals over all five fields, which takes no two keys that overlap: it
  * holds as many rules as can be taken in order without, and its packets are those of the rules it holds.
  */
-#include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <linux/bpf.h>
-#include <net/if.h>
-
 #include "compiler/audit/audit.h"
 #include "compiler/audit/nft_said.h"
 #include "compiler/emit/emit.h"
 #include "compiler/ir/proto.h"
-#include "enforcer/nft/filter.h"
 #include "tests/lib/classbench.h"
-#include "tests/lib/floor_run.h"
 #include "tests/lib/nft_live.h"
+#include "tests/lib/nft_run.h"
 #include "tests/lib/tap.h"
-
-#define BATCH 64u /* fewer than a veth queues */
-
-struct bench {
-	struct floor_run floor;
-	struct filter *filter;
-	unsigned rounds;
-	double way_ns; /* of a frame through the veth, to be dropped */
-};
-
-static double now_ms(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 /* --- packets ----------------------------------------------------------------------------------- */
 
-static void fill(struct bench *b, const struct classbench_rule *rules, size_t count)
+struct drawing {
+	struct gen g;
+	const struct classbench_rule *rules;
+	size_t count;
+};
+
+static struct packet draw(void *cls)
 {
-	struct floor_trace *t = b->floor.trace;
-	const uint32_t zero = 0;
-	struct gen g = gen_new(1);
+	struct drawing *d = cls;
 
-	for (unsigned i = 0; i < FLOOR_RECORDS; i++) {
-		uint8_t frame[128] = { 0 };
-		struct packet p = classbench_packet(&g, rules, count);
-
-		floor_must(!frame_build(&p, NULL, 0, frame, sizeof frame), "frame");
-		memcpy(t->records[i].words, frame, FLOOR_BYTES);
-	}
-	t->next = t->strange = 0;
-	t->out = if_nametoindex("xeth0");
-	floor_must(bpf_map_update_elem(b->floor.trace_map, &zero, t, BPF_ANY), "bench_trace");
+	return classbench_packet(&d->g, d->rules, d->count);
 }
 
-static double run(const struct bench *b, uint32_t packets)
+static void fill(struct nft_run *n, const struct classbench_rule *rules, size_t count)
 {
-	static const uint8_t frame[FLOOR_BYTES + 16];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof frame, .repeat = (int)packets,
-		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
-
-	floor_must(bpf_prog_test_run_opts(b->floor.feed, &opts), "BPF_PROG_TEST_RUN");
-	return opts.duration;
-}
-
-/* About a third of a second a round, in whole traces. */
-static double least_ns(const struct bench *b)
-{
-	const double probe = run(b, FLOOR_RECORDS);
-	unsigned traces = (unsigned)(3e8 / (probe * FLOOR_RECORDS)) + 1;
-	double least = probe;
-
-	for (unsigned i = 0; i < b->rounds; i++) {
-		double ns = run(b, traces * FLOOR_RECORDS);
-		least = ns < least ? ns : least;
-	}
-	return least;
+	nft_run_fill(n, draw, &(struct drawing){ gen_new(1), rules, count });
 }
 
 /* --- rulesets -------------------------------------------------------------------------------------- */
@@ -120,37 +68,15 @@ static unsigned wanted(const struct classbench_rule *rules, size_t count, const 
 	return n;
 }
 
-static unsigned passed(void)
+static double measured(const struct nft_run *n, const char *what, unsigned want)
 {
-	FILE *f = popen("nft list counter ip behind passed", "r");
-	char word[64];
-	unsigned n = 0;
+	const unsigned got = nft_run_passed(n);
 
-	floor_must(!f, "nft");
-	while (fscanf(f, "%63s", word) == 1)
-		if (!strcmp(word, "packets") && fscanf(f, "%u", &n) != 1)
-			n = 0;
-	pclose(f);
-	return n;
-}
-
-static void empty_behind(void)
-{
-	floor_must(!live_nft("table ip behind { }\ndelete table ip behind\n"
-			     "table ip behind { counter passed { }\nchain c { type filter hook prerouting priority -299; policy drop;\n"
-			     "counter name passed\n}\n}\n"), "nft");
-}
-
-static double measured(const struct bench *b, const char *what, unsigned want)
-{
-	empty_behind();
-	run(b, FLOOR_RECORDS);
-	const unsigned got = passed();
 	if (got != want) {
 		fprintf(stderr, "nft_bulk: %s accepts %u of %u packets, not %u\n", what, got, FLOOR_RECORDS, want);
 		exit(1);
 	}
-	return least_ns(b) - b->way_ns;
+	return nft_run_ns(n);
 }
 
 static void put_prefix(struct buf *b, const char *field, struct prefix p)
@@ -255,55 +181,29 @@ static void print_map(struct buf *b, const struct classbench_rule *held, size_t 
 
 /* --- one list ------------------------------------------------------------------------------------------ */
 
-static double load_peer(const struct buf *text)
-{
-	const double begun = now_ms(CLOCK_MONOTONIC);
-
-	floor_must(!live_nft(buf_text(text)), "nft");
-	return now_ms(CLOCK_MONOTONIC) - begun;
-}
-
-static void unload(const char *table)
-{
-	own(buf) struct buf b = { 0 };
-
-	buf_printf(&b, "delete table %s\n", table);
-	floor_must(!live_nft(buf_text(&b)), "nft");
-}
-
 struct ours {
 	double made_ms, proved_ms, load_ms, ns;
 	size_t bytes;
 };
 
-static double send_ms(struct bench *b, const struct batch *batch)
+static double cpu_ms(void)
 {
-	own(filter_change) struct filter_change c = { 0 };
-	struct err why;
-	double begun;
-
-	filter_change_batch(&c, batch);
-	begun = now_ms(CLOCK_THREAD_CPUTIME_ID);
-	if (filter_commit_loose(b->filter, &c, &why)) {
-		fprintf(stderr, "nft_bulk: %s\n", why.text);
-		exit(1);
-	}
-	return now_ms(CLOCK_THREAD_CPUTIME_ID) - begun;
+	return (double)clock() * 1e3 / CLOCKS_PER_SEC;
 }
 
 static double proved_ms(const struct ir *ir, struct batch *batch, struct arena *a)
 {
 	own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
-	const double begun = now_ms(CLOCK_PROCESS_CPUTIME_ID);
+	const double begun = cpu_ms();
 	struct err why;
 	int rc = audit_layer4(p, ir_for_nft(ir, a), batch, &why);
 
 	if (rc)
 		fprintf(stderr, "nft_bulk: the proof: %s\n", why.text);
-	return rc ? -1 : now_ms(CLOCK_PROCESS_CPUTIME_ID) - begun;
+	return rc ? -1 : cpu_ms() - begun;
 }
 
-static struct ours measure_ours(struct bench *b, const struct classbench_rule *rules, size_t count, unsigned want)
+static struct ours measure_ours(struct nft_run *n, const struct classbench_rule *rules, size_t count, unsigned want)
 {
 	own(arena) struct arena *a = arena_new();
 	struct ir *ir = classbench_posture(rules, count, a);
@@ -311,67 +211,54 @@ static struct ours measure_ours(struct bench *b, const struct classbench_rule *r
 	struct plan plan = { 0 };
 	struct ours o = { .load_ms = 1e9 };
 	struct err why;
-	double begun = now_ms(CLOCK_PROCESS_CPUTIME_ID);
+	const double begun = cpu_ms();
 
-	floor_must(emit_nft(&nft, &plan, ir, a, &why) ? -EINVAL : 0, why.text);
-	o.made_ms = now_ms(CLOCK_PROCESS_CPUTIME_ID) - begun;
+	floor_must(emit_nft(&nft, &plan, ir, a, &why), why.text);
+	o.made_ms = cpu_ms() - begun;
 	o.bytes = nft.posture.len;
 	batch_place(&nft.posture, NFT_SAID_BANK);
 	o.proved_ms = proved_ms(ir, &nft.posture, a);
 	for (int i = 0; i < 3; i++) {
-		const double ms = send_ms(b, &nft.posture);
+		const double ms = nft_load_ms(n->filter, &nft.posture);
 
 		o.load_ms = ms < o.load_ms ? ms : o.load_ms;
 		if (i < 2)
-			unload("inet tegumentar");
+			nft_unload("inet tegumentar");
 	}
 	floor_must(!live_nft("table inet tegumentar { chain b_hook { type filter hook prerouting priority -300; policy drop;\n"
 			     "goto b_P_forward\n}\n}\n"), "nft");
-	o.ns = measured(b, "our tree", want);
-	unload("inet tegumentar");
+	o.ns = measured(n, "our tree", want);
+	nft_unload("inet tegumentar");
 	emit_nft_release(&nft);
 	return o;
 }
 
-static struct classbench_rule *sized(const char *kind, size_t want, size_t *count, struct arena *a)
-{
-	struct classbench_rule *rules;
-	size_t n = classbench_read(&rules, a, arena_printf(a, "%s1_%d", kind, want > 1000 ? 10000 : 1000));
-
-	*count = n < want ? n : want;
-	for (size_t i = 0; n > want && i < want; i++)
-		rules[i] = rules[i * n / want];
-	return n ? rules : NULL;
-}
-
-static bool measure(struct bench *b, const char *kind, size_t size)
+static bool measure(struct nft_run *n, const char *kind, size_t size)
 {
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf linear = { 0 }, map = { 0 };
 	size_t count, held_count;
-	struct classbench_rule *rules = sized(kind, size, &count, a);
+	struct classbench_rule *rules = classbench_sized(&count, a, kind, size);
 
 	if (!rules)
 		return false;
 	struct classbench_rule *held = arena_zero(a, count * sizeof *held);
 	size_t *numbers = arena_zero(a, count * sizeof *numbers);
 
-	fill(b, rules, count);
-	empty_behind();
-	b->way_ns = least_ns(b);
+	fill(n, rules, count);
 	const unsigned want = wanted(rules, count, NULL, rules, count);
-	const struct ours o = measure_ours(b, rules, count, want);
+	const struct ours o = measure_ours(n, rules, count, want);
 
 	print_linear(&linear, rules, count);
-	const double linear_ms = load_peer(&linear), linear_ns = measured(b, "the linear list", want);
-	unload("ip peer");
+	const double linear_ms = nft_text_ms(&linear), linear_ns = measured(n, "the linear list", want);
+	nft_unload("ip peer");
 
 	held_count = held_by_map(rules, count, held, numbers);
 	print_map(&map, held, held_count, numbers);
-	fill(b, held, held_count);
-	load_peer(&map);
-	const double map_ns = measured(b, "nft's map", wanted(held, held_count, numbers, held, held_count));
-	unload("ip peer");
+	fill(n, held, held_count);
+	nft_text_ms(&map);
+	const double map_ns = measured(n, "nft's map", wanted(held, held_count, numbers, held, held_count));
+	nft_unload("ip peer");
 
 	printf("%-3s %5zu  %6.0f  %8.0f x%-6.1f %6.0f x%-5.1f (%zu rules)  %5.0f  %6.0f  %6.0f  %6.0f  %7zu\n", kind, count, o.ns,
 	       linear_ns, linear_ns / o.ns, map_ns, map_ns / o.ns, held_count, o.made_ms, o.proved_ms, o.load_ms, linear_ms,
@@ -380,42 +267,26 @@ static bool measure(struct bench *b, const char *kind, size_t size)
 	return true;
 }
 
-static void begin(struct bench *b, const char *self)
-{
-	const uint32_t zero = 0;
-	struct err why;
-
-	floor_must(unshare(CLONE_NEWNET), "a network namespace");
-	floor_must(system("sysctl -qw net.ipv6.conf.all.disable_ipv6=1; "
-			  "ip link add eth0 address 02:00:00:00:00:02 type veth peer name xeth0 && ip link set xeth0 up && "
-			  "ip link set eth0 up && ethtool -K eth0 gro on"), "links");
-	floor_open(&b->floor, self);
-	int send = bpf_program__fd(bpf_object__find_program_by_name(b->floor.object, "send"));
-	floor_must(bpf_map_update_elem(b->floor.next, &zero, &send, BPF_ANY), "bench_next");
-	floor_must(filter_open(&b->filter, &why), "a netlink socket");
-}
-
 int main(int argc, char **argv)
 {
 	static const char *const kinds[] = { "acl", "fw", "ipc" };
 	static const size_t sizes[] = { 10, 100, 1000, 10000 };
 	const size_t only = argc > 2 ? (size_t)atol(argv[2]) : 0;
-	struct bench b = { .rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 3 };
+	struct nft_run n;
 
 	if (!live_may()) {
 		printf("skipped: needs root\n");
 		return 0;
 	}
-	begin(&b, argv[0]);
+	nft_run_open(&n, argv[0], argc > 1 ? (unsigned)atoi(argv[1]) : 3);
 	printf("              ns a packet, beyond the way to the hook                     ms\n"
 	       "    rules    ours    linear           nft's map                       made  proved  loaded  nft -f  KiB sent\n");
 	for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
 		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
-			if ((!only || only == sizes[s]) && (argc < 4 || !strcmp(argv[3], kinds[k])) && !measure(&b, kinds[k], sizes[s])) {
+			if ((!only || only == sizes[s]) && (argc < 4 || !strcmp(argv[3], kinds[k])) && !measure(&n, kinds[k], sizes[s])) {
 				printf("skipped: ../shared/data/rulesets/classbench is not here\n");
 				return 0;
 			}
-	filter_free(b.filter);
-	floor_release(&b.floor);
+	nft_run_close(&n);
 	return 0;
 }

@@ -3,13 +3,13 @@
  *
  *     nft_load [ROUNDS [SIZE [KIND]]]
  *
- * ClassBench's lists, as in tests/bench/nft_bulk. The time is the CPU's, of the warden's way, the least of ROUNDS.
+ * ClassBench's lists, as in tests/bench/nft_bulk, and blocks of many networks, as in nft_sets (KIND "nets"). The time is the CPU's, of
+ * the warden's way, the least of ROUNDS.
  */
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
@@ -17,19 +17,12 @@
 
 #include "compiler/audit/nft_said.h"
 #include "compiler/emit/emit.h"
-#include "enforcer/nft/filter.h"
 #include "tests/lib/classbench.h"
-#include "tests/lib/floor_run.h"
+#include "tests/lib/craft.h"
 #include "tests/lib/nft_live.h"
+#include "tests/lib/nft_run.h"
+#include "tests/lib/some_nets.h"
 #include "tests/lib/tap.h"
-
-static double cpu_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 /* --- what is sent ------------------------------------------------------------------------------------- */
 
@@ -68,18 +61,26 @@ static struct made count(const struct batch *b)
 	return m;
 }
 
-static double load_ms(struct filter *f, const struct batch *b)
+static double least_ms(struct filter *f, const struct batch *b, const char *table, unsigned rounds)
 {
-	own(filter_change) struct filter_change c = { 0 };
-	struct err why;
+	double least = 1e9;
 
-	filter_change_batch(&c, b);
-	const double begun = cpu_ms();
-	if (filter_commit_loose(f, &c, &why)) {
-		fprintf(stderr, "nft_load: %s\n", why.text);
-		exit(1);
+	for (unsigned i = 0; i < rounds; i++) {
+		const double ms = nft_load_ms(f, b);
+
+		least = ms < least ? ms : least;
+		nft_unload(table);
 	}
-	return cpu_ms() - begun;
+	return least;
+}
+
+static void print(const char *kind, size_t size, const struct batch *b, double ms)
+{
+	const struct made m = count(b);
+
+	printf("%-4s %7zu  %8zu %6zu %8zu %7zu %6zu %11zu %9zu  %7zu  %6.1f\n", kind, size, m.counters, m.sets, m.elements, m.chains,
+	       m.rules, m.expressions, m.messages, b->len / 1024, ms);
+	fflush(stdout);
 }
 
 static bool measure(struct filter *f, const char *kind, size_t size, unsigned rounds)
@@ -88,7 +89,6 @@ static bool measure(struct filter *f, const char *kind, size_t size, unsigned ro
 	struct plan plan = { 0 };
 	struct emit_nft nft;
 	struct err why;
-	double least = 1e9;
 	size_t rules_count;
 	struct classbench_rule *rules = classbench_sized(&rules_count, a, kind, size);
 
@@ -96,18 +96,28 @@ static bool measure(struct filter *f, const char *kind, size_t size, unsigned ro
 		return false;
 	floor_must(emit_nft(&nft, &plan, classbench_posture(rules, rules_count, a), a, &why), why.text);
 	batch_place(&nft.posture, NFT_SAID_BANK);
-	const struct made m = count(&nft.posture);
-	for (unsigned i = 0; i < rounds; i++) {
-		const double ms = load_ms(f, &nft.posture);
-
-		least = ms < least ? ms : least;
-		floor_must(!live_nft("delete table inet tegumentar\n"), "nft");
-	}
-	printf("%-4s %6zu  %8zu %6zu %8zu %7zu %6zu %11zu %9zu  %7zu  %6.1f\n", kind, rules_count, m.counters, m.sets, m.elements, m.chains,
-	       m.rules, m.expressions, m.messages, nft.posture.len / 1024, least);
-	fflush(stdout);
+	print(kind, rules_count, &nft.posture, least_ms(f, &nft.posture, "inet tegumentar", rounds));
 	emit_nft_release(&nft);
 	return true;
+}
+
+/* A block of so many networks. */
+static void measure_set(struct filter *f, size_t want, unsigned rounds)
+{
+	own(arena) struct arena *a = arena_new();
+	struct policy *p = craft_policy(a, "large");
+	struct prefix *nets = arena_zero(a, want * sizeof *nets);
+	struct plan plan = { 0 };
+	struct emit_nft nft;
+	struct err why;
+
+	craft_block(p, "bad", "192.0.2.1", ZONES_ANY);
+	craft_add_posture(p, craft_posture("OPEN", VERDICT_ALLOW));
+	p->blocks[0].set = some_nets_set(a, nets, some_nets(nets, want));
+	floor_must(emit_nft(&nft, &plan, ir_lower(p, a), a, &why), why.text);
+	batch_place(&nft.epiderme, NFT_SAID_BANK);
+	print("nets", p->blocks[0].set.len[FAMILY_IP4], &nft.epiderme, least_ms(f, &nft.epiderme, "netdev tegumentar", rounds));
+	emit_nft_release(&nft);
 }
 
 int main(int argc, char **argv)
@@ -125,13 +135,16 @@ int main(int argc, char **argv)
 	}
 	floor_must(unshare(CLONE_NEWNET), "a network namespace");
 	floor_must(filter_open(&f, &why), "a netlink socket");
-	printf("       rules  counters   sets elements  chains  rules expressions  messages      KiB      ms\n");
+	printf("        rules  counters   sets elements  chains  rules expressions  messages      KiB      ms\n");
 	for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
 		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
 			if ((!only || only == sizes[s]) && (argc < 4 || !strcmp(argv[3], kinds[k])) && !measure(f, kinds[k], sizes[s], rounds)) {
 				printf("skipped: ../shared/data/rulesets/classbench is not here\n");
 				return 0;
 			}
+	for (size_t n = 1000; n <= 1000000; n *= 10)
+		if ((!only || only == n) && (argc < 4 || !strcmp(argv[3], "nets")))
+			measure_set(f, n, rounds);
 	filter_free(f);
 	return 0;
 }
