@@ -3,6 +3,8 @@
 #include <math.h>
 
 #define BLOCKS_A_NETWORK 2.5 /* at most, by rounding */
+#define BLOCKS_A_NETWORK_LARGE 1.6 /* where what they take to load is felt */
+#define LARGE_LEAST	 262144.0
 #define LENGTHS		 129
 
 /* --- networks ----------------------------------------------------------------------------------------- */
@@ -80,9 +82,10 @@ static unsigned round_lengths(const double count[static LENGTHS], unsigned width
 		r.networks += count[l];
 		longest = count[l] > 0 ? l : longest;
 	}
+	const double most = r.networks * (r.networks < LARGE_LEAST ? BLOCKS_A_NETWORK : BLOCKS_A_NETWORK_LARGE);
 	for (unsigned k = 1; k <= NFT_BLOCKS_MOST; k++) {
 		round_to(&r, k);
-		if (r.least[k][longest] > BLOCKS_A_NETWORK * r.networks)
+		if (r.least[k][longest] > most)
 			continue;
 		for (unsigned i = k, j = longest; i > 0; j = r.from[i][j], i--)
 			out[i - 1] = j;

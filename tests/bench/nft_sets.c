@@ -2,13 +2,14 @@
  * What large sets of networks cost a packet in nftables: intervals, a hash for each length of prefix, and ours, a hash
  * for each of the few lengths that compiler/emit/nft_blocks.h rounds them up to.
  *
- *     nft_sets [ROUNDS [SIZE]]
+ *     nft_sets [ROUNDS [SIZE [FORM]]]
  *
  * Networks are as long as those of lists of networks are: half are /24s, one of six a host. Every packet is a miss, or
  * every packet a hit, drawn evenly, as tests/lib/nft_run.h sends them.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "compiler/emit/nft_blocks.h"
 #include "compiler/ir/proto.h"
@@ -142,7 +143,12 @@ static void measure(struct nft_run *n, const char *what, const struct buf *text,
 	nft_unload("ip peer");
 }
 
-static void measure_size(struct nft_run *run, size_t want)
+static bool wanted(const char *only, const char *form)
+{
+	return !only || !strcmp(only, form);
+}
+
+static void measure_size(struct nft_run *run, size_t want, const char *only)
 {
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf intervals = { 0 }, lengths = { 0 }, blocks = { 0 };
@@ -151,11 +157,14 @@ static void measure_size(struct nft_run *run, size_t want)
 	const struct netset set = some_nets_set(a, p, n);
 
 	print_intervals(&intervals, p, n);
-	measure(run, "intervals", &intervals, &set);
+	if (wanted(only, "intervals"))
+		measure(run, "intervals", &intervals, &set);
 	print_lengths(&lengths, p, n);
-	measure(run, "by length", &lengths, &set);
+	if (wanted(only, "lengths"))
+		measure(run, "lengths", &lengths, &set);
 	print_blocks(&blocks, &set, a);
-	measure(run, "ours", &blocks, &set);
+	if (wanted(only, "ours"))
+		measure(run, "ours", &blocks, &set);
 }
 
 int main(int argc, char **argv)
@@ -170,7 +179,7 @@ int main(int argc, char **argv)
 	printf("                        ns a packet   nft -f\n  ranges             miss    hit       ms\n");
 	for (size_t n = 1000; n <= 1000000; n *= 10)
 		if (argc < 3 || (size_t)atol(argv[2]) == n)
-			measure_size(&run, n);
+			measure_size(&run, n, argc > 3 ? argv[3] : NULL);
 	nft_run_close(&run);
 	return 0;
 }
