@@ -350,6 +350,34 @@ struct teg_payload {
 };
 _Static_assert(sizeof(struct teg_payload) == 32, "abi");
 
+/* What an atlas begins with: see gen_atlas below. */
+#define TEG_ATLAS_LENGTHS 64u
+
+struct teg_atlas_table {
+	__u32 at, buckets; /* no buckets: no table */
+	__u32 gate, gate_shift; /* 2^(64 - shift) words */
+};
+
+enum { TEG_ATLAS_HOSTS4, TEG_ATLAS_HEADS, TEG_ATLAS_HOSTS6, TEG_ATLAS_FAR, TEG_ATLAS_TABLES };
+
+struct teg_atlas {
+	__u32 root[2];	     /* by family; 0: no pages */
+	__u32 root_is_pages; /* a bit by family */
+	__u32 masks;
+	__u64 seed;	     /* of the tables, odd */
+	struct teg_atlas_table tables[TEG_ATLAS_TABLES];
+	__u32 trees, tree_count; /* the heads 1 to tree_count have one, the first at `trees` */
+	__u32 far_lengths;   /* by the number of a head, a word: a bit for each length from 65 on */
+	__u32 length_count;
+	__u32 ground;	     /* of IPv4: 2^(32 - shift) bits, by the first bits of an address; 0: no prefix is of IPv4 */
+	__u32 ground_shift;
+	__u32 tags;	     /* of IPv4 hosts: 2^(32 - shift) buckets; 0: there are none */
+	__u32 tags_shift;
+	__u32 pad[2];
+	__u8 lengths[TEG_ATLAS_LENGTHS]; /* of `far`, the longest first */
+};
+_Static_assert(sizeof(struct teg_atlas) == 24 * 8, "abi");
+
 #define TEG_CAUSES_MOST 32
 
 struct teg_config {
@@ -372,8 +400,9 @@ struct teg_config {
 	__u32 feed_words;      /* of a bank of gen_feeds, by who loads */
 	__u32 tick_ns;	       /* of the kernel's clock, by who loads */
 	struct teg_payload payload;
+	struct teg_atlas sets; /* what gen_atlas begins with, by who loads: what it lacks is not asked for */
 };
-_Static_assert(sizeof(struct teg_config) == 1136, "abi");
+_Static_assert(sizeof(struct teg_config) == 1328, "abi");
 
 /* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
  * beyond its end is in gen_zones_far, a hash. */
@@ -398,6 +427,9 @@ struct teg_node {
  * millions of prefixes. An offset is a number of words from the beginning, where a struct teg_atlas lies.
  * A value is the number of a mask: the sets that an address is in; 0 is none.
  *
+ * Ground: IPv4 by its first bits, 9 to 21 of them. A bit says that some prefix lies there, at least in part: of most addresses
+ * that are in no set nothing else is read.
+ *
  * Pages: IPv4 prefixes, and those of IPv6 up to /32, which are asked by its first 32 bits.
  *
  *     root    65,536 offsets of pages, u32 each, by the first 16 bits; or, where pages are many, the pages themselves
@@ -406,8 +438,14 @@ struct teg_node {
  *     entry   63 0 | 59..52 from, 51..44 to: the last 8 bits | 43..22 value there | 21..0 value elsewhere
  *             63 1 | 39..32 parts, but one | 31..0 offset of parts, u32 each: 31..24 from | 21..0 value
  *
+ * Tags: most IPv4 hosts, where they are many. An address is mixed by a bijection of 32 bits: the first 17 or more are the number of its
+ * bucket of four words, two in a cache line, and the last 15, which stand there, say the rest. So one line has all that is known of an address.
+ *
+ *     bucket  12 tags of 15 bits, 16 apart, four in a word | 12 values of 5 bits, by the lane and then the word of their tag
+ *             | 63: some that would be here are in hosts4. A value of 0 is no host; its tag is the first one's
+ *
  * Tables: buckets of 64 bytes. A key is in the first of its two buckets or, if that one says that some are, in the
- * second. Before most stands a gate, in which each key has two bits of one word: most others are known by it.
+ * second. Before hosts6 and far stands a gate, in which each key has two bits of one word: most others are known by it.
  *
  *     hosts4  8 cells: 63..32 value, 31..0 address; 63 of the first: some of this bucket's are in their second
  *     heads   the same by the first 32 bits of an IPv6 address, of which longer prefixes begin so: 26..24 depth of the
@@ -427,11 +465,14 @@ struct teg_node {
 #define TEG_ATLAS_MANY 1u
 #define TEG_ATLAS_KIND(entry) ((__u32)((entry) >> 63))
 #define TEG_ATLAS_ROOT 65536u
-#define TEG_ATLAS_LENGTHS 64u
 #define TEG_ATLAS_LINE 8u	/* words of a cache line: a page, a bucket, a part of a tree */
 #define TEG_ATLAS_INLINE 6u	/* word of a page, where entries stand when they are two at most */
 #define TEG_ATLAS_PARTS 128u	/* words of the most parts that an entry may have; so many end the table */
 #define TEG_ATLAS_CELLS 8u	/* ways of hosts4 and heads */
+#define TEG_ATLAS_TAGS 12u	/* of a bucket */
+#define TEG_ATLAS_TAG_WORDS 3u
+#define TEG_ATLAS_TAG_BITS 15u
+#define TEG_ATLAS_TAG_VALUES 32u /* from 1 on */
 #define TEG_ATLAS_WAYS6 5u
 #define TEG_ATLAS_FAR_WAYS 3u
 #define TEG_ATLAS_SPILLED (1u << 31)
@@ -441,28 +482,6 @@ struct teg_node {
 #define TEG_ATLAS_LEAF 9u
 #define TEG_ATLAS_VALUES6 32u	/* of hosts6, from 1 on */
 #define TEG_ATLAS_WORDS_MAX (1u << 26) /* 512 MB */
-
-struct teg_atlas_table {
-	__u32 at, buckets; /* no buckets: no table */
-	__u32 gate, gate_shift; /* 2^(64 - shift) words */
-};
-
-enum { TEG_ATLAS_HOSTS4, TEG_ATLAS_HEADS, TEG_ATLAS_HOSTS6, TEG_ATLAS_FAR, TEG_ATLAS_TABLES };
-
-struct teg_atlas {
-	__u32 root[2];	     /* by family; 0: no pages */
-	__u32 root_is_pages; /* a bit by family */
-	__u32 masks;
-	__u64 seed;	     /* of the tables, odd */
-	struct teg_atlas_table tables[TEG_ATLAS_TABLES];
-	__u32 trees, tree_count; /* the heads 1 to tree_count have one, the first at `trees` */
-	__u32 far_lengths;   /* by the number of a head, a word: a bit for each length from 65 on */
-	__u32 length_count;
-	__u32 pad[2];
-	__u8 lengths[TEG_ATLAS_LENGTHS]; /* of `far`, the longest first */
-	__u64 rest[2];
-};
-_Static_assert(sizeof(struct teg_atlas) == 24 * 8, "abi");
 
 static inline __u64 teg_atlas_hash(__u64 seed, __u64 key, __u64 low)
 {
@@ -476,6 +495,14 @@ static inline __u64 teg_atlas_hash(__u64 seed, __u64 key, __u64 low)
 static inline __u32 teg_atlas_bucket(__u64 hash, __u32 buckets, bool second)
 {
 	return (__u32)((second ? (__u32)hash : hash >> 32) * buckets >> 32);
+}
+
+/* The tags of an atlas: see there. */
+static inline __u32 teg_atlas_mix(__u32 key)
+{
+	key *= 0x9e3779b1u;
+	key ^= key >> 15;
+	return key * 0x85ebca77u;
 }
 
 /*

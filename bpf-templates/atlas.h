@@ -20,6 +20,7 @@
 
 struct atlas_view {
 	const __u64 *at;
+	const volatile struct teg_atlas *head; /* what it begins with, there or among the program's constants */
 	__u32 words;
 	__u32 which; /* the program's functions are told: 0 the policy's sets, else TEG_FEEDING_ */
 };
@@ -136,7 +137,7 @@ static __always_inline __u32 atlas_entry(const struct atlas_view *v, __u64 entry
 /* The value of an IPv4 address, or of the first 32 bits of an IPv6 one. */
 static __always_inline __u32 atlas_paged(const struct atlas_view *v, bool is_ip6, __u32 key)
 {
-	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
+	const volatile struct teg_atlas *a = v->head;
 	const __u32 root = a->root[is_ip6], middle = key >> 8 & 0xff, word = middle >> 6;
 
 	if (!root)
@@ -152,10 +153,38 @@ static __always_inline __u32 atlas_paged(const struct atlas_view *v, bool is_ip6
 	return atlas_entry(v, atlas_word(v, at), key & 0xff);
 }
 
+/* ---- tags --------------------------------------------------------------------------------- */
+
+/* 16 bits four times. */
+#define ATLAS_LANES 0x0001000100010001ull
+
+/* The value of an IPv4 host; and whether, when that is 0, to ask hosts4 as well. */
+static __always_inline __u32 atlas_tag(const struct atlas_view *v, __u32 key, bool *spilled)
+{
+	const volatile struct teg_atlas *a = v->head;
+	const __u32 mixed = teg_atlas_mix(key);
+	const __u64 *bucket = atlas_line(v, a->tags + (__u64)(mixed >> (a->tags_shift & 31)) * (TEG_ATLAS_TAG_WORDS + 1));
+	const __u64 tag = (mixed & ((1u << TEG_ATLAS_TAG_BITS) - 1)) * ATLAS_LANES, top = ATLAS_LANES << TEG_ATLAS_TAG_BITS;
+
+	if (!bucket)
+		return 0;
+	/* A lane's top bit is set when nothing is taken from it: it has the tag. */
+	const __u64 first = top - (bucket[0] ^ tag), second = top - (bucket[1] ^ tag), third = top - (bucket[2] ^ tag);
+	const __u64 values = bucket[TEG_ATLAS_TAG_WORDS];
+
+	*spilled = values >> 63;
+	if (!((first | second | third) & top))
+		return 0;
+	const __u64 found = (first & top) >> 15 | (second & top) >> 14 | (third & top) >> 13;
+	const __u32 at = atlas_ones((found & -found) - 1);
+
+	return (__u32)(values >> (((at >> 4) * TEG_ATLAS_TAG_WORDS + (at & 3)) * 5 & 63)) & (TEG_ATLAS_TAG_VALUES - 1);
+}
+
 /* ---- tables ------------------------------------------------------------------------------- */
 
 /* May a key of this hash be in the table? */
-static __always_inline bool atlas_gate(const struct atlas_view *v, const struct teg_atlas_table *t, __u64 hash)
+static __always_inline bool atlas_gate(const struct atlas_view *v, const volatile struct teg_atlas_table *t, __u64 hash)
 {
 	const __u64 bits = teg_atlas_bits(hash);
 
@@ -201,13 +230,13 @@ static __always_inline __u32 atlas_far_in(const __u64 *keys, __u64 key, __u64 lo
 	return (__u32)found;
 }
 
-static __always_inline const __u64 *atlas_bucket(const struct atlas_view *v, const struct teg_atlas_table *t, __u32 bucket)
+static __always_inline const __u64 *atlas_bucket(const struct atlas_view *v, const volatile struct teg_atlas_table *t, __u32 bucket)
 {
 	return atlas_line(v, t->at + (__u64)bucket * TEG_ATLAS_LINE);
 }
 
 /* The value of a key of 32 bits; 0: it is not there. */
-static __always_inline __u32 atlas_cell(const struct atlas_view *v, const struct teg_atlas_table *t, __u64 hash, __u32 key)
+static __always_inline __u32 atlas_cell(const struct atlas_view *v, const volatile struct teg_atlas_table *t, __u64 hash, __u32 key)
 {
 	const __u64 *cells = atlas_bucket(v, t, teg_atlas_bucket(hash, t->buckets, false));
 	bool spilled = false;
@@ -222,8 +251,8 @@ static __always_inline __u32 atlas_cell(const struct atlas_view *v, const struct
 /* The value of a host of the head; 0: it has none. The hash is of what follows the first 32 bits. */
 static __always_inline __u32 atlas_host6(const struct atlas_view *v, __u32 head, __u64 hash, __u32 middle, __u64 low)
 {
-	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
-	const struct teg_atlas_table *t = &a->tables[TEG_ATLAS_HOSTS6];
+	const volatile struct teg_atlas *a = v->head;
+	const volatile struct teg_atlas_table *t = &a->tables[TEG_ATLAS_HOSTS6];
 	const __u64 *lows = atlas_bucket(v, t, teg_atlas_bucket6(hash, head, t->buckets, false));
 	bool spilled = false;
 	__u32 found = lows ? atlas_host6_in(lows, middle, low, 0, &spilled) : 0;
@@ -238,8 +267,8 @@ static __always_inline __u32 atlas_host6(const struct atlas_view *v, __u32 head,
 /* The value of a head's prefix of that length, from 65 on; 0: it is not there. */
 static __always_inline __u32 atlas_far(const struct atlas_view *v, __u32 head, __u32 length, __u32 middle, __u64 low)
 {
-	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
-	const struct teg_atlas_table *t = &a->tables[TEG_ATLAS_FAR];
+	const volatile struct teg_atlas *a = v->head;
+	const volatile struct teg_atlas_table *t = &a->tables[TEG_ATLAS_FAR];
 	const __u64 key = (__u64)head << 38 | (__u64)middle << 6 | (length - 65);
 	bool spilled = false;
 
@@ -261,7 +290,7 @@ static __always_inline __u32 atlas_far(const struct atlas_view *v, __u32 head, _
 /* The value of bits 32 to 63 among a head's prefixes. */
 static __always_inline __u32 atlas_tree(const struct atlas_view *v, __u32 head, __u32 middle)
 {
-	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
+	const volatile struct teg_atlas *a = v->head;
 	const __u32 depth = TEG_ATLAS_DEPTH(head);
 	__u64 at = a->trees + ((__u64)(head & TEG_ATLAS_VALUE) - 1) * TEG_ATLAS_LINE;
 
@@ -294,7 +323,7 @@ static __always_inline __u32 atlas_tree(const struct atlas_view *v, __u32 head, 
 /* The value of the head's longest prefix from 65 on that has the address; 0: none. */
 static __always_inline __u32 atlas_longest(const struct atlas_view *v, __u32 head, __u32 middle, __u64 low)
 {
-	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
+	const volatile struct teg_atlas *a = v->head;
 	const __u64 has = atlas_word(v, (__u64)a->far_lengths + head);
 
 	for (__u32 i = 0; has && i < TEG_ATLAS_LENGTHS && i < a->length_count; i++) {
@@ -309,23 +338,33 @@ static __always_inline __u32 atlas_longest(const struct atlas_view *v, __u32 hea
 
 static __always_inline __u32 atlas_head(const struct atlas_view *v, __u32 top)
 {
-	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
+	const volatile struct teg_atlas *a = v->head;
 
 	return atlas_cell(v, &a->tables[TEG_ATLAS_HEADS], teg_atlas_hash(a->seed, top, 0), top);
 }
 
+/* May an IPv4 address be in a set? */
+static __always_inline bool atlas_grounds(const struct atlas_view *v, __u32 key)
+{
+	const volatile struct teg_atlas *a = v->head;
+	const __u32 ground = a->ground, bit = key >> (a->ground_shift & 31);
+
+	return !ground || atlas_word(v, (__u64)ground + (bit >> 6)) >> (bit & 63) & 1;
+}
+
 static __always_inline __u64 atlas_ip4(const struct atlas_view *v, __u32 key)
 {
-	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
-	const struct teg_atlas_table *hosts = &a->tables[TEG_ATLAS_HOSTS4];
+	const volatile struct teg_atlas *a = v->head;
+	const volatile struct teg_atlas_table *hosts = &a->tables[TEG_ATLAS_HOSTS4];
+	bool ask = true;
 	__u32 value = 0;
 
-	if (hosts->buckets) {
-		const __u64 hash = teg_atlas_hash(a->seed, key, 0);
-
-		if (atlas_gate(v, hosts, hash))
-			value = atlas_cell(v, hosts, hash, key);
-	}
+	if (!atlas_grounds(v, key))
+		return 0;
+	if (a->tags)
+		value = atlas_tag(v, key, &ask);
+	if (!value && ask && hosts->buckets)
+		value = atlas_cell(v, hosts, teg_atlas_hash(a->seed, key, 0), key);
 	if (!value)
 		value = atlas_paged(v, false, key);
 	return value ? atlas_word(v, (__u64)a->masks + value) : 0;
@@ -334,8 +373,8 @@ static __always_inline __u64 atlas_ip4(const struct atlas_view *v, __u32 key)
 /* As words in host order. A host is asked first: its value has what is around it within. */
 static __always_inline __u64 atlas_ip6(const struct atlas_view *v, __u64 high, __u64 low)
 {
-	const struct teg_atlas *a = (const struct teg_atlas *)v->at;
-	const struct teg_atlas_table *hosts = &a->tables[TEG_ATLAS_HOSTS6];
+	const volatile struct teg_atlas *a = v->head;
+	const volatile struct teg_atlas_table *hosts = &a->tables[TEG_ATLAS_HOSTS6];
 	const __u32 top = (__u32)(high >> 32), middle = (__u32)high;
 	__u32 head = 0, value = 0;
 

@@ -89,9 +89,11 @@ static __always_inline bool sets_view(struct atlas_view *v, __u32 which)
 	if (which) {
 		v->words = gen_config.feed_words;
 		v->at = v->words ? bpf_map_lookup_elem(&gen_feeds, &bank) : NULL;
+		v->head = (const struct teg_atlas *)v->at;
 	} else {
 		v->words = gen_config.atlas;
 		v->at = ONE(gen_atlas);
+		v->head = &gen_config.sets;
 	}
 	return atlas_is_whole(v) && v->at;
 }

@@ -7,6 +7,9 @@
 #include "enforcer/hook/atlas_make.h"
 
 #define HOSTS_APART 8u /* so many times as many hosts as other prefixes, of IPv4, are in a table of their own */
+#define GROUND_LEAST 9u	/* bits of an address */
+#define GROUND_MOST 21u	/* 256 KB */
+#define GROUND_BITS 8u	/* an entry */
 
 static void making_own_(struct making *m)
 {
@@ -14,6 +17,7 @@ static void making_own_(struct making *m)
 	free(m->masks);
 	free(m->mask_table);
 	free(m->heads);
+	free(m->tagged);
 }
 
 /* ---- room ------------------------------------------------------------------------------ */
@@ -185,6 +189,30 @@ static bool heads_find(struct making *m)
 	return m->head_count < TEG_ATLAS_MASKS;
 }
 
+/* What of IPv4 is looked at: eight bits an entry or more, until that would be more than stays in a processor's cache. */
+static bool ground_take(struct making *m)
+{
+	uint32_t of_ip4 = 0, bits = GROUND_LEAST;
+
+	for (uint32_t i = 0; i < m->count; i++)
+		of_ip4 += m->prefixes[i].prefix.addr.family == FAMILY_IP4;
+	if (!of_ip4 || of_ip4 > (1u << GROUND_MOST) / GROUND_BITS)
+		return true;
+	while (bits < GROUND_MOST && 1u << bits < GROUND_BITS * (uint64_t)of_ip4)
+		bits++;
+	m->head.ground_shift = 32 - bits;
+	m->head.ground = making_take(m, (1u << bits) / 64);
+	for (uint32_t i = 0; m->head.ground && i < m->count; i++) {
+		const struct addr_range r = prefix_range(m->prefixes[i].prefix);
+
+		if (m->prefixes[i].prefix.addr.family != FAMILY_IP4)
+			continue;
+		for (uint32_t bit = (uint32_t)r.lo >> (32 - bits); bit <= (uint32_t)r.hi >> (32 - bits); bit++)
+			m->words[m->head.ground + bit / 64] |= 1ull << bit % 64;
+	}
+	return m->head.ground;
+}
+
 /* The shortest that are taken as hosts: some are neighbours, and only in part of one prefix. */
 static void hosts_count(struct making *m, enum family family)
 {
@@ -232,7 +260,7 @@ static bool make(struct making *m)
 
 	for (unsigned f = 0; f < FAMILY_COUNT; f++)
 		hosts_count(m, (enum family)f);
-	ok = ok && hosts6_first(m);
+	ok = ok && ground_take(m) && hosts6_first(m);
 	for (unsigned f = 0; ok && f < FAMILY_COUNT; f++)
 		ok = atlas_pages(m, (enum family)f);
 	ok = ok && atlas_trees(m) && atlas_tables(m) && copy_words(m, &m->head.masks, m->masks, m->mask_count) &&
@@ -261,7 +289,7 @@ void atlas_release(struct atlas *a)
 
 uint64_t atlas_find(const struct atlas *a, struct addr addr)
 {
-	const struct atlas_view v = { (const __u64 *)a->at, a->words, 0 };
+	const struct atlas_view v = { (const __u64 *)a->at, (const struct teg_atlas *)a->at, a->words, 0 };
 
 	if (!atlas_is_whole(&v))
 		return 0;

@@ -58,6 +58,7 @@ struct making {
 	uint32_t mask_room;	/* of the table, a power of two */
 	struct head *heads;	/* in the order of prefixes */
 	uint32_t head_count;
+	uint8_t *tagged;	/* of each bucket of tags how many hosts it is to hold; NULL: there are none */
 	bool hosts_apart;	/* IPv4 hosts are in a table, not in pages */
 	unsigned host_len[FAMILY_COUNT]; /* prefixes from that length on are so many hosts */
 };

@@ -10,7 +10,7 @@
 enum table { HOSTS4 = TEG_ATLAS_HOSTS4, HEADS = TEG_ATLAS_HEADS, HOSTS6 = TEG_ATLAS_HOSTS6, FAR = TEG_ATLAS_FAR };
 
 static const unsigned ways_of[TEG_ATLAS_TABLES] = { TEG_ATLAS_CELLS, TEG_ATLAS_CELLS, TEG_ATLAS_WAYS6, TEG_ATLAS_FAR_WAYS };
-static const bool has_gate[TEG_ATLAS_TABLES] = { true, false, true, true };
+static const bool has_gate[TEG_ATLAS_TABLES] = { [HOSTS6] = true, [FAR] = true };
 
 /* What is in a table. Of hosts6 the key is the number of the head << 32 | bits 32 to 63. */
 struct item {
@@ -157,6 +157,58 @@ static bool table_take(struct making *m, enum table t, uint32_t count)
 	return table->gate && table->at;
 }
 
+/* ---- tags --------------------------------------------------------------------------------- */
+
+#define TAGS_FROM (1u << 18) /* hosts: what they take is then 16 bytes each at most, and 4 of a million */
+#define TAGS_EACH 8u	     /* in a bucket of 12: so one bucket of twenty spills some */
+#define TAGS_LEAST (32u - TEG_ATLAS_TAG_BITS)
+#define TAGS_MOST 22u
+#define TAGS_SPILL 16u	     /* when more than one of so many has no place there, none has */
+
+static uint32_t tag_bucket(const struct making *m, const struct item *i)
+{
+	return teg_atlas_mix((uint32_t)i->key) >> m->head.tags_shift;
+}
+
+/* Is the host, which is only counted, one that stands among tags? */
+static bool tag_counts(struct making *m, const struct item *i)
+{
+	uint8_t *held = &m->tagged[tag_bucket(m, i)];
+
+	if (i->value >= TEG_ATLAS_TAG_VALUES || *held == TEG_ATLAS_TAGS)
+		return false;
+	*held += 1;
+	return true;
+}
+
+static void tag_set(uint64_t *bucket, unsigned at, uint32_t mixed, uint64_t value)
+{
+	const unsigned lane = at / TEG_ATLAS_TAG_WORDS * 16;
+	uint64_t *word = &bucket[at % TEG_ATLAS_TAG_WORDS];
+
+	*word = (*word & ~(0xffffull << lane)) | (uint64_t)(mixed & ((1u << TEG_ATLAS_TAG_BITS) - 1)) << lane;
+	bucket[TEG_ATLAS_TAG_WORDS] |= value << at * 5;
+}
+
+/* Has it found a place? A bucket's free places have the tag of its first. */
+static bool tag_put(const struct making *m, const struct item *i)
+{
+	const uint32_t mixed = teg_atlas_mix((uint32_t)i->key);
+	uint64_t *bucket = m->words + m->head.tags + (size_t)tag_bucket(m, i) * (TEG_ATLAS_TAG_WORDS + 1);
+	unsigned at = 0;
+
+	while (at < TEG_ATLAS_TAGS && bucket[TEG_ATLAS_TAG_WORDS] >> at * 5 & (TEG_ATLAS_TAG_VALUES - 1))
+		at++;
+	if (i->value >= TEG_ATLAS_TAG_VALUES || at == TEG_ATLAS_TAGS) {
+		bucket[TEG_ATLAS_TAG_WORDS] |= 1ull << 63;
+		return false;
+	}
+	tag_set(bucket, at, mixed, i->value);
+	for (unsigned rest = 1; !at && rest < TEG_ATLAS_TAGS; rest++)
+		tag_set(bucket, rest, mixed, 0);
+	return true;
+}
+
 /* ---- all of them ---------------------------------------------------------------------------- */
 
 static struct item item_far(const struct prefix *p, uint32_t head, uint32_t value)
@@ -193,8 +245,8 @@ static bool hosts_put(struct making *m, enum table t, uint32_t at, uint32_t head
 		const bool here = !is_closer(m, at, host);
 
 		if (here && counts)
-			counts[t]++;
-		else if (here && !table_put(m, t, i))
+			counts[t] += !(t == HOSTS4 && m->tagged && tag_counts(m, &i));
+		else if (here && !(t == HOSTS4 && m->tagged && tag_put(m, &i)) && !table_put(m, t, i))
 			return false;
 		if (host == r.hi)
 			return true;
@@ -280,12 +332,37 @@ static bool far_lengths(struct making *m)
 	return m->head.far_lengths;
 }
 
+/* Many hosts of IPv4 are tags; counts them anew then. */
+static bool tags_take(struct making *m, uint32_t counts[static TEG_ATLAS_TABLES])
+{
+	const uint32_t hosts = counts[HOSTS4];
+	uint32_t bits = TAGS_LEAST;
+
+	if (hosts < TAGS_FROM)
+		return true;
+	while (bits < TAGS_MOST && (uint64_t)TAGS_EACH << bits < hosts)
+		bits++;
+	m->head.tags_shift = 32 - bits;
+	m->tagged = calloc(1u << bits, 1);
+	counts[HOSTS4] = 0;
+	if (!m->tagged || !hosts4_each(m, counts))
+		return false;
+	if (counts[HOSTS4] > hosts / TAGS_SPILL) { /* of too many different values */
+		free(m->tagged);
+		m->tagged = NULL;
+		counts[HOSTS4] = hosts;
+		return true;
+	}
+	m->head.tags = making_take(m, (size_t)(TEG_ATLAS_TAG_WORDS + 1) << bits);
+	return m->head.tags;
+}
+
 /* Some seed gives every key a place. */
 bool atlas_tables(struct making *m)
 {
 	uint32_t counts[TEG_ATLAS_TABLES] = { [HEADS] = m->head_count };
 	const uint32_t from = m->len;
-	bool ok = hosts4_each(m, counts) && longer_each(m, counts);
+	bool ok = hosts4_each(m, counts) && tags_take(m, counts) && longer_each(m, counts);
 
 	for (unsigned t = 0; ok && t < TEG_ATLAS_TABLES; t++)
 		ok = table_take(m, (enum table)t, counts[t]);

@@ -139,6 +139,8 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 	c.nodes = made->sets.node_count;
 	c.masks = made->sets.mask_count;
 	c.atlas = made->atlas.words;
+	if (made->atlas.at)
+		memcpy(&c.sets, made->atlas.at, sizeof c.sets);
 	c.feed_words = made->feed_words;
 	c.bulk.words = (uint32_t)made->bulk.len;
 	c.bulk.mores = (uint32_t)made->bulk.mores;
