@@ -183,7 +183,6 @@ bool value_is_not(struct reading *r, const struct node *n, const char *wanted);
 bool value_is_empty(struct reading *r, const struct node *n);
 bool proto_find(const char *name, uint16_t *number);
 const char *proto_name(uint16_t number); /* or NULL */
-bool flag_find(const char *name, uint8_t *bit);
 void near_protos(struct reading *r, struct diag *d, const char *name);
 
 /* select.c */

@@ -10,6 +10,7 @@
 #include "lang/base/buf.h"
 #include "lang/spell/print.h"
 #include "lang/vocab/cause.h"
+#include "lang/vocab/tcp_flag.h"
 
 struct writing {
 	const struct policy *policy;
@@ -106,30 +107,6 @@ static void put_proto(struct buf *out, const struct pol_proto *p)
 	}
 }
 
-static void put_flags(struct buf *out, uint8_t bits)
-{
-	static const struct {
-		const char *name;
-		uint8_t bit;
-	} names[] = {
-#define FLAG(name, bit) { name, bit },
-#include "lang/vocab/flag.def"
-#undef FLAG
-	};
-	bool first = true;
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		bool one = names[i].bit && !(names[i].bit & (names[i].bit - 1));
-
-		if (one && (bits & names[i].bit)) {
-			buf_printf(out, "%s%s", first ? "" : "+", names[i].name);
-			first = false;
-		}
-	}
-	if (first)
-		buf_puts(out, "none");
-}
-
 static void put_protos(struct writing *w, const struct pol_selector *s)
 {
 	const struct pol_proto *p = &s->protos[0];
@@ -146,9 +123,9 @@ static void put_protos(struct writing *w, const struct pol_selector *s)
 	}
 	if (p->flags_mask) {
 		buf_puts(&w->out, " flags ");
-		put_flags(&w->out, p->flags_want);
+		tcp_flags_print(&w->out, p->flags_want);
 		buf_putc(&w->out, '/');
-		put_flags(&w->out, p->flags_mask);
+		tcp_flags_print(&w->out, p->flags_mask);
 	}
 }
 
@@ -468,7 +445,7 @@ static void put_packet(struct writing *w, const struct pol_packet *p)
 	put_packet_end(out, p->dst_self, p->given & GIVEN_DST, p->dst, p->given & GIVEN_DPORT, p->dport);
 	if (p->given & GIVEN_FLAGS) {
 		buf_putc(out, ' ');
-		put_flags(out, p->flags);
+		tcp_flags_print(out, p->flags);
 	}
 	if (p->given & GIVEN_STATE)
 		buf_printf(out, " %s", p->reply ? "reply" : ct_state_name(p->state));

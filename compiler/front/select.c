@@ -8,6 +8,7 @@
 #include "compiler/ir/proto.h"
 #include "lang/spell/print.h"
 #include "lang/base/near.h"
+#include "lang/vocab/tcp_flag.h"
 
 /* The clauses of a selector, each once. */
 struct clauses {
@@ -197,21 +198,16 @@ bool select_flags(struct reading *r, const struct node *words, uint8_t *out)
 
 	*out = 0;
 	for (const struct node *n = words->first; n; n = n->next) {
-		static const char *const names[] = {
-#define FLAG(name, bit) name,
-#include "lang/vocab/flag.def"
-#undef FLAG
-		};
 		struct near near = near_to(n->text);
 		uint8_t bit;
 
-		if (flag_find(n->text, &bit)) {
+		if (tcp_flag_find(n->text, &bit)) {
 			*out |= bit;
 			continue;
 		}
 		struct diag *d = diag(r->diags, DIAG_FLAG_UNKNOWN, n->span, "TCP has no flag `%s`", n->text);
-		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-			near_try(&near, names[i]);
+		for (unsigned i = 0; tcp_flag_word(i); i++)
+			near_try(&near, tcp_flag_word(i));
 		if (!tell_near(r, d, &near, n->span))
 			diag_help(d, "there are fin, syn, rst, psh, ack, urg, ece, cwr; all and none");
 		sound = false;

@@ -6,6 +6,7 @@
 #include "compiler/front/reading.h"
 #include "compiler/ir/proto.h"
 #include "lang/base/near.h"
+#include "lang/vocab/tcp_flag.h"
 
 #define TIMES_MAX 1000000
 
@@ -180,7 +181,7 @@ static bool words_read(struct reading *r, const struct node *words, struct pol_p
 
 	if (!words->first->next && state_word(p, first))
 		return true;
-	if (!flag_find(first, &bit))
+	if (!tcp_flag_find(first, &bit))
 		return word_unknown(r, words);
 	if (p->proto != PROTO_TCP) {
 		diag(r->diags, DIAG_PACKET_FIELD, words->span, "this packet has no TCP flags");

@@ -68,25 +68,6 @@ bool value_is_empty(struct reading *r, const struct node *n)
 	return false;
 }
 
-static const struct {
-	const char *name;
-	uint8_t bit;
-} flag_rows[] = {
-#define FLAG(name, bit) { name, bit },
-#include "lang/vocab/flag.def"
-#undef FLAG
-};
-
-bool flag_find(const char *name, uint8_t *bit)
-{
-	for (size_t i = 0; i < sizeof flag_rows / sizeof *flag_rows; i++)
-		if (!strcmp(flag_rows[i].name, name)) {
-			*bit = flag_rows[i].bit;
-			return true;
-		}
-	return false;
-}
-
 /* --- zones and strings ---------------------------------------------------------------------------- */
 
 bool value_zones(struct reading *r, const struct node *n, uint64_t *out)

@@ -8,6 +8,7 @@
 
 #include "compiler/import/iptables.h"
 #include "compiler/ir/proto.h"
+#include "lang/vocab/tcp_flag.h"
 
 static void unknown(struct ipt_rule *r, const char *what)
 {
@@ -309,22 +310,18 @@ static void match_icmp(struct ipt_rule *r, const struct ipt_option *o)
 
 static bool flags_read(struct ipt_rule *r, const char *text, unsigned *out)
 {
-	static const struct { const char *name; unsigned bit; } rows[] = {
-#define FLAG(name, bit) { name, bit },
-#include "lang/vocab/flag.def"
-#undef FLAG
-	};
 	struct words each = words_at_commas(r->m->arena, text);
 
 	*out = 0;
 	for (size_t i = 0; i < each.len; i++) {
-		size_t k = 0;
+		unsigned k = 0;
+		uint8_t bits;
 
-		while (k < sizeof rows / sizeof *rows && strcasecmp(rows[k].name, each.at[i]))
+		while (tcp_flag_word(k) && strcasecmp(tcp_flag_word(k), each.at[i]))
 			k++;
-		if (k == sizeof rows / sizeof *rows)
+		if (!tcp_flag_word(k) || !tcp_flag_find(tcp_flag_word(k), &bits))
 			return false;
-		*out |= rows[k].bit & 0x3f;
+		*out |= bits & 0x3f;
 	}
 	return true;
 }

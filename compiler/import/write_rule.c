@@ -7,6 +7,7 @@
 #include "compiler/import/write_rule.h"
 #include "compiler/ir/proto.h"
 #include "lang/syntax/parse.h"
+#include "lang/vocab/tcp_flag.h"
 
 #define LIST_INLINE 6 /* longer sets get a name */
 #define LOG_TEXT_MAX 100 /* as the language has it */
@@ -216,20 +217,6 @@ static void put_head(struct writing *w, const struct box *b)
 	}
 }
 
-static void put_flag_words(struct buf *out, unsigned flags)
-{
-	static const char *const names[] = { "fin", "syn", "rst", "psh", "ack", "urg" };
-	const char *sep = "";
-
-	if (!flags)
-		buf_puts(out, "none");
-	for (unsigned i = 0; i < 6; i++)
-		if (flags >> i & 1) {
-			buf_printf(out, "%s%s", sep, names[i]);
-			sep = "+";
-		}
-}
-
 /* --- one rule ------------------------------------------------------------------------------------------------ */
 
 struct cube {
@@ -351,9 +338,9 @@ void say_rule(struct writing *w, const struct import_entry *e, struct box *b, co
 		put_head(w, b);
 		if (cubes[i].mask) {
 			buf_puts(&w->rules, " flags ");
-			put_flag_words(&w->rules, cubes[i].want);
+			tcp_flags_print(&w->rules, (uint8_t)cubes[i].want);
 			buf_putc(&w->rules, '/');
-			put_flag_words(&w->rules, cubes[i].mask);
+			tcp_flags_print(&w->rules, (uint8_t)cubes[i].mask);
 		}
 		put_end(w, "from", &b->src, any_src, &b->sport, label, false);
 		/* behind a source, `port` would be that one's */

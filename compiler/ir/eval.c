@@ -2,6 +2,7 @@
 
 #include "compiler/ir/moment.h"
 #include "compiler/ir/proto.h"
+#include "lang/vocab/cause.h"
 
 /* --- does a packet lie in a box? -------------------------------------------------- */
 
@@ -299,25 +300,6 @@ struct outcome eval_packet(struct moment *m, const struct packet *p)
 	return o;
 }
 
-/* What becomes of a frame that no rule judges, and how outcomes name it. */
-static const struct {
-	enum verdict verdict;
-	const char *why;
-} causes[CAUSE_COUNT] = {
-#define PASS VERDICT_ALLOW
-#define DROP VERDICT_DROP
-#define CAUSE(id, name, verdict, ...) [CAUSE_##id] = { verdict, "malformed." name },
-#include "bpf-templates/cause.def"
-#undef CAUSE
-#undef DROP
-#undef PASS
-};
-
-enum verdict cause_verdict(enum cause c)
-{
-	return causes[c].verdict;
-}
-
 enum verdict eval_cause(const struct moment *m, enum cause c)
 {
 	return m->ir->postures[m->posture].passes >> c & 1 ? VERDICT_ALLOW : cause_verdict(c);
@@ -332,7 +314,7 @@ struct outcome eval_frame(struct moment *m, const uint8_t *frame, size_t len, un
 	if (cause == CAUSE_NOT_IP)
 		return by_word(VERDICT_ALLOW, LAYER_LIFELINE, WHY_NOT_IP);
 	if (cause != CAUSE_NONE)
-		return by_word(eval_cause(m, cause), LAYER_BLOCK, causes[cause].why);
+		return by_word(eval_cause(m, cause), LAYER_BLOCK, cause_id(cause));
 
 	p.zone = zone;
 	p.direction = direction;

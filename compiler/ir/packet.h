@@ -40,7 +40,6 @@ struct packet {
  * judged by rules; cause_verdict() says what becomes of it where a posture does not: see eval_cause().
  */
 enum cause frame_parse(const uint8_t *frame, size_t len, struct packet *out);
-enum verdict cause_verdict(enum cause c);
 
 /*
  * frame_build - the shortest well-formed frame with these fields, and `payload`.

@@ -22,28 +22,11 @@ struct lowering {
 
 /* --- constants --------------------------------------------------------------------------------- */
 
-static bool constant_equal(const struct play_constant *a, const struct play_constant *b)
-{
-	if (a->sort != b->sort)
-		return false;
-	switch (sort_form(a->sort)) {
-	case FORM_NUMBER:
-		return a->number == b->number;
-	case FORM_STRING:
-		return !strcmp(a->text, b->text);
-	case FORM_ADDRESS:
-		return a->addr.family == b->addr.family && a->addr.num == b->addr.num;
-	case FORM_MADE:
-		break;
-	}
-	return false;
-}
-
 /* In the order of their first use, each once. */
 static uint16_t constant(struct lowering *l, struct play_constant k)
 {
 	for (size_t i = 0; i < l->constants.len; i++)
-		if (constant_equal(&l->constants.at[i], &k))
+		if (play_constant_equal(&l->constants.at[i], &k))
 			return (uint16_t)i;
 	vec_push(l->arena, &l->constants, k);
 	assert(l->constants.len <= PLAYBOOK_CONSTANTS_MAX);

@@ -7,6 +7,7 @@
 
 #include "compiler/front/policy.h"
 #include "compiler/ir/proto.h"
+#include "lang/vocab/tcp_flag.h"
 
 /* --- numbers ----------------------------------------------------------------- */
 
@@ -139,21 +140,6 @@ static bool is_pattern(const struct values *v, unsigned mask, unsigned want)
 	return true;
 }
 
-static void print_flag_names(struct buf *out, unsigned flags)
-{
-	static const char *const names[] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
-	const char *sep = "";
-
-	for (unsigned i = 0; i < 8; i++) {
-		if (!(flags >> i & 1))
-			continue;
-		buf_printf(out, "%s%s", sep, names[i]);
-		sep = "+";
-	}
-	if (!flags)
-		buf_puts(out, "none");
-}
-
 static void print_flags(struct buf *out, const struct values *v)
 {
 	if (v->all)
@@ -162,9 +148,9 @@ static void print_flags(struct buf *out, const struct values *v)
 		for (unsigned want = mask;; want = (want - 1) & mask) {
 			if (has_value(v, want) && is_pattern(v, mask, want)) {
 				buf_puts(out, " flags ");
-				print_flag_names(out, want);
+				tcp_flags_print(out, (uint8_t)want);
 				buf_putc(out, '/');
-				print_flag_names(out, mask);
+				tcp_flags_print(out, (uint8_t)mask);
 				return;
 			}
 			if (!want)

@@ -6,6 +6,7 @@
 #include "compiler/ir/eval.h"
 #include "compiler/ir/moment.h"
 #include "compiler/ir/proto.h"
+#include "lang/vocab/tcp_flag.h"
 
 #define SYN 0x02
 #define ACK 0x10
@@ -478,21 +479,6 @@ static void print_proto(struct buf *out, const struct packet *p)
 	}
 }
 
-static void print_flags(struct buf *out, uint8_t flags)
-{
-	static const char *const names[] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
-	const char *sep = " ";
-
-	for (unsigned i = 0; i < 8; i++) {
-		if (!(flags >> i & 1))
-			continue;
-		buf_printf(out, "%s%s", sep, names[i]);
-		sep = "+";
-	}
-	if (!flags)
-		buf_puts(out, " no flags");
-}
-
 void witness_print(struct buf *out, const struct witness *w)
 {
 	const struct packet *p = &w->point.packet;
@@ -503,8 +489,12 @@ void witness_print(struct buf *out, const struct witness *w)
 	print_end(out, p->src, w->point.src_self, p->sport, ports);
 	buf_puts(out, " -> ");
 	print_end(out, p->dst, w->point.dst_self, p->dport, ports);
-	if (!later && p->proto == PROTO_TCP)
-		print_flags(out, p->flags);
+	if (!later && p->proto == PROTO_TCP && !p->flags)
+		buf_puts(out, " no flags");
+	else if (!later && p->proto == PROTO_TCP) {
+		buf_putc(out, ' ');
+		tcp_flags_print(out, p->flags);
+	}
 	if (!later && (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6))
 		buf_printf(out, " type %u code %u", p->icmp >> 8, p->icmp & 0xff);
 	if (p->fragment != FRAGMENT_WHOLE)

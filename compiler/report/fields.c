@@ -2,6 +2,7 @@
 
 #include "compiler/front/reading.h"
 #include "compiler/ir/proto.h"
+#include "lang/vocab/tcp_flag.h"
 
 const char *box_field_name(enum box_field f)
 {
@@ -114,28 +115,6 @@ static void put_messages(struct buf *out, const struct ranges *r)
 	put_more(out, r->len);
 }
 
-static void put_flags(struct buf *out, uint8_t bits)
-{
-	static const struct {
-		const char *name;
-		unsigned bits;
-	} rows[] = {
-#define FLAG(name, bit) { name, bit },
-#include "lang/vocab/flag.def"
-#undef FLAG
-	};
-	const char *plus = "";
-
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		bool one = rows[i].bits && !(rows[i].bits & (rows[i].bits - 1));
-
-		if (one ? !(bits & rows[i].bits) : bits || rows[i].bits)
-			continue;
-		buf_printf(out, "%s%s", plus, rows[i].name);
-		plus = "+";
-	}
-}
-
 /* --- asked and had ------------------------------------------------------------------------ */
 
 void box_field_wants(struct buf *out, const struct ir *ir, const struct ir_box *box, enum box_field f,
@@ -168,9 +147,9 @@ void box_field_wants(struct buf *out, const struct ir *ir, const struct ir_box *
 		put_messages(out, ranges);
 		return;
 	case BOX_FLAGS:
-		put_flags(out, box->flags_want);
+		tcp_flags_print(out, box->flags_want);
 		buf_putc(out, '/');
-		put_flags(out, box->flags_mask);
+		tcp_flags_print(out, box->flags_mask);
 		return;
 	case BOX_FIELD_COUNT:
 		return;
@@ -217,7 +196,7 @@ void box_field_has(struct buf *out, const struct ir *ir, const struct partial *p
 		buf_printf(out, "%u/%u", k->icmp >> 8, k->icmp & 255);
 		return;
 	case BOX_FLAGS:
-		put_flags(out, k->flags);
+		tcp_flags_print(out, k->flags);
 		return;
 	case BOX_FIELD_COUNT:
 		buf_puts(out, direction_name(k->direction));

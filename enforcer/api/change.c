@@ -5,27 +5,6 @@
 
 #include "enforcer/api/request.h"
 
-static const char *code_name(enum result_code c)
-{
-	switch (c) {
-	case RESULT_OK:
-		return "ok";
-	case RESULT_REFUSED:
-		return "refused";
-	case RESULT_CANNOT:
-		return "cannot";
-	case RESULT_CONFLICT:
-		return "conflict";
-	case RESULT_STALE:
-		return "stale";
-	case RESULT_FAILED:
-		return "failed";
-	case RESULT_COUNT:
-		break;
-	}
-	return "?";
-}
-
 static enum problem problem_of(enum result_code c)
 {
 	switch (c) {
@@ -88,7 +67,7 @@ static void change_told(struct request *r, struct answer *a)
 	body = problem_json(problem_of(result->code), NULL, result->text, way_out(result));
 	json_add_text(body, "result", "rejected");
 	json_add_text(body, "part", result->part);
-	json_add_text(body, "code", code_name(result->code));
+	json_add_text(body, "code", result_name(result->code));
 	add_active(body, result);
 	request_refuse_json(r, problem_of(result->code), body);
 }

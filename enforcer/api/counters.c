@@ -2,18 +2,7 @@
  * counters - what each rule decided, and what no rule could: the numbers behind /metrics, as JSON.
  */
 #include "enforcer/api/request.h"
-
-static const struct {
-	const char *name, *verdict;
-} causes[CAUSE_COUNT] = {
-#define PASS "allow"
-#define DROP "drop"
-#define CAUSE(id, name, verdict, ...) [CAUSE_##id] = { name, verdict },
-#include "bpf-templates/cause.def"
-#undef CAUSE
-#undef DROP
-#undef PASS
-};
+#include "lang/vocab/cause.h"
 
 static cJSON *rule_json(const struct counter_row *row)
 {
@@ -32,8 +21,8 @@ static cJSON *cause_json(enum cause c, const struct counters *of)
 {
 	cJSON *out = cJSON_CreateObject();
 
-	json_add_text(out, "cause", causes[c].name);
-	json_add_text(out, "verdict", causes[c].verdict);
+	json_add_text(out, "cause", cause_name(c));
+	json_add_text(out, "verdict", verdict_name(cause_verdict(c)));
 	json_add_count(out, "packets", of->causes[c]);
 	json_add_count(out, "passed", of->passed[c]);
 	return out;

@@ -25,18 +25,6 @@ static const struct {
 #undef METRIC
 };
 
-static const struct {
-	const char *name, *verdict;
-} causes[CAUSE_COUNT] = {
-#define PASS "allow"
-#define DROP "drop"
-#define CAUSE(id, name, verdict, ...) [CAUSE_##id] = { name, verdict },
-#include "bpf-templates/cause.def"
-#undef CAUSE
-#undef DROP
-#undef PASS
-};
-
 /* What the metrics are made of. */
 struct scrape {
 	struct server *server;
@@ -124,10 +112,10 @@ static void add_rules(struct buf *out, enum metric m, const struct counters *c)
 static void add_causes(struct buf *out, const struct counters *c)
 {
 	for (size_t i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++) {
-		add_count(out, METRIC_UNJUDGED, LABELS({ "cause", causes[i].name }, { "verdict", causes[i].verdict }),
+		add_count(out, METRIC_UNJUDGED, LABELS({ "cause", cause_name(i) }, { "verdict", verdict_name(cause_verdict(i)) }),
 			  c->causes[i]);
 		if (cause_is_said((enum cause)i))
-			add_count(out, METRIC_UNJUDGED, LABELS({ "cause", causes[i].name }, { "verdict", "allow" }), c->passed[i]);
+			add_count(out, METRIC_UNJUDGED, LABELS({ "cause", cause_name(i) }, { "verdict", "allow" }), c->passed[i]);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "enforcer/api/events.h"
 #include "enforcer/api/json.h"
 #include "enforcer/api/packet_head.h"
+#include "lang/vocab/tcp_flag.h"
 #include "lang/vocab/verdict.h"
 
 enum { IP_TCP = 6, IP_UDP = 17, IP_SCTP = 132, IP_ICMP = 1, IP_ICMPV6 = 58 };
@@ -28,13 +29,10 @@ static void add_protocol(cJSON *to, uint8_t number)
 
 static void add_flags(cJSON *to, uint8_t flags)
 {
-	static const char *const names[8] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
 	own(buf) struct buf text = { 0 };
 
-	for (unsigned bit = 0; bit < 8; bit++)
-		if (flags >> bit & 1)
-			buf_printf(&text, "%s%s", text.len ? "+" : "", names[bit]);
-	json_add_text(to, "flags", text.len ? buf_text(&text) : "none");
+	tcp_flags_print(&text, flags);
+	json_add_text(to, "flags", buf_text(&text));
 }
 
 static void add_address(cJSON *to, const char *name, const struct teg_event *e, const struct teg_addr *a)

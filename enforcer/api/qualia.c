@@ -7,21 +7,12 @@
 
 #include "enforcer/proc/message.h"
 #include "lang/base/strmap.h"
+#include "lang/vocab/cause.h"
 
 const struct quale_row quale_rows[QUALE_COUNT] = {
 #define QUALE(id, name, about, formula) [QUALE_##id] = { name, about, formula },
 #include "enforcer/api/quale.def"
 #undef QUALE
-};
-
-static const bool cause_drops[CAUSE_COUNT] = {
-#define PASS false
-#define DROP true
-#define CAUSE(id, name, verdict, ...) [CAUSE_##id] = verdict,
-#include "bpf-templates/cause.def"
-#undef CAUSE
-#undef DROP
-#undef PASS
 };
 
 /* ---- samples ------------------------------------------------------------------------ */
@@ -157,8 +148,10 @@ static void count_causes(struct qualia *q, const struct counters *c, struct seco
 
 		q->causes[i].packets[q->next] = packets;
 		s->packets += packets;
-		s->dropped += cause_drops[i] ? packets : 0;
-		s->hostile += cause_drops[i] ? packets : 0;
+		if (cause_verdict(i) != VERDICT_DROP)
+			continue;
+		s->dropped += packets;
+		s->hostile += packets;
 	}
 	for (size_t i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)
 		s->packets += more(&q->passed[i], c->passed[i]);

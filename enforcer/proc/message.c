@@ -35,6 +35,16 @@ const char *message_name(enum message_kind k)
 	return rows[k].name;
 }
 
+const char *result_name(enum result_code c)
+{
+	static const char *const names[RESULT_COUNT] = {
+		[RESULT_OK] = "ok", [RESULT_REFUSED] = "refused", [RESULT_CANNOT] = "cannot", [RESULT_CONFLICT] = "conflict",
+		[RESULT_STALE] = "stale", [RESULT_FAILED] = "failed",
+	};
+
+	return c < RESULT_COUNT ? names[c] : "?";
+}
+
 int message_pair(int ends[static 2], struct err *why)
 {
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))

@@ -243,6 +243,9 @@ enum result_code {
 	RESULT_COUNT
 };
 
+/* "refused": as the api and the audit log say it. */
+const char *result_name(enum result_code c);
+
 struct result {
 	enum result_code code;
 	const char *part;   /* "seal", "plan", "xdp", "nft", "posture", … */

@@ -53,30 +53,9 @@ void note_taken(struct warden *w)
 	note_entry(w, &(struct audit_entry){ .what = "takeover", .summary = text, .result = "done", .detail = "" });
 }
 
-static const char *outcome_name(int rc, const struct refusal *no)
-{
-	if (!rc)
-		return "done";
-	switch (no->code) {
-	case RESULT_REFUSED:
-		return "refused";
-	case RESULT_CANNOT:
-		return "cannot";
-	case RESULT_CONFLICT:
-		return "conflict";
-	case RESULT_STALE:
-		return "stale";
-	case RESULT_OK:
-	case RESULT_FAILED:
-	case RESULT_COUNT:
-		break;
-	}
-	return "failed";
-}
-
 void note_change(struct warden *w, const char *what, const struct asker *by, const char *summary, int rc,
 		 const struct refusal *no)
 {
-	note_entry(w, &(struct audit_entry){ .what = what, .by = by, .summary = summary, .result = outcome_name(rc, no),
+	note_entry(w, &(struct audit_entry){ .what = what, .by = by, .summary = summary, .result = rc ? result_name(no->code ? no->code : RESULT_FAILED) : "done",
 					     .detail = no->why.text });
 }

@@ -37,30 +37,18 @@ static void put_entry(struct buf *out, const struct entry *e)
 	wire_put_str(out, e->from);
 }
 
-static bool get_text(struct wire_in *in, char *out, size_t most)
-{
-	size_t len;
-	const char *text = wire_get_bytes(in, &len);
-
-	if (!text || len > most || memchr(text, '\0', len))
-		return false;
-	memcpy(out, text, len);
-	out[len] = '\0';
-	return true;
-}
-
 static bool get_entry(struct wire_in *in, struct entry *e)
 {
 	e->number = wire_get_u64(in);
 	e->serial = wire_get_u64(in);
 	e->at = wire_get_u64(in);
 	e->of = wire_get_u64(in);
-	bool holds = get_text(in, e->bundle.hex, DIGEST_HEX) && strlen(e->bundle.hex) == DIGEST_HEX;
+	bool holds = wire_get_text(in, e->bundle.hex, DIGEST_HEX) && strlen(e->bundle.hex) == DIGEST_HEX;
 	e->how = (enum past_how)wire_get_u8(in);
 	e->end = (enum past_end)wire_get_u8(in);
 	holds = holds && e->how < HOW_COUNT && e->end < END_COUNT;
-	holds = holds && get_text(in, e->policy, PAST_TEXT) && get_text(in, e->version, PAST_TEXT);
-	return holds && get_text(in, e->who, PAST_TEXT) && get_text(in, e->from, PAST_TEXT);
+	holds = holds && wire_get_text(in, e->policy, PAST_TEXT) && wire_get_text(in, e->version, PAST_TEXT);
+	return holds && wire_get_text(in, e->who, PAST_TEXT) && wire_get_text(in, e->from, PAST_TEXT);
 }
 
 static bool get_all(struct wire_in *in, struct past *p, const struct buf *bytes)
@@ -73,7 +61,7 @@ static bool get_all(struct wire_in *in, struct past *p, const struct buf *bytes)
 	for (p->len = 0; holds && p->len < n; p->len++)
 		holds = get_entry(in, &p->at[p->len]);
 	const struct digest is = digest_of(bytes->at, bytes->len - in->left);
-	return holds && get_text(in, said, DIGEST_HEX) && !strcmp(said, is.hex) && wire_done(in);
+	return holds && wire_get_text(in, said, DIGEST_HEX) && !strcmp(said, is.hex) && wire_done(in);
 }
 
 int past_load(struct past *out, const char *dir, struct err *why)

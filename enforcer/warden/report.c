@@ -12,6 +12,7 @@
 #include "lang/base/file.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/nft_name.h"
+#include "lang/vocab/cause.h"
 
 /* ---- status --------------------------------------------------------------------- */
 
@@ -298,18 +299,12 @@ static struct teg_counter count_of(const struct reader *r, const struct plan_cou
 
 static void count_causes(struct counters *out, const struct reader *r)
 {
-	static const char *const names[CAUSE_COUNT] = {
-#define CAUSE(id, name, ...) [CAUSE_##id] = name,
-#include "bpf-templates/cause.def"
-#undef CAUSE
-	};
-
 	for (uint32_t c = 0; c < CAUSE_COUNT; c++) {
 		bool whole, part;
-		const char *name = nft_name(r->arena, names[c]);
-		const char *malformed = nft_name(r->arena, arena_printf(r->arena, "malformed.%s", names[c]));
+		const char *name = nft_name(r->arena, cause_name(c));
+		const char *malformed = nft_name(r->arena, cause_id(c));
 		struct teg_counter plain = object_count(r, FILTER_NETDEV, name, &whole);
-		const char *passed = nft_name(r->arena, arena_printf(r->arena, "passed.%s", names[c]));
+		const char *passed = nft_name(r->arena, arena_printf(r->arena, "passed.%s", cause_name(c)));
 		struct teg_counter broken = object_count(r, FILTER_NETDEV, malformed, &part);
 
 		out->causes[c] = cause_sum(r, c) + plain.packets + broken.packets;

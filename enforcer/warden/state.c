@@ -45,24 +45,12 @@ static void put_record(struct buf *out, const struct record *r)
 	wire_put_str(out, r->doubt);
 }
 
-static bool get_text(struct wire_in *in, char *out, size_t most)
-{
-	size_t len;
-	const char *text = wire_get_bytes(in, &len);
-
-	if (!text || len > most || memchr(text, '\0', len))
-		return false;
-	memcpy(out, text, len);
-	out[len] = '\0';
-	return true;
-}
-
 static bool get_deadline(struct wire_in *in, struct deadline *d)
 {
 	d->until = wire_get_u64(in);
 	d->boot_ms = wire_get_u64(in);
 	d->length = wire_get_u64(in);
-	return get_text(in, d->boot, DEADLINE_BOOT_MAX);
+	return wire_get_text(in, d->boot, DEADLINE_BOOT_MAX);
 }
 
 static bool get_record(struct wire_in *in, uint32_t version, struct record *r)
@@ -71,17 +59,17 @@ static bool get_record(struct wire_in *in, uint32_t version, struct record *r)
 	bool holds;
 
 	r->number = wire_get_u64(in);
-	holds = get_text(in, r->bundle.hex, DIGEST_HEX);
+	holds = wire_get_text(in, r->bundle.hex, DIGEST_HEX);
 	r->bank = (char)wire_get_u8(in);
-	holds = holds && get_text(in, r->posture, STATE_POSTURE_MAX) && get_text(in, r->reason, STATE_REASON_MAX);
+	holds = holds && wire_get_text(in, r->posture, STATE_POSTURE_MAX) && wire_get_text(in, r->reason, STATE_REASON_MAX);
 	r->since = wire_get_u64(in);
-	holds = holds && get_deadline(in, &r->until) && get_text(in, r->back, STATE_POSTURE_MAX);
+	holds = holds && get_deadline(in, &r->until) && wire_get_text(in, r->back, STATE_POSTURE_MAX);
 	for (int hook = 0; hook < hooks; hook++)
 		r->program[hook] = wire_get_u32(in);
-	holds = holds && get_text(in, r->tables.hex, DIGEST_HEX) && get_deadline(in, &r->confirm);
+	holds = holds && wire_get_text(in, r->tables.hex, DIGEST_HEX) && get_deadline(in, &r->confirm);
 	r->tests_run = wire_get_u32(in);
 	r->tests_left = wire_get_u32(in);
-	holds = holds && (version == STATE_ONE_HOOK || get_text(in, r->doubt, STATE_DOUBT_MAX));
+	holds = holds && (version == STATE_ONE_HOOK || wire_get_text(in, r->doubt, STATE_DOUBT_MAX));
 	return holds && (!r->number || ((r->bank == 'a' || r->bank == 'b') && strlen(r->bundle.hex) == DIGEST_HEX));
 }
 
@@ -108,7 +96,7 @@ int state_load(struct state *out, const char *dir, struct err *why)
 	s.committing = wire_get_u8(&in) == 1;
 	bool holds = get_record(&in, version, &s.now) && get_record(&in, version, &s.next) && get_record(&in, version, &s.before);
 	struct digest is = digest_of(bytes.at, bytes.len - in.left);
-	holds = holds && get_text(&in, said, DIGEST_HEX) && !strcmp(said, is.hex) && wire_done(&in);
+	holds = holds && wire_get_text(&in, said, DIGEST_HEX) && !strcmp(said, is.hex) && wire_done(&in);
 	if (!holds)
 		return err_set(why, EBADMSG, "the journal %s is damaged", path);
 	*out = s;

@@ -14,6 +14,7 @@
 #include "enforcer/proc/say.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/nft_name.h"
+#include "lang/vocab/cause.h"
 
 /* The names that the events of one generation mean by numbers. */
 struct names {
@@ -51,17 +52,6 @@ static void names_release(struct names *n)
 {
 	arena_free(n->arena);
 	*n = (struct names){ 0 };
-}
-
-static const char *cause_id(uint32_t cause)
-{
-	static const char *const ids[CAUSE_COUNT] = {
-#define CAUSE(id, name, ...) [CAUSE_##id] = "malformed." name,
-#include "bpf-templates/cause.def"
-#undef CAUSE
-	};
-
-	return cause < CAUSE_COUNT ? ids[cause] : "";
 }
 
 static void name_put(struct names *n, const char *id)
@@ -103,6 +93,15 @@ static const char *slot_name(const struct names *n, uint32_t slot)
 	const char *name = n && slot < TEG_COUNTER_SLOTS ? n->by_slot[slot] : NULL;
 
 	return name ? name : "";
+}
+
+static const char *who_name(const struct names *n, uint32_t who)
+{
+	const uint32_t cause = who & ~TEG_WHO_CAUSE;
+
+	if (!(who & TEG_WHO_CAUSE))
+		return slot_name(n, who);
+	return cause < CAUSE_COUNT ? cause_id(cause) : "";
 }
 
 static const char *interface_name(const struct told *t, uint32_t ifindex)
@@ -183,7 +182,7 @@ static int take_one(void *cls, void *data, size_t len)
 	const struct names *n = names_find(t, row->is.generation);
 	row->at_ns = row->is.at_ns + t->to_real_ns;
 	row->generation = n ? n->number : row->is.generation;
-	row->by = row->is.who & TEG_WHO_CAUSE ? cause_id(row->is.who & ~TEG_WHO_CAUSE) : slot_name(n, row->is.who);
+	row->by = who_name(n, row->is.who);
 	row->placed = slot_name(n, row->is.by);
 	row->posture = n && row->is.posture < n->posture_count ? n->postures[row->is.posture] : "";
 	row->interface = interface_name(t, row->is.ifindex);

@@ -99,6 +99,18 @@ const void *wire_get_bytes(struct wire_in *in, size_t *len)
 	return raw;
 }
 
+bool wire_get_text(struct wire_in *in, char *out, size_t most)
+{
+	size_t len;
+	const char *text = wire_get_bytes(in, &len);
+
+	if (!text || len > most || memchr(text, '\0', len))
+		return false;
+	memcpy(out, text, len);
+	out[len] = '\0';
+	return true;
+}
+
 const char *wire_get_str(struct wire_in *in, struct arena *a)
 {
 	size_t len;

@@ -41,6 +41,9 @@ uint32_t wire_get_u32(struct wire_in *in);
 uint64_t wire_get_u64(struct wire_in *in);
 const char *wire_get_str(struct wire_in *in, struct arena *a);
 
+/* Into out[most + 1]; false when it is longer, or has a NUL inside. */
+bool wire_get_text(struct wire_in *in, char *out, size_t most);
+
 /* Borrowed from the input; NULL and *len = 0 when bad. */
 const void *wire_get_bytes(struct wire_in *in, size_t *len);
 

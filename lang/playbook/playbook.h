@@ -77,6 +77,8 @@ struct play_constant {
 	struct addr addr;
 };
 
+bool play_constant_equal(const struct play_constant *a, const struct play_constant *b);
+
 #define PLAY_NO_CONSTANT UINT16_MAX
 
 struct play_param {

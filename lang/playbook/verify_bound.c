@@ -28,7 +28,7 @@ static bool constant_is_sound(const struct play_constant *k)
 	return false;
 }
 
-static bool constant_equal(const struct play_constant *a, const struct play_constant *b)
+bool play_constant_equal(const struct play_constant *a, const struct play_constant *b)
 {
 	if (a->sort != b->sort)
 		return false;
@@ -72,7 +72,7 @@ static int constants_hold(const struct playbooks *p, struct err *why)
 		bool twice = false;
 
 		for (uint32_t j = 0; j < i; j++)
-			twice |= constant_equal(&p->constants[i], &p->constants[j]);
+			twice |= play_constant_equal(&p->constants[i], &p->constants[j]);
 		if (!constant_is_sound(&p->constants[i]) || twice || !used[i])
 			return err_set(why, EINVAL, "constant %u is out of range, stands twice, or is not used", i);
 	}

@@ -1,16 +1,21 @@
 #include "lang/vocab/cause.h"
 
 static const struct {
-	const char *name;
+	const char *name, *id;
+	enum verdict verdict;
 	bool said;
 } rows[CAUSE_COUNT] = {
+#define PASS VERDICT_ALLOW
+#define DROP VERDICT_DROP
 #define FIXED false
 #define SAID true
-#define CAUSE(id, name, verdict, about, by) [CAUSE_##id] = { name, by },
+#define CAUSE(id, name, verdict, about, by) [CAUSE_##id] = { name, "malformed." name, verdict, by },
 #include "bpf-templates/cause.def"
 #undef CAUSE
 #undef SAID
 #undef FIXED
+#undef DROP
+#undef PASS
 };
 
 _Static_assert(CAUSE_COUNT <= 32, "a bit per cause");
@@ -18,6 +23,16 @@ _Static_assert(CAUSE_COUNT <= 32, "a bit per cause");
 const char *cause_name(enum cause c)
 {
 	return rows[c].name;
+}
+
+const char *cause_id(enum cause c)
+{
+	return rows[c].id;
+}
+
+enum verdict cause_verdict(enum cause c)
+{
+	return rows[c].verdict;
 }
 
 bool cause_is_said(enum cause c)

@@ -6,6 +6,7 @@
 
 #include <linux/bpf.h>
 
+#include "lang/vocab/cause.h"
 #include "tests/lib/tap.h"
 
 const char *const ask_hooks[TEG_HOOKS] = { [TEG_HOOK_XDP] = "XDP", [TEG_HOOK_TC] = "TC" };

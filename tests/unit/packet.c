@@ -3,15 +3,10 @@
 
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
+#include "lang/vocab/cause.h"
 #include "tests/lib/craft.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
-
-static const char *const cause_names[CAUSE_COUNT] = {
-#define CAUSE(id, name, ...) name,
-#include "bpf-templates/cause.def"
-#undef CAUSE
-};
 
 /* Frames as hex; the Ethernet addresses are left out. */
 #define IP4(first, total, frag, proto) first " 00 " total " 0001 " frag " 40 " proto " 0000 c0000201 c0000202 "
@@ -172,11 +167,11 @@ static void test_rows(void)
 				    p.fragment == rows[i].fragment && p.dport == rows[i].dport,
 			    "%s", rows[i].claim))
 			tap_note("expected %s, got %s, proto %u fragment %u dport %u",
-				 cause_names[rows[i].cause], cause_names[c], p.proto, p.fragment, p.dport);
+				 cause_name(rows[i].cause), cause_name(c), p.proto, p.fragment, p.dport);
 	}
 	for (enum cause c = 0; c < CAUSE_COUNT; c++)
 		tap_ok((cause_verdict(c) == VERDICT_ALLOW) == (c == CAUSE_NONE || c == CAUSE_NOT_IP),
-		       "%s: what becomes of it", cause_names[c]);
+		       "%s: what becomes of it", cause_name(c));
 }
 
 static void test_fields(void)
@@ -263,7 +258,7 @@ static void test_generated(void)
 	}
 	tap_ok(inverse, "parse(build(packet)) is the packet");
 	for (enum cause c = 0; c < CAUSE_COUNT; c++)
-		tap_ok(c == CAUSE_PAYLOAD || causes[c] > 100, "the generator makes %s (%lu times)", cause_names[c], causes[c]);
+		tap_ok(c == CAUSE_PAYLOAD || causes[c] > 100, "the generator makes %s (%lu times)", cause_name(c), causes[c]);
 }
 
 int main(void)
