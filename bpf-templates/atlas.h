@@ -112,11 +112,14 @@ static __always_inline __u32 atlas_part(const struct atlas_view *v, __u64 entry,
 	ATLAS_ONE_REGISTER(first);
 	const __u32 *parts = (const __u32 *)(v->at + first);
 	for (__u32 step = 128; step; step >>= 1) {
-		__u32 at = (low + step) & 0xff;
+		__u32 at = low + step;
 
+		ATLAS_ONE_REGISTER(at); /* clang makes the sum an "or", of which verifiers before 6.10 know no bound */
+		at &= 0xff;
 		ATLAS_TOUCHES(v, first + at / 2);
 		low += step & -(__u32)(atlas_less(at, last + 1) & atlas_less(parts[at] >> 24, byte + 1));
 	}
+	ATLAS_ONE_REGISTER(low);
 	return parts[low & 0xff] & TEG_ATLAS_VALUE;
 }
 

@@ -36,6 +36,17 @@ static __always_inline __u64 blocks_mix(__u64 x, const __u64 seed[2])
 	return x ^ x >> 32;
 }
 
+/*
+ * The ways of a set, whichever number it has. Masked behind a barrier: clang masks both sides of the exclusive or that
+ * makes a second set's number, and of what that makes of two unknown values verifiers before 6.10 know no bound
+ * (adjust_scalar_min_max_vals() of the kernel's verifier).
+ */
+static __always_inline struct teg_block *blocks_set(struct teg_blocks *t, __u32 number)
+{
+	asm volatile("" : "+r"(number));
+	return t->at[number & (TEG_BLOCK_SETS - 1)];
+}
+
 /* Of an IPv4 address, or of the first 64 bits of an IPv6 one. */
 static __always_inline struct blocks_key blocks_key(const struct teg_blocks *t, __u64 source, bool is_ip6)
 {
@@ -60,7 +71,7 @@ static __always_inline __u64 blocks_meta(const struct teg_block *b)
 static __always_inline struct teg_block *blocks_find(struct teg_blocks *t, const struct blocks_key *k, __u64 now)
 {
 	for (__u32 second = 0; second < 2; second++) {
-		struct teg_block *set = t->at[k->set[second] & (TEG_BLOCK_SETS - 1)];
+		struct teg_block *set = blocks_set(t, k->set[second]);
 
 		for (__u32 i = 0; i < TEG_BLOCK_WAYS; i++) {
 			__u64 meta = blocks_meta(&set[i]);
@@ -131,7 +142,7 @@ static __always_inline void blocks_by(struct teg_block *b, const struct blocks_k
 /* Blocks the source until then, or longer if it is; false where all its places are taken. */
 static __always_inline bool blocks_place(struct teg_blocks *t, const struct blocks_key *k, __u64 until, __u32 by, __u64 now)
 {
-	struct teg_block *first = t->at[k->set[0] & (TEG_BLOCK_SETS - 1)], *b = blocks_find(t, k, now);
+	struct teg_block *first = blocks_set(t, k->set[0]), *b = blocks_find(t, k, now);
 	__u32 second = 0;
 
 	for (int i = 0; b && i < BLOCKS_TRIES; i++) {
@@ -147,7 +158,7 @@ static __always_inline bool blocks_place(struct teg_blocks *t, const struct bloc
 	b = blocks_claim(first, now);
 	if (!b) {
 		second = 1;
-		b = blocks_claim(t->at[k->set[1] & (TEG_BLOCK_SETS - 1)], now);
+		b = blocks_claim(blocks_set(t, k->set[1]), now);
 	}
 	if (!b)
 		return false;

@@ -275,7 +275,13 @@ __noinline int payload_far(struct frame_ctx *ctx, struct payload *s)
 
 	if (have > sizeof s->copy)
 		have = sizeof s->copy;
-	if (have < PAYLOAD_AHEAD || frame_load(ctx, s->at, s->copy, have))
+	if (have < PAYLOAD_AHEAD)
+		return PAYLOAD_UNREAD;
+	WALK_ONE_REGISTER(have); /* both ends are checked of the register that goes to the helper, not both at once of another */
+	if (have > sizeof s->copy)
+		return PAYLOAD_UNREAD;
+	WALK_ONE_REGISTER(have);
+	if (!have || frame_load(ctx, s->at, s->copy, have))
 		return PAYLOAD_UNREAD;
 	const __u32 groups = payload_groups(have);
 	for (; i < PAYLOAD_CHUNK / 8; i++) {
@@ -293,10 +299,13 @@ __noinline int payload_far(struct frame_ctx *ctx, struct payload *s)
 static __always_inline bool payload_last(struct frame_ctx *ctx, __u32 at, __u32 have, __u8 *to)
 {
 	const __u8 *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u64 from = at, rest = have;
 	__u32 got = 0;
 
-	if (at <= PAYLOAD_NEAR) {
-		p += at;
+	WALK_ONE_REGISTER(from);
+	if (from <= PAYLOAD_NEAR) {
+		WALK_ONE_REGISTER(from);
+		p += from;
 		for (__u32 i = 0; i < PAYLOAD_AHEAD - 1; i++) {
 			if (i >= have || p + i + 1 > end)
 				break;
@@ -306,9 +315,14 @@ static __always_inline bool payload_last(struct frame_ctx *ctx, __u32 at, __u32 
 	}
 	if (got >= have)
 		return true;
-	if (!frame_has_parts() || !have || have >= PAYLOAD_AHEAD)
+	/* Both checks are of the register that goes to the helper: clang would make one of the two, of a third. */
+	WALK_ONE_REGISTER(rest);
+	if (!frame_has_parts() || !rest)
 		return false;
-	return !frame_load(ctx, at, to, have);
+	WALK_ONE_REGISTER(rest);
+	if (rest >= PAYLOAD_AHEAD)
+		return false;
+	return !frame_load(ctx, at, to, (__u32)rest);
 }
 
 __noinline int payload_tail(struct frame_ctx *ctx, struct payload *s)
@@ -319,11 +333,12 @@ __noinline int payload_tail(struct frame_ctx *ctx, struct payload *s)
 
 	if (!gen_config.payload.automata || !s || !steps || !a)
 		return PAYLOAD_UNREAD;
-	const __u32 have = s->until - s->at;
+	__u32 have = s->until - s->at;
 	__u64 state = s->state;
 
 	if (have >= PAYLOAD_AHEAD || !payload_last(ctx, s->at, have, bytes))
 		return PAYLOAD_UNREAD;
+	WALK_ONE_REGISTER(have); /* else clang knows that it ends the loop, and the verifier does not */
 	for (__u32 i = 0; i < PAYLOAD_AHEAD - 1 && i < have; i++) {
 		if (!payload_step(a, steps, &state, bytes[i]))
 			return PAYLOAD_UNREAD;

@@ -132,16 +132,23 @@ static __always_inline __u32 sets_feeding(void)
 	return *(volatile __u32 *)&gen_feeding;
 }
 
-static __always_inline bool sets_is_self(const struct pkt_addr *a)
+/* All ones when the address is the host's own, else 0: without a branch, each of which the verifier would follow both ways
+ * through all that comes after. */
+static __always_inline __u64 sets_self(const struct pkt_addr *a)
 {
 	const struct teg_self *self = ONE(teg_self);
+	__u64 found = 0;
 
 	__u32 bank = *(volatile __u32 *)&self->bank & 1;
 	const __u64(*set)[2] = self->at[bank][teg_self_set(self->seed[bank], a->hi, a->lo)];
 	for (__u32 i = 0; i < TEG_SELF_WAYS; i++)
-		if (set[i][0] == a->hi && set[i][1] == a->lo)
-			return a->hi | a->lo;
-	return false;
+		found |= atlas_if_none((set[i][0] ^ a->hi) | (set[i][1] ^ a->lo));
+	return found & ~atlas_if_none(a->hi | a->lo);
+}
+
+static __always_inline bool sets_is_self(const struct pkt_addr *a)
+{
+	return sets_self(a);
 }
 
 /* sets_of - asks only what the policy asks: both flags are constants to the verifier. */
@@ -154,8 +161,8 @@ static __always_inline __u64 sets_of(const struct pkt_addr *a, __u8 family, bool
 		in |= sets_atlas(a, family, 0);
 	else if (sets)
 		in |= family == TEG_IP4 ? sets_walk(bytes + 12, 0, 4) : sets_walk(bytes, 1, 16);
-	if (self && sets_is_self(a))
-		in |= TEG_SET_SELF;
+	if (self)
+		in |= TEG_SET_SELF & sets_self(a);
 	return in;
 }
 
