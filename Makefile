@@ -56,7 +56,7 @@ BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-temp
 
 # --- targets -----------------------------------------------------------------
 
-.PHONY: all help deps install test tests demo fuzz fuzz-keep bench bench-path bench-enforcer bench-prove bench-lang clean golden
+.PHONY: all help deps install test test-vm tests demo fuzz fuzz-keep bench bench-path bench-enforcer bench-prove bench-lang clean golden
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -205,6 +205,14 @@ PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 test: deps ## everything: set up, build, all tests; last line counts them
 	@$(MAKE) $(PARALLEL) tests
 	@BUILD=$(BUILD) tests/run
+
+# KERNEL is a row of tests/vm/kernels; TESTS are patterns of tests/run.
+KERNEL ?= debian-6.1
+TESTS  ?= same/loads live/engine live/clsact live/generations live/upgrade live/rollout live/vlan live/demo
+test-vm: ## the tests TESTS on another kernel, KERNEL, in a virtual machine; not part of test
+	@tests/deps --vm
+	@$(MAKE) $(PARALLEL) tests
+	@BUILD=$(BUILD) tests/vm/run $(KERNEL) $(TESTS)
 
 golden: all ## rewrite the golden files; review the diff
 	BUILD=$(BUILD) tests/golden/rewrite
