@@ -3,16 +3,18 @@
  *
  *     if (MUTANT(3, a == b, true))
  *
- * means `a == b`, and `true` only in a build with -DPROVE_MUTANT=3. The tests
- * build every mutant and must notice each: tests/same/prove-mutants.sh.
+ * means `a == b`. In a build with -DPROVE_MUTANTS it means `true` while
+ * prove_mutant is 3: one build has them all, and the tests must notice
+ * each (tests/same/prove-mutants.sh).
  */
 #ifndef TEG_PROVE_MUTANT_H
 #define TEG_PROVE_MUTANT_H
 
-#ifndef PROVE_MUTANT
-#define PROVE_MUTANT 0
+#ifdef PROVE_MUTANTS
+extern int prove_mutant;
+#define MUTANT(number, right, wrong) (prove_mutant == (number) ? (wrong) : (right))
+#else
+#define MUTANT(number, right, wrong) (right)
 #endif
-
-#define MUTANT(number, right, wrong) (PROVE_MUTANT == (number) ? (wrong) : (right))
 
 #endif

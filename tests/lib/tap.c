@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static unsigned said, failed;
@@ -21,6 +22,8 @@ bool tap_ok_(bool held, const char *file, int line, const char *format, ...)
 		printf("# at %s:%d\n", file, line);
 	}
 	fflush(stdout);
+	if (!held && getenv("TAP_STOP"))
+		exit(1);
 	return held;
 }
 

@@ -7,6 +7,8 @@
  *                     tap_ok(parse(durations[i].given) == durations[i].ns, "%s", durations[i].given);
  *             return tap_done();
  *     }
+ *
+ * With TAP_STOP in the environment the first that does not hold is the last.
  */
 #ifndef TEG_TEST_TAP_H
 #define TEG_TEST_TAP_H
