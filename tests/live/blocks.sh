@@ -85,4 +85,24 @@ nft flush ruleset
 ok "tegd starts" tegd_start --engine native --state-dir $lab/state-native --pin-dir $lab/bpf/native
 ok "lifelines outrank blocks" ctl block 10.9.0.2 --for 1m
 is "$(reaches 22)" open "so that nobody locks themselves out"
+tegd_end TERM
+nft flush ruleset
+
+# --- 16 MB that are only looked at while a block may be in force
+large_maps() { # of this process's memory, those of a table of more than 8 MB
+	local range name count=0
+	while read -r range _ _ _ _ name; do
+		[[ $name = *bpf-map* ]] && ((0x${range#*-} - 0x${range%-*} > 8 << 20)) && count=$((count + 1))
+	done </proc/$tegd_pid/maps
+	echo $count
+}
+table_is() { local i; for i in $(seq 300); do [ "$(large_maps)" = "$1" ] && return; sleep 0.05; done; grep bpf-map /proc/$tegd_pid/maps; false; } # table_is COUNT: soon
+rm -r $lab/bpf/native
+bundle $lab/brief.tegb "s/for 3s/for 6s/"
+ok "tegd starts where nothing was ever blocked" tegd_start --engine native --state-dir $lab/state-brief --pin-dir $lab/bpf/brief --bundle $lab/brief.tegb
+ok "it has not the table of blocks" table_is 0
+outside hping3 -q -S -p 80 -i u1000 -c 200 10.9.0.1 >/dev/null 2>&1
+is "$(listed)" "10.9.0.2" "a flood blocks its source for six seconds"
+ok "which is looked up in the table" table_is 1
+ok "until none is in force" table_is 0
 done_testing
