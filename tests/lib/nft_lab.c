@@ -181,6 +181,37 @@ struct policy *nft_lab_rated(struct arena *a)
 	return p;
 }
 
+static bool try_policy(const struct nft_lab_series *s, unsigned seed)
+{
+	own(arena) struct arena *a = arena_new();
+	struct gen g = gen_new(seed);
+	struct policy *p = gen_policy(&g, a, s->shape);
+	struct netset self = gen_self(&g, a);
+	struct err why = { 0 };
+	struct nft_lab lab;
+
+	if (s->change)
+		s->change(p);
+	nft_lab_widen(a, p, s->lan[0], s->lan[1]);
+	if (nft_lab_open(&lab, p, a, &self, &why)) {
+		tap_note("policy %u: %s", seed, why.text);
+		return false;
+	}
+	bool good = s->one(&(struct nft_lab_case){ &lab, &g, seed, s->cls });
+	nft_lab_close(&lab);
+	return good;
+}
+
+bool nft_lab_each(const struct nft_lab_series *s)
+{
+	for (unsigned seed = s->first; seed < s->first + s->count; seed++)
+		if (!try_policy(s, seed)) {
+			tap_note("of policy %u", seed);
+			return false;
+		}
+	return true;
+}
+
 /* --- what eval says, and what is seen ------------------------------------------------------ */
 
 static const char *counter_of(struct nft_lab *lab, const struct outcome *o)

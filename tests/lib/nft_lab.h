@@ -66,6 +66,26 @@ struct pol_selector nft_lab_select(struct arena *a, uint16_t proto, const char *
 /* Windows so long that a test's packets all come at one instant. */
 struct policy *nft_lab_rated(struct arena *a);
 
+/*
+ * Policies of a shape, one from each seed, each in a lab of its own; `lan` are two patterns for its second zone. False, and told, when one
+ * cannot be opened, or `one` says so.
+ */
+struct nft_lab_case {
+	struct nft_lab *lab;
+	struct gen *g;
+	unsigned seed;
+	void *cls;
+};
+struct nft_lab_series {
+	const struct gen_shape *shape;
+	const char *lan[2];
+	unsigned first, count;
+	void (*change)(struct policy *p);     /* or NULL */
+	bool (*one)(const struct nft_lab_case *c);
+	void *cls;
+};
+bool nft_lab_each(const struct nft_lab_series *s);
+
 /* --- what eval says, and what is seen ------------------------------------------------------ */
 
 /* What is to be seen of one packet in our two tables. */

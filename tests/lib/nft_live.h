@@ -100,10 +100,11 @@ struct live_frame {
 	const uint8_t *bytes;
 	size_t len;
 	struct addr to;
+	bool refused; /* by the kernel: it was not sent */
 };
 
 bool live_marks(struct live *l);
-void live_send(struct live *l, const struct live_frame *at, unsigned count);
+void live_send(struct live *l, struct live_frame *at, unsigned count);
 
 /* Bits of places by number of the frame, of which so many do not leave; then they are forgotten. */
 bool live_came(struct live *l, unsigned arriving, uint16_t came[static LIVE_MANY]);

@@ -19,6 +19,7 @@
 #define MARKED	 0x80000000u /* and the frame's number */
 #define AT_ONCE	 256u	     /* frames of one call: fewer than a processor queues */
 #define PATIENCE 200u	     /* looks at what has arrived */
+#define STILL	 12u	     /* of them without more: the others were lost */
 
 static const struct {
 	const char *table, *set;
@@ -87,6 +88,7 @@ struct sending {
 		char room[CMSG_SPACE(sizeof(uint32_t))];
 	} marks[AT_ONCE];
 	struct sockaddr_storage to[AT_ONCE];
+	struct live_frame *frames[AT_ONCE];
 	unsigned count;
 };
 
@@ -103,13 +105,14 @@ static socklen_t address_of(const struct live_frame *f, struct sockaddr_storage 
 	return f->to.family == FAMILY_IP4 ? sizeof to4 : sizeof to6;
 }
 
-static void put(struct sending *s, const struct live_frame *f, uint32_t number)
+static void put(struct sending *s, struct live_frame *f, uint32_t number)
 {
 	const unsigned i = s->count++;
 	const size_t head = f->leaves ? ETH_HLEN : 0;
 	struct msghdr *m = &s->messages[i].msg_hdr;
 	const uint32_t mark = MARKED | number;
 
+	s->frames[i] = f;
 	s->bytes[i] = (struct iovec){ (void *)(uintptr_t)(f->bytes + head), f->len - head };
 	*m = (struct msghdr){ .msg_iov = &s->bytes[i], .msg_iovlen = 1, .msg_control = &s->marks[i],
 			      .msg_controllen = CMSG_SPACE(sizeof mark) };
@@ -127,16 +130,16 @@ static void flush(struct sending *s, int fd)
 	for (unsigned from = 0; from < s->count;) {
 		const int n = sendmmsg(fd, s->messages + from, s->count - from, 0);
 
+		s->frames[from]->refused = n <= 0;
 		from += n > 0 ? (unsigned)n : 1;
 	}
 	s->count = 0;
 }
 
-static void send_by(struct live *l, int fd, unsigned link, int family, const struct live_frame *at, unsigned count)
+static void send_by(int fd, unsigned link, int family, struct live_frame *at, unsigned count)
 {
 	struct sending s = { .count = 0 };
 
-	(void)l;
 	for (unsigned i = 0; i < count; i++) {
 		if (at[i].link != link || (at[i].leaves ? (int)at[i].to.family : -1) != family)
 			continue;
@@ -147,12 +150,12 @@ static void send_by(struct live *l, int fd, unsigned link, int family, const str
 	flush(&s, fd);
 }
 
-void live_send(struct live *l, const struct live_frame *at, unsigned count)
+void live_send(struct live *l, struct live_frame *at, unsigned count)
 {
 	for (unsigned link = 0; link < l->link_count; link++) {
-		send_by(l, l->feeds[link], link, -1, at, count);
+		send_by(l->feeds[link], link, -1, at, count);
 		for (int f = 0; f < FAMILY_COUNT; f++)
-			send_by(l, l->raws[link][f], link, f, at, count);
+			send_by(l->raws[link][f], link, f, at, count);
 	}
 }
 
@@ -216,14 +219,15 @@ static bool list_place(struct live *l, enum live_place p, struct coming *c)
 static bool all_are_through(struct live *l, unsigned arriving)
 {
 	static uint16_t came[LIVE_MANY];
-	unsigned before = UINT32_MAX;
+	unsigned before = 0, still = 0;
 
 	for (unsigned i = 0; i < PATIENCE; i++) {
 		struct coming c = { .came = came, .bit = 1 };
 
 		if (!list_place(l, LIVE_ARRIVED, &c))
 			return false;
-		if (c.count == arriving || c.count == before)
+		still = c.count == before ? still + 1 : 0;
+		if (c.count == arriving || still == STILL)
 			return true;
 		before = c.count;
 		usleep(5000);

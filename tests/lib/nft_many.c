@@ -14,7 +14,7 @@ struct counted {
 struct many {
 	struct nft_lab *lab;
 	struct arena *arena;
-	const struct packet *packets;
+	const struct nft_frame *asked;
 	unsigned count;
 	struct live_frame *frames;
 	uint16_t *came;
@@ -33,15 +33,15 @@ static bool send_all(struct many *m)
 	m->frames = arena_zero(m->arena, (m->count + 1) * sizeof *m->frames);
 	m->came = arena_zero(m->arena, LIVE_MANY * sizeof *m->came);
 	for (unsigned i = 0; i < m->count; i++) {
-		const struct packet *p = &m->packets[i];
-		uint8_t frame[GEN_FRAME_MAX];
-		const size_t len = frame_build(p, NULL, 0, frame, sizeof frame);
+		const struct nft_frame *f = &m->asked[i];
+		const bool leaves = f->kind == NFT_FRAME_SOUND && f->packet.direction == DIRECTION_OUT;
 
-		m->frames[i] = (struct live_frame){ .link = nft_lab_link(p->zone), .leaves = p->direction == DIRECTION_OUT,
-						    .bytes = arena_copy(m->arena, frame, len), .len = len, .to = p->dst };
-		arriving += !m->frames[i].leaves;
+		m->frames[i] = (struct live_frame){ .link = nft_lab_link(f->zone), .leaves = leaves, .bytes = f->bytes, .len = f->len,
+						    .to = f->packet.dst };
 	}
 	live_send(&m->lab->live, m->frames, m->count);
+	for (unsigned i = 0; i < m->count; i++)
+		arriving += !m->frames[i].leaves && !m->frames[i].refused;
 	return live_came(&m->lab->live, arriving, m->came);
 }
 
@@ -86,7 +86,7 @@ static enum ct_state state_of(const struct many *m, unsigned i)
 
 static void mean(struct many *m, unsigned i)
 {
-	struct packet p = m->packets[i];
+	struct packet p = m->asked[i].packet;
 	const enum direction d = hook_of(m, i);
 	struct nft_expected e = { 0 };
 	bool passes = false;
@@ -143,18 +143,59 @@ static bool counters_agree(const struct many *m)
 	return true;
 }
 
-/* Asks once: false when something differs, or nothing could be asked. */
-static bool ask(struct many *m, struct nft_lab *lab, struct arena *a, const struct packet *packets, unsigned count)
+/* --- asked ----------------------------------------------------------------------------------------------- */
+
+/* False when something differs, or nothing could be asked. */
+typedef bool (*asking)(struct many *m);
+
+static bool ask(struct many *m, asking how, struct nft_lab *lab, struct arena *a, const struct nft_frame *frames, unsigned count)
 {
 	struct live_seen *before = arena_zero(a, sizeof *before);
 
-	*m = (struct many){ .lab = lab, .arena = a, .packets = packets, .count = count, .odd = count };
+	*m = (struct many){ .lab = lab, .arena = a, .asked = frames, .count = count, .odd = count };
 	strmap_init(&m->by_name, a);
-	if (!live_seen(&lab->live, before) || !send_all(m))
-		return false;
-	for (unsigned i = 0; i < count; i++)
+	return live_seen(&lab->live, before) && send_all(m) && how(m);
+}
+
+static bool judged_alike(struct many *m)
+{
+	for (unsigned i = 0; i < m->count; i++)
 		mean(m, i);
-	return take_seen(m) && m->odd == count && counters_agree(m);
+	return take_seen(m) && m->odd == m->count && counters_agree(m);
+}
+
+/* How many have arrived; those that have not must be of those that may be lost. */
+static bool arrived(struct many *m, unsigned *count)
+{
+	*count = 0;
+	for (unsigned i = 0; i < m->count; i++) {
+		if (came(m, i, LIVE_ARRIVED))
+			++*count;
+		else if (!m->frames[i].refused && !nft_frame_may_be_lost(&m->asked[i]))
+			m->odd = i;
+	}
+	return m->odd == m->count;
+}
+
+static bool named_alike(struct many *m)
+{
+	const struct nft_frame *like = &m->asked[0];
+	const bool ends = like->told && like->cause != CAUSE_NOT_IP && like->cause != CAUSE_SHORT_ETH &&
+			  !m->lab->ir->postures[m->lab->posture].passes;
+	struct live_seen *seen = arena_zero(m->arena, sizeof *seen);
+	unsigned count;
+
+	if (!arrived(m, &count) || !live_seen(&m->lab->live, seen))
+		return false;
+	for (unsigned i = 0; ends && i < m->count; i++)
+		if (hook_of(m, i) != DIRECTION_COUNT)
+			m->odd = i;
+	m->tally.causes += count;
+	if (m->odd == m->count && nft_cause_seen(m->lab, like, count, seen))
+		return true;
+	if (m->count == 1)
+		nft_note_seen(seen, &(struct nft_expected){ 0 });
+	return false;
 }
 
 /* --- told ------------------------------------------------------------------------------------------------ */
@@ -164,7 +205,11 @@ static void tell(const struct many *m)
 	char text[256];
 
 	for (unsigned i = 0; i < m->count && i < 4; i++) {
-		tap_note("packet %s", gen_packet_text(&m->packets[i], text));
+		if (m->asked[i].kind == NFT_FRAME_SOUND)
+			tap_note("packet %s", gen_packet_text(&m->asked[i].packet, text));
+		else
+			tap_note("cause %s, %s", cause_name(m->asked[i].cause), m->asked[i].told ? "told" : "perhaps told");
+		nft_note_frame(&m->asked[i]);
 		tap_note("came to places %x%s", m->came[i], m->odd == i ? ", of which one is not where eval lets it go" : "");
 	}
 	for (size_t i = 0; i < m->counters.len; i++)
@@ -173,8 +218,8 @@ static void tell(const struct many *m)
 				 (unsigned long long)m->counters.at[i]->got, (unsigned long long)m->counters.at[i]->want);
 }
 
-/* The fewest packets that still differ: one of the halves, as long as one does. */
-static void tell_shortest(struct nft_lab *lab, const struct packet *packets, unsigned count)
+/* The fewest frames that still differ: one of the halves, as long as one does. */
+static void tell_shortest(struct nft_lab *lab, asking how, const struct nft_frame *frames, unsigned count)
 {
 	own(arena) struct arena *a = arena_new();
 	struct many m;
@@ -183,29 +228,29 @@ static void tell_shortest(struct nft_lab *lab, const struct packet *packets, uns
 		own(arena) struct arena *scratch = arena_new();
 		const unsigned half = count / 2;
 
-		if (!ask(&m, lab, scratch, packets, half)) {
+		if (!ask(&m, how, lab, scratch, frames, half)) {
 			count = half;
 			continue;
 		}
-		if (ask(&m, lab, scratch, packets + half, count - half))
+		if (ask(&m, how, lab, scratch, frames + half, count - half))
 			break;
-		packets += half;
+		frames += half;
 		count -= half;
 	}
-	if (ask(&m, lab, a, packets, count))
-		tap_note("asked again, %u packets are judged alike", count);
+	if (ask(&m, how, lab, a, frames, count))
+		tap_note("asked again, %u frames are judged alike", count);
 	else
 		tell(&m);
 }
 
-bool nft_many_alike(struct nft_lab *lab, const struct packet *packets, unsigned count, struct nft_tally *t)
+static bool ask_many(struct nft_lab *lab, asking how, const struct nft_frame *frames, unsigned count, struct nft_tally *t)
 {
 	own(arena) struct arena *a = arena_new();
 	struct many m;
 
-	if (!ask(&m, lab, a, packets, count)) {
-		tap_note("%u packets, in posture %s:", count, lab->ir->postures[lab->posture].name);
-		tell_shortest(lab, packets, count);
+	if (!ask(&m, how, lab, a, frames, count)) {
+		tap_note("%u frames, in posture %s:", count, lab->ir->postures[lab->posture].name);
+		tell_shortest(lab, how, frames, count);
 		return false;
 	}
 	t->packets += m.tally.packets;
@@ -214,5 +259,16 @@ bool nft_many_alike(struct nft_lab *lab, const struct packet *packets, unsigned 
 	t->dropped_first += m.tally.dropped_first;
 	t->admitted += m.tally.admitted;
 	t->refused += m.tally.refused;
+	t->causes += m.tally.causes;
 	return true;
+}
+
+bool nft_many_alike(struct nft_lab *lab, const struct nft_frame *frames, unsigned count, struct nft_tally *t)
+{
+	return ask_many(lab, judged_alike, frames, count, t);
+}
+
+bool nft_many_malformed(struct nft_lab *lab, const struct nft_frame *frames, unsigned count, struct nft_tally *t)
+{
+	return ask_many(lab, named_alike, frames, count, t);
 }

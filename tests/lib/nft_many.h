@@ -1,7 +1,8 @@
 /*
  * nft_many - thousands of packets judged by nft at once, as eval judges each.
  *
- *     nft_many_alike(&lab, packets, count, &tally)
+ *     nft_many_alike(&lab, frames, count, &tally)
+ *     nft_many_malformed(&lab, frames, count, &tally)
  *
  * Each packet bears its number through the kernel (nft_live.h): so which hook it came to, in which state connection
  * tracking saw it and whether it passed is known of each. Which rule decided is known of all together: the counters of
@@ -11,9 +12,12 @@
 #ifndef TEG_TEST_NFT_MANY_H
 #define TEG_TEST_NFT_MANY_H
 
-#include "tests/lib/nft_lab.h"
+#include "tests/lib/nft_frame.h"
 
-/* At most LIVE_MANY. A packet whose direction is `out` is sent by the host. False when engine and eval differ. */
-bool nft_many_alike(struct nft_lab *lab, const struct packet *packets, unsigned count, struct nft_tally *t);
+/* At most LIVE_MANY sound ones. One whose packet's direction is `out` is sent by the host. False when engine and eval differ. */
+bool nft_many_alike(struct nft_lab *lab, const struct nft_frame *frames, unsigned count, struct nft_tally *t);
+
+/* At most LIVE_MANY malformed ones, of one cause and alike in whether they are told. What is told and not let by comes no further. */
+bool nft_many_malformed(struct nft_lab *lab, const struct nft_frame *frames, unsigned count, struct nft_tally *t);
 
 #endif

@@ -5,7 +5,7 @@
  *
  *     tests/same/nft [SEED [POLICIES [PACKETS [MANY]]]]
  *
- * PACKETS of each policy one by one, malformed frames among them, and MANY by the thousand (tests/lib/nft_many.h).
+ * PACKETS of each policy one by one, and MANY by the thousand (tests/lib/nft_many.h), malformed frames among both.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -50,151 +50,30 @@ static bool try_departure(struct nft_lab *lab, struct packet p, struct nft_tally
 	return nft_judge(lab, p, &seen, t);
 }
 
-/* IPv6, and somewhere the number of the fragment header. */
-static bool may_be_fragment6(const uint8_t *frame, size_t len)
+static bool try_frame(struct nft_lab *lab, unsigned zone, const uint8_t *bytes, size_t len, struct nft_tally *t)
 {
-	static const uint8_t ip6[] = { 0x86, 0xdd };
-	const uint8_t *type = memmem(frame, len, ip6, sizeof ip6);
+	struct nft_frame f;
+	struct live_seen seen;
 
-	return type && memchr(type, 44, len - (size_t)(type - frame));
-}
-
-static size_t ip_offset(const uint8_t *frame)
-{
-	return frame[12] == 0x81 || frame[12] == 0x88 ? 18 : 14; /* behind a VLAN tag */
-}
-
-/* Longer than its IP header says. */
-static bool is_padded(const uint8_t *frame, size_t len)
-{
-	size_t ip = ip_offset(frame);
-
-	if (len < ip + 20)
-		return false;
-	size_t total = frame[ip] >> 4 == 4 ? (size_t)frame[ip + 2] << 8 | frame[ip + 3]
-					   : 40 + ((size_t)frame[ip + 4] << 8 | frame[ip + 5]);
-	return ip + total < len;
-}
-
-static bool malformed_seen(const struct live_seen *s)
-{
-	for (unsigned i = 0; i < s->count; i++)
-		if ((!strncmp(s->at[i].name, "malformed.", 10) || !strncmp(s->at[i].name, "passed.", 7)) && s->at[i].packets)
+	nft_frame_read(&f, zone, bytes, len);
+	if (!live_arrive(&lab->live, nft_lab_link(zone), bytes, len) || !live_seen(&lab->live, &seen))
+		return true;
+	switch (f.kind) {
+	case NFT_FRAME_UNTOLD:
+		return true;
+	case NFT_FRAME_SOUND:
+		if (nft_judge(lab, f.packet, &seen, t))
 			return true;
-	return false;
-}
-
-/* Malformed at ingress: what nft can see of it. */
-static bool cause_may(struct nft_lab *lab, enum cause cause, bool fragment6, bool padded, const struct live_seen *s)
-{
-	const uint32_t passes = lab->ir->postures[lab->posture].passes;
-	const char *names[CAUSE_COUNT];
-
-	for (unsigned c = 0; c < CAUSE_COUNT; c++)
-		names[c] = arena_printf(lab->arena, "%s.%s", passes >> c & 1 ? "passed" : "malformed", cause_name((enum cause)c));
-	if (!s->count) /* skb_vlan_untag() drops a frame that ends in its tag, or at once behind it */
-		return cause == CAUSE_SHORT_ETH || cause == CAUSE_SHORT_IP || cause == CAUSE_VLAN_DEPTH;
-	switch (cause) {
-	case CAUSE_NOT_IP:
-	case CAUSE_SHORT_ETH:
-		return nft_moved_only(s, NFT_OURS_NETDEV, WHY_NOT_IP);
-	case CAUSE_SHORT_IP: /* options cut off: 20 bytes are there, more are promised */
-		return nft_moved_only(s, NFT_OURS_NETDEV, names[cause]) || nft_moved_only(s, NFT_OURS_NETDEV, names[CAUSE_BAD_IP]);
-	case CAUSE_BAD_IP: /* a fragment of IPv6 is not measured against its frame: the stack does it */
-		return fragment6 || nft_moved_only(s, NFT_OURS_NETDEV, names[cause]);
-	case CAUSE_VLAN_DEPTH:
-		return nft_moved_only(s, NFT_OURS_NETDEV, names[cause]);
-	case CAUSE_SHORT_L4: /* padding behind the packet reads as its header */
-		return padded || nft_moved_only(s, NFT_OURS_NETDEV, names[cause]);
-	case CAUSE_BAD_TCP: /* a header longer than the packet is conntrack's to find */
-		return !live_count(s, NFT_OURS_NETDEV, names[CAUSE_BAD_IP]) &&
-		       !live_count(s, NFT_OURS_NETDEV, names[CAUSE_SHORT_L4]);
-	case CAUSE_EXTENSIONS: /* no count of headers in nft; and what the kernel cannot walk is bad-ip */
-		return !live_count(s, NFT_OURS_NETDEV, names[CAUSE_SHORT_IP]);
-	case CAUSE_TINY_FRAGMENT:
-		return padded || nft_moved_only(s, NFT_OURS_NETDEV, names[cause]);
-	case CAUSE_BAD_FRAGMENT: /* connection tracking puts parts together, and reads what errors are about */
-		return !malformed_seen(s) || nft_moved_only(s, NFT_OURS_NETDEV, names[CAUSE_TINY_FRAGMENT]) ||
-		       nft_moved_only(s, NFT_OURS_NETDEV, names[CAUSE_BAD_TCP]) ||
-		       nft_moved_only(s, NFT_OURS_NETDEV, names[CAUSE_BAD_IP]); /* an extension header beyond the first part's end */
-	case CAUSE_OVERLAP:
-	case CAUSE_BAD_UDP:
-	case CAUSE_SHORT_INNER:
-	case CAUSE_BAD_INNER:
-	case CAUSE_FOREIGN_INNER:
-		return !malformed_seen(s);
-	case CAUSE_PAYLOAD: /* nft looks into none */
-	case CAUSE_NONE:
-	case CAUSE_COUNT:
+		break;
+	case NFT_FRAME_MALFORMED:
+		t->causes++;
+		if (seen.count ? nft_cause_seen(lab, &f, 1, &seen) : nft_frame_may_be_lost(&f))
+			return true;
+		tap_note("cause %s", cause_name(f.cause));
+		nft_note_seen(&seen, &(struct nft_expected){ 0 });
 		break;
 	}
-	return false;
-}
-
-/* A fragment of a fragment: nft looks at the outer header, eval at the inner one. */
-static bool is_fragmented_twice(const uint8_t *frame, size_t len)
-{
-	size_t ip = ip_offset(frame), at = ip + 40;
-	unsigned fragments = 0;
-
-	if (len < at || frame[ip - 2] != 0x86)
-		return false;
-	for (uint8_t next = frame[ip + 6]; at + 8 <= len && (next == 0 || next == 43 || next == 44 || next == 60);) {
-		size_t step = next == 44 ? 8 : (frame[at + 1] + 1u) * 8;
-
-		fragments += next == 44;
-		next = frame[at];
-		at += step;
-	}
-	return fragments > 1;
-}
-
-static void note_frame(const uint8_t *frame, size_t len)
-{
-	own(buf) struct buf hex = { 0 };
-
-	for (size_t i = 0; i < len; i++)
-		buf_printf(&hex, "%s%02x", i && i % 4 == 2 ? " " : "", frame[i]);
-	tap_note("frame %s", buf_text(&hex));
-}
-
-static bool is_tag(const uint8_t *type)
-{
-	return (type[0] == 0x81 && type[1] == 0) || (type[0] == 0x88 && type[1] == 0xa8);
-}
-
-/* docs/nftables.md: nft reads through one tag, which the kernel has taken off. */
-static bool has_two_tags(const uint8_t *frame, size_t len)
-{
-	return len >= 18 && is_tag(frame + 12) && is_tag(frame + 16);
-}
-
-static bool try_frame(struct nft_lab *lab, unsigned zone, const uint8_t *frame, size_t len, struct nft_tally *t)
-{
-	struct packet p;
-	struct live_seen seen;
-	enum cause cause = frame_parse(frame, len, &p);
-
-	if (!live_arrive(&lab->live, nft_lab_link(zone), frame, len) || !live_seen(&lab->live, &seen))
-		return true;
-	if (is_fragmented_twice(frame, len))
-		return true;
-	if (has_two_tags(frame, len))
-		cause = CAUSE_VLAN_DEPTH;
-	if (cause == CAUSE_NONE) {
-		p.zone = zone;
-		p.direction = DIRECTION_IN;
-		if (nft_judge(lab, p, &seen, t))
-			return true;
-		note_frame(frame, len);
-		return false;
-	}
-	t->causes++;
-	if (zone == ZONE_NONE || cause_may(lab, cause, may_be_fragment6(frame, len), is_padded(frame, len), &seen))
-		return true;
-	tap_note("cause %d", cause);
-	note_frame(frame, len);
-	nft_note_seen(&seen, &(struct nft_expected){ 0 });
+	nft_note_frame(&f);
 	return false;
 }
 
@@ -223,61 +102,101 @@ static bool try_packets(struct nft_lab *lab, struct gen *g, unsigned count, stru
 	return true;
 }
 
-/* One of four leaves. */
-static struct packet any_of_many(struct nft_lab *lab, struct gen *g, const struct gen_aim *aim)
+/* --- many at once --------------------------------------------------------------------------------------- */
+
+/* One of four leaves; room for a frame. */
+static struct nft_frame any_of_many(struct nft_lab *lab, struct gen *g, const struct gen_aim *aim, uint8_t *bytes)
 {
 	for (;;) {
 		struct packet p = gen_packet(g, aim);
-		uint8_t frame[GEN_FRAME_MAX];
 
 		p.direction = gen_chance(g, 25) ? DIRECTION_OUT : DIRECTION_IN;
 		if (nft_has_no_proto(&p) || (p.direction == DIRECTION_OUT && !may_leave(lab, &p)))
 			continue;
-		if (frame_build(&p, NULL, 0, frame, sizeof frame))
-			return p;
+		const size_t len = frame_build(&p, NULL, 0, bytes, GEN_FRAME_MAX);
+		if (len)
+			return (struct nft_frame){ .bytes = bytes, .len = len, .zone = p.zone, .kind = NFT_FRAME_SOUND, .packet = p };
 	}
 }
 
-static bool try_many(struct nft_lab *lab, struct gen *g, unsigned count, struct nft_tally *t)
+static bool try_packets_at_once(struct nft_lab *lab, struct gen *g, const struct gen_aim *aim, unsigned count, struct nft_tally *t)
 {
 	own(arena) struct arena *a = arena_new();
-	const struct gen_aim *aim = gen_aim_at(lab->ir, &lab->live.self, lab->arena);
-	struct packet *packets = arena_zero(a, LIVE_MANY * sizeof *packets);
+	struct nft_frame *frames = arena_zero(a, count * sizeof *frames);
+	uint8_t bytes[GEN_FRAME_MAX];
+
+	for (unsigned i = 0; i < count; i++) {
+		frames[i] = any_of_many(lab, g, aim, bytes);
+		frames[i].bytes = arena_copy(a, bytes, frames[i].len);
+	}
+	return nft_many_alike(lab, frames, count, t);
+}
+
+/* Those of one cause, told or not, are asked together; the last kind is of sound ones. Of a cause of which there are few, none is. */
+enum { KINDS = 2 * CAUSE_COUNT + 1, FEW = 12 };
+
+typedef VEC(struct nft_frame) frames;
+
+static unsigned kind_of(const struct nft_frame *f)
+{
+	return f->kind == NFT_FRAME_SOUND ? KINDS - 1 : 2 * (unsigned)f->cause + f->told;
+}
+
+static bool try_frames_at_once(struct nft_lab *lab, struct gen *g, const struct gen_aim *aim, unsigned count, struct nft_tally *t)
+{
+	own(arena) struct arena *a = arena_new();
+	frames *kinds = arena_zero(a, KINDS * sizeof *kinds);
+	uint8_t bytes[GEN_FRAME_MAX];
 	bool same = true;
 
-	while (count && same) {
-		const unsigned n = count < LIVE_MANY ? count : LIVE_MANY;
+	for (unsigned i = 0; i < count; i++) {
+		const size_t len = gen_frame(g, aim, bytes);
+		const unsigned zone = gen_chance(g, 90) ? gen_below(g, (unsigned)lab->ir->zone_count) : ZONE_NONE;
+		struct nft_frame f;
 
-		for (unsigned i = 0; i < n; i++)
-			packets[i] = any_of_many(lab, g, aim);
-		same = nft_many_alike(lab, packets, n, t);
-		count -= n;
+		nft_frame_read(&f, zone, arena_copy(a, bytes, len), len);
+		if (f.kind != NFT_FRAME_UNTOLD && !(f.kind == NFT_FRAME_SOUND && nft_has_no_proto(&f.packet)))
+			vec_push(a, &kinds[kind_of(&f)], f);
+	}
+	for (unsigned k = 0; same && k < KINDS - 1; k++)
+		same = kinds[k].len < FEW || nft_many_malformed(lab, kinds[k].at, (unsigned)kinds[k].len, t);
+	return same && (!kinds[KINDS - 1].len || nft_many_alike(lab, kinds[KINDS - 1].at, (unsigned)kinds[KINDS - 1].len, t));
+}
+
+/* One of three is a frame of any kind. */
+static bool try_many(struct nft_lab *lab, struct gen *g, unsigned count, struct nft_tally *t)
+{
+	const struct gen_aim *aim = gen_aim_at(lab->ir, &lab->live.self, lab->arena);
+	bool same = true;
+
+	for (unsigned asked = 0; asked < count && same; asked += LIVE_MANY) {
+		const unsigned n = count - asked < LIVE_MANY ? count - asked : LIVE_MANY;
+
+		same = asked / LIVE_MANY % 3 == 1 ? try_frames_at_once(lab, g, aim, n, t) : try_packets_at_once(lab, g, aim, n, t);
 	}
 	return same;
 }
 
-/* One packet after the other, or many at once. */
-static bool try_policy(const struct gen_shape *shape, unsigned seed, unsigned packets, bool many, struct nft_tally *t)
-{
-	own(arena) struct arena *a = arena_new();
-	struct gen g = gen_new(seed);
-	struct policy *p = gen_policy(&g, a, shape);
-	struct netset self = gen_self(&g, a);
-	struct err why = { 0 };
-	struct nft_lab lab;
+/* --- policies ---------------------------------------------------------------------------------------------- */
 
-	nft_lab_widen(a, p, "eth1", "br-*");
-	if (nft_lab_open(&lab, p, a, &self, &why)) {
-		tap_note("%s", why.text);
-		return false;
-	}
-	bool same = nft_lab_send(&lab, 'a', &why) && nft_lab_hook(&lab, 'a') && (!many || live_marks(&lab.live));
+struct trial {
+	struct nft_tally tally;
+	unsigned packets;
+	bool many;
+};
+
+/* One packet after the other, or many at once. */
+static bool try_policy(const struct nft_lab_case *c)
+{
+	struct trial *t = c->cls;
+	const unsigned postures = (unsigned)c->lab->ir->posture_count;
+	struct err why = { 0 };
+	bool same = nft_lab_send(c->lab, 'a', &why) && nft_lab_hook(c->lab, 'a') && (!t->many || live_marks(&c->lab->live));
+
 	if (!same)
 		tap_note("%s", why.text);
-	for (unsigned i = 0; same && i < lab.ir->posture_count; i++)
-		same = nft_lab_posture(&lab, i) &&
-		       (many ? try_many : try_packets)(&lab, &g, packets / (unsigned)lab.ir->posture_count, t);
-	nft_lab_close(&lab);
+	for (unsigned i = 0; same && i < postures; i++)
+		same = nft_lab_posture(c->lab, i) && (t->many ? try_many : try_packets)(c->lab, c->g, t->packets / postures, &t->tally);
 	return same;
 }
 
@@ -291,21 +210,19 @@ static void note_ways(const struct nft_tally *t)
 /* None asked for are none. */
 static void packets_are_judged_alike(const struct gen_shape *shape, unsigned first, unsigned policies, unsigned packets, bool many)
 {
-	struct nft_tally t = { 0 };
+	struct trial t = { .packets = packets, .many = many };
+	const struct nft_lab_series s = { .shape = shape, .lan = { "eth1", "br-*" }, .first = first, .count = policies, .one = try_policy,
+					  .cls = &t };
 
 	if (!packets)
 		return;
-	for (unsigned seed = first; seed < first + policies; seed++) {
-		if (!try_policy(shape, seed, packets, many, &t)) {
-			tap_ok(false, "policy %u: nft judges as eval does", seed);
-			return;
-		}
-	}
-	tap_ok(true, "%s%u packets under %u policies of %u rules a list are judged by nft as by eval", many ? "many at once, " : "",
-	       t.packets + t.causes, policies, shape->rules);
-	note_ways(&t);
-	tap_ok(t.hooks[DIRECTION_IN] && t.hooks[DIRECTION_FORWARD] && t.hooks[DIRECTION_OUT] && t.dropped_first &&
-		       t.admitted && t.refused && (many || t.causes), "each of these ways was taken");
+	const bool same = nft_lab_each(&s);
+	if (!tap_ok(same, "%s%u packets and %u malformed frames under %u policies of %u rules a list are judged by nft as by eval",
+		    many ? "many at once, " : "", t.tally.packets, t.tally.causes, policies, shape->rules))
+		return;
+	note_ways(&t.tally);
+	tap_ok(t.tally.hooks[DIRECTION_IN] && t.tally.hooks[DIRECTION_FORWARD] && t.tally.hooks[DIRECTION_OUT] && t.tally.dropped_first &&
+		       t.tally.admitted && t.tally.refused && t.tally.causes, "each of these ways was taken");
 }
 
 /* A whole packet, cut behind so many bytes of its transport header, its IP header saying so. */
@@ -373,7 +290,7 @@ static void frame_counts(struct nft_lab *lab, const uint8_t *frame, size_t len, 
 	if (!tap_ok(sent && nft_moved_only(&seen, NFT_OURS_NETDEV, counter) &&
 			    live_count(&seen, "netdev world", "passed") == passes, "%s", claim)) {
 		nft_note_seen(&seen, &(struct nft_expected){ .netdev = counter, .passes = passes });
-		note_frame(frame, len);
+		nft_note_frame(&(struct nft_frame){ .bytes = frame, .len = len });
 	}
 }
 

@@ -50,27 +50,17 @@ static bool lists_alike(struct nft_lab *lab, unsigned seed)
 
 static unsigned joined; /* policies in which several fields are asked as one */
 
+static bool try_policy(const struct nft_lab_case *c)
+{
+	joined += strstr(buf_text(&c->lab->nft.text), "@nh,72,88") != NULL;
+	return lists_alike(c->lab, c->seed);
+}
+
 static void texts_and_batches_agree(const struct gen_shape *shape, unsigned first, unsigned count)
 {
-	for (unsigned seed = first; seed < first + count; seed++) {
-		own(arena) struct arena *a = arena_new();
-		struct gen g = gen_new(seed);
-		struct policy *p = gen_policy(&g, a, shape);
-		struct netset self = gen_self(&g, a);
-		struct err why = { 0 };
-		struct nft_lab lab;
+	const struct nft_lab_series s = { .shape = shape, .lan = { "br-x1", "br-y*" }, .first = first, .count = count, .one = try_policy };
 
-		nft_lab_widen(a, p, "br-x1", "br-y*");
-		if (nft_lab_open(&lab, p, a, &self, &why)) {
-			tap_ok(false, "policy %u: %s", seed, why.text);
-			return;
-		}
-		bool ok = lists_alike(&lab, seed);
-		joined += strstr(buf_text(&lab.nft.text), "@nh,72,88") != NULL;
-		nft_lab_close(&lab);
-		if (!ok)
-			return;
-	}
+	tap_ok(nft_lab_each(&s), "%u policies of %u rules a list were tried", count, shape->rules);
 }
 
 /* Sets by length of prefix, of which two generations share each. */

@@ -102,47 +102,41 @@ static bool try_one(struct nft_lab *lab, struct nflog *log, struct strmap *so_fa
 	return same;
 }
 
-static bool try_policy(unsigned seed, struct tally *t)
+static void tell_each(struct policy *p)
+{
+	for (size_t i = 0; i < p->reflex_count; i++)
+		p->reflexes[i].effects.one_in = 1;
+}
+
+static bool try_policy(const struct nft_lab_case *c)
 {
 	own(arena) struct arena *a = arena_new();
 	own(nflog) struct nflog *log = NULL;
-	struct gen g = gen_new(seed);
-	struct policy *p = gen_policy(&g, a, &telling);
-	struct netset self = gen_self(&g, a);
 	struct strmap so_far;
 	struct err why = { 0 };
-	struct nft_lab lab;
 
-	for (size_t i = 0; i < p->reflex_count; i++)
-		p->reflexes[i].effects.one_in = 1;
 	strmap_init(&so_far, a);
-	nft_lab_widen(a, p, "eth1", "br-*");
-	if (nft_lab_open(&lab, p, a, &self, &why)) {
-		tap_note("%s", why.text);
-		return false;
-	}
 	/* What the kernel forgets of its bound only leaves lines out: the first of each rule are looked at. */
-	bool same = nft_lab_send(&lab, 'a', &why) && nft_lab_hook(&lab, 'a') && !nflog_open(&log, &why);
+	bool same = nft_lab_send(c->lab, 'a', &why) && nft_lab_hook(c->lab, 'a') && !nflog_open(&log, &why);
 	if (!same)
 		tap_note("%s", why.text);
-	struct gen_aim *aim = gen_aim_at(lab.ir, &lab.live.self, a);
+	struct gen_aim *aim = gen_aim_at(c->lab->ir, &c->lab->live.self, a);
 	for (unsigned i = 0; same && i < 600; i++)
-		same = try_one(&lab, log, &so_far, gen_packet(&g, aim), t);
-	nft_lab_close(&lab);
+		same = try_one(c->lab, log, &so_far, gen_packet(c->g, aim), c->cls);
 	return same;
 }
 
 int main(void)
 {
 	struct tally t = { 0 };
-	bool same = true;
+	const struct nft_lab_series all = { .shape = &telling, .lan = { "eth1", "br-*" }, .first = 1, .count = 8, .change = tell_each,
+					    .one = try_policy, .cls = &t };
 
 	if (!live_may()) {
 		tap_skip("needs root for a network namespace", "nft tells as eval says");
 		return tap_done();
 	}
-	for (unsigned seed = 1; same && seed <= 8; seed++)
-		same = try_policy(seed, &t);
+	const bool same = nft_lab_each(&all);
 	tap_ok(same, "nft tells as eval says: %u packets, %u of them emit", t.packets, t.told);
 	tap_ok(t.told > 200 && t.watched > 50 && t.lines > 200, "%u lines in the packet log; reflexes that only tell saw %u", t.lines, t.watched);
 	return tap_done();
