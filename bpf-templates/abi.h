@@ -369,7 +369,7 @@ struct teg_atlas {
 	__u32 trees, tree_count; /* the heads 1 to tree_count have one, the first at `trees` */
 	__u32 far_lengths;   /* by the number of a head, a word: a bit for each length from 65 on */
 	__u32 length_count;
-	__u32 ground;	     /* of IPv4: 2^(32 - shift) bits, by the first bits of an address; 0: no prefix is of IPv4 */
+	__u32 ground;	     /* of IPv4: 2^(32 - shift) bits, by the first bits of an address; 0: there is none */
 	__u32 ground_shift;
 	__u32 tags;	     /* of IPv4 hosts: 2^(32 - shift) buckets; 0: there are none */
 	__u32 tags_shift;
@@ -427,7 +427,7 @@ struct teg_node {
  * millions of prefixes. An offset is a number of words from the beginning, where a struct teg_atlas lies.
  * A value is the number of a mask: the sets that an address is in; 0 is none.
  *
- * Ground: IPv4 by its first bits, 9 to 21 of them. A bit says that some prefix lies there, at least in part: of most addresses
+ * Ground: IPv4 by its first bits, 9 to 22 of them. A bit says that some prefix lies there, at least in part: of most addresses
  * that are in no set nothing else is read.
  *
  * Pages: IPv4 prefixes, and those of IPv6 up to /32, which are asked by its first 32 bits.

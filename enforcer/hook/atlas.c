@@ -8,8 +8,9 @@
 
 #define HOSTS_APART 8u /* so many times as many hosts as other prefixes, of IPv4, are in a table of their own */
 #define GROUND_LEAST 9u	/* bits of an address */
-#define GROUND_MOST 21u	/* 256 KB */
-#define GROUND_BITS 8u	/* an entry */
+#define GROUND_MOST 22u	/* 512 KB */
+#define GROUND_BITS 8u	/* an entry, where that is no more */
+#define GROUND_FEWEST 2u /* of less than so many most would be passed */
 
 static void making_own_(struct making *m)
 {
@@ -189,14 +190,14 @@ static bool heads_find(struct making *m)
 	return m->head_count < TEG_ATLAS_MASKS;
 }
 
-/* What of IPv4 is looked at: eight bits an entry or more, until that would be more than stays in a processor's cache. */
+/* Where IPv4 prefixes lie at all, in no more than stays in a processor's second cache. */
 static bool ground_take(struct making *m)
 {
 	uint32_t of_ip4 = 0, bits = GROUND_LEAST;
 
 	for (uint32_t i = 0; i < m->count; i++)
 		of_ip4 += m->prefixes[i].prefix.addr.family == FAMILY_IP4;
-	if (!of_ip4 || of_ip4 > (1u << GROUND_MOST) / GROUND_BITS)
+	if (!of_ip4 || of_ip4 > (1u << GROUND_MOST) / GROUND_FEWEST)
 		return true;
 	while (bits < GROUND_MOST && 1u << bits < GROUND_BITS * (uint64_t)of_ip4)
 		bits++;

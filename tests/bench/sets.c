@@ -6,8 +6,8 @@
  *
  * And what nft takes to load the same, and to say what it has: processor time, in a network of the bench's own.
  *
- * One block of a set of hosts or prefixes. Every packet is a hit, or every packet a miss, drawn evenly:
- * no locality. Prefixes are as long as those of lists of networks are: half are /24s, one of six a host.
+ * One block of a set of hosts or prefixes. Every packet is a miss, or every packet a hit, of 8,192 that are drawn evenly:
+ * no locality. In a flood all but a few are misses too, and no source comes again. Prefixes are as long as those of lists of networks are: half are /24s, one of six a host.
  */
 #include <errno.h>
 #include <sched.h>
@@ -47,6 +47,9 @@ static double now_ms(void)
 
 enum shape { HOSTS4, PREFIXES4, HOSTS6, PREFIXES6, SHAPES };
 static const char *const shapes[SHAPES] = { "hosts", "prefixes", "hosts6", "prefixes6" };
+
+enum kind { MISS, FLOOD, HIT, KINDS };
+static const char *const kinds[KINDS] = { "miss", "flood", "hit" };
 
 static enum family family_of(enum shape shape)
 {
@@ -263,7 +266,7 @@ static void measure(struct floor_run *f, struct filter *filter, enum shape shape
 	struct netset net = set_of(p, count, a);
 	struct ir *ir = block_of(&net, a);
 	struct err why = { 0 };
-	double ratio[2], ns[2], floor_ns = 0;
+	double ratio[KINDS], ns[KINDS], floor_ns = 0;
 
 	emit_plan(&plan, ir, a);
 	double begun = now_ms();
@@ -279,24 +282,30 @@ static void measure(struct floor_run *f, struct filter *filter, enum shape shape
 	double loaded = now_ms();
 	xdp_run_at(x, 1, 0, 0);
 	printf("%-9s %8zu  ", shapes[shape], count);
-	for (int hit = 0; hit < 2; hit++) {
-		fill(f->trace, &g, shape, &net, p, count, hit);
-		judged_rightly(x, f->trace, hit);
+	for (enum kind kind = MISS; kind < KINDS; kind++) {
+		if (kind == FLOOD) {
+			f->trace->strange = 1;
+		} else {
+			fill(f->trace, &g, shape, &net, p, count, kind == HIT);
+			judged_rightly(x, f->trace, kind == HIT);
+		}
 		struct floor_times t = floor_compare(f, xdp_run_program(x), rounds, repeat);
-		ratio[hit] = t.policy_ns / t.floor_ns;
-		ns[hit] = t.policy_ns - t.floor_ns;
+		ratio[kind] = t.policy_ns / t.floor_ns;
+		ns[kind] = t.policy_ns - t.floor_ns;
 		floor_ns = t.floor_ns;
 	}
-	printf("miss x%.2f (+%.1f ns)  hit x%.2f (+%.1f ns, counted)  floor %.1f  %.1f bytes each, emit and build %.0f ms, load %.0f ms",
-	       ratio[0], ns[0], ratio[1], ns[1], floor_ns, 8.0 * atlas.words / (double)count, built - begun, loaded - built);
+	printf("miss x%.2f (+%.1f ns)  flood x%.2f (+%.1f ns)  hit x%.2f (+%.1f ns, counted)  floor %.1f  %.1f bytes each, emit and build %.0f ms, load %.0f ms",
+	       ratio[MISS], ns[MISS], ratio[FLOOD], ns[FLOOD], ratio[HIT], ns[HIT], floor_ns, 8.0 * atlas.words / (double)count,
+	       built - begun, loaded - built);
 	if (family_of(shape) == FAMILY_IP4) {
 		double lpm = peer(f, "bench_lpm", "ask_lpm", p, count, false, rounds < 3 ? rounds : 3, repeat / 4);
 		printf("  hit in the kernel's LPM x%.1f", lpm);
 	}
 	if (shape == HOSTS4)
 		printf(", hash x%.1f", peer(f, "bench_hash", "ask_hash", p, count, true, rounds < 3 ? rounds : 3, repeat / 4));
-	printf("\nbench sets.%s.%zu.miss %.2f x\nbench sets.%s.%zu.hit %.2f x\n", shapes[shape], count, ratio[0], shapes[shape],
-	       count, ratio[1]);
+	putchar('\n');
+	for (enum kind kind = MISS; kind < KINDS; kind++)
+		printf("bench sets.%s.%zu.%s %.2f x\n", shapes[shape], count, kinds[kind], ratio[kind]);
 	measure_nft(filter, shape, count, ir, a);
 	fflush(stdout);
 }
