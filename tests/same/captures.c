@@ -16,14 +16,19 @@
 #include <pcap/dlt.h>
 #include <pcap/pcap.h>
 
+#include <cjson/cJSON.h>
 #include <linux/bpf.h>
 
+#include "compiler/ir/proto.h"
+#include "lang/base/file.h"
 #include "lang/vocab/cause.h"
 #include "tests/lib/ask.h"
+#include "tests/lib/craft.h"
 #include "tests/lib/tap.h"
 
 #define CAPTURES "../shared/data/pcaps/"
-#define CASES "../shared/data/signatures/sv-cases/pcap/*"
+#define VERIFY "../shared/data/signatures/sv-cases/"
+#define CASES VERIFY "pcap/*"
 #define FRAME_MOST 60000 /* BPF_PROG_TEST_RUN takes no more */
 
 struct tally {
@@ -158,6 +163,84 @@ static bool try_policy(uint64_t seed, enum teg_hook hook, struct tally *t)
 	return true;
 }
 
+/* ---- cases of rates ---------------------------------------------------------------------- */
+
+/*
+ * Those of suricata-verify whose rule is a rate of ours: `detection_filter: count 1, seconds S` tells every match after the first
+ * in S seconds, and a bucket of one token a S lets one by. Their `unique_on` asks for different ports, which all packets of both have.
+ */
+static const struct rate_case {
+	const char *name, *to;
+	uint16_t port; /* 0: any */
+	enum rate_key key;
+	unsigned seconds;
+} rate_cases[] = {
+	{ "detection_filter-distinct-dstport", "1.1.1.1", 0, RATE_PER_DESTINATION, 60 },
+	{ "detection_filter-distinct-srcport", "2.2.2.2", 80, RATE_PER_SOURCE, 60 },
+};
+
+static struct ir *rate_policy(const struct rate_case *is, struct arena *a)
+{
+	struct policy *p = craft_policy(a, "filter");
+	struct pol_selector syn = craft_select(a, PROTO_TCP);
+
+	syn.protos[0].flags_mask = 0xff, syn.protos[0].flags_want = 0x02; /* flags:S */
+	if (is->port)
+		syn.protos[0].dport = ranges_of(a, is->port, is->port);
+	syn.to = craft_end(a, is->to);
+	struct pol_reflex *r = craft_reflex(p, "filter", syn);
+	r->has_rate = true;
+	r->rate = (struct pol_rate){ .count = 1, .window_ns = is->seconds * 1000000000ull, .key_bits = { 32, 64 }, .key = is->key };
+	craft_add_posture(p, craft_posture("OPEN", VERDICT_ALLOW));
+	return ir_lower(p, a);
+}
+
+/* Where the case's capture is, and how many alerts it expects. */
+static bool rate_expects(const char *name, char *capture, size_t room, uint64_t *alerts)
+{
+	own(buf) struct buf text = { 0 };
+	char path[512];
+	struct err why = { 0 };
+
+	snprintf(path, sizeof path, VERIFY "%s/case.json", name);
+	if (file_read(&text, path, 65536, &why))
+		return false;
+	cJSON *is = cJSON_ParseWithLength((const char *)text.at, text.len);
+	const cJSON *from = cJSON_GetObjectItem(is, "pcap");
+	const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItem(is, "expected"), 0);
+	const cJSON *type = cJSON_GetObjectItem(first, "event_type"), *count = cJSON_GetObjectItem(first, "count");
+	const bool says = cJSON_IsString(from) && cJSON_IsString(type) && !strcmp(type->valuestring, "alert") && cJSON_IsNumber(count);
+
+	if (says) {
+		snprintf(capture, room, VERIFY "%s", from->valuestring);
+		*alerts = (uint64_t)count->valuedouble;
+	}
+	cJSON_Delete(is);
+	return says;
+}
+
+static void try_rate(const struct rate_case *is, enum teg_hook hook)
+{
+	own(arena) struct arena *a = arena_new();
+	struct drawn d = { .ir = rate_policy(is, a) };
+	struct tally t = { 0 };
+	struct err why = { 0 };
+	char capture[512];
+	uint64_t alerts = 0;
+	struct ask q;
+
+	if (!rate_expects(is->name, capture, sizeof capture, &alerts)) {
+		tap_skip("suricata-verify's case is not here", is->name);
+		return;
+	}
+	if (!tap_ok(!draw_plan(&d, a, &why) && !ask_open(&q, &d, hook, a, &why), "%s: a policy of its rate is loaded", is->name))
+		return;
+	replay_file(&q, capture, false, &t);
+	tap_ok(!t.differ && t.frames > alerts, "%s, %s: eval and the program agree", is->name, ask_hooks[hook]);
+	tap_num(t.dropped, alerts, "packets over the rate, as many as Suricata is to tell");
+	ask_close(&q);
+}
+
 int main(void)
 {
 	enum { POLICIES = 6 };
@@ -179,6 +262,9 @@ int main(void)
 	for (unsigned c = CAUSE_NONE; c < CAUSE_COUNT; c++)
 		if (t.by_cause[c])
 			tap_note("%s: %" PRIu64, cause_name((enum cause)c), t.by_cause[c]);
+	for (size_t i = 0; i < ARRAY_LEN(rate_cases); i++)
+		for (enum teg_hook hook = 0; hook < TEG_HOOKS; hook++)
+			try_rate(&rate_cases[i], hook);
 	tap_ok(!t.unread && t.ordinary > 0, "of %" PRIu64 " frames of ordinary traffic every one can be read", t.ordinary);
 	return tap_done();
 }
