@@ -117,15 +117,16 @@ _Static_assert(sizeof(struct teg_source) == 24, "abi");
  * compare-and-swap takes a token, and a changed rate keeps its state.
  *
  * A source is known by 40 bits of a hash under a secret seed, which also says in which
- * set it stands, and until when it is kept: until its bucket is full again, and half a
- * minute longer. Where all four of a set are kept, a new source finds no place, and
+ * sets it may stand, and until when it is kept: until its bucket is full again, and half a
+ * minute longer. The first TEG_NEAR_SETS are taken first: few sources are close together, in
+ * a core's second cache. Where all four of both sets are kept, a new source finds no place, and
  * takes its tokens from the sketch: no flood of new sources displaces one that is known.
  *
  *     who    63..24 name | 23..0 kept until, in units of 2^30 ns; wraps
  *
  * Each set has a gate, and all gates together fit a second cache, which the sets do not. A gate says at which place
  * a source can only be, and before when there will be none for another, up to a minute ahead; so most who have no
- * place cost no look at the set. The beginning of a name is never 0, which is a free place's.
+ * place cost no look at the sets. The beginning of a name is never 0, which is a free place's.
  *
  *     gate   63..24 the first 10 bits of each place's name, the first place's lowest | 23..0 all four are kept before
  *
@@ -133,7 +134,9 @@ _Static_assert(sizeof(struct teg_source) == 24, "abi");
  * two words, one a row, for each /24 or /48 and whatever else has the same hash; a
  * packet is over when both are empty.
  */
-#define TEG_BUCKET_SETS 32768u /* a power of two */
+#define TEG_NEAR_SETS 2048u    /* a power of two */
+#define TEG_FAR_SETS 32768u    /* the same, and more */
+#define TEG_BUCKET_SETS (TEG_NEAR_SETS + TEG_FAR_SETS)
 #define TEG_BUCKET_WAYS 4u
 #define TEG_BUCKET_UNTIL 24u   /* bits */
 #define TEG_BUCKET_UNIT 30u    /* of 2^so many ns */

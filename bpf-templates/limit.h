@@ -5,6 +5,8 @@
  * A bucket is one word, taken from by compare-and-swap, so two CPUs never hand
  * out the same token. The slack that is left is to the source's favour: one whose
  * bucket four swaps in a row lost to other CPUs is let within its rate once.
+ * So is one that gets a place on two CPUs at once, one in each of its sets: that can be while
+ * the near set's time is over for the one and not yet for the other; one bucket is then used once.
  */
 #ifndef TEG_LIMIT_H
 #define TEG_LIMIT_H
@@ -134,6 +136,21 @@ static __always_inline __u32 limit_gate_place(__u64 asked)
 	       (one >> (4 * TEG_GATE_BITS - 1) & 1) * 3;
 }
 
+/* Where `who` stands in the set, by its gate; NULL when nowhere. */
+static __always_inline struct teg_bucket *limit_find(struct teg_bucket *set, __u64 gate, __u64 who)
+{
+	__u64 asked = limit_gate_asks(gate, who);
+
+	for (__u32 i = 0; asked && i < TEG_BUCKET_WAYS; i++) {
+		struct teg_bucket *b = &set[limit_gate_place(asked)];
+
+		if ((*(volatile __u64 *)&b->who ^ who) >> TEG_BUCKET_UNTIL == 0)
+			return b;
+		asked &= asked - 1;
+	}
+	return NULL;
+}
+
 /* Are all places of the set surely kept? */
 static __always_inline bool limit_gate_is_shut(__u64 gate, __u32 unit)
 {
@@ -189,23 +206,49 @@ static __always_inline struct teg_bucket *limit_place(struct teg_bucket *set, __
 	return is == was_who || is == who ? room : NULL;
 }
 
+static __always_inline __u32 limit_near(__u64 who)
+{
+	return who & (TEG_NEAR_SETS - 1);
+}
+
+static __always_inline __u32 limit_far(__u64 who)
+{
+	return TEG_NEAR_SETS + (who & (TEG_FAR_SETS - 1));
+}
+
+/*
+ * A place for whom no gate knows; in the far set when the near one is found full. What must have one is always far, where
+ * few displace each other.
+ */
+static __always_inline struct teg_bucket *limit_room(struct teg_buckets *all, __u64 who, __u64 now, __u64 depth_ns, bool must)
+{
+	const __u32 unit = now >> TEG_BUCKET_UNIT;
+
+#pragma clang loop unroll(disable)
+	for (__u32 i = must; i < 2; i++) {
+		const __u32 at = i ? limit_far(who) : limit_near(who);
+		__u64 *gate = &all->gate[at], seen = *(volatile __u64 *)gate;
+
+		if (!must && limit_gate_is_shut(seen, unit))
+			continue;
+		struct teg_bucket *b = limit_place(all->at[at], gate, seen, who, now, depth_ns, must);
+		if (b || !limit_gate_is_shut(*(volatile __u64 *)gate, unit))
+			return b;
+	}
+	return NULL;
+}
+
 /* The bucket of `who`; NULL when it has none and there is no room. */
 static __always_inline struct teg_bucket *limit_bucket(struct teg_buckets *all, __u64 who, __u64 now, __u64 depth_ns,
 						       bool must)
 {
-	const __u32 at = who & (TEG_BUCKET_SETS - 1);
-	struct teg_bucket *set = all->at[at];
-	const __u64 seen = *(volatile __u64 *)&all->gate[at], asked = limit_gate_asks(seen, who);
+	const __u32 near = limit_near(who), far = limit_far(who);
+	struct teg_bucket *b = must ? NULL : limit_find(all->at[near], *(volatile __u64 *)&all->gate[near], who);
 
-	if (asked) {
-		struct teg_bucket *b = &set[limit_gate_place(asked)];
-
-		if ((*(volatile __u64 *)&b->who ^ who) >> TEG_BUCKET_UNTIL == 0)
-			return b;
-	} else if (!must && limit_gate_is_shut(seen, now >> TEG_BUCKET_UNIT)) {
-		return NULL;
-	}
-	return limit_place(set, &all->gate[at], seen, who, now, depth_ns, must);
+	if (likely(b))
+		return b;
+	b = limit_find(all->at[far], *(volatile __u64 *)&all->gate[far], who);
+	return b ? b : limit_room(all, who, now, depth_ns, must);
 }
 
 /* Takes a token from the bucket that was empty then; true when there was none. *missing_ns: what it lacks. */

@@ -240,7 +240,7 @@ struct racer {
 	unsigned cpu, set, sources[RACERS], wrong;
 };
 
-/* As limit_name() has it, of an IPv4 source whose rule has no bucket's number. */
+/* The near one, as limit_name() and limit_bucket() have it, of an IPv4 source whose rule has no bucket's number. */
 static unsigned set_of(const struct teg_buckets *b, unsigned source)
 {
 	const uint8_t bytes[8] = { 0, 0, 0xff, 0xff, 100, (uint8_t)(source >> 16), (uint8_t)(source >> 8), (uint8_t)source };
@@ -251,7 +251,7 @@ static unsigned set_of(const struct teg_buckets *b, unsigned source)
 		who *= b->seed[i];
 		who ^= who >> 32;
 	}
-	return who & (TEG_BUCKET_SETS - 1);
+	return who & (TEG_NEAR_SETS - 1);
 }
 
 /* Both leave within some nanoseconds of each other. */

@@ -1,0 +1,237 @@
+/*
+ * What each form of a rate costs a packet, and an event.
+ *
+ *     rates [ROUNDS]
+ *
+ * One reflex, which every packet meets. Beside it the same policy whose reflex is silent: the same
+ * packets, read and matched alike, and no token taken, or nothing told. Both stand in turn behind the
+ * feeder of floor_run.h; least of all rounds. The ratios are to the program that only reads the frame.
+ *
+ *     known     packets of 4096 clients who have buckets
+ *     new       every packet of another source, for whom there is room: lines that no cache holds
+ *     crowded   the same when all places are taken: the sketch
+ *     beside    the 4096 clients when all places are taken, each with a bucket of its own
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compiler/ir/ir.h"
+#include "compiler/ir/packet.h"
+#include "compiler/ir/proto.h"
+#include "enforcer/hook/shared.h"
+#include "lang/bundle/plan.h"
+#include "tests/lib/floor_run.h"
+#include "tests/lib/tap.h"
+#include "tests/lib/xdp_run.h"
+
+#define SECOND 1000000000ull
+#define CLIENTS 4096u
+#define PACKETS 20000u /* so few that often nothing comes between */
+#define TURNS 5	      /* of a round: all new sources together find room */
+#define EVENT_PACKETS 4000000u /* some ticks long */
+#define FILLING_PACKETS 1500000u
+#define TICK_US 100000 /* of events, as the warden has it */
+
+enum fills { FILLS_NOT, FILLS_BEFORE, FILLS_AFTER /* the clients have come */ };
+
+static const struct form {
+	const char *name, *about;
+	struct teg_rule rate;
+	enum family family;
+	bool strange;
+	enum fills fills;
+} forms[] = {
+#define RATE(of, bits4, cost, a)                                                                          \
+	{ .act = TEG_ACT_DROP, .one_in = 1, .key = TEG_KEY_##of, .key_bits4 = bits4, .key_bits6 = 64,      \
+	  .cost_ns = cost, .bytes = a, .depth_ns = SECOND }
+	{ "source", "a source", RATE(SOURCE, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT },
+	{ "source6", "a source, IPv6", RATE(SOURCE, 32, 1, 0), FAMILY_IP6, false, FILLS_NOT },
+	{ "prefix", "a /24", RATE(SOURCE, 24, 1, 0), FAMILY_IP4, false, FILLS_NOT },
+	{ "destination", "a destination", RATE(DESTINATION, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT },
+	{ "flow", "a flow", RATE(FLOW, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT },
+	{ "flow6", "a flow, IPv6", RATE(FLOW, 32, 1, 0), FAMILY_IP6, false, FILLS_NOT },
+	{ "all", "all together", RATE(ALL, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT },
+	{ "bytes", "a source, by bytes", RATE(SOURCE, 32, SECOND, SECOND), FAMILY_IP4, false, FILLS_NOT },
+	{ "all-bytes", "all together, by bytes", RATE(ALL, 32, SECOND, SECOND), FAMILY_IP4, false,
+	  FILLS_NOT },
+	{ "new", "a source, every one new", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_NOT },
+	{ "crowded", "the same, all places taken", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_BEFORE },
+	{ "beside", "a source, all places taken", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, false, FILLS_AFTER },
+#undef RATE
+};
+
+static struct plan_counter counters[] = { { .id = "neighbour" }, { .id = "blocked" }, { .id = "reflex.rate" } };
+static struct teg_box box = {
+	.zones = ~0ull, .dport_hi = 65535, .sport_hi = 65535, .icmp_hi = 65535, .proto = PROTO_TCP, .families = 3,
+	.fragments = TEG_WHOLE | TEG_FIRST, .flags_mask = 0x02, .flags_want = 0x02,
+};
+
+static struct xdp_run *policy(struct teg_rule rule, bool silent)
+{
+	struct plan plan = {
+		.policy = "rates", .counters = counters, .counter_count = ARRAY_LEN(counters), .posture_count = 1,
+		.boxes = &box, .box_count = 1, .rules = &rule, .rule_count = 1,
+		.config = { .abi = TEG_ABI_VERSION, .asks = rule.cost_ns ? TEG_ASKS_CLOCK : 0, .box_count = 1, .rule_count = 1,
+			    .neighbour_slot = 0, .blocked_slot = 1 },
+	};
+	struct xdp_run *x = NULL;
+	struct err why = { 0 };
+
+	rule.counter_slot = 2;
+	rule.except = silent ? ~0ull : 0;
+	if (xdp_run_new(&x, &plan, XDP_RUN_REAL_CLOCK, &why)) {
+		fprintf(stderr, "rates: %s\n", why.text);
+		exit(1);
+	}
+	xdp_run_at(x, 1, 0, 0);
+	return x;
+}
+
+static void fill(struct floor_trace *trace, enum family family, bool strange)
+{
+	for (unsigned i = 0; i < FLOOR_RECORDS; i++) {
+		struct packet p = { .family = family, .proto = PROTO_TCP, .fragment = FRAGMENT_WHOLE, .hop_limit = 60,
+				    .dport = 443, .flags = 0x02 };
+		const addr_num client = i * 2654435761u % CLIENTS;
+		uint8_t frame[128] = { 0 };
+
+		p.sport = (uint16_t)(1024 + client);
+		floor_must(!addr_parse(family == FAMILY_IP4 ? "81.0.0.0" : "2a00:1450::", &p.src) ||
+			   !addr_parse(family == FAMILY_IP4 ? "192.0.0.0" : "2001:db8:2::", &p.dst), "address");
+		p.src.num += family == FAMILY_IP4 ? client * 2053 : client << 64;
+		p.dst.num += client * 5;
+		if (strange) /* of a turn of the trace none comes twice */
+			p.src.num += (addr_num)i << 11;
+		floor_must(!frame_build(&p, NULL, 0, frame, sizeof frame), "frame");
+		memcpy(trace->records[i].words, frame, FLOOR_BYTES);
+	}
+	trace->next = 0;
+	trace->strange = strange;
+}
+
+/* The least of two measurements. */
+static void least(struct floor_times *t, struct floor_times u)
+{
+	t->floor_ns = u.floor_ns < t->floor_ns ? u.floor_ns : t->floor_ns;
+	t->policy_ns = u.policy_ns < t->policy_ns ? u.policy_ns : t->policy_ns;
+}
+
+static void say(const char *name, struct floor_times with, struct floor_times without, const char *about)
+{
+	const double floor_ns = with.floor_ns < without.floor_ns ? with.floor_ns : without.floor_ns;
+
+	printf("%-12s %6.1f ns %6.1f ns x%.2f %6.1f ns x%.2f  +%5.1f ns   %s\n", name, floor_ns, without.policy_ns,
+	       without.policy_ns / floor_ns, with.policy_ns, with.policy_ns / floor_ns, with.policy_ns - without.policy_ns, about);
+	printf("bench rates.%s %.1f ns\n", name, with.policy_ns - without.policy_ns);
+	fflush(stdout);
+}
+
+/* ---- rates ------------------------------------------------------------------------------ */
+
+static void take_all(struct floor_run *f, struct xdp_run *x, const struct form *form)
+{
+	fill(f->trace, form->family, true);
+	floor_compare(f, xdp_run_program(x), 1, FILLING_PACKETS);
+}
+
+/* What has been measured in this trace is not measured again: a new source is new. */
+static void turn(struct floor_run *f, struct xdp_run *x, struct floor_times *t)
+{
+	least(t, floor_compare(f, xdp_run_program(x), 1, PACKETS));
+	f->trace->next += 3 * PACKETS;
+}
+
+static void rate(struct floor_run *f, const struct form *form, unsigned rounds)
+{
+	own(xdp_run) struct xdp_run *with = policy(form->rate, false), *without = policy(form->rate, true);
+	struct floor_times ours = { 1e9, 1e9, 0, 0 }, silent = { 1e9, 1e9, 0, 0 };
+	struct err why = { 0 };
+
+	for (unsigned i = 0; i < rounds; i++) {
+		floor_must(shared_forget(xdp_run_shared(with), &why), "buckets");
+		fill(f->trace, form->family, form->strange);
+		if (form->fills == FILLS_AFTER)
+			floor_compare(f, xdp_run_program(with), 1, 2 * CLIENTS);
+		if (form->fills)
+			take_all(f, with, form);
+		fill(f->trace, form->family, form->strange);
+		for (unsigned j = 0; j < TURNS; j++) {
+			turn(f, with, &ours);
+			turn(f, without, &silent);
+		}
+	}
+	say(form->name, ours, silent, form->about);
+}
+
+/* ---- events ----------------------------------------------------------------------------- */
+
+struct reader {
+	struct xdp_run *x;
+	atomic_bool over;
+};
+
+/* As the warden does on another CPU: reads what there is, and lets the tick go on. */
+static void *listen(void *arg)
+{
+	struct reader *r = arg;
+	cpu_set_t other;
+
+	CPU_ZERO(&other);
+	CPU_SET(1, &other);
+	sched_setaffinity(0, sizeof other, &other);
+	for (uint32_t tick = 1; !r->over; tick++) {
+		xdp_run_told(r->x);
+		xdp_run_tick(r->x, tick);
+		usleep(TICK_US);
+	}
+	return NULL;
+}
+
+/* A drop that is told as it is in the field, beside one of which nothing can be told any more. */
+static void event(struct floor_run *f, const char *name, struct teg_rule rule, unsigned rounds, const char *about)
+{
+	own(xdp_run) struct xdp_run *told = policy(rule, false);
+	own(xdp_run) struct xdp_run *untold = policy((struct teg_rule){ .act = TEG_ACT_DROP, .one_in = 1 }, false);
+	struct floor_times with = { 1e9, 1e9, 0, 0 }, without = { 1e9, 1e9, 0, 0 };
+	struct reader r = { .x = told };
+	pthread_t thread;
+
+	fill(f->trace, FAMILY_IP4, false);
+	floor_must(pthread_create(&thread, NULL, listen, &r), "thread");
+	for (unsigned i = 0; i < rounds; i++) {
+		least(&with, floor_compare(f, xdp_run_program(told), 1, EVENT_PACKETS));
+		least(&without, floor_compare(f, xdp_run_program(untold), 1, EVENT_PACKETS));
+	}
+	r.over = true;
+	pthread_join(thread, NULL);
+	const struct teg_telling t = xdp_run_telling(told);
+	say(name, with, without, about);
+	printf("%-12s of %llu packets %llu were told, %llu of those asked for were lost by the rate and %llu by the ring\n", "",
+	       (unsigned long long)xdp_run_counter(told, 2).packets, (unsigned long long)t.told, (unsigned long long)t.rate,
+	       (unsigned long long)t.full);
+}
+
+int main(int argc, char **argv)
+{
+	const unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 9;
+	struct floor_run f = { 0 };
+
+	if (rounds < 1) {
+		fprintf(stderr, "usage: rates [ROUNDS]\n");
+		return 64;
+	}
+	floor_open(&f, argv[0]);
+	printf("%-12s  floor     silent          acts\n", "");
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++)
+		rate(&f, &forms[i], rounds);
+	event(&f, "drop", (struct teg_rule){ .act = TEG_ACT_DROP, .one_in = 1 }, rounds / 3 + 1, "a drop, told as a listener hears it");
+	event(&f, "emit-100", (struct teg_rule){ .act = TEG_ACT_DROP, .one_in = 100, .tells = 1 }, rounds / 3 + 1,
+	      "the same, emit sample 1/100");
+	floor_release(&f);
+	return 0;
+}
