@@ -1,7 +1,7 @@
 /*
  * What each form of a rate costs a packet, and an event.
  *
- *     rates [ROUNDS]
+ *     rates [ROUNDS [NAME]]
  *
  * One reflex, which every packet meets. Beside it the same policy whose reflex is silent: the same
  * packets, read and matched alike, and no token taken, or nothing told. Both stand in turn behind the
@@ -216,22 +216,30 @@ static void event(struct floor_run *f, const char *name, struct teg_rule rule, u
 	       (unsigned long long)t.full);
 }
 
+static void events(struct floor_run *f, unsigned rounds)
+{
+	event(f, "drop", (struct teg_rule){ .act = TEG_ACT_DROP, .one_in = 1 }, rounds, "a drop, told as a listener hears it");
+	event(f, "emit-100", (struct teg_rule){ .act = TEG_ACT_DROP, .one_in = 100, .tells = 1 }, rounds,
+	      "the same, emit sample 1/100");
+}
+
 int main(int argc, char **argv)
 {
 	const unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 9;
+	const char *only = argc > 2 ? argv[2] : NULL;
 	struct floor_run f = { 0 };
 
 	if (rounds < 1) {
-		fprintf(stderr, "usage: rates [ROUNDS]\n");
+		fprintf(stderr, "usage: rates [ROUNDS [NAME]]\n");
 		return 64;
 	}
 	floor_open(&f, argv[0]);
 	printf("%-12s  floor     silent          acts\n", "");
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++)
-		rate(&f, &forms[i], rounds);
-	event(&f, "drop", (struct teg_rule){ .act = TEG_ACT_DROP, .one_in = 1 }, rounds / 3 + 1, "a drop, told as a listener hears it");
-	event(&f, "emit-100", (struct teg_rule){ .act = TEG_ACT_DROP, .one_in = 100, .tells = 1 }, rounds / 3 + 1,
-	      "the same, emit sample 1/100");
+		if (!only || !strcmp(only, forms[i].name))
+			rate(&f, &forms[i], rounds);
+	if (!only || !strcmp(only, "events"))
+		events(&f, rounds / 3 + 1);
 	floor_release(&f);
 	return 0;
 }
