@@ -22,6 +22,7 @@ struct bulk {
 	VEC(struct found) found;
 	VEC(struct nft_item) items;
 	size_t parts; /* of items that are one but for the blocks of a set */
+	bool in_trees;
 	bool terse;   /* so many that what they take to load counts for more than how they read */
 	struct strmap beside; /* numbers of what items ask beside the axes, by its text */
 	struct strmap leaves; /* chains, by what stands in them */
@@ -72,8 +73,10 @@ static uint32_t beside_number(struct bulk *k, const struct found *f)
 		buf_printf(&text, " %x-%x", b->icmp.at[i].lo, b->icmp.at[i].hi);
 	if (r->effects.log)
 		buf_printf(&text, " %s", r->effects.log);
-	if (nft_tells_apart(k->mk, r))
+	if (r->effects.emits)
 		buf_printf(&text, " tells %s", r->id);
+	else if (nft_drop_is_told(k->mk, r))
+		buf_puts(&text, " is told of");
 
 	void *known = strmap_find(&k->beside, buf_text(&text));
 	if (!known) {
@@ -104,7 +107,7 @@ static void note_found(struct nft_spread *s, const struct nft_way *w)
 		.self = self,
 		.beside = beside_number(k, &f),
 		.plain = b->zones == UINT64_MAX && !b->flags_mask && !self && !icmp,
-		.grouped = !s->rule->effects.log && !nft_tells_apart(k->mk, s->rule) && !icmp,
+		.grouped = !s->rule->effects.log && !s->rule->effects.emits && !icmp,
 	};
 
 	vec_push(a, &k->found, f);
@@ -134,8 +137,12 @@ static void put_item(struct bulk *k, struct nft_chain *c, uint32_t item, unsigne
 	nft_ask_way(k->mk, &r, k->site->interface, f->box, &f->way, decided);
 	if (k->terse)
 		nft_terse(k->mk, &r, &f->way, decided);
-	nft_count_as(k->mk, &r, f->rule->id);
-	k->ends(k->mk, &r, f->rule);
+	if (k->in_trees && nft_drop_is_told(k->mk, f->rule)) {
+		nft_ends_in(k->mk, &r, NFT_FATE_GOTO, nft_told_chain(k->mk, f->rule));
+	} else {
+		nft_count_as(k->mk, &r, f->rule->id);
+		k->ends(k->mk, &r, f->rule);
+	}
 	nft_put_rule(k->mk, c, r, *said == f->rule ? NULL : f->rule->is_default ? "default" : f->rule->label);
 	*said = f->rule;
 }
@@ -239,9 +246,14 @@ static paintings paint(const struct bulk *k, struct arena *a, const struct nft_g
 	return out;
 }
 
+/* Rules that are told of by name have a chain each, which counts. */
 static struct nft_lead lead_of(const struct bulk *k, uint32_t item)
 {
-	return (struct nft_lead){ .name = nft_counter_at(k->mk, k->found.at[item].rule->id) };
+	const struct ir_rule *r = k->found.at[item].rule;
+
+	if (nft_drop_is_told(k->mk, r))
+		return (struct nft_lead){ NFT_FATE_GOTO, nft_told_chain(k->mk, r) };
+	return (struct nft_lead){ .name = nft_counter_at(k->mk, r->id) };
 }
 
 /* Neighbours that count as one rule are one range. */
@@ -346,11 +358,11 @@ static addr_num step_of(const struct bulk *k, const struct nft_group *g, enum nf
 	return (addr_num)1 << (FAMILY_BITS(family) - g->bits[x]);
 }
 
-static void put_map(struct bulk *k, struct nft_rule *r, const struct nft_group *g)
+static void put_map(struct bulk *k, struct nft_rule *r, const struct nft_group *g, enum nft_leads leads)
 {
 	own(arena) struct arena *a = arena_new();
 	struct nft_expr e = { .kind = NFT_EXPR_LOOK };
-	struct nft_set *s = nft_map_new(k->mk, NFT_LEADS_TO_COUNTER);
+	struct nft_set *s = nft_map_new(k->mk, leads);
 	struct key_axes axes = { .count = 0 };
 	keys_made made = { 0 };
 
@@ -385,8 +397,12 @@ static void put_group(struct bulk *k, struct nft_chain *c, const struct nft_grou
 	if (g->axes & (NFT_DECIDED_SRC | NFT_DECIDED_DST))
 		decided &= ~(unsigned)NFT_DECIDED_FAMILY;
 	nft_ask_way(k->mk, &r, k->site->interface, f->box, &f->way, decided);
-	put_map(k, &r, g);
-	k->ends(k->mk, &r, f->rule);
+	if (nft_drop_is_told(k->mk, f->rule)) {
+		put_map(k, &r, g, NFT_LEADS_TO_FATE);
+	} else {
+		put_map(k, &r, g, NFT_LEADS_TO_COUNTER);
+		k->ends(k->mk, &r, f->rule);
+	}
 	nft_put_rule(k->mk, c, r, NULL);
 }
 
@@ -561,6 +577,7 @@ static void put_trees(struct bulk *k, bool total)
 	struct nft_trees trees;
 
 	nft_trees_plan(&trees, k->mk->arena, &l);
+	k->in_trees = true;
 	k->terse = k->items.len >= NFT_TERSE_LEAST;
 	if (total)
 		put_node(k, k->site->chain, trees.root);

@@ -39,6 +39,9 @@ void nft_drops_told(struct nft_maker *mk, struct nft_rule *r, const char *id);
 const char *nft_watch_chain(struct nft_maker *mk, const struct ir_rule *watch);
 /* Does the rule tell by its own name, so that it cannot be joined with others? */
 bool nft_tells_apart(const struct nft_maker *mk, const struct ir_rule *r);
+/* Is it told by name that the rule drops, though nobody asked? Then such a chain does all that is left: it tells, counts and drops. */
+bool nft_drop_is_told(const struct nft_maker *mk, const struct ir_rule *r);
+const char *nft_told_chain(struct nft_maker *mk, const struct ir_rule *r);
 /* Puts the source under a block, and drops. */
 const char *nft_block_chain(struct nft_maker *mk, uint64_t block_ns);
 

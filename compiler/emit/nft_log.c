@@ -3,6 +3,8 @@
  *
  *     @_tell.ID   a line as far as a rate lets it, and then the verdict               a drop that nobody asked to be told
  *
+ *     @_told.ID   a line as far as a rate lets it; the counter, and the verdict       the same, from a map of a long list
+ *
  *     @_tell.ID   one of so many jumps to the line, and then the verdict, for all     what emits
  *                      └──► @_line.ID   what is over the rate is counted as untold; the line for the rest
  *
@@ -33,6 +35,11 @@ static bool tells(const struct nft_maker *mk, const struct ir_rule *r)
 bool nft_tells_apart(const struct nft_maker *mk, const struct ir_rule *r)
 {
 	return r->effects.emits || (tells(mk, r) && is_few(mk, r));
+}
+
+bool nft_drop_is_told(const struct nft_maker *mk, const struct ir_rule *r)
+{
+	return !r->effects.emits && nft_tells_apart(mk, r);
 }
 
 /* --- lines ------------------------------------------------------------------------ */
@@ -92,9 +99,9 @@ static const char *chain_called(const struct nft_maker *mk, const char *name)
 {
 	const char *full = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
 
-	for (size_t i = 0; i < mk->table->chains.len; i++)
+	for (size_t i = mk->table->chains.len; i-- > 0;)
 		if (!strcmp(mk->table->chains.at[i]->name, full))
-			return full;
+			return mk->table->chains.at[i]->name;
 	return NULL;
 }
 
@@ -168,6 +175,22 @@ static const char *tell_chain(struct nft_maker *mk, const struct ir_rule *rule, 
 	else
 		put_bounded(mk, c, &t);
 	end_at_last(mk, &ends, rule, known);
+	nft_put_rule(mk, c, ends, NULL);
+	return c->name;
+}
+
+const char *nft_told_chain(struct nft_maker *mk, const struct ir_rule *r)
+{
+	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "told.%s", r->id)), *full = chain_called(mk, name);
+	const struct nft_tell t = { NFT_TELLS_DROP, told_of(r, true), EVENT_LOW, nft_name(mk->arena, r->id) };
+	struct nft_rule ends = { 0 };
+
+	if (full)
+		return full;
+	struct nft_chain *c = nft_chain_new(mk, name, arena_printf(mk->arena, "%s is told of", r->id));
+	put_bounded(mk, c, &t);
+	nft_count_as(mk, &ends, r->id);
+	end_at_last(mk, &ends, r, true);
 	nft_put_rule(mk, c, ends, NULL);
 	return c->name;
 }

@@ -22,7 +22,7 @@
 #define NFT_TELL_MOST 127u
 
 /* So many blocks, and so many reflexes, tell of their drops each by its name; of more, all by one name, so that nft may join them. */
-#define NFT_TELL_APART_MOST 64u
+#define NFT_TELL_APART_MOST 1024u
 #define NFT_TELL_BLOCKS "block"
 #define NFT_TELL_REFLEXES "reflex"
 

@@ -16,6 +16,11 @@ static const struct gen_shape telling = {
 	.zones = 3, .lifelines = 1, .blocks = 3, .reflexes = 6, .postures = 3, .rules = 2, .tell_percent = 70,
 };
 
+/* So many that they stand in maps: each is still told by its name. */
+static const struct gen_shape telling_many = {
+	.zones = 3, .lifelines = 1, .blocks = 300, .reflexes = 300, .postures = 2, .rules = 2, .tell_percent = 10,
+};
+
 struct tally {
 	unsigned packets, told, watched, lines;
 };
@@ -128,7 +133,9 @@ static bool try_policy(const struct nft_lab_case *c)
 
 int main(void)
 {
-	struct tally t = { 0 };
+	struct tally t = { 0 }, many = { 0 };
+	const struct nft_lab_series large = { .shape = &telling_many, .lan = { "eth1", "br-*" }, .first = 20, .count = 3,
+					      .change = tell_each, .one = try_policy, .cls = &many };
 	const struct nft_lab_series all = { .shape = &telling, .lan = { "eth1", "br-*" }, .first = 1, .count = 8, .change = tell_each,
 					    .one = try_policy, .cls = &t };
 
@@ -139,5 +146,7 @@ int main(void)
 	const bool same = nft_lab_each(&all);
 	tap_ok(same, "nft tells as eval says: %u packets, %u of them emit", t.packets, t.told);
 	tap_ok(t.told > 200 && t.watched > 50 && t.lines > 200, "%u lines in the packet log; reflexes that only tell saw %u", t.lines, t.watched);
+	tap_ok(nft_lab_each(&large), "each of some hundred blocks and reflexes is told of by its name");
+	tap_ok(many.lines > 200, "%u packets, %u lines", many.packets, many.lines);
 	return tap_done();
 }
