@@ -103,6 +103,15 @@ for engine in native nft; do
 	rm $lab/state/junk
 	ok "$engine: there is room again, which is noticed" soon '.refuses' ""
 	ok "$engine: and a change is taken" ctl apply $lab/one.tegb
+
+	# --- the journal alone, which is found when all is staged
+	rm $lab/state/state && mkdir -p $lab/state/state/in-its-place
+	ok "$engine, no journal: a rollout is refused: 69" ends 69 ctl apply $lab/two.tegb
+	holds "$(cat $lab/said)" "cannot write the journal" "$engine, no journal: it says why"
+	is "$(status .policy.version), $(reaches 80), $(reaches 8080)" "1, open, shut" "$engine, no journal: what is in force goes on"
+	rm -r $lab/state/state
+	ok "$engine: when there is room for one, a change is taken" ctl apply $lab/two.tegb
+	is "$(status '.policy.version, .intact' | xargs), $(reaches 8080)" "2 true, open" "$engine: and is"
 	tegd_end TERM
 	umount $lab/state && umount $lab/state
 done

@@ -38,7 +38,7 @@ static bool make_plan(struct plan *plan, const struct ir *ir, struct arena *a)
 /* Damages that change the meaning of some packet, where there is one to change. */
 enum damage {
 	ZONES, FAMILIES, FRAGMENTS, PROTO, DPORT, ICMP, FLAGS, SRC, PREFIX_GONE, PREFIX_SHORT,
-	ACT, RATE, BLOCK, EXCEPT, CLOSED, DAMAGES
+	ACT, RATE, DEPTH, KEY, KEY_BITS, COOKIES, TOLD, BLOCK, EXCEPT, CLOSED, DAMAGES
 };
 
 static bool damage(struct plan *p, enum damage d, struct rules *g)
@@ -72,6 +72,16 @@ static bool damage(struct plan *p, enum damage d, struct rules *g)
 		return r && (r->act ^= 1, true);
 	case RATE:
 		return r && r->cost_ns && ++r->cost_ns;
+	case DEPTH:
+		return r && r->cost_ns && ++r->depth_ns;
+	case KEY:
+		return r && r->cost_ns && (r->key ^= TEG_KEY_SOURCE ^ TEG_KEY_FLOW, true);
+	case KEY_BITS:
+		return r && r->cost_ns && (r->key_bits4 ^= 8);
+	case COOKIES:
+		return r && r->act == TEG_ACT_DROP && (r->act = TEG_ACT_COOKIES);
+	case TOLD:
+		return r && (r->tells = r->tells ? 0 : 1 + EVENT_HIGH, true);
 	case BLOCK:
 		return r && ++r->block_ns;
 	case EXCEPT:
@@ -119,6 +129,7 @@ int main(void)
 	static const char *const names[DAMAGES] = {
 		"a zone", "a family", "a fragment", "a protocol", "a port", "an ICMP code", "a flag",
 		"a source", "a prefix without sets", "a prefix in another set", "an act", "a rate",
+		"a burst", "what a bucket is for", "how much of the address", "an answer", "what is told",
 		"a block time", "an exception", "a posture that is not closed",
 	};
 	struct rules g = { .seed = 31, .profile = RULES_SMALL };

@@ -232,6 +232,17 @@ static void slots_are_given_away_last(void)
 	tap_ok(later[2] == slots[most - 8] && !fresh[2] && fresh[20], "what stays, stays; what comes starts at zero");
 }
 
+static const struct {
+	const char *claim, *id[2];
+	uint32_t slot[2];
+	bool holds;
+} twice[] = {
+	{ "two ids in two slots are a ledger", { "reflex.r0", "reflex.r1" }, { 7, 9 }, true },
+	{ "two ids in one slot are none", { "reflex.r0", "reflex.r1" }, { 7, 7 }, false },
+	{ "nor is one id in two slots", { "reflex.r0", "reflex.r0" }, { 7, 9 }, false },
+	{ "nor is a slot that there is not", { "reflex.r0", "reflex.r1" }, { 7, TEG_COUNTER_SLOTS }, false },
+};
+
 static void a_damaged_ledger_starts_anew(void)
 {
 	own(arena) struct arena *a = arena_new();
@@ -243,6 +254,19 @@ static void a_damaged_ledger_starts_anew(void)
 	file_replace(path_of("ledger4"), "\1\0\0\0\377\377\377\377", 8, 0600, &why);
 	tap_ok(!ledger_assign(path_of("ledger4"), p, NULL, slots, fresh, &why) && fresh[0] && fresh[2],
 	       "a ledger that cannot be read gives every slot anew, so that no count is another's");
+	for (unsigned i = 0; i < ARRAY_LEN(twice); i++) {
+		own(buf) struct buf bytes = { 0 };
+
+		wire_put_u32(&bytes, 1);
+		wire_put_u32(&bytes, 2);
+		for (unsigned row = 0; row < 2; row++) {
+			wire_put_u32(&bytes, twice[i].slot[row]);
+			wire_put_str(&bytes, twice[i].id[row]);
+		}
+		file_replace(path_of("ledger4"), bytes.at, bytes.len, 0600, &why);
+		const bool taken = !ledger_assign(path_of("ledger4"), p, NULL, slots, fresh, &why);
+		tap_ok(taken && fresh[2] == !twice[i].holds && fresh[3] == !twice[i].holds, "%s", twice[i].claim);
+	}
 }
 
 int main(void)
