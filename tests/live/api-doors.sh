@@ -53,7 +53,7 @@ chmod 644 $lab/wrong
 ok "a token file that others may read is refused: 77" ends 77 remote --token-file $lab/wrong status
 ok "a token never leaves for another host in the clear: 64" ends 64 \
 	"$BUILD/tegctl" --url http://192.0.2.1:1 --token-file $lab/token status
-is "$(grep -c "$token" $lab/log)" 0 "the token is in no log"
+is "$(grep -cF -e "$token" $lab/log)" 0 "the token is in no log"
 is "$(cat /proc/[0-9]*/cmdline | grep -acFf $lab/token)" 0 "nor in a command line"
 
 # --- tokens with roles
@@ -108,6 +108,8 @@ kill -9 $api
 returns() { for i in $(seq 100); do ctl status >/dev/null 2>&1 && return; sleep 0.05; done; return 1; }
 ok "killed, it is started again" returns
 ok "and knows the socket's group as it is now" ends 0 as 65534 12345 "$BUILD/tegctl" --socket $sock status
+beside() { setpriv --reuid 65534 --regid 65534 --groups "$1" -- "$BUILD/tegctl" --socket $sock status; } # beside GROUPS: those that one is in besides one's own
+ok "also who is in it besides the own group" ends 0 beside 23456,12345
 
 # --- the end
 tegd_end TERM

@@ -31,7 +31,7 @@ head=$(sed -n 's/^head //p' $lab/said)
 holds "$(ctl audit)" "LOCKDOWN for 300 s" "entries for a person"
 is "$(ctl audit --json --last 2 | jq -s length)" 2 "the last two for a program"
 is "$(curl -s --unix-socket $lab/run/api.sock http://t/api/tegumentar/audit | cmp - $log && echo same)" same "the API gives it as it is"
-is "$(grep -c "$(cat $lab/ops.token)" $log)" 0 "no token is in it"
+is "$(grep -cF -e "$(cat $lab/ops.token)" $log)" 0 "no token is in it"
 
 # --- a crash
 tegd_end KILL

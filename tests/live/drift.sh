@@ -31,6 +31,10 @@ nft delete table netdev tegumentar
 ok "so does the one of arrivals" repaired "nft"
 is "$(pings 10.9.0.1 -I 203.0.113.5)" silent "and judges as before"
 is "$(status .generation)" 1 "the generation is what it was"
+hook=$(nft list chains inet | sed -n 's/.*chain \(._hook_in\) .*/\1/p')
+nft chain inet tegumentar "$hook" '{ policy accept; }'
+ok "so does a chain's policy" repaired "nft"
+is "$(nft list chain inet tegumentar "$(nft list chains inet | sed -n 's/.*chain \(._hook_in\) .*/\1/p')" | grep -c 'policy drop')" 1 "which is to drop"
 nft add table inet others && nft add chain inet others theirs
 sleep 1.3
 ok "what somebody else has in tables of their own is no drift" whole

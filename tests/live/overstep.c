@@ -273,9 +273,10 @@ static unsigned asked;
 static void ask_and_take_nothing(void)
 {
 	struct datagram d = headed(MESSAGE_ASK_STATUS, NULL);
+	struct pollfd room = { .fd = s.sock, .events = POLLOUT };
 
-	for (asked = 0; asked < FLOOD && send(s.sock, d.bytes, d.len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0; asked++)
-		;
+	for (asked = 0; asked < FLOOD && poll(&room, 1, 300) > 0 && !(room.revents & POLLHUP); )
+		asked += send(s.sock, d.bytes, d.len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
 static void begin_and_say_no_more(void)

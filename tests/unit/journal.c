@@ -14,7 +14,7 @@
 #include "lang/base/wire.h"
 #include "tests/lib/tap.h"
 
-static char dir[] = "/tmp/teg-journal-XXXXXX";
+static char dir[96]; /* in memory where it may be: much is written, and synced each time */
 
 static const char *path_of(const char *name)
 {
@@ -162,6 +162,19 @@ static void bundles_stay_while_they_are_named(void)
 	state_collect_bundles(&s, NULL, 0, dir);
 	tap_ok(!state_read_bundle(&back, dir, &s.now.bundle, &why) && back.len == 5, "the bundle in force is kept");
 	tap_num(state_read_bundle(&back, dir, &old.bundle, &why), -ENOENT, "one that no record names goes");
+
+	struct record next = record_of(11, 'a'), before = record_of(12, 'b');
+	state_keep_bundle(dir, &next.bundle, "third", 5, &why);
+	state_keep_bundle(dir, &before.bundle, "fourth", 6, &why);
+	state_keep_bundle(dir, &old.bundle, "second", 6, &why);
+	s = (struct state){ .now = s.now, .next = next, .before = before, .committing = true };
+	state_collect_bundles(&s, &old.bundle, 1, dir);
+	tap_ok(!state_read_bundle(&back, dir, &before.bundle, &why), "what goes back to is kept");
+	tap_ok(!state_read_bundle(&back, dir, &next.bundle, &why), "what takes over is");
+	tap_ok(!state_read_bundle(&back, dir, &old.bundle, &why), "what history names is");
+	s.committing = false;
+	state_collect_bundles(&s, NULL, 0, dir);
+	tap_num(state_read_bundle(&back, dir, &next.bundle, &why), -ENOENT, "what did not take over goes");
 }
 
 /* ---- the ledger ------------------------------------------------------------------- */
@@ -274,6 +287,9 @@ int main(void)
 	static const char *const files[] = { "state", "ledger", "ledger2", "ledger3", "ledger4", "bundles" };
 	char command[128];
 
+	const char *in = getenv("TMPDIR");
+
+	snprintf(dir, sizeof dir, "%s/teg-journal-XXXXXX", in && strlen(in) < 64 ? in : "/tmp");
 	if (!mkdtemp(dir))
 		return 1;
 	the_journal_is_read_back();

@@ -10,7 +10,7 @@
 #include "lang/base/own.h"
 #include "tests/lib/tap.h"
 
-static char dir[] = "/tmp/teg-past-XXXXXX";
+static char dir[96]; /* in memory where it may be: much is written, and synced each time */
 
 static struct entry entry_of(uint64_t number, const char *content)
 {
@@ -56,7 +56,7 @@ static void every_damage_is_seen(void)
 	own(buf) struct buf bytes = { 0 };
 	static struct past out;
 	struct err why = { 0 };
-	char path[64];
+	char path[128];
 	unsigned taken = 0;
 
 	snprintf(path, sizeof path, "%s/history", dir);
@@ -150,7 +150,7 @@ static void bundles_stay_while_they_are_remembered(void)
 
 static void tidy(void)
 {
-	char path[64];
+	char path[128];
 
 	snprintf(path, sizeof path, "%s/history", dir);
 	unlink(path);
@@ -161,6 +161,9 @@ static void tidy(void)
 
 int main(void)
 {
+	const char *in = getenv("TMPDIR");
+
+	snprintf(dir, sizeof dir, "%s/teg-past-XXXXXX", in && strlen(in) < 64 ? in : "/tmp");
 	if (!mkdtemp(dir))
 		return 1;
 	it_is_read_back();
