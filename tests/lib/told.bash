@@ -29,7 +29,7 @@ told_bundle() { # told_bundle OUT [SED-SCRIPT]
 }
 told_bundle $lab/told.tegb || { echo "Bail out! tegc cannot build the policy"; exit 1; }
 heard() { jq -c "select(.event == \"reflex\" or .event == \"drop\") | .data | select($1)" $lab/heard; } # heard FILTER
-comes() { local i; for i in $(seq 60); do [ -n "$(heard "$1")" ] && return; sleep 0.05; done; echo "want: $1"; tail -5 $lab/heard; false; } # comes FILTER: soon
+comes() { local i; for i in $(seq 300); do [ -n "$(heard "$1")" ] && return; sleep 0.05; done; echo "want: $1"; tail -5 $lab/heard; false; } # comes FILTER: soon
 listen() { : > $lab/heard; "$BUILD/tegctl" --socket $lab/run/api.sock watch --json >> $lab/heard 2>&1 & listener=$!; for i in $(seq 100); do grep -q qualia $lab/heard && return; sleep 0.05; done; false; }
 deafen() { kill $listener; wait $listener 2>/dev/null; }
 udp() { # udp PORT COUNT [PAUSE-SECONDS]
@@ -69,7 +69,14 @@ is "$(ctl counters --json | jq -r '.rules[] | select(.id == "reflex.dns_seen") |
 outside hping3 -q -S -p 81 -c 60 -i u1000 -a 10.9.0.3 10.9.0.1 >/dev/null 2>&1
 ok "who is blocked from then on" comes '.by == "reflex.syn_flood" and .blocks_source and .source == "10.9.0.3"'
 ok "and what a block then drops" comes '.by == "blocked" and .event == null and .source == "10.9.0.3"'
-holds "$(timeout 2 "$BUILD/tegctl" --socket $lab/run/api.sock watch & sleep 1; udp 53 1; wait)" "goes-on reflex.dns_seen, low: udp 10.9.0.2 port " "tegctl watch says it to people"
+says_to_people() { # says_to_people TEXT: of the packets since it listens, one at least
+	local i watch
+	"$BUILD/tegctl" --socket $lab/run/api.sock watch >$lab/people & watch=$!
+	for i in $(seq 100); do udp 53 1; grep -qF "$1" $lab/people && break; sleep 0.1; done
+	kill $watch; wait $watch 2>/dev/null
+	has "$(cat $lab/people)" "$1"
+}
+ok "tegctl watch says it to people" says_to_people "goes-on reflex.dns_seen, low: udp 10.9.0.2 port "
 
 # --- one of so many
 : > $lab/heard

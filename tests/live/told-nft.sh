@@ -40,15 +40,16 @@ deafen
 
 # --- the log is another's
 tegd_end TERM
-python3 - <<-'PY' &
+python3 - >$lab/bound <<-'PY' &
 import socket, struct, time
 log = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
 log.bind((0, 0))
 log.send(struct.pack("=IHHIIBBHHHBBBB", 28, 4 << 8 | 1, 5, 1, 0, 0, 0, socket.htons(29799), 5, 1, 1, 0, 0, 0))
-time.sleep(60)
+print("bound", flush=True)
+time.sleep(300)
 PY
 theirs=$!
-sleep 0.5
+for i in $(seq 200); do grep -q bound $lab/bound && break; sleep 0.05; done
 ok "tegd starts where another process has the packet log" tegd_start --engine nft
 holds "$(told source)" "not heard" "and says that it hears nothing"
 is "$(pings 10.9.0.1 -I 203.0.113.5) $(status .intact)" "silent true" "and judges"

@@ -6,7 +6,7 @@ rules='s/web:  allow tcp to self port 80$/web: allow tcp to self port 80 emit lo
 bundle $lab/plain.tegb
 bundle $lab/one.tegb "$rules"
 heard() { jq -c "select(.event == \"rule\") | .data | select($1)" $lab/heard; } # heard FILTER
-comes() { local i; for i in $(seq 60); do [ -n "$(heard "$1")" ] && return; sleep 0.05; done; echo "want: $1"; tail -5 $lab/heard; false; } # comes FILTER: soon
+comes() { local i; for i in $(seq 300); do [ -n "$(heard "$1")" ] && return; sleep 0.05; done; echo "want: $1"; tail -5 $lab/heard; false; } # comes FILTER: soon
 listen() { : > $lab/heard; "$BUILD/tegctl" --socket $lab/run/api.sock watch --json >> $lab/heard 2>&1 & listener=$!; for i in $(seq 100); do grep -q qualia $lab/heard && return; sleep 0.05; done; false; }
 deafen() { kill $listener; wait $listener 2>/dev/null; }
 udp() { # udp HOST PORT COUNT
