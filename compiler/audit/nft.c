@@ -4,7 +4,9 @@
 
 #include "compiler/audit/audit.h"
 #include "compiler/audit/nft_walk.h"
+#include "compiler/emit/nft.h"
 #include "compiler/ir/eval.h"
+#include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"
 #include "lang/bundle/nft_tell.h"
 
@@ -30,6 +32,7 @@ struct hook {
 	struct outcome_parts else_; /* what becomes of what no chain decides */
 	uint64_t zones;
 	uint8_t fragments;
+	enum nft_armed armed;
 	const char *text; /* "layer 4, in" */
 };
 
@@ -76,7 +79,8 @@ static struct judgement *meant_list(struct auditing *k, const struct judgement *
 static struct nft_walk walk_of(struct auditing *k, const struct hook *h, struct arena *a)
 {
 	return (struct nft_walk){
-		.world = { .arena = a, .said = &k->said, .family = h->family, .direction = h->direction, .why = k->why },
+		.world = { .arena = a, .said = &k->said, .family = h->family, .direction = h->direction, .armed = h->armed,
+			   .why = k->why },
 		.terms = &k->terms,
 		.rated = &k->rated,
 		.outcomes = &k->outcomes,
@@ -137,10 +141,10 @@ static int told(struct auditing *k, const struct hook *h, const struct alike *a)
 		       k->ir->postures[h->posture].name, h->text);
 }
 
-static int hook_holds(struct auditing *k, const struct hook *h, const struct judgement *meant)
+/* `meant` is of the hook's family alone. */
+static int list_holds(struct auditing *k, const struct hook *h, struct judgement *meant, struct arena *a)
 {
-	own(arena) struct arena *a = arena_new();
-	struct judgement *made, *of_family = meant_list(k, meant, h->family, a);
+	struct judgement *made;
 	struct window w;
 	int rc = made_list(k, h, a, &w, &made);
 
@@ -148,8 +152,15 @@ static int hook_holds(struct auditing *k, const struct hook *h, const struct jud
 		return 0; /* no interface is of any zone */
 	if (rc)
 		return err_in(k->why, "in %s, %s", k->ir->postures[h->posture].name, h->text);
-	struct alike alike = prove_alike(k->prover, &k->terms, &w, of_family, made);
+	struct alike alike = prove_alike(k->prover, &k->terms, &w, meant, made);
 	return told(k, h, &alike);
+}
+
+static int hook_holds(struct auditing *k, const struct hook *h, const struct judgement *meant)
+{
+	own(arena) struct arena *a = arena_new();
+
+	return list_holds(k, h, meant_list(k, meant, h->family, a), a);
 }
 
 static int families_hold(struct auditing *k, struct hook h, const struct judgement *meant)
@@ -197,6 +208,7 @@ static int begin(struct auditing *k, const struct batch *b, bool netdev)
 	if (!terms_add(&k->terms, k->ir))
 		return err_set(k->why, E2BIG, "the policy has more zones than can be told apart");
 	note_rated(k, &k->ir->reflexes);
+	note_rated(k, &k->ir->cookies);
 	for (size_t i = 0; i < k->ir->posture_count; i++)
 		for (int d = 0; d < DIRECTION_COUNT; d++)
 			note_rated(k, &k->ir->postures[i].lists[d]);
@@ -246,6 +258,82 @@ static int layer4_holds(struct auditing *k, unsigned posture, enum direction d)
 	return families_hold(k, h, meant);
 }
 
+/* --- SYN cookies for servers behind ------------------------------------------------------------------------- */
+
+enum { TCP_SYN = 0x02, TCP_ACK = 0x10, TCP_ASKED = 0x17 }; /* fin, syn, rst, ack */
+
+/* What begins a flow by these flags, of all that the cell has. False: none of it does. */
+static bool begins_flow(struct cell *c, uint8_t flags)
+{
+	const uint8_t both = c->flags_mask & TCP_ASKED;
+
+	if (c->proto_lo > PROTO_TCP || c->proto_hi < PROTO_TCP || (c->flags_want & both) != (flags & both))
+		return false;
+	c->proto_lo = c->proto_hi = PROTO_TCP;
+	c->states &= 1u << CT_NEW;
+	c->flags_mask |= TCP_ASKED;
+	c->flags_want |= flags;
+	return c->states;
+}
+
+static int rate_unknown(const struct terms *t, const struct ir_rule *r)
+{
+	size_t i = 0;
+
+	while (i < t->unknowns.len && (t->unknowns.at[i].copy || strcmp(t->unknowns.at[i].name, ir_rule_condition(r))))
+		i++;
+	return (int)i;
+}
+
+/* SYNs over a reflex's rate are answered, and their server is armed; acknowledgements to an armed one are asked for cookies; all else passes. */
+static struct judgement *meant_cookies(struct auditing *k, const struct hook *h, struct arena *a)
+{
+	const struct outcome_parts asked = { .verdict = VERDICT_DROP, .answered = true }, passes = { .verdict = VERDICT_ALLOW };
+	struct cell cells[FAMILY_COUNT], all = cell_any(h->family, UINT64_MAX);
+	VEC(struct listed) list = { 0 };
+
+	for (size_t i = 0; i < k->ir->cookies.count; i++) {
+		const struct ir_rule *r = &k->ir->cookies.rules[i];
+		const struct outcome_parts p = { .verdict = VERDICT_DROP, .counter = nft_name(k->arena, r->id), .arms = true, .answered = true };
+
+		for (size_t b = 0; r->rate && b < r->box_count; b++) {
+			const size_t len = cells_of_box(&k->terms, k->ir, &r->boxes[b], DIRECTION_FORWARD, cells);
+
+			for (size_t c = 0; c < len; c++) {
+				cells[c].unknown = rate_unknown(&k->terms, r);
+				if (cells[c].family == h->family && begins_flow(&cells[c], TCP_SYN))
+					vec_push(a, &list, ((struct listed){ cells[c], outcome_number(&k->outcomes, &p) }));
+			}
+		}
+	}
+	struct cell ack = all;
+	if (h->armed == NFT_ARMED_IS && begins_flow(&ack, TCP_ACK))
+		vec_push(a, &list, ((struct listed){ ack, outcome_number(&k->outcomes, &asked) }));
+	vec_push(a, &list, ((struct listed){ all, outcome_number(&k->outcomes, &passes) }));
+	return alike_list(a, k->ir, 0, DIRECTION_FORWARD, list.at, list.len);
+}
+
+static int cookies_hold(struct auditing *k)
+{
+	struct hook h = { .direction = DIRECTION_FORWARD, .chains = { NFT_COOKIES }, .chain_count = 1, .else_ = { .verdict = VERDICT_DROP },
+			  .zones = UINT64_MAX, .fragments = FRAGMENT_WHOLE | FRAGMENT_FIRST, .text = "SYN cookies for servers behind" };
+	int rc = 0;
+
+	if (!k->ir->cookies.count)
+		return nft_said_chain(&k->said, NFT_COOKIES) ? err_set(k->why, EPROTO, "SYNs are answered that no reflex asks for") : 0;
+	for (size_t i = 0; i < k->ir->cookies.count; i++)
+		if (k->ir->cookies.rules[i].rate && rate_unknown(&k->terms, &k->ir->cookies.rules[i]) == (int)k->terms.unknowns.len)
+			vec_push(k->arena, &k->terms.unknowns, ((struct unknown){ ir_rule_condition(&k->ir->cookies.rules[i]), OPEN_RATE, 0 }));
+	for (int f = 0; f < FAMILY_COUNT && !rc; f++)
+		for (h.armed = NFT_ARMED_NOT; h.armed <= NFT_ARMED_IS && !rc; h.armed++) {
+			own(arena) struct arena *a = arena_new();
+
+			h.family = (enum family)f;
+			rc = list_holds(k, &h, meant_cookies(k, &h, a), a);
+		}
+	return rc;
+}
+
 int audit_layer4(struct prover *p, const struct ir *ir, const struct batch *b, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
@@ -260,7 +348,7 @@ int audit_layer4(struct prover *p, const struct ir *ir, const struct batch *b, s
 	for (unsigned i = 0; i < ir->posture_count && !rc; i++)
 		for (int d = 0; d < DIRECTION_COUNT && !rc; d++)
 			rc = layer4_holds(&k, i, (enum direction)d);
-	return rc;
+	return rc ? rc : cookies_hold(&k);
 }
 
 static int epiderme_holds(struct auditing *k, unsigned posture)

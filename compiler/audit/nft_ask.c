@@ -106,6 +106,7 @@ static const struct {
 	  A(DYNSET_SREG_KEY) | A(DYNSET_SET_NAME) | A(DYNSET_SET_ID) | A(DYNSET_OP) | A(DYNSET_TIMEOUT) | A(DYNSET_EXPR),
 	  nft_ask_dynset },
 	{ "log", A(LOG_PREFIX), nft_ask_log },
+	{ "synproxy", A(SYNPROXY_MSS) | A(SYNPROXY_WSCALE) | A(SYNPROXY_FLAGS), nft_ask_synproxy },
 	{ "reject", A(REJECT_TYPE) | A(REJECT_ICMP_CODE), nft_ask_reject },
 };
 

@@ -29,6 +29,9 @@ struct nft_names {
 	size_t len;
 };
 
+/* Does a server's SYNs being answered matter here, and are they? */
+enum nft_armed { NFT_ARMED_UNASKED, NFT_ARMED_NOT, NFT_ARMED_IS };
+
 /* What rules are asked about. */
 struct nft_world {
 	struct arena *arena;
@@ -36,6 +39,7 @@ struct nft_world {
 	enum family family;
 	enum direction direction;
 	bool loopback;
+	enum nft_armed armed;
 	struct nft_names zones[64]; /* by bit of the terms */
 	struct err *why;
 };
@@ -44,7 +48,7 @@ struct nft_world {
 uint64_t nft_world_zones(struct nft_world *w, const struct terms *t, const struct ir *ir);
 
 /* Besides the kernel's verdicts. */
-enum { NFT_ASK_FALLS_ON = -1, NFT_ASK_REJECT_RESET = 100, NFT_ASK_REJECT_ICMP = 101 };
+enum { NFT_ASK_FALLS_ON = -1, NFT_ASK_REJECT_RESET = 100, NFT_ASK_REJECT_ICMP = 101, NFT_ASK_SYNPROXY = 102 };
 
 struct nft_ask_alt {
 	struct cell cell;
@@ -119,6 +123,7 @@ struct nft_answer {
 	const char *feed; /* the set of one, in which all of them are; or NULL */
 	bool blocks; /* puts the source under a block */
 	uint64_t block_ms;
+	bool arms; /* the server: its clients' acknowledgements are asked for cookies */
 };
 
 int nft_ask_rule(const struct nft_world *w, const struct nft_said_rule *rule, const struct cell *path,

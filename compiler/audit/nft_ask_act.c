@@ -4,6 +4,9 @@
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
 
+#include "compiler/emit/nft.h"
+#include "compiler/emit/nft_wire.h"
+
 /* --- limits, counters, logs --------------------------------------------------------------------------------------- */
 
 /* Those over it: what is within it would need the condition's contrary. */
@@ -56,6 +59,10 @@ bool nft_ask_dynset(struct nft_asking *k, const struct nft_attr *at)
 		return nft_ask_meter(k, at[NFTA_DYNSET_SREG_KEY], s, &k->out->limit) &&
 		       nft_attr_says(at[NFTA_DYNSET_OP], NFT_DYNSET_OP_UPDATE) && !at[NFTA_DYNSET_TIMEOUT].at &&
 		       limit_of_element(k, at[NFTA_DYNSET_EXPR]);
+	if (nft_ask_is_armed(k, at[NFTA_DYNSET_SREG_KEY], s)) {
+		k->out->arms = true;
+		return nft_attr_says(at[NFTA_DYNSET_OP], NFT_DYNSET_OP_UPDATE) && !at[NFTA_DYNSET_TIMEOUT].at && s->timeout_ms == NFT_ARMED_MS;
+	}
 	k->out->blocks = true;
 	return s->key_bytes == v->bytes && nft_ask_is_blocked(k, s, v) && nft_attr_says(at[NFTA_DYNSET_OP], NFT_DYNSET_OP_ADD) &&
 	       nft_attr_u64_or_none(at[NFTA_DYNSET_TIMEOUT], &k->out->block_ms) && k->out->block_ms;
@@ -101,6 +108,17 @@ bool nft_ask_reject(struct nft_asking *k, const struct nft_attr *at)
 	return nft_attr_says(at[NFTA_REJECT_TYPE], NFT_REJECT_ICMPX_UNREACH) && code.at && code.len == 1 &&
 	       code.at[0] == NFT_REJECT_ICMPX_ADMIN_PROHIBITED &&
 	       end_all(k, (struct nft_said_verdict){ .code = NFT_ASK_REJECT_ICMP });
+}
+
+/* What comes here ends here: of Ethernet's segments, without window scaling (compiler/emit/nft_cookies.c). */
+bool nft_ask_synproxy(struct nft_asking *k, const struct nft_attr *at)
+{
+	const uint16_t mss = k->w->family == FAMILY_IP4 ? 1460 : 1440;
+	const struct nft_attr scale = at[NFTA_SYNPROXY_WSCALE];
+
+	return nft_attr_says16(at[NFTA_SYNPROXY_MSS], mss) && scale.len == 1 && !scale.at[0] &&
+	       nft_attr_says(at[NFTA_SYNPROXY_FLAGS], NFT_WIRE_SYNPROXY_FLAGS) &&
+	       end_all(k, (struct nft_said_verdict){ .code = NFT_ASK_SYNPROXY });
 }
 
 bool nft_ask_immediate(struct nft_asking *k, const struct nft_attr *at)

@@ -273,6 +273,23 @@ bool nft_ask_meter(struct nft_asking *k, struct nft_attr from, const struct nft_
 	return true;
 }
 
+bool nft_ask_is_armed(struct nft_asking *k, struct nft_attr from, const struct nft_said_set *s)
+{
+	struct nft_ask_limit by;
+
+	return s->name && !strcmp(s->name, k->w->family == FAMILY_IP4 ? NFT_ARMED4 : NFT_ARMED6) && nft_ask_meter(k, from, s, &by) &&
+	       by.key_count == 2 && by.keys[0].what == NFT_ASKED_DST && by.keys[0].mask == family_max(k->w->family) &&
+	       by.keys[1].what == NFT_ASKED_DPORT && by.keys[1].mask == UINT16_MAX;
+}
+
+/* A server is among them or is not: each is a world of its own. */
+static bool look_up_armed(struct nft_asking *k)
+{
+	if (k->w->armed == NFT_ARMED_NOT)
+		k->out->alts.len = 0;
+	return k->w->armed != NFT_ARMED_UNASKED && !k->out->limited && !k->absent.set;
+}
+
 /* Of a meter only "it has no place for this one" is understood, and only before a limit. */
 static bool look_up_dynamic(struct nft_asking *k, const struct nft_said_set *s, struct nft_attr from, bool inverted)
 {
@@ -280,6 +297,8 @@ static bool look_up_dynamic(struct nft_asking *k, const struct nft_said_set *s, 
 
 	if (s->key_bytes == v->bytes && nft_ask_is_blocked(k, s, v))
 		return narrow_blocked(k, inverted);
+	if (nft_ask_is_armed(k, from, s))
+		return !inverted && look_up_armed(k);
 	return inverted && !k->absent.set && !k->out->limited && nft_ask_meter(k, from, s, &k->absent);
 }
 

@@ -42,6 +42,8 @@ bool nft_ask_bitwise(struct nft_asking *k, const struct nft_attr *at);
 bool nft_ask_is_blocked(const struct nft_asking *k, const struct nft_said_set *s, const struct nft_value *v);
 /* What a bucket of the set is for, from the register on. */
 bool nft_ask_meter(struct nft_asking *k, struct nft_attr from, const struct nft_said_set *s, struct nft_ask_limit *out);
+/* Servers whose SYNs are answered, by address and port, from the register on. */
+bool nft_ask_is_armed(struct nft_asking *k, struct nft_attr from, const struct nft_said_set *s);
 bool nft_ask_count_by_map(struct nft_asking *k, const struct nft_attr *at);
 
 bool nft_ask_cmp(struct nft_asking *k, const struct nft_attr *at);
@@ -59,6 +61,7 @@ bool nft_ask_dynset(struct nft_asking *k, const struct nft_attr *at);
 bool nft_ask_objref(struct nft_asking *k, const struct nft_attr *at);
 bool nft_ask_log(struct nft_asking *k, const struct nft_attr *at);
 bool nft_ask_reject(struct nft_asking *k, const struct nft_attr *at);
+bool nft_ask_synproxy(struct nft_asking *k, const struct nft_attr *at);
 bool nft_ask_immediate(struct nft_asking *k, const struct nft_attr *at);
 
 #endif

@@ -32,6 +32,11 @@ uint32_t outcome_number(struct outcomes *o, const struct outcome_parts *p)
 	if (p->block_ms)
 		buf_printf(&b, ", its source blocked for %llu ms", (unsigned long long)p->block_ms);
 
+	if (p->arms)
+		buf_puts(&b, ", its server armed");
+	if (p->answered)
+		buf_puts(&b, ", answered with a cookie or asked for one");
+
 	void *found = strmap_find(&o->numbers, buf_text(&b));
 	if (found)
 		return (uint32_t)(uintptr_t)found - 1;
@@ -200,6 +205,7 @@ static int path_behind(struct frame *f, const struct path *from, const struct nf
 		out->done.log = a->log;
 	if (a->blocks)
 		out->done.block_ms = a->block_ms;
+	out->done.arms |= a->arms;
 	if (!a->limited && !a->feed)
 		return 0;
 	if (from->cell.unknown >= 0 || (a->limited && a->feed))
@@ -262,6 +268,17 @@ static int put_reject(struct frame *f, const struct path *p, bool reset)
 	return put(f, p, VERDICT_REJECT);
 }
 
+/* A SYN or an acknowledgement of TCP, which alone synproxy takes. */
+static int put_answered(struct frame *f, const struct path *p)
+{
+	struct path one = *p;
+
+	if (p->cell.proto_lo != PROTO_TCP || p->cell.proto_hi != PROTO_TCP)
+		return refuse(f->k, "synproxy of what is no TCP");
+	one.done.answered = true;
+	return put(f, &one, VERDICT_DROP);
+}
+
 static int end_as(struct frame *f, const struct path *p, const struct nft_said_verdict *v, bool *decided)
 {
 	size_t limits;
@@ -269,6 +286,8 @@ static int end_as(struct frame *f, const struct path *p, const struct nft_said_v
 
 	*decided = true;
 	switch (v->code) {
+	case NFT_ASK_SYNPROXY:
+		return put_answered(f, p);
 	case NF_ACCEPT:
 		return put(f, p, VERDICT_ALLOW);
 	case NF_DROP:
@@ -382,9 +401,9 @@ static int walk_path(struct frame *f, const struct nft_said_rule *r, struct path
 
 		one.cell.unknown = behind.cell.unknown;
 		one.done.counter = a.mapped ? a.alts.at[i].counter : behind.done.counter;
-		if (a.blocks && a.alts.at[i].verdict.code == NFT_ASK_FALLS_ON) {
+		if ((a.blocks || a.arms) && a.alts.at[i].verdict.code == NFT_ASK_FALLS_ON) {
 			p->done = behind.done;
-			return all ? 0 : refuse(f->k, "a source that is blocked, and its packet not decided");
+			return all ? 0 : refuse(f->k, "a source that is blocked, or a server armed, and the packet not decided");
 		}
 		rc = end_as(f, &one, &a.alts.at[i].verdict, &decided);
 		*over = all && decided;

@@ -29,6 +29,7 @@ struct outcome_parts {
 	enum verdict verdict;
 	const char *counter, *log; /* or NULL */
 	uint64_t block_ms;	   /* 0: the source is not blocked */
+	bool arms, answered;	   /* the server is armed; the packet ends with synproxy */
 };
 
 void outcomes_init(struct outcomes *o, struct arena *a);
