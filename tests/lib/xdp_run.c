@@ -108,11 +108,24 @@ int xdp_run_join(struct xdp_run *x, enum teg_hook hook, const struct plan *plan,
 
 void xdp_run_feed(struct xdp_run *x, const struct plan_prefix *on, uint32_t count)
 {
+	xdp_run_feed_beside(x, on, count);
+	xdp_run_fed(x);
+}
+
+void xdp_run_feed_beside(struct xdp_run *x, const struct plan_prefix *on, uint32_t count)
+{
 	own(atlas) struct atlas a = { 0 };
 	struct err why;
 
 	must(!atlas_build(&a, on, count, &why), "what is on feeds");
-	must(!tables_feed(x->tables, count ? &a : NULL, &why) && !tables_fed(x->tables, &why), "feeds");
+	must(!tables_feed(x->tables, count ? &a : NULL, &why), "feeds");
+}
+
+void xdp_run_fed(struct xdp_run *x)
+{
+	struct err why;
+
+	must(!tables_fed(x->tables, &why), "feeds");
 }
 
 void xdp_run_ask(struct xdp_run *x, enum teg_hook hook)

@@ -66,6 +66,9 @@ void xdp_run_block(struct xdp_run *x, struct addr source, uint64_t until_ns);
 
 /* What is on the feeds from now on, a bit each: prefixes as a plan has them. */
 void xdp_run_feed(struct xdp_run *x, const struct plan_prefix *on, uint32_t count);
+/* The same in two steps: beside what is read, and then it is what is read. */
+void xdp_run_feed_beside(struct xdp_run *x, const struct plan_prefix *on, uint32_t count);
+void xdp_run_fed(struct xdp_run *x);
 
 /* Does the kernel take the frame for a test? For TC it must hold the IP header that its type says, and more than none, but no page. */
 bool xdp_run_takes(const struct xdp_run *x, const uint8_t *frame, size_t len);

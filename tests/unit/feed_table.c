@@ -146,9 +146,13 @@ static void hook(enum teg_hook which, const char *name, const struct plan *p)
 	xdp_run_at(x, 1, 0, 1);
 	ask(x, p, "before anything is on a feed", nothing, ARRAY_LEN(nothing));
 	for (int turn = 0; turn < 2; turn++) {
-		xdp_run_feed(x, one, ARRAY_LEN(one));
+		xdp_run_feed_beside(x, one, ARRAY_LEN(one));
+		ask(x, p, "while something is written beside", turn ? second : nothing, turn ? ARRAY_LEN(second) : ARRAY_LEN(nothing));
+		xdp_run_fed(x);
 		ask(x, p, "with something on both", first, ARRAY_LEN(first));
-		xdp_run_feed(x, two, ARRAY_LEN(two));
+		xdp_run_feed_beside(x, two, ARRAY_LEN(two));
+		ask(x, p, "while something else is written beside", first, ARRAY_LEN(first));
+		xdp_run_fed(x);
 		ask(x, p, "with something else", second, ARRAY_LEN(second));
 	}
 	xdp_run_feed(x, NULL, 0);
