@@ -265,52 +265,58 @@ static __always_inline const struct teg_rule *rule_at(__u64 at)
 	return &rules[at];
 }
 
-enum judged { JUDGED_NOT, JUDGED_DECIDES, JUDGED_LATER };
+/* What a list's cells may ask: constants, read once and not for each cell. Only reflexes have rates, or only tell. */
+struct judging {
+	bool opens;    /* which cells decide is open */
+	bool payloads;
+	bool later;    /* something else may decide before */
+	__u32 other;   /* the rule that does, if no cell's stands before it */
+};
 
-/*
- * Does the rule of this cell decide? LATER: it and those that follow stand behind `other`. *done is a rule whose bucket has let
- * this packet by, or that has told of it: its other cells do it no more. Only reflexes have rates, or only tell.
- */
-static __always_inline enum judged judge_cell(struct walk *w, const struct teg_cell *c, bool reflexes, __u32 other, __u32 *done,
-					      const struct teg_rule **decides)
+static __always_inline struct judging judging(bool reflexes, __u32 other)
 {
-	const bool opens = reflexes && asks(TEG_ASKS_CLOCK | TEG_ASKS_WATCHES); /* which cells decide is open */
 	const bool payloads = reflexes && asks(TEG_ASKS_PAYLOAD);
-	const struct teg_rule *rules = ONE(gen_rules);
-	__u32 at = c->rule;
 
-	if ((gen_config.bulk.cells || payloads) && at > other)
-		return JUDGED_LATER;
-	if (!walk_cell_has(c, w) || at >= gen_config.rule_count)
-		return JUDGED_NOT;
-	if (payloads && c->mark && !(w->marks >> ((c->mark - 1) & 63) & 1))
-		return JUDGED_NOT;
-	const struct teg_rule *rule = &rules[at];
-	if (rule->except >> w->posture & 1)
-		return JUDGED_NOT;
-	*decides = rule;
-	if (!opens || !(rule->cost_ns | (rule->act == TEG_ACT_TELL)))
-		return JUDGED_DECIDES;
-	int over = at != *done ? reflex_decides(w, rule) : LIMIT_WITHIN;
-	if (over) {
-		w->over = over;
-		return JUDGED_DECIDES;
-	}
-	*done = at;
-	return JUDGED_NOT;
+	return (struct judging){ reflexes && asks(TEG_ASKS_CLOCK | TEG_ASKS_WATCHES), payloads, gen_config.bulk.cells || payloads, other };
 }
 
-#define JUDGE_HERE 8u /* cells that are asked without a call: a longer list is asked by parts */
-#define JUDGE_PART 16u
-#define JUDGE_PARTS (TEG_BOXES_MAX / JUDGE_PART)
-#define JUDGE_NO_MORE (~0ull - 1)
-#define JUDGE_NOT_YET ~0ull
+/*
+ * Does the rule of a cell in which the packet lies decide? *done is a rule whose bucket has let this packet by, or that has told
+ * of it: its other cells do it no more.
+ */
+static __always_inline const struct teg_rule *judge_cell(struct walk *w, const struct teg_cell *c, const struct judging *by, __u32 *done)
+{
+	const struct teg_rule *rules = ONE(gen_rules);
+	const __u32 at = c->rule;
+
+	if (at >= gen_config.rule_count)
+		return NULL;
+	if (by->payloads && c->mark && !(w->marks >> ((c->mark - 1) & 63) & 1))
+		return NULL;
+	const struct teg_rule *rule = &rules[at];
+	if (rule->except >> w->posture & 1)
+		return NULL;
+	if (!by->opens || !(rule->cost_ns | (rule->act == TEG_ACT_TELL)))
+		return rule;
+	int over = at != *done ? reflex_decides(w, rule) : LIMIT_WITHIN;
+	if (!over) {
+		*done = at;
+		return NULL;
+	}
+	w->over = over;
+	return rule;
+}
+
+#define JUDGE_HERE 8u /* cells that are asked without a call: a longer list is asked by parts, and so is any of a program that looks into payloads */
+#define JUDGE_PARTS (TEG_BOXES_MAX / TEG_CELLS_A_PART + 1)
+#define JUDGE_NONE ~0ull
 
 /* What is known of the packet, for cells of a long list. A CPU's own: the stack has no room for it. */
 struct judge {
 	__u64 zones, src, dst, marks;
 	__u32 head, posture;
-	__u32 at, to, other, done;
+	__u32 at, other, done;
+	__u16 sport, dport, icmp;
 };
 
 struct {
@@ -320,39 +326,63 @@ struct {
 	__type(value, struct judge);
 } gen_judge SEC(".maps");
 
+static __always_inline bool judges_by_parts(__u32 cells)
+{
+	return cells > (asks(TEG_ASKS_PAYLOAD) ? 0 : JUDGE_HERE);
+}
+
 /*
- * The next cells of a long list: the rule that decides | how it is over its rate << 32, or JUDGE_ words. A function of its own: the
- * verifier walks the cells of one part, not those of the longest list, and a call is little beside sixteen of them. Lifelines are
- * judged by it as well, which have neither rates nor marks.
+ * In which of the next cells the packet lies, a bit each. A function of its own: the verifier walks the cells of one part, not those of
+ * the longest list, and a call is little beside so many cells. The table has cells to spare, so that only a part's beginning is checked.
  */
-__noinline __u64 judge_part(struct frame_ctx *ctx, const struct pkt *p, struct judge *j)
+__noinline __u32 judge_cells(const struct judge *j)
+{
+	if (!judges_by_parts(gen_config.box_count) || !j)
+		return 0;
+	const __u16 sport = j->sport, dport = j->dport, icmp = j->icmp;
+	const struct walk w = { .head = j->head, .zones = j->zones, .src = j->src, .dst = j->dst };
+	const struct teg_cell *cells = ONE(gen_cells);
+	__u64 first = j->at;
+	__u32 in = 0;
+
+	WALK_ONE_REGISTER(first);
+	if (first >= gen_config.box_count)
+		return 0;
+	const struct teg_cell *c = &cells[first];
+	for (__u32 bit = 1, i = 0; i < TEG_CELLS_A_PART; i++, c++, bit <<= 1)
+		if (walk_head_in(c, &w) && walk_ports_in(c, sport, dport, icmp))
+			in |= bit;
+	return in;
+}
+
+/*
+ * Of the cells in which the packet lies, the first whose rule decides: the rule | how it is over its rate << 32, or JUDGE_NONE. Lifelines
+ * have neither rates nor marks. What is asked of each cell is read for each: little is left of the stack for what is called from here.
+ */
+__noinline __u64 judge_found(struct frame_ctx *ctx, const struct pkt *p, struct judge *j, __u32 in)
 {
 	const struct teg_cell *cells = ONE(gen_cells);
-	const struct teg_rule *rule = NULL;
 
-	if (gen_config.box_count <= JUDGE_HERE || !p || !j)
-		return JUDGE_NO_MORE;
-	struct walk w = {
-		.ctx = ctx, .active = ONE(teg_active), .p = p, .head = j->head,
-		.zones = j->zones, .src = j->src, .dst = j->dst, .posture = j->posture, .marks = j->marks,
-	};
-	for (__u32 i = 0; i < JUDGE_PART; i++) {
-		__u64 at = j->at + i;
+	if (!judges_by_parts(gen_config.box_count) || !p || !j)
+		return JUDGE_NONE;
+	__u64 first = j->at;
 
-		WALK_ONE_REGISTER(at);
-		if (at >= j->to || at >= gen_config.box_count)
-			return JUDGE_NO_MORE;
-		switch (judge_cell(&w, &cells[at], true, j->other, &j->done, &rule)) {
-		case JUDGED_NOT:
+	WALK_ONE_REGISTER(first);
+	if (first >= gen_config.box_count)
+		return JUDGE_NONE;
+	const struct teg_cell *c = &cells[first];
+	for (__u32 i = 0; i < TEG_CELLS_A_PART && in; i++, c++, in >>= 1) {
+		const struct judging by = judging(true, j->other);
+		struct walk w = { .ctx = ctx, .active = ONE(teg_active), .p = p, .posture = j->posture, .marks = j->marks };
+
+		if (!(in & 1))
 			continue;
-		case JUDGED_LATER:
-			return JUDGE_NO_MORE;
-		case JUDGED_DECIDES:
-			return (__u64)w.over << 32 | cells[at].rule;
-		}
+		if (by.later && c->rule > by.other)
+			break;
+		if (judge_cell(&w, c, &by, &j->done))
+			return (__u64)w.over << 32 | c->rule;
 	}
-	j->at += JUDGE_PART;
-	return JUDGE_NOT_YET;
+	return JUDGE_NONE;
 }
 
 static __always_inline const struct teg_rule *judge_long(struct walk *w, __u32 from, __u32 to, __u32 other)
@@ -361,16 +391,38 @@ static __always_inline const struct teg_rule *judge_long(struct walk *w, __u32 f
 
 	if (!j)
 		return rule_at(other);
-	*j = (struct judge){ w->zones, w->src, w->dst, w->marks, w->head, w->posture, from, to, other, ~0u };
-	for (__u32 i = 0; i < JUDGE_PARTS && from + i * JUDGE_PART < to; i++) {
-		const __u64 judged = judge_part(w->ctx, w->p, j);
+	*j = (struct judge){ w->zones, w->src, w->dst, w->marks, w->head, w->posture, from, other, ~0u,
+			     w->p->sport, w->p->dport, w->p->icmp };
+	for (__u32 i = 0; i < JUDGE_PARTS && from + i * TEG_CELLS_A_PART < to; i++, j->at += TEG_CELLS_A_PART) {
+		const __u32 left = to - (from + i * TEG_CELLS_A_PART);
+		__u32 in = judge_cells(j);
 
-		if (judged == JUDGE_NO_MORE)
-			break;
-		if (judged != JUDGE_NOT_YET) {
-			w->over = judged >> 32;
-			return rule_at((__u32)judged);
+		if (left < TEG_CELLS_A_PART)
+			in &= (1u << left) - 1;
+		const __u64 found = in ? judge_found(w->ctx, w->p, j, in) : JUDGE_NONE;
+
+		if (found != JUDGE_NONE) {
+			w->over = found >> 32;
+			return rule_at((__u32)found);
 		}
+	}
+	return rule_at(other);
+}
+
+static __always_inline const struct teg_rule *judge_short(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
+{
+	const struct teg_cell *cells = ONE(gen_cells);
+	const struct judging by = judging(reflexes, other);
+	__u32 done = ~0u;
+
+	for (__u32 i = from; i < to && i < from + JUDGE_HERE; i++) {
+		const struct teg_cell *c = &cells[i];
+		const struct teg_rule *rule;
+
+		if (by.later && c->rule > other)
+			break;
+		if (walk_cell_has(c, w) && (rule = judge_cell(w, c, &by, &done)))
+			return rule;
 	}
 	return rule_at(other);
 }
@@ -380,23 +432,13 @@ static __always_inline const struct teg_rule *judge_long(struct walk *w, __u32 f
  * one stands before it; NULL when none does.
  * Without cells nothing is done for them: `from` and `to` are constant to the verifier.
  */
-static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
+static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other, const bool payloads)
 {
-	const struct teg_cell *cells = ONE(gen_cells);
-	const struct teg_rule *rule = NULL;
-	__u32 done = ~0u;
-
 	if (from >= to)
 		return reflexes && other != NO_RULE ? rule_at(other) : NULL;
-	for (__u32 i = from; i < to && i < from + JUDGE_HERE; i++) {
-		enum judged is = judge_cell(w, &cells[i], reflexes, other, &done, &rule);
-
-		if (is == JUDGED_LATER)
-			break;
-		if (is == JUDGED_DECIDES)
-			return rule;
-	}
-	return rule_at(other);
+	if (payloads || judges_by_parts(to - from))
+		return judge_long(w, from, to, other);
+	return judge_short(w, from, to, reflexes, other);
 }
 
 /* The last word of the first bulk cell that matches, or BULK_NONE. */
@@ -460,18 +502,6 @@ static __always_inline bool judge_payload(struct walk *w, __u32 *other)
  * Calls one inside the other have 512 bytes of stack together, and a payload's go deep. So what
  * needs much of it is apart in the program that looks into payloads, and only there: a call costs.
  */
-static __noinline const struct teg_rule *judge_apart(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
-{
-	return judge(w, from, to, reflexes, other);
-}
-
-static __always_inline const struct teg_rule *judge_list(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other, const bool payloads)
-{
-	if (to - from > JUDGE_HERE && from < to)
-		return judge_long(w, from, to, other);
-	return payloads ? judge_apart(w, from, to, reflexes, other) : judge(w, from, to, reflexes, other);
-}
-
 static __noinline __u64 judge_bulk_apart(const struct walk *w)
 {
 	return judge_bulk(w);
@@ -501,7 +531,7 @@ static __always_inline int plain_drop(const struct walk *w, __u32 slot)
 }
 
 /* What becomes of the packet when it is neither a lifeline nor blocked. */
-static __always_inline int reflexes_end(struct walk *w, const struct teg_rule *rule)
+static __always_inline int reflexes_end(struct walk *w, const struct teg_rule *rule, __u32 posture)
 {
 	const struct pkt *p = w->p;
 
@@ -515,14 +545,17 @@ static __always_inline int reflexes_end(struct walk *w, const struct teg_rule *r
 		rule_acts(w->ctx, p, w->active, rule, blocks ? TEG_DOES_BLOCK : 0);
 		return rule->act == TEG_ACT_PASS ? FRAME_PASS : FRAME_DROP;
 	}
-	if (gen_config.closed && gen_config.closed >> w->posture & 1 && !is_left_open(p))
-		return plain_drop(w, gen_config.closed_slot[w->posture]);
+	if (gen_config.closed && gen_config.closed >> posture & 1 && !is_left_open(p))
+		return plain_drop(w, gen_config.closed_slot[posture]);
 	return FRAME_PASS;
 }
 
 static __noinline int reflexes_end_apart(struct walk *w, const struct teg_rule *rule)
 {
-	return reflexes_end(w, rule);
+	__u32 posture = w->posture;
+
+	WALK_ONE_REGISTER(posture); /* from the stack, where the verifier has forgotten how large it may be */
+	return reflexes_end(w, rule, posture & 63);
 }
 
 /* Is the source on a feed? Then it is dropped, by the first of the policy's that has it. Who gave the walk itself away would have
@@ -562,7 +595,7 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 
 	const struct teg_rule *rule = NULL;
 	if (gen_config.lifeline_boxes)
-		rule = judge_list(&w, 0, gen_config.lifeline_boxes, false, NO_RULE, payloads);
+		rule = judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE, payloads);
 	if (rule) {
 		count_slot(rule->counter_slot, p.len);
 		return FRAME_PASS;
@@ -586,12 +619,12 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 	if (!payloads) {
 		if (found & TEG_BULK_PLAIN && gen_config.box_count == gen_config.lifeline_boxes)
 			return plain_drop(&w, TEG_BULK_SLOT(found));
-		rule = judge_list(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other, payloads);
-		return reflexes_end(&w, rule);
+		rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other, payloads);
+		return reflexes_end(&w, rule, w.posture);
 	}
 	if (!judge_payload(&w, &other))
 		return cause_ends_apart(ctx, &p, CAUSE_PAYLOAD);
-	rule = judge_list(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other, payloads);
+	rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other, payloads);
 	return reflexes_end_apart(&w, rule);
 }
 

@@ -59,16 +59,22 @@ static __always_inline __s32 walk_outside(__u16 value, __u16 lo, __u16 hi)
  * Three branches a cell, whatever it asks: a branch a field costs the verifier
  * a path a field, and it gives up at 8192 that are open at once.
  */
-static __always_inline bool walk_cell_has(const struct teg_cell *c, const struct walk *w)
+static __always_inline bool walk_ports_in(const struct teg_cell *c, __u16 sport, __u16 dport, __u16 icmp)
 {
-	const struct pkt *p = w->p;
+	return (walk_outside(dport, c->dport_lo, c->dport_hi) | walk_outside(sport, c->sport_lo, c->sport_hi) |
+		walk_outside(icmp, c->icmp_lo, c->icmp_hi)) >= 0;
+}
 
+static __always_inline bool walk_head_in(const struct teg_cell *c, const struct walk *w)
+{
 	if ((w->head ^ c->want) & c->mask)
 		return false;
-	if ((__s64)(walk_some(c->zones & w->zones) & walk_some(c->src & w->src) & walk_some(c->dst & w->dst)) >= 0)
-		return false;
-	return (walk_outside(p->dport, c->dport_lo, c->dport_hi) | walk_outside(p->sport, c->sport_lo, c->sport_hi) |
-		walk_outside(p->icmp, c->icmp_lo, c->icmp_hi)) >= 0;
+	return (__s64)(walk_some(c->zones & w->zones) & walk_some(c->src & w->src) & walk_some(c->dst & w->dst)) < 0;
+}
+
+static __always_inline bool walk_cell_has(const struct teg_cell *c, const struct walk *w)
+{
+	return walk_head_in(c, w) && walk_ports_in(c, w->p->sport, w->p->dport, w->p->icmp);
 }
 
 #endif

@@ -165,6 +165,11 @@ static uint32_t at_least_one(uint32_t n)
 	return n ? n : 1;
 }
 
+static uint32_t cells_room(const struct plan *p)
+{
+	return p->box_count + TEG_CELLS_A_PART - 1;
+}
+
 static int object_share(struct bpf_object *o, const struct shared *shared, struct err *why)
 {
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
@@ -185,7 +190,7 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 	const struct trie *sets = &made->sets;
 	const struct teg_config config = staged_config(load, made);
 	const struct { const char *name; uint32_t value, entries; } sizes[] = {
-		{ "gen_cells", at_least_one(p->box_count) * (uint32_t)sizeof(struct teg_cell), 1 },
+		{ "gen_cells", cells_room(p) * (uint32_t)sizeof(struct teg_cell), 1 },
 		{ "gen_rules", at_least_one(p->rule_count) * (uint32_t)sizeof(struct teg_rule), 1 },
 		{ "gen_nodes", at_least_one(sets->node_count) * (uint32_t)sizeof(struct teg_node), 1 },
 		{ "gen_masks", at_least_one(sets->mask_count) * (uint32_t)sizeof(uint64_t), 1 },
@@ -300,7 +305,7 @@ static int fill_cells(struct bpf_object *o, const struct plan *p, struct err *wh
 
 	if (!p->box_count)
 		return 0;
-	cells = calloc(p->box_count, sizeof *cells);
+	cells = calloc(cells_room(p), sizeof *cells);
 	if (!cells)
 		return err_set(why, ENOMEM, "no memory for %u boxes", p->box_count);
 	for (uint32_t i = 0; i < p->box_count; i++)
