@@ -2,14 +2,14 @@
 #include "compiler/prove/prover.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "lang/base/strmap.h"
 
 /* --- which steps ever decide, and how much ------------------------------------------ */
 
 struct reaching {
-	const struct judgement *j;
-	bool *reached;	 /* by step */
+	struct reach reach;
 	double *decides; /* by step: share of all packets, as space_weigh measures */
 	double *shares;	 /* work, by step */
 };
@@ -34,10 +34,10 @@ static void ask_reach(struct idd *m, struct space *s, const struct slice *slice,
 	double part = window_part(&s->window, &all);
 	idd_ref steps = space_steps(m, s, slice);
 
-	idd_numbers(m, steps, k->reached);
+	idd_numbers(m, steps, k->reach.reached);
 	for (size_t i = 0; i < slice->len; i++)
 		k->shares[slice->at[i]->step] = 0;
-	idd_shares(m, steps, space_weigh, s, k->shares, k->j->step_count);
+	idd_shares(m, steps, space_weigh, s, k->shares, k->reach.j->step_count);
 	for (size_t i = 0; i < slice->len; i++) {
 		uint32_t step = slice->at[i]->step;
 
@@ -50,10 +50,9 @@ static void gave_up_reach(const struct slice *slice, void *arg)
 {
 	struct reaching *k = arg;
 
-	for (size_t i = 0; i < slice->len; i++) {
-		k->reached[slice->at[i]->step] = true;
+	reach_gave_up(slice, &k->reach);
+	for (size_t i = 0; i < slice->len; i++)
 		k->decides[slice->at[i]->step] = 1;
-	}
 }
 
 /* --- what a cell weighs by itself --------------------------------------------------- */
@@ -126,6 +125,10 @@ struct dead_search {
 	VEC(struct dead) found;
 	VEC(struct seen) seen;
 	struct strmap places; /* id: 1 + its place in seen */
+
+	/* work of the explanations, each of which leaves it as it was: there may be as many as rules */
+	bool *decides, *listed;	/* by step: takes some of the rule's packets; is in the list: */
+	VEC(uint32_t) deciding;
 };
 
 static struct seen *seen_at(struct dead_search *k, const struct ir_rule *rule)
@@ -146,15 +149,15 @@ static void judge_step(struct dead_search *k, const struct judgement *j, const s
 {
 	const struct step *s = &j->steps[step];
 	struct dead d = { .posture = j->posture, .direction = j->direction, .rule = s->rule,
-			  .never = !r->reached[step] };
+			  .never = !r->reach.reached[step] };
 
 	if (!s->rule || s->rule->is_default)
 		return;
 	if (s->rule->layer != LAYER_POSTURE) {
-		seen_at(k, s->rule)->reached |= r->reached[step];
+		seen_at(k, s->rule)->reached |= r->reach.reached[step];
 		return;
 	}
-	if (!d.never && r->decides[step] >= (1 - k->share) * step_weight(&k->terms, j, s))
+	if (!d.never && (k->share >= 1 || r->decides[step] >= (1 - k->share) * step_weight(&k->terms, j, s)))
 		return;
 	vec_push(k->prover->arena, &k->found, d);
 }
@@ -163,13 +166,20 @@ static void search(struct dead_search *k, struct judgement *j, unsigned states)
 {
 	struct arena *a = k->prover->arena;
 	struct reaching r = {
-		.j = j,
-		.reached = arena_zero(a, j->step_count * sizeof *r.reached),
+		.reach = reach_begin(k->prover, &k->terms, j),
 		.decides = arena_zero(a, j->step_count * sizeof *r.decides),
 		.shares = arena_zero(a, j->step_count * sizeof *r.shares),
 	};
 	struct asking q = { .prover = k->prover, .terms = &k->terms, .most = WINDOW_CELLS,
 			    .ask = ask_reach, .gave_up = gave_up_reach, .arg = &r };
+
+	/* Whether a step decides is told by a packet of its own; how much, only by diagrams. */
+	if (k->share >= 1) {
+		q.need = reach_need;
+		q.ask = reach_ask;
+		q.gave_up = reach_gave_up;
+		q.arg = &r.reach;
+	}
 
 	for (int f = 0; f < FAMILY_COUNT; f++) {
 		struct window w = window_all(&k->terms, (enum family)f, states);
@@ -194,10 +204,17 @@ static void make_judgements(struct dead_search *k)
 {
 	size_t count = k->ir->posture_count * DIRECTION_COUNT;
 
+	size_t most = 0;
+
 	k->judgements = arena_zero(k->prover->arena, count * sizeof *k->judgements);
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		k->judgements[i] = judgement_make(&k->terms, k->ir, i / DIRECTION_COUNT,
 						  (enum direction)(i % DIRECTION_COUNT), 0);
+		if (k->judgements[i]->step_count > most)
+			most = k->judgements[i]->step_count;
+	}
+	k->decides = arena_zero(k->prover->arena, most * sizeof *k->decides);
+	k->listed = arena_zero(k->prover->arena, most * sizeof *k->listed);
 }
 
 static struct dead_list search_all(struct prover *p, const struct ir *ir, double share, unsigned states)
@@ -259,7 +276,7 @@ struct explaining {
 	struct judgement *j;
 	uint32_t step;
 	const struct cell *cell; /* of the step */
-	bool *decides; /* by step: takes some of the rule's packets */
+	struct dead_search *search;
 	double own, contrary;
 	bool contrary_witness;
 	struct dead *dead;
@@ -318,6 +335,34 @@ static void pick_witness(struct explaining *k, struct idd *m, struct space *s, i
 	k->contrary_witness = contrary != IDD_FALSE;
 }
 
+/* Only steps of the slice can be among them. */
+static void note_deciding(struct dead_search *s, struct idd *m, idd_ref taken, const struct slice *slice)
+{
+	idd_numbers(m, taken, s->decides);
+	for (size_t i = 0; i < slice->len; i++) {
+		const uint32_t step = slice->at[i]->step;
+
+		if (!s->decides[step] || s->listed[step])
+			continue;
+		s->listed[step] = true;
+		vec_push(s->prover->arena, &s->deciding, step);
+	}
+}
+
+static int by_step(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void forget_deciding(struct dead_search *s)
+{
+	for (size_t i = 0; i < s->deciding.len; i++)
+		s->decides[s->deciding.at[i]] = s->listed[s->deciding.at[i]] = false;
+	s->deciding.len = 0;
+}
+
 static void ask_why(struct idd *m, struct space *s, const struct slice *slice, void *arg)
 {
 	struct explaining *k = arg;
@@ -328,19 +373,20 @@ static void ask_why(struct idd *m, struct space *s, const struct slice *slice, v
 	idd_ref others = idd_apply(m, IDD_OVER, idd_map(m, taken, to_others, k), IDD_FALSE);
 	idd_ref contrary = idd_apply(m, IDD_OVER, idd_map(m, taken, to_contrary, k), IDD_FALSE);
 
-	idd_numbers(m, taken, k->decides);
+	note_deciding(k->search, m, taken, slice);
 	k->own += part * set_share(m, s, set);
 	k->contrary += part * set_share(m, s, contrary);
 	pick_witness(k, m, s, others, contrary);
 }
 
-static void list_deciders(struct explaining *k, struct dead *d)
+static void list_deciders(struct dead_search *s, struct explaining *k, struct dead *d)
 {
 	VEC(struct decider) deciders = { 0 };
 
-	for (uint32_t i = 0; i < k->j->step_count; i++)
-		if (k->decides[i] && i != k->step)
-			vec_push(k->prover->arena, &deciders, decider_of(&k->j->steps[i]));
+	qsort(s->deciding.at, s->deciding.len, sizeof *s->deciding.at, by_step);
+	for (size_t i = 0; i < s->deciding.len; i++)
+		if (s->deciding.at[i] != k->step)
+			vec_push(s->prover->arena, &deciders, decider_of(&k->j->steps[s->deciding.at[i]]));
 	d->deciders = deciders.at;
 	d->decider_count = deciders.len;
 }
@@ -351,8 +397,8 @@ static enum dead_kind kind_of(const struct explaining *k)
 		return DEAD_EMPTY;
 	if (!k->dead->never)
 		return DEAD_PARTLY;
-	for (uint32_t i = 0; i < k->j->step_count; i++)
-		if (k->decides[i] && is_contrary(k, i))
+	for (size_t i = 0; i < k->search->deciding.len; i++)
+		if (is_contrary(k, k->search->deciding.at[i]))
 			return DEAD_SHADOWED;
 	return DEAD_REDUNDANT;
 }
@@ -388,13 +434,12 @@ static struct judgement up_to(const struct judgement *j, uint32_t step)
 bool prove_dead_explain(const struct dead_list *l, struct dead *d)
 {
 	struct dead_search *s = l->search;
-	struct explaining k = { .prover = s->prover, .terms = &s->terms, .dead = d };
+	struct explaining k = { .prover = s->prover, .terms = &s->terms, .search = s, .dead = d };
 
 	const struct judgement *whole = judgement_with(s, d, &k.step);
 	struct judgement cut = up_to(whole, k.step);
 
 	k.j = &cut;
-	k.decides = arena_zero(s->prover->arena, k.j->step_count);
 	k.q = (struct asking){ .prover = s->prover, .terms = &s->terms, .most = SLICE_CELLS,
 			       .ask = ask_why, .arg = &k };
 	for (uint32_t i = 0; i < k.j->steps[k.step].count; i++) {
@@ -410,6 +455,7 @@ bool prove_dead_explain(const struct dead_list *l, struct dead *d)
 	d->kind = kind_of(&k);
 	d->share = k.own > 0 ? k.contrary / k.own : 0;
 	d->progress = k.q.progress;
-	list_deciders(&k, d);
+	list_deciders(s, &k, d);
+	forget_deciding(s);
 	return d->never || k.contrary > 0;
 }

@@ -100,8 +100,11 @@ static void run_narrowed(struct asking *q, const struct window *w, const struct 
 {
 	struct slice slices[SLICES_MOST] = { 0 };
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		slices[i] = slice_narrow(&from[i], w);
+		if (q->need)
+			slices[i].len = q->need(&slices[i], w, q->arg);
+	}
 	run_window(q, w, slices, count);
 	for (size_t i = 0; i < count; i++)
 		slice_release(&slices[i]);
@@ -125,10 +128,10 @@ static void run_window(struct asking *q, const struct window *w, const struct sl
 	const size_t few = 16; /* cells that no cut makes easier */
 	size_t cells = 0;
 
-	if (q->done)
-		return;
 	for (size_t i = 0; i < count; i++)
 		cells += slices[i].len;
+	if (q->done || (q->need && !cells))
+		return;
 	if (cells > q->most && run_halves(q, w, slices, count))
 		return;
 	if (ask_window(q, w, slices, count)) {

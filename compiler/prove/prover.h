@@ -37,6 +37,11 @@ struct asking {
 	const struct terms *terms;
 	size_t most;
 	const struct cell *more; /* ranks are fine enough for this one too, or NULL */
+	/*
+	 * How many of a part's cells need be looked at, from the first on, or NULL: all. It is called for wider windows too, before
+	 * they are cut. A window of which none is needed is not asked about.
+	 */
+	size_t (*need)(const struct slice *slice, const struct window *w, void *arg);
 	void (*ask)(struct idd *m, struct space *s, const struct slice *slices, void *arg);
 	void (*gave_up)(const struct slice *slices, void *arg); /* on an undecided part, or NULL */
 	void *arg;
@@ -51,6 +56,23 @@ idd_ref set_as_witnessed(struct prover *p, struct idd *m, const struct space *s,
 
 /* How much of the window the set is, as space_weigh measures. */
 double set_share(struct idd *m, struct space *s, idd_ref set);
+
+/* --- steps that decide -------------------------------------------------------------- */
+
+/*
+ * Which steps decide any packet: for asking_run(), with reach_need() and reach_ask(). Most are found by a few
+ * packets of theirs in each window; diagrams are asked of the rest.
+ */
+struct reach {
+	const struct judgement *j;
+	bool *reached; /* by step, and one for all that were known before */
+	bool *over;    /* work: none of the unknowns holds */
+};
+
+struct reach reach_begin(struct prover *p, const struct terms *t, const struct judgement *j);
+size_t reach_need(const struct slice *slice, const struct window *w, void *reach);
+void reach_ask(struct idd *m, struct space *s, const struct slice *slice, void *reach);
+void reach_gave_up(const struct slice *slice, void *reach);
 
 /* The step that is the rule's. */
 bool judgement_step(const struct judgement *j, const struct ir_rule *rule, uint32_t *out);

@@ -562,19 +562,19 @@ idd_ref space_cell(struct idd *m, struct space *s, const struct cell *c, idd_ref
  * faster on ten thousand rules, and the intermediate nodes stay few.
  */
 static idd_ref build(struct idd *m, struct space *s, const struct slice *slice, size_t from,
-		     size_t to, idd_mapping *leaf)
+		     size_t to, idd_mapping *leaf, const void *arg)
 {
 	if (from == to)
 		return IDD_NONE;
 	if (to - from == 1) {
 		const struct cell *c = slice->at[from];
 
-		return space_cell(m, s, c, leaf(slice->of, c->step), IDD_NONE);
+		return space_cell(m, s, c, leaf(arg, c->step), IDD_NONE);
 	}
 
 	size_t middle = from + (to - from) / 2;
-	idd_ref first = build(m, s, slice, from, middle, leaf);
-	idd_ref then = build(m, s, slice, middle, to, leaf);
+	idd_ref first = build(m, s, slice, from, middle, leaf, arg);
+	idd_ref then = build(m, s, slice, middle, to, leaf, arg);
 
 	return idd_apply(m, IDD_OVER, first, then);
 }
@@ -588,7 +588,7 @@ static idd_ref release(const void *arg, uint32_t n)
 }
 
 static idd_ref build_all(struct idd *m, struct space *s, const struct slice *slice,
-			 idd_mapping *leaf)
+			 idd_mapping *leaf, const void *arg)
 {
 	const struct judgement *j = slice->of;
 	bool spared = false;
@@ -597,11 +597,11 @@ static idd_ref build_all(struct idd *m, struct space *s, const struct slice *sli
 	for (; boundary < slice->len && slice->at[boundary]->step < j->layer4; boundary++)
 		spared |= j->steps[slice->at[boundary]->step].goes_on;
 
-	idd_ref epiderme = build(m, s, slice, 0, boundary, leaf);
+	idd_ref epiderme = build(m, s, slice, 0, boundary, leaf, arg);
 
 	if (MUTANT(18, spared, false))
 		epiderme = idd_map(m, epiderme, release, NULL);
-	return idd_apply(m, IDD_OVER, epiderme, build(m, s, slice, boundary, slice->len, leaf));
+	return idd_apply(m, IDD_OVER, epiderme, build(m, s, slice, boundary, slice->len, leaf, arg));
 }
 
 static idd_ref leaf_step(const void *judgement, uint32_t step)
@@ -632,22 +632,41 @@ static idd_ref leaf_outcome(const void *judgement, uint32_t step)
 
 idd_ref space_outcomes(struct idd *m, struct space *s, const struct slice *slice)
 {
-	return build(m, s, slice, 0, slice->len, leaf_outcome);
+	return build(m, s, slice, 0, slice->len, leaf_outcome, slice->of);
 }
 
 idd_ref space_steps(struct idd *m, struct space *s, const struct slice *slice)
 {
-	return build_all(m, s, slice, leaf_step);
+	return build_all(m, s, slice, leaf_step, slice->of);
+}
+
+struct among {
+	const struct judgement *of;
+	const bool *known;
+};
+
+static idd_ref leaf_among(const void *arg, uint32_t step)
+{
+	const struct among *k = arg;
+
+	return IDD_NUMBER(k->of->steps[step].goes_on ? GOES_ON : k->known[step] ? k->of->step_count : step);
+}
+
+idd_ref space_steps_among(struct idd *m, struct space *s, const struct slice *slice, const bool *known)
+{
+	struct among k = { slice->of, known };
+
+	return build_all(m, s, slice, leaf_among, &k);
 }
 
 idd_ref space_admitted(struct idd *m, struct space *s, const struct slice *slice)
 {
-	return build_all(m, s, slice, leaf_admitted);
+	return build_all(m, s, slice, leaf_admitted, slice->of);
 }
 
 idd_ref space_verdicts(struct idd *m, struct space *s, const struct slice *slice)
 {
-	return build_all(m, s, slice, leaf_verdict);
+	return build_all(m, s, slice, leaf_verdict, slice->of);
 }
 
 idd_ref space_cell_alone(struct idd *m, struct space *s, const struct judgement *j,
