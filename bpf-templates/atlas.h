@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "bpf-templates/abi.h"
+#include "bpf-templates/bound.h"
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
@@ -112,15 +113,12 @@ static __always_inline __u32 atlas_part(const struct atlas_view *v, __u64 entry,
 	ATLAS_ONE_REGISTER(first);
 	const __u32 *parts = (const __u32 *)(v->at + first);
 	for (__u32 step = 128; step; step >>= 1) {
-		__u32 at = low + step;
+		const __u32 at = (__u32)BOUND(low + step, 256);
 
-		ATLAS_ONE_REGISTER(at); /* clang makes the sum an "or", of which verifiers before 6.10 know no bound */
-		at &= 0xff;
 		ATLAS_TOUCHES(v, first + at / 2);
 		low += step & -(__u32)(atlas_less(at, last + 1) & atlas_less(parts[at] >> 24, byte + 1));
 	}
-	ATLAS_ONE_REGISTER(low);
-	return parts[low & 0xff] & TEG_ATLAS_VALUE;
+	return parts[BOUND(low, 256)] & TEG_ATLAS_VALUE;
 }
 
 /* The program calls functions instead, which the verifier follows once. */

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "bpf-templates/abi.h"
+#include "bpf-templates/bound.h"
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
@@ -36,15 +37,9 @@ static __always_inline __u64 blocks_mix(__u64 x, const __u64 seed[2])
 	return x ^ x >> 32;
 }
 
-/*
- * The ways of a set, whichever number it has. Masked behind a barrier: clang masks both sides of the exclusive or that
- * makes a second set's number, and of what that makes of two unknown values verifiers before 6.10 know no bound
- * (adjust_scalar_min_max_vals() of the kernel's verifier).
- */
 static __always_inline struct teg_block *blocks_set(struct teg_blocks *t, __u32 number)
 {
-	asm volatile("" : "+r"(number));
-	return t->at[number & (TEG_BLOCK_SETS - 1)];
+	return t->at[BOUND(number, TEG_BLOCK_SETS)];
 }
 
 /* Of an IPv4 address, or of the first 64 bits of an IPv6 one. */

@@ -17,6 +17,7 @@
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/blocks.h"
+#include "bpf-templates/bound.h"
 #include "bpf-templates/event.h"
 #include "bpf-templates/one.h"
 #include "bpf-templates/pkt.h"
@@ -142,7 +143,7 @@ static __always_inline struct teg_bucket *limit_find(struct teg_bucket *set, __u
 	__u64 asked = limit_gate_asks(gate, who);
 
 	for (__u32 i = 0; asked && i < TEG_BUCKET_WAYS; i++) {
-		struct teg_bucket *b = &set[limit_gate_place(asked)];
+		struct teg_bucket *b = &set[BOUND(limit_gate_place(asked), TEG_BUCKET_WAYS)];
 
 		if ((*(volatile __u64 *)&b->who ^ who) >> TEG_BUCKET_UNTIL == 0)
 			return b;
@@ -296,7 +297,7 @@ static __always_inline bool limit_sketch_takes(struct teg_buckets *all, const st
 	for (__u32 row = 0; row < TEG_SKETCH_ROWS; row++) {
 		__u32 at = slice + (name >> (12 + 20 * row) & ((1u << bits) - 1));
 
-		word[row] = &all->sketch[row][at & (TEG_SKETCH_WORDS - 1)];
+		word[row] = &all->sketch[row][BOUND(at, TEG_SKETCH_WORDS)];
 		*(volatile __u64 *)word[row]; /* all come from memory at once: taking from one waits for those before it */
 	}
 	for (__u32 row = 0; row < TEG_SKETCH_ROWS; row++)
