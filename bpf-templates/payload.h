@@ -76,6 +76,7 @@ struct {
 
 /* What is asked of a packet, how far it is read, and what was found. */
 struct payload {
+	struct pkt pkt;
 	__u64 zones, src, dst;
 	__u64 boxes, marks;
 	__u32 head, posture;

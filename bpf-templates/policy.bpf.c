@@ -570,22 +570,21 @@ static __noinline bool feed_drops(struct frame_ctx *ctx, const struct pkt *p, co
 	return rule;
 }
 
-static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payloads)
+static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, const bool payloads)
 {
-	struct pkt p;
-	enum cause c = pkt_read(ctx, &p, payloads);
+	enum cause c = pkt_read(ctx, p, payloads);
 
 	if (unlikely(c) && frame_pull(ctx))
-		c = pkt_read_pulled(ctx, &p);
+		c = pkt_read_pulled(ctx, p);
 	if (unlikely(c))
-		return payloads ? cause_ends_apart(ctx, &p, c) : cause_ends(ctx, &p, c);
-	count_in(&teg_causes, CAUSE_NONE, p.len);
+		return payloads ? cause_ends_apart(ctx, p, c) : cause_ends(ctx, p, c);
+	count_in(&teg_causes, CAUSE_NONE, p->len);
 
 	struct teg_active *active = ONE(teg_active);
-	__u64 blocked_until = unlikely(*(volatile __u64 *)&active->blocks_until_ns) ? limit_may_be_blocked(&p) : 0;
+	__u64 blocked_until = unlikely(*(volatile __u64 *)&active->blocks_until_ns) ? limit_may_be_blocked(p) : 0;
 	struct walk w = {
-		.ctx = ctx, .active = active, .p = &p,
-		.head = payloads || gen_config.box_count ? TEG_HEAD(p.proto, p.flags, p.family, p.fragment) : 0,
+		.ctx = ctx, .active = active, .p = p,
+		.head = payloads || gen_config.box_count ? TEG_HEAD(p->proto, p->flags, p->family, p->fragment) : 0,
 		.zones = TEG_ZONE_NONE, .src = TEG_SET_ANY, .dst = TEG_SET_ANY,
 		.posture = posture_of(active),
 		.now = unlikely(blocked_until) ? now_ns() : 0,
@@ -597,22 +596,22 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 	if (gen_config.lifeline_boxes)
 		rule = judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE, payloads);
 	if (rule) {
-		count_slot(rule->counter_slot, p.len);
+		count_slot(rule->counter_slot, p->len);
 		return FRAME_PASS;
 	}
-	if (unlikely(is_neighbour(&p))) {
-		count_slot(gen_config.neighbour_slot, p.len);
+	if (unlikely(is_neighbour(p))) {
+		count_slot(gen_config.neighbour_slot, p->len);
 		return FRAME_PASS;
 	}
-	const __u32 blocked_by = unlikely(w.now < blocked_until) ? limit_blocked_by(&p, w.now) : LIMIT_NOT_BLOCKED;
+	const __u32 blocked_by = unlikely(w.now < blocked_until) ? limit_blocked_by(p, w.now) : LIMIT_NOT_BLOCKED;
 	if (unlikely(blocked_by != LIMIT_NOT_BLOCKED)) {
-		struct teg_counter *counted = count_slot(gen_config.blocked_slot, p.len);
+		struct teg_counter *counted = count_slot(gen_config.blocked_slot, p->len);
 
-		tell_drop(ctx, &p, active, counted, gen_config.blocked_slot, blocked_by);
+		tell_drop(ctx, p, active, counted, gen_config.blocked_slot, blocked_by);
 		return FRAME_DROP;
 	}
 	const __u32 feeding = gen_config.feed_count ? sets_feeding() : TEG_FEEDING_NOTHING;
-	if (feeding && feed_drops(ctx, &p, active, feeding))
+	if (feeding && feed_drops(ctx, p, active, feeding))
 		return FRAME_DROP;
 	const __u64 found = payloads ? judge_bulk_apart(&w) : judge_bulk(&w);
 	__u32 other = TEG_BULK_RULE(found);
@@ -623,7 +622,7 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 		return reflexes_end(&w, rule, w.posture);
 	}
 	if (!judge_payload(&w, &other))
-		return cause_ends_apart(ctx, &p, CAUSE_PAYLOAD);
+		return cause_ends_apart(ctx, p, CAUSE_PAYLOAD);
 	rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other, payloads);
 	return reflexes_end_apart(&w, rule);
 }
@@ -631,14 +630,21 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, const bool payload
 SEC(FRAME_SECTION)
 int policy(struct frame_ctx *ctx)
 {
-	return judge_frame(ctx, false);
+	struct pkt p;
+
+	return judge_frame(ctx, &p, false);
 }
 
-/* Loaded in its place when the policy looks into payloads. */
+/*
+ * Loaded in its place when the policy looks into payloads. The packet is not on the stack: before 6.8 each call takes a multiple of
+ * 32 bytes of it, and four calls one inside the other would take more than there is.
+ */
 SEC(FRAME_SECTION)
 int policy_payload(struct frame_ctx *ctx)
 {
-	return judge_frame(ctx, true);
+	struct payload *s = bpf_map_lookup_elem(&gen_payload, &zero);
+
+	return s ? judge_frame(ctx, &s->pkt, true) : FRAME_DROP;
 }
 
 char LICENSE[] SEC("license") = "GPL";
