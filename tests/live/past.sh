@@ -31,12 +31,15 @@ ok "nor is a word one: 64" ends 64 ctl diff one
 ok "of one that there is not: 64" ends 64 bash -c "'$BUILD/tegctl' --socket $sock bundle 77 > /dev/null"
 
 # --- rollback
+held=$(ls /proc/$tegd_pid/fd | wc -l)
 ok "rollback" ends 0 ctl rollback
 holds "$(cat $lab/said)" "generation 3 is active" "is a new generation"
 is "$(status .policy.version), $(reaches 8080)" "1, shut" "with the old policy"
 is "$(ctl history --json | jq -c '.generations[0] | [.how, .of, .result]')" '["rollback",1,"done"]' "and says so"
 ok "to one by its number" ctl rollback 2
 is "$(status '.generation, .policy.version' | xargs), $(reaches 8080)" "4 2, open" "too"
+held_now() { same "$(ls /proc/$tegd_pid/fd | wc -l)" "$held"; }
+ok "tegd holds as many descriptors as before" held_now
 ok "on a base that is not: 75" ends 75 ctl rollback 1 --if-match 2-0123456789abcdef
 ok "to one that there is not" bash -c '"$0" --socket "$1" rollback 99; [ $? = 2 -o $? = 64 ]' "$BUILD/tegctl" $sock
 is "$(status .generation)" 4 "changes nothing"

@@ -150,6 +150,21 @@ static void a_failed_write_is_remembered(void)
 	tap_ok(!state_save(&s, dir, &why) && !s.unsaved, "until it can");
 }
 
+/* What a generation goes back to is what was there when it came, however often it is put in anew. */
+static void it_goes_back_to_what_was_before(void)
+{
+	struct state s = { .now = record_of(1, 'a') };
+	struct record waits = record_of(2, 'b'), anew = record_of(2, 'a'), lasts = record_of(3, 'b');
+
+	state_advance(&s, &waits);
+	tap_ok(s.now.number == 2 && s.before.number == 1, "one that must be confirmed goes back to the one before");
+	state_advance(&s, &anew);
+	tap_ok(s.now.number == 2 && s.now.bank == 'a' && s.before.number == 1, "also when it was put in anew");
+	lasts.confirm = (struct deadline){ 0 };
+	state_advance(&s, &lasts);
+	tap_ok(s.now.number == 3 && !s.before.number, "one that need not goes back to none");
+}
+
 static void bundles_stay_while_they_are_named(void)
 {
 	struct state s = { .now = record_of(1, 'a') };
@@ -296,6 +311,7 @@ int main(void)
 	every_damage_is_seen();
 	a_failed_write_is_remembered();
 	the_version_before_is_read();
+	it_goes_back_to_what_was_before();
 	bundles_stay_while_they_are_named();
 	a_rule_keeps_its_slot();
 	uncounted_ids_take_no_slot();
