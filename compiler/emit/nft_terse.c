@@ -1,8 +1,9 @@
 #include "compiler/emit/nft_terse.h"
 
-/* Of a rule's questions, those that may be left out or joined; or NULL. */
+/* Of a rule's questions, those that may be left out, the first two, or joined; or NULL. */
 struct found {
-	const struct nft_match *family, *proto, *src, *dst, *sport, *dport;
+	const struct nft_match *family, *spare_proto;
+	const struct nft_match *proto, *src, *dst, *sport, *dport;
 	bool by_family, by_proto; /* something is asked that nft has no words for without */
 };
 
@@ -23,7 +24,7 @@ static void find(struct found *f, const struct nft_match *m)
 	if (m->field == NFT_FIELD_NFPROTO || m->field == NFT_FIELD_PROTOCOL)
 		f->family = m;
 	if (m->field == NFT_FIELD_L4PROTO)
-		f->proto = m;
+		f->proto = f->spare_proto = m;
 	if (m->field == NFT_FIELD_IP_SADDR)
 		f->src = m;
 	if (m->field == NFT_FIELD_IP_DADDR)
@@ -73,6 +74,28 @@ static struct nft_match ports_of(const struct found *f)
 	return joined(NFT_FIELD_TH_PORTS, wide.mask, wide.lo);
 }
 
+/* Is it one of those that are joined? */
+static bool is_of_ends(const struct found *f, const struct nft_match *m)
+{
+	return m == f->proto || m == f->src || m == f->dst;
+}
+
+static bool is_of_ports(const struct found *f, const struct nft_match *m)
+{
+	return m == f->sport || m == f->dport;
+}
+
+/* Leaves in `f` what is asked all the same. */
+static void leave_out(struct found *f, const struct nft_way *w, unsigned decided)
+{
+	if (w->family < 0 || !(decided & NFT_DECIDED_FAMILY) || f->by_family)
+		f->family = NULL;
+	if (f->by_proto || !(decided & NFT_DECIDED_PROTO))
+		f->spare_proto = NULL;
+	if (f->spare_proto || f->by_proto)
+		f->proto = NULL;
+}
+
 void nft_terse(struct nft_maker *mk, struct nft_rule *r, const struct nft_way *w, unsigned decided)
 {
 	struct found f = { 0 };
@@ -80,29 +103,24 @@ void nft_terse(struct nft_maker *mk, struct nft_rule *r, const struct nft_way *w
 
 	for (size_t i = 0; i < r->exprs.len; i++)
 		find(&f, &r->exprs.at[i].match);
-	const bool no_family = f.family && w->family >= 0 && (decided & NFT_DECIDED_FAMILY) && !f.by_family;
-	const bool no_proto = f.proto && (decided & NFT_DECIDED_PROTO) && !f.by_proto;
-	const struct nft_match *family = f.family;
-
-	if (no_proto || f.by_proto)
-		f.proto = NULL;
-	const bool ends = no_family && w->family == FAMILY_IP4 && (f.proto != NULL) + (f.src != NULL) + (f.dst != NULL) > 1;
-	const bool ports = f.sport && f.dport && !f.by_proto;
-	bool put_ends = ends, put_ports = ports;
+	leave_out(&f, w, decided);
+	bool ends = f.family && w->family == FAMILY_IP4 && (f.proto != NULL) + (f.src != NULL) + (f.dst != NULL) > 1;
+	bool ports = f.sport && f.dport && !f.by_proto;
+	const bool joins_ends = ends, joins_ports = ports;
 
 	for (size_t i = 0; i < r->exprs.len; i++) {
 		const struct nft_match *m = &r->exprs.at[i].match;
 
-		if ((no_family && m == family) || (no_proto && m->field == NFT_FIELD_L4PROTO))
+		if (m == f.family || m == f.spare_proto)
 			continue;
-		if (ends && (m == f.proto || m == f.src || m == f.dst)) {
-			if (put_ends)
+		if (joins_ends && is_of_ends(&f, m)) {
+			if (ends)
 				nft_push_match(mk, &out, ends_of(&f));
-			put_ends = false;
-		} else if (ports && (m == f.sport || m == f.dport)) {
-			if (put_ports)
+			ends = false;
+		} else if (joins_ports && is_of_ports(&f, m)) {
+			if (ports)
 				nft_push_match(mk, &out, ports_of(&f));
-			put_ports = false;
+			ports = false;
 		} else {
 			nft_push_match(mk, &out, *m);
 		}
