@@ -29,6 +29,7 @@
 #include "bpf-templates/walk.h"
 
 #define PAYLOAD_CHUNK 256u
+#define PAYLOAD_COPIED 8u /* groups of a copy that are read in one call */
 #define PAYLOAD_AHEAD 12u /* bytes that a group of eight and its windows take */
 #define PAYLOAD_NEAR (0xffffu - PAYLOAD_CHUNK - PAYLOAD_AHEAD) /* MAX_PACKET_OFF of kernel/bpf/verifier.c */
 #define PAYLOAD_TURNS 300 /* 65,535 bytes in chunks, and some that are cut short */
@@ -84,6 +85,7 @@ struct payload {
 	__u32 at, until;   /* offsets: of the next byte, and behind the last that the automaton looks at */
 	__u32 automaton, state;
 	__u32 best;	   /* the first rule that decides at once, or NO_RULE */
+	__u32 copied_at, copied_groups; /* of eight bytes */
 	__u8 copy[PAYLOAD_CHUNK + PAYLOAD_AHEAD]; /* of bytes that lie in other buffers */
 };
 
@@ -263,36 +265,50 @@ __noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 	return i >= groups ? PAYLOAD_END : i == PAYLOAD_CHUNK / 8 ? PAYLOAD_MORE : PAYLOAD_FAR;
 }
 
-/* At least twelve bytes are left. */
-__noinline int payload_far(struct frame_ctx *ctx, struct payload *s)
+/* The next groups of what was copied out: so few that the verifier walks a quarter of a copy, and a frame of several buffers pays four calls. */
+__noinline int payload_copied(struct payload *s)
 {
 	const __u32 *steps = payload_steps();
 	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
 
 	if (!gen_config.payload.automata || !frame_has_parts() || !s || !steps || !a)
 		return PAYLOAD_UNREAD;
-	__u32 have = s->until - s->at, i = 0;
+	const __u32 groups = s->copied_groups, first = s->copied_at;
 	__u64 state = s->state;
+	__u32 i = 0;
 
-	if (have > sizeof s->copy)
-		have = sizeof s->copy;
-	if (have < PAYLOAD_AHEAD)
-		return PAYLOAD_UNREAD;
-	WALK_ONE_REGISTER(have); /* both ends are checked of the register that goes to the helper, not both at once of another */
-	if (have > sizeof s->copy)
-		return PAYLOAD_UNREAD;
-	WALK_ONE_REGISTER(have);
-	if (!have || frame_load(ctx, s->at, s->copy, have))
-		return PAYLOAD_UNREAD;
-	const __u32 groups = payload_groups(have);
-	for (; i < PAYLOAD_CHUNK / 8; i++) {
-		if (i >= groups)
-			break;
-		if (!payload_group(s, a, steps, s->copy + 8 * i, &state, s->at + 8 * i))
+	for (; i < PAYLOAD_COPIED && first + i < groups; i++) {
+		__u64 group = first + i;
+
+		WALK_ONE_REGISTER(group);
+		if (group >= PAYLOAD_CHUNK / 8)
+			return PAYLOAD_UNREAD;
+		if (!payload_group(s, a, steps, s->copy + 8 * group, &state, s->at + 8 * i))
 			return PAYLOAD_UNREAD;
 	}
 	s->at += 8 * i;
+	s->copied_at = first + i;
 	s->state = state;
+	return PAYLOAD_MORE;
+}
+
+/* At least twelve bytes are left. */
+__noinline int payload_far(struct frame_ctx *ctx, struct payload *s)
+{
+	if (!gen_config.payload.automata || !frame_has_parts() || !s)
+		return PAYLOAD_UNREAD;
+	__u32 have = s->until - s->at;
+
+	if (have > sizeof s->copy)
+		have = sizeof s->copy;
+	if (have < PAYLOAD_AHEAD || frame_load(ctx, s->at, s->copy, have))
+		return PAYLOAD_UNREAD;
+	const __u32 groups = payload_groups(have);
+	s->copied_groups = groups < PAYLOAD_CHUNK / 8 ? groups : PAYLOAD_CHUNK / 8;
+	s->copied_at = 0;
+	for (__u32 i = 0; i < PAYLOAD_CHUNK / 8 / PAYLOAD_COPIED && s->copied_at < s->copied_groups; i++)
+		if (payload_copied(s) != PAYLOAD_MORE)
+			return PAYLOAD_UNREAD;
 	return PAYLOAD_MORE;
 }
 
