@@ -329,8 +329,10 @@ struct teg_vectors {
 	__u32 quads;  /* so many times four bytes of each end are asked */
 	__u32 sports, parts; /* are source ports asked, fragments? */
 	__u32 mores;  /* so many bytes say which mores hold */
+	__u32 byte_words; /* of all rows of a byte */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct teg_vectors) == 48, "abi");
+_Static_assert(sizeof(struct teg_vectors) == 56, "abi");
 
 struct teg_bulk {
 	__u32 cells, nodes, leaves;
@@ -342,7 +344,7 @@ struct teg_bulk {
 	struct teg_bulk_root roots[2][TEG_BULK_GROUPS];
 	struct teg_vectors vectors[2]; /* by family */
 };
-_Static_assert(sizeof(struct teg_bulk) == 520, "abi");
+_Static_assert(sizeof(struct teg_bulk) == 536, "abi");
 
 /* Of what looks into payloads, see teg_row. */
 struct teg_payload {
@@ -405,7 +407,7 @@ struct teg_config {
 	struct teg_payload payload;
 	struct teg_atlas sets; /* what gen_atlas begins with, by who loads: what it lacks is not asked for */
 };
-_Static_assert(sizeof(struct teg_config) == 1328, "abi");
+_Static_assert(sizeof(struct teg_config) == 1344, "abi");
 
 /* gen_zones: array by ifindex, __u64 with the zone's bits, 0 for none; what lies
  * beyond its end is in gen_zones_far, a hash. */
@@ -701,15 +703,29 @@ _Static_assert(sizeof(struct teg_bulk_box) == 112, "abi");
  * block's number, and above 32 how many. A box is in every block where its packets may come.
  *
  * In gen_bulk the mores come first, as with trees; then, by family, the table; a word for each bit, as the last of its
- * box's cell would be, without what a cell asks; and for each block 256 rows for each byte.
+ * box's cell would be, without what a cell asks; and the blocks. Rows of one or two words stand there 256 for each byte, by value.
+ * Of four words, where most values of a byte have the same rows, each stands there once, so that 1,000 boxes take 60 KB of
+ * the cache and not 700: first, for each byte that there may be, 256 numbers of a byte each, by value; then, for each byte, its
+ * rows by number. Behind all blocks stand as many words as the largest number could lead to.
  */
 #define TEG_VECTOR_BITS_MAX 256u   /* of a block */
 #define TEG_VECTOR_BLOCKS_MAX 32u
 #define TEG_VECTOR_LONGEST_MAX 8u
 #define TEG_VECTOR_ROWS 256u
 #define TEG_VECTOR_MORES_MAX 64u
+#define TEG_VECTOR_LONG 4u /* words of a row that is found by its number */
 #define TEG_VECTOR_BYTES4 14u
 #define TEG_VECTOR_BYTES6 38u
+#define TEG_VECTOR_NUMBERS(ip6) (((ip6) ? TEG_VECTOR_BYTES6 : TEG_VECTOR_BYTES4) + TEG_VECTOR_MORES_MAX / 8) /* bytes that there is room for */
+
+/* In a block: where the row is that a value of a byte has. */
+static inline __u64 teg_vector_row(const struct teg_vectors *t, const void *block, bool ip6, __u32 byte, __u32 value)
+{
+	if (t->words < TEG_VECTOR_LONG)
+		return ((__u64)byte * TEG_VECTOR_ROWS + value) * t->words;
+	return (__u64)TEG_VECTOR_NUMBERS(ip6) * TEG_VECTOR_ROWS / sizeof(__u64) + (__u64)byte * t->byte_words +
+	       (__u64)((const __u8 *)block)[byte * TEG_VECTOR_ROWS + value] * t->words;
+}
 
 /* gen_rules: one value of rule_count rules. */
 #define TEG_ONE_IN_MAX 1000000u

@@ -25,7 +25,6 @@
 
 /* What is not a byte of the packet as it was read; and the words of what rows have in common so far. */
 struct vector {
-	__u32 dport; /* or ICMP type and code */
 	volatile __u64 mores;
 	__u64 bits[4];
 };
@@ -44,23 +43,46 @@ static __always_inline __u32 vector_lowest(__u64 x)
 	return place[(x & -x) * 0x022fdd63cc95386dull >> 58];
 }
 
-/* The row of a byte's value: so many words, constant to the compiler; the byte is the packet's `at`-th. Clang
- * copies `rows` and adds to the copy; the one instruction less counts where there is little else. With longer rows it
- * would keep too many such places on the stack. */
-static __always_inline void vector_and(struct vector *v, const __u64 *rows, __u32 at, __u64 value, const __u32 words)
+/* Rows of a block. Short ones stand there for every value; of long ones each only once, behind the numbers that say by value which it is. */
+struct vector_rows {
+	const __u64 *block;
+	__u64 step; /* from a byte's rows to the next one's */
+	bool ip6;
+};
+
+/* Where each byte's rows are is said anew for each: clang would work all of it out before, and keep it on the stack. */
+static __always_inline const __u64 *vector_numbered(const struct vector_rows *r, __u32 at, __u64 value)
 {
-	const __u64 *row = &rows[value * words];
+	const __u8 *numbers = (const __u8 *)r->block + value, *rows = (const __u8 *)r->block + TEG_VECTOR_NUMBERS(r->ip6) * TEG_VECTOR_ROWS;
+	__u64 place = r->step;
+
+	WALK_ONE_REGISTER(place);
+	place = place * at + (__u64)numbers[at * TEG_VECTOR_ROWS] * TEG_VECTOR_LONG * sizeof(__u64);
+	return (const __u64 *)(rows + place);
+}
+
+/* The row of a byte's value: so many words, constant to the compiler; the byte is the packet's `at`-th. Clang
+ * copies `block` and adds to the copy; the one instruction less counts where there is little else. With longer rows it
+ * would keep too many such places on the stack. */
+static __always_inline void vector_and(struct vector *v, const struct vector_rows *r, __u32 at, __u64 value, const __u32 words)
+{
+	const __u64 *row = &r->block[value * words];
 
 	if (words == 1) {
-		__u64 place = value * sizeof *rows;
+		__u64 place = value * sizeof *row;
 
-		asm("%0 += %1" : "+r"(place) : "r"(rows));
+		asm("%0 += %1" : "+r"(place) : "r"(r->block));
 		row = (const __u64 *)place;
 	}
 	row += (__u64)at * TEG_VECTOR_ROWS * words;
+	if (words == TEG_VECTOR_LONG)
+		row = vector_numbered(r, at, value);
 
-	for (__u32 i = 0; i < words; i++)
+	for (__u32 i = 0; i < words; i++) {
 		v->bits[i] &= row[i];
+		if (words == TEG_VECTOR_LONG)
+			WALK_ONE_REGISTER(v->bits[i]);
+	}
 }
 
 /* A bit for each of the mores that hold. */
@@ -75,34 +97,37 @@ static __always_inline __u64 vector_mores(const __u64 *words, const struct walk 
 }
 
 /* The packet is read for each block anew: kept over a loop, its bytes would take as many places of the stack. */
-static __always_inline void vector_meet(struct vector *v, const struct pkt *p, const __u64 *rows,
+static __always_inline void vector_meet(struct vector *v, const struct pkt *p, const __u64 *block,
 					const volatile struct teg_vectors *t, bool ip6, const __u32 words)
 {
 	const __u32 end = ip6 ? 16 : 4;
 	const volatile __u8 *src = (const __u8 *)&p->src + (16 - end), *dst = (const __u8 *)&p->dst + (16 - end);
+	const volatile __u8 *dport = (const __u8 *)&p->dport, *icmp = (const __u8 *)&p->icmp;
 	const volatile __u8 *sport = (const __u8 *)&p->sport, *proto = (const __u8 *)&p->proto, *part = &p->fragment;
+	const struct vector_rows r = { block, words == TEG_VECTOR_LONG ? t->byte_words * sizeof *block : 0, ip6 };
 
 	for (__u32 i = 0; i < 4; i++)
 		v->bits[i] = i < words ? ~0ull : 0;
 	for (__u32 q = 0; q < end / 4; q++) {
 		if (q && t->quads <= q)
 			break;
-		for (__u32 i = 4 * q; i < 4 * q + 4; i++) {
-			vector_and(v, rows, i, src[i], words);
-			vector_and(v, rows, end + i, dst[i], words);
-		}
+		for (__u32 i = 4 * q; i < 4 * q + 4; i++)
+			vector_and(v, &r, i, src[i], words);
+		for (__u32 i = 4 * q; i < 4 * q + 4; i++)
+			vector_and(v, &r, end + i, dst[i], words);
 	}
 	if (t->sports) {
-		vector_and(v, rows, 2 * end, sport[VECTOR_UPPER], words);
-		vector_and(v, rows, 2 * end + 1, sport[1 - VECTOR_UPPER], words);
+		vector_and(v, &r, 2 * end, sport[VECTOR_UPPER], words);
+		vector_and(v, &r, 2 * end + 1, sport[1 - VECTOR_UPPER], words);
 	}
-	vector_and(v, rows, 2 * end + 2, v->dport >> 8 & 255, words);
-	vector_and(v, rows, 2 * end + 3, v->dport & 255, words);
-	vector_and(v, rows, 2 * end + 4, proto[1 - VECTOR_UPPER], words);
+	/* One of the two is 0. */
+	vector_and(v, &r, 2 * end + 2, dport[VECTOR_UPPER] | icmp[VECTOR_UPPER], words);
+	vector_and(v, &r, 2 * end + 3, dport[1 - VECTOR_UPPER] | icmp[1 - VECTOR_UPPER], words);
+	vector_and(v, &r, 2 * end + 4, proto[1 - VECTOR_UPPER], words);
 	if (t->parts)
-		vector_and(v, rows, 2 * end + 5, *part, words);
+		vector_and(v, &r, 2 * end + 5, *part, words);
 	for (__u32 i = 0; i < TEG_VECTOR_MORES_MAX / 8 && i < t->mores; i++)
-		vector_and(v, rows, 2 * end + 6 + i, v->mores >> 8 * i & 255, words);
+		vector_and(v, &r, 2 * end + 6 + i, v->mores >> 8 * i & 255, words);
 }
 
 /* What of_bit says of the lowest bit, if there is one. */
@@ -149,7 +174,7 @@ static __always_inline __u64 vector_first(const struct walk *w, bool ip6)
 	const struct pkt *p = w->p;
 	const __u32 count = t->words;
 	const __u64 *words = ONE(gen_bulk);
-	struct vector v = { .dport = p->dport | p->icmp };
+	struct vector v;
 
 	if (!count)
 		return BULK_NONE;

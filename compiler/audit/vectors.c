@@ -94,10 +94,9 @@ static uint32_t bits_a_block(const struct reading *r)
 
 static size_t row_of(const struct reading *r, uint32_t bit, unsigned byte, unsigned value)
 {
-	const size_t block = r->first + bit / bits_a_block(r);
+	const size_t block = r->t->rows + (r->first + bit / bits_a_block(r)) * (size_t)r->t->block_words;
 
-	return r->t->rows + block * r->t->block_words + ((size_t)byte * TEG_VECTOR_ROWS + value) * r->t->words +
-	       bit % bits_a_block(r) / 64;
+	return block + teg_vector_row(r->t, &r->words.at[block], r->family == FAMILY_IP6, byte, value) + bit % bits_a_block(r) / 64;
 }
 
 static uint64_t last_of(const struct reading *r, uint32_t bit)
@@ -128,6 +127,19 @@ static struct ports ports_of(const struct reading *r, uint32_t bit, unsigned byt
 	return (struct ports){ values_of(r, bit, byte), values_of(r, bit, byte + 1) };
 }
 
+/* A block must be so long; and behind all of them, what the largest number could lead to. */
+static bool rows_lie_within(const struct reading *r)
+{
+	const struct teg_vectors *t = r->t;
+	const bool numbered = t->words == TEG_VECTOR_LONG;
+	const uint32_t rows = TEG_VECTOR_ROWS * t->words;
+	const uint32_t numbers = numbered ? TEG_VECTOR_NUMBERS(r->family == FAMILY_IP6) * TEG_VECTOR_ROWS / sizeof *r->words.at : 0;
+
+	return t->byte_words <= rows && t->block_words <= r->words.len &&
+	       t->block_words >= numbers + all_bytes_of(r) * (numbered ? t->byte_words : rows) &&
+	       t->rows + (size_t)t->blocks * t->block_words + (numbered ? rows : 0) <= r->words.len;
+}
+
 /* Whether everything that the program reads is there. */
 static bool lies_within(const struct reading *r)
 {
@@ -137,11 +149,10 @@ static bool lies_within(const struct reading *r)
 		return false;
 	return t->blocks <= TEG_VECTOR_BLOCKS_MAX && t->longest <= TEG_VECTOR_LONGEST_MAX &&
 	       t->mores <= TEG_VECTOR_MORES_MAX / 8 && (t->words == 4 || t->blocks == 1) &&
-	       t->block_words == all_bytes_of(r) * TEG_VECTOR_ROWS * t->words &&
 	       (t->words < 4 || t->table + (size_t)TEG_VECTOR_ROWS <= r->words.len) &&
 	       (t->byte < 2 * r->end || t->byte == 2 * r->end + 4) &&
 	       t->of_bit + (size_t)t->blocks * TEG_VECTOR_BITS_MAX <= r->words.len &&
-	       t->rows + (size_t)t->blocks * t->block_words <= r->words.len;
+	       rows_lie_within(r);
 }
 
 /* --- as the box asks ------------------------------------------------------------------------------- */

@@ -264,6 +264,8 @@ struct packing {
 	const uint32_t *slots;	 /* counter */
 	const uint32_t *more_of; /* box */
 	struct teg_vectors t; /* of the family at hand */
+	unsigned bytes; /* that are asked there */
+	uint64_t *rows; /* of all blocks, by byte and value */
 };
 
 /* So many words of nothing, from the beginning of a cache line on. */
@@ -278,9 +280,14 @@ static uint32_t put_zeroes(struct packing *p, size_t count)
 	return (uint32_t)first;
 }
 
+static uint64_t *row_of(const struct packing *p, unsigned block, unsigned byte, unsigned value)
+{
+	return &p->rows[(((size_t)block * p->bytes + byte) * ROWS + value) * p->t.words];
+}
+
 static void fill(struct packing *p, unsigned block, unsigned slot, unsigned byte, struct values s)
 {
-	uint64_t *rows = &p->words[p->t.rows + (size_t)block * p->t.block_words + (size_t)byte * ROWS * p->t.words];
+	uint64_t *rows = row_of(p, block, byte, 0);
 
 	for (unsigned v = s.lo; v <= s.hi; v++)
 		if (values_have(&s, v))
@@ -351,25 +358,93 @@ static void note_asked(struct teg_vectors *t, const struct family_bits *f)
 	}
 }
 
+/* The different rows of a byte, by one value of each. */
+struct kinds {
+	uint8_t value[ROWS], number[ROWS]; /* of a row; of a value */
+	unsigned len;
+};
+
+/* Of most values it is that of the value before. */
+static struct kinds kinds_of(const struct packing *p, unsigned block, unsigned byte)
+{
+	const size_t row = p->t.words * sizeof *p->rows;
+	struct kinds k = { 0 };
+
+	for (unsigned v = 0; v < ROWS; v++) {
+		unsigned of = v ? k.number[v - 1] : 0, i = 0;
+
+		if (v && memcmp(row_of(p, block, byte, v), row_of(p, block, byte, v - 1), row)) {
+			while (i < k.len && memcmp(row_of(p, block, byte, v), row_of(p, block, byte, k.value[i]), row))
+				i++;
+			of = i;
+		}
+		if (of == k.len)
+			k.value[k.len++] = (uint8_t)v;
+		k.number[v] = (uint8_t)of;
+	}
+	return k;
+}
+
+static void put_block(struct packing *p, unsigned block, const struct kinds *of)
+{
+	uint64_t *at = &p->words[p->t.rows + (size_t)block * p->t.block_words];
+
+	for (unsigned byte = 0; byte < p->bytes; byte++) {
+		memcpy((uint8_t *)at + (size_t)byte * ROWS, of[byte].number, ROWS);
+		for (unsigned v = 0; v < ROWS; v++)
+			memcpy(&at[teg_vector_row(&p->t, at, p->bits.family == FAMILY_IP6, byte, v)], row_of(p, block, byte, v), p->t.words * sizeof *at);
+	}
+}
+
+/* Each row of a byte once. */
+static void put_numbered(struct packing *p)
+{
+	const size_t all = (size_t)p->t.blocks * p->bytes;
+	struct kinds *of = arena_zero(p->arena, all * sizeof *of);
+	unsigned most = 0;
+
+	for (size_t i = 0; i < all; i++) {
+		of[i] = kinds_of(p, (unsigned)(i / p->bytes), (unsigned)(i % p->bytes));
+		most = of[i].len > most ? of[i].len : most;
+	}
+	p->t.byte_words = most * p->t.words;
+	p->t.block_words = TEG_VECTOR_NUMBERS(p->bits.family == FAMILY_IP6) * ROWS / sizeof *p->words + p->bytes * p->t.byte_words;
+	p->t.block_words = (p->t.block_words + LINE - 1) & ~(LINE - 1);
+	p->t.rows = put_zeroes(p, (size_t)p->t.blocks * p->t.block_words + ROWS * p->t.words);
+	for (unsigned block = 0; block < p->t.blocks; block++)
+		put_block(p, block, &of[(size_t)block * p->bytes]);
+}
+
+static void put_rows(struct packing *p)
+{
+	if (p->t.words == TEG_VECTOR_LONG) {
+		put_numbered(p);
+		return;
+	}
+	p->t.block_words = p->bytes * ROWS * p->t.words;
+	p->t.rows = put_zeroes(p, p->t.block_words);
+	memcpy(&p->words[p->t.rows], p->rows, p->t.block_words * sizeof *p->rows);
+}
+
 static void pack_family(struct packing *p)
 {
-	const unsigned bytes = p->bits.family == FAMILY_IP4 ? TEG_VECTOR_BYTES4 : TEG_VECTOR_BYTES6;
 	struct cut c = { .blocks = 1, .longest = 1 };
 	const bool cut = p->t.words == 4 && best_cut(&p->bits, &c);
 
 	p->t.blocks = c.blocks;
 	p->t.longest = c.longest;
 	p->t.byte = c.byte;
-	p->t.block_words = (bytes + p->t.mores) * ROWS * p->t.words;
+	p->bytes = (p->bits.family == FAMILY_IP4 ? TEG_VECTOR_BYTES4 : TEG_VECTOR_BYTES6) + p->t.mores;
+	p->rows = arena_zero(p->arena, (size_t)c.blocks * p->bytes * ROWS * p->t.words * sizeof *p->rows);
 	note_asked(&p->t, &p->bits);
 	if (cut)
 		p->t.table = put_zeroes(p, ROWS);
 	p->t.of_bit = put_zeroes(p, (size_t)c.blocks * TEG_VECTOR_BITS_MAX);
-	p->t.rows = put_zeroes(p, (size_t)c.blocks * p->t.block_words);
 	if (cut)
 		put_blocks(p, &c);
 	for (size_t i = 0; i < p->bits.len && !cut; i++)
 		fill_bit(p, 0, (unsigned)i, &p->bits.at[i]);
+	put_rows(p);
 }
 
 void vectors_pack(struct bulk_words *words, struct arena *a, const struct plan *plan, const uint32_t *more_of,
