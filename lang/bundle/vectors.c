@@ -90,9 +90,14 @@ static struct family_bits bits_of(struct arena *a, const struct teg_bulk_box *bo
 
 /* Values of a byte. */
 struct values {
-	unsigned lo, hi; /* from lo to hi, and */
-	uint8_t value, mask; /* these bits are so */
+	unsigned lo, hi; /* the first and the last, and of those between */
+	uint8_t value, mask; /* the ones whose bits are so */
 };
+
+static struct values values_masked(uint8_t value, uint8_t mask)
+{
+	return (struct values){ value & mask, (value & mask) | (uint8_t)~mask, value, mask };
+}
 
 static bool values_have(const struct values *s, unsigned v)
 {
@@ -103,7 +108,7 @@ static struct values end_values(const struct family_bits *f, const __u64 addr[2]
 {
 	const unsigned at = 16 - f->end + byte, down = 56 - 8 * (at % 8);
 
-	return (struct values){ 0, UINT8_MAX, (uint8_t)(addr[at / 8] >> down), (uint8_t)(mask[at / 8] >> down) };
+	return values_masked((uint8_t)(addr[at / 8] >> down), (uint8_t)(mask[at / 8] >> down));
 }
 
 /* The values that a packet of the bit may have in a byte of the packet; of fragments, those there are. */
@@ -121,7 +126,7 @@ static struct values values_of(const struct family_bits *f, const struct bit *bi
 		return (struct values){ bit->sport.lo[behind], bit->sport.hi[behind], 0, 0 };
 	if (behind < 4)
 		return (struct values){ bit->dport.lo[behind - 2], bit->dport.hi[behind - 2], 0, 0 };
-	return (struct values){ 0, UINT8_MAX, any ? 0 : (uint8_t)b->box.proto, any ? 0 : UINT8_MAX };
+	return values_masked(any ? 0 : (uint8_t)b->box.proto, any ? 0 : UINT8_MAX);
 }
 
 /* --- blocks ------------------------------------------------------------------------------------- */
@@ -207,15 +212,30 @@ static struct cut cut_by(const struct family_bits *f, unsigned byte, struct bits
 	return c;
 }
 
-/* The byte that leaves fewest blocks to look in; false when by each there are too many. */
+static bool byte_is_asked(const struct family_bits *f, unsigned byte)
+{
+	for (size_t i = 0; i < f->len; i++)
+		if (values_of(f, &f->at[i], byte).mask)
+			return true;
+	return false;
+}
+
+/*
+ * The byte that leaves fewest blocks to look in; false when by each there are too many. By each byte that no bit asks they are the
+ * same: of these the first is tried.
+ */
 static bool best_cut(const struct family_bits *f, struct cut *best)
 {
 	own(mem) struct bitset *of = calloc(ROWS, sizeof *of);
-	bool any = false;
+	bool any = false, tried = false;
 
 	for (unsigned byte = 0; of && byte < 2 * f->end + 5; byte++) {
 		if (byte >= 2 * f->end && byte < 2 * f->end + 4)
 			continue; /* ports are not bytes that the program can choose */
+		const bool asked = byte_is_asked(f, byte);
+		if (!asked && tried)
+			continue;
+		tried |= !asked;
 		struct cut c = cut_by(f, byte, of);
 
 		if (c.blocks > TEG_VECTOR_BLOCKS_MAX || c.longest > TEG_VECTOR_LONGEST_MAX)
@@ -311,8 +331,7 @@ static void fill_bit(struct packing *p, unsigned block, unsigned slot, const str
 	for (unsigned i = 0; i < p->t.mores; i++) {
 		const bool here = more && more / 8 == i;
 
-		fill(p, block, slot, fragment + 1 + i,
-		     (struct values){ 0, UINT8_MAX, here ? more_bit : 0, here ? more_bit : 0 });
+		fill(p, block, slot, fragment + 1 + i, values_masked(here ? more_bit : 0, here ? more_bit : 0));
 	}
 }
 
