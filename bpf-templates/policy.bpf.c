@@ -286,14 +286,13 @@ static __always_inline struct judging judging(bool reflexes, __u32 other)
  */
 static __always_inline const struct teg_rule *judge_cell(struct walk *w, const struct teg_cell *c, const struct judging *by, __u32 *done)
 {
-	const struct teg_rule *rules = ONE(gen_rules);
 	const __u32 at = c->rule;
+	const struct teg_rule *rule = rule_at(at);
 
-	if (at >= gen_config.rule_count)
+	if (!rule)
 		return NULL;
 	if (by->payloads && c->mark && !(w->marks >> ((c->mark - 1) & 63) & 1))
 		return NULL;
-	const struct teg_rule *rule = &rules[at];
 	if (rule->except >> w->posture & 1)
 		return NULL;
 	if (!by->opens || !(rule->cost_ns | (rule->act == TEG_ACT_TELL)))
