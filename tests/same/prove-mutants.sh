@@ -48,7 +48,7 @@ compile() { cc $flags -c -o "$work/$(basename "$1" .c).o" "$1"; }
 export -f compile; export flags work
 printf '%s\n' $sources "$work/pick.c" | xargs -P2 -n1 bash -c 'compile "$0"' || { echo "Bail out! the mutants are not built"; exit 1; }
 for t in $tests; do
-	cc -pie -o "$work/$t" "$build/tests/unit/$t.o" "$work"/*.o $rest -lsodium -lm || exit 1
+	cc -pie -o "$work/$t" "$build/tests/unit/$t.o" "$work"/*.o $rest -lsodium -lnettle -lm || exit 1
 done
 
 # The first test that fails, or dies, or does not end.
