@@ -69,6 +69,8 @@ is "$(awk '{ print $1, $2, length($3) }' $lab/tokens | tail -1)" "my-policy-admi
 is "$(tail -1 $lab/tokens | cut -d' ' -f3)" "$(tr -d '\n' < $lab/policy-admin.token | sha256sum | cut -d' ' -f1)" "which is SHA-256 of the token"
 chmod 644 $lab/tokens
 is "$("$BUILD/tegd" --check --tokens $lab/tokens 2>&1 | grep -c 'chmod 600')" 1 "a tokens file that others may read is refused"
+chmod 640 $lab/tokens
+is "$("$BUILD/tegd" --check --tokens $lab/tokens 2>&1 | grep -c 'chmod 600')" 1 "and one that a group may"
 chmod 600 $lab/tokens
 echo "more viewer 12" > $lab/tokens-broken; chmod 600 $lab/tokens-broken
 is "$("$BUILD/tegd" --check --tokens $lab/tokens-broken 2>&1 | grep -c 'tokens: line 1: a token.s digest')" 1 "a broken line is named"

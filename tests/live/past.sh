@@ -90,4 +90,15 @@ is "$(xargs < $lab/old)" "200 422 200" "a confirmation counts only over a connec
 ok "--confirm takes seconds, minutes, hours: 64" ends 64 ctl apply $lab/one.tegb --confirm soon
 ok "the log is whole" ctl audit verify
 holds "$(ctl audit --last 5)" "confirm" "and has all of it"
+
+# --- what only a generation that is gone had
+bundle $lab/more.tegb 's/version "1"/version "3"/
+	s|^net owner .*|&\nnet many = [192.0.2.1, 198.51.100.0/24, 203.0.113.9, 192.0.2.77]|
+	s|^    web: .*|&\n    far: allow tcp from many to self port 81|'
+objects() { echo "$(nft list counters table inet tegumentar | grep -c 'counter .*far') $(nft list sets table inet tegumentar | grep -c 'set n_')"; }
+ok "a policy with a rule and a set more" ctl apply $lab/more.tegb
+is "$(objects)" "1 1" "has a counter and a set for them"
+ok "one without" ctl apply $lab/one.tegb
+is "$(objects)" "0 0" "leaves neither"
+is "$(status .intact)" true "and is whole"
 done_testing
