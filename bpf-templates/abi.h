@@ -439,7 +439,8 @@ struct teg_node {
  *
  *     root    65,536 offsets of pages, u32 each, by the first 16 bits; or, where pages are many, the pages themselves
  *     page    256 bits, by the next 8: is there an entry? | 31..0 entries before each of these four words
- *             | 63..32 offset of the entries, 21..0 the value where there is none | two words, for entries when they are so few
+ *             | 63..32 offset of the entries, 21..0 the value where there is none | two words, for entries when they are so few. Without
+ *             entries (offset 0) the first of these two words is the value of all parts that would have one
  *     entry   63 0 | 59..52 from, 51..44 to: the last 8 bits | 43..22 value there | 21..0 value elsewhere
  *             63 1 | 39..32 parts, but one | 31..0 offset of parts, u32 each: 31..24 from | 21..0 value
  *
@@ -453,15 +454,16 @@ struct teg_node {
  * second. Before hosts6 and far stands a gate, in which each key has two bits of one word: most others are known by it.
  *
  *     hosts4  8 cells: 63..32 value, 31..0 address; 63 of the first: some of this bucket's are in their second
- *     heads   the same by the first 32 bits of an IPv6 address, of which longer prefixes begin so: 26..24 depth of the
- *             tree, 21..0 number of the head
+ *     heads   the same by the first 32 bits of an IPv6 address, of which longer prefixes begin so: 21..0 number of the head
  *     hosts6  5 words: bits 64 to 127 | 5 halves: bits 32 to 63 | 6 bits each: 5 this is its second bucket, 4..0 the
  *             value; 31 as above. The number of the head is what the bucket's own number says. Hosts of other values are in `far`
  *     far     3 keys of two words, 3 values, and whether some are in their second bucket: prefixes of other lengths
  *             from 65 on: head << 38 | bits 32 to 63 << 6 | length - 65, and the bits from 64 on
  *
- * Trees: a head's prefixes of 33 to 64 bits as the intervals of bits 32 to 63. The first line of each stands by the head's number.
+ * Trees: a head's prefixes of 33 to 64 bits, by bits 32 to 63. The page of each, as above by the first 8 of them, stands by the head's number.
  *
+ *     entry   63 0 | 50..46 bits, but 8, 45..22 bits 40 to 63 of the one prefix | 21..0 value there; elsewhere the page's
+ *             63 1 | 34..32 depth, 31..0 offset of the first line of a tree of intervals
  *     inner   15 halves: where its parts end, but the last | the number of the first part's line; the others follow
  *     leaf    9 halves: where intervals end, but the last | 10 values of 22 bits
  */
@@ -481,7 +483,7 @@ struct teg_node {
 #define TEG_ATLAS_WAYS6 5u
 #define TEG_ATLAS_FAR_WAYS 3u
 #define TEG_ATLAS_SPILLED (1u << 31)
-#define TEG_ATLAS_DEPTH(head) ((head) >> 24 & 7)
+#define TEG_ATLAS_DEPTH(entry) ((__u32)((entry) >> 32) & 7)
 #define TEG_ATLAS_DEPTH_MOST 7u
 #define TEG_ATLAS_INNER 15u
 #define TEG_ATLAS_LEAF 9u

@@ -125,6 +125,7 @@ static __always_inline __u32 atlas_part(const struct atlas_view *v, __u64 entry,
 #ifndef ATLAS_PART
 #define ATLAS_PART(v, entry, byte) atlas_part(v, entry, byte)
 #define ATLAS_FAR(v, head, length, middle, low) atlas_far(v, head, length, middle, low)
+#define ATLAS_HEADED(v, head, middle) atlas_headed(v, head, middle)
 #endif
 
 static __always_inline __u32 atlas_entry(const struct atlas_view *v, __u64 entry, __u32 byte)
@@ -135,11 +136,21 @@ static __always_inline __u32 atlas_entry(const struct atlas_view *v, __u64 entry
 	return (__u32)(byte >= lo && byte <= hi ? entry >> 22 : entry) & TEG_ATLAS_VALUE;
 }
 
+/* Where the entry of this part of a page stands; 0: the value is all that there is. */
+static __always_inline __u64 atlas_page_at(const __u64 *page, __u32 part, __u32 *value)
+{
+	const __u32 word = part >> 6 & 3;
+	const __u64 bits = page[word], bit = 1ull << (part & 63), entries = page[5] >> 32;
+
+	*value = (__u32)(bits & bit ? page[TEG_ATLAS_INLINE] : page[5]) & TEG_ATLAS_VALUE;
+	return bits & bit && entries ? entries + ((__u32)(page[4] >> word * 8) & 0xff) + atlas_ones(bits & (bit - 1)) : 0;
+}
+
 /* The value of an IPv4 address, or of the first 32 bits of an IPv6 one. */
 static __always_inline __u32 atlas_paged(const struct atlas_view *v, bool is_ip6, __u32 key)
 {
 	const volatile struct teg_atlas *a = v->head;
-	const __u32 root = a->root[is_ip6], middle = key >> 8 & 0xff, word = middle >> 6;
+	const __u32 root = a->root[is_ip6];
 
 	if (!root)
 		return 0;
@@ -147,11 +158,9 @@ static __always_inline __u32 atlas_paged(const struct atlas_view *v, bool is_ip6
 									   atlas_half(v, root, key >> 16));
 	if (!page)
 		return 0;
-	__u64 bits = page[word], bit = 1ull << (middle & 63);
-	if (!(bits & bit))
-		return (__u32)page[5] & TEG_ATLAS_VALUE;
-	const __u64 at = (page[5] >> 32) + ((__u32)(page[4] >> word * 8) & 0xff) + atlas_ones(bits & (bit - 1));
-	return atlas_entry(v, atlas_word(v, at), key & 0xff);
+	__u32 value;
+	const __u64 at = atlas_page_at(page, key >> 8 & 0xff, &value);
+	return !at ? value : atlas_entry(v, atlas_word(v, at), key & 0xff);
 }
 
 /* ---- tags --------------------------------------------------------------------------------- */
@@ -288,12 +297,11 @@ static __always_inline __u32 atlas_far(const struct atlas_view *v, __u32 head, _
 
 /* ---- trees -------------------------------------------------------------------------------- */
 
-/* The value of bits 32 to 63 among a head's prefixes. */
-static __always_inline __u32 atlas_tree(const struct atlas_view *v, __u32 head, __u32 middle)
+/* The value of bits 32 to 63 among the intervals of an entry. */
+static __always_inline __u32 atlas_tree(const struct atlas_view *v, __u64 entry, __u32 middle)
 {
-	const volatile struct teg_atlas *a = v->head;
-	const __u32 depth = TEG_ATLAS_DEPTH(head);
-	__u64 at = a->trees + ((__u64)(head & TEG_ATLAS_VALUE) - 1) * TEG_ATLAS_LINE;
+	const __u32 depth = TEG_ATLAS_DEPTH(entry);
+	__u64 at = (__u32)entry;
 
 	for (__u32 i = 0; i < TEG_ATLAS_DEPTH_MOST && i < depth; i++) {
 		const __u32 *ends = (const __u32 *)atlas_line(v, at);
@@ -317,6 +325,23 @@ static __always_inline __u32 atlas_tree(const struct atlas_view *v, __u32 head, 
 	/* The tenth value ends with the line's last half but four bits: what is read behind it is not looked at. */
 	const __u32 half = TEG_ATLAS_LEAF + (__u32)(bit >> 5 & 7), next = half + (half < 15);
 	return (__u32)((ends[half & 15] | (__u64)ends[next & 15] << 32) >> (bit & 31)) & TEG_ATLAS_VALUE;
+}
+
+/* The same among a head's prefixes. */
+static __always_inline __u32 atlas_headed(const struct atlas_view *v, __u32 head, __u32 middle)
+{
+	const __u64 *page = atlas_line(v, v->head->trees + ((__u64)head - 1) * TEG_ATLAS_LINE);
+
+	if (!page)
+		return 0;
+	__u32 value;
+	const __u64 at = atlas_page_at(page, middle >> 24, &value);
+	if (!at)
+		return value;
+	const __u64 entry = atlas_word(v, at);
+	if (TEG_ATLAS_KIND(entry) == TEG_ATLAS_MANY)
+		return atlas_tree(v, entry, middle);
+	return (((__u32)(entry >> 22) ^ middle) & 0xffffff) >> ((24 - (entry >> 46 & 31)) & 31) ? (__u32)page[5] & TEG_ATLAS_VALUE : (__u32)entry & TEG_ATLAS_VALUE;
 }
 
 /* ---- addresses ------------------------------------------------------------------------------ */
@@ -384,15 +409,15 @@ static __always_inline __u64 atlas_ip6(const struct atlas_view *v, __u64 high, _
 
 		if (atlas_gate(v, hosts, hash)) {
 			head = atlas_head(v, top);
-			value = head ? atlas_host6(v, head & TEG_ATLAS_VALUE, hash, middle, low) : 0;
+			value = head ? atlas_host6(v, head, hash, middle, low) : 0;
 		}
 	}
 	if (!value && !head && (a->tree_count || a->length_count))
 		head = atlas_head(v, top);
 	if (!value && head && a->length_count)
-		value = atlas_longest(v, head & TEG_ATLAS_VALUE, middle, low);
+		value = atlas_longest(v, head, middle, low);
 	if (!value)
-		value = head && (head & TEG_ATLAS_VALUE) <= a->tree_count ? atlas_tree(v, head, middle) : atlas_paged(v, true, top);
+		value = head && head <= a->tree_count ? ATLAS_HEADED(v, head, middle) : atlas_paged(v, true, top);
 	return value ? atlas_word(v, (__u64)a->masks + value) : 0;
 }
 

@@ -2,9 +2,8 @@
  * atlas_make - what the parts of making an atlas share: its words as they grow, its
  * masks, and intervals of keys that have one value each.
  *
- *     prefixes ──┬──► points ──┬──► pages     atlas_pages.c
- *                │             └──► trees     atlas_trees.c
- *                └──► tables                  atlas_tables.c
+ *     prefixes ──┬──► points ──► pages ──► trees     atlas_pages.c, atlas_trees.c
+ *                └──► tables                      atlas_tables.c
  *
  * Every function that takes memory says false, or 0, when there is none.
  */
@@ -38,11 +37,18 @@ struct sweep {
 	struct { uint32_t last, value; } open[ATLAS_DEPTH_MAX];
 };
 
+/* The points of a page or a part of it, and what holds from its beginning on. */
+struct slice {
+	const struct point *at;
+	size_t len;
+	uint32_t value;
+};
+
 /* The first 32 bits of IPv6 prefixes that are longer: these are prefixes[from] to prefixes[to - 1]. */
 struct head {
 	uint32_t key, from, to;
 	uint32_t around; /* the value of the prefix around it, when it has a tree */
-	uint32_t name;	 /* its number, and the depth of its tree */
+	uint32_t name;	 /* its number */
 	bool has_tree;
 };
 
@@ -94,6 +100,13 @@ static inline bool making_is_paged(const struct making *m, const struct prefix *
 {
 	return p->addr.family == FAMILY_IP4 ? p->len < m->host_len[FAMILY_IP4] || !m->hosts_apart : p->len <= 32;
 }
+
+/*
+ * Fills a page of 256 parts of so many bits each, the first from this key on. `entry` makes what a part is asked for, which is not
+ * in one piece of the page's own value `around`; 0: there is no memory.
+ */
+typedef uint64_t atlas_entry_of(struct making *m, const struct slice *part, uint32_t key, uint32_t around);
+bool atlas_page(struct making *m, uint32_t page, struct slice s, uint32_t first, unsigned bits, atlas_entry_of *entry);
 
 /* The pages of a family. Of IPv6 each head that has a tree learns what is around it. */
 bool atlas_pages(struct making *m, enum family family);

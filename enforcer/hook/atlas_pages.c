@@ -5,13 +5,6 @@
 
 #define PAGES_IN_ROOT (TEG_ATLAS_ROOT / 4 * 3) /* from so many pages on they are the root themselves */
 
-/* The points of a page, and what holds from its beginning on. */
-struct slice {
-	const struct point *at;
-	size_t len;
-	uint32_t value;
-};
-
 static bool sweep_family(struct making *m, struct points *out, enum family family)
 {
 	const unsigned shift = family == FAMILY_IP4 ? 0 : 96;
@@ -70,8 +63,9 @@ static uint64_t entry_one(uint32_t from, uint32_t to, uint32_t value, uint32_t e
 }
 
 /* The entry of a /24; 0 is no entry that is asked for, and says that there was no memory. */
-static uint64_t entry_of(struct making *m, const struct slice *s)
+static uint64_t entry_of(struct making *m, const struct slice *s, uint32_t key, uint32_t around)
 {
+	(void)key, (void)around;
 	if (!s->len)
 		return entry_one(0, UINT8_MAX, s->value, s->value);
 	if (fits_one(s))
@@ -104,8 +98,21 @@ static uint32_t page_around(const struct slice parts[static 256])
 	return best;
 }
 
-/* Fills the page with these parts. */
-static bool page_make(struct making *m, uint32_t page, const struct slice parts[static 256])
+/* Have all parts that differ from what is around them one value? */
+static bool is_of_two(const struct slice parts[static 256], uint32_t around, uint32_t *other)
+{
+	*other = around;
+	for (unsigned i = 0; i < 256; i++) {
+		if (parts[i].len || (parts[i].value != around && *other != around && parts[i].value != *other))
+			return false;
+		if (parts[i].value != around)
+			*other = parts[i].value;
+	}
+	return true;
+}
+
+static bool page_make(struct making *m, uint32_t page, const struct slice parts[static 256], uint32_t first, unsigned part_bits,
+		      atlas_entry_of *entry_of_part)
 {
 	const uint32_t around = page_around(parts);
 	uint64_t bits[4] = { 0 }, before = 0;
@@ -119,18 +126,21 @@ static bool page_make(struct making *m, uint32_t page, const struct slice parts[
 			count++;
 		}
 	}
-	uint32_t at = page + TEG_ATLAS_INLINE;
-	if (count > TEG_ATLAS_LINE - TEG_ATLAS_INLINE)
+	uint32_t at = page + TEG_ATLAS_INLINE, other;
+	const bool two = is_of_two(parts, around, &other);
+	if (!two && count > TEG_ATLAS_LINE - TEG_ATLAS_INLINE)
 		at = making_take_next(m, count);
 	if (!at)
 		return false;
 	memcpy(m->words + page, bits, sizeof bits);
 	m->words[page + 4] = before;
-	m->words[page + 5] = (uint64_t)at << 32 | around;
-	for (unsigned i = 0; i < 256; i++) {
+	m->words[page + 5] = (uint64_t)(two ? 0 : at) << 32 | around;
+	if (two)
+		m->words[at] = other;
+	for (unsigned i = 0; !two && i < 256; i++) {
 		if (!(bits[i / 64] >> i % 64 & 1))
 			continue;
-		const uint64_t entry = entry_of(m, &parts[i]);
+		const uint64_t entry = entry_of_part(m, &parts[i], first + (i << part_bits), around);
 		if (!entry)
 			return false;
 		m->words[at++] = entry;
@@ -138,15 +148,15 @@ static bool page_make(struct making *m, uint32_t page, const struct slice parts[
 	return true;
 }
 
-static bool page_of(struct making *m, uint32_t page, struct slice s, uint32_t first)
+bool atlas_page(struct making *m, uint32_t page, struct slice s, uint32_t first, unsigned bits, atlas_entry_of *entry)
 {
 	struct slice parts[256];
 
 	for (uint32_t i = 0; i < 256; i++) {
-		parts[i] = slice_cut(&s, (uint64_t)first + (i + 1) * 256);
-		slice_is_plain(&parts[i], first + i * 256);
+		parts[i] = slice_cut(&s, first + ((uint64_t)(i + 1) << bits));
+		slice_is_plain(&parts[i], first + (i << bits));
 	}
-	return page_make(m, page, parts);
+	return page_make(m, page, parts, first, bits, entry);
 }
 
 /* Pages in one piece, by value. Equal ones are one, unless the pages are the root. */
@@ -183,7 +193,7 @@ static bool root_fill(struct making *m, uint32_t root, bool is_pages, uint32_t *
 	} else if (in_one) {
 		m->words[page + 5] = s.value;
 	}
-	return in_one || page_of(m, page, s, i << 16);
+	return in_one || atlas_page(m, page, s, i << 16, 8, entry_of);
 }
 
 bool atlas_pages(struct making *m, enum family family)

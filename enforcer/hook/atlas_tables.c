@@ -282,7 +282,7 @@ static bool longer_each(struct making *m, uint32_t *counts)
 {
 	for (const struct head *h = m->heads; h < m->heads + m->head_count; h++)
 		for (uint32_t i = h->from; i < h->to; i++)
-			if (!longer_put(m, i, h->name & TEG_ATLAS_VALUE, counts))
+			if (!longer_put(m, i, h->name, counts))
 				return false;
 	return true;
 }
@@ -323,7 +323,7 @@ static bool far_lengths(struct making *m)
 
 			if (p->len <= 64 || is_hosts6(m, p, making_mask(m, m->prefixes[i].sets)))
 				continue;
-			m->words[m->head.far_lengths + (h->name & TEG_ATLAS_VALUE)] |= 1ull << (p->len - 65);
+			m->words[m->head.far_lengths + (h->name)] |= 1ull << (p->len - 65);
 			has[p->len] = true;
 		}
 	for (unsigned length = 128; length > 64; length--)

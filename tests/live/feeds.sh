@@ -20,7 +20,8 @@ printf '10.9.0.3\n# a comment\n2001:db8::/32\nfd00:9::2\n' > $lab/first
 printf '10.9.0.2\n' > $lab/second
 awk 'BEGIN { for (i = 0; i < 100000; i++) printf "%d.%d.%d.%d\n", 20 + i % 100, i / 7 % 256, i / 3 % 256, i * 37 % 256; print "10.9.0.3" }' |
 	sort -u > $lab/many
-for i in $(seq 0 9999); do echo "$((20 + i / 256)).$((i % 256)).0.0/17"; done > $lab/awkward
+for i in $(seq 0 9999); do printf '%d.%d.0.0/17\n%d.%d.200.7\n' $((20 + i / 256)) $((i % 256)) $((20 + i / 256)) $((i % 256)); done > $lab/awkward
+grep /17 $lab/awkward > $lab/halves
 head -n -500 $lab/many > $lab/fewer; echo 10.9.0.3 >> $lab/fewer
 
 # Nothing of tegd is in the kernel any more.
@@ -113,6 +114,8 @@ for engine in $FEED_ENGINES; do
 	ok "$engine: five hundred fewer" ctl feed load bad $lab/fewer
 	is "$(status .intact)" true "$engine: and all is as it should be"
 	if [ $engine != nft ]; then
+		ok "$engine: ten thousand networks of half a /16 have room" ctl feed load bad $lab/halves
+		ok "$engine: and what was there before, again" ctl feed load bad $lab/fewer
 		ok "$engine: networks that take more room than there is: 69" ends 69 ctl feed load bad $lab/awkward
 		holds "$(cat $lab/said)" "there is room for" "$engine: are told with how much"
 		is "$(fed | xargs) $(feed bad .entries)" "answered silent answered $(wc -l < $lab/fewer)" "$engine: and change nothing"
