@@ -31,8 +31,8 @@
 
 #define SECOND 1000000000ull
 #define CLIENTS 4096u
-#define PACKETS 20000u /* so few that often nothing comes between */
-#define TURNS 5	      /* of a round: all new sources together find room */
+#define PACKETS 60000u /* so few that often nothing comes between */
+#define TURNS 2	      /* of a round: all new sources together find room */
 #define EVENT_PACKETS 4000000u /* some ticks long */
 #define FILLING_PACKETS 1500000u
 #define TICK_US 100000 /* of events, as the warden has it */
