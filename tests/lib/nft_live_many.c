@@ -199,7 +199,7 @@ static uint16_t family_of(enum live_place p)
 
 static bool list_place(struct live *l, enum live_place p, struct coming *c)
 {
-	char buffer[65536];
+	char buffer[65536] = { 0 };
 	struct nlmsghdr *h = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, family_of(p), NLM_F_DUMP, ++l->seq);
 	int rc;
 
@@ -237,7 +237,7 @@ static bool all_are_through(struct live *l, unsigned arriving)
 
 static bool forget(struct live *l)
 {
-	char buffer[4096];
+	char buffer[4096] = { 0 };
 	char *at = buffer;
 
 	nftnl_batch_begin(at, ++l->seq);
