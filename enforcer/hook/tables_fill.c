@@ -1,0 +1,138 @@
+#include "enforcer/hook/tables_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <bpf/bpf.h>
+
+static int fill_value(struct bpf_object *o, const char *name, const void *value, struct err *why)
+{
+	const uint32_t zero = 0;
+
+	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(o, name), &zero, value, BPF_ANY))
+		return err_sys(why, "cannot fill the table %s", name);
+	return 0;
+}
+
+static struct teg_cell cell_of(const struct teg_box *b)
+{
+	const uint8_t every_family = TEG_IP4 | TEG_IP6, every_part = TEG_WHOLE | TEG_FIRST | TEG_LATER;
+	bool any = b->proto == TEG_PROTO_ANY;
+
+	return (struct teg_cell){
+		.want = TEG_HEAD(any ? 0 : b->proto, b->flags_want, 0, 0),
+		.mask = TEG_HEAD(any ? 0 : UINT16_MAX, b->flags_mask, every_family & ~b->families,
+				 every_part & ~b->fragments),
+		.zones = b->zones,
+		.src = b->src ? b->src : TEG_SET_ANY,
+		.dst = b->dst ? b->dst : TEG_SET_ANY,
+		.sport_lo = b->sport_lo, .sport_hi = b->sport_hi,
+		.dport_lo = b->dport_lo, .dport_hi = b->dport_hi,
+		.icmp_lo = b->icmp_lo, .icmp_hi = b->icmp_hi,
+		.rule = b->rule, .mark = b->mark,
+	};
+}
+
+static int fill_payload(struct bpf_object *o, const struct plan *p, struct err *why)
+{
+	const struct teg_payload *t = &p->config.payload;
+	struct teg_cell cells[TEG_PAYLOAD_BOXES_MAX];
+
+	if (!t->automata)
+		return 0;
+	for (uint32_t i = 0; i < t->boxes; i++)
+		cells[i] = cell_of(&p->payload.boxes[i]);
+	const struct { const char *name; const void *value; uint32_t count; } parts[] = {
+		{ "gen_payload_cells", cells, t->boxes },	 { "gen_rows", p->payload.rows, t->rows },
+		{ "gen_automata", p->payload.automata, t->automata }, { "gen_steps", p->payload.steps, t->steps },
+		{ "gen_lists", p->payload.lists, t->lists },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts && !rc; i++)
+		rc = parts[i].count ? fill_value(o, parts[i].name, parts[i].value, why) : 0;
+	return rc;
+}
+
+uint32_t tables_cells_room(const struct plan *p)
+{
+	return p->box_count + TEG_CELLS_A_PART - 1;
+}
+
+static int fill_cells(struct bpf_object *o, const struct plan *p, struct err *why)
+{
+	own(mem) struct teg_cell *cells = NULL;
+
+	if (!p->box_count)
+		return 0;
+	cells = calloc(tables_cells_room(p), sizeof *cells);
+	if (!cells)
+		return err_set(why, ENOMEM, "no memory for %u boxes", p->box_count);
+	for (uint32_t i = 0; i < p->box_count; i++)
+		cells[i] = cell_of(&p->boxes[i]);
+	return fill_value(o, "gen_cells", cells, why);
+}
+
+/*
+ * The sketch, a slice for each bucket that rules name. How large a slice may be is a choice: all who have no
+ * bucket of their own together get at most so many times the rate.
+ */
+static void share_sketch(struct teg_rule *rules, uint32_t count)
+{
+	uint32_t slices = 0, bits = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t same = 0;
+
+		if (!rules[i].cost_ns)
+			continue;
+		while (same < i && !(rules[same].cost_ns && rules[same].bucket == rules[i].bucket))
+			same++;
+		rules[i].sketch = same < i ? rules[same].sketch : (uint16_t)slices++;
+	}
+	while (2u << bits <= TEG_SKETCH_SLICE_MOST && (2u << bits) * slices <= TEG_SKETCH_WORDS)
+		bits++;
+	for (uint32_t i = 0; i < count; i++)
+		rules[i].sketch_bits = rules[i].cost_ns ? (uint8_t)bits : 0;
+}
+
+static int fill_rules(struct bpf_object *o, const struct tables_load *load, struct err *why)
+{
+	const struct plan *p = load->plan;
+	own(mem) struct teg_rule *rules = NULL;
+
+	if (!p->rule_count)
+		return 0;
+	rules = calloc(p->rule_count, sizeof *rules);
+	if (!rules)
+		return err_set(why, ENOMEM, "no memory for %u rules", p->rule_count);
+	for (uint32_t i = 0; i < p->rule_count; i++) {
+		rules[i] = p->rules[i];
+		rules[i].counter_slot = load->slots[rules[i].counter_slot];
+	}
+	share_sketch(rules, p->rule_count);
+	return fill_value(o, "gen_rules", rules, why);
+}
+
+static int fill_sets(struct bpf_object *o, const struct made *made, struct err *why)
+{
+	const struct trie *sets = &made->sets;
+
+	if (!sets->node_count)
+		return fill_value(o, "gen_atlas", made->atlas.at, why);
+	int rc = fill_value(o, "gen_nodes", sets->nodes, why);
+	return rc ? rc : fill_value(o, "gen_masks", sets->masks, why);
+}
+
+int tables_fill(struct bpf_object *o, const struct tables_load *load, const struct made *made, struct err *why)
+{
+	int rc = fill_cells(o, load->plan, why);
+
+	if (!rc && made->bulk.len)
+		rc = fill_value(o, "gen_bulk", made->bulk.at, why);
+	if (!rc)
+		rc = fill_payload(o, load->plan, why);
+	if (!rc)
+		rc = fill_rules(o, load, why);
+	return rc ? rc : fill_sets(o, made, why);
+}
