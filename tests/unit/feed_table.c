@@ -8,6 +8,7 @@
 
 #include <linux/bpf.h>
 
+#include "compiler/audit/audit.h"
 #include "compiler/emit/emit.h"
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
@@ -243,6 +244,30 @@ static void decoded(const struct plan *p, struct arena *a)
 	tap_ok(plan_decode(&back, a, bytes.at, bytes.len, &why) != 0, "and a box that has the rule of a feed");
 }
 
+/* How it is read and for how long is in the bundle too, and no packet shows it: the audit compares each. */
+static void audited(const struct plan *p, const struct ir *ir)
+{
+	const struct plan_feed was = p->feeds[1];
+	struct plan_feed wrong[] = { was, was, was, was, was, was, was };
+	static const char *const damages[] = { "name", "format", "member", "column", "entries", "time", "end" };
+	own(prover) struct prover *prover = prover_new(&PROVE_BUDGET);
+	struct err why = { 0 };
+
+	wrong[0].name = "less";
+	wrong[1].format++;
+	wrong[2].member = "ip";
+	wrong[3].column++;
+	wrong[4].most++;
+	wrong[5].stale_s++;
+	wrong[6].stale_keeps ^= 1;
+	tap_ok(!audit_first_hook(prover, ir, p, &why), "feeds as they were made are proved %s", why.text);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		p->feeds[1] = wrong[i];
+		tap_ok(audit_first_hook(prover, ir, p, &why), "a feed with another %s is refused: %s", damages[i], why.text);
+	}
+	p->feeds[1] = was;
+}
+
 int main(void)
 {
 	own(arena) struct arena *a = arena_new();
@@ -252,6 +277,7 @@ int main(void)
 
 	emit_plan(&p, ir, a);
 	tap_ok(!emit_xdp(&p, ir, a, &why), "a policy with feeds has tables: %s", why.text);
+	audited(&p, ir);
 	decoded(&p, a);
 	hook(TEG_HOOK_XDP, "XDP", &p);
 	hook(TEG_HOOK_TC, "TC", &p);
