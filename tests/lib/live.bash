@@ -8,7 +8,7 @@
 #     is "$(reaches 80)" open "the web server answers"
 #     done_testing
 
-: "${BUILD:=build}"
+: "${BUILD:=build}" "${TEST_PATIENCE:=0.4}" # seconds after which what has not answered does not
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
 if [ -z "${TEG_LIVE-}" ]; then
 	exec env TEG_LIVE=1 unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
@@ -92,9 +92,9 @@ servers() { # servers PORT...: something that accepts, over both IP versions
 	for port; do until ss -Hltn "sport = $port" | grep -q . ; do sleep 0.02; done; done
 }
 reaches() { # reaches PORT [ADDRESS]: from the outside; "open" or "shut"
-	outside timeout 0.4 bash -c "exec 3<>/dev/tcp/${2-10.9.0.1}/$1" 2>/dev/null && echo open || echo shut
+	outside timeout "$TEST_PATIENCE" bash -c "exec 3<>/dev/tcp/${2-10.9.0.1}/$1" 2>/dev/null && echo open || echo shut
 }
-pings() { outside ping -c1 -W0.4 -q "${@:2}" "$1" >/dev/null 2>&1 && echo answered || echo silent; }
+pings() { outside ping -c1 -W"$TEST_PATIENCE" -q "${@:2}" "$1" >/dev/null 2>&1 && echo answered || echo silent; }
 
 # ---- policies ---------------------------------------------------------------------
 
