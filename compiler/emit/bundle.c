@@ -54,6 +54,14 @@ static int bundle_holds(const struct buf *sealed, struct err *why)
 	return rc ? rc : playbooks_hold(bundle_find(b, "playbooks.tegp"), a, why);
 }
 
+/* A long list's is tens of megabytes: there is one of it at a time. */
+static void encode_batch(struct buf *out, struct batch *b)
+{
+	buf_reserve(out, b->len + b->bank_count * sizeof *b->banks + 16);
+	batch_encode(out, b);
+	batch_release(b);
+}
+
 int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, bool proved, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
@@ -79,12 +87,13 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, bool
 	plan_encode(&plan_bytes, &plan);
 	if (drill.test_count || drill.elsewhere)
 		drill_encode(&drill_bytes, &drill);
-	batch_encode(&posture, &nft.posture);
-	batch_encode(&epiderme, &nft.epiderme);
+	encode_batch(&posture, &nft.posture);
+	encode_batch(&epiderme, &nft.epiderme);
 	if (responds)
 		playbooks_encode(&playbooks, &ir->responses.code);
 	if (ir->policy->derme.rule_count)
 		derme_encode(&derme, &ir->policy->derme);
+	arena_free(take(a)); /* nothing of the members is in it */
 	struct bundle_member members[10] = {
 		{ "plan", plan_bytes.at, plan_bytes.len },
 		{ "policy/resolved.teg", resolved, strlen(resolved) },
@@ -103,6 +112,10 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, bool
 	if (responds)
 		members[count++] = (struct bundle_member){ "playbooks.tegp", playbooks.at, playbooks.len };
 	bundle_write(&sealed, members, count);
+	buf_release(&posture);
+	buf_release(&epiderme);
+	buf_release(&plan_bytes);
+	emit_nft_release(&nft);
 	if (bundle_holds(&sealed, why))
 		return err_in(why, "the bundle would be refused");
 

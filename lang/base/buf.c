@@ -24,6 +24,14 @@ static void buf_make_room(struct buf *b, size_t more)
 	b->room = room;
 }
 
+void buf_reserve(struct buf *b, size_t more)
+{
+	if (b->room - b->len > more)
+		return;
+	b->room = b->len + more + 1;
+	b->at = memory_resized(b->at, b->room);
+}
+
 void buf_add(struct buf *b, const void *bytes, size_t len)
 {
 	buf_make_room(b, len);

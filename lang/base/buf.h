@@ -21,6 +21,8 @@ struct buf {
 void buf_release(struct buf *b);
 
 void buf_add(struct buf *b, const void *bytes, size_t len);
+/* Room for as much more and not a byte beyond it, for what is long and known. */
+void buf_reserve(struct buf *b, size_t more);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -133,12 +133,22 @@ static bool members_are_in_order(const struct bundle_member *members, size_t cou
 	return next == count;
 }
 
+static size_t tar_len(size_t manifest, const struct bundle_member *members, size_t count)
+{
+	size_t len = BLOCK + padded(manifest) + 2 * BLOCK;
+
+	for (size_t i = 0; i < count; i++)
+		len += BLOCK + padded(members[i].len);
+	return len;
+}
+
 void bundle_write(struct buf *out, const struct bundle_member *members, size_t count)
 {
 	own(buf) struct buf manifest = { 0 };
 
 	assert(members_are_in_order(members, count));
 	manifest_print(&manifest, members, count);
+	buf_reserve(out, tar_len(manifest.len, members, count));
 	member_write(out, MANIFEST, manifest.at, manifest.len);
 	for (size_t i = 0; i < count; i++)
 		member_write(out, members[i].name, members[i].bytes, members[i].len);
