@@ -158,6 +158,43 @@ static void a_tick(struct xdp_run *x)
 	tap_num(xdp_run_telling(x).rate - before.rate, 100 - TEG_EVENTS_A_RULE, "and of what the policy asks, each that is not told is lost");
 }
 
+#define MANY 10
+
+/* Each within its own share, all together beyond the CPU's. */
+static void many_rules(void)
+{
+	static const char *const ids[MANY + 2] = { "neighbour", "blocked", "reflex.0", "reflex.1", "reflex.2", "reflex.3", "reflex.4",
+						   "reflex.5", "reflex.6", "reflex.7", "reflex.8", "reflex.9" };
+	struct plan_counter of[MANY + 2] = { { 0 } };
+	struct teg_box at[MANY];
+	struct teg_rule drops[MANY];
+	struct plan many = plan;
+	own(xdp_run) struct xdp_run *x = NULL;
+	struct err why = { 0 };
+
+	for (unsigned i = 0; i < MANY + 2; i++)
+		of[i].id = ids[i];
+	for (unsigned i = 0; i < MANY; i++) {
+		at[i] = (struct teg_box)PORT(i, 10 + i);
+		drops[i] = (struct teg_rule){ .counter_slot = 2 + i, .act = TEG_ACT_DROP, .one_in = 1 };
+	}
+	many.counters = of, many.counter_count = MANY + 2;
+	many.boxes = at, many.rules = drops;
+	many.box_count = many.rule_count = many.config.box_count = many.config.rule_count = MANY;
+	many.config.asks = 0;
+	if (!tap_ok(!xdp_run_new(&x, &many, XDP_RUN_REAL_CLOCK, &why), "a policy of %d drops loads", MANY))
+		return;
+	xdp_run_at(x, 1, 0, 0);
+	xdp_run_tick(x, 1);
+	for (unsigned i = 0; i < MANY; i++)
+		send(x, (uint16_t)(10 + i), 100);
+	tap_num(xdp_run_told(x).count, TEG_EVENTS_A_TICK, "events of all rules together in a tick");
+	tap_num(xdp_run_telling(x).rate, MANY * TEG_EVENTS_A_RULE - TEG_EVENTS_A_TICK, "what their shares have beyond that is lost, and counted");
+	xdp_run_tick(x, 2);
+	send(x, 10, 1);
+	tap_num(xdp_run_told(x).count, 1, "in the next tick there is room again");
+}
+
 /* A reader that lets ticks go on, and does not read. */
 static void a_full_ring(struct xdp_run *x)
 {
@@ -198,5 +235,6 @@ int main(void)
 	one_of_fifty(x);
 	a_tick(x);
 	a_full_ring(x);
+	many_rules();
 	return tap_done();
 }
