@@ -28,14 +28,7 @@
 #define BULK_SCAN_PART 16
 #define BULK_SCAN_PARTS (TEG_BULK_LONGEST_MAX / BULK_SCAN_PART)
 
-/* One value, as long as the policy needs: set before loading. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u64));
-} gen_bulk SEC(".maps");
+ONE_TABLE(__u64) gen_bulk SEC(".maps");
 
 /*
  * What is known of the packet, in the form of a tree. Of each CPU, not on the stack: there it would

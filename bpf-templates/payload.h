@@ -25,6 +25,7 @@
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/config.h"
+#include "bpf-templates/one.h"
 #include "bpf-templates/pkt.h"
 #include "bpf-templates/walk.h"
 
@@ -34,46 +35,11 @@
 #define PAYLOAD_NEAR (0xffffu - PAYLOAD_CHUNK - PAYLOAD_AHEAD) /* MAX_PACKET_OFF of kernel/bpf/verifier.c */
 #define PAYLOAD_TURNS 300 /* 65,535 bytes in chunks, and some that are cut short */
 
-/* One value each, as long as the policy needs: set before loading. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct teg_cell));
-} gen_payload_cells SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct teg_row));
-} gen_rows SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct teg_automaton));
-} gen_automata SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} gen_steps SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} gen_lists SEC(".maps");
+ONE_TABLE(struct teg_cell) gen_payload_cells SEC(".maps");
+ONE_TABLE(struct teg_row) gen_rows SEC(".maps");
+ONE_TABLE(struct teg_automaton) gen_automata SEC(".maps");
+ONE_TABLE(__u32) gen_steps SEC(".maps");
+ONE_TABLE(__u32) gen_lists SEC(".maps");
 
 /* What is asked of a packet, how far it is read, and what was found. */
 struct payload {

@@ -27,30 +27,9 @@ __u32 sets_far(__u32 which, __u64 head_length, __u32 middle, __u64 low);
 #include "bpf-templates/one.h"
 #include "bpf-templates/pkt.h"
 
-/* One value each, as long as the policy needs: set before loading. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct teg_node));
-} gen_nodes SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u64));
-} gen_masks SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct teg_atlas));
-} gen_atlas SEC(".maps");
+ONE_TABLE(struct teg_node) gen_nodes SEC(".maps");
+ONE_TABLE(__u64) gen_masks SEC(".maps");
+ONE_TABLE(struct teg_atlas) gen_atlas SEC(".maps");
 
 /* Two banks. */
 struct {

@@ -8,24 +8,11 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf-templates/abi.h"
+#include "bpf-templates/one.h"
 #include "bpf-templates/pkt.h"
 
-/* One value each, as long as the policy needs: set before loading. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct teg_cell));
-} gen_cells SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct teg_rule));
-} gen_rules SEC(".maps");
+ONE_TABLE(struct teg_cell) gen_cells SEC(".maps");
+ONE_TABLE(struct teg_rule) gen_rules SEC(".maps");
 
 /* An index that is checked and then used: clang would else check one copy, and add another to a pointer. */
 #define WALK_ONE_REGISTER(x) asm volatile("" : "+r"(x))
