@@ -163,16 +163,15 @@ __noinline __u64 bulk_scan_part(const struct bulk_key *k, __u64 first, __u32 cou
 
 __noinline __u64 bulk_scan_rest(const struct bulk_key *k, __u64 first, __u32 count, __u64 found, __u32 ip6)
 {
-	const __u32 each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4;
-
 	if (!k)
 		return found;
-	for (__u32 i = 0; i < BULK_SCAN_PARTS && i * BULK_SCAN_PART < count; i++) {
-		__u64 first_of_part = first + i * BULK_SCAN_PART * each;
-		__u64 is = bulk_scan_part(k, first_of_part, count - i * BULK_SCAN_PART, found, ip6);
+	for (__u32 i = 0; i < BULK_SCAN_PARTS; i++) {
+		__u64 is = bulk_scan_part(k, first, count, found, ip6);
 
-		if (is != found)
+		if (is != found || count <= BULK_SCAN_PART)
 			return is;
+		first += BULK_SCAN_PART * (ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4);
+		count -= BULK_SCAN_PART;
 	}
 	return found;
 }
