@@ -80,23 +80,27 @@ static __always_inline struct cookie_heads cookie_find(struct frame_ctx *ctx)
 	return (struct cookie_heads){ ip, data + at, at };
 }
 
-/* The listener of this host for the packet, or who else has the connection; with a reference. */
-static __always_inline struct bpf_sock *cookie_socket(struct frame_ctx *ctx, const struct pkt *p)
-{
-	struct bpf_sock_tuple t = {};
+/* What is asked with, one after the other: of a stack that all functions share, there is little. */
+union cookie_room {
+	struct bpf_sock_tuple tuple;
+	__u32 header[COOKIE_TCP_MOST / 4];
+};
 
+/* The listener of this host for the packet, or who else has the connection; with a reference. */
+static __always_inline struct bpf_sock *cookie_socket(struct bpf_sock_tuple *t, struct frame_ctx *ctx, const struct pkt *p)
+{
 	if (p->family == TEG_IP4) {
-		t.ipv4.saddr = (__be32)(p->src.lo >> 32);
-		t.ipv4.daddr = (__be32)(p->dst.lo >> 32);
-		t.ipv4.sport = bpf_htons(p->sport);
-		t.ipv4.dport = bpf_htons(p->dport);
-		return bpf_skc_lookup_tcp(ctx, &t, sizeof t.ipv4, BPF_F_CURRENT_NETNS, 0);
+		t->ipv4.saddr = (__be32)(p->src.lo >> 32);
+		t->ipv4.daddr = (__be32)(p->dst.lo >> 32);
+		t->ipv4.sport = bpf_htons(p->sport);
+		t->ipv4.dport = bpf_htons(p->dport);
+		return bpf_skc_lookup_tcp(ctx, t, sizeof t->ipv4, BPF_F_CURRENT_NETNS, 0);
 	}
-	__builtin_memcpy(t.ipv6.saddr, &p->src, sizeof t.ipv6.saddr);
-	__builtin_memcpy(t.ipv6.daddr, &p->dst, sizeof t.ipv6.daddr);
-	t.ipv6.sport = bpf_htons(p->sport);
-	t.ipv6.dport = bpf_htons(p->dport);
-	return bpf_skc_lookup_tcp(ctx, &t, sizeof t.ipv6, BPF_F_CURRENT_NETNS, 0);
+	__builtin_memcpy(t->ipv6.saddr, &p->src, sizeof t->ipv6.saddr);
+	__builtin_memcpy(t->ipv6.daddr, &p->dst, sizeof t->ipv6.daddr);
+	t->ipv6.sport = bpf_htons(p->sport);
+	t->ipv6.dport = bpf_htons(p->dport);
+	return bpf_skc_lookup_tcp(ctx, t, sizeof t->ipv6, BPF_F_CURRENT_NETNS, 0);
 }
 
 /* The header with its options, as long as it says, where the verifier knows its room. */
@@ -117,25 +121,30 @@ static __always_inline __u32 cookie_header(__u32 copy[static COOKIE_TCP_MOST / 4
 	return len;
 }
 
+/* The kernel's cookie for a SYN to this listener, or why there is none. */
+static __always_inline __s64 cookie_of(struct bpf_sock *listener, const struct cookie_heads *h, bool is_ip4,
+				       __u32 header[static COOKIE_TCP_MOST / 4], __u32 len)
+{
+	if (len < sizeof(struct tcphdr) || len > COOKIE_TCP_MOST)
+		return -EINVAL;
+	return is_ip4 ? bpf_tcp_gen_syncookie(listener, h->ip, sizeof(struct iphdr), (void *)header, len) :
+			bpf_tcp_gen_syncookie(listener, h->ip, sizeof(struct ipv6hdr), (void *)header, len);
+}
+
 /* What the listener says of the SYN. A function of its own, as limit_over() is. */
 __noinline __u64 cookie_make(struct frame_ctx *ctx, const struct pkt *p)
 {
-	__u32 header[COOKIE_TCP_MOST / 4] = {};
+	union cookie_room room = {};
 
 	if (!p)
 		return COOKIE_NONE;
 	struct cookie_heads h = cookie_find(ctx);
-	__u32 len = h.tcp ? cookie_header(header, ctx, h.tcp) : 0;
-	if (len < sizeof(struct tcphdr) || len > COOKIE_TCP_MOST)
-		return COOKIE_NONE;
-	struct bpf_sock *listener = cookie_socket(ctx, p);
+	struct bpf_sock *listener = h.tcp ? cookie_socket(&room.tuple, ctx, p) : NULL;
 	if (!listener)
 		return COOKIE_NONE;
 	__s64 made = -ENOENT;
 	if (listener->state == BPF_TCP_LISTEN)
-		made = p->family == TEG_IP4 ?
-			       bpf_tcp_gen_syncookie(listener, h.ip, sizeof(struct iphdr), (void *)header, len) :
-			       bpf_tcp_gen_syncookie(listener, h.ip, sizeof(struct ipv6hdr), (void *)header, len);
+		made = cookie_of(listener, &h, p->family == TEG_IP4, room.header, cookie_header(room.header, ctx, h.tcp));
 	bpf_sk_release(listener);
 	if (made == -ENOENT || made == -EOPNOTSUPP) /* the latter: a kernel without SYN cookies */
 		return COOKIE_ROOM;

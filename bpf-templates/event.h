@@ -127,16 +127,25 @@ __noinline int event_tell(struct frame_ctx *ctx, const struct pkt *p, const stru
 		t->full++;
 		return 0;
 	}
-	*e = (struct teg_event){
-		.at_ns = bpf_ktime_get_coarse_ns(),
-		.generation = gen_config.generation,
-		.who = of->who, .by = of->by, .since = of->since,
-		.ifindex = ctx->ingress_ifindex,
-		.frame_len = frame_len(ctx),
-		.sport = p->sport, .dport = p->dport, .icmp = p->icmp,
-		.posture = of->posture, .does = of->does, .severity = of->severity,
-		.family = p->family, .fragment = p->fragment, .proto = p->proto, .flags = p->flags,
-	};
+	/* A field after the other: a compound literal has all of them on the stack first. */
+	__builtin_memset(e, 0, sizeof *e);
+	e->at_ns = bpf_ktime_get_coarse_ns();
+	e->generation = gen_config.generation;
+	e->who = of->who;
+	e->by = of->by;
+	e->since = of->since;
+	e->ifindex = ctx->ingress_ifindex;
+	e->frame_len = frame_len(ctx);
+	e->sport = p->sport;
+	e->dport = p->dport;
+	e->icmp = p->icmp;
+	e->posture = of->posture;
+	e->does = of->does;
+	e->severity = of->severity;
+	e->family = p->family;
+	e->fragment = p->fragment;
+	e->proto = p->proto;
+	e->flags = p->flags;
 	__builtin_memcpy(&e->src, &p->src, sizeof e->src);
 	__builtin_memcpy(&e->dst, &p->dst, sizeof e->dst);
 	e->head_len = event_head(ctx, e->head);

@@ -263,10 +263,14 @@ __noinline int payload_far(struct frame_ctx *ctx, struct payload *s)
 {
 	if (!gen_config.payload.automata || !frame_has_parts() || !s)
 		return PAYLOAD_UNREAD;
-	__u32 have = s->until - s->at;
+	const __u32 left = s->until - s->at;
+	__u64 have = left < sizeof s->copy ? left : sizeof s->copy;
 
+	/* Each bound by itself, of the register that the call is given: clang would ask both of have - PAYLOAD_AHEAD. */
+	WALK_ONE_REGISTER(have);
 	if (have > sizeof s->copy)
-		have = sizeof s->copy;
+		return PAYLOAD_UNREAD;
+	WALK_ONE_REGISTER(have);
 	if (have < PAYLOAD_AHEAD || frame_load(ctx, s->at, s->copy, have))
 		return PAYLOAD_UNREAD;
 	const __u32 groups = payload_groups(have);
