@@ -15,6 +15,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf-templates/abi.h"
+#include "bpf-templates/bound.h"
 #include "bpf-templates/bulk.h"
 #include "bpf-templates/config.h"
 #include "bpf-templates/one.h"
@@ -153,7 +154,7 @@ static __always_inline __u64 vector_rule(const __u64 *of_bit, const struct vecto
 		bits = b[0] ^ ((b[0] ^ b[1]) & in_second);
 		at = 64 & in_second;
 	}
-	return of_bit[at + (vector_lowest(bits) & 63)];
+	return of_bit[BOUND(at + (vector_lowest(bits) & 63), 64 * words)];
 }
 
 /* The byte that says in which blocks the packet's boxes are. */
