@@ -10,6 +10,9 @@ is missed, the row says so.
 """
 import os, random, re, sys, tempfile
 
+sys.dont_write_bytecode = True
+from process import measure
+
 LISTS = "../shared/data/rulesets/classbench/"
 TIME = {1000: 0.025, 10000: 0.150, 100000: 1.8}  # seconds, without proofs
 PROVED = {1000: 1, 10000: 5, 100000: 60}         # with: what all dead rules may take (docs/prover.md)
@@ -61,20 +64,9 @@ def reflexes(selectors):
     return f'zone wan = "eth0"\nposture P {{\n    default allow\n}}\ninitial posture P\n{each}'
 
 
-def measure(*argv):
-    pid = os.fork()
-    if not pid:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        os.execv(argv[0], argv)
-    _, status, usage = os.wait4(pid, 0)
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
-
-
 def best(times, *argv):
     all = [measure(*argv) for _ in range(times)]
-    return min(cpu for cpu, _, _ in all), max(mb for _, mb, _ in all), all[0][2]
+    return min(cpu for _, cpu, _, _ in all), max(mb for _, _, mb, _ in all), all[0][3]
 
 
 def told(is_, goal, unit):

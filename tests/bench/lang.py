@@ -10,6 +10,9 @@ one letter typed in a rule in the middle of a text, until its diagnostics are th
 """
 import os, random, sys, tempfile, time
 
+sys.dont_write_bytecode = True
+from process import measure
+
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../lib"))
 from lsp import Lsp, place
 
@@ -25,18 +28,6 @@ def policy(rules):
               lambda i: f"    r{i}: allow https from {random.randrange(11, 200)}.{random.randrange(256)}.0.0/16 to {address()}    # a server"]
     out += [random.choice(shapes)(i) for i in range(rules)] + ["}", "initial posture EDGE", ""]
     return "\n".join(out)
-
-
-def measure(*argv):
-    begun = time.monotonic()
-    pid = os.fork()
-    if not pid:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        os.execv(argv[0], argv)
-    _, status, usage = os.wait4(pid, 0)
-    return time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
 
 
 def keystrokes(tegc, rules, count=60):
