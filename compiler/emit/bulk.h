@@ -25,8 +25,8 @@
 #define BULK_COPIES_MAX 8u
 
 /*
- * Cells of a leaf: the verifier walks as many of each tree, and has a million instructions. Of 256 in six trees of IPv6 it
- * walks 770,000, of half as many that ask more 717,000.
+ * Cells of a leaf. Halved from when the verifier walked a whole leaf for each tree; it walks one part of BULK_SCAN_PART cells
+ * now, whatever the leaf.
  */
 #define BULK_LONGEST(both_families, mores) (TEG_BULK_LONGEST_MAX / ((both_families) ? 2 : 1) / ((mores) > 1 ? 2 : 1))
 
