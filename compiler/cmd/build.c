@@ -141,7 +141,7 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 		fprintf(stderr, "tegc build: %s\n", why.text);
 		return EXIT_INPUT;
 	}
-	if (file_replace(asked->to, bundle.at, bundle.len, 0644, &why)) {
+	if (file_save(asked->to, bundle.at, bundle.len, 0644, &why)) {
 		fprintf(stderr, "tegc build: %s\n", why.text);
 		return EXIT_IO;
 	}

@@ -164,6 +164,5 @@ int cmd_check(int argc, char **argv)
 		return cmd_usage("check");
 	for (int i = optind; i < argc; i++)
 		worst = cmd_worse(worst, check_file(r, argv[i], argc, argv));
-	worst = report_write(r, worst);
-	return fflush(stdout) ? EXIT_IO : worst;
+	return report_write(r, worst);
 }

@@ -2,23 +2,18 @@
  * cmd - the commands of tegc. A command is a row of cmd.def and a file here.
  *
  * A handler gets its own name as argv[0] and returns the exit code, which is
- * one of sysexits.h or EXIT_WRONG, EXIT_NO, EXIT_RISKY, EXIT_UNKNOWN: see exit.def.
+ * a row of exit.def. What it writes to stdout may fail: tegc.c looks, once for all, and
+ * answers --help for each.
  */
 #ifndef TEG_CMD_CMD_H
 #define TEG_CMD_CMD_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sysexits.h>
 
 #include "compiler/front/front.h"
 #include "compiler/report/report.h"
-
-enum exit_code {
-#define EXIT(id, number, about) EXIT_##id = number,
-#include "lang/vocab/exit.def"
-#undef EXIT
-};
+#include "lang/vocab/exit.h"
 
 struct command {
 	const char *name, *arguments, *about;
@@ -31,7 +26,7 @@ extern const size_t command_count;
 #include "compiler/cmd/cmd.def"
 #undef COMMAND
 
-/* The usage line of a command on stderr; EX_USAGE. */
+/* The usage line of a command on stderr; EXIT_USAGE. */
 int cmd_usage(const char *command);
 
 /* Of two exit codes, what is told of both: an unread file before a wrong policy, that before "no", that before "unknown". */

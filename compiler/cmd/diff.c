@@ -14,10 +14,10 @@
 #include <string.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/cmd/comparison.h"
 #include "compiler/cmd/input.h"
 #include "compiler/cmd/patch.h"
 #include "compiler/ir/ir.h"
-#include "compiler/report/changes.h"
 #include "compiler/report/diags.h"
 #include "compiler/report/owners.h"
 #include "lang/base/file.h"
@@ -160,21 +160,9 @@ static int answer(const struct diff *d, const struct asked *a)
 
 static int say(const struct diff *d, const struct asked *a, struct report *r)
 {
-	own(buf) struct buf text = { 0 };
+	int rc = comparison_tell(r, d, a->form, a->all);
 
-	if (d->too_many_zones) {
-		fputs("tegc diff: the two policies name more than 63 zones together\n", stderr);
-		return EXIT_UNKNOWN;
-	}
-	if (!diff_replays(d)) {
-		fputs("tegc diff: an example does not replay; this is a mistake of tegc\n", stderr);
-		return EX_SOFTWARE;
-	}
-	r->diff = d;
-	report_changes(&text, d, r->files.at[0]->c, r->files.at[1]->c, a->form, a->all);
-	if (fwrite(text.at, 1, text.len, report_text(r)) != text.len || fflush(stdout))
-		return EX_IOERR;
-	return answer(d, a);
+	return rc ? rc : answer(d, a);
 }
 
 /* --- for git ------------------------------------------------------------------------ */
@@ -193,10 +181,11 @@ static int say_text(const struct asked *a)
 	if (file_read(&old, a->old.file, SOURCE_BYTES_MAX, &why) ||
 	    file_read(&new, a->new.file, SOURCE_BYTES_MAX, &why)) {
 		fprintf(stderr, "tegc diff: %s\n", why.text);
-		return EX_NOINPUT;
+		return EXIT_INPUT;
 	}
 	patch_print(&out, a->new.at, &old, &new);
-	return fwrite(out.at, 1, out.len, stdout) != out.len || fflush(stdout) ? EX_IOERR : EXIT_YES;
+	fwrite(out.at, 1, out.len, stdout);
+	return EXIT_YES;
 }
 
 /* Git takes every other answer than 0 for a failure, so a difference is none here. */
@@ -224,7 +213,7 @@ static int diff_for_git(struct asked *a, struct report *r)
 	own(prover) struct prover *p = prover_new(&a->budget);
 
 	rc = report_write(r, say(report_owners(prove_diff(p, x, y), old, new, x, y), a, r));
-	return rc < EX__BASE ? EXIT_YES : rc;
+	return rc < EXIT_USAGE ? EXIT_YES : rc;
 }
 
 static int diff(struct asked *a, struct report *r)

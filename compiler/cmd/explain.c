@@ -160,7 +160,6 @@ int cmd_explain(int argc, char **argv)
 	own(report) struct report *r = report_new("explain");
 	struct report_file *f = report_add(r, NULL, cmd_compilation());
 	struct asked asked = { 0 };
-	int exit_code;
 
 	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS, options, NULL)) != -1;)
 		if (!option_read(&asked, f->c, r, o))
@@ -169,10 +168,6 @@ int cmd_explain(int argc, char **argv)
 		return cmd_usage("explain");
 	f->path = argv[optind];
 	if (asked.list)
-		exit_code = list_codes();
-	else if (asked.packet)
-		exit_code = report_write(r, explain_policy(r, f, &asked));
-	else
-		exit_code = explain_code(argv[optind]);
-	return fflush(stdout) ? EXIT_IO : exit_code;
+		return list_codes();
+	return asked.packet ? report_write(r, explain_policy(r, f, &asked)) : explain_code(argv[optind]);
 }

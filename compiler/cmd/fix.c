@@ -126,15 +126,6 @@ static int by_place(const void *x, const void *y)
 	return s.from < t.from ? -1 : s.from > t.from;
 }
 
-static int replace(const char *path, const struct buf *text, struct err *why)
-{
-	struct stat st;
-
-	if (stat(path, &st))
-		return err_sys(why, "cannot find %s", path);
-	return file_replace(path, buf_text(text), text->len, st.st_mode & 07777, why);
-}
-
 static void keep(struct fixing *f, const struct source *s)
 {
 	struct kept k = { .path = arena_strdup(f->arena, s->name) };
@@ -158,7 +149,7 @@ static int edit_file(struct fixing *f, const struct source *s, const struct diag
 	}
 	buf_add(&text, s->text + at, s->len - at);
 	keep(f, s);
-	return replace(s->name, &text, why);
+	return file_save(s->name, buf_text(&text), text.len, 0644, why);
 }
 
 static int undo(struct fixing *f, struct err *why)
@@ -166,7 +157,8 @@ static int undo(struct fixing *f, struct err *why)
 	f->over = true;
 	f->made -= f->last;
 	for (size_t i = 0; i < f->kept.len; i++) {
-		int rc = replace(f->kept.at[i].path, &f->kept.at[i].bytes, why);
+		const struct buf *bytes = &f->kept.at[i].bytes;
+		int rc = file_save(f->kept.at[i].path, buf_text(bytes), bytes->len, 0644, why);
 
 		if (rc)
 			return rc;

@@ -9,7 +9,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "compiler/cmd/cmd.h"
 #include "compiler/report/diags.h"
@@ -23,13 +22,12 @@ static int read_failed(const struct err *why)
 	return why->code == -EIO ? EXIT_IO : EXIT_INPUT;
 }
 
-static int replace(const char *path, const struct buf *text)
+static int save(const char *path, const struct buf *text)
 {
 	struct err why = { 0 };
-	struct stat st;
 
-	if (stat(path, &st) || file_replace(path, text->at, text->len, st.st_mode & 07777, &why)) {
-		fprintf(stderr, "tegc fmt: %s\n", why.text[0] ? why.text : strerror(errno));
+	if (file_save(path, text->at, text->len, 0644, &why)) {
+		fprintf(stderr, "tegc fmt: %s\n", why.text);
 		return EXIT_IO;
 	}
 	return 0;
@@ -66,9 +64,11 @@ static int fmt_one(struct report *r, const char *path, bool check)
 			fprintf(report_text(r), "%s\n", path);
 		return same ? EXIT_YES : EXIT_NO;
 	}
-	if (stdio)
-		return fwrite(buf_text(&after), 1, after.len, stdout) == after.len ? EXIT_YES : EXIT_IO;
-	return same ? EXIT_YES : replace(path, &after);
+	if (stdio) {
+		fwrite(buf_text(&after), 1, after.len, stdout);
+		return EXIT_YES;
+	}
+	return same ? EXIT_YES : save(path, &after);
 }
 
 /* The policy itself goes to standard output: a report cannot go there too. */
@@ -102,6 +102,5 @@ int cmd_fmt(int argc, char **argv)
 		return EXIT_USAGE;
 	for (int i = optind; i < argc; i++)
 		worst = cmd_worse(worst, fmt_one(r, argv[i], check));
-	worst = report_write(r, worst);
-	return fflush(stdout) ? EXIT_IO : worst;
+	return report_write(r, worst);
 }

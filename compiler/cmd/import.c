@@ -80,13 +80,14 @@ static int write_out(const char *path, const char *bytes, size_t len)
 {
 	struct err why = { 0 };
 
-	if (path && file_replace(path, bytes, len, 0644, &why)) {
-		fprintf(stderr, "tegc import: %s: %s\n", path, why.text);
-		return EXIT_IO;
+	if (!path) {
+		fwrite(bytes, 1, len, stdout);
+		return EXIT_YES;
 	}
-	if (!path && (fwrite(bytes, 1, len, stdout) != len || fflush(stdout)))
-		return EXIT_IO;
-	return 0;
+	if (!file_save(path, bytes, len, 0644, &why))
+		return EXIT_YES;
+	fprintf(stderr, "tegc import: %s\n", why.text);
+	return EXIT_IO;
 }
 
 static const char *how_much(const struct import *m)

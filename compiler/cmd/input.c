@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 
 #include "compiler/cmd/revision.h"
 #include "compiler/front/store.h"
 #include "lang/base/file.h"
 #include "lang/bundle/bundle.h"
+#include "lang/vocab/exit.h"
 
 /* A bundle is a tar, and the first thing in it is its manifest. */
 static bool is_bundle(const struct buf *b)
@@ -71,7 +71,7 @@ static struct policy *read_revision(struct compilation *c, const char *name, con
 	if (!revision_open(&r, c->arena, arena_strndup(c->arena, name, (size_t)(colon - name)), &why))
 		return read_from(c, revision_store(r), colon + 1, name);
 	diag(&c->diags, DIAG_INPUT_MISSING, SPAN_NOWHERE, "cannot open %s: %s", name, why.text);
-	c->input_fault = EX_NOINPUT;
+	c->input_fault = EXIT_INPUT;
 	return NULL;
 }
 

@@ -9,9 +9,9 @@
 #include <stdio.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/cmd/comparison.h"
 #include "compiler/cmd/input.h"
 #include "compiler/ir/ir.h"
-#include "compiler/report/changes.h"
 #include "compiler/report/diags.h"
 
 enum { ALLOW = CMD_OWN, ALL, MARKDOWN, BUDGET };
@@ -69,20 +69,10 @@ static bool options_read(struct asked *a, struct report *r, int argc, char **arg
 
 static int say(struct report *r, const struct diff *d, const struct asked *a)
 {
-	own(buf) struct buf text = { 0 };
+	int rc = comparison_tell(r, d, a->form, a->all);
 
-	if (d->too_many_zones) {
-		fputs("tegc no-new-access: the policies name more than 63 zones together\n", stderr);
-		return EXIT_UNKNOWN;
-	}
-	if (!diff_replays(d)) {
-		fputs("tegc no-new-access: an example does not replay; this is a mistake of tegc\n", stderr);
-		return EXIT_OURS;
-	}
-	r->diff = d;
-	report_changes(&text, d, r->files.at[BASE]->c, r->files.at[HEAD]->c, a->form, a->all);
-	if (fwrite(text.at, 1, text.len, report_text(r)) != text.len || fflush(stdout))
-		return EXIT_IO;
+	if (rc)
+		return rc;
 	if (d->change_count || d->fact_count)
 		return EXIT_NO;
 	return d->progress.undecided ? EXIT_UNKNOWN : EXIT_YES;

@@ -31,7 +31,7 @@ static int sign(const char *key, uint64_t serial, const char *from, const char *
 		err_in(&why, "%s", from);
 		return failed(&why, EXIT_WRONG);
 	}
-	if (file_replace(to, out.at, out.len, 0644, &why))
+	if (file_save(to, out.at, out.len, 0644, &why))
 		return failed(&why, EXIT_IO);
 	return EXIT_YES;
 }

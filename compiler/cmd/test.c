@@ -251,6 +251,5 @@ int cmd_test(int argc, char **argv)
 		return cmd_usage("test");
 	for (int i = optind; i < argc; i++) /* the first reading has put the files last */
 		worst = cmd_worse(worst, test_file(r, argv[i], argc, argv));
-	worst = report_write(r, worst);
-	return fflush(stdout) ? EXIT_IO : worst;
+	return report_write(r, worst);
 }

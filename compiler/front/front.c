@@ -2,10 +2,10 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "compiler/front/reading.h"
 #include "lang/syntax/parse.h"
+#include "lang/vocab/exit.h"
 
 #define PACKET_TEXT_MAX ((size_t)4096)
 #define CLAIM_TEXT_MAX 65536
@@ -145,5 +145,5 @@ int front_exit(const struct compilation *c)
 {
 	if (c->input_fault)
 		return c->input_fault;
-	return c->diags.errors ? 1 : 0;
+	return c->diags.errors ? EXIT_WRONG : EXIT_YES;
 }

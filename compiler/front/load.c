@@ -6,12 +6,12 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "compiler/front/reading.h"
 #include "compiler/front/store.h"
 #include "lang/base/near.h"
 #include "lang/syntax/parse.h"
+#include "lang/vocab/exit.h"
 
 /* The files of policies/ that tegc carries: build/gen/shipped.S. */
 struct shipped {
@@ -67,18 +67,18 @@ static void told_by_errno(struct reading *r, const struct node *import, const ch
 
 	switch (-why->code) {
 	case EISDIR:
-		unreadable(r, import, DIAG_INPUT_DIRECTORY, EX_NOINPUT,
+		unreadable(r, import, DIAG_INPUT_DIRECTORY, EXIT_INPUT,
 			   arena_printf(r->arena, "%s is a directory, not a policy", path));
 		return;
 	case EFBIG:
-		unreadable(r, import, DIAG_INPUT_LARGE, EX_NOINPUT,
+		unreadable(r, import, DIAG_INPUT_LARGE, EXIT_INPUT,
 			   arena_printf(r->arena, "%s has more than %zu MiB", path, SOURCE_BYTES_MAX >> 20));
 		return;
 	case ENOENT: case EACCES: case ENOTDIR: case ELOOP: case ENAMETOOLONG: case EPERM:
-		unreadable(r, import, DIAG_INPUT_MISSING, EX_NOINPUT, words);
+		unreadable(r, import, DIAG_INPUT_MISSING, EXIT_INPUT, words);
 		return;
 	}
-	unreadable(r, import, DIAG_INPUT_BROKEN, EX_IOERR, words);
+	unreadable(r, import, DIAG_INPUT_BROKEN, EXIT_IO, words);
 }
 
 static bool text_is_sound(struct reading *r, uint32_t file)

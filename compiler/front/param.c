@@ -4,12 +4,12 @@
  */
 #include <cjson/cJSON.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "compiler/front/reading.h"
 #include "lang/base/file.h"
 #include "lang/base/near.h"
 #include "lang/syntax/parse.h"
+#include "lang/vocab/exit.h"
 
 #define PARAMS_BYTES_MAX ((size_t)4 << 20)
 
@@ -93,7 +93,7 @@ void front_give_params(struct compilation *c, const char *path)
 
 	if (file_read(&bytes, path, PARAMS_BYTES_MAX, &why)) {
 		diag(&c->diags, DIAG_INPUT_MISSING, SPAN_NOWHERE, "%s", why.text);
-		c->input_fault = EX_NOINPUT;
+		c->input_fault = EXIT_INPUT;
 		return;
 	}
 	const char *end = NULL;

@@ -5,11 +5,10 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "lang/base/file.h"
+#include "lang/vocab/exit.h"
 
 /* --- where paths begin ----------------------------------------------------------------------- */
 
@@ -253,33 +252,17 @@ FILE *report_text(const struct report *r)
 	return stdout;
 }
 
-/* A pipe or a device is written to; only a file is replaced. */
-static bool is_special(const char *path)
-{
-	struct stat st;
-
-	return !stat(path, &st) && !S_ISREG(st.st_mode);
-}
-
-static int write_special(const char *path, const struct buf *text, struct err *why)
-{
-	own(file) FILE *f = fopen(path, "we");
-
-	if (!f || fwrite(buf_text(text), 1, text->len, f) != text->len || fflush(f))
-		return err_sys(why, "cannot write %s", path);
-	return 0;
-}
-
 static bool write_sink(const struct report *r, const struct report_sink *s)
 {
 	own(buf) struct buf out = { 0 };
 	struct err why = { 0 };
 
 	s->form(&out, r);
-	if (is_stdout(s))
-		return fwrite(buf_text(&out), 1, out.len, stdout) == out.len && !fflush(stdout);
-	if (!(is_special(s->path) ? write_special(s->path, &out, &why) :
-				    file_replace(s->path, buf_text(&out), out.len, 0644, &why)))
+	if (is_stdout(s)) {
+		fwrite(buf_text(&out), 1, out.len, stdout); /* tegc.c tells when that fails */
+		return true;
+	}
+	if (!file_save(s->path, buf_text(&out), out.len, 0644, &why))
 		return true;
 	fprintf(stderr, "tegc %s: the report cannot be written: %s\n", r->command, why.text);
 	return false;
@@ -292,5 +275,5 @@ int report_write(struct report *r, int exit_code)
 	r->exit = exit_code;
 	for (size_t i = 0; i < r->sinks.len; i++)
 		written &= write_sink(r, &r->sinks.at[i]);
-	return written ? exit_code : EX_IOERR;
+	return written ? exit_code : EXIT_IO;
 }

@@ -12,11 +12,7 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
-enum exit_code {
-#define EXIT(id, number, about) EXIT_##id = number,
-#include "lang/vocab/exit.def"
-#undef EXIT
-};
+#include "lang/vocab/exit.h"
 
 struct ctl {
 #define OPTION(field, ...) const char *field;

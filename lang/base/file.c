@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -73,16 +74,9 @@ static int sync_parent(const char *path, struct err *why)
 	return 0;
 }
 
-int file_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why)
+/* From a file beside it, which is there now, to the path; when it fails, neither is left half. */
+static int move_in(const char *path, const char *beside, int fd, const void *bytes, size_t len, struct err *why)
 {
-	char beside[PATH_MAX];
-
-	if (snprintf(beside, sizeof beside, "%s.new", path) >= (int)sizeof beside)
-		return err_set(why, ENAMETOOLONG, "%s", path);
-
-	own(fd) int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-	if (fd < 0)
-		return err_sys(why, "cannot create %s", beside);
 	if (write_all(fd, bytes, len, why) || (fsync(fd) && err_sys(why, "cannot sync"))) {
 		unlink(beside);
 		return err_in(why, "%s", beside);
@@ -93,4 +87,63 @@ int file_replace(const char *path, const void *bytes, size_t len, unsigned mode,
 		return rc;
 	}
 	return sync_parent(path, why);
+}
+
+int file_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why)
+{
+	char beside[PATH_MAX];
+
+	if (snprintf(beside, sizeof beside, "%s.new", path) >= (int)sizeof beside)
+		return err_set(why, ENAMETOOLONG, "%s", path);
+
+	own(fd) int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	if (fd < 0)
+		return err_sys(why, "cannot create %s", beside);
+	return move_in(path, beside, fd, bytes, len, why);
+}
+
+/* Into what is no file: a device, or a pipe that somebody reads. */
+static int write_into(const char *path, const void *bytes, size_t len, struct err *why)
+{
+	own(fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(why, "cannot open %s", path);
+	return write_all(fd, bytes, len, why) ? err_in(why, "%s", path) : 0;
+}
+
+/* As the file that it takes the place of; its owner only where we may. */
+static int look_like(int fd, const struct stat *st)
+{
+	(void)!fchown(fd, st->st_uid, st->st_gid);
+	return fchmod(fd, st->st_mode & 07777);
+}
+
+int file_save(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why)
+{
+	char real[PATH_MAX], beside[PATH_MAX];
+	struct stat st;
+	bool there = !stat(path, &st);
+
+	if (!*path)
+		return err_set(why, ENOENT, "a file without a name cannot be written");
+	if (there && S_ISDIR(st.st_mode))
+		return err_set(why, EISDIR, "cannot write %s: it is a directory", path);
+	if (there && !S_ISREG(st.st_mode))
+		return write_into(path, bytes, len, why);
+	if (there && !realpath(path, real))
+		return err_sys(why, "cannot write %s", path);
+	/* A name of its own: a file of the person's that is called so is not to be lost. */
+	if (snprintf(beside, sizeof beside, "%s.%ld.new", there ? real : path, (long)getpid()) >= (int)sizeof beside)
+		return err_set(why, ENAMETOOLONG, "%s", path);
+
+	own(fd) int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0)
+		return err_sys(why, "cannot write %s", path);
+	if (there && look_like(fd, &st)) {
+		int rc = err_sys(why, "cannot write %s", path);
+		unlink(beside);
+		return rc;
+	}
+	return move_in(there ? real : path, beside, fd, bytes, len, why);
 }

@@ -1,5 +1,8 @@
 /*
  * file - whole files: read with a limit, replaced in one step.
+ *
+ * file_replace() is for a program's own files, in a directory that is its own;
+ * file_save() for a path that a person gave.
  */
 #ifndef TEG_BASE_FILE_H
 #define TEG_BASE_FILE_H
@@ -20,5 +23,11 @@ int file_read_fd(struct buf *out, int fd, size_t most, struct err *why);
  * holds the old bytes or the new, whenever the power went. mode as for open(2).
  */
 int file_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why);
+
+/*
+ * The same where a person said to: a link is followed, a file that is there keeps its mode, and its
+ * owner where we may; what is no file, as /dev/stdout or a pipe, is written to and never replaced.
+ */
+int file_save(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why);
 
 #endif

@@ -125,7 +125,7 @@ cmp -s "$dir/one.tegb" "$dir/three.tegb"
 ok "into the same bundle"
 
 exits 1 "a wrong policy builds nothing" "$tegc" build wrong.teg -o none.tegb
-[ ! -e "$dir/none.tegb" ] && [ ! -e "$dir/none.tegb.new" ]
+! compgen -G "$dir/none.tegb*" >/dev/null
 ok "and writes nothing"
 cp "$dir/one.tegb" "$dir/old.tegb"
 exits 1 "nor over a bundle that is there" "$tegc" build wrong.teg -o old.tegb
@@ -135,6 +135,50 @@ exits 64 "build wants -o" "$tegc" build good.teg
 exits 64 "and one file" "$tegc" build good.teg empty.teg -o x.tegb
 exits 64 "that is not overwritten" "$tegc" build good.teg -o ./good.teg
 exits 74 "a directory that is not there is 74" "$tegc" build good.teg -o no/where.tegb
+
+# --- where it is written --------------------------------------------------------------
+
+wrap() { # a command under another standard output
+	local to=$1
+	shift
+	"$@" >"$to"
+}
+for words in "help" "help exit-codes" "--version" "check wrong.teg" "test good.teg" "fmt -" "disasm one.tegb" "explain E0101" \
+	"explain --list" "diff good.teg x/policy/resolved.teg" "keygen new"; do
+	exits 74 "what cannot be written is no answer: tegc $words" wrap /dev/full "$tegc" $words <"$dir/good.teg"
+	[[ $err == *"tegc: cannot write to standard output: No space left on device" ]]
+	claim $? "and it says so" <<<"$err"
+done
+
+mkdir "$dir/real" && cp "$dir/one.tegb" "$dir/real/old.tegb" && ln -s real/old.tegb "$dir/link.tegb" && chmod 600 "$dir/real/old.tegb"
+echo mine >"$dir/link.tegb.new"
+exits 0 "a bundle in the place of another" "$tegc" build x/policy/resolved.teg --no-proofs -o link.tegb
+[ -L "$dir/link.tegb" ] && ! cmp -s "$dir/real/old.tegb" "$dir/one.tegb"
+ok "a link is followed"
+same 600 "$(stat -c %a "$dir/real/old.tegb")" "the mode stays"
+same mine "$(cat "$dir/link.tegb.new")" "and so does what is called nearly so"
+same old.tegb "$(ls "$dir/real")" "nothing is left beside it"
+exits 74 "a directory is none" "$tegc" build good.teg -o real
+says "cannot write real: it is a directory" "and that is said"
+exits 74 "nor is no name" "$tegc" build good.teg -o ""
+says "a file without a name" "and that is said"
+mkfifo "$dir/pipe"
+timeout 20 cat "$dir/pipe" >"$dir/piped.tegb" &
+exits 0 "a pipe is written to" timeout 20 "$tegc" build good.teg -o pipe
+wait $!
+cmp -s "$dir/one.tegb" "$dir/piped.tegb" && [ -p "$dir/pipe" ]
+ok "and stays one"
+if mknod "$dir/full" c 1 7 2>/dev/null; then
+	for words in "build good.teg -o full" "build good.teg -o built.tegb --report json=full" "import --stateful iptables-save rules -o full"; do
+		printf '*filter\n:INPUT DROP [0:0]\nCOMMIT\n' >"$dir/rules"
+		exits 74 "a device is not replaced: tegc $words" "$tegc" $words
+		says "full: cannot write: No space left on device" "and what it refuses is said"
+		[ -c "$dir/full" ]
+		ok "and it is there still"
+	done
+else
+	skip "a device is not replaced" "no device can be made here"
+fi
 
 # --- disasm -------------------------------------------------------------------------
 

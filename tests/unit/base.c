@@ -1,6 +1,9 @@
 /* The ground: numbers, sets and bytes that everything else stands on. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lang/base/addr.h"
 #include "lang/base/arena.h"
@@ -216,6 +219,34 @@ static void files_are_replaced_whole(void)
 	rmdir(dir);
 }
 
+static void what_a_person_names_is_kept(void)
+{
+	char dir[] = "/tmp/teg-base-XXXXXX", path[64], link[64], fifo[64], fifo_said[1];
+	struct err why = { 0 };
+	struct stat st = { 0 };
+	own(buf) struct buf got = { 0 };
+
+	if (!mkdtemp(dir))
+		abort();
+	snprintf(path, sizeof path, "%s/f", dir);
+	snprintf(link, sizeof link, "%s/l", dir);
+	snprintf(fifo, sizeof fifo, "%s/p", dir);
+	tap_ok(!file_save(path, "old", 3, 0640, &why) && !stat(path, &st) && (st.st_mode & 0777) == 0640, "a new file");
+	tap_ok(!chmod(path, 0606) && !symlink("f", link) && !file_save(link, "newer", 5, 0644, &why) && !lstat(link, &st) &&
+		       S_ISLNK(st.st_mode) && !stat(path, &st) && (st.st_mode & 0777) == 0606,
+	       "through a link, as it was");
+	tap_ok(!file_read(&got, path, 100, &why) && !strcmp(buf_text(&got), "newer"), "what is there is the new");
+	own(fd) int pipe = mkfifo(fifo, 0600) ? -1 : open(fifo, O_RDWR | O_CLOEXEC);
+	tap_ok(!file_save(fifo, "x", 1, 0644, &why) && !stat(fifo, &st) && S_ISFIFO(st.st_mode) && read(pipe, fifo_said, 1) == 1,
+	       "what is no file is written to, and stays");
+	tap_ok(file_save(dir, "x", 1, 0644, &why) == -EISDIR && strstr(why.text, dir), "a directory is refused: %s", why.text);
+	tap_ok(file_save("", "x", 1, 0644, &why) == -ENOENT, "and no name: %s", why.text);
+	unlink(fifo);
+	unlink(link);
+	unlink(path);
+	tap_ok(!rmdir(dir), "nothing is left beside them");
+}
+
 int main(void)
 {
 	prefixes_read_back();
@@ -224,6 +255,7 @@ int main(void)
 	wire_reads_what_it_wrote();
 	maps_remember();
 	files_are_replaced_whole();
+	what_a_person_names_is_kept();
 	tap_text(digest_of("abc", 3).hex,
 		 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "FIPS 180-4's example");
 	return tap_done();
