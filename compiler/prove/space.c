@@ -46,11 +46,42 @@ static void cut_side(struct cuts *k, const struct side *s, const struct addr_ran
 	}
 }
 
-static int by_number(const void *a, const void *b)
+/* Where what ascends from here on ends. */
+static size_t run_end(const addr_num *at, size_t from, size_t len)
 {
-	const addr_num *x = a, *y = b;
+	while (from < len && (++from == len || at[from] >= at[from - 1]))
+		;
+	return from;
+}
 
-	return *x < *y ? -1 : *x > *y;
+static void runs_merge(addr_num *to, const addr_num *at, size_t from, size_t mid, size_t end)
+{
+	size_t a = from, b = mid;
+
+	for (size_t i = from; i < end; i++)
+		to[i] = b == end || (a < mid && at[a] <= at[b]) ? at[a++] : at[b++];
+}
+
+/* The cuts of each side ascend already: their runs are merged, two and two, until there is one. */
+static void cuts_sort(struct cuts *k)
+{
+	size_t runs = run_end(k->at, 0, k->len) < k->len ? 2 : 1;
+	addr_num *to = runs > 1 ? must(malloc(k->room * sizeof *to)) : NULL;
+
+	while (runs > 1) {
+		addr_num *from = k->at;
+
+		runs = 0;
+		for (size_t at = 0, end; at < k->len; at = end, runs++) {
+			const size_t mid = run_end(from, at, k->len);
+
+			end = run_end(from, mid, k->len);
+			runs_merge(to, from, at, mid, end);
+		}
+		k->at = to;
+		to = from;
+	}
+	free(to);
 }
 
 static int by_ranges(const void *a, const void *b)
@@ -83,7 +114,7 @@ static void cuts_set(struct space *s, struct cuts *k, const struct addr_range *w
 	for (size_t i = 0; i < s->side_count; i++)
 		if (!i || s->sides[i]->at != s->sides[i - 1]->at)
 			cut_side(k, s->sides[i], w);
-	qsort(k->at, k->len, sizeof *k->at, by_number);
+	cuts_sort(k);
 	for (size_t i = 0; i < k->len; i++)
 		if (!len || k->at[i] != k->at[len - 1])
 			k->at[len++] = k->at[i];
@@ -91,20 +122,40 @@ static void cuts_set(struct space *s, struct cuts *k, const struct addr_range *w
 	s->side_count = 0;
 }
 
-/* The last cut that is not above. */
-static uint32_t rank_of(const struct cuts *k, addr_num a)
+static bool is_not_above(const struct cuts *k, size_t at, addr_num a)
 {
-	size_t lo = 0, hi = k->len;
+	return MUTANT(12, k->at[at] <= a, k->at[at] < a);
+}
 
+static uint32_t rank_between(const struct cuts *k, size_t lo, size_t hi, addr_num a)
+{
 	while (hi - lo > 1) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (MUTANT(12, k->at[mid] <= a, k->at[mid] < a))
+		if (is_not_above(k, mid, a))
 			lo = mid;
 		else
 			hi = mid;
 	}
 	return (uint32_t)lo;
+}
+
+/* The last cut that is not above. */
+static uint32_t rank_of(const struct cuts *k, addr_num a)
+{
+	return rank_between(k, 0, k->len, a);
+}
+
+/* The same of an address whose rank is not below `from`, and most often near. */
+static uint32_t rank_from(const struct cuts *k, size_t from, addr_num a)
+{
+	size_t step = 1;
+
+	while (from + step < k->len && is_not_above(k, from + step, a)) {
+		from += step;
+		step *= 2;
+	}
+	return rank_between(k, from, from + step < k->len ? from + step : k->len, a);
 }
 
 /* --- the order of levels ------------------------------------------------------------ */
@@ -451,6 +502,7 @@ static idd_ref node_side(struct idd *m, struct space *s, enum field f, const str
 	const struct cuts *cuts = f == FIELD_DST ? &s->dst : &s->src;
 	struct addr_range w = f == FIELD_DST ? s->window.dst : s->window.src;
 	struct spans k = spans_begin(s, s->level_of[f], inside, outside);
+	uint32_t from, to = 0;
 
 	if (side->full)
 		return inside;
@@ -458,8 +510,11 @@ static idd_ref node_side(struct idd *m, struct space *s, enum field f, const str
 		addr_num lo = side->at[i].lo > w.lo ? side->at[i].lo : w.lo;
 		addr_num hi = side->at[i].hi < w.hi ? side->at[i].hi : w.hi;
 
-		if (lo <= hi)
-			span(&k, rank_of(cuts, lo), rank_of(cuts, hi));
+		if (lo > hi)
+			continue;
+		from = rank_from(cuts, to, lo);
+		to = rank_from(cuts, from, hi);
+		span(&k, from, to);
 	}
 	return spans_end(m, &k);
 }
