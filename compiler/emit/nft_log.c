@@ -95,14 +95,12 @@ static void put_sample(struct nft_maker *mk, struct nft_chain *c, const struct i
 
 /* --- chains ------------------------------------------------------------------------ */
 
+/* Chains of what tells come into being when a rule first goes there; or NULL so far. */
 static const char *chain_called(const struct nft_maker *mk, const char *name)
 {
-	const char *full = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
+	const struct nft_chain *c = strmap_find(&mk->chains, name);
 
-	for (size_t i = mk->table->chains.len; i-- > 0;)
-		if (!strcmp(mk->table->chains.at[i]->name, full))
-			return mk->table->chains.at[i]->name;
-	return NULL;
+	return c ? c->name : NULL;
 }
 
 static void end_at_last(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule, bool known)

@@ -28,15 +28,14 @@ static int names_hold(const struct ir *ir, struct err *why)
 	return 0;
 }
 
-static struct nft_maker maker_of(const struct ir *ir, struct arena *a, struct nft_table *t,
-				 enum nft_table_kind kind, uint32_t *next_id, struct err *why)
+static struct nft_maker maker_of(const struct ir *ir, struct nft_table *t, uint32_t *next_id, struct err *why)
 {
-	struct nft_maker mk = { .ir = ir, .arena = a, .table = t, .next_id = next_id, .why = why };
+	struct nft_maker mk = { .ir = ir, .arena = t->arena, .table = t, .next_id = next_id, .why = why };
 
-	*t = (struct nft_table){ .kind = kind, .arena = a };
-	strmap_init(&mk.counters, a);
-	strmap_init(&mk.sets, a);
-	strmap_init(&mk.blocks, a);
+	strmap_init(&mk.counters, mk.arena);
+	strmap_init(&mk.sets, mk.arena);
+	strmap_init(&mk.chains, mk.arena);
+	strmap_init(&mk.blocks, mk.arena);
 	return mk;
 }
 
@@ -47,11 +46,14 @@ int nft_lower(struct nft_ruleset *out, const struct ir *ir, struct arena *a, str
 
 	if (rc)
 		return rc;
-	struct nft_maker inet = maker_of(ir, a, &out->inet, NFT_TABLE_INET, &next_id, why);
+	out->inet = (struct nft_table){ .kind = NFT_TABLE_INET, .arena = a };
+	out->netdev = (struct nft_table){ .kind = NFT_TABLE_NETDEV, .arena = a };
+
+	struct nft_maker inet = maker_of(ir, &out->inet, &next_id, why);
 	rc = nft_lower_inet(&inet);
 	if (rc)
 		return rc;
-	struct nft_maker netdev = maker_of(ir, a, &out->netdev, NFT_TABLE_NETDEV, &next_id, why);
+	struct nft_maker netdev = maker_of(ir, &out->netdev, &next_id, why);
 	return nft_lower_netdev(&netdev);
 }
 
@@ -60,7 +62,7 @@ int nft_lower(struct nft_ruleset *out, const struct ir *ir, struct arena *a, str
 static void hook_inet(struct nft_ruleset *rs, const struct ir *ir, enum direction d)
 {
 	static const char *const hooks[DIRECTION_COUNT] = { "input", "forward", "output" };
-	struct nft_maker mk = { .ir = ir, .arena = rs->inet.arena, .table = &rs->inet };
+	struct nft_maker mk = maker_of(ir, &rs->inet, NULL, NULL);
 	const char *way = direction_name(d);
 	struct nft_chain *c = nft_chain_new(&mk, arena_printf(mk.arena, "hook_%s", way),
 					    "made by the warden: the active posture");
@@ -80,7 +82,7 @@ static void hook_inet(struct nft_ruleset *rs, const struct ir *ir, enum directio
 /* What is answered for servers behind, where the batch has it. */
 static void hook_cookies(struct nft_ruleset *rs, const struct ir *ir)
 {
-	struct nft_maker mk = { .ir = ir, .arena = rs->inet.arena, .table = &rs->inet };
+	struct nft_maker mk = maker_of(ir, &rs->inet, NULL, NULL);
 	struct nft_hook *h = arena_zero(mk.arena, sizeof *h);
 	struct nft_rule to = { 0 };
 
@@ -108,7 +110,7 @@ static void hook_devices(struct nft_ruleset *rs, const struct ir *ir, struct nft
 
 static void hook_netdev(struct nft_ruleset *rs, const struct ir *ir)
 {
-	struct nft_maker mk = { .ir = ir, .arena = rs->netdev.arena, .table = &rs->netdev };
+	struct nft_maker mk = maker_of(ir, &rs->netdev, NULL, NULL);
 	struct nft_hook *h = arena_zero(mk.arena, sizeof *h);
 	struct nft_rule posture = { 0 };
 

@@ -1,5 +1,7 @@
 #include "compiler/emit/nft_make.h"
 
+#include <string.h>
+
 #include "lang/base/digest.h"
 #include "lang/bundle/nft_name.h"
 
@@ -14,15 +16,17 @@ struct nft_chain *nft_chain_new(struct nft_maker *mk, const char *name, const ch
 	c->name = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
 	c->remark = remark;
 	vec_push(mk->arena, &mk->table->chains, c);
+	strmap_put(&mk->chains, c->name + strlen("@_"), c);
 	return c;
 }
 
 const char *nft_counter_at(struct nft_maker *mk, const char *id)
 {
-	const char *name = nft_name(mk->arena, id);
+	const char *name = strmap_find(&mk->counters, id);
 
-	if (!strmap_find(&mk->counters, name)) {
-		strmap_put(&mk->counters, name, (void *)(uintptr_t)name);
+	if (!name) {
+		name = nft_name(mk->arena, id);
+		strmap_put(&mk->counters, id, (void *)(uintptr_t)name);
 		vec_push(mk->arena, &mk->table->counters, name);
 	}
 	return name;

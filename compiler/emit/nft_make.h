@@ -21,7 +21,8 @@ struct nft_maker {
 	const struct ir *ir;
 	struct arena *arena;
 	struct nft_table *table;
-	struct strmap counters, sets; /* by name */
+	struct strmap counters;	      /* names, by the id that is counted */
+	struct strmap sets, chains;   /* by name; chains' without the bank */
 	struct strmap blocks;	      /* nft_blocks.h, by the set that they are */
 	uint32_t *next_id; /* of sets, over both tables: they may go in one transaction */
 	struct err *why;
@@ -30,7 +31,7 @@ struct nft_maker {
 /* The name without its bank: "pre_in" becomes "@_pre_in". */
 struct nft_chain *nft_chain_new(struct nft_maker *mk, const char *name, const char *remark);
 
-/* The counter of a stable id, by name. */
+/* The counter of a stable id, by name; the id is borrowed. */
 const char *nft_counter_at(struct nft_maker *mk, const char *id);
 
 /* Equal sets have one name, whatever the policy calls them: two generations share them. */
