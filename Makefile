@@ -297,4 +297,4 @@ install: all ## programs, units, manual pages, completions, the policy library; 
 clean: ## remove what was built
 	rm -rf build build-asan build-valgrind build-fuzz
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -type f -print 2>/dev/null)

@@ -164,7 +164,8 @@ _Static_assert(sizeof(struct teg_bucket) * TEG_BUCKET_WAYS == 64, "abi");
 _Static_assert(TEG_GATE_BITS * TEG_BUCKET_WAYS + TEG_BUCKET_UNTIL == 64, "abi");
 
 /*
- * teg_blocks: array of one, mmapable. Runtime blocks, 16 bytes each, in sets of four that share a cache line.
+ * teg_blocks: array, mmapable: how struct teg_blocks begins, then a set each, since Linux before 6.0 makes no table of a value beyond
+ * 4 MB; in memory they are one. Runtime blocks, 16 bytes each, in sets of four that share a cache line.
  * A source is mixed by a bijection of 64 bits under a secret seed: 18 bits are the number of its first
  * set, the others stand in the place, from which the source can so be told again. Where the first set is full it is in
  * the other, and the first's first place says that there are such.
@@ -200,7 +201,9 @@ struct teg_blocks {
 	__u64 pad[5];
 	struct teg_block at[TEG_BLOCK_SETS][TEG_BLOCK_WAYS];
 };
-_Static_assert(sizeof(struct teg_block) * TEG_BLOCK_WAYS == 64, "abi");
+#define TEG_BLOCK_SET_BYTES 64u
+_Static_assert(sizeof(struct teg_block) * TEG_BLOCK_WAYS == TEG_BLOCK_SET_BYTES, "abi");
+_Static_assert(sizeof(struct teg_blocks) == (1 + TEG_BLOCK_SETS) * TEG_BLOCK_SET_BYTES, "abi");
 _Static_assert(TEG_COUNTER_SLOTS <= 1u << TEG_BLOCK_BY_BITS, "abi");
 
 static inline __u32 teg_block_other(__u32 set, __u64 rest)

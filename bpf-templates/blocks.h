@@ -13,7 +13,6 @@
 #include <stdbool.h>
 
 #include "bpf-templates/abi.h"
-#include "bpf-templates/bound.h"
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
@@ -37,10 +36,10 @@ static __always_inline __u64 blocks_mix(__u64 x, const __u64 seed[2])
 	return x ^ x >> 32;
 }
 
-static __always_inline struct teg_block *blocks_set(struct teg_blocks *t, __u32 number)
-{
-	return t->at[BOUND(number, TEG_BLOCK_SETS)];
-}
+/* Where a set stands. Who has no more of the table than its beginning says how; it may then be NULL. */
+#ifndef BLOCKS_SET
+#define BLOCKS_SET(t, number) ((t)->at[number])
+#endif
 
 /* Of an IPv4 address, or of the first 64 bits of an IPv6 one. */
 static __always_inline struct blocks_key blocks_key(const struct teg_blocks *t, __u64 source, bool is_ip6)
@@ -66,8 +65,10 @@ static __always_inline __u64 blocks_meta(const struct teg_block *b)
 static __always_inline struct teg_block *blocks_find(struct teg_blocks *t, const struct blocks_key *k, __u64 now)
 {
 	for (__u32 second = 0; second < 2; second++) {
-		struct teg_block *set = blocks_set(t, k->set[second]);
+		struct teg_block *set = BLOCKS_SET(t, k->set[second]);
 
+		if (!set)
+			return (struct teg_block *)0;
 		for (__u32 i = 0; i < TEG_BLOCK_WAYS; i++) {
 			__u64 meta = blocks_meta(&set[i]);
 
@@ -88,7 +89,7 @@ static __always_inline bool blocks_swap(struct teg_block *b, __u64 was, __u64 is
 /* A place that nobody has at `now`, claimed; or NULL. */
 static __always_inline struct teg_block *blocks_claim(struct teg_block *set, __u64 now)
 {
-	for (__u32 i = 0; i < TEG_BLOCK_WAYS; i++) {
+	for (__u32 i = 0; set && i < TEG_BLOCK_WAYS; i++) {
 		__u64 meta = blocks_meta(&set[i]);
 
 		if (TEG_BLOCK_UNTIL(meta) <= now && !(meta & TEG_BLOCK_CLAIMED) &&
@@ -137,7 +138,7 @@ static __always_inline void blocks_by(struct teg_block *b, const struct blocks_k
 /* Blocks the source until then, or longer if it is; false where all its places are taken. */
 static __always_inline bool blocks_place(struct teg_blocks *t, const struct blocks_key *k, __u64 until, __u32 by, __u64 now)
 {
-	struct teg_block *first = blocks_set(t, k->set[0]), *b = blocks_find(t, k, now);
+	struct teg_block *first = BLOCKS_SET(t, k->set[0]), *b = blocks_find(t, k, now);
 	__u32 second = 0;
 
 	for (int i = 0; b && i < BLOCKS_TRIES; i++) {
@@ -153,11 +154,11 @@ static __always_inline bool blocks_place(struct teg_blocks *t, const struct bloc
 	b = blocks_claim(first, now);
 	if (!b) {
 		second = 1;
-		b = blocks_claim(blocks_set(t, k->set[1]), now);
+		b = blocks_claim(BLOCKS_SET(t, k->set[1]), now);
 	}
 	if (!b)
 		return false;
-	if (second)
+	if (second && first)
 		blocks_spill(first);
 	blocks_name(b, k, second, until, by);
 	return true;

@@ -16,6 +16,11 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf-templates/abi.h"
+
+/* By a function that stands below. */
+#define BLOCKS_SET(t, number) ((void)(t), limit_block_set(number))
+static struct teg_block *limit_block_set(__u32 number);
+
 #include "bpf-templates/blocks.h"
 #include "bpf-templates/bound.h"
 #include "bpf-templates/event.h"
@@ -35,10 +40,10 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 1 + TEG_BLOCK_SETS);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct teg_blocks);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, TEG_BLOCK_SET_BYTES);
 } teg_blocks SEC(".maps");
 
 /* The time that tests give; see TEG_HOST_GIVEN_CLOCK. */
@@ -360,6 +365,21 @@ static __always_inline __u64 limit_may_be_blocked(const struct pkt *p)
 	return *(const volatile __u64 *)limit_hint(&key);
 }
 
+static __always_inline struct teg_block *limit_block_set(__u32 number)
+{
+	const __u32 at = 1 + number;
+
+	return bpf_map_lookup_elem(&teg_blocks, &at);
+}
+
+/* What the table begins with. */
+static __always_inline struct teg_blocks *limit_blocks(void)
+{
+	const __u32 first = 0;
+
+	return bpf_map_lookup_elem(&teg_blocks, &first);
+}
+
 static __always_inline struct blocks_key limit_block_key(const struct teg_blocks *t, const struct pkt *p)
 {
 	return p->family == TEG_IP4 ? blocks_key(t, bpf_be64_to_cpu(p->src.lo) & 0xffffffff, false)
@@ -369,9 +389,9 @@ static __always_inline struct blocks_key limit_block_key(const struct teg_blocks
 /* Functions of their own, as limit_over() is. Is the packet's source blocked now? Then who placed the block, else LIMIT_NOT_BLOCKED. */
 __noinline __u32 limit_blocked_by(const struct pkt *p, __u64 now)
 {
-	struct teg_blocks *t = ONE(teg_blocks);
+	struct teg_blocks *t = limit_blocks();
 
-	if (!p)
+	if (!p || !t)
 		return LIMIT_NOT_BLOCKED;
 	struct blocks_key key = limit_block_key(t, p);
 	const struct teg_block *b = blocks_find(t, &key, now);
@@ -383,9 +403,9 @@ __noinline __u32 limit_blocked_by(const struct pkt *p, __u64 now)
 
 __noinline int limit_block_place(const struct pkt *p, __u64 until, __u32 by, __u64 now)
 {
-	struct teg_blocks *t = ONE(teg_blocks);
+	struct teg_blocks *t = limit_blocks();
 
-	if (!p)
+	if (!p || !t)
 		return 0;
 	struct blocks_key key = limit_block_key(t, p);
 	if (!blocks_place(t, &key, until, by, now))

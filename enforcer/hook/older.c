@@ -79,16 +79,30 @@ static int *map_of(struct older *o, const struct shared_map *m)
 	return (int *)((char *)&o->maps + m->at);
 }
 
+/* From forms 10 to 12 the blocks' table was one value: in memory, which is all that is read, it is the same. */
+static struct shared_map before(const struct shared_map *m, unsigned form)
+{
+	struct shared_map was = *m;
+
+	if (form >= 10 && form < m->form && m->at == offsetof(struct shared, blocks)) {
+		was.form = form;
+		was.value = m->value * m->entries;
+		was.entries = 1;
+	}
+	return was;
+}
+
 /* One that can be read is of this layout under an older number. */
 static void open_map(struct older *o, const struct shared_map *m, const char *path, const char *name)
 {
 	const unsigned form = form_of(name, m);
+	const struct shared_map was = before(m, form);
 	struct err ignored;
 
-	if (form < m->form || form >= shared_form(m))
+	if (form < was.form || form >= shared_form(m))
 		return;
 	own(fd) int fd = bpf_obj_get(path);
-	if (fd < 0 || shared_map_holds(m, fd, path, &ignored))
+	if (fd < 0 || shared_map_holds(&was, fd, path, &ignored))
 		return;
 	if (*map_of(o, m) >= 0)
 		close(*map_of(o, m));
@@ -130,8 +144,20 @@ static void older_own_(struct older *o)
 	older_release(o);
 }
 
+/* What both versions have in common, and the older's blocks are read with. */
+static void open_present(struct older *o, size_t at, const char *dir)
+{
+	char path[SHARED_PATH];
+	struct err ignored;
+
+	for (size_t i = 0; i < SHARED_MAPS; i++)
+		if (shared_maps[i].at == at && *map_of(o, &shared_maps[i]) < 0 && !shared_pin(path, dir, &shared_maps[i], &ignored))
+			*map_of(o, &shared_maps[i]) = bpf_obj_get(path);
+}
+
 int older_open(struct older *out, const char *dir, struct err *why)
 {
+	static const size_t beside[] = { offsetof(struct shared, active), offsetof(struct shared, hints) };
 	own(older) struct older o = OLDER_NONE;
 	struct err ignored;
 	int rc = each(dir, open_one, &(struct opening){ &o, dir }, why);
@@ -140,6 +166,8 @@ int older_open(struct older *out, const char *dir, struct err *why)
 		rc = shared_see_counters(&o.maps, why);
 	if (rc)
 		return rc;
+	for (size_t i = 0; i < sizeof beside / sizeof *beside && o.maps.blocks >= 0; i++)
+		open_present(&o, beside[i], dir);
 	if (o.maps.blocks >= 0 && o.maps.active >= 0 && o.maps.hints >= 0)
 		o.blocks_lost = block_table_open(&o.blocks, &o.maps, &ignored) != 0;
 	*out = o;

@@ -31,7 +31,7 @@ const struct shared_map shared_maps[] = {
 	SHARED(causes, 10, PERCPU_ARRAY, 4, sizeof(struct teg_counter), 2 * CAUSE_COUNT, 0),
 	SHARED(self, 10, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
 	SHARED(buckets, 11, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
-	SHARED(blocks, 10, ARRAY, 4, sizeof(struct teg_blocks), 1, BPF_F_MMAPABLE),
+	SHARED(blocks, 12, ARRAY, 4, TEG_BLOCK_SET_BYTES, 1 + TEG_BLOCK_SETS, BPF_F_MMAPABLE),
 	SHARED(hints, 10, ARRAY, 4, sizeof(struct teg_hints), 1, BPF_F_MMAPABLE),
 	SHARED(telling, 10, PERCPU_ARRAY, 4, sizeof(struct teg_telling), 1, 0),
 	SHARED(events, 10, RINGBUF, 0, 0, TEG_EVENTS_BYTES, 0),
@@ -139,7 +139,8 @@ static void fill_sketch(struct teg_buckets *b)
 static int seed_of(const struct shared_map *m, int fd)
 {
 	const bool is_blocks = m->at == offsetof(struct shared, blocks);
-	void *at = mmap(NULL, m->value, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	const size_t bytes = (size_t)m->value * m->entries;
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	uint64_t seed[2];
 
 	if (at == MAP_FAILED)
@@ -149,7 +150,7 @@ static int seed_of(const struct shared_map *m, int fd)
 		(is_blocks ? ((struct teg_blocks *)at)->seed : ((struct teg_buckets *)at)->seed)[i] = seed[i] | 1;
 	if (!is_blocks)
 		fill_sketch(at);
-	munmap(at, m->value);
+	munmap(at, bytes);
 	return got == sizeof seed ? 0 : -1;
 }
 
