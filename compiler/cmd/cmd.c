@@ -18,7 +18,7 @@ int cmd_usage(const char *command)
 {
 	for (size_t i = 0; i < command_count; i++)
 		if (!strcmp(commands[i].name, command))
-			fprintf(stderr, "usage: tegc %s %s\n", command, commands[i].arguments);
+			fprintf(stderr, "usage: tegc %s %s\n`tegc help %s` says what that means\n", command, commands[i].arguments, command);
 	return EXIT_USAGE;
 }
 

@@ -6,14 +6,52 @@
 
 #include "compiler/cmd/cmd.h"
 
+static const struct {
+	const char *name, *value, *commands, *about;
+} options[] = {
+#define OPTION(name, value, commands, about) { name, value, commands, about },
+#include "compiler/cmd/option.def"
+#undef OPTION
+};
+
 static int help_commands(void)
 {
 	puts("usage: tegc COMMAND ...\n");
 	for (size_t i = 0; i < command_count; i++)
-		printf("  %-8s %s\n", commands[i].name, commands[i].about);
-	puts("\nPolicies take -I DIR (where imports are looked for), --param NAME=VALUE and --params FILE.json.");
-	puts("check, build, test, fmt and diff take --report FORMAT=FILE, --plain and --color auto|always|never.");
-	return 0;
+		printf("  %-13s  %s\n", commands[i].name, commands[i].about);
+	puts("\n`tegc help COMMAND` lists its options.");
+	return EXIT_YES;
+}
+
+/* Is the command among the words? */
+static bool is_among(const char *words, const char *command)
+{
+	size_t len = strlen(command);
+
+	for (; *words; words += strspn(words, " ")) {
+		size_t n = strcspn(words, " ");
+
+		if (n == len && !strncmp(words, command, n))
+			return true;
+		words += n;
+	}
+	return false;
+}
+
+static int help_command(const struct command *c)
+{
+	char left[64];
+
+	printf("usage: tegc %s %s\n\n%s\n", c->name, c->arguments, c->about);
+	for (size_t i = 0, told = 0; i < sizeof options / sizeof *options; i++) {
+		if (!is_among(options[i].commands, c->name))
+			continue;
+		if (!told++)
+			putchar('\n');
+		snprintf(left, sizeof left, "%s %s", options[i].name, options[i].value ? options[i].value : "");
+		printf("  %-24s  %s\n", left, options[i].about);
+	}
+	return EXIT_YES;
 }
 
 static int help_reports(void)
@@ -21,7 +59,7 @@ static int help_reports(void)
 #define FORMAT(id, name, about) printf("  %-9s %s\n", name, about);
 #include "compiler/report/format.def"
 #undef FORMAT
-	return 0;
+	return EXIT_YES;
 }
 
 static int help_exit_codes(void)
@@ -29,7 +67,7 @@ static int help_exit_codes(void)
 #define EXIT(id, number, about) printf("%4d  %s\n", number, about);
 #include "lang/vocab/exit.def"
 #undef EXIT
-	return 0;
+	return EXIT_YES;
 }
 
 int cmd_help(int argc, char **argv)
@@ -41,9 +79,7 @@ int cmd_help(int argc, char **argv)
 	if (!strcmp(argv[1], "reports"))
 		return help_reports();
 	for (size_t i = 0; i < command_count; i++)
-		if (!strcmp(argv[1], commands[i].name)) {
-			printf("usage: tegc %s %s\n\n%s\n", commands[i].name, commands[i].arguments, commands[i].about);
-			return 0;
-		}
+		if (!strcmp(argv[1], commands[i].name))
+			return help_command(&commands[i]);
 	return cmd_usage("help");
 }

@@ -23,6 +23,8 @@ tegc_options() {
 	grep -q CMD_REPORT_OPTIONS "$file" && printf '%s\n' --report --plain --color
 	grep -oE '\{ "[a-z-]+", [01], NULL' "$file" | sed 's/{ "/--/; s/".*//'
 }
+# What `tegc help` lists for a command.
+tegc_helped() { "$tegc" help "$1" | grep -oE '^  (-[a-zI], )?--[a-z-]+' | sed 's/.* //'; }
 # Options of tegctl that any command takes, or this one.
 tegctl_options() {
 	sed -n "s/^OPTION([a-z_]*, *\"\([a-z-]*\)\", *[^,]*, *\"\([a-z ]*\)\".*/--\1 \2 /p" enforcer/ctl/option.def |
@@ -51,6 +53,9 @@ same_list "$dir/rows" "$dir/page"; ok "tegc.1 has every command" "$dir/differ"
 for c in $(tegc_commands); do tegc_options "$c"; done > "$dir/rows"
 all_flags tegc.1 > "$dir/page"
 same_list "$dir/rows" "$dir/page"; ok "tegc.1 has every option" "$dir/differ"
+for c in $(tegc_commands); do tegc_options "$c" | sed "s/^/$c /"; done > "$dir/rows"
+for c in $(tegc_commands); do tegc_helped "$c" | sed "s/^/$c /"; done > "$dir/page"
+same_list "$dir/rows" "$dir/page"; ok "tegc help: every option of each command, and no other" "$dir/differ"
 sed -n 's/^EXIT([A-Z_]*, *\([0-9]*\),.*/\1/p' lang/vocab/exit.def > "$dir/rows"
 sed -n 's/^\.It \([0-9][0-9]*\)$/\1/p' docs/man/tegc.1 > "$dir/page"
 same_list "$dir/rows" "$dir/page"; ok "tegc.1 has every exit code" "$dir/differ"

@@ -136,6 +136,19 @@ exits 64 "and one file" "$tegc" build good.teg empty.teg -o x.tegb
 exits 64 "that is not overwritten" "$tegc" build good.teg -o ./good.teg
 exits 74 "a directory that is not there is 74" "$tegc" build good.teg -o no/where.tegb
 
+# --- help -------------------------------------------------------------------------------
+
+exits 0 "help on a command" "$tegc" help build
+says "--sign KEY " "lists its options"
+same "$out" "$("$tegc" build good.teg --no-proofs --help)" "as --help does, wherever it stands"
+exits 64 "a command that is misspelt" "$tegc" biuld
+says 'there is no command `biuld`; did you mean `build`?' "is offered in its one spelling"
+exits 64 "a word that is like none" "$tegc" frobnicate
+says '`tegc help` lists them' "is told where to look"
+exits 64 "an option that is misspelt" "$tegc" build --serail 3
+says "tegc build: unrecognized option '--serail'" "is named"
+says '`tegc help build`' "with the way to the others"
+
 # --- where it is written --------------------------------------------------------------
 
 wrap() { # a command under another standard output
