@@ -13,10 +13,9 @@
 #include "enforcer/proc/settings.h"
 #include "enforcer/warden/warden.h"
 #include "lang/base/version.h"
+#include "lang/vocab/exit.h"
 
-enum { EXIT_IS_USAGE = 64, EXIT_IS_CANNOT = 69, EXIT_IS_FORBIDDEN = 77 };
-
-static int help(void)
+static void help(void)
 {
 	puts("tegd enforces a compiled policy, and answers tegctl.\n\n"
 	     "usage: tegd [--config FILE] [--SETTING VALUE]…\n"
@@ -26,13 +25,23 @@ static int help(void)
 	     "       tegd --version\n\n"
 	     "settings, also as TEGUMENTAR_SETTING and as `setting = value` in " SETTINGS_FILE ":");
 	settings_help(stdout);
-	return 0;
 }
 
 static int failed(int code, const struct err *why)
 {
 	say("%s", why->text);
 	return code;
+}
+
+/* An answer that could not be written is none. */
+static int answered(void)
+{
+	struct err why;
+
+	if (!fflush(stdout) && !ferror(stdout))
+		return EXIT_YES;
+	err_sys(&why, "cannot write to standard output");
+	return failed(EXIT_IO, &why);
 }
 
 /* Still root: what only root may read is read, then privilege ends for good. */
@@ -43,7 +52,7 @@ static int run_api(struct settings *s)
 	struct err why;
 
 	if (roster_load(&roster, s, &why) || tls_load(&tls, s, &why) || role_confine(s->user, &why))
-		return failed(EXIT_IS_CANNOT, &why);
+		return failed(EXIT_UNAVAILABLE, &why);
 	const struct api_keys keys = { roster, tls, s->rate };
 	return api_run(ROLE_FD_WARDEN, ROLE_FD_UNIX, s->tcp.sin6_port ? ROLE_FD_TCP : -1, &keys);
 }
@@ -66,13 +75,13 @@ static int run_warden(struct settings *s, char **argv)
 
 	if (geteuid()) {
 		err_set(&why, EPERM, "tegd must be started as root: it loads programs into the kernel");
-		return failed(EXIT_IS_FORBIDDEN, &why);
+		return failed(EXIT_DENIED, &why);
 	}
 	settings_say_strangers();
 	if (check_keys(s, &why))
-		return failed(EXIT_IS_USAGE, &why);
+		return failed(EXIT_USAGE, &why);
 	if (s->ask == ASK_CHECK)
-		return warden_check(s, &why) ? failed(EXIT_IS_CANNOT, &why) : 0;
+		return warden_check(s, &why) ? failed(EXIT_UNAVAILABLE, &why) : 0;
 	return warden_run(s, argv);
 }
 
@@ -83,16 +92,17 @@ int main(int argc, char **argv)
 	struct err why;
 
 	if (settings_read(&s, a, argc, argv, &why))
-		return failed(EXIT_IS_USAGE, &why);
+		return failed(EXIT_USAGE, &why);
 	switch (s.ask) {
 	case ASK_HELP:
-		return help();
+		help();
+		return answered();
 	case ASK_SETTINGS:
 		settings_print(stdout, &s);
-		return 0;
+		return answered();
 	case ASK_VERSION:
 		puts("tegd " TEGUMENTAR_VERSION);
-		return 0;
+		return answered();
 	case ASK_RUN:
 	case ASK_CHECK:
 		break;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/cmd/cmd.h"
+#include "lang/base/words.h"
 
 static const struct {
 	const char *name, *value, *commands, *about;
@@ -23,28 +24,13 @@ static int help_commands(void)
 	return EXIT_YES;
 }
 
-/* Is the command among the words? */
-static bool is_among(const char *words, const char *command)
-{
-	size_t len = strlen(command);
-
-	for (; *words; words += strspn(words, " ")) {
-		size_t n = strcspn(words, " ");
-
-		if (n == len && !strncmp(words, command, n))
-			return true;
-		words += n;
-	}
-	return false;
-}
-
 static int help_command(const struct command *c)
 {
 	char left[64];
 
 	printf("usage: tegc %s %s\n\n%s\n", c->name, c->arguments, c->about);
 	for (size_t i = 0, told = 0; i < sizeof options / sizeof *options; i++) {
-		if (!is_among(options[i].commands, c->name))
+		if (!words_have(options[i].commands, c->name))
 			continue;
 		if (!told++)
 			putchar('\n');

@@ -5,6 +5,7 @@
 #include "enforcer/ctl/say.h"
 #include "lang/base/near.h"
 #include "lang/base/version.h"
+#include "lang/base/words.h"
 
 static const struct option_row {
 	const char *name, *argument, *command, *fallback, *about;
@@ -39,6 +40,35 @@ static const struct {
 #undef EXIT
 };
 
+/* `command` is NULL when it is not known which. */
+static enum exit_code usage(const struct ctl *c, const char *detail, const struct command_row *command)
+{
+	own(buf) struct buf way = { 0 };
+
+	buf_printf(&way, "tegctl help%s%s", command ? " " : "", command ? command->name : "");
+	say_problem(c, "usage", detail, buf_text(&way));
+	return EXIT_USAGE;
+}
+
+static const struct command_row *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static void add_unknown(struct buf *detail, const char *name)
+{
+	struct near n = near_to(name);
+
+	for (size_t i = 0; i < COMMANDS; i++)
+		near_try(&n, commands[i].name);
+	buf_printf(detail, "there is no command `%s`", name);
+	if (n.best)
+		buf_printf(detail, "; did you mean `%s`?", n.best);
+}
+
 /* ---- help --------------------------------------------------------------------------------- */
 
 static void add_exits(struct buf *out)
@@ -55,38 +85,61 @@ static void add_column(struct buf *out, size_t column, size_t used)
 	buf_printf(out, "%*s", (int)(used + 1 > column ? column : column - used), "");
 }
 
+static void add_command(struct buf *out, const struct command_row *r)
+{
+	buf_printf(out, "  %s %s", r->name, r->arguments);
+	add_column(out, 24, say_width(r->name) + say_width(r->arguments) + 3);
+	buf_printf(out, "%s\n", r->about);
+}
+
+/* Of which commands it is, unless all that is told is about one. */
+static void add_option(struct buf *out, const struct option_row *o, bool of_one)
+{
+	const char *argument = o->argument ? o->argument : "";
+
+	buf_printf(out, "  --%s %s", o->name, argument);
+	add_column(out, 24, say_width(o->name) + say_width(argument) + 5);
+	if (!of_one && *o->command)
+		buf_printf(out, "%s: ", o->command);
+	buf_printf(out, "%s%s%s\n", o->about, *o->fallback ? "; else " : "", o->fallback);
+}
+
 static void add_help(struct buf *out)
 {
 	buf_puts(out, "tegctl [OPTION…] COMMAND [ARGUMENT]: ask tegd, and tell it\n\ncommands:\n");
-	for (size_t i = 0; i < COMMANDS; i++) {
-		buf_printf(out, "  %s %s", commands[i].name, commands[i].arguments);
-		add_column(out, 24, say_width(commands[i].name) + say_width(commands[i].arguments) + 3);
-		buf_printf(out, "%s\n", commands[i].about);
-	}
+	for (size_t i = 0; i < COMMANDS; i++)
+		add_command(out, &commands[i]);
 	buf_puts(out, "\noptions:\n");
-	for (size_t i = 0; i < OPTIONS; i++) {
-		const struct option_row *o = &options[i];
-		const char *argument = o->argument ? o->argument : "";
+	for (size_t i = 0; i < OPTIONS; i++)
+		add_option(out, &options[i], false);
+}
 
-		buf_printf(out, "  --%s %s", o->name, argument);
-		add_column(out, 24, say_width(o->name) + say_width(argument) + 5);
-		buf_printf(out, "%s%s%s%s%s\n", o->command, *o->command ? ": " : "", o->about,
-			   *o->fallback ? "; else " : "", o->fallback);
-	}
+/* A command and the options that are its own. */
+static void add_help_on(struct buf *out, const struct command_row *r)
+{
+	add_command(out, r);
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (words_have(options[i].command, r->name))
+			add_option(out, &options[i], true);
+	buf_puts(out, "\n`tegctl help` lists what every command takes.\n");
 }
 
 enum exit_code ctl_help(const struct ctl *c)
 {
+	const char *page = c->argument_count ? c->arguments[0] : NULL;
+	const struct command_row *command = page ? find_command(page) : NULL;
 	own(buf) struct buf out = { 0 };
 
-	if (c->argument_count && strcmp(c->arguments[0], "exit-codes")) {
-		say_problem(c, "usage", "help knows one more page: exit-codes", "tegctl help exit-codes");
-		return EXIT_USAGE;
-	}
-	if (c->argument_count)
-		add_exits(&out);
-	else
+	if (!page)
 		add_help(&out);
+	else if (command)
+		add_help_on(&out, command);
+	else if (!strcmp(page, "exit-codes"))
+		add_exits(&out);
+	else {
+		add_unknown(&out, page);
+		return usage(c, buf_text(&out), NULL);
+	}
 	return say_out(&out);
 }
 
@@ -97,7 +150,32 @@ static const char **value_of(struct ctl *c, const struct option_row *o)
 	return (const char **)((char *)c + o->at);
 }
 
-static bool read_options(struct ctl *c, int argc, char **argv)
+/* What getopt_long() did not take: an option that wants its value, or one that there is not. */
+static void add_refused(struct buf *out, char **argv, int got)
+{
+	char word[64];
+
+	if (optopt) /* of one letter: there are none */
+		snprintf(word, sizeof word, "-%c", optopt);
+	else
+		snprintf(word, sizeof word, "%.*s", (int)strcspn(argv[optind - 1], "="), argv[optind - 1]);
+
+	struct near n = near_to(word + strspn(word, "-"));
+
+	for (size_t i = 0; i < OPTIONS; i++)
+		near_try(&n, options[i].name);
+	if (got == ':')
+		buf_printf(out, "%s wants a value", word);
+	else if (n.best && !n.distance)
+		buf_printf(out, "%s takes no value", word);
+	else
+		buf_printf(out, "there is no option %s", word);
+	if (n.best && n.distance)
+		buf_printf(out, "; did you mean --%s?", n.best);
+}
+
+/* False when *why says what is wrong with them. */
+static bool read_options(struct ctl *c, int argc, char **argv, struct buf *why)
 {
 	struct option longs[OPTIONS + 1] = { 0 };
 	int i;
@@ -108,37 +186,14 @@ static bool read_options(struct ctl *c, int argc, char **argv)
 		*value_of(c, &options[o]) = options[o].fallback;
 	}
 	/* All flags at once: getopt_long() gives 0 for each, and says which by index. */
-	for (int got; (got = getopt_long(argc, argv, "", longs, &i)) != -1;) {
-		if (got)
-			return false; /* it has said what */
+	for (int got; (got = getopt_long(argc, argv, ":", longs, &i)) != -1;) {
+		if (got) {
+			add_refused(why, argv, got);
+			return false;
+		}
 		*value_of(c, &options[i]) = options[i].argument ? optarg : "1";
 	}
 	return true;
-}
-
-static enum exit_code usage(const struct ctl *c, const char *detail)
-{
-	say_problem(c, "usage", detail, "tegctl help");
-	return EXIT_USAGE;
-}
-
-static const struct command_row *find_command(const char *name)
-{
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(commands[i].name, name))
-			return &commands[i];
-	return NULL;
-}
-
-/* Is the command among the words? */
-static bool is_for(const char *words, const char *command)
-{
-	const size_t len = strlen(command);
-
-	for (const char *at = words; (at = strstr(at, command)); at += len)
-		if ((at == words || at[-1] == ' ') && (!at[len] || at[len] == ' '))
-			return true;
-	return false;
 }
 
 /* An option that was given and is another command's; NULL when there is none. */
@@ -146,20 +201,9 @@ static const struct option_row *foreign_option(const struct command_row *command
 {
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (*options[i].command && *value_of(c, &options[i]) != options[i].fallback &&
-		    !is_for(options[i].command, command->name))
+		    !words_have(options[i].command, command->name))
 			return &options[i];
 	return NULL;
-}
-
-static void add_unknown(struct buf *detail, const char *name)
-{
-	struct near n = near_to(name);
-
-	for (size_t i = 0; i < COMMANDS; i++)
-		near_try(&n, commands[i].name);
-	buf_printf(detail, "there is no command `%s`", name);
-	if (n.best)
-		buf_printf(detail, "; did you mean `%s`?", n.best);
 }
 
 static enum exit_code run_command(struct ctl *c, const char *name)
@@ -171,28 +215,30 @@ static enum exit_code run_command(struct ctl *c, const char *name)
 	if (!command)
 		add_unknown(&detail, name);
 	else if (c->argument_count < command->least || c->argument_count > command->most)
-		buf_printf(&detail, "it is `tegctl %s %s`", command->name, command->arguments);
+		buf_printf(&detail, "it is `tegctl %s%s%s`", command->name, *command->arguments ? " " : "", command->arguments);
 	else if (foreign)
 		buf_printf(&detail, "`%s` takes no --%s, which is for %s", command->name, foreign->name, foreign->command);
-	return detail.len ? usage(c, buf_text(&detail)) : command->run(c);
+	return detail.len ? usage(c, buf_text(&detail), command) : command->run(c);
 }
 
 int ctl_run(int argc, char **argv)
 {
 	struct ctl c = { 0 };
+	own(buf) struct buf out = { 0 };
 
-	if (!read_options(&c, argc, argv)) {
-		fputs("  try: tegctl help\n", stderr);
-		return EXIT_USAGE;
-	}
+	if (!read_options(&c, argc, argv, &out))
+		return usage(&c, buf_text(&out), NULL);
 	if (*c.version) {
-		puts("tegctl " TEGUMENTAR_VERSION);
-		return EXIT_YES;
+		buf_puts(&out, "tegctl " TEGUMENTAR_VERSION "\n");
+		return say_out(&out);
 	}
-	if (*c.help)
+	if (*c.help) {
+		c.arguments = argv + optind;
+		c.argument_count = argc - optind > 0;
 		return ctl_help(&c);
+	}
 	if (optind == argc)
-		return usage(&c, "which command?");
+		return usage(&c, "which command?", NULL);
 	c.arguments = argv + optind + 1;
 	c.argument_count = argc - optind - 1;
 	return run_command(&c, argv[optind]);

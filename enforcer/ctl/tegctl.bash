@@ -64,7 +64,7 @@ _tegctl() {
 	unblock) COMPREPLY=($(compgen -W "$(tegctl block 2>/dev/null | sed -n '/^[0-9a-f.:/]* /s/ .*//p')" -- "$cur")) ;;
 	audit) [[ " ${COMP_WORDS[*]:0:COMP_CWORD} " == *" verify "* ]] && _tegctl_files '' || COMPREPLY=($(compgen -W "verify" -- "$cur")) ;;
 	token) case $prev in token) ;; *) COMPREPLY=($(compgen -W "viewer operator policy-admin" -- "$cur")) ;; esac ;;
-	help) COMPREPLY=($(compgen -W "exit-codes" -- "$cur")) ;;
+	help) COMPREPLY=($(compgen -W "$commands exit-codes" -- "$cur")) ;;
 	esac
 }
 complete -F _tegctl tegctl

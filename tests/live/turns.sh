@@ -19,7 +19,15 @@ tegctl="$BUILD/tegctl --socket $lab/run/api.sock"
 turn 64 'there is no command `stauts`; did you mean `status`?' 'tegctl help' "a command with changed letters" $tegctl stauts
 turn 64 'there is no command `frobnicate`' 'tegctl help' "one like no other" $tegctl frobnicate
 turn 64 '`status` takes no --reason, which is for posture block unblock' 'tegctl help' "another command's option" $tegctl status --reason x
-turn 64 'unrecognized option' 'tegctl help' "an option that there is not" $tegctl --jsn status
+turn 64 'there is no option --jsn; did you mean --json?' 'tegctl help' "an option that is misspelt" $tegctl --jsn status
+turn 64 'there is no option -1' 'tegctl help' "an option of one letter" $tegctl rollback -12
+turn 64 '--json takes no value' 'tegctl help' "a value for a flag" $tegctl --json=x status
+turn 64 '--reason wants a value' 'tegctl help' "an option without its value" $tegctl block 192.0.2.1 --reason
+turn 64 'it is `tegctl status`' 'tegctl help status' "a word too many" $tegctl status extra
+turn 64 'there is no command `foo`' 'tegctl help' "help on nothing" $tegctl help foo
+holds "$($tegctl help block)" "--from FILE           sources from a file" "help on one command has its options"
+is "$($tegctl block --help)" "$($tegctl help block)" "as --help has"
+turn 74 'cannot write the answer' '' "an answer that cannot be written" sh -c "$tegctl --version >/dev/full"
 turn 64 'it is `tegctl apply FILE`' 'tegctl help' "no argument" $tegctl apply
 turn 64 'which command?' 'tegctl help' "no command" $tegctl
 # What is wider than its column has its words on the next line.

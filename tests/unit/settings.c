@@ -47,6 +47,8 @@ static void ranks(void)
 	tap_text(s.run_dir, "/env/run", "the environment outranks the file");
 	tap_text(s.state_dir, "/file/state", "the file outranks the default");
 	tap_text(s.pin_dir, "/sys/fs/bpf/tegumentar", "the default is the rest");
+	setenv("TEGUMENTAR_ENGINE", "fast", 1);
+	tap_ok(reads(&s, a, "", &why) && !strncmp(why.text, "TEGUMENTAR_ENGINE: `fast` is no engine", 38), "a wrong one is told by its variable: %s", why.text);
 	tap_ok(s.judge == ENGINE_NFT && s.ask == ASK_CHECK && s.role == ROLE_WARDEN, "and they are understood");
 	unsetenv("TEGUMENTAR_ENGINE");
 	unsetenv("TEGUMENTAR_RUN_DIR");
@@ -59,15 +61,18 @@ static const struct {
 	{ "--config %", "", NULL },
 	{ "--config=% --engine=generic", "", NULL },
 	{ "--role api --config %", "", NULL },
-	{ "--config %", "engine = fast", "`fast` is no engine" },
+	{ "--config %", "# a comment\nengine = fast", ":2: engine: `fast` is no engine" },
+	{ "--config % --engine fast", "engine = nft", "engine: `fast` is no engine" },
+	{ "--config %", "engin = nft", ":1: there is no setting `engin`; did you mean `engine`?" },
 	{ "--config %", "colour = blue", "no setting `colour`" },
 	{ "--config %", "engine nft", "has no '='" },
 	{ "--config %", "engine = nft\nengine = nft", ":2: `engine` is set twice" },
 	{ "--config %", "state-dir = var/lib", "no absolute path" },
 	{ "--config %", "user = a-name-that-is-much-too-long-for-any-system", "too long for a name" },
 	{ "--config /nowhere/at/all", "", "cannot open /nowhere/at/all" },
-	{ "--config % --colour blue", "", "`--colour` is no flag" },
-	{ "--config % --engine", "", "`--engine` is no flag, or lacks its value" },
+	{ "--config % --colour blue", "", "no flag `--colour`; `tegd --help` lists them" },
+	{ "--config % --drfit repair", "", "no flag `--drfit`; did you mean `--drift`?" },
+	{ "--config % --engine", "", "`--engine` lacks its value" },
 	{ "--config % --role king", "", "no role `king`" },
 	{ "--config % extra", "", "`extra` is no flag" },
 	{ "--config % --require-signature no", "", NULL },
@@ -120,11 +125,11 @@ static const struct {
 	{ "--config % --drift-seconds 5m", "", "no number of seconds" },
 	{ "--config % --audit-bytes 0 --audit-files 0", "", NULL },
 	{ "--config % --audit-bytes 4096 --audit-files 10000", "", NULL },
-	{ "--config % --audit-bytes 4095", "", "neither 0 nor a number from 4096" },
+	{ "--config % --audit-bytes 4095", "", "neither 0 nor a number of bytes from 4096" },
 	{ "--config % --audit-bytes 1000000001", "", "neither 0 nor a number" },
 	{ "--config % --audit-bytes 16M", "", "neither 0 nor a number" },
-	{ "--config % --audit-files 10001", "", "neither 0 nor a number from 1" },
-	{ "--config % --audit-files -1", "", "neither 0 nor a number" },
+	{ "--config % --audit-files 10001", "", "no number of files from 0" },
+	{ "--config % --audit-files -1", "", "no number of files" },
 	{ "--config % --rate-limit 1000001", "", "no number from 0" },
 	{ "--config % --rate-limit -1", "", "no number from 0" },
 	{ "--config % --rate-limit fast", "", "no number from 0" },
