@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/emit/nft_grow.h"
+#include "compiler/emit/nft_grow.h"
 #include "compiler/emit/nft_layers.h"
 #include "compiler/emit/nft_terse.h"
 #include "compiler/emit/nft_tree.h"

@@ -1,6 +1,6 @@
 #include "compiler/emit/nft_cut.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "compiler/emit/nft_price.h"
 
@@ -8,191 +8,276 @@
 #define BLOCKS_MOST 2u	 /* for each item of a cut */
 #define SPANS_MOST  256u /* of one item, of an axis that is cut */
 
-static int by_place(const void *x, const void *y)
-{
-	const struct nft_edge *a = x, *b = y;
-
-	if (a->at != b->at)
-		return a->at < b->at ? -1 : 1;
-	return a->by - b->by;
-}
-
 static unsigned part_width(const struct nft_part *p)
 {
 	return FAMILY_BITS((enum family)p->lo[NFT_AXIS_FAMILY]);
 }
 
-struct nft_edges nft_edges_of(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
-			      enum nft_axis x, unsigned bits)
+/* --- where items begin and end -------------------------------------------------------------------------------- */
+
+#define FEW 24u /* are put in order one by one */
+
+static void order_few(addr_num *at, size_t len)
 {
-	const addr_num rest = bits ? ((addr_num)1 << (part_width(p) - bits)) - 1 : 0; /* of a block */
-	struct nft_edges e = { 0 };
-	VEC(struct nft_edge) at = { 0 };
+	for (size_t i = 1; i < len; i++) {
+		const addr_num v = at[i];
+		size_t to = i;
 
-	for (size_t i = 0; i < l.len; i++) {
-		const struct nft_item *it = &items[l.at[i]];
+		for (; to && at[to - 1] > v; to--)
+			at[to] = at[to - 1];
+		at[to] = v;
+	}
+}
 
-		if (nft_covers(it, p, x)) {
-			e.wild++;
+/* By one byte; equal ones stay in their order. */
+static void order_by(addr_num *to, const addr_num *at, size_t len, unsigned shift)
+{
+	size_t from[257] = { 0 };
+
+	for (size_t i = 0; i < len; i++)
+		from[(at[i] >> shift & 0xff) + 1]++;
+	for (unsigned v = 1; v < 256; v++)
+		from[v] += from[v - 1];
+	for (size_t i = 0; i < len; i++)
+		to[from[at[i] >> shift & 0xff]++] = at[i];
+}
+
+/* Ascending, byte by byte, but for bytes that are the same in all. */
+static void put_in_order(addr_num *at, size_t len, addr_num *spare)
+{
+	addr_num differ = 0, *is = at;
+	bool ascend = true;
+
+	for (size_t i = 1; i < len; i++) {
+		differ |= at[i] ^ at[0];
+		ascend &= at[i - 1] <= at[i];
+	}
+	if (ascend)
+		return;
+	if (len <= FEW) {
+		order_few(at, len);
+		return;
+	}
+	for (unsigned shift = 0; shift < 128; shift += 8) {
+		if (!(differ >> shift & 0xff))
+			continue;
+		order_by(spare, is, len, shift);
+		addr_num *was = is;
+		is = spare;
+		spare = was;
+	}
+	if (is != at)
+		memcpy(at, is, len * sizeof *at);
+}
+
+/* Returns how many items ask nothing of the axis here. */
+static size_t find_spans(struct nft_desk *d, const struct nft_here *h, enum nft_axis x)
+{
+	const addr_num first = h->part->lo[x], last = h->part->hi[x];
+	size_t wild = 0;
+
+	nft_desk_clear(d, &d->spans, h->in.len);
+	for (size_t i = 0; i < h->in.len; i++) {
+		const struct nft_spans *on = &h->items[h->in.at[i]].on[x];
+
+		if (h->decided[i] >> x & 1) {
+			wild++;
 			continue;
 		}
-		for (size_t k = 0; k < it->on[x].len; k++) {
-			addr_num lo = it->on[x].at[k].lo & ~rest, hi = it->on[x].at[k].hi | rest;
+		for (size_t k = 0; k < on->len; k++) {
+			const struct addr_range r = on->at[k];
 
-			if (hi < p->lo[x] || lo > p->hi[x])
-				continue;
-			lo = lo > p->lo[x] ? lo : p->lo[x];
-			vec_push(a, &at, ((struct nft_edge){ lo, l.at[i], 1 }));
-			if (hi < p->hi[x])
-				vec_push(a, &at, ((struct nft_edge){ hi + 1, l.at[i], -1 }));
+			if (r.hi >= first && r.lo <= last)
+				vec_push(d->a, &d->spans, ((struct addr_range){ r.lo > first ? r.lo : first, r.hi < last ? r.hi : last }));
 		}
 	}
-	if (at.len)
-		qsort(at.at, at.len, sizeof *at.at, by_place);
-	e.at = at.at;
-	e.len = at.len;
-	return e;
+	return wild;
 }
 
-static void sweep_close(struct nft_sweep *s, addr_num from, addr_num to, size_t items)
+/* Blocks begin and end in the order in which what lies in them does: once is enough for blocks of all lengths. */
+static void order_spans(struct nft_desk *d)
 {
-	const double all = (double)(items + s->wild);
+	const size_t len = d->spans.len;
 
-	vec_push(s->a, &s->ranges, ((struct addr_range){ from, to }));
-	s->sum += all;
-	s->squares += all * all;
+	nft_desk_clear(d, &d->begins, len);
+	nft_desk_clear(d, &d->ends, len);
+	nft_desk_clear(d, &d->spare, len);
+	for (size_t i = 0; i < len; i++) {
+		d->begins.at[i] = d->spans.at[i].lo;
+		d->ends.at[i] = d->spans.at[i].hi;
+	}
+	d->begins.len = d->ends.len = len;
+	put_in_order(d->begins.at, len, d->spare.at);
+	put_in_order(d->ends.at, len, d->spare.at);
 }
 
-/* A part ends at an edge behind which it would hold fewer, once it has had its fill. */
-void nft_sweep_along(struct nft_sweep *s, const struct nft_edges *e, addr_num last, size_t room)
+/* As many places as there are, where spans are widened to blocks of so many bits. */
+static void find_edges(struct nft_desk *d, const struct nft_part *p, enum nft_axis x, unsigned bits)
+{
+	const addr_num rest = bits ? ((addr_num)1 << (part_width(p) - bits)) - 1 : 0; /* of a block */
+	const addr_num first = p->lo[x], last = p->hi[x];
+	const size_t len = d->spans.len;
+	size_t b = 0, e = 0;
+
+	nft_desk_clear(d, &d->edges, 2 * len);
+	while (b < len) {
+		const addr_num begin = d->begins.at[b] & ~rest, end = d->ends.at[e] | rest; /* what has ended has begun: e <= b */
+		struct nft_edge at = { begin > first ? begin : first, 0, 0 };
+
+		if (end < at.at)
+			at.at = end + 1;
+		for (; b < len && ((d->begins.at[b] & ~rest) <= at.at); b++)
+			at.begin++;
+		for (; e < len && (d->ends.at[e] | rest) < at.at; e++)
+			at.end++;
+		d->edges.at[d->edges.len++] = at;
+	}
+	while (e < len && (d->ends.at[e] | rest) < last) {
+		struct nft_edge at = { (d->ends.at[e] | rest) + 1, 0, 0 };
+
+		for (; e < len && (d->ends.at[e] | rest) < at.at; e++)
+			at.end++;
+		d->edges.at[d->edges.len++] = at;
+	}
+}
+
+/* --- ranges ------------------------------------------------------------------------------------------------------ */
+
+/* The ranges of a cut, and how the items lie in them. */
+struct sweep {
+	size_t wild, most; /* items; more than `most` in all ranges together are too many */
+	size_t ranges;
+	addr_num next;
+	bool wide, gap; /* some range is no single value; some value lies in no range */
+	size_t sum;
+	double squares;
+	struct nft_desk *into; /* or NULL */
+};
+
+static void sweep_close(struct sweep *s, addr_num from, addr_num to, size_t items)
+{
+	const size_t all = items + s->wild;
+
+	s->ranges++;
+	s->wide |= from != to;
+	s->gap |= from != s->next;
+	s->next = to + 1;
+	s->sum += all;
+	s->squares += (double)all * (double)all;
+	if (s->into)
+		vec_push(s->into->a, &s->into->ranges, ((struct addr_range){ from, to }));
+}
+
+/* A part ends at a place behind which it would hold fewer, once it has had its fill. */
+static void sweep_along(struct sweep *s, const struct nft_desk *d, addr_num last, size_t room)
 {
 	size_t here = 0, had = 0; /* items at this place; and in the part so far */
 	addr_num from = 0, to = 0; /* the last value at which there was one */
 	bool open = false;
 
-	for (size_t i = 0; i < e->len;) {
-		const addr_num at = e->at[i].at;
-		size_t begin = 0, end = 0;
+	for (size_t i = 0; i < d->edges.len && s->sum <= s->most; i++) {
+		const struct nft_edge p = d->edges.at[i];
 
-		to = here ? at - 1 : to;
-		for (; i < e->len && e->at[i].at == at; i++) {
-			begin += e->at[i].by > 0;
-			end += e->at[i].by < 0;
-		}
-		here = here + begin - end;
-		if (open && had >= room && here < had + begin) {
+		to = here ? p.at - 1 : to;
+		here = here + p.begin - p.end;
+		if (open && had >= room && here < had + p.begin) {
 			sweep_close(s, from, to, had);
 			open = false;
 		}
 		if (!open && here) {
-			from = at;
-			had = here - begin;
+			from = p.at;
+			had = here - p.begin;
 			open = true;
 		}
-		had += begin;
+		had += p.begin;
 	}
 	if (open)
 		sweep_close(s, from, here ? last : to, had);
+	s->gap |= s->ranges && s->next != last + 1;
 }
 
-bool nft_ranges_fill(const struct nft_sweep *s, const struct nft_part *p, enum nft_axis x)
+bool nft_cut_make(struct nft_desk *d, const struct nft_here *h, struct nft_cut c)
 {
-	addr_num next = p->lo[x];
+	struct sweep s = { .most = SIZE_MAX, .next = h->part->lo[c.axis], .into = d };
 
-	for (size_t i = 0; i < s->ranges.len; i++) {
-		if (s->ranges.at[i].lo != next)
-			return false;
-		if (s->ranges.at[i].hi == p->hi[x])
-			return true;
-		next = s->ranges.at[i].hi + 1;
-	}
-	return false;
+	s.wild = find_spans(d, h, c.axis);
+	order_spans(d);
+	find_edges(d, h->part, c.axis, c.bits);
+	d->ranges.len = 0;
+	sweep_along(&s, d, h->part->hi[c.axis], c.room);
+	return s.ranges && !s.gap;
 }
 
 /* --- which one ------------------------------------------------------------------------------------------------ */
 
 /* What a cut costs a packet, as far as can be told: the look, and the items that it has to do with then. */
-static double score_of(const struct nft_sweep *s, unsigned bits, size_t items)
+static double score_of(const struct sweep *s, unsigned bits, size_t items)
 {
-	const double copies = (s->sum + (double)s->wild) / (double)items;
+	const double sum = (double)s->sum, copies = (sum + (double)s->wild) / (double)items;
 	double look = MAP_NS;
 
 	if (copies > COPIES_MOST)
 		return 0;
-	for (size_t i = 0; !bits && i < s->ranges.len; i++)
-		if (s->ranges.at[i].lo != s->ranges.at[i].hi)
-			look = MAP_NS + DEPTH_NS * nft_log2(2 * s->ranges.len);
-	return (s->squares / s->sum * ITEM_NS + look) * copies * copies;
+	if (!bits && s->wide)
+		look = MAP_NS + DEPTH_NS * nft_log2(2 * s->ranges);
+	return (s->squares / sum * ITEM_NS + look) * copies * copies;
 }
 
-static bool try_cut(struct arena *a, const struct nft_part *p, const struct nft_edges *e, size_t items, struct nft_cut cut,
-		    struct nft_cut *best)
+static void try_cut(const struct nft_desk *d, const struct nft_here *h, size_t wild, struct nft_cut cut, struct nft_cut *best)
 {
-	struct nft_sweep s = { .a = a, .wild = e->wild };
+	struct sweep s = { .wild = wild, .most = (size_t)COPIES_MOST * h->in.len, .next = h->part->lo[cut.axis] };
 
-	nft_sweep_along(&s, e, p->hi[cut.axis], cut.room);
-	cut.score = score_of(&s, cut.bits, items);
-	if (cut.score <= 0 || (s.ranges.len < 2 && nft_ranges_fill(&s, p, cut.axis)) || (best->room && best->score <= cut.score))
-		return false;
-	*best = cut;
-	return true;
+	sweep_along(&s, d, h->part->hi[cut.axis], cut.room);
+	if (s.sum > s.most)
+		return;
+	cut.score = score_of(&s, cut.bits, h->in.len);
+	if (cut.score > 0 && (s.ranges >= 2 || s.gap) && (!best->room || cut.score < best->score))
+		*best = cut;
 }
 
-static void try_ranges(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
-		       enum nft_axis x, struct nft_cut *best)
+static void try_ranges(struct nft_desk *d, const struct nft_here *h, size_t wild, enum nft_axis x, struct nft_cut *best)
 {
 	static const size_t rooms[] = { 1, 4, 16, 64, 256 };
-	const struct nft_edges e = nft_edges_of(a, items, p, l, x, 0);
 
-	for (size_t r = 0; e.len && r < sizeof rooms / sizeof *rooms && rooms[r] < l.len; r++)
-		try_cut(a, p, &e, l.len, (struct nft_cut){ .axis = x, .room = rooms[r] }, best);
+	find_edges(d, h->part, x, 0);
+	for (size_t r = 0; r < sizeof rooms / sizeof *rooms && rooms[r] < h->in.len; r++)
+		try_cut(d, h, wild, (struct nft_cut){ .axis = x, .room = rooms[r] }, best);
 }
 
-/* How many blocks of so many bits the items have, each by itself; or more than `most`. */
-static size_t blocks_of(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, enum nft_axis x, unsigned bits,
-			size_t most)
+/* Are blocks of so many bits, each item's by itself, more than `most`? */
+static bool many_blocks(const struct nft_desk *d, unsigned rest, size_t most)
 {
-	const unsigned rest = part_width(p) - bits;
 	size_t n = 0;
 
-	for (size_t i = 0; i < l.len; i++) {
-		const struct nft_spans *on = &items[l.at[i]].on[x];
+	for (size_t i = 0; i < d->spans.len; i++) {
+		const addr_num more = (d->spans.at[i].hi >> rest) - (d->spans.at[i].lo >> rest) + 1;
 
-		if (nft_covers(&items[l.at[i]], p, x))
-			continue;
-		for (size_t k = 0; k < on->len; k++) {
-			const addr_num lo = on->at[k].lo > p->lo[x] ? on->at[k].lo : p->lo[x];
-			const addr_num hi = on->at[k].hi < p->hi[x] ? on->at[k].hi : p->hi[x];
-			const addr_num more = hi < lo ? 0 : (hi >> rest) - (lo >> rest) + 1;
-
-			if (more > most - n)
-				return most + 1;
-			n += (size_t)more;
-		}
+		if (more > most - n)
+			return true;
+		n += (size_t)more;
 	}
-	return n;
+	return false;
 }
 
 /* The narrowest blocks of which there are not too many, and the next ones. */
-static void try_blocks(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
-		       enum nft_axis x, struct nft_cut *best)
+static void try_blocks(struct nft_desk *d, const struct nft_here *h, size_t wild, enum nft_axis x, struct nft_cut *best)
 {
-	const unsigned step = part_width(p) / 8;
-	const size_t most = BLOCKS_MOST * l.len + 16;
-	unsigned bits = part_width(p), tried = 0;
+	const unsigned width = part_width(h->part), step = width / 8;
+	const size_t most = BLOCKS_MOST * h->in.len + 16;
+	unsigned bits = width;
 
-	while (bits && blocks_of(items, p, l, x, bits, most) > most)
+	while (bits && many_blocks(d, width - bits, most))
 		bits -= step;
-	for (; bits && tried < 2; tried++, bits -= step) {
-		const struct nft_edges e = nft_edges_of(a, items, p, l, x, bits);
-
-		if (e.len)
-			try_cut(a, p, &e, l.len, (struct nft_cut){ .axis = x, .bits = bits, .room = 1 }, best);
+	for (unsigned tried = 0; bits && tried < 2; tried++, bits -= step) {
+		find_edges(d, h->part, x, bits);
+		try_cut(d, h, wild, (struct nft_cut){ .axis = x, .bits = bits, .room = 1 }, best);
 	}
 }
 
 static bool may_cut(const struct nft_part *p, enum nft_axis x)
 {
+	if (p->lo[x] == p->hi[x])
+		return false;
 	switch (x) {
 	case NFT_AXIS_FAMILY:
 	case NFT_AXIS_PROTO:
@@ -213,31 +298,36 @@ static bool may_cut(const struct nft_part *p, enum nft_axis x)
  * Ends of which an item asks whether they are the host's own: which of a range are, nobody can prove. And axes of which
  * an item wants a large set: a part for each of its ranges is more to load than the set.
  */
-static unsigned not_to_be_cut(const struct nft_item *items, struct nft_picked l)
+static unsigned not_to_be_cut(const struct nft_here *h)
 {
 	unsigned axes = 0;
 
-	for (size_t i = 0; i < l.len; i++) {
-		axes |= items[l.at[i]].self;
+	for (size_t i = 0; i < h->in.len; i++) {
+		const struct nft_item *it = &h->items[h->in.at[i]];
+
+		axes |= it->self;
 		for (int x = 0; x < NFT_AXES; x++)
-			axes |= items[l.at[i]].on[x].len > SPANS_MOST ? 1u << x : 0;
+			axes |= it->on[x].len > SPANS_MOST ? 1u << x : 0;
 	}
 	return axes;
 }
 
-struct nft_cut nft_cut_find(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, unsigned never)
+struct nft_cut nft_cut_find(struct nft_desk *d, const struct nft_here *h, unsigned never)
 {
 	struct nft_cut best = { .room = 0 };
 
-	never |= not_to_be_cut(items, l);
-	for (int x = 0; x < NFT_AXES; x++) {
-		own(arena) struct arena *a = arena_new();
-
-		if (never >> x & 1 || !may_cut(p, (enum nft_axis)x))
+	never |= not_to_be_cut(h);
+	for (enum nft_axis x = 0; x < NFT_AXES; x++) {
+		if (never >> x & 1 || !may_cut(h->part, x))
 			continue;
-		try_ranges(a, items, p, l, (enum nft_axis)x, &best);
+		const size_t wild = find_spans(d, h, x);
+
+		if (!d->spans.len)
+			continue;
+		order_spans(d);
+		try_ranges(d, h, wild, x, &best);
 		if (x == NFT_AXIS_SRC || x == NFT_AXIS_DST)
-			try_blocks(a, items, p, l, (enum nft_axis)x, &best);
+			try_blocks(d, h, wild, x, &best);
 	}
 	return best;
 }

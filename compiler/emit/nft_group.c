@@ -1,8 +1,10 @@
 #include "compiler/emit/nft_group.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/emit/nft_desk.h"
 #include "compiler/emit/nft_price.h"
 
 #define GROUPS_BACK  8u	  /* that an item may be moved before */
@@ -83,9 +85,9 @@ static bool keys_by(const struct nft_item *it, const struct nft_part *own, unsig
 }
 
 /* The map in which the item could stand. False: only a rule of its own says it. */
-static bool group_for(const struct nft_item *it, const struct nft_part *p, struct nft_group *out)
+static bool group_for(const struct nft_item *it, const struct nft_part *p, unsigned decided, struct nft_group *out)
 {
-	const unsigned open = NFT_ALL_AXES & ~nft_decided(it, p) & ~(1u << NFT_AXIS_FAMILY), proto = 1u << NFT_AXIS_PROTO;
+	const unsigned open = NFT_ALL_AXES & ~decided & ~(1u << NFT_AXIS_FAMILY), proto = 1u << NFT_AXIS_PROTO;
 	const unsigned asked = open == proto ? open : open & ~proto; /* whose ports are meant is asked before */
 	const struct nft_part own = part_of_item(it, p);
 
@@ -102,11 +104,6 @@ static bool group_for(const struct nft_item *it, const struct nft_part *p, struc
 	       keys_by(it, &own, asked, 1, out->bits);
 }
 
-struct group_making {
-	struct nft_group is;
-	VEC(uint32_t) items;
-};
-
 static bool spans_same(const struct nft_spans *x, const struct nft_spans *y)
 {
 	if (x->len != y->len)
@@ -117,14 +114,17 @@ static bool spans_same(const struct nft_spans *x, const struct nft_spans *y)
 	return true;
 }
 
-/* The same questions before the map, and the same parts of the key. */
-static bool goes_with(const struct nft_item *items, const struct nft_part *p, const struct group_making *g,
-		      const struct nft_item *it, const struct nft_group *would)
+static const struct nft_item *item_at(const struct nft_here *h, uint32_t place)
 {
-	const struct nft_item *of = &items[g->items.at[0]];
-	const unsigned differ = nft_decided(of, p) ^ nft_decided(it, p);
+	return &h->items[h->in.at[place]];
+}
 
-	if (!g->is.map || g->is.axes != would->axes || of->beside != it->beside || differ)
+/* The same questions before the map, and the same parts of the key. */
+static bool goes_with(const struct nft_here *h, const struct nft_joining *g, uint32_t place, const struct nft_group *would)
+{
+	const struct nft_item *of = item_at(h, g->first), *it = item_at(h, place);
+
+	if (!g->is.map || g->is.axes != would->axes || of->beside != it->beside || g->decided != h->decided[place])
 		return false;
 	for (int x = NFT_AXIS_FAMILY; x <= NFT_AXIS_PROTO; x++)
 		if (!(would->axes >> x & 1) && !spans_same(&of->on[x], &it->on[x]))
@@ -132,71 +132,95 @@ static bool goes_with(const struct nft_item *items, const struct nft_part *p, co
 	return !memcmp(g->is.bits, would->bits, sizeof would->bits);
 }
 
-typedef VEC(struct group_making) groups;
+static bool meets_some(const struct nft_desk *d, const struct nft_here *h, const struct nft_joining *g, const struct nft_item *it)
+{
+	uint32_t at = g->first;
+
+	for (size_t i = 0; i < g->len; i++, at = d->next.at[at])
+		if (nft_items_meet(item_at(h, at), it))
+			return true;
+	return false;
+}
 
 /* The last group that the item may join: it must not be moved before one that it meets. */
-static struct group_making *group_find(const struct nft_item *items, const struct nft_part *p, groups *all,
-				       const struct nft_item *it, const struct nft_group *would)
+static struct nft_joining *group_find(const struct nft_desk *d, const struct nft_here *h, uint32_t place, const struct nft_group *would)
 {
 	size_t members = 0;
 
-	for (size_t back = 0; back < all->len && back < GROUPS_BACK; back++) {
-		struct group_making *g = &all->at[all->len - 1 - back];
+	for (size_t back = 0; back < d->groups.len && back < GROUPS_BACK; back++) {
+		struct nft_joining *g = &d->groups.at[d->groups.len - 1 - back];
 
-		if (goes_with(items, p, g, it, would))
+		if (goes_with(h, g, place, would))
 			return g;
-		members += g->items.len;
-		if (members > MEMBERS_BACK)
+		members += g->len;
+		if (members > MEMBERS_BACK || meets_some(d, h, g, item_at(h, place)))
 			return NULL;
-		for (size_t i = 0; i < g->items.len; i++)
-			if (nft_items_meet(&items[g->items.at[i]], it))
-				return NULL;
 	}
 	return NULL;
 }
 
-/* False when there are more groups than `most`. */
-static bool groups_make(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l, size_t most,
-			groups *all)
+static double ns_of_rule(unsigned decided)
 {
-	for (size_t i = 0; i < l.len; i++) {
-		const struct nft_item *it = &items[l.at[i]];
-		struct nft_group would;
-		struct group_making *g = group_for(it, p, &would) ? group_find(items, p, all, it, &would) : (would.map = false, NULL);
+	return RULE_NS + QUESTION_NS * __builtin_popcount(NFT_ALL_AXES & ~decided);
+}
 
-		if (!g) {
-			if (all->len == most)
-				return false;
-			vec_push(a, all, (struct group_making){ .is = would });
-			g = &all->at[all->len - 1];
+/* False when there are more groups than `most`, or when a packet pays more than most_ns for one rule of each. */
+static bool groups_make(struct nft_desk *d, const struct nft_here *h, size_t most, double most_ns)
+{
+	double ns = 0;
+
+	d->groups.len = 0;
+	nft_desk_clear(d, &d->next, h->in.len);
+	for (uint32_t i = 0; i < h->in.len; i++) {
+		struct nft_group would;
+		const bool map = group_for(item_at(h, i), h->part, h->decided[i], &would);
+		struct nft_joining *g = map ? group_find(d, h, i, &would) : NULL;
+
+		if (g) {
+			g->last = d->next.at[g->last] = i;
+			g->len++;
+			continue;
 		}
-		vec_push(a, &g->items, l.at[i]);
+		would.map = map;
+		ns += ns_of_rule(h->decided[i]);
+		if (d->groups.len == most || ns > most_ns)
+			return false;
+		vec_push(d->a, &d->groups, ((struct nft_joining){ would, h->decided[i], i, i, 1 }));
 	}
 	return true;
 }
 
-static size_t rules_of(const struct group_making *g)
+static bool is_mapped(const struct nft_joining *g)
 {
-	return g->is.map && g->items.len >= MAPPED_LEAST ? 1 : g->items.len;
+	return g->is.map && g->len >= MAPPED_LEAST;
+}
+
+static struct nft_group group_of(const struct nft_desk *d, const struct nft_here *h, struct arena *a, const struct nft_joining *g)
+{
+	uint32_t *items = arena_zero(a, g->len * sizeof *items), at = g->first;
+	struct nft_group out = g->is;
+
+	for (size_t i = 0; i < g->len; i++, at = d->next.at[at])
+		items[i] = h->in.at[at];
+	out.items = items;
+	out.len = g->len;
+	out.map = is_mapped(g);
+	return out;
 }
 
 struct nft_group *nft_groups(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
 			     size_t *count)
 {
-	groups all = { 0 };
-	VEC(struct nft_group) out = { 0 };
+	struct nft_desk d = { .a = a, .items = items };
+	const struct nft_here h = nft_desk_look(&d, p, l);
+	struct nft_group *out;
 
-	groups_make(a, items, p, l, SIZE_MAX, &all);
-	for (size_t i = 0; i < all.len; i++) {
-		struct group_making *g = &all.at[i];
-
-		g->is.items = g->items.at;
-		g->is.len = g->items.len;
-		g->is.map &= rules_of(g) == 1 && g->items.len >= MAPPED_LEAST;
-		vec_push(a, &out, g->is);
-	}
-	*count = out.len;
-	return out.at;
+	groups_make(&d, &h, SIZE_MAX, HUGE_VAL);
+	out = arena_zero(a, (d.groups.len + 1) * sizeof *out);
+	for (size_t i = 0; i < d.groups.len; i++)
+		out[i] = group_of(&d, &h, a, &d.groups.at[i]);
+	*count = d.groups.len;
+	return out;
 }
 
 /* --- large groups ----------------------------------------------------------------------------------- */
@@ -245,7 +269,7 @@ static bool likeness_of(const struct nft_item *it, const struct nft_part *p, siz
 		out->lo[x] = it->on[x].at->lo;
 		out->hi[x] = it->on[x].at->hi;
 	}
-	return group_for(it, p, &out->group) && !(out->group.axes & 1u << NFT_AXIS_PROTO);
+	return group_for(it, p, out->decided, &out->group) && !(out->group.axes & 1u << NFT_AXIS_PROTO);
 }
 
 unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, size_t least, unsigned most,
@@ -278,39 +302,41 @@ unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p
 
 /* --- what it costs -------------------------------------------------------------------------------- */
 
-static struct nft_price price_of_group(const struct nft_item *items, const struct nft_part *p, const struct group_making *g)
+static struct nft_price price_of_group(const struct nft_joining *g)
 {
-	const bool map = rules_of(g) == 1 && g->items.len >= MAPPED_LEAST;
+	const double len = (double)g->len, asked = __builtin_popcount(NFT_ALL_AXES & ~g->decided);
+
+	if (!is_mapped(g))
+		return (struct nft_price){ .ns = len * ns_of_rule(g->decided), .us = len * (RULE_US + QUESTION_US * asked) };
+	if (g->is.axes & (g->is.axes - 1))
+		return (struct nft_price){ .ns = MAP_NS, .us = RULE_US + MAP_US + ELEMENT_US * len, .maps = 1 };
+	return (struct nft_price){ .ns = MAP_NS + DEPTH_NS * nft_log2(g->len), .us = RULE_US + MAP_US + 2 * ELEMENT_US * len, .maps = 1 };
+}
+
+static struct nft_price price_of_groups(const struct nft_desk *d)
+{
 	struct nft_price all = { 0 };
 
-	if (map && !(g->is.axes & (g->is.axes - 1)))
-		return (struct nft_price){ .ns = MAP_NS + DEPTH_NS * nft_log2(g->items.len), .us = RULE_US + MAP_US + 2 * ELEMENT_US * (double)g->items.len, .maps = 1 };
-	if (map)
-		return (struct nft_price){ .ns = MAP_NS, .us = RULE_US + MAP_US + ELEMENT_US * (double)g->items.len, .maps = 1 };
-	for (size_t i = 0; i < g->items.len; i++) {
-		int asked = __builtin_popcount(NFT_ALL_AXES & ~nft_decided(&items[g->items.at[i]], p));
+	for (size_t i = 0; i < d->groups.len; i++) {
+		const struct nft_price one = price_of_group(&d->groups.at[i]);
 
-		all.ns += RULE_NS + QUESTION_NS * asked;
-		all.us += RULE_US + QUESTION_US * asked;
+		all.ns += one.ns;
+		all.us += one.us;
+		all.maps += one.maps;
 	}
 	return all;
 }
 
-/* False when it is no leaf: too many rules. */
-bool nft_price_of_leaf(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, struct nft_price *out)
+bool nft_price_of_leaf(struct nft_desk *d, const struct nft_here *h, struct nft_price *out)
 {
-	own(arena) struct arena *a = arena_new();
-	groups all = { 0 };
-
 	*out = (struct nft_price){ 0 };
-	if (!groups_make(a, items, p, l, WHOLE_MOST, &all))
+	if (!groups_make(d, h, WHOLE_MOST, HUGE_VAL))
 		return false;
-	for (size_t i = 0; i < all.len; i++) {
-		struct nft_price one = price_of_group(items, p, &all.at[i]);
-
-		out->ns += one.ns;
-		out->us += one.us;
-		out->maps += one.maps;
-	}
+	*out = price_of_groups(d);
 	return true;
+}
+
+bool nft_leaf_is_worth(struct nft_desk *d, const struct nft_here *h, double ns)
+{
+	return groups_make(d, h, WHOLE_MOST, ns) && price_of_groups(d).ns <= ns;
 }

@@ -12,7 +12,7 @@
 
 #include "compiler/emit/nft_item.h"
 
-struct nft_node;
+struct nft_desk;
 struct nft_price;
 
 /* Of one axis any ranges; of several, few single values under one mask each. */
@@ -36,6 +36,9 @@ unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p
 			  uint8_t *of);
 
 /* False when it is no leaf: too many rules. */
-bool nft_price_of_leaf(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, struct nft_price *out);
+bool nft_price_of_leaf(struct nft_desk *d, const struct nft_here *h, struct nft_price *out);
+
+/* Is it a leaf whose rules cost a packet no more than this? Told sooner than what they cost. */
+bool nft_leaf_is_worth(struct nft_desk *d, const struct nft_here *h, double ns);
 
 #endif

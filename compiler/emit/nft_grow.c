@@ -6,8 +6,8 @@
 #define DEPTH_MOST   7u	 /* the kernel follows 16 chains, and some stand before and behind */
 
 struct growing {
+	struct nft_desk *desk;
 	struct arena *a;
-	const struct nft_item *items;
 	unsigned never; /* axes that are not cut: bits */
 	double enough_ns;
 	struct nft_price price; /* so far; ns by the items that packets come to */
@@ -27,14 +27,14 @@ static struct nft_part part_within(const struct nft_part *p, enum nft_axis x, st
 }
 
 /* The first range, from `from` on, that does not lie before the value. */
-static size_t range_behind(const struct nft_sweep *s, size_t from, addr_num value)
+static size_t range_behind(const struct nft_desk *d, size_t from, addr_num value)
 {
-	size_t to = s->ranges.len;
+	size_t to = d->ranges.len;
 
 	while (from < to) {
 		const size_t half = from + (to - from) / 2;
 
-		if (s->ranges.at[half].hi < value)
+		if (d->ranges.at[half].hi < value)
 			from = half + 1;
 		else
 			to = half;
@@ -42,56 +42,90 @@ static size_t range_behind(const struct nft_sweep *s, size_t from, addr_num valu
 	return from;
 }
 
-/* Into the nodes of the ranges, ascending. */
-static void items_by_range(struct arena *a, const struct nft_item *items, struct nft_node *n, const struct nft_sweep *s)
+/* For each item in turn the ranges in which it is; and how many items each range has. */
+static void find_ranges(struct nft_desk *d, const struct nft_here *h, enum nft_axis x)
 {
-	VEC(uint32_t) *in = arena_zero(s->a, (s->ranges.len + 1) * sizeof *in);
+	const size_t len = d->ranges.len;
 
-	for (size_t i = 0; i < n->items.len; i++) {
-		const struct nft_spans *on = &items[n->items.at[i]].on[n->axis];
+	nft_desk_clear(d, &d->range_of, h->in.len);
+	nft_desk_clear(d, &d->counts, len);
+	nft_desk_clear(d, &d->lasts, len);
+	for (size_t r = 0; r < len; r++) {
+		d->counts.at[r] = 0;
+		d->lasts.at[r] = UINT32_MAX;
+	}
+	for (size_t i = 0; i < h->in.len; i++) {
+		const struct nft_spans *on = &h->items[h->in.at[i]].on[x];
 
 		for (size_t k = 0, r = 0; k < on->len; k++)
-			for (r = range_behind(s, r, on->at[k].lo); r < s->ranges.len && s->ranges.at[r].lo <= on->at[k].hi; r++)
-				if (!in[r].len || in[r].at[in[r].len - 1] != n->items.at[i])
-					vec_push(s->a, &in[r], n->items.at[i]);
+			for (r = range_behind(d, r, on->at[k].lo); r < len && d->ranges.at[r].lo <= on->at[k].hi; r++) {
+				if (d->lasts.at[r] == h->in.at[i])
+					continue;
+				d->lasts.at[r] = h->in.at[i];
+				d->counts.at[r]++;
+				vec_push(d->a, &d->range_of, (uint32_t)r);
+			}
+		vec_push(d->a, &d->range_of, UINT32_MAX);
 	}
-	for (size_t r = 0; r < s->ranges.len; r++)
-		n->branches[r].node->items = (struct nft_picked){ arena_copy(a, in[r].at, in[r].len * sizeof *in[r].at), in[r].len };
 }
 
-static struct nft_picked items_wild(struct arena *a, const struct nft_item *items, const struct nft_node *n)
+/* Into the nodes of the ranges, ascending. */
+static void items_by_range(struct nft_desk *d, struct arena *a, struct nft_node *n, const struct nft_here *h)
 {
-	struct nft_picked in = { arena_zero(a, (n->items.len + 1) * sizeof *in.at), 0 };
+	uint32_t *at;
 
-	for (size_t i = 0; i < n->items.len; i++)
-		if (nft_covers(&items[n->items.at[i]], &n->part, n->axis))
-			in.at[in.len++] = n->items.at[i];
+	find_ranges(d, h, n->axis);
+	at = arena_zero(a, (d->range_of.len - h->in.len) * sizeof *at);
+	for (size_t r = 0; r < n->branch_count; at += d->counts.at[r++])
+		n->branches[r].node->items = (struct nft_picked){ at, 0 };
+	for (size_t i = 0, k = 0; i < h->in.len; k++) {
+		const uint32_t r = d->range_of.at[k];
+
+		if (r == UINT32_MAX) {
+			i++;
+			continue;
+		}
+		struct nft_picked *in = &n->branches[r].node->items;
+		in->at[in->len++] = h->in.at[i];
+	}
+}
+
+static struct nft_picked items_wild(struct arena *a, const struct nft_here *h, enum nft_axis x)
+{
+	struct nft_picked in = { NULL, 0 };
+
+	for (size_t i = 0; i < h->in.len; i++)
+		in.len += h->decided[i] >> x & 1;
+	in.at = arena_zero(a, (in.len + 1) * sizeof *in.at);
+	in.len = 0;
+	for (size_t i = 0; i < h->in.len; i++)
+		if (h->decided[i] >> x & 1)
+			in.at[in.len++] = h->in.at[i];
 	return in;
 }
 
-void nft_split(struct arena *a, const struct nft_item *items, struct nft_node *n, struct nft_cut c)
+void nft_split(struct nft_desk *d, struct arena *a, struct nft_node *n, const struct nft_here *h, struct nft_cut c)
 {
-	own(arena) struct arena *scratch = arena_new();
-	const struct nft_edges e = nft_edges_of(scratch, items, &n->part, n->items, c.axis, c.bits);
-	struct nft_sweep s = { .a = scratch, .wild = e.wild };
+	const bool fill = nft_cut_make(d, h, c);
+	struct nft_node *nodes;
 
-	nft_sweep_along(&s, &e, n->part.hi[c.axis], c.room);
 	n->kind = NFT_NODE_CUT;
 	n->axis = c.axis;
 	n->bits = c.bits;
-	n->branches = arena_zero(a, (s.ranges.len + 1) * sizeof *n->branches);
-	n->branch_count = s.ranges.len;
-	for (size_t i = 0; i < s.ranges.len; i++) {
-		n->branches[i].range = s.ranges.at[i];
-		n->branches[i].node = arena_zero(a, sizeof *n->branches[i].node);
-		n->branches[i].node->part = part_within(&n->part, c.axis, s.ranges.at[i]);
+	n->branch_count = d->ranges.len;
+	n->branches = arena_zero(a, (n->branch_count + 1) * sizeof *n->branches);
+	nodes = arena_zero(a, (n->branch_count + !fill) * sizeof *nodes);
+	for (size_t i = 0; i < n->branch_count; i++) {
+		n->branches[i].range = d->ranges.at[i];
+		n->branches[i].node = &nodes[i];
+		nodes[i].part = part_within(&n->part, c.axis, d->ranges.at[i]);
 	}
-	items_by_range(a, items, n, &s);
-	if (nft_ranges_fill(&s, &n->part, c.axis))
+	items_by_range(d, a, n, h);
+	if (fill)
 		return;
-	n->rest = arena_zero(a, sizeof *n->rest);
+	n->rest = &nodes[n->branch_count];
 	n->rest->part = n->part;
-	n->rest->items = items_wild(a, items, n);
+	n->rest->items = items_wild(a, h, c.axis);
 }
 
 addr_num nft_cut_step(const struct nft_node *n)
@@ -129,26 +163,23 @@ static void grow_leaf(struct growing *g, struct nft_node *n, struct nft_price le
 
 static void grow(struct growing *g, struct nft_node *n, unsigned depth, double way_ns)
 {
-	struct nft_price price;
+	const struct nft_here h = nft_desk_look(g->desk, &n->part, n->items);
 	struct nft_cut c = { .room = 0 };
-	bool small;
+	struct nft_price price;
 
-	for (size_t i = 0; i < n->items.len; i++)
-		if (nft_takes_all(&g->items[n->items.at[i]], &n->part))
-			n->items.len = i + 1;
-	small = nft_price_of_leaf(g->items, &n->part, n->items, &price);
+	n->items.len = h.in.len;
 	g->entries += n->items.len;
-	if ((!small || price.ns > g->enough_ns) && depth < DEPTH_MOST && g->entries < g->most)
-		c = nft_cut_find(g->items, &n->part, n->items, g->never);
+	if (depth < DEPTH_MOST && g->entries < g->most && !nft_leaf_is_worth(g->desk, &h, g->enough_ns))
+		c = nft_cut_find(g->desk, &h, g->never);
 	if (!c.room) {
 		const double len = (double)n->items.len;
 
-		if (!small)
+		if (!nft_price_of_leaf(g->desk, &h, &price))
 			price = (struct nft_price){ .ns = (RULE_NS + 3 * QUESTION_NS) * len, .us = (RULE_US + 3 * QUESTION_US) * len };
 		grow_leaf(g, n, price, way_ns);
 		return;
 	}
-	nft_split(g->a, g->items, n, c);
+	nft_split(g->desk, g->a, n, &h, c);
 	price = nft_price_of_cut(n);
 	g->price.us += price.us;
 	g->price.maps += price.maps;
@@ -159,22 +190,24 @@ static void grow(struct growing *g, struct nft_node *n, unsigned depth, double w
 }
 
 /* Most come past a cut by having none of its values. */
-static double past_ns(const struct nft_item *items, const struct nft_node *n, double ns)
+static double past_ns(struct nft_desk *d, const struct nft_node *n, double ns)
 {
 	struct nft_price leaf;
 
 	if (n->kind == NFT_NODE_CUT)
-		return nft_price_of_cut(n).past_ns + (n->rest ? past_ns(items, n->rest, ns) : 0);
-	return nft_price_of_leaf(items, &n->part, n->items, &leaf) ? leaf.ns : ns;
+		return nft_price_of_cut(n).past_ns + (n->rest ? past_ns(d, n->rest, ns) : 0);
+
+	const struct nft_here h = nft_desk_look(d, &n->part, n->items);
+	return nft_price_of_leaf(d, &h, &leaf) ? leaf.ns : ns;
 }
 
-struct nft_price nft_grow(struct arena *a, const struct nft_item *items, struct nft_node *root, unsigned never, double enough_ns)
+struct nft_price nft_grow(struct nft_desk *d, struct arena *a, struct nft_node *root, unsigned never, double enough_ns)
 {
-	struct growing g = { .a = a, .items = items, .never = never, .enough_ns = enough_ns,
+	struct growing g = { .desk = d, .a = a, .never = never, .enough_ns = enough_ns,
 				 .most = ENTRIES_MOST * root->items.len + 1024 };
 
 	grow(&g, root, 0, 0);
 	g.price.ns /= g.weight ? g.weight : 1;
-	g.price.past_ns = past_ns(items, root, g.price.ns);
+	g.price.past_ns = past_ns(d, root, g.price.ns);
 	return g.price;
 }

@@ -12,10 +12,10 @@
  * Of a root that has its part and its items, what a packet is likely to pay, and what it takes to load. A
  * leaf that costs no more than enough_ns is not cut; axes of `never`, by bit, are never.
  */
-struct nft_price nft_grow(struct arena *a, const struct nft_item *items, struct nft_node *root, unsigned never, double enough_ns);
+struct nft_price nft_grow(struct nft_desk *d, struct arena *a, struct nft_node *root, unsigned never, double enough_ns);
 
-/* Makes a leaf a cut; its branches, and the rest, have their part and their items. */
-void nft_split(struct arena *a, const struct nft_item *items, struct nft_node *n, struct nft_cut c);
+/* Makes a leaf, which `h` looks at, a cut; its branches, and the rest, have their part and their items. */
+void nft_split(struct nft_desk *d, struct arena *a, struct nft_node *n, const struct nft_here *h, struct nft_cut c);
 
 /* Of how many values a look at the cut's map takes one for the other: 1, or a block's. */
 addr_num nft_cut_step(const struct nft_node *n);

@@ -42,6 +42,14 @@ struct nft_part {
 	addr_num lo[NFT_AXES], hi[NFT_AXES];
 };
 
+/* Items that meet a part, and of each, by its place, what is not asked there: nft_decided(). */
+struct nft_here {
+	const struct nft_item *items;
+	const struct nft_part *part;
+	struct nft_picked in;
+	const uint8_t *decided;
+};
+
 struct nft_part nft_everything(void);
 bool nft_has_family(const struct nft_part *p); /* one */
 bool nft_has_ports(const struct nft_part *p);  /* its one protocol has them */

@@ -20,11 +20,13 @@ struct piece {
 	struct nft_picked items;
 	size_t before; /* items of the pieces before it */
 	struct nft_price price;
+	struct nft_node *tree;
+	struct arena *of_tree; /* where it grew */
 	bool alone; /* it is dearer to join it with the next */
 };
 
 struct row {
-	const struct nft_item *items;
+	struct nft_desk *desk;
 	const struct nft_node *node;
 	unsigned never;
 	double share;
@@ -46,10 +48,18 @@ static double enough_for(const struct row *r, size_t len)
 	return share > ENOUGH_NS ? ENOUGH_NS : share > LEAF_NS ? share : LEAF_NS;
 }
 
-static struct nft_price grow_piece(const struct row *r, struct arena *a, struct nft_node *root, struct nft_picked items)
+static void grow_piece(const struct row *r, struct piece *p)
 {
-	*root = (struct nft_node){ .part = r->node->part, .items = items };
-	return nft_grow(a, r->items, root, r->never, enough_for(r, items.len));
+	p->of_tree = arena_new();
+	p->tree = arena_zero(p->of_tree, sizeof *p->tree);
+	*p->tree = (struct nft_node){ .part = r->node->part, .items = p->items };
+	p->price = nft_grow(r->desk, p->of_tree, p->tree, r->never, enough_for(r, p->items.len));
+}
+
+static void release(struct piece *at, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		arena_free(at[i].of_tree);
 }
 
 /* Of a packet that comes to the row, what it is likely to pay here. */
@@ -67,14 +77,6 @@ static double score_of(const struct row *r, const struct piece *p)
 	return nft_price_score(of_row, r->share);
 }
 
-static void price_piece(const struct row *r, struct piece *p)
-{
-	own(arena) struct arena *a = arena_new();
-	struct nft_node root;
-
-	p->price = grow_piece(r, a, &root, p->items);
-}
-
 /* --- taken apart ------------------------------------------------------------------------------------------------- */
 
 static void add_piece(struct row *r, struct nft_picked items)
@@ -84,7 +86,7 @@ static void add_piece(struct row *r, struct nft_picked items)
 	r->at[r->len] = (struct piece){ .items = items };
 	if (r->len)
 		r->at[r->len].before = r->at[r->len - 1].before + r->at[r->len - 1].items.len;
-	price_piece(r, &r->at[r->len++]);
+	grow_piece(r, &r->at[r->len++]);
 }
 
 static void take_pieces(struct row *r)
@@ -103,7 +105,7 @@ static bool take_layers(struct row *r, struct arena *a)
 {
 	struct nft_picked layers[NFT_LAYERS];
 
-	if (r->node->items.len > LAYERED_MOST || !nft_layers_of(a, r->items, &r->node->part, r->node->items, layers))
+	if (r->node->items.len > LAYERED_MOST || !nft_layers_of(a, r->desk->items, &r->node->part, r->node->items, layers))
 		return false;
 	for (size_t i = 0; i < NFT_LAYERS; i++)
 		add_piece(r, layers[i]);
@@ -138,7 +140,7 @@ static struct piece joined(const struct row *r, struct arena *a, const struct pi
 
 	for (size_t i = 1; i < len; i++)
 		one.items = both(a, one.items, at[i].items);
-	price_piece(r, &one);
+	grow_piece(r, &one);
 	return one;
 }
 
@@ -156,11 +158,14 @@ static void join(struct row *r, struct arena *a)
 	struct piece *p;
 
 	while ((p = smallest_pair(r))) {
-		const struct piece one = joined(r, a, p, 2);
+		struct piece one = joined(r, a, p, 2);
 
 		p->alone = score_of(r, &one) > score_of_all(r, p, 2);
-		if (p->alone)
+		if (p->alone) {
+			release(&one, 1);
 			continue;
+		}
+		release(p, 2);
 		*p = one;
 		r->len--;
 		memmove(p + 1, p + 2, (size_t)(r->at + r->len - (p + 1)) * sizeof *p);
@@ -171,20 +176,32 @@ static void join(struct row *r, struct arena *a)
 
 /* --- planned ------------------------------------------------------------------------------------------------------ */
 
+static void copy_node(struct arena *a, struct nft_node *to, const struct nft_node *n)
+{
+	*to = *n;
+	to->items.at = arena_copy(a, n->items.at, n->items.len * sizeof *n->items.at);
+	if (n->kind != NFT_NODE_CUT)
+		return;
+	to->branches = arena_copy(a, n->branches, n->branch_count * sizeof *n->branches);
+	for (size_t i = 0; i < n->branch_count; i++)
+		copy_node(a, to->branches[i].node = arena_zero(a, sizeof *n), n->branches[i].node);
+	if (n->rest)
+		copy_node(a, to->rest = arena_zero(a, sizeof *n), n->rest);
+}
+
 static struct nft_price make_row(const struct row *r, struct arena *a, struct nft_node *n)
 {
 	struct nft_price all = { 0 };
 
-	if (r->len == 1)
-		return nft_grow(a, r->items, n, r->never, enough_for(r, n->items.len));
+	if (r->len == 1) {
+		copy_node(a, n, r->at[0].tree);
+		return r->at[0].price;
+	}
 	n->kind = NFT_NODE_ROW;
 	n->row_len = r->len;
 	n->row = arena_zero(a, r->len * sizeof *n->row);
 	for (size_t i = 0; i < r->len; i++) {
-		const struct nft_picked items = r->at[i].items;
-
-		n->row[i] = arena_zero(a, sizeof *n->row[i]);
-		grow_piece(r, a, n->row[i], (struct nft_picked){ arena_copy(a, items.at, items.len * sizeof *items.at), items.len });
+		copy_node(a, n->row[i] = arena_zero(a, sizeof *n), r->at[i].tree);
 		all.ns += ns_of(r, &r->at[i]);
 		all.us += r->at[i].price.us;
 		all.maps += r->at[i].price.maps;
@@ -192,13 +209,16 @@ static struct nft_price make_row(const struct row *r, struct arena *a, struct nf
 	return all;
 }
 
-struct nft_price nft_row_plan(struct arena *a, const struct nft_item *items, struct nft_node *n, unsigned never, double share)
+struct nft_price nft_row_plan(struct nft_desk *d, struct arena *a, struct nft_node *n, unsigned never, double share)
 {
 	own(arena) struct arena *scratch = arena_new();
-	struct row row = { .items = items, .node = n, .never = never, .share = share };
+	struct row row = { .desk = d, .node = n, .never = never, .share = share };
+	struct nft_price all;
 
 	if (!take_layers(&row, scratch))
 		take_pieces(&row);
 	join(&row, scratch);
-	return make_row(&row, a, n);
+	all = make_row(&row, a, n);
+	release(row.at, row.len);
+	return all;
 }

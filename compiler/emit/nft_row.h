@@ -8,11 +8,12 @@
 #ifndef TEG_EMIT_NFT_ROW_H
 #define TEG_EMIT_NFT_ROW_H
 
+#include "compiler/emit/nft_desk.h"
 #include "compiler/emit/nft_price.h"
 #include "compiler/emit/nft_tree.h"
 
 /* The node has its part and its items; `share` of all packets come to it. */
-struct nft_price nft_row_plan(struct arena *a, const struct nft_item *items, struct nft_node *n, unsigned never, double share);
+struct nft_price nft_row_plan(struct nft_desk *d, struct arena *a, struct nft_node *n, unsigned never, double share);
 
 /* What is better of two: 3 us more a packet are as bad as 40 ms more to load. */
 double nft_price_score(struct nft_price p, double share);

@@ -6,6 +6,7 @@
 #define COPIES_MOST 1.3 /* of a list, by its division */
 
 struct planning {
+	struct nft_desk desk;
 	struct arena *a;
 	const struct nft_list *list;
 };
@@ -14,7 +15,7 @@ struct planning {
  * A packet's family and protocol are looked up once for all trees behind, and rules of other ones are none of its
  * business; where many items are of any, each part would have its copies of them.
  */
-static bool divide(struct planning *k, struct nft_node *n, enum nft_axis x)
+static bool divide(struct planning *k, struct nft_node *n, const struct nft_here *h, enum nft_axis x)
 {
 	const struct nft_cut c = { .axis = x, .room = 1 };
 	struct nft_node cut = *n;
@@ -22,7 +23,7 @@ static bool divide(struct planning *k, struct nft_node *n, enum nft_axis x)
 
 	if (k->list->never >> x & 1)
 		return false;
-	nft_split(k->a, k->list->items, &cut, c);
+	nft_split(&k->desk, k->a, &cut, h, c);
 	entries = cut.rest ? cut.rest->items.len : 0;
 	for (size_t i = 0; i < cut.branch_count; i++)
 		entries += cut.branches[i].node->items.len;
@@ -41,15 +42,17 @@ static void add_part(struct nft_price *all, struct nft_price one, size_t len, si
 
 static struct nft_price plan(struct planning *k, struct nft_node *n, enum nft_axis from)
 {
+	const struct nft_here h = nft_desk_look(&k->desk, &n->part, n->items);
 	struct nft_price all;
 
-	if (nft_price_of_leaf(k->list->items, &n->part, n->items, &all) && all.ns <= LEAF_NS)
+	n->items.len = h.in.len;
+	if (nft_leaf_is_worth(&k->desk, &h, LEAF_NS) && nft_price_of_leaf(&k->desk, &h, &all))
 		return all;
 	for (; from <= NFT_AXIS_PROTO; from++)
-		if (divide(k, n, from))
+		if (divide(k, n, &h, from))
 			break;
 	if (from > NFT_AXIS_PROTO)
-		return nft_row_plan(k->a, k->list->items, n, k->list->never, (double)n->items.len / (double)k->list->count);
+		return nft_row_plan(&k->desk, k->a, n, k->list->never, (double)n->items.len / (double)k->list->count);
 	all = nft_price_of_cut(n);
 	for (size_t i = 0; i < n->branch_count; i++)
 		add_part(&all, plan(k, n->branches[i].node, from + 1), n->branches[i].node->items.len, n->items.len);
@@ -60,7 +63,8 @@ static struct nft_price plan(struct planning *k, struct nft_node *n, enum nft_ax
 
 void nft_trees_plan(struct nft_trees *out, struct arena *a, const struct nft_list *l)
 {
-	struct planning k = { a, l };
+	own(arena) struct arena *scratch = arena_new();
+	struct planning k = { .desk = { .a = scratch, .items = l->items }, .a = a, .list = l };
 	struct nft_price all;
 	struct nft_picked whole = { arena_zero(a, (l->count + 1) * sizeof *whole.at), l->count };
 
