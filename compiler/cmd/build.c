@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "compiler/audit/audit.h"
 #include "compiler/cmd/cmd.h"
@@ -25,7 +27,15 @@
 #include "lang/base/digest.h"
 #include "lang/base/file.h"
 
-/* The policy under another name of the same file: it would be lost. */
+/* `tegc build -o *.teg`: a policy that is there would be lost. */
+static bool is_policy(const char *path)
+{
+	const size_t len = strlen(path);
+
+	return len > 4 && !strcmp(path + len - 4, ".teg") && !access(path, F_OK);
+}
+
+/* The policy under another name of the same file. */
 static bool same_file(const char *x, const char *y)
 {
 	struct stat a, b;
@@ -182,8 +192,16 @@ static int options_read(struct asked *asked, struct compilation *c, struct repor
 			if (!cmd_policy_option(c, o, optarg) && !cmd_report_option(r, o, optarg))
 				return cmd_usage("build");
 		}
-	if (!asked->to || argc - optind != 1 || (asked->serial && !asked->key))
+	if (argc - optind != 1)
 		return cmd_usage("build");
+	if (!asked->to) {
+		fputs("tegc build: -o says where the bundle goes\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (asked->serial && !asked->key) {
+		fputs("tegc build: --serial counts signatures, and goes with --sign\n", stderr);
+		return EXIT_USAGE;
+	}
 	asked->from = argv[optind];
 	return EXIT_YES;
 }
@@ -197,8 +215,8 @@ int cmd_build(int argc, char **argv)
 
 	if (rc)
 		return rc;
-	if (same_file(asked.from, asked.to)) {
-		fprintf(stderr, "tegc build: %s is the policy itself; name another file with -o\n", asked.to);
+	if (same_file(asked.from, asked.to) || is_policy(asked.to)) {
+		fprintf(stderr, "tegc build: %s is a policy, which a bundle would replace; name another file with -o\n", asked.to);
 		return EXIT_USAGE;
 	}
 	r->files.at[0]->path = asked.from;

@@ -33,8 +33,10 @@ static bool level_read(struct asked *out, const char *text)
 		out->fail_level = SEVERITY_ERROR;
 	else if (!strcmp(text, "warning"))
 		out->fail_level = SEVERITY_WARNING;
-	else
+	else {
+		fputs("tegc check: --fail-level takes error or warning\n", stderr);
 		return false;
+	}
 	return true;
 }
 

@@ -4,7 +4,7 @@
  *     --list           every code, with what it is about
  *
  * tegc explain FILE --packet 'tcp 198.51.100.7:40000 -> self:22 syn on wan' - what each layer says
- * of the packet, what decides, and which rules came near.
+ * of the packet, what decides, and which rules came near. FILE is named as for tegc diff (input.h).
  *
  *     --posture NAME   in which posture; else the one that a fresh start takes
  *     --state NAME     the packet's connection state, as if it stood in the packet
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/cmd/input.h"
 #include "compiler/report/diags.h"
 #include "compiler/report/explanation.h"
 #include "compiler/report/pages.h"
@@ -111,7 +112,7 @@ static int tell(struct report *r, struct compilation *c, const struct policy *p,
 static int explain_policy(struct report *r, struct report_file *f, const struct asked *asked)
 {
 	struct compilation *c = f->c;
-	const struct policy *p = front_read(c, f->path);
+	const struct policy *p = input_read(c, f->path);
 	unsigned posture;
 
 	if (!p) {

@@ -14,23 +14,27 @@
 #include "compiler/report/diags.h"
 #include "lang/base/file.h"
 #include "lang/spell/print.h"
-#include "lang/syntax/parse.h"
 
-static int read_failed(const struct err *why)
+static bool is_stdin(const char *path)
 {
-	fprintf(stderr, "tegc fmt: %s\n", why->text);
-	return why->code == -EIO ? EXIT_IO : EXIT_INPUT;
+	return !strcmp(path, "-");
 }
 
-static int save(const char *path, const struct buf *text)
+static int failed(const struct err *why, int code)
+{
+	fprintf(stderr, "tegc fmt: %s\n", why->text);
+	return code;
+}
+
+static int put(const char *path, const struct buf *text)
 {
 	struct err why = { 0 };
 
-	if (file_save(path, text->at, text->len, 0644, &why)) {
-		fprintf(stderr, "tegc fmt: %s\n", why.text);
-		return EXIT_IO;
-	}
-	return 0;
+	if (is_stdin(path))
+		fwrite(buf_text(text), 1, text->len, stdout);
+	else if (file_save(path, text->at, text->len, 0644, &why))
+		return failed(&why, EXIT_IO);
+	return EXIT_YES;
 }
 
 static int fmt_one(struct report *r, const char *path, bool check)
@@ -39,43 +43,30 @@ static int fmt_one(struct report *r, const char *path, bool check)
 	struct compilation *c = report->c;
 	own(buf) struct buf before = { 0 }, after = { 0 };
 	struct err why = { 0 };
-	struct ast ast;
-	bool stdio = !strcmp(path, "-");
 
-	if (stdio ? file_read_fd(&before, STDIN_FILENO, SOURCE_BYTES_MAX, &why) :
-		    file_read(&before, path, SOURCE_BYTES_MAX, &why))
-		return read_failed(&why);
-	uint32_t file = source_add(&c->sources, stdio ? "<stdin>" : path,
+	if (is_stdin(path) ? file_read_fd(&before, STDIN_FILENO, SOURCE_BYTES_MAX, &why) :
+			     file_read(&before, path, SOURCE_BYTES_MAX, &why))
+		return failed(&why, why.code == -EIO ? EXIT_IO : EXIT_INPUT);
+	uint32_t file = source_add(&c->sources, is_stdin(path) ? "<stdin>" : path,
 				   arena_strndup(c->arena, buf_text(&before), before.len), before.len);
-	if (utf8_sound(buf_text(&before), before.len) != before.len) {
-		fprintf(stderr, "tegc fmt: %s is not UTF-8 text\n", path);
-		return EXIT_WRONG;
-	}
-	parse_file(&ast, c->arena, &c->sources, file, &c->diags);
-	if (!ast.sound || c->diags.errors) {
+	if (!print_source(&after, c->arena, &c->sources, file, &c->diags)) {
 		report_diags(stderr, c);
 		return EXIT_WRONG;
 	}
-	print_file(&after, &ast, &c->sources, file);
 	bool same = after.len == before.len && !memcmp(buf_text(&after), buf_text(&before), after.len);
 	report->spelling = same ? SPELLING_SAME : check ? SPELLING_OTHER : SPELLING_WRITTEN;
-	if (check) {
-		if (!same)
-			fprintf(report_text(r), "%s\n", path);
-		return same ? EXIT_YES : EXIT_NO;
-	}
-	if (stdio) {
-		fwrite(buf_text(&after), 1, after.len, stdout);
-		return EXIT_YES;
-	}
-	return same ? EXIT_YES : save(path, &after);
+	if (!check)
+		return same && !is_stdin(path) ? EXIT_YES : put(path, &after);
+	if (!same)
+		fprintf(report_text(r), "%s\n", path);
+	return same ? EXIT_YES : EXIT_NO;
 }
 
 /* The policy itself goes to standard output: a report cannot go there too. */
 static bool both_to_stdout(const struct report *r, bool check, int count, char **paths)
 {
 	for (int i = 0; i < count; i++)
-		if (!check && !strcmp(paths[i], "-") && report_text(r) != stdout) {
+		if (!check && is_stdin(paths[i]) && report_text(r) != stdout) {
 			fputs("tegc fmt: the policy goes to standard output; name a file for the report\n", stderr);
 			return true;
 		}

@@ -19,7 +19,6 @@
 #include "compiler/report/report.h"
 #include "lang/base/file.h"
 #include "lang/spell/print.h"
-#include "lang/syntax/parse.h"
 
 struct asked {
 	char **paths;
@@ -29,10 +28,13 @@ struct asked {
 	bool nft, stateful, unlimited;
 };
 
+/* `path`: of what the sentence is, or NULL when it says so itself. */
 static int failed(struct compilation *c, const char *path, const struct err *why, int code)
 {
-	fprintf(stderr, "tegc import: %s: %s\n", path, why->text);
-	diag(&c->diags, DIAG_IMPORT_UNREAD, SPAN_NOWHERE, "%s: %s", path, why->text);
+	const char *words = path ? arena_printf(c->arena, "%s: %s", path, why->text) : why->text;
+
+	fprintf(stderr, "tegc import: %s\n", words);
+	diag(&c->diags, DIAG_IMPORT_UNREAD, SPAN_NOWHERE, "%s", words);
 	return code;
 }
 
@@ -43,10 +45,12 @@ static int read_text(struct compilation *c, const char *path, struct import_text
 	struct err why = { 0 };
 	int rc = strcmp(path, "-") ? file_read(&text, path, IMPORT_BYTES_MAX, &why) : file_read_fd(&text, STDIN_FILENO, IMPORT_BYTES_MAX, &why);
 
-	if (!rc && text.len && memchr(text.at, 0, text.len))
-		rc = err_set(&why, EINVAL, "this is no text");
 	if (rc)
-		return failed(c, path, &why, why.code == -EIO ? EXIT_IO : EXIT_INPUT);
+		return failed(c, NULL, &why, why.code == -EIO ? EXIT_IO : EXIT_INPUT);
+	if (text.len && memchr(text.at, 0, text.len)) {
+		err_set(&why, EINVAL, "there is a NUL byte in it: this is no ruleset");
+		return failed(c, path, &why, EXIT_WRONG);
+	}
 	*out = (struct import_text){ path, arena_strdup(c->arena, buf_text(&text)), text.len };
 	source_add(&c->sources, path, out->at, out->len);
 	return 0;
@@ -65,15 +69,11 @@ static int spell(const struct buf *rough, struct buf *out)
 {
 	own(compilation) struct compilation *c = cmd_compilation();
 	uint32_t file = source_add(&c->sources, "imported", buf_text(rough), rough->len);
-	struct ast ast;
 
-	parse_file(&ast, c->arena, &c->sources, file, &c->diags);
-	if (!ast.sound || c->diags.errors) {
-		report_diags(stderr, c);
-		return EXIT_OURS;
-	}
-	print_file(out, &ast, &c->sources, file);
-	return 0;
+	if (print_source(out, c->arena, &c->sources, file, &c->diags))
+		return EXIT_YES;
+	report_diags(stderr, c);
+	return EXIT_OURS;
 }
 
 static int write_out(const char *path, const char *bytes, size_t len)
@@ -223,7 +223,7 @@ static int add_text(struct import *m, const char *path, struct import_texts *out
 	int rc = file_read(&text, path, IMPORT_BYTES_MAX, why);
 
 	if (!rc && text.len && memchr(text.at, 0, text.len))
-		rc = err_set(why, EINVAL, "%s: this is no text", path);
+		rc = err_set(why, EINVAL, "%s: there is a NUL byte in it: this is no ruleset", path);
 	if (!rc)
 		vec_push(m->arena, out, ((struct import_text){ arena_strdup(m->arena, path), arena_strdup(m->arena, buf_text(&text)), text.len }));
 	return rc;

@@ -62,7 +62,11 @@ int cmd_sign(int argc, char **argv)
 		default:
 			return cmd_usage("sign");
 		}
-	if (!key || argc - optind != 1)
+	if (argc - optind != 1)
 		return cmd_usage("sign");
+	if (!key) {
+		fputs("tegc sign: --key names the secret key\n", stderr);
+		return EXIT_USAGE;
+	}
 	return sign(key, serial, argv[optind], to ? to : argv[optind]);
 }

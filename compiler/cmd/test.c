@@ -2,7 +2,6 @@
  * tegc test FILE... - the policies' own tests, in eval.
  *
  *     --engine LIST    eval, xdp: the same packets also through the first hook's program in this kernel
- *
  *     --filter TEXT    only tests with TEXT in their name
  *     --allow-empty    no tests is not a failure
  *     --coverage       which rules decided no packet that a test asks about; --all: the others too
@@ -36,8 +35,10 @@ static bool engines_read(struct asked *out, const char *list)
 
 		if (len == 3 && !memcmp(at, "xdp", len))
 			out->xdp = true;
-		else if (len != 4 || memcmp(at, "eval", len))
+		else if (len != 4 || memcmp(at, "eval", len)) {
+			fprintf(stderr, "tegc test: there is no engine `%.*s`; --engine takes eval and xdp\n", (int)len, at);
 			return false;
+		}
 		at += len;
 		if (!*at)
 			return true;

@@ -83,21 +83,10 @@ static void told_by_errno(struct reading *r, const struct node *import, const ch
 
 static bool text_is_sound(struct reading *r, uint32_t file)
 {
-	const struct source *s = &r->c->sources.list.at[file];
-	size_t sound = utf8_sound(s->text, s->len);
-	uint32_t at = (uint32_t)sound;
+	bool sound = parse_is_text(&r->c->sources, file, r->diags);
 
-	if (sound == s->len)
-		return true;
-	struct span here = { file, at, at + 1 };
-	if (!s->text[sound])
-		diag_help(diag(r->diags, DIAG_INPUT_NUL, here, "there is a NUL byte in this text"),
-			  "a policy is UTF-8 text; is this another kind of file?");
-	else
-		diag_help(diag(r->diags, DIAG_INPUT_UTF8, here, "this byte is not UTF-8"),
-			  "a policy is UTF-8 text; convert it, for example with iconv");
-	r->poisoned = true;
-	return false;
+	r->poisoned |= !sound;
+	return sound;
 }
 
 static const struct store *store_of(const struct reading *r)

@@ -13,15 +13,8 @@ static bool spelled(struct buf *out, const struct document *d)
 {
 	own(compilation) struct compilation *c = compilation_new();
 	uint32_t file = source_add(&c->sources, d->path, buf_text(&d->text), d->text.len);
-	struct ast ast;
 
-	if (utf8_sound(buf_text(&d->text), d->text.len) != d->text.len)
-		return false;
-	parse_file(&ast, c->arena, &c->sources, file, &c->diags);
-	if (!ast.sound || c->diags.errors)
-		return false;
-	print_file(out, &ast, &c->sources, file);
-	return true;
+	return print_source(out, c->arena, &c->sources, file, &c->diags);
 }
 
 /* One edit, of what differs: the lines before and behind it stay, and marks in them. */

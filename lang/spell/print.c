@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lang/spell/printer.h"
+#include "lang/syntax/parse.h"
 
 #define INDENT	   4
 #define WIDTH	   100
@@ -323,4 +324,18 @@ void print_file(struct buf *out, const struct ast *ast, struct sources *s, uint3
 	put_lines(&p, out);
 	buf_release(&p.cell);
 	buf_release(&p.body);
+}
+
+bool print_source(struct buf *out, struct arena *a, struct sources *s, uint32_t file, struct diags *ds)
+{
+	const size_t errors = ds->errors;
+	struct ast ast;
+
+	if (!parse_is_text(s, file, ds))
+		return false;
+	parse_file(&ast, a, s, file, ds);
+	if (!ast.sound || ds->errors > errors)
+		return false;
+	print_file(out, &ast, s, file);
+	return true;
 }

@@ -17,6 +17,9 @@
 #include "lang/syntax/diag.h"
 #include "lang/syntax/source.h"
 
+/* Is it a text at all? False when a diagnostic says where it is none; such a source is not to be parsed. */
+bool parse_is_text(const struct sources *s, uint32_t file, struct diags *ds);
+
 void parse_file(struct ast *out, struct arena *a, struct sources *s, uint32_t file, struct diags *ds);
 
 /* A source that is one value, as in --param NAME=VALUE. */

@@ -134,6 +134,8 @@ ok "which stays as it was"
 exits 64 "build wants -o" "$tegc" build good.teg
 exits 64 "and one file" "$tegc" build good.teg empty.teg -o x.tegb
 exits 64 "that is not overwritten" "$tegc" build good.teg -o ./good.teg
+exits 64 "nor another policy" "$tegc" build good.teg -o empty.teg
+says "empty.teg is a policy, which a bundle would replace" "and that is said"
 exits 74 "a directory that is not there is 74" "$tegc" build good.teg -o no/where.tegb
 
 # --- help -------------------------------------------------------------------------------
@@ -220,6 +222,8 @@ exits 1 "a cut bundle is 1" "$tegc" disasm cut.tegb
 says "truncated in" "and says where"
 exits 1 "a foreign file is 1" "$tegc" disasm good.teg
 says "not a bundle" "and says that it is none"
+exits 0 "a bundle explains a packet as its policy does" "$tegc" explain one.tegb --packet 'tcp 198.51.100.20:40000 -> self:443 syn on wan'
+says "web_in" "by the rule's name"
 exits 66 "a missing one is 66" "$tegc" disasm missing.tegb
 exits 64 "no bundle is 64" "$tegc" disasm
 

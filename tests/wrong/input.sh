@@ -25,6 +25,12 @@ printf 'net a = 192.0.2.1\n\0\n' >nul.teg
 expect 1 'error[E0004]' 'a NUL byte' "$tegc" check nul.teg
 printf 'net a = 192.0.2.1 # \303(\n' >latin.teg
 expect 1 'error[E0005]' 'text that is not UTF-8' "$tegc" check latin.teg
+expect 1 'error[E0005]' 'which fmt tells too' "$tegc" fmt latin.teg
+printf 'manifest\0\0\0' >sealed.tegb
+expect 1 'this is a bundle, not the text of a policy' 'a bundle' "$tegc" check sealed.tegb
+expect 1 'this is a bundle, not the text of a policy' 'a bundle that is to be spelled' "$tegc" fmt sealed.tegb
+expect 1 'there is a NUL byte in it: this is no ruleset' 'a ruleset that is none' "$tegc" import nft sealed.tegb
+expect 66 'tegc import: cannot open none.nft: No such file' 'a ruleset that does not exist' "$tegc" import nft none.nft
 expect 66 'error[E0001]' 'a path through a file' "$tegc" check nul.teg/x.teg
 echo "$posture" >secret.teg
 chmod 000 secret.teg
@@ -42,6 +48,11 @@ expect 74 'error[E0006]' 'a file that breaks off' "$tegc" check /proc/self/mem
 expect 64 'usage: tegc check' 'no file' "$tegc" check
 expect 64 'usage: tegc check' 'an option that does not exist' "$tegc" check --frobnicate x.teg
 expect 64 'NAME=VALUE' 'a parameter without a value' "$tegc" check --param _office none.teg
+expect 64 '--fail-level takes error or warning' 'a level that there is not' "$tegc" check --fail-level worst none.teg
+expect 64 'there is no engine `nft`' 'an engine that there is not' "$tegc" test --engine eval,nft none.teg
+expect 64 '-o says where the bundle goes' 'a bundle without a name' "$tegc" build none.teg
+expect 64 '--serial counts signatures' 'a serial without a signature' "$tegc" build none.teg -o none.tegb --serial 3
+expect 64 '--key names the secret key' 'a signature without a key' "$tegc" sign none.tegb
 expect 64 'there is no command' 'a command that does not exist' "$tegc" frobnicate
 
 printf 'param _office: net = 192.0.2.0/24\nparam _web: port = 80\nparam wan_if: interface = "eth0"\nzone wan = wan_if\n%s\n' \
