@@ -19,6 +19,7 @@ static void making_own_(struct making *m)
 	free(m->mask_table);
 	free(m->heads);
 	free(m->tagged);
+	free(m->late);
 }
 
 /* ---- room ------------------------------------------------------------------------------ */

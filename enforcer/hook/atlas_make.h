@@ -65,6 +65,8 @@ struct making {
 	struct head *heads;	/* in the order of prefixes */
 	uint32_t head_count;
 	uint8_t *tagged;	/* of each bucket of tags how many hosts it is to hold; NULL: there are none */
+	struct late *late;	/* keys whose first bucket was full when they came */
+	size_t late_count, late_room;
 	bool hosts_apart;	/* IPv4 hosts are in a table, not in pages */
 	unsigned host_len[FAMILY_COUNT]; /* prefixes from that length on are so many hosts */
 };

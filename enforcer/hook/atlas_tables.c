@@ -5,6 +5,7 @@
 
 #define SEEDS_TRIED 100
 #define KICKS 500 /* of keys that make room for each other */
+#define HEADS_ROOMY (1u << 15) /* 384 KB */
 #define GATE_BITS 8u /* for each key, or up to twice as many: one of twenty that are not there passes all the same, or fewer */
 
 enum table { HOSTS4 = TEG_ATLAS_HOSTS4, HEADS = TEG_ATLAS_HEADS, HOSTS6 = TEG_ATLAS_HOSTS6, FAR = TEG_ATLAS_FAR };
@@ -105,6 +106,28 @@ static bool bucket_put(const struct making *m, enum table t, const struct item *
 	return false;
 }
 
+/* ---- those that come late ------------------------------------------------------------------ */
+
+struct late {
+	enum table table;
+	struct item item;
+};
+
+static bool late_add(struct making *m, enum table t, const struct item *i)
+{
+	if (m->late_count == m->late_room) {
+		const size_t room = m->late_room ? m->late_room * 2 : 1024;
+		struct late *late = realloc(m->late, room * sizeof *late);
+
+		if (!late)
+			return false;
+		m->late = late;
+		m->late_room = room;
+	}
+	m->late[m->late_count++] = (struct late){ t, *i };
+	return true;
+}
+
 /* ---- one table ---------------------------------------------------------------------------- */
 
 static void gate_open(const struct making *m, enum table t, const struct item *i)
@@ -116,29 +139,64 @@ static void gate_open(const struct making *m, enum table t, const struct item *i
 		m->words[table->gate + (hash >> table->gate_shift)] |= teg_atlas_bits(hash);
 }
 
+/* A key for which its first bucket has room now; the others wait until all of these have their places. */
+static bool table_put(struct making *m, enum table t, struct item i)
+{
+	gate_open(m, t, &i);
+	return bucket_put(m, t, &i, false) || late_add(m, t, &i);
+}
+
+static void bucket_take(const struct making *m, enum table t, uint32_t bucket, unsigned way, const struct item *i, bool second)
+{
+	way_set(m, t, bucket, way, i, second);
+	if (second)
+		bucket_spills(m, t, bucket_of(m, t, i, false));
+}
+
+/* Takes the place of a key whose other bucket has room: so only one of those that share a first bucket is in its second. */
+static bool bucket_swap(const struct making *m, enum table t, const struct item *i, bool second)
+{
+	const uint32_t bucket = bucket_of(m, t, i, second);
+
+	for (unsigned way = 0; way < ways_of[t]; way++) {
+		const struct item out = way_get(m, t, bucket, way);
+
+		if (!bucket_put(m, t, &out, bucket_of(m, t, &out, false) == bucket))
+			continue;
+		bucket_take(m, t, bucket, way, i, second);
+		return true;
+	}
+	return false;
+}
+
 /* Where both buckets are full another key makes room, for which the same holds. */
-static bool table_put(const struct making *m, enum table t, struct item i)
+static bool table_settle(const struct making *m, enum table t, struct item i)
 {
 	bool second = false;
 
-	gate_open(m, t, &i);
 	for (unsigned kick = 0; kick < KICKS; kick++) {
-		if (bucket_put(m, t, &i, second) || bucket_put(m, t, &i, !second))
+		if (bucket_put(m, t, &i, second) || bucket_put(m, t, &i, !second) || bucket_swap(m, t, &i, second))
 			return true;
 		const uint32_t bucket = bucket_of(m, t, &i, second);
 		const unsigned way = (unsigned)((i.key ^ i.low) * 0x9e3779b97f4a7c15u >> 32 ^ kick) % ways_of[t];
 		const struct item out = way_get(m, t, bucket, way);
 
-		way_set(m, t, bucket, way, &i, second);
-		if (second)
-			bucket_spills(m, t, bucket_of(m, t, &i, false));
+		bucket_take(m, t, bucket, way, &i, second);
 		i = out;
 		second = bucket_of(m, t, &i, false) == bucket;
 	}
 	return false;
 }
 
-/* So that nine of ten places are taken. */
+/* So that nine of ten places are taken; two of three of heads, which most questions of IPv6 begin with, while they are few: of nine of
+ * ten every tenth is in its second bucket, of these one of thirty. */
+static uint32_t buckets_for(enum table t, uint32_t count)
+{
+	const bool roomy = t == HEADS && count <= HEADS_ROOMY;
+
+	return (uint32_t)((uint64_t)count * (roomy ? 3 : 10) / ((roomy ? 2 : 9) * ways_of[t])) + 1;
+}
+
 static bool table_take(struct making *m, enum table t, uint32_t count)
 {
 	struct teg_atlas_table *table = &m->head.tables[t];
@@ -148,7 +206,7 @@ static bool table_take(struct making *m, enum table t, uint32_t count)
 		return true;
 	while (words * 64ull < (uint64_t)count * GATE_BITS)
 		words *= 2, shift--;
-	table->buckets = (uint32_t)((uint64_t)count * 10 / (9 * ways_of[t])) + 1;
+	table->buckets = buckets_for(t, count);
 	if (t == HOSTS6 && table->buckets <= m->head_count)
 		table->buckets = m->head_count + 1;
 	table->gate_shift = shift;
@@ -357,6 +415,14 @@ static bool tags_take(struct making *m, uint32_t counts[static TEG_ATLAS_TABLES]
 	return m->head.tags;
 }
 
+static bool late_each(const struct making *m)
+{
+	for (size_t i = 0; i < m->late_count; i++)
+		if (!table_settle(m, m->late[i].table, m->late[i].item))
+			return false;
+	return true;
+}
+
 /* Some seed gives every key a place. */
 bool atlas_tables(struct making *m)
 {
@@ -371,7 +437,10 @@ bool atlas_tables(struct making *m)
 		return false;
 	m->head.seed = 0x9e3779b97f4a7c15u;
 	for (int i = 0; i < SEEDS_TRIED; i++) {
-		if (hosts4_each(m, NULL) && heads_each(m) && longer_each(m, NULL))
+		m->late_count = 0;
+		if (!hosts4_each(m, NULL) || !heads_each(m) || !longer_each(m, NULL))
+			return false;
+		if (late_each(m))
 			return true;
 		memset(m->words + from, 0, (size_t)(to - from) * sizeof *m->words);
 		m->head.seed = (m->head.seed * 6364136223846793005u + 1442695040888963407u) | 1; /* Knuth's MMIX */
