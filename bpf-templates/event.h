@@ -33,12 +33,13 @@ struct {
 	__type(value, struct teg_telling);
 } teg_telling SEC(".maps");
 
-/* What is told, as struct teg_event has it. */
+/* What is told, as struct teg_event has it. No padding: what is given to a function must be written whole (before 6.3). */
 struct event_of {
 	__u32 tick;
 	__u32 who, by;
 	__u32 since;
-	__u8 does, severity, posture;
+	__u8 does, severity;
+	__u16 posture;
 };
 
 /* One of so many, by lot: whatever comes at a beat of its own is met like all else. */

@@ -222,26 +222,31 @@ static __always_inline __u32 limit_far(__u64 who)
 	return TEG_NEAR_SETS + (who & (TEG_FAR_SETS - 1));
 }
 
+/* A place in that set, unless all are kept; *kept says whether they surely are. */
+static __always_inline struct teg_bucket *limit_room_in(struct teg_buckets *all, __u32 at, __u64 who, __u64 now, __u64 depth_ns,
+							bool must, bool *kept)
+{
+	const __u32 unit = now >> TEG_BUCKET_UNIT;
+	__u64 *gate = &all->gate[at], seen = *(volatile __u64 *)gate;
+
+	*kept = !must && limit_gate_is_shut(seen, unit);
+	if (*kept)
+		return NULL;
+	struct teg_bucket *b = limit_place(all->at[at], gate, seen, who, now, depth_ns, must);
+	*kept = !b && limit_gate_is_shut(*(volatile __u64 *)gate, unit);
+	return b;
+}
+
 /*
  * A place for whom no gate knows; in the far set when the near one is found full. What must have one is always far, where
- * few displace each other.
+ * few displace each other. Not a loop of two: Linux 5.15 takes it for one without an end.
  */
 static __always_inline struct teg_bucket *limit_room(struct teg_buckets *all, __u64 who, __u64 now, __u64 depth_ns, bool must)
 {
-	const __u32 unit = now >> TEG_BUCKET_UNIT;
+	bool kept = true;
+	struct teg_bucket *b = must ? NULL : limit_room_in(all, limit_near(who), who, now, depth_ns, false, &kept);
 
-#pragma clang loop unroll(disable)
-	for (__u32 i = must; i < 2; i++) {
-		const __u32 at = i ? limit_far(who) : limit_near(who);
-		__u64 *gate = &all->gate[at], seen = *(volatile __u64 *)gate;
-
-		if (!must && limit_gate_is_shut(seen, unit))
-			continue;
-		struct teg_bucket *b = limit_place(all->at[at], gate, seen, who, now, depth_ns, must);
-		if (b || !limit_gate_is_shut(*(volatile __u64 *)gate, unit))
-			return b;
-	}
-	return NULL;
+	return kept ? limit_room_in(all, limit_far(who), who, now, depth_ns, must, &kept) : b;
 }
 
 /* The bucket of `who`; NULL when it has none and there is no room. */
