@@ -6,24 +6,25 @@
 #include "compiler/emit/nft_lower.h"
 #include "lang/base/strmap.h"
 
-/* Names of both tables, each once. */
+/* Names of both tables, each once; they outlive the tables. */
 static void keep_names(struct plan *plan, const struct nft_ruleset *rs, struct arena *a)
 {
 	const struct nft_table *tables[] = { &rs->inet, &rs->netdev };
-	VEC(const char *) names = { 0 };
+	const char **names;
 	struct strmap seen;
 
-	strmap_init(&seen, a);
+	strmap_init(&seen, rs->inet.arena);
 	for (size_t t = 0; t < 2; t++) {
 		for (size_t i = 0; i < tables[t]->counters.len; i++)
 			strmap_put(&seen, tables[t]->counters.at[i], plan);
 		for (size_t i = 0; i < tables[t]->sets.len; i++)
 			strmap_put(&seen, tables[t]->sets.at[i]->name, plan);
 	}
+	names = arena_zero(a, (seen.entries.len + 1) * sizeof *names);
 	for (size_t i = 0; i < seen.entries.len; i++)
-		vec_push(a, &names, seen.entries.at[i].name);
-	plan->nft_keep = names.at;
-	plan->nft_keep_count = (uint32_t)names.len;
+		names[i] = arena_strdup(a, seen.entries.at[i].name);
+	plan->nft_keep = names;
+	plan->nft_keep_count = (uint32_t)seen.entries.len;
 }
 
 static void print_all(struct buf *out, struct nft_ruleset *rs, const struct ir *ir)
@@ -44,9 +45,10 @@ static void print_all(struct buf *out, struct nft_ruleset *rs, const struct ir *
 int emit_nft(struct emit_nft *out, struct plan *plan, const struct ir *ir, struct arena *a,
 	     struct err *why)
 {
+	own(arena) struct arena *scratch = arena_new();
 	struct nft_ruleset rs;
 	struct emit_nft n = { 0 };
-	int rc = nft_lower(&rs, ir, a, why);
+	int rc = nft_lower(&rs, ir, scratch, why);
 
 	if (rc)
 		return err_in(why, "nft");

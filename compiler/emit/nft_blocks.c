@@ -141,12 +141,14 @@ static struct nft_blocks *blocks_made(struct sorting *s, enum family f)
 
 struct nft_blocks *nft_blocks_of(struct nft_maker *mk, const struct netset *set, enum family f)
 {
-	const char *key = arena_printf(mk->arena, "%p %d", (const void *)set->at[f], (int)f);
-	struct nft_blocks *known = strmap_find(&mk->blocks, key);
 	struct sorting s = { .a = mk->arena, .width = FAMILY_BITS(f) };
 	double count[LENGTHS] = { 0 };
 
-	if (known || set->len[f] < NFT_BLOCKS_LEAST)
+	if (set->len[f] < NFT_BLOCKS_LEAST)
+		return NULL;
+	const char *key = arena_printf(mk->arena, "%p %d", (const void *)set->at[f], (int)f);
+	struct nft_blocks *known = strmap_find(&mk->blocks, key);
+	if (known)
 		return known;
 	for (size_t i = 0; i < set->len[f]; i++)
 		prefixes_of(set->at[f][i], s.width, count_prefix, count);

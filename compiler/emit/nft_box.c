@@ -144,7 +144,7 @@ struct nft_box *nft_boxes(struct arena *a, const struct ir_box *boxes, size_t co
 	}
 	do {
 		before = count;
-		for (int p = 0; p < PART_COUNT; p++)
+		for (int p = 0; p < PART_COUNT && count > 1; p++)
 			count = join_by(a, at, count, (enum part)p);
 	} while (count < before);
 	*out_count = count;

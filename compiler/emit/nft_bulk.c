@@ -18,6 +18,7 @@ struct found {
 
 struct bulk {
 	struct nft_maker *mk;
+	struct arena *a; /* of all that is dropped once there are chains */
 	const struct nft_site *site;
 	nft_bulk_ends ends;
 	VEC(struct found) found;
@@ -31,34 +32,51 @@ struct bulk {
 
 /* --- items --------------------------------------------------------------------------------------- */
 
-static struct nft_spans one_span(struct arena *a, addr_num lo, addr_num hi)
-{
-	const struct addr_range r = { lo, hi };
+static const struct addr_range all_addresses = { 0, ~(addr_num)0 }, all_ports = { 0, UINT16_MAX }, all_protos = { 0, UINT8_MAX };
 
-	return (struct nft_spans){ arena_copy(a, &r, sizeof r), 1 };
+static struct nft_spans spans_of_family(int family)
+{
+	static const struct addr_range all[] = { { FAMILY_IP4, FAMILY_IP4 }, { FAMILY_IP6, FAMILY_IP6 }, { 0, FAMILY_COUNT - 1 } };
+
+	return (struct nft_spans){ &all[family < 0 ? FAMILY_COUNT : family], 1 };
 }
 
-static struct nft_spans spans_of(struct arena *a, const struct ranges *r, addr_num last)
+static struct nft_spans spans_of(struct arena *a, const struct ranges *r, const struct addr_range *all)
 {
+	const addr_num last = all->hi;
 	struct addr_range *at;
 	size_t len = 0;
 
 	if (ranges_are_all(r))
-		return one_span(a, 0, last);
+		return (struct nft_spans){ all, 1 };
 	at = arena_zero(a, (r->len + 1) * sizeof *at);
 	for (size_t i = 0; i < r->len && r->at[i].lo <= last; i++)
 		at[len++] = (struct addr_range){ r->at[i].lo, r->at[i].hi < last ? r->at[i].hi : last };
 	return (struct nft_spans){ at, len };
 }
 
-static struct nft_spans spans_of_end(struct arena *a, const struct ir_end *e, const struct nft_way *w, bool src)
+static struct nft_spans spans_of_end(const struct ir_end *e, const struct nft_way *w, bool src)
 {
 	const struct netset *set;
 
 	if ((src ? w->src : w->dst) != NFT_END_SET)
-		return one_span(a, 0, ~(addr_num)0);
+		return (struct nft_spans){ &all_addresses, 1 };
 	set = nft_way_set(w, e, src);
 	return (struct nft_spans){ set->at[w->family], set->len[w->family] };
+}
+
+/* Most items ask and end as the one before them. */
+static bool is_beside_last(const struct bulk *k, const struct found *f)
+{
+	const struct found *last = k->found.len ? &k->found.at[k->found.len - 1] : NULL;
+	const struct ir_box *b = &f->box->box, *was = last ? &last->box->box : NULL;
+	const struct ir_rule *r = f->rule, *before = last ? last->rule : NULL;
+
+	return last && ranges_are_all(&b->icmp) && ranges_are_all(&was->icmp) && b->zones == was->zones && !b->flags_mask &&
+	       !was->flags_mask && (f->way.src == NFT_END_SELF) == (last->way.src == NFT_END_SELF) &&
+	       (f->way.dst == NFT_END_SELF) == (last->way.dst == NFT_END_SELF) && r->verdict == before->verdict &&
+	       r->block_ns == before->block_ns && !r->effects.log && !before->effects.log && !r->effects.emits &&
+	       !before->effects.emits && nft_drop_is_told(k->mk, r) == nft_drop_is_told(k->mk, before);
 }
 
 /* Equal for items that ask the same beside the axes, and end alike. */
@@ -67,6 +85,9 @@ static uint32_t beside_number(struct bulk *k, const struct found *f)
 	const struct ir_box *b = &f->box->box;
 	const struct ir_rule *r = f->rule;
 	own(buf) struct buf text = { 0 };
+
+	if (is_beside_last(k, f))
+		return k->items.at[k->items.len - 1].beside;
 
 	buf_printf(&text, "%llx %x %x %d %d %d %llu", (unsigned long long)b->zones, b->flags_mask, b->flags_want,
 		   f->way.src == NFT_END_SELF, f->way.dst == NFT_END_SELF, (int)r->verdict, (unsigned long long)r->block_ns);
@@ -82,7 +103,7 @@ static uint32_t beside_number(struct bulk *k, const struct found *f)
 	void *known = strmap_find(&k->beside, buf_text(&text));
 	if (!known) {
 		known = (void *)(uintptr_t)(k->beside.entries.len + 1);
-		strmap_put(&k->beside, arena_strdup(k->mk->arena, buf_text(&text)), known);
+		strmap_put(&k->beside, arena_strdup(k->a, buf_text(&text)), known);
 	}
 	return (uint32_t)(uintptr_t)known;
 }
@@ -90,20 +111,19 @@ static uint32_t beside_number(struct bulk *k, const struct found *f)
 static void note_found(struct nft_spread *s, const struct nft_way *w)
 {
 	struct bulk *k = s->finder;
-	struct arena *a = k->mk->arena;
+	struct arena *a = k->a;
 	const struct ir_box *b = &s->box->box;
 	const struct found f = { s->rule, s->box, *w };
-	const addr_num family = w->family < 0 ? 0 : (addr_num)w->family;
 	const unsigned self = (w->src == NFT_END_SELF ? NFT_DECIDED_SRC : 0) | (w->dst == NFT_END_SELF ? NFT_DECIDED_DST : 0);
 	const bool icmp = !ranges_are_all(&b->icmp);
 	const struct nft_item it = {
 		.on = {
-			[NFT_AXIS_FAMILY] = one_span(a, family, w->family < 0 ? FAMILY_COUNT - 1 : family),
-			[NFT_AXIS_PROTO] = spans_of(a, &s->box->protos, UINT8_MAX),
-			[NFT_AXIS_SRC] = spans_of_end(a, &b->src, w, true),
-			[NFT_AXIS_DST] = spans_of_end(a, &b->dst, w, false),
-			[NFT_AXIS_SPORT] = spans_of(a, &b->sport, UINT16_MAX),
-			[NFT_AXIS_DPORT] = spans_of(a, &b->dport, UINT16_MAX),
+			[NFT_AXIS_FAMILY] = spans_of_family(w->family),
+			[NFT_AXIS_PROTO] = spans_of(a, &s->box->protos, &all_protos),
+			[NFT_AXIS_SRC] = spans_of_end(&b->src, w, true),
+			[NFT_AXIS_DST] = spans_of_end(&b->dst, w, false),
+			[NFT_AXIS_SPORT] = spans_of(a, &b->sport, &all_ports),
+			[NFT_AXIS_DPORT] = spans_of(a, &b->dport, &all_ports),
 		},
 		.self = self,
 		.beside = beside_number(k, &f),
@@ -119,7 +139,7 @@ static void note_found(struct nft_spread *s, const struct nft_way *w)
 static int find_all(struct bulk *k, const struct ir_rule *rules, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct nft_spread s = { .mk = k->mk, .site = k->site, .rule = &rules[i], .found = note_found, .finder = k };
+		struct nft_spread s = { .mk = k->mk, .a = k->a, .site = k->site, .rule = &rules[i], .found = note_found, .finder = k };
 
 		nft_counter_at(k->mk, rules[i].id); /* a rule without boxes is counted too: never */
 		if (nft_spread(&s))
@@ -137,7 +157,7 @@ static void put_item(struct bulk *k, struct nft_chain *c, uint32_t item, unsigne
 
 	nft_ask_way(k->mk, &r, k->site->interface, f->box, &f->way, decided);
 	if (k->terse)
-		nft_terse(k->mk, &r, &f->way, decided);
+		nft_terse(&r, &f->way, decided);
 	if (k->in_trees && nft_drop_is_told(k->mk, f->rule)) {
 		nft_ends_in(k->mk, &r, NFT_FATE_GOTO, nft_told_chain(k->mk, f->rule));
 	} else {
@@ -367,6 +387,7 @@ static void put_map(struct bulk *k, struct nft_rule *r, const struct nft_group *
 	struct key_axes axes = { .count = 0 };
 	keys_made made = { 0 };
 
+	e.look.keys = arena_zero(k->mk->arena, (size_t)__builtin_popcount(g->axes) * sizeof *e.look.keys);
 	for (int x = 0; x < NFT_AXES; x++)
 		if (g->axes >> x & 1) {
 			axes.at[axes.count] = (enum nft_axis)x;
@@ -489,12 +510,13 @@ static void put_cut(struct bulk *k, struct nft_chain *c, const struct nft_node *
 	struct nft_set *s = nft_map_new(k->mk, NFT_LEADS_TO_FATE);
 	struct nft_rule r = { 0 };
 
-	e.look.keys[0].field = field_of(k, n->axis, n->part.lo[NFT_AXIS_FAMILY]);
-	e.look.keys[0].masked = nft_cut_step(n) > 1;
-	e.look.keys[0].mask = e.look.keys[0].masked ? nft_leading_bits((enum family)n->part.lo[NFT_AXIS_FAMILY], n->bits) : 0;
+	e.look.keys = arena_zero(k->mk->arena, sizeof *e.look.keys);
+	e.look.keys->field = field_of(k, n->axis, n->part.lo[NFT_AXIS_FAMILY]);
+	e.look.keys->masked = nft_cut_step(n) > 1;
+	e.look.keys->mask = e.look.keys->masked ? nft_leading_bits((enum family)n->part.lo[NFT_AXIS_FAMILY], n->bits) : 0;
 	e.look.count = 1;
 	e.look.map = s;
-	s->type = s->part_types[0] = nft_fields[e.look.keys[0].field].type;
+	s->type = s->part_types[0] = nft_fields[e.look.keys->field].type;
 	if (n->axis == NFT_AXIS_FAMILY)
 		put_families(k, s, n, fate);
 	else
@@ -540,14 +562,17 @@ static void put_node(struct bulk *k, struct nft_chain *c, const struct nft_node 
 	}
 }
 
-/* What stands in a leaf's chain depends on nothing but this. */
+/* What stands in a leaf's chain depends on nothing but this: its items, and what of each is decided, in bytes that are no NUL. */
 static const char *leaf_text(struct bulk *k, const struct nft_node *n)
 {
-	own(buf) struct buf b = { 0 };
+	char *text = arena_zero(k->a, 6 * n->items.len + 1), *to = text;
 
-	for (size_t i = 0; i < n->items.len; i++)
-		buf_printf(&b, "%x:%x ", n->items.at[i], nft_decided(&k->items.at[n->items.at[i]], &n->part));
-	return arena_strdup(k->mk->arena, buf_text(&b));
+	for (size_t i = 0; i < n->items.len; i++) {
+		*to++ = (char)(0x80 | nft_decided(&k->items.at[n->items.at[i]], &n->part));
+		for (unsigned shift = 0; shift < 32; shift += 7)
+			*to++ = (char)(0x80 | n->items.at[i] >> shift);
+	}
+	return text;
 }
 
 static const char *chain_of(struct bulk *k, struct nft_node *n)
@@ -577,7 +602,7 @@ static void put_trees(struct bulk *k, bool total)
 	const struct nft_list l = { k->items.at, k->items.len, late ? NFT_DECIDED_PROTO : 0 };
 	struct nft_trees trees;
 
-	nft_trees_plan(&trees, k->mk->arena, &l);
+	nft_trees_plan(&trees, k->a, &l);
 	k->in_trees = true;
 	k->terse = k->items.len >= NFT_TERSE_LEAST;
 	if (total)
@@ -596,10 +621,11 @@ static bool takes_everything(const struct nft_item *it)
 int nft_bulk_lower(struct nft_maker *mk, const struct nft_site *site, const struct ir_rule *rules, size_t count,
 		   nft_bulk_ends ends)
 {
-	struct bulk k = { .mk = mk, .site = site, .ends = ends };
+	own(arena) struct arena *scratch = arena_new();
+	struct bulk k = { .mk = mk, .a = scratch, .site = site, .ends = ends };
 
-	strmap_init(&k.beside, mk->arena);
-	strmap_init(&k.leaves, mk->arena);
+	strmap_init(&k.beside, scratch);
+	strmap_init(&k.leaves, scratch);
 	if (find_all(&k, rules, count))
 		return mk->why->code;
 	if (k.items.len - k.parts < NFT_BULK_LEAST)

@@ -40,17 +40,23 @@ static const struct nft_set *armed_set(struct nft_maker *mk, enum family f)
 	return nft_parted_set_at(mk, f == FAMILY_IP4 ? NFT_ARMED4 : NFT_ARMED6, fields, 2, NFT_ARMED_MOST, NFT_ARMED_MS);
 }
 
+/* A server: its address, and a port. */
+static struct nft_key *server_keys(struct nft_maker *mk, enum family f)
+{
+	const struct nft_key keys[] = { { .field = server_field(f) }, { .field = NFT_FIELD_DPORT } };
+
+	return arena_copy(mk->arena, keys, sizeof keys);
+}
+
 static void ask_armed(struct nft_maker *mk, struct nft_rule *r, enum family f)
 {
 	nft_push(mk, r, (struct nft_expr){ .kind = NFT_EXPR_LOOK,
-					   .look = { .keys = { { .field = server_field(f) }, { .field = NFT_FIELD_DPORT } }, .count = 2,
-						     .map = armed_set(mk, f) } });
+					   .look = { .keys = server_keys(mk, f), .count = 2, .map = armed_set(mk, f) } });
 }
 
 static void arm(struct nft_maker *mk, struct nft_chain *c, enum family f)
 {
-	struct nft_place p = { .set = armed_set(mk, f), .keys = { { .field = server_field(f) }, { .field = NFT_FIELD_DPORT } },
-			       .count = 2, .update = true };
+	struct nft_place p = { .set = armed_set(mk, f), .keys = server_keys(mk, f), .count = 2, .update = true };
 	struct nft_rule r = { 0 };
 
 	nft_ask_family(mk, &r, f);
@@ -111,7 +117,7 @@ static int put_reflex(struct nft_maker *mk, struct nft_chain *all, const struct 
 	nft_put_meters(mk, over, reflex, strikes);
 	if (reflex->rate->key == RATE_PER_FLOW)
 		to = nft_flow_chain(mk, reflex, to, strikes);
-	struct nft_spread s = { .mk = mk, .site = &site, .rule = reflex, .put = nft_hand_over, .to = to };
+	struct nft_spread s = { .mk = mk, .a = mk->arena, .site = &site, .rule = reflex, .put = nft_hand_over, .to = to };
 	put_answer(mk, reflex);
 	ask_segment(mk, &syn, TCP_SYN);
 	nft_ends_in(mk, &syn, NFT_FATE_JUMP, site.chain->name);

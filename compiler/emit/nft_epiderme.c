@@ -250,18 +250,16 @@ static const char *block_chain_name(struct nft_maker *mk, uint64_t block_ns)
 /* Puts the source into the set and drops. A full set must not let the packet pass: two rules. */
 const char *nft_block_chain(struct nft_maker *mk, uint64_t block_ns)
 {
-	const char *name = block_chain_name(mk, block_ns);
-	const char *full = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
+	const char *name = block_chain_name(mk, block_ns), *full = nft_chain_named(mk, name);
 
-	for (size_t i = 0; i < mk->table->chains.len; i++)
-		if (!strcmp(mk->table->chains.at[i]->name, full))
-			return full;
+	if (full)
+		return full;
 
 	struct nft_chain *c = nft_chain_new(mk, name, "blocks the source for a time");
 	for (int f = 0; f < FAMILY_COUNT; f++) {
-		unsigned bits = BLOCKED_BITS(f);
+		struct nft_key source = nft_leading_key(nft_source_field((enum family)f), (enum family)f, BLOCKED_BITS(f));
 		struct nft_place p = { .set = blocked_set(mk, (enum family)f),
-				       .keys = { nft_leading_key(nft_source_field((enum family)f), (enum family)f, bits) }, .count = 1,
+				       .keys = arena_copy(mk->arena, &source, sizeof source), .count = 1,
 				       .timeout_ms = nft_ms_of(block_ns) };
 		struct nft_rule r = { 0 };
 
@@ -272,7 +270,7 @@ const char *nft_block_chain(struct nft_maker *mk, uint64_t block_ns)
 	struct nft_rule drop = { 0 };
 	nft_ends(mk, &drop, NFT_FATE_DROP);
 	nft_put_rule(mk, c, drop, NULL);
-	return full;
+	return c->name;
 }
 
 static void ends_in_strike(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *reflex)
@@ -316,7 +314,7 @@ static int put_boxes(struct nft_maker *mk, const struct ir_rule *reflex, uint8_t
 		nft_chain_new(mk, boxes_chain_name(mk, reflex, fragments),
 			      arena_printf(mk->arena, "%s: what it %s", reflex->id, reflex->rate ? "counts" : "sees"));
 	struct nft_site site = { boxes, NFT_FIELD_IIFNAME, fragments };
-	struct nft_spread s = { .mk = mk, .site = &site, .rule = reflex, .put = nft_hand_over, .to = to };
+	struct nft_spread s = { .mk = mk, .a = mk->arena, .site = &site, .rule = reflex, .put = nft_hand_over, .to = to };
 
 	return nft_spread(&s);
 }

@@ -95,14 +95,6 @@ static void put_sample(struct nft_maker *mk, struct nft_chain *c, const struct i
 
 /* --- chains ------------------------------------------------------------------------ */
 
-/* Chains of what tells come into being when a rule first goes there; or NULL so far. */
-static const char *chain_called(const struct nft_maker *mk, const char *name)
-{
-	const struct nft_chain *c = strmap_find(&mk->chains, name);
-
-	return c ? c->name : NULL;
-}
-
 static void end_at_last(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule, bool known)
 {
 	switch (rule->verdict) {
@@ -159,7 +151,7 @@ static void put_bounded(struct nft_maker *mk, struct nft_chain *c, const struct 
 static const char *tell_chain(struct nft_maker *mk, const struct ir_rule *rule, bool known)
 {
 	const char *own_name = name_of(mk, rule, known), *who = teller_of(mk, rule);
-	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "tell.%s", own_name)), *full = chain_called(mk, name);
+	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "tell.%s", own_name)), *full = nft_chain_named(mk, name);
 	const bool emits = rule->effects.emits;
 	const struct nft_tell t = { kind_of(rule), told_of(rule, known), emits ? rule->effects.severity : EVENT_LOW,
 				    nft_name(mk->arena, who) };
@@ -179,7 +171,7 @@ static const char *tell_chain(struct nft_maker *mk, const struct ir_rule *rule, 
 
 const char *nft_told_chain(struct nft_maker *mk, const struct ir_rule *r)
 {
-	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "told.%s", r->id)), *full = chain_called(mk, name);
+	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "told.%s", r->id)), *full = nft_chain_named(mk, name);
 	const struct nft_tell t = { NFT_TELLS_DROP, told_of(r, true), EVENT_LOW, nft_name(mk->arena, r->id) };
 	struct nft_rule ends = { 0 };
 
@@ -210,7 +202,7 @@ void nft_put_line(struct nft_maker *mk, struct nft_chain *c, const struct ir_rul
 
 void nft_drops_told(struct nft_maker *mk, struct nft_rule *r, const char *id)
 {
-	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "tell.%s", id)), *full = chain_called(mk, name);
+	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "tell.%s", id)), *full = nft_chain_named(mk, name);
 	const struct nft_tell t = { NFT_TELLS_DROP, NFT_TOLD_DROP, EVENT_LOW, nft_name(mk->arena, id) };
 	struct nft_rule ends = { 0 };
 
@@ -225,7 +217,7 @@ void nft_drops_told(struct nft_maker *mk, struct nft_rule *r, const char *id)
 
 const char *nft_watch_chain(struct nft_maker *mk, const struct ir_rule *watch)
 {
-	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "tell.%s", watch->id)), *full = chain_called(mk, name);
+	const char *name = nft_name(mk->arena, arena_printf(mk->arena, "tell.%s", watch->id)), *full = nft_chain_named(mk, name);
 	const struct nft_tell t = { NFT_TELLS_REFLEX, NFT_TOLD_ALLOW, watch->effects.severity, nft_name(mk->arena, watch->id) };
 	struct nft_rule counts = { 0 };
 

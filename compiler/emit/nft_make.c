@@ -20,6 +20,13 @@ struct nft_chain *nft_chain_new(struct nft_maker *mk, const char *name, const ch
 	return c;
 }
 
+const char *nft_chain_named(const struct nft_maker *mk, const char *name)
+{
+	const struct nft_chain *c = strmap_find(&mk->chains, name);
+
+	return c ? c->name : NULL;
+}
+
 const char *nft_counter_at(struct nft_maker *mk, const char *id)
 {
 	const char *name = strmap_find(&mk->counters, id);
@@ -179,9 +186,23 @@ const struct nft_set *nft_parted_set_at(struct nft_maker *mk, const char *name, 
 
 /* --- rules, expression by expression --------------------------------------------- */
 
+/* Room for as many as most rules have: there are rules by the ten thousand. */
+static void make_room(struct nft_maker *mk, struct nft_rule *r)
+{
+	struct nft_expr *at;
+
+	r->exprs.room = r->exprs.room ? 2 * r->exprs.room : 4;
+	at = arena_zero(mk->arena, r->exprs.room * sizeof *at);
+	if (r->exprs.len)
+		memcpy(at, r->exprs.at, r->exprs.len * sizeof *at);
+	r->exprs.at = at;
+}
+
 void nft_push(struct nft_maker *mk, struct nft_rule *r, struct nft_expr e)
 {
-	vec_push(mk->arena, &r->exprs, e);
+	if (r->exprs.len == r->exprs.room)
+		make_room(mk, r);
+	r->exprs.at[r->exprs.len++] = e;
 }
 
 void nft_push_match(struct nft_maker *mk, struct nft_rule *r, struct nft_match m)
@@ -236,8 +257,14 @@ void nft_ask_ranges(struct nft_maker *mk, struct nft_rule *r, enum nft_field f,
 void nft_ask_numbers(struct nft_maker *mk, struct nft_rule *r, enum nft_field f,
 		     const struct ranges *set)
 {
-	struct addr_range *at = arena_zero(mk->arena, (set->len + 1) * sizeof *at);
+	const struct addr_range one = set->len ? (struct addr_range){ set->at->lo, set->at->hi } : (struct addr_range){ 0, 0 };
+	struct addr_range *at;
 
+	if (set->len == 1) {
+		nft_ask_ranges(mk, r, f, &one, 1);
+		return;
+	}
+	at = arena_zero(mk->arena, (set->len + 1) * sizeof *at);
 	for (size_t i = 0; i < set->len; i++)
 		at[i] = (struct addr_range){ set->at[i].lo, set->at[i].hi };
 	nft_ask_ranges(mk, r, f, at, set->len);

@@ -24,12 +24,19 @@ struct nft_maker {
 	struct strmap counters;	      /* names, by the id that is counted */
 	struct strmap sets, chains;   /* by name; chains' without the bank */
 	struct strmap blocks;	      /* nft_blocks.h, by the set that they are */
+	struct {
+		uint64_t zones;
+		struct addr_range *at;
+		size_t count;
+	} named; /* the names of zones' interfaces that were last asked, nft_match.c */
 	uint32_t *next_id; /* of sets, over both tables: they may go in one transaction */
 	struct err *why;
 };
 
 /* The name without its bank: "pre_in" becomes "@_pre_in". */
 struct nft_chain *nft_chain_new(struct nft_maker *mk, const char *name, const char *remark);
+/* The name, with its bank, of the chain that is known by one without; or NULL so far. */
+const char *nft_chain_named(const struct nft_maker *mk, const char *name);
 
 /* The counter of a stable id, by name; the id is borrowed. */
 const char *nft_counter_at(struct nft_maker *mk, const char *id);

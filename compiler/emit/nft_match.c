@@ -36,12 +36,16 @@ static int order_names(const void *x, const void *y)
 	return a->hi > b->hi ? -1 : a->hi < b->hi;
 }
 
-/* The names of the zones in the mask, ascending; one that lies within another is left out. */
+/* The names of the zones in the mask, ascending; one that lies within another is left out. One rule asks what its neighbours do. */
 static struct addr_range *zone_names(struct nft_maker *mk, uint64_t zones, size_t *count)
 {
 	VEC(struct addr_range) names = { 0 };
 	size_t kept = 0;
 
+	if (mk->named.at && mk->named.zones == zones) {
+		*count = mk->named.count;
+		return mk->named.at;
+	}
 	for (size_t z = 0; z < mk->ir->zone_count; z++)
 		for (size_t i = 0; (zones & 1ull << z) && i < mk->ir->zones[z].pattern_count; i++)
 			vec_push(mk->arena, &names, nft_names_of(mk->ir->zones[z].patterns[i]));
@@ -50,7 +54,9 @@ static struct addr_range *zone_names(struct nft_maker *mk, uint64_t zones, size_
 	for (size_t i = 0; i < names.len; i++)
 		if (!kept || names.at[i].lo > names.at[kept - 1].hi)
 			names.at[kept++] = names.at[i];
-	*count = kept;
+	mk->named.zones = zones;
+	mk->named.at = names.at;
+	*count = mk->named.count = kept;
 	return names.at;
 }
 
@@ -282,12 +288,12 @@ static void spread_icmp(struct nft_spread *s, struct nft_way w)
 	}
 	for (unsigned type = 0; type < 256; type++) {
 		uint16_t lo = (uint16_t)(type << 8);
-		struct ranges all = ranges_of(s->mk->arena, lo, lo | 0xff);
-		struct ranges asked = ranges_meet(s->mk->arena, icmp, &all);
+		struct ranges all = ranges_of(s->a, lo, lo | 0xff);
+		struct ranges asked = ranges_meet(s->a, icmp, &all);
 
 		if (ranges_equal(&asked, &all)) {
-			struct ranges one = ranges_of(s->mk->arena, (uint16_t)type, (uint16_t)type);
-			whole = ranges_join(s->mk->arena, &whole, &one);
+			struct ranges one = ranges_of(s->a, (uint16_t)type, (uint16_t)type);
+			whole = ranges_join(s->a, &whole, &one);
 			continue;
 		}
 		for (size_t i = 0; i < asked.len; i++) {
@@ -298,7 +304,7 @@ static void spread_icmp(struct nft_spread *s, struct nft_way w)
 		}
 	}
 	if (whole.len) {
-		w.icmp_types = arena_copy(s->mk->arena, &whole, sizeof whole);
+		w.icmp_types = arena_copy(s->a, &whole, sizeof whole);
 		spread_way(s, &w);
 	}
 }
@@ -356,10 +362,16 @@ static bool fragments_can_be_said(const struct ir_box *b)
 }
 
 /* The boxes that what comes to the site can lie in. */
-static struct ir_box *boxes_at(struct nft_spread *s, size_t *count)
+static const struct ir_box *boxes_at(struct nft_spread *s, size_t *count)
 {
-	struct ir_box *boxes = arena_zero(s->mk->arena, (s->rule->box_count + 1) * sizeof *boxes);
+	struct ir_box *boxes;
 
+	*count = 0;
+	for (size_t i = 0; i < s->rule->box_count; i++)
+		*count += (s->rule->boxes[i].fragments & s->site->fragments) != 0;
+	if (*count == s->rule->box_count)
+		return s->rule->boxes;
+	boxes = arena_zero(s->a, (*count + 1) * sizeof *boxes);
 	*count = 0;
 	for (size_t i = 0; i < s->rule->box_count; i++)
 		if (s->rule->boxes[i].fragments & s->site->fragments)
@@ -370,7 +382,7 @@ static struct ir_box *boxes_at(struct nft_spread *s, size_t *count)
 int nft_spread(struct nft_spread *s)
 {
 	size_t count;
-	struct ir_box *here = boxes_at(s, &count);
+	const struct ir_box *here = boxes_at(s, &count);
 
 	for (size_t i = 0; i < count; i++)
 		if (!fragments_can_be_said(&here[i]))
@@ -378,7 +390,7 @@ int nft_spread(struct nft_spread *s)
 				       "rule %s asks for fragments in a way that nft cannot say",
 				       s->rule->id);
 
-	struct nft_box *boxes = nft_boxes(s->mk->arena, here, count, &count);
+	struct nft_box *boxes = nft_boxes(s->a, here, count, &count);
 	for (size_t i = 0; i < count; i++) {
 		s->box = &boxes[i];
 		spread_box(s);

@@ -77,6 +77,7 @@ void nft_ask_way(struct nft_maker *mk, struct nft_rule *r, enum nft_field interf
 /* One rule of the policy being lowered: `put` ends each nft rule that its boxes have begun. */
 struct nft_spread {
 	struct nft_maker *mk;
+	struct arena *a; /* of boxes, which are needed until rules are made of them */
 	const struct nft_site *site;
 	const struct nft_box *box; /* the one in hand */
 	void (*put)(struct nft_spread *s, struct nft_rule r);

@@ -109,7 +109,7 @@ static void ask_absent(struct nft_maker *mk, struct nft_rule *r, const struct co
 							   .masked = c->keys[0].masked, .mask = c->keys[0].mask });
 		return;
 	}
-	memcpy(e.look.keys, c->keys, sizeof c->keys);
+	e.look.keys = arena_copy(mk->arena, c->keys, sizeof c->keys);
 	nft_push(mk, r, e);
 }
 
@@ -120,7 +120,7 @@ static void put_meter(struct nft_maker *mk, struct nft_chain *chain, const struc
 	struct nft_place p = { .set = meter_at(mk, rate, c), .count = c->count, .update = true, .limited = true, .limit = limit_of(rate) };
 	struct nft_rule over = { 0 }, crowd = { 0 };
 
-	memcpy(p.keys, c->keys, sizeof c->keys);
+	p.keys = arena_copy(mk->arena, c->keys, sizeof c->keys);
 	nft_ask_family(mk, &over, c->family);
 	nft_push(mk, &over, (struct nft_expr){ .kind = NFT_EXPR_PLACE, .place = p });
 	strikes(mk, &over, rule, true);

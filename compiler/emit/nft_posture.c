@@ -36,7 +36,7 @@ static void put_as_said(struct nft_spread *s, struct nft_rule r)
 static int lower_rule(struct nft_maker *mk, const struct nft_site *site, const struct ir_rule *rule,
 		      const char *remark)
 {
-	struct nft_spread s = { .mk = mk, .site = site, .rule = rule, .remark = remark, .put = put_as_said };
+	struct nft_spread s = { .mk = mk, .a = mk->arena, .site = site, .rule = rule, .remark = remark, .put = put_as_said };
 
 	nft_counter_at(mk, rule->id); /* a rule without boxes is counted too: never */
 	return nft_spread(&s);
@@ -60,7 +60,7 @@ static int lower_limit(struct nft_maker *mk, const struct nft_site *site, const 
 	struct nft_chain *over = nft_chain_new(mk, over_name, arena_printf(mk->arena, "%s: what is over it", limit->id));
 	struct nft_chain *boxes = nft_chain_new(mk, boxes_name, arena_printf(mk->arena, "%s: what it counts", limit->id));
 	struct nft_site counted = { boxes, site->interface, site->fragments };
-	struct nft_spread s = { .mk = mk, .site = &counted, .rule = limit, .put = nft_hand_over, .to = over->name };
+	struct nft_spread s = { .mk = mk, .a = mk->arena, .site = &counted, .rule = limit, .put = nft_hand_over, .to = over->name };
 	struct nft_rule jump = { 0 };
 
 	nft_counter_at(mk, limit->id);

@@ -240,11 +240,12 @@ static bool raise_range(struct raising *rs, const struct nft_attr *at)
 }
 
 /* All loads so far are the key of a look into the set. */
-static bool take_keys(struct raising *rs, const struct nft_set *set, struct nft_key keys[static NFT_PARTS_MOST], unsigned *count)
+static bool take_keys(struct raising *rs, const struct nft_set *set, struct nft_key **out, unsigned *count)
 {
+	struct nft_key *keys = *out = arena_copy(rs->rd->arena, rs->keys, sizeof rs->keys);
+
 	if (rs->load.field == NFT_FIELD_COUNT || !set)
 		return false;
-	memcpy(keys, rs->keys, sizeof rs->keys);
 	*count = rs->key_count + 1;
 	keys[rs->key_count] = (struct nft_key){ rs->load.field, rs->load.masked, rs->load.mask };
 	for (unsigned i = 0; i < *count; i++)
@@ -259,7 +260,7 @@ static bool push_look(struct raising *rs, const struct nft_set *map)
 {
 	struct nft_expr out = { .kind = NFT_EXPR_LOOK, .look.map = map };
 
-	if (!take_keys(rs, map, out.look.keys, &out.look.count))
+	if (!take_keys(rs, map, &out.look.keys, &out.look.count))
 		return false;
 	vec_push(rs->rd->arena, &rs->rule->exprs, out);
 	return true;
@@ -365,7 +366,7 @@ static bool raise_dynset(struct raising *rs, const struct nft_attr *at)
 		return false;
 	p->set = nft_reader_set_by(rs->rd, at[NFTA_DYNSET_SET_NAME], at[NFTA_DYNSET_SET_ID]);
 	p->update = op == NFT_DYNSET_OP_UPDATE;
-	if (!p->set || !p->set->name || !take_keys(rs, p->set, p->keys, &p->count))
+	if (!p->set || !p->set->name || !take_keys(rs, p->set, &p->keys, &p->count))
 		return false;
 	return push_act(rs, out);
 }

@@ -140,7 +140,7 @@ struct nft_key {
  * holds. */
 struct nft_place {
 	const struct nft_set *set;
-	struct nft_key keys[NFT_PARTS_MOST];
+	struct nft_key *keys;
 	unsigned count;
 	bool update; /* the element's life begins anew */
 	bool limited;
@@ -162,7 +162,7 @@ struct nft_line {
  */
 struct nft_look {
 	bool absent;
-	struct nft_key keys[NFT_PARTS_MOST];
+	struct nft_key *keys;
 	unsigned count;
 	const struct nft_set *map;
 };

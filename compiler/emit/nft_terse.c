@@ -46,10 +46,10 @@ static void lay(struct nft_match *wide, const struct nft_match *m, unsigned bits
 
 static struct nft_match joined(enum nft_field f, addr_num mask, addr_num value)
 {
-	const unsigned bytes = nft_fields[f].bytes;
+	const uint8_t bytes = nft_fields[f].bytes;
 	const bool masked = mask != ((addr_num)1 << (8 * bytes)) - 1;
 
-	return (struct nft_match){ .field = f, .test = NFT_TEST_EQ, .masked = masked, .mask = masked ? mask : 0, .lo = value, .hi = value };
+	return (struct nft_match){ .field = f, .test = NFT_TEST_EQ, .bytes = bytes, .masked = masked, .mask = masked ? mask : 0, .lo = value, .hi = value };
 }
 
 /* From the protocol, or the source, to the last of what is asked; between the protocol and the source lies a checksum. */
@@ -96,34 +96,29 @@ static void leave_out(struct found *f, const struct nft_way *w, unsigned decided
 		f->proto = NULL;
 }
 
-void nft_terse(struct nft_maker *mk, struct nft_rule *r, const struct nft_way *w, unsigned decided)
+void nft_terse(struct nft_rule *r, const struct nft_way *w, unsigned decided)
 {
 	struct found f = { 0 };
-	struct nft_rule out = { .remark = r->remark };
+	size_t len = 0;
 
 	for (size_t i = 0; i < r->exprs.len; i++)
 		find(&f, &r->exprs.at[i].match);
 	leave_out(&f, w, decided);
-	bool ends = f.family && w->family == FAMILY_IP4 && (f.proto != NULL) + (f.src != NULL) + (f.dst != NULL) > 1;
-	bool ports = f.sport && f.dport && !f.by_proto;
-	const bool joins_ends = ends, joins_ports = ports;
+	const bool joins_ends = f.family && w->family == FAMILY_IP4 && (f.proto != NULL) + (f.src != NULL) + (f.dst != NULL) > 1;
+	const bool joins_ports = f.sport && f.dport && !f.by_proto;
+	const struct nft_match ends = joins_ends ? ends_of(&f) : (struct nft_match){ 0 };
+	const struct nft_match ports = joins_ports ? ports_of(&f) : (struct nft_match){ 0 };
+	bool ends_said = false, ports_said = false;
 
 	for (size_t i = 0; i < r->exprs.len; i++) {
 		const struct nft_match *m = &r->exprs.at[i].match;
+		const bool of_ends = joins_ends && is_of_ends(&f, m), of_ports = joins_ports && is_of_ports(&f, m);
 
-		if (m == f.family || m == f.spare_proto)
+		if (m == f.family || m == f.spare_proto || (of_ends && ends_said) || (of_ports && ports_said))
 			continue;
-		if (joins_ends && is_of_ends(&f, m)) {
-			if (ends)
-				nft_push_match(mk, &out, ends_of(&f));
-			ends = false;
-		} else if (joins_ports && is_of_ports(&f, m)) {
-			if (ports)
-				nft_push_match(mk, &out, ports_of(&f));
-			ports = false;
-		} else {
-			nft_push_match(mk, &out, *m);
-		}
+		r->exprs.at[len++].match = of_ends ? ends : of_ports ? ports : *m;
+		ends_said |= of_ends;
+		ports_said |= of_ports;
 	}
-	*r = out;
+	r->exprs.len = len;
 }

@@ -15,6 +15,6 @@
 #include "compiler/emit/nft_match.h"
 
 /* `r` has its questions and nothing else yet; `decided` as for nft_ask_way(). */
-void nft_terse(struct nft_maker *mk, struct nft_rule *r, const struct nft_way *w, unsigned decided);
+void nft_terse(struct nft_rule *r, const struct nft_way *w, unsigned decided);
 
 #endif
