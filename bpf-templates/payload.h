@@ -214,8 +214,7 @@ __noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 	if (!gen_config.payload.automata || !s || !steps || !a)
 		return PAYLOAD_UNREAD;
 	const __u32 groups = payload_groups(s->until - s->at);
-	__u64 state = s->state;
-	__u32 i = 0;
+	__u64 state = s->state, i = 0; /* of 32 bits, Linux 5.15 would forget it on the stack, and not see the end */
 
 	if (s->at > PAYLOAD_NEAR)
 		return groups ? PAYLOAD_FAR : PAYLOAD_END;
@@ -240,8 +239,7 @@ __noinline int payload_copied(struct payload *s)
 	if (!gen_config.payload.automata || !frame_has_parts() || !s || !steps || !a)
 		return PAYLOAD_UNREAD;
 	const __u32 groups = s->copied_groups, first = s->copied_at;
-	__u64 state = s->state;
-	__u32 i = 0;
+	__u64 state = s->state, i = 0;
 
 	for (; i < PAYLOAD_COPIED && first + i < groups; i++) {
 		__u64 group = first + i;
