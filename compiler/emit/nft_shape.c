@@ -36,12 +36,23 @@ static unsigned shapes_of(const struct nft_item *it)
 	return src | dst ? src | dst : 1u << NFT_SHAPE_WIDE;
 }
 
-/* Items of a layer by where they lie on an axis: in one block of as many addresses as a narrow end has at most, or in many. */
-#define PLACES	    2048u
-#define PLACES_MOST 16u
+/*
+ * Items of a layer by where they lie on an axis: in one block of as many addresses as a narrow end has at most, or in
+ * many. Those of one place are a chain.
+ */
+#define PLACES_MOST 2048u /* of a layer; a short list has fewer */
+#define SPOTS_MOST  16u	   /* places of one item */
+
+struct chain {
+	uint32_t first, len; /* first: a link, from 1 */
+};
+
+struct link {
+	uint32_t item, next;
+};
 
 struct along {
-	VEC(uint32_t) at[PLACES], many;
+	struct chain *at, many; /* by place */
 };
 
 struct places {
@@ -49,95 +60,114 @@ struct places {
 	VEC(uint32_t) all;
 };
 
+/* Where an item lies; in many places: n is 0. */
+struct spots {
+	unsigned at[SPOTS_MOST], n;
+};
+
+/* Comparing each with each takes too long when many are wide: then it is given up. */
+struct layering {
+	struct arena *a;
+	const struct nft_item *items;
+	unsigned places;
+	size_t left; /* comparisons */
+	VEC(struct link) links;
+};
+
 /* Blocks are scattered, since lists are about neighbours. */
-static unsigned place_of(addr_num block)
+static unsigned place_of(const struct layering *k, addr_num block)
 {
-	return (unsigned)((uint64_t)block * UINT64_C(0x9e3779b97f4a7c15) >> 48) % PLACES;
+	return (unsigned)((uint64_t)block * UINT64_C(0x9e3779b97f4a7c15) >> 48) % k->places;
 }
 
-/* Few, each by itself; else 0. */
-static unsigned places_of(const struct nft_item *it, enum nft_axis x, unsigned out[static PLACES_MOST])
+static struct spots spots_of(const struct layering *k, const struct nft_item *it, enum nft_axis x)
 {
 	const unsigned bits = block_bits(it);
-	unsigned n = 0;
+	struct spots s = { .n = 0 };
 
 	for (size_t i = 0; i < it->on[x].len; i++) {
 		const struct addr_range r = it->on[x].at[i];
 
-		if (r.hi >> bits != r.lo >> bits)
-			return 0;
-		if (n == PLACES_MOST)
-			return 0;
-		out[n++] = place_of(r.lo >> bits);
+		if (r.hi >> bits != r.lo >> bits || s.n == SPOTS_MOST)
+			return (struct spots){ .n = 0 };
+		s.at[s.n++] = place_of(k, r.lo >> bits);
 	}
-	return n;
+	return s;
 }
 
-/* Comparing each with each takes too long when many are wide: then it is given up. */
-struct layering {
-	const struct nft_item *items;
-	size_t left; /* comparisons */
-};
-
-static bool meets_any(struct layering *k, const uint32_t *at, size_t len, const struct nft_item *it)
+static bool may_compare(struct layering *k, size_t len)
 {
-	if (len > k->left) {
-		k->left = 0;
+	k->left = len > k->left ? 0 : k->left - len;
+	return k->left;
+}
+
+static bool meets_chain(struct layering *k, const struct chain *c, const struct nft_item *it)
+{
+	if (!may_compare(k, c->len))
 		return true;
-	}
-	k->left -= len;
-	for (size_t i = 0; i < len; i++)
-		if (nft_items_meet(&k->items[at[i]], it))
+	for (uint32_t l = c->first; l; l = k->links.at[l - 1].next)
+		if (nft_items_meet(&k->items[k->links.at[l - 1].item], it))
 			return true;
 	return false;
 }
 
-/* Where the item lies along an axis, and how many it would be compared with there. */
-struct standing {
-	const struct along *along;
-	unsigned in[PLACES_MOST], n;
-	size_t beside;
-};
-
-static struct standing standing_of(const struct nft_item *it, enum nft_axis x, const struct along *along)
+static bool meets_all(struct layering *k, const struct places *p, const struct nft_item *it)
 {
-	struct standing s = { .along = along };
-
-	s.n = places_of(it, x, s.in);
-	s.beside = along->many.len;
-	for (unsigned i = 0; i < s.n; i++)
-		s.beside += along->at[s.in[i]].len;
-	return s;
+	if (!may_compare(k, p->all.len))
+		return true;
+	for (size_t i = 0; i < p->all.len; i++)
+		if (nft_items_meet(&k->items[p->all.at[i]], it))
+			return true;
+	return false;
 }
 
-static bool meets_layer(struct layering *k, const struct places *p, const struct nft_item *it)
+/* How many it would be compared with along an axis. */
+static size_t beside(const struct along *along, const struct spots *s)
 {
-	const struct standing src = standing_of(it, NFT_AXIS_SRC, &p->src), dst = standing_of(it, NFT_AXIS_DST, &p->dst);
-	const struct standing *by = !src.n || (dst.n && dst.beside < src.beside) ? &dst : &src;
+	size_t n = along->many.len;
+
+	for (unsigned i = 0; i < s->n; i++)
+		n += along->at[s->at[i]].len;
+	return n;
+}
+
+static bool meets_layer(struct layering *k, const struct places *p, const struct nft_item *it, const struct spots *src,
+			const struct spots *dst)
+{
+	const bool by_dst = !src->n || (dst->n && beside(&p->dst, dst) < beside(&p->src, src));
+	const struct along *along = by_dst ? &p->dst : &p->src;
+	const struct spots *by = by_dst ? dst : src;
 
 	if (!by->n)
-		return meets_any(k, p->all.at, p->all.len, it);
+		return meets_all(k, p, it);
 	for (unsigned i = 0; i < by->n; i++)
-		if (meets_any(k, by->along->at[by->in[i]].at, by->along->at[by->in[i]].len, it))
+		if (meets_chain(k, &along->at[by->at[i]], it))
 			return true;
-	return meets_any(k, by->along->many.at, by->along->many.len, it);
+	return meets_chain(k, &along->many, it);
 }
 
-static void put_along(struct arena *a, const struct nft_item *it, enum nft_axis x, struct along *along, uint32_t item)
+static void put_link(struct layering *k, struct chain *c, uint32_t item)
 {
-	unsigned in[PLACES_MOST], n = places_of(it, x, in);
-
-	if (!n)
-		vec_push(a, &along->many, item);
-	for (unsigned i = 0; i < n; i++)
-		vec_push(a, &along->at[in[i]], item);
+	vec_push(k->a, &k->links, ((struct link){ item, c->first }));
+	c->first = (uint32_t)k->links.len;
+	c->len++;
 }
 
-static void put_in_layer(struct arena *a, const struct nft_item *items, struct places *p, uint32_t item)
+static void put_along(struct layering *k, struct along *along, const struct spots *s, uint32_t item)
 {
-	vec_push(a, &p->all, item);
-	put_along(a, &items[item], NFT_AXIS_SRC, &p->src, item);
-	put_along(a, &items[item], NFT_AXIS_DST, &p->dst, item);
+	if (!s->n)
+		put_link(k, &along->many, item);
+	for (unsigned i = 0; i < s->n; i++)
+		put_link(k, &along->at[s->at[i]], item);
+}
+
+static struct places *layer_new(const struct layering *k)
+{
+	struct places *p = arena_zero(k->a, sizeof *p);
+
+	p->src.at = arena_zero(k->a, k->places * sizeof *p->src.at);
+	p->dst.at = arena_zero(k->a, k->places * sizeof *p->dst.at);
+	return p;
 }
 
 static bool may_stand(unsigned layer, unsigned group, unsigned shapes)
@@ -153,23 +183,28 @@ bool nft_layers_of(struct arena *a, const struct nft_item *items, const struct n
 	own(arena) struct arena *scratch = arena_new();
 	struct places **layers = arena_zero(scratch, NFT_LAYERS * sizeof *layers);
 	uint8_t *groups = arena_zero(scratch, l.len + 1);
-	struct layering k = { items, COMPARED_MOST };
+	struct layering k = { .a = scratch, .items = items, .places = 16, .left = COMPARED_MOST };
 	unsigned top = 0;
 
+	while (k.places < PLACES_MOST && k.places < l.len / 4)
+		k.places *= 2;
 	nft_large_groups(items, p, l, GROUP_LEAST, NFT_GROUPS_MOST, groups);
 	for (size_t i = 0; i < l.len && k.left; i++) {
 		const struct nft_item *it = &items[l.at[i]];
+		const struct spots src = spots_of(&k, it, NFT_AXIS_SRC), dst = spots_of(&k, it, NFT_AXIS_DST);
 		const unsigned shapes = shapes_of(it);
 		unsigned layer = top;
 
-		while (layer > 0 && (!layers[layer] || !meets_layer(&k, layers[layer], it)))
+		while (layer > 0 && (!layers[layer] || !meets_layer(&k, layers[layer], it, &src, &dst)))
 			layer--;
 		while (!may_stand(layer, groups[i], shapes) && layer + 1 < NFT_LAYERS)
 			layer++;
 		top = layer > top ? layer : top;
 		if (!layers[layer])
-			layers[layer] = arena_zero(scratch, sizeof *layers[layer]);
-		put_in_layer(scratch, items, layers[layer], l.at[i]);
+			layers[layer] = layer_new(&k);
+		vec_push(scratch, &layers[layer]->all, l.at[i]);
+		put_along(&k, &layers[layer]->src, &src, l.at[i]);
+		put_along(&k, &layers[layer]->dst, &dst, l.at[i]);
 	}
 	for (unsigned s = 0; s < NFT_LAYERS; s++)
 		out[s] = layers[s] ? (struct nft_picked){ arena_copy(a, layers[s]->all.at, layers[s]->all.len * sizeof *layers[s]->all.at),
