@@ -55,8 +55,4 @@ const struct ir_rule *audit_rule_named(const struct ir *ir, const char *id);
  */
 int audit_bundle(const struct ir *ir, const void *bytes, size_t len, struct err *why);
 
-/* The tables as rules: lifelines apart, blocks and reflexes in one list. Everything in `a`. */
-void audit_read_tables(struct ir *out, const struct ir *meant, const struct plan *plan,
-		       struct arena *a);
-
 #endif

@@ -275,7 +275,8 @@ static struct ir_rule rule_of(struct sets *s, struct reading *at, uint32_t i)
 	return r;
 }
 
-void audit_read_tables(struct ir *out, const struct ir *meant, const struct plan *plan,
+/* The tables as rules: lifelines apart, blocks and reflexes in one list. Everything in `a`. */
+static void read_tables(struct ir *out, const struct ir *meant, const struct plan *plan,
 		       struct arena *a)
 {
 	struct sets *s = arena_zero(a, sizeof *s);
@@ -436,7 +437,7 @@ int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *p
 		rc = audit_payload(ir, plan, why);
 	if (rc)
 		return rc;
-	audit_read_tables(&made, ir, plan, a);
+	read_tables(&made, ir, plan, a);
 	const struct strmap meant = rules_by_id(ir, a);
 	rc = limits_hold(&meant, &made.reflexes, why);
 	if (!rc)

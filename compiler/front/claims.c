@@ -153,7 +153,7 @@ static void tell_outcome(struct reading *r, const struct node *n)
 	fix_near(r, d, &near, n->span);
 }
 
-bool claim_read(struct reading *r, const struct node *n, const char *name, struct pol_claim *out)
+static bool claim_read(struct reading *r, const struct node *n, const char *name, struct pol_claim *out)
 {
 	const struct node *direction = node_find(n, NODE_DIRECTION);
 	bool allowed = !strcmp(n->text, "allowed"), sound = allowed || !strcmp(n->text, "dropped");

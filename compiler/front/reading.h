@@ -148,8 +148,6 @@ struct posture_symbol *scope_posture(struct reading *r, const struct node *name)
 /* uses.c: notes a use, when they are wanted. */
 void use_note(struct reading *r, enum use_kind kind, const char *name, struct span at, struct span declared);
 void use_note_symbol(struct reading *r, const struct node *name, const struct symbol *s);
-/* The name of that kind, at the end of what stands there, `reflex.flood`; false when none is noted. */
-bool use_note_named(struct reading *r, enum use_kind kind, const char *name, struct span at);
 /* What an event is named after, `on reflex.flood`. */
 void use_note_event(struct reading *r, enum play_event e, const char *name, struct span at);
 /* A block, reflex or lifeline, by its label or dotted id. */
@@ -183,7 +181,6 @@ bool value_is_not(struct reading *r, const struct node *n, const char *wanted);
 bool value_is_empty(struct reading *r, const struct node *n);
 bool proto_find(const char *name, uint16_t *number);
 const char *proto_name(uint16_t number); /* or NULL */
-void near_protos(struct reading *r, struct diag *d, const char *name);
 
 /* select.c */
 bool select_read(struct reading *r, const struct node *selector, enum direction d, struct pol_selector *out);
@@ -227,7 +224,6 @@ void declare_feeds(struct reading *r);
 
 /* claims.c: after postures. */
 void declare_claims(struct reading *r);
-bool claim_read(struct reading *r, const struct node *n, const char *name, struct pol_claim *out);
 /* One claim by itself: an order, or else a line of an invariant without a name. */
 bool claim_text_read(struct reading *r, struct ast *ast, struct pol_claim *claim, struct pol_order *order);
 

@@ -82,7 +82,8 @@ static struct span tail(struct span s, const char *name)
 	return (struct span){ s.file, s.to - s.from > len ? s.to - len : s.from, s.to };
 }
 
-bool use_note_named(struct reading *r, enum use_kind kind, const char *name, struct span at)
+/* The name of that kind, at the end of what stands there, `reflex.flood`; false when none is noted. */
+static bool use_note_named(struct reading *r, enum use_kind kind, const char *name, struct span at)
 {
 	const struct use *u = r->c->uses.wanted ? uses_declared(&r->c->uses, kind, name) : NULL;
 

@@ -209,7 +209,7 @@ const char *proto_name(uint16_t number)
 	return NULL;
 }
 
-void near_protos(struct reading *r, struct diag *d, const char *name)
+static void near_protos(struct reading *r, struct diag *d, const char *name)
 {
 	struct near n = near_to(name);
 

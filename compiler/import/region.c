@@ -94,7 +94,8 @@ static bool field_do(struct arena *a, enum operation o, struct box *x, const str
 	return false;
 }
 
-bool box_field_equal(const struct box *cx, const struct box *cy, enum box_field f)
+/* Are the two equal but for at most this field? */
+static bool field_equal(const struct box *cx, const struct box *cy, enum box_field f)
 {
 	struct box *x = (struct box *)cx, *y = (struct box *)cy;
 
@@ -116,14 +117,6 @@ bool box_field_equal(const struct box *cx, const struct box *cy, enum box_field 
 	case BOX_FIELDS:
 		break;
 	}
-	return true;
-}
-
-bool box_equal_but(const struct box *x, const struct box *y, enum box_field but)
-{
-	for (enum box_field f = 0; f < BOX_FIELDS; f++)
-		if (f != but && !box_field_equal(x, y, f))
-			return false;
 	return true;
 }
 
@@ -301,7 +294,7 @@ static bool join_one(struct arena *a, struct box *x, const struct box *y)
 	enum box_field other = BOX_FIELDS;
 
 	for (enum box_field f = 0; f < BOX_FIELDS; f++)
-		if (!box_field_equal(x, y, f)) {
+		if (!field_equal(x, y, f)) {
 			if (other != BOX_FIELDS)
 				return false;
 			other = f;

@@ -51,9 +51,6 @@ bool box_touches(const struct box *x, const struct box *y);
 /* Is all of x in y? */
 bool box_within(const struct box *x, const struct box *y);
 bool box_meet(struct arena *a, const struct box *x, const struct box *y, struct box *out);
-/* Are the two equal but for at most this field? */
-bool box_equal_but(const struct box *x, const struct box *y, enum box_field but);
-bool box_field_equal(const struct box *x, const struct box *y, enum box_field f);
 
 struct region region_of(struct arena *a, const struct box *b);
 void region_add(struct arena *a, struct region *to, const struct region *more);

@@ -34,7 +34,8 @@ const struct ir_list *ir_list_at(const struct ir *ir, size_t i, unsigned *postur
 	return list_at((struct ir *)ir, i);
 }
 
-bool rules_are_one(const struct ir_rule *x, const struct ir_rule *y)
+/* Were they written as one? */
+static bool rules_are_one(const struct ir_rule *x, const struct ir_rule *y)
 {
 	return x->layer == y->layer && x->direction == y->direction && x->is_default == y->is_default &&
 	       x->verdict == y->verdict && x->span.file == y->span.file && x->span.from == y->span.from &&

@@ -38,9 +38,6 @@ size_t mutations_of(const struct ir *ir, struct mutation **out, struct arena *a)
 /* Shares with `ir` what is as before; lives in `a`. */
 struct ir *mutate(const struct ir *ir, const struct mutation *m, struct arena *a);
 
-/* Were they written as one? */
-bool rules_are_one(const struct ir_rule *x, const struct ir_rule *y);
-
 /* Does the rule have a limit, or a rate, or is it one? Then it matters for later packets too. */
 bool rule_counts(const struct ir *ir, const struct ir_rule *r);
 

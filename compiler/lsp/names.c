@@ -19,7 +19,8 @@ bool lsp_offset(struct server *s, const cJSON *params, struct document **d, size
 	return true;
 }
 
-const struct use *lsp_use_at(struct server *s, const cJSON *params, struct document **d)
+/* The name that stands at params.position, or NULL. */
+static const struct use *use_at(struct server *s, const cJSON *params, struct document **d)
 {
 	size_t at;
 
@@ -29,7 +30,7 @@ const struct use *lsp_use_at(struct server *s, const cJSON *params, struct docum
 enum lsp_answer method_definition(struct server *s, const cJSON *params, cJSON **result)
 {
 	struct document *d;
-	const struct use *u = lsp_use_at(s, params, &d);
+	const struct use *u = use_at(s, params, &d);
 
 	if (!d)
 		return LSP_PARAMS;
@@ -44,7 +45,7 @@ enum lsp_answer method_references(struct server *s, const cJSON *params, cJSON *
 	const cJSON *context = cJSON_GetObjectItemCaseSensitive(params, "context");
 	bool declaration = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(context, "includeDeclaration"));
 	struct document *d;
-	const struct use *u = lsp_use_at(s, params, &d);
+	const struct use *u = use_at(s, params, &d);
 
 	if (!d)
 		return LSP_PARAMS;
@@ -203,7 +204,7 @@ enum lsp_answer method_rename(struct server *s, const cJSON *params, cJSON **res
 	const cJSON *asked = cJSON_GetObjectItemCaseSensitive(params, "newName");
 	own(arena) struct arena *a = arena_new();
 	struct document *d;
-	const struct use *u = lsp_use_at(s, params, &d);
+	const struct use *u = use_at(s, params, &d);
 	struct sites all;
 
 	if (!d || !cJSON_IsString(asked))

@@ -51,9 +51,8 @@ struct document *lsp_document(struct server *s, const cJSON *params, enum docume
 
 /* tokens.c: what semantic tokens are called, among the capabilities. */
 void tokens_legend(cJSON *capabilities);
-/* names.c: the place of params.position, and the name that stands there, or NULL; *d is NULL when it is not open. */
+/* names.c: the place of params.position; *d is NULL, and the answer false, when the document is not open. */
 bool lsp_offset(struct server *s, const cJSON *params, struct document **d, size_t *at);
-const struct use *lsp_use_at(struct server *s, const cJSON *params, struct document **d);
 /* publish.c: {"uri", "range"}; NULL when no editor could open it: what tegc carries. */
 cJSON *lsp_location(struct server *s, struct sources *sources, struct span at);
 cJSON *lsp_range(struct sources *s, struct span at);

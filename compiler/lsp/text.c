@@ -88,7 +88,7 @@ bool position_read(const cJSON *json, struct position *out)
 	return count_read(json, "line", &out->line) && count_read(json, "character", &out->unit);
 }
 
-cJSON *position_json(struct position p)
+static cJSON *position_json(struct position p)
 {
 	cJSON *out = cJSON_CreateObject();
 

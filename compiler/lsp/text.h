@@ -21,7 +21,6 @@ struct position text_position(const char *text, size_t len, size_t offset);
 
 /* From {"line": 3, "character": 7}; false when it is none. */
 bool position_read(const cJSON *json, struct position *out);
-cJSON *position_json(struct position p);
 /* The range of two offsets. */
 cJSON *range_json(const char *text, size_t len, size_t from, size_t to);
 

@@ -629,7 +629,7 @@ static void collect(struct idd *m, idd_ref a, struct found *f)
  * Children were collected before their parents; backwards, every parent comes
  * before all its children.
  */
-void idd_walk(struct idd *m, idd_ref a, void (*visit)(void *arg, idd_ref node), void *arg)
+static void idd_walk(struct idd *m, idd_ref a, void (*visit)(void *arg, idd_ref node), void *arg)
 {
 	struct found f = { 0 };
 

@@ -114,9 +114,6 @@ idd_ref idd_child(const struct idd *m, idd_ref node, uint32_t value);
 /* seen[n] = true for each number n that some values lead to; NONE is not one. */
 void idd_numbers(struct idd *m, idd_ref a, bool *seen);
 
-/* Visits every node below `a` once, parents before children of deeper levels. */
-void idd_walk(struct idd *m, idd_ref a, void (*visit)(void *arg, idd_ref node), void *arg);
-
 /* How many nodes and edges. */
 struct idd_size {
 	size_t nodes, edges;

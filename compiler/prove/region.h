@@ -52,10 +52,6 @@ struct region_list region_cover(struct idd *m, const struct space *s, idd_ref se
 /* A cell as it stands in the policy, cut to the window. */
 struct region region_of_cell(const struct space *s, const struct cell *c, struct arena *arena);
 
-/* One line, with the names of these policies (each may be NULL). */
-void region_print(struct buf *out, const struct region *r, const struct terms *t,
-		  const struct ir *first, const struct ir *second);
-
 /* Lines that differ in the family alone become one. */
 struct region_lines {
 	const char **at;

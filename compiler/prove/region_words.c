@@ -418,15 +418,6 @@ static struct naming naming_of(const struct region *r, const struct ir *first,
 	};
 }
 
-void region_print(struct buf *out, const struct region *r, const struct terms *t,
-		  const struct ir *first, const struct ir *second)
-{
-	own(arena) struct arena *arena = arena_new();
-	struct naming n = naming_of(r, first, second, arena);
-
-	print_with(out, r, t, &n);
-}
-
 /* One line being made of regions, in both families where it can be. */
 struct lining {
 	struct arena *arena;

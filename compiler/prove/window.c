@@ -98,7 +98,8 @@ bool window_meets(const struct window *w, const struct cell *c)
 	       ranges_meet_range(&c->icmp, &w->icmp);
 }
 
-bool window_in_cell(const struct window *w, const struct cell *c)
+/* Has the cell every packet of the window? */
+static bool window_in_cell(const struct window *w, const struct cell *c)
 {
 	return c->family == w->family && c->proto_lo <= w->proto.lo && w->proto.hi <= c->proto_hi &&
 	       side_covers(&c->dst, &w->dst) && side_covers(&c->src, &w->src) &&

@@ -32,9 +32,6 @@ bool window_around(struct window *out, const struct window *outer, const struct 
 
 bool window_meets(const struct window *w, const struct cell *c);
 
-/* Has the cell every packet of the window? */
-bool window_in_cell(const struct window *w, const struct cell *c);
-
 /* The cells of a judgement that matter in a window, in order. */
 struct slice {
 	const struct judgement *of;

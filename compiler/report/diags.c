@@ -292,7 +292,8 @@ static void put_count(struct buf *out, size_t n, const char *what)
 	buf_printf(out, "%zu %s%s", n, what, n == 1 ? "" : "s");
 }
 
-void diags_print_count(struct buf *out, const struct diags *ds)
+/* "2 errors, 1 warning", or nothing. */
+static void print_count(struct buf *out, const struct diags *ds)
 {
 	const struct { size_t n; const char *what; } counts[] = { { ds->errors, "error" }, { ds->warnings, "warning" } };
 	const char *between = "";
@@ -315,7 +316,7 @@ static void put_counts(struct buf *out, const struct diags *ds)
 	if (all > ds->list.len)
 		buf_printf(out, "%zu more are not shown\n", all - ds->list.len);
 	before = out->len;
-	diags_print_count(out, ds);
+	print_count(out, ds);
 	if (out->len > before)
 		buf_putc(out, '\n');
 }

@@ -37,7 +37,4 @@ void diags_print_plain(struct buf *out, struct compilation *c);
 /* "edge.teg:57:5: error[E0312]: `late` never decides": a line each, for editors. */
 void diags_print_short(struct buf *out, struct compilation *c);
 
-/* "2 errors, 1 warning", or nothing. */
-void diags_print_count(struct buf *out, const struct diags *ds);
-
 #endif

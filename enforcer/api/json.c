@@ -214,7 +214,8 @@ static int walk_value(struct walk *w)
 	return rc;
 }
 
-int json_check(const char *bytes, size_t len, struct json_fault *fault)
+/* Grammar, characters and depth only. */
+static int check(const char *bytes, size_t len, struct json_fault *fault)
 {
 	struct walk w = { bytes, bytes, bytes + len, 0, fault };
 
@@ -352,7 +353,7 @@ static int read_fields(void *out, const struct json_field *fields, struct arena 
 int json_read(void *out, const struct json_field *fields, struct arena *a, const char *bytes,
 	      size_t len, struct json_fault *fault)
 {
-	if (json_check(bytes, len, fault))
+	if (check(bytes, len, fault))
 		return -EINVAL;
 	own(json) cJSON *tree = cJSON_ParseWithLength(bytes, len);
 	if (!tree)

@@ -55,9 +55,6 @@ struct json_fault {
 int json_read(void *out, const struct json_field *fields, struct arena *a, const char *bytes,
 	      size_t len, struct json_fault *fault);
 
-/* Grammar, characters and depth only. */
-int json_check(const char *bytes, size_t len, struct json_fault *fault);
-
 static inline void json_own_(cJSON **held)
 {
 	cJSON_Delete(*held);

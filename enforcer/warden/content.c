@@ -17,7 +17,7 @@ void content_own_(struct content *c)
 	batch_release(&c->epiderme);
 }
 
-const struct bundle_member *content_member(const struct bundle *b, const char *name, struct err *why)
+static const struct bundle_member *member(const struct bundle *b, const char *name, struct err *why)
 {
 	const struct bundle_member *m = bundle_find(b, name);
 
@@ -28,7 +28,7 @@ const struct bundle_member *content_member(const struct bundle *b, const char *n
 
 int content_batch(struct batch *out, const struct bundle *b, const char *name, struct err *why)
 {
-	const struct bundle_member *m = content_member(b, name, why);
+	const struct bundle_member *m = member(b, name, why);
 	int rc = m ? batch_open(out, m->bytes, m->len, why) : why->code;
 
 	if (!rc)
@@ -38,7 +38,7 @@ int content_batch(struct batch *out, const struct bundle *b, const char *name, s
 
 int content_plan(struct plan *out, struct arena *a, const struct bundle *b, struct err *why)
 {
-	const struct bundle_member *m = content_member(b, "plan", why);
+	const struct bundle_member *m = member(b, "plan", why);
 
 	return m ? plan_decode(out, a, m->bytes, m->len, why) : why->code;
 }
@@ -49,7 +49,7 @@ int content_program(const void **at, size_t *len, enum teg_hook hook, const stru
 		*at = carried_program(hook, len);
 		return 0;
 	}
-	const struct bundle_member *m = content_member(b, hook == TEG_HOOK_TC ? "tc/policy.o" : "xdp/policy.o", why);
+	const struct bundle_member *m = member(b, hook == TEG_HOOK_TC ? "tc/policy.o" : "xdp/policy.o", why);
 	if (!m)
 		return why->code;
 	*at = m->bytes;

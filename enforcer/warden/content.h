@@ -28,7 +28,6 @@ int content_read(struct content *c, struct generation *g, const void *bytes, siz
 /* Its parts by themselves, for a bundle that was kept. */
 int content_batch(struct batch *out, const struct bundle *b, const char *name, struct err *why);
 int content_plan(struct plan *out, struct arena *a, const struct bundle *b, struct err *why);
-const struct bundle_member *content_member(const struct bundle *b, const char *name, struct err *why);
 
 /*
  * The program of a hook. A bundle of an older version was made for other layouts of the pinned maps, so that the one

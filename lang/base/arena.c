@@ -18,7 +18,6 @@ struct block {
 
 struct arena {
 	struct block *newest;
-	size_t used;
 };
 
 struct arena *arena_new(void)
@@ -66,7 +65,6 @@ void *arena_zero(struct arena *a, size_t bytes)
 	struct block *b = block_with(a, bytes);
 	void *p = b->bytes + b->used;
 	b->used += bytes;
-	a->used += bytes;
 	return p;
 }
 
@@ -112,11 +110,6 @@ char *arena_printf(struct arena *a, const char *format, ...)
 	char *to = arena_vprintf(a, format, args);
 	va_end(args);
 	return to;
-}
-
-size_t arena_used(const struct arena *a)
-{
-	return a->used;
 }
 
 void *vec_grow_(struct arena *a, void *at, size_t *room, size_t each)

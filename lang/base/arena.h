@@ -31,9 +31,6 @@ char *arena_strndup(struct arena *a, const char *s, size_t len);
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *a, const char *format, va_list args);
 
-/* Bytes handed out so far. */
-size_t arena_used(const struct arena *a);
-
 /*
  * A growing array of T in an arena:
  *

@@ -124,10 +124,9 @@ const char *play_step_name(enum play_step s)
 static const struct {
 	const char *word;
 	unsigned fields;
-	const char *about;
 } event_rows[] = {
 #define F(id) (1u << EVENT_FIELD_##id)
-#define EVENT(id, word, fields, about) { word, fields, about },
+#define EVENT(id, word, fields, about) { word, fields },
 #include "lang/vocab/event.def"
 #undef EVENT
 #undef F
@@ -146,11 +145,6 @@ bool event_find(const char *word, enum play_event *out)
 			return true;
 		}
 	return false;
-}
-
-const char *event_about(enum play_event e)
-{
-	return event_rows[e].about;
 }
 
 bool event_has(enum play_event e, enum event_field f)

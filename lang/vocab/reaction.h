@@ -95,7 +95,6 @@ enum play_event {
 
 const char *event_word(enum play_event e);
 bool event_find(const char *word, enum play_event *out);
-const char *event_about(enum play_event e);
 /* Whether the event tells it. */
 bool event_has(enum play_event e, enum event_field f);
 
