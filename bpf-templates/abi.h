@@ -619,7 +619,7 @@ _Static_assert(sizeof(struct teg_cell) == 48, "abi");
  *
  * There a node has the least rule of all cells below it, with which nobody need go there who has met one before it:
  *
- *     node   63 leaf 0 | 62..46 least rule | 45..20 first child | 12..9 width | 8..6 word | 5..0 shift
+ *     node   63 leaf 0 | 62..46 least rule | 45..20 first child | 17..12 down | 11..6 up | 5..3 word; the child's number is word << up >> down
  *     leaf   63 leaf 1 | 62..46 least rule | 45..20 where it begins | 19 marked | 18..9 mark | 8..0 how many
  *
  * And a cell has what a plain drop of its rule needs, which so reads no rule:
@@ -644,6 +644,7 @@ _Static_assert(sizeof(struct teg_cell) == 48, "abi");
 
 #define TEG_BULK_CELL4 4u
 #define TEG_BULK_CELL6 8u
+#define TEG_BULK_PAD 64u /* words of nothing behind all cells: eight may be read wherever one is */
 #define TEG_BULK_MORE 8u
 #define TEG_BULK_MORES_MAX 16384u
 #define TEG_BULK_LAST(rule, plain, slot, more)                                                     \
@@ -657,16 +658,35 @@ _Static_assert(sizeof(struct teg_cell) == 48, "abi");
 _Static_assert(TEG_COUNTER_SLOTS <= 1u << 18 && TEG_BULK_WORDS_MAX <= 1u << 26 && TEG_BULK_MORES_MAX <= 1u << 14, "abi");
 /* What leads to a place in gen_bulk; and of it the place, and the least rule with, above it, the leaf's bit. */
 #define TEG_BULK_WAY(n, least, at) ((n) | (__u64)(least) << 46 | (__u64)(at) << 20)
+#define TEG_BULK_STEP(width, word, shift)                                                          \
+	((__u64)(64 - (width)) << 12 | ((__u64)(64 - (shift) - (width)) & 63) << 6 | (__u64)(word) << 3)
+#define TEG_BULK_STEP_WORD(n) ((n) >> 3 & 7)
+#define TEG_BULK_STEP_WIDTH(n) (64 - ((n) >> 12 & 63))
+#define TEG_BULK_STEP_SHIFT(n) (((n) >> 12 & 63) - ((n) >> 6 & 63))
 #define TEG_BULK_AT(n) ((n) >> 20 & 0x3ffffff)
 #define TEG_BULK_LEAST(n) ((__u32)((n) >> 46))
 #define TEG_BULK_LEAST_OF_LEAF 0x20000u
 #define TEG_BULK_PART(proto, fragment) ((__u32)(fragment) << 8 | (__u32)(proto))
 
 /* IPv4 has the address in word 1, the first 64 bits of IPv6 are word 0. The first bits say which of its root's nodes. */
+static inline __u64 teg_bulk_mix_src(__u64 src)
+{
+	return src * 0x9e3779b97f4a7c15ull;
+}
+
+static inline __u64 teg_bulk_mix_dst(__u64 dst)
+{
+	return dst * 0xc2b2ae3d27d4eb4full;
+}
+
+static inline __u64 teg_bulk_mix_upper(__u64 upper)
+{
+	return upper * 0xff51afd7ed558ccdull;
+}
+
 static inline __u64 teg_bulk_mix(const __u64 take[3], __u64 src, __u64 dst, __u64 upper)
 {
-	return (src & take[0]) * 0x9e3779b97f4a7c15ull + (dst & take[1]) * 0xc2b2ae3d27d4eb4full +
-	       (upper & take[2]) * 0xff51afd7ed558ccdull;
+	return teg_bulk_mix_src(src & take[0]) + teg_bulk_mix_dst(dst & take[1]) + teg_bulk_mix_upper(upper & take[2]);
 }
 
 static inline __u64 teg_bulk_hash(const struct teg_bulk_root *r, __u64 src, __u64 dst, __u64 upper)
@@ -679,6 +699,8 @@ static inline __u64 teg_bulk_hash(const struct teg_bulk_root *r, __u64 src, __u6
 #define TEG_BULK_MARK(mix) ((mix) >> 28 & 0x3ff)
 #define TEG_BULK_MARK_OF(leaf) ((leaf) >> 9 & 0x3ff)
 #define TEG_BULK_MARKED (1u << 19)
+#define TEG_BULK_MARK_DOWN 19	   /* so much brings a mix's mark to where a leaf has its own */
+#define TEG_BULK_MARK_MASK 0x7fe00u
 #define TEG_BULK_COUNT(leaf) ((leaf) & 0x1ff)
 
 static inline __u64 teg_bulk_root_nodes(const struct teg_bulk_root *r)

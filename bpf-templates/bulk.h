@@ -41,7 +41,7 @@ struct bulk_key {
 	__u64 zones, src, dst; /* these and what follows only where some cell asks more */
 	__u32 posture, flags;
 	__u32 part;
-	__u16 sport, dport; /* or ICMP type and code */
+	__u64 above, below; /* the ports, or ICMP type and code, by 32 bits each, and BULK_BORROWS more; and less */
 };
 
 struct {
@@ -51,13 +51,15 @@ struct {
 	__type(value, struct bulk_key);
 } gen_key SEC(".maps");
 
-/* The sign bit says that a port lies outside. */
-static __always_inline __s64 bulk_ports(const __u64 *ports, const struct bulk_key *k)
-{
-	const __u16 *p = (const __u16 *)ports;
-	const __s64 sport = k->sport, dport = k->dport;
+#define BULK_PORTS 0x0000ffff0000ffffull
+#define BULK_BORROWS 0x0001000000010000ull
 
-	return (sport - p[0]) | (p[1] - sport) | (dport - p[2]) | (p[3] - dport);
+/* 0: both ports lie in the ranges. Of each the bit behind its sixteen says that a difference is not negative. */
+static __always_inline __u64 bulk_ports(__u64 ports, const struct bulk_key *k)
+{
+	const __u64 from = k->above - (ports & BULK_PORTS), to = (ports >> 16 & BULK_PORTS) - k->below;
+
+	return (from & to & BULK_BORROWS) ^ BULK_BORROWS;
 }
 
 /* Of a word of an address what a cell's lens ask. */
@@ -66,19 +68,23 @@ static __always_inline __u64 bulk_mask(__u64 lens, __u32 word)
 	return (__u64)((__s64)(lens << (56 - 8 * word) & 1ull << 63) >> (lens >> 8 * word & 63));
 }
 
-/* One branch a cell: the fields of random packets differ in no order that could be foreseen. */
+/* Two branches a cell: most that differ do so in an end, and the second half need not be worked out. */
 static __always_inline bool bulk_cell_has(const __u64 *c, const struct bulk_key *k, bool ip6)
 {
 	const __u64 last = c[(ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4) - 1], *w = k->words;
-	const __u64 asks = (last & 0x700) | (0xff & -(last >> 11 & 1));
-	__u64 differs = (k->part ^ (last & 0xff)) & asks;
+	__u64 differs, asks;
 
 	if (ip6)
-		differs |= ((w[0] ^ c[0]) & bulk_mask(c[4], 0)) | ((w[1] ^ c[1]) & bulk_mask(c[4], 1)) |
+		differs = ((w[0] ^ c[0]) & bulk_mask(c[4], 0)) | ((w[1] ^ c[1]) & bulk_mask(c[4], 1)) |
 			   ((w[2] ^ c[2]) & bulk_mask(c[4], 2)) | ((w[3] ^ c[3]) & bulk_mask(c[4], 3));
 	else
-		differs |= (k->pair ^ c[0]) & c[1];
-	return !(differs | (bulk_ports(&c[ip6 ? 6 : 2], k) & 1ll << 63));
+		differs = (k->pair ^ c[0]) & c[1];
+	if (differs)
+		return false;
+	asks = (__s64)(last << 52) >> 63;
+	WALK_ONE_REGISTER(asks); /* clang would make a branch of it */
+	differs = (k->part & last & 0x700) | ((k->part ^ last) & asks & 0xff);
+	return !(differs | bulk_ports(c[ip6 ? 6 : 2], k));
 }
 
 /* 1 when the packet has all that these words of mores ask, else 0: without a branch. */
@@ -99,6 +105,19 @@ static __always_inline bool bulk_key_has_more(const __u64 *words, const struct b
 	       bulk_more_has(&words[at * TEG_BULK_MORE], k->zones, k->src, k->dst, k->posture, k->flags);
 }
 
+/* Shifts take the lowest six bits of their right side themselves; clang would take them before. */
+#define BULK_SHIFT(x, how, by) asm("%0 " how " %1" : "+r"(x) : "r"(by))
+
+/* Where the child is that the key belongs to. */
+static __always_inline __u64 bulk_child(const struct bulk_key *k, __u64 n)
+{
+	__u64 word = *(const __u64 *)((const char *)k->words + (n & 56)), up = n >> 6, down = n >> 12;
+
+	BULK_SHIFT(word, "<<=", up);
+	BULK_SHIFT(word, ">>=", down);
+	return TEG_BULK_AT(n) + word;
+}
+
 /*
  * The leaf where the key belongs, from a root's node on; 0 when it has no cell that stands before `found`. One comparison
  * asks both, whether the node is no leaf, and whether something below it stands before.
@@ -108,7 +127,7 @@ static __always_inline __u64 bulk_leaf(const __u64 *words, const struct bulk_key
 	const __u32 words_max = gen_config.bulk.words, depth = gen_config.bulk.depth, best = TEG_BULK_RULE(found);
 
 	for (__u32 i = 0; i < depth && TEG_BULK_LEAST(n) < best; i++) {
-		__u64 at = TEG_BULK_AT(n) + (k->words[n >> 6 & 7] >> (n & 63) & ((1u << (n >> 9 & 15)) - 1));
+		__u64 at = bulk_child(k, n);
 
 		WALK_ONE_REGISTER(at);
 		if (at >= words_max)
@@ -118,18 +137,19 @@ static __always_inline __u64 bulk_leaf(const __u64 *words, const struct bulk_key
 	return TEG_BULK_LEAST(n) - TEG_BULK_LEAST_OF_LEAF < best ? n : 0;
 }
 
-/*
- * The last word of the first of so many cells that matches, if it stands before `found`; else `found`. *goes_on: all of `most` were
- * asked, and none of them decides.
- */
-static __always_inline __u64 bulk_scan_some(const __u64 *words, const struct bulk_key *k, __u64 first, __u32 count, __u64 found, bool ip6,
-					    const __u32 most, bool *goes_on)
+/* What the packet has of what a cell asks beside its own words. */
+static __always_inline bool bulk_last_has(const __u64 *words, const struct bulk_key *k, __u64 last)
+{
+	return gen_config.bulk.mores <= 1 || !TEG_BULK_MORE_OF(last) || bulk_key_has_more(words, k, TEG_BULK_MORE_OF(last));
+}
+
+/* The last word of the first of a part's cells that matches, if it stands before `found`; else `found`. */
+static __always_inline __u64 bulk_scan_some(const __u64 *words, const struct bulk_key *k, __u64 first, __u32 count, __u64 found, bool ip6)
 {
 	const __u32 words_max = gen_config.bulk.words, longest = gen_config.bulk.longest;
 	const __u32 each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4;
 
-	*goes_on = false;
-	for (__u32 i = 0; i < most && i < longest; i++) {
+	for (__u32 i = 0; i < BULK_SCAN_PART && i < longest; i++) {
 		__u64 at = first + i * each;
 
 		WALK_ONE_REGISTER(at);
@@ -139,11 +159,9 @@ static __always_inline __u64 bulk_scan_some(const __u64 *words, const struct bul
 
 		if (last >= found)
 			return found;
-		if (bulk_cell_has(cell, k, ip6) &&
-		    (!TEG_BULK_MORE_OF(last) || bulk_key_has_more(words, k, TEG_BULK_MORE_OF(last))))
+		if (bulk_cell_has(cell, k, ip6) && bulk_last_has(words, k, last))
 			return last;
 	}
-	*goes_on = true;
 	return found;
 }
 
@@ -153,12 +171,9 @@ static __always_inline __u64 bulk_scan_some(const __u64 *words, const struct bul
  */
 __noinline __u64 bulk_scan_part(const struct bulk_key *k, __u64 first, __u32 count, __u64 found, __u32 ip6)
 {
-	bool goes_on;
-
 	if (!k || gen_config.bulk.words < TEG_BULK_CELL6)
 		return found;
-	return ip6 ? bulk_scan_some(ONE(gen_bulk), k, first, count, found, true, BULK_SCAN_PART, &goes_on)
-		   : bulk_scan_some(ONE(gen_bulk), k, first, count, found, false, BULK_SCAN_PART, &goes_on);
+	return ip6 ? bulk_scan_some(ONE(gen_bulk), k, first, count, found, true) : bulk_scan_some(ONE(gen_bulk), k, first, count, found, false);
 }
 
 __noinline __u64 bulk_scan_rest(const struct bulk_key *k, __u64 first, __u32 count, __u64 found, __u32 ip6)
@@ -176,50 +191,78 @@ __noinline __u64 bulk_scan_rest(const struct bulk_key *k, __u64 first, __u32 cou
 	return found;
 }
 
-/* The last word of the first cell of a leaf that matches, if it stands before `found`; else `found`. */
+/*
+ * The last word of the first cell of a leaf that matches, if it stands before `found`; else `found`. One question, whether the place is
+ * within the words, serves all cells that are asked here: behind the last leaf there is room for as many.
+ */
 static __always_inline __u64 bulk_scan(const __u64 *words, const struct bulk_key *k, __u64 leaf, __u64 found, bool ip6)
 {
-	const __u32 count = TEG_BULK_COUNT(leaf), each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4;
-	bool goes_on;
+	const __u32 words_max = gen_config.bulk.words, longest = gen_config.bulk.longest, count = TEG_BULK_COUNT(leaf);
+	const __u32 each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4;
+	__u64 at = TEG_BULK_AT(leaf);
 
-	found = bulk_scan_some(words, k, TEG_BULK_AT(leaf), count, found, ip6, BULK_SCAN_HERE, &goes_on);
-	if (gen_config.bulk.longest <= BULK_SCAN_HERE || !goes_on || likely(count <= BULK_SCAN_HERE))
+	WALK_ONE_REGISTER(at);
+	if (words_max < TEG_BULK_PAD || at > words_max - BULK_SCAN_HERE * each)
+		return found;
+	const __u64 *cell = &words[at];
+	WALK_ONE_REGISTER(cell);
+#pragma unroll
+	for (__u32 i = 0; i < BULK_SCAN_HERE; i++, cell += each) {
+		const __u64 last = cell[each - 1];
+
+		if (i >= longest || i >= count || last >= found)
+			return found;
+		if (bulk_cell_has(cell, k, ip6) && bulk_last_has(words, k, last))
+			return last;
+	}
+	if (longest <= BULK_SCAN_HERE || likely(count <= BULK_SCAN_HERE))
 		return found;
 	return bulk_scan_rest(k, TEG_BULK_AT(leaf) + BULK_SCAN_HERE * each, count - BULK_SCAN_HERE, found, ip6);
 }
 
-/* The node, or one below which nothing is when it is a leaf whose cells all have another mark: without a branch. */
-static __always_inline __u64 bulk_marked(__u64 n, __u64 mix)
+/*
+ * A root's node of the packet, or one below which nothing is when it is a leaf whose cells all have another mark: no branch depends on the
+ * packet. Each root has a copy of this code, of which the verifier takes out what that root does not ask.
+ */
+static __always_inline __u64 bulk_root(const __u64 *words, const struct bulk_key *k, const volatile struct teg_bulk_root *r, bool ip6)
 {
-	__u64 other = TEG_BULK_MARK(mix) ^ TEG_BULK_MARK_OF(n);
-	__u64 marked = n >> 19 & n >> 63;
+	const __u64 src = r->take[0], dst = r->take[1], upper = r->take[2];
+	const __u32 words_max = gen_config.bulk.words, shift = r->shift;
+	__u64 mix = 0, at = r->first, n;
 
-	other = walk_some(other);
-	WALK_ONE_REGISTER(other);
-	WALK_ONE_REGISTER(marked);
-	return n | -(other >> 63 & marked);
+	if (src)
+		mix += teg_bulk_mix_src(k->words[ip6 ? 0 : 1] & src);
+	if (dst)
+		mix += teg_bulk_mix_dst(k->words[ip6 ? 2 : 3] & dst);
+	if (upper)
+		mix += teg_bulk_mix_upper(k->words[4] & upper);
+	if (shift)
+		at += mix >> shift;
+	WALK_ONE_REGISTER(at);
+	if (at >= words_max)
+		return ~0ull;
+	n = words[at];
+	if (shift) {
+		__s64 other = -((n ^ mix >> TEG_BULK_MARK_DOWN) & TEG_BULK_MARK_MASK), marked = n << 44;
+
+		WALK_ONE_REGISTER(other);
+		WALK_ONE_REGISTER(marked);
+		n |= other >> 63 & marked >> 63;
+	}
+	return n;
 }
 
 /* The last word of the first cell that matches, or BULK_NONE. */
 static __always_inline __u64 bulk_first(struct bulk_key *k, bool ip6)
 {
-	const __u32 words_max = gen_config.bulk.words, groups = gen_config.bulk.groups[ip6];
+	const __u32 groups = gen_config.bulk.groups[ip6];
 	const __u64 *words = ONE(gen_bulk);
 	__u64 found = BULK_NONE;
 
-	if (words_max < TEG_BULK_CELL6)
-		return BULK_NONE;
-	for (__u32 g = 0; g < TEG_BULK_GROUPS && g < groups; g++) {
-		const volatile struct teg_bulk_root *told = &gen_config.bulk.roots[ip6][g];
-		const struct teg_bulk_root r = { { told->take[0], told->take[1], told->take[2] }, told->first, told->shift };
-		__u64 mix = teg_bulk_mix(r.take, k->words[ip6 ? 0 : 1], k->words[ip6 ? 2 : 3], k->words[4]);
-		__u64 at = r.first + (mix >> r.shift);
-
-		WALK_ONE_REGISTER(at);
-		if (at >= words_max)
-			return BULK_NONE;
-		k->node[g] = bulk_marked(words[at], mix);
-	}
+#pragma unroll
+	for (__u32 g = 0; g < TEG_BULK_GROUPS; g++)
+		if (g < groups)
+			k->node[g] = bulk_root(words, k, &gen_config.bulk.roots[ip6][g], ip6);
 	for (__u32 g = 0; g < TEG_BULK_GROUPS && g < groups; g++) {
 		__u64 leaf = bulk_leaf(words, k, k->node[g], found);
 

@@ -459,8 +459,9 @@ static __always_inline __u64 judge_bulk(const struct walk *w)
 	k->words[4] = (__u64)p->sport << 48 | (__u64)p->dport << 32 | (__u64)p->icmp << 16 | (p->proto & 0xff);
 	k->pair = k->words[1] << 32 | (__u32)k->words[3];
 	k->part = TEG_BULK_PART(p->proto & 0xff, p->fragment);
-	k->sport = p->sport;
-	k->dport = p->dport | p->icmp;
+	const __u64 ports = (__u64)(p->dport | p->icmp) << 32 | p->sport;
+	k->above = ports + BULK_BORROWS;
+	k->below = ports - BULK_BORROWS;
 	if (gen_config.bulk.mores > 1) {
 		k->zones = w->zones;
 		k->src = w->src;

@@ -197,6 +197,7 @@ static __always_inline __u64 vector_first(const struct walk *w, bool ip6)
 		WALK_ONE_REGISTER(block);
 		if (block >= t->blocks)
 			break;
+		WALK_ONE_REGISTER(block); /* so that none but the one that was compared is kept on the stack: 6.1 sees no bound of another */
 		vector_meet(&v, p, &words[t->rows + block * t->block_words], t, ip6, 4);
 		__u64 rule = vector_rule(&words[t->of_bit + block * TEG_VECTOR_BITS_MAX], &v, 4);
 

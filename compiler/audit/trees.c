@@ -223,15 +223,17 @@ static void ask_node(struct ways *w, struct boxes all, const struct known *above
 	const uint64_t node = w->words.at[at];
 	const uint32_t least = TEG_BULK_LEAST(node) & TEG_BULK_NO_RULE;
 	struct known here = *above, *k = &here;
-	const unsigned word = node >> 6 & 7, shift = node & 63, width = node >> 9 & 15;
-	const uint64_t taken = ((1ull << width) - 1) << shift;
+	const unsigned word = TEG_BULK_STEP_WORD(node), shift = TEG_BULK_STEP_SHIFT(node), width = TEG_BULK_STEP_WIDTH(node);
+	/* A way ends where the program is told that it does; and here where a node takes what no plan says. */
+	const bool ends = depth >= w->plan->config.bulk.depth || width > 15 || shift > 64 - width;
+	const uint64_t taken = ends ? 0 : ((1ull << width) - 1) << shift;
 
 	k->least = least > k->least ? least : k->least;
 	if (node & TEG_BULK_LEAF)
 		ask_leaf(w, all, k, node);
-	else if (depth >= w->plan->config.bulk.depth)
+	else if (ends)
 		lacks_all(w, all);
-	if (!all.len || node & TEG_BULK_LEAF || depth >= w->plan->config.bulk.depth || w->strange)
+	if (!all.len || node & TEG_BULK_LEAF || ends || w->strange)
 		return;
 	for (uint32_t i = 0; i < 1u << width; i++) {
 		struct boxes some = { room, 0 };
@@ -290,10 +292,10 @@ static bool one_mix(const struct ways *w, const struct teg_bulk_root *r, const s
 	return true;
 }
 
-/* Packets without a leaf's mark do not see it. */
+/* Packets without a node's mark do not see it. */
 static void ask_mark(struct ways *w, const struct teg_bulk_root *r, uint64_t leaf, struct boxes all)
 {
-	if (!(leaf & TEG_BULK_LEAF) || !(leaf & TEG_BULK_MARKED))
+	if (!(leaf & TEG_BULK_MARKED))
 		return;
 	for (size_t i = 0; i < all.len; i++) {
 		uint64_t mix;

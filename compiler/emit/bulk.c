@@ -183,14 +183,13 @@ static const struct bulk_limit limits[] = {
 };
 
 static struct bulk_making try_grouping(struct bulk_trees *out, struct arena *a, const struct bulk_item *items, uint32_t count,
-				  const struct bulk_grouping grouping[FAMILY_COUNT], struct bulk_limit limit, size_t mores)
+				  const struct bulk_grouping grouping[FAMILY_COUNT], struct bulk_limit limit)
 {
 	struct bulk_making m = { .a = a, .items = items, .item_count = count, .limit = limit,
 			    .copies = arena_zero(a, (count + 1) * sizeof *m.copies),
 			    .room = arena_zero(a, (count + 1) * sizeof *m.room) };
 
 	m.nodes_most = 2 * leaves_most(&m);
-	m.longest_most = BULK_LONGEST(grouping[0].len && grouping[1].len, mores);
 	*out = (struct bulk_trees){ .cost_ns = BULK_NS };
 	for (int f = 0; f < FAMILY_COUNT && !m.failed; f++)
 		out->cost_ns += make_groups(&m, &grouping[f], (enum family)f, &out->tell);
@@ -206,11 +205,11 @@ static struct bulk_making try_grouping(struct bulk_trees *out, struct arena *a, 
 
 /* False when the trees need too many copies. */
 static bool try_kinds(struct bulk_trees *out, struct arena *a, const struct bulk_item *items, uint32_t count,
-		      const struct bulk_grouping grouping[FAMILY_COUNT], struct bulk_limit limit, size_t mores, uint32_t *culprit)
+		      const struct bulk_grouping grouping[FAMILY_COUNT], struct bulk_limit limit, uint32_t *culprit)
 {
 	own(arena) struct arena *scratch = arena_new();
 	struct bulk_trees one;
-	struct bulk_making m = try_grouping(&one, scratch, items, count, grouping, limit, mores);
+	struct bulk_making m = try_grouping(&one, scratch, items, count, grouping, limit);
 
 	if (m.failed) {
 		*culprit = most_copied(&m);
@@ -233,12 +232,11 @@ int bulk_build(struct bulk_trees *out, struct arena *a, const struct teg_bulk_bo
 	for (uint32_t i = 0; i < count; i++)
 		items[i] = bulk_item_of(&boxes[i], rules);
 	bulk_choose(choices, scratch, items, count);
-	const size_t mores = bulk_mores(boxes, count, rules);
 	for (size_t l = 0; l < sizeof limits / sizeof *limits; l++)
 		for (unsigned i = 0; i < BULK_CHOICES; i++)
 			/* They are sorted: of the same cost is the same grouping, found twice. */
 			if ((!i || choices[i].cost > choices[i - 1].cost) &&
-			    try_kinds(out, a, items, count, choices[i].of, limits[l], mores, culprit))
+			    try_kinds(out, a, items, count, choices[i].of, limits[l], culprit))
 				return 0;
 	return -E2BIG;
 }

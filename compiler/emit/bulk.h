@@ -24,12 +24,6 @@
 /* So many leaf entries for each box, taking all boxes together. */
 #define BULK_COPIES_MAX 8u
 
-/*
- * Cells of a leaf. Halved from when the verifier walked a whole leaf for each tree; it walks one part of BULK_SCAN_PART cells
- * now, whatever the leaf.
- */
-#define BULK_LONGEST(both_families, mores) (TEG_BULK_LONGEST_MAX / ((both_families) ? 2 : 1) / ((mores) > 1 ? 2 : 1))
-
 struct bulk_trees {
 	struct teg_bulk tell; /* for the program */
 	uint64_t *nodes;

@@ -123,7 +123,7 @@ static void known_grow(struct bulk_making *m)
 /* Equal leaves are one. */
 static uint64_t leaf_put(struct bulk_making *m, struct bulk_list l, uint32_t depth)
 {
-	if (l.len > m->longest_most || m->failed) {
+	if (l.len > TEG_BULK_LONGEST_MAX || m->failed) {
 		for (size_t i = 0; i < l.len; i++)
 			m->copies[l.at[i]]++;
 		m->failed = true;

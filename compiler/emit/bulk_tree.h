@@ -62,7 +62,6 @@ struct bulk_making {
 	unsigned space;	 /* a cut may make so many copies of a box, parts without any counted */
 	struct bulk_limit limit;
 	size_t leaves_most, nodes_most; /* of all groups so far */
-	uint32_t longest_most;
 	VEC(uint64_t) nodes;
 	VEC(uint32_t) leaves;
 	uint32_t *copies; /* of each item */

@@ -292,7 +292,8 @@ static void pack_nodes(struct packing *p, const struct teg_bulk *t)
 		uint64_t node = p->plan->bulk_nodes[i];
 
 		if (!(node & TEG_BULK_LEAF))
-			p->words[first + i] = TEG_BULK_WAY(node & 0x1fff, least_below(&p->words[first], node), first + (node >> 32));
+			p->words[first + i] = TEG_BULK_WAY(TEG_BULK_STEP(node >> 9 & 15, node >> 6 & 7, node & 63),
+							    least_below(&p->words[first], node), first + (node >> 32));
 	}
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		for (uint32_t g = 0; g < t->groups[f]; g++) {
@@ -322,8 +323,8 @@ struct bulk_words bulk_pack(struct arena *a, const struct plan *plan, const uint
 	}
 	pack_mores(&p, t);
 	pack_nodes(&p, t);
-	/* The program asks whether the larger cell would end behind the table. */
-	for (unsigned i = 0; i < TEG_BULK_CELL6; i++)
+	/* The program asks whether a leaf of larger cells would end behind the table. */
+	for (unsigned i = 0; i < TEG_BULK_PAD; i++)
 		put(&p, 0);
 	return (struct bulk_words){ .at = p.words, .len = p.len, .mores = p.more_count,
 				    .nodes_at = (uint32_t)(p.more_count * TEG_BULK_MORE) };

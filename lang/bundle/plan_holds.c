@@ -198,7 +198,7 @@ static bool bulk_node_holds(const struct teg_bulk *t, uint32_t at, uint64_t node
 	if (node & TEG_BULK_LEAF)
 		return count <= t->longest && first + count <= t->leaves;
 	return width && (node >> 6 & 7) < TEG_BULK_WORDS && !(node >> 13 & 0x7ffff) && first > at &&
-	       first + (1ull << width) <= t->nodes;
+	       (node & 63) + width <= 64 && first + (1ull << width) <= t->nodes;
 }
 
 static bool root_holds(const struct teg_bulk *t, const struct teg_bulk_root *r)

@@ -5,7 +5,8 @@
  *     touched [SIZE [KIND]]
  *
  * Of each list: nodes, cells and lines a packet; lines that the whole trace touches, once each; and how many of a packet's lines
- * were not in a cache of 1 MB, 8 ways of 64 bytes (Zen 4's second), the rule's row and its counter among them.
+ * were not in a cache of 1 MB, 8 ways of 64 bytes (Zen 4's second), the rule's row and its counter among them. Then of each tree: what
+ * its root takes, in how many of a hundred packets its first node has anything, and its cells are asked, and one of them is the answer.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,11 +27,16 @@ struct cache {
 	uint64_t missed, asked;
 };
 
+struct tree {
+	size_t alive, asked, cells, nodes, answers;
+};
+
 struct touched {
 	struct cache *second;
 	uint8_t *seen; /* by line of the words */
 	size_t distinct, lines, nodes, cells, packets, matched;
 	size_t roots_missed, nodes_missed, cells_missed, rules_missed;
+	struct tree trees[TEG_BULK_GROUPS];
 };
 
 static bool misses(struct cache *c, uint64_t line)
@@ -131,10 +137,13 @@ static uint64_t walk(struct touched *t, const struct plan *plan, const struct bu
 			node[g] = UINT64_MAX;
 	}
 	for (uint32_t g = 0; g < b->groups[k->family]; g++) {
-		uint64_t n = node[g];
+		uint64_t n = node[g], before = found;
+		const size_t cells = t->cells, nodes = t->nodes;
 
+		t->trees[g].alive += TEG_BULK_LEAST(n) != UINT64_MAX >> 46 && (TEG_BULK_LEAST(n) & TEG_BULK_NO_RULE) != TEG_BULK_NO_RULE;
 		while (TEG_BULK_LEAST(n) < TEG_BULK_RULE(found)) {
-			uint64_t at = TEG_BULK_AT(n) + (k->words[n >> 6 & 7] >> (n & 63) & ((1u << (n >> 9 & 15)) - 1));
+			uint64_t at = TEG_BULK_AT(n) + (k->words[TEG_BULK_STEP_WORD(n)] >> TEG_BULK_STEP_SHIFT(n) &
+						     ((1u << TEG_BULK_STEP_WIDTH(n)) - 1));
 
 			t->nodes_missed += touch(t, at);
 			t->nodes++;
@@ -142,6 +151,10 @@ static uint64_t walk(struct touched *t, const struct plan *plan, const struct bu
 		}
 		if (TEG_BULK_LEAST(n) - TEG_BULK_LEAST_OF_LEAF < TEG_BULK_RULE(found))
 			found = scan(t, w->at, k, n, found);
+		t->trees[g].asked += t->cells > cells;
+		t->trees[g].cells += t->cells - cells;
+		t->trees[g].nodes += t->nodes - nodes;
+		t->trees[g].answers += found != before;
 	}
 	return found;
 }
@@ -173,6 +186,16 @@ static void tell(const char *kind, size_t count, const struct plan *plan, const 
 	       (double)t->lines / each, (double)t->distinct * 64 / 1024, (double)t->roots_missed / each,
 	       (double)t->nodes_missed / each, (double)t->cells_missed / each, (double)t->rules_missed / each,
 	       (double)t->second->missed / each);
+	const unsigned family = b->groups[1] > 0;
+	for (uint32_t g = 0; g < b->groups[family]; g++) {
+		const struct teg_bulk_root *r = &b->roots[family][g];
+		const struct tree *of = &t->trees[g];
+
+		printf("     src /%-2d dst /%-2d %s  first nodes 2^%-2d  of 100 packets: begun %2.0f, asked %2.0f, better %2.0f | a packet: %.2f nodes, "
+		       "%.2f cells\n", __builtin_popcountll(r->take[0]), __builtin_popcountll(r->take[1]), r->take[2] ? "port" : "    ",
+		       r->shift ? 64 - (int)r->shift : 0, 100 * (double)of->alive / each, 100 * (double)of->asked / each,
+		       100 * (double)of->answers / each, (double)of->nodes / each, (double)of->cells / each);
+	}
 }
 
 static double cpu_ms(void)

@@ -278,6 +278,7 @@ static uint32_t full_leaf(const struct plan *p)
 
 static void tree_word(struct plan *p) { p->bulk_nodes[inner_node(p)] |= 7 << 6; }
 static void tree_width(struct plan *p) { p->bulk_nodes[inner_node(p)] &= ~(15ull << 9); }
+static void tree_shift(struct plan *p) { p->bulk_nodes[inner_node(p)] |= 63; }
 static void tree_loop(struct plan *p) { p->bulk_nodes[inner_node(p)] &= UINT32_MAX; }
 static void tree_far(struct plan *p) { p->bulk_nodes[inner_node(p)] |= (uint64_t)p->config.bulk.nodes << 32; }
 static void tree_leaf(struct plan *p) { p->bulk_nodes[full_leaf(p)] |= (uint64_t)p->config.bulk.leaves << 32; }
@@ -298,6 +299,7 @@ static const struct {
 } spoilt_trees[] = {
 	{ "a node of a word that is not there", tree_word, "tree node" },
 	{ "a node without children", tree_width, "tree node" },
+	{ "a node that takes bits behind its word", tree_shift, "tree node" },
 	{ "a node before itself", tree_loop, "tree node" },
 	{ "a node with children beyond the end", tree_far, "tree node" },
 	{ "a leaf beyond the end", tree_leaf, "tree node" },
