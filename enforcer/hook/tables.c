@@ -285,9 +285,27 @@ int opened_open(struct opened *out, const struct tables_load *load, struct err *
 	return out->program ? 0 : why->code;
 }
 
+#define VALUE_MOST (4u << 20) /* before Linux 6.0: KMALLOC_MAX_SIZE, array_map_alloc_check() of kernel/bpf/arraymap.c */
+
+/* The table for which the kernel is too old, when no program came to be verified; or NULL. */
+static const struct bpf_map *too_large(const struct opened *o)
+{
+	const struct bpf_map *m = bpf_object__next_map(o->object, NULL);
+
+	while (m && bpf_map__value_size(m) <= VALUE_MOST)
+		m = bpf_object__next_map(o->object, m);
+	return o->log && *o->log ? NULL : m;
+}
+
 int opened_load(struct opened *o, struct err *why)
 {
-	if (bpf_object__load(o->object))
+	const bool loaded = !bpf_object__load(o->object);
+	const struct bpf_map *large = loaded || errno != E2BIG ? NULL : too_large(o);
+
+	if (large)
+		return err_set(why, E2BIG, "Linux before 6.0 makes no table of one value beyond 4 MB, and the policy's %s takes %.1f",
+			       bpf_map__name(large), bpf_map__value_size(large) / 1048576.0);
+	if (!loaded)
 		return err_sys(why, "the kernel does not take the program: %s", last_words(o->log ? o->log : ""));
 	return 0;
 }
