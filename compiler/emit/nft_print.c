@@ -64,6 +64,13 @@ static const struct word ct_states[] = {
 	{ 8, "new" },	  { 64, "untracked" },	{ 0, NULL },
 };
 
+static void print_quoted(struct buf *out, const char *name)
+{
+	buf_putc(out, '"');
+	buf_puts(out, name);
+	buf_putc(out, '"');
+}
+
 static void print_word(struct buf *out, const struct word *words, addr_num v)
 {
 	for (; words->text; words++) {
@@ -72,7 +79,7 @@ static void print_word(struct buf *out, const struct word *words, addr_num v)
 			return;
 		}
 	}
-	buf_printf(out, "%u", (unsigned)v);
+	buf_number(out, (unsigned)v);
 }
 
 static void print_bits(struct buf *out, const struct word *words, addr_num v, const char *between)
@@ -143,7 +150,7 @@ static void print_value(struct buf *out, enum nft_type type, addr_num v)
 	case NFT_TYPE_PORT:
 	case NFT_TYPE_ICMP_CODE:
 	case NFT_TYPE_ICMPV6_CODE:
-		buf_printf(out, "%u", (unsigned)v);
+		buf_number(out, (unsigned)v);
 		return;
 	case NFT_TYPE_ICMP_TYPE:
 		print_word(out, icmp_types, v);
@@ -211,14 +218,17 @@ static void print_range(struct buf *out, enum nft_type type, struct addr_range r
 		return;
 	}
 	if (!is_address(type)) {
-		buf_printf(out, "%u-%u", (unsigned)r.lo, (unsigned)r.hi); /* words make no ranges */
+		buf_number(out, (unsigned)r.lo); /* words make no ranges */
+		buf_putc(out, '-');
+		buf_number(out, (unsigned)r.hi);
 		return;
 	}
 
 	int len = prefix_of(family_of(type), r);
 	print_value(out, type, r.lo);
 	if (len >= 0) {
-		buf_printf(out, "/%d", len);
+		buf_putc(out, '/');
+		buf_number(out, (unsigned)len);
 		return;
 	}
 	buf_putc(out, '-');
@@ -330,7 +340,8 @@ static void print_match(struct buf *out, const struct nft_match *m, bool family_
 		print_by_place(out, m, row);
 		return;
 	}
-	buf_printf(out, "%s ", row->text);
+	buf_puts(out, row->text);
+	buf_putc(out, ' ');
 	if (m->masked) {
 		print_masked(out, m, row);
 		return;
@@ -365,7 +376,7 @@ static void print_map(struct buf *out, const struct nft_set *s, char bank)
 			print_range(out, s->type, s->ranges[i]);
 		buf_puts(out, " : ");
 		if (s->leads == NFT_LEADS_TO_COUNTER)
-			buf_printf(out, "\"%s\"", s->to[i].name);
+			print_quoted(out, s->to[i].name);
 		else
 			print_fate(out, s->to[i].fate, s->to[i].name, bank);
 	}
@@ -379,7 +390,8 @@ static void print_keys(struct buf *out, const struct nft_key *keys, unsigned cou
 		const struct nft_field_row *row = &nft_fields[keys[i].field];
 		const bool masked = keys[i].masked;
 
-		buf_printf(out, "%s%s%s", i ? ". " : "", i && masked ? "(" : "", row->text);
+		buf_puts(out, !i ? "" : masked ? ". (" : ". ");
+		buf_puts(out, row->text);
 		if (masked) {
 			buf_puts(out, " & ");
 			print_value(out, row->type, keys[i].mask);
@@ -438,7 +450,8 @@ static void print_place(struct buf *out, const struct nft_place *p)
 static void print_chain_name(struct buf *out, const char *name, char bank)
 {
 	assert(name[0] == BATCH_BANK);
-	buf_printf(out, "%c%s", bank, name + 1);
+	buf_putc(out, bank);
+	buf_puts(out, name + 1);
 }
 
 static void print_fate(struct buf *out, enum nft_fate fate, const char *chain, char bank)
@@ -476,7 +489,8 @@ static void print_expr(struct buf *out, const struct nft_expr *e, bool family_as
 		print_look(out, &e->look, bank);
 		return;
 	case NFT_EXPR_COUNTER:
-		buf_printf(out, "counter name \"%s\"", e->counter);
+		buf_puts(out, "counter name ");
+		print_quoted(out, e->counter);
 		return;
 	case NFT_EXPR_LIMIT:
 		print_limit(out, &e->limit);
@@ -516,7 +530,8 @@ static void print_remark(struct buf *out, const char *indent, const char *remark
 {
 	if (!remark)
 		return;
-	buf_printf(out, "%s# ", indent);
+	buf_puts(out, indent);
+	buf_puts(out, "# ");
 	for (const char *c = remark; *c; c++)
 		buf_putc(out, (unsigned char)*c < ' ' ? ' ' : *c);
 	buf_putc(out, '\n');
@@ -628,8 +643,11 @@ static void print_chain(struct buf *out, const struct nft_chain *c, char bank)
 void nft_print(struct buf *out, const struct nft_table *t, char bank)
 {
 	buf_printf(out, "table %s %s {\n", nft_table_family(t->kind), NFT_TABLE_NAME);
-	for (size_t i = 0; i < t->counters.len; i++)
-		buf_printf(out, "\tcounter %s { packets 0 bytes 0 }\n", t->counters.at[i]);
+	for (size_t i = 0; i < t->counters.len; i++) {
+		buf_puts(out, "\tcounter ");
+		buf_puts(out, t->counters.at[i]);
+		buf_puts(out, " { packets 0 bytes 0 }\n");
+	}
 	for (size_t i = 0; i < t->sets.len; i++)
 		print_named_set(out, t->sets.at[i]);
 	for (size_t i = 0; i < t->chains.len; i++)

@@ -25,9 +25,12 @@ static void put_ranges(struct buf *out, const struct ranges *r)
 {
 	buf_putc(out, '[');
 	for (size_t i = 0; i < r->len; i++) {
-		buf_printf(out, "%s%u", i ? ", " : "", r->at[i].lo);
-		if (r->at[i].hi != r->at[i].lo)
-			buf_printf(out, "..%u", r->at[i].hi);
+		buf_puts(out, i ? ", " : "");
+		buf_number(out, r->at[i].lo);
+		if (r->at[i].hi != r->at[i].lo) {
+			buf_puts(out, "..");
+			buf_number(out, r->at[i].hi);
+		}
 	}
 	buf_putc(out, ']');
 }
@@ -142,7 +145,7 @@ static void put_set(struct writing *w, const struct netset *s, const char *text)
 
 static void put_end(struct writing *w, const char *word, const struct pol_end *e)
 {
-	buf_printf(&w->out, " %s ", word);
+	buf_puts(&w->out, word);
 	if (e->any) {
 		buf_puts(&w->out, "any");
 	} else if (e->self) {
@@ -176,13 +179,13 @@ static void put_selector(struct writing *w, const struct pol_selector *s)
 
 	put_protos(w, s);
 	if (!s->from.any || sport)
-		put_end(w, "from", &s->from);
+		put_end(w, " from ", &s->from);
 	if (sport) {
 		buf_puts(&w->out, " port ");
 		put_ranges(&w->out, &s->sport);
 	}
 	if (!s->to.any)
-		put_end(w, "to", &s->to);
+		put_end(w, " to ", &s->to);
 	put_zones(w, s->zones);
 	if (s->payload)
 		put_payload(&w->out, s->payload);
@@ -324,7 +327,10 @@ static void put_effects(struct buf *out, const struct pol_effects *e)
 
 static void put_rule(struct writing *w, const struct pol_rule *r)
 {
-	buf_printf(&w->out, "    %s: %s %s ", r->label, verdict_name(r->verdict), direction_name(r->direction));
+	const char *words[] = { "    ", r->label, ": ", verdict_name(r->verdict), " ", direction_name(r->direction), " " };
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		buf_puts(&w->out, words[i]);
 	put_selector(w, &r->match);
 	if (r->limit && r->limit->bucket) {
 		buf_printf(&w->out, " limit %s", bucket_name(r->limit));

@@ -397,8 +397,12 @@ static struct ir_rule default_lower(struct lowering *lo, const struct pol_postur
 
 static struct ir_list list_lower(struct lowering *lo, const struct pol_posture *p, enum direction d)
 {
-	struct ir_list list = { .rules = arena_zero(lo->arena,
-						    (2 * p->rule_count + 1) * sizeof *list.rules) };
+	size_t count = 1;
+
+	for (size_t i = 0; i < p->rule_count; i++)
+		if (p->rules[i].direction == d)
+			count += p->rules[i].limit ? 2 : 1;
+	struct ir_list list = { .rules = arena_zero(lo->arena, count * sizeof *list.rules) };
 
 	for (size_t i = 0; i < p->rule_count; i++) {
 		if (p->rules[i].direction != d)

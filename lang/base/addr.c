@@ -43,12 +43,37 @@ bool addr_parse(const char *text, struct addr *out)
 	return false;
 }
 
+/* The digits of a number below 256; gives back where they end. */
+static char *octet_print(char *at, unsigned n)
+{
+	if (n >= 100)
+		*at++ = (char)('0' + n / 100);
+	if (n >= 10)
+		*at++ = (char)('0' + n / 10 % 10);
+	*at++ = (char)('0' + n % 10);
+	return at;
+}
+
+/* Long lists are nearly all of these: inet_ntop() takes ten times as long. */
+static char *ip4_print(char *at, uint32_t num)
+{
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		at = octet_print(at, num >> shift & 255);
+		*at++ = shift ? '.' : '\0';
+	}
+	return at - 1;
+}
+
 const char *addr_print(struct addr a, char text[static ADDR_TEXT])
 {
 	uint8_t raw[16];
 
+	if (a.family == FAMILY_IP4) {
+		ip4_print(text, (uint32_t)a.num);
+		return text;
+	}
 	addr_to_bytes(a, raw);
-	inet_ntop(a.family == FAMILY_IP4 ? AF_INET : AF_INET6, raw, text, ADDR_TEXT);
+	inet_ntop(AF_INET6, raw, text, ADDR_TEXT);
 	return text;
 }
 
@@ -96,8 +121,10 @@ const char *prefix_print(struct prefix p, char text[static ADDR_TEXT])
 {
 	addr_print(p.addr, text);
 	if (p.len < FAMILY_BITS(p.addr.family)) {
-		size_t used = strlen(text);
-		snprintf(text + used, ADDR_TEXT - used, "/%u", p.len);
+		char *end = text + strlen(text);
+
+		*end++ = '/';
+		*octet_print(end, p.len) = '\0';
 	}
 	return text;
 }
@@ -269,54 +296,84 @@ struct netset netset_minus(struct arena *a, const struct netset *x, const struct
 	return netset_meet(a, x, &other);
 }
 
-/* The largest aligned block that starts at lo and ends at or before hi. */
-static unsigned block_len(enum family family, addr_num lo, addr_num hi)
+/* Bits that are 0 behind the lowest that is 1. */
+static unsigned zeros_below(addr_num v)
 {
-	unsigned len = FAMILY_BITS(family);
+	if ((uint64_t)v)
+		return (unsigned)__builtin_ctzll((uint64_t)v);
+	return v ? 64 + (unsigned)__builtin_ctzll((uint64_t)(v >> 64)) : 128;
+}
 
-	while (len > 0) {
-		addr_num wider = host_mask(family, len - 1);
+/* The highest bit that is 1. */
+static unsigned highest_bit(addr_num v)
+{
+	return v >> 64 ? 127 - (unsigned)__builtin_clzll((uint64_t)(v >> 64)) : 63 - (unsigned)__builtin_clzll((uint64_t)v);
+}
 
-		if ((lo & wider) || (lo | wider) > hi)
-			break;
-		len--;
+/* The largest aligned block that begins where the range does, and ends in it. */
+static struct prefix first_block(enum family family, struct addr_range r)
+{
+	unsigned host = zeros_below(r.lo), fits = r.hi - r.lo == ~(addr_num)0 ? 128 : highest_bit(r.hi - r.lo + 1);
+
+	if (host > fits)
+		host = fits;
+	if (host > FAMILY_BITS(family))
+		host = FAMILY_BITS(family);
+	return (struct prefix){ { family, r.lo }, FAMILY_BITS(family) - host };
+}
+
+/* A set's blocks, IPv4 first, ascending. */
+struct blocks {
+	const struct netset *set;
+	enum family family;
+	size_t next; /* of the family's ranges */
+	struct addr_range left;
+	bool within; /* something is left of one */
+};
+
+static bool blocks_next(struct blocks *b, struct prefix *out)
+{
+	while (!b->within) {
+		if (b->next < b->set->len[b->family]) {
+			b->left = b->set->at[b->family][b->next++];
+			b->within = true;
+		} else if (++b->family == FAMILY_COUNT) {
+			return false;
+		} else {
+			b->next = 0;
+		}
 	}
-	return len;
+	*out = first_block(b->family, b->left);
+
+	addr_num end = prefix_range(*out).hi;
+	b->within = end < b->left.hi;
+	b->left.lo = end + 1;
+	return true;
 }
 
 struct prefix *netset_prefixes(struct arena *a, const struct netset *s, size_t *len)
 {
-	VEC(struct prefix) out = { 0 };
+	struct prefix one, *out;
 
-	for (int f = 0; f < FAMILY_COUNT; f++) {
-		for (size_t i = 0; i < s->len[f]; i++) {
-			struct addr_range r = s->at[f][i];
-
-			for (;;) {
-				struct prefix p = { { (enum family)f, r.lo }, 0 };
-
-				p.len = block_len(p.addr.family, r.lo, r.hi);
-				vec_push(a, &out, p);
-				addr_num end = prefix_range(p).hi;
-				if (end >= r.hi)
-					break;
-				r.lo = end + 1;
-			}
-		}
-	}
-	*len = out.len;
-	return out.at;
+	*len = 0;
+	for (struct blocks b = { .set = s }; blocks_next(&b, &one);)
+		++*len;
+	out = arena_zero(a, *len * sizeof *out);
+	*len = 0;
+	for (struct blocks b = { .set = s }; blocks_next(&b, &one);)
+		out[(*len)++] = one;
+	return out;
 }
 
 void netset_print(struct buf *out, const struct netset *s)
 {
-	own(arena) struct arena *a = arena_new();
+	const char *between = "[";
 	char text[ADDR_TEXT];
-	size_t len;
-	struct prefix *p = netset_prefixes(a, s, &len);
+	struct prefix one;
 
-	buf_putc(out, '[');
-	for (size_t i = 0; i < len; i++)
-		buf_printf(out, "%s%s", i ? ", " : "", prefix_print(p[i], text));
-	buf_putc(out, ']');
+	for (struct blocks b = { .set = s }; blocks_next(&b, &one); between = ", ") {
+		buf_puts(out, between);
+		buf_puts(out, prefix_print(one, text));
+	}
+	buf_puts(out, *between == '[' ? "[]" : "]");
 }

@@ -1,5 +1,6 @@
 #include "lang/base/arena.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -7,17 +8,24 @@
 
 #include "lang/base/memory.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#endif
+
 #define BLOCK_BYTES ((size_t)64 << 10)
 #define FIRST_BYTES ((size_t)4 << 10) /* many arenas are of one function, and hold little: a block is zeroed whole */
 
+/* What takes BLOCK_BYTES or more has a block of its own. */
 struct block {
-	struct block *next;
+	struct block *newer, *older;
 	size_t used, room;
 	alignas(max_align_t) unsigned char bytes[];
 };
 
 struct arena {
-	struct block *newest;
+	struct block *newest; /* from which small pieces are taken */
 };
 
 struct arena *arena_new(void)
@@ -30,39 +38,65 @@ void arena_free(struct arena *a)
 	if (!a)
 		return;
 	for (struct block *b = a->newest; b;) {
-		struct block *next = b->next;
+		struct block *older = b->older;
 		memory_release(b);
-		b = next;
+		b = older;
 	}
 	memory_release(a);
 }
 
-static struct block *block_with(struct arena *a, size_t bytes)
+static struct block *block_new(size_t room)
 {
-	struct block *b = a->newest;
+	struct block *b = memory_zeroed(sizeof *b + room);
 
-	if (b && b->room - b->used >= bytes)
-		return b;
-
-	size_t room = b ? BLOCK_BYTES : FIRST_BYTES;
-
-	room = bytes > room ? bytes : room;
-	b = memory_zeroed(sizeof *b + room);
 	b->room = room;
-	b->next = a->newest;
+	return b;
+}
+
+/* Small pieces come from it until it is full. */
+static struct block *block_next(struct arena *a, size_t bytes)
+{
+	struct block *b = block_new(a->newest || bytes > FIRST_BYTES ? BLOCK_BYTES : FIRST_BYTES);
+
+	b->older = a->newest;
+	if (b->older)
+		b->older->newer = b;
 	a->newest = b;
 	return b;
 }
 
-void *arena_zero(struct arena *a, size_t bytes)
+/* Of one piece; it stands behind the newest, which is not full yet. */
+static struct block *block_apart(struct arena *a, size_t bytes)
+{
+	struct block *newest = a->newest ? a->newest : block_next(a, 0), *b = block_new(bytes);
+
+	b->newer = newest;
+	b->older = newest->older;
+	if (b->older)
+		b->older->newer = b;
+	newest->older = b;
+	return b;
+}
+
+static size_t rounded(size_t bytes)
 {
 	const size_t align = alignof(max_align_t);
 
 	if (bytes > SIZE_MAX / 2)
 		memory_out();
-	bytes = (bytes + align - 1) & ~(align - 1);
+	return (bytes + align - 1) & ~(align - 1);
+}
 
-	struct block *b = block_with(a, bytes);
+void *arena_zero(struct arena *a, size_t bytes)
+{
+	struct block *b = a->newest;
+
+	bytes = rounded(bytes);
+	if (bytes >= BLOCK_BYTES)
+		b = block_apart(a, bytes);
+	else if (!b || b->room - b->used < bytes)
+		b = block_next(a, bytes);
+
 	void *p = b->bytes + b->used;
 	b->used += bytes;
 	return p;
@@ -112,16 +146,60 @@ char *arena_printf(struct arena *a, const char *format, ...)
 	return to;
 }
 
+/* --- arrays that grow ---------------------------------------------------------------------- */
+
+/* One that ends where the newest block does becomes longer where it is, if it is not to have a block of its own. */
+static bool stretched(struct arena *a, const void *at, size_t had, size_t wanted)
+{
+	struct block *b = a->newest;
+	size_t more = rounded(wanted) - rounded(had);
+
+	if (!b || rounded(wanted) >= BLOCK_BYTES || (const unsigned char *)at + rounded(had) != b->bytes + b->used || b->room - b->used < more)
+		return false;
+	b->used += more;
+	return true;
+}
+
+/* One with a block of its own: nothing of the old array is kept, and where pages can be moved none is copied. */
+static void *widened(void *at, size_t wanted)
+{
+	struct block *b = (struct block *)(void *)((unsigned char *)at - offsetof(struct block, bytes));
+	size_t had = b->used;
+
+	assert(b->newer && b->room == had);
+	wanted = rounded(wanted);
+	if (wanted <= had)
+		return at;
+	b = memory_resized(b, sizeof *b + wanted);
+	memset(b->bytes + had, 0, wanted - had);
+	b->used = b->room = wanted;
+	b->newer->older = b;
+	if (b->older)
+		b->older->newer = b;
+	return b->bytes;
+}
+
+static size_t first_room(size_t each)
+{
+	return each > 32 ? 1 : each > 16 ? 2 : each > 8 ? 4 : 8;
+}
+
 void *vec_grow_(struct arena *a, void *at, size_t *room, size_t each)
 {
 	size_t old = *room;
 
-	*room = old ? 2 * old : 8;
+	*room = old ? 2 * old : first_room(each);
 	if (*room > SIZE_MAX / each)
 		memory_out();
+	if (old && stretched(a, at, old * each, *room * each))
+		return at;
+	if (old * each >= BLOCK_BYTES)
+		return widened(at, *room * each);
 
 	void *grown = arena_zero(a, *room * each);
-	if (old)
+	if (old) {
 		memcpy(grown, at, old * each);
+		ASAN_POISON_MEMORY_REGION(at, old * each);
+	}
 	return grown;
 }

@@ -51,6 +51,16 @@ void buf_putc(struct buf *b, char c)
 	buf_add(b, &c, 1);
 }
 
+void buf_number(struct buf *b, uint64_t v)
+{
+	char digits[20], *at = digits + sizeof digits;
+
+	do
+		*--at = (char)('0' + v % 10);
+	while (v /= 10);
+	buf_add(b, at, (size_t)(digits + sizeof digits - at));
+}
+
 void buf_vprintf(struct buf *b, const char *format, va_list args)
 {
 	va_list again;

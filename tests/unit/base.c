@@ -197,6 +197,92 @@ static void maps_remember(void)
 	tap_text(m.entries.at[16].name, "name17", "order of insertion is kept");
 }
 
+/* Three arrays of an arena that grow in turns, and pieces between them: they stretch, move, and have blocks of their own. */
+static void arrays_grow(void)
+{
+	enum { MOST = 300000 };
+	own(arena) struct arena *a = arena_new();
+	VEC(uint32_t) numbers = { 0 };
+	VEC(struct prefix) wide = { 0 };
+	VEC(char) letters = { 0 };
+	bool held = true, zero = true;
+
+	for (uint32_t i = 0; i < MOST; i++) {
+		vec_push(a, &numbers, i);
+		if (i % 3 == 0)
+			vec_push(a, &wide, ((struct prefix){ { FAMILY_IP6, i }, i % 129 }));
+		if (i % 7 == 0)
+			vec_push(a, &letters, (char)('a' + i % 26));
+		if (i % 1000 == 0) {
+			unsigned char *piece = arena_zero(a, i % 70000), set = 0;
+
+			for (size_t k = 0; k < i % 70000; k++)
+				set |= piece[k];
+			zero = zero && !set;
+			memset(piece, 0xff, i % 70000);
+		}
+	}
+	for (uint32_t i = 0; i < MOST; i++)
+		held = held && numbers.at[i] == i && (i % 3 || wide.at[i / 3].addr.num == i) && (i % 7 || letters.at[i / 7] == 'a' + (int)(i % 26));
+	tap_ok(held, "arrays that grow beside each other hold what was pushed");
+	tap_ok(zero, "and every piece between them is zeroed");
+	held = true;
+	for (size_t i = numbers.len; i < numbers.room; i++)
+		held = held && !numbers.at[i];
+	tap_ok(held, "so is what an array has room for");
+}
+
+/* Any range is its blocks, one behind the other, each as large as it may be. */
+static void blocks_cover_ranges(void)
+{
+	bool held = true;
+
+	srand(11);
+	for (int round = 0; round < 4000 && held; round++) {
+		own(arena) struct arena *a = arena_new();
+		const enum family f = round % 2 ? FAMILY_IP6 : FAMILY_IP4;
+		struct addr_range r = { 0 };
+		size_t len;
+
+		for (unsigned bit = 0; bit < FAMILY_BITS(f); bit++) {
+			r.lo |= (addr_num)(rand() % 4 == 0) << bit;
+			r.hi |= (addr_num)(rand() % 4 != 0) << bit;
+		}
+		if (round % 100 < 4)
+			r = (struct addr_range){ round % 100 < 2 ? 0 : r.lo, family_max(f) };
+		if (r.lo > r.hi)
+			continue;
+		struct netset s = netset_of_range(a, f, r);
+		const struct prefix *p = netset_prefixes(a, &s, &len);
+		addr_num next = r.lo;
+		for (size_t i = 0; i < len; i++) {
+			struct addr_range block = prefix_range(p[i]);
+			struct prefix wider = { p[i].addr, p[i].len - 1 };
+			bool aligned = p[i].len && !(p[i].addr.num >> (FAMILY_BITS(f) - p[i].len) & 1);
+
+			held = held && block.lo == next && block.hi <= r.hi &&
+			       (!aligned || prefix_range(wider).hi > r.hi);
+			next = block.hi + 1;
+		}
+		held = held && next == r.hi + 1;
+	}
+	tap_ok(held, "the blocks of a range are it, and the fewest");
+}
+
+static void numbers_are_printed(void)
+{
+	static const uint64_t some[] = { 0, 9, 10, 65535, 4294967296, UINT64_MAX };
+
+	for (size_t i = 0; i < ARRAY_LEN(some); i++) {
+		own(buf) struct buf out = { 0 };
+		char want[32];
+
+		snprintf(want, sizeof want, "%llu", (unsigned long long)some[i]);
+		buf_number(&out, some[i]);
+		tap_text(buf_text(&out), want, "a number");
+	}
+}
+
 static void files_are_replaced_whole(void)
 {
 	char dir[] = "/tmp/teg-base-XXXXXX", path[64];
@@ -254,6 +340,9 @@ int main(void)
 	ranges_agree_with_membership();
 	wire_reads_what_it_wrote();
 	maps_remember();
+	arrays_grow();
+	blocks_cover_ranges();
+	numbers_are_printed();
 	files_are_replaced_whole();
 	what_a_person_names_is_kept();
 	tap_text(digest_of("abc", 3).hex,
