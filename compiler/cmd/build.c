@@ -143,6 +143,7 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 		rc = tests_hold(p, ir, asked->from);
 	if (rc)
 		return rc;
+	compilation_drop_trees(c);
 	if (make(&bundle, p, ir, asked, c->arena, &why)) {
 		fprintf(stderr, "tegc build: %s: %s\n", asked->from, why.text);
 		return why.code == -E2BIG ? EXIT_WRONG : EXIT_OURS;

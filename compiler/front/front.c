@@ -16,13 +16,22 @@ struct compilation *compilation_new(void)
 	struct compilation *c = arena_zero(a, sizeof *c);
 
 	c->arena = c->sources.arena = c->diags.arena = a;
+	c->sources.trees = arena_new();
 	return c;
 }
 
 void compilation_free(struct compilation *c)
 {
-	if (c)
-		arena_free(c->arena);
+	if (!c)
+		return;
+	arena_free(c->sources.trees);
+	arena_free(c->arena);
+}
+
+void compilation_drop_trees(struct compilation *c)
+{
+	arena_free(take(c->sources.trees));
+	c->reading = NULL;
 }
 
 /* "policies/edge-1.teg" → "edge_1": what a policy without a `policy` line is called. */

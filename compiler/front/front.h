@@ -57,6 +57,9 @@ struct compilation *compilation_new(void);
 void compilation_free(struct compilation *c);
 OWN_FREE(compilation, struct compilation *)
 
+/* The trees, which are most of it, end here: the policy stays, and nothing more is read or asked in its words. */
+void compilation_drop_trees(struct compilation *c);
+
 /* "NAME=VALUE", the value as .teg writes it; false when it has no name. */
 bool front_give_param(struct compilation *c, const char *assignment);
 /* A JSON object of names to strings, numbers and lists of them. What is wrong with it is a diagnostic. */

@@ -12,7 +12,7 @@ struct node *grammar_hole(struct parser *p, struct span at, struct node *name)
 	p->out->sound = false;
 	if (!name)
 		p->out->nameless_hole = true;
-	return node_of1(p->arena, NODE_HOLE, at, name);
+	return node_of1(p->trees, NODE_HOLE, at, name);
 }
 
 struct node *grammar_named_hole(struct parser *p, struct node *name)
@@ -24,7 +24,7 @@ struct node *grammar_named_hole(struct parser *p, struct node *name)
 struct node *grammar_case(struct parser *p, struct span at, struct node *times, struct node *packet,
 			  struct node *within, struct node *expect)
 {
-	struct node *n = node_of2(p->arena, NODE_CASE, at, times, packet);
+	struct node *n = node_of2(p->trees, NODE_CASE, at, times, packet);
 
 	return node_add(node_add(n, within), expect);
 }
@@ -48,7 +48,7 @@ struct node *grammar_binary(struct parser *p, struct span at, enum node_kind kin
 		n = node_add(x, y);
 		n->span = at;
 	} else {
-		n = node_of2(p->arena, kind, at, x, y);
+		n = node_of2(p->trees, kind, at, x, y);
 		n->word = depth_of(x) + 1;
 	}
 	if (depth_of(y) + 1 > n->word)
@@ -63,7 +63,7 @@ struct node *grammar_binary(struct parser *p, struct span at, enum node_kind kin
 struct node *grammar_both(struct parser *p, struct span at, enum node_kind kind, struct node *x,
 			  struct node *y)
 {
-	struct node *n = x->kind == kind ? node_add(x, y) : node_of2(p->arena, kind, at, x, y);
+	struct node *n = x->kind == kind ? node_add(x, y) : node_of2(p->trees, kind, at, x, y);
 
 	n->span = at;
 	return n;
@@ -72,13 +72,13 @@ struct node *grammar_both(struct parser *p, struct span at, enum node_kind kind,
 struct node *grammar_if(struct parser *p, struct span at, struct node *condition, struct node *then,
 			struct node *otherwise)
 {
-	return node_add(node_of2(p->arena, NODE_IF, at, condition, then), otherwise);
+	return node_add(node_of2(p->trees, NODE_IF, at, condition, then), otherwise);
 }
 
 struct node *grammar_run(struct parser *p, struct span at, struct span word_at, const char *word,
 			 struct node *name, struct node *arguments)
 {
-	struct node *n = node_text(p->arena, NODE_CALL, at, name->text);
+	struct node *n = node_text(p->trees, NODE_CALL, at, name->text);
 
 	if (strcmp(word, "run")) {
 		diag_help(diag(p->diags, DIAG_SYNTAX, word_at, "`%s` does not fit here", word),

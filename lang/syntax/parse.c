@@ -12,7 +12,7 @@ static void parse(struct ast *out, struct arena *a, struct sources *s, uint32_t 
 	struct parser *p = arena_zero(a, sizeof *p);
 
 	*out = (struct ast){ .sound = true };
-	*p = (struct parser){ .arena = a, .sources = s, .diags = ds, .out = out, .file = file, .line_begins = true };
+	*p = (struct parser){ .arena = a, .trees = s->trees, .sources = s, .diags = ds, .out = out, .file = file, .line_begins = true };
 	words_init(p);
 	p->queue[p->queue_len++] = (struct token){ .kind = goal, .span = { file, 0, 0 } };
 
@@ -58,7 +58,7 @@ void parse_file(struct ast *out, struct arena *a, struct sources *s, uint32_t fi
 {
 	parse(out, a, s, file, ds, T_A_FILE);
 	if (!out->root) {
-		out->root = node_new(a, NODE_FILE, (struct span){ file, 0, 0 });
+		out->root = node_new(s->trees, NODE_FILE, (struct span){ file, 0, 0 });
 		out->nameless_hole = true;
 	}
 }

@@ -5,7 +5,8 @@
  *     parse_file(&ast, arena, sources, file, diags);
  *
  * Every independent mistake of the text is noted in one run; what could not be
- * read is a NODE_HOLE. The tree lives in the arena and borrows nothing.
+ * read is a NODE_HOLE. The nodes live in the arena of the sources' trees, what is written in them in the
+ * other: it may outlive them.
  *
  * Line ends. A statement ends with its line. A line goes on inside ( ) and [ ],
  * and after an operator, a comma, `=` and `=>`. `}` also ends the statement before it.

@@ -27,7 +27,7 @@ struct token {
 };
 
 struct parser {
-	struct arena *arena;
+	struct arena *arena, *trees;
 	struct sources *sources;
 	struct diags *diags;
 	struct ast *out;

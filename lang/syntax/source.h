@@ -23,7 +23,7 @@ struct source {
 };
 
 struct sources {
-	struct arena *arena;
+	struct arena *arena, *trees; /* the texts' own, and that of the trees that parse.h makes of them */
 	VEC(struct source) list;
 };
 

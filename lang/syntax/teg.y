@@ -40,11 +40,11 @@ static void yyerror(struct span *at, struct parser *parser, const char *message)
 	((whole) = (n) ? span_join(YYRHSLOC(parts, 1), YYRHSLOC(parts, n)) :                       \
 			 (struct span){ p->file, YYRHSLOC(parts, 0).to, YYRHSLOC(parts, 0).to })
 
-#define NEW(kind, at)		node_new(p->arena, NODE_##kind, at)
-#define TEXT(kind, at, text)	node_text(p->arena, NODE_##kind, at, text)
-#define WORD(kind, at, word)	node_word(p->arena, NODE_##kind, at, word)
-#define ONE(kind, at, x)	node_of1(p->arena, NODE_##kind, at, x)
-#define TWO(kind, at, x, y)	node_of2(p->arena, NODE_##kind, at, x, y)
+#define NEW(kind, at)		node_new(p->trees, NODE_##kind, at)
+#define TEXT(kind, at, text)	node_text(p->trees, NODE_##kind, at, text)
+#define WORD(kind, at, word)	node_word(p->trees, NODE_##kind, at, word)
+#define ONE(kind, at, x)	node_of1(p->trees, NODE_##kind, at, x)
+#define TWO(kind, at, x, y)	node_of2(p->trees, NODE_##kind, at, x, y)
 }
 
 %token A_FILE "policy text" A_VALUE "value text" A_CLAIM "claim text" A_PACKET "packet text"

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 static void must_be_text_of_a_policy(struct arena *a, const struct buf *text)
 {
-	struct sources sources = { .arena = a };
+	struct sources sources = { .arena = a, .trees = a };
 	struct diags diags = { .arena = a };
 	uint32_t file = source_add(&sources, "imported", buf_text(text), text->len);
 	struct ast ast;

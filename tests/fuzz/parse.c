@@ -21,7 +21,7 @@ struct text {
 static void text_init(struct text *t, struct arena *a)
 {
 	*t = (struct text){ .arena = a };
-	t->sources.arena = t->diags.arena = a;
+	t->sources.arena = t->sources.trees = t->diags.arena = a;
 }
 
 static void must(bool held)

@@ -44,7 +44,7 @@ static bool taken(const char *text, size_t len)
 /* And tegc's own, which notes its mistakes in *ds. */
 static bool taken_by_tegc(struct arena *a, struct diags *ds, const char *text, size_t len)
 {
-	struct sources s = { .arena = a };
+	struct sources s = { .arena = a, .trees = a };
 	struct ast ast;
 
 	*ds = (struct diags){ .arena = a };
