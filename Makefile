@@ -56,7 +56,7 @@ BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-temp
 
 # --- targets -----------------------------------------------------------------
 
-.PHONY: all help deps install test test-vm tests demo fuzz fuzz-keep bench bench-path bench-enforcer bench-prove bench-lang clean golden
+.PHONY: all help deps install test test-vm test-kernels tests demo fuzz fuzz-keep bench bench-path bench-enforcer bench-prove bench-lang clean golden
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -213,6 +213,14 @@ test-vm: ## the tests TESTS on another kernel, KERNEL, in a virtual machine; not
 	@tests/deps --vm
 	@$(MAKE) $(PARALLEL) tests
 	@BUILD=$(BUILD) tests/vm/run $(KERNEL) $(TESTS)
+
+test-kernels: TESTS = same/loads
+test-kernels: ## does every kernel of tests/vm/kernels take the programs? the tests TESTS (same/loads) on each, one after the other
+	@tests/deps --vm
+	@$(MAKE) $(PARALLEL) tests
+	@failed=; for kernel in $$(tests/vm/run); do echo "$$kernel:"; \
+		BUILD=$(BUILD) tests/vm/run $$kernel $(TESTS) || failed="$$failed $$kernel"; done; \
+	[ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 golden: all ## rewrite the golden files; review the diff
 	BUILD=$(BUILD) tests/golden/rewrite
