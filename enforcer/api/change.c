@@ -24,8 +24,7 @@ static enum problem problem_of(enum result_code c)
 	return PROBLEM_FAILED;
 }
 
-/* The way out, where the row of the problem knows none that is near; NULL when it does. */
-static const char *way_out(const struct result *result)
+const char *request_way_out(const char *part, enum result_code code)
 {
 	static const struct {
 		const char *part;
@@ -38,7 +37,7 @@ static const char *way_out(const struct result *result)
 	};
 
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-		if (result->code == ways[i].code && !strcmp(result->part, ways[i].part))
+		if (code == ways[i].code && !strcmp(part, ways[i].part))
 			return ways[i].advice;
 	return NULL;
 }
@@ -64,7 +63,7 @@ static void change_told(struct request *r, struct answer *a)
 		request_reply(r, MHD_HTTP_OK, body);
 		return;
 	}
-	body = problem_json(problem_of(result->code), NULL, result->text, way_out(result));
+	body = problem_json(problem_of(result->code), NULL, result->text, request_way_out(result->part, result->code));
 	json_add_text(body, "result", "rejected");
 	json_add_text(body, "part", result->part);
 	json_add_text(body, "code", result_name(result->code));

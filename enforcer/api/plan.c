@@ -65,11 +65,11 @@ static void compare(struct request *r, const struct status *s, int kept)
 	struct err why = { 0 };
 
 	if (!view_file(&is_bytes, request_bundle(r))) {
-		request_refuse(r, PROBLEM_REFUSED, NULL, NULL, "the bundle is empty");
+		request_refuse(r, PROBLEM_REFUSED, NULL, request_way_out("seal", RESULT_REFUSED), "the bundle is empty");
 		return;
 	}
 	if (side_read(&is, request_arena(r), &is_bytes, &why)) {
-		request_refuse(r, PROBLEM_REFUSED, NULL, NULL, "%s", why.text);
+		request_refuse(r, PROBLEM_REFUSED, NULL, request_way_out("seal", RESULT_REFUSED), "%s", why.text);
 		return;
 	}
 	if (kept >= 0 && (!view_file(&was_bytes, kept) || side_read(&was, request_arena(r), &was_bytes, &why))) {

@@ -90,6 +90,9 @@ void request_reply_file(struct request *r, const char *type, int fd, uint64_t le
 void request_reply_stream(struct request *r, const char *type, size_t block, MHD_ContentReaderCallback read,
 			  MHD_ContentReaderFreeCallback end, void *cls);
 
+/* change.c: the way out of what was refused, a row of way.def; NULL where the row of the problem says what is near. */
+const char *request_way_out(const char *part, enum result_code code);
+
 /* `field` and `advice` may be NULL. */
 void request_refuse(struct request *r, enum problem p, const char *field, const char *advice,
 		    const char *format, ...) __attribute__((format(printf, 5, 6)));

@@ -23,6 +23,47 @@ struct sources {
 	VEC(const char *) at;
 };
 
+static bool is_printable(const char *word)
+{
+	while (*word > ' ' && *word <= '~')
+		word++;
+	return !*word;
+}
+
+static enum exit_code no_source(const struct ctl *c, unsigned line, const char *word)
+{
+	own(buf) struct buf what = { 0 };
+
+	buf_printf(&what, "%s:%u: ", strcmp(c->from, "-") ? c->from : "<stdin>", line);
+	if (is_printable(word))
+		buf_printf(&what, "`%.60s` is no source", word);
+	else
+		buf_puts(&what, "this is no text");
+	say_problem(c, "usage", buf_text(&what), "a source a line, 198.51.100.7 or 2001:db8:1:2::/64; what follows a # or a space is not read");
+	return EXIT_USAGE;
+}
+
+/* Whether it is an address is for tegd to say, which knows no lines; what cannot be one is told here, with its own. */
+static enum exit_code read_lines(const struct ctl *c, struct arena *a, struct buf *text, struct sources *out)
+{
+	char *end = text->at + text->len, *next;
+	unsigned number = 1;
+
+	for (char *line = text->at; line < end; line = next, number++) {
+		next = memchr(line, '\n', (size_t)(end - line));
+		next = next ? next : end;
+		*next++ = '\0';
+		bool whole = strlen(line) + 1 == (size_t)(next - line);
+
+		line[strcspn(line, "# \t\r")] = '\0';
+		if (!whole || line[strspn(line, "0123456789abcdefABCDEF.:/")])
+			return no_source(c, number, whole ? line : "\177");
+		if (*line)
+			vec_push(a, &out->at, arena_strdup(a, line));
+	}
+	return EXIT_YES;
+}
+
 static enum exit_code read_sources(const struct ctl *c, struct arena *a, struct sources *out)
 {
 	own(buf) struct buf text = { 0 };
@@ -39,15 +80,7 @@ static enum exit_code read_sources(const struct ctl *c, struct arena *a, struct 
 		say_problem(c, "no-input", why.text, "name a file with a source a line, or - for standard input");
 		return EXIT_INPUT;
 	}
-	for (char *line = text.at, *next; line && *line; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		line[strcspn(line, "# \t\r")] = '\0';
-		if (*line)
-			vec_push(a, &out->at, arena_strdup(a, line));
-	}
-	return EXIT_YES;
+	return read_lines(c, a, &text, out);
 }
 
 /* ---- the list ---------------------------------------------------------------------- */

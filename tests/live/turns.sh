@@ -63,6 +63,14 @@ turn 66 'it is no file' 'tegc build' "a directory where a bundle belongs" $tegct
 ok "a policy" ctl apply $lab/one.tegb
 turn 2 'has no posture LOCKDWN' '`tegctl posture` lists' "a posture that there is not" $tegctl posture LOCKDWN
 turn 64 'a time is minutes' '--for 30m' "a time without a unit" $tegctl posture LOCKDOWN --for 5
+printf '192.0.2.1 # known\n\n192.0.2.2\nfoo.example\n' > $lab/named
+printf '192.0.2.1\n192.0.2.2\0 192.0.2.3\n' > $lab/binary
+turn 64 "$lab/named:4: `foo.example` is no source" 'a source a line' "a name in a file of sources" $tegctl block --from $lab/named
+turn 64 "$lab/binary:2: this is no text" 'a source a line' "a file of sources that is no text" $tegctl block --from $lab/binary
+is "$($tegctl block)" "0 sources are blocked" "and nothing of them is blocked"
+: > $lab/empty.tegb
+turn 2 'the bundle is empty' 'tegc build POLICY.teg -o BUNDLE.tegb' "a plan of nothing" $tegctl plan $lab/empty.tegb
+turn 2 'no tar header' 'tegc build POLICY.teg -o BUNDLE.tegb' "a plan of a policy" $tegctl plan tests/live/edge.teg
 turn 64 '10.0.0.0/8' 'docs/api.md' "a network where a source belongs" $tegctl block 10.0.0.0/8
 turn 2 'generation 77 is not kept' '`tegctl history` lists' "a generation that there was not" $tegctl rollback 77
 turn 75 'is in force, not "1-abc"' 'tegctl status' "a base that is gone" $tegctl apply $lab/two.tegb --if-match 1-abc
