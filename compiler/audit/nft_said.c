@@ -131,7 +131,7 @@ static int read_object(struct reading *k, struct nft_attr body, uint16_t flags)
 	 NFT_ALLOW(NFTA_SET_KEY_TYPE) | NFT_ALLOW(NFTA_SET_KEY_LEN) | NFT_ALLOW(NFTA_SET_DATA_TYPE) |    \
 	 NFT_ALLOW(NFTA_SET_DATA_LEN) | NFT_ALLOW(NFTA_SET_ID) | NFT_ALLOW(NFTA_SET_DESC) |              \
 	 NFT_ALLOW(NFTA_SET_TIMEOUT) | NFT_ALLOW(NFTA_SET_POLICY) | NFT_ALLOW(NFTA_SET_OBJ_TYPE) |       \
-	 NFT_ALLOW(NFTA_SET_USERDATA))
+	 NFT_ALLOW(NFTA_SET_GC_INTERVAL) | NFT_ALLOW(NFTA_SET_USERDATA))
 
 #define SET_FLAGS                                                                                       \
 	((uint32_t)(NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL | NFT_SET_MAP |             \

@@ -205,6 +205,8 @@ static void encode_set(struct encoder *en, const struct nft_set *s)
 		nftnl_set_set_u32(n, NFTNL_SET_OBJ_TYPE, NFT_OBJECT_COUNTER);
 	if (s->timeout_ms)
 		nftnl_set_set_u64(n, NFTNL_SET_TIMEOUT, s->timeout_ms);
+	if (s->gc_ms)
+		nftnl_set_set_u32(n, NFTNL_SET_GC_INTERVAL, s->gc_ms);
 	if (s->most)
 		nftnl_set_set_u32(n, NFTNL_SET_DESC_SIZE, s->most);
 	else if (!s->name || (s->count && !s->interval))

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "compiler/emit/nft.h"
 #include "lang/base/digest.h"
 #include "lang/bundle/nft_name.h"
 
@@ -154,6 +155,7 @@ const struct nft_set *nft_dynamic_set_at(struct nft_maker *mk, const char *name,
 	s->dynamic = true;
 	s->most = most;
 	s->timeout_ms = timeout_ms;
+	s->gc_ms = timeout_ms ? 0 : NFT_BLOCKED_GC_MS;
 	return s;
 }
 

@@ -47,6 +47,7 @@ const struct nft_set *nft_net_set_at(struct nft_maker *mk, const struct netset *
 const struct nft_set *nft_filled_set_at(struct nft_maker *mk, const char *name, enum family f);
 /* Of single values, ascending: a hash. */
 const struct nft_set *nft_value_set_at(struct nft_maker *mk, const struct addr_range *at, size_t count, enum family f);
+/* That rules fill. Where each element has a time of its own, timeout_ms is 0, and they may be many, and live long. */
 const struct nft_set *nft_dynamic_set_at(struct nft_maker *mk, const char *name, enum family f,
 					 uint32_t most, uint64_t timeout_ms);
 /* By more than an address: `fields` are the parts of its key. */

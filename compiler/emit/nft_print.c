@@ -596,6 +596,11 @@ static void print_named_set(struct buf *out, const struct nft_set *s)
 		print_time(out, s->timeout_ms);
 		buf_putc(out, '\n');
 	}
+	if (s->gc_ms) {
+		buf_puts(out, "\t\tgc-interval ");
+		print_time(out, s->gc_ms);
+		buf_putc(out, '\n');
+	}
 	print_elements(out, s);
 	buf_puts(out, "\t}\n");
 }

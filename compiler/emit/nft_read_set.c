@@ -10,7 +10,8 @@
 	(NFT_ALLOW(NFTA_SET_TABLE) | NFT_ALLOW(NFTA_SET_NAME) | NFT_ALLOW(NFTA_SET_FLAGS) |                    \
 	 NFT_ALLOW(NFTA_SET_KEY_TYPE) | NFT_ALLOW(NFTA_SET_KEY_LEN) | NFT_ALLOW(NFTA_SET_ID) |                 \
 	 NFT_ALLOW(NFTA_SET_DATA_TYPE) | NFT_ALLOW(NFTA_SET_DATA_LEN) | NFT_ALLOW(NFTA_SET_OBJ_TYPE) |         \
-	 NFT_ALLOW(NFTA_SET_DESC) | NFT_ALLOW(NFTA_SET_TIMEOUT) | NFT_ALLOW(NFTA_SET_USERDATA))
+	 NFT_ALLOW(NFTA_SET_DESC) | NFT_ALLOW(NFTA_SET_TIMEOUT) | NFT_ALLOW(NFTA_SET_GC_INTERVAL) |       \
+	 NFT_ALLOW(NFTA_SET_USERDATA))
 
 /* The kinds of set that nft_encode() makes; a map belongs to one rule. */
 static bool flags_hold(uint32_t flags)
@@ -97,6 +98,7 @@ int nft_reader_set(struct nft_reader *rd, struct nft_attr message)
 	    !leads_of(flags, at, &s->leads) || (s->part_count && ((!s->leads && !(flags & NFT_SET_EVAL)) || (flags & NFT_SET_INTERVAL))) ||
 	    !nft_attr_u32(at[NFTA_SET_ID], &s->id) ||
 	    !nft_attr_u64_or_none(at[NFTA_SET_TIMEOUT], &s->timeout_ms) ||
+	    !nft_attr_u32_or_none(at[NFTA_SET_GC_INTERVAL], &s->gc_ms) ||
 	    !size_of(at[NFTA_SET_DESC], &size))
 		return nft_reader_refuse(rd, "a set's message");
 	s->interval = flags & NFT_SET_INTERVAL;

@@ -92,6 +92,7 @@ struct nft_set {
 	bool interval;			 /* holds ranges; else only single values */
 	bool dynamic;			 /* filled by rules; elements have a life time */
 	uint64_t timeout_ms;		 /* of every element; 0: each says its own */
+	uint32_t gc_ms;			 /* how often the kernel goes through it for elements that are over; 0: each second */
 	uint32_t most;			 /* elements it has room for, of a name that is no interval; else 0 */
 	const struct addr_range *ranges; /* ascending, disjoint; of single parts */
 	size_t count;
