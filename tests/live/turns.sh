@@ -65,7 +65,7 @@ turn 2 'has no posture LOCKDWN' '`tegctl posture` lists' "a posture that there i
 turn 64 'a time is minutes' '--for 30m' "a time without a unit" $tegctl posture LOCKDOWN --for 5
 printf '192.0.2.1 # known\n\n192.0.2.2\nfoo.example\n' > $lab/named
 printf '192.0.2.1\n192.0.2.2\0 192.0.2.3\n' > $lab/binary
-turn 64 "$lab/named:4: `foo.example` is no source" 'a source a line' "a name in a file of sources" $tegctl block --from $lab/named
+turn 64 "$lab/named:4: \`foo.example\` is no source" 'a source a line' "a name in a file of sources" $tegctl block --from $lab/named
 turn 64 "$lab/binary:2: this is no text" 'a source a line' "a file of sources that is no text" $tegctl block --from $lab/binary
 is "$($tegctl block)" "0 sources are blocked" "and nothing of them is blocked"
 : > $lab/empty.tegb
