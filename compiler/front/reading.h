@@ -18,7 +18,7 @@
  *     unused.c    names that nothing uses
  *     condition.c conditions              → what stands, before names are bound
  *     playbook.c  playbooks                  → steps; their values in play_value.c
- *     respond.c   what runs them, homeostasis, decoys
+ *     respond.c   what runs them; homeostasis.c, decoy.c
  *     claims.c    invariants and orders
  *
  * A function that gives false has told why, or what it depends on has: its

@@ -1,6 +1,6 @@
 /*
- * responding - a policy's responses on their way from trees to meaning. What playbook.c,
- * play_value.c and respond.c share, and nobody else needs.
+ * responding - a policy's responses on their way from trees to meaning. What playbook.c, play_value.c, respond.c,
+ * homeostasis.c and decoy.c share, and nobody else needs.
  */
 #ifndef TEG_FRONT_RESPONDING_H
 #define TEG_FRONT_RESPONDING_H
@@ -28,6 +28,10 @@ bool play_time(struct reading *r, const struct node *n, uint64_t most, uint64_t 
 bool play_name_fits(struct reading *r, struct span at, const char *name);
 /* The sort that a parameter of this type has; false when playbooks have none such. */
 bool play_param_sort(const char *type, enum sort *out);
+
+/* homeostasis.c and decoy.c: what the declarations say, into the policy; noted in declare_responses()'s order. */
+void regulations_read(struct reading *r);
+void decoys_read(struct reading *r);
 
 /* resolved_responses.c: as .teg again. */
 void print_responses(struct buf *out, const struct policy *p);
