@@ -114,25 +114,56 @@ static int tests_hold(const struct policy *p, const struct ir *ir, const char *p
 	return rc;
 }
 
-static void tell_bundle(struct report *r, const struct asked *asked, const struct buf *b)
+/* The digest is for programs alone. */
+static void tell_bundle(struct report *r, const struct asked *asked, const struct pieces *b)
 {
-	struct digest d = digest_of(b->at, b->len);
+	const char *sha256 = r->sinks.len ? arena_strdup(r->arena, digest_of_pieces(b).hex) : "";
 
-	r->bundle = (struct report_bundle){ asked->to, arena_strdup(r->arena, d.hex), b->len, !asked->no_proofs };
+	r->bundle = (struct report_bundle){ asked->to, sha256, pieces_len(b), !asked->no_proofs };
 }
 
-static int make(struct buf *out, const struct policy *p, const struct ir *ir, const struct asked *asked, struct arena *a,
+/* What is made, and, where somebody is to read or sign all of it, the bundle. */
+struct made {
+	struct emitted members;
+	struct buf whole;
+};
+
+static void made_own_(struct made *m)
+{
+	emitted_release(&m->members);
+	buf_release(&m->whole);
+}
+
+static int make(struct made *out, const struct policy *p, const struct ir *ir, const struct asked *asked, struct arena *a,
 		struct err *why)
 {
 	const struct ir *made = asked->no_proofs ? ir : without_idle(ir, a);
-	int rc = emit_bundle(out, made, front_print_resolved(p, a), !asked->no_proofs, why);
+	int rc = emit_members(&out->members, made, front_print_resolved(p, a), !asked->no_proofs, why);
 
-	return rc || asked->no_proofs ? rc : audit_bundle(ir, out->at, out->len, why);
+	if (rc || (asked->no_proofs && !asked->key))
+		return rc;
+	bundle_write(&out->whole, out->members.members, out->members.count);
+	emitted_release(&out->members);
+	return asked->no_proofs ? 0 : audit_bundle(ir, out->whole.at, out->whole.len, why);
+}
+
+/* A bundle that nobody has read goes to its file from where its members lie. */
+static int save(struct report *r, const struct made *m, const struct asked *asked, struct err *why)
+{
+	struct piece whole = { m->whole.at, m->whole.len };
+	struct pieces p = { &whole, 1 };
+
+	if (!m->whole.len)
+		p = bundle_pieces(r->arena, m->members.members, m->members.count);
+	if (file_save_pieces(asked->to, &p, 0644, why))
+		return why->code;
+	tell_bundle(r, asked, &p);
+	return 0;
 }
 
 static int build(struct report *r, struct compilation *c, const struct asked *asked)
 {
-	own(buf) struct buf bundle = { 0 };
+	own(made) struct made made = { 0 };
 	struct err why = { 0 };
 	const struct policy *p = front_read(c, asked->from);
 	struct ir *ir = p ? ir_lower(p, c->arena) : NULL;
@@ -144,21 +175,20 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 	if (rc)
 		return rc;
 	compilation_drop_trees(c);
-	if (make(&bundle, p, ir, asked, c->arena, &why)) {
+	if (make(&made, p, ir, asked, c->arena, &why)) {
 		fprintf(stderr, "tegc build: %s: %s\n", asked->from, why.text);
 		return why.code == -E2BIG ? EXIT_WRONG : EXIT_OURS;
 	}
-	if (asked->key && sign(&bundle, asked, &why)) {
+	if (asked->key && sign(&made.whole, asked, &why)) {
 		fprintf(stderr, "tegc build: %s\n", why.text);
 		return EXIT_INPUT;
 	}
-	if (file_save(asked->to, bundle.at, bundle.len, 0644, &why)) {
+	if (save(r, &made, asked, &why)) {
 		fprintf(stderr, "tegc build: %s\n", why.text);
 		return EXIT_IO;
 	}
 	if (asked->no_proofs)
 		fprintf(stderr, "tegc build: nothing was proved of %s; tegd takes it only where require-proofs is no\n", asked->to);
-	tell_bundle(r, asked, &bundle);
 	return EXIT_YES;
 }
 

@@ -23,56 +23,86 @@ static int derme_holds(const struct bundle_member *m, struct arena *a, struct er
 	return m ? derme_decode(&d, a, m->bytes, m->len, why) : 0;
 }
 
+static const struct bundle_member *member_of(const struct emitted *e, const char *name)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (!strcmp(e->members[i].name, name))
+			return &e->members[i];
+	return NULL;
+}
+
 /*
  * What tegd will check, checked where the author sits: limits of the plan that
  * no engine's lowering knows, and our own mistakes.
  */
-static int bundle_holds(const struct buf *sealed, struct err *why)
+static int members_hold(const struct emitted *e, struct err *why)
 {
 	static const char *const batches[] = { "nft/posture.batch", "nft/epiderme.batch" };
-	own(bundle) struct bundle *b = NULL;
 	own(arena) struct arena *a = arena_new();
 	struct plan plan;
-	int rc = bundle_open(&b, sealed->at, sealed->len, why);
+	int rc;
 
-	if (rc)
-		return rc;
-	const struct bundle_member *m = bundle_find(b, "plan");
+	if (!bundle_fits(e->members, e->count, why))
+		return why->code;
+	const struct bundle_member *m = member_of(e, "plan");
 	if ((rc = plan_decode(&plan, a, m->bytes, m->len, why)))
 		return rc;
 	for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
-		own(batch) struct batch batch = { 0 };
-
-		m = bundle_find(b, batches[i]);
-		if (batch_open(&batch, m->bytes, m->len, why) || batch_check(&batch, "tegumentar", why))
+		m = member_of(e, batches[i]);
+		if (batch_inspect(m->bytes, m->len, "tegumentar", why))
 			return err_in(why, "%s", batches[i]);
 	}
-	m = bundle_find(b, "drill");
+	m = member_of(e, "drill");
 	if (m && drill_decode(&(struct drill){ 0 }, a, &plan, m->bytes, m->len, why))
 		return why->code;
-	rc = derme_holds(bundle_find(b, "derme.tegd"), a, why);
-	return rc ? rc : playbooks_hold(bundle_find(b, "playbooks.tegp"), a, why);
+	rc = derme_holds(member_of(e, "derme.tegd"), a, why);
+	return rc ? rc : playbooks_hold(member_of(e, "playbooks.tegp"), a, why);
 }
 
-/* A long list's is tens of megabytes: there is one of it at a time. */
-static void encode_batch(struct buf *out, struct batch *b)
+void emitted_release(struct emitted *e)
 {
-	buf_reserve(out, b->len + b->bank_count * sizeof *b->banks + 16);
-	batch_encode(out, b);
-	batch_release(b);
+	for (int i = 0; i < EMITTED_COUNT; i++)
+		buf_release(&e->bytes[i]);
+	*e = (struct emitted){ 0 };
 }
 
-int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, bool proved, struct err *why)
+static void put_member(struct emitted *e, const char *name, const void *bytes, size_t len)
+{
+	e->members[e->count++] = (struct bundle_member){ name, bytes, len };
+}
+
+static void put_bytes(struct emitted *e, const char *name, enum emitted_kind kind)
+{
+	put_member(e, name, buf_text(&e->bytes[kind]), e->bytes[kind].len);
+}
+
+static void list_members(struct emitted *e, const char *resolved)
+{
+	size_t xdp_len, tc_len;
+	const void *xdp = emit_program(TEG_HOOK_XDP, &xdp_len), *tc = emit_program(TEG_HOOK_TC, &tc_len);
+
+	put_bytes(e, "plan", EMITTED_PLAN);
+	put_member(e, "policy/resolved.teg", resolved, strlen(resolved));
+	put_member(e, "xdp/policy.o", xdp, xdp_len);
+	put_member(e, "tc/policy.o", tc, tc_len);
+	put_bytes(e, "nft/posture.batch", EMITTED_POSTURE);
+	put_bytes(e, "nft/epiderme.batch", EMITTED_EPIDERME);
+	put_bytes(e, "nft/ruleset.nft", EMITTED_RULESET);
+	if (e->bytes[EMITTED_DRILL].len)
+		put_bytes(e, "drill", EMITTED_DRILL);
+	if (e->bytes[EMITTED_DERME].len)
+		put_bytes(e, "derme.tegd", EMITTED_DERME);
+	if (e->bytes[EMITTED_PLAYBOOKS].len)
+		put_bytes(e, "playbooks.tegp", EMITTED_PLAYBOOKS);
+}
+
+/* What the members are made from ends here: nothing of them is in it. */
+static int make_bytes(struct emitted *e, const struct ir *ir, bool proved, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	own(emit_nft) struct emit_nft nft = { 0 };
-	own(buf) struct buf plan_bytes = { 0 }, posture = { 0 }, epiderme = { 0 }, sealed = { 0 }, playbooks = { 0 }, derme = { 0 };
-	own(buf) struct buf drill_bytes = { 0 };
-	bool responds = !playbooks_are_empty(&ir->responses.code);
 	struct plan plan;
 	struct drill drill;
-	size_t xdp_len, tc_len;
-	const void *xdp = emit_program(TEG_HOOK_XDP, &xdp_len), *tc = emit_program(TEG_HOOK_TC, &tc_len);
 	int rc;
 
 	emit_plan(&plan, ir, a);
@@ -84,42 +114,42 @@ int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, bool
 		return rc;
 
 	emit_drill(&drill, &plan, ir, a);
-	plan_encode(&plan_bytes, &plan);
+	plan_encode(&e->bytes[EMITTED_PLAN], &plan);
 	if (drill.test_count || drill.elsewhere)
-		drill_encode(&drill_bytes, &drill);
-	encode_batch(&posture, &nft.posture);
-	encode_batch(&epiderme, &nft.epiderme);
-	if (responds)
-		playbooks_encode(&playbooks, &ir->responses.code);
+		drill_encode(&e->bytes[EMITTED_DRILL], &drill);
+	batch_encode_over(&e->bytes[EMITTED_POSTURE], &nft.posture);
+	batch_encode_over(&e->bytes[EMITTED_EPIDERME], &nft.epiderme);
+	e->bytes[EMITTED_RULESET] = nft.text;
+	nft.text = (struct buf){ 0 };
+	if (!playbooks_are_empty(&ir->responses.code))
+		playbooks_encode(&e->bytes[EMITTED_PLAYBOOKS], &ir->responses.code);
 	if (ir->policy->derme.rule_count)
-		derme_encode(&derme, &ir->policy->derme);
-	arena_free(take(a)); /* nothing of the members is in it */
-	struct bundle_member members[10] = {
-		{ "plan", plan_bytes.at, plan_bytes.len },
-		{ "policy/resolved.teg", resolved, strlen(resolved) },
-		{ "xdp/policy.o", xdp, xdp_len },
-		{ "tc/policy.o", tc, tc_len },
-		{ "nft/posture.batch", posture.at, posture.len },
-		{ "nft/epiderme.batch", epiderme.at, epiderme.len },
-		{ "nft/ruleset.nft", buf_text(&nft.text), nft.text.len },
-	};
-	size_t count = 7;
+		derme_encode(&e->bytes[EMITTED_DERME], &ir->policy->derme);
+	return 0;
+}
 
-	if (drill_bytes.len)
-		members[count++] = (struct bundle_member){ "drill", drill_bytes.at, drill_bytes.len };
-	if (derme.len)
-		members[count++] = (struct bundle_member){ "derme.tegd", derme.at, derme.len };
-	if (responds)
-		members[count++] = (struct bundle_member){ "playbooks.tegp", playbooks.at, playbooks.len };
-	bundle_write(&sealed, members, count);
-	buf_release(&posture);
-	buf_release(&epiderme);
-	buf_release(&plan_bytes);
-	emit_nft_release(&nft);
-	if (bundle_holds(&sealed, why))
+int emit_members(struct emitted *out, const struct ir *ir, const char *resolved, bool proved, struct err *why)
+{
+	own(emitted) struct emitted e = { 0 };
+	int rc = make_bytes(&e, ir, proved, why);
+
+	if (rc)
+		return rc;
+	list_members(&e, resolved);
+	if (members_hold(&e, why))
 		return err_in(why, "the bundle would be refused");
 
-	*out = sealed;
-	sealed = (struct buf){ 0 };
+	*out = e;
+	e = (struct emitted){ 0 };
 	return 0;
+}
+
+int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, bool proved, struct err *why)
+{
+	own(emitted) struct emitted e = { 0 };
+	int rc = emit_members(&e, ir, resolved, proved, why);
+
+	if (!rc)
+		bundle_write(out, e.members, e.count);
+	return rc;
 }

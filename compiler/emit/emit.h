@@ -16,6 +16,7 @@
 #include "lang/base/buf.h"
 #include "lang/base/err.h"
 #include "lang/bundle/batch.h"
+#include "lang/bundle/bundle.h"
 #include "lang/bundle/drill.h"
 #include "lang/bundle/plan.h"
 
@@ -43,9 +44,28 @@ void emit_nft_release(struct emit_nft *n);
 void emit_drill(struct drill *out, const struct plan *plan, const struct ir *ir, struct arena *a);
 
 /*
- * emit_bundle - the whole bundle in an empty *out; `resolved` is the text of policy/resolved.teg. It says of itself whether
- * it is `proved`: then the caller writes it only once audit_bundle() had nothing against it.
+ * emit_members - the members of a bundle; `resolved` is the text of policy/resolved.teg, and stays the caller's. They say of
+ * themselves whether they are `proved`: then the caller writes the bundle only once audit_bundle() had nothing against it.
  */
+enum emitted_kind {
+	EMITTED_PLAN, EMITTED_POSTURE, EMITTED_EPIDERME, EMITTED_RULESET, EMITTED_DRILL, EMITTED_DERME, EMITTED_PLAYBOOKS,
+	EMITTED_COUNT
+};
+
+struct emitted {
+	struct buf bytes[EMITTED_COUNT];
+	struct bundle_member members[10];
+	size_t count;
+};
+
+int emit_members(struct emitted *out, const struct ir *ir, const char *resolved, bool proved, struct err *why);
+void emitted_release(struct emitted *e);
+static inline void emitted_own_(struct emitted *e)
+{
+	emitted_release(e);
+}
+
+/* emit_bundle - the same, sealed, in an empty *out. */
 int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, bool proved, struct err *why);
 
 #endif

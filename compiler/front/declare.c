@@ -241,8 +241,8 @@ void declare_lifelines(struct reading *r)
 {
 	struct lifelines all = { 0 };
 
-	strmap_init(&all.ids, r->arena);
-	strmap_init(&all.texts, r->arena);
+	strmap_init(&all.ids, r->trees);
+	strmap_init(&all.texts, r->trees);
 	for (size_t i = 0; i < r->decls.len; i++) {
 		const struct node *decl = r->decls.at[i];
 
@@ -289,7 +289,7 @@ void declare_blocks(struct reading *r)
 	VEC(struct pol_block) all = { 0 };
 	struct strmap labels;
 
-	strmap_init(&labels, r->arena);
+	strmap_init(&labels, r->trees);
 	for (size_t i = 0; i < r->decls.len; i++) {
 		const struct node *decl = r->decls.at[i], *first;
 
@@ -512,7 +512,7 @@ void declare_reflexes(struct reading *r)
 	VEC(struct pol_reflex) all = { 0 };
 	struct strmap names;
 
-	strmap_init(&names, r->arena);
+	strmap_init(&names, r->trees);
 	for (size_t i = 0; i < r->decls.len; i++) {
 		const struct node *decl = r->decls.at[i], *first;
 		struct pol_reflex out;

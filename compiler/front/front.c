@@ -99,7 +99,7 @@ static struct policy *read_policy(struct compilation *c, const char *path, const
 {
 	struct reading *r = arena_zero(c->arena, sizeof *r);
 
-	*r = (struct reading){ .c = c, .arena = c->arena, .diags = &c->diags };
+	*r = (struct reading){ .c = c, .arena = c->arena, .trees = c->sources.trees, .diags = &c->diags };
 	c->reading = r;
 	if (!load_main(r, path, text, len))
 		return NULL;

@@ -392,9 +392,9 @@ static bool posture_build(struct reading *r, struct posture_symbol *s)
 	struct building b = { .symbol = s, .sound = !s->has_hole };
 	bool based;
 
-	strmap_init(&s->labels, r->arena);
-	strmap_init(&b.own, r->arena);
-	strmap_init(&b.texts, r->arena);
+	strmap_init(&s->labels, r->trees);
+	strmap_init(&b.own, r->trees);
+	strmap_init(&b.texts, r->trees);
 	based = extend(r, &b);
 	settings_read(r, &b);
 	malformed_read(r, &b);

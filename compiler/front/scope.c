@@ -196,8 +196,8 @@ static void declare_posture(struct reading *r, struct node *decl)
 
 void scope_declare_params(struct reading *r)
 {
-	strmap_init(&r->symbols, r->arena);
-	strmap_init(&r->postures, r->arena);
+	strmap_init(&r->symbols, r->trees);
+	strmap_init(&r->postures, r->trees);
 	for (size_t i = 0; i < r->decls.len; i++)
 		if (r->decls.at[i]->kind == NODE_PARAM)
 			declare_param(r, r->decls.at[i]);

@@ -128,7 +128,7 @@ static bool head_read(struct reading *r, const struct node *head, struct pol_sel
 		struct ranges all = ranges_of(r->arena, 0, UINT16_MAX);
 		struct pol_proto any = { .number = PROTO_ANY, .dport = all, .icmp = all };
 
-		s = (struct service){ arena_copy(r->arena, &any, sizeof any), 1 };
+		s = (struct service){ arena_copy(r->trees, &any, sizeof any), 1 };
 	}
 	/* A copy, since ports and flags are written into it. */
 	out->protos = arena_copy(r->arena, s.at, s.len * sizeof *s.at);

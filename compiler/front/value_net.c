@@ -14,7 +14,7 @@ struct gathering {
 
 static void gather_range(struct reading *r, struct gathering *g, enum family f, struct addr_range range)
 {
-	vec_push(r->arena, &g->at[f], range);
+	vec_push(r->trees, &g->at[f], range);
 }
 
 static void gather_set(struct reading *r, struct gathering *g, const struct netset *s)

@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "lang/base/piece.h"
+
 #define DIGEST_HEX 64
 
 struct digest {
@@ -13,5 +15,6 @@ struct digest {
 };
 
 struct digest digest_of(const void *bytes, size_t len);
+struct digest digest_of_pieces(const struct pieces *p);
 
 #endif

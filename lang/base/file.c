@@ -61,6 +61,15 @@ static int write_all(int fd, const char *at, size_t left, struct err *why)
 	return 0;
 }
 
+static int write_pieces(int fd, const struct pieces *p, struct err *why)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < p->count && !rc; i++)
+		rc = write_all(fd, p->at[i].at, p->at[i].len, why);
+	return rc;
+}
+
 /* A rename is only durable once the directory is. */
 static int sync_parent(const char *path, struct err *why)
 {
@@ -75,9 +84,9 @@ static int sync_parent(const char *path, struct err *why)
 }
 
 /* From a file beside it, which is there now, to the path; when it fails, neither is left half. */
-static int move_in(const char *path, const char *beside, int fd, const void *bytes, size_t len, struct err *why)
+static int move_in(const char *path, const char *beside, int fd, const struct pieces *p, struct err *why)
 {
-	if (write_all(fd, bytes, len, why) || (fsync(fd) && err_sys(why, "cannot sync"))) {
+	if (write_pieces(fd, p, why) || (fsync(fd) && err_sys(why, "cannot sync"))) {
 		unlink(beside);
 		return err_in(why, "%s", beside);
 	}
@@ -91,6 +100,7 @@ static int move_in(const char *path, const char *beside, int fd, const void *byt
 
 int file_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why)
 {
+	struct piece one = { bytes, len };
 	char beside[PATH_MAX];
 
 	if (snprintf(beside, sizeof beside, "%s.new", path) >= (int)sizeof beside)
@@ -99,17 +109,17 @@ int file_replace(const char *path, const void *bytes, size_t len, unsigned mode,
 	own(fd) int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 	if (fd < 0)
 		return err_sys(why, "cannot create %s", beside);
-	return move_in(path, beside, fd, bytes, len, why);
+	return move_in(path, beside, fd, &(struct pieces){ &one, 1 }, why);
 }
 
 /* Into what is no file: a device, or a pipe that somebody reads. */
-static int write_into(const char *path, const void *bytes, size_t len, struct err *why)
+static int write_into(const char *path, const struct pieces *p, struct err *why)
 {
 	own(fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_sys(why, "cannot open %s", path);
-	return write_all(fd, bytes, len, why) ? err_in(why, "%s", path) : 0;
+	return write_pieces(fd, p, why) ? err_in(why, "%s", path) : 0;
 }
 
 /* As the file that it takes the place of; its owner only where we may. */
@@ -121,6 +131,13 @@ static int look_like(int fd, const struct stat *st)
 
 int file_save(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why)
 {
+	struct piece one = { bytes, len };
+
+	return file_save_pieces(path, &(struct pieces){ &one, 1 }, mode, why);
+}
+
+int file_save_pieces(const char *path, const struct pieces *p, unsigned mode, struct err *why)
+{
 	char real[PATH_MAX], beside[PATH_MAX];
 	struct stat st;
 	bool there = !stat(path, &st);
@@ -130,7 +147,7 @@ int file_save(const char *path, const void *bytes, size_t len, unsigned mode, st
 	if (there && S_ISDIR(st.st_mode))
 		return err_set(why, EISDIR, "cannot write %s: it is a directory", path);
 	if (there && !S_ISREG(st.st_mode))
-		return write_into(path, bytes, len, why);
+		return write_into(path, p, why);
 	if (there && !realpath(path, real))
 		return err_sys(why, "cannot write %s", path);
 	/* A name of its own: a file of the person's that is called so is not to be lost. */
@@ -145,5 +162,5 @@ int file_save(const char *path, const void *bytes, size_t len, unsigned mode, st
 		unlink(beside);
 		return rc;
 	}
-	return move_in(there ? real : path, beside, fd, bytes, len, why);
+	return move_in(there ? real : path, beside, fd, p, why);
 }

@@ -11,6 +11,7 @@
 
 #include "lang/base/buf.h"
 #include "lang/base/err.h"
+#include "lang/base/piece.h"
 
 /* Appends the file to *out. A directory, or more than `most` bytes, is an error. */
 int file_read(struct buf *out, const char *path, size_t most, struct err *why);
@@ -29,5 +30,6 @@ int file_replace(const char *path, const void *bytes, size_t len, unsigned mode,
  * owner where we may; what is no file, as /dev/stdout or a pipe, is written to and never replaced.
  */
 int file_save(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why);
+int file_save_pieces(const char *path, const struct pieces *p, unsigned mode, struct err *why);
 
 #endif

@@ -1,5 +1,6 @@
 #include "lang/bundle/batch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -26,14 +27,41 @@ void batch_release(struct batch *b)
 	*b = (struct batch){ 0 };
 }
 
-void batch_encode(struct buf *out, const struct batch *b)
+static void put_head(struct buf *out, const struct batch *b)
 {
+	assert(b->len <= UINT32_MAX);
 	wire_put_u32(out, BATCH_VERSION);
 	wire_put_u32(out, BATCH_ORDER);
-	wire_put_bytes(out, b->messages, b->len);
+	wire_put_u32(out, (uint32_t)b->len);
+}
+
+static void put_banks(struct buf *out, const struct batch *b)
+{
 	wire_put_u32(out, (uint32_t)b->bank_count);
 	for (size_t i = 0; i < b->bank_count; i++)
 		wire_put_u32(out, b->banks[i]);
+}
+
+void batch_encode(struct buf *out, const struct batch *b)
+{
+	put_head(out, b);
+	buf_add(out, b->messages, b->len);
+	put_banks(out, b);
+}
+
+void batch_encode_over(struct buf *out, struct batch *b)
+{
+	own(buf) struct buf head = { 0 };
+
+	put_head(&head, b);
+	*out = (struct buf){ .at = (char *)b->messages, .len = b->len, .room = b->len };
+	b->messages = NULL;
+	buf_reserve(out, head.len + (b->bank_count + 1) * sizeof *b->banks);
+	memmove(out->at + head.len, out->at, b->len);
+	memcpy(out->at, head.at, head.len);
+	out->len += head.len;
+	put_banks(out, b);
+	batch_release(b);
 }
 
 static const struct nlmsghdr *message_at(const struct batch *b, size_t at)
@@ -78,24 +106,20 @@ static int banks_hold(const struct batch *b, struct err *why)
 	return 0;
 }
 
-static int batch_read(struct batch *b, struct wire_in *in, struct err *why)
+/* Its messages stay where they are. */
+static int batch_read(struct batch *b, const void **messages, struct wire_in *in, struct err *why)
 {
-	size_t len;
 
 	if (wire_get_u32(in) != BATCH_VERSION)
 		return err_set(why, EINVAL, "not a batch of version %u", BATCH_VERSION);
 	if (wire_get_u32(in) != BATCH_ORDER)
 		return err_set(why, EINVAL, "made for machines of the other byte order");
 
-	const void *messages = wire_get_bytes(in, &len);
+	*messages = wire_get_bytes(in, &b->len);
 	b->bank_count = wire_get_count(in, sizeof *b->banks);
-	b->messages = malloc(len + 1);
 	b->banks = calloc(b->bank_count + 1, sizeof *b->banks);
-	if (!b->messages || !b->banks)
-		return err_set(why, ENOMEM, "no memory for %zu bytes", len);
-	if (len)
-		memcpy(b->messages, messages, len);
-	b->len = len;
+	if (!b->banks)
+		return err_set(why, ENOMEM, "no memory for %zu bytes", b->bank_count * sizeof *b->banks);
 	for (size_t i = 0; i < b->bank_count; i++)
 		b->banks[i] = wire_get_u32(in);
 	if (!wire_done(in))
@@ -107,8 +131,13 @@ int batch_open(struct batch *out, const void *bytes, size_t len, struct err *why
 {
 	own(batch) struct batch b = { 0 };
 	struct wire_in in = { bytes, len, false };
-	int rc = batch_read(&b, &in, why);
+	const void *messages;
+	int rc = batch_read(&b, &messages, &in, why);
 
+	if (!rc && !(b.messages = malloc(b.len + 1)))
+		return err_set(why, ENOMEM, "no memory for %zu bytes", b.len);
+	if (!rc && b.len)
+		memcpy(b.messages, messages, b.len);
 	if (!rc)
 		rc = messages_hold(&b, why);
 	if (!rc)
@@ -211,6 +240,24 @@ int batch_check(const struct batch *b, const char *table, struct err *why)
 		if (message_holds(message_at(b, at), table, why))
 			return err_in(why, "message at byte %zu", at);
 	return 0;
+}
+
+int batch_inspect(const void *bytes, size_t len, const char *table, struct err *why)
+{
+	struct batch b = { 0 };
+	struct wire_in in = { bytes, len, false };
+	const void *messages = NULL;
+	int rc = batch_read(&b, &messages, &in, why);
+
+	b.messages = (uint8_t *)messages;
+	if (!rc)
+		rc = messages_hold(&b, why);
+	if (!rc)
+		rc = banks_hold(&b, why);
+	if (!rc)
+		rc = batch_check(&b, table, why);
+	free(b.banks);
+	return rc;
 }
 
 void batch_place(struct batch *b, char bank)

@@ -39,6 +39,8 @@ static inline void batch_own_(struct batch *b)
 }
 
 void batch_encode(struct buf *out, const struct batch *b);
+/* The same in the place of the messages, which end with it: a long list's are tens of megabytes. *out is empty. */
+void batch_encode_over(struct buf *out, struct batch *b);
 int batch_open(struct batch *out, const void *bytes, size_t len, struct err *why);
 
 /*
@@ -46,6 +48,9 @@ int batch_open(struct batch *out, const void *bytes, size_t len, struct err *why
  * NFNL_SUBSYS_NFTABLES) in the inet or netdev table named so, and hooks no chain.
  */
 int batch_check(const struct batch *b, const char *table, struct err *why);
+
+/* What batch_open() and batch_check() would say. Copies nothing; the bytes lie as malloc() aligns. */
+int batch_inspect(const void *bytes, size_t len, const char *table, struct err *why);
 
 void batch_place(struct batch *b, char bank);
 

@@ -133,26 +133,64 @@ static bool members_are_in_order(const struct bundle_member *members, size_t cou
 	return next == count;
 }
 
-static size_t tar_len(size_t manifest, const struct bundle_member *members, size_t count)
-{
-	size_t len = BLOCK + padded(manifest) + 2 * BLOCK;
+/* Room for members, each its header, its bytes and what fills its last block; and for the end. */
+struct laying {
+	struct arena *arena;
+	struct pieces out;
+};
 
+static void lay(struct laying *l, const void *at, size_t len)
+{
+	if (len)
+		l->out.at[l->out.count++] = (struct piece){ at, len };
+}
+
+static void lay_member(struct laying *l, const char *name, const void *bytes, size_t len)
+{
+	static const char zeros[BLOCK];
+	struct tar_header h = header_of(name, len);
+
+	lay(l, arena_copy(l->arena, &h, sizeof h), sizeof h);
+	lay(l, bytes, len);
+	lay(l, zeros, padded(len) - len);
+}
+
+struct pieces bundle_pieces(struct arena *a, const struct bundle_member *members, size_t count)
+{
+	static const char end[2 * BLOCK];
+	own(buf) struct buf manifest = { 0 };
+	struct laying l = { .arena = a };
+
+	assert(members_are_in_order(members, count));
+	l.out.at = arena_zero(a, (3 * (count + 1) + 1) * sizeof *l.out.at);
+	manifest_print(&manifest, members, count);
+	lay_member(&l, MANIFEST, arena_copy(a, manifest.at, manifest.len), manifest.len);
 	for (size_t i = 0; i < count; i++)
-		len += BLOCK + padded(members[i].len);
-	return len;
+		lay_member(&l, members[i].name, members[i].bytes, members[i].len);
+	lay(&l, end, sizeof end);
+	return l.out;
 }
 
 void bundle_write(struct buf *out, const struct bundle_member *members, size_t count)
 {
-	own(buf) struct buf manifest = { 0 };
+	own(arena) struct arena *a = arena_new();
+	struct pieces p = bundle_pieces(a, members, count);
 
-	assert(members_are_in_order(members, count));
-	manifest_print(&manifest, members, count);
-	buf_reserve(out, tar_len(manifest.len, members, count));
-	member_write(out, MANIFEST, manifest.at, manifest.len);
+	buf_reserve(out, pieces_len(&p));
+	for (size_t i = 0; i < p.count; i++)
+		buf_add(out, p.at[i].at, p.at[i].len);
+}
+
+/* The manifest's lines are of 100 bytes and a name each, at most. */
+bool bundle_fits(const struct bundle_member *members, size_t count, struct err *why)
+{
+	size_t len = BLOCK + padded(sizeof HEADING + count * (100 + sizeof ((struct tar_header *)0)->name)) + 2 * BLOCK;
+
 	for (size_t i = 0; i < count; i++)
-		member_write(out, members[i].name, members[i].bytes, members[i].len);
-	end_write(out);
+		len += BLOCK + padded(members[i].len);
+	if (len > BUNDLE_BYTES_MAX)
+		err_set(why, EFBIG, "%zu bytes, more than %zu", len, BUNDLE_BYTES_MAX);
+	return len <= BUNDLE_BYTES_MAX;
 }
 
 void bundle_write_signed(struct buf *out, const struct bundle *b, const void *signature, size_t len)

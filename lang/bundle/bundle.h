@@ -20,12 +20,14 @@
 #ifndef TEG_BUNDLE_BUNDLE_H
 #define TEG_BUNDLE_BUNDLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lang/base/arena.h"
 #include "lang/base/buf.h"
 #include "lang/base/digest.h"
 #include "lang/base/err.h"
+#include "lang/base/piece.h"
 
 #define BUNDLE_BYTES_MAX ((size_t)256 << 20)
 
@@ -37,6 +39,12 @@ struct bundle_member {
 
 /* All members but the manifest, which it makes, in the order above. Appends the tar to *out. */
 void bundle_write(struct buf *out, const struct bundle_member *members, size_t count);
+
+/* The same tar as pieces, for who writes it to a file at once: the members' bytes stay where they are. */
+struct pieces bundle_pieces(struct arena *a, const struct bundle_member *members, size_t count);
+
+/* Else EFBIG, with the limit: bundle_open() would refuse what is made of them. */
+bool bundle_fits(const struct bundle_member *members, size_t count, struct err *why);
 
 struct bundle;
 

@@ -1,4 +1,5 @@
 /* The sealed form: bundle, batch and the names of nft objects; every way of spoiling them is refused. */
+#include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
@@ -54,6 +55,24 @@ static void test_round(void)
 	const struct bundle_member *manifest = bundle_find(b, "manifest");
 	tap_text(bundle_id(b)->hex, digest_of(manifest->bytes, manifest->len).hex,
 		 "the id is the manifest's digest");
+}
+
+static void test_pieces(void)
+{
+	static const struct bundle_member large[] = { { "plan", NULL, BUNDLE_BYTES_MAX } };
+	own(buf) struct buf one = sealed(), joined = { 0 };
+	own(arena) struct arena *a = arena_new();
+	struct pieces p = bundle_pieces(a, members, ARRAY_LEN(members));
+	struct err why = { 0 };
+
+	for (size_t i = 0; i < p.count; i++)
+		buf_add(&joined, p.at[i].at, p.at[i].len);
+	tap_ok(joined.len == one.len && !memcmp(joined.at, one.at, one.len), "the pieces of a bundle are the bundle");
+	tap_num(pieces_len(&p), one.len, "and as long");
+	tap_text(digest_of_pieces(&p).hex, digest_of(one.at, one.len).hex, "with one digest");
+	tap_ok(bundle_fits(members, ARRAY_LEN(members), &why), "it may be opened");
+	tap_ok(!bundle_fits(large, 1, &why) && why.code == -EFBIG && strstr(why.text, "bytes, more than"), "a larger one may not: %s",
+	       why.text);
 }
 
 /* --- signed ---------------------------------------------------------------------------- */
@@ -562,7 +581,7 @@ static void test_batch_mutants(void)
 	own(buf) struct buf whole = { 0 };
 	struct gen g = gen_new(7);
 	unsigned opened = 0;
-	bool placed_well = true;
+	bool placed_well = true, agreed = true;
 
 	for (int i = 0; i < 4; i++)
 		chain(&d, "tegumentar", "@_some_chain");
@@ -577,15 +596,26 @@ static void test_batch_mutants(void)
 		memcpy(bytes, whole.at, len);
 		for (unsigned n = gen_below(&g, 3); n && len; n--)
 			bytes[gen_below(&g, (unsigned)len)] ^= (uint8_t)(1u << gen_below(&g, 8));
-		if (batch_open(&b, bytes, len, &why))
+		const bool sound = !batch_inspect(bytes, len, "tegumentar", &why);
+		if (batch_open(&b, bytes, len, &why)) {
+			agreed &= !sound;
 			continue;
+		}
 		opened++;
-		batch_check(&b, "tegumentar", &why);
+		agreed &= sound == !batch_check(&b, "tegumentar", &why);
 		for (size_t k = 0; k < b.bank_count; k++)
 			placed_well &= b.messages[b.banks[k]] == BATCH_BANK;
 		batch_place(&b, 'a');
 	}
 	tap_ok(placed_well && opened > 100, "20000 mutants of a batch do no harm (%u open)", opened);
+	tap_ok(agreed, "and looking at one where it lies says what opening and checking it do");
+	own(buf) struct buf over = { 0 };
+	struct batch copy = as_batch(&d);
+	copy.messages = memcpy(malloc(copy.len), copy.messages, copy.len);
+	copy.banks = memcpy(malloc(copy.bank_count * sizeof *copy.banks), copy.banks, copy.bank_count * sizeof *copy.banks);
+	batch_encode_over(&over, &copy);
+	tap_ok(over.len == whole.len && !memcmp(over.at, whole.at, whole.len) && !copy.messages && !copy.banks,
+	       "a batch is encoded over itself as beside itself");
 	buf_release(&d.bytes);
 }
 
@@ -672,6 +702,7 @@ static void test_names_injective(void)
 int main(void)
 {
 	test_round();
+	test_pieces();
 	test_when_needed();
 	test_signed();
 	test_signed_spoilt();
