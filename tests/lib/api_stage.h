@@ -57,6 +57,14 @@ struct api_stage {
 	pthread_t actor;
 };
 
+/* Requests, written out. */
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
+#define HEAD_OF(method, path) method " " path " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n"
+#define JSON_TYPE "Content-Type: application/json\r\n"
+#define POSTURE HEAD_OF("POST", "/api/tegumentar/posture")
+#define POLICY HEAD_OF("POST", "/api/tegumentar/policy") "Content-Type: application/octet-stream\r\nContent-Length: 2\r\n"
+#define BEARER "Authorization: Bearer "
+
 struct api_stage *api_stage_new(void);
 
 /* SIGTERM to the api; its exit code, or 1000 + the signal that ended it. */
