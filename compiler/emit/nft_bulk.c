@@ -14,6 +14,7 @@ struct found {
 	const struct ir_rule *rule;
 	const struct nft_box *box;
 	struct nft_way way;
+	const char *counter;
 };
 
 struct bulk {
@@ -21,6 +22,7 @@ struct bulk {
 	struct arena *a; /* of all that is dropped once there are chains */
 	const struct nft_site *site;
 	nft_bulk_ends ends;
+	const char *counter; /* of the rule whose items are being found */
 	VEC(struct found) found;
 	VEC(struct nft_item) items;
 	size_t parts; /* of items that are one but for the blocks of a set */
@@ -113,7 +115,7 @@ static void note_found(struct nft_spread *s, const struct nft_way *w)
 	struct bulk *k = s->finder;
 	struct arena *a = k->a;
 	const struct ir_box *b = &s->box->box;
-	const struct found f = { s->rule, s->box, *w };
+	const struct found f = { s->rule, s->box, *w, k->counter };
 	const unsigned self = (w->src == NFT_END_SELF ? NFT_DECIDED_SRC : 0) | (w->dst == NFT_END_SELF ? NFT_DECIDED_DST : 0);
 	const bool icmp = !ranges_are_all(&b->icmp);
 	const struct nft_item it = {
@@ -141,7 +143,7 @@ static int find_all(struct bulk *k, const struct ir_rule *rules, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct nft_spread s = { .mk = k->mk, .a = k->a, .site = k->site, .rule = &rules[i], .found = note_found, .finder = k };
 
-		nft_counter_at(k->mk, rules[i].id); /* a rule without boxes is counted too: never */
+		k->counter = nft_counter_at(k->mk, rules[i].id); /* a rule without boxes is counted too: never */
 		if (nft_spread(&s))
 			return k->mk->why->code;
 	}
@@ -161,7 +163,7 @@ static void put_item(struct bulk *k, struct nft_chain *c, uint32_t item, unsigne
 	if (k->in_trees && nft_drop_is_told(k->mk, f->rule)) {
 		nft_ends_in(k->mk, &r, NFT_FATE_GOTO, nft_told_chain(k->mk, f->rule));
 	} else {
-		nft_count_as(k->mk, &r, f->rule->id);
+		nft_count_at(k->mk, &r, f->counter);
 		k->ends(k->mk, &r, f->rule);
 	}
 	nft_put_rule(k->mk, c, r, *said == f->rule ? NULL : f->rule->is_default ? "default" : f->rule->label);
@@ -274,7 +276,7 @@ static struct nft_lead lead_of(const struct bulk *k, uint32_t item)
 
 	if (nft_drop_is_told(k->mk, r))
 		return (struct nft_lead){ NFT_FATE_GOTO, nft_told_chain(k->mk, r) };
-	return (struct nft_lead){ .name = nft_counter_at(k->mk, r->id) };
+	return (struct nft_lead){ .name = k->found.at[item].counter };
 }
 
 /* Neighbours that count as one rule are one range. */

@@ -285,10 +285,14 @@ void nft_ask_any(struct nft_maker *mk, struct nft_rule *r, enum nft_field f, enu
 	nft_ask_set(mk, r, f, t, s);
 }
 
+void nft_count_at(struct nft_maker *mk, struct nft_rule *r, const char *counter)
+{
+	nft_push(mk, r, (struct nft_expr){ .kind = NFT_EXPR_COUNTER, .counter = counter });
+}
+
 void nft_count_as(struct nft_maker *mk, struct nft_rule *r, const char *id)
 {
-	nft_push(mk, r,
-		 (struct nft_expr){ .kind = NFT_EXPR_COUNTER, .counter = nft_counter_at(mk, id) });
+	nft_count_at(mk, r, nft_counter_at(mk, id));
 }
 
 void nft_log(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule)

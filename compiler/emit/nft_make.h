@@ -84,6 +84,7 @@ void nft_ask_family(struct nft_maker *mk, struct nft_rule *r, enum family f);
 /* What a rule does beside its verdict. */
 void nft_log(struct nft_maker *mk, struct nft_rule *r, const struct ir_rule *rule);
 void nft_count_as(struct nft_maker *mk, struct nft_rule *r, const char *id);
+void nft_count_at(struct nft_maker *mk, struct nft_rule *r, const char *counter); /* that nft_counter_at() has named */
 void nft_ends(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate);
 void nft_ends_in(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate, const char *chain);
 

@@ -40,15 +40,21 @@ static unsigned shapes_of(const struct nft_item *it)
  * Items of a layer by where they lie on an axis: in one block of as many addresses as a narrow end has at most, or in
  * many. Those of one place are a chain.
  */
-#define PLACES_MOST 2048u /* of a layer; a short list has fewer */
+#define PLACES_MOST 8192u /* of a layer; a short list has fewer */
 #define SPOTS_MOST  16u	   /* places of one item */
 
 struct chain {
 	uint32_t first, len; /* first: a link, from 1 */
 };
 
+/* From the first to the last address of an end, by the upper 32 bits: most items are told apart by that. */
+struct reach {
+	uint32_t lo, hi;
+};
+
 struct link {
 	uint32_t item, next;
+	struct reach src, dst;
 };
 
 struct along {
@@ -62,7 +68,15 @@ struct places {
 
 /* Where an item lies; in many places: n is 0. */
 struct spots {
+	struct reach reach;
 	unsigned at[SPOTS_MOST], n;
+};
+
+/* An item, and where both of its ends lie. */
+struct laid {
+	const struct nft_item *it;
+	uint32_t item;
+	struct spots src, dst;
 };
 
 /* Comparing each with each takes too long when many are wide: then it is given up. */
@@ -80,19 +94,36 @@ static unsigned place_of(const struct layering *k, addr_num block)
 	return (unsigned)((uint64_t)block * UINT64_C(0x9e3779b97f4a7c15) >> 48) % k->places;
 }
 
+static struct reach reach_of(const struct nft_item *it, enum nft_axis x)
+{
+	const struct nft_spans *family = &it->on[NFT_AXIS_FAMILY], *on = &it->on[x];
+	const unsigned shift = family->at[0].hi == FAMILY_IP4 ? 0 : 96;
+
+	if (family->at[0].lo != family->at[family->len - 1].hi)
+		return (struct reach){ 0, UINT32_MAX };
+	return (struct reach){ (uint32_t)(on->at[0].lo >> shift), (uint32_t)(on->at[on->len - 1].hi >> shift) };
+}
+
 static struct spots spots_of(const struct layering *k, const struct nft_item *it, enum nft_axis x)
 {
 	const unsigned bits = block_bits(it);
-	struct spots s = { .n = 0 };
+	struct spots s = { .reach = reach_of(it, x) };
 
 	for (size_t i = 0; i < it->on[x].len; i++) {
 		const struct addr_range r = it->on[x].at[i];
 
-		if (r.hi >> bits != r.lo >> bits || s.n == SPOTS_MOST)
-			return (struct spots){ .n = 0 };
+		if (r.hi >> bits != r.lo >> bits || s.n == SPOTS_MOST) {
+			s.n = 0;
+			break;
+		}
 		s.at[s.n++] = place_of(k, r.lo >> bits);
 	}
 	return s;
+}
+
+static bool reach_same(struct reach x, struct reach y)
+{
+	return x.lo <= y.hi && y.lo <= x.hi;
 }
 
 static bool may_compare(struct layering *k, size_t len)
@@ -101,13 +132,17 @@ static bool may_compare(struct layering *k, size_t len)
 	return k->left;
 }
 
-static bool meets_chain(struct layering *k, const struct chain *c, const struct nft_item *it)
+static bool meets_chain(struct layering *k, const struct chain *c, const struct laid *x)
 {
+	const struct link *l;
+
 	if (!may_compare(k, c->len))
 		return true;
-	for (uint32_t l = c->first; l; l = k->links.at[l - 1].next)
-		if (nft_items_meet(&k->items[k->links.at[l - 1].item], it))
+	for (uint32_t at = c->first; at; at = l->next) {
+		l = &k->links.at[at - 1];
+		if (reach_same(l->src, x->src.reach) && reach_same(l->dst, x->dst.reach) && nft_items_meet(&k->items[l->item], x->it))
 			return true;
+	}
 	return false;
 }
 
@@ -131,34 +166,40 @@ static size_t beside(const struct along *along, const struct spots *s)
 	return n;
 }
 
-static bool meets_layer(struct layering *k, const struct places *p, const struct nft_item *it, const struct spots *src,
-			const struct spots *dst)
+static bool meets_layer(struct layering *k, const struct places *p, const struct laid *x)
 {
-	const bool by_dst = !src->n || (dst->n && beside(&p->dst, dst) < beside(&p->src, src));
+	const bool by_dst = !x->src.n || (x->dst.n && beside(&p->dst, &x->dst) < beside(&p->src, &x->src));
 	const struct along *along = by_dst ? &p->dst : &p->src;
-	const struct spots *by = by_dst ? dst : src;
+	const struct spots *by = by_dst ? &x->dst : &x->src;
 
 	if (!by->n)
-		return meets_all(k, p, it);
+		return meets_all(k, p, x->it);
 	for (unsigned i = 0; i < by->n; i++)
-		if (meets_chain(k, &along->at[by->at[i]], it))
+		if (meets_chain(k, &along->at[by->at[i]], x))
 			return true;
-	return meets_chain(k, &along->many, it);
+	return meets_chain(k, &along->many, x);
 }
 
-static void put_link(struct layering *k, struct chain *c, uint32_t item)
+static void put_link(struct layering *k, struct chain *c, const struct laid *x)
 {
-	vec_push(k->a, &k->links, ((struct link){ item, c->first }));
+	vec_push(k->a, &k->links, ((struct link){ x->item, c->first, x->src.reach, x->dst.reach }));
 	c->first = (uint32_t)k->links.len;
 	c->len++;
 }
 
-static void put_along(struct layering *k, struct along *along, const struct spots *s, uint32_t item)
+static void put_along(struct layering *k, struct along *along, const struct spots *s, const struct laid *x)
 {
 	if (!s->n)
-		put_link(k, &along->many, item);
+		put_link(k, &along->many, x);
 	for (unsigned i = 0; i < s->n; i++)
-		put_link(k, &along->at[s->at[i]], item);
+		put_link(k, &along->at[s->at[i]], x);
+}
+
+static void put_in_layer(struct layering *k, struct places *p, const struct laid *x)
+{
+	vec_push(k->a, &p->all, x->item);
+	put_along(k, &p->src, &x->src, x);
+	put_along(k, &p->dst, &x->dst, x);
 }
 
 static struct places *layer_new(const struct layering *k)
@@ -191,20 +232,18 @@ bool nft_layers_of(struct arena *a, const struct nft_item *items, const struct n
 	nft_large_groups(items, p, l, GROUP_LEAST, NFT_GROUPS_MOST, groups);
 	for (size_t i = 0; i < l.len && k.left; i++) {
 		const struct nft_item *it = &items[l.at[i]];
-		const struct spots src = spots_of(&k, it, NFT_AXIS_SRC), dst = spots_of(&k, it, NFT_AXIS_DST);
+		const struct laid x = { it, l.at[i], spots_of(&k, it, NFT_AXIS_SRC), spots_of(&k, it, NFT_AXIS_DST) };
 		const unsigned shapes = shapes_of(it);
 		unsigned layer = top;
 
-		while (layer > 0 && (!layers[layer] || !meets_layer(&k, layers[layer], it, &src, &dst)))
+		while (layer > 0 && (!layers[layer] || !meets_layer(&k, layers[layer], &x)))
 			layer--;
 		while (!may_stand(layer, groups[i], shapes) && layer + 1 < NFT_LAYERS)
 			layer++;
 		top = layer > top ? layer : top;
 		if (!layers[layer])
 			layers[layer] = layer_new(&k);
-		vec_push(scratch, &layers[layer]->all, l.at[i]);
-		put_along(&k, &layers[layer]->src, &src, l.at[i]);
-		put_along(&k, &layers[layer]->dst, &dst, l.at[i]);
+		put_in_layer(&k, layers[layer], &x);
 	}
 	for (unsigned s = 0; s < NFT_LAYERS; s++)
 		out[s] = layers[s] ? (struct nft_picked){ arena_copy(a, layers[s]->all.at, layers[s]->all.len * sizeof *layers[s]->all.at),
