@@ -1,3 +1,7 @@
+/*
+ * bundle.c - all that is made for a host, read back out of the sealed bundle: its tables, its batches,
+ * its order of postures.
+ */
 #include "compiler/audit/audit.h"
 
 #include <errno.h>

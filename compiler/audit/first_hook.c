@@ -1,3 +1,7 @@
+/*
+ * first_hook.c - the tables of the first hook, read back as rules and compared with the policy's for
+ * all packets.
+ */
 #include "compiler/audit/audit.h"
 
 #include <errno.h>

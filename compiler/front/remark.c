@@ -1,3 +1,6 @@
+/*
+ * remark.c - comments that speak to tegc, `# tegc: ...`, and the statements that each is about.
+ */
 #include <string.h>
 
 #include "compiler/front/reading.h"

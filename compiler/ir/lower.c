@@ -1,3 +1,7 @@
+/*
+ * lower.c - what a policy means, as ordered rules over sets of field values: addresses, boxes, rates,
+ * then the rules of each layer.
+ */
 #include "compiler/ir/ir.h"
 
 #include <assert.h>

@@ -1,3 +1,7 @@
+/*
+ * claim.c - what a policy claims of itself, asked cell by cell of each posture; and the same for
+ * runtime blocks and closed postures.
+ */
 #include "compiler/prove/mutant.h"
 #include "compiler/prove/prover.h"
 

@@ -1,3 +1,6 @@
+/*
+ * dead.c - which rules decide nothing, or next to nothing, and which rules before them are the reason.
+ */
 #include "compiler/prove/mutant.h"
 #include "compiler/prove/prover.h"
 

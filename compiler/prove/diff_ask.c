@@ -1,3 +1,6 @@
+/*
+ * diff_ask.c - which packets an edited step changes, window by window.
+ */
 #include "compiler/prove/pairing.h"
 
 #include <string.h>

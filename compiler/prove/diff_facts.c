@@ -1,3 +1,6 @@
+/*
+ * diff_facts.c - what changes beside verdicts: rates, zones, and what else is told as a fact.
+ */
 #include "compiler/prove/pairing.h"
 
 #include <stdlib.h>

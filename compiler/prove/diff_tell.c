@@ -1,3 +1,7 @@
+/*
+ * diff_tell.c - a set of packets that fare otherwise as a change: in words, with its flags, its risk
+ * and an example.
+ */
 #include "compiler/prove/pairing.h"
 
 #include <string.h>

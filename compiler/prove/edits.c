@@ -1,3 +1,6 @@
+/*
+ * edits.c - two lists of steps as few edits: what stands in both, in one order, need not be looked at.
+ */
 #include "compiler/prove/mutant.h"
 #include "compiler/prove/prover.h"
 

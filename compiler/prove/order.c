@@ -1,3 +1,6 @@
+/*
+ * order.c - does one posture admit no more than another, and are two alike?
+ */
 #include "compiler/prove/mutant.h"
 
 #include <string.h>

@@ -1,3 +1,6 @@
+/*
+ * reach.c - which steps decide some packet at all.
+ */
 #include "compiler/prove/prover.h"
 
 /*

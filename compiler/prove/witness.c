@@ -1,3 +1,6 @@
+/*
+ * witness.c - one packet of a set, such as people know packets, and what eval makes of it.
+ */
 #include "compiler/prove/prover.h"
 
 #include <stdio.h>

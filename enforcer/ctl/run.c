@@ -1,3 +1,6 @@
+/*
+ * run.c - the command line: options, help, and the row of command.def that is run.
+ */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,6 @@
+/*
+ * filter_change.c - one transaction, put together message by message.
+ */
 #include "enforcer/nft/filter.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,6 @@
+/*
+ * filter_digest.c - one number for all that our tables say: chains, rules, and what they refer to.
+ */
 #include "enforcer/nft/filter.h"
 
 #include <string.h>

@@ -1,3 +1,6 @@
+/*
+ * filter_look.c - what of ours is in the kernel: chains, hooks, counters, and where hooks lead.
+ */
 #include "enforcer/nft/filter.h"
 
 #include <string.h>

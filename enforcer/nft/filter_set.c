@@ -1,3 +1,6 @@
+/*
+ * filter_set.c - what a set in the kernel holds.
+ */
 #include "enforcer/nft/filter.h"
 
 #include <arpa/inet.h>

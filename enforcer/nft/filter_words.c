@@ -1,3 +1,6 @@
+/*
+ * filter_words.c - why the kernel refused a transaction: which message it was about, and the way out.
+ */
 #include "enforcer/nft/filter_talk.h"
 
 #include <errno.h>

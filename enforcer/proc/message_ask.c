@@ -1,3 +1,6 @@
+/*
+ * message_ask.c - what asks for a change, as bytes: postures, bundles, blocks, rollbacks; and what came of it.
+ */
 #include "enforcer/proc/message_parts.h"
 
 #include <errno.h>

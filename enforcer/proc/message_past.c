@@ -1,3 +1,6 @@
+/*
+ * message_past.c - what was, as bytes: generations, their bundles, the audit log.
+ */
 #include "enforcer/proc/message_parts.h"
 
 static void put_history_row(struct buf *out, const struct history_row *r)

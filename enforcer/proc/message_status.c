@@ -1,3 +1,6 @@
+/*
+ * message_status.c - what is live, as bytes: the status and the counters.
+ */
 #include "enforcer/proc/message_parts.h"
 
 static void put_interface(struct buf *out, const struct status_interface *i)

@@ -1,3 +1,6 @@
+/*
+ * message_told.c - what the warden tells by itself, as bytes: events and packets.
+ */
 #include "enforcer/proc/message_parts.h"
 
 #include <string.h>

@@ -1,3 +1,6 @@
+/*
+ * generation_adopt.c - what the journal says is in force, found again in the kernel as it stands.
+ */
 #include "enforcer/warden/generation_parts.h"
 
 #include <errno.h>

@@ -1,3 +1,7 @@
+/*
+ * generation_commit.c - the bridge from one generation to the next, and what is left to settle once it
+ * is crossed.
+ */
 #include "enforcer/warden/generation_parts.h"
 
 #include <errno.h>

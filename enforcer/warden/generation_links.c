@@ -1,3 +1,6 @@
+/*
+ * generation_links.c - interfaces that come, go or are renamed while a generation is in force.
+ */
 #include "enforcer/warden/generation_parts.h"
 
 #include "enforcer/warden/content.h"

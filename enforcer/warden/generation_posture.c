@@ -1,3 +1,6 @@
+/*
+ * generation_posture.c - from one posture of the generation in force to another.
+ */
 #include "enforcer/warden/generation_parts.h"
 
 #include <stdio.h>

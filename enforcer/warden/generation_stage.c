@@ -1,3 +1,6 @@
+/*
+ * generation_stage.c - everything that can fail, done loose beside what is in force; or undone.
+ */
 #include "enforcer/warden/generation_parts.h"
 
 #include <errno.h>

@@ -1,3 +1,7 @@
+/*
+ * verify.c - what is known of a session, by name; and may this code be run: every operation has what it takes, and one
+ * truth is left.
+ */
 #include <errno.h>
 #include <string.h>
 

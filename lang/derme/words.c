@@ -1,3 +1,6 @@
+/*
+ * words.c - rules on sessions, in words for people.
+ */
 #include "lang/derme/derme.h"
 
 static void print_number(struct buf *out, enum sort s, uint64_t n)
