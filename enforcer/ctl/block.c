@@ -85,30 +85,21 @@ static enum exit_code read_sources(const struct ctl *c, struct arena *a, struct 
 
 /* ---- the list ---------------------------------------------------------------------- */
 
-static enum exit_code list(const struct ctl *c)
+static void add_blocks(struct buf *out, struct arena *a, const cJSON *answer)
 {
 	static const char *const heading[] = { "source", "until", "by" };
-	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/blocks" };
-	own(arena) struct arena *a = arena_new();
-	own(buf) struct buf out = { 0 };
+	const double total = json_number(answer, "total");
 	VEC(const char *) cells = { 0 };
-	enum exit_code rc = call_make(c, &call);
 	const cJSON *i;
 
-	if (rc)
-		return rc;
-	if (*c->json)
-		return call_say_json(&call);
 	for (size_t k = 0; k < 3; k++)
 		vec_push(a, &cells, heading[k]);
-	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(call.json, "blocks"))
+	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(answer, "blocks"))
 		for (size_t k = 0; k < 3; k++)
 			vec_push(a, &cells, json_text(i, heading[k]));
 	if (cells.len > 3)
-		say_table(&out, cells.at, 3, cells.len / 3);
-	const double total = json_number(call.json, "total");
-	buf_printf(&out, "%.0f %s blocked\n", total, total == 1 ? "source is" : "sources are");
-	return say_out(&out);
+		say_table(out, cells.at, 3, cells.len / 3);
+	buf_printf(out, "%.0f %s blocked\n", total, total == 1 ? "source is" : "sources are");
 }
 
 /* ---- changes ------------------------------------------------------------------------- */
@@ -163,7 +154,7 @@ enum exit_code ctl_block(const struct ctl *c)
 	const unsigned long minutes = *c->lasts ? minutes_read(c->lasts) : 60;
 
 	if (!c->argument_count && !*c->from)
-		return list(c);
+		return call_show(c, "/api/tegumentar/blocks", add_blocks);
 	if (minutes)
 		return change(c, "/api/tegumentar/blocks", minutes, "blocked");
 	say_problem(c, "usage", "a time is minutes, hours or days", "--for 30m, --for 8h, --for 2d");

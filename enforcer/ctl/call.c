@@ -35,6 +35,21 @@ enum exit_code call_say_json(const struct call *call)
 	return say_out(&out);
 }
 
+enum exit_code call_show(const struct ctl *c, const char *path, call_words *words)
+{
+	own(call) struct call call = { .method = "GET", .path = path };
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf out = { 0 };
+	enum exit_code rc = call_make(c, &call);
+
+	if (rc)
+		return rc;
+	if (*c->json)
+		return call_say_json(&call);
+	words(&out, a, call.json);
+	return say_out(&out);
+}
+
 const char *json_text(const cJSON *object, const char *name)
 {
 	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));

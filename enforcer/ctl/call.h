@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "enforcer/ctl/ctl.h"
+#include "lang/base/arena.h"
 #include "lang/base/buf.h"
 
 struct call {
@@ -45,6 +46,10 @@ enum exit_code call_make(const struct ctl *c, struct call *call);
 
 /* The answer as it came, to stdout. */
 enum exit_code call_say_json(const struct call *call);
+
+/* What the api says of a path: as it came with --json, else in words. The arena ends when they are written. */
+typedef void call_words(struct buf *out, struct arena *a, const cJSON *answer);
+enum exit_code call_show(const struct ctl *c, const char *path, call_words *words);
 
 /* A member of an answer; "" or 0 when it is not there. */
 const char *json_text(const cJSON *object, const char *name);

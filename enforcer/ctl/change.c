@@ -46,34 +46,26 @@ static void add_order(struct buf *out, const cJSON *posture)
 	}
 }
 
-static enum exit_code list_postures(const struct ctl *c)
+static void add_postures(struct buf *out, struct arena *a, const cJSON *answer)
 {
-	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/posture" };
-	own(buf) struct buf out = { 0 };
-	enum exit_code rc = call_make(c, &call);
-	const cJSON *postures, *p;
+	const cJSON *postures = cJSON_GetObjectItemCaseSensitive(answer, "postures"), *p;
 
-	if (rc)
-		return rc;
-	postures = cJSON_GetObjectItemCaseSensitive(call.json, "postures");
-	if (*c->json)
-		return call_say_json(&call);
+	(void)a;
 	if (!cJSON_GetArraySize(postures))
-		buf_puts(&out, "no policy is enforced, so there are no postures: tegctl apply FILE.tegb\n");
+		buf_puts(out, "no policy is enforced, so there are no postures: tegctl apply FILE.tegb\n");
 	cJSON_ArrayForEach(p, postures) {
 		const char *name = json_text(p, "name");
-		const bool active = !strcmp(name, json_text(call.json, "posture"));
+		const bool active = !strcmp(name, json_text(answer, "posture"));
 
-		buf_puts(&out, active ? "* " : "  ");
-		say_add(&out, active ? COLOUR_STRONG : COLOUR_NONE, name);
-		buf_printf(&out, "%*s  ", (int)(strlen(name) < 16 ? 16 - strlen(name) : 0), "");
-		say_add(&out, COLOUR_NONE, json_text(p, "title"));
+		buf_puts(out, active ? "* " : "  ");
+		say_add(out, active ? COLOUR_STRONG : COLOUR_NONE, name);
+		buf_printf(out, "%*s  ", (int)(strlen(name) < 16 ? 16 - strlen(name) : 0), "");
+		say_add(out, COLOUR_NONE, json_text(p, "title"));
 		if (cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(p, "no_wider_than")))
-			buf_puts(&out, *json_text(p, "title") ? "; " : "");
-		add_order(&out, p);
-		buf_putc(&out, '\n');
+			buf_puts(out, *json_text(p, "title") ? "; " : "");
+		add_order(out, p);
+		buf_putc(out, '\n');
 	}
-	return say_out(&out);
 }
 
 static char *posture_body(const char *name, const char *reason, unsigned long minutes)
@@ -96,7 +88,7 @@ enum exit_code ctl_posture(const struct ctl *c)
 				       .type = "application/json" };
 
 	if (!c->argument_count)
-		return list_postures(c);
+		return call_show(c, "/api/tegumentar/posture", add_postures);
 	const unsigned long minutes = minutes_read(c->lasts);
 	if (*c->lasts && !minutes) {
 		say_problem(c, "usage", "a time is minutes, hours or days", "--for 30m, --for 8h, --for 2d");

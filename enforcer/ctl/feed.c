@@ -24,21 +24,12 @@ static const char *state_of(const cJSON *feed)
 	return json_is_true(feed, "in_force") ? "stale, in force" : "stale, cleared";
 }
 
-static enum exit_code list(const struct ctl *c)
+static void add_feeds(struct buf *out, struct arena *a, const cJSON *answer)
 {
 	static const char *const heading[] = { "feed", "entries", "max", "loaded", "state", "format" };
-	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/feeds" };
-	own(arena) struct arena *a = arena_new();
-	own(buf) struct buf out = { 0 };
+	const cJSON *feeds = cJSON_GetObjectItemCaseSensitive(answer, "feeds"), *f;
 	VEC(const char *) cells = { 0 };
-	enum exit_code rc = call_make(c, &call);
-	const cJSON *feeds, *f;
 
-	if (rc)
-		return rc;
-	if (*c->json)
-		return call_say_json(&call);
-	feeds = cJSON_GetObjectItemCaseSensitive(call.json, "feeds");
 	for (size_t k = 0; k < sizeof heading / sizeof *heading; k++)
 		vec_push(a, &cells, heading[k]);
 	cJSON_ArrayForEach(f, feeds) {
@@ -50,10 +41,9 @@ static enum exit_code list(const struct ctl *c)
 		vec_push(a, &cells, json_text(f, "format"));
 	}
 	if (cJSON_GetArraySize(feeds))
-		say_table(&out, cells.at, sizeof heading / sizeof *heading, cells.len / (sizeof heading / sizeof *heading));
+		say_table(out, cells.at, sizeof heading / sizeof *heading, cells.len / (sizeof heading / sizeof *heading));
 	else
-		buf_puts(&out, "the policy in force has no feeds\n");
-	return say_out(&out);
+		buf_puts(out, "the policy in force has no feeds\n");
 }
 
 static enum exit_code changed(const struct ctl *c, const struct call *call, const char *name, const char *how)
@@ -109,7 +99,7 @@ enum exit_code ctl_feed(const struct ctl *c)
 	const char *what = c->argument_count ? c->arguments[0] : "list";
 
 	if (!strcmp(what, "list") && c->argument_count <= 1)
-		return list(c);
+		return call_show(c, "/api/tegumentar/feeds", add_feeds);
 	if (!strcmp(what, "load") && c->argument_count == 3 && is_name(c->arguments[1]))
 		return load(c, c->arguments[1], c->arguments[2]);
 	if (!strcmp(what, "clear") && c->argument_count == 2 && is_name(c->arguments[1]))

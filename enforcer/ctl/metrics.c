@@ -89,36 +89,32 @@ enum exit_code ctl_metrics(const struct ctl *c)
 	return *c->json && call.text.at ? say_samples(call.text.at) : say_out(&call.text);
 }
 
-enum exit_code ctl_counters(const struct ctl *c)
+static void add_counters(struct buf *out, struct arena *a, const cJSON *answer)
 {
-	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/counters" };
-	own(arena) struct arena *a = arena_new();
-	own(buf) struct buf out = { 0 };
+	static const char *const heading[] = { "rule", "layer", "verdict", "packets", "bytes" };
 	VEC(const char *) cells = { 0 };
 	const cJSON *i;
-	enum exit_code rc = call_make(c, &call);
 
-	if (rc)
-		return rc;
-	if (*c->json)
-		return call_say_json(&call);
-	static const char *const heading[] = { "rule", "layer", "verdict", "packets", "bytes" };
 	for (size_t k = 0; k < 5; k++)
 		vec_push(a, &cells, heading[k]);
-	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(call.json, "rules")) {
+	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(answer, "rules")) {
 		vec_push(a, &cells, json_text(i, "id"));
 		vec_push(a, &cells, json_text(i, "layer"));
 		vec_push(a, &cells, json_text(i, "verdict"));
 		vec_push(a, &cells, arena_printf(a, "%.0f", json_number(i, "packets")));
 		vec_push(a, &cells, arena_printf(a, "%.0f", json_number(i, "bytes")));
 	}
-	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(call.json, "unjudged")) {
+	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(answer, "unjudged")) {
 		vec_push(a, &cells, json_text(i, "cause"));
 		vec_push(a, &cells, "unjudged");
 		vec_push(a, &cells, json_text(i, "verdict"));
 		vec_push(a, &cells, arena_printf(a, "%.0f", json_number(i, "packets")));
 		vec_push(a, &cells, "");
 	}
-	say_table(&out, cells.at, 5, cells.len / 5);
-	return say_out(&out);
+	say_table(out, cells.at, 5, cells.len / 5);
+}
+
+enum exit_code ctl_counters(const struct ctl *c)
+{
+	return call_show(c, "/api/tegumentar/counters", add_counters);
 }

@@ -10,30 +10,22 @@
 #include "enforcer/ctl/say.h"
 #include "lang/base/arena.h"
 
-enum exit_code ctl_history(const struct ctl *c)
+static void add_history(struct buf *out, struct arena *a, const cJSON *answer)
 {
 	static const char *const heading[] = { "", "#", "time", "how", "result", "policy", "bundle" };
-	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/history" };
-	own(arena) struct arena *a = arena_new();
-	own(buf) struct buf out = { 0 };
+	const cJSON *generations = cJSON_GetObjectItemCaseSensitive(answer, "generations"), *g;
 	VEC(const char *) cells = { 0 };
-	enum exit_code rc = call_make(c, &call);
-	const cJSON *g;
 
-	if (rc)
-		return rc;
-	if (*c->json)
-		return call_say_json(&call);
-	if (!cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(call.json, "generations"))) {
-		buf_puts(&out, "no generation was in force yet: tegctl apply FILE.tegb\n");
-		return say_out(&out);
+	if (!cJSON_GetArraySize(generations)) {
+		buf_puts(out, "no generation was in force yet: tegctl apply FILE.tegb\n");
+		return;
 	}
 	for (size_t i = 0; i < 7; i++)
 		vec_push(a, &cells, heading[i]);
-	cJSON_ArrayForEach(g, cJSON_GetObjectItemCaseSensitive(call.json, "generations")) {
+	cJSON_ArrayForEach(g, generations) {
 		const double number = json_number(g, "generation"), of = json_number(g, "of");
 		const char *row[] = {
-			number == json_number(call.json, "now") ? "*" : "", arena_printf(a, "%.0f", number), json_text(g, "at"),
+			number == json_number(answer, "now") ? "*" : "", arena_printf(a, "%.0f", number), json_text(g, "at"),
 			of ? arena_printf(a, "%s of %.0f", json_text(g, "how"), of) : json_text(g, "how"), json_text(g, "result"),
 			arena_printf(a, "%s %s", json_text(g, "policy"), json_text(g, "version")),
 			arena_printf(a, "%.12s", json_text(g, "bundle")),
@@ -42,8 +34,12 @@ enum exit_code ctl_history(const struct ctl *c)
 		for (size_t i = 0; i < 7; i++)
 			vec_push(a, &cells, row[i]);
 	}
-	say_table(&out, cells.at, 7, cells.len / 7);
-	return say_out(&out);
+	say_table(out, cells.at, 7, cells.len / 7);
+}
+
+enum exit_code ctl_history(const struct ctl *c)
+{
+	return call_show(c, "/api/tegumentar/history", add_history);
 }
 
 /* 0 when it is no number. */

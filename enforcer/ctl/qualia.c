@@ -46,18 +46,15 @@ static void add_raw(struct buf *out, const cJSON *answer)
 		   json_number(raw, "blocked_sources"));
 }
 
+static void add_qualia(struct buf *out, struct arena *a, const cJSON *answer)
+{
+	(void)a;
+	for (size_t i = 0; i < sizeof qualia / sizeof *qualia; i++)
+		add_figure(out, answer, qualia[i].name, qualia[i].about);
+	add_raw(out, answer);
+}
+
 enum exit_code ctl_qualia(const struct ctl *c)
 {
-	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/qualia" };
-	own(buf) struct buf out = { 0 };
-	enum exit_code rc = call_make(c, &call);
-
-	if (rc)
-		return rc;
-	if (*c->json)
-		return call_say_json(&call);
-	for (size_t i = 0; i < sizeof qualia / sizeof *qualia; i++)
-		add_figure(&out, call.json, qualia[i].name, qualia[i].about);
-	add_raw(&out, call.json);
-	return say_out(&out);
+	return call_show(c, "/api/tegumentar/qualia", add_qualia);
 }

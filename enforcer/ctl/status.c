@@ -126,10 +126,9 @@ static void add_facts(struct buf *out, const cJSON *s)
 	add_line(out, "started", buf_text(&line));
 }
 
-static void add_interfaces(struct buf *out, const cJSON *s)
+static void add_interfaces(struct buf *out, struct arena *a, const cJSON *s)
 {
 	const cJSON *interfaces = cJSON_GetObjectItemCaseSensitive(s, "interfaces"), *i;
-	own(arena) struct arena *a = arena_new();
 	VEC(const char *) cells = { 0 };
 
 	if (!cJSON_GetArraySize(interfaces))
@@ -145,22 +144,18 @@ static void add_interfaces(struct buf *out, const cJSON *s)
 	say_table(out, cells.at, 4, cells.len / 4);
 }
 
+static void add_status(struct buf *out, struct arena *a, const cJSON *answer)
+{
+	add_head(out, answer);
+	add_posture(out, answer);
+	add_pending(out, answer);
+	add_facts(out, answer);
+	add_drift(out, answer);
+	add_events(out, answer);
+	add_interfaces(out, a, answer);
+}
+
 enum exit_code ctl_status(const struct ctl *c)
 {
-	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/status" };
-	own(buf) struct buf out = { 0 };
-	enum exit_code rc = call_make(c, &call);
-
-	if (rc)
-		return rc;
-	if (*c->json)
-		return call_say_json(&call);
-	add_head(&out, call.json);
-	add_posture(&out, call.json);
-	add_pending(&out, call.json);
-	add_facts(&out, call.json);
-	add_drift(&out, call.json);
-	add_events(&out, call.json);
-	add_interfaces(&out, call.json);
-	return say_out(&out);
+	return call_show(c, "/api/tegumentar/status", add_status);
 }
