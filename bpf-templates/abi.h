@@ -366,7 +366,7 @@ struct teg_atlas_table {
 	__u32 gate, gate_shift; /* 2^(64 - shift) words */
 };
 
-enum { TEG_ATLAS_HOSTS4, TEG_ATLAS_HEADS, TEG_ATLAS_HOSTS6, TEG_ATLAS_FAR, TEG_ATLAS_TABLES };
+enum { TEG_ATLAS_HOSTS4, TEG_ATLAS_HOSTS6, TEG_ATLAS_FAR, TEG_ATLAS_TABLES };
 
 struct teg_atlas {
 	__u32 root[2];	     /* by family; 0: no pages */
@@ -374,6 +374,8 @@ struct teg_atlas {
 	__u32 masks;
 	__u64 seed;	     /* of the tables, odd */
 	struct teg_atlas_table tables[TEG_ATLAS_TABLES];
+	__u32 heads, head_cells; /* so many words */
+	__u32 pilots, head_groups; /* a pilot each */
 	__u32 trees, tree_count; /* the heads 1 to tree_count have one, the first at `trees` */
 	__u32 far_lengths;   /* by the number of a head, a word: a bit for each length from 65 on */
 	__u32 length_count;
@@ -457,11 +459,16 @@ struct teg_node {
  * second. Before hosts6 and far stands a gate, in which each key has two bits of one word: most others are known by it.
  *
  *     hosts4  8 cells: 63..32 value, 31..0 address; 63 of the first: some of this bucket's are in their second
- *     heads   the same by the first 32 bits of an IPv6 address, of which longer prefixes begin so: 21..0 number of the head
  *     hosts6  5 words: bits 64 to 127 | 5 halves: bits 32 to 63 | 6 bits each: 5 this is its second bucket, 4..0 the
  *             value; 31 as above. The number of the head is what the bucket's own number says. Hosts of other values are in `far`
  *     far     3 keys of two words, 3 values, and whether some are in their second bucket: prefixes of other lengths
  *             from 65 on: head << 38 | bits 32 to 63 << 6 | length - 65, and the bits from 64 on
+ *
+ * Heads: the first 32 bits of IPv6 addresses, of which longer prefixes begin so. Each has a cell of its own, which its hash and its group's
+ * pilot, a number of 16 bits that was tried until it was so, say: so one word is compared, whichever it is.
+ *
+ *     heads   a word each: 63..32 number of the head, 31..0 the first 32 bits; 0: none
+ *     pilots  four in a word, by the number of the group
  *
  * Trees: a head's prefixes of 33 to 64 bits, by bits 32 to 63. The page of each, as above by the first 8 of them, stands by the head's number.
  *
@@ -478,7 +485,7 @@ struct teg_node {
 #define TEG_ATLAS_LINE 8u	/* words of a cache line: a page, a bucket, a part of a tree */
 #define TEG_ATLAS_INLINE 6u	/* word of a page, where entries stand when they are two at most */
 #define TEG_ATLAS_PARTS 128u	/* words of the most parts that an entry may have; so many end the table */
-#define TEG_ATLAS_CELLS 8u	/* ways of hosts4 and heads */
+#define TEG_ATLAS_CELLS 8u	/* ways of hosts4 */
 #define TEG_ATLAS_TAGS 12u	/* of a bucket */
 #define TEG_ATLAS_TAG_WORDS 3u
 #define TEG_ATLAS_TAG_BITS 15u
@@ -505,6 +512,22 @@ static inline __u64 teg_atlas_hash(__u64 seed, __u64 key, __u64 low)
 static inline __u32 teg_atlas_bucket(__u64 hash, __u32 buckets, bool second)
 {
 	return (__u32)((second ? (__u32)hash : hash >> 32) * buckets >> 32);
+}
+
+/* The cell of a head. Of one half of its hash is its group, and the other is another for each. */
+static inline __u64 teg_atlas_head_hash(__u64 seed, __u32 top)
+{
+	return top * seed;
+}
+
+static inline __u32 teg_atlas_group(__u64 hash, __u32 groups)
+{
+	return (__u32)((hash >> 32) * groups >> 32);
+}
+
+static inline __u32 teg_atlas_head_cell(__u64 hash, __u32 pilot, __u32 cells)
+{
+	return (__u32)((__u64)((__u32)hash * (pilot * 0x9e3779b1u | 1)) * cells >> 32);
 }
 
 /* The tags of an atlas: see there. */

@@ -125,7 +125,7 @@ static __always_inline __u32 atlas_part(const struct atlas_view *v, __u64 entry,
 #ifndef ATLAS_PART
 #define ATLAS_PART(v, entry, byte) atlas_part(v, entry, byte)
 #define ATLAS_FAR(v, head, length, middle, low) atlas_far(v, head, length, middle, low)
-#define ATLAS_HEADED(v, head, middle) atlas_headed(v, head, middle)
+#define ATLAS_ENTRY6(v, at, middle, around) atlas_entry6(v, at, middle, around)
 #endif
 
 static __always_inline __u32 atlas_entry(const struct atlas_view *v, __u64 entry, __u32 byte)
@@ -327,7 +327,17 @@ static __always_inline __u32 atlas_tree(const struct atlas_view *v, __u64 entry,
 	return (__u32)((ends[half & 15] | (__u64)ends[next & 15] << 32) >> (bit & 31)) & TEG_ATLAS_VALUE;
 }
 
-/* The same among a head's prefixes. */
+/* The value of bits 32 to 63, where the entry that stands there is what their part of a page is asked for. */
+static __always_inline __u32 atlas_entry6(const struct atlas_view *v, __u64 at, __u32 middle, __u32 around)
+{
+	const __u64 entry = atlas_word(v, at);
+
+	if (TEG_ATLAS_KIND(entry) == TEG_ATLAS_MANY)
+		return atlas_tree(v, entry, middle);
+	return (((__u32)(entry >> 22) ^ middle) & 0xffffff) >> ((24 - (entry >> 46 & 31)) & 31) ? around : (__u32)entry & TEG_ATLAS_VALUE;
+}
+
+/* The value of the same among a head's prefixes. */
 static __always_inline __u32 atlas_headed(const struct atlas_view *v, __u32 head, __u32 middle)
 {
 	const __u64 *page = atlas_line(v, v->head->trees + ((__u64)head - 1) * TEG_ATLAS_LINE);
@@ -336,12 +346,7 @@ static __always_inline __u32 atlas_headed(const struct atlas_view *v, __u32 head
 		return 0;
 	__u32 value;
 	const __u64 at = atlas_page_at(page, middle >> 24, &value);
-	if (!at)
-		return value;
-	const __u64 entry = atlas_word(v, at);
-	if (TEG_ATLAS_KIND(entry) == TEG_ATLAS_MANY)
-		return atlas_tree(v, entry, middle);
-	return (((__u32)(entry >> 22) ^ middle) & 0xffffff) >> ((24 - (entry >> 46 & 31)) & 31) ? (__u32)page[5] & TEG_ATLAS_VALUE : (__u32)entry & TEG_ATLAS_VALUE;
+	return at ? ATLAS_ENTRY6(v, at, middle, (__u32)page[5] & TEG_ATLAS_VALUE) : value;
 }
 
 /* ---- addresses ------------------------------------------------------------------------------ */
@@ -362,11 +367,16 @@ static __always_inline __u32 atlas_longest(const struct atlas_view *v, __u32 hea
 	return 0;
 }
 
+/* The number of what an IPv6 address begins with; 0: no longer prefix does. */
 static __always_inline __u32 atlas_head(const struct atlas_view *v, __u32 top)
 {
 	const volatile struct teg_atlas *a = v->head;
+	const __u64 hash = teg_atlas_head_hash(a->seed, top);
+	const __u32 group = teg_atlas_group(hash, a->head_groups);
+	const __u32 pilot = (__u32)(atlas_word(v, (__u64)a->pilots + (group >> 2)) >> (group & 3) * 16) & 0xffff;
+	const __u64 cell = atlas_word(v, (__u64)a->heads + teg_atlas_head_cell(hash, pilot, a->head_cells));
 
-	return atlas_cell(v, &a->tables[TEG_ATLAS_HEADS], teg_atlas_hash(a->seed, top, 0), top);
+	return (__u32)cell == top ? (__u32)(cell >> 32) : 0;
 }
 
 /* May an IPv4 address be in a set? */
@@ -417,7 +427,7 @@ static __always_inline __u64 atlas_ip6(const struct atlas_view *v, __u64 high, _
 	if (!value && head && a->length_count)
 		value = atlas_longest(v, head, middle, low);
 	if (!value)
-		value = head && head <= a->tree_count ? ATLAS_HEADED(v, head, middle) : atlas_paged(v, true, top);
+		value = head && head <= a->tree_count ? atlas_headed(v, head, middle) : atlas_paged(v, true, top);
 	return value ? atlas_word(v, (__u64)a->masks + value) : 0;
 }
 

@@ -15,10 +15,10 @@
 
 /* By functions that stand below. */
 __u32 sets_part(__u32 which, __u64 entry, __u32 byte);
-__u32 sets_headed(__u32 which, __u32 head, __u32 middle);
+__u32 sets_entry6(__u32 which, __u64 at, __u32 middle, __u32 around);
 __u32 sets_far(__u32 which, __u64 head_length, __u32 middle, __u64 low);
 #define ATLAS_PART(v, entry, byte) sets_part((v)->which, entry, byte)
-#define ATLAS_HEADED(v, head, middle) sets_headed((v)->which, head, middle)
+#define ATLAS_ENTRY6(v, at, middle, around) sets_entry6((v)->which, at, middle, around)
 #define ATLAS_FAR(v, head, length, middle, low) sets_far((v)->which, (__u64)(head) << 32 | (length), middle, low)
 
 #include "bpf-templates/abi.h"
@@ -90,11 +90,11 @@ __noinline __u32 sets_part(__u32 which, __u64 entry, __u32 byte)
 	return sets_view(&v, which) ? atlas_part(&v, entry, byte & 0xff) : 0;
 }
 
-__noinline __u32 sets_headed(__u32 which, __u32 head, __u32 middle)
+__noinline __u32 sets_entry6(__u32 which, __u64 at, __u32 middle, __u32 around)
 {
 	struct atlas_view v;
 
-	return sets_view(&v, which) ? atlas_headed(&v, head & TEG_ATLAS_VALUE, middle) : 0;
+	return sets_view(&v, which) ? atlas_entry6(&v, at, middle, around) : 0;
 }
 
 __noinline __u32 sets_far(__u32 which, __u64 head_length, __u32 middle, __u64 low)

@@ -3,7 +3,7 @@
  * masks, and intervals of keys that have one value each.
  *
  *     prefixes ──┬──► points ──► pages ──► trees     atlas_pages.c, atlas_trees.c
- *                └──► tables                      atlas_tables.c
+ *                └──► tables, heads               atlas_tables.c, atlas_heads.c
  *
  * Every function that takes memory says false, or 0, when there is none.
  */
@@ -115,6 +115,10 @@ bool atlas_pages(struct making *m, enum family family);
 
 /* The trees of all heads. */
 bool atlas_trees(struct making *m);
+
+/* The cells of heads and their pilots: takes room for them, and fills it. False: no memory; or, of the second, no pilots by this seed. */
+bool atlas_heads_take(struct making *m);
+bool atlas_heads(struct making *m);
 
 /* Hosts, heads and longer prefixes. */
 bool atlas_tables(struct making *m);

@@ -5,12 +5,11 @@
 
 #define SEEDS_TRIED 100
 #define KICKS 500 /* of keys that make room for each other */
-#define HEADS_ROOMY (1u << 15) /* 384 KB */
 #define GATE_BITS 8u /* for each key, or up to twice as many: one of twenty that are not there passes all the same, or fewer */
 
-enum table { HOSTS4 = TEG_ATLAS_HOSTS4, HEADS = TEG_ATLAS_HEADS, HOSTS6 = TEG_ATLAS_HOSTS6, FAR = TEG_ATLAS_FAR };
+enum table { HOSTS4 = TEG_ATLAS_HOSTS4, HOSTS6 = TEG_ATLAS_HOSTS6, FAR = TEG_ATLAS_FAR };
 
-static const unsigned ways_of[TEG_ATLAS_TABLES] = { TEG_ATLAS_CELLS, TEG_ATLAS_CELLS, TEG_ATLAS_WAYS6, TEG_ATLAS_FAR_WAYS };
+static const unsigned ways_of[TEG_ATLAS_TABLES] = { TEG_ATLAS_CELLS, TEG_ATLAS_WAYS6, TEG_ATLAS_FAR_WAYS };
 static const bool has_gate[TEG_ATLAS_TABLES] = { [HOSTS6] = true, [FAR] = true };
 
 /* What is in a table. Of hosts6 the key is the number of the head << 32 | bits 32 to 63. */
@@ -188,15 +187,7 @@ static bool table_settle(const struct making *m, enum table t, struct item i)
 	return false;
 }
 
-/* So that nine of ten places are taken; two of three of heads, which most questions of IPv6 begin with, while they are few: of nine of
- * ten every tenth is in its second bucket, of these one of thirty. */
-static uint32_t buckets_for(enum table t, uint32_t count)
-{
-	const bool roomy = t == HEADS && count <= HEADS_ROOMY;
-
-	return (uint32_t)((uint64_t)count * (roomy ? 3 : 10) / ((roomy ? 2 : 9) * ways_of[t])) + 1;
-}
-
+/* So that nine of ten places are taken. */
 static bool table_take(struct making *m, enum table t, uint32_t count)
 {
 	struct teg_atlas_table *table = &m->head.tables[t];
@@ -206,7 +197,7 @@ static bool table_take(struct making *m, enum table t, uint32_t count)
 		return true;
 	while (words * 64ull < (uint64_t)count * GATE_BITS)
 		words *= 2, shift--;
-	table->buckets = buckets_for(t, count);
+	table->buckets = (uint32_t)((uint64_t)count * 10 / (9 * ways_of[t])) + 1;
 	if (t == HOSTS6 && table->buckets <= m->head_count)
 		table->buckets = m->head_count + 1;
 	table->gate_shift = shift;
@@ -361,14 +352,6 @@ static bool hosts4_each(struct making *m, uint32_t *counts)
 	return true;
 }
 
-static bool heads_each(struct making *m)
-{
-	for (const struct head *h = m->heads; h < m->heads + m->head_count; h++)
-		if (!table_put(m, HEADS, (struct item){ h->key, 0, h->name }))
-			return false;
-	return true;
-}
-
 /* Which lengths the far table has, of each head and of all. */
 static bool far_lengths(struct making *m)
 {
@@ -426,9 +409,9 @@ static bool late_each(const struct making *m)
 /* Some seed gives every key a place. */
 bool atlas_tables(struct making *m)
 {
-	uint32_t counts[TEG_ATLAS_TABLES] = { [HEADS] = m->head_count };
+	uint32_t counts[TEG_ATLAS_TABLES] = { 0 };
 	const uint32_t from = m->len;
-	bool ok = hosts4_each(m, counts) && tags_take(m, counts) && longer_each(m, counts);
+	bool ok = hosts4_each(m, counts) && tags_take(m, counts) && longer_each(m, counts) && atlas_heads_take(m);
 
 	for (unsigned t = 0; ok && t < TEG_ATLAS_TABLES; t++)
 		ok = table_take(m, (enum table)t, counts[t]);
@@ -438,9 +421,9 @@ bool atlas_tables(struct making *m)
 	m->head.seed = 0x9e3779b97f4a7c15u;
 	for (int i = 0; i < SEEDS_TRIED; i++) {
 		m->late_count = 0;
-		if (!hosts4_each(m, NULL) || !heads_each(m) || !longer_each(m, NULL))
+		if (!hosts4_each(m, NULL) || !longer_each(m, NULL))
 			return false;
-		if (late_each(m))
+		if (late_each(m) && atlas_heads(m))
 			return true;
 		memset(m->words + from, 0, (size_t)(to - from) * sizeof *m->words);
 		m->head.seed = (m->head.seed * 6364136223846793005u + 1442695040888963407u) | 1; /* Knuth's MMIX */
