@@ -465,7 +465,7 @@ struct teg_node {
  *             from 65 on: head << 38 | bits 32 to 63 << 6 | length - 65, and the bits from 64 on
  *
  * Heads: the first 32 bits of IPv6 addresses, of which longer prefixes begin so. Each has a cell of its own, which its hash and its group's
- * pilot, a number of 16 bits that was tried until it was so, say: so one word is compared, whichever it is.
+ * pilot, an odd number of 16 bits that was tried until it was so, say: so one word is compared, whichever it is.
  *
  *     heads   a word each: 63..32 number of the head, 31..0 the first 32 bits; 0: none
  *     pilots  four in a word, by the number of the group
@@ -514,7 +514,7 @@ static inline __u32 teg_atlas_bucket(__u64 hash, __u32 buckets, bool second)
 	return (__u32)((second ? (__u32)hash : hash >> 32) * buckets >> 32);
 }
 
-/* The cell of a head. Of one half of its hash is its group, and the other is another for each. */
+/* The cell of a head. One half of its hash says its group; the other is not the same for any two, nor is what an odd number makes of it. */
 static inline __u64 teg_atlas_head_hash(__u64 seed, __u32 top)
 {
 	return top * seed;
@@ -527,7 +527,7 @@ static inline __u32 teg_atlas_group(__u64 hash, __u32 groups)
 
 static inline __u32 teg_atlas_head_cell(__u64 hash, __u32 pilot, __u32 cells)
 {
-	return (__u32)((__u64)((__u32)hash * (pilot * 0x9e3779b1u | 1)) * cells >> 32);
+	return (__u32)((__u64)((__u32)hash * pilot) * cells >> 32);
 }
 
 /* The tags of an atlas: see there. */

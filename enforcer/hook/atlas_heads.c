@@ -55,7 +55,7 @@ static bool cells_take(struct making *m, const uint32_t *heads, uint32_t count, 
 
 static bool group_place(struct making *m, uint32_t group, const uint32_t *heads, uint32_t count)
 {
-	for (uint32_t pilot = 0; count <= GROUP_MOST && pilot < PILOTS; pilot++) {
+	for (uint32_t pilot = 1; count <= GROUP_MOST && pilot < PILOTS; pilot += 2) {
 		if (!cells_take(m, heads, count, pilot))
 			continue;
 		m->words[m->head.pilots + group / 4] |= (uint64_t)pilot << group % 4 * 16;

@@ -236,6 +236,27 @@ static void drawn_kinds(void)
 	}
 }
 
+/* One network in each of so many /32s side by side, of which every third is left out. */
+static void many_heads(uint32_t count)
+{
+	struct plan_prefix *p = calloc(count, sizeof *p);
+	own(atlas) struct atlas a = { 0 };
+	unsigned wrong = 0;
+	struct err why;
+
+	for (uint32_t i = 0; p && i < count; i++)
+		p[i] = (struct plan_prefix){ { { FAMILY_IP6, (addr_num)(0x24000000u + i * 3 / 2) << 96 | (addr_num)0x10000 << 64 }, 48 }, 1 };
+	tap_ok(p && !atlas_build(&a, p, count, &why), "%u /32s side by side", count);
+	for (uint32_t i = 0; i < count * 3 / 2; i++)
+		for (unsigned in = 0; in < 2; in++) {
+			const struct addr at = { FAMILY_IP6, (addr_num)(0x24000000u + i) << 96 | (addr_num)(in * 0x10000 + 7) << 64 };
+
+			wrong += atlas_find(&a, at) != (in && i % 3 != 2);
+		}
+	tap_num(wrong, 0, "have their networks, and those between them none");
+	free(p);
+}
+
 /* What stands in the tables is compared with their length before it is followed. */
 static void damaged(void)
 {
@@ -363,6 +384,9 @@ int main(void)
 	table();
 	drawn_prefixes();
 	drawn_kinds();
+	many_heads(2);
+	many_heads(1000);
+	many_heads(200000);
 	damaged();
 	in_bulk();
 	return tap_done();
