@@ -46,22 +46,29 @@ static void count_prefix(void *to, addr_num lo, unsigned bits)
  */
 struct rounding {
 	unsigned width;
-	double networks, weight[LENGTHS]; /* of the lengths up to this one, in addresses of all there are */
+	double networks;
+	const double *count; /* of each length */
 	double least[NFT_BLOCKS_MOST + 1][LENGTHS];
 	uint8_t from[NFT_BLOCKS_MOST + 1][LENGTHS];
 };
 
-static double blocks_between(const struct rounding *r, unsigned i, unsigned j)
+/* How many blocks of j bits those longer than i, for each i, become: summed from the longest on, so that none is lost beside a much larger. */
+static void blocks_above(const struct rounding *r, unsigned j, double blocks[static LENGTHS])
 {
-	return ldexp(r->weight[j] - (i ? r->weight[i] : 0), (int)j);
+	blocks[j] = 0;
+	for (unsigned i = j; i > 0; i--)
+		blocks[i - 1] = blocks[i] + ldexp(r->count[i], (int)(j - i));
 }
 
 static void round_to(struct rounding *r, unsigned k)
 {
+	double blocks[LENGTHS];
+
 	for (unsigned j = 1; j <= r->width; j++) {
+		blocks_above(r, j, blocks);
 		r->least[k][j] = INFINITY;
 		for (unsigned i = k > 1 ? 1 : 0; i < (k > 1 ? j : 1); i++) {
-			const double all = (k > 1 ? r->least[k - 1][i] : 0) + blocks_between(r, i, j);
+			const double all = (k > 1 ? r->least[k - 1][i] : 0) + blocks[i];
 
 			if (all < r->least[k][j]) {
 				r->least[k][j] = all;
@@ -74,11 +81,10 @@ static void round_to(struct rounding *r, unsigned k)
 /* How many lengths, ascending; 0: one set is as good. */
 static unsigned round_lengths(const double count[static LENGTHS], unsigned width, unsigned out[static NFT_BLOCKS_MOST])
 {
-	struct rounding r = { .width = width };
+	struct rounding r = { .width = width, .count = count };
 	unsigned longest = 0;
 
 	for (unsigned l = 1; l <= width; l++) {
-		r.weight[l] = r.weight[l - 1] + ldexp(count[l], -(int)l);
 		r.networks += count[l];
 		longest = count[l] > 0 ? l : longest;
 	}

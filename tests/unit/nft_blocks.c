@@ -104,6 +104,7 @@ static const struct {
 	{ FAMILY_IP4, { 21, 22, 23, 24, 24, 24, 28, 30, 32, 32 }, 10, 2000, 3, "ten kinds are three" },
 	{ FAMILY_IP6, { 48, 64, 64, 64, 128 }, 5, 2000, 3, "IPv6" },
 	{ FAMILY_IP6, { 44, 48, 52, 56, 60, 64, 80, 96, 112, 128 }, 10, 2000, 0, "more look-ups than intervals take are none" },
+	{ FAMILY_IP6, { 44, 48, 56, 64, 64, 96, 112, 128 }, 8, 2000, 0, "nor are networks of 96 bits 2^32 hosts each, few though these are beside one of 44" },
 };
 
 static void cases_are_as_expected(void)
