@@ -1,5 +1,6 @@
 #include "lang/base/strmap.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -8,24 +9,25 @@ void strmap_init(struct strmap *m, struct arena *a)
 	*m = (struct strmap){ .arena = a };
 }
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash_of(const char *name)
+/* FNV-1a, 64 bits, folded. */
+static uint32_t hash_of(const char *name)
 {
 	uint64_t h = 0xcbf29ce484222325u;
 
 	for (; *name; name++)
 		h = (h ^ (unsigned char)*name) * 0x100000001b3u;
-	return h;
+	return (uint32_t)(h ^ h >> 32);
 }
 
 /* The slot that holds the name, or the free one where it belongs. */
-static size_t *slot_of(const struct strmap *m, const char *name)
+static struct strmap_slot *slot_of(const struct strmap *m, const char *name, uint32_t hash)
 {
-	size_t i = hash_of(name) & (m->slot_count - 1);
+	for (size_t i = hash & (m->slot_count - 1);; i = (i + 1) & (m->slot_count - 1)) {
+		struct strmap_slot *s = &m->slots[i];
 
-	while (m->slots[i] && strcmp(m->entries.at[m->slots[i] - 1].name, name))
-		i = (i + 1) & (m->slot_count - 1);
-	return &m->slots[i];
+		if (!s->entry || (s->hash == hash && !strcmp(m->entries.at[s->entry - 1].name, name)))
+			return s;
+	}
 }
 
 void *strmap_find(const struct strmap *m, const char *name)
@@ -33,16 +35,25 @@ void *strmap_find(const struct strmap *m, const char *name)
 	if (!m->slot_count)
 		return NULL;
 
-	size_t index = *slot_of(m, name);
-	return index ? m->entries.at[index - 1].value : NULL;
+	uint32_t entry = slot_of(m, name, hash_of(name))->entry;
+	return entry ? m->entries.at[entry - 1].value : NULL;
 }
 
 static void strmap_widen(struct strmap *m)
 {
-	m->slot_count = m->slot_count ? 2 * m->slot_count : 16;
+	const struct strmap_slot *old = m->slots;
+	const size_t had = m->slot_count;
+
+	m->slot_count = had ? 2 * had : 16;
 	m->slots = arena_zero(m->arena, m->slot_count * sizeof *m->slots);
-	for (size_t i = 0; i < m->entries.len; i++)
-		*slot_of(m, m->entries.at[i].name) = i + 1;
+	for (size_t i = 0; i < had; i++) {
+		size_t at = old[i].hash & (m->slot_count - 1);
+
+		while (old[i].entry && m->slots[at].entry)
+			at = (at + 1) & (m->slot_count - 1);
+		if (old[i].entry)
+			m->slots[at] = old[i];
+	}
 }
 
 void strmap_put(struct strmap *m, const char *name, void *value)
@@ -50,12 +61,14 @@ void strmap_put(struct strmap *m, const char *name, void *value)
 	if (2 * (m->entries.len + 1) > m->slot_count)
 		strmap_widen(m);
 
-	size_t *slot = slot_of(m, name);
-	if (*slot) {
-		m->entries.at[*slot - 1].value = value;
+	uint32_t hash = hash_of(name);
+	struct strmap_slot *slot = slot_of(m, name, hash);
+	if (slot->entry) {
+		m->entries.at[slot->entry - 1].value = value;
 		return;
 	}
+	assert(m->entries.len < UINT32_MAX);
 	struct strmap_entry e = { name, value };
 	vec_push(m->arena, &m->entries, e);
-	*slot = m->entries.len;
+	*slot = (struct strmap_slot){ hash, (uint32_t)m->entries.len };
 }

@@ -5,6 +5,7 @@
 #define TEG_BASE_STRMAP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lang/base/arena.h"
 
@@ -13,10 +14,16 @@ struct strmap_entry {
 	void *value;
 };
 
+/* A name is looked at only where its hash is the same, and never when slots are made more. */
+struct strmap_slot {
+	uint32_t hash;
+	uint32_t entry; /* 1 + index into entries, 0 when free */
+};
+
 struct strmap {
 	struct arena *arena;
 	VEC(struct strmap_entry) entries; /* in order of insertion */
-	size_t *slots;			  /* 1 + index into entries, 0 when free */
+	struct strmap_slot *slots;
 	size_t slot_count;		  /* a power of two, or 0 */
 };
 
