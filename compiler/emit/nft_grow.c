@@ -8,8 +8,7 @@
 struct growing {
 	struct nft_desk *desk;
 	struct arena *a;
-	unsigned never; /* axes that are not cut: bits */
-	double enough_ns;
+	const struct nft_growth *how;
 	struct nft_price price; /* so far; ns by the items that packets come to */
 	double weight;
 	size_t entries, most;
@@ -163,14 +162,16 @@ static void grow_leaf(struct growing *g, struct nft_node *n, struct nft_price le
 
 static void grow(struct growing *g, struct nft_node *n, unsigned depth, double way_ns)
 {
-	const struct nft_here h = nft_desk_look(g->desk, &n->part, n->items);
 	struct nft_cut c = { .room = 0 };
 	struct nft_price price;
 
+	if (nft_load_us(g->price) > g->how->most_us)
+		return;
+	const struct nft_here h = nft_desk_look(g->desk, &n->part, n->items);
 	n->items.len = h.in.len;
 	g->entries += n->items.len;
-	if (depth < DEPTH_MOST && g->entries < g->most && !nft_leaf_is_worth(g->desk, &h, g->enough_ns))
-		c = nft_cut_find(g->desk, &h, g->never);
+	if (depth < DEPTH_MOST && g->entries < g->most && !nft_leaf_is_worth(g->desk, &h, g->how->enough_ns))
+		c = nft_cut_find(g->desk, &h, g->how->never);
 	if (!c.room) {
 		const double len = (double)n->items.len;
 
@@ -201,10 +202,9 @@ static double past_ns(struct nft_desk *d, const struct nft_node *n, double ns)
 	return nft_price_of_leaf(d, &h, &leaf) ? leaf.ns : ns;
 }
 
-struct nft_price nft_grow(struct nft_desk *d, struct arena *a, struct nft_node *root, unsigned never, double enough_ns)
+struct nft_price nft_grow(struct nft_desk *d, struct arena *a, struct nft_node *root, const struct nft_growth *how)
 {
-	struct growing g = { .desk = d, .a = a, .never = never, .enough_ns = enough_ns,
-				 .most = ENTRIES_MOST * root->items.len + 1024 };
+	struct growing g = { .desk = d, .a = a, .how = how, .most = ENTRIES_MOST * root->items.len + 1024 };
 
 	grow(&g, root, 0, 0);
 	g.price.ns /= g.weight ? g.weight : 1;

@@ -29,6 +29,11 @@ struct nft_price {
 	double past_ns;	     /* of a packet that comes past */
 };
 
+static inline double nft_load_us(struct nft_price p)
+{
+	return p.us + p.maps * MAPS_US;
+}
+
 static inline double nft_log2(size_t n)
 {
 	double d = 0;

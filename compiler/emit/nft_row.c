@@ -1,5 +1,6 @@
 #include "compiler/emit/nft_row.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "compiler/emit/nft_grow.h"
@@ -11,9 +12,12 @@
 #define ENOUGH_NS    800.0
 #define LAYERED_MOST 200000u /* items: beyond, it takes too long */
 
+#define SCORE_US 40000 /* to load, as bad as SCORE_NS more for each packet */
+#define SCORE_NS 3000
+
 double nft_price_score(struct nft_price p, double share)
 {
-	return share * p.ns / 3000 + (p.us + p.maps * MAPS_US) / 40000;
+	return share * p.ns / SCORE_NS + nft_load_us(p) / SCORE_US;
 }
 
 struct piece {
@@ -48,12 +52,15 @@ static double enough_for(const struct row *r, size_t len)
 	return share > ENOUGH_NS ? ENOUGH_NS : share > LEAF_NS ? share : LEAF_NS;
 }
 
-static void grow_piece(const struct row *r, struct piece *p)
+/* A tree that scores more is of no use, and may be left half grown. */
+static void grow_piece(const struct row *r, struct piece *p, double most)
 {
+	const struct nft_growth how = { r->never, enough_for(r, p->items.len), most * SCORE_US };
+
 	p->of_tree = arena_new();
 	p->tree = arena_zero(p->of_tree, sizeof *p->tree);
 	*p->tree = (struct nft_node){ .part = r->node->part, .items = p->items };
-	p->price = nft_grow(r->desk, p->of_tree, p->tree, r->never, enough_for(r, p->items.len));
+	p->price = nft_grow(r->desk, p->of_tree, p->tree, &how);
 }
 
 static void release(struct piece *at, size_t len)
@@ -86,7 +93,7 @@ static void add_piece(struct row *r, struct nft_picked items)
 	r->at[r->len] = (struct piece){ .items = items };
 	if (r->len)
 		r->at[r->len].before = r->at[r->len - 1].before + r->at[r->len - 1].items.len;
-	grow_piece(r, &r->at[r->len++]);
+	grow_piece(r, &r->at[r->len++], HUGE_VAL);
 }
 
 static void take_pieces(struct row *r)
@@ -134,13 +141,13 @@ static struct piece *smallest_pair(struct row *r)
 	return least;
 }
 
-static struct piece joined(const struct row *r, struct arena *a, const struct piece *at, size_t len)
+static struct piece joined(const struct row *r, struct arena *a, const struct piece *at, size_t len, double most)
 {
 	struct piece one = { .items = at[0].items, .before = at[0].before };
 
 	for (size_t i = 1; i < len; i++)
 		one.items = both(a, one.items, at[i].items);
-	grow_piece(r, &one);
+	grow_piece(r, &one, most);
 	return one;
 }
 
@@ -158,9 +165,10 @@ static void join(struct row *r, struct arena *a)
 	struct piece *p;
 
 	while ((p = smallest_pair(r))) {
-		struct piece one = joined(r, a, p, 2);
+		const double apart = score_of_all(r, p, 2);
+		struct piece one = joined(r, a, p, 2, apart);
 
-		p->alone = score_of(r, &one) > score_of_all(r, p, 2);
+		p->alone = score_of(r, &one) > apart;
 		if (p->alone) {
 			release(&one, 1);
 			continue;

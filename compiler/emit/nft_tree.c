@@ -74,5 +74,5 @@ void nft_trees_plan(struct nft_trees *out, struct arena *a, const struct nft_lis
 	*out->root = (struct nft_node){ .part = nft_everything(), .items = whole };
 	all = plan(&k, out->root, NFT_AXIS_FAMILY);
 	out->packet_ns = all.ns;
-	out->load_us = all.us + all.maps * MAPS_US;
+	out->load_us = nft_load_us(all);
 }
