@@ -28,11 +28,6 @@ static bool not_understood(struct reading *r, const struct node *n, const char *
 	return false;
 }
 
-static bool is_word(const struct node *n, const char *word)
-{
-	return n && (n->kind == NODE_NAME || n->kind == NODE_KEYWORD) && !strcmp(n->text, word);
-}
-
 /* What a URL is fetched by is its reader's; here it has a scheme that one exists for, a host, and no secret. */
 static bool url_read(struct reading *r, const struct node *n, struct pol_feed *out)
 {
@@ -62,7 +57,7 @@ static bool format_argument(struct reading *r, const struct node *n, struct pol_
 		out->member = argument->text;
 		return true;
 	case ARGUMENT_COLUMN:
-		if (!is_word(argument, "column") || !argument->next || argument->next->next)
+		if (!node_is_word(argument, "column") || !argument->next || argument->next->next)
 			return not_understood(r, n, "say which column, from 1: csv column 2");
 		return value_number(r, argument->next, COLUMN_MAX, &out->column) &&
 		       (out->column || not_understood(r, argument->next, "columns are counted from 1"));
@@ -77,7 +72,7 @@ static bool format_read(struct reading *r, const struct node *n, struct pol_feed
 
 	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
 		near_try(&near, formats[i].name);
-		if (is_word(n->first, formats[i].name)) {
+		if (node_is_word(n->first, formats[i].name)) {
 			out->format = (enum feed_format)i;
 			return format_argument(r, n, out);
 		}
@@ -125,15 +120,15 @@ static bool stale_read(struct reading *r, const struct node *n, struct pol_feed 
 {
 	const struct node *after = n->first, *time = after ? after->next : NULL, *then = time ? time->next : NULL;
 
-	if (!is_word(after, "after") || !then || then->next || !(is_word(then, "keep") || is_word(then, "clear")))
+	if (!node_is_word(after, "after") || !then || then->next || !(node_is_word(then, "keep") || node_is_word(then, "clear")))
 		return not_understood(r, n, "write: stale after 6h keep, or: stale after 6h clear");
-	out->stale_keeps = is_word(then, "keep");
+	out->stale_keeps = node_is_word(then, "keep");
 	return time_read(r, time, 0, &out->stale_ns);
 }
 
 static bool action_read(struct reading *r, const struct node *n, struct pol_feed *out)
 {
-	out->blocks = is_word(n->first, "block") && !n->first->next;
+	out->blocks = node_is_word(n->first, "block") && !n->first->next;
 	return out->blocks || not_understood(r, n, "what is on the list is blocked: action block");
 }
 

@@ -1,5 +1,5 @@
 /*
- * playbook.c - playbooks: parameters, budgets, steps, and the most that a run can do.
+ * playbook.c - playbooks: parameters and steps. Budgets are in play_budget.c, the most that a run can do in play_worst.c.
  *
  * What a step takes are rows (lang/vocab/step.def): words without a name in their order, and
  * after a word its value, in any order. `retry N backoff A..B` goes with every step, `undo`
@@ -7,28 +7,10 @@
  */
 #include <string.h>
 
-#include "compiler/front/responding.h"
+#include "compiler/front/playing.h"
 #include "lang/base/near.h"
 
-/* Instructions that all playbooks may have together, constants among them. */
-#define WEIGHT_MAX 4000
-
-struct playing {
-	struct play_scope scope;
-	struct reading *r;
-	struct pol_playbook *out;
-	unsigned weight;
-	bool sound, blocks;
-	const struct node *budget[3], *failure; /* by enum budget_part */
-	unsigned depth;
-};
-
 /* --- what a step is ---------------------------------------------------------------------------- */
-
-static bool is_word(const struct node *n, const char *word)
-{
-	return n && (n->kind == NODE_KEYWORD || n->kind == NODE_NAME) && !strcmp(n->text, word);
-}
 
 /* "sessions cut" is two words: *rest is what follows them. */
 static bool words_begin(const struct node *phrase, const char *words, const struct node **rest)
@@ -40,7 +22,7 @@ static bool words_begin(const struct node *phrase, const char *words, const stru
 		return false;
 	if (!words[len])
 		return true;
-	if (words[len] != ' ' || !is_word(phrase->first, words + len + 1))
+	if (words[len] != ' ' || !node_is_word(phrase->first, words + len + 1))
 		return false;
 	*rest = phrase->first->next;
 	return true;
@@ -90,14 +72,14 @@ static int slot_of_word(enum play_step s, const struct node *n)
 	const struct play_step_row *row = play_step_row(s);
 
 	for (unsigned i = 0; i < row->arg_count; i++)
-		if (*row->args[i].word && is_word(n, row->args[i].word))
+		if (*row->args[i].word && node_is_word(n, row->args[i].word))
 			return (int)i;
 	return -1;
 }
 
 static bool word_takes(enum play_step s, const struct node *n)
 {
-	return slot_of_word(s, n) >= 0 || is_word(n, "retry") || is_word(n, "backoff") || is_word(n, "undo");
+	return slot_of_word(s, n) >= 0 || node_is_word(n, "retry") || node_is_word(n, "backoff") || node_is_word(n, "undo");
 }
 
 static void extra(struct playing *p, enum play_step s, const struct node *n)
@@ -113,8 +95,8 @@ static const struct node **slot_named(enum play_step s, struct slots *slots, con
 
 	if (i >= 0)
 		return &slots->at[i];
-	return is_word(n, "retry") ? &slots->retry : is_word(n, "backoff") ? &slots->backoff :
-	       is_word(n, "undo") ? &slots->undo : NULL;
+	return node_is_word(n, "retry") ? &slots->retry : node_is_word(n, "backoff") ? &slots->backoff :
+	       node_is_word(n, "undo") ? &slots->undo : NULL;
 }
 
 static void slot_fill(struct playing *p, enum play_step s, struct slots *slots, const struct node *word)
@@ -294,87 +276,6 @@ static void undo_read(struct playing *p, enum play_step s, const struct slots *s
 		p->sound = false;
 }
 
-/* --- the worst case -------------------------------------------------------------------------------------- */
-
-static uint64_t step_wait(const struct pol_act *a)
-{
-	int waits = step_arg_of(a->step, ARG_WAITS);
-
-	return STEP_TAKES_NS + (waits < 0 ? 0 : a->args[waits].constant.number);
-}
-
-static bool has_undo(const struct pol_act *a)
-{
-	enum play_step undo = play_step_row(a->step)->undo;
-
-	return undo == a->step ? a->undo != NULL : undo != STEP_NONE;
-}
-
-static void worst_add(struct play_worst *to, const struct play_worst *w)
-{
-	to->steps += w->steps;
-	to->ns += w->ns;
-	to->recovery_steps += w->recovery_steps;
-	to->recovery_ns += w->recovery_ns;
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-static struct play_worst worst_of(const struct pol_acts *acts, bool beside);
-
-/* Waits are at most a day each, and WEIGHT_MAX bounds the steps: sums do not overflow. */
-static struct play_worst worst_of_step(const struct pol_act *a)
-{
-	struct play_worst w = { .steps = 1, .ns = step_wait(a) * (1 + a->retries) };
-
-	for (uint64_t i = 0, wait = a->first_ns; i < a->retries; i++, wait = wait * 2 < a->last_ns ? wait * 2 : a->last_ns)
-		w.ns += wait;
-	if (!has_undo(a))
-		return w;
-	w.recovery_steps = 1;
-	w.recovery_ns = play_step_row(a->step)->undo == a->step ? step_wait(a) : STEP_TAKES_NS;
-	return w;
-}
-
-static struct play_worst worst_of_act(const struct pol_act *a)
-{
-	struct play_worst x, y;
-
-	switch (a->kind) {
-	case ACT_STEP:
-		return worst_of_step(a);
-	case ACT_PHASE:
-		return worst_of(&a->acts, false);
-	case ACT_PARALLEL:
-		return worst_of(&a->acts, true);
-	case ACT_IF:
-		break;
-	}
-	x = worst_of(&a->acts, false);
-	y = worst_of(&a->otherwise, false);
-	return (struct play_worst){ (uint32_t)larger(x.steps, y.steps), (uint32_t)larger(x.recovery_steps, y.recovery_steps),
-				    larger(x.ns, y.ns), larger(x.recovery_ns, y.recovery_ns) };
-}
-
-static struct play_worst worst_of(const struct pol_acts *acts, bool beside)
-{
-	struct play_worst all = { 0 };
-	uint64_t longest = 0;
-
-	for (size_t i = 0; i < acts->len; i++) {
-		struct play_worst one = worst_of_act(&acts->at[i]);
-
-		longest = larger(longest, one.ns);
-		worst_add(&all, &one);
-	}
-	if (beside)
-		all.ns = longest;
-	return all;
-}
-
 /* --- steps --------------------------------------------------------------------------------------------- */
 
 enum act_place { IN_PLAYBOOK, IN_PHASE, IN_BRANCH, IN_FAILURE };
@@ -493,10 +394,6 @@ static void failure_note(struct playing *p, const struct node *n, enum act_place
 	p->sound &= p->failure == n;
 }
 
-enum budget_part { BUDGET_BLOCKS, BUDGET_RUNTIME, BUDGET_ONE };
-
-static void budget_read(struct playing *p, const struct node *n, enum act_place place);
-
 /* One act, or what stands beside them: then false. */
 static bool act_read(struct playing *p, const struct node *n, enum act_place place, struct pol_act *out)
 {
@@ -513,7 +410,9 @@ static bool act_read(struct playing *p, const struct node *n, enum act_place pla
 		condition_read(p, n, out, place == IN_PLAYBOOK ? IN_PHASE : place);
 		return true;
 	case NODE_BUDGET:
-		budget_read(p, n, place);
+		if (place != IN_PLAYBOOK)
+			part_misplaced(p, n, "the budget stands only in the playbook itself", "it bounds all phases");
+		play_budget_read(p, n);
 		return false;
 	case NODE_FAILURE:
 		failure_note(p, n, place);
@@ -534,116 +433,6 @@ static struct pol_acts acts_read(struct playing *p, const struct node *first, en
 			vec_push(p->r->arena, &acts, act);
 	}
 	return (struct pol_acts){ acts.at, acts.len };
-}
-
-/* --- the budget ------------------------------------------------------------------------------------------- */
-
-static void budget_wrong(struct playing *p, const struct node *n)
-{
-	diag_help(diag(p->r->diags, DIAG_BUDGET, n->span, "this is no part of a budget"),
-		  "write: budget blocks 500 per 1h, runtime 10m, one per src per 5m");
-	p->sound = false;
-}
-
-static bool once(struct playing *p, enum budget_part part, const struct node *n)
-{
-	if (p->budget[part]) {
-		diag_at(diag(p->r->diags, DIAG_BUDGET, n->span, "this bound is set twice"), p->budget[part]->span, "here first");
-		p->sound = false;
-		return false;
-	}
-	p->budget[part] = n;
-	return true;
-}
-
-/* `blocks 500 per 1h` */
-static void budget_blocks(struct playing *p, const struct node *n)
-{
-	const struct node *count = n->first, *per = count ? count->next : NULL, *time = per ? per->next : NULL;
-	struct play_budget *b = &p->out->budget;
-
-	if (!is_word(per, "per") || !time || time->next) {
-		budget_wrong(p, n);
-		return;
-	}
-	p->sound &= value_count(p->r, count, &b->blocks) && play_time(p->r, time, PLAYBOOK_TIME_NS_MAX, &b->blocks_ns);
-	if (p->sound && !b->blocks) {
-		diag(p->r->diags, DIAG_AMOUNT_ZERO, count->span, "a budget of no blocks");
-		p->sound = false;
-	}
-}
-
-/* `one per src per 5m` */
-static void budget_one(struct playing *p, const struct node *n)
-{
-	const struct node *per = n->first, *param = per ? per->next : NULL, *again = param ? param->next : NULL;
-	const struct node *time = again ? again->next : NULL;
-
-	if (!is_word(per, "per") || !is_word(again, "per") || !time || time->next) {
-		budget_wrong(p, n);
-		return;
-	}
-	for (unsigned i = 0; param->kind == NODE_NAME && i < p->out->param_count; i++)
-		if (!strcmp(p->out->params[i].name, param->text)) {
-			p->out->budget.one_param = (uint8_t)i;
-			use_note(p->r, USE_PARAMETER, param->text, param->span, p->out->params[i].span);
-			p->sound &= play_time(p->r, time, PLAYBOOK_TIME_NS_MAX, &p->out->budget.one_ns);
-			return;
-		}
-	diag_help(diag(p->r->diags, DIAG_BUDGET, param->span, "runs are told apart by a parameter of the playbook"),
-		  p->out->param_count ? "for example: one per %s per 5m" : "it has none, so leave this out: %s",
-		  p->out->param_count ? p->out->params[0].name : "one per ...");
-	p->sound = false;
-}
-
-static void budget_phrase(struct playing *p, const struct node *n)
-{
-	if (!strcmp(n->text, "blocks")) {
-		if (once(p, BUDGET_BLOCKS, n))
-			budget_blocks(p, n);
-	} else if (!strcmp(n->text, "one")) {
-		if (once(p, BUDGET_ONE, n))
-			budget_one(p, n);
-	} else if (strcmp(n->text, "runtime") || !n->first || n->first->next) {
-		budget_wrong(p, n);
-	} else if (once(p, BUDGET_RUNTIME, n)) {
-		p->sound &= play_time(p->r, n->first, PLAYBOOK_RUN_NS_MAX, &p->out->budget.runtime_ns);
-	}
-}
-
-static void budget_read(struct playing *p, const struct node *n, enum act_place place)
-{
-	if (place != IN_PLAYBOOK)
-		part_misplaced(p, n, "the budget stands only in the playbook itself", "it bounds all phases");
-	for (const struct node *c = n->first; c; c = c->next)
-		if (c->kind == NODE_PHRASE)
-			budget_phrase(p, c);
-}
-
-/* Whether everything that needs a bound has one, and the run fits into its time. */
-static void budget_check(struct playing *p)
-{
-	struct pol_playbook *b = p->out;
-	own(buf) struct buf worst = { 0 };
-
-	if (!p->budget[BUDGET_RUNTIME])
-		diag_help(diag(p->r->diags, DIAG_BUDGET, b->span, "how long a run of `%s` may take is not bounded", b->name),
-			  "say it: budget runtime 10m");
-	if (p->blocks && !p->budget[BUDGET_BLOCKS])
-		diag_help(diag(p->r->diags, DIAG_BUDGET, b->span, "how many addresses `%s` may block is not bounded", b->name),
-			  "say it: budget blocks 500 per 1h");
-	if (p->sound && !p->blocks && p->budget[BUDGET_BLOCKS])
-		diag_help(diag(p->r->diags, DIAG_BUDGET, p->budget[BUDGET_BLOCKS]->span, "`%s` blocks nothing", b->name),
-			  "leave this bound out");
-	if (!p->sound || !p->budget[BUDGET_RUNTIME])
-		return;
-	play_time_print(&worst, b->worst.ns);
-	if (b->worst.ns > PLAYBOOK_RUN_NS_MAX || b->worst.recovery_ns > PLAYBOOK_RUN_NS_MAX)
-		diag(p->r->diags, DIAG_PLAYBOOK_LARGE, b->span, "a run of `%s` can take longer than a day", b->name);
-	else if (b->worst.ns > b->budget.runtime_ns)
-		diag_help(diag(p->r->diags, DIAG_BUDGET_SHORT, p->budget[BUDGET_RUNTIME]->span,
-			       "a run can take %s, and is aborted before", buf_text(&worst)),
-			  "give it as much, or let its steps wait shorter");
 }
 
 /* --- the playbook ------------------------------------------------------------------------------------------- */
@@ -699,8 +488,8 @@ static void playbook_read(struct reading *r, const struct node *decl, struct pol
 		out->failure = acts_read(&p, node_find(p.failure, NODE_NAME)->next, IN_FAILURE);
 	if (!out->acts.len && p.sound)
 		part_misplaced(&p, name, "this playbook does nothing", "give it a step: block src for 1h");
-	out->worst = worst_of(&out->acts, false);
-	struct play_worst answer = worst_of(&out->failure, false);
+	out->worst = play_worst_of(&out->acts, false);
+	struct play_worst answer = play_worst_of(&out->failure, false);
 	out->worst.recovery_steps += answer.steps;
 	out->worst.recovery_ns += answer.ns;
 	*weight = p.weight + 2;
@@ -708,7 +497,7 @@ static void playbook_read(struct reading *r, const struct node *decl, struct pol
 		p.sound = false;
 		diag(r->diags, DIAG_PLAYBOOK_LARGE, name->span, "the playbooks together have more steps than there is room for");
 	}
-	budget_check(&p);
+	play_budget_check(&p);
 }
 
 void declare_playbooks(struct reading *r)

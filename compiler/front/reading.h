@@ -17,7 +17,7 @@
  *     refuses.c   mistakes that tests expect
  *     unused.c    names that nothing uses
  *     condition.c conditions              → what stands, before names are bound
- *     playbook.c  playbooks                  → steps; their values in play_value.c
+ *     playbook.c  playbooks                  → steps; play_value.c, play_budget.c, play_worst.c
  *     respond.c   what runs them; homeostasis.c, decoy.c
  *     claims.c    invariants and orders
  *

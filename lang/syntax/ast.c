@@ -1,5 +1,7 @@
 #include "lang/syntax/ast.h"
 
+#include <string.h>
+
 struct node *node_new(struct arena *a, enum node_kind kind, struct span span)
 {
 	struct node *n = arena_zero(a, sizeof *n);
@@ -70,6 +72,11 @@ struct node *node_find(const struct node *n, enum node_kind kind)
 		if (c->kind == kind)
 			return c;
 	return NULL;
+}
+
+bool node_is_word(const struct node *n, const char *word)
+{
+	return n && (n->kind == NODE_KEYWORD || n->kind == NODE_NAME) && !strcmp(n->text, word);
 }
 
 const char *node_find_text(const struct node *n, enum node_kind kind)

@@ -180,6 +180,8 @@ struct node *node_move(struct node *parent, struct node *from);
 
 /* The first child of the kind, or NULL. */
 struct node *node_find(const struct node *n, enum node_kind kind);
+/* Is it this word, whether the language reserves it or not? False of NULL. */
+bool node_is_word(const struct node *n, const char *word);
 /* The text of the first child of the kind, or NULL. */
 const char *node_find_text(const struct node *n, enum node_kind kind);
 size_t node_count(const struct node *n);
