@@ -122,7 +122,7 @@ _Static_assert(sizeof(struct teg_source) == 24, "abi");
  * a core's second cache. Where all four of both sets are kept, a new source finds no place, and
  * takes its tokens from the sketch: no flood of new sources displaces one that is known.
  *
- *     who    63..24 name | 23..0 kept until, in units of 2^30 ns; wraps
+ *     who    63..24 name | 23..0 kept until, in units of 2^30 ns; wraps, which empty_ns tells
  *
  * Each set has a gate, and all gates together fit a second cache, which the sets do not. A gate says at which place
  * a source can only be, and before when there will be none for another, up to a minute ahead; so most who have no
@@ -142,6 +142,7 @@ _Static_assert(sizeof(struct teg_source) == 24, "abi");
 #define TEG_BUCKET_UNIT 30u    /* of 2^so many ns */
 #define TEG_BUCKET_KEPT 28u    /* units */
 #define TEG_BUCKET_KEPT_MOST (1u << 22)
+#define TEG_BUCKET_AHEAD (TEG_BUCKET_KEPT + TEG_BUCKET_KEPT_MOST) /* units: none is kept for longer */
 #define TEG_GATE_BITS 10u      /* of each name */
 #define TEG_GATE_AHEAD 63u     /* units; the fewer, the rarer a gate that nobody passed for months is read as kept */
 #define TEG_SKETCH_ROWS 2u

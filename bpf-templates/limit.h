@@ -108,10 +108,17 @@ static __always_inline __u64 limit_name(const struct teg_buckets *all, const str
 	return limit_mix(who, all->seed[1]) | 1ull << 63;
 }
 
-/* So many of `unit` have passed since that moment, times 2^8; below 0: it is still to come. */
-static __always_inline __s32 limit_since(__u32 unit, __u64 until)
+/*
+ * For how many units more a place is kept; 0: it makes room. What would be kept for longer than anything is was over long ago. Where
+ * the moment comes round again, the bucket has not been used for 156 days, and was empty before that.
+ */
+static __always_inline __u32 limit_ahead(__u64 is_who, __u64 is_ns, __u64 now)
 {
-	return (__s32)((unit - (__u32)until) << (32 - TEG_BUCKET_UNTIL));
+	const __u64 ahead = (is_who - (now >> TEG_BUCKET_UNIT)) & ((1u << TEG_BUCKET_UNTIL) - 1);
+	const __s64 can = ahead - 1 - TEG_BUCKET_AHEAD;
+	const __s64 lately = ((__s64)(now - is_ns) >> TEG_BUCKET_UNIT) - ((1u << TEG_BUCKET_UNTIL) - TEG_BUCKET_AHEAD);
+
+	return ahead & (can & lately & (__s64)is_who) >> 63;
 }
 
 static __always_inline __u64 limit_until(__u64 word, __u64 until)
@@ -169,6 +176,12 @@ static __always_inline __u64 limit_gate_shut(__u64 gate, __u32 unit, __u32 more)
 	return limit_until(gate, unit + (more < TEG_GATE_AHEAD ? more + 1 : TEG_GATE_AHEAD));
 }
 
+/* All that it counts are one, who has a bucket whatever comes. */
+static __always_inline bool limit_must(const struct teg_rule *rule)
+{
+	return rule->key == TEG_KEY_ALL;
+}
+
 /*
  * limit_place - the place of `who`, looked for: its own, or that of one who is kept no longer. That one's bucket is
  * full: unless its depth was less, it is left as it is; else it is filled first and then renamed. A CPU that comes late
@@ -177,35 +190,35 @@ static __always_inline __u64 limit_gate_shut(__u64 gate, __u32 unit, __u32 more)
  * source took the place.
  */
 static __always_inline struct teg_bucket *limit_place(struct teg_bucket *set, __u64 *gate, __u64 seen, __u64 who,
-						      __u64 now, __u64 depth_ns, bool must)
+						      __u64 now, const struct teg_rule *rule)
 {
 	const __u32 unit = now >> TEG_BUCKET_UNIT;
 	struct teg_bucket *room = &set[0];
-	__s32 past = (__s32)(1u << 31);
+	__u32 ahead = ~0u, part = 0;
 	__u64 was_who = 0, was_ns = 0;
-	__u32 part = 0;
 
+	/* A branch, though it is often guessed wrong: while its line is waited for, a guess goes on. */
 	for (__u32 i = 0; i < TEG_BUCKET_WAYS; i++) {
 		__u64 is_who = *(volatile __u64 *)&set[i].who, is_ns = *(volatile __u64 *)&set[i].empty_ns;
-		__s32 since = is_who ? limit_since(unit, is_who) : 0x7fffffff;
+		__u32 more = limit_ahead(is_who, is_ns, now);
 
 		if ((is_who ^ who) >> TEG_BUCKET_UNTIL == 0)
 			return &set[i];
-		if (since > past) {
-			past = since;
+		if (more < ahead) {
+			ahead = more;
 			room = &set[i];
 			was_who = is_who;
 			was_ns = is_ns;
 			part = TEG_BUCKET_UNTIL + i * TEG_GATE_BITS;
 		}
 	}
-	if (past <= 0 && !must) {
-		__sync_val_compare_and_swap(gate, seen, limit_gate_shut(seen, unit, -(past >> (32 - TEG_BUCKET_UNTIL))));
+	if (ahead && !limit_must(rule)) {
+		__sync_val_compare_and_swap(gate, seen, limit_gate_shut(seen, unit, ahead));
 		return NULL;
 	}
 	who = limit_until(who, unit + TEG_BUCKET_KEPT);
-	if ((__s64)(now - was_ns) < (__s64)depth_ns)
-		__sync_val_compare_and_swap(&room->empty_ns, was_ns, now - depth_ns);
+	if ((__s64)(now - was_ns) < (__s64)rule->depth_ns)
+		__sync_val_compare_and_swap(&room->empty_ns, was_ns, now - rule->depth_ns);
 	__u64 is = __sync_val_compare_and_swap(&room->who, was_who, who);
 	if (is == was_who)
 		__sync_fetch_and_xor(gate, (limit_tag(was_who) ^ limit_tag(who)) << part);
@@ -223,16 +236,16 @@ static __always_inline __u32 limit_far(__u64 who)
 }
 
 /* A place in that set, unless all are kept; *kept says whether they surely are. */
-static __always_inline struct teg_bucket *limit_room_in(struct teg_buckets *all, __u32 at, __u64 who, __u64 now, __u64 depth_ns,
-							bool must, bool *kept)
+static __always_inline struct teg_bucket *limit_room_in(struct teg_buckets *all, __u32 at, __u64 who, __u64 now,
+							const struct teg_rule *rule, bool *kept)
 {
 	const __u32 unit = now >> TEG_BUCKET_UNIT;
 	__u64 *gate = &all->gate[at], seen = *(volatile __u64 *)gate;
 
-	*kept = !must && limit_gate_is_shut(seen, unit);
+	*kept = !limit_must(rule) && limit_gate_is_shut(seen, unit);
 	if (*kept)
 		return NULL;
-	struct teg_bucket *b = limit_place(all->at[at], gate, seen, who, now, depth_ns, must);
+	struct teg_bucket *b = limit_place(all->at[at], gate, seen, who, now, rule);
 	*kept = !b && limit_gate_is_shut(*(volatile __u64 *)gate, unit);
 	return b;
 }
@@ -241,28 +254,28 @@ static __always_inline struct teg_bucket *limit_room_in(struct teg_buckets *all,
  * A place for whom no gate knows; in the far set when the near one is found full. What must have one is always far, where
  * few displace each other. Not a loop of two: Linux 5.15 takes it for one without an end.
  */
-static __always_inline struct teg_bucket *limit_room(struct teg_buckets *all, __u64 who, __u64 now, __u64 depth_ns, bool must)
+static __always_inline struct teg_bucket *limit_room(struct teg_buckets *all, __u64 who, __u64 now, const struct teg_rule *rule)
 {
 	bool kept = true;
-	struct teg_bucket *b = must ? NULL : limit_room_in(all, limit_near(who), who, now, depth_ns, false, &kept);
+	struct teg_bucket *b = limit_must(rule) ? NULL : limit_room_in(all, limit_near(who), who, now, rule, &kept);
 
-	return kept ? limit_room_in(all, limit_far(who), who, now, depth_ns, must, &kept) : b;
+	return kept ? limit_room_in(all, limit_far(who), who, now, rule, &kept) : b;
 }
 
 /* The bucket of `who`; NULL when it has none and there is no room. */
-static __always_inline struct teg_bucket *limit_bucket(struct teg_buckets *all, __u64 who, __u64 now, __u64 depth_ns,
-						       bool must)
+static __always_inline struct teg_bucket *limit_bucket(struct teg_buckets *all, __u64 who, __u64 now,
+						       const struct teg_rule *rule)
 {
 	const __u32 near = limit_near(who), far = limit_far(who);
-	struct teg_bucket *b = must ? NULL : limit_find(all->at[near], *(volatile __u64 *)&all->gate[near], who);
+	struct teg_bucket *b = limit_must(rule) ? NULL : limit_find(all->at[near], *(volatile __u64 *)&all->gate[near], who);
 
 	if (likely(b))
 		return b;
 	b = limit_find(all->at[far], *(volatile __u64 *)&all->gate[far], who);
-	return b ? b : limit_room(all, who, now, depth_ns, must);
+	return b ? b : limit_room(all, who, now, rule);
 }
 
-/* Takes a token from the bucket that was empty then; true when there was none. *missing_ns: what it lacks. */
+/* Takes a token from the bucket that was empty then; true when there was none. *missing_ns: what it lacks then. */
 static __always_inline bool limit_takes(__u64 *empty_ns, __u64 cost_ns, __u64 depth_ns, __u64 now, __u64 *missing_ns)
 {
 	for (int i = 0; i < LIMIT_TRIES; i++) {
@@ -274,6 +287,7 @@ static __always_inline bool limit_takes(__u64 *empty_ns, __u64 cost_ns, __u64 de
 		*missing_ns = depth_ns - (__u64)held;
 		if (held < (__s64)cost_ns)
 			return true;
+		*missing_ns += cost_ns;
 		if (__sync_val_compare_and_swap(empty_ns, seen, now - (__u64)held + cost_ns) == seen)
 			return false;
 	}
@@ -335,8 +349,8 @@ __noinline int limit_over(const struct pkt *p, const struct teg_rule *rule, __u6
 	if (!p || !rule)
 		return LIMIT_WITHIN;
 	const __u64 name = limit_name(all, p, rule, 32, 128);
+	struct teg_bucket *b = limit_bucket(all, name, now, rule);
 	const __u64 cost_ns = rule->bytes ? rule->cost_ns * p->len / rule->bytes : rule->cost_ns;
-	struct teg_bucket *b = limit_bucket(all, name, now, rule->depth_ns, rule->key == TEG_KEY_ALL);
 	__u64 missing_ns = 0;
 
 	if (!b)

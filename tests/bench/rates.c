@@ -9,6 +9,7 @@
  *
  *     known     packets of 4096 clients who have buckets
  *     new       every packet of another source, for whom there is room: lines that no cache holds
+ *     reused    the same in places of others whose time is over
  *     crowded   the same when all places are taken: the sketch
  *     beside    the 4096 clients when all places are taken, each with a bucket of its own
  */
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "compiler/ir/ir.h"
@@ -37,7 +39,7 @@
 #define FILLING_PACKETS 1500000u
 #define TICK_US 100000 /* of events, as the warden has it */
 
-enum fills { FILLS_NOT, FILLS_BEFORE, FILLS_AFTER /* the clients have come */ };
+enum fills { FILLS_NOT, FILLS_BEFORE, FILLS_AFTER /* the clients have come */, FILLS_OVER /* and their time is over */ };
 
 static const struct form {
 	const char *name, *about;
@@ -60,6 +62,7 @@ static const struct form {
 	{ "all-bytes", "all together, by bytes", RATE(ALL, 32, SECOND, SECOND), FAMILY_IP4, false,
 	  FILLS_NOT },
 	{ "new", "a source, every one new", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_NOT },
+	{ "reused", "the same, in places that were others'", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_OVER },
 	{ "crowded", "the same, all places taken", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_BEFORE },
 	{ "beside", "a source, all places taken", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, false, FILLS_AFTER },
 #undef RATE
@@ -139,6 +142,25 @@ static void take_all(struct floor_run *f, struct xdp_run *x, const struct form *
 	floor_compare(f, xdp_run_program(x), 1, FILLING_PACKETS);
 }
 
+/* As though nobody had come for some minutes. */
+static void age(struct xdp_run *x)
+{
+	struct teg_buckets *b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_SHARED, xdp_run_shared(x)->buckets, 0);
+
+	floor_must(b == MAP_FAILED ? -1 : 0, "buckets");
+	for (unsigned set = 0; set < TEG_BUCKET_SETS; set++) {
+		b->gate[set] = b->gate[set] >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL;
+		for (unsigned i = 0; i < TEG_BUCKET_WAYS; i++) {
+			__u64 *who = &b->at[set][i].who;
+			const uint64_t until = (*who - 100 - (set + i) % 64) & ((1u << TEG_BUCKET_UNTIL) - 1);
+
+			*who = *who >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL | until;
+			b->at[set][i].empty_ns -= 300 * SECOND;
+		}
+	}
+	munmap(b, sizeof *b);
+}
+
 /* What has been measured in this trace is not measured again: a new source is new. */
 static void turn(struct floor_run *f, struct xdp_run *x, struct floor_times *t)
 {
@@ -159,6 +181,8 @@ static void rate(struct floor_run *f, const struct form *form, unsigned rounds)
 			floor_compare(f, xdp_run_program(with), 1, 2 * CLIENTS);
 		if (form->fills)
 			take_all(f, with, form);
+		if (form->fills == FILLS_OVER)
+			age(with);
 		fill(f->trace, form->family, form->strange);
 		for (unsigned j = 0; j < TURNS; j++) {
 			turn(f, with, &ours);

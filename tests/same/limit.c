@@ -140,6 +140,7 @@ static struct teg_rule strict_rules[] = {
 
 #define CLIENTS 1000
 #define STRANGERS 1000000
+#define FEW 4096
 #define PLACES (TEG_BUCKET_SETS * TEG_BUCKET_WAYS)
 
 /* Of 1000 clients here and there those that pass when each sends so many. */
@@ -232,16 +233,17 @@ static void flood(void)
 
 #define RACES 20000
 #define RACERS 4 /* sources of one set */
+#define TOKENS 10 /* in a bucket of strict_rules */
 
 struct racer {
 	struct xdp_run *x;
 	struct teg_buckets *b;
 	atomic_uint *arrived;
-	unsigned cpu, set, sources[RACERS], wrong;
+	unsigned cpu, set, sources[RACERS], wrong, other;
 };
 
-/* The near one, as limit_name() and limit_bucket() have it, of an IPv4 source whose rule has no bucket's number. */
-static unsigned set_of(const struct teg_buckets *b, unsigned source)
+/* As limit_name() has it, of an IPv4 source whose rule has no bucket's number: its last bits are those of both sets. */
+static uint64_t name_of(const struct teg_buckets *b, unsigned source)
 {
 	const uint8_t bytes[8] = { 0, 0, 0xff, 0xff, 100, (uint8_t)(source >> 16), (uint8_t)(source >> 8), (uint8_t)source };
 	uint64_t who;
@@ -251,7 +253,15 @@ static unsigned set_of(const struct teg_buckets *b, unsigned source)
 		who *= b->seed[i];
 		who ^= who >> 32;
 	}
-	return who & (TEG_NEAR_SETS - 1);
+	return who;
+}
+
+/* Sources that share the first one's set of so many. */
+static void neighbours(const struct teg_buckets *b, unsigned sets, unsigned *sources, unsigned count)
+{
+	for (unsigned source = 0, found = 0; found < count; source++)
+		if ((name_of(b, source) & (sets - 1)) == (name_of(b, 0) & (sets - 1)))
+			sources[found++] = source;
 }
 
 /* Both leave within some nanoseconds of each other. */
@@ -263,7 +273,17 @@ static void meet(struct racer *r, unsigned times)
 			sched_yield();
 }
 
-/* Two sources each; in every other race one of them comes to both. */
+/* How many more of a source pass. */
+static unsigned left(struct xdp_run *x, unsigned source)
+{
+	unsigned passed = 0;
+
+	for (unsigned i = 0; i <= TOKENS; i++)
+		passed += passes(x, "100.0.0.0", source);
+	return passed;
+}
+
+/* Two sources each; in every other race one of them comes to both: each takes a token, and the rest is left. */
 static void *race(void *arg)
 {
 	struct racer *r = arg;
@@ -283,6 +303,8 @@ static void *race(void *arg)
 		meet(r, 2 * i + 2);
 		if (!r->cpu)
 			r->wrong += !gate_holds(r->b, r->set);
+		if (!r->cpu && i & 1)
+			r->other += left(r->x, r->sources[0]) != TOKENS - 2;
 	}
 	return NULL;
 }
@@ -290,20 +312,21 @@ static void *race(void *arg)
 static void raced(void)
 {
 	own(xdp_run) struct xdp_run *x = NULL;
+	struct teg_rule mild[] = { strict_rules[0], strict_rules[1] };
 	struct plan strict = plan;
 	struct err why = { 0 };
 	struct racer r[2] = { { .cpu = 0 }, { .cpu = 1 } };
 	atomic_uint arrived = 0;
 	pthread_t threads[2];
 
-	strict.rules = strict_rules;
+	mild[1].block_ns = 0;
+	strict.rules = mild;
 	if (!tap_ok(!xdp_run_new(&x, &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
 		return;
 	xdp_run_at(x, 1, 0, NOW);
-	r[0].x = x, r[0].arrived = &arrived, r[0].b = buckets_map(x), r[0].set = set_of(r[0].b, 0);
-	for (unsigned source = 0, found = 0; found < RACERS; source++)
-		if (set_of(r[0].b, source) == r[0].set)
-			r[0].sources[found++] = source;
+	r[0].x = x, r[0].arrived = &arrived, r[0].b = buckets_map(x);
+	r[0].set = name_of(r[0].b, 0) & (TEG_NEAR_SETS - 1);
+	neighbours(r[0].b, TEG_NEAR_SETS, r[0].sources, RACERS);
 	passes(x, "100.0.0.0", 0);
 	tap_ok(r[0].b->at[r[0].set][0].who, "a source stands in the set that its name says");
 	r[1] = r[0], r[1].cpu = 1;
@@ -313,7 +336,76 @@ static void raced(void)
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
 	tap_num(r[0].wrong, 0, "gates that do not say who stands behind them when two CPUs fill one set");
+	tap_num(r[0].other, 0, "buckets that are not empty after as many packets as they hold when two CPUs take the first two");
 	munmap(r[0].b, sizeof *r[0].b);
+}
+
+/* ---- how long a place is kept ------------------------------------------------------------ */
+
+#define DAY (86400 * SECOND)
+#define KEEPERS (2 * TEG_BUCKET_WAYS) /* fill both their sets */
+
+/*
+ * Both sets of a stranger are full; then nothing comes for so many days. The moment until which a place is kept comes round
+ * after 208.
+ */
+static void kept(void)
+{
+	static const struct { const char *depth; uint64_t depth_ns, after_ns; bool has_place; } rows[] = {
+		{ "ten seconds", 10 * SECOND, 20 * SECOND, false },
+		{ "ten seconds", 10 * SECOND, 60 * SECOND, true },
+		{ "ten seconds", 10 * SECOND, 103 * DAY, true },
+		{ "ten seconds", 10 * SECOND, 105 * DAY, true },
+		{ "ten seconds", 10 * SECOND, 150 * DAY, true },
+		{ "ten seconds", 10 * SECOND, 170 * DAY, true },
+		{ "ten seconds", 10 * SECOND, 208 * DAY, true },
+		{ "ten seconds", 10 * SECOND, 17919 * DAY / 86, true }, /* to the moment */
+		{ "ten seconds", 10 * SECOND, 400 * DAY, true },
+		{ "forty days", 40 * DAY, 39 * DAY, false },
+		{ "forty days", 40 * DAY, 41 * DAY, true },
+		{ "forty days", 40 * DAY, 200 * DAY, true },
+	};
+	own(xdp_run) struct xdp_run *x = NULL;
+	struct err why = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct teg_rule slow[] = { strict_rules[0], strict_rules[1] };
+		struct plan strict = plan;
+		unsigned sources[KEEPERS + 1];
+
+		xdp_run_free(x);
+		x = NULL;
+		slow[1].cost_ns = slow[1].depth_ns = rows[i].depth_ns;
+		strict.rules = slow;
+		if (!tap_ok(!xdp_run_new(&x, &strict, XDP_RUN_GIVEN_CLOCK, &why), "a limit of one in %s loads", rows[i].depth))
+			return;
+		struct teg_buckets *b = buckets_map(x);
+		neighbours(b, TEG_FAR_SETS, sources, KEEPERS + 1);
+		munmap(b, sizeof *b);
+		xdp_run_at(x, 1, 0, NOW);
+		for (unsigned k = 0; k < KEEPERS; k++)
+			passes(x, "100.0.0.0", sources[k]);
+		xdp_run_at(x, 1, 0, NOW + rows[i].after_ns);
+		passes(x, "100.0.0.0", sources[KEEPERS]);
+		tap_ok(xdp_run_telling(x).crowded == !rows[i].has_place, "%s %.4f days after sources of one in %s filled both sets", rows[i].has_place ? "a stranger has a place" : "none has",
+			(double)rows[i].after_ns / (double)DAY, rows[i].depth);
+	}
+}
+
+/* What the hash left of the places when many more sources came than there are. */
+static void take_rest(const struct xdp_run *x)
+{
+	struct teg_buckets *b = buckets_map(x);
+
+	for (unsigned at = 0; at < TEG_BUCKET_SETS * TEG_BUCKET_WAYS; at++) {
+		const unsigned set = at / TEG_BUCKET_WAYS, place = at % TEG_BUCKET_WAYS;
+
+		if (b->at[set][place].who)
+			continue;
+		b->at[set][place] = (struct teg_bucket){ 1ull << 63 | ((NOW >> TEG_BUCKET_UNIT) + TEG_BUCKET_KEPT), NOW };
+		b->gate[set] |= 1ull << (TEG_BUCKET_UNTIL + (place + 1) * TEG_GATE_BITS - 1);
+	}
+	munmap(b, sizeof *b);
 }
 
 /* Every place is taken: a /24, or a /48, has what a source has. */
@@ -328,8 +420,12 @@ static void crowded(void)
 	if (!tap_ok(!xdp_run_new(&x, &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
 		return;
 	xdp_run_at(x, 1, 0, NOW);
-	for (unsigned i = 0; i < 8 * PLACES; i++) /* /64s of sixteen /48s */
+	for (unsigned i = 0; i < 8 * PLACES; i++) { /* /64s of sixteen /48s */
+		if (i == FEW)
+			tap_num(xdp_run_telling(x).crowded, 0, "of few sources, some of whose names begin alike, those that share a bucket");
 		passes(x, "2001:db8::", i);
+	}
+	take_rest(x);
 	for (unsigned i = 0; i < 100; i++) {
 		four += passes(x, "9.9.9.0", i);
 		six += passes(x, "2001:db8:ffff::", i);
@@ -477,6 +573,7 @@ int main(void)
 	flood();
 	crowded();
 	raced();
+	kept();
 	blocks(x);
 	own_addresses(x);
 	long_frames(x);
