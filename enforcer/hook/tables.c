@@ -272,8 +272,8 @@ void opened_own_(struct opened *o)
 #define LOG_STATS 4 /* BPF_LOG_STATS of include/linux/bpf_verifier.h: nothing but what was looked at */
 
 /*
- * The oldest kernel that programs were seen to run on. Linux 5.15's verifier takes them as well, but both processors of a machine with
- * it were stuck in the kernel while tests/same/told and tests/same/bulk ran, and nobody knows why yet.
+ * The oldest kernel that programs were seen to run on. Linux 5.15's verifier takes them as well, and each of some tests holds, but both
+ * processors of an emulated machine with it were stuck in the kernel while tests/same/told and tests/same/bulk ran at once, and nobody knows why.
  */
 static int kernel_is_met(struct err *why)
 {
