@@ -603,21 +603,27 @@ _Static_assert(sizeof(struct teg_box) == 48, "abi");
  *
  * ((head ^ want) & mask) is 0 when it matches. Families and fragments are one bit
  * each in a packet's head; in a cell's mask stand those that it does not admit.
+ *
+ *     ports   56 sentinel | 55..40 icmp | 36 sentinel | 35..20 dport | 16 sentinel | 15..0 sport
+ *
+ * One subtraction compares all three with where their ranges begin, another with where they end: a
+ * sentinel that is set before is taken away by what is out of range, and by nothing else.
  */
 #define TEG_HEAD(proto, flags, family, fragment)                                                   \
 	((__u32)(fragment) << 29 | (__u32)(family) << 24 | (__u32)(flags) << 16 | (__u32)(proto))
+#define TEG_PORTS(sport, dport, icmp) ((__u64)(icmp) << 40 | (__u64)(dport) << 20 | (__u64)(sport))
+#define TEG_PORTS_SENTINELS (1ull << 56 | 1ull << 36 | 1ull << 16)
 
 struct teg_cell {
 	__u32 want, mask;
 	__u64 zones, src, dst; /* any bit in common; what asks for none has all */
-	__u16 sport_lo, sport_hi;
-	__u16 dport_lo, dport_hi;
-	__u16 icmp_lo, icmp_hi;
-	__u32 rule : 24;
-	__u32 mark : 8; /* as a box's */
+	__u64 ports_lo;
+	__u64 ports_hi; /* with its sentinels */
+	__u32 rule;
+	__u32 mark; /* as a box's */
 };
 #define TEG_SET_ANY (1ull << 62) /* every address is in it */
-_Static_assert(sizeof(struct teg_cell) == 48, "abi");
+_Static_assert(sizeof(struct teg_cell) == 56, "abi");
 
 /*
  * Many boxes: cells in a few trees instead of one list. Every block and reflex

@@ -368,7 +368,8 @@ __noinline int payload_boxes(const struct pkt *p, struct payload *s)
 
 	if (!p || !s)
 		return 0;
-	const struct walk w = { .p = p, .head = s->head, .zones = s->zones, .src = s->src, .dst = s->dst };
+	const struct walk w = { .head = s->head, .zones = s->zones, .src = s->src, .dst = s->dst,
+				.ports = TEG_PORTS(p->sport, p->dport, p->icmp) };
 	__u64 in = 0;
 
 	for (__u32 i = 0; i < boxes && i < TEG_PAYLOAD_BOXES_MAX; i++)

@@ -308,14 +308,17 @@ static __always_inline const struct teg_rule *judge_cell(struct walk *w, const s
 
 #define JUDGE_HERE 8u /* cells that are asked without a call: a longer list is asked by parts, and so is any of a program that looks into payloads */
 #define JUDGE_PARTS (TEG_BOXES_MAX / TEG_CELLS_A_PART + 1)
+#define JUDGE_FEW 8u /* cells of a part, of which nearly none match: what those are asked more is walked for so many */
 #define JUDGE_NONE ~0ull
 
 /* What is known of the packet, for cells of a long list. A CPU's own: the stack has no room for it. */
 struct judge {
-	__u64 zones, src, dst, marks;
+	__u64 zones, src, dst, ports, marks;
 	__u32 head, posture;
-	__u32 at, other, done;
-	__u16 sport, dport, icmp;
+	__u32 other, done;
+	__u32 part, to; /* the next cells that are to be looked at, and behind the last */
+	__u32 seen, in; /* the last part that was, and in which of its cells the packet lies: those that are still to be judged */
+	__u32 at;	/* the first that is judged next */
 };
 
 struct {
@@ -332,31 +335,50 @@ static __always_inline bool judges_by_parts(__u32 cells)
 
 /*
  * In which of the next cells the packet lies, a bit each. A function of its own: the verifier walks the cells of one part, not those of
- * the longest list, and a call is little beside so many cells. The table has cells to spare, so that only a part's beginning is checked.
+ * the longest list, and a call is little beside so many cells; none of them has a branch, each of which it would walk both ways. The
+ * table has cells to spare, so that only a part's beginning is checked.
  */
 __noinline __u32 judge_cells(const struct judge *j)
 {
 	if (!judges_by_parts(gen_config.box_count) || !j)
 		return 0;
-	const __u16 sport = j->sport, dport = j->dport, icmp = j->icmp;
-	const struct walk w = { .head = j->head, .zones = j->zones, .src = j->src, .dst = j->dst };
+	const struct walk w = { .head = j->head, .zones = j->zones, .src = j->src, .dst = j->dst, .ports = j->ports };
 	const struct teg_cell *cells = ONE(gen_cells);
-	__u64 first = j->at;
+	__u64 first = j->part;
 	__u32 in = 0;
 
 	WALK_ONE_REGISTER(first);
 	if (first >= gen_config.box_count)
 		return 0;
 	const struct teg_cell *c = &cells[first];
-	for (__u32 bit = 1, i = 0; i < TEG_CELLS_A_PART; i++, c++, bit <<= 1)
-		if (walk_head_in(c, &w) && walk_ports_in(c, sport, dport, icmp))
-			in |= bit;
+	for (__u32 i = 0; i < TEG_CELLS_A_PART; i++, c++)
+		in |= walk_cell_in(c, &w) >> 63 << i;
 	return in;
 }
 
+/* Goes on to the next cell in which the packet lies: j->at. So too for JUDGE_FEW - 1 behind it: a bit each; 0: there is none. */
+__noinline __u32 judge_next(struct judge *j)
+{
+	if (!judges_by_parts(gen_config.box_count) || !j)
+		return 0;
+	for (__u32 i = 0; i < JUDGE_PARTS && !j->in && j->part < j->to; i++) {
+		const __u32 left = j->to - j->part, in = judge_cells(j);
+
+		j->in = left < TEG_CELLS_A_PART ? in & ((1u << left) - 1) : in;
+		j->seen = j->part;
+		j->part += TEG_CELLS_A_PART;
+	}
+	const __u32 in = j->in, low = in ? vector_lowest(in) & 31 : 0, few = in >> low & ((1u << JUDGE_FEW) - 1);
+
+	j->at = j->seen + low;
+	j->in = in & ~(few << low);
+	return few;
+}
+
 /*
- * Of the cells in which the packet lies, the first whose rule decides: the rule | how it is over its rate << 32, or JUDGE_NONE. Lifelines
- * have neither rates nor marks. What is asked of each cell is read for each: little is left of the stack for what is called from here.
+ * Of so few cells, those in which the packet lies: the first whose rule decides, as the rule | how it is over its rate << 32, or
+ * JUDGE_NONE. Lifelines have neither rates nor marks. What is asked of each cell is read for each: little is left of the stack for what
+ * is called from here.
  */
 __noinline __u64 judge_found(struct frame_ctx *ctx, const struct pkt *p, struct judge *j, __u32 in)
 {
@@ -370,7 +392,7 @@ __noinline __u64 judge_found(struct frame_ctx *ctx, const struct pkt *p, struct 
 	if (first >= gen_config.box_count)
 		return JUDGE_NONE;
 	const struct teg_cell *c = &cells[first];
-	for (__u32 i = 0; i < TEG_CELLS_A_PART && in; i++, c++, in >>= 1) {
+	for (__u32 i = 0; i < JUDGE_FEW && in; i++, c++, in >>= 1) {
 		const struct judging by = judging(true, j->other);
 		struct walk w = { .ctx = ctx, .active = ONE(teg_active), .p = p, .posture = j->posture, .marks = j->marks };
 
@@ -390,20 +412,18 @@ static __always_inline const struct teg_rule *judge_long(struct walk *w, __u32 f
 
 	if (!j)
 		return rule_at(other);
-	*j = (struct judge){ w->zones, w->src, w->dst, w->marks, w->head, w->posture, from, other, ~0u,
-			     w->p->sport, w->p->dport, w->p->icmp };
-	for (__u32 i = 0; i < JUDGE_PARTS && from + i * TEG_CELLS_A_PART < to; i++, j->at += TEG_CELLS_A_PART) {
-		const __u32 left = to - (from + i * TEG_CELLS_A_PART);
-		__u32 in = judge_cells(j);
-
-		if (left < TEG_CELLS_A_PART)
-			in &= (1u << left) - 1;
-		const __u64 found = in ? judge_found(w->ctx, w->p, j, in) : JUDGE_NONE;
+	*j = (struct judge){ .zones = w->zones, .src = w->src, .dst = w->dst, .ports = w->ports, .marks = w->marks, .head = w->head,
+			     .posture = w->posture, .other = other, .done = ~0u, .part = from, .to = to };
+	for (__u32 i = 0; i < JUDGE_PARTS * TEG_CELLS_A_PART / JUDGE_FEW; i++) {
+		const __u32 few = judge_next(j);
+		const __u64 found = few ? judge_found(w->ctx, w->p, j, few) : JUDGE_NONE;
 
 		if (found != JUDGE_NONE) {
 			w->over = found >> 32;
 			return rule_at((__u32)found);
 		}
+		if (!few)
+			break;
 	}
 	return rule_at(other);
 }
@@ -586,6 +606,7 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, con
 		.ctx = ctx, .active = active, .p = p,
 		.head = payloads || gen_config.box_count ? TEG_HEAD(p->proto, p->flags, p->family, p->fragment) : 0,
 		.zones = TEG_ZONE_NONE, .src = TEG_SET_ANY, .dst = TEG_SET_ANY,
+		.ports = payloads || gen_config.box_count ? TEG_PORTS(p->sport, p->dport, p->icmp) : 0,
 		.posture = posture_of(active),
 		.now = unlikely(blocked_until) ? now_ns() : 0,
 	};

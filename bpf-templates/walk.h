@@ -24,6 +24,7 @@ struct walk {
 	const struct pkt *p;
 	__u32 head;
 	__u64 zones, src, dst;
+	__u64 ports; /* as a cell has them */
 	__u32 posture;
 	int over; /* how the packet is over the rate of what decides: what reflex_decides() said */
 	__u64 now; /* 0 until it is asked for */
@@ -36,32 +37,22 @@ static __always_inline __u64 walk_some(__u64 x)
 	return x | -x;
 }
 
-/* The sign bit says that value lies outside. */
-static __always_inline __s32 walk_outside(__u16 value, __u16 lo, __u16 hi)
-{
-	return ((__s32)value - lo) | ((__s32)hi - value);
-}
-
 /*
- * Three branches a cell, whatever it asks: a branch a field costs the verifier
- * a path a field, and it gives up at 8192 that are open at once.
+ * The sign bit says that the packet lies in the cell. Without a branch: one a field costs the verifier
+ * a path a field, and it gives up at 8192 that are open at once. TEG_ZONE_NONE stands alone, if it does: so the negative of
+ * what zones are in common has the sign bit unless it is 0.
  */
-static __always_inline bool walk_ports_in(const struct teg_cell *c, __u16 sport, __u16 dport, __u16 icmp)
+static __always_inline __u64 walk_cell_in(const struct teg_cell *c, const struct walk *w)
 {
-	return (walk_outside(dport, c->dport_lo, c->dport_hi) | walk_outside(sport, c->sport_lo, c->sport_hi) |
-		walk_outside(icmp, c->icmp_lo, c->icmp_hi)) >= 0;
-}
+	const __u64 within = ((w->ports | TEG_PORTS_SENTINELS) - c->ports_lo) & (c->ports_hi - w->ports);
+	const __u64 other = (~within & TEG_PORTS_SENTINELS) | ((w->head ^ c->want) & c->mask);
 
-static __always_inline bool walk_head_in(const struct teg_cell *c, const struct walk *w)
-{
-	if ((w->head ^ c->want) & c->mask)
-		return false;
-	return (__s64)(walk_some(c->zones & w->zones) & walk_some(c->src & w->src) & walk_some(c->dst & w->dst)) < 0;
+	return -(c->zones & w->zones) & walk_some(c->src & w->src) & walk_some(c->dst & w->dst) & (other - 1);
 }
 
 static __always_inline bool walk_cell_has(const struct teg_cell *c, const struct walk *w)
 {
-	return walk_head_in(c, w) && walk_ports_in(c, w->p->sport, w->p->dport, w->p->icmp);
+	return (__s64)walk_cell_in(c, w) < 0;
 }
 
 #endif

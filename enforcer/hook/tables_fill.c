@@ -34,9 +34,8 @@ static struct teg_cell cell_of(const struct teg_box *b)
 		.zones = b->zones,
 		.src = b->src ? b->src : TEG_SET_ANY,
 		.dst = b->dst ? b->dst : TEG_SET_ANY,
-		.sport_lo = b->sport_lo, .sport_hi = b->sport_hi,
-		.dport_lo = b->dport_lo, .dport_hi = b->dport_hi,
-		.icmp_lo = b->icmp_lo, .icmp_hi = b->icmp_hi,
+		.ports_lo = TEG_PORTS(b->sport_lo, b->dport_lo, b->icmp_lo),
+		.ports_hi = TEG_PORTS(b->sport_hi, b->dport_hi, b->icmp_hi) | TEG_PORTS_SENTINELS,
 		.rule = b->rule, .mark = b->mark,
 	};
 }
