@@ -1,14 +1,14 @@
 /*
  * payload - what reflexes look for in the payload of one packet. abi.h draws the tables.
  *
- *     payload_find ──► the packet's boxes ──► payload_walk, once an automaton
+ *     payload_find ──► the packet's boxes ──► payload_walk, once an automaton ──► payload_turns
  *                                                │
  *          payload_chunk   256 bytes of the frame's first buffer, eight at a time: in the
  *                          idle state by windows, else by the automaton
  *          payload_far     the same of what lies in other buffers, or beyond where the
  *                          verifier follows a pointer: copied out first
  *          payload_tail    fewer than twelve bytes, and what ends with the payload
- *                                                └── payload_hits ──► payload_says
+ *                                                └── payload_eight, payload_says
  *
  * Each is a function of its own, verified once, so that a loop over the longest packet costs the
  * verifier no more than its calls: no bpf_loop(), and one program for every kernel from 5.15 on. Before
@@ -33,7 +33,7 @@
 #define PAYLOAD_COPIED 8u /* groups of a copy that are read in one call */
 #define PAYLOAD_AHEAD 12u /* bytes that a group of eight and its windows take */
 #define PAYLOAD_NEAR (0xffffu - PAYLOAD_CHUNK - PAYLOAD_AHEAD) /* MAX_PACKET_OFF of kernel/bpf/verifier.c */
-#define PAYLOAD_TURNS 300 /* 65,535 bytes in chunks, and some that are cut short */
+#define PAYLOAD_TURNS 18 /* times itself: 65,535 bytes in chunks, and some that are cut short */
 
 ONE_TABLE(struct teg_cell) gen_payload_cells SEC(".maps");
 ONE_TABLE(struct teg_row) gen_rows SEC(".maps");
@@ -62,6 +62,8 @@ struct {
 	__type(key, __u32);
 	__type(value, struct payload);
 } gen_payload SEC(".maps");
+
+#define PAYLOAD_LOST (1ull << 32) /* no state, and none follows it */
 
 enum payload_step { PAYLOAD_MORE, PAYLOAD_FAR, PAYLOAD_END, PAYLOAD_UNREAD };
 
@@ -143,22 +145,36 @@ static __always_inline bool payload_step(const struct teg_automaton *a, const __
 	return true;
 }
 
-/* Eight bytes once more, from s->state on: something ended among them. */
-__noinline int payload_hits(struct payload *s, __u64 word, __u32 at)
+/*
+ * Eight bytes by the automaton, and once more when something ended among them: the state behind them, or PAYLOAD_LOST when the tables
+ * contradict themselves. A function of its own: a call is little beside so many dependent loads, and the loops over groups are
+ * walked without them.
+ */
+__noinline __u64 payload_eight(struct payload *s, const struct teg_automaton *a, __u64 word, __u32 at, __u64 from)
 {
 	const __u32 *steps = payload_steps();
-	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
 
-	if (!s || !steps || !a)
-		return 0;
-	__u64 is = s->state;
+	if (!gen_config.payload.steps || !s || !a)
+		return PAYLOAD_LOST;
+	const __u64 first_hit = a->first_hit;
+	__u64 is = from, short_of = ~0ull; /* the sign bit is lost when some state is a hit */
+
 	for (__u32 i = 0; i < 8; i++) {
 		if (!payload_step(a, steps, &is, word >> 8 * i))
-			break;
-		if (is >= a->first_hit)
+			return PAYLOAD_LOST;
+		short_of &= is - first_hit;
+		WALK_ONE_REGISTER(short_of); /* else clang keeps all eight to the end, on a stack of which there is little */
+	}
+	if (likely((__s64)short_of < 0))
+		return is;
+	is = from;
+	for (__u32 i = 0; i < 8; i++) {
+		if (!payload_step(a, steps, &is, word >> 8 * i))
+			return PAYLOAD_LOST;
+		if (is >= first_hit)
 			payload_notes(s, payload_list(a, steps, is, 0), at + i + 1 - s->first);
 	}
-	return 0;
+	return is;
 }
 
 static __always_inline __u64 payload_window(const struct teg_automaton *a, const __u8 *at, __u32 mask)
@@ -177,27 +193,11 @@ static __always_inline bool payload_stays_idle(const struct teg_automaton *a, co
 		  payload_window(a, p + 7, mask)) & 1);
 }
 
-/* Eight bytes: by windows in the idle state, else by the automaton; false when the tables contradict themselves. */
-static __always_inline bool payload_group(struct payload *s, const struct teg_automaton *a, const __u32 *steps,
-					  const __u8 *p, __u64 *state, __u32 at)
+/* Eight bytes: by windows in the idle state, else by the automaton. */
+static __always_inline void payload_group(struct payload *s, const struct teg_automaton *a, const __u8 *p, __u32 at, __u64 *state)
 {
-	if (*state == a->idle && payload_stays_idle(a, p))
-		return true;
-
-	const __u64 word = __le64_to_cpu(*(const __u64 *)p), first_hit = a->first_hit;
-	__u64 is = *state, short_of = ~0ull; /* the sign bit is lost when some state is a hit */
-
-	s->state = is;
-	for (int i = 0; i < 8; i++) {
-		if (!payload_step(a, steps, &is, word >> 8 * i))
-			return false;
-		short_of &= is - first_hit;
-		WALK_ONE_REGISTER(short_of); /* else clang keeps all eight to the end, on a stack of which there is little */
-	}
-	*state = is;
-	if ((__s64)short_of >= 0)
-		payload_hits(s, word, at);
-	return true;
+	if (*state != a->idle || !payload_stays_idle(a, p))
+		*state = payload_eight(s, a, __le64_to_cpu(*(const __u64 *)p), at, *state);
 }
 
 /* How many groups there are in so many bytes. */
@@ -208,24 +208,25 @@ static __always_inline __u32 payload_groups(__u32 have)
 
 __noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 {
-	const __u32 *steps = payload_steps();
 	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
 
-	if (!gen_config.payload.automata || !s || !steps || !a)
+	if (!gen_config.payload.steps || !s || !a)
 		return PAYLOAD_UNREAD;
-	const __u32 groups = payload_groups(s->until - s->at);
+	const __u32 at = s->at, groups = payload_groups(s->until - at);
 	__u64 state = s->state, i = 0; /* of 32 bits, Linux 5.15 would forget it on the stack, and not see the end */
 
-	if (s->at > PAYLOAD_NEAR)
+	if (at > PAYLOAD_NEAR)
 		return groups ? PAYLOAD_FAR : PAYLOAD_END;
-	const __u8 *p = (void *)(long)ctx->data + s->at, *end = (void *)(long)ctx->data_end;
+	const __u8 *p = (void *)(long)ctx->data + at, *end = (void *)(long)ctx->data_end;
 	for (; i < PAYLOAD_CHUNK / 8; i++, p += 8) {
+		WALK_ONE_REGISTER(p); /* else clang checks one pointer, and reads by another */
 		if (i >= groups || p + PAYLOAD_AHEAD > end)
 			break;
-		if (!payload_group(s, a, steps, p, &state, s->at + 8 * i))
-			return PAYLOAD_UNREAD;
+		payload_group(s, a, p, at + 8 * i, &state);
 	}
-	s->at += 8 * i;
+	if (state == PAYLOAD_LOST)
+		return PAYLOAD_UNREAD;
+	s->at = at + 8 * i;
 	s->state = state;
 	return i >= groups ? PAYLOAD_END : i == PAYLOAD_CHUNK / 8 ? PAYLOAD_MORE : PAYLOAD_FAR;
 }
@@ -233,12 +234,11 @@ __noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 /* The next groups of what was copied out: so few that the verifier walks a quarter of a copy, and a frame of several buffers pays four calls. */
 __noinline int payload_copied(struct payload *s)
 {
-	const __u32 *steps = payload_steps();
 	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
 
-	if (!gen_config.payload.automata || !frame_has_parts() || !s || !steps || !a)
+	if (!gen_config.payload.steps || !frame_has_parts() || !s || !a)
 		return PAYLOAD_UNREAD;
-	const __u32 groups = s->copied_groups, first = s->copied_at;
+	const __u32 groups = s->copied_groups, first = s->copied_at, at = s->at;
 	__u64 state = s->state, i = 0;
 
 	for (; i < PAYLOAD_COPIED && first + i < groups; i++) {
@@ -247,12 +247,13 @@ __noinline int payload_copied(struct payload *s)
 		WALK_ONE_REGISTER(group);
 		if (group >= PAYLOAD_CHUNK / 8)
 			return PAYLOAD_UNREAD;
-		if (!payload_group(s, a, steps, s->copy + 8 * group, &state, s->at + 8 * i))
-			return PAYLOAD_UNREAD;
+		payload_group(s, a, s->copy + 8 * group, at + 8 * i, &state);
 	}
-	s->at += 8 * i;
-	s->copied_at = first + i;
+	if (state == PAYLOAD_LOST)
+		return PAYLOAD_UNREAD;
+	s->at = at + 8 * i;
 	s->state = state;
+	s->copied_at = first + i;
 	return PAYLOAD_MORE;
 }
 
@@ -280,11 +281,14 @@ __noinline int payload_far(struct frame_ctx *ctx, struct payload *s)
 	return PAYLOAD_MORE;
 }
 
-/* The last bytes, wherever they lie; false when they cannot be had. */
-static __always_inline bool payload_last(struct frame_ctx *ctx, __u32 at, __u32 have, __u8 *to)
+/* The last bytes, wherever they lie, to s->copy; 0 when they cannot be had. */
+__noinline int payload_last(struct frame_ctx *ctx, struct payload *s)
 {
+	if (!gen_config.payload.steps || !s)
+		return 0;
+	const __u32 have = s->until - s->at;
 	const __u8 *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u64 from = at, rest = have;
+	__u64 from = s->at, rest = have;
 	__u32 got = 0;
 
 	WALK_ONE_REGISTER(from);
@@ -294,38 +298,36 @@ static __always_inline bool payload_last(struct frame_ctx *ctx, __u32 at, __u32 
 		for (__u32 i = 0; i < PAYLOAD_AHEAD - 1; i++) {
 			if (i >= have || p + i + 1 > end)
 				break;
-			to[i] = p[i];
+			s->copy[i] = p[i];
 			got = i + 1;
 		}
 	}
 	if (got >= have)
-		return true;
+		return 1;
 	/* Both checks are of the register that goes to the helper: clang would make one of the two, of a third. */
 	WALK_ONE_REGISTER(rest);
 	if (!frame_has_parts() || !rest)
-		return false;
+		return 0;
 	WALK_ONE_REGISTER(rest);
 	if (rest >= PAYLOAD_AHEAD)
-		return false;
-	return !frame_load(ctx, at, to, (__u32)rest);
+		return 0;
+	return !frame_load(ctx, s->at, s->copy, (__u32)rest);
 }
 
 __noinline int payload_tail(struct frame_ctx *ctx, struct payload *s)
 {
 	const __u32 *steps = payload_steps();
 	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
-	__u8 bytes[PAYLOAD_AHEAD] = {};
 
-	if (!gen_config.payload.automata || !s || !steps || !a)
+	if (!gen_config.payload.steps || !s || !steps || !a)
 		return PAYLOAD_UNREAD;
-	__u32 have = s->until - s->at;
+	const __u32 have = s->until - s->at;
 	__u64 state = s->state;
 
-	if (have >= PAYLOAD_AHEAD || !payload_last(ctx, s->at, have, bytes))
+	if (have >= PAYLOAD_AHEAD || !payload_last(ctx, s))
 		return PAYLOAD_UNREAD;
-	WALK_ONE_REGISTER(have); /* else clang knows that it ends the loop, and the verifier does not */
-	for (__u32 i = 0; i < PAYLOAD_AHEAD - 1 && i < have; i++) {
-		if (!payload_step(a, steps, &state, bytes[i]))
+	for (__u32 i = 0; i < PAYLOAD_AHEAD - 1 && i < s->until - s->at; i++) {
+		if (!payload_step(a, steps, &state, s->copy[i]))
 			return PAYLOAD_UNREAD;
 		if (state >= a->first_hit)
 			payload_says(s, payload_list(a, steps, state, 0), s->at + i + 1 - s->first);
@@ -333,6 +335,22 @@ __noinline int payload_tail(struct frame_ctx *ctx, struct payload *s)
 	if (s->until == s->first + s->len)
 		payload_says(s, payload_list(a, steps, state, 1), s->len);
 	return PAYLOAD_END;
+}
+
+/* So many chunks: PAYLOAD_MORE, or as payload_walk(). */
+__noinline int payload_turns(struct frame_ctx *ctx, struct payload *s)
+{
+	if (!gen_config.payload.steps || !s)
+		return PAYLOAD_UNREAD;
+	for (__u32 i = 0; i < PAYLOAD_TURNS; i++) {
+		int rc = payload_chunk(ctx, s);
+
+		if (rc == PAYLOAD_FAR)
+			rc = payload_far(ctx, s);
+		if (rc != PAYLOAD_MORE)
+			return rc;
+	}
+	return PAYLOAD_MORE;
 }
 
 /* The payload by one automaton: PAYLOAD_END, or PAYLOAD_UNREAD. */
@@ -346,12 +364,8 @@ __noinline int payload_walk(struct frame_ctx *ctx, struct payload *s)
 	s->until = s->first + (s->len < a->most ? s->len : a->most);
 	s->state = a->start;
 	for (__u32 i = 0; i < PAYLOAD_TURNS; i++) {
-		int rc = payload_chunk(ctx, s);
+		int rc = payload_turns(ctx, s);
 
-		if (rc == PAYLOAD_MORE)
-			continue;
-		if (rc == PAYLOAD_FAR)
-			rc = payload_far(ctx, s);
 		if (rc == PAYLOAD_END)
 			return payload_tail(ctx, s);
 		if (rc != PAYLOAD_MORE)

@@ -309,6 +309,7 @@ static __always_inline const struct teg_rule *judge_cell(struct walk *w, const s
 #define JUDGE_HERE 8u /* cells that are asked without a call: a longer list is asked by parts, and so is any of a program that looks into payloads */
 #define JUDGE_PARTS (TEG_BOXES_MAX / TEG_CELLS_A_PART + 1)
 #define JUDGE_FEW 8u /* cells of a part, of which nearly none match: what those are asked more is walked for so many */
+#define JUDGE_CALLS(cells) (((cells) / TEG_CELLS_A_PART + 1) * (TEG_CELLS_A_PART / JUDGE_FEW))
 #define JUDGE_NONE ~0ull
 
 /* What is known of the packet, for cells of a long list. A CPU's own: the stack has no room for it. */
@@ -414,18 +415,19 @@ static __always_inline const struct teg_rule *judge_long(struct walk *w, __u32 f
 		return rule_at(other);
 	*j = (struct judge){ .zones = w->zones, .src = w->src, .dst = w->dst, .ports = w->ports, .marks = w->marks, .head = w->head,
 			     .posture = w->posture, .other = other, .done = ~0u, .part = from, .to = to };
-	for (__u32 i = 0; i < JUDGE_PARTS * TEG_CELLS_A_PART / JUDGE_FEW; i++) {
-		const __u32 few = judge_next(j);
-		const __u64 found = few ? judge_found(w->ctx, w->p, j, few) : JUDGE_NONE;
+	__u64 found = JUDGE_NONE;
 
-		if (found != JUDGE_NONE) {
-			w->over = found >> 32;
-			return rule_at((__u32)found);
-		}
+	for (__u32 i = 0; i < JUDGE_CALLS(to - from) && found == JUDGE_NONE; i++) {
+		const __u32 few = judge_next(j);
+
 		if (!few)
 			break;
+		found = judge_found(w->ctx, w->p, j, few);
 	}
-	return rule_at(other);
+	if (found == JUDGE_NONE)
+		return rule_at(other);
+	w->over = found >> 32;
+	return rule_at((__u32)found);
 }
 
 static __always_inline const struct teg_rule *judge_short(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
