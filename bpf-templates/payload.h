@@ -257,7 +257,7 @@ __noinline int payload_copied(struct payload *s)
 	return PAYLOAD_MORE;
 }
 
-/* At least twelve bytes are left. */
+/* What comes next, to s->copy: at least twelve bytes are left. */
 __noinline int payload_far(struct frame_ctx *ctx, struct payload *s)
 {
 	if (!gen_config.payload.automata || !frame_has_parts() || !s)
@@ -275,9 +275,6 @@ __noinline int payload_far(struct frame_ctx *ctx, struct payload *s)
 	const __u32 groups = payload_groups(have);
 	s->copied_groups = groups < PAYLOAD_CHUNK / 8 ? groups : PAYLOAD_CHUNK / 8;
 	s->copied_at = 0;
-	for (__u32 i = 0; i < PAYLOAD_CHUNK / 8 / PAYLOAD_COPIED && s->copied_at < s->copied_groups; i++)
-		if (payload_copied(s) != PAYLOAD_MORE)
-			return PAYLOAD_UNREAD;
 	return PAYLOAD_MORE;
 }
 
@@ -345,8 +342,11 @@ __noinline int payload_turns(struct frame_ctx *ctx, struct payload *s)
 	for (__u32 i = 0; i < PAYLOAD_TURNS; i++) {
 		int rc = payload_chunk(ctx, s);
 
-		if (rc == PAYLOAD_FAR)
+		if (rc == PAYLOAD_FAR) {
 			rc = payload_far(ctx, s);
+			for (__u32 j = 0; j < PAYLOAD_CHUNK / 8 / PAYLOAD_COPIED && rc == PAYLOAD_MORE; j++)
+				rc = payload_copied(s);
+		}
 		if (rc != PAYLOAD_MORE)
 			return rc;
 	}
