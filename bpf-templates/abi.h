@@ -344,7 +344,7 @@ struct teg_bulk {
 	__u32 depth;   /* nodes below a root, on the longest way to a leaf */
 	__u32 longest; /* cells of the largest leaf */
 	__u32 groups[2]; /* by family, IPv4 first */
-	__u32 pad;
+	__u32 short6; /* cells of IPv6 are short ones, by who loads */
 	struct teg_bulk_root roots[2][TEG_BULK_GROUPS];
 	struct teg_vectors vectors[2]; /* by family */
 };
@@ -656,10 +656,12 @@ _Static_assert(sizeof(struct teg_cell) == 56, "abi");
  *
  *     IPv4   source << 32 | destination | its mask | ports | last
  *     IPv6   source, destination: four words | lens | nothing | ports | last
+ *     short  source, destination: the first word each | ports | last
+ *            of IPv6 where no box asks more than 64 bits of an end: behind what is asked of a word there is a 1, and then nothing
  *     lens   eight bits a word of the addresses, the first in the lowest: 7 asks, 6..0 how many of its bits, less one
  *     ports  63..48 dport_hi | 47..32 dport_lo | 31..16 sport_hi | 15..0 sport_lo; of ICMP type and code for dport
  *     last   63..47 rule | 46 plain | 45..28 counter slot | 27..14 what it asks more
- *            | 11 asks a protocol | 10..8 fragments that it is not for | 7..0 protocol
+ *            | of short ones 13, 12 all 64 bits of the source, of the destination are asked | 11 asks a protocol | 10..8 fragments that it is not for | 7..0 protocol
  *     more   zones | source sets | destination sets | bit per posture that it is silent in
  *            | 15..8 flags want, 7..0 flags mask | three words of nothing; the first asks nothing
  */
@@ -674,6 +676,9 @@ _Static_assert(sizeof(struct teg_cell) == 56, "abi");
 
 #define TEG_BULK_CELL4 4u
 #define TEG_BULK_CELL6 8u
+#define TEG_BULK_SHORT6 4u
+#define TEG_BULK_SRC_WHOLE_BIT 13
+#define TEG_BULK_DST_WHOLE_BIT 12
 #define TEG_BULK_PAD 64u /* words of nothing behind all cells: eight may be read wherever one is */
 #define TEG_BULK_MORE 8u
 #define TEG_BULK_MORES_MAX 16384u

@@ -62,6 +62,19 @@ static __always_inline __u64 bulk_ports(__u64 ports, const struct bulk_key *k)
 	return (from & to & BULK_BORROWS) ^ BULK_BORROWS;
 }
 
+/* What a cell is: of IPv6 there are two kinds, of which a policy has one. */
+enum bulk_form { BULK_IP4, BULK_IP6, BULK_SHORT6 };
+#define BULK_EACH(form) ((form) == BULK_IP6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4)
+_Static_assert(TEG_BULK_SHORT6 == TEG_BULK_CELL4, "abi");
+
+/* What differs in an end of a short cell. */
+static __always_inline __u64 bulk_short(__u64 end, __u64 word, __u64 last, const __u32 whole_bit)
+{
+	const __s64 whole = last << (63 - whole_bit);
+
+	return (end ^ word) & (-((end & -end) << 1) | whole >> 63);
+}
+
 /* Of a word of an address what a cell's lens ask. */
 static __always_inline __u64 bulk_mask(__u64 lens, __u32 word)
 {
@@ -69,12 +82,14 @@ static __always_inline __u64 bulk_mask(__u64 lens, __u32 word)
 }
 
 /* Two branches a cell: most that differ do so in an end, and the second half need not be worked out. */
-static __always_inline bool bulk_cell_has(const __u64 *c, const struct bulk_key *k, bool ip6)
+static __always_inline bool bulk_cell_has(const __u64 *c, const struct bulk_key *k, const enum bulk_form form)
 {
-	const __u64 last = c[(ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4) - 1], *w = k->words;
+	const __u64 last = c[BULK_EACH(form) - 1], *w = k->words;
 	__u64 differs, asks;
 
-	if (ip6)
+	if (form == BULK_SHORT6)
+		differs = bulk_short(c[0], w[0], last, TEG_BULK_SRC_WHOLE_BIT) | bulk_short(c[1], w[2], last, TEG_BULK_DST_WHOLE_BIT);
+	else if (form == BULK_IP6)
 		differs = ((w[0] ^ c[0]) & bulk_mask(c[4], 0)) | ((w[1] ^ c[1]) & bulk_mask(c[4], 1)) |
 			   ((w[2] ^ c[2]) & bulk_mask(c[4], 2)) | ((w[3] ^ c[3]) & bulk_mask(c[4], 3));
 	else
@@ -84,7 +99,7 @@ static __always_inline bool bulk_cell_has(const __u64 *c, const struct bulk_key 
 	asks = (__s64)(last << 52) >> 63;
 	WALK_ONE_REGISTER(asks); /* clang would make a branch of it */
 	differs = (k->part & last & 0x700) | ((k->part ^ last) & asks & 0xff);
-	return !(differs | bulk_ports(c[ip6 ? 6 : 2], k));
+	return !(differs | bulk_ports(c[BULK_EACH(form) - 2], k));
 }
 
 /* 1 when the packet has all that these words of mores ask, else 0: without a branch. */
@@ -132,7 +147,10 @@ static __always_inline __u64 bulk_leaf(const __u64 *words, const struct bulk_key
 		WALK_ONE_REGISTER(at);
 		if (at >= words_max)
 			return 0;
-		n = words[at];
+		WALK_ONE_REGISTER(at);
+	if (at >= words_max)
+		return ~0ull;
+	n = words[at];
 	}
 	return TEG_BULK_LEAST(n) - TEG_BULK_LEAST_OF_LEAF < best ? n : 0;
 }
@@ -144,10 +162,10 @@ static __always_inline bool bulk_last_has(const __u64 *words, const struct bulk_
 }
 
 /* The last word of the first of a part's cells that matches, if it stands before `found`; else `found`. */
-static __always_inline __u64 bulk_scan_some(const __u64 *words, const struct bulk_key *k, __u64 first, __u32 count, __u64 found, bool ip6)
+static __always_inline __u64 bulk_scan_some(const __u64 *words, const struct bulk_key *k, __u64 first, __u32 count, __u64 found,
+					    const enum bulk_form form)
 {
-	const __u32 words_max = gen_config.bulk.words, longest = gen_config.bulk.longest;
-	const __u32 each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4;
+	const __u32 words_max = gen_config.bulk.words, longest = gen_config.bulk.longest, each = BULK_EACH(form);
 
 	for (__u32 i = 0; i < BULK_SCAN_PART && i < longest; i++) {
 		__u64 at = first + i * each;
@@ -159,7 +177,7 @@ static __always_inline __u64 bulk_scan_some(const __u64 *words, const struct bul
 
 		if (last >= found)
 			return found;
-		if (bulk_cell_has(cell, k, ip6) && bulk_last_has(words, k, last))
+		if (bulk_cell_has(cell, k, form) && bulk_last_has(words, k, last))
 			return last;
 	}
 	return found;
@@ -173,7 +191,10 @@ __noinline __u64 bulk_scan_part(const struct bulk_key *k, __u64 first, __u32 cou
 {
 	if (!k || gen_config.bulk.words < TEG_BULK_CELL6)
 		return found;
-	return ip6 ? bulk_scan_some(ONE(gen_bulk), k, first, count, found, true) : bulk_scan_some(ONE(gen_bulk), k, first, count, found, false);
+	if (!ip6)
+		return bulk_scan_some(ONE(gen_bulk), k, first, count, found, BULK_IP4);
+	return gen_config.bulk.short6 ? bulk_scan_some(ONE(gen_bulk), k, first, count, found, BULK_SHORT6)
+				      : bulk_scan_some(ONE(gen_bulk), k, first, count, found, BULK_IP6);
 }
 
 __noinline __u64 bulk_scan_rest(const struct bulk_key *k, __u64 first, __u32 count, __u64 found, __u32 ip6)
@@ -185,7 +206,7 @@ __noinline __u64 bulk_scan_rest(const struct bulk_key *k, __u64 first, __u32 cou
 
 		if (is != found || count <= BULK_SCAN_PART)
 			return is;
-		first += BULK_SCAN_PART * (ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4);
+		first += BULK_SCAN_PART * (ip6 && !gen_config.bulk.short6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4);
 		count -= BULK_SCAN_PART;
 	}
 	return found;
@@ -195,10 +216,10 @@ __noinline __u64 bulk_scan_rest(const struct bulk_key *k, __u64 first, __u32 cou
  * The last word of the first cell of a leaf that matches, if it stands before `found`; else `found`. One question, whether the place is
  * within the words, serves all cells that are asked here: behind the last leaf there is room for as many.
  */
-static __always_inline __u64 bulk_scan(const __u64 *words, const struct bulk_key *k, __u64 leaf, __u64 found, bool ip6)
+static __always_inline __u64 bulk_scan(const __u64 *words, const struct bulk_key *k, __u64 leaf, __u64 found, const enum bulk_form form)
 {
 	const __u32 words_max = gen_config.bulk.words, longest = gen_config.bulk.longest, count = TEG_BULK_COUNT(leaf);
-	const __u32 each = ip6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4;
+	const __u32 each = BULK_EACH(form);
 	__u64 at = TEG_BULK_AT(leaf);
 
 	WALK_ONE_REGISTER(at);
@@ -212,12 +233,12 @@ static __always_inline __u64 bulk_scan(const __u64 *words, const struct bulk_key
 
 		if (i >= longest || i >= count || last >= found)
 			return found;
-		if (bulk_cell_has(cell, k, ip6) && bulk_last_has(words, k, last))
+		if (bulk_cell_has(cell, k, form) && bulk_last_has(words, k, last))
 			return last;
 	}
 	if (longest <= BULK_SCAN_HERE || likely(count <= BULK_SCAN_HERE))
 		return found;
-	return bulk_scan_rest(k, TEG_BULK_AT(leaf) + BULK_SCAN_HERE * each, count - BULK_SCAN_HERE, found, ip6);
+	return bulk_scan_rest(k, TEG_BULK_AT(leaf) + BULK_SCAN_HERE * each, count - BULK_SCAN_HERE, found, form != BULK_IP4);
 }
 
 /*
@@ -266,8 +287,10 @@ static __always_inline __u64 bulk_first(struct bulk_key *k, bool ip6)
 	for (__u32 g = 0; g < TEG_BULK_GROUPS && g < groups; g++) {
 		__u64 leaf = bulk_leaf(words, k, k->node[g], found);
 
-		if (leaf)
-			found = bulk_scan(words, k, leaf, found, ip6);
+		if (leaf && ip6 && gen_config.bulk.short6)
+			found = bulk_scan(words, k, leaf, found, BULK_SHORT6);
+		else if (leaf)
+			found = bulk_scan(words, k, leaf, found, ip6 ? BULK_IP6 : BULK_IP4);
 	}
 	return found;
 }

@@ -114,17 +114,33 @@ static bool holds_all(const struct ways *w, const struct teg_bulk_box *b, const 
 
 /* --- cells ------------------------------------------------------------------------------------ */
 
-static bool ends_are(const uint64_t *c, unsigned family, const struct teg_bulk_box *b)
+static unsigned cell_words(const struct ways *w)
 {
+	return w->family == FAMILY_IP4 ? TEG_BULK_CELL4 : w->words.short6 ? TEG_BULK_SHORT6 : TEG_BULK_CELL6;
+}
+
+/* What a short cell asks of an end, by its first word: all of it, or what stands before the last 1. */
+static bool short_is(uint64_t end, bool whole, const struct teg_bulk_box *b, unsigned word)
+{
+	const uint64_t mask = whole ? UINT64_MAX : ~((end & -end) | ((end & -end) - 1));
+
+	return mask == b->mask[word] && (end & mask) == b->addr[word] && !b->mask[word + 1];
+}
+
+static bool ends_are(const struct ways *w, const uint64_t *c, const struct teg_bulk_box *b)
+{
+	const uint64_t last = c[cell_words(w) - 1];
 	bool are = true;
 
-	if (family == FAMILY_IP4)
+	if (w->family == FAMILY_IP6 && w->words.short6)
+		return short_is(c[0], last >> TEG_BULK_SRC_WHOLE_BIT & 1, b, 0) && short_is(c[1], last >> TEG_BULK_DST_WHOLE_BIT & 1, b, 2);
+	if (w->family == FAMILY_IP4)
 		return c[0] >> 32 == (uint32_t)b->addr[1] && (uint32_t)c[0] == (uint32_t)b->addr[3] &&
 		       c[1] >> 32 == (uint32_t)b->mask[1] && (uint32_t)c[1] == (uint32_t)b->mask[3];
-	for (unsigned w = 0; w < 4; w++) {
-		const uint64_t len = c[4] >> 8 * w & UINT8_MAX, mask = len & 0x80 ? ~0ull << (63 - (len & 63)) : 0;
+	for (unsigned i = 0; i < 4; i++) {
+		const uint64_t len = c[4] >> 8 * i & UINT8_MAX, mask = len & 0x80 ? ~0ull << (63 - (len & 63)) : 0;
 
-		are = are && c[w] == b->addr[w] && mask == b->mask[w];
+		are = are && c[i] == b->addr[i] && mask == b->mask[i];
 	}
 	return are;
 }
@@ -142,12 +158,12 @@ static bool ports_are(uint64_t ports, const struct teg_box *b)
 
 static bool cell_is(const struct ways *w, const uint64_t *c, const struct teg_bulk_box *b)
 {
-	const unsigned each = w->family == FAMILY_IP4 ? TEG_BULK_CELL4 : TEG_BULK_CELL6;
+	const unsigned each = cell_words(w);
 	const uint64_t last = c[each - 1];
 	const bool any = b->box.proto == TEG_PROTO_ANY;
 	const uint8_t fragments = last >> 8 & 7, proto = last & UINT8_MAX;
 
-	return TEG_BULK_RULE(last) == b->box.rule && ends_are(c, w->family, b) && ports_are(c[each - 2], &b->box) &&
+	return TEG_BULK_RULE(last) == b->box.rule && ends_are(w, c, b) && ports_are(c[each - 2], &b->box) &&
 	       fragments == (b->box.fragments ^ (TEG_WHOLE | TEG_FIRST | TEG_LATER)) && any == !(last & TEG_BULK_ASKS_PROTO) &&
 	       (any || proto == b->box.proto) && audit_drop_is(last, &w->plan->rules[b->box.rule]) &&
 	       audit_more_is(w->plan, &w->words, TEG_BULK_MORE_OF(last), &b->box);
@@ -157,7 +173,7 @@ static bool cell_is(const struct ways *w, const uint64_t *c, const struct teg_bu
 static uint32_t box_of_cell(const struct ways *w, const uint64_t *c, struct boxes all, size_t *at)
 {
 	const struct teg_bulk_box *boxes = w->plan->bulk_boxes;
-	uint32_t rule = TEG_BULK_RULE(c[(w->family == FAMILY_IP4 ? TEG_BULK_CELL4 : TEG_BULK_CELL6) - 1]);
+	uint32_t rule = TEG_BULK_RULE(c[cell_words(w) - 1]);
 
 	while (*at < all.len && boxes[all.at[*at]].box.rule < rule)
 		++*at;
@@ -176,7 +192,7 @@ static uint32_t box_of_cell(const struct ways *w, const uint64_t *c, struct boxe
 /* A cell whose rule stands before the least that some node above it says is one that a packet may never come to. */
 static void ask_leaf(struct ways *w, struct boxes all, const struct known *k, uint64_t leaf)
 {
-	const unsigned each = w->family == FAMILY_IP4 ? TEG_BULK_CELL4 : TEG_BULK_CELL6;
+	const unsigned each = cell_words(w);
 	size_t at = TEG_BULK_AT(leaf), count = TEG_BULK_COUNT(leaf), from = 0, asked = 0;
 	uint32_t before = 0;
 

@@ -124,6 +124,7 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 	c.feed_words = made->feed_words;
 	c.bulk.words = (uint32_t)made->bulk.len;
 	c.bulk.mores = (uint32_t)made->bulk.mores;
+	c.bulk.short6 = made->bulk.short6;
 	memcpy(c.bulk.vectors, made->bulk.vectors, sizeof c.bulk.vectors);
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		for (uint32_t g = 0; g < c.bulk.groups[f]; g++)

@@ -17,6 +17,7 @@ struct packing {
 	uint16_t *packed_len[FAMILY_COUNT]; /* and of how many cells it was */
 	uint32_t *more_of; /* box */
 	size_t more_count;
+	bool short6; /* no box of IPv6 asks more than 64 bits of an end */
 };
 
 static bool is_icmp(uint16_t proto)
@@ -159,10 +160,43 @@ static uint64_t lens_of(const struct teg_bulk_box *b)
 	return lens;
 }
 
+static bool are_short(const struct plan *plan)
+{
+	bool are = true;
+
+	for (uint32_t i = 0; i < plan->config.bulk.cells; i++) {
+		const struct teg_bulk_box *b = &plan->bulk_boxes[i];
+
+		are = are && (b->box.families == TEG_IP4 || !(b->mask[1] | b->mask[3]));
+	}
+	return are;
+}
+
+/* Of an end its first word, behind what is asked of it a 1. */
+static uint64_t short_end(const struct teg_bulk_box *b, unsigned word)
+{
+	uint64_t free = ~b->mask[word];
+
+	return b->addr[word] | (free + 1) >> 1 | (free == UINT64_MAX ? 1ull << 63 : 0);
+}
+
+static void put_short(struct packing *p, uint32_t box)
+{
+	const struct teg_bulk_box *b = &p->plan->bulk_boxes[box];
+
+	put(p, short_end(b, 0));
+	put(p, short_end(b, 2));
+	put(p, ports_of(&b->box));
+	put(p, last_of(p, box) | (uint64_t)(b->mask[0] == UINT64_MAX) << TEG_BULK_SRC_WHOLE_BIT |
+		       (uint64_t)(b->mask[2] == UINT64_MAX) << TEG_BULK_DST_WHOLE_BIT);
+}
+
 static void put_cell(struct packing *p, uint32_t box, enum family f)
 {
 	const struct teg_bulk_box *b = &p->plan->bulk_boxes[box];
 
+	if (f == FAMILY_IP6 && p->short6)
+		return put_short(p, box);
 	if (f == FAMILY_IP4) {
 		put(p, b->addr[1] << 32 | (uint32_t)b->addr[3]);
 		put(p, b->mask[1] << 32 | (uint32_t)b->mask[3]);
@@ -178,10 +212,15 @@ static void put_cell(struct packing *p, uint32_t box, enum family f)
 
 enum { LINE = 8 }; /* words of a cache line */
 
-/* Two cells of IPv4 are a line: those that are read together begin one, a single one may have the half that was left. */
+static unsigned cell_words(const struct packing *p, enum family f)
+{
+	return f == FAMILY_IP4 ? TEG_BULK_CELL4 : p->short6 ? TEG_BULK_SHORT6 : TEG_BULK_CELL6;
+}
+
+/* Two cells of IPv4, or short ones, are a line: those that are read together begin one, a single one may have the half that was left. */
 static void begin_leaf(struct packing *p, size_t cells, enum family f)
 {
-	if (cells == 1 && f == FAMILY_IP4)
+	if (cells == 1 && cell_words(p, f) < LINE)
 		return;
 	if (p->len % LINE && !p->hole)
 		p->hole = p->len;
@@ -199,7 +238,7 @@ static uint64_t pack_leaf(struct packing *p, uint64_t leaf, enum family f)
 	if (p->packed_len[f][first] == count)
 		return p->packed[f][first];
 	begin_leaf(p, count, f);
-	if (p->hole && count == 1 && f == FAMILY_IP4) {
+	if (p->hole && count == 1 && cell_words(p, f) < LINE) {
 		end = p->len;
 		p->len = p->hole;
 		p->hole = 0;
@@ -322,10 +361,11 @@ struct bulk_words bulk_pack(struct arena *a, const struct plan *plan, const uint
 		p.packed_len[f] = arena_zero(a, (t->leaves + (size_t)1) * sizeof *p.packed_len[f]);
 	}
 	pack_mores(&p, t);
+	p.short6 = are_short(plan);
 	pack_nodes(&p, t);
 	/* The program asks whether a leaf of larger cells would end behind the table. */
 	for (unsigned i = 0; i < TEG_BULK_PAD; i++)
 		put(&p, 0);
-	return (struct bulk_words){ .at = p.words, .len = p.len, .mores = p.more_count,
+	return (struct bulk_words){ .at = p.words, .len = p.len, .mores = p.more_count, .short6 = p.short6,
 				    .nodes_at = (uint32_t)(p.more_count * TEG_BULK_MORE) };
 }

@@ -15,6 +15,7 @@ struct bulk_words {
 	uint64_t *at;
 	size_t len;   /* more than TEG_BULK_WORDS_MAX, or more mores than there may be: cannot be loaded */
 	size_t mores;
+	bool short6;  /* cells of IPv6 are short ones */
 	uint32_t nodes_at; /* where the nodes begin, in words; roots and nodes here count from 0 of all words */
 	struct teg_vectors vectors[2]; /* by family, when the plan has them */
 };

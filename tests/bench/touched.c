@@ -66,13 +66,15 @@ static bool touch(struct touched *t, uint64_t word)
 
 struct key {
 	uint64_t words[8], pair;
-	unsigned family;
+	unsigned family, each; /* words of a cell */
+	bool is_short;
 };
 
-static struct key key_of(const struct packet *p)
+static struct key key_of(const struct packet *p, const struct bulk_words *w)
 {
 	uint64_t v4 = p->family == FAMILY_IP4 ? 0xffffull << 32 : 0;
-	struct key k = { .family = p->family };
+	struct key k = { .family = p->family, .is_short = p->family && w->short6,
+			 .each = p->family && !w->short6 ? TEG_BULK_CELL6 : TEG_BULK_CELL4 };
 
 	k.words[0] = (uint64_t)(p->src.num >> 64), k.words[1] = (uint64_t)p->src.num | v4;
 	k.words[2] = (uint64_t)(p->dst.num >> 64), k.words[3] = (uint64_t)p->dst.num | v4;
@@ -81,15 +83,23 @@ static struct key key_of(const struct packet *p)
 	return k;
 }
 
+static uint64_t differs_in(uint64_t end, uint64_t word, bool whole)
+{
+	return (end ^ word) & (whole ? ~0ull : -((end & -end) << 1));
+}
+
 static bool cell_has(const uint64_t *c, const struct key *k)
 {
-	const unsigned each = k->family ? TEG_BULK_CELL6 : TEG_BULK_CELL4;
+	const unsigned each = k->each;
 	uint64_t last = c[each - 1], ports = c[each - 2], differs = 0;
 	unsigned sport = (uint16_t)(k->words[4] >> 48), dport = (uint16_t)(k->words[4] >> 32);
 
 	if (last & TEG_BULK_ASKS_PROTO)
 		differs = (k->words[4] ^ last) & 0xff;
-	for (int w = 0; w < 4 && k->family; w++) {
+	if (k->is_short)
+		differs |= differs_in(c[0], k->words[0], last >> TEG_BULK_SRC_WHOLE_BIT & 1) |
+			   differs_in(c[1], k->words[2], last >> TEG_BULK_DST_WHOLE_BIT & 1);
+	for (int w = 0; w < 4 && each == TEG_BULK_CELL6; w++) {
 		unsigned len = (uint8_t)(c[4] >> 8 * w);
 
 		differs |= len ? (k->words[w] ^ c[w]) >> (63 - (len & 63)) : 0;
@@ -102,7 +112,7 @@ static bool cell_has(const uint64_t *c, const struct key *k)
 
 static uint64_t scan(struct touched *t, const uint64_t *words, const struct key *k, uint64_t leaf, uint64_t found)
 {
-	const unsigned each = k->family ? TEG_BULK_CELL6 : TEG_BULK_CELL4;
+	const unsigned each = k->each;
 	uint64_t at = TEG_BULK_AT(leaf), before = UINT64_MAX;
 
 	for (unsigned i = 0; i < TEG_BULK_COUNT(leaf); i++, at += each) {
@@ -240,7 +250,7 @@ static bool measure(const char *kind, size_t want)
 		t = (struct touched){ .second = t.second, .seen = memset(t.seen, 0, lines) };
 		t.second->missed = 0;
 		for (; t.packets < FLOOR_RECORDS; t.packets++) {
-			struct key k = key_of(&trace[t.packets]);
+			struct key k = key_of(&trace[t.packets], &w);
 			count_rule(&t, lines, walk(&t, &plan, &w, &k));
 		}
 	}

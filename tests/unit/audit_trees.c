@@ -220,6 +220,53 @@ static void check_list(struct gen *g)
 	}
 }
 
+static size_t sound6[2], harmed6[2], found6[2]; /* of short cells, of long ones */
+
+/* A bit of an end of one of IPv6's cells is always a lie. */
+static void check_ends(struct gen *g, bool hosts)
+{
+	own(arena) struct arena *a = arena_new();
+	struct classbench_rule *rules = draw_rules(g, a);
+	struct plan plan = { 0 };
+	struct err why = { 0 };
+
+	classbench_ip6(rules, RULES);
+	for (int i = 0; hosts && i < RULES; i += 7)
+		rules[i].dst.len = 128;
+	struct ir *ir = classbench_ir(rules, RULES, 1, a);
+	emit_plan(&plan, ir, a);
+	if (emit_xdp(&plan, ir, a, &why) || !in_trees(&plan, a))
+		return;
+	struct bulk_words w = bulk_pack(a, &plan, NULL);
+	const unsigned each = w.short6 ? TEG_BULK_SHORT6 : TEG_BULK_CELL6, ends = w.short6 ? 2 : 4;
+	sound6[hosts] += w.short6 == !hosts && !audit_trees(&plan, &why);
+	for (uint32_t n = 0; n < plan.config.bulk.nodes; n++) {
+		uint64_t node = w.at[w.nodes_at + n];
+
+		if (!(node & TEG_BULK_LEAF) || !TEG_BULK_COUNT(node) || !gen_chance(g, 5))
+			continue;
+		uint64_t *end = &w.at[TEG_BULK_AT(node) + gen_below(g, (unsigned)TEG_BULK_COUNT(node)) * each + gen_below(g, ends)];
+		const uint64_t was = *end;
+		*end ^= 1ull << gen_below(g, 64);
+		harmed6[hosts]++;
+		found6[hosts] += audit_trees_of(&plan, w, &why) != 0;
+		*end = was;
+	}
+}
+
+static void check_ip6(struct gen *g)
+{
+	static const char *const cells[] = { "short cells", "long cells" };
+
+	for (int hosts = 0; hosts < 2; hosts++) {
+		for (int i = 0; i < 4; i++)
+			check_ends(g, hosts);
+		tap_ok(sound6[hosts] == 4, "IPv6 lists in %s as they were made are proved: %zu of 4", cells[hosts], sound6[hosts]);
+		tap_ok(harmed6[hosts] > 20 && found6[hosts] == harmed6[hosts], "a bit of an end of %s: noticed %zu of %zu times", cells[hosts],
+		       found6[hosts], harmed6[hosts]);
+	}
+}
+
 int main(void)
 {
 	static const char *const names[DAMAGES] = {
@@ -241,5 +288,6 @@ int main(void)
 	for (int d = 0; d < HIDDEN; d++)
 		tap_ok(hidden[d] > 4 && found[d] * 10 >= hidden[d] * (d == SLOT || d == CELL ? 10 : 3),
 		       "%s damaged in the packed words: noticed %zu of %zu times", words[d], found[d], hidden[d]);
+	check_ip6(&g);
 	return tap_done();
 }
