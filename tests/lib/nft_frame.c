@@ -35,22 +35,44 @@ static bool is_padded(const uint8_t *frame, size_t len)
 	return ip + total < len;
 }
 
+/* The protocol behind the extension headers of IPv6, where it begins, and how many fragment headers there are; 0: not IPv6. */
+static uint8_t walk6(const uint8_t *frame, size_t len, size_t *at, unsigned *fragments)
+{
+	size_t ip = len > 12 ? ip_offset(frame) : 14;
+	uint8_t next;
+
+	*at = ip + 40;
+	*fragments = 0;
+	if (len < *at || frame[ip - 2] != 0x86)
+		return 0;
+	for (next = frame[ip + 6]; *at + 8 <= len && (next == 0 || next == 43 || next == 44 || next == 60);) {
+		size_t step = next == 44 ? 8 : (frame[*at + 1] + 1u) * 8;
+
+		*fragments += next == 44;
+		next = frame[*at];
+		*at += step;
+	}
+	return next;
+}
+
 /* A fragment of a fragment: nft looks at the outer header, eval at the inner one. */
 static bool is_fragmented_twice(const uint8_t *frame, size_t len)
 {
-	size_t ip = len > 12 ? ip_offset(frame) : 14, at = ip + 40;
-	unsigned fragments = 0;
+	unsigned fragments;
+	size_t at;
 
-	if (len < at || frame[ip - 2] != 0x86)
-		return false;
-	for (uint8_t next = frame[ip + 6]; at + 8 <= len && (next == 0 || next == 43 || next == 44 || next == 60);) {
-		size_t step = next == 44 ? 8 : (frame[at + 1] + 1u) * 8;
-
-		fragments += next == 44;
-		next = frame[at];
-		at += step;
-	}
+	walk6(frame, len, &at, &fragments);
 	return fragments > 1;
+}
+
+/* ipv6_find_hdr() reads two bytes of an authentication header before it stops there (kernel 6.18); where they are not, nft says bad-ip. */
+static bool is_cut_at_auth6(const uint8_t *frame, size_t len)
+{
+	unsigned fragments;
+	size_t at, ip = len > 12 ? ip_offset(frame) : 14;
+
+	return walk6(frame, len, &at, &fragments) == 51 &&
+	       at + 2 > ip + 40 + ((size_t)frame[ip + 4] << 8 | frame[ip + 5]);
 }
 
 static bool is_tag(const uint8_t *type)
@@ -104,7 +126,7 @@ void nft_frame_read(struct nft_frame *f, unsigned zone, const uint8_t *bytes, si
 	f->cause = frame_parse(bytes, len, &f->packet);
 	if (has_two_tags(bytes, len))
 		f->cause = CAUSE_VLAN_DEPTH;
-	if (is_fragmented_twice(bytes, len) || is_in_pages6(bytes, len) || (f->cause != CAUSE_NONE && zone == ZONE_NONE)) {
+	if (is_fragmented_twice(bytes, len) || is_cut_at_auth6(bytes, len) || is_in_pages6(bytes, len) || (f->cause != CAUSE_NONE && zone == ZONE_NONE)) {
 		f->kind = NFT_FRAME_UNTOLD;
 	} else if (f->cause == CAUSE_NONE) {
 		f->kind = NFT_FRAME_SOUND;
