@@ -10,6 +10,7 @@
 #include "enforcer/ctl/change.h"
 #include "enforcer/ctl/minutes.h"
 #include "enforcer/ctl/say.h"
+#include "lang/bundle/bundle.h"
 
 /* What waits to be confirmed is said loudly: it goes by itself. */
 enum exit_code change_say(const struct ctl *c, const struct call *call)
@@ -102,15 +103,36 @@ enum exit_code ctl_posture(const struct ctl *c)
 	return rc ? rc : change_say(c, &call);
 }
 
+/* What comes through standard input, as a file: its length is to be said before it is sent. */
+static FILE *spool_input(void)
+{
+	own(file) FILE *f = tmpfile();
+	size_t n, len = 0;
+	char part[65536];
+
+	while (f && (n = fread(part, 1, sizeof part, stdin))) {
+		len += n;
+		if (len > BUNDLE_BYTES_MAX)
+			errno = EFBIG;
+		if (len > BUNDLE_BYTES_MAX || fwrite(part, 1, n, f) != n)
+			return NULL;
+	}
+	if (!f || ferror(stdin) || fflush(f))
+		return NULL;
+	rewind(f);
+	return take(f);
+}
+
 static FILE *open_bundle(const struct ctl *c, const char *path)
 {
-	own(file) FILE *f = fopen(path, "rbe");
+	const bool piped = !strcmp(path, "-");
+	own(file) FILE *f = piped ? spool_input() : fopen(path, "rbe");
 	own(buf) struct buf detail = { 0 };
 	struct stat st;
 
 	if (f && !fstat(fileno(f), &st) && S_ISREG(st.st_mode))
 		return take(f);
-	buf_printf(&detail, "cannot read %s: %s", path, f ? "it is no file" : strerror(errno));
+	buf_printf(&detail, "cannot read %s: %s", piped ? "standard input" : path, f ? "it is no file" : strerror(errno));
 	say_problem(c, "no-input", buf_text(&detail), "`tegc build POLICY.teg -o BUNDLE.tegb` makes one");
 	return NULL;
 }

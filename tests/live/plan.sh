@@ -27,6 +27,10 @@ ok "somebody else changes the policy" ctl apply $lab/three.tegb
 ok "then the plan is stale: 75" ends 75 ctl apply $lab/two.tegb --plan "$mine"
 holds "$(cat $lab/said)" "is in force" "which is told"
 is "$(status .policy.version)" 3 "and nothing changed"
+is "$(plan - .version <$lab/two.tegb)" 2 "a bundle comes through standard input too"
+ok "to be applied" ctl apply - < <(cat $lab/two.tegb)
+is "$(status .policy.version)" 2 "as it is"
+ok "nothing through it has no plan: 2" ends 2 ctl plan - </dev/null
 head -c 9000 $lab/two.tegb > $lab/short.tegb
 ok "half a bundle has no plan: 2" ends 2 ctl plan $lab/short.tegb
 head -c 9000 /dev/urandom > $lab/noise.tegb
