@@ -103,7 +103,8 @@ static bool same_tables(const struct plan *x, const struct plan *y)
 		(!memcmp(x->bulk_boxes, y->bulk_boxes, x->config.bulk.cells * sizeof *x->bulk_boxes) &&
 		 (!x->config.bulk.nodes ||
 		  !memcmp(x->bulk_nodes, y->bulk_nodes, x->config.bulk.nodes * sizeof *x->bulk_nodes)) &&
-		 !memcmp(x->bulk_leaves, y->bulk_leaves, x->config.bulk.leaves * sizeof *x->bulk_leaves))) &&
+		 (!x->config.bulk.leaves ||
+		  !memcmp(x->bulk_leaves, y->bulk_leaves, x->config.bulk.leaves * sizeof *x->bulk_leaves)))) &&
 	       (!x->rule_count || !memcmp(x->rules, y->rules, x->rule_count * sizeof *x->rules));
 }
 
