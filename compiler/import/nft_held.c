@@ -19,6 +19,15 @@ void held_doubt(struct held *h, const char *why)
 		h->unknown = why;
 }
 
+void held_unsure(struct held *h, const struct held *was, const char *why)
+{
+	for (enum family f = 0; f < FAMILY_COUNT; f++)
+		h->of[SURE].nets[f].len = was->of[SURE].nets[f].len;
+	h->of[SURE].numbers.len = was->of[SURE].numbers.len;
+	h->of[SURE].bits = was->of[SURE].bits;
+	h->unknown = was->unknown ? was->unknown : why;
+}
+
 /* --- one value ------------------------------------------------------------------------------------------ */
 
 static bool number_read(const char *text, unsigned long most, unsigned long *out)

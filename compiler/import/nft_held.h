@@ -49,6 +49,8 @@ int nft_read_side(struct nft_context *cx, struct nft_part *p, const struct nft_s
 int nft_read_flags(struct nft_context *cx, struct nft_part *p, bool commas, unsigned *out);
 
 void held_doubt(struct held *h, const char *why);
+/* What h holds since it was `was` is perhaps there. Only lengths are taken back: was's arrays may have grown away. */
+void held_unsure(struct held *h, const struct held *was, const char *why);
 void held_flags(struct held *h, unsigned mask, unsigned want, bool firm);
 void held_flip_flags(struct held *h);
 

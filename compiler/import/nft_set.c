@@ -35,7 +35,6 @@ static int read_options(struct nft_context *cx, struct nft_part *p, bool *ends)
 
 int nft_read_key(struct nft_context *cx, struct nft_part *p, const struct nft_lhs *l, bool firm, struct nft_element *out)
 {
-	const struct nft_part before = *p;
 	const struct nft_element was = *out;
 	bool ends = false;
 	int rc = 0;
@@ -52,14 +51,9 @@ int nft_read_key(struct nft_context *cx, struct nft_part *p, const struct nft_lh
 	}
 	nft_skip_lines(p);
 	rc = rc ? rc : read_options(cx, p, &ends);
-	if (rc || !ends || !firm)
-		return rc;
-	*p = before;
-	*out = was;
-	for (size_t i = 0; i < l->len; i++)
-		if (!out->at[i].unknown)
-			out->at[i].unknown = "an element that ends";
-	return nft_read_key(cx, p, l, false, out);
+	for (size_t i = 0; i < l->len && !rc && ends && firm; i++)
+		held_unsure(&out->at[i], &was.at[i], "an element that ends");
+	return rc;
 }
 
 /* Elements that are gathered into one match. */

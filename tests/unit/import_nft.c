@@ -207,9 +207,31 @@ static void whole_rulesets(void)
 	}
 }
 
+/* Elements that end are there perhaps only: dropped, not admitted. So many that what holds them grows where it is, and moves. */
+static void many_that_end(void)
+{
+	own(import) struct import *m = import_new();
+	own(buf) struct buf text = { 0 }, teg = { 0 };
+	struct err why = { 0 };
+
+	buf_puts(&text, "table inet t { set s { type ipv4_addr; elements = { 192.0.2.1");
+	for (unsigned i = 0; i < 0x1000; i++)
+		buf_printf(&text, ", 10.0.%u.%u timeout 5m, 10.1.%u.%u", i >> 8, i & 255, i >> 8, i & 255);
+	buf_puts(&text, ", 192.0.2.3 } }\n" INPUT "ip saddr @s tcp dport 1 accept; ip saddr @s drop; udp dport 2 accept; } }");
+	int rc = read_nft(m, buf_text(&text), &why);
+
+	rc = rc ? rc : import_flatten(m, &why);
+	if (!rc)
+		import_write(m, &teg, "one", "one");
+	if (!tap_ok(!rc && strstr(buf_text(&teg), "allow  tcp from [10.1.0.0/20, 192.0.2.1, 192.0.2.3] to any port 1\n") &&
+			    strstr(buf_text(&teg), "drop  ip from [10.0.0.0/20, 10.1.0.0/20, 192.0.2.1, 192.0.2.3]\n"), "a set of thousands, half of which end"))
+		tap_note("%s\n%s", why.text, buf_text(&teg));
+}
+
 int main(void)
 {
 	single_rules();
 	whole_rulesets();
+	many_that_end();
 	return tap_done();
 }
