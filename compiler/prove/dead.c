@@ -386,7 +386,8 @@ static void list_deciders(struct dead_search *s, struct explaining *k, struct de
 {
 	VEC(struct decider) deciders = { 0 };
 
-	qsort(s->deciding.at, s->deciding.len, sizeof *s->deciding.at, by_step);
+	if (s->deciding.len)
+		qsort(s->deciding.at, s->deciding.len, sizeof *s->deciding.at, by_step);
 	for (size_t i = 0; i < s->deciding.len; i++)
 		if (s->deciding.at[i] != k->step)
 			vec_push(s->prover->arena, &deciders, decider_of(&k->j->steps[s->deciding.at[i]]));

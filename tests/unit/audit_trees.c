@@ -78,7 +78,7 @@ static bool damage(struct plan *p, enum damage d, struct gen *g)
 		root->first++;
 		return root->first + teg_bulk_root_nodes(root) <= t->nodes;
 	case TAKE:
-		root->take[gen_below(g, 2)] ^= 1 << 31;
+		root->take[gen_below(g, 2)] ^= 1u << 31;
 		return root->shift;
 	case DEPTH:
 		return t->depth && t->depth--;
