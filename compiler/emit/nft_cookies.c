@@ -2,9 +2,9 @@
  * nft_cookies.c - SYNs to servers behind this host, answered in the servers' place while there are too many: nft's synproxy,
  * in a base chain of its own behind everybody's filters, so that it meets only what all of them admit.
  *
- *     SYN ──► @_cookies_forward ──► @_rate.ID ──► @_over.ID ── over ──► @_answer.ID: the server is armed; cookie
- *     ACK ──► @_cookies_forward ── its server is armed ──► synproxy: with a cookie, a SYN to the server in the client's
- *                                                          name; without, it ends here
+ *     SYN ──► @_cookies ──► @_rate.ID ──► @_over.ID ── over ──► @_answer.ID: the server is armed; cookie
+ *     ACK ──► @_cookies ── its server is armed ──► synproxy: with a cookie, a SYN to the server in the client's
+ *                                               name; without, it ends here
  *
  * SYNs stay tracked: an answered one ends before its entry is confirmed, and leaves none. Its ACK is then one that begins a flow in
  * the middle, "new" where nf_conntrack_tcp_loose is 1, as it is unless somebody sets it; so nobody's setting is changed, and flows are

@@ -65,7 +65,7 @@ for engine in generic nft native; do
 		counts foreign-inner foreign-inner4 "$engine: an error about somebody else's packet"
 	fi
 	counts not-ip arp "$engine: ARP goes on"
-	# docs/nftables.md, "Where this engine sees less than XDP"
+	# docs/nftables.md, "Where this engine sees otherwise than XDP"
 	[ $engine = nft ] || counts extensions nine-headers "$engine: nine extension headers"
 	# The first begins a flow, to which the others belong.
 	ok "$engine: eight are walked, to the port behind them" [ "$(moved BALANCED.web eight-headers)" -ge 1 ]
