@@ -132,7 +132,7 @@ static size_t join_by(struct arena *a, struct nft_box *at, size_t count, enum pa
 struct nft_box *nft_boxes(struct arena *a, const struct ir_box *boxes, size_t count,
 			  size_t *out_count)
 {
-	struct nft_box *at = arena_zero(a, (count + 1) * sizeof *at);
+	struct nft_box *at = arena_zero(a, count * sizeof *at);
 	size_t before;
 
 	for (size_t i = 0; i < count; i++) {

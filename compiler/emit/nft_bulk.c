@@ -51,7 +51,7 @@ static struct nft_spans spans_of(struct arena *a, const struct ranges *r, const 
 
 	if (ranges_are_all(r))
 		return (struct nft_spans){ all, 1 };
-	at = arena_zero(a, (r->len + 1) * sizeof *at);
+	at = arena_zero(a, r->len * sizeof *at);
 	for (size_t i = 0; i < r->len && r->at[i].lo <= last; i++)
 		at[len++] = (struct addr_range){ r->at[i].lo, r->at[i].hi < last ? r->at[i].hi : last };
 	return (struct nft_spans){ at, len };

@@ -160,7 +160,10 @@ static bool stretched(struct arena *a, const void *at, size_t had, size_t wanted
 	return true;
 }
 
-/* One with a block of its own: nothing of the old array is kept, and where pages can be moved none is copied. */
+/*
+ * One with a block of its own: nothing of the old array is kept, and where pages can be moved none is copied. What is new is
+ * not made zero: pages that the array does not come to are never touched.
+ */
 static void *widened(void *at, size_t wanted)
 {
 	struct block *b = (struct block *)(void *)((unsigned char *)at - offsetof(struct block, bytes));
@@ -171,7 +174,6 @@ static void *widened(void *at, size_t wanted)
 	if (wanted <= had)
 		return at;
 	b = memory_resized(b, sizeof *b + wanted);
-	memset(b->bytes + had, 0, wanted - had);
 	b->used = b->room = wanted;
 	b->newer->older = b;
 	if (b->older)

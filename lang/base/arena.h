@@ -39,7 +39,8 @@ char *arena_vprintf(struct arena *a, const char *format, va_list args);
  *     for (size_t i = 0; i < rules.len; i++)
  *             use(&rules.at[i]);
  *
- * A push may move it: what points into it, or is a copy of it, ends there. Once it is made, it stays.
+ * A push may move it: what points into it, or is a copy of it, ends there. Once it is made, it stays. Behind its
+ * length is room, of which nothing is known.
  */
 #define VEC(type)                                                                                  \
 	struct {                                                                                   \

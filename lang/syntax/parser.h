@@ -34,6 +34,7 @@ struct parser {
 	uint32_t file, at; /* the next byte to scan */
 	void *scanner;
 	struct strmap words; /* to struct word */
+	const char *texts[256]; /* of tokens; of those with one hash the last */
 
 	struct token queue[2 * NESTING_MAX + 8]; /* tokens that layout put in, first in first out */
 	size_t queue_from, queue_len;
