@@ -152,11 +152,16 @@ static void copy_head(struct teg_event *e, const struct logged *l)
 		memcpy(e->head + ETH_HLEN, mnl_attr_get_payload(payload), e->head_len - ETH_HLEN);
 }
 
+/* Its numbers are of 8 bytes, and attributes lie at multiples of 4. */
 static uint64_t time_of(const struct logged *l)
 {
-	const struct nfulnl_msg_packet_timestamp *t = value_of(l, NFULA_TIMESTAMP, sizeof *t);
+	struct nfulnl_msg_packet_timestamp t;
+	const void *at = value_of(l, NFULA_TIMESTAMP, sizeof t);
 
-	return t ? be64toh(t->sec) * 1000000000u + be64toh(t->usec) * 1000u : 0;
+	if (!at)
+		return 0;
+	memcpy(&t, at, sizeof t);
+	return be64toh(t.sec) * 1000000000u + be64toh(t.usec) * 1000u;
 }
 
 static void count_lost(struct nflog *n, const struct logged *l, struct nflog_reader *to)
