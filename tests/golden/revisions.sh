@@ -5,6 +5,8 @@ cd "$(dirname "$0")/../.." && . tests/lib/prompt.bash || exit 1
 export HOME=$dir GIT_CONFIG_NOSYSTEM=1 GIT_PAGER=cat NO_COLOR=1
 export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@example.org
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+# libgit2 has no frame pointers: what it loses (tests/lib/leaks) is known by who called it.
+export ASAN_OPTIONS=fast_unwind_on_malloc=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 
 repository=$dir/repository
 git init -q "$repository" && cd "$repository" || exit 1
