@@ -50,5 +50,18 @@ broken=$(grep -ohE '\]\([a-zA-Z0-9/._-]+\)' README.md docs/*.md docs/decisions/*
 	[ -e "$link" ] || [ -e "docs/$link" ] || [ -e "docs/decisions/$link" ] || echo "$link"
 done)
 claim "every link of the pages leads somewhere" sh -c 'echo "$0"; [ -z "$0" ]' "$broken"
+
+# A heading as links name it: without links of its own and punctuation.
+anchors() {
+	sed -n 's/^##* //p' "$1" | sed 's/\[\([^]]*\)\]([^)]*)/\1/g' | tr 'A-Z' 'a-z' | sed 's/[^a-z0-9 _-]//g; s/ /-/g'
+}
+lost=$(grep -oE '\]\([a-zA-Z0-9/._-]*#[^)]+\)' README.md docs/*.md docs/decisions/*.md | sort -u | while IFS=: read -r page link; do
+	link=${link#](}
+	link=${link%)}
+	to=$page
+	[ -z "${link%%#*}" ] || to=${page%"${page##*/}"}${link%%#*}
+	anchors "$to" | grep -qxF -e "${link#*#}" || echo "$page: $link"
+done)
+claim "every link to a heading finds it" sh -c 'echo "$0"; [ -z "$0" ]' "$lost"
 echo "1..$n"
 exit $bad
