@@ -134,11 +134,11 @@ static void made_own_(struct made *m)
 	buf_release(&m->whole);
 }
 
-static int make(struct made *out, const struct policy *p, const struct ir *ir, const struct asked *asked, struct arena *a,
+static int make(struct made *out, const char *resolved, const struct ir *ir, const struct asked *asked, struct arena *a,
 		struct err *why)
 {
 	const struct ir *made = asked->no_proofs ? ir : without_idle(ir, a);
-	int rc = emit_members(&out->members, made, front_print_resolved(p, a), !asked->no_proofs, why);
+	int rc = emit_members(&out->members, made, resolved, !asked->no_proofs, why);
 
 	if (rc || (asked->no_proofs && !asked->key))
 		return rc;
@@ -174,8 +174,10 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 		rc = tests_hold(p, ir, asked->from);
 	if (rc)
 		return rc;
+	const char *resolved = front_print_resolved(p, c->arena);
+
 	compilation_drop_trees(c);
-	if (make(&made, p, ir, asked, c->arena, &why)) {
+	if (make(&made, resolved, ir, asked, c->arena, &why)) {
 		fprintf(stderr, "tegc build: %s: %s\n", asked->from, why.text);
 		return why.code == -E2BIG ? EXIT_WRONG : EXIT_OURS;
 	}

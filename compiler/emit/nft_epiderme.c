@@ -429,7 +429,8 @@ static int lower_watches(struct nft_maker *mk, const struct nft_site *site, stru
 
 static int lower_reflexes(struct nft_maker *mk, const struct nft_site *site, unsigned posture)
 {
-	struct run run = { .at = arena_zero(mk->arena, (mk->ir->reflexes.count + 1) * sizeof *run.at) };
+	own(arena) struct arena *scratch = arena_new();
+	struct run run = { .at = arena_zero(scratch, (mk->ir->reflexes.count + 1) * sizeof *run.at) };
 
 	for (size_t i = 0; i < mk->ir->reflexes.count; i++) {
 		const struct ir_rule *r = &mk->ir->reflexes.rules[i];

@@ -186,7 +186,7 @@ const char *rule_anonym(struct reading *r, const struct node *rule, struct strma
 		const char *id = arena_printf(r->arena, "~%.8s", d.hex), *other = strmap_find(texts, id);
 
 		if (!other)
-			strmap_put(texts, id, arena_strdup(r->arena, buf_text(&text)));
+			strmap_put(texts, id, arena_strdup(r->trees, buf_text(&text)));
 		if (!other || !strcmp(other, buf_text(&text)))
 			return id;
 		d = digest_of(d.hex, DIGEST_HEX);
@@ -234,7 +234,7 @@ static void lifeline_add(struct reading *r, struct lifelines *all, const struct 
 		use_note(r, USE_LIFELINE, out.label, label->span, label->span);
 	select_read(r, selector, DIRECTION_IN, &out.match);
 	payload_is_absent(r, selector);
-	vec_push(r->arena, &all->rules, out);
+	vec_push(r->trees, &all->rules, out);
 }
 
 void declare_lifelines(struct reading *r)
@@ -528,7 +528,7 @@ void declare_reflexes(struct reading *r)
 		strmap_put(&names, name->text, (void *)name);
 		use_note(r, USE_REFLEX, name->text, name->span, name->span);
 		reflex_read(r, decl, &out);
-		vec_push(r->arena, &all, out);
+		vec_push(r->trees, &all, out);
 	}
 	r->policy->reflexes = all.at;
 	r->policy->reflex_count = all.len;

@@ -28,8 +28,22 @@ void compilation_free(struct compilation *c)
 	arena_free(c->arena);
 }
 
+/* What of a policy lies in the trees' arena: nobody is to find it. */
+static void drop_rules(struct policy *p)
+{
+	p->lifelines = NULL;
+	p->reflexes = NULL;
+	p->lifeline_count = p->reflex_count = 0;
+	for (size_t i = 0; i < p->posture_count; i++) {
+		p->postures[i].rules = NULL;
+		p->postures[i].rule_count = 0;
+	}
+}
+
 void compilation_drop_trees(struct compilation *c)
 {
+	if (c->reading && c->reading->policy)
+		drop_rules(c->reading->policy);
 	arena_free(take(c->sources.trees));
 	c->reading = NULL;
 }

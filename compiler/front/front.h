@@ -57,7 +57,10 @@ struct compilation *compilation_new(void);
 void compilation_free(struct compilation *c);
 OWN_FREE(compilation, struct compilation *)
 
-/* The trees, which are most of it, end here: the policy stays, and nothing more is read or asked in its words. */
+/*
+ * The trees end here, and what of a policy is but another form of them: its rules and reflexes, and of tests and claims
+ * the selectors. What was lowered stays whole; nothing more is read, printed or asked in the policy's words.
+ */
 void compilation_drop_trees(struct compilation *c);
 
 /* "NAME=VALUE", the value as .teg writes it; false when it has no name. */

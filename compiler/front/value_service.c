@@ -233,7 +233,7 @@ static struct pol_proto proto_whole(struct reading *r, uint16_t number)
 
 static struct service service_of(struct reading *r, struct pol_proto p)
 {
-	return (struct service){ arena_copy(r->arena, &p, sizeof p), 1 };
+	return (struct service){ arena_copy(r->trees, &p, sizeof p), 1 };
 }
 
 typedef struct ranges ranges_fn(struct arena *a, const struct ranges *x, const struct ranges *y);
@@ -242,7 +242,7 @@ typedef struct ranges ranges_fn(struct arena *a, const struct ranges *x, const s
 static struct service service_combine(struct reading *r, const struct service *x, const struct service *y,
 				      ranges_fn *fn, bool lone, bool other)
 {
-	struct service out = { arena_zero(r->arena, (x->len + y->len) * sizeof *out.at), 0 };
+	struct service out = { arena_zero(r->trees, (x->len + y->len) * sizeof *out.at), 0 };
 	size_t i = 0, j = 0;
 
 	while (i < x->len || j < y->len) {
@@ -291,7 +291,7 @@ static int by_number(const void *x, const void *y)
 /* Many at once: each protocol's ranges are merged in one go. Reorders what it is given. */
 static struct service service_of_many(struct reading *r, struct pol_proto *all, size_t len)
 {
-	struct service out = { arena_zero(r->arena, len * sizeof *out.at), 0 };
+	struct service out = { arena_zero(r->trees, len * sizeof *out.at), 0 };
 
 	if (len)
 		qsort(all, len, sizeof *all, by_number);

@@ -549,10 +549,16 @@ static bool is_for_nft(const struct ir_rule *r)
 	return !r->payload && !r->cookies;
 }
 
+/* The list itself, where all of it is. */
 static struct ir_list list_for_nft(const struct ir_list *l, struct arena *a)
 {
-	struct ir_list out = { arena_zero(a, (l->count + 1) * sizeof *out.rules), 0 };
+	struct ir_list out = { 0 };
 
+	while (out.count < l->count && is_for_nft(&l->rules[out.count]))
+		out.count++;
+	if (out.count == l->count)
+		return *l;
+	out = (struct ir_list){ arena_zero(a, l->count * sizeof *out.rules), 0 };
 	for (size_t i = 0; i < l->count; i++)
 		if (is_for_nft(&l->rules[i]))
 			out.rules[out.count++] = l->rules[i];
@@ -560,8 +566,9 @@ static struct ir_list list_for_nft(const struct ir_list *l, struct arena *a)
 }
 
 /* Ranks are places in the list of reflexes, some of which are gone. */
-static void rank_for_nft(struct ir_list *watches, const struct ir_list *reflexes)
+static void rank_for_nft(struct ir_list *watches, const struct ir_list *reflexes, struct arena *a)
 {
+	watches->rules = arena_copy(a, watches->rules, watches->count * sizeof *watches->rules);
 	for (size_t w = 0; w < watches->count; w++) {
 		size_t rank = 0;
 
@@ -603,7 +610,7 @@ struct ir *ir_for_nft(const struct ir *ir, struct arena *a)
 	out->cookies = cookies_for_nft(&ir->reflexes, a);
 	out->reflexes = list_for_nft(&ir->reflexes, a);
 	out->watches = list_for_nft(&ir->watches, a);
-	rank_for_nft(&out->watches, &ir->reflexes);
+	rank_for_nft(&out->watches, &ir->reflexes, a);
 	return out;
 }
 
