@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -239,6 +240,12 @@ static int options_read(struct asked *asked, struct compilation *c, struct repor
 	return EXIT_YES;
 }
 
+/*
+ * What is large is given back when it is freed. glibc would else keep pieces of up to 32 MB once one such was freed, and put
+ * the next ones where they cannot grow without being copied: mallopt(3), "dynamic mmap threshold".
+ */
+#define LARGE_BYTES (256 << 10)
+
 int cmd_build(int argc, char **argv)
 {
 	own(report) struct report *r = report_new("build");
@@ -248,6 +255,7 @@ int cmd_build(int argc, char **argv)
 
 	if (rc)
 		return rc;
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	if (same_file(asked.from, asked.to) || is_policy(asked.to)) {
 		fprintf(stderr, "tegc build: %s is a policy, which a bundle would replace; name another file with -o\n", asked.to);
 		return EXIT_USAGE;
