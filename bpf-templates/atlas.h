@@ -125,6 +125,7 @@ static __always_inline __u32 atlas_part(const struct atlas_view *v, __u64 entry,
 #ifndef ATLAS_PART
 #define ATLAS_PART(v, entry, byte) atlas_part(v, entry, byte)
 #define ATLAS_FAR(v, head, length, middle, low) atlas_far(v, head, length, middle, low)
+#define ATLAS_LONGEST(v, has, head, middle, low) atlas_longest(v, has, head, middle, low)
 #define ATLAS_ENTRY6(v, at, middle, around) atlas_entry6(v, at, middle, around)
 #endif
 
@@ -351,13 +352,18 @@ static __always_inline __u32 atlas_headed(const struct atlas_view *v, __u32 head
 
 /* ---- addresses ------------------------------------------------------------------------------ */
 
-/* The value of the head's longest prefix from 65 on that has the address; 0: none. */
-static __always_inline __u32 atlas_longest(const struct atlas_view *v, __u32 head, __u32 middle, __u64 low)
+/* Which lengths from 65 on the head's prefixes have, a bit each. */
+static __always_inline __u64 atlas_far_lengths(const struct atlas_view *v, __u32 head)
+{
+	return atlas_word(v, (__u64)v->head->far_lengths + head);
+}
+
+/* The value of the longest of those prefixes that has the address; 0: none. */
+static __always_inline __u32 atlas_longest(const struct atlas_view *v, __u64 has, __u32 head, __u32 middle, __u64 low)
 {
 	const volatile struct teg_atlas *a = v->head;
-	const __u64 has = atlas_word(v, (__u64)a->far_lengths + head);
 
-	for (__u32 i = 0; has && i < TEG_ATLAS_LENGTHS && i < a->length_count; i++) {
+	for (__u32 i = 0; i < TEG_ATLAS_LENGTHS && i < a->length_count; i++) {
 		const __u32 length = a->lengths[i];
 		const __u32 value = has >> ((length - 65) & 63) & 1 ? ATLAS_FAR(v, head, length, middle, low) : 0;
 
@@ -424,8 +430,9 @@ static __always_inline __u64 atlas_ip6(const struct atlas_view *v, __u64 high, _
 	}
 	if (!value && !head && (a->tree_count || a->length_count))
 		head = atlas_head(v, top);
-	if (!value && head && a->length_count)
-		value = atlas_longest(v, head, middle, low);
+	const __u64 has = !value && head && a->length_count ? atlas_far_lengths(v, head) : 0;
+	if (has)
+		value = ATLAS_LONGEST(v, has, head, middle, low);
 	if (!value)
 		value = head && head <= a->tree_count ? atlas_headed(v, head, middle) : atlas_paged(v, true, top);
 	return value ? atlas_word(v, (__u64)a->masks + value) : 0;

@@ -147,10 +147,7 @@ static __always_inline __u64 bulk_leaf(const __u64 *words, const struct bulk_key
 		WALK_ONE_REGISTER(at);
 		if (at >= words_max)
 			return 0;
-		WALK_ONE_REGISTER(at);
-	if (at >= words_max)
-		return ~0ull;
-	n = words[at];
+		n = words[at];
 	}
 	return TEG_BULK_LEAST(n) - TEG_BULK_LEAST_OF_LEAF < best ? n : 0;
 }
@@ -159,6 +156,15 @@ static __always_inline __u64 bulk_leaf(const __u64 *words, const struct bulk_key
 static __always_inline bool bulk_last_has(const __u64 *words, const struct bulk_key *k, __u64 last)
 {
 	return gen_config.bulk.mores <= 1 || !TEG_BULK_MORE_OF(last) || bulk_key_has_more(words, k, TEG_BULK_MORE_OF(last));
+}
+
+/*
+ * What was found, read once more. By what it was compared with the verifier knows bounds of the first copy, other ones wherever a cell
+ * matches; it would walk all that follows for each. The place is known long before, so nothing waits for it.
+ */
+static __always_inline __u64 bulk_found(const __u64 *last)
+{
+	return *(const volatile __u64 *)last;
 }
 
 /* The last word of the first of a part's cells that matches, if it stands before `found`; else `found`. */
@@ -178,7 +184,7 @@ static __always_inline __u64 bulk_scan_some(const __u64 *words, const struct bul
 		if (last >= found)
 			return found;
 		if (bulk_cell_has(cell, k, form) && bulk_last_has(words, k, last))
-			return last;
+			return bulk_found(&cell[each - 1]);
 	}
 	return found;
 }
@@ -234,7 +240,7 @@ static __always_inline __u64 bulk_scan(const __u64 *words, const struct bulk_key
 		if (i >= longest || i >= count || last >= found)
 			return found;
 		if (bulk_cell_has(cell, k, form) && bulk_last_has(words, k, last))
-			return last;
+			return bulk_found(&cell[each - 1]);
 	}
 	if (longest <= BULK_SCAN_HERE || likely(count <= BULK_SCAN_HERE))
 		return found;

@@ -582,14 +582,16 @@ static __noinline int reflexes_end_apart(struct walk *w, const struct teg_rule *
 
 /* Is the source on a feed? Then it is dropped, by the first of the policy's that has it. Who gave the walk itself away would have
  * it written to the stack for every packet of every policy. */
-static __noinline bool feed_drops(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active, __u32 which)
+__noinline int feed_drops(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active, __u32 which)
 {
+	if (!p || !active)
+		return 0;
 	const __u64 on = sets_atlas(&p->src, p->family, which);
 	const struct teg_rule *rule = on ? rule_at((__u64)gen_config.feed_first + atlas_ones((on & -on) - 1)) : NULL;
 
 	if (rule)
 		rule_acts(ctx, p, active, rule, 0);
-	return rule;
+	return !!rule;
 }
 
 static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, const bool payloads)
