@@ -13,10 +13,15 @@
  * tables `world` stand before and behind what is tested: they say where a packet
  * got, what connection tracking thinks of it, and swallow it, so that no packet
  * is answered and no flow begins, unless live_flows() has opened the way.
+ *
+ * What was sent is through when the call returns. A frame that a link takes lies in the queue of the processor that sent it,
+ * and however late the kernel comes to that queue, it takes one after the other and each to its end. So the process stays
+ * on one processor, and a bell sent behind the frames, on the loopback, is heard when all before it are through.
  */
 #ifndef TEG_TEST_NFT_LIVE_H
 #define TEG_TEST_NFT_LIVE_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +42,9 @@ struct live {
 	unsigned link_count;
 	int feeds[LIVE_LINKS];	     /* AF_PACKET, bound to each link's other end */
 	int raws[LIVE_LINKS][2];     /* AF_INET and AF_INET6, bound to each link */
+	int bell;		     /* AF_PACKET, on the loopback */
+	uint64_t rung;
+	cpu_set_t before; /* where this process may run again when it leaves */
 	uint32_t seq;
 };
 
@@ -66,10 +74,15 @@ int live_batch(struct live *l, const struct batch *b, struct err *why);
 bool live_nft(const char *text);
 bool live_list(const char *what, struct buf *out);
 
+/* False also when the bell was not heard. */
 bool live_arrive(struct live *l, unsigned link, const uint8_t *frame, size_t len);
 bool live_leave(struct live *l, unsigned link, const struct packet *p);
 
-/* Reads every counter and sets it to zero. False when there are more than LIVE_SEEN. */
+/* Waits until all that was sent before is through. */
+bool live_settles(struct live *l);
+
+/* Reads every counter; the second sets them to zero too. False when there are more than LIVE_SEEN. */
+bool live_look(struct live *l, struct live_seen *out);
 bool live_seen(struct live *l, struct live_seen *out);
 uint64_t live_count(const struct live_seen *s, const char *table, const char *name);
 
@@ -104,10 +117,16 @@ struct live_frame {
 };
 
 bool live_marks(struct live *l);
-void live_send(struct live *l, struct live_frame *at, unsigned count);
 
-/* Bits of places by number of the frame, of which so many do not leave; then they are forgotten. */
-bool live_came(struct live *l, unsigned arriving, uint16_t came[static LIVE_MANY]);
+/* All are through then, or were lost on their way. */
+bool live_send(struct live *l, struct live_frame *at, unsigned count);
+
+/*
+ * Bits of places by number of the frame, since live_seen() was asked; then they are forgotten. A listing can leave out what
+ * a set holds, for the kernel makes the set's table smaller or larger meanwhile, when it finds the time. So counters beside
+ * the sets say how many each has taken, and they are listed until as many are known. False when they never are.
+ */
+bool live_came(struct live *l, uint16_t came[static LIVE_MANY]);
 
 /* Packets that the tested tables admit go on, into connection tracking; the host's own are still swallowed. */
 bool live_flows(void);

@@ -17,9 +17,8 @@
 #include "tests/lib/nft_live.h"
 
 #define MARKED	 0x80000000u /* and the frame's number */
-#define AT_ONCE	 256u	     /* frames of one call: fewer than a processor queues */
-#define PATIENCE 200u	     /* looks at what has arrived */
-#define STILL	 12u	     /* of them without more: the others were lost */
+#define AT_ONCE	 256u	     /* frames of one call, which are through before the next: a processor queues a thousand */
+#define LOOKS	 2000u	     /* at sets of which less is listed than they have taken */
 
 static const struct {
 	const char *table, *set;
@@ -69,10 +68,11 @@ bool live_marks(struct live *l)
 		buf_printf(&b, "%s\"%s\"", i ? ", " : "", l->links[i]);
 	buf_puts(&b, " } priority -10\n\t}\n}\n");
 	for (size_t p = 0; p < LIVE_PLACES; p++) {
+		buf_printf(&b, "add counter %s world %s\n", places[p].table, places[p].set);
 		buf_printf(&b, "add set %s world %s { type mark; size %u; flags dynamic; }\n", places[p].table, places[p].set, LIVE_MANY + 1);
 		for (size_t c = 0; c < 3 && places[p].chains[c]; c++)
-			buf_printf(&b, "insert rule %s world %s meta mark & 0x%x != 0 %s add @%s { meta mark }\n", places[p].table,
-				   places[p].chains[c], MARKED, places[p].asked, places[p].set);
+			buf_printf(&b, "insert rule %s world %s meta mark & 0x%x != 0 %s counter name %s add @%s { meta mark }\n", places[p].table,
+				   places[p].chains[c], MARKED, places[p].asked, places[p].set, places[p].set);
 	}
 	buf_printf(&b, "insert rule inet world first meta mark & 0x%x != 0 accept\n", MARKED);
 	return live_nft(buf_text(&b));
@@ -125,8 +125,10 @@ static void put(struct sending *s, struct live_frame *f, uint32_t number)
 }
 
 /* What the kernel refuses is not sent: it is seen nowhere. */
-static void flush(struct sending *s, int fd)
+static bool flush(struct live *l, struct sending *s, int fd)
 {
+	const bool none = !s->count;
+
 	for (unsigned from = 0; from < s->count;) {
 		const int n = sendmmsg(fd, s->messages + from, s->count - from, 0);
 
@@ -134,29 +136,34 @@ static void flush(struct sending *s, int fd)
 		from += n > 0 ? (unsigned)n : 1;
 	}
 	s->count = 0;
+	return none || live_settles(l);
 }
 
-static void send_by(int fd, unsigned link, int family, struct live_frame *at, unsigned count)
+static bool send_by(struct live *l, int fd, unsigned link, int family, struct live_frame *at, unsigned count)
 {
 	struct sending s = { .count = 0 };
+	bool through = true;
 
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < count && through; i++) {
 		if (at[i].link != link || (at[i].leaves ? (int)at[i].to.family : -1) != family)
 			continue;
 		put(&s, &at[i], i);
 		if (s.count == AT_ONCE)
-			flush(&s, fd);
+			through = flush(l, &s, fd);
 	}
-	flush(&s, fd);
+	return through && flush(l, &s, fd);
 }
 
-void live_send(struct live *l, struct live_frame *at, unsigned count)
+bool live_send(struct live *l, struct live_frame *at, unsigned count)
 {
 	for (unsigned link = 0; link < l->link_count; link++) {
-		send_by(l->feeds[link], link, -1, at, count);
+		if (!send_by(l, l->feeds[link], link, -1, at, count))
+			return false;
 		for (int f = 0; f < FAMILY_COUNT; f++)
-			send_by(l->raws[link][f], link, f, at, count);
+			if (!send_by(l, l->raws[link][f], link, f, at, count))
+				return false;
 	}
+	return true;
 }
 
 /* --- what has come where ----------------------------------------------------------------------------- */
@@ -164,7 +171,7 @@ void live_send(struct live *l, struct live_frame *at, unsigned count)
 struct coming {
 	uint16_t *came;
 	uint16_t bit;
-	unsigned count;
+	uint64_t known, taken; /* of the frames: these were listed at least once; so many the set has taken */
 };
 
 static int take_element(struct nftnl_set_elem *e, void *to)
@@ -176,9 +183,11 @@ static int take_element(struct nftnl_set_elem *e, void *to)
 	if (!key || len != sizeof mark)
 		return -1;
 	memcpy(&mark, key, sizeof mark);
-	if ((mark & ~MARKED) < LIVE_MANY)
-		c->came[mark & ~MARKED] |= c->bit;
-	c->count++;
+	mark &= ~MARKED;
+	if (mark >= LIVE_MANY || c->came[mark] & c->bit)
+		return 0;
+	c->came[mark] |= c->bit;
+	c->known++;
 	return 0;
 }
 
@@ -215,24 +224,16 @@ static bool list_place(struct live *l, enum live_place p, struct coming *c)
 	return rc == 0;
 }
 
-/* Packets may lie in a processor's queue still: all are through when as many have arrived, or for a while no more do. */
-static bool all_are_through(struct live *l, unsigned arriving)
+/* What a listing has is in the set, so many listings have no more than that. */
+static bool list_all(struct live *l, enum live_place p, struct coming *c)
 {
-	static uint16_t came[LIVE_MANY];
-	unsigned before = 0, still = 0;
-
-	for (unsigned i = 0; i < PATIENCE; i++) {
-		struct coming c = { .came = came, .bit = 1 };
-
-		if (!list_place(l, LIVE_ARRIVED, &c))
+	for (unsigned i = 0; i < LOOKS && c->known < c->taken; i++) {
+		if (i)
+			usleep(1000);
+		if (!list_place(l, p, c))
 			return false;
-		still = c.count == before ? still + 1 : 0;
-		if (c.count == arriving || still == STILL)
-			return true;
-		before = c.count;
-		usleep(5000);
 	}
-	return false;
+	return c->known == c->taken;
 }
 
 static bool forget(struct live *l)
@@ -254,16 +255,20 @@ static bool forget(struct live *l)
 	return mnl_socket_sendto(l->nl, buffer, (size_t)(at - buffer)) > 0;
 }
 
-bool live_came(struct live *l, unsigned arriving, uint16_t came[static LIVE_MANY])
+bool live_came(struct live *l, uint16_t came[static LIVE_MANY])
 {
-	memset(came, 0, LIVE_MANY * sizeof *came);
-	if (!all_are_through(l, arriving))
-		return false;
-	for (int p = 0; p < LIVE_PLACES; p++) {
-		struct coming c = { .came = came, .bit = (uint16_t)(1u << p) };
+	struct live_seen *seen = calloc(1, sizeof *seen);
+	bool known = seen && live_look(l, seen);
 
-		if (!list_place(l, (enum live_place)p, &c))
-			return false;
+	memset(came, 0, LIVE_MANY * sizeof *came);
+	for (int p = 0; known && p < LIVE_PLACES; p++) {
+		const char *table = family_of((enum live_place)p) == 1 ? "inet world" : "netdev world";
+		struct coming c = { .came = came, .bit = (uint16_t)(1u << p), .taken = live_count(seen, table, places[p].set) };
+
+		known = list_all(l, (enum live_place)p, &c);
+		if (!known)
+			fprintf(stderr, "%s: %llu known of %llu\n", places[p].set, (unsigned long long)c.known, (unsigned long long)c.taken);
 	}
-	return forget(l);
+	free(seen);
+	return forget(l) && known;
 }

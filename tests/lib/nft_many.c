@@ -29,8 +29,6 @@ struct many {
 
 static bool send_all(struct many *m)
 {
-	unsigned arriving = 0;
-
 	m->frames = arena_zero(m->arena, (m->count + 1) * sizeof *m->frames);
 	m->came = arena_zero(m->arena, LIVE_MANY * sizeof *m->came);
 	for (unsigned i = 0; i < m->count; i++) {
@@ -40,10 +38,7 @@ static bool send_all(struct many *m)
 		m->frames[i] = (struct live_frame){ .link = nft_lab_link(f->zone), .leaves = leaves, .bytes = f->bytes, .len = f->len,
 						    .to = f->packet.dst };
 	}
-	live_send(&m->lab->live, m->frames, m->count);
-	for (unsigned i = 0; i < m->count; i++)
-		arriving += !m->frames[i].leaves && !m->frames[i].refused;
-	return live_came(&m->lab->live, arriving, m->came);
+	return live_send(&m->lab->live, m->frames, m->count) && live_came(&m->lab->live, m->came);
 }
 
 /* --- meant ------------------------------------------------------------------------------------------- */
