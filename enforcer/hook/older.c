@@ -192,6 +192,22 @@ static void carry_element(int from, int to, uint32_t at, void *room)
 		bpf_map_update_elem(to, &at, room, BPF_ANY);
 }
 
+/*
+ * A place that was renamed between its gate's copy and its own is not where the gate says, and what changes by
+ * differences is never right again: so each gate is made of the names behind it. Until when all are kept stays as it
+ * was: a place that was kept is kept since for no shorter time.
+ */
+static void mend_gates(struct teg_buckets *b)
+{
+	for (uint32_t set = 0; set < TEG_BUCKET_SETS; set++) {
+		uint64_t gate = b->gate[set] & ((1u << TEG_BUCKET_UNTIL) - 1);
+
+		for (uint32_t i = 0; i < TEG_BUCKET_WAYS; i++)
+			gate |= b->at[set][i].who >> (64 - TEG_GATE_BITS) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
+		b->gate[set] = gate;
+	}
+}
+
 /* The seeds too: a bucket's name is a hash under them. */
 static void carry_buckets(int from, int to)
 {
@@ -199,8 +215,10 @@ static void carry_buckets(int from, int to)
 	void *was = mmap(NULL, len, PROT_READ, MAP_SHARED, from, 0);
 	void *is = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, to, 0);
 
-	if (was != MAP_FAILED && is != MAP_FAILED)
+	if (was != MAP_FAILED && is != MAP_FAILED) {
 		memcpy(is, was, len);
+		mend_gates(is);
+	}
 	if (was != MAP_FAILED)
 		munmap(was, len);
 	if (is != MAP_FAILED)
