@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "compiler/emit/nft_grow.h"
-#include "compiler/emit/nft_grow.h"
 #include "compiler/emit/nft_layers.h"
 #include "compiler/emit/nft_terse.h"
 #include "compiler/emit/nft_tree.h"

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
@@ -272,24 +271,8 @@ void opened_own_(struct opened *o)
 
 #define LOG_STATS 4 /* BPF_LOG_STATS of include/linux/bpf_verifier.h: nothing but what was looked at */
 
-/*
- * The oldest kernel that programs were seen to run on. Linux 5.15's verifier takes them as well, and each of some tests holds, but both
- * processors of an emulated machine with it were stuck in the kernel while tests/same/told and tests/same/bulk ran at once, and nobody knows why.
- */
-static int kernel_is_met(struct err *why)
-{
-	unsigned major = 0, minor = 0;
-	struct utsname is;
-
-	if (uname(&is) || sscanf(is.release, "%u.%u", &major, &minor) != 2 || major > 6 || (major == 6 && minor >= 1))
-		return 0;
-	return err_set(why, ENOTSUP, "XDP and TC judge from Linux 6.1 on, and this is %s", is.release);
-}
-
 int opened_open(struct opened *out, const struct tables_load *load, struct err *why)
 {
-	if (!load->any_kernel && kernel_is_met(why))
-		return why->code;
 	out->log = calloc(1, LOG_BYTES);
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = out->log,
 		    .kernel_log_size = out->log ? LOG_BYTES : 0, .kernel_log_level = load->spent && out->log ? LOG_STATS : 0);

@@ -48,7 +48,6 @@ struct tables_load {
 	unsigned bank;	       /* 0 or 1: whose word of teg_active says the posture */
 	bool given_clock;      /* time is what tables_set_clock() says: for tests */
 	bool tell_all;	       /* every event is told, none is sampled: for tests */
-	bool any_kernel;       /* also one that is older than those that programs were seen to run on: for tests */
 	struct tables_spent *spent; /* NULL: nobody measures */
 };
 

@@ -181,7 +181,7 @@ static int stage_tests(struct generation *g, const struct content *c, const stru
 	struct tables_load as = { .plan = &g->plan };
 
 	g->is.tests_left = asked + c->drill.elsewhere;
-	if (!g->tables)
+	if (!g->tables || !rehearse_may())
 		return 0;
 	if (content_program(&as.object, &as.object_len, TEG_HOOK_XDP, &g->plan, c->bundle, &no->why))
 		return generation_refuse(no, RESULT_CANNOT, "tests");

@@ -67,7 +67,7 @@ int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *
 	own(xdp_run) struct xdp_run *x = calloc(1, sizeof *x);
 	own(mem) uint32_t *slots = calloc(plan->counter_count + 1, sizeof *slots);
 	struct tables_load load = { .plan = plan, .slots = slots, .given_clock = clock == XDP_RUN_GIVEN_CLOCK,
-				    .tell_all = clock == XDP_RUN_GIVEN_CLOCK, .number = 7, .hook = hook, .any_kernel = true };
+				    .tell_all = clock == XDP_RUN_GIVEN_CLOCK, .number = 7, .hook = hook };
 
 	must(x && slots, "memory");
 	x->hook = hook;
@@ -100,7 +100,7 @@ int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *
 
 int xdp_run_join(struct xdp_run *x, enum teg_hook hook, const struct plan *plan, struct err *why)
 {
-	struct tables_load load = { .plan = plan, .hook = hook, .any_kernel = true };
+	struct tables_load load = { .plan = plan, .hook = hook };
 
 	load.object = emit_program(hook, &load.object_len);
 	return tables_join(x->tables, &load, why);
