@@ -20,7 +20,7 @@ printf '#!/bin/sh\nexec setarch --uname-2.6 %s/tegd "$@"\n' "$BUILD" >$lab/old
 chmod +x $lab/old
 tegd=$lab/old
 ok "and on an older kernel" tegd_start --engine native --bundle $lab/edge.tegb
-is "$(status .engine)" native "XDP judges on arrival"
+is "$(status .engine)" xdp-native "XDP judges on arrival"
 is "$newer, then $(tests)" "1+0, then 0+1" "the policy's test was run on the new kernel, and on the old one left"
 is "$(reaches 80)" open "an admitted service is reached"
 is "$(pings 10.9.0.1 -I 203.0.113.5)" silent "a blocked source is cut"
