@@ -24,6 +24,7 @@ static struct teg_block *limit_block_set(__u32 number);
 #include "bpf-templates/blocks.h"
 #include "bpf-templates/bound.h"
 #include "bpf-templates/event.h"
+#include "bpf-templates/name.h"
 #include "bpf-templates/one.h"
 #include "bpf-templates/pkt.h"
 
@@ -75,16 +76,7 @@ static __always_inline struct teg_source limit_blocked(const struct pkt *p)
 	return s;
 }
 
-static __always_inline __u64 limit_mix(__u64 x, __u64 seed)
-{
-	x *= seed;
-	return x ^ x >> 32;
-}
-
-/*
- * Who is limited, its addresses cut to so many bits at most: one name and two places in the table, all of one hash.
- * What an IPv4 address has in front is the same for all, and stays out.
- */
+/* Who is limited, its addresses cut to so many bits at most: one name and two places in the table, all of one hash. */
 static __always_inline __u64 limit_name(const struct teg_buckets *all, const struct pkt *p, const struct teg_rule *rule,
 					__u32 most4, __u32 most6)
 {
@@ -96,16 +88,14 @@ static __always_inline __u64 limit_name(const struct teg_buckets *all, const str
 		const __u32 bits6 = flow ? 128 : rule->key_bits6 < most6 ? rule->key_bits6 : most6;
 		const struct pkt_addr a = limit_cut(p, rule->key == TEG_KEY_DESTINATION ? &p->dst : &p->src, bits4, bits6);
 
-		who += limit_mix(a.lo, all->seed[0]);
-		if (p->family == TEG_IP6)
-			who = limit_mix(who ^ a.hi, all->seed[1]);
+		who = name_address(who, all->seed, a.hi, a.lo, p->family == TEG_IP6);
 	}
 	if (flow) {
-		who = limit_mix(who ^ p->dst.hi, all->seed[0]);
-		who = limit_mix(who ^ p->dst.lo, all->seed[1]);
-		who = limit_mix(who ^ ((__u64)p->proto << 32 | (__u32)p->sport << 16 | p->dport), all->seed[1]);
+		who = name_more(who, p->dst.hi, all->seed[0]);
+		who = name_more(who, p->dst.lo, all->seed[1]);
+		who = name_more(who, (__u64)p->proto << 32 | (__u32)p->sport << 16 | p->dport, all->seed[1]);
 	}
-	return limit_mix(who, all->seed[1]) | 1ull << 63;
+	return name_end(who, all->seed);
 }
 
 /*

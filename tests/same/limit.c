@@ -16,6 +16,7 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include "bpf-templates/name.h"
 #include "compiler/ir/ir.h"
 #include "compiler/ir/packet.h"
 #include "compiler/ir/proto.h"
@@ -246,14 +247,11 @@ struct racer {
 static uint64_t name_of(const struct teg_buckets *b, unsigned source)
 {
 	const uint8_t bytes[8] = { 0, 0, 0xff, 0xff, 100, (uint8_t)(source >> 16), (uint8_t)(source >> 8), (uint8_t)source };
-	uint64_t who;
+	const __u64 seed[2] = { b->seed[0], b->seed[1] };
+	uint64_t lo;
 
-	memcpy(&who, bytes, sizeof who);
-	for (int i = 0; i < 2; i++) {
-		who *= b->seed[i];
-		who ^= who >> 32;
-	}
-	return who;
+	memcpy(&lo, bytes, sizeof lo);
+	return name_end(name_address(0, seed, 0, lo, false), seed);
 }
 
 /* Sources that share the first one's set of so many. */
