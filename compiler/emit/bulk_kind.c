@@ -45,30 +45,6 @@ uint64_t bulk_item_hash(const struct bulk_item *i, const struct teg_bulk_root *r
 			     (uint64_t)i->of[BULK_DPORT].lo << 32 | i->of[BULK_PROTO].lo);
 }
 
-/* Keys of boxes, counted. */
-struct counts {
-	struct {
-		uint64_t key;
-		uint32_t count, turn;
-	} *at;
-	size_t room; /* a power of two */
-	uint32_t turn;
-};
-
-static uint32_t *count_of(struct counts *c, uint64_t key)
-{
-	size_t at = (key * 0x9e3779b97f4a7c15ull >> 20) & (c->room - 1);
-
-	while (c->at[at].turn == c->turn && c->at[at].key != key)
-		at = (at + 1) & (c->room - 1);
-	if (c->at[at].turn != c->turn) {
-		c->at[at].turn = c->turn;
-		c->at[at].key = key;
-		c->at[at].count = 0;
-	}
-	return &c->at[at].count;
-}
-
 /* What a box's packet meets in a group: other boxes of the same key, or a tree of them. */
 static double met_ns(double boxes)
 {
@@ -78,62 +54,120 @@ static double met_ns(double boxes)
 }
 
 #define SAMPLE 512u
+#define KINDS (BULK_CHOICES * BULK_CHOICES * 2)
+
+/* Of one kind: which boxes of the sample are of it, and a number for each key that they have there. */
+struct fitting {
+	uint64_t fits[SAMPLE / 64];
+	uint16_t key[SAMPLE];
+};
 
 /* Some of a family's boxes, by which kinds are chosen. */
 struct sample {
-	struct counts counts;
-	const struct bulk_item *items;
-	uint32_t *at;
+	struct fitting *by_kind; /* KINDS of them */
 	size_t len;
 	double every;
-	enum family family;
 	const uint8_t *lens; /* that a kind may ask of an end, the first is 0 */
 };
 
-/* What a packet costs in all groups. */
-static double grouping_cost(struct sample *s, const struct bulk_grouping *g)
+static struct bulk_kind kind_at(const uint8_t *lens, unsigned number)
 {
-	double squares[TEG_BULK_GROUPS] = { 0 }, sum = 0, before = 0;
-	size_t in[TEG_BULK_GROUPS] = { 0 };
+	return (struct bulk_kind){ lens[number % BULK_CHOICES], lens[number / BULK_CHOICES % BULK_CHOICES],
+				   number / (BULK_CHOICES * BULK_CHOICES) };
+}
 
-	s->counts.turn++;
-	for (size_t i = 0; i < s->len; i++) {
-		const struct bulk_item *item = &s->items[s->at[i]];
-		unsigned group = bulk_group_of(item, g);
-		struct teg_bulk_root r = bulk_root_of(g->kinds[group], s->family);
-		uint32_t *count = count_of(&s->counts, bulk_item_hash(item, &r, s->family) * TEG_BULK_GROUPS + group);
+static unsigned number_of(const uint8_t *lens, struct bulk_kind k)
+{
+	unsigned src = 0, dst = 0;
 
-		squares[group] += 2.0 * ++*count - 1;
-		in[group]++;
-	}
+	while (lens[src] != k.src)
+		src++;
+	while (lens[dst] != k.dst)
+		dst++;
+	return src + BULK_CHOICES * (dst + BULK_CHOICES * k.upper);
+}
+
+/* What a packet costs in all groups. */
+static double grouping_cost(const struct sample *s, const struct bulk_grouping *g)
+{
+	uint64_t left[SAMPLE / 64];
+	double sum = 0, before = 0;
+
+	memset(left, 0xff, sizeof left);
 	for (unsigned k = 0; k < g->len; k++) {
-		bool all = k + 1 == g->len;
-		double share = (double)in[k] / (double)s->len;
-		double met = in[k] ? 1 + (squares[k] / (double)in[k] - 1) * s->every : 0;
+		const struct fitting *f = &s->by_kind[number_of(s->lens, g->kinds[k])];
+		const bool all = k + 1 == g->len;
+		uint16_t counts[SAMPLE] = { 0 }; /* by key */
+		size_t in = 0, squares = 0;
 
-		if (in[k])
-			sum += BULK_TREE_NS + met_ns(met) * bulk_share_met(share, before, all);
+		for (size_t w = 0; w < SAMPLE / 64; w++) {
+			uint64_t here = left[w] & f->fits[w];
+
+			left[w] &= ~here;
+			for (; here; here &= here - 1, in++)
+				squares += 2u * ++counts[f->key[64 * w + (unsigned)__builtin_ctzll(here)]] - 1;
+		}
+		const double share = (double)in / (double)s->len;
+		if (in)
+			sum += BULK_TREE_NS + met_ns(1 + ((double)squares / (double)in - 1) * s->every) * bulk_share_met(share, before, all);
 		before += share;
 	}
 	return sum;
 }
 
+/* Keys by their hash; each is numbered by the first box that has it. */
+struct keys {
+	uint64_t hash[4 * SAMPLE];
+	uint16_t first[4 * SAMPLE]; /* from 1 */
+};
+
+static uint16_t key_number(struct keys *k, uint64_t hash, size_t box)
+{
+	size_t at = (hash * 0x9e3779b97f4a7c15ull >> 20) % (4 * SAMPLE);
+
+	while (k->first[at] && k->hash[at] != hash)
+		at = (at + 1) % (4 * SAMPLE);
+	if (!k->first[at]) {
+		k->hash[at] = hash;
+		k->first[at] = (uint16_t)(box + 1);
+	}
+	return (uint16_t)(k->first[at] - 1);
+}
+
+static struct fitting fitting_of(const struct bulk_item *items, const uint32_t *at, size_t len, struct bulk_kind k, enum family f)
+{
+	const struct teg_bulk_root root = bulk_root_of(k, f);
+	struct keys keys = { .first = { 0 } };
+	struct fitting out = { .fits = { 0 } };
+
+	for (size_t i = 0; i < len; i++) {
+		const struct bulk_item *it = &items[at[i]];
+
+		if (!is_of_kind(it, k))
+			continue;
+		out.fits[i / 64] |= 1ull << i % 64;
+		out.key[i] = key_number(&keys, bulk_item_hash(it, &root, f), i);
+	}
+	return out;
+}
+
 static struct sample sample_of(struct arena *a, const struct bulk_item *items, uint32_t count, enum family f)
 {
 	static const uint8_t lens[FAMILY_COUNT][BULK_CHOICES] = { { 0, 8, 16, 20, 24, 32 }, { 0, 32, 40, 48, 56, 64 } };
-	struct sample s = { .counts = { .room = 4 * SAMPLE }, .items = items, .family = f, .lens = lens[f] };
+	struct sample s = { .lens = lens[f] };
 	uint32_t *all = arena_zero(a, (count + 1) * sizeof *all);
 	size_t len = 0;
 
 	for (uint32_t i = 0; i < count; i++)
 		if (items[i].families >> f & 1)
 			all[len++] = i;
-	s.counts.at = arena_zero(a, s.counts.room * sizeof *s.counts.at);
-	s.at = all;
 	s.len = len < SAMPLE ? len : SAMPLE;
-	for (size_t i = 0; i < s.len; i++)
-		s.at[i] = all[i * len / s.len];
 	s.every = s.len ? (double)len / (double)s.len : 1;
+	for (size_t i = 0; i < s.len; i++)
+		all[i] = all[i * len / s.len];
+	s.by_kind = arena_zero(a, KINDS * sizeof *s.by_kind);
+	for (unsigned k = 0; k < KINDS && s.len; k++)
+		s.by_kind[k] = fitting_of(items, all, s.len, kind_at(s.lens, k), f);
 	return s;
 }
 
@@ -157,7 +191,7 @@ static struct bulk_grouping with_kind(const struct bulk_grouping *from, struct b
 }
 
 /* One kind more, or another in the place of one: the best of all such, if it is better. */
-static bool better_grouping(struct sample *s, struct bulk_grouping *best, double *least)
+static bool better_grouping(const struct sample *s, struct bulk_grouping *best, double *least)
 {
 	const struct bulk_grouping from = *best;
 	bool better = false;
@@ -167,9 +201,8 @@ static bool better_grouping(struct sample *s, struct bulk_grouping *best, double
 
 		if (out + 1 < from.len)
 			memmove(&less.kinds[out], &less.kinds[out + 1], (--less.len - out) * sizeof *less.kinds);
-		for (unsigned k = 0; k < BULK_CHOICES * BULK_CHOICES * 2; k++) {
-			const struct bulk_kind kind = { s->lens[k % BULK_CHOICES], s->lens[k / BULK_CHOICES % BULK_CHOICES], k / (BULK_CHOICES * BULK_CHOICES) };
-			struct bulk_grouping g = less.len < TEG_BULK_GROUPS ? with_kind(&less, kind) : less;
+		for (unsigned k = 0; k < KINDS; k++) {
+			struct bulk_grouping g = less.len < TEG_BULK_GROUPS ? with_kind(&less, kind_at(s->lens, k)) : less;
 			double cost = grouping_cost(s, &g);
 
 			if (cost < *least - 0.25) {
