@@ -39,11 +39,13 @@ static bool key_word(struct reading *r, const struct node *n, enum rate_key *out
 	return false;
 }
 
-/* `source`, `source/24`, `source/24/56` */
+/* `source`, `source/24`, `source/24/56`: a part is grouped to the right. */
 static bool key_read(struct reading *r, const struct node *key, struct pol_rate *out)
 {
 	const struct node *name = key->kind == NODE_PART ? key->first : key;
-	const struct node *bits4 = key->kind == NODE_PART ? name->next : NULL, *bits6 = bits4 ? bits4->next : NULL;
+	const struct node *lengths = key->kind == NODE_PART ? key->last : NULL;
+	const bool both = lengths && lengths->kind == NODE_PART;
+	const struct node *bits4 = both ? lengths->first : lengths, *bits6 = both ? lengths->last : NULL;
 	const struct node *bits[FAMILY_COUNT] = { bits4, bits6 };
 	static const uint64_t most[FAMILY_COUNT] = { 32, 128 };
 

@@ -210,6 +210,10 @@ static const struct {
 	{ "rate per source > 99999999999999999999 per 1s", 0, 0 },
 	{ "rate per source > 1 per 9999999w", 0, 0 },
 	{ "rate per source/33 > 1 per 1s", 0, 0 },
+	{ "rate per source/24/48 > 50/s", 50, 1000000000 },
+	{ "rate per source/24/129 > 1 per 1s", 0, 0 },
+	{ "rate per source/24/0 > 1 per 1s", 0, 0 },
+	{ "rate per source/24/48/56 > 1 per 1s", 0, 0 },
 };
 
 static void rates_have_units(void)
@@ -224,6 +228,23 @@ static void rates_have_units(void)
 						p->reflexes[0].rate.window_ns == rates[i].window_ns &&
 						p->reflexes[0].block_ns == 7200000000000 :
 					!p, "%s", rates[i].when);
+	}
+}
+
+static void rates_have_prefixes(void)
+{
+	static const struct { const char *per; uint8_t bits[FAMILY_COUNT]; } rows[] = {
+		{ "source", { 32, 64 } },	  { "source/24", { 24, 64 } },	      { "source/24/48", { 24, 48 } },
+		{ "destination", { 32, 64 } },	  { "destination/31", { 31, 64 } },   { "destination/1/127", { 1, 127 } },
+		{ "source/32/128", { 32, 128 } },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		own(compilation) struct compilation *c = compilation_new();
+		const struct policy *p = read_text(c, arena_printf(c->arena, "reflex f {\n match tcp\n when rate per %s > 9/s\n do drop\n}\n"
+								   "posture P { default drop }\n", rows[i].per));
+
+		tap_ok(p && !memcmp(p->reflexes[0].rate.key_bits, rows[i].bits, sizeof rows[i].bits), "per %s", rows[i].per);
 	}
 }
 
@@ -445,6 +466,7 @@ int main(void)
 	nets_are_computed();
 	selectors_ask();
 	rates_have_units();
+	rates_have_prefixes();
 	cookies_are_for_listeners();
 	postures_inherit();
 	anonymous_ids_are_stable();
