@@ -47,7 +47,7 @@ OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)
 OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/hook/anchor.o $(BUILD)/bpf-templates/carried.o $(BUILD)/enforcer/api/console_files.o
 OBJ_CTL      := $(call objects,$(CTL))
 
-LIBS_tegc   := -lbpf -lnftnl -lmnl -lcjson -lsodium -lnettle -lgit2 -lm
+LIBS_tegc   := -lbpf -lmnl -lcjson -lsodium -lnettle -lgit2 -lm
 LIBS_tegd   := -lbpf -lnftnl -lmnl -lcjson -lmicrohttpd -lgnutls -lsodium -lnettle -lseccomp -lpthread -lm
 LIBS_tegctl := -lcurl -lcjson -lsodium -lnettle
 

@@ -1,9 +1,7 @@
-#include "compiler/emit/nft_encode_expr.h"
+/* A rule's expressions as the kernel has them. */
+#include "compiler/emit/nft_message.h"
 
-#include <libnftnl/expr.h>
-#include <libnftnl/rule.h>
 #include <linux/netfilter/nf_tables.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/emit/nft_wire.h"
@@ -23,15 +21,37 @@ static void value_bytes(const struct nft_field_row *row, addr_num v, uint8_t out
 		out[i] = (uint8_t)(v >> (8 * (row->bytes - 1 - i)));
 }
 
-static struct nftnl_expr *expr_new(struct nftnl_rule *r, const char *name)
-{
-	struct nftnl_expr *e = nftnl_expr_alloc(name);
+/* One expression: an element of the list, in it its name and its own attributes. */
+struct expr {
+	struct nlattr *element, *data;
+};
 
-	if (!e)
-		abort(); /* out of memory, as everywhere in tegc */
-	if (r)
-		nftnl_rule_add_expr(r, e);
+static struct expr expr_begin(struct nlmsghdr *h, uint16_t type, const char *name)
+{
+	struct expr e = { .element = mnl_attr_nest_start(h, type) };
+
+	mnl_attr_put_strz(h, NFTA_EXPR_NAME, name);
+	e.data = mnl_attr_nest_start(h, NFTA_EXPR_DATA);
 	return e;
+}
+
+static struct expr expr_of_rule(struct nlmsghdr *h, const char *name)
+{
+	return expr_begin(h, NFTA_LIST_ELEM, name);
+}
+
+static void expr_end(struct nlmsghdr *h, struct expr e)
+{
+	mnl_attr_nest_end(h, e.data);
+	mnl_attr_nest_end(h, e.element);
+}
+
+static void put_value(struct nlmsghdr *h, uint16_t type, const void *bytes, size_t len)
+{
+	struct nlattr *nest = mnl_attr_nest_start(h, type);
+
+	mnl_attr_put(h, NFTA_DATA_VALUE, len, bytes);
+	mnl_attr_nest_end(h, nest);
 }
 
 /* By words of four bytes; the first is written as nft does (nft_parse_register() of the kernel). */
@@ -40,315 +60,347 @@ static uint32_t register_at(unsigned word)
 	return word ? NFT_REG32_00 + word : NFT_REG_1;
 }
 
-static void put_load(struct nftnl_rule *r, const struct nft_field_row *row, uint32_t reg)
+static void put_load(struct nlmsghdr *h, const struct nft_field_row *row, uint32_t reg)
 {
-	struct nftnl_expr *e;
+	static const char *const names[] = {
+		[NFT_LOAD_META] = "meta", [NFT_LOAD_PAYLOAD] = "payload", [NFT_LOAD_EXTHDR] = "exthdr",
+		[NFT_LOAD_CT] = "ct",	  [NFT_LOAD_FIB] = "fib",
+	};
+	const struct expr e = expr_of_rule(h, names[row->load]);
 
 	switch (row->load) {
 	case NFT_LOAD_META:
-		e = expr_new(r, "meta");
-		nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, row->key);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, reg);
-		return;
+		nft_message_u32(h, NFTA_META_KEY, row->key);
+		nft_message_u32(h, NFTA_META_DREG, reg);
+		break;
 	case NFT_LOAD_PAYLOAD:
-		e = expr_new(r, "payload");
-		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, row->key);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, row->at);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, row->bytes);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
-		return;
+		nft_message_u32(h, NFTA_PAYLOAD_DREG, reg);
+		nft_message_u32(h, NFTA_PAYLOAD_BASE, row->key);
+		nft_message_u32(h, NFTA_PAYLOAD_OFFSET, row->at);
+		nft_message_u32(h, NFTA_PAYLOAD_LEN, row->bytes);
+		break;
 	case NFT_LOAD_EXTHDR:
-		e = expr_new(r, "exthdr");
-		nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, row->key);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, row->at);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, row->bytes);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, reg);
-		return;
+		nft_message_u32(h, NFTA_EXTHDR_DREG, reg);
+		mnl_attr_put_u8(h, NFTA_EXTHDR_TYPE, row->key);
+		nft_message_u32(h, NFTA_EXTHDR_OFFSET, row->at);
+		nft_message_u32(h, NFTA_EXTHDR_LEN, row->bytes);
+		nft_message_u32(h, NFTA_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+		break;
 	case NFT_LOAD_CT:
-		e = expr_new(r, "ct");
-		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, row->key);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg);
-		return;
+		nft_message_u32(h, NFTA_CT_KEY, row->key);
+		nft_message_u32(h, NFTA_CT_DREG, reg);
+		break;
 	case NFT_LOAD_FIB:
-		e = expr_new(r, "fib");
-		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, row->key);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, reg);
-		return;
+		nft_message_u32(h, NFTA_FIB_FLAGS, row->key);
+		nft_message_u32(h, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+		nft_message_u32(h, NFTA_FIB_DREG, reg);
+		break;
 	}
+	expr_end(h, e);
 }
 
-static void put_mask(struct nftnl_rule *r, const struct nft_field_row *row, addr_num mask, uint32_t reg)
+static void put_mask(struct nlmsghdr *h, const struct nft_field_row *row, addr_num mask, uint32_t reg)
 {
-	struct nftnl_expr *e = expr_new(r, "bitwise");
+	const struct expr e = expr_of_rule(h, "bitwise");
 	uint8_t bytes[16], zero[16] = { 0 };
 
 	value_bytes(row, mask, bytes);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, reg);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, reg);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, row->bytes);
-	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, bytes, row->bytes);
-	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero, row->bytes);
+	nft_message_u32(h, NFTA_BITWISE_SREG, reg);
+	nft_message_u32(h, NFTA_BITWISE_DREG, reg);
+	nft_message_u32(h, NFTA_BITWISE_OP, NFT_BITWISE_BOOL);
+	nft_message_u32(h, NFTA_BITWISE_LEN, row->bytes);
+	put_value(h, NFTA_BITWISE_MASK, bytes, row->bytes);
+	put_value(h, NFTA_BITWISE_XOR, zero, row->bytes);
+	expr_end(h, e);
 }
 
-static void put_cmp(struct nftnl_rule *r, const struct nft_match *m, uint32_t op, addr_num v)
+static void put_cmp_bytes(struct nlmsghdr *h, uint32_t op, const void *bytes, size_t len)
 {
-	struct nftnl_expr *e = expr_new(r, "cmp");
-	uint8_t bytes[16];
+	const struct expr e = expr_of_rule(h, "cmp");
 
-	value_bytes(&nft_fields[m->field], v, bytes);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, op);
-	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, bytes, m->bytes);
+	nft_message_u32(h, NFTA_CMP_SREG, NFT_REG_1);
+	nft_message_u32(h, NFTA_CMP_OP, op);
+	put_value(h, NFTA_CMP_DATA, bytes, len);
+	expr_end(h, e);
 }
 
-static void put_range_test(struct nftnl_rule *r, const struct nft_match *m)
+static void put_cmp(struct nlmsghdr *h, const struct nft_match *m, uint32_t op)
 {
-	struct nftnl_expr *e = expr_new(r, "range");
 	uint8_t bytes[16];
 
-	nftnl_expr_set_u32(e, NFTNL_EXPR_RANGE_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_RANGE_OP, NFT_RANGE_EQ);
 	value_bytes(&nft_fields[m->field], m->lo, bytes);
-	nftnl_expr_set(e, NFTNL_EXPR_RANGE_FROM_DATA, bytes, m->bytes);
-	value_bytes(&nft_fields[m->field], m->hi, bytes);
-	nftnl_expr_set(e, NFTNL_EXPR_RANGE_TO_DATA, bytes, m->bytes);
+	put_cmp_bytes(h, op, bytes, m->bytes);
 }
 
-static void put_lookup(struct nftnl_rule *r, const struct nft_set *s, bool inverted)
+static void put_range_test(struct nlmsghdr *h, const struct nft_match *m)
 {
-	struct nftnl_expr *e = expr_new(r, "lookup");
+	const struct expr e = expr_of_rule(h, "range");
+	uint8_t bytes[16];
+
+	nft_message_u32(h, NFTA_RANGE_SREG, NFT_REG_1);
+	nft_message_u32(h, NFTA_RANGE_OP, NFT_RANGE_EQ);
+	value_bytes(&nft_fields[m->field], m->lo, bytes);
+	put_value(h, NFTA_RANGE_FROM_DATA, bytes, m->bytes);
+	value_bytes(&nft_fields[m->field], m->hi, bytes);
+	put_value(h, NFTA_RANGE_TO_DATA, bytes, m->bytes);
+	expr_end(h, e);
+}
+
+/* Of a map of verdicts, what is found is the verdict. */
+static void put_lookup(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_set *s, bool inverted)
+{
+	const struct expr e = expr_of_rule(h, "lookup");
 	char name[NFT_WIRE_NAME_ROOM];
 
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
-	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, nft_wire_set_name(s, name));
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SET_ID, s->id);
+	nft_message_u32(h, NFTA_LOOKUP_SREG, NFT_REG_1);
+	if (s->leads == NFT_LEADS_TO_FATE)
+		nft_message_u32(h, NFTA_LOOKUP_DREG, NFT_REG_VERDICT);
+	nft_message_name(ms, h, NFTA_LOOKUP_SET, nft_wire_set_name(s, name));
+	nft_message_u32(h, NFTA_LOOKUP_SET_ID, s->id);
 	if (inverted)
-		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+		nft_message_u32(h, NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+	expr_end(h, e);
 }
 
 /* --- expressions ----------------------------------------------------------------- */
 
-static void put_match(struct nftnl_rule *r, const struct nft_match *m)
+static void put_match(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_match *m)
 {
 	const struct nft_field_row *row = &nft_fields[m->field];
 
-	put_load(r, row, NFT_REG_1);
+	put_load(h, row, NFT_REG_1);
 	if (m->masked)
-		put_mask(r, row, m->mask, NFT_REG_1);
+		put_mask(h, row, m->mask, NFT_REG_1);
 
 	switch (m->test) {
 	case NFT_TEST_EQ:
-		put_cmp(r, m, NFT_CMP_EQ, m->lo);
+		put_cmp(h, m, NFT_CMP_EQ);
 		return;
 	case NFT_TEST_NE:
-		put_cmp(r, m, NFT_CMP_NEQ, m->lo);
+		put_cmp(h, m, NFT_CMP_NEQ);
 		return;
 	case NFT_TEST_GE:
-		put_cmp(r, m, NFT_CMP_GTE, m->lo);
+		put_cmp(h, m, NFT_CMP_GTE);
 		return;
 	case NFT_TEST_WITHIN:
-		put_range_test(r, m);
+		put_range_test(h, m);
 		return;
 	case NFT_TEST_IN:
 	case NFT_TEST_NOT_IN:
-		put_lookup(r, m->set, m->test == NFT_TEST_NOT_IN);
+		put_lookup(ms, h, m->set, m->test == NFT_TEST_NOT_IN);
 		return;
 	}
 }
 
 /* The parts of a key, one behind the other. */
-static void put_keys(struct nftnl_rule *r, const struct nft_key *keys, unsigned count)
+static void put_keys(struct nlmsghdr *h, const struct nft_key *keys, unsigned count)
 {
 	unsigned word = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct nft_field_row *row = &nft_fields[keys[i].field];
 
-		put_load(r, row, register_at(word));
+		put_load(h, row, register_at(word));
 		if (keys[i].masked)
-			put_mask(r, row, keys[i].mask, register_at(word));
+			put_mask(h, row, keys[i].mask, register_at(word));
 		word += nft_wire_part_bytes(row->type) / 4;
 	}
 }
 
 /* A look into a map of counters is an "objref" that takes the counter's name from there. */
-static void put_look(struct nftnl_rule *r, const struct nft_look *l)
+static void put_counter_of(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_set *map)
 {
-	struct nftnl_expr *e;
+	const struct expr e = expr_of_rule(h, "objref");
 	char name[NFT_WIRE_NAME_ROOM];
 
-	put_keys(r, l->keys, l->count);
-	if (l->map->leads == NFT_LEADS_NOWHERE) {
-		put_lookup(r, l->map, l->absent);
-		return;
-	}
-	if (l->map->leads == NFT_LEADS_TO_COUNTER) {
-		e = expr_new(r, "objref");
-		nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_SET_SREG, NFT_REG_1);
-		nftnl_expr_set_str(e, NFTNL_EXPR_OBJREF_SET_NAME, nft_wire_set_name(l->map, name));
-		nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_SET_ID, l->map->id);
-		return;
-	}
-	e = expr_new(r, "lookup");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
-	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, nft_wire_set_name(l->map, name));
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SET_ID, l->map->id);
+	nft_message_u32(h, NFTA_OBJREF_SET_SREG, NFT_REG_1);
+	nft_message_bare_name(ms, h, NFTA_OBJREF_SET_NAME, nft_wire_set_name(map, name));
+	nft_message_u32(h, NFTA_OBJREF_SET_ID, map->id);
+	expr_end(h, e);
 }
 
-static struct nftnl_expr *limit_new(struct nftnl_rule *r, const struct nft_limit *l)
+static void put_look(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_look *l)
 {
-	struct nftnl_expr *e = expr_new(r, "limit");
-
-	nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_RATE, l->rate);
-	nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_UNIT, l->unit_s);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_BURST, l->burst);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_TYPE, l->bytes ? NFT_LIMIT_PKT_BYTES : NFT_LIMIT_PKTS);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV);
-	return e;
+	put_keys(h, l->keys, l->count);
+	switch (l->map->leads) {
+	case NFT_LEADS_NOWHERE:
+		put_lookup(ms, h, l->map, l->absent);
+		return;
+	case NFT_LEADS_TO_FATE:
+		put_lookup(ms, h, l->map, false);
+		return;
+	case NFT_LEADS_TO_COUNTER:
+		put_counter_of(ms, h, l->map);
+		return;
+	}
 }
 
-static void put_place(struct nftnl_rule *r, const struct nft_place *p)
+static void put_rate(struct nlmsghdr *h, const struct nft_limit *l, uint32_t flags)
 {
-	put_keys(r, p->keys, p->count);
+	nft_message_u64(h, NFTA_LIMIT_RATE, l->rate);
+	nft_message_u64(h, NFTA_LIMIT_UNIT, l->unit_s);
+	nft_message_u32(h, NFTA_LIMIT_BURST, l->burst);
+	nft_message_u32(h, NFTA_LIMIT_TYPE, l->bytes ? NFT_LIMIT_PKT_BYTES : NFT_LIMIT_PKTS);
+	nft_message_u32(h, NFTA_LIMIT_FLAGS, flags);
+}
 
-	struct nftnl_expr *e = expr_new(r, "dynset");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP,
-			   p->update ? NFT_DYNSET_OP_UPDATE : NFT_DYNSET_OP_ADD);
-	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, p->set->name);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SET_ID, p->set->id);
+static void put_limit(struct nlmsghdr *h, uint16_t type, const struct nft_limit *l)
+{
+	const struct expr e = expr_begin(h, type, "limit");
+
+	put_rate(h, l, NFT_LIMIT_F_INV);
+	expr_end(h, e);
+}
+
+static void put_place(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_place *p)
+{
+	put_keys(h, p->keys, p->count);
+
+	const struct expr e = expr_of_rule(h, "dynset");
+	nft_message_u32(h, NFTA_DYNSET_SREG_KEY, NFT_REG_1);
+	nft_message_u32(h, NFTA_DYNSET_OP, p->update ? NFT_DYNSET_OP_UPDATE : NFT_DYNSET_OP_ADD);
 	if (p->timeout_ms)
-		nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, p->timeout_ms);
+		nft_message_u64(h, NFTA_DYNSET_TIMEOUT, p->timeout_ms);
+	nft_message_name(ms, h, NFTA_DYNSET_SET_NAME, p->set->name);
+	nft_message_u32(h, NFTA_DYNSET_SET_ID, p->set->id);
 	if (p->limited)
-		nftnl_expr_add_expr(e, NFTNL_EXPR_DYNSET_EXPR, limit_new(NULL, &p->limit));
+		put_limit(h, NFTA_DYNSET_EXPR, &p->limit);
+	expr_end(h, e);
 }
 
-static void put_counter(struct nftnl_rule *r, const char *name)
+static void put_counter(struct nft_messages *ms, struct nlmsghdr *h, const char *name)
 {
-	struct nftnl_expr *e = expr_new(r, "objref");
+	const struct expr e = expr_of_rule(h, "objref");
 
-	nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
-	nftnl_expr_set_str(e, NFTNL_EXPR_OBJREF_IMM_NAME, name);
+	nft_message_u32(h, NFTA_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
+	nft_message_bare_name(ms, h, NFTA_OBJREF_IMM_NAME, name);
+	expr_end(h, e);
 }
 
-static void put_log(struct nftnl_rule *r, const char *prefix)
+static void put_log(struct nlmsghdr *h, const char *prefix)
 {
-	nftnl_expr_set_str(expr_new(r, "log"), NFTNL_EXPR_LOG_PREFIX, prefix);
+	const struct expr e = expr_of_rule(h, "log");
+
+	mnl_attr_put_strz(h, NFTA_LOG_PREFIX, prefix);
+	expr_end(h, e);
 }
 
-static void put_one_of(struct nftnl_rule *r, uint32_t count)
+static void put_one_of(struct nlmsghdr *h, uint32_t count)
 {
+	const struct expr lot = expr_of_rule(h, "numgen");
 	const uint32_t zero = 0;
-	struct nftnl_expr *lot = expr_new(r, "numgen"), *cmp = expr_new(r, "cmp");
 
-	nftnl_expr_set_u32(lot, NFTNL_EXPR_NG_DREG, NFT_REG_1);
-	nftnl_expr_set_u32(lot, NFTNL_EXPR_NG_MODULUS, count);
-	nftnl_expr_set_u32(lot, NFTNL_EXPR_NG_TYPE, NFT_NG_RANDOM);
-	nftnl_expr_set_u32(cmp, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(cmp, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
-	nftnl_expr_set(cmp, NFTNL_EXPR_CMP_DATA, &zero, sizeof zero);
+	nft_message_u32(h, NFTA_NG_DREG, NFT_REG_1);
+	nft_message_u32(h, NFTA_NG_MODULUS, count);
+	nft_message_u32(h, NFTA_NG_TYPE, NFT_NG_RANDOM);
+	expr_end(h, lot);
+	put_cmp_bytes(h, NFT_CMP_EQ, &zero, sizeof zero);
 }
 
-static void put_tell(struct nftnl_rule *r, const struct nft_line *line)
+static void put_tell(struct nlmsghdr *h, const struct nft_line *line)
 {
+	struct expr e;
+
 	if (line->bounded) {
-		struct nftnl_expr *limit = expr_new(r, "limit");
-
-		nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_RATE, NFT_TELL_RATE);
-		nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_UNIT, 1);
-		nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_BURST, NFT_TELL_BURST);
-		nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
-		nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_FLAGS, 0);
+		e = expr_of_rule(h, "limit");
+		put_rate(h, &(struct nft_limit){ .rate = NFT_TELL_RATE, .unit_s = 1, .burst = NFT_TELL_BURST }, 0);
+		expr_end(h, e);
 	}
-
-	struct nftnl_expr *log = expr_new(r, "log");
-
-	nftnl_expr_set_str(log, NFTNL_EXPR_LOG_PREFIX, line->prefix);
-	nftnl_expr_set_u16(log, NFTNL_EXPR_LOG_GROUP, NFT_TELL_GROUP);
-	nftnl_expr_set_u32(log, NFTNL_EXPR_LOG_SNAPLEN, NFT_TELL_BYTES);
+	e = expr_of_rule(h, "log");
+	mnl_attr_put_strz(h, NFTA_LOG_PREFIX, line->prefix);
+	mnl_attr_put_u16(h, NFTA_LOG_GROUP, htons(NFT_TELL_GROUP));
+	nft_message_u32(h, NFTA_LOG_SNAPLEN, NFT_TELL_BYTES);
+	expr_end(h, e);
 }
 
-static void put_reject(struct nftnl_rule *r, enum nft_reject with)
+static void put_reject(struct nlmsghdr *h, enum nft_reject with)
 {
-	struct nftnl_expr *e = expr_new(r, "reject");
+	const struct expr e = expr_of_rule(h, "reject");
 
 	switch (with) {
 	case NFT_REJECT_WITH_RESET:
-		nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_TCP_RST);
-		nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, 0);
-		return;
+		nft_message_u32(h, NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST);
+		mnl_attr_put_u8(h, NFTA_REJECT_ICMP_CODE, 0);
+		break;
 	case NFT_REJECT_WITH_ICMP:
-		nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
-		nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
-		return;
+		nft_message_u32(h, NFTA_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
+		mnl_attr_put_u8(h, NFTA_REJECT_ICMP_CODE, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+		break;
 	}
+	expr_end(h, e);
 }
 
 /* Without window scaling, which cannot be had for both ends unless one knows the server's. */
-static void put_synproxy(struct nftnl_rule *r, uint16_t mss)
+static void put_synproxy(struct nlmsghdr *h, uint16_t mss)
 {
-	struct nftnl_expr *e = expr_new(r, "synproxy");
+	const struct expr e = expr_of_rule(h, "synproxy");
 
-	nftnl_expr_set_u16(e, NFTNL_EXPR_SYNPROXY_MSS, mss);
-	nftnl_expr_set_u8(e, NFTNL_EXPR_SYNPROXY_WSCALE, 0);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_SYNPROXY_FLAGS, NFT_WIRE_SYNPROXY_FLAGS);
+	mnl_attr_put_u16(h, NFTA_SYNPROXY_MSS, htons(mss));
+	mnl_attr_put_u8(h, NFTA_SYNPROXY_WSCALE, 0);
+	nft_message_u32(h, NFTA_SYNPROXY_FLAGS, NFT_WIRE_SYNPROXY_FLAGS);
+	expr_end(h, e);
 }
 
-static void put_fate(struct nftnl_rule *r, const struct nft_expr *x)
+static void put_fate(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_expr *x)
 {
-	struct nftnl_expr *e = expr_new(r, "immediate");
+	const struct expr e = expr_of_rule(h, "immediate");
+	struct nlattr *data, *verdict;
 
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, (uint32_t)nft_wire_fates[x->fate]);
+	nft_message_u32(h, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+	data = mnl_attr_nest_start(h, NFTA_IMMEDIATE_DATA);
+	verdict = mnl_attr_nest_start(h, NFTA_DATA_VERDICT);
+	nft_message_u32(h, NFTA_VERDICT_CODE, (uint32_t)nft_wire_fates[x->fate]);
 	if (x->chain)
-		nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, x->chain);
+		nft_message_name(ms, h, NFTA_VERDICT_CHAIN, x->chain);
+	mnl_attr_nest_end(h, verdict);
+	mnl_attr_nest_end(h, data);
+	expr_end(h, e);
 }
 
-static void put_expr(struct nftnl_rule *r, const struct nft_expr *e)
+static void put_expr(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_expr *e)
 {
 	switch (e->kind) {
 	case NFT_EXPR_MATCH:
-		put_match(r, &e->match);
+		put_match(ms, h, &e->match);
 		return;
 	case NFT_EXPR_LOOK:
-		put_look(r, &e->look);
+		put_look(ms, h, &e->look);
 		return;
 	case NFT_EXPR_COUNTER:
-		put_counter(r, e->counter);
+		put_counter(ms, h, e->counter);
 		return;
 	case NFT_EXPR_LIMIT:
-		limit_new(r, &e->limit);
+		put_limit(h, NFTA_LIST_ELEM, &e->limit);
 		return;
 	case NFT_EXPR_PLACE:
-		put_place(r, &e->place);
+		put_place(ms, h, &e->place);
 		return;
 	case NFT_EXPR_ONE_OF:
-		put_one_of(r, e->one_of);
+		put_one_of(h, e->one_of);
 		return;
 	case NFT_EXPR_TELL:
-		put_tell(r, &e->tell);
+		put_tell(h, &e->tell);
 		return;
 	case NFT_EXPR_LOG:
-		put_log(r, e->log);
+		put_log(h, e->log);
 		return;
 	case NFT_EXPR_REJECT:
-		put_reject(r, e->reject);
+		put_reject(h, e->reject);
 		return;
 	case NFT_EXPR_SYNPROXY:
-		put_synproxy(r, e->synproxy_mss);
+		put_synproxy(h, e->synproxy_mss);
 		return;
 	case NFT_EXPR_FATE:
-		put_fate(r, e);
+		put_fate(ms, h, e);
 		return;
 	}
 }
 
-void nft_encode_exprs(struct nftnl_rule *out, const struct nft_rule *rule)
+void nft_message_exprs(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_rule *rule)
 {
+	struct nlattr *list = mnl_attr_nest_start(h, NFTA_RULE_EXPRESSIONS);
+
 	for (size_t i = 0; i < rule->exprs.len; i++)
-		put_expr(out, &rule->exprs.at[i]);
+		put_expr(ms, h, &rule->exprs.at[i]);
+	mnl_attr_nest_end(h, list);
 }

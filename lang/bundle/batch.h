@@ -1,7 +1,7 @@
 /*
  * batch - nftables messages made ahead, in one of two banks.
  *
- * tegc encodes the ruleset with libnftnl; tegd sends the bytes and reads none
+ * tegc encodes the ruleset; tegd sends the bytes and reads none
  * of them beyond what batch_check() does. Two generations live side by side
  * for the moment of a switch, so every chain's name begins with the letter of
  * its bank. In a batch that letter is BATCH_BANK, and the batch lists where it
