@@ -104,6 +104,11 @@ static bool values_have(const struct values *s, unsigned v)
 	return v >= s->lo && v <= s->hi && !((v ^ s->value) & s->mask);
 }
 
+static bool values_are_all(const struct values *s)
+{
+	return !s->lo && s->hi == UINT8_MAX && !s->mask;
+}
+
 static struct values end_values(const struct family_bits *f, const __u64 addr[2], const __u64 mask[2], unsigned byte)
 {
 	const unsigned at = 16 - f->end + byte, down = 56 - 8 * (at % 8);
@@ -160,20 +165,53 @@ static size_t joined(struct bitset *to, const struct bitset *x, const struct bit
 	return n;
 }
 
+static double mean_of(const struct cut *c, const struct values *s)
+{
+	unsigned blocks = 0, values = 0;
+
+	for (unsigned v = s->lo; v <= s->hi; v++)
+		if (values_have(s, v))
+			blocks += c->count[v], values++;
+	return (double)blocks / values;
+}
+
 static double mean_blocks(const struct family_bits *f, const struct cut *c)
 {
+	const double of_all = mean_of(c, &(struct values){ .hi = UINT8_MAX });
 	double sum = 0;
 
 	for (size_t i = 0; i < f->len; i++) {
-		struct values s = values_of(f, &f->at[i], c->byte);
-		unsigned blocks = 0, values = 0;
+		const struct values s = values_of(f, &f->at[i], c->byte);
 
-		for (unsigned v = s.lo; v <= s.hi; v++)
-			if (values_have(&s, v))
-				blocks += c->count[v], values++;
-		sum += (double)blocks / values;
+		sum += values_are_all(&s) ? of_all : mean_of(c, &s);
 	}
 	return sum / (double)f->len;
+}
+
+/* Of each value of a byte, which bits have it. */
+static void find_bits(const struct family_bits *f, unsigned byte, struct bitset *of /* ROWS of them */)
+{
+	struct bitset all = { 0 };
+
+	memset(of, 0, ROWS * sizeof *of);
+	for (size_t i = 0; i < f->len; i++) {
+		const struct values s = values_of(f, &f->at[i], byte);
+
+		if (values_are_all(&s)) {
+			all.at[i / 64] |= 1ull << i % 64;
+			continue;
+		}
+		for (unsigned v = s.lo; v <= s.hi; v++)
+			if (values_have(&s, v))
+				of[v].at[i / 64] |= 1ull << i % 64;
+	}
+	for (unsigned v = 0; v < ROWS; v++)
+		joined(&of[v], &of[v], &all, f->len);
+}
+
+static bool same_bits(const struct bitset *x, const struct bitset *y, size_t bits)
+{
+	return !memcmp(x, y, (bits / 64 + 1) * sizeof *x->at);
 }
 
 static struct cut cut_by(const struct family_bits *f, unsigned byte, struct bitset *of /* ROWS of them */)
@@ -182,15 +220,10 @@ static struct cut cut_by(const struct family_bits *f, unsigned byte, struct bits
 	struct bitset now = { 0 }, with;
 	unsigned begun = 0, need = 1;
 
-	memset(of, 0, ROWS * sizeof *of);
-	for (size_t i = 0; i < f->len; i++) {
-		struct values s = values_of(f, &f->at[i], byte);
-
-		for (unsigned v = s.lo; v <= s.hi; v++)
-			if (values_have(&s, v))
-				of[v].at[i / 64] |= 1ull << i % 64;
-	}
+	find_bits(f, byte, of);
 	for (unsigned v = 0; v <= ROWS; v++) {
+		if (v > begun && v < ROWS && same_bits(&of[v], &of[v - 1], f->len))
+			continue; /* its bits are there already */
 		unsigned alone = v < ROWS ? blocks_for(joined(&with, &of[v], &of[v], f->len)) : 0;
 		unsigned most = alone > need ? alone : need;
 
