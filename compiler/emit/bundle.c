@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compiler/emit/emit.h"
+#include "lang/base/side_by_side.h"
 #include "lang/bundle/bundle.h"
 
 static void emit_nft_own_(struct emit_nft *n)
@@ -96,10 +97,45 @@ static void list_members(struct emitted *e, const char *resolved)
 		put_bytes(e, "playbooks.tegp", EMITTED_PLAYBOOKS);
 }
 
+/* One engine's lowering. Each fills its own part of the plan, from an arena of its own. */
+struct lowering {
+	const struct ir *ir;
+	struct plan *plan;
+	struct arena *a;
+	struct emit_nft *nft;
+	struct err why;
+	int rc;
+};
+
+static void lower_xdp(void *context)
+{
+	struct lowering *l = context;
+
+	l->rc = emit_xdp(l->plan, l->ir, l->a, &l->why);
+}
+
+static void lower_nft(void *context)
+{
+	struct lowering *l = context;
+
+	l->rc = emit_nft(l->nft, l->plan, ir_for_nft(l->ir, l->a), l->a, &l->why);
+}
+
+/* XDP's fault is told before nft's. */
+static int lower(struct plan *plan, struct emit_nft *nft, const struct ir *ir, struct arena *for_xdp, struct arena *for_nft, struct err *why)
+{
+	struct lowering x = { .ir = ir, .plan = plan, .a = for_xdp }, n = { .ir = ir, .plan = plan, .a = for_nft, .nft = nft };
+
+	side_by_side((struct errand[]){ { lower_nft, &n }, { lower_xdp, &x } }, 2);
+	if (x.rc || n.rc)
+		*why = x.rc ? x.why : n.why;
+	return x.rc ? x.rc : n.rc;
+}
+
 /* What the members are made from ends here: nothing of them is in it. */
 static int make_bytes(struct emitted *e, const struct ir *ir, bool proved, struct err *why)
 {
-	own(arena) struct arena *a = arena_new();
+	own(arena) struct arena *a = arena_new(), *for_nft = arena_new();
 	own(emit_nft) struct emit_nft nft = { 0 };
 	struct plan plan;
 	struct drill drill;
@@ -110,7 +146,7 @@ static int make_bytes(struct emitted *e, const struct ir *ir, bool proved, struc
 	if (plan.counter_count > TEG_COUNTER_SLOTS)
 		return err_set(why, E2BIG, "the rules of all postures have %u ids; there may be at most %u",
 			       plan.counter_count, TEG_COUNTER_SLOTS);
-	if ((rc = emit_xdp(&plan, ir, a, why)) || (rc = emit_nft(&nft, &plan, ir_for_nft(ir, a), a, why)))
+	if ((rc = lower(&plan, &nft, ir, a, for_nft, why)))
 		return rc;
 
 	emit_drill(&drill, &plan, ir, a);
