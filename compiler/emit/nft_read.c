@@ -37,7 +37,7 @@ const char *nft_reader_chain_name(struct nft_reader *rd, struct nft_attr a)
 
 	if (!name || name[0] != BATCH_BANK || name[1] != '_')
 		return NULL;
-	return nft_name_holds(arena_printf(rd->arena, "a%s", name + 1)) ? name : NULL;
+	return nft_chain_name_holds(arena_printf(rd->arena, "a%s", name + 1)) ? name : NULL;
 }
 
 /* --- values ---------------------------------------------------------------------- */

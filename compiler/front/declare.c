@@ -22,6 +22,17 @@ static void setting_unknown(struct reading *r, const struct node *s, const char 
 	tell_near(r, d, &n, s->span);
 }
 
+const char *title_read(struct reading *r, const struct node *title)
+{
+	const char *at = title ? title->text : "";
+
+	while ((unsigned char)*at >= ' ' && *at != 0x7f)
+		at++;
+	if (*at)
+		diag(r->diags, DIAG_TITLE, title->span, "this is not one line of text: a control character is in it");
+	return title ? title->text : NULL;
+}
+
 static void header_setting(struct reading *r, const struct node *s)
 {
 	static const char *const known[] = { "version", "owner" };
@@ -35,7 +46,7 @@ static void header_setting(struct reading *r, const struct node *s)
 		else if (s->first->kind != NODE_STRING)
 			value_mistyped(r, s->first, "a string");
 		else
-			*slots[i] = s->first->text;
+			*slots[i] = title_read(r, s->first);
 		return;
 	}
 	setting_unknown(r, s, known, sizeof known / sizeof *known);
@@ -51,7 +62,7 @@ void declare_policy(struct reading *r)
 	if (!header)
 		return;
 	r->policy->name = node_find(header, NODE_NAME)->text;
-	r->policy->title = node_find_text(header, NODE_TITLE);
+	r->policy->title = title_read(r, node_find(header, NODE_TITLE));
 	r->policy->span = header->span;
 	for (const struct node *s = header->first; s; s = s->next)
 		if (s->kind == NODE_SETTING)
@@ -62,6 +73,13 @@ void declare_policy(struct reading *r)
 
 #define INTERFACE_BYTES 15 /* IFNAMSIZ - 1 */
 #define PATTERNS_MAX	1024
+
+static bool is_printable(const char *s)
+{
+	while (*s > ' ' && *s <= '~')
+		s++;
+	return !*s;
+}
 
 static bool pattern_is_sound(struct reading *r, const struct node *at, const char *p)
 {
@@ -74,6 +92,10 @@ static bool pattern_is_sound(struct reading *r, const struct node *at, const cha
 		what = "it is longer than 15 bytes";
 	else if (strpbrk(p, "/: \t\n\r"))
 		what = "it has a space, `/` or `:` in it";
+	else if (!is_printable(p))
+		what = "it has a byte that is not printable ASCII";
+	else if (!strcmp(p, "lo"))
+		what = "`lo` is the loopback, which always passes";
 	else if (star && star[1])
 		what = "`*` can only be its last character";
 	else if (!strcmp(p, ".") || !strcmp(p, ".."))

@@ -11,7 +11,9 @@
 #define RATE_COUNT_MAX	UINT32_MAX		  /* a burst of nft */
 #define RATE_BYTES_MAX	12000000000u		  /* a second; and so many at once: */
 #define BURST_BYTES_MAX 4000000000u		  /* more; then nft's sums fit its 64 bits */
-#define RATE_WINDOW_MAX (365 * 86400000000000ull) /* a year, in nanoseconds */
+#define DAY_NS		86400000000000ull
+#define RATE_WINDOW_MAX (365 * DAY_NS)
+#define FULL_AGAIN_MAX	(36500 * DAY_NS) /* fits the kernel's and the hook's 63 bits with room */
 
 static const struct {
 	const char *name;
@@ -98,6 +100,19 @@ static bool bytes_read(struct reading *r, const struct node *count, const struct
 	return false;
 }
 
+/*
+ * The longest unit that nft counts in is a week: 3 per 2w is 1 or 2 of them (ir_rate_of()). What is
+ * that far from what was written, a tenth and more, must not be taken for it.
+ */
+static bool is_slow_and_told_wrong(const struct pol_rate *r)
+{
+	const unsigned __int128 weeks = (unsigned __int128)r->count * 7 * DAY_NS;
+	const unsigned __int128 nearest = (weeks + r->window_ns / 2) / r->window_ns;
+	const unsigned __int128 made = (nearest ? nearest : 1) * r->window_ns;
+
+	return (made > weeks ? made - weeks : weeks - made) * 10 > weeks;
+}
+
 static bool amount_read(struct reading *r, const struct node *count, const struct node *window, struct pol_rate *out)
 {
 	struct value_rate amount;
@@ -111,7 +126,19 @@ static bool amount_read(struct reading *r, const struct node *count, const struc
 	out->count = amount.count;
 	out->window_ns = amount.window_ns;
 	out->bytes = amount.bytes;
-	return !out->bytes || bytes_read(r, count, out);
+	if (out->bytes)
+		return bytes_read(r, count, out);
+	if (is_slow_and_told_wrong(out)) {
+		diag_help(diag(r->diags, DIAG_NUMBER_RANGE, count->span, "so slow a rate is a whole number a week"), "write `1 per 1w`, or `2 per 1w`");
+		return false;
+	}
+	return true;
+}
+
+/* How long an empty bucket takes to be full. */
+static unsigned __int128 full_again_ns(const struct pol_rate *r)
+{
+	return (unsigned __int128)r->burst * r->window_ns / r->count;
 }
 
 static bool burst_bytes_read(struct reading *r, const struct node *burst, const struct pol_rate *rate)
@@ -143,6 +170,10 @@ static bool burst_read(struct reading *r, const struct node *option, struct pol_
 		return burst_bytes_read(r, option->first, out);
 	if (!out->burst || out->burst > RATE_COUNT_MAX) {
 		diag(r->diags, DIAG_NUMBER_RANGE, option->first->span, "a burst is 1 to %u", RATE_COUNT_MAX);
+		return false;
+	}
+	if (full_again_ns(out) > FULL_AGAIN_MAX) {
+		diag(r->diags, DIAG_NUMBER_RANGE, option->first->span, "at this rate, so large a burst would take more than 36500d to come again");
 		return false;
 	}
 	return true;

@@ -407,7 +407,7 @@ static bool posture_build(struct reading *r, struct posture_symbol *s)
 	if (based)
 		defaults_are_there(r, &b);
 	b.out.name = s->name;
-	b.out.title = node_find_text(s->decl, NODE_TITLE);
+	b.out.title = title_read(r, node_find(s->decl, NODE_TITLE));
 	b.out.span = s->span;
 	b.out.rules = b.rules.at;
 	b.out.rule_count = b.rules.len;
@@ -443,6 +443,8 @@ void declare_postures(struct reading *r)
 			s->state = SYMBOL_WRONG;
 			continue;
 		}
+		if (!strcmp(s->name, "pre") || !strcmp(s->name, "hook"))
+			diag(r->diags, DIAG_RESERVED, s->span, "`%s` cannot be a posture's name: nft chains of that name are there for all postures", s->name);
 		s->index = (unsigned)p->posture_count++;
 	}
 	for (size_t i = 0; i < r->postures.entries.len; i++) {

@@ -194,6 +194,9 @@ void declare_zones(struct reading *r);
 void declare_lifelines(struct reading *r);
 void declare_blocks(struct reading *r);
 void declare_reflexes(struct reading *r);
+/* The text of a title, or NULL where there is none; it stands in logs and reports, so it is one line. */
+const char *title_read(struct reading *r, const struct node *title);
+
 void declare_policy(struct reading *r);
 bool label_is_free(struct reading *r, const struct node *label);
 /* A stable id for a rule without a label: "~" and 8 hex digits of its normalised text; `texts` remembers which. */

@@ -584,7 +584,7 @@ static void test_add(struct reading *r, const struct node *decl, struct pol_test
 	for (const struct node *n = decl->first; n; n = n->next)
 		if (line_read(r, n, &t, &one))
 			vec_push(r->arena, &t.cases, one);
-	*out = (struct pol_test){ .name = title->text, .span = title->span, .todo = todo ? todo->first->text : NULL,
+	*out = (struct pol_test){ .name = title_read(r, title), .span = title->span, .todo = todo ? todo->first->text : NULL,
 				  .posture = t.posture ? t.posture->index : 0, .cases = t.cases.at,
 				  .case_count = t.cases.len };
 }

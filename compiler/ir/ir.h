@@ -68,7 +68,8 @@ struct ir_box {
  * The unit is the shortest of second, minute, hour, day and week in which the
  * policy's rate is a whole number; where none is, the one in which the nearest
  * whole number is nearest, at least 1 and at most one packet a nanosecond. So
- * "1 per 30d" becomes 1 a week. The burst is at most 2^32 - 1, as in nft.
+ * "20 per 30d" becomes 5 a week; what would be a tenth off, as "1 per 30d", the
+ * front end refuses. The burst is at most 2^32 - 1, as in nft.
  */
 struct ir_rate {
 	uint64_t rate, unit_s, burst; /* so many packets or bytes per unit_s, as nft is told: see ir_rate_of() */

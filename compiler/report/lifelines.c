@@ -33,27 +33,9 @@ struct lifelines {
 	struct netset sources, destinations; /* that never come in */
 };
 
-enum hindrance { HINDRANCE_NONE, HINDRANCE_ZONE, HINDRANCE_SOURCE, HINDRANCE_DESTINATION };
+enum hindrance { HINDRANCE_NONE, HINDRANCE_SOURCE, HINDRANCE_DESTINATION };
 
 /* --- what hinders ------------------------------------------------------------------------- */
-
-static bool zone_is_loopback(const struct ir_zone *z)
-{
-	for (size_t i = 0; i < z->pattern_count; i++)
-		if (strcmp(z->patterns[i], "lo"))
-			return false;
-	return true;
-}
-
-static bool zones_are_loopback(const struct ir *ir, uint64_t zones)
-{
-	if (zones == UINT64_MAX)
-		return false;
-	for (size_t i = 0; i < ir->zone_count; i++)
-		if (zones >> i & 1 && !zone_is_loopback(&ir->zones[i]))
-			return false;
-	return true;
-}
 
 static bool end_never_crosses(const struct lifelines *k, const struct ir_end *e, uint8_t families, const struct netset *never)
 {
@@ -67,8 +49,6 @@ static bool end_never_crosses(const struct lifelines *k, const struct ir_end *e,
 
 static enum hindrance hindrance_of(const struct lifelines *k, const struct ir_box *b)
 {
-	if (zones_are_loopback(k->ir, b->zones))
-		return HINDRANCE_ZONE;
 	if (end_never_crosses(k, &b->src, b->families, &k->sources))
 		return HINDRANCE_SOURCE;
 	if (end_never_crosses(k, &b->dst, b->families, &k->destinations))
@@ -91,16 +71,6 @@ static void note_packet(const struct lifelines *k, struct diag *g, const struct 
 	diag_note(g, "for example: %s", buf_text(&text));
 }
 
-static void tell_zone(const struct lifelines *k, struct diag *g, uint64_t zones)
-{
-	diag_label(g, "only by the loopback");
-	for (size_t i = 0; i < k->ir->zone_count; i++)
-		if (zones >> i & 1)
-			diag_at(g, k->ir->policy->zones[i].span, "`%s` has no other interface", k->ir->zones[i].name);
-	diag_note(g, "the loopback passes whatever a policy says");
-	diag_help(g, "say by which interfaces the owner comes in, or leave `on` out");
-}
-
 static void tell_end(const struct lifelines *k, struct diag *g, const struct ir_set *set, const char *what)
 {
 	diag_label(g, "these %s come in by no interface", what);
@@ -115,9 +85,6 @@ static void tell(const struct lifelines *k, const struct ir_rule *r, const struc
 	struct diag *g = diag(k->to, DIAG_LIFELINE_UNREACHED, r->span, "nobody can come in by the lifeline `%s`", r->label);
 
 	switch (h) {
-	case HINDRANCE_ZONE:
-		tell_zone(k, g, b->zones);
-		break;
 	case HINDRANCE_SOURCE:
 		tell_end(k, g, b->src.set, "sources");
 		break;

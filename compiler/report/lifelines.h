@@ -1,6 +1,6 @@
 /*
- * lifelines - those by which nobody can come in: their zones have no interface but the loopback, where
- * everything passes anyway, or their addresses cross none. Both are known before any host is.
+ * lifelines - those by which nobody can come in: their addresses cross no interface but the loopback, where
+ * everything passes anyway. That is known before any host is.
  */
 #ifndef TEG_REPORT_LIFELINES_H
 #define TEG_REPORT_LIFELINES_H

@@ -36,11 +36,21 @@ const char *nft_name(struct arena *a, const char *id)
 	return arena_strdup(a, buf_text(&name));
 }
 
-bool nft_name_holds(const char *name)
+static bool holds(const char *name, size_t most)
 {
 	size_t len = strlen(name);
 
-	return len <= NFT_NAME_MOST && among(name[0], LETTERS) && strspn(name, PLAIN) == len;
+	return len <= most && among(name[0], LETTERS) && strspn(name, PLAIN) == len;
+}
+
+bool nft_name_holds(const char *name)
+{
+	return holds(name, NFT_NAME_MOST);
+}
+
+bool nft_chain_name_holds(const char *name)
+{
+	return holds(name, NFT_CHAIN_MOST);
 }
 
 const char *nft_feed_set(struct arena *a, const char *feed, enum family f)

@@ -30,4 +30,8 @@ const char *nft_feed_set(struct arena *a, const char *feed, enum family f);
 /* A word that nft reads as a name, at most NFT_NAME_MOST long. */
 bool nft_name_holds(const char *name);
 
+/* The same of a chain: some word of ours and such a name, as long as the kernel takes (NFT_CHAIN_MAXNAMELEN, less the NUL). */
+#define NFT_CHAIN_MOST 127
+bool nft_chain_name_holds(const char *name);
+
 #endif

@@ -268,6 +268,9 @@ static void lay_word(struct parser *p, const struct word *w, struct token t)
 	put(p, t);
 }
 
+/* The kernel's names of chains have 127 bytes, of which some are ours beside a posture's. */
+#define NAME_BYTES 100
+
 /* A name, which may be a word of the construct around it. */
 static void lay_name(struct parser *p, struct token t)
 {
@@ -275,6 +278,8 @@ static void lay_name(struct parser *p, struct token t)
 
 	if (w && w->token)
 		t.kind = w->token;
+	if (t.kind == T_NAME && strlen(t.text) > NAME_BYTES)
+		diag(p->diags, DIAG_NAME_LONG, t.span, "a name has at most %d bytes, this has %zu", NAME_BYTES, strlen(t.text));
 	if (statement_is_over(p))
 		p->construct = t.kind;
 	put(p, t);

@@ -197,6 +197,25 @@ fi
 
 # --- disasm -------------------------------------------------------------------------
 
+# Names as long as they may be, some of which stand in one name of the kernel.
+name() { printf "$1%.0s" $(seq "${2:-100}"); }
+long() { # BYTES of a posture's name
+	printf 'zone w = "eth0"\nnet %s = 192.0.2.0/24\nblock %s on w\nreflex %s {\n    match udp\n    when  rate per source > 3 per 1s\n    do    drop, emit low\n}\n' \
+		"$(name n)" "$(name n)" "$(name r)"
+	printf 'posture %s {\n    default drop\n    %s: allow tcp limit 5/s per source emit low\n}\n' "$(name p "$1")" "$(name l)"
+	printf 'posture _ {\n    default drop\n}\ninitial posture _\n'
+}
+long 100 >"$dir/long.teg"
+exits 0 "names of a hundred bytes are built" "$tegc" build long.teg -o long.tegb
+exits 0 "and read back" "$tegc" disasm long.tegb
+says "chain a_epiderme_$(name p)" "as they were written"
+long 101 >"$dir/longer.teg"
+exits 1 "one byte more is a mistake of the policy" "$tegc" build longer.teg -o longer.tegb
+says "longer.teg:9:9" "which is shown"
+for posture in pre hook; do
+	printf 'posture %s {\n    default drop\n}\n' $posture >"$dir/taken.teg"
+	exits 1 "a posture that is called as chains are, too: $posture" "$tegc" build taken.teg -o taken.tegb
+done
 exits 0 "disasm" "$tegc" disasm one.tegb
 says "bundle $(sha256sum <"$dir/x/manifest" | cut -d' ' -f1)" "names the bundle by its manifest"
 says "pass lifeline.ssh" "lists the first hook's rules"

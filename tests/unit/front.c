@@ -209,6 +209,10 @@ static const struct {
 	{ "rate per source > 10", 0, 0 },
 	{ "rate per source > 99999999999999999999 per 1s", 0, 0 },
 	{ "rate per source > 1 per 9999999w", 0, 0 },
+	{ "rate per source > 1 per 30d", 0, 0 }, /* nft would count 1 a week */
+	{ "rate per source > 3 per 2w", 0, 0 },
+	{ "rate per source > 20 per 30d", 20, 2592000000000000 }, /* 5 a week */
+	{ "rate per source > 4294967295 per 365d", 4294967295, 31536000000000000 },
 	{ "rate per source/33 > 1 per 1s", 0, 0 },
 	{ "rate per source/24/48 > 50/s", 50, 1000000000 },
 	{ "rate per source/24/129 > 1 per 1s", 0, 0 },
@@ -245,6 +249,24 @@ static void rates_have_prefixes(void)
 								   "posture P { default drop }\n", rows[i].per));
 
 		tap_ok(p && !memcmp(p->reflexes[0].rate.key_bits, rows[i].bits, sizeof rows[i].bits), "per %s", rows[i].per);
+	}
+}
+
+/* The kernel multiplies a burst by what a packet takes, in 64 bits: nft_limit_init(). */
+static void bursts_come_again(void)
+{
+	static const struct { const char *limit; bool right; } rows[] = {
+		{ "5/s burst 4294967295", true },    { "1 per 1h burst 876000", true }, { "1 per 1h burst 876001", false },
+		{ "1 per 1w burst 5214", true },     { "1 per 1w burst 5215", false },	{ "1 per 1w burst 4294967295", false },
+		{ "1 per 1m burst 4294967295", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		own(compilation) struct compilation *c = compilation_new();
+		const struct policy *p = read_text(c, arena_printf(c->arena, "limit l = %s\nposture P {\n default drop\n allow tcp limit l\n}\n",
+								   rows[i].limit));
+
+		tap_ok(!!p == rows[i].right, "limit %s %s", rows[i].limit, rows[i].right ? "is taken" : "is refused");
 	}
 }
 
@@ -467,6 +489,7 @@ int main(void)
 	selectors_ask();
 	rates_have_units();
 	rates_have_prefixes();
+	bursts_come_again();
 	cookies_are_for_listeners();
 	postures_inherit();
 	anonymous_ids_are_stable();
