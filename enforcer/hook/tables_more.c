@@ -30,7 +30,7 @@ static void held_maps_own_(struct held_maps *h)
 
 static int maps_of(struct held_maps *out, int program, struct err *why)
 {
-	uint32_t ids[MAPS_MAX];
+	uint32_t ids[MAPS_MAX] = { 0 };
 	struct bpf_prog_info is = { .nr_map_ids = MAPS_MAX, .map_ids = (uintptr_t)ids };
 	uint32_t len = sizeof is;
 

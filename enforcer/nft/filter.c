@@ -88,11 +88,19 @@ struct nlmsghdr *filter_message(void *room, unsigned subsystem, unsigned kind, u
 	return h;
 }
 
+void filter_put_text(struct nlmsghdr *h, uint16_t type, const char *text)
+{
+	uint8_t *last = (uint8_t *)mnl_nlmsg_get_payload_tail(h) + MNL_ALIGN(MNL_ATTR_HDRLEN + strlen(text) + 1) - MNL_ALIGNTO;
+
+	memset(last, 0, MNL_ALIGNTO);
+	mnl_attr_put_strz(h, type, text);
+}
+
 struct nlmsghdr *filter_ours(void *room, unsigned kind, uint16_t flags, enum filter_table t)
 {
 	struct nlmsghdr *h = filter_message(room, NFNL_SUBSYS_NFTABLES, kind, flags, filter_families[t]);
 
-	mnl_attr_put_strz(h, NFTA_TABLE_NAME, FILTER_NAME); /* attribute 1 names the table in all of them */
+	filter_put_text(h, NFTA_TABLE_NAME, FILTER_NAME); /* attribute 1 names the table in all of them */
 	return h;
 }
 

@@ -37,15 +37,15 @@ void filter_change_hook(struct filter_change *c, const struct filter_hook *h)
 	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
 	struct nlmsghdr *m = filter_ours(room, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, h->table);
 
-	mnl_attr_put_strz(m, NFTA_CHAIN_NAME, h->chain);
+	filter_put_text(m, NFTA_CHAIN_NAME, h->chain);
 	struct nlattr *hook = mnl_attr_nest_start(m, NFTA_CHAIN_HOOK);
 	mnl_attr_put_u32(m, NFTA_HOOK_HOOKNUM, htonl(h->hook));
 	mnl_attr_put_u32(m, NFTA_HOOK_PRIORITY, htonl((uint32_t)h->priority));
 	if (h->device)
-		mnl_attr_put_strz(m, NFTA_HOOK_DEV, h->device);
+		filter_put_text(m, NFTA_HOOK_DEV, h->device);
 	mnl_attr_nest_end(m, hook);
 	mnl_attr_put_u32(m, NFTA_CHAIN_POLICY, htonl(h->device ? NF_ACCEPT_POLICY : NF_DROP_POLICY));
-	mnl_attr_put_strz(m, NFTA_CHAIN_TYPE, "filter");
+	filter_put_text(m, NFTA_CHAIN_TYPE, "filter");
 	add(c, m);
 }
 
@@ -54,16 +54,16 @@ static void add_rule(struct filter_change *c, enum filter_table t, const char *c
 	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
 	struct nlmsghdr *m = filter_ours(room, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, t);
 
-	mnl_attr_put_strz(m, NFTA_RULE_CHAIN, chain);
+	filter_put_text(m, NFTA_RULE_CHAIN, chain);
 	struct nlattr *list = mnl_attr_nest_start(m, NFTA_RULE_EXPRESSIONS);
 	struct nlattr *one = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
-	mnl_attr_put_strz(m, NFTA_EXPR_NAME, "immediate");
+	filter_put_text(m, NFTA_EXPR_NAME, "immediate");
 	struct nlattr *body = mnl_attr_nest_start(m, NFTA_EXPR_DATA);
 	mnl_attr_put_u32(m, NFTA_IMMEDIATE_DREG, htonl(NFT_REG_VERDICT));
 	struct nlattr *data = mnl_attr_nest_start(m, NFTA_IMMEDIATE_DATA);
 	struct nlattr *v = mnl_attr_nest_start(m, NFTA_DATA_VERDICT);
 	mnl_attr_put_u32(m, NFTA_VERDICT_CODE, htonl((uint32_t)verdict));
-	mnl_attr_put_strz(m, NFTA_VERDICT_CHAIN, to);
+	filter_put_text(m, NFTA_VERDICT_CHAIN, to);
 	mnl_attr_nest_end(m, v);
 	mnl_attr_nest_end(m, data);
 	mnl_attr_nest_end(m, body);
@@ -88,7 +88,7 @@ static void add_named(struct filter_change *c, unsigned kind, enum filter_table 
 	struct nlmsghdr *m = filter_ours(room, kind, 0, t);
 
 	if (name)
-		mnl_attr_put_strz(m, attribute, name);
+		filter_put_text(m, attribute, name);
 	if (kind == NFT_MSG_DELOBJ)
 		mnl_attr_put_u32(m, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
 	add(c, m);
@@ -120,7 +120,7 @@ static void add_element(struct filter_change *c, unsigned kind, enum filter_tabl
 	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
 	struct nlmsghdr *m = filter_ours(room, kind, kind == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, t);
 
-	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set);
+	filter_put_text(m, NFTA_SET_ELEM_LIST_SET, set);
 	struct nlattr *list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
 	struct nlattr *one = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
 	struct nlattr *data = mnl_attr_nest_start(m, NFTA_SET_ELEM_KEY);
@@ -177,7 +177,7 @@ void filter_change_ranges(struct filter_change *c, enum filter_table t, const ch
 	for (size_t from = 0; from < len; from += RANGES_AT_ONCE) {
 		struct nlmsghdr *m = filter_ours(room, put ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, put ? NLM_F_CREATE : 0, t);
 
-		mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set);
+		filter_put_text(m, NFTA_SET_ELEM_LIST_SET, set);
 		struct nlattr *list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
 		for (size_t i = from; i < len && i < from + RANGES_AT_ONCE; i++) {
 			put_bound(m, f, at[i].lo, false);

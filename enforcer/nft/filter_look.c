@@ -193,7 +193,7 @@ int filter_count(struct filter *f, const char *counter, uint64_t *out, struct er
 	for (unsigned t = 0; t < FILTER_TABLES; t++) {
 		struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETOBJ, NLM_F_ACK, (enum filter_table)t);
 
-		mnl_attr_put_strz(h, NFTA_OBJ_NAME, counter);
+		filter_put_text(h, NFTA_OBJ_NAME, counter);
 		mnl_attr_put_u32(h, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
 		c.look.objects_before = c.look.objects.len;
 		int rc = filter_ask(f, h, see_one_counter, count_again, &c, why);
@@ -252,7 +252,7 @@ int filter_ways(struct filter *f, enum filter_table t, const char *chain, struct
 	struct nlmsghdr *h = filter_list(room, NFT_MSG_GETRULE, t);
 	own(ways) struct ways w = { .chain = chain };
 
-	mnl_attr_put_strz(h, NFTA_RULE_CHAIN, chain);
+	filter_put_text(h, NFTA_RULE_CHAIN, chain);
 	int rc = filter_ask(f, h, see_way, ways_again, &w, why);
 	if (!rc)
 		*out = arena_strndup(a, buf_text(&w.text), w.text.len);

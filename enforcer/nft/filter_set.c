@@ -53,7 +53,7 @@ static int said_size(struct filter *f, enum filter_table t, const char *set, uin
 	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSET, NLM_F_ACK, t);
 
 	*out = 0;
-	mnl_attr_put_strz(h, NFTA_SET_NAME, set);
+	filter_put_text(h, NFTA_SET_NAME, set);
 	return filter_ask(f, h, see_count, count_again, out, why);
 }
 
@@ -67,7 +67,7 @@ int filter_set_size(struct filter *f, enum filter_table t, const char *set, uint
 	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSETELEM, NLM_F_DUMP, t);
 	uint64_t count = 0;
 
-	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, set);
+	filter_put_text(h, NFTA_SET_ELEM_LIST_SET, set);
 	int rc = filter_ask(f, h, count_elements, count_again, &count, why);
 	if (!rc)
 		*out = count;
@@ -112,6 +112,6 @@ int filter_set_elements(struct filter *f, enum filter_table t, const char *set, 
 	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
 	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSETELEM, NLM_F_DUMP, t);
 
-	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, set);
+	filter_put_text(h, NFTA_SET_ELEM_LIST_SET, set);
 	return filter_ask(f, h, tell_elements, tell_again, (void *)(uintptr_t)to, why);
 }

@@ -27,6 +27,9 @@ struct nlmsghdr *filter_message(void *room, unsigned subsystem, unsigned kind, u
 struct nlmsghdr *filter_ours(void *room, unsigned kind, uint16_t flags, enum filter_table t);
 struct nlmsghdr *filter_list(void *room, unsigned kind, enum filter_table t);
 
+/* What pads the text is zero, as from libmnl 1.0.5 on: of the process's memory nothing goes along. */
+void filter_put_text(struct nlmsghdr *h, uint16_t type, const char *text);
+
 /* Borrowed, or NULL. */
 const struct nlattr *filter_attribute(const struct nlmsghdr *h, uint16_t type);
 const struct nlattr *filter_nested(const struct nlattr *nest, uint16_t type);

@@ -107,8 +107,20 @@ static int load(unsigned list, bool arguments)
 	return rc ? rc : seccomp_load(f);
 }
 
+/* valgrind makes calls of its own in the process that it looks at. */
+#ifdef TEG_VALGRIND
+#ifdef _FORTIFY_SOURCE
+#error "TEG_VALGRIND is of FLAVOUR=valgrind alone: what is released has its list"
+#endif
+#define ANY_CALL true
+#else
+#define ANY_CALL false
+#endif
+
 int allow_only(enum role me, struct err *why)
 {
+	if (ANY_CALL)
+		return 0;
 	int rc = load(list_of(me), true);
 
 	if (!rc)

@@ -75,7 +75,7 @@ tegd_start() { # tegd_start FLAG...
 	"${tegd:-$BUILD/tegd}" --state-dir $lab/state --run-dir $lab/run --pin-dir $lab/bpf/teg "$@" >>$lab/log 2>&1 &
 	tegd_pid=$!
 	local i
-	for i in $(seq 200); do
+	for i in $(seq 1500); do
 		ctl status >/dev/null 2>&1 && return
 		kill -0 $tegd_pid 2>/dev/null || break
 		sleep 0.02
