@@ -18,6 +18,7 @@ struct part {
 	addr_num base[BULK_FIELDS];
 	unsigned bits[BULK_FIELDS];
 	bool all[BULK_FIELDS]; /* no bit of the field was passed over: the part is all that comes here */
+	bool idle[BULK_FIELDS]; /* no box asks anything of the field here, nor in a part of it */
 };
 
 /* --- parts -------------------------------------------------------------------------- */
@@ -59,7 +60,7 @@ static bool covers_all(const struct bulk_item *i, const struct part *p)
  */
 static void pass_over(const struct bulk_making *m, struct part *p, struct bulk_list l, enum bulk_field f)
 {
-	addr_num lo = ~(addr_num)0, hi = 0;
+	addr_num lo = ~(addr_num)0, hi = 0, last_lo = 0, first_hi = ~(addr_num)0;
 
 	for (size_t i = 0; i < l.len; i++) {
 		const struct bulk_item *it = &m->items[l.at[i]];
@@ -70,12 +71,15 @@ static void pass_over(const struct bulk_making *m, struct part *p, struct bulk_l
 		addr_num to = it->of[f].hi < part_hi(p, f) ? it->of[f].hi : part_hi(p, f);
 		lo = from < lo ? from : lo;
 		hi = to > hi ? to : hi;
+		last_lo = from > last_lo ? from : last_lo;
+		first_hi = to < first_hi ? to : first_hi;
 	}
 	while (lo <= hi && p->bits[f] && lo >> (p->bits[f] - 1) == hi >> (p->bits[f] - 1)) {
 		p->bits[f]--;
 		p->base[f] = lo & ~low_bits(p->bits[f]);
 		p->all[f] = false;
 	}
+	p->idle[f] = last_lo <= p->base[f] && first_hi >= part_hi(p, f);
 }
 
 /* --- leaves --------------------------------------------------------------------------- */
@@ -173,58 +177,73 @@ static void span_in(const struct bulk_item *i, const struct part *p, enum bulk_f
 	*last = (uint32_t)((hi - p->base[f]) >> below);
 }
 
-/* A cut lies within one word of the key. */
-static unsigned widest(const struct part *p, enum bulk_field f)
+/* A cut lies within one word of the key, and makes no more than `most` parts. */
+static unsigned widest(const struct part *p, enum bulk_field f, size_t most)
 {
 	unsigned bits = p->bits[f] > 64 ? p->bits[f] - 64 : p->bits[f];
 
-	return bits < WIDTH_MAX ? bits : WIDTH_MAX;
+	bits = bits < WIDTH_MAX ? bits : WIDTH_MAX;
+	while (bits && (size_t)1 << bits > most)
+		bits--;
+	return bits;
 }
 
-static void try_width(const int *begin, const int *end, unsigned widest_bits, unsigned width, size_t most,
-		      enum bulk_field f, struct cut *best)
+/* How many boxes begin in each part, and how many end. */
+struct ends {
+	unsigned begin[1u << WIDTH_MAX], end[1u << WIDTH_MAX];
+};
+
+static void try_width(const struct ends *e, unsigned width, size_t most, enum bulk_field f, struct cut *best)
 {
-	unsigned parts = 1u << width, per = 1u << (widest_bits - width);
-	double squares = 0;
-	size_t sum = 0;
-	long now = 0;
+	const unsigned parts = 1u << width;
+	uint64_t squares = 0;
+	size_t sum = 0, now = 0;
 
 	/* A box is in a part when it begins in it or before, and has not ended before it. */
 	for (unsigned i = 0; i < parts; i++) {
-		long ended = 0;
-
-		for (unsigned j = i * per; j < (i + 1) * per; j++)
-			now += begin[j], ended += end[j];
-		sum += (size_t)now;
-		squares += (double)now * (double)now;
-		now -= ended;
+		now += e->begin[i];
+		sum += now;
+		squares += now * now;
+		now -= e->end[i];
 	}
 	if (sum + parts > most)
 		return;
 
-	double mean = squares / (double)sum;
-	if (!best->width || mean < best->mean)
+	double mean = (double)squares / (double)sum;
+	if (!best->width || mean <= best->mean)
 		*best = (struct cut){ f, width, mean, sum };
 }
 
+/* Of two parts one. */
+static void halve(struct ends *e, unsigned parts)
+{
+	for (unsigned i = 0; i < parts / 2; i++) {
+		e->begin[i] = e->begin[2 * i] + e->begin[2 * i + 1];
+		e->end[i] = e->end[2 * i] + e->end[2 * i + 1];
+	}
+}
+
+/* From the finest parts to the coarsest; of equal ones the coarsest are taken, and of equal fields the first. */
 static void try_field(const struct bulk_making *m, const struct part *p, struct bulk_list l, enum bulk_field f, struct cut *best)
 {
-	unsigned width = widest(p, f);
-	int begin[1u << WIDTH_MAX] = { 0 }, end[1u << WIDTH_MAX] = { 0 };
-	bool asked = false;
+	const size_t most = m->space * l.len + 8;
+	const unsigned width = widest(p, f, most - l.len);
+	struct cut here = { 0 };
+	struct ends e;
 
-	if (!width)
-		return;
-	for (size_t i = 0; i < l.len; i++) {
+	memset(e.begin, 0, sizeof *e.begin << width);
+	memset(e.end, 0, sizeof *e.end << width);
+	for (size_t i = 0; width && i < l.len; i++) {
 		uint32_t first, last;
 
 		span_in(&m->items[l.at[i]], p, f, width, &first, &last);
-		begin[first]++;
-		end[last]++;
-		asked |= !covers_field(&m->items[l.at[i]], p, f);
+		e.begin[first]++;
+		e.end[last]++;
 	}
-	for (unsigned w = 1; asked && w <= width; w++)
-		try_width(begin, end, width, w, m->space * l.len + 8, f, best);
+	for (unsigned w = width; w; halve(&e, 1u << w--))
+		try_width(&e, w, most, f, &here);
+	if (here.width && (!best->width || here.mean < best->mean))
+		*best = here;
 }
 
 /* The boxes that have something in the part, which differs in `f` from the one where all of them have. */
@@ -275,8 +294,10 @@ static uint64_t grow(struct bulk_making *m, struct part p, struct bulk_list l, u
 	if (l.len <= m->enough || depth + 1 >= TEG_BULK_DEPTH_MAX)
 		return leaf_put(m, l, depth);
 	for (int f = 0; f < BULK_FIELDS; f++) {
-		pass_over(m, &p, l, (enum bulk_field)f);
-		try_field(m, &p, l, (enum bulk_field)f, &best);
+		if (!p.idle[f])
+			pass_over(m, &p, l, (enum bulk_field)f);
+		if (!p.idle[f])
+			try_field(m, &p, l, (enum bulk_field)f, &best);
 	}
 	if (!best.width || best.mean > 0.97 * (double)l.len)
 		return leaf_put(m, l, depth);
