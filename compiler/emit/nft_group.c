@@ -5,43 +5,17 @@
 #include <string.h>
 
 #include "compiler/emit/nft_desk.h"
+#include "compiler/emit/nft_keys.h"
 #include "compiler/emit/nft_price.h"
 
 #define GROUPS_BACK  8u	  /* that an item may be moved before */
 #define MEMBERS_BACK 256u /* items of these */
 #define MAPPED_LEAST 5u	  /* items in a map */
 #define WHOLE_MOST   64u  /* items, or groups, of what may be a leaf */
-#define KEYS_MOST    16u  /* of one item in a map of several axes */
 
 static unsigned family_bits(const struct nft_part *p)
 {
 	return p->hi[NFT_AXIS_FAMILY] == FAMILY_IP4 ? 32 : 128;
-}
-
-/* Or more than a map takes of one item. */
-static size_t values_of(const struct nft_spans *s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->len && n <= KEYS_MOST; i++)
-		n += s->at[i].hi - s->at[i].lo < KEYS_MOST ? (size_t)(s->at[i].hi - s->at[i].lo) + 1 : KEYS_MOST + 1;
-	return n;
-}
-
-/* How many leading bits all these ranges have in common with all that is in them: 0 when they are no such blocks. */
-static unsigned block_bits(const struct nft_spans *s, unsigned width)
-{
-	addr_num size = s->at[0].hi - s->at[0].lo; /* less one */
-	unsigned host = 0;
-
-	if (size & (size + 1))
-		return 0;
-	while (host < width && size >> host & 1)
-		host++;
-	for (size_t i = 0; i < s->len; i++)
-		if (s->at[i].hi - s->at[i].lo != size || (s->at[i].lo & size))
-			return 0;
-	return width - host;
 }
 
 /* Ports of an item are those of its protocols, and addresses of its family, whatever part it stands in. */
@@ -71,24 +45,37 @@ static bool keys_by(const struct nft_item *it, const struct nft_part *own, unsig
 		bits[x] = 0;
 		if (!(asked >> x & 1))
 			continue;
-		const unsigned is = address ? block_bits(&it->on[x], family_bits(own)) : 1; /* other values each by itself */
+		const unsigned is = address ? nft_block_bits(&it->on[x], family_bits(own)) : 1; /* other values each by itself */
+		const unsigned keyed = address ? it->keyed[x - NFT_AXIS_SRC] : 0;
 		if (!is)
 			return false;
-		bits[x] = address ? (is + step - 1) / step * step : is;
+		bits[x] = keyed ? keyed : address ? (is + step - 1) / step * step : is;
 		if (bits[x] - is > 4)
 			return false;
-		keys *= address ? it->on[x].len << (bits[x] - is) : values_of(&it->on[x]);
-		if (!keys || keys > KEYS_MOST)
+		keys *= address ? it->on[x].len << (bits[x] - is) : nft_values_of(&it->on[x]);
+		if (!keys || keys > NFT_KEYS_MOST)
 			return false;
 	}
 	return true;
+}
+
+/* Ports that are too many for keys: they are asked before the map. */
+static unsigned asked_before(const struct nft_item *it, unsigned asked)
+{
+	unsigned before = 0;
+
+	for (int x = NFT_AXIS_SPORT; x <= NFT_AXIS_DPORT; x++)
+		if (asked >> x & 1 && asked != 1u << x && nft_values_of(&it->on[x]) > NFT_KEYS_MOST)
+			before |= 1u << x;
+	return before == asked ? 0 : before;
 }
 
 /* The map in which the item could stand. False: only a rule of its own says it. */
 static bool group_for(const struct nft_item *it, const struct nft_part *p, unsigned decided, struct nft_group *out)
 {
 	const unsigned open = NFT_ALL_AXES & ~decided & ~(1u << NFT_AXIS_FAMILY), proto = 1u << NFT_AXIS_PROTO;
-	const unsigned asked = open == proto ? open : open & ~proto; /* whose ports are meant is asked before */
+	const unsigned in_part = open == proto ? open : open & ~proto; /* whose ports are meant is asked before */
+	const unsigned asked = in_part & ~asked_before(it, in_part);
 	const struct nft_part own = part_of_item(it, p);
 
 	*out = (struct nft_group){ .map = true, .axes = asked };
@@ -119,6 +106,12 @@ static const struct nft_item *item_at(const struct nft_here *h, uint32_t place)
 	return &h->items[h->in.at[place]];
 }
 
+/* Before a map, where it is no part of its key. */
+static bool is_asked_before(int x, unsigned decided)
+{
+	return x <= NFT_AXIS_PROTO || ((x == NFT_AXIS_SPORT || x == NFT_AXIS_DPORT) && !(decided >> x & 1));
+}
+
 /* The same questions before the map, and the same parts of the key. */
 static bool goes_with(const struct nft_here *h, const struct nft_joining *g, uint32_t place, const struct nft_group *would)
 {
@@ -126,8 +119,8 @@ static bool goes_with(const struct nft_here *h, const struct nft_joining *g, uin
 
 	if (!g->is.map || g->is.axes != would->axes || of->beside != it->beside || g->decided != h->decided[place])
 		return false;
-	for (int x = NFT_AXIS_FAMILY; x <= NFT_AXIS_PROTO; x++)
-		if (!(would->axes >> x & 1) && !spans_same(&of->on[x], &it->on[x]))
+	for (int x = 0; x < NFT_AXES; x++)
+		if (is_asked_before(x, g->decided) && !(would->axes >> x & 1) && !spans_same(&of->on[x], &it->on[x]))
 			return false;
 	return !memcmp(g->is.bits, would->bits, sizeof would->bits);
 }
@@ -230,7 +223,7 @@ struct likeness {
 	struct nft_group group;
 	uint32_t beside;
 	unsigned decided;
-	addr_num lo[2], hi[2]; /* family, and protocol */
+	addr_num lo[4], hi[4]; /* of what is asked before: family, protocol, ports */
 	size_t at;
 };
 
@@ -263,13 +256,30 @@ static int by_likeness_and_place(const void *x, const void *y)
 static bool likeness_of(const struct nft_item *it, const struct nft_part *p, size_t at, struct likeness *out)
 {
 	*out = (struct likeness){ .beside = it->beside, .decided = nft_decided(it, p), .at = at };
-	for (int x = NFT_AXIS_FAMILY; x <= NFT_AXIS_PROTO; x++) {
+	if (!group_for(it, p, out->decided, &out->group) || out->group.axes & 1u << NFT_AXIS_PROTO)
+		return false;
+	for (int x = 0, n = 0; x < NFT_AXES; x++) {
+		if (!is_asked_before(x, out->decided) || out->group.axes >> x & 1)
+			continue;
 		if (it->on[x].len != 1)
 			return false;
-		out->lo[x] = it->on[x].at->lo;
-		out->hi[x] = it->on[x].at->hi;
+		out->lo[n] = it->on[x].at->lo;
+		out->hi[n++] = it->on[x].at->hi;
 	}
-	return group_for(it, p, out->decided, &out->group) && !(out->group.axes & 1u << NFT_AXIS_PROTO);
+	return true;
+}
+
+/* Items from one place to another, in the order of their likeness. */
+struct run {
+	size_t from, to;
+};
+
+static int by_length(const void *x, const void *y)
+{
+	const struct run *a = x, *b = y;
+	const size_t of_a = a->to - a->from, of_b = b->to - b->from;
+
+	return of_a != of_b ? (of_a > of_b ? -1 : 1) : (a->from > b->from) - (a->from < b->from);
 }
 
 unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, size_t least, unsigned most,
@@ -277,7 +287,7 @@ unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p
 {
 	own(arena) struct arena *a = arena_new();
 	VEC(struct likeness) all = { 0 };
-	unsigned found = 0;
+	VEC(struct run) runs = { 0 };
 
 	for (size_t i = 0; i < l.len; i++) {
 		struct likeness one;
@@ -291,13 +301,16 @@ unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p
 	for (size_t from = 0, to; from < all.len; from = to) {
 		for (to = from + 1; to < all.len && !by_likeness(&all.at[from], &all.at[to]);)
 			to++;
-		if (to - from < least || found == most)
-			continue;
-		found++;
-		for (size_t i = from; i < to; i++)
-			of[all.at[i].at] = (uint8_t)found;
+		if (to - from >= least)
+			vec_push(a, &runs, ((struct run){ from, to }));
 	}
-	return found;
+	if (runs.len)
+		qsort(runs.at, runs.len, sizeof *runs.at, by_length);
+	runs.len = runs.len < most ? runs.len : most;
+	for (size_t r = 0; r < runs.len; r++)
+		for (size_t i = runs.at[r].from; i < runs.at[r].to; i++)
+			of[all.at[i].at] = (uint8_t)(r + 1);
+	return (unsigned)runs.len;
 }
 
 /* --- what it costs -------------------------------------------------------------------------------- */

@@ -29,7 +29,7 @@ struct nft_group *nft_groups(struct arena *a, const struct nft_item *items, cons
 			     size_t *count);
 
 /*
- * Groups that many items would be, one look-up instead of that many rules: of[i] is the number, from 1, of the one
+ * The largest groups that items would be, one look-up instead of that many rules: of[i] is the number, from 1, of the one
  * that l.at[i] could stand in, or 0. Returns how many there are.
  */
 unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p, struct nft_picked l, size_t least, unsigned most,

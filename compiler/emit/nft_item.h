@@ -28,6 +28,7 @@ struct nft_item {
 	unsigned self;	  /* ends that must be the host's own: bits of axes */
 	uint32_t beside;  /* what else it asks, and how it ends; equal numbers are equal */
 	bool plain;	  /* it asks nothing else: where it covers a part, later items never match */
+	uint8_t keyed[2]; /* leading bits of source and destination in maps' keys, nft_keys.h; 0: any that do */
 	bool grouped;	  /* may stand in a map: does nothing but count before it ends */
 };
 

@@ -16,6 +16,9 @@
 #define MAPS_US	    12.0 /* beside the map itself: the kernel looks for sets in a list of all */
 #define ELEMENT_US  1.2
 
+/* To save, for a map more that every packet may meet. */
+#define NFT_MAP_WORTH_US 1000.0
+
 #define RULE_NS	    14.0
 #define QUESTION_NS 6.0
 #define ITEM_NS	    25.0 /* of an item that is to be compared, more or less */

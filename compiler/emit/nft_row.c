@@ -34,7 +34,7 @@ struct row {
 	const struct nft_node *node;
 	unsigned never;
 	double share;
-	struct piece at[NFT_LAYERS];
+	struct piece *at;
 	size_t len;
 };
 
@@ -96,11 +96,12 @@ static void add_piece(struct row *r, struct nft_picked items)
 	grow_piece(r, &r->at[r->len++], HUGE_VAL);
 }
 
-static void take_pieces(struct row *r)
+static void take_pieces(struct row *r, struct arena *a)
 {
 	const struct nft_picked l = r->node->items;
 	const size_t pieces = l.len / PIECE_LEAST < PIECES ? l.len / PIECE_LEAST + 1 : PIECES;
 
+	r->at = arena_zero(a, pieces * sizeof *r->at);
 	for (size_t i = 0; i < pieces; i++) {
 		const size_t from = l.len * i / pieces, to = l.len * (i + 1) / pieces;
 
@@ -110,11 +111,16 @@ static void take_pieces(struct row *r)
 
 static bool take_layers(struct row *r, struct arena *a)
 {
-	struct nft_picked layers[NFT_LAYERS];
+	struct nft_picked *layers;
+	size_t count;
 
-	if (r->node->items.len > LAYERED_MOST || !nft_layers_of(a, r->desk->items, &r->node->part, r->node->items, layers))
+	if (r->node->items.len > LAYERED_MOST)
 		return false;
-	for (size_t i = 0; i < NFT_LAYERS; i++)
+	layers = nft_layers_of(a, r->desk->items, &r->node->part, r->node->items, &count);
+	if (!layers)
+		return false;
+	r->at = arena_zero(a, (count + 1) * sizeof *r->at);
+	for (size_t i = 0; i < count; i++)
 		add_piece(r, layers[i]);
 	return true;
 }
@@ -224,7 +230,7 @@ struct nft_price nft_row_plan(struct nft_desk *d, struct arena *a, struct nft_no
 	struct nft_price all;
 
 	if (!take_layers(&row, scratch))
-		take_pieces(&row);
+		take_pieces(&row, scratch);
 	join(&row, scratch);
 	all = make_row(&row, a, n);
 	release(row.at, row.len);

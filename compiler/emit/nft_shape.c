@@ -3,7 +3,9 @@
 #include "compiler/emit/nft_group.h"
 
 #define COMPARED_MOST ((size_t)40 << 20)
-#define GROUP_LEAST   200u /* items */
+#define GROUP_LEAST   100u /* items */
+#define GROUPS_MOST   16u
+#define TURNS_MOST    40u /* what must come later than the last stands in that */
 
 #define NARROW4_BITS 16u /* an end of more addresses than these bits count is wide */
 #define NARROW6_BITS 80u
@@ -211,25 +213,39 @@ static struct places *layer_new(const struct layering *k)
 	return p;
 }
 
-static bool may_stand(unsigned layer, unsigned group, unsigned shapes)
+/* Of a turn the groups come first. */
+static bool may_stand(unsigned layer, unsigned groups, unsigned group, unsigned shapes)
 {
-	if (layer < NFT_GROUPS_MOST)
-		return group == layer + 1;
-	return shapes >> (layer - NFT_GROUPS_MOST) % NFT_SHAPES & 1;
+	const unsigned at = layer % (groups + NFT_SHAPES);
+
+	return at < groups ? group == at + 1 : shapes >> (at - groups) & 1;
 }
 
-bool nft_layers_of(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
-		   struct nft_picked out[static NFT_LAYERS])
+static struct nft_picked *picked_of(struct arena *a, struct places **layers, unsigned last, size_t *count)
+{
+	struct nft_picked *out = arena_zero(a, (last + 1) * sizeof *out);
+
+	*count = 0;
+	for (unsigned i = 0; i <= last; i++)
+		if (layers[i])
+			out[(*count)++] = (struct nft_picked){ arena_copy(a, layers[i]->all.at, layers[i]->all.len * sizeof *layers[i]->all.at),
+							       layers[i]->all.len };
+	return out;
+}
+
+struct nft_picked *nft_layers_of(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
+				 size_t *count)
 {
 	own(arena) struct arena *scratch = arena_new();
-	struct places **layers = arena_zero(scratch, NFT_LAYERS * sizeof *layers);
-	uint8_t *groups = arena_zero(scratch, l.len + 1);
+	uint8_t *group_of = arena_zero(scratch, l.len + 1);
+	const unsigned groups = nft_large_groups(items, p, l, GROUP_LEAST, GROUPS_MOST, group_of);
+	const unsigned most = TURNS_MOST * (groups + NFT_SHAPES);
+	struct places **layers = arena_zero(scratch, most * sizeof *layers);
 	struct layering k = { .a = scratch, .items = items, .places = 16, .left = COMPARED_MOST };
 	unsigned top = 0;
 
 	while (k.places < PLACES_MOST && k.places < l.len / 4)
 		k.places *= 2;
-	nft_large_groups(items, p, l, GROUP_LEAST, NFT_GROUPS_MOST, groups);
 	for (size_t i = 0; i < l.len && k.left; i++) {
 		const struct nft_item *it = &items[l.at[i]];
 		const struct laid x = { it, l.at[i], spots_of(&k, it, NFT_AXIS_SRC), spots_of(&k, it, NFT_AXIS_DST) };
@@ -238,16 +254,12 @@ bool nft_layers_of(struct arena *a, const struct nft_item *items, const struct n
 
 		while (layer > 0 && (!layers[layer] || !meets_layer(&k, layers[layer], &x)))
 			layer--;
-		while (!may_stand(layer, groups[i], shapes) && layer + 1 < NFT_LAYERS)
+		while (!may_stand(layer, groups, group_of[i], shapes) && layer + 1 < most)
 			layer++;
 		top = layer > top ? layer : top;
 		if (!layers[layer])
 			layers[layer] = layer_new(&k);
 		put_in_layer(&k, layers[layer], &x);
 	}
-	for (unsigned s = 0; s < NFT_LAYERS; s++)
-		out[s] = layers[s] ? (struct nft_picked){ arena_copy(a, layers[s]->all.at, layers[s]->all.len * sizeof *layers[s]->all.at),
-							 layers[s]->all.len }
-				   : (struct nft_picked){ NULL, 0 };
-	return k.left;
+	return k.left ? picked_of(a, layers, top, count) : NULL;
 }

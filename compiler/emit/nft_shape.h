@@ -7,7 +7,8 @@
  *
  *     layer(x) = the first of its shape that is not before layer(y), for all y before x that x meets
  *
- * Large groups, which are one look-up whatever they are about, have layers of their own before all others.
+ * Layers of all shapes take turns. Large groups, which are one look-up whatever they are about, are shapes too, and each
+ * turn begins with them.
  */
 #ifndef TEG_EMIT_NFT_SHAPE_H
 #define TEG_EMIT_NFT_SHAPE_H
@@ -16,12 +17,8 @@
 
 enum nft_shape { NFT_SHAPE_NARROW_DST, NFT_SHAPE_NARROW_SRC, NFT_SHAPE_WIDE, NFT_SHAPES };
 
-#define NFT_GROUPS_MOST 12u
-/* Layers of all shapes take turns; what must come later than the last stands in it. */
-#define NFT_LAYERS (NFT_GROUPS_MOST + 40 * NFT_SHAPES)
-
-/* Some layers are empty. False when it would take too long. */
-bool nft_layers_of(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
-		   struct nft_picked out[static NFT_LAYERS]);
+/* Those that are not empty, in their order; NULL when it would take too long. */
+struct nft_picked *nft_layers_of(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
+				 size_t *count);
 
 #endif

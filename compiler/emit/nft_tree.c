@@ -1,6 +1,7 @@
 #include "compiler/emit/nft_tree.h"
 
 #include "compiler/emit/nft_grow.h"
+#include "compiler/emit/nft_keys.h"
 #include "compiler/emit/nft_row.h"
 
 #define COPIES_MOST 1.3 /* of a list, by its division */
@@ -68,6 +69,7 @@ void nft_trees_plan(struct nft_trees *out, struct arena *a, const struct nft_lis
 	struct nft_price all;
 	struct nft_picked whole = { arena_zero(a, (l->count + 1) * sizeof *whole.at), l->count };
 
+	nft_keys_choose(l->items, l->count);
 	for (size_t i = 0; i < l->count; i++)
 		whole.at[i] = (uint32_t)i;
 	out->root = arena_zero(a, sizeof *out->root);

@@ -11,7 +11,7 @@
  * An item that is wide where others are narrow is copied into many parts. Against that a list is taken apart
  * into a row of trees, one behind the other, of which a packet leaves each unmatched but the one that decides it.
  *
- * Its rooms: nft_item, what items want; nft_desk, the lists that they are looked at on; nft_group, rules of a leaf; nft_cut and nft_grow, one tree; nft_row, trees
+ * Its rooms: nft_item, what items want; nft_desk, the lists that they are looked at on; nft_group, rules of a leaf; nft_keys, lengths of prefixes in their maps; nft_cut and nft_grow, one tree; nft_row, trees
  * one behind the other, of nft_shape's layers.
  */
 #ifndef TEG_EMIT_NFT_TREE_H
@@ -51,7 +51,7 @@ struct nft_trees {
 };
 
 struct nft_list {
-	const struct nft_item *items;
+	struct nft_item *items; /* are given their .keyed */
 	size_t count;
 	unsigned never; /* axes that must not be cut: bits */
 };

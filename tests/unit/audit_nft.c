@@ -8,6 +8,7 @@
 #include "compiler/audit/nft_said.h"
 #include "compiler/emit/nft_lower.h"
 #include "compiler/ir/proto.h"
+#include "tests/lib/classbench.h"
 #include "tests/lib/craft.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/rules_gen.h"
@@ -358,6 +359,66 @@ static void long_lists_are_proved(void)
 	tap_num((int64_t)maps, 12, "in each stand maps");
 }
 
+/* Maps by several parts of which some are cut, and those behind a range of ports. */
+static void count_maps(const struct nft_table *t, size_t *cut, size_t *behind)
+{
+	for (size_t c = 0; c < t->chains.len; c++)
+		for (size_t r = 0; r < t->chains.at[c]->rules.len; r++) {
+			const struct nft_rule *rule = &t->chains.at[c]->rules.at[r];
+			bool range = false;
+
+			for (size_t e = 0; e < rule->exprs.len; e++) {
+				const struct nft_expr *x = &rule->exprs.at[e];
+
+				range |= x->kind == NFT_EXPR_MATCH && x->match.test == NFT_TEST_WITHIN &&
+					 (x->match.field == NFT_FIELD_SPORT || x->match.field == NFT_FIELD_DPORT);
+				if (x->kind != NFT_EXPR_LOOK || x->look.count < 2)
+					continue;
+				*cut += x->look.keys[0].masked || x->look.keys[1].masked;
+				*behind += range;
+			}
+		}
+}
+
+/* Networks of neighbouring lengths, half of them with a range of ports, some of which meet. */
+static struct ir *alike_list(struct rules *g, struct arena *a)
+{
+	enum { RULES = 1200 };
+	struct classbench_rule *rules = arena_zero(a, RULES * sizeof *rules);
+
+	for (size_t i = 0; i < RULES; i++) {
+		const unsigned src = 27 + (unsigned)rules_below(g, 4), dst = 29 + (unsigned)rules_below(g, 4);
+		const addr_num from = 0x0a000000 + (rules_below(g, 200) << 5), to = 0xc0a80000 + (rules_below(g, 300) << 3);
+		const uint16_t port = (uint16_t)(1 + rules_below(g, 3));
+
+		rules[i] = (struct classbench_rule){
+			{ { FAMILY_IP4, from }, src }, { { FAMILY_IP4, to }, dst }, { 0, UINT16_MAX },
+			i % 2 ? (struct range){ 1024, UINT16_MAX } : (struct range){ port, port }, rules_below(g, 3) ? PROTO_TCP : PROTO_UDP };
+	}
+	return classbench_posture(rules, RULES, a);
+}
+
+static void lists_of_groups_are_proved(void)
+{
+	const size_t before = refused;
+	size_t cut = 0, behind = 0;
+
+	for (unsigned seed = 1; seed <= 3; seed++) {
+		struct rules g = { .seed = seed };
+		own(arena) struct arena *a = arena_new();
+		struct ir *ir = alike_list(&g, a);
+		struct nft_ruleset rs;
+		struct err why = { 0 };
+
+		check_sound("list of groups", seed, ir, a);
+		if (!nft_lower(&rs, ir, a, &why))
+			count_maps(&rs.inet, &cut, &behind);
+	}
+	tap_num((int64_t)(refused - before), 0, "lists of 1,200 rules, much alike, are proved");
+	tap_ok(cut >= 3, "%zu maps of networks of several lengths", cut);
+	tap_ok(behind >= 3, "%zu maps behind a range of ports", behind);
+}
+
 static void damages_are_noticed(void)
 {
 	struct rules g = { .seed = 77, .profile = RULES_SMALL };
@@ -603,6 +664,7 @@ int main(void)
 	telling_is_all_that_it_does();
 	generated_policies_are_proved();
 	long_lists_are_proved();
+	lists_of_groups_are_proved();
 	damages_are_noticed();
 	cookies_are_proved();
 	return tap_done();

@@ -1,6 +1,7 @@
 /* Trees of long lists decide every packet as the list does, and keep within what the kernel takes. */
 #include <string.h>
 
+#include "compiler/emit/nft_keys.h"
 #include "compiler/emit/nft_tree.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
@@ -271,8 +272,45 @@ static void alike_rules_are_one_map(void)
 		       groups[0].bits[NFT_AXIS_SRC] == 28, "by 28 bits of the source, and the port");
 }
 
+/* Prefixes from `bits` on, of one source and one destination, to one port. */
+static struct nft_item between(struct arena *a, size_t i, unsigned src, unsigned dst)
+{
+	struct nft_item it = everything(a);
+	const addr_num from = (addr_num)(i * 64), to = (addr_num)0x0a000000 + (addr_num)(i * 128);
+
+	it.on[NFT_AXIS_FAMILY] = span(a, 0, 0);
+	it.on[NFT_AXIS_PROTO] = span(a, 6, 6);
+	it.on[NFT_AXIS_SRC] = span(a, from, from + ((addr_num)1 << (32 - src)) - 1);
+	it.on[NFT_AXIS_DST] = span(a, to, to + ((addr_num)1 << (32 - dst)) - 1);
+	it.on[NFT_AXIS_DPORT] = span(a, 443, 443);
+	return it;
+}
+
+static void lengths_are_chosen_for_many(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct nft_item items[600];
+	bool joined = true, apart = true;
+
+	for (size_t i = 0; i < 600; i++)
+		items[i] = i < 500 ? between(a, i, 28 + i % 3, 30 + i % 2) : between(a, i, 26, 27);
+	nft_keys_choose(items, 600);
+	for (size_t i = 0; i < 600; i++) {
+		joined &= i >= 500 || (items[i].keyed[0] == 30 && items[i].keyed[1] == 31);
+		apart &= i < 500 || items[i].keyed[0] != 30;
+	}
+	tap_ok(joined, "500 rules of networks of 28 to 30, and 30 to 31 bits, share a map of 30 and 31");
+	tap_ok(apart, "those of much shorter ones do not stand in it");
+	nft_keys_choose(items, 0);
+	for (size_t i = 0; i < 600; i++)
+		items[i].keyed[0] = items[i].keyed[1] = 0;
+	nft_keys_choose(items, 30);
+	tap_num(items[0].keyed[0], 0, "for 30 rules no map is worth its look-up");
+}
+
 int main(void)
 {
+	lengths_are_chosen_for_many();
 	trees_decide_as_lists();
 	alike_rules_are_one_map();
 	return tap_done();
