@@ -128,7 +128,8 @@ static int keep_link(struct port *p, const struct xdp_link *is, enum engine aske
 		return err_set(why, EBUSY, "%s has %s since an earlier start, and the two exclude each other: start once "
 			       "with --engine nft, then with --engine %s", p->name, port_engine_name(has),
 			       engine_name(asked));
-	choose(p, has, has == PORT_NATIVE ? "the driver runs XDP" : "attached by an earlier start");
+	choose(p, has, asked == ENGINE_NATIVE || asked == ENGINE_GENERIC ? "asked for" :
+		       has == PORT_NATIVE ? "the driver runs XDP" : "attached by an earlier start");
 	p->waits = !is->armed;
 	p->joined = !is->judges;
 	return 0;

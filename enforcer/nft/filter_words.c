@@ -69,8 +69,25 @@ static void describe(struct buf *out, const struct nlmsghdr *h)
 	buf_printf(out, " in table %s %s", filter_family_names[g->nfgen_family == filter_families[FILTER_NETDEV]], FILTER_NAME);
 }
 
-static const char *way_out(int code)
+static bool is_removal(const struct nlmsghdr *h)
 {
+	switch (h ? NFNL_MSG_TYPE(h->nlmsg_type) : NFT_MSG_NEWTABLE) {
+	case NFT_MSG_DELTABLE:
+	case NFT_MSG_DELCHAIN:
+	case NFT_MSG_DELRULE:
+	case NFT_MSG_DELSET:
+	case NFT_MSG_DELSETELEM:
+	case NFT_MSG_DELOBJ:
+		return true;
+	}
+	return false;
+}
+
+/* `h` is what was refused, or NULL. */
+static const char *way_out(int code, const struct nlmsghdr *h)
+{
+	if (code == ENOENT && is_removal(h))
+		return "; somebody else has removed it";
 	switch (code) {
 	case ENOENT:
 	case EOPNOTSUPP:
@@ -121,10 +138,12 @@ int filter_refused(const struct filter_change *c, uint32_t index, const struct n
 	const char *words = kernel_words(answer);
 	own(buf) struct buf what = { 0 };
 
-	if (index < c->count)
-		describe(&what, message_at(c, index));
+	const struct nlmsghdr *refused = index < c->count ? message_at(c, index) : NULL;
+
+	if (refused)
+		describe(&what, refused);
 	else
 		buf_puts(&what, "the whole change");
 	return err_set(why, -e->error, "the kernel refuses %s: %s%s%s%s", buf_text(&what), strerror(-e->error),
-		       *words ? ": " : "", words, way_out(-e->error));
+		       *words ? ": " : "", words, way_out(-e->error, refused));
 }

@@ -5,6 +5,7 @@
  * bundle by a bridged switch, into the bank that is not in use. Pins are made again from what is held open, and the anchor
  * goes before programs of TC that somebody has put before it.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -47,19 +48,19 @@ static int repair(struct warden *w, struct err *why)
 }
 
 /* What is found again and again is told once. */
-static void found(struct warden *w, const char *what, int rc, const struct err *why)
+static void found(struct warden *w, const char *what, bool repairs, int rc, const struct err *why)
 {
 	const bool is_known = !strcmp(w->drift_fault, what) && w->drift_is_open;
-	const char *result = !w->settings->repairs ? "reported" : rc ? "failed" : "done";
+	const char *result = !repairs ? "reported" : rc ? "failed" : "done";
 
 	snprintf(w->drift_fault, sizeof w->drift_fault, "%s", what);
-	w->drift_is_open = !w->settings->repairs || rc;
+	w->drift_is_open = !repairs || rc;
 	w->drift.found += !is_known;
 	w->drift.repaired += !w->drift_is_open;
 	w->drift.last = (uint64_t)time(NULL);
 	if (is_known && w->drift_is_open)
 		return;
-	if (!w->settings->repairs)
+	if (!repairs)
 		say("%s; it is only reported", what);
 	else
 		say("%s; %s%s", what, rc ? "it cannot be repaired: " : "it is repaired", rc ? why->text : "");
@@ -67,7 +68,7 @@ static void found(struct warden *w, const char *what, int rc, const struct err *
 					     .detail = rc ? why->text : "" });
 }
 
-void drift_check(struct warden *w)
+static int compare(struct warden *w, bool repairs)
 {
 	char what[512];
 	struct err why = { 0 };
@@ -77,9 +78,20 @@ void drift_check(struct warden *w)
 	w->drift.checked = (uint64_t)time(NULL);
 	if (!check_all(w->live, &w->kernel, &why)) {
 		w->drift_is_open = false;
-		return;
+		return -EALREADY;
 	}
 	snprintf(what, sizeof what, "%.500s", why.text);
-	rc = w->settings->repairs ? repair(w, &why) : 0;
-	found(w, what, rc, &why);
+	rc = repairs ? repair(w, &why) : 0;
+	found(w, what, repairs, rc, &why);
+	return rc;
+}
+
+void drift_check(struct warden *w)
+{
+	compare(w, w->settings->repairs);
+}
+
+bool drift_put_right(struct warden *w)
+{
+	return !compare(w, true);
 }

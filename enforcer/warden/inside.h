@@ -129,6 +129,8 @@ void return_posture(struct warden *w);
 /* Until the next look. */
 uint64_t drift_in_ms(const struct warden *w, uint64_t now);
 void drift_check(struct warden *w);
+/* For a change that finds its part gone: true when something was not as it was made, and now is, whatever `drift` says. */
+bool drift_put_right(struct warden *w);
 
 /* ---- answer.c ---- */
 

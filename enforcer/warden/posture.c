@@ -155,7 +155,11 @@ int set_posture(struct warden *w, const struct set_posture *ask, struct refusal 
 		return err_set(&no->why, EINVAL, "%s would only go back to itself; leave the duration out", ask->name);
 	}
 	no->code = RESULT_FAILED;
-	return switch_posture(w, posture, ask, &no->why);
+	rc = switch_posture(w, posture, ask, &no->why);
+	/* Somebody has flushed the ruleset, say: who shuts a host must not have to wait for the next look. */
+	if (rc == -ENOENT && drift_put_right(w))
+		rc = switch_posture(w, posture, ask, &no->why);
+	return rc;
 }
 
 uint64_t return_in_ms(const struct warden *w, uint64_t now)

@@ -76,4 +76,21 @@ is "$(fault)" "false xdp: the anchor on w0 is gone" "the drift stays"
 is "$(told)" "xdp: the anchor on w0 is gone: reported" "it is told"
 is "$(ctl --json audit | jq -r 'select(.what == "drift" and .result == "reported") | .seq' | wc -l)" 1 "once"
 is "$(ls $lab/bpf/teg | grep -c link_)" 0 "and nothing is touched"
+tegd_end TERM
+
+# --- a change of posture does not wait for the next look
+for engine in native nft; do
+	nft flush ruleset
+	rm -rf $lab/state $lab/bpf/teg
+	ok "$engine: tegd starts, and does not look by itself" tegd_start --engine $engine --drift-seconds 0 --bundle $lab/one.tegb
+	nft flush ruleset
+	is "$(reaches 8080)" open "$engine: somebody has flushed the ruleset"
+	ok "$engine: the host is shut all the same" ctl posture LOCKDOWN
+	is "$(status '.posture, .intact' | xargs), $(reaches 80)" "LOCKDOWN true, shut" "$engine: all is as it should be"
+	holds "$(told)" "nft: the tables tegumentar were altered by somebody else: done" "$engine: what was found is told"
+	nft flush ruleset
+	ok "$engine: nor does a posture with an end, which layers 1 to 3 judge otherwise" ctl posture EXPLORE --for 5m
+	is "$(status '.posture, .intact' | xargs), $(reaches 8080), $(pings 10.9.0.1 -I 203.0.113.5)" "EXPLORE true, open, silent" "$engine: all stands"
+	tegd_end TERM
+done
 done_testing
