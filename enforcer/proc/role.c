@@ -51,13 +51,24 @@ static char **child_arguments(struct arena *a, enum role role, char *const *argv
 	return args.at;
 }
 
-static char **child_environment(struct arena *a)
+/* Our settings; and in a build that has the sanitizers, theirs. */
+static bool is_for_child(const char *e)
 {
 	static const char ours[] = "TEGUMENTAR_";
+
+#ifdef __SANITIZE_ADDRESS__
+	if (!strncmp(e, "ASAN_OPTIONS=", 13) || !strncmp(e, "LSAN_OPTIONS=", 13))
+		return true;
+#endif
+	return !strncmp(e, ours, sizeof ours - 1) && !settings_is_secret(e);
+}
+
+static char **child_environment(struct arena *a)
+{
 	VEC(char *) kept = { 0 };
 
 	for (char **e = environ; *e; e++)
-		if (!strncmp(*e, ours, sizeof ours - 1) && !settings_is_secret(*e))
+		if (is_for_child(*e))
 			vec_push(a, &kept, *e);
 	vec_push(a, &kept, NULL);
 	return kept.at;

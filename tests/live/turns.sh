@@ -79,8 +79,17 @@ turn 75 'generation 2 waits to be confirmed' '`tegctl confirm` or `tegctl cancel
 ok "it is confirmed" ctl confirm
 ok "a block" ctl block 192.0.2.1
 is "$(ctl audit --json | jq -r 'select(.what == "block" and .result == "done").detail' | tail -1)" "" "what was done has no complaint in the log"
-(sleep 0.5; ctl block 192.0.2.2 >/dev/null; sleep 1.5; ctl unblock 192.0.2.2 >/dev/null; sleep 1.5) &
-holds "$(timeout 4 $tegctl watch)" "1 source is blocked" "one source is one"
+$tegctl watch >$lab/watched &
+watching=$!
+for _ in $(seq 40); do
+	ctl block 192.0.2.2 >/dev/null
+	sleep 0.7
+	ctl unblock 192.0.2.2 >/dev/null
+	sleep 0.7
+	grep -q "source is" $lab/watched && break
+done
+kill $watching
+holds "$(cat $lab/watched)" "1 source is blocked" "one source is one"
 
 # --- who may not
 turn 77 'A token is needed' 'Authorization' "no token" "$BUILD/tegctl" --url http://127.0.0.1:8765 status
