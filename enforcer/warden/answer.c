@@ -250,7 +250,10 @@ static int change_blocks(struct warden *w, const struct block *ask, struct refus
 		return err_set(&no->why, ENOENT, "no policy is in force; apply a bundle first");
 	}
 	no->code = RESULT_FAILED;
-	return blocks_change(&w->kernel, ask, &no->why);
+	rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, &no->why);
+	if (rc == -ENOENT && drift_put_right(w))
+		rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, &no->why);
+	return rc;
 }
 
 static int answer_block(struct warden *w, const struct message *m, struct arena *a, struct err *why)

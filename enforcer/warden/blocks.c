@@ -78,6 +78,7 @@ static int change_xdp(struct block_table *t, const struct block *ask, struct blo
 /* What must be there before anything changes: all that takes memory. */
 struct changing {
 	struct kernel *k;
+	bool nft_judges;
 	const struct block *ask;
 	struct arena *arena;
 	struct places at;
@@ -107,6 +108,18 @@ static void make_nft(struct filter_change *c, const struct block *ask, const str
 	}
 }
 
+/* Nobody is told that a source is blocked where the set that would hold it is gone. */
+static int places_hold(const struct changing *c)
+{
+	for (uint32_t i = 0; c->nft_judges && c->ask->seconds && i < c->ask->source_count; i++) {
+		const enum family f = c->ask->sources[i].family;
+
+		if (!c->at.nft[f])
+			return err_set(c->why, ENOENT, "nft judges what arrives, and its set %s is gone: somebody else has removed it", sets[f]);
+	}
+	return 0;
+}
+
 static void prepare(void *context)
 {
 	struct changing *c = context;
@@ -114,6 +127,8 @@ static void prepare(void *context)
 	c->arena = arena_new();
 	c->before = arena_zero(c->arena, c->ask->source_count * sizeof *c->before);
 	c->rc = find_places(&c->at, c->k, c->arena, c->why);
+	if (!c->rc)
+		c->rc = places_hold(c);
 	if (!c->rc)
 		make_nft(&c->nft, c->ask, &c->at);
 	if (!c->rc && c->at.xdp && !(c->table = kernel_blocks(c->k, c->why)))
@@ -136,9 +151,9 @@ static void change(void *context)
 	c->k->blocked_at_ns = 0; /* counted anew for the next who asks */
 }
 
-int blocks_change(struct kernel *k, const struct block *ask, struct err *why)
+int blocks_change(struct kernel *k, bool nft_judges, const struct block *ask, struct err *why)
 {
-	own(changing) struct changing c = { .k = k, .ask = ask, .why = why };
+	own(changing) struct changing c = { .k = k, .nft_judges = nft_judges, .ask = ask, .why = why };
 
 	if (!memory_try(prepare, &c))
 		return err_set(why, ENOMEM, "tegd has not enough memory for these blocks; nothing changed");

@@ -84,6 +84,9 @@ for engine in native nft; do
 	rm -rf $lab/state $lab/bpf/teg
 	ok "$engine: tegd starts, and does not look by itself" tegd_start --engine $engine --drift-seconds 0 --bundle $lab/one.tegb
 	nft flush ruleset
+	ok "$engine: a source is blocked" ctl block 10.9.0.3 --for 5m
+	is "$(pings 10.9.0.1 -I 10.9.0.3)" silent "$engine: and does not come in, though somebody has flushed the ruleset"
+	nft flush ruleset
 	is "$(reaches 8080)" open "$engine: somebody has flushed the ruleset"
 	ok "$engine: the host is shut all the same" ctl posture LOCKDOWN
 	is "$(status '.posture, .intact' | xargs), $(reaches 80)" "LOCKDOWN true, shut" "$engine: all is as it should be"
