@@ -411,10 +411,10 @@ static void put_map(struct bulk *k, struct nft_rule *r, const struct nft_group *
 	nft_push(k->mk, r, e);
 }
 
-static void put_group(struct bulk *k, struct nft_chain *c, const struct nft_group *g, const struct nft_part *p)
+static void put_group(struct bulk *k, struct nft_chain *c, const struct nft_group *g)
 {
 	const struct found *f = &k->found.at[g->items[0]];
-	unsigned decided = nft_decided(&k->items.at[g->items[0]], p) | g->axes;
+	unsigned decided = g->decided | g->axes;
 	struct nft_rule r = { 0 };
 
 	if (g->axes & (NFT_DECIDED_SRC | NFT_DECIDED_DST))
@@ -450,9 +450,9 @@ static void put_leaf(struct bulk *k, struct nft_chain *c, const struct nft_node 
 
 	for (size_t i = 0; i < count; i++) {
 		if (groups[i].map)
-			put_group(k, c, &groups[i], &n->part);
+			put_group(k, c, &groups[i]);
 		for (size_t m = 0; !groups[i].map && m < groups[i].len; m++)
-			put_item(k, c, groups[i].items[m], nft_decided(&k->items.at[groups[i].items[m]], &n->part), &said);
+			put_item(k, c, groups[i].items[m], groups[i].decided, &said);
 	}
 }
 
@@ -569,7 +569,7 @@ static const char *leaf_text(struct bulk *k, const struct nft_node *n)
 	char *text = arena_zero(k->a, 6 * n->items.len + 1), *to = text;
 
 	for (size_t i = 0; i < n->items.len; i++) {
-		*to++ = (char)(0x80 | nft_decided(&k->items.at[n->items.at[i]], &n->part));
+		*to++ = (char)(0x80 | n->items.decided[i]);
 		for (unsigned shift = 0; shift < 32; shift += 7)
 			*to++ = (char)(0x80 | n->items.at[i] >> shift);
 	}

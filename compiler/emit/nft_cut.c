@@ -80,7 +80,7 @@ static size_t find_spans(struct nft_desk *d, const struct nft_here *h, enum nft_
 	for (size_t i = 0; i < h->in.len; i++) {
 		const struct nft_spans *on = &h->items[h->in.at[i]].on[x];
 
-		if (h->decided[i] >> x & 1) {
+		if (h->in.decided[i] >> x & 1) {
 			wild++;
 			continue;
 		}

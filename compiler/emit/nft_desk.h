@@ -29,7 +29,6 @@ struct nft_joining {
 struct nft_desk {
 	struct arena *a;
 	const struct nft_item *items;
-	VEC(uint8_t) decided;		  /* by place in the list */
 	VEC(uint32_t) next;		  /* of a group's items, by place */
 	VEC(struct nft_joining) groups;
 	VEC(struct addr_range) spans;	  /* of items, within the part, along one axis */
@@ -49,7 +48,7 @@ struct nft_desk {
 		}                                                                                          \
 	} while (0)
 
-/* What is decided of each item; of one that takes all of the part, it is the last. */
-struct nft_here nft_desk_look(struct nft_desk *d, const struct nft_part *p, struct nft_picked in);
+/* Behind an item that takes all of the part no other counts. */
+struct nft_here nft_desk_look(const struct nft_desk *d, const struct nft_part *p, struct nft_picked in);
 
 #endif

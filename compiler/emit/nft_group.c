@@ -117,7 +117,7 @@ static bool goes_with(const struct nft_here *h, const struct nft_joining *g, uin
 {
 	const struct nft_item *of = item_at(h, g->first), *it = item_at(h, place);
 
-	if (!g->is.map || g->is.axes != would->axes || of->beside != it->beside || g->decided != h->decided[place])
+	if (!g->is.map || g->is.axes != would->axes || of->beside != it->beside || g->decided != h->in.decided[place])
 		return false;
 	for (int x = 0; x < NFT_AXES; x++)
 		if (is_asked_before(x, g->decided) && !(would->axes >> x & 1) && !spans_same(&of->on[x], &it->on[x]))
@@ -166,7 +166,7 @@ static bool groups_make(struct nft_desk *d, const struct nft_here *h, size_t mos
 	nft_desk_clear(d, &d->next, h->in.len);
 	for (uint32_t i = 0; i < h->in.len; i++) {
 		struct nft_group would;
-		const bool map = group_for(item_at(h, i), h->part, h->decided[i], &would);
+		const bool map = group_for(item_at(h, i), h->part, h->in.decided[i], &would);
 		struct nft_joining *g = map ? group_find(d, h, i, &would) : NULL;
 
 		if (g) {
@@ -175,10 +175,10 @@ static bool groups_make(struct nft_desk *d, const struct nft_here *h, size_t mos
 			continue;
 		}
 		would.map = map;
-		ns += ns_of_rule(h->decided[i]);
+		ns += ns_of_rule(h->in.decided[i]);
 		if (d->groups.len == most || ns > most_ns)
 			return false;
-		vec_push(d->a, &d->groups, ((struct nft_joining){ would, h->decided[i], i, i, 1 }));
+		vec_push(d->a, &d->groups, ((struct nft_joining){ would, h->in.decided[i], i, i, 1 }));
 	}
 	return true;
 }
@@ -196,6 +196,7 @@ static struct nft_group group_of(const struct nft_desk *d, const struct nft_here
 	for (size_t i = 0; i < g->len; i++, at = d->next.at[at])
 		items[i] = h->in.at[at];
 	out.items = items;
+	out.decided = g->decided;
 	out.len = g->len;
 	out.map = is_mapped(g);
 	return out;
@@ -253,9 +254,9 @@ static int by_likeness_and_place(const void *x, const void *y)
 	return d ? d : (a->at > b->at) - (a->at < b->at);
 }
 
-static bool likeness_of(const struct nft_item *it, const struct nft_part *p, size_t at, struct likeness *out)
+static bool likeness_of(const struct nft_item *it, const struct nft_part *p, unsigned decided, size_t at, struct likeness *out)
 {
-	*out = (struct likeness){ .beside = it->beside, .decided = nft_decided(it, p), .at = at };
+	*out = (struct likeness){ .beside = it->beside, .decided = decided, .at = at };
 	if (!group_for(it, p, out->decided, &out->group) || out->group.axes & 1u << NFT_AXIS_PROTO)
 		return false;
 	for (int x = 0, n = 0; x < NFT_AXES; x++) {
@@ -293,7 +294,7 @@ unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p
 		struct likeness one;
 
 		of[i] = 0;
-		if (likeness_of(&items[l.at[i]], p, i, &one))
+		if (likeness_of(&items[l.at[i]], p, l.decided[i], i, &one))
 			vec_push(a, &all, one);
 	}
 	if (all.len)
@@ -349,7 +350,10 @@ bool nft_price_of_leaf(struct nft_desk *d, const struct nft_here *h, struct nft_
 	return true;
 }
 
-bool nft_leaf_is_worth(struct nft_desk *d, const struct nft_here *h, double ns)
+bool nft_leaf_is_worth(struct nft_desk *d, const struct nft_here *h, double ns, struct nft_price *out)
 {
-	return groups_make(d, h, WHOLE_MOST, ns) && price_of_groups(d).ns <= ns;
+	if (!groups_make(d, h, WHOLE_MOST, ns))
+		return false;
+	*out = price_of_groups(d);
+	return out->ns <= ns;
 }

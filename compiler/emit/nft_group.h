@@ -20,6 +20,7 @@ struct nft_group {
 	const uint32_t *items; /* ascending */
 	size_t len;
 	bool map;
+	unsigned decided;	  /* of each of them */
 	unsigned axes;		  /* bits: what its keys are put together of */
 	unsigned bits[NFT_AXES];  /* of several axes: leading bits of an address that count; not 0 where single values do */
 };
@@ -38,7 +39,7 @@ unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p
 /* False when it is no leaf: too many rules. */
 bool nft_price_of_leaf(struct nft_desk *d, const struct nft_here *h, struct nft_price *out);
 
-/* Is it a leaf whose rules cost a packet no more than this? Told sooner than what they cost. */
-bool nft_leaf_is_worth(struct nft_desk *d, const struct nft_here *h, double ns);
+/* Is it a leaf whose rules cost a packet no more than this? Told sooner than what one costs that is not. */
+bool nft_leaf_is_worth(struct nft_desk *d, const struct nft_here *h, double ns, struct nft_price *out);
 
 #endif

@@ -41,7 +41,9 @@ static size_t range_behind(const struct nft_desk *d, size_t from, addr_num value
 	return from;
 }
 
-/* For each item in turn the ranges in which it is; and how many items each range has. */
+#define COVERED (1u << 31) /* beside the number of a range */
+
+/* For each item in turn the ranges in which it is, and whether it covers them; and how many items each range has. */
 static void find_ranges(struct nft_desk *d, const struct nft_here *h, enum nft_axis x)
 {
 	const size_t len = d->ranges.len;
@@ -62,21 +64,33 @@ static void find_ranges(struct nft_desk *d, const struct nft_here *h, enum nft_a
 					continue;
 				d->lasts.at[r] = h->in.at[i];
 				d->counts.at[r]++;
-				vec_push(d->a, &d->range_of, (uint32_t)r);
+				const bool covered = on->at[k].lo <= d->ranges.at[r].lo && on->at[k].hi >= d->ranges.at[r].hi;
+				vec_push(d->a, &d->range_of, (uint32_t)r | (covered ? COVERED : 0));
 			}
 		vec_push(d->a, &d->range_of, UINT32_MAX);
 	}
 }
 
+/* What is decided in a part of h's, which is narrower along one axis; that of a family is so along its addresses too. */
+static unsigned decided_within(const struct nft_here *h, size_t i, enum nft_axis x, const struct nft_part *p, bool covered)
+{
+	if (x == NFT_AXIS_FAMILY)
+		return nft_decided(&h->items[h->in.at[i]], p);
+	return (h->in.decided[i] & ~(1u << x)) | (unsigned)covered << x;
+}
+
 /* Into the nodes of the ranges, ascending. */
 static void items_by_range(struct nft_desk *d, struct arena *a, struct nft_node *n, const struct nft_here *h)
 {
-	uint32_t *at;
+	struct nft_picked all;
 
 	find_ranges(d, h, n->axis);
-	at = arena_zero(a, (d->range_of.len - h->in.len) * sizeof *at);
-	for (size_t r = 0; r < n->branch_count; at += d->counts.at[r++])
-		n->branches[r].node->items = (struct nft_picked){ at, 0 };
+	all = nft_picked_new(a, d->range_of.len - h->in.len);
+	for (size_t r = 0; r < n->branch_count; r++) {
+		n->branches[r].node->items = all;
+		all.at += d->counts.at[r];
+		all.decided += d->counts.at[r];
+	}
 	for (size_t i = 0, k = 0; i < h->in.len; k++) {
 		const uint32_t r = d->range_of.at[k];
 
@@ -84,22 +98,22 @@ static void items_by_range(struct nft_desk *d, struct arena *a, struct nft_node 
 			i++;
 			continue;
 		}
-		struct nft_picked *in = &n->branches[r].node->items;
-		in->at[in->len++] = h->in.at[i];
+		struct nft_node *to = n->branches[r & ~COVERED].node;
+		nft_pick(&to->items, h->in.at[i], decided_within(h, i, n->axis, &to->part, r & COVERED));
 	}
 }
 
 static struct nft_picked items_wild(struct arena *a, const struct nft_here *h, enum nft_axis x)
 {
-	struct nft_picked in = { NULL, 0 };
+	struct nft_picked in;
+	size_t len = 0;
 
 	for (size_t i = 0; i < h->in.len; i++)
-		in.len += h->decided[i] >> x & 1;
-	in.at = arena_zero(a, (in.len + 1) * sizeof *in.at);
-	in.len = 0;
+		len += h->in.decided[i] >> x & 1;
+	in = nft_picked_new(a, len);
 	for (size_t i = 0; i < h->in.len; i++)
-		if (h->decided[i] >> x & 1)
-			in.at[in.len++] = h->in.at[i];
+		if (h->in.decided[i] >> x & 1)
+			nft_pick(&in, h->in.at[i], h->in.decided[i]);
 	return in;
 }
 
@@ -164,18 +178,20 @@ static void grow(struct growing *g, struct nft_node *n, unsigned depth, double w
 {
 	struct nft_cut c = { .room = 0 };
 	struct nft_price price;
+	bool priced;
 
 	if (nft_load_us(g->price) > g->how->most_us)
 		return;
 	const struct nft_here h = nft_desk_look(g->desk, &n->part, n->items);
 	n->items.len = h.in.len;
 	g->entries += n->items.len;
-	if (depth < DEPTH_MOST && g->entries < g->most && !nft_leaf_is_worth(g->desk, &h, g->how->enough_ns))
+	priced = nft_leaf_is_worth(g->desk, &h, g->how->enough_ns, &price);
+	if (!priced && depth < DEPTH_MOST && g->entries < g->most)
 		c = nft_cut_find(g->desk, &h, g->how->never);
 	if (!c.room) {
 		const double len = (double)n->items.len;
 
-		if (!nft_price_of_leaf(g->desk, &h, &price))
+		if (!priced && !nft_price_of_leaf(g->desk, &h, &price))
 			price = (struct nft_price){ .ns = (RULE_NS + 3 * QUESTION_NS) * len, .us = (RULE_US + 3 * QUESTION_US) * len };
 		grow_leaf(g, n, price, way_ns);
 		return;

@@ -1,5 +1,10 @@
 #include "compiler/emit/nft_item.h"
 
+struct nft_picked nft_picked_new(struct arena *a, size_t room)
+{
+	return (struct nft_picked){ arena_zero(a, (room + 1) * sizeof(uint32_t)), arena_zero(a, room + 1), 0 };
+}
+
 bool nft_covers(const struct nft_item *it, const struct nft_part *p, enum nft_axis x)
 {
 	const struct nft_spans *s = &it->on[x];

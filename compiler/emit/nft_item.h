@@ -32,23 +32,31 @@ struct nft_item {
 	bool grouped;	  /* may stand in a map: does nothing but count before it ends */
 };
 
-/* Some items of a list, by number, ascending. */
-struct nft_picked {
-	uint32_t *at;
-	size_t len;
-};
-
 /* A part of the space: of each axis one range. */
 struct nft_part {
 	addr_num lo[NFT_AXES], hi[NFT_AXES];
 };
 
-/* Items that meet a part, and of each, by its place, what is not asked there: nft_decided(). */
+/* Some items of a list, by number, ascending, that meet a part; and of each, by its place, what is not asked there: nft_decided(). */
+struct nft_picked {
+	uint32_t *at;
+	uint8_t *decided;
+	size_t len;
+};
+
+struct nft_picked nft_picked_new(struct arena *a, size_t room); /* none so far */
+
+static inline void nft_pick(struct nft_picked *l, uint32_t item, unsigned decided)
+{
+	l->decided[l->len] = (uint8_t)decided;
+	l->at[l->len++] = item;
+}
+
+/* Items that meet a part. */
 struct nft_here {
 	const struct nft_item *items;
 	const struct nft_part *part;
 	struct nft_picked in;
-	const uint8_t *decided;
 };
 
 struct nft_part nft_everything(void);

@@ -105,7 +105,7 @@ static void take_pieces(struct row *r, struct arena *a)
 	for (size_t i = 0; i < pieces; i++) {
 		const size_t from = l.len * i / pieces, to = l.len * (i + 1) / pieces;
 
-		add_piece(r, (struct nft_picked){ l.at + from, to - from });
+		add_piece(r, (struct nft_picked){ l.at + from, l.decided + from, to - from });
 	}
 }
 
@@ -129,10 +129,15 @@ static bool take_layers(struct row *r, struct arena *a)
 
 static struct nft_picked both(struct arena *a, struct nft_picked x, struct nft_picked y)
 {
-	struct nft_picked out = { arena_zero(a, (x.len + y.len + 1) * sizeof *out.at), 0 };
+	struct nft_picked out = nft_picked_new(a, x.len + y.len);
 
-	for (size_t i = 0, k = 0; i < x.len || k < y.len;)
-		out.at[out.len++] = k == y.len || (i < x.len && x.at[i] < y.at[k]) ? x.at[i++] : y.at[k++];
+	for (size_t i = 0, k = 0; i < x.len || k < y.len;) {
+		const bool of_x = k == y.len || (i < x.len && x.at[i] < y.at[k]);
+
+		nft_pick(&out, of_x ? x.at[i] : y.at[k], of_x ? x.decided[i] : y.decided[k]);
+		i += of_x;
+		k += !of_x;
+	}
 	return out;
 }
 
@@ -194,6 +199,7 @@ static void copy_node(struct arena *a, struct nft_node *to, const struct nft_nod
 {
 	*to = *n;
 	to->items.at = arena_copy(a, n->items.at, n->items.len * sizeof *n->items.at);
+	to->items.decided = arena_copy(a, n->items.decided, n->items.len);
 	if (n->kind != NFT_NODE_CUT)
 		return;
 	to->branches = arena_copy(a, n->branches, n->branch_count * sizeof *n->branches);

@@ -66,6 +66,7 @@ struct along {
 struct places {
 	struct along src, dst;
 	VEC(uint32_t) all;
+	VEC(uint8_t) decided; /* of each of these */
 };
 
 /* Where an item lies; in many places: n is 0. */
@@ -78,6 +79,7 @@ struct spots {
 struct laid {
 	const struct nft_item *it;
 	uint32_t item;
+	uint8_t decided;
 	struct spots src, dst;
 };
 
@@ -200,6 +202,7 @@ static void put_along(struct layering *k, struct along *along, const struct spot
 static void put_in_layer(struct layering *k, struct places *p, const struct laid *x)
 {
 	vec_push(k->a, &p->all, x->item);
+	vec_push(k->a, &p->decided, x->decided);
 	put_along(k, &p->src, &x->src, x);
 	put_along(k, &p->dst, &x->dst, x);
 }
@@ -221,15 +224,19 @@ static bool may_stand(unsigned layer, unsigned groups, unsigned group, unsigned 
 	return at < groups ? group == at + 1 : shapes >> (at - groups) & 1;
 }
 
-static struct nft_picked *picked_of(struct arena *a, struct places **layers, unsigned last, size_t *count)
+static struct nft_picked picked_of(struct arena *a, const struct places *p)
+{
+	return (struct nft_picked){ arena_copy(a, p->all.at, p->all.len * sizeof *p->all.at), arena_copy(a, p->decided.at, p->decided.len), p->all.len };
+}
+
+static struct nft_picked *all_picked(struct arena *a, struct places **layers, unsigned last, size_t *count)
 {
 	struct nft_picked *out = arena_zero(a, (last + 1) * sizeof *out);
 
 	*count = 0;
 	for (unsigned i = 0; i <= last; i++)
 		if (layers[i])
-			out[(*count)++] = (struct nft_picked){ arena_copy(a, layers[i]->all.at, layers[i]->all.len * sizeof *layers[i]->all.at),
-							       layers[i]->all.len };
+			out[(*count)++] = picked_of(a, layers[i]);
 	return out;
 }
 
@@ -248,7 +255,7 @@ struct nft_picked *nft_layers_of(struct arena *a, const struct nft_item *items, 
 		k.places *= 2;
 	for (size_t i = 0; i < l.len && k.left; i++) {
 		const struct nft_item *it = &items[l.at[i]];
-		const struct laid x = { it, l.at[i], spots_of(&k, it, NFT_AXIS_SRC), spots_of(&k, it, NFT_AXIS_DST) };
+		const struct laid x = { it, l.at[i], l.decided[i], spots_of(&k, it, NFT_AXIS_SRC), spots_of(&k, it, NFT_AXIS_DST) };
 		const unsigned shapes = shapes_of(it);
 		unsigned layer = top;
 
@@ -261,5 +268,5 @@ struct nft_picked *nft_layers_of(struct arena *a, const struct nft_item *items, 
 			layers[layer] = layer_new(&k);
 		put_in_layer(&k, layers[layer], &x);
 	}
-	return k.left ? picked_of(a, layers, top, count) : NULL;
+	return k.left ? all_picked(a, layers, top, count) : NULL;
 }

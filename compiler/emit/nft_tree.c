@@ -47,7 +47,7 @@ static struct nft_price plan(struct planning *k, struct nft_node *n, enum nft_ax
 	struct nft_price all;
 
 	n->items.len = h.in.len;
-	if (nft_leaf_is_worth(&k->desk, &h, LEAF_NS) && nft_price_of_leaf(&k->desk, &h, &all))
+	if (nft_leaf_is_worth(&k->desk, &h, LEAF_NS, &all))
 		return all;
 	for (; from <= NFT_AXIS_PROTO; from++)
 		if (divide(k, n, &h, from))
@@ -67,13 +67,14 @@ void nft_trees_plan(struct nft_trees *out, struct arena *a, const struct nft_lis
 	own(arena) struct arena *scratch = arena_new();
 	struct planning k = { .desk = { .a = scratch, .items = l->items }, .a = a, .list = l };
 	struct nft_price all;
-	struct nft_picked whole = { arena_zero(a, (l->count + 1) * sizeof *whole.at), l->count };
+	const struct nft_part everything = nft_everything();
+	struct nft_picked whole = nft_picked_new(a, l->count);
 
 	nft_keys_choose(l->items, l->count);
 	for (size_t i = 0; i < l->count; i++)
-		whole.at[i] = (uint32_t)i;
+		nft_pick(&whole, (uint32_t)i, nft_decided(&l->items[i], &everything));
 	out->root = arena_zero(a, sizeof *out->root);
-	*out->root = (struct nft_node){ .part = nft_everything(), .items = whole };
+	*out->root = (struct nft_node){ .part = everything, .items = whole };
 	all = plan(&k, out->root, NFT_AXIS_FAMILY);
 	out->packet_ns = all.ns;
 	out->load_us = nft_load_us(all);
