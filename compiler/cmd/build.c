@@ -116,11 +116,14 @@ static int tests_hold(const struct policy *p, const struct ir *ir, const char *p
 }
 
 /* The digest is for programs alone. */
-static void tell_bundle(struct report *r, const struct asked *asked, const struct pieces *b)
+static int tell_bundle(struct report *r, const struct asked *asked, const struct pieces *b, struct err *why)
 {
-	const char *sha256 = r->sinks.len ? arena_strdup(r->arena, digest_of_pieces(b).hex) : "";
+	struct digest d = { "" };
 
-	r->bundle = (struct report_bundle){ asked->to, sha256, pieces_len(b), !asked->no_proofs };
+	if (r->sinks.len && digest_of_pieces(&d, b, why))
+		return why->code;
+	r->bundle = (struct report_bundle){ asked->to, arena_strdup(r->arena, d.hex), pieces_len(b), !asked->no_proofs };
+	return 0;
 }
 
 /* What is made, and, where somebody is to read or sign all of it, the bundle. */
@@ -139,9 +142,10 @@ static int make(struct made *out, const char *resolved, const struct ir *ir, con
 		struct err *why)
 {
 	const struct ir *made = asked->no_proofs ? ir : without_idle(ir, a);
-	int rc = emit_members(&out->members, made, resolved, !asked->no_proofs, why);
+	const bool read_by_none = asked->no_proofs && !asked->key;
+	int rc = emit_members(&out->members, made, resolved, !asked->no_proofs, read_by_none ? asked->to : NULL, why);
 
-	if (rc || (asked->no_proofs && !asked->key))
+	if (rc || read_by_none)
 		return rc;
 	bundle_write(&out->whole, out->members.members, out->members.count);
 	emitted_release(&out->members);
@@ -151,15 +155,14 @@ static int make(struct made *out, const char *resolved, const struct ir *ir, con
 /* A bundle that nobody has read goes to its file from where its members lie. */
 static int save(struct report *r, const struct made *m, const struct asked *asked, struct err *why)
 {
-	struct piece whole = { m->whole.at, m->whole.len };
+	struct piece whole = { .at = m->whole.at, .len = m->whole.len };
 	struct pieces p = { &whole, 1 };
 
-	if (!m->whole.len)
-		p = bundle_pieces(r->arena, m->members.members, m->members.count);
+	if (!m->whole.len && bundle_pieces(&p, r->arena, m->members.members, m->members.count, why))
+		return why->code;
 	if (file_save_pieces(asked->to, &p, 0644, why))
 		return why->code;
-	tell_bundle(r, asked, &p);
-	return 0;
+	return tell_bundle(r, asked, &p, why);
 }
 
 static int build(struct report *r, struct compilation *c, const struct asked *asked)

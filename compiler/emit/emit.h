@@ -15,10 +15,13 @@
 #include "compiler/ir/ir.h"
 #include "lang/base/buf.h"
 #include "lang/base/err.h"
+#include "lang/base/spool.h"
 #include "lang/bundle/batch.h"
 #include "lang/bundle/bundle.h"
 #include "lang/bundle/drill.h"
 #include "lang/bundle/plan.h"
+
+struct nft_ruleset;
 
 /* emit_plan - names, postures and counters; the table parts stay empty. Everything in `a`. */
 void emit_plan(struct plan *out, const struct ir *ir, struct arena *a);
@@ -31,7 +34,12 @@ int emit_xdp(struct plan *plan, const struct ir *ir, struct arena *a, struct err
 /* The compiled template, bpf-templates/policy.bpf.c, as it goes into a bundle: for each hook one. */
 const void *emit_program(enum teg_hook hook, size_t *len);
 
-/* emit_nft - both batches and the text, from one list of nft objects; also plan->nft_keep. */
+/* emit_nft_lower - the nft objects of which both batches and the text are made; also plan->nft_keep. Everything in `a`. */
+int emit_nft_lower(struct nft_ruleset *out, struct plan *plan, const struct ir *ir, struct arena *a, struct err *why);
+/* The text. Base chains were added, nft_lower.h. */
+void emit_nft_print(struct spool *out, const struct nft_ruleset *rs, const struct ir *ir);
+
+/* emit_nft - all of it, in memory. */
 struct emit_nft {
 	struct batch posture, epiderme;
 	struct buf text;
@@ -46,6 +54,7 @@ void emit_drill(struct drill *out, const struct plan *plan, const struct ir *ir,
 /*
  * emit_members - the members of a bundle; `resolved` is the text of policy/resolved.teg, and stays the caller's. They say of
  * themselves whether they are `proved`: then the caller writes the bundle only once audit_bundle() had nothing against it.
+ * What a long list makes tens of megabytes of lies in files beside `beside` (spool.h), or in memory where that is NULL.
  */
 enum emitted_kind {
 	EMITTED_PLAN, EMITTED_POSTURE, EMITTED_EPIDERME, EMITTED_RULESET, EMITTED_DRILL, EMITTED_DERME, EMITTED_PLAYBOOKS,
@@ -53,12 +62,12 @@ enum emitted_kind {
 };
 
 struct emitted {
-	struct buf bytes[EMITTED_COUNT];
+	struct spool bytes[EMITTED_COUNT];
 	struct bundle_member members[10];
 	size_t count;
 };
 
-int emit_members(struct emitted *out, const struct ir *ir, const char *resolved, bool proved, struct err *why);
+int emit_members(struct emitted *out, const struct ir *ir, const char *resolved, bool proved, const char *beside, struct err *why);
 void emitted_release(struct emitted *e);
 static inline void emitted_own_(struct emitted *e)
 {

@@ -265,8 +265,27 @@ static void encode_all(struct nft_messages *ms, const struct nft_table *t)
 void nft_encode(struct batch *out, const struct nft_table *t)
 {
 	struct nft_messages ms;
+	struct spool messages = { 0 };
 
-	nft_messages_init(&ms, t->kind);
+	nft_messages_init(&ms, t->kind, &messages);
 	encode_all(&ms, t);
-	*out = nft_messages_take(&ms);
+	*out = (struct batch){ (uint8_t *)messages.held.at, messages.held.len, ms.banks, ms.bank_count };
+	ms.banks = NULL;
+	nft_messages_release(&ms);
+}
+
+int nft_encode_to(struct spool *out, const struct nft_table *t, struct err *why)
+{
+	own(nft_messages) struct nft_messages ms;
+	own(buf) struct buf head = { 0 };
+
+	batch_encode_head(&out->held, 0);
+	nft_messages_init(&ms, t->kind, out);
+	encode_all(&ms, t);
+	if (nft_messages_hold(&ms, why))
+		return why->code;
+	batch_encode_head(&head, nft_messages_len(&ms));
+	spool_amend(out, 0, head.at, head.len);
+	batch_encode_banks(&out->held, ms.banks, ms.bank_count);
+	return 0;
 }

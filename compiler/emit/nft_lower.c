@@ -28,8 +28,13 @@ int nft_lower(struct nft_ruleset *out, const struct ir *ir, struct arena *a, str
 	int rc = nft_lower_inet(&inet);
 	if (rc)
 		return rc;
+	out->inet.by_id = inet.counters;
+	out->inet.by_name = inet.sets;
 	struct nft_maker netdev = maker_of(ir, &out->netdev, &next_id, why);
-	return nft_lower_netdev(&netdev);
+	rc = nft_lower_netdev(&netdev);
+	out->netdev.by_id = netdev.counters;
+	out->netdev.by_name = netdev.sets;
+	return rc;
 }
 
 /* --- base chains, as text has them ----------------------------------------------- */

@@ -1,5 +1,5 @@
 /*
- * nft_message - the messages of a batch while they are written, one behind the other.
+ * nft_message - a batch while it is written, message by message.
  *
  *     struct nlmsghdr *h = nft_message(ms, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL);
  *     mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, NFT_TABLE_NAME);
@@ -19,15 +19,25 @@
 
 struct nft_messages {
 	uint16_t family; /* NFPROTO_ of the table */
+	struct spool *out;
+	size_t head;	 /* where in it the first message stands */
 	char *scratch;	 /* one message; zero, but for what is being written */
-	struct buf bytes;
 	uint32_t *banks;
 	size_t bank_count, bank_room;
+	size_t looked_at, banks_looked_at; /* so much was inspected */
+	struct err fault;		   /* what was found, or code 0 */
 };
 
-void nft_messages_init(struct nft_messages *ms, enum nft_table_kind kind);
-/* What was written, for the caller to release. */
-struct batch nft_messages_take(struct nft_messages *ms);
+/* The messages come behind what *out has. */
+void nft_messages_init(struct nft_messages *ms, enum nft_table_kind kind, struct spool *out);
+size_t nft_messages_len(const struct nft_messages *ms);
+/* What is still to be inspected is. Tells the first fault of all. */
+int nft_messages_hold(struct nft_messages *ms, struct err *why);
+void nft_messages_release(struct nft_messages *ms);
+static inline void nft_messages_own_(struct nft_messages *ms)
+{
+	nft_messages_release(ms);
+}
 
 struct nlmsghdr *nft_message(struct nft_messages *ms, uint16_t type, uint16_t flags);
 void nft_message_done(struct nft_messages *ms, struct nlmsghdr *h);

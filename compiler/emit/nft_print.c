@@ -631,8 +631,10 @@ static void print_rule(struct buf *out, const struct nft_rule *r, char bank)
 	buf_putc(out, '\n');
 }
 
-static void print_chain(struct buf *out, const struct nft_chain *c, char bank)
+static void print_chain(struct spool *to, const struct nft_chain *c, char bank)
 {
+	struct buf *out = &to->held;
+
 	buf_putc(out, '\n');
 	print_remark(out, "\t", c->remark);
 	buf_puts(out, "\tchain ");
@@ -640,22 +642,37 @@ static void print_chain(struct buf *out, const struct nft_chain *c, char bank)
 	buf_puts(out, " {\n");
 	if (c->hook)
 		print_hook(out, c->hook);
-	for (size_t i = 0; i < c->rules.len; i++)
+	for (size_t i = 0; i < c->rules.len; i++) {
 		print_rule(out, &c->rules.at[i], bank);
+		spool_settle(to);
+	}
 	buf_puts(out, "\t}\n");
 }
 
-void nft_print(struct buf *out, const struct nft_table *t, char bank)
+void nft_print_to(struct spool *to, const struct nft_table *t, char bank)
 {
+	struct buf *out = &to->held;
+
 	buf_printf(out, "table %s %s {\n", nft_table_family(t->kind), NFT_TABLE_NAME);
 	for (size_t i = 0; i < t->counters.len; i++) {
 		buf_puts(out, "\tcounter ");
 		buf_puts(out, t->counters.at[i]);
 		buf_puts(out, " { packets 0 bytes 0 }\n");
+		spool_settle(to);
 	}
-	for (size_t i = 0; i < t->sets.len; i++)
+	for (size_t i = 0; i < t->sets.len; i++) {
 		print_named_set(out, t->sets.at[i]);
+		spool_settle(to);
+	}
 	for (size_t i = 0; i < t->chains.len; i++)
-		print_chain(out, t->chains.at[i], bank);
+		print_chain(to, t->chains.at[i], bank);
 	buf_puts(out, "}\n");
+}
+
+void nft_print(struct buf *out, const struct nft_table *t, char bank)
+{
+	struct spool s = { .held = *out };
+
+	nft_print_to(&s, t, bank);
+	*out = s.held;
 }

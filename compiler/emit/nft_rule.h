@@ -26,6 +26,8 @@
 #include "lang/base/arena.h"
 #include "lang/base/buf.h"
 #include "lang/base/err.h"
+#include "lang/base/spool.h"
+#include "lang/base/strmap.h"
 #include "lang/bundle/batch.h"
 
 #define NFT_TABLE_NAME "tegumentar"
@@ -230,6 +232,7 @@ struct nft_table {
 	VEC(const char *) counters;
 	VEC(struct nft_set *) sets; /* those with a name */
 	VEC(struct nft_chain *) chains;
+	struct strmap by_id, by_name; /* of a lowered one: the counters' names, by what they count; sets */
 };
 
 const char *nft_table_family(enum nft_table_kind kind);
@@ -239,8 +242,11 @@ const char *nft_limit_unit(uint64_t unit_s);
 
 /* nft_print - the table as `nft -f` reads it, in bank `bank`. */
 void nft_print(struct buf *out, const struct nft_table *t, char bank);
+void nft_print_to(struct spool *out, const struct nft_table *t, char bank);
 
 /* nft_encode - the table as messages, chains with a hook left out. */
 void nft_encode(struct batch *out, const struct nft_table *t);
+/* As a whole batch, in an empty *out; each message is looked at as batch_inspect() would. */
+int nft_encode_to(struct spool *out, const struct nft_table *t, struct err *why);
 
 #endif

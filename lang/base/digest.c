@@ -3,24 +3,42 @@
 #include <nettle/base16.h>
 #include <nettle/sha2.h>
 
-struct digest digest_of(const void *bytes, size_t len)
-{
-	struct piece one = { bytes, len };
+#include "lang/base/spool.h"
 
-	return digest_of_pieces(&(struct pieces){ &one, 1 });
-}
-
-struct digest digest_of_pieces(const struct pieces *p)
+static struct digest digest_end(struct sha256_ctx *sha)
 {
 	uint8_t raw[SHA256_DIGEST_SIZE];
-	struct sha256_ctx sha;
 	struct digest d;
 
-	sha256_init(&sha);
-	for (size_t i = 0; i < p->count; i++)
-		sha256_update(&sha, p->at[i].len, p->at[i].at);
-	sha256_digest(&sha, sizeof raw, raw);
+	sha256_digest(sha, sizeof raw, raw);
 	base16_encode_update(d.hex, sizeof raw, raw);
 	d.hex[DIGEST_HEX] = '\0';
 	return d;
+}
+
+struct digest digest_of(const void *bytes, size_t len)
+{
+	struct sha256_ctx sha;
+
+	sha256_init(&sha);
+	sha256_update(&sha, len, bytes);
+	return digest_end(&sha);
+}
+
+static int add_bytes(void *sha, const void *bytes, size_t len, struct err *why)
+{
+	(void)why;
+	sha256_update(sha, len, bytes);
+	return 0;
+}
+
+int digest_of_pieces(struct digest *out, const struct pieces *p, struct err *why)
+{
+	struct sha256_ctx sha;
+
+	sha256_init(&sha);
+	if (pieces_each(p, add_bytes, &sha, why))
+		return why->code;
+	*out = digest_end(&sha);
+	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "lang/base/err.h"
 #include "lang/base/piece.h"
 
 #define DIGEST_HEX 64
@@ -15,6 +16,7 @@ struct digest {
 };
 
 struct digest digest_of(const void *bytes, size_t len);
-struct digest digest_of_pieces(const struct pieces *p);
+/* What lies in a file is read, which may fail. */
+int digest_of_pieces(struct digest *out, const struct pieces *p, struct err *why);
 
 #endif

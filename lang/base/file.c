@@ -61,13 +61,14 @@ static int write_all(int fd, const char *at, size_t left, struct err *why)
 	return 0;
 }
 
+static int write_some(void *fd, const void *bytes, size_t len, struct err *why)
+{
+	return write_all(*(int *)fd, bytes, len, why);
+}
+
 static int write_pieces(int fd, const struct pieces *p, struct err *why)
 {
-	int rc = 0;
-
-	for (size_t i = 0; i < p->count && !rc; i++)
-		rc = write_all(fd, p->at[i].at, p->at[i].len, why);
-	return rc;
+	return pieces_each(p, write_some, &fd, why);
 }
 
 /* A rename is only durable once the directory is. */
@@ -100,7 +101,7 @@ static int move_in(const char *path, const char *beside, int fd, const struct pi
 
 int file_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why)
 {
-	struct piece one = { bytes, len };
+	struct piece one = { .at = bytes, .len = len };
 	char beside[PATH_MAX];
 
 	if (snprintf(beside, sizeof beside, "%s.new", path) >= (int)sizeof beside)
@@ -131,7 +132,7 @@ static int look_like(int fd, const struct stat *st)
 
 int file_save(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why)
 {
-	struct piece one = { bytes, len };
+	struct piece one = { .at = bytes, .len = len };
 
 	return file_save_pieces(path, &(struct pieces){ &one, 1 }, mode, why);
 }

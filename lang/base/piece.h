@@ -6,9 +6,13 @@
 
 #include <stddef.h>
 
+struct err;
+struct spool;
+
 struct piece {
 	const void *at;
 	size_t len;
+	const struct spool *in; /* where they lie whose `at` is NULL: all that it has, spool.h */
 };
 
 struct pieces {
@@ -24,5 +28,9 @@ static inline size_t pieces_len(const struct pieces *p)
 		len += p->at[i].len;
 	return len;
 }
+
+/* Their bytes, in order, as much at a time as there is; ends where f() is not 0, and says what it said. */
+int pieces_each(const struct pieces *p, int (*f)(void *context, const void *bytes, size_t len, struct err *why), void *context,
+		struct err *why);
 
 #endif

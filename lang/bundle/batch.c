@@ -27,41 +27,26 @@ void batch_release(struct batch *b)
 	*b = (struct batch){ 0 };
 }
 
-static void put_head(struct buf *out, const struct batch *b)
+void batch_encode_head(struct buf *out, size_t len)
 {
-	assert(b->len <= UINT32_MAX);
+	assert(len <= UINT32_MAX);
 	wire_put_u32(out, BATCH_VERSION);
 	wire_put_u32(out, BATCH_ORDER);
-	wire_put_u32(out, (uint32_t)b->len);
+	wire_put_u32(out, (uint32_t)len);
 }
 
-static void put_banks(struct buf *out, const struct batch *b)
+void batch_encode_banks(struct buf *out, const uint32_t *banks, size_t count)
 {
-	wire_put_u32(out, (uint32_t)b->bank_count);
-	for (size_t i = 0; i < b->bank_count; i++)
-		wire_put_u32(out, b->banks[i]);
+	wire_put_u32(out, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		wire_put_u32(out, banks[i]);
 }
 
 void batch_encode(struct buf *out, const struct batch *b)
 {
-	put_head(out, b);
+	batch_encode_head(out, b->len);
 	buf_add(out, b->messages, b->len);
-	put_banks(out, b);
-}
-
-void batch_encode_over(struct buf *out, struct batch *b)
-{
-	own(buf) struct buf head = { 0 };
-
-	put_head(&head, b);
-	*out = (struct buf){ .at = (char *)b->messages, .len = b->len, .room = b->len };
-	b->messages = NULL;
-	buf_reserve(out, head.len + (b->bank_count + 1) * sizeof *b->banks);
-	memmove(out->at + head.len, out->at, b->len);
-	memcpy(out->at, head.at, head.len);
-	out->len += head.len;
-	put_banks(out, b);
-	batch_release(b);
+	batch_encode_banks(out, b->banks, b->bank_count);
 }
 
 static const struct nlmsghdr *message_at(const struct batch *b, size_t at)
@@ -89,19 +74,19 @@ static int messages_hold(const struct batch *b, struct err *why)
 }
 
 /* Each bank letter in the attributes of a message, never in its headers; ascending. */
-static int banks_hold(const struct batch *b, struct err *why)
+static int banks_hold(const struct batch *b, size_t from, struct err *why)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i < b->bank_count; i++) {
-		uint32_t bank = b->banks[i];
+		const size_t bank = b->banks[i] - from;
 
-		if (bank >= b->len || (i && bank <= b->banks[i - 1]))
+		if (b->banks[i] < from || bank >= b->len || (i && b->banks[i] <= b->banks[i - 1]))
 			return err_set(why, EINVAL, "bank letter %zu is out of order", i);
 		while (bank >= at + NLMSG_ALIGN(message_at(b, at)->nlmsg_len))
 			at += NLMSG_ALIGN(message_at(b, at)->nlmsg_len);
 		if (bank < at + HEADERS || b->messages[bank] != BATCH_BANK)
-			return err_set(why, EINVAL, "no bank letter at byte %u", bank);
+			return err_set(why, EINVAL, "no bank letter at byte %u", b->banks[i]);
 	}
 	return 0;
 }
@@ -141,7 +126,7 @@ int batch_open(struct batch *out, const void *bytes, size_t len, struct err *why
 	if (!rc)
 		rc = messages_hold(&b, why);
 	if (!rc)
-		rc = banks_hold(&b, why);
+		rc = banks_hold(&b, 0, why);
 	if (rc)
 		return rc;
 
@@ -242,6 +227,15 @@ int batch_check(const struct batch *b, const char *table, struct err *why)
 	return 0;
 }
 
+int batch_inspect_part(const struct batch *part, size_t from, const char *table, struct err *why)
+{
+	int rc = messages_hold(part, why);
+
+	if (!rc)
+		rc = banks_hold(part, from, why);
+	return rc ? rc : batch_check(part, table, why);
+}
+
 int batch_inspect(const void *bytes, size_t len, const char *table, struct err *why)
 {
 	struct batch b = { 0 };
@@ -251,11 +245,7 @@ int batch_inspect(const void *bytes, size_t len, const char *table, struct err *
 
 	b.messages = (uint8_t *)messages;
 	if (!rc)
-		rc = messages_hold(&b, why);
-	if (!rc)
-		rc = banks_hold(&b, why);
-	if (!rc)
-		rc = batch_check(&b, table, why);
+		rc = batch_inspect_part(&b, 0, table, why);
 	free(b.banks);
 	return rc;
 }

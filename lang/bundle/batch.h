@@ -39,8 +39,9 @@ static inline void batch_own_(struct batch *b)
 }
 
 void batch_encode(struct buf *out, const struct batch *b);
-/* The same in the place of the messages, which end with it: a long list's are tens of megabytes. *out is empty. */
-void batch_encode_over(struct buf *out, struct batch *b);
+/* The same piece by piece, of one that is never whole in memory: what stands before so many bytes of messages, and behind them. */
+void batch_encode_head(struct buf *out, size_t len);
+void batch_encode_banks(struct buf *out, const uint32_t *banks, size_t count);
 int batch_open(struct batch *out, const void *bytes, size_t len, struct err *why);
 
 /*
@@ -51,6 +52,8 @@ int batch_check(const struct batch *b, const char *table, struct err *why);
 
 /* What batch_open() and batch_check() would say. Copies nothing; the bytes lie as malloc() aligns. */
 int batch_inspect(const void *bytes, size_t len, const char *table, struct err *why);
+/* The same of whole messages in the midst of a batch, `from` bytes behind its first; the offsets are the batch's. */
+int batch_inspect_part(const struct batch *part, size_t from, const char *table, struct err *why);
 
 void batch_place(struct batch *b, char bank);
 

@@ -89,17 +89,23 @@ static int by_name(const void *x, const void *y)
 	return strcmp(a->name, b->name);
 }
 
-static void manifest_print(struct buf *out, const struct bundle_member *members, size_t count)
+static int manifest_print(struct buf *out, const struct bundle_member *members, size_t count, struct err *why)
 {
 	struct bundle_member sorted[MEMBERS];
+	struct digest d;
 
 	assert(count <= MEMBERS);
 	memcpy(sorted, members, count * sizeof *sorted);
 	qsort(sorted, count, sizeof *sorted, by_name);
 	buf_puts(out, HEADING);
-	for (size_t i = 0; i < count; i++)
-		buf_printf(out, "%s %zu %s\n", digest_of(sorted[i].bytes, sorted[i].len).hex,
-			   sorted[i].len, sorted[i].name);
+	for (size_t i = 0; i < count; i++) {
+		struct piece one = { sorted[i].bytes, sorted[i].len, sorted[i].in };
+
+		if (digest_of_pieces(&d, &(struct pieces){ &one, 1 }, why))
+			return err_in(why, "%s", sorted[i].name);
+		buf_printf(out, "%s %zu %s\n", d.hex, sorted[i].len, sorted[i].name);
+	}
+	return 0;
 }
 
 static void member_write(struct buf *out, const char *name, const void *bytes, size_t len)
@@ -139,23 +145,23 @@ struct laying {
 	struct pieces out;
 };
 
-static void lay(struct laying *l, const void *at, size_t len)
+static void lay(struct laying *l, struct piece p)
 {
-	if (len)
-		l->out.at[l->out.count++] = (struct piece){ at, len };
+	if (p.len)
+		l->out.at[l->out.count++] = p;
 }
 
-static void lay_member(struct laying *l, const char *name, const void *bytes, size_t len)
+static void lay_member(struct laying *l, const char *name, struct piece bytes)
 {
 	static const char zeros[BLOCK];
-	struct tar_header h = header_of(name, len);
+	struct tar_header h = header_of(name, bytes.len);
 
-	lay(l, arena_copy(l->arena, &h, sizeof h), sizeof h);
-	lay(l, bytes, len);
-	lay(l, zeros, padded(len) - len);
+	lay(l, (struct piece){ .at = arena_copy(l->arena, &h, sizeof h), .len = sizeof h });
+	lay(l, bytes);
+	lay(l, (struct piece){ .at = zeros, .len = padded(bytes.len) - bytes.len });
 }
 
-struct pieces bundle_pieces(struct arena *a, const struct bundle_member *members, size_t count)
+int bundle_pieces(struct pieces *out, struct arena *a, const struct bundle_member *members, size_t count, struct err *why)
 {
 	static const char end[2 * BLOCK];
 	own(buf) struct buf manifest = { 0 };
@@ -163,19 +169,23 @@ struct pieces bundle_pieces(struct arena *a, const struct bundle_member *members
 
 	assert(members_are_in_order(members, count));
 	l.out.at = arena_zero(a, (3 * (count + 1) + 1) * sizeof *l.out.at);
-	manifest_print(&manifest, members, count);
-	lay_member(&l, MANIFEST, arena_copy(a, manifest.at, manifest.len), manifest.len);
+	if (manifest_print(&manifest, members, count, why))
+		return why->code;
+	lay_member(&l, MANIFEST, (struct piece){ .at = arena_copy(a, manifest.at, manifest.len), .len = manifest.len });
 	for (size_t i = 0; i < count; i++)
-		lay_member(&l, members[i].name, members[i].bytes, members[i].len);
-	lay(&l, end, sizeof end);
-	return l.out;
+		lay_member(&l, members[i].name, (struct piece){ members[i].bytes, members[i].len, members[i].in });
+	lay(&l, (struct piece){ .at = end, .len = sizeof end });
+	*out = l.out;
+	return 0;
 }
 
 void bundle_write(struct buf *out, const struct bundle_member *members, size_t count)
 {
 	own(arena) struct arena *a = arena_new();
-	struct pieces p = bundle_pieces(a, members, count);
+	struct pieces p = { 0 };
+	const int rc = bundle_pieces(&p, a, members, count, &(struct err){ 0 });
 
+	assert(!rc);
 	buf_reserve(out, pieces_len(&p));
 	for (size_t i = 0; i < p.count; i++)
 		buf_add(out, p.at[i].at, p.at[i].len);
@@ -244,7 +254,7 @@ static int member_read(struct reader *r, const char *name, struct bundle_member 
 	if (padded(len) > r->left - sizeof h)
 		return err_set(why, EINVAL, "truncated in %s", name);
 
-	*out = (struct bundle_member){ name, r->at + sizeof h, len };
+	*out = (struct bundle_member){ .name = name, .bytes = r->at + sizeof h, .len = len };
 	for (size_t i = len; i < padded(len); i++)
 		if (r->at[sizeof h + i])
 			return err_set(why, EINVAL, "something is hidden behind %s", name);
@@ -327,7 +337,8 @@ static int members_hold(const struct bundle *b, struct err *why)
 	const struct bundle_member *manifest = &b->members[0];
 	own(buf) struct buf wanted = { 0 };
 
-	manifest_print(&wanted, b->members + 1, b->listed);
+	if (manifest_print(&wanted, b->members + 1, b->listed, why))
+		return why->code;
 	if (manifest->len == wanted.len && !memcmp(manifest->bytes, wanted.at, wanted.len))
 		return 0;
 	return manifest_differs(manifest, &wanted, why);

@@ -35,13 +35,14 @@ struct bundle_member {
 	const char *name;
 	const void *bytes;
 	size_t len;
+	const struct spool *in; /* where they lie when `bytes` is NULL; of one that is read, never */
 };
 
-/* All members but the manifest, which it makes, in the order above. Appends the tar to *out. */
+/* All members but the manifest, which it makes, in the order above. Appends the tar to *out. They lie in memory. */
 void bundle_write(struct buf *out, const struct bundle_member *members, size_t count);
 
 /* The same tar as pieces, for who writes it to a file at once: the members' bytes stay where they are. */
-struct pieces bundle_pieces(struct arena *a, const struct bundle_member *members, size_t count);
+int bundle_pieces(struct pieces *out, struct arena *a, const struct bundle_member *members, size_t count, struct err *why);
 
 /* Else EFBIG, with the limit: bundle_open() would refuse what is made of them. */
 bool bundle_fits(const struct bundle_member *members, size_t count, struct err *why);

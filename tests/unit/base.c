@@ -10,6 +10,7 @@
 #include "lang/base/digest.h"
 #include "lang/base/file.h"
 #include "lang/base/ranges.h"
+#include "lang/base/spool.h"
 #include "lang/base/strmap.h"
 #include "lang/base/wire.h"
 #include "tests/lib/tap.h"
@@ -329,6 +330,70 @@ static void what_a_person_names_is_kept(void)
 	tap_ok(!rmdir(dir), "nothing is left beside them");
 }
 
+/* What is written in pieces of each size, and amended before, over and behind where the file ends, reads as it would in memory. */
+static void one_spool(const char *beside)
+{
+	own(spool) struct spool s = { 0 };
+	own(buf) struct buf wanted = { 0 }, read = { 0 };
+	struct err why = { .text = "" };
+	struct piece all = { .in = &s };
+	struct digest d = { "" };
+	bool same = true;
+
+	if (beside)
+		spool_beside(&s, beside);
+	for (unsigned i = 0; wanted.len < (1u << 20); i++) {
+		const size_t had = wanted.len;
+
+		for (unsigned k = 0; k < 7919 * (i % 5) + 1; k++)
+			buf_putc(&wanted, (char)(k * i));
+		buf_add(&s.held, wanted.at + had, wanted.len - had);
+		spool_settle(&s);
+		for (size_t back = 1; back < had; back *= 3) {
+			memcpy(wanted.at + had - back, "amended", back < 7 ? back : 7);
+			spool_amend(&s, had - back, "amended", back < 7 ? back : 7);
+		}
+	}
+	tap_ok(s.has_file == !!beside && (s.in_file > 0) == s.has_file, "spooled %s, %zu bytes are in a file", beside ? "to a file" : "in memory",
+	       s.in_file);
+	for (int ended = 0; ended < 2; ended++) {
+		read.len = 0;
+		buf_reserve(&read, wanted.len);
+		same &= spool_len(&s) == wanted.len && !spool_read(&s, 0, read.at, wanted.len, &why) && !memcmp(read.at, wanted.at, wanted.len);
+		same &= !spool_read(&s, wanted.len / 2, read.at, 1000, &why) && !memcmp(read.at, wanted.at + wanted.len / 2, 1000);
+		spool_end(&s);
+	}
+	tap_ok(same, "and read as they were written and amended: %s", why.text);
+	tap_ok(!spool_bytes(&s) == !!beside, "what is in a file is not in memory");
+	all.at = spool_bytes(&s);
+	all.len = spool_len(&s);
+	tap_ok(!digest_of_pieces(&d, &(struct pieces){ &all, 1 }, &why) && !strcmp(d.hex, digest_of(wanted.at, wanted.len).hex),
+	       "and is digested from where it lies: %s", d.hex);
+}
+
+static void spools_hold(void)
+{
+	char dir[] = "/tmp/teg-base-XXXXXX", beside[64];
+	struct err why = { .text = "" };
+	struct spool full = { 0 };
+	char byte;
+
+	if (!mkdtemp(dir))
+		return;
+	snprintf(beside, sizeof beside, "%s/made", dir);
+	one_spool(NULL);
+	one_spool(beside);
+	spool_beside(&full, "/proc/none/made");
+	tap_ok(!full.has_file, "where no file can be, it stays in memory");
+	full.fd = open("/dev/full", O_RDWR | O_CLOEXEC);
+	full.has_file = true;
+	buf_puts(&full.held, "more than there is room for");
+	spool_end(&full);
+	tap_ok(spool_read(&full, 0, &byte, 1, &why) == -ENOSPC && strstr(why.text, "No space left"), "a full disk is told: %s", why.text);
+	spool_release(&full);
+	tap_ok(!rmdir(dir), "and nothing is left behind");
+}
+
 int main(void)
 {
 	prefixes_read_back();
@@ -341,6 +406,7 @@ int main(void)
 	numbers_are_printed();
 	files_are_replaced_whole();
 	what_a_person_names_is_kept();
+	spools_hold();
 	tap_text(digest_of("abc", 3).hex,
 		 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "FIPS 180-4's example");
 	return tap_done();

@@ -16,9 +16,12 @@ enum who { ALICE, BOB, NOBODY };
 static struct buf sealed(const char *policy, enum who who, uint64_t serial)
 {
 	const struct bundle_member members[] = {
-		{ "plan", "a plan", 6 },	     { "policy/resolved.teg", policy, strlen(policy) },
-		{ "xdp/policy.o", "\177ELF", 4 },    { "nft/posture.batch", "", 0 },
-		{ "nft/epiderme.batch", "batch", 5 }, { "nft/ruleset.nft", "table\n", 6 },
+		{ .name = "plan", .bytes = "a plan", .len = 6 },
+		{ .name = "policy/resolved.teg", .bytes = policy, .len = strlen(policy) },
+		{ .name = "xdp/policy.o", .bytes = "\177ELF", .len = 4 },
+		{ .name = "nft/posture.batch", .bytes = "", .len = 0 },
+		{ .name = "nft/epiderme.batch", .bytes = "batch", .len = 5 },
+		{ .name = "nft/ruleset.nft", .bytes = "table\n", .len = 6 },
 	};
 	own(bundle) struct bundle *b = NULL;
 	own(buf) struct buf line = { 0 };

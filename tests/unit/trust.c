@@ -41,9 +41,12 @@ static struct buf public_of(const struct seal_secret *s)
 static struct buf bundle_by(const struct seal_secret *s, uint64_t serial)
 {
 	static const struct bundle_member members[] = {
-		{ "plan", "a plan", 6 },	     { "policy/resolved.teg", "policy p { }\n", 13 },
-		{ "xdp/policy.o", "\177ELF", 4 },    { "nft/posture.batch", "", 0 },
-		{ "nft/epiderme.batch", "batch", 5 }, { "nft/ruleset.nft", "table\n", 6 },
+		{ .name = "plan", .bytes = "a plan", .len = 6 },
+		{ .name = "policy/resolved.teg", .bytes = "policy p { }\n", .len = 13 },
+		{ .name = "xdp/policy.o", .bytes = "\177ELF", .len = 4 },
+		{ .name = "nft/posture.batch", .bytes = "", .len = 0 },
+		{ .name = "nft/epiderme.batch", .bytes = "batch", .len = 5 },
+		{ .name = "nft/ruleset.nft", .bytes = "table\n", .len = 6 },
 	};
 	own(bundle) struct bundle *b = NULL;
 	own(buf) struct buf line = { 0 };
