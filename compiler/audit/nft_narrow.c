@@ -438,14 +438,18 @@ static bool narrow_type(struct narrowing *n)
 
 /* --- several fields at once ------------------------------------------------------------------------------------------ */
 
-/* Some leading bits of each have one value, or it cannot be told; between the fields nothing may be asked. */
+/*
+ * Some leading bits of each have one value, or all of all lie in a range that is one for each field: the first fields have one
+ * value, the next a range, the last any. Else it cannot be told; between the fields nothing may be asked.
+ */
 static bool narrow_several(struct narrowing *n)
 {
 	const struct nft_several *s = n->v->several;
 	addr_num left = n->v->mask;
 	nft_cells cells = { 0 };
+	bool apart = false;
 
-	if (n->len != 1 || n->at->lo != n->at->hi || n->v->host)
+	if (n->len != 1 || n->v->host || (n->at->lo != n->at->hi && !whole(n)))
 		return false;
 	const addr_num value = n->at->lo;
 	vec_push(n->w->arena, &cells, *n->c);
@@ -456,8 +460,12 @@ static bool narrow_several(struct narrowing *n)
 		struct addr_range *one = arena_zero(n->w->arena, sizeof *one);
 		nft_cells next = { 0 };
 
-		one->lo = one->hi = value >> s->fields[f].bits & last;
+		one->lo = n->at->lo >> s->fields[f].bits & last;
+		one->hi = n->at->hi >> s->fields[f].bits & last;
 		left &= ~(last << s->fields[f].bits);
+		if (apart && (one->lo || one->hi != last))
+			return false;
+		apart |= one->lo != one->hi;
 		if (one->lo & ~v.mask)
 			return true; /* no packet has such a bit behind the mask */
 		for (size_t i = 0; v.mask && i < cells.len; i++)

@@ -217,6 +217,12 @@ static void print_range(struct buf *out, enum nft_type type, struct addr_range r
 		print_value(out, type, r.lo);
 		return;
 	}
+	if (type == NFT_TYPE_NUMBER) {
+		print_hex(out, r.lo);
+		buf_putc(out, '-');
+		print_hex(out, r.hi);
+		return;
+	}
 	if (!is_address(type)) {
 		buf_number(out, (unsigned)r.lo); /* words make no ranges */
 		buf_putc(out, '-');

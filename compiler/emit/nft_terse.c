@@ -3,7 +3,7 @@
 /* Of a rule's questions, those that may be left out, the first two, or joined; or NULL. */
 struct found {
 	const struct nft_match *family, *spare_proto;
-	const struct nft_match *proto, *src, *dst, *sport, *dport;
+	const struct nft_match *proto, *src, *dst, *sport, *dport; /* dport may be a range */
 	bool by_family, by_proto; /* something is asked that nft has no words for without */
 };
 
@@ -12,13 +12,19 @@ static bool is_one(const struct nft_match *m)
 	return m->test == NFT_TEST_EQ && !m->set;
 }
 
+static bool is_address(const struct nft_match *m)
+{
+	return nft_fields[m->field].type == NFT_TYPE_ADDR4 || nft_fields[m->field].type == NFT_TYPE_ADDR6;
+}
+
 static void find(struct found *f, const struct nft_match *m)
 {
 	const struct nft_field_row *row = &nft_fields[m->field];
-	const bool address = row->type == NFT_TYPE_ADDR4 || row->type == NFT_TYPE_ADDR6;
 
-	f->by_family |= (address && m->set) || row->type == NFT_TYPE_ICMP_TYPE || row->type == NFT_TYPE_ICMPV6_TYPE;
+	f->by_family |= (is_address(m) && m->set) || row->type == NFT_TYPE_ICMP_TYPE || row->type == NFT_TYPE_ICMPV6_TYPE;
 	f->by_proto |= row->proto != 0;
+	if (m->field == NFT_FIELD_DPORT && !m->set)
+		f->dport = m;
 	if (!is_one(m))
 		return;
 	if (m->field == NFT_FIELD_NFPROTO || m->field == NFT_FIELD_PROTOCOL)
@@ -31,8 +37,6 @@ static void find(struct found *f, const struct nft_match *m)
 		f->dst = m;
 	if (m->field == NFT_FIELD_SPORT)
 		f->sport = m;
-	if (m->field == NFT_FIELD_DPORT)
-		f->dport = m;
 }
 
 /* Puts the bytes of one question where they lie in the wide one. */
@@ -44,12 +48,24 @@ static void lay(struct nft_match *wide, const struct nft_match *m, unsigned bits
 	wide->lo |= m->lo << bits;
 }
 
+/* Leading bits are asked as a range: a mask and a comparison are one expression more. */
+static struct nft_match as_range(struct nft_match m)
+{
+	const addr_num all = nft_fields[m.field].bytes == 16 ? ~(addr_num)0 : ((addr_num)1 << (8 * nft_fields[m.field].bytes)) - 1;
+	const addr_num rest = all & ~m.mask;
+
+	if (m.test != NFT_TEST_EQ || !m.masked || rest & (rest + 1))
+		return m;
+	m.test = rest ? NFT_TEST_WITHIN : NFT_TEST_EQ;
+	m.masked = false;
+	m.mask = 0;
+	m.hi = m.lo | rest;
+	return m;
+}
+
 static struct nft_match joined(enum nft_field f, addr_num mask, addr_num value)
 {
-	const uint8_t bytes = nft_fields[f].bytes;
-	const bool masked = mask != ((addr_num)1 << (8 * bytes)) - 1;
-
-	return (struct nft_match){ .field = f, .test = NFT_TEST_EQ, .bytes = bytes, .masked = masked, .mask = masked ? mask : 0, .lo = value, .hi = value };
+	return as_range((struct nft_match){ .field = f, .test = NFT_TEST_EQ, .bytes = nft_fields[f].bytes, .masked = true, .mask = mask, .lo = value, .hi = value });
 }
 
 /* From the protocol, or the source, to the last of what is asked; between the protocol and the source lies a checksum. */
@@ -67,11 +83,11 @@ static struct nft_match ends_of(const struct found *f)
 
 static struct nft_match ports_of(const struct found *f)
 {
-	struct nft_match wide = { 0 };
+	struct nft_match m = { .field = NFT_FIELD_TH_PORTS, .test = f->dport->test, .bytes = nft_fields[NFT_FIELD_TH_PORTS].bytes };
 
-	lay(&wide, f->dport, 0, UINT16_MAX);
-	lay(&wide, f->sport, 16, UINT16_MAX);
-	return joined(NFT_FIELD_TH_PORTS, wide.mask, wide.lo);
+	m.lo = f->sport->lo << 16 | f->dport->lo;
+	m.hi = f->sport->lo << 16 | f->dport->hi;
+	return m;
 }
 
 /* Is it one of those that are joined? */
@@ -108,6 +124,7 @@ void nft_terse(struct nft_rule *r, const struct nft_way *w, unsigned decided)
 	const bool joins_ports = f.sport && f.dport && !f.by_proto;
 	const struct nft_match ends = joins_ends ? ends_of(&f) : (struct nft_match){ 0 };
 	const struct nft_match ports = joins_ports ? ports_of(&f) : (struct nft_match){ 0 };
+	const bool by_place = f.family != NULL; /* an address is */
 	bool ends_said = false, ports_said = false;
 
 	for (size_t i = 0; i < r->exprs.len; i++) {
@@ -116,7 +133,7 @@ void nft_terse(struct nft_rule *r, const struct nft_way *w, unsigned decided)
 
 		if (m == f.family || m == f.spare_proto || (of_ends && ends_said) || (of_ports && ports_said))
 			continue;
-		r->exprs.at[len++].match = of_ends ? ends : of_ports ? ports : *m;
+		r->exprs.at[len++].match = of_ends ? ends : of_ports ? ports : by_place && is_address(m) ? as_range(*m) : *m;
 		ends_said |= of_ends;
 		ports_said |= of_ports;
 	}

@@ -4,7 +4,8 @@
  *     nft_price [ROUNDS [MANY]]
  *
  * A table has MANY of one kind beside those that they need, and is loaded as the warden does; so has one with a quarter as
- * many. What lies between both, shared among the objects between, is what one takes among many. The least of ROUNDS.
+ * many. What lies between both, shared among the objects between, is what one takes among many. Kinds take turns; the least
+ * of ROUNDS counts.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -193,34 +194,39 @@ static const struct kind {
 	{ "1/20 map of 20 ranges, its rule and chain", put_range_map, 0, 0 },
 };
 
-static double least_us(struct filter *f, const struct kind *k, size_t count, unsigned rounds)
+struct measured {
+	struct batch few, many;
+	double few_us, many_us; /* the least */
+};
+
+static void make(struct batch *out, const struct kind *k, size_t count)
 {
 	own(arena) struct arena *a = arena_new();
 	struct making m;
-	struct batch b;
-	double least = 1e9;
 
 	making_init(&m, a);
 	for (size_t i = 0; k->put && i < count; i++)
 		k->put(&m, i);
 	if (!k->put)
 		put_set(&m, k->form, k->leads, count);
-	nft_encode(&b, &m.table);
-	batch_place(&b, NFT_SAID_BANK);
-	for (unsigned i = 0; i < rounds; i++) {
-		const double ms = nft_load_ms(f, &b);
+	nft_encode(out, &m.table);
+	batch_place(out, NFT_SAID_BANK);
+}
 
-		least = ms < least ? ms : least;
-		nft_unload("inet tegumentar");
-	}
-	batch_release(&b);
-	return least * 1e3;
+static void load(struct filter *f, const struct batch *b, double *least_us)
+{
+	const double us = nft_load_ms(f, b) * 1e3;
+
+	nft_unload("inet tegumentar");
+	if (!*least_us || us < *least_us)
+		*least_us = us;
 }
 
 int main(int argc, char **argv)
 {
-	const unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 5;
-	const size_t many = argc > 2 ? (size_t)atol(argv[2]) : 10000;
+	const unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 7;
+	const size_t many = argc > 2 ? (size_t)atol(argv[2]) : 10000, few = many / 4;
+	struct measured at[ARRAY_LEN(kinds)] = { 0 };
 	struct filter *f;
 	struct err why;
 
@@ -230,12 +236,20 @@ int main(int argc, char **argv)
 	}
 	floor_must(unshare(CLONE_NEWNET), "a network namespace");
 	floor_must(filter_open(&f, &why), "a netlink socket");
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		make(&at[i].few, &kinds[i], few);
+		make(&at[i].many, &kinds[i], many);
+	}
+	for (unsigned r = 0; r < rounds; r++)
+		for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+			load(f, &at[i].few, &at[i].few_us);
+			load(f, &at[i].many, &at[i].many_us);
+		}
 	printf("us to load, each of %zu\n", many);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		const double few_us = least_us(f, &kinds[i], many / 4, rounds), many_us = least_us(f, &kinds[i], many, rounds);
-
-		printf("  %-46s %6.2f\n", kinds[i].name, (many_us - few_us) / ((double)many - (double)(many / 4)));
-		fflush(stdout);
+		printf("  %-46s %6.2f\n", kinds[i].name, (at[i].many_us - at[i].few_us) / (double)(many - few));
+		batch_release(&at[i].few);
+		batch_release(&at[i].many);
 	}
 	filter_free(f);
 	return 0;
