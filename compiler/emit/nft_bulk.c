@@ -14,6 +14,7 @@ struct found {
 	const struct nft_box *box;
 	struct nft_way way;
 	const char *counter;
+	const char *told; /* its chain, where it is told of by name; NULL so far */
 };
 
 struct bulk {
@@ -114,7 +115,7 @@ static void note_found(struct nft_spread *s, const struct nft_way *w)
 	struct bulk *k = s->finder;
 	struct arena *a = k->a;
 	const struct ir_box *b = &s->box->box;
-	const struct found f = { s->rule, s->box, *w, k->counter };
+	const struct found f = { s->rule, s->box, *w, k->counter, NULL };
 	const unsigned self = (w->src == NFT_END_SELF ? NFT_DECIDED_SRC : 0) | (w->dst == NFT_END_SELF ? NFT_DECIDED_DST : 0);
 	const bool icmp = !ranges_are_all(&b->icmp);
 	const struct nft_item it = {
@@ -149,18 +150,26 @@ static int find_all(struct bulk *k, const struct ir_rule *rules, size_t count)
 	return 0;
 }
 
+/* Rules that are told of by name have a chain each, which counts. */
+static const char *told_chain(struct bulk *k, struct found *f)
+{
+	if (!f->told)
+		f->told = nft_told_chain(k->mk, f->rule);
+	return f->told;
+}
+
 /* --- one rule a line --------------------------------------------------------------------------------- */
 
 static void put_item(struct bulk *k, struct nft_chain *c, uint32_t item, unsigned decided, const struct ir_rule **said)
 {
-	const struct found *f = &k->found.at[item];
+	struct found *f = &k->found.at[item];
 	struct nft_rule r = { 0 };
 
 	nft_ask_way(k->mk, &r, k->site->interface, f->box, &f->way, decided);
 	if (k->terse)
 		nft_terse(&r, &f->way, decided);
 	if (k->in_trees && nft_drop_is_told(k->mk, f->rule)) {
-		nft_ends_in(k->mk, &r, NFT_FATE_GOTO, nft_told_chain(k->mk, f->rule));
+		nft_ends_in(k->mk, &r, NFT_FATE_GOTO, told_chain(k, f));
 	} else {
 		nft_count_at(k->mk, &r, f->counter);
 		k->ends(k->mk, &r, f->rule);
@@ -268,14 +277,13 @@ static paintings paint(const struct bulk *k, struct arena *a, const struct nft_g
 	return out;
 }
 
-/* Rules that are told of by name have a chain each, which counts. */
-static struct nft_lead lead_of(const struct bulk *k, uint32_t item)
+static struct nft_lead lead_of(struct bulk *k, uint32_t item)
 {
-	const struct ir_rule *r = k->found.at[item].rule;
+	struct found *f = &k->found.at[item];
 
-	if (nft_drop_is_told(k->mk, r))
-		return (struct nft_lead){ NFT_FATE_GOTO, nft_told_chain(k->mk, r) };
-	return (struct nft_lead){ .name = k->found.at[item].counter };
+	if (nft_drop_is_told(k->mk, f->rule))
+		return (struct nft_lead){ NFT_FATE_GOTO, told_chain(k, f) };
+	return (struct nft_lead){ .name = f->counter };
 }
 
 /* Neighbours that count as one rule are one range. */

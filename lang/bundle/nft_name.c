@@ -5,29 +5,44 @@
 #include "lang/base/buf.h"
 #include "lang/base/digest.h"
 
-#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define PLAIN	LETTERS "0123456789_.-"
-#define HEX	"0123456789abcdef"
-
-/* strchr would find the NUL. */
-static bool among(char c, const char *set)
+/* Of ASCII, whatever the locale. */
+static bool is_letter(char c)
 {
-	return c && strchr(set, c);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_plain(char c)
+{
+	return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+}
+
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+/* As far as the name is written as it is. */
+static size_t plain_len(const char *s)
+{
+	size_t len = 0;
+
+	while (is_plain(s[len]) && !(s[len] == '_' && is_hex(s[len + 1]) && is_hex(s[len + 2])))
+		len++;
+	return len;
 }
 
 const char *nft_name(struct arena *a, const char *id)
 {
 	own(buf) struct buf name = { 0 };
+	size_t plain;
 
-	if (!among(id[0], LETTERS))
+	if (!is_letter(id[0]))
 		buf_puts(&name, "n_6e");
-	for (const char *c = id; *c; c++) {
-		bool reads_as_escape = *c == '_' && among(c[1], HEX) && among(c[2], HEX);
-
-		if (among(*c, PLAIN) && !reads_as_escape)
-			buf_putc(&name, *c);
-		else
-			buf_printf(&name, "_%02x", (unsigned char)*c);
+	for (const char *c = id; *c; c += plain) {
+		plain = plain_len(c);
+		buf_add(&name, c, plain);
+		if (!plain)
+			buf_printf(&name, "_%02x", (unsigned char)*c++);
 	}
 	if (name.len > NFT_NAME_MOST) {
 		struct digest d = digest_of(id, strlen(id));
@@ -38,9 +53,11 @@ const char *nft_name(struct arena *a, const char *id)
 
 static bool holds(const char *name, size_t most)
 {
-	size_t len = strlen(name);
+	size_t len = 0;
 
-	return len <= most && among(name[0], LETTERS) && strspn(name, PLAIN) == len;
+	while (is_plain(name[len]))
+		len++;
+	return len <= most && is_letter(name[0]) && !name[len];
 }
 
 bool nft_name_holds(const char *name)
