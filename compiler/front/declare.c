@@ -357,6 +357,9 @@ static bool is_first_verdict(struct reading *r, const struct node *action, struc
 	return true;
 }
 
+/* As a person may block for; the first hook keeps an end as 61 bits of nanoseconds, nft as milliseconds. */
+#define BLOCK_NS_MAX (365 * 86400000000000ull)
+
 static bool drop_read(struct reading *r, const struct node *action, struct pol_reflex *out)
 {
 	const struct node *who = action->first;
@@ -375,7 +378,11 @@ static bool drop_read(struct reading *r, const struct node *action, struct pol_r
 			  "write: do drop source for 60s");
 		return false;
 	}
-	return value_duration(r, who->next, &out->block_ns);
+	if (!value_duration(r, who->next, &out->block_ns))
+		return false;
+	if (out->block_ns > BLOCK_NS_MAX)
+		diag(r->diags, DIAG_NUMBER_RANGE, who->next->span, "a source is blocked for at most 365d");
+	return out->block_ns <= BLOCK_NS_MAX;
 }
 
 static bool cookies_read(struct reading *r, const struct node *n, struct pol_reflex *out)

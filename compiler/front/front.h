@@ -24,10 +24,11 @@ struct node;
 struct reading;
 struct store;
 
-/* A parameter's value as it was given; `quoted` is the same with its parts as strings. */
+/* A parameter's value as it was given; `literal` is the same as a string, or its parts as strings. */
 struct param_given {
 	const char *name, *from;
-	const char *text, *quoted;
+	const char *text, *literal;
+	bool is_list; /* written as a list of strings */
 	bool used;
 };
 

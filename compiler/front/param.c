@@ -8,6 +8,7 @@
 #include "compiler/front/reading.h"
 #include "lang/base/file.h"
 #include "lang/base/near.h"
+#include "lang/spell/print.h"
 #include "lang/syntax/parse.h"
 #include "lang/vocab/exit.h"
 
@@ -21,6 +22,13 @@ static void give(struct compilation *c, struct param_given g)
 		diag(&c->diags, DIAG_INPUT_UTF8, SPAN_NOWHERE, "the value of parameter `%s` is not UTF-8", g.name);
 }
 
+static bool is_in_quotes(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len >= 2 && text[0] == '"' && text[len - 1] == '"';
+}
+
 bool front_give_param(struct compilation *c, const char *assignment)
 {
 	const char *equals = strchr(assignment, '=');
@@ -29,20 +37,27 @@ bool front_give_param(struct compilation *c, const char *assignment)
 		return false;
 	const char *name = arena_strndup(c->arena, assignment, (size_t)(equals - assignment));
 	const char *text = arena_strdup(c->arena, equals + 1);
-	bool written = text[0] == '"' || text[0] == '[';
+	own(buf) struct buf literal = { 0 };
+
+	if (is_in_quotes(text))
+		buf_puts(&literal, text);
+	else
+		print_string(&literal, text);
 	give(c, (struct param_given){ .name = name, .from = arena_printf(c->arena, "--param %s", name), .text = text,
-				      .quoted = written ? text : arena_printf(c->arena, "\"%s\"", text) });
+				      .literal = arena_strdup(c->arena, buf_text(&literal)), .is_list = text[0] == '[' });
 	return true;
 }
 
 /* A JSON value as .teg writes it; its strings as they are, or as strings of .teg. */
 static bool json_value(struct buf *out, const cJSON *v, bool quoted)
 {
-	const char *quote = quoted ? "\"" : "";
 	const cJSON *part;
 
 	if (cJSON_IsString(v)) {
-		buf_printf(out, "%s%s%s", quote, v->valuestring, quote);
+		if (quoted)
+			print_string(out, v->valuestring);
+		else
+			buf_puts(out, v->valuestring);
 		return true;
 	}
 	if (cJSON_IsBool(v)) {
@@ -78,7 +93,7 @@ static void give_json(struct compilation *c, const char *path, const cJSON *root
 		if (json_value(&text, v, false) && json_value(&quoted, v, true))
 			give(c, (struct param_given){ .name = name, .from = arena_printf(c->arena, "%s: %s", path, name),
 						      .text = arena_strdup(c->arena, buf_text(&text)),
-						      .quoted = arena_strdup(c->arena, buf_text(&quoted)) });
+						      .literal = arena_strdup(c->arena, buf_text(&quoted)) });
 		else
 			diag_help(diag(&c->diags, DIAG_PARAMS_FILE, SPAN_NOWHERE,
 				       "%s: the value of `%s` is not one that a parameter can have", path, name),
@@ -114,15 +129,28 @@ void front_give_params(struct compilation *c, const char *path)
 	cJSON_Delete(root);
 }
 
-static struct span as_source(struct reading *r, const struct param_given *g, bool quoted)
+static struct span as_source(struct reading *r, const struct param_given *g, const char *text)
 {
-	const char *text = quoted ? g->quoted : g->text;
 	size_t len = strlen(text);
 
 	return (struct span){ source_add(&r->c->sources, g->from, text, len), 0, (uint32_t)len };
 }
 
-struct node *param_given_value(struct reading *r, const char *name, bool quoted)
+/* What a policy would write between quotes is given without them, and stands for itself: a pattern may well begin with `[`. */
+static const char *text_as(const struct param_given *g, enum type t)
+{
+	switch (t) {
+	case TYPE_INTERFACE:
+		return g->is_list ? g->text : g->literal;
+	case TYPE_TEXT:
+	case TYPE_PATTERN:
+		return g->literal;
+	default:
+		return g->text;
+	}
+}
+
+struct node *param_given_value(struct reading *r, const char *name, enum type type)
 {
 	struct param_given *last = NULL;
 	struct ast ast;
@@ -134,7 +162,7 @@ struct node *param_given_value(struct reading *r, const char *name, bool quoted)
 		}
 	if (!last)
 		return NULL;
-	struct span whole = as_source(r, last, quoted);
+	struct span whole = as_source(r, last, text_as(last, type));
 	parse_value(&ast, r->arena, &r->c->sources, whole.file, r->diags);
 	return ast.root ? ast.root : node_new(r->arena, NODE_HOLE, whole);
 }
@@ -148,7 +176,7 @@ void params_check(struct reading *r)
 		if (g->used || r->poisoned)
 			continue;
 		struct diag *d = diag(r->diags, DIAG_PARAM_UNKNOWN,
-				      as_source(r, g, false), "the policy declares no parameter `%s`", g->name);
+				      as_source(r, g, g->text), "the policy declares no parameter `%s`", g->name);
 		for (size_t j = 0; j < r->symbols.entries.len; j++) {
 			const struct symbol *s = r->symbols.entries.at[j].value;
 

@@ -119,7 +119,7 @@ const char *shipped_name(size_t i); /* of the files that tegc carries, by number
 bool tell_carried(struct reading *r, struct diag *d, const char *name, uint32_t file);
 
 /* param.c: the value given for a parameter, or NULL. Params nobody declared are told by params_check(). */
-struct node *param_given_value(struct reading *r, const char *name, bool quoted);
+struct node *param_given_value(struct reading *r, const char *name, enum type type);
 void params_check(struct reading *r);
 
 /* condition.c: afterwards no declaration and no posture has an IF. Parameters are declared before. */

@@ -116,12 +116,6 @@ static void tell_type(struct reading *r, const struct node *type)
 		diag_help(d, "there are %s", buf_text(&all));
 }
 
-/* A value from outside is what stands between quotes. */
-static bool is_quoted(enum type t)
-{
-	return t == TYPE_INTERFACE || t == TYPE_TEXT || t == TYPE_PATTERN;
-}
-
 static void declare_param(struct reading *r, const struct node *decl)
 {
 	struct node *name = node_find(decl, NODE_NAME), *type = node_find(decl, NODE_TYPE);
@@ -134,7 +128,7 @@ static void declare_param(struct reading *r, const struct node *decl)
 		tell_type(r, type);
 		s->state = SYMBOL_WRONG;
 	}
-	given = param_given_value(r, s->name, is_quoted(s->type));
+	given = param_given_value(r, s->name, s->type);
 	s->value = given ? given : type->next;
 	if (!s->value) {
 		diag_help(diag(r->diags, DIAG_PARAM_MISSING, name->span, "parameter `%s` has no value", s->name),

@@ -252,6 +252,19 @@ static void rates_have_prefixes(void)
 	}
 }
 
+static void blocks_end(void)
+{
+	static const struct { const char *time; bool right; } rows[] = { { "1ns", true }, { "365d", true }, { "366d", false }, { "5000w", false } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		own(compilation) struct compilation *c = compilation_new();
+		const struct policy *p = read_text(c, arena_printf(c->arena, "reflex f {\n match tcp\n do drop source for %s\n}\n"
+								   "posture P { default drop }\n", rows[i].time));
+
+		tap_ok(!!p == rows[i].right, "drop source for %s %s", rows[i].time, rows[i].right ? "is taken" : "is refused");
+	}
+}
+
 /* The kernel multiplies a burst by what a packet takes, in 64 bits: nft_limit_init(). */
 static void bursts_come_again(void)
 {
@@ -490,6 +503,7 @@ int main(void)
 	rates_have_units();
 	rates_have_prefixes();
 	bursts_come_again();
+	blocks_end();
 	cookies_are_for_listeners();
 	postures_inherit();
 	anonymous_ids_are_stable();

@@ -61,6 +61,26 @@ printf '{ "_office": ["198.51.100.0/24", "2001:db8::/32"], "_web": 8443, "wan_if
 expect 0 '' 'parameters from a file' "$tegc" check --params good.json param.teg
 expect 0 '' 'an interface needs no quotes on the command line' "$tegc" check --param wan_if=wan0 param.teg
 printf '{ "_office": { "a": 1 } }' >nested.json
+literal() { # WANT PARAM...: the pattern of the reflex, as it is resolved
+	"$tegc" build "${@:2}" pattern.teg -o pattern.tegb && tar xOf pattern.tegb policy/resolved.teg | grep -oE 'payload .*'
+}
+cat >pattern.teg <<'TEG'
+zone wan = "eth0"
+param scan: pattern = "none"
+reflex r {
+    match tcp payload scan on wan
+    do    drop
+}
+posture A {
+    default drop
+}
+TEG
+for pattern in '[a-z]+\/\d"x' '\x2e\sa' '(a|b)c'; do
+	same "payload /$pattern/" "$(literal "$pattern" --param "scan=$pattern")" "a pattern stands for itself: $pattern"
+	jq -n --arg p "$pattern" '{ scan: $p }' >pattern.json
+	same "payload /$pattern/" "$(literal "$pattern" --params pattern.json)" "also in a file: $pattern"
+done
+same "payload /a b/" "$(literal x --param 'scan="a b"')" "quotes may be written all the same"
 expect 1 'error[E0209]' 'a parameter that is an object' "$tegc" check --params nested.json param.teg
 printf '{ "_office": ' >broken.json
 expect 1 'error[E0209]: this is not JSON' 'a parameter file that breaks off' "$tegc" check --params broken.json param.teg
