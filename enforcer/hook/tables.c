@@ -298,6 +298,20 @@ static const struct bpf_map *too_large(const struct opened *o)
 	return o->log && strstr(o->log, "processed ") ? NULL : m; /* libbpf had the kernel tell of types as well */
 }
 
+/* The program holds all its tables, those too that what is left of it does not mention: they are found again by it. */
+static int bind_tables(const struct opened *o, struct err *why)
+{
+	const struct bpf_map *m;
+
+	bpf_object__for_each_map(m, o->object) {
+		const int map = bpf_map__fd(m);
+
+		if (map >= 0 && bpf_prog_bind_map(bpf_program__fd(o->program), map, NULL))
+			return err_sys(why, "the program cannot hold the table %s", bpf_map__name(m));
+	}
+	return 0;
+}
+
 int opened_load(struct opened *o, struct err *why)
 {
 	const bool loaded = !bpf_object__load(o->object);
@@ -308,7 +322,7 @@ int opened_load(struct opened *o, struct err *why)
 			       bpf_map__name(large), bpf_map__value_size(large) / 1048576.0);
 	if (!loaded)
 		return err_sys(why, "the kernel does not take the program: %s", last_words(o->log ? o->log : ""));
-	return 0;
+	return bind_tables(o, why);
 }
 
 static double cpu_ms(void)

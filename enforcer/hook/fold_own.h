@@ -1,0 +1,114 @@
+/*
+ * fold_own - what the parts of fold share: the program cut into blocks, of which each is entered at its beginning
+ * and left at its end.
+ */
+#ifndef TEG_HOOK_FOLD_OWN_H
+#define TEG_HOOK_FOLD_OWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/bpf.h>
+
+#include "enforcer/hook/fold.h"
+
+#define FOLD_NONE UINT32_MAX
+#define FOLD_REGS 11
+#define FOLD_SLOTS 64 /* of eight bytes, in a function's stack */
+#define FOLD_FRAME 512
+
+/* An instruction. What it was is kept where it stood. */
+struct fold_item {
+	struct bpf_insn in;
+	uint64_t wide;	  /* with is_wide: `in` loads this number, which takes two places */
+	int16_t stack_at; /* it reads or writes this place of the function's stack; 0: another, or none that is known */
+	bool is_wide, is_address;
+	bool gone;
+};
+
+struct fold_block {
+	uint32_t from, to;    /* places */
+	uint32_t next, other; /* blocks: what follows, and where its jump leads; or FOLD_NONE */
+	uint32_t function;
+	bool reached; /* as far as is known; at first, all are */
+};
+
+struct fold_function {
+	uint32_t block; /* where it is entered */
+	int stack_own;	/* what lies below is reached by known places only; above, addresses have been given away */
+	bool called;
+};
+
+struct fold {
+	const struct fold_table *tables;
+	size_t table_count;
+	struct fold_item *items;
+	uint32_t *block_at; /* by place: the block that begins there, or FOLD_NONE */
+	struct fold_block *blocks;
+	struct fold_function *functions;
+	uint32_t len, block_count, function_count;
+};
+
+static inline bool fold_is_jump(const struct bpf_insn *in)
+{
+	const uint8_t class = BPF_CLASS(in->code), op = BPF_OP(in->code);
+
+	return (class == BPF_JMP || class == BPF_JMP32) && op != BPF_CALL && op != BPF_EXIT;
+}
+
+static inline bool fold_is_always(const struct bpf_insn *in)
+{
+	return in->code == (BPF_JMP | BPF_JA);
+}
+
+static inline bool fold_is_address(const struct bpf_insn *in)
+{
+	return in->code == (BPF_LD | BPF_IMM | BPF_DW);
+}
+
+static inline bool fold_is_call(const struct bpf_insn *in)
+{
+	return in->code == (BPF_JMP | BPF_CALL);
+}
+
+static inline bool fold_is_exit(const struct bpf_insn *in)
+{
+	return in->code == (BPF_JMP | BPF_EXIT);
+}
+
+static inline unsigned fold_bytes(const struct bpf_insn *in)
+{
+	switch (BPF_SIZE(in->code)) {
+	case BPF_B:
+		return 1;
+	case BPF_H:
+		return 2;
+	case BPF_W:
+		return 4;
+	}
+	return 8;
+}
+
+/* The place of the stack that is looked into as one: whole, and not given away. FOLD_SLOTS: none. */
+static inline unsigned fold_slot(const struct fold_function *f, int at)
+{
+	if (at < -FOLD_FRAME || at >= 0)
+		return FOLD_SLOTS;
+	const unsigned slot = (unsigned)(at + FOLD_FRAME) / 8;
+
+	return (int)slot * 8 + 8 - FOLD_FRAME <= f->stack_own ? slot : FOLD_SLOTS;
+}
+
+/* How many of r1 to r5 a call reads: of what is not called often, all. */
+unsigned fold_call_reads(const struct bpf_insn *in);
+
+/* What has one value becomes that number, and which blocks are reached. */
+int fold_values(struct fold *f);
+
+/* What nobody reads goes; true when something did. */
+int fold_life(struct fold *f, bool *less);
+
+/* Which registers are read before they are written, at each block's beginning. */
+int fold_live_registers(struct fold *f, uint16_t *live);
+
+#endif
