@@ -193,7 +193,8 @@ void settings_say_strangers(void)
 		n = near_to(name + strlen(begin));
 		known = !strcmp(name, config);
 		for (size_t i = 0; i < ROWS; i++) {
-			known = known || !strcmp(name, variable_of(names[i], &rows[i]));
+			variable_of(names[i], &rows[i]);
+			known = known || !strcmp(name, names[i]);
 			near_try(&n, names[i] + strlen(begin));
 		}
 		if (!known)

@@ -11,6 +11,7 @@ exec valgrind --trace-children=yes --leak-check=full --errors-for-leak-kinds=def
 END
 chmod +x $lab/tegd
 tegd=$lab/tegd
+export TEGUMENTAR_DRIFT_SECONDS=300 # settings come from here, too
 
 bundle $lab/one.tegb
 bundle $lab/two.tegb 's/version "1"/version "2"/; s/port 80$/port [80, 8080]/'
