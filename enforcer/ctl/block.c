@@ -127,6 +127,15 @@ static enum exit_code change_some(const struct ctl *c, const char *path, const c
 	return body ? call_make(c, &call) : EXIT_OURS;
 }
 
+/* A request is whole or not at all, a long list is several. */
+static void say_partly(const struct ctl *c, size_t done, size_t all, const char *what)
+{
+	own(buf) struct buf text = { 0 };
+
+	buf_printf(&text, "the first %zu of %zu sources are %s, the others are not", done, all, what);
+	say_problem(c, "partly", buf_text(&text), "once it is mended, give the whole list again");
+}
+
 static enum exit_code change(const struct ctl *c, const char *path, unsigned long minutes, const char *what)
 {
 	own(arena) struct arena *a = arena_new();
@@ -138,8 +147,11 @@ static enum exit_code change(const struct ctl *c, const char *path, unsigned lon
 		say_problem(c, "usage", "which sources?", "tegctl block 198.51.100.7 --for 2h");
 		return EXIT_USAGE;
 	}
-	for (size_t i = 0; !rc && i < s.at.len; i += AT_ONCE)
+	for (size_t i = 0; !rc && i < s.at.len; i += AT_ONCE) {
 		rc = change_some(c, path, s.at.at + i, s.at.len - i < AT_ONCE ? s.at.len - i : AT_ONCE, minutes);
+		if (rc && i)
+			say_partly(c, i, s.at.len, what);
+	}
 	if (rc)
 		return rc;
 	if (*c->json)

@@ -99,6 +99,8 @@ static const char *way_out(int code, const struct nlmsghdr *h)
 		return "; tegd needs the capability CAP_NET_ADMIN in this network namespace";
 	case EEXIST:
 		return "; somebody else made it";
+	case ENFILE: /* nft_add_set_elem() */
+		return "; no place is left in the set";
 	default:
 		return "";
 	}

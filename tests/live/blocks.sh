@@ -49,6 +49,8 @@ for engine in native nft; do
 	ok "$engine: a line that is no source: 64" ends 64 ctl block --from <(echo 192.0.2.1; echo nonsense) --for 30m
 	holds "$(cat $lab/said)" "\`nonsense\`" "$engine: is named"
 	is "$(ctl block --json | jq .total)" 3000 "$engine: and none of the rest is blocked"
+	ok "$engine: far down in a long list" ends 64 ctl block --from <(head -2500 $lab/many; echo nonsense) --for 30m
+	holds "$(cat $lab/said)" "the first 2000 of 2501 sources are blocked, the others are not" "$engine: it is said how many are"
 	ok "$engine: taken back from standard input" bash -c "cut -d' ' -f1 $lab/many | '$BUILD/tegctl' --socket $lab/run/api.sock unblock --from -"
 	is "$(ctl block --json | jq .total)" 0 "$engine: none is left"
 	tegd_end TERM
