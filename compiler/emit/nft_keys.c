@@ -20,17 +20,16 @@ size_t nft_values_of(const struct nft_spans *s)
 
 unsigned nft_block_bits(const struct nft_spans *s, unsigned width)
 {
-	addr_num size = s->at[0].hi - s->at[0].lo; /* less one */
-	unsigned host = 0;
+	const addr_num size = s->at[0].hi - s->at[0].lo; /* less one */
+	const uint64_t lower = ~(uint64_t)size, upper = ~(uint64_t)(size >> 64);
+	const unsigned host = lower ? (unsigned)__builtin_ctzll(lower) : upper ? 64 + (unsigned)__builtin_ctzll(upper) : 128;
 
 	if (size & (size + 1))
 		return 0;
-	while (host < width && size >> host & 1)
-		host++;
 	for (size_t i = 0; i < s->len; i++)
 		if (s->at[i].hi - s->at[i].lo != size || (s->at[i].lo & size))
 			return 0;
-	return width - host;
+	return host < width ? width - host : 0;
 }
 
 /* What an item asks but for values that stand in keys; equal bytes are equal. */
