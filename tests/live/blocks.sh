@@ -49,13 +49,38 @@ for engine in native nft; do
 	ok "$engine: a line that is no source: 64" ends 64 ctl block --from <(echo 192.0.2.1; echo nonsense) --for 30m
 	holds "$(cat $lab/said)" "\`nonsense\`" "$engine: is named"
 	is "$(ctl block --json | jq .total)" 3000 "$engine: and none of the rest is blocked"
-	ok "$engine: far down in a long list" ends 64 ctl block --from <(head -2500 $lab/many; echo nonsense) --for 30m
-	holds "$(cat $lab/said)" "the first 2000 of 2501 sources are blocked, the others are not" "$engine: it is said how many are"
 	ok "$engine: taken back from standard input" bash -c "cut -d' ' -f1 $lab/many | '$BUILD/tegctl' --socket $lab/run/api.sock unblock --from -"
 	is "$(ctl block --json | jq .total)" 0 "$engine: none is left"
 	tegd_end TERM
 	nft flush ruleset
 done
+
+# --- a list that is refused halfway, as by a full table: an api that takes two requests
+cat >$lab/api.py <<'PYTHON'
+import http.server, socketserver, sys
+class Api(http.server.BaseHTTPRequestHandler):
+    taken = 0
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        Api.taken += 1
+        body = b'{"result":"done"}' if Api.taken < 3 else b'{"problem":"failed","detail":"blocks: no place is left","try":"later"}'
+        self.send_response(200 if Api.taken < 3 else 500)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *words): pass
+    def address_string(self): return ""
+socketserver.UnixStreamServer(sys.argv[1], Api).serve_forever()
+PYTHON
+python3 $lab/api.py $lab/full.sock &
+api=$!
+until [ -S $lab/full.sock ]; do sleep 0.02; done
+for i in $(seq 2500); do echo "10.50.$((i / 250)).$((i % 250))"; done >$lab/many
+"$BUILD/tegctl" --socket $lab/full.sock block --from $lab/many --for 30m >$lab/said 2>&1
+ok "a list that is refused halfway is no success" test $? != 0
+holds "$(cat $lab/said)" "no place is left" "it is said why"
+holds "$(cat $lab/said)" "the first 2000 of 2500 sources are blocked, the others are not" "and how many are blocked"
+kill $api
 
 # --- from one engine to the other
 moves() { tegd_end "$2" && tegd_start --engine "$1" --state-dir $lab/state-native --pin-dir $lab/bpf/native; } # moves ENGINE SIGNAL
