@@ -2,11 +2,7 @@
  * limit - what is counted per source while packets pass: token buckets, and
  * the blocks that a reflex places.
  *
- * A bucket is one word, taken from by compare-and-swap, so two CPUs never hand
- * out the same token. The slack that is left is to the source's favour: one whose
- * bucket four swaps in a row lost to other CPUs is let within its rate once.
- * So is one that gets a place on two CPUs at once, one in each of its sets: that can be while
- * the near set's time is over for the one and not yet for the other; one bucket is then used once.
+ * Buckets are in buckets.h. Who has no place there takes a token from the sketch: two words, of which either is enough.
  */
 #ifndef TEG_LIMIT_H
 #define TEG_LIMIT_H
@@ -23,6 +19,7 @@ static struct teg_block *limit_block_set(__u32 number);
 
 #include "bpf-templates/blocks.h"
 #include "bpf-templates/bound.h"
+#include "bpf-templates/buckets.h"
 #include "bpf-templates/event.h"
 #include "bpf-templates/name.h"
 #include "bpf-templates/one.h"
@@ -98,204 +95,6 @@ static __always_inline __u64 limit_name(const struct teg_buckets *all, const str
 	return name_end(who, all->seed);
 }
 
-/*
- * For how many units more a place is kept; 0: it makes room. What would be kept for longer than anything is was over long ago. Where
- * the moment comes round again, the bucket has not been used for 156 days, and was empty before that.
- */
-static __always_inline __u32 limit_ahead(__u64 is_who, __u64 is_ns, __u64 now)
-{
-	const __u64 ahead = (is_who - (now >> TEG_BUCKET_UNIT)) & ((1u << TEG_BUCKET_UNTIL) - 1);
-	const __s64 can = ahead - 1 - TEG_BUCKET_AHEAD;
-	const __s64 lately = ((__s64)(now - is_ns) >> TEG_BUCKET_UNIT) - ((1u << TEG_BUCKET_UNTIL) - TEG_BUCKET_AHEAD);
-
-	return ahead & (can & lately & (__s64)is_who) >> 63;
-}
-
-static __always_inline __u64 limit_until(__u64 word, __u64 until)
-{
-	return word >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL | (until & ((1u << TEG_BUCKET_UNTIL) - 1));
-}
-
-#define LIMIT_TAG_EACH (1ull | 1ull << TEG_GATE_BITS | 1ull << 2 * TEG_GATE_BITS | 1ull << 3 * TEG_GATE_BITS)
-
-static __always_inline __u64 limit_tag(__u64 who)
-{
-	return who >> (64 - TEG_GATE_BITS);
-}
-
-/* The highest bit of each place's part: the lowest that is set is a place whose name begins so. None: it stands nowhere. */
-static __always_inline __u64 limit_gate_asks(__u64 gate, __u64 who)
-{
-	const __u64 differ = gate >> TEG_BUCKET_UNTIL ^ limit_tag(who) * LIMIT_TAG_EACH;
-
-	return (differ - LIMIT_TAG_EACH) & ~differ & LIMIT_TAG_EACH << (TEG_GATE_BITS - 1);
-}
-
-static __always_inline __u32 limit_gate_place(__u64 asked)
-{
-	const __u64 one = asked & -asked;
-
-	return (one >> (2 * TEG_GATE_BITS - 1) & 1) | (one >> (3 * TEG_GATE_BITS - 2) & 2) |
-	       (one >> (4 * TEG_GATE_BITS - 1) & 1) * 3;
-}
-
-/* Where `who` stands in the set, by its gate; NULL when nowhere. */
-static __always_inline struct teg_bucket *limit_find(struct teg_bucket *set, __u64 gate, __u64 who)
-{
-	__u64 asked = limit_gate_asks(gate, who);
-
-	for (__u32 i = 0; asked && i < TEG_BUCKET_WAYS; i++) {
-		struct teg_bucket *b = &set[BOUND(limit_gate_place(asked), TEG_BUCKET_WAYS)];
-
-		if ((*(volatile __u64 *)&b->who ^ who) >> TEG_BUCKET_UNTIL == 0)
-			return b;
-		asked &= asked - 1;
-	}
-	return NULL;
-}
-
-/* Are all places of the set surely kept? */
-static __always_inline bool limit_gate_is_shut(__u64 gate, __u32 unit)
-{
-	return (((__u32)gate - unit - 1) & ((1u << TEG_BUCKET_UNTIL) - 1)) < TEG_GATE_AHEAD;
-}
-
-/* The first place that will be free is kept so many more units. */
-static __always_inline __u64 limit_gate_shut(__u64 gate, __u32 unit, __u32 more)
-{
-	return limit_until(gate, unit + (more < TEG_GATE_AHEAD ? more + 1 : TEG_GATE_AHEAD));
-}
-
-/* All that it counts are one, who has a bucket whatever comes. */
-static __always_inline bool limit_must(const struct teg_rule *rule)
-{
-	return rule->key == TEG_KEY_ALL;
-}
-
-/*
- * limit_place - the place of `who`, looked for: its own, or that of one who is kept no longer. That one's bucket is
- * full: unless its depth was less, it is left as it is; else it is filled first and then renamed. A CPU that comes late
- * with either finds the word changed, and leaves what the first has taken since. Who renames says so at the gate;
- * changes of the gate's parts can come in any order. NULL when all are kept, unless it must have one, and when another
- * source took the place.
- */
-static __always_inline struct teg_bucket *limit_place(struct teg_bucket *set, __u64 *gate, __u64 seen, __u64 who,
-						      __u64 now, const struct teg_rule *rule)
-{
-	const __u32 unit = now >> TEG_BUCKET_UNIT;
-	struct teg_bucket *room = &set[0];
-	__u32 ahead = ~0u, part = 0;
-	__u64 was_who = 0, was_ns = 0;
-
-	/* A branch, though it is often guessed wrong: while its line is waited for, a guess goes on. */
-	for (__u32 i = 0; i < TEG_BUCKET_WAYS; i++) {
-		__u64 is_who = *(volatile __u64 *)&set[i].who, is_ns = *(volatile __u64 *)&set[i].empty_ns;
-		__u32 more = limit_ahead(is_who, is_ns, now);
-
-		if ((is_who ^ who) >> TEG_BUCKET_UNTIL == 0)
-			return &set[i];
-		if (more < ahead) {
-			ahead = more;
-			room = &set[i];
-			was_who = is_who;
-			was_ns = is_ns;
-			part = TEG_BUCKET_UNTIL + i * TEG_GATE_BITS;
-		}
-	}
-	if (ahead && !limit_must(rule)) {
-		__sync_val_compare_and_swap(gate, seen, limit_gate_shut(seen, unit, ahead));
-		return NULL;
-	}
-	who = limit_until(who, unit + TEG_BUCKET_KEPT);
-	if ((__s64)(now - was_ns) < (__s64)rule->depth_ns)
-		__sync_val_compare_and_swap(&room->empty_ns, was_ns, now - rule->depth_ns);
-	__u64 is = __sync_val_compare_and_swap(&room->who, was_who, who);
-	if (is == was_who)
-		__sync_fetch_and_xor(gate, (limit_tag(was_who) ^ limit_tag(who)) << part);
-	return is == was_who || is == who ? room : NULL;
-}
-
-static __always_inline __u32 limit_near(__u64 who)
-{
-	return who & (TEG_NEAR_SETS - 1);
-}
-
-static __always_inline __u32 limit_far(__u64 who)
-{
-	return TEG_NEAR_SETS + (who & (TEG_FAR_SETS - 1));
-}
-
-/* A place in that set, unless all are kept; *kept says whether they surely are. */
-static __always_inline struct teg_bucket *limit_room_in(struct teg_buckets *all, __u32 at, __u64 who, __u64 now,
-							const struct teg_rule *rule, bool *kept)
-{
-	const __u32 unit = now >> TEG_BUCKET_UNIT;
-	__u64 *gate = &all->gate[at], seen = *(volatile __u64 *)gate;
-
-	*kept = !limit_must(rule) && limit_gate_is_shut(seen, unit);
-	if (*kept)
-		return NULL;
-	struct teg_bucket *b = limit_place(all->at[at], gate, seen, who, now, rule);
-	*kept = !b && limit_gate_is_shut(*(volatile __u64 *)gate, unit);
-	return b;
-}
-
-/*
- * A place for whom no gate knows; in the far set when the near one is found full. What must have one is always far, where
- * few displace each other. Not a loop of two: Linux 5.15 takes it for one without an end.
- */
-static __always_inline struct teg_bucket *limit_room(struct teg_buckets *all, __u64 who, __u64 now, const struct teg_rule *rule)
-{
-	bool kept = true;
-	struct teg_bucket *b = limit_must(rule) ? NULL : limit_room_in(all, limit_near(who), who, now, rule, &kept);
-
-	return kept ? limit_room_in(all, limit_far(who), who, now, rule, &kept) : b;
-}
-
-/* The bucket of `who`; NULL when it has none and there is no room. */
-static __always_inline struct teg_bucket *limit_bucket(struct teg_buckets *all, __u64 who, __u64 now,
-						       const struct teg_rule *rule)
-{
-	const __u32 near = limit_near(who), far = limit_far(who);
-	struct teg_bucket *b = limit_must(rule) ? NULL : limit_find(all->at[near], *(volatile __u64 *)&all->gate[near], who);
-
-	if (likely(b))
-		return b;
-	b = limit_find(all->at[far], *(volatile __u64 *)&all->gate[far], who);
-	return b ? b : limit_room(all, who, now, rule);
-}
-
-/* Takes a token from the bucket that was empty then; true when there was none. *missing_ns: what it lacks then. */
-static __always_inline bool limit_takes(__u64 *empty_ns, __u64 cost_ns, __u64 depth_ns, __u64 now, __u64 *missing_ns)
-{
-	for (int i = 0; i < LIMIT_TRIES; i++) {
-		__u64 seen = *(volatile __u64 *)empty_ns;
-		__s64 held = (__s64)(now - seen); /* below 0: another CPU's clock is ahead */
-
-		if (held > (__s64)depth_ns)
-			held = (__s64)depth_ns;
-		*missing_ns = depth_ns - (__u64)held;
-		if (held < (__s64)cost_ns)
-			return true;
-		*missing_ns += cost_ns;
-		if (__sync_val_compare_and_swap(empty_ns, seen, now - (__u64)held + cost_ns) == seen)
-			return false;
-	}
-	return false;
-}
-
-/* A bucket that is used stays its source's. At most once in a unit of time, so nearly never, it is said so. */
-static __always_inline void limit_keep(struct teg_bucket *b, __u64 name, __u64 missing_ns, __u64 now)
-{
-	const __u64 missing = missing_ns >> TEG_BUCKET_UNIT;
-	__u64 is = *(volatile __u64 *)&b->who;
-	__u64 who = limit_until(name, (now >> TEG_BUCKET_UNIT) + TEG_BUCKET_KEPT +
-					     (missing < TEG_BUCKET_KEPT_MOST ? missing : TEG_BUCKET_KEPT_MOST));
-
-	if (is != who && (is ^ who) >> TEG_BUCKET_UNTIL == 0)
-		__sync_val_compare_and_swap(&b->who, is, who);
-}
-
 /* Takes a token of all that share the packet's two words; true when both had none. */
 static __always_inline bool limit_sketch_takes(struct teg_buckets *all, const struct pkt *p,
 					       const struct teg_rule *rule, __u64 cost_ns, __u64 now)
@@ -303,7 +102,7 @@ static __always_inline bool limit_sketch_takes(struct teg_buckets *all, const st
 	const __u64 name = limit_name(all, p, rule, TEG_SKETCH_BITS4, TEG_SKETCH_BITS6);
 	const __u32 bits = rule->sketch_bits & 15, slice = (__u32)rule->sketch << bits;
 	struct teg_telling *telling = bpf_map_lookup_elem(&teg_telling, &(const __u32){ 0 });
-	__u64 *word[TEG_SKETCH_ROWS], missing_ns;
+	__u64 *word[TEG_SKETCH_ROWS], seen[TEG_SKETCH_ROWS];
 	bool over = true;
 
 	if (telling)
@@ -312,10 +111,10 @@ static __always_inline bool limit_sketch_takes(struct teg_buckets *all, const st
 		__u32 at = slice + (name >> (12 + 20 * row) & ((1u << bits) - 1));
 
 		word[row] = &all->sketch[row][BOUND(at, TEG_SKETCH_WORDS)];
-		*(volatile __u64 *)word[row]; /* all come from memory at once: taking from one waits for those before it */
+		seen[row] = BUCKETS_READ(word[row]); /* all come from memory at once: taking from one waits for those before it */
 	}
 	for (__u32 row = 0; row < TEG_SKETCH_ROWS; row++)
-		if (!limit_takes(word[row], cost_ns, rule->depth_ns, now, &missing_ns))
+		if (!buckets_is_over(word[row], seen[row], cost_ns, rule->depth_ns, now))
 			over = false;
 	return over;
 }
@@ -339,15 +138,12 @@ __noinline int limit_over(const struct pkt *p, const struct teg_rule *rule, __u6
 	if (!p || !rule)
 		return LIMIT_WITHIN;
 	const __u64 name = limit_name(all, p, rule, 32, 128);
-	struct teg_bucket *b = limit_bucket(all, name, now, rule);
 	const __u64 cost_ns = rule->bytes ? rule->cost_ns * p->len / rule->bytes : rule->cost_ns;
-	__u64 missing_ns = 0;
+	enum buckets_said said = buckets_take(all, name, rule, cost_ns, now);
 
-	if (!b)
-		return limit_sketch_takes(all, p, rule, cost_ns, now) ? LIMIT_OVER_TOGETHER : LIMIT_WITHIN;
-	bool over = limit_takes(&b->empty_ns, cost_ns, rule->depth_ns, now, &missing_ns);
-	limit_keep(b, name, missing_ns, now);
-	return over ? LIMIT_OVER : LIMIT_WITHIN;
+	if (said != BUCKETS_NONE)
+		return said == BUCKETS_OVER ? LIMIT_OVER : LIMIT_WITHIN;
+	return limit_sketch_takes(all, p, rule, cost_ns, now) ? LIMIT_OVER_TOGETHER : LIMIT_WITHIN;
 }
 
 struct {

@@ -1,0 +1,334 @@
+/*
+ * Several CPUs in one set of buckets, in every order in which they can come.
+ *
+ * Packets are taken through the text that the program is made of. Each look at a word that CPUs share, and each
+ * change of one, is a step; whatever happens in between is the CPU's own. A CPU is stopped at its next step, and gone on with
+ * by beginning anew, while what it has seen until then is told it again. So all orders are tried, but none twice from
+ * where it meets another: the words and what each CPU has seen say all that is still to come. A program that
+ * interrupts another on the same CPU is one of these orders.
+ *
+ * Then the tokens are counted: those that were handed out and those still there are as many as there were.
+ */
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf-templates/abi.h"
+
+enum step { STEP_READ, STEP_SWAP, STEP_XOR };
+static __u64 shared_step(enum step kind, __u64 *word, __u64 was, __u64 is);
+
+#define BUCKETS_READ(word) shared_step(STEP_READ, (__u64 *)(word), 0, 0)
+#define BUCKETS_SWAP(word, was, is) shared_step(STEP_SWAP, word, was, is)
+#define BUCKETS_XOR(word, bits) shared_step(STEP_XOR, word, 0, bits)
+#include "bpf-templates/buckets.h"
+#include "tests/lib/tap.h"
+
+#define SECOND 1000000000ull
+#define NOW (5000 * SECOND)
+#define TOKENS 3 /* that a bucket holds */
+#define CPUS 3
+#define PACKETS 2 /* of a CPU at most */
+#define STEPS 80
+#define ORDERS_BITS 24
+
+/*
+ * Sources are letters, and all have the same two sets. a to f are new; others stand in the places at
+ * first, and are kept, or their time is over (large letters). d's and t's buckets are deeper than the others', m's is
+ * of a rate over everything. e and f have names that begin alike.
+ */
+static const struct teg_rule shallow = { .cost_ns = SECOND, .depth_ns = TOKENS * SECOND },
+			     deep = { .cost_ns = 20 * SECOND, .depth_ns = TOKENS * 20 * SECOND },
+			     all_of_it = { .cost_ns = SECOND, .depth_ns = TOKENS * SECOND, .key = TEG_KEY_ALL };
+
+static const struct teg_rule *rule_of(char source)
+{
+	return source == 'd' || source == 't' ? &deep : source == 'm' ? &all_of_it : &shallow;
+}
+
+static uint64_t name_of(char source)
+{
+	const uint64_t begins = source == 'f' ? 'e' : (uint64_t)source;
+
+	return 1ull << 63 | begins << (64 - TEG_GATE_BITS) | (uint64_t)source << 30;
+}
+
+static const struct row {
+	const char *what;
+	const char *near, *far; /* who stands there; a point: nobody */
+	const char *cpu[CPUS];	/* whose packets come to each */
+	unsigned more, fewer;	/* tokens of one source that may be too many, or lost */
+	unsigned earlier_s;	/* the first CPU's clock */
+} rows[] = {
+	{ "a source that comes first to two CPUs", "....", "....", { "a", "a" }, 0, 0, 0 },
+	{ "one that comes twice to both", "....", "....", { "aa", "aa" }, 0, 0, 0 },
+	{ "one that comes first to three CPUs", "....", "....", { "a", "a", "a" }, 0, 0, 0 },
+	{ "one in another's place", "P...", "....", { "a", "a" }, 0, 0, 0 },
+	{ "a deeper one in another's place", "P...", "....", { "d", "d" }, 0, 0, 0 },
+	{ "a shallower one in another's place", "T...", "....", { "a", "a" }, 0, 0, 0 },
+	{ "two at once", "....", "....", { "a", "b" }, 0, 0, 0 },
+	{ "two whose names begin alike", "....", "....", { "e", "f" }, 0, 0, 0 },
+	{ "two, and each to both", "....", "....", { "ab", "ba" }, 0, 0, 0 },
+	{ "two for whom there is one near place", "pqr.", "....", { "ab", "ba" }, 0, 0, 0 },
+	{ "two for whom there is one place", "pqrs", "uvw.", { "ab", "ba" }, 0, 0, 0 },
+	{ "a known one, on three CPUs", "pqrs", "uvwx", { "pp", "pp", "p" }, 0, 0, 0 },
+	{ "one whose time is over, and it comes again", "P...", "....", { "p", "p" }, 0, 0, 0 },
+	{ "the same, while a new one takes its place", "P...", "....", { "p", "a" }, 0, 0, 0 },
+	{ "the same, while a deeper one takes its place", "P...", "....", { "p", "d" }, 0, 0, 0 },
+	{ "the same, while a shallower one takes its place", "T...", "....", { "t", "a" }, 0, 0, 0 },
+	{ "the same, while a new one comes to two CPUs", "Pqrs", "....", { "p", "a", "a" }, 0, 0, 0 },
+	{ "the same, far", "qrst", "Pvwx", { "pp", "aa" }, 0, 0, 0 },
+	{ "a rate over everything that begins", "....", "....", { "m", "m", "m" }, 0, 0, 0 },
+	{ "the same, beside another who wants its place", "pqrs", "uvw.", { "m", "m", "a" }, 0, 0, 0 },
+	{ "the same, where all are kept", "....", "uvwx", { "m", "m" }, 0, 0, 0 },
+	{ "the same, while one of these comes", "....", "uvwx", { "m", "u" }, 1, 1, 0 },
+	{ "the last near place, which is said to be taken while it is", "pqr.", "....", { "a", "a", "b" }, 0, 0, 0 },
+	{ "one whose near place is kept by one clock, and not by the other", "Pqrs", "....", { "a", "a" }, 1, 0, 6 },
+};
+
+/* ---- steps ------------------------------------------------------------------------------- */
+
+struct cpu {
+	unsigned steps;
+	uint64_t seen[STEPS];
+	enum buckets_said said[PACKETS];
+	bool done;
+};
+
+/* All that is to come depends on this, and on the row. */
+struct state {
+	uint64_t gate[2];
+	struct teg_bucket at[2][TEG_BUCKET_WAYS];
+	struct cpu cpu[CPUS];
+};
+
+static struct teg_buckets *table;
+static struct cpu *runs; /* NULL: nobody else does */
+static unsigned told;
+static bool has_stepped;
+static jmp_buf stop;
+
+static __u64 shared_step(enum step kind, __u64 *word, __u64 was, __u64 is)
+{
+	if (runs && told < runs->steps)
+		return runs->seen[told++];
+	if (runs && has_stepped)
+		longjmp(stop, 1);
+	const uint64_t seen = *word;
+
+	if (kind == STEP_SWAP && seen == was)
+		*word = is;
+	if (kind == STEP_XOR)
+		*word ^= is;
+	has_stepped = true;
+	if (runs) {
+		if (runs->steps == STEPS)
+			abort();
+		runs->seen[runs->steps++] = seen;
+		told++;
+	}
+	return seen;
+}
+
+static enum buckets_said take(char source, uint64_t now)
+{
+	return buckets_take(table, name_of(source), rule_of(source), rule_of(source)->cost_ns, now);
+}
+
+static void look(struct state *s)
+{
+	s->gate[0] = table->gate[0];
+	s->gate[1] = table->gate[TEG_NEAR_SETS];
+	memcpy(s->at[0], table->at[0], sizeof s->at[0]);
+	memcpy(s->at[1], table->at[TEG_NEAR_SETS], sizeof s->at[1]);
+}
+
+static void put(const struct state *s)
+{
+	table->gate[0] = s->gate[0];
+	table->gate[TEG_NEAR_SETS] = s->gate[1];
+	memcpy(table->at[0], s->at[0], sizeof s->at[0]);
+	memcpy(table->at[TEG_NEAR_SETS], s->at[1], sizeof s->at[1]);
+}
+
+/* One step of one CPU, and what it does behind it alone. */
+static void step(const struct row *r, struct state *s, unsigned cpu)
+{
+	const char *packets = r->cpu[cpu];
+
+	put(s);
+	runs = &s->cpu[cpu];
+	told = 0;
+	has_stepped = false;
+	if (!setjmp(stop)) {
+		for (unsigned i = 0; packets[i]; i++)
+			runs->said[i] = take(packets[i], cpu ? NOW : NOW - r->earlier_s * SECOND);
+		runs->done = true;
+	}
+	runs = NULL;
+	look(s);
+}
+
+/* ---- a row ------------------------------------------------------------------------------- */
+
+static void fill(struct teg_bucket *set, uint64_t *gate, const char *who)
+{
+	const uint32_t unit = NOW >> TEG_BUCKET_UNIT;
+
+	for (unsigned i = 0; i < TEG_BUCKET_WAYS; i++) {
+		const bool over = who[i] >= 'A' && who[i] <= 'Z';
+		const char source = (char)(over ? who[i] - 'A' + 'a' : who[i]);
+
+		if (source == '.')
+			continue;
+		/* As long as it takes to be full again, and half a minute longer. */
+		set[i].empty_ns = over ? NOW - rule_of(source)->depth_ns - 40 * SECOND : NOW - rule_of(source)->depth_ns;
+		set[i].who = buckets_until(name_of(source), over ? unit - 4 : unit + TEG_BUCKET_KEPT);
+		*gate |= buckets_tag(name_of(source)) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
+	}
+}
+
+static struct state begin(const struct row *r)
+{
+	struct state s = { 0 };
+
+	fill(s.at[0], &s.gate[0], r->near);
+	fill(s.at[1], &s.gate[1], r->far);
+	for (unsigned i = 0; i < CPUS; i++)
+		s.cpu[i].done = !r->cpu[i];
+	return s;
+}
+
+/* How many tokens a source still has for itself. */
+static unsigned left(const struct state *s, char source)
+{
+	unsigned passed = 0;
+
+	put(s);
+	while (passed <= 3 * TOKENS && take(source, NOW) == BUCKETS_WITHIN)
+		passed++;
+	return passed;
+}
+
+static bool gate_holds(const struct state *s, unsigned set)
+{
+	uint64_t parts = 0;
+
+	for (unsigned i = 0; i < TEG_BUCKET_WAYS; i++)
+		parts |= buckets_tag(s->at[set][i].who) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
+	return parts == s->gate[set] >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL;
+}
+
+/* What a row came to: the worst of all orders. */
+struct found {
+	unsigned long orders;
+	unsigned more, fewer, gates;
+	char more_order[CPUS * STEPS + 1], fewer_order[CPUS * STEPS + 1]; /* by which CPU each step was */
+};
+
+static void count_source(const struct row *r, const struct state *s, char source, struct found *f, const char *order)
+{
+	unsigned passed = 0, alone = 0;
+
+	for (unsigned i = 0; i < CPUS; i++)
+		for (unsigned k = 0; r->cpu[i] && r->cpu[i][k]; k++) {
+			passed += r->cpu[i][k] == source && s->cpu[i].said[k] == BUCKETS_WITHIN;
+			alone += r->cpu[i][k] == source && s->cpu[i].said[k] == BUCKETS_NONE;
+		}
+	const unsigned has = passed + left(s, source);
+
+	if (has > TOKENS && has - TOKENS > f->more) {
+		f->more = has - TOKENS;
+		strcpy(f->more_order, order);
+	}
+	if (!alone && has < TOKENS && TOKENS - has > f->fewer) {
+		f->fewer = TOKENS - has;
+		strcpy(f->fewer_order, order);
+	}
+}
+
+static void count(const struct row *r, const struct state *s, struct found *f, const char *order)
+{
+	f->gates += !gate_holds(s, 0) || !gate_holds(s, 1);
+	for (char source = 'a'; source <= 'z'; source++)
+		for (unsigned i = 0; i < CPUS; i++)
+			if (r->cpu[i] && strchr(r->cpu[i], source)) {
+				count_source(r, s, source, f, order);
+				break;
+			}
+}
+
+static uint64_t *met; /* hashes of states, 0: none */
+
+static bool meets(const struct state *s)
+{
+	const uint64_t *words = (const uint64_t *)s;
+	uint64_t h = 0x9e3779b97f4a7c15;
+
+	for (size_t i = 0; i < sizeof *s / sizeof *words; i++) {
+		h = (h ^ words[i]) * 0xff51afd7ed558ccd;
+		h ^= h >> 29;
+	}
+	h |= 1;
+	for (uint64_t at = h >> (64 - ORDERS_BITS);; at = (at + 1) & ((1u << ORDERS_BITS) - 1)) {
+		if (met[at] == h)
+			return true;
+		if (!met[at]) {
+			met[at] = h;
+			return false;
+		}
+	}
+}
+
+static void explore(const struct row *r, const struct state *s, struct found *f, char *order, unsigned length)
+{
+	bool over = true;
+
+	if (meets(s))
+		return;
+	for (unsigned i = 0; i < CPUS; i++) {
+		struct state next = *s;
+
+		if (s->cpu[i].done)
+			continue;
+		over = false;
+		step(r, &next, i);
+		order[length] = (char)('0' + i);
+		order[length + 1] = 0;
+		explore(r, &next, f, order, length + 1);
+	}
+	f->orders++;
+	order[length] = 0;
+	if (over)
+		count(r, s, f, order);
+}
+
+static void row(const struct row *r)
+{
+	struct found f = { 0 };
+	char order[CPUS * STEPS + 1] = "";
+	struct state s = begin(r);
+
+	memset(met, 0, sizeof *met << ORDERS_BITS);
+	explore(r, &s, &f, order, 0);
+	tap_ok(f.more <= r->more, "%s: no token is handed out twice, in %lu states", r->what, f.orders);
+	if (f.more > r->more)
+		tap_note("%u too many in the order %s", f.more, f.more_order);
+	tap_ok(f.fewer <= r->fewer, "%s: none is lost", r->what);
+	if (f.fewer > r->fewer)
+		tap_note("%u too few in the order %s", f.fewer, f.fewer_order);
+	tap_ok(!f.gates, "%s: gates say who stands behind them", r->what);
+}
+
+int main(void)
+{
+	table = calloc(1, sizeof *table);
+	met = calloc(1u << ORDERS_BITS, sizeof *met);
+	if (!table || !met)
+		abort();
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		row(&rows[i]);
+	free(met);
+	free(table);
+	return tap_done();
+}
