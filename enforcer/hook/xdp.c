@@ -118,6 +118,8 @@ static int explain_join(enum xdp_mode mode, struct err *why)
 	case EBUSY:
 	case EEXIST:
 		return err_set(why, EBUSY, "another XDP program is attached");
+	case EINVAL: /* the kernel's own sentence comes with netlink alone, which makes no links */
+		return err_set(why, EINVAL, "the driver refuses %s XDP as the interface is set: its MTU, offloads or queues", which);
 	default:
 		return err_sys(why, "%s XDP", which);
 	}
