@@ -324,7 +324,7 @@ static struct nft_price price_of_group(const struct nft_joining *g)
 		return (struct nft_price){ .ns = len * ns_of_rule(g->decided), .us = len * (RULE_US + QUESTION_US * asked) };
 	if (g->is.axes & (g->is.axes - 1))
 		return (struct nft_price){ .ns = MAP_NS, .us = RULE_US + MAP_US + ELEMENT_US * len, .maps = 1 };
-	return (struct nft_price){ .ns = MAP_NS + DEPTH_NS * nft_log2(g->len), .us = RULE_US + MAP_US + 2 * ELEMENT_US * len, .maps = 1 };
+	return (struct nft_price){ .ns = MAP_NS + DEPTH_NS * nft_log2(g->len), .us = RULE_US + MAP_US + RANGE_US * len, .maps = 1 };
 }
 
 static struct nft_price price_of_groups(const struct nft_desk *d)

@@ -162,7 +162,7 @@ struct nft_price nft_price_of_cut(const struct nft_node *n)
 	p.ns += ranges > 0 ? DEPTH_NS * nft_log2(2 * n->branch_count) : 0;
 	p.past_ns = p.ns;
 	p.ns += CHAIN_NS;
-	p.us += CHAIN_US * (double)n->branch_count + (ranges > 0 ? 2 : 1) * ELEMENT_US * keys;
+	p.us += CHAIN_US * (double)n->branch_count + (ranges > 0 ? RANGE_US : ELEMENT_US) * keys;
 	return p;
 }
 

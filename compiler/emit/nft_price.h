@@ -1,20 +1,22 @@
 /*
  * nft_price - what things cost the kernel, to load and to judge.
  *
- * Measured with tests/bench/nft_bulk, kernel 6.18. Only their proportions matter.
+ * To load: tests/bench/nft_price, kernel 6.18. To judge: fitted to what tests/bench/nft_bulk measures and tests/bench/nft_model
+ * counts. Only their proportions matter.
  */
 #ifndef TEG_EMIT_NFT_PRICE_H
 #define TEG_EMIT_NFT_PRICE_H
 
 #include <stddef.h>
 
-#define COUNTER_US  3.3
-#define CHAIN_US    2.2
-#define RULE_US	    5.5
-#define QUESTION_US 1.8
-#define MAP_US	    10.0
-#define MAPS_US	    12.0 /* beside the map itself: the kernel looks for sets in a list of all */
-#define ELEMENT_US  1.2
+#define COUNTER_US  1.2
+#define CHAIN_US    1.0
+#define RULE_US	    3.0 /* with its counter and its verdict */
+#define QUESTION_US 2.2 /* a load, a comparison, and for some a mask */
+#define MAP_US	    7.0
+#define MAPS_US	    5.0 /* beside the map itself: the kernel looks for sets in a list of all */
+#define ELEMENT_US  0.9
+#define RANGE_US    2.4 /* two elements, in a tree */
 
 /* To save, for a map more that every packet may meet. */
 #define NFT_MAP_WORTH_US 1000.0

@@ -12,7 +12,7 @@
 #define ENOUGH_NS    800.0
 #define LAYERED_MOST 200000u /* items: beyond, it takes too long */
 
-#define SCORE_US 40000 /* to load, as bad as SCORE_NS more for each packet */
+#define SCORE_US 30000 /* to load, as bad as SCORE_NS more for each packet */
 #define SCORE_NS 3000
 
 double nft_price_score(struct nft_price p, double share)

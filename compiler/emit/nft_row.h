@@ -15,7 +15,7 @@
 /* The node has its part and its items; `share` of all packets come to it. */
 struct nft_price nft_row_plan(struct nft_desk *d, struct arena *a, struct nft_node *n, unsigned never, double share);
 
-/* What is better of two: 3 us more a packet are as bad as 40 ms more to load. */
+/* What is better of two: 3 us more a packet are as bad as 30 ms more to load. */
 double nft_price_score(struct nft_price p, double share);
 
 #endif

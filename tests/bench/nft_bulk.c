@@ -1,6 +1,6 @@
 /*
  * What long lists cost a packet in nftables: one rule a line, nft's best form where it can hold the
- * list, and ours; and what ours takes to make, to prove and to load.
+ * list, and ours; and what ours takes to make, to prove and to load. Of a list of 100,000, which is measured when asked for, only ours.
  *
  *     nft_bulk [ROUNDS [SIZE [KIND]]]
  *
@@ -179,6 +179,9 @@ static void print_map(struct buf *b, const struct classbench_rule *held, size_t 
 		    "ip saddr . ip daddr . meta l4proto . th sport . th dport vmap @m\n}\n}\n");
 }
 
+/* A longer list is nothing for others, and to prove it takes longer than to measure all else. */
+#define PEERS_MOST 10000u
+
 /* --- one list ------------------------------------------------------------------------------------------ */
 
 struct ours {
@@ -217,7 +220,7 @@ static struct ours measure_ours(struct nft_run *n, const struct classbench_rule 
 	o.made_ms = cpu_ms() - begun;
 	o.bytes = nft.posture.len;
 	batch_place(&nft.posture, NFT_SAID_BANK);
-	o.proved_ms = proved_ms(ir, &nft.posture, a);
+	o.proved_ms = count > PEERS_MOST ? 0 : proved_ms(ir, &nft.posture, a);
 	for (int i = 0; i < 3; i++) {
 		const double ms = nft_load_ms(n->filter, &nft.posture);
 
@@ -249,6 +252,11 @@ static bool measure(struct nft_run *n, const char *kind, size_t size)
 	const unsigned want = wanted(rules, count, NULL, rules, count);
 	const struct ours o = measure_ours(n, rules, count, want);
 
+	if (count > PEERS_MOST) {
+		printf("%-3s %6zu %6.0f %52s %6.0f          %6.0f          %7zu\n", kind, count, o.ns, "", o.made_ms, o.load_ms, o.bytes / 1024);
+		fflush(stdout);
+		return true;
+	}
 	print_linear(&linear, rules, count);
 	const double linear_ms = nft_text_ms(&linear), linear_ns = measured(n, "the linear list", want);
 	nft_unload("ip peer");
@@ -270,7 +278,7 @@ static bool measure(struct nft_run *n, const char *kind, size_t size)
 int main(int argc, char **argv)
 {
 	static const char *const kinds[] = { "acl", "fw", "ipc" };
-	static const size_t sizes[] = { 10, 100, 1000, 10000 };
+	static const size_t sizes[] = { 10, 100, 1000, 10000, 100000 };
 	const size_t only = argc > 2 ? (size_t)atol(argv[2]) : 0;
 	struct nft_run n;
 
@@ -283,7 +291,7 @@ int main(int argc, char **argv)
 	       "    rules    ours    linear           nft's map                       made  proved  loaded  nft -f  KiB sent\n");
 	for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
 		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
-			if ((!only || only == sizes[s]) && (argc < 4 || !strcmp(argv[3], kinds[k])) && !measure(&n, kinds[k], sizes[s])) {
+			if ((only ? only == sizes[s] : sizes[s] <= PEERS_MOST) && (argc < 4 || !strcmp(argv[3], kinds[k])) && !measure(&n, kinds[k], sizes[s])) {
 				printf("skipped: ../shared/data/rulesets/classbench is not here\n");
 				return 0;
 			}
