@@ -23,11 +23,11 @@ ip link set lo up
 # A cable: a veth; or, in a machine of tests/vm/run that has them (TEG_VM_CARDS), two network cards, which come and go with the test.
 cards=/tmp/teg-cards
 card_named() { nsenter --net=$cards ip -o link | sed -n "s/^[0-9]*: \([^:@]*\).* 52:54:00:00:00:0$1 .*/\1/p"; }
-card() { # card NUMBER NAME PLACE; whoever had it before may still be ending
+card() { # card NUMBER NAME PLACE, as it was when it came; whoever had it before may still be ending
 	local name= i
 
 	for i in $(seq 100); do name=$(card_named "$1") && [ -n "$name" ] && break; sleep 0.1; done
-	nsenter --net=$cards sh -c "ip link set $name down && ip link set $name name $2 && ip link set $2 netns $3"
+	nsenter --net=$cards sh -c "ip link set $name down mtu 1500 && ip link set $name name $2 && ip link set $2 netns $3"
 }
 if [ -e $cards ]; then
 	card 1 w0 $$ && card 2 c0 outside || { echo "Bail out! no cards"; exit 1; }
