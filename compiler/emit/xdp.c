@@ -121,15 +121,13 @@ struct end {
 /* Few prefixes, and nothing else. */
 static bool lower_prefixes(const struct ir_end *e, struct end *out)
 {
-	own(arena) struct arena *a = arena_new();
 	size_t count;
 
 	if (!e->set || e->self || e->set->set.len[FAMILY_IP4] + e->set->set.len[FAMILY_IP6] > BULK_PREFIXES_MAX)
 		return false;
-	const struct prefix *p = netset_prefixes(a, &e->set->set, &count);
+	count = netset_few_prefixes(&e->set->set, out->prefixes, BULK_PREFIXES_MAX);
 	if (!count || count > BULK_PREFIXES_MAX)
 		return false;
-	memcpy(out->prefixes, p, count * sizeof *p);
 	out->count = count;
 	return true;
 }

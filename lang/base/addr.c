@@ -365,6 +365,17 @@ struct prefix *netset_prefixes(struct arena *a, const struct netset *s, size_t *
 	return out;
 }
 
+size_t netset_few_prefixes(const struct netset *s, struct prefix *out, size_t most)
+{
+	struct prefix one;
+	size_t len = 0;
+
+	for (struct blocks b = { .set = s }; len <= most && blocks_next(&b, &one); len++)
+		if (len < most)
+			out[len] = one;
+	return len;
+}
+
 void netset_print(struct buf *out, const struct netset *s)
 {
 	const char *between = "[";

@@ -77,6 +77,9 @@ struct netset netset_meet(struct arena *a, const struct netset *x, const struct 
 /* The fewest prefixes that cover exactly the set, IPv4 first, ascending. */
 struct prefix *netset_prefixes(struct arena *a, const struct netset *s, size_t *len);
 
+/* The same where they are few: into `out`, which has room for `most`. Returns how many there are, or, of more, most + 1. */
+size_t netset_few_prefixes(const struct netset *s, struct prefix *out, size_t most);
+
 /* "[10.0.0.0/8, 2001:db8::/32]", as .teg writes a set. */
 void netset_print(struct buf *out, const struct netset *s);
 

@@ -232,7 +232,8 @@ static void arrays_grow(void)
 /* Any range is its blocks, one behind the other, each as large as it may be. */
 static void blocks_cover_ranges(void)
 {
-	bool held = true;
+	enum { FEW = 4 };
+	bool held = true, few_held = true;
 
 	srand(11);
 	for (int round = 0; round < 4000 && held; round++) {
@@ -262,8 +263,13 @@ static void blocks_cover_ranges(void)
 			next = block.hi + 1;
 		}
 		held = held && next == r.hi + 1;
+		struct prefix few[FEW];
+		few_held = few_held && netset_few_prefixes(&s, few, FEW) == (len <= FEW ? len : FEW + 1);
+		for (size_t i = 0; i < len && i < FEW; i++)
+			few_held = few_held && few[i].len == p[i].len && few[i].addr.num == p[i].addr.num;
 	}
 	tap_ok(held, "the blocks of a range are it, and the fewest");
+	tap_ok(few_held, "the first few of them are the same, and more are told");
 }
 
 static void numbers_are_printed(void)
