@@ -222,26 +222,6 @@ static void boxes_join(void)
 	tap_num((int64_t)count, 2, "what differs in flags, too, stays apart");
 }
 
-static void colliding_names_are_refused(void)
-{
-	static const struct { const char *name; bool ok; } names[] = {
-		{ "BALANCED", true }, { "prefix", true }, { "pre", false }, { "hook", false },
-		{ "Pre", true }, { "a name", false }, { "", false },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		own(arena) struct arena *a = arena_new();
-		struct gen g = gen_new(5);
-		struct policy *p = gen_policy(&g, a, &gen_shape_usual);
-		struct nft_ruleset rs;
-		struct err why = { 0 };
-
-		p->postures[0].name = names[i].name;
-		tap_ok(!nft_lower(&rs, ir_lower(p, a), a, &why) == names[i].ok, "posture \"%s\" is %s", names[i].name,
-		       names[i].ok ? "taken" : "refused");
-	}
-}
-
 int main(void)
 {
 	boxes_join();
@@ -250,6 +230,5 @@ int main(void)
 	the_same_policy_gives_the_same_bytes();
 	banks_are_all_listed();
 	the_plan_keeps_every_name();
-	colliding_names_are_refused();
 	return tap_done();
 }
