@@ -188,16 +188,22 @@ const struct nft_set *nft_parted_set_at(struct nft_maker *mk, const char *name, 
 
 /* --- rules, expression by expression --------------------------------------------- */
 
-/* Room for as many as most rules have: there are rules by the ten thousand. */
+/* A rule is built where one was built before, and kept in as much as it takes: there are rules by the hundred thousand. */
 static void make_room(struct nft_maker *mk, struct nft_rule *r)
 {
-	struct nft_expr *at;
+	struct nft_expr *at = mk->spare.at;
+	size_t room = mk->spare.room;
 
-	r->exprs.room = r->exprs.room ? 2 * r->exprs.room : 4;
-	at = arena_zero(mk->arena, r->exprs.room * sizeof *at);
+	if (room > r->exprs.len) {
+		mk->spare.room = 0;
+	} else {
+		room = r->exprs.room ? 2 * r->exprs.room : 8;
+		at = arena_zero(mk->arena, room * sizeof *at);
+	}
 	if (r->exprs.len)
 		memcpy(at, r->exprs.at, r->exprs.len * sizeof *at);
 	r->exprs.at = at;
+	r->exprs.room = room;
 }
 
 void nft_push(struct nft_maker *mk, struct nft_rule *r, struct nft_expr e)
@@ -314,8 +320,15 @@ void nft_ends_in(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate, c
 
 void nft_put_rule(struct nft_maker *mk, struct nft_chain *c, struct nft_rule r, const char *remark)
 {
-	r.remark = remark;
-	vec_push(mk->arena, &c->rules, r);
+	struct nft_rule kept = { .remark = remark };
+
+	kept.exprs.at = arena_copy(mk->arena, r.exprs.at, r.exprs.len * sizeof *r.exprs.at);
+	kept.exprs.len = kept.exprs.room = r.exprs.len;
+	vec_push(mk->arena, &c->rules, kept);
+	if (r.exprs.room > mk->spare.room) {
+		mk->spare.at = r.exprs.at;
+		mk->spare.room = r.exprs.room;
+	}
 }
 
 void nft_put_jump(struct nft_maker *mk, struct nft_chain *c, const char *to)

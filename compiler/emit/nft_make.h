@@ -29,6 +29,10 @@ struct nft_maker {
 		struct addr_range *at;
 		size_t count;
 	} named; /* the names of zones' interfaces that were last asked, nft_match.c */
+	struct {
+		struct nft_expr *at;
+		size_t room;
+	} spare; /* where a rule was built that was put, for the next */
 	uint32_t *next_id; /* of sets, over both tables: they may go in one transaction */
 	struct err *why;
 };
@@ -88,6 +92,7 @@ void nft_count_at(struct nft_maker *mk, struct nft_rule *r, const char *counter)
 void nft_ends(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate);
 void nft_ends_in(struct nft_maker *mk, struct nft_rule *r, enum nft_fate fate, const char *chain);
 
+/* Behind those that the chain has. What it was built of is the next rule's: it must not be asked of more, or put again. */
 void nft_put_rule(struct nft_maker *mk, struct nft_chain *c, struct nft_rule r, const char *remark);
 void nft_put_jump(struct nft_maker *mk, struct nft_chain *c, const char *to);
 

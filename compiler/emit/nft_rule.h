@@ -57,7 +57,10 @@ enum nft_type {
 
 enum nft_load { NFT_LOAD_META, NFT_LOAD_PAYLOAD, NFT_LOAD_EXTHDR, NFT_LOAD_CT, NFT_LOAD_FIB };
 
-enum nft_field {
+/* Long lists are rules by the hundred thousand, of some four expressions each: these are kept small. */
+#define NFT_SMALL __attribute__((packed))
+
+enum NFT_SMALL nft_field {
 #define NFT_FIELD(id, ...) NFT_FIELD_##id,
 #include "compiler/emit/nft_field.def"
 #undef NFT_FIELD
@@ -106,7 +109,7 @@ struct nft_set {
 	uint32_t id; /* within one transaction; the kernel finds sets without a name by it */
 };
 
-enum nft_test {
+enum NFT_SMALL nft_test {
 	NFT_TEST_EQ,
 	NFT_TEST_NE,
 	NFT_TEST_GE,
@@ -115,14 +118,17 @@ enum nft_test {
 	NFT_TEST_NOT_IN
 };
 
+/* An addr_num that lies as closely as a pointer does. */
+typedef addr_num nft_num __attribute__((aligned(8)));
+
 /* field [& mask] test lo[-hi] | set */
 struct nft_match {
 	enum nft_field field;
 	enum nft_test test;
 	bool masked;
 	uint8_t bytes; /* compared: the first ones; fewer than the field's for "eth*" */
-	addr_num mask, lo, hi;
 	const struct nft_set *set;
+	nft_num mask, lo, hi;
 };
 
 /* True for packets over the rate: net/netfilter/nft_limit.c with the inverted flag. */
@@ -170,7 +176,7 @@ struct nft_look {
 	const struct nft_set *map;
 };
 
-enum nft_expr_kind {
+enum NFT_SMALL nft_expr_kind {
 	NFT_EXPR_MATCH,
 	NFT_EXPR_LOOK,
 	NFT_EXPR_COUNTER,
@@ -203,6 +209,8 @@ struct nft_expr {
 		};
 	};
 };
+
+_Static_assert(sizeof(struct nft_expr) == 72, "an expression is small");
 
 struct nft_rule {
 	VEC(struct nft_expr) exprs;

@@ -22,12 +22,10 @@ struct naming {
 static void count(struct naming *n, const char *id, enum layer layer, enum verdict verdict,
 		  uint8_t posture)
 {
-	struct plan_counter c = { id, nft_name(n->arena, id), layer, verdict, posture };
-
 	if (strmap_find(&n->ids, id))
 		return;
 	strmap_put(&n->ids, id, (void *)id);
-	vec_push(n->arena, &n->counters, c);
+	vec_push(n->arena, &n->counters, ((struct plan_counter){ id, nft_name(n->arena, id), layer, verdict, posture }));
 }
 
 static void count_list(struct naming *n, const struct ir_list *list, uint8_t posture)
@@ -38,9 +36,10 @@ static void count_list(struct naming *n, const struct ir_list *list, uint8_t pos
 
 static void name_counters(struct plan *out, const struct ir *ir, struct arena *a)
 {
+	own(arena) struct arena *passing = arena_new();
 	struct naming n = { .arena = a };
 
-	strmap_init(&n.ids, a);
+	strmap_init(&n.ids, passing);
 	count(&n, WHY_NEIGHBOUR, LAYER_LIFELINE, VERDICT_ALLOW, OF_NO_POSTURE);
 	count(&n, WHY_BLOCKED, LAYER_BLOCK, VERDICT_DROP, OF_NO_POSTURE);
 	count(&n, WHY_ESTABLISHED, LAYER_POSTURE, VERDICT_ALLOW, OF_NO_POSTURE);

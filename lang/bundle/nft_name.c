@@ -36,6 +36,8 @@ const char *nft_name(struct arena *a, const char *id)
 	own(buf) struct buf name = { 0 };
 	size_t plain;
 
+	if (is_letter(id[0]) && !id[plain = plain_len(id)] && plain <= NFT_NAME_MOST)
+		return id;
 	if (!is_letter(id[0]))
 		buf_puts(&name, "n_6e");
 	for (const char *c = id; *c; c += plain) {

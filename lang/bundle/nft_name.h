@@ -21,6 +21,7 @@
 
 #define NFT_NAME_MOST 120
 
+/* The id itself, borrowed, where nft reads it as it is: most of a long list. */
 const char *nft_name(struct arena *a, const char *id);
 
 /* The set of a feed's addresses, which fills at run time and stays through generations: "feed.spamhaus_drop.4". */
