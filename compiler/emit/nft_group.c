@@ -316,23 +316,36 @@ unsigned nft_large_groups(const struct nft_item *items, const struct nft_part *p
 
 /* --- what it costs -------------------------------------------------------------------------------- */
 
-static struct nft_price price_of_group(const struct nft_joining *g)
+/* Of a map of one axis: a hash, unless some item asks a range. */
+static bool is_of_values(const struct nft_desk *d, const struct nft_here *h, const struct nft_joining *g)
+{
+	const int x = __builtin_ctz(g->is.axes);
+	uint32_t at = g->first;
+
+	for (size_t i = 0; i < g->len; i++, at = d->next.at[at])
+		for (size_t k = 0; k < item_at(h, at)->on[x].len; k++)
+			if (item_at(h, at)->on[x].at[k].lo != item_at(h, at)->on[x].at[k].hi)
+				return false;
+	return true;
+}
+
+static struct nft_price price_of_group(const struct nft_desk *d, const struct nft_here *h, const struct nft_joining *g)
 {
 	const double len = (double)g->len, asked = __builtin_popcount(NFT_ALL_AXES & ~g->decided);
 
 	if (!is_mapped(g))
 		return (struct nft_price){ .ns = len * ns_of_rule(g->decided), .us = len * (RULE_US + QUESTION_US * asked) };
-	if (g->is.axes & (g->is.axes - 1))
+	if (g->is.axes & (g->is.axes - 1) || is_of_values(d, h, g))
 		return (struct nft_price){ .ns = MAP_NS, .us = RULE_US + MAP_US + ELEMENT_US * len, .maps = 1 };
 	return (struct nft_price){ .ns = MAP_NS + DEPTH_NS * nft_log2(g->len), .us = RULE_US + MAP_US + RANGE_US * len, .maps = 1 };
 }
 
-static struct nft_price price_of_groups(const struct nft_desk *d)
+static struct nft_price price_of_groups(const struct nft_desk *d, const struct nft_here *h)
 {
 	struct nft_price all = { 0 };
 
 	for (size_t i = 0; i < d->groups.len; i++) {
-		const struct nft_price one = price_of_group(&d->groups.at[i]);
+		const struct nft_price one = price_of_group(d, h, &d->groups.at[i]);
 
 		all.ns += one.ns;
 		all.us += one.us;
@@ -346,7 +359,7 @@ bool nft_price_of_leaf(struct nft_desk *d, const struct nft_here *h, struct nft_
 	*out = (struct nft_price){ 0 };
 	if (!groups_make(d, h, WHOLE_MOST, HUGE_VAL))
 		return false;
-	*out = price_of_groups(d);
+	*out = price_of_groups(d, h);
 	return true;
 }
 
@@ -354,6 +367,6 @@ bool nft_leaf_is_worth(struct nft_desk *d, const struct nft_here *h, double ns, 
 {
 	if (!groups_make(d, h, WHOLE_MOST, ns))
 		return false;
-	*out = price_of_groups(d);
+	*out = price_of_groups(d, h);
 	return out->ns <= ns;
 }

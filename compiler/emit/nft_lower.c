@@ -1,10 +1,25 @@
 #include "compiler/emit/nft_lower.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "compiler/emit/nft.h"
 #include "compiler/emit/nft_layers.h"
 #include "lang/bundle/nft_name.h"
+
+/* A posture's name is part of its chains' names, beside which ours stand. The front end lets no others by. */
+static int names_hold(const struct ir *ir, struct arena *a, struct err *why)
+{
+	for (size_t i = 0; i < ir->posture_count; i++) {
+		const char *name = ir->postures[i].name;
+
+		if (!strcmp(name, "pre") || !strcmp(name, "hook"))
+			return err_set(why, EINVAL, "a posture cannot be named %s: nft chains of that name are there for all", name);
+		if (!*name || !nft_chain_name_holds(arena_printf(a, "a_epiderme_%s", name)))
+			return err_set(why, EINVAL, "posture %.40s: nft takes no such name for a chain", name);
+	}
+	return 0;
+}
 
 static struct nft_maker maker_of(const struct ir *ir, struct nft_table *t, uint32_t *next_id, struct err *why)
 {
@@ -20,12 +35,15 @@ static struct nft_maker maker_of(const struct ir *ir, struct nft_table *t, uint3
 int nft_lower(struct nft_ruleset *out, const struct ir *ir, struct arena *a, struct err *why)
 {
 	uint32_t next_id = 1; /* over both tables: they may go in one transaction */
+	int rc = names_hold(ir, a, why);
 
+	if (rc)
+		return rc;
 	out->inet = (struct nft_table){ .kind = NFT_TABLE_INET, .arena = a };
 	out->netdev = (struct nft_table){ .kind = NFT_TABLE_NETDEV, .arena = a };
 
 	struct nft_maker inet = maker_of(ir, &out->inet, &next_id, why);
-	int rc = nft_lower_inet(&inet);
+	rc = nft_lower_inet(&inet);
 	if (rc)
 		return rc;
 	out->inet.by_id = inet.counters;
