@@ -57,7 +57,7 @@ static void test_beside(void)
 	struct err why = { .text = "" };
 	char dir[] = "/tmp/teg-emit-XXXXXX", to[64], saved[64];
 
-	shape.rules = 1600;
+	shape.rules = 1200;
 	shape.plain_percent = 0;
 	if (!mkdtemp(dir))
 		abort();
