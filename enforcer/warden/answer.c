@@ -249,6 +249,10 @@ static int change_blocks(struct warden *w, const struct block *ask, struct refus
 		no->code = RESULT_CONFLICT;
 		return err_set(&no->why, ENOENT, "no policy is in force; apply a bundle first");
 	}
+	if (ask->seconds && !w->live->plan.zone_count) {
+		no->code = RESULT_CONFLICT;
+		return err_set(&no->why, EINVAL, "nothing is judged on arrival: the policy %s has no zone; give it one, and apply it", w->live->plan.policy);
+	}
 	no->code = RESULT_FAILED;
 	rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, &no->why);
 	if (rc == -ENOENT && drift_put_right(w))

@@ -55,6 +55,16 @@ for engine in native nft; do
 	nft flush ruleset
 done
 
+# --- where nothing is judged on arrival
+rm -rf $lab/bpf/native
+printf 'posture A {\n    default allow\n}\n' >$lab/zoneless.teg
+"$BUILD/tegc" build $lab/zoneless.teg -o $lab/zoneless.tegb
+ok "tegd starts with a policy that has no zone" tegd_start --engine native --state-dir $lab/state-zoneless --pin-dir $lab/bpf/zoneless --bundle $lab/zoneless.tegb
+ok "nobody can be blocked there: 75" ends 75 ctl block 10.9.0.3
+holds "$(cat $lab/said)" "has no zone" "and it is said why"
+ok "nobody any more is no mistake" ctl unblock 10.9.0.3
+tegd_end TERM
+
 # --- a list that is refused halfway, as by a full table: an api that takes two requests
 cat >$lab/api.py <<'PYTHON'
 import http.server, socketserver, sys
