@@ -113,10 +113,14 @@ static void ifname_text(addr_num name, char text[17])
 
 static void print_hex(struct buf *out, addr_num v)
 {
-	if (v >> 64)
-		buf_printf(out, "0x%llx%016llx", (unsigned long long)(v >> 64), (unsigned long long)v);
-	else
-		buf_printf(out, "0x%llx", (unsigned long long)v);
+	char digits[2 + 32], *at = digits + sizeof digits;
+
+	do
+		*--at = "0123456789abcdef"[v & 15];
+	while (v >>= 4);
+	*--at = 'x';
+	*--at = '0';
+	buf_add(out, at, (size_t)(digits + sizeof digits - at));
 }
 
 static void print_value(struct buf *out, enum nft_type type, addr_num v)
@@ -129,7 +133,7 @@ static void print_value(struct buf *out, enum nft_type type, addr_num v)
 		return;
 	case NFT_TYPE_IFNAME:
 		ifname_text(v, text);
-		buf_printf(out, "\"%s\"", text);
+		print_quoted(out, text);
 		return;
 	case NFT_TYPE_ETHERTYPE:
 		print_word(out, ethertypes, v);
@@ -204,7 +208,9 @@ static void print_ifname_range(struct buf *out, struct addr_range r)
 	char text[17];
 
 	ifname_text(r.lo, text);
-	buf_printf(out, "\"%s%s\"", text, r.lo == r.hi ? "" : "*");
+	buf_putc(out, '"');
+	buf_puts(out, text);
+	buf_puts(out, r.lo == r.hi ? "\"" : "*\"");
 }
 
 static void print_range(struct buf *out, enum nft_type type, struct addr_range r)
@@ -325,7 +331,11 @@ static void print_masked(struct buf *out, const struct nft_match *m,
 /* An address of a family that the rule has not asked for: named, nft would ask for it. */
 static void print_by_place(struct buf *out, const struct nft_match *m, const struct nft_field_row *row)
 {
-	buf_printf(out, "@nh,%u,%u ", 8u * row->at, 8u * row->bytes);
+	buf_puts(out, "@nh,");
+	buf_number(out, 8u * row->at);
+	buf_putc(out, ',');
+	buf_number(out, 8u * row->bytes);
+	buf_putc(out, ' ');
 	if (m->masked) {
 		buf_puts(out, "& ");
 		print_hex(out, m->mask);

@@ -48,7 +48,9 @@ void buf_puts(struct buf *b, const char *s)
 
 void buf_putc(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	buf_make_room(b, 1);
+	b->at[b->len++] = c;
+	b->at[b->len] = '\0';
 }
 
 void buf_number(struct buf *b, uint64_t v)
