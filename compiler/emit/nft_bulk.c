@@ -86,13 +86,17 @@ static uint32_t beside_number(struct bulk *k, const struct found *f)
 {
 	const struct ir_box *b = &f->box->box;
 	const struct ir_rule *r = f->rule;
+	const uint64_t asked[] = { b->zones, b->flags_mask, b->flags_want, f->way.src == NFT_END_SELF, f->way.dst == NFT_END_SELF,
+				   r->verdict, r->block_ns };
 	own(buf) struct buf text = { 0 };
 
 	if (is_beside_last(k, f))
 		return k->items.at[k->items.len - 1].beside;
 
-	buf_printf(&text, "%llx %x %x %d %d %d %llu", (unsigned long long)b->zones, b->flags_mask, b->flags_want,
-		   f->way.src == NFT_END_SELF, f->way.dst == NFT_END_SELF, (int)r->verdict, (unsigned long long)r->block_ns);
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+		buf_putc(&text, ' ');
+		buf_number(&text, asked[i]);
+	}
 	for (size_t i = 0; !ranges_are_all(&b->icmp) && i < b->icmp.len; i++)
 		buf_printf(&text, " %x-%x", b->icmp.at[i].lo, b->icmp.at[i].hi);
 	if (r->effects.log)
