@@ -38,6 +38,7 @@ struct bulk_key {
 	__u64 words[8]; /* TEG_BULK_WORDS of them; eight so that three bits choose one */
 	__u64 pair;	/* IPv4: source << 32 | destination */
 	__u64 node[TEG_BULK_GROUPS]; /* of each root */
+	__u64 found;
 	__u64 zones, src, dst; /* these and what follows only where some cell asks more */
 	__u32 posture, flags;
 	__u32 part;
@@ -279,26 +280,30 @@ static __always_inline __u64 bulk_root(const __u64 *words, const struct bulk_key
 	return n;
 }
 
-/* The last word of the first cell that matches, or BULK_NONE. */
+/*
+ * The last word of the first cell that matches, or BULK_NONE. What is found stands in the key between one root and the next: of memory the
+ * verifier knows nothing, so it walks each root once, and not once for all that can be known of what the roots before it have found.
+ */
 static __always_inline __u64 bulk_first(struct bulk_key *k, bool ip6)
 {
 	const __u32 groups = gen_config.bulk.groups[ip6];
 	const __u64 *words = ONE(gen_bulk);
-	__u64 found = BULK_NONE;
+	volatile __u64 *found = &k->found;
 
+	*found = BULK_NONE;
 #pragma unroll
 	for (__u32 g = 0; g < TEG_BULK_GROUPS; g++)
 		if (g < groups)
 			k->node[g] = bulk_root(words, k, &gen_config.bulk.roots[ip6][g], ip6);
 	for (__u32 g = 0; g < TEG_BULK_GROUPS && g < groups; g++) {
-		__u64 leaf = bulk_leaf(words, k, k->node[g], found);
+		const __u64 before = *found, leaf = bulk_leaf(words, k, k->node[g], before);
 
 		if (leaf && ip6 && gen_config.bulk.short6)
-			found = bulk_scan(words, k, leaf, found, BULK_SHORT6);
+			*found = bulk_scan(words, k, leaf, before, BULK_SHORT6);
 		else if (leaf)
-			found = bulk_scan(words, k, leaf, found, ip6 ? BULK_IP6 : BULK_IP4);
+			*found = bulk_scan(words, k, leaf, before, ip6 ? BULK_IP6 : BULK_IP4);
 	}
-	return found;
+	return *found;
 }
 
 static __always_inline bool bulk_is_apart(void)
