@@ -164,6 +164,7 @@ static __always_inline enum cause pkt_upper(struct pkt *p, const struct pkt_rest
 		if (unlikely(header < 20 || header > r->room))
 			return CAUSE_BAD_TCP;
 		p->flags = h[13];
+		TEG_MARK();
 		if (payload)
 			pkt_payload(p, r, header);
 		break;
@@ -230,6 +231,7 @@ static __always_inline enum cause pkt_ip4(struct frame_ctx *ctx, struct pkt *p, 
 		if (c || p->fragment == TEG_LATER)
 			return c;
 	}
+	TEG_MARK();
 	return pkt_upper(p, r, payload);
 }
 

@@ -467,8 +467,12 @@ static __always_inline __u64 judge_bulk(const struct walk *w)
 {
 	const struct pkt *p = w->p;
 
-	if (gen_config.bulk.vectors[0].words | gen_config.bulk.vectors[1].words)
-		return p->family == TEG_IP4 ? vector_first(w, false) : vector_first(w, true);
+	if (gen_config.bulk.vectors[0].words | gen_config.bulk.vectors[1].words) {
+		if (p->family != TEG_IP4)
+			return vector_first(w, true);
+		TEG_MARK();
+		return vector_first(w, false);
+	}
 
 	struct bulk_key *k = gen_config.bulk.cells ? bpf_map_lookup_elem(&gen_key, &zero) : NULL;
 
@@ -602,7 +606,8 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, con
 		c = pkt_read_pulled(ctx, p);
 	if (unlikely(c))
 		return payloads ? cause_ends_apart(ctx, p, c) : cause_ends(ctx, p, c);
-	count_in(&teg_causes, CAUSE_NONE, p->len);
+	if (count_in(&teg_causes, CAUSE_NONE, p->len))
+		TEG_MARK();
 
 	struct teg_active *active = ONE(teg_active);
 	__u64 blocked_until = unlikely(*(volatile __u64 *)&active->blocks_until_ns) ? limit_may_be_blocked(p) : 0;

@@ -18,6 +18,7 @@
 #include "bpf-templates/bound.h"
 #include "bpf-templates/bulk.h"
 #include "bpf-templates/config.h"
+#include "bpf-templates/hook.h"
 #include "bpf-templates/one.h"
 #include "bpf-templates/walk.h"
 
@@ -139,6 +140,7 @@ static __always_inline __u64 vector_rule(const __u64 *of_bit, const struct vecto
 
 	if (!(b[0] | b[1] | b[2] | b[3]))
 		return BULK_NONE;
+	TEG_MARK();
 	/* No branches: which of the words it is, nobody could foresee. */
 	if (words == 4) {
 		__u64 above = ~(__u64)((__s64)walk_some(b[0] | b[1]) >> 63);

@@ -84,6 +84,7 @@ static int tie(struct fold *f, struct fold_block *b)
 		b->next = FOLD_NONE;
 	} else if (!last->gone && fold_is_always(&last->in)) {
 		b->next = f->block_at[b->to + (uint32_t)last->in.off];
+		b->mark = !last->in.off;
 		last->gone = true;
 	} else if (!last->gone && fold_is_jump(&last->in)) {
 		b->other = f->block_at[b->to + (uint32_t)last->in.off];
@@ -143,7 +144,7 @@ static bool is_empty(const struct fold *f, const struct fold_block *b)
 	for (uint32_t i = b->from; i < b->to; i++)
 		if (!f->items[i].gone)
 			return false;
-	return b->next != FOLD_NONE && b->other == FOLD_NONE;
+	return b->next != FOLD_NONE && b->other == FOLD_NONE && !b->mark;
 }
 
 /* Past blocks in which nothing is left. */
@@ -180,9 +181,66 @@ static bool shorten(struct fold *f)
 struct order {
 	struct fold_code out;
 	uint32_t *place;      /* by block: where it begins now, or FOLD_NONE */
+	uint32_t *far;	      /* by block: how many instructions it is from its beginning to the next mark, or FOLD_NONE */
 	uint32_t *jump, *to;  /* jumps: their places, and blocks */
 	uint32_t jumps;
 };
+
+static uint32_t nearer(const struct order *o, uint32_t a, uint32_t b)
+{
+	const uint32_t a_far = a == FOLD_NONE ? FOLD_NONE : o->far[a], b_far = b == FOLD_NONE ? FOLD_NONE : o->far[b];
+
+	return a_far < b_far ? a_far : b_far;
+}
+
+static void find_ways(const struct fold *f, struct order *o)
+{
+	for (uint32_t i = 0; i < f->block_count; i++)
+		o->far[i] = FOLD_NONE;
+	for (bool more = true; more;) {
+		more = false;
+		for (uint32_t i = f->block_count; i-- > 0;) {
+			const struct fold_block *b = &f->blocks[i];
+			const uint32_t behind = b->mark ? 0 : nearer(o, b->next, b->other);
+			const uint32_t far = behind == FOLD_NONE ? FOLD_NONE : behind + b->to - b->from;
+
+			if (!b->reached || far >= o->far[i])
+				continue;
+			o->far[i] = far;
+			more = true;
+		}
+	}
+}
+
+static uint8_t opposite(uint8_t op)
+{
+	switch (op) {
+	case BPF_JEQ: return BPF_JNE;
+	case BPF_JNE: return BPF_JEQ;
+	case BPF_JGT: return BPF_JLE;
+	case BPF_JLE: return BPF_JGT;
+	case BPF_JGE: return BPF_JLT;
+	case BPF_JLT: return BPF_JGE;
+	case BPF_JSGT: return BPF_JSLE;
+	case BPF_JSLE: return BPF_JSGT;
+	case BPF_JSGE: return BPF_JSLT;
+	case BPF_JSLT: return BPF_JSGE;
+	}
+	return 0;
+}
+
+/* From mark to mark, the shortest way stands in one line: what jumps to it asks the opposite. */
+static void turn_jump(const struct fold *f, const struct order *o, struct fold_block *b)
+{
+	struct bpf_insn *jump = &f->items[b->to - 1].in;
+	const uint32_t next = b->next;
+
+	if (b->other == FOLD_NONE || o->far[b->other] >= o->far[next] || !opposite(BPF_OP(jump->code)))
+		return;
+	jump->code = (uint8_t)((jump->code & ~0xf0) | opposite(BPF_OP(jump->code)));
+	b->next = b->other;
+	b->other = next;
+}
 
 static void put(struct order *o, struct bpf_insn in, uint32_t was)
 {
@@ -231,6 +289,8 @@ static void put_way(struct fold *f, struct order *o, uint32_t block, const uint3
 		const uint32_t next = f->blocks[block].next, last = f->blocks[block].to - 1;
 
 		put_block(f, o, block, was);
+		if (f->blocks[block].mark)
+			put(o, (struct bpf_insn){ .code = BPF_JMP | BPF_JA }, was ? was[last] : last);
 		if (next == FOLD_NONE)
 			return;
 		if (o->place[next] != FOLD_NONE) {
@@ -260,8 +320,12 @@ static int mend_jumps(struct order *o)
 /* Functions stay apart, and each begins with its own beginning. */
 static int put_all(struct fold *f, struct order *o, const uint32_t *was)
 {
-	for (uint32_t i = 0; i < f->block_count; i++)
+	find_ways(f, o);
+	for (uint32_t i = 0; i < f->block_count; i++) {
 		o->place[i] = FOLD_NONE;
+		if (f->blocks[i].reached)
+			turn_jump(f, o, &f->blocks[i]);
+	}
 	for (uint32_t fn = 0; fn < f->function_count; fn++) {
 		const uint32_t end = fn + 1 < f->function_count ? f->functions[fn + 1].block : f->block_count;
 
@@ -277,13 +341,14 @@ static int put_all(struct fold *f, struct order *o, const uint32_t *was)
 
 static int order(struct fold *f, struct fold_code *c)
 {
-	/* An instruction that becomes a long number takes a place more, and so does each block's jump. */
-	const size_t most = 2 * c->len + f->block_count;
-	own(mem) uint32_t *place = calloc(f->block_count, sizeof *place), *jump = calloc(most, sizeof *jump), *to = calloc(most, sizeof *to);
+	/* An instruction that becomes a long number takes a place more, and so do each block's jump and its mark. */
+	const size_t most = 2 * c->len + 2 * f->block_count;
+	own(mem) uint32_t *place = calloc(f->block_count, sizeof *place), *far = calloc(f->block_count, sizeof *far);
+	own(mem) uint32_t *jump = calloc(most, sizeof *jump), *to = calloc(most, sizeof *to);
 	own(fold_code) struct fold_code out = { calloc(most, sizeof *out.code), calloc(most, sizeof *out.was), 0 };
-	struct order o = { .out = out, .place = place, .jump = jump, .to = to };
+	struct order o = { .out = out, .place = place, .far = far, .jump = jump, .to = to };
 
-	if (!place || !jump || !to || !out.code || !out.was)
+	if (!place || !far || !jump || !to || !out.code || !out.was)
 		return -ENOMEM;
 	int rc = put_all(f, &o, c->was);
 	if (rc)

@@ -14,6 +14,9 @@
  *               ──► life ────── what nobody reads is not worked out         (fold_life.c)
  *               ──► order ───── what follows stands behind, without a jump  (fold.c)
  *
+ * A program may say where most packets come by: TEG_MARK, a jump to what follows anyway. From mark to mark the shortest way
+ * stands in one line. The kernel takes these jumps out.
+ *
  * What is left does the same to every packet, and the kernel verifies it as it would the whole. Only places of the stack whose
  * address nobody has are looked into; where addresses on the stack are reckoned with, a function's stack is left alone.
  */

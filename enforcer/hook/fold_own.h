@@ -31,6 +31,7 @@ struct fold_block {
 	uint32_t next, other; /* blocks: what follows, and where its jump leads; or FOLD_NONE */
 	uint32_t function;
 	bool reached; /* as far as is known; at first, all are */
+	bool mark;    /* most packets come here (TEG_MARK) */
 };
 
 struct fold_function {

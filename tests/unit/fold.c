@@ -97,7 +97,7 @@ static const struct {
 	  { STORE(BPF_DW, 10, 1, -24), MOVR(2, 10), LOAD(BPF_DW, 3, 1, 0), JMP(BPF_JEQ, 3, 0, 1), ALU(BPF_ADD, 2, -8), LOAD(BPF_DW, 0, 2, -16), EXIT },
 	  { STORE(BPF_DW, 10, 1, -24), MOVR(2, 10), LOAD(BPF_DW, 3, 1, 0), JMP(BPF_JEQ, 3, 0, 1), ALU(BPF_ADD, 2, -8), LOAD(BPF_DW, 0, 2, -16), EXIT } },
 	{ "two ways to one place are one",
-	  { LOAD(BPF_DW, 2, 1, 0), LOAD(BPF_DW, 0, 1, 8), JMP(BPF_JEQ, 2, 0, 1), GOTO(0), EXIT },
+	  { LOAD(BPF_DW, 2, 1, 0), LOAD(BPF_DW, 0, 1, 8), JMP(BPF_JEQ, 2, 0, 1), MOV(3, 1), EXIT },
 	  { LOAD(BPF_DW, 0, 1, 8), EXIT } },
 	{ "what both ways know is known behind them",
 	  { LOAD(BPF_DW, 2, 1, 0), MOV(3, 4), MOV(4, 1), JMP(BPF_JEQ, 2, 0, 1), MOV(4, 2), MOVR(0, 3), ALUR(BPF_ADD, 0, 4), EXIT },
@@ -105,6 +105,12 @@ static const struct {
 	{ "what follows stands behind, without a jump",
 	  { LOAD(BPF_DW, 0, 1, 0), GOTO(2), MOV(0, 5), EXIT, JMP(BPF_JEQ, 0, 0, -3), CALL(RANDOM), EXIT },
 	  { LOAD(BPF_DW, 0, 1, 0), JMP(BPF_JEQ, 0, 0, 2), CALL(RANDOM), EXIT, MOV(0, 5), EXIT } },
+	{ "what most packets do stands in one line",
+	  { LOAD(BPF_DW, 0, 1, 0), JMP(BPF_JGT, 0, 5, 2), CALL(RANDOM), EXIT, LOAD(BPF_DW, 0, 1, 8), GOTO(0), EXIT },
+	  { LOAD(BPF_DW, 0, 1, 0), JMP(BPF_JLE, 0, 5, 3), LOAD(BPF_DW, 0, 1, 8), GOTO(0), EXIT, CALL(RANDOM), EXIT } },
+	{ "and the shortest way to it",
+	  { LOAD(BPF_DW, 0, 1, 0), JMP(BPF_JEQ, 0, 5, 2), ALU(BPF_ADD, 0, 1), ALU(BPF_XOR, 0, 2), ALU(BPF_ADD, 0, 3), GOTO(0), EXIT },
+	  { LOAD(BPF_DW, 0, 1, 0), JMP(BPF_JNE, 0, 5, 3), ALU(BPF_ADD, 0, 3), GOTO(0), EXIT, ALU(BPF_ADD, 0, 1), ALU(BPF_XOR, 0, 2), GOTO(-6) } },
 	{ "a loop goes on",
 	  { MOV(0, 0), LOAD(BPF_DW, 2, 1, 0), ALU(BPF_ADD, 0, 1), JMPR(BPF_JLT, 0, 2, -2), EXIT },
 	  { MOV(0, 0), LOAD(BPF_DW, 2, 1, 0), ALU(BPF_ADD, 0, 1), JMPR(BPF_JLT, 0, 2, -2), EXIT } },
@@ -226,8 +232,12 @@ static bool jumps(uint8_t op, bool wide, uint64_t a, uint64_t b)
 	case BPF_JEQ: return a == b;
 	case BPF_JNE: return a != b;
 	case BPF_JGT: return a > b;
+	case BPF_JGE: return a >= b;
 	case BPF_JLT: return a < b;
+	case BPF_JLE: return a <= b;
 	case BPF_JSGT: return x > y;
+	case BPF_JSGE: return x >= y;
+	case BPF_JSLT: return x < y;
 	case BPF_JSLE: return x <= y;
 	case BPF_JSET: return a & b;
 	}
