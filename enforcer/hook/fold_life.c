@@ -151,29 +151,48 @@ static struct life behind(const struct fold_block *b, const struct life *at)
 	return alive;
 }
 
-/* Until nothing comes alive any more; loops need some turns. */
-static void settle(struct fold *f, struct life *at)
+/* When the block was gone through last, and when what is alive before it was another last. */
+struct turn {
+	uint32_t seen, changed;
+};
+
+static bool is_settled(const struct fold_block *b, const struct turn *turns, uint32_t seen)
 {
+	return seen && (b->next == FOLD_NONE || turns[b->next].changed <= seen) && (b->other == FOLD_NONE || turns[b->other].changed <= seen);
+}
+
+/* Until nothing comes alive any more; loops need some turns. */
+static int settle(struct fold *f, struct life *at)
+{
+	own(mem) struct turn *turns = calloc(f->block_count, sizeof *turns);
+	uint32_t now = 0;
+
+	if (!turns)
+		return -ENOMEM;
 	for (bool more = true; more;) {
 		more = false;
 		for (uint32_t b = f->block_count; b-- > 0;) {
-			if (!f->blocks[b].reached)
+			if (!f->blocks[b].reached || is_settled(&f->blocks[b], turns, turns[b].seen))
 				continue;
-			const struct life now = before(f, &f->blocks[b], behind(&f->blocks[b], at), NULL);
+			const struct life is = before(f, &f->blocks[b], behind(&f->blocks[b], at), NULL);
 
-			more |= now.registers != at[b].registers || now.slots != at[b].slots;
-			at[b] = now;
+			turns[b].seen = ++now;
+			if (is.registers == at[b].registers && is.slots == at[b].slots)
+				continue;
+			at[b] = is;
+			turns[b].changed = ++now; /* later than it was seen: a block may follow itself */
+			more = true;
 		}
 	}
+	return 0;
 }
 
 int fold_life(struct fold *f, bool *less)
 {
 	own(mem) struct life *at = calloc(f->block_count, sizeof *at);
 
-	if (!at)
+	if (!at || settle(f, at))
 		return -ENOMEM;
-	settle(f, at);
 	for (uint32_t b = 0; b < f->block_count; b++)
 		if (f->blocks[b].reached)
 			before(f, &f->blocks[b], behind(&f->blocks[b], at), less);
@@ -184,9 +203,8 @@ int fold_live_registers(struct fold *f, uint16_t *live)
 {
 	own(mem) struct life *at = calloc(f->block_count, sizeof *at);
 
-	if (!at)
+	if (!at || settle(f, at))
 		return -ENOMEM;
-	settle(f, at);
 	for (uint32_t b = 0; b < f->block_count; b++)
 		live[b] = at[b].registers;
 	return 0;
