@@ -4,7 +4,7 @@
 
 #include "compiler/audit/audit.h"
 #include "compiler/audit/nft_walk.h"
-#include "compiler/emit/nft.h"
+#include "compiler/emit/nft/nft.h"
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"

@@ -4,8 +4,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
 
-#include "compiler/emit/nft.h"
-#include "compiler/emit/nft_wire.h"
+#include "compiler/emit/nft/nft.h"
+#include "compiler/emit/nft/wire.h"
 
 /* --- limits, counters, logs --------------------------------------------------------------------------------------- */
 
@@ -110,7 +110,7 @@ bool nft_ask_reject(struct nft_asking *k, const struct nft_attr *at)
 	       end_all(k, (struct nft_said_verdict){ .code = NFT_ASK_REJECT_ICMP });
 }
 
-/* What comes here ends here: of Ethernet's segments, without window scaling (compiler/emit/nft_cookies.c). */
+/* What comes here ends here: of Ethernet's segments, without window scaling (compiler/emit/nft/cookies.c). */
 bool nft_ask_synproxy(struct nft_asking *k, const struct nft_attr *at)
 {
 	const uint16_t mss = k->w->family == FAMILY_IP4 ? 1460 : 1440;

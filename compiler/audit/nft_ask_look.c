@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/emit/nft.h"
+#include "compiler/emit/nft/nft.h"
 
 static int by_lo(const void *x, const void *y)
 {

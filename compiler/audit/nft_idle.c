@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "compiler/audit/nft_said.h"
-#include "compiler/emit/nft.h"
+#include "compiler/emit/nft/nft.h"
 
 /* What a chain is until the contrary is found. */
 struct idling {

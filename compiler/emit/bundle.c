@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "compiler/emit/emit.h"
-#include "compiler/emit/nft_lower.h"
+#include "compiler/emit/nft/lower.h"
 #include "lang/base/side_by_side.h"
 #include "lang/bundle/bundle.h"
 

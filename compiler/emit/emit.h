@@ -36,7 +36,7 @@ const void *emit_program(enum teg_hook hook, size_t *len);
 
 /* emit_nft_lower - the nft objects of which both batches and the text are made; also plan->nft_keep. Everything in `a`. */
 int emit_nft_lower(struct nft_ruleset *out, struct plan *plan, const struct ir *ir, struct arena *a, struct err *why);
-/* The text. Base chains were added, nft_lower.h. */
+/* The text. Base chains were added, nft/lower.h. */
 void emit_nft_print(struct spool *out, const struct nft_ruleset *rs, const struct ir *ir);
 
 /* emit_nft - all of it, in memory. */

@@ -4,14 +4,14 @@
  *     nft_model [KIND [SIZE]]
  *
  * ClassBench's lists and the packets of tests/bench/nft_bulk, walked in this process through the chains that
- * compiler/emit/nft_tree.h plans. What the kernel makes of it is nft_bulk's to measure; a count is the same each time.
+ * compiler/emit/nft/tree.h plans. What the kernel makes of it is nft_bulk's to measure; a count is the same each time.
  */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "compiler/emit/nft_price.h"
-#include "compiler/emit/nft_tree.h"
+#include "compiler/emit/nft/price.h"
+#include "compiler/emit/nft/tree.h"
 #include "compiler/ir/proto.h"
 #include "tests/lib/classbench.h"
 #include "tests/lib/tap.h"

@@ -1,5 +1,5 @@
 /*
- * What each kind of object takes to load in nftables, for compiler/emit/nft_price.h.
+ * What each kind of object takes to load in nftables, for compiler/emit/nft/price.h.
  *
  *     nft_price [ROUNDS [MANY]]
  *
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "compiler/audit/nft_said.h"
-#include "compiler/emit/nft_make.h"
+#include "compiler/emit/nft/make.h"
 #include "tests/lib/nft_live.h"
 #include "tests/lib/nft_run.h"
 #include "tests/lib/tap.h"

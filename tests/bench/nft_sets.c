@@ -1,6 +1,6 @@
 /*
  * What large sets of networks cost a packet in nftables: intervals, a hash for each length of prefix, and ours, a hash
- * for each of the few lengths that compiler/emit/nft_blocks.h rounds them up to.
+ * for each of the few lengths that compiler/emit/nft/blocks.h rounds them up to.
  *
  *     nft_sets [ROUNDS [SIZE [FORM]]]
  *
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/emit/nft_blocks.h"
+#include "compiler/emit/nft/blocks.h"
 #include "compiler/ir/proto.h"
 #include "tests/lib/craft.h"
 #include "tests/lib/gen.h"

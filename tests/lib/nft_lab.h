@@ -15,7 +15,7 @@
 #define TEG_TEST_NFT_LAB_H
 
 #include "compiler/emit/emit.h"
-#include "compiler/emit/nft.h"
+#include "compiler/emit/nft/nft.h"
 #include "compiler/ir/eval.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/nft_live.h"

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "compiler/emit/nft_lower.h"
+#include "compiler/emit/nft/lower.h"
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
 #include "tests/lib/craft.h"

@@ -6,7 +6,7 @@
 
 #include "compiler/audit/audit.h"
 #include "compiler/audit/nft_said.h"
-#include "compiler/emit/nft_lower.h"
+#include "compiler/emit/nft/lower.h"
 #include "compiler/ir/proto.h"
 #include "tests/lib/classbench.h"
 #include "tests/lib/craft.h"

@@ -11,7 +11,7 @@
 
 #include "compiler/audit/audit.h"
 #include "compiler/audit/nft_said.h"
-#include "compiler/emit/nft_lower.h"
+#include "compiler/emit/nft/lower.h"
 #include "compiler/front/front.h"
 #include "tests/lib/tap.h"
 

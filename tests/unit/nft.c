@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "compiler/emit/emit.h"
-#include "compiler/emit/nft_box.h"
-#include "compiler/emit/nft_lower.h"
-#include "compiler/emit/nft_read.h"
+#include "compiler/emit/nft/box.h"
+#include "compiler/emit/nft/lower.h"
+#include "compiler/emit/nft/read.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"
 #include "tests/lib/gen.h"

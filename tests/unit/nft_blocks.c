@@ -1,7 +1,7 @@
 /* Sets of networks by length of prefix: the blocks are the set, they are few, and where they would be many there are none. */
 #include <string.h>
 
-#include "compiler/emit/nft_blocks.h"
+#include "compiler/emit/nft/blocks.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
 

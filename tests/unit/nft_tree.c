@@ -1,8 +1,8 @@
 /* Trees of long lists decide every packet as the list does, and keep within what the kernel takes. */
 #include <string.h>
 
-#include "compiler/emit/nft_keys.h"
-#include "compiler/emit/nft_tree.h"
+#include "compiler/emit/nft/keys.h"
+#include "compiler/emit/nft/tree.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
 

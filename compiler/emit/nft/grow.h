@@ -1,0 +1,30 @@
+/*
+ * nft_grow - one tree: a part is cut, and its parts again, until few questions are left.
+ */
+#ifndef TEG_EMIT_NFT_GROW_H
+#define TEG_EMIT_NFT_GROW_H
+
+#include "compiler/emit/nft/cut.h"
+#include "compiler/emit/nft/price.h"
+#include "compiler/emit/nft/tree.h"
+
+/*
+ * Of a root that has its part and its items, what a packet is likely to pay, and what it takes to load. A
+ * leaf that costs no more than enough_ns is not cut; axes of `never`, by bit, are never. What takes more than most_us to load
+ * is given up once that is known: then it tells no less than that much, and the tree is not whole.
+ */
+struct nft_growth {
+	unsigned never;
+	double enough_ns, most_us;
+};
+
+struct nft_price nft_grow(struct nft_desk *d, struct arena *a, struct nft_node *root, const struct nft_growth *how);
+
+/* Makes a leaf, which `h` looks at, a cut; its branches, and the rest, have their part and their items. */
+void nft_split(struct nft_desk *d, struct arena *a, struct nft_node *n, const struct nft_here *h, struct nft_cut c);
+
+/* Of how many values a look at the cut's map takes one for the other: 1, or a block's. */
+addr_num nft_cut_step(const struct nft_node *n);
+struct nft_price nft_price_of_cut(const struct nft_node *n);
+
+#endif

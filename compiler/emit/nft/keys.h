@@ -1,0 +1,24 @@
+/*
+ * nft_keys - under how many leading bits addresses of a list stand in maps of several axes.
+ *
+ *     10.0.0.16/28 . 10.1.0.0/31 . 443        10.0.0.16 . 10.1.0.0 . 443, 10.0.0.16 . 10.1.0.1 . 443   in a map of 28 and 32
+ *
+ * Such a map has one mask for each part of its key, and an item of shorter prefixes some keys in it. So lengths are chosen for many items together:
+ * of those that ask alike, the two lengths under which most is saved, and of what is left again.
+ */
+#ifndef TEG_EMIT_NFT_KEYS_H
+#define TEG_EMIT_NFT_KEYS_H
+
+#include "compiler/emit/nft/item.h"
+
+#define NFT_KEYS_MOST 16u /* of one item in a map of several axes */
+
+/* Or more than a map takes of one item. */
+size_t nft_values_of(const struct nft_spans *s);
+/* How many leading bits all these ranges have in common with all that is in them: 0 when they are no such blocks. */
+unsigned nft_block_bits(const struct nft_spans *s, unsigned width);
+
+/* Fills in .keyed. */
+void nft_keys_choose(struct nft_item *items, size_t count);
+
+#endif

@@ -1,0 +1,694 @@
+/* The ruleset as text: what `nft -f` loads (nft 1.0.6) and a person reads. */
+#include "compiler/emit/nft/rule.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "compiler/ir/proto.h"
+#include "lang/bundle/nft_tell.h"
+
+/* Numbers that nft has words for. Others are written as numbers, which it reads as well. */
+struct word {
+	unsigned value;
+	const char *text;
+};
+
+static const struct word nfprotos[] = { { 2, "ipv4" }, { 10, "ipv6" }, { 0, NULL } };
+
+static const struct word ethertypes[] = {
+	{ 0x0800, "ip" },     { 0x86dd, "ip6" }, { 0x8100, "0x8100" },
+	{ 0x88a8, "0x88a8" }, { 0, NULL },
+};
+
+static const struct word protos[] = {
+	{ PROTO_ICMP, "icmp" },	    { PROTO_TCP, "tcp" },   { PROTO_UDP, "udp" },
+	{ PROTO_ICMPV6, "icmpv6" }, { PROTO_SCTP, "sctp" }, { 0, NULL },
+};
+
+static const struct word icmp_types[] = {
+	{ 0, "echo-reply" },	     { 3, "destination-unreachable" },
+	{ 8, "echo-request" },	     { 11, "time-exceeded" },
+	{ 12, "parameter-problem" }, { 13, "timestamp-request" },
+	{ 14, "timestamp-reply" },   { 0, NULL },
+};
+
+static const struct word icmpv6_types[] = {
+	{ 1, "destination-unreachable" },
+	{ 2, "packet-too-big" },
+	{ 3, "time-exceeded" },
+	{ 4, "parameter-problem" },
+	{ 128, "echo-request" },
+	{ 129, "echo-reply" },
+	{ 130, "mld-listener-query" },
+	{ 131, "mld-listener-report" },
+	{ 132, "mld-listener-done" },
+	{ 133, "nd-router-solicit" },
+	{ 134, "nd-router-advert" },
+	{ 135, "nd-neighbor-solicit" },
+	{ 136, "nd-neighbor-advert" },
+	{ 143, "mld2-listener-report" },
+	{ 0, NULL },
+};
+
+static const struct word fib_types[] = { { 2, "local" }, { 0, NULL } };
+static const struct word directions[] = { { 0, "original" }, { 1, "reply" }, { 0, NULL } };
+
+/* Bits, highest last. */
+static const struct word tcp_flags[] = {
+	{ 0x01, "fin" }, { 0x02, "syn" }, { 0x04, "rst" }, { 0x08, "psh" }, { 0x10, "ack" },
+	{ 0x20, "urg" }, { 0x40, "ecn" }, { 0x80, "cwr" }, { 0, NULL },
+};
+
+static const struct word ct_states[] = {
+	{ 1, "invalid" }, { 2, "established" }, { 4, "related" },
+	{ 8, "new" },	  { 64, "untracked" },	{ 0, NULL },
+};
+
+static void print_quoted(struct buf *out, const char *name)
+{
+	buf_putc(out, '"');
+	buf_puts(out, name);
+	buf_putc(out, '"');
+}
+
+static void print_word(struct buf *out, const struct word *words, addr_num v)
+{
+	for (; words->text; words++) {
+		if (words->value == v) {
+			buf_puts(out, words->text);
+			return;
+		}
+	}
+	buf_number(out, (unsigned)v);
+}
+
+static void print_bits(struct buf *out, const struct word *words, addr_num v, const char *between)
+{
+	const char *sep = "";
+
+	if (!v)
+		buf_puts(out, "0x0");
+	for (; words->text; words++) {
+		if (v & words->value) {
+			buf_printf(out, "%s%s", sep, words->text);
+			sep = between;
+		}
+	}
+}
+
+/* A listing may be of anyone's bundle: what does not belong into a name does not reach a terminal. */
+static void ifname_text(addr_num name, char text[17])
+{
+	unsigned len = 0;
+
+	for (; len < 16; len++) {
+		unsigned char c = (unsigned char)(name >> (120 - 8 * len));
+
+		if (!c)
+			break;
+		text[len] = c > ' ' && c < 0x7f && c != '"' ? (char)c : '?';
+	}
+	text[len] = '\0';
+}
+
+static void print_hex(struct buf *out, addr_num v)
+{
+	char digits[2 + 32], *at = digits + sizeof digits;
+
+	do
+		*--at = "0123456789abcdef"[v & 15];
+	while (v >>= 4);
+	*--at = 'x';
+	*--at = '0';
+	buf_add(out, at, (size_t)(digits + sizeof digits - at));
+}
+
+static void print_value(struct buf *out, enum nft_type type, addr_num v)
+{
+	char text[ADDR_TEXT];
+
+	switch (type) {
+	case NFT_TYPE_NUMBER:
+		print_hex(out, v);
+		return;
+	case NFT_TYPE_IFNAME:
+		ifname_text(v, text);
+		print_quoted(out, text);
+		return;
+	case NFT_TYPE_ETHERTYPE:
+		print_word(out, ethertypes, v);
+		return;
+	case NFT_TYPE_NFPROTO:
+		print_word(out, nfprotos, v);
+		return;
+	case NFT_TYPE_PROTO:
+		print_word(out, protos, v);
+		return;
+	case NFT_TYPE_ADDR4:
+		buf_puts(out, addr_print((struct addr){ FAMILY_IP4, v }, text));
+		return;
+	case NFT_TYPE_ADDR6:
+		buf_puts(out, addr_print((struct addr){ FAMILY_IP6, v }, text));
+		return;
+	case NFT_TYPE_DECIMAL:
+	case NFT_TYPE_PORT:
+	case NFT_TYPE_ICMP_CODE:
+	case NFT_TYPE_ICMPV6_CODE:
+		buf_number(out, (unsigned)v);
+		return;
+	case NFT_TYPE_ICMP_TYPE:
+		print_word(out, icmp_types, v);
+		return;
+	case NFT_TYPE_ICMPV6_TYPE:
+		print_word(out, icmpv6_types, v);
+		return;
+	case NFT_TYPE_TCP_FLAGS:
+		print_bits(out, tcp_flags, v, " | ");
+		return;
+	case NFT_TYPE_CT_STATE:
+		print_bits(out, ct_states, v, ",");
+		return;
+	case NFT_TYPE_CT_DIRECTION:
+		print_word(out, directions, v);
+		return;
+	case NFT_TYPE_FIB_TYPE:
+		print_word(out, fib_types, v);
+		return;
+	}
+}
+
+/* --- ranges ---------------------------------------------------------------------- */
+
+static bool is_address(enum nft_type type)
+{
+	return type == NFT_TYPE_ADDR4 || type == NFT_TYPE_ADDR6;
+}
+
+static enum family family_of(enum nft_type type)
+{
+	return type == NFT_TYPE_ADDR4 ? FAMILY_IP4 : FAMILY_IP6;
+}
+
+/* The length of the prefix that is exactly this range, or -1. */
+static int prefix_of(enum family f, struct addr_range r)
+{
+	addr_num size = r.hi - r.lo; /* less one, so that the whole space fits */
+	unsigned host = 0;
+
+	while (host < FAMILY_BITS(f) && size >> host & 1)
+		host++;
+	if ((host < 128 && size >> host) || (r.lo & size))
+		return -1;
+	return (int)(FAMILY_BITS(f) - host);
+}
+
+/* "eth*": the names that begin with what lo and hi share. */
+static void print_ifname_range(struct buf *out, struct addr_range r)
+{
+	char text[17];
+
+	ifname_text(r.lo, text);
+	buf_putc(out, '"');
+	buf_puts(out, text);
+	buf_puts(out, r.lo == r.hi ? "\"" : "*\"");
+}
+
+static void print_range(struct buf *out, enum nft_type type, struct addr_range r)
+{
+	if (type == NFT_TYPE_IFNAME) {
+		print_ifname_range(out, r);
+		return;
+	}
+	if (r.lo == r.hi) {
+		print_value(out, type, r.lo);
+		return;
+	}
+	if (type == NFT_TYPE_NUMBER) {
+		print_hex(out, r.lo);
+		buf_putc(out, '-');
+		print_hex(out, r.hi);
+		return;
+	}
+	if (!is_address(type)) {
+		buf_number(out, (unsigned)r.lo); /* words make no ranges */
+		buf_putc(out, '-');
+		buf_number(out, (unsigned)r.hi);
+		return;
+	}
+
+	int len = prefix_of(family_of(type), r);
+	print_value(out, type, r.lo);
+	if (len >= 0) {
+		buf_putc(out, '/');
+		buf_number(out, (unsigned)len);
+		return;
+	}
+	buf_putc(out, '-');
+	print_value(out, type, r.hi);
+}
+
+static void print_set(struct buf *out, const struct nft_set *s)
+{
+	if (s->name) {
+		buf_printf(out, "@%s", s->name);
+		return;
+	}
+	buf_puts(out, "{ ");
+	for (size_t i = 0; i < s->count; i++) {
+		buf_puts(out, i ? ", " : "");
+		print_range(out, s->type, s->ranges[i]);
+	}
+	buf_puts(out, " }");
+}
+
+/* --- expressions ----------------------------------------------------------------- */
+
+static void print_chain_name(struct buf *out, const char *name, char bank);
+static void print_fate(struct buf *out, enum nft_fate fate, const char *chain, char bank);
+
+static const char *test_text(enum nft_test t)
+{
+	switch (t) {
+	case NFT_TEST_EQ:
+	case NFT_TEST_WITHIN:
+	case NFT_TEST_IN:
+		return "";
+	case NFT_TEST_NE:
+	case NFT_TEST_NOT_IN:
+		return "!= ";
+	case NFT_TEST_GE:
+		return ">= ";
+	}
+	return "";
+}
+
+/* An address under a mask of leading ones is a prefix. */
+static bool print_prefix(struct buf *out, const struct nft_match *m, enum nft_type type)
+{
+	if (!is_address(type) || m->test != NFT_TEST_EQ)
+		return false;
+
+	addr_num host = family_max(family_of(type)) & ~m->mask;
+	struct addr_range r = { m->lo, m->lo | host };
+	if ((host & (host + 1)) || prefix_of(family_of(type), r) < 0)
+		return false;
+	print_range(out, type, r);
+	return true;
+}
+
+/* A field narrower than its bytes is written without its mask, and moved to the right. */
+static bool print_part(struct buf *out, const struct nft_match *m, const struct nft_field_row *row)
+{
+	if (!row->part || m->mask != row->part)
+		return false;
+	buf_printf(out, "%s%u", test_text(m->test), (unsigned)m->lo >> __builtin_ctz(row->part));
+	return true;
+}
+
+static void print_masked(struct buf *out, const struct nft_match *m,
+			 const struct nft_field_row *row)
+{
+	if (print_part(out, m, row) || print_prefix(out, m, row->type))
+		return;
+	if (row->type == NFT_TYPE_CT_STATE && m->test == NFT_TEST_NE && !m->lo) {
+		print_value(out, row->type, m->mask); /* "ct state related": any of these bits */
+		return;
+	}
+
+	bool bits = row->type == NFT_TYPE_TCP_FLAGS;
+	buf_puts(out, bits ? "& (" : "& ");
+	print_value(out, row->type, m->mask);
+	buf_puts(out, bits ? ") " : " ");
+	if (m->set) {
+		buf_puts(out, test_text(m->test));
+		print_set(out, m->set);
+		return;
+	}
+	buf_puts(out, m->test == NFT_TEST_EQ ? "== " : test_text(m->test));
+	print_value(out, row->type, m->lo);
+}
+
+/* An address of a family that the rule has not asked for: named, nft would ask for it. */
+static void print_by_place(struct buf *out, const struct nft_match *m, const struct nft_field_row *row)
+{
+	buf_puts(out, "@nh,");
+	buf_number(out, 8u * row->at);
+	buf_putc(out, ',');
+	buf_number(out, 8u * row->bytes);
+	buf_putc(out, ' ');
+	if (m->masked) {
+		buf_puts(out, "& ");
+		print_hex(out, m->mask);
+	}
+	buf_puts(out, m->masked ? " == " : test_text(m->test));
+	print_hex(out, m->lo);
+	if (m->test == NFT_TEST_WITHIN) {
+		buf_putc(out, '-');
+		print_hex(out, m->hi);
+	}
+}
+
+static void print_match(struct buf *out, const struct nft_match *m, bool family_asked)
+{
+	const struct nft_field_row *row = &nft_fields[m->field];
+
+	if (is_address(row->type) && !family_asked && !m->set) {
+		print_by_place(out, m, row);
+		return;
+	}
+	buf_puts(out, row->text);
+	buf_putc(out, ' ');
+	if (m->masked) {
+		print_masked(out, m, row);
+		return;
+	}
+	buf_puts(out, test_text(m->test));
+	if (m->set)
+		print_set(out, m->set);
+	else if (m->bytes < row->bytes)
+		print_ifname_range(out, (struct addr_range){ m->lo, m->hi });
+	else if (m->test == NFT_TEST_WITHIN)
+		print_range(out, row->type, (struct addr_range){ m->lo, m->hi });
+	else if (row->type == NFT_TYPE_TCP_FLAGS)
+		buf_printf(out, "== 0x%02x", (unsigned)m->lo);
+	else
+		print_value(out, row->type, m->lo);
+}
+
+/* Of a long map, one element a line. */
+static void print_map(struct buf *out, const struct nft_set *s, char bank)
+{
+	const bool lines = s->count > 4;
+
+	buf_puts(out, lines ? "{" : "{ ");
+	for (size_t i = 0; i < s->count; i++) {
+		buf_puts(out, i ? "," : "");
+		buf_puts(out, lines ? "\n\t\t\t" : i ? " " : "");
+		for (unsigned p = 0; s->part_count > 1 && p < s->part_count; p++) {
+			buf_puts(out, p ? " . " : "");
+			print_value(out, s->part_types[p], s->keys[i * s->part_count + p]);
+		}
+		if (s->part_count < 2)
+			print_range(out, s->type, s->ranges[i]);
+		buf_puts(out, " : ");
+		if (s->leads == NFT_LEADS_TO_COUNTER)
+			print_quoted(out, s->to[i].name);
+		else
+			print_fate(out, s->to[i].fate, s->to[i].name, bank);
+	}
+	buf_puts(out, lines ? "\n\t\t}" : " }");
+}
+
+/* Behind the first part, nft reads a mask only in brackets. */
+static void print_keys(struct buf *out, const struct nft_key *keys, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct nft_field_row *row = &nft_fields[keys[i].field];
+		const bool masked = keys[i].masked;
+
+		buf_puts(out, !i ? "" : masked ? ". (" : ". ");
+		buf_puts(out, row->text);
+		if (masked) {
+			buf_puts(out, " & ");
+			print_value(out, row->type, keys[i].mask);
+			buf_puts(out, i ? ")" : "");
+		}
+		buf_putc(out, ' ');
+	}
+}
+
+static void print_look(struct buf *out, const struct nft_look *l, char bank)
+{
+	const bool counts = l->map->leads == NFT_LEADS_TO_COUNTER;
+
+	buf_puts(out, counts ? "counter name " : "");
+	print_keys(out, l->keys, l->count);
+	if (l->map->leads == NFT_LEADS_NOWHERE) {
+		buf_printf(out, "%s@%s", l->absent ? "!= " : "", l->map->name);
+		return;
+	}
+	buf_puts(out, counts ? "map " : "vmap ");
+	print_map(out, l->map, bank);
+}
+
+static void print_limit(struct buf *out, const struct nft_limit *l)
+{
+	buf_printf(out, "limit rate over %llu%s/%s", (unsigned long long)l->rate, l->bytes ? " bytes" : "",
+		   nft_limit_unit(l->unit_s));
+	if (l->burst || !l->bytes)
+		buf_printf(out, " burst %u %s", l->burst, l->bytes ? "bytes" : "packets");
+}
+
+static void print_time(struct buf *out, uint64_t ms)
+{
+	if (ms % 1000)
+		buf_printf(out, "%llums", (unsigned long long)ms);
+	else
+		buf_printf(out, "%llus", (unsigned long long)ms / 1000);
+}
+
+static void print_place(struct buf *out, const struct nft_place *p)
+{
+	buf_printf(out, "%s @%s { ", p->update ? "update" : "add", p->set->name);
+	print_keys(out, p->keys, p->count);
+	if (p->timeout_ms) {
+		buf_puts(out, "timeout ");
+		print_time(out, p->timeout_ms);
+		buf_putc(out, ' ');
+	}
+	if (p->limited) {
+		print_limit(out, &p->limit);
+		buf_putc(out, ' ');
+	}
+	buf_putc(out, '}');
+}
+
+static void print_chain_name(struct buf *out, const char *name, char bank)
+{
+	assert(name[0] == BATCH_BANK);
+	buf_putc(out, bank);
+	buf_puts(out, name + 1);
+}
+
+static void print_fate(struct buf *out, enum nft_fate fate, const char *chain, char bank)
+{
+	switch (fate) {
+	case NFT_FATE_ACCEPT:
+		buf_puts(out, "accept");
+		return;
+	case NFT_FATE_DROP:
+		buf_puts(out, "drop");
+		return;
+	case NFT_FATE_RETURN:
+		buf_puts(out, "return");
+		return;
+	case NFT_FATE_JUMP:
+	case NFT_FATE_GOTO:
+		buf_puts(out, fate == NFT_FATE_JUMP ? "jump " : "goto ");
+		print_chain_name(out, chain, bank);
+		return;
+	}
+}
+
+static bool asks_family(const struct nft_expr *e)
+{
+	return e->kind == NFT_EXPR_MATCH && (e->match.field == NFT_FIELD_NFPROTO || e->match.field == NFT_FIELD_PROTOCOL);
+}
+
+static void print_expr(struct buf *out, const struct nft_expr *e, bool family_asked, char bank)
+{
+	switch (e->kind) {
+	case NFT_EXPR_MATCH:
+		print_match(out, &e->match, family_asked);
+		return;
+	case NFT_EXPR_LOOK:
+		print_look(out, &e->look, bank);
+		return;
+	case NFT_EXPR_COUNTER:
+		buf_puts(out, "counter name ");
+		print_quoted(out, e->counter);
+		return;
+	case NFT_EXPR_LIMIT:
+		print_limit(out, &e->limit);
+		return;
+	case NFT_EXPR_PLACE:
+		print_place(out, &e->place);
+		return;
+	case NFT_EXPR_ONE_OF:
+		buf_printf(out, "numgen random mod %u 0", e->one_of);
+		return;
+	case NFT_EXPR_TELL:
+		if (e->tell.bounded)
+			buf_printf(out, "limit rate %u/second burst %u packets ", NFT_TELL_RATE, NFT_TELL_BURST);
+		buf_printf(out, "log prefix \"%s\" group %u snaplen %u", e->tell.prefix, NFT_TELL_GROUP, NFT_TELL_BYTES);
+		return;
+	case NFT_EXPR_LOG:
+		buf_printf(out, "log prefix \"%s\"", e->log);
+		return;
+	case NFT_EXPR_REJECT:
+		buf_puts(out, e->reject == NFT_REJECT_WITH_RESET
+				      ? "reject with tcp reset"
+				      : "reject with icmpx type admin-prohibited");
+		return;
+	case NFT_EXPR_SYNPROXY:
+		buf_printf(out, "synproxy mss %u timestamp sack-perm", e->synproxy_mss);
+		return;
+	case NFT_EXPR_FATE:
+		print_fate(out, e->fate, e->chain, bank);
+		return;
+	}
+}
+
+/* --- objects --------------------------------------------------------------------- */
+
+/* One line, whatever the remark holds. */
+static void print_remark(struct buf *out, const char *indent, const char *remark)
+{
+	if (!remark)
+		return;
+	buf_puts(out, indent);
+	buf_puts(out, "# ");
+	for (const char *c = remark; *c; c++)
+		buf_putc(out, (unsigned char)*c < ' ' ? ' ' : *c);
+	buf_putc(out, '\n');
+}
+
+static void print_elements(struct buf *out, const struct nft_set *s)
+{
+	if (!s->count)
+		return;
+	buf_puts(out, "\t\telements = { ");
+	for (size_t i = 0; i < s->count; i++) {
+		buf_puts(out, !i ? "" : i % 4 ? ", " : ",\n\t\t\t     ");
+		print_range(out, s->type, s->ranges[i]);
+	}
+	buf_puts(out, " }\n");
+}
+
+/* As nft declares it; of types that no set with a name has, none. */
+static const char *type_word(enum nft_type type)
+{
+	switch (type) {
+	case NFT_TYPE_ADDR4:
+		return "ipv4_addr";
+	case NFT_TYPE_ADDR6:
+		return "ipv6_addr";
+	case NFT_TYPE_PROTO:
+		return "inet_proto";
+	case NFT_TYPE_PORT:
+		return "inet_service";
+	case NFT_TYPE_NUMBER:
+	case NFT_TYPE_DECIMAL:
+	case NFT_TYPE_IFNAME:
+	case NFT_TYPE_ETHERTYPE:
+	case NFT_TYPE_NFPROTO:
+	case NFT_TYPE_ICMP_TYPE:
+	case NFT_TYPE_ICMP_CODE:
+	case NFT_TYPE_ICMPV6_TYPE:
+	case NFT_TYPE_ICMPV6_CODE:
+	case NFT_TYPE_TCP_FLAGS:
+	case NFT_TYPE_CT_STATE:
+	case NFT_TYPE_CT_DIRECTION:
+	case NFT_TYPE_FIB_TYPE:
+		break;
+	}
+	return "";
+}
+
+static void print_named_set(struct buf *out, const struct nft_set *s)
+{
+	buf_printf(out, "\n\tset %s {\n\t\ttype %s", s->name, type_word(s->type));
+	for (unsigned i = 1; i < s->part_count; i++)
+		buf_printf(out, " . %s", type_word(s->part_types[i]));
+	buf_putc(out, '\n');
+	if (s->most)
+		buf_printf(out, "\t\tsize %u\n", s->most);
+	if (s->dynamic)
+		buf_puts(out, "\t\tflags dynamic,timeout\n");
+	else if (s->interval)
+		buf_puts(out, "\t\tflags interval\n");
+	if (s->timeout_ms) {
+		buf_puts(out, "\t\ttimeout ");
+		print_time(out, s->timeout_ms);
+		buf_putc(out, '\n');
+	}
+	if (s->gc_ms) {
+		buf_puts(out, "\t\tgc-interval ");
+		print_time(out, s->gc_ms);
+		buf_putc(out, '\n');
+	}
+	print_elements(out, s);
+	buf_puts(out, "\t}\n");
+}
+
+static void print_hook(struct buf *out, const struct nft_hook *h)
+{
+	buf_printf(out, "\t\ttype filter hook %s ", h->hook);
+	if (h->device_count) {
+		buf_puts(out, "devices = { ");
+		for (size_t i = 0; i < h->device_count; i++)
+			buf_printf(out, "%s\"%s\"", i ? ", " : "", h->devices[i]);
+		buf_puts(out, " } ");
+	}
+	buf_printf(out, "priority %d; policy %s;\n", h->priority, h->drops ? "drop" : "accept");
+}
+
+static void print_rule(struct buf *out, const struct nft_rule *r, char bank)
+{
+	bool family_asked = false;
+
+	print_remark(out, "\t\t", r->remark);
+	buf_putc(out, '\t');
+	for (size_t i = 0; i < r->exprs.len; i++) {
+		buf_putc(out, i ? ' ' : '\t');
+		print_expr(out, &r->exprs.at[i], family_asked, bank);
+		family_asked |= asks_family(&r->exprs.at[i]);
+	}
+	buf_putc(out, '\n');
+}
+
+static void print_chain(struct spool *to, const struct nft_chain *c, char bank)
+{
+	struct buf *out = &to->held;
+
+	buf_putc(out, '\n');
+	print_remark(out, "\t", c->remark);
+	buf_puts(out, "\tchain ");
+	print_chain_name(out, c->name, bank);
+	buf_puts(out, " {\n");
+	if (c->hook)
+		print_hook(out, c->hook);
+	for (size_t i = 0; i < c->rules.len; i++) {
+		print_rule(out, &c->rules.at[i], bank);
+		spool_settle(to);
+	}
+	buf_puts(out, "\t}\n");
+}
+
+void nft_print_to(struct spool *to, const struct nft_table *t, char bank)
+{
+	struct buf *out = &to->held;
+
+	buf_printf(out, "table %s %s {\n", nft_table_family(t->kind), NFT_TABLE_NAME);
+	for (size_t i = 0; i < t->counters.len; i++) {
+		buf_puts(out, "\tcounter ");
+		buf_puts(out, t->counters.at[i]);
+		buf_puts(out, " { packets 0 bytes 0 }\n");
+		spool_settle(to);
+	}
+	for (size_t i = 0; i < t->sets.len; i++) {
+		print_named_set(out, t->sets.at[i]);
+		spool_settle(to);
+	}
+	for (size_t i = 0; i < t->chains.len; i++)
+		print_chain(to, t->chains.at[i], bank);
+	buf_puts(out, "}\n");
+}
+
+void nft_print(struct buf *out, const struct nft_table *t, char bank)
+{
+	struct spool s = { .held = *out };
+
+	nft_print_to(&s, t, bank);
+	*out = s.held;
+}

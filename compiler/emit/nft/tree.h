@@ -1,0 +1,61 @@
+/*
+ * nft_tree - a long first-match list as chains in which a packet soon meets the few rules it may match.
+ *
+ *     struct nft_trees trees;
+ *     nft_trees_plan(&trees, arena, &(struct nft_list){ items, count, 0 });
+ *
+ * A node cuts the packets that come to it by one field into ranges, each a part of its own with those
+ * items that may match there, and cuts parts again, until few questions are left. What is in no range meets
+ * the rest: items that ask nothing of that field.
+ *
+ * An item that is wide where others are narrow is copied into many parts. Against that a list is taken apart
+ * into a row of trees, one behind the other, of which a packet leaves each unmatched but the one that decides it.
+ *
+ * Its rooms: nft_item, what items want; nft_desk, the lists that they are looked at on; nft_group, rules of a leaf; nft_keys, lengths of prefixes in their maps; nft_cut and nft_grow, one tree; nft_row, trees
+ * one behind the other, of nft_shape's layers.
+ */
+#ifndef TEG_EMIT_NFT_TREE_H
+#define TEG_EMIT_NFT_TREE_H
+
+#include "compiler/emit/nft/group.h"
+
+enum nft_node_kind {
+	NFT_NODE_LEAF,
+	NFT_NODE_CUT,
+	NFT_NODE_ROW,
+};
+
+struct nft_node {
+	enum nft_node_kind kind;
+	struct nft_part part;
+	struct nft_picked items;
+
+	enum nft_axis axis; /* of a cut */
+	unsigned bits;	    /* leading ones, of an address, that tell the branches apart; 0: they are ranges of values */
+	struct nft_branch {
+		struct addr_range range;
+		struct nft_node *node;
+	} *branches; /* ascending, disjoint */
+	size_t branch_count;
+	struct nft_node *rest; /* or NULL: nothing is left */
+
+	struct nft_node **row; /* no rows among them */
+	size_t row_len;
+
+	const char *chain; /* for who makes chains of it; NULL so far */
+};
+
+struct nft_trees {
+	struct nft_node *root;
+	double packet_ns, load_us; /* as far as it can be told ahead */
+};
+
+struct nft_list {
+	struct nft_item *items; /* are given their .keyed */
+	size_t count;
+	unsigned never; /* axes that must not be cut: bits */
+};
+
+void nft_trees_plan(struct nft_trees *out, struct arena *a, const struct nft_list *l);
+
+#endif
