@@ -3,11 +3,11 @@
  *
  *     payload_find ──► the packet's boxes ──► payload_walk, once an automaton ──► payload_turns
  *                                                │
- *          payload_chunk   256 bytes of the frame's first buffer, eight at a time: in the
+ *          payload_chunk   128 bytes of the frame's first buffer, eight at a time: in the
  *                          idle state by windows, else by the automaton
  *          payload_far     the same of what lies in other buffers, or beyond where the
  *                          verifier follows a pointer: copied out first
- *          payload_tail    fewer than twelve bytes, and what ends with the payload
+ *          payload_tail    fewer than sixteen bytes, and what ends with the payload
  *                                                └── payload_eight, payload_says
  *
  * Each is a function of its own, verified once, so that a loop over the longest packet costs the
@@ -29,11 +29,11 @@
 #include "bpf-templates/pkt.h"
 #include "bpf-templates/walk.h"
 
-#define PAYLOAD_CHUNK 256u
+#define PAYLOAD_CHUNK 128u
 #define PAYLOAD_COPIED 8u /* groups of a copy that are read in one call */
-#define PAYLOAD_AHEAD 12u /* bytes that a group of eight and its windows take */
+#define PAYLOAD_AHEAD 16u /* bytes that a group of eight and its windows take */
 #define PAYLOAD_NEAR (0xffffu - PAYLOAD_CHUNK - PAYLOAD_AHEAD) /* MAX_PACKET_OFF of kernel/bpf/verifier.c */
-#define PAYLOAD_TURNS 18 /* times itself: 65,535 bytes in chunks, and some that are cut short */
+#define PAYLOAD_TURNS 25 /* times itself: 65,535 bytes in chunks, and some that are cut short */
 
 ONE_TABLE(struct teg_cell) gen_payload_cells SEC(".maps");
 ONE_TABLE(struct teg_row) gen_rows SEC(".maps");
@@ -63,7 +63,7 @@ struct {
 	__type(value, struct payload);
 } gen_payload SEC(".maps");
 
-#define PAYLOAD_LOST (1ull << 32) /* no state, and none follows it */
+#define PAYLOAD_LOST 0xffffffffull /* no state, and none follows it: beyond all steps */
 
 enum payload_step { PAYLOAD_MORE, PAYLOAD_FAR, PAYLOAD_END, PAYLOAD_UNREAD };
 
@@ -145,10 +145,19 @@ static __always_inline bool payload_step(const struct teg_automaton *a, const __
 	return true;
 }
 
+/* The state behind eight bytes of which none from the `begins`th on begins a match: the idle one, where that finds the same. */
+static __always_inline __u64 payload_leaves(const struct teg_automaton *a, const __u32 *steps, __u64 state, __u32 begins)
+{
+	__u64 at = state + a->classes + TEG_STEP_AGE;
+
+	WALK_ONE_REGISTER(at);
+	return at < gen_config.payload.steps && begins + steps[at] <= 8 ? a->idle : state;
+}
+
 /*
  * Eight bytes by the automaton, and once more when something ended among them: the state behind them, or PAYLOAD_LOST when the tables
- * contradict themselves. A function of its own: a call is little beside so many dependent loads, and the loops over groups are
- * walked without them.
+ * contradict themselves. In the upper half of `from` stands where matches begin. A function of its own: a call is little beside so many
+ * dependent loads, and the loops over groups are walked without them.
  */
 __noinline __u64 payload_eight(struct payload *s, const struct teg_automaton *a, __u64 word, __u32 at, __u64 from)
 {
@@ -157,7 +166,7 @@ __noinline __u64 payload_eight(struct payload *s, const struct teg_automaton *a,
 	if (!gen_config.payload.steps || !s || !a)
 		return PAYLOAD_LOST;
 	const __u64 first_hit = a->first_hit;
-	__u64 is = from, short_of = ~0ull; /* the sign bit is lost when some state is a hit */
+	__u64 is = (__u32)from, short_of = ~0ull; /* the sign bit is lost when some state is a hit */
 
 	for (__u32 i = 0; i < 8; i++) {
 		if (!payload_step(a, steps, &is, word >> 8 * i))
@@ -166,8 +175,8 @@ __noinline __u64 payload_eight(struct payload *s, const struct teg_automaton *a,
 		WALK_ONE_REGISTER(short_of); /* else clang keeps all eight to the end, on a stack of which there is little */
 	}
 	if (likely((__s64)short_of < 0))
-		return is;
-	is = from;
+		return payload_leaves(a, steps, is, from >> 32);
+	is = (__u32)from;
 	for (__u32 i = 0; i < 8; i++) {
 		if (!payload_step(a, steps, &is, word >> 8 * i))
 			return PAYLOAD_LOST;
@@ -177,27 +186,72 @@ __noinline __u64 payload_eight(struct payload *s, const struct teg_automaton *a,
 	return is;
 }
 
-static __always_inline __u64 payload_window(const struct teg_automaton *a, const __u8 *at, __u32 mask)
+static __always_inline __u64 payload_load(const __u8 *p)
 {
-	const __u32 bit = teg_window(__le32_to_cpu(*(const __u32 *)at), mask);
+	return __le64_to_cpu(*(const __u64 *)p);
+}
+
+static __always_inline __u64 payload_window(const struct teg_automaton *a, const __u8 *p, __u64 mask)
+{
+	const __u32 bit = teg_window(payload_load(p), mask);
 
 	return a->windows[bit >> 3] >> (bit & 7);
 }
 
-/* Does the automaton, idle, stay so over these eight bytes? */
+/* Are the windows of these eight bytes not in the map? */
 static __always_inline bool payload_stays_idle(const struct teg_automaton *a, const __u8 *p)
 {
-	const __u32 mask = a->mask;
+	const __u64 mask = a->mask;
+	__u64 in = payload_window(a, p + 3, mask) | payload_window(a, p + 7, mask);
 
-	return !((payload_window(a, p + 1, mask) | payload_window(a, p + 3, mask) | payload_window(a, p + 5, mask) |
-		  payload_window(a, p + 7, mask)) & 1);
+	if (gen_config.payload.stride == 2)
+		in |= payload_window(a, p + 1, mask) | payload_window(a, p + 5, mask);
+	return !(in & 1);
+}
+
+static __always_inline __u64 payload_begin(const struct teg_automaton *a, __u64 word, const unsigned n)
+{
+	const __u32 bit = teg_begin(word, n);
+
+	return a->begins[bit >> 3] >> (bit & 7);
+}
+
+/* All ones when a window is in both maps, else 0. */
+static __always_inline __u64 payload_is_begin(const struct teg_automaton *a, __u64 window, __u64 mask)
+{
+	const __u32 bit = teg_window(window, mask);
+
+	return -((payload_begin(a, window, TEG_BEGIN_SHORT) | payload_begin(a, window, TEG_BEGIN_LONG)) &
+		 a->windows[bit >> 3] >> (bit & 7) & 1);
+}
+
+/* Behind which of these eight bytes no match begins any more: 0 to 8. Nothing is branched on. */
+static __always_inline __u64 payload_begins(const struct teg_automaton *a, const __u8 *p)
+{
+	const __u64 mask = a->mask;
+	__u64 begins = 0;
+
+	for (__u32 at = 1; at < 8; at += 2) {
+		if (gen_config.payload.stride == 4 && !(at & 2))
+			continue;
+		const __u64 in = payload_is_begin(a, payload_load(p + at), mask);
+
+		begins = (begins & ~in) | ((at + 1) & in);
+	}
+	return begins;
 }
 
 /* Eight bytes: by windows in the idle state, else by the automaton. */
 static __always_inline void payload_group(struct payload *s, const struct teg_automaton *a, const __u8 *p, __u32 at, __u64 *state)
 {
-	if (*state != a->idle || !payload_stays_idle(a, p))
-		*state = payload_eight(s, a, __le64_to_cpu(*(const __u64 *)p), at, *state);
+	const bool idle = *state == a->idle;
+
+	if (idle && likely(payload_stays_idle(a, p)))
+		return;
+	const __u64 begins = payload_begins(a, p);
+
+	if (!idle || begins)
+		*state = payload_eight(s, a, payload_load(p), at, *state | begins << 32);
 }
 
 /* How many groups there are in so many bytes. */
@@ -231,7 +285,7 @@ __noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 	return i >= groups ? PAYLOAD_END : i == PAYLOAD_CHUNK / 8 ? PAYLOAD_MORE : PAYLOAD_FAR;
 }
 
-/* The next groups of what was copied out: so few that the verifier walks a quarter of a copy, and a frame of several buffers pays four calls. */
+/* The next groups of what was copied out: so few that the verifier walks half a copy, and a frame of several buffers pays two calls. */
 __noinline int payload_copied(struct payload *s)
 {
 	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
@@ -257,7 +311,7 @@ __noinline int payload_copied(struct payload *s)
 	return PAYLOAD_MORE;
 }
 
-/* What comes next, to s->copy: at least twelve bytes are left. */
+/* What comes next, to s->copy: at least sixteen bytes are left. */
 __noinline int payload_far(struct frame_ctx *ctx, struct payload *s)
 {
 	if (!gen_config.payload.automata || !frame_has_parts() || !s)

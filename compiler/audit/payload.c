@@ -15,7 +15,8 @@
 
 #define NOBODY		UINT32_MAX
 #define STEPS_MOST	4000000000ull /* of all pairs together: some ten seconds */
-#define WINDOW_STEPS_MOST (1u << 25)
+#define WINDOW_STEPS_MOST (1u << 26)
+#define WINDOWS_SEEN	  (1u << 17)
 
 /* Rows that look for one pattern, and the lists in which they stand. */
 struct looked_for {
@@ -126,7 +127,7 @@ static int read_lists(struct reading *r)
 	for (uint32_t n = 0; n < p->config.payload.automata; n++) {
 		const struct teg_automaton *t = &p->payload.automata[n];
 
-		for (uint32_t s = t->idle; s < end_of(p, n) && !rc; s += t->classes + 2)
+		for (uint32_t s = t->idle; s < end_of(p, n) && !rc; s += t->classes + TEG_STEP_MORE)
 			for (uint32_t c = t->classes; c < t->classes + 2 && !rc; c++) {
 				const uint32_t place = p->payload.steps[s + c];
 
@@ -242,76 +243,168 @@ static int pattern_holds(struct reading *r, struct looked_for *l)
 /* --- windows ---------------------------------------------------------------------------------- */
 
 /*
- * Before byte j idle, and b the bytes from j on: skipping to j+2 is right when the state
- * after b is the one after b without its first two bytes, and neither reading of what is
- * skipped said anything. So for each b for which that is not so, bytes 1 to `len` of b
- * must be in the map.
+ * Before byte j idle, and b the bytes from j on: skipping a stride is right when the state after b is the one after b
+ * without its first `stride` bytes, and neither reading said what the other did not. So for each b for which that is
+ * not so, the window from b's byte stride - 1 on must be in both maps. Of `b` only the window's bytes are kept, each as
+ * what it is with bit 5 set: no map tells more of it.
  */
+struct look {
+	uint64_t word;
+	uint32_t is, later; /* after all bytes so far, and after all but the first `stride` */
+	uint8_t depth;
+	bool told, begins;  /* found in `begins` */
+};
+
 struct windows {
 	const struct teg_automaton *t;
 	const uint32_t *steps;
-	unsigned len;
-	uint8_t members[256][256], classes[5]; /* a class's bytes; the classes of the bytes so far */
+	unsigned stride, len;
+	uint8_t members[256][256]; /* a class's bytes, with bit 5 */
 	unsigned count[256];
+	struct look *seen;	   /* some of those that were looked at, by hash */
 	uint32_t tried;
 	bool holds;
 };
 
-static bool says(const struct windows *w, uint32_t state)
+static bool was_seen(struct windows *w, const struct look *l)
 {
-	return state >= w->t->first_hit;
+	const uint64_t h = (l->word ^ (uint64_t)l->is << 32 ^ l->later ^ (uint64_t)l->depth << 56 ^ (uint64_t)l->told << 63) * 0x9e3779b97f4a7c15;
+	struct look *s = &w->seen[h >> 40 & (WINDOWS_SEEN - 1)];
+
+	if (s->depth && s->word == l->word && s->is == l->is && s->later == l->later && s->depth == l->depth && s->told == l->told &&
+	    s->begins == l->begins)
+		return true;
+	*s = *l;
+	return false;
 }
 
-/* Every window whose bytes are of the classes is in the map. */
-static void look_up(struct windows *w, unsigned nth, uint32_t word)
+/* What the maps say of a window of which so many bytes are known: false when it lacks one that it must have. */
+static bool maps_have(const struct windows *w, struct look *l, unsigned known)
 {
-	if (nth == w->len) {
-		const uint32_t bit = teg_window(word, w->t->mask);
+	const uint32_t bit = teg_window(l->word, w->t->mask), begin = teg_begin(l->word, known);
 
-		w->holds = w->t->windows[bit / 8] >> bit % 8 & 1;
-		return;
-	}
-	const uint8_t c = w->classes[nth + 1];
-
-	for (unsigned i = 0; i < w->count[c] && w->holds && ++w->tried < WINDOW_STEPS_MOST; i++)
-		look_up(w, nth + 1, word | (uint32_t)w->members[c][i] << 8 * nth);
+	if (known == TEG_BEGIN_SHORT || known == TEG_BEGIN_LONG)
+		l->begins |= w->t->begins[begin / 8] >> begin % 8 & 1;
+	return (known != w->len || w->t->windows[bit / 8] >> bit % 8 & 1) && (known != TEG_BEGIN_LONG || l->begins);
 }
 
-/* `is` is the state after all bytes so far, `later` the one after all but the first two. */
-static void look(struct windows *w, unsigned depth, uint32_t is, uint32_t later, bool told)
+static void look(struct windows *w, struct look l)
 {
-	if (depth > 1 && is == later && !told)
+	if (l.depth >= w->stride && l.is == l.later && !l.told)
 		return;
-	if (depth == w->len + 1) {
-		look_up(w, 0, 0);
+	if (l.depth >= w->stride && !maps_have(w, &l, l.depth - w->stride + 1)) {
+		w->holds = false;
 		return;
 	}
+	if ((l.begins && l.depth + 1u >= w->stride + w->len) || was_seen(w, &l))
+		return;
 	for (uint32_t c = 0; c < w->t->classes && w->holds && ++w->tried < WINDOW_STEPS_MOST; c++) {
-		const uint32_t to = w->steps[is + c], behind = depth > 1 ? w->steps[later + c] : w->t->idle;
+		const uint32_t to = w->steps[l.is + c], behind = l.depth >= w->stride ? w->steps[l.later + c] : w->t->idle;
+		const bool in_window = l.depth + 1u >= w->stride;
+		const bool told = l.told || w->steps[to + w->t->classes] != w->steps[behind + w->t->classes];
+		struct look next = { l.word, to, behind, (uint8_t)(l.depth + 1), told, l.begins };
 
-		w->classes[depth] = (uint8_t)c;
-		look(w, depth + 1, to, behind, told || (says(w, to) && to != behind));
+		for (unsigned i = 0; i < (in_window ? w->count[c] : 1u) && w->holds && ++w->tried < WINDOW_STEPS_MOST; i++) {
+			if (in_window)
+				next.word = l.word | (uint64_t)w->members[c][i] << 8 * (l.depth + 1 - w->stride);
+			look(w, next);
+		}
 	}
+}
+
+static void find_members(struct windows *w)
+{
+	for (unsigned c = 0; c < w->t->classes; c++)
+		for (unsigned folded = 0x20; folded < 256; folded++)
+			if (folded & 0x20 && (w->t->class_of[folded] == c || w->t->class_of[folded & ~0x20u] == c))
+				w->members[c][w->count[c]++] = (uint8_t)folded;
+}
+
+static bool is_full(const uint8_t *map, size_t len)
+{
+	size_t full = 0;
+
+	while (full < len && map[full] == 0xff)
+		full++;
+	return full == len;
 }
 
 static int windows_hold(struct reading *r, uint32_t n)
 {
+	own(arena) struct arena *a = arena_new();
 	const struct teg_automaton *t = &r->plan->payload.automata[n];
-	struct windows w = { .t = t, .steps = r->plan->payload.steps, .holds = true };
-	size_t full = 0;
+	struct windows w = { .t = t, .steps = r->plan->payload.steps, .stride = r->plan->config.payload.stride, .holds = true };
 
-	while (full < sizeof t->windows && t->windows[full] == 0xff)
-		full++;
-	if (full == sizeof t->windows)
+	if (is_full(t->windows, sizeof t->windows) && is_full(t->begins, sizeof t->begins))
 		return 0;
-	for (unsigned b = 0; b < 256; b++)
-		w.members[t->class_of[b]][w.count[t->class_of[b]]++] = (uint8_t)b;
-	w.len = (unsigned)__builtin_popcount(t->mask) / 8;
-	look(&w, 0, t->idle, t->idle, false);
-	if (!w.holds || says(&w, t->idle))
-		return err_set(r->why, EPROTO, "payload automaton %u: a window in which a match may begin is not in its map", n);
+	while (w.len < 8 && t->mask != TEG_WINDOW_MASK(w.len))
+		w.len++;
+	w.seen = arena_zero(a, WINDOWS_SEEN * sizeof *w.seen);
+	find_members(&w);
+	look(&w, (struct look){ .is = t->idle, .later = t->idle });
+	if (!w.holds || t->first_hit == t->idle)
+		return err_set(r->why, EPROTO, "payload automaton %u: a window in which a match may begin is not in its maps", n);
 	if (w.tried >= WINDOW_STEPS_MOST)
 		return err_set(r->why, E2BIG, "payload automaton %u: the budget did not suffice to prove its windows", n);
+	return 0;
+}
+
+/* --- ages -------------------------------------------------------------------------------------- */
+
+/*
+ * A state of age n: whoever comes to it comes to it by the last n bytes from the idle state too. So from every state at once,
+ * and beside it the idle one, the same bytes are read, and no state of age n may stand beside another after n of them.
+ */
+struct ages {
+	const struct teg_automaton *t;
+	const uint32_t *steps;
+	VEC(struct pair) now, next; /* the state, and the one from idle */
+	uint32_t *first;	    /* by state: 1 + what stands beside it, of those that were met first */
+	uint64_t steps_taken;
+};
+
+static bool met_before(struct ages *g, struct pair p)
+{
+	if (!g->first[p.state])
+		return g->first[p.state] = p.own + 1, false;
+	if (g->first[p.state] == p.own + 1)
+		return true;
+	for (size_t i = g->next.len; i-- > 0 && g->steps_taken < STEPS_MOST; g->steps_taken++)
+		if (g->next.at[i].state == p.state && g->next.at[i].own == p.own)
+			return true;
+	return false;
+}
+
+static int ages_hold(struct reading *r, uint32_t n)
+{
+	own(arena) struct arena *a = arena_new();
+	const struct teg_automaton *t = &r->plan->payload.automata[n];
+	const uint32_t *steps = r->plan->payload.steps, end = end_of(r->plan, n);
+	struct ages g = { .t = t, .steps = steps, .first = arena_zero(a, (end + (size_t)1) * sizeof *g.first) };
+
+	for (uint32_t s = t->idle; s < end; s += t->classes + TEG_STEP_MORE)
+		vec_push(a, &g.now, ((struct pair){ s, t->idle }));
+	for (unsigned age = 0; age < TEG_AGE_OLD; age++) {
+		g.next.len = 0;
+		memset(g.first, 0, end * sizeof *g.first);
+		for (size_t i = 0; i < g.now.len; i++) {
+			const struct pair at = g.now.at[i];
+
+			if (at.state != at.own && steps[at.state + t->classes + TEG_STEP_AGE] == age)
+				return err_set(r->why, EPROTO, "payload automaton %u: a state is said to be younger than what it waits for", n);
+			for (uint32_t c = 0; c < t->classes && at.state != at.own; c++) {
+				const struct pair to = { steps[at.state + c], steps[at.own + c] };
+
+				if (to.state != to.own && !met_before(&g, to))
+					vec_push(a, &g.next, to);
+			}
+		}
+		g.now.len = 0;
+		for (size_t i = 0; i < g.next.len; i++)
+			vec_push(a, &g.now, g.next.at[i]);
+		if (g.steps_taken >= STEPS_MOST)
+			return err_set(r->why, E2BIG, "payload automaton %u: the budget did not suffice to prove its states' ages", n);
+	}
 	return 0;
 }
 
@@ -366,6 +459,6 @@ int audit_payload(const struct ir *ir, const struct plan *plan, struct err *why)
 	for (size_t i = 0; i < r.patterns.len && !rc; i++)
 		rc = pattern_holds(&r, r.patterns.at[i]);
 	for (uint32_t i = 0; i < plan->config.payload.automata && !rc; i++)
-		rc = windows_hold(&r, i);
+		rc = windows_hold(&r, i) ?: ages_hold(&r, i);
 	return rc;
 }

@@ -67,12 +67,18 @@ struct wanted {
 	const char *id;	       /* of a rule that asks for it */
 };
 
+/* An automaton's windows, two and four bytes apart. */
+struct windows {
+	struct many_windows *two, *four;
+};
+
 struct making {
 	struct arena *arena;
 	struct plan *plan;
 	struct wanted *wanted;
 	size_t count;
 	VEC(struct teg_automaton) automata;
+	VEC(struct windows) windows; /* of each automaton */
 	VEC(uint32_t) steps;
 	VEC(uint32_t) lists;
 	uint32_t longest;
@@ -136,7 +142,7 @@ static int put_list(struct making *m, const struct many_list *l, size_t from, ui
 /* Where each state's row stands: those that end something last. */
 static uint32_t *place_rows(struct making *m, const struct many *automaton, uint32_t *first_hit)
 {
-	const uint32_t width = automaton->classes + 2;
+	const uint32_t width = automaton->classes + TEG_STEP_MORE;
 	uint32_t *row = arena_zero(m->arena, automaton->states * sizeof *row), at = (uint32_t)m->steps.len;
 
 	for (int hits = 0; hits < 2; hits++) {
@@ -152,8 +158,10 @@ static uint32_t *place_rows(struct making *m, const struct many *automaton, uint
 
 static void put_rows(struct making *m, const struct many *t, const uint32_t *row, const uint32_t *place)
 {
-	const uint32_t width = t->classes + 2;
+	const uint32_t width = t->classes + TEG_STEP_MORE;
+	uint8_t *ages = arena_zero(m->arena, t->states);
 
+	many_ages(ages, t);
 	for (size_t i = 0; i < (size_t)t->states * width; i++)
 		vec_push(m->arena, &m->steps, 0);
 	for (uint32_t s = 0; s < t->states; s++) {
@@ -163,6 +171,7 @@ static void put_rows(struct making *m, const struct many *t, const uint32_t *row
 			to[c] = row[t->next[(size_t)s * t->classes + c]];
 		to[t->classes] = place[t->hits[s]];
 		to[t->classes + 1] = place[t->ends[s]];
+		to[t->classes + TEG_STEP_AGE] = ages[s];
 	}
 }
 
@@ -171,7 +180,7 @@ static int put_automaton(struct making *m, const struct many *t, size_t from, si
 	struct teg_automaton out = { .idle = (uint32_t)m->steps.len, .classes = t->classes };
 	uint32_t *place = arena_zero(m->arena, t->list_count * sizeof *place);
 	uint32_t *row = place_rows(m, t, &out.first_hit);
-	struct many_windows windows;
+	struct windows windows = { arena_zero(m->arena, sizeof *windows.two), arena_zero(m->arena, sizeof *windows.four) };
 
 	for (uint32_t i = 0; i < t->list_count; i++) {
 		int rc = put_list(m, &t->lists[i], from, &place[i], why);
@@ -184,10 +193,10 @@ static int put_automaton(struct making *m, const struct many *t, size_t from, si
 	put_rows(m, t, row, place);
 	out.start = row[t->start];
 	memcpy(out.class_of, t->class_of, sizeof out.class_of);
-	many_windows(&windows, t);
-	out.mask = windows.mask;
-	memcpy(out.windows, windows.bits, sizeof out.windows);
+	many_windows(windows.two, t, 2);
+	many_windows(windows.four, t, 4);
 	vec_push(m->arena, &m->automata, out);
+	vec_push(m->arena, &m->windows, windows);
 	return 0;
 }
 
@@ -214,12 +223,32 @@ static int put_patterns(struct making *m, size_t from, size_t count, struct err 
 
 	if (m->automata.len < TEG_AUTOMATA_MAX &&
 	    many_compile(&t, a, wishes, count, most < TEG_STATES_MAX ? most : TEG_STATES_MAX) &&
-	    m->steps.len + (size_t)t.states * (t.classes + 2) <= TEG_STEPS_MAX)
+	    m->steps.len + (size_t)t.states * (t.classes + TEG_STEP_MORE) <= TEG_STEPS_MAX)
 		return put_automaton(m, &t, from, count, why);
 	if (count == 1 || m->automata.len == TEG_AUTOMATA_MAX)
 		return too_many(m, from, why);
 	int rc = put_patterns(m, from, count / 2, why);
 	return rc ? rc : put_patterns(m, from + count / 2, count - count / 2, why);
+}
+
+/* One stride for all automata: the program has it as a constant. */
+static uint32_t put_windows(struct making *m)
+{
+	double two = 0, four = 0;
+
+	for (size_t i = 0; i < m->windows.len; i++) {
+		two += m->windows.at[i].two->price;
+		four += m->windows.at[i].four->price;
+	}
+	for (size_t i = 0; i < m->windows.len; i++) {
+		const struct many_windows *w = four < two ? m->windows.at[i].four : m->windows.at[i].two;
+		struct teg_automaton *t = &m->automata.at[i];
+
+		t->mask = w->mask;
+		memcpy(t->windows, w->windows, sizeof t->windows);
+		memcpy(t->begins, w->begins, sizeof t->begins);
+	}
+	return four < two ? 4 : 2;
 }
 
 int payload_lower(struct plan *plan, const struct payload_asked *p, struct arena *a, struct err *why)
@@ -242,7 +271,7 @@ int payload_lower(struct plan *plan, const struct payload_asked *p, struct arena
 	plan->config.payload = (struct teg_payload){
 		.boxes = (uint32_t)p->boxes.len, .rows = (uint32_t)p->rows.len, .automata = (uint32_t)m.automata.len,
 		.steps = (uint32_t)m.steps.len, .lists = (uint32_t)m.lists.len, .longest = m.longest,
-		.first_rule = p->rows.at[0].rule,
+		.first_rule = p->rows.at[0].rule, .stride = put_windows(&m),
 	};
 	plan->config.asks |= TEG_ASKS_PAYLOAD;
 	return 0;

@@ -6,7 +6,7 @@
 #include "lang/bundle/plan.h"
 
 #define ROW_BYTES	20
-#define AUTOMATON_BYTES (24 + 256 + TEG_WINDOW_BYTES)
+#define AUTOMATON_BYTES (28 + 256 + TEG_WINDOW_BYTES + TEG_BEGIN_BYTES)
 
 /* --- encode --------------------------------------------------------------------- */
 
@@ -17,11 +17,13 @@ static void put_automaton(struct buf *out, const struct teg_automaton *t)
 	wire_put_u32(out, t->first_hit);
 	wire_put_u32(out, t->classes);
 	wire_put_u32(out, t->most);
-	wire_put_u32(out, t->mask);
+	wire_put_u64(out, t->mask);
 	for (size_t i = 0; i < sizeof t->class_of; i++)
 		wire_put_u8(out, t->class_of[i]);
 	for (size_t i = 0; i < sizeof t->windows; i++)
 		wire_put_u8(out, t->windows[i]);
+	for (size_t i = 0; i < sizeof t->begins; i++)
+		wire_put_u8(out, t->begins[i]);
 }
 
 static void put_words(struct buf *out, const uint32_t *at, uint32_t count)
@@ -54,6 +56,7 @@ void plan_payload_put(struct buf *out, const struct plan *p)
 	put_words(out, p->payload.lists, t->lists);
 	wire_put_u32(out, t->longest);
 	wire_put_u32(out, t->first_rule);
+	wire_put_u32(out, t->stride);
 }
 
 /* --- decode --------------------------------------------------------------------- */
@@ -65,11 +68,13 @@ static void get_automaton(struct wire_in *in, struct teg_automaton *t)
 	t->first_hit = wire_get_u32(in);
 	t->classes = wire_get_u32(in);
 	t->most = wire_get_u32(in);
-	t->mask = wire_get_u32(in);
+	t->mask = wire_get_u64(in);
 	for (size_t i = 0; i < sizeof t->class_of; i++)
 		t->class_of[i] = wire_get_u8(in);
 	for (size_t i = 0; i < sizeof t->windows; i++)
 		t->windows[i] = wire_get_u8(in);
+	for (size_t i = 0; i < sizeof t->begins; i++)
+		t->begins[i] = wire_get_u8(in);
 }
 
 static uint32_t *get_words(struct wire_in *in, uint32_t *count, struct arena *a)
@@ -107,6 +112,7 @@ void plan_payload_get(struct wire_in *in, struct plan *p, struct arena *a)
 	to->lists = get_words(in, &t->lists, a);
 	t->longest = wire_get_u32(in);
 	t->first_rule = wire_get_u32(in);
+	t->stride = wire_get_u32(in);
 }
 
 /* --- what must hold ---------------------------------------------------------------- */
@@ -118,6 +124,8 @@ static int counts_hold(const struct plan *p, struct err *why)
 	if (t->boxes > TEG_PAYLOAD_BOXES_MAX || t->rows > TEG_ROWS_MAX || t->automata > TEG_AUTOMATA_MAX ||
 	    t->steps > TEG_STEPS_MAX || t->lists > TEG_LISTS_MAX || t->longest > TEG_LIST_MAX)
 		return err_set(why, EINVAL, "what is looked for in payloads is more than the program takes");
+	if (t->rows ? t->stride != 2 && t->stride != 4 : t->stride)
+		return err_set(why, EINVAL, "windows of payloads stand neither two nor four bytes apart");
 	if (!t->rows != !t->automata || (p->config.asks & TEG_ASKS_PAYLOAD ? !t->rows : t->rows || t->boxes || t->steps))
 		return err_set(why, EINVAL, "the program is told other things of payloads than its tables have");
 	return 0;
@@ -148,19 +156,27 @@ static bool list_holds(const struct plan *p, uint32_t at)
 
 static bool is_state(const struct teg_automaton *t, uint32_t at, uint32_t end)
 {
-	return at >= t->idle && at < end && !((at - t->idle) % (t->classes + 2));
+	return at >= t->idle && at < end && !((at - t->idle) % (t->classes + TEG_STEP_MORE));
+}
+
+static bool mask_holds(uint64_t mask)
+{
+	for (unsigned n = 1; n <= 8; n++)
+		if (mask == TEG_WINDOW_MASK(n))
+			return true;
+	return false;
 }
 
 /* The rows of the states stand from `idle` to `end`. */
 static bool automaton_holds(const struct plan *p, const struct teg_automaton *t, uint32_t end)
 {
-	const uint32_t width = t->classes + 2;
+	const uint32_t width = t->classes + TEG_STEP_MORE;
 
 	if (!t->classes || t->classes > 256 || t->idle >= end || (end - t->idle) % width ||
 	    (end - t->idle) / width > TEG_STATES_MAX || !is_state(t, t->start, end) ||
 	    (t->first_hit != end && !is_state(t, t->first_hit, end)) || !t->most || t->most > TEG_PAYLOAD_MOST)
 		return false;
-	if (t->mask != 0xff && t->mask != 0xffff && t->mask != 0xffffff && t->mask != 0xffffffff)
+	if (!mask_holds(t->mask))
 		return false;
 	for (size_t i = 0; i < sizeof t->class_of; i++)
 		if (t->class_of[i] >= t->classes)
@@ -173,7 +189,7 @@ static bool automaton_holds(const struct plan *p, const struct teg_automaton *t,
 				return false;
 		if (!list_holds(p, steps[t->classes]) || !list_holds(p, steps[t->classes + 1]))
 			return false;
-		if (row < t->first_hit && p->payload.lists[steps[t->classes]])
+		if (steps[t->classes + TEG_STEP_AGE] > TEG_AGE_OLD || (row < t->first_hit && p->payload.lists[steps[t->classes]]))
 			return false;
 	}
 	return true;

@@ -45,9 +45,11 @@ static void made(struct ir **ir, struct plan *plan, struct arena *a)
 		tap_ok(false, "the tables are made: %s", why.text);
 }
 
+#define DAMAGES 16u
+
 static uint32_t width(const struct plan *p)
 {
-	return p->payload.automata[0].classes + 2;
+	return p->payload.automata[0].classes + TEG_STEP_MORE;
 }
 
 /* A row of a state with a list in this column. */
@@ -103,6 +105,18 @@ static bool damage(struct plan *p, unsigned nth)
 		return true;
 	case 12: /* the idle state tells of a hit, so that nothing may be skipped */
 		return t->first_hit = t->idle, true;
+	case 13:
+		for (size_t i = 0; i < sizeof t->begins; i++)
+			if (t->begins[i])
+				return t->begins[i] &= (uint8_t)(t->begins[i] - 1), true;
+		return false;
+	case 14: /* a state that waits for what began earlier is said to be young */
+		for (uint32_t s = 0; s < p->config.payload.steps; s += width(p))
+			if (p->payload.steps[s + classes + TEG_STEP_AGE] == 3)
+				return p->payload.steps[s + classes + TEG_STEP_AGE] = 2, true;
+		return false;
+	case 15: /* windows of another length than those in the map */
+		return t->mask = TEG_WINDOW_MASK(t->mask == TEG_WINDOW_MASK(2) ? 3 : 2), true;
 	}
 	return false;
 }
@@ -116,7 +130,7 @@ int main(void)
 
 	made(&ir, &plan, whole);
 	tap_ok(!audit_payload(ir, &plan, &none), "the tables as they are made are taken %s", none.text);
-	for (unsigned i = 0; i < 13; i++) {
+	for (unsigned i = 0; i < DAMAGES; i++) {
 		own(arena) struct arena *a = arena_new();
 		struct err why = { 0 };
 

@@ -7,7 +7,7 @@
 #include "tests/lib/tap.h"
 
 #define WISHES_MAX 12
-#define TEXT_MAX   40
+#define TEXT_MAX   72
 
 static const struct many_wish pool[] = {
 	{ "union\\s+select", PATTERN_ICASE }, { "^GET /", 0 }, { "\\.php$", 0 }, { "aab?c", 0 }, { "a{2,3}b", 0 },
@@ -44,38 +44,80 @@ static size_t text_draw(struct gen *g, char *text)
 	return len;
 }
 
-/* As the first hook reads: two bytes on whenever nothing has begun and the window behind the next is not in the map. */
-static void find_by_windows(const struct many *m, const struct many_windows *w, const char *text, size_t len, bool *found)
+/* What the first hook has of an automaton besides its steps. */
+struct idling {
+	unsigned stride;
+	struct many_windows windows;
+	uint8_t ages[4096];
+};
+
+static bool idling_find(struct idling *k, const struct many *m, unsigned stride)
+{
+	k->stride = stride;
+	many_windows(&k->windows, m, stride);
+	if (m->states > sizeof k->ages)
+		return false;
+	many_ages(k->ages, m);
+	return true;
+}
+
+/* Behind which of eight bytes no match begins any more. */
+static unsigned begins(const struct idling *k, const uint8_t *at)
+{
+	for (unsigned i = 8; i; i -= k->stride) {
+		uint64_t word = 0;
+		bool in = false;
+
+		for (unsigned b = 0; b < 8; b++)
+			word |= (uint64_t)at[i - 1 + b] << 8 * b;
+		const uint32_t bit = teg_window(word, k->windows.mask);
+		for (unsigned n = TEG_BEGIN_SHORT; n <= TEG_BEGIN_LONG; n += 2)
+			in |= k->windows.begins[teg_begin(word, n) / 8] >> teg_begin(word, n) % 8 & 1;
+		if (in && k->windows.windows[bit / 8] >> bit % 8 & 1)
+			return i;
+	}
+	return 0;
+}
+
+static void found_there(const struct many *m, uint32_t list, bool *found)
+{
+	for (uint32_t l = 0; l < m->lists[list].len; l++)
+		found[m->lists[list].at[l]] = true;
+}
+
+/* As the first hook reads: eight bytes at a time, idle where nothing begins, and again when nothing that began is left. */
+static void find_by_windows(const struct many *m, const struct idling *k, const char *text, size_t len, bool *found)
 {
 	const uint8_t *at = (const uint8_t *)text;
 	uint32_t s = m->start;
+	size_t i = 0;
 
-	for (size_t i = 0; i < len;) {
-		if (s == 0 && i + 5 <= len) {
-			uint32_t word = at[i + 1] | at[i + 2] << 8 | at[i + 3] << 16 | (uint32_t)at[i + 4] << 24;
-			uint32_t bit = teg_window(word, w->mask);
+	while (i < len) {
+		const bool whole = i + 16 <= len;
+		const unsigned begun = whole ? begins(k, at + i) : 8;
+		const size_t until = whole ? i + 8 : len;
 
-			if (!(w->bits[bit / 8] >> bit % 8 & 1)) {
-				i += 2;
-				continue;
-			}
+		if (s == 0 && !begun) {
+			i = until;
+			continue;
 		}
-		s = m->next[(size_t)s * m->classes + m->class_of[at[i++]]];
-		for (uint32_t l = 0; l < m->lists[m->hits[s]].len; l++)
-			found[m->lists[m->hits[s]].at[l]] = true;
+		for (; i < until; i++) {
+			s = m->next[(size_t)s * m->classes + m->class_of[at[i]]];
+			found_there(m, m->hits[s], found);
+		}
+		if (whole && begun + k->ages[s] <= 8)
+			s = 0;
 	}
-	for (uint32_t l = 0; l < m->lists[m->ends[s]].len; l++)
-		found[m->lists[m->ends[s]].at[l]] = true;
+	found_there(m, m->ends[s], found);
 }
 
-static bool agree(const struct set *s, const struct many *m, const struct many_windows *w, const char *text, size_t len,
-		  size_t within)
+static bool agree(const struct set *s, const struct many *m, const struct idling *k, const char *text, size_t len, size_t within)
 {
 	bool found[WISHES_MAX] = { 0 }, jumped[WISHES_MAX] = { 0 };
 	bool same = true;
 
 	many_find(m, text, len, within, found);
-	find_by_windows(m, w, text, len, jumped);
+	find_by_windows(m, k, text, len, jumped);
 	for (size_t i = 0; i < s->count && same; i++) {
 		same = found[i] == pattern_finds(&s->alone[i], text, len, within) &&
 		       jumped[i] == pattern_finds(&s->alone[i], text, len, SIZE_MAX);
@@ -95,51 +137,64 @@ static void drawn(uint64_t seed, unsigned rounds)
 		own(arena) struct arena *a = arena_new();
 		struct set s;
 		struct many m;
-		static struct many_windows w;
+		static struct idling two, four;
 
 		set_draw(&s, &g, a);
 		if (!many_compile(&m, a, s.wishes, s.count, 65536)) {
 			tap_ok(false, "a few short patterns fit into one automaton");
 			return;
 		}
-		many_windows(&w, &m);
+		if (!idling_find(&two, &m, 2) || !idling_find(&four, &m, 4))
+			continue;
 		for (unsigned i = 0; i < 400; i++, asked++) {
 			char text[TEXT_MAX + 1];
 			size_t len = text_draw(&g, text);
 
-			if (!agree(&s, &m, &w, text, len, gen_below(&g, 2) ? SIZE_MAX : 1 + gen_below(&g, TEXT_MAX)))
+			if (!agree(&s, &m, gen_below(&g, 2) ? &two : &four, text, len, gen_below(&g, 2) ? SIZE_MAX : 1 + gen_below(&g, TEXT_MAX)))
 				return;
 		}
 	}
 	tap_ok(true, "%u texts: all of several patterns found as each alone", asked);
 }
 
-static unsigned ones(const struct many_windows *w)
+static unsigned ones(const uint8_t *map, size_t len)
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; i < sizeof w->bits; i++)
-		n += (unsigned)__builtin_popcount(w->bits[i]);
+	for (size_t i = 0; i < len; i++)
+		n += (unsigned)__builtin_popcount(map[i]);
 	return n;
 }
 
 static void sizes(void)
 {
-	static const struct many_wish words[] = { { "union select", 0 }, { "jndi:ldap", 0 }, { "etc/passwd", 0 } };
+	static const struct many_wish words[] = { { "union select", PATTERN_ICASE }, { "jndi:ldap://", 0 }, { "/etc/passwd", 0 } };
+	static const struct many_wish mixed[] = { { "union select", 0 }, { "ssh", 0 } };
 	static const struct many_wish tangled[] = { { "a.{9}b", 0 }, { "c.{9}d", 0 } };
 	static const struct many_wish anything[] = { { "[a-z]{8}", PATTERN_ICASE } };
 	own(arena) struct arena *a = arena_new();
 	static struct many_windows w;
+	static uint8_t ages[100];
 	struct many m;
 
 	tap_ok(many_compile(&m, a, words, 3, 100), "three words fit into 100 states");
-	tap_num(m.states, 12 + 9 + 10 + 1, "states of three words: one a letter, and the idle one, which is the beginning too");
-	many_windows(&w, &m);
-	tap_ok(w.mask == 0xffffffff && ones(&w) == 6, "their windows are six of four bytes");
+	tap_num(m.states, 12 + 12 + 11 + 1, "states of three words: one a letter, and the idle one, which is the beginning too");
+	many_windows(&w, &m, 2);
+	tap_ok(w.mask == TEG_WINDOW_MASK(8) && ones(w.windows, sizeof w.windows) == 6 && ones(w.begins, sizeof w.begins) == 6,
+	       "their windows are six of eight bytes, in either case");
+	many_windows(&w, &m, 4);
+	tap_ok(w.mask == TEG_WINDOW_MASK(8) && ones(w.windows, sizeof w.windows) == 12 && ones(w.begins, sizeof w.begins) == 12,
+	       "four bytes apart they are twelve");
+	many_ages(ages, &m);
+	const uint32_t u = m.next[m.class_of['u']], un = m.next[(size_t)u * m.classes + m.class_of['N']];
+	tap_ok(ages[u] == 1 && ages[un] == 2, "a state's age is how many letters have been read");
+	tap_ok(many_compile(&m, a, mixed, 2, 100), "a long word and a short one fit");
+	many_windows(&w, &m, 2);
+	tap_ok(w.mask == TEG_WINDOW_MASK(2) || w.mask == TEG_WINDOW_MASK(3) || w.mask == TEG_WINDOW_MASK(4), "the short one makes windows short");
 	tap_ok(!many_compile(&m, a, tangled, 2, 1000), "two tangled patterns need more than 1000 states");
 	tap_ok(many_compile(&m, a, anything, 1, 1000), "a word of any letters fits");
-	many_windows(&w, &m);
-	tap_ok(ones(&w) > 0, "and has windows");
+	many_windows(&w, &m, 2);
+	tap_ok(ones(w.windows, sizeof w.windows) > 0, "and has windows");
 }
 
 int main(void)
