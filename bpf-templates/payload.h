@@ -145,13 +145,19 @@ static __always_inline bool payload_step(const struct teg_automaton *a, const __
 	return true;
 }
 
-/* The state behind eight bytes of which none from the `begins`th on begins a match: the idle one, where that finds the same. */
+/*
+ * The state behind eight bytes, and its age in the upper half; or the idle one, alone, where that finds the same: none of the bytes from the
+ * `begins`th on begins a match.
+ */
 static __always_inline __u64 payload_leaves(const struct teg_automaton *a, const __u32 *steps, __u64 state, __u32 begins)
 {
 	__u64 at = state + a->classes + TEG_STEP_AGE;
 
 	WALK_ONE_REGISTER(at);
-	return at < gen_config.payload.steps && begins + steps[at] <= 8 ? a->idle : state;
+	if (state == a->idle || at >= gen_config.payload.steps)
+		return state;
+	const __u64 age = steps[at];
+	return begins + age <= 8 ? a->idle : state | age << 32;
 }
 
 /*
@@ -245,13 +251,14 @@ static __always_inline __u64 payload_begins(const struct teg_automaton *a, const
 static __always_inline void payload_group(struct payload *s, const struct teg_automaton *a, const __u8 *p, __u32 at, __u64 *state)
 {
 	const bool idle = *state == a->idle;
+	__u64 begins = 8;
 
 	if (idle && likely(payload_stays_idle(a, p)))
 		return;
-	const __u64 begins = payload_begins(a, p);
-
+	if (*state >> 32 <= 8) /* what began long ago is likely to go on: then it is not asked what begins here */
+		begins = payload_begins(a, p);
 	if (!idle || begins)
-		*state = payload_eight(s, a, payload_load(p), at, *state | begins << 32);
+		*state = payload_eight(s, a, payload_load(p), at, (__u32)*state | begins << 32);
 }
 
 /* How many groups there are in so many bytes. */
