@@ -299,7 +299,7 @@ __noinline int payload_copied(struct payload *s)
 
 	if (!gen_config.payload.steps || !frame_has_parts() || !s || !a)
 		return PAYLOAD_UNREAD;
-	const __u32 groups = s->copied_groups, first = s->copied_at, at = s->at;
+	const __u32 groups = s->copied_groups, first = s->copied_at;
 	__u64 state = s->state, i = 0;
 
 	for (; i < PAYLOAD_COPIED && first + i < groups; i++) {
@@ -308,11 +308,11 @@ __noinline int payload_copied(struct payload *s)
 		WALK_ONE_REGISTER(group);
 		if (group >= PAYLOAD_CHUNK / 8)
 			return PAYLOAD_UNREAD;
-		payload_group(s, a, s->copy + 8 * group, at + 8 * i, &state);
+		payload_group(s, a, s->copy + 8 * group, s->at + 8 * (__u32)i, &state); /* read anew: the stack has no room for it */
 	}
 	if (state == PAYLOAD_LOST)
 		return PAYLOAD_UNREAD;
-	s->at = at + 8 * i;
+	s->at += 8 * (__u32)i;
 	s->state = state;
 	s->copied_at = first + i;
 	return PAYLOAD_MORE;
