@@ -67,7 +67,7 @@ all: $(PROGRAMS) $(BPF_OBJECTS) ## build tegc, tegd and tegctl into build/
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  FLAVOUR=release|asan|valgrind chooses how; BUILD=DIR where"
+	@echo "  FLAVOUR=release|asan|tsan|valgrind chooses how; BUILD=DIR where"
 
 $(BUILD)/tegc: $(BUILD)/compiler/tegc.o $(OBJ_COMPILER) $(OBJ_HOOK) $(OBJ_SHARED)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_tegc)

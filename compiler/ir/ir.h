@@ -199,6 +199,9 @@ static inline bool ir_rule_is_limit(const struct ir_rule *r)
 /* `count per window` in the arithmetic above; the bucket is the caller's to name. */
 struct ir_rate ir_rate_of(const struct pol_rate *r);
 
+/* "second", "minute", "hour", "day" or "week"; NULL for what no rate is told in. */
+const char *ir_unit_name(uint64_t unit_s);
+
 /* What a packet of LEN bytes, from the IP header on, takes from its bucket: nanoseconds. */
 uint64_t ir_rate_cost(const struct ir_rate *r, uint32_t len);
 

@@ -215,6 +215,19 @@ struct ir_box ir_box_reply(const struct ir_box *box)
 
 #define WEEK_S 604800ull
 
+static const struct {
+	uint64_t s;
+	const char *name;
+} units[] = { { 1, "second" }, { 60, "minute" }, { 3600, "hour" }, { 86400, "day" }, { WEEK_S, "week" } };
+
+const char *ir_unit_name(uint64_t unit_s)
+{
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (units[i].s == unit_s)
+			return units[i].name;
+	return NULL;
+}
+
 /* Packets or bytes per unit, rounded; *off is how far that is from the rate asked for, scaled to a week. */
 static uint64_t rate_in(const struct pol_rate *r, uint64_t unit_s, unsigned __int128 *off)
 {
@@ -251,7 +264,6 @@ static bool bytes_fit(uint64_t rate, uint64_t held, uint64_t unit_s)
 
 struct ir_rate ir_rate_of(const struct pol_rate *r)
 {
-	static const uint64_t units_s[] = { 1, 60, 3600, 86400, WEEK_S };
 	const uint64_t held = r->bytes ? bytes_held(r) : 0;
 	uint64_t burst = r->burst ? r->burst : r->count;
 	struct ir_rate out = { .burst = burst < UINT32_MAX ? burst : UINT32_MAX, .bytes = r->bytes, .key = r->key,
@@ -259,15 +271,15 @@ struct ir_rate ir_rate_of(const struct pol_rate *r)
 	unsigned __int128 nearest = 0;
 
 	assert(r->count && r->window_ns);
-	for (size_t i = 0; i < sizeof units_s / sizeof *units_s; i++) {
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
 		unsigned __int128 off;
-		uint64_t rate = rate_in(r, units_s[i], &off);
+		uint64_t rate = rate_in(r, units[i].s, &off);
 
-		if (r->bytes && !bytes_fit(rate, held, units_s[i]))
+		if (r->bytes && !bytes_fit(rate, held, units[i].s))
 			continue;
 		if (!out.rate || off < nearest) {
 			out.rate = rate;
-			out.unit_s = units_s[i];
+			out.unit_s = units[i].s;
 			nearest = off;
 		}
 	}

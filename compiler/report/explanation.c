@@ -93,21 +93,6 @@ static void put_later(struct page *p)
 
 /* --- layers ------------------------------------------------------------------------------- */
 
-static const char *unit_name(uint64_t seconds)
-{
-	switch (seconds) {
-	case 1:
-		return "second";
-	case 60:
-		return "minute";
-	case 3600:
-		return "hour";
-	case 86400:
-		return "day";
-	}
-	return "week";
-}
-
 static void put_nothing(struct page *p, enum explain_layer l)
 {
 	switch (l) {
@@ -142,7 +127,7 @@ static void put_said(struct page *p, const struct explain_line *l)
 	case SAID_WITHIN:
 		put_rule(p, l->rule);
 		buf_printf(p->out, " has it, within its rate of %llu%s per %s", (unsigned long long)l->rule->rate->rate,
-			   l->rule->rate->bytes ? " bytes" : "", unit_name(l->rule->rate->unit_s));
+			   l->rule->rate->bytes ? " bytes" : "", ir_unit_name(l->rule->rate->unit_s));
 		return;
 	case SAID_UNFOUND:
 		put_rule(p, l->rule);

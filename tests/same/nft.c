@@ -200,6 +200,23 @@ static bool try_policy(const struct nft_lab_case *c)
 	return same;
 }
 
+/* Ways of all that is asked: a draw of a few policies may lack one. */
+static void add_ways(struct nft_tally *all, const struct nft_tally *t)
+{
+	for (size_t i = 0; i < ARRAY_LEN(all->hooks); i++)
+		all->hooks[i] += t->hooks[i];
+	all->dropped_first += t->dropped_first;
+	all->admitted += t->admitted;
+	all->refused += t->refused;
+	all->causes += t->causes;
+}
+
+static void each_way_was_taken(const struct nft_tally *t)
+{
+	tap_ok(t->hooks[DIRECTION_IN] && t->hooks[DIRECTION_FORWARD] && t->hooks[DIRECTION_OUT] && t->dropped_first && t->admitted &&
+		       t->refused && t->causes, "each of these ways was taken");
+}
+
 static void note_ways(const struct nft_tally *t)
 {
 	tap_note("hooks: in %u, forward %u, out %u, none %u; first hook dropped %u; layer 4 admitted %u, refused %u; malformed %u",
@@ -208,7 +225,8 @@ static void note_ways(const struct nft_tally *t)
 }
 
 /* None asked for are none. */
-static void packets_are_judged_alike(const struct gen_shape *shape, unsigned first, unsigned policies, unsigned packets, bool many)
+static void packets_are_judged_alike(struct nft_tally *all, const struct gen_shape *shape, unsigned first, unsigned policies,
+				     unsigned packets, bool many)
 {
 	struct trial t = { .packets = packets, .many = many };
 	const struct nft_lab_series s = { .shape = shape, .lan = { "eth1", "br-*" }, .first = first, .count = policies, .one = try_policy,
@@ -221,8 +239,7 @@ static void packets_are_judged_alike(const struct gen_shape *shape, unsigned fir
 		    many ? "many at once, " : "", t.tally.packets, t.tally.causes, policies, shape->rules))
 		return;
 	note_ways(&t.tally);
-	tap_ok(t.tally.hooks[DIRECTION_IN] && t.tally.hooks[DIRECTION_FORWARD] && t.tally.hooks[DIRECTION_OUT] && t.tally.dropped_first &&
-		       t.tally.admitted && t.tally.refused && t.tally.causes, "each of these ways was taken");
+	add_ways(all, &t.tally);
 }
 
 /* A whole packet, cut behind so many bytes of its transport header, its IP header saying so. */
@@ -343,15 +360,17 @@ int main(int argc, char **argv)
 	unsigned policies = argc > 2 ? (unsigned)atoi(argv[2]) : 12;
 	unsigned packets = argc > 3 ? (unsigned)atoi(argv[3]) : 2000;
 	unsigned many = argc > 4 ? (unsigned)atoi(argv[4]) : 160000;
+	struct nft_tally all = { 0 };
 
 	if (!live_may()) {
 		tap_skip("needs root for a network namespace", "nft judges as eval does");
 		return tap_done();
 	}
-	packets_are_judged_alike(&gen_shape_still, seed, policies, packets, false);
-	packets_are_judged_alike(&nft_long_lists, seed, policies / 4 + 1, packets, false);
-	packets_are_judged_alike(&gen_shape_still, seed + policies, policies, many, true);
-	packets_are_judged_alike(&nft_long_lists, seed + policies, policies / 4 + 1, many, true);
+	packets_are_judged_alike(&all, &gen_shape_still, seed, policies, packets, false);
+	packets_are_judged_alike(&all, &nft_long_lists, seed, policies / 4 + 1, packets, false);
+	packets_are_judged_alike(&all, &gen_shape_still, seed + policies, policies, many, true);
+	packets_are_judged_alike(&all, &nft_long_lists, seed + policies, policies / 4 + 1, many, true);
+	each_way_was_taken(&all);
 	causes_are_counted();
 	return tap_done();
 }

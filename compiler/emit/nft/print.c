@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "compiler/ir/ir.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_tell.h"
 
@@ -434,7 +435,7 @@ static void print_look(struct buf *out, const struct nft_look *l, char bank)
 static void print_limit(struct buf *out, const struct nft_limit *l)
 {
 	buf_printf(out, "limit rate over %llu%s/%s", (unsigned long long)l->rate, l->bytes ? " bytes" : "",
-		   nft_limit_unit(l->unit_s));
+		   ir_unit_name(l->unit_s));
 	if (l->burst || !l->bytes)
 		buf_printf(out, " burst %u %s", l->burst, l->bytes ? "bytes" : "packets");
 }

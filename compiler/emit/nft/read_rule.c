@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compiler/emit/nft/wire.h"
+#include "compiler/ir/ir.h"
 #include "lang/bundle/nft_tell.h"
 
 #define EXPRS_MAX 64
@@ -326,7 +327,7 @@ static bool limit_of(const struct nft_attr *at, struct nft_limit *out)
 	       nft_attr_u32(at[NFTA_LIMIT_BURST], &out->burst) &&
 	       (out->bytes || nft_attr_says(at[NFTA_LIMIT_TYPE], NFT_LIMIT_PKTS)) &&
 	       nft_attr_says(at[NFTA_LIMIT_FLAGS], NFT_LIMIT_F_INV) && out->rate &&
-	       nft_limit_unit(out->unit_s);
+	       ir_unit_name(out->unit_s);
 }
 
 static bool raise_limit(struct raising *rs, const struct nft_attr *at)

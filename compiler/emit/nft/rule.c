@@ -19,20 +19,3 @@ const char *nft_table_family(enum nft_table_kind kind)
 	}
 	return "";
 }
-
-const char *nft_limit_unit(uint64_t unit_s)
-{
-	switch (unit_s) {
-	case 1:
-		return "second";
-	case 60:
-		return "minute";
-	case 3600:
-		return "hour";
-	case 86400:
-		return "day";
-	case 604800:
-		return "week";
-	}
-	return NULL;
-}

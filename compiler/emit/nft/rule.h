@@ -245,9 +245,6 @@ struct nft_table {
 
 const char *nft_table_family(enum nft_table_kind kind);
 
-/* "second", "minute", "hour", "day" or "week"; NULL for what nft has no word for. */
-const char *nft_limit_unit(uint64_t unit_s);
-
 /* nft_print - the table as `nft -f` reads it, in bank `bank`. */
 void nft_print(struct buf *out, const struct nft_table *t, char bank);
 void nft_print_to(struct spool *out, const struct nft_table *t, char bank);
