@@ -25,9 +25,9 @@
  * TEG_PLAN_OLDEST rises when a generation's own tables (gen_*) or the plan change, so that older plans cannot be used.
  */
 #ifndef TEG_ABI_VERSION
-#define TEG_ABI_VERSION 12u
+#define TEG_ABI_VERSION 13u
 #endif
-#define TEG_PLAN_OLDEST 12u
+#define TEG_PLAN_OLDEST 13u
 
 /* As if every pinned map had changed in this version: for tests. */
 #ifndef TEG_FORM_LEAST
