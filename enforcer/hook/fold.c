@@ -9,6 +9,19 @@
 
 /* ---- cut into blocks ------------------------------------------------------------------------ */
 
+/* What reads its place, and acquires or releases (6.15), has another order of registers. */
+static bool is_known_atomic(const struct bpf_insn *in)
+{
+	switch (in->imm & ~BPF_FETCH) {
+	case BPF_ADD:
+	case BPF_OR:
+	case BPF_AND:
+	case BPF_XOR:
+		return true;
+	}
+	return in->imm == BPF_XCHG || in->imm == BPF_CMPXCHG;
+}
+
 static bool is_known(const struct bpf_insn *in)
 {
 	const uint8_t class = BPF_CLASS(in->code), op = BPF_OP(in->code), mode = BPF_MODE(in->code);
@@ -23,7 +36,7 @@ static bool is_known(const struct bpf_insn *in)
 	case BPF_ST:
 		return mode == BPF_MEM;
 	case BPF_STX:
-		return mode == BPF_MEM || mode == BPF_ATOMIC;
+		return mode == BPF_MEM || (mode == BPF_ATOMIC && is_known_atomic(in));
 	case BPF_JMP:
 		return op <= BPF_JSLE;
 	}
@@ -55,6 +68,8 @@ static int find_begins(uint8_t *begins, const struct fold_code *c)
 				begins[to] |= 1;
 		}
 		i += fold_is_address(in);
+		if (i == c->len)
+			return -EOPNOTSUPP;
 	}
 	return 0;
 }
@@ -89,7 +104,8 @@ static int tie(struct fold *f, struct fold_block *b)
 	} else if (!last->gone && fold_is_jump(&last->in)) {
 		b->other = f->block_at[b->to + (uint32_t)last->in.off];
 	}
-	const bool inside = (b->next == FOLD_NONE || f->blocks[b->next].function == b->function) &&
+	const bool ends = !last->gone && fold_is_exit(&last->in);
+	const bool inside = (b->next == FOLD_NONE ? ends : f->blocks[b->next].function == b->function) &&
 			    (b->other == FOLD_NONE || f->blocks[b->other].function == b->function);
 	return inside ? 0 : -EOPNOTSUPP;
 }
@@ -102,7 +118,7 @@ static int cut(struct fold *f, const struct fold_code *c)
 	f->block_at = calloc(c->len + 1, sizeof *f->block_at);
 	if (!begins || !f->items || !f->block_at)
 		return -ENOMEM;
-	int rc = find_begins(begins, c);
+	int rc = c->len ? find_begins(begins, c) : -EOPNOTSUPP;
 	if (rc)
 		return rc;
 	f->len = (uint32_t)c->len;

@@ -22,8 +22,7 @@ struct fold_item {
 	struct bpf_insn in;
 	uint64_t wide;	  /* with is_wide: `in` loads this number, which takes two places */
 	int16_t stack_at; /* it reads or writes this place of the function's stack; 0: another, or none that is known */
-	bool is_wide, is_address;
-	bool gone;
+	bool is_wide, gone;
 };
 
 struct fold_block {

@@ -150,20 +150,32 @@ static struct value of_memory(const struct reckoning *r, const struct known *k, 
 	return held->kind == NUMBER && !(at % bytes) ? of_bytes((const uint8_t *)&held->v + at % 8, bytes) : anything;
 }
 
-/* A place that is written in part is not known any more. */
+/* A place that is written in part is not known any more. An address that is kept may be reckoned with where it is read back. */
 static void write_slot(struct reckoning *r, struct known *k, const struct bpf_insn *in, struct value what, uint32_t function)
 {
 	const struct value *base = &k->reg[in->dst_reg];
 
 	if (what.kind == STACK)
-		give_away(r, function, (int64_t)what.v);
+		give_away(r, function, -FOLD_FRAME);
 	if (base->kind != STACK)
 		return;
 	const int64_t at = (int64_t)base->v + in->off;
 	const unsigned slot = fold_slot(&r->f->functions[function], (int)at);
 	if (slot == FOLD_SLOTS)
 		return;
-	k->slot[slot] = fold_bytes(in) == 8 && what.kind != STACK ? what : anything;
+	k->slot[slot] = fold_bytes(in) == 8 ? what : anything;
+}
+
+/* The kernel takes no access to the stack that is not aligned. Here, places that overlap are not told apart. */
+static void see_aligned(struct reckoning *r, const struct known *k, const struct bpf_insn *in, uint32_t function)
+{
+	const uint8_t class = BPF_CLASS(in->code);
+	const struct value *base = &k->reg[class == BPF_LDX ? in->src_reg : in->dst_reg];
+
+	if (class != BPF_LDX && class != BPF_ST && class != BPF_STX)
+		return;
+	if (base->kind == STACK && (base->v + (uint64_t)(int64_t)in->off) % fold_bytes(in))
+		give_away(r, function, -FOLD_FRAME);
 }
 
 static void call(struct reckoning *r, struct known *k, uint32_t function)
@@ -180,6 +192,7 @@ static void step(struct reckoning *r, struct known *k, const struct fold_item *i
 {
 	const struct bpf_insn *in = &item->in;
 
+	see_aligned(r, k, in, function);
 	switch (BPF_CLASS(in->code)) {
 	case BPF_ALU:
 	case BPF_ALU64:
