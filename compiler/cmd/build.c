@@ -165,6 +165,17 @@ static int save(struct report *r, const struct made *m, const struct asked *aske
 	return tell_bundle(r, asked, &p, why);
 }
 
+/* A policy that asks for more than there is room for is told where it does; all else is our mistake. */
+static int tell_unmade(struct compilation *c, const struct asked *asked, const struct err *why)
+{
+	if (why->code != -E2BIG && why->code != -EFBIG) {
+		fprintf(stderr, "tegc build: %s: %s\n", asked->from, why->text);
+		return EXIT_OURS;
+	}
+	report_one_diag(stderr, c, diag(&c->diags, DIAG_ROOM, why->at, "%s", why->text));
+	return EXIT_WRONG;
+}
+
 static int build(struct report *r, struct compilation *c, const struct asked *asked)
 {
 	own(made) struct made made = { 0 };
@@ -181,10 +192,8 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 	const char *resolved = front_print_resolved(p, c->arena);
 
 	compilation_drop_trees(c);
-	if (make(&made, resolved, ir, asked, c->arena, &why)) {
-		fprintf(stderr, "tegc build: %s: %s\n", asked->from, why.text);
-		return why.code == -E2BIG ? EXIT_WRONG : EXIT_OURS;
-	}
+	if (make(&made, resolved, ir, asked, c->arena, &why))
+		return tell_unmade(c, asked, &why);
 	if (asked->key && sign(&made.whole, asked, &why)) {
 		fprintf(stderr, "tegc build: %s\n", why.text);
 		return EXIT_INPUT;

@@ -1,8 +1,8 @@
 #include "compiler/emit/payload.h"
 
-#include <errno.h>
 #include <string.h>
 
+#include "compiler/emit/refuse.h"
 #include "compiler/pattern/many.h"
 #include "lang/base/own.h"
 #include "lang/base/strmap.h"
@@ -25,8 +25,8 @@ int payload_ask_box(struct payload_asked *p, struct arena *a, const struct teg_b
 			return 0;
 		}
 	if (p->boxes.len == TEG_PAYLOAD_BOXES_MAX)
-		return err_set(why, E2BIG, "%s: reflexes that look into payloads may together have at most %u different boxes "
-			       "in the first hook; every range of ports is one", rule->id, TEG_PAYLOAD_BOXES_MAX);
+		return refuse_rule(why, rule, "reflexes that look into payloads may together have at most %u different boxes "
+				   "in the first hook; every range of ports is one", TEG_PAYLOAD_BOXES_MAX);
 	*number = (uint32_t)p->boxes.len;
 	vec_push(a, &p->boxes, alone);
 	return 0;
@@ -39,8 +39,8 @@ int payload_mark(struct payload_asked *p, const struct ir_rule *rule, bool decid
 	if (decides_at_once)
 		return 0;
 	if (p->marks == TEG_MARKS_MAX)
-		return err_set(why, E2BIG, "%s: at most %u reflexes that look into payloads may have a rate or only tell "
-			       "in the first hook", rule->id, TEG_MARKS_MAX);
+		return refuse_rule(why, rule, "at most %u reflexes that look into payloads may have a rate or only tell "
+				   "in the first hook", TEG_MARKS_MAX);
 	*mark = (uint8_t)++p->marks;
 	return 0;
 }
@@ -49,8 +49,7 @@ int payload_ask(struct payload_asked *p, struct arena *a, const struct teg_row *
 		struct err *why)
 {
 	if (p->rows.len == TEG_ROWS_MAX)
-		return err_set(why, E2BIG, "%s: at most %u reflexes may look into payloads in the first hook", rule->id,
-			       TEG_ROWS_MAX);
+		return refuse_rule(why, rule, "at most %u reflexes may look into payloads in the first hook", TEG_ROWS_MAX);
 	vec_push(a, &p->rows, *row);
 	vec_push(a, &p->rules, rule);
 	return 0;
@@ -64,7 +63,7 @@ struct wanted {
 	uint32_t states, most; /* of it alone; the longest `within` of its rows */
 	uint32_t *rows, count;
 	size_t room;
-	const char *id;	       /* of a rule that asks for it */
+	const struct ir_rule *rule; /* that asks for it */
 };
 
 /* An automaton's windows, two and four bytes apart. */
@@ -92,7 +91,7 @@ static void want(struct making *m, struct strmap *known, const struct payload_as
 
 	if (!w) {
 		w = &m->wanted[m->count++];
-		*w = (struct wanted){ { said->expression, said->flags }, said->pattern.states, .id = p->rules.at[row]->id };
+		*w = (struct wanted){ { said->expression, said->flags }, said->pattern.states, .rule = p->rules.at[row] };
 		strmap_put(known, key, w);
 	}
 	if (w->count == w->room)
@@ -134,8 +133,8 @@ static int put_list(struct making *m, const struct many_list *l, size_t from, ui
 	m->longest = count > m->longest ? count : m->longest;
 	*place = head;
 	if (count > TEG_LIST_MAX || m->lists.len > TEG_LISTS_MAX)
-		return err_set(why, E2BIG, "%s: more than %u reflexes may find something at the same byte of a payload",
-			       m->wanted[from + l->at[0]].id, TEG_LIST_MAX);
+		return refuse_rule(why, m->wanted[from + l->at[0]].rule,
+				   "more than %u reflexes may find something at the same byte of a payload", TEG_LIST_MAX);
 	return 0;
 }
 
@@ -202,9 +201,9 @@ static int put_automaton(struct making *m, const struct many *t, size_t from, si
 
 static int too_many(const struct making *m, size_t from, struct err *why)
 {
-	return err_set(why, E2BIG, "%s: its pattern, beside those of other reflexes, needs more than %u automata with together "
-		       "%u steps in the first hook; `.*` and the like, between other signs, are what multiplies them",
-		       m->wanted[from].id, TEG_AUTOMATA_MAX, TEG_STEPS_MAX);
+	return refuse_rule(why, m->wanted[from].rule, "its pattern, beside those of other reflexes, needs more than %u automata with "
+			   "together %u steps in the first hook; `.*` and the like, between other signs, are what multiplies them",
+			   TEG_AUTOMATA_MAX, TEG_STEPS_MAX);
 }
 
 /* One automaton for all of them, or two halves. */

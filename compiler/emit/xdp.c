@@ -20,6 +20,7 @@
 #include "compiler/emit/bulk.h"
 #include "compiler/emit/emit.h"
 #include "compiler/emit/payload.h"
+#include "compiler/emit/refuse.h"
 #include "lang/base/digest.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/bulk_pack.h"
@@ -54,7 +55,7 @@ struct lowering {
 	VEC(struct teg_box) boxes;
 	VEC(struct teg_bulk_box) bulk_boxes;
 	VEC(struct teg_rule) rules;
-	VEC(const char *) ids; /* of the rules */
+	VEC(const struct ir_rule *) said; /* each of the rules */
 	uint32_t feed_first;
 	struct payload_asked payload;
 	struct teg_row row;    /* of the rule at hand, when it looks into payloads */
@@ -101,9 +102,9 @@ static int set_bit(struct lowering *t, const struct ir_set *set, const struct ir
 	while (i < t->set_count && t->sets[i] != set)
 		i++;
 	if (i == TEG_SETS_MAX)
-		return err_set(why, E2BIG, "%s: lifelines, blocks and reflexes together may name at most %u "
-			       "different address sets of more than %u prefixes in the first hook", rule->id,
-			       TEG_SETS_MAX, BULK_PREFIXES_MAX);
+		return refuse_rule(why, rule, "lifelines, blocks and reflexes together may name at most %u "
+				   "different address sets of more than %u prefixes in the first hook",
+				   TEG_SETS_MAX, BULK_PREFIXES_MAX);
 	if (i == t->set_count)
 		t->sets[t->set_count++] = set;
 	*bit = 1ull << i;
@@ -187,16 +188,16 @@ static int add_bulk_boxes(struct lowering *t, const struct teg_box *box, const s
 			add_bulk_box(t, box, src->count ? &src->prefixes[s] : NULL,
 				     dst->count ? &dst->prefixes[d] : NULL);
 	if (t->bulk_boxes.len > TEG_BULK_BOXES_MAX)
-		return err_set(why, E2BIG, "%s: blocks and reflexes together may have at most %u boxes in the first "
-			       "hook; every range of ports in a rule is one", rule->id, TEG_BULK_BOXES_MAX);
+		return refuse_rule(why, rule, "blocks and reflexes together may have at most %u boxes in the first "
+				   "hook; every range of ports in a rule is one", TEG_BULK_BOXES_MAX);
 	return 0;
 }
 
 static int add_box(struct lowering *t, const struct teg_box *box, const struct ir_rule *rule, struct err *why)
 {
 	if (t->boxes.len == TEG_BOXES_MAX)
-		return err_set(why, E2BIG, "%s: lifelines, and reflexes that have a rate or only tell, may together have "
-			       "at most %u boxes in the first hook; every range of ports in a rule is one", rule->id, TEG_BOXES_MAX);
+		return refuse_rule(why, rule, "lifelines, and reflexes that have a rate or only tell, may together have "
+				   "at most %u boxes in the first hook; every range of ports in a rule is one", TEG_BOXES_MAX);
 	vec_push(t->arena, &t->boxes, *box);
 	return 0;
 }
@@ -300,8 +301,7 @@ static int lower_rule(struct lowering *t, const struct ir_rule *r, enum teg_act 
 	};
 
 	if (t->rules.len == TEG_RULES_MAX)
-		return err_set(why, E2BIG, "%s: there may be at most %u lifelines, blocks and reflexes together",
-			       r->id, TEG_RULES_MAX);
+		return refuse_rule(why, r, "there may be at most %u lifelines, blocks and reflexes together", TEG_RULES_MAX);
 	int rc = lower_boxes(t, r, act, why);
 	if (rc)
 		return rc;
@@ -323,7 +323,7 @@ static int lower_rule(struct lowering *t, const struct ir_rule *r, enum teg_act 
 	if (act == TEG_ACT_COOKIES)
 		t->asks |= TEG_ASKS_COOKIES;
 	vec_push(t->arena, &t->rules, rule);
-	vec_push(t->arena, &t->ids, r->id);
+	vec_push(t->arena, &t->said, r);
 	return 0;
 }
 
@@ -406,12 +406,12 @@ static int lower_feeds(struct lowering *t, const struct ir_list *feeds, struct e
 {
 	t->feed_first = (uint32_t)t->rules.len;
 	if (feeds->count > TEG_FEEDS_MAX)
-		return err_set(why, E2BIG, "%s: there may be at most %u feeds", feeds->rules[TEG_FEEDS_MAX].id, TEG_FEEDS_MAX);
+		return refuse_rule(why, &feeds->rules[TEG_FEEDS_MAX], "there may be at most %u feeds", TEG_FEEDS_MAX);
 	for (size_t i = 0; i < feeds->count; i++) {
 		struct teg_rule row = { .counter_slot = counter_at(t, feeds->rules[i].id), .act = TEG_ACT_DROP, .one_in = 1 };
 
 		vec_push(t->arena, &t->rules, row);
-		vec_push(t->arena, &t->ids, feeds->rules[i].id);
+		vec_push(t->arena, &t->said, &feeds->rules[i]);
 	}
 	return 0;
 }
@@ -461,9 +461,8 @@ static int build_tables(const struct lowering *t, struct bulk_trees *out, struct
 	}
 	if (!rc)
 		return 0;
-	return err_set(why, E2BIG, "%s: overlaps so many other blocks and reflexes that the first hook's tables would "
-		       "hold more than %u copies of each box", t->ids.at[t->bulk_boxes.at[culprit].box.rule],
-		       BULK_COPIES_MAX);
+	return refuse_rule(why, t->said.at[t->bulk_boxes.at[culprit].box.rule], "overlaps so many other blocks and reflexes that "
+			   "the first hook's tables would hold more than %u copies of each box", BULK_COPIES_MAX);
 }
 
 static int plan_put(struct plan *plan, const struct ir *ir, const struct lowering *t, size_t lifeline_boxes,

@@ -360,23 +360,24 @@ static void put_part_plain(struct page *p, const struct diag_part *part)
 	buf_putc(p->out, '\n');
 }
 
-void diags_print_plain(struct buf *out, struct compilation *c)
+static void put_diag_plain(struct buf *out, struct compilation *c, const struct diag *d)
 {
 	struct page p = { .out = out, .c = c };
 
-	diags_sort(&c->diags);
-	for (size_t i = 0; i < c->diags.list.len; i++) {
-		const struct diag *d = c->diags.list.at[i];
+	put_where(&p, d->span);
+	buf_printf(out, "%s ", diag_kinds[d->code].code);
+	put_text(&p, d->text);
+	buf_putc(out, '\n');
+	for (const struct diag_part *part = d->parts; part; part = part->next)
+		put_part_plain(&p, part);
+}
 
-		if (d->allowed)
-			continue;
-		put_where(&p, d->span);
-		buf_printf(out, "%s ", diag_kinds[d->code].code);
-		put_text(&p, d->text);
-		buf_putc(out, '\n');
-		for (const struct diag_part *part = d->parts; part; part = part->next)
-			put_part_plain(&p, part);
-	}
+void diags_print_plain(struct buf *out, struct compilation *c)
+{
+	diags_sort(&c->diags);
+	for (size_t i = 0; i < c->diags.list.len; i++)
+		if (!c->diags.list.at[i]->allowed)
+			put_diag_plain(out, c, c->diags.list.at[i]);
 	put_counts(out, &c->diags);
 }
 
@@ -424,5 +425,16 @@ void report_diags(FILE *to, struct compilation *c)
 		diags_print_plain(&out, c);
 	else
 		diags_print(&out, c, wants_colour(to));
+	fwrite(buf_text(&out), 1, out.len, to);
+}
+
+void report_one_diag(FILE *to, struct compilation *c, const struct diag *d)
+{
+	own(buf) struct buf out = { 0 };
+
+	if (report_manner.plain)
+		put_diag_plain(&out, c, d);
+	else
+		report_diag(&out, c, d, wants_colour(to));
 	fwrite(buf_text(&out), 1, out.len, to);
 }

@@ -30,6 +30,8 @@ void report_diag(struct buf *out, struct compilation *c, const struct diag *d, b
 
 /* All of them in the order of the source, and a last line that counts them. */
 void report_diags(FILE *to, struct compilation *c);
+/* One that is found after those were shown. */
+void report_one_diag(FILE *to, struct compilation *c, const struct diag *d);
 void diags_print(struct buf *out, struct compilation *c, bool colour);
 
 /* "edge.teg:57:5: E0312 `late` never decides", then its places, notes and help, a line each. */

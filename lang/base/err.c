@@ -26,6 +26,7 @@ int err_sys(struct err *why, const char *format, ...)
 	va_end(args);
 
 	why->code = -code;
+	why->at = SPAN_NOWHERE;
 	err_join(why, what, strerror(code));
 	return why->code;
 }
@@ -39,6 +40,7 @@ int err_set(struct err *why, int code, const char *format, ...)
 	va_end(args);
 
 	why->code = -code;
+	why->at = SPAN_NOWHERE;
 	return why->code;
 }
 

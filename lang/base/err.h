@@ -14,8 +14,11 @@
 #ifndef TEG_BASE_ERR_H
 #define TEG_BASE_ERR_H
 
+#include "lang/base/span.h"
+
 struct err {
-	int code; /* negative errno of the innermost failure, 0 when none */
+	int code;	/* negative errno of the innermost failure, 0 when none */
+	struct span at; /* of a failure, where the policy asks for what cannot be had, or SPAN_NOWHERE */
 	char text[1024];
 };
 

@@ -11,4 +11,7 @@ struct span {
 	uint32_t from, to;  /* byte offsets, to is exclusive */
 };
 
+#define SPAN_NOWHERE_FILE UINT32_MAX
+#define SPAN_NOWHERE ((struct span){ SPAN_NOWHERE_FILE, 0, 0 })
+
 #endif

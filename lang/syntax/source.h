@@ -36,8 +36,6 @@ struct place {
 /* The text is borrowed, and must live as long as the sources. */
 uint32_t source_add(struct sources *s, const char *name, const char *text, size_t len);
 
-#define SPAN_NOWHERE_FILE UINT32_MAX
-#define SPAN_NOWHERE ((struct span){ SPAN_NOWHERE_FILE, 0, 0 })
 bool span_is_somewhere(struct span s);
 
 /* From the beginning of one to the end of the other, which are in one file. */

@@ -216,6 +216,17 @@ for posture in pre hook; do
 	printf 'posture %s {\n    default drop\n}\n' $posture >"$dir/taken.teg"
 	exits 1 "a posture that is called as chains are, too: $posture" "$tegc" build taken.teg -o taken.tegb
 done
+awk 'BEGIN {
+	print "zone w = \"eth0\"\nposture P {\n    default drop\n}"
+	for (i = 0; i < 513; i++)
+		print "reflex r" i " {\n    match tcp port " i + 1 " on w\n    when  rate per source > 3 per 1s\n    do    drop\n}"
+}' >"$dir/many.teg"
+exits 1 "more than the first hook has room for is a mistake of the policy" "$tegc" build --no-proofs many.teg -o many.tegb --report json=many.json
+says "error[E0742]: reflex.r512: " "which says what"
+says "many.teg:2565:8" "and where"
+same 2565 "$(jq '.diagnostics[] | select(.code == "E0742").place.line' "$dir/many.json")" "to programs, too"
+exits 1 "the same without drawings" "$tegc" build --plain --no-proofs many.teg -o many.tegb
+says "many.teg:2565:8: E0742 reflex.r512: " "is one line"
 exits 0 "disasm" "$tegc" disasm one.tegb
 says "bundle $(sha256sum <"$dir/x/manifest" | cut -d' ' -f1)" "names the bundle by its manifest"
 says "pass lifeline.ssh" "lists the first hook's rules"
