@@ -1,6 +1,12 @@
 /*
  * fold_own - what the parts of fold share: the program cut into blocks, of which each is entered at its beginning
  * and left at its end.
+ *
+ * An address on the stack that is given to a helper, or to a function of the program, gives away what lies there and above. A
+ * helper reaches what it is given from its beginning on. A function that is seen to reach below, by a number that is
+ * known, is given the whole stack of those who call it. It may add what is not known to such an address, or keep the address and read it
+ * back: that this stays within the object that begins there is assumed, as C says of pointers (C17, 6.5.6), and our programs are
+ * C. No function of theirs is given the inside of an object to find its beginning.
  */
 #ifndef TEG_HOOK_FOLD_OWN_H
 #define TEG_HOOK_FOLD_OWN_H
@@ -36,6 +42,8 @@ struct fold_block {
 struct fold_function {
 	uint32_t block; /* where it is entered */
 	int stack_own;	/* what lies below is reached by known places only; above, addresses have been given away */
+	uint8_t given;	/* bits of r1 to r5: some caller gives an address of its stack there */
+	bool below;	/* is seen to reach what lies below such an address */
 	bool called;
 };
 

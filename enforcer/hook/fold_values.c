@@ -6,11 +6,11 @@
 #include "lang/base/own.h"
 
 /* What is known of a register, or of a place of the stack. */
-enum { ANYTHING, NUMBER, STACK, TABLE /* and behind it, one for each */ };
+enum { ANYTHING, NUMBER, STACK, GIVEN /* an address of a caller's stack */, TABLE /* and behind it, one for each */ };
 
 struct value {
 	uint8_t kind;
-	uint64_t v; /* the number; or where in the stack or the table */
+	uint64_t v; /* the number; or where in the stack or the table, or how far from the address that was given */
 };
 
 struct known {
@@ -48,6 +48,22 @@ static void give_away(struct reckoning *r, uint32_t function, int64_t from)
 		return;
 	in->stack_own = at;
 	r->again = true;
+}
+
+/* What becomes of an address is not known from here on. */
+static void lose(struct reckoning *r, uint32_t function, const struct value *v)
+{
+	if (v->kind == STACK)
+		give_away(r, function, -FOLD_FRAME);
+}
+
+/* What lies below an address that the function is given is its callers' too, and none of theirs alone any more. */
+static void reach_below(struct reckoning *r, uint32_t function)
+{
+	struct fold_function *in = &r->f->functions[function];
+
+	r->again |= !in->below;
+	in->below = true;
 }
 
 /* ---- one instruction ------------------------------------------------------------------------ */
@@ -97,8 +113,8 @@ static struct value of_arithmetic(struct reckoning *r, const struct known *k, co
 		return (struct value){ a.kind, op == BPF_ADD ? a.v + b.v : a.v - b.v };
 	if (wide && b.kind >= STACK && a.kind == NUMBER && op == BPF_ADD)
 		return (struct value){ b.kind, a.v + b.v };
-	if (a.kind == STACK || b.kind == STACK)
-		give_away(r, function, -FOLD_FRAME);
+	lose(r, function, &a);
+	lose(r, function, &b);
 	return anything;
 }
 
@@ -155,34 +171,51 @@ static void write_slot(struct reckoning *r, struct known *k, const struct bpf_in
 {
 	const struct value *base = &k->reg[in->dst_reg];
 
-	if (what.kind == STACK)
-		give_away(r, function, -FOLD_FRAME);
-	if (base->kind != STACK)
-		return;
 	const int64_t at = (int64_t)base->v + in->off;
-	const unsigned slot = fold_slot(&r->f->functions[function], (int)at);
-	if (slot == FOLD_SLOTS)
-		return;
-	k->slot[slot] = fold_bytes(in) == 8 ? what : anything;
+	const unsigned slot = base->kind == STACK ? fold_slot(&r->f->functions[function], (int)at) : FOLD_SLOTS;
+	const bool whole = slot != FOLD_SLOTS && fold_bytes(in) == 8;
+
+	lose(r, function, &what);
+	if (slot != FOLD_SLOTS)
+		k->slot[slot] = whole ? what : anything;
 }
 
 /* The kernel takes no access to the stack that is not aligned. Here, places that overlap are not told apart. */
-static void see_aligned(struct reckoning *r, const struct known *k, const struct bpf_insn *in, uint32_t function)
+static void see_place(struct reckoning *r, const struct known *k, const struct bpf_insn *in, uint32_t function)
 {
 	const uint8_t class = BPF_CLASS(in->code);
 	const struct value *base = &k->reg[class == BPF_LDX ? in->src_reg : in->dst_reg];
 
 	if (class != BPF_LDX && class != BPF_ST && class != BPF_STX)
 		return;
-	if (base->kind == STACK && (base->v + (uint64_t)(int64_t)in->off) % fold_bytes(in))
-		give_away(r, function, -FOLD_FRAME);
+	const int64_t at = (int64_t)base->v + in->off;
+
+	if (at % (int)fold_bytes(in))
+		lose(r, function, base);
+	if (base->kind == GIVEN && at < 0)
+		reach_below(r, function);
 }
 
-static void call(struct reckoning *r, struct known *k, uint32_t function)
+static uint32_t callee_of(const struct fold *f, const struct fold_item *item)
 {
-	for (unsigned i = 1; i <= 5; i++)
-		if (k->reg[i].kind == STACK)
-			give_away(r, function, (int64_t)k->reg[i].v);
+	const uint32_t to = (uint32_t)(item - f->items) + 1 + (uint32_t)item->in.imm;
+
+	return item->in.src_reg == BPF_PSEUDO_CALL ? f->blocks[f->block_at[to]].function : FOLD_NONE;
+}
+
+/* Helpers reach what they are given upwards, from its beginning. */
+static void call(struct reckoning *r, struct known *k, uint32_t callee, uint32_t function)
+{
+	const bool below = callee != FOLD_NONE && r->f->functions[callee].below;
+
+	for (unsigned i = 1; i <= 5; i++) {
+		const struct value *v = &k->reg[i];
+
+		if (v->kind == STACK)
+			give_away(r, function, below ? -FOLD_FRAME : (int64_t)v->v);
+		else if (v->kind == GIVEN && (below || (int64_t)v->v < 0))
+			reach_below(r, function);
+	}
 	for (unsigned i = 0; i <= 5; i++)
 		k->reg[i] = anything;
 }
@@ -192,7 +225,7 @@ static void step(struct reckoning *r, struct known *k, const struct fold_item *i
 {
 	const struct bpf_insn *in = &item->in;
 
-	see_aligned(r, k, in, function);
+	see_place(r, k, in, function);
 	switch (BPF_CLASS(in->code)) {
 	case BPF_ALU:
 	case BPF_ALU64:
@@ -212,13 +245,13 @@ static void step(struct reckoning *r, struct known *k, const struct fold_item *i
 			write_slot(r, k, in, k->reg[in->src_reg], function);
 			return;
 		}
-		if (k->reg[in->dst_reg].kind == STACK || k->reg[in->src_reg].kind == STACK)
-			give_away(r, function, -FOLD_FRAME);
+		lose(r, function, &k->reg[in->dst_reg]);
+		lose(r, function, &k->reg[in->src_reg]);
 		k->reg[in->imm == BPF_CMPXCHG ? 0 : in->src_reg] = anything;
 		return;
 	}
 	if (fold_is_call(in))
-		call(r, k, function);
+		call(r, k, callee_of(r->f, item), function);
 }
 
 /* ---- blocks --------------------------------------------------------------------------------- */
@@ -279,8 +312,8 @@ static void come_to(struct reckoning *r, const struct known *k, uint32_t to)
 	for (unsigned i = 0; i < FOLD_REGS - 1; i++) {
 		if (!(r->live[to] >> i & 1) || alike(&at->reg[i], &k->reg[i]))
 			continue;
-		if (at->reg[i].kind == STACK || k->reg[i].kind == STACK)
-			give_away(r, b->function, -FOLD_FRAME);
+		lose(r, b->function, &at->reg[i]);
+		lose(r, b->function, &k->reg[i]);
 		r->changed[to] |= at->reg[i].kind != ANYTHING;
 		at->reg[i] = anything;
 	}
@@ -292,12 +325,30 @@ static void come_to(struct reckoning *r, const struct known *k, uint32_t to)
 	}
 }
 
-static void enter(struct reckoning *r, uint32_t function)
+/* Whoever calls, the function begins with the same; when it is given more, all is gone through again. */
+static void enter(struct reckoning *r, uint32_t function, uint8_t given)
 {
-	static const struct known nothing = { .reg = { [BPF_REG_10] = { STACK, 0 } } };
+	struct fold_function *in = &r->f->functions[function];
+	struct known k = { .reg = { [BPF_REG_10] = { STACK, 0 } } };
 
-	r->f->functions[function].called = true;
-	come_to(r, &nothing, r->f->functions[function].block);
+	r->again |= (given & ~in->given) != 0;
+	in->given |= given;
+	in->called = true;
+	for (unsigned i = 1; i <= 5; i++)
+		if (in->given >> i & 1)
+			k.reg[i].kind = GIVEN;
+	if (!r->f->blocks[in->block].reached)
+		come_to(r, &k, in->block);
+}
+
+static uint8_t addresses_in(const struct known *k)
+{
+	uint8_t given = 0;
+
+	for (unsigned i = 1; i <= 5; i++)
+		if (k->reg[i].kind == STACK || k->reg[i].kind == GIVEN)
+			given |= (uint8_t)(1u << i);
+	return given;
 }
 
 static void go_through(struct reckoning *r, uint32_t block)
@@ -314,7 +365,7 @@ static void go_through(struct reckoning *r, uint32_t block)
 		if (item->gone)
 			continue;
 		if (fold_is_call(&item->in) && item->in.src_reg == BPF_PSEUDO_CALL)
-			enter(r, f->blocks[f->block_at[i + 1 + (uint32_t)item->in.imm]].function);
+			enter(r, callee_of(f, item), addresses_in(&k));
 		step(r, &k, item, b->function);
 	}
 	if (jump && decided(&k, &jump->in, &taken)) {
@@ -334,7 +385,7 @@ static void reckon_all(struct reckoning *r)
 		r->f->blocks[i].reached = r->changed[i] = false;
 	for (uint32_t i = 0; i < r->f->function_count; i++)
 		r->f->functions[i].called = false;
-	enter(r, 0);
+	enter(r, 0, 0);
 	for (bool more = true; more;) {
 		more = false;
 		for (uint32_t i = 0; i < r->f->block_count; i++) {
