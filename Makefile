@@ -28,7 +28,8 @@ LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined
 ALL_CFLAGS  := -std=gnu17 -fexceptions $(WARN) -D_GNU_SOURCE -I. -I$(BUILD)/gen -MMD -MP $(CFLAGS_$(FLAVOUR)) $(CFLAGS)
 ALL_LDFLAGS := $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
 
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -I. \
+# Paths as from the tree's root: programs are the same bytes wherever they were built.
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Werror -I. \
 	-I/usr/include/$(shell uname -m)-linux-gnu
 
 # --- what each program is made of -------------------------------------------

@@ -112,6 +112,8 @@ claim $? "says nothing when nothing is to be said" <<<"$out$err"
 exits 0 "build again" "$tegc" build good.teg --out two.tegb
 cmp -s "$dir/one.tegb" "$dir/two.tegb"
 ok "same input, same bytes"
+! grep -aqF "$PWD/" "$dir/one.tegb"
+ok "no directory is in it that its programs were built in"
 [ "$(tar tf "$dir/one.tegb" | tr '\n' ' ')" = "manifest plan policy/resolved.teg xdp/policy.o tc/policy.o nft/posture.batch nft/epiderme.batch nft/ruleset.nft drill " ]
 claim $? "tar lists it" <<<"$(tar tf "$dir/one.tegb" 2>&1)"
 mkdir "$dir/x" && tar xf "$dir/one.tegb" -C "$dir/x"
