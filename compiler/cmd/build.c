@@ -180,7 +180,10 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 {
 	own(made) struct made made = { 0 };
 	struct err why = { 0 };
-	const struct policy *p = front_read(c, asked->from);
+	struct policy *p = front_read(c, asked->from);
+
+	compilation_drop_trees(c);
+
 	struct ir *ir = p ? ir_lower(p, c->arena) : NULL;
 	int rc = !p ? front_exit(c) : asked->no_proofs ? EXIT_YES : prove_claims(c, ir);
 
@@ -191,7 +194,7 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 		return rc;
 	const char *resolved = front_print_resolved(p, c->arena);
 
-	compilation_drop_trees(c);
+	compilation_drop_rules(c, p);
 	if (make(&made, resolved, ir, asked, c->arena, &why))
 		return tell_unmade(c, asked, &why);
 	if (asked->key && sign(&made.whole, asked, &why)) {

@@ -256,7 +256,7 @@ static void lifeline_add(struct reading *r, struct lifelines *all, const struct 
 		use_note(r, USE_LIFELINE, out.label, label->span, label->span);
 	select_read(r, selector, DIRECTION_IN, &out.match);
 	payload_is_absent(r, selector);
-	vec_push(r->trees, &all->rules, out);
+	vec_push(r->said, &all->rules, out);
 }
 
 void declare_lifelines(struct reading *r)
@@ -557,7 +557,7 @@ void declare_reflexes(struct reading *r)
 		strmap_put(&names, name->text, (void *)name);
 		use_note(r, USE_REFLEX, name->text, name->span, name->span);
 		reflex_read(r, decl, &out);
-		vec_push(r->trees, &all, out);
+		vec_push(r->said, &all, out);
 	}
 	r->policy->reflexes = all.at;
 	r->policy->reflex_count = all.len;

@@ -17,6 +17,7 @@ struct compilation *compilation_new(void)
 
 	c->arena = c->sources.arena = c->diags.arena = a;
 	c->sources.trees = arena_new();
+	c->said = arena_new();
 	return c;
 }
 
@@ -25,10 +26,11 @@ void compilation_free(struct compilation *c)
 	if (!c)
 		return;
 	arena_free(c->sources.trees);
+	arena_free(c->said);
 	arena_free(c->arena);
 }
 
-/* What of a policy lies in the trees' arena: nobody is to find it. */
+/* What of a policy lies in the arena of what is said: nobody is to find it. */
 static void drop_rules(struct policy *p)
 {
 	p->lifelines = NULL;
@@ -42,10 +44,14 @@ static void drop_rules(struct policy *p)
 
 void compilation_drop_trees(struct compilation *c)
 {
-	if (c->reading && c->reading->policy)
-		drop_rules(c->reading->policy);
 	arena_free(take(c->sources.trees));
 	c->reading = NULL;
+}
+
+void compilation_drop_rules(struct compilation *c, struct policy *p)
+{
+	drop_rules(p);
+	arena_free(take(c->said));
 }
 
 /* "policies/edge-1.teg" → "edge_1": what a policy without a `policy` line is called. */
@@ -113,7 +119,7 @@ static struct policy *read_policy(struct compilation *c, const char *path, const
 {
 	struct reading *r = arena_zero(c->arena, sizeof *r);
 
-	*r = (struct reading){ .c = c, .arena = c->arena, .trees = c->sources.trees, .diags = &c->diags };
+	*r = (struct reading){ .c = c, .arena = c->arena, .said = c->said, .trees = c->sources.trees, .diags = &c->diags };
 	c->reading = r;
 	if (!load_main(r, path, text, len))
 		return NULL;

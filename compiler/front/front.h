@@ -39,7 +39,7 @@ struct remark {
 };
 
 struct compilation {
-	struct arena *arena;
+	struct arena *arena, *said;	/* `said`: of rules as they are said */
 	struct sources sources;
 	struct diags diags;
 	VEC(const char *) import_paths; /* -I, in order */
@@ -59,10 +59,12 @@ void compilation_free(struct compilation *c);
 OWN_FREE(compilation, struct compilation *)
 
 /*
- * The trees end here, and what of a policy is but another form of them: its rules and reflexes, and of tests and claims
- * the selectors. What was lowered stays whole; nothing more is read, printed or asked in the policy's words.
+ * Parts of it that end early. The trees: nothing more is read, or asked in the policy's words. Then, of the policy that
+ * was read, what is but another form of them, its rules and reflexes, and of tests and claims the selectors: nothing more
+ * is lowered or printed; what was lowered stays whole.
  */
 void compilation_drop_trees(struct compilation *c);
+void compilation_drop_rules(struct compilation *c, struct policy *p);
 
 /* "NAME=VALUE", the value as .teg writes it; false when it has no name. */
 bool front_give_param(struct compilation *c, const char *assignment);

@@ -241,7 +241,7 @@ static void rule_place(struct reading *r, struct building *b, struct pol_rule ru
 		b->rules.at[at - 1] = rule;
 		return;
 	}
-	vec_push(r->trees, &b->rules, rule);
+	vec_push(r->said, &b->rules, rule);
 	strmap_put(&b->symbol->labels, rule.label, (void *)b->rules.len);
 }
 

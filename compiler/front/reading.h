@@ -85,7 +85,7 @@ struct posture_symbol {
 
 struct reading {
 	struct compilation *c;
-	struct arena *arena, *trees; /* the policy's; and of rules as they are said, and what is only for reading: it ends with the trees */
+	struct arena *arena, *said, *trees; /* the policy's; of rules as they are said; and what is only for reading */
 	struct diags *diags;
 	struct policy *policy;
 	VEC(struct node *) decls; /* of all files, in the order of judgement */

@@ -21,7 +21,7 @@ bool front_refuses(struct compilation *c, const struct pol_case *asked, const ch
 	struct reading *r = arena_zero(c->arena, sizeof *r);
 
 	ds->arena = c->arena;
-	*r = (struct reading){ .c = c, .arena = c->arena, .trees = c->sources.trees, .diags = ds };
+	*r = (struct reading){ .c = c, .arena = c->arena, .said = c->said, .trees = c->sources.trees, .diags = ds };
 	take_decls(r, c->reading, asked);
 	reading_mean(r, c->reading->policy->name);
 	diags_sort(ds);

@@ -131,7 +131,7 @@ static bool head_read(struct reading *r, const struct node *head, struct pol_sel
 		s = (struct service){ arena_copy(r->trees, &any, sizeof any), 1 };
 	}
 	/* A copy, since ports and flags are written into it. */
-	out->protos = arena_copy(r->trees, s.at, s.len * sizeof *s.at);
+	out->protos = arena_copy(r->said, s.at, s.len * sizeof *s.at);
 	out->proto_count = s.len;
 	return true;
 }
@@ -258,7 +258,7 @@ static bool end_read(struct reading *r, const struct node *clause, struct pol_en
 	if (!value_end(r, clause->first, out))
 		return false;
 	print_value(&text, clause->first);
-	out->text = arena_strdup(r->trees, buf_text(&text));
+	out->text = arena_strdup(r->said, buf_text(&text));
 	return true;
 }
 

@@ -23,7 +23,7 @@ struct node *node_word(struct arena *a, enum node_kind kind, struct span span, i
 {
 	struct node *n = node_new(a, kind, span);
 
-	n->word = word;
+	n->word = word & 0x7fffff;
 	return n;
 }
 

@@ -219,26 +219,24 @@ struct nft_group *nft_groups(struct arena *a, const struct nft_item *items, cons
 
 /* --- large groups ----------------------------------------------------------------------------------- */
 
-/* All that items of one group have in common. */
+/* All that items of one group have in common. Of every item of a list there is one at once: 32 bytes. */
 struct likeness {
-	struct nft_group group;
-	uint32_t beside;
-	unsigned decided;
-	addr_num lo[4], hi[4]; /* of what is asked before: family, protocol, ports */
-	size_t at;
+	uint32_t beside, at;
+	uint16_t lo[4], hi[4]; /* of what is asked before: family, protocol, ports */
+	uint8_t axes, decided, bits[NFT_AXES];
 };
 
 static int by_likeness(const void *x, const void *y)
 {
 	const struct likeness *a = x, *b = y;
-	int d = memcmp(a->group.bits, b->group.bits, sizeof a->group.bits);
+	int d = memcmp(a->bits, b->bits, sizeof a->bits);
 
 	if (!d)
 		d = memcmp(a->lo, b->lo, sizeof a->lo);
 	if (!d)
 		d = memcmp(a->hi, b->hi, sizeof a->hi);
-	if (!d && a->group.axes != b->group.axes)
-		d = a->group.axes < b->group.axes ? -1 : 1;
+	if (!d && a->axes != b->axes)
+		d = a->axes < b->axes ? -1 : 1;
 	if (!d && a->beside != b->beside)
 		d = a->beside < b->beside ? -1 : 1;
 	if (!d && a->decided != b->decided)
@@ -256,16 +254,21 @@ static int by_likeness_and_place(const void *x, const void *y)
 
 static bool likeness_of(const struct nft_item *it, const struct nft_part *p, unsigned decided, size_t at, struct likeness *out)
 {
-	*out = (struct likeness){ .beside = it->beside, .decided = decided, .at = at };
-	if (!group_for(it, p, out->decided, &out->group) || out->group.axes & 1u << NFT_AXIS_PROTO)
+	struct nft_group group;
+
+	*out = (struct likeness){ .beside = it->beside, .decided = (uint8_t)decided, .at = (uint32_t)at };
+	if (!group_for(it, p, decided, &group) || group.axes & 1u << NFT_AXIS_PROTO)
 		return false;
+	out->axes = (uint8_t)group.axes;
+	for (int x = 0; x < NFT_AXES; x++)
+		out->bits[x] = (uint8_t)group.bits[x];
 	for (int x = 0, n = 0; x < NFT_AXES; x++) {
-		if (!is_asked_before(x, out->decided) || out->group.axes >> x & 1)
+		if (!is_asked_before(x, decided) || group.axes >> x & 1)
 			continue;
 		if (it->on[x].len != 1)
 			return false;
-		out->lo[n] = it->on[x].at->lo;
-		out->hi[n++] = it->on[x].at->hi;
+		out->lo[n] = (uint16_t)it->on[x].at->lo;
+		out->hi[n++] = (uint16_t)it->on[x].at->hi;
 	}
 	return true;
 }
