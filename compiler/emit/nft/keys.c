@@ -43,7 +43,7 @@ struct manner {
 struct asker {
 	struct manner manner;
 	uint8_t bits[2]; /* source, destination */
-	uint8_t keys;	 /* without more bits */
+	uint16_t keys;	 /* without more bits; up to NFT_KEYS_MOST squared before it is refused */
 	bool has_place;
 	uint32_t item;
 };
@@ -66,7 +66,7 @@ static bool end_of(struct asker *k, const struct nft_item *it, unsigned end)
 		return true;
 	}
 	k->bits[end] = (uint8_t)nft_block_bits(on, FAMILY_BITS((enum family)k->manner.family));
-	k->keys = (uint8_t)(on->len > NFT_KEYS_MOST ? NFT_KEYS_MOST + 1 : k->keys * on->len);
+	k->keys = (uint16_t)(on->len > NFT_KEYS_MOST ? NFT_KEYS_MOST + 1 : k->keys * on->len);
 	return k->bits[end] && k->keys <= NFT_KEYS_MOST;
 }
 
@@ -78,7 +78,7 @@ static bool ports_of(struct asker *k, const struct nft_item *it, unsigned end)
 
 	range[0] = UINT16_MAX;
 	if (values <= NFT_KEYS_MOST) {
-		k->keys = (uint8_t)(k->keys * values);
+		k->keys = (uint16_t)(k->keys * values);
 		return k->keys <= NFT_KEYS_MOST;
 	}
 	range[0] = (uint16_t)on->at->lo;
