@@ -223,7 +223,7 @@ static int options_read(struct asked *asked, struct compilation *c, struct repor
 	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS "o:", options, NULL)) != -1;)
 		switch (o) {
 		case 'o':
-			asked->to = optarg;
+			asked->to = cmd_out(optarg);
 			break;
 		case NO_PROOFS:
 			asked->no_proofs = true;

@@ -14,6 +14,11 @@ const struct command commands[] = {
 };
 const size_t command_count = sizeof commands / sizeof *commands;
 
+const char *cmd_out(const char *path)
+{
+	return strcmp(path, "-") ? path : "/dev/stdout";
+}
+
 int cmd_usage(const char *command)
 {
 	for (size_t i = 0; i < command_count; i++)

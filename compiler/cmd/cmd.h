@@ -28,6 +28,8 @@ extern const size_t command_count;
 
 /* The usage line of a command on stderr; EXIT_USAGE. */
 int cmd_usage(const char *command);
+/* What -o names: "-" is standard output. */
+const char *cmd_out(const char *path);
 
 /* Of two exit codes, what is told of both: an unread file before a wrong policy, that before "no", that before "unknown". */
 int cmd_worse(int x, int y);

@@ -314,7 +314,7 @@ int cmd_import(int argc, char **argv)
 		else if (o == 'n')
 			asked.root = optarg;
 		else if (o == 'o')
-			asked.out = optarg;
+			asked.out = cmd_out(optarg);
 		else if (o == 's')
 			asked.stateful = true;
 		else if (o == 'f' && (!strcmp(optarg, "ipv4") || !strcmp(optarg, "ipv6")))

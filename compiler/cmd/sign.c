@@ -57,7 +57,7 @@ int cmd_sign(int argc, char **argv)
 				return failed(&why, EXIT_USAGE);
 			break;
 		case 'o':
-			to = optarg;
+			to = cmd_out(optarg);
 			break;
 		default:
 			return cmd_usage("sign");

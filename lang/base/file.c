@@ -157,7 +157,7 @@ int file_save_pieces(const char *path, const struct pieces *p, unsigned mode, st
 
 	own(fd) int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0)
-		return err_sys(why, "cannot write %s", path);
+		return err_sys(why, "cannot write %s", errno == EEXIST ? beside : path);
 	if (there && look_like(fd, &st)) {
 		int rc = err_sys(why, "cannot write %s", path);
 		unlink(beside);

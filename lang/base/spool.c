@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lang/base/piece.h"
@@ -17,11 +18,15 @@ void spool_beside(struct spool *s, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char dir[PATH_MAX];
+	struct stat st;
 
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return;
 	if (snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".") >= (int)sizeof dir)
 		return;
 	s->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	s->has_file = s->fd >= 0;
+	s->beside = path;
 }
 
 static void write_at(struct spool *s, size_t at, const char *bytes, size_t len)
@@ -30,7 +35,7 @@ static void write_at(struct spool *s, size_t at, const char *bytes, size_t len)
 		const ssize_t n = pwrite(s->fd, bytes, len, (off_t)at);
 
 		if (n < 0 && errno != EINTR)
-			err_sys(&s->fault, "cannot write what is being made");
+			err_sys(&s->fault, "cannot write what is being made beside %s", s->beside);
 		if (n > 0) {
 			bytes += n;
 			at += (size_t)n;

@@ -2,7 +2,8 @@
  * spool - bytes by the ten million, while they are made: in a file without a name, and in memory only the newest.
  *
  *     own(spool) struct spool s = { 0 };         stays in memory
- *     spool_beside(&s, "edge.tegb");             or goes to the directory of this file, where that can be
+ *     spool_beside(&s, "edge.tegb");             or goes to the directory of this file, where that can be: never
+ *                                                beside a device or a pipe, whose directory may be small
  *     buf_printf(&s.held, …);                    what is added stands in s.held, until
  *     spool_settle(&s);                          so much has come together that it goes on to the file
  *     spool_amend(&s, 0, &len, sizeof len);      what was known last
@@ -25,6 +26,7 @@ struct spool {
 	size_t in_file; /* bytes that went there */
 	int fd;		/* of a file, where there is one */
 	bool has_file;
+	const char *beside; /* what it lies beside, borrowed */
 	struct err fault; /* the first, or code 0 */
 };
 

@@ -179,6 +179,9 @@ exits 74 "a directory is none" "$tegc" build good.teg -o real
 says "cannot write real: it is a directory" "and that is said"
 exits 74 "nor is no name" "$tegc" build good.teg -o ""
 says "a file without a name" "and that is said"
+same "$(sha256sum <"$dir/one.tegb")" "$(cd "$dir" && "$tegc" build good.teg -o - | sha256sum)" "a bundle goes to standard output when asked"
+[ ! -e "$dir/-" ]
+claim $? "and not to a file of that name" < <(ls "$dir")
 mkfifo "$dir/pipe"
 timeout 20 cat "$dir/pipe" >"$dir/piped.tegb" &
 exits 0 "a pipe is written to" timeout 20 "$tegc" build good.teg -o pipe

@@ -391,11 +391,14 @@ static void spools_hold(void)
 	one_spool(beside);
 	spool_beside(&full, "/proc/none/made");
 	tap_ok(!full.has_file, "where no file can be, it stays in memory");
+	spool_beside(&full, "/dev/null");
+	tap_ok(!full.has_file, "beside a device, too");
 	full.fd = open("/dev/full", O_RDWR | O_CLOEXEC);
 	full.has_file = true;
+	full.beside = "edge.tegb";
 	buf_puts(&full.held, "more than there is room for");
 	spool_end(&full);
-	tap_ok(spool_read(&full, 0, &byte, 1, &why) == -ENOSPC && strstr(why.text, "No space left"), "a full disk is told: %s", why.text);
+	tap_ok(spool_read(&full, 0, &byte, 1, &why) == -ENOSPC && strstr(why.text, "beside edge.tegb: No space left"), "a full disk is told: %s", why.text);
 	spool_release(&full);
 	tap_ok(!rmdir(dir), "and nothing is left behind");
 }
