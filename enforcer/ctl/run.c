@@ -194,6 +194,11 @@ static bool read_options(struct ctl *c, int argc, char **argv, struct buf *why)
 			add_refused(why, argv, got);
 			return false;
 		}
+		/* Of a script's variable that is not set, most often: it would be taken for an option that is not given. */
+		if (options[i].argument && !*optarg && strcmp(options[i].argument, "TEXT") != 0) {
+			buf_printf(why, "--%s is given, and is empty", options[i].name);
+			return false;
+		}
 		*value_of(c, &options[i]) = options[i].argument ? optarg : "1";
 	}
 	return true;

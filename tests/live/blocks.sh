@@ -46,6 +46,8 @@ for engine in native nft; do
 	ok "$engine: three thousand from a file" ctl block --from $lab/many --for 30m
 	holds "$(ctl block --json | jq -c '[.total, (.blocks | length)]')" "[3000,3000]" "$engine: are all there"
 	is "$(status .intact)" true "$engine: and all is as it should be"
+	ok "$engine: a time that is empty: 64" ends 64 ctl block 192.0.2.1 --for ''
+	holds "$(cat $lab/said)" "--for is given, and is empty" "$engine: is not taken for an hour"
 	ok "$engine: a line that is no source: 64" ends 64 ctl block --from <(echo 192.0.2.1; echo nonsense) --for 30m
 	holds "$(cat $lab/said)" "\`nonsense\`" "$engine: is named"
 	is "$(ctl block --json | jq .total)" 3000 "$engine: and none of the rest is blocked"
