@@ -334,6 +334,9 @@ static int change_feed(struct warden *w, int fd, const struct feed_given *ask, s
 	}
 	if (!rc)
 		rc = feeds_replace(w->live, &w->kernel, ask, fd, no);
+	/* As for a block: nobody is told that it is loaded where nothing would hold it. */
+	if (rc == -ENOENT && no->code == RESULT_CANNOT && drift_put_right(w))
+		rc = feeds_replace(w->live, &w->kernel, ask, fd, no);
 	if (!rc)
 		mend_damage(w, ask->name);
 	return rc;

@@ -248,7 +248,9 @@ static void replace(void *context)
 		refuse(r, RESULT_REFUSED);
 		return;
 	}
-	r->rc = feed_programs(r->g, r->k, r->next, why);
+	r->rc = ports_use(&r->g->ports, PORT_NFT) ? feed_has_sets(r->k, p->name, why) : 0;
+	if (!r->rc)
+		r->rc = feed_programs(r->g, r->k, r->next, why);
 	if (!r->rc)
 		r->rc = feed_keep_beside(r->k->settings->state_dir, r->next, why);
 	if (r->rc)

@@ -42,6 +42,7 @@ int feeds_fill(struct kernel *k, const struct plan *p, struct err *why);
 void feeds_adopted(struct kernel *k);
 void feeds_doubt(struct kernel *k);
 
+/* -ENOENT with RESULT_CANNOT: nft judges some interface, and its sets of the feed are gone; nothing changed. */
 int feeds_replace(struct generation *g, struct kernel *k, const struct feed_given *ask, int fd, struct refusal *no);
 
 /* Programs and nft, again. */

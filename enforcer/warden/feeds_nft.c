@@ -237,6 +237,16 @@ static int sets_find(struct sets *out, struct kernel *k, const char *name, struc
 	return rc;
 }
 
+int feed_has_sets(struct kernel *k, const char *name, struct err *why)
+{
+	struct sets sets;
+	int rc = sets_find(&sets, k, name, why);
+
+	if (!rc && !sets.there)
+		rc = err_set(why, ENOENT, "nft judges what arrives, and its sets of the feed %s are gone: somebody else has removed them", name);
+	return rc;
+}
+
 /* The note of what these very sets hold; another one is of sets that went, and goes. */
 static struct filled *filled_in(struct kernel *k, const char *name, const struct sets *sets)
 {

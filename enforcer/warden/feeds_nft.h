@@ -27,6 +27,9 @@ void feeds_filled_free(struct kernel *k);
 /* The sets of this feed hold what is on it, NULL for nothing, where nft has them; otherwise they hold what they held. */
 int feed_fill(struct kernel *k, const char *name, const struct feed *is, struct err *why);
 
+/* -ENOENT when they are gone: somebody else has removed them. */
+int feed_has_sets(struct kernel *k, const char *name, struct err *why);
+
 /* What they hold is not known any more. */
 void feed_filled_not(struct kernel *k, const char *name);
 

@@ -110,6 +110,10 @@ for engine in $FEED_ENGINES; do
 		ok "nft: a difference that the sets cannot have" ctl feed load bad $lab/without
 		ok "nft: fills them anew" ctl feed load bad $lab/many
 		is "$(fed | xargs)" "answered silent answered" "nft: with all that is on the feed"
+		nft flush ruleset
+		ok "nft: where somebody has flushed the ruleset" ctl feed load bad $lab/first
+		is "$(fed | xargs), $(status .intact)" "answered silent silent, true" "nft: what is told to be loaded is in force"
+		ok "nft: as before" ctl feed load bad $lab/many
 	fi
 	ok "$engine: five hundred fewer" ctl feed load bad $lab/fewer
 	is "$(status .intact)" true "$engine: and all is as it should be"
