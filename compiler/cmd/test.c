@@ -145,6 +145,10 @@ static int ask_kernel(struct compilation *c, const struct ir *ir, const struct p
 	struct xdp_trial x;
 	int rc = xdp_trial_run(&x, ir, test, c->arena, &why);
 
+	if (rc == -E2BIG && why.at.file != SPAN_NOWHERE_FILE) {
+		report_one_diag(stderr, c, diag(&c->diags, DIAG_ROOM, why.at, "%s", why.text));
+		return EXIT_WRONG;
+	}
 	if (rc) {
 		fprintf(stderr, "tegc test: --engine xdp: %s\n", why.text);
 		return rc == -EPERM ? EXIT_DENIED : EXIT_UNAVAILABLE;

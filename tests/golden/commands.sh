@@ -230,8 +230,11 @@ exits 1 "more than the first hook has room for is a mistake of the policy" "$teg
 says "error[E0742]: reflex.r512: " "which says what"
 says "many.teg:2565:8" "and where"
 same 2565 "$(jq '.diagnostics[] | select(.code == "E0742").place.line' "$dir/many.json")" "to programs, too"
+printf 'test "a packet" {\n    posture P\n    tcp 192.0.2.1 -> 192.0.2.2:700 on w => drop\n}\n' >>"$dir/many.teg"
 exits 1 "the same without drawings" "$tegc" build --plain --no-proofs many.teg -o many.tegb
 says "many.teg:2565:8: E0742 reflex.r512: " "is one line"
+exits 1 "a program that cannot be made is asked nothing" "$tegc" test --plain --engine xdp many.teg
+says "many.teg:2565:8: E0742 reflex.r512: " "and where it cannot is said"
 exits 0 "disasm" "$tegc" disasm one.tegb
 says "bundle $(sha256sum <"$dir/x/manifest" | cut -d' ' -f1)" "names the bundle by its manifest"
 says "pass lifeline.ssh" "lists the first hook's rules"
