@@ -16,8 +16,6 @@ WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan := -O1 -g -fsanitize=thread -Wno-maybe-uninitialized
-# No list of system calls (enforcer/proc/allow.c), since valgrind makes its own; and no guess at what memcheck sees.
-CFLAGS_valgrind := -O1 -g -DTEG_VALGRIND -Wno-maybe-uninitialized
 CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now
 LDFLAGS_asan    := -fsanitize=address,undefined
@@ -68,7 +66,7 @@ all: $(PROGRAMS) $(BPF_OBJECTS) ## build tegc, tegd and tegctl into build/
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  FLAVOUR=release|asan|tsan|valgrind chooses how; BUILD=DIR where"
+	@echo "  FLAVOUR=release|asan|tsan chooses how; BUILD=DIR where"
 
 $(BUILD)/tegc: $(BUILD)/compiler/tegc.o $(OBJ_COMPILER) $(OBJ_HOOK) $(OBJ_SHARED)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_tegc)
@@ -186,20 +184,27 @@ $(TEST_PROGRAMS) $(BENCH_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(OBJ_TESTLIB) $(OB
 # another layout of every pinned map too. Only what asks for the version is compiled anew.
 VERSION_later := -DTEG_ABI_VERSION=1000u
 VERSION_other := -DTEG_ABI_VERSION=1000u -DTEG_FORM_LEAST=1000u
-VERSIONED     := $(shell grep -lE 'TEG_(ABI_VERSION|FORM_LEAST)' $(LANG_SHARED) $(COMPILER) $(ENFORCER))
-VERSIONS      := $(foreach v,later other,$(BUILD)/$(v)/tegc $(BUILD)/$(v)/tegd)
+VERSIONED_later := $(shell grep -lE 'TEG_(ABI_VERSION|FORM_LEAST)' $(LANG_SHARED) $(COMPILER) $(ENFORCER))
+VERSIONED_other := $(VERSIONED_later)
+VERSIONS        := $(foreach v,later other,$(BUILD)/$(v)/tegc $(BUILD)/$(v)/tegd)
+
+# And a tegd for valgrind, without its list of system calls, since valgrind makes its own
+# (enforcer/proc/allow.c). It cannot look at what the sanitizers look at.
+VERSION_memcheck   := -DTEG_VALGRIND -U_FORTIFY_SOURCE
+VERSIONED_memcheck := $(shell grep -l TEG_VALGRIND $(ENFORCER))
+VERSIONS           += $(if $(filter release,$(FLAVOUR)),$(BUILD)/memcheck/tegd)
 
 define version
-$(call objects,$(VERSIONED:%=$(1)/%)): $(BUILD)/$(1)/%.o: %.c
+$(call objects,$(VERSIONED_$(1):%=$(1)/%)): $(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) $$(VERSION_$(1)) -c -o $$@ $$<
 
 $(BUILD)/$(1)/tegc: $(BUILD)/compiler/tegc.o $(OBJ_COMPILER) $(OBJ_HOOK) $(OBJ_SHARED)
 $(BUILD)/$(1)/tegd: $(BUILD)/enforcer/tegd.o $(OBJ_ENFORCER) $(OBJ_SHARED)
-$(BUILD)/$(1)/tegc $(BUILD)/$(1)/tegd: $(call objects,$(VERSIONED:%=$(1)/%))
+$(BUILD)/$(1)/tegc $(BUILD)/$(1)/tegd: $(call objects,$(VERSIONED_$(1):%=$(1)/%))
 	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$(foreach o,$$(filter-out $(BUILD)/$(1)/%,$$^),$$(if $$(filter $$(o:$(BUILD)/%=$(BUILD)/$(1)/%),$$^),$$(o:$(BUILD)/%=$(BUILD)/$(1)/%),$$(o))) $$(LIBS_$$(@F))
 endef
-$(foreach v,later other,$(eval $(call version,$(v))))
+$(foreach v,later other memcheck,$(eval $(call version,$(v))))
 
 tests: all $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(VERSIONS) ## build the test programs and benches
 
@@ -307,6 +312,6 @@ install: all ## programs, units, manual pages, completions, the policy library; 
 	install -m 644 enforcer/monitoring/* $(DESTDIR)$(PREFIX)/share/tegumentar/monitoring
 
 clean: ## remove what was built
-	rm -rf build build-asan build-valgrind build-fuzz
+	rm -rf build build-asan build-tsan build-fuzz
 
 -include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -type f -print 2>/dev/null)

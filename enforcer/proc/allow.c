@@ -110,7 +110,7 @@ static int load(unsigned list, bool arguments)
 /* valgrind makes calls of its own in the process that it looks at. */
 #ifdef TEG_VALGRIND
 #ifdef _FORTIFY_SOURCE
-#error "TEG_VALGRIND is of FLAVOUR=valgrind alone: what is released has its list"
+#error "TEG_VALGRIND is of the tegd that is built for valgrind alone: what is released has its list"
 #endif
 #define ANY_CALL true
 #else

@@ -4,7 +4,7 @@
  * A call that is no row does not exist (ENOSYS), a row's call with other arguments is refused (EPERM). A C library that is
  * newer than the list asks for a call it does not have, and goes on as on an older kernel. Nothing is killed: see
  * docs/decisions/0013-calls-by-list.md. Under the sanitizers there are the rows that their runtime needs besides,
- * and in a build for valgrind, FLAVOUR=valgrind, no list at all.
+ * and in the tegd that is built for valgrind, for tests, no list at all.
  */
 #ifndef TEG_PROC_ALLOW_H
 #define TEG_PROC_ALLOW_H
