@@ -132,7 +132,7 @@ static void say_partly(const struct ctl *c, size_t done, size_t all, const char 
 {
 	own(buf) struct buf text = { 0 };
 
-	buf_printf(&text, "the first %zu of %zu sources are %s, the others are not", done, all, what);
+	buf_printf(&text, "the first %zu of %zu sources are %s, the others are as they were", done, all, what);
 	say_problem(c, "partly", buf_text(&text), "once it is mended, give the whole list again");
 }
 
@@ -175,5 +175,5 @@ enum exit_code ctl_block(const struct ctl *c)
 
 enum exit_code ctl_unblock(const struct ctl *c)
 {
-	return change(c, "/api/tegumentar/blocks/remove", 0, "blocked no longer");
+	return change(c, "/api/tegumentar/blocks/remove", 0, "not blocked now"); /* one that was not before is no mistake */
 }

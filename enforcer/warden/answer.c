@@ -255,8 +255,10 @@ static int change_blocks(struct warden *w, const struct block *ask, struct refus
 	}
 	no->code = RESULT_FAILED;
 	rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, &no->why);
-	if (rc == -ENOENT && drift_put_right(w))
+	if (rc == -ENOENT && drift_put_right(w)) {
+		no->why = (struct err){ 0 };
 		rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, &no->why);
+	}
 	return rc;
 }
 
@@ -335,8 +337,10 @@ static int change_feed(struct warden *w, int fd, const struct feed_given *ask, s
 	if (!rc)
 		rc = feeds_replace(w->live, &w->kernel, ask, fd, no);
 	/* As for a block: nobody is told that it is loaded where nothing would hold it. */
-	if (rc == -ENOENT && no->code == RESULT_CANNOT && drift_put_right(w))
+	if (rc == -ENOENT && no->code == RESULT_CANNOT && drift_put_right(w)) {
+		no->why = (struct err){ 0 };
 		rc = feeds_replace(w->live, &w->kernel, ask, fd, no);
+	}
 	if (!rc)
 		mend_damage(w, ask->name);
 	return rc;

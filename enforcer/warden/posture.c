@@ -157,8 +157,10 @@ int set_posture(struct warden *w, const struct set_posture *ask, struct refusal 
 	no->code = RESULT_FAILED;
 	rc = switch_posture(w, posture, ask, &no->why);
 	/* Somebody has flushed the ruleset, say: who shuts a host must not have to wait for the next look. */
-	if (rc == -ENOENT && drift_put_right(w))
+	if (rc == -ENOENT && drift_put_right(w)) {
+		no->why = (struct err){ 0 };
 		rc = switch_posture(w, posture, ask, &no->why);
+	}
 	return rc;
 }
 

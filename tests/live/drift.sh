@@ -88,7 +88,7 @@ for engine in native nft; do
 	is "$(pings 10.9.0.1 -I 10.9.0.3)" silent "$engine: and does not come in, though somebody has flushed the ruleset"
 	nft flush ruleset
 	is "$(reaches 8080)" open "$engine: somebody has flushed the ruleset"
-	ok "$engine: the host is shut all the same" ctl posture LOCKDOWN
+	is "$(ctl --json posture LOCKDOWN | jq -r '[.result, .detail] | join(": ")')" "active: " "$engine: the host is shut all the same"
 	is "$(status '.posture, .intact' | xargs), $(reaches 80)" "LOCKDOWN true, shut" "$engine: all is as it should be"
 	holds "$(told)" "nft: the tables tegumentar were altered by somebody else: done" "$engine: what was found is told"
 	nft flush ruleset
