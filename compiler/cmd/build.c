@@ -50,6 +50,12 @@ struct asked {
 	bool no_proofs;
 };
 
+/* Its bundle goes from where its members lie to its file. */
+static bool read_by_none(const struct asked *asked)
+{
+	return asked->no_proofs && !asked->key;
+}
+
 /* In place of the bundle, the same signed. */
 static int sign(struct buf *bundle, const struct asked *asked, struct err *why)
 {
@@ -138,14 +144,13 @@ static void made_own_(struct made *m)
 	buf_release(&m->whole);
 }
 
-static int make(struct made *out, const char *resolved, const struct ir *ir, const struct asked *asked, struct arena *a,
+static int make(struct made *out, const struct spool *resolved, const struct ir *ir, const struct asked *asked, struct arena *a,
 		struct err *why)
 {
 	const struct ir *made = asked->no_proofs ? ir : without_idle(ir, a);
-	const bool read_by_none = asked->no_proofs && !asked->key;
-	int rc = emit_members(&out->members, made, resolved, !asked->no_proofs, read_by_none ? asked->to : NULL, why);
+	int rc = emit_members(&out->members, made, resolved, !asked->no_proofs, read_by_none(asked) ? asked->to : NULL, why);
 
-	if (rc || read_by_none)
+	if (rc || read_by_none(asked))
 		return rc;
 	bundle_write(&out->whole, out->members.members, out->members.count);
 	emitted_release(&out->members);
@@ -178,6 +183,7 @@ static int tell_unmade(struct compilation *c, const struct asked *asked, const s
 
 static int build(struct report *r, struct compilation *c, const struct asked *asked)
 {
+	own(spool) struct spool resolved = { 0 };
 	own(made) struct made made = { 0 };
 	struct err why = { 0 };
 	struct policy *p = front_read(c, asked->from);
@@ -192,10 +198,12 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 		rc = tests_hold(p, ir, asked->from);
 	if (rc)
 		return rc;
-	const char *resolved = front_print_resolved(p, c->arena);
-
+	if (read_by_none(asked))
+		spool_beside(&resolved, asked->to);
+	front_spool_resolved(&resolved, p, c->arena);
+	spool_end(&resolved);
 	compilation_drop_rules(c, p);
-	if (make(&made, resolved, ir, asked, c->arena, &why))
+	if (make(&made, &resolved, ir, asked, c->arena, &why))
 		return tell_unmade(c, asked, &why);
 	if (asked->key && sign(&made.whole, asked, &why)) {
 		fprintf(stderr, "tegc build: %s\n", why.text);

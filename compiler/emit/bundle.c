@@ -185,21 +185,24 @@ static void put_member(struct emitted *e, const char *name, const void *bytes, s
 	e->members[e->count++] = (struct bundle_member){ .name = name, .bytes = bytes, .len = len };
 }
 
-static void put_bytes(struct emitted *e, const char *name, enum emitted_kind kind)
+static void put_spool(struct emitted *e, const char *name, const struct spool *s)
 {
-	const struct spool *s = &e->bytes[kind];
-
 	e->members[e->count++] = (struct bundle_member){ .name = name, .bytes = spool_bytes(s), .len = spool_len(s), .in = s };
 }
 
+static void put_bytes(struct emitted *e, const char *name, enum emitted_kind kind)
+{
+	put_spool(e, name, &e->bytes[kind]);
+}
+
 /* They point at what lies in `e`. */
-static void list_members(struct emitted *e, const char *resolved)
+static void list_members(struct emitted *e, const struct spool *resolved)
 {
 	size_t xdp_len, tc_len;
 	const void *xdp = emit_program(TEG_HOOK_XDP, &xdp_len), *tc = emit_program(TEG_HOOK_TC, &tc_len);
 
 	put_bytes(e, "plan", EMITTED_PLAN);
-	put_member(e, "policy/resolved.teg", resolved, strlen(resolved));
+	put_spool(e, "policy/resolved.teg", resolved);
 	put_member(e, "xdp/policy.o", xdp, xdp_len);
 	put_member(e, "tc/policy.o", tc, tc_len);
 	put_bytes(e, "nft/posture.batch", EMITTED_POSTURE);
@@ -213,7 +216,7 @@ static void list_members(struct emitted *e, const char *resolved)
 		put_bytes(e, "playbooks.tegp", EMITTED_PLAYBOOKS);
 }
 
-int emit_members(struct emitted *out, const struct ir *ir, const char *resolved, bool proved, const char *beside, struct err *why)
+int emit_members(struct emitted *out, const struct ir *ir, const struct spool *resolved, bool proved, const char *beside, struct err *why)
 {
 	static const enum emitted_kind large[] = { EMITTED_PLAN, EMITTED_POSTURE, EMITTED_EPIDERME, EMITTED_RULESET };
 	int rc;
@@ -233,8 +236,11 @@ int emit_members(struct emitted *out, const struct ir *ir, const char *resolved,
 
 int emit_bundle(struct buf *out, const struct ir *ir, const char *resolved, bool proved, struct err *why)
 {
+	own(spool) struct spool text = { 0 };
 	own(emitted) struct emitted e = { 0 };
-	int rc = emit_members(&e, ir, resolved, proved, NULL, why);
+
+	buf_puts(&text.held, resolved);
+	int rc = emit_members(&e, ir, &text, proved, NULL, why);
 
 	if (!rc)
 		bundle_write(out, e.members, e.count);

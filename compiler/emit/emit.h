@@ -67,7 +67,7 @@ struct emitted {
 	size_t count;
 };
 
-int emit_members(struct emitted *out, const struct ir *ir, const char *resolved, bool proved, const char *beside, struct err *why);
+int emit_members(struct emitted *out, const struct ir *ir, const struct spool *resolved, bool proved, const char *beside, struct err *why);
 void emitted_release(struct emitted *e);
 static inline void emitted_own_(struct emitted *e)
 {

@@ -16,6 +16,7 @@
 #include "compiler/front/policy.h"
 #include "compiler/front/uses.h"
 #include "lang/base/arena.h"
+#include "lang/base/spool.h"
 #include "lang/base/strmap.h"
 #include "lang/syntax/diag.h"
 #include "lang/syntax/source.h"
@@ -107,5 +108,7 @@ int front_exit(const struct compilation *c);
  * sets computed. Reading it again gives the same policy.
  */
 char *front_print_resolved(const struct policy *p, struct arena *a);
+/* The same, which of a long policy is megabytes. */
+void front_spool_resolved(struct spool *out, const struct policy *p, struct arena *a);
 
 #endif

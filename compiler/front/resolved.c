@@ -16,7 +16,7 @@ struct writing {
 	const struct policy *policy;
 	struct arena *arena;
 	struct strmap nets; /* to pol_net */
-	struct buf out;
+	struct spool *to;
 };
 
 /* --- numbers ------------------------------------------------------------------------------- */
@@ -81,13 +81,13 @@ static void put_zones(struct writing *w, uint64_t zones)
 
 	if (zones == ZONES_ANY)
 		return;
-	buf_puts(&w->out, " on [");
+	buf_puts(&w->to->held, " on [");
 	for (size_t i = 0; i < w->policy->zone_count; i++)
 		if (zones >> i & 1) {
-			buf_printf(&w->out, "%s%s", first ? "" : ", ", w->policy->zones[i].name);
+			buf_printf(&w->to->held, "%s%s", first ? "" : ", ", w->policy->zones[i].name);
 			first = false;
 		}
-	buf_putc(&w->out, ']');
+	buf_putc(&w->to->held, ']');
 }
 
 /* --- selectors ------------------------------------------------------------------------------- */
@@ -115,20 +115,20 @@ static void put_protos(struct writing *w, const struct pol_selector *s)
 	const struct pol_proto *p = &s->protos[0];
 
 	if (s->families != FAMILIES_ANY) {
-		buf_puts(&w->out, s->families == 1u << FAMILY_IP4 ? "ipv4" : "ipv6");
+		buf_puts(&w->to->held, s->families == 1u << FAMILY_IP4 ? "ipv4" : "ipv6");
 	} else {
-		buf_puts(&w->out, s->proto_count > 1 ? "[" : "");
+		buf_puts(&w->to->held, s->proto_count > 1 ? "[" : "");
 		for (size_t i = 0; i < s->proto_count; i++) {
-			buf_puts(&w->out, i ? ", " : "");
-			put_proto(&w->out, &s->protos[i]);
+			buf_puts(&w->to->held, i ? ", " : "");
+			put_proto(&w->to->held, &s->protos[i]);
 		}
-		buf_puts(&w->out, s->proto_count > 1 ? "]" : "");
+		buf_puts(&w->to->held, s->proto_count > 1 ? "]" : "");
 	}
 	if (p->flags_mask) {
-		buf_puts(&w->out, " flags ");
-		tcp_flags_print(&w->out, p->flags_want);
-		buf_putc(&w->out, '/');
-		tcp_flags_print(&w->out, p->flags_mask);
+		buf_puts(&w->to->held, " flags ");
+		tcp_flags_print(&w->to->held, p->flags_want);
+		buf_putc(&w->to->held, '/');
+		tcp_flags_print(&w->to->held, p->flags_mask);
 	}
 }
 
@@ -138,21 +138,21 @@ static void put_set(struct writing *w, const struct netset *s, const char *text)
 	const struct pol_net *named = text ? strmap_find(&w->nets, text) : NULL;
 
 	if (named && netset_equal(&named->set, s))
-		buf_puts(&w->out, named->name);
+		buf_puts(&w->to->held, named->name);
 	else
-		netset_print(&w->out, s);
+		netset_print(&w->to->held, s);
 }
 
 static void put_end(struct writing *w, const char *word, const struct pol_end *e)
 {
-	buf_puts(&w->out, word);
+	buf_puts(&w->to->held, word);
 	if (e->any) {
-		buf_puts(&w->out, "any");
+		buf_puts(&w->to->held, "any");
 	} else if (e->self) {
-		buf_puts(&w->out, "self");
+		buf_puts(&w->to->held, "self");
 		if (!netset_is_empty(&e->set)) {
-			buf_puts(&w->out, " + ");
-			netset_print(&w->out, &e->set);
+			buf_puts(&w->to->held, " + ");
+			netset_print(&w->to->held, &e->set);
 		}
 	} else {
 		put_set(w, &e->set, e->text);
@@ -181,14 +181,14 @@ static void put_selector(struct writing *w, const struct pol_selector *s)
 	if (!s->from.any || sport)
 		put_end(w, " from ", &s->from);
 	if (sport) {
-		buf_puts(&w->out, " port ");
-		put_ranges(&w->out, &s->sport);
+		buf_puts(&w->to->held, " port ");
+		put_ranges(&w->to->held, &s->sport);
 	}
 	if (!s->to.any)
 		put_end(w, " to ", &s->to);
 	put_zones(w, s->zones);
 	if (s->payload)
-		put_payload(&w->out, s->payload);
+		put_payload(&w->to->held, s->payload);
 }
 
 /* --- declarations ------------------------------------------------------------------------------ */
@@ -215,23 +215,23 @@ static void put_names(struct writing *w)
 {
 	const struct policy *p = w->policy;
 
-	put_titled(&w->out, "policy", p->name, p->title);
-	buf_puts(&w->out, " {\n");
-	put_setting(&w->out, "version", p->version);
-	put_setting(&w->out, "owner", p->owner);
-	buf_puts(&w->out, "}\n\n");
+	put_titled(&w->to->held, "policy", p->name, p->title);
+	buf_puts(&w->to->held, " {\n");
+	put_setting(&w->to->held, "version", p->version);
+	put_setting(&w->to->held, "owner", p->owner);
+	buf_puts(&w->to->held, "}\n\n");
 	for (size_t i = 0; i < p->zone_count; i++) {
-		buf_printf(&w->out, "zone %s = [", p->zones[i].name);
+		buf_printf(&w->to->held, "zone %s = [", p->zones[i].name);
 		for (size_t j = 0; j < p->zones[i].pattern_count; j++) {
-			buf_puts(&w->out, j ? ", " : "");
-			print_string(&w->out, p->zones[i].patterns[j]);
+			buf_puts(&w->to->held, j ? ", " : "");
+			print_string(&w->to->held, p->zones[i].patterns[j]);
 		}
-		buf_puts(&w->out, "]\n");
+		buf_puts(&w->to->held, "]\n");
 	}
 	for (size_t i = 0; i < p->net_count; i++) {
-		buf_printf(&w->out, "net %s = ", p->nets[i].name);
-		netset_print(&w->out, &p->nets[i].set);
-		buf_putc(&w->out, '\n');
+		buf_printf(&w->to->held, "net %s = ", p->nets[i].name);
+		netset_print(&w->to->held, &p->nets[i].set);
+		buf_putc(&w->to->held, '\n');
 		strmap_put(&w->nets, p->nets[i].name, &p->nets[i]);
 	}
 }
@@ -242,13 +242,13 @@ static void put_lifelines(struct writing *w)
 
 	if (!p->lifeline_count)
 		return;
-	buf_puts(&w->out, "\nlifeline {\n");
+	buf_puts(&w->to->held, "\nlifeline {\n");
 	for (size_t i = 0; i < p->lifeline_count; i++) {
-		buf_printf(&w->out, "    %s: ", p->lifelines[i].label);
+		buf_printf(&w->to->held, "    %s: ", p->lifelines[i].label);
 		put_selector(w, &p->lifelines[i].match);
-		buf_putc(&w->out, '\n');
+		buf_putc(&w->to->held, '\n');
 	}
-	buf_puts(&w->out, "}\n");
+	buf_puts(&w->to->held, "}\n");
 }
 
 static void put_blocks(struct writing *w)
@@ -256,10 +256,10 @@ static void put_blocks(struct writing *w)
 	const struct policy *p = w->policy;
 
 	for (size_t i = 0; i < p->block_count; i++) {
-		buf_printf(&w->out, "\n%s: block ", p->blocks[i].label);
+		buf_printf(&w->to->held, "\n%s: block ", p->blocks[i].label);
 		put_set(w, &p->blocks[i].set, p->blocks[i].label);
 		put_zones(w, p->blocks[i].zones);
-		buf_putc(&w->out, '\n');
+		buf_putc(&w->to->held, '\n');
 	}
 }
 
@@ -295,9 +295,9 @@ static void put_limits(struct writing *w)
 	const struct policy *p = w->policy;
 
 	for (size_t i = 0; i < p->limit_count; i++) {
-		buf_printf(&w->out, "limit %s = ", p->limits[i].name);
-		put_limit(&w->out, &p->limits[i].rate);
-		buf_putc(&w->out, '\n');
+		buf_printf(&w->to->held, "limit %s = ", p->limits[i].name);
+		put_limit(&w->to->held, &p->limits[i].rate);
+		buf_putc(&w->to->held, '\n');
 	}
 }
 
@@ -330,16 +330,17 @@ static void put_rule(struct writing *w, const struct pol_rule *r)
 	const char *words[] = { "    ", r->label, ": ", verdict_name(r->verdict), " ", direction_name(r->direction), " " };
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		buf_puts(&w->out, words[i]);
+		buf_puts(&w->to->held, words[i]);
 	put_selector(w, &r->match);
 	if (r->limit && r->limit->bucket) {
-		buf_printf(&w->out, " limit %s", bucket_name(r->limit));
+		buf_printf(&w->to->held, " limit %s", bucket_name(r->limit));
 	} else if (r->limit) {
-		buf_puts(&w->out, " limit ");
-		put_limit(&w->out, r->limit);
+		buf_puts(&w->to->held, " limit ");
+		put_limit(&w->to->held, r->limit);
 	}
-	put_effects(&w->out, &r->effects);
-	buf_putc(&w->out, '\n');
+	put_effects(&w->to->held, &r->effects);
+	buf_putc(&w->to->held, '\n');
+	spool_settle(w->to);
 }
 
 static void put_passes(struct buf *out, uint32_t passes)
@@ -358,17 +359,17 @@ static void put_postures(struct writing *w)
 	for (size_t i = 0; i < p->posture_count; i++) {
 		const struct pol_posture *q = &p->postures[i];
 
-		buf_putc(&w->out, '\n');
-		put_titled(&w->out, "posture", q->name, q->title);
-		buf_printf(&w->out, " {\n    established %s\n", established_name(q->established));
+		buf_putc(&w->to->held, '\n');
+		put_titled(&w->to->held, "posture", q->name, q->title);
+		buf_printf(&w->to->held, " {\n    established %s\n", established_name(q->established));
 		for (int d = 0; d < DIRECTION_COUNT; d++)
-			buf_printf(&w->out, "    default %s %s\n", direction_name((enum direction)d), verdict_name(q->defaults[d]));
-		put_passes(&w->out, q->passes);
+			buf_printf(&w->to->held, "    default %s %s\n", direction_name((enum direction)d), verdict_name(q->defaults[d]));
+		put_passes(&w->to->held, q->passes);
 		for (size_t j = 0; j < q->rule_count; j++)
 			put_rule(w, &q->rules[j]);
-		buf_puts(&w->out, "}\n");
+		buf_puts(&w->to->held, "}\n");
 	}
-	buf_printf(&w->out, "\ninitial posture %s\n", p->postures[p->initial].name);
+	buf_printf(&w->to->held, "\ninitial posture %s\n", p->postures[p->initial].name);
 }
 
 static void put_rate(struct buf *out, const struct pol_rate *r)
@@ -390,10 +391,10 @@ static void put_except(struct writing *w, uint64_t postures)
 
 	for (size_t i = 0; i < w->policy->posture_count; i++)
 		if (postures >> i & 1) {
-			buf_printf(&w->out, "%s%s", first ? "    except in " : ", ", w->policy->postures[i].name);
+			buf_printf(&w->to->held, "%s%s", first ? "    except in " : ", ", w->policy->postures[i].name);
 			first = false;
 		}
-	buf_puts(&w->out, first ? "" : "\n");
+	buf_puts(&w->to->held, first ? "" : "\n");
 }
 
 static void put_reflexes(struct writing *w)
@@ -403,23 +404,24 @@ static void put_reflexes(struct writing *w)
 	for (size_t i = 0; i < p->reflex_count; i++) {
 		const struct pol_reflex *r = &p->reflexes[i];
 
-		buf_printf(&w->out, "\nreflex %s {\n    match ", r->label);
+		buf_printf(&w->to->held, "\nreflex %s {\n    match ", r->label);
 		put_selector(w, &r->match);
-		buf_putc(&w->out, '\n');
+		buf_putc(&w->to->held, '\n');
 		if (r->has_rate)
-			put_rate(&w->out, &r->rate);
-		buf_puts(&w->out, r->only_tells ? "    do " : r->cookies ? "    do cookies" : "    do drop");
+			put_rate(&w->to->held, &r->rate);
+		buf_puts(&w->to->held, r->only_tells ? "    do " : r->cookies ? "    do cookies" : "    do drop");
 		if (r->block_ns) {
-			buf_puts(&w->out, " source for ");
-			print_duration(&w->out, r->block_ns);
+			buf_puts(&w->to->held, " source for ");
+			print_duration(&w->to->held, r->block_ns);
 		}
 		if (r->effects.emits) {
-			buf_puts(&w->out, r->only_tells ? "" : ", ");
-			put_emit(&w->out, &r->effects);
+			buf_puts(&w->to->held, r->only_tells ? "" : ", ");
+			put_emit(&w->to->held, &r->effects);
 		}
-		buf_putc(&w->out, '\n');
+		buf_putc(&w->to->held, '\n');
 		put_except(w, r->except);
-		buf_puts(&w->out, "}\n");
+		buf_puts(&w->to->held, "}\n");
+		spool_settle(w->to);
 	}
 }
 
@@ -437,7 +439,7 @@ static void put_packet_end(struct buf *out, bool self, bool given, struct addr a
 
 static void put_packet(struct writing *w, const struct pol_packet *p)
 {
-	struct buf *out = &w->out;
+	struct buf *out = &w->to->held;
 	const char *name = proto_name(p->proto);
 
 	if (name)
@@ -468,27 +470,27 @@ static void put_packet(struct writing *w, const struct pol_packet *p)
 
 static void put_expect(struct writing *w, const struct pol_case *c)
 {
-	buf_printf(&w->out, " => %s%s", c->last ? "last " : "", verdict_name(c->verdict));
+	buf_printf(&w->to->held, " => %s%s", c->last ? "last " : "", verdict_name(c->verdict));
 	if (c->by)
-		buf_printf(&w->out, " by %s", c->by);
+		buf_printf(&w->to->held, " by %s", c->by);
 	for (int s = 0; s < EVENT_SEVERITY_COUNT; s++)
 		if (c->emits >> s & 1)
-			buf_printf(&w->out, ", emits %s", event_severity_name((enum event_severity)s));
-	buf_putc(&w->out, '\n');
+			buf_printf(&w->to->held, ", emits %s", event_severity_name((enum event_severity)s));
+	buf_putc(&w->to->held, '\n');
 }
 
 static void put_packets(struct writing *w, const struct pol_case *c)
 {
 	bool many = c->times != 1 || c->within_ns;
 
-	buf_puts(&w->out, "    ");
+	buf_puts(&w->to->held, "    ");
 	if (many)
-		buf_printf(&w->out, "%llu * (", (unsigned long long)c->times);
+		buf_printf(&w->to->held, "%llu * (", (unsigned long long)c->times);
 	put_packet(w, &c->packet);
-	buf_puts(&w->out, many ? ")" : "");
+	buf_puts(&w->to->held, many ? ")" : "");
 	if (c->within_ns) {
-		buf_puts(&w->out, " in ");
-		print_duration(&w->out, c->within_ns);
+		buf_puts(&w->to->held, " in ");
+		print_duration(&w->to->held, c->within_ns);
 	}
 	put_expect(w, c);
 }
@@ -501,12 +503,12 @@ static void put_case(struct writing *w, const struct pol_case *c)
 		put_packets(w, c);
 		return;
 	case CASE_AFTER:
-		buf_puts(&w->out, "    after ");
-		print_duration(&w->out, c->within_ns);
-		buf_putc(&w->out, '\n');
+		buf_puts(&w->to->held, "    after ");
+		print_duration(&w->to->held, c->within_ns);
+		buf_putc(&w->to->held, '\n');
 		return;
 	case CASE_FORALL:
-		buf_printf(&w->out, "    forall %s ", direction_name(c->direction));
+		buf_printf(&w->to->held, "    forall %s ", direction_name(c->direction));
 		put_selector(w, &c->match);
 		put_expect(w, c);
 		return;
@@ -522,17 +524,17 @@ static void put_tests(struct writing *w)
 	for (size_t i = 0; i < p->test_count; i++) {
 		const struct pol_test *t = &p->tests[i];
 
-		buf_puts(&w->out, "\ntest ");
-		print_string(&w->out, t->name);
-		buf_printf(&w->out, " {\n    posture %s\n", p->postures[t->posture].name);
+		buf_puts(&w->to->held, "\ntest ");
+		print_string(&w->to->held, t->name);
+		buf_printf(&w->to->held, " {\n    posture %s\n", p->postures[t->posture].name);
 		if (t->todo) {
-			buf_puts(&w->out, "    todo ");
-			print_string(&w->out, t->todo);
-			buf_putc(&w->out, '\n');
+			buf_puts(&w->to->held, "    todo ");
+			print_string(&w->to->held, t->todo);
+			buf_putc(&w->to->held, '\n');
 		}
 		for (size_t j = 0; j < t->case_count; j++)
 			put_case(w, &t->cases[j]);
-		buf_puts(&w->out, "}\n");
+		buf_puts(&w->to->held, "}\n");
 	}
 }
 
@@ -541,16 +543,16 @@ static void put_claim(struct writing *w, const struct pol_claim *c)
 	const struct policy *p = w->policy;
 	const char *sep = "";
 
-	buf_puts(&w->out, "    in [");
+	buf_puts(&w->to->held, "    in [");
 	for (size_t i = 0; i < p->posture_count; i++) {
 		if (!(c->postures >> i & 1))
 			continue;
-		buf_printf(&w->out, "%s%s", sep, p->postures[i].name);
+		buf_printf(&w->to->held, "%s%s", sep, p->postures[i].name);
 		sep = ", ";
 	}
-	buf_printf(&w->out, "]: %s ", direction_name(c->direction));
+	buf_printf(&w->to->held, "]: %s ", direction_name(c->direction));
 	put_selector(w, &c->match);
-	buf_printf(&w->out, " is %s\n", c->allowed ? "allowed" : "dropped");
+	buf_printf(&w->to->held, " is %s\n", c->allowed ? "allowed" : "dropped");
 }
 
 static void put_claims(struct writing *w)
@@ -558,25 +560,25 @@ static void put_claims(struct writing *w)
 	const struct policy *p = w->policy;
 
 	for (size_t i = 0; i < p->order_count; i++) {
-		buf_puts(&w->out, "\norder ");
+		buf_puts(&w->to->held, "\norder ");
 		for (size_t j = 0; j < p->orders[i].count; j++)
-			buf_printf(&w->out, "%s%s", j ? " <= " : "", p->postures[p->orders[i].postures[j]].name);
-		buf_putc(&w->out, '\n');
+			buf_printf(&w->to->held, "%s%s", j ? " <= " : "", p->postures[p->orders[i].postures[j]].name);
+		buf_putc(&w->to->held, '\n');
 	}
 	for (size_t i = 0; i < p->claim_count; i++) {
 		const char *name = p->claims[i].name;
 
 		if (!i || strcmp(p->claims[i - 1].name, name) != 0)
-			buf_printf(&w->out, "\ninvariant %s {\n", name);
+			buf_printf(&w->to->held, "\ninvariant %s {\n", name);
 		put_claim(w, &p->claims[i]);
 		if (i + 1 == p->claim_count || strcmp(p->claims[i + 1].name, name) != 0)
-			buf_puts(&w->out, "}\n");
+			buf_puts(&w->to->held, "}\n");
 	}
 }
 
-char *front_print_resolved(const struct policy *p, struct arena *a)
+void front_spool_resolved(struct spool *out, const struct policy *p, struct arena *a)
 {
-	struct writing w = { .policy = p, .arena = a };
+	struct writing w = { .policy = p, .arena = a, .to = out };
 
 	strmap_init(&w.nets, a);
 	put_names(&w);
@@ -585,12 +587,16 @@ char *front_print_resolved(const struct policy *p, struct arena *a)
 	put_blocks(&w);
 	put_reflexes(&w);
 	put_postures(&w);
-	print_senses(&w.out, p);
-	print_responses(&w.out, p);
+	print_senses(&w.to->held, p);
+	print_responses(&w.to->held, p);
 	put_claims(&w);
 	put_tests(&w);
+}
 
-	char *text = arena_strndup(a, buf_text(&w.out), w.out.len);
-	buf_release(&w.out);
-	return text;
+char *front_print_resolved(const struct policy *p, struct arena *a)
+{
+	own(spool) struct spool text = { 0 };
+
+	front_spool_resolved(&text, p, a);
+	return arena_strndup(a, buf_text(&text.held), text.held.len);
 }

@@ -47,7 +47,7 @@ static void test_generated(void)
 /* Long enough that a batch and the text go to files in several pieces. */
 static void test_beside(void)
 {
-	const char *resolved = "policy generated {\n}\n";
+	own(spool) struct spool resolved = { 0 };
 	own(arena) struct arena *a = arena_new();
 	own(emitted) struct emitted memory = { 0 }, files = { 0 };
 	own(buf) struct buf one = { 0 }, two = { 0 };
@@ -57,6 +57,7 @@ static void test_beside(void)
 	struct err why = { .text = "" };
 	char dir[] = "/tmp/teg-emit-XXXXXX", to[64], saved[64];
 
+	buf_puts(&resolved.held, "policy generated {\n}\n");
 	shape.rules = 1200;
 	shape.plain_percent = 0;
 	if (!mkdtemp(dir))
@@ -64,7 +65,7 @@ static void test_beside(void)
 	snprintf(to, sizeof to, "%s/x.tegb", dir);
 	snprintf(saved, sizeof saved, "%s/y.tegb", dir);
 	const struct ir *ir = ir_lower(gen_policy(&g, a, &shape), a);
-	tap_ok(!emit_members(&memory, ir, resolved, true, NULL, &why) && !emit_members(&files, ir, resolved, true, to, &why),
+	tap_ok(!emit_members(&memory, ir, &resolved, true, NULL, &why) && !emit_members(&files, ir, &resolved, true, to, &why),
 	       "a long policy is emitted: %s", why.text);
 	tap_ok(memory.members[4].bytes && memory.members[4].len > 300 << 10, "its batch is of %zu bytes", memory.members[4].len);
 	tap_ok(!files.members[0].bytes && !files.members[4].bytes && !files.members[5].bytes && !files.members[6].bytes,
