@@ -133,7 +133,7 @@ $(BUILD)/gen/shipped.o $(BUILD)/gen/pages.o: %.o: %.S
 
 # --- BPF: real C, compiled ahead, carried inside the programs -------------------
 
-$(BUILD)/bpf/%.bpf.o: bpf-templates/%.bpf.c $(wildcard bpf-templates/*.h bpf-templates/*.def)
+$(BUILD)/bpf/%.bpf.o: bpf-templates/%.bpf.c $(wildcard bpf-templates/*.h bpf-templates/*.def) Makefile
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@.whole $<
 	$(BPFTOOL) gen object $@ $@.whole && rm $@.whole # without DWARF, which no kernel reads: half as large
