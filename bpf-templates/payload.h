@@ -405,8 +405,10 @@ __noinline int payload_turns(struct frame_ctx *ctx, struct payload *s)
 
 		if (rc == PAYLOAD_FAR) {
 			rc = payload_far(ctx, s);
-			for (__u32 j = 0; j < PAYLOAD_CHUNK / 8 / PAYLOAD_COPIED && rc == PAYLOAD_MORE; j++)
+			for (__u32 j = 0; j < PAYLOAD_CHUNK / 8 / PAYLOAD_COPIED && rc == PAYLOAD_MORE; j++) {
 				rc = payload_copied(s);
+				WALK_ONE_REGISTER(j); /* else clang asks of "j or rc", in which Linux 5.15 sees no end */
+			}
 		}
 		if (rc != PAYLOAD_MORE)
 			return rc;
