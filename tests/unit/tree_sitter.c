@@ -175,6 +175,7 @@ static bool only_tegc_minds(const struct diags *ds)
 		switch (ds->list.at[i]->code) {
 		case DIAG_NESTING:
 		case DIAG_RESERVED:
+		case DIAG_NAME_LONG:
 			return true;
 		default:
 			break;
