@@ -331,12 +331,12 @@ static struct bpf_insn draw_one(uint64_t *g, unsigned left)
 {
 	static const uint8_t free_registers[] = { 0, 1, 2, 3, 4, 5, 8, 9 }, sizes[] = { BPF_B, BPF_H, BPF_W, BPF_DW };
 	static const uint8_t ops[] = { BPF_ADD, BPF_SUB, BPF_MUL, BPF_OR, BPF_AND, BPF_XOR, BPF_MOV, BPF_MOV, BPF_LSH, BPF_RSH, BPF_ARSH, BPF_NEG };
-	static const uint8_t asks[] = { BPF_JA, BPF_JEQ, BPF_JNE, BPF_JGT, BPF_JLT, BPF_JSGT, BPF_JSLE, BPF_JSET };
+	static const uint8_t asks[] = { BPF_JA, BPF_JEQ, BPF_JNE, BPF_JGT, BPF_JGE, BPF_JLT, BPF_JLE, BPF_JSGT, BPF_JSGE, BPF_JSLT, BPF_JSLE, BPF_JSET };
 	const uint8_t d = free_registers[next(g) % 8] & 15, s = free_registers[next(g) % 8] & 15, size = sizes[next(g) % 4];
 	const int16_t stack = (int16_t)(-8 * (int)(1 + next(g) % PLACES) + (size == BPF_DW ? 0 : 4 * (int)(next(g) % 2)));
 	const bool by_register = next(g) % 2;
 	const int32_t number = (int32_t)(next(g) % 7) - 1;
-	uint8_t op = ops[next(g) % 12];
+	uint8_t op = ops[next(g) % ARRAY_LEN(ops)];
 
 	switch (next(g) % 10) {
 	case 0:
@@ -350,7 +350,7 @@ static struct bpf_insn draw_one(uint64_t *g, unsigned left)
 	case 5:
 		return (struct bpf_insn)LOAD(size, d, 10, stack);
 	case 6:
-		op = asks[next(g) % 8];
+		op = asks[next(g) % ARRAY_LEN(asks)];
 		return (struct bpf_insn){ .code = (uint8_t)((op != BPF_JA && next(g) % 2 ? BPF_JMP32 : BPF_JMP) | op | (by_register && op != BPF_JA ? BPF_X : BPF_K)),
 					  .dst_reg = (op == BPF_JA ? 0 : d) & 15, .src_reg = (by_register && op != BPF_JA ? s : 0) & 15,
 					  .off = (int16_t)(next(g) % (left < 6 ? left : 6)), .imm = by_register || op == BPF_JA ? 0 : number };
