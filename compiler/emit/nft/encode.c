@@ -130,19 +130,11 @@ static unsigned key_bytes(const struct nft_set *s, size_t element, uint8_t out[s
 
 static void put_lead(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_set *s, const struct nft_lead *to)
 {
-	struct nlattr *data, *verdict;
-
 	if (s->leads == NFT_LEADS_TO_COUNTER) {
 		mnl_attr_put_strz(h, NFTA_SET_ELEM_OBJREF, to->name);
 		return;
 	}
-	data = mnl_attr_nest_start(h, NFTA_SET_ELEM_DATA);
-	verdict = mnl_attr_nest_start(h, NFTA_DATA_VERDICT);
-	nft_message_u32(h, NFTA_VERDICT_CODE, (uint32_t)nft_wire_fates[to->fate]);
-	if (to->name)
-		nft_message_name(ms, h, NFTA_VERDICT_CHAIN, to->name);
-	mnl_attr_nest_end(h, verdict);
-	mnl_attr_nest_end(h, data);
+	nft_message_verdict(ms, h, NFTA_SET_ELEM_DATA, (uint32_t)nft_wire_fates[to->fate], to->name);
 }
 
 /* libnftnl would number the elements where the kernel, and its own reader, have NFTA_LIST_ELEM. */

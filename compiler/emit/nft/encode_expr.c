@@ -344,16 +344,9 @@ static void put_synproxy(struct nlmsghdr *h, uint16_t mss)
 static void put_fate(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_expr *x)
 {
 	const struct expr e = expr_of_rule(h, "immediate");
-	struct nlattr *data, *verdict;
 
 	nft_message_u32(h, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-	data = mnl_attr_nest_start(h, NFTA_IMMEDIATE_DATA);
-	verdict = mnl_attr_nest_start(h, NFTA_DATA_VERDICT);
-	nft_message_u32(h, NFTA_VERDICT_CODE, (uint32_t)nft_wire_fates[x->fate]);
-	if (x->chain)
-		nft_message_name(ms, h, NFTA_VERDICT_CHAIN, x->chain);
-	mnl_attr_nest_end(h, verdict);
-	mnl_attr_nest_end(h, data);
+	nft_message_verdict(ms, h, NFTA_IMMEDIATE_DATA, (uint32_t)nft_wire_fates[x->fate], x->chain);
 	expr_end(h, e);
 }
 

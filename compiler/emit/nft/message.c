@@ -108,6 +108,18 @@ void nft_message_bare_name(struct nft_messages *ms, struct nlmsghdr *h, uint16_t
 	put_name(ms, h, type, name, 0);
 }
 
+void nft_message_verdict(struct nft_messages *ms, struct nlmsghdr *h, uint16_t type, uint32_t code, const char *chain)
+{
+	struct nlattr *data = mnl_attr_nest_start(h, type);
+	struct nlattr *verdict = mnl_attr_nest_start(h, NFTA_DATA_VERDICT);
+
+	nft_message_u32(h, NFTA_VERDICT_CODE, code);
+	if (chain)
+		nft_message_name(ms, h, NFTA_VERDICT_CHAIN, chain);
+	mnl_attr_nest_end(h, verdict);
+	mnl_attr_nest_end(h, data);
+}
+
 void nft_message_u64(struct nlmsghdr *h, uint16_t type, uint64_t v)
 {
 	mnl_attr_put_u64(h, type, htobe64(v));

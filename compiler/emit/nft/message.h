@@ -46,6 +46,8 @@ void nft_message_done(struct nft_messages *ms, struct nlmsghdr *h);
 void nft_message_name(struct nft_messages *ms, struct nlmsghdr *h, uint16_t type, const char *name);
 /* The same without a NUL behind it, as libnftnl has the names that an "objref" asks for. */
 void nft_message_bare_name(struct nft_messages *ms, struct nlmsghdr *h, uint16_t type, const char *name);
+/* As the data of type: a verdict of the kernel's, and the chain that it leads to, or NULL. */
+void nft_message_verdict(struct nft_messages *ms, struct nlmsghdr *h, uint16_t type, uint32_t code, const char *chain);
 
 /* NFTA_RULE_EXPRESSIONS. */
 void nft_message_exprs(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_rule *rule);
