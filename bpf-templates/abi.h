@@ -800,7 +800,7 @@ struct teg_rule {
 	__u64 cost_ns, depth_ns;   /* rate: matches only what finds the bucket empty; cost 0: no rate */
 	__u64 bytes;		   /* the cost is of so many bytes; 0: of a packet */
 	__u64 block_ns;		   /* also block the source so long; 0: do not */
-	__u64 bucket;		   /* what shares its tokens has the same: the beginning of the SHA-256 of its id */
+	__u64 bucket;		   /* what shares its tokens has the same: emit_xdp_bucket() */
 	__u32 counter_slot;
 	__u8 act;		   /* enum teg_act */
 	__u8 key;		   /* enum teg_key: what each bucket is for */

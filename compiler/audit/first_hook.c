@@ -174,12 +174,12 @@ static enum rate_key key_of(const struct teg_rule *t)
 	return RATE_GLOBAL;
 }
 
-/* A table knows a bucket's name by its digest only: the policy's, when that is the one. */
+/* A table knows a bucket by the digest of its name and of how it counts: the policy's, when that is the one. */
 static const char *bucket_of(const struct ir *meant, const struct teg_rule *t, const char *id)
 {
 	const struct ir_rule *m = audit_rule_named(meant, id);
 
-	return m && m->rate && emit_xdp_bucket(m->rate->bucket) == t->bucket ? m->rate->bucket : "another bucket";
+	return m && m->rate && emit_xdp_bucket(m->rate) == t->bucket ? m->rate->bucket : "another bucket";
 }
 
 /* How far the plan's boxes have been read: they stand in the order of their rules. */

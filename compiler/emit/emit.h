@@ -27,9 +27,10 @@ struct nft_ruleset;
 void emit_plan(struct plan *out, const struct ir *ir, struct arena *a);
 
 /* emit_xdp - the plan's XDP tables. Refuses what the tables cannot hold, naming the rule and the limit. */
-/* By what the tables know a bucket: the first 8 bytes of the SHA-256 of its id. */
-uint64_t emit_xdp_bucket(const char *id);
 int emit_xdp(struct plan *plan, const struct ir *ir, struct arena *a, struct err *why);
+
+/* emit_xdp_bucket - by what the tables know a bucket: the first 8 bytes of the SHA-256 of ir_bucket_name(). */
+uint64_t emit_xdp_bucket(const struct ir_rate *rate);
 
 /* The compiled template, bpf-templates/policy.bpf.c, as it goes into a bundle: for each hook one. */
 const void *emit_program(enum teg_hook hook, size_t *len);

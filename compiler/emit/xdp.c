@@ -76,9 +76,11 @@ static uint8_t key_of(enum rate_key key)
 	return TEG_KEY_ALL;
 }
 
-uint64_t emit_xdp_bucket(const char *id)
+uint64_t emit_xdp_bucket(const struct ir_rate *rate)
 {
-	struct digest d = digest_of(id, strlen(id));
+	own(arena) struct arena *a = arena_new();
+	const char *name = ir_bucket_name(rate, a);
+	struct digest d = digest_of(name, strlen(name));
 	char first[17] = { 0 };
 
 	memcpy(first, d.hex, 16);
@@ -312,7 +314,7 @@ static int lower_rule(struct lowering *t, const struct ir_rule *r, enum teg_act 
 		rule.key_bits4 = r->rate->key_bits[FAMILY_IP4];
 		rule.key_bits6 = r->rate->key_bits[FAMILY_IP6];
 		rule.key = key_of(r->rate->key);
-		rule.bucket = emit_xdp_bucket(r->rate->bucket);
+		rule.bucket = emit_xdp_bucket(r->rate);
 		if (rule.depth_ns < COARSE_DEPTH_NS)
 			t->asks |= TEG_ASKS_FINE_CLOCK;
 	}

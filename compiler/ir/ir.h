@@ -199,6 +199,12 @@ static inline bool ir_rule_is_limit(const struct ir_rule *r)
 /* `count per window` in the arithmetic above; the bucket is the caller's to name. */
 struct ir_rate ir_rate_of(const struct pol_rate *r);
 
+/*
+ * ir_bucket_name - the bucket and how it counts: "reflex.syn.10-1-10-32-64" is ten packets a second, ten at once, by IPv4 address and
+ * IPv6 /64. Every engine names its buckets so: those of another rate or key are others, and begin full. In `a`.
+ */
+const char *ir_bucket_name(const struct ir_rate *r, struct arena *a);
+
 /* "second", "minute", "hour", "day" or "week"; NULL for what no rate is told in. */
 const char *ir_unit_name(uint64_t unit_s);
 

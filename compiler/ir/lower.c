@@ -295,6 +295,27 @@ struct ir_rate ir_rate_of(const struct pol_rate *r)
 	return out;
 }
 
+static const char *key_text(const struct ir_rate *r, struct arena *a)
+{
+	switch (r->key) {
+	case RATE_PER_SOURCE:
+	case RATE_PER_DESTINATION:
+		return arena_printf(a, "%s%u-%u", r->key == RATE_PER_DESTINATION ? "to-" : "", r->key_bits[FAMILY_IP4],
+				    r->key_bits[FAMILY_IP6]);
+	case RATE_PER_FLOW:
+		return "flow";
+	case RATE_GLOBAL:
+		break;
+	}
+	return "all";
+}
+
+const char *ir_bucket_name(const struct ir_rate *r, struct arena *a)
+{
+	return arena_printf(a, "%s.%llu%s-%llu-%llu-%s", r->bucket, (unsigned long long)r->rate, r->bytes ? "B" : "",
+			    (unsigned long long)r->unit_s, (unsigned long long)r->burst, key_text(r, a));
+}
+
 uint64_t ir_rate_cost(const struct ir_rate *r, uint32_t len)
 {
 	return r->bytes ? r->cost_ns * len / r->rate : r->cost_ns;

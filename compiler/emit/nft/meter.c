@@ -74,15 +74,10 @@ static struct counted counted_flow(enum family f, bool has_ports)
 	};
 }
 
-/* Named by what it counts and how: where either changes, buckets begin anew. */
 static const char *meter_name(struct nft_maker *mk, const struct ir_rate *rate, const struct counted *c)
 {
-	const char *how = c->count == 1 ? arena_printf(mk->arena, "%u", rate->key_bits[c->family]) :
-			  c->count == FLOW_PARTS ? "flow" : "flow-portless";
-
-	return nft_name(mk->arena, arena_printf(mk->arena, "meter%d.%s.%llu%s-%llu-%llu-%s", c->family == FAMILY_IP4 ? 4 : 6, rate->bucket,
-						(unsigned long long)rate->rate, rate->bytes ? "B" : "", (unsigned long long)rate->unit_s,
-						(unsigned long long)rate->burst, how));
+	return nft_name(mk->arena, arena_printf(mk->arena, "meter%d.%s%s", c->family == FAMILY_IP4 ? 4 : 6, ir_bucket_name(rate, mk->arena),
+						c->count == FLOW_PARTS_WITHOUT_PORTS ? "-portless" : ""));
 }
 
 /* What was silent so long has a full bucket again, and needs no element. The kernel counts in ticks: a little
