@@ -29,10 +29,19 @@ static bool parse_source(const char *text, struct addr *out)
 
 static const char *print_source(struct arena *a, struct addr source)
 {
-	const struct prefix p = { source, source.family == FAMILY_IP4 ? 32 : 64 };
+	struct prefix p = { source, source.family == FAMILY_IP4 ? 32 : 64 };
 	char text[ADDR_TEXT];
 
+	p.addr.num &= ~prefix_range((struct prefix){ { source.family, 0 }, p.len }).hi;
 	return arena_strdup(a, source.family == FAMILY_IP4 ? addr_print(source, text) : prefix_print(p, text));
+}
+
+void request_add_not_blocked(struct request *r, cJSON *to, const struct result *result)
+{
+	cJSON *list = cJSON_AddArrayToObject(to, "not_blocked");
+
+	for (uint32_t i = 0; i < result->not_blocked_count; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(print_source(request_arena(r), result->not_blocked[i])));
 }
 
 /* ---- the list ------------------------------------------------------------------------ */

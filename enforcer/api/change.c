@@ -60,6 +60,7 @@ static void change_told(struct request *r, struct answer *a)
 		add_active(body, result);
 		json_add_time(body, "pending_until", result->pending_until);
 		json_add_tests(body, result->tests_run, result->tests_left);
+		request_add_not_blocked(r, body, result);
 		request_reply(r, MHD_HTTP_OK, body);
 		return;
 	}

@@ -71,6 +71,9 @@ void request_ask(struct request *r, const struct question *q, request_then *then
 /* A question that is answered with RESULT: its outcome is told, whatever it is. */
 void request_change(struct request *r, const struct question *q);
 
+/* Of blocks that were taken back: the sources that had none. */
+void request_add_not_blocked(struct request *r, cJSON *to, const struct result *result);
+
 struct answer *request_answer(struct request *r, size_t nth);
 
 /* What to do when the answer does not come, in place of a refusal; before request_ask(). */

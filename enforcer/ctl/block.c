@@ -118,13 +118,19 @@ static char *body_of(const struct ctl *c, const char *const *sources, size_t cou
 	return text;
 }
 
+/* Those that were not blocked, and shall be no longer, are added to `missing`. */
 static enum exit_code change_some(const struct ctl *c, const char *path, const char *const *sources, size_t count,
-				  unsigned long minutes)
+				  unsigned long minutes, cJSON *missing)
 {
 	own(mem) char *body = body_of(c, sources, count, minutes);
 	own(call) struct call call = { .method = "POST", .path = path, .type = "application/json", .body = body };
+	enum exit_code rc = body ? call_make(c, &call) : EXIT_OURS;
+	const cJSON *i;
 
-	return body ? call_make(c, &call) : EXIT_OURS;
+	if (!rc)
+		cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(call.json, "not_blocked"))
+			cJSON_AddItemToArray(missing, cJSON_CreateString(cJSON_IsString(i) ? i->valuestring : ""));
+	return rc;
 }
 
 /* A request is whole or not at all, a long list is several. */
@@ -136,10 +142,41 @@ static void say_partly(const struct ctl *c, size_t done, size_t all, const char 
 	say_problem(c, "partly", buf_text(&text), "once it is mended, give the whole list again");
 }
 
+static void json_own_(cJSON **held)
+{
+	cJSON_Delete(*held);
+}
+
+#define NAMED_MOST 20 /* of those that were not blocked, in words */
+
+static void add_words(struct buf *out, size_t count, const char *what, const cJSON *missing)
+{
+	const int not_blocked = cJSON_GetArraySize(missing);
+	int named = 0;
+	const cJSON *i;
+
+	buf_printf(out, "%zu source%s %s\n", count, count > 1 ? "s are" : " is", what);
+	if (!not_blocked)
+		return;
+	buf_printf(out, "%s not blocked before:", not_blocked > 1 ? "were" : "was");
+	cJSON_ArrayForEach(i, missing)
+		if (named++ < NAMED_MOST)
+			buf_printf(out, " %s", i->valuestring);
+	buf_puts(out, not_blocked > NAMED_MOST ? " …\n" : "\n");
+}
+
+static void add_json(struct buf *out, size_t count, const char *what, const cJSON *missing)
+{
+	own(mem) char *list = missing ? cJSON_PrintUnformatted(missing) : NULL;
+
+	buf_printf(out, "{\"result\":\"%s\",\"sources\":%zu%s%s}\n", what, count, list ? ",\"not_blocked\":" : "", list ? list : "");
+}
+
 static enum exit_code change(const struct ctl *c, const char *path, unsigned long minutes, const char *what)
 {
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf out = { 0 };
+	own(json) cJSON *missing = cJSON_CreateArray();
 	struct sources s = { 0 };
 	enum exit_code rc = read_sources(c, a, &s);
 
@@ -148,16 +185,16 @@ static enum exit_code change(const struct ctl *c, const char *path, unsigned lon
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; !rc && i < s.at.len; i += AT_ONCE) {
-		rc = change_some(c, path, s.at.at + i, s.at.len - i < AT_ONCE ? s.at.len - i : AT_ONCE, minutes);
+		rc = change_some(c, path, s.at.at + i, s.at.len - i < AT_ONCE ? s.at.len - i : AT_ONCE, minutes, missing);
 		if (rc && i)
 			say_partly(c, i, s.at.len, what);
 	}
 	if (rc)
 		return rc;
 	if (*c->json)
-		buf_printf(&out, "{\"result\":\"%s\",\"sources\":%zu}\n", what, s.at.len);
+		add_json(&out, s.at.len, what, minutes ? NULL : missing);
 	else
-		buf_printf(&out, "%zu source%s %s\n", s.at.len, s.at.len > 1 ? "s are" : " is", what);
+		add_words(&out, s.at.len, what, missing);
 	return say_out(&out);
 }
 

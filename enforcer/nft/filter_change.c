@@ -120,16 +120,7 @@ static void add_element(struct filter_change *c, unsigned kind, enum filter_tabl
 	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
 	struct nlmsghdr *m = filter_ours(room, kind, kind == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, t);
 
-	filter_put_text(m, NFTA_SET_ELEM_LIST_SET, set);
-	struct nlattr *list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
-	struct nlattr *one = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
-	struct nlattr *data = mnl_attr_nest_start(m, NFTA_SET_ELEM_KEY);
-	mnl_attr_put(m, NFTA_DATA_VALUE, len, key);
-	mnl_attr_nest_end(m, data);
-	if (timeout_ms)
-		mnl_attr_put_u64(m, NFTA_SET_ELEM_TIMEOUT, htobe64(timeout_ms));
-	mnl_attr_nest_end(m, one);
-	mnl_attr_nest_end(m, list);
+	filter_put_element(m, set, key, len, timeout_ms);
 	add(c, m);
 }
 

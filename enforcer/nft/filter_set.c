@@ -115,3 +115,25 @@ int filter_set_elements(struct filter *f, enum filter_table t, const char *set, 
 	filter_put_text(h, NFTA_SET_ELEM_LIST_SET, set);
 	return filter_ask(f, h, tell_elements, tell_again, (void *)(uintptr_t)to, why);
 }
+
+static void see_element(const struct nlmsghdr *h, void *context)
+{
+	(void)h;
+	*(bool *)context = true;
+}
+
+static void see_none(void *context)
+{
+	*(bool *)context = false;
+}
+
+/* Of what is not there the kernel says ENOENT, which filter_ask() takes for nothing to tell. */
+int filter_set_has(struct filter *f, enum filter_table t, const char *set, const void *key, size_t len, bool *out, struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSETELEM, NLM_F_ACK, t);
+
+	*out = false;
+	filter_put_element(h, set, key, len, 0);
+	return filter_ask(f, h, see_element, see_none, out, why);
+}

@@ -38,6 +38,9 @@ bool filter_is_ours(const struct nlmsghdr *h);
 const char *filter_text(const struct nlmsghdr *h, uint16_t type); /* "" when it has none */
 uint64_t filter_u64(const struct nlattr *a);
 
+/* The set, and an element of it; without a timeout when that is 0. */
+void filter_put_element(struct nlmsghdr *m, const char *set, const void *key, size_t len, uint64_t timeout_ms);
+
 /* ---- talking --------------------------------------------------------------------------- */
 
 typedef void (*filter_on_message)(const struct nlmsghdr *h, void *context);

@@ -254,6 +254,8 @@ struct result {
 	const char *posture; /* now active */
 	uint64_t pending_until; /* seconds, CLOCK_REALTIME: it must be confirmed until then; 0: it need not */
 	uint32_t tests_run, tests_left; /* of the generation that was rolled out, as in struct status; 0 when none was */
+	struct addr *not_blocked;	/* of a block that was taken back: the sources that had none, as they were asked for */
+	uint32_t not_blocked_count;
 };
 
 /* One generation that was in force, or is. */

@@ -112,13 +112,28 @@ static struct addr get_source(struct wire_in *in)
 	return in->bad ? (struct addr){ 0 } : addr_from_bytes((enum family)family, bytes);
 }
 
+static void put_sources(struct buf *out, const struct addr *at, uint32_t count)
+{
+	wire_put_u32(out, count);
+	for (uint32_t i = 0; i < count; i++)
+		put_source(out, at[i]);
+}
+
+static struct addr *get_sources(struct wire_in *in, struct arena *a, uint32_t *count)
+{
+	*count = wire_get_count(in, SOURCE_BYTES);
+	struct addr *at = arena_zero(a, (*count + (size_t)1) * sizeof *at);
+
+	for (uint32_t i = 0; i < *count; i++)
+		at[i] = get_source(in);
+	return at;
+}
+
 void block_encode(struct buf *out, const struct block *b)
 {
 	wire_put_u32(out, b->seconds);
 	wire_put_str(out, b->reason);
-	wire_put_u32(out, b->source_count);
-	for (uint32_t i = 0; i < b->source_count; i++)
-		put_source(out, b->sources[i]);
+	put_sources(out, b->sources, b->source_count);
 	message_put_asker(out, &b->by);
 }
 
@@ -129,10 +144,7 @@ int block_decode(struct block *out, struct arena *a, const void *bytes, size_t l
 
 	b.seconds = wire_get_u32(&in);
 	b.reason = wire_get_str(&in, a);
-	b.source_count = wire_get_count(&in, SOURCE_BYTES);
-	b.sources = arena_zero(a, (b.source_count + 1) * sizeof *b.sources);
-	for (uint32_t i = 0; i < b.source_count; i++)
-		b.sources[i] = get_source(&in);
+	b.sources = get_sources(&in, a, &b.source_count);
 	b.by = message_get_asker(&in, a);
 	bool holds = b.seconds <= POSTURE_SECONDS_MAX && b.source_count && b.source_count <= BLOCK_SOURCES_MAX &&
 		     strlen(b.reason) <= REASON_MAX;
@@ -220,6 +232,7 @@ void result_encode(struct buf *out, const struct result *r)
 	wire_put_u64(out, r->pending_until);
 	wire_put_u32(out, r->tests_run);
 	wire_put_u32(out, r->tests_left);
+	put_sources(out, r->not_blocked, r->not_blocked_count);
 }
 
 int result_decode(struct result *out, struct arena *a, const void *bytes, size_t len, struct err *why)
@@ -235,7 +248,8 @@ int result_decode(struct result *out, struct arena *a, const void *bytes, size_t
 	r.pending_until = wire_get_u64(&in);
 	r.tests_run = wire_get_u32(&in);
 	r.tests_left = wire_get_u32(&in);
-	int rc = message_decoded(&in, r.code < RESULT_COUNT, "result", why);
+	r.not_blocked = get_sources(&in, a, &r.not_blocked_count);
+	int rc = message_decoded(&in, r.code < RESULT_COUNT && r.not_blocked_count <= BLOCK_SOURCES_MAX, "result", why);
 	if (!rc)
 		*out = r;
 	return rc;

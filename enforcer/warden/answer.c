@@ -80,7 +80,14 @@ static int answer_counters(struct warden *w, const struct message *m, struct are
 	return answer(w, m, MESSAGE_COUNTERS, &out, why);
 }
 
-static int answer_result(struct warden *w, const struct message *m, int rc, const struct refusal *no, struct err *why)
+/* Of sources whose block was taken back, those that had none. */
+struct unblocked {
+	struct addr *not_blocked;
+	uint32_t count;
+};
+
+static int answer_unblocked(struct warden *w, const struct message *m, int rc, const struct refusal *no, const struct unblocked *u,
+			    struct err *why)
 {
 	const struct record *rolled_out = w->live && (m->kind == MESSAGE_APPLY || m->kind == MESSAGE_ROLLBACK) ? &w->live->is : NULL;
 	own(buf) struct buf out = { 0 };
@@ -89,10 +96,16 @@ static int answer_result(struct warden *w, const struct message *m, int rc, cons
 		.generation = w->live ? w->live->is.number : 0, .posture = w->live ? w->live->is.posture : "",
 		.pending_until = is_pending(w) ? w->state.now.confirm.until : 0,
 		.tests_run = rolled_out ? rolled_out->tests_run : 0, .tests_left = rolled_out ? rolled_out->tests_left : 0,
+		.not_blocked = u->not_blocked, .not_blocked_count = u->count,
 	};
 
 	result_encode(&out, &r);
 	return answer(w, m, MESSAGE_RESULT, &out, why);
+}
+
+static int answer_result(struct warden *w, const struct message *m, int rc, const struct refusal *no, struct err *why)
+{
+	return answer_unblocked(w, m, rc, no, &(struct unblocked){ NULL, 0 }, why);
 }
 
 static const char *posture_summary(const struct set_posture *ask, struct arena *a)
@@ -238,7 +251,7 @@ static const char *block_summary(const struct block *ask, struct arena *a)
 	return ask->source_count > 8 ? arena_printf(a, "%s, …", text) : text;
 }
 
-static int change_blocks(struct warden *w, const struct block *ask, struct refusal *no)
+static int change_blocks(struct warden *w, const struct block *ask, bool *was, struct refusal *no)
 {
 	int rc = base_holds(w, &ask->by, no);
 
@@ -254,25 +267,39 @@ static int change_blocks(struct warden *w, const struct block *ask, struct refus
 		return err_set(&no->why, EINVAL, "nothing is judged on arrival: the policy %s has no zone; give it one, and apply it", w->live->plan.policy);
 	}
 	no->code = RESULT_FAILED;
-	rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, &no->why);
+	rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, was, &no->why);
 	if (rc == -ENOENT && drift_put_right(w)) {
 		no->why = (struct err){ 0 };
-		rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, &no->why);
+		rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, was, &no->why);
 	}
 	return rc;
+}
+
+static struct unblocked not_blocked(const struct block *ask, const bool *was, struct arena *a)
+{
+	struct unblocked u = { arena_zero(a, ask->source_count * sizeof *u.not_blocked), 0 };
+
+	for (uint32_t i = 0; i < ask->source_count; i++)
+		if (!was[i])
+			u.not_blocked[u.count++] = ask->sources[i];
+	return u;
 }
 
 static int answer_block(struct warden *w, const struct message *m, struct arena *a, struct err *why)
 {
 	struct refusal no = { 0 };
+	struct unblocked u = { 0 };
 	struct block ask;
 	int rc = block_decode(&ask, a, m->payload, m->len, why);
 
 	if (rc)
 		return rc;
-	rc = change_blocks(w, &ask, &no);
+	bool *was = ask.seconds ? NULL : arena_zero(a, ask.source_count * sizeof *was);
+	rc = change_blocks(w, &ask, was, &no);
 	note_change(w, ask.seconds ? "block" : "unblock", &ask.by, block_summary(&ask, a), rc, &no);
-	return answer_result(w, m, rc, &no, why);
+	if (!rc && was)
+		u = not_blocked(&ask, was, a);
+	return answer_unblocked(w, m, rc, &no, &u, why);
 }
 
 /* None when they cannot be read, which is said: the counters' number of them is another way to see it. */

@@ -80,6 +80,7 @@ struct changing {
 	struct kernel *k;
 	bool nft_judges;
 	const struct block *ask;
+	bool *was;
 	struct arena *arena;
 	struct places at;
 	struct block_table *table; /* NULL without XDP */
@@ -120,6 +121,24 @@ static int places_hold(const struct changing *c)
 	return 0;
 }
 
+static int see_before(const struct changing *c)
+{
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < c->ask->source_count; i++) {
+		const struct addr a = masked(c->ask->sources[i]);
+		uint8_t key[16];
+
+		addr_to_bytes(a, key);
+		c->was[i] = c->table && block_table_get(c->table, a, now).until_ns;
+		if (!c->was[i] && c->at.nft[a.family])
+			rc = filter_set_has(c->k->filter, FILTER_NETDEV, sets[a.family], key, a.family == FAMILY_IP4 ? 4 : 16,
+					    &c->was[i], c->why);
+	}
+	return rc;
+}
+
 static void prepare(void *context)
 {
 	struct changing *c = context;
@@ -133,6 +152,8 @@ static void prepare(void *context)
 		make_nft(&c->nft, c->ask, &c->at);
 	if (!c->rc && c->at.xdp && !(c->table = kernel_blocks(c->k, c->why)))
 		c->rc = c->why->code;
+	if (!c->rc && c->was)
+		c->rc = see_before(c);
 }
 
 /* Both, or none; a refusal's sentence takes memory. */
@@ -151,9 +172,9 @@ static void change(void *context)
 	c->k->blocked_at_ns = 0; /* counted anew for the next who asks */
 }
 
-int blocks_change(struct kernel *k, bool nft_judges, const struct block *ask, struct err *why)
+int blocks_change(struct kernel *k, bool nft_judges, const struct block *ask, bool *was, struct err *why)
 {
-	own(changing) struct changing c = { .k = k, .nft_judges = nft_judges, .ask = ask, .why = why };
+	own(changing) struct changing c = { .k = k, .nft_judges = nft_judges, .ask = ask, .was = was, .why = why };
 
 	if (!memory_try(prepare, &c))
 		return err_set(why, ENOMEM, "tegd has not enough memory for these blocks; nothing changed");

@@ -13,8 +13,11 @@
 #include "enforcer/warden/generation.h"
 #include "enforcer/warden/kernel.h"
 
-/* All of the sources, or, when it fails, none that was not before. -ENOENT when nft judges some interface and its set is gone. */
-int blocks_change(struct kernel *k, bool nft_judges, const struct block *ask, struct err *why);
+/*
+ * All of the sources, or, when it fails, none that was not before. -ENOENT when nft judges some interface and its set is gone.
+ * was[i], where it is not NULL: whether the i-th source was blocked before.
+ */
+int blocks_change(struct kernel *k, bool nft_judges, const struct block *ask, bool *was, struct err *why);
 
 /* What one engine has and the other has not, or for a shorter time, these have then, with the time that is left. */
 struct block_engines {

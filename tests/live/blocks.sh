@@ -31,10 +31,12 @@ for engine in native nft; do
 	tegd_end KILL
 	ok "$engine: tegd starts after a crash" tegd_start --engine $engine --state-dir $lab/state-$engine --pin-dir $lab/bpf/$engine
 	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "silent, 10.9.0.3 fd00:9::/64" "$engine: nor does a crash"
-	ok "$engine: taken back" ctl unblock 10.9.0.3 192.0.2.99
+	is "$(ctl unblock 10.9.0.3 192.0.2.99 fd00:77::5)" "$(printf '%s\n' '3 sources are not blocked now' 'were not blocked before: 192.0.2.99 fd00:77::/64')" \
+		"$engine: taken back, and who was not blocked is named"
 	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "answered, fd00:9::/64" "$engine: it is answered again"
 	ok "$engine: and the /64, by another of its addresses" ctl unblock fd00:9::77
 	is "$(outside_from fd00:9::2 fd00:9::1), $(listed)" "answered, " "$engine: too"
+	is "$(ctl unblock --json 10.9.0.3 | jq -c .)" '{"result":"not blocked now","sources":1,"not_blocked":["10.9.0.3"]}' "$engine: programs are told too"
 
 	ok "$engine: an IPv4 address as a socket of both versions writes it" ctl block ::ffff:10.9.0.3
 	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "silent, 10.9.0.3" "$engine: is that address"
@@ -64,7 +66,7 @@ printf 'posture A {\n    default allow\n}\n' >$lab/zoneless.teg
 ok "tegd starts with a policy that has no zone" tegd_start --engine native --state-dir $lab/state-zoneless --pin-dir $lab/bpf/zoneless --bundle $lab/zoneless.tegb
 ok "nobody can be blocked there: 75" ends 75 ctl block 10.9.0.3
 holds "$(cat $lab/said)" "has no zone" "and it is said why"
-is "$(ctl unblock 10.9.0.3)" "1 source is not blocked now" "who was not blocked is not either, and is not said to have been"
+is "$(ctl unblock 10.9.0.3)" "$(printf '%s\n' '1 source is not blocked now' 'was not blocked before: 10.9.0.3')" "who was not blocked is not either, and is not said to have been"
 tegd_end TERM
 
 # --- a list that is refused halfway, as by a full table: an api that takes two requests

@@ -247,7 +247,7 @@ static bool block_once(unsigned long n, bool all)
 		sources[i] = (struct addr){ FAMILY_IP4, 0xc6336400u + ++last % 0xffff };
 	const struct block ask = { .sources = sources, .source_count = 3, .seconds = 600, .reason = "", .by = { "", "", "" } };
 	begin_starving(n, all);
-	int rc = blocks_change(&k, false, &ask, &why);
+	int rc = blocks_change(&k, false, &ask, NULL, &why);
 	counts = false;
 	for (int i = 0; i < 3; i++)
 		if (is_blocked(sources[i]) != !rc)

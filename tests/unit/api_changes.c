@@ -189,7 +189,7 @@ static void postures_switch(struct api_stage *s)
 	set_result(s, RESULT_OK);
 	tap_num(post_posture(s, &answer, body, strlen(body)), 200, "a posture is switched to");
 	tap_text(http_body(&answer), "{\"result\":\"active\",\"detail\":\"a sentence\",\"generation\":4,"
-		 "\"posture\":\"BALANCED\",\"pending_until\":null,\"tests\":{\"run\":2,\"not_run\":1}}", "and the answer says what is active");
+		 "\"posture\":\"BALANCED\",\"pending_until\":null,\"tests\":{\"run\":2,\"not_run\":1},\"not_blocked\":[]}", "and the answer says what is active");
 	tap_text(s->posture, "LOCKDOWN", "the warden was asked for it");
 	tap_text(s->reason, "na\xc3\xafve \xf0\x9f\x98\x80", "with the reason");
 	tap_num(s->seconds, 0, "and no end");

@@ -75,7 +75,8 @@ static void results_are_decoded(void)
 {
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf bytes = { 0 }, ask = { 0 }, wordy = { 0 };
-	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED", 1700000060, 12, 3 }, out;
+	struct addr free_before[] = { { FAMILY_IP4, 0xc6336407 } };
+	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED", 1700000060, 12, 3, free_before, 1 }, out;
 	struct set_posture to = { "LOCKDOWN", "under attack", 300, { "3-aa", "root", "unix" } }, got;
 	struct err why = { 0 };
 	char words[REASON_MAX + 2];
@@ -83,7 +84,8 @@ static void results_are_decoded(void)
 	result_encode(&bytes, &in);
 	tap_num(result_decode(&out, a, bytes.at, bytes.len, &why), 0, "a result is decoded");
 	tap_ok(out.code == RESULT_CANNOT && !strcmp(out.part, "xdp") && out.generation == 3 &&
-	       out.pending_until == 1700000060 && out.tests_run == 12 && out.tests_left == 3, "as it was");
+	       out.pending_until == 1700000060 && out.tests_run == 12 && out.tests_left == 3 &&
+	       out.not_blocked_count == 1 && out.not_blocked[0].num == 0xc6336407, "as it was");
 	bytes.at[0] = RESULT_COUNT;
 	tap_num(result_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "a code there is not is refused");
 
