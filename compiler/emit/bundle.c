@@ -5,6 +5,7 @@
 #include "compiler/emit/nft/lower.h"
 #include "lang/base/side_by_side.h"
 #include "lang/bundle/bundle.h"
+#include "lang/bundle/plan_holds.h"
 
 void emitted_release(struct emitted *e)
 {
@@ -40,9 +41,8 @@ static void lower_nft(void *context)
 }
 
 /* XDP's fault is told before nft's. */
-static int lower(struct lowering *xdp, struct lowering *nft, struct err *why)
+static int lowered(const struct lowering *xdp, const struct lowering *nft, struct err *why)
 {
-	side_by_side((struct errand[]){ { lower_nft, nft }, { lower_xdp, xdp } }, 2);
 	if (xdp->rc || nft->rc)
 		*why = xdp->rc ? xdp->why : nft->why;
 	return xdp->rc ? xdp->rc : nft->rc;
@@ -73,15 +73,14 @@ static int drill_holds(const struct buf *b, struct arena *a, const struct plan *
  * What tegd will check, checked where the author sits: limits of the plan that
  * no engine's lowering knows, and our own mistakes.
  */
-static int plan_holds_all(const struct emitted *e, struct err *why)
+static int plan_holds_all(const struct emitted *e, const struct plan *plan, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
-	const struct buf *bytes = &e->bytes[EMITTED_PLAN].held;
-	struct plan plan;
 	int rc;
 
-	if ((rc = plan_decode(&plan, a, bytes->at, bytes->len, why)) ||
-	    (rc = drill_holds(&e->bytes[EMITTED_DRILL].held, a, &plan, why)) ||
+	if ((rc = plan_holds(plan, a, why)))
+		return err_in(why, "plan");
+	if ((rc = drill_holds(&e->bytes[EMITTED_DRILL].held, a, plan, why)) ||
 	    (rc = derme_holds(&e->bytes[EMITTED_DERME].held, a, why)))
 		return rc;
 	return playbooks_hold(&e->bytes[EMITTED_PLAYBOOKS].held, a, why);
@@ -92,33 +91,13 @@ static void put_plan(struct emitted *e, const struct plan *plan, const struct ir
 	struct drill drill;
 
 	emit_drill(&drill, plan, ir, a);
-	plan_encode(&e->bytes[EMITTED_PLAN].held, plan);
+	plan_spool(&e->bytes[EMITTED_PLAN], plan);
 	if (drill.test_count || drill.elsewhere)
 		drill_encode(&e->bytes[EMITTED_DRILL].held, &drill);
 	if (!playbooks_are_empty(&ir->responses.code))
 		playbooks_encode(&e->bytes[EMITTED_PLAYBOOKS].held, &ir->responses.code);
 	if (ir->policy->derme.rule_count)
 		derme_encode(&e->bytes[EMITTED_DERME].held, &ir->policy->derme);
-}
-
-/* The plan is made, and gone again, before what takes most room is. */
-static int make_plan(struct emitted *e, struct lowering *nft, const struct ir *ir, bool proved, struct err *why)
-{
-	own(arena) struct arena *a = arena_new();
-	struct plan plan;
-	struct lowering xdp = { .ir = ir, .plan = &plan, .a = a };
-	int rc;
-
-	emit_plan(&plan, ir, a);
-	plan.proved = proved;
-	if (plan.counter_count > TEG_COUNTER_SLOTS)
-		return err_set(why, E2BIG, "the rules of all postures have %u ids; there may be at most %u",
-			       plan.counter_count, TEG_COUNTER_SLOTS);
-	nft->plan = &plan;
-	if ((rc = lower(&xdp, nft, why)))
-		return rc;
-	put_plan(e, &plan, ir, a);
-	return 0;
 }
 
 /* One of nft's members, which are many times what they are made from. */
@@ -147,7 +126,7 @@ static void write_text(void *context)
 	spool_end(w->out);
 }
 
-static int make_nft(struct emitted *e, const struct nft_ruleset *rs, const struct ir *ir, struct err *why)
+static int write_nft(struct emitted *e, const struct nft_ruleset *rs, const struct ir *ir, struct err *why)
 {
 	struct writing posture = { .out = &e->bytes[EMITTED_POSTURE], .table = &rs->inet };
 	struct writing epiderme = { .out = &e->bytes[EMITTED_EPIDERME], .table = &rs->netdev };
@@ -161,21 +140,113 @@ static int make_nft(struct emitted *e, const struct nft_ruleset *rs, const struc
 	return 0;
 }
 
-/* What the members are made from ends here: nothing of them is in it. */
-static int make_bytes(struct emitted *e, const struct ir *ir, bool proved, struct err *why)
-{
-	own(arena) struct arena *a = arena_new();
+/* --- from one to the other ------------------------------------------------------------ */
+
+/* Of so many rules, one engine's lowering is gone before the other's begins: memory is dearer than the second processor. */
+#define RULES_AT_ONCE 30000
+
+/* What the members are made from: nothing of it is in them. */
+struct making {
+	struct emitted *e;
+	const struct ir *ir;
+	struct arena *a;
+	struct plan plan;
 	struct nft_ruleset rs;
-	struct lowering nft = { .ir = ir_for_nft(ir, a), .a = a, .nft = &rs };
-	int rc = make_plan(e, &nft, ir, proved, why);
+	struct lowering xdp, nft;
+};
+
+static size_t rules_of(const struct ir *ir)
+{
+	size_t count = ir->lifelines.count + ir->feeds.count + ir->blocks.count + ir->reflexes.count + ir->watches.count;
+
+	for (size_t i = 0; i < ir->posture_count; i++)
+		for (int d = 0; d < DIRECTION_COUNT; d++)
+			count += ir->postures[i].lists[d].count;
+	return count;
+}
+
+static int begin_plan(struct making *m, bool proved, struct err *why)
+{
+	emit_plan(&m->plan, m->ir, m->a);
+	m->plan.proved = proved;
+	if (m->plan.counter_count > TEG_COUNTER_SLOTS)
+		return err_set(why, E2BIG, "the rules of all postures have %u ids; there may be at most %u",
+			       m->plan.counter_count, TEG_COUNTER_SLOTS);
+	return 0;
+}
+
+/* When both engines have filled their part. */
+static int end_plan(struct making *m, struct err *why)
+{
+	int rc = lowered(&m->xdp, &m->nft, why);
 
 	if (rc)
 		return rc;
-	if (plan_holds_all(e, why))
+	put_plan(m->e, &m->plan, m->ir, m->a);
+	if (plan_holds_all(m->e, &m->plan, why))
 		return err_in(why, "the bundle would be refused");
-	spool_end(&e->bytes[EMITTED_PLAN]);
-	nft_hook_up(&rs, nft.ir);
-	return make_nft(e, &rs, nft.ir, why) ? err_in(why, "the bundle would be refused") : 0;
+	spool_end(&m->e->bytes[EMITTED_PLAN]);
+	return 0;
+}
+
+static int end_nft(struct making *m, struct err *why)
+{
+	nft_hook_up(&m->rs, m->nft.ir);
+	return write_nft(m->e, &m->rs, m->nft.ir, why) ? err_in(why, "the bundle would be refused") : 0;
+}
+
+static int make_at_once(struct making *m, struct err *why)
+{
+	side_by_side((struct errand[]){ { lower_nft, &m->nft }, { lower_xdp, &m->xdp } }, 2);
+	int rc = end_plan(m, why);
+
+	return rc ? rc : end_nft(m, why);
+}
+
+/* They lie where nft's objects do. */
+static void keep_names(struct plan *plan, struct arena *a)
+{
+	const char **names = arena_copy(a, plan->nft_keep, plan->nft_keep_count * sizeof *names);
+
+	for (uint32_t i = 0; i < plan->nft_keep_count; i++)
+		names[i] = arena_strdup(a, names[i]);
+	plan->nft_keep = names;
+}
+
+/* nft's first, of which more is made; faults are told in the order of above. */
+static int make_in_turn(struct making *m, struct err *why)
+{
+	struct err unwritten = { 0 };
+
+	lower_nft(&m->nft);
+	if (!m->nft.rc) {
+		keep_names(&m->plan, m->a);
+		end_nft(m, &unwritten);
+	}
+	arena_free(take(m->nft.a));
+	lower_xdp(&m->xdp);
+	int rc = end_plan(m, why);
+
+	if (!rc && unwritten.code)
+		*why = unwritten;
+	return rc ? rc : unwritten.code;
+}
+
+static int make_bytes(struct emitted *e, const struct ir *ir, bool proved, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct making m = { .e = e, .ir = ir, .a = a };
+	int rc = begin_plan(&m, proved, why);
+
+	if (rc)
+		return rc;
+	own(arena) struct arena *of_nft = arena_new();
+	m.xdp = (struct lowering){ .ir = ir, .plan = &m.plan, .a = a };
+	m.nft = (struct lowering){ .ir = ir_for_nft(ir, of_nft), .plan = &m.plan, .a = of_nft, .nft = &m.rs };
+	if (rules_of(ir) <= RULES_AT_ONCE)
+		return make_at_once(&m, why);
+	m.nft.a = take(of_nft);
+	return make_in_turn(&m, why);
 }
 
 /* --- the bundle ------------------------------------------------------------------ */

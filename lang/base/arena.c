@@ -16,6 +16,8 @@
 
 #define BLOCK_BYTES ((size_t)64 << 10)
 #define FIRST_BYTES ((size_t)4 << 10) /* many arenas are of one function, and hold little: a block is zeroed whole */
+#define LARGE_BYTES ((size_t)512 << 10) /* of an arena that has LARGE_BEHIND: so much the system takes back whole */
+#define LARGE_BEHIND ((size_t)8 << 20)
 
 /* What takes BLOCK_BYTES or more has a block of its own. */
 struct block {
@@ -26,6 +28,7 @@ struct block {
 
 struct arena {
 	struct block *newest; /* from which small pieces are taken */
+	size_t in_small;      /* bytes of blocks of small pieces */
 };
 
 struct arena *arena_new(void)
@@ -56,8 +59,10 @@ static struct block *block_new(size_t room)
 /* Small pieces come from it until it is full. */
 static struct block *block_next(struct arena *a, size_t bytes)
 {
-	struct block *b = block_new(a->newest || bytes > FIRST_BYTES ? BLOCK_BYTES : FIRST_BYTES);
+	const size_t next = a->in_small >= LARGE_BEHIND ? LARGE_BYTES : BLOCK_BYTES;
+	struct block *b = block_new(a->newest || bytes > FIRST_BYTES ? next : FIRST_BYTES);
 
+	a->in_small += b->room;
 	b->older = a->newest;
 	if (b->older)
 		b->older->newer = b;

@@ -37,8 +37,10 @@ static void put_postures(struct buf *out, const struct plan *p)
 	wire_put_u32(out, p->initial);
 }
 
-static void put_counters(struct buf *out, const struct plan *p)
+static void put_counters(struct spool *to, const struct plan *p)
 {
+	struct buf *out = &to->held;
+
 	wire_put_u32(out, p->counter_count);
 	for (uint32_t i = 0; i < p->counter_count; i++) {
 		const struct plan_counter *c = &p->counters[i];
@@ -48,6 +50,7 @@ static void put_counters(struct buf *out, const struct plan *p)
 		wire_put_u8(out, (uint8_t)c->layer);
 		wire_put_u8(out, (uint8_t)c->verdict);
 		wire_put_u8(out, c->posture);
+		spool_settle(to);
 	}
 }
 
@@ -97,8 +100,10 @@ static void put_boxes(struct buf *out, const struct plan *p)
 
 #define RULE_BYTES 61
 
-static void put_rules(struct buf *out, const struct plan *p)
+static void put_rules(struct spool *to, const struct plan *p)
 {
+	struct buf *out = &to->held;
+
 	wire_put_u32(out, p->rule_count);
 	for (uint32_t i = 0; i < p->rule_count; i++) {
 		const struct teg_rule *r = &p->rules[i];
@@ -116,6 +121,7 @@ static void put_rules(struct buf *out, const struct plan *p)
 		wire_put_u8(out, r->key_bits6);
 		wire_put_u32(out, r->one_in);
 		wire_put_u8(out, r->tells);
+		spool_settle(to);
 	}
 }
 
@@ -145,9 +151,10 @@ static void put_root(struct buf *out, const struct teg_bulk_root *r)
 	wire_put_u32(out, r->shift);
 }
 
-static void put_bulk(struct buf *out, const struct plan *p)
+static void put_bulk(struct spool *to, const struct plan *p)
 {
 	const struct teg_bulk *t = &p->config.bulk;
+	struct buf *out = &to->held;
 
 	wire_put_u32(out, t->cells);
 	for (uint32_t i = 0; i < t->cells; i++) {
@@ -156,13 +163,18 @@ static void put_bulk(struct buf *out, const struct plan *p)
 			wire_put_u64(out, p->bulk_boxes[i].addr[w]);
 			wire_put_u64(out, p->bulk_boxes[i].mask[w]);
 		}
+		spool_settle(to);
 	}
 	wire_put_u32(out, t->nodes);
-	for (uint32_t i = 0; i < t->nodes; i++)
+	for (uint32_t i = 0; i < t->nodes; i++) {
 		wire_put_u64(out, p->bulk_nodes[i]);
+		spool_settle(to);
+	}
 	wire_put_u32(out, t->leaves);
-	for (uint32_t i = 0; i < t->leaves; i++)
+	for (uint32_t i = 0; i < t->leaves; i++) {
 		wire_put_u32(out, p->bulk_leaves[i]);
+		spool_settle(to);
+	}
 	for (uint32_t f = 0; f < FAMILY_COUNT; f++)
 		wire_put_u32(out, t->vectors[f].words);
 	wire_put_u32(out, t->depth);
@@ -190,8 +202,28 @@ static void put_feeds(struct buf *out, const struct plan *p)
 	}
 }
 
-void plan_encode(struct buf *out, const struct plan *p)
+static void put_nft_keep(struct spool *to, const struct plan *p)
 {
+	wire_put_u32(&to->held, p->nft_keep_count);
+	for (uint32_t i = 0; i < p->nft_keep_count; i++) {
+		wire_put_str(&to->held, p->nft_keep[i]);
+		spool_settle(to);
+	}
+}
+
+static void put_needs(struct buf *out, const struct plan *p)
+{
+	wire_put_u32(out, p->need_count);
+	for (uint32_t i = 0; i < p->need_count; i++) {
+		wire_put_u8(out, (uint8_t)p->needs[i].need);
+		wire_put_str(out, p->needs[i].by);
+	}
+}
+
+void plan_spool(struct spool *to, const struct plan *p)
+{
+	struct buf *out = &to->held;
+
 	wire_put_u32(out, PLAN_VERSION);
 	wire_put_str(out, p->policy);
 	wire_put_str(out, p->title ? p->title : "");
@@ -199,22 +231,24 @@ void plan_encode(struct buf *out, const struct plan *p)
 	wire_put_u8(out, p->proved);
 	put_zones(out, p);
 	put_postures(out, p);
-	put_counters(out, p);
+	put_counters(to, p);
 	put_config(out, &p->config);
 	put_boxes(out, p);
-	put_rules(out, p);
+	put_rules(to, p);
 	put_prefixes(out, p);
-	put_bulk(out, p);
+	put_bulk(to, p);
 	plan_payload_put(out, p);
 	put_feeds(out, p);
-	wire_put_u32(out, p->nft_keep_count);
-	for (uint32_t i = 0; i < p->nft_keep_count; i++)
-		wire_put_str(out, p->nft_keep[i]);
-	wire_put_u32(out, p->need_count);
-	for (uint32_t i = 0; i < p->need_count; i++) {
-		wire_put_u8(out, (uint8_t)p->needs[i].need);
-		wire_put_str(out, p->needs[i].by);
-	}
+	put_nft_keep(to, p);
+	put_needs(out, p);
+}
+
+void plan_encode(struct buf *out, const struct plan *p)
+{
+	struct spool s = { .held = *out };
+
+	plan_spool(&s, p);
+	*out = s.held;
 }
 
 /* --- decode --------------------------------------------------------------------- */

@@ -17,6 +17,7 @@
 #include "lang/base/arena.h"
 #include "lang/base/buf.h"
 #include "lang/base/err.h"
+#include "lang/base/spool.h"
 #include "lang/bundle/plan_payload.h"
 #include "lang/vocab/format.h"
 #include "lang/vocab/verdict.h"
@@ -135,6 +136,8 @@ static inline bool plan_rule_is_feed(const struct plan *p, uint32_t rule)
 bool plan_is_within(const struct plan *p, uint32_t posture, uint32_t wider);
 
 void plan_encode(struct buf *out, const struct plan *p);
+/* The same, which of a long policy is tens of megabytes. */
+void plan_spool(struct spool *out, const struct plan *p);
 
 /* Refuses, with a reason, what is truncated, out of range or of another version. */
 int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len, struct err *why);

@@ -3,7 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/audit/audit.h"
 #include "compiler/emit/emit.h"
+#include "compiler/front/front.h"
 #include "lang/base/file.h"
 #include "lang/bundle/bundle.h"
 #include "tests/lib/gen.h"
@@ -79,9 +81,81 @@ static void test_beside(void)
 	tap_ok(!unlink(saved) && !rmdir(dir), "and nothing is left beside it");
 }
 
+/* So many reflexes that drop, and so many with a rate. */
+static struct ir *reflexes(struct compilation *c, unsigned plain, unsigned rates)
+{
+	own(buf) struct buf text = { 0 };
+
+	buf_printf(&text, "zone wan = \"eth0\"\nposture P {\n    default drop\n}\n");
+	for (unsigned i = 0; i < plain; i++)
+		buf_printf(&text, "reflex r%u {\n    match tcp from 10.%u.%u.0/24 to any port %u on wan\n    do drop\n}\n", i, i >> 8 & 255,
+			   i & 255, i % 60000 + 1);
+	for (unsigned i = 0; i < rates; i++)
+		buf_printf(&text, "reflex m%u {\n    match udp to any port %u\n    when rate per source > 9/s\n    do drop\n}\n", i, i + 1);
+	struct policy *p = front_read_text(c, "long.teg", text.at, text.len);
+	return p ? ir_lower(p, c->arena) : NULL;
+}
+
+static bool keeps(const struct buf *bundle, const char *name)
+{
+	own(arena) struct arena *a = arena_new();
+	own(bundle) struct bundle *b = NULL;
+	struct plan plan = { 0 };
+	struct err why;
+
+	if (bundle_open(&b, bundle->at, bundle->len, &why) ||
+	    plan_decode(&plan, a, bundle_find(b, "plan")->bytes, bundle_find(b, "plan")->len, &why))
+		return false;
+	for (uint32_t i = 0; i < plan.nft_keep_count; i++)
+		if (!strcmp(plan.nft_keep[i], name))
+			return true;
+	return false;
+}
+
+/* So many that one engine's lowering is gone before the other's begins: what is proved of them is proved of that too. */
+static void test_in_turn(void)
+{
+	own(compilation) struct compilation *c = compilation_new();
+	const struct ir *ir = reflexes(c, 30100, 0);
+	own(buf) struct buf bundle = { 0 };
+	struct err why = { .text = "" };
+
+	tap_ok(ir && !emit_bundle(&bundle, ir, "policy long {\n}\n", true, &why), "30,100 reflexes are emitted: %s", why.text);
+	tap_ok(bundle.len && !audit_bundle(ir, bundle.at, bundle.len, &why), "and are proved of the bundle: %s", why.text);
+	tap_ok(bundle.len && keeps(&bundle, "reflex.r30099"), "its plan names nft's objects");
+}
+
+/* What the first hook cannot hold is told before what nft cannot name, whatever is made first. */
+static void test_faults(void)
+{
+	static const struct {
+		unsigned plain, rates;
+		bool misnamed; /* the posture, as no policy can say it */
+		const char *told;
+	} rows[] = {
+		{ 0, 600, false, "reflex.m" }, { 30100, 600, false, "reflex.m" },
+		{ 0, 0, true, "nft: a posture" }, { 30100, 0, true, "nft: a posture" },
+		{ 0, 600, true, "reflex.m" }, { 30100, 600, true, "reflex.m" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		own(compilation) struct compilation *c = compilation_new();
+		own(buf) struct buf bundle = { 0 };
+		struct err why = { .text = "" };
+		struct ir *ir = reflexes(c, rows[i].plain, rows[i].rates);
+
+		if (ir && rows[i].misnamed)
+			ir->postures[0].name = "pre";
+		tap_ok(ir && emit_bundle(&bundle, ir, "policy long {\n}\n", true, &why) && !strncmp(why.text, rows[i].told, strlen(rows[i].told)),
+		       "%u reflexes, %u with a rate: %.60s", rows[i].plain + rows[i].rates, rows[i].rates, why.text);
+	}
+}
+
 int main(void)
 {
 	test_generated();
 	test_beside();
+	test_in_turn();
+	test_faults();
 	return tap_done();
 }
