@@ -84,19 +84,30 @@ static int sync_parent(const char *path, struct err *why)
 	return 0;
 }
 
-/* From a file beside it, which is there now, to the path; when it fails, neither is left half. */
-static int move_in(const char *path, const char *beside, int fd, const struct pieces *p, struct err *why)
+static int write_whole(int fd, const struct pieces *p, struct err *why)
 {
-	if (write_pieces(fd, p, why) || (fsync(fd) && err_sys(why, "cannot sync"))) {
-		unlink(beside);
-		return err_in(why, "%s", beside);
-	}
+	return write_pieces(fd, p, why) || (fsync(fd) && err_sys(why, "cannot sync")) ? why->code : 0;
+}
+
+/* From a file beside it, which is there now and whole, to the path. */
+static int rename_in(const char *path, const char *beside, struct err *why)
+{
 	if (rename(beside, path)) {
 		int rc = err_sys(why, "cannot rename %s to %s", beside, path);
 		unlink(beside);
 		return rc;
 	}
 	return sync_parent(path, why);
+}
+
+/* The same of one that is there and empty; when it fails, neither is left half. */
+static int move_in(const char *path, const char *beside, int fd, const struct pieces *p, struct err *why)
+{
+	if (write_whole(fd, p, why)) {
+		unlink(beside);
+		return err_in(why, "%s", beside);
+	}
+	return rename_in(path, beside, why);
 }
 
 int file_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why)
@@ -137,31 +148,89 @@ int file_save(const char *path, const void *bytes, size_t len, unsigned mode, st
 	return file_save_pieces(path, &(struct pieces){ &one, 1 }, mode, why);
 }
 
-int file_save_pieces(const char *path, const struct pieces *p, unsigned mode, struct err *why)
-{
-	char real[PATH_MAX], beside[PATH_MAX];
+/* Where a file of a person's goes, and what it takes the place of. */
+struct place {
+	char path[PATH_MAX];   /* behind links */
+	char beside[PATH_MAX]; /* a name of its own: a file of the person's that is called so is not to be lost */
 	struct stat st;
-	bool there = !stat(path, &st);
+	bool there;
+};
 
+static int place_find(struct place *out, const char *path, struct err *why)
+{
+	out->there = !stat(path, &out->st);
 	if (!*path)
 		return err_set(why, ENOENT, "a file without a name cannot be written");
-	if (there && S_ISDIR(st.st_mode))
+	if (out->there && S_ISDIR(out->st.st_mode))
 		return err_set(why, EISDIR, "cannot write %s: it is a directory", path);
-	if (there && !S_ISREG(st.st_mode))
-		return write_into(path, p, why);
-	if (there && !realpath(path, real))
+	if (out->there && !S_ISREG(out->st.st_mode))
+		return 0;
+	if (out->there && !realpath(path, out->path))
 		return err_sys(why, "cannot write %s", path);
-	/* A name of its own: a file of the person's that is called so is not to be lost. */
-	if (snprintf(beside, sizeof beside, "%s.%ld.new", there ? real : path, (long)getpid()) >= (int)sizeof beside)
+	if (!out->there && snprintf(out->path, sizeof out->path, "%s", path) >= (int)sizeof out->path)
 		return err_set(why, ENAMETOOLONG, "%s", path);
+	if (snprintf(out->beside, sizeof out->beside, "%s.%ld.new", out->path, (long)getpid()) >= (int)sizeof out->beside)
+		return err_set(why, ENAMETOOLONG, "%s", path);
+	return 0;
+}
 
-	own(fd) int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+/* An empty file in its directory, without a name; -1 where there are none, as on NFS. */
+static int open_nameless(const struct place *at, unsigned mode)
+{
+	const char *slash = strrchr(at->path, '/');
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - at->path + 1) : 1, slash ? at->path : ".");
+	return open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+}
+
+static bool link_as(int fd, const char *name)
+{
+	char self[32];
+
+	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	return !linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+}
+
+/*
+ * A program that is killed while it writes leaves nothing: the file has no name before it is whole. linkat(2) replaces
+ * nothing, so where a file is there the whole one is beside it for a moment. -ENOTSUP: it cannot be done so.
+ */
+static int save_nameless(const struct place *at, const struct pieces *p, unsigned mode, struct err *why)
+{
+	own(fd) int fd = open_nameless(at, mode);
+
+	if (fd < 0 || (at->there && look_like(fd, &at->st)))
+		return -ENOTSUP;
+	if (write_whole(fd, p, why))
+		return err_in(why, "%s", at->path);
+	if (!at->there && link_as(fd, at->path))
+		return sync_parent(at->path, why);
+	return link_as(fd, at->beside) ? rename_in(at->path, at->beside, why) : -ENOTSUP;
+}
+
+static int save_beside(const struct place *at, const struct pieces *p, unsigned mode, struct err *why)
+{
+	own(fd) int fd = open(at->beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+
 	if (fd < 0)
-		return err_sys(why, "cannot write %s", errno == EEXIST ? beside : path);
-	if (there && look_like(fd, &st)) {
-		int rc = err_sys(why, "cannot write %s", path);
-		unlink(beside);
+		return err_sys(why, "cannot write %s", errno == EEXIST ? at->beside : at->path);
+	if (at->there && look_like(fd, &at->st)) {
+		int rc = err_sys(why, "cannot write %s", at->path);
+		unlink(at->beside);
 		return rc;
 	}
-	return move_in(there ? real : path, beside, fd, p, why);
+	return move_in(at->path, at->beside, fd, p, why);
+}
+
+int file_save_pieces(const char *path, const struct pieces *p, unsigned mode, struct err *why)
+{
+	struct place at;
+
+	if (place_find(&at, path, why))
+		return why->code;
+	if (at.there && !S_ISREG(at.st.st_mode))
+		return write_into(path, p, why);
+	const int rc = save_nameless(&at, p, mode, why);
+	return rc == -ENOTSUP ? save_beside(&at, p, mode, why) : rc;
 }

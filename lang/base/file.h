@@ -27,7 +27,8 @@ int file_replace(const char *path, const void *bytes, size_t len, unsigned mode,
 
 /*
  * The same where a person said to: a link is followed, a file that is there keeps its mode, and its
- * owner where we may; what is no file, as /dev/stdout or a pipe, is written to and never replaced.
+ * owner where we may; what is no file, as /dev/stdout or a pipe, is written to and never replaced. Where the file system has
+ * files without a name (open(2), O_TMPFILE), one that is killed meanwhile leaves nothing beside it that is not whole.
  */
 int file_save(const char *path, const void *bytes, size_t len, unsigned mode, struct err *why);
 int file_save_pieces(const char *path, const struct pieces *p, unsigned mode, struct err *why);

@@ -235,6 +235,9 @@ exits 1 "the same without drawings" "$tegc" build --plain --no-proofs many.teg -
 says "many.teg:2565:8: E0742 reflex.r512: " "is one line"
 exits 1 "a program that cannot be made is asked nothing" "$tegc" test --plain --engine xdp many.teg
 says "many.teg:2565:8: E0742 reflex.r512: " "and where it cannot is said"
+awk 'BEGIN { print "posture P {\n    default drop"; for (i = 0; i < 262144; i++) print "    r" i ": drop tcp to self port 1"; print "}" }' >"$dir/ids.teg"
+exits 1 "more rules than there are counters is one, too" "$tegc" build --plain --no-proofs ids.teg -o ids.tegb
+says "ids.teg:262142:5: E0742 P.r262139: the rules of all postures have 262152 ids; there may be at most 262144" "with the first for which there is none"
 exits 0 "disasm" "$tegc" disasm one.tegb
 says "bundle $(sha256sum <"$dir/x/manifest" | cut -d' ' -f1)" "names the bundle by its manifest"
 says "pass lifeline.ssh" "lists the first hook's rules"
