@@ -185,6 +185,8 @@ int xdp_trial_run(struct xdp_trial *out, const struct ir *ir, const struct pol_t
 	*out = (struct xdp_trial){ 0 };
 	if (!ir->zone_count)
 		return 0; /* it is attached nowhere */
+	if (!tables_may_run(TEG_HOOK_XDP, why))
+		return -ENOTSUP;
 	rc = engine_new(&e, a, why);
 	if (!rc)
 		rc = cases_run(&e, out, why);

@@ -11,7 +11,7 @@
  * sampled here), and what a closed posture drops at once. Packets that go out do not meet it. A field that a packet leaves
  * out, and that nothing asks for, is 0.
  *
- * -EPERM where this process may not load a program.
+ * -EPERM where this process may not load a program, -ENOTSUP before Linux 6.1 (tables_may_run).
  */
 #ifndef TEG_ENGINE_XDP_H
 #define TEG_ENGINE_XDP_H

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
@@ -58,6 +59,19 @@ enum tables_verdict tables_verdict(enum teg_hook hook, uint32_t answer)
 	};
 
 	return answer == said[hook].pass ? TABLES_PASS : answer == said[hook].drop ? TABLES_DROP : TABLES_NEITHER;
+}
+
+bool tables_may_run(enum teg_hook hook, struct err *why)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname is;
+
+	if (hook != TEG_HOOK_XDP)
+		return true;
+	if (!uname(&is) && sscanf(is.release, "%u.%u", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 1)))
+		return true;
+	err_set(why, ENOTSUP, "before Linux 6.1 each packet that is tried out rewrites the code through which the kernel calls every XDP program");
+	return false;
 }
 
 bool tables_kernel_has_frags(void)

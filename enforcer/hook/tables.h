@@ -71,6 +71,13 @@ int tables_program(const struct tables *t, enum teg_hook hook);
 enum tables_verdict { TABLES_PASS, TABLES_DROP, TABLES_NEITHER };
 enum tables_verdict tables_verdict(enum teg_hook hook, uint32_t answer);
 
+/*
+ * May this kernel be asked for BPF_PROG_TEST_RUN of the hook's programs? Before Linux 6.1 not for XDP: each such run rewrites the
+ * code through which the kernel calls every XDP program (net/core/filter.c, bpf_dispatcher_xdp), and what passes at that
+ * moment may run what is half written. *why says so.
+ */
+bool tables_may_run(enum teg_hook hook, struct err *why);
+
 /* The zone's bits of an interface; 0 takes it out of every zone. */
 int tables_set_zone(struct tables *t, uint32_t ifindex, uint64_t bits, struct err *why);
 

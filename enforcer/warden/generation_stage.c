@@ -103,13 +103,14 @@ static int try_frame(const struct tables *t, enum teg_hook hook, const void *fra
 	return 0;
 }
 
-/* What the kernel calls it, once it does what every program does. */
+/* What the kernel calls it, once it does what every program does: where that can be tried. */
 static int try_program(struct generation *g, enum teg_hook hook, struct err *why)
 {
+	const bool may = tables_may_run(hook, &(struct err){ 0 });
 	uint64_t tag;
-	int rc = try_frame(g->tables, hook, arp, sizeof arp, "an ARP request", why);
+	int rc = may ? try_frame(g->tables, hook, arp, sizeof arp, "an ARP request", why) : 0;
 
-	if (!rc)
+	if (!rc && may)
 		rc = try_frame(g->tables, hook, solicitation, sizeof solicitation, "a neighbour solicitation", why);
 	return rc ? rc : slot_program_is(tables_program(g->tables, hook), &g->is.program[hook], &tag, why);
 }
@@ -181,7 +182,7 @@ static int stage_tests(struct generation *g, const struct content *c, const stru
 	struct tables_load as = { .plan = &g->plan };
 
 	g->is.tests_left = asked + c->drill.elsewhere;
-	if (!g->tables || !rehearse_may())
+	if (!g->tables || !tables_may_run(TEG_HOOK_XDP, &(struct err){ 0 }))
 		return 0;
 	if (content_program(&as.object, &as.object_len, TEG_HOOK_XDP, &g->plan, c->bundle, &no->why))
 		return generation_refuse(no, RESULT_CANNOT, "tests");

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -153,16 +152,6 @@ static int test_play(struct stage_play *s, const struct drill_test *t, struct er
 	for (uint32_t i = 0; i < t->case_count && !rc; i++)
 		rc = case_play(s, &t->cases[i], i + 1, why);
 	return rc;
-}
-
-bool rehearse_may(void)
-{
-	unsigned major = 0, minor = 0;
-	struct utsname is;
-
-	if (uname(&is) || sscanf(is.release, "%u.%u", &major, &minor) != 2)
-		return false;
-	return major > 6 || (major == 6 && minor >= 1);
 }
 
 int rehearse(const struct drill *d, const struct tables_load *as, struct err *why)

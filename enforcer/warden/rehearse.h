@@ -16,13 +16,7 @@
 #include "enforcer/hook/tables.h"
 #include "lang/bundle/drill.h"
 
-/*
- * Before Linux 6.1 nothing is rehearsed: there each BPF_PROG_TEST_RUN rewrites the code through which the kernel calls every XDP
- * program (net/core/filter.c, bpf_dispatcher_xdp), and what passes at that moment may run what is half written.
- */
-bool rehearse_may(void);
-
-/* Of `as` the object, its length and the plan are asked. */
+/* Only where tables_may_run(). Of `as` the object, its length and the plan are asked. */
 int rehearse(const struct drill *d, const struct tables_load *as, struct err *why);
 
 #endif

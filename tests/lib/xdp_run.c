@@ -143,6 +143,11 @@ int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_cloc
 	return xdp_run_new_in(out, TEG_HOOK_XDP, plan, clock, why);
 }
 
+enum teg_hook xdp_run_hook(void)
+{
+	return tables_may_run(TEG_HOOK_XDP, &(struct err){ 0 }) ? TEG_HOOK_XDP : TEG_HOOK_TC;
+}
+
 void xdp_run_free(struct xdp_run *x)
 {
 	if (!x)

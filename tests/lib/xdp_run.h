@@ -40,6 +40,9 @@ int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_cloc
 int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *plan, enum xdp_run_clock clock,
 		   struct err *why);
 
+/* XDP; TC where the kernel may not be asked for XDP (tables_may_run), for tests that ask often or from two CPUs at once. */
+enum teg_hook xdp_run_hook(void);
+
 /* Processor time that opening, sizing, verifying and filling took; maps that outlive generations were there. */
 double xdp_run_load_ms(const struct xdp_run *x);
 struct tables_spent;

@@ -78,7 +78,7 @@ static bool try_list(const char *name, size_t copies, enum ends ends)
 			  .per_rule = 1 };
 	struct ir *ir = classbench_ir(l.rules, l.count, l.per_rule, a);
 	emit_plan(&l.plan, ir, a);
-	if (emit_xdp(&l.plan, ir, a, &why) || xdp_run_new(&x, &l.plan, XDP_RUN_GIVEN_CLOCK, &why)) {
+	if (emit_xdp(&l.plan, ir, a, &why) || xdp_run_new_in(&x, xdp_run_hook(), &l.plan, XDP_RUN_GIVEN_CLOCK, &why)) {
 		if (why.code == -EPERM)
 			tap_skip("BPF is not allowed here", name);
 		else if (why.code == -E2BIG && strstr(why.text, "before 6.0"))
@@ -131,7 +131,7 @@ static bool try_full(void)
 	emit_plan(&plan, ir, a);
 	int rc = emit_xdp(&plan, ir, a, &why);
 	if (!rc)
-		rc = xdp_run_new(&x, &plan, XDP_RUN_GIVEN_CLOCK, &why);
+		rc = xdp_run_new_in(&x, xdp_run_hook(), &plan, XDP_RUN_GIVEN_CLOCK, &why);
 	if (rc == -EPERM) {
 		tap_skip("BPF is not allowed here", "long lists");
 		return false;

@@ -202,7 +202,7 @@ static void flood(void)
 	unsigned passed = 0;
 
 	strict.rules = strict_rules;
-	if (!tap_ok(!xdp_run_new(&x, &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
+	if (!tap_ok(!xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
 		return;
 	xdp_run_at(x, 1, 0, NOW);
 	tap_num(clients(x, 5), 5 * CLIENTS, "packets of clients that pass before a flood");
@@ -319,7 +319,7 @@ static void raced(void)
 
 	mild[1].block_ns = 0;
 	strict.rules = mild;
-	if (!tap_ok(!xdp_run_new(&x, &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
+	if (!tap_ok(!xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
 		return;
 	xdp_run_at(x, 1, 0, NOW);
 	r[0].x = x, r[0].arrived = &arrived, r[0].b = buckets_map(x);
@@ -375,7 +375,7 @@ static void kept(void)
 		x = NULL;
 		slow[1].cost_ns = slow[1].depth_ns = rows[i].depth_ns;
 		strict.rules = slow;
-		if (!tap_ok(!xdp_run_new(&x, &strict, XDP_RUN_GIVEN_CLOCK, &why), "a limit of one in %s loads", rows[i].depth))
+		if (!tap_ok(!xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why), "a limit of one in %s loads", rows[i].depth))
 			return;
 		struct teg_buckets *b = buckets_map(x);
 		neighbours(b, TEG_FAR_SETS, sources, KEEPERS + 1);
@@ -415,7 +415,7 @@ static void crowded(void)
 	unsigned four = 0, six = 0;
 
 	strict.rules = strict_rules;
-	if (!tap_ok(!xdp_run_new(&x, &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
+	if (!tap_ok(!xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
 		return;
 	xdp_run_at(x, 1, 0, NOW);
 	for (unsigned i = 0; i < 8 * PLACES; i++) { /* /64s of sixteen /48s */
@@ -558,7 +558,7 @@ int main(void)
 	own(xdp_run) struct xdp_run *x = NULL;
 	struct err why = { 0 };
 
-	if (xdp_run_new(&x, &plan, XDP_RUN_GIVEN_CLOCK, &why)) {
+	if (xdp_run_new_in(&x, xdp_run_hook(), &plan, XDP_RUN_GIVEN_CLOCK, &why)) {
 		if (why.code == -EPERM)
 			tap_skip("BPF is not allowed here", "limits hold in the XDP program");
 		else
@@ -574,7 +574,11 @@ int main(void)
 	kept();
 	blocks(x);
 	own_addresses(x);
-	long_frames(x);
-	anchored(x);
+	if (xdp_run_hook() == TEG_HOOK_XDP) {
+		long_frames(x);
+		anchored(x);
+	} else {
+		tap_skip("the kernel may not be asked for XDP, and TC has neither", "frames of several buffers, and the anchor");
+	}
 	return tap_done();
 }

@@ -197,7 +197,7 @@ int main(int argc, char **argv)
 	struct err why = { 0 };
 
 	for (unsigned i = 0; i < policies && !t.differ; i++)
-		if (!try_policy(seed + i, frames, i % 4 == 3 ? TEG_HOOK_TC : TEG_HOOK_XDP, &t, &why)) {
+		if (!try_policy(seed + i, frames, i % 4 == 3 ? TEG_HOOK_TC : xdp_run_hook(), &t, &why)) {
 			if (why.code == -EPERM) {
 				tap_skip("BPF is not allowed here", "XDP and eval find the same in payloads");
 				return tap_done();
@@ -208,7 +208,7 @@ int main(int argc, char **argv)
 	tap_ok(!t.differ, "XDP and eval find the same in the payloads of %" PRIu64 " frames, TC and eval in %" PRIu64 "; %" PRIu64
 	       " were dropped", t.frames - t.by_tc, t.by_tc, t.found);
 	tap_ok(t.found > t.frames / 20 && t.found < t.frames * 19 / 20, "some are dropped, and some not");
-	tap_ok(t.several_buffers > (t.frames - t.by_tc) / 50, "%" PRIu64 " frames had several buffers", t.several_buffers);
+	tap_ok(t.several_buffers > (t.frames - t.by_tc) / 50 || t.by_tc == t.frames, "%" PRIu64 " frames had several buffers", t.several_buffers);
 	tap_ok(t.with_several, "%u policies needed more than one automaton", t.with_several);
 	return tap_done();
 }

@@ -217,7 +217,7 @@ static void minimise(uint64_t seed, enum draw_kind kind, enum teg_hook hook, siz
 static bool try_policy(uint64_t seed, unsigned frames, struct tally *t, struct err *why)
 {
 	const enum draw_kind kind = draw_kind(seed);
-	const enum teg_hook hook = seed / 2 % TEG_HOOKS;
+	const enum teg_hook hook = seed / 2 % TEG_HOOKS == TEG_HOOK_XDP ? xdp_run_hook() : TEG_HOOK_TC;
 	own(arena) struct arena *a = arena_new();
 	struct gen g = gen_new(seed);
 	struct drawn d = { 0 };
