@@ -1,6 +1,7 @@
 #include "enforcer/hook/slot.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -63,15 +64,30 @@ int slot_pass(int *out, enum teg_hook hook, struct err *why)
 	return *out < 0 ? err_sys(why, "cannot load a program that lets all pass") : 0;
 }
 
+/* False when it is gone. */
+static bool program_info(uint32_t program, struct bpf_prog_info *out)
+{
+	uint32_t len = sizeof *out;
+	own(fd) int fd = bpf_prog_get_fd_by_id(program);
+
+	*out = (struct bpf_prog_info){ 0 };
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, out, &len);
+}
+
+void slot_program_name(uint32_t program, char out[static BPF_OBJ_NAME_LEN])
+{
+	struct bpf_prog_info is;
+
+	snprintf(out, BPF_OBJ_NAME_LEN, "%s", program_info(program, &is) ? is.name : "");
+}
+
 enum slot_whose slot_whose(uint32_t program, uint32_t anchor)
 {
-	struct bpf_prog_info is = { 0 };
-	uint32_t len = sizeof is;
+	struct bpf_prog_info is;
 
 	if (program == anchor)
 		return SLOT_ANCHOR;
-	own(fd) int fd = bpf_prog_get_fd_by_id(program);
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &is, &len))
+	if (!program_info(program, &is))
 		return SLOT_NOBODY;
 	return !strcmp(is.name, PASS_NAME) ? SLOT_PASS : !strcmp(is.name, ANCHOR_NAME) ? SLOT_OLDER : SLOT_NOBODY;
 }

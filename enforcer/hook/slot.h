@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <linux/bpf.h>
+
 #include "bpf-templates/abi.h"
 #include "lang/base/err.h"
 
@@ -24,6 +26,9 @@ int slot_pass(int *out, enum teg_hook hook, struct err *why);
 /* The program of a link or filter that we pinned: our anchor, or the one of another version of tegd, which judges too. */
 enum slot_whose { SLOT_ANCHOR, SLOT_OLDER, SLOT_PASS, SLOT_NOBODY };
 enum slot_whose slot_whose(uint32_t program, uint32_t anchor);
+
+/* What whoever loaded it called it; "" when it is gone. */
+void slot_program_name(uint32_t program, char out[static BPF_OBJ_NAME_LEN]);
 
 /* The program in the slot: its number in the kernel, 0 when the slot is empty. */
 int slot_read(int slots, uint32_t *program, struct err *why);

@@ -125,6 +125,15 @@ static int explain_join(enum xdp_mode mode, struct err *why)
 	}
 }
 
+/* libxdp's loaders leave a program xdp_dispatcher, which calls those that were attached. */
+static int somebody_is_there(uint32_t program, struct err *why)
+{
+	char name[BPF_OBJ_NAME_LEN];
+
+	slot_program_name(program, name);
+	return err_set(why, EBUSY, "another XDP program is attached (%s%snumber %u)", name, *name ? ", " : "", program);
+}
+
 int xdp_join(struct xdp *x, uint32_t ifindex, enum xdp_mode mode, struct err *why)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode == XDP_NATIVE ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
@@ -136,7 +145,7 @@ int xdp_join(struct xdp *x, uint32_t ifindex, enum xdp_mode mode, struct err *wh
 	if (rc)
 		return rc;
 	if (program)
-		return err_set(why, EBUSY, "another XDP program is attached (number %u)", program);
+		return somebody_is_there(program, why);
 	own(fd) int link = bpf_link_create(x->pass, (int)ifindex, BPF_XDP, &opts);
 	if (link < 0)
 		return explain_join(mode, why);
