@@ -3,6 +3,7 @@
 
 Frames that no client sends. They go from 10.9.0.2 and fd00:9::2 to port 80 of
 10.9.0.1 and fd00:9::1 (tests/lib/live.bash) unless the name says otherwise.
+deepN is one of 8,000 bytes whose TCP header begins at byte N.
 """
 import ipaddress
 import os
@@ -87,6 +88,17 @@ def headers6(count):
     return V6 + ip6(chain + summed6(US6, HOST6, TCP, tcp(), 16), following=60)
 
 
+def deep6(at, size=8000):
+    """TCP to port 81 that begins so many bytes into a frame of `size`, behind as many destination options as that takes."""
+    chain, left = b"", at - 54
+    while left:
+        here = min(left, 2048)
+        left -= here
+        chain += struct.pack("!BB", 60 if left else TCP, here // 8 - 1) + b"\0" * (here - 2)
+    segment = tcp()[:2] + struct.pack("!H", 81) + tcp()[4:] + b"d" * (size - at - 20)
+    return V6 + ip6(chain + segment, following=60)
+
+
 def tagged(kind, packet, tags=(0x8100,)):
     return b"".join(struct.pack("!HH", tag, 7) for tag in tags) + struct.pack("!H", kind) + packet
 
@@ -128,6 +140,7 @@ FRAMES = {  # what stands behind the two addresses of Ethernet
     "bogon4": V4 + ip4(tcp(), source=BOGON4),
     "bogon-tagged4": tagged(0x0800, ip4(tcp(), source=BOGON4)),
     "bogon-two-tags": tagged(0x0800, ip4(tcp(), source=BOGON4), (0x88A8, 0x8100)),
+    "bogon-large4": V4 + ip4(udp(b"y" * 7900), source=BOGON4, proto=UDP),
     "bogon6": V6 + ip6(tcp(), source=BOGON6),
     "bogon-tagged6": tagged(0x86DD, ip6(tcp(), source=BOGON6)),
     "bogon-later4": V4 + ip4(b"y" * 64, source=BOGON4, fragment=100),
@@ -144,7 +157,8 @@ def main():
     out.bind((link, 0))
     for name in names:
         for _ in range(3):
-            out.send(bytes.fromhex(mac.replace(":", "")) + bytes.fromhex("02000000aa02") + FRAMES[name])
+            behind = deep6(int(name[4:])) if name.startswith("deep") else FRAMES[name]
+            out.send(bytes.fromhex(mac.replace(":", "")) + bytes.fromhex("02000000aa02") + behind)
 
 
 main()

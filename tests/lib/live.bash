@@ -109,6 +109,31 @@ reaches() { # reaches PORT [ADDRESS]: from the outside; "open" or "shut"
 }
 pings() { outside ping -c1 -W"$TEST_PATIENCE" -q "${@:2}" "$1" >/dev/null 2>&1 && echo answered || echo silent; }
 
+# ---- frames that no client sends ---------------------------------------------------
+
+mac() { ip -j link show w0 | jq -r '.[0].address'; }
+# What counts: rules by their id, frames without a rule by their cause.
+counted() {
+	ctl metrics | awk -v name="\"$1\"" '/^tegumentar_(rule|unjudged)_packets_total/ && index($0, name) { n += $NF } END { print n + 0 }'
+}
+moved() { # moved NAME FRAME: by how much, when three of it are sent
+	local before
+
+	before=$(counted "$1")
+	outside tests/lib/frame.py c0 "$(mac)" "$2"
+	sleep 0.05
+	echo $(($(counted "$1") - before))
+}
+counts() { is "$(moved "$1" "$2")" 3 "$3"; } # counts NAME FRAME CLAIM
+
+# Nothing of a tegd that has ended is left, so that another engine begins as on a new host.
+forget() {
+	rm -rf $lab/state $lab/bpf/teg
+	tc qdisc del dev w0 clsact 2>/dev/null
+	nft flush ruleset
+	until [ "$(bpftool -j net show | jq '[.[] | .xdp + .tc | length] | add')" = 0 ]; do sleep 0.02; done
+}
+
 # ---- policies ---------------------------------------------------------------------
 
 # bundle OUT [SED-SCRIPT]: tests/live/edge.teg, altered

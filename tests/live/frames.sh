@@ -5,27 +5,13 @@ ip -n outside addr add fd00:9::66/64 dev c0 nodad
 servers 22 80
 bundle $lab/edge.tegb 's|^net bogons = .*|net bogons = [203.0.113.0/24, fd00:9::66]|
 s|^posture EXPLORE .*{|&\n    malformed pass vlan-depth, bad-tcp|'
-mac=$(cat /sys/class/net/w0/address 2>/dev/null || ip -j link show w0 | jq -r '.[0].address')
 
-# What counts: rules by their id, frames without a rule by their cause. Three are sent of each frame.
-counted() {
-	ctl metrics | awk -v name="\"$1\"" '/^tegumentar_(rule|unjudged)_packets_total/ && index($0, name) { n += $NF } END { print n + 0 }'
-}
-moved() { # moved NAME FRAME: by how much
-	local before
-
-	before=$(counted "$1")
-	outside tests/lib/frame.py c0 "$mac" "$2"
-	sleep 0.05
-	echo $(($(counted "$1") - before))
-}
-counts() { is "$(moved "$1" "$2")" 3 "$3"; } # counts NAME FRAME CLAIM
 # Both hooks count neighbours, and the host and its neighbour ask when they like.
 counts_neighbours() { ok "$2" [ "$(moved neighbour "$1")" -ge 6 ]; }
 answers() { # answers FRAME...: how many replies come
 	local before=$(replies)
 
-	outside tests/lib/frame.py c0 "$mac" "$@"
+	outside tests/lib/frame.py c0 "$(mac)" "$@"
 	sleep 0.1
 	echo $(($(replies) - before))
 }
@@ -33,10 +19,10 @@ replies() { outside nstat -asz IcmpInEchoReps Icmp6InEchoReplies | awk '{ n += $
 learnt() { # the neighbour's address is known: our question was answered
 	ip -n outside neigh flush dev c0
 	outside ping -6 -c1 -W0.3 -q "${@}" fd00:9::1 >/dev/null 2>&1
-	ip -n outside -6 neigh show fd00:9::1 dev c0 | grep -q "lladdr $mac"
+	ip -n outside -6 neigh show fd00:9::1 dev c0 | grep -q "lladdr $(mac)"
 }
 
-for engine in generic nft native; do
+for engine in generic nft tc native; do
 	ok "$engine: tegd starts" tegd_start --engine $engine --bundle $lab/edge.tegb
 
 	# --- counted by cause

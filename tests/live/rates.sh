@@ -14,8 +14,10 @@ rated $lab/slower.tegb 4 "per source > 5 per 2h"
 rated $lab/nets.tegb 5 "per source\/24 > 5 per 2h"
 rated $lab/to.tegb 6 "per destination\/24 > 5 per 2h"
 
+declare -A named=([native]=xdp-native [generic]=xdp-generic [tc]=tc [nft]=nft)
 for engine in native generic tc nft; do
 	ok "$engine: tegd starts" tegd_start --engine $engine --bundle $lab/one.tegb
+	is "$(status .engine)" ${named[$engine]} "$engine: judges"
 	is "$(of 5)" 3 "$engine: three of an hour, and no more"
 	ctl apply $lab/two.tegb >/dev/null
 	is "$(of 2)" 0 "$engine: a rollout that leaves the rate as it is keeps the buckets"
@@ -28,9 +30,6 @@ for engine in native generic tc nft; do
 	ctl apply $lab/to.tegb >/dev/null
 	is "$(of 7)" 5 "$engine: and of destinations in place of sources, who were others"
 	tegd_end TERM
-	rm -rf $lab/state
-	nft flush ruleset
-	rm -rf $lab/bpf/teg
-	until ! bpftool net show dev w0 | grep -q 'w0.*\(anchor\|id\)'; do sleep 0.02; done
+	forget
 done
 done_testing
