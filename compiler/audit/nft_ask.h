@@ -82,6 +82,7 @@ enum nft_asked {
 	NFT_ASKED_SRC_TYPE,
 	NFT_ASKED_DST_TYPE,
 	NFT_ASKED_SEVERAL, /* fields that lie together, one of nft_several's rows */
+	NFT_ASKED_BY_PROTO, /* what lies there in the header of a packet's protocol: told once that is */
 };
 
 struct nft_value {
@@ -90,6 +91,7 @@ struct nft_value {
 	bool host; /* byte order */
 	addr_num mask;
 	const struct nft_several *several;
+	uint32_t at; /* BY_PROTO: in the header */
 };
 
 /* A load over several fields: each so many bits from its end. What is none of them may not be asked. */
@@ -146,6 +148,9 @@ size_t nft_common(struct addr_range *out, const struct addr_range *x, size_t x_l
 		  size_t y_len);
 
 addr_num nft_value_last(unsigned bytes);
+
+/* What so many bytes of a transport header are, for all packets of the cell: UNKNOWN where they are one thing here and another there. */
+enum nft_asked nft_in_transport(enum family f, const struct cell *c, uint32_t at, uint32_t len);
 
 /* --- nft_minus.c -------------------------------------------------------------------------------------- */
 

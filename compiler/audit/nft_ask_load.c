@@ -101,23 +101,34 @@ static enum nft_asked in_transport(enum family f, unsigned proto, uint32_t at, u
 	return NFT_ASKED_BYTES;
 }
 
-/* Of all the rule has got to: a place that means one thing here and another there is unknown. */
-static enum nft_asked in_transports(const struct nft_asking *k, uint32_t at, uint32_t len)
+enum nft_asked nft_in_transport(enum family f, const struct cell *c, uint32_t at, uint32_t len)
 {
 	enum nft_asked what = NFT_ASKED_NOTHING;
 
-	for (size_t i = 0; i < k->out->alts.len; i++) {
-		const struct cell *c = &k->out->alts.at[i].cell;
+	if (c->fragments & FRAGMENT_LATER)
+		return NFT_ASKED_UNKNOWN;
+	for (unsigned p = c->proto_lo; p <= c->proto_hi; p++) {
+		const enum nft_asked here = in_transport(f, p, at, len);
 
-		if (c->fragments & FRAGMENT_LATER)
+		if (here == NFT_ASKED_UNKNOWN || (what != NFT_ASKED_NOTHING && here != what))
 			return NFT_ASKED_UNKNOWN;
-		for (unsigned p = c->proto_lo; p <= c->proto_hi; p++) {
-			enum nft_asked here = in_transport(k->w->family, p, at, len);
+		what = here;
+	}
+	return what;
+}
 
-			if (here == NFT_ASKED_UNKNOWN || (what != NFT_ASKED_NOTHING && here != what))
-				return NFT_ASKED_UNKNOWN;
-			what = here;
-		}
+/* Of all the rule has got to. Where it is not one thing, a port is told once the protocol is: a map's key may have both. */
+static enum nft_asked in_transports(const struct nft_asking *k, uint32_t at, uint32_t len)
+{
+	const enum nft_asked untold = len == 2 && (at == 0 || at == 2) ? NFT_ASKED_BY_PROTO : NFT_ASKED_UNKNOWN;
+	enum nft_asked what = NFT_ASKED_NOTHING;
+
+	for (size_t i = 0; i < k->out->alts.len; i++) {
+		const enum nft_asked here = nft_in_transport(k->w->family, &k->out->alts.at[i].cell, at, len);
+
+		if (here == NFT_ASKED_UNKNOWN || (what != NFT_ASKED_NOTHING && here != what))
+			return untold;
+		what = here;
 	}
 	return what;
 }
@@ -141,8 +152,10 @@ bool nft_ask_payload(struct nft_asking *k, const struct nft_attr *at)
 	}
 	if (!nft_ask_put(k, at[NFTA_PAYLOAD_DREG], what, len, false))
 		return false;
-	if (what == NFT_ASKED_SEVERAL && nft_ask_slot(at[NFTA_PAYLOAD_DREG], &slot))
-		k->regs[slot].several = several;
+	if (nft_ask_slot(at[NFTA_PAYLOAD_DREG], &slot)) {
+		k->regs[slot].several = what == NFT_ASKED_SEVERAL ? several : NULL;
+		k->regs[slot].at = offset;
+	}
 	return true;
 }
 

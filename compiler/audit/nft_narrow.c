@@ -436,6 +436,16 @@ static bool narrow_type(struct narrowing *n)
 	return keep(n, &c);
 }
 
+/* --- by the protocol, once it is known ------------------------------------------------------------------------------ */
+
+static bool narrow_by_proto(struct narrowing *n)
+{
+	struct nft_value v = *n->v;
+
+	v.what = nft_in_transport(n->w->family, n->c, v.at, v.bytes);
+	return v.what != NFT_ASKED_SEVERAL && nft_narrow(n->w, n->c, &v, n->at, n->len, n->out);
+}
+
 /* --- several fields at once ------------------------------------------------------------------------------------------ */
 
 /*
@@ -534,6 +544,8 @@ bool nft_narrow(const struct nft_world *w, const struct cell *c, const struct nf
 	case NFT_ASKED_SRC_TYPE:
 	case NFT_ASKED_DST_TYPE:
 		return narrow_type(&n);
+	case NFT_ASKED_BY_PROTO:
+		return narrow_by_proto(&n);
 	case NFT_ASKED_SEVERAL:
 		return narrow_several(&n);
 	}

@@ -63,6 +63,35 @@ static void texts_and_batches_agree(const struct gen_shape *shape, unsigned firs
 	tap_ok(nft_lab_each(&s), "%u policies of %u rules a list were tried", count, shape->rules);
 }
 
+/* Clients with a port of TCP or of UDP each, in one map. */
+static void protocols_share_a_map(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct policy *p = craft_policy(a, "servers");
+	struct pol_posture open = craft_posture("OPEN", VERDICT_DROP);
+	struct netset self = craft_set(a, "10.0.0.1");
+	struct packet own = craft_packet(PROTO_UDP, "198.3.7.9", 1, "10.0.0.1", 1009), other = craft_packet(PROTO_UDP, "198.3.7.8", 1, "10.0.0.1", 1008);
+	struct err why = { 0 };
+	struct live_seen seen;
+	struct nft_lab lab;
+
+	for (unsigned i = 0; i < 40; i++)
+		craft_rule(a, &open, arena_printf(a, "s%u", i), DIRECTION_IN, VERDICT_ALLOW,
+			   nft_lab_select(a, i % 2 ? PROTO_UDP : PROTO_TCP, arena_printf(a, "198.3.7.%u", i), "any", (uint16_t)(1000 + i)));
+	craft_add_posture(p, open);
+	nft_lab_widen(a, p, "br-x1", "br-y*");
+	if (!tap_ok(!nft_lab_open(&lab, p, a, &self, &why) && strstr(buf_text(&lab.nft.text), "counter name meta l4proto . ip saddr . th dport map"),
+		    "rules of TCP and of UDP are a map by protocol"))
+		return;
+	lists_alike(&lab, 1001);
+	const bool ok = nft_lab_send(&lab, 'a', &why) && nft_lab_hook(&lab, 'a') && live_seen(&lab.live, &seen);
+	if (tap_ok(ok, "it is loaded: %s", why.text) && nft_lab_arrives(&lab, own, NULL, 0, &seen))
+		tap_num((int64_t)live_count(&seen, NFT_OURS_INET, "OPEN.s9"), 1, "a client of UDP is counted for its rule");
+	if (ok && nft_lab_arrives(&lab, other, NULL, 0, &seen))
+		tap_num((int64_t)live_count(&seen, NFT_OURS_INET, "OPEN.s8"), 0, "and not for one of TCP with the same port");
+	nft_lab_close(&lab);
+}
+
 /* Sets by length of prefix, of which two generations share each. */
 static void large_sets_are_shared(void)
 {
@@ -114,5 +143,6 @@ int main(int argc, char **argv)
 	texts_and_batches_agree(&nft_long_lists, seed, 2);
 	tap_ok(joined, "of these some ask several fields as one: %u", joined);
 	large_sets_are_shared();
+	protocols_share_a_map();
 	return tap_done();
 }

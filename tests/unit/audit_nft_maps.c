@@ -188,22 +188,26 @@ static void add_leaf(struct batch *b, const char *chain, const char *counter, in
 
 /* --- a posture in maps --------------------------------------------------------------------------------- */
 
+enum pairs { PAIRS_OF_UDP, PAIRS_OF_ALL, PORTS_FIRST };
+
 struct mistake {
 	int to_tcp;	       /* how the map of protocols sends TCP on */
 	uint16_t https;
 	uint8_t pair_proto;
 	const char *counter;
 	bool no_protocol;      /* ports are asked of whatever comes */
+	enum pairs pairs;      /* of all: a port is loaded of whatever comes, but its key says of which protocol it is */
 };
 
 /*
  *     @_P_in ── l4proto ──► tcp ── dport ──► ssh, web
- *                      └──► udp ── l4proto . dport ──► dns
+ *                      └──► udp ── l4proto . dport ──► dns          of all: before the map of protocols
  */
 static void add_maps(struct batch *b, const struct mistake *m)
 {
 	static const char *const chains[] = { "b_tcp", "b_udp", "b_ssh", "b_web", "b_dns" };
-	const uint8_t tcp = TCP, udp = UDP, pair[8] = { m->pair_proto, 0, 0, 0, 0, 53 };
+	const uint8_t tcp = TCP, udp = UDP, pair[8] = { m->pair_proto, 0, 0, 0, 0, 53 }, turned[8] = { 0, 53, 0, 0, m->pair_proto };
+	const bool ports_first = m->pairs == PORTS_FIRST;
 	struct writing w;
 
 	for (size_t i = 0; i < sizeof chains / sizeof *chains; i++)
@@ -222,10 +226,10 @@ static void add_maps(struct batch *b, const struct mistake *m)
 	rule_end(&w, b);
 
 	add_map(b, PAIRS, 8, NFT_SET_CONCAT);
-	add_element(b, PAIRS, pair, sizeof pair, NFT_GOTO, "b_dns");
-	rule_begin(&w, "b_udp");
-	put_proto(&w, NFT_REG32_00);
-	put_dport(&w, NFT_REG32_01);
+	add_element(b, PAIRS, ports_first ? turned : pair, sizeof pair, NFT_GOTO, "b_dns");
+	rule_begin(&w, m->pairs == PAIRS_OF_UDP ? "b_udp" : "b_P_in");
+	put_proto(&w, ports_first ? NFT_REG32_01 : NFT_REG32_00);
+	put_dport(&w, ports_first ? NFT_REG32_00 : NFT_REG32_01);
 	put_map(&w, NFT_REG32_00, PAIRS);
 	rule_end(&w, b);
 
@@ -271,12 +275,16 @@ int main(void)
 		bool holds;
 		struct mistake m;
 	} rows[] = {
-		{ "maps of verdicts do what the policy says", true, { NFT_JUMP, 0, UDP, "P.ssh", false } },
-		{ "another port", false, { NFT_JUMP, 1, UDP, "P.ssh", false } },
-		{ "another protocol in a concatenation", false, { NFT_JUMP, 0, TCP, "P.ssh", false } },
-		{ "another counter", false, { NFT_JUMP, 0, UDP, "P.web", false } },
-		{ "a goto, behind which the default is not met", false, { NFT_GOTO, 0, UDP, "P.ssh", false } },
-		{ "ports of no protocol", false, { NFT_JUMP, 0, UDP, "P.ssh", true } },
+		{ "maps of verdicts do what the policy says", true, { NFT_JUMP, 0, UDP, "P.ssh", false, PAIRS_OF_UDP } },
+		{ "another port", false, { NFT_JUMP, 1, UDP, "P.ssh", false, PAIRS_OF_UDP } },
+		{ "another protocol in a concatenation", false, { NFT_JUMP, 0, TCP, "P.ssh", false, PAIRS_OF_UDP } },
+		{ "another counter", false, { NFT_JUMP, 0, UDP, "P.web", false, PAIRS_OF_UDP } },
+		{ "a goto, behind which the default is not met", false, { NFT_GOTO, 0, UDP, "P.ssh", false, PAIRS_OF_UDP } },
+		{ "ports of no protocol", false, { NFT_JUMP, 0, UDP, "P.ssh", true, PAIRS_OF_UDP } },
+		{ "a port and its protocol in one key, of whatever comes", true, { NFT_JUMP, 0, UDP, "P.ssh", false, PAIRS_OF_ALL } },
+		{ "the same of another protocol", false, { NFT_JUMP, 0, TCP, "P.ssh", false, PAIRS_OF_ALL } },
+		{ "of a protocol that has no ports", false, { NFT_JUMP, 0, 47, "P.ssh", false, PAIRS_OF_ALL } },
+		{ "a port before its protocol", false, { NFT_JUMP, 0, UDP, "P.ssh", false, PORTS_FIRST } },
 	};
 	struct compilation *c = compilation_new();
 	const struct policy *policy = front_read_text(c, "maps.teg", policy_text, sizeof policy_text - 1);

@@ -269,7 +269,7 @@ static void alike_rules_are_one_map(void)
 	struct nft_group *groups = nft_groups(a, items, &t.root->part, t.root->items, &count);
 	tap_ok(count <= 2, "of a map, and perhaps the default");
 	tap_ok(groups[0].map && groups[0].len == 2000 && groups[0].axes == (1u << NFT_AXIS_SRC | 1u << NFT_AXIS_DPORT) &&
-		       groups[0].bits[NFT_AXIS_SRC] == 28, "by 28 bits of the source, and the port");
+		       groups[0].bits[NFT_AXIS_SRC] == 28, "by 28 bits of the source, and the port: their one protocol is asked before");
 }
 
 /* Prefixes from `bits` on, of one source and one destination, to one port. */
@@ -308,9 +308,67 @@ static void lengths_are_chosen_for_many(void)
 	tap_num(items[0].keyed[0], 0, "for 30 rules no map is worth its look-up");
 }
 
+/* So many hosts, of which no two are neighbours. */
+static struct nft_spans hosts(struct arena *a, addr_num from, size_t count)
+{
+	struct addr_range *at = arena_zero(a, count * sizeof *at);
+
+	for (size_t i = 0; i < count; i++)
+		at[i] = (struct addr_range){ from + 2 * i, from + 2 * i };
+	return (struct nft_spans){ at, count };
+}
+
+/* 16 hosts to 16 hosts are 256 keys, which a byte would hold as none. */
+static void too_many_keys_are_not_none(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct nft_item items[400];
+	bool asks_none = true, few = true;
+
+	for (size_t i = 0; i < 400; i++) {
+		items[i] = between(a, i, 32, 32);
+		items[i].on[NFT_AXIS_SRC] = hosts(a, (addr_num)(i * 64), i < 200 ? 16 : 2);
+		items[i].on[NFT_AXIS_DST] = hosts(a, (addr_num)(0x0a000000 + i * 64), i < 200 ? 16 : 1);
+	}
+	nft_keys_choose(items, 400);
+	for (size_t i = 0; i < 400; i++) {
+		asks_none &= i >= 200 || (!items[i].keyed[0] && !items[i].keyed[1]);
+		few &= i < 200 || (items[i].keyed[0] == 32 && items[i].keyed[1] == 32);
+	}
+	tap_ok(asks_none, "rules of 16 hosts to 16 hosts have no place in a map's keys");
+	tap_ok(few, "those of 2 to one have");
+}
+
+/* Rules of TCP and of UDP ask alike where the protocol is a part of the key. */
+static void protocols_share_a_map(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct nft_item *items = arena_zero(a, 401 * sizeof *items);
+	struct nft_trees t;
+	size_t count = 0;
+
+	for (size_t i = 0; i < 400; i++) {
+		items[i] = between(a, i, 32, 32);
+		items[i].on[NFT_AXIS_PROTO] = span(a, i % 2 ? 17 : 6, i % 2 ? 17 : 6);
+	}
+	items[400] = everything(a);
+	nft_trees_plan(&t, a, &(struct nft_list){ items, 401, 1u << NFT_AXIS_PROTO });
+	const struct nft_node *leaf = t.root->kind == NFT_NODE_CUT ? t.root->branches[0].node : t.root;
+	if (!tap_ok(leaf->kind == NFT_NODE_LEAF, "400 rules of two hosts, a port and TCP or UDP are one leaf"))
+		return;
+	struct nft_group *groups = nft_groups(a, items, &leaf->part, leaf->items, &count);
+	tap_ok(groups[0].map && groups[0].len == 400 && groups[0].axes & 1u << NFT_AXIS_PROTO, "and one map");
+	for (size_t i = 0; i < 400; i++)
+		items[i].on[NFT_AXIS_DPORT] = span(a, 1024, UINT16_MAX);
+	groups = nft_groups(a, items, &leaf->part, leaf->items, &count);
+	tap_ok(groups[0].map && !(groups[0].axes & 1u << NFT_AXIS_PROTO), "not where ports are asked before the map");
+}
+
 int main(void)
 {
 	lengths_are_chosen_for_many();
+	too_many_keys_are_not_none();
+	protocols_share_a_map();
 	trees_decide_as_lists();
 	alike_rules_are_one_map();
 	return tap_done();

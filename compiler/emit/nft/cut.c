@@ -4,7 +4,7 @@
 
 #include "compiler/emit/nft/price.h"
 
-#define COPIES_MOST 3.0 /* of the items of one cut */
+#define COPIES_MOST 2.0 /* of the items of one cut */
 #define BLOCKS_MOST 2u	 /* for each item of a cut */
 #define SPANS_MOST  256u /* of one item, of an axis that is cut */
 
@@ -210,7 +210,7 @@ bool nft_cut_make(struct nft_desk *d, const struct nft_here *h, struct nft_cut c
 
 /* --- which one ------------------------------------------------------------------------------------------------ */
 
-/* What a cut costs a packet, as far as can be told: the look, and the items that it has to do with then. */
+/* What a cut costs a packet, as far as can be told: the look, and the items that it has to do with then. Copies are what there is to load, and are cut again. */
 static double score_of(const struct sweep *s, unsigned bits, size_t items)
 {
 	const double sum = (double)s->sum, copies = (sum + (double)s->wild) / (double)items;
@@ -220,7 +220,7 @@ static double score_of(const struct sweep *s, unsigned bits, size_t items)
 		return 0;
 	if (!bits && s->wide)
 		look = MAP_NS + DEPTH_NS * nft_log2(2 * s->ranges);
-	return (s->squares / sum * ITEM_NS + look) * copies * copies;
+	return (s->squares / sum * ITEM_NS + look) * copies * copies * copies * copies;
 }
 
 static void try_cut(const struct nft_desk *d, const struct nft_here *h, size_t wild, struct nft_cut cut, struct nft_cut *best)

@@ -70,25 +70,36 @@ static unsigned asked_before(const struct nft_item *it, unsigned asked)
 	return before == asked ? 0 : before;
 }
 
-/* The map in which the item could stand. False: only a rule of its own says it. */
-static bool group_for(const struct nft_item *it, const struct nft_part *p, unsigned decided, struct nft_group *out)
+/* Values of these axes, in a map's key. */
+static bool group_by(const struct nft_item *it, const struct nft_part *own, unsigned asked, struct nft_group *out)
 {
-	const unsigned open = NFT_ALL_AXES & ~decided & ~(1u << NFT_AXIS_FAMILY), proto = 1u << NFT_AXIS_PROTO;
-	const unsigned in_part = open == proto ? open : open & ~proto; /* whose ports are meant is asked before */
-	const unsigned asked = in_part & ~asked_before(it, in_part);
-	const struct nft_part own = part_of_item(it, p);
-
 	*out = (struct nft_group){ .map = true, .axes = asked };
-	if (!it->grouped || !asked)
+	if (!asked)
 		return false;
-	if ((asked & (1u << NFT_AXIS_SRC | 1u << NFT_AXIS_DST)) && !nft_has_family(&own))
+	if ((asked & (1u << NFT_AXIS_SRC | 1u << NFT_AXIS_DST)) && !nft_has_family(own))
 		return false;
 	if (!(asked & (asked - 1)))
 		return true;
-	if (__builtin_popcount(asked) > 4)
+	return keys_by(it, own, asked, 4, out->bits) || keys_by(it, own, asked, 2, out->bits) || keys_by(it, own, asked, 1, out->bits);
+}
+
+/*
+ * The map in which the item could stand. False: only a rule of its own says it. A protocol is a part of the key where a map of the
+ * rest would have several too, or only ports; else it is asked before, since a map of one axis has room for ranges.
+ */
+static bool group_for(const struct nft_item *it, const struct nft_part *p, unsigned decided, struct nft_group *out)
+{
+	const unsigned open = NFT_ALL_AXES & ~decided & ~(1u << NFT_AXIS_FAMILY), proto = 1u << NFT_AXIS_PROTO;
+	const unsigned in_part = open == proto ? open : open & ~proto;
+	const unsigned before = asked_before(it, in_part), asked = in_part & ~before;
+	const struct nft_part own = part_of_item(it, p);
+
+	*out = (struct nft_group){ .map = true };
+	if (!it->grouped)
 		return false;
-	return keys_by(it, &own, asked, 4, out->bits) || keys_by(it, &own, asked, 2, out->bits) ||
-	       keys_by(it, &own, asked, 1, out->bits);
+	if (open & proto && nft_keyed_proto(it, asked, before) && group_by(it, &own, asked | proto, out))
+		return true;
+	return group_by(it, &own, asked, out);
 }
 
 static bool spans_same(const struct nft_spans *x, const struct nft_spans *y)
@@ -188,8 +199,20 @@ static bool is_mapped(const struct nft_joining *g)
 	return g->is.map && g->len >= MAPPED_LEAST;
 }
 
+/* One protocol of all is asked before: packets of others need not look. */
+static bool one_proto(const struct nft_desk *d, const struct nft_here *h, const struct nft_joining *g)
+{
+	uint32_t at = g->first;
+
+	for (size_t i = 0; i < g->len; i++, at = d->next.at[at])
+		if (item_at(h, at)->on[NFT_AXIS_PROTO].at->lo != item_at(h, g->first)->on[NFT_AXIS_PROTO].at->lo)
+			return false;
+	return true;
+}
+
 static struct nft_group group_of(const struct nft_desk *d, const struct nft_here *h, struct arena *a, const struct nft_joining *g)
 {
+	const unsigned proto = 1u << NFT_AXIS_PROTO;
 	uint32_t *items = arena_zero(a, g->len * sizeof *items), at = g->first;
 	struct nft_group out = g->is;
 
@@ -199,6 +222,8 @@ static struct nft_group group_of(const struct nft_desk *d, const struct nft_here
 	out.decided = g->decided;
 	out.len = g->len;
 	out.map = is_mapped(g);
+	if (out.axes != proto && out.axes & proto && one_proto(d, h, g))
+		out.axes &= ~proto;
 	return out;
 }
 
@@ -257,7 +282,7 @@ static bool likeness_of(const struct nft_item *it, const struct nft_part *p, uns
 	struct nft_group group;
 
 	*out = (struct likeness){ .beside = it->beside, .decided = (uint8_t)decided, .at = (uint32_t)at };
-	if (!group_for(it, p, decided, &group) || group.axes & 1u << NFT_AXIS_PROTO)
+	if (!group_for(it, p, decided, &group) || group.axes == 1u << NFT_AXIS_PROTO)
 		return false;
 	out->axes = (uint8_t)group.axes;
 	for (int x = 0; x < NFT_AXES; x++)

@@ -32,17 +32,31 @@ unsigned nft_block_bits(const struct nft_spans *s, unsigned width)
 	return host < width ? width - host : 0;
 }
 
+/* Ports that are asked before the map take the protocol with them: without, they are bytes that mean nothing. */
+bool nft_keyed_proto(const struct nft_item *it, unsigned others, unsigned before)
+{
+	const unsigned sport = 1u << NFT_AXIS_SPORT, dport = 1u << NFT_AXIS_DPORT;
+	const struct nft_spans *on = &it->on[NFT_AXIS_PROTO];
+
+	if (on->len != 1 || on->at->lo != on->at->hi || !others || before)
+		return false;
+	if (others & (others - 1))
+		return true;
+	return others & (sport | dport) && nft_values_of(&it->on[others == sport ? NFT_AXIS_SPORT : NFT_AXIS_DPORT]) <= NFT_KEYS_MOST;
+}
+
 /* What an item asks but for values that stand in keys; equal bytes are equal. */
 struct manner {
 	uint32_t beside;
 	uint16_t ports[2][2]; /* source, destination: a range that is asked before, all, or, the wrong way round, values in keys */
 	uint8_t family, any;  /* any: ends of which nothing is asked, bits */
-	uint8_t proto[2];
+	uint8_t proto[2];     /* the wrong way round: in keys */
 };
 
 struct asker {
 	struct manner manner;
 	uint8_t bits[2]; /* source, destination */
+	uint8_t key, before; /* axes, bits: its parts but a protocol, and ports that are asked before */
 	uint16_t keys;	 /* without more bits; up to NFT_KEYS_MOST squared before it is refused */
 	bool has_place;
 	uint32_t item;
@@ -65,6 +79,7 @@ static bool end_of(struct asker *k, const struct nft_item *it, unsigned end)
 		k->manner.any |= (uint8_t)(1u << end);
 		return true;
 	}
+	k->key |= (uint8_t)(1u << (NFT_AXIS_SRC + end));
 	k->bits[end] = (uint8_t)nft_block_bits(on, FAMILY_BITS((enum family)k->manner.family));
 	k->keys = (uint16_t)(on->len > NFT_KEYS_MOST ? NFT_KEYS_MOST + 1 : k->keys * on->len);
 	return k->bits[end] && k->keys <= NFT_KEYS_MOST;
@@ -79,10 +94,13 @@ static bool ports_of(struct asker *k, const struct nft_item *it, unsigned end)
 	range[0] = UINT16_MAX;
 	if (values <= NFT_KEYS_MOST) {
 		k->keys = (uint16_t)(k->keys * values);
+		k->key |= (uint8_t)(1u << (NFT_AXIS_SPORT + end));
 		return k->keys <= NFT_KEYS_MOST;
 	}
 	range[0] = (uint16_t)on->at->lo;
 	range[1] = (uint16_t)on->at->hi;
+	if (range[0] != 0 || range[1] != UINT16_MAX)
+		k->before |= (uint8_t)(1u << (NFT_AXIS_SPORT + end));
 	return on->len == 1;
 }
 
@@ -92,8 +110,14 @@ static bool ask(struct asker *k, const struct nft_item *it, uint32_t number)
 
 	*k = (struct asker){ .manner = { .beside = it->beside, .family = (uint8_t)family.lo, .proto = { (uint8_t)proto.lo, (uint8_t)proto.hi } },
 			     .keys = 1, .item = number };
-	return it->grouped && it->on[NFT_AXIS_PROTO].len == 1 && it->on[NFT_AXIS_FAMILY].len == 1 && family.lo == family.hi &&
-	       end_of(k, it, 0) && end_of(k, it, 1) && ports_of(k, it, 0) && ports_of(k, it, 1);
+	if (!it->grouped || it->on[NFT_AXIS_PROTO].len != 1 || it->on[NFT_AXIS_FAMILY].len != 1 || family.lo != family.hi ||
+	    !end_of(k, it, 0) || !end_of(k, it, 1) || !ports_of(k, it, 0) || !ports_of(k, it, 1))
+		return false;
+	if (nft_keyed_proto(it, k->key, k->before)) {
+		k->manner.proto[0] = 1;
+		k->manner.proto[1] = 0;
+	}
+	return true;
 }
 
 /* What it saves that the item stands in a map under so many bits more; less than nothing where it cannot. */
