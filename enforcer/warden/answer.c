@@ -272,7 +272,7 @@ static int change_blocks(struct warden *w, const struct block *ask, bool *was, s
 		no->why = (struct err){ 0 };
 		rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, was, &no->why);
 	}
-	return rc;
+	return rc ? rc : drift_after(w, &no->why);
 }
 
 static struct unblocked not_blocked(const struct block *ask, const bool *was, struct arena *a)
@@ -368,9 +368,12 @@ static int change_feed(struct warden *w, int fd, const struct feed_given *ask, s
 		no->why = (struct err){ 0 };
 		rc = feeds_replace(w->live, &w->kernel, ask, fd, no);
 	}
-	if (!rc)
-		mend_damage(w, ask->name);
-	return rc;
+	if (rc)
+		return rc;
+	mend_damage(w, ask->name);
+	no->code = RESULT_FAILED;
+	no->part = "feeds";
+	return drift_after(w, &no->why);
 }
 
 static int answer_feed(struct warden *w, const struct message *m, struct arena *a, struct err *why)

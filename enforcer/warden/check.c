@@ -193,3 +193,11 @@ int check_all(struct generation *g, struct kernel *k, struct err *why)
 
 	return check_parts(parts, g, k, why);
 }
+
+int check_arrivals(struct generation *g, struct kernel *k, struct err *why)
+{
+	struct checked part;
+	int rc = check_program(&part, g, k, why);
+
+	return rc ? rc : check_links(&part, g, k, why);
+}

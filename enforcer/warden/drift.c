@@ -95,3 +95,14 @@ bool drift_put_right(struct warden *w)
 {
 	return !compare(w, true);
 }
+
+int drift_after(struct warden *w, struct err *why)
+{
+	struct err found = { 0 };
+
+	/* What could not be read, for want of memory say, is not known to be altered. */
+	if (check_arrivals(w->live, &w->kernel, &found) != -EUCLEAN)
+		return 0;
+	const int rc = compare(w, true);
+	return rc && rc != -EALREADY ? err_set(why, EUCLEAN, "%.300s, and it cannot be put right: the log says why", found.text) : 0;
+}

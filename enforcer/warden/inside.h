@@ -131,6 +131,12 @@ uint64_t drift_in_ms(const struct warden *w, uint64_t now);
 void drift_check(struct warden *w);
 /* For a change that finds its part gone: true when something was not as it was made, and now is, whatever `drift` says. */
 bool drift_put_right(struct warden *w);
+/*
+ * After a change: is there what judges arrivals by it? What is found gone is put right, whatever `drift` says; an error when that
+ * cannot be, so that nobody is told of a change that no packet meets. The rest is left to the next look, since the tables of a
+ * long policy take hundreds of milliseconds to read.
+ */
+int drift_after(struct warden *w, struct err *why);
 
 /* ---- answer.c ---- */
 

@@ -161,7 +161,7 @@ int set_posture(struct warden *w, const struct set_posture *ask, struct refusal 
 		no->why = (struct err){ 0 };
 		rc = switch_posture(w, posture, ask, &no->why);
 	}
-	return rc;
+	return rc ? rc : drift_after(w, &no->why);
 }
 
 uint64_t return_in_ms(const struct warden *w, uint64_t now)

@@ -96,4 +96,29 @@ for engine in native nft; do
 	is "$(status '.posture, .intact' | xargs), $(reaches 8080), $(pings 10.9.0.1 -I 203.0.113.5)" "EXPLORE true, open, silent" "$engine: all stands"
 	tegd_end TERM
 done
+
+# --- nor is a change told to be done where nothing would judge by it
+feed='feed bad {\n    url "https://feeds.example/bad.txt"\n    format netset\n    refresh 15m\n    max 100\n    stale after 1h keep\n    action block\n}\n\n'
+bundle $lab/fed.tegb "s|^initial posture|${feed}initial posture|"
+echo 10.9.0.3 >$lab/listed
+for engine in native tc; do
+	nft flush ruleset
+	rm -rf $lab/state $lab/bpf/teg
+	ok "$engine: tegd starts, and does not look by itself" tegd_start --engine $engine --drift-seconds 0 --bundle $lab/fed.tegb
+	rm $lab/bpf/teg/*
+	is "$(pings 10.9.0.1 -I 203.0.113.5)" answered "$engine: somebody has removed all pins, and with them the hook"
+	ok "$engine: a source is blocked" ctl block 10.9.0.3 --for 5m
+	is "$(pings 10.9.0.1 -I 10.9.0.3), $(pings 10.9.0.1 -I 203.0.113.5)" "silent, silent" "$engine: and does not come in, nor what the policy blocks"
+	holds "$(told)" "the anchor on w0 is gone: done" "$engine: what was found is told"
+	is "$(status .intact)" true "$engine: all is as it should be"
+	ok "$engine: it is taken back" ctl unblock 10.9.0.3
+	rm $lab/bpf/teg/*
+	ok "$engine: a feed is loaded" ctl feed load bad $lab/listed
+	is "$(pings 10.9.0.1 -I 10.9.0.3)" silent "$engine: and who is on it does not come in"
+	rm $lab/bpf/teg/*
+	ok "$engine: another posture" ctl posture EXPLORE
+	is "$(pings 10.9.0.1 -I 203.0.113.5), $(status '.posture, .intact' | xargs)" "silent, EXPLORE true" "$engine: finds its hook again"
+	tegd_end TERM
+	tc qdisc del dev w0 clsact 2>/dev/null
+done
 done_testing
