@@ -30,6 +30,25 @@ holds "$(ctl status)" "too slow)" "status says it to people"
 is "$(ctl metrics | awk '/^tegumentar_packet_events_lost_total/ { n += $NF > 0 } END { print n }')" 2 "the metrics tell both"
 holds "$(ctl top | head -4)" "events of packets told" "top too"
 
+# --- a ring that is full: nobody reads it, and ticks go on all the same, as where a hundred processors fill it
+full=$(told lost_full) all=$(told told) before=$(sent reflex.many)
+coproc TICKS { exec tests/lib/ticks.py "$(pinned teg_active)"; }
+read -r going <&"${TICKS[0]}"
+is "$going" going "ticks go on"
+kill -STOP $tegd_pid
+udp 7 12000 0.0003
+is "$(pings 10.9.0.1 -I 203.0.113.5) $(pings 10.9.0.1)" "silent answered" "while the ring is full, packets are judged as before"
+kill -CONT $tegd_pid
+exec {TICKS[1]}>&-
+is "$(($(sent reflex.many) - before))" 12000 "all of 12,000 were dropped, and counted"
+ok "what the ring had no room for is counted" [ "$(told lost_full)" -gt "$full" ]
+is "$(ctl metrics | awk '/^tegumentar_packet_events_lost_total/ && /where="ring"/ { print $NF }')" "$(told lost_full)" "the metrics tell it"
+holds "$(ctl status)" "lost ($(told lost_full) no room" "and status, to people"
+ok "what it had room for was told: $(($(told told) - all))" [ $(($(told told) - all)) -ge 5000 ]
+: >$lab/heard
+udp 53 1
+ok "and it tells on" comes '.by == "reflex.dns_seen"'
+
 # --- starts and rollouts
 deafen
 before=$(told told)
