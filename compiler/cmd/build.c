@@ -186,6 +186,9 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 	own(spool) struct spool resolved = { 0 };
 	own(made) struct made made = { 0 };
 	struct err why = { 0 };
+
+	c->sources.packs = true;
+
 	struct policy *p = front_read(c, asked->from);
 
 	compilation_drop_trees(c);

@@ -9,6 +9,7 @@
 #include "lang/base/digest.h"
 #include "lang/spell/print.h"
 #include "lang/base/near.h"
+#include "lang/syntax/packed.h"
 
 /* --- the header -------------------------------------------------------------------------- */
 
@@ -513,12 +514,14 @@ static void parts_read(struct reading *r, const struct node *decl, struct reflex
 	}
 }
 
+/* `decl` may be packed; what is kept of it is kept of that one. */
 static void reflex_read(struct reading *r, const struct node *decl, struct pol_reflex *out)
 {
+	own(arena) struct arena *scratch = arena_new();
 	const struct node *name = node_find(decl, NODE_NAME);
 	struct reflex_parts p = { 0 };
 
-	parts_read(r, decl, &p);
+	parts_read(r, packed_open(scratch, &r->c->sources, decl), &p);
 	*out = (struct pol_reflex){ .label = name->text, .span = name->span,
 				    .id = arena_printf(r->arena, "reflex.%s", name->text) };
 	label_is_free(r, name);

@@ -6,6 +6,7 @@
 
 #include "compiler/front/reading.h"
 #include "lang/base/near.h"
+#include "lang/syntax/packed.h"
 #include "lang/vocab/cause.h"
 
 #define POSTURES_MAX 64 /* bits of a reflex's `except` */
@@ -271,16 +272,19 @@ static void label_note(struct reading *r, const struct building *b, const struct
 		use_note(r, USE_LABEL, rule->label, label->span, rule->named);
 }
 
+/* `n` may be packed; what is kept of it is kept of that one. */
 static void rule_read(struct reading *r, struct building *b, const struct node *n)
 {
-	const struct node *label = node_find(n, NODE_LABEL), *direction = node_find(n, NODE_DIRECTION), *first;
-	const struct node *limit = node_find(n, NODE_LIMIT);
+	own(arena) struct arena *scratch = arena_new();
+	const struct node *whole = packed_open(scratch, &r->c->sources, n), *selector = node_find(whole, NODE_SELECTOR), *first;
+	const struct node *label = node_find(n, NODE_LABEL), *direction = node_find(whole, NODE_DIRECTION);
+	const struct node *limit = node_find(whole, NODE_LIMIT);
 	struct pol_rule rule = {
 		.span = n->span,
 		.named = label ? label->span : n->span,
 		.verdict = (enum verdict)n->word,
 		.direction = direction ? (enum direction)direction->word : DIRECTION_IN,
-		.label = label ? label->text : rule_anonym(r, n, &b->texts),
+		.label = label ? label->text : rule_anonym(r, whole, &b->texts),
 		.labelled = label && label->text[0] != '~',
 	};
 
@@ -292,9 +296,9 @@ static void rule_read(struct reading *r, struct building *b, const struct node *
 	strmap_put(&b->own, rule.label, (void *)(label ? label : n));
 	rule.id = rule_id(r, b, rule.label);
 	b->sound &= !label || label_is_free(r, label);
-	b->sound &= select_read(r, node_find(n, NODE_SELECTOR), rule.direction, &rule.match);
-	b->sound &= payload_is_absent(r, node_find(n, NODE_SELECTOR));
-	b->sound &= effects_read(r, n, rule.label, &rule.effects);
+	b->sound &= select_read(r, selector, rule.direction, &rule.match);
+	b->sound &= payload_is_absent(r, selector);
+	b->sound &= effects_read(r, whole, rule.label, &rule.effects);
 	if (limit) {
 		struct pol_rate *rate = arena_zero(r->arena, sizeof *rate);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
+#include "lang/syntax/packed.h"
 
 static bool holds(struct span outer, uint32_t at)
 {
@@ -11,13 +12,14 @@ static bool holds(struct span outer, uint32_t at)
 }
 
 /* The statement that follows in the same block; a node without a place of its own is none. */
-static const struct node *following(const struct node *n, uint32_t at)
+static const struct node *following(struct compilation *c, const struct node *n, uint32_t at)
 {
 	const struct node *best = NULL;
 
+	n = packed_open(c->arena, &c->sources, n);
 	for (const struct node *child = n->first; child; child = child->next) {
 		if (holds(child->span, at))
-			return following(child, at);
+			return following(c, child, at);
 		if (child->span.from >= at && child->span.to > child->span.from &&
 		    (!best || child->span.from < best->span.from))
 			best = child;
@@ -40,7 +42,7 @@ static struct span extent_of(struct compilation *c, const struct ast *ast, const
 
 	if (!comment->own_line)
 		return line_before(c, comment->span);
-	n = following(ast->root, comment->span.to);
+	n = following(c, ast->root, comment->span.to);
 	return n ? n->span : SPAN_NOWHERE;
 }
 

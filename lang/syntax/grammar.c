@@ -5,7 +5,74 @@
 
 #include "lang/base/buf.h"
 #include "lang/base/near.h"
+#include "lang/syntax/packed.h"
 #include "teg.tab.h"
+
+/* --- nodes that end before the tree does: only where rules are packed are they used again ------- */
+
+struct node *grammar_node(struct parser *p, enum node_kind kind, struct span at, const char *text, int word)
+{
+	struct node *n = parser_piece(p);
+
+	*n = (struct node){ .kind = kind, .word = word & 0x7fffff, .span = at, .text = text };
+	return n;
+}
+
+static void give_back(struct parser *p, struct node *n)
+{
+	if (!p->sources->packs)
+		return;
+	n->next = p->spare;
+	p->spare = n;
+}
+
+struct node *grammar_same(struct parser *p, enum node_kind kind, struct span at, struct node *x)
+{
+	struct node *n = grammar_node(p, kind, at, NULL, x->word);
+
+	give_back(p, x);
+	return n;
+}
+
+struct node *grammar_move(struct parser *p, struct node *to, struct node *from)
+{
+	to = node_move(to, from);
+	if (from)
+		give_back(p, from);
+	return to;
+}
+
+/* The text of a literal is a piece of its own: teg.l, literal_kept(). */
+static void give_back_all(struct parser *p, struct node *n)
+{
+	while (n) {
+		struct node *next = n->next;
+
+		give_back_all(p, n->first);
+		if (packed_is_literal(n) && strlen(n->text) < sizeof *n)
+			give_back(p, (struct node *)(void *)n->text);
+		give_back(p, n);
+		n = next;
+	}
+}
+
+struct node *grammar_pack(struct parser *p, struct node *n)
+{
+	struct node *kept = n->first && (n->first->kind == NODE_LABEL || n->first->kind == NODE_NAME) ? n->first : NULL;
+
+	if (!p->sources->packs || !p->out->sound)
+		return n;
+	p->packed.len = 0;
+	packed_put(&p->packed, p->sources, n);
+	give_back_all(p, kept ? kept->next : n->first);
+	if (kept)
+		kept->next = NULL;
+	n->first = n->last = kept;
+	n->text = arena_copy(p->trees, p->packed.at, p->packed.len);
+	return n;
+}
+
+/* --- what else actions need ---------------------------------------------------------------------- */
 
 struct node *grammar_hole(struct parser *p, struct span at, struct node *name)
 {

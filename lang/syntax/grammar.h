@@ -10,6 +10,15 @@
 /* More expected tokens than this are not listed. */
 #define EXPECTED_MAX 64
 
+/* A node; of those that were given back one, where there are any. */
+struct node *grammar_node(struct parser *p, enum node_kind kind, struct span at, const char *text, int word);
+/* Of the word of another, which ends. */
+struct node *grammar_same(struct parser *p, enum node_kind kind, struct span at, struct node *x);
+/* node_move(); the other ends. */
+struct node *grammar_move(struct parser *p, struct node *to, struct node *from);
+/* A rule or reflex that is whole: packed, where that is asked for. */
+struct node *grammar_pack(struct parser *p, struct node *n);
+
 /* What could not be read; `name` is what it would have declared, NULL when that is not known. */
 struct node *grammar_hole(struct parser *p, struct span at, struct node *name);
 struct node *grammar_named_hole(struct parser *p, struct node *name);

@@ -22,6 +22,7 @@ static void parse(struct ast *out, struct arena *a, struct sources *s, uint32_t 
 	scanner_begin(p, source->text + p->at, source->len - p->at);
 	teg_parse(p);
 	scanner_end(p);
+	buf_release(&p->packed);
 	if (!out->root)
 		out->sound = false;
 }

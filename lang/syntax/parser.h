@@ -7,6 +7,7 @@
 #ifndef TEG_SYNTAX_PARSER_H
 #define TEG_SYNTAX_PARSER_H
 
+#include "lang/base/buf.h"
 #include "lang/base/strmap.h"
 #include "lang/base/near.h"
 #include "lang/syntax/parse.h"
@@ -35,6 +36,8 @@ struct parser {
 	void *scanner;
 	struct strmap words; /* to struct word */
 	const char *texts[256]; /* of tokens; of those with one hash the last */
+	struct node *spare; /* that ended: parser_piece() */
+	struct buf packed;  /* while a rule is */
 
 	struct token queue[2 * NESTING_MAX + 8]; /* tokens that layout put in, first in first out */
 	size_t queue_from, queue_len;
@@ -49,6 +52,17 @@ struct parser {
 	bool quiet;	/* layout has told what is wrong on this line */
 	bool stopped;	/* too deep: what follows is not read */
 };
+
+/* Room for a node, or for the text of a literal. */
+static inline void *parser_piece(struct parser *p)
+{
+	struct node *n = p->spare;
+
+	if (!n)
+		return arena_zero(p->trees, sizeof *n);
+	p->spare = n->next;
+	return n;
+}
 
 enum begins { BEGINS_NOTHING, BEGINS_STATEMENT, BEGINS_DECLARATION };
 

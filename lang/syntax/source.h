@@ -25,6 +25,7 @@ struct source {
 struct sources {
 	struct arena *arena, *trees; /* the texts' own, and that of the trees that parse.h makes of them */
 	VEC(struct source) list;
+	bool packs; /* rules and reflexes are packed when they are read: packed.h */
 };
 
 /* What a person calls a place; both from 1. A column is a character, not a byte. */

@@ -40,11 +40,13 @@ static void yyerror(struct span *at, struct parser *parser, const char *message)
 	((whole) = (n) ? span_join(YYRHSLOC(parts, 1), YYRHSLOC(parts, n)) :                       \
 			 (struct span){ p->file, YYRHSLOC(parts, 0).to, YYRHSLOC(parts, 0).to })
 
-#define NEW(kind, at)		node_new(p->trees, NODE_##kind, at)
-#define TEXT(kind, at, text)	node_text(p->trees, NODE_##kind, at, text)
-#define WORD(kind, at, word)	node_word(p->trees, NODE_##kind, at, word)
-#define ONE(kind, at, x)	node_of1(p->trees, NODE_##kind, at, x)
-#define TWO(kind, at, x, y)	node_of2(p->trees, NODE_##kind, at, x, y)
+#define NEW(kind, at)		grammar_node(p, NODE_##kind, at, NULL, 0)
+#define TEXT(kind, at, text)	grammar_node(p, NODE_##kind, at, text, 0)
+#define WORD(kind, at, word)	grammar_node(p, NODE_##kind, at, NULL, word)
+#define ONE(kind, at, x)	node_add(NEW(kind, at), x)
+#define TWO(kind, at, x, y)	node_add(ONE(kind, at, x), y)
+#define SAME(kind, at, x)	grammar_same(p, NODE_##kind, at, x)
+#define MOVE(to, from)		grammar_move(p, to, from)
 }
 
 %token A_FILE "policy text" A_VALUE "value text" A_CLAIM "claim text" A_PACKET "packet text"
@@ -117,7 +119,7 @@ item
 	| "reflex" name error '{' junk '}' "end of line"	{ $$ = grammar_hole(p, @$, $2); yyerrok; }
 	| "posture" name error "end of line"	{ $$ = grammar_hole(p, @$, $2); yyerrok; }
 	| "posture" name error '{' posture_items '}' "end of line"
-		{ $$ = node_move(ONE(POSTURE, @$, grammar_named_hole(p, $2)), $5); yyerrok; }
+		{ $$ = MOVE(ONE(POSTURE, @$, grammar_named_hole(p, $2)), $5); yyerrok; }
 	| error "end of line"			{ $$ = grammar_hole(p, @$, NULL); yyerrok; }
 	| error '{' junk '}' "end of line"	{ $$ = grammar_hole(p, @$, NULL); yyerrok; }
 	;
@@ -130,41 +132,41 @@ junk
 
 declaration
 	: "policy" name title				{ $$ = TWO(POLICY, @$, $2, $3); }
-	| "policy" name title '{' settings '}'		{ $$ = node_move(TWO(POLICY, @$, $2, $3), $5); }
+	| "policy" name title '{' settings '}'		{ $$ = MOVE(TWO(POLICY, @$, $2, $3), $5); }
 	| "import" STRING				{ $$ = ONE(IMPORT, @$, TEXT(STRING, @2, $2)); }
 	| "param" name ':' type				{ $$ = TWO(PARAM, @$, $2, $4); }
 	| "param" name ':' type '=' value		{ $$ = node_add(TWO(PARAM, @$, $2, $4), $6); }
 	| "zone" name '=' value				{ $$ = TWO(ZONE, @$, $2, $4); }
 	| "net" name '=' value				{ $$ = TWO(NET, @$, $2, $4); }
 	| "service" name '=' value			{ $$ = TWO(SERVICE, @$, $2, $4); }
-	| "lifeline" '{' lifelines '}'			{ $$ = node_move(NEW(LIFELINE, @$), $3); }
+	| "lifeline" '{' lifelines '}'			{ $$ = MOVE(NEW(LIFELINE, @$), $3); }
 	| "block" value					{ $$ = ONE(BLOCK, @$, $2); }
 	| "block" value "on" value			{ $$ = TWO(BLOCK, @$, $2, ONE(ON, @4, $4)); }
 	| label "block" value				{ $$ = TWO(BLOCK, @$, $1, $3); }
 	| label "block" value "on" value		{ $$ = node_add(TWO(BLOCK, @$, $1, $3), ONE(ON, @5, $5)); }
 	| "posture" name title extends '{' posture_items '}'
-		{ $$ = node_move(node_add(TWO(POSTURE, @$, $2, $3), $4), $6); }
+		{ $$ = MOVE(node_add(TWO(POSTURE, @$, $2, $3), $4), $6); }
 	| "initial" "posture" name			{ $$ = ONE(INITIAL, @$, $3); }
-	| "reflex" name '{' reflex_items '}'		{ $$ = node_move(ONE(REFLEX, @$, $2), $4); }
-	| "test" STRING '{' tests '}'			{ $$ = node_move(ONE(TEST, @$, TEXT(TITLE, @2, $2)), $4); }
+	| "reflex" name '{' reflex_items '}'		{ $$ = grammar_pack(p, MOVE(ONE(REFLEX, @$, $2), $4)); }
+	| "test" STRING '{' tests '}'			{ $$ = MOVE(ONE(TEST, @$, TEXT(TITLE, @2, $2)), $4); }
 	| "if" condition '{' file '}'
-		{ $$ = TWO(IF, @$, $2, node_move(NEW(THEN, span_join(@3, @5)), $4)); }
+		{ $$ = TWO(IF, @$, $2, MOVE(NEW(THEN, span_join(@3, @5)), $4)); }
 	| "if" condition '{' file '}' "else" '{' file '}'
-		{ $$ = grammar_if(p, @$, $2, node_move(NEW(THEN, span_join(@3, @5)), $4),
-				  node_move(NEW(ELSE, span_join(@7, @9)), $8)); }
+		{ $$ = grammar_if(p, @$, $2, MOVE(NEW(THEN, span_join(@3, @5)), $4),
+				  MOVE(NEW(ELSE, span_join(@7, @9)), $8)); }
 	| "limit" name '=' limit			{ $$ = TWO(BUCKET, @$, $2, $4); }
-	| "feed" name '{' phrase_lines '}'		{ $$ = node_move(ONE(FEED, @$, $2), $4); }
-	| "derme" '{' senses '}'			{ $$ = node_move(NEW(DERME, @$), $3); }
-	| "decoy" name '{' phrase_lines '}'		{ $$ = node_move(ONE(DECOY, @$, $2), $4); }
-	| "playbook" name '(' params ')' '{' steps '}'	{ $$ = node_move(node_move(ONE(PLAYBOOK, @$, $2), $4), $7); }
+	| "feed" name '{' phrase_lines '}'		{ $$ = MOVE(ONE(FEED, @$, $2), $4); }
+	| "derme" '{' senses '}'			{ $$ = MOVE(NEW(DERME, @$), $3); }
+	| "decoy" name '{' phrase_lines '}'		{ $$ = MOVE(ONE(DECOY, @$, $2), $4); }
+	| "playbook" name '(' params ')' '{' steps '}'	{ $$ = MOVE(MOVE(ONE(PLAYBOOK, @$, $2), $4), $7); }
 	| "response" value call				{ $$ = TWO(RESPONSE, @$, $2, $3); }
 	| "response" value "where" condition call	{ $$ = node_add(TWO(RESPONSE, @$, $2, ONE(WHERE, @4, $4)), $5); }
 	| "response" "decoy" call			{ $$ = TWO(RESPONSE, @$, TEXT(NAME, @2, $2), $3); }
 	| "response" "decoy" "where" condition call
 		{ $$ = node_add(TWO(RESPONSE, @$, TEXT(NAME, @2, $2), ONE(WHERE, @4, $4)), $5); }
-	| "homeostasis" '{' regulations '}'		{ $$ = node_move(NEW(HOMEOSTASIS, @$), $3); }
-	| "invariant" name '{' claims '}'		{ $$ = node_move(ONE(INVARIANT, @$, $2), $4); }
-	| "order" orders				{ $$ = node_move(NEW(ORDER, @$), $2); }
+	| "homeostasis" '{' regulations '}'		{ $$ = MOVE(NEW(HOMEOSTASIS, @$), $3); }
+	| "invariant" name '{' claims '}'		{ $$ = MOVE(ONE(INVARIANT, @$, $2), $4); }
+	| "order" orders				{ $$ = MOVE(NEW(ORDER, @$), $2); }
 	;
 
 name	: NAME					{ $$ = TEXT(NAME, @$, $1); } ;
@@ -224,15 +226,15 @@ posture_item
 	: "default" verdict "end of line"		{ $$ = WORD(DEFAULT, span_join(@1, @2), $2->word); }
 	| "default" direction verdict "end of line"	{ $$ = node_add(WORD(DEFAULT, span_join(@1, @3), $3->word), $2); }
 	| setting "end of line"
-	| rule "end of line"
-	| "malformed" "drop" causes "end of line"	{ $$ = node_move(TEXT(MALFORMED, span_join(@1, @3), "drop"), $3); }
-	| "malformed" NAME causes "end of line"		{ $$ = node_move(TEXT(MALFORMED, span_join(@1, @3), $2), $3); }
-	| "without" names "end of line"			{ $$ = node_move(NEW(WITHOUT, span_join(@1, @2)), $2); }
+	| rule "end of line"				{ $$ = grammar_pack(p, $1); }
+	| "malformed" "drop" causes "end of line"	{ $$ = MOVE(TEXT(MALFORMED, span_join(@1, @3), "drop"), $3); }
+	| "malformed" NAME causes "end of line"		{ $$ = MOVE(TEXT(MALFORMED, span_join(@1, @3), $2), $3); }
+	| "without" names "end of line"			{ $$ = MOVE(NEW(WITHOUT, span_join(@1, @2)), $2); }
 	| "if" condition '{' posture_items '}' "end of line"
-		{ $$ = TWO(IF, span_join(@1, @5), $2, node_move(NEW(THEN, span_join(@3, @5)), $4)); }
+		{ $$ = TWO(IF, span_join(@1, @5), $2, MOVE(NEW(THEN, span_join(@3, @5)), $4)); }
 	| "if" condition '{' posture_items '}' "else" '{' posture_items '}' "end of line"
-		{ $$ = grammar_if(p, span_join(@1, @9), $2, node_move(NEW(THEN, span_join(@3, @5)), $4),
-				  node_move(NEW(ELSE, span_join(@7, @9)), $8)); }
+		{ $$ = grammar_if(p, span_join(@1, @9), $2, MOVE(NEW(THEN, span_join(@3, @5)), $4),
+				  MOVE(NEW(ELSE, span_join(@7, @9)), $8)); }
 	| error "end of line"				{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); yyerrok; }
 	| error '{' junk '}' "end of line"		{ $$ = grammar_hole(p, @$, NEW(NAME, @$)); yyerrok; }
 	;
@@ -250,13 +252,13 @@ cause	: name
 	;
 
 rule
-	: verdict selector tails			{ $$ = node_move(node_add(WORD(RULE, @$, $1->word), $2), $3); }
+	: verdict selector tails			{ $$ = MOVE(node_add(SAME(RULE, @$, $1), $2), $3); }
 	| verdict direction selector tails
-		{ $$ = node_move(node_add(node_add(WORD(RULE, @$, $1->word), $2), $3), $4); }
+		{ $$ = MOVE(node_add(node_add(SAME(RULE, @$, $1), $2), $3), $4); }
 	| label verdict selector tails
-		{ $$ = node_move(node_add(node_add(WORD(RULE, @$, $2->word), $1), $3), $4); }
+		{ $$ = MOVE(node_add(node_add(SAME(RULE, @$, $2), $1), $3), $4); }
 	| label verdict direction selector tails
-		{ $$ = node_move(node_add(node_add(node_add(WORD(RULE, @$, $2->word), $1), $3), $4), $5); }
+		{ $$ = MOVE(node_add(node_add(node_add(SAME(RULE, @$, $2), $1), $3), $4), $5); }
 	;
 
 /* What a rule does beside its verdict. */
@@ -276,7 +278,7 @@ sample	: %empty				{ $$ = NULL; }
 
 /* `500/s per source burst 10k`, `1000 per 100ms per source/24 shared`; or the name of one. */
 limit
-	: value pers limit_options		{ $$ = node_move(node_move(ONE(LIMIT, @$, $1), $2), $3); }
+	: value pers limit_options		{ $$ = MOVE(MOVE(ONE(LIMIT, @$, $1), $2), $3); }
 	;
 pers	: %empty				{ $$ = NULL; }
 	| pers per				{ $$ = node_add($1 ? $1 : NEW(FILE, @2), $2); }
@@ -304,8 +306,8 @@ direction
 
 selector
 	: head					{ $$ = ONE(SELECTOR, @$, $1); }
-	| head clauses				{ $$ = node_move(ONE(SELECTOR, @$, $1), $2); }
-	| clauses				{ $$ = node_move(NEW(SELECTOR, @$), $1); }
+	| head clauses				{ $$ = MOVE(ONE(SELECTOR, @$, $1), $2); }
+	| clauses				{ $$ = MOVE(NEW(SELECTOR, @$), $1); }
 	;
 
 /* `tcp`, `web`, `[web, dns]`; `icmp echo`, `protocol 47`. */
@@ -349,7 +351,7 @@ words
 
 reflex_items
 	: %empty				{ $$ = NEW(FILE, @$); }
-	| reflex_items reflex_item		{ $$ = node_move($1, $2); }
+	| reflex_items reflex_item		{ $$ = MOVE($1, $2); }
 	| reflex_items "end of line"
 	| reflex_items error "end of line"	{ $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
 	| reflex_items error '{' junk '}' "end of line" { $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
@@ -357,25 +359,25 @@ reflex_items
 reflex_item
 	: "match" selector			{ $$ = ONE(FILE, @$, ONE(MATCH, @$, $2)); }
 	| "when" NAME '>' value pers
-		{ $$ = ONE(FILE, @$, node_move(node_add(TEXT(WHEN, @$, $2), $4), $5)); }
+		{ $$ = ONE(FILE, @$, MOVE(node_add(TEXT(WHEN, @$, $2), $4), $5)); }
 	| "when" NAME per '>' value pers
-		{ $$ = ONE(FILE, @$, node_move(node_add(node_add(TEXT(WHEN, @$, $2), $3), $5), $6)); }
+		{ $$ = ONE(FILE, @$, MOVE(node_add(node_add(TEXT(WHEN, @$, $2), $3), $5), $6)); }
 	| "when" "exceeds" name			{ $$ = ONE(FILE, @$, ONE(EXCEEDS, @$, $3)); }
 	| "do" effects				{ $$ = $2; }
-	| "except" "in" names			{ $$ = ONE(FILE, @$, node_move(NEW(EXCEPT, @$), $3)); }
+	| "except" "in" names			{ $$ = ONE(FILE, @$, MOVE(NEW(EXCEPT, @$), $3)); }
 	;
 effects
 	: effect				{ $$ = ONE(FILE, @$, $1); }
 	| effects ',' effect			{ $$ = node_add($1, $3); }
 	;
 effect
-	: verdict				{ $$ = WORD(ACTION, @$, $1->word); }
-	| verdict value "for" value		{ $$ = node_add(node_add(WORD(ACTION, @$, $1->word), $2), $4); }
+	: verdict				{ $$ = SAME(ACTION, @$, $1); }
+	| verdict value "for" value		{ $$ = node_add(node_add(SAME(ACTION, @$, $1), $2), $4); }
 	| "emit" NAME sample			{ $$ = node_add(TEXT(EMIT, @$, $2), $3); }
 	| effect_name
 	;
 effect_name
-	: NAME arguments				{ $$ = node_move(TEXT(PHRASE, @$, $1), $2); }
+	: NAME arguments				{ $$ = MOVE(TEXT(PHRASE, @$, $1), $2); }
 	;
 names
 	: name					{ $$ = ONE(FILE, @$, $1); }
@@ -398,9 +400,9 @@ test_item
 	| "after" value "end of line"		{ $$ = ONE(AFTER, span_join(@1, @2), $2); }
 	| "todo" STRING "end of line"		{ $$ = ONE(TODO, span_join(@1, @2), TEXT(STRING, @2, $2)); }
 	| "refuses" NAME '{' file '}' "end of line"
-		{ $$ = node_move(TEXT(REFUSES, span_join(@1, @5), $2), $4); }
+		{ $$ = MOVE(TEXT(REFUSES, span_join(@1, @5), $2), $4); }
 	| "table" packet '{' header rows '}' "end of line"
-		{ $$ = node_move(TWO(TABLE, span_join(@1, @6), $2, $4), $5); }
+		{ $$ = MOVE(TWO(TABLE, span_join(@1, @6), $2, $4), $5); }
 	| NUMBER '*' '(' packet ')' within "=>" expect "end of line"
 		{ $$ = grammar_case(p, span_join(@1, @8), TEXT(NUMBER, @1, $1), $4, $6, $8); }
 	| QUANTITY '*' '(' packet ')' within "=>" expect "end of line"
@@ -437,9 +439,9 @@ within	: %empty				{ $$ = NULL; }
 
 packet
 	: name packet_end "->" packet_end packet_words
-		{ $$ = node_move(node_add(TWO(PACKET, @$, ONE(HEAD, @1, $1), $2), $4), $5); }
+		{ $$ = MOVE(node_add(TWO(PACKET, @$, ONE(HEAD, @1, $1), $2), $4), $5); }
 	| name kind packet_end "->" packet_end packet_words
-		{ $$ = node_move(node_add(TWO(PACKET, @$, TWO(HEAD, span_join(@1, @2), $1, $2), $3), $5), $6); }
+		{ $$ = MOVE(node_add(TWO(PACKET, @$, TWO(HEAD, span_join(@1, @2), $1, $2), $3), $5), $6); }
 	;
 kind
 	: name
@@ -521,7 +523,7 @@ phrase_lines
 	| phrase_lines error '{' junk '}' "end of line"
 		{ $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
 	;
-phrase	: phrase_word arguments			{ $$ = node_move(TEXT(PHRASE, @$, $1), $2); } ;
+phrase	: phrase_word arguments			{ $$ = MOVE(TEXT(PHRASE, @$, $1), $2); } ;
 phrase_word
 	: NAME
 	| "block"
@@ -550,7 +552,7 @@ relop
 	;
 record
 	: '{' '}'				{ $$ = NEW(RECORD, @$); }
-	| '{' fields "end of line" '}'		{ $$ = node_move(NEW(RECORD, @$), $2); }
+	| '{' fields "end of line" '}'		{ $$ = MOVE(NEW(RECORD, @$), $2); }
 	;
 fields
 	: NAME ':' value			{ $$ = ONE(FILE, @$, node_add(TEXT(FIELD, @$, $1), $3)); }
@@ -592,10 +594,10 @@ senses
 	| senses error '{' junk '}' "end of line" { $$ = node_add($1, grammar_hole(p, @2, NEW(NAME, @2))); yyerrok; }
 	;
 sense
-	: "when" condition "do" effects		{ $$ = node_move(ONE(SENSE, @$, ONE(WHERE, @2, $2)), $4); }
-	| label "when" condition "do" effects	{ $$ = node_move(TWO(SENSE, @$, $1, ONE(WHERE, @3, $3)), $5); }
-	| effect_name "do" effects		{ $$ = node_move(ONE(SENSE, @$, $1), $3); }
-	| label effect_name "do" effects	{ $$ = node_move(TWO(SENSE, @$, $1, $2), $4); }
+	: "when" condition "do" effects		{ $$ = MOVE(ONE(SENSE, @$, ONE(WHERE, @2, $2)), $4); }
+	| label "when" condition "do" effects	{ $$ = MOVE(TWO(SENSE, @$, $1, ONE(WHERE, @3, $3)), $5); }
+	| effect_name "do" effects		{ $$ = MOVE(ONE(SENSE, @$, $1), $3); }
+	| label effect_name "do" effects	{ $$ = MOVE(TWO(SENSE, @$, $1, $2), $4); }
 	;
 
 params
@@ -618,15 +620,15 @@ steps
 	;
 step
 	: phrase
-	| "budget" budget			{ $$ = node_move(NEW(BUDGET, @$), $2); }
-	| "phase" name '{' steps '}'		{ $$ = node_move(ONE(PHASE, @$, $2), $4); }
-	| "parallel" '{' steps '}'		{ $$ = node_move(NEW(PARALLEL, @$), $3); }
+	| "budget" budget			{ $$ = MOVE(NEW(BUDGET, @$), $2); }
+	| "phase" name '{' steps '}'		{ $$ = MOVE(ONE(PHASE, @$, $2), $4); }
+	| "parallel" '{' steps '}'		{ $$ = MOVE(NEW(PARALLEL, @$), $3); }
 	| "if" condition '{' steps '}'
-		{ $$ = TWO(IF, @$, $2, node_move(NEW(THEN, span_join(@3, @5)), $4)); }
+		{ $$ = TWO(IF, @$, $2, MOVE(NEW(THEN, span_join(@3, @5)), $4)); }
 	| "if" condition '{' steps '}' "else" '{' steps '}'
-		{ $$ = grammar_if(p, @$, $2, node_move(NEW(THEN, span_join(@3, @5)), $4),
-				  node_move(NEW(ELSE, span_join(@7, @9)), $8)); }
-	| "on" name '{' steps '}'		{ $$ = node_move(ONE(FAILURE, @$, $2), $4); }
+		{ $$ = grammar_if(p, @$, $2, MOVE(NEW(THEN, span_join(@3, @5)), $4),
+				  MOVE(NEW(ELSE, span_join(@7, @9)), $8)); }
+	| "on" name '{' steps '}'		{ $$ = MOVE(ONE(FAILURE, @$, $2), $4); }
 	;
 budget
 	: phrase				{ $$ = ONE(FILE, @$, $1); }
@@ -673,8 +675,8 @@ value
 	;
 list
 	: '[' ']'				{ $$ = NEW(LIST, @$); }
-	| '[' some_values ']'			{ $$ = node_move(NEW(LIST, @$), $2); }
-	| '[' some_values ',' ']'		{ $$ = node_move(NEW(LIST, @$), $2); }
+	| '[' some_values ']'			{ $$ = MOVE(NEW(LIST, @$), $2); }
+	| '[' some_values ',' ']'		{ $$ = MOVE(NEW(LIST, @$), $2); }
 	;
 some_values
 	: value					{ $$ = ONE(LIST, @$, $1); }
