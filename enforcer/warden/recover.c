@@ -206,6 +206,18 @@ int recover_restore(struct generation **out, struct kernel *k, struct state *s, 
 
 /* ---- a start ---------------------------------------------------------------------------------- */
 
+/* A journal that is not there is that of a first start, or was removed. */
+static int nobody_judges(struct kernel *k, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct filter_live live;
+	int rc = look(k, &live, a, why);
+
+	if (rc || (!layout_is_hooked(&live, 'a') && !layout_is_hooked(&live, 'b')))
+		return rc;
+	return err_set(why, EUCLEAN, "the kernel has a policy, and %s/state, which says what it is, is gone", k->settings->state_dir);
+}
+
 /* A journal that cannot be read says nothing; what the kernel has then goes on, unknown. */
 static int read_journal(struct state *s, struct kernel *k, struct err *why)
 {
@@ -221,8 +233,8 @@ static int read_journal(struct state *s, struct kernel *k, struct err *why)
 	}
 	*s = (struct state){ 0 };
 	if (rc == -ENOENT)
-		return 0;
-	return err_in(why, "what is in force is not known; it goes on until a bundle is applied");
+		rc = nobody_judges(k, why);
+	return rc ? err_in(why, "what is in force is not known; it goes on until a bundle is applied") : 0;
 }
 
 int recover(struct generation **out, enum recovered *how, struct kernel *k, struct state *s, struct err *why)

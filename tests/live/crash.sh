@@ -62,4 +62,14 @@ echo "# $changed of 9 had changed"
 is "$(nft list chains | grep -c '\.next')" 0 "no bridge is left standing"
 ok "the audit log went on in several files" [ $(ls $lab/state/audit.log.[0-9]* | wc -l) -ge 2 ]
 ok "and is whole" ctl audit verify
+
+seen=$(judged)
+tegd_end KILL
+rm $lab/state/state
+ok "tegd starts where somebody has removed the journal" tegd_start --engine "${ENGINE:-native}"
+is "$(judged)" "$seen" "what is in force goes on"
+is "$(status '.intact, .generation' | xargs)" "false 0" "and is not taken for nothing"
+holds "$(status .fault)" "what is in force is not known; it goes on until a bundle is applied: the kernel has a policy, and $lab/state/state, which says what it is, is gone" "why is said"
+ok "a bundle is applied" ctl apply $lab/one.tegb
+is "$(status '.intact, .fault, .policy.version' | xargs), $(judged)" "true 1, open shut open silent" "in place of it"
 done_testing
