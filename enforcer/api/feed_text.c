@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 #include "lang/base/arena.h"
 #include "lang/base/own.h"
@@ -219,6 +220,50 @@ static int read_pattern(struct reading *r, const char *pattern)
 	return rc;
 }
 
+#define STIX_SECOND "0000-00-00T00:00:00" /* as every time of STIX begins; what follows is a fraction, and a Z (2.1, 3.2) */
+
+static bool is_stix_time(const char *text)
+{
+	static const char form[] = STIX_SECOND;
+
+	for (size_t i = 0; form[i]; i++)
+		if (form[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+			return false;
+	text += sizeof form - 1;
+	text += *text == '.' ? 1 + strspn(text + 1, "0123456789") : 0;
+	return !strcmp(text, "Z");
+}
+
+/* Is the indicator one no more? The year has four digits, so times of this form follow each other as their texts do. */
+static int stix_is_over(bool *out, struct reading *r, const cJSON *indicator)
+{
+	const cJSON *until = cJSON_GetObjectItemCaseSensitive(indicator, "valid_until");
+	const time_t now = (time_t)r->how->now;
+	char second[sizeof STIX_SECOND];
+	struct tm at;
+
+	*out = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(indicator, "revoked"));
+	if (*out || !until)
+		return 0;
+	if (!cJSON_IsString(until) || !is_stix_time(until->valuestring))
+		return wrong(r, "valid_until", "is no time, such as 2026-01-31T12:00:00Z");
+	strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now, &at));
+	*out = strncmp(until->valuestring, second, sizeof second - 1) <= 0;
+	return 0;
+}
+
+static int read_indicator(struct reading *r, const cJSON *object)
+{
+	const cJSON *type = cJSON_GetObjectItemCaseSensitive(object, "type");
+	const cJSON *pattern = cJSON_GetObjectItemCaseSensitive(object, "pattern");
+	bool is_over;
+
+	if (!cJSON_IsString(type) || strcmp(type->valuestring, "indicator") || !cJSON_IsString(pattern))
+		return 0;
+	int rc = stix_is_over(&is_over, r, object);
+	return rc || is_over ? rc : read_pattern(r, pattern->valuestring);
+}
+
 static int read_stix(struct reading *r, const char *text, size_t len)
 {
 	if (len > FEED_STIX_BYTES_MAX)
@@ -230,18 +275,25 @@ static int read_stix(struct reading *r, const char *text, size_t len)
 	if (!cJSON_IsArray(objects))
 		return err_set(r->why, EINVAL, "it is no STIX bundle: a JSON object with `objects`");
 	cJSON_ArrayForEach(one, objects) {
-		const cJSON *type = cJSON_GetObjectItemCaseSensitive(one, "type");
-		const cJSON *pattern = cJSON_GetObjectItemCaseSensitive(one, "pattern");
-
 		r->line++;
-		if (!rc && cJSON_IsString(type) && !strcmp(type->valuestring, "indicator") && cJSON_IsString(pattern) &&
-		    !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(one, "revoked")))
-			rc = read_pattern(r, pattern->valuestring);
+		if (!rc)
+			rc = read_indicator(r, one);
 	}
 	return rc;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
+
+static bool has_all_of_a_family(const struct netset *set)
+{
+	for (enum family f = 0; f < FAMILY_COUNT; f++) {
+		const struct addr_range all = prefix_range((struct prefix){ { f, 0 }, 0 });
+
+		if (set->len[f] && set->at[f][0].lo == all.lo && set->at[f][0].hi == all.hi)
+			return true;
+	}
+	return false;
+}
 
 int feed_text_read(struct buf *packed, uint32_t *entries, const struct feed_text *how, char *text, size_t len, struct err *why)
 {
@@ -260,6 +312,8 @@ int feed_text_read(struct buf *packed, uint32_t *entries, const struct feed_text
 		lens[f] = r.ranges[f].len;
 	}
 	const struct netset set = netset_of_ranges(a, at, lens);
+	if (has_all_of_a_family(&set))
+		return err_set(why, EINVAL, "its entries together are everything: that is no feed");
 	feed_pack(packed, a, &set);
 	*entries = r.entries;
 	return 0;

@@ -4,7 +4,8 @@
  *     feed_text_read(&packed, &entries, &how, text, len, why)     "line 7: `198.51.100.300` is no address or prefix"
  *
  * In the process without privileges. Nothing is guessed: what is no address where one must stand refuses the whole text,
- * and so does a prefix with host bits, one of everything, or one entry too many. formats: lang/vocab/format.def.
+ * and so does a prefix with host bits, one entry too many, or all addresses of a family, by one prefix or by many.
+ * Indicators of STIX that are revoked, or whose `valid_until` is over, are left out. formats: lang/vocab/format.def.
  */
 #ifndef TEG_API_FEED_TEXT_H
 #define TEG_API_FEED_TEXT_H
@@ -23,6 +24,7 @@ struct feed_text {
 	const char *member; /* of json-lines */
 	uint32_t column;    /* of csv, from 1 */
 	uint32_t most;	    /* entries */
+	uint64_t now;	    /* seconds, CLOCK_REALTIME */
 };
 
 /* Packed as feed_pack.h says; *entries is how many the text has. The text is written over. */

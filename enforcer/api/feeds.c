@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "enforcer/api/feed_text.h"
@@ -115,7 +116,7 @@ static void feed_known(struct request *r, struct answer *a)
 		request_refuse(r, PROBLEM_REFUSED, "Feed", "`tegctl feed` lists those that there are", "the policy has no feed %.128s", name);
 		return;
 	}
-	const struct feed_text how = { f->format, f->member, f->column, f->most };
+	const struct feed_text how = { f->format, f->member, f->column, f->most, (uint64_t)time(NULL) };
 	int rc = file_read_fd(&text, request_bundle(r), FEED_TEXT_BYTES_MAX, &why);
 	if (!rc)
 		rc = feed_text_read(&packed, &entries, &how, (char *)(uintptr_t)buf_text(&text), text.len, &why);

@@ -6,6 +6,8 @@
 #include "lang/bundle/feed_pack.h"
 #include "tests/lib/tap.h"
 
+#define NOON 1769860800 /* 2026-01-31T12:00:00Z */
+
 static const struct {
 	const char *what;
 	enum feed_format format;
@@ -23,6 +25,8 @@ static const struct {
 	{ "a word", FORMAT_NETSET, "", 0, "198.51.100.7\nbad\n", "line 2: `bad` is no address or prefix", 0 },
 	{ "host bits", FORMAT_NETSET, "", 0, "198.51.100.7/24\n", "line 1: `198.51.100.7/24` has bits beyond its length", 0 },
 	{ "everything", FORMAT_NETSET, "", 0, "::/0\n", "line 1: `::/0` is everything: that is no feed", 0 },
+	{ "everything in halves", FORMAT_NETSET, "", 0, "10.0.0.1\n::/1\n8000::/1\n", "its entries together are everything: that is no feed", 0 },
+	{ "a half", FORMAT_NETSET, "", 0, "128.0.0.0/1\n", "[128.0.0.0/1]", 1 },
 	{ "a length of none", FORMAT_NETSET, "", 0, "10.0.0.0/33\n", "line 1: `10.0.0.0/33` is longer than an address", 0 },
 	{ "signs that no terminal should get", FORMAT_NETSET, "", 0, "\x1b[2J\xff\n", "line 1: `?[2J?` is no address or prefix", 0 },
 	{ "one too many", FORMAT_NETSET, "", 0, "10.0.0.1\n10.0.0.1\n10.0.0.1\n10.0.0.1\n10.0.0.1\n10.0.0.1\n",
@@ -47,6 +51,14 @@ static const struct {
 	  "{\"type\":\"indicator\",\"revoked\":true,\"pattern\":\"[ipv4-addr:value = '192.0.2.7']\"},"
 	  "{\"type\":\"malware\",\"pattern\":\"[ipv4-addr:value = '192.0.2.6']\"}]}",
 	  "[192.0.2.1, 198.51.100.0/24, 2001:db8::1]", 3 },
+	{ "indicators whose time is over, is not, or is over now", FORMAT_STIX, "", 0,
+	  "{\"objects\":[{\"type\":\"indicator\",\"valid_until\":\"2026-01-31T11:59:59.999Z\",\"pattern\":\"[ipv4-addr:value = '192.0.2.1']\"},"
+	  "{\"type\":\"indicator\",\"valid_until\":\"2026-01-31T12:00:01Z\",\"pattern\":\"[ipv4-addr:value = '192.0.2.2']\"},"
+	  "{\"type\":\"indicator\",\"valid_until\":\"2026-01-31T12:00:00Z\",\"pattern\":\"[ipv4-addr:value = '192.0.2.3']\"}]}",
+	  "[192.0.2.2]", 1 },
+	{ "a time that is none", FORMAT_STIX, "", 0,
+	  "{\"objects\":[{\"type\":\"indicator\",\"valid_until\":\"2026-01-31\",\"pattern\":\"[ipv4-addr:value = '192.0.2.1']\"}]}",
+	  "object 1: `valid_until` is no time, such as 2026-01-31T12:00:00Z", 0 },
 	{ "an indicator of no address", FORMAT_STIX, "", 0,
 	  "{\"objects\":[{\"type\":\"indicator\",\"pattern\":\"[ipv4-addr:value = '192.0.2']\"}]}",
 	  "object 1: `192.0.2` is no address or prefix", 0 },
@@ -80,7 +92,7 @@ static const char *printed(struct arena *a, const struct buf *packed)
 static void texts(struct arena *a)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct feed_text how = { rows[i].format, rows[i].member, rows[i].column, 5 };
+		const struct feed_text how = { rows[i].format, rows[i].member, rows[i].column, 5, NOON };
 		own(buf) struct buf packed = { 0 };
 		struct err why = { 0 };
 		uint32_t entries = 0;
