@@ -109,7 +109,18 @@ static enum exit_code refused(const struct ctl *c, const struct call *call, long
 	return exit_of_problem(name);
 }
 
-static const char *way_to_reach(const struct ctl *c, CURLcode code)
+/* Somebody took the connection, and the handshake of TLS did not come to its end: also when time ran out. */
+static bool ended_in_handshake(const struct ctl *c, CURL *curl)
+{
+	curl_off_t secured = 0;
+	long port = 0; /* of ours; its time of connecting libcurl tells only when all is over */
+
+	curl_easy_getinfo(curl, CURLINFO_LOCAL_PORT, &port);
+	curl_easy_getinfo(curl, CURLINFO_APPCONNECT_TIME_T, &secured);
+	return !strncasecmp(c->url, "https:", 6) && port > 0 && !secured;
+}
+
+static const char *way_to_reach(const struct ctl *c, CURL *curl, CURLcode code)
 {
 	switch (code) {
 	case CURLE_PEER_FAILED_VERIFICATION:
@@ -117,22 +128,22 @@ static const char *way_to_reach(const struct ctl *c, CURLcode code)
 		return "--ca FILE, with the CA that signed tegd's certificate for the host that --url names";
 	case CURLE_SSL_CERTPROBLEM:
 		return "--cert FILE and --key FILE, a certificate and the key that belongs to it";
-	case CURLE_SSL_CONNECT_ERROR:
-		return "https:// is for a tegd with tls-cert; http:// for one without, on loopback";
 	default:
+		if (code == CURLE_SSL_CONNECT_ERROR || ended_in_handshake(c, curl))
+			return "https:// is for a tegd with tls-cert; http:// for one without, on loopback";
 		return *c->url ? "does tegd have the setting `listen` for that address? what it enforced before is still enforced"
 			       : "start tegd, or name its socket with --socket; what it enforced before is still enforced";
 	}
 }
 
-static enum exit_code unreachable(const struct ctl *c, CURLcode code, int os_errno)
+static enum exit_code unreachable(const struct ctl *c, CURL *curl, CURLcode code, int os_errno)
 {
 	own(buf) struct buf detail = { 0 };
 	const bool connected = code != CURLE_COULDNT_CONNECT;
 
 	buf_printf(&detail, "cannot reach tegd at %s: %s", *c->url ? c->url : c->socket,
 		   os_errno && !connected ? strerror(os_errno) : curl_easy_strerror(code));
-	say_problem(c, "unreachable", buf_text(&detail), way_to_reach(c, code));
+	say_problem(c, "unreachable", buf_text(&detail), way_to_reach(c, curl, code));
 	return EXIT_UNAVAILABLE;
 }
 
@@ -148,7 +159,7 @@ static enum exit_code not_made(const struct ctl *c, const struct call *call, CUR
 		return EXIT_DENIED;
 	}
 	if (!sent || !strcmp(call->method, "GET"))
-		return unreachable(c, code, (int)os_errno);
+		return unreachable(c, curl, code, (int)os_errno);
 	say_problem(c, "outcome-unknown", "the connection ended before tegd said how the change ended",
 		    "see `tegctl status`");
 	return EXIT_UNKNOWN;

@@ -46,6 +46,12 @@ turn 69 'cannot reach tegd at http://127.0.0.1:8765' 'the setting `listen`' "a c
 turn 64 '--url takes https' 'https://HOST:PORT' "http to another host" "$BUILD/tegctl" --url http://192.0.2.1 status
 turn 66 'cannot open the token file /nowhere' 'one line' "no token file" "$BUILD/tegctl" --url http://127.0.0.1:8765 --token-file /nowhere status
 
+# A processor may be so slow, too, that the handshake does not end in time.
+nc -4 -lk 8764 </dev/null >/dev/null 2>&1 &
+until ss -Hltn "sport = 8764" | grep -q .; do sleep 0.02; done
+turn 69 'cannot reach tegd at https://127.0.0.1:8764' 'https:// is for a tegd with tls-cert' "TLS to who never answers" \
+	"$BUILD/tegctl" --url https://127.0.0.1:8764 status
+
 # --- nothing enforced
 (umask 077; "$BUILD/tegctl" token look viewer $lab/look.token > $lab/tokens; echo 0123456789abcdef0123 > $lab/old.token; echo x > $lab/wide.token)
 chmod 644 $lab/wide.token
