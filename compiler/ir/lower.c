@@ -618,8 +618,12 @@ static bool is_of_self_alone(const struct ir_box *b)
 
 static struct ir_list cookies_for_nft(const struct ir_list *l, struct arena *a)
 {
-	struct ir_list out = { arena_zero(a, (l->count + 1) * sizeof *out.rules), 0 };
+	struct ir_list out = { 0 };
+	size_t most = 0;
 
+	for (size_t i = 0; i < l->count; i++)
+		most += l->rules[i].cookies;
+	out.rules = arena_zero(a, (most + 1) * sizeof *out.rules);
 	for (size_t i = 0; i < l->count; i++) {
 		struct ir_rule r = l->rules[i];
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "compiler/ir/proto.h"
+
 /* The fields that may be joined, in the order in which joining them is tried. */
 enum part { PART_DPORT, PART_SPORT, PART_ICMP, PART_PROTOS, PART_ZONES, PART_FAMILIES, PART_COUNT };
 
@@ -38,17 +40,17 @@ static int order_part(const struct nft_box *x, const struct nft_box *y, enum par
 {
 	switch (p) {
 	case PART_DPORT:
-		return order_ranges(&x->box.dport, &y->box.dport);
+		return order_ranges(&x->box->dport, &y->box->dport);
 	case PART_SPORT:
-		return order_ranges(&x->box.sport, &y->box.sport);
+		return order_ranges(&x->box->sport, &y->box->sport);
 	case PART_ICMP:
-		return order_ranges(&x->box.icmp, &y->box.icmp);
+		return order_ranges(&x->box->icmp, &y->box->icmp);
 	case PART_PROTOS:
 		return order_ranges(&x->protos, &y->protos);
 	case PART_ZONES:
-		return order(x->box.zones, y->box.zones);
+		return order(x->box->zones, y->box->zones);
 	case PART_FAMILIES:
-		return order(x->box.families, y->box.families);
+		return order(x->box->families, y->box->families);
 	case PART_COUNT:
 		break;
 	}
@@ -58,15 +60,15 @@ static int order_part(const struct nft_box *x, const struct nft_box *y, enum par
 /* Everything but one part; that one when `but` is PART_COUNT, too. */
 static int order_but(const struct nft_box *x, const struct nft_box *y, enum part but)
 {
-	int by = order_end(&x->box.src, &y->box.src);
+	int by = order_end(&x->box->src, &y->box->src);
 
 	if (!by)
-		by = order_end(&x->box.dst, &y->box.dst);
+		by = order_end(&x->box->dst, &y->box->dst);
 	if (!by)
-		by = order(x->box.fragments, y->box.fragments);
+		by = order(x->box->fragments, y->box->fragments);
 	if (!by)
-		by = order(x->box.flags_mask << 8 | x->box.flags_want,
-			   y->box.flags_mask << 8 | y->box.flags_want);
+		by = order(x->box->flags_mask << 8 | x->box->flags_want,
+			   y->box->flags_mask << 8 | y->box->flags_want);
 	for (int p = 0; !by && p < PART_COUNT; p++)
 		if (p != (int)but)
 			by = order_part(x, y, (enum part)p);
@@ -81,26 +83,35 @@ static int order_for(const void *x, const void *y, void *but)
 	return by ? by : order_part(x, y, p);
 }
 
+/* What was joined before is joined in its place; who has the box may not see it change. */
+static struct ir_box *own_box(struct arena *a, struct nft_box *x)
+{
+	struct ir_box *own = arena_copy(a, x->box, sizeof *own);
+
+	x->box = own;
+	return own;
+}
+
 static void join_part(struct arena *a, struct nft_box *x, const struct nft_box *y, enum part p)
 {
 	switch (p) {
 	case PART_DPORT:
-		x->box.dport = ranges_join(a, &x->box.dport, &y->box.dport);
+		own_box(a, x)->dport = ranges_join(a, &x->box->dport, &y->box->dport);
 		return;
 	case PART_SPORT:
-		x->box.sport = ranges_join(a, &x->box.sport, &y->box.sport);
+		own_box(a, x)->sport = ranges_join(a, &x->box->sport, &y->box->sport);
 		return;
 	case PART_ICMP:
-		x->box.icmp = ranges_join(a, &x->box.icmp, &y->box.icmp);
+		own_box(a, x)->icmp = ranges_join(a, &x->box->icmp, &y->box->icmp);
 		return;
 	case PART_PROTOS:
 		x->protos = ranges_join(a, &x->protos, &y->protos);
 		return;
 	case PART_ZONES:
-		x->box.zones |= y->box.zones;
+		own_box(a, x)->zones |= y->box->zones;
 		return;
 	case PART_FAMILIES:
-		x->box.families |= y->box.families;
+		own_box(a, x)->families |= y->box->families;
 		return;
 	case PART_COUNT:
 		return;
@@ -129,6 +140,15 @@ static size_t join_by(struct arena *a, struct nft_box *at, size_t count, enum pa
 	return kept;
 }
 
+static struct ranges protos_of(struct arena *a, uint16_t n)
+{
+	static const struct range tcp = { PROTO_TCP, PROTO_TCP }, udp = { PROTO_UDP, PROTO_UDP };
+
+	if (n == PROTO_TCP || n == PROTO_UDP) /* nobody writes into a set that is made: these are kept once */
+		return (struct ranges){ (struct range *)(n == PROTO_TCP ? &tcp : &udp), 1 };
+	return n == PROTO_ANY_NUMBER ? ranges_of(a, 0, UINT16_MAX) : ranges_of(a, n, n);
+}
+
 struct nft_box *nft_boxes(struct arena *a, const struct ir_box *boxes, size_t count,
 			  size_t *out_count)
 {
@@ -136,11 +156,8 @@ struct nft_box *nft_boxes(struct arena *a, const struct ir_box *boxes, size_t co
 	size_t before;
 
 	for (size_t i = 0; i < count; i++) {
-		uint16_t n = boxes[i].proto;
-
-		at[i].box = boxes[i];
-		at[i].protos =
-			n == PROTO_ANY_NUMBER ? ranges_of(a, 0, UINT16_MAX) : ranges_of(a, n, n);
+		at[i].box = &boxes[i];
+		at[i].protos = protos_of(a, boxes[i].proto);
 	}
 	do {
 		before = count;

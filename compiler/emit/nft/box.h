@@ -12,11 +12,11 @@
 #include "compiler/ir/ir.h"
 
 struct nft_box {
-	struct ir_box box;    /* all but proto */
-	struct ranges protos; /* all when not asked */
+	const struct ir_box *box; /* all but proto */
+	struct ranges protos;	  /* all when not asked */
 };
 
-/* In an order that depends on nothing but the boxes. */
+/* In an order that depends on nothing but the boxes; one that is joined with none is the caller's. */
 struct nft_box *nft_boxes(struct arena *a, const struct ir_box *boxes, size_t count,
 			  size_t *out_count);
 

@@ -17,6 +17,8 @@ struct found {
 	const char *told; /* its chain, where it is told of by name; NULL so far */
 };
 
+#define SPANS_KNOWN 1024u
+
 struct bulk {
 	struct nft_maker *mk;
 	struct arena *a; /* of all that is dropped once there are chains */
@@ -30,6 +32,7 @@ struct bulk {
 	bool terse;   /* so many that what they take to load counts for more than how they read */
 	struct strmap beside; /* numbers of what items ask beside the axes, by its text */
 	struct strmap leaves; /* chains, by what stands in them */
+	const struct addr_range *spans[SPANS_KNOWN]; /* of ports and protocols, those that were asked last */
 };
 
 /* --- items --------------------------------------------------------------------------------------- */
@@ -43,7 +46,17 @@ static struct nft_spans spans_of_family(int family)
 	return (struct nft_spans){ &all[family < 0 ? FAMILY_COUNT : family], 1 };
 }
 
-static struct nft_spans spans_of(struct arena *a, const struct ranges *r, const struct addr_range *all)
+/* One range, of which there are many alike. */
+static struct nft_spans span_of(struct bulk *k, struct range r)
+{
+	const struct addr_range **known = &k->spans[(r.lo * 31u + r.hi) % SPANS_KNOWN], is = { r.lo, r.hi };
+
+	if (!*known || (*known)->lo != is.lo || (*known)->hi != is.hi)
+		*known = arena_copy(k->a, &is, sizeof is);
+	return (struct nft_spans){ *known, 1 };
+}
+
+static struct nft_spans spans_of(struct bulk *k, const struct ranges *r, const struct addr_range *all)
 {
 	const addr_num last = all->hi;
 	struct addr_range *at;
@@ -51,7 +64,9 @@ static struct nft_spans spans_of(struct arena *a, const struct ranges *r, const 
 
 	if (ranges_are_all(r))
 		return (struct nft_spans){ all, 1 };
-	at = arena_zero(a, r->len * sizeof *at);
+	if (r->len == 1 && r->at->hi <= last)
+		return span_of(k, *r->at);
+	at = arena_zero(k->a, r->len * sizeof *at);
 	for (size_t i = 0; i < r->len && r->at[i].lo <= last; i++)
 		at[len++] = (struct addr_range){ r->at[i].lo, r->at[i].hi < last ? r->at[i].hi : last };
 	return (struct nft_spans){ at, len };
@@ -71,7 +86,7 @@ static struct nft_spans spans_of_end(const struct ir_end *e, const struct nft_wa
 static bool is_beside_last(const struct bulk *k, const struct found *f)
 {
 	const struct found *last = k->found.len ? &k->found.at[k->found.len - 1] : NULL;
-	const struct ir_box *b = &f->box->box, *was = last ? &last->box->box : NULL;
+	const struct ir_box *b = f->box->box, *was = last ? last->box->box : NULL;
 	const struct ir_rule *r = f->rule, *before = last ? last->rule : NULL;
 
 	return last && ranges_are_all(&b->icmp) && ranges_are_all(&was->icmp) && b->zones == was->zones && !b->flags_mask &&
@@ -84,7 +99,7 @@ static bool is_beside_last(const struct bulk *k, const struct found *f)
 /* Equal for items that ask the same beside the axes, and end alike. */
 static uint32_t beside_number(struct bulk *k, const struct found *f)
 {
-	const struct ir_box *b = &f->box->box;
+	const struct ir_box *b = f->box->box;
 	const struct ir_rule *r = f->rule;
 	const uint64_t asked[] = { b->zones, b->flags_mask, b->flags_want, f->way.src == NFT_END_SELF, f->way.dst == NFT_END_SELF,
 				   r->verdict, r->block_ns };
@@ -118,18 +133,18 @@ static void note_found(struct nft_spread *s, const struct nft_way *w)
 {
 	struct bulk *k = s->finder;
 	struct arena *a = k->a;
-	const struct ir_box *b = &s->box->box;
+	const struct ir_box *b = s->box->box;
 	const struct found f = { s->rule, s->box, *w, k->counter, NULL };
 	const unsigned self = (w->src == NFT_END_SELF ? NFT_DECIDED_SRC : 0) | (w->dst == NFT_END_SELF ? NFT_DECIDED_DST : 0);
 	const bool icmp = !ranges_are_all(&b->icmp);
 	const struct nft_item it = {
 		.on = {
 			[NFT_AXIS_FAMILY] = spans_of_family(w->family),
-			[NFT_AXIS_PROTO] = spans_of(a, &s->box->protos, &all_protos),
+			[NFT_AXIS_PROTO] = spans_of(k, &s->box->protos, &all_protos),
 			[NFT_AXIS_SRC] = spans_of_end(&b->src, w, true),
 			[NFT_AXIS_DST] = spans_of_end(&b->dst, w, false),
-			[NFT_AXIS_SPORT] = spans_of(a, &b->sport, &all_ports),
-			[NFT_AXIS_DPORT] = spans_of(a, &b->dport, &all_ports),
+			[NFT_AXIS_SPORT] = spans_of(k, &b->sport, &all_ports),
+			[NFT_AXIS_DPORT] = spans_of(k, &b->dport, &all_ports),
 		},
 		.self = self,
 		.beside = beside_number(k, &f),

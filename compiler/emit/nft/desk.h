@@ -14,8 +14,8 @@
 
 /* Where items begin, and where they have ended, along an axis: ascending. */
 struct nft_edge {
-	addr_num at;
-	size_t begin, end; /* so many */
+	addr_num at __attribute__((aligned(8)));
+	uint32_t begin, end; /* so many */
 };
 
 /* A group, while items join it; those are chained by their places in the list. */

@@ -396,20 +396,32 @@ static bool is_met(struct nft_maker *mk, const struct nft_site *site, const stru
 	return rule_sees(r, site->fragments);
 }
 
-/* Those without a rate, whose packets do not come back, stand in bulk. */
+/* Those without a rate, whose packets do not come back, stand in bulk: a part of the list, or, with gaps, copies of it. */
 struct run {
-	struct ir_rule *at;
+	const struct ir_rule *at;
 	size_t len;
+	VEC(struct ir_rule) copies;
 };
+
+static void run_add(struct run *run, struct arena *a, const struct ir_rule *r)
+{
+	if (!run->len) {
+		run->at = r;
+	} else if (run->copies.len || &run->at[run->len] != r) {
+		for (size_t i = run->copies.len; i < run->len; i++)
+			vec_push(a, &run->copies, run->at[i]);
+		vec_push(a, &run->copies, *r);
+		run->at = run->copies.at;
+	}
+	run->len++;
+}
 
 static int end_run(struct nft_maker *mk, const struct nft_site *site, struct run *run)
 {
 	const size_t len = run->len;
-	struct ir_rule *at = run->at;
 
-	run->at += len;
-	run->len = 0;
-	return len ? nft_bulk_lower(mk, site, at, len, ends_in_strike) : 0;
+	run->copies.len = run->len = 0;
+	return len ? nft_bulk_lower(mk, site, run->at, len, ends_in_strike) : 0;
 }
 
 /* What only tells before the reflex of this rank. */
@@ -430,7 +442,7 @@ static int lower_watches(struct nft_maker *mk, const struct nft_site *site, stru
 static int lower_reflexes(struct nft_maker *mk, const struct nft_site *site, unsigned posture)
 {
 	own(arena) struct arena *scratch = arena_new();
-	struct run run = { .at = arena_zero(scratch, (mk->ir->reflexes.count + 1) * sizeof *run.at) };
+	struct run run = { 0 };
 
 	for (size_t i = 0; i < mk->ir->reflexes.count; i++) {
 		const struct ir_rule *r = &mk->ir->reflexes.rules[i];
@@ -440,7 +452,7 @@ static int lower_reflexes(struct nft_maker *mk, const struct nft_site *site, uns
 		if (!is_met(mk, site, r, posture))
 			continue;
 		if (!r->rate) {
-			run.at[run.len++] = *r;
+			run_add(&run, scratch, r);
 			continue;
 		}
 		if (end_run(mk, site, &run))

@@ -235,7 +235,7 @@ static bool asks_family(const struct nft_way *w, unsigned decided)
 void nft_ask_way(struct nft_maker *mk, struct nft_rule *r, enum nft_field interface, const struct nft_box *nb,
 		 const struct nft_way *w, unsigned decided)
 {
-	const struct ir_box *b = &nb->box;
+	const struct ir_box *b = nb->box;
 	const bool sport = !ranges_are_all(&b->sport) && !(decided & NFT_DECIDED_SPORT);
 	const bool dport = !ranges_are_all(&b->dport) && !(decided & NFT_DECIDED_DPORT);
 	const bool of_proto = b->flags_mask || asks_icmp(w) || (sport && dport);
@@ -264,7 +264,7 @@ static void spread_way(struct nft_spread *s, const struct nft_way *w)
 {
 	struct nft_rule r = { 0 };
 
-	if (!nft_zones_hold(s->mk, s->box->box.zones))
+	if (!nft_zones_hold(s->mk, s->box->box->zones))
 		return;
 	if (s->found) {
 		s->found(s, w);
@@ -278,7 +278,7 @@ static void spread_way(struct nft_spread *s, const struct nft_way *w)
 /* Whole types go into one rule; each type of which only some codes are asked has its own. */
 static void spread_icmp(struct nft_spread *s, struct nft_way w)
 {
-	const struct ranges *icmp = &s->box->box.icmp;
+	const struct ranges *icmp = &s->box->box->icmp;
 	struct ranges whole = { 0 };
 
 	w.icmp_type = -1;
@@ -312,7 +312,7 @@ static void spread_icmp(struct nft_spread *s, struct nft_way w)
 /* By blocks only one end, since each of the one would be asked with each of the other. */
 static void spread_sets(struct nft_spread *s, struct nft_way w)
 {
-	const struct ir_box *b = &s->box->box;
+	const struct ir_box *b = s->box->box;
 	struct nft_blocks *blocks = NULL;
 
 	if (w.src == NFT_END_SET)
@@ -331,7 +331,7 @@ static void spread_sets(struct nft_spread *s, struct nft_way w)
 
 static void spread_ends(struct nft_spread *s, int family)
 {
-	const struct ir_box *b = &s->box->box;
+	const struct ir_box *b = s->box->box;
 
 	for (enum nft_end src = NFT_END_ANY; src <= NFT_END_SET; src++)
 		for (enum nft_end dst = NFT_END_ANY; dst <= NFT_END_SET; dst++)
@@ -341,7 +341,7 @@ static void spread_ends(struct nft_spread *s, int family)
 
 static void spread_box(struct nft_spread *s)
 {
-	const struct ir_box *b = &s->box->box;
+	const struct ir_box *b = s->box->box;
 	bool asks_family =
 		b->families != (1u << FAMILY_IP4 | 1u << FAMILY_IP6) || b->src.set || b->dst.set;
 

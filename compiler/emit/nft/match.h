@@ -37,19 +37,21 @@ enum {
 
 enum { FRAGMENT_EARLY = FRAGMENT_WHOLE | FRAGMENT_FIRST };
 
-enum nft_end { NFT_END_ANY, NFT_END_SELF, NFT_END_SET };
+enum NFT_SMALL nft_end { NFT_END_ANY, NFT_END_SELF, NFT_END_SET };
 
 /* What of a box one nft rule asks: nft rules are conjunctions. */
 struct nft_way {
-	int family; /* -1: not asked */
-	enum nft_end src, dst;
-	struct nft_block_set *blocks; /* of the end's set, if that is asked by blocks; or NULL */
-	bool of_src;			    /* that end is the source */
-	bool again;			    /* but the first of an end's blocks */
+	struct nft_block_set *blocks;	 /* of an end's set, if that is asked by blocks; or NULL */
 	const struct ranges *icmp_types; /* whole types */
-	int icmp_type;			 /* else one type, and some of its codes; -1: not asked */
+	int16_t icmp_type;		 /* else one type, and some of its codes; -1: not asked */
 	struct range icmp_codes;
+	int8_t family;	      /* -1: not asked */
+	enum nft_end src, dst;
+	bool of_src;	      /* the end with blocks is the source */
+	bool again;	      /* but the first of an end's blocks */
 };
+
+_Static_assert(sizeof(struct nft_way) == 32, "there is one of each box of a long list");
 
 /* Questions that others have answered before, on the way to the rule. */
 enum {

@@ -42,8 +42,9 @@ static unsigned shapes_of(const struct nft_item *it)
  * Items of a layer by where they lie on an axis: in one block of as many addresses as a narrow end has at most, or in
  * many. Those of one place are a chain.
  */
-#define PLACES_MOST 8192u /* of a layer; a short list has fewer */
-#define SPOTS_MOST  16u	   /* places of one item */
+#define PLACES_LEAST 16u /* of a layer, along one axis: as many as items are, or more */
+#define PLACES_MOST  8192u
+#define SPOTS_MOST   16u /* places of one item */
 
 struct chain {
 	uint32_t first, len; /* first: a link, from 1 */
@@ -56,11 +57,13 @@ struct reach {
 
 struct link {
 	uint32_t item, next;
+	uint32_t spot; /* where it lies, of which its place is told */
 	struct reach src, dst;
 };
 
 struct along {
 	struct chain *at, many; /* by place */
+	unsigned places, links; /* links: but for those of many places */
 };
 
 struct places {
@@ -69,7 +72,7 @@ struct places {
 	VEC(uint8_t) decided; /* of each of these */
 };
 
-/* Where an item lies; in many places: n is 0. */
+/* Where an item lies, however many places there are; in many: n is 0. */
 struct spots {
 	struct reach reach;
 	unsigned at[SPOTS_MOST], n;
@@ -87,15 +90,19 @@ struct laid {
 struct layering {
 	struct arena *a;
 	const struct nft_item *items;
-	unsigned places;
 	size_t left; /* comparisons */
 	VEC(struct link) links;
 };
 
 /* Blocks are scattered, since lists are about neighbours. */
-static unsigned place_of(const struct layering *k, addr_num block)
+static unsigned spot_of(addr_num block)
 {
-	return (unsigned)((uint64_t)block * UINT64_C(0x9e3779b97f4a7c15) >> 48) % k->places;
+	return (unsigned)((uint64_t)block * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+}
+
+static struct chain *chain_at(const struct along *along, unsigned spot)
+{
+	return &along->at[spot % along->places];
 }
 
 static struct reach reach_of(const struct nft_item *it, enum nft_axis x)
@@ -108,7 +115,7 @@ static struct reach reach_of(const struct nft_item *it, enum nft_axis x)
 	return (struct reach){ (uint32_t)(on->at[0].lo >> shift), (uint32_t)(on->at[on->len - 1].hi >> shift) };
 }
 
-static struct spots spots_of(const struct layering *k, const struct nft_item *it, enum nft_axis x)
+static struct spots spots_of(const struct nft_item *it, enum nft_axis x)
 {
 	const unsigned bits = block_bits(it);
 	struct spots s = { .reach = reach_of(it, x) };
@@ -120,7 +127,7 @@ static struct spots spots_of(const struct layering *k, const struct nft_item *it
 			s.n = 0;
 			break;
 		}
-		s.at[s.n++] = place_of(k, r.lo >> bits);
+		s.at[s.n++] = spot_of(r.lo >> bits);
 	}
 	return s;
 }
@@ -166,7 +173,7 @@ static size_t beside(const struct along *along, const struct spots *s)
 	size_t n = along->many.len;
 
 	for (unsigned i = 0; i < s->n; i++)
-		n += along->at[s->at[i]].len;
+		n += chain_at(along, s->at[i])->len;
 	return n;
 }
 
@@ -179,24 +186,50 @@ static bool meets_layer(struct layering *k, const struct places *p, const struct
 	if (!by->n)
 		return meets_all(k, p, x->it);
 	for (unsigned i = 0; i < by->n; i++)
-		if (meets_chain(k, &along->at[by->at[i]], x))
+		if (meets_chain(k, chain_at(along, by->at[i]), x))
 			return true;
 	return meets_chain(k, &along->many, x);
 }
 
-static void put_link(struct layering *k, struct chain *c, const struct laid *x)
+static void put_link(struct layering *k, struct chain *c, unsigned spot, const struct laid *x)
 {
-	vec_push(k->a, &k->links, ((struct link){ x->item, c->first, x->src.reach, x->dst.reach }));
+	vec_push(k->a, &k->links, ((struct link){ x->item, c->first, spot, x->src.reach, x->dst.reach }));
 	c->first = (uint32_t)k->links.len;
 	c->len++;
+}
+
+static void put_in_place(struct layering *k, const struct along *along, uint32_t number)
+{
+	struct link *l = &k->links.at[number - 1];
+	struct chain *c = chain_at(along, l->spot);
+
+	l->next = c->first;
+	c->first = number;
+	c->len++;
+}
+
+static void widen(struct layering *k, struct along *along)
+{
+	const struct along was = *along;
+
+	along->places *= 2;
+	along->at = arena_zero(k->a, along->places * sizeof *along->at);
+	for (unsigned i = 0; i < was.places; i++)
+		for (uint32_t at = was.at[i].first, next; at; at = next) {
+			next = k->links.at[at - 1].next;
+			put_in_place(k, along, at);
+		}
 }
 
 static void put_along(struct layering *k, struct along *along, const struct spots *s, const struct laid *x)
 {
 	if (!s->n)
-		put_link(k, &along->many, x);
-	for (unsigned i = 0; i < s->n; i++)
-		put_link(k, &along->at[s->at[i]], x);
+		put_link(k, &along->many, 0, x);
+	for (unsigned i = 0; i < s->n; i++) {
+		if (along->links++ == along->places && along->places < PLACES_MOST)
+			widen(k, along);
+		put_link(k, chain_at(along, s->at[i]), s->at[i], x);
+	}
 }
 
 static void put_in_layer(struct layering *k, struct places *p, const struct laid *x)
@@ -211,8 +244,9 @@ static struct places *layer_new(const struct layering *k)
 {
 	struct places *p = arena_zero(k->a, sizeof *p);
 
-	p->src.at = arena_zero(k->a, k->places * sizeof *p->src.at);
-	p->dst.at = arena_zero(k->a, k->places * sizeof *p->dst.at);
+	p->src.places = p->dst.places = PLACES_LEAST;
+	p->src.at = arena_zero(k->a, PLACES_LEAST * sizeof *p->src.at);
+	p->dst.at = arena_zero(k->a, PLACES_LEAST * sizeof *p->dst.at);
 	return p;
 }
 
@@ -248,14 +282,12 @@ struct nft_picked *nft_layers_of(struct arena *a, const struct nft_item *items, 
 	const unsigned groups = nft_large_groups(items, p, l, GROUP_LEAST, GROUPS_MOST, group_of);
 	const unsigned most = TURNS_MOST * (groups + NFT_SHAPES);
 	struct places **layers = arena_zero(scratch, most * sizeof *layers);
-	struct layering k = { .a = scratch, .items = items, .places = 16, .left = COMPARED_MOST };
+	struct layering k = { .a = scratch, .items = items, .left = COMPARED_MOST };
 	unsigned top = 0;
 
-	while (k.places < PLACES_MOST && k.places < l.len / 4)
-		k.places *= 2;
 	for (size_t i = 0; i < l.len && k.left; i++) {
 		const struct nft_item *it = &items[l.at[i]];
-		const struct laid x = { it, l.at[i], l.decided[i], spots_of(&k, it, NFT_AXIS_SRC), spots_of(&k, it, NFT_AXIS_DST) };
+		const struct laid x = { it, l.at[i], l.decided[i], spots_of(it, NFT_AXIS_SRC), spots_of(it, NFT_AXIS_DST) };
 		const unsigned shapes = shapes_of(it);
 		unsigned layer = top;
 
