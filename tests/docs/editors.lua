@@ -3,14 +3,14 @@ local function say(claim, got, want)
 	io.stdout:write(claim, "\t", tostring(got), "\t", tostring(want), "\n")
 end
 local function wait(what)
-	vim.wait(20000, what, 20)
+	vim.wait(120000, what, 20)
 end
 local function code()
 	local told = vim.diagnostic.get(0)
 	return told[1] and told[1].code
 end
 local function ask(method, params)
-	local answers = vim.lsp.buf_request_sync(0, method, params, 20000)
+	local answers = vim.lsp.buf_request_sync(0, method, params, 120000)
 	for _, answer in pairs(answers or {}) do
 		return answer.result
 	end
@@ -50,9 +50,9 @@ end
 vim.api.nvim_buf_set_text(0, 6, 24, 6, 30, { "ofice" })
 wait(code)
 if vim.lsp.buf.format then
-	vim.lsp.buf.format({ timeout_ms = 20000 })
+	vim.lsp.buf.format({ timeout_ms = 120000 })
 else -- before 0.8
-	vim.lsp.buf.formatting_sync(nil, 20000)
+	vim.lsp.buf.formatting_sync(nil, 120000)
 end
 vim.cmd("silent write")
 say("indent inside a posture", vim.fn.eval("TegIndent(6)"), 4)

@@ -24,7 +24,7 @@ if ! command -v nvim >/dev/null; then
 fi
 cp tests/docs/editors.teg "$dir/edge.teg"
 cp tests/docs/editors.teg "$dir/other.teg"
-run_nvim() { HOME=$dir XDG_RUNTIME_DIR=$dir TEGC="$tegc" timeout 60 nvim --headless --clean -n --cmd "set rtp^=$PWD/lang/editors/vim,$dir/nvim" "$@" > "$dir/out" 2>&1; }
+run_nvim() { HOME=$dir XDG_RUNTIME_DIR=$dir TEGC="$tegc" timeout 600 nvim --headless --clean -n --cmd "set rtp^=$PWD/lang/editors/vim,$dir/nvim" "$@" > "$dir/out" 2>&1; }
 # What the script said: a claim, what it got and what it wanted, on a line each.
 asked() {
 	while IFS=$'\t' read -r claim got want; do
