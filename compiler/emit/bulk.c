@@ -26,7 +26,7 @@ static void sort_by_node(const struct bulk_making *m, struct bulk_list all, cons
 		begins[bulk_item_hash(&m->items[all.at[i]], r, f) + 1]++;
 	for (size_t n = 0; n < nodes; n++)
 		begins[n + 1] += begins[n];
-	uint32_t *next = arena_copy(m->a, begins, nodes * sizeof *begins);
+	uint32_t *next = arena_copy(m->passing, begins, nodes * sizeof *begins);
 	for (size_t i = 0; i < all.len; i++)
 		sorted[next[bulk_item_hash(&m->items[all.at[i]], r, f)]++] = all.at[i];
 }
@@ -48,12 +48,14 @@ static bool asks_none(struct bulk_kind k)
 
 static void make_root(struct bulk_making *m, struct teg_bulk_root *r, struct bulk_list all, struct bulk_kind k, enum family f)
 {
+	own(arena) struct arena *passing = m->passing = arena_new();
+
 	*r = bulk_root_of(k, f);
 	r->shift = asks_none(k) ? 0 : shift_for(all.len);
 	r->first = (uint32_t)m->nodes.len;
 	size_t nodes = teg_bulk_root_nodes(r);
-	uint32_t *begins = arena_zero(m->a, (nodes + 1) * sizeof *begins);
-	uint32_t *sorted = arena_zero(m->a, (all.len + 1) * sizeof *sorted);
+	uint32_t *begins = arena_zero(passing, (nodes + 1) * sizeof *begins);
+	uint32_t *sorted = arena_zero(passing, (all.len + 1) * sizeof *sorted);
 
 	sort_by_node(m, all, r, f, begins, sorted);
 	for (size_t n = 0; n < nodes; n++)
@@ -187,7 +189,7 @@ static struct bulk_making try_grouping(struct bulk_trees *out, struct arena *a, 
 {
 	struct bulk_making m = { .a = a, .items = items, .item_count = count, .limit = limit,
 			    .copies = arena_zero(a, (count + 1) * sizeof *m.copies),
-			    .room = arena_zero(a, (count + 1) * sizeof *m.room) };
+			    .lists = arena_zero(a, (size_t)(count + 1) * BULK_LISTS * sizeof *m.lists) };
 
 	m.nodes_most = 2 * leaves_most(&m);
 	*out = (struct bulk_trees){ .cost_ns = BULK_NS };

@@ -15,7 +15,7 @@ static uint64_t top_bits(unsigned bits, enum family f)
 
 static bool asks_upper(const struct bulk_item *i)
 {
-	return i->of[BULK_PROTO].lo == i->of[BULK_PROTO].hi && i->of[BULK_DPORT].lo == i->of[BULK_DPORT].hi;
+	return bulk_lo(i, BULK_PROTO) == bulk_hi(i, BULK_PROTO) && bulk_lo(i, BULK_DPORT) == bulk_hi(i, BULK_DPORT);
 }
 
 static bool is_of_kind(const struct bulk_item *i, struct bulk_kind k)
@@ -41,8 +41,8 @@ uint64_t bulk_item_hash(const struct bulk_item *i, const struct teg_bulk_root *r
 {
 	unsigned down = f == FAMILY_IP4 ? 0 : 64;
 
-	return teg_bulk_hash(r, (uint64_t)(i->of[BULK_SRC].lo >> down), (uint64_t)(i->of[BULK_DST].lo >> down),
-			     (uint64_t)i->of[BULK_DPORT].lo << 32 | i->of[BULK_PROTO].lo);
+	return teg_bulk_hash(r, (uint64_t)(i->base[BULK_SRC] >> down), (uint64_t)(i->base[BULK_DST] >> down),
+			     (uint64_t)bulk_lo(i, BULK_DPORT) << 32 | (uint64_t)bulk_lo(i, BULK_PROTO));
 }
 
 /* What a box's packet meets in a group: other boxes of the same key, or a tree of them. */

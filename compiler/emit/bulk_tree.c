@@ -1,5 +1,6 @@
 #include "compiler/emit/bulk_tree.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* The last bit of each field in the key's words, and how many bits it has. */
@@ -23,24 +24,19 @@ struct part {
 
 /* --- parts -------------------------------------------------------------------------- */
 
-static addr_num low_bits(unsigned bits)
-{
-	return bits >= 128 ? ~(addr_num)0 : ((addr_num)1 << bits) - 1;
-}
-
 static addr_num part_hi(const struct part *p, enum bulk_field f)
 {
-	return p->base[f] | low_bits(p->bits[f]);
+	return p->base[f] | bulk_low_bits(p->bits[f]);
 }
 
 static bool covers_field(const struct bulk_item *i, const struct part *p, enum bulk_field f)
 {
-	return i->of[f].lo <= p->base[f] && i->of[f].hi >= part_hi(p, f);
+	return bulk_lo(i, f) <= p->base[f] && bulk_hi(i, f) >= part_hi(p, f);
 }
 
 static bool asks_nothing(const struct bulk_item *i, enum bulk_field f)
 {
-	return i->of[f].lo == 0 && i->of[f].hi >= low_bits(places[f].bits);
+	return bulk_lo(i, f) == 0 && bulk_hi(i, f) >= bulk_low_bits(places[f].bits);
 }
 
 /* Does every packet that comes to this part lie in the box? */
@@ -67,8 +63,8 @@ static void pass_over(const struct bulk_making *m, struct part *p, struct bulk_l
 
 		if (covers_field(it, p, f))
 			continue;
-		addr_num from = it->of[f].lo > p->base[f] ? it->of[f].lo : p->base[f];
-		addr_num to = it->of[f].hi < part_hi(p, f) ? it->of[f].hi : part_hi(p, f);
+		addr_num from = bulk_lo(it, f) > p->base[f] ? bulk_lo(it, f) : p->base[f];
+		addr_num to = bulk_hi(it, f) < part_hi(p, f) ? bulk_hi(it, f) : part_hi(p, f);
 		lo = from < lo ? from : lo;
 		hi = to > hi ? to : hi;
 		last_lo = from > last_lo ? from : last_lo;
@@ -76,7 +72,7 @@ static void pass_over(const struct bulk_making *m, struct part *p, struct bulk_l
 	}
 	while (lo <= hi && p->bits[f] && lo >> (p->bits[f] - 1) == hi >> (p->bits[f] - 1)) {
 		p->bits[f]--;
-		p->base[f] = lo & ~low_bits(p->bits[f]);
+		p->base[f] = lo & ~bulk_low_bits(p->bits[f]);
 		p->all[f] = false;
 	}
 	p->idle[f] = last_lo <= p->base[f] && first_hi >= part_hi(p, f);
@@ -111,7 +107,7 @@ static void known_grow(struct bulk_making *m)
 	size_t room = m->known_room;
 
 	m->known_room = room ? 2 * room : 1024;
-	m->known = arena_zero(m->a, m->known_room * sizeof *m->known);
+	m->known = arena_zero(m->passing, m->known_room * sizeof *m->known);
 	for (size_t i = 0; i < room; i++) {
 		size_t first = old[i] >> 32 & 0x7fffffff;
 
@@ -170,8 +166,8 @@ static void span_in(const struct bulk_item *i, const struct part *p, enum bulk_f
 		    uint32_t *last)
 {
 	unsigned below = p->bits[f] - width;
-	addr_num lo = i->of[f].lo > p->base[f] ? i->of[f].lo : p->base[f];
-	addr_num hi = i->of[f].hi < part_hi(p, f) ? i->of[f].hi : part_hi(p, f);
+	addr_num lo = bulk_lo(i, f) > p->base[f] ? bulk_lo(i, f) : p->base[f];
+	addr_num hi = bulk_hi(i, f) < part_hi(p, f) ? bulk_hi(i, f) : part_hi(p, f);
 
 	*first = (uint32_t)((lo - p->base[f]) >> below);
 	*last = (uint32_t)((hi - p->base[f]) >> below);
@@ -249,18 +245,19 @@ static void try_field(const struct bulk_making *m, const struct part *p, struct 
 /* The boxes that have something in the part, which differs in `f` from the one where all of them have. */
 static struct bulk_list list_of_part(struct bulk_making *m, const struct part *p, struct bulk_list all, enum bulk_field f)
 {
-	size_t len = 0;
+	struct bulk_list out = { m->lists + m->listed, 0 };
 
 	for (size_t i = 0; i < all.len; i++) {
 		const struct bulk_item *it = &m->items[all.at[i]];
 
-		if (it->of[f].lo > part_hi(p, f) || it->of[f].hi < p->base[f])
+		if (bulk_lo(it, f) > part_hi(p, f) || bulk_hi(it, f) < p->base[f])
 			continue;
-		m->room[len++] = all.at[i];
+		out.at[out.len++] = all.at[i];
 		if (covers_all(it, p))
 			break;
 	}
-	return (struct bulk_list){ arena_copy(m->a, m->room, len * sizeof *m->room), len };
+	m->listed += out.len;
+	return out;
 }
 
 static uint64_t grow(struct bulk_making *m, struct part p, struct bulk_list l, uint32_t depth);
@@ -269,6 +266,7 @@ static uint64_t grow(struct bulk_making *m, struct part p, struct bulk_list l, u
 static uint64_t branch(struct bulk_making *m, const struct part *p, struct bulk_list l, struct cut c, uint32_t depth)
 {
 	const uint32_t parts = 1u << c.width, first = (uint32_t)m->nodes.len;
+	const size_t around = m->listed;
 	const unsigned below = p->bits[c.field] - c.width;
 	unsigned word = places[c.field].word, shift = places[c.field].shift + below;
 
@@ -283,6 +281,7 @@ static uint64_t branch(struct bulk_making *m, const struct part *p, struct bulk_
 		child.base[c.field] = p->base[c.field] + ((addr_num)i << below);
 		uint64_t node = grow(m, child, list_of_part(m, &child, l, c.field), depth + 1);
 		m->nodes.at[first + i] = node;
+		m->listed = around;
 	}
 	return TEG_BULK_NODE(first, c.width, word, shift);
 }
@@ -321,29 +320,31 @@ static uint8_t asked_bits(addr_num mask, uint8_t families)
 	return (uint8_t)(bits < 64 ? bits : 64);
 }
 
+/* Of a prefix. */
+static uint8_t free_bits(addr_num mask)
+{
+	const addr_num host = ~mask;
+
+	assert(!(host & (host + 1)));
+	return (uint8_t)(__builtin_popcountll((uint64_t)(host >> 64)) + __builtin_popcountll((uint64_t)host));
+}
+
 struct bulk_item bulk_item_of(const struct teg_bulk_box *x, const struct teg_rule *rules)
 {
 	const struct teg_box *b = &x->box;
-	addr_num src = two_words(x->addr), src_mask = two_words(x->mask);
-	addr_num dst = two_words(x->addr + 2), dst_mask = two_words(x->mask + 2);
+	addr_num src_mask = two_words(x->mask), dst_mask = two_words(x->mask + 2);
 	bool any = b->proto == TEG_PROTO_ANY;
 
-	struct bulk_item i = {
-		.of = {
-			[BULK_SRC] = { src, src | ~src_mask },
-			[BULK_DST] = { dst, dst | ~dst_mask },
-			[BULK_SPORT] = { b->sport_lo, b->sport_hi },
-			[BULK_DPORT] = { b->dport_lo, b->dport_hi },
-			[BULK_ICMP] = { b->icmp_lo, b->icmp_hi },
-			[BULK_PROTO] = { any ? 0 : b->proto, any ? UINT8_MAX : b->proto },
-		},
+	return (struct bulk_item){
+		.base = { two_words(x->addr), two_words(x->addr + 2) },
+		.free = { free_bits(src_mask), free_bits(dst_mask) },
+		.lo = { b->sport_lo, b->dport_lo, b->icmp_lo, any ? 0 : b->proto },
+		.hi = { b->sport_hi, b->dport_hi, b->icmp_hi, any ? UINT8_MAX : b->proto },
 		.families = b->families,
+		.asks = { asked_bits(src_mask, b->families), asked_bits(dst_mask, b->families) },
 		.plain = b->zones == UINT64_MAX && !b->src && !b->dst && !b->flags_mask &&
 			 b->fragments == (TEG_WHOLE | TEG_FIRST | TEG_LATER) && !rules[b->rule].except,
 	};
-	i.asks[0] = asked_bits(src_mask, b->families);
-	i.asks[1] = asked_bits(dst_mask, b->families);
-	return i;
 }
 
 static struct part everything(enum family family)
@@ -365,5 +366,6 @@ uint64_t bulk_tree_grow(struct bulk_making *m, struct bulk_list some, enum famil
 {
 	struct part p = everything(family);
 
+	m->listed = 0;
 	return grow(m, p, list_of_part(m, &p, some, BULK_SRC), 0);
 }

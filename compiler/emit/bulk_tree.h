@@ -32,15 +32,33 @@ static inline double bulk_share_met(double share, double before, bool all)
 
 enum bulk_field { BULK_SRC, BULK_DST, BULK_SPORT, BULK_DPORT, BULK_ICMP, BULK_PROTO, BULK_FIELDS };
 
-/* A box, as trees ask. */
+/*
+ * A box, as trees ask, in one line of the cache: its ends are prefixes, from `base` on and any in the last `free` bits; of the
+ * fields behind them the first value and the last.
+ */
 struct bulk_item {
-	struct {
-		addr_num lo, hi;
-	} of[BULK_FIELDS];
+	addr_num base[BULK_DST + 1];
+	uint16_t lo[BULK_FIELDS - BULK_SPORT], hi[BULK_FIELDS - BULK_SPORT];
+	uint8_t free[BULK_DST + 1];
 	uint8_t families;
 	uint8_t asks[2]; /* bits of the source, of the destination */
 	bool plain; /* its fields and family say everything: where it lies, later ones never match */
 };
+
+static inline addr_num bulk_low_bits(unsigned bits)
+{
+	return bits >= 128 ? ~(addr_num)0 : ((addr_num)1 << bits) - 1;
+}
+
+static inline addr_num bulk_lo(const struct bulk_item *i, enum bulk_field f)
+{
+	return f <= BULK_DST ? i->base[f] : i->lo[f - BULK_SPORT];
+}
+
+static inline addr_num bulk_hi(const struct bulk_item *i, enum bulk_field f)
+{
+	return f <= BULK_DST ? i->base[f] | bulk_low_bits(i->free[f]) : i->hi[f - BULK_SPORT];
+}
 
 /* Boxes by their number, ascending. */
 struct bulk_list {
@@ -56,6 +74,7 @@ struct bulk_limit {
 /* What is made so far, of all groups. */
 struct bulk_making {
 	struct arena *a; /* of the result */
+	struct arena *passing; /* of the tree at hand */
 	const struct bulk_item *items;
 	uint32_t item_count;
 	unsigned enough; /* boxes for a leaf */
@@ -65,7 +84,8 @@ struct bulk_making {
 	VEC(uint64_t) nodes;
 	VEC(uint32_t) leaves;
 	uint32_t *copies; /* of each item */
-	uint32_t *room; /* for a list while it is made */
+	uint32_t *lists; /* of the parts around the one at hand, one behind the other: BULK_LISTS for each item */
+	size_t listed;
 	size_t copied;
 	uint64_t *known; /* leaves by a hash of what they list */
 	size_t known_room, known_len;
@@ -73,6 +93,9 @@ struct bulk_making {
 	double cost; /* summed over the leaf entries of a group */
 	bool failed;
 };
+
+/* A part's list is no longer than the one around it. */
+#define BULK_LISTS (TEG_BULK_DEPTH_MAX + 2)
 
 struct bulk_item bulk_item_of(const struct teg_bulk_box *b, const struct teg_rule *rules);
 
