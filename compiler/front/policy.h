@@ -60,7 +60,7 @@ struct pol_end {
 	bool any;
 	bool self;	   /* this host's own addresses, followed at run time */
 	struct netset set;
-	const char *text;  /* as written, for reports */
+	const char *name; /* of a set, where that is all that was written; or NULL */
 };
 
 /* `payload /union\s+select/i within 512` */
@@ -93,13 +93,13 @@ enum rate_key { RATE_PER_SOURCE, RATE_PER_DESTINATION, RATE_PER_FLOW, RATE_GLOBA
  * `window_ns`; the packet that finds it empty is over. */
 struct pol_rate {
 	uint64_t count; /* packets or flows; or bytes, */
-	bool bytes;	/* from the IP header on */
 	uint64_t window_ns;
-	uint8_t key_bits[FAMILY_COUNT]; /* leading bits of the source or destination that share a bucket: 32 and 64 */
-	enum rate_key key;
 	uint64_t burst;	    /* how many the bucket holds; 0: `count` */
 	const char *bucket; /* "limit.per_client" when all who name that limit share it; NULL: the rule's own */
-	bool fleet;	    /* `shared`: one bucket for all hosts */
+	enum rate_key key;
+	uint8_t key_bits[FAMILY_COUNT]; /* leading bits of the source or destination that share a bucket: 32 and 64 */
+	bool bytes; /* those are counted, from the IP header on */
+	bool fleet; /* `shared`: one bucket for all hosts */
 };
 
 /* `limit per_client = 500/s per source` */
@@ -112,19 +112,19 @@ struct pol_limit {
 /* What is done beside the verdict. */
 struct pol_effects {
 	const char *log; /* how the line begins, or NULL */
-	bool emits;
-	enum event_severity severity;
 	uint32_t one_in; /* of so many events one is sent, 1 or more */
+	enum event_severity severity : 8;
+	bool emits;
 };
 
 struct pol_rule {
 	const char *id;	   /* stable: "HARDENED.web_in", "lifeline.~1f0c93aa", "reflex.syn_flood" */
 	const char *label; /* what `by NAME` and reports say: "web_in", or the id's last part */
-	bool labelled;	   /* the author gave the label */
 	struct span span;
 	struct span named; /* the label where it was given first: its own, or the inherited one that it replaces */
-	enum direction direction;
-	enum verdict verdict;
+	enum direction direction : 8;
+	enum verdict verdict : 8;
+	bool labelled;	   /* the author gave the label */
 	struct pol_selector match;
 	struct pol_effects effects;
 	const struct pol_rate *limit; /* up to here the verdict, beyond it drop; or NULL */
@@ -142,11 +142,11 @@ struct pol_reflex {
 	const char *id; /* "reflex.syn_flood" */
 	const char *label;
 	struct span span;
-	struct pol_selector match;
 	bool has_rate;
-	struct pol_rate rate;
 	bool only_tells;   /* it decides nothing */
 	bool cookies;	   /* `do cookies`: this host answers for its listener; who does not answer back is dropped */
+	struct pol_selector match;
+	struct pol_rate rate;
 	uint64_t block_ns; /* `drop source for T`; 0 for a plain drop */
 	struct pol_effects effects;
 	uint64_t except;   /* bit per posture: `except in` */

@@ -133,9 +133,9 @@ static void put_protos(struct writing *w, const struct pol_selector *s)
 }
 
 /* The policy's word for the set, where it wrote that and nothing else. */
-static void put_set(struct writing *w, const struct netset *s, const char *text)
+static void put_set(struct writing *w, const struct netset *s, const char *name)
 {
-	const struct pol_net *named = text ? strmap_find(&w->nets, text) : NULL;
+	const struct pol_net *named = name ? strmap_find(&w->nets, name) : NULL;
 
 	if (named && netset_equal(&named->set, s))
 		buf_puts(&w->to->held, named->name);
@@ -155,7 +155,7 @@ static void put_end(struct writing *w, const char *word, const struct pol_end *e
 			netset_print(&w->to->held, &e->set);
 		}
 	} else {
-		put_set(w, &e->set, e->text);
+		put_set(w, &e->set, e->name);
 	}
 }
 

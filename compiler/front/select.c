@@ -249,16 +249,13 @@ static bool flags_read(struct reading *r, const struct node *flags, struct pol_s
 
 static bool end_read(struct reading *r, const struct node *clause, struct pol_end *out)
 {
-	own(buf) struct buf text = { 0 };
-
 	if (!clause) {
-		*out = (struct pol_end){ .any = true, .text = "any" };
+		*out = (struct pol_end){ .any = true };
 		return true;
 	}
 	if (!value_end(r, clause->first, out))
 		return false;
-	print_value(&text, clause->first);
-	out->text = arena_strdup(r->said, buf_text(&text));
+	out->name = clause->first->kind == NODE_NAME ? clause->first->text : NULL;
 	return true;
 }
 

@@ -24,12 +24,12 @@ static void gather_set(struct reading *r, struct gathering *g, const struct nets
 			gather_range(r, g, (enum family)f, s->at[f][i]);
 }
 
-static struct netset gathered(struct reading *r, struct gathering *g)
+static struct netset gathered(struct arena *a, struct gathering *g)
 {
 	struct addr_range *at[FAMILY_COUNT] = { g->at[FAMILY_IP4].at, g->at[FAMILY_IP6].at };
 	size_t len[FAMILY_COUNT] = { g->at[FAMILY_IP4].len, g->at[FAMILY_IP6].len };
 
-	return netset_of_ranges(r->arena, at, len);
+	return netset_of_ranges(a, at, len);
 }
 
 static bool prefix_read(struct reading *r, const struct node *n, struct prefix *out)
@@ -169,13 +169,26 @@ static bool gather(struct reading *r, const struct node *n, struct gathering *g)
 	return value_is_not(r, n, "a net");
 }
 
+/* Most ends are one prefix. */
+static bool prefix_alone(struct reading *r, const struct node *n, struct arena *a, struct netset *out)
+{
+	struct prefix p;
+
+	if (!prefix_read(r, n, &p))
+		return false;
+	*out = netset_of_range(a, p.addr.family, prefix_range(p));
+	return true;
+}
+
 bool value_net(struct reading *r, const struct node *n, struct netset *out)
 {
 	struct gathering g = { 0 };
 
+	if (n->kind == NODE_ADDRESS)
+		return prefix_alone(r, n, r->arena, out);
 	if (!gather(r, n, &g))
 		return false;
-	*out = gathered(r, &g);
+	*out = gathered(r->arena, &g);
 	return true;
 }
 
@@ -187,9 +200,12 @@ bool value_end(struct reading *r, const struct node *n, struct pol_end *out)
 		*out = (struct pol_end){ .any = true };
 		return true;
 	}
+	*out = (struct pol_end){ 0 };
+	if (n->kind == NODE_ADDRESS)
+		return prefix_alone(r, n, r->said, &out->set);
 	if (!gather(r, n, &g))
 		return false;
-	*out = (struct pol_end){ .self = g.self, .set = gathered(r, &g) };
+	*out = (struct pol_end){ .self = g.self, .set = gathered(r->said, &g) };
 	if (!out->self && netset_is_empty(&out->set))
 		return value_is_empty(r, n);
 	return true;

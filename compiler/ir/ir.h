@@ -31,7 +31,7 @@
 
 struct policy;
 
-/* Address sets are interned: equal sets are one pointer. */
+/* Address sets are interned: equal sets are one pointer. They are the ir's own. */
 struct ir_set {
 	unsigned index;	  /* in ir->sets */
 	const char *name; /* a name the policy gave to exactly this set, or NULL */
@@ -53,10 +53,10 @@ struct ir_box {
 	uint8_t families;  /* bit per enum family */
 	uint8_t fragments; /* FRAGMENT_ bits */
 	uint16_t proto;	   /* IP protocol number, or PROTO_ANY_NUMBER */
+	uint8_t flags_mask, flags_want; /* TCP */
 	struct ir_end src, dst;
 	struct ranges sport, dport;	/* all when not asked */
 	struct ranges icmp;		/* type << 8 | code; all when not asked */
-	uint8_t flags_mask, flags_want; /* TCP */
 };
 
 /*
@@ -85,10 +85,12 @@ struct ir_rate {
 struct ir_rule {
 	const char *id, *label;
 	struct span span;
-	enum layer layer;
-	enum direction direction; /* posture rules; the others judge on arrival */
-	enum verdict verdict;
+	uint32_t rank;		     /* of a watch: so many reflexes stand before it */
+	enum layer layer : 8;
+	enum direction direction : 8; /* posture rules; the others judge on arrival */
+	enum verdict verdict : 8;
 	bool is_default;
+	bool cookies;		     /* reflex: the packet is dropped, and answered with a SYN cookie */
 	const struct pol_payload *payload; /* reflex: must be found too; or NULL */
 	const struct pol_feed *feed;	   /* only sources that are on it; or NULL */
 	struct ir_box *boxes;
@@ -99,8 +101,6 @@ struct ir_rule {
 	 */
 	const struct ir_rate *rate;
 	struct pol_effects effects;
-	size_t rank;		    /* of a watch: so many reflexes stand before it */
-	bool cookies;		    /* reflex: the packet is dropped, and answered with a SYN cookie */
 	uint64_t block_ns;	    /* reflex: also block the source for so long; 0: do not */
 	uint64_t except;	    /* reflex: bit per posture in which it is silent */
 };

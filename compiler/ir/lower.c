@@ -78,6 +78,8 @@ static const struct ir_set *set_intern(struct lowering *lo, const struct netset 
 	set->index = (unsigned)lo->sets.len;
 	set->name = name_of(lo->ir->policy, s);
 	set->set = *s;
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		set->set.at[f] = arena_copy(lo->arena, s->at[f], s->len[f] * sizeof *s->at[f]);
 	vec_push(lo->arena, &lo->sets, set);
 	*slot = lo->sets.len;
 	return set;
@@ -567,13 +569,16 @@ static void epiderme_lower(struct lowering *lo, const struct policy *p)
 	for (size_t i = 0; i < p->block_count; i++)
 		ir->blocks.rules[ir->blocks.count++] = block_lower(lo, &p->blocks[i]);
 
-	ir->reflexes.rules = arena_zero(lo->arena, p->reflex_count * sizeof *ir->reflexes.rules);
-	ir->watches.rules = arena_zero(lo->arena, p->reflex_count * sizeof *ir->watches.rules);
+	size_t tell = 0;
+	for (size_t i = 0; i < p->reflex_count; i++)
+		tell += p->reflexes[i].only_tells;
+	ir->reflexes.rules = arena_zero(lo->arena, (p->reflex_count - tell) * sizeof *ir->reflexes.rules);
+	ir->watches.rules = arena_zero(lo->arena, tell * sizeof *ir->watches.rules);
 	for (size_t i = 0; i < p->reflex_count; i++) {
 		struct ir_list *l = p->reflexes[i].only_tells ? &ir->watches : &ir->reflexes;
 
 		l->rules[l->count] = reflex_lower(lo, &p->reflexes[i]);
-		l->rules[l->count++].rank = ir->reflexes.count;
+		l->rules[l->count++].rank = (uint32_t)ir->reflexes.count;
 	}
 }
 

@@ -41,10 +41,10 @@ struct netset craft_set(struct arena *a, const char *prefixes)
 struct pol_end craft_end(struct arena *a, const char *text)
 {
 	if (!strcmp(text, "any"))
-		return (struct pol_end){ .any = true, .text = text };
+		return (struct pol_end){ .any = true };
 	if (!strcmp(text, "self"))
-		return (struct pol_end){ .self = true, .text = text };
-	return (struct pol_end){ .set = craft_set(a, text), .text = text };
+		return (struct pol_end){ .self = true };
+	return (struct pol_end){ .set = craft_set(a, text) };
 }
 
 struct pol_selector craft_select(struct arena *a, uint16_t proto)
@@ -55,8 +55,8 @@ struct pol_selector craft_select(struct arena *a, uint16_t proto)
 	return (struct pol_selector){
 		.protos = arena_copy(a, &one, sizeof one),
 		.proto_count = 1,
-		.from = { .any = true, .text = "any" },
-		.to = { .any = true, .text = "any" },
+		.from = { .any = true },
+		.to = { .any = true },
 		.sport = all,
 		.zones = ZONES_ANY,
 		.families = FAMILIES_ANY,

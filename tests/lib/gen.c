@@ -149,7 +149,7 @@ struct making {
 
 static struct pol_end gen_end(struct making *mk)
 {
-	struct pol_end e = { .text = "any" };
+	struct pol_end e = { 0 };
 	unsigned kind = gen_below(mk->g, 100);
 
 	if (kind < 45) {
@@ -157,7 +157,6 @@ static struct pol_end gen_end(struct making *mk)
 		return e;
 	}
 	e.self = kind < 65;
-	e.text = e.self ? "self" : "a set";
 	if (kind >= 60)
 		e.set = mk->p->net_count && gen_chance(mk->g, 70)
 				? mk->p->nets[gen_below(mk->g, (unsigned)mk->p->net_count)].set
