@@ -1,6 +1,7 @@
 /*
  * payload.c - what a reflex looks for in a payload.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "compiler/front/reading.h"
@@ -49,7 +50,7 @@ static bool compile(struct reading *r, const char *expression, struct span at, u
 	if (!pattern_compile(&out->pattern, r->arena, expression, flags, &why)) {
 		if (out->pattern.found[0])
 			diag_help(diag(r->diags, DIAG_PATTERN, at, "this pattern is found in every payload"), "leave it out");
-		else if (pattern_is_never_found(&out->pattern))
+		else if (pattern_shortest(&out->pattern, r->arena) == PATTERN_NEVER)
 			diag_help(diag(r->diags, DIAG_PATTERN, at, "this pattern is found in no payload"),
 				  "`^` holds where the payload begins, `$` where it ends, and a payload has a byte at least");
 		else
@@ -97,6 +98,18 @@ bool payload_is_absent(struct reading *r, const struct node *selector)
 	return false;
 }
 
+/* Can it end where it must? */
+static bool has_room(struct reading *r, const struct node *within, const struct pol_payload *p)
+{
+	const size_t shortest = pattern_shortest(&p->pattern, r->arena);
+
+	if (shortest <= p->within)
+		return true;
+	diag_help(diag(r->diags, DIAG_PATTERN, within->span, "nothing that this pattern finds ends within %" PRIu64 " byte%s", p->within, p->within == 1 ? "" : "s"),
+		  "the shortest ends with byte %zu: `within %zu`, or more", shortest, shortest);
+	return false;
+}
+
 bool payload_read(struct reading *r, const struct node *payload, struct pol_selector *s)
 {
 	const struct node *within = node_find(payload, NODE_WITHIN);
@@ -109,6 +122,7 @@ bool payload_read(struct reading *r, const struct node *payload, struct pol_sele
 			diag(r->diags, DIAG_AMOUNT_ZERO, within->first->span, "nothing is found within no bytes");
 		sound &= out->within > 0;
 	}
+	sound = sound && (!within || has_room(r, within->first, out));
 	s->payload = out;
 	return sound;
 }

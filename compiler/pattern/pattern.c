@@ -304,7 +304,7 @@ int pattern_compile(struct pattern *out, struct arena *a, const char *expression
 	b.fresh = arena_zero(scratch, b.words * sizeof *b.fresh);
 	classify(&b);
 	if (!determine(&b)) {
-		*why = (struct pattern_fault){ 0, strlen(expression), "this pattern needs too many states" };
+		*why = (struct pattern_fault){ 0, strlen(expression), "this pattern needs too many states: of a counted dot, or one before more of the pattern, each byte may be a new beginning" };
 		return -1;
 	}
 	minimize(out, scratch);
@@ -314,12 +314,25 @@ int pattern_compile(struct pattern *out, struct arena *a, const char *expression
 	return 0;
 }
 
-bool pattern_is_never_found(const struct pattern *p)
+size_t pattern_shortest(const struct pattern *p, struct arena *a)
 {
-	for (size_t i = 0; i < (size_t)p->states * p->classes; i++)
-		if (p->found[p->next[i]] || p->ends[p->next[i]])
-			return false;
-	return true;
+	uint32_t *reached = arena_zero(a, p->states * sizeof *reached), len = 1, read = 0;
+	bool *seen = arena_zero(a, p->states * sizeof *seen);
+
+	for (size_t bytes = 1; read < len; bytes++) {
+		for (const uint32_t until = len; read < until; read++) {
+			for (unsigned c = 0; c < p->classes; c++) {
+				const uint32_t next = p->next[reached[read] * p->classes + c];
+
+				if (p->found[next] || p->ends[next])
+					return bytes;
+				if (!seen[next])
+					reached[len++] = next;
+				seen[next] = true;
+			}
+		}
+	}
+	return PATTERN_NEVER;
 }
 
 bool pattern_finds(const struct pattern *p, const void *bytes, size_t len, size_t within)

@@ -57,8 +57,9 @@ struct pattern_fault {
 int pattern_compile(struct pattern *out, struct arena *a, const char *expression, unsigned flags,
 		    struct pattern_fault *why);
 
-/* No payload of a byte or more has it, as of `$^`. */
-bool pattern_is_never_found(const struct pattern *p);
+/* The bytes, one at least, of the shortest payload that has it; PATTERN_NEVER when none has, as of `$^`. */
+#define PATTERN_NEVER SIZE_MAX
+size_t pattern_shortest(const struct pattern *p, struct arena *a);
 
 /* Looks at `within` bytes at most; what is longer has no end there. */
 bool pattern_finds(const struct pattern *p, const void *bytes, size_t len, size_t within);

@@ -45,7 +45,7 @@ static uint32_t *exit_of(struct reader *r, uint32_t exit)
 static uint32_t position_add(struct reader *r, struct position p)
 {
 	if (r->out->at.len == PATTERN_POSITIONS_MAX) {
-		fail_at(r, 0, r->len, "this pattern is too large");
+		fail_at(r, 0, r->len, "this pattern is too large: counted repetitions of what is itself repeated need most of it");
 		return 0;
 	}
 	vec_push(r->out->arena, &r->out->at, p);
@@ -204,11 +204,11 @@ static int escaped_byte(struct reader *r)
 	if (!c)
 		fail(r, 1, "a backslash stands before something");
 	else if (c >= '1' && c <= '9')
-		fail(r, 2, "a back-reference is not something that a finite automaton can follow");
+		fail(r, 2, "a back-reference is not something that a finite automaton can follow: write out what repeats");
 	else if (c == 'b' || c == 'B')
-		fail(r, 2, "a word boundary is not supported");
+		fail(r, 2, "a word boundary is not supported: write what may stand there, as [^\\w]");
 	else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-		fail(r, 2, "this letter has no meaning behind a backslash");
+		fail(r, 2, "this letter has no meaning behind a backslash; a byte is \\xHH");
 	if (r->failed)
 		return -1;
 	r->at += 2;
@@ -255,7 +255,7 @@ static struct part set_of_bytes(struct reader *r)
 			r->at++;
 			hi = member(r, &s);
 			if (hi < lo && !r->failed)
-				return fail_at(r, from, r->at - from, "this range ends before it begins");
+				return fail_at(r, from, r->at - from, "this range ends before it begins; the sign itself is \\-");
 		}
 		if (lo >= 0 && hi >= 0)
 			add_range(&s, (unsigned)lo, (unsigned)hi);
@@ -263,7 +263,7 @@ static struct part set_of_bytes(struct reader *r)
 	if (r->failed)
 		return (struct part){ 0 };
 	if (r->at == r->len)
-		return fail_at(r, began, 1, "this `[` is not closed");
+		return fail_at(r, began, 1, "this `[` is not closed; the signs themselves are \\[ and \\]");
 	r->at++;
 	if (r->flags & PATTERN_ICASE)
 		add_both_cases(&s);
@@ -307,7 +307,7 @@ static struct part group(struct reader *r)
 	if (peek(r, 0) == '?' && peek(r, 1) == ':')
 		r->at += 2;
 	else if (peek(r, 0) == '?' && (peek(r, 1) == '=' || peek(r, 1) == '!' || peek(r, 1) == '<'))
-		return fail_at(r, began, 3, "look-around is not something that a finite automaton can do");
+		return fail_at(r, began, 3, "look-around is not something that a finite automaton can do: write what stands there");
 	else if (peek(r, 0) == '?')
 		return fail_at(r, began, 3, "only (?: ) is known; letters for the whole pattern stand behind it");
 	if (r->depth == GROUPS_MAX)
@@ -316,7 +316,7 @@ static struct part group(struct reader *r)
 	p = choice(r);
 	r->depth--;
 	if (!r->failed && peek(r, 0) != ')')
-		return fail_at(r, began, 1, "this `(` is not closed");
+		return fail_at(r, began, 1, "this `(` is not closed; the sign itself is \\(");
 	r->at++;
 	return p;
 }
@@ -339,7 +339,7 @@ static struct part atom(struct reader *r)
 		r->at++;
 		return one(r, POSITION_END, class = (struct byte_set){ 0 });
 	case '*': case '+': case '?': case '{':
-		return fail(r, 1, "nothing stands before this repetition");
+		return fail(r, 1, "nothing stands before this repetition; the sign itself is written behind a backslash");
 	case '\\':
 		if (class_of_letter(peek(r, 1), &class)) {
 			r->at += 2;
@@ -358,7 +358,7 @@ static int count(struct reader *r)
 	for (; peek(r, 0) >= '0' && peek(r, 0) <= '9'; r->at++) {
 		n = (n < 0 ? 0 : n) * 10 + (peek(r, 0) - '0');
 		if (n > PATTERN_REPEAT_MAX) {
-			fail(r, 1, "a pattern repeats at most 255 times");
+			fail(r, 1, "a pattern repeats at most 255 times; x{255}x{45} are 300");
 			return -1;
 		}
 	}
@@ -502,7 +502,7 @@ int positions_read(struct positions *out, struct arena *a, const char *expressio
 	*out = (struct positions){ .arena = a };
 	struct part all = choice(&r);
 	if (!r.failed && r.at < r.len)
-		fail(&r, 1, "this `)` closes nothing");
+		fail(&r, 1, "this `)` closes nothing; the sign itself is \\)");
 	if (!r.failed) {
 		uint32_t found = position_add(&r, (struct position){ .kind = POSITION_FOUND });
 

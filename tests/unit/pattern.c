@@ -161,10 +161,28 @@ static void one_machine_for_one_meaning(void)
 	tap_num(x.states, 4, "as small as can be");
 }
 
+static void shortest(void)
+{
+	own(arena) struct arena *a = arena_new();
+	static const struct { const char *expression; size_t bytes; } rows[] = {
+		{ "foo", 3 }, { "fo*", 1 }, { "^fo?o$", 2 }, { "a{4}|bc{9}", 4 }, { "a$|bb", 1 }, { "$^", PATTERN_NEVER }, { "x^y", PATTERN_NEVER },
+		{ "(ab){40}c?", 80 }, { "", 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct pattern_fault f;
+		struct pattern p;
+
+		pattern_compile(&p, a, rows[i].expression, 0, &f);
+		tap_num(pattern_shortest(&p, a), rows[i].bytes, rows[i].expression);
+	}
+}
+
 int main(void)
 {
 	told_by_hand();
 	told_by_the_library();
 	one_machine_for_one_meaning();
+	shortest();
 	return tap_done();
 }
