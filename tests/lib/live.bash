@@ -116,12 +116,12 @@ mac() { ip -j link show w0 | jq -r '.[0].address'; }
 counted() {
 	ctl metrics | awk -v name="\"$1\"" '/^tegumentar_(rule|unjudged)_packets_total/ && index($0, name) { n += $NF } END { print n + 0 }'
 }
-moved() { # moved NAME FRAME: by how much, when three of it are sent
-	local before
+moved() { # moved NAME FRAME [LEAST]: by how much, when three of it are sent; waits for so many
+	local before i
 
 	before=$(counted "$1")
 	outside tests/lib/frame.py c0 "$(mac)" "$2"
-	sleep 0.05
+	for i in $(seq 250); do [ $(($(counted "$1") - before)) -ge "${3-3}" ] && break; sleep 0.02; done
 	echo $(($(counted "$1") - before))
 }
 counts() { is "$(moved "$1" "$2")" 3 "$3"; } # counts NAME FRAME CLAIM

@@ -7,7 +7,7 @@ bundle $lab/edge.tegb 's|^net bogons = .*|net bogons = [203.0.113.0/24, fd00:9::
 s|^posture EXPLORE .*{|&\n    malformed pass vlan-depth, bad-tcp|'
 
 # Both hooks count neighbours, and the host and its neighbour ask when they like.
-counts_neighbours() { ok "$2" [ "$(moved neighbour "$1")" -ge 6 ]; }
+counts_neighbours() { ok "$2" [ "$(moved neighbour "$1" 6)" -ge 6 ]; }
 answers() { # answers FRAME...: how many replies come
 	local before=$(replies)
 
@@ -54,7 +54,7 @@ for engine in generic nft tc native; do
 	# docs/nftables.md, "Where this engine sees otherwise than XDP"
 	[ $engine = nft ] || counts extensions nine-headers "$engine: nine extension headers"
 	# The first begins a flow, to which the others belong.
-	ok "$engine: eight are walked, to the port behind them" [ "$(moved BALANCED.web eight-headers)" -ge 1 ]
+	ok "$engine: eight are walked, to the port behind them" [ "$(moved BALANCED.web eight-headers 1)" -ge 1 ]
 
 	# --- judged by rules all the same
 	counts block.bogons bogon4 "$engine: a bogon"
