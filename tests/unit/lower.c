@@ -52,6 +52,35 @@ static void test_rates(void)
 	}
 }
 
+/* What differs in rate or key has another name, on every engine. */
+static void test_bucket_names(struct arena *a)
+{
+	static const struct {
+		enum rate_key key;
+		uint64_t count, burst;
+		bool bytes;
+		uint8_t bits4;
+		const char *name;
+	} names[] = {
+		{ RATE_PER_SOURCE, 10, 0, false, 32, "reflex.r.10-1-10-32-64" },
+		{ RATE_PER_SOURCE, 11, 0, false, 32, "reflex.r.11-1-11-32-64" },
+		{ RATE_PER_SOURCE, 10, 20, false, 32, "reflex.r.10-1-20-32-64" },
+		{ RATE_PER_SOURCE, 10, 0, false, 24, "reflex.r.10-1-10-24-64" },
+		{ RATE_PER_SOURCE, 1000, 0, true, 32, "reflex.r.1000B-1-0-32-64" },
+		{ RATE_PER_DESTINATION, 10, 0, false, 32, "reflex.r.10-1-10-to-32-64" },
+		{ RATE_PER_FLOW, 10, 0, false, 32, "reflex.r.10-1-10-flow" },
+		{ RATE_GLOBAL, 10, 0, false, 32, "reflex.r.10-1-10-all" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct pol_rate given = { .count = names[i].count, .window_ns = NS_PER_S, .key_bits = { names[i].bits4, 64 },
+					  .bytes = names[i].bytes, .burst = names[i].burst, .key = names[i].key, .bucket = "reflex.r" };
+		struct ir_rate r = ir_rate_of(&given);
+
+		tap_text(ir_bucket_name(&r, a), names[i].name, "a bucket's name");
+	}
+}
+
 /* One rule, lowered. */
 static const struct ir_rule *lower_one(struct arena *a, struct pol_selector s)
 {
@@ -276,6 +305,7 @@ int main(void)
 	own(arena) struct arena *a = arena_new();
 
 	test_rates();
+	test_bucket_names(a);
 	test_families(a);
 	test_fragments(a);
 	test_service(a);
