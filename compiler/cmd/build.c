@@ -206,6 +206,8 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 	front_spool_resolved(&resolved, p, c->arena);
 	spool_end(&resolved);
 	compilation_drop_rules(c, p);
+	if (read_by_none(asked))
+		compilation_lay_texts_aside(c, asked->to);
 	if (make(&made, &resolved, ir, asked, c->arena, &why))
 		return tell_unmade(c, asked, &why);
 	if (asked->key && sign(&made.whole, asked, &why)) {

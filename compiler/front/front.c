@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "compiler/front/reading.h"
 #include "lang/syntax/parse.h"
@@ -18,6 +19,7 @@ struct compilation *compilation_new(void)
 	c->arena = c->sources.arena = c->diags.arena = a;
 	c->sources.trees = arena_new();
 	c->said = arena_new();
+	c->texts = arena_new();
 	return c;
 }
 
@@ -25,6 +27,10 @@ void compilation_free(struct compilation *c)
 {
 	if (!c)
 		return;
+	for (size_t i = 0; i < c->sources.list.len; i++)
+		if (c->sources.list.at[i].mapped)
+			munmap((void *)c->sources.list.at[i].text, c->sources.list.at[i].len + 1);
+	arena_free(c->texts);
 	arena_free(c->sources.trees);
 	arena_free(c->said);
 	arena_free(c->arena);
@@ -52,6 +58,45 @@ void compilation_drop_rules(struct compilation *c, struct policy *p)
 {
 	drop_rules(p);
 	arena_free(take(c->said));
+}
+
+/* Shorter texts are left where they are. */
+#define TEXTS_LONG ((size_t)1 << 20)
+
+static bool text_lay_aside(struct source *s, const char *path)
+{
+	own(spool) struct spool to = { 0 };
+
+	spool_beside(&to, path);
+	if (!to.has_file)
+		return false;
+	for (size_t at = 0; at <= s->len; at += TEXTS_LONG) {
+		buf_add(&to.held, s->text + at, s->len + 1 - at < TEXTS_LONG ? s->len + 1 - at : TEXTS_LONG);
+		spool_settle(&to);
+	}
+	spool_end(&to);
+	const char *there = spool_map(&to);
+	if (!there)
+		return false;
+	s->text = there;
+	s->mapped = true;
+	return true;
+}
+
+void compilation_lay_texts_aside(struct compilation *c, const char *path)
+{
+	bool all = true;
+	size_t len = 0;
+
+	for (size_t i = 0; i < c->sources.list.len; i++)
+		len += c->sources.list.at[i].read ? c->sources.list.at[i].len : 0;
+	if (len < TEXTS_LONG)
+		return;
+	for (size_t i = 0; i < c->sources.list.len && all; i++)
+		if (c->sources.list.at[i].read)
+			all = text_lay_aside(&c->sources.list.at[i], path);
+	if (all)
+		arena_free(take(c->texts));
 }
 
 /* "policies/edge-1.teg" → "edge_1": what a policy without a `policy` line is called. */

@@ -41,6 +41,7 @@ struct remark {
 
 struct compilation {
 	struct arena *arena, *said;	/* `said`: of rules as they are said */
+	struct arena *texts;		/* of files that were read */
 	struct sources sources;
 	struct diags diags;
 	VEC(const char *) import_paths; /* -I, in order */
@@ -66,6 +67,12 @@ OWN_FREE(compilation, struct compilation *)
  */
 void compilation_drop_trees(struct compilation *c);
 void compilation_drop_rules(struct compilation *c, struct policy *p);
+
+/*
+ * The texts of files, which only reports look at now, go to a file without a name beside `path` (spool.h) where they are
+ * long, and there can be one: a report has what was read, whatever became of the files.
+ */
+void compilation_lay_texts_aside(struct compilation *c, const char *path);
 
 /* "NAME=VALUE", the value as .teg writes it; false when it has no name. */
 bool front_give_param(struct compilation *c, const char *assignment);

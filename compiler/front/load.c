@@ -114,7 +114,8 @@ static bool read_text(struct reading *r, const struct found *f, const struct nod
 		told_by_errno(r, import, f->file.shown, &why);
 		return false;
 	}
-	*file = source_add(&r->c->sources, f->file.shown, arena_strndup(r->arena, buf_text(&bytes), bytes.len), bytes.len);
+	*file = source_add(&r->c->sources, f->file.shown, arena_strndup(r->c->texts, buf_text(&bytes), bytes.len), bytes.len);
+	r->c->sources.list.at[*file].read = true;
 	return text_is_sound(r, *file);
 }
 

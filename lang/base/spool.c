@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -104,6 +105,15 @@ int spool_read(const struct spool *s, size_t at, void *out, size_t len, struct e
 	if (len)
 		memcpy(to, s->held.at + (at - s->in_file), len);
 	return 0;
+}
+
+const void *spool_map(const struct spool *s)
+{
+	if (!s->has_file || s->fault.code || s->held.len || !s->in_file)
+		return NULL;
+	void *at = mmap(NULL, s->in_file, PROT_READ, MAP_PRIVATE, s->fd, 0);
+
+	return at == MAP_FAILED ? NULL : at;
 }
 
 static int each_of(const struct spool *s, int (*f)(void *context, const void *bytes, size_t len, struct err *why), void *context,

@@ -41,6 +41,12 @@ const void *spool_bytes(const struct spool *s);
 /* So many from there on: they must be there. */
 int spool_read(const struct spool *s, size_t at, void *out, size_t len, struct err *why);
 
+/*
+ * All of them, of a spool that has ended, as they lie in its file: they come to memory when they are looked at, and
+ * leave it when that is needed elsewhere. NULL where there is no file. munmap(2) of spool_len() ends it, not the spool.
+ */
+const void *spool_map(const struct spool *s);
+
 static inline size_t spool_len(const struct spool *s)
 {
 	return s->in_file + s->held.len;

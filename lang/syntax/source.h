@@ -18,6 +18,8 @@ struct source {
 	const char *name; /* as reports call it: a path, "std/bogons.teg", "--param office" */
 	const char *text; /* ends with a NUL that is not counted */
 	size_t len;
+	bool read;   /* from a file, into the compilation's arena of texts; */
+	bool mapped; /* from a file without a name, where it lies since */
 	uint32_t *lines; /* where each line begins; made when first asked for */
 	size_t line_count;
 };

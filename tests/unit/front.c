@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compiler/front/front.h"
 #include "compiler/report/diags.h"
@@ -494,8 +495,37 @@ static void shipped_files_are_spelled_so(void)
 	}
 }
 
+/* A long text that was laid aside is what was read, whatever became of the file; nothing is left beside it. */
+static void texts_are_laid_aside(void)
+{
+	own(compilation) struct compilation *c = compilation_new();
+	own(buf) struct buf text = { 0 };
+	char dir[] = "/tmp/teg-front-XXXXXX", path[64];
+	struct piece whole = { 0 };
+	struct err why = { .text = "" };
+	size_t len = 0;
+
+	buf_puts(&text, "posture P {\n    default drop\n");
+	for (unsigned i = 0; i < 30000; i++)
+		buf_printf(&text, "    r%u: allow in tcp from 10.%u.%u.0/24 port 22\n", i, i >> 8, i & 255);
+	buf_puts(&text, "}\n");
+	whole = (struct piece){ .at = text.at, .len = text.len };
+	if (!mkdtemp(dir))
+		abort();
+	snprintf(path, sizeof path, "%s/long.teg", dir);
+	tap_ok(!file_save_pieces(path, &(struct pieces){ &whole, 1 }, 0600, &why) && front_read(c, path), "a policy of %zu bytes is read: %s",
+	       text.len, why.text);
+	compilation_lay_texts_aside(c, path);
+	tap_ok(c->sources.list.at[0].mapped && !c->texts, "its text is laid aside");
+	tap_ok(!truncate(path, 0) && !memcmp(c->sources.list.at[0].text, text.at, text.len + 1), "and is what was read when the file is empty");
+	const char *line = source_line(&c->sources, 0, 30002, &len);
+	tap_ok(len > 30 && !memcmp(line, "    r29999: allow", 17), "its lines are found");
+	tap_ok(!unlink(path) && !rmdir(dir), "nothing is left beside it");
+}
+
 int main(void)
 {
+	texts_are_laid_aside();
 	words_are_near();
 	utf8_is_told_from_others();
 	nets_are_computed();
