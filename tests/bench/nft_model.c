@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "compiler/emit/nft/desk.h"
 #include "compiler/emit/nft/price.h"
 #include "compiler/emit/nft/tree.h"
 #include "compiler/ir/proto.h"
@@ -102,7 +103,8 @@ static bool in_leaf(struct model *m, const struct nft_node *n, const struct pack
 {
 	own(arena) struct arena *a = arena_new();
 	size_t count;
-	struct nft_group *groups = nft_groups(a, m->items, &n->part, n->items, &count);
+	struct nft_desk desk = { .a = a, .items = m->items };
+	struct nft_group *groups = nft_groups(&desk, &n->part, n->items, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		double unasked = 0;
@@ -174,7 +176,8 @@ static void add_leaf(struct model *m, const struct nft_node *n)
 {
 	own(arena) struct arena *a = arena_new();
 	size_t count;
-	struct nft_group *groups = nft_groups(a, m->items, &n->part, n->items, &count);
+	struct nft_desk desk = { .a = a, .items = m->items };
+	struct nft_group *groups = nft_groups(&desk, &n->part, n->items, &count);
 
 	m->copies += n->items.len;
 	for (size_t i = 0; i < count; i++) {

@@ -1,6 +1,7 @@
 /* Trees of long lists decide every packet as the list does, and keep within what the kernel takes. */
 #include <string.h>
 
+#include "compiler/emit/nft/desk.h"
 #include "compiler/emit/nft/keys.h"
 #include "compiler/emit/nft/tree.h"
 #include "tests/lib/gen.h"
@@ -162,7 +163,8 @@ static size_t by_leaf(const struct nft_item *items, const struct nft_node *n, co
 {
 	own(arena) struct arena *a = arena_new();
 	size_t count;
-	struct nft_group *groups = nft_groups(a, items, &n->part, n->items, &count);
+	struct nft_desk desk = { .a = a, .items = items };
+	struct nft_group *groups = nft_groups(&desk, &n->part, n->items, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		mapped += groups[i].map;
@@ -266,7 +268,8 @@ static void alike_rules_are_one_map(void)
 	nft_trees_plan(&t, a, &(struct nft_list){ items, 2001, 0 });
 	if (!tap_ok(t.root->kind == NFT_NODE_LEAF, "2,000 rules of a host and a port are one leaf"))
 		return;
-	struct nft_group *groups = nft_groups(a, items, &t.root->part, t.root->items, &count);
+	struct nft_desk desk = { .a = a, .items = items };
+	struct nft_group *groups = nft_groups(&desk, &t.root->part, t.root->items, &count);
 	tap_ok(count <= 2, "of a map, and perhaps the default");
 	tap_ok(groups[0].map && groups[0].len == 2000 && groups[0].axes == (1u << NFT_AXIS_SRC | 1u << NFT_AXIS_DPORT) &&
 		       groups[0].bits[NFT_AXIS_SRC] == 28, "by 28 bits of the source, and the port: their one protocol is asked before");
@@ -356,11 +359,13 @@ static void protocols_share_a_map(void)
 	const struct nft_node *leaf = t.root->kind == NFT_NODE_CUT ? t.root->branches[0].node : t.root;
 	if (!tap_ok(leaf->kind == NFT_NODE_LEAF, "400 rules of two hosts, a port and TCP or UDP are one leaf"))
 		return;
-	struct nft_group *groups = nft_groups(a, items, &leaf->part, leaf->items, &count);
+	struct nft_desk desk = { .a = a, .items = items };
+	struct nft_group *groups = nft_groups(&desk, &leaf->part, leaf->items, &count);
 	tap_ok(groups[0].map && groups[0].len == 400 && groups[0].axes & 1u << NFT_AXIS_PROTO, "and one map");
 	for (size_t i = 0; i < 400; i++)
 		items[i].on[NFT_AXIS_DPORT] = span(a, 1024, UINT16_MAX);
-	groups = nft_groups(a, items, &leaf->part, leaf->items, &count);
+	nft_keys_choose(items, 401);
+	groups = nft_groups(&desk, &leaf->part, leaf->items, &count);
 	tap_ok(groups[0].map && !(groups[0].axes & 1u << NFT_AXIS_PROTO), "not where ports are asked before the map");
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/emit/nft/desk.h"
 #include "compiler/emit/nft/grow.h"
 #include "compiler/emit/nft/layers.h"
 #include "compiler/emit/nft/terse.h"
@@ -27,6 +28,7 @@ struct bulk {
 	const char *counter; /* of the rule whose items are being found */
 	VEC(struct found) found;
 	VEC(struct nft_item) items;
+	struct nft_desk desk; /* leaves' rules */
 	size_t parts; /* of items that are one but for the blocks of a set */
 	bool in_trees;
 	bool terse;   /* so many that what they take to load counts for more than how they read */
@@ -470,10 +472,9 @@ static struct nft_chain *chain_new(struct bulk *k)
 
 static void put_leaf(struct bulk *k, struct nft_chain *c, const struct nft_node *n)
 {
-	own(arena) struct arena *a = arena_new();
 	const struct ir_rule *said = NULL;
 	size_t count;
-	struct nft_group *groups = nft_groups(a, k->items.at, &n->part, n->items, &count);
+	const struct nft_group *groups = nft_groups(&k->desk, &n->part, n->items, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (groups[i].map)
@@ -631,6 +632,7 @@ static void put_trees(struct bulk *k, bool total)
 	struct nft_trees trees;
 
 	nft_trees_plan(&trees, k->a, &l);
+	k->desk = (struct nft_desk){ .a = k->a, .items = k->items.at };
 	k->in_trees = true;
 	k->terse = k->items.len >= NFT_TERSE_LEAST;
 	if (total)

@@ -322,7 +322,7 @@ struct nft_cut nft_cut_find(struct nft_desk *d, const struct nft_here *h, unsign
 			continue;
 		const size_t wild = find_spans(d, h, x);
 
-		if (!d->spans.len)
+		if (!d->spans.len || 2 * wild > h->in.len) /* two ranges of that would copy more than COPIES_MOST */
 			continue;
 		order_spans(d);
 		try_ranges(d, h, wild, x, &best);

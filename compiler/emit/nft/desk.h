@@ -31,6 +31,8 @@ struct nft_desk {
 	const struct nft_item *items;
 	VEC(uint32_t) next;		  /* of a group's items, by place */
 	VEC(struct nft_joining) groups;
+	VEC(struct nft_group) made;
+	VEC(uint32_t) members; /* of those */
 	VEC(struct addr_range) spans;	  /* of items, within the part, along one axis */
 	VEC(addr_num) begins, ends, spare; /* the same, each ascending */
 	VEC(struct nft_edge) edges;

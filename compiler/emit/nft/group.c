@@ -13,46 +13,38 @@
 #define MAPPED_LEAST 5u	  /* items in a map */
 #define WHOLE_MOST   64u  /* items, or groups, of what may be a leaf */
 
-static unsigned family_bits(const struct nft_part *p)
+/* Addresses of an item are those of its family, whatever part it stands in. */
+static bool of_one_family(const struct nft_item *it, const struct nft_part *p)
 {
-	return p->hi[NFT_AXIS_FAMILY] == FAMILY_IP4 ? 32 : 128;
+	const struct nft_spans *family = &it->on[NFT_AXIS_FAMILY];
+
+	return nft_has_family(p) || (family->len == 1 && family->at->lo == family->at->hi);
 }
 
-/* Ports of an item are those of its protocols, and addresses of its family, whatever part it stands in. */
-static struct nft_part part_of_item(const struct nft_item *it, const struct nft_part *p)
+/* How many bits of an end stand in a key of multiples of `step` bits, and how many keys that makes; no bits: none. */
+static unsigned keys_of_end(const struct nft_item *it, unsigned end, unsigned step, size_t *keys)
 {
-	struct nft_part own = *p;
+	const unsigned is = it->blocks[end], bits = it->keyed[end] ? it->keyed[end] : (is + step - 1) / step * step;
 
-	for (int x = NFT_AXIS_FAMILY; x <= NFT_AXIS_PROTO; x++)
-		if (it->on[x].len == 1) {
-			own.lo[x] = it->on[x].at[0].lo > p->lo[x] ? it->on[x].at[0].lo : p->lo[x];
-			own.hi[x] = it->on[x].at[0].hi < p->hi[x] ? it->on[x].at[0].hi : p->hi[x];
-		}
-	return own;
+	if (!is || bits - is > 4)
+		return 0;
+	*keys *= it->on[NFT_AXIS_SRC + end].len << (bits - is);
+	return bits;
 }
 
 /*
  * Keys of several axes, addresses under masks of a multiple of `step` bits: prefixes of several lengths are blocks of
  * one, a few each, and stand in one map. False when they are too many, or no such keys.
  */
-static bool keys_by(const struct nft_item *it, const struct nft_part *own, unsigned asked, unsigned step, unsigned bits[static NFT_AXES])
+static bool keys_by(const struct nft_item *it, unsigned asked, unsigned step, unsigned bits[static NFT_AXES])
 {
 	size_t keys = 1;
 
-	for (int x = 0; x < NFT_AXES; x++) {
-		const bool address = x == NFT_AXIS_SRC || x == NFT_AXIS_DST;
-
-		bits[x] = 0;
-		if (!(asked >> x & 1))
-			continue;
-		const unsigned is = address ? nft_block_bits(&it->on[x], family_bits(own)) : 1; /* other values each by itself */
-		const unsigned keyed = address ? it->keyed[x - NFT_AXIS_SRC] : 0;
-		if (!is)
+	for (unsigned end = 0; end < 2; end++) {
+		if (asked >> (NFT_AXIS_SRC + end) & 1 && !(bits[NFT_AXIS_SRC + end] = keys_of_end(it, end, step, &keys)))
 			return false;
-		bits[x] = keyed ? keyed : address ? (is + step - 1) / step * step : is;
-		if (bits[x] - is > 4)
-			return false;
-		keys *= address ? it->on[x].len << (bits[x] - is) : nft_values_of(&it->on[x]);
+		if (asked >> (NFT_AXIS_SPORT + end) & 1)
+			keys *= it->values[end];
 		if (!keys || keys > NFT_KEYS_MOST)
 			return false;
 	}
@@ -65,22 +57,22 @@ static unsigned asked_before(const struct nft_item *it, unsigned asked)
 	unsigned before = 0;
 
 	for (int x = NFT_AXIS_SPORT; x <= NFT_AXIS_DPORT; x++)
-		if (asked >> x & 1 && asked != 1u << x && nft_values_of(&it->on[x]) > NFT_KEYS_MOST)
+		if (asked >> x & 1 && asked != 1u << x && it->values[x - NFT_AXIS_SPORT] > NFT_KEYS_MOST)
 			before |= 1u << x;
 	return before == asked ? 0 : before;
 }
 
 /* Values of these axes, in a map's key. */
-static bool group_by(const struct nft_item *it, const struct nft_part *own, unsigned asked, struct nft_group *out)
+static bool group_by(const struct nft_item *it, const struct nft_part *p, unsigned asked, struct nft_group *out)
 {
 	*out = (struct nft_group){ .map = true, .axes = asked };
 	if (!asked)
 		return false;
-	if ((asked & (1u << NFT_AXIS_SRC | 1u << NFT_AXIS_DST)) && !nft_has_family(own))
+	if ((asked & (1u << NFT_AXIS_SRC | 1u << NFT_AXIS_DST)) && !of_one_family(it, p))
 		return false;
 	if (!(asked & (asked - 1)))
 		return true;
-	return keys_by(it, own, asked, 4, out->bits) || keys_by(it, own, asked, 2, out->bits) || keys_by(it, own, asked, 1, out->bits);
+	return keys_by(it, asked, 4, out->bits) || keys_by(it, asked, 2, out->bits) || keys_by(it, asked, 1, out->bits);
 }
 
 /*
@@ -92,14 +84,13 @@ static bool group_for(const struct nft_item *it, const struct nft_part *p, unsig
 	const unsigned open = NFT_ALL_AXES & ~decided & ~(1u << NFT_AXIS_FAMILY), proto = 1u << NFT_AXIS_PROTO;
 	const unsigned in_part = open == proto ? open : open & ~proto;
 	const unsigned before = asked_before(it, in_part), asked = in_part & ~before;
-	const struct nft_part own = part_of_item(it, p);
 
 	*out = (struct nft_group){ .map = true };
 	if (!it->grouped)
 		return false;
-	if (open & proto && nft_keyed_proto(it, asked, before) && group_by(it, &own, asked | proto, out))
+	if (open & proto && nft_keyed_proto(it, asked, before) && group_by(it, p, asked | proto, out))
 		return true;
-	return group_by(it, &own, asked, out);
+	return group_by(it, p, asked, out);
 }
 
 static bool spans_same(const struct nft_spans *x, const struct nft_spans *y)
@@ -210,15 +201,15 @@ static bool one_proto(const struct nft_desk *d, const struct nft_here *h, const 
 	return true;
 }
 
-static struct nft_group group_of(const struct nft_desk *d, const struct nft_here *h, struct arena *a, const struct nft_joining *g)
+/* Its items are put behind those of the groups before it; where they lie is told when all are there. */
+static struct nft_group group_of(struct nft_desk *d, const struct nft_here *h, const struct nft_joining *g)
 {
 	const unsigned proto = 1u << NFT_AXIS_PROTO;
-	uint32_t *items = arena_zero(a, g->len * sizeof *items), at = g->first;
 	struct nft_group out = g->is;
+	uint32_t at = g->first;
 
 	for (size_t i = 0; i < g->len; i++, at = d->next.at[at])
-		items[i] = h->in.at[at];
-	out.items = items;
+		vec_push(d->a, &d->members, h->in.at[at]);
 	out.decided = g->decided;
 	out.len = g->len;
 	out.map = is_mapped(g);
@@ -227,19 +218,19 @@ static struct nft_group group_of(const struct nft_desk *d, const struct nft_here
 	return out;
 }
 
-struct nft_group *nft_groups(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
-			     size_t *count)
+struct nft_group *nft_groups(struct nft_desk *d, const struct nft_part *p, struct nft_picked l, size_t *count)
 {
-	struct nft_desk d = { .a = a, .items = items };
-	const struct nft_here h = nft_desk_look(&d, p, l);
-	struct nft_group *out;
+	const struct nft_here h = nft_desk_look(d, p, l);
+	size_t members = 0;
 
-	groups_make(&d, &h, SIZE_MAX, HUGE_VAL);
-	out = arena_zero(a, (d.groups.len + 1) * sizeof *out);
-	for (size_t i = 0; i < d.groups.len; i++)
-		out[i] = group_of(&d, &h, a, &d.groups.at[i]);
-	*count = d.groups.len;
-	return out;
+	groups_make(d, &h, SIZE_MAX, HUGE_VAL);
+	d->made.len = d->members.len = 0;
+	for (size_t i = 0; i < d->groups.len; i++)
+		vec_push(d->a, &d->made, group_of(d, &h, &d->groups.at[i]));
+	for (size_t i = 0; i < d->made.len; members += d->made.at[i++].len)
+		d->made.at[i].items = &d->members.at[members];
+	*count = d->made.len;
+	return d->made.at;
 }
 
 /* --- large groups ----------------------------------------------------------------------------------- */

@@ -22,12 +22,11 @@ struct nft_group {
 	bool map;
 	unsigned decided;	  /* of each of them */
 	unsigned axes;		  /* bits: what its keys are put together of */
-	unsigned bits[NFT_AXES];  /* of several axes: leading bits of an address that count; not 0 where single values do */
+	unsigned bits[NFT_AXES];  /* of several axes: leading bits of an address that count */
 };
 
-/* The rules of a leaf, in their order. */
-struct nft_group *nft_groups(struct arena *a, const struct nft_item *items, const struct nft_part *p, struct nft_picked l,
-			     size_t *count);
+/* The rules of a leaf, in their order; they lie on the desk until it is asked for others. */
+struct nft_group *nft_groups(struct nft_desk *d, const struct nft_part *p, struct nft_picked l, size_t *count);
 
 /*
  * The largest groups that items would be, one look-up instead of that many rules: of[i] is the number, from 1, of the one

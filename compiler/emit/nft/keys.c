@@ -9,16 +9,16 @@
 #define SAVED_US   (RULE_US + 2 * QUESTION_US + ELEMENT_US) /* an item in a map needs no rule, nor what leads there */
 #define LENGTHS	   129u
 
-size_t nft_values_of(const struct nft_spans *s)
+static size_t values_of(const struct nft_spans *s)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->len && n <= NFT_KEYS_MOST; i++)
 		n += s->at[i].hi - s->at[i].lo < NFT_KEYS_MOST ? (size_t)(s->at[i].hi - s->at[i].lo) + 1 : NFT_KEYS_MOST + 1;
-	return n;
+	return n < NFT_KEYS_MOST + 1 ? n : NFT_KEYS_MOST + 1;
 }
 
-unsigned nft_block_bits(const struct nft_spans *s, unsigned width)
+static unsigned block_bits(const struct nft_spans *s, unsigned width)
 {
 	const addr_num size = s->at[0].hi - s->at[0].lo; /* less one */
 	const uint64_t lower = ~(uint64_t)size, upper = ~(uint64_t)(size >> 64);
@@ -32,6 +32,16 @@ unsigned nft_block_bits(const struct nft_spans *s, unsigned width)
 	return host < width ? width - host : 0;
 }
 
+static void measure(struct nft_item *it)
+{
+	const unsigned width = it->on[NFT_AXIS_FAMILY].at->hi == FAMILY_IP4 ? FAMILY_BITS(FAMILY_IP4) : FAMILY_BITS(FAMILY_IP6);
+
+	for (unsigned end = 0; end < 2; end++) {
+		it->blocks[end] = (uint8_t)block_bits(&it->on[NFT_AXIS_SRC + end], width);
+		it->values[end] = (uint8_t)values_of(&it->on[NFT_AXIS_SPORT + end]);
+	}
+}
+
 /* Ports that are asked before the map take the protocol with them: without, they are bytes that mean nothing. */
 bool nft_keyed_proto(const struct nft_item *it, unsigned others, unsigned before)
 {
@@ -42,7 +52,7 @@ bool nft_keyed_proto(const struct nft_item *it, unsigned others, unsigned before
 		return false;
 	if (others & (others - 1))
 		return true;
-	return others & (sport | dport) && nft_values_of(&it->on[others == sport ? NFT_AXIS_SPORT : NFT_AXIS_DPORT]) <= NFT_KEYS_MOST;
+	return others & (sport | dport) && it->values[others == dport] <= NFT_KEYS_MOST;
 }
 
 /* What an item asks but for values that stand in keys; equal bytes are equal. */
@@ -80,7 +90,7 @@ static bool end_of(struct asker *k, const struct nft_item *it, unsigned end)
 		return true;
 	}
 	k->key |= (uint8_t)(1u << (NFT_AXIS_SRC + end));
-	k->bits[end] = (uint8_t)nft_block_bits(on, FAMILY_BITS((enum family)k->manner.family));
+	k->bits[end] = it->blocks[end];
 	k->keys = (uint16_t)(on->len > NFT_KEYS_MOST ? NFT_KEYS_MOST + 1 : k->keys * on->len);
 	return k->bits[end] && k->keys <= NFT_KEYS_MOST;
 }
@@ -88,7 +98,7 @@ static bool end_of(struct asker *k, const struct nft_item *it, unsigned end)
 static bool ports_of(struct asker *k, const struct nft_item *it, unsigned end)
 {
 	const struct nft_spans *on = &it->on[NFT_AXIS_SPORT + end];
-	const size_t values = nft_values_of(on);
+	const size_t values = it->values[end];
 	uint16_t *range = k->manner.ports[end];
 
 	range[0] = UINT16_MAX;
@@ -208,6 +218,8 @@ void nft_keys_choose(struct nft_item *items, size_t count)
 	struct pairs *p = arena_zero(a, sizeof *p);
 	size_t len = 0;
 
+	for (size_t i = 0; i < count; i++)
+		measure(&items[i]);
 	for (size_t i = 0; i < count; i++)
 		len += ask(&at[len], &items[i], (uint32_t)i);
 	qsort(at, len, sizeof *at, by_manner);

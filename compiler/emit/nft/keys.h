@@ -13,15 +13,10 @@
 
 #define NFT_KEYS_MOST 16u /* of one item in a map of several axes */
 
-/* Or more than a map takes of one item. */
-size_t nft_values_of(const struct nft_spans *s);
-/* How many leading bits all these ranges have in common with all that is in them: 0 when they are no such blocks. */
-unsigned nft_block_bits(const struct nft_spans *s, unsigned width);
+/* Fills in .keyed, .blocks and .values. */
+void nft_keys_choose(struct nft_item *items, size_t count);
 
 /* Is the protocol of the item a part of a map's key beside such other parts, where such ports are asked before? Axes, bits. */
 bool nft_keyed_proto(const struct nft_item *it, unsigned others, unsigned before);
-
-/* Fills in .keyed. */
-void nft_keys_choose(struct nft_item *items, size_t count);
 
 #endif
