@@ -9,7 +9,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <libmnl/libmnl.h>
 #include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 
 #include "enforcer/hook/shared.h"
 #include "enforcer/hook/slot.h"
@@ -70,15 +72,65 @@ static int link_open(const struct xdp *x, uint32_t ifindex, int *out, struct err
 	return *out < 0 && errno != ENOENT ? err_sys(why, "cannot open %s", path) : 0;
 }
 
-/* The one program of an interface, and whether its driver runs it. */
+static void socket_own_(struct mnl_socket **s)
+{
+	if (*s)
+		mnl_socket_close(*s);
+}
+
+struct attached {
+	uint32_t program, by_driver, by_stack;
+};
+
+static int see_xdp(const struct nlattr *a, void *context)
+{
+	struct attached *out = context;
+	uint32_t *to = mnl_attr_get_type(a) == IFLA_XDP_PROG_ID	    ? &out->program :
+		       mnl_attr_get_type(a) == IFLA_XDP_DRV_PROG_ID ? &out->by_driver :
+		       mnl_attr_get_type(a) == IFLA_XDP_SKB_PROG_ID ? &out->by_stack : NULL;
+
+	if (to)
+		*to = mnl_attr_get_u32(a);
+	return MNL_CB_OK;
+}
+
+static int see_attribute(const struct nlattr *a, void *context)
+{
+	return mnl_attr_get_type(a) == IFLA_XDP ? mnl_attr_parse_nested(a, see_xdp, context) : MNL_CB_OK;
+}
+
+static int see_link(const struct nlmsghdr *h, void *context)
+{
+	return mnl_attr_parse(h, sizeof(struct ifinfomsg), see_attribute, context);
+}
+
+#define LINK_BYTES 16384 /* all that is told of an interface, but for counts and virtual functions */
+
+/* The one program of an interface, and whether its driver runs it. (bpf_xdp_query() has all interfaces listed, each time.) */
 static int attached(uint32_t ifindex, uint32_t *program, enum xdp_mode *mode, struct err *why)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	own(socket) struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	_Alignas(8) char room[LINK_BYTES];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
+	struct attached is = { 0 };
 
-	if (bpf_xdp_query((int)ifindex, 0, &q))
+	if (!s || mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0)
+		return err_sys(why, "cannot ask what XDP is on interface %u", ifindex);
+	h->nlmsg_type = RTM_GETLINK;
+	h->nlmsg_flags = NLM_F_REQUEST;
+	h->nlmsg_seq = 1;
+	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+	m->ifi_index = (int)ifindex;
+	mnl_attr_put_u32(h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	int got = (int)mnl_socket_sendto(s, h, h->nlmsg_len);
+	if (got >= 0)
+		got = (int)mnl_socket_recvfrom(s, room, sizeof room);
+	if (got >= 0)
+		got = mnl_cb_run(room, (size_t)got, 1, mnl_socket_get_portid(s), see_link, &is);
+	if (got < 0 && errno != ENODEV) /* one that is gone has none */
 		return err_sys(why, "cannot read what XDP is on interface %u", ifindex);
-	*program = q.drv_prog_id ? q.drv_prog_id : q.skb_prog_id ? q.skb_prog_id : q.prog_id;
-	*mode = q.skb_prog_id && !q.drv_prog_id ? XDP_GENERIC : XDP_NATIVE;
+	*program = is.by_driver ? is.by_driver : is.by_stack ? is.by_stack : is.program;
+	*mode = is.by_stack && !is.by_driver ? XDP_GENERIC : XDP_NATIVE;
 	return 0;
 }
 
