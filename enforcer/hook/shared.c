@@ -405,9 +405,8 @@ int shared_set_self(const struct shared *s, const struct addr *at, size_t count,
 {
 	struct teg_self *self;
 	int rc = 0;
+	const size_t known = count < TEG_SELF_MAX ? count : TEG_SELF_MAX;
 
-	if (count > TEG_SELF_MAX)
-		return err_set(why, E2BIG, "this host has %zu addresses; `self` can be at most %u", count, TEG_SELF_MAX);
 	self = mmap(NULL, sizeof *self, PROT_READ | PROT_WRITE, MAP_SHARED, s->self, 0);
 	if (self == MAP_FAILED)
 		return err_sys(why, "cannot map teg_self");
@@ -415,11 +414,14 @@ int shared_set_self(const struct shared *s, const struct addr *at, size_t count,
 	/* A packet that began to read the other bank when it was the one is done by now. */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	unsigned other = !(self->bank & 1);
-	if (bank_seed(self, other, at, count))
-		rc = err_set(why, E2BIG, "no seed gives each of this host's %zu addresses a place in teg_self", count);
+	if (bank_seed(self, other, at, known))
+		rc = err_set(why, E2BIG, "no seed gives each of this host's %zu addresses a place in teg_self", known);
 	else
 		__atomic_store_n(&self->bank, other, __ATOMIC_RELEASE);
 	munmap(self, sizeof *self);
+	if (!rc && known < count) /* without the number: what is found at each change is told once */
+		rc = err_set(why, E2BIG, "this host has more than %u addresses, and the first hook takes only so many for `self`: name their networks in "
+			     "the policy's lifelines and reflexes, or let nft judge", TEG_SELF_MAX);
 	return rc;
 }
 

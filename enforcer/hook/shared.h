@@ -51,7 +51,7 @@ static inline void shared_own_(struct shared *s)
 	shared_release(s);
 }
 
-/* These addresses, and no others, are the host's own: all at once. At most TEG_SELF_MAX.
+/* These addresses, and no others, are the host's own: all at once. -E2BIG when only the first TEG_SELF_MAX of them are.
  * Waits for packets that are being judged (some milliseconds). */
 int shared_set_self(const struct shared *s, const struct addr *at, size_t count, struct err *why);
 

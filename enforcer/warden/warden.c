@@ -41,15 +41,16 @@ uint64_t now_ms(void)
 
 void warden_follow(struct warden *w, unsigned changed)
 {
-	struct err why = { 0 };
-	int rc = 0;
+	struct err own = { 0 }, links = { 0 };
+	int no_self = 0, no_links = 0;
 
-	if (changed & ROUTE_ADDRESSES)
-		rc = kernel_follow_self(&w->kernel, &why);
-	if (!rc && changed & ROUTE_LINKS && w->live)
-		rc = generation_follow_links(w->live, &w->kernel, &w->state, &why);
+	if (changed & ROUTE_ADDRESSES || (changed && *w->follow_fault))
+		no_self = kernel_follow_self(&w->kernel, &own);
+	/* An interface is judged also where not all of the host's addresses are known. */
+	if (changed & ROUTE_LINKS && w->live)
+		no_links = generation_follow_links(w->live, &w->kernel, &w->state, &links);
 	if (changed)
-		note_fault(w->follow_fault, rc ? why.text : "");
+		note_fault(w->follow_fault, no_links ? links.text : no_self ? own.text : "");
 }
 
 /* After a change of what is on them that nobody asked for. */

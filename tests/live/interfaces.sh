@@ -75,4 +75,20 @@ ok "tegd starts with generic XDP" tegd_start --engine generic
 is "$(interfaces) $(reaches 8080) $(pings 10.9.0.1 -I 203.0.113.5)" "w0:xdp-generic shut silent" "which takes over"
 is "$(nft list chains netdev | grep -c 'hook ingress')" 1 "only the foreign hook is left at ingress"
 is "$(foreign)" "$before" "foreign tables are as they were"
+tegd_end TERM
+
+# --- more addresses than the first hook can take for its own
+ok "tegd starts with XDP" tegd_start --engine native
+ok "with a pattern of interfaces" ctl apply $lab/star.tegb
+for i in $(seq 600); do echo "addr add 10.77.$((i / 256)).$((i % 256))/32 dev lo"; done | ip -batch -
+told() { grep -c "more than 512 addresses" $lab/log; }
+ok "is told, once" soon 1 told
+holds "$(status '.intact, .fault')" "more than 512 addresses" "by the status too"
+is "$(reaches 80 10.9.0.1)" open "what it knows is its own"
+printf 'link add w7 type veth peer name p7\naddr add 10.78.0.1/24 dev w7\nlink set w7 up\n' | ip -batch -
+ok "an interface that comes is judged all the same" soon "w0:xdp-native w7:xdp-native" interfaces
+holds "$(status .fault)" "more than 512 addresses" "and the fault is not forgotten over it"
+ip addr flush dev lo to 10.77.0.0/16
+ok "with fewer addresses all is as it should be" soon true status .intact
+is "$(told)" 1 "and nothing else was told"
 done_testing
