@@ -153,7 +153,7 @@ void emit_drill(struct drill *out, const struct plan *plan, const struct ir *ir,
 
 	*out = (struct drill){ .tests = arena_zero(a, (p->test_count + 1) * sizeof *out->tests) };
 	strmap_init(&d.counters, a);
-	for (uint32_t i = 0; i < plan->counter_count; i++)
+	for (uint32_t i = 0; p->test_count && i < plan->counter_count; i++)
 		strmap_put(&d.counters, plan->counters[i].id, &plan->counters[i]);
 	for (size_t i = 0; i < p->test_count && out->test_count < DRILL_TESTS_MAX; i++) {
 		const uint64_t packets = d.packets;

@@ -22,9 +22,8 @@ struct naming {
 static void count(struct naming *n, const char *id, enum layer layer, enum verdict verdict,
 		  uint8_t posture)
 {
-	if (strmap_find(&n->ids, id))
+	if (!strmap_add(&n->ids, id, (void *)id))
 		return;
-	strmap_put(&n->ids, id, (void *)id);
 	vec_push(n->arena, &n->counters, ((struct plan_counter){ id, nft_name(n->arena, id), layer, verdict, posture }));
 }
 

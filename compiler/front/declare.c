@@ -552,12 +552,12 @@ void declare_reflexes(struct reading *r)
 		if (decl->kind != NODE_REFLEX)
 			continue;
 		const struct node *name = node_find(decl, NODE_NAME);
-		if ((first = strmap_find(&names, name->text))) {
+		if (!strmap_add(&names, name->text, (void *)name)) {
+			first = strmap_find(&names, name->text);
 			diag_at(diag(r->diags, DIAG_NAME_TWICE, name->span, "`%s` is declared twice", name->text), first->span,
 				"declared here first");
 			continue;
 		}
-		strmap_put(&names, name->text, (void *)name);
 		use_note(r, USE_REFLEX, name->text, name->span, name->span);
 		reflex_read(r, decl, &out);
 		vec_push(r->said, &all, out);

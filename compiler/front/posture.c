@@ -276,7 +276,7 @@ static void label_note(struct reading *r, const struct building *b, const struct
 static void rule_read(struct reading *r, struct building *b, const struct node *n)
 {
 	own(arena) struct arena *scratch = arena_new();
-	const struct node *whole = packed_open(scratch, &r->c->sources, n), *selector = node_find(whole, NODE_SELECTOR), *first;
+	const struct node *whole = packed_open(scratch, &r->c->sources, n), *selector = node_find(whole, NODE_SELECTOR);
 	const struct node *label = node_find(n, NODE_LABEL), *direction = node_find(whole, NODE_DIRECTION);
 	const struct node *limit = node_find(whole, NODE_LIMIT);
 	struct pol_rule rule = {
@@ -288,12 +288,11 @@ static void rule_read(struct reading *r, struct building *b, const struct node *
 		.labelled = label && label->text[0] != '~',
 	};
 
-	if ((first = strmap_find(&b->own, rule.label))) {
-		rule_twice(r, n, label, first);
+	if (!strmap_add(&b->own, rule.label, (void *)(label ? label : n))) {
+		rule_twice(r, n, label, strmap_find(&b->own, rule.label));
 		b->sound = false;
 		return;
 	}
-	strmap_put(&b->own, rule.label, (void *)(label ? label : n));
 	rule.id = rule_id(r, b, rule.label);
 	b->sound &= !label || label_is_free(r, label);
 	b->sound &= select_read(r, selector, rule.direction, &rule.match);

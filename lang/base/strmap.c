@@ -56,19 +56,37 @@ static void strmap_widen(struct strmap *m)
 	}
 }
 
-void strmap_put(struct strmap *m, const char *name, void *value)
+/* The name's entry: a new one has no value yet. */
+static struct strmap_entry *entry_of(struct strmap *m, const char *name, bool *is_new)
 {
 	if (2 * (m->entries.len + 1) > m->slot_count)
 		strmap_widen(m);
 
 	uint32_t hash = hash_of(name);
 	struct strmap_slot *slot = slot_of(m, name, hash);
-	if (slot->entry) {
-		m->entries.at[slot->entry - 1].value = value;
-		return;
+	*is_new = !slot->entry;
+	if (*is_new) {
+		assert(m->entries.len < UINT32_MAX);
+		struct strmap_entry e = { name, NULL };
+		vec_push(m->arena, &m->entries, e);
+		*slot = (struct strmap_slot){ hash, (uint32_t)m->entries.len };
 	}
-	assert(m->entries.len < UINT32_MAX);
-	struct strmap_entry e = { name, value };
-	vec_push(m->arena, &m->entries, e);
-	*slot = (struct strmap_slot){ hash, (uint32_t)m->entries.len };
+	return &m->entries.at[slot->entry - 1];
+}
+
+void strmap_put(struct strmap *m, const char *name, void *value)
+{
+	bool is_new;
+
+	entry_of(m, name, &is_new)->value = value;
+}
+
+bool strmap_add(struct strmap *m, const char *name, void *value)
+{
+	bool is_new;
+	struct strmap_entry *e = entry_of(m, name, &is_new);
+
+	if (is_new)
+		e->value = value;
+	return is_new;
 }

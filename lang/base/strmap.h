@@ -4,6 +4,7 @@
 #ifndef TEG_BASE_STRMAP_H
 #define TEG_BASE_STRMAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,5 +35,7 @@ void *strmap_find(const struct strmap *m, const char *name);
 
 /* Replaces what was there. The name is borrowed, and must live as long as the map. */
 void strmap_put(struct strmap *m, const char *name, void *value);
+/* The same of a name that is not there; false, and nothing done, when it is. */
+bool strmap_add(struct strmap *m, const char *name, void *value);
 
 #endif

@@ -105,10 +105,8 @@ static int counters_hold(const struct plan *p, struct arena *a, struct err *why)
 		if (c->layer >= LAYER_COUNT || c->verdict >= VERDICT_COUNT ||
 		    (c->posture != 255 && c->posture >= p->posture_count))
 			return err_set(why, EINVAL, "counter %s is out of range", c->id);
-		if (strmap_find(&ids, c->id) || (*c->nft_name && strmap_find(&names, c->nft_name)))
+		if (!strmap_add(&ids, c->id, c) || (*c->nft_name && !strmap_add(&names, c->nft_name, c)))
 			return err_set(why, EINVAL, "counter %s is there twice", c->id);
-		strmap_put(&ids, c->id, c);
-		strmap_put(&names, c->nft_name, c);
 	}
 	return 0;
 }

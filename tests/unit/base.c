@@ -191,6 +191,8 @@ static void maps_remember(void)
 	for (uintptr_t i = 1; i <= 5000; i++)
 		strmap_put(&m, arena_printf(a, "name%zu", (size_t)i), (void *)i);
 	strmap_put(&m, "name17", (void *)99);
+	tap_ok(!strmap_add(&m, "name18", (void *)98) && strmap_add(&m, "name5001", (void *)97) && strmap_find(&m, "name5001") == (void *)97,
+	       "a name is added where there is none");
 	for (uintptr_t i = 1; i <= 5000; i++)
 		held = held && strmap_find(&m, arena_printf(a, "name%zu", (size_t)i)) ==
 				       (void *)(i == 17 ? 99 : i);
