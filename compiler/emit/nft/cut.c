@@ -32,14 +32,16 @@ static void order_few(addr_num *at, size_t len)
 /* By one byte; equal ones stay in their order. */
 static void order_by(addr_num *to, const addr_num *at, size_t len, unsigned shift)
 {
-	size_t from[257] = { 0 };
+	const unsigned half = shift / 64 * 64;
+	uint32_t from[257] = { 0 };
 
+	shift -= half;
 	for (size_t i = 0; i < len; i++)
-		from[(at[i] >> shift & 0xff) + 1]++;
+		from[((uint64_t)(half ? at[i] >> 64 : at[i]) >> shift & 0xff) + 1]++;
 	for (unsigned v = 1; v < 256; v++)
 		from[v] += from[v - 1];
 	for (size_t i = 0; i < len; i++)
-		to[from[at[i] >> shift & 0xff]++] = at[i];
+		to[from[(uint64_t)(half ? at[i] >> 64 : at[i]) >> shift & 0xff]++] = at[i];
 }
 
 /* Ascending, byte by byte, but for bytes that are the same in all. */

@@ -41,6 +41,8 @@ static bool spans_meet(const struct nft_spans *x, const struct nft_spans *y)
 /* What tells most apart is looked at first. */
 bool nft_items_meet(const struct nft_item *x, const struct nft_item *y)
 {
+	if (!nft_reach_meet(x->reach[0], y->reach[0]) || !nft_reach_meet(x->reach[1], y->reach[1]))
+		return false;
 	for (int axis = NFT_AXES - 1; axis >= 0; axis--) {
 		const struct nft_spans *a = &x->on[axis], *b = &y->on[axis];
 

@@ -23,6 +23,16 @@ struct nft_spans {
 	size_t len;
 };
 
+/* From the first to the last address of an end, by the upper 32 bits: most items are told apart by that. */
+struct nft_reach {
+	uint32_t lo, hi;
+};
+
+static inline bool nft_reach_meet(struct nft_reach x, struct nft_reach y)
+{
+	return x.lo <= y.hi && y.lo <= x.hi;
+}
+
 struct nft_item {
 	struct nft_spans on[NFT_AXES];
 	unsigned self;	  /* ends that must be the host's own: bits of axes */
@@ -32,6 +42,7 @@ struct nft_item {
 	uint8_t keyed[2];  /* leading bits in maps' keys; 0: any that do */
 	uint8_t blocks[2]; /* leading bits that all its ranges are blocks of; 0: they are no such blocks */
 	uint8_t values[2]; /* how many there are; no more than NFT_KEYS_MOST + 1 is counted */
+	struct nft_reach reach[2]; /* of source and destination */
 	bool grouped;	  /* may stand in a map: does nothing but count before it ends */
 };
 

@@ -32,6 +32,16 @@ static unsigned block_bits(const struct nft_spans *s, unsigned width)
 	return host < width ? width - host : 0;
 }
 
+static struct nft_reach reach_of(const struct nft_item *it, enum nft_axis x)
+{
+	const struct nft_spans *family = &it->on[NFT_AXIS_FAMILY], *on = &it->on[x];
+	const unsigned shift = family->at[0].hi == FAMILY_IP4 ? 0 : 96;
+
+	if (family->at[0].lo != family->at[family->len - 1].hi)
+		return (struct nft_reach){ 0, UINT32_MAX };
+	return (struct nft_reach){ (uint32_t)(on->at[0].lo >> shift), (uint32_t)(on->at[on->len - 1].hi >> shift) };
+}
+
 static void measure(struct nft_item *it)
 {
 	const unsigned width = it->on[NFT_AXIS_FAMILY].at->hi == FAMILY_IP4 ? FAMILY_BITS(FAMILY_IP4) : FAMILY_BITS(FAMILY_IP6);
@@ -39,6 +49,7 @@ static void measure(struct nft_item *it)
 	for (unsigned end = 0; end < 2; end++) {
 		it->blocks[end] = (uint8_t)block_bits(&it->on[NFT_AXIS_SRC + end], width);
 		it->values[end] = (uint8_t)values_of(&it->on[NFT_AXIS_SPORT + end]);
+		it->reach[end] = reach_of(it, NFT_AXIS_SRC + end);
 	}
 }
 

@@ -13,7 +13,7 @@
 
 #define NFT_KEYS_MOST 16u /* of one item in a map of several axes */
 
-/* Fills in .keyed, .blocks and .values. */
+/* Fills in .keyed, .blocks, .values and .reach. */
 void nft_keys_choose(struct nft_item *items, size_t count);
 
 /* Is the protocol of the item a part of a map's key beside such other parts, where such ports are asked before? Axes, bits. */

@@ -50,15 +50,10 @@ struct chain {
 	uint32_t first, len; /* first: a link, from 1 */
 };
 
-/* From the first to the last address of an end, by the upper 32 bits: most items are told apart by that. */
-struct reach {
-	uint32_t lo, hi;
-};
-
 struct link {
 	uint32_t item, next;
 	uint32_t spot; /* where it lies, of which its place is told */
-	struct reach src, dst;
+	struct nft_reach src, dst;
 };
 
 struct along {
@@ -74,7 +69,6 @@ struct places {
 
 /* Where an item lies, however many places there are; in many: n is 0. */
 struct spots {
-	struct reach reach;
 	unsigned at[SPOTS_MOST], n;
 };
 
@@ -105,20 +99,10 @@ static struct chain *chain_at(const struct along *along, unsigned spot)
 	return &along->at[spot % along->places];
 }
 
-static struct reach reach_of(const struct nft_item *it, enum nft_axis x)
-{
-	const struct nft_spans *family = &it->on[NFT_AXIS_FAMILY], *on = &it->on[x];
-	const unsigned shift = family->at[0].hi == FAMILY_IP4 ? 0 : 96;
-
-	if (family->at[0].lo != family->at[family->len - 1].hi)
-		return (struct reach){ 0, UINT32_MAX };
-	return (struct reach){ (uint32_t)(on->at[0].lo >> shift), (uint32_t)(on->at[on->len - 1].hi >> shift) };
-}
-
 static struct spots spots_of(const struct nft_item *it, enum nft_axis x)
 {
 	const unsigned bits = block_bits(it);
-	struct spots s = { .reach = reach_of(it, x) };
+	struct spots s = { .n = 0 };
 
 	for (size_t i = 0; i < it->on[x].len; i++) {
 		const struct addr_range r = it->on[x].at[i];
@@ -130,11 +114,6 @@ static struct spots spots_of(const struct nft_item *it, enum nft_axis x)
 		s.at[s.n++] = spot_of(r.lo >> bits);
 	}
 	return s;
-}
-
-static bool reach_same(struct reach x, struct reach y)
-{
-	return x.lo <= y.hi && y.lo <= x.hi;
 }
 
 static bool may_compare(struct layering *k, size_t len)
@@ -151,7 +130,7 @@ static bool meets_chain(struct layering *k, const struct chain *c, const struct 
 		return true;
 	for (uint32_t at = c->first; at; at = l->next) {
 		l = &k->links.at[at - 1];
-		if (reach_same(l->src, x->src.reach) && reach_same(l->dst, x->dst.reach) && nft_items_meet(&k->items[l->item], x->it))
+		if (nft_reach_meet(l->src, x->it->reach[0]) && nft_reach_meet(l->dst, x->it->reach[1]) && nft_items_meet(&k->items[l->item], x->it))
 			return true;
 	}
 	return false;
@@ -193,7 +172,7 @@ static bool meets_layer(struct layering *k, const struct places *p, const struct
 
 static void put_link(struct layering *k, struct chain *c, unsigned spot, const struct laid *x)
 {
-	vec_push(k->a, &k->links, ((struct link){ x->item, c->first, spot, x->src.reach, x->dst.reach }));
+	vec_push(k->a, &k->links, ((struct link){ x->item, c->first, spot, x->it->reach[0], x->it->reach[1] }));
 	c->first = (uint32_t)k->links.len;
 	c->len++;
 }
