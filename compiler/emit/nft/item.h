@@ -38,13 +38,15 @@ struct nft_item {
 	unsigned self;	  /* ends that must be the host's own: bits of axes */
 	uint32_t beside;  /* what else it asks, and how it ends; equal numbers are equal */
 	bool plain;	  /* it asks nothing else: where it covers a part, later items never match */
+	bool grouped;	  /* may stand in a map: does nothing but count before it ends */
 	/* keys.h fills these in: of source and destination, of both ports. */
 	uint8_t keyed[2];  /* leading bits in maps' keys; 0: any that do */
 	uint8_t blocks[2]; /* leading bits that all its ranges are blocks of; 0: they are no such blocks */
 	uint8_t values[2]; /* how many there are; no more than NFT_KEYS_MOST + 1 is counted */
 	struct nft_reach reach[2]; /* of source and destination */
-	bool grouped;	  /* may stand in a map: does nothing but count before it ends */
 };
+
+_Static_assert(sizeof(struct nft_item) == 128, "there is one of each box of a long list");
 
 /* A part of the space: of each axis one range. */
 struct nft_part {

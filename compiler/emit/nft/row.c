@@ -209,7 +209,7 @@ static void copy_node(struct arena *a, struct nft_node *to, const struct nft_nod
 		copy_node(a, to->rest = arena_zero(a, sizeof *n), n->rest);
 }
 
-static struct nft_price make_row(const struct row *r, struct arena *a, struct nft_node *n)
+static struct nft_price make_row(struct row *r, struct arena *a, struct nft_node *n)
 {
 	struct nft_price all = { 0 };
 
@@ -222,6 +222,7 @@ static struct nft_price make_row(const struct row *r, struct arena *a, struct nf
 	n->row = arena_zero(a, r->len * sizeof *n->row);
 	for (size_t i = 0; i < r->len; i++) {
 		copy_node(a, n->row[i] = arena_zero(a, sizeof *n), r->at[i].tree);
+		arena_free(take(r->at[i].of_tree)); /* so that no more than one tree is there twice */
 		all.ns += ns_of(r, &r->at[i]);
 		all.us += r->at[i].price.us;
 		all.maps += r->at[i].price.maps;
