@@ -1,6 +1,8 @@
 /*
  * blocks - sources blocked for a time: who is, who shall be, who no longer.
  */
+#include <string.h>
+
 #include "enforcer/api/request.h"
 #include "lang/base/addr.h"
 
@@ -110,8 +112,12 @@ static void ask_change(struct request *r)
 	b.sources = arena_zero(request_arena(r), asked.sources.len * sizeof *b.sources);
 	for (size_t i = 0; i < asked.sources.len; i++)
 		if (!parse_source(asked.sources.at[i], &b.sources[i])) {
-			request_refuse(r, PROBLEM_FIELD, "sources", NULL, "sources: `%s` is no IPv4 address, and no IPv6 address or /64",
-				       asked.sources.at[i]);
+			const char *text = asked.sources.at[i];
+
+			request_refuse(r, PROBLEM_FIELD, "sources",
+				       strchr(text, '/') ? "for a network, write a `block` in the policy, or load it on a feed: `tegctl feed`" :
+							   "write an address, 198.51.100.7 or 2001:db8::7",
+				       "sources: `%s` is no IPv4 address, and no IPv6 address or /64", text);
 			return;
 		}
 	block_encode(&payload, &b);

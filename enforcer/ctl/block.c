@@ -17,6 +17,7 @@
 #include "lang/base/file.h"
 
 #define FILE_BYTES_MAX ((size_t)64 << 20) /* a million of the longest */
+#define MINUTES_MOST   (365ul * 24 * 60) /* as the api takes */
 #define AT_ONCE	       1000 /* sources a request: the api takes 2048, in 64 KiB */
 
 struct sources {
@@ -204,6 +205,10 @@ enum exit_code ctl_block(const struct ctl *c)
 
 	if (!c->argument_count && !*c->from)
 		return call_show(c, "/api/tegumentar/blocks", add_blocks);
+	if (minutes > MINUTES_MOST) {
+		say_problem(c, "usage", "a block lasts 365 days at most", "--for 365d; a `block` in the policy has no end");
+		return EXIT_USAGE;
+	}
 	if (minutes)
 		return change(c, "/api/tegumentar/blocks", minutes, "blocked");
 	say_problem(c, "usage", "a time is minutes, hours or days", "--for 30m, --for 8h, --for 2d");

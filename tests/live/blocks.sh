@@ -50,6 +50,10 @@ for engine in native nft; do
 	is "$(status .intact)" true "$engine: and all is as it should be"
 	ok "$engine: a time that is empty: 64" ends 64 ctl block 192.0.2.1 --for ''
 	holds "$(cat $lab/said)" "--for is given, and is empty" "$engine: is not taken for an hour"
+	ok "$engine: more than a year: 64" ends 64 ctl block 192.0.2.1 --for 366d
+	holds "$(cat $lab/said)" "a block lasts 365 days at most" "$engine: which is said in the words of the option"
+	ok "$engine: a network: 64" ends 64 ctl block 198.51.100.0/24
+	holds "$(cat $lab/said)" "for a network, write a \`block\` in the policy, or load it on a feed" "$engine: what to do is said"
 	ok "$engine: a line that is no source: 64" ends 64 ctl block --from <(echo 192.0.2.1; echo nonsense) --for 30m
 	holds "$(cat $lab/said)" "\`nonsense\`" "$engine: is named"
 	is "$(ctl block --json | jq .total)" 3000 "$engine: and none of the rest is blocked"
