@@ -2,6 +2,7 @@
 # A web server under a flood of forged SYNs: its queue is full, SYNs over the rate are answered with cookies on arrival, and clients get through.
 . tests/lib/live.bash
 . tests/lib/flood.bash
+. tests/lib/linux.bash
 
 command -v nginx >/dev/null && command -v hping3 >/dev/null || { echo "1..0 # SKIP needs nginx and hping3"; exit 0; }
 
@@ -40,7 +41,9 @@ test "what is over is not let by, here where nobody listens" {
 POLICY
 "$BUILD/tegc" build $lab/edge.teg -o $lab/edge.tegb || { echo "Bail out! tegc cannot build the policy"; exit 1; }
 ok "tegd starts" tegd_start --engine "${ENGINE:-native}" --bundle $lab/edge.tegb
-is "$(status .cookies) $(status .policy.tests.run)" "on arrival 1" "status says who answers; a test of it was tried in the kernel before"
+tried=1
+linux_before 6.1 && tried=0
+is "$(status .cookies) $(status .policy.tests.run)" "on arrival $tried" "status says who answers; a test of it was tried in a kernel that may be asked"
 is "$(gets 4 10.9.0.1) $(gets 6 '[fd00:9::1]')" "5 5" "without a flood clients are served"
 is "$(counter reflex.syn_flood) $(stat_of TcpExtSyncookiesRecv)" "0 0" "by the server alone: no cookie came back"
 

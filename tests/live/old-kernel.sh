@@ -3,6 +3,7 @@
 # XDP program; nor is the program tried out there. The kernel only says that it is an older one (personality(2), UNAME26).
 command -v strace >/dev/null || { echo "1..0 # SKIP strace is not installed (apt-get install strace)"; exit 0; }
 . tests/lib/live.bash
+. tests/lib/linux.bash
 servers 80
 cat > $lab/tests.teg <<'END'
 test "a source of bogons is dropped" {
@@ -23,7 +24,7 @@ tegd=$lab/old
 ok "and on an older kernel" tegd_start --engine native --bundle $lab/edge.tegb
 is "$(status .engine)" xdp-native "XDP judges on arrival"
 before=1+0
-printf '%s\n6.1\n' "$(uname -r)" | sort -VC && before=0+1
+linux_before 6.1 && before=0+1
 is "$newer, then $(tests)" "$before, then 0+1" "the policy's test was run if this kernel is new, and on the old one left"
 is "$(grep -o 'BPF_PROG_\(LOAD\|TEST_RUN\)' $lab/asked | sort -u | xargs)" BPF_PROG_LOAD "where programs were loaded, and none was tried out"
 is "$(reaches 80)" open "an admitted service is reached"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # tegc test --engine xdp: the packets of the policies' tests fare in this kernel as in the evaluator.
 set -u
-cd "$(dirname "$0")/../.." && . tests/lib/tap.bash || exit 1
+cd "$(dirname "$0")/../.." && . tests/lib/tap.bash && . tests/lib/linux.bash || exit 1
 
 exits() { # CODE CLAIM COMMAND...: its words are in $out
 	local want=$1 claim=$2 rc
@@ -108,7 +108,7 @@ TEG
 exits 69 "before Linux 6.1 no packet is asked of XDP, and 69 says so" setarch --uname-2.6 "$tegc" test --engine xdp "$dir/hook.teg"
 [[ $out == *"before Linux 6.1"* ]]
 claim $? "in words" <<<"$out"
-if printf '%s\n6.1\n' "$(uname -r)" | sort -VC; then
+if linux_before 6.1; then
 	skip "packets fare alike" "this is Linux $(uname -r)"
 	echo "1..$n"
 	exit
