@@ -175,7 +175,7 @@ static void flatten(struct reading *r, struct node *first, bool inside)
 		}
 		if (n->kind == NODE_POSTURE)
 			flatten_posture(r, n);
-		vec_push(r->arena, &r->decls, n);
+		vec_push(r->trees, &r->decls, n);
 	}
 }
 

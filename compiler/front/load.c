@@ -318,7 +318,7 @@ static void load(struct reading *r, const struct found *f, const struct node *im
 		if (n->kind == NODE_IMPORT)
 			load_import(r, f, n);
 		else
-			vec_push(r->arena, &r->decls, n);
+			vec_push(r->trees, &r->decls, n);
 	}
 	r->importing.len--;
 	strmap_put(&r->files, f->file.identity, &file_states[FILE_READ]);

@@ -16,8 +16,9 @@
 struct lowering {
 	struct ir *ir;
 	struct arena *arena;
+	struct arena *passing; /* of what ends with the lowering */
 	VEC(const struct ir_set *) sets;
-	size_t *slots; /* 1 + index into sets, 0 when free */
+	uint32_t *slots; /* 1 + index into sets, 0 when free */
 	size_t slot_count;
 };
 
@@ -39,7 +40,7 @@ static size_t netset_hash(const struct netset *s)
 }
 
 /* The slot of an equal set, or the free one where it belongs. */
-static size_t *slot_of(struct lowering *lo, const struct netset *s)
+static uint32_t *slot_of(struct lowering *lo, const struct netset *s)
 {
 	size_t i = netset_hash(s) & (lo->slot_count - 1);
 
@@ -51,9 +52,9 @@ static size_t *slot_of(struct lowering *lo, const struct netset *s)
 static void slots_grow(struct lowering *lo)
 {
 	lo->slot_count = lo->slot_count ? 2 * lo->slot_count : 64;
-	lo->slots = arena_zero(lo->arena, lo->slot_count * sizeof *lo->slots);
+	lo->slots = arena_zero(lo->passing, lo->slot_count * sizeof *lo->slots);
 	for (size_t i = 0; i < lo->sets.len; i++)
-		*slot_of(lo, &lo->sets.at[i]->set) = i + 1;
+		*slot_of(lo, &lo->sets.at[i]->set) = (uint32_t)i + 1;
 }
 
 /* The policy's own word for exactly this set; the first one, when there are several. */
@@ -70,7 +71,7 @@ static const struct ir_set *set_intern(struct lowering *lo, const struct netset 
 	if (2 * (lo->sets.len + 1) > lo->slot_count)
 		slots_grow(lo);
 
-	size_t *slot = slot_of(lo, s);
+	uint32_t *slot = slot_of(lo, s);
 	if (*slot)
 		return lo->sets.at[*slot - 1];
 
@@ -81,7 +82,7 @@ static const struct ir_set *set_intern(struct lowering *lo, const struct netset 
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		set->set.at[f] = arena_copy(lo->arena, s->at[f], s->len[f] * sizeof *s->at[f]);
 	vec_push(lo->arena, &lo->sets, set);
-	*slot = lo->sets.len;
+	*slot = (uint32_t)lo->sets.len;
 	return set;
 }
 
@@ -524,7 +525,8 @@ static void invariants_lower(struct lowering *lo, const struct policy *p)
 /* Its sets stand in no list: only the prover looks at them. */
 struct ir_invariant ir_lower_claim(const struct ir *ir, const struct pol_claim *said, struct arena *a)
 {
-	struct lowering lo = { .ir = (struct ir *)ir, .arena = a };
+	own(arena) struct arena *passing = arena_new();
+	struct lowering lo = { .ir = (struct ir *)ir, .arena = a, .passing = passing };
 
 	return invariant_lower(&lo, said);
 }
@@ -658,8 +660,9 @@ struct ir *ir_for_nft(const struct ir *ir, struct arena *a)
 
 struct ir *ir_lower(const struct policy *p, struct arena *a)
 {
+	own(arena) struct arena *passing = arena_new();
 	struct ir *ir = arena_zero(a, sizeof *ir);
-	struct lowering lo = { .ir = ir, .arena = a };
+	struct lowering lo = { .ir = ir, .arena = a, .passing = passing };
 
 	ir->arena = a;
 	ir->policy = p;

@@ -17,7 +17,7 @@
 #define BLOCK_BYTES ((size_t)64 << 10)
 #define FIRST_BYTES ((size_t)4 << 10) /* many arenas are of one function, and hold little: a block is zeroed whole */
 #define LARGE_BYTES ((size_t)512 << 10) /* of an arena that has LARGE_BEHIND: so much the system takes back whole */
-#define LARGE_BEHIND ((size_t)8 << 20)
+#define LARGE_BEHIND ((size_t)4 << 20)
 
 /* What takes BLOCK_BYTES or more has a block of its own. */
 struct block {
