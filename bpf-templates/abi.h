@@ -823,7 +823,8 @@ _Static_assert(sizeof(struct teg_rule) == 64, "abi");
  *
  * gen_payload_cells: one value of `boxes` cells; their numbers are bits of a word.
  *
- * gen_automata: one value of `automata`. A state is the place of its row in gen_steps:
+ * gen_automata: one value of `automata`. A state is the place of its row in gen_steps, in bytes (in a plan: in cells). Behind
+ * the rows stand TEG_STEPS_BEYOND cells, so that a place below all of them may have any class added to it:
  *
  *     gen_steps   next state by class of byte | list of what ends here | list of what ends if the payload does | age
  *
@@ -848,6 +849,7 @@ _Static_assert(sizeof(struct teg_rule) == 64, "abi");
 #define TEG_AUTOMATA_MAX 8u
 #define TEG_STATES_MAX 65536u  /* of an automaton */
 #define TEG_STEPS_MAX 2097152u /* 8 MB */
+#define TEG_STEPS_BEYOND 256u
 #define TEG_LISTS_MAX 262144u
 #define TEG_LIST_MAX 256u      /* rows in a list */
 #define TEG_PAYLOAD_MOST 65535u

@@ -124,24 +124,33 @@ __noinline int payload_says(struct payload *s, __u32 list, __u32 len)
 	return 0;
 }
 
-/* The list in a state's row, `column` behind the classes. */
-static __always_inline __u32 payload_list(const struct teg_automaton *a, const __u32 *steps, __u32 state, __u32 column)
+/* The place behind all rows, in bytes. */
+static __always_inline __u64 payload_beyond(void)
 {
-	__u64 at = (__u64)state + a->classes + column;
-
-	WALK_ONE_REGISTER(at);
-	return at < gen_config.payload.steps ? steps[at] : 0;
+	return 4ull * gen_config.payload.steps;
 }
 
-/* One byte; false when the tables contradict themselves. */
-static __always_inline bool payload_step(const struct teg_automaton *a, const __u32 *steps, __u64 *state, __u8 byte)
+/* What stands in a state's row, `column` behind the classes. */
+static __always_inline __u32 payload_column(const struct teg_automaton *a, const __u32 *steps, __u64 state, __u32 column)
 {
-	__u64 at = *state + a->class_of[byte];
+	__u64 at = state + 4 * (a->classes + column);
 
 	WALK_ONE_REGISTER(at);
-	if (at >= gen_config.payload.steps)
+	return at < payload_beyond() ? *(const __u32 *)((const __u8 *)steps + at) : 0;
+}
+
+/*
+ * One byte; false when the tables contradict themselves. The state is added last, to an address that is there before it: so
+ * a byte waits for one addition and one load of the byte before it.
+ */
+static __always_inline bool payload_step(const struct teg_automaton *a, const __u32 *steps, __u64 *state, __u8 byte)
+{
+	const __u32 *cell = steps + a->class_of[byte];
+
+	WALK_ONE_REGISTER(cell);
+	if (*state >= payload_beyond())
 		return false;
-	*state = steps[at];
+	*state = *(const __u32 *)((const __u8 *)cell + *state);
 	return true;
 }
 
@@ -151,12 +160,9 @@ static __always_inline bool payload_step(const struct teg_automaton *a, const __
  */
 static __always_inline __u64 payload_leaves(const struct teg_automaton *a, const __u32 *steps, __u64 state, __u32 begins)
 {
-	__u64 at = state + a->classes + TEG_STEP_AGE;
-
-	WALK_ONE_REGISTER(at);
-	if (state == a->idle || at >= gen_config.payload.steps)
+	if (state == a->idle)
 		return state;
-	const __u64 age = steps[at];
+	const __u64 age = payload_column(a, steps, state, TEG_STEP_AGE);
 	return begins + age <= 8 ? a->idle : state | age << 32;
 }
 
@@ -174,6 +180,7 @@ __noinline __u64 payload_eight(struct payload *s, const struct teg_automaton *a,
 	const __u64 first_hit = a->first_hit;
 	__u64 is = (__u32)from, short_of = ~0ull; /* the sign bit is lost when some state is a hit */
 
+#pragma unroll
 	for (__u32 i = 0; i < 8; i++) {
 		if (!payload_step(a, steps, &is, word >> 8 * i))
 			return PAYLOAD_LOST;
@@ -187,7 +194,7 @@ __noinline __u64 payload_eight(struct payload *s, const struct teg_automaton *a,
 		if (!payload_step(a, steps, &is, word >> 8 * i))
 			return PAYLOAD_LOST;
 		if (is >= first_hit)
-			payload_notes(s, payload_list(a, steps, is, 0), at + i + 1 - s->first);
+			payload_notes(s, payload_column(a, steps, is, 0), at + i + 1 - s->first);
 	}
 	return is;
 }
@@ -388,10 +395,10 @@ __noinline int payload_tail(struct frame_ctx *ctx, struct payload *s)
 		if (!payload_step(a, steps, &state, s->copy[i]))
 			return PAYLOAD_UNREAD;
 		if (state >= a->first_hit)
-			payload_says(s, payload_list(a, steps, state, 0), s->at + i + 1 - s->first);
+			payload_says(s, payload_column(a, steps, state, 0), s->at + i + 1 - s->first);
 	}
 	if (s->until == s->first + s->len)
-		payload_says(s, payload_list(a, steps, state, 1), s->len);
+		payload_says(s, payload_column(a, steps, state, 1), s->len);
 	return PAYLOAD_END;
 }
 

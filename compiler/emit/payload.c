@@ -138,17 +138,61 @@ static int put_list(struct making *m, const struct many_list *l, size_t from, ui
 	return 0;
 }
 
+/*
+ * The states in the order in which they are walked into: behind each the first that it leads to and nobody before it did. So
+ * the rows of one signature lie behind each other, in few pages, and not each among those that are as many bytes long.
+ */
+static uint32_t *in_depth(struct arena *a, const struct many *t)
+{
+	uint32_t *order = arena_zero(a, t->states * sizeof *order), *waiting = arena_zero(a, t->states * sizeof *waiting);
+	uint32_t *child = arena_zero(a, t->states * sizeof *child), *sibling = arena_zero(a, t->states * sizeof *sibling);
+	uint32_t met = 0, ordered = 0, depth = 0;
+	bool *seen = arena_zero(a, t->states);
+	const uint32_t roots[] = { 0, t->start };
+
+	for (unsigned i = 0; i < 2; i++)
+		if (!seen[roots[i]]) {
+			seen[roots[i]] = true;
+			waiting[met++] = roots[i];
+		}
+	for (uint32_t i = 0; i < met; i++)
+		for (unsigned c = t->classes; c-- > 0;) {
+			const uint32_t to = t->next[(size_t)waiting[i] * t->classes + c];
+
+			if (seen[to])
+				continue;
+			seen[to] = true;
+			waiting[met++] = to;
+			sibling[to] = child[waiting[i]]; /* 0, the idle state, is nobody's child */
+			child[waiting[i]] = to;
+		}
+	for (unsigned i = 2; i-- > 0;)
+		if (i == 0 || t->start)
+			waiting[depth++] = roots[i];
+	while (depth) {
+		const uint32_t s = waiting[--depth];
+
+		order[ordered++] = s;
+		if (sibling[s])
+			waiting[depth++] = sibling[s];
+		if (child[s])
+			waiting[depth++] = child[s];
+	}
+	return order;
+}
+
 /* Where each state's row stands: those that end something last. */
 static uint32_t *place_rows(struct making *m, const struct many *automaton, uint32_t *first_hit)
 {
 	const uint32_t width = automaton->classes + TEG_STEP_MORE;
+	const uint32_t *order = in_depth(m->arena, automaton);
 	uint32_t *row = arena_zero(m->arena, automaton->states * sizeof *row), at = (uint32_t)m->steps.len;
 
 	for (int hits = 0; hits < 2; hits++) {
 		*first_hit = at;
-		for (uint32_t s = 0; s < automaton->states; s++)
-			if (!automaton->hits[s] == !hits) {
-				row[s] = at;
+		for (uint32_t i = 0; i < automaton->states; i++)
+			if (!automaton->hits[order[i]] == !hits) {
+				row[order[i]] = at;
 				at += width;
 			}
 	}

@@ -40,6 +40,39 @@ static struct teg_cell cell_of(const struct teg_box *b)
 	};
 }
 
+/* States as their places in bytes (abi.h): in a bundle they are counted in cells. */
+static void states_in_bytes(const struct plan *p, struct teg_automaton *automata, uint32_t *steps)
+{
+	const struct teg_payload *t = &p->config.payload;
+
+	for (uint32_t i = 0; i < t->automata; i++) {
+		struct teg_automaton *a = &automata[i];
+		const uint32_t end = i + 1 < t->automata ? p->payload.automata[i + 1].idle : t->steps;
+
+		for (uint32_t row = a->idle; row < end; row += a->classes + TEG_STEP_MORE)
+			for (uint32_t c = 0; c < a->classes; c++)
+				steps[row + c] *= 4;
+		a->idle *= 4;
+		a->start *= 4;
+		a->first_hit *= 4;
+	}
+}
+
+static int fill_automata(struct bpf_object *o, const struct plan *p, struct err *why)
+{
+	const struct teg_payload *t = &p->config.payload;
+	own(mem) struct teg_automaton *automata = malloc(t->automata * sizeof *automata);
+	own(mem) uint32_t *steps = malloc(t->steps * sizeof *steps);
+
+	if (!automata || !steps)
+		return err_set(why, ENOMEM, "no memory for automata of %u steps", t->steps);
+	memcpy(automata, p->payload.automata, t->automata * sizeof *automata);
+	memcpy(steps, p->payload.steps, t->steps * sizeof *steps);
+	states_in_bytes(p, automata, steps);
+	int rc = fill_value(o, "gen_automata", automata, t->automata * sizeof *automata, why);
+	return rc ? rc : fill_value(o, "gen_steps", steps, t->steps * sizeof *steps, why);
+}
+
 static int fill_payload(struct bpf_object *o, const struct plan *p, struct err *why)
 {
 	const struct teg_payload *t = &p->config.payload;
@@ -52,11 +85,9 @@ static int fill_payload(struct bpf_object *o, const struct plan *p, struct err *
 	const struct { const char *name; const void *value; size_t bytes; } parts[] = {
 		{ "gen_payload_cells", cells, t->boxes * sizeof *cells },
 		{ "gen_rows", p->payload.rows, t->rows * sizeof *p->payload.rows },
-		{ "gen_automata", p->payload.automata, t->automata * sizeof *p->payload.automata },
-		{ "gen_steps", p->payload.steps, t->steps * sizeof *p->payload.steps },
 		{ "gen_lists", p->payload.lists, t->lists * sizeof *p->payload.lists },
 	};
-	int rc = 0;
+	int rc = fill_automata(o, p, why);
 
 	for (size_t i = 0; i < sizeof parts / sizeof *parts && !rc; i++)
 		rc = parts[i].bytes ? fill_value(o, parts[i].name, parts[i].value, parts[i].bytes, why) : 0;
