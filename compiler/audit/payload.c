@@ -3,7 +3,8 @@
  *
  * A pattern's own automaton (compiler/pattern, made anew from the policy) and the one of the
  * tables read the same bytes side by side, from every pair of states that can be reached together,
- * until the pattern is found. And every window that could change what is read must be in the map.
+ * until the pattern is found: all patterns of an automaton at once, and alone those of which one state
+ * of the tables means two. And every window that could change what is read must be in the map.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "lang/base/strmap.h"
 
 #define NOBODY		UINT32_MAX
+#define DIFFERS		"the tables find in payloads what its pattern does not, or do not what it does"
 #define STEPS_MOST	4000000000ull /* of all pairs together: some ten seconds */
 #define WINDOW_STEPS_MOST (1u << 26)
 #define WINDOWS_SEEN	  (1u << 17)
@@ -25,6 +27,8 @@ struct looked_for {
 	VEC(uint32_t) rows;
 	VEC(uint32_t) places;
 	uint32_t automaton;
+	uint32_t nth, idle; /* of its automaton; the state in which it mostly is, a guess */
+	bool alone;	    /* walked by itself */
 };
 
 struct reading {
@@ -205,7 +209,7 @@ static int walk_both(struct reading *r, struct side_by_side *w, const struct loo
 		bool is_begin = i == 0; /* nothing has been read: nothing can end yet, and no payload is empty */
 
 		if (!is_begin && !pair_agrees(r, w, &p))
-			return refuse(r, l->id, "the tables find in payloads what its pattern does not, or do not what it does");
+			return refuse(r, l->id, DIFFERS);
 		if (own_one->found[p.own])
 			continue;
 		r->steps += w->class_count;
@@ -229,6 +233,8 @@ static int pattern_holds(struct reading *r, struct looked_for *l)
 	for (size_t i = 0; i < l->rows.len; i++)
 		if (w.t->most < p->payload.rows[l->rows.at[i]].within)
 			return refuse(r, l->id, "its automaton looks at fewer bytes than the rule says");
+	if (!l->alone)
+		return 0;
 	join_classes(&w);
 	for (size_t i = 0; i < l->places.len; i++)
 		r->has[l->places.at[i]] = true;
@@ -238,6 +244,389 @@ static int pattern_holds(struct reading *r, struct looked_for *l)
 	for (size_t i = 0; i < w.waiting.len; i++)
 		r->beside[w.waiting.at[i].state] = 0;
 	return rc;
+}
+
+/* --- all patterns of an automaton at once --------------------------------------------------------- */
+
+/*
+ * While the tables' automaton is walked, each pattern is in a state of its own. Nearly all are where their idle states lead by the last
+ * byte, so of a state of the tables only the others are written down, ascending:
+ *
+ *     behind class c   those that c begins: base[c]        a state   its last class, and what differs from that class's base
+ *
+ * A step by class j: what base[c] leads to by j differs from base[j] in parts that are the same for all states: from[c][j]. So a step costs
+ * as many patterns as are under way, not all of them. A state that is met again must mean the same. What was found is OVER, and
+ * nothing is asked of it any more.
+ */
+#define OVER 0xffffu
+
+struct moved {
+	uint16_t nth, state; /* a pattern, and where it is */
+};
+
+struct moves {
+	const struct moved *at;
+	uint32_t len;
+};
+
+struct met {
+	bool is;
+	uint16_t last; /* class of the byte by which it was met first; class_count: reading begins */
+	struct moves off;
+};
+
+struct abreast {
+	struct reading *r;
+	struct arena *arena;
+	const struct teg_automaton *t;
+	const uint32_t *steps;
+	uint32_t width;
+	VEC(struct looked_for *) patterns;
+	uint8_t byte[256];	/* class: one of its bytes; classes are what the tables or any pattern tells apart */
+	unsigned class_count;
+	unsigned like[257];	/* class: the first whose base is the same */
+	struct moves *base;	/* by class, and none: what is not where it is idle */
+	struct moves *telling;	/* by class: what is found there, or if the payload ends */
+	struct moves *from;	/* by last class and class, where it was asked for */
+	bool *from_made;
+	struct met *met;	/* by the tables' state's number */
+	VEC(uint32_t) waiting;
+	VEC(struct moved) next;
+	uint32_t *in_hit, *in_end, *asked, now; /* by pattern */
+};
+
+static uint32_t step_of(const struct abreast *w, struct moved m, unsigned class)
+{
+	const struct pattern *own_one = &w->patterns.at[m.nth]->said->pattern;
+
+	if (m.state == OVER || own_one->found[m.state])
+		return OVER;
+	return own_one->next[m.state * own_one->classes + own_one->class_of[w->byte[class]]];
+}
+
+static uint32_t idle_step(const struct abreast *w, uint32_t nth, unsigned class)
+{
+	return class == w->class_count ? w->patterns.at[nth]->idle
+				       : step_of(w, (struct moved){ (uint16_t)nth, (uint16_t)w->patterns.at[nth]->idle }, class);
+}
+
+/* The state from which most bytes lead nowhere. */
+static uint32_t idle_of(const struct pattern *p)
+{
+	uint32_t best = 0;
+	unsigned most = 0;
+
+	for (uint32_t s = 0; s < p->states; s++) {
+		unsigned stay = 0;
+
+		for (unsigned c = 0; c < p->classes; c++)
+			stay += p->next[s * p->classes + c] == s;
+		if (stay > most && !p->found[s]) {
+			most = stay;
+			best = s;
+		}
+	}
+	return best;
+}
+
+static void refine(uint8_t *class_of, unsigned *count, const uint8_t *other)
+{
+	uint16_t made[256][2];
+	uint8_t refined[256];
+	unsigned n = 0;
+
+	for (unsigned b = 0; b < 256; b++) {
+		unsigned i = 0;
+
+		while (i < n && (made[i][0] != class_of[b] || made[i][1] != other[b]))
+			i++;
+		if (i == n) {
+			made[n][0] = class_of[b];
+			made[n++][1] = other[b];
+		}
+		refined[b] = (uint8_t)i;
+	}
+	memcpy(class_of, refined, sizeof refined);
+	*count = n;
+}
+
+/* Whether all bytes of a class are of one class there. */
+static bool tells_more(const uint8_t *class_of, const uint8_t *other)
+{
+	uint16_t is[256];
+
+	memset(is, 0xff, sizeof is);
+	for (unsigned b = 0; b < 256; b++) {
+		if (is[class_of[b]] != 0xffff && is[class_of[b]] != other[b])
+			return true;
+		is[class_of[b]] = other[b];
+	}
+	return false;
+}
+
+static void find_classes(struct abreast *w)
+{
+	uint8_t class_of[256] = { 0 };
+
+	refine(class_of, &w->class_count, w->t->class_of);
+	for (size_t i = 0; i < w->patterns.len; i++)
+		if (tells_more(class_of, w->patterns.at[i]->said->pattern.class_of))
+			refine(class_of, &w->class_count, w->patterns.at[i]->said->pattern.class_of);
+	for (unsigned b = 256; b-- > 0;)
+		w->byte[class_of[b]] = (uint8_t)b;
+}
+
+static bool moves_same(const struct moves *x, const struct moves *y)
+{
+	return x->len == y->len && (!x->len || !memcmp(x->at, y->at, x->len * sizeof *x->at));
+}
+
+static struct moves keep_next(struct abreast *w)
+{
+	return (struct moves){ arena_copy(w->arena, w->next.at, w->next.len * sizeof *w->next.at), (uint32_t)w->next.len };
+}
+
+/* Notes where a pattern is, unless the class's base says so. */
+static void note(struct abreast *w, uint32_t nth, uint32_t state, unsigned class)
+{
+	if (state != idle_step(w, nth, class))
+		vec_push(w->arena, &w->next, ((struct moved){ (uint16_t)nth, (uint16_t)state }));
+}
+
+static void find_bases(struct abreast *w)
+{
+	const size_t count = w->class_count + 1;
+
+	w->base = arena_zero(w->arena, count * sizeof *w->base);
+	w->from = arena_zero(w->arena, count * count * sizeof *w->from);
+	w->from_made = arena_zero(w->arena, count * count);
+	w->like[w->class_count] = w->class_count;
+	for (unsigned c = 0; c < w->class_count; c++) {
+		w->next.len = 0;
+		for (uint32_t i = 0; i < w->patterns.len; i++)
+			if (idle_step(w, i, c) != w->patterns.at[i]->idle)
+				vec_push(w->arena, &w->next, ((struct moved){ (uint16_t)i, (uint16_t)idle_step(w, i, c) }));
+		w->base[c] = keep_next(w);
+		while (!moves_same(&w->base[w->like[c]], &w->base[c]))
+			w->like[c]++;
+	}
+}
+
+static void find_telling(struct abreast *w)
+{
+	w->telling = arena_zero(w->arena, w->class_count * sizeof *w->telling);
+	for (unsigned c = 0; c < w->class_count; c++) {
+		w->next.len = 0;
+		for (uint32_t i = 0; i < w->patterns.len; i++) {
+			const struct pattern *own_one = &w->patterns.at[i]->said->pattern;
+			const uint32_t is = idle_step(w, i, c);
+
+			if (is != OVER && (own_one->found[is] || own_one->ends[is]))
+				vec_push(w->arena, &w->next, ((struct moved){ (uint16_t)i, (uint16_t)is }));
+		}
+		w->telling[c] = keep_next(w);
+	}
+}
+
+static const struct moves *from_base(struct abreast *w, unsigned last, unsigned class)
+{
+	const size_t at = (size_t)last * (w->class_count + 1) + class;
+
+	if (!w->from_made[at]) {
+		w->next.len = 0;
+		for (uint32_t i = 0; i < w->base[last].len; i++)
+			note(w, w->base[last].at[i].nth, step_of(w, w->base[last].at[i], class), class);
+		w->from[at] = keep_next(w);
+		w->from_made[at] = true;
+	}
+	return &w->from[at];
+}
+
+/* Where all are behind a state and a byte, to w->next: both lists ascend, and what the state says goes before. */
+static void step_all(struct abreast *w, const struct met *m, unsigned class)
+{
+	const struct moves *others = from_base(w, m->last, class);
+	uint32_t o = 0;
+
+	w->next.len = 0;
+	for (uint32_t i = 0; i < m->off.len; i++) {
+		const struct moved *is = &m->off.at[i];
+
+		for (; o < others->len && others->at[o].nth < is->nth; o++)
+			vec_push(w->arena, &w->next, others->at[o]);
+		o += o < others->len && others->at[o].nth == is->nth;
+		note(w, is->nth, step_of(w, *is, class), class);
+	}
+	for (; o < others->len; o++)
+		vec_push(w->arena, &w->next, others->at[o]);
+	w->r->steps += 1 + m->off.len + others->len;
+}
+
+/* A pattern is in one state now, and was in another when the same state of the tables was met. */
+static void compare_one(struct abreast *w, uint32_t nth, uint32_t was, uint32_t is)
+{
+	if (is != was && is != OVER)
+		w->patterns.at[nth]->alone = true;
+}
+
+static void compare_to(struct abreast *w, const struct met *m, unsigned class)
+{
+	const struct moves next_ones = { w->next.at, (uint32_t)w->next.len };
+	uint32_t i = 0, k = 0;
+
+	if (m->last == class && moves_same(&m->off, &next_ones))
+		return;
+	if (m->last != class)
+		for (uint32_t nth = 0; nth < w->patterns.len; nth++) {
+			const bool off = i < m->off.len && m->off.at[i].nth == nth, next = k < w->next.len && w->next.at[k].nth == nth;
+
+			compare_one(w, nth, off ? m->off.at[i].state : idle_step(w, nth, m->last),
+				    next ? w->next.at[k].state : idle_step(w, nth, class));
+			i += off;
+			k += next;
+		}
+	else
+		while (i < m->off.len || k < w->next.len) {
+			const uint32_t x = i < m->off.len ? m->off.at[i].nth : NOBODY, y = k < w->next.len ? w->next.at[k].nth : NOBODY;
+			const uint32_t nth = x < y ? x : y, base = idle_step(w, nth, class);
+
+			compare_one(w, nth, x == nth ? m->off.at[i].state : base, y == nth ? w->next.at[k].state : base);
+			i += x == nth;
+			k += y == nth;
+		}
+}
+
+static void stamp_list(const struct abreast *w, uint32_t place, uint32_t *stamp)
+{
+	const uint32_t *list = w->r->plan->payload.lists + place;
+
+	for (uint32_t i = 1; i <= list[0]; i++)
+		stamp[w->r->of_row[list[i]]->nth] = w->now;
+}
+
+/* What the tables tell of a pattern that is in this state: the first answer counts. */
+static bool tells_right(struct abreast *w, uint32_t nth, uint32_t state)
+{
+	const struct pattern *own_one = &w->patterns.at[nth]->said->pattern;
+
+	if (w->asked[nth] == w->now)
+		return true;
+	w->asked[nth] = w->now;
+	return state == OVER || ((w->in_hit[nth] == w->now) == own_one->found[state] &&
+				 (own_one->found[state] || (w->in_end[nth] == w->now) == own_one->ends[state]));
+}
+
+static bool list_right(struct abreast *w, uint32_t place, unsigned class, uint32_t *wrong)
+{
+	const uint32_t *list = w->r->plan->payload.lists + place;
+
+	for (uint32_t i = 1; i <= list[0]; i++) {
+		*wrong = w->r->of_row[list[i]]->nth;
+		if (!tells_right(w, *wrong, idle_step(w, *wrong, class)))
+			return false;
+	}
+	return true;
+}
+
+/* Of those of w->next, behind a byte of this class; false with one of which the tables tell what is wrong. */
+static bool state_tells_right(struct abreast *w, uint32_t state, unsigned class, uint32_t *wrong)
+{
+	const uint32_t *lists = w->steps + state + w->t->classes;
+
+	w->now++;
+	stamp_list(w, lists[0], w->in_hit);
+	stamp_list(w, lists[1], w->in_end);
+	for (size_t i = 0; i < w->next.len; i++) {
+		*wrong = w->next.at[i].nth;
+		if (!tells_right(w, *wrong, w->next.at[i].state))
+			return false;
+	}
+	for (uint32_t i = 0; i < w->telling[class].len; i++) {
+		*wrong = w->telling[class].at[i].nth;
+		if (!tells_right(w, *wrong, w->telling[class].at[i].state))
+			return false;
+	}
+	return list_right(w, lists[0], class, wrong) && list_right(w, lists[1], class, wrong);
+}
+
+static int arrive(struct abreast *w, uint32_t state, unsigned class)
+{
+	struct met *m = &w->met[(state - w->t->idle) / w->width];
+	uint32_t wrong;
+
+	if (m->is) {
+		compare_to(w, m, class);
+		return 0;
+	}
+	if (!state_tells_right(w, state, class, &wrong))
+		return refuse(w->r, w->patterns.at[wrong]->id, DIFFERS);
+	*m = (struct met){ true, (uint16_t)class, keep_next(w) };
+	vec_push(w->arena, &w->waiting, state);
+	return 0;
+}
+
+static int leave(struct abreast *w, uint32_t state, const struct met *m, uint32_t end)
+{
+	for (unsigned c = 0; c < w->class_count; c++) {
+		const uint32_t to = w->steps[state + w->t->class_of[w->byte[c]]];
+
+		if (to < w->t->idle || to >= end || (to - w->t->idle) % w->width)
+			return refuse(w->r, w->patterns.at[0]->id, DIFFERS);
+		step_all(w, m, c);
+		int rc = arrive(w, to, w->like[c]);
+		if (rc)
+			return rc;
+	}
+	if (w->r->steps > STEPS_MOST)
+		return err_set(w->r->why, E2BIG, "%s: the budget did not suffice to prove that its pattern is looked for", w->patterns.at[0]->id);
+	return 0;
+}
+
+/* Where reading begins, nothing has been read: nothing can end yet, and no payload is empty. So it is met anew, if it is. */
+static int walk_abreast(struct abreast *w, uint32_t end)
+{
+	struct met begin = { .last = (uint16_t)w->class_count };
+
+	w->next.len = 0;
+	for (uint32_t i = 0; i < w->patterns.len; i++)
+		note(w, i, 0, w->class_count);
+	begin.off = keep_next(w);
+	int rc = leave(w, w->t->start, &begin, end);
+	for (size_t i = 0; i < w->waiting.len && !rc; i++) {
+		const uint32_t state = w->waiting.at[i];
+		const struct met m = w->met[(state - w->t->idle) / w->width];
+
+		rc = leave(w, state, &m, end);
+	}
+	return rc;
+}
+
+static int all_hold(struct reading *r, uint32_t n)
+{
+	own(arena) struct arena *a = arena_new();
+	const struct teg_automaton *t = &r->plan->payload.automata[n];
+	const uint32_t end = end_of(r->plan, n);
+	struct abreast w = { .r = r, .arena = a, .t = t, .steps = r->plan->payload.steps, .width = t->classes + TEG_STEP_MORE };
+
+	for (size_t i = 0; i < r->patterns.len; i++) {
+		struct looked_for *l = r->patterns.at[i];
+
+		if (l->automaton != n)
+			continue;
+		l->nth = (uint32_t)w.patterns.len;
+		l->idle = idle_of(&l->said->pattern);
+		vec_push(a, &w.patterns, l);
+	}
+	if (!w.patterns.len)
+		return 0;
+	w.in_hit = arena_zero(a, w.patterns.len * sizeof *w.in_hit);
+	w.in_end = arena_zero(a, w.patterns.len * sizeof *w.in_end);
+	w.asked = arena_zero(a, w.patterns.len * sizeof *w.asked);
+	w.met = arena_zero(a, ((end - t->idle) / w.width + 1) * sizeof *w.met);
+	find_classes(&w);
+	find_bases(&w);
+	find_telling(&w);
+	return walk_abreast(&w, end);
 }
 
 /* --- windows ---------------------------------------------------------------------------------- */
@@ -456,6 +845,8 @@ int audit_payload(const struct ir *ir, const struct plan *plan, struct err *why)
 		rc = read_lists(&r);
 	r.has = arena_zero(a, plan->config.payload.lists + 1);
 	r.beside = arena_zero(a, (plan->config.payload.steps + 1) * sizeof *r.beside);
+	for (uint32_t i = 0; i < plan->config.payload.automata && !rc; i++)
+		rc = all_hold(&r, i);
 	for (size_t i = 0; i < r.patterns.len && !rc; i++)
 		rc = pattern_holds(&r, r.patterns.at[i]);
 	for (uint32_t i = 0; i < plan->config.payload.automata && !rc; i++)

@@ -31,6 +31,7 @@ struct joining {
 	VEC(uint32_t) starters;	  /* the fresh positions */
 	bool *fresh;
 	uint32_t *stamp, now;	  /* positions seen in this turn */
+	uint32_t *found;	  /* by wish: it was found in this turn */
 	uint32_t *stack;
 	VEC(uint32_t) gathered;
 	struct numbers *begins;	  /* class: where the fresh positions lead */
@@ -103,19 +104,25 @@ static void drop_fresh(struct joining *j)
 static void drop_found(struct joining *j)
 {
 	size_t kept = 0;
+	bool any = false;
 
+	j->now++;
 	for (size_t i = 0; i < j->gathered.len; i++) {
 		const struct side *s = &j->sides.at[j->gathered.at[i]];
-		bool drop = false;
 
-		for (size_t f = 0; f < j->gathered.len && s->p.kind != POSITION_FOUND && !drop; f++) {
-			const struct side *found = &j->sides.at[j->gathered.at[f]];
-			drop = found->p.kind == POSITION_FOUND && found->wish == s->wish;
+		if (s->p.kind == POSITION_FOUND) {
+			j->found[s->wish] = j->now;
+			any = true;
 		}
-		if (!drop)
+	}
+	for (size_t i = 0; i < j->gathered.len && any; i++) {
+		const struct side *s = &j->sides.at[j->gathered.at[i]];
+
+		if (s->p.kind == POSITION_FOUND || j->found[s->wish] != j->now)
 			j->gathered.at[kept++] = j->gathered.at[i];
 	}
-	j->gathered.len = kept;
+	if (any)
+		j->gathered.len = kept;
 }
 
 static void read_sides(struct joining *j, const struct many_wish *wishes, size_t count)
@@ -501,6 +508,7 @@ bool many_compile(struct many *out, struct arena *a, const struct many_wish *wis
 	read_sides(&j, wishes, count);
 	j.fresh = arena_zero(scratch, j.sides.len);
 	j.stamp = arena_zero(scratch, j.sides.len * sizeof *j.stamp);
+	j.found = arena_zero(scratch, count * sizeof *j.found);
 	j.stack = arena_zero(scratch, (2 * j.sides.len + 2) * sizeof *j.stack);
 	j.slots = arena_zero(scratch, j.slot_count * sizeof *j.slots);
 	find_fresh(&j);
