@@ -1,4 +1,7 @@
-/* The tables that look into payloads are taken as they are made, and refused with any of many small damages. */
+/*
+ * The tables that look into payloads are taken as they are made, and refused with any of many small damages; and with any
+ * step drawn that leads elsewhere, when some text shows it.
+ */
 #include <string.h>
 
 #include "compiler/audit/audit.h"
@@ -9,16 +12,24 @@
 
 static const struct gen_shape shape = { .zones = 1, .reflexes = 1, .postures = 1, .rules = 1 };
 
-static const struct {
+struct look {
 	const char *expression;
 	unsigned flags;
 	uint64_t within;
-} looks[] = {
+};
+
+static const struct look looks[] = {
 	{ "union\\s+select", PATTERN_ICASE, 512 }, { "\\.php$", 0, PAYLOAD_MOST }, { "^GET /", 0, 40 }, { "jndi:", 0, PAYLOAD_MOST },
 	{ "jndi:", 0, 100 },
 };
 
-static void made(struct ir **ir, struct plan *plan, struct arena *a)
+/* Of few letters, so that texts drawn meet all states. */
+static const struct look tangled[] = {
+	{ "abca", 0, PAYLOAD_MOST }, { "^ab", 0, PAYLOAD_MOST }, { "cab$", 0, PAYLOAD_MOST }, { "a+b{2}c", PATTERN_ICASE, PAYLOAD_MOST },
+	{ "bccb", 0, PAYLOAD_MOST }, { "ab", 0, PAYLOAD_MOST }, { "cc.*aab", 0, PAYLOAD_MOST }, { "b*$", 0, PAYLOAD_MOST },
+};
+
+static void made_of(struct ir **ir, struct plan *plan, struct arena *a, const struct look *asked, size_t count)
 {
 	struct gen g = gen_new(3);
 	struct pattern_fault fault;
@@ -29,12 +40,12 @@ static void made(struct ir **ir, struct plan *plan, struct arena *a)
 
 	*ir = ir_lower(gen_policy(&g, a, &shape), a);
 	(*ir)->lifelines.count = (*ir)->blocks.count = (*ir)->watches.count = 0;
-	(*ir)->reflexes = (struct ir_list){ arena_zero(a, ARRAY_LEN(looks) * sizeof(struct ir_rule)), ARRAY_LEN(looks) };
-	for (size_t i = 0; i < ARRAY_LEN(looks); i++) {
+	(*ir)->reflexes = (struct ir_list){ arena_zero(a, count * sizeof(struct ir_rule)), count };
+	for (size_t i = 0; i < count; i++) {
 		struct pol_payload *p = arena_zero(a, sizeof *p);
 		const char *id = arena_printf(a, "reflex.r%zu", i);
 
-		*p = (struct pol_payload){ .expression = looks[i].expression, .flags = looks[i].flags, .within = looks[i].within };
+		*p = (struct pol_payload){ .expression = asked[i].expression, .flags = asked[i].flags, .within = asked[i].within };
 		pattern_compile(&p->pattern, a, p->expression, p->flags, &fault);
 		(*ir)->reflexes.rules[i] = (struct ir_rule){ .id = id, .label = id, .layer = LAYER_REFLEX, .verdict = VERDICT_DROP, .payload = p,
 							     .boxes = arena_copy(a, &box, sizeof box), .box_count = 1, .effects.one_in = 1 };
@@ -43,6 +54,11 @@ static void made(struct ir **ir, struct plan *plan, struct arena *a)
 	emit_plan(plan, *ir, a);
 	if (emit_xdp(plan, *ir, a, &why))
 		tap_ok(false, "the tables are made: %s", why.text);
+}
+
+static void made(struct ir **ir, struct plan *plan, struct arena *a)
+{
+	made_of(ir, plan, a, looks, ARRAY_LEN(looks));
 }
 
 #define DAMAGES 16u
@@ -121,6 +137,111 @@ static bool damage(struct plan *p, unsigned nth)
 	return false;
 }
 
+/* --- steps drawn ------------------------------------------------------------------------------ */
+
+#define TURNS	   400u
+#define TEXTS	   4000u
+#define TEXT_LEN   14u
+
+static void find_listed(const struct plan *p, uint32_t place, bool *found)
+{
+	for (uint32_t i = 1; i <= p->payload.lists[place]; i++)
+		found[p->payload.lists[place + i]] = true;
+}
+
+/* What the tables find in a text, by row. */
+static void find_by_tables(const struct plan *p, const uint8_t *text, size_t len, bool *found)
+{
+	for (uint32_t n = 0; n < p->config.payload.automata; n++) {
+		const struct teg_automaton *t = &p->payload.automata[n];
+		uint32_t is = t->start;
+
+		for (size_t i = 0; i < len; i++) {
+			is = p->payload.steps[is + t->class_of[text[i]]];
+			find_listed(p, p->payload.steps[is + t->classes], found);
+		}
+		find_listed(p, p->payload.steps[is + t->classes + 1], found);
+	}
+}
+
+/* Some text shows that the tables do not find what the patterns do. */
+static bool is_seen(const struct plan *p, const struct ir *ir, struct gen *g)
+{
+	for (unsigned turn = 0; turn < TEXTS; turn++) {
+		bool found[ARRAY_LEN(tangled)] = { 0 };
+		const size_t len = 1 + gen_below(g, TEXT_LEN);
+		uint8_t text[TEXT_LEN];
+
+		for (size_t i = 0; i < len; i++)
+			text[i] = (uint8_t)"abcabcabcAx\n"[gen_below(g, 12)];
+		find_by_tables(p, text, len, found);
+		for (size_t i = 0; i < ARRAY_LEN(tangled); i++)
+			if (found[i] != pattern_finds(&ir->reflexes.rules[i].payload->pattern, text, len, len))
+				return true;
+	}
+	return false;
+}
+
+/* With maps and ages of which nothing can be wrong: only the steps are asked. */
+static void forgive(struct plan *p)
+{
+	for (uint32_t n = 0; n < p->config.payload.automata; n++) {
+		struct teg_automaton *t = &p->payload.automata[n];
+		const uint32_t end = n + 1 < p->config.payload.automata ? t[1].idle : p->config.payload.steps;
+
+		memset(t->windows, 0xff, sizeof t->windows);
+		memset(t->begins, 0xff, sizeof t->begins);
+		for (uint32_t s = t->idle; s < end; s += t->classes + TEG_STEP_MORE)
+			p->payload.steps[s + t->classes + TEG_STEP_AGE] = TEG_AGE_OLD;
+	}
+}
+
+/* A step, or a list of a state, becomes another state's. */
+static void draw_damage(struct plan *p, struct gen *g)
+{
+	const uint32_t n = gen_below(g, p->config.payload.automata);
+	const struct teg_automaton *t = &p->payload.automata[n];
+	const uint32_t end = n + 1 < p->config.payload.automata ? t[1].idle : p->config.payload.steps;
+	const uint32_t wide = t->classes + TEG_STEP_MORE, states = (end - t->idle) / wide;
+	const uint32_t column = gen_below(g, t->classes + 2);
+	uint32_t *steps = p->payload.steps + t->idle;
+
+	if (column < t->classes)
+		steps[gen_below(g, states) * wide + column] = t->idle + gen_below(g, states) * wide;
+	else
+		steps[gen_below(g, states) * wide + column] = steps[gen_below(g, states) * wide + column];
+}
+
+static void try_drawn(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct gen g = gen_new(11);
+	struct err why = { 0 };
+	struct plan plan;
+	struct ir *ir;
+	unsigned seen = 0, refused = 0, missed = 0;
+
+	made_of(&ir, &plan, a, tangled, ARRAY_LEN(tangled));
+	forgive(&plan);
+	tap_ok(!audit_payload(ir, &plan, &why) && !is_seen(&plan, ir, &g), "tangled patterns, in %u automata, are taken %s",
+	       plan.config.payload.automata, why.text);
+	const size_t bytes = plan.config.payload.steps * sizeof *plan.payload.steps;
+	uint32_t *kept = arena_copy(a, plan.payload.steps, bytes);
+
+	for (unsigned i = 0; i < TURNS; i++) {
+		why = (struct err){ 0 };
+		draw_damage(&plan, &g);
+		const bool shown = is_seen(&plan, ir, &g), refuses = audit_payload(ir, &plan, &why);
+
+		seen += shown;
+		refused += refuses;
+		missed += shown && !refuses;
+		memcpy(plan.payload.steps, kept, bytes);
+	}
+	tap_ok(!missed && seen > TURNS / 4 && refused < TURNS, "of %u steps that lead elsewhere %u are shown by a text, %u refused", TURNS, seen,
+	       refused);
+}
+
 int main(void)
 {
 	own(arena) struct arena *whole = arena_new();
@@ -137,5 +258,6 @@ int main(void)
 		made(&ir, &plan, a);
 		tap_ok(damage(&plan, i) && audit_payload(ir, &plan, &why), "damage %u is refused: %s", i, why.text);
 	}
+	try_drawn();
 	return tap_done();
 }
