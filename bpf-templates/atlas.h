@@ -126,6 +126,7 @@ static __always_inline __u32 atlas_part(const struct atlas_view *v, __u64 entry,
 #define ATLAS_PART(v, entry, byte) atlas_part(v, entry, byte)
 #define ATLAS_FAR(v, head, length, middle, low) atlas_far(v, head, length, middle, low)
 #define ATLAS_LONGEST(v, has, head, middle, low) atlas_longest(v, has, head, middle, low)
+#define ATLAS_PART_OF_LENGTHS(v, has, head, middle, low, from) atlas_lengths(v, has, head, middle, low, from)
 #define ATLAS_ENTRY6(v, at, middle, around) atlas_entry6(v, at, middle, around)
 #endif
 
@@ -358,14 +359,28 @@ static __always_inline __u64 atlas_far_lengths(const struct atlas_view *v, __u32
 	return atlas_word(v, (__u64)v->head->far_lengths + head);
 }
 
-/* The value of the longest of those prefixes that has the address; 0: none. */
-static __always_inline __u32 atlas_longest(const struct atlas_view *v, __u64 has, __u32 head, __u32 middle, __u64 low)
+#define ATLAS_LENGTHS_A_PART 8u
+
+/* The value of the longest of those prefixes that has the address, among the lengths of a part, which are asked from the longest on; 0: none. */
+static __always_inline __u32 atlas_lengths(const struct atlas_view *v, __u64 has, __u32 head, __u32 middle, __u64 low, __u64 from)
 {
 	const volatile struct teg_atlas *a = v->head;
 
-	for (__u32 i = 0; i < TEG_ATLAS_LENGTHS && i < a->length_count; i++) {
-		const __u32 length = a->lengths[i];
+	for (__u32 i = 0; i < ATLAS_LENGTHS_A_PART && from + i < a->length_count; i++) {
+		const __u32 length = a->lengths[BOUND(from + i, TEG_ATLAS_LENGTHS)];
 		const __u32 value = has >> ((length - 65) & 63) & 1 ? ATLAS_FAR(v, head, length, middle, low) : 0;
+
+		if (value)
+			return value;
+	}
+	return 0;
+}
+
+/* The same among all lengths. */
+static __always_inline __u32 atlas_longest(const struct atlas_view *v, __u64 has, __u32 head, __u32 middle, __u64 low)
+{
+	for (__u32 from = 0; from < TEG_ATLAS_LENGTHS && from < v->head->length_count; from += ATLAS_LENGTHS_A_PART) {
+		const __u32 value = ATLAS_PART_OF_LENGTHS(v, has, head, middle, low, from);
 
 		if (value)
 			return value;

@@ -79,8 +79,10 @@ static __always_inline __u32 buckets_gate_place(__u64 asked)
 {
 	const __u64 one = asked & -asked;
 
-	return (one >> (2 * TEG_GATE_BITS - 1) & 1) | (one >> (3 * TEG_GATE_BITS - 2) & 2) |
-	       (one >> (4 * TEG_GATE_BITS - 1) & 1) * 3;
+	__u64 low = one >> (2 * TEG_GATE_BITS - 1) | one >> (4 * TEG_GATE_BITS - 1);
+
+	asm volatile("" : "+r"(low)); /* else clang branches on it */
+	return (low & 1) | ((one >> (3 * TEG_GATE_BITS - 2) | one >> (4 * TEG_GATE_BITS - 2)) & 2);
 }
 
 /* Where `who` stands in the set, by its gate; NULL when nowhere. */
@@ -121,7 +123,7 @@ static __always_inline bool buckets_gate_names(__u64 gate, struct teg_bucket *se
 /* All that it counts are one, who has a bucket whatever comes. */
 static __always_inline bool buckets_must(const struct teg_rule *rule)
 {
-	return rule->key == TEG_KEY_ALL;
+	return *(const volatile __u8 *)&rule->key == TEG_KEY_ALL; /* read anew: by how the name was made, the verifier would know which it is */
 }
 
 /*
@@ -242,6 +244,26 @@ static __always_inline bool buckets_keep(struct teg_bucket *b, __u64 seen, __u64
 	return (BUCKETS_SWAP(&b->who, is, who) ^ who) >> TEG_BUCKET_UNTIL == 0;
 }
 
+/*
+ * The same place, but one of all to the verifier: by what it was found, near or far, with its name or without, it knows a dozen of them, and
+ * would walk what follows for each.
+ */
+static __always_inline struct teg_bucket *buckets_anew(struct teg_buckets *all, struct teg_bucket *b)
+{
+	if (!b)
+		return b;
+	asm volatile("" : "+r"(b));
+	__u64 at = (__u64)((char *)b - (char *)all);
+
+	asm volatile("" : "+r"(at));
+	at &= -sizeof at; /* as it is: words that are swapped must be seen to be aligned */
+	asm volatile("" : "+r"(at));
+	if (at > sizeof *all - sizeof *b)
+		return (struct teg_bucket *)0;
+	asm volatile("" : "+r"(at));
+	return (struct teg_bucket *)((char *)all + at);
+}
+
 enum buckets_said {
 	BUCKETS_WITHIN,
 	BUCKETS_OVER,
@@ -252,7 +274,7 @@ enum buckets_said {
 static __always_inline enum buckets_said buckets_take(struct teg_buckets *all, __u64 who, const struct teg_rule *rule,
 						      __u64 cost_ns, __u64 now)
 {
-	struct teg_bucket *b = buckets_place_of(all, who, now, rule);
+	struct teg_bucket *b = buckets_anew(all, buckets_place_of(all, who, now, rule));
 
 	if (!b)
 		return BUCKETS_NONE;

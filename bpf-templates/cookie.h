@@ -24,8 +24,10 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf-templates/bound.h"
 #include "bpf-templates/frame.h"
 #include "bpf-templates/pkt.h"
+#include "bpf-templates/walk.h"
 
 #define COOKIE_TCP_MOST 60 /* bytes of a header */
 #define COOKIE_ANSWER_LEAST 60 /* a frame of Ethernet, without its checksum */
@@ -38,7 +40,42 @@
 /* What cookie_make() gives; any other is a cookie with the MSS above it. */
 enum { COOKIE_NONE, COOKIE_ROOM };
 
-/* Where the headers of a plain segment are: no options of IP, no extension headers. tcp NULL: it is none. */
+/*
+ * Where the headers of a plain segment are: its IP header's offset, and TCP's << 16; 0: it is none, has options of IP or
+ * extension headers. A function of its own, whose answer is one number to the verifier, however many tags there are.
+ */
+__noinline __u32 cookie_heads(struct frame_ctx *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = data;
+	__u32 at = sizeof *eth;
+
+	if (data + sizeof *eth > end || eth->h_dest[0] & 1)
+		return 0;
+	__be16 type = eth->h_proto;
+	for (int i = 0; i < PKT_VLAN_TAGS_MAX; i++) {
+		if (type != bpf_htons(ETH_P_8021Q) && type != bpf_htons(ETH_P_8021AD))
+			break;
+		if (data + at + 4 > end)
+			return 0;
+		type = *(__be16 *)(data + at + 2);
+		at += 4;
+	}
+	if (type == bpf_htons(ETH_P_IP)) {
+		struct iphdr *ip4 = data + at;
+
+		if (data + at + sizeof *ip4 > end || ip4->ihl != 5 || ip4->protocol != IPPROTO_TCP)
+			return 0;
+		return at | (at + sizeof *ip4) << 16;
+	}
+	struct ipv6hdr *ip6 = data + at;
+
+	if (data + at + sizeof *ip6 > end || ip6->nexthdr != IPPROTO_TCP)
+		return 0;
+	return at | (at + sizeof *ip6) << 16;
+}
+
+/* tcp NULL: it is no plain segment. */
 struct cookie_heads {
 	void *ip;
 	struct tcphdr *tcp;
@@ -47,37 +84,17 @@ struct cookie_heads {
 
 static __always_inline struct cookie_heads cookie_find(struct frame_ctx *ctx)
 {
-	struct cookie_heads none = {};
+	const __u32 heads = cookie_heads(ctx);
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = data;
-	__u32 at = sizeof *eth;
+	const __u64 ip_at = BOUND(heads, 64), tcp_at = BOUND(heads >> 16, 128);
+	void *ip = data + ip_at, *tcp = data + tcp_at;
 
-	if (data + sizeof *eth > end || eth->h_dest[0] & 1)
-		return none;
-	__be16 type = eth->h_proto;
-	for (int i = 0; i < PKT_VLAN_TAGS_MAX; i++) {
-		if (type != bpf_htons(ETH_P_8021Q) && type != bpf_htons(ETH_P_8021AD))
-			break;
-		if (data + at + 4 > end)
-			return none;
-		type = *(__be16 *)(data + at + 2);
-		at += 4;
-	}
-	void *ip = data + at;
-	if (type == bpf_htons(ETH_P_IP)) {
-		struct iphdr *ip4 = ip;
-
-		at += sizeof *ip4;
-		if (data + at + sizeof(struct tcphdr) > end || ip4->ihl != 5 || ip4->protocol != IPPROTO_TCP)
-			return none;
-	} else {
-		struct ipv6hdr *ip6 = ip;
-
-		at += sizeof *ip6;
-		if (data + at + sizeof(struct tcphdr) > end || ip6->nexthdr != IPPROTO_TCP)
-			return none;
-	}
-	return (struct cookie_heads){ ip, data + at, at };
+	WALK_ONE_REGISTER(ip);
+	WALK_ONE_REGISTER(tcp);
+	/* IPv4's and TCP's header are as long as IPv6's. */
+	if (!heads || ip + sizeof(struct ipv6hdr) > end || tcp + sizeof(struct tcphdr) > end)
+		return (struct cookie_heads){};
+	return (struct cookie_heads){ ip, tcp, tcp_at };
 }
 
 /* What is asked with, one after the other: of a stack that all functions share, there is little. */
@@ -104,13 +121,19 @@ static __always_inline struct bpf_sock *cookie_socket(struct bpf_sock_tuple *t, 
 }
 
 /* The header with its options, as long as it says, where the verifier knows its room. */
-static __always_inline __u32 cookie_header(__u32 copy[static COOKIE_TCP_MOST / 4], const struct frame_ctx *ctx,
-					   const struct tcphdr *tcp)
+static __always_inline __u32 cookie_header(__u32 copy[static COOKIE_TCP_MOST / 4], struct frame_ctx *ctx, const struct cookie_heads *h)
 {
-	const __u32 *words = (const void *)tcp, len = tcp->doff * 4;
+	const __u32 *words = (const void *)h->tcp;
+	__u64 len = h->tcp->doff * 4;
 
-	if (len < sizeof *tcp || len > COOKIE_TCP_MOST)
+	WALK_ONE_REGISTER(len);
+	if (len < sizeof *h->tcp)
 		return 0;
+	WALK_ONE_REGISTER(len);
+	if (len > COOKIE_TCP_MOST)
+		return 0;
+	if (frame_has_parts())
+		return frame_load(ctx, h->at, copy, (__u32)len) ? 0 : (__u32)len;
 	for (__u32 i = 0; i < COOKIE_TCP_MOST / 4; i++) {
 		if (i * 4 >= len)
 			break;
@@ -138,13 +161,14 @@ __noinline __u64 cookie_make(struct frame_ctx *ctx, const struct pkt *p)
 
 	if (!p)
 		return COOKIE_NONE;
+	const bool is_ip4 = p->family == TEG_IP4;
 	struct cookie_heads h = cookie_find(ctx);
 	struct bpf_sock *listener = h.tcp ? cookie_socket(&room.tuple, ctx, p) : NULL;
 	if (!listener)
 		return COOKIE_NONE;
 	__s64 made = -ENOENT;
 	if (listener->state == BPF_TCP_LISTEN)
-		made = cookie_of(listener, &h, p->family == TEG_IP4, room.header, cookie_header(room.header, ctx, h.tcp));
+		made = cookie_of(listener, &h, is_ip4, room.header, cookie_header(room.header, ctx, &h));
 	bpf_sk_release(listener);
 	if (made == -ENOENT || made == -EOPNOTSUPP) /* the latter: a kernel without SYN cookies */
 		return COOKIE_ROOM;
@@ -212,6 +236,7 @@ __noinline int cookie_answer(struct frame_ctx *ctx, const struct pkt *p, __u64 m
 {
 	if (!p)
 		return 0;
+	const bool is_ip4 = p->family == TEG_IP4;
 	struct cookie_heads h = cookie_find(ctx);
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	const struct tcphdr *syn = h.tcp;
@@ -224,7 +249,7 @@ __noinline int cookie_answer(struct frame_ctx *ctx, const struct pkt *p, __u64 m
 	const __u32 acks = bpf_htonl(bpf_ntohl(words[1]) + 1);
 
 	cookie_swap_links(data);
-	__u64 sum = p->family == TEG_IP4 ? cookie_ip4(h.ip, len) : cookie_ip6(h.ip, len);
+	__u64 sum = is_ip4 ? cookie_ip4(h.ip, len) : cookie_ip6(h.ip, len);
 	words[0] = bpf_htonl((__u32)p->dport << 16 | p->sport);
 	words[1] = bpf_htonl((__u32)made);
 	words[2] = acks;

@@ -1,14 +1,14 @@
 /*
  * payload - what reflexes look for in the payload of one packet. abi.h draws the tables.
  *
- *     payload_find ──► the packet's boxes ──► payload_walk, once an automaton ──► payload_turns
+ *     payload_find ──► the packet's boxes ──► payload_walk, once an automaton ──► payload_turns, payload_next
  *                                                │
  *          payload_chunk   128 bytes of the frame's first buffer, eight at a time: in the
  *                          idle state by windows, else by the automaton
  *          payload_far     the same of what lies in other buffers, or beyond where the
  *                          verifier follows a pointer: copied out first
  *          payload_tail    fewer than sixteen bytes, and what ends with the payload
- *                                                └── payload_eight, payload_says
+ *                                                └── payload_eight, payload_notes
  *
  * Each is a function of its own, verified once, so that a loop over the longest packet costs the
  * verifier no more than its calls: no bpf_loop(), and one program for every kernel from 5.15 on. Before
@@ -49,7 +49,8 @@ struct payload {
 	__u32 head, posture;
 	__u32 first, len;  /* the payload's offset in the frame, and its length */
 	__u32 at, until;   /* offsets: of the next byte, and behind the last that the automaton looks at */
-	__u32 automaton, state;
+	__u64 state;	   /* with its age: payload_leaves() */
+	__u32 automaton;
 	__u32 best;	   /* the first rule that decides at once, or NO_RULE */
 	__u32 copied_at, copied_groups; /* of eight bytes */
 	__u8 copy[PAYLOAD_CHUNK + PAYLOAD_AHEAD]; /* of bytes that lie in other buffers */
@@ -84,7 +85,7 @@ static __always_inline const struct teg_automaton *payload_automaton(__u32 nth)
 }
 
 /* Notes the rows of a list that the packet meets, `len` bytes having been read. */
-static __always_inline void payload_notes(struct payload *s, __u32 list, __u32 len)
+__noinline int payload_notes(struct payload *s, __u32 list, __u32 len)
 {
 	const __u32 longest = gen_config.payload.longest, *lists = ONE(gen_lists);
 	const struct teg_row *rows = ONE(gen_rows);
@@ -93,7 +94,7 @@ static __always_inline void payload_notes(struct payload *s, __u32 list, __u32 l
 
 	WALK_ONE_REGISTER(place);
 	if (!s || place >= gen_config.payload.lists)
-		return;
+		return 0;
 	const __u32 count = lists[place];
 	for (__u32 i = 0; i < longest && i < count; i++) {
 		__u64 at = (__u64)list + 1 + i;
@@ -116,12 +117,24 @@ static __always_inline void payload_notes(struct payload *s, __u32 list, __u32 l
 		else if (rule < s->best)
 			s->best = rule;
 	}
+	return 0;
 }
 
-__noinline int payload_says(struct payload *s, __u32 list, __u32 len)
+/*
+ * 0 when x is y, and the sign bit when x lies below: a number of its own. Had the state itself been compared, the verifier would know more of
+ * it behind each way, and walk the bytes that follow for each of them.
+ */
+static __always_inline __u64 payload_differs(__u64 x, __u64 y)
 {
-	payload_notes(s, list, len);
-	return 0;
+	__u64 by = x - y;
+
+	WALK_ONE_REGISTER(by);
+	return by;
+}
+
+static __always_inline bool payload_is_hit(const struct teg_automaton *a, __u64 state)
+{
+	return (__s64)payload_differs(state, a->first_hit) >= 0;
 }
 
 /* The place behind all rows, in bytes. */
@@ -193,7 +206,7 @@ __noinline __u64 payload_eight(struct payload *s, const struct teg_automaton *a,
 	for (__u32 i = 0; i < 8; i++) {
 		if (!payload_step(a, steps, &is, word >> 8 * i))
 			return PAYLOAD_LOST;
-		if (is >= first_hit)
+		if (payload_is_hit(a, is))
 			payload_notes(s, payload_column(a, steps, is, 0), at + i + 1 - s->first);
 	}
 	return is;
@@ -229,42 +242,47 @@ static __always_inline __u64 payload_begin(const struct teg_automaton *a, __u64 
 	return a->begins[bit >> 3] >> (bit & 7);
 }
 
-/* All ones when a window is in both maps, else 0. */
+/* Is a window in both maps? 0 or 1. */
 static __always_inline __u64 payload_is_begin(const struct teg_automaton *a, __u64 window, __u64 mask)
 {
 	const __u32 bit = teg_window(window, mask);
 
-	return -((payload_begin(a, window, TEG_BEGIN_SHORT) | payload_begin(a, window, TEG_BEGIN_LONG)) &
-		 a->windows[bit >> 3] >> (bit & 7) & 1);
+	return (payload_begin(a, window, TEG_BEGIN_SHORT) | payload_begin(a, window, TEG_BEGIN_LONG)) & a->windows[bit >> 3] >> (bit & 7) & 1;
 }
+
+#define PAYLOAD_BEHIND 0x8888888866664420ull /* by which of four windows are in both maps, a bit each: behind the last of them, two bytes each */
 
 /* Behind which of these eight bytes no match begins any more: 0 to 8. Nothing is branched on. */
 static __always_inline __u64 payload_begins(const struct teg_automaton *a, const __u8 *p)
 {
 	const __u64 mask = a->mask;
-	__u64 begins = 0;
+	__u64 in = payload_is_begin(a, payload_load(p + 3), mask) << 1 | payload_is_begin(a, payload_load(p + 7), mask) << 3;
 
-	for (__u32 at = 1; at < 8; at += 2) {
-		if (gen_config.payload.stride == 4 && !(at & 2))
-			continue;
-		const __u64 in = payload_is_begin(a, payload_load(p + at), mask);
-
-		begins = (begins & ~in) | ((at + 1) & in);
-	}
-	return begins;
+	if (gen_config.payload.stride == 2)
+		in |= payload_is_begin(a, payload_load(p + 1), mask) | payload_is_begin(a, payload_load(p + 5), mask) << 2;
+	return PAYLOAD_BEHIND >> 4 * in & 15;
 }
+
+/*
+ * Where ways through a loop meet. In a loop the verifier keeps what it knows only after twenty jumps, or a hundred instructions, since it last
+ * did (is_state_visited() of kernel/bpf/verifier.c), and walks until there what it has walked already: groups three to six times. The kernel
+ * takes these jumps out.
+ */
+#define PAYLOAD_MEET_4 "goto +0\n goto +0\n goto +0\n goto +0\n "
+#define PAYLOAD_MEET() asm volatile(PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4)
 
 /* Eight bytes: by windows in the idle state, else by the automaton. */
 static __always_inline void payload_group(struct payload *s, const struct teg_automaton *a, const __u8 *p, __u32 at, __u64 *state)
 {
-	const bool idle = *state == a->idle;
-	__u64 begins = 8;
+	__u64 begins = 8, age = *state >> 32;
 
-	if (idle && likely(payload_stays_idle(a, p)))
+	if (!payload_differs(*state, a->idle) && likely(payload_stays_idle(a, p)))
 		return;
-	if (*state >> 32 <= 8) /* what began long ago is likely to go on: then it is not asked what begins here */
+	PAYLOAD_MEET();
+	WALK_ONE_REGISTER(age);
+	if (age <= 8) /* what began long ago is likely to go on: then it is not asked what begins here */
 		begins = payload_begins(a, p);
-	if (!idle || begins)
+	if (begins || payload_differs(*state, a->idle))
 		*state = payload_eight(s, a, payload_load(p), at, (__u32)*state | begins << 32);
 }
 
@@ -291,6 +309,7 @@ __noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 		if (i >= groups || p + PAYLOAD_AHEAD > end)
 			break;
 		payload_group(s, a, p, at + 8 * i, &state);
+		PAYLOAD_MEET();
 	}
 	if (state == PAYLOAD_LOST)
 		return PAYLOAD_UNREAD;
@@ -316,6 +335,7 @@ __noinline int payload_copied(struct payload *s)
 		if (group >= PAYLOAD_CHUNK / 8)
 			return PAYLOAD_UNREAD;
 		payload_group(s, a, s->copy + 8 * group, s->at + 8 * (__u32)i, &state); /* read anew: the stack has no room for it */
+		PAYLOAD_MEET();
 	}
 	if (state == PAYLOAD_LOST)
 		return PAYLOAD_UNREAD;
@@ -387,19 +407,36 @@ __noinline int payload_tail(struct frame_ctx *ctx, struct payload *s)
 	if (!gen_config.payload.steps || !s || !steps || !a)
 		return PAYLOAD_UNREAD;
 	const __u32 have = s->until - s->at;
-	__u64 state = s->state;
+	__u64 state = (__u32)s->state;
 
 	if (have >= PAYLOAD_AHEAD || !payload_last(ctx, s))
 		return PAYLOAD_UNREAD;
 	for (__u32 i = 0; i < PAYLOAD_AHEAD - 1 && i < s->until - s->at; i++) {
 		if (!payload_step(a, steps, &state, s->copy[i]))
 			return PAYLOAD_UNREAD;
-		if (state >= a->first_hit)
-			payload_says(s, payload_column(a, steps, state, 0), s->at + i + 1 - s->first);
+		if (payload_is_hit(a, state))
+			payload_notes(s, payload_column(a, steps, state, 0), s->at + i + 1 - s->first);
 	}
 	if (s->until == s->first + s->len)
-		payload_says(s, payload_column(a, steps, state, 1), s->len);
+		payload_notes(s, payload_column(a, steps, state, 1), s->len);
 	return PAYLOAD_END;
+}
+
+/* The next bytes, wherever they lie. A function of its own, since what calls it is a loop. */
+__noinline int payload_next(struct frame_ctx *ctx, struct payload *s)
+{
+	if (!gen_config.payload.steps || !s)
+		return PAYLOAD_UNREAD;
+	int rc = payload_chunk(ctx, s);
+
+	if (rc != PAYLOAD_FAR)
+		return rc;
+	rc = payload_far(ctx, s);
+	for (__u32 j = 0; j < PAYLOAD_CHUNK / 8 / PAYLOAD_COPIED && rc == PAYLOAD_MORE; j++) {
+		rc = payload_copied(s);
+		WALK_ONE_REGISTER(j); /* else clang asks of "j or rc", in which Linux 5.15 sees no end */
+	}
+	return rc;
 }
 
 /* So many chunks: PAYLOAD_MORE, or as payload_walk(). */
@@ -408,15 +445,8 @@ __noinline int payload_turns(struct frame_ctx *ctx, struct payload *s)
 	if (!gen_config.payload.steps || !s)
 		return PAYLOAD_UNREAD;
 	for (__u32 i = 0; i < PAYLOAD_TURNS; i++) {
-		int rc = payload_chunk(ctx, s);
+		int rc = payload_next(ctx, s);
 
-		if (rc == PAYLOAD_FAR) {
-			rc = payload_far(ctx, s);
-			for (__u32 j = 0; j < PAYLOAD_CHUNK / 8 / PAYLOAD_COPIED && rc == PAYLOAD_MORE; j++) {
-				rc = payload_copied(s);
-				WALK_ONE_REGISTER(j); /* else clang asks of "j or rc", in which Linux 5.15 sees no end */
-			}
-		}
 		if (rc != PAYLOAD_MORE)
 			return rc;
 	}

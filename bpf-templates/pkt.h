@@ -67,8 +67,7 @@ static __always_inline bool pkt_frame_holds(struct frame_ctx *ctx, const struct 
 		return true;
 	if (!frame_has_parts())
 		return false;
-	__u64 first = (__u64)(ctx->data_end - ctx->data);
-	return bytes <= here + (frame_held(ctx) - first);
+	return bytes + (__u64)(r->at - r->frame) <= frame_held(ctx);
 }
 
 static __always_inline struct pkt_addr pkt_mapped(__be32 ip4)
@@ -342,6 +341,21 @@ static __always_inline bool pkt_is_vlan(__be16 type)
 	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
 }
 
+/*
+ * How far the frame is read: to the verifier, a number that may be any. It knows each of the places where a header may begin behind tags, and would
+ * walk all that is read behind for each.
+ */
+static __always_inline __u64 pkt_offset(const struct pkt_rest *r)
+{
+	const void *at = r->at;
+
+	asm volatile("" : "+r"(at));
+	__u64 offset = (__u64)(at - r->frame);
+
+	asm volatile("" : "+r"(offset));
+	return offset & PKT_OFFSET_MASK;
+}
+
 static __always_inline enum cause pkt_frame(struct frame_ctx *ctx, struct pkt *p, const bool payload)
 {
 	struct pkt_rest r = { (void *)(long)ctx->data, (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0 };
@@ -362,6 +376,7 @@ static __always_inline enum cause pkt_frame(struct frame_ctx *ctx, struct pkt *p
 		}
 		if (pkt_is_vlan(type))
 			return CAUSE_VLAN_DEPTH;
+		r.at = r.frame + pkt_offset(&r);
 	}
 	if (likely(type == bpf_htons(ETH_P_IP)))
 		return pkt_ip4(ctx, p, &r, payload);
@@ -370,15 +385,33 @@ static __always_inline enum cause pkt_frame(struct frame_ctx *ctx, struct pkt *p
 	return CAUSE_NOT_IP;
 }
 
-/* pkt_read - the frame as fields; anything but CAUSE_NONE leaves *p half filled. Addresses are cleared where there are none: nearly every packet has them. */
-static __always_inline enum cause pkt_read(struct frame_ctx *ctx, struct pkt *p, const bool payload)
+#define PKT_FAILED 0x100u
+
+/* Why it could not be read: one number to the verifier, which would walk what is done with each of them, from wherever it is found. It may be any, but 0. */
+static __always_inline __u32 pkt_failed(const struct frame_ctx *ctx, enum cause c)
+{
+	__u64 any = *(const volatile __u32 *)&ctx->ingress_ifindex, which = c ^ any;
+
+	asm volatile("" : "+r"(which));
+	return ((which ^ any) & (PKT_FAILED - 1)) | PKT_FAILED;
+}
+
+/*
+ * pkt_read - the frame as fields; anything but CAUSE_NONE leaves *p half filled, and is the cause and PKT_FAILED. Addresses are
+ * cleared where there are none: nearly every packet has them.
+ */
+static __always_inline __u32 pkt_read(struct frame_ctx *ctx, struct pkt *p, const bool payload)
 {
 	__builtin_memset(&p->len, 0, sizeof *p - __builtin_offsetof(struct pkt, len));
-	enum cause c = pkt_frame(ctx, p, payload);
+	const enum cause c = pkt_frame(ctx, p, payload);
 
-	if (unlikely(c) && !p->family)
+	if (likely(!c))
+		return CAUSE_NONE;
+	const __u32 failed = pkt_failed(ctx, c);
+
+	if (!p->family)
 		__builtin_memset(p, 0, __builtin_offsetof(struct pkt, len));
-	return c;
+	return failed;
 }
 
 /* Once more, from the beginning. A function of its own: it is called for few, and verified once. */

@@ -182,8 +182,10 @@ static __always_inline void rule_acts(struct frame_ctx *ctx, const struct pkt *p
 	});
 }
 
-static __always_inline int cause_ends(struct frame_ctx *ctx, const struct pkt *p, enum cause c)
+/* `failed`: as pkt_read() has it. */
+static __always_inline int cause_ends(struct frame_ctx *ctx, const struct pkt *p, __u32 failed)
 {
+	const __u32 c = failed & (PKT_FAILED - 1);
 	enum { CAUSE_IS_PASS, CAUSE_IS_DROP };
 	const __u32 drops = 0
 #define CAUSE(id, name, verdict, ...) | CAUSE_IS_##verdict << CAUSE_##id
@@ -335,11 +337,11 @@ static __always_inline bool judges_by_parts(__u32 cells)
 }
 
 /*
- * In which of the next cells the packet lies, a bit each. A function of its own: the verifier walks the cells of one part, not those of
- * the longest list, and a call is little beside so many cells; none of them has a branch, each of which it would walk both ways. The
- * table has cells to spare, so that only a part's beginning is checked.
+ * Goes past the next part: j->in says in which of its cells the packet lies, a bit each, and so is what is given back. A function of its own:
+ * the verifier walks the cells of one part, not those of the longest list, and a call is little beside so many cells; none of them has a
+ * branch, each of which it would walk both ways. The table has cells to spare, so that only a part's beginning is checked.
  */
-__noinline __u32 judge_cells(const struct judge *j)
+__noinline __u32 judge_cells(struct judge *j)
 {
 	if (!judges_by_parts(gen_config.box_count) || !j)
 		return 0;
@@ -354,6 +356,13 @@ __noinline __u32 judge_cells(const struct judge *j)
 	const struct teg_cell *c = &cells[first];
 	for (__u32 i = 0; i < TEG_CELLS_A_PART; i++, c++)
 		in |= walk_cell_in(c, &w) >> 63 << i;
+	const __u32 left = j->to - (__u32)first;
+
+	if (left < TEG_CELLS_A_PART)
+		in &= (1u << left) - 1;
+	j->seen = (__u32)first;
+	j->part = (__u32)first + TEG_CELLS_A_PART;
+	j->in = in;
 	return in;
 }
 
@@ -362,14 +371,11 @@ __noinline __u32 judge_next(struct judge *j)
 {
 	if (!judges_by_parts(gen_config.box_count) || !j)
 		return 0;
-	for (__u32 i = 0; i < JUDGE_PARTS && !j->in && j->part < j->to; i++) {
-		const __u32 left = j->to - j->part, in = judge_cells(j);
+	__u32 in = j->in;
 
-		j->in = left < TEG_CELLS_A_PART ? in & ((1u << left) - 1) : in;
-		j->seen = j->part;
-		j->part += TEG_CELLS_A_PART;
-	}
-	const __u32 in = j->in, low = in ? vector_lowest(in) & 31 : 0, few = in >> low & ((1u << JUDGE_FEW) - 1);
+	for (__u32 i = 0; i < JUDGE_PARTS && !in && j->part < j->to; i++)
+		in = judge_cells(j);
+	const __u32 low = in ? vector_lowest(in) & 31 : 0, few = in >> low & ((1u << JUDGE_FEW) - 1);
 
 	j->at = j->seen + low;
 	j->in = in & ~(few << low);
@@ -533,9 +539,9 @@ static __noinline __u64 judge_bulk_apart(const struct walk *w)
 	return judge_bulk(w);
 }
 
-static __noinline int cause_ends_apart(struct frame_ctx *ctx, const struct pkt *p, enum cause c)
+static __noinline int cause_ends_apart(struct frame_ctx *ctx, const struct pkt *p, __u32 failed)
 {
-	return cause_ends(ctx, p, c);
+	return cause_ends(ctx, p, failed);
 }
 
 /* What the packet is beside its own fields. */
@@ -600,7 +606,7 @@ __noinline int feed_drops(struct frame_ctx *ctx, const struct pkt *p, const stru
 
 static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, const bool payloads)
 {
-	enum cause c = pkt_read(ctx, p, payloads);
+	__u32 c = pkt_read(ctx, p, payloads);
 
 	if (unlikely(c) && frame_pull(ctx))
 		c = pkt_read_pulled(ctx, p);

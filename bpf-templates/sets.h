@@ -18,10 +18,12 @@ __u32 sets_part(__u32 which, __u64 entry, __u32 byte);
 __u32 sets_entry6(__u32 which, __u64 at, __u32 middle, __u32 around);
 __u32 sets_far(__u32 which, __u64 head_length, __u32 middle, __u64 low);
 __u32 sets_longest(__u32 which, __u64 has, __u32 head, __u32 middle, __u64 low);
+__u32 sets_lengths(__u32 which_from, __u64 has, __u32 head, __u32 middle, __u64 low);
 #define ATLAS_PART(v, entry, byte) sets_part((v)->which, entry, byte)
 #define ATLAS_ENTRY6(v, at, middle, around) sets_entry6((v)->which, at, middle, around)
 #define ATLAS_FAR(v, head, length, middle, low) sets_far((v)->which, (__u64)(head) << 32 | (length), middle, low)
 #define ATLAS_LONGEST(v, has, head, middle, low) sets_longest((v)->which, has, head, middle, low)
+#define ATLAS_PART_OF_LENGTHS(v, has, head, middle, low, from) sets_lengths((v)->which | (from) << 8, has, head, middle, low)
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/atlas.h"
@@ -104,6 +106,13 @@ __noinline __u32 sets_far(__u32 which, __u64 head_length, __u32 middle, __u64 lo
 	struct atlas_view v;
 
 	return sets_view(&v, which) ? atlas_far(&v, (__u32)(head_length >> 32), (__u32)head_length, middle, low) : 0;
+}
+
+__noinline __u32 sets_lengths(__u32 which_from, __u64 has, __u32 head, __u32 middle, __u64 low)
+{
+	struct atlas_view v;
+
+	return sets_view(&v, which_from & 0xff) ? atlas_lengths(&v, has, head, middle, low, which_from >> 8) : 0;
 }
 
 __noinline __u32 sets_longest(__u32 which, __u64 has, __u32 head, __u32 middle, __u64 low)
