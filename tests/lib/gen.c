@@ -345,8 +345,9 @@ static struct pol_posture gen_posture(struct making *mk, const struct gen_shape 
 
 static void gen_effects(struct gen *g, struct pol_reflex *r)
 {
-	r->effects = (struct pol_effects){ .emits = true, .severity = (enum event_severity)gen_below(g, EVENT_SEVERITY_COUNT),
-					   .one_in = gen_chance(g, 30) ? 100 : 1 };
+	const enum event_severity severity = (enum event_severity)gen_below(g, EVENT_SEVERITY_COUNT);
+
+	r->effects = (struct pol_effects){ .emits = true, .severity = severity, .one_in = gen_chance(g, 30) ? 100 : 1 };
 	r->only_tells = gen_chance(g, 33);
 	if (r->only_tells)
 		r->block_ns = 0;
@@ -358,13 +359,18 @@ static struct pol_reflex gen_reflex(struct making *mk, const struct gen_shape *s
 	static const enum rate_key keys[] = { RATE_PER_DESTINATION, RATE_PER_FLOW, RATE_PER_FLOW, RATE_GLOBAL };
 	static const uint64_t windows_ns[] = { 100000000, 1000000000, 3000000000, 60000000000 };
 	struct gen *g = mk->g;
+	/* One after the other: in an initializer the order of members would be that of what is drawn. */
+	const struct pol_selector match = gen_selector(mk);
+	const bool has_rate = gen_chance(g, shape->rate_percent);
+	const uint64_t count = GEN_PICK(g, counts);
+	const bool bytes = gen_chance(g, 20);
+	const uint64_t window_ns = GEN_PICK(g, windows_ns);
 	struct pol_reflex r = {
 		.id = arena_printf(mk->a, "reflex.reflex_%u", i),
 		.label = arena_printf(mk->a, "reflex_%u", i),
-		.match = gen_selector(mk),
-		.has_rate = gen_chance(g, shape->rate_percent),
-		.rate = { .count = GEN_PICK(g, counts), .window_ns = GEN_PICK(g, windows_ns), .key_bits = { 32, 64 },
-			  .bytes = gen_chance(g, 20) },
+		.match = match,
+		.has_rate = has_rate,
+		.rate = { .count = count, .window_ns = window_ns, .key_bits = { 32, 64 }, .bytes = bytes },
 		.block_ns = gen_chance(g, shape->block_percent) ? 1000000000ull * (1 + gen_below(g, 60)) : 0,
 	};
 
