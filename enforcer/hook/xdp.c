@@ -134,10 +134,10 @@ static int attached(uint32_t ifindex, uint32_t *program, enum xdp_mode *mode, st
 	return 0;
 }
 
-int xdp_look(struct xdp *x, uint32_t ifindex, struct xdp_link *out, struct err *why)
+int xdp_look_link(struct xdp *x, uint32_t ifindex, struct xdp_link *out, struct err *why)
 {
 	struct bpf_link_info is = { 0 };
-	uint32_t len = sizeof is, program;
+	uint32_t len = sizeof is;
 	own(fd) int link = -1;
 	int rc = link_open(x, ifindex, &link, why);
 
@@ -148,15 +148,22 @@ int xdp_look(struct xdp *x, uint32_t ifindex, struct xdp_link *out, struct err *
 		return err_sys(why, "cannot read what link_%u is", ifindex);
 	if (is.type != BPF_LINK_TYPE_XDP || is.xdp.ifindex != ifindex)
 		return 0;
-	rc = attached(ifindex, &program, &out->mode, why);
-	if (!rc) {
-		const enum slot_whose whose = slot_whose(is.prog_id, x->anchor_id);
+	const enum slot_whose whose = slot_whose(is.prog_id, x->anchor_id);
+	*out = (struct xdp_link){ .there = true, .armed = whose == SLOT_ANCHOR, .judges = whose != SLOT_PASS, .program = is.prog_id };
+	return 0;
+}
 
-		out->there = program == is.prog_id;
-		out->armed = out->there && whose == SLOT_ANCHOR;
-		out->judges = out->there && whose != SLOT_PASS;
-		out->program = is.prog_id;
-	}
+int xdp_look(struct xdp *x, uint32_t ifindex, struct xdp_link *out, struct err *why)
+{
+	uint32_t program;
+	int rc = xdp_look_link(x, ifindex, out, why);
+
+	if (rc || !out->there)
+		return rc;
+	rc = attached(ifindex, &program, &out->mode, why);
+	out->there = !rc && program == out->program;
+	out->armed = out->armed && out->there;
+	out->judges = out->judges && out->there;
 	return rc;
 }
 

@@ -42,6 +42,12 @@ struct xdp_link {
 
 int xdp_look(struct xdp *x, uint32_t ifindex, struct xdp_link *out, struct err *why);
 
+/*
+ * The same, but the mode, as the pinned link alone says it: a quarter of the time, since no netlink is spoken. It holds, for while a link is attached the
+ * kernel lets nobody else attach; but of an interface that has moved to another namespace the link knows the number it has there.
+ */
+int xdp_look_link(struct xdp *x, uint32_t ifindex, struct xdp_link *out, struct err *why);
+
 /* -EBUSY when somebody else's program is there: it is left alone. */
 int xdp_join(struct xdp *x, uint32_t ifindex, enum xdp_mode mode, struct err *why);
 int xdp_arm(struct xdp *x, uint32_t ifindex, struct err *why);

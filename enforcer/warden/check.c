@@ -90,12 +90,14 @@ static int check_posture(struct checked *c, struct generation *g, struct kernel 
 	return now == g->posture ? 0 : err_set(why, EUCLEAN, "xdp: teg_active says posture %u, not %u", now, g->posture);
 }
 
+typedef int look_xdp(struct xdp *x, uint32_t ifindex, struct xdp_link *out, struct err *why);
+
 /* Is the anchor where the port has it, and first? */
-static int check_link(const struct port *p, struct kernel *k, struct err *why)
+static int check_link(const struct port *p, struct kernel *k, look_xdp *look, struct err *why)
 {
 	struct xdp_link xdp = { 0 };
 	struct tc_link tc = { 0 };
-	int rc = p->engine != PORT_TC ? xdp_look(k->xdp, p->ifindex, &xdp, why) :
+	int rc = p->engine != PORT_TC ? look(k->xdp, p->ifindex, &xdp, why) :
 		 k->tc		      ? tc_look(k->tc, p->ifindex, &tc, why) : 0;
 
 	if (rc)
@@ -108,7 +110,7 @@ static int check_link(const struct port *p, struct kernel *k, struct err *why)
 	return 0;
 }
 
-static int check_links(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
+static int check_every_link(struct checked *c, struct generation *g, struct kernel *k, look_xdp *look, struct err *why)
 {
 	size_t armed = 0, wanted = 0;
 	int bad = 0;
@@ -120,7 +122,7 @@ static int check_links(struct checked *c, struct generation *g, struct kernel *k
 		if (g->ports.at[i].engine == PORT_NFT)
 			continue;
 		wanted++;
-		rc = check_link(&g->ports.at[i], k, &one);
+		rc = check_link(&g->ports.at[i], k, look, &one);
 		armed += !rc;
 		if (rc && !bad) {
 			*why = one;
@@ -132,6 +134,11 @@ static int check_links(struct checked *c, struct generation *g, struct kernel *k
 	snprintf(c->is, sizeof c->is, "%zu", armed);
 	snprintf(c->should, sizeof c->should, "%zu", wanted);
 	return bad;
+}
+
+static int check_links(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
+{
+	return check_every_link(c, g, k, xdp_look, why);
 }
 
 static int check_pins(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
@@ -199,5 +206,5 @@ int check_arrivals(struct generation *g, struct kernel *k, struct err *why)
 	struct checked part;
 	int rc = check_program(&part, g, k, why);
 
-	return rc ? rc : check_links(&part, g, k, why);
+	return rc ? rc : check_every_link(&part, g, k, xdp_look_link, why);
 }

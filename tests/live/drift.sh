@@ -101,6 +101,13 @@ done
 feed='feed bad {\n    url "https://feeds.example/bad.txt"\n    format netset\n    refresh 15m\n    max 100\n    stale after 1h keep\n    action block\n}\n\n'
 bundle $lab/fed.tegb "s|^initial posture|${feed}initial posture|"
 echo 10.9.0.3 >$lab/listed
+# The pin stays, and its link says that it is on no interface.
+detached() {
+	bpftool link detach pinned $(pinned link)
+	is "$(pings 10.9.0.1 -I 203.0.113.5)" answered "$engine: somebody has detached the link, whose pin is still there"
+	ok "$engine: a source is blocked" ctl block 10.9.0.3 --for 5m
+	is "$(pings 10.9.0.1 -I 10.9.0.3), $(status .intact)" "silent, true" "$engine: and does not come in"
+}
 for engine in native tc; do
 	nft flush ruleset
 	rm -rf $lab/state $lab/bpf/teg
@@ -118,6 +125,7 @@ for engine in native tc; do
 	rm $lab/bpf/teg/*
 	ok "$engine: another posture" ctl posture EXPLORE
 	is "$(pings 10.9.0.1 -I 203.0.113.5), $(status '.posture, .intact' | xargs)" "silent, EXPLORE true" "$engine: finds its hook again"
+	[ $engine = native ] && detached
 	tegd_end TERM
 	tc qdisc del dev w0 clsact 2>/dev/null
 done
