@@ -25,9 +25,9 @@
  * TEG_PLAN_OLDEST rises when a generation's own tables (gen_*) or the plan change, so that older plans cannot be used.
  */
 #ifndef TEG_ABI_VERSION
-#define TEG_ABI_VERSION 13u
+#define TEG_ABI_VERSION 14u
 #endif
-#define TEG_PLAN_OLDEST 13u
+#define TEG_PLAN_OLDEST 14u
 
 /* As if every pinned map had changed in this version: for tests. */
 #ifndef TEG_FORM_LEAST

@@ -9,7 +9,7 @@
 #include "lang/bundle/plan_holds.h"
 #include "lang/vocab/cause.h"
 
-#define PLAN_VERSION  13u
+#define PLAN_VERSION  14u
 
 /* --- encode --------------------------------------------------------------------- */
 
@@ -496,7 +496,8 @@ int plan_decode(struct plan *out, struct arena *a, const void *bytes, size_t len
 	uint32_t version = wire_get_u32(&in);
 
 	if (version != PLAN_VERSION)
-		return err_set(why, EINVAL, "plan: version %u, not %u", version, PLAN_VERSION);
+		return err_set(why, EINVAL, "the plan is of version %u, and this program reads %u: build the bundle again, "
+			       "with the tegc of this version", version, PLAN_VERSION);
 	p.policy = wire_get_str(&in, a);
 	p.title = wire_get_str(&in, a);
 	p.version = wire_get_str(&in, a);

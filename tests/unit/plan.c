@@ -156,6 +156,7 @@ static void counter_layer(struct plan *p) { p->counters[3].layer = LAYER_COUNT; 
 static void counter_verdict(struct plan *p) { p->counters[3].verdict = 200; }
 static void counter_posture(struct plan *p) { p->counters[3].posture = 2; }
 static void config_abi(struct plan *p) { p->config.abi++; }
+static void config_cells(struct plan *p) { p->config.abi = 13; }
 static void config_boxes(struct plan *p) { p->config.box_count++; }
 static void config_closed(struct plan *p) { p->config.closed |= 4; }
 static void config_slot(struct plan *p) { p->config.blocked_slot = p->counter_count; }
@@ -211,6 +212,7 @@ static const struct {
 	{ "a verdict", counter_verdict, "counter related is out of range" },
 	{ "a counter's posture", counter_posture, "counter related is out of range" },
 	{ "tables of another version", config_abi, "build the bundle again" },
+	{ "tables beside a program for which a state is a place in cells", config_cells, "build the bundle again" },
 	{ "another count of boxes", config_boxes, "other counts" },
 	{ "a closed posture that is not there", config_closed, "a posture is closed" },
 	{ "a slot that is no counter", config_slot, "no counter" },
@@ -395,8 +397,8 @@ static void test_cuts(struct arena *a)
 	tap_ok(plan_decode(&q, a, bytes.at, bytes.len, &why) < 0 && strstr(why.text, "more than a plan"),
 	       "nor one with a byte too many");
 	bytes.at[0] = 99;
-	tap_ok(plan_decode(&q, a, bytes.at, bytes.len, &why) < 0 && strstr(why.text, "version 99"),
-	       "nor one of another version");
+	tap_ok(plan_decode(&q, a, bytes.at, bytes.len, &why) < 0 && strstr(why.text, "version 99") && strstr(why.text, "build the bundle again"),
+	       "nor one of another version, and what to do is said");
 }
 
 /* What still decodes is in range: encoding it again gives the same bytes. */
