@@ -305,6 +305,8 @@ int feed_text_read(struct buf *packed, uint32_t *entries, const struct feed_text
 	int rc = how->format == FORMAT_STIX ? read_stix(&r, text, len) : read_lines(&r, text, len);
 	if (rc)
 		return rc;
+	if (!r.entries)
+		return err_set(why, ENODATA, "no address or prefix is in it, as after a download that failed");
 	struct addr_range *at[FAMILY_COUNT];
 	size_t lens[FAMILY_COUNT];
 	for (unsigned f = 0; f < FAMILY_COUNT; f++) {

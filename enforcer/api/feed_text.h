@@ -4,7 +4,8 @@
  *     feed_text_read(&packed, &entries, &how, text, len, why)     "line 7: `198.51.100.300` is no address or prefix"
  *
  * In the process without privileges. Nothing is guessed: what is no address where one must stand refuses the whole text,
- * and so does a prefix with host bits, one entry too many, or all addresses of a family, by one prefix or by many.
+ * and so does a prefix with host bits, one entry too many, all addresses of a family, by one prefix or by many,
+ * or no entry at all (-ENODATA): what empties a feed says so.
  * Indicators of STIX that are revoked, or whose `valid_until` is over, are left out. formats: lang/vocab/format.def.
  */
 #ifndef TEG_API_FEED_TEXT_H

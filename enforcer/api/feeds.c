@@ -103,9 +103,15 @@ static void give(struct request *r, const char *name, uint32_t entries, const st
 	request_change(r, &(struct question){ MESSAGE_FEED, buf_text(&payload), payload.len, fd });
 }
 
+static const char *cure_of_nothing(struct arena *a, const char *name)
+{
+	return arena_printf(a, "what was on the feed stays; `tegctl feed clear %s` says that nothing is on it", name);
+}
+
 /* Now its format is known. */
 static void feed_known(struct request *r, struct answer *a)
 {
+	static const char cure[] = "mend the text, or the feed's format in the policy";
 	const char *name = request_header(r, "Feed");
 	const struct feed_row *f = feed_find(&a->feeds, name);
 	own(buf) struct buf text = { 0 }, packed = { 0 };
@@ -121,7 +127,7 @@ static void feed_known(struct request *r, struct answer *a)
 	if (!rc)
 		rc = feed_text_read(&packed, &entries, &how, (char *)(uintptr_t)buf_text(&text), text.len, &why);
 	if (rc)
-		request_refuse(r, PROBLEM_REFUSED, NULL, "mend the text, or the feed's format in the policy", "%s", why.text);
+		request_refuse(r, PROBLEM_REFUSED, NULL, rc == -ENODATA ? cure_of_nothing(request_arena(r), name) : cure, "%s", why.text);
 	else
 		give(r, name, entries, &packed, false);
 }

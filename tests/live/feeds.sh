@@ -60,6 +60,9 @@ for engine in $FEED_ENGINES; do
 	for i in $(seq 11); do echo "x,192.0.2.$i"; done > $lab/long
 	ok "$engine: one entry too many: 2" ends 2 ctl feed load more $lab/long
 	holds "$(cat $lab/said)" "more than 10 entries" "$engine: is told with the most"
+	: > $lab/nothing
+	ok "$engine: an empty text, as of a download that failed: 2" ends 2 ctl feed load bad $lab/nothing
+	holds "$(cat $lab/said)" "tegctl feed clear bad" "$engine: is told with what empties a feed"
 	mount --bind $lab/state-$engine $lab/state-$engine && mount -o remount,ro,bind $lab/state-$engine
 	ok "$engine: a state directory that cannot be written: 69" ends 69 ctl feed load bad $lab/first
 	umount $lab/state-$engine

@@ -6,6 +6,7 @@
 #include "lang/bundle/feed_pack.h"
 #include "tests/lib/tap.h"
 
+#define NO_ENTRY "no address or prefix is in it, as after a download that failed"
 #define NOON 1769860800 /* 2026-01-31T12:00:00Z */
 
 static const struct {
@@ -21,7 +22,11 @@ static const struct {
 	{ "what lies in another, and halves", FORMAT_NETSET, "", 0, "10.0.0.0/25\n10.0.0.128/25\n10.0.0.7\n10.0.0.7", "[10.0.0.0/24]", 4 },
 	{ "IPv4 in IPv6", FORMAT_NETSET, "", 0, "::ffff:192.0.2.7\n::ffff:198.51.100.0/120\n", "[192.0.2.7, 198.51.100.0/24]", 2 },
 	{ "all of IPv4 in IPv6", FORMAT_NETSET, "", 0, "::ffff:0:0/96\n", "line 1: `::ffff:0:0/96` is everything: that is no feed", 0 },
-	{ "nothing", FORMAT_NETSET, "", 0, "; empty\n", "[]", 0 },
+	{ "nothing", FORMAT_NETSET, "", 0, "", NO_ENTRY, 0 },
+	{ "a comment alone", FORMAT_NETSET, "", 0, "; empty\n", NO_ENTRY, 0 },
+	{ "the names of columns alone", FORMAT_CSV, "", 2, "name,address\n", NO_ENTRY, 0 },
+	{ "objects without the member alone", FORMAT_JSON_LINES, "cidr", 0, "{\"type\":\"metadata\"}\n", NO_ENTRY, 0 },
+	{ "no indicators", FORMAT_STIX, "", 0, "{\"objects\":[]}", NO_ENTRY, 0 },
 	{ "a word", FORMAT_NETSET, "", 0, "198.51.100.7\nbad\n", "line 2: `bad` is no address or prefix", 0 },
 	{ "host bits", FORMAT_NETSET, "", 0, "198.51.100.7/24\n", "line 1: `198.51.100.7/24` has bits beyond its length", 0 },
 	{ "everything", FORMAT_NETSET, "", 0, "::/0\n", "line 1: `::/0` is everything: that is no feed", 0 },
