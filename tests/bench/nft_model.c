@@ -99,12 +99,12 @@ static bool has(const struct nft_item *it, const struct packet *p, unsigned deci
 	return true;
 }
 
-static bool in_leaf(struct model *m, const struct nft_node *n, const struct packet *p)
+static bool in_leaf(struct model *m, const struct nft_node *n, const struct nft_part *part, const struct packet *p)
 {
 	own(arena) struct arena *a = arena_new();
 	size_t count;
 	struct nft_desk desk = { .a = a, .items = m->items };
-	struct nft_group *groups = nft_groups(&desk, &n->part, n->items, &count);
+	struct nft_group *groups = nft_groups(&desk, part, n->items, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		double unasked = 0;
@@ -116,7 +116,7 @@ static bool in_leaf(struct model *m, const struct nft_node *n, const struct pack
 			const struct nft_item *it = &m->items[groups[i].items[k]];
 
 			m->of.rules += !groups[i].map;
-			if (has(it, p, nft_decided(it, &n->part), groups[i].map ? &unasked : &m->of.questions))
+			if (has(it, p, nft_decided(it, part), groups[i].map ? &unasked : &m->of.questions))
 				return true;
 		}
 	}
@@ -131,19 +131,19 @@ static bool has_ranges(const struct nft_node *n)
 	return false;
 }
 
-static bool in_node(struct model *m, const struct nft_node *n, const struct packet *p);
+static bool in_node(struct model *m, const struct nft_node *n, const struct nft_part *part, const struct packet *p);
 
-static bool in_row(struct model *m, const struct nft_node *n, const struct packet *p)
+static bool in_row(struct model *m, const struct nft_node *n, const struct nft_part *part, const struct packet *p)
 {
 	for (size_t i = 0; i < n->row_len; i++) {
 		m->of.chains += n->row[i]->kind == NFT_NODE_CUT && n->row[i]->rest && n->row[i]->rest->items.len;
-		if (in_node(m, n->row[i], p))
+		if (in_node(m, n->row[i], part, p))
 			return true;
 	}
 	return false;
 }
 
-static bool in_cut(struct model *m, const struct nft_node *n, const struct packet *p)
+static bool in_cut(struct model *m, const struct nft_node *n, const struct nft_part *part, const struct packet *p)
 {
 	const addr_num v = value_of(p, n->axis);
 
@@ -151,33 +151,35 @@ static bool in_cut(struct model *m, const struct nft_node *n, const struct packe
 	m->of.halvings += has_ranges(n) ? nft_log2(2 * n->branch_count) : 0;
 	for (size_t i = 0; i < n->branch_count; i++)
 		if (v >= n->branches[i].range.lo && v <= n->branches[i].range.hi) {
+			const struct nft_part branch = nft_branch_part(n, part, i);
+
 			m->of.chains++;
-			return in_node(m, n->branches[i].node, p);
+			return in_node(m, n->branches[i].node, &branch, p);
 		}
-	return n->rest && in_node(m, n->rest, p);
+	return n->rest && in_node(m, n->rest, part, p);
 }
 
-static bool in_node(struct model *m, const struct nft_node *n, const struct packet *p)
+static bool in_node(struct model *m, const struct nft_node *n, const struct nft_part *part, const struct packet *p)
 {
 	switch (n->kind) {
 	case NFT_NODE_LEAF:
-		return in_leaf(m, n, p);
+		return in_leaf(m, n, part, p);
 	case NFT_NODE_CUT:
-		return in_cut(m, n, p);
+		return in_cut(m, n, part, p);
 	case NFT_NODE_ROW:
-		return in_row(m, n, p);
+		return in_row(m, n, part, p);
 	}
 	return false;
 }
 
 /* --- what there is to load ----------------------------------------------------------------------------------- */
 
-static void add_leaf(struct model *m, const struct nft_node *n)
+static void add_leaf(struct model *m, const struct nft_node *n, const struct nft_part *part)
 {
 	own(arena) struct arena *a = arena_new();
 	size_t count;
 	struct nft_desk desk = { .a = a, .items = m->items };
-	struct nft_group *groups = nft_groups(&desk, &n->part, n->items, &count);
+	struct nft_group *groups = nft_groups(&desk, part, n->items, &count);
 
 	m->copies += n->items.len;
 	for (size_t i = 0; i < count; i++) {
@@ -187,19 +189,22 @@ static void add_leaf(struct model *m, const struct nft_node *n)
 	}
 }
 
-static void add_node(struct model *m, const struct nft_node *n)
+static void add_node(struct model *m, const struct nft_node *n, const struct nft_part *part)
 {
 	m->chains++;
 	if (n->kind == NFT_NODE_LEAF)
-		add_leaf(m, n);
+		add_leaf(m, n, part);
 	m->maps += n->kind == NFT_NODE_CUT;
 	m->elements += n->branch_count;
-	for (size_t i = 0; i < n->branch_count; i++)
-		add_node(m, n->branches[i].node);
+	for (size_t i = 0; i < n->branch_count; i++) {
+		const struct nft_part branch = nft_branch_part(n, part, i);
+
+		add_node(m, n->branches[i].node, &branch);
+	}
 	if (n->rest)
-		add_node(m, n->rest);
+		add_node(m, n->rest, part);
 	for (size_t i = 0; i < n->row_len; i++)
-		add_node(m, n->row[i]);
+		add_node(m, n->row[i], part);
 }
 
 /* --- one list ---------------------------------------------------------------------------------------------------- */
@@ -207,13 +212,14 @@ static void add_node(struct model *m, const struct nft_node *n)
 static void plan(struct model *m, struct arena *a, const struct classbench_rule *rules)
 {
 	const struct classbench_rule any = { .proto = PROTO_ANY_NUMBER, .sport = { 0, UINT16_MAX }, .dport = { 0, UINT16_MAX } };
+	const struct nft_part all = nft_everything();
 
 	m->items = arena_zero(a, (m->count + 1) * sizeof *m->items);
 	for (size_t i = 0; i < m->count; i++)
 		m->items[i] = item_of(a, &rules[i], i);
 	m->items[m->count] = item_of(a, &any, 3);
 	nft_trees_plan(&m->trees, a, &(struct nft_list){ m->items, m->count + 1, 0 });
-	add_node(m, m->trees.root);
+	add_node(m, m->trees.root, &all);
 }
 
 static void model(const char *kind, const char *size)
@@ -221,6 +227,7 @@ static void model(const char *kind, const char *size)
 	own(arena) struct arena *a = arena_new();
 	struct classbench_rule *rules;
 	struct model m = { .count = classbench_read(&rules, a, arena_printf(a, "%s1_%s", kind, size)) };
+	const struct nft_part all = nft_everything();
 	const clock_t begun = clock();
 	struct gen g = gen_new(1);
 
@@ -231,7 +238,7 @@ static void model(const char *kind, const char *size)
 	for (size_t i = 0; i < PACKETS; i++) {
 		struct packet p = classbench_packet(&g, rules, m.count);
 
-		in_node(&m, m.trees.root, &p);
+		in_node(&m, m.trees.root, &all, &p);
 	}
 	printf("%-3s %5zu  %7.1f %6.1f %9.1f %6.1f %10.1f %7.0f  %7zu %6zu %9zu %6zu %7.2f %6.0f  %5.0f\n", kind, m.count,
 	       m.of.chains / PACKETS, m.of.looks / PACKETS, m.of.halvings / PACKETS, m.of.rules / PACKETS, m.of.questions / PACKETS,

@@ -159,18 +159,18 @@ static size_t by_list(const struct nft_item *items, size_t count, const struct p
 static size_t deepest, mapped;
 
 /* A rule of a leaf does not ask again what the way to it has decided. */
-static size_t by_leaf(const struct nft_item *items, const struct nft_node *n, const struct point *p)
+static size_t by_leaf(const struct nft_item *items, const struct nft_node *n, const struct nft_part *part, const struct point *p)
 {
 	own(arena) struct arena *a = arena_new();
 	size_t count;
 	struct nft_desk desk = { .a = a, .items = items };
-	struct nft_group *groups = nft_groups(&desk, &n->part, n->items, &count);
+	struct nft_group *groups = nft_groups(&desk, part, n->items, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		mapped += groups[i].map;
 		for (size_t k = 0; k < groups[i].len; k++) {
 			struct nft_item it = items[groups[i].items[k]];
-			const unsigned decided = nft_decided(&it, &n->part);
+			const unsigned decided = nft_decided(&it, part);
 			struct addr_range here[NFT_AXES];
 
 			for (int x = 0; x < NFT_AXES; x++) {
@@ -185,32 +185,35 @@ static size_t by_leaf(const struct nft_item *items, const struct nft_node *n, co
 	return SIZE_MAX;
 }
 
-static size_t by_node(const struct nft_item *items, const struct nft_node *n, const struct point *p, size_t depth);
+static size_t by_node(const struct nft_item *items, const struct nft_node *n, const struct nft_part *part, const struct point *p, size_t depth);
 
-static size_t by_row(const struct nft_item *items, const struct nft_node *n, const struct point *p, size_t depth)
+static size_t by_row(const struct nft_item *items, const struct nft_node *n, const struct nft_part *part, const struct point *p, size_t depth)
 {
 	size_t found = SIZE_MAX;
 
 	for (size_t i = 0; i < n->row_len && found == SIZE_MAX; i++)
-		found = by_node(items, n->row[i], p, depth + 1);
+		found = by_node(items, n->row[i], part, p, depth + 1);
 	return found;
 }
 
-static size_t by_node(const struct nft_item *items, const struct nft_node *n, const struct point *p, size_t depth)
+static size_t by_node(const struct nft_item *items, const struct nft_node *n, const struct nft_part *part, const struct point *p, size_t depth)
 {
 	deepest = depth > deepest ? depth : deepest;
 	switch (n->kind) {
 	case NFT_NODE_LEAF:
-		return by_leaf(items, n, p);
+		return by_leaf(items, n, part, p);
 	case NFT_NODE_ROW:
-		return by_row(items, n, p, depth);
+		return by_row(items, n, part, p, depth);
 	case NFT_NODE_CUT:
 		break;
 	}
 	for (size_t i = 0; i < n->branch_count; i++)
-		if (p->at[n->axis] >= n->branches[i].range.lo && p->at[n->axis] <= n->branches[i].range.hi)
-			return by_node(items, n->branches[i].node, p, depth + 1);
-	return n->rest ? by_node(items, n->rest, p, depth + 1) : SIZE_MAX;
+		if (p->at[n->axis] >= n->branches[i].range.lo && p->at[n->axis] <= n->branches[i].range.hi) {
+			const struct nft_part branch = nft_branch_part(n, part, i);
+
+			return by_node(items, n->branches[i].node, &branch, p, depth + 1);
+		}
+	return n->rest ? by_node(items, n->rest, part, p, depth + 1) : SIZE_MAX;
 }
 
 static void one_list(unsigned seed, size_t count, bool total, bool *same)
@@ -218,6 +221,7 @@ static void one_list(unsigned seed, size_t count, bool total, bool *same)
 	own(arena) struct arena *a = arena_new();
 	struct gen g = gen_new(seed);
 	struct nft_item *items = arena_zero(a, count * sizeof *items);
+	const struct nft_part all = nft_everything();
 	struct nft_trees t;
 
 	for (size_t i = 0; i < count; i++)
@@ -225,7 +229,7 @@ static void one_list(unsigned seed, size_t count, bool total, bool *same)
 	nft_trees_plan(&t, a, &(struct nft_list){ items, count, seed % 4 ? 0 : 1u << NFT_AXIS_PROTO });
 	for (unsigned i = 0; i < 600 && *same; i++) {
 		const struct point p = some_point(&g, items, count);
-		const size_t want = by_list(items, count, &p), got = by_node(items, t.root, &p, 1);
+		const size_t want = by_list(items, count, &p), got = by_node(items, t.root, &all, &p, 1);
 
 		*same = want == got;
 		if (!*same)
@@ -268,8 +272,9 @@ static void alike_rules_are_one_map(void)
 	nft_trees_plan(&t, a, &(struct nft_list){ items, 2001, 0 });
 	if (!tap_ok(t.root->kind == NFT_NODE_LEAF, "2,000 rules of a host and a port are one leaf"))
 		return;
+	const struct nft_part all = nft_everything();
 	struct nft_desk desk = { .a = a, .items = items };
-	struct nft_group *groups = nft_groups(&desk, &t.root->part, t.root->items, &count);
+	struct nft_group *groups = nft_groups(&desk, &all, t.root->items, &count);
 	tap_ok(count <= 2, "of a map, and perhaps the default");
 	tap_ok(groups[0].map && groups[0].len == 2000 && groups[0].axes == (1u << NFT_AXIS_SRC | 1u << NFT_AXIS_DPORT) &&
 		       groups[0].bits[NFT_AXIS_SRC] == 28, "by 28 bits of the source, and the port: their one protocol is asked before");
@@ -359,13 +364,14 @@ static void protocols_share_a_map(void)
 	const struct nft_node *leaf = t.root->kind == NFT_NODE_CUT ? t.root->branches[0].node : t.root;
 	if (!tap_ok(leaf->kind == NFT_NODE_LEAF, "400 rules of two hosts, a port and TCP or UDP are one leaf"))
 		return;
+	const struct nft_part all = nft_everything(), part = leaf == t.root ? all : nft_branch_part(t.root, &all, 0);
 	struct nft_desk desk = { .a = a, .items = items };
-	struct nft_group *groups = nft_groups(&desk, &leaf->part, leaf->items, &count);
+	struct nft_group *groups = nft_groups(&desk, &part, leaf->items, &count);
 	tap_ok(groups[0].map && groups[0].len == 400 && groups[0].axes & 1u << NFT_AXIS_PROTO, "and one map");
 	for (size_t i = 0; i < 400; i++)
 		items[i].on[NFT_AXIS_DPORT] = span(a, 1024, UINT16_MAX);
 	nft_keys_choose(items, 401);
-	groups = nft_groups(&desk, &leaf->part, leaf->items, &count);
+	groups = nft_groups(&desk, &part, leaf->items, &count);
 	tap_ok(groups[0].map && !(groups[0].axes & 1u << NFT_AXIS_PROTO), "not where ports are asked before the map");
 }
 

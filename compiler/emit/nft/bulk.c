@@ -460,8 +460,8 @@ static void put_group(struct bulk *k, struct nft_chain *c, const struct nft_grou
 
 /* --- trees ------------------------------------------------------------------------------------------------- */
 
-static const char *chain_of(struct bulk *k, struct nft_node *n);
-static void put_node(struct bulk *k, struct nft_chain *c, const struct nft_node *n);
+static const char *chain_of(struct bulk *k, struct nft_node *n, const struct nft_part *p);
+static void put_node(struct bulk *k, struct nft_chain *c, const struct nft_node *n, const struct nft_part *p);
 
 static struct nft_chain *chain_new(struct bulk *k)
 {
@@ -470,11 +470,11 @@ static struct nft_chain *chain_new(struct bulk *k)
 	return nft_chain_new(k->mk, arena_printf(k->mk->arena, "%s.%zu", own_name, ++k->site->chain->parts), NULL);
 }
 
-static void put_leaf(struct bulk *k, struct nft_chain *c, const struct nft_node *n)
+static void put_leaf(struct bulk *k, struct nft_chain *c, const struct nft_node *n, const struct nft_part *p)
 {
 	const struct ir_rule *said = NULL;
 	size_t count;
-	const struct nft_group *groups = nft_groups(&k->desk, &n->part, n->items, &count);
+	const struct nft_group *groups = nft_groups(&k->desk, p, n->items, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (groups[i].map)
@@ -484,8 +484,15 @@ static void put_leaf(struct bulk *k, struct nft_chain *c, const struct nft_node 
 	}
 }
 
+static struct nft_lead lead_to(struct bulk *k, const struct nft_node *cut, const struct nft_part *p, size_t branch, enum nft_fate fate)
+{
+	const struct nft_part part = nft_branch_part(cut, p, branch);
+
+	return (struct nft_lead){ fate, chain_of(k, cut->branches[branch].node, &part) };
+}
+
 /* A family's number is nft's own, and no range. */
-static void put_families(struct bulk *k, struct nft_set *s, const struct nft_node *n, enum nft_fate fate)
+static void put_families(struct bulk *k, struct nft_set *s, const struct nft_node *n, const struct nft_part *p, enum nft_fate fate)
 {
 	const bool inet = k->mk->table->kind == NFT_TABLE_INET;
 	struct addr_range *ranges = arena_zero(k->mk->arena, FAMILY_COUNT * sizeof *ranges);
@@ -495,7 +502,7 @@ static void put_families(struct bulk *k, struct nft_set *s, const struct nft_nod
 		for (addr_num f = n->branches[i].range.lo; f <= n->branches[i].range.hi; f++) {
 			const addr_num v = nft_family_number(inet ? NFT_TABLE_INET : NFT_TABLE_NETDEV, (enum family)f);
 
-			to[s->count] = (struct nft_lead){ fate, chain_of(k, n->branches[i].node) };
+			to[s->count] = lead_to(k, n, p, i, fate);
 			ranges[s->count++] = (struct addr_range){ v, v };
 		}
 	s->ranges = ranges;
@@ -503,90 +510,89 @@ static void put_families(struct bulk *k, struct nft_set *s, const struct nft_nod
 }
 
 /* Neighbours that lead to one chain are one range; blocks are values under a mask, each by itself. */
-static void put_branches(struct bulk *k, struct nft_set *s, const struct nft_node *n, enum nft_fate fate)
+static void put_branches(struct bulk *k, struct nft_set *s, const struct nft_node *n, const struct nft_part *p, enum nft_fate fate)
 {
 	const addr_num step = nft_cut_step(n), mask = ~(step - 1);
-	VEC(struct addr_range) ranges = { 0 };
-	VEC(struct nft_lead) to = { 0 };
-	struct arena *a = k->mk->arena;
+	const size_t room = nft_cut_elements(n);
+	struct addr_range *ranges = arena_zero(k->mk->arena, room * sizeof *ranges);
+	struct nft_lead *to = arena_zero(k->mk->arena, room * sizeof *to);
 
 	for (size_t i = 0; i < n->branch_count; i++) {
-		const struct nft_lead lead = { fate, chain_of(k, n->branches[i].node) };
+		const struct nft_lead lead = lead_to(k, n, p, i, fate);
 		const struct addr_range r = n->branches[i].range;
 
-		if (!n->bits && to.len && to.at[to.len - 1].name == lead.name && ranges.at[to.len - 1].hi + 1 == r.lo) {
-			ranges.at[to.len - 1].hi = r.hi;
+		if (!n->bits && s->count && to[s->count - 1].name == lead.name && ranges[s->count - 1].hi + 1 == r.lo) {
+			ranges[s->count - 1].hi = r.hi;
 			continue;
 		}
 		for (addr_num v = r.lo & mask;; v += step) {
-			vec_push(a, &ranges, ((struct addr_range){ v, n->bits ? v : r.hi }));
-			vec_push(a, &to, lead);
+			ranges[s->count] = (struct addr_range){ v, n->bits ? v : r.hi };
+			to[s->count++] = lead;
 			if (!n->bits || r.hi - v < step)
 				break;
 		}
 	}
-	for (size_t i = 0; i < ranges.len; i++)
-		s->interval |= ranges.at[i].lo != ranges.at[i].hi;
-	s->ranges = ranges.at;
-	s->count = ranges.len;
-	s->to = to.at;
+	for (size_t i = 0; i < s->count; i++)
+		s->interval |= ranges[i].lo != ranges[i].hi;
+	s->ranges = ranges;
+	s->to = to;
 }
 
 /* What a packet goes to is all that it meets, or, by a jump, it comes back for what stands behind. */
-static void put_cut(struct bulk *k, struct nft_chain *c, const struct nft_node *n, enum nft_fate fate)
+static void put_cut(struct bulk *k, struct nft_chain *c, const struct nft_node *n, const struct nft_part *p, enum nft_fate fate)
 {
 	struct nft_expr e = { .kind = NFT_EXPR_LOOK };
 	struct nft_set *s = nft_map_new(k->mk, NFT_LEADS_TO_FATE);
 	struct nft_rule r = { 0 };
 
 	e.look.keys = arena_zero(k->mk->arena, sizeof *e.look.keys);
-	e.look.keys->field = field_of(k, n->axis, n->part.lo[NFT_AXIS_FAMILY]);
+	e.look.keys->field = field_of(k, n->axis, n->family);
 	e.look.keys->masked = nft_cut_step(n) > 1;
-	e.look.keys->mask = e.look.keys->masked ? nft_leading_bits((enum family)n->part.lo[NFT_AXIS_FAMILY], n->bits) : 0;
+	e.look.keys->mask = e.look.keys->masked ? nft_leading_bits(n->family, n->bits) : 0;
 	e.look.count = 1;
 	e.look.map = s;
 	s->type = s->part_types[0] = nft_fields[e.look.keys->field].type;
 	if (n->axis == NFT_AXIS_FAMILY)
-		put_families(k, s, n, fate);
+		put_families(k, s, n, p, fate);
 	else
-		put_branches(k, s, n, fate);
+		put_branches(k, s, n, p, fate);
 	if (n->axis == NFT_AXIS_SRC || n->axis == NFT_AXIS_DST)
-		nft_ask_family(k->mk, &r, (enum family)n->part.lo[NFT_AXIS_FAMILY]);
+		nft_ask_family(k->mk, &r, n->family);
 	nft_push(k->mk, &r, e);
 	nft_put_rule(k->mk, c, r, NULL);
 }
 
 /* What leaves a tree of a row unmatched comes to the next. */
-static void put_in_row(struct bulk *k, struct nft_chain *c, struct nft_node *n)
+static void put_in_row(struct bulk *k, struct nft_chain *c, struct nft_node *n, const struct nft_part *p)
 {
 	if (n->kind == NFT_NODE_LEAF)
-		put_leaf(k, c, n);
+		put_leaf(k, c, n, p);
 	else if (n->kind == NFT_NODE_CUT && (!n->rest || !n->rest->items.len))
-		put_cut(k, c, n, NFT_FATE_JUMP);
+		put_cut(k, c, n, p, NFT_FATE_JUMP);
 	else
-		nft_put_jump(k->mk, c, chain_of(k, n));
+		nft_put_jump(k->mk, c, chain_of(k, n, p));
 }
 
-static void put_row(struct bulk *k, struct nft_chain *c, const struct nft_node *n)
+static void put_row(struct bulk *k, struct nft_chain *c, const struct nft_node *n, const struct nft_part *p)
 {
 	for (size_t i = 0; i + 1 < n->row_len; i++)
-		put_in_row(k, c, n->row[i]);
-	put_node(k, c, n->row[n->row_len - 1]);
+		put_in_row(k, c, n->row[i], p);
+	put_node(k, c, n->row[n->row_len - 1], p);
 }
 
-static void put_node(struct bulk *k, struct nft_chain *c, const struct nft_node *n)
+static void put_node(struct bulk *k, struct nft_chain *c, const struct nft_node *n, const struct nft_part *p)
 {
 	switch (n->kind) {
 	case NFT_NODE_LEAF:
-		put_leaf(k, c, n);
+		put_leaf(k, c, n, p);
 		return;
 	case NFT_NODE_CUT:
-		put_cut(k, c, n, NFT_FATE_GOTO);
+		put_cut(k, c, n, p, NFT_FATE_GOTO);
 		if (n->rest)
-			put_node(k, c, n->rest);
+			put_node(k, c, n->rest, p);
 		return;
 	case NFT_NODE_ROW:
-		put_row(k, c, n);
+		put_row(k, c, n, p);
 		return;
 	}
 }
@@ -604,7 +610,7 @@ static const char *leaf_text(struct bulk *k, const struct nft_node *n)
 	return text;
 }
 
-static const char *chain_of(struct bulk *k, struct nft_node *n)
+static const char *chain_of(struct bulk *k, struct nft_node *n, const struct nft_part *p)
 {
 	const char *text = n->chain || n->kind != NFT_NODE_LEAF ? NULL : leaf_text(k, n);
 
@@ -616,7 +622,7 @@ static const char *chain_of(struct bulk *k, struct nft_node *n)
 	n->chain = c->name;
 	if (text)
 		strmap_put(&k->leaves, text, (void *)(uintptr_t)c->name);
-	put_node(k, c, n);
+	put_node(k, c, n, p);
 	return c->name;
 }
 
@@ -629,6 +635,7 @@ static void put_trees(struct bulk *k, bool total)
 	/* Of some later fragments the kernel names no protocol: epiderme.c. */
 	const bool late = k->site->fragments == FRAGMENT_LATER;
 	const struct nft_list l = { k->items.at, k->items.len, late ? NFT_DECIDED_PROTO : 0 };
+	const struct nft_part all = nft_everything();
 	struct nft_trees trees;
 
 	nft_trees_plan(&trees, k->a, &l);
@@ -636,9 +643,9 @@ static void put_trees(struct bulk *k, bool total)
 	k->in_trees = true;
 	k->terse = k->items.len >= NFT_TERSE_LEAST;
 	if (total)
-		put_node(k, k->site->chain, trees.root);
+		put_node(k, k->site->chain, trees.root, &all);
 	else
-		nft_put_jump(k->mk, k->site->chain, chain_of(k, trees.root));
+		nft_put_jump(k->mk, k->site->chain, chain_of(k, trees.root, &all));
 }
 
 static bool takes_everything(const struct nft_item *it)

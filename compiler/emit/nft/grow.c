@@ -25,6 +25,11 @@ static struct nft_part part_within(const struct nft_part *p, enum nft_axis x, st
 	return part;
 }
 
+struct nft_part nft_branch_part(const struct nft_node *cut, const struct nft_part *p, size_t i)
+{
+	return part_within(p, cut->axis, cut->branches[i].range);
+}
+
 /* The first range, from `from` on, that does not lie before the value. */
 static size_t range_behind(const struct nft_desk *d, size_t from, addr_num value)
 {
@@ -72,11 +77,13 @@ static void find_ranges(struct nft_desk *d, const struct nft_here *h, enum nft_a
 }
 
 /* What is decided in a part of h's, which is narrower along one axis; that of a family is so along its addresses too. */
-static unsigned decided_within(const struct nft_here *h, size_t i, enum nft_axis x, const struct nft_part *p, bool covered)
+static unsigned decided_within(const struct nft_here *h, size_t i, enum nft_axis x, struct addr_range r, bool covered)
 {
-	if (x == NFT_AXIS_FAMILY)
-		return nft_decided(&h->items[h->in.at[i]], p);
-	return (h->in.decided[i] & ~(1u << x)) | (unsigned)covered << x;
+	if (x != NFT_AXIS_FAMILY)
+		return (h->in.decided[i] & ~(1u << x)) | (unsigned)covered << x;
+
+	const struct nft_part part = part_within(h->part, x, r);
+	return nft_decided(&h->items[h->in.at[i]], &part);
 }
 
 /* Into the nodes of the ranges, ascending. */
@@ -98,8 +105,8 @@ static void items_by_range(struct nft_desk *d, struct arena *a, struct nft_node 
 			i++;
 			continue;
 		}
-		struct nft_node *to = n->branches[r & ~COVERED].node;
-		nft_pick(&to->items, h->in.at[i], decided_within(h, i, n->axis, &to->part, r & COVERED));
+		const struct nft_branch *to = &n->branches[r & ~COVERED];
+		nft_pick(&to->node->items, h->in.at[i], decided_within(h, i, n->axis, to->range, r & COVERED));
 	}
 }
 
@@ -125,44 +132,49 @@ void nft_split(struct nft_desk *d, struct arena *a, struct nft_node *n, const st
 	n->kind = NFT_NODE_CUT;
 	n->axis = c.axis;
 	n->bits = c.bits;
+	n->family = (enum family)h->part->lo[NFT_AXIS_FAMILY];
 	n->branch_count = d->ranges.len;
 	n->branches = arena_zero(a, (n->branch_count + 1) * sizeof *n->branches);
 	nodes = arena_zero(a, (n->branch_count + !fill) * sizeof *nodes);
 	for (size_t i = 0; i < n->branch_count; i++) {
 		n->branches[i].range = d->ranges.at[i];
 		n->branches[i].node = &nodes[i];
-		nodes[i].part = part_within(&n->part, c.axis, d->ranges.at[i]);
 	}
 	items_by_range(d, a, n, h);
 	if (fill)
 		return;
 	n->rest = &nodes[n->branch_count];
-	n->rest->part = n->part;
 	n->rest->items = items_wild(a, h, c.axis);
 }
 
 addr_num nft_cut_step(const struct nft_node *n)
 {
-	return n->bits ? (addr_num)1 << (FAMILY_BITS((enum family)n->part.lo[NFT_AXIS_FAMILY]) - n->bits) : 1;
+	return n->bits ? (addr_num)1 << (FAMILY_BITS(n->family) - n->bits) : 1;
+}
+
+size_t nft_cut_elements(const struct nft_node *n)
+{
+	const addr_num step = nft_cut_step(n);
+	size_t count = n->bits ? 0 : n->branch_count;
+
+	for (size_t i = 0; n->bits && i < n->branch_count; i++)
+		count += (size_t)(n->branches[i].range.hi / step - n->branches[i].range.lo / step + 1);
+	return count;
 }
 
 /* What one look at the cut's map costs; single values are a hash. */
 struct nft_price nft_price_of_cut(const struct nft_node *n)
 {
 	struct nft_price p = { .ns = MAP_NS, .us = RULE_US + MAP_US, .maps = 1 };
-	const addr_num step = nft_cut_step(n);
-	double ranges = 0, keys = 0;
+	const double elements = (double)nft_cut_elements(n);
+	bool ranges = false;
 
-	for (size_t i = 0; i < n->branch_count; i++) {
-		const struct addr_range r = n->branches[i].range;
-
-		ranges += !n->bits && r.lo != r.hi;
-		keys += n->bits ? (double)(r.hi / step - r.lo / step + 1) : 1;
-	}
-	p.ns += ranges > 0 ? DEPTH_NS * nft_log2(2 * n->branch_count) : 0;
+	for (size_t i = 0; i < n->branch_count; i++)
+		ranges |= !n->bits && n->branches[i].range.lo != n->branches[i].range.hi;
+	p.ns += ranges ? DEPTH_NS * nft_log2(2 * n->branch_count) : 0;
 	p.past_ns = p.ns;
 	p.ns += CHAIN_NS;
-	p.us += CHAIN_US * (double)n->branch_count + (ranges > 0 ? RANGE_US : ELEMENT_US) * keys;
+	p.us += CHAIN_US * (double)n->branch_count + (ranges ? RANGE_US : ELEMENT_US) * elements;
 	return p;
 }
 
@@ -174,7 +186,7 @@ static void grow_leaf(struct growing *g, struct nft_node *n, struct nft_price le
 	g->weight += (double)n->items.len;
 }
 
-static void grow(struct growing *g, struct nft_node *n, unsigned depth, double way_ns)
+static void grow(struct growing *g, struct nft_node *n, const struct nft_part *p, unsigned depth, double way_ns)
 {
 	struct nft_cut c = { .room = 0 };
 	struct nft_price price;
@@ -182,7 +194,7 @@ static void grow(struct growing *g, struct nft_node *n, unsigned depth, double w
 
 	if (nft_load_us(g->price) > g->how->most_us)
 		return;
-	const struct nft_here h = nft_desk_look(g->desk, &n->part, n->items);
+	const struct nft_here h = nft_desk_look(g->desk, p, n->items);
 	n->items.len = h.in.len;
 	g->entries += n->items.len;
 	priced = nft_leaf_is_worth(g->desk, &h, g->how->enough_ns, &price);
@@ -200,30 +212,33 @@ static void grow(struct growing *g, struct nft_node *n, unsigned depth, double w
 	price = nft_price_of_cut(n);
 	g->price.us += price.us;
 	g->price.maps += price.maps;
-	for (size_t i = 0; i < n->branch_count; i++)
-		grow(g, n->branches[i].node, depth + 1, way_ns + price.ns);
+	for (size_t i = 0; i < n->branch_count; i++) {
+		const struct nft_part part = nft_branch_part(n, p, i);
+
+		grow(g, n->branches[i].node, &part, depth + 1, way_ns + price.ns);
+	}
 	if (n->rest)
-		grow(g, n->rest, depth + 1, way_ns + price.ns);
+		grow(g, n->rest, p, depth + 1, way_ns + price.ns);
 }
 
 /* Most come past a cut by having none of its values. */
-static double past_ns(struct nft_desk *d, const struct nft_node *n, double ns)
+static double past_ns(struct nft_desk *d, const struct nft_node *n, const struct nft_part *p, double ns)
 {
 	struct nft_price leaf;
 
 	if (n->kind == NFT_NODE_CUT)
-		return nft_price_of_cut(n).past_ns + (n->rest ? past_ns(d, n->rest, ns) : 0);
+		return nft_price_of_cut(n).past_ns + (n->rest ? past_ns(d, n->rest, p, ns) : 0);
 
-	const struct nft_here h = nft_desk_look(d, &n->part, n->items);
+	const struct nft_here h = nft_desk_look(d, p, n->items);
 	return nft_price_of_leaf(d, &h, &leaf) ? leaf.ns : ns;
 }
 
-struct nft_price nft_grow(struct nft_desk *d, struct arena *a, struct nft_node *root, const struct nft_growth *how)
+struct nft_price nft_grow(struct nft_desk *d, struct arena *a, struct nft_node *root, const struct nft_part *p, const struct nft_growth *how)
 {
 	struct growing g = { .desk = d, .a = a, .how = how, .most = ENTRIES_MOST * root->items.len + 1024 };
 
-	grow(&g, root, 0, 0);
+	grow(&g, root, p, 0, 0);
 	g.price.ns /= g.weight ? g.weight : 1;
-	g.price.past_ns = past_ns(d, root, g.price.ns);
+	g.price.past_ns = past_ns(d, root, p, g.price.ns);
 	return g.price;
 }

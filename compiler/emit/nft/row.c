@@ -32,6 +32,7 @@ struct piece {
 struct row {
 	struct nft_desk *desk;
 	const struct nft_node *node;
+	const struct nft_part *part;
 	unsigned never;
 	double share;
 	struct piece *at;
@@ -59,8 +60,8 @@ static void grow_piece(const struct row *r, struct piece *p, double most)
 
 	p->of_tree = arena_new();
 	p->tree = arena_zero(p->of_tree, sizeof *p->tree);
-	*p->tree = (struct nft_node){ .part = r->node->part, .items = p->items };
-	p->price = nft_grow(r->desk, p->of_tree, p->tree, &how);
+	*p->tree = (struct nft_node){ .items = p->items };
+	p->price = nft_grow(r->desk, p->of_tree, p->tree, r->part, &how);
 }
 
 static void release(struct piece *at, size_t len)
@@ -116,7 +117,7 @@ static bool take_layers(struct row *r, struct arena *a)
 
 	if (r->node->items.len > LAYERED_MOST)
 		return false;
-	layers = nft_layers_of(a, r->desk->items, &r->node->part, r->node->items, &count);
+	layers = nft_layers_of(a, r->desk->items, r->part, r->node->items, &count);
 	if (!layers)
 		return false;
 	r->at = arena_zero(a, (count + 1) * sizeof *r->at);
@@ -230,10 +231,10 @@ static struct nft_price make_row(struct row *r, struct arena *a, struct nft_node
 	return all;
 }
 
-struct nft_price nft_row_plan(struct nft_desk *d, struct arena *a, struct nft_node *n, unsigned never, double share)
+struct nft_price nft_row_plan(struct nft_desk *d, struct arena *a, struct nft_node *n, const struct nft_part *p, unsigned never, double share)
 {
 	own(arena) struct arena *scratch = arena_new();
-	struct row row = { .desk = d, .node = n, .never = never, .share = share };
+	struct row row = { .desk = d, .node = n, .part = p, .never = never, .share = share };
 	struct nft_price all;
 
 	if (!take_layers(&row, scratch))

@@ -12,8 +12,8 @@
 #include "compiler/emit/nft/price.h"
 #include "compiler/emit/nft/tree.h"
 
-/* The node has its part and its items; `share` of all packets come to it. */
-struct nft_price nft_row_plan(struct nft_desk *d, struct arena *a, struct nft_node *n, unsigned never, double share);
+/* The node has its items, all in the part; `share` of all packets come to it. */
+struct nft_price nft_row_plan(struct nft_desk *d, struct arena *a, struct nft_node *n, const struct nft_part *p, unsigned never, double share);
 
 /* What is better of two: 3 us more a packet are as bad as 30 ms more to load. */
 double nft_price_score(struct nft_price p, double share);

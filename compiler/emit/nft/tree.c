@@ -41,9 +41,9 @@ static void add_part(struct nft_price *all, struct nft_price one, size_t len, si
 	all->maps += one.maps;
 }
 
-static struct nft_price plan(struct planning *k, struct nft_node *n, enum nft_axis from)
+static struct nft_price plan(struct planning *k, struct nft_node *n, const struct nft_part *p, enum nft_axis from)
 {
-	const struct nft_here h = nft_desk_look(&k->desk, &n->part, n->items);
+	const struct nft_here h = nft_desk_look(&k->desk, p, n->items);
 	struct nft_price all;
 
 	n->items.len = h.in.len;
@@ -53,12 +53,15 @@ static struct nft_price plan(struct planning *k, struct nft_node *n, enum nft_ax
 		if (divide(k, n, &h, from))
 			break;
 	if (from > NFT_AXIS_PROTO)
-		return nft_row_plan(&k->desk, k->a, n, k->list->never, (double)n->items.len / (double)k->list->count);
+		return nft_row_plan(&k->desk, k->a, n, p, k->list->never, (double)n->items.len / (double)k->list->count);
 	all = nft_price_of_cut(n);
-	for (size_t i = 0; i < n->branch_count; i++)
-		add_part(&all, plan(k, n->branches[i].node, from + 1), n->branches[i].node->items.len, n->items.len);
+	for (size_t i = 0; i < n->branch_count; i++) {
+		const struct nft_part part = nft_branch_part(n, p, i);
+
+		add_part(&all, plan(k, n->branches[i].node, &part, from + 1), n->branches[i].node->items.len, n->items.len);
+	}
 	if (n->rest)
-		add_part(&all, plan(k, n->rest, from + 1), n->rest->items.len, n->items.len);
+		add_part(&all, plan(k, n->rest, p, from + 1), n->rest->items.len, n->items.len);
 	return all;
 }
 
@@ -74,8 +77,8 @@ void nft_trees_plan(struct nft_trees *out, struct arena *a, const struct nft_lis
 	for (size_t i = 0; i < l->count; i++)
 		nft_pick(&whole, (uint32_t)i, nft_decided(&l->items[i], &everything));
 	out->root = arena_zero(a, sizeof *out->root);
-	*out->root = (struct nft_node){ .part = everything, .items = whole };
-	all = plan(&k, out->root, NFT_AXIS_FAMILY);
+	*out->root = (struct nft_node){ .items = whole };
+	all = plan(&k, out->root, &everything, NFT_AXIS_FAMILY);
 	out->packet_ns = all.ns;
 	out->load_us = nft_load_us(all);
 }

@@ -25,13 +25,13 @@ enum nft_node_kind {
 	NFT_NODE_ROW,
 };
 
+/* Which part it is follows from where it stands: nft_branch_part(). A row's trees, and what is left of a cut, are of its own part. */
 struct nft_node {
 	enum nft_node_kind kind;
-	struct nft_part part;
-	struct nft_picked items;
-
 	enum nft_axis axis; /* of a cut */
 	unsigned bits;	    /* leading ones, of an address, that tell the branches apart; 0: they are ranges of values */
+	enum family family; /* of its packets, where an address is cut */
+	struct nft_picked items;
 	struct nft_branch {
 		struct addr_range range;
 		struct nft_node *node;
@@ -56,6 +56,10 @@ struct nft_list {
 	unsigned never; /* axes that must not be cut: bits */
 };
 
+/* Of the branches of a cut, whose part is `p`. */
+struct nft_part nft_branch_part(const struct nft_node *cut, const struct nft_part *p, size_t i);
+
+/* The root's part is nft_everything(). */
 void nft_trees_plan(struct nft_trees *out, struct arena *a, const struct nft_list *l);
 
 #endif
