@@ -247,6 +247,7 @@ static struct bulk_list list_of_part(struct bulk_making *m, const struct part *p
 {
 	struct bulk_list out = { m->lists + m->listed, 0 };
 
+	assert(m->listed + all.len <= (size_t)(m->item_count + 1) * BULK_LISTS);
 	for (size_t i = 0; i < all.len; i++) {
 		const struct bulk_item *it = &m->items[all.at[i]];
 

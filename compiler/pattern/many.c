@@ -106,7 +106,6 @@ static void drop_found(struct joining *j)
 	size_t kept = 0;
 	bool any = false;
 
-	j->now++;
 	for (size_t i = 0; i < j->gathered.len; i++) {
 		const struct side *s = &j->sides.at[j->gathered.at[i]];
 

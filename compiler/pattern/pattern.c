@@ -319,6 +319,7 @@ size_t pattern_shortest(const struct pattern *p, struct arena *a)
 	uint32_t *reached = arena_zero(a, p->states * sizeof *reached), len = 1, read = 0;
 	bool *seen = arena_zero(a, p->states * sizeof *seen);
 
+	seen[0] = true;
 	for (size_t bytes = 1; read < len; bytes++) {
 		for (const uint32_t until = len; read < until; read++) {
 			for (unsigned c = 0; c < p->classes; c++) {

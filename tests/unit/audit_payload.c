@@ -27,6 +27,7 @@ static const struct look looks[] = {
 static const struct look tangled[] = {
 	{ "abca", 0, PAYLOAD_MOST }, { "^ab", 0, PAYLOAD_MOST }, { "cab$", 0, PAYLOAD_MOST }, { "a+b{2}c", PATTERN_ICASE, PAYLOAD_MOST },
 	{ "bccb", 0, PAYLOAD_MOST }, { "ab", 0, PAYLOAD_MOST }, { "cc.*aab", 0, PAYLOAD_MOST }, { "b*$", 0, PAYLOAD_MOST },
+	{ "x", 0, PAYLOAD_MOST },
 };
 
 static void made_of(struct ir **ir, struct plan *plan, struct arena *a, const struct look *asked, size_t count)
@@ -242,6 +243,33 @@ static void try_drawn(void)
 	       refused);
 }
 
+/* Whatever list a state has in place of its own: what is taken is shown by no text. */
+static void try_lists(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct gen g = gen_new(12);
+	unsigned tried = 0, missed = 0;
+	struct plan plan;
+	struct ir *ir;
+
+	made_of(&ir, &plan, a, tangled, ARRAY_LEN(tangled));
+	forgive(&plan);
+	const struct teg_automaton *t = &plan.payload.automata[0];
+	const uint32_t end = plan.config.payload.automata > 1 ? t[1].idle : plan.config.payload.steps;
+
+	for (uint32_t at = t->classes; at < end; at += width(&plan))
+		for (uint32_t place = 0; place < plan.config.payload.lists; place += plan.payload.lists[place] + 1) {
+			struct err why = { 0 };
+			const uint32_t was = plan.payload.steps[at];
+
+			plan.payload.steps[at] = place;
+			missed += !audit_payload(ir, &plan, &why) && is_seen(&plan, ir, &g);
+			plan.payload.steps[at] = was;
+			tried++;
+		}
+	tap_ok(!missed && tried > TURNS, "of %u lists in the place of others each is refused that a text shows", tried);
+}
+
 int main(void)
 {
 	own(arena) struct arena *whole = arena_new();
@@ -259,5 +287,6 @@ int main(void)
 		tap_ok(damage(&plan, i) && audit_payload(ir, &plan, &why), "damage %u is refused: %s", i, why.text);
 	}
 	try_drawn();
+	try_lists();
 	return tap_done();
 }

@@ -96,6 +96,42 @@ static struct ir *reflexes(struct compilation *c, unsigned plain, unsigned rates
 	return p ? ir_lower(p, c->arena) : NULL;
 }
 
+static void is_proved(const char *text, size_t len, const char *what)
+{
+	own(compilation) struct compilation *c = compilation_new();
+	own(buf) struct buf bundle = { 0 };
+	struct err why = { .text = "" };
+	struct policy *p = front_read_text(c, "some.teg", text, len);
+	const struct ir *ir = p ? ir_lower(p, c->arena) : NULL;
+
+	tap_ok(ir && !emit_bundle(&bundle, ir, "policy some {\n}\n", true, &why), "%s are emitted: %s", what, why.text);
+	tap_ok(bundle.len && !audit_bundle(ir, bundle.at, bundle.len, &why), "and are proved of the bundle: %s", why.text);
+}
+
+/* A range, and behind it one that begins where it does and ends 1024 ports later. */
+static void test_ranges(void)
+{
+	own(buf) struct buf text = { 0 };
+
+	buf_printf(&text, "zone wan = \"eth0\"\nposture P {\n    default drop\n");
+	for (unsigned i = 0; i < 400; i++)
+		buf_printf(&text, "    %s tcp port %u..%u\n", i % 3 ? "allow" : "drop", 1000 + 20 * (i / 2), 1009 + 20 * (i / 2) + i % 2 * 1024);
+	buf_printf(&text, "}\n");
+	is_proved(text.at, text.len, "400 ranges of ports");
+}
+
+/* Those that one posture has, and the other has not, between those that both have. */
+static void test_gaps(void)
+{
+	own(buf) struct buf text = { 0 };
+
+	buf_printf(&text, "zone wan = \"eth0\"\nposture P {\n    default drop\n}\nposture Q {\n    default drop\n}\ninitial posture P\n");
+	for (unsigned i = 0; i < 60; i++)
+		buf_printf(&text, "reflex r%u {\n    match tcp from 10.%u.0.0/16 to any port %u on wan\n    do drop\n%s}\n", i, i, i + 1,
+			   i % 3 == 1 ? "    except in Q\n" : "");
+	is_proved(text.at, text.len, "reflexes with gaps");
+}
+
 static bool keeps(const struct buf *bundle, const char *name)
 {
 	own(arena) struct arena *a = arena_new();
@@ -155,6 +191,8 @@ int main(void)
 {
 	test_generated();
 	test_beside();
+	test_ranges();
+	test_gaps();
 	test_in_turn();
 	test_faults();
 	return tap_done();

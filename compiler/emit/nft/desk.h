@@ -14,7 +14,7 @@
 
 /* Where items begin, and where they have ended, along an axis: ascending. */
 struct nft_edge {
-	addr_num at __attribute__((aligned(8)));
+	addr_num at;
 	uint32_t begin, end; /* so many */
 };
 
