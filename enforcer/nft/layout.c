@@ -355,6 +355,19 @@ static bool ways_are(const char *ways, enum filter_table t, char bank, enum dire
 	return !strcmp(ways, want);
 }
 
+int layout_check_port(struct filter *f, char bank, const char *posture, const struct port *p, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	char chain[LAYOUT_NAME];
+	const char *ways;
+
+	port_name(chain, bank, p->ifindex, LAYOUT_HERE);
+	int rc = filter_ways(f, FILTER_NETDEV, chain, a, &ways, why);
+	if (rc || ways_are(ways, FILTER_NETDEV, bank, DIRECTION_IN, posture))
+		return rc;
+	return err_set(why, EUCLEAN, "nft: the hook on %s is gone, or leads elsewhere", p->name);
+}
+
 static int disagree(const char *chain, struct err *why)
 {
 	return err_set(why, ENOENT, "chain %s selects no posture of the policy, or another than its neighbours", chain);

@@ -87,6 +87,8 @@ void layout_collect(struct filter_change *c, const struct filter_live *live, con
 /* Do hooks for layer 4 stand in this bank? */
 bool layout_is_hooked(const struct filter_live *live, char bank);
 bool layout_has_port(const struct filter_live *live, char bank, const struct port *p);
+/* -EUCLEAN: what judges on the port's arrivals is not its hook, in this posture. Asks for that hook alone, without the list of chains. */
+int layout_check_port(struct filter *f, char bank, const char *posture, const struct port *p, struct err *why);
 bool layout_has_epiderme(const struct filter_live *live, char bank);
 
 /* The posture that the bank's hooks select, by index; -ENOENT when they do not agree on one. */

@@ -201,10 +201,22 @@ int check_all(struct generation *g, struct kernel *k, struct err *why)
 	return check_parts(parts, g, k, why);
 }
 
+static int check_ingress(const struct generation *g, struct kernel *k, struct err *why)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < g->ports.len; i++)
+		if (g->ports.at[i].engine == PORT_NFT)
+			rc = layout_check_port(k->filter, g->is.bank, g->plan.postures[g->posture].name, &g->ports.at[i], why);
+	return rc;
+}
+
 int check_arrivals(struct generation *g, struct kernel *k, struct err *why)
 {
 	struct checked part;
 	int rc = check_program(&part, g, k, why);
 
-	return rc ? rc : check_every_link(&part, g, k, xdp_look_link, why);
+	if (!rc)
+		rc = check_every_link(&part, g, k, xdp_look_link, why);
+	return rc ? rc : check_ingress(g, k, why);
 }

@@ -25,7 +25,7 @@ const char *part_name(enum part p);
 /* All parts; the value and the sentence are those of the first that does not stand. */
 int check_parts(struct checked out[static PART_COUNT], struct generation *g, struct kernel *k, struct err *why);
 int check_all(struct generation *g, struct kernel *k, struct err *why);
-/* Of these the program and the links alone, which are read at once however long the policy is. */
+/* Of these only what leads a packet that arrives to its judge: the program, the links, and nft's hooks of ports. It is read at once, however long the policy is. */
 int check_arrivals(struct generation *g, struct kernel *k, struct err *why);
 
 /* The anchor goes before what somebody has put before it. */

@@ -13,6 +13,7 @@
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/check.h"
 #include "enforcer/warden/inside.h"
+#include "lang/base/memory.h"
 
 uint64_t drift_in_ms(const struct warden *w, uint64_t now)
 {
@@ -96,13 +97,26 @@ bool drift_put_right(struct warden *w)
 	return !compare(w, true);
 }
 
+struct looking {
+	struct warden *w;
+	int rc;
+	struct err found;
+};
+
+static void look(void *context)
+{
+	struct looking *l = context;
+
+	l->rc = check_arrivals(l->w->live, &l->w->kernel, &l->found);
+}
+
 int drift_after(struct warden *w, struct err *why)
 {
-	struct err found = { 0 };
+	struct looking l = { .w = w };
 
 	/* What could not be read, for want of memory say, is not known to be altered. */
-	if (check_arrivals(w->live, &w->kernel, &found) != -EUCLEAN)
+	if (!memory_try(look, &l) || l.rc != -EUCLEAN)
 		return 0;
 	const int rc = compare(w, true);
-	return rc && rc != -EALREADY ? err_set(why, EUCLEAN, "%.300s, and it cannot be put right: the log says why", found.text) : 0;
+	return rc && rc != -EALREADY ? err_set(why, EUCLEAN, "%.300s, and it cannot be put right: the log says why", l.found.text) : 0;
 }

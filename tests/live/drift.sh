@@ -108,21 +108,26 @@ detached() {
 	ok "$engine: a source is blocked" ctl block 10.9.0.3 --for 5m
 	is "$(pings 10.9.0.1 -I 10.9.0.3), $(status .intact)" "silent, true" "$engine: and does not come in"
 }
-for engine in native tc; do
+lose() { # the first hook's by its pins, nft's by its chain
+	[ $engine != nft ] || { nft delete chain netdev tegumentar "$(nft -j list chains netdev | jq -r '.nftables[].chain // empty | select(.hook == "ingress") | .name')"; return; }
+	rm $lab/bpf/teg/*
+}
+for engine in native tc nft; do
 	nft flush ruleset
 	rm -rf $lab/state $lab/bpf/teg
 	ok "$engine: tegd starts, and does not look by itself" tegd_start --engine $engine --drift-seconds 0 --bundle $lab/fed.tegb
-	rm $lab/bpf/teg/*
-	is "$(pings 10.9.0.1 -I 203.0.113.5)" answered "$engine: somebody has removed all pins, and with them the hook"
+	lose
+	is "$(pings 10.9.0.1 -I 203.0.113.5)" answered "$engine: somebody has taken away what judges arrivals"
 	ok "$engine: a source is blocked" ctl block 10.9.0.3 --for 5m
 	is "$(pings 10.9.0.1 -I 10.9.0.3), $(pings 10.9.0.1 -I 203.0.113.5)" "silent, silent" "$engine: and does not come in, nor what the policy blocks"
-	holds "$(told)" "the anchor on w0 is gone: done" "$engine: what was found is told"
+	[ $engine = nft ] && gone="nft: " || gone="the anchor on w0 is gone: done"
+	holds "$(told)" "$gone" "$engine: what was found is told"
 	is "$(status .intact)" true "$engine: all is as it should be"
 	ok "$engine: it is taken back" ctl unblock 10.9.0.3
-	rm $lab/bpf/teg/*
+	lose
 	ok "$engine: a feed is loaded" ctl feed load bad $lab/listed
 	is "$(pings 10.9.0.1 -I 10.9.0.3)" silent "$engine: and who is on it does not come in"
-	rm $lab/bpf/teg/*
+	lose
 	ok "$engine: another posture" ctl posture EXPLORE
 	is "$(pings 10.9.0.1 -I 203.0.113.5), $(status '.posture, .intact' | xargs)" "silent, EXPLORE true" "$engine: finds its hook again"
 	[ $engine = native ] && detached
