@@ -17,6 +17,8 @@ const char *recovered_name(enum recovered r)
 		return "adopted";
 	case RECOVERED_RESTORED:
 		return "restored";
+	case RECOVERED_UNKNOWN:
+		return "unknown";
 	}
 	return "";
 }
@@ -206,20 +208,44 @@ int recover_restore(struct generation **out, struct kernel *k, struct state *s, 
 
 /* ---- a start ---------------------------------------------------------------------------------- */
 
-/* A journal that is not there is that of a first start, or was removed. */
-static int nobody_judges(struct kernel *k, struct err *why)
+/* Has the kernel a policy of ours, when no journal says which? */
+static int somebody_judges(struct kernel *k, bool *out, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	struct filter_live live;
 	int rc = look(k, &live, a, why);
 
-	if (rc || (!layout_is_hooked(&live, 'a') && !layout_is_hooked(&live, 'b')))
-		return rc;
-	return err_set(why, EUCLEAN, "the kernel has a policy, and %s/state, which says what it is, is gone", k->settings->state_dir);
+	*out = !rc && (layout_is_hooked(&live, 'a') || layout_is_hooked(&live, 'b'));
+	for (int hook = 0; !rc && !*out && hook < TEG_HOOKS; hook++) {
+		const int slot = kernel_slot(k, (enum teg_hook)hook);
+		uint32_t program = 0;
+
+		rc = slot >= 0 ? slot_read(slot, &program, why) : 0;
+		*out = program;
+	}
+	return rc;
+}
+
+/* A journal that is not there is that of a first start, or was removed. */
+static int without_journal(struct kernel *k, enum recovered *how, int rc, struct err *why)
+{
+	struct err unseen = { 0 };
+	bool is_there;
+
+	if (somebody_judges(k, &is_there, &unseen)) {
+		*why = unseen;
+		return err_in(why, "what is in force is not known; it goes on until a bundle is applied");
+	}
+	*how = is_there ? RECOVERED_UNKNOWN : RECOVERED_FRESH;
+	if (!is_there)
+		return rc == -ENOENT ? 0 : err_in(why, "the kernel has nothing of ours, and what was in force is not known");
+	if (rc == -ENOENT)
+		err_set(why, EUCLEAN, "%s/state, which says what it is, is gone", k->settings->state_dir);
+	return err_in(why, "the kernel has a policy of ours, which goes on until a bundle is applied");
 }
 
 /* A journal that cannot be read says nothing; what the kernel has then goes on, unknown. */
-static int read_journal(struct state *s, struct kernel *k, struct err *why)
+static int read_journal(struct state *s, struct kernel *k, enum recovered *how, struct err *why)
 {
 	int rc = state_load(s, k->settings->state_dir, why);
 
@@ -232,18 +258,16 @@ static int read_journal(struct state *s, struct kernel *k, struct err *why)
 		return 0;
 	}
 	*s = (struct state){ 0 };
-	if (rc == -ENOENT)
-		rc = nobody_judges(k, why);
-	return rc ? err_in(why, "what is in force is not known; it goes on until a bundle is applied") : 0;
+	return without_journal(k, how, rc, why);
 }
 
 int recover(struct generation **out, enum recovered *how, struct kernel *k, struct state *s, struct err *why)
 {
 	own(generation) struct generation *g = NULL;
-	int rc = read_journal(s, k, why);
+	*how = RECOVERED_FRESH;
+	int rc = read_journal(s, k, how, why);
 
 	*out = NULL;
-	*how = RECOVERED_FRESH;
 	if (!rc && s->committing)
 		rc = resolve(k, s, why);
 	if (rc || !s->now.number)

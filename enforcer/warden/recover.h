@@ -4,6 +4,8 @@
  *     the journal says     the kernel has                        so
  *     ────────────────     ─────────────────────────────────     ──────────────────────────────────
  *     nothing              nothing of ours                       fresh: wait for a bundle
+ *     nothing, or not      a policy                              unknown: it goes on until a bundle is applied
+ *     readably
  *     settled G            all of G, unaltered                   adopted: nothing is touched
  *     settled G            less, or altered (or a reboot)        restored: G from its kept bundle, bridged
  *     committing G to H    H's hooks, and H's program or         forward: H is finished, and adopted
@@ -18,9 +20,9 @@
 
 #include "enforcer/warden/generation.h"
 
-enum recovered { RECOVERED_FRESH, RECOVERED_ADOPTED, RECOVERED_RESTORED };
+enum recovered { RECOVERED_FRESH, RECOVERED_ADOPTED, RECOVERED_RESTORED, RECOVERED_UNKNOWN };
 
-/* "fresh", "adopted", "restored" */
+/* "fresh", "adopted", "restored", "unknown" */
 const char *recovered_name(enum recovered r);
 
 /*

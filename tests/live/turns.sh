@@ -77,7 +77,7 @@ is "$($tegctl block)" "0 sources are blocked" "and nothing of them is blocked"
 : > $lab/empty.tegb
 turn 2 'the bundle is empty' 'tegc build POLICY.teg -o BUNDLE.tegb' "a plan of nothing" $tegctl plan $lab/empty.tegb
 turn 2 'no tar header' 'tegc build POLICY.teg -o BUNDLE.tegb' "a plan of a policy" $tegctl plan tests/live/edge.teg
-turn 64 '10.0.0.0/8' 'docs/api.md' "a network where a source belongs" $tegctl block 10.0.0.0/8
+turn 64 '10.0.0.0/8' 'load it on a feed' "a network where a source belongs" $tegctl block 10.0.0.0/8
 turn 2 'generation 77 is not kept' '`tegctl history` lists' "a generation that there was not" $tegctl rollback 77
 turn 75 'is in force, not "1-abc"' 'tegctl status' "a base that is gone" $tegctl apply $lab/two.tegb --if-match 1-abc
 ok "one that waits" ctl apply $lab/two.tegb --confirm 60s
@@ -113,6 +113,27 @@ ok "tegd starts on bundles that were cut short" tegd_start --engine nft --listen
 holds "$(ctl status)" "fault      generation 2 cannot be restored" "the status says what could not be brought back"
 holds "$(curl -s --unix-socket $lab/run/api.sock http://t/readyz | jq -r '.reasons[0]')" "no policy is enforced: generation 2 cannot be restored" \
 	"and so does /readyz"
+tegd_end KILL
+
+# --- a journal that says nothing
+rm -rf $lab/state
+ok "tegd starts as on a new host" tegd_start --engine nft --bundle $lab/one.tegb
+tegd_end KILL
+echo x >$lab/state/state
+ok "tegd starts on a journal that is damaged" tegd_start --engine nft
+is "$(ctl status | head -1)" "a policy is enforced, and it is not known which" "of which it says no more than it knows"
+holds "$(ctl status)" "fault      the kernel has a policy of ours, which goes on until a bundle is applied: the journal $lab/state/state is damaged" "and why"
+holds "$(curl -s --unix-socket $lab/run/api.sock http://t/readyz | jq -r '.reasons[0]')" "the kernel has a policy of ours" "and so does /readyz"
+tegd_end KILL
+rm $lab/state/state
+ok "on one that is gone" tegd_start --engine nft
+is "$(ctl status | head -1), $(status .adopted)" "a policy is enforced, and it is not known which, unknown" "alike"
+tegd_end KILL
+nft flush ruleset
+echo x >$lab/state/state
+ok "on one that is damaged, after a boot" tegd_start --engine nft --listen 127.0.0.1:8765 --tokens $lab/tokens
+is "$(ctl status | head -1)" "no policy is enforced" "nothing is in the kernel, which is known"
+holds "$(ctl status)" "fault      the kernel has nothing of ours" "and said"
 cp "$BUILD/tegctl" $lab/tegctl && chmod 755 $lab $lab/tegctl
 turn 77 "you may not use tegd's socket" "member of the socket's group" "a user of no group" \
 	setpriv --reuid 65534 --regid 65534 --clear-groups $lab/tegctl --socket $lab/run/api.sock status

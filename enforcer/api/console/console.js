@@ -81,7 +81,7 @@ async function status() {
 	tag = s.tag;
 	pending(s);
 	$('state').textContent = s.generation ? `${s.posture}, generation ${s.generation}, ${s.intact ? 'intact' : 'not intact'}`
-		: 'no policy is enforced';
+		: s.adopted === 'unknown' ? 'a policy is enforced, and it is not known which' : 'no policy is enforced';
 	$('state').className = s.generation && s.intact ? 'good' : 'bad';
 	facts(s);
 	postures(s);
