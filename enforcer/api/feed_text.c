@@ -15,6 +15,7 @@ struct reading {
 	struct arena *arena;
 	VEC(struct addr_range) ranges[FAMILY_COUNT];
 	uint32_t entries;
+	bool has_ended; /* an indicator was left out whose time is over */
 	uint64_t line; /* from 1; of STIX the number of the object */
 	struct err *why;
 };
@@ -261,7 +262,10 @@ static int read_indicator(struct reading *r, const cJSON *object)
 	if (!cJSON_IsString(type) || strcmp(type->valuestring, "indicator") || !cJSON_IsString(pattern))
 		return 0;
 	int rc = stix_is_over(&is_over, r, object);
-	return rc || is_over ? rc : read_pattern(r, pattern->valuestring);
+	if (rc)
+		return rc;
+	r->has_ended |= is_over;
+	return is_over ? 0 : read_pattern(r, pattern->valuestring);
 }
 
 static int read_stix(struct reading *r, const char *text, size_t len)
@@ -305,7 +309,7 @@ int feed_text_read(struct buf *packed, uint32_t *entries, const struct feed_text
 	int rc = how->format == FORMAT_STIX ? read_stix(&r, text, len) : read_lines(&r, text, len);
 	if (rc)
 		return rc;
-	if (!r.entries)
+	if (!r.entries && !r.has_ended)
 		return err_set(why, ENODATA, "no address or prefix is in it, as after a download that failed");
 	struct addr_range *at[FAMILY_COUNT];
 	size_t lens[FAMILY_COUNT];

@@ -6,7 +6,8 @@
  * In the process without privileges. Nothing is guessed: what is no address where one must stand refuses the whole text,
  * and so does a prefix with host bits, one entry too many, all addresses of a family, by one prefix or by many,
  * or no entry at all (-ENODATA): what empties a feed says so.
- * Indicators of STIX that are revoked, or whose `valid_until` is over, are left out. formats: lang/vocab/format.def.
+ * Indicators of STIX that are revoked, or whose `valid_until` is over, are left out; a text that has only such empties the feed.
+ * formats: lang/vocab/format.def.
  */
 #ifndef TEG_API_FEED_TEXT_H
 #define TEG_API_FEED_TEXT_H

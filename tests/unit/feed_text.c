@@ -61,6 +61,10 @@ static const struct {
 	  "{\"type\":\"indicator\",\"valid_until\":\"2026-01-31T12:00:01Z\",\"pattern\":\"[ipv4-addr:value = '192.0.2.2']\"},"
 	  "{\"type\":\"indicator\",\"valid_until\":\"2026-01-31T12:00:00Z\",\"pattern\":\"[ipv4-addr:value = '192.0.2.3']\"}]}",
 	  "[192.0.2.2]", 1 },
+	{ "indicators that are all over, or revoked", FORMAT_STIX, "", 0,
+	  "{\"objects\":[{\"type\":\"indicator\",\"valid_until\":\"2026-01-31T11:59:59Z\",\"pattern\":\"[ipv4-addr:value = '192.0.2.1']\"},"
+	  "{\"type\":\"indicator\",\"revoked\":true,\"pattern\":\"[ipv4-addr:value = '192.0.2.2']\"}]}",
+	  "[]", 0 },
 	{ "a time that is none", FORMAT_STIX, "", 0,
 	  "{\"objects\":[{\"type\":\"indicator\",\"valid_until\":\"2026-01-31\",\"pattern\":\"[ipv4-addr:value = '192.0.2.1']\"}]}",
 	  "object 1: `valid_until` is no time, such as 2026-01-31T12:00:00Z", 0 },
