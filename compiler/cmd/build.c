@@ -181,6 +181,18 @@ static int tell_unmade(struct compilation *c, const struct asked *asked, const s
 	return EXIT_WRONG;
 }
 
+/* What is made is made of the ir: the policy as it was resolved, and texts that only reports look at, go where there is room. */
+static void lay_aside(struct spool *resolved, struct compilation *c, struct policy *p, const struct asked *asked)
+{
+	if (read_by_none(asked))
+		spool_beside(resolved, asked->to);
+	front_spool_resolved(resolved, p, c->arena);
+	spool_end(resolved);
+	compilation_drop_rules(c, p);
+	if (read_by_none(asked))
+		compilation_lay_texts_aside(c, asked->to);
+}
+
 static int build(struct report *r, struct compilation *c, const struct asked *asked)
 {
 	own(spool) struct spool resolved = { 0 };
@@ -188,7 +200,6 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 	struct err why = { 0 };
 
 	c->sources.packs = true;
-
 	struct policy *p = front_read(c, asked->from);
 
 	compilation_drop_trees(c);
@@ -201,13 +212,7 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 		rc = tests_hold(p, ir, asked->from);
 	if (rc)
 		return rc;
-	if (read_by_none(asked))
-		spool_beside(&resolved, asked->to);
-	front_spool_resolved(&resolved, p, c->arena);
-	spool_end(&resolved);
-	compilation_drop_rules(c, p);
-	if (read_by_none(asked))
-		compilation_lay_texts_aside(c, asked->to);
+	lay_aside(&resolved, c, p, asked);
 	if (make(&made, &resolved, ir, asked, c->arena, &why))
 		return tell_unmade(c, asked, &why);
 	if (asked->key && sign(&made.whole, asked, &why)) {

@@ -1,5 +1,6 @@
 #include "compiler/emit/payload.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "compiler/emit/refuse.h"
@@ -138,45 +139,56 @@ static int put_list(struct making *m, const struct many_list *l, size_t from, ui
 	return 0;
 }
 
+/* Each state behind the one that leads to it first, by the fewest bytes from the idle one or from where reading begins. */
+struct tree {
+	uint32_t roots[2], root_count;
+	uint32_t *child, *sibling; /* of each state; 0, the idle state, is nobody's child */
+};
+
+static struct tree tree_of(struct arena *a, const struct many *t)
+{
+	struct tree w = { .roots = { 0, t->start }, .root_count = t->start ? 2 : 1, .child = arena_zero(a, t->states * sizeof *w.child),
+			  .sibling = arena_zero(a, t->states * sizeof *w.sibling) };
+	uint32_t *met = arena_zero(a, t->states * sizeof *met), len = w.root_count;
+	bool *seen = arena_zero(a, t->states);
+
+	memcpy(met, w.roots, len * sizeof *met);
+	seen[0] = seen[t->start] = true;
+	for (uint32_t i = 0; i < len; i++)
+		for (unsigned c = t->classes; c-- > 0;) {
+			const uint32_t to = t->next[(size_t)met[i] * t->classes + c];
+
+			if (seen[to])
+				continue;
+			seen[to] = true;
+			met[len++] = to;
+			w.sibling[to] = w.child[met[i]];
+			w.child[met[i]] = to;
+		}
+	assert(len == t->states);
+	return w;
+}
+
 /*
  * The states in the order in which they are walked into: behind each the first that it leads to and nobody before it did. So
  * the rows of one signature lie behind each other, in few pages, and not each among those that are as many bytes long.
  */
 static uint32_t *in_depth(struct arena *a, const struct many *t)
 {
+	const struct tree w = tree_of(a, t);
 	uint32_t *order = arena_zero(a, t->states * sizeof *order), *waiting = arena_zero(a, t->states * sizeof *waiting);
-	uint32_t *child = arena_zero(a, t->states * sizeof *child), *sibling = arena_zero(a, t->states * sizeof *sibling);
-	uint32_t met = 0, ordered = 0, depth = 0;
-	bool *seen = arena_zero(a, t->states);
-	const uint32_t roots[] = { 0, t->start };
+	uint32_t depth = 0;
 
-	for (unsigned i = 0; i < 2; i++)
-		if (!seen[roots[i]]) {
-			seen[roots[i]] = true;
-			waiting[met++] = roots[i];
-		}
-	for (uint32_t i = 0; i < met; i++)
-		for (unsigned c = t->classes; c-- > 0;) {
-			const uint32_t to = t->next[(size_t)waiting[i] * t->classes + c];
-
-			if (seen[to])
-				continue;
-			seen[to] = true;
-			waiting[met++] = to;
-			sibling[to] = child[waiting[i]]; /* 0, the idle state, is nobody's child */
-			child[waiting[i]] = to;
-		}
-	for (unsigned i = 2; i-- > 0;)
-		if (i == 0 || t->start)
-			waiting[depth++] = roots[i];
-	while (depth) {
+	for (uint32_t i = w.root_count; i-- > 0;)
+		waiting[depth++] = w.roots[i];
+	for (uint32_t ordered = 0; depth;) {
 		const uint32_t s = waiting[--depth];
 
 		order[ordered++] = s;
-		if (sibling[s])
-			waiting[depth++] = sibling[s];
-		if (child[s])
-			waiting[depth++] = child[s];
+		if (w.sibling[s])
+			waiting[depth++] = w.sibling[s];
+		if (w.child[s])
+			waiting[depth++] = w.child[s];
 	}
 	return order;
 }

@@ -105,7 +105,8 @@ static bool has_room(struct reading *r, const struct node *within, const struct 
 
 	if (shortest <= p->within)
 		return true;
-	diag_help(diag(r->diags, DIAG_PATTERN, within->span, "nothing that this pattern finds ends within %" PRIu64 " byte%s", p->within, p->within == 1 ? "" : "s"),
+	diag_help(diag(r->diags, DIAG_PATTERN, within->span, "nothing that this pattern finds ends within %" PRIu64 " byte%s", p->within,
+		       p->within == 1 ? "" : "s"),
 		  "the shortest ends with byte %zu: `within %zu`, or more", shortest, shortest);
 	return false;
 }

@@ -304,7 +304,8 @@ int pattern_compile(struct pattern *out, struct arena *a, const char *expression
 	b.fresh = arena_zero(scratch, b.words * sizeof *b.fresh);
 	classify(&b);
 	if (!determine(&b)) {
-		*why = (struct pattern_fault){ 0, strlen(expression), "this pattern needs too many states: of a counted dot, or one before more of the pattern, each byte may be a new beginning" };
+		*why = (struct pattern_fault){ 0, strlen(expression), "this pattern needs too many states: of a counted dot, or one before more of the pattern, "
+							       "each byte may be a new beginning" };
 		return -1;
 	}
 	minimize(out, scratch);

@@ -212,7 +212,10 @@ bool nft_cut_make(struct nft_desk *d, const struct nft_here *h, struct nft_cut c
 
 /* --- which one ------------------------------------------------------------------------------------------------ */
 
-/* What a cut costs a packet, as far as can be told: the look, and the items that it has to do with then. Copies are what there is to load, and are cut again. */
+/*
+ * What a cut costs a packet, as far as can be told: the look, and the items that it has to do with then. Copies are what there
+ * is to load, and are cut again.
+ */
 static double score_of(const struct sweep *s, unsigned bits, size_t items)
 {
 	const double sum = (double)s->sum, copies = (sum + (double)s->wild) / (double)items;
