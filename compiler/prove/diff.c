@@ -64,6 +64,61 @@ static void compare_passes(struct pairing *k, const char *what, uint32_t before,
 	     passes_text(k->prover->arena, after));
 }
 
+/* The one posture of `ir` that `other` has not; -1 when they are none or several. */
+static int only_here(const struct ir *ir, const struct ir *other)
+{
+	int found = -1;
+	unsigned ignored;
+
+	for (unsigned i = 0; i < ir->posture_count; i++) {
+		if (posture_named(other, ir->postures[i].name, &ignored))
+			continue;
+		if (found >= 0)
+			return -1;
+		found = (int)i;
+	}
+	return found;
+}
+
+/* What a new posture is measured by: the one in whose place it came, or what was in force from the start. */
+static unsigned measure_of_new(const struct pairing *k)
+{
+	const int gone = only_here(k->ir[OLD], k->ir[NEW]);
+
+	return gone >= 0 && only_here(k->ir[NEW], k->ir[OLD]) >= 0 ? (unsigned)gone : k->ir[OLD]->initial;
+}
+
+/* Of the changes from the one noted on, those that open; their greatest risk. */
+static enum risk keep_opened(struct pairing *k, size_t from)
+{
+	enum risk worst = RISK_LOW;
+	size_t kept = from;
+
+	for (size_t i = from; i < k->changes.len; i++) {
+		const struct change *c = &k->changes.at[i];
+
+		if (c->kind != CHANGE_OPENED)
+			continue;
+		worst = c->risk > worst ? c->risk : worst;
+		k->changes.at[kept++] = *c;
+	}
+	k->changes.len = kept;
+	return worst;
+}
+
+/* A posture that is new has nothing to be compared with by name; what it opens is told, and what it closes is not. */
+static void compare_new_posture(struct pairing *k, unsigned new_posture, const char *what)
+{
+	const unsigned measure = measure_of_new(k);
+	const size_t changes = k->changes.len, idles = k->idles.len;
+	const char *after = arena_printf(k->prover->arena, "present, measured by %s", k->ir[OLD]->postures[measure].name);
+
+	for (int d = 0; d < DIRECTION_COUNT; d++)
+		pairing_verdicts(k, measure, new_posture, (enum direction)d);
+	k->idles.len = idles;
+	fact(k, FACT_POSTURE_ADDED, keep_opened(k, changes), what, "absent", after);
+}
+
 static void compare_posture(struct pairing *k, unsigned new_posture)
 {
 	const struct ir_posture *b = &k->ir[NEW]->postures[new_posture];
@@ -72,7 +127,7 @@ static void compare_posture(struct pairing *k, unsigned new_posture)
 	const char *what = arena_printf(k->prover->arena, "posture %s", b->name);
 
 	if (!a) {
-		fact(k, FACT_POSTURE_ADDED, RISK_LOW, what, "absent", "present");
+		compare_new_posture(k, new_posture, what);
 		return;
 	}
 	if (a->established != b->established)

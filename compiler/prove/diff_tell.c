@@ -328,6 +328,15 @@ static unsigned permitting(const struct pairing *k, unsigned posture)
 
 void pairing_compare(struct pairing *k, unsigned old_posture, unsigned new_posture, enum direction d)
 {
+	pairing_verdicts(k, old_posture, new_posture, d);
+	if (!k->access_only) {
+		compare_effects(k);
+		compare_signatures(k);
+	}
+}
+
+void pairing_verdicts(struct pairing *k, unsigned old_posture, unsigned new_posture, enum direction d)
+{
 	struct edits e;
 
 	k->j[OLD] = judgement_make(&k->terms, k->ir[OLD], old_posture, d, 0);
@@ -339,10 +348,6 @@ void pairing_compare(struct pairing *k, unsigned old_posture, unsigned new_postu
 	k->edited[NEW] = e.b;
 	k->idle_ids.len = 0;
 	find_renames(k);
-	if (!k->access_only) {
-		compare_effects(k);
-		compare_signatures(k);
-	}
 	for (uint32_t i = 0; i < k->j[NEW]->step_count; i++)
 		if (e.b[i])
 			look_at_step(k, NEW, i);

@@ -2,7 +2,7 @@
  * pairing - a diff under way: two policies, one posture and direction of each, one edited step. Private
  * to the files of the diff.
  *
- *     diff.c             postures by name; what was found, in order
+ *     diff.c             postures by name, new ones by what they came for; what was found, in order
  *     diff_ask.c         which packets an edited step changes, window by window
  *     diff_tell.c        the same as a change: in words, with its flags
  *     diff_facts.c       rates and zones: what changes beside verdicts
@@ -83,6 +83,8 @@ bool same_circumstances(const struct point *a, const struct point *b, size_t unk
 
 /* diff_tell.c: all edits of a posture and direction. */
 void pairing_compare(struct pairing *k, unsigned old_posture, unsigned new_posture, enum direction d);
+/* Of these the verdicts alone, into `changes` and `idles`. */
+void pairing_verdicts(struct pairing *k, unsigned old_posture, unsigned new_posture, enum direction d);
 const struct ir_posture *posture_named(const struct ir *ir, const char *name, unsigned *index);
 enum risk flags_risk(unsigned flags, enum risk least);
 

@@ -218,11 +218,27 @@ OPENED high     OPEN in   less than 0.1% of tcp flags syn/syn+ack from any to an
 OUT
 edit 's/> 1000 per/> 2000 per/; s/"eth0"/["eth0", "eth9"]/; s/^posture OPEN/posture MORE extends SHUT { }\n&/'
 answers 2 "by which more may pass" "$tegc" no-new-access --allow permits.teg old.teg new.teg <<'OUT'
-POSTURE low      posture MORE   absent -> present
+POSTURE low      posture MORE   absent -> present, measured by OPEN
 RATE+  medium   reflex.syn_flood   10000 per 1s, burst 1000 -> 20000 per 1s, burst 2000
 ZONE   medium   zone wan   eth0 -> eth0, eth9
 proved: nothing else is opened
 0 opened (0 high), 3 other, 0 unknown
+OUT
+edit '/^on reflex/,$d; s/OPEN/WIDE/; /WIDE/,/^}/s/default drop/default allow/'
+answers 3 "a posture of a new name that allows all is no low risk" \
+	sh -c "'$tegc' diff old.teg new.teg >out; code=\$?; grep -E '^(POSTURE|OPENED)|opened \(' out; exit \$code" <<'OUT'
+POSTURE critical posture WIDE   absent -> present, measured by OPEN
+OPENED critical WIDE in   more than 99.9% of ip from any to any   drop -> allow
+OPENED critical WIDE forward   ip from any to any   drop -> allow
+POSTURE medium   posture OPEN   present -> absent
+2 opened (2 high), 0 closed, 0 rate, 0 effect, 0 unknown
+OUT
+edit 's/OPEN/NAMED/'
+answers 2 "a new name alone opens nothing" \
+	sh -c "'$tegc' diff old.teg new.teg >out; code=\$?; grep -E '^(POSTURE|OPENED|CLOSED)|opened \(' out; exit \$code" <<'OUT'
+POSTURE low      posture NAMED   absent -> present, measured by OPEN
+POSTURE medium   posture OPEN   present -> absent
+0 opened (0 high), 0 closed, 0 rate, 0 effect, 0 unknown
 OUT
 sed -i '1i zone wan = ["eth9", "eth0"]' "$dir/permits.teg"
 edit 's/"eth0"/["eth0", "eth9"]/'
