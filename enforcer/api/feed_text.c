@@ -8,6 +8,7 @@
 
 #include "lang/base/arena.h"
 #include "lang/base/own.h"
+#include "lang/base/utf8.h"
 #include "lang/bundle/feed_pack.h"
 
 struct reading {
@@ -304,6 +305,10 @@ int feed_text_read(struct buf *packed, uint32_t *entries, const struct feed_text
 	own(arena) struct arena *a = arena_new();
 	struct reading r = { .how = how, .arena = a, .why = why };
 
+	const size_t mark = utf8_mark(text, len);
+
+	text += mark;
+	len -= mark;
 	if (memchr(text, '\0', len))
 		return err_set(why, EINVAL, "a byte of it is zero: it is no text");
 	int rc = how->format == FORMAT_STIX ? read_stix(&r, text, len) : read_lines(&r, text, len);

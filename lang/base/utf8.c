@@ -13,6 +13,11 @@ static const struct {
 	{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
 };
 
+size_t utf8_mark(const char *text, size_t len)
+{
+	return len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
+}
+
 size_t utf8_length(const char *at, size_t left)
 {
 	const uint8_t *b = (const uint8_t *)at;

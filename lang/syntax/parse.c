@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lang/base/utf8.h"
 #include "lang/syntax/parser.h"
 #include "teg.tab.h"
 
@@ -16,9 +17,7 @@ static void parse(struct ast *out, struct arena *a, struct sources *s, uint32_t 
 	words_init(p);
 	p->queue[p->queue_len++] = (struct token){ .kind = goal, .span = { file, 0, 0 } };
 
-	/* A byte order mark is no text. */
-	if (source->len >= 3 && !memcmp(source->text, "\xef\xbb\xbf", 3))
-		p->at = 3;
+	p->at = utf8_mark(source->text, source->len);
 	scanner_begin(p, source->text + p->at, source->len - p->at);
 	teg_parse(p);
 	scanner_end(p);
