@@ -127,7 +127,7 @@ static void put_set(struct making *m, enum form form, enum nft_leads leads, size
 	struct nft_set *s = nft_map_new(&m->mk, leads);
 	struct nft_lead *to = arena_zero(m->mk.arena, count * sizeof *to);
 	struct addr_range *ranges = arena_zero(m->mk.arena, count * sizeof *ranges);
-	addr_num *keys = arena_zero(m->mk.arena, 3 * count * sizeof *keys);
+	uint32_t *keys = arena_zero(m->mk.arena, 3 * count * sizeof *keys);
 	struct nft_rule r = { 0 };
 
 	e.look.count = form == FORM_CONCAT ? 3 : 1;
@@ -144,8 +144,8 @@ static void put_set(struct making *m, enum form form, enum nft_leads leads, size
 		const addr_num at = (i * UINT64_C(2654435761) & 0xffffffff) >> 8;
 
 		ranges[i] = form == FORM_RANGES ? (struct addr_range){ i << 6, (i << 6) + 9 } : (struct addr_range){ at, at };
-		keys[3 * i] = at;
-		keys[3 * i + 1] = i;
+		keys[3 * i] = (uint32_t)at;
+		keys[3 * i + 1] = (uint32_t)i;
 		keys[3 * i + 2] = i & 0xffff;
 	}
 	s->interval = form == FORM_RANGES;

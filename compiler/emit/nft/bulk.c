@@ -373,14 +373,16 @@ static void push_keys(struct arena *a, keys_made *out, const struct nft_item *it
 /* Of equal keys the first item's counts. */
 static void fill_keys(struct bulk *k, struct nft_set *s, keys_made *made)
 {
-	addr_num *keys = arena_zero(k->mk->arena, (made->len * s->part_count + 1) * sizeof *keys);
+	const unsigned words = nft_key_words(s);
+	uint32_t *keys = arena_zero(k->mk->arena, (made->len * s->part_count * words + 1) * sizeof *keys), *end = keys;
 	struct nft_lead *to = arena_zero(k->mk->arena, (made->len + 1) * sizeof *to);
 
 	qsort(made->at, made->len, sizeof *made->at, by_key);
 	for (size_t i = 0; i < made->len; i++) {
 		if (i && !memcmp(made->at[i].at, made->at[i - 1].at, sizeof made->at[i].at))
 			continue;
-		memcpy(&keys[s->count * s->part_count], made->at[i].at, s->part_count * sizeof *keys);
+		for (unsigned w = 0; w < s->part_count * words; w++)
+			*end++ = (uint32_t)(made->at[i].at[w / words] >> 32 * (w % words));
 		to[s->count++] = lead_of(k, made->at[i].item);
 	}
 	s->keys = keys;

@@ -122,7 +122,7 @@ static unsigned key_bytes(const struct nft_set *s, size_t element, uint8_t out[s
 
 	memset(out, 0, NFT_KEY_MOST);
 	for (unsigned i = 0; i < s->part_count; i++) {
-		put_bytes(out + at, s->keys[element * s->part_count + i], nft_wire_types[s->part_types[i]].bytes);
+		put_bytes(out + at, nft_key_part(s, element, i), nft_wire_types[s->part_types[i]].bytes);
 		at += nft_wire_part_bytes(s->part_types[i]);
 	}
 	return at;

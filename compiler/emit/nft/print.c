@@ -387,7 +387,7 @@ static void print_map(struct buf *out, const struct nft_set *s, char bank)
 		buf_puts(out, lines ? "\n\t\t\t" : i ? " " : "");
 		for (unsigned p = 0; s->part_count > 1 && p < s->part_count; p++) {
 			buf_puts(out, p ? " . " : "");
-			print_value(out, s->part_types[p], s->keys[i * s->part_count + p]);
+			print_value(out, s->part_types[p], nft_key_part(s, i, p));
 		}
 		if (s->part_count < 2)
 			print_range(out, s->type, s->ranges[i]);

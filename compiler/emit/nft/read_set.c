@@ -143,6 +143,7 @@ static bool read_lead(struct nft_reader *rd, const struct nft_set *s, const stru
 /* A key of several parts, each in registers of its own, the rest of them zero. */
 static bool read_parts(struct nft_reader *rd, const struct nft_set *s, struct nft_attr key)
 {
+	const unsigned words = nft_key_words(s);
 	const uint8_t *at = key.at;
 
 	for (unsigned i = 0; i < s->part_count; i++) {
@@ -151,7 +152,9 @@ static bool read_parts(struct nft_reader *rd, const struct nft_set *s, struct nf
 		for (unsigned b = bytes; b < room; b++)
 			if (at[b])
 				return false;
-		vec_push(rd->arena, &rd->keys, nft_reader_number((struct nft_attr){ at, bytes }, bytes));
+		const addr_num v = nft_reader_number((struct nft_attr){ at, bytes }, bytes);
+		for (unsigned w = 0; w < words; w++)
+			vec_push(rd->arena, &rd->keys, (uint32_t)(v >> 32 * w));
 		at += room;
 	}
 	return true;
@@ -225,6 +228,6 @@ int nft_reader_elements(struct nft_reader *rd, struct nft_attr message)
 	s->ranges = rd->ranges.at;
 	s->keys = rd->keys.at;
 	s->to = rd->leads.at;
-	s->count = s->part_count ? rd->keys.len / s->part_count : rd->ranges.len;
+	s->count = s->part_count ? rd->keys.len / (s->part_count * nft_key_words(s)) : rd->ranges.len;
 	return list.len ? nft_reader_refuse(rd, "an element") : 0;
 }

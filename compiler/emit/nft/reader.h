@@ -15,7 +15,7 @@ struct nft_reader {
 	VEC(struct nft_set *) sets;    /* all, in the order of their messages */
 	const struct nft_set *filling; /* the set whose elements are being read */
 	VEC(struct addr_range) ranges; /* those read so far, */
-	VEC(addr_num) keys;	       /* or their keys when they have several parts, */
+	VEC(uint32_t) keys;	       /* or their keys when they have several parts, */
 	VEC(struct nft_lead) leads;    /* and of maps where they lead */
 	struct err *why;
 };

@@ -103,11 +103,15 @@ struct nft_set {
 	size_t count;
 	unsigned part_count;		 /* more than 1: elements are single keys, put together */
 	enum nft_type part_types[NFT_PARTS_MOST];
-	const addr_num *keys;		 /* of several parts: count times part_count */
+	const uint32_t *keys;		 /* of several parts: count times part_count, of nft_key_words() each, the lowest first */
 	enum nft_leads leads;
 	const struct nft_lead *to;	 /* of a map, by element */
 	uint32_t id; /* within one transaction; the kernel finds sets without a name by it */
 };
+
+/* That a part of a set's keys takes: one, where none of its parts is wider. */
+unsigned nft_key_words(const struct nft_set *s);
+addr_num nft_key_part(const struct nft_set *s, size_t element, unsigned part);
 
 enum NFT_SMALL nft_test {
 	NFT_TEST_EQ,
