@@ -93,6 +93,8 @@ static enum exit_code refused(const struct ctl *c, const struct call *call, long
 	const char *name = json_text(call->json, "problem");
 	own(buf) struct buf detail = { 0 };
 
+	if (call->again && status >= 500)
+		return EXIT_UNAVAILABLE;
 	if (!*name) {
 		buf_printf(&detail, "%s answered %ld, which says nothing to tegctl", call->path, status);
 		say_problem(c, "not-understood", buf_text(&detail), "is it tegd that listens there?");
@@ -151,6 +153,8 @@ static enum exit_code not_made(const struct ctl *c, const struct call *call, CUR
 {
 	long os_errno = 0, sent = 0;
 
+	if (call->again || call->is_stream)
+		return EXIT_UNAVAILABLE;
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_errno);
 	curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
 	if (code == CURLE_COULDNT_CONNECT && (os_errno == EACCES || os_errno == EPERM)) {

@@ -24,9 +24,10 @@ struct call {
 	const char *body;  /* borrowed; or */
 	FILE *file;	   /* a regular file, from its beginning; borrowed */
 
-	/* An answer that goes on is told as it comes, and is not kept; false: enough. */
+	/* An answer that goes on is told as it comes, and is not kept; false: enough. That it ends is EXIT_UNAVAILABLE or 0, and not said. */
 	bool (*told)(void *cls, const char *bytes, size_t len);
 	void *told_cls;
+	bool again; /* it was answered before: that nobody answers now, or not yet, is the caller's to say */
 
 	/* The answer. */
 	struct buf text;

@@ -1,7 +1,8 @@
 /*
  * watch - what happens, as it happens: the api's server-sent events, a line each.
  *
- * When the connection breaks, as when tegd is started anew, it is made again, from the last event on.
+ * When the connection breaks, as when tegd is started anew, that is said once, and it is made again, from the last event on:
+ * for as long as it takes, since who watches is told of nothing else. It ends when tegd refuses, and when nobody reads.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ struct watch {
 	const struct ctl *c;
 	struct buf line, event, data, id;
 	bool ended; /* nobody reads what is said */
-	bool began; /* something was heard */
+	bool began; /* there was a stream */
+	bool lost;  /* and there is none now, which is said */
 };
 
 static void watch_release(struct watch *w)
@@ -139,7 +141,6 @@ static void take_field(struct watch *w, const char *line)
 
 static void take_line(struct watch *w)
 {
-	w->began = true;
 	if (w->line.len)
 		take_field(w, buf_text(&w->line));
 	else if (w->data.len)
@@ -151,10 +152,27 @@ static void take_line(struct watch *w)
 	buf_release(&w->line);
 }
 
+static void lost(struct watch *w)
+{
+	if (!w->lost)
+		say_problem(w->c, "ended", "tegd has ended the connection; it is made anew when tegd answers, from the last event on",
+			    "`systemctl status tegd`, when it does not; what it enforced is still enforced");
+	fflush(stdout); /* programs read it while it is so */
+	w->lost = true;
+}
+
+static void found_again(struct watch *w)
+{
+	if (w->lost && !*w->c->json)
+		fputs("tegctl: tegd answers again\n", stderr);
+	w->lost = false;
+}
+
 static bool take_bytes(void *cls, const char *bytes, size_t len)
 {
 	struct watch *w = cls;
 
+	found_again(w);
 	for (size_t i = 0; i < len && !w->ended; i++) {
 		if (bytes[i] == '\n')
 			take_line(w);
@@ -171,13 +189,22 @@ static bool take_bytes(void *cls, const char *bytes, size_t len)
 static enum exit_code listen_once(struct watch *w)
 {
 	own(buf) struct buf last = { 0 };
-	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/events", .told = take_bytes, .told_cls = w };
+	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/events", .told = take_bytes, .told_cls = w,
+				       .again = w->began };
 
 	if (w->id.len) {
 		buf_printf(&last, "Last-Event-ID: %s", buf_text(&w->id));
 		call.headers[0] = buf_text(&last);
 	}
-	return call_make(w->c, &call);
+	const enum exit_code rc = call_make(w->c, &call);
+	w->began = w->began || call.is_stream;
+	return rc;
+}
+
+/* It ended, or does not come yet. What else is wrong, such as a token that counts no longer, has been said, and is the end. */
+static bool goes_on(const struct watch *w, enum exit_code rc)
+{
+	return w->began && !w->ended && (!rc || rc == EXIT_UNAVAILABLE);
 }
 
 enum exit_code ctl_watch(const struct ctl *c)
@@ -185,12 +212,11 @@ enum exit_code ctl_watch(const struct ctl *c)
 	struct watch w = { .c = c };
 	enum exit_code rc;
 
-	do {
-		rc = listen_once(&w);
+	while (goes_on(&w, rc = listen_once(&w))) {
 		buf_release(&w.line);
-		if (w.began && !w.ended)
-			sleep(PAUSE_S);
-	} while (w.began && !w.ended);
+		lost(&w);
+		sleep(PAUSE_S);
+	}
 	rc = w.ended ? EXIT_IO : rc;
 	watch_release(&w);
 	return rc;

@@ -10,7 +10,7 @@ says() { local i; for i in $(seq 100); do grep -qF -- "$2" "$1" && return; sleep
 bundle $lab/one.tegb
 ok "tegd starts" tegd_start --engine "${ENGINE:-native}" --bundle $lab/one.tegb --listen 127.0.0.1:8765 --token-file $lab/token
 ctl watch > $lab/watched 2>&1 & watch=$!
-ctl watch --json > $lab/watched.json 2>&1 &
+ctl watch --json > $lab/watched.json 2>&1 & programs=$!
 stream 30 > $lab/streamed &
 ok "the figures come by themselves, once a second" says $lab/streamed "event: qualia"
 ctl posture LOCKDOWN --reason scans >/dev/null
@@ -31,6 +31,8 @@ until ctl status >/dev/null 2>&1; do sleep 0.05; done
 sleep 2.5
 ctl posture BALANCED --reason quiet >/dev/null
 ok "who watches goes on when the api was started anew" says $lab/watched "posture BALANCED: quiet: done"
+is "$(grep '^tegctl' $lab/watched)" "tegctl: tegd has ended the connection; it is made anew when tegd answers, from the last event on
+tegctl: tegd answers again" "and is told both, once"
 
 # --- many, and slow ones
 many=()
@@ -57,7 +59,9 @@ wait $ping
 holds "$(cat $lab/screen)" $'\e[?1049l' "on a terminal, q ends it and gives the screen back"
 
 # --- the end
-kill $watch
 tegd_end TERM
+sleep 5
+is "$(grep -c '^tegctl' $lab/watched), $(grep -c '"problem"' $lab/watched.json)" "3, 2" "and of each time once, however long it takes"
+ok "and waits for it" kill $watch $programs
 ok "nothing hangs when tegd ends while somebody listens" [ -z "$(pgrep -f -- "--run-dir $lab/run" )" ]
 done_testing
