@@ -59,6 +59,12 @@ for engine in native nft; do
 	is "$(ctl block --json | jq .total)" 3000 "$engine: and none of the rest is blocked"
 	ok "$engine: taken back from standard input" bash -c "cut -d' ' -f1 $lab/many | '$BUILD/tegctl' --socket $lab/run/api.sock unblock --from -"
 	is "$(ctl block --json | jq .total)" 0 "$engine: none is left"
+	ok "$engine: a source for a year, the longest" ctl block 10.50.0.7 --for 365d
+	(cut -d' ' -f1 $lab/many; seq -f 192.0.2.%g 1 100) >$lab/more
+	ctl unblock --from $lab/more >$lab/said
+	is "$(head -1 $lab/said)" "3100 sources are not blocked now" "$engine: taken back again, of all but one for nothing"
+	is "$(sed -n 2p $lab/said)" "were not blocked before:$(for i in $(seq 1 20); do printf ' 10.50.%s.7' $i; done) …" "$engine: the first twenty are named to people"
+	is "$(ctl unblock --json --from $lab/more | jq -c '[.sources, (.not_blocked | length), .not_blocked[-1]]')" '[3100,3100,"192.0.2.100"]' "$engine: and all to programs, of several requests"
 	tegd_end TERM
 	nft flush ruleset
 done

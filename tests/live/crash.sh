@@ -63,13 +63,15 @@ is "$(nft list chains | grep -c '\.next')" 0 "no bridge is left standing"
 ok "the audit log went on in several files" [ $(ls $lab/state/audit.log.[0-9]* | wc -l) -ge 2 ]
 ok "and is whole" ctl audit verify
 
-seen=$(judged)
-tegd_end KILL
-rm $lab/state/state
-ok "tegd starts where somebody has removed the journal" tegd_start --engine "${ENGINE:-native}"
-is "$(judged)" "$seen" "what is in force goes on"
-is "$(status '.intact, .generation' | xargs)" "false 0" "and is not taken for nothing"
-holds "$(status .fault)" "the kernel has a policy of ours, which goes on until a bundle is applied: $lab/state/state, which says what it is, is gone" "why is said"
-ok "a bundle is applied" ctl apply $lab/one.tegb
-is "$(status '.intact, .fault, .policy.version' | xargs), $(judged)" "true 1, open shut open silent" "in place of it"
+for bank in one "the other"; do # a rollout takes the bank that is not in use
+	seen=$(judged)
+	tegd_end KILL
+	rm $lab/state/state
+	ok "$bank bank: tegd starts where somebody has removed the journal" tegd_start --engine "${ENGINE:-native}"
+	is "$(judged)" "$seen" "$bank bank: what is in force goes on"
+	is "$(status '.intact, .generation' | xargs)" "false 0" "$bank bank: and is not taken for nothing"
+	holds "$(status .fault)" "the kernel has a policy of ours, which goes on until a bundle is applied: $lab/state/state, which says what it is, is gone" "$bank bank: why is said"
+	ok "$bank bank: a bundle is applied" ctl apply $lab/one.tegb
+	is "$(status '.intact, .fault, .policy.version' | xargs), $(judged)" "true 1, open shut open silent" "$bank bank: in place of it"
+done
 done_testing
