@@ -6,6 +6,7 @@
 #include "compiler/emit/nft/box.h"
 #include "compiler/emit/nft/lower.h"
 #include "compiler/emit/nft/read.h"
+#include "compiler/front/front.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"
 #include "tests/lib/gen.h"
@@ -68,6 +69,29 @@ static void generated_rulesets_read_back(void)
 		}
 	}
 	tap_ok(true, "of 200 generated policies, the text of what is sent is the text of what was meant");
+}
+
+/* In keys of several parts, addresses of 128 bits beside ports. */
+static void wide_keys_are_whole(void)
+{
+	struct compilation *c = compilation_new();
+	own(buf) struct buf policy = { 0 }, want = { 0 }, got = { 0 };
+	struct nft_ruleset rs;
+	struct err why = { 0 };
+
+	buf_puts(&policy, "zone wan = \"eth0\"\nposture P {\n    default drop\n");
+	for (unsigned i = 0; i < 200; i++)
+		buf_printf(&policy, "    r%u: allow forward tcp from 2001:db8:%x::7/128 to any port %u\n", i, i + 16, 1000 + i);
+	buf_puts(&policy, "}\ninitial posture P\n");
+	const struct policy *p = front_read_text(c, "wide.teg", buf_text(&policy), policy.len);
+	if (tap_ok(p && !nft_lower(&rs, ir_lower(p, c->arena), c->arena, &why), "200 hosts of IPv6 and a port each lower")) {
+		const bool same = reads_back(&rs.inet, c->arena, &want, &got);
+
+		tap_ok(strstr(buf_text(&want), "2001:db8:d7::7 . 1199 : \"P.r199\""), "to keys that hold the whole address");
+		if (!tap_ok(same, "and read back"))
+			note_difference(buf_text(&want), buf_text(&got));
+	}
+	compilation_free(c);
 }
 
 /* Whatever a bundle brings, reading ends with a table or a reason. */
@@ -227,6 +251,7 @@ int main(void)
 {
 	boxes_join();
 	generated_rulesets_read_back();
+	wide_keys_are_whole();
 	altered_batches_are_read_or_refused();
 	the_same_policy_gives_the_same_bytes();
 	banks_are_all_listed();
