@@ -8,7 +8,7 @@
  *          payload_far     the same of what lies in other buffers, or beyond where the
  *                          verifier follows a pointer: copied out first
  *          payload_tail    fewer than sixteen bytes, and what ends with the payload
- *                                                └── payload_eight, payload_notes
+ *                                                └── payload_eight, payload_hits, payload_notes
  *
  * Each is a function of its own, verified once, so that a loop over the longest packet costs the
  * verifier no more than its calls: no bpf_loop(), and one program for every kernel from 5.15 on. Before
@@ -49,8 +49,8 @@ struct payload {
 	__u32 head, posture;
 	__u32 first, len;  /* the payload's offset in the frame, and its length */
 	__u32 at, until;   /* offsets: of the next byte, and behind the last that the automaton looks at */
-	__u64 state;	   /* with its age: payload_leaves() */
-	__u32 automaton;
+	__u32 automaton, state;
+	__u32 age;	   /* of the state; 0: it is idle, or its age is not known */
 	__u32 best;	   /* the first rule that decides at once, or NO_RULE */
 	__u32 copied_at, copied_groups; /* of eight bytes */
 	__u8 copy[PAYLOAD_CHUNK + PAYLOAD_AHEAD]; /* of bytes that lie in other buffers */
@@ -64,7 +64,7 @@ struct {
 	__type(value, struct payload);
 } gen_payload SEC(".maps");
 
-#define PAYLOAD_LOST 0xffffffffull /* no state, and none follows it: beyond all steps */
+#define PAYLOAD_LOST 0xffffffffu /* no state, and none follows it: beyond all steps */
 
 enum payload_step { PAYLOAD_MORE, PAYLOAD_FAR, PAYLOAD_END, PAYLOAD_UNREAD };
 
@@ -159,57 +159,73 @@ static __always_inline __u32 payload_column(const struct teg_automaton *a, const
 static __always_inline bool payload_step(const struct teg_automaton *a, const __u32 *steps, __u64 *state, __u8 byte)
 {
 	const __u32 *cell = steps + a->class_of[byte];
+	__u64 at = *state;
 
 	WALK_ONE_REGISTER(cell);
-	if (*state >= payload_beyond())
+	WALK_ONE_REGISTER(at); /* else clang checks one load from the stack and adds another, of which Linux 5.15 knows nothing */
+	if (at >= payload_beyond())
 		return false;
-	*state = *(const __u32 *)((const __u8 *)cell + *state);
+	*state = *(const __u32 *)((const __u8 *)cell + at);
 	return true;
 }
 
 /*
- * The state behind eight bytes, and its age in the upper half; or the idle one, alone, where that finds the same: none of the bytes from the
- * `begins`th on begins a match.
+ * The state behind eight bytes; or the idle one, where that finds the same: none of the bytes from the `begins`th on begins a match.
+ * The age is kept, and branched on: whoever goes on with the state does not wait for it.
  */
-static __always_inline __u64 payload_leaves(const struct teg_automaton *a, const __u32 *steps, __u64 state, __u32 begins)
+static __always_inline __u64 payload_leaves(struct payload *s, const struct teg_automaton *a, const __u32 *steps, __u64 state, __u32 begins)
 {
-	if (state == a->idle)
+	__u64 at = state + 4 * (a->classes + TEG_STEP_AGE);
+
+	WALK_ONE_REGISTER(at);
+	if (at >= payload_beyond())
 		return state;
-	const __u64 age = payload_column(a, steps, state, TEG_STEP_AGE);
-	return begins + age <= 8 ? a->idle : state | age << 32;
+	s->age = *(const __u32 *)((const __u8 *)steps + at);
+	return begins + s->age > 8 ? state : a->idle;
 }
 
-/*
- * Eight bytes by the automaton, and once more when something ended among them: the state behind them, or PAYLOAD_LOST when the tables
- * contradict themselves. In the upper half of `from` stands where matches begin. A function of its own: a call is little beside so many
- * dependent loads, and the loops over groups are walked without them.
- */
-__noinline __u64 payload_eight(struct payload *s, const struct teg_automaton *a, __u64 word, __u32 at, __u64 from)
+/* Eight bytes among which something ended, once more: the state behind them, or PAYLOAD_LOST when the tables contradict themselves. */
+__noinline __u32 payload_hits(struct payload *s, const struct teg_automaton *a, __u64 word, __u32 at, __u64 state)
 {
 	const __u32 *steps = payload_steps();
 
 	if (!gen_config.payload.steps || !s || !a)
 		return PAYLOAD_LOST;
+	for (__u32 i = 0; i < 8; i++) {
+		WALK_ONE_REGISTER(a); /* else clang keeps a second pointer: those that call this leave 32 bytes of stack */
+		if (!payload_step(a, steps, &state, word >> 8 * i))
+			return PAYLOAD_LOST;
+		if (payload_is_hit(a, state))
+			payload_notes(s, payload_column(a, steps, state, 0), at + i + 1 - s->first);
+	}
+	s->age = 0;
+	return state;
+}
+
+/* Eight bytes by the automaton, of which those from the `begins`th on begin no match; false when the tables contradict themselves. */
+static __always_inline bool payload_eight(struct payload *s, const struct teg_automaton *a, __u64 word, __u32 at, __u32 begins, __u64 *state)
+{
+	const __u32 *steps = payload_steps();
 	const __u64 first_hit = a->first_hit;
-	__u64 is = (__u32)from, short_of = ~0ull; /* the sign bit is lost when some state is a hit */
+	__u64 is = *state, short_of = ~0ull; /* the sign bit is lost when some state is a hit */
 
 #pragma unroll
 	for (__u32 i = 0; i < 8; i++) {
 		if (!payload_step(a, steps, &is, word >> 8 * i))
-			return PAYLOAD_LOST;
+			return false;
 		short_of &= is - first_hit;
 		WALK_ONE_REGISTER(short_of); /* else clang keeps all eight to the end, on a stack of which there is little */
 	}
-	if (likely((__s64)short_of < 0))
-		return payload_leaves(a, steps, is, from >> 32);
-	is = (__u32)from;
-	for (__u32 i = 0; i < 8; i++) {
-		if (!payload_step(a, steps, &is, word >> 8 * i))
-			return PAYLOAD_LOST;
-		if (payload_is_hit(a, is))
-			payload_notes(s, payload_column(a, steps, is, 0), at + i + 1 - s->first);
-	}
-	return is;
+	*state = likely((__s64)short_of < 0) ? payload_leaves(s, a, steps, is, begins) : payload_hits(s, a, word, at, *state);
+	return true;
+}
+
+/* The same as a function of its own: where few bytes are read, so that its callers are walked without it. In the upper half of `at` is `begins`. */
+__noinline __u32 payload_eight_apart(struct payload *s, const struct teg_automaton *a, __u64 word, __u64 at, __u64 state)
+{
+	if (!gen_config.payload.steps || !s || !a || !payload_eight(s, a, word, at, at >> 32, &state))
+		return PAYLOAD_LOST;
+	return state;
 }
 
 static __always_inline __u64 payload_load(const __u8 *p)
@@ -271,19 +287,24 @@ static __always_inline __u64 payload_begins(const struct teg_automaton *a, const
 #define PAYLOAD_MEET_4 "goto +0\n goto +0\n goto +0\n goto +0\n "
 #define PAYLOAD_MEET() asm volatile(PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4)
 
-/* Eight bytes: by windows in the idle state, else by the automaton. */
-static __always_inline void payload_group(struct payload *s, const struct teg_automaton *a, const __u8 *p, __u32 at, __u64 *state)
+/* Eight bytes: by windows in the idle state, else by the automaton. False when the tables contradict themselves. */
+static __always_inline bool payload_group(struct payload *s, const struct teg_automaton *a, const __u8 *p, __u32 at, __u64 *state, const bool apart)
 {
-	__u64 begins = 8, age = *state >> 32;
+	__u64 begins = 8;
 
 	if (!payload_differs(*state, a->idle) && likely(payload_stays_idle(a, p)))
-		return;
+		return true;
 	PAYLOAD_MEET();
-	WALK_ONE_REGISTER(age);
-	if (age <= 8) /* what began long ago is likely to go on: then it is not asked what begins here */
+	if (s->age <= 8) /* what began long ago is likely to go on: then it is not asked what begins here */
 		begins = payload_begins(a, p);
-	if (begins || payload_differs(*state, a->idle))
-		*state = payload_eight(s, a, payload_load(p), at, (__u32)*state | begins << 32);
+	if (!begins && !payload_differs(*state, a->idle))
+		return true;
+	if (apart) {
+		*state = payload_eight_apart(s, a, payload_load(p), at | begins << 32, *state);
+		return true;
+	}
+	PAYLOAD_MEET();
+	return payload_eight(s, a, payload_load(p), at, begins, state);
 }
 
 /* How many groups there are in so many bytes. */
@@ -308,7 +329,8 @@ __noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 		WALK_ONE_REGISTER(p); /* else clang checks one pointer, and reads by another */
 		if (i >= groups || p + PAYLOAD_AHEAD > end)
 			break;
-		payload_group(s, a, p, at + 8 * i, &state);
+		if (!payload_group(s, a, p, at + 8 * i, &state, false))
+			return PAYLOAD_UNREAD;
 		PAYLOAD_MEET();
 	}
 	if (state == PAYLOAD_LOST)
@@ -334,7 +356,8 @@ __noinline int payload_copied(struct payload *s)
 		WALK_ONE_REGISTER(group);
 		if (group >= PAYLOAD_CHUNK / 8)
 			return PAYLOAD_UNREAD;
-		payload_group(s, a, s->copy + 8 * group, s->at + 8 * (__u32)i, &state); /* read anew: the stack has no room for it */
+		if (!payload_group(s, a, s->copy + 8 * group, s->at + 8 * (__u32)i, &state, true)) /* s->at is read anew: the stack has no room for it */
+			return PAYLOAD_UNREAD;
 		PAYLOAD_MEET();
 	}
 	if (state == PAYLOAD_LOST)
@@ -407,7 +430,7 @@ __noinline int payload_tail(struct frame_ctx *ctx, struct payload *s)
 	if (!gen_config.payload.steps || !s || !steps || !a)
 		return PAYLOAD_UNREAD;
 	const __u32 have = s->until - s->at;
-	__u64 state = (__u32)s->state;
+	__u64 state = s->state;
 
 	if (have >= PAYLOAD_AHEAD || !payload_last(ctx, s))
 		return PAYLOAD_UNREAD;
@@ -463,6 +486,7 @@ __noinline int payload_walk(struct frame_ctx *ctx, struct payload *s)
 	s->at = s->first;
 	s->until = s->first + (s->len < a->most ? s->len : a->most);
 	s->state = a->start;
+	s->age = 0;
 	for (__u32 i = 0; i < PAYLOAD_TURNS; i++) {
 		int rc = payload_turns(ctx, s);
 
