@@ -110,33 +110,38 @@ struct teg_source {
 _Static_assert(sizeof(struct teg_source) == 24, "abi");
 
 /*
- * teg_buckets: array of one, mmapable. Token buckets by source and limit, in sets
- * of four that share a cache line. A bucket is the moment at which it was, or
+ * teg_buckets: array of one, mmapable. Token buckets by source and limit, four to a
+ * cache line. A bucket is the moment at which it was, or
  * would have been, empty: it holds now - empty_ns nanoseconds, at most its
  * depth. That is nft_limit.c's pair (tokens, last) in one word, so that one
  * compare-and-swap takes a token, and a changed rate keeps its state.
  *
- * A source is known by 40 bits of a hash under a secret seed, which also says in which
- * sets it may stand, and until when it is kept: until its bucket is full again, and half a
- * minute longer. The first TEG_NEAR_SETS are taken first: few sources are close together, in
- * a core's second cache. Where all four of both sets are kept, a new source finds no place, and
- * takes its tokens from the sketch: no flood of new sources displaces one that is known.
+ * A source is known by 40 bits of a hash under a secret seed, which also says where
+ * it may stand, and until when it is kept: until its bucket is full again, and half a
+ * minute longer. Near sets are taken first: few sources are close together, in
+ * a core's second cache. Who finds all four of its near set kept, and no place far, takes its tokens
+ * from the sketch: no flood of new sources displaces one that is known.
  *
  *     who    63..24 name | 23..0 kept until, in units of 2^30 ns; wraps, which empty_ns tells
  *
- * Each set has a gate, and all gates together fit a second cache, which the sets do not. A gate says at which place
- * a source can only be, and before when there will be none for another, up to a minute ahead; so most who have no
- * place cost no look at the sets. The beginning of a name is never 0, which is a free place's.
+ * Near, each set has a gate. It says at which place a source can only be, and before when there will be none for
+ * another, up to a minute ahead. The beginning of a name is never 0, which is a free place's.
  *
  *     gate   63..24 the first 10 bits of each place's name, the first place's lowest | 23..0 all four are kept before
+ *
+ * Far, places are in rows, and are taken one behind the other as sources come: so a new one is written where the line
+ * is near already. A name says its row and a word of it, and the word in which line of the row it can only be: no two of a word's
+ * tags are the same. All words fit a second cache, which the places do not. A row has as many places as its words have parts.
+ *
+ *     word   four parts: 15..7 tag, never 0 | 6..0 line; 0: none
+ *     head   the place where the next one is looked for
+ *     visit  63..32 the unit from which on | 31..0 the place from which on those are looked for whose time is over
  *
  * The sketch has two rows of buckets without names. A rule has a slice of them, and there
  * two words, one a row, for each /24 or /48 and whatever else has the same hash; a
  * packet is over when both are empty.
  */
 #define TEG_NEAR_SETS 2048u    /* a power of two */
-#define TEG_FAR_SETS 32768u    /* the same, and more */
-#define TEG_BUCKET_SETS (TEG_NEAR_SETS + TEG_FAR_SETS)
 #define TEG_BUCKET_WAYS 4u
 #define TEG_BUCKET_UNTIL 24u   /* bits */
 #define TEG_BUCKET_UNIT 30u    /* of 2^so many ns */
@@ -145,6 +150,12 @@ _Static_assert(sizeof(struct teg_source) == 24, "abi");
 #define TEG_BUCKET_AHEAD (TEG_BUCKET_KEPT + TEG_BUCKET_KEPT_MOST) /* units: none is kept for longer */
 #define TEG_GATE_BITS 10u      /* of each name */
 #define TEG_GATE_AHEAD 63u     /* units; the fewer, the rarer a gate that nobody passed for months is read as kept */
+#define TEG_FAR_WORDS 32768u   /* powers of two */
+#define TEG_FAR_ROWS 256u
+#define TEG_FAR_LINE_BITS 7u
+#define TEG_FAR_TAG_BITS (16u - TEG_FAR_LINE_BITS)
+#define TEG_FAR_ROW (TEG_BUCKET_WAYS << TEG_FAR_LINE_BITS) /* places */
+#define TEG_BUCKET_PLACES (TEG_NEAR_SETS * TEG_BUCKET_WAYS + TEG_FAR_ROWS * TEG_FAR_ROW)
 #define TEG_SKETCH_ROWS 2u
 #define TEG_SKETCH_WORDS 32768u /* a row; a power of two */
 #define TEG_SKETCH_SLICE_MOST 2048u
@@ -154,15 +165,40 @@ struct teg_bucket {
 	__u64 who;	/* 0: free */
 	__u64 empty_ns; /* by ticks since the boot, or CLOCK_MONOTONIC with a fine clock; may lie before 0 (wraps) */
 };
+struct teg_bucket_row {
+	__u64 head, visit;
+};
 struct teg_buckets {
 	__u64 seed[2]; /* random, odd */
 	__u64 pad[6];
-	__u64 gate[TEG_BUCKET_SETS];
-	struct teg_bucket at[TEG_BUCKET_SETS][TEG_BUCKET_WAYS];
+	__u64 gate[TEG_NEAR_SETS];
+	__u64 word[TEG_FAR_WORDS];
+	struct teg_bucket_row row[TEG_FAR_ROWS];
+	struct teg_bucket near[TEG_NEAR_SETS][TEG_BUCKET_WAYS];
+	struct teg_bucket far[TEG_FAR_ROWS * TEG_FAR_ROW];
 	__u64 sketch[TEG_SKETCH_ROWS][TEG_SKETCH_WORDS]; /* empty_ns */
 };
 _Static_assert(sizeof(struct teg_bucket) * TEG_BUCKET_WAYS == 64, "abi");
 _Static_assert(TEG_GATE_BITS * TEG_BUCKET_WAYS + TEG_BUCKET_UNTIL == 64, "abi");
+_Static_assert(TEG_FAR_ROWS * TEG_FAR_ROW == TEG_BUCKET_WAYS * TEG_FAR_WORDS, "abi");
+
+/* Where a name stands: by its lowest bits near, by the next ones far. */
+static inline __u32 teg_far_word(__u64 who)
+{
+	return (__u32)(who >> TEG_BUCKET_UNTIL) & (TEG_FAR_WORDS - 1);
+}
+
+static inline __u32 teg_far_row(__u64 who)
+{
+	return (__u32)(who >> TEG_BUCKET_UNTIL) & (TEG_FAR_ROWS - 1);
+}
+
+static inline __u64 teg_far_tag(__u64 who)
+{
+	const __u64 tag = who >> (TEG_BUCKET_UNTIL + 15) & ((1u << TEG_FAR_TAG_BITS) - 1);
+
+	return tag | !tag;
+}
 
 /*
  * teg_blocks: array, mmapable: how struct teg_blocks begins, then a set each, since Linux before 6.0 makes no table of a value beyond

@@ -2,19 +2,22 @@
  * buckets - the table of token buckets (struct teg_buckets in abi.h): whose bucket is where, a place for one more,
  * and a token of it.
  *
- * All CPUs write it at the same time, and none waits for another. What they share is a set's gate, and of each
- * place `who` and `empty_ns`. Both are changed by compare-and-swap, from what was seen to what is meant:
+ * All CPUs write it at the same time, and none waits for another. What they share is changed by compare-and-swap, from what
+ * was seen to what is meant:
  *
- *     a known source    reads the gate and `who`, sets until when it is kept, takes from empty_ns
- *     a new one         reads all four places, fills empty_ns, sets `who`, then its part of the gate; goes on as a known one
- *     where all are kept  the gate is told until when
+ *     a known source    finds its place, sets until when it is kept, takes from empty_ns
+ *     a new one, near   reads all four places, fills empty_ns, sets `who`, then its part of the gate; goes on as a known one
+ *     a new one, far    takes a free place under a name that nobody has, fills it without its first token, takes a part
+ *                       of its word, and only then has its name there
+ *     where all are kept  near, the gate is told until when; far, a row is looked through a part at a time
  *
  * So no two hand out the same token, and nobody pays with another's bucket, whether CPUs meet or a program interrupts
- * another on its own CPU. Three slacks are left:
+ * another on its own CPU. A source that comes to one CPU while another makes its far place takes from the sketch. Three slacks are
+ * left:
  *
- *     four swaps in a row lost to other CPUs: the source is let within its rate once;
- *     the time of a place is over by one CPU's clock and not yet by another's: a source may get a bucket in each of its
- *     sets, and one of them is then used once;
+ *     four swaps in a row lost to other CPUs: the source is let within its rate once; eight, and a part of a word is lost;
+ *     the time of a place is over by one CPU's clock and not yet by another's: a source may get a bucket near and
+ *     one far, and one of them is then used once;
  *     a rate over everything, idle for half a minute, finds all its places kept and displaces a source, from whose bucket
  *     a token is just being taken: it is taken from the other's.
  *
@@ -38,6 +41,7 @@
 #define BUCKETS_READ(word) (*(const volatile __u64 *)(word))
 #define BUCKETS_SWAP(word, was, is) __sync_val_compare_and_swap(word, was, is)
 #define BUCKETS_XOR(word, bits) __sync_fetch_and_xor(word, bits)
+#define BUCKETS_STORE(word, is) (*(volatile __u64 *)(word) = (is))
 #endif
 
 #define BUCKETS_TRIES 4
@@ -134,14 +138,13 @@ static __always_inline bool buckets_must(const struct teg_rule *rule)
  * place first: buckets_keep() sees that.
  */
 static __always_inline struct teg_bucket *buckets_place(struct teg_bucket *set, __u64 *gate, __u64 seen, __u64 who,
-							__u64 now, const struct teg_rule *rule, bool *all_kept)
+							__u64 now, const struct teg_rule *rule)
 {
 	const __u32 unit = now >> TEG_BUCKET_UNIT;
 	struct teg_bucket *room = &set[0];
 	__u32 ahead = ~0u, part = 0;
 	__u64 was_who = 0, was_ns = 0;
 
-	*all_kept = false;
 	/* A branch, though it is often guessed wrong: while its line is waited for, a guess goes on. */
 	for (__u32 i = 0; i < TEG_BUCKET_WAYS; i++) {
 		__u64 is_who = BUCKETS_READ(&set[i].who), is_ns = BUCKETS_READ(&set[i].empty_ns);
@@ -160,7 +163,6 @@ static __always_inline struct teg_bucket *buckets_place(struct teg_bucket *set, 
 	if (ahead && !buckets_must(rule)) {
 		if (buckets_gate_names(seen, set))
 			BUCKETS_SWAP(gate, seen, buckets_gate_shut(seen, unit, ahead));
-		*all_kept = true;
 		return (struct teg_bucket *)0;
 	}
 	who = buckets_until(who, unit + TEG_BUCKET_KEPT);
@@ -169,33 +171,6 @@ static __always_inline struct teg_bucket *buckets_place(struct teg_bucket *set, 
 	if (BUCKETS_SWAP(&room->who, was_who, who) == was_who)
 		BUCKETS_XOR(gate, (buckets_tag(was_who) ^ buckets_tag(who)) << part);
 	return room;
-}
-
-/*
- * Where `who` has its bucket, or now has: in the far set when the near one is found full. What must have one is always far, where
- * few displace each other. NULL when there is no room. A gate is read once: one that does not name `who`, and lets nobody in, did
- * both at the same moment. Not a loop of two: Linux 5.15 takes it for one without an end.
- */
-static __always_inline struct teg_bucket *buckets_place_of(struct teg_buckets *all, __u64 who, __u64 now,
-							   const struct teg_rule *rule)
-{
-	const __u32 near = who & (TEG_NEAR_SETS - 1), far = TEG_NEAR_SETS + (who & (TEG_FAR_SETS - 1)), unit = now >> TEG_BUCKET_UNIT;
-	const bool must = buckets_must(rule);
-	const __u64 near_gate = must ? 0 : BUCKETS_READ(&all->gate[near]);
-	struct teg_bucket *b = must ? (struct teg_bucket *)0 : buckets_find(all->at[near], near_gate, who);
-	bool kept = true;
-
-	if (__builtin_expect(!!b, 1))
-		return b;
-	const __u64 far_gate = BUCKETS_READ(&all->gate[far]);
-	b = buckets_find(all->at[far], far_gate, who);
-	if (b)
-		return b;
-	if (!must && !buckets_gate_is_shut(near_gate, unit))
-		b = buckets_place(all->at[near], &all->gate[near], near_gate, who, now, rule, &kept);
-	if (!kept || (!must && buckets_gate_is_shut(far_gate, unit)))
-		return b;
-	return buckets_place(all->at[far], &all->gate[far], far_gate, who, now, rule, &kept);
 }
 
 /* What a bucket that was empty then holds. */
@@ -270,18 +245,204 @@ enum buckets_said {
 	BUCKETS_NONE, /* it has no bucket, and there is no place */
 };
 
-/* Takes a token from the bucket of `who`. */
+/* ---- far --------------------------------------------------------------------------------- */
+
+#define FAR_EACH 0x0001000100010001ull
+#ifndef FAR_VISIT
+#define FAR_VISIT (8u * TEG_BUCKET_WAYS) /* places */
+#endif
+
+/* The highest bit of each part whose tag is 0. */
+static __always_inline __u64 far_untagged(__u64 word)
+{
+	return ((FAR_EACH << 15) - (word >> TEG_FAR_LINE_BITS & FAR_EACH * ((1u << TEG_FAR_TAG_BITS) - 1))) & FAR_EACH << 15;
+}
+
+static __always_inline __u64 far_asks(__u64 word, __u64 who)
+{
+	return far_untagged(word ^ FAR_EACH * (teg_far_tag(who) << TEG_FAR_LINE_BITS));
+}
+
+/* How far to the left the lowest of these parts stands. */
+static __always_inline __u32 far_shift(__u64 parts)
+{
+	const __u64 one = parts & -parts;
+
+	return (one >> 27 & 16) | (one >> 42 & 32) | (one >> 63) * 48;
+}
+
+static __always_inline struct teg_bucket *far_place(struct teg_buckets *all, __u64 who, __u64 at)
+{
+	return &all->far[BOUND((__u64)teg_far_row(who) * TEG_FAR_ROW + (at & (TEG_FAR_ROW - 1)), TEG_FAR_ROWS * TEG_FAR_ROW)];
+}
+
+/* Of its row, the lowest bit of names is the same: another one there is of a place that is being made. */
+#define FAR_MAKING (1ull << TEG_BUCKET_UNTIL)
+
+/* Where `who` stands, or, when *makes, will stand; NULL when nowhere. */
+static __always_inline struct teg_bucket *far_find(struct teg_buckets *all, __u64 word, __u64 who, bool *makes)
+{
+	const __u64 asked = far_asks(word, who);
+
+	if (!asked)
+		return (struct teg_bucket *)0;
+	struct teg_bucket *line = far_place(all, who, (word >> far_shift(asked)) * TEG_BUCKET_WAYS);
+
+	for (__u32 k = 0; k < TEG_BUCKET_WAYS; k++) {
+		const __u64 differs = (BUCKETS_READ(&line[k].who) ^ who) >> TEG_BUCKET_UNTIL;
+
+		*makes = differs;
+		if (differs <= FAR_MAKING >> TEG_BUCKET_UNTIL)
+			return &line[k];
+	}
+	return (struct teg_bucket *)0;
+}
+
+/*
+ * Can `who`, who stands nowhere, have a part of the word? Not where its tag stands already: were it given twice, one that is freed and given
+ * to `who` by another CPU would leave the word as it was.
+ */
+static __always_inline bool far_lets_in(__u64 word, __u64 who)
+{
+	return !far_asks(word, who) && far_untagged(word);
+}
+
+#define FAR_TRIES 8 /* another CPU that looks through the row may change all parts, and then take one */
+
+/* A part of the word that says so says nothing any more. */
+static __always_inline void far_unsay(__u64 *word, __u64 part)
+{
+	for (__u32 i = 0; i < FAR_TRIES; i++) {
+		const __u64 seen = BUCKETS_READ(word), differ = seen ^ FAR_EACH * part;
+		const __u64 same = far_untagged(differ) & ((FAR_EACH << 15) - (differ & FAR_EACH * ((1u << TEG_FAR_LINE_BITS) - 1)));
+
+		if (!same || BUCKETS_SWAP(word, seen, seen ^ part << far_shift(same)) == seen)
+			return;
+	}
+}
+
+/*
+ * Makes the place free when its time is over. One that is being made is its CPU's alone, and what it holds is still another's, who
+ * may have left months ago. A function of its own: the verifier walks it once.
+ */
+__attribute__((noinline)) int far_free(__u32 row, __u32 at, __u64 now)
+{
+	struct teg_buckets *all = BUCKETS_ALL;
+	const __u64 in = (__u64)(row & (TEG_FAR_ROWS - 1)) << TEG_BUCKET_UNTIL;
+	struct teg_bucket *b = far_place(all, in, at);
+	const __u64 was = BUCKETS_READ(&b->who);
+
+	if (!was || (was ^ in) & FAR_MAKING || buckets_ahead(was, BUCKETS_READ(&b->empty_ns), now) ||
+	    BUCKETS_SWAP(&b->who, was, 0) != was)
+		return 0;
+	far_unsay(&all->word[BOUND(teg_far_word(was), TEG_FAR_WORDS)],
+		  teg_far_tag(was) << TEG_FAR_LINE_BITS | (at & (TEG_FAR_ROW - 1)) / TEG_BUCKET_WAYS);
+	return 1;
+}
+
+/* Looks through the next part of a row. Where that freed nothing, a unit of time passes before the next. */
+static __always_inline void far_visit(struct teg_buckets *all, __u32 row, __u64 now)
+{
+	__u64 *visit = &all->row[BOUND(row, TEG_FAR_ROWS)].visit;
+	const __u32 at = (__u32)BUCKETS_READ(visit) & (TEG_FAR_ROW - 1);
+	__u64 unit = now >> TEG_BUCKET_UNIT;
+	__u32 freed = 0;
+
+	for (__u32 i = 0; i < FAR_VISIT; i++)
+		freed |= far_free(row, at + i, now);
+	unit += !freed;
+	BUCKETS_STORE(visit, unit << 32 | ((at + FAR_VISIT) & (TEG_FAR_ROW - 1)));
+}
+
+/* Is it time? What lies far ahead is of another boot's clock, or has come round. */
+static __always_inline bool far_is_due(__u64 visit, __u64 now)
+{
+	return (__u32)(visit >> 32) - (__u32)(now >> TEG_BUCKET_UNIT) - 1 > 1;
+}
+
+/*
+ * A place for `who`, whom the word that was seen lets in, and its first token. BUCKETS_NONE when there is no place at the row's head, or the
+ * word has changed.
+ */
+static __always_inline enum buckets_said far_make(struct teg_buckets *all, __u64 *word, __u64 seen, __u64 who, const struct teg_rule *rule,
+						  __u64 cost_ns, __u64 now)
+{
+	__u64 *head = &all->row[BOUND(teg_far_row(who), TEG_FAR_ROWS)].head;
+	const __u64 from = BUCKETS_READ(head), missing = cost_ns >> TEG_BUCKET_UNIT;
+	const bool over = rule->depth_ns < cost_ns;
+	const __u64 name = buckets_until(who, (now >> TEG_BUCKET_UNIT) + TEG_BUCKET_KEPT +
+						      (over ? 0 : missing < TEG_BUCKET_KEPT_MOST ? missing : TEG_BUCKET_KEPT_MOST));
+
+	for (__u32 i = 0; i < TEG_BUCKET_WAYS; i++) {
+		const __u64 at = (from + i) & (TEG_FAR_ROW - 1);
+		const __u64 part = teg_far_tag(who) << TEG_FAR_LINE_BITS | at / TEG_BUCKET_WAYS;
+		struct teg_bucket *b = far_place(all, who, at);
+
+		if (BUCKETS_READ(&b->who) || BUCKETS_SWAP(&b->who, 0, name ^ FAR_MAKING))
+			continue;
+		BUCKETS_STORE(&b->empty_ns, now - rule->depth_ns + (over ? 0 : cost_ns));
+		BUCKETS_STORE(head, at + 1);
+		if (BUCKETS_SWAP(word, seen, seen | part << far_shift(far_untagged(seen))) != seen) {
+			BUCKETS_STORE(&b->who, 0);
+			return BUCKETS_NONE;
+		}
+		BUCKETS_STORE(&b->who, name);
+		return over ? BUCKETS_OVER : BUCKETS_WITHIN;
+	}
+	BUCKETS_STORE(head, from + TEG_BUCKET_WAYS);
+	return BUCKETS_NONE;
+}
+
+/* Takes the first token of a source that stands nowhere, and for which there is nothing near. */
+static __always_inline enum buckets_said far_take(struct teg_buckets *all, __u64 *word, __u64 seen, __u64 who, const struct teg_rule *rule,
+						  __u64 cost_ns, __u64 now)
+{
+	enum buckets_said said = BUCKETS_NONE;
+
+	if (far_lets_in(seen, who))
+		said = far_make(all, word, seen, who, rule, cost_ns, now);
+	if (said != BUCKETS_NONE || !far_is_due(BUCKETS_READ(&all->row[BOUND(teg_far_row(who), TEG_FAR_ROWS)].visit), now))
+		return said;
+	far_visit(all, teg_far_row(who), now);
+	seen = BUCKETS_READ(word);
+	if (!far_lets_in(seen, who))
+		return BUCKETS_NONE;
+	return far_make(all, word, seen, who, rule, cost_ns, now);
+}
+
+/* ---- both -------------------------------------------------------------------------------- */
+
+/*
+ * Takes a token from the bucket of `who`. What must have one is near. A gate is read once, and so is a word: one that does
+ * not name `who`, and lets nobody in, did both at the same moment.
+ */
 static __always_inline enum buckets_said buckets_take(struct teg_buckets *all, __u64 who, const struct teg_rule *rule,
 						      __u64 cost_ns, __u64 now)
 {
-	struct teg_bucket *b = buckets_anew(all, buckets_place_of(all, who, now, rule));
+	const __u32 near = who & (TEG_NEAR_SETS - 1);
+	const __u64 gate = BUCKETS_READ(&all->gate[near]);
+	struct teg_bucket *b = buckets_find(all->near[near], gate, who);
 
+	if (__builtin_expect(!b, 0)) {
+		__u64 *word = &all->word[BOUND(teg_far_word(who), TEG_FAR_WORDS)];
+		const __u64 seen = BUCKETS_READ(word);
+		bool makes = false;
+
+		b = far_find(all, seen, who, &makes);
+		if (b && makes)
+			return BUCKETS_NONE;
+		if (!b && (buckets_must(rule) || !buckets_gate_is_shut(gate, now >> TEG_BUCKET_UNIT)))
+			b = buckets_place(all->near[near], &all->gate[near], gate, who, now, rule);
+		if (!b)
+			return far_take(all, word, seen, who, rule, cost_ns, now);
+	}
+	b = buckets_anew(all, b);
 	if (!b)
 		return BUCKETS_NONE;
-	const __u64 seen = BUCKETS_READ(&b->empty_ns);
-	if (!buckets_keep(b, seen, who, cost_ns, rule->depth_ns, now))
+	const __u64 had = BUCKETS_READ(&b->empty_ns);
+	if (!buckets_keep(b, had, who, cost_ns, rule->depth_ns, now))
 		return BUCKETS_NONE;
-	return buckets_is_over(&b->empty_ns, seen, cost_ns, rule->depth_ns, now) ? BUCKETS_OVER : BUCKETS_WITHIN;
+	return buckets_is_over(&b->empty_ns, had, cost_ns, rule->depth_ns, now) ? BUCKETS_OVER : BUCKETS_WITHIN;
 }
 
 #endif

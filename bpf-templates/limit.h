@@ -19,7 +19,6 @@ static struct teg_block *limit_block_set(__u32 number);
 
 #include "bpf-templates/blocks.h"
 #include "bpf-templates/bound.h"
-#include "bpf-templates/buckets.h"
 #include "bpf-templates/event.h"
 #include "bpf-templates/name.h"
 #include "bpf-templates/one.h"
@@ -35,6 +34,9 @@ struct {
 	__type(key, __u32);
 	__type(value, struct teg_buckets);
 } teg_buckets SEC(".maps");
+
+#define BUCKETS_ALL ONE(teg_buckets)
+#include "bpf-templates/buckets.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -79,6 +79,15 @@ static int *map_of(struct older *o, const struct shared_map *m)
 	return (int *)((char *)&o->maps + m->at);
 }
 
+/* Up to form 13 far places were sets too, behind the near ones and with gates of their own. */
+#define FAR_SETS_12 32768u
+struct buckets_12 {
+	__u64 seed[2], pad[6];
+	__u64 gate[TEG_NEAR_SETS + FAR_SETS_12];
+	struct teg_bucket at[TEG_NEAR_SETS + FAR_SETS_12][TEG_BUCKET_WAYS];
+	__u64 sketch[TEG_SKETCH_ROWS][TEG_SKETCH_WORDS];
+};
+
 /* From forms 10 to 12 the blocks' table was one value: in memory, which is all that is read, it is the same. */
 static struct shared_map before(const struct shared_map *m, unsigned form)
 {
@@ -88,6 +97,10 @@ static struct shared_map before(const struct shared_map *m, unsigned form)
 		was.form = form;
 		was.value = m->value * m->entries;
 		was.entries = 1;
+	}
+	if (form >= 12 && form < 14 && m->at == offsetof(struct shared, buckets)) {
+		was.form = form;
+		was.value = sizeof(struct buckets_12);
 	}
 	return was;
 }
@@ -199,30 +212,99 @@ static void carry_element(int from, int to, uint32_t at, void *room)
  */
 static void mend_gates(struct teg_buckets *b)
 {
-	for (uint32_t set = 0; set < TEG_BUCKET_SETS; set++) {
+	for (uint32_t set = 0; set < TEG_NEAR_SETS; set++) {
 		uint64_t gate = b->gate[set] & ((1u << TEG_BUCKET_UNTIL) - 1);
 
 		for (uint32_t i = 0; i < TEG_BUCKET_WAYS; i++)
-			gate |= b->at[set][i].who >> (64 - TEG_GATE_BITS) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
+			gate |= b->near[set][i].who >> (64 - TEG_GATE_BITS) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
 		b->gate[set] = gate;
 	}
+}
+
+/* Says in its word who stands at a far place; false when there is no room there, or its tag is another's. */
+static bool say_far(struct teg_buckets *b, uint32_t at)
+{
+	const uint64_t who = b->far[at].who, tag = teg_far_tag(who);
+	const uint64_t part = tag << TEG_FAR_LINE_BITS | at % TEG_FAR_ROW / TEG_BUCKET_WAYS;
+	__u64 *word = &b->word[teg_far_word(who)];
+	uint32_t i = 0;
+
+	for (; i < TEG_BUCKET_WAYS && *word >> 16 * i & 0xffff; i++)
+		if ((*word >> 16 * i & 0xffff) >> TEG_FAR_LINE_BITS == tag)
+			return false;
+	if (i == TEG_BUCKET_WAYS)
+		return false;
+	*word |= part << 16 * i;
+	return true;
+}
+
+/* The same with words. A place that was just being made is of nobody in its row. */
+static void mend_words(struct teg_buckets *b)
+{
+	memset(b->word, 0, sizeof b->word);
+	for (uint32_t at = 0; at < TEG_FAR_ROWS * TEG_FAR_ROW; at++) {
+		struct teg_bucket *far = &b->far[at];
+
+		if (far->who && (teg_far_row(far->who) != at / TEG_FAR_ROW || !say_far(b, at)))
+			*far = (struct teg_bucket){ 0 };
+	}
+}
+
+static void carry_far_12(struct teg_buckets *is, const struct teg_bucket *was)
+{
+	struct teg_bucket_row *row = &is->row[teg_far_row(was->who)];
+	const uint32_t at = teg_far_row(was->who) * TEG_FAR_ROW + (uint32_t)row->head;
+
+	if (!was->who || row->head == TEG_FAR_ROW)
+		return;
+	is->far[at] = *was;
+	if (say_far(is, at))
+		row->head++;
+	else
+		is->far[at] = (struct teg_bucket){ 0 };
+}
+
+static void carry_12(struct teg_buckets *is, const struct buckets_12 *was)
+{
+	memcpy(is->seed, was->seed, sizeof is->seed);
+	memcpy(is->gate, was->gate, sizeof is->gate);
+	memcpy(is->near, was->at, sizeof is->near);
+	memcpy(is->sketch, was->sketch, sizeof is->sketch);
+	for (uint32_t set = TEG_NEAR_SETS; set < TEG_NEAR_SETS + FAR_SETS_12; set++)
+		for (uint32_t i = 0; i < TEG_BUCKET_WAYS; i++) {
+			const struct teg_bucket b = was->at[set][i];
+
+			carry_far_12(is, &b);
+		}
+	mend_gates(is);
+}
+
+static void carry_14(struct teg_buckets *is, const struct teg_buckets *was)
+{
+	memcpy(is, was, sizeof *is);
+	mend_gates(is);
+	mend_words(is);
 }
 
 /* The seeds too: a bucket's name is a hash under them. */
 static void carry_buckets(int from, int to)
 {
-	const size_t len = sizeof(struct teg_buckets);
-	void *was = mmap(NULL, len, PROT_READ, MAP_SHARED, from, 0);
-	void *is = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, to, 0);
+	struct bpf_map_info info = { 0 };
+	__u32 info_len = sizeof info;
 
-	if (was != MAP_FAILED && is != MAP_FAILED) {
-		memcpy(is, was, len);
-		mend_gates(is);
-	}
+	if (bpf_obj_get_info_by_fd(from, &info, &info_len))
+		return;
+	void *was = mmap(NULL, info.value_size, PROT_READ, MAP_SHARED, from, 0);
+	void *is = mmap(NULL, sizeof(struct teg_buckets), PROT_READ | PROT_WRITE, MAP_SHARED, to, 0);
+
+	if (was != MAP_FAILED && is != MAP_FAILED && info.value_size == sizeof(struct teg_buckets))
+		carry_14(is, was);
+	else if (was != MAP_FAILED && is != MAP_FAILED)
+		carry_12(is, was);
 	if (was != MAP_FAILED)
-		munmap(was, len);
+		munmap(was, info.value_size);
 	if (is != MAP_FAILED)
-		munmap(is, len);
+		munmap(is, sizeof(struct teg_buckets));
 }
 
 void older_carry(const struct older *o, const struct shared *to, const uint32_t *slots, const bool *fresh, uint32_t count)

@@ -30,7 +30,7 @@ const struct shared_map shared_maps[] = {
 	SHARED_COUNTERS(counters, 11, TEG_SLOTS_FIRST),
 	SHARED(causes, 10, PERCPU_ARRAY, 4, sizeof(struct teg_counter), 2 * CAUSE_COUNT, 0),
 	SHARED(self, 10, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
-	SHARED(buckets, 12, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
+	SHARED(buckets, 14, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
 	SHARED(blocks, 12, ARRAY, 4, TEG_BLOCK_SET_BYTES, 1 + TEG_BLOCK_SETS, BPF_F_MMAPABLE),
 	SHARED(hints, 10, ARRAY, 4, sizeof(struct teg_hints), 1, BPF_F_MMAPABLE),
 	SHARED(telling, 10, PERCPU_ARRAY, 4, sizeof(struct teg_telling), 1, 0),
@@ -446,8 +446,7 @@ int shared_forget(const struct shared *s, struct err *why)
 
 	if (b == MAP_FAILED || t == MAP_FAILED)
 		return err_sys(why, "cannot map teg_buckets and teg_blocks");
-	memset(b->gate, 0, sizeof b->gate);
-	memset(b->at, 0, sizeof b->at);
+	memset(b->gate, 0, offsetof(struct teg_buckets, sketch) - offsetof(struct teg_buckets, gate));
 	fill_sketch(b);
 	memset(t->at, 0, sizeof t->at);
 	munmap(b, sizeof *b);

@@ -32,7 +32,7 @@
 #define CLIENTS 1000
 #define FLOOD_SECONDS 4
 #define ATTACK_REPEAT 500000u
-#define PLACES (TEG_BUCKET_SETS * TEG_BUCKET_WAYS)
+#define PLACES TEG_BUCKET_PLACES
 
 static struct plan_counter counters[] = { { .id = "neighbour" }, { .id = "blocked" }, { .id = "reflex.syn" } };
 static struct teg_box boxes[] = {

@@ -142,22 +142,29 @@ static void take_all(struct floor_run *f, struct xdp_run *x, const struct form *
 	floor_compare(f, xdp_run_program(x), 1, FILLING_PACKETS);
 }
 
+static void age_one(struct teg_bucket *b, unsigned more)
+{
+	const uint64_t until = (b->who - 100 - more % 64) & ((1u << TEG_BUCKET_UNTIL) - 1);
+
+	if (b->who)
+		b->who = b->who >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL | until;
+	b->empty_ns -= 300 * SECOND;
+}
+
 /* As though nobody had come for some minutes. */
 static void age(struct xdp_run *x)
 {
 	struct teg_buckets *b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_SHARED, xdp_run_shared(x)->buckets, 0);
 
 	floor_must(b == MAP_FAILED ? -1 : 0, "buckets");
-	for (unsigned set = 0; set < TEG_BUCKET_SETS; set++) {
-		b->gate[set] = b->gate[set] >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL;
-		for (unsigned i = 0; i < TEG_BUCKET_WAYS; i++) {
-			__u64 *who = &b->at[set][i].who;
-			const uint64_t until = (*who - 100 - (set + i) % 64) & ((1u << TEG_BUCKET_UNTIL) - 1);
-
-			*who = *who >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL | until;
-			b->at[set][i].empty_ns -= 300 * SECOND;
-		}
-	}
+	for (unsigned i = 0; i < TEG_NEAR_SETS; i++)
+		b->gate[i] = b->gate[i] >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL;
+	for (unsigned i = 0; i < TEG_FAR_ROWS; i++)
+		b->row[i].visit &= UINT32_MAX;
+	for (unsigned i = 0; i < TEG_NEAR_SETS * TEG_BUCKET_WAYS; i++)
+		age_one(&b->near[i / TEG_BUCKET_WAYS][i % TEG_BUCKET_WAYS], i);
+	for (unsigned i = 0; i < TEG_FAR_ROWS * TEG_FAR_ROW; i++)
+		age_one(&b->far[i], i);
 	munmap(b, sizeof *b);
 }
 

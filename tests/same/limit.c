@@ -142,7 +142,7 @@ static struct teg_rule strict_rules[] = {
 #define CLIENTS 1000
 #define STRANGERS 1000000
 #define FEW 4096
-#define PLACES (TEG_BUCKET_SETS * TEG_BUCKET_WAYS)
+#define PLACES TEG_BUCKET_PLACES
 
 /* Of 1000 clients here and there those that pass when each sends so many. */
 static unsigned clients(struct xdp_run *x, unsigned each)
@@ -178,16 +178,36 @@ static bool gate_holds(const struct teg_buckets *b, unsigned set)
 	uint64_t parts = 0;
 
 	for (unsigned i = 0; i < TEG_BUCKET_WAYS; i++)
-		parts |= b->at[set][i].who >> (64 - TEG_GATE_BITS) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
+		parts |= b->near[set][i].who >> (64 - TEG_GATE_BITS) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
 	return parts == b->gate[set] >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL;
+}
+
+/* Far places that their words do not say, and parts of words that say none. */
+static unsigned wrong_words(const struct teg_buckets *b)
+{
+	unsigned taken = 0, said = 0, unsaid = 0;
+
+	for (unsigned at = 0; at < TEG_FAR_ROWS * TEG_FAR_ROW; at++) {
+		const uint64_t who = b->far[at].who, word = b->word[teg_far_word(who)];
+		const uint64_t part = teg_far_tag(who) << TEG_FAR_LINE_BITS | at % TEG_FAR_ROW / TEG_BUCKET_WAYS;
+		unsigned i = 0;
+
+		while (i < TEG_BUCKET_WAYS && (word >> 16 * i & 0xffff) != part)
+			i++;
+		taken += who != 0;
+		unsaid += who && i == TEG_BUCKET_WAYS;
+	}
+	for (unsigned i = 0; i < TEG_FAR_WORDS * TEG_BUCKET_WAYS; i++)
+		said += (b->word[i / TEG_BUCKET_WAYS] >> 16 * (i % TEG_BUCKET_WAYS) & 0xffff) != 0;
+	return unsaid + (said > taken ? said - taken : taken - said);
 }
 
 static unsigned wrong_gates(const struct xdp_run *x)
 {
 	struct teg_buckets *b = buckets_map(x);
-	unsigned wrong = 0;
+	unsigned wrong = wrong_words(b);
 
-	for (unsigned set = 0; set < TEG_BUCKET_SETS; set++)
+	for (unsigned set = 0; set < TEG_NEAR_SETS; set++)
 		wrong += !gate_holds(b, set);
 	munmap(b, sizeof *b);
 	return wrong;
@@ -254,12 +274,26 @@ static uint64_t name_of(const struct teg_buckets *b, unsigned source)
 	return name_end(name_address(0, seed, 0, lo, false), seed);
 }
 
-/* Sources that share the first one's set of so many. */
-static void neighbours(const struct teg_buckets *b, unsigned sets, unsigned *sources, unsigned count)
+/* Do two share a near set; or far a word, in which both can stand? */
+static bool shares(uint64_t a, uint64_t b, bool far)
 {
-	for (unsigned source = 0, found = 0; found < count; source++)
-		if ((name_of(b, source) & (sets - 1)) == (name_of(b, 0) & (sets - 1)))
+	if (far)
+		return teg_far_word(a) == teg_far_word(b) && teg_far_tag(a) != teg_far_tag(b);
+	return (a ^ b) % TEG_NEAR_SETS == 0;
+}
+
+/* Sources that share a source's near set, or its far word: itself, and others. */
+static void neighbours(const struct teg_buckets *b, unsigned of, bool far, unsigned *sources, unsigned count)
+{
+	sources[0] = of;
+	for (unsigned source = 0, found = 1; found < count; source++) {
+		unsigned with = 0;
+
+		while (with < found && source != sources[with] && shares(name_of(b, source), name_of(b, sources[with]), far))
+			with++;
+		if (with == found)
 			sources[found++] = source;
+	}
 }
 
 /* Both leave within some nanoseconds of each other. */
@@ -292,7 +326,7 @@ static void *race(void *arg)
 	sched_setaffinity(0, sizeof mine, &mine);
 	for (unsigned i = 0; i < RACES; i++) {
 		if (!r->cpu) {
-			memset(r->b->at[r->set], 0, sizeof r->b->at[0]);
+			memset(r->b->near[r->set], 0, sizeof r->b->near[0]);
 			r->b->gate[r->set] = 0;
 		}
 		meet(r, 2 * i + 1);
@@ -324,9 +358,9 @@ static void raced(void)
 	xdp_run_at(x, 1, 0, NOW);
 	r[0].x = x, r[0].arrived = &arrived, r[0].b = buckets_map(x);
 	r[0].set = name_of(r[0].b, 0) & (TEG_NEAR_SETS - 1);
-	neighbours(r[0].b, TEG_NEAR_SETS, r[0].sources, RACERS);
+	neighbours(r[0].b, 0, false, r[0].sources, RACERS);
 	passes(x, "100.0.0.0", 0);
-	tap_ok(r[0].b->at[r[0].set][0].who, "a source stands in the set that its name says");
+	tap_ok(r[0].b->near[r[0].set][0].who, "a source stands in the set that its name says");
 	r[1] = r[0], r[1].cpu = 1;
 	for (int i = 0; i < 2; i++)
 		if (pthread_create(&threads[i], NULL, race, &r[i]))
@@ -341,10 +375,27 @@ static void raced(void)
 /* ---- how long a place is kept ------------------------------------------------------------ */
 
 #define DAY (86400 * SECOND)
-#define KEEPERS (2 * TEG_BUCKET_WAYS) /* fill both their sets */
+#define SHARERS (TEG_BUCKET_WAYS + 1) /* the stranger, and those who fill its word */
+
+/* Near and far there is no place for the first of these: others come before it, and take those near of each. */
+static void fill_both(struct xdp_run *x, unsigned *sharers)
+{
+	struct teg_buckets *b = buckets_map(x);
+	unsigned near[SHARERS];
+
+	neighbours(b, 0, true, sharers, SHARERS);
+	for (unsigned i = 0; i < SHARERS; i++) {
+		neighbours(b, sharers[i], false, near, SHARERS);
+		for (unsigned k = 1; k < SHARERS; k++)
+			passes(x, "100.0.0.0", near[k]);
+	}
+	for (unsigned i = 1; i < SHARERS; i++)
+		passes(x, "100.0.0.0", sharers[i]);
+	munmap(b, sizeof *b);
+}
 
 /*
- * Both sets of a stranger are full; then nothing comes for so many days. The moment until which a place is kept comes round
+ * A stranger's near set and its far word are full; then nothing comes for so many days. The moment until which a place is kept comes round
  * after 208.
  */
 static void kept(void)
@@ -369,7 +420,7 @@ static void kept(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct teg_rule slow[] = { strict_rules[0], strict_rules[1] };
 		struct plan strict = plan;
-		unsigned sources[KEEPERS + 1];
+		unsigned sharers[SHARERS];
 
 		xdp_run_free(x);
 		x = NULL;
@@ -377,15 +428,11 @@ static void kept(void)
 		strict.rules = slow;
 		if (!tap_ok(!xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why), "a limit of one in %s loads", rows[i].depth))
 			return;
-		struct teg_buckets *b = buckets_map(x);
-		neighbours(b, TEG_FAR_SETS, sources, KEEPERS + 1);
-		munmap(b, sizeof *b);
 		xdp_run_at(x, 1, 0, NOW);
-		for (unsigned k = 0; k < KEEPERS; k++)
-			passes(x, "100.0.0.0", sources[k]);
+		fill_both(x, sharers);
 		xdp_run_at(x, 1, 0, NOW + rows[i].after_ns);
-		passes(x, "100.0.0.0", sources[KEEPERS]);
-		tap_ok(xdp_run_telling(x).crowded == !rows[i].has_place, "%s %.4f days after sources of one in %s filled both sets", rows[i].has_place ? "a stranger has a place" : "none has",
+		passes(x, "100.0.0.0", sharers[0]);
+		tap_ok(xdp_run_telling(x).crowded == !rows[i].has_place, "%s %.4f days after sources of one in %s filled its set and its word", rows[i].has_place ? "a stranger has a place" : "none has",
 			(double)rows[i].after_ns / (double)DAY, rows[i].depth);
 	}
 }
@@ -395,14 +442,17 @@ static void take_rest(const struct xdp_run *x)
 {
 	struct teg_buckets *b = buckets_map(x);
 
-	for (unsigned at = 0; at < TEG_BUCKET_SETS * TEG_BUCKET_WAYS; at++) {
+	for (unsigned at = 0; at < TEG_NEAR_SETS * TEG_BUCKET_WAYS; at++) {
 		const unsigned set = at / TEG_BUCKET_WAYS, place = at % TEG_BUCKET_WAYS;
 
-		if (b->at[set][place].who)
+		if (b->near[set][place].who)
 			continue;
-		b->at[set][place] = (struct teg_bucket){ 1ull << 63 | ((NOW >> TEG_BUCKET_UNIT) + TEG_BUCKET_KEPT), NOW };
+		b->near[set][place] = (struct teg_bucket){ 1ull << 63 | ((NOW >> TEG_BUCKET_UNIT) + TEG_BUCKET_KEPT), NOW };
 		b->gate[set] |= 1ull << (TEG_BUCKET_UNTIL + (place + 1) * TEG_GATE_BITS - 1);
 	}
+	for (unsigned i = 0; i < TEG_FAR_WORDS * TEG_BUCKET_WAYS; i++)
+		if (!(b->word[i / TEG_BUCKET_WAYS] >> 16 * (i % TEG_BUCKET_WAYS) & 0xffff))
+			b->word[i / TEG_BUCKET_WAYS] |= 1ull << (TEG_FAR_LINE_BITS + 16 * (i % TEG_BUCKET_WAYS));
 	munmap(b, sizeof *b);
 }
 

@@ -15,12 +15,17 @@
 
 #include "bpf-templates/abi.h"
 
-enum step { STEP_READ, STEP_SWAP, STEP_XOR };
+enum step { STEP_READ, STEP_SWAP, STEP_XOR, STEP_STORE };
 static __u64 shared_step(enum step kind, __u64 *word, __u64 was, __u64 is);
 
 #define BUCKETS_READ(word) shared_step(STEP_READ, (__u64 *)(word), 0, 0)
 #define BUCKETS_SWAP(word, was, is) shared_step(STEP_SWAP, word, was, is)
 #define BUCKETS_XOR(word, bits) shared_step(STEP_XOR, word, 0, bits)
+#define BUCKETS_STORE(word, is) shared_step(STEP_STORE, word, 0, is)
+#define BUCKETS_ALL table
+#define FAR_VISIT TEG_BUCKET_WAYS /* a line */
+int far_free(__u32 row, __u32 at, __u64 now);
+static struct teg_buckets *table;
 #include "bpf-templates/buckets.h"
 #include "tests/lib/tap.h"
 
@@ -29,11 +34,14 @@ static __u64 shared_step(enum step kind, __u64 *word, __u64 was, __u64 is);
 #define TOKENS 3 /* that a bucket holds */
 #define CPUS 3
 #define PACKETS 2 /* of a CPU at most */
-#define STEPS 80
+#define STEPS 120
+#define FAR 8 /* places of the row that are reached */
+#define OTHER TEG_FAR_ROWS /* another word of the row */
+#define LONG_AGO (200 * 86400 * SECOND)
 #define ORDERS_BITS 24
 
 /*
- * Sources are letters, and all have the same two sets. a to f are new; others stand in the places at
+ * Sources are letters, and all have the same near set and the same word far; but of digits, and of z, it is another word of the same row. a to f are new; others stand in the places at
  * first, and are kept, or their time is over (large letters). d's and t's buckets are deeper than the others', m's is
  * of a rate over everything. e and f have names that begin alike.
  */
@@ -49,8 +57,10 @@ static const struct teg_rule *rule_of(char source)
 static uint64_t name_of(char source)
 {
 	const uint64_t begins = source == 'f' ? 'e' : (uint64_t)source;
+	const uint64_t word = source == 'z' || (source >= '0' && source <= '9') ? OTHER : 0;
 
-	return 1ull << 63 | begins << (64 - TEG_GATE_BITS) | (uint64_t)source << 30;
+	return 1ull << 63 | begins << (64 - TEG_GATE_BITS) | (uint64_t)(source & 31) << 48 | begins << (TEG_BUCKET_UNTIL + 15) |
+	       word << TEG_BUCKET_UNTIL;
 }
 
 static const struct row {
@@ -78,12 +88,24 @@ static const struct row {
 	{ "the same, while a shallower one takes its place", "T...", "....", { "t", "a" }, 0, 0, 0 },
 	{ "the same, while a new one comes to two CPUs", "Pqrs", "....", { "p", "a", "a" }, 0, 0, 0 },
 	{ "the same, far", "qrst", "Pvwx", { "pp", "aa" }, 0, 0, 0 },
+	{ "one far that comes first to two CPUs", "pqrs", "....", { "a", "a" }, 0, 0, 0 },
+	{ "one far that comes twice to both", "pqrs", "....", { "aa", "aa" }, 0, 0, 0 },
+	{ "two far at once, and each to both", "pqrs", "....", { "ab", "ba" }, 0, 0, 0 },
+	{ "two far whose names begin alike", "pqrs", "....", { "ef", "fe" }, 0, 0, 0 },
+	{ "two for whom there is one place far", "pqrs", "uvw.", { "a", "b" }, 0, 0, 0 },
+	{ "two far in others' places", "pqrs", "UVwx", { "a", "b" }, 0, 0, 0 },
+	{ "one far in another's place, which comes again", "pqrs", "Uvwx", { "a", "u" }, 0, 0, 0 },
+	{ "the same, twice", "pqrs", "Uvwx", { "aa", "u" }, 0, 0, 0 },
+	{ "one far, deeper, in the place of one whose name begins alike", "pqrs", "Eqrs", { "d", "e" }, 0, 0, 0 },
+	{ "one far, while one whose name begins alike is freed", "pqrs", "E1..234.", { "ff", "zf" }, 0, 0, 0 },
+	{ "the same, which comes again", "pqrs", "E1..234.", { "ee", "zf" }, 0, 0, 0 },
 	{ "a rate over everything that begins", "....", "....", { "m", "m", "m" }, 0, 0, 0 },
-	{ "the same, beside another who wants its place", "pqrs", "uvw.", { "m", "m", "a" }, 0, 0, 0 },
-	{ "the same, where all are kept", "....", "uvwx", { "m", "m" }, 0, 0, 0 },
-	{ "the same, while one of these comes", "....", "uvwx", { "m", "u" }, 1, 1, 0 },
+	{ "the same, beside another who wants its place", "pqr.", "uvwx", { "m", "m", "a" }, 0, 0, 0 },
+	{ "the same, where all are kept", "uvwx", "....", { "m", "m" }, 0, 0, 0 },
+	{ "the same, while one of these comes", "uvwx", "....", { "m", "u" }, 1, 1, 0 },
 	{ "the last near place, which is said to be taken while it is", "pqr.", "....", { "a", "a", "b" }, 0, 0, 0 },
 	{ "one whose near place is kept by one clock, and not by the other", "Pqrs", "....", { "a", "a" }, 1, 0, 6 },
+	{ "one whose far place is kept by one clock, and not by the other", "qrst", "Pvwx", { "p", "p" }, 1, 0, 6 },
 };
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -97,12 +119,12 @@ struct cpu {
 
 /* All that is to come depends on this, and on the row. */
 struct state {
-	uint64_t gate[2];
-	struct teg_bucket at[2][TEG_BUCKET_WAYS];
+	uint64_t gate, word, other;
+	struct teg_bucket_row row;
+	struct teg_bucket near[TEG_BUCKET_WAYS], far[FAR];
 	struct cpu cpu[CPUS];
 };
 
-static struct teg_buckets *table;
 static struct cpu *runs; /* NULL: nobody else does */
 static unsigned told;
 static bool has_stepped;
@@ -120,6 +142,8 @@ static __u64 shared_step(enum step kind, __u64 *word, __u64 was, __u64 is)
 		*word = is;
 	if (kind == STEP_XOR)
 		*word ^= is;
+	if (kind == STEP_STORE)
+		*word = is;
 	has_stepped = true;
 	if (runs) {
 		if (runs->steps == STEPS)
@@ -137,18 +161,22 @@ static enum buckets_said take(char source, uint64_t now)
 
 static void look(struct state *s)
 {
-	s->gate[0] = table->gate[0];
-	s->gate[1] = table->gate[TEG_NEAR_SETS];
-	memcpy(s->at[0], table->at[0], sizeof s->at[0]);
-	memcpy(s->at[1], table->at[TEG_NEAR_SETS], sizeof s->at[1]);
+	s->gate = table->gate[0];
+	s->word = table->word[0];
+	s->other = table->word[OTHER];
+	s->row = table->row[0];
+	memcpy(s->near, table->near[0], sizeof s->near);
+	memcpy(s->far, table->far, sizeof s->far);
 }
 
 static void put(const struct state *s)
 {
-	table->gate[0] = s->gate[0];
-	table->gate[TEG_NEAR_SETS] = s->gate[1];
-	memcpy(table->at[0], s->at[0], sizeof s->at[0]);
-	memcpy(table->at[TEG_NEAR_SETS], s->at[1], sizeof s->at[1]);
+	table->gate[0] = s->gate;
+	table->word[0] = s->word;
+	table->word[OTHER] = s->other;
+	table->row[0] = s->row;
+	memcpy(table->near[0], s->near, sizeof s->near);
+	memcpy(table->far, s->far, sizeof s->far);
 }
 
 /* One step of one CPU, and what it does behind it alone. */
@@ -171,29 +199,52 @@ static void step(const struct row *r, struct state *s, unsigned cpu)
 
 /* ---- a row ------------------------------------------------------------------------------- */
 
-static void fill(struct teg_bucket *set, uint64_t *gate, const char *who)
+/* Who stands there: kept for as long as it takes to be full again, and half a minute longer; or that is over. */
+static uint64_t stand(struct teg_bucket *b, char who)
 {
 	const uint32_t unit = NOW >> TEG_BUCKET_UNIT;
+	const bool over = who >= 'A' && who <= 'Z';
+	const char source = (char)(over ? who - 'A' + 'a' : who);
 
-	for (unsigned i = 0; i < TEG_BUCKET_WAYS; i++) {
-		const bool over = who[i] >= 'A' && who[i] <= 'Z';
-		const char source = (char)(over ? who[i] - 'A' + 'a' : who[i]);
-
-		if (source == '.')
-			continue;
-		/* As long as it takes to be full again, and half a minute longer. */
-		set[i].empty_ns = over ? NOW - rule_of(source)->depth_ns - 40 * SECOND : NOW - rule_of(source)->depth_ns;
-		set[i].who = buckets_until(name_of(source), over ? unit - 4 : unit + TEG_BUCKET_KEPT);
-		*gate |= buckets_tag(name_of(source)) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
-	}
+	if (source == '.')
+		return 0;
+	b->empty_ns = over ? NOW - rule_of(source)->depth_ns - 40 * SECOND : NOW - rule_of(source)->depth_ns;
+	b->who = buckets_until(name_of(source), over ? unit - 4 : unit + TEG_BUCKET_KEPT);
+	return name_of(source);
 }
 
+static uint64_t far_part(uint64_t who, unsigned at)
+{
+	return who ? teg_far_tag(who) << TEG_FAR_LINE_BITS | at / TEG_BUCKET_WAYS : 0;
+}
+
+/* Says who stands at a far place in the next part of its word. */
+static void say(struct state *s, uint64_t who, unsigned at)
+{
+	uint64_t *word = teg_far_word(who) ? &s->other : &s->word;
+	unsigned i = 0;
+
+	while (*word >> 16 * i & 0xffff)
+		i++;
+	*word |= far_part(who, at) << 16 * i;
+}
+
+/* What nobody has, somebody had long ago. */
 static struct state begin(const struct row *r)
 {
 	struct state s = { 0 };
 
-	fill(s.at[0], &s.gate[0], r->near);
-	fill(s.at[1], &s.gate[1], r->far);
+	for (unsigned i = 0; i < TEG_BUCKET_WAYS; i++)
+		s.gate |= buckets_tag(stand(&s.near[i], r->near[i])) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
+	for (unsigned i = 0; i < FAR; i++)
+		s.far[i].empty_ns = NOW - LONG_AGO;
+	for (unsigned i = 0; r->far[i]; i++) {
+		const uint64_t who = stand(&s.far[i], r->far[i]);
+
+		if (who)
+			say(&s, who, i);
+	}
+	s.row.head = strcspn(r->far, ".");
 	for (unsigned i = 0; i < CPUS; i++)
 		s.cpu[i].done = !r->cpu[i];
 	return s;
@@ -210,13 +261,33 @@ static unsigned left(const struct state *s, char source)
 	return passed;
 }
 
-static bool gate_holds(const struct state *s, unsigned set)
+static bool gate_holds(const struct state *s)
 {
 	uint64_t parts = 0;
 
 	for (unsigned i = 0; i < TEG_BUCKET_WAYS; i++)
-		parts |= buckets_tag(s->at[set][i].who) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
-	return parts == s->gate[set] >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL;
+		parts |= buckets_tag(s->near[i].who) << (TEG_BUCKET_UNTIL + i * TEG_GATE_BITS);
+	return parts == s->gate >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL;
+}
+
+/* Has each far place a part of its word, and each part a place? */
+static bool words_hold(const struct state *s)
+{
+	uint64_t word = s->word, other = s->other;
+
+	for (unsigned at = 0; at < FAR; at++) {
+		const uint64_t who = s->far[at].who, part = far_part(who, at);
+		uint64_t *of = teg_far_word(who) ? &other : &word;
+		unsigned i = 0;
+
+		while (part && i < TEG_BUCKET_WAYS && (*of >> 16 * i & 0xffff) != part)
+			i++;
+		if (i == TEG_BUCKET_WAYS)
+			return false;
+		if (part)
+			*of &= ~(0xffffull << 16 * i);
+	}
+	return !word && !other;
 }
 
 /* What a row came to: the worst of all orders. */
@@ -249,7 +320,7 @@ static void count_source(const struct row *r, const struct state *s, char source
 
 static void count(const struct row *r, const struct state *s, struct found *f, const char *order)
 {
-	f->gates += !gate_holds(s, 0) || !gate_holds(s, 1);
+	f->gates += !gate_holds(s) || !words_hold(s);
 	for (char source = 'a'; source <= 'z'; source++)
 		for (unsigned i = 0; i < CPUS; i++)
 			if (r->cpu[i] && strchr(r->cpu[i], source)) {
@@ -317,7 +388,7 @@ static void row(const struct row *r)
 	tap_ok(f.fewer <= r->fewer, "%s: none is lost", r->what);
 	if (f.fewer > r->fewer)
 		tap_note("%u too few in the order %s", f.fewer, f.fewer_order);
-	tap_ok(!f.gates, "%s: gates say who stands behind them", r->what);
+	tap_ok(!f.gates, "%s: gates and words say who stands behind them", r->what);
 }
 
 int main(void)

@@ -7,7 +7,7 @@
 #include "tests/lib/tap.h"
 
 #define SEEDS	10
-#define SOURCES (32u * TEG_FAR_SETS)
+#define SOURCES (32u * TEG_FAR_WORDS)
 #define TAGS	(1u << TEG_GATE_BITS)
 
 static uint64_t drawn(uint64_t *state)
@@ -36,7 +36,7 @@ static const struct {
 };
 
 struct spread {
-	unsigned sets[TEG_FAR_SETS], tags[TAGS];
+	unsigned sets[TEG_FAR_WORDS], tags[TAGS];
 };
 
 static void spread(struct spread *s, size_t row, const __u64 seed[2])
@@ -50,7 +50,7 @@ static void spread(struct spread *s, size_t row, const __u64 seed[2])
 				    0xffff00000000 | (uint32_t)(rows[row].lo + i * rows[row].lo_step);
 		const uint64_t name = name_end(name_address(3, seed, __builtin_bswap64(hi), __builtin_bswap64(lo), rows[row].six), seed);
 
-		s->sets[name & (TEG_FAR_SETS - 1)]++;
+		s->sets[teg_far_word(name)]++;
 		s->tags[name >> (64 - TEG_GATE_BITS)]++;
 	}
 }
@@ -59,7 +59,7 @@ static unsigned free_places(const struct spread *s)
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < TEG_FAR_SETS; i++)
+	for (unsigned i = 0; i < TEG_FAR_WORDS; i++)
 		count += s->sets[i] < TEG_BUCKET_WAYS ? TEG_BUCKET_WAYS - s->sets[i] : 0;
 	return count;
 }
@@ -89,7 +89,7 @@ int main(void)
 
 			spread(s, row, seed);
 			none += free_places(s);
-			const double u = unevenness(s->sets, TEG_FAR_SETS), v = unevenness(s->tags + TAGS / 2, TAGS / 2);
+			const double u = unevenness(s->sets, TEG_FAR_WORDS), v = unevenness(s->tags + TAGS / 2, TAGS / 2);
 			sets = u > sets ? u : sets;
 			tags = v > tags ? v : tags;
 		}
