@@ -180,7 +180,7 @@ static int fold_program(struct fold_code *c, struct bpf_prog_load_opts *opts)
 	return move_all_records(opts, c);
 }
 
-static int prepare(struct bpf_program *program, struct bpf_prog_load_opts *opts, long cookie)
+int one_value_prepare(struct bpf_program *program, struct bpf_prog_load_opts *opts, long cookie)
 {
 	own(fold_code) struct fold_code c = { .len = bpf_program__insn_cnt(program) };
 
@@ -197,7 +197,7 @@ static int prepare(struct bpf_program *program, struct bpf_prog_load_opts *opts,
 void one_value_know(void)
 {
 	static bool known;
-	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = prepare);
+	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = one_value_prepare);
 
 	if (known)
 		return;
