@@ -177,6 +177,7 @@ static void postures_told(struct request *r, struct answer *a)
 	request_tag(r, tag);
 	json_add_count(body, "generation", a->status.generation);
 	add_posture(body, &a->status);
+	json_add_text(body, "adopted", a->status.adopted);
 	request_reply(r, MHD_HTTP_OK, body);
 }
 

@@ -179,6 +179,7 @@ static enum exit_code change(const struct ctl *c, const char *path, unsigned lon
 	own(buf) struct buf out = { 0 };
 	own(json) cJSON *missing = cJSON_CreateArray();
 	struct sources s = { 0 };
+	size_t done = 0;
 	enum exit_code rc = read_sources(c, a, &s);
 
 	if (!rc && !s.at.len) {
@@ -187,16 +188,18 @@ static enum exit_code change(const struct ctl *c, const char *path, unsigned lon
 	}
 	for (size_t i = 0; !rc && i < s.at.len; i += AT_ONCE) {
 		rc = change_some(c, path, s.at.at + i, s.at.len - i < AT_ONCE ? s.at.len - i : AT_ONCE, minutes, missing);
-		if (rc && i)
-			say_partly(c, i, s.at.len, what);
+		done = rc ? i : s.at.len;
 	}
-	if (rc)
+	if (!done)
 		return rc;
 	if (*c->json)
-		add_json(&out, s.at.len, what, minutes ? NULL : missing);
+		add_json(&out, done, what, minutes ? NULL : missing);
 	else
-		add_words(&out, s.at.len, what, missing);
-	return say_out(&out);
+		add_words(&out, done, what, missing);
+	const enum exit_code said = say_out(&out);
+	if (rc)
+		say_partly(c, done, s.at.len, what);
+	return rc ? rc : said;
 }
 
 enum exit_code ctl_block(const struct ctl *c)

@@ -69,6 +69,12 @@ bool json_is_true(const cJSON *object, const char *name)
 	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
+const char *json_unenforced(const cJSON *status)
+{
+	return strcmp(json_text(status, "adopted"), "unknown") ? "no policy is enforced" :
+								 "a policy is enforced, and it is not known which";
+}
+
 /* ---- what is wrong, and how to end ------------------------------------------------------- */
 
 static enum exit_code exit_of_problem(const char *name)

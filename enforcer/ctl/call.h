@@ -56,5 +56,7 @@ enum exit_code call_show(const struct ctl *c, const char *path, call_words *word
 const char *json_text(const cJSON *object, const char *name);
 double json_number(const cJSON *object, const char *name);
 bool json_is_true(const cJSON *object, const char *name);
+/* Of a status, or of the postures, without a generation: is none enforced, or is it not known which? */
+const char *json_unenforced(const cJSON *status);
 
 #endif

@@ -53,7 +53,7 @@ static void add_postures(struct buf *out, struct arena *a, const cJSON *answer)
 
 	(void)a;
 	if (!cJSON_GetArraySize(postures))
-		buf_puts(out, "no policy is enforced, so there are no postures: tegctl apply FILE.tegb\n");
+		buf_printf(out, "%s, so there are no postures: tegctl apply FILE.tegb\n", json_unenforced(answer));
 	cJSON_ArrayForEach(p, postures) {
 		const char *name = json_text(p, "name");
 		const bool active = !strcmp(name, json_text(answer, "posture"));

@@ -110,7 +110,7 @@ static enum exit_code find_number(const struct ctl *c, unsigned long *out)
 	*out = rc ? 0 : (unsigned long)json_number(call.json, "generation");
 	if (rc || *out)
 		return rc;
-	say_problem(c, "conflict", "no policy is enforced", "tegctl apply FILE.tegb");
+	say_problem(c, "conflict", json_unenforced(call.json), "tegctl apply FILE.tegb");
 	return EXIT_NO;
 }
 

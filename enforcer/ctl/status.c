@@ -22,8 +22,7 @@ static void add_head(struct buf *out, const cJSON *s)
 	own(buf) struct buf generation = { 0 };
 
 	if (!json_number(s, "generation")) {
-		say_add(out, COLOUR_BAD, strcmp(json_text(s, "adopted"), "unknown") ? "no policy is enforced" :
-				"a policy is enforced, and it is not known which");
+		say_add(out, COLOUR_BAD, json_unenforced(s));
 		buf_puts(out, "\n");
 		add_line(out, "fault", json_text(s, "fault"));
 		return;

@@ -131,7 +131,7 @@ static void add_head(struct buf *out, struct arena *a, const struct sample *s)
 	const cJSON *raw = cJSON_GetObjectItemCaseSensitive(s->qualia, "raw");
 	const bool intact = json_is_true(s->status, "intact");
 
-	say_add(out, COLOUR_STRONG, *json_text(s->status, "posture") ? json_text(s->status, "posture") : "no policy");
+	say_add(out, COLOUR_STRONG, *json_text(s->status, "posture") ? json_text(s->status, "posture") : json_unenforced(s->status));
 	buf_printf(out, "  generation %.0f, ", json_number(s->status, "generation"));
 	say_add(out, intact ? COLOUR_GOOD : COLOUR_BAD, intact ? "intact" : "not intact");
 	buf_puts(out, ", engine ");

@@ -144,7 +144,7 @@ struct status {
 	uint64_t started;	/* of the warden */
 	uint64_t switch_ns;	/* how long both sides judged in the last switch; 0: there was none since the start */
 	const char *adopted;	/* "adopted", "restored", "fresh": how this start found the kernel */
-	const char *engine;	/* of layers 1 to 3, as status_interface, "mixed" or "none" */
+	const char *engine;	/* of layers 1 to 3, as status_interface, "mixed", "none" or "unknown" */
 	const char *nft_digest; /* of our tables as they are live, 64 hex digits */
 	uint8_t intact;		/* the live parts are those of the generation */
 	const char *fault;	/* when not intact: which part, and how */

@@ -54,6 +54,10 @@ static int answer_status(struct warden *w, const struct message *m, struct arena
 
 	report_status(&s, w->live, &w->kernel, a);
 	told_count(w->told, &w->kernel, &s.events);
+	if (!w->live && w->found == RECOVERED_UNKNOWN) {
+		s.engine = "unknown";
+		s.events.source = "unknown: a policy is enforced, and it is not known which";
+	}
 	if (w->live && !told_hears_nft(w->told))
 		s.events.source = arena_printf(a, "%s; what nft tells is not heard, since the packet log is another's", s.events.source);
 	s.drift.fault = w->drift_fault;
@@ -258,10 +262,8 @@ static int change_blocks(struct warden *w, const struct block *ask, bool *was, s
 	if (rc)
 		return rc;
 	no->part = "blocks";
-	if (!w->live) {
-		no->code = RESULT_CONFLICT;
-		return err_set(&no->why, ENOENT, "no policy is in force; apply a bundle first");
-	}
+	if (!w->live)
+		return refuse_without(w, no);
 	if (ask->seconds && !w->live->plan.zone_count) {
 		no->code = RESULT_CONFLICT;
 		return err_set(&no->why, EINVAL, "nothing is judged on arrival: the policy %s has no zone; give it one, and apply it", w->live->plan.policy);
@@ -357,9 +359,8 @@ static int change_feed(struct warden *w, int fd, const struct feed_given *ask, s
 	if (!rc)
 		rc = keep_refuses(w, no);
 	if (!rc && !w->live) {
-		no->code = RESULT_CONFLICT;
 		no->part = "feeds";
-		rc = err_set(&no->why, ENOENT, "no policy is in force; apply a bundle first");
+		rc = refuse_without(w, no);
 	}
 	if (!rc)
 		rc = feeds_replace(w->live, &w->kernel, ask, fd, no);

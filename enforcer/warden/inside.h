@@ -88,6 +88,8 @@ int base_holds(const struct warden *w, const struct asker *by, struct refusal *n
 /* A generation waits to be confirmed. */
 bool is_pending(const struct warden *w);
 int refuse_pending(const struct warden *w, struct refusal *no);
+/* What needs a generation, while there is none. */
+int refuse_without(const struct warden *w, struct refusal *no);
 
 /* *id is that of the bytes, whatever they are. */
 int apply(struct warden *w, int fd, const struct apply *ask, struct refusal *no, struct digest *id);

@@ -142,10 +142,8 @@ int set_posture(struct warden *w, const struct set_posture *ask, struct refusal 
 	if (rc)
 		return rc;
 	no->part = "posture";
-	if (!w->live) {
-		no->code = RESULT_CONFLICT;
-		return err_set(&no->why, ENOENT, "no policy is in force; apply a bundle first");
-	}
+	if (!w->live)
+		return refuse_without(w, no);
 	if (posture_find(&w->live->plan, ask->name, &posture)) {
 		no->code = RESULT_REFUSED;
 		return err_set(&no->why, EINVAL, "the policy %s has no posture %.128s", w->live->plan.policy, ask->name);

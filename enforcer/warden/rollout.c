@@ -152,6 +152,13 @@ int refuse_pending(const struct warden *w, struct refusal *no)
 		       (unsigned long long)w->state.now.number);
 }
 
+int refuse_without(const struct warden *w, struct refusal *no)
+{
+	no->code = RESULT_CONFLICT;
+	return err_set(&no->why, ENOENT, "%s; apply a bundle first",
+		       w->found == RECOVERED_UNKNOWN ? "a policy is in force, and it is not known which" : "no policy is in force");
+}
+
 int base_holds(const struct warden *w, const struct asker *by, struct refusal *no)
 {
 	char is[BASE_TAG_ROOM];
@@ -180,7 +187,8 @@ static int may_follow(struct warden *w, const struct asker *by, uint32_t seconds
 		return 0;
 	no->code = RESULT_CONFLICT;
 	no->part = "base";
-	return err_set(&no->why, ENOENT, "no policy is in force that could come back; apply without a confirmation");
+	return err_set(&no->why, ENOENT, "no policy %s that could come back; apply without a confirmation",
+		       w->found == RECOVERED_UNKNOWN ? "is known" : "is in force");
 }
 
 /* ---- apply, rollback ------------------------------------------------------------------------ */

@@ -43,7 +43,8 @@ int spool_read(const struct spool *s, size_t at, void *out, size_t len, struct e
 
 /*
  * All of them, of a spool that has ended, as they lie in its file: they come to memory when they are looked at, and
- * leave it when that is needed elsewhere. NULL where there is no file. munmap(2) of spool_len() ends it, not the spool.
+ * leave it when that is needed elsewhere. NULL where there is no file, after a write that failed, of nothing, and where it
+ * cannot be mapped. munmap(2) of spool_len() ends it, not the spool.
  */
 const void *spool_map(const struct spool *s);
 

@@ -79,7 +79,7 @@ holds "$(cat $lab/said)" "has no zone" "and it is said why"
 is "$(ctl unblock 10.9.0.3)" "$(printf '%s\n' '1 source is not blocked now' 'was not blocked before: 10.9.0.3')" "who was not blocked is not either, and is not said to have been"
 tegd_end TERM
 
-# --- a list that is refused halfway, as by a full table: an api that takes two requests
+# --- a list that is refused halfway, as by a full table: an api that takes two requests of three
 cat >$lab/api.py <<'PYTHON'
 import http.server, socketserver, sys
 class Api(http.server.BaseHTTPRequestHandler):
@@ -87,8 +87,9 @@ class Api(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         Api.taken += 1
-        body = b'{"result":"done"}' if Api.taken < 3 else b'{"problem":"failed","detail":"blocks: no place is left","try":"later"}'
-        self.send_response(200 if Api.taken < 3 else 500)
+        taken = Api.taken % 3 != 0
+        body = b'{"result":"done","not_blocked":["192.0.2.%d"]}' % Api.taken if taken else b'{"problem":"failed","detail":"blocks: no place is left","try":"later"}'
+        self.send_response(200 if taken else 500)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -104,6 +105,11 @@ for i in $(seq 2500); do echo "10.50.$((i / 250)).$((i % 250))"; done >$lab/many
 ok "a list that is refused halfway is no success" test $? != 0
 holds "$(cat $lab/said)" "no place is left" "it is said why"
 holds "$(cat $lab/said)" "the first 2000 of 2500 sources are blocked, the others are as they were" "and how many are blocked"
+ok "nor is one that is taken back" bash -c "! '$BUILD/tegctl' --socket $lab/full.sock unblock --from $lab/many >$lab/said 2>$lab/why"
+is "$(cat $lab/said)" "$(printf '%s\n' '2000 sources are not blocked now' 'were not blocked before: 192.0.2.4 192.0.2.5')" "who was not blocked, of those that were taken back, is named"
+holds "$(cat $lab/why)" "the first 2000 of 2500 sources are not blocked now, the others are as they were" "and how many were taken back"
+ok "nor for programs" bash -c "! '$BUILD/tegctl' --socket $lab/full.sock unblock --json --from $lab/many >$lab/said"
+is "$(jq -c 'select(.result) | [.result, .sources, .not_blocked]' $lab/said)" '["not blocked now",2000,["192.0.2.7","192.0.2.8"]]' "which are told the same"
 kill $api
 
 # --- from one engine to the other

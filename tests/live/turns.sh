@@ -57,6 +57,7 @@ turn 69 'cannot reach tegd at https://127.0.0.1:8764' 'https:// is for a tegd wi
 chmod 644 $lab/wide.token
 ok "tegd starts" tegd_start --engine nft --listen 127.0.0.1:8765 --tokens $lab/tokens
 holds "$(ctl posture)" "no policy is enforced, so there are no postures: tegctl apply" "no postures"
+turn 2 'no policy is enforced' 'tegctl apply' "no bundle" $tegctl bundle
 holds "$(ctl history)" "no generation was in force yet" "no history"
 turn 75 'no policy is in force' 'tegctl apply' "a posture of no policy" $tegctl posture LOCKDOWN
 turn 75 'no policy is in force' 'tegctl apply' "a block without one" $tegctl block 192.0.2.1
@@ -124,6 +125,12 @@ ok "tegd starts on a journal that is damaged" tegd_start --engine nft
 is "$(ctl status | head -1)" "a policy is enforced, and it is not known which" "of which it says no more than it knows"
 holds "$(ctl status)" "fault      the kernel has a policy of ours, which goes on until a bundle is applied: the journal $lab/state/state is damaged" "and why"
 holds "$(curl -s --unix-socket $lab/run/api.sock http://t/readyz | jq -r '.reasons[0]')" "the kernel has a policy of ours" "and so does /readyz"
+holds "$(ctl posture)" "a policy is enforced, and it is not known which, so there are no postures: tegctl apply" "its postures are not known"
+turn 2 'a policy is enforced, and it is not known which' 'tegctl apply' "nor is its bundle" $tegctl bundle
+is "$(status .events.source), $(status .engine)" "unknown: a policy is enforced, and it is not known which, unknown" "nor who tells of packets, and what judges"
+turn 75 'a policy is in force, and it is not known which' 'tegctl apply' "a posture of a policy that is not known" $tegctl posture LOCKDOWN
+turn 75 'a policy is in force, and it is not known which' 'tegctl apply' "a block there" $tegctl block 192.0.2.1
+turn 75 'no policy is known that could come back' 'without --confirm' "a trial there" $tegctl apply $lab/one.tegb --confirm 60s
 tegd_end KILL
 rm $lab/state/state
 ok "on one that is gone" tegd_start --engine nft
@@ -134,6 +141,7 @@ echo x >$lab/state/state
 ok "on one that is damaged, after a boot" tegd_start --engine nft --listen 127.0.0.1:8765 --tokens $lab/tokens
 is "$(ctl status | head -1)" "no policy is enforced" "nothing is in the kernel, which is known"
 holds "$(ctl status)" "fault      the kernel has nothing of ours" "and said"
+holds "$(ctl posture)" "no policy is enforced, so there are no postures" "of its postures, too"
 cp "$BUILD/tegctl" $lab/tegctl && chmod 755 $lab $lab/tegctl
 turn 77 "you may not use tegd's socket" "member of the socket's group" "a user of no group" \
 	setpriv --reuid 65534 --regid 65534 --clear-groups $lab/tegctl --socket $lab/run/api.sock status
