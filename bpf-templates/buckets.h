@@ -141,25 +141,26 @@ static __always_inline struct teg_bucket *buckets_place(struct teg_bucket *set, 
 							__u64 now, const struct teg_rule *rule)
 {
 	const __u32 unit = now >> TEG_BUCKET_UNIT;
-	struct teg_bucket *room = &set[0];
-	__u32 ahead = ~0u, part = 0;
+	__u32 least = ~0u; /* how far ahead the first that will be free is, and which it is: in one word, for want of stack */
 	__u64 was_who = 0, was_ns = 0;
 
 	/* A branch, though it is often guessed wrong: while its line is waited for, a guess goes on. */
 	for (__u32 i = 0; i < TEG_BUCKET_WAYS; i++) {
 		__u64 is_who = BUCKETS_READ(&set[i].who), is_ns = BUCKETS_READ(&set[i].empty_ns);
-		__u32 more = buckets_ahead(is_who, is_ns, now);
+		__u32 more = buckets_ahead(is_who, is_ns, now) * TEG_BUCKET_WAYS + i;
 
 		if ((is_who ^ who) >> TEG_BUCKET_UNTIL == 0)
 			return &set[i];
-		if (more < ahead) {
-			ahead = more;
-			room = &set[i];
+		if (more < least) {
+			least = more;
 			was_who = is_who;
 			was_ns = is_ns;
-			part = TEG_BUCKET_UNTIL + i * TEG_GATE_BITS;
 		}
+		asm volatile("" : "+r"(least), "+r"(was_who), "+r"(was_ns)); /* else clang keeps more of each turn than the stack has room for */
 	}
+	const __u32 ahead = least / TEG_BUCKET_WAYS, at = least % TEG_BUCKET_WAYS;
+	struct teg_bucket *room = &set[BOUND(at, TEG_BUCKET_WAYS)];
+
 	if (ahead && !buckets_must(rule)) {
 		if (buckets_gate_names(seen, set))
 			BUCKETS_SWAP(gate, seen, buckets_gate_shut(seen, unit, ahead));
@@ -169,7 +170,7 @@ static __always_inline struct teg_bucket *buckets_place(struct teg_bucket *set, 
 	if ((__s64)(now - was_ns) < (__s64)rule->depth_ns && BUCKETS_SWAP(&room->who, was_who, was_who) == was_who)
 		BUCKETS_SWAP(&room->empty_ns, was_ns, now - rule->depth_ns);
 	if (BUCKETS_SWAP(&room->who, was_who, who) == was_who)
-		BUCKETS_XOR(gate, (buckets_tag(was_who) ^ buckets_tag(who)) << part);
+		BUCKETS_XOR(gate, (buckets_tag(was_who) ^ buckets_tag(who)) << (TEG_BUCKET_UNTIL + at * TEG_GATE_BITS));
 	return room;
 }
 
@@ -393,7 +394,10 @@ static __always_inline enum buckets_said far_make(struct teg_buckets *all, __u64
 	return BUCKETS_NONE;
 }
 
-/* Takes the first token of a source that stands nowhere, and for which there is nothing near. */
+/*
+ * Takes the first token of a source that stands nowhere, and for which there is nothing near. Who finds no place and looks through the row has
+ * none yet, though some be free now: to try again takes more stack than kernels before 6.8 have.
+ */
 static __always_inline enum buckets_said far_take(struct teg_buckets *all, __u64 *word, __u64 seen, __u64 who, const struct teg_rule *rule,
 						  __u64 cost_ns, __u64 now)
 {
@@ -401,13 +405,9 @@ static __always_inline enum buckets_said far_take(struct teg_buckets *all, __u64
 
 	if (far_lets_in(seen, who))
 		said = far_make(all, word, seen, who, rule, cost_ns, now);
-	if (said != BUCKETS_NONE || !far_is_due(BUCKETS_READ(&all->row[BOUND(teg_far_row(who), TEG_FAR_ROWS)].visit), now))
-		return said;
-	far_visit(all, teg_far_row(who), now);
-	seen = BUCKETS_READ(word);
-	if (!far_lets_in(seen, who))
-		return BUCKETS_NONE;
-	return far_make(all, word, seen, who, rule, cost_ns, now);
+	if (said == BUCKETS_NONE && far_is_due(BUCKETS_READ(&all->row[BOUND(teg_far_row(who), TEG_FAR_ROWS)].visit), now))
+		far_visit(all, teg_far_row(who), now);
+	return said;
 }
 
 /* ---- both -------------------------------------------------------------------------------- */

@@ -365,7 +365,7 @@ int main(int argc, char **argv)
 {
 	static const char *const files[] = { "policies/examples/edge.teg", "policies/examples/whole.teg" };
 	const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
-	const unsigned policies = argc > 2 ? (unsigned)atoi(argv[2]) : 25;
+	const unsigned policies = argc > 2 ? (unsigned)atoi(argv[2]) : 200;
 
 	tap_ok(note_programs(), "programs are looked at before the kernel is given them");
 	for (unsigned hook = 0; hook < TEG_HOOKS; hook++) {
