@@ -391,6 +391,41 @@ static void row(const struct row *r)
 	tap_ok(!f.gates, "%s: gates and words say who stands behind them", r->what);
 }
 
+/* Of so many sources the first four stand near, in one set; the others in one row, four in each of its words. */
+static enum buckets_said take_nth(unsigned nth, uint64_t now)
+{
+	const uint64_t words = TEG_FAR_WORDS / TEG_FAR_ROWS, far = (uint64_t)(nth % words) * TEG_FAR_ROWS | (uint64_t)(nth / words + 1) << 15; /* tags from 1 on */
+
+	return buckets_take(table, 1ull << 63 | (uint64_t)nth << 49 | far << TEG_BUCKET_UNTIL, &shallow, shallow.cost_ns, now);
+}
+
+/* One CPU, and a row that fills: its places are found again when their time is over. */
+static void row_comes_round(void)
+{
+	const unsigned full = TEG_FAR_ROW + TEG_BUCKET_WAYS;
+	const uint64_t later = NOW + 60 * SECOND;
+	unsigned within = 0, again = 0, tries = 0;
+
+	runs = NULL;
+	memset(table, 0, sizeof *table);
+	for (unsigned i = 0; i < full; i++)
+		within += take_nth(i, NOW) == BUCKETS_WITHIN;
+	tap_num(within, full, "each source of a row has a place, as long as there is one");
+	for (unsigned i = 0; i < full; i++)
+		again += take_nth(i, NOW) == BUCKETS_WITHIN;
+	tap_num(again, full, "where it is found again");
+	tap_num(take_nth(full, NOW), BUCKETS_NONE, "who comes then has none");
+	for (unsigned i = 1; i <= TEG_BUCKET_WAYS; i++)
+		take_nth(full + i, later); /* near */
+	tap_num(take_nth(full, later), BUCKETS_NONE, "who comes when their time is over looks through a part of the row, and has none yet");
+	while (tries++ < TEG_FAR_ROW / FAR_VISIT && take_nth(full, later) != BUCKETS_WITHIN)
+		;
+	tap_ok(tries <= TEG_FAR_ROW / FAR_VISIT, "but before all of it was looked through");
+	tap_num(take_nth(full, later), BUCKETS_WITHIN, "and stays there");
+	tap_num(take_nth(full, later), BUCKETS_WITHIN, "for as many tokens as there are");
+	tap_num(take_nth(full, later), BUCKETS_OVER, "and no more");
+}
+
 int main(void)
 {
 	table = calloc(1, sizeof *table);
@@ -399,6 +434,7 @@ int main(void)
 		abort();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		row(&rows[i]);
+	row_comes_round();
 	free(met);
 	free(table);
 	return tap_done();
