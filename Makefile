@@ -38,7 +38,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LANG_SHARED := $(call sources,lang/base lang/vocab lang/bundle lang/playbook lang/derme)
 LANG_SYNTAX := $(call sources,lang/syntax lang/spell)
 GENERATED   := $(BUILD)/gen/teg.tab.o $(BUILD)/gen/teg.lex.o $(BUILD)/gen/shipped.o $(BUILD)/gen/pages.o
-COMPILER    := $(call sources,compiler/front compiler/ir compiler/pattern compiler/import compiler/prove compiler/emit compiler/emit/nft compiler/audit compiler/engine compiler/report compiler/lsp compiler/cmd)
+COMPILER    := $(call sources,compiler/front compiler/ir compiler/pattern compiler/import compiler/prove compiler/emit compiler/emit/nft compiler/audit compiler/audit/payload compiler/engine compiler/report compiler/lsp compiler/cmd)
 ENFORCER    := $(call sources,enforcer/proc enforcer/warden enforcer/nft enforcer/hook enforcer/api)
 CTL         := $(call sources,enforcer/ctl)
 
