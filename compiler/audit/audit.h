@@ -45,9 +45,6 @@ int audit_vectors_of(const struct plan *plan, struct bulk_words words, struct er
  */
 int audit_payload(const struct ir *ir, const struct plan *plan, struct err *why);
 
-/* The rule of layers 1 to 3 with this id, or NULL. */
-const struct ir_rule *audit_rule_named(const struct ir *ir, const char *id);
-
 /*
  * audit_bundle - the same of a sealed bundle, read back from its bytes. What it
  * refuses must not be written: -E2BIG when the budget did not suffice to tell,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "compiler/emit/emit.h"
-#include "lang/base/strmap.h"
+#include "compiler/ir/named.h"
 #include "lang/bundle/bulk_pack.h"
 
 /* --- address sets: the longest prefix answers for all of them ------------------------------- */
@@ -148,17 +148,6 @@ static struct ir_box bulk_box_of(struct sets *s, const struct teg_bulk_box *b)
 	return box;
 }
 
-const struct ir_rule *audit_rule_named(const struct ir *ir, const char *id)
-{
-	const struct ir_list *lists[] = { &ir->lifelines, &ir->feeds, &ir->blocks, &ir->reflexes, &ir->watches };
-
-	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
-		for (size_t i = 0; i < lists[l]->count; i++)
-			if (!strcmp(lists[l]->rules[i].id, id))
-				return &lists[l]->rules[i];
-	return NULL;
-}
-
 static enum rate_key key_of(const struct teg_rule *t)
 {
 	switch ((enum teg_key)t->key) {
@@ -175,9 +164,9 @@ static enum rate_key key_of(const struct teg_rule *t)
 }
 
 /* A table knows a bucket by the digest of its name and of how it counts: the policy's, when that is the one. */
-static const char *bucket_of(const struct ir *meant, const struct teg_rule *t, const char *id)
+static const char *bucket_of(const struct strmap *named, const struct teg_rule *t, const char *id)
 {
-	const struct ir_rule *m = audit_rule_named(meant, id);
+	const struct ir_rule *m = strmap_find(named, id);
 
 	return m && m->rate && emit_xdp_bucket(m->rate) == t->bucket ? m->rate->bucket : "another bucket";
 }
@@ -185,6 +174,7 @@ static const char *bucket_of(const struct ir *meant, const struct teg_rule *t, c
 /* How far the plan's boxes have been read: they stand in the order of their rules. */
 struct reading {
 	const struct ir *meant;
+	const struct strmap *named; /* its rules */
 	const struct plan *plan;
 	uint32_t listed, bulk, row;
 };
@@ -216,7 +206,7 @@ static void read_boxes(struct sets *s, struct ir_rule *r, struct reading *at, ui
 	/* audit_payload() has seen that a listed box of such a rule is one of these. */
 	if (at->row < p->config.payload.rows && p->payload.rows[at->row].rule == rule) {
 		const struct teg_row *row = &p->payload.rows[at->row++];
-		const struct ir_rule *m = audit_rule_named(at->meant, r->id);
+		const struct ir_rule *m = strmap_find(at->named, r->id);
 
 		r->payload = m ? m->payload : NULL;
 		r->boxes = arena_zero(s->arena, (p->config.payload.boxes + (size_t)1) * sizeof *r->boxes);
@@ -267,7 +257,7 @@ static struct ir_rule rule_of(struct sets *s, struct reading *at, uint32_t i)
 	if (t->cost_ns) {
 		struct ir_rate rate = { .cost_ns = t->cost_ns, .depth_ns = t->depth_ns, .rate = t->bytes, .bytes = t->bytes,
 					.key_bits = { t->key_bits4, t->key_bits6 }, .key = key_of(t),
-					.bucket = bucket_of(at->meant, t, id) };
+					.bucket = bucket_of(at->named, t, id) };
 
 		rate.kin = rate.bucket;
 		r.rate = arena_copy(s->arena, &rate, sizeof rate);
@@ -280,12 +270,11 @@ static struct ir_rule rule_of(struct sets *s, struct reading *at, uint32_t i)
 }
 
 /* The tables as rules: lifelines apart, blocks and reflexes in one list. Everything in `a`. */
-static void read_tables(struct ir *out, const struct ir *meant, const struct plan *plan,
-		       struct arena *a)
+static void read_tables(struct ir *out, const struct ir *meant, const struct strmap *named, const struct plan *plan, struct arena *a)
 {
 	struct sets *s = arena_zero(a, sizeof *s);
 	size_t room = (plan->rule_count + 1) * sizeof(struct ir_rule);
-	struct reading at = { .meant = meant, .plan = plan };
+	struct reading at = { .meant = meant, .named = named, .plan = plan };
 
 	s->arena = a;
 	read_prefixes(s, plan);
@@ -323,19 +312,6 @@ static bool same_rate(const struct ir_rate *x, const struct ir_rate *y)
 static bool same_effects(const struct pol_effects *x, const struct pol_effects *y)
 {
 	return x->emits == y->emits && (!x->emits || (x->severity == y->severity && x->one_in == y->one_in));
-}
-
-static struct strmap rules_by_id(const struct ir *ir, struct arena *a)
-{
-	const struct ir_list *lists[] = { &ir->lifelines, &ir->feeds, &ir->blocks, &ir->reflexes, &ir->watches };
-	struct strmap m;
-
-	strmap_init(&m, a);
-	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
-		for (size_t i = 0; i < lists[l]->count; i++)
-			if (!strmap_find(&m, lists[l]->rules[i].id))
-				strmap_put(&m, lists[l]->rules[i].id, &lists[l]->rules[i]);
-	return m;
 }
 
 /* What the prover leaves out: how fast buckets fill, for how long a source is blocked, and what is told. */
@@ -441,8 +417,8 @@ int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *p
 		rc = audit_payload(ir, plan, why);
 	if (rc)
 		return rc;
-	read_tables(&made, ir, plan, a);
-	const struct strmap meant = rules_by_id(ir, a);
+	const struct strmap meant = ir_early_named(ir, a);
+	read_tables(&made, ir, &meant, plan, a);
 	rc = limits_hold(&meant, &made.reflexes, why);
 	if (!rc)
 		rc = limits_hold(&meant, &made.watches, why);

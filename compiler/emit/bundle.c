@@ -1,9 +1,9 @@
-#include <assert.h>
 #include <string.h>
 
 #include "compiler/emit/emit.h"
 #include "compiler/emit/nft/lower.h"
 #include "compiler/emit/refuse.h"
+#include "compiler/ir/named.h"
 #include "lang/base/side_by_side.h"
 #include "lang/bundle/bundle.h"
 #include "lang/bundle/plan_holds.h"
@@ -166,35 +166,12 @@ static size_t rules_of(const struct ir *ir)
 	return count;
 }
 
-static const struct ir_rule *rule_in(const struct ir_list *l, const char *id)
-{
-	for (size_t i = 0; i < l->count; i++)
-		if (!strcmp(l->rules[i].id, id))
-			return &l->rules[i];
-	return NULL;
-}
-
-/* The first that is counted by this id: there is one. */
-static const struct ir_rule *rule_named(const struct ir *ir, const char *id)
-{
-	const struct ir_list *lists[] = { &ir->lifelines, &ir->feeds, &ir->blocks, &ir->reflexes, &ir->watches };
-	const struct ir_rule *r = NULL;
-
-	for (size_t i = 0; !r && i < sizeof lists / sizeof *lists; i++)
-		r = rule_in(lists[i], id);
-	for (size_t i = 0; !r && i < ir->posture_count; i++)
-		for (int d = 0; !r && d < DIRECTION_COUNT; d++)
-			r = rule_in(&ir->postures[i].lists[d], id);
-	assert(r);
-	return r;
-}
-
 static int begin_plan(struct making *m, bool proved, struct err *why)
 {
 	emit_plan(&m->plan, m->ir, m->a);
 	m->plan.proved = proved;
 	if (m->plan.counter_count > TEG_COUNTER_SLOTS)
-		return refuse_rule(why, rule_named(m->ir, m->plan.counters[TEG_COUNTER_SLOTS].id),
+		return refuse_rule(why, ir_rule_named(m->ir, m->plan.counters[TEG_COUNTER_SLOTS].id),
 				   "the rules of all postures have %u ids; there may be at most %u", m->plan.counter_count, TEG_COUNTER_SLOTS);
 	return 0;
 }

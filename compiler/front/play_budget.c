@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/front/playing.h"
+#include "lang/base/duration.h"
 
 static void budget_wrong(struct playing *p, const struct node *n)
 {
@@ -102,7 +103,7 @@ void play_budget_check(struct playing *p)
 			  "leave this bound out");
 	if (!p->sound || !p->budget[BUDGET_RUNTIME])
 		return;
-	play_time_print(&worst, b->worst.ns);
+	duration_say(&worst, b->worst.ns);
 	if (b->worst.ns > PLAYBOOK_RUN_NS_MAX || b->worst.recovery_ns > PLAYBOOK_RUN_NS_MAX)
 		diag(p->r->diags, DIAG_PLAYBOOK_LARGE, b->span, "a run of `%s` can take longer than a day", b->name);
 	else if (b->worst.ns > b->budget.runtime_ns)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/front/responding.h"
+#include "lang/base/duration.h"
 #include "lang/base/near.h"
 #include "lang/vocab/verdict.h"
 
@@ -149,7 +150,7 @@ bool play_time(struct reading *r, const struct node *n, uint64_t most, uint64_t 
 		return false;
 	if (*out <= most)
 		return true;
-	play_time_print(&words, most);
+	duration_say(&words, most);
 	diag(r->diags, DIAG_NUMBER_RANGE, n->span, "this is longer than %s", buf_text(&words));
 	return false;
 }

@@ -8,6 +8,7 @@
 #include "compiler/front/responding.h"
 #include "compiler/ir/proto.h"
 #include "lang/base/buf.h"
+#include "lang/base/duration.h"
 #include "lang/spell/print.h"
 #include "lang/vocab/cause.h"
 #include "lang/vocab/tcp_flag.h"
@@ -59,20 +60,6 @@ static void put_icmp(struct buf *out, const struct ranges *r)
 			put_codes(out, type, type == r->at[i].lo >> 8 ? r->at[i].lo & 255u : 0,
 				  type == r->at[i].hi >> 8 ? r->at[i].hi & 255u : 255, &first);
 	buf_putc(out, ']');
-}
-
-void print_duration(struct buf *out, uint64_t ns)
-{
-	static const struct {
-		const char *suffix;
-		uint64_t worth;
-	} units[] = { { "d", 86400000000000 }, { "h", 3600000000000 }, { "m", 60000000000 }, { "s", 1000000000 },
-		      { "ms", 1000000 }, { "us", 1000 }, { "ns", 1 } };
-	size_t i = 0;
-
-	while (ns % units[i].worth)
-		i++;
-	buf_printf(out, "%llu%s", (unsigned long long)(ns / units[i].worth), units[i].suffix);
 }
 
 static void put_zones(struct writing *w, uint64_t zones)
@@ -283,7 +270,7 @@ static void put_limit(struct buf *out, const struct pol_rate *r)
 	const char *unit = r->bytes ? "B" : "";
 
 	buf_printf(out, "%llu%s per ", (unsigned long long)r->count, unit);
-	print_duration(out, r->window_ns);
+	duration_print(out, r->window_ns);
 	put_key(out, r);
 	if (r->burst)
 		buf_printf(out, " burst %llu%s", (unsigned long long)r->burst, unit);
@@ -381,7 +368,7 @@ static void put_rate(struct buf *out, const struct pol_rate *r)
 	buf_puts(out, "    when rate");
 	put_key(out, r);
 	buf_printf(out, " > %llu%s per ", (unsigned long long)r->count, r->bytes ? "B" : "");
-	print_duration(out, r->window_ns);
+	duration_print(out, r->window_ns);
 	buf_putc(out, '\n');
 }
 
@@ -412,7 +399,7 @@ static void put_reflexes(struct writing *w)
 		buf_puts(&w->to->held, r->only_tells ? "    do " : r->cookies ? "    do cookies" : "    do drop");
 		if (r->block_ns) {
 			buf_puts(&w->to->held, " source for ");
-			print_duration(&w->to->held, r->block_ns);
+			duration_print(&w->to->held, r->block_ns);
 		}
 		if (r->effects.emits) {
 			buf_puts(&w->to->held, r->only_tells ? "" : ", ");
@@ -490,7 +477,7 @@ static void put_packets(struct writing *w, const struct pol_case *c)
 	buf_puts(&w->to->held, many ? ")" : "");
 	if (c->within_ns) {
 		buf_puts(&w->to->held, " in ");
-		print_duration(&w->to->held, c->within_ns);
+		duration_print(&w->to->held, c->within_ns);
 	}
 	put_expect(w, c);
 }
@@ -504,7 +491,7 @@ static void put_case(struct writing *w, const struct pol_case *c)
 		return;
 	case CASE_AFTER:
 		buf_puts(&w->to->held, "    after ");
-		print_duration(&w->to->held, c->within_ns);
+		duration_print(&w->to->held, c->within_ns);
 		buf_putc(&w->to->held, '\n');
 		return;
 	case CASE_FORALL:

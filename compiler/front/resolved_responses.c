@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/front/responding.h"
+#include "lang/base/duration.h"
 #include "lang/spell/print.h"
 #include "lang/vocab/verdict.h"
 
@@ -51,7 +52,7 @@ static void put_constant(struct buf *out, const struct play_constant *k)
 		buf_puts(out, event_severity_name((enum event_severity)k->number));
 		return;
 	case SORT_DURATION:
-		print_duration(out, k->number);
+		duration_print(out, k->number);
 		return;
 	case SORT_COUNT:
 		buf_printf(out, "%llu", (unsigned long long)k->number);
@@ -165,9 +166,9 @@ static void put_step(struct responses_writing *w, const struct pol_act *a)
 	}
 	if (a->retries) {
 		buf_printf(w->out, " retry %llu backoff ", (unsigned long long)a->retries);
-		print_duration(w->out, a->first_ns);
+		duration_print(w->out, a->first_ns);
 		buf_puts(w->out, "..");
-		print_duration(w->out, a->last_ns);
+		duration_print(w->out, a->last_ns);
 	}
 	if (a->undo) {
 		buf_puts(w->out, " undo ");
@@ -231,14 +232,14 @@ static void put_budget(struct responses_writing *w, const struct pol_playbook *p
 	const struct play_budget *b = &p->budget;
 
 	buf_puts(w->out, "    budget runtime ");
-	print_duration(w->out, b->runtime_ns);
+	duration_print(w->out, b->runtime_ns);
 	if (b->blocks) {
 		buf_printf(w->out, ", blocks %llu per ", (unsigned long long)b->blocks);
-		print_duration(w->out, b->blocks_ns);
+		duration_print(w->out, b->blocks_ns);
 	}
 	if (b->one_param != PLAY_NO_PARAM) {
 		buf_printf(w->out, ", one per %s per ", p->params[b->one_param].name);
-		print_duration(w->out, b->one_ns);
+		duration_print(w->out, b->one_ns);
 	}
 	buf_putc(w->out, '\n');
 }
@@ -277,7 +278,7 @@ static void put_term(struct responses_writing *w, const struct play_term *t)
 	put_constant(w->out, &(struct play_constant){ .sort = field ? event_field_sort(t->field) : SORT_COUNT, .number = t->number });
 	if (!field) {
 		buf_puts(w->out, " within ");
-		print_duration(w->out, t->within_ns);
+		duration_print(w->out, t->within_ns);
 	}
 }
 
@@ -302,7 +303,7 @@ static void put_feelings(struct responses_writing *w, const struct play_feeling 
 		buf_printf(w->out, "%s%s %s ", i ? " and " : " ", sense_name(f[i].sense), relation_name(f[i].relation));
 		put_share(w->out, f[i].share);
 		buf_puts(w->out, " for ");
-		print_duration(w->out, f[i].lasts_ns);
+		duration_print(w->out, f[i].lasts_ns);
 	}
 }
 

@@ -2,6 +2,7 @@
  * resolved_senses.c - feeds and rules on sessions as .teg again.
  */
 #include "compiler/front/responding.h"
+#include "lang/base/duration.h"
 #include "lang/spell/print.h"
 
 static void print_feed(struct buf *out, const struct pol_feed *f)
@@ -16,9 +17,9 @@ static void print_feed(struct buf *out, const struct pol_feed *f)
 	if (f->column)
 		buf_printf(out, " column %llu", (unsigned long long)f->column);
 	buf_puts(out, "\n    refresh ");
-	print_duration(out, f->refresh_ns);
+	duration_print(out, f->refresh_ns);
 	buf_printf(out, "\n    max %llu\n    stale after ", (unsigned long long)f->max);
-	print_duration(out, f->stale_ns);
+	duration_print(out, f->stale_ns);
 	buf_printf(out, " %s\n    action block\n}\n", f->stale_keeps ? "keep" : "clear");
 }
 
@@ -35,7 +36,7 @@ static void put_number(struct buf *out, enum sort s, uint64_t n)
 {
 	switch ((unsigned)s) {
 	case SORT_DURATION:
-		print_duration(out, n);
+		duration_print(out, n);
 		return;
 	case SORT_BYTES:
 		buf_printf(out, "%lluB", (unsigned long long)n);
@@ -55,7 +56,7 @@ static const char *compare_text(struct infix *k, const struct derme_op *op)
 	put_number(&text, session_sort(op->field), op->number);
 	if (op->within_ns) {
 		buf_puts(&text, " within ");
-		print_duration(&text, op->within_ns);
+		duration_print(&text, op->within_ns);
 	}
 	return arena_strdup(k->arena, buf_text(&text));
 }

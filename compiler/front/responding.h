@@ -37,7 +37,5 @@ void decoys_read(struct reading *r);
 void print_responses(struct buf *out, const struct policy *p);
 /* resolved_senses.c: feeds and rules on sessions. */
 void print_senses(struct buf *out, const struct policy *p);
-/* resolved.c */
-void print_duration(struct buf *out, uint64_t ns);
 
 #endif

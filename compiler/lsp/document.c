@@ -7,16 +7,12 @@
 #include "compiler/prove/prove.h"
 #include "compiler/report/allow.h"
 #include "compiler/report/findings.h"
+#include "lang/base/hex.h"
 
 /* Less than check spends: somebody is typing. What is left undecided, `tegc check` says. */
 #define EDITOR_BUDGET ((struct prove_budget){ 4u << 20, UINT64_C(60000000) })
 
 /* --- URIs (RFC 3986, RFC 8089) --------------------------------------------------------------- */
-
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
 
 char *document_path_of(const char *uri)
 {

@@ -45,9 +45,7 @@ static void words(struct buf *out, const struct diag *d)
 	buf_puts(out, d->text);
 	if (d->label && *d->label)
 		buf_printf(out, "\n%s", d->label);
-	for (const struct diag_part *p = d->parts; p; p = p->next)
-		if (p->kind != DIAG_PLACE)
-			buf_printf(out, "\n%s: %s", p->kind == DIAG_NOTE ? "note" : "help", p->text);
+	diag_add_notes(out, d);
 }
 
 void pages_find(struct server *s)

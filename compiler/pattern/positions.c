@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lang/base/hex.h"
+
 #define NOWHERE UINT32_MAX
 #define GROUPS_MAX 100
 
@@ -170,11 +172,6 @@ static bool class_of_letter(char letter, struct byte_set *out)
 	return true;
 }
 
-static int hex_of(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 static char peek(const struct reader *r, size_t ahead)
 {
 	return r->at + ahead < r->len ? r->text[r->at + ahead] : '\0';
@@ -188,7 +185,7 @@ static int escaped_byte(struct reader *r)
 	const char *known = c ? strchr(letters, c) : NULL;
 
 	if (c == 'x') {
-		int hi = hex_of(peek(r, 2)), lo = hi < 0 ? -1 : hex_of(peek(r, 3));
+		int hi = hex_digit(peek(r, 2)), lo = hi < 0 ? -1 : hex_digit(peek(r, 3));
 
 		if (lo < 0) {
 			fail(r, 2, "\\x is followed by two hex digits");

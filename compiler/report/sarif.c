@@ -164,9 +164,7 @@ static void add_rule(cJSON *o, const char *rule, int number)
 static const char *words_of(struct buf *out, const struct diag *d)
 {
 	buf_puts(out, d->text);
-	for (const struct diag_part *p = d->parts; p; p = p->next)
-		if (p->kind != DIAG_PLACE)
-			buf_printf(out, "\n%s: %s", p->kind == DIAG_NOTE ? "note" : "help", p->text);
+	diag_add_notes(out, d);
 	return buf_text(out);
 }
 

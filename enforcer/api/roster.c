@@ -2,14 +2,13 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "enforcer/proc/private.h"
 #include "lang/base/file.h"
 
 #define FILE_BYTES_MAX ((size_t)256 << 10)
@@ -118,22 +117,9 @@ int roster_read_tokens(struct roster *r, char *text, struct err *why)
 }
 
 /* What others can write, others can make themselves administrators in; what they can read tells them the names. */
-static int open_private(const char *path, struct err *why)
-{
-	own(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st))
-		return err_sys(why, "cannot open %s", path);
-	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077)
-		return err_set(why, EPERM, "%s must be a file that only its owner may read, and its owner who starts tegd: "
-			       "chmod 600", path);
-	return take_fd(fd);
-}
-
 static int read_private(struct buf *text, const char *path, struct err *why)
 {
-	own(fd) int fd = open_private(path, why);
+	own(fd) int fd = private_open("", path, why);
 	int rc = fd < 0 ? fd : file_read_fd(text, fd, FILE_BYTES_MAX, why);
 
 	if (!rc && memchr(buf_text(text), '\0', text->len))

@@ -1,14 +1,13 @@
 #include "enforcer/api/tls.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "enforcer/api/revoked.h"
+#include "enforcer/proc/private.h"
 #include "lang/base/file.h"
 #include "lang/base/own.h"
 
@@ -61,16 +60,11 @@ static int check_parts(const struct tls *t, struct err *why)
 }
 
 /* Who reads the key is this server, for everyone. */
-static int check_private(const char *path, struct err *why)
+static int read_key(struct buf *out, const char *path, struct err *why)
 {
-	struct stat st;
+	own(fd) int fd = private_open("", path, why);
 
-	if (stat(path, &st))
-		return err_sys(why, "cannot open %s", path);
-	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077)
-		return err_set(why, EPERM, "%s must be a file that only its owner may read, and its owner who starts tegd: "
-			       "chmod 600", path);
-	return 0;
+	return fd < 0 ? fd : file_read_fd(out, fd, PEM_BYTES_MAX, why);
 }
 
 static int load_revoked(struct tls *t, const char *path, struct err *why)
@@ -97,9 +91,7 @@ int tls_load(struct tls **out, const struct settings *s, struct err *why)
 	t->wants_client = *s->client_ca;
 	rc = file_read(&t->cert, s->tls_cert, PEM_BYTES_MAX, why);
 	if (!rc)
-		rc = check_private(s->tls_key, why);
-	if (!rc)
-		rc = file_read(&t->key, s->tls_key, PEM_BYTES_MAX, why);
+		rc = read_key(&t->key, s->tls_key, why);
 	if (!rc && t->wants_client)
 		rc = file_read(&t->client_ca, s->client_ca, PEM_BYTES_MAX, why);
 	if (!rc)

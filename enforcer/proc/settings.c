@@ -3,11 +3,11 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "enforcer/proc/private.h"
 #include "enforcer/proc/say.h"
 #include "enforcer/proc/settings_value.h"
 #include "lang/base/file.h"
@@ -346,16 +346,12 @@ int settings_read_token(struct settings *s, struct arena *a, struct err *why)
 {
 	own(fd) int fd = -1;
 	own(buf) struct buf text = { 0 };
-	struct stat st;
 
 	if (!*s->token_file)
 		return 0;
-	fd = open(s->token_file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st))
-		return err_sys(why, "cannot open the token file %s", s->token_file);
-	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077)
-		return err_set(why, EPERM, "the token file %s must be a file that only its owner may read, and its "
-			       "owner who starts tegd: chmod 600", s->token_file);
+	fd = private_open("the token file ", s->token_file, why);
+	if (fd < 0)
+		return fd;
 	if (file_read_fd(&text, fd, TOKEN_MOST + 2, why))
 		return err_in(why, "the token file %s", s->token_file);
 	size_t len = text.len;

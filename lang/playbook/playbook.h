@@ -216,6 +216,5 @@ void playbooks_print(struct buf *out, const struct playbooks *p);
 
 const char *op_word(enum opcode c);
 enum operand op_operand(enum opcode c);
-void play_time_print(struct buf *out, uint64_t ns);
 
 #endif

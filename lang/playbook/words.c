@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "lang/base/duration.h"
 #include "lang/playbook/playbook.h"
 #include "lang/vocab/verdict.h"
 
@@ -23,26 +24,6 @@ const char *op_word(enum opcode c)
 enum operand op_operand(enum opcode c)
 {
 	return op_rows[c].operand;
-}
-
-void play_time_print(struct buf *out, uint64_t ns)
-{
-	static const struct {
-		const char *suffix;
-		uint64_t worth;
-	} units[] = { { "d", 86400000000000 }, { "h", 3600000000000 }, { "m", 60000000000 }, { "s", 1000000000 },
-		      { "ms", 1000000 }, { "us", 1000 }, { "ns", 1 } };
-	const char *space = "";
-
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-		if (ns < units[i].worth)
-			continue;
-		buf_printf(out, "%s%llu%s", space, (unsigned long long)(ns / units[i].worth), units[i].suffix);
-		ns %= units[i].worth;
-		space = " ";
-	}
-	if (!*space)
-		buf_puts(out, "0s");
 }
 
 /* Millionths as a decimal, without zeros at its end. */
@@ -89,7 +70,7 @@ static void put_constant(struct buf *out, const struct play_constant *k)
 		buf_puts(out, event_severity_name((enum event_severity)k->number));
 		return;
 	case SORT_DURATION:
-		play_time_print(out, k->number);
+		duration_say(out, k->number);
 		return;
 	case SORT_BYTES:
 		buf_printf(out, "%lluB", (unsigned long long)k->number);
@@ -173,19 +154,19 @@ static void put_budget(struct buf *out, const struct playbook *p)
 	const struct play_budget *b = &p->budget;
 
 	buf_puts(out, "    budget  runtime ");
-	play_time_print(out, b->runtime_ns);
+	duration_say(out, b->runtime_ns);
 	if (b->blocks) {
 		buf_printf(out, ", %llu blocks per ", (unsigned long long)b->blocks);
-		play_time_print(out, b->blocks_ns);
+		duration_say(out, b->blocks_ns);
 	}
 	if (b->one_param != PLAY_NO_PARAM) {
 		buf_printf(out, ", one run per %s per ", p->params[b->one_param].name);
-		play_time_print(out, b->one_ns);
+		duration_say(out, b->one_ns);
 	}
 	buf_printf(out, "\n    worst   %u steps in ", p->worst.steps);
-	play_time_print(out, p->worst.ns);
+	duration_say(out, p->worst.ns);
 	buf_printf(out, "; when it fails, %u more in ", p->worst.recovery_steps);
-	play_time_print(out, p->worst.recovery_ns);
+	duration_say(out, p->worst.recovery_ns);
 	buf_putc(out, '\n');
 }
 
@@ -228,7 +209,7 @@ static void put_term(struct buf *out, const struct play_term *t)
 		put_constant(out, &(struct play_constant){ .sort = event_field_sort(t->field), .number = t->number });
 	if (t->within_ns) {
 		buf_puts(out, " within ");
-		play_time_print(out, t->within_ns);
+		duration_say(out, t->within_ns);
 	}
 }
 
@@ -258,7 +239,7 @@ static void put_feelings(struct buf *out, const struct play_feeling *f, uint32_t
 		buf_printf(out, "%s%s %s ", i ? " and " : "", sense_name(f[i].sense), relation_name(f[i].relation));
 		put_share(out, f[i].share);
 		buf_puts(out, " for ");
-		play_time_print(out, f[i].lasts_ns);
+		duration_say(out, f[i].lasts_ns);
 	}
 }
 

@@ -92,6 +92,13 @@ void diag_help(struct diag *d, const char *format, ...)
 	va_end(args);
 }
 
+void diag_add_notes(struct buf *out, const struct diag *d)
+{
+	for (const struct diag_part *p = d->parts; p; p = p->next)
+		if (p->kind != DIAG_PLACE)
+			buf_printf(out, "\n%s: %s", p->kind == DIAG_NOTE ? "note" : "help", p->text);
+}
+
 void diag_fix(struct diag *d, struct span span, const char *format, ...)
 {
 	struct diag_edit *e;

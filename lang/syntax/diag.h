@@ -18,6 +18,7 @@
 #include <stddef.h>
 
 #include "lang/base/arena.h"
+#include "lang/base/buf.h"
 #include "lang/base/span.h"
 
 enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_COUNT };
@@ -89,6 +90,9 @@ void diag_at(struct diag *d, struct span span, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void diag_note(struct diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void diag_help(struct diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Its notes and help, each on a line that begins with a line's end: "\nnote: the other is here". */
+void diag_add_notes(struct buf *out, const struct diag *d);
 
 /* An edit that makes it right for sure, so that a program may make it. */
 void diag_fix(struct diag *d, struct span span, const char *format, ...) __attribute__((format(printf, 3, 4)));

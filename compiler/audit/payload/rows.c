@@ -1,28 +1,22 @@
 /* rows - which rows look for which pattern, and in which lists of the tables they stand. */
 #include <string.h>
 
-#include "compiler/audit/audit.h"
 #include "compiler/audit/payload/reading.h"
-#include "lang/base/strmap.h"
-
-static const struct ir_rule *rule_of_row(const struct payload_reading *r, uint32_t row)
-{
-	const struct plan *p = r->plan;
-
-	return audit_rule_named(r->meant, p->counters[p->rules[p->payload.rows[row].rule].counter_slot].id);
-}
+#include "compiler/ir/named.h"
 
 int payload_rows(struct payload_reading *r)
 {
-	const uint32_t rows = r->plan->config.payload.rows;
+	const struct plan *p = r->plan;
+	const uint32_t rows = p->config.payload.rows;
+	const struct strmap named = ir_early_named(r->meant, r->arena);
 	struct strmap known;
 	uint64_t marks = 0;
 
 	strmap_init(&known, r->arena);
 	r->of_row = arena_zero(r->arena, (rows + 1) * sizeof *r->of_row);
 	for (uint32_t i = 0; i < rows; i++) {
-		const struct teg_row *row = &r->plan->payload.rows[i];
-		const struct ir_rule *m = rule_of_row(r, i);
+		const struct teg_row *row = &p->payload.rows[i];
+		const struct ir_rule *m = strmap_find(&named, p->counters[p->rules[row->rule].counter_slot].id);
 
 		if (!m || !m->payload || m->payload->within != row->within)
 			return payload_refuse(r, m ? m->id : "a rule", "what is looked for in payloads is not what the policy says");
