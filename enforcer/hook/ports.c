@@ -43,6 +43,23 @@ static uint64_t zones_of(const struct plan *plan, const char *name)
 	return zones;
 }
 
+static const struct link *links_find(const struct links *links, uint32_t ifindex)
+{
+	for (size_t i = 0; i < links->len; i++)
+		if (links->at[i].ifindex == ifindex)
+			return &links->at[i];
+	return NULL;
+}
+
+/* As what layer 4 sees the port, where its zones do not have that. */
+static void see_as(struct port *p, const struct plan *plan, const struct links *links, uint32_t master)
+{
+	const struct link *as = master ? links_find(links, master) : NULL;
+
+	if (as && p->zones & ~zones_of(plan, as->name))
+		snprintf(p->seen_as, sizeof p->seen_as, "%s", as->name);
+}
+
 void ports_match(struct ports *out, const struct plan *plan, const struct links *links, struct arena *a)
 {
 	*out = (struct ports){ .at = arena_zero(a, (links->len + 1) * sizeof *out->at) };
@@ -55,6 +72,7 @@ void ports_match(struct ports *out, const struct plan *plan, const struct links 
 		*p = (struct port){ .ifindex = links->at[i].ifindex, .zones = zones, .engine = PORT_NFT,
 				    .has_ethernet = links->at[i].type == ARPHRD_ETHER };
 		snprintf(p->name, sizeof p->name, "%s", links->at[i].name);
+		see_as(p, plan, links, links->at[i].master);
 		out->len++;
 	}
 }
@@ -119,17 +137,29 @@ static enum port_engine engine_of(enum xdp_mode mode)
 	return mode == XDP_NATIVE ? PORT_NATIVE : PORT_GENERIC;
 }
 
+/* Why it was attached, as far as this process knows. */
+static const char *kept_reason(const struct port *p, const struct port_wish *wish, enum port_engine has)
+{
+	const struct port *before = wish->before ? ports_find(wish->before, p->ifindex) : NULL;
+
+	if (wish->asked == ENGINE_NATIVE || wish->asked == ENGINE_GENERIC)
+		return "asked for";
+	if (before && before->engine == has)
+		return before->reason;
+	return has == PORT_NATIVE ? "the driver runs XDP" : "attached by an earlier start";
+}
+
 /* An attached anchor stays where it is: detaching it would leave a gap. */
-static int keep_link(struct port *p, const struct xdp_link *is, enum engine asked, struct err *why)
+static int keep_link(struct port *p, const struct xdp_link *is, const struct port_wish *wish, struct err *why)
 {
 	const enum port_engine has = engine_of(is->mode);
+	const enum engine asked = wish->asked;
 
 	if ((asked == ENGINE_NATIVE && has != PORT_NATIVE) || (asked == ENGINE_GENERIC && has != PORT_GENERIC))
 		return err_set(why, EBUSY, "%s has %s since an earlier start, and the two exclude each other: start once "
 			       "with --engine nft, then with --engine %s", p->name, port_engine_name(has),
 			       engine_name(asked));
-	choose(p, has, asked == ENGINE_NATIVE || asked == ENGINE_GENERIC ? "asked for" :
-		       has == PORT_NATIVE ? "the driver runs XDP" : "attached by an earlier start");
+	choose(p, has, kept_reason(p, wish, has));
 	p->waits = !is->armed;
 	p->joined = !is->judges;
 	return 0;
@@ -220,7 +250,7 @@ static int choose_one(struct port *p, const struct port_wish *wish, struct err *
 	}
 	rc = xdp_look(wish->hooks.xdp, p->ifindex, &is, why);
 	if (rc || is.there)
-		return rc ? rc : keep_link(p, &is, wish->asked, why);
+		return rc ? rc : keep_link(p, &is, wish, why);
 	switch (wish->asked) {
 	case ENGINE_NATIVE:
 		return join_xdp(p, wish, XDP_NATIVE, why);

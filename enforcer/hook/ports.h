@@ -10,6 +10,8 @@
  *
  * What another version of tegd attached judges until ports_arm(), and is not abandoned.
  *
+ * Layer 4 knows frames of a bridge's, a bond's or a VRF's port as that interface's. So a port says when that is not in its zones.
+ *
  * Another program's XDP is respected: there TC judges, or, when XDP was asked for outright, staging
  * fails. Where frames have no Ethernet header, as on tunnels, only nft can read them.
  */
@@ -40,6 +42,7 @@ struct port {
 	uint32_t before; /* the program that ports_arm() put the anchor in the place of, by the kernel's number */
 	bool has_ethernet;
 	char reason[192];
+	char seen_as[IFNAMSIZ]; /* the bridge, bond or VRF whose port it is, where that is not in all of its zones; else empty */
 };
 
 struct ports {
@@ -70,6 +73,7 @@ struct port_wish {
 	struct port_hooks hooks;
 	enum engine asked;
 	const char *without, *without_tc;
+	const struct ports *before; /* what was chosen before, for the reason of what stays; or NULL */
 	bool strict;
 };
 int ports_choose(struct ports *p, const struct port_wish *wish, struct err *why);

@@ -154,12 +154,15 @@ static void see_link(const struct nlmsghdr *h, void *context)
 
 	if (h->nlmsg_type != RTM_NEWLINK)
 		return;
+	struct link l = { .ifindex = (uint32_t)i->ifi_index, .type = i->ifi_type };
 	mnl_attr_for_each(a, h, sizeof *i) {
-		if (mnl_attr_get_type(a) != IFLA_IFNAME)
-			continue;
-		struct link l = { (uint32_t)i->ifi_index, i->ifi_type, arena_strdup(seen->arena, mnl_attr_get_str(a)) };
-		vec_push(seen->arena, &seen->links, l);
+		if (mnl_attr_get_type(a) == IFLA_IFNAME)
+			l.name = arena_strdup(seen->arena, mnl_attr_get_str(a));
+		else if (mnl_attr_get_type(a) == IFLA_MASTER && mnl_attr_get_payload_len(a) == sizeof l.master)
+			l.master = mnl_attr_get_u32(a);
 	}
+	if (l.name)
+		vec_push(seen->arena, &seen->links, l);
 }
 
 static int by_index(const void *x, const void *y)

@@ -49,11 +49,11 @@ void generation_next_tc(char out[static 4096], const struct kernel *k)
 	snprintf(out, 4096, "%s/next_tc", k->settings->pin_dir);
 }
 
-struct port_wish generation_wish(const struct generation *g, const struct kernel *k, bool strict)
+struct port_wish generation_wish(const struct generation *g, const struct kernel *k, const struct ports *before, bool strict)
 {
 	return (struct port_wish){
 		.hooks = g->tables ? kernel_hooks(k) : (struct port_hooks){ 0 }, .asked = k->settings->judge,
-		.without = g->without, .without_tc = k->without_tc, .strict = strict,
+		.without = g->without, .without_tc = k->without_tc, .before = before, .strict = strict,
 	};
 }
 

@@ -84,7 +84,7 @@ static void follow_tc(struct generation *g, struct kernel *k, struct ports *now,
 int generation_follow_links(struct generation *g, struct kernel *k, struct state *s, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
-	struct port_wish wish = generation_wish(g, k, false);
+	struct port_wish wish = generation_wish(g, k, &g->ports, false);
 	struct links links;
 	struct ports now;
 	bool changed = false;

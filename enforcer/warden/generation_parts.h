@@ -27,7 +27,7 @@ void generation_next_tc(char out[static 4096], const struct kernel *k);
 /* The path of a file in the state directory. */
 void generation_path(char out[static 300], const struct kernel *k, const char *name);
 
-struct port_wish generation_wish(const struct generation *g, const struct kernel *k, bool strict);
+struct port_wish generation_wish(const struct generation *g, const struct kernel *k, const struct ports *before, bool strict);
 
 /* A batch into its bank; `clear`: what an earlier attempt left there goes in the same transaction. */
 int generation_put_batch(struct kernel *k, const struct batch *b, char bank, bool clear, struct err *why);

@@ -230,7 +230,7 @@ static int stage_tc(struct generation *g, struct kernel *k, const struct bundle 
 static int stage_ports(struct generation *g, struct kernel *k, const struct content *c, const struct links *links,
 		       const struct stage *ask, struct refusal *no)
 {
-	const struct port_wish wish = generation_wish(g, k, true);
+	const struct port_wish wish = generation_wish(g, k, ask->live ? &ask->live->ports : NULL, true);
 
 	ports_match(&g->ports, &g->plan, links, g->ports_arena);
 	if (ports_choose(&g->ports, &wish, &no->why))

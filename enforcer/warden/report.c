@@ -66,6 +66,13 @@ static uint32_t pattern_count(const struct plan *p)
 	return n;
 }
 
+static const char *port_reason(const struct port *p, struct arena *a)
+{
+	if (!*p->seen_as)
+		return p->reason;
+	return arena_printf(a, "%s; layer 4 sees its packets on %s, which is not in this zone", p->reason, p->seen_as);
+}
+
 static void add_interfaces(struct status *s, const struct generation *g, struct kernel *k, struct arena *a)
 {
 	const uint32_t room = (uint32_t)g->ports.len + pattern_count(&g->plan);
@@ -77,7 +84,7 @@ static void add_interfaces(struct status *s, const struct generation *g, struct 
 
 		s->interfaces[s->interface_count++] = (struct status_interface){
 			.name = p->name, .zone = zone_names(&g->plan, p->zones, a), .engine = port_engine_name(p->engine),
-			.reason = p->reason, .ifindex = p->ifindex, .program_tag = port_has_xdp(p) ? xdp : p->engine == PORT_TC ? tc : 0,
+			.reason = port_reason(p, a), .ifindex = p->ifindex, .program_tag = port_has_xdp(p) ? xdp : p->engine == PORT_TC ? tc : 0,
 		};
 	}
 	add_missing(s, &g->plan, k, a, room);

@@ -42,6 +42,26 @@ ok "one that disappears is forgotten" soon w0:xdp-native interfaces
 is "$(status .intact)" true "and nothing is amiss"
 is "$(ls $lab/bpf/teg | grep -c link_)" 1 "no pin is left of it"
 
+# --- a port of a bridge, as which layer 4 sees its packets
+reason() { status '.interfaces[0].reason'; }
+ip link add br0 type bridge
+ip link set w0 master br0
+ok "a port of a bridge that is in no zone says so" soon "the driver runs XDP; layer 4 sees its packets on br0, which is not in this zone" reason
+ip link set br0 name w9
+ok "not when the bridge is in its zone" soon "the driver runs XDP" reason
+is "$(interfaces)" "w0:xdp-native w9:xdp-generic" "both are judged on arrival, the bridge in the stack"
+why=$(status '.interfaces[1].reason')
+holds "$why" "no native XDP" "for a reason"
+ok "a rollout" ctl apply $lab/star.tegb
+is "$(status '.interfaces[1].reason')" "$why" "does not forget the reason"
+ip link add w8 type veth peer name p8
+ok "another interface comes" soon "w0:xdp-native w9:xdp-generic w8:xdp-native" interfaces
+is "$(status '.interfaces[1].reason')" "$why" "which does not either"
+ip link del w8
+ip link del w9
+ok "the bridge is gone" soon w0:xdp-native interfaces
+is "$(reason)" "the driver runs XDP" "and so is the word of it"
+
 # --- an interface with somebody else's XDP
 cat > $lab/theirs.c <<'C'
 __attribute__((section("xdp"), used)) int theirs(void *frame) { return 2; }
@@ -62,7 +82,7 @@ is "$(interfaces) $(status .engine)" "w0:xdp-native w2:tc mixed" "with both engi
 tegd_end TERM
 ok "tegd starts with XDP forced" tegd_start --engine native
 holds "$(ctl apply $lab/star.tegb 2>&1)" "w2" "native cannot be had there: staging says where"
-is "$(status .generation)" 2 "and the running generation stays"
+is "$(status .generation)" 3 "and the running generation stays"
 tegd_end TERM
 ip link del w2
 
