@@ -37,7 +37,7 @@ static void ready_told(struct request *r, struct answer *a)
 	const struct status *s = &a->status;
 	cJSON *reasons = cJSON_CreateArray();
 
-	if (!s->generation && !strcmp(s->adopted, "unknown"))
+	if (status_is_unknown(s))
 		add_reason(reasons, arena_printf(request_arena(r), "%s; `tegctl apply FILE.tegb`", s->fault));
 	else if (!s->generation)
 		add_reason(reasons, *s->fault ? arena_printf(request_arena(r), "no policy is enforced: %s; `tegctl apply FILE.tegb`", s->fault)

@@ -38,6 +38,7 @@ static cJSON *plan_json(struct request *r, const struct status *s, const struct 
 	json_add_text(out, "plan", token);
 	json_add_count(out, "expires_seconds", TICKET_SECONDS);
 	json_add_text(out, "base", base);
+	cJSON_AddBoolToObject(out, "base_known", !status_is_unknown(s));
 	json_add_text(out, "bundle", bundle_id(is->bundle)->hex);
 	json_add_text(out, "policy", is->plan.policy);
 	json_add_text(out, "version", is->plan.version);
@@ -90,7 +91,15 @@ static void bundle_told(struct request *r, struct answer *a)
 static void status_told(struct request *r, struct answer *a)
 {
 	own(buf) struct buf payload = { 0 };
+	bool all_new;
 
+	if (!request_asks(r, "Base-Unknown", &all_new))
+		return;
+	if (status_is_unknown(&a->status) && !all_new) {
+		request_refuse(r, PROBLEM_CONFLICT, NULL, "`tegctl plan FILE --base-unknown` calls all of the bundle new",
+			       "a policy is in force, and it is not known which; so what the bundle would change cannot be told");
+		return;
+	}
 	if (!a->status.generation) {
 		compare(r, &a->status, -1);
 		return;

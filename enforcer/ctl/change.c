@@ -227,6 +227,10 @@ static enum exit_code say_plan(const struct ctl *c, const cJSON *p)
 {
 	own(buf) struct buf out = { 0 };
 
+	if (!json_is_true(p, "base_known")) {
+		say_add(&out, COLOUR_BAD, "WHAT IS IN FORCE IS NOT KNOWN: all of the bundle is called new");
+		buf_putc(&out, '\n');
+	}
 	if (json_is_true(p, "same"))
 		buf_puts(&out, "nothing would change: it is the bundle in force\n");
 	buf_printf(&out, "%s %s on %s, then in posture %s\n", json_text(p, "policy"), json_text(p, "version"), json_text(p, "base"),
@@ -246,7 +250,8 @@ enum exit_code ctl_plan(const struct ctl *c)
 {
 	own(file) FILE *bundle = open_bundle(c, c->arguments[0]);
 	own(call) struct call call = { .method = "POST", .path = "/api/tegumentar/plan",
-				       .type = "application/octet-stream", .file = bundle };
+				       .type = "application/octet-stream", .file = bundle,
+				       .headers = { *c->base_unknown ? "Base-Unknown: yes" : NULL } };
 	enum exit_code rc = bundle ? call_make(c, &call) : EXIT_INPUT;
 
 	if (rc)

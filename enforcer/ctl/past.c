@@ -17,7 +17,7 @@ static void add_history(struct buf *out, struct arena *a, const cJSON *answer)
 	VEC(const char *) cells = { 0 };
 
 	if (!cJSON_GetArraySize(generations)) {
-		buf_puts(out, "no generation was in force yet: tegctl apply FILE.tegb\n");
+		buf_puts(out, "no generation is known: tegctl apply FILE.tegb\n");
 		return;
 	}
 	for (size_t i = 0; i < 7; i++)
@@ -96,14 +96,14 @@ enum exit_code ctl_cancel(const struct ctl *c)
 	return change(c, &call);
 }
 
-/* The one in force, unless a number is given. */
-static enum exit_code find_number(const struct ctl *c, unsigned long *out)
+/* The generation that is the argument of this place; where there is none, the one in force. */
+static enum exit_code find_number(const struct ctl *c, int place, unsigned long *out)
 {
 	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/status" };
 	enum exit_code rc;
 
-	if (c->argument_count) {
-		*out = read_number(c, c->arguments[0]);
+	if (c->argument_count > place) {
+		*out = read_number(c, c->arguments[place]);
 		return *out ? EXIT_YES : EXIT_USAGE;
 	}
 	rc = call_make(c, &call);
@@ -125,7 +125,7 @@ enum exit_code ctl_bundle(const struct ctl *c)
 		say_problem(c, "usage", "a bundle is no text", "tegctl bundle > FILE.tegb");
 		return EXIT_USAGE;
 	}
-	rc = find_number(c, &number);
+	rc = find_number(c, 0, &number);
 	if (rc)
 		return rc;
 	buf_printf(&body, "{\"generation\":%lu}", number);
@@ -147,26 +147,15 @@ static enum exit_code say_difference(const cJSON *d, unsigned long from, unsigne
 	return say_out(&out);
 }
 
-static enum exit_code find_now(const struct ctl *c, unsigned long *out)
-{
-	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/history" };
-	enum exit_code rc = call_make(c, &call);
-
-	*out = rc ? 0 : (unsigned long)json_number(call.json, "now");
-	return rc;
-}
-
 enum exit_code ctl_diff(const struct ctl *c)
 {
 	own(buf) struct buf body = { 0 };
 	own(call) struct call call = { .method = "POST", .path = "/api/tegumentar/diff", .type = "application/json" };
-	const unsigned long from = read_number(c, c->arguments[0]);
-	unsigned long to = from && c->argument_count > 1 ? read_number(c, c->arguments[1]) : 0;
-	enum exit_code rc;
+	unsigned long from, to;
+	enum exit_code rc = find_number(c, 0, &from);
 
-	if (!from || (c->argument_count > 1 && !to))
-		return EXIT_USAGE;
-	rc = to ? EXIT_YES : find_now(c, &to);
+	if (!rc)
+		rc = find_number(c, 1, &to);
 	if (rc)
 		return rc;
 	buf_printf(&body, "{\"from\":%lu,\"to\":%lu}", from, to);

@@ -44,6 +44,7 @@ _tegctl() {
 		[[ $command == block ]] && options="$options --reason --for --from"
 		[[ $command == unblock ]] && options="$options --reason --from"
 		[[ $command == apply ]] && options="$options --allow-downgrade --plan --confirm --if-match"
+		[[ $command == plan ]] && options="$options --base-unknown"
 		[[ $command == rollback ]] && options="$options --confirm --if-match"
 		[[ $command == confirm || $command == cancel ]] && options="$options --if-match"
 		[[ $command == audit ]] && options="$options --last --head"

@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/cause.h"
@@ -143,7 +144,7 @@ struct status {
 	const char *posture_next; /* the posture that comes then; "" when it has no end */
 	uint64_t started;	/* of the warden */
 	uint64_t switch_ns;	/* how long both sides judged in the last switch; 0: there was none since the start */
-	const char *adopted;	/* "adopted", "restored", "fresh": how this start found the kernel */
+	const char *adopted;	/* "adopted", "restored", "fresh", "unknown": how this start found the kernel */
 	const char *engine;	/* of layers 1 to 3, as status_interface, "mixed", "none" or "unknown" */
 	const char *nft_digest; /* of our tables as they are live, 64 hex digits */
 	uint8_t intact;		/* the live parts are those of the generation */
@@ -160,6 +161,12 @@ struct status {
 	struct status_events events;
 	const char *cookies; /* who answers SYNs, or why nobody does; "" when no reflex does cookies */
 };
+
+/* A policy of ours is in the kernel, and no journal says which. */
+static inline bool status_is_unknown(const struct status *s)
+{
+	return !s->generation && !strcmp(s->adopted, "unknown");
+}
 
 struct counter_row {
 	const char *id;

@@ -9,6 +9,7 @@ bundle $lab/two.tegb 's/version "1"/version "2"/; s/port 80$/port [80, 8080]/; s
 ok "tegd starts" tegd_start --engine nft
 is "$(plan $lab/one.tegb '[.base, .policy, .version, .posture, .same, .text_complete] | join(" ")')" "0 edge 1 BALANCED false true" "a plan for a host without a policy"
 is "$(jq '[(.rules_added | length > 5), (.rules_removed | length)] | join(" ")' -r $lab/plan)" "true 0" "all rules are new"
+is "$(jq .base_known $lab/plan)" true "that there is none is known"
 is "$(status .generation), $(ls $lab/state | grep -c bundles)" "0, 0" "nothing was staged"
 ok "it is applied" ctl apply $lab/one.tegb --plan "$(jq -r .plan $lab/plan)"
 is "$(status .generation)" 1 "and in force"

@@ -58,7 +58,8 @@ chmod 644 $lab/wide.token
 ok "tegd starts" tegd_start --engine nft --listen 127.0.0.1:8765 --tokens $lab/tokens
 holds "$(ctl posture)" "no policy is enforced, so there are no postures: tegctl apply" "no postures"
 turn 2 'no policy is enforced' 'tegctl apply' "no bundle" $tegctl bundle
-holds "$(ctl history)" "no generation was in force yet" "no history"
+turn 2 'no policy is enforced' 'tegctl apply' "no difference to it" $tegctl diff 1
+holds "$(ctl history)" "no generation is known" "no history"
 turn 75 'no policy is in force' 'tegctl apply' "a posture of no policy" $tegctl posture LOCKDOWN
 turn 75 'no policy is in force' 'tegctl apply' "a block without one" $tegctl block 192.0.2.1
 turn 75 'no policy is in force that could come back' 'without --confirm' "a first policy on trial" $tegctl apply $lab/one.tegb --confirm 60s
@@ -130,6 +131,11 @@ turn 2 'a policy is enforced, and it is not known which' 'tegctl apply' "nor is 
 is "$(status .events.source), $(status .engine)" "unknown: a policy is enforced, and it is not known which, unknown" "nor who tells of packets, and what judges"
 turn 75 'a policy is in force, and it is not known which' 'tegctl apply' "a posture of a policy that is not known" $tegctl posture LOCKDOWN
 turn 75 'a policy is in force, and it is not known which' 'tegctl apply' "a block there" $tegctl block 192.0.2.1
+turn 75 'a policy is in force, and it is not known which; so what the bundle would change cannot be told' '--base-unknown' "a plan there" \
+	$tegctl plan $lab/one.tegb
+holds "$($tegctl plan $lab/one.tegb --base-unknown)" "WHAT IS IN FORCE IS NOT KNOWN: all of the bundle is called new" "but one that is asked to call all of it new"
+is "$(ctl plan $lab/one.tegb --base-unknown --json | jq -c '[.base_known, .same, .rules_removed, (.rules_added | length > 5)]')" "[false,false,[],true]" "says so to programs, too"
+turn 2 'a policy is enforced, and it is not known which' 'tegctl apply' "nor is there a difference to it" $tegctl diff 1
 turn 75 'no policy is known that could come back' 'without --confirm' "a trial there" $tegctl apply $lab/one.tegb --confirm 60s
 tegd_end KILL
 rm $lab/state/state

@@ -4,6 +4,7 @@ const API = '/api/tegumentar/';
 const KEPT = 120;                // seconds of each plot
 let token = '';
 let tag = '';                    // of the generation in force
+let baseUnknown = false;         // a policy is enforced, and it is not known which
 let planned = null;              // the plan that is shown, and its file
 let counted = null;              // the counters before
 
@@ -80,8 +81,9 @@ async function status() {
 	const s = await look('status');
 	tag = s.tag;
 	pending(s);
+	baseUnknown = !s.generation && s.adopted === 'unknown';
 	$('state').textContent = s.generation ? `${s.posture}, generation ${s.generation}, ${s.intact ? 'intact' : 'not intact'}`
-		: s.adopted === 'unknown' ? 'a policy is enforced, and it is not known which' : 'no policy is enforced';
+		: baseUnknown ? 'a policy is enforced, and it is not known which' : 'no policy is enforced';
 	$('state').className = s.generation && s.intact ? 'good' : 'bad';
 	facts(s);
 	postures(s);
@@ -262,11 +264,15 @@ $('offer').addEventListener('submit', (event) => {
 	const file = $('file').files[0];
 	$('apply').hidden = true;
 	change('applied', async () => {
-		const plan = await (await ask(`${API}plan`, { method: 'POST', body: file, headers: { 'Content-Type': 'application/octet-stream' } })).json();
+		const headers = { 'Content-Type': 'application/octet-stream' };
+		if (baseUnknown)
+			headers['Base-Unknown'] = 'yes';
+		const plan = await (await ask(`${API}plan`, { method: 'POST', body: file, headers })).json();
 		show(plan);
 		planned = { file, token: plan.plan };
 		$('apply').hidden = plan.same;
-		return plan.same ? 'nothing would change: it is the bundle in force' : `${plan.policy} ${plan.version}${plan.proved ? '' : ' (NOT PROVED)'}, then in posture ${plan.posture}`;
+		return plan.same ? 'nothing would change: it is the bundle in force'
+			: `${plan.base_known ? '' : 'What is in force is not known, so all of the bundle is shown as new: '}${plan.policy} ${plan.version}${plan.proved ? '' : ' (NOT PROVED)'}, then in posture ${plan.posture}`;
 	});
 });
 
