@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lang/base/memory.h"
+
 /* Leading source bits that share a runtime block. */
 static const uint8_t block_bits[FAMILY_COUNT] = { 32, 64 };
 
@@ -12,13 +14,6 @@ static struct addr addr_cut(struct addr a, unsigned bits)
 
 	a.num &= ~prefix_range(host).hi;
 	return a;
-}
-
-static void *must(void *p)
-{
-	if (!p)
-		abort();
-	return p;
 }
 
 static bool addr_equal(struct addr x, struct addr y)
@@ -64,9 +59,9 @@ static size_t *slot_of(const struct moment_table *t, const struct moment_key *k)
 static void table_grow(struct moment_table *t)
 {
 	t->room = t->room ? 2 * t->room : 16;
-	t->entries = must(reallocarray(t->entries, t->room, sizeof *t->entries));
+	t->entries = memory_must(reallocarray(t->entries, t->room, sizeof *t->entries));
 	free(t->slots);
-	t->slots = must(calloc(2 * t->room, sizeof *t->slots));
+	t->slots = memory_must(calloc(2 * t->room, sizeof *t->slots));
 	for (size_t i = 0; i < t->count; i++)
 		*slot_of(t, &t->entries[i].key) = i + 1;
 }
@@ -96,7 +91,7 @@ static void table_release(struct moment_table *t)
 struct moment *moment_new(const struct ir *ir)
 {
 	static const struct netset nothing;
-	struct moment *m = must(calloc(1, sizeof *m));
+	struct moment *m = memory_must(calloc(1, sizeof *m));
 
 	m->ir = ir;
 	m->posture = ir->initial;
@@ -207,7 +202,7 @@ bool moment_is_blocked(const struct moment *m, struct addr source)
 
 void moment_find(struct moment *m, const char *rule)
 {
-	m->found = must(reallocarray(m->found, m->found_count + 1, sizeof *m->found));
+	m->found = memory_must(reallocarray(m->found, m->found_count + 1, sizeof *m->found));
 	m->found[m->found_count++] = rule;
 }
 

@@ -1,58 +1,4 @@
-#include "compiler/prove/idd.h"
-
-#include <assert.h>
-#include <setjmp.h>
-#include <string.h>
-
-#include "compiler/prove/mutant.h"
-
-/*
- * Nodes lie one behind the other in an arena of 8-byte slots; a reference is
- * the number of the first slot:
- *
- *     slot   0        1        2      3      …
- *            len,hash level,-  edge   edge   …
- */
-struct head {
-	uint32_t len, hash;
-	uint32_t level, unused;
-};
-
-#define HEAD_SLOTS (sizeof(struct head) / sizeof(struct idd_edge))
-
-/* A remembered answer; `age` tells those from before the last reset apart. */
-struct memo {
-	idd_ref a, b;
-	uint32_t op;
-	uint32_t age;
-	idd_ref result;
-};
-
-struct idd {
-	struct idd_edge *slots;
-	uint32_t used, room;
-
-	uint32_t *table; /* open addressing, FREE or the node */
-	uint32_t table_mask;
-	uint32_t nodes;
-
-	struct memo *memo; /* direct mapped */
-	uint32_t memo_mask;
-	uint32_t age;
-	uint32_t next_op; /* each map and quantification is an operation of its own */
-
-	struct idd_edge *stack; /* edges of the nodes being made */
-	uint32_t depth, stack_room;
-
-	uint32_t *mark;	 /* by slot: mark[a] == stamp when visited */
-	uint32_t *place; /* then, as the how-manieth */
-	uint32_t mark_room, stamp;
-
-	struct idd_budget budget;
-	uint64_t steps;
-	bool guarded;
-	jmp_buf escape;
-};
+#include "compiler/prove/idd_parts.h"
 
 #define FREE	    UINT32_MAX
 #define TABLE_FIRST (1u << 10)
@@ -61,35 +7,18 @@ struct idd {
 #define ROOM_FIRST  (1u << 13)
 #define OP_FIRST    16u /* beyond enum idd_op */
 
-static struct head *head_at(const struct idd *m, idd_ref a)
-{
-	return (struct head *)&m->slots[a];
-}
-
-static struct idd_edge *edges_at(const struct idd *m, idd_ref a)
-{
-	return &m->slots[a + HEAD_SLOTS];
-}
-
-static void *must(void *memory)
-{
-	if (!memory)
-		abort();
-	return memory;
-}
-
 struct idd *idd_new(const struct idd_budget *budget)
 {
-	struct idd *m = must(calloc(1, sizeof *m));
+	struct idd *m = memory_must(calloc(1, sizeof *m));
 
 	_Static_assert(sizeof(struct head) == HEAD_SLOTS * sizeof(struct idd_edge), "whole slots");
 	assert(budget->slots < 0x80000000u);
 	m->budget = *budget;
 	m->table_mask = TABLE_FIRST - 1;
-	m->table = must(malloc(TABLE_FIRST * sizeof *m->table));
+	m->table = memory_must(malloc(TABLE_FIRST * sizeof *m->table));
 	memset(m->table, 0xff, TABLE_FIRST * sizeof *m->table);
 	m->memo_mask = MEMO_FIRST - 1;
-	m->memo = must(calloc(MEMO_FIRST, sizeof *m->memo));
+	m->memo = memory_must(calloc(MEMO_FIRST, sizeof *m->memo));
 	m->age = 1;
 	m->next_op = OP_FIRST;
 	return m;
@@ -212,7 +141,7 @@ static void memo_grow(struct idd *m)
 	if (len > MEMO_MOST)
 		return;
 	free(m->memo);
-	m->memo = must(calloc(len, sizeof *m->memo));
+	m->memo = memory_must(calloc(len, sizeof *m->memo));
 	m->memo_mask = (uint32_t)len - 1;
 }
 
@@ -221,7 +150,7 @@ static void table_grow(struct idd *m)
 	size_t len = ((size_t)m->table_mask + 1) * 2;
 
 	free(m->table);
-	m->table = must(malloc(len * sizeof *m->table));
+	m->table = memory_must(malloc(len * sizeof *m->table));
 	memset(m->table, 0xff, len * sizeof *m->table);
 	m->table_mask = (uint32_t)len - 1;
 	for (uint32_t a = 0; a < m->used; a += head_at(m, a)->len + HEAD_SLOTS) {
@@ -276,7 +205,7 @@ static void push(struct idd *m, uint32_t from, uint32_t hi, idd_ref to)
 	}
 	if (m->depth == m->stack_room) {
 		m->stack_room = m->stack_room ? 2 * m->stack_room : 1024;
-		m->stack = must(realloc(m->stack, m->stack_room * sizeof *m->stack));
+		m->stack = memory_must(realloc(m->stack, m->stack_room * sizeof *m->stack));
 	}
 	m->stack[m->depth++] = (struct idd_edge){ hi, to };
 }
@@ -531,179 +460,4 @@ idd_ref idd_fix(struct idd *m, idd_ref a, const bool *chosen, const uint32_t *va
 	struct change c = { .chosen = chosen, .value = value, .op = m->next_op++ };
 
 	return change_below(m, a, &c);
-}
-
-/* --- asking ------------------------------------------------------------------------- */
-
-unsigned idd_level(const struct idd *m, idd_ref node)
-{
-	assert(!IDD_IS_NUMBER(node));
-	return head_at(m, node)->level;
-}
-
-const struct idd_edge *idd_edges(const struct idd *m, idd_ref node, size_t *len)
-{
-	assert(!IDD_IS_NUMBER(node));
-	*len = head_at(m, node)->len;
-	return edges_at(m, node);
-}
-
-idd_ref idd_child(const struct idd *m, idd_ref node, uint32_t value)
-{
-	const struct idd_edge *e = edges_at(m, node);
-	uint32_t lo = 0, hi = head_at(m, node)->len - 1;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (e[mid].hi < value)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return e[lo].to;
-}
-
-/* After this no slot is marked. */
-static void new_stamp(struct idd *m)
-{
-	if (m->mark_room < m->used) {
-		m->mark = must(realloc(m->mark, m->room * sizeof *m->mark));
-		m->place = must(realloc(m->place, m->room * sizeof *m->place));
-		memset(m->mark + m->mark_room, 0, (m->room - m->mark_room) * sizeof *m->mark);
-		m->mark_room = m->room;
-	}
-	if (++m->stamp == 0) {
-		memset(m->mark, 0, m->mark_room * sizeof *m->mark);
-		m->stamp = 1;
-	}
-}
-
-static bool first_visit(struct idd *m, idd_ref a)
-{
-	if (m->mark[a] == m->stamp)
-		return false;
-	m->mark[a] = m->stamp;
-	return true;
-}
-
-static void numbers_below(struct idd *m, idd_ref a, bool *seen)
-{
-	if (IDD_IS_NUMBER(a)) {
-		if (a != IDD_NONE)
-			seen[IDD_VALUE(a)] = true;
-		return;
-	}
-	if (!first_visit(m, a))
-		return;
-	for (uint32_t i = 0; i < head_at(m, a)->len; i++)
-		numbers_below(m, edges_at(m, a)[i].to, seen);
-}
-
-void idd_numbers(struct idd *m, idd_ref a, bool *seen)
-{
-	new_stamp(m);
-	numbers_below(m, a, seen);
-}
-
-struct found {
-	idd_ref *at;
-	size_t len, room;
-};
-
-static void collect(struct idd *m, idd_ref a, struct found *f)
-{
-	if (IDD_IS_NUMBER(a) || !first_visit(m, a))
-		return;
-	for (uint32_t i = 0; i < head_at(m, a)->len; i++)
-		collect(m, edges_at(m, a)[i].to, f);
-	if (f->len == f->room) {
-		f->room = f->room ? 2 * f->room : 256;
-		f->at = must(realloc(f->at, f->room * sizeof *f->at));
-	}
-	m->place[a] = (uint32_t)f->len;
-	f->at[f->len++] = a;
-}
-
-/*
- * Children were collected before their parents; backwards, every parent comes
- * before all its children.
- */
-static void idd_walk(struct idd *m, idd_ref a, void (*visit)(void *arg, idd_ref node), void *arg)
-{
-	struct found f = { 0 };
-
-	new_stamp(m);
-	collect(m, a, &f);
-	while (f.len)
-		visit(arg, f.at[--f.len]);
-	free(f.at);
-}
-
-struct sizing {
-	struct idd *m;
-	struct idd_size size;
-};
-
-static void add_size(void *arg, idd_ref node)
-{
-	struct sizing *s = arg;
-
-	s->size.nodes++;
-	s->size.edges += head_at(s->m, node)->len;
-}
-
-struct idd_size idd_size(struct idd *m, idd_ref a)
-{
-	struct sizing s = { .m = m };
-
-	idd_walk(m, a, add_size, &s);
-	return s.size;
-}
-
-/* Weight flows down: a node's share is what its parents send it. */
-struct flow {
-	struct idd *m;
-	idd_weigh *weigh;
-	const void *arg;
-	double *arrived; /* by place */
-	double *share;
-	size_t len;
-};
-
-static void flow_to(struct flow *f, idd_ref to, double weight)
-{
-	if (!IDD_IS_NUMBER(to))
-		f->arrived[f->m->place[to]] += weight;
-	else if (IDD_VALUE(to) < f->len)
-		f->share[IDD_VALUE(to)] += weight;
-}
-
-static void flow_through(struct flow *f, idd_ref node)
-{
-	const struct head *h = head_at(f->m, node);
-	const struct idd_edge *e = edges_at(f->m, node);
-	double here = f->arrived[f->m->place[node]];
-	uint32_t lo = 0;
-
-	for (uint32_t i = 0; i < h->len; i++) {
-		flow_to(f, e[i].to, here * f->weigh(f->arg, h->level, lo, e[i].hi));
-		lo = MUTANT(10, e[i].hi + 1, e[i].hi);
-	}
-}
-
-void idd_shares(struct idd *m, idd_ref a, idd_weigh *weigh, const void *arg, double *share,
-		size_t len)
-{
-	struct found nodes = { 0 };
-	struct flow f = { m, weigh, arg, NULL, share, len };
-
-	new_stamp(m);
-	collect(m, a, &nodes);
-	f.arrived = must(calloc(nodes.len + 1, sizeof *f.arrived));
-	flow_to(&f, a, 1.0);
-	while (nodes.len)
-		flow_through(&f, nodes.at[--nodes.len]);
-	free(nodes.at);
-	free(f.arrived);
 }

@@ -3,15 +3,9 @@
 #include <stdlib.h>
 
 #include "compiler/prove/mutant.h"
+#include "lang/base/memory.h"
 
 #define U16_ALL ((struct range){ 0, UINT16_MAX })
-
-static void *must(void *memory)
-{
-	if (!memory)
-		abort();
-	return memory;
-}
 
 struct window window_all(const struct terms *t, enum family family, unsigned states)
 {
@@ -191,7 +185,7 @@ static void gather(struct gathering *g, const struct window *w, const struct cel
 		return;
 	if (g->out.len == g->room) {
 		g->room = g->room ? 2 * g->room : 64;
-		g->out.at = must(realloc(g->out.at, g->room * sizeof *g->out.at));
+		g->out.at = memory_must(realloc(g->out.at, g->room * sizeof *g->out.at));
 	}
 	g->out.at[g->out.len++] = c;
 	g->done = !g->out.of->steps[c->step].goes_on && window_in_cell(w, c);
@@ -228,7 +222,7 @@ static void bound_add(struct bounds *b, addr_num lo, addr_num hi, const struct a
 {
 	if (b->len + 2 > b->room) {
 		b->room = b->room ? 2 * b->room : 256;
-		b->at = must(realloc(b->at, b->room * sizeof *b->at));
+		b->at = memory_must(realloc(b->at, b->room * sizeof *b->at));
 	}
 	if (lo > w->lo && lo <= w->hi)
 		b->at[b->len++] = lo;

@@ -38,4 +38,12 @@ void memory_release(void *at);
 /* There is none: ends the innermost try, or the process. */
 void memory_out(void) __attribute__((noreturn));
 
+/* What malloc() and its like gave. */
+static inline void *memory_must(void *given)
+{
+	if (!given)
+		memory_out();
+	return given;
+}
+
 #endif
