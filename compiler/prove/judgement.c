@@ -1,251 +1,11 @@
-#include "compiler/prove/judgement.h"
+#include "compiler/prove/judgement_parts.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
-#include "compiler/prove/mutant.h"
-
-#define BOTH 3u /* both values of a boolean */
-
-static const struct addr_range full_range[FAMILY_COUNT] = {
-	[FAMILY_IP4] = { 0, UINT32_MAX },
-	[FAMILY_IP6] = { 0, ~(addr_num)0 },
-};
-
-static const struct range full_u16 = { 0, UINT16_MAX };
-
-/* --- terms -------------------------------------------------------------------------- */
-
-static size_t zone_find(const struct terms *t, const char *name)
-{
-	size_t i = 0;
-
-	while (i < t->zones.len && strcmp(t->zones.at[i], name))
-		i++;
-	return i;
-}
-
-static size_t unknown_find(const struct terms *t, const char *name, unsigned copy)
-{
-	size_t i = 0;
-
-	while (i < t->unknowns.len &&
-	       (t->unknowns.at[i].copy != copy || strcmp(t->unknowns.at[i].name, name)))
-		i++;
-	return i;
-}
-
-uint64_t terms_zone(const struct terms *t, const char *name)
-{
-	return UINT64_C(1) << zone_find(t, name);
-}
-
-static enum open_kind open_kind(const struct ir_rule *r)
-{
-	return r->feed ? OPEN_FEED : r->payload ? OPEN_PATTERN : OPEN_RATE;
-}
-
-/* Their own, and for a second policy of which nothing is known to fill alike. */
-static void unknowns_add(struct terms *t, const struct ir_list *l)
-{
-	for (size_t i = 0; i < l->count; i++) {
-		const char *name = ir_rule_condition(&l->rules[i]);
-
-		for (unsigned copy = 0; name && copy < 2; copy++) {
-			struct unknown u = { name, open_kind(&l->rules[i]), copy };
-
-			if (unknown_find(t, name, copy) == t->unknowns.len)
-				vec_push(t->arena, &t->unknowns, u);
-		}
-	}
-}
-
-bool terms_add(struct terms *t, const struct ir *ir)
-{
-	for (size_t i = 0; i < ir->zone_count; i++) {
-		if (zone_find(t, ir->zones[i].name) < t->zones.len)
-			continue;
-		if (t->zones.len == ZONE_NONE)
-			return false;
-		vec_push(t->arena, &t->zones, ir->zones[i].name);
-	}
-	unknowns_add(t, &ir->feeds);
-	unknowns_add(t, &ir->reflexes);
-	for (uint32_t i = 0; ir->derme && i < ir->derme->rule_count; i++)
-		for (unsigned copy = 0; copy < 2; copy++) {
-			struct unknown u = { ir->derme->rules[i].id, OPEN_SESSION, copy };
-
-			if (derme_takes_away(&ir->derme->rules[i]) && unknown_find(t, u.name, copy) == t->unknowns.len)
-				vec_push(t->arena, &t->unknowns, u);
-		}
-	for (size_t i = 0; i < ir->posture_count; i++)
-		for (int d = 0; d < DIRECTION_COUNT; d++)
-			unknowns_add(t, &ir->postures[i].lists[d]);
-	return true;
-}
-
-/*
- * A policy's zone bits in the terms' numbering. Zones that only the other
- * policy names are, to this one, interfaces of no zone.
- */
-static uint64_t zones_translate(const struct terms *t, const struct ir *ir, uint64_t zones)
-{
-	uint64_t out = 0, known = 0;
-
-	for (size_t i = 0; i < ir->zone_count; i++) {
-		uint64_t bit = UINT64_C(1) << zone_find(t, ir->zones[i].name);
-
-		known |= bit;
-		if (zones >> i & 1)
-			out |= bit;
-	}
-	if (zones >> ZONE_NONE & 1) {
-		uint64_t all = (UINT64_C(1) << t->zones.len) - 1;
-
-		out |= UINT64_C(1) << ZONE_NONE | MUTANT(16, all & ~known, 0);
-	}
-	return out;
-}
-
-/* --- cells -------------------------------------------------------------------------- */
-
-static struct ranges all_u16(void)
-{
-	return (struct ranges){ (struct range *)&full_u16, 1 };
-}
-
-struct cell cell_any(enum family family, uint64_t zones)
-{
-	struct side full = { .full = true, .at = &full_range[family], .len = 1 };
-
-	return (struct cell){
-		.family = family,
-		.states = STATES_ALL,
-		.replies = BOTH,
-		.fragments = FRAGMENT_ANY,
-		.hops = HOPS_ALL,
-		.blocked = BOTH,
-		.proto_hi = UINT8_MAX,
-		.zones = zones,
-		.unknown = -1,
-		.dst = full,
-		.src = full,
-		.sport = all_u16(),
-		.dport = all_u16(),
-		.icmp = all_u16(),
-	};
-}
-
-static struct side side_of(const struct ir_end *e, enum family family)
-{
-	struct side s = { .full = e->any, .self = !e->any && e->self };
-
-	if (e->any) {
-		s.at = &full_range[family];
-		s.len = 1;
-	} else if (e->set) {
-		s.at = e->set->set.at[family];
-		s.len = e->set->set.len[family];
-	}
-	return s;
-}
-
-size_t cells_of_box(const struct terms *t, const struct ir *ir, const struct ir_box *box,
-		    enum direction direction, struct cell out[static FAMILY_COUNT])
-{
-	size_t len = 0;
-
-	for (int f = 0; f < FAMILY_COUNT; f++) {
-		if (!(box->families & 1u << f))
-			continue;
-
-		struct cell c = cell_any((enum family)f, zones_translate(t, ir, box->zones));
-
-		c.fragments = box->fragments;
-		c.flags_mask = box->flags_mask;
-		c.flags_want = box->flags_want;
-		if (box->proto != PROTO_ANY_NUMBER)
-			c.proto_lo = c.proto_hi = box->proto;
-		c.dst = side_of(&box->dst, c.family);
-		c.dst.self &= direction != DIRECTION_FORWARD;
-		c.src = side_of(&box->src, c.family);
-		c.sport = box->sport;
-		c.dport = box->dport;
-		c.icmp = box->icmp;
-		if ((c.dst.len || c.dst.self) && (c.src.len || c.src.self) && c.zones)
-			out[len++] = c;
-	}
-	return len;
-}
 
 /* --- comparing steps ---------------------------------------------------------------- */
-
-static uint64_t mix(uint64_t h, uint64_t x)
-{
-	h = (h ^ x) * 0xbf58476d1ce4e5b9ull;
-	return h ^ h >> 31;
-}
-
-static uint64_t mix_side(uint64_t h, const struct side *s)
-{
-	h = mix(h, s->len << 2 | (uint64_t)s->self << 1 | s->full);
-	for (size_t i = 0; i < s->len; i++) {
-		h = mix(h, (uint64_t)s->at[i].lo);
-		h = mix(h, (uint64_t)(s->at[i].lo >> 64));
-		h = mix(h, (uint64_t)s->at[i].hi);
-		h = mix(h, (uint64_t)(s->at[i].hi >> 64));
-	}
-	return h;
-}
-
-static uint64_t mix_ranges(uint64_t h, const struct ranges *r)
-{
-	h = mix(h, r->len);
-	for (size_t i = 0; i < r->len; i++)
-		h = mix(h, (uint64_t)r->at[i].lo << 16 | r->at[i].hi);
-	return h;
-}
-
-static uint64_t mix_cell(uint64_t h, const struct cell *c)
-{
-	h = mix(h, (uint64_t)c->family << 56 | (uint64_t)c->states << 48 |
-			   (uint64_t)c->replies << 40 | (uint64_t)c->fragments << 32 |
-			   (uint64_t)c->hops << 24 | (uint64_t)c->blocked << 16 |
-			   (uint64_t)c->flags_mask << 8 | c->flags_want);
-	h = mix(h, (uint64_t)c->proto_lo << 16 | c->proto_hi);
-	h = mix(h, c->zones);
-	h = mix(h, (uint64_t)c->unknown);
-	h = mix_side(h, &c->dst);
-	h = mix_side(h, &c->src);
-	h = mix_ranges(h, &c->sport);
-	h = mix_ranges(h, &c->dport);
-	return mix_ranges(h, &c->icmp);
-}
-
-static bool side_same(const struct side *a, const struct side *b)
-{
-	if (a->self != b->self || a->full != b->full || a->len != b->len)
-		return false;
-	if (a->at == b->at)
-		return true;
-	for (size_t i = 0; i < a->len; i++)
-		if (a->at[i].lo != b->at[i].lo || a->at[i].hi != b->at[i].hi)
-			return false;
-	return true;
-}
-
-bool cell_same(const struct cell *a, const struct cell *b)
-{
-	return a->family == b->family && a->states == b->states && a->replies == b->replies &&
-	       a->fragments == b->fragments && a->hops == b->hops && a->blocked == b->blocked &&
-	       a->flags_mask == b->flags_mask && a->flags_want == b->flags_want &&
-	       a->proto_lo == b->proto_lo && a->proto_hi == b->proto_hi && a->zones == b->zones &&
-	       a->unknown == b->unknown && side_same(&a->dst, &b->dst) &&
-	       side_same(&a->src, &b->src) && ranges_equal(&a->sport, &b->sport) &&
-	       ranges_equal(&a->dport, &b->dport) && ranges_equal(&a->icmp, &b->icmp);
-}
 
 bool step_same(const struct judgement *x, const struct step *a, const struct judgement *y,
 	       const struct step *b)
@@ -315,9 +75,9 @@ static void step_of_new_flows(struct making *k)
 
 void judgement_hash(struct judgement *j, struct step *s)
 {
-	s->hash = mix(0x9e3779b97f4a7c15ull, (uint64_t)s->outcome << 32 | s->verdict << 1 | s->goes_on);
+	s->hash = hash_mix(0x9e3779b97f4a7c15ull, (uint64_t)s->outcome << 32 | s->verdict << 1 | s->goes_on);
 	for (uint32_t i = 0; i < s->count; i++)
-		s->hash = mix_cell(s->hash, &j->cells[s->first + i]);
+		s->hash = cell_mix(s->hash, &j->cells[s->first + i]);
 }
 
 static void step_end(struct making *k)
@@ -351,7 +111,7 @@ static int unknown_of(const struct making *k, const struct ir_rule *r)
 {
 	const char *name = ir_rule_condition(r);
 
-	return name ? (int)unknown_find(k->terms, name, k->j->copy) : -1;
+	return name ? (int)terms_unknown(k->terms, name, k->j->copy) : -1;
 }
 
 static void step_rule(struct making *k, const struct ir_rule *r, uint64_t zones)
@@ -526,7 +286,7 @@ static void steps_sessions(struct making *k)
 		for (int f = 0; f < FAMILY_COUNT; f++) {
 			struct cell c = cell_any((enum family)f, k->everywhere);
 
-			c.unknown = (int)unknown_find(k->terms, d->rules[i].id, k->j->copy);
+			c.unknown = (int)terms_unknown(k->terms, d->rules[i].id, k->j->copy);
 			step_cell(k, c);
 		}
 		step_end(k);
@@ -566,8 +326,8 @@ static struct making making_begin(struct terms *t, const struct ir *ir, unsigned
 	struct judgement *j = arena_zero(t->arena, sizeof *j);
 	struct making k = { .terms = t, .ir = ir, .j = j };
 
-	k.everywhere = zones_translate(t, ir, UINT64_MAX);
-	k.in_zones = zones_translate(t, ir, ~(UINT64_C(1) << ZONE_NONE));
+	k.everywhere = terms_zones(t, ir, UINT64_MAX);
+	k.in_zones = terms_zones(t, ir, ~(UINT64_C(1) << ZONE_NONE));
 	k.step_room = fixed_steps + ir->lifelines.count + ir->feeds.count + ir->blocks.count + ir->reflexes.count +
 		      list->count;
 	k.cell_room = fixed_cells + FAMILY_COUNT * (boxes_in(&ir->lifelines) +
@@ -650,35 +410,6 @@ struct judgement *judgement_of_rules(struct terms *t, const struct ir *ir, unsig
 }
 
 /* --- one packet --------------------------------------------------------------------- */
-
-static bool side_has(const struct side *s, addr_num a, bool is_self)
-{
-	if (s->full || (s->self && is_self))
-		return true;
-	for (size_t i = 0; i < s->len && s->at[i].lo <= a; i++)
-		if (a <= s->at[i].hi)
-			return true;
-	return false;
-}
-
-static bool bit(uint64_t mask, unsigned value)
-{
-	return mask >> value & 1;
-}
-
-bool cell_has(const struct cell *c, const struct point *p)
-{
-	const struct packet *k = &p->packet;
-
-	return c->family == k->family && bit(c->states, k->state) && bit(c->replies, k->reply) &&
-	       (c->fragments & k->fragment) && bit(c->hops, hops_of(k->hop_limit)) &&
-	       bit(c->blocked, p->blocked) && bit(c->zones, k->zone) &&
-	       (c->unknown < 0 || p->over[c->unknown]) && c->proto_lo <= k->proto &&
-	       k->proto <= c->proto_hi && (k->flags & c->flags_mask) == c->flags_want &&
-	       ranges_has(&c->dport, k->dport) && ranges_has(&c->sport, k->sport) &&
-	       ranges_has(&c->icmp, k->icmp) && side_has(&c->dst, k->dst.num, p->dst_self) &&
-	       side_has(&c->src, k->src.num, p->src_self);
-}
 
 size_t judgement_first(const struct judgement *j, const struct point *p)
 {

@@ -1,266 +1,11 @@
 /* The ruleset as text: what `nft -f` loads (nft 1.0.6) and a person reads. */
-#include "compiler/emit/nft/rule.h"
+#include "compiler/emit/nft/print_value.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "compiler/ir/ir.h"
-#include "compiler/ir/proto.h"
 #include "lang/bundle/nft_tell.h"
-
-/* Numbers that nft has words for. Others are written as numbers, which it reads as well. */
-struct word {
-	unsigned value;
-	const char *text;
-};
-
-static const struct word nfprotos[] = { { 2, "ipv4" }, { 10, "ipv6" }, { 0, NULL } };
-
-static const struct word ethertypes[] = {
-	{ 0x0800, "ip" },     { 0x86dd, "ip6" }, { 0x8100, "0x8100" },
-	{ 0x88a8, "0x88a8" }, { 0, NULL },
-};
-
-static const struct word protos[] = {
-	{ PROTO_ICMP, "icmp" },	    { PROTO_TCP, "tcp" },   { PROTO_UDP, "udp" },
-	{ PROTO_ICMPV6, "icmpv6" }, { PROTO_SCTP, "sctp" }, { 0, NULL },
-};
-
-static const struct word icmp_types[] = {
-	{ 0, "echo-reply" },	     { 3, "destination-unreachable" },
-	{ 8, "echo-request" },	     { 11, "time-exceeded" },
-	{ 12, "parameter-problem" }, { 13, "timestamp-request" },
-	{ 14, "timestamp-reply" },   { 0, NULL },
-};
-
-static const struct word icmpv6_types[] = {
-	{ 1, "destination-unreachable" },
-	{ 2, "packet-too-big" },
-	{ 3, "time-exceeded" },
-	{ 4, "parameter-problem" },
-	{ 128, "echo-request" },
-	{ 129, "echo-reply" },
-	{ 130, "mld-listener-query" },
-	{ 131, "mld-listener-report" },
-	{ 132, "mld-listener-done" },
-	{ 133, "nd-router-solicit" },
-	{ 134, "nd-router-advert" },
-	{ 135, "nd-neighbor-solicit" },
-	{ 136, "nd-neighbor-advert" },
-	{ 143, "mld2-listener-report" },
-	{ 0, NULL },
-};
-
-static const struct word fib_types[] = { { 2, "local" }, { 0, NULL } };
-static const struct word directions[] = { { 0, "original" }, { 1, "reply" }, { 0, NULL } };
-
-/* Bits, highest last. */
-static const struct word tcp_flags[] = {
-	{ 0x01, "fin" }, { 0x02, "syn" }, { 0x04, "rst" }, { 0x08, "psh" }, { 0x10, "ack" },
-	{ 0x20, "urg" }, { 0x40, "ecn" }, { 0x80, "cwr" }, { 0, NULL },
-};
-
-static const struct word ct_states[] = {
-	{ 1, "invalid" }, { 2, "established" }, { 4, "related" },
-	{ 8, "new" },	  { 64, "untracked" },	{ 0, NULL },
-};
-
-static void print_quoted(struct buf *out, const char *name)
-{
-	buf_putc(out, '"');
-	buf_puts(out, name);
-	buf_putc(out, '"');
-}
-
-static void print_word(struct buf *out, const struct word *words, addr_num v)
-{
-	for (; words->text; words++) {
-		if (words->value == v) {
-			buf_puts(out, words->text);
-			return;
-		}
-	}
-	buf_number(out, (unsigned)v);
-}
-
-static void print_bits(struct buf *out, const struct word *words, addr_num v, const char *between)
-{
-	const char *sep = "";
-
-	if (!v)
-		buf_puts(out, "0x0");
-	for (; words->text; words++) {
-		if (v & words->value) {
-			buf_printf(out, "%s%s", sep, words->text);
-			sep = between;
-		}
-	}
-}
-
-/* A listing may be of anyone's bundle: what does not belong into a name does not reach a terminal. */
-static void ifname_text(addr_num name, char text[17])
-{
-	unsigned len = 0;
-
-	for (; len < 16; len++) {
-		unsigned char c = (unsigned char)(name >> (120 - 8 * len));
-
-		if (!c)
-			break;
-		text[len] = c > ' ' && c < 0x7f && c != '"' ? (char)c : '?';
-	}
-	text[len] = '\0';
-}
-
-static void print_hex(struct buf *out, addr_num v)
-{
-	char digits[2 + 32], *at = digits + sizeof digits;
-
-	do
-		*--at = "0123456789abcdef"[v & 15];
-	while (v >>= 4);
-	*--at = 'x';
-	*--at = '0';
-	buf_add(out, at, (size_t)(digits + sizeof digits - at));
-}
-
-static void print_value(struct buf *out, enum nft_type type, addr_num v)
-{
-	char text[ADDR_TEXT];
-
-	switch (type) {
-	case NFT_TYPE_NUMBER:
-		print_hex(out, v);
-		return;
-	case NFT_TYPE_IFNAME:
-		ifname_text(v, text);
-		print_quoted(out, text);
-		return;
-	case NFT_TYPE_ETHERTYPE:
-		print_word(out, ethertypes, v);
-		return;
-	case NFT_TYPE_NFPROTO:
-		print_word(out, nfprotos, v);
-		return;
-	case NFT_TYPE_PROTO:
-		print_word(out, protos, v);
-		return;
-	case NFT_TYPE_ADDR4:
-		buf_puts(out, addr_print((struct addr){ FAMILY_IP4, v }, text));
-		return;
-	case NFT_TYPE_ADDR6:
-		buf_puts(out, addr_print((struct addr){ FAMILY_IP6, v }, text));
-		return;
-	case NFT_TYPE_DECIMAL:
-	case NFT_TYPE_PORT:
-	case NFT_TYPE_ICMP_CODE:
-	case NFT_TYPE_ICMPV6_CODE:
-		buf_number(out, (unsigned)v);
-		return;
-	case NFT_TYPE_ICMP_TYPE:
-		print_word(out, icmp_types, v);
-		return;
-	case NFT_TYPE_ICMPV6_TYPE:
-		print_word(out, icmpv6_types, v);
-		return;
-	case NFT_TYPE_TCP_FLAGS:
-		print_bits(out, tcp_flags, v, " | ");
-		return;
-	case NFT_TYPE_CT_STATE:
-		print_bits(out, ct_states, v, ",");
-		return;
-	case NFT_TYPE_CT_DIRECTION:
-		print_word(out, directions, v);
-		return;
-	case NFT_TYPE_FIB_TYPE:
-		print_word(out, fib_types, v);
-		return;
-	}
-}
-
-/* --- ranges ---------------------------------------------------------------------- */
-
-static bool is_address(enum nft_type type)
-{
-	return type == NFT_TYPE_ADDR4 || type == NFT_TYPE_ADDR6;
-}
-
-static enum family family_of(enum nft_type type)
-{
-	return type == NFT_TYPE_ADDR4 ? FAMILY_IP4 : FAMILY_IP6;
-}
-
-/* The length of the prefix that is exactly this range, or -1. */
-static int prefix_of(enum family f, struct addr_range r)
-{
-	addr_num size = r.hi - r.lo; /* less one, so that the whole space fits */
-	unsigned host = 0;
-
-	while (host < FAMILY_BITS(f) && size >> host & 1)
-		host++;
-	if ((host < 128 && size >> host) || (r.lo & size))
-		return -1;
-	return (int)(FAMILY_BITS(f) - host);
-}
-
-/* "eth*": the names that begin with what lo and hi share. */
-static void print_ifname_range(struct buf *out, struct addr_range r)
-{
-	char text[17];
-
-	ifname_text(r.lo, text);
-	buf_putc(out, '"');
-	buf_puts(out, text);
-	buf_puts(out, r.lo == r.hi ? "\"" : "*\"");
-}
-
-static void print_range(struct buf *out, enum nft_type type, struct addr_range r)
-{
-	if (type == NFT_TYPE_IFNAME) {
-		print_ifname_range(out, r);
-		return;
-	}
-	if (r.lo == r.hi) {
-		print_value(out, type, r.lo);
-		return;
-	}
-	if (type == NFT_TYPE_NUMBER) {
-		print_hex(out, r.lo);
-		buf_putc(out, '-');
-		print_hex(out, r.hi);
-		return;
-	}
-	if (!is_address(type)) {
-		buf_number(out, (unsigned)r.lo); /* words make no ranges */
-		buf_putc(out, '-');
-		buf_number(out, (unsigned)r.hi);
-		return;
-	}
-
-	int len = prefix_of(family_of(type), r);
-	print_value(out, type, r.lo);
-	if (len >= 0) {
-		buf_putc(out, '/');
-		buf_number(out, (unsigned)len);
-		return;
-	}
-	buf_putc(out, '-');
-	print_value(out, type, r.hi);
-}
-
-static void print_set(struct buf *out, const struct nft_set *s)
-{
-	if (s->name) {
-		buf_printf(out, "@%s", s->name);
-		return;
-	}
-	buf_puts(out, "{ ");
-	for (size_t i = 0; i < s->count; i++) {
-		buf_puts(out, i ? ", " : "");
-		print_range(out, s->type, s->ranges[i]);
-	}
-	buf_puts(out, " }");
-}
 
 /* --- expressions ----------------------------------------------------------------- */
 
@@ -286,14 +31,14 @@ static const char *test_text(enum nft_test t)
 /* An address under a mask of leading ones is a prefix. */
 static bool print_prefix(struct buf *out, const struct nft_match *m, enum nft_type type)
 {
-	if (!is_address(type) || m->test != NFT_TEST_EQ)
+	if (!nft_type_is_address(type) || m->test != NFT_TEST_EQ)
 		return false;
 
-	addr_num host = family_max(family_of(type)) & ~m->mask;
+	addr_num host = family_max(nft_type_family(type)) & ~m->mask;
 	struct addr_range r = { m->lo, m->lo | host };
-	if ((host & (host + 1)) || prefix_of(family_of(type), r) < 0)
+	if ((host & (host + 1)) || nft_prefix_of(nft_type_family(type), r) < 0)
 		return false;
-	print_range(out, type, r);
+	nft_print_range(out, type, r);
 	return true;
 }
 
@@ -312,21 +57,21 @@ static void print_masked(struct buf *out, const struct nft_match *m,
 	if (print_part(out, m, row) || print_prefix(out, m, row->type))
 		return;
 	if (row->type == NFT_TYPE_CT_STATE && m->test == NFT_TEST_NE && !m->lo) {
-		print_value(out, row->type, m->mask); /* "ct state related": any of these bits */
+		nft_print_value(out, row->type, m->mask); /* "ct state related": any of these bits */
 		return;
 	}
 
 	bool bits = row->type == NFT_TYPE_TCP_FLAGS;
 	buf_puts(out, bits ? "& (" : "& ");
-	print_value(out, row->type, m->mask);
+	nft_print_value(out, row->type, m->mask);
 	buf_puts(out, bits ? ") " : " ");
 	if (m->set) {
 		buf_puts(out, test_text(m->test));
-		print_set(out, m->set);
+		nft_print_set(out, m->set);
 		return;
 	}
 	buf_puts(out, m->test == NFT_TEST_EQ ? "== " : test_text(m->test));
-	print_value(out, row->type, m->lo);
+	nft_print_value(out, row->type, m->lo);
 }
 
 /* An address of a family that the rule has not asked for: named, nft would ask for it. */
@@ -339,13 +84,13 @@ static void print_by_place(struct buf *out, const struct nft_match *m, const str
 	buf_putc(out, ' ');
 	if (m->masked) {
 		buf_puts(out, "& ");
-		print_hex(out, m->mask);
+		nft_print_hex(out, m->mask);
 	}
 	buf_puts(out, m->masked ? " == " : test_text(m->test));
-	print_hex(out, m->lo);
+	nft_print_hex(out, m->lo);
 	if (m->test == NFT_TEST_WITHIN) {
 		buf_putc(out, '-');
-		print_hex(out, m->hi);
+		nft_print_hex(out, m->hi);
 	}
 }
 
@@ -353,7 +98,7 @@ static void print_match(struct buf *out, const struct nft_match *m, bool family_
 {
 	const struct nft_field_row *row = &nft_fields[m->field];
 
-	if (is_address(row->type) && !family_asked && !m->set) {
+	if (nft_type_is_address(row->type) && !family_asked && !m->set) {
 		print_by_place(out, m, row);
 		return;
 	}
@@ -365,15 +110,15 @@ static void print_match(struct buf *out, const struct nft_match *m, bool family_
 	}
 	buf_puts(out, test_text(m->test));
 	if (m->set)
-		print_set(out, m->set);
+		nft_print_set(out, m->set);
 	else if (m->bytes < row->bytes)
-		print_ifname_range(out, (struct addr_range){ m->lo, m->hi });
+		nft_print_ifnames(out, (struct addr_range){ m->lo, m->hi });
 	else if (m->test == NFT_TEST_WITHIN)
-		print_range(out, row->type, (struct addr_range){ m->lo, m->hi });
+		nft_print_range(out, row->type, (struct addr_range){ m->lo, m->hi });
 	else if (row->type == NFT_TYPE_TCP_FLAGS)
 		buf_printf(out, "== 0x%02x", (unsigned)m->lo);
 	else
-		print_value(out, row->type, m->lo);
+		nft_print_value(out, row->type, m->lo);
 }
 
 /* Of a long map, one element a line. */
@@ -387,13 +132,13 @@ static void print_map(struct buf *out, const struct nft_set *s, char bank)
 		buf_puts(out, lines ? "\n\t\t\t" : i ? " " : "");
 		for (unsigned p = 0; s->part_count > 1 && p < s->part_count; p++) {
 			buf_puts(out, p ? " . " : "");
-			print_value(out, s->part_types[p], nft_key_part(s, i, p));
+			nft_print_value(out, s->part_types[p], nft_key_part(s, i, p));
 		}
 		if (s->part_count < 2)
-			print_range(out, s->type, s->ranges[i]);
+			nft_print_range(out, s->type, s->ranges[i]);
 		buf_puts(out, " : ");
 		if (s->leads == NFT_LEADS_TO_COUNTER)
-			print_quoted(out, s->to[i].name);
+			nft_print_quoted(out, s->to[i].name);
 		else
 			print_fate(out, s->to[i].fate, s->to[i].name, bank);
 	}
@@ -411,7 +156,7 @@ static void print_keys(struct buf *out, const struct nft_key *keys, unsigned cou
 		buf_puts(out, row->text);
 		if (masked) {
 			buf_puts(out, " & ");
-			print_value(out, row->type, keys[i].mask);
+			nft_print_value(out, row->type, keys[i].mask);
 			buf_puts(out, i ? ")" : "");
 		}
 		buf_putc(out, ' ');
@@ -507,7 +252,7 @@ static void print_expr(struct buf *out, const struct nft_expr *e, bool family_as
 		return;
 	case NFT_EXPR_COUNTER:
 		buf_puts(out, "counter name ");
-		print_quoted(out, e->counter);
+		nft_print_quoted(out, e->counter);
 		return;
 	case NFT_EXPR_LIMIT:
 		print_limit(out, &e->limit);
@@ -561,7 +306,7 @@ static void print_elements(struct buf *out, const struct nft_set *s)
 	buf_puts(out, "\t\telements = { ");
 	for (size_t i = 0; i < s->count; i++) {
 		buf_puts(out, !i ? "" : i % 4 ? ", " : ",\n\t\t\t     ");
-		print_range(out, s->type, s->ranges[i]);
+		nft_print_range(out, s->type, s->ranges[i]);
 	}
 	buf_puts(out, " }\n");
 }
