@@ -179,6 +179,10 @@ static int explain_join(enum xdp_mode mode, struct err *why)
 		return err_set(why, EBUSY, "another XDP program is attached");
 	case EINVAL: /* the kernel's own sentence comes with netlink alone, which makes no links */
 		return err_set(why, EINVAL, "the driver refuses %s XDP as the interface is set: its MTU, offloads or queues", which);
+	case ENOSPC: /* of a veth */
+		return err_set(why, ENOSPC, "the driver refuses %s XDP: it has fewer queues than what is sent through (ethtool -L)", which);
+	case ERANGE:
+		return err_set(why, ERANGE, "the driver refuses %s XDP: the MTU is too large", which);
 	default:
 		return err_sys(why, "%s XDP", which);
 	}

@@ -32,7 +32,8 @@ card() { # card NUMBER NAME PLACE, as it was when it came; whoever had it before
 if [ -e $cards ]; then
 	card 1 w0 $$ && card 2 c0 outside || { echo "Bail out! no cards"; exit 1; }
 else
-	ip link add w0 type veth peer name c0 netns outside
+	many=${queues:+numtxqueues $queues numrxqueues $queues} # queues=N before this file: so many, each way
+	ip link add name w0 $many type veth peer name c0 $many netns outside
 fi
 ip addr add 10.9.0.1/24 dev w0
 ip addr add fd00:9::1/64 dev w0 nodad
