@@ -5,7 +5,7 @@
 
 #include "lang/base/own.h"
 
-#define TURNS 3 /* what is left is folded anew: less is kept on the stack, and more is known of it */
+#define TURNS 3 /* what is left is folded anew where less of a stack is given away, and so more is known of it */
 
 /* ---- cut into blocks ------------------------------------------------------------------------ */
 
@@ -55,7 +55,7 @@ static int find_begins(uint8_t *begins, const struct fold_code *c)
 	for (uint32_t i = 0; i < c->len; i++) {
 		const struct bpf_insn *in = &c->code[i];
 
-		if (!is_known(in))
+		if (!is_known(in) || in->dst_reg >= FOLD_REGS || in->src_reg >= FOLD_REGS)
 			return -EOPNOTSUPP;
 		const int64_t to = (int64_t)i + 1 + (is_call_of_ours(in) ? in->imm : in->off);
 		if ((fold_is_jump(in) || is_call_of_ours(in)) && (to < 0 || to >= (int64_t)c->len))
@@ -376,7 +376,8 @@ static int order(struct fold *f, struct fold_code *c)
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
-static int turn(struct fold_code *c, const struct fold_table *tables, size_t count)
+/* Another turn may find *more. */
+static int turn(struct fold_code *c, const struct fold_table *tables, size_t count, bool *more)
 {
 	own(fold) struct fold f = { .tables = tables, .table_count = count };
 	bool less = true;
@@ -386,7 +387,7 @@ static int turn(struct fold_code *c, const struct fold_table *tables, size_t cou
 		rc = fold_values(&f);
 	while (!rc && less) {
 		less = false;
-		rc = fold_life(&f, &less);
+		rc = fold_life(&f, &less, more);
 		less |= shorten(&f);
 	}
 	return rc ? rc : order(&f, c);
@@ -394,14 +395,13 @@ static int turn(struct fold_code *c, const struct fold_table *tables, size_t cou
 
 int fold(struct fold_code *c, const struct fold_table *tables, size_t count)
 {
-	for (int i = 0; i < TURNS; i++) {
-		const size_t len = c->len;
-		int rc = turn(c, tables, count);
+	bool more = true;
+
+	for (int i = 0; i < TURNS && more; i++) {
+		int rc = turn(c, tables, count, &more);
 
 		if (rc)
 			return i ? 0 : rc;
-		if (c->len >= len)
-			return 0;
 	}
 	return 0;
 }

@@ -187,12 +187,23 @@ static int settle(struct fold *f, struct life *at)
 	return 0;
 }
 
-int fold_life(struct fold *f, bool *less)
+/* Would the function's stack be given away again? Not by an instruction that is gone, nor by a register that nobody reads there. */
+static bool is_given_still(const struct fold *f, const struct fold_function *in, const struct life *at)
+{
+	if (in->given_meeting == FOLD_NOT_MEETING)
+		return !f->items[in->given_where].gone;
+	return at[in->given_where].registers >> in->given_meeting & 1;
+}
+
+int fold_life(struct fold *f, bool *less, bool *more)
 {
 	own(mem) struct life *at = calloc(f->block_count, sizeof *at);
 
 	if (!at || settle(f, at))
 		return -ENOMEM;
+	*more = false;
+	for (uint32_t i = 0; i < f->function_count; i++)
+		*more |= f->functions[i].called && f->functions[i].stack_own < 0 && !is_given_still(f, &f->functions[i], at);
 	for (uint32_t b = 0; b < f->block_count; b++)
 		if (f->blocks[b].reached)
 			before(f, &f->blocks[b], behind(&f->blocks[b], at), less);

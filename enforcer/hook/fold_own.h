@@ -22,6 +22,7 @@
 #define FOLD_REGS 11
 #define FOLD_SLOTS 64 /* of eight bytes, in a function's stack */
 #define FOLD_FRAME 512
+#define FOLD_NOT_MEETING (-1)
 
 /* An instruction. What it was is kept where it stood. */
 struct fold_item {
@@ -42,6 +43,8 @@ struct fold_block {
 struct fold_function {
 	uint32_t block; /* where it is entered */
 	int stack_own;	/* what lies below is reached by known places only; above, addresses have been given away */
+	uint32_t given_where; /* by this instruction; or, where ways meet at this block, */
+	int given_meeting;    /* by this register, which holds an address on one of them */
 	uint8_t given;	/* bits of r1 to r5: some caller gives an address of its stack there */
 	bool below;	/* is seen to reach what lies below such an address */
 	bool called;
@@ -113,8 +116,8 @@ unsigned fold_call_reads(const struct bpf_insn *in);
 /* What has one value becomes that number, and which blocks are reached. */
 int fold_values(struct fold *f);
 
-/* What nobody reads goes; true when something did. */
-int fold_life(struct fold *f, bool *less);
+/* What nobody reads goes: *less when something did. *more: what gave a stack away is not there any more, and more of it may be known now. */
+int fold_life(struct fold *f, bool *less, bool *more);
 
 /* Which registers are read before they are written, at each block's beginning. */
 int fold_live_registers(struct fold *f, uint16_t *live);

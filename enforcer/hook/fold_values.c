@@ -13,8 +13,10 @@ struct value {
 	uint64_t v; /* the number; or where in the stack or the table, or how far from the address that was given */
 };
 
+/* Of most places nothing is known: `held` says of which there is something, a bit each, and only those are read or copied. */
 struct known {
 	struct value reg[FOLD_REGS];
+	uint64_t held;
 	struct value slot[FOLD_SLOTS];
 };
 
@@ -24,6 +26,8 @@ struct reckoning {
 	uint16_t *live;	   /* the same */
 	bool *changed;	   /* the same: is to be gone through */
 	bool again;	   /* a function's stack is less its own than was thought */
+	uint32_t where;	   /* what is looked at: an instruction, or, where ways meet, */
+	int meeting;	   /* a block's register; or FOLD_NOT_MEETING */
 };
 
 static const struct value anything = { ANYTHING, 0 };
@@ -38,6 +42,26 @@ static struct value number(uint64_t v)
 	return (struct value){ NUMBER, v };
 }
 
+/* The lowest place of those, which it is taken from. */
+static unsigned next_place(uint64_t *places)
+{
+	const unsigned slot = (unsigned)__builtin_ctzll(*places);
+
+	*places &= *places - 1;
+	return slot;
+}
+
+static void copy_known(struct known *to, const struct known *from)
+{
+	memcpy(to->reg, from->reg, sizeof to->reg);
+	to->held = from->held;
+	for (uint64_t rest = from->held; rest;) {
+		const unsigned slot = next_place(&rest);
+
+		to->slot[slot] = from->slot[slot];
+	}
+}
+
 /* From this place on, others may read and write the function's stack. */
 static void give_away(struct reckoning *r, uint32_t function, int64_t from)
 {
@@ -47,6 +71,8 @@ static void give_away(struct reckoning *r, uint32_t function, int64_t from)
 	if (at >= in->stack_own)
 		return;
 	in->stack_own = at;
+	in->given_where = r->where;
+	in->given_meeting = r->meeting;
 	r->again = true;
 }
 
@@ -160,6 +186,8 @@ static struct value of_memory(const struct reckoning *r, const struct known *k, 
 	const unsigned slot = fold_slot(&r->f->functions[function], (int)(int64_t)at);
 	if (slot == FOLD_SLOTS)
 		return anything;
+	if (!(k->held >> slot & 1))
+		return anything;
 	const struct value *held = &k->slot[slot];
 	if (bytes == 8)
 		return *held;
@@ -176,8 +204,13 @@ static void write_slot(struct reckoning *r, struct known *k, const struct bpf_in
 	const bool whole = slot != FOLD_SLOTS && fold_bytes(in) == 8;
 
 	lose(r, function, &what);
-	if (slot != FOLD_SLOTS)
-		k->slot[slot] = whole ? what : anything;
+	if (slot == FOLD_SLOTS)
+		return;
+	k->held &= ~(UINT64_C(1) << slot);
+	if (!whole || what.kind == ANYTHING)
+		return;
+	k->held |= UINT64_C(1) << slot;
+	k->slot[slot] = what;
 }
 
 /* The kernel takes no access to the stack that is not aligned. Here, places that overlap are not told apart. */
@@ -225,6 +258,8 @@ static void step(struct reckoning *r, struct known *k, const struct fold_item *i
 {
 	const struct bpf_insn *in = &item->in;
 
+	r->where = (uint32_t)(item - r->f->items);
+	r->meeting = FOLD_NOT_MEETING;
 	see_place(r, k, in, function);
 	switch (BPF_CLASS(in->code)) {
 	case BPF_ALU:
@@ -302,25 +337,29 @@ static void come_to(struct reckoning *r, const struct known *k, uint32_t to)
 	struct fold_block *b = &r->f->blocks[to];
 
 	if (!b->reached) {
-		*at = *k;
+		copy_known(at, k);
 		for (unsigned i = 0; i < FOLD_REGS - 1; i++)
 			if (!(r->live[to] >> i & 1))
 				at->reg[i] = anything;
 		b->reached = r->changed[to] = true;
 		return;
 	}
+	r->where = to;
 	for (unsigned i = 0; i < FOLD_REGS - 1; i++) {
 		if (!(r->live[to] >> i & 1) || alike(&at->reg[i], &k->reg[i]))
 			continue;
+		r->meeting = (int)i;
 		lose(r, b->function, &at->reg[i]);
 		lose(r, b->function, &k->reg[i]);
 		r->changed[to] |= at->reg[i].kind != ANYTHING;
 		at->reg[i] = anything;
 	}
-	for (unsigned i = 0; i < FOLD_SLOTS; i++) {
-		if (at->slot[i].kind == ANYTHING || alike(&at->slot[i], &k->slot[i]))
+	for (uint64_t rest = at->held; rest;) {
+		const unsigned slot = next_place(&rest);
+
+		if (k->held >> slot & 1 && alike(&at->slot[slot], &k->slot[slot]))
 			continue;
-		at->slot[i] = anything;
+		at->held &= ~(UINT64_C(1) << slot);
 		r->changed[to] = true;
 	}
 }
@@ -356,9 +395,10 @@ static void go_through(struct reckoning *r, uint32_t block)
 	const struct fold *f = r->f;
 	const struct fold_block *b = &f->blocks[block];
 	const struct fold_item *jump = last_jump(f, b);
-	struct known k = r->at[block];
+	struct known k;
 	bool taken;
 
+	copy_known(&k, &r->at[block]);
 	for (uint32_t i = b->from; i < b->to; i++) {
 		const struct fold_item *item = &f->items[i];
 
@@ -434,13 +474,12 @@ static void say_source(struct bpf_insn *in, const struct value *from)
 }
 
 /* Where in the stack; said by the frame's end, if it was another register that said it. */
-static void say_place(struct fold_item *item, const struct known *k, bool writes)
+static void say_place(struct fold_item *item, const struct value *by, bool writes)
 {
-	const uint8_t by = writes ? item->in.dst_reg : item->in.src_reg;
-	const int64_t at = (int64_t)k->reg[by].v + item->in.off;
+	const int64_t at = (int64_t)by->v + item->in.off;
 
 	item->stack_at = 0;
-	if (k->reg[by].kind != STACK || at < -FOLD_FRAME || at >= 0)
+	if (by->kind != STACK || at < -FOLD_FRAME || at >= 0)
 		return;
 	item->stack_at = item->in.off = (int16_t)at;
 	if (writes)
@@ -449,7 +488,8 @@ static void say_place(struct fold_item *item, const struct known *k, bool writes
 		item->in.src_reg = BPF_REG_10;
 }
 
-static void say(struct fold_item *item, const struct known *before, const struct known *after)
+/* `to` and `from` are what its registers held before it. */
+static void say(struct fold_item *item, const struct value *to, const struct value *from, const struct known *after)
 {
 	struct bpf_insn *in = &item->in;
 	const uint8_t class = BPF_CLASS(in->code);
@@ -461,11 +501,11 @@ static void say(struct fold_item *item, const struct known *before, const struct
 		return;
 	}
 	if (class == BPF_LDX)
-		say_place(item, before, false);
+		say_place(item, from, false);
 	else if (class == BPF_ST || (class == BPF_STX && BPF_MODE(in->code) == BPF_MEM))
-		say_place(item, before, true);
+		say_place(item, to, true);
 	else if ((class == BPF_ALU || class == BPF_ALU64 || fold_is_jump(in)) && BPF_SRC(in->code) == BPF_X)
-		say_source(in, &before->reg[in->src_reg]);
+		say_source(in, from);
 }
 
 static void say_block(struct reckoning *r, uint32_t block)
@@ -473,17 +513,18 @@ static void say_block(struct reckoning *r, uint32_t block)
 	struct fold *f = r->f;
 	struct fold_block *b = &f->blocks[block];
 	struct fold_item *jump = last_jump(f, b);
-	struct known k = r->at[block];
+	struct known k;
 	bool taken;
 
+	copy_known(&k, &r->at[block]);
 	for (uint32_t i = b->from; i < b->to; i++) {
 		struct fold_item *item = &f->items[i];
-		const struct known before = k;
+		const struct value to = k.reg[item->in.dst_reg], from = k.reg[item->in.src_reg];
 
 		if (item->gone)
 			continue;
 		step(r, &k, item, b->function);
-		say(item, &before, &k);
+		say(item, &to, &from, &k);
 	}
 	if (!jump || !decided(&k, &jump->in, &taken))
 		return;

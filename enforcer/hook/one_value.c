@@ -12,6 +12,8 @@
 #include "enforcer/hook/fold.h"
 #include "lang/base/own.h"
 
+#define MAPS_ASKED 64 /* more than there are: each is asked once */
+
 static bool has_one_value(int map)
 {
 	struct bpf_map_info is = { 0 };
@@ -23,10 +25,21 @@ static bool has_one_value(int map)
 /* An address is two instructions long. */
 static void mean_values(struct bpf_insn *code, size_t len)
 {
+	int asked[MAPS_ASKED];
+	bool has[MAPS_ASKED];
+
+	memset(asked, -1, sizeof asked);
 	for (size_t i = 0; i + 1 < len; i++) {
 		if (code[i].code != (BPF_LD | BPF_IMM | BPF_DW))
 			continue;
-		if (code[i].src_reg == BPF_PSEUDO_MAP_FD && has_one_value(code[i].imm))
+		const int map = code[i].imm;
+		const size_t at = (unsigned)map % MAPS_ASKED;
+
+		if (code[i].src_reg == BPF_PSEUDO_MAP_FD && asked[at] != map) {
+			asked[at] = map;
+			has[at] = has_one_value(map);
+		}
+		if (code[i].src_reg == BPF_PSEUDO_MAP_FD && has[at])
 			code[i].src_reg = BPF_PSEUDO_MAP_VALUE;
 		i++;
 	}

@@ -289,7 +289,7 @@ int opened_open(struct opened *out, const struct tables_load *load, struct err *
 {
 	out->log = calloc(1, LOG_BYTES);
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = out->log,
-		    .kernel_log_size = out->log ? LOG_BYTES : 0, .kernel_log_level = load->spent && out->log ? LOG_STATS : 0);
+		    .kernel_log_size = out->log ? LOG_BYTES : 0);
 
 	libbpf_set_print(say_nothing);
 	one_value_know();
@@ -297,6 +297,8 @@ int opened_open(struct opened *out, const struct tables_load *load, struct err *
 	if (!out->object)
 		return err_sys(why, "the program is not a BPF object that can be read");
 	out->program = object_policy(out->object, load, why);
+	if (out->program && load->spent && out->log)
+		bpf_program__set_log_level(out->program, LOG_STATS); /* of the program alone: the kernel would write down all types as well */
 	return out->program ? 0 : why->code;
 }
 
