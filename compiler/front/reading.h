@@ -13,6 +13,7 @@
  *     posture.c   postures                   → rules, inherited ones included
  *     declare.c   zones, lifelines, blocks, reflexes
  *     trials.c    tests
+ *     packet.c    packets in tests
  *     table.c     tables of cases in tests
  *     refuses.c   mistakes that tests expect
  *     unused.c    names that nothing uses
@@ -237,6 +238,7 @@ void declare_tests(struct reading *r);
 typedef bool table_row(struct reading *r, const struct node *row, const struct node *packet, void *arg);
 bool table_read(struct reading *r, const struct node *table, table_row *read, void *arg);
 
+/* packet.c */
 bool packet_read(struct reading *r, const struct node *packet, struct pol_packet *p);
 
 #endif
