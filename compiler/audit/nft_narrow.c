@@ -448,6 +448,40 @@ static bool narrow_by_proto(struct narrowing *n)
 
 /* --- several fields at once ------------------------------------------------------------------------------------------ */
 
+/* What is asked of one of the fields: its value under the mask lies in a range. */
+struct part {
+	struct nft_value v;
+	struct addr_range at;
+	addr_num last; /* of its numbers */
+};
+
+static struct part part_of(const struct narrowing *n, unsigned field)
+{
+	const struct nft_several *s = n->v->several;
+	const unsigned bits = s->fields[field].bits, bytes = s->fields[field].bytes;
+	const addr_num last = nft_value_last(bytes);
+
+	return (struct part){
+		.v = { .what = s->fields[field].what, .bytes = bytes, .mask = n->v->mask >> bits & last },
+		.at = { n->at->lo >> bits & last, n->at->hi >> bits & last },
+		.last = last,
+	};
+}
+
+static bool narrow_part(struct narrowing *n, const struct part *p, nft_cells *cells)
+{
+	const struct addr_range *at = arena_copy(n->w->arena, &p->at, sizeof p->at);
+	nft_cells next = { 0 };
+
+	if (!p->v.mask)
+		return true;
+	for (size_t i = 0; i < cells->len; i++)
+		if (!nft_narrow(n->w, &cells->at[i], &p->v, at, 1, &next))
+			return false;
+	*cells = next;
+	return true;
+}
+
 /*
  * Some leading bits of each have one value, or all of all lie in a range that is one for each field: the first fields have one
  * value, the next a range, the last any. Else it cannot be told; between the fields nothing may be asked.
@@ -461,32 +495,22 @@ static bool narrow_several(struct narrowing *n)
 
 	if (n->len != 1 || n->v->host || (n->at->lo != n->at->hi && !whole(n)))
 		return false;
-	const addr_num value = n->at->lo;
 	vec_push(n->w->arena, &cells, *n->c);
 	for (unsigned f = 0; f < s->count; f++) {
-		const addr_num last = nft_value_last(s->fields[f].bytes);
-		const struct nft_value v = { .what = s->fields[f].what, .bytes = s->fields[f].bytes,
-					     .mask = n->v->mask >> s->fields[f].bits & last };
-		struct addr_range *one = arena_zero(n->w->arena, sizeof *one);
-		nft_cells next = { 0 };
+		const struct part p = part_of(n, f);
 
-		one->lo = n->at->lo >> s->fields[f].bits & last;
-		one->hi = n->at->hi >> s->fields[f].bits & last;
-		left &= ~(last << s->fields[f].bits);
-		if (apart && (one->lo || one->hi != last))
+		left &= ~(p.last << s->fields[f].bits);
+		if (apart && (p.at.lo || p.at.hi != p.last))
 			return false;
-		apart |= one->lo != one->hi;
-		if (one->lo & ~v.mask)
+		apart |= p.at.lo != p.at.hi;
+		if (p.at.lo & ~p.v.mask)
 			return true; /* no packet has such a bit behind the mask */
-		for (size_t i = 0; v.mask && i < cells.len; i++)
-			if (!nft_narrow(n->w, &cells.at[i], &v, one, 1, &next))
-				return false;
-		if (v.mask)
-			cells = next;
+		if (!narrow_part(n, &p, &cells))
+			return false;
 	}
 	if (left)
 		return false;
-	if (value & ~n->v->mask)
+	if (n->at->lo & ~n->v->mask)
 		return true;
 	for (size_t i = 0; i < cells.len; i++)
 		keep(n, &cells.at[i]);

@@ -22,13 +22,11 @@
 #include "compiler/report/owners.h"
 #include "lang/base/file.h"
 
-enum { ALL = CMD_OWN, FAIL_ON, MARKDOWN, BUDGET, AT, GIT };
+enum { FAIL_ON = COMPARISON_OWN, AT, GIT };
 
 struct asked {
-	bool all;
-	enum changes_form form;
+	struct comparison_asked how;
 	enum risk fail_on;
-	struct prove_budget budget;
 	struct version {
 		const char *file, *at; /* `at`: the path of which it is a version, or NULL */
 		bool committed;	       /* a blob, though the file be the path itself */
@@ -73,37 +71,22 @@ static bool git_arguments(struct asked *a, int count, char **given)
 	return true;
 }
 
-/* Both policies take the same parameters and import paths. */
 static bool options_read(struct asked *a, struct report *r, int argc, char **argv)
 {
 	static const struct option options[] = {
-		CMD_POLICY_OPTIONS,
-		CMD_REPORT_OPTIONS,
-		{ "all", 0, NULL, ALL },
+		COMPARISON_OPTIONS,
 		{ "fail-on", 1, NULL, FAIL_ON },
-		{ "markdown", 0, NULL, MARKDOWN },
-		{ "analysis-budget", 1, NULL, BUDGET },
 		{ "at", 1, NULL, AT },
 		{ "git", 0, NULL, GIT },
 		{ 0 },
 	};
 
-	*a = (struct asked){ .fail_on = RISK_HIGH, .budget = PROVE_BUDGET };
+	*a = (struct asked){ .fail_on = RISK_HIGH, .how.budget = PROVE_BUDGET };
 	optind = 0; /* GNU: from the beginning */
 	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS, options, NULL)) != -1;) {
 		switch (o) {
-		case ALL:
-			a->all = true;
-			break;
 		case FAIL_ON:
 			if (!level_read(&a->fail_on, optarg))
-				return false;
-			break;
-		case MARKDOWN:
-			a->form = CHANGES_MARKDOWN;
-			break;
-		case BUDGET:
-			if (!cmd_steps(&a->budget.steps, "diff", optarg))
 				return false;
 			break;
 		case AT:
@@ -113,9 +96,7 @@ static bool options_read(struct asked *a, struct report *r, int argc, char **arg
 			a->git = true;
 			break;
 		default:
-			if (!cmd_report_option(r, o, optarg) &&
-			    (!cmd_policy_option(r->files.at[0]->c, o, optarg) ||
-			     !cmd_policy_option(r->files.at[1]->c, o, optarg)))
+			if (!comparison_option(&a->how, r, o, optarg))
 				return false;
 		}
 	}
@@ -160,7 +141,7 @@ static int answer(const struct diff *d, const struct asked *a)
 
 static int say(const struct diff *d, const struct asked *a, struct report *r)
 {
-	int rc = comparison_tell(r, d, a->form, a->all);
+	int rc = comparison_tell(r, d, &a->how);
 
 	return rc ? rc : answer(d, a);
 }
@@ -210,7 +191,7 @@ static int diff_for_git(struct asked *a, struct report *r)
 		return say_text(a);
 	printf("%s: %s -> %s\n", a->new.at, a->old.where, a->new.where);
 
-	own(prover) struct prover *p = prover_new(&a->budget);
+	own(prover) struct prover *p = prover_new(&a->how.budget);
 
 	rc = report_write(r, say(report_owners(prove_diff(p, x, y), old, new, x, y), a, r));
 	return rc < EXIT_USAGE ? EXIT_YES : rc;
@@ -218,7 +199,7 @@ static int diff_for_git(struct asked *a, struct report *r)
 
 static int diff(struct asked *a, struct report *r)
 {
-	own(prover) struct prover *p = prover_new(&a->budget);
+	own(prover) struct prover *p = prover_new(&a->how.budget);
 	struct compilation *old = r->files.at[0]->c, *new = r->files.at[1]->c;
 	const struct ir *x = ir_read(old, &a->old), *y = ir_read(new, &a->new);
 	int rc;

@@ -14,51 +14,30 @@
 #include "compiler/ir/ir.h"
 #include "compiler/report/diags.h"
 
-enum { ALLOW = CMD_OWN, ALL, MARKDOWN, BUDGET };
+enum { ALLOW = COMPARISON_OWN };
 
 enum which { BASE, HEAD, PERMITS, INPUTS };
 
 struct asked {
 	const char *name[INPUTS]; /* the last may be NULL */
-	bool all;
-	enum changes_form form;
-	struct prove_budget budget;
+	struct comparison_asked how;
 };
 
 static bool options_read(struct asked *a, struct report *r, int argc, char **argv)
 {
 	static const struct option options[] = {
-		CMD_POLICY_OPTIONS,
-		CMD_REPORT_OPTIONS,
+		COMPARISON_OPTIONS,
 		{ "allow", 1, NULL, ALLOW },
-		{ "all", 0, NULL, ALL },
-		{ "markdown", 0, NULL, MARKDOWN },
-		{ "analysis-budget", 1, NULL, BUDGET },
 		{ 0 },
 	};
 
-	*a = (struct asked){ .budget = PROVE_BUDGET };
+	*a = (struct asked){ .how.budget = PROVE_BUDGET };
 	optind = 0; /* GNU: from the beginning */
 	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS, options, NULL)) != -1;) {
-		switch (o) {
-		case ALLOW:
+		if (o == ALLOW)
 			a->name[PERMITS] = optarg;
-			break;
-		case ALL:
-			a->all = true;
-			break;
-		case MARKDOWN:
-			a->form = CHANGES_MARKDOWN;
-			break;
-		case BUDGET:
-			if (!cmd_steps(&a->budget.steps, "no-new-access", optarg))
-				return false;
-			break;
-		default: /* parameters are those of the two policies */
-			if (!cmd_report_option(r, o, optarg) && (!cmd_policy_option(r->files.at[BASE]->c, o, optarg) ||
-								 !cmd_policy_option(r->files.at[HEAD]->c, o, optarg)))
-				return false;
-		}
+		else if (!comparison_option(&a->how, r, o, optarg))
+			return false;
 	}
 	if (argc - optind != 2)
 		return false;
@@ -69,7 +48,7 @@ static bool options_read(struct asked *a, struct report *r, int argc, char **arg
 
 static int say(struct report *r, const struct diff *d, const struct asked *a)
 {
-	int rc = comparison_tell(r, d, a->form, a->all);
+	int rc = comparison_tell(r, d, &a->how);
 
 	if (rc)
 		return rc;
@@ -108,6 +87,6 @@ int cmd_no_new_access(int argc, char **argv)
 	for (size_t i = 0; i < r->files.len; i++)
 		r->files.at[i]->path = a.name[i];
 
-	own(prover) struct prover *p = prover_new(&a.budget); /* the report tells what it found */
+	own(prover) struct prover *p = prover_new(&a.how.budget); /* the report tells what it found */
 	return report_write(r, answer(r, p, &a));
 }

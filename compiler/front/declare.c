@@ -307,41 +307,49 @@ static const struct node *first_value(const struct node *n)
 	return NULL;
 }
 
+static void blocked_twice(struct reading *r, const struct node *decl, const struct node *first, const char *label)
+{
+	struct diag *d = diag(r->diags, DIAG_LABEL_TWICE, decl->span, "`%s` is blocked twice", label);
+
+	diag_at(d, first->span, "here first");
+	diag_help(d, "several zones go into a list: on [ , ]; or give one of them a label");
+	if (sources_agree(&r->c->sources, decl->span, first->span))
+		fix_leave_out(r, d, decl->span);
+}
+
+/* False when there is none to be kept. */
+static bool block_read(struct reading *r, struct strmap *labels, const struct node *decl, struct pol_block *out)
+{
+	const struct node *value = first_value(decl), *on = node_find(decl, NODE_ON), *first;
+
+	*out = (struct pol_block){ .span = decl->span, .zones = on ? 0 : ZONES_ANY };
+	if (!block_label(r, decl, value, out))
+		return false;
+	if ((first = strmap_find(labels, out->label))) {
+		blocked_twice(r, decl, first, out->label);
+		return false;
+	}
+	strmap_put(labels, out->label, (void *)decl);
+	if (node_find(decl, NODE_LABEL))
+		use_note(r, USE_BLOCK, out->label, decl->first->span, decl->first->span);
+	if (value_net(r, value, &out->set) && netset_is_empty(&out->set))
+		diag(r->diags, DIAG_SET_EMPTY, value->span, "nothing is in this set");
+	if (on)
+		value_zones(r, on->first, &out->zones);
+	out->id = arena_printf(r->arena, "block.%s", out->label);
+	return true;
+}
+
 void declare_blocks(struct reading *r)
 {
 	VEC(struct pol_block) all = { 0 };
 	struct strmap labels;
+	struct pol_block b;
 
 	strmap_init(&labels, r->trees);
-	for (size_t i = 0; i < r->decls.len; i++) {
-		const struct node *decl = r->decls.at[i], *first;
-
-		if (decl->kind != NODE_BLOCK)
-			continue;
-		const struct node *value = first_value(decl), *on = node_find(decl, NODE_ON);
-		struct pol_block b = { .span = decl->span, .zones = on ? 0 : ZONES_ANY };
-
-		if (!block_label(r, decl, value, &b))
-			continue;
-		if ((first = strmap_find(&labels, b.label))) {
-			struct diag *d = diag(r->diags, DIAG_LABEL_TWICE, decl->span, "`%s` is blocked twice", b.label);
-
-			diag_at(d, first->span, "here first");
-			diag_help(d, "several zones go into a list: on [ , ]; or give one of them a label");
-			if (sources_agree(&r->c->sources, decl->span, first->span))
-				fix_leave_out(r, d, decl->span);
-			continue;
-		}
-		strmap_put(&labels, b.label, (void *)decl);
-		if (node_find(decl, NODE_LABEL))
-			use_note(r, USE_BLOCK, b.label, decl->first->span, decl->first->span);
-		if (value_net(r, value, &b.set) && netset_is_empty(&b.set))
-			diag(r->diags, DIAG_SET_EMPTY, value->span, "nothing is in this set");
-		if (on)
-			value_zones(r, on->first, &b.zones);
-		b.id = arena_printf(r->arena, "block.%s", b.label);
-		vec_push(r->arena, &all, b);
-	}
+	for (size_t i = 0; i < r->decls.len; i++)
+		if (r->decls.at[i]->kind == NODE_BLOCK && block_read(r, &labels, r->decls.at[i], &b))
+			vec_push(r->arena, &all, b);
 	r->policy->blocks = all.at;
 	r->policy->block_count = all.len;
 }

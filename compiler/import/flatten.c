@@ -236,15 +236,11 @@ static int walk_rule(struct walk *w, struct import_chain *c, const struct import
 	case TARGET_UNKNOWN:
 		emit(w, (struct import_entry){ .rule = r, .chain = c, .verdict = VERDICT_DROP, .widened = begins_flows(&may) ? r->text : NULL, .region = may });
 		return 0;
-	case TARGET_RETURN:
-		if (c->base)
-			end_of(w, c, r, &surely, &may);
-		leave(w, r, sure, perhaps, &surely, &may);
-		return 0;
 	case TARGET_JUMP:
 		return enter(w, r, &surely, &may);
 	case TARGET_GOTO:
-		rc = enter(w, r, &surely, &may);
+	case TARGET_RETURN:
+		rc = r->target == TARGET_GOTO ? enter(w, r, &surely, &may) : 0;
 		if (rc)
 			return rc;
 		if (c->base)

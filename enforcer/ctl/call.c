@@ -294,9 +294,9 @@ static void set_body(CURL *curl, const struct call *call)
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)st.st_size);
 }
 
-static void set_request(CURL *curl, const struct ctl *c, struct call *call)
+/* Over the Unix socket, unless a URL was given. */
+static void set_place(CURL *curl, const struct ctl *c, const char *path)
 {
-	const bool change = strcmp(call->method, "GET");
 	own(buf) struct buf url = { 0 };
 	size_t len = strlen(c->url);
 
@@ -306,12 +306,16 @@ static void set_request(CURL *curl, const struct ctl *c, struct call *call)
 		buf_add(&url, c->url, len);
 	else
 		buf_puts(&url, "http://tegumentar");
-	buf_puts(&url, call->path);
+	buf_puts(&url, path);
 	curl_easy_setopt(curl, CURLOPT_URL, buf_text(&url));
 	if (!len)
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
-	if (change)
-		set_body(curl, call);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+}
+
+static void set_tls(CURL *curl, const struct ctl *c)
+{
 	if (*c->ca)
 		curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca);
 	if (*c->cert)
@@ -319,6 +323,16 @@ static void set_request(CURL *curl, const struct ctl *c, struct call *call)
 	if (*c->key)
 		curl_easy_setopt(curl, CURLOPT_SSLKEY, c->key);
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+}
+
+static void set_request(CURL *curl, const struct ctl *c, struct call *call)
+{
+	const bool change = strcmp(call->method, "GET");
+
+	set_place(curl, c, call->path);
+	set_tls(curl, c);
+	if (change)
+		set_body(curl, call);
 	if (call->told) {
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L); /* the figures come once a second */
 		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, LOOK_S);
@@ -326,8 +340,6 @@ static void set_request(CURL *curl, const struct ctl *c, struct call *call)
 		curl_easy_setopt(curl, CURLOPT_TIMEOUT, change ? CHANGE_S : LOOK_S);
 	}
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "tegctl/" TEGUMENTAR_VERSION);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);

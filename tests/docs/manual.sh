@@ -19,9 +19,10 @@ tegc_options() {
 	local file=compiler/cmd/${1//-/_}.c
 
 	[ -e "$file" ] || return
-	grep -q CMD_POLICY_OPTIONS "$file" && printf '%s\n' --import-path --param --params
-	grep -q CMD_REPORT_OPTIONS "$file" && printf '%s\n' --report --plain --color
-	grep -oE '\{ "[a-z-]+", [01], NULL' "$file" | sed 's/{ "/--/; s/".*//'
+	grep -q COMPARISON_OPTIONS "$file" && file="$file compiler/cmd/comparison.h"
+	grep -q CMD_POLICY_OPTIONS $file && printf '%s\n' --import-path --param --params
+	grep -q CMD_REPORT_OPTIONS $file && printf '%s\n' --report --plain --color
+	grep -ohE '\{ "[a-z-]+", [01], NULL' $file | sed 's/{ "/--/; s/".*//'
 }
 # What `tegc help` lists for a command.
 tegc_helped() { "$tegc" help "$1" | grep -oE '^  (-[a-zI], )?--[a-z-]+' | sed 's/.* //'; }

@@ -114,28 +114,9 @@ static const char *sound_name(struct nft_maker *mk, unsigned posture)
 	return passes ? arena_printf(mk->arena, "sound_%s", mk->ir->postures[first].name) : "sound";
 }
 
-/*
- * The kernel reads the IP header before the chain (nft_set_pktinfo_ipv4_validate()
- * and its sister); where it contradicts itself or the packet, there is no
- * `meta l4proto`, and a rule that asks for it does not hold. So what is sound
- * returns, commonest first, and what is left is named by how far it can be read.
- */
-static const char *sound_chain_at(struct nft_maker *mk, unsigned posture)
+/* What is sound returns, commonest first. */
+static void put_what_is_sound(struct nft_maker *mk, struct nft_chain *c)
 {
-	const char *name = sound_name(mk, posture);
-	const char *full = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
-
-	for (size_t i = 0; i < mk->table->chains.len; i++)
-		if (!strcmp(mk->table->chains.at[i]->name, full))
-			return full;
-
-	struct nft_chain *c = nft_chain_new(mk, name, "drops packets whose headers cannot be read, by cause");
-	const struct sound s = { mk, c, mk->ir->postures[posture].passes };
-	struct nft_rule bad_tcp = { 0 }, short_l4 = { 0 }, bad4 = { 0 }, bad6 = { 0 },
-			short_ip = { 0 };
-
-	put_depth(&s);
-	put_not_ip(mk, c);
 	put_sound(mk, c, -1, PROTO_TCP, NFT_FIELD_TH_BYTE_19);
 	put_sound(mk, c, -1, PROTO_UDP, NFT_FIELD_TH_BYTE_7);
 	put_sound(mk, c, FAMILY_IP4, PROTO_ICMP, NFT_FIELD_TH_BYTE_7);
@@ -143,21 +124,61 @@ static const char *sound_chain_at(struct nft_maker *mk, unsigned posture)
 	put_sound(mk, c, -1, PROTO_SCTP, NFT_FIELD_TH_BYTE_11);
 	put_unread(mk, c, FAMILY_IP4);
 	put_unread(mk, c, FAMILY_IP6);
+}
 
-	nft_ask(mk, &bad_tcp, NFT_FIELD_L4PROTO, NFT_TEST_EQ, PROTO_TCP);
-	ask_there(mk, &bad_tcp, NFT_FIELD_TH_BYTE_19);
-	put_cause(&s, bad_tcp, CAUSE_BAD_TCP);
-	for (int f = 0; f < FAMILY_COUNT; f++)
-		put_tiny(&s, (enum family)f);
-	ask_there(mk, &short_l4, NFT_FIELD_L4PROTO);
-	put_cause(&s, short_l4, CAUSE_SHORT_L4);
-	nft_ask_family(mk, &bad4, FAMILY_IP4);
-	ask_there(mk, &bad4, NFT_FIELD_IP_LAST);
-	put_cause(&s, bad4, CAUSE_BAD_IP);
-	nft_ask_family(mk, &bad6, FAMILY_IP6);
-	ask_there(mk, &bad6, NFT_FIELD_IP6_LAST);
-	put_cause(&s, bad6, CAUSE_BAD_IP);
-	put_cause(&s, short_ip, CAUSE_SHORT_IP);
+/* A whole IP header that is not one. */
+static void put_bad_ip(const struct sound *s, enum family f)
+{
+	struct nft_rule r = { 0 };
+
+	nft_ask_family(s->mk, &r, f);
+	ask_there(s->mk, &r, f == FAMILY_IP4 ? NFT_FIELD_IP_LAST : NFT_FIELD_IP6_LAST);
+	put_cause(s, r, CAUSE_BAD_IP);
+}
+
+/* What is left is named by how far it can be read. */
+static void put_what_is_left(const struct sound *s)
+{
+	struct nft_rule bad_tcp = { 0 }, short_l4 = { 0 }, short_ip = { 0 };
+
+	nft_ask(s->mk, &bad_tcp, NFT_FIELD_L4PROTO, NFT_TEST_EQ, PROTO_TCP);
+	ask_there(s->mk, &bad_tcp, NFT_FIELD_TH_BYTE_19);
+	put_cause(s, bad_tcp, CAUSE_BAD_TCP);
+	put_tiny(s, FAMILY_IP4);
+	put_tiny(s, FAMILY_IP6);
+	ask_there(s->mk, &short_l4, NFT_FIELD_L4PROTO);
+	put_cause(s, short_l4, CAUSE_SHORT_L4);
+	put_bad_ip(s, FAMILY_IP4);
+	put_bad_ip(s, FAMILY_IP6);
+	put_cause(s, short_ip, CAUSE_SHORT_IP);
+}
+
+static bool has_chain(const struct nft_table *t, const char *name)
+{
+	for (size_t i = 0; i < t->chains.len; i++)
+		if (!strcmp(t->chains.at[i]->name, name))
+			return true;
+	return false;
+}
+
+/*
+ * The kernel reads the IP header before the chain (nft_set_pktinfo_ipv4_validate()
+ * and its sister); where it contradicts itself or the packet, there is no
+ * `meta l4proto`, and a rule that asks for it does not hold.
+ */
+static const char *sound_chain_at(struct nft_maker *mk, unsigned posture)
+{
+	const char *name = sound_name(mk, posture);
+	const char *full = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
+
+	if (has_chain(mk->table, full))
+		return full;
+	struct nft_chain *c = nft_chain_new(mk, name, "drops packets whose headers cannot be read, by cause");
+	const struct sound s = { mk, c, mk->ir->postures[posture].passes };
+	put_depth(&s);
+	put_not_ip(mk, c);
+	put_what_is_sound(mk, c);
+	put_what_is_left(&s);
 	return full;
 }
 
