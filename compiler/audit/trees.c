@@ -346,6 +346,42 @@ static struct boxes without_lacking(const struct ways *w, struct boxes b)
 	return (struct boxes){ b.at, len };
 }
 
+/* The boxes of a family by the node of the root in which they lie. */
+struct rooted {
+	struct boxes wide; /* in several */
+	uint32_t *sorted;  /* in one, by node */
+	uint32_t *begins;  /* by node: where in `sorted` */
+};
+
+static struct rooted rooted(struct ways *w, const struct teg_bulk_root *r, size_t nodes)
+{
+	const size_t cells = w->plan->config.bulk.cells, room = (cells + 1) * sizeof(uint32_t);
+	uint32_t *node_of = arena_zero(w->arena, room);
+	struct rooted out = { .wide = { arena_zero(w->arena, room), 0 }, .sorted = arena_zero(w->arena, room),
+			      .begins = arena_zero(w->arena, (nodes + 2) * sizeof *out.begins) };
+
+	for (uint32_t i = 0; i < cells; i++) {
+		uint64_t node;
+
+		node_of[i] = UINT32_MAX;
+		if (!(w->plan->bulk_boxes[i].box.families >> w->family & 1))
+			continue;
+		if (!one_mix(w, r, &w->plan->bulk_boxes[i], &node)) {
+			out.wide.at[out.wide.len++] = i;
+			continue;
+		}
+		node >>= r->shift;
+		node_of[i] = (uint32_t)node;
+		out.begins[node + 2]++;
+	}
+	for (size_t n = 0; n < nodes; n++)
+		out.begins[n + 2] += out.begins[n + 1];
+	for (uint32_t i = 0; i < cells; i++)
+		if (node_of[i] != UINT32_MAX)
+			out.sorted[out.begins[node_of[i] + 1]++] = i;
+	return out;
+}
+
 static void ask_tree(struct ways *w)
 {
 	const struct teg_bulk *t = &w->plan->config.bulk;
@@ -353,40 +389,18 @@ static void ask_tree(struct ways *w)
 	const size_t nodes = teg_bulk_root_nodes(r);
 	/* A list is no longer than the one above it. */
 	uint32_t *room = arena_zero(w->arena, (TEG_BULK_DEPTH_MAX + 2) * (t->cells + (size_t)1) * sizeof *room);
-	uint32_t *node_of = arena_zero(w->arena, (t->cells + (size_t)1) * sizeof *node_of);
-	uint32_t *begins = arena_zero(w->arena, (nodes + 2) * sizeof *begins);
-	uint32_t *sorted = arena_zero(w->arena, (t->cells + (size_t)1) * sizeof *sorted);
-	struct boxes wide = { arena_zero(w->arena, (t->cells + (size_t)1) * sizeof *sorted), 0 };
+	struct rooted boxes = rooted(w, r, nodes);
 	struct known k = at_root(w->family);
 
-	for (uint32_t i = 0; i < t->cells; i++) {
-		uint64_t node;
-
-		node_of[i] = UINT32_MAX;
-		if (!(w->plan->bulk_boxes[i].box.families >> w->family & 1))
-			continue;
-		if (!one_mix(w, r, &w->plan->bulk_boxes[i], &node)) {
-			wide.at[wide.len++] = i;
-			continue;
-		}
-		node >>= r->shift;
-		node_of[i] = (uint32_t)node;
-		begins[node + 2]++;
-	}
-	for (size_t n = 0; n < nodes; n++)
-		begins[n + 2] += begins[n + 1];
-	for (uint32_t i = 0; i < t->cells; i++)
-		if (node_of[i] != UINT32_MAX)
-			sorted[begins[node_of[i] + 1]++] = i;
 	for (size_t n = 0; n < nodes && !w->strange; n++) {
-		struct boxes here = { sorted + begins[n], begins[n + 1] - begins[n] };
+		struct boxes here = { boxes.sorted + boxes.begins[n], boxes.begins[n + 1] - boxes.begins[n] };
 		uint64_t node = w->words.at[w->words.nodes_at + r->first + n];
 		ask_mark(w, r, node, here);
-		ask_mark(w, r, node, wide);
-		struct boxes some = merged(w, wide, here, room);
+		ask_mark(w, r, node, boxes.wide);
+		struct boxes some = merged(w, boxes.wide, here, room);
 
 		ask_node(w, some, &k, w->words.nodes_at + r->first + (uint32_t)n, 0, room + some.len);
-		wide = without_lacking(w, wide);
+		boxes.wide = without_lacking(w, boxes.wide);
 	}
 }
 

@@ -124,16 +124,39 @@ static bool number_read(const char *text, unsigned long most, unsigned long *out
 }
 
 /* rate [over] 10/second [burst 5 packets]; what cannot be said here is not known. */
-static int read_rate(struct rule *r, struct nft_part *p)
+/* What "second" is in a policy; NULL of a week, which has no word there. False when no unit stands here. */
+static bool read_rate_unit(struct nft_part *p, const char **said)
 {
 	static const struct { const char *unit, *said; } units[] = {
 		{ "second", "s" }, { "minute", "min" }, { "hour", "h" }, { "day", "d" }, { "week", NULL },
 	};
+
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (nft_eat(p, units[i].unit)) {
+			*said = units[i].said;
+			return true;
+		}
+	return false;
+}
+
+/* "burst 5 packets"; `known` stays true where a policy can say so. */
+static int read_burst(struct rule *r, struct nft_part *p, unsigned long *burst, bool *known)
+{
+	*known &= is_value(nft_peek(p)) && number_read(nft_peek(p)->text, 1000000, burst);
+	if (!nft_skip(p) || !is_value(nft_peek(p)))
+		return nft_refuse(r->cx->why, nft_peek(p), "a burst is due");
+	*known &= nft_is(nft_peek(p), "packets");
+	p->at++;
+	return 0;
+}
+
+static int read_rate(struct rule *r, struct nft_part *p)
+{
 	struct arena *a = r->cx->rs->m->arena;
 	const struct nft_token *t;
 	unsigned long rate = 0, burst = 5;
-	const char *unit = NULL;
-	bool known = true;
+	const char *said = NULL;
+	bool known = true, timed = false;
 
 	if (!nft_eat(p, "rate"))
 		return nft_refuse(r->cx->why, nft_peek(p), "rate is due");
@@ -145,29 +168,17 @@ static int read_rate(struct rule *r, struct nft_part *p)
 	p->at++;
 	if (is_value(nft_peek(p))) { /* "kbytes/second" is one word */
 		known = false;
-		unit = strchr(nft_peek(p)->text, '/');
+		timed = strchr(nft_peek(p)->text, '/');
 		p->at++;
 	}
-	if (!unit && !nft_eat(p, "/"))
+	if (!timed && !nft_eat(p, "/"))
 		return nft_refuse(r->cx->why, nft_peek(p), "/ and a time are due");
-	for (size_t i = 0; i < sizeof units / sizeof *units && !unit; i++)
-		if (nft_eat(p, units[i].unit)) {
-			unit = units[i].unit;
-			known &= units[i].said != NULL;
-			if (known)
-				r->to.rate = arena_printf(a, "%lu/%s", rate, units[i].said);
-		}
-	if (!unit)
+	if (!timed && !read_rate_unit(p, &said))
 		return nft_refuse(r->cx->why, nft_peek(p), "a time is due");
-	if (nft_eat(p, "burst")) {
-		known &= is_value(nft_peek(p)) && number_read(nft_peek(p)->text, 1000000, &burst);
-		if (!nft_skip(p) || !is_value(nft_peek(p)))
-			return nft_refuse(r->cx->why, nft_peek(p), "a burst is due");
-		known &= nft_is(nft_peek(p), "packets");
-		p->at++;
-	}
-	r->to.rate = known ? arena_printf(a, "%s burst %lu", r->to.rate, burst) : NULL;
-	return 0;
+	known &= said != NULL;
+	int rc = nft_eat(p, "burst") ? read_burst(r, p, &burst, &known) : 0;
+	r->to.rate = !rc && known ? arena_printf(a, "%lu/%s burst %lu", rate, said, burst) : NULL;
+	return rc;
 }
 
 /* tcp dport map { 80 : "web" }: an object by what a packet has */

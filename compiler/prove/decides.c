@@ -82,16 +82,31 @@ static void note_regions(struct deciding *k, struct words *w, struct region_list
 		vec_push(k->prover->arena, &w->regions, regions.at[i]);
 }
 
+/* What it decides, in words of three kinds: alone, with what is above it, and all that its cell has. */
+static void cover(struct deciding *k, struct idd *m, struct space *s, const struct witness *w, idd_ref cell, idd_ref steps,
+		  struct region_list out[static WORDS])
+{
+	struct arena *a = k->prover->arena, *scratch = k->prover->scratch;
+	struct region whole = region_of_cell(s, k->cell, a);
+	idd_ref all = set_as_witnessed(k->prover, m, s, w, cell), decided = set_as_witnessed(k->prover, m, s, w, steps);
+	idd_ref mine = idd_apply(m, IDD_AND, all, idd_apply(m, IDD_OR, idd_map(m, decided, is_own, k), idd_map(m, decided, is_always, k)));
+	idd_ref beside = idd_apply(m, IDD_OR, mine, idd_apply(m, IDD_AND, all, idd_map(m, decided, is_upper, k)));
+	struct region_list all_of_it = { arena_copy(a, &whole, sizeof whole), 1, true };
+
+	out[WORDS_EXACT] = mine == all ? all_of_it : region_cover(m, s, mine, REGIONS_MOST, a, scratch);
+	out[WORDS_BESIDE] = beside == all ? all_of_it : region_cover(m, s, beside, REGIONS_MOST, a, scratch);
+	out[WORDS_CELL] = all_of_it;
+}
+
 /* In one part: all is computed before anything is noted. */
 static void ask_decides(struct idd *m, struct space *s, const struct slice *slice, void *arg)
 {
 	struct deciding *k = arg;
-	struct arena *a = k->prover->arena, *scratch = k->prover->scratch;
 	idd_ref cell = calm(k, m, s, space_cell_alone(m, s, k->j, k->cell));
 	idd_ref steps = calm(k, m, s, space_steps(m, s, slice));
 	idd_ref own = idd_apply(m, IDD_DIFF, cell, idd_map(m, steps, is_always, k));
 	idd_ref kept = idd_apply(m, IDD_AND, own, idd_map(m, steps, is_own, k));
-	bool *others = arena_zero(scratch, k->j->step_count);
+	bool *others = arena_zero(k->prover->scratch, k->j->step_count);
 	struct witness w = k->witness;
 	bool found = k->witnessed;
 
@@ -100,18 +115,8 @@ static void ask_decides(struct idd *m, struct space *s, const struct slice *slic
 		found = witness_pick(&w, k->prover, m, s, only_calm(k, m, s, kept), k->j->direction);
 	double own_share = set_share(m, s, own), kept_share = set_share(m, s, kept);
 	struct region_list words[WORDS] = { { 0 } };
-	if (found && kept != IDD_FALSE) {
-		struct region whole = region_of_cell(s, k->cell, a);
-		idd_ref all = set_as_witnessed(k->prover, m, s, &w, cell), decided = set_as_witnessed(k->prover, m, s, &w, steps);
-		idd_ref mine = idd_apply(m, IDD_AND, all, idd_apply(m, IDD_OR, idd_map(m, decided, is_own, k), idd_map(m, decided, is_always, k)));
-		idd_ref beside = idd_apply(m, IDD_OR, mine, idd_apply(m, IDD_AND, all, idd_map(m, decided, is_upper, k)));
-		struct region_list all_of_it = { arena_copy(a, &whole, sizeof whole), 1, true };
-
-		words[WORDS_EXACT] = mine == all ? all_of_it : region_cover(m, s, mine, REGIONS_MOST, a, scratch);
-		words[WORDS_BESIDE] = beside == all ? all_of_it : region_cover(m, s, beside, REGIONS_MOST, a, scratch);
-		words[WORDS_CELL] = all_of_it;
-	}
-
+	if (found && kept != IDD_FALSE)
+		cover(k, m, s, &w, cell, steps, words);
 	for (size_t i = 0; i < k->j->step_count; i++)
 		k->others[i] |= others[i] && i != k->step;
 	k->own += own_share;
