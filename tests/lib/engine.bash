@@ -48,7 +48,7 @@ is "$(nft list chains | grep -c 'chain b_')" 0 "banks alternate"
 is "$(reaches 8080)" shut "the first policy again"
 
 # --- a flood
-outside hping3 -q -S -p 80 -i u3000 -c 80 -a 10.9.0.3 10.9.0.1 >/dev/null 2>&1
+outside hping3 -q -S -p 80 -i u100 -c 80 -a 10.9.0.3 10.9.0.1 >/dev/null 2>&1
 is "$(counter reflex.syn_flood)" 1 "the packet over the rate strikes"
 ok "its source is blocked" [ "$(counter blocked)" -ge 1 ]
 is "$(reaches 80)" open "another client goes on"

@@ -34,6 +34,7 @@ bursts() { # bursts NAME SOURCE COUNT: so many bursts, each counted before the n
 }
 # Packets by the queue through which they came, of drivers that say so.
 by_queue() { ethtool -S w0 2>/dev/null | sed -nE 's/^ *rx_queue_([0-9]+)_(xdp_)?packets: /\1 /p; s/^ *rx([0-9]+)_packets: /\1 /p' | sort -n; }
+has_queues() { [ -e $cards ] && [ "$(by_queue | wc -l)" -ge 2 ] || [ ! -e $cards -a $engine = native ]; }
 used() { join <(by_queue) <(echo "$before") | awk '$2 > $3' | wc -l; }
 
 seen() { nft -j list table ip behind | jq --arg what "$1" '[.. | objects | select(.comment == $what) | .expr[] | .counter? // empty | .packets] | add'; }
@@ -43,12 +44,12 @@ for engine in native generic tc nft; do
 	ok "$engine: tegd starts" tegd_start --engine $engine --bundle $lab/one.tegb
 	is "$(status .engine)" ${named[$engine]} "$engine: judges"
 	before=$(by_queue)
-	is "$(bursts block.bogons 203.0.113.5 10)" $((10 * cpus * burst)) "$engine: every frame of a block is counted, whatever its queue and processor"
-	# A veth has queues where it runs XDP, and only then.
-	[ -e $cards ] || [ $engine = native ] && ok "$engine: several queues had them" [ "$(used)" -ge 2 ]
-	is "$(slack=20 bursts reflex.many 10.9.0.3 5)" $((5 * cpus * burst - 20)) "$engine: a source has one bucket in all of them: 20 pass, and no more"
+	is "$(bursts block.bogons 203.0.113.5 5)" $((5 * cpus * burst)) "$engine: every frame of a block is counted, whatever its queue and processor"
+	# A veth has queues where it runs XDP, and only then; cards of tests/vm/run, as many as TEG_VM_QUEUES says.
+	has_queues && ok "$engine: several queues had them" [ "$(used)" -ge 2 ]
+	is "$(slack=20 bursts reflex.many 10.9.0.3 3)" $((3 * cpus * burst - 20)) "$engine: a source has one bucket in all of them: 20 pass, and no more"
 	ok "$engine: a source is blocked" ctl block 10.9.0.2 --for 10m
-	is "$(bursts blocked 10.9.0.2 3)" $((3 * cpus * burst)) "$engine: in all of them"
+	is "$(bursts blocked 10.9.0.2 2)" $((2 * cpus * burst)) "$engine: in all of them"
 	ctl unblock 10.9.0.2 >/dev/null
 
 	# What a block cuts is not seen behind the first hook, at any moment of a switch.
@@ -64,15 +65,47 @@ for engine in native generic tc nft; do
 	was=$(counted block.bogons)
 	spread 203.0.113.6 0 &
 	flood=$!
+	for i in $(seq 250); do [ $(($(counted block.bogons) - was)) -gt 1000 ] && break; sleep 0.02; done
+	was=$(counted block.bogons)
 	for i in 1 2 3 4 5; do
 		ctl apply $lab/two.tegb && ctl posture EXPLORE && ctl apply $lab/one.tegb && ctl posture BALANCED || break
 	done >$lab/changes 2>&1
 	kill $(pgrep -P $flood -x python3) 2>/dev/null
 	wait $flood 2>/dev/null
 	is "$(status '.generation, .posture, .intact' | xargs)" "11 BALANCED true" "$engine: ten rollouts and as many postures under a flood"
-	ok "$engine: which was counted" [ $(($(counted block.bogons) - was)) -gt 1000 ]
+	ok "$engine: which was counted" [ $(($(counted block.bogons) - was)) -gt 100 ]
 	pings 10.9.0.1 >$lab/answer
 	is "$(seen cut) $(seen passes)" "0 1" "$engine: nothing of it passed the first hook, as a ping does"
+	tegd_end TERM
+	forget
+done
+
+# --- what is sent back
+cat >$lab/cookies.teg <<'POLICY'
+policy edge { version "1" }
+zone wan = "w0"
+reflex syn_flood {
+    match tcp flags syn/syn+ack to self port 80 on wan
+    when  rate > 1 per 1h
+    do    cookies
+}
+posture OPEN { default allow }
+POLICY
+"$BUILD/tegc" build $lab/cookies.teg -o $lab/cookies.tegb || { echo "Bail out! tegc cannot build the policy"; exit 1; }
+echo 2 >/proc/sys/net/ipv4/tcp_syncookies # always
+received() { nstat -asz TcpExtSyncookiesRecv | awk '$1 == "TcpExtSyncookiesRecv" { print $2 }'; }
+from_all() { # six connections, from each processor in turn
+	local i
+	for i in 1 2 3 4 5 6; do (taskset -cp $((i % cpus)) $BASHPID >/dev/null; reaches 80); done | xargs
+}
+# A veth takes what XDP sends back when it has a program itself.
+[ -e $cards ] || ip -n outside link set dev c0 xdpdrv object "$BUILD/bpf/anchor.bpf.o" section xdp
+for engine in native generic tc; do
+	ok "$engine: tegd starts with cookies" tegd_start --engine $engine --bundle $lab/cookies.tegb
+	is "$(reaches 80)" open "$engine: what is within the rate passes"
+	was=$(received)
+	is "$(from_all)" "open open open open open open" "$engine: SYNs from every processor are answered"
+	is "$(($(received) - was)) $(counter reflex.syn_flood)" "6 6" "$engine: each with a cookie, which came back"
 	tegd_end TERM
 	forget
 done
