@@ -4,34 +4,12 @@
  */
 #include <string.h>
 
-#include "compiler/audit/audit.h"
-#include "compiler/audit/nft_said.h"
-#include "compiler/emit/nft/lower.h"
 #include "compiler/ir/proto.h"
 #include "tests/lib/classbench.h"
-#include "tests/lib/craft.h"
 #include "tests/lib/gen.h"
+#include "tests/lib/nft_audit.h"
 #include "tests/lib/rules_gen.h"
 #include "tests/lib/tap.h"
-
-typedef int auditor(struct prover *p, const struct ir *ir, const struct batch *b, struct err *why);
-
-/* As it stands in a bundle, and is sent. */
-static int audit(auditor *of, const struct ir *ir, const struct nft_table *t, struct err *why)
-{
-	own(batch) struct batch made = { 0 }, sent = { 0 };
-	own(buf) struct buf sealed = { 0 };
-	own(prover) struct prover *p = prover_new(&PROVE_BUDGET);
-	int rc;
-
-	nft_encode(&made, t);
-	batch_encode(&sealed, &made);
-	rc = batch_open(&sent, sealed.at, sealed.len, why);
-	if (rc)
-		return rc;
-	batch_place(&sent, NFT_SAID_BANK);
-	return of(p, ir, &sent, why);
-}
 
 static const char *const names[] = { "LOCKDOWN", "HARDENED", "BALANCED" };
 
@@ -47,21 +25,7 @@ static void give_names(struct ir *ir, struct arena *a)
 	}
 }
 
-static size_t policies, refused;
-
-static void check_sound(const char *which, unsigned seed, const struct ir *ir, struct arena *a)
-{
-	struct nft_ruleset rs;
-	struct err why = { 0 };
-
-	if (nft_lower(&rs, ir, a, &why))
-		return;
-	policies++;
-	if (audit(audit_layer4, ir, &rs.inet, &why) || audit(audit_nft_epiderme, ir, &rs.netdev, &why)) {
-		refused++;
-		tap_note("%s %u: %s", which, seed, why.text);
-	}
-}
+static struct nft_audited audited;
 
 static void generated_policies_are_proved(void)
 {
@@ -73,7 +37,7 @@ static void generated_policies_are_proved(void)
 
 		const struct gen_shape *shape = seed % 2 ? &gen_shape_telling : &gen_shape_usual;
 
-		check_sound("seed", seed, ir_for_nft(ir_lower(gen_policy(&at, a, shape), a), a), a);
+		nft_audit_sound(&audited, "seed", seed, ir_for_nft(ir_lower(gen_policy(&at, a, shape), a), a), a);
 	}
 	for (unsigned i = 0; i < 200; i++) {
 		own(arena) struct arena *a = arena_new();
@@ -81,10 +45,10 @@ static void generated_policies_are_proved(void)
 		g.arena = a;
 		struct ir *ir = rules_make(&g, 2);
 		give_names(ir, a);
-		check_sound("random", i, ir, a);
+		nft_audit_sound(&audited, "random", i, ir, a);
 	}
-	tap_num((int64_t)refused, 0, "batches as they were made are proved");
-	tap_ok(policies > 300, "%zu policies", policies);
+	tap_num((int64_t)audited.refused, 0, "batches as they were made are proved");
+	tap_ok(audited.policies > 300, "%zu policies", audited.policies);
 }
 
 /* --- damages ------------------------------------------------------------------------------ */
@@ -174,15 +138,6 @@ static bool change_joined(struct rules *g, struct nft_match *m)
 	return true;
 }
 
-static bool lose_rule(struct nft_chain *c, size_t at)
-{
-	if (at >= c->rules.len)
-		return false;
-	memmove(&c->rules.at[at], &c->rules.at[at + 1], (c->rules.len - at - 1) * sizeof *c->rules.at);
-	c->rules.len--;
-	return true;
-}
-
 static bool swap_rules(struct nft_chain *c, size_t at)
 {
 	if (at + 1 >= c->rules.len)
@@ -262,7 +217,7 @@ static bool damage_table(struct rules *g, struct nft_table *t, enum damage d)
 		e = some_expr(g, t, NFT_EXPR_COUNTER);
 		return e && strcmp(e->counter, t->counters.at[0]) && (e->counter = t->counters.at[0]);
 	case LOST:
-		return is_proved(c) && lose_rule(c, rules_below(g, c->rules.len + 1));
+		return is_proved(c) && nft_lose_rule(c, rules_below(g, c->rules.len + 1));
 	case SWAPPED:
 		return is_proved(c) && swap_rules(c, rules_below(g, c->rules.len + 1));
 	case ELEMENT:
@@ -295,7 +250,7 @@ static void damage_one(struct rules *g, const struct ir *ir, enum damage d, bool
 	if (nft_lower(&rs, ir, a, &why) || !damage_table(g, t, d))
 		return;
 	harmed[d]++;
-	noticed[d] += audit(netdev ? audit_nft_epiderme : audit_layer4, ir, t, &why) != 0;
+	noticed[d] += nft_audit(netdev ? audit_nft_epiderme : audit_layer4, ir, t, &why) != 0;
 }
 
 /*
@@ -340,7 +295,7 @@ static bool has_look(const struct nft_table *t)
 
 static void long_lists_are_proved(void)
 {
-	const size_t before = refused;
+	const size_t before = audited.refused;
 	size_t maps = 0;
 
 	for (unsigned seed = 1; seed <= 12; seed++) {
@@ -351,11 +306,11 @@ static void long_lists_are_proved(void)
 		struct err why = { 0 };
 
 		damaged = ir;
-		check_sound("list", seed, ir, a);
+		nft_audit_sound(&audited, "list", seed, ir, a);
 		if (!nft_lower(&rs, ir, a, &why))
 			maps += has_look(&rs.inet);
 	}
-	tap_num((int64_t)(refused - before), 0, "lists of 300 rules are proved");
+	tap_num((int64_t)(audited.refused - before), 0, "lists of 300 rules are proved");
 	tap_num((int64_t)maps, 12, "in each stand maps");
 }
 
@@ -400,7 +355,7 @@ static struct ir *alike_list(struct rules *g, struct arena *a)
 
 static void lists_of_groups_are_proved(void)
 {
-	const size_t before = refused;
+	const size_t before = audited.refused;
 	size_t cut = 0, behind = 0;
 
 	for (unsigned seed = 1; seed <= 3; seed++) {
@@ -410,11 +365,11 @@ static void lists_of_groups_are_proved(void)
 		struct nft_ruleset rs;
 		struct err why = { 0 };
 
-		check_sound("list of groups", seed, ir, a);
+		nft_audit_sound(&audited, "list of groups", seed, ir, a);
 		if (!nft_lower(&rs, ir, a, &why))
 			count_maps(&rs.inet, &cut, &behind);
 	}
-	tap_num((int64_t)(refused - before), 0, "lists of 1,200 rules, much alike, are proved");
+	tap_num((int64_t)(audited.refused - before), 0, "lists of 1,200 rules, much alike, are proved");
 	tap_ok(cut >= 3, "%zu maps of networks of several lengths", cut);
 	tap_ok(behind >= 3, "%zu maps behind a range of ports", behind);
 }
@@ -441,164 +396,7 @@ static void damages_are_noticed(void)
 		       damage_names[d], noticed[d], harmed[d]);
 }
 
-/* --- SYN cookies for servers behind ------------------------------------------------------------ */
-
-static const struct gen_shape answering = {
-	.zones = 3, .lifelines = 1, .blocks = 1, .reflexes = 6, .postures = 1, .rules = 2, .rate_percent = 90, .cookies_percent = 80,
-	.tell_percent = 30, .keyed_percent = 40,
-};
-
-static struct ir *answering_policy(unsigned seed, struct arena *a)
-{
-	struct gen g = gen_new(seed);
-
-	return ir_for_nft(ir_lower(gen_policy(&g, a, &answering), a), a);
-}
-
-static bool answers(const struct nft_chain *c)
-{
-	return strstr(c->name, "_cookies") || strstr(c->name, "_answer.");
-}
-
-/* The expression `at` of these chains: another number, segment size or port; or its rule is lost. */
-static bool damage_answer(struct nft_table *t, size_t *at)
-{
-	for (size_t c = 0, n = 0; c < t->chains.len; c++)
-		for (size_t r = 0; answers(t->chains.at[c]) && r < t->chains.at[c]->rules.len; r++)
-			for (size_t e = 0; e < t->chains.at[c]->rules.at[r].exprs.len; e++) {
-				struct nft_expr *x = &t->chains.at[c]->rules.at[r].exprs.at[e];
-
-				if (n++ < *at)
-					continue;
-				*at = n;
-				if (x->kind == NFT_EXPR_MATCH)
-					x->match.lo ^= x->match.masked ? x->match.mask & -x->match.mask : 1;
-				else if (x->kind == NFT_EXPR_SYNPROXY)
-					x->synproxy_mss ^= 1;
-				else if (x->kind == NFT_EXPR_PLACE)
-					x->place.keys[1].field = NFT_FIELD_SPORT;
-				else if (x->kind == NFT_EXPR_LOOK)
-					x->look.keys[1].field = NFT_FIELD_SPORT;
-				else
-					return lose_rule(t->chains.at[c], r);
-				return true;
-			}
-	return false;
-}
-
-/* Of both families, for servers behind alone: each damage changes what some SYN or acknowledgement meets. */
-static struct ir *flooded_servers(struct arena *a)
-{
-	struct policy *p = craft_policy(a, "answering");
-	struct pol_selector syn = craft_select(a, PROTO_TCP);
-
-	syn.to = craft_end(a, "198.51.100.0/24 2001:db8::/32");
-	struct pol_reflex *r = craft_reflex(p, "flood", syn);
-	r->has_rate = r->cookies = true;
-	r->rate = (struct pol_rate){ .count = 100, .window_ns = 1000000000, .key_bits = { 32, 64 }, .key = RATE_PER_DESTINATION };
-	craft_add_posture(p, craft_posture("OPEN", VERDICT_ALLOW));
-	return ir_for_nft(ir_lower(p, a), a);
-}
-
-static void damages_to_answers_are_noticed(void)
-{
-	size_t done = 0, seen = 0;
-
-	for (size_t at = 0;;) {
-		own(arena) struct arena *a = arena_new();
-		struct ir *ir = flooded_servers(a);
-		struct nft_ruleset rs;
-		struct err why = { 0 };
-
-		if (nft_lower(&rs, ir, a, &why) || !damage_answer(&rs.inet, &at))
-			break;
-		done++;
-		if (audit(audit_layer4, ir, &rs.inet, &why))
-			seen++;
-		else
-			tap_note("place %zu is not noticed", at);
-	}
-	tap_ok(done > 20 && seen == done, "each damage to these chains is noticed: %zu of %zu", seen, done);
-}
-
-static void cookies_are_proved(void)
-{
-	const size_t before = refused;
-	size_t answered = 0;
-
-	for (unsigned seed = 1; seed <= 60; seed++) {
-		own(arena) struct arena *a = arena_new();
-		struct ir *ir = answering_policy(seed, a);
-
-		answered += ir->cookies.count != 0;
-		check_sound("cookies", seed, ir, a);
-	}
-	tap_num((int64_t)(refused - before), 0, "chains that answer SYNs for servers are proved");
-	tap_ok(answered > 30, "%zu policies have some", answered);
-	damages_to_answers_are_noticed();
-}
-
-/* Many hosts are a hash, where they touch too; wider parts among them are a tree. */
-static void hosts_are_hashed(bool wide)
-{
-	own(arena) struct arena *a = arena_new();
-	own(buf) struct buf text = { 0 };
-	struct policy *p = craft_policy(a, "hosts");
-	struct err why = { 0 };
-	struct nft_ruleset rs;
-	const struct nft_set *found = NULL;
-
-	for (unsigned i = 0; i < 100; i++)
-		buf_printf(&text, i % 20 ? " 198.51.%u.7" : " 198.51.%u.7/32 198.51.%u.8", i, i);
-	if (wide)
-		buf_puts(&text, " 203.0.113.0/24");
-	craft_block(p, "bad", buf_text(&text), UINT64_MAX);
-	craft_add_posture(p, craft_posture("OPEN", VERDICT_ALLOW));
-	struct ir *ir = ir_lower(p, a);
-	tap_ok(!nft_lower(&rs, ir, a, &why), "a block of hosts: %s", why.text);
-	for (size_t i = 0; i < rs.netdev.sets.len; i++)
-		if (rs.netdev.sets.at[i]->name[0] == (wide ? 'n' : 'h'))
-			found = rs.netdev.sets.at[i];
-	tap_ok(found && found->interval == wide && found->count == (wide ? 101 : 105), "%s", wide ? "with a network, a tree of parts" :
-	       "a hash of each");
-	tap_ok(!audit(audit_nft_epiderme, ir, &rs.netdev, &why), "proved: %s", why.text);
-	if (!found)
-		return;
-	((struct addr_range *)found->ranges)[9].lo++;
-	((struct addr_range *)found->ranges)[9].hi++;
-	tap_ok(audit(audit_nft_epiderme, ir, &rs.netdev, &why), "another host is noticed: %s", why.text);
-}
-
-/* Of networks of several lengths, each length that they are rounded up to has a rule and a hash. */
-static void networks_are_hashed_by_length(void)
-{
-	own(arena) struct arena *a = arena_new();
-	own(buf) struct buf text = { 0 };
-	struct policy *p = craft_policy(a, "networks");
-	struct err why = { 0 };
-	struct nft_ruleset rs;
-	unsigned hashes = 0;
-
-	for (unsigned i = 0; i < 250; i++)
-		buf_printf(&text, " 198.%u.5.0/24 198.%u.7.0/24 198.%u.9.128/25 198.%u.11.0/32 198.%u.12.0/23", i, i, i, i, i);
-	craft_block(p, "bad", buf_text(&text), UINT64_MAX);
-	craft_add_posture(p, craft_posture("OPEN", VERDICT_ALLOW));
-	struct ir *ir = ir_lower(p, a);
-	tap_ok(!nft_lower(&rs, ir, a, &why), "a block of networks: %s", why.text);
-	for (size_t i = 0; i < rs.netdev.sets.len; i++)
-		hashes += rs.netdev.sets.at[i]->name[0] == 'h' && rs.netdev.sets.at[i]->most == rs.netdev.sets.at[i]->count + 1;
-	tap_ok(hashes > 1, "%u hashes, by length", hashes);
-	tap_ok(!audit(audit_nft_epiderme, ir, &rs.netdev, &why), "proved: %s", why.text);
-	for (size_t i = 0; i < rs.netdev.sets.len; i++) {
-		struct nft_set *s = rs.netdev.sets.at[i];
-
-		if (s->name[0] != 'h')
-			continue;
-		s->count--;
-		tap_ok(audit(audit_nft_epiderme, ir, &rs.netdev, &why), "a block that one of them lacks is noticed: %s", why.text);
-		s->count++;
-	}
-}
+/* --- what only tells ---------------------------------------------------------------------------- */
 
 static bool is_tell(const struct nft_rule *r)
 {
@@ -628,7 +426,7 @@ static void tells_and_more(struct doing_more *k, struct nft_table *t, auditor *p
 				continue;
 			vec_push(t->arena, &r->exprs, more[k->rules % ARRAY_LEN(more)]);
 			k->rules++;
-			k->seen += audit(proof, k->ir, t, &why) != 0;
+			k->seen += nft_audit(proof, k->ir, t, &why) != 0;
 			r->exprs.len--;
 		}
 }
@@ -658,14 +456,10 @@ static void telling_is_all_that_it_does(void)
 
 int main(void)
 {
-	hosts_are_hashed(false);
-	hosts_are_hashed(true);
-	networks_are_hashed_by_length();
 	telling_is_all_that_it_does();
 	generated_policies_are_proved();
 	long_lists_are_proved();
 	lists_of_groups_are_proved();
 	damages_are_noticed();
-	cookies_are_proved();
 	return tap_done();
 }
