@@ -101,4 +101,12 @@ tegd_end TERM
 is "$(reaches 80)$(reaches 8080)" openshut "after SIGTERM the policy is enforced on"
 ok "and tegd starts again" tegd_start --engine $ENGINE
 is "$(status .adopted)" adopted "adopting it"
+# --- taken away, as docs/install.md says
+tegd_end TERM
+is "$(pings 10.9.0.1 -I 203.0.113.5)" silent "tegd has ended: the block still cuts"
+[ $ENGINE = nft ] || rm -r $lab/bpf/teg
+as_written() { eval "$(sed -n "s/^    sudo \($1 .*\)/\1/p" docs/install.md | sed s/DEV/w0/)"; } # as_written PROGRAM
+as_written nft
+[ $ENGINE = tc ] && linux_before 6.6 && as_written tc
+is "$(pings 10.9.0.1 -I 203.0.113.5) $(reaches 8080)" "answered open" "and with what it left taken away, nothing judges"
 done_testing

@@ -130,7 +130,8 @@ counts() { is "$(moved "$1" "$2")" 3 "$3"; } # counts NAME FRAME CLAIM
 # Nothing of a tegd that has ended is left, so that another engine begins as on a new host.
 forget() {
 	rm -rf $lab/state $lab/bpf/teg
-	tc qdisc del dev w0 clsact 2>/dev/null
+	local link
+	for link in $(ip -o link | sed 's/^[0-9]*: \([^:@]*\).*/\1/'); do tc qdisc del dev $link clsact 2>/dev/null; done
 	nft flush ruleset
 	until [ "$(bpftool -j net show | jq '[.[] | .xdp + .tc | length] | add')" = 0 ]; do sleep 0.02; done
 }
