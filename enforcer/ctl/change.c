@@ -233,7 +233,8 @@ static enum exit_code say_plan(const struct ctl *c, const cJSON *p)
 	}
 	if (json_is_true(p, "same"))
 		buf_puts(&out, "nothing would change: it is the bundle in force\n");
-	buf_printf(&out, "%s %s on %s, then in posture %s\n", json_text(p, "policy"), json_text(p, "version"), json_text(p, "base"),
+	say_policy(&out, json_text(p, "policy"), json_text(p, "version"));
+	buf_printf(&out, " on %s, then in posture %s\n", json_text(p, "base"),
 		   json_text(p, "posture"));
 	if (!json_is_true(p, "proved")) {
 		say_add(&out, COLOUR_BAD, "  NOT PROVED: made without proofs; tegd takes it only where require-proofs is no");

@@ -141,8 +141,11 @@ static enum exit_code say_difference(const cJSON *d, unsigned long from, unsigne
 	const cJSON *was = cJSON_GetObjectItemCaseSensitive(d, "from"), *is = cJSON_GetObjectItemCaseSensitive(d, "to");
 	own(buf) struct buf out = { 0 };
 
-	buf_printf(&out, "from generation %lu, %s %s, to %lu, %s %s%s\n", from, json_text(was, "policy"), json_text(was, "version"), to,
-		   json_text(is, "policy"), json_text(is, "version"), json_is_true(d, "same") ? ": the same bundle" : "");
+	buf_printf(&out, "from generation %lu, ", from);
+	say_policy(&out, json_text(was, "policy"), json_text(was, "version"));
+	buf_printf(&out, ", to %lu, ", to);
+	say_policy(&out, json_text(is, "policy"), json_text(is, "version"));
+	buf_puts(&out, json_is_true(d, "same") ? ": the same bundle\n" : "\n");
 	change_add_difference(&out, d);
 	return say_out(&out);
 }

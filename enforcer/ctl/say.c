@@ -67,20 +67,30 @@ size_t say_width(const char *text)
 	return n;
 }
 
+static size_t widest_of(const char *const *cells, size_t columns, size_t rows)
+{
+	size_t widest = 0;
+
+	for (size_t r = 0; r < rows; r++) {
+		const size_t w = say_width(cells[r * columns]);
+		widest = w > widest ? w : widest;
+	}
+	return widest;
+}
+
 void say_table(struct buf *out, const char *const *cells, size_t columns, size_t rows)
 {
+	size_t widest[SAY_COLUMNS];
+
+	for (size_t col = 0; col < columns; col++)
+		widest[col] = widest_of(cells + col, columns, rows);
 	for (size_t r = 0; r < rows; r++) {
 		for (size_t col = 0; col < columns; col++) {
 			const char *cell = cells[r * columns + col];
-			size_t widest = 0;
 
-			for (size_t i = 0; i < rows; i++) {
-				size_t w = say_width(cells[i * columns + col]);
-				widest = w > widest ? w : widest;
-			}
 			say_add(out, r ? COLOUR_NONE : COLOUR_DIM, cell);
 			if (col + 1 < columns)
-				buf_printf(out, "%*s", (int)(widest - say_width(cell) + 2), "");
+				buf_printf(out, "%*s", (int)(widest[col] - say_width(cell) + 2), "");
 		}
 		buf_putc(out, '\n');
 	}
@@ -116,6 +126,11 @@ void say_problem(const struct ctl *c, const char *name, const char *detail, cons
 	buf_puts(&out, "\n  try: ");
 	say_add(&out, COLOUR_NONE, advice);
 	fprintf(stderr, "%s\n", buf_text(&out));
+}
+
+void say_policy(struct buf *out, const char *name, const char *version)
+{
+	buf_printf(out, "%s%s%s", name, *version ? " " : "", version);
 }
 
 void say_tests(struct buf *out, const cJSON *tests)

@@ -14,8 +14,13 @@ void say_add(struct buf *out, enum colour colour, const char *text);
 
 size_t say_width(const char *text); /* in characters, not bytes */
 
-/* Columns as wide as they must be; rows of `columns` texts each, the first row the heading. */
+#define SAY_COLUMNS 8
+
+/* Columns as wide as they must be, SAY_COLUMNS at most; rows of `columns` texts each, the first row the heading. */
 void say_table(struct buf *out, const char *const *cells, size_t columns, size_t rows);
+
+/* "edge 1.2.0", or "edge" of a policy that says no version. */
+void say_policy(struct buf *out, const char *name, const char *version);
 
 /* "12 run, 3 not run on this engine", of TESTS of the API; nothing when there are none. */
 void say_tests(struct buf *out, const cJSON *tests);

@@ -107,9 +107,8 @@ static void add_facts(struct buf *out, const cJSON *s)
 	own(buf) struct buf line = { 0 };
 
 	if (cJSON_IsObject(policy)) {
-		const char *version = json_text(policy, "version");
-		buf_printf(&line, "%s%s%s, bundle %.12s", json_text(policy, "name"), *version ? " " : "", version,
-			   json_text(policy, "bundle"));
+		say_policy(&line, json_text(policy, "name"), json_text(policy, "version"));
+		buf_printf(&line, ", bundle %.12s", json_text(policy, "bundle"));
 		add_line(out, "policy", buf_text(&line));
 		if (!json_is_true(policy, "proved"))
 			add_unproved(out);
