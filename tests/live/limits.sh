@@ -25,7 +25,21 @@ ctl apply $lab/two.tegb >/dev/null
 is "$(from 10.9.0.2 81) $(from 10.9.0.3 81)" "shut open" "a rollout keeps the buckets"
 ctl apply $lab/three.tegb >/dev/null
 is "$(for i in 1 2 3 4 5; do from 10.9.0.$((2 + i % 2)) 81; done | xargs)" "open open open open shut" "one bucket for all, when the policy says so"
+# --- a flow that this host does not answer is new with each packet
+bundle $lab/oneway.tegb "s/web: .*/web: allow udp to self port 514 limit 3 per 1h per source\n    heard: allow udp to self port 515/"
+ok "a policy for datagrams" ctl apply $lab/oneway.tegb
+datagrams() { outside python3 -c '
+import socket
+for port in 514, 515:
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for i in range(10): s.sendto(b"x", ("10.9.0.1", port))'; }
+nc -4 -lu 514 >/dev/null &
+nc -4 -lu 515 >/dev/null &
+until [ "$(ss -Hlun 'sport = 514 or sport = 515' | wc -l)" = 2 ]; do sleep 0.02; done
+before=$(counter BALANCED.web.limit)
+datagrams
+is "$(($(counter BALANCED.web.limit) - before)) $(counter BALANCED.heard)" "7 10" "each packet of a flow without an answer takes a token, and is counted as a new one"
 bundle $lab/four.tegb "s/web: .*/$web limit 3 per 1h per source shared/"
 holds "$(ctl apply $lab/four.tegb 2>&1)" "this enforcer cannot run buckets shared by the fleet (BALANCED.web.limit)" "what the enforcer cannot do it refuses, and says so"
-is "$(status .generation)" 3 "and the policy in force stays"
+is "$(status .generation)" 4 "and the policy in force stays"
 done_testing
