@@ -143,12 +143,42 @@ static const char *unit_meant(const char *suffix, enum dimension dimension)
 	return meant;
 }
 
+/* Where there is one unit, it is the one that is missing. */
+static void unit_missing(struct reading *r, const struct node *n, enum type type, enum dimension dimension)
+{
+	struct diag *d = diag(r->diags, DIAG_UNIT_MISSING, n->span, "%s has a unit", type_with_article(type));
+	const char *only = NULL;
+	size_t count = 0;
+
+	help_units(d, dimension);
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (units[i].dimension == dimension) {
+			only = units[i].suffix;
+			count++;
+		}
+	if (count == 1)
+		diag_fix(d, n->span, "%s%s", n->text, only);
+}
+
+/* "1.5", of what has no unit. */
+static bool amount_bare(struct reading *r, const struct node *n, const struct amount_row *row)
+{
+	if (row->bare)
+		diag_help(diag(r->diags, DIAG_NUMBER_RANGE, n->span, "a count is a whole number"),
+			  "one in two seconds is `1 per 2s`, fifteen hundred `1.5k`");
+	else
+		unit_missing(r, n, row->type, row->dimension);
+	return false;
+}
+
 static bool amount_quantity(struct reading *r, const struct node *n, const struct amount_row *row, uint64_t *out)
 {
 	const struct unit *u = unit_find(suffix_of(n->text));
 
 	if (u && u->dimension == row->dimension)
 		return amount_read(r, n, u->worth, out);
+	if (!*suffix_of(n->text))
+		return amount_bare(r, n, row);
 	struct diag *d = diag(r->diags, DIAG_UNIT_WRONG, n->span, "`%s` is not a unit of %s", suffix_of(n->text), row->of);
 	const char *meant = unit_meant(suffix_of(n->text), row->dimension);
 
@@ -189,23 +219,6 @@ static const char *severity_word(unsigned i)
 static const char *boolean_word(unsigned i)
 {
 	return i ? "true" : "false";
-}
-
-/* Where there is one unit, it is the one that is missing. */
-static void unit_missing(struct reading *r, const struct node *n, enum type type, enum dimension dimension)
-{
-	struct diag *d = diag(r->diags, DIAG_UNIT_MISSING, n->span, "%s has a unit", type_with_article(type));
-	const char *only = NULL;
-	size_t count = 0;
-
-	help_units(d, dimension);
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-		if (units[i].dimension == dimension) {
-			only = units[i].suffix;
-			count++;
-		}
-	if (count == 1)
-		diag_fix(d, n->span, "%s%s", n->text, only);
 }
 
 bool value_amount(struct reading *r, const struct node *n, enum type type, uint64_t *out)
