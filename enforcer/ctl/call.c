@@ -50,6 +50,37 @@ enum exit_code call_show(const struct ctl *c, const char *path, call_words *word
 	return say_out(&out);
 }
 
+static enum exit_code add_why_none(const struct ctl *c, struct buf *out, const char *list)
+{
+	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/status" };
+	const enum exit_code rc = call_make(c, &call);
+
+	if (rc)
+		return rc;
+	if (json_number(call.json, "generation"))
+		buf_printf(out, "the policy in force has no %s\n", list);
+	else
+		buf_printf(out, "%s, so no %s are known: tegctl apply FILE.tegb\n", json_unenforced(call.json), list);
+	return EXIT_YES;
+}
+
+enum exit_code call_show_list(const struct ctl *c, const char *path, const char *list, call_words *words)
+{
+	own(call) struct call call = { .method = "GET", .path = path };
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf out = { 0 };
+	enum exit_code rc = call_make(c, &call);
+
+	if (rc)
+		return rc;
+	if (*c->json)
+		return call_say_json(&call);
+	if (!cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(call.json, list)))
+		rc = add_why_none(c, &out, list);
+	words(&out, a, call.json);
+	return rc ? rc : say_out(&out);
+}
+
 const char *json_text(const cJSON *object, const char *name)
 {
 	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));

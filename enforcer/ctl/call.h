@@ -51,6 +51,8 @@ enum exit_code call_say_json(const struct call *call);
 /* What the api says of a path: as it came with --json, else in words. The arena ends when they are written. */
 typedef void call_words(struct buf *out, struct arena *a, const cJSON *answer);
 enum exit_code call_show(const struct ctl *c, const char *path, call_words *words);
+/* The same of what a policy has: where the answer's list of that name is empty, it is said first that it has none, or that no policy is known. */
+enum exit_code call_show_list(const struct ctl *c, const char *path, const char *list, call_words *words);
 
 /* A member of an answer; "" or 0 when it is not there. */
 const char *json_text(const cJSON *object, const char *name);

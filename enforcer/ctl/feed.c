@@ -42,8 +42,6 @@ static void add_feeds(struct buf *out, struct arena *a, const cJSON *answer)
 	}
 	if (cJSON_GetArraySize(feeds))
 		say_table(out, cells.at, sizeof heading / sizeof *heading, cells.len / (sizeof heading / sizeof *heading));
-	else
-		buf_puts(out, "the policy in force has no feeds\n");
 }
 
 static enum exit_code changed(const struct ctl *c, const struct call *call, const char *name, const char *how)
@@ -99,7 +97,7 @@ enum exit_code ctl_feed(const struct ctl *c)
 	const char *what = c->argument_count ? c->arguments[0] : "list";
 
 	if (!strcmp(what, "list") && c->argument_count <= 1)
-		return call_show(c, "/api/tegumentar/feeds", add_feeds);
+		return call_show_list(c, "/api/tegumentar/feeds", "feeds", add_feeds);
 	if (!strcmp(what, "load") && c->argument_count == 3 && is_name(c->arguments[1]))
 		return load(c, c->arguments[1], c->arguments[2]);
 	if (!strcmp(what, "clear") && c->argument_count == 2 && is_name(c->arguments[1]))

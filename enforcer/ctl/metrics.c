@@ -93,11 +93,12 @@ static void add_counters(struct buf *out, struct arena *a, const cJSON *answer)
 {
 	static const char *const heading[] = { "rule", "layer", "verdict", "packets", "bytes" };
 	VEC(const char *) cells = { 0 };
-	const cJSON *i;
+	const cJSON *rules = cJSON_GetObjectItemCaseSensitive(answer, "rules"), *i;
+	const int count = cJSON_GetArraySize(rules);
 
 	for (size_t k = 0; k < 5; k++)
 		vec_push(a, &cells, heading[k]);
-	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(answer, "rules")) {
+	cJSON_ArrayForEach(i, rules) {
 		vec_push(a, &cells, json_text(i, "id"));
 		vec_push(a, &cells, json_text(i, "layer"));
 		vec_push(a, &cells, json_text(i, "verdict"));
@@ -105,16 +106,19 @@ static void add_counters(struct buf *out, struct arena *a, const cJSON *answer)
 		vec_push(a, &cells, arena_printf(a, "%.0f", json_number(i, "bytes")));
 	}
 	cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(answer, "unjudged")) {
+		if (!count && !json_number(i, "packets"))
+			continue; /* where no policy is known, only what was counted */
 		vec_push(a, &cells, json_text(i, "cause"));
 		vec_push(a, &cells, "unjudged");
 		vec_push(a, &cells, json_text(i, "verdict"));
 		vec_push(a, &cells, arena_printf(a, "%.0f", json_number(i, "packets")));
 		vec_push(a, &cells, "");
 	}
-	say_table(out, cells.at, 5, cells.len / 5);
+	if (cells.len > 5)
+		say_table(out, cells.at, 5, cells.len / 5);
 }
 
 enum exit_code ctl_counters(const struct ctl *c)
 {
-	return call_show(c, "/api/tegumentar/counters", add_counters);
+	return call_show_list(c, "/api/tegumentar/counters", "rules", add_counters);
 }

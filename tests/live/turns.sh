@@ -60,6 +60,8 @@ holds "$(ctl posture)" "no policy is enforced, so there are no postures: tegctl 
 turn 2 'no policy is enforced' 'tegctl apply' "no bundle" $tegctl bundle
 turn 2 'no policy is enforced' 'tegctl apply' "no difference to it" $tegctl diff 1
 holds "$(ctl history)" "no generation is known" "no history"
+is "$(ctl feed)" "no policy is enforced, so no feeds are known: tegctl apply FILE.tegb" "no feeds"
+is "$(ctl counters)" "no policy is enforced, so no rules are known: tegctl apply FILE.tegb" "no counts"
 turn 75 'no policy is in force' 'tegctl apply' "a posture of no policy" $tegctl posture LOCKDOWN
 turn 75 'no policy is in force' 'tegctl apply' "a block without one" $tegctl block 192.0.2.1
 turn 75 'no policy is in force that could come back' 'without --confirm' "a first policy on trial" $tegctl apply $lab/one.tegb --confirm 60s
@@ -69,6 +71,7 @@ turn 66 'it is no file' 'tegc build' "a directory where a bundle belongs" $tegct
 
 # --- one in force
 ok "a policy" ctl apply $lab/one.tegb
+is "$(ctl feed)" "the policy in force has no feeds" "one without feeds"
 turn 2 'has no posture LOCKDWN' '`tegctl posture` lists' "a posture that there is not" $tegctl posture LOCKDWN
 turn 64 'a time is minutes' '--for 30m' "a time without a unit" $tegctl posture LOCKDOWN --for 5
 printf '192.0.2.1 # known\n\n192.0.2.2\nfoo.example\n' > $lab/named
@@ -136,6 +139,8 @@ turn 75 'a policy is in force, and it is not known which; so what the bundle wou
 holds "$($tegctl plan $lab/one.tegb --base-unknown)" "WHAT IS IN FORCE IS NOT KNOWN: all of the bundle is called new" "but one that is asked to call all of it new"
 is "$(ctl plan $lab/one.tegb --base-unknown --json | jq -c '[.base_known, .same, .rules_removed, (.rules_added | length > 5)]')" "[false,false,[],true]" "says so to programs, too"
 turn 2 'a policy is enforced, and it is not known which' 'tegctl apply' "nor is there a difference to it" $tegctl diff 1
+holds "$(ctl feed)" "a policy is enforced, and it is not known which, so no feeds are known" "its feeds are not called none"
+holds "$(ctl counters)" "a policy is enforced, and it is not known which, so no rules are known" "nor its counts zero"
 turn 75 'no policy is known that could come back' 'without --confirm' "a trial there" $tegctl apply $lab/one.tegb --confirm 60s
 tegd_end KILL
 rm $lab/state/state
