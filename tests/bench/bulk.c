@@ -2,7 +2,8 @@
  * What long lists cost a packet in the first hook, against a program that only
  * reads the frame; how long they take to build and to load, and how much they hold.
  *
- *     bulk [ROUNDS [REPEAT [SIZE [KIND]]]]      KIND is acl, fw or ipc; acl6, fw6, ipc6 are the same rules for IPv6
+ *     bulk [ROUNDS [REPEAT [SIZE [KIND]]]]      KIND is acl, fw or ipc; acl6, fw6, ipc6 are the same rules for IPv6;
+ *                                                      or DIRECTORY/FILE (tests/lib/classbench.h)
  *
  * The same in TC, against a floor of its own, for lists of up to a thousand.
  *
@@ -34,18 +35,20 @@ static double now_ms(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static void fill(struct floor_trace *trace, const struct classbench_rule *rules, size_t count)
+static bool fill(struct floor_trace *trace, struct arena *a, const char *kind, const struct classbench_rule *rules, size_t count)
 {
-	struct gen g = gen_new(1);
+	struct packet *p = arena_zero(a, FLOOR_RECORDS * sizeof *p);
 
 	memset(trace, 0, sizeof *trace);
+	if (!classbench_trace(p, FLOOR_RECORDS, kind, rules, count))
+		return false;
 	for (unsigned i = 0; i < FLOOR_RECORDS; i++) {
 		uint8_t frame[128] = { 0 };
-		struct packet p = classbench_packet(&g, rules, count);
 
-		floor_must(!frame_build(&p, NULL, 0, frame, sizeof frame), "frame");
+		floor_must(!frame_build(&p[i], NULL, 0, frame, sizeof frame), "frame");
 		memcpy(trace->records[i].words, frame, FLOOR_BYTES);
 	}
+	return true;
 }
 
 /* A bench of wrong verdicts measures nothing. */
@@ -80,7 +83,7 @@ static bool measure(struct floor_run *f, enum teg_hook hook, const char *kind, s
 	size_t count;
 	struct classbench_rule *rules = classbench_sized(&count, a, kind, want);
 
-	if (!rules)
+	if (!rules || !fill(f->trace, a, kind, rules, count))
 		return false;
 	struct ir *ir = classbench_ir(rules, count, 1, a);
 	double begun = now_ms();
@@ -96,7 +99,6 @@ static bool measure(struct floor_run *f, enum teg_hook hook, const char *kind, s
 	}
 	xdp_run_at(x, 1, 0, 0);
 	judged_rightly(f, x, rules, count);
-	fill(f->trace, rules, count);
 
 	const struct teg_bulk *t = &plan.config.bulk;
 	struct floor_times ns = floor_compare(f, xdp_run_program(x), rounds, repeat);
@@ -119,6 +121,7 @@ int main(int argc, char **argv)
 	unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 9, repeat = argc > 2 ? (unsigned)atoi(argv[2]) : 300000;
 	struct floor_run f[TEG_HOOKS] = { { 0 } };
 	bool here = true;
+	const bool file = argc > 4 && strchr(argv[4], '/');
 
 	if (rounds < 1 || rounds > FLOOR_ROUNDS_MAX || repeat < 10) {
 		fprintf(stderr, "usage: bulk [ROUNDS [REPEAT [SIZE [KIND]]]]\n");
@@ -126,7 +129,9 @@ int main(int argc, char **argv)
 	}
 	for (enum teg_hook h = 0; h < TEG_HOOKS; h++)
 		floor_open_in(&f[h], h, argv[0]);
-	for (size_t s = 0; s < ARRAY_LEN(sizes) && here; s++)
+	if (file)
+		here = measure(&f[TEG_HOOK_XDP], TEG_HOOK_XDP, argv[4], only, rounds, repeat);
+	for (size_t s = 0; s < ARRAY_LEN(sizes) && here && !file; s++)
 		for (size_t k = 0; k < ARRAY_LEN(kinds) && here; k++)
 			for (enum teg_hook h = 0; h < (sizes[s] > SIZE_TC_MOST ? TEG_HOOK_TC : TEG_HOOKS) && here; h++)
 				if ((!only || only == sizes[s]) && (argc < 5 || !strcmp(argv[4], kinds[k])))

@@ -4,8 +4,10 @@
  * xdp-filter. One core from the wire to the verdict, as tests/bench/arrive.c sends.
  *
  *     peers [ROUNDS [SIZE [KIND]]]
+ *     peers ROUNDS FILE...
  *
- * Rules are ClassBench's, as in tests/bench/bulk.c. Everything drops, what is in no rule too, so that nobody pays for the stack
+ * Rules are ClassBench's, as in tests/bench/bulk.c, or those of FILE.rules with the packets of FILE.trace (tests/lib/classbench.h).
+ * Everything drops, what is in no rule too, so that nobody pays for the stack
  * behind. F1 is a program that reads the frame and drops it. Least of some rounds; how many packets a round has is
  * so chosen that it takes about a third of a second. What nft lets by is compared with the rules. Namespaces of
  * the process's own: nothing stays behind, however it ends.
@@ -117,7 +119,6 @@ static void put_frame(struct bench *b, unsigned i, const struct packet *p)
 	floor_must(!frame_build(p, NULL, 0, frame, sizeof frame), "frame");
 	memcpy(frame, b->mac, 6);
 	memcpy(b->floor.trace->records[i].words, frame, FLOOR_BYTES);
-	b->packets[i] = *p;
 }
 
 static void put_trace(struct bench *b)
@@ -405,24 +406,19 @@ static void iptables(struct bench *b, const char *list, const struct rules *r, c
 static bool lists(struct bench *b, const char *kind, size_t want)
 {
 	own(arena) struct arena *a = arena_new();
-	struct classbench_rule *rules;
-	struct gen g = gen_new(1);
+	const char *slash = strrchr(kind, '/');
+	size_t count;
+	struct classbench_rule *rules = classbench_sized(&count, a, kind, want);
 	char list[32];
-	size_t count = classbench_read(&rules, a, arena_printf(a, "%s1_%d", kind, want > 1000 ? 10000 : 1000)), all = count;
 
-	if (!count)
+	if (!rules || !classbench_trace(b->packets, FLOOR_RECORDS, kind, rules, count))
 		return false;
-	count = count < want ? count : want;
-	for (size_t i = 0; all > want && i < want; i++)
-		rules[i] = rules[i * all / want];
-	for (unsigned i = 0; i < FLOOR_RECORDS; i++) {
-		struct packet p = classbench_packet(&g, rules, count);
-		put_frame(b, i, &p);
-	}
+	for (unsigned i = 0; i < FLOOR_RECORDS; i++)
+		put_frame(b, i, &b->packets[i]);
 	put_trace(b);
 	struct rules r = { rules, count, missed_by(b, rules, count) };
 
-	snprintf(list, sizeof list, "%s %zu", kind, count);
+	snprintf(list, sizeof list, slash ? "%s" : "%s %zu", slash ? slash + 1 : kind, count);
 	ours(b, list, classbench_ir(rules, count, 1, a), a);
 	nft_map(b, list, &r, a);
 	iptables(b, list, &r, "legacy");
@@ -532,30 +528,43 @@ static void sources(struct bench *b, uint32_t count)
 	sources_ipset(b, list, count);
 }
 
-int main(int argc, char **argv)
+/* ClassBench's, and sources. */
+static void all_lists(struct bench *b, size_t only, const char *kind)
 {
 	static const char *const kinds[] = { "acl", "fw", "ipc" };
 	static const size_t sizes[] = { 10, 100, 1000, 10000 };
 	static const uint32_t many[] = { 100, 1000, 10000 };
-	size_t only = argc > 2 ? (size_t)atol(argv[2]) : 0;
-	static struct bench b;
 
-	b.rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 5;
-	if (b.rounds < 1) {
-		fputs("usage: peers [ROUNDS [SIZE [KIND]]]\n", stderr);
-		return 64;
-	}
-	floor_open(&b.floor, argv[0]);
-	open_world(&b);
 	for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
 		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
-			if ((!only || only == sizes[s]) && (argc < 4 || !strcmp(argv[3], kinds[k])) && !lists(&b, kinds[k], sizes[s])) {
+			if ((!only || only == sizes[s]) && (!kind || !strcmp(kind, kinds[k])) && !lists(b, kinds[k], sizes[s])) {
 				printf("skipped: ../shared/data/rulesets/classbench is not here\n");
 				s = ARRAY_LEN(sizes) - 1, k = ARRAY_LEN(kinds);
 			}
 	for (size_t s = 0; s < ARRAY_LEN(many); s++)
-		if ((!only || only == many[s]) && (argc < 4 || !strcmp(argv[3], "src")))
-			sources(&b, many[s]);
+		if ((!only || only == many[s]) && (!kind || !strcmp(kind, "src")))
+			sources(b, many[s]);
+}
+
+int main(int argc, char **argv)
+{
+	const bool files = argc > 2 && strchr(argv[2], '/');
+	static struct bench b;
+	int bad = 0;
+
+	b.rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 5;
+	if (b.rounds < 1) {
+		fputs("usage: peers [ROUNDS [SIZE [KIND]]]\n       peers ROUNDS DIRECTORY/FILE...\n", stderr);
+		return 64;
+	}
+	floor_open(&b.floor, argv[0]);
+	open_world(&b);
+	if (!files)
+		all_lists(&b, argc > 2 ? (size_t)atol(argv[2]) : 0, argc > 3 ? argv[3] : NULL);
+	for (int i = 2; files && i < argc && !bad; i++)
+		bad = lists(&b, argv[i], 0) ? 0 : 66;
+	if (bad)
+		fprintf(stderr, "peers: no such list, or fewer than %d packets with it\n", FLOOR_RECORDS);
 	floor_release(&b.floor);
-	return 0;
+	return bad;
 }

@@ -2,7 +2,7 @@
  * What the trees of long lists make a packet read, counted without a clock: the packed words of a plan are walked as
  * bpf-templates/bulk.h does, for the packets of tests/bench/bulk, and each line of 64 bytes is noted.
  *
- *     touched [SIZE [KIND]]
+ *     touched [SIZE [KIND]]          KIND as in tests/bench/bulk, or DIRECTORY/FILE (tests/lib/classbench.h)
  *
  * Of each list: nodes, cells and lines a packet; lines that the whole trace touches, once each; and how many of a packet's lines
  * were not in a cache of 1 MB, 8 ways of 64 bytes (Zen 4's second), the rule's row and its counter among them. Then of each tree: what
@@ -221,12 +221,11 @@ static bool measure(const char *kind, size_t want)
 	own(arena) struct arena *a = arena_new();
 	struct plan plan = { 0 };
 	struct err why;
-	struct gen g = gen_new(1);
 	size_t count;
 	struct classbench_rule *rules = classbench_sized(&count, a, kind, want);
 	struct packet *trace = arena_zero(a, FLOOR_RECORDS * sizeof *trace);
 
-	if (!rules)
+	if (!rules || !classbench_trace(trace, FLOOR_RECORDS, kind, rules, count))
 		return false;
 	struct ir *ir = classbench_ir(rules, count, 1, a);
 	double begun = cpu_ms();
@@ -244,8 +243,6 @@ static bool measure(const char *kind, size_t want)
 	size_t lines = w.len / LINE_WORDS + 1;
 	struct touched t = { .second = arena_zero(a, sizeof *t.second), .seen = arena_zero(a, lines) };
 
-	for (unsigned i = 0; i < FLOOR_RECORDS; i++)
-		trace[i] = classbench_packet(&g, rules, count);
 	for (unsigned turn = 0; turn < 2; turn++) { /* the first one warms the cache */
 		t = (struct touched){ .second = t.second, .seen = memset(t.seen, 0, lines) };
 		t.second->missed = 0;
@@ -264,6 +261,8 @@ int main(int argc, char **argv)
 	static const size_t sizes[] = { 10000, 100000 };
 	size_t only = argc > 1 ? (size_t)atol(argv[1]) : 0;
 
+	if (argc > 2 && strchr(argv[2], '/'))
+		return measure(argv[2], only) ? 0 : 66;
 	for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
 		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
 			if ((!only || only == sizes[s]) && (argc < 3 || !strcmp(argv[2], kinds[k])) && !measure(kinds[k], sizes[s])) {

@@ -4,17 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
+
 #include "compiler/ir/proto.h"
 #include "tests/lib/craft.h"
 #include "tests/lib/tap.h"
 
 #define LISTS "../shared/data/rulesets/classbench/"
 
+static bool is_drawn(const char *kind)
+{
+	return strchr(kind, '/');
+}
+
 static FILE *list_open(const char *name, const char *ending)
 {
 	char path[256];
 
-	snprintf(path, sizeof path, LISTS "%s%s", name, ending);
+	snprintf(path, sizeof path, "%s%s%s", is_drawn(name) ? "" : LISTS, name, ending);
 	return fopen(path, "r");
 }
 
@@ -41,6 +48,25 @@ size_t classbench_read(struct classbench_rule **out, struct arena *a, const char
 		vec_push(a, &rules, r);
 	}
 	fclose(f);
+	*out = rules.at;
+	return rules.len;
+}
+
+static size_t read_drawn(struct classbench_rule **out, struct arena *a, const char *kind)
+{
+	VEC(struct classbench_rule) rules = { 0 };
+	FILE *f = list_open(kind, ".rules");
+	unsigned s[5], d[5], sp[2], dp[2], proto;
+
+	while (f && fscanf(f, " %u.%u.%u.%u/%u %u.%u.%u.%u/%u %u-%u %u-%u %u", s, s + 1, s + 2, s + 3, s + 4, d, d + 1, d + 2, d + 3,
+			   d + 4, sp, sp + 1, dp, dp + 1, &proto) == 15) {
+		struct classbench_rule r = { prefix_of(s, s[4]), prefix_of(d, d[4]),
+					     { (uint16_t)sp[0], (uint16_t)sp[1] }, { (uint16_t)dp[0], (uint16_t)dp[1] },
+					     (uint16_t)(proto ? proto : PROTO_ANY_NUMBER) };
+		vec_push(a, &rules, r);
+	}
+	if (f)
+		fclose(f);
 	*out = rules.at;
 	return rules.len;
 }
@@ -99,8 +125,11 @@ static struct classbench_rule *sized4(size_t *count, struct arena *a, const char
 
 struct classbench_rule *classbench_sized(size_t *count, struct arena *a, const char *kind, size_t want)
 {
-	struct classbench_rule *rules = sized4(count, a, kind, want);
+	struct classbench_rule *rules;
 
+	if (is_drawn(kind))
+		return (*count = read_drawn(&rules, a, kind)) ? rules : NULL;
+	rules = sized4(count, a, kind, want);
 	if (rules && strchr(kind, '6'))
 		classbench_ip6(rules, *count);
 	return rules;
@@ -228,6 +257,39 @@ struct packet classbench_packet(struct gen *g, const struct classbench_rule *rul
 	p.sport = has_ports(r) ? number_in(g, r->sport) : 40000;
 	p.dport = has_ports(r) ? number_in(g, r->dport) : 443;
 	return p;
+}
+
+/* As they stand in a packet. */
+struct drawn {
+	uint32_t src_be, dst_be;
+	uint16_t sport_be, dport_be;
+	uint8_t proto, none;
+	uint16_t sum; /* of a header that is made anew */
+};
+
+static struct packet packet_of(const struct drawn *d)
+{
+	const bool ports = proto_has_ports(d->proto);
+
+	return (struct packet){ .family = FAMILY_IP4, .fragment = FRAGMENT_WHOLE, .hop_limit = 64, .proto = d->proto,
+				.src = { FAMILY_IP4, ntohl(d->src_be) }, .dst = { FAMILY_IP4, ntohl(d->dst_be) },
+				.sport = ports ? ntohs(d->sport_be) : 0, .dport = ports ? ntohs(d->dport_be) : 0 };
+}
+
+bool classbench_trace(struct packet *out, size_t packets, const char *kind, const struct classbench_rule *rules, size_t count)
+{
+	FILE *f = is_drawn(kind) ? list_open(kind, ".trace") : NULL;
+	struct gen g = gen_new(1);
+	struct drawn d;
+	size_t i = 0;
+
+	for (; f && i < packets && fread(&d, sizeof d, 1, f) == 1; i++)
+		out[i] = packet_of(&d);
+	if (f)
+		fclose(f);
+	for (; !is_drawn(kind) && i < packets; i++)
+		out[i] = classbench_packet(&g, rules, count);
+	return i == packets;
 }
 
 size_t classbench_truths(struct classbench_truth **out, struct arena *a, const char *name)

@@ -35,8 +35,14 @@ void classbench_ip6(struct classbench_rule *rules, size_t count);
 /*
  * The list of a size, 10 to 100,000, and kind: "acl", "fw", "ipc", or the same with a 6 behind it for IPv6. The small ones are
  * every so many of a list of 1,000, the largest has each of 10,000 rules ten times. NULL when the lists are not here.
+ *
+ * Or a kind with a / in it is a list as ../shared/prototypes/packet-path/gen.c draws them, of its own size: KIND.rules has a line for
+ * each rule, "10.0.0.0/8 192.0.2.0/24 0-65535 80-80 6", whose last number is the protocol, 0 for any; KIND.trace its packets.
  */
 struct classbench_rule *classbench_sized(size_t *count, struct arena *a, const char *kind, size_t want);
+
+/* What a bench sends through that list: packets drawn as below, or the first of its trace. False when that has too few. */
+bool classbench_trace(struct packet *out, size_t packets, const char *kind, const struct classbench_rule *rules, size_t count);
 
 struct ir *classbench_ir(const struct classbench_rule *rules, size_t count, size_t boxes_per_rule, struct arena *a);
 
