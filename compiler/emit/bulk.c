@@ -163,7 +163,7 @@ static double make_groups(struct bulk_making *m, const struct bulk_grouping *g, 
 		double share = (double)lists[k].len / m->item_count;
 
 		if (lists[k].len)
-			sum += BULK_TREE_NS + met[k] * bulk_share_met(share, before, asks_none(g->kinds[k]));
+			sum += bulk_group_ns(bulk_price_of(m->item_count), met[k], share, before, asks_none(g->kinds[k]));
 		before += share;
 	}
 	return sum;

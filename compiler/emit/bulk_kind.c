@@ -67,6 +67,7 @@ struct sample {
 	struct fitting *by_kind; /* KINDS of them */
 	size_t len;
 	double every;
+	struct bulk_price price;
 	const uint8_t *lens; /* that a kind may ask of an end, the first is 0 */
 };
 
@@ -109,7 +110,7 @@ static double grouping_cost(const struct sample *s, const struct bulk_grouping *
 		}
 		const double share = (double)in / (double)s->len;
 		if (in)
-			sum += BULK_TREE_NS + met_ns(1 + ((double)squares / (double)in - 1) * s->every) * bulk_share_met(share, before, all);
+			sum += bulk_group_ns(s->price, met_ns(1 + ((double)squares / (double)in - 1) * s->every), share, before, all);
 		before += share;
 	}
 	return sum;
@@ -154,7 +155,7 @@ static struct fitting fitting_of(const struct bulk_item *items, const uint32_t *
 static struct sample sample_of(struct arena *a, const struct bulk_item *items, uint32_t count, enum family f)
 {
 	static const uint8_t lens[FAMILY_COUNT][BULK_CHOICES] = { { 0, 8, 16, 20, 24, 32 }, { 0, 32, 40, 48, 56, 64 } };
-	struct sample s = { .lens = lens[f] };
+	struct sample s = { .lens = lens[f], .price = bulk_price_of(count) };
 	uint32_t *all = arena_zero(a, (count + 1) * sizeof *all);
 	size_t len = 0;
 

@@ -19,15 +19,28 @@
 /* Measured with tests/bench/bulk: a node is a load that waits for the one before it. */
 #define BULK_NODE_NS 8.0
 #define BULK_CELL_NS 3.0
-#define BULK_TREE_NS 7.0 /* to begin a group */
 
 /*
- * Of a tree that holds such a share of the boxes, and stands behind trees that hold `before` of them: how much of it a packet
- * meets. One that is in the tree meets all; of the others most have matched before and leave at once, or have no node.
+ * What a group costs, where `met_ns` is what a packet pays that meets all of its tree, `share` of all boxes are in it, and `before` in
+ * groups that are asked before. One that is in the tree meets all; of the others most have matched before and leave at once, or have no
+ * node. So many boxes as BULK_NEAR_BOXES take a megabyte, which is a second cache: there a root costs little and so do other trees' packets,
+ * so more and smaller groups are better.
  */
-static inline double bulk_share_met(double share, double before, bool all)
+#define BULK_NEAR_BOXES 16384u
+
+struct bulk_price {
+	double begin_ns; /* the root: a line of memory, of long lists a far one */
+	double others, spared; /* so much of the tree others meet; less by so much when all boxes are before it */
+};
+
+static inline struct bulk_price bulk_price_of(uint32_t boxes)
 {
-	return share + (1 - share) * (all ? 1 : 0.4) * (1 - 0.7 * before);
+	return boxes <= BULK_NEAR_BOXES ? (struct bulk_price){ 2.0, 0.1, 0 } : (struct bulk_price){ 7.0, 0.4, 0.7 };
+}
+
+static inline double bulk_group_ns(struct bulk_price p, double met_ns, double share, double before, bool asks_none)
+{
+	return p.begin_ns + met_ns * (share + (1 - share) * (asks_none ? 1 : p.others) * (1 - p.spared * before));
 }
 
 enum bulk_field { BULK_SRC, BULK_DST, BULK_SPORT, BULK_DPORT, BULK_ICMP, BULK_PROTO, BULK_FIELDS };
