@@ -61,4 +61,5 @@ def main():
         os.wait()
 
 
-main()
+if __name__ == "__main__":
+    main()
