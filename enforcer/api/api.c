@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 #include "enforcer/api/request.h"
+#include "enforcer/api/sampling.h"
 
 #define THREADS_PER_DOOR 2
 #define CLIENTS_PER_DOOR 256
 #define CLIENTS_PER_IP	 128 /* over TCP */
 #define SILENCE_S	 15  /* nothing sent, nothing taken; client.h has the limits of each step */
 #define TICK_NS		 UINT64_C(250000000)
-#define SAMPLE_NS	 UINT64_C(1000000000)
 #define LEAVE_NS	 (30 * SAMPLE_NS) /* for those who are still there when another api has taken over */
 
 /* A path is taken as it is written: no %-escapes, so that nothing is spelled in two ways. */
@@ -66,7 +66,7 @@ static struct MHD_Daemon *door_open(struct door *d, int listen_fd)
 struct sampler {
 	struct waiter waiter;
 	struct server *server;
-	uint64_t next_ns;
+	struct sampling when;
 	atomic_bool asking;
 };
 
@@ -88,6 +88,7 @@ static void sampled(struct waiter *w, enum heard how, struct answer *a)
 	struct sampler *s = (struct sampler *)((char *)w - offsetof(struct sampler, waiter));
 
 	if (how == HEARD_ANSWER) {
+		atomic_store(&s->when.cost_ns, a->counters.cost_ns);
 		qualia_sample(s->server->qualia, &a->counters);
 		tell_sample(s->server, &a->counters);
 	}
@@ -99,9 +100,9 @@ static void sampler_tick(struct sampler *s, uint64_t now_ns)
 {
 	const struct question q = { .kind = MESSAGE_ASK_COUNTERS, .fd = -1 };
 
-	if (now_ns < s->next_ns || atomic_exchange(&s->asking, true))
+	if (!sampling_is_due(&s->when, now_ns) || atomic_exchange(&s->asking, true))
 		return;
-	s->next_ns = now_ns - s->next_ns > SAMPLE_NS ? now_ns + SAMPLE_NS : s->next_ns + SAMPLE_NS;
+	sampling_begins(&s->when, now_ns);
 	link_ask(s->server->link, &q, &s->waiter, REQUEST_TIMEOUT_S * SAMPLE_NS);
 }
 
@@ -127,7 +128,7 @@ static bool asks_to_leave(int signals)
 /* Until the warden is gone (an error), a signal ends it (0), or it has left (0). */
 static int serve(struct server *s, struct MHD_Daemon *const daemons[static 2], int warden_sock, int signals, struct err *why)
 {
-	struct sampler sampler = { .waiter.then = sampled, .server = s, .next_ns = clock_now_ns() };
+	struct sampler sampler = { .waiter.then = sampled, .server = s, .when.next_ns = clock_now_ns() };
 	struct pollfd watched[] = { { .fd = warden_sock, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
 	uint64_t gone_at_ns = UINT64_MAX;
 	int rc = 0;

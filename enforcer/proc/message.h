@@ -186,7 +186,8 @@ static inline bool counter_only_tells(const struct counter_row *r)
 const char *counter_verdict(const struct counter_row *r);
 
 struct counters {
-	uint64_t at_ns; /* CLOCK_MONOTONIC; 0 when they could not be read: all else is zero */
+	uint64_t at_ns; /* CLOCK_MONOTONIC; 0 when they could not be read: all else but cost_ns is zero */
+	uint64_t cost_ns; /* processor time that reading them took */
 	struct counter_row *rows;
 	uint32_t row_count;
 	uint64_t causes[CAUSE_COUNT]; /* packets that no rule judged */

@@ -191,6 +191,7 @@ const char *counter_verdict(const struct counter_row *r)
 void counters_encode(struct buf *out, const struct counters *c)
 {
 	wire_put_u64(out, c->at_ns);
+	wire_put_u64(out, c->cost_ns);
 	wire_put_u32(out, c->row_count);
 	for (uint32_t i = 0; i < c->row_count; i++) {
 		wire_put_str(out, c->rows[i].id);
@@ -215,6 +216,7 @@ int counters_decode(struct counters *out, struct arena *a, const void *bytes, si
 	bool holds = true;
 
 	c.at_ns = wire_get_u64(&in);
+	c.cost_ns = wire_get_u64(&in);
 	c.row_count = wire_get_count(&in, COUNTER_BYTES);
 	c.rows = arena_zero(a, c.row_count * sizeof *c.rows);
 	for (uint32_t i = 0; i < c.row_count; i++) {

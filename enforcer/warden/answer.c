@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "enforcer/proc/say.h"
@@ -71,8 +72,17 @@ static int answer_status(struct warden *w, const struct message *m, struct arena
 	return answer(w, m, MESSAGE_STATUS, &out, why);
 }
 
+static uint64_t worked_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static int answer_counters(struct warden *w, const struct message *m, struct arena *a, struct err *why)
 {
+	const uint64_t from = worked_ns();
 	own(buf) struct buf out = { 0 };
 	struct counters c;
 
@@ -80,6 +90,7 @@ static int answer_counters(struct warden *w, const struct message *m, struct are
 		say("%s", why->text);
 		c = (struct counters){ 0 };
 	}
+	c.cost_ns = worked_ns() - from;
 	counters_encode(&out, &c);
 	return answer(w, m, MESSAGE_COUNTERS, &out, why);
 }

@@ -55,7 +55,7 @@ static void counters_are_decoded(void)
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf bytes = { 0 };
 	struct counter_row rows[] = { { "reflex.syn_flood", LAYER_REFLEX, VERDICT_DROP, "", 7, 420 } };
-	struct counters in = { .at_ns = 5, .rows = rows, .row_count = 1, .blocked_sources = 2, .crowded = 3 }, out;
+	struct counters in = { .at_ns = 5, .cost_ns = 6, .rows = rows, .row_count = 1, .blocked_sources = 2, .crowded = 3 }, out;
 	struct err why = { 0 };
 
 	in.causes[CAUSE_BAD_TCP] = 9;
@@ -64,7 +64,7 @@ static void counters_are_decoded(void)
 	tap_num(counters_decode(&out, a, bytes.at, bytes.len, &why), 0, "counters are decoded");
 	tap_text(out.rows[0].id, "reflex.syn_flood", "by their ids");
 	tap_ok(out.rows[0].packets == 7 && out.rows[0].bytes == 420 && out.causes[CAUSE_BAD_TCP] == 9 && out.passed[CAUSE_BAD_UDP] == 4 &&
-	       out.blocked_sources == 2 && out.crowded == 3, "with every number");
+	       out.blocked_sources == 2 && out.crowded == 3 && out.at_ns == 5 && out.cost_ns == 6, "with every number");
 
 	char *verdict = memmem(bytes.at, bytes.len, "syn_flood", 9);
 	verdict[10] = VERDICT_COUNT;
