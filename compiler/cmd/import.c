@@ -294,36 +294,43 @@ static int import_all(struct report *r, struct compilation *c, const struct aske
 	return rc;
 }
 
-int cmd_import(int argc, char **argv)
+static bool options_read(struct asked *out, struct report *r, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "ipset", 1, NULL, 'i' }, { "out", 1, NULL, 'o' }, { "report", 1, NULL, CMD_REPORT }, { "stateful", 0, NULL, 's' },
 		{ "family", 1, NULL, 'f' }, { "include-root", 1, NULL, 'n' }, { "unlimited", 0, NULL, 'u' }, { 0 },
 	};
+
+	optind = 0;
+	for (int o; (o = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
+		if (o == 'i')
+			out->sets = optarg;
+		else if (o == 'u')
+			out->unlimited = true;
+		else if (o == 'n')
+			out->root = optarg;
+		else if (o == 'o')
+			out->out = cmd_out(optarg);
+		else if (o == 's')
+			out->stateful = true;
+		else if (o == 'f' && (!strcmp(optarg, "ipv4") || !strcmp(optarg, "ipv6")))
+			out->family = strcmp(optarg, "ipv4") ? FAMILY_IP6 : FAMILY_IP4;
+		else if (!cmd_report_option(r, o, optarg))
+			return false;
+	}
+	return argc - optind >= 2;
+}
+
+int cmd_import(int argc, char **argv)
+{
 	own(report) struct report *r = report_new("import");
 	struct report_file *f = report_add(r, "ruleset", cmd_compilation());
 	struct asked asked = { .family = -1 };
-	int o;
 
-	optind = 0;
-	while ((o = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-		if (o == 'i')
-			asked.sets = optarg;
-		else if (o == 'u')
-			asked.unlimited = true;
-		else if (o == 'n')
-			asked.root = optarg;
-		else if (o == 'o')
-			asked.out = cmd_out(optarg);
-		else if (o == 's')
-			asked.stateful = true;
-		else if (o == 'f' && (!strcmp(optarg, "ipv4") || !strcmp(optarg, "ipv6")))
-			asked.family = strcmp(optarg, "ipv4") ? FAMILY_IP6 : FAMILY_IP4;
-		else if (!cmd_report_option(r, o, optarg))
-			return cmd_usage("import");
-	}
-	asked.nft = argc > optind && !strcmp(argv[optind], "nft");
-	if (argc - optind < 2 || (asked.nft ? argc - optind > 2 || asked.sets || asked.family >= 0 : strcmp(argv[optind], "iptables-save") != 0))
+	if (!options_read(&asked, r, argc, argv))
+		return cmd_usage("import");
+	asked.nft = !strcmp(argv[optind], "nft");
+	if (asked.nft ? argc - optind > 2 || asked.sets || asked.family >= 0 : strcmp(argv[optind], "iptables-save") != 0)
 		return cmd_usage("import");
 	asked.paths = argv + optind + 1;
 	asked.count = argc - optind - 1;

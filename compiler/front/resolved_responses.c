@@ -39,23 +39,14 @@ static void put_share(struct buf *out, uint64_t share)
 	buf_printf(out, "%.*s", len, text);
 }
 
+/* What has a spelling of its own in a policy; the rest is as people are told. */
 static void put_constant(struct buf *out, const struct play_constant *k)
 {
 	static const char *const bytes[] = { "B", "kB", "MB", "GB" }, *const bits[] = { "bit", "kbit", "mbit", "gbit" };
-	char text[ADDR_TEXT];
 
 	switch (k->sort) {
-	case SORT_ADDRESS:
-		buf_puts(out, addr_print(k->addr, text));
-		return;
-	case SORT_SEVERITY:
-		buf_puts(out, event_severity_name((enum event_severity)k->number));
-		return;
 	case SORT_DURATION:
 		duration_print(out, k->number);
-		return;
-	case SORT_COUNT:
-		buf_printf(out, "%llu", (unsigned long long)k->number);
 		return;
 	case SORT_BYTES:
 		put_amount(out, k->number, bytes);
@@ -69,20 +60,9 @@ static void put_constant(struct buf *out, const struct play_constant *k)
 	case SORT_TEXT:
 		print_string(out, k->text);
 		return;
-	case SORT_NAME: case SORT_ZONE: case SORT_POSTURE:
-		buf_puts(out, k->text);
-		return;
-	case SORT_SENSE:
-		buf_puts(out, sense_name((enum sense)k->number));
-		return;
-	case SORT_RELATION:
-		buf_puts(out, relation_name((enum play_relation)k->number));
-		return;
-	case SORT_CHOICE:
-		buf_puts(out, choice_name((enum choice)k->number));
-		return;
-	case SORT_BOOLEAN:
-		buf_puts(out, k->number ? "true" : "false");
+	case SORT_ADDRESS: case SORT_SEVERITY: case SORT_COUNT: case SORT_NAME: case SORT_ZONE: case SORT_POSTURE:
+	case SORT_SENSE: case SORT_RELATION: case SORT_CHOICE: case SORT_BOOLEAN:
+		play_constant_say(out, k);
 		return;
 	case SORT_RECORD: case SORT_COUNT_:
 		return;

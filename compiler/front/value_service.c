@@ -451,6 +451,17 @@ bool value_protocols(struct reading *r, const struct node *n, struct service *ou
 	return value_is_not(r, n, "a protocol number");
 }
 
+static void service_unknown(struct reading *r, const struct node *n)
+{
+	struct diag *d = diag(r->diags, DIAG_PROTO_UNKNOWN, n->span, "there is no protocol or service `%s`", n->text);
+	struct diag_part **before = d->last;
+
+	if (!tell_carried(r, d, n->text, n->span.file))
+		near_protos(r, d, n->text);
+	if (d->last == before)
+		diag_help(d, "names of well-known services come with: import \"std/services.teg\"");
+}
+
 static bool service_name(struct reading *r, const struct node *n, struct service *out)
 {
 	struct symbol *s = scope_peek(r, n->text);
@@ -468,16 +479,8 @@ static bool service_name(struct reading *r, const struct node *n, struct service
 	}
 	if (s)
 		use_note_symbol(r, n, s);
-	if (!s && !r->poisoned) {
-		struct diag *d = diag(r->diags, DIAG_PROTO_UNKNOWN, n->span, "there is no protocol or service `%s`", n->text);
-		struct diag_part **before = d->last;
-
-		if (!tell_carried(r, d, n->text, n->span.file))
-			near_protos(r, d, n->text);
-		if (d->last == before)
-			diag_help(d, "names of well-known services come with: import \"std/services.teg\"");
-		return false;
-	}
+	if (!s && !r->poisoned)
+		service_unknown(r, n);
 	if (!s || s->kind == SYMBOL_HOLE)
 		return false;
 	if (s->kind != SYMBOL_SERVICE && !(s->kind == SYMBOL_PARAM && s->type == TYPE_SERVICE)) {

@@ -66,16 +66,53 @@ struct gathering {
 	const char *unknown;
 };
 
+static int gather(struct nft_context *cx, struct nft_part p, const struct nft_lhs *l, bool firm, struct gathering *g);
+
+/* A set that was defined, between its braces. */
+static int gather_inner(struct nft_context *cx, struct nft_part *p, const struct nft_lhs *l, bool firm, struct gathering *g)
+{
+	struct nft_part inner = { p->at + 1, NULL };
+
+	if (!nft_skip(p))
+		return nft_refuse(cx->why, nft_peek(p), "} is due");
+	inner.end = p->at - 1;
+	return gather(cx, inner, l, firm, g);
+}
+
+static int gather_one(struct nft_context *cx, struct nft_part *p, const struct nft_lhs *l, bool firm, struct gathering *g)
+{
+	struct nft_element e = { .at[0] = g->one };
+	int rc = nft_read_key(cx, p, l, firm, &e);
+
+	g->one = e.at[0];
+	g->others |= e.others;
+	return rc;
+}
+
+static int gather_joined(struct nft_context *cx, struct nft_part *p, const struct nft_lhs *l, bool firm, struct gathering *g)
+{
+	struct nft_element e = { 0 };
+	struct region sure, perhaps;
+	int rc = nft_read_key(cx, p, l, firm, &e);
+
+	held_meet(cx, l, e.at, &sure, &perhaps);
+	g->joined++;
+	g->others |= e.others;
+	if (!g->unknown)
+		g->unknown = held_unknown(l, e.at);
+	if (g->joined <= JOINED_MAX) {
+		region_add(cx->rs->m->arena, &g->sure, &sure);
+		region_add(cx->rs->m->arena, &g->perhaps, &perhaps);
+	}
+	return rc;
+}
+
 static int gather(struct nft_context *cx, struct nft_part p, const struct nft_lhs *l, bool firm, struct gathering *g)
 {
-	struct arena *a = cx->rs->m->arena;
-
 	if (g->deep++ == SETS_DEEP)
 		return nft_refuse(cx->why, nft_peek(&p), "too many sets within sets");
 
 	for (;;) {
-		struct nft_element e = { 0 };
-		struct region sure, perhaps;
 		int rc;
 
 		nft_skip_lines(&p);
@@ -83,30 +120,12 @@ static int gather(struct nft_context *cx, struct nft_part p, const struct nft_lh
 			g->deep--;
 			return 0;
 		}
-		if (nft_is(p.at, "{")) { /* a set that was defined */
-			struct nft_part inner = { p.at + 1, NULL };
-
-			if (!nft_skip(&p))
-				return nft_refuse(cx->why, nft_peek(&p), "} is due");
-			inner.end = p.at - 1;
-			rc = gather(cx, inner, l, firm, g);
-		} else if (l->len == 1) {
-			e.at[0] = g->one;
-			rc = nft_read_key(cx, &p, l, firm, &e);
-			g->one = e.at[0];
-			g->others |= e.others;
-		} else {
-			rc = nft_read_key(cx, &p, l, firm, &e);
-			held_meet(cx, l, e.at, &sure, &perhaps);
-			g->joined++;
-			g->others |= e.others;
-			if (!g->unknown)
-				g->unknown = held_unknown(l, e.at);
-			if (g->joined <= JOINED_MAX) {
-				region_add(a, &g->sure, &sure);
-				region_add(a, &g->perhaps, &perhaps);
-			}
-		}
+		if (nft_is(p.at, "{"))
+			rc = gather_inner(cx, &p, l, firm, g);
+		else if (l->len == 1)
+			rc = gather_one(cx, &p, l, firm, g);
+		else
+			rc = gather_joined(cx, &p, l, firm, g);
 		if (rc)
 			return rc;
 		if (nft_is(nft_peek(&p), ":")) /* of a map: what stands behind is not asked here */

@@ -47,6 +47,23 @@ static void md_change(struct buf *out, const struct telling *k, const struct cha
 	buf_puts(out, " |\n");
 }
 
+static void md_fact(struct buf *out, const struct fact *f)
+{
+	buf_printf(out, "| %s | %s | ", fact_word(f->kind), risk_name(f->risk));
+	md_text(out, f->what);
+	buf_puts(out, " | ");
+	md_text(out, f->before);
+	buf_puts(out, " | ");
+	md_text(out, f->after);
+	if (f->example) {
+		buf_puts(out, ", for example ");
+		md_text(out, f->example);
+	}
+	buf_puts(out, " | ");
+	change_print_flags(out, f->flags);
+	buf_puts(out, " |\n");
+}
+
 void changes_markdown(struct buf *out, const struct telling *k)
 {
 	const struct diff *d = k->d;
@@ -61,23 +78,8 @@ void changes_markdown(struct buf *out, const struct telling *k)
 		md_change(out, k, &d->changes[i]);
 	if (d->fact_count)
 		buf_puts(out, "\n| change | risk | what | before | after | flags |\n|---|---|---|---|---|---|\n");
-	for (size_t i = 0; i < d->fact_count; i++) {
-		const struct fact *f = &d->facts[i];
-
-		buf_printf(out, "| %s | %s | ", fact_word(f->kind), risk_name(f->risk));
-		md_text(out, f->what);
-		buf_puts(out, " | ");
-		md_text(out, f->before);
-		buf_puts(out, " | ");
-		md_text(out, f->after);
-		if (f->example) {
-			buf_puts(out, ", for example ");
-			md_text(out, f->example);
-		}
-		buf_puts(out, " | ");
-		change_print_flags(out, f->flags);
-		buf_puts(out, " |\n");
-	}
+	for (size_t i = 0; i < d->fact_count; i++)
+		md_fact(out, &d->facts[i]);
 	buf_putc(out, '\n');
 	changes_print_proof(&last, d, &n);
 	md_buf(out, &last);

@@ -213,6 +213,7 @@ int playbooks_decode(struct playbooks *out, struct arena *a, const void *bytes, 
 
 /* In words, for people: each instruction with what it means. */
 void playbooks_print(struct buf *out, const struct playbooks *p);
+void play_constant_say(struct buf *out, const struct play_constant *k);
 
 const char *op_word(enum opcode c);
 enum operand op_operand(enum opcode c);

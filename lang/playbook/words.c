@@ -58,7 +58,7 @@ static void put_text(struct buf *out, const char *s)
 	buf_putc(out, '"');
 }
 
-static void put_constant(struct buf *out, const struct play_constant *k)
+void play_constant_say(struct buf *out, const struct play_constant *k)
 {
 	char text[ADDR_TEXT];
 
@@ -113,7 +113,7 @@ static void put_operand(struct buf *out, const struct playbooks *all, const stru
 	case OPERAND_NOTHING:
 		return;
 	case OPERAND_CONSTANT:
-		put_constant(out, &all->constants[o->operand]);
+		play_constant_say(out, &all->constants[o->operand]);
 		return;
 	case OPERAND_PARAM:
 		buf_puts(out, p->params[o->operand].name);
@@ -144,7 +144,7 @@ static void put_params(struct buf *out, const struct playbooks *all, const struc
 		buf_printf(out, "%s%s: %s", i ? ", " : "", q->name, sort_name(q->sort));
 		if (q->otherwise != PLAY_NO_CONSTANT) {
 			buf_puts(out, " = ");
-			put_constant(out, &all->constants[q->otherwise]);
+			play_constant_say(out, &all->constants[q->otherwise]);
 		}
 	}
 }
@@ -206,7 +206,7 @@ static void put_term(struct buf *out, const struct play_term *t)
 	if (t->measure != MEASURE_FIELD)
 		buf_printf(out, "%llu", (unsigned long long)t->number);
 	else
-		put_constant(out, &(struct play_constant){ .sort = event_field_sort(t->field), .number = t->number });
+		play_constant_say(out, &(struct play_constant){ .sort = event_field_sort(t->field), .number = t->number });
 	if (t->within_ns) {
 		buf_puts(out, " within ");
 		duration_say(out, t->within_ns);
@@ -228,7 +228,7 @@ static void put_binding(struct buf *out, const struct playbooks *all, const stru
 		if (b->given[i].of_event)
 			buf_printf(out, "event.%s", event_field_name((enum event_field)b->given[i].index));
 		else
-			put_constant(out, &all->constants[b->given[i].index]);
+			play_constant_say(out, &all->constants[b->given[i].index]);
 	}
 	buf_puts(out, ")\n");
 }
