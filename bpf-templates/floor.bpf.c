@@ -84,7 +84,7 @@ static __always_inline int read(struct frame_ctx *ctx, int then)
 
 	if (pkt_read(ctx, &p, false))
 		return FLOOR_BROKEN;
-	sink = (p.src.hi ^ p.src.lo ^ p.dst.hi ^ p.dst.lo) + p.proto + p.sport + p.dport + p.icmp + p.flags;
+	sink = FLOOR_SINK(&p);
 	return then;
 }
 

@@ -22,6 +22,9 @@ struct floor_record {
 	__u64 words[FLOOR_BYTES / 8];
 };
 
+/* All of a struct pkt that is read before any policy, so that nothing of it is left out. */
+#define FLOOR_SINK(p) (((p)->src.hi ^ (p)->src.lo ^ (p)->dst.hi ^ (p)->dst.lo) + (p)->proto + (p)->sport + (p)->dport + (p)->icmp + (p)->flags)
+
 struct floor_trace {
 	__u64 next;   /* record; wraps */
 	__u64 strange; /* each turn of the trace has other IPv4 sources */

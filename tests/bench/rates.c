@@ -12,7 +12,11 @@
  *     reused    the same in places of others whose time is over
  *     crowded   the same when all places are taken: the sketch
  *     beside    the 4096 clients when all places are taken, each with a bucket of its own
+ *
+ * In the same rounds, before the same packets, stand token buckets as others write them, and clocks
+ * (bpf-templates/limits.bpf.c). What those add is to the program that only reads the frame.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -20,7 +24,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "compiler/ir/ir.h"
 #include "compiler/ir/packet.h"
@@ -41,32 +49,48 @@
 
 enum fills { FILLS_NOT, FILLS_BEFORE, FILLS_AFTER /* the clients have come */, FILLS_OVER /* and their time is over */ };
 
+#define PEERS 6u
+#define PEERS_LIMITS 3u
+static const struct peer {
+	const char *name, *about;
+} peers[PEERS] = { /* limits first */
+	{ "lru", "in the kernel's LRU map, by the fine clock" },
+	{ "lru_ticks", "the same by ticks" },
+	{ "table", "a table of one CPU, who comes displaces, by ticks" },
+	{ "fine", "no bucket, the fine clock read" },
+	{ "coarse", "the coarse clock read" },
+	{ "ticks", "the kernel's ticks read" },
+};
+
 static const struct form {
 	const char *name, *about;
 	struct teg_rule rate;
 	enum family family;
 	bool strange;
 	enum fills fills;
+	unsigned peers; /* so many stand beside it */
 } forms[] = {
 #define RATE(of, bits4, cost, a)                                                                          \
 	{ .act = TEG_ACT_DROP, .one_in = 1, .key = TEG_KEY_##of, .key_bits4 = bits4, .key_bits6 = 64,      \
 	  .cost_ns = cost, .bytes = a, .depth_ns = SECOND }
-	{ "source", "a source", RATE(SOURCE, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT },
-	{ "source6", "a source, IPv6", RATE(SOURCE, 32, 1, 0), FAMILY_IP6, false, FILLS_NOT },
-	{ "prefix", "a /24", RATE(SOURCE, 24, 1, 0), FAMILY_IP4, false, FILLS_NOT },
-	{ "destination", "a destination", RATE(DESTINATION, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT },
-	{ "flow", "a flow", RATE(FLOW, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT },
-	{ "flow6", "a flow, IPv6", RATE(FLOW, 32, 1, 0), FAMILY_IP6, false, FILLS_NOT },
-	{ "all", "all together", RATE(ALL, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT },
-	{ "bytes", "a source, by bytes", RATE(SOURCE, 32, SECOND, SECOND), FAMILY_IP4, false, FILLS_NOT },
+	{ "source", "a source", RATE(SOURCE, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, PEERS },
+	{ "source6", "a source, IPv6", RATE(SOURCE, 32, 1, 0), FAMILY_IP6, false, FILLS_NOT, 0 },
+	{ "prefix", "a /24", RATE(SOURCE, 24, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0 },
+	{ "destination", "a destination", RATE(DESTINATION, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0 },
+	{ "flow", "a flow", RATE(FLOW, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0 },
+	{ "flow6", "a flow, IPv6", RATE(FLOW, 32, 1, 0), FAMILY_IP6, false, FILLS_NOT, 0 },
+	{ "all", "all together", RATE(ALL, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0 },
+	{ "bytes", "a source, by bytes", RATE(SOURCE, 32, SECOND, SECOND), FAMILY_IP4, false, FILLS_NOT, 0 },
 	{ "all-bytes", "all together, by bytes", RATE(ALL, 32, SECOND, SECOND), FAMILY_IP4, false,
-	  FILLS_NOT },
-	{ "new", "a source, every one new", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_NOT },
-	{ "reused", "the same, in places that were others'", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_OVER },
-	{ "crowded", "the same, all places taken", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_BEFORE },
-	{ "beside", "a source, all places taken", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, false, FILLS_AFTER },
+	  FILLS_NOT, 0 },
+	{ "new", "a source, every one new", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_NOT, PEERS_LIMITS },
+	{ "reused", "the same, in places that were others'", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_OVER, 0 },
+	{ "crowded", "the same, all places taken", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_BEFORE, PEERS_LIMITS },
+	{ "beside", "a source, all places taken", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, false, FILLS_AFTER, 0 },
 #undef RATE
 };
+
+static char limits_path[4096];
 
 static struct plan_counter counters[] = { { .id = "neighbour" }, { .id = "blocked" }, { .id = "reflex.rate" } };
 static struct teg_box box = {
@@ -136,10 +160,10 @@ static void say(const char *name, struct floor_times with, struct floor_times wi
 
 /* ---- rates ------------------------------------------------------------------------------ */
 
-static void take_all(struct floor_run *f, struct xdp_run *x, const struct form *form)
+static void take_all(struct floor_run *f, int program, const struct form *form)
 {
 	fill(f->trace, form->family, true);
-	floor_compare(f, xdp_run_program(x), 1, FILLING_PACKETS);
+	floor_compare(f, program, 1, FILLING_PACKETS);
 }
 
 static void age_one(struct teg_bucket *b, unsigned more)
@@ -169,34 +193,80 @@ static void age(struct xdp_run *x)
 }
 
 /* What has been measured in this trace is not measured again: a new source is new. */
-static void turn(struct floor_run *f, struct xdp_run *x, struct floor_times *t)
+static void turn(struct floor_run *f, int program, struct floor_times *t)
 {
-	least(t, floor_compare(f, xdp_run_program(x), 1, PACKETS));
+	least(t, floor_compare(f, program, 1, PACKETS));
 	f->trace->next += 3 * PACKETS;
+}
+
+/* BUILD/bpf/limits.bpf.o, its tables empty. */
+static struct bpf_object *limits(void)
+{
+	struct bpf_object *o = bpf_object__open_file(limits_path, NULL);
+	struct timespec tick = { 0 };
+
+	floor_must(o ? 0 : -errno, limits_path);
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	const uint64_t ticks[] = { (uint64_t)tick.tv_nsec, (uint64_t)tick.tv_nsec / 1000 }; /* a million tokens a second */
+	floor_must(bpf_map__set_initial_value(bpf_object__find_map_by_name(o, ".rodata"), ticks, sizeof ticks), ".rodata");
+	floor_must(bpf_object__load(o), limits_path);
+	return o;
+}
+
+/* The same packets as those of the policy, and the same done before. */
+static void beside(struct floor_run *f, const struct form *form, struct floor_times t[])
+{
+	struct bpf_object *o;
+
+	for (unsigned i = 0; i < form->peers; i++) {
+		o = limits();
+		const int program = bpf_program__fd(bpf_object__find_program_by_name(o, peers[i].name));
+
+		if (form->fills)
+			take_all(f, program, form);
+		fill(f->trace, form->family, form->strange);
+		for (unsigned j = 0; j < TURNS; j++)
+			turn(f, program, &t[i]);
+		bpf_object__close(o);
+	}
+}
+
+static void say_beside(const struct form *form, const struct floor_times t[])
+{
+	for (unsigned i = 0; i < form->peers; i++) {
+		printf("  %-10s %6.1f ns %15s %6.1f ns x%.2f  +%5.1f ns   %s\n", peers[i].name, t[i].floor_ns, "", t[i].policy_ns,
+		       t[i].policy_ns / t[i].floor_ns, t[i].policy_ns - t[i].floor_ns, peers[i].about);
+		printf("bench rates.%s.%s %.1f ns\n", form->name, peers[i].name, t[i].policy_ns - t[i].floor_ns);
+	}
+	fflush(stdout);
 }
 
 static void rate(struct floor_run *f, const struct form *form, unsigned rounds)
 {
 	own(xdp_run) struct xdp_run *with = policy(form->rate, false), *without = policy(form->rate, true);
-	struct floor_times ours = { 1e9, 1e9, 0, 0 }, silent = { 1e9, 1e9, 0, 0 };
+	struct floor_times ours = { 1e9, 1e9, 0, 0 }, silent = ours, others[PEERS];
 	struct err why = { 0 };
 
+	for (unsigned i = 0; i < PEERS; i++)
+		others[i] = ours;
 	for (unsigned i = 0; i < rounds; i++) {
 		floor_must(shared_forget(xdp_run_shared(with), &why), "buckets");
 		fill(f->trace, form->family, form->strange);
 		if (form->fills == FILLS_AFTER)
 			floor_compare(f, xdp_run_program(with), 1, 2 * CLIENTS);
 		if (form->fills)
-			take_all(f, with, form);
+			take_all(f, xdp_run_program(with), form);
 		if (form->fills == FILLS_OVER)
 			age(with);
 		fill(f->trace, form->family, form->strange);
 		for (unsigned j = 0; j < TURNS; j++) {
-			turn(f, with, &ours);
-			turn(f, without, &silent);
+			turn(f, xdp_run_program(with), &ours);
+			turn(f, xdp_run_program(without), &silent);
 		}
+		beside(f, form, others);
 	}
 	say(form->name, ours, silent, form->about);
+	say_beside(form, others);
 }
 
 /* ---- events ----------------------------------------------------------------------------- */
@@ -265,6 +335,8 @@ int main(int argc, char **argv)
 		return 64;
 	}
 	floor_open(&f, argv[0]);
+	const char *slash = strrchr(argv[0], '/');
+	snprintf(limits_path, sizeof limits_path, "%.*s/../../bpf/limits.bpf.o", slash ? (int)(slash - argv[0]) : 1, slash ? argv[0] : ".");
 	printf("%-12s  floor     silent          acts\n", "");
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++)
 		if (!only || !strcmp(only, forms[i].name))
