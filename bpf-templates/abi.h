@@ -25,9 +25,9 @@
  * TEG_PLAN_OLDEST rises when a generation's own tables (gen_*) or the plan change, so that older plans cannot be used.
  */
 #ifndef TEG_ABI_VERSION
-#define TEG_ABI_VERSION 14u
+#define TEG_ABI_VERSION 15u
 #endif
-#define TEG_PLAN_OLDEST 14u
+#define TEG_PLAN_OLDEST 15u
 
 /* As if every pinned map had changed in this version: for tests. */
 #ifndef TEG_FORM_LEAST
@@ -53,7 +53,7 @@ struct teg_active {
 	__u64 blocks_until_ns;	/* no runtime block ends after this: from then on none is looked up.
 				 * Whoever places a block raises it first; nobody lowers it. */
 	__u32 tick;		/* of events: see event.h */
-	__u32 pad;
+	__u32 nets;		/* TEG_IP4, TEG_IP6: of these families networks are blocked at run time */
 };
 _Static_assert(sizeof(struct teg_active) == 24, "abi");
 
@@ -208,7 +208,12 @@ static inline __u64 teg_far_tag(__u64 who)
  * the other, and the first's first place says that there are such.
  *
  *     key     63..18 what the set does not say | 17..0 counter slot of what placed it
- *     meta    63..4 until when, CLOCK_MONOTONIC; past: not blocked any more | flags
+ *     meta    63 a network | 62..4 until when, CLOCK_MONOTONIC; past: not blocked any more | other flags
+ *
+ * A network is a word too: its address, at the word's top, and behind the last bit of it a one. So the lowest one of the word says how long
+ * it is, and the packet's word is masked and marked by that bit alone. People block networks, so the warden alone places them.
+ *
+ *     203.0.113.0/24     cb 00 71 80 00 00 00 00     2001:db8::/32     20 01 0d b8 80 00 00 00
  */
 #define TEG_BLOCK_SETS 262144u /* 2^18 */
 #define TEG_BLOCK_WAYS 4u
@@ -221,21 +226,25 @@ static inline __u64 teg_far_tag(__u64 who)
 #define TEG_BLOCK_BY ((1u << TEG_BLOCK_BY_BITS) - 1)
 #define TEG_BLOCK_NOBODY TEG_BLOCK_BY /* no rule placed it */
 #define TEG_BLOCK_UNKNOWN (TEG_BLOCK_BY - 1) /* nft placed it, which does not say by what */
-#define TEG_BLOCK_META(until_ns) ((__u64)(until_ns) << 4)
-#define TEG_BLOCK_UNTIL(meta) ((__u64)(meta) >> 4)
+#define TEG_BLOCK_NET (1ull << 63)
+#define TEG_BLOCK_META(until_ns) ((__u64)(until_ns) << 4 & ~TEG_BLOCK_NET)
+#define TEG_BLOCK_UNTIL(meta) (((__u64)(meta) & ~TEG_BLOCK_NET) >> 4)
 #define TEG_BLOCK_IP6 1ull
 #define TEG_BLOCK_SECOND 2ull  /* in the second of its sets */
-#define TEG_BLOCK_WHOSE (TEG_BLOCK_IP6 | TEG_BLOCK_SECOND)
+#define TEG_BLOCK_WHOSE (TEG_BLOCK_NET | TEG_BLOCK_IP6 | TEG_BLOCK_SECOND)
 #define TEG_BLOCK_SPILLED 4ull /* of a set's first place: some for which this is the first set are in another */
 #define TEG_BLOCK_CLAIMED 8ull /* being written */
-#define TEG_BLOCK_FLAGS 15ull
+#define TEG_BLOCK_FLAGS (TEG_BLOCK_NET | 15ull)
+#define TEG_NET_BIT(len) (1ull << (63 - (len))) /* of a word, and of teg_blocks.nets */
+#define TEG_NET_LENGTHS 24u /* of a family, at a time */
 struct teg_block {
 	__u64 key, meta;
 };
 struct teg_blocks {
 	__u64 seed[2]; /* random, odd */
 	__u64 full;    /* so many times a rule found no place for a source */
-	__u64 pad[5];
+	__u64 nets[2]; /* of IPv4, of IPv6: TEG_NET_BIT() of each length that a blocked network may have */
+	__u64 pad[3];
 	struct teg_block at[TEG_BLOCK_SETS][TEG_BLOCK_WAYS];
 };
 #define TEG_BLOCK_SET_BYTES 64u
@@ -252,7 +261,7 @@ static inline __u32 teg_block_other(__u32 set, __u64 rest)
  * teg_hints: array of one, mmapable. For each hash of a source, no block of such
  * a source ends after this. So most packets need no look-up while others are
  * blocked, and a hint never needs to be lowered: time does that. Raised before
- * the block is placed.
+ * the block is placed. Networks have hints too, by their words.
  */
 #define TEG_HINTS 8192u /* 2^13: teg_hint() gives 13 bits */
 struct teg_hints {

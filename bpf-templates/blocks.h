@@ -23,7 +23,7 @@
 /* A source as the table knows it. */
 struct blocks_key {
 	__u64 rest;   /* what its sets do not say */
-	__u64 family; /* TEG_BLOCK_IP6 or 0 */
+	__u64 family; /* TEG_BLOCK_IP6 or 0, of a network with TEG_BLOCK_NET */
 	__u32 set[2];
 };
 
@@ -41,14 +41,30 @@ static __always_inline __u64 blocks_mix(__u64 x, const __u64 seed[2])
 #define BLOCKS_SET(t, number) ((t)->at[number])
 #endif
 
-/* Of an IPv4 address, or of the first 64 bits of an IPv6 one. */
-static __always_inline struct blocks_key blocks_key(const struct teg_blocks *t, __u64 source, bool is_ip6)
+static __always_inline struct blocks_key blocks_key_of(const struct teg_blocks *t, __u64 word, __u64 family)
 {
-	__u64 mixed = blocks_mix(source, t->seed);
-	struct blocks_key k = { mixed & TEG_BLOCK_REST, is_ip6 ? TEG_BLOCK_IP6 : 0, { (__u32)(mixed >> TEG_BLOCK_REST_BITS) } };
+	__u64 mixed = blocks_mix(word, t->seed);
+	struct blocks_key k = { mixed & TEG_BLOCK_REST, family, { (__u32)(mixed >> TEG_BLOCK_REST_BITS) } };
 
 	k.set[1] = teg_block_other(k.set[0], k.rest);
 	return k;
+}
+
+/* Of an IPv4 address, or of the first 64 bits of an IPv6 one. */
+static __always_inline struct blocks_key blocks_key(const struct teg_blocks *t, __u64 source, bool is_ip6)
+{
+	return blocks_key_of(t, source, is_ip6 ? TEG_BLOCK_IP6 : 0);
+}
+
+/* The network of that length which the address is in, whose first bits are the word's; by the length's bit. */
+static __always_inline __u64 blocks_net_word(__u64 word, __u64 bit)
+{
+	return (word & -(bit << 1)) | bit;
+}
+
+static __always_inline struct blocks_key blocks_net_key(const struct teg_blocks *t, __u64 word, bool is_ip6)
+{
+	return blocks_key_of(t, word, is_ip6 ? TEG_BLOCK_NET | TEG_BLOCK_IP6 : TEG_BLOCK_NET);
 }
 
 static __always_inline bool blocks_is(const struct teg_block *b, __u64 meta, const struct blocks_key *k, __u32 second)

@@ -187,25 +187,98 @@ static __always_inline struct teg_blocks *limit_blocks(void)
 	return bpf_map_lookup_elem(&teg_blocks, &first);
 }
 
-static __always_inline struct blocks_key limit_block_key(const struct teg_blocks *t, const struct pkt *p)
+/* A host's word. */
+static __always_inline __u64 limit_word(const struct pkt *p)
 {
-	return p->family == TEG_IP4 ? blocks_key(t, bpf_be64_to_cpu(p->src.lo) & 0xffffffff, false)
-				    : blocks_key(t, bpf_be64_to_cpu(p->src.hi), true);
+	return p->family == TEG_IP4 ? bpf_be64_to_cpu(p->src.lo) & 0xffffffff : bpf_be64_to_cpu(p->src.hi);
 }
 
-/* Functions of their own, as limit_over() is. Is the packet's source blocked now? Then who placed the block, else LIMIT_NOT_BLOCKED. */
-__noinline __u32 limit_blocked_by(const struct pkt *p, __u64 now)
+static __always_inline __u64 limit_family(const struct pkt *p)
+{
+	return p->family == TEG_IP4 ? 0 : TEG_BLOCK_IP6;
+}
+
+/* The source as networks know it: its first bits, at a word's top. */
+static __always_inline __u64 limit_net_source(const struct pkt *p)
+{
+	return p->family == TEG_IP4 ? bpf_be64_to_cpu(p->src.lo) << 32 : bpf_be64_to_cpu(p->src.hi);
+}
+
+static __always_inline __u64 limit_net_hint(__u64 word)
+{
+	const struct teg_hints *hints = ONE(teg_hints);
+
+	return *(const volatile __u64 *)&hints->until_ns[teg_hint(word, 0)];
+}
+
+#define LIMIT_NETS_A_CALL 8u
+
+/* Of the first of these lengths: not before which none is blocked that the source is in. So few a call, as the verifier walks a loop to its end. */
+__noinline __u64 limit_nets_some(__u64 source, __u64 lengths)
+{
+	__u64 until = 0;
+
+	for (__u32 i = 0; i < LIMIT_NETS_A_CALL && lengths; i++) {
+		const __u64 bit = lengths & -lengths;
+
+		until |= limit_net_hint(blocks_net_word(source, bit)); /* no less than any */
+		lengths ^= bit;
+	}
+	return until;
+}
+
+/* Until when a network may be blocked that the packet's source is in; 0: surely none is. */
+__noinline __u64 limit_nets_may_be_blocked(__u64 source, __u64 family)
+{
+	const struct teg_blocks *t = limit_blocks();
+	__u64 until = 0;
+
+	if (!t)
+		return 0;
+	__u64 lengths = *(const volatile __u64 *)&t->nets[family == TEG_BLOCK_IP6];
+	for (__u32 i = 0; i < TEG_NET_LENGTHS / LIMIT_NETS_A_CALL && lengths; i++) {
+		until |= limit_nets_some(source, lengths);
+		for (__u32 j = 0; j < LIMIT_NETS_A_CALL; j++)
+			lengths &= lengths - 1;
+	}
+	return until;
+}
+
+/* Functions of their own, as limit_over() is. Is the source of that word blocked now, or the network? Then who placed the block, else
+ * LIMIT_NOT_BLOCKED. */
+__noinline __u32 limit_word_blocked_by(__u64 word, __u64 family, __u64 now)
 {
 	struct teg_blocks *t = limit_blocks();
 
-	if (!p || !t)
+	if (!t || (family & TEG_BLOCK_NET && limit_net_hint(word) <= now))
 		return LIMIT_NOT_BLOCKED;
-	struct blocks_key key = limit_block_key(t, p);
+	struct blocks_key key = blocks_key_of(t, word, family);
 	const struct teg_block *b = blocks_find(t, &key, now);
 	if (!b)
 		return LIMIT_NOT_BLOCKED;
 	__u32 by = b->key & TEG_BLOCK_BY;
 	return by == TEG_BLOCK_NOBODY ? TEG_WHO_NOBODY : by;
+}
+
+/* The packet's source, or the longest network that it is in. */
+__noinline __u32 limit_blocked_by(const struct pkt *p, __u64 now)
+{
+	const struct teg_blocks *t = limit_blocks();
+	__u32 by = LIMIT_NOT_BLOCKED;
+
+	if (!p || !t)
+		return by;
+	__u64 lengths = *(const volatile __u64 *)&t->nets[p->family == TEG_IP6];
+	__u64 source = limit_net_source(p), family = TEG_BLOCK_NET | limit_family(p);
+
+	asm volatile("" : "+r"(source), "+r"(family)); /* worked out once, and not for each length */
+	if (limit_may_be_blocked(p) > now)
+		by = limit_word_blocked_by(limit_word(p), limit_family(p), now);
+	for (__u32 i = 0; i < TEG_NET_LENGTHS && by == LIMIT_NOT_BLOCKED && lengths; i++) {
+		by = limit_word_blocked_by(blocks_net_word(source, lengths & -lengths), family, now);
+		lengths &= lengths - 1;
+	}
+	return by;
 }
 
 __noinline int limit_block_place(const struct pkt *p, __u64 until, __u32 by, __u64 now)
@@ -214,7 +287,7 @@ __noinline int limit_block_place(const struct pkt *p, __u64 until, __u32 by, __u
 
 	if (!p || !t)
 		return 0;
-	struct blocks_key key = limit_block_key(t, p);
+	struct blocks_key key = blocks_key_of(t, limit_word(p), limit_family(p));
 	if (!blocks_place(t, &key, until, by, now))
 		__sync_fetch_and_add(&t->full, 1);
 	return 0;

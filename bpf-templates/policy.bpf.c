@@ -617,6 +617,8 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, con
 
 	struct teg_active *active = ONE(teg_active);
 	__u64 blocked_until = unlikely(*(volatile __u64 *)&active->blocks_until_ns) ? limit_may_be_blocked(p) : 0;
+	if (unlikely(*(volatile __u32 *)&active->nets & p->family))
+		blocked_until |= limit_nets_may_be_blocked(limit_net_source(p), limit_family(p));
 	struct walk w = {
 		.ctx = ctx, .active = active, .p = p,
 		.head = payloads || gen_config.box_count ? TEG_HEAD(p->proto, p->flags, p->family, p->fragment) : 0,

@@ -7,43 +7,73 @@
 #include "lang/base/addr.h"
 
 /* ::ffff:192.0.2.1 is how a socket of both versions writes down an IPv4 client (RFC 4291, 2.5.5.2); no packet has it. */
-static struct addr unmapped(struct addr a)
+static struct prefix unmapped(struct prefix p)
 {
-	if (a.family == FAMILY_IP6 && a.num >> 32 == 0xffff)
-		return (struct addr){ FAMILY_IP4, a.num & UINT32_MAX };
-	return a;
+	if (p.addr.family == FAMILY_IP6 && p.addr.num >> 32 == 0xffff && p.len >= 96)
+		return (struct prefix){ { FAMILY_IP4, p.addr.num & UINT32_MAX }, p.len - 96 };
+	return p;
 }
 
-/* An IPv4 address or an IPv6 /64, which may be written as any address in it. */
-static bool parse_source(const char *text, struct addr *out)
+/* A host of IPv6 is blocked as its /64. */
+static struct prefix cut(struct prefix p, unsigned len)
+{
+	p.addr.num &= ~prefix_range((struct prefix){ { p.addr.family, 0 }, len }).hi;
+	p.len = len;
+	return p;
+}
+
+static bool refuse_source(struct request *r, const char *text, const char *fault, struct prefix instead)
+{
+	char try[ADDR_TEXT];
+
+	request_refuse(r, PROBLEM_FIELD, "sources", prefix_print(instead, try), "sources: `%s` %s", text, fault);
+	return false;
+}
+
+/* An IPv4 address, an IPv6 one, whose /64 it is, or a network. Otherwise it is refused, with what to write instead. */
+static bool read_source(struct request *r, const char *text, struct prefix *out)
 {
 	struct prefix p;
+	const enum prefix_fault fault = prefix_parse(text, &p);
 
-	if (addr_parse(text, out)) {
-		*out = unmapped(*out);
-		return true;
-	}
-	if (prefix_parse(text, &p) != PREFIX_OK || p.len != (p.addr.family == FAMILY_IP4 ? 32 : 64))
+	if (fault == PREFIX_NOT_AN_ADDRESS || fault == PREFIX_LENGTH) {
+		request_refuse(r, PROBLEM_FIELD, "sources", "write an address or a network: 198.51.100.7, 2001:db8::7, 203.0.113.0/24, 2001:db8::/48",
+			       "sources: `%s` is no IPv4 or IPv6 address, and no network", text);
 		return false;
-	*out = p.addr;
+	}
+	p = unmapped(p);
+	if (fault == PREFIX_HOST_BITS)
+		return refuse_source(r, text, "has bits behind the network's length", p);
+	if (!p.len) {
+		request_refuse(r, PROBLEM_FIELD, "sources", "switch to a closed posture: tegctl posture", "sources: `%s` is everybody", text);
+		return false;
+	}
+	if (p.addr.family == FAMILY_IP6 && p.len > 64 && p.len < 128)
+		return refuse_source(r, text, "is less than the /64 that is blocked at the least", cut(p, 64));
+	*out = p.addr.family == FAMILY_IP6 && p.len > 64 ? cut(p, 64) : p;
 	return true;
 }
 
-static const char *print_source(struct arena *a, struct addr source)
+static const char *print_source(struct arena *a, struct prefix source)
 {
-	struct prefix p = { source, source.family == FAMILY_IP4 ? 32 : 64 };
 	char text[ADDR_TEXT];
 
-	p.addr.num &= ~prefix_range((struct prefix){ { source.family, 0 }, p.len }).hi;
-	return arena_strdup(a, source.family == FAMILY_IP4 ? addr_print(source, text) : prefix_print(p, text));
+	return arena_strdup(a, prefix_print(source, text));
 }
 
-void request_add_not_blocked(struct request *r, cJSON *to, const struct result *result)
+void request_add_unblocked(struct request *r, cJSON *to, const struct result *result)
 {
-	cJSON *list = cJSON_AddArrayToObject(to, "not_blocked");
+	cJSON *list = cJSON_AddArrayToObject(to, "not_blocked"), *still = cJSON_AddArrayToObject(to, "still_blocked");
 
 	for (uint32_t i = 0; i < result->not_blocked_count; i++)
 		cJSON_AddItemToArray(list, cJSON_CreateString(print_source(request_arena(r), result->not_blocked[i])));
+	for (uint32_t i = 0; i + 1 < result->still_blocked_count; i += 2) {
+		cJSON *one = cJSON_CreateObject();
+
+		json_add_text(one, "source", print_source(request_arena(r), result->still_blocked[i]));
+		json_add_text(one, "network", print_source(request_arena(r), result->still_blocked[i + 1]));
+		cJSON_AddItemToArray(still, one);
+	}
 }
 
 /* ---- the list ------------------------------------------------------------------------ */
@@ -75,12 +105,12 @@ void route_blocks(struct request *r)
 struct block_asked {
 	struct json_texts sources;
 	const char *reason;
-	uint64_t duration_minutes;
+	uint64_t duration_minutes, duration_seconds;
 };
 
 #define SOURCES_FIELD                                                                              \
 	{ "sources", JSON_TEXTS, .required = true, .at = offsetof(struct block_asked, sources),         \
-	  .least = 1, .most = BLOCK_SOURCES_MAX, .about = "IPv4 addresses, or IPv6 addresses, of which the /64 is meant" }
+	  .least = 1, .most = BLOCK_SOURCES_MAX, .about = "IPv4 addresses, IPv6 addresses, of which the /64 is meant, and networks of both" }
 #define REASON_FIELD                                                                               \
 	{ "reason", JSON_TEXT, .at = offsetof(struct block_asked, reason),                              \
 	  .most = REASON_MAX, .about = "why; stands in the audit log" }
@@ -88,8 +118,10 @@ struct block_asked {
 const struct json_field block_fields[] = {
 	SOURCES_FIELD,
 	REASON_FIELD,
-	{ "duration_minutes", JSON_COUNT, .required = true, .at = offsetof(struct block_asked, duration_minutes),
-	  .least = 1, .most = POSTURE_SECONDS_MAX / 60, .about = "for how long" },
+	{ "duration_minutes", JSON_COUNT, .at = offsetof(struct block_asked, duration_minutes),
+	  .least = 1, .most = POSTURE_SECONDS_MAX / 60, .about = "for how long; one of both must be there, and both are added up" },
+	{ "duration_seconds", JSON_COUNT, .at = offsetof(struct block_asked, duration_seconds),
+	  .least = 1, .most = POSTURE_SECONDS_MAX, .about = "the same in seconds" },
 	{ 0 }
 };
 
@@ -99,37 +131,32 @@ const struct json_field unblock_fields[] = {
 	{ 0 }
 };
 
-static void ask_change(struct request *r)
+static void ask_change(struct request *r, const struct block_asked *asked, uint32_t seconds)
 {
-	struct block_asked asked = { .reason = "" };
 	own(buf) struct buf payload = { 0 };
-	struct block b;
+	struct block b = { .seconds = seconds, .reason = asked->reason, .by = request_asker(r), .source_count = (uint32_t)asked->sources.len };
 
-	if (!request_read(r, &asked))
-		return;
-	b = (struct block){ .seconds = (uint32_t)asked.duration_minutes * 60, .reason = asked.reason, .by = request_asker(r),
-			    .source_count = (uint32_t)asked.sources.len };
-	b.sources = arena_zero(request_arena(r), asked.sources.len * sizeof *b.sources);
-	for (size_t i = 0; i < asked.sources.len; i++)
-		if (!parse_source(asked.sources.at[i], &b.sources[i])) {
-			const char *text = asked.sources.at[i];
-
-			request_refuse(r, PROBLEM_FIELD, "sources",
-				       strchr(text, '/') ? "for a network, write a `block` in the policy, or load it on a feed: `tegctl feed`" :
-							   "write an address, 198.51.100.7 or 2001:db8::7",
-				       "sources: `%s` is no IPv4 address, and no IPv6 address or /64", text);
+	b.sources = arena_zero(request_arena(r), asked->sources.len * sizeof *b.sources);
+	for (size_t i = 0; i < asked->sources.len; i++)
+		if (!read_source(r, asked->sources.at[i], &b.sources[i]))
 			return;
-		}
 	block_encode(&payload, &b);
 	request_change(r, &(struct question){ MESSAGE_BLOCK, buf_text(&payload), payload.len, -1 });
 }
 
 void route_block(struct request *r)
 {
-	ask_change(r);
+	struct block_asked asked = { .reason = "" };
+	uint32_t seconds;
+
+	if (request_read(r, &asked) && request_lasts(r, asked.duration_minutes, asked.duration_seconds, true, &seconds))
+		ask_change(r, &asked, seconds);
 }
 
 void route_unblock(struct request *r)
 {
-	ask_change(r);
+	struct block_asked asked = { .reason = "" };
+
+	if (request_read(r, &asked))
+		ask_change(r, &asked, 0);
 }

@@ -60,7 +60,7 @@ static void change_told(struct request *r, struct answer *a)
 		add_active(body, result);
 		json_add_time(body, "pending_until", result->pending_until);
 		json_add_tests(body, result->tests_run, result->tests_left);
-		request_add_not_blocked(r, body, result);
+		request_add_unblocked(r, body, result);
 		request_reply(r, MHD_HTTP_OK, body);
 		return;
 	}
@@ -90,7 +90,7 @@ void request_change(struct request *r, const struct question *q)
 
 struct posture_asked {
 	const char *posture, *reason;
-	uint64_t duration_minutes; /* 0: until the next change */
+	uint64_t duration_minutes, duration_seconds; /* 0: until the next change */
 };
 
 const struct json_field posture_fields[] = {
@@ -100,19 +100,34 @@ const struct json_field posture_fields[] = {
 	  .most = REASON_MAX, .about = "why; shown by status" },
 	{ "duration_minutes", JSON_COUNT, .at = offsetof(struct posture_asked, duration_minutes),
 	  .least = 1, .most = POSTURE_SECONDS_MAX / 60, .about = "after how many minutes to return" },
+	{ "duration_seconds", JSON_COUNT, .at = offsetof(struct posture_asked, duration_seconds),
+	  .least = 1, .most = POSTURE_SECONDS_MAX, .about = "and seconds: both are added up" },
 	{ 0 }
 };
+
+bool request_lasts(struct request *r, uint64_t minutes, uint64_t seconds, bool required, uint32_t *out)
+{
+	const uint64_t all = minutes * 60 + seconds; /* each within its bound */
+
+	if (!all && required)
+		request_refuse(r, PROBLEM_FIELD, "duration_minutes", NULL, "duration_minutes: it is missing: for how long, or duration_seconds");
+	else if (all > POSTURE_SECONDS_MAX)
+		request_refuse(r, PROBLEM_FIELD, "duration_seconds", NULL, "duration_seconds: with duration_minutes it is more than %u days",
+			       POSTURE_SECONDS_MAX / 86400);
+	*out = (uint32_t)all;
+	return (all || !required) && all <= POSTURE_SECONDS_MAX;
+}
 
 void route_posture(struct request *r)
 {
 	struct posture_asked asked = { .reason = "" };
 	own(buf) struct buf payload = { 0 };
 
-	if (!request_read(r, &asked))
+	uint32_t seconds;
+
+	if (!request_read(r, &asked) || !request_lasts(r, asked.duration_minutes, asked.duration_seconds, false, &seconds))
 		return;
-	set_posture_encode(&payload, &(struct set_posture){ asked.posture, asked.reason,
-							    (uint32_t)asked.duration_minutes * 60,
-							    request_asker(r) });
+	set_posture_encode(&payload, &(struct set_posture){ asked.posture, asked.reason, seconds, request_asker(r) });
 	request_change(r, &(struct question){ MESSAGE_SET_POSTURE, buf_text(&payload), payload.len, -1 });
 }
 

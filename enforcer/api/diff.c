@@ -10,9 +10,9 @@ struct diff_asked {
 
 const struct json_field diff_fields[] = {
 	{ "from", JSON_COUNT, .required = true, .at = offsetof(struct diff_asked, from),
-	  .least = 1, .most = UINT64_C(1) << 53, .about = "a generation that `history` lists" },
+	  .least = 1, .most = (UINT64_C(1) << 53) - 1, .about = "a generation that `history` lists" },
 	{ "to", JSON_COUNT, .required = true, .at = offsetof(struct diff_asked, to),
-	  .least = 1, .most = UINT64_C(1) << 53, .about = "the one that it is compared with" },
+	  .least = 1, .most = (UINT64_C(1) << 53) - 1, .about = "the one that it is compared with" },
 	{ 0 }
 };
 

@@ -43,7 +43,7 @@ struct bundle_asked {
 
 const struct json_field bundle_fields[] = {
 	{ "generation", JSON_COUNT, .required = true, .at = offsetof(struct bundle_asked, generation),
-	  .least = 1, .most = UINT64_C(1) << 53, .about = "whose bundle; `history` lists them" },
+	  .least = 1, .most = (UINT64_C(1) << 53) - 1, .about = "whose bundle; `history` lists them" },
 	{ 0 }
 };
 
@@ -78,7 +78,7 @@ struct rollback_asked {
 
 const struct json_field rollback_fields[] = {
 	{ "generation", JSON_COUNT, .at = offsetof(struct rollback_asked, generation),
-	  .least = 1, .most = UINT64_C(1) << 53, .about = "which to restore; else the last that had another bundle" },
+	  .least = 1, .most = (UINT64_C(1) << 53) - 1, .about = "which to restore; else the last that had another bundle" },
 	{ "confirm_seconds", JSON_COUNT, .at = offsetof(struct rollback_asked, confirm_seconds),
 	  .least = 1, .most = CONFIRM_SECONDS_MAX, .about = "go back unless it is confirmed by then" },
 	{ 0 }

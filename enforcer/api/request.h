@@ -71,8 +71,11 @@ void request_ask(struct request *r, const struct question *q, request_then *then
 /* A question that is answered with RESULT: its outcome is told, whatever it is. */
 void request_change(struct request *r, const struct question *q);
 
-/* Of blocks that were taken back: the sources that had none. */
-void request_add_not_blocked(struct request *r, cJSON *to, const struct result *result);
+/* A time in minutes and seconds, of which either may be left out. False when it was refused, as too long, or left out where it must not be. */
+bool request_lasts(struct request *r, uint64_t minutes, uint64_t seconds, bool required, uint32_t *out);
+
+/* Of blocks that were taken back: the sources that had none, and those that a network blocks all the same. */
+void request_add_unblocked(struct request *r, cJSON *to, const struct result *result);
 
 struct answer *request_answer(struct request *r, size_t nth);
 

@@ -1,7 +1,7 @@
 /*
  * block - sources blocked for a time: who is, who shall be, who no longer.
  *
- *     tegctl block 198.51.100.7 2001:db8::/64 --for 2h --reason scans
+ *     tegctl block 198.51.100.7 203.0.113.0/24 2001:db8::/48 --for 2h --reason scans
  *     tegctl block --from bad.txt           a source a line; what follows a # or a space is not read
  *     tegctl unblock 198.51.100.7
  *     tegctl block                          lists them
@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 #include "enforcer/ctl/call.h"
-#include "enforcer/ctl/minutes.h"
+#include "enforcer/ctl/lasts.h"
 #include "enforcer/ctl/say.h"
 #include "lang/base/arena.h"
 #include "lang/base/file.h"
 
 #define FILE_BYTES_MAX ((size_t)64 << 20) /* a million of the longest */
-#define MINUTES_MOST   (365ul * 24 * 60) /* as the api takes */
+#define LASTS_MOST     (365ul * 24 * 3600) /* seconds, as the api takes */
 #define AT_ONCE	       1000 /* sources a request: the api takes 2048, in 64 KiB */
 
 struct sources {
@@ -40,7 +40,7 @@ static enum exit_code no_source(const struct ctl *c, unsigned line, const char *
 		buf_printf(&what, "`%.60s` is no source", word);
 	else
 		buf_puts(&what, "this is no text");
-	say_problem(c, "usage", buf_text(&what), "a source a line, 198.51.100.7 or 2001:db8:1:2::/64; what follows a # or a space is not read");
+	say_problem(c, "usage", buf_text(&what), "a source a line, 198.51.100.7, 203.0.113.0/24 or 2001:db8:1:2::/64; what follows a # or a space is not read");
 	return EXIT_USAGE;
 }
 
@@ -105,32 +105,49 @@ static void add_blocks(struct buf *out, struct arena *a, const cJSON *answer)
 
 /* ---- changes ------------------------------------------------------------------------- */
 
-static char *body_of(const struct ctl *c, const char *const *sources, size_t count, unsigned long minutes)
+static char *body_of(const struct ctl *c, const char *const *sources, size_t count, unsigned long seconds)
 {
 	cJSON *body = cJSON_CreateObject();
 
 	cJSON_AddItemToObject(body, "sources", cJSON_CreateStringArray(sources, (int)count));
 	if (*c->reason)
 		cJSON_AddStringToObject(body, "reason", c->reason);
-	if (minutes)
-		cJSON_AddNumberToObject(body, "duration_minutes", (double)minutes);
+	lasts_add(body, seconds);
 	char *text = cJSON_PrintUnformatted(body);
 	cJSON_Delete(body);
 	return text;
 }
 
-/* Those that were not blocked, and shall be no longer, are added to `missing`. */
-static enum exit_code change_some(const struct ctl *c, const char *path, const char *const *sources, size_t count,
-				  unsigned long minutes, cJSON *missing)
+/* What is to be told of sources that shall be blocked no longer: those that were not, and those that are by a network. */
+struct unblocked {
+	cJSON *missing, *still;
+};
+
+static void unblocked_own_(struct unblocked *u)
 {
-	own(mem) char *body = body_of(c, sources, count, minutes);
+	cJSON_Delete(u->missing);
+	cJSON_Delete(u->still);
+}
+
+static void take_list(cJSON *to, cJSON *answer, const char *name)
+{
+	cJSON *from = cJSON_GetObjectItemCaseSensitive(answer, name);
+
+	while (cJSON_GetArraySize(from))
+		cJSON_AddItemToArray(to, cJSON_DetachItemFromArray(from, 0));
+}
+
+static enum exit_code change_some(const struct ctl *c, const char *path, const char *const *sources, size_t count,
+				  unsigned long seconds, struct unblocked *told)
+{
+	own(mem) char *body = body_of(c, sources, count, seconds);
 	own(call) struct call call = { .method = "POST", .path = path, .type = "application/json", .body = body };
 	enum exit_code rc = body ? call_make(c, &call) : EXIT_OURS;
-	const cJSON *i;
 
-	if (!rc)
-		cJSON_ArrayForEach(i, cJSON_GetObjectItemCaseSensitive(call.json, "not_blocked"))
-			cJSON_AddItemToArray(missing, cJSON_CreateString(cJSON_IsString(i) ? i->valuestring : ""));
+	if (!rc) {
+		take_list(told->missing, call.json, "not_blocked");
+		take_list(told->still, call.json, "still_blocked");
+	}
 	return rc;
 }
 
@@ -143,41 +160,62 @@ static void say_partly(const struct ctl *c, size_t done, size_t all, const char 
 	say_problem(c, "partly", buf_text(&text), "once it is mended, give the whole list again");
 }
 
-static void json_own_(cJSON **held)
-{
-	cJSON_Delete(*held);
-}
+#define NAMED_MOST 20 /* of those that were not blocked, or still are, in words */
 
-#define NAMED_MOST 20 /* of those that were not blocked, in words */
-
-static void add_words(struct buf *out, size_t count, const char *what, const cJSON *missing)
+static void add_missing(struct buf *out, const cJSON *missing)
 {
 	const int not_blocked = cJSON_GetArraySize(missing);
 	int named = 0;
 	const cJSON *i;
 
-	buf_printf(out, "%zu source%s %s\n", count, count > 1 ? "s are" : " is", what);
 	if (!not_blocked)
 		return;
 	buf_printf(out, "%s not blocked before:", not_blocked > 1 ? "were" : "was");
 	cJSON_ArrayForEach(i, missing)
 		if (named++ < NAMED_MOST)
-			buf_printf(out, " %s", i->valuestring);
+			buf_printf(out, " %s", cJSON_IsString(i) ? i->valuestring : "");
 	buf_puts(out, not_blocked > NAMED_MOST ? " …\n" : "\n");
 }
 
-static void add_json(struct buf *out, size_t count, const char *what, const cJSON *missing)
+/* A source is in a network that is blocked: taking it back alone lets nothing in. */
+static void add_still(struct buf *out, const cJSON *still)
 {
-	own(mem) char *list = missing ? cJSON_PrintUnformatted(missing) : NULL;
+	int named = 0;
+	const cJSON *i;
 
-	buf_printf(out, "{\"result\":\"%s\",\"sources\":%zu%s%s}\n", what, count, list ? ",\"not_blocked\":" : "", list ? list : "");
+	cJSON_ArrayForEach(i, still)
+		if (named++ < NAMED_MOST)
+			buf_printf(out, "%s is still blocked, by the network %s\n", json_text(i, "source"), json_text(i, "network"));
+	if (named > NAMED_MOST)
+		buf_printf(out, "and so are %d more\n", named - NAMED_MOST);
 }
 
-static enum exit_code change(const struct ctl *c, const char *path, unsigned long minutes, const char *what)
+static void add_words(struct buf *out, size_t count, const char *what, const struct unblocked *told)
+{
+	const size_t still = (size_t)cJSON_GetArraySize(told->still), done = count > still ? count - still : 0;
+
+	if (done || !still)
+		buf_printf(out, "%zu source%s %s\n", done, done == 1 ? " is" : "s are", what);
+	add_missing(out, told->missing);
+	add_still(out, told->still);
+}
+
+static void add_json(struct buf *out, size_t count, const char *what, const struct unblocked *told)
+{
+	own(mem) char *missing = told ? cJSON_PrintUnformatted(told->missing) : NULL;
+	own(mem) char *still = told ? cJSON_PrintUnformatted(told->still) : NULL;
+
+	buf_printf(out, "{\"result\":\"%s\",\"sources\":%zu", what, count);
+	if (missing && still)
+		buf_printf(out, ",\"not_blocked\":%s,\"still_blocked\":%s", missing, still);
+	buf_puts(out, "}\n");
+}
+
+static enum exit_code change(const struct ctl *c, const char *path, unsigned long seconds, const char *what)
 {
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf out = { 0 };
-	own(json) cJSON *missing = cJSON_CreateArray();
+	own(unblocked) struct unblocked told = { cJSON_CreateArray(), cJSON_CreateArray() };
 	struct sources s = { 0 };
 	size_t done = 0;
 	enum exit_code rc = read_sources(c, a, &s);
@@ -187,15 +225,15 @@ static enum exit_code change(const struct ctl *c, const char *path, unsigned lon
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; !rc && i < s.at.len; i += AT_ONCE) {
-		rc = change_some(c, path, s.at.at + i, s.at.len - i < AT_ONCE ? s.at.len - i : AT_ONCE, minutes, missing);
+		rc = change_some(c, path, s.at.at + i, s.at.len - i < AT_ONCE ? s.at.len - i : AT_ONCE, seconds, &told);
 		done = rc ? i : s.at.len;
 	}
 	if (!done)
 		return rc;
 	if (*c->json)
-		add_json(&out, done, what, minutes ? NULL : missing);
+		add_json(&out, done, what, seconds ? NULL : &told);
 	else
-		add_words(&out, done, what, missing);
+		add_words(&out, done, what, &told);
 	const enum exit_code said = say_out(&out);
 	if (rc)
 		say_partly(c, done, s.at.len, what);
@@ -204,17 +242,17 @@ static enum exit_code change(const struct ctl *c, const char *path, unsigned lon
 
 enum exit_code ctl_block(const struct ctl *c)
 {
-	const unsigned long minutes = *c->lasts ? minutes_read(c->lasts) : 60;
+	const unsigned long seconds = *c->lasts ? lasts_read(c->lasts) : 3600;
 
 	if (!c->argument_count && !*c->from)
 		return call_show(c, "/api/tegumentar/blocks", add_blocks);
-	if (minutes > MINUTES_MOST) {
+	if (seconds > LASTS_MOST) {
 		say_problem(c, "usage", "a block lasts 365 days at most", "--for 365d; a `block` in the policy has no end");
 		return EXIT_USAGE;
 	}
-	if (minutes)
-		return change(c, "/api/tegumentar/blocks", minutes, "blocked");
-	say_problem(c, "usage", "a time is minutes, hours or days", "--for 30m, --for 8h, --for 2d");
+	if (seconds)
+		return change(c, "/api/tegumentar/blocks", seconds, "blocked");
+	say_problem(c, "usage", "a time is seconds, minutes, hours or days", "--for 30s, --for 30m, --for 8h, --for 2d");
 	return EXIT_USAGE;
 }
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "enforcer/ctl/change.h"
-#include "enforcer/ctl/minutes.h"
+#include "enforcer/ctl/lasts.h"
 #include "enforcer/ctl/say.h"
 #include "lang/bundle/bundle.h"
 
@@ -69,15 +69,14 @@ static void add_postures(struct buf *out, struct arena *a, const cJSON *answer)
 	}
 }
 
-static char *posture_body(const char *name, const char *reason, unsigned long minutes)
+static char *posture_body(const char *name, const char *reason, unsigned long seconds)
 {
 	cJSON *body = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(body, "posture", name);
 	if (*reason)
 		cJSON_AddStringToObject(body, "reason", reason);
-	if (minutes)
-		cJSON_AddNumberToObject(body, "duration_minutes", (double)minutes);
+	lasts_add(body, seconds);
 	char *text = cJSON_PrintUnformatted(body);
 	cJSON_Delete(body);
 	return text;
@@ -90,12 +89,12 @@ enum exit_code ctl_posture(const struct ctl *c)
 
 	if (!c->argument_count)
 		return call_show(c, "/api/tegumentar/posture", add_postures);
-	const unsigned long minutes = minutes_read(c->lasts);
-	if (*c->lasts && !minutes) {
-		say_problem(c, "usage", "a time is minutes, hours or days", "--for 30m, --for 8h, --for 2d");
+	const unsigned long seconds = lasts_read(c->lasts);
+	if (*c->lasts && !seconds) {
+		say_problem(c, "usage", "a time is seconds, minutes, hours or days", "--for 30s, --for 30m, --for 8h, --for 2d");
 		return EXIT_USAGE;
 	}
-	own(mem) char *body = posture_body(c->arguments[0], c->reason, minutes);
+	own(mem) char *body = posture_body(c->arguments[0], c->reason, seconds);
 	if (!body)
 		return EXIT_OURS;
 	call.body = body;
@@ -157,7 +156,7 @@ enum exit_code change_base(const struct ctl *c, struct buf *out)
 
 enum exit_code change_confirm(const struct ctl *c, unsigned long *seconds)
 {
-	*seconds = *c->confirm ? seconds_read(c->confirm) : 0;
+	*seconds = *c->confirm ? lasts_read(c->confirm) : 0;
 	if (!*c->confirm || *seconds)
 		return EXIT_YES;
 	say_problem(c, "usage", "a time to confirm in is seconds, minutes or hours, a day at most", "--confirm 60s, --confirm 5m");

@@ -39,13 +39,14 @@ void block_table_close(struct block_table *t)
 
 struct block_table block_table_over(struct teg_blocks *at, struct teg_active *active, struct teg_hints *hints)
 {
-	return (struct block_table){ at, active, hints, { inverse(at->seed[0]), inverse(at->seed[1]) } };
+	return (struct block_table){ .at = at, .active = active, .hints = hints, .back = { inverse(at->seed[0]), inverse(at->seed[1]) },
+				     .nets_doubtful = true };
 }
 
 int block_table_open(struct block_table *out, const struct shared *s, struct err *why)
 {
-	struct block_table t = { map_of(s->blocks, sizeof *t.at), map_of(s->active, sizeof *t.active),
-				 map_of(s->hints, sizeof *t.hints), { 0 } };
+	struct block_table t = { .at = map_of(s->blocks, sizeof *t.at), .active = map_of(s->active, sizeof *t.active),
+				 .hints = map_of(s->hints, sizeof *t.hints) };
 
 	if (!t.at || !t.active || !t.hints) {
 		err_sys(why, "cannot map teg_blocks");
@@ -58,14 +59,49 @@ int block_table_open(struct block_table *out, const struct shared *s, struct err
 
 /* ---- sources ------------------------------------------------------------------------- */
 
-static uint64_t word_of(struct addr source)
+static unsigned host_len(enum family f)
 {
-	return (uint64_t)(source.family == FAMILY_IP4 ? source.num : source.num >> 64);
+	return f == FAMILY_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6;
 }
 
-static struct blocks_key key_of(const struct block_table *t, struct addr source)
+static struct addr masked(struct addr a, unsigned len)
 {
-	return blocks_key(t->at, word_of(source), source.family == FAMILY_IP6);
+	a.num &= ~prefix_range((struct prefix){ { a.family, 0 }, len }).hi;
+	return a;
+}
+
+struct prefix block_host(struct addr a)
+{
+	return (struct prefix){ masked(a, host_len(a.family)), host_len(a.family) };
+}
+
+bool block_is_net(struct prefix source)
+{
+	return source.len < host_len(source.addr.family);
+}
+
+static uint64_t net_word(struct prefix net)
+{
+	const uint64_t top = (uint64_t)(net.addr.family == FAMILY_IP4 ? net.addr.num << 32 : net.addr.num >> 64);
+
+	return blocks_net_word(top, TEG_NET_BIT(net.len));
+}
+
+static struct prefix net_of(enum family f, uint64_t word)
+{
+	const uint64_t top = word & (word - 1);
+
+	return (struct prefix){ { f, f == FAMILY_IP4 ? (addr_num)(top >> 32) : (addr_num)top << 64 },
+				63 - (unsigned)__builtin_ctzll(word) };
+}
+
+static struct blocks_key key_of(const struct block_table *t, struct prefix source)
+{
+	const bool is_ip6 = source.addr.family == FAMILY_IP6;
+
+	if (block_is_net(source))
+		return blocks_net_key(t->at, net_word(source), is_ip6);
+	return blocks_key(t->at, (uint64_t)(is_ip6 ? source.addr.num >> 64 : source.addr.num), is_ip6);
 }
 
 /* What blocks_mix() was given. */
@@ -83,10 +119,13 @@ static struct block_row row_of(const struct block_table *t, uint32_t set, uint64
 	const uint64_t rest = key >> TEG_BLOCK_BY_BITS;
 	const uint32_t first = meta & TEG_BLOCK_SECOND ? teg_block_other(set, rest) : set;
 	const uint64_t word = unmix(t, (uint64_t)first << TEG_BLOCK_REST_BITS | rest);
-	struct block_row row = { { FAMILY_IP4, (uint32_t)word }, TEG_BLOCK_UNTIL(meta), key & TEG_BLOCK_BY };
+	const enum family f = meta & TEG_BLOCK_IP6 ? FAMILY_IP6 : FAMILY_IP4;
+	struct block_row row = { .until_ns = TEG_BLOCK_UNTIL(meta), .by = key & TEG_BLOCK_BY };
 
-	if (meta & TEG_BLOCK_IP6)
-		row.source = (struct addr){ FAMILY_IP6, (addr_num)word << 64 };
+	if (meta & TEG_BLOCK_NET)
+		row.source = net_of(f, word | !word); /* one that is being written may be no word of a network yet */
+	else
+		row.source = block_host((struct addr){ f, f == FAMILY_IP4 ? (addr_num)(uint32_t)word : (addr_num)word << 64 });
 	return row;
 }
 
@@ -100,12 +139,13 @@ static void raise_to(__u64 *word, uint64_t to)
 		;
 }
 
-static void hint(struct block_table *t, struct addr source, uint64_t until_ns)
+static void hint(struct block_table *t, struct prefix source, uint64_t until_ns)
 {
-	const struct teg_source s = shared_source(source);
-	uint64_t words[2];
+	const struct teg_source s = shared_source(source.addr);
+	uint64_t words[2] = { block_is_net(source) ? net_word(source) : 0, 0 };
 
-	memcpy(words, &s.addr, sizeof words);
+	if (!block_is_net(source))
+		memcpy(words, &s.addr, sizeof words);
 	raise_to(&t->active->blocks_until_ns, until_ns);
 	raise_to(&t->hints->until_ns[teg_hint(words[0], words[1])], until_ns);
 }
@@ -124,7 +164,7 @@ static struct teg_block *move_out(struct block_table *t, uint32_t set, struct te
 	const uint64_t meta = blocks_meta(b), key = __atomic_load_n(&b->key, __ATOMIC_ACQUIRE), rest = key >> TEG_BLOCK_BY_BITS;
 	const uint32_t other = teg_block_other(set, rest);
 	const bool becomes_second = !(meta & TEG_BLOCK_SECOND);
-	const struct blocks_key k = { rest, meta & TEG_BLOCK_IP6, { becomes_second ? set : other, becomes_second ? other : set } };
+	const struct blocks_key k = { rest, meta & (TEG_BLOCK_NET | TEG_BLOCK_IP6), { becomes_second ? set : other, becomes_second ? other : set } };
 
 	if (meta & TEG_BLOCK_CLAIMED)
 		return NULL;
@@ -173,15 +213,112 @@ static void clear(struct block_table *t, const struct blocks_key *k)
 		give_back(b);
 }
 
-bool block_table_set(struct block_table *t, struct addr source, uint64_t until_ns, uint32_t by, uint64_t now_ns)
+/* ---- lengths ---------------------------------------------------------------------------------- */
+
+/* The programs look at them, and at a family only while it has some. The warden alone writes them. */
+static void say_lengths(struct block_table *t, enum family f, uint64_t lengths)
+{
+	const uint32_t bit = f == FAMILY_IP4 ? TEG_IP4 : TEG_IP6;
+
+	__atomic_store_n(&t->at->nets[f], lengths, __ATOMIC_SEQ_CST);
+	if (lengths)
+		__atomic_fetch_or(&t->active->nets, bit, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&t->active->nets, ~bit, __ATOMIC_SEQ_CST);
+}
+
+bool block_table_takes_length(const struct block_table *t, struct prefix source)
+{
+	const uint64_t lengths = t->at->nets[source.addr.family] | TEG_NET_BIT(source.len);
+
+	return __builtin_popcountll(lengths) <= (int)TEG_NET_LENGTHS;
+}
+
+struct lengths {
+	uint64_t in_use[FAMILY_COUNT];
+	struct block_table *of;
+};
+
+static void raise_end(struct block_table *t, struct prefix net, uint64_t until_ns)
+{
+	uint64_t *end = &t->nets_end[net.addr.family][net.len];
+
+	*end = *end > until_ns ? *end : until_ns;
+}
+
+static void see_length(void *cls, const struct block_row *row)
+{
+	struct lengths *l = cls;
+
+	if (!block_is_net(row->source))
+		return;
+	l->in_use[row->source.addr.family] |= TEG_NET_BIT(row->source.len);
+	raise_end(l->of, row->source, row->until_ns);
+}
+
+/* Is some length's last end over? */
+static bool a_length_ends(const struct block_table *t, uint64_t now_ns)
+{
+	for (unsigned f = 0; f < FAMILY_COUNT; f++)
+		for (unsigned len = 0; len < 64; len++)
+			if (t->at->nets[f] & TEG_NET_BIT(len) && t->nets_end[f][len] <= now_ns)
+				return true;
+	return false;
+}
+
+void block_table_tidy(struct block_table *t, uint64_t now_ns)
+{
+	struct lengths l = { .of = t };
+
+	if (!(t->at->nets[0] | t->at->nets[1] | t->active->nets) || !(t->nets_doubtful || a_length_ends(t, now_ns)))
+		return;
+	memset(t->nets_end, 0, sizeof t->nets_end);
+	block_table_each(t, now_ns, see_length, &l);
+	for (unsigned f = 0; f < FAMILY_COUNT; f++)
+		say_lengths(t, (enum family)f, l.in_use[f]);
+	t->nets_doubtful = false;
+}
+
+/* Is there room for its length? Then that is asked for from now on. */
+static bool use_length(struct block_table *t, struct prefix net, uint64_t until_ns, uint64_t now_ns)
+{
+	if (!block_table_takes_length(t, net))
+		block_table_tidy(t, now_ns);
+	if (!block_table_takes_length(t, net))
+		return false;
+	raise_end(t, net, until_ns);
+	say_lengths(t, net.addr.family, t->at->nets[net.addr.family] | TEG_NET_BIT(net.len));
+	return true;
+}
+
+bool block_table_around(const struct block_table *t, struct prefix source, uint64_t now_ns, struct prefix *out)
+{
+	for (unsigned len = source.len; len-- > 1;) {
+		const struct prefix net = { masked(source.addr, len), len };
+
+		if (len < 64 && t->at->nets[source.addr.family] & TEG_NET_BIT(len) && block_is_net(net) &&
+		    block_table_get(t, net, now_ns).until_ns) {
+			*out = net;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- one source -------------------------------------------------------------------------------- */
+
+bool block_table_set(struct block_table *t, struct prefix source, uint64_t until_ns, uint32_t by, uint64_t now_ns)
 {
 	const struct blocks_key k = key_of(t, source);
 
 	if (!until_ns) {
 		clear(t, &k);
+		t->nets_doubtful = t->nets_doubtful || block_is_net(source);
 		return true;
 	}
 	hint(t, source, until_ns);
+	if (block_is_net(source) && !use_length(t, source, until_ns, now_ns))
+		return false;
 	/* A shorter end than it has is a new block: for a moment it has both. */
 	const struct teg_block *b = blocks_find(t->at, &k, now_ns);
 	if (b && TEG_BLOCK_UNTIL(blocks_meta(b)) > until_ns)
@@ -191,7 +328,7 @@ bool block_table_set(struct block_table *t, struct addr source, uint64_t until_n
 
 /* ---- looking ------------------------------------------------------------------------------ */
 
-struct block_row block_table_get(const struct block_table *t, struct addr source, uint64_t now_ns)
+struct block_row block_table_get(const struct block_table *t, struct prefix source, uint64_t now_ns)
 {
 	const struct blocks_key k = key_of(t, source);
 	const struct teg_block *b = blocks_find(t->at, &k, now_ns);
@@ -231,13 +368,13 @@ uint64_t block_table_count(const struct block_table *t, uint64_t now_ns)
 	return count;
 }
 
-int block_table_once(const struct shared *s, struct addr source, uint64_t until_ns, uint32_t by, struct err *why)
+int block_table_once(const struct shared *s, struct prefix source, uint64_t until_ns, uint32_t by, struct err *why)
 {
 	own(block_table) struct block_table t = { 0 };
 	char text[ADDR_TEXT];
 	int rc = block_table_open(&t, s, why);
 
 	if (!rc && !block_table_set(&t, source, until_ns, by, 0))
-		rc = err_set(why, ENOSPC, "no place is left to block %s", addr_print(source, text));
+		rc = err_set(why, ENOSPC, "no place is left to block %s", prefix_print(source, text));
 	return rc;
 }

@@ -88,15 +88,15 @@ struct buckets_12 {
 	__u64 sketch[TEG_SKETCH_ROWS][TEG_SKETCH_WORDS];
 };
 
-/* From forms 10 to 12 the blocks' table was one value: in memory, which is all that is read, it is the same. */
+/* Of a form before 15 no block is a network. From forms 10 to 12 the blocks' table was one value: in memory, which is all that is read, it is the same. */
 static struct shared_map before(const struct shared_map *m, unsigned form)
 {
 	struct shared_map was = *m;
 
 	if (form >= 10 && form < m->form && m->at == offsetof(struct shared, blocks)) {
 		was.form = form;
-		was.value = m->value * m->entries;
-		was.entries = 1;
+		was.value = form < 12 ? m->value * m->entries : m->value;
+		was.entries = form < 12 ? 1 : m->entries;
 	}
 	if (form >= 12 && form < 14 && m->at == offsetof(struct shared, buckets)) {
 		was.form = form;

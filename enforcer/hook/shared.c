@@ -31,7 +31,7 @@ const struct shared_map shared_maps[] = {
 	SHARED(causes, 10, PERCPU_ARRAY, 4, sizeof(struct teg_counter), 2 * CAUSE_COUNT, 0),
 	SHARED(self, 10, ARRAY, 4, sizeof(struct teg_self), 1, BPF_F_MMAPABLE),
 	SHARED(buckets, 14, ARRAY, 4, sizeof(struct teg_buckets), 1, BPF_F_MMAPABLE),
-	SHARED(blocks, 12, ARRAY, 4, TEG_BLOCK_SET_BYTES, 1 + TEG_BLOCK_SETS, BPF_F_MMAPABLE),
+	SHARED(blocks, 15, ARRAY, 4, TEG_BLOCK_SET_BYTES, 1 + TEG_BLOCK_SETS, BPF_F_MMAPABLE),
 	SHARED(hints, 10, ARRAY, 4, sizeof(struct teg_hints), 1, BPF_F_MMAPABLE),
 	SHARED(telling, 10, PERCPU_ARRAY, 4, sizeof(struct teg_telling), 1, 0),
 	SHARED(events, 10, RINGBUF, 0, 0, TEG_EVENTS_BYTES, 0),
@@ -449,6 +449,7 @@ int shared_forget(const struct shared *s, struct err *why)
 	memset(b->gate, 0, offsetof(struct teg_buckets, sketch) - offsetof(struct teg_buckets, gate));
 	fill_sketch(b);
 	memset(t->at, 0, sizeof t->at);
+	memset(t->nets, 0, sizeof t->nets);
 	munmap(b, sizeof *b);
 	munmap(t, sizeof *t);
 	return 0;

@@ -146,7 +146,7 @@ int filter_ways(struct filter *f, enum filter_table t, const char *chain, struct
 /*
  * What judges: the tables, their chains and rules, and with these the names of what rules refer to.
  * Not in it: handles, counts and elements of sets; the rules of hooks, which say the posture;
- * hooks in netdev, which follow the interfaces; and loose chains of the bank `but`.
+ * rules that look for blocked networks, see filter_nets.h; hooks in netdev, which follow the interfaces; and loose chains of the bank `but`.
  */
 int filter_digest(struct filter *f, char but, struct digest *out, struct err *why);
 

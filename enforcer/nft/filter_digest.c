@@ -1,7 +1,7 @@
 /*
  * filter_digest.c - one number for all that our tables say: chains, rules, and what they refer to.
  */
-#include "enforcer/nft/filter.h"
+#include "enforcer/nft/filter_nets.h"
 
 #include <string.h>
 
@@ -48,6 +48,12 @@ static void put(struct tally *t, const struct nlmsghdr *h, const uint16_t *types
 
 enum part { PART_CHAIN, PART_RULES };
 
+/* Its rules follow the networks that are blocked. */
+static bool is_nets(const char *chain)
+{
+	return *chain && chain[1] == '_' && !strcmp(chain + 2, FILTER_NETS);
+}
+
 static bool takes_part(const struct tally *t, const char *chain, enum part part)
 {
 	for (size_t i = 0; i < t->chain_count; i++) {
@@ -57,6 +63,8 @@ static bool takes_part(const struct tally *t, const char *chain, enum part part)
 			continue;
 		if (c->hooked)
 			return part == PART_CHAIN && c->table == FILTER_INET;
+		if (part == PART_RULES && c->table == FILTER_NETDEV && is_nets(c->name))
+			return false;
 		return !(c->name[0] == t->but && c->name[1] == '_');
 	}
 	return true;

@@ -262,8 +262,10 @@ struct result {
 	const char *posture; /* now active */
 	uint64_t pending_until; /* seconds, CLOCK_REALTIME: it must be confirmed until then; 0: it need not */
 	uint32_t tests_run, tests_left; /* of the generation that was rolled out, as in struct status; 0 when none was */
-	struct addr *not_blocked;	/* of a block that was taken back: the sources that had none, as they were asked for */
+	struct prefix *not_blocked;	/* of a block that was taken back: the sources that had none */
 	uint32_t not_blocked_count;
+	struct prefix *still_blocked;	/* and pairs: a source, and the network by which it is blocked all the same */
+	uint32_t still_blocked_count;	/* of prefixes: twice the pairs */
 };
 
 /* One generation that was in force, or is. */
@@ -293,19 +295,19 @@ struct kept_bundle {
 	const char *id; /* "" when it is not kept: the descriptor is then of /dev/null */
 };
 
-/* Sources, as blocks know them: an IPv4 address, or the /64 of an IPv6 one. */
+/* Sources, as blocks know them: an IPv4 address, the /64 of an IPv6 one, or a shorter prefix. */
 #define BLOCK_SOURCES_MAX 2048
 #define BLOCKS_LISTED_MAX 10000
 struct block {
 	uint32_t seconds; /* from now on; 0: the block is taken back */
 	const char *reason;
-	struct addr *sources;
+	struct prefix *sources;
 	uint32_t source_count;
 	struct asker by;
 };
 
 struct blocked_row {
-	struct addr source;
+	struct prefix source;
 	uint64_t until; /* seconds, CLOCK_REALTIME */
 	const char *by; /* the stable id of the reflex, "person", or "" where that is not known */
 };

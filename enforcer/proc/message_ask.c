@@ -86,18 +86,27 @@ int apply_decode(struct apply *out, struct arena *a, const void *bytes, size_t l
 	return rc;
 }
 
-#define SOURCE_BYTES (1 + 16)
+#define SOURCE_BYTES (1 + 16 + 1)
 
-static void put_source(struct buf *out, struct addr a)
+static void put_source(struct buf *out, struct prefix p)
 {
 	uint8_t bytes[16] = { 0 };
 
-	addr_to_bytes(a, bytes);
-	wire_put_u8(out, (uint8_t)a.family);
+	addr_to_bytes(p.addr, bytes);
+	wire_put_u8(out, (uint8_t)p.addr.family);
 	buf_add(out, bytes, sizeof bytes);
+	wire_put_u8(out, (uint8_t)p.len);
 }
 
-static struct addr get_source(struct wire_in *in)
+/* From 1 to the bits of a host: IPv4 32, IPv6 64. None has bits beyond its length. */
+static bool source_holds(struct prefix p)
+{
+	const unsigned most = p.addr.family == FAMILY_IP4 ? 32 : 64;
+
+	return p.len >= 1 && p.len <= most && !(p.addr.num & prefix_range((struct prefix){ { p.addr.family, 0 }, p.len }).hi);
+}
+
+static struct prefix get_source(struct wire_in *in)
 {
 	const uint8_t family = wire_get_u8(in);
 	uint8_t bytes[16];
@@ -107,22 +116,26 @@ static struct addr get_source(struct wire_in *in)
 		if (family == FAMILY_IP4 && i >= 4 && bytes[i])
 			in->bad = true; /* an IPv4 address leaves these empty */
 	}
+	const uint8_t len = wire_get_u8(in);
 	if (family >= FAMILY_COUNT)
 		in->bad = true;
-	return in->bad ? (struct addr){ 0 } : addr_from_bytes((enum family)family, bytes);
+	const struct prefix p = { in->bad ? (struct addr){ 0 } : addr_from_bytes((enum family)family, bytes), len };
+	if (!in->bad && !source_holds(p))
+		in->bad = true;
+	return in->bad ? (struct prefix){ 0 } : p;
 }
 
-static void put_sources(struct buf *out, const struct addr *at, uint32_t count)
+static void put_sources(struct buf *out, const struct prefix *at, uint32_t count)
 {
 	wire_put_u32(out, count);
 	for (uint32_t i = 0; i < count; i++)
 		put_source(out, at[i]);
 }
 
-static struct addr *get_sources(struct wire_in *in, struct arena *a, uint32_t *count)
+static struct prefix *get_sources(struct wire_in *in, struct arena *a, uint32_t *count)
 {
 	*count = wire_get_count(in, SOURCE_BYTES);
-	struct addr *at = arena_zero(a, (*count + (size_t)1) * sizeof *at);
+	struct prefix *at = arena_zero(a, (*count + (size_t)1) * sizeof *at);
 
 	for (uint32_t i = 0; i < *count; i++)
 		at[i] = get_source(in);
@@ -233,6 +246,7 @@ void result_encode(struct buf *out, const struct result *r)
 	wire_put_u32(out, r->tests_run);
 	wire_put_u32(out, r->tests_left);
 	put_sources(out, r->not_blocked, r->not_blocked_count);
+	put_sources(out, r->still_blocked, r->still_blocked_count);
 }
 
 int result_decode(struct result *out, struct arena *a, const void *bytes, size_t len, struct err *why)
@@ -249,7 +263,10 @@ int result_decode(struct result *out, struct arena *a, const void *bytes, size_t
 	r.tests_run = wire_get_u32(&in);
 	r.tests_left = wire_get_u32(&in);
 	r.not_blocked = get_sources(&in, a, &r.not_blocked_count);
-	int rc = message_decoded(&in, r.code < RESULT_COUNT && r.not_blocked_count <= BLOCK_SOURCES_MAX, "result", why);
+	r.still_blocked = get_sources(&in, a, &r.still_blocked_count);
+	const bool holds = r.code < RESULT_COUNT && r.not_blocked_count <= BLOCK_SOURCES_MAX &&
+			   r.still_blocked_count <= 2 * BLOCK_SOURCES_MAX && r.still_blocked_count % 2 == 0;
+	int rc = message_decoded(&in, holds, "result", why);
 	if (!rc)
 		*out = r;
 	return rc;

@@ -95,12 +95,6 @@ static int answer_counters(struct warden *w, const struct message *m, struct are
 	return answer(w, m, MESSAGE_COUNTERS, &out, why);
 }
 
-/* Of sources whose block was taken back, those that had none. */
-struct unblocked {
-	struct addr *not_blocked;
-	uint32_t count;
-};
-
 static int answer_unblocked(struct warden *w, const struct message *m, int rc, const struct refusal *no, const struct unblocked *u,
 			    struct err *why)
 {
@@ -111,7 +105,8 @@ static int answer_unblocked(struct warden *w, const struct message *m, int rc, c
 		.generation = w->live ? w->live->is.number : 0, .posture = w->live ? w->live->is.posture : "",
 		.pending_until = is_pending(w) ? w->state.now.confirm.until : 0,
 		.tests_run = rolled_out ? rolled_out->tests_run : 0, .tests_left = rolled_out ? rolled_out->tests_left : 0,
-		.not_blocked = u->not_blocked, .not_blocked_count = u->count,
+		.not_blocked = u->not_blocked, .not_blocked_count = u->not_blocked_count,
+		.still_blocked = u->still_blocked, .still_blocked_count = u->still_blocked_count,
 	};
 
 	result_encode(&out, &r);
@@ -120,7 +115,7 @@ static int answer_unblocked(struct warden *w, const struct message *m, int rc, c
 
 static int answer_result(struct warden *w, const struct message *m, int rc, const struct refusal *no, struct err *why)
 {
-	return answer_unblocked(w, m, rc, no, &(struct unblocked){ NULL, 0 }, why);
+	return answer_unblocked(w, m, rc, no, &(struct unblocked){ 0 }, why);
 }
 
 static const char *posture_summary(const struct set_posture *ask, struct arena *a)
@@ -253,7 +248,7 @@ static int answer_bundle(struct warden *w, const struct message *m, struct err *
 	return talk_say(w->heard, &to, now_ms(), why);
 }
 
-/* "2 sources for 3600 s: scans: 198.51.100.7, 2001:db8::", the first few of them. */
+/* "2 sources for 3600 s: scans: 198.51.100.7, 2001:db8::/48", the first few of them. */
 static const char *block_summary(const struct block *ask, struct arena *a)
 {
 	const char *text = arena_printf(a, "%u source%s %s%s%s:", ask->source_count, ask->source_count > 1 ? "s" : "",
@@ -262,13 +257,14 @@ static const char *block_summary(const struct block *ask, struct arena *a)
 	char one[ADDR_TEXT];
 
 	for (uint32_t i = 0; i < ask->source_count && i < 8; i++)
-		text = arena_printf(a, "%s%s %s", text, i ? "," : "", addr_print(ask->sources[i], one));
+		text = arena_printf(a, "%s%s %s", text, i ? "," : "", prefix_print(ask->sources[i], one));
 	return ask->source_count > 8 ? arena_printf(a, "%s, …", text) : text;
 }
 
-static int change_blocks(struct warden *w, const struct block *ask, bool *was, struct refusal *no)
+static int change_blocks(struct warden *w, const struct block *ask, struct unblocked *told, struct refusal *no)
 {
 	int rc = base_holds(w, &ask->by, no);
+	const char bank = w->live && ports_use(&w->live->ports, PORT_NFT) ? w->live->is.bank : '\0';
 
 	if (rc)
 		return rc;
@@ -279,23 +275,16 @@ static int change_blocks(struct warden *w, const struct block *ask, bool *was, s
 		no->code = RESULT_CONFLICT;
 		return err_set(&no->why, EINVAL, "nothing is judged on arrival: the policy %s has no zone; give it one, and apply it", w->live->plan.policy);
 	}
-	no->code = RESULT_FAILED;
-	rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, was, &no->why);
+	rc = ask->seconds ? blocks_spare(&w->kernel, &w->live->plan, ask, &no->why) : 0;
+	no->code = rc == -EPERM ? RESULT_REFUSED : RESULT_FAILED;
+	if (rc)
+		return rc;
+	rc = blocks_change(&w->kernel, bank, ask, told, &no->why);
 	if (rc == -ENOENT && drift_put_right(w)) {
 		no->why = (struct err){ 0 };
-		rc = blocks_change(&w->kernel, ports_use(&w->live->ports, PORT_NFT), ask, was, &no->why);
+		rc = blocks_change(&w->kernel, bank ? w->live->is.bank : bank, ask, told, &no->why);
 	}
 	return rc ? rc : drift_after(w, &no->why);
-}
-
-static struct unblocked not_blocked(const struct block *ask, const bool *was, struct arena *a)
-{
-	struct unblocked u = { arena_zero(a, ask->source_count * sizeof *u.not_blocked), 0 };
-
-	for (uint32_t i = 0; i < ask->source_count; i++)
-		if (!was[i])
-			u.not_blocked[u.count++] = ask->sources[i];
-	return u;
 }
 
 static int answer_block(struct warden *w, const struct message *m, struct arena *a, struct err *why)
@@ -307,11 +296,10 @@ static int answer_block(struct warden *w, const struct message *m, struct arena 
 
 	if (rc)
 		return rc;
-	bool *was = ask.seconds ? NULL : arena_zero(a, ask.source_count * sizeof *was);
-	rc = change_blocks(w, &ask, was, &no);
+	u.not_blocked = arena_zero(a, ask.source_count * sizeof *u.not_blocked);
+	u.still_blocked = arena_zero(a, 2 * ask.source_count * sizeof *u.still_blocked);
+	rc = change_blocks(w, &ask, ask.seconds ? NULL : &u, &no);
 	note_change(w, ask.seconds ? "block" : "unblock", &ask.by, block_summary(&ask, a), rc, &no);
-	if (!rc && was)
-		u = not_blocked(&ask, was, a);
 	return answer_unblocked(w, m, rc, &no, &u, why);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "enforcer/warden/blocks_nft.h"
 #include "lang/base/memory.h"
 #include "lang/base/own.h"
 
@@ -14,9 +15,6 @@
 /* A larger set is not listed, only counted: reading it takes the kernel a time that grows with its square, minutes for a million. */
 #define NFT_LISTED_MOST 50000u
 
-static const char *const sets[FAMILY_COUNT] = { [FAMILY_IP4] = "blocked4", [FAMILY_IP6] = "blocked6" };
-static const unsigned bits[FAMILY_COUNT] = { [FAMILY_IP4] = TEG_BLOCK_BITS4, [FAMILY_IP6] = TEG_BLOCK_BITS6 };
-
 static uint64_t now_ns(clockid_t clock)
 {
 	struct timespec t;
@@ -25,16 +23,10 @@ static uint64_t now_ns(clockid_t clock)
 	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
 }
 
-static struct addr masked(struct addr a)
-{
-	a.num &= ~prefix_range((struct prefix){ { a.family, 0 }, bits[a.family] }).hi;
-	return a;
-}
-
 /* ---- where there are blocks -------------------------------------------------------- */
 
 struct places {
-	bool xdp, nft[FAMILY_COUNT];
+	bool xdp, nft[BLOCK_KINDS][FAMILY_COUNT];
 };
 
 static int find_places(struct places *out, struct kernel *k, struct arena *a, struct err *why)
@@ -44,10 +36,16 @@ static int find_places(struct places *out, struct kernel *k, struct arena *a, st
 
 	*out = (struct places){ .xdp = k->xdp };
 	for (size_t i = 0; !rc && i < live.set_count; i++)
-		for (unsigned f = 0; f < FAMILY_COUNT; f++)
-			if (live.sets[i].table == FILTER_NETDEV && !strcmp(live.sets[i].name, sets[f]))
-				out->nft[f] = true;
+		for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
+			for (unsigned f = 0; f < FAMILY_COUNT; f++)
+				if (live.sets[i].table == FILTER_NETDEV && !strcmp(live.sets[i].name, block_sets[kind][f]))
+					out->nft[kind][f] = true;
 	return rc;
+}
+
+static bool has_nft(const struct places *at, struct prefix source)
+{
+	return at->nft[block_kind(source)][source.addr.family];
 }
 
 /* ---- changing ------------------------------------------------------------------------ */
@@ -63,14 +61,18 @@ static int change_xdp(struct block_table *t, const struct block *ask, struct blo
 {
 	const uint64_t until = ask->seconds ? now + ask->seconds * SECOND_NS : 0;
 	char text[ADDR_TEXT];
+	int rc;
 
 	for (uint32_t i = 0; i < ask->source_count; i++) {
 		before[i] = block_table_get(t, ask->sources[i], now);
 		if (block_table_set(t, ask->sources[i], until, TEG_BLOCK_NOBODY, now))
 			continue;
+		rc = block_is_net(ask->sources[i]) && !block_table_takes_length(t, ask->sources[i]) ?
+			     block_too_many_lengths(ask->sources[i], why) :
+			     err_set(why, ENOSPC, "no place is left to block %s: some %u sources may be blocked at a time",
+				     prefix_print(ask->sources[i], text), TEG_BLOCKS_MAX);
 		change_back(t, before, i + 1, now);
-		return err_set(why, ENOSPC, "no place is left to block %s: some %u sources may be blocked at a time",
-			       addr_print(ask->sources[i], text), TEG_BLOCKS_MAX);
+		return rc;
 	}
 	return 0;
 }
@@ -78,9 +80,9 @@ static int change_xdp(struct block_table *t, const struct block *ask, struct blo
 /* What must be there before anything changes: all that takes memory. */
 struct changing {
 	struct kernel *k;
-	bool nft_judges;
+	char bank; /* 0: nft does not judge */
 	const struct block *ask;
-	bool *was;
+	struct unblocked *told;
 	struct arena *arena;
 	struct places at;
 	struct block_table *table; /* NULL without XDP */
@@ -98,43 +100,84 @@ static void changing_own_(struct changing *c)
 
 static void make_nft(struct filter_change *c, const struct block *ask, const struct places *at)
 {
-	for (uint32_t i = 0; i < ask->source_count; i++) {
-		const struct addr a = masked(ask->sources[i]);
-		uint8_t key[16];
-
-		addr_to_bytes(a, key);
-		if (at->nft[a.family])
-			filter_change_element(c, FILTER_NETDEV, sets[a.family], key, a.family == FAMILY_IP4 ? 4 : 16,
-					      UINT64_C(1000) * ask->seconds);
-	}
+	for (uint32_t i = 0; i < ask->source_count; i++)
+		if (has_nft(at, ask->sources[i]))
+			block_change_element(c, ask->sources[i], UINT64_C(1000) * ask->seconds);
 }
 
 /* Nobody is told that a source is blocked where the set that would hold it is gone. */
 static int places_hold(const struct changing *c)
 {
-	for (uint32_t i = 0; c->nft_judges && c->ask->seconds && i < c->ask->source_count; i++) {
-		const enum family f = c->ask->sources[i].family;
+	for (uint32_t i = 0; c->bank && c->ask->seconds && i < c->ask->source_count; i++) {
+		const struct prefix s = c->ask->sources[i];
 
-		if (!c->at.nft[f])
-			return err_set(c->why, ENOENT, "nft judges what arrives, and its set %s is gone: somebody else has removed it", sets[f]);
+		if (!has_nft(&c->at, s))
+			return err_set(c->why, ENOENT, "nft judges what arrives, and its set %s is gone: somebody else has removed it",
+				       block_sets[block_kind(s)][s.addr.family]);
 	}
 	return 0;
 }
 
+static int see_one(const struct changing *c, struct prefix s, uint64_t now, bool *was)
+{
+	*was = c->table && block_table_get(c->table, s, now).until_ns;
+	return *was || !has_nft(&c->at, s) ? 0 : block_set_has(c->k, s, was, c->why);
+}
+
+static bool is_asked(const struct block *ask, struct prefix p)
+{
+	for (uint32_t i = 0; i < ask->source_count; i++)
+		if (ask->sources[i].len == p.len && ask->sources[i].addr.family == p.addr.family && ask->sources[i].addr.num == p.addr.num)
+			return true;
+	return false;
+}
+
+/* The longest network around the source that stays blocked. */
+static int see_around(const struct changing *c, const struct block_lengths *lengths, struct prefix s, uint64_t now, struct prefix *out)
+{
+	struct prefix net;
+	bool is = false;
+	int rc = 0;
+
+	out->len = 0;
+	for (unsigned len = s.len; !rc && !is && len-- > 1;) {
+		if (len >= 64 || !(lengths->in_use[s.addr.family] & TEG_NET_BIT(len)))
+			continue;
+		net = block_cut(s, len);
+		rc = is_asked(c->ask, net) ? 0 : see_one(c, net, now, &is);
+	}
+	if (is)
+		*out = net;
+	return rc;
+}
+
+/* Which sources had no block, and which have a network's all the same. */
 static int see_before(const struct changing *c)
 {
 	const uint64_t now = now_ns(CLOCK_MONOTONIC);
-	int rc = 0;
+	struct unblocked *told = c->told;
+	struct block_lengths lengths = { 0 };
+	int rc = c->at.nft[BLOCK_NETS][FAMILY_IP4] ? block_lengths_look(&lengths, c->k, c->why) : 0;
 
+	told->not_blocked_count = told->still_blocked_count = 0;
+	for (unsigned f = 0; c->table && f < FAMILY_COUNT; f++)
+		lengths.in_use[f] |= c->table->at->nets[f];
 	for (uint32_t i = 0; !rc && i < c->ask->source_count; i++) {
-		const struct addr a = masked(c->ask->sources[i]);
-		uint8_t key[16];
+		const struct prefix s = c->ask->sources[i];
+		struct prefix around;
+		bool was;
 
-		addr_to_bytes(a, key);
-		c->was[i] = c->table && block_table_get(c->table, a, now).until_ns;
-		if (!c->was[i] && c->at.nft[a.family])
-			rc = filter_set_has(c->k->filter, FILTER_NETDEV, sets[a.family], key, a.family == FAMILY_IP4 ? 4 : 16,
-					    &c->was[i], c->why);
+		rc = see_one(c, s, now, &was);
+		if (!rc)
+			rc = see_around(c, &lengths, s, now, &around);
+		if (rc)
+			break;
+		if (!was)
+			told->not_blocked[told->not_blocked_count++] = s;
+		if (around.len) {
+			told->still_blocked[told->still_blocked_count++] = s;
+			told->still_blocked[told->still_blocked_count++] = around;
+		}
 	}
 	return rc;
 }
@@ -150,9 +193,11 @@ static void prepare(void *context)
 		c->rc = places_hold(c);
 	if (!c->rc)
 		make_nft(&c->nft, c->ask, &c->at);
+	if (!c->rc && c->ask->seconds && c->at.nft[BLOCK_NETS][FAMILY_IP4])
+		c->rc = block_lengths_use(&c->nft, c->k, c->bank, c->ask, c->why);
 	if (!c->rc && c->at.xdp && !(c->table = kernel_blocks(c->k, c->why)))
 		c->rc = c->why->code;
-	if (!c->rc && c->was)
+	if (!c->rc && c->told)
 		c->rc = see_before(c);
 }
 
@@ -172,9 +217,9 @@ static void change(void *context)
 	c->k->blocked_at_ns = 0; /* counted anew for the next who asks */
 }
 
-int blocks_change(struct kernel *k, bool nft_judges, const struct block *ask, bool *was, struct err *why)
+int blocks_change(struct kernel *k, char bank, const struct block *ask, struct unblocked *told, struct err *why)
 {
-	own(changing) struct changing c = { .k = k, .nft_judges = nft_judges, .ask = ask, .was = was, .why = why };
+	own(changing) struct changing c = { .k = k, .bank = bank, .ask = ask, .told = told, .why = why };
 
 	if (!memory_try(prepare, &c))
 		return err_set(why, ENOMEM, "tegd has not enough memory for these blocks; nothing changed");
@@ -186,7 +231,7 @@ int blocks_change(struct kernel *k, bool nft_judges, const struct block *ask, bo
 /* ---- walking over them ------------------------------------------------------------------ */
 
 /* One that is in force, where XDP has it. */
-typedef void walk_one(void *cls, struct addr source, uint64_t left_ns, uint32_t slot);
+typedef void walk_one(void *cls, struct prefix source, uint64_t left_ns, uint32_t slot);
 
 struct walking {
 	walk_one *one;
@@ -214,23 +259,24 @@ static int walk_xdp(struct kernel *k, walk_one *one, void *cls, struct err *why)
 /* ---- what one engine has ------------------------------------------------------------------ */
 
 struct carried {
-	struct addr source;
+	struct prefix source;
 	uint64_t left_ns;
 };
 
-/* What one engine has of a family, in order. */
+/* What one engine has of a kind and family, in order. */
 struct has {
 	struct arena *arena;
+	enum block_kind kind;
 	enum family family;
 	VEC(struct carried) list;
 };
 
-static void has_from_xdp(void *cls, struct addr source, uint64_t left_ns, uint32_t slot)
+static void has_from_xdp(void *cls, struct prefix source, uint64_t left_ns, uint32_t slot)
 {
 	struct has *h = cls;
 
 	(void)slot;
-	if (source.family == h->family)
+	if (source.addr.family == h->family && block_kind(source) == h->kind)
 		vec_push(h->arena, &h->list, ((struct carried){ source, left_ns }));
 }
 
@@ -238,10 +284,10 @@ static void has_element(void *cls, const void *key, size_t len, uint64_t left_ms
 {
 	struct has *h = cls;
 	const uint64_t most_ms = UINT64_C(1000) * POSTURE_SECONDS_MAX;
+	struct prefix source;
 
-	if (len == (h->family == FAMILY_IP4 ? 4 : 16))
-		vec_push(h->arena, &h->list,
-			 ((struct carried){ addr_from_bytes(h->family, key), (left_ms < most_ms ? left_ms : most_ms) * 1000000 }));
+	if (block_of_key(&source, h->kind, h->family, key, len))
+		vec_push(h->arena, &h->list, ((struct carried){ source, (left_ms < most_ms ? left_ms : most_ms) * 1000000 }));
 }
 
 static void has_none(void *cls)
@@ -253,7 +299,9 @@ static int by_source(const void *x, const void *y)
 {
 	const struct carried *a = x, *b = y;
 
-	return (a->source.num > b->source.num) - (a->source.num < b->source.num);
+	if (a->source.addr.num != b->source.addr.num)
+		return a->source.addr.num > b->source.addr.num ? 1 : -1;
+	return (a->source.len > b->source.len) - (a->source.len < b->source.len);
 }
 
 static void has_order(struct has *h)
@@ -263,7 +311,7 @@ static void has_order(struct has *h)
 }
 
 /* In order. */
-static bool has_source(const struct has *h, struct addr a)
+static bool has_source(const struct has *h, struct prefix a)
 {
 	const struct carried key = { a, 0 };
 
@@ -276,7 +324,7 @@ struct listing {
 	struct blocks *out;
 	const struct generation *g;
 	uint64_t real_ns;
-	const struct has *xdp; /* of the nft set's family: a source that is in both engines is listed once */
+	const struct has *xdp; /* of the nft set's kind and family: a source that is in both engines is listed once */
 	uint32_t from_rows;
 	uint64_t from_total;
 };
@@ -293,7 +341,7 @@ static const char *placed_by(const struct generation *g, uint32_t slot)
 	return "";
 }
 
-static void list_one(struct listing *l, struct addr a, uint64_t left_ns, const char *by)
+static void list_one(struct listing *l, struct prefix a, uint64_t left_ns, const char *by)
 {
 	l->out->total++;
 	if (l->out->row_count < BLOCKS_LISTED_MAX)
@@ -301,7 +349,7 @@ static void list_one(struct listing *l, struct addr a, uint64_t left_ns, const c
 			(struct blocked_row){ a, (l->real_ns + left_ns + SECOND_NS - 1) / SECOND_NS, by };
 }
 
-static void list_from_xdp(void *cls, struct addr a, uint64_t left_ns, uint32_t slot)
+static void list_from_xdp(void *cls, struct prefix a, uint64_t left_ns, uint32_t slot)
 {
 	struct listing *l = cls;
 
@@ -313,10 +361,8 @@ static void list_element(void *cls, const void *key, size_t len, uint64_t left_m
 	struct listing *l = cls;
 	const uint64_t most_ms = UINT64_C(1000) * POSTURE_SECONDS_MAX;
 
-	if (len != (l->xdp->family == FAMILY_IP4 ? 4 : 16))
-		return;
-	const struct addr a = addr_from_bytes(l->xdp->family, key);
-	if (!has_source(l->xdp, a))
+	struct prefix a;
+	if (block_of_key(&a, l->xdp->kind, l->xdp->family, key, len) && !has_source(l->xdp, a))
 		list_one(l, a, (left_ms < most_ms ? left_ms : most_ms) * 1000000, "");
 }
 
@@ -328,12 +374,13 @@ static void list_again(void *cls)
 	l->out->total = l->from_total;
 }
 
-static int list_nft(struct listing *l, struct kernel *k, const struct places *at, enum family f, struct arena *a, struct err *why)
+static int list_nft(struct listing *l, struct kernel *k, const struct places *at, enum block_kind kind, enum family f, struct arena *a,
+		    struct err *why)
 {
 	const struct filter_elements to = { list_again, list_element, l };
-	struct has xdp = { a, f, { 0 } };
+	struct has xdp = { a, kind, f, { 0 } };
 	uint64_t size;
-	int rc = filter_set_size(k->filter, FILTER_NETDEV, sets[f], &size, why);
+	int rc = filter_set_size(k->filter, FILTER_NETDEV, block_sets[kind][f], &size, why);
 
 	if (rc || size > NFT_LISTED_MOST) {
 		l->out->total += rc ? 0 : size;
@@ -346,7 +393,7 @@ static int list_nft(struct listing *l, struct kernel *k, const struct places *at
 	l->xdp = &xdp;
 	l->from_rows = l->out->row_count;
 	l->from_total = l->out->total;
-	return filter_set_elements(k->filter, FILTER_NETDEV, sets[f], &to, why);
+	return filter_set_elements(k->filter, FILTER_NETDEV, block_sets[kind][f], &to, why);
 }
 
 int blocks_list(struct blocks *out, struct kernel *k, const struct generation *g, struct arena *a, struct err *why)
@@ -358,9 +405,10 @@ int blocks_list(struct blocks *out, struct kernel *k, const struct generation *g
 
 	if (!rc && at.xdp)
 		rc = walk_xdp(k, list_from_xdp, &l, why);
-	for (unsigned f = 0; !rc && f < FAMILY_COUNT; f++)
-		if (at.nft[f])
-			rc = list_nft(&l, k, &at, (enum family)f, a, why);
+	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
+		for (unsigned f = 0; !rc && f < FAMILY_COUNT; f++)
+			if (at.nft[kind][f])
+				rc = list_nft(&l, k, &at, (enum block_kind)kind, (enum family)f, a, why);
 	if (!rc)
 		*out = b;
 	return rc;
@@ -402,26 +450,34 @@ static int carry_to_nft(struct kernel *k, const struct has *what, struct err *wh
 	for (size_t from = 0; !rc && from < what->list.len; from += AT_ONCE) {
 		own(filter_change) struct filter_change c = { 0 };
 
-		for (size_t i = from; i < what->list.len && i < from + AT_ONCE; i++) {
-			uint8_t key[16];
-
-			addr_to_bytes(what->list.at[i].source, key);
-			filter_change_element(&c, FILTER_NETDEV, sets[what->family], key, what->family == FAMILY_IP4 ? 4 : 16,
-					      what->list.at[i].left_ns / 1000000 + 1);
-		}
+		for (size_t i = from; i < what->list.len && i < from + AT_ONCE; i++)
+			block_change_element(&c, what->list.at[i].source, what->list.at[i].left_ns / 1000000 + 1);
 		rc = filter_commit(k->filter, &c, why);
 	}
 	return rc;
 }
 
-static int carry_family(struct kernel *k, enum family f, const struct block_engines *to, struct arena *a, struct err *why)
+/* The rules that ask for them follow. */
+static int carry_lengths(struct kernel *k, const struct has *what, struct err *why)
 {
-	struct has xdp = { a, f, { 0 } }, nft = { a, f, { 0 } }, xdp_lacks = { a, f, { 0 } }, nft_lacks = { a, f, { 0 } };
+	own(filter_change) struct filter_change c = { 0 };
+	struct block_lengths longer = { 0 };
+
+	for (size_t i = 0; i < what->list.len; i++)
+		block_length_lasts(&longer, what->list.at[i].source, what->list.at[i].left_ns / 1000000 + 1);
+	int rc = block_lengths_add(&c, k, &longer, why);
+	return rc ? rc : filter_commit(k->filter, &c, why);
+}
+
+static int carry_kind(struct kernel *k, enum block_kind kind, enum family f, const struct block_engines *to, struct arena *a,
+		      struct err *why)
+{
+	struct has xdp = { a, kind, f, { 0 } }, nft = xdp, xdp_lacks = xdp, nft_lacks = xdp;
 	const struct filter_elements into = { has_none, has_element, &nft };
 	int rc = walk_xdp(k, has_from_xdp, &xdp, why);
 
 	if (!rc)
-		rc = filter_set_elements(k->filter, FILTER_NETDEV, sets[f], &into, why);
+		rc = filter_set_elements(k->filter, FILTER_NETDEV, block_sets[kind][f], &into, why);
 	if (rc)
 		return rc;
 	has_order(&xdp);
@@ -431,6 +487,8 @@ static int carry_family(struct kernel *k, enum family f, const struct block_engi
 	if (to->programs)
 		find_lacking(&xdp_lacks, &nft, &xdp);
 	rc = carry_to_nft(k, &nft_lacks, why);
+	if (!rc && kind == BLOCK_NETS)
+		rc = carry_lengths(k, &nft_lacks, why);
 	return rc ? rc : carry_to_xdp(k, &xdp_lacks, why);
 }
 
@@ -472,8 +530,11 @@ int blocks_carry(struct kernel *k, const struct block_engines *to, struct err *w
 	if (!rc)
 		rc = find_places(&at, k, a, why);
 
-	for (unsigned f = 0; !rc && at.xdp && f < FAMILY_COUNT; f++)
-		if (at.nft[f])
-			rc = carry_family(k, (enum family)f, to, a, why);
+	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
+		for (unsigned f = 0; !rc && at.xdp && f < FAMILY_COUNT; f++)
+			if (at.nft[kind][f])
+				rc = carry_kind(k, (enum block_kind)kind, (enum family)f, to, a, why);
+	if (!rc && to->nft && at.nft[BLOCK_NETS][FAMILY_IP4])
+		rc = block_lengths_sync(k, to->bank, why);
 	return rc ? err_in(why, "not all runtime blocks are known to both engines") : 0;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "enforcer/warden/blocks.h"
+
 const char *part_name(enum part p)
 {
 	static const char *const names[PART_COUNT] = {
@@ -56,7 +58,7 @@ static int check_hooks(struct checked *c, struct generation *g, struct kernel *k
 	for (size_t i = 0; i < g->ports.len; i++)
 		if (g->ports.at[i].engine == PORT_NFT && !layout_has_port(&live, g->is.bank, &g->ports.at[i]))
 			return err_set(why, EUCLEAN, "nft: the hook on %s is gone", g->ports.at[i].name);
-	return 0;
+	return ports_use(&g->ports, PORT_NFT) ? blocks_check(k, g->is.bank, why) : 0;
 }
 
 static int check_program(struct checked *c, struct generation *g, struct kernel *k, struct err *why)

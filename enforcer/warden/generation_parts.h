@@ -46,7 +46,7 @@ void generation_leave_others(struct generation *g, struct kernel *k);
  * Whichever engine judges on these ports knows the runtime blocks of the other, and nft what is on the plan's feeds; what
  * cannot be carried over is said.
  */
-void generation_carry(struct kernel *k, const struct plan *p, const struct ports *ports);
+void generation_carry(struct kernel *k, char bank, const struct plan *p, const struct ports *ports);
 
 /* In a posture that cuts, flows that are under way end. */
 int generation_cut_flows(const struct generation *g, struct kernel *k, struct err *why);

@@ -257,11 +257,12 @@ int kernel_blocks_left_out(struct kernel *k, uint64_t *more, struct err *why)
 	const bool idle = !k->xdp || __atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED) <= now_ns();
 
 	*more = 0;
-	if (idle && !k->blocks.at)
+	if (!k->xdp || (idle && !k->blocks.at && !__atomic_load_n(&k->active->nets, __ATOMIC_RELAXED)))
 		return 0;
-	const struct block_table *t = kernel_blocks(k, why);
+	struct block_table *t = kernel_blocks(k, why);
 	if (!t)
 		return why->code;
+	block_table_tidy(t, now_ns());
 	const uint64_t full = __atomic_load_n(&t->at->full, __ATOMIC_RELAXED);
 	*more = full - k->left_out;
 	k->left_out = full;

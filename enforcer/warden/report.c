@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 
 #include "enforcer/hook/ledger.h"
+#include "enforcer/warden/blocks.h"
 #include "enforcer/warden/check.h"
 #include "lang/base/file.h"
 #include "lang/base/strmap.h"
@@ -356,7 +357,7 @@ static int count_blocked_now(uint64_t *out, struct reader *r, const struct filte
 		const struct filter_object *set = &live->sets[i];
 		uint64_t size = 0;
 
-		if (strcmp(set->name, "blocked4") && strcmp(set->name, "blocked6"))
+		if (!blocks_is_set(set->name))
 			continue;
 		rc = filter_set_size(r->k->filter, set->table, set->name, &size, why);
 		nft += size;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "enforcer/proc/say.h"
+#include "enforcer/warden/blocks.h"
 #include "enforcer/warden/confine.h"
 #include "enforcer/warden/feeds.h"
 #include "enforcer/warden/inside.h"
@@ -144,6 +145,15 @@ static void hear_signal(struct warden *w)
 	}
 }
 
+static void tidy_nft(void *context)
+{
+	struct warden *w = context;
+	struct err why;
+
+	if (blocks_tidy(&w->kernel, w->live->is.bank, &why) && why.code != -EUCLEAN) /* that is the drift check's */
+		say("%s", why.text);
+}
+
 static void tick(struct warden *w)
 {
 	uint64_t left_out;
@@ -153,6 +163,8 @@ static void tick(struct warden *w)
 		say("%s", why.text);
 	else if (left_out)
 		say("%llu times a reflex could not block its source: the table of runtime blocks is full", (unsigned long long)left_out);
+	if (w->live && ports_use(&w->live->ports, PORT_NFT))
+		memory_try(tidy_nft, w); /* else at the next tick */
 	keep_look(w);
 	sockets_let_go(w->network);
 }

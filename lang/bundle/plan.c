@@ -9,7 +9,7 @@
 #include "lang/bundle/plan_holds.h"
 #include "lang/vocab/cause.h"
 
-#define PLAN_VERSION  14u
+#define PLAN_VERSION  15u
 
 /* --- encode --------------------------------------------------------------------- */
 

@@ -108,16 +108,20 @@ static const struct kind {
 	bool strange; /* sources never seen before */
 	bool blocks;  /* a thousand other sources are blocked */
 	bool told;    /* each drop is told, as many as the ring holds: else sixteen of a round are */
+	unsigned lengths; /* ten other networks of each of so many lengths are blocked */
 } kinds[] = {
-	{ "mixed", mixed, "2/3 data, new flows, name service, a bogon of 16, echo", false, false, false },
-	{ "data4", data4, "TCP data to the web server, IPv4", false, false, false },
-	{ "data6", data6, "the same, IPv6", false, false, false },
-	{ "syn4", syn4, "new flows of 4096 clients, IPv4", false, false, false },
-	{ "syn6", syn6, "the same, IPv6", false, false, false },
-	{ "flood4", syn4, "new flows, every one of another client, IPv4", true, false, false },
-	{ "bogon4", bogon4, "sources that cannot be, IPv4", false, false, false },
-	{ "data4b", data4, "TCP data, IPv4, while a thousand others are blocked", false, true, false },
-	{ "told4", bogon4, "sources that cannot be, IPv4, each told", false, false, true },
+	{ "mixed", mixed, "2/3 data, new flows, name service, a bogon of 16, echo", false, false, false, 0 },
+	{ "data4", data4, "TCP data to the web server, IPv4", false, false, false, 0 },
+	{ "data6", data6, "the same, IPv6", false, false, false, 0 },
+	{ "syn4", syn4, "new flows of 4096 clients, IPv4", false, false, false, 0 },
+	{ "syn6", syn6, "the same, IPv6", false, false, false, 0 },
+	{ "flood4", syn4, "new flows, every one of another client, IPv4", true, false, false, 0 },
+	{ "bogon4", bogon4, "sources that cannot be, IPv4", false, false, false, 0 },
+	{ "data4b", data4, "TCP data, IPv4, while a thousand others are blocked", false, true, false, 0 },
+	{ "data4n1", data4, "TCP data, IPv4, while others' networks of one length are blocked", false, false, false, 1 },
+	{ "data4n8", data4, "the same, networks of eight lengths", false, false, false, 8 },
+	{ "data6n8", data6, "the same, IPv6", false, false, false, 8 },
+	{ "told4", bogon4, "sources that cannot be, IPv4, each told", false, false, true, 0 },
 };
 
 static void fill(struct floor_trace *trace, const struct kind *k)
@@ -170,6 +174,21 @@ static void least(double *of, double ms)
 	*of = *of && *of < ms ? *of : ms;
 }
 
+static void block_networks(const struct bench *b, const struct kind *k)
+{
+	const struct addr other[] = { address("223.0.0.0"), address("2001:db8:ff00::") };
+	struct prefix nets[160];
+	size_t count = 0;
+
+	for (unsigned i = 0; i < 10 * k->lengths; i++)
+		for (unsigned f = 0; f < ARRAY_LEN(other); f++) {
+			nets[count] = (struct prefix){ other[f], (f ? 48 : 16) + i / 10 };
+			nets[count++].addr.num += (addr_num)(i % 10) << (f ? 80 : 16);
+		}
+	if (count)
+		xdp_run_block_nets(b->policy, nets, count, UINT64_MAX);
+}
+
 static void note_load(struct bench *b)
 {
 	const struct tables_spent *took = xdp_run_spent(b->policy);
@@ -200,6 +219,7 @@ static void begin(struct bench *b, const struct kind *k)
 		other.num += i;
 		xdp_run_block(b->policy, other, UINT64_MAX);
 	}
+	block_networks(b, k);
 }
 
 static double dropped(const struct bench *b)

@@ -48,8 +48,8 @@ static struct history_row past[] = {
 };
 
 static struct blocked_row blocked[] = {
-	{ { FAMILY_IP4, 0xc6336407 }, 1700000000, "person" },
-	{ { FAMILY_IP6, (addr_num)0x20010db800000001 << 64 }, 1700000060, "reflex.syn_flood" },
+	{ { { FAMILY_IP4, 0xc6336407 }, 32 }, 1700000000, "person" },
+	{ { { FAMILY_IP6, (addr_num)0x20010db800000001 << 64 }, 64 }, 1700000060, "reflex.syn_flood" },
 };
 
 static struct feed_row fed[] = {

@@ -42,7 +42,7 @@ struct api_stage {
 	uint32_t blocked_count; /* of the last block */
 	char feed[129]; /* that was given, */
 	unsigned feed_entries;
-	struct addr blocked_last;
+	struct prefix blocked_last;
 	char base[80], who[80], from[80];	  /* of the last change: whose, and on what */
 	size_t bundle_len;			  /* of the last apply */
 	int bundle_downgrade;

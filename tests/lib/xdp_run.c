@@ -196,7 +196,18 @@ void xdp_run_block(struct xdp_run *x, struct addr source, uint64_t until_ns)
 {
 	struct err why = { 0 };
 
-	must(!block_table_once(&x->shared, source, until_ns, 0, &why), why.text);
+	must(!block_table_once(&x->shared, block_host(source), until_ns, 0, &why), why.text);
+}
+
+void xdp_run_block_nets(struct xdp_run *x, const struct prefix *at, size_t count, uint64_t until_ns)
+{
+	own(block_table) struct block_table t = { 0 };
+	struct err why = { 0 };
+
+	must(!block_table_open(&t, &x->shared, &why), why.text);
+	for (size_t i = 0; i < count; i++)
+		must(block_table_set(&t, at[i], until_ns, TEG_BLOCK_NOBODY, x->now_ns), "a place for a network");
+	block_table_tidy(&t, x->now_ns);
 }
 
 bool xdp_run_takes(const struct xdp_run *x, const uint8_t *frame, size_t len)

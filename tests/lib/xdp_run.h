@@ -66,6 +66,7 @@ void xdp_run_self(struct xdp_run *x, const struct addr *own_addresses, size_t co
 
 /* As an API's request would; until_ns 0 takes it back. */
 void xdp_run_block(struct xdp_run *x, struct addr source, uint64_t until_ns);
+void xdp_run_block_nets(struct xdp_run *x, const struct prefix *at, size_t count, uint64_t until_ns);
 
 /* What is on the feeds from now on, a bit each: prefixes as a plan has them. */
 void xdp_run_feed(struct xdp_run *x, const struct plan_prefix *on, uint32_t count);

@@ -214,7 +214,7 @@ static void gifts_are_for_reading(void)
 static struct datagram one_of_its_own(void)
 {
 	const struct asker by = { "", "root (policy-admin)", "unix" };
-	const struct addr one = { FAMILY_IP4, 0x0a000001 };
+	const struct prefix one = { { FAMILY_IP4, 0x0a000000 }, 24 };
 	own(buf) struct buf b = { 0 };
 
 	switch (draw(7)) {
@@ -222,7 +222,7 @@ static struct datagram one_of_its_own(void)
 		set_posture_encode(&b, &(struct set_posture){ "NOWHERE", "a reason", 60, by });
 		return headed(MESSAGE_SET_POSTURE, &b);
 	case 1:
-		block_encode(&b, &(struct block){ .seconds = 60, .reason = "", .by = by, .source_count = 1, .sources = (struct addr *)&one });
+		block_encode(&b, &(struct block){ .seconds = 60, .reason = "", .by = by, .source_count = 1, .sources = (struct prefix *)&one });
 		return headed(MESSAGE_BLOCK, &b);
 	case 2:
 		rollback_encode(&b, &(struct rollback){ 77, 0, by });

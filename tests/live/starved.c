@@ -223,7 +223,7 @@ static bool posture_once(unsigned long n, bool all)
 	return (rc ? *why.text && live->posture != to : live->posture == to) && one_stands();
 }
 
-static bool is_blocked(struct addr source)
+static bool is_blocked(struct prefix source)
 {
 	own(arena) struct arena *a = arena_new();
 	struct blocks list;
@@ -232,7 +232,7 @@ static bool is_blocked(struct addr source)
 	if (blocks_list(&list, &k, live, a, &why))
 		return false;
 	for (uint32_t i = 0; i < list.row_count; i++)
-		if (list.rows[i].source.family == source.family && list.rows[i].source.num == source.num)
+		if (list.rows[i].source.len == source.len && list.rows[i].source.addr.num == source.addr.num)
 			return true;
 	return false;
 }
@@ -240,14 +240,15 @@ static bool is_blocked(struct addr source)
 static bool block_once(unsigned long n, bool all)
 {
 	static uint32_t last;
-	struct addr sources[3];
+	struct prefix sources[3]; /* the last is a network */
 	struct err why = { 0 };
 
 	for (uint32_t i = 0; i < 3; i++)
-		sources[i] = (struct addr){ FAMILY_IP4, 0xc6336400u + ++last % 0xffff };
+		sources[i] = i < 2 ? block_host((struct addr){ FAMILY_IP4, 0xc6336400u + ++last % 0xffff }) :
+				     (struct prefix){ { FAMILY_IP4, (0xcb0000u + ++last % 0xffff) << 8 }, 24 };
 	const struct block ask = { .sources = sources, .source_count = 3, .seconds = 600, .reason = "", .by = { "", "", "" } };
 	begin_starving(n, all);
-	int rc = blocks_change(&k, false, &ask, NULL, &why);
+	int rc = blocks_change(&k, '\0', &ask, NULL, &why);
 	counts = false;
 	for (int i = 0; i < 3; i++)
 		if (is_blocked(sources[i]) != !rc)

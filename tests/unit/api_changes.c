@@ -107,13 +107,24 @@ static const struct {
 	{ "{\"sources\":[1],\"duration_minutes\":1}", 422, "it is a string" },
 	{ "{\"sources\":[[\"198.51.100.7\"]],\"duration_minutes\":1}", 422, "it is a string" },
 	{ "{\"sources\":[\"\"],\"duration_minutes\":1}", 422, "1 to 64 bytes" },
-	{ "{\"sources\":[\"198.51.100.0/24\"],\"duration_minutes\":1}", 422, "`198.51.100.0/24` is no IPv4 address" },
-	{ "{\"sources\":[\"2001:db8::/32\"],\"duration_minutes\":1}", 422, "no IPv6 address or /64" },
-	{ "{\"sources\":[\"2001:db8::1/64\"],\"duration_minutes\":1}", 422, "no IPv6 address or /64" },
-	{ "{\"sources\":[\"198.51.100.7 \"],\"duration_minutes\":1}", 422, "is no IPv4 address" },
-	{ "{\"sources\":[\"198.51.100.07\"],\"duration_minutes\":1}", 422, "is no IPv4 address" },
-	{ "{\"sources\":[\"example.org\"],\"duration_minutes\":1}", 422, "is no IPv4 address" },
-	{ "{\"sources\":[\"198.51.100.7\",\"x\"],\"duration_minutes\":1}", 422, "`x` is no IPv4 address" },
+	{ "{\"sources\":[\"198.51.100.0/24\",\"2001:db8::/48\",\"::ffff:203.0.113.0/120\"],\"duration_seconds\":30}", 200, "" },
+	{ "{\"sources\":[\"2001:db8::7/128\"],\"duration_seconds\":30}", 200, "" },
+	{ "{\"sources\":[\"198.51.100.7\"],\"duration_minutes\":525600,\"duration_seconds\":1}", 422, "more than 365 days" },
+	{ "{\"sources\":[\"198.51.100.7\"],\"duration_seconds\":0}", 422, "whole number" },
+	{ "{\"sources\":[\"198.51.100.7/24\"],\"duration_minutes\":1}", 422, "\"try\":\"198.51.100.0/24\"" },
+	{ "{\"sources\":[\"2001:db8::1/64\"],\"duration_minutes\":1}", 422, "\"try\":\"2001:db8::/64\"" },
+	{ "{\"sources\":[\"::ffff:203.0.113.1/120\"],\"duration_minutes\":1}", 422, "\"try\":\"203.0.113.0/24\"" },
+	{ "{\"sources\":[\"2001:db8:0:1:8000::/65\"],\"duration_minutes\":1}", 422, "\"try\":\"2001:db8:0:1::/64\"" },
+	{ "{\"sources\":[\"0.0.0.0/0\"],\"duration_minutes\":1}", 422, "`0.0.0.0/0` is everybody" },
+	{ "{\"sources\":[\"::/0\"],\"duration_minutes\":1}", 422, "`::/0` is everybody" },
+	{ "{\"sources\":[\"::ffff:0:0/96\"],\"duration_minutes\":1}", 422, "is everybody" },
+	{ "{\"sources\":[\"198.51.100.0/33\"],\"duration_minutes\":1}", 422, "no network" },
+	{ "{\"sources\":[\"198.51.100.0/\"],\"duration_minutes\":1}", 422, "no network" },
+	{ "{\"sources\":[\"198.51.100.0/-1\"],\"duration_minutes\":1}", 422, "no network" },
+	{ "{\"sources\":[\"198.51.100.7 \"],\"duration_minutes\":1}", 422, "is no IPv4 or IPv6 address" },
+	{ "{\"sources\":[\"198.51.100.07\"],\"duration_minutes\":1}", 422, "is no IPv4 or IPv6 address" },
+	{ "{\"sources\":[\"example.org\"],\"duration_minutes\":1}", 422, "is no IPv4 or IPv6 address" },
+	{ "{\"sources\":[\"198.51.100.7\",\"x\"],\"duration_minutes\":1}", 422, "`x` is no IPv4 or IPv6 address" },
 	{ "{\"sources\":[\"198.51.100.7\"],\"duration_minutes\":0}", 422, "whole number" },
 };
 
@@ -129,9 +140,14 @@ static void sources_are_read(struct api_stage *s)
 			    blocks[i].status))
 			tap_note("got %d: %s", status, http_body(&answer));
 	}
-	tap_num(s->asked[MESSAGE_BLOCK] - before, 2, "the warden hears of the right ones");
-	tap_ok(s->blocked_count == 3 && s->seconds == 3600 && s->blocked_last.family == FAMILY_IP6 &&
-	       s->blocked_last.num == (addr_num)0x20010db800000001 << 64, "of all of them, and for how long");
+	tap_num(s->asked[MESSAGE_BLOCK] - before, 4, "the warden hears of the right ones");
+	tap_num(post_json(s, &answer, "/api/tegumentar/blocks", blocks[1].body), 200, "three sources");
+	tap_ok(s->blocked_count == 3 && s->seconds == 3600 && s->blocked_last.addr.family == FAMILY_IP6 && s->blocked_last.len == 64 &&
+	       s->blocked_last.addr.num == (addr_num)0x20010db800000001 << 64, "it hears of all of them, and for how long");
+	tap_num(post_json(s, &answer, "/api/tegumentar/blocks", "{\"sources\":[\"::ffff:203.0.113.0/120\"],\"duration_minutes\":1,\"duration_seconds\":5}"),
+		200, "a network, for a time of minutes and seconds");
+	tap_ok(s->seconds == 65 && s->blocked_last.addr.family == FAMILY_IP4 && s->blocked_last.len == 24 && s->blocked_last.addr.num == 0xcb007100,
+	       "is that of IPv4, for both together");
 	tap_num(post_json(s, &answer, "/api/tegumentar/blocks/remove", "{\"sources\":[\"198.51.100.7\"]}"), 200, "a block is taken back");
 	tap_num(s->seconds, 0, "without a time");
 	tap_num(post_json(s, &answer, "/api/tegumentar/blocks/remove", "{\"sources\":[\"198.51.100.7\"],\"duration_minutes\":1}"), 422,
@@ -189,7 +205,7 @@ static void postures_switch(struct api_stage *s)
 	set_result(s, RESULT_OK);
 	tap_num(post_posture(s, &answer, body, strlen(body)), 200, "a posture is switched to");
 	tap_text(http_body(&answer), "{\"result\":\"active\",\"detail\":\"a sentence\",\"generation\":4,"
-		 "\"posture\":\"BALANCED\",\"pending_until\":null,\"tests\":{\"run\":2,\"not_run\":1},\"not_blocked\":[]}", "and the answer says what is active");
+		 "\"posture\":\"BALANCED\",\"pending_until\":null,\"tests\":{\"run\":2,\"not_run\":1},\"not_blocked\":[],\"still_blocked\":[]}", "and the answer says what is active");
 	tap_text(s->posture, "LOCKDOWN", "the warden was asked for it");
 	tap_text(s->reason, "na\xc3\xafve \xf0\x9f\x98\x80", "with the reason");
 	tap_num(s->seconds, 0, "and no end");

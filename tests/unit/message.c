@@ -75,8 +75,9 @@ static void results_are_decoded(void)
 {
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf bytes = { 0 }, ask = { 0 }, wordy = { 0 };
-	struct addr free_before[] = { { FAMILY_IP4, 0xc6336407 } };
-	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED", 1700000060, 12, 3, free_before, 1 }, out;
+	struct prefix free_before[] = { { { FAMILY_IP4, 0xc6336407 }, 32 } };
+	struct prefix still[] = { free_before[0], { { FAMILY_IP4, 0xc6336400 }, 24 } };
+	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED", 1700000060, 12, 3, free_before, 1, still, 2 }, out;
 	struct set_posture to = { "LOCKDOWN", "under attack", 300, { "3-aa", "root", "unix" } }, got;
 	struct err why = { 0 };
 	char words[REASON_MAX + 2];
@@ -85,7 +86,9 @@ static void results_are_decoded(void)
 	tap_num(result_decode(&out, a, bytes.at, bytes.len, &why), 0, "a result is decoded");
 	tap_ok(out.code == RESULT_CANNOT && !strcmp(out.part, "xdp") && out.generation == 3 &&
 	       out.pending_until == 1700000060 && out.tests_run == 12 && out.tests_left == 3 &&
-	       out.not_blocked_count == 1 && out.not_blocked[0].num == 0xc6336407, "as it was");
+	       out.not_blocked_count == 1 && out.not_blocked[0].addr.num == 0xc6336407, "as it was");
+	tap_ok(out.still_blocked_count == 2 && out.still_blocked[1].addr.num == 0xc6336400 && out.still_blocked[1].len == 24,
+	       "with the network that blocks all the same");
 	bytes.at[0] = RESULT_COUNT;
 	tap_num(result_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "a code there is not is refused");
 
@@ -106,7 +109,7 @@ static void blocks_are_decoded(void)
 {
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf bytes = { 0 }, list = { 0 };
-	struct addr sources[] = { { FAMILY_IP4, 0xc6336407 }, { FAMILY_IP6, (addr_num)0x20010db8 << 96 | 1 } };
+	struct prefix sources[] = { { { FAMILY_IP4, 0xc6336407 }, 32 }, { { FAMILY_IP6, (addr_num)0x20010db8 << 96 }, 48 } };
 	struct blocked_row rows[] = { { sources[1], 1700000000, "reflex.syn_flood" } };
 	struct block in = { 3600, "scans", sources, 2, { "", "root", "unix" } }, out;
 	struct blocks all = { rows, 1, 70000 }, got;
@@ -115,14 +118,22 @@ static void blocks_are_decoded(void)
 
 	block_encode(&bytes, &in);
 	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), 0, "a block is decoded");
-	tap_ok(out.seconds == 3600 && out.source_count == 2 && out.sources[0].num == sources[0].num &&
-	       out.sources[1].family == FAMILY_IP6 && out.sources[1].num == sources[1].num, "with its sources");
+	tap_ok(out.seconds == 3600 && out.source_count == 2 && out.sources[0].addr.num == sources[0].addr.num && out.sources[0].len == 32 &&
+	       out.sources[1].addr.family == FAMILY_IP6 && out.sources[1].addr.num == sources[1].addr.num && out.sources[1].len == 48,
+	       "with its sources");
 	for (size_t len = 0; len < bytes.len; len++)
 		taken += !block_decode(&out, a, bytes.at, len, &why);
 	tap_num(taken, 0, "cut short anywhere, it is refused");
 	bytes.at[4 + 4 + 5 + 4 + 1 + 15] = 1;
 	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "an IPv4 address with more than four bytes is refused");
 	bytes.at[4 + 4 + 5 + 4 + 1 + 15] = 0;
+	bytes.at[4 + 4 + 5 + 4 + 17] = 31;
+	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "an address with bits behind its length is refused");
+	bytes.at[4 + 4 + 5 + 4 + 17] = 33;
+	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "and a length that the family does not have");
+	bytes.at[4 + 4 + 5 + 4 + 17] = 0;
+	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "or none");
+	bytes.at[4 + 4 + 5 + 4 + 17] = 32;
 	bytes.at[4 + 4 + 5 + 4] = FAMILY_COUNT; /* after the seconds, the reason and the count */
 	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "a family there is not is refused");
 	in.source_count = 0;

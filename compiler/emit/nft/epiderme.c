@@ -216,6 +216,26 @@ static void put_blocked(struct nft_maker *mk, struct nft_chain *c)
 	}
 }
 
+/* Networks have sets from the beginning, and rules while some are blocked: tegd puts one in for each length of theirs. */
+static const char *nets_chain(struct nft_maker *mk)
+{
+	if (!nft_chain_named(mk, "nets")) {
+		nft_chain_new(mk, "nets", "networks that a person has blocked for a time: tegd puts in a rule for each length of theirs");
+		nft_dynamic_set_at(mk, NFT_NETS4, FAMILY_IP4, NFT_BLOCKED_MOST, 0);
+		nft_dynamic_set_at(mk, NFT_NETS6, FAMILY_IP6, NFT_BLOCKED_MOST, 0);
+		nft_dynamic_set_at(mk, NFT_NETS_LENGTHS, FAMILY_IP4, NFT_NETS_LENGTHS_MOST, 0);
+	}
+	return NFT_NETS;
+}
+
+static void put_nets(struct nft_maker *mk, struct nft_chain *c)
+{
+	struct nft_rule r = { 0 };
+
+	nft_ends_in(mk, &r, NFT_FATE_JUMP, nets_chain(mk));
+	nft_put_rule(mk, c, r, NULL);
+}
+
 static void put_feed(struct nft_maker *mk, struct nft_chain *c, const struct ir_rule *feed)
 {
 	for (int f = 0; f < FAMILY_COUNT; f++) {
@@ -234,6 +254,7 @@ static void put_feed(struct nft_maker *mk, struct nft_chain *c, const struct ir_
 static int put_blocks(struct nft_maker *mk, const struct nft_site *site)
 {
 	put_blocked(mk, site->chain);
+	put_nets(mk, site->chain);
 	for (size_t i = 0; i < mk->ir->feeds.count; i++)
 		put_feed(mk, site->chain, &mk->ir->feeds.rules[i]);
 	return nft_lower_list(mk, site, &mk->ir->blocks);

@@ -27,6 +27,7 @@
  *                "malformed.CAUSE" and "not-ip"
  *     sets       n_DIGEST_4|6  constant, named by content: sent again, they stay as they are
  *                blocked4|6    runtime blocks (netdev): the source, IPv6 cut to /64; elements time out
+ *                blockednets4|6, blockedlengths    the same of networks, for which tegd puts rules into @_nets
  *                armed4|6      address and port of servers (inet), see cookies.c; elements time out
  *                meter4|6.ID.… one bucket a source, destination or flow (netdev)
  *
@@ -44,6 +45,11 @@
 
 #define NFT_BLOCKED4 "blocked4"
 #define NFT_BLOCKED6 "blocked6"
+#define NFT_NETS "@_nets" /* a chain that comes empty */
+#define NFT_NETS4 "blockednets4"
+#define NFT_NETS6 "blockednets6"
+#define NFT_NETS_LENGTHS "blockedlengths"
+#define NFT_NETS_LENGTHS_MOST 128u
 
 /* Servers for which SYNs are answered, or were a while ago: a cookie is good for two minutes. */
 #define NFT_COOKIES "cookies" /* the chain, behind the letter of its bank */

@@ -1,0 +1,59 @@
+/*
+ * blocks_spare.c - which networks nobody is let block: his own, and where a lifeline comes from.
+ */
+#include <errno.h>
+
+#include "enforcer/hook/block_table.h"
+#include "enforcer/warden/blocks.h"
+#include "lang/base/own.h"
+
+static bool has(struct prefix net, struct prefix p)
+{
+	const struct addr_range out = prefix_range(net), in = prefix_range(p);
+
+	return net.addr.family == p.addr.family && out.lo <= in.lo && in.hi <= out.hi;
+}
+
+static int spare_own(struct prefix net, const struct addresses *own, struct err *why)
+{
+	char text[ADDR_TEXT], address[ADDR_TEXT];
+
+	for (size_t i = 0; i < own->len; i++)
+		if (has(net, (struct prefix){ own->at[i], FAMILY_BITS(own->at[i].family) }))
+			return err_set(why, EPERM, "the network %s is not blocked: %s, an address of this host, lies in it. Block the parts of it that do not have it, "
+				       "or write a `block` in the policy", prefix_print(net, text), addr_print(own->at[i], address));
+	return 0;
+}
+
+/* All that a lifeline names as sources, of one of its boxes; a box that names none is for everybody. */
+static int spare_box(struct prefix net, const struct plan *p, const struct teg_box *b, struct err *why)
+{
+	const char *lifeline = p->counters[p->rules[b->rule].counter_slot].id;
+	char text[ADDR_TEXT], source[ADDR_TEXT];
+
+	for (uint32_t i = 0; b->src && i < p->prefix_count; i++)
+		if (p->prefixes[i].sets & b->src && has(net, p->prefixes[i].prefix))
+			return err_set(why, EPERM, "the network %s is not blocked: %s lies in it, from which %s admits. Block the parts of it that do not have it, "
+				       "or write a `block` in the policy", prefix_print(net, text), prefix_print(p->prefixes[i].prefix, source),
+				       lifeline);
+	return 0;
+}
+
+int blocks_spare(struct kernel *k, const struct plan *p, const struct block *ask, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct addresses own = { 0 };
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < ask->source_count; i++) {
+		if (!block_is_net(ask->sources[i]))
+			continue;
+		if (!own.at)
+			rc = route_addresses(k->route, &own, a, why);
+		if (!rc)
+			rc = spare_own(ask->sources[i], &own, why);
+		for (uint32_t b = 0; !rc && b < p->config.lifeline_boxes && b < p->box_count; b++)
+			rc = spare_box(ask->sources[i], p, &p->boxes[b], why);
+	}
+	return rc;
+}

@@ -1,0 +1,112 @@
+#!/bin/bash
+# Networks that a person blocks for a time: as hosts, on every engine, through crashes, rollouts and from one engine to the other.
+. tests/lib/live.bash
+
+ends() { "${@:2}" >$lab/said 2>&1; same $? "$1"; } # ends CODE COMMAND...
+listed() { ctl block --json | jq -r '.blocks[].source' | sort | xargs; }
+soon() { local i; for i in $(seq 300); do [ "$("${@:2}" 2>/dev/null)" = "$1" ] && return; sleep 0.05; done; echo "# $("${@:2}")"; false; } # soon WHAT COMMAND...
+bundle $lab/one.tegb
+servers 22
+# Networks that lie outside: 198.51.100.0/24 and its neighbour, 2001:db8:7::/48 and its.
+outside ip addr add 198.51.100.7/32 dev c0
+outside ip addr add 198.51.101.7/32 dev c0
+outside ip -6 addr add 2001:db8:7:1::7/128 dev c0 nodad
+outside ip -6 addr add 2001:db8:8:1::7/128 dev c0 nodad
+ip route add 198.51.100.0/22 via 10.9.0.2 dev w0
+ip -6 route add 2001:db8::/32 via fd00:9::2 dev w0
+from() { outside ping -c1 -W0.4 -q -I "$1" "${2:-10.9.0.1}" >/dev/null 2>&1 && echo answered || echo silent; }
+four() { from 198.51.100.7; }
+six() { from "${1:-2001:db8:7:1::7}" fd00:9::1; }
+rules() { nft -a list chain netdev tegumentar "$1" 2>/dev/null | grep -c blockednets; }
+nets_chain() { nft list chains netdev 2>/dev/null | sed -n 's/.*chain \([ab]_nets\) .*/\1/p' | head -1; }
+
+for engine in native generic tc nft; do
+	ok "$engine: tegd starts" tegd_start --engine $engine --state-dir $lab/state-$engine --pin-dir $lab/bpf/$engine --bundle $lab/one.tegb
+	is "$(four), $(six)" "answered, answered" "$engine: sources are answered"
+	ok "$engine: their networks are blocked" ctl block 198.51.100.0/24 2001:db8:7::/48 --for 5m --reason scans
+	is "$(four), $(six)" "silent, silent" "$engine: they are answered no more"
+	is "$(from 198.51.101.7), $(six 2001:db8:8:1::7)" "answered, answered" "$engine: their neighbours are"
+	is "$(listed)" "198.51.100.0/24 2001:db8:7::/48" "$engine: both are listed"
+	is "$(ctl block --json | jq -c '[.total, (.blocks[0].until | (fromdate - now) > 280 and (fromdate - now) < 302)]')" "[2,true]" "$engine: with their end"
+	holds "$(ctl audit --last 1)" "2 sources for 300 s: scans: 198.51.100.0/24, 2001:db8:7::/48" "$engine: who blocked them is in the audit log"
+	is "$(status .intact)" true "$engine: all is as it should be"
+	is "$(curl -s --unix-socket $lab/run/api.sock http://t/metrics | sed -n 's/^tegumentar_blocked_sources //p')" 2 "$engine: and counted"
+	is "$(ctl unblock 198.51.100.7)" "$(printf '%s\n' '0 sources are not blocked now' 'was not blocked before: 198.51.100.7' '198.51.100.7 is still blocked, by the network 198.51.100.0/24' | tail -2)" \
+		"$engine: a host in it is told to be blocked by it"
+	is "$(four)" silent "$engine: which it is"
+	ok "$engine: a wider one too" ctl block 198.51.100.0/22 --for 2h
+	is "$(four), $(from 198.51.101.7)" "silent, silent" "$engine: blocks more"
+	is "$(ctl unblock 198.51.100.0/24 --json | jq -c '[.not_blocked, .still_blocked]')" '[[],[{"source":"198.51.100.0/24","network":"198.51.100.0/22"}]]' \
+		"$engine: a network within is told to be blocked by the wider one"
+	is "$(four), $(listed)" "silent, 198.51.100.0/22 2001:db8:7::/48" "$engine: and that one alone is left"
+	is "$(ctl unblock 198.51.100.0/23)" "$(printf '%s\n' 'was not blocked before: 198.51.100.0/23' '198.51.100.0/23 is still blocked, by the network 198.51.100.0/22')" "$engine: nor does one of another length"
+	bundle $lab/two.tegb 's/version "1"/version "2"/'
+	ok "$engine: another policy" ctl apply $lab/two.tegb
+	is "$(four), $(six)" "silent, silent" "$engine: a rollout does not unblock"
+	ok "$engine: another posture" ctl posture EXPLORE
+	is "$(four), $(six)" "silent, silent" "$engine: nor does that"
+	ctl posture BALANCED >/dev/null
+	tegd_end KILL
+	is "$(four), $(six)" "silent, silent" "$engine: nor a crash"
+	ok "$engine: tegd starts after it" tegd_start --engine $engine --state-dir $lab/state-$engine --pin-dir $lab/bpf/$engine
+	is "$(status .adopted)" adopted "$engine: what is there is adopted"
+	is "$(four), $(six), $(listed)" "silent, silent, 198.51.100.0/22 2001:db8:7::/48" "$engine: and they are blocked"
+	ok "$engine: one is taken back" ctl unblock 198.51.100.0/22
+	is "$(four), $(six)" "answered, silent" "$engine: it is answered again"
+	ok "$engine: and blocked for two seconds" ctl block 198.51.100.0/25 --for 2s
+	is "$(four)" silent "$engine: it is not"
+	ok "$engine: until they are over" soon answered four
+	ok "$engine: the list knows" soon "2001:db8:7::/48" listed
+	ok "$engine: a /32 is a host, a /128 its /64" ctl block 198.51.100.7/32 2001:db8:8:1::7/128
+	is "$(listed)" "198.51.100.7 2001:db8:7::/48 2001:db8:8:1::/64" "$engine: as they are listed"
+	ok "$engine: all are taken back" ctl unblock 198.51.100.7 2001:db8:7::/48 2001:db8:8:1::/64
+	is "$(four), $(six), $(listed)" "answered, answered, " "$engine: and answered"
+
+	# what is refused
+	ok "$engine: a network with bits behind its length: 64" ends 64 ctl block 198.51.100.7/24
+	holds "$(cat $lab/said)" "198.51.100.0/24" "$engine: what to write is said"
+	ok "$engine: everybody: 64" ends 64 ctl block 0.0.0.0/0
+	holds "$(cat $lab/said)" "everybody" "$engine: is said to be"
+	ok "$engine: a network that an address of this host is in" ends 2 ctl block 10.9.0.0/16
+	holds "$(cat $lab/said)" "10.9.0.1, an address of this host, lies in it" "$engine: is refused, and the address named"
+	ok "$engine: and of IPv6" ends 2 ctl block 198.51.100.0/24 fd00::/8
+	holds "$(cat $lab/said)" "fd00:9::1, an address of this host, lies in it" "$engine: too"
+	is "$(listed)" "" "$engine: and none of the others is blocked"
+	[ $engine = nft ] || for i in $(seq 8 31); do echo "198.51.100.0/$i"; done | awk -F/ '{ split($1, a, "."); n = a[1] * 2^24 + a[2] * 2^16 + a[3] * 2^8; m = 2^(32 - $2); n -= n % m; printf "%d.%d.%d.%d/%d\n", n / 2^24, n / 2^16 % 256, n / 2^8 % 256, n % 256, $2 }' >$lab/lengths
+	ok "$engine: networks of 24 lengths" ctl block --from $lab/lengths
+	is "$(four), $(from 10.9.0.3)" "silent, answered" "$engine: are blocked at a time"
+	ok "$engine: of 25 not" ends 2 ctl block 128.0.0.0/1
+	holds "$(cat $lab/said)" "networks of 24 lengths are blocked already" "$engine: which is said"
+	is "$(four), $(ctl block --json | jq .total)" "silent, 24" "$engine: and they stay"
+	ok "$engine: taken back" ctl unblock --from $lab/lengths
+	is "$(four)" answered "$engine: all of them"
+	is "$(status .intact)" true "$engine: all is as it should be"
+	if [ $engine = nft ]; then
+		ok "$engine: no rule is left for them" soon 0 rules "$(nets_chain)"
+		ok "$engine: one is blocked again" ctl block 198.51.100.0/24
+		is "$(rules "$(nets_chain)")" 1 "$engine: which one rule looks for"
+		nft flush chain netdev tegumentar "$(nets_chain)"
+		is "$(four), $(status .intact)" "answered, false" "$engine: that somebody takes it away is seen"
+	fi
+	tegd_end TERM
+	nft flush ruleset
+	rm -rf $lab/bpf/$engine
+done
+
+# --- from one engine to the other
+moves() { tegd_end "$2" && tegd_start --engine "$1" --state-dir $lab/state-native --pin-dir $lab/bpf/native; } # moves ENGINE SIGNAL
+left() { ctl block --json | jq -c "[.blocks[] | select(.source == \"$1\") | (.until | fromdate) - now | . > $2 and . < $3]"; } # left SOURCE LEAST MOST
+ok "tegd starts" tegd_start --engine native --state-dir $lab/state-native --pin-dir $lab/bpf/native
+ok "networks are blocked in XDP" ctl block 198.51.100.0/24 2001:db8:7::/48 --for 5m
+ok "tegd is started with nft" moves nft TERM
+is "$(status .engine)" nft "nft judges"
+is "$(four), $(six), $(from 198.51.101.7)" "silent, silent, answered" "they are blocked there"
+is "$(ctl block --json | jq .total) $(left 198.51.100.0/24 270 301)" "2 [true]" "for the time that was left"
+ok "one is taken back there, and another blocked" bash -c "'$BUILD/tegctl' --socket $lab/run/api.sock unblock 2001:db8:7::/48 && '$BUILD/tegctl' --socket $lab/run/api.sock block 2001:db8:8::/45 --for 2h"
+ok "tegd is killed, and started with XDP" moves native KILL
+is "$(status .engine)" xdp-native "XDP judges"
+is "$(four), $(six), $(six 2001:db8:8:1::7)" "silent, answered, silent" "what nft blocked is blocked, what was taken back is not"
+is "$(left 2001:db8:8::/45 7000 7201)" "[true]" "for the time that was left"
+tegd_end TERM
+nft flush ruleset
+done_testing
