@@ -31,10 +31,12 @@ _Static_assert(sizeof(struct teg_payload) == 32, "abi");
  * something stand last. A list is a place in gen_lists: how many, and then numbers of rows, ascending;
  * the list at 0 is empty. Rows (gen_rows) are in the order of their rules.
  *
- * In the idle state every second or fourth byte begins a window of up to eight bytes, which is looked up in
+ * In the idle state every second or fourth byte begins a window of two to eight bytes, which is looked up in
  * `windows`. One that is not in it says: neither at its first byte nor at the one or three before does a match begin.
- * What is in it is looked up once more in `begins`: its first four and six bytes. When neither is there, no match
- * begins either.
+ * How long a window is, its first two bytes say: a short match makes only those windows short that begin as it does.
+ *
+ *     eval(base64 │ ev ──► shifts ──► 0: eight bytes ──► eval(bas ──► windows
+ *     id;         │ id ──► shifts ──► 40: three      ──► id;
  *
  * Of a state of age n the last n bytes are all that matters. When no match begins with any of them, the idle
  * state says the same. So the automaton is left as soon as what it was asked for has come to nothing.
@@ -52,27 +54,33 @@ _Static_assert(sizeof(struct teg_payload) == 32, "abi");
 #define TEG_LISTS_MAX 262144u
 #define TEG_LIST_MAX 256u      /* rows in a list */
 #define TEG_PAYLOAD_MOST 65535u
-#define TEG_WINDOWS 131072u
-#define TEG_WINDOW_BYTES (TEG_WINDOWS / 8)
-#define TEG_BEGINS 65536u
-#define TEG_BEGIN_BYTES (TEG_BEGINS / 8)
-#define TEG_BEGIN_SHORT 4
-#define TEG_BEGIN_LONG	6
+#define TEG_WINDOW_WORDS 16384u /* one begins at each byte */
+#define TEG_WINDOW_BYTES (TEG_WINDOW_WORDS + 7)
+#define TEG_PAIRS	 65536u
+#define TEG_WINDOW_MIN	 2u
+#define TEG_WINDOW_MAX	 8u
 
-/* What is set in a window of `n` bytes, 1 to 8, before it is looked up: what is not asked, and what tells letters' cases apart. */
+/* What is set in a window before it is looked up: what tells letters' cases apart. */
 #define TEG_WINDOW_FOLD 0x2020202020202020ull
-#define TEG_WINDOW_MASK(n) (TEG_WINDOW_FOLD | ((n) < 8 ? ~0ull << 8 * (n) : 0))
+#define TEG_WINDOW_FACTOR 0x9e3779b97f4a7c15ull
+#define TEG_WINDOW_SHIFT(n) (8 * (TEG_WINDOW_MAX - (n))) /* what pushes out all but the first `n` bytes */
 
-/* Of eight bytes in the order of their addresses, the first in the lowest 8 bits: below TEG_WINDOWS. */
-static inline __u32 teg_window(__u64 word, __u64 mask)
+#define TEG_WINDOW_NONE 63u /* leaves a bit of the first byte: of a pair with which no match begins */
+
+/* Of eight bytes in the order of their addresses, the first in the lowest 8 bits: where it is looked up. */
+static inline __u64 teg_window(__u64 word, __u32 shift)
 {
-	return (__u32)((word | mask) * 0x9e3779b97f4a7c15ull >> 47);
+	return ((word | TEG_WINDOW_FOLD) << shift) * TEG_WINDOW_FACTOR;
 }
 
-/* The same for a window's first `n` bytes: below TEG_BEGINS. */
-static inline __u32 teg_begin(__u64 word, unsigned n)
+static inline __u32 teg_window_word(__u64 window) /* the byte at which 64 bits of `windows` begin */
 {
-	return (__u32)((word | TEG_WINDOW_MASK(n)) * 0xff51afd7ed558ccdull >> 48);
+	return (__u32)(window >> 50);
+}
+
+static inline __u32 teg_window_bit(__u64 window) /* of these */
+{
+	return window >> 44 & 63;
 }
 
 struct teg_row {
@@ -89,11 +97,11 @@ struct teg_automaton {
 	__u32 classes;
 	__u32 most;		      /* so many bytes are looked at */
 	__u32 pad;
-	__u64 mask;		      /* of windows */
 	__u8 class_of[256];
 	__u8 windows[TEG_WINDOW_BYTES]; /* a bit each */
-	__u8 begins[TEG_BEGIN_BYTES];
+	__u8 pad_to_word;
+	__u8 shifts[TEG_PAIRS]; /* by a window's first two bytes, the first in the lowest 8 bits */
 };
-_Static_assert(sizeof(struct teg_automaton) == 32 + 256 + 16384 + 8192, "abi");
+_Static_assert(sizeof(struct teg_automaton) == 24 + 256 + 16392 + 65536, "abi");
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * payload - what reflexes look for in the payload of one packet. abi.h draws the tables.
  *
- *     payload_find ──► the packet's boxes ──► payload_walk, once an automaton ──► payload_turns, payload_next
+ *     payload_find ──► the packet's boxes ──► payload_walk, once an automaton ──► payload_turns, payload_beside
  *                                                │
  *          payload_chunk   128 bytes of the frame's first buffer, eight at a time: in the
  *                          idle state by windows, else by the automaton
@@ -20,6 +20,7 @@
 
 #include <linux/bpf.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
@@ -233,51 +234,44 @@ static __always_inline __u64 payload_load(const __u8 *p)
 	return __le64_to_cpu(*(const __u64 *)p);
 }
 
-static __always_inline __u64 payload_window(const struct teg_automaton *a, const __u8 *p, __u64 mask)
-{
-	const __u32 bit = teg_window(payload_load(p), mask);
+/*
+ * Is the window at p[at] in the map? In the lowest bit. In the fourteen instructions that it takes: clang makes twenty of it, for every second
+ * byte of every payload. A shift takes of its operand what it can shift by, the lowest six bits, of which C has nothing.
+ */
+#define PAYLOAD_WINDOW(a, p, at)                                                                                                  \
+	({                                                                                                                        \
+		__u64 window_, bits_;                                                                                             \
+		asm("%[bits] = *(u16 *)(%[from] + %[behind])\n"                                                                   \
+		    "%[bits] += %[tables]\n"                                                                                      \
+		    "%[bits] = *(u8 *)(%[bits] + %[shifts])\n"                                                                    \
+		    "%[window] = *(u64 *)(%[from] + %[behind])\n"                                                                 \
+		    "%[window] |= %[fold]\n"                                                                                      \
+		    "%[window] <<= %[bits]\n"                                                                                     \
+		    "%[window] *= %[factor]\n"                                                                                    \
+		    "%[bits] = %[window]\n"                                                                                       \
+		    "%[bits] >>= 50\n"                                                                                            \
+		    "%[bits] += %[tables]\n"                                                                                      \
+		    "%[bits] = *(u64 *)(%[bits] + %[windows])\n"                                                                  \
+		    "%[window] >>= 44\n"                                                                                          \
+		    "%[bits] >>= %[window]\n"                                                                                     \
+		    : [bits] "=&r"(bits_), [window] "=&r"(window_)                                                                \
+		    : [from] "r"(p), [behind] "i"(at), [tables] "r"(a), [fold] "r"(TEG_WINDOW_FOLD),                              \
+		      [factor] "r"(TEG_WINDOW_FACTOR), [shifts] "i"(offsetof(struct teg_automaton, shifts)),                      \
+		      [windows] "i"(offsetof(struct teg_automaton, windows)));                                                    \
+		bits_;                                                                                                            \
+	})
 
-	return a->windows[bit >> 3] >> (bit & 7);
-}
-
-/* Are the windows of these eight bytes not in the map? */
-static __always_inline bool payload_stays_idle(const struct teg_automaton *a, const __u8 *p)
+/* Which of the windows of eight bytes are in the map: a bit each, of two bytes. Nothing is branched on. */
+static __always_inline __u64 payload_windows(const struct teg_automaton *a, const __u8 *p)
 {
-	const __u64 mask = a->mask;
-	__u64 in = payload_window(a, p + 3, mask) | payload_window(a, p + 7, mask);
+	__u64 in = (PAYLOAD_WINDOW(a, p, 3) & 1) << 1 | (PAYLOAD_WINDOW(a, p, 7) & 1) << 3;
 
 	if (gen_config.payload.stride == 2)
-		in |= payload_window(a, p + 1, mask) | payload_window(a, p + 5, mask);
-	return !(in & 1);
+		in |= (PAYLOAD_WINDOW(a, p, 1) & 1) | (PAYLOAD_WINDOW(a, p, 5) & 1) << 2;
+	return in;
 }
 
-static __always_inline __u64 payload_begin(const struct teg_automaton *a, __u64 word, const unsigned n)
-{
-	const __u32 bit = teg_begin(word, n);
-
-	return a->begins[bit >> 3] >> (bit & 7);
-}
-
-/* Is a window in both maps? 0 or 1. */
-static __always_inline __u64 payload_is_begin(const struct teg_automaton *a, __u64 window, __u64 mask)
-{
-	const __u32 bit = teg_window(window, mask);
-
-	return (payload_begin(a, window, TEG_BEGIN_SHORT) | payload_begin(a, window, TEG_BEGIN_LONG)) & a->windows[bit >> 3] >> (bit & 7) & 1;
-}
-
-#define PAYLOAD_BEHIND 0x8888888866664420ull /* by which of four windows are in both maps, a bit each: behind the last of them, two bytes each */
-
-/* Behind which of these eight bytes no match begins any more: 0 to 8. Nothing is branched on. */
-static __always_inline __u64 payload_begins(const struct teg_automaton *a, const __u8 *p)
-{
-	const __u64 mask = a->mask;
-	__u64 in = payload_is_begin(a, payload_load(p + 3), mask) << 1 | payload_is_begin(a, payload_load(p + 7), mask) << 3;
-
-	if (gen_config.payload.stride == 2)
-		in |= payload_is_begin(a, payload_load(p + 1), mask) | payload_is_begin(a, payload_load(p + 5), mask) << 2;
-	return PAYLOAD_BEHIND >> 4 * in & 15;
-}
+#define PAYLOAD_BEHIND 0x8888888866664420ull /* by these bits: behind which byte no match begins any more, 0 to 8 */
 
 /*
  * Where ways through a loop meet. In a loop the verifier keeps what it knows only after twenty jumps, or a hundred instructions, since it last
@@ -290,15 +284,16 @@ static __always_inline __u64 payload_begins(const struct teg_automaton *a, const
 /* Eight bytes: by windows in the idle state, else by the automaton. False when the tables contradict themselves. */
 static __always_inline bool payload_group(struct payload *s, const struct teg_automaton *a, const __u8 *p, __u32 at, __u64 *state, const bool apart)
 {
+	const __u64 differs = payload_differs(*state, a->idle);
 	__u64 begins = 8;
 
-	if (!payload_differs(*state, a->idle) && likely(payload_stays_idle(a, p)))
-		return true;
-	PAYLOAD_MEET();
-	if (s->age <= 8) /* what began long ago is likely to go on: then it is not asked what begins here */
-		begins = payload_begins(a, p);
-	if (!begins && !payload_differs(*state, a->idle))
-		return true;
+	if (!differs || s->age <= 8) { /* what began long ago is likely to go on: then it is not asked what begins here */
+		const __u64 in = payload_windows(a, p);
+
+		if (likely(!(in | differs)))
+			return true;
+		begins = PAYLOAD_BEHIND >> 4 * in & 15;
+	}
 	if (apart) {
 		*state = payload_eight_apart(s, a, payload_load(p), at | begins << 32, *state);
 		return true;
@@ -368,13 +363,16 @@ __noinline int payload_copied(struct payload *s)
 	return PAYLOAD_MORE;
 }
 
-/* What comes next, to s->copy: at least sixteen bytes are left. */
+/* What comes next, to s->copy; PAYLOAD_END when fewer than sixteen bytes are left. */
 __noinline int payload_far(struct frame_ctx *ctx, struct payload *s)
 {
 	if (!gen_config.payload.automata || !frame_has_parts() || !s)
 		return PAYLOAD_UNREAD;
 	const __u32 left = s->until - s->at;
 	__u64 have = left < sizeof s->copy ? left : sizeof s->copy;
+
+	if (left < PAYLOAD_AHEAD)
+		return PAYLOAD_END;
 
 	/* Each bound by itself, of the register that the call is given: clang would ask both of have - PAYLOAD_AHEAD. */
 	WALK_ONE_REGISTER(have);
@@ -445,16 +443,13 @@ __noinline int payload_tail(struct frame_ctx *ctx, struct payload *s)
 	return PAYLOAD_END;
 }
 
-/* The next bytes, wherever they lie. A function of its own, since what calls it is a loop. */
-__noinline int payload_next(struct frame_ctx *ctx, struct payload *s)
+/* The next chunk of what lies in other buffers, or beyond where a pointer is followed. A function of its own, since what calls it is a loop. */
+__noinline int payload_beside(struct frame_ctx *ctx, struct payload *s)
 {
 	if (!gen_config.payload.steps || !s)
 		return PAYLOAD_UNREAD;
-	int rc = payload_chunk(ctx, s);
+	int rc = payload_far(ctx, s);
 
-	if (rc != PAYLOAD_FAR)
-		return rc;
-	rc = payload_far(ctx, s);
 	for (__u32 j = 0; j < PAYLOAD_CHUNK / 8 / PAYLOAD_COPIED && rc == PAYLOAD_MORE; j++) {
 		rc = payload_copied(s);
 		WALK_ONE_REGISTER(j); /* else clang asks of "j or rc", in which Linux 5.15 sees no end */
@@ -462,13 +457,27 @@ __noinline int payload_next(struct frame_ctx *ctx, struct payload *s)
 	return rc;
 }
 
-/* So many chunks: PAYLOAD_MORE, or as payload_walk(). */
+/* So many chunks: PAYLOAD_MORE, or what the last one said. A chunk is one call, which costs what four bytes do. */
 __noinline int payload_turns(struct frame_ctx *ctx, struct payload *s)
 {
 	if (!gen_config.payload.steps || !s)
 		return PAYLOAD_UNREAD;
 	for (__u32 i = 0; i < PAYLOAD_TURNS; i++) {
-		int rc = payload_next(ctx, s);
+		int rc = payload_chunk(ctx, s);
+
+		if (rc != PAYLOAD_MORE)
+			return rc;
+	}
+	return PAYLOAD_MORE;
+}
+
+/* The same of what lies elsewhere: a loop of its own, so that the verifier walks neither within the other. */
+__noinline int payload_turns_beside(struct frame_ctx *ctx, struct payload *s)
+{
+	if (!gen_config.payload.steps || !s)
+		return PAYLOAD_UNREAD;
+	for (__u32 i = 0; i < PAYLOAD_TURNS; i++) {
+		int rc = payload_beside(ctx, s);
 
 		if (rc != PAYLOAD_MORE)
 			return rc;
@@ -487,15 +496,19 @@ __noinline int payload_walk(struct frame_ctx *ctx, struct payload *s)
 	s->until = s->first + (s->len < a->most ? s->len : a->most);
 	s->state = a->start;
 	s->age = 0;
-	for (__u32 i = 0; i < PAYLOAD_TURNS; i++) {
-		int rc = payload_turns(ctx, s);
+	int rc = PAYLOAD_MORE;
 
-		if (rc == PAYLOAD_END)
-			return payload_tail(ctx, s);
-		if (rc != PAYLOAD_MORE)
-			return PAYLOAD_UNREAD;
+	for (__u32 i = 0; i < PAYLOAD_TURNS && rc == PAYLOAD_MORE; i++) {
+		rc = payload_turns(ctx, s);
+		WALK_ONE_REGISTER(i);
 	}
-	return PAYLOAD_UNREAD;
+	if (rc == PAYLOAD_FAR) /* and nothing behind it is near */
+		rc = PAYLOAD_MORE;
+	for (__u32 i = 0; i < PAYLOAD_TURNS && rc == PAYLOAD_MORE; i++) {
+		rc = payload_turns_beside(ctx, s);
+		WALK_ONE_REGISTER(i);
+	}
+	return rc == PAYLOAD_END ? payload_tail(ctx, s) : PAYLOAD_UNREAD;
 }
 
 /* In which boxes the packet lies. */

@@ -299,9 +299,8 @@ static uint32_t put_windows(struct making *m)
 		const struct many_windows *w = four < two ? m->windows.at[i].four : m->windows.at[i].two;
 		struct teg_automaton *t = &m->automata.at[i];
 
-		t->mask = w->mask;
 		memcpy(t->windows, w->windows, sizeof t->windows);
-		memcpy(t->begins, w->begins, sizeof t->begins);
+		memcpy(t->shifts, w->shifts, sizeof t->shifts);
 	}
 	return four < two ? 4 : 2;
 }

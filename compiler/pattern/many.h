@@ -13,10 +13,10 @@
  * first byte at which it is, and perhaps in later ones.
  *
  * Most payloads hold nothing that is looked for. So windows of up to eight bytes, two or
- * four bytes apart, are asked of two bit maps (abi.h, teg_window) whether a match may begin there:
+ * four bytes apart, are looked up in a bit map (abi.h, teg_window): whether a match may begin there:
  *
- *     idle, before byte j ──► bytes from j+1 on in both maps? ──► no: idle before byte j+2 says the same
- *                                                            └─► yes: the automaton reads on from j
+ *     idle, before byte j ──► bytes from j+1 on in the map? ──► no: idle before byte j+2 says the same
+ *                                                          └─► yes: the automaton reads on from j
  */
 #ifndef TEG_PATTERN_MANY_H
 #define TEG_PATTERN_MANY_H
@@ -51,18 +51,17 @@ bool many_compile(struct many *out, struct arena *a, const struct many_wish *wis
 void many_find(const struct many *m, const void *bytes, size_t len, size_t within, bool *found);
 
 /*
- * many_windows - the maps for windows that stand two or four bytes apart, with the length that makes
- * them cheapest, which the mask tells. The price is a guess, good enough to choose the stride by.
+ * many_windows - the map for windows that stand two or four bytes apart, each as long
+ * as what may begin with its first two bytes lets it be. The price is a guess, good enough to choose the stride by.
  */
 struct many_windows {
 	double price, likely; /* ns for eight bytes of text; about how often its windows are in the map */
-	uint64_t mask;
-	uint8_t windows[TEG_WINDOW_BYTES], begins[TEG_BEGIN_BYTES];
+	uint8_t windows[TEG_WINDOW_BYTES], shifts[TEG_PAIRS];
 };
 void many_windows(struct many_windows *out, const struct many *m, unsigned stride);
 
 /* By state: so many bytes before it are all that matters, TEG_AGE_OLD when that is more than eight. Where no window
- * with one of them as its match's first byte is in the maps, the idle state finds what this one does. */
+ * with one of them as its match's first byte is in the map, the idle state finds what this one does. */
 void many_ages(uint8_t *ages, const struct many *m);
 
 #endif

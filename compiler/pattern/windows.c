@@ -1,5 +1,5 @@
 /*
- * windows - where a match of several patterns may begin, as maps of short windows.
+ * windows - where a match of several patterns may begin, as a map of short windows.
  *
  * Two readings of the same bytes are compared, both from the idle state: one that
  * begins with the first byte, one a byte later. As long as they are in different
@@ -10,7 +10,7 @@
  *
  * Windows stand `stride` bytes apart, so a window may begin up to stride - 1 bytes
  * behind the match: a phase for each. Once something has been said, all that may
- * follow is in the maps. Cases are one: what bit 5 tells apart is the same byte here.
+ * follow is in the map. Cases are one: what bit 5 tells apart is the same byte here.
  */
 #include <math.h>
 #include <string.h>
@@ -18,9 +18,9 @@
 #include "compiler/pattern/many.h"
 #include "lang/base/own.h"
 
-#define WINDOW_LEN 8u
-#define GOING_MAX  131072u /* beginnings of a length: more would fill the maps */
-#define WILD_MAX   2u	   /* bytes of a window that may be any */
+#define WINDOW_LEN TEG_WINDOW_MAX
+#define GOING_MAX  131072u /* beginnings of a length: more would fill the map */
+#define FOLDED	   ((unsigned)(TEG_WINDOW_FOLD & 0xffff))
 
 /* About what the first hook takes, in ns: a window; eight bytes to which a match may begin, and those to which it may not. */
 #define WINDOW_NS 0.6
@@ -46,6 +46,11 @@ struct looking {
 	unsigned count[256];
 	uint64_t *slots, level;	   /* a level's number, and 1 + place in its `going` */
 };
+
+static unsigned pair_of(uint64_t word)
+{
+	return (unsigned)(word & 0xffff) | FOLDED;
+}
 
 static uint32_t next_of(const struct many *m, uint32_t s, unsigned c)
 {
@@ -132,7 +137,7 @@ static void phase_find(struct looking *l, struct phase *p, unsigned behind)
 	}
 }
 
-/* --- maps ------------------------------------------------------------------------------------ */
+/* --- the map ------------------------------------------------------------------------------------ */
 
 /* About how often a byte, its cases as one, stands behind what people send before it: enough to compare lengths. */
 static double byte_likely(unsigned folded)
@@ -153,71 +158,72 @@ static double word_likely(uint64_t word, unsigned len)
 	return likely;
 }
 
-typedef void put_fn(struct many_windows *out, uint64_t word, unsigned len);
-
-static void put_window(struct many_windows *out, uint64_t word, unsigned len)
+static void put(struct many_windows *out, uint64_t word)
 {
-	const uint32_t at = teg_window(word, out->mask);
+	const unsigned shift = out->shifts[pair_of(word)];
+	const uint64_t window = teg_window(word, shift);
+	const size_t bit = 8 * (size_t)teg_window_word(window) + teg_window_bit(window);
 
-	if (!(out->windows[at / 8] >> at % 8 & 1))
-		out->likely += word_likely(word, len);
-	out->windows[at / 8] |= (uint8_t)(1u << at % 8);
+	if (!(out->windows[bit / 8] >> bit % 8 & 1))
+		out->likely += word_likely(word, WINDOW_LEN - shift / 8);
+	out->windows[bit / 8] |= (uint8_t)(1u << bit % 8);
 }
 
-static void put_begin(struct many_windows *out, uint64_t word, unsigned len)
-{
-	const uint32_t at = teg_begin(word, len);
+/* --- how long windows are, by their first two bytes ------------------------------------------- */
 
-	out->begins[at / 8] |= (uint8_t)(1u << at % 8);
-}
-
-/* The word with all that may be behind the bytes that are known of it. */
-static void put_wild(struct many_windows *out, put_fn *put, uint64_t word, unsigned known, unsigned len)
+/* Windows that begin with this pair, in either case, are not longer than so many bytes. */
+static void pair_most(struct many_windows *out, unsigned pair, unsigned len)
 {
-	if (known == len) {
-		put(out, word, len);
+	static const unsigned cases[] = { 0, 0x20, 0x2000, FOLDED };
+
+	if (out->shifts[pair] != TEG_WINDOW_NONE && out->shifts[pair] >= TEG_WINDOW_SHIFT(len))
 		return;
-	}
-	for (unsigned b = 0; b < 256; b++)
-		if ((b | (TEG_WINDOW_FOLD & 0xff)) == b)
-			put_wild(out, put, word | (uint64_t)b << 8 * known, known + 1, len);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		out->shifts[pair & ~cases[i]] = (uint8_t)TEG_WINDOW_SHIFT(len);
 }
 
-/* Whether `len` bytes can be asked of all beginnings of a phase. */
-static bool phase_has(const struct phase *p, unsigned len)
+/* What has been told is not asked any further. Of what one byte told, any may be the second. */
+static void find_pairs(struct many_windows *out, const struct phase *p, unsigned most)
 {
-	for (unsigned known = 0; known + WILD_MAX < len; known++)
-		if (p->told[known].len)
-			return false;
-	return len <= p->whole;
-}
-
-static void put_windows(struct many_windows *out, const struct phase *p, unsigned len)
-{
-	for (size_t i = 0; i < p->going[len].len; i++)
-		put_window(out, p->going[len].at[i].word, len);
-	for (unsigned known = 0; known <= len; known++)
+	for (size_t i = 0; i < p->told[1].len; i++)
+		for (unsigned b = 0; b < 256; b++)
+			pair_most(out, pair_of(p->told[1].at[i] | b << 8), TEG_WINDOW_MIN);
+	for (unsigned known = TEG_WINDOW_MIN; known <= most; known++)
 		for (size_t i = 0; i < p->told[known].len; i++)
-			put_wild(out, put_window, p->told[known].at[i], known, len);
+			pair_most(out, pair_of(p->told[known].at[i]), known);
+	for (size_t i = 0; i < p->going[most].len; i++)
+		pair_most(out, pair_of(p->going[most].at[i].word), most);
 }
 
-/* Each by six of its bytes, or by four where six are not known. */
-static void put_begins(struct many_windows *out, const struct phase *p)
+static bool map_has(const struct many_windows *w, uint64_t window)
 {
-	const unsigned most = p->whole >= TEG_BEGIN_LONG ? TEG_BEGIN_LONG : TEG_BEGIN_SHORT;
+	const size_t bit = 8 * (size_t)teg_window_word(window) + teg_window_bit(window);
 
-	if (!phase_has(p, TEG_BEGIN_SHORT)) {
-		memset(out->begins, 0xff, sizeof out->begins);
+	return w->windows[bit / 8] >> bit % 8 & 1;
+}
+
+/* Pairs with which no match begins have one of two windows. Where one of these is in the map, by chance, they are asked as others are. */
+static void leave_pairs(struct many_windows *out)
+{
+	if (!map_has(out, teg_window(0, TEG_WINDOW_NONE)) && !map_has(out, teg_window(1, TEG_WINDOW_NONE)))
 		return;
-	}
-	for (size_t i = 0; i < p->going[most].len; i++)
-		put_begin(out, p->going[most].at[i].word, most);
-	for (unsigned known = 0; known <= most; known++)
-		for (size_t i = 0; i < p->told[known].len; i++) {
-			const unsigned len = known < TEG_BEGIN_LONG ? TEG_BEGIN_SHORT : TEG_BEGIN_LONG;
+	for (size_t i = 0; i < sizeof out->shifts; i++)
+		if (out->shifts[i] == TEG_WINDOW_NONE)
+			out->shifts[i] = TEG_WINDOW_SHIFT(WINDOW_LEN);
+}
 
-			put_wild(out, put_begin, p->told[known].at[i], known < len ? known : len, len);
-		}
+static void put_windows(struct many_windows *out, const struct phase *p)
+{
+	for (unsigned len = TEG_WINDOW_MIN; len <= WINDOW_LEN; len++) {
+		for (size_t i = 0; i < p->going[len].len; i++)
+			if (out->shifts[pair_of(p->going[len].at[i].word)] == TEG_WINDOW_SHIFT(len))
+				put(out, p->going[len].at[i].word);
+		for (size_t i = 0; i < p->told[len].len; i++)
+			put(out, p->told[len].at[i]);
+	}
+	for (size_t i = 0; i < p->told[1].len; i++)
+		for (unsigned b = 0; b < 256; b++)
+			put(out, p->told[1].at[i] | b << 8);
 }
 
 static double price(const struct many_windows *w, unsigned stride)
@@ -227,22 +233,37 @@ static double price(const struct many_windows *w, unsigned stride)
 
 	for (size_t i = 0; i < sizeof w->windows; i++)
 		ones += (unsigned)__builtin_popcount(w->windows[i]);
-	const double in = fmin(1, w->likely + (double)ones / TEG_WINDOWS);
+	const double in = fmin(1, w->likely + (double)ones / TEG_WINDOW_WORDS / 8);
 
 	return windows * WINDOW_NS + (1 - pow(1 - in, windows)) * TAKEN_NS;
 }
 
-/* With windows of so many bytes; a full map, when that cannot be. */
-static void map(struct many_windows *out, const struct phase *phases, unsigned stride, unsigned len)
+/* How many bytes of a window all beginnings are known by. */
+static unsigned known_of(const struct phase *phases, unsigned stride)
 {
+	unsigned known = WINDOW_LEN;
+
+	for (unsigned i = 0; i < stride; i++)
+		if (phases[i].whole < known || phases[i].told[0].len)
+			known = phases[i].told[0].len ? 0 : phases[i].whole;
+	return known;
+}
+
+/* A full map, when two bytes do not tell whether a match begins. */
+static void map(struct many_windows *out, const struct phase *phases, unsigned stride)
+{
+	const unsigned known = known_of(phases, stride);
+
 	memset(out, 0, sizeof *out);
-	out->mask = TEG_WINDOW_MASK(len);
-	for (unsigned i = 0; i < stride; i++) {
-		if (!phase_has(&phases[i], len)) {
-			memset(out->windows, 0xff, sizeof out->windows);
-			break;
-		}
-		put_windows(out, &phases[i], len);
+	if (known < TEG_WINDOW_MIN) {
+		memset(out->windows, 0xff, sizeof out->windows);
+	} else {
+		memset(out->shifts, TEG_WINDOW_NONE, sizeof out->shifts);
+		for (unsigned i = 0; i < stride; i++)
+			find_pairs(out, &phases[i], known);
+		for (unsigned i = 0; i < stride; i++)
+			put_windows(out, &phases[i]);
+		leave_pairs(out);
 	}
 	out->price = price(out, stride);
 }
@@ -252,17 +273,9 @@ void many_windows(struct many_windows *out, const struct many *m, unsigned strid
 	own(arena) struct arena *a = arena_new();
 	struct looking l = { .arena = a, .m = m, .slots = arena_zero(a, 2 * GOING_MAX * sizeof *l.slots) };
 	struct phase phases[4] = { 0 };
-	struct many_windows *tried = arena_zero(a, sizeof *tried);
 
 	find_members(&l);
 	for (unsigned i = 0; i < stride; i++)
 		phase_find(&l, &phases[i], i);
-	out->price = INFINITY;
-	for (unsigned len = WINDOW_LEN; len; len--) {
-		map(tried, phases, stride, len);
-		if (tried->price < out->price)
-			*out = *tried;
-	}
-	for (unsigned i = 0; i < stride; i++)
-		put_begins(out, &phases[i]);
+	map(out, phases, stride);
 }

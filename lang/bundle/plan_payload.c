@@ -6,7 +6,8 @@
 #include "lang/bundle/plan.h"
 
 #define ROW_BYTES	20
-#define AUTOMATON_BYTES (28 + 256 + TEG_WINDOW_BYTES + TEG_BEGIN_BYTES)
+#define AUTOMATON_BYTES (20 + 256 + TEG_WINDOW_BYTES + TEG_PAIRS / 4)
+#define FOLDED		((uint32_t)(TEG_WINDOW_FOLD & 0xffff))
 
 /* --- encode --------------------------------------------------------------------- */
 
@@ -17,13 +18,13 @@ static void put_automaton(struct buf *out, const struct teg_automaton *t)
 	wire_put_u32(out, t->first_hit);
 	wire_put_u32(out, t->classes);
 	wire_put_u32(out, t->most);
-	wire_put_u64(out, t->mask);
 	for (size_t i = 0; i < sizeof t->class_of; i++)
 		wire_put_u8(out, t->class_of[i]);
 	for (size_t i = 0; i < sizeof t->windows; i++)
 		wire_put_u8(out, t->windows[i]);
-	for (size_t i = 0; i < sizeof t->begins; i++)
-		wire_put_u8(out, t->begins[i]);
+	for (uint32_t pair = 0; pair < TEG_PAIRS; pair++)
+		if ((pair | FOLDED) == pair) /* others are as this is */
+			wire_put_u8(out, t->shifts[pair]);
 }
 
 static void put_words(struct buf *out, const uint32_t *at, uint32_t count)
@@ -68,13 +69,15 @@ static void get_automaton(struct wire_in *in, struct teg_automaton *t)
 	t->first_hit = wire_get_u32(in);
 	t->classes = wire_get_u32(in);
 	t->most = wire_get_u32(in);
-	t->mask = wire_get_u64(in);
 	for (size_t i = 0; i < sizeof t->class_of; i++)
 		t->class_of[i] = wire_get_u8(in);
 	for (size_t i = 0; i < sizeof t->windows; i++)
 		t->windows[i] = wire_get_u8(in);
-	for (size_t i = 0; i < sizeof t->begins; i++)
-		t->begins[i] = wire_get_u8(in);
+	for (uint32_t pair = 0; pair < TEG_PAIRS; pair++)
+		if ((pair | FOLDED) == pair)
+			t->shifts[pair] = wire_get_u8(in);
+	for (uint32_t pair = 0; pair < TEG_PAIRS; pair++)
+		t->shifts[pair] = t->shifts[pair | FOLDED];
 }
 
 static uint32_t *get_words(struct wire_in *in, uint32_t *count, struct arena *a)
@@ -159,12 +162,16 @@ static bool is_state(const struct teg_automaton *t, uint32_t at, uint32_t end)
 	return at >= t->idle && at < end && !((at - t->idle) % (t->classes + TEG_STEP_MORE));
 }
 
-static bool mask_holds(uint64_t mask)
+/* Each leaves two bytes to eight, or next to nothing, and the same for letters of either case. */
+static bool shifts_hold(const struct teg_automaton *t)
 {
-	for (unsigned n = 1; n <= 8; n++)
-		if (mask == TEG_WINDOW_MASK(n))
-			return true;
-	return false;
+	for (uint32_t pair = 0; pair < TEG_PAIRS; pair++) {
+		const uint8_t shift = t->shifts[pair];
+
+		if (shift != t->shifts[pair | FOLDED] || (shift != TEG_WINDOW_NONE && (shift % 8 || shift > TEG_WINDOW_SHIFT(TEG_WINDOW_MIN))))
+			return false;
+	}
+	return true;
 }
 
 /* The rows of the states stand from `idle` to `end`. */
@@ -176,7 +183,7 @@ static bool automaton_holds(const struct plan *p, const struct teg_automaton *t,
 	    (end - t->idle) / width > TEG_STATES_MAX || !is_state(t, t->start, end) ||
 	    (t->first_hit != end && !is_state(t, t->first_hit, end)) || !t->most || t->most > TEG_PAYLOAD_MOST)
 		return false;
-	if (!mask_holds(t->mask))
+	if (!shifts_hold(t))
 		return false;
 	for (size_t i = 0; i < sizeof t->class_of; i++)
 		if (t->class_of[i] >= t->classes)

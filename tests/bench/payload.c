@@ -219,14 +219,12 @@ static struct text nearly(struct gen *g, struct arena *a, const struct plan *p)
 static unsigned begins(const struct plan *p, const struct teg_automaton *t, const uint8_t *at)
 {
 	for (int i = 7; i >= 0; i -= (int)p->config.payload.stride) {
-		uint64_t word;
-		bool in = false;
+		uint64_t word, bits;
 
 		memcpy(&word, at + i, sizeof word);
-		const uint32_t bit = teg_window(word, t->mask);
-		for (unsigned n = TEG_BEGIN_SHORT; n <= TEG_BEGIN_LONG; n += 2)
-			in |= t->begins[teg_begin(word, n) >> 3] >> (teg_begin(word, n) & 7) & 1;
-		if (in && t->windows[bit >> 3] >> (bit & 7) & 1)
+		const uint64_t window = teg_window(word, t->shifts[word & 0xffff]);
+		memcpy(&bits, t->windows + teg_window_word(window), sizeof bits);
+		if (bits >> teg_window_bit(window) & 1)
 			return (unsigned)i + 1;
 	}
 	return 0;

@@ -78,6 +78,15 @@ static uint32_t *telling(const struct plan *p, uint32_t column)
 	return NULL;
 }
 
+/* The first pair of long windows, with a shift of its own. */
+static bool shift_first(struct teg_automaton *t, uint8_t shift)
+{
+	for (uint32_t pair = 0; pair < TEG_PAIRS; pair++)
+		if (t->shifts[pair] < TEG_WINDOW_SHIFT(TEG_WINDOW_MIN) && (pair | 0x2020) == pair)
+			return t->shifts[pair] = shift, true;
+	return false;
+}
+
 static bool damage(struct plan *p, unsigned nth)
 {
 	struct teg_automaton *t = &p->payload.automata[0];
@@ -122,18 +131,15 @@ static bool damage(struct plan *p, unsigned nth)
 		return true;
 	case 12: /* the idle state tells of a hit, so that nothing may be skipped */
 		return t->first_hit = t->idle, true;
-	case 13:
-		for (size_t i = 0; i < sizeof t->begins; i++)
-			if (t->begins[i])
-				return t->begins[i] &= (uint8_t)(t->begins[i] - 1), true;
-		return false;
+	case 13: /* no match is said to begin with a pair with which one does */
+		return shift_first(t, TEG_WINDOW_NONE);
 	case 14: /* a state that waits for what began earlier is said to be young */
 		for (uint32_t s = 0; s < p->config.payload.steps; s += width(p))
 			if (p->payload.steps[s + classes + TEG_STEP_AGE] == 3)
 				return p->payload.steps[s + classes + TEG_STEP_AGE] = 2, true;
 		return false;
 	case 15: /* windows of another length than those in the map */
-		return t->mask = TEG_WINDOW_MASK(t->mask == TEG_WINDOW_MASK(2) ? 3 : 2), true;
+		return shift_first(t, TEG_WINDOW_SHIFT(TEG_WINDOW_MIN));
 	}
 	return false;
 }
@@ -191,7 +197,6 @@ static void forgive(struct plan *p)
 		const uint32_t end = n + 1 < p->config.payload.automata ? t[1].idle : p->config.payload.steps;
 
 		memset(t->windows, 0xff, sizeof t->windows);
-		memset(t->begins, 0xff, sizeof t->begins);
 		for (uint32_t s = t->idle; s < end; s += t->classes + TEG_STEP_MORE)
 			p->payload.steps[s + t->classes + TEG_STEP_AGE] = TEG_AGE_OLD;
 	}

@@ -66,14 +66,12 @@ static unsigned begins(const struct idling *k, const uint8_t *at)
 {
 	for (unsigned i = 8; i; i -= k->stride) {
 		uint64_t word = 0;
-		bool in = false;
 
 		for (unsigned b = 0; b < 8; b++)
 			word |= (uint64_t)at[i - 1 + b] << 8 * b;
-		const uint32_t bit = teg_window(word, k->windows.mask);
-		for (unsigned n = TEG_BEGIN_SHORT; n <= TEG_BEGIN_LONG; n += 2)
-			in |= k->windows.begins[teg_begin(word, n) / 8] >> teg_begin(word, n) % 8 & 1;
-		if (in && k->windows.windows[bit / 8] >> bit % 8 & 1)
+		const uint64_t window = teg_window(word, k->windows.shifts[word & 0xffff]);
+		const uint32_t bit = 8 * teg_window_word(window) + teg_window_bit(window);
+		if (k->windows.windows[bit / 8] >> bit % 8 & 1)
 			return i;
 	}
 	return 0;
@@ -166,6 +164,21 @@ static unsigned ones(const uint8_t *map, size_t len)
 	return n;
 }
 
+static uint32_t pair(const char *two)
+{
+	return (uint32_t)((uint8_t)two[0] | (uint8_t)two[1] << 8);
+}
+
+/* So many pairs of letters have this shift, cases as one. */
+static unsigned shifted(const struct many_windows *w, unsigned shift)
+{
+	unsigned n = 0;
+
+	for (uint32_t p = 0; p < TEG_PAIRS; p++)
+		n += (p | 0x2020) == p && w->shifts[p] == shift;
+	return n;
+}
+
 static void sizes(void)
 {
 	static const struct many_wish words[] = { { "union select", PATTERN_ICASE }, { "jndi:ldap://", 0 }, { "/etc/passwd", 0 } };
@@ -180,17 +193,18 @@ static void sizes(void)
 	tap_ok(many_compile(&m, a, words, 3, 100), "three words fit into 100 states");
 	tap_num(m.states, 12 + 12 + 11 + 1, "states of three words: one a letter, and the idle one, which is the beginning too");
 	many_windows(&w, &m, 2);
-	tap_ok(w.mask == TEG_WINDOW_MASK(8) && ones(w.windows, sizeof w.windows) == 6 && ones(w.begins, sizeof w.begins) == 6,
+	tap_ok(shifted(&w, TEG_WINDOW_SHIFT(8)) == 6 && ones(w.windows, sizeof w.windows) == 6 && shifted(&w, TEG_WINDOW_NONE) == 128 * 128 - 6,
 	       "their windows are six of eight bytes, in either case");
 	many_windows(&w, &m, 4);
-	tap_ok(w.mask == TEG_WINDOW_MASK(8) && ones(w.windows, sizeof w.windows) == 12 && ones(w.begins, sizeof w.begins) == 12,
-	       "four bytes apart they are twelve");
+	tap_ok(shifted(&w, TEG_WINDOW_SHIFT(8)) == 12 && ones(w.windows, sizeof w.windows) == 12, "four bytes apart they are twelve");
 	many_ages(ages, &m);
 	const uint32_t u = m.next[m.class_of['u']], un = m.next[(size_t)u * m.classes + m.class_of['N']];
 	tap_ok(ages[u] == 1 && ages[un] == 2, "a state's age is how many letters have been read");
 	tap_ok(many_compile(&m, a, mixed, 2, 100), "a long word and a short one fit");
 	many_windows(&w, &m, 2);
-	tap_ok(w.mask == TEG_WINDOW_MASK(2) || w.mask == TEG_WINDOW_MASK(3) || w.mask == TEG_WINDOW_MASK(4), "the short one makes windows short");
+	tap_ok(w.shifts[pair("ss")] == TEG_WINDOW_SHIFT(3) && w.shifts[pair("SH")] == TEG_WINDOW_SHIFT(2),
+	       "the short one makes windows short that begin as it does");
+	tap_ok(w.shifts[pair("un")] == TEG_WINDOW_SHIFT(8) && w.shifts[pair("nI")] == TEG_WINDOW_SHIFT(8), "and no others");
 	tap_ok(!many_compile(&m, a, tangled, 2, 1000), "two tangled patterns need more than 1000 states");
 	tap_ok(many_compile(&m, a, anything, 1, 1000), "a word of any letters fits");
 	many_windows(&w, &m, 2);

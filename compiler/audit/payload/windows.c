@@ -1,10 +1,10 @@
 /*
- * windows - every window that could change what is read is in the maps.
+ * windows - every window that could change what is read is in the map.
  *
  * Before byte j idle, and b the bytes from j on: skipping a stride is right when the state after b is the one after b
  * without its first `stride` bytes, and neither reading said what the other did not. So for each b for which that is
- * not so, the window from b's byte stride - 1 on must be in both maps. Of `b` only the window's bytes are kept, each as
- * what it is with bit 5 set: no map tells more of it.
+ * not so, the window from b's byte stride - 1 on must be in the map, which asks of it as many bytes as its first two
+ * say. Of `b` only the window's bytes are kept, each as what it is with bit 5 set: the map tells no more of it.
  */
 #include "compiler/audit/payload/reading.h"
 #include "lang/base/own.h"
@@ -16,13 +16,13 @@ struct look {
 	uint64_t word;
 	uint32_t is, later; /* after all bytes so far, and after all but the first `stride` */
 	uint8_t depth;
-	bool told, begins;  /* found in `begins` */
+	bool told;
 };
 
 struct windows {
 	const struct teg_automaton *t;
 	const uint32_t *steps;
-	unsigned stride, len;
+	unsigned stride;
 	uint8_t members[256][256]; /* a class's bytes, with bit 5 */
 	unsigned count[256];
 	struct look *seen;	   /* some of those that were looked at, by hash */
@@ -35,38 +35,45 @@ static bool was_seen(struct windows *w, const struct look *l)
 	const uint64_t h = (l->word ^ (uint64_t)l->is << 32 ^ l->later ^ (uint64_t)l->depth << 56 ^ (uint64_t)l->told << 63) * 0x9e3779b97f4a7c15;
 	struct look *s = &w->seen[h >> 40 & (WINDOWS_SEEN - 1)];
 
-	if (s->depth && s->word == l->word && s->is == l->is && s->later == l->later && s->depth == l->depth && s->told == l->told &&
-	    s->begins == l->begins)
+	if (s->depth && s->word == l->word && s->is == l->is && s->later == l->later && s->depth == l->depth && s->told == l->told)
 		return true;
 	*s = *l;
 	return false;
 }
 
-/* What the maps say of a window of which so many bytes are known: false when it lacks one that it must have. */
-static bool maps_have(const struct windows *w, struct look *l, unsigned known)
+/* How many bytes of a window are asked, once its first two are known: with which no match may begin, within all of them. */
+static unsigned asked_of(const struct windows *w, uint64_t word)
 {
-	const uint32_t bit = teg_window(l->word, w->t->mask), begin = teg_begin(l->word, known);
+	const unsigned shift = w->t->shifts[word & 0xffff];
 
-	if (known == TEG_BEGIN_SHORT || known == TEG_BEGIN_LONG)
-		l->begins |= w->t->begins[begin / 8] >> begin % 8 & 1;
-	return (known != w->len || w->t->windows[bit / 8] >> bit % 8 & 1) && (known != TEG_BEGIN_LONG || l->begins);
+	return shift == TEG_WINDOW_NONE ? TEG_WINDOW_MAX : TEG_WINDOW_MAX - shift / 8;
+}
+
+static bool map_has(const struct windows *w, uint64_t word)
+{
+	const uint64_t window = teg_window(word, w->t->shifts[word & 0xffff]);
+	const uint32_t bit = 8 * teg_window_word(window) + teg_window_bit(window);
+
+	return w->t->windows[bit / 8] >> bit % 8 & 1;
 }
 
 static void look(struct windows *w, struct look l)
 {
-	if (l.depth >= w->stride && l.is == l.later && !l.told)
+	const unsigned known = l.depth < w->stride ? 0 : l.depth - w->stride + 1;
+
+	if (known && l.is == l.later && !l.told)
 		return;
-	if (l.depth >= w->stride && !maps_have(w, &l, l.depth - w->stride + 1)) {
-		w->holds = false;
+	if (known >= TEG_WINDOW_MIN && known == asked_of(w, l.word)) {
+		w->holds &= map_has(w, l.word);
 		return;
 	}
-	if ((l.begins && l.depth + 1u >= w->stride + w->len) || was_seen(w, &l))
+	if (was_seen(w, &l))
 		return;
 	for (uint32_t c = 0; c < w->t->classes && w->holds && ++w->tried < TRIED_MOST; c++) {
 		const uint32_t to = w->steps[l.is + c], behind = l.depth >= w->stride ? w->steps[l.later + c] : w->t->idle;
 		const bool in_window = l.depth + 1u >= w->stride;
 		const bool told = l.told || w->steps[to + w->t->classes] != w->steps[behind + w->t->classes];
-		struct look next = { l.word, to, behind, (uint8_t)(l.depth + 1), told, l.begins };
+		struct look next = { l.word, to, behind, (uint8_t)(l.depth + 1), told };
 
 		for (unsigned i = 0; i < (in_window ? w->count[c] : 1u) && w->holds && ++w->tried < TRIED_MOST; i++) {
 			if (in_window)
@@ -99,15 +106,13 @@ int payload_windows(struct payload_reading *r, uint32_t n)
 	const struct teg_automaton *t = &r->plan->payload.automata[n];
 	struct windows w = { .t = t, .steps = r->plan->payload.steps, .stride = r->plan->config.payload.stride, .holds = true };
 
-	if (is_full(t->windows, sizeof t->windows) && is_full(t->begins, sizeof t->begins))
+	if (is_full(t->windows, sizeof t->windows))
 		return 0;
-	while (w.len < 8 && t->mask != TEG_WINDOW_MASK(w.len))
-		w.len++;
 	w.seen = arena_zero(a, WINDOWS_SEEN * sizeof *w.seen);
 	find_members(&w);
 	look(&w, (struct look){ .is = t->idle, .later = t->idle });
 	if (!w.holds || t->first_hit == t->idle)
-		return err_set(r->why, EPROTO, "payload automaton %u: a window in which a match may begin is not in its maps", n);
+		return err_set(r->why, EPROTO, "payload automaton %u: a window in which a match may begin is not in its map", n);
 	if (w.tried >= TRIED_MOST)
 		return err_set(r->why, E2BIG, "payload automaton %u: the budget did not suffice to prove its windows", n);
 	return 0;
