@@ -158,6 +158,10 @@ static __always_inline struct teg_bucket *buckets_place(struct teg_bucket *set, 
 		}
 		asm volatile("" : "+r"(least), "+r"(was_who), "+r"(was_ns)); /* else clang keeps more of each turn than the stack has room for */
 	}
+	/* To the verifier it may be any: what follows is walked for one place, not for each of the four after each way to it. */
+	least ^= (__u32)seen;
+	asm volatile("" : "+r"(least));
+	least ^= (__u32)seen;
 	const __u32 ahead = least / TEG_BUCKET_WAYS, at = least % TEG_BUCKET_WAYS;
 	struct teg_bucket *room = &set[BOUND(at, TEG_BUCKET_WAYS)];
 

@@ -310,7 +310,7 @@ static __always_inline const struct teg_rule *judge_cell(struct walk *w, const s
 
 #define JUDGE_HERE 8u /* cells that are asked without a call: a longer list is asked by parts, and so is any of a program that looks into payloads */
 #define JUDGE_PARTS (TEG_BOXES_MAX / TEG_CELLS_A_PART + 1)
-#define JUDGE_FEW 8u /* cells of a part, of which nearly none match: what those are asked more is walked for so many */
+#define JUDGE_FEW 4u /* cells of a part, of which nearly none match: what those are asked more is walked for so many */
 #define JUDGE_CALLS(cells) (((cells) / TEG_CELLS_A_PART + 1) * (TEG_CELLS_A_PART / JUDGE_FEW))
 #define JUDGE_NONE ~0ull
 
@@ -539,9 +539,10 @@ static __noinline __u64 judge_bulk_apart(const struct walk *w)
 	return judge_bulk(w);
 }
 
-static __noinline int cause_ends_apart(struct frame_ctx *ctx, const struct pkt *p, __u32 failed)
+/* Of each cause the verifier knows the number, and asks which it was where a table is read by it: but not in a function that it walks once. */
+__noinline int cause_ends_apart(struct frame_ctx *ctx, const struct pkt *p, __u32 failed)
 {
-	return cause_ends(ctx, p, failed);
+	return p ? cause_ends(ctx, p, failed) : FRAME_DROP;
 }
 
 /* What the packet is beside its own fields. */

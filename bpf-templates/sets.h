@@ -68,7 +68,10 @@ static __always_inline __u64 sets_walk(const __u8 *addr, __u32 entry, int bytes)
 
 static __always_inline bool sets_view(struct atlas_view *v, __u32 which)
 {
-	const __u32 bank = which == TEG_FEEDING_SECOND;
+	/* Reckoned, not asked: the verifier would walk what follows once for each bank. */
+	const __u32 bank = (which >> 1) & 1;
+
+	_Static_assert(TEG_FEEDING_FIRST >> 1 == 0 && TEG_FEEDING_SECOND >> 1 == 1, "the bank");
 
 	v->which = which;
 	if (which) {
