@@ -359,6 +359,17 @@ int filter_ask(struct filter *f, struct nlmsghdr *question, filter_on_message on
 	return err_set(why, EBUSY, "the tables change faster than they can be read");
 }
 
+int filter_ask_twice(struct filter *f, struct nlmsghdr *question, filter_on_message on, void *context, struct err *why)
+{
+	int rc = ask_once(f, question, on, context, why);
+
+	if (rc == -EAGAIN)
+		rc = ask_once(f, question, on, context, why);
+	if (rc == -ENOENT || rc == -EAGAIN)
+		*why = (struct err){ 0 };
+	return rc == -ENOENT || rc == -EAGAIN ? 0 : rc;
+}
+
 static void see_generation(const struct nlmsghdr *h, void *context)
 {
 	const struct nlattr *id = filter_attribute(h, NFTA_GEN_ID);

@@ -115,6 +115,7 @@ enum filter_want {
 	FILTER_WANT_SETS = 2,
 	FILTER_WANT_COUNTERS = 4,
 	FILTER_WANT_TABLES = 8,
+	FILTER_WANT_COUNTS = 16, /* counters for what they count: a name may be there twice */
 };
 
 int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct arena *a, struct err *why);

@@ -127,6 +127,19 @@ static int look_at(struct filter *f, struct look *l, unsigned kind, filter_on_me
 	return 0;
 }
 
+static int look_at_counts(struct filter *f, struct look *l, struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+
+	for (unsigned t = 0; t < FILTER_TABLES; t++) {
+		l->table = (enum filter_table)t;
+		int rc = filter_ask_twice(f, filter_list(room, NFT_MSG_GETOBJ, l->table), see_counter, l, why);
+		if (rc)
+			return err_in(why, "cannot list the table %s %s", filter_family_names[t], FILTER_NAME);
+	}
+	return 0;
+}
+
 static int look_for_tables(struct filter *f, struct filter_live *out, struct arena *a, struct err *why)
 {
 	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
@@ -156,6 +169,8 @@ int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct
 		rc = look_at(f, &sets, NFT_MSG_GETSET, see_set, why);
 	if (!rc && want & FILTER_WANT_COUNTERS)
 		rc = look_at(f, &counters, NFT_MSG_GETOBJ, see_counter, why);
+	if (!rc && want & FILTER_WANT_COUNTS)
+		rc = look_at_counts(f, &counters, why);
 	if (rc)
 		return rc;
 	live.chains = chains.chains.at, live.chain_count = chains.chains.len;

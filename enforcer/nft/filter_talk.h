@@ -49,6 +49,12 @@ typedef void (*filter_on_message)(const struct nlmsghdr *h, void *context);
 int filter_ask(struct filter *f, struct nlmsghdr *question, filter_on_message on, void (*restart)(void *), void *context,
 	       struct err *why);
 
+/*
+ * A listing that need not be one state, and has what was there all the time, once or twice. A change of anybody's table disturbs a listing:
+ * where they come all the time, a long one never is one state.
+ */
+int filter_ask_twice(struct filter *f, struct nlmsghdr *question, filter_on_message on, void *context, struct err *why);
+
 /* The sentence for a change of which the kernel refuses message `index`: c->count is the change as a whole. */
 int filter_refused(const struct filter_change *c, uint32_t index, const struct nlmsghdr *answer, struct err *why);
 

@@ -336,7 +336,7 @@ static uint64_t crowded_sum(const struct reader *r)
 
 static int read_objects(struct reader *r, struct filter_live *live, struct err *why)
 {
-	int rc = filter_look(r->k->filter, live, FILTER_WANT_COUNTERS | FILTER_WANT_SETS, r->arena, why);
+	int rc = filter_look(r->k->filter, live, FILTER_WANT_COUNTS | FILTER_WANT_SETS, r->arena, why);
 
 	for (unsigned t = 0; t < FILTER_TABLES; t++)
 		strmap_init(&r->by_name[t], r->arena);
