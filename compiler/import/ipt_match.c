@@ -385,10 +385,12 @@ static void match_state(struct ipt_rule *r, const struct ipt_option *o)
 
 static void match_rate(struct ipt_rule *r, const struct ipt_option *o)
 {
-	if (o->negated)
+	if (o->negated) {
 		unknown(r, "what is over a limit");
-	else
-		r->rate = o->args[0];
+		return;
+	}
+	r->twice |= r->rate != NULL;
+	r->rate = o->args[0];
 }
 
 static void match_over(struct ipt_rule *r, const struct ipt_option *o)
@@ -546,7 +548,7 @@ void ipt_finish(struct ipt_rule *r)
 		to->perhaps = with_either(r, &r->perhaps);
 	if (!r->rate)
 		return;
-	to->rate = r->never || r->over ? NULL : rate_words(r->m->arena, r->rate, r->burst, r->by_source);
+	to->rate = r->never || r->over || r->twice ? NULL : rate_words(r->m->arena, r->rate, r->burst, r->by_source);
 	to->rated = to->sure;
 	to->sure = (struct region){ 0 };
 	if (!to->unknown)

@@ -17,7 +17,8 @@ struct ipt_rule {
 	bool impossible;       /* and perhaps too */
 	struct ranges *either; /* --ports: source or destination */
 	const char *rate, *burst;
-	bool over; /* what is over the rate is asked for */
+	bool over;  /* what is over the rate is asked for */
+	bool twice; /* two rates must hold: neither alone is what the rule says */
 	bool by_source;
 };
 

@@ -123,7 +123,6 @@ static bool number_read(const char *text, unsigned long most, unsigned long *out
 	return isdigit((unsigned char)*text) && !*end && *out && *out <= most;
 }
 
-/* rate [over] 10/second [burst 5 packets]; what cannot be said here is not known. */
 /* What "second" is in a policy; NULL of a week, which has no word there. False when no unit stands here. */
 static bool read_rate_unit(struct nft_part *p, const char **said)
 {
@@ -150,6 +149,7 @@ static int read_burst(struct rule *r, struct nft_part *p, unsigned long *burst, 
 	return 0;
 }
 
+/* rate [over] 10/second [burst 5 packets]; what cannot be said here is not known. */
 static int read_rate(struct rule *r, struct nft_part *p)
 {
 	struct arena *a = r->cx->rs->m->arena;
@@ -198,7 +198,7 @@ static int skip_object(struct rule *r)
 static int read_limit(struct rule *r)
 {
 	struct nft_part *p = &r->rest, named;
-	bool twice = r->to.rate != NULL;
+	const bool twice = r->limited; /* both must hold: neither alone is what the rule says */
 	int rc;
 
 	if (nft_eat(p, "name")) {
@@ -220,7 +220,7 @@ static int read_limit(struct rule *r)
 	if (rc)
 		return rc;
 	r->limited = true;
-	if (twice || !r->to.rate)
+	if (twice)
 		r->to.rate = NULL;
 	r->to.sure = (struct region){ 0 };
 	if (!r->to.unknown)
@@ -375,7 +375,7 @@ static void add(struct rule *r, struct import_rule to)
 	struct import *m = r->cx->rs->m;
 
 	to.rated = r->rated;
-	if (to.log && to.rate && to.target == TARGET_NOTHING) {
+	if (to.log && r->limited && to.target == TARGET_NOTHING) {
 		import_note(m, to.place, NOTE_BESIDE, "%s: a log with a limit is not carried", to.text);
 		to.log = NULL;
 	}
