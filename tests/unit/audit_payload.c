@@ -30,31 +30,49 @@ static const struct look tangled[] = {
 	{ "x", 0, PAYLOAD_MOST },
 };
 
-static void made_of(struct ir **ir, struct plan *plan, struct arena *a, const struct look *asked, size_t count)
+static struct ir *meant_of(struct arena *a, const struct look *asked, size_t count)
 {
 	struct gen g = gen_new(3);
 	struct pattern_fault fault;
-	struct err why = { 0 };
 	struct ranges all = ranges_of(a, 0, UINT16_MAX);
 	struct ir_box box = { .zones = UINT64_MAX, .families = 3, .fragments = 3, .proto = 6, .src = { .any = true },
 			      .dst = { .any = true }, .sport = all, .dport = all, .icmp = all };
 
-	*ir = ir_lower(gen_policy(&g, a, &shape), a);
-	(*ir)->lifelines.count = (*ir)->blocks.count = (*ir)->watches.count = 0;
-	(*ir)->reflexes = (struct ir_list){ arena_zero(a, count * sizeof(struct ir_rule)), count };
+	struct ir *ir = ir_lower(gen_policy(&g, a, &shape), a);
+
+	ir->lifelines.count = ir->blocks.count = ir->watches.count = 0;
+	ir->reflexes = (struct ir_list){ arena_zero(a, count * sizeof(struct ir_rule)), count };
 	for (size_t i = 0; i < count; i++) {
 		struct pol_payload *p = arena_zero(a, sizeof *p);
 		const char *id = arena_printf(a, "reflex.r%zu", i);
 
 		*p = (struct pol_payload){ .expression = asked[i].expression, .flags = asked[i].flags, .within = asked[i].within };
 		pattern_compile(&p->pattern, a, p->expression, p->flags, &fault);
-		(*ir)->reflexes.rules[i] = (struct ir_rule){ .id = id, .label = id, .layer = LAYER_REFLEX, .verdict = VERDICT_DROP, .payload = p,
-							     .boxes = arena_copy(a, &box, sizeof box), .box_count = 1, .effects.one_in = 1 };
+		ir->reflexes.rules[i] = (struct ir_rule){ .id = id, .label = id, .layer = LAYER_REFLEX, .verdict = VERDICT_DROP, .payload = p,
+							  .boxes = arena_copy(a, &box, sizeof box), .box_count = 1, .effects.one_in = 1 };
 	}
+	return ir;
+}
+
+static void tables_of(struct plan *plan, const struct ir *ir, struct arena *a)
+{
+	struct err why = { 0 };
+
 	*plan = (struct plan){ 0 };
-	emit_plan(plan, *ir, a);
-	if (emit_xdp(plan, *ir, a, &why))
+	emit_plan(plan, ir, a);
+	if (emit_xdp(plan, ir, a, &why))
 		tap_ok(false, "the tables are made: %s", why.text);
+}
+
+/* Of which no two fit into one automaton. */
+static const struct look apart[] = {
+	{ "a.{4}b", 0, PAYLOAD_MOST }, { "b.{4}c", 0, PAYLOAD_MOST }, { "c.{4}a", 0, PAYLOAD_MOST }, { "^a.*c$", 0, PAYLOAD_MOST },
+};
+
+static void made_of(struct ir **ir, struct plan *plan, struct arena *a, const struct look *asked, size_t count)
+{
+	*ir = meant_of(a, asked, count);
+	tables_of(plan, *ir, a);
 }
 
 static void made(struct ir **ir, struct plan *plan, struct arena *a)
@@ -62,7 +80,7 @@ static void made(struct ir **ir, struct plan *plan, struct arena *a)
 	made_of(ir, plan, a, looks, ARRAY_LEN(looks));
 }
 
-#define DAMAGES 16u
+#define DAMAGES 17u
 
 static uint32_t width(const struct plan *p)
 {
@@ -120,9 +138,12 @@ static bool damage(struct plan *p, unsigned nth)
 	case 9:
 		return p->payload.rows[0].mark = 1, p->payload.rows[1].mark = 1, true;
 	case 10: /* the second rule that looks for the same is left out of its list */
-		for (uint32_t i = 1; i < p->config.payload.lists; i++)
-			if (p->payload.lists[i] == 2)
-				return p->payload.lists[i] = 1, p->payload.rows[3].within = 7, true;
+	case 16: /* the first is */
+		for (uint32_t i = 0; i < p->config.payload.lists; i += p->payload.lists[i] + 1)
+			if (p->payload.lists[i] == 2) {
+				p->payload.lists[i + 1] = p->payload.lists[nth == 10 ? i + 1 : i + 2];
+				return p->payload.lists[i] = 1, true;
+			}
 		return false;
 	case 11: /* the patterns of two rules change places */
 		for (uint32_t i = 1; i + 1 < p->config.payload.lists; i += p->payload.lists[i] + 1)
@@ -142,6 +163,93 @@ static bool damage(struct plan *p, unsigned nth)
 		return shift_first(t, TEG_WINDOW_SHIFT(TEG_WINDOW_MIN));
 	}
 	return false;
+}
+
+/* --- boxes ------------------------------------------------------------------------------------ */
+
+/* Two of the rules have a rate, so that their boxes are listed; the last looks into nothing. */
+static void made_with_rates(struct ir **ir, struct plan *plan, struct arena *a)
+{
+	static const struct ir_rate rate = { .rate = 5, .unit_s = 1, .burst = 5, .cost_ns = 200000000, .depth_ns = 1000000000, .bucket = "b", .kin = "b" };
+
+	*ir = meant_of(a, looks, ARRAY_LEN(looks));
+	(*ir)->reflexes.rules[1].rate = (*ir)->reflexes.rules[2].rate = (*ir)->reflexes.rules[4].rate = &rate;
+	(*ir)->reflexes.rules[4].payload = NULL;
+	tables_of(plan, *ir, a);
+}
+
+static struct teg_box *box_of(const struct plan *p, uint32_t rule)
+{
+	for (uint32_t i = 0; i < p->box_count; i++)
+		if (p->boxes[i].rule == rule)
+			return &p->boxes[i];
+	return NULL;
+}
+
+static void add_box(struct plan *p, struct arena *a, uint32_t rule)
+{
+	struct teg_box *more = arena_zero(a, (p->box_count + 1) * sizeof *more);
+
+	memcpy(more, p->boxes, p->box_count * sizeof *more);
+	more[p->box_count] = p->payload.boxes[0];
+	more[p->box_count++].rule = rule;
+	p->boxes = more;
+}
+
+static void add_tree_box(struct plan *p, struct arena *a, uint32_t rule, uint8_t mark)
+{
+	p->bulk_boxes = arena_zero(a, sizeof *p->bulk_boxes);
+	p->bulk_boxes[0].box.rule = rule;
+	p->bulk_boxes[0].box.mark = mark;
+	p->config.bulk.cells = 1;
+}
+
+static const char *const boxes_damaged[] = {
+	"a box that does not ask for its mark", "a box that asks for another's mark", "a box of other ports than those that are looked into",
+	"a box beside the row of a rule without a rate", "a box with a mark, of a rule that looks into nothing",
+	"a tree's box with a mark", "a tree's box of a rule that looks into payloads",
+};
+
+static bool damage_box(struct plan *p, struct arena *a, size_t nth)
+{
+	struct teg_box *first = box_of(p, 1), *second = box_of(p, 2), *plain = box_of(p, 4);
+
+	if (!first || !second || !plain || plain->mark)
+		return false;
+	switch (nth) {
+	case 0:
+		return first->mark && !(first->mark = 0);
+	case 1:
+		return first->mark != second->mark && (first->mark = second->mark);
+	case 2:
+		return ++first->dport_lo;
+	case 3:
+		return !box_of(p, 0) && (add_box(p, a, 0), true);
+	case 4:
+		return (plain->mark = 1);
+	case 5:
+		return add_tree_box(p, a, 4, 1), true;
+	case 6:
+		return add_tree_box(p, a, 1, 0), true;
+	}
+	return false;
+}
+
+static void try_boxes(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct err none = { 0 };
+	struct plan plan;
+	struct ir *ir;
+
+	made_with_rates(&ir, &plan, a);
+	tap_ok(!audit_payload(ir, &plan, &none), "boxes of rules with a rate are taken as they are made %s", none.text);
+	for (size_t i = 0; i < ARRAY_LEN(boxes_damaged); i++) {
+		struct err why = { 0 };
+
+		made_with_rates(&ir, &plan, a);
+		tap_ok(damage_box(&plan, a, i) && audit_payload(ir, &plan, &why), "%s: %s", boxes_damaged[i], why.text);
+	}
 }
 
 /* --- steps drawn ------------------------------------------------------------------------------ */
@@ -175,14 +283,14 @@ static void find_by_tables(const struct plan *p, const uint8_t *text, size_t len
 static bool is_seen(const struct plan *p, const struct ir *ir, struct gen *g)
 {
 	for (unsigned turn = 0; turn < TEXTS; turn++) {
-		bool found[ARRAY_LEN(tangled)] = { 0 };
+		bool found[ARRAY_LEN(tangled) + ARRAY_LEN(apart)] = { 0 };
 		const size_t len = 1 + gen_below(g, TEXT_LEN);
 		uint8_t text[TEXT_LEN];
 
 		for (size_t i = 0; i < len; i++)
 			text[i] = (uint8_t)"abcabcabcAx\n"[gen_below(g, 12)];
 		find_by_tables(p, text, len, found);
-		for (size_t i = 0; i < ARRAY_LEN(tangled); i++)
+		for (size_t i = 0; i < ir->reflexes.count; i++)
 			if (found[i] != pattern_finds(&ir->reflexes.rules[i].payload->pattern, text, len, len))
 				return true;
 	}
@@ -218,7 +326,7 @@ static void draw_damage(struct plan *p, struct gen *g)
 		steps[gen_below(g, states) * wide + column] = steps[gen_below(g, states) * wide + column];
 }
 
-static void try_drawn(void)
+static void try_drawn(const char *what, const struct look *asked, size_t count)
 {
 	own(arena) struct arena *a = arena_new();
 	struct gen g = gen_new(11);
@@ -227,9 +335,9 @@ static void try_drawn(void)
 	struct ir *ir;
 	unsigned seen = 0, refused = 0, missed = 0;
 
-	made_of(&ir, &plan, a, tangled, ARRAY_LEN(tangled));
+	made_of(&ir, &plan, a, asked, count);
 	forgive(&plan);
-	tap_ok(!audit_payload(ir, &plan, &why) && !is_seen(&plan, ir, &g), "tangled patterns, in %u automata, are taken %s",
+	tap_ok(!audit_payload(ir, &plan, &why) && !is_seen(&plan, ir, &g), "%s patterns, in %u automata, are taken %s", what,
 	       plan.config.payload.automata, why.text);
 	const size_t bytes = plan.config.payload.steps * sizeof *plan.payload.steps;
 	uint32_t *kept = arena_copy(a, plan.payload.steps, bytes);
@@ -247,6 +355,84 @@ static void try_drawn(void)
 	tap_ok(!missed && seen > TURNS / 4 && refused < TURNS, "of %u steps that lead elsewhere %u are shown by a text, %u refused", TURNS, seen,
 	       refused);
 }
+
+/* A state of one automaton leads into another, or tells what is looked for there. */
+static void try_other_automaton(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct err step = { 0 }, list = { 0 };
+	struct plan plan;
+	struct ir *ir;
+
+	made_of(&ir, &plan, a, apart, ARRAY_LEN(apart));
+	forgive(&plan);
+	const struct teg_automaton *t = plan.payload.automata;
+	const uint32_t was = plan.payload.steps[t->idle];
+
+	plan.payload.steps[t->idle] = t[1].idle;
+	tap_ok(audit_payload(ir, &plan, &step), "a step into another automaton: %s", step.text);
+	plan.payload.steps[t->idle] = was;
+	for (uint32_t s = t[1].idle; s < plan.config.payload.steps; s += t[1].classes + TEG_STEP_MORE)
+		if (plan.payload.steps[s + t[1].classes])
+			plan.payload.steps[t->idle + t->classes] = plan.payload.steps[s + t[1].classes];
+	tap_ok(audit_payload(ir, &plan, &list) && strstr(list.text, "two automata"), "what two automata look for: %s", list.text);
+}
+
+/* --- ages ------------------------------------------------------------------------------------- */
+
+#define STATES_TRIED 256u
+
+/* Which states stand beside another after so many bytes from any state, and from the idle one. */
+static void go_by_one(const struct plan *p, bool (*now)[STATES_TRIED], bool (*next)[STATES_TRIED], uint32_t states)
+{
+	const struct teg_automaton *t = p->payload.automata;
+
+	memset(next, 0, states * sizeof *next);
+	for (uint32_t s = 0; s < states; s++)
+		for (uint32_t o = 0; o < states; o++)
+			for (uint32_t c = 0; now[s][o] && c < t->classes; c++)
+				next[p->payload.steps[s * width(p) + c] / width(p)][p->payload.steps[o * width(p) + c] / width(p)] = true;
+}
+
+/* Every age of every state is refused or taken, as pairs of states say that are all walked. */
+static void try_ages(void)
+{
+	static bool pairs[2][STATES_TRIED][STATES_TRIED];
+	own(arena) struct arena *a = arena_new();
+	unsigned wrong = 0, refused = 0, taken = 0;
+	struct plan plan;
+	struct ir *ir;
+
+	made_of(&ir, &plan, a, tangled, ARRAY_LEN(tangled));
+	forgive(&plan);
+	const struct teg_automaton *t = plan.payload.automata;
+	const uint32_t states = plan.config.payload.steps / width(&plan);
+
+	if (!tap_ok(plan.config.payload.automata == 1 && t->idle == 0 && states < STATES_TRIED, "tangled patterns have one automaton of %u states", states))
+		return;
+	for (uint32_t s = 0; s < states; s++)
+		pairs[0][s][0] = true;
+	for (unsigned age = 0; age < TEG_AGE_OLD; age++) {
+		for (uint32_t s = 0; s < states; s++) {
+			uint32_t *says = &plan.payload.steps[s * width(&plan) + t->classes + TEG_STEP_AGE];
+			struct err why = { 0 };
+			bool older = false;
+
+			for (uint32_t o = 0; o < states; o++)
+				older |= o != s && pairs[age & 1][s][o];
+			*says = age;
+			const bool refuses = audit_payload(ir, &plan, &why);
+			*says = TEG_AGE_OLD;
+			wrong += refuses != older;
+			refused += refuses;
+			taken += !refuses;
+		}
+		go_by_one(&plan, pairs[age & 1], pairs[!(age & 1)], states);
+	}
+	tap_ok(!wrong && refused && taken, "ages: %u refused, %u taken, all as they are", refused, taken);
+}
+
+/* --- lists ------------------------------------------------------------------------------------ */
 
 /* Whatever list a state has in place of its own: what is taken is shown by no text. */
 static void try_lists(void)
@@ -291,7 +477,11 @@ int main(void)
 		made(&ir, &plan, a);
 		tap_ok(damage(&plan, i) && audit_payload(ir, &plan, &why), "damage %u is refused: %s", i, why.text);
 	}
-	try_drawn();
+	try_boxes();
+	try_drawn("tangled", tangled, ARRAY_LEN(tangled));
+	try_drawn("other", apart, ARRAY_LEN(apart));
+	try_other_automaton();
 	try_lists();
+	try_ages();
 	return tap_done();
 }
