@@ -338,4 +338,18 @@ answers 0 "a limit that goes is told beside what the rule opens" \
 RATE+  high     OPEN.web.limit   5 per 1s, burst 5 -> no limit
 RATE-  low      OPEN.web.limit   no limit -> 5 per 1s, burst 5
 OUT
+
+# More than sixty lines are cut, unless all are asked for.
+{ echo "$limited"'443'; seq -f '    allow udp from 192.0.2.%.0f to self port 53' 1 2 160; echo '}'; } >"$dir/many.teg"
+{ echo "$limited"'443'; echo '}'; } >"$dir/few.teg"
+answers 0 "a diff is cut behind sixty lines" \
+	sh -c "'$tegc' diff --fail-on critical few.teg many.teg | grep -c '^OPENED'; '$tegc' diff few.teg many.teg | grep '^and'" <<'OUT'
+15
+and 65 more, --all shows them
+OUT
+answers 0 "and whole with --all" \
+	sh -c "'$tegc' diff --all few.teg many.teg | grep -c '^OPENED'; '$tegc' diff --all few.teg many.teg | grep -c '^and' | sed 's/^0/nothing is left/'" <<'OUT'
+80
+nothing is left
+OUT
 echo "1..$n"

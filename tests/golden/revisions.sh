@@ -85,6 +85,7 @@ sed 's/net office = .*/net office = [203.0.113.0\/24]/' policies/nets/office.teg
 sed -i 's/^zone wan/param door: port = 22\n&/; s/port 22/port door/' policies/edge.teg
 tells 0 'nothing changes' 'parameters are for policies, a bundle has none left' \
 	sh -c "'$tegc' build --param door=2222 policies/edge.teg -o door.tegb && '$tegc' diff --param door=2222 door.tegb policies/edge.teg"
+tells 0 'nothing changes' 'the older policy takes them too' "$tegc" diff --param door=2222 policies/edge.teg door.tegb
 
 # --- git's own commands ----------------------------------------------------------------
 git checkout -q -f "$(git symbolic-ref --short HEAD)"

@@ -8,7 +8,9 @@
 #include "lang/base/addr.h"
 #include "lang/base/arena.h"
 #include "lang/base/digest.h"
+#include "lang/base/duration.h"
 #include "lang/base/file.h"
+#include "lang/base/hex.h"
 #include "lang/base/ranges.h"
 #include "lang/base/spool.h"
 #include "lang/base/strmap.h"
@@ -288,6 +290,41 @@ static void numbers_are_printed(void)
 	}
 }
 
+static void durations_are_printed(void)
+{
+	static const struct {
+		uint64_t ns;
+		const char *printed, *said;
+	} some[] = {
+		{ 0, "0d", "0s" }, { 1, "1ns", "1ns" }, { 1000, "1us", "1us" }, { 1500, "1500ns", "1us 500ns" }, { 90000000000, "90s", "1m 30s" },
+		{ 3600000000000, "1h", "1h" }, { 5400000000000, "90m", "1h 30m" }, { 90061001001001, "90061001001001ns", "1d 1h 1m 1s 1ms 1us 1ns" },
+		{ 604800000000000, "7d", "7d" }, { UINT64_MAX, "18446744073709551615ns", "213503d 23h 34m 33s 709ms 551us 615ns" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(some); i++) {
+		own(buf) struct buf printed = { 0 }, said = { 0 };
+
+		duration_print(&printed, some[i].ns);
+		duration_say(&said, some[i].ns);
+		tap_text(buf_text(&printed), some[i].printed, "a duration in one unit");
+		tap_text(buf_text(&said), some[i].said, "and for people");
+	}
+}
+
+static void hex_digits_are_read(void)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+	size_t read = 0;
+
+	for (int c = -128; c < 128; c++) {
+		const char *at = c ? memchr(digits, c, sizeof digits - 1) : NULL;
+		const int worth = !at ? -1 : at - digits < 16 ? (int)(at - digits) : (int)(at - digits) - 6;
+
+		read += hex_digit((char)c) == worth;
+	}
+	tap_num((int64_t)read, 256, "hexadecimal digits, and what is none");
+}
+
 static void files_are_replaced_whole(void)
 {
 	char dir[] = "/tmp/teg-base-XXXXXX", path[64];
@@ -415,6 +452,8 @@ int main(void)
 	arrays_grow();
 	blocks_cover_ranges();
 	numbers_are_printed();
+	durations_are_printed();
+	hex_digits_are_read();
 	files_are_replaced_whole();
 	what_a_person_names_is_kept();
 	spools_hold();
