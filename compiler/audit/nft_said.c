@@ -137,6 +137,17 @@ static int read_object(struct reading *k, struct nft_attr body, uint16_t flags)
 	((uint32_t)(NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL | NFT_SET_MAP |             \
 		    NFT_SET_OBJECT | NFT_SET_TIMEOUT | NFT_SET_EVAL | NFT_SET_CONCAT))
 
+/* An anonymous one has a name to be found by only where it was relocated. */
+static int name_set(struct reading *k, struct nft_said_set *s, const char *name, bool anonymous)
+{
+	if (anonymous && !placed(name))
+		return 0;
+	if (!name || !strmap_add(&k->said->named, name, s))
+		return refuse(k, "a set's name");
+	*(anonymous ? &s->placed : &s->name) = name;
+	return 0;
+}
+
 static int read_set(struct reading *k, struct nft_attr body, uint16_t flags)
 {
 	struct nft_said_set *s = arena_zero(k->said->arena, sizeof *s);
@@ -160,21 +171,7 @@ static int read_set(struct reading *k, struct nft_attr body, uint16_t flags)
 	    (s->counts && (s->map || s->dynamic)))
 		return refuse(k, "a map to objects");
 	vec_push(k->said->arena, &k->said->sets, s);
-	s->name = text_of(k->said, at[NFTA_SET_NAME]);
-	if (kind & NFT_SET_ANONYMOUS) {
-		s->placed = placed(s->name) ? s->name : NULL;
-		s->name = NULL;
-		if (!s->placed)
-			return 0;
-		if (strmap_find(&k->said->named, s->placed))
-			return refuse(k, "a set's name");
-		strmap_put(&k->said->named, s->placed, s);
-		return 0;
-	}
-	if (!s->name || strmap_find(&k->said->named, s->name))
-		return refuse(k, "a set's name");
-	strmap_put(&k->said->named, s->name, s);
-	return 0;
+	return name_set(k, s, text_of(k->said, at[NFTA_SET_NAME]), kind & NFT_SET_ANONYMOUS);
 }
 
 static bool read_key(struct nft_attr nest, uint32_t bytes, const uint8_t **out)

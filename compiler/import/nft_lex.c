@@ -209,38 +209,28 @@ static int put_defined(struct lexing *x, struct bytes *b, struct nft_tokens *to,
 	return nft_refuse(x->why, &name, "nothing is defined by this name");
 }
 
-/* define NAME = VALUE: up to the end of the line, or of its braces. */
-static int read_definition(struct lexing *x, struct bytes *b, bool gone)
+static void undefine(struct lexing *x, const char *name)
 {
-	struct definition d = { .depth = x->depth };
-	struct nft_token t;
+	for (size_t i = 0; i < x->known.len; i++)
+		if (!strcmp(x->known.at[i].name, name))
+			x->known.at[i].name = "";
+}
+
+/* To x->kept: up to the end of the line, or of its braces. */
+static int keep_value(struct lexing *x, struct bytes *b)
+{
 	unsigned open = 0;
-	int rc = next(x, b, &t);
 
-	if (rc)
-		return rc;
-	d.name = t.text;
-	if (t.kind != NFT_WORD)
-		return nft_refuse(x->why, &t, "the name of a definition is due");
-	if (gone) {
-		for (size_t i = 0; i < x->known.len; i++)
-			if (!strcmp(x->known.at[i].name, d.name))
-				x->known.at[i].name = "";
-		return 0;
-	}
-	rc = next(x, b, &t);
-	if (rc || !is(&t, NFT_SIGN, "="))
-		return rc ? rc : nft_refuse(x->why, &t, "= is due");
-	d.from = x->kept.len;
 	for (;;) {
-		struct bytes before = *b;
+		const struct bytes before = *b;
+		struct nft_token t;
+		int rc = next(x, b, &t);
 
-		rc = next(x, b, &t);
 		if (rc)
 			return rc;
 		if (t.kind == NFT_END || (t.kind == NFT_LINE && !open)) {
 			*b = before;
-			break;
+			return 0;
 		}
 		open += is(&t, NFT_SIGN, "{");
 		if (is(&t, NFT_SIGN, "}") && !open--)
@@ -249,9 +239,32 @@ static int read_definition(struct lexing *x, struct bytes *b, bool gone)
 		if (rc)
 			return rc;
 	}
+}
+
+/* define NAME = VALUE, undefine NAME */
+static int read_definition(struct lexing *x, struct bytes *b, bool gone)
+{
+	struct definition d = { .depth = x->depth, .from = x->kept.len };
+	struct nft_token t;
+	int rc = next(x, b, &t);
+
+	if (rc)
+		return rc;
+	d.name = t.text;
+	if (t.kind != NFT_WORD)
+		return nft_refuse(x->why, &t, "the name of a definition is due");
+	if (gone) {
+		undefine(x, d.name);
+		return 0;
+	}
+	rc = next(x, b, &t);
+	if (rc || !is(&t, NFT_SIGN, "="))
+		return rc ? rc : nft_refuse(x->why, &t, "= is due");
+	rc = keep_value(x, b);
 	d.to = x->kept.len;
-	vec_push(x->m->arena, &x->known, d);
-	return 0;
+	if (!rc)
+		vec_push(x->m->arena, &x->known, d);
+	return rc;
 }
 
 static void leave_block(struct lexing *x)

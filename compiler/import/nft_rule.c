@@ -459,8 +459,65 @@ static int read_expression(struct rule *r)
 	return rc;
 }
 
+static int read_comment(struct rule *r)
+{
+	if (!is_value(nft_peek(&r->rest)))
+		return refuse(r, "a comment is due");
+	r->to.comment = r->rest.at++->text;
+	return 0;
+}
+
+static int read_notrack(struct rule *r)
+{
+	r->changes = r->cx->rs->m->untracks = true;
+	return 0;
+}
+
+/* flow add @f, flow offload @f */
+static int read_flow(struct rule *r)
+{
+	r->changes = true;
+	return nft_skip(&r->rest) && eat(r, "@") && nft_skip(&r->rest) ? 0 : refuse(r, "a flowtable is due");
+}
+
+static int read_dup(struct rule *r)
+{
+	int rc = eat(r, "to") ? skip_given(r) : refuse(r, "to is due");
+
+	return rc ? rc : eat(r, "device") ? skip_given(r) : 0;
+}
+
+static int read_last(struct rule *r)
+{
+	return !eat(r, "used") || nft_skip(&r->rest) ? 0 : refuse(r, "a time is due");
+}
+
+static int read_given_up(struct rule *r)
+{
+	give_up(r);
+	return 0;
+}
+
+/* What iptables-nft has put there. */
+static int read_extension(struct rule *r)
+{
+	bool target = eat(r, "target");
+
+	if ((!target && !eat(r, "match")) || !nft_skip(&r->rest))
+		return refuse(r, "match or target is due");
+	doubt(r, "an extension of iptables");
+	r->to.target = target ? TARGET_UNKNOWN : r->to.target;
+	return 0;
+}
+
 static int read_statement(struct rule *r)
 {
+	static const struct { const char *word; int (*read)(struct rule *r); } rows[] = {
+		{ "reject", read_reject }, { "counter", read_counter }, { "log", read_log }, { "limit", read_limit }, { "add", read_update },
+		{ "update", read_update }, { "delete", read_update }, { "comment", read_comment }, { "notrack", read_notrack }, { "flow", read_flow },
+		{ "dup", read_dup }, { "last", read_last }, { "quota", read_quota }, { "synproxy", read_given_up }, { "fwd", read_given_up },
+		{ "xt", read_extension },
+	};
 	bool found = false;
 	int rc = read_verdict(r, &r->rest, &r->to, &found);
 
@@ -469,51 +526,9 @@ static int read_statement(struct rule *r)
 			give_up(r);
 		return rc;
 	}
-	if (eat(r, "reject"))
-		return read_reject(r);
-	if (eat(r, "counter"))
-		return read_counter(r);
-	if (eat(r, "log"))
-		return read_log(r);
-	if (eat(r, "limit"))
-		return read_limit(r);
-	if (eat(r, "add") || eat(r, "update") || eat(r, "delete"))
-		return read_update(r);
-	if (eat(r, "comment")) {
-		if (!is_value(nft_peek(&r->rest)))
-			return refuse(r, "a comment is due");
-		r->to.comment = r->rest.at++->text;
-		return 0;
-	}
-	if (eat(r, "notrack")) {
-		r->changes = r->cx->rs->m->untracks = true;
-		return 0;
-	}
-	if (eat(r, "flow")) { /* flow add @f, flow offload @f */
-		r->changes = true;
-		return nft_skip(&r->rest) && eat(r, "@") && nft_skip(&r->rest) ? 0 : refuse(r, "a flowtable is due");
-	}
-	if (eat(r, "dup")) {
-		rc = eat(r, "to") ? skip_given(r) : refuse(r, "to is due");
-		return rc ? rc : eat(r, "device") ? skip_given(r) : 0;
-	}
-	if (eat(r, "last"))
-		return !eat(r, "used") || nft_skip(&r->rest) ? 0 : refuse(r, "a time is due");
-	if (eat(r, "quota"))
-		return read_quota(r);
-	if (eat(r, "synproxy") || eat(r, "fwd")) {
-		give_up(r);
-		return 0;
-	}
-	if (eat(r, "xt")) { /* what iptables-nft has put there */
-		bool target = eat(r, "target");
-
-		if ((!target && !eat(r, "match")) || !nft_skip(&r->rest))
-			return refuse(r, "match or target is due");
-		doubt(r, "an extension of iptables");
-		r->to.target = target ? TARGET_UNKNOWN : r->to.target;
-		return 0;
-	}
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (eat(r, rows[i].word))
+			return rows[i].read(r);
 	if (read_translation(r))
 		return 0;
 	if (nft_begins_selector(&r->rest))

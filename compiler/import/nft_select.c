@@ -156,46 +156,61 @@ static bool read_odd(struct nft_part *p, const char *first)
 	return nft_skip(p);
 }
 
-static int read_selector(struct nft_context *cx, struct nft_part *p, struct nft_selector *out)
+static bool read_known(struct nft_context *cx, struct nft_part *p, struct nft_selector *out)
 {
 	const struct nft_token *from = nft_peek(p);
 
-	*out = (struct nft_selector){ .look = LOOK_UNKNOWN, .families = ALL, .proto = ANY };
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		bool both = p->end - p->at > 1 && rows[i].second && nft_is(p->at + 1, rows[i].second);
+		const bool both = p->end - p->at > 1 && rows[i].second && nft_is(p->at + 1, rows[i].second);
 
 		if (!nft_is(from, rows[i].first) || (rows[i].second && !both))
 			continue;
 		*out = (struct nft_selector){ rows[i].look, rows[i].families, rows[i].proto, false, rows[i].proto == NFT_SOME_PORTED, NULL };
 		p->at += rows[i].second ? 2 : 1;
 		out->words = words_of(cx->rs->m->arena, from, p->at);
-		return 0;
+		return true;
 	}
-	if (p->end - p->at > 2 && nft_is(from, "fib") && nft_is(from + 1, "daddr") && nft_is(from + 2, "type")) {
-		out->look = LOOK_KIND;
-		out->words = "fib daddr type";
-		p->at += 3;
-		return 0;
-	}
-	bool known = nft_eat(p, "@");
+	if (p->end - p->at < 3 || !nft_is(from, "fib") || !nft_is(from + 1, "daddr") || !nft_is(from + 2, "type"))
+		return false;
+	out->look = LOOK_KIND;
+	out->words = "fib daddr type";
+	p->at += 3;
+	return true;
+}
 
-	for (size_t i = 0; i < sizeof unknowns / sizeof *unknowns && !known; i++) {
+/* A selector of which is known how much belongs to it; *found when it is one, and false when it is cut short. */
+static bool read_unknown(struct nft_part *p, struct nft_selector *out, bool *found)
+{
+	const struct nft_token *from = nft_peek(p);
+
+	*found = true;
+	if (nft_eat(p, "@"))
+		return read_odd(p, "@");
+	for (size_t i = 0; i < sizeof unknowns / sizeof *unknowns; i++) {
 		if (!nft_eat(p, unknowns[i].first))
 			continue;
-		known = true;
 		out->families = unknowns[i].families;
 		out->proto = unknowns[i].proto;
 		if (nft_is(from, "ct") && read_tuple(p, out))
-			break;
-		if ((unknowns[i].more || nft_is(from, "fib")) && !read_odd(p, from->text))
-			return nft_refuse(cx->why, nft_peek(p), "the rest of the expression is due");
-		out->words = words_of(cx->rs->m->arena, from, p->at);
-		return 0;
+			return true;
+		return (!unknowns[i].more && !nft_is(from, "fib")) || read_odd(p, from->text);
 	}
-	if (!known)
+	*found = false;
+	return true;
+}
+
+static int read_selector(struct nft_context *cx, struct nft_part *p, struct nft_selector *out)
+{
+	const struct nft_token *from = nft_peek(p);
+	bool found;
+
+	*out = (struct nft_selector){ .look = LOOK_UNKNOWN, .families = ALL, .proto = ANY };
+	if (read_known(cx, p, out))
+		return 0;
+	if (!read_unknown(p, out, &found))
+		return nft_refuse(cx->why, nft_is(from, "@") ? from : nft_peek(p), "the rest of the expression is due");
+	if (!found)
 		return nft_refuse(cx->why, from, "this is not known here");
-	if (nft_is(from, "@") && !read_odd(p, "@"))
-		return nft_refuse(cx->why, from, "the rest of the expression is due");
 	out->words = words_of(cx->rs->m->arena, from, p->at);
 	return 0;
 }
