@@ -77,6 +77,12 @@ static __always_inline __u64 blocks_meta(const struct teg_block *b)
 	return *(const volatile __u64 *)&b->meta;
 }
 
+/* The place is still the same source's: its end may have been changed meanwhile, or a sign set of others. */
+static __always_inline bool blocks_stays(__u64 is, __u64 was)
+{
+	return !((is ^ was) & (TEG_BLOCK_WHOSE | TEG_BLOCK_CLAIMED));
+}
+
 /* The source's block that is in force at `now`, or NULL; or, with now 0, any that it has. */
 static __always_inline struct teg_block *blocks_find(struct teg_blocks *t, const struct blocks_key *k, __u64 now)
 {
@@ -88,7 +94,7 @@ static __always_inline struct teg_block *blocks_find(struct teg_blocks *t, const
 		for (__u32 i = 0; i < TEG_BLOCK_WAYS; i++) {
 			__u64 meta = blocks_meta(&set[i]);
 
-			if (TEG_BLOCK_UNTIL(meta) > now && blocks_is(&set[i], meta, k, second) && blocks_meta(&set[i]) == meta)
+			if (TEG_BLOCK_UNTIL(meta) > now && blocks_is(&set[i], meta, k, second) && blocks_stays(blocks_meta(&set[i]), meta))
 				return &set[i];
 		}
 		if (!(blocks_meta(&set[0]) & TEG_BLOCK_SPILLED))

@@ -103,6 +103,36 @@ static void add_blocks(struct buf *out, struct arena *a, const cJSON *answer)
 	buf_printf(out, "%.0f %s blocked\n", total, total == 1 ? "source is" : "sources are");
 }
 
+/* Where no policy is known, neither are blocks: none in the list says nothing. */
+static enum exit_code add_known(const struct ctl *c, struct buf *out, struct arena *a, const cJSON *blocks)
+{
+	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/status" };
+	const enum exit_code rc = json_number(blocks, "total") ? EXIT_YES : call_make(c, &call);
+
+	if (rc)
+		return rc;
+	if (call.json && !json_number(call.json, "generation"))
+		buf_printf(out, "%s, so no blocks are known: tegctl apply FILE.tegb\n", json_unenforced(call.json));
+	else
+		add_blocks(out, a, blocks);
+	return EXIT_YES;
+}
+
+static enum exit_code show_blocks(const struct ctl *c)
+{
+	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/blocks" };
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf out = { 0 };
+	enum exit_code rc = call_make(c, &call);
+
+	if (rc)
+		return rc;
+	if (*c->json)
+		return call_say_json(&call);
+	rc = add_known(c, &out, a, call.json);
+	return rc ? rc : say_out(&out);
+}
+
 /* ---- changes ------------------------------------------------------------------------- */
 
 static char *body_of(const struct ctl *c, const char *const *sources, size_t count, unsigned long seconds)
@@ -245,7 +275,7 @@ enum exit_code ctl_block(const struct ctl *c)
 	const unsigned long seconds = *c->lasts ? lasts_read(c->lasts) : 3600;
 
 	if (!c->argument_count && !*c->from)
-		return call_show(c, "/api/tegumentar/blocks", add_blocks);
+		return show_blocks(c);
 	if (seconds > LASTS_MOST) {
 		say_problem(c, "usage", "a block lasts 365 days at most", "--for 365d; a `block` in the policy has no end");
 		return EXIT_USAGE;

@@ -213,6 +213,22 @@ static void clear(struct block_table *t, const struct blocks_key *k)
 		give_back(b);
 }
 
+/* Where it stands, so that there is no moment without it. False when none ended later. */
+static bool shorten(struct block_table *t, const struct blocks_key *k, uint64_t until_ns)
+{
+	struct teg_block *b;
+	bool was = false;
+
+	while ((b = blocks_find(t->at, k, until_ns))) {
+		const uint64_t meta = blocks_meta(b);
+
+		was = true;
+		if (TEG_BLOCK_UNTIL(meta) > until_ns && blocks_is(b, meta, k, (meta & TEG_BLOCK_SECOND) != 0))
+			blocks_swap(b, meta, TEG_BLOCK_META(until_ns) | (meta & TEG_BLOCK_FLAGS));
+	}
+	return was;
+}
+
 /* ---- lengths ---------------------------------------------------------------------------------- */
 
 /* The programs look at them, and at a family only while it has some. The warden alone writes them. */
@@ -316,13 +332,11 @@ bool block_table_set(struct block_table *t, struct prefix source, uint64_t until
 		t->nets_doubtful = t->nets_doubtful || block_is_net(source);
 		return true;
 	}
-	hint(t, source, until_ns);
 	if (block_is_net(source) && !use_length(t, source, until_ns, now_ns))
 		return false;
-	/* A shorter end than it has is a new block: for a moment it has both. */
-	const struct teg_block *b = blocks_find(t->at, &k, now_ns);
-	if (b && TEG_BLOCK_UNTIL(blocks_meta(b)) > until_ns)
-		clear(t, &k);
+	hint(t, source, until_ns);
+	if (shorten(t, &k, until_ns) && block_is_net(source))
+		t->nets_doubtful = true;
 	return place(t, &k, until_ns, by, now_ns);
 }
 
@@ -347,10 +361,14 @@ void block_table_each(const struct block_table *t, uint64_t now_ns, void (*one)(
 	for (uint32_t set = 0; set < TEG_BLOCK_SETS && !none_is_left(t, now_ns); set++)
 		for (unsigned i = 0; i < TEG_BLOCK_WAYS; i++) {
 			const struct teg_block *b = &t->at->at[set][i];
-			const uint64_t meta = blocks_meta(b);
+			uint64_t meta = blocks_meta(b), key = *(const volatile __u64 *)&b->key;
 
+			while (blocks_meta(b) != meta) { /* the key of one is not read with the end of another */
+				meta = blocks_meta(b);
+				key = *(const volatile __u64 *)&b->key;
+			}
 			if (TEG_BLOCK_UNTIL(meta) > now_ns) {
-				const struct block_row row = row_of(t, set, *(const volatile __u64 *)&b->key, meta);
+				const struct block_row row = row_of(t, set, key, meta);
 				one(cls, &row);
 			}
 		}

@@ -25,35 +25,58 @@ static int spare_own(struct prefix net, const struct addresses *own, struct err 
 	return 0;
 }
 
-/* All that a lifeline names as sources, of one of its boxes; a box that names none is for everybody. */
-static int spare_box(struct prefix net, const struct plan *p, const struct teg_box *b, struct err *why)
+struct admitted {
+	struct prefix from;
+	const char *lifeline;
+};
+
+/* What lifelines name as sources, gathered once: a plan may have a million prefixes, and a request two thousand networks. */
+struct spared {
+	struct addresses own;
+	VEC(struct admitted) lifelines;
+};
+
+/* A box that names none is for everybody. */
+static void gather_box(struct spared *s, const struct plan *p, const struct teg_box *b, struct arena *a)
 {
 	const char *lifeline = p->counters[p->rules[b->rule].counter_slot].id;
-	char text[ADDR_TEXT], source[ADDR_TEXT];
 
 	for (uint32_t i = 0; b->src && i < p->prefix_count; i++)
-		if (p->prefixes[i].sets & b->src && has(net, p->prefixes[i].prefix))
+		if (p->prefixes[i].sets & b->src)
+			vec_push(a, &s->lifelines, ((struct admitted){ p->prefixes[i].prefix, lifeline }));
+}
+
+static int spare_lifelines(struct prefix net, const struct spared *s, struct err *why)
+{
+	char text[ADDR_TEXT], source[ADDR_TEXT];
+
+	for (size_t i = 0; i < s->lifelines.len; i++)
+		if (has(net, s->lifelines.at[i].from))
 			return err_set(why, EPERM, "the network %s is not blocked: %s lies in it, from which %s admits. Block the parts of it that do not have it, "
-				       "or write a `block` in the policy", prefix_print(net, text), prefix_print(p->prefixes[i].prefix, source),
-				       lifeline);
+				       "or write a `block` in the policy", prefix_print(net, text),
+				       prefix_print(s->lifelines.at[i].from, source), s->lifelines.at[i].lifeline);
 	return 0;
 }
 
 int blocks_spare(struct kernel *k, const struct plan *p, const struct block *ask, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
-	struct addresses own = { 0 };
+	struct spared s = { 0 };
+	bool gathered = false;
 	int rc = 0;
 
 	for (uint32_t i = 0; !rc && i < ask->source_count; i++) {
 		if (!block_is_net(ask->sources[i]))
 			continue;
-		if (!own.at)
-			rc = route_addresses(k->route, &own, a, why);
+		if (!gathered)
+			rc = route_addresses(k->route, &s.own, a, why);
+		for (uint32_t b = 0; !rc && !gathered && b < p->config.lifeline_boxes && b < p->box_count; b++)
+			gather_box(&s, p, &p->boxes[b], a);
+		gathered = true;
 		if (!rc)
-			rc = spare_own(ask->sources[i], &own, why);
-		for (uint32_t b = 0; !rc && b < p->config.lifeline_boxes && b < p->box_count; b++)
-			rc = spare_box(ask->sources[i], p, &p->boxes[b], why);
+			rc = spare_own(ask->sources[i], &s.own, why);
+		if (!rc)
+			rc = spare_lifelines(ask->sources[i], &s, why);
 	}
 	return rc;
 }

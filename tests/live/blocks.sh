@@ -11,6 +11,7 @@ outside_from() { outside ping -c1 -W0.4 -q -I "$1" "$2" >/dev/null 2>&1 && echo 
 for engine in native nft; do
 	ok "$engine: tegd starts" tegd_start --engine $engine --state-dir $lab/state-$engine --pin-dir $lab/bpf/$engine
 	ok "$engine: without a policy nothing can be blocked: 75" ends 75 ctl block 10.9.0.3
+	is "$(ctl block)" "no policy is enforced, so no blocks are known: tegctl apply FILE.tegb" "$engine: and nobody is told that none are"
 	ok "$engine: a policy" ctl apply $lab/one.tegb
 	is "$(ctl block)" "0 sources are blocked" "$engine: none is blocked"
 	is "$(outside_from 10.9.0.3 10.9.0.1)" answered "$engine: a source is answered"

@@ -93,6 +93,18 @@ for engine in native generic tc nft; do
 	rm -rf $lab/bpf/$engine
 done
 
+# --- rules that look for networks, and somebody takes away
+ok "tegd starts with nft, and looks each second" tegd_start --engine nft --drift-seconds 1 --state-dir $lab/state-nft --pin-dir $lab/bpf/nft
+ok "networks of two lengths are blocked" ctl block 198.51.100.0/24 2001:db8:7::/48
+nft flush chain netdev tegumentar "$(nets_chain)"
+ok "whose rules come back" soon "silent true" eval 'echo "$(four) $(status .intact)"'
+is "$(six), $(rules "$(nets_chain)")" "silent, 2" "both"
+nft add rule netdev tegumentar "$(nets_chain)" ip saddr 198.51.101.7 accept
+ok "a rule of somebody's among them goes" soon "2 true" eval 'echo "$(nft -a list chain netdev tegumentar "$(nets_chain)" | grep -c handle.*[0-9]$ | xargs expr -1 +) $(status .intact)"'
+is "$(four), $(six)" "silent, silent" "and they are blocked"
+tegd_end TERM
+nft flush ruleset
+
 # --- from one engine to the other
 moves() { tegd_end "$2" && tegd_start --engine "$1" --state-dir $lab/state-native --pin-dir $lab/bpf/native; } # moves ENGINE SIGNAL
 left() { ctl block --json | jq -c "[.blocks[] | select(.source == \"$1\") | (.until | fromdate) - now | . > $2 and . < $3]"; } # left SOURCE LEAST MOST

@@ -73,7 +73,7 @@ turn 66 'it is no file' 'tegc build' "a directory where a bundle belongs" $tegct
 ok "a policy" ctl apply $lab/one.tegb
 is "$(ctl feed)" "the policy in force has no feeds" "one without feeds"
 turn 2 'has no posture LOCKDWN' '`tegctl posture` lists' "a posture that there is not" $tegctl posture LOCKDWN
-turn 64 'a time is minutes' '--for 30m' "a time without a unit" $tegctl posture LOCKDOWN --for 5
+turn 64 'a time is seconds, minutes' '--for 30m' "a time without a unit" $tegctl posture LOCKDOWN --for 5
 printf '192.0.2.1 # known\n\n192.0.2.2\nfoo.example\n' > $lab/named
 printf '192.0.2.1\n192.0.2.2\0 192.0.2.3\n' > $lab/binary
 turn 64 "$lab/named:4: \`foo.example\` is no source" 'a source a line' "a name in a file of sources" $tegctl block --from $lab/named
@@ -82,7 +82,9 @@ is "$($tegctl block)" "0 sources are blocked" "and nothing of them is blocked"
 : > $lab/empty.tegb
 turn 2 'the bundle is empty' 'tegc build POLICY.teg -o BUNDLE.tegb' "a plan of nothing" $tegctl plan $lab/empty.tegb
 turn 2 'no tar header' 'tegc build POLICY.teg -o BUNDLE.tegb' "a plan of a policy" $tegctl plan tests/live/edge.teg
-turn 64 '10.0.0.0/8' 'load it on a feed' "a network where a source belongs" $tegctl block 10.0.0.0/8
+turn 2 'the network 10.0.0.0/8 is not blocked: 10.9.0.1, an address of this host' 'try again' "a network that this host is in" $tegctl block 10.0.0.0/8
+turn 64 '10.0.0.1/8` has bits behind' '10.0.0.0/8' "a network with bits behind its length" $tegctl block 10.0.0.1/8
+turn 64 '`::ffff:0:0/96` is everybody' 'tegctl posture' "everybody, as a socket of both versions writes it" $tegctl block ::ffff:0:0/96
 turn 2 'generation 77 is not kept' '`tegctl history` lists' "a generation that there was not" $tegctl rollback 77
 turn 75 'is in force, not "1-abc"' 'tegctl status' "a base that is gone" $tegctl apply $lab/two.tegb --if-match 1-abc
 ok "one that waits" ctl apply $lab/two.tegb --confirm 60s
@@ -141,6 +143,7 @@ is "$(ctl plan $lab/one.tegb --base-unknown --json | jq -c '[.base_known, .same,
 turn 2 'a policy is enforced, and it is not known which' 'tegctl apply' "nor is there a difference to it" $tegctl diff 1
 holds "$(ctl feed)" "a policy is enforced, and it is not known which, so no feeds are known" "its feeds are not called none"
 holds "$(ctl counters)" "a policy is enforced, and it is not known which, so no rules are known" "nor its counts zero"
+holds "$(ctl block)" "a policy is enforced, and it is not known which, so no blocks are known" "nor is nobody said to be blocked"
 turn 75 'no policy is known that could come back' 'without --confirm' "a trial there" $tegctl apply $lab/one.tegb --confirm 60s
 tegd_end KILL
 rm $lab/state/state

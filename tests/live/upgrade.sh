@@ -12,7 +12,7 @@ nft -f - <<-'END'
 	table ip witness {
 		set shut {
 			type ipv4_addr
-			elements = { 203.0.113.5, 10.9.0.3 }
+			elements = { 203.0.113.5, 10.9.0.3, 10.9.0.42 }
 		}
 		counter first { }
 		counter fourth { }
@@ -29,15 +29,17 @@ END
 slipped() { nft -j list counters table ip witness | jq -r '[.nftables[].counter.packets // empty] | join(" ")'; }
 now() { status '.generation, .policy.version, .intact, .interfaces[0].engine, .fault' | xargs; }
 ours="[0-9]{1,3}"
+blocks() { ctl --json block | jq -c '.blocks | sort_by(.source)'; }
+outside ip addr add 10.9.0.42/24 dev c0
 pins() { ls $lab/bpf/teg | grep -cE "^(teg|anchor).*_$1\$"; } # pins FORM
 
 load_begins() {
 	local from
 
-	for from in 203.0.113.5 10.9.0.3; do outside ping -i 0.002 -q -I $from 10.9.0.1 >/dev/null 2>&1 & done
+	for from in 203.0.113.5 10.9.0.3 10.9.0.42; do outside ping -i 0.002 -q -I $from 10.9.0.1 >/dev/null 2>&1 & done
 	outside hping3 -q --udp -p 5000 -i u2000 10.9.0.1 >/dev/null 2>&1 &
 	outside ping -i 0.002 -q -W1 -I 10.9.0.2 10.9.0.1 >$lab/pings 2>&1 &
-	for _ in $(seq 200); do [ "$(pgrep -cx ping) $(pgrep -cx hping3)" = "3 1" ] && break; sleep 0.02; done
+	for _ in $(seq 200); do [ "$(pgrep -cx ping) $(pgrep -cx hping3)" = "4 1" ] && break; sleep 0.02; done
 	sleep 0.3
 }
 load_ends() { # what of the admitted got no answer
@@ -63,7 +65,8 @@ for v in later other; do
 	ok "$v: tegd starts" tegd_start --engine $engine --drift-seconds 0
 	ok "$v: a policy is in force" ctl apply $lab/one.tegb
 	ok "$v: a source is blocked" ctl block 10.9.0.3 --for 10m
-	until=$(ctl --json block | jq -c '.blocks // .')
+	ok "$v: and networks, one within another" ctl block 10.9.0.40/29 10.9.0.32/27 2001:db8:7::/48 --for 20m
+	until=$(blocks)
 	generation=$(status .generation)
 	outside timeout 5 hping3 -q --icmp -a 203.0.113.5 -c 9000 -i u20 10.9.0.1 >/dev/null 2>&1 # more than while it is switched
 	bogons=$(counter block.bogons)
@@ -71,7 +74,9 @@ for v in later other; do
 	changes $BUILD/$v/tegd
 	is "$(now)" "$generation 1 true $judge" "$v: the generation is in force, and whole"
 	is "$(status .adopted)" restored "$v: it was put there anew"
-	is "$(ctl --json block | jq -c '.blocks // .')" "$until" "$v: the block stays, until when it was, by whom it was"
+	is "$(blocks)" "$until" "$v: the blocks stay, until when they were, by whom they were"
+	is "$(ctl unblock 10.9.0.40/29 --json | jq -c .still_blocked)" '[{"source":"10.9.0.40/29","network":"10.9.0.32/27"}]' "$v: networks are known as such"
+	is "$(outside ping -c1 -W0.4 -q -I 10.9.0.42 10.9.0.1 >/dev/null 2>&1 && echo answered || echo silent)" silent "$v: what lies in the wider one is blocked"
 	ok "$v: counts go on" most "$(counter block.bogons)" "$bogons"
 	is "$(pins "$ours")" "$([ $v = later ] && echo 13 || echo 0)" "$v: pins are of the layouts that there are"
 	[ $v = later ] || ok "$v: the takeover is in the audit log" grep -q takeover $lab/state/audit.log
@@ -92,10 +97,10 @@ done
 
 # Before pins' names said a layout.
 tegd=$BUILD/tegd
-tegd_start --engine $engine --drift-seconds 0 && ctl unblock 10.9.0.3 >/dev/null
+tegd_start --engine $engine --drift-seconds 0 && ctl unblock 10.9.0.3 10.9.0.32/27 >/dev/null
 tegd_end TERM
 nft reset counters table ip witness >/dev/null
-nft delete element ip witness shut '{ 10.9.0.3 }'
+nft delete element ip witness shut '{ 10.9.0.3, 10.9.0.42 }'
 for pin in $(pinned "(teg_|anchor).*"); do mv $pin ${pin%_*}; done
 v=unnamed
 changes $BUILD/tegd

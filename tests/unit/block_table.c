@@ -296,12 +296,67 @@ static void too_many_lengths(void)
 	free(t.at);
 }
 
+/* A length whose last network is to end sooner than it was is free by then. */
+static void shortened(void)
+{
+	struct block_table t = table_new();
+	const struct addr a = address("2001:db8::");
+
+	for (unsigned len = 33; len < 33 + TEG_NET_LENGTHS; len++)
+		block_table_set(&t, (struct prefix){ a, len }, NOW + 1000, TEG_BLOCK_NOBODY, NOW);
+	tap_ok(!block_table_set(&t, (struct prefix){ a, 32 }, NOW + 99, TEG_BLOCK_NOBODY, NOW), "all lengths are taken");
+	tap_ok(block_table_set(&t, (struct prefix){ a, 40 }, NOW + 10, TEG_BLOCK_NOBODY, NOW), "a network is blocked for less");
+	tap_num((int64_t)block_table_count(&t, NOW), TEG_NET_LENGTHS, "and stands once");
+	tap_ok(!block_table_set(&t, (struct prefix){ a, 32 }, NOW + 99, TEG_BLOCK_NOBODY, NOW + 9), "until it is over");
+	tap_ok(block_table_set(&t, (struct prefix){ a, 32 }, NOW + 99, TEG_BLOCK_NOBODY, NOW + 10), "then there is room for another length");
+	free(t.at);
+}
+
+struct watcher {
+	struct block_table *t;
+	struct prefix source;
+	uint64_t looked, missed;
+	bool over;
+};
+
+static void *watches(void *cls)
+{
+	struct watcher *w = cls;
+
+	while (!__atomic_load_n(&w->over, __ATOMIC_RELAXED)) {
+		w->missed += !block_table_get(w->t, w->source, NOW).until_ns;
+		__atomic_fetch_add(&w->looked, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* Longer, shorter, longer: to a packet it is blocked all the time. */
+static void never_without(struct prefix source, const char *what)
+{
+	struct block_table t = table_new();
+	struct watcher w = { .t = &t, .source = source };
+	pthread_t thread;
+
+	block_table_set(&t, source, NOW + 500, TEG_BLOCK_NOBODY, NOW);
+	pthread_create(&thread, NULL, watches, &w);
+	for (uint32_t i = 0; i < 200000 || __atomic_load_n(&w.looked, __ATOMIC_RELAXED) < 200000; i++)
+		block_table_set(&t, source, NOW + (i % 2 ? 500 : 900), TEG_BLOCK_NOBODY, NOW);
+	__atomic_store_n(&w.over, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	tap_num((int64_t)w.missed, 0, what);
+	tap_num((int64_t)block_table_count(&t, NOW), 1, "and it stands once");
+	free(t.at);
+}
+
 int main(void)
 {
 	one_by_one();
 	networks();
 	a_million_networks();
 	too_many_lengths();
+	shortened();
+	never_without(block_host((struct addr){ FAMILY_IP4, 0xc6336407 }), "a host is never without its block while its end changes");
+	never_without((struct prefix){ { FAMILY_IP4, 0xcb007100 }, 24 }, "nor is a network");
 	by_a_reflex();
 	a_million();
 	full();
