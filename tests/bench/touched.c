@@ -5,7 +5,7 @@
  *     touched [SIZE [KIND]]          KIND as in tests/bench/bulk, or DIRECTORY/FILE (tests/lib/classbench.h)
  *
  * Of each list: nodes, cells and lines a packet; lines that the whole trace touches, once each; and how many of a packet's lines
- * were not in a cache of 1 MB, 8 ways of 64 bytes (Zen 4's second), the rule's row and its counter among them. Then of each tree: what
+ * were not in a cache of 1 MB, 8 ways of 64 bytes (Zen 4's second; Zen 5's has 16 ways), the rule's row and its counter among them. Then of each tree: what
  * its root takes, in how many of a hundred packets its first node has anything, and its cells are asked, and one of them is the answer.
  */
 #include <stdio.h>

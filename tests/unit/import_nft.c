@@ -72,6 +72,9 @@ static const struct {
 	{ "tcp dport 22 limit name \"slow\" accept", "limit limit_5 = 3/s burst 9\n", 1, 0 },
 	{ "tcp dport 22 limit rate over 10/minute drop\n accept", "drop  tcp port 22\n", 0, 1 },
 	{ "tcp dport 22 limit rate 1 mbytes/second accept", NULL, 1, 0 },
+	{ "tcp dport 22 limit rate 10/week accept", NULL, 1, 0 },
+	{ "tcp dport 22 limit rate 10/second burst 5 kbytes accept", NULL, 1, 0 },
+	{ "ip saddr . meta mark { 192.0.2.1 . 3 } accept", NULL, 1, 0 },
 	{ "tcp dport 22 limit rate over 5/second limit rate 10/second accept", NULL, 1, 0 },
 	{ "tcp dport 22 limit rate 10/week limit rate 10/second accept", NULL, 1, 0 },
 	{ "tcp dport 22 limit rate 10/second limit name \"slow\" accept", NULL, 1, 0 },
@@ -102,6 +105,8 @@ static const struct {
 	{ "tcp dport 22 queue num 1-3 bypass\n accept", "drop  tcp port 22\n", 0, 1 },
 	{ "goto more", "more_20: allow  ip from 192.0.2.77\n", 0, 0 },
 };
+
+#define INPUT "chain i { type filter hook input priority 0; policy drop; "
 
 static void put_one(struct buf *text, const char *rule)
 {
@@ -140,9 +145,31 @@ static void single_rules(void)
 	}
 }
 
+/* A set that joins fields is read up to so many elements; one with more is not known, and nothing of it is admitted. */
+static void long_joined_sets(void)
+{
+	for (unsigned count = 512; count <= 513; count++) {
+		own(import) struct import *m = import_new();
+		own(buf) struct buf text = { 0 }, teg = { 0 };
+		struct err why = { 0 };
+
+		buf_puts(&text, "table inet t {\n" INPUT "\n ip saddr . tcp dport { ");
+		for (unsigned i = 0; i < count; i++)
+			buf_printf(&text, "%s192.0.2.%u . %u", i ? ", " : "", 1 + i % 250, 1000 + 2 * i);
+		buf_puts(&text, " } accept; } }");
+		int rc = read_nft(m, buf_text(&text), &why);
+
+		rc = rc ? rc : import_flatten(m, &why);
+		if (!rc)
+			import_write(m, &teg, "one", "one");
+		const char *in = strstr(buf_text(&teg), "# chain i");
+		tap_ok(!rc && import_notes(m, NOTE_LEFT_OUT) == (count > 512) && (in && strstr(in, ": allow")) == (count <= 512),
+		       "%u joined elements %s", count, why.text);
+	}
+}
+
 /* --- whole rulesets -------------------------------------------------------------------------------------- */
 
-#define INPUT "chain i { type filter hook input priority 0; policy drop; "
 
 static const struct {
 	const char *claim, *text, *says; /* of the mistake, or NULL */
@@ -236,6 +263,7 @@ static void many_that_end(void)
 int main(void)
 {
 	single_rules();
+	long_joined_sets();
 	whole_rulesets();
 	many_that_end();
 	return tap_done();
