@@ -441,10 +441,37 @@ static void known_flows(void)
 	}
 }
 
+/* Where some packets are not tracked, a rule about new flows has not all that begin one here. */
+static void untracked(void)
+{
+	static const struct { const char *rule; bool untracks; } aside[] = {
+		{ "-A PREROUTING -p udp -j NOTRACK", true }, { "-A PREROUTING -p udp -j CT --notrack", true },
+		{ "-A PREROUTING -p udp -j CT --helper tftp", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(aside); i++) {
+		own(import) struct import *m = import_new();
+		own(buf) struct buf text = { 0 }, teg = { 0 };
+		struct err why = { 0 };
+
+		buf_printf(&text, "*raw\n:PREROUTING ACCEPT [0:0]\n%s\nCOMMIT\n%s", aside[i].rule,
+			   FILTER("DROP", "DROP", "DROP", "-A INPUT -p tcp -m state --state NEW -j ACCEPT\n"));
+		int rc = read_iptables(m, buf_text(&text), &why);
+
+		rc = rc ? rc : import_flatten(m, &why);
+		if (!rc)
+			import_write(m, &teg, "one", "one");
+		if (!tap_ok(!rc && import_notes(m, NOTE_LEFT_OUT) == aside[i].untracks && !strstr(buf_text(&teg), ": allow") == aside[i].untracks,
+			    "new flows beside %s", aside[i].rule))
+			tap_note("%s\n%s", why.text, buf_text(&teg));
+	}
+}
+
 int main(void)
 {
 	single_rules();
 	known_flows();
+	untracked();
 	refuses();
 	against_interpreter(0, "known matches");
 	against_interpreter(1, "unknown matches too");
