@@ -171,13 +171,9 @@ static int object_share(struct bpf_object *o, const struct shared *shared, struc
 	return 0;
 }
 
-/* Sizes and constants: all that must be known before the verifier sees the program. */
-static int object_prepare(struct bpf_object *o, const struct tables_load *load, const struct made *made,
-			  struct err *why)
+static int object_size(struct bpf_object *o, const struct plan *p, const struct made *made, struct err *why)
 {
-	const struct plan *p = load->plan;
 	const struct trie *sets = &made->sets;
-	const struct teg_config config = staged_config(load, made);
 	const struct { const char *name; uint32_t value, entries; } sizes[] = {
 		{ "gen_cells", tables_cells_room(p) * (uint32_t)sizeof(struct teg_cell), 1 },
 		{ "gen_rules", at_least_one(p->rule_count) * (uint32_t)sizeof(struct teg_rule), 1 },
@@ -201,8 +197,16 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 		if (bpf_map__set_value_size(m, sizes[i].value) || bpf_map__set_max_entries(m, sizes[i].entries))
 			return err_sys(why, "cannot size the table %s", sizes[i].name);
 	}
-	int rc = object_share(o, load->shared, why);
-	if (rc)
+	return 0;
+}
+
+/* Sizes and constants: all that must be known before the verifier sees the program. */
+static int object_prepare(struct bpf_object *o, const struct tables_load *load, const struct made *made, struct err *why)
+{
+	const struct teg_config config = staged_config(load, made);
+	int rc = object_size(o, load->plan, made, why);
+
+	if (rc || (rc = object_share(o, load->shared, why)))
 		return rc;
 	struct bpf_map *constants = object_map(o, TEG_CONFIG_SECTION, why);
 	if (!constants)
