@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compiler/emit/bulk.h"
+#include "compiler/emit/bulk_tree.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/bulk_pack.h"
 #include "tests/lib/gen.h"
@@ -178,6 +179,51 @@ static void law(enum style style, uint32_t count, uint64_t seed)
 	       "within the limits");
 }
 
+/* ---- what groups cost ------------------------------------------------------------------------------ */
+
+static unsigned groups_of(const struct teg_bulk_box *boxes, uint32_t count)
+{
+	own(arena) struct arena *a = arena_new();
+	const struct teg_rule *rules = arena_zero(a, count * sizeof *rules);
+	struct bulk_trees t;
+	uint32_t culprit;
+
+	if (bulk_build(&t, a, boxes, count, rules, &culprit))
+		return 0;
+	return t.tell.groups[0] + t.tell.groups[1];
+}
+
+/* One box more, and the list is too long for a near cache. */
+static void near_lists_have_more_groups(void)
+{
+	own(arena) struct arena *a = arena_new();
+	struct gen g = gen_new(5);
+	struct teg_bulk_box *boxes = arena_zero(a, (BULK_NEAR_BOXES + 1) * sizeof *boxes);
+
+	for (uint32_t i = 0; i <= BULK_NEAR_BOXES; i++)
+		boxes[i] = draw_box(&g, NARROW, (uint16_t)i);
+	const unsigned near = groups_of(boxes, BULK_NEAR_BOXES), far = groups_of(boxes, BULK_NEAR_BOXES + 1);
+	tap_ok(far && near > far, "%u boxes are in %u groups, one more in %u", BULK_NEAR_BOXES, near, far);
+}
+
+static void prices_hold(void)
+{
+	const struct bulk_price near = bulk_price_of(BULK_NEAR_BOXES), far = bulk_price_of(BULK_NEAR_BOXES + 1);
+	const struct bulk_price both[] = { near, far };
+
+	tap_ok(near.begin_ns < far.begin_ns && near.others < far.others, "a group of a near list costs less");
+	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+		const struct bulk_price p = both[i];
+
+		tap_ok(bulk_group_ns(p, 10, 1, 0, false) == p.begin_ns + 10 && bulk_group_ns(p, 10, 0.25, 0, true) == p.begin_ns + 10,
+		       "who is in the tree meets all of it, and so do all where its root asks for nothing");
+		tap_ok(bulk_group_ns(p, 10, 0.25, 0, false) < bulk_group_ns(p, 10, 0.5, 0, false) &&
+			       bulk_group_ns(p, 10, 0.25, 0.5, false) <= bulk_group_ns(p, 10, 0.25, 0, false) &&
+			       bulk_group_ns(p, 10, 0, 1, false) >= p.begin_ns,
+		       "others meet less of it, and no more of one that stands behind, but its root");
+	}
+}
+
 int main(void)
 {
 	static const uint32_t counts[] = { 1, 2, 9, 60, 400, 3000 };
@@ -185,5 +231,7 @@ int main(void)
 	for (int s = 0; s < STYLES; s++)
 		for (size_t i = 0; i < ARRAY_LEN(counts); i++)
 			law((enum style)s, counts[i], 7 * i + (uint64_t)s);
+	near_lists_have_more_groups();
+	prices_hold();
 	return tap_done();
 }
