@@ -62,6 +62,8 @@ unseen='   flags      signature-bypassed'
 changed 3 "UNSEEN high     reflex.union in SHUT   looks into it -> admitted unseen by web
    example    tcp 198.51.100.7:50000 -> self:80 syn on wan
 $unseen" "the reflex is gone" '/^reflex union/d; /^on reflex/d'
+tells 3 '| UNSEEN | high | reflex.union in SHUT | looks into it | admitted unseen by web, for example tcp 198.51.100.7:50000 -\> self:80 syn on wan | signature-bypassed |' \
+	"and in a table, with its packet" "$tegc" diff --markdown old.teg new.teg
 changed 3 "UNSEEN high     reflex.union in OPEN   looks into it -> admitted unseen by web
 !reflex.union in SHUT   looks
 $unseen" "it is silent in a posture" 's/do drop, emit high/do drop, emit high except in OPEN/'
