@@ -45,8 +45,8 @@ static void ready_told(struct request *r, struct answer *a)
 	else if (*s->refuses)
 		add_reason(reasons, s->refuses);
 	if (s->generation && !s->intact && strcmp(s->fault, s->refuses))
-		add_reason(reasons, arena_printf(request_arena(r), "the live parts are not those of generation %llu: %s",
-						 (unsigned long long)s->generation, s->fault));
+		add_reason(reasons, arena_printf(request_arena(r), "the live parts are not %sthose of generation %llu: %s",
+						 s->unknown_since ? "known to be " : "", (unsigned long long)s->generation, s->fault));
 	if (cJSON_GetArraySize(reasons)) {
 		refuse_ready(r, reasons);
 		return;

@@ -204,6 +204,9 @@ static void add_metric(struct buf *out, enum metric m, const struct scrape *s)
 	case METRIC_INTACT:
 		add_count(out, m, NULL, s->status->generation && s->status->intact);
 		break;
+	case METRIC_UNKNOWN:
+		add_count(out, m, NULL, s->status->unknown_since != 0);
+		break;
 	case METRIC_REFUSES:
 		add_count(out, m, NULL, *s->status->refuses != '\0');
 		break;

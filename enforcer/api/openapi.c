@@ -8,7 +8,7 @@
 #include "enforcer/api/request.h"
 #include "lang/base/version.h"
 
-enum kind { KIND_TEXT, KIND_COUNT, KIND_NUMBER, KIND_BOOL, KIND_SHARE, KIND_TIME, KIND_TAG, KIND_TEXTS, KIND_OBJECT, KIND_MAYBE, KIND_LIST };
+enum kind { KIND_TEXT, KIND_COUNT, KIND_NUMBER, KIND_BOOL, KIND_KNOWN, KIND_SHARE, KIND_TIME, KIND_TAG, KIND_TEXTS, KIND_OBJECT, KIND_MAYBE, KIND_LIST };
 
 static const struct {
 	const char *name, *media, *about;
@@ -97,6 +97,9 @@ static void add_kind(cJSON *to, struct arena *a, const struct member *m)
 		break;
 	case KIND_BOOL:
 		json_add_text(to, "type", "boolean");
+		break;
+	case KIND_KNOWN:
+		type_or_null(to, "boolean");
 		break;
 	case KIND_SHARE:
 		type_or_null(to, "number");

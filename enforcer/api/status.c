@@ -133,7 +133,11 @@ static cJSON *status_json(const struct status *s, const char *tag, uint64_t miss
 	json_add_text(out, "version", TEGUMENTAR_VERSION);
 	json_add_count(out, "generation", s->generation);
 	json_add_text(out, "tag", tag);
-	cJSON_AddBoolToObject(out, "intact", s->intact);
+	if (s->unknown_since)
+		cJSON_AddNullToObject(out, "intact");
+	else
+		cJSON_AddBoolToObject(out, "intact", s->intact);
+	json_add_time(out, "unknown_since", s->unknown_since);
 	json_add_text(out, "fault", s->fault);
 	add_posture(out, s);
 	add_policy(out, s);

@@ -128,6 +128,14 @@ void say_problem(const struct ctl *c, const char *name, const char *detail, cons
 	fprintf(stderr, "%s\n", buf_text(&out));
 }
 
+void say_intact(struct buf *out, const cJSON *status)
+{
+	const bool is_known = cJSON_IsBool(cJSON_GetObjectItemCaseSensitive(status, "intact"));
+	const bool is_intact = json_is_true(status, "intact");
+
+	say_add(out, is_intact ? COLOUR_GOOD : COLOUR_BAD, is_intact ? "intact" : is_known ? "not intact" : "not known whether intact");
+}
+
 void say_policy(struct buf *out, const char *name, const char *version)
 {
 	buf_printf(out, "%s%s%s", name, *version ? " " : "", version);

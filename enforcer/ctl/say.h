@@ -22,6 +22,9 @@ void say_table(struct buf *out, const char *const *cells, size_t columns, size_t
 /* "edge 1.2.0", or "edge" of a policy that says no version. */
 void say_policy(struct buf *out, const char *name, const char *version);
 
+/* "intact", "not intact" or "not known whether intact", of a STATUS of the API. */
+void say_intact(struct buf *out, const cJSON *status);
+
 /* "12 run, 3 not run on this engine", of TESTS of the API; nothing when there are none. */
 void say_tests(struct buf *out, const cJSON *tests);
 

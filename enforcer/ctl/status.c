@@ -18,7 +18,6 @@ static void add_line(struct buf *out, const char *name, const char *text)
 
 static void add_head(struct buf *out, const cJSON *s)
 {
-	const bool intact = json_is_true(s, "intact");
 	own(buf) struct buf generation = { 0 };
 
 	if (!json_number(s, "generation")) {
@@ -30,9 +29,10 @@ static void add_head(struct buf *out, const cJSON *s)
 	buf_printf(&generation, "generation %.0f is enforced", json_number(s, "generation"));
 	say_add(out, COLOUR_STRONG, buf_text(&generation));
 	buf_puts(out, ", ");
-	say_add(out, intact ? COLOUR_GOOD : COLOUR_BAD, intact ? "intact" : "not intact");
+	say_intact(out, s);
 	buf_putc(out, '\n');
 	add_line(out, "fault", json_text(s, "fault"));
+	add_line(out, "since", json_text(s, "unknown_since"));
 }
 
 static void add_posture(struct buf *out, const cJSON *s)

@@ -129,11 +129,10 @@ static const char *scaled(struct arena *a, double v)
 static void add_head(struct buf *out, struct arena *a, const struct sample *s)
 {
 	const cJSON *raw = cJSON_GetObjectItemCaseSensitive(s->qualia, "raw");
-	const bool intact = json_is_true(s->status, "intact");
 
 	say_add(out, COLOUR_STRONG, *json_text(s->status, "posture") ? json_text(s->status, "posture") : json_unenforced(s->status));
 	buf_printf(out, "  generation %.0f, ", json_number(s->status, "generation"));
-	say_add(out, intact ? COLOUR_GOOD : COLOUR_BAD, intact ? "intact" : "not intact");
+	say_intact(out, s->status);
 	buf_puts(out, ", engine ");
 	say_add(out, COLOUR_NONE, json_text(s->status, "engine"));
 	buf_printf(out, "\n%s packets/s, %s bytes/s, %s/s admitted, %s/s dropped, %s/s hostile; %.0f sources blocked\n",

@@ -21,7 +21,10 @@
 #define PIECE_MESSAGES 1000u /* at least, of a change that may be seen in part */
 #define SEND_BYTES    (64u << 10) /* that any socket sends at once; a larger change asks for room */
 #define STALL_SECONDS 30
-#define TRIES_MOST    20 /* of a dump into which another change came */
+/* Of a dump into which another change came: a short one has luck soon, and a long one is not to keep the warden from hearing. */
+#define TRIES_MOST    20
+#define TRIES_LONG    3
+#define PARTS_LONG    32u /* in all tries together */
 
 /* NFPROTO_INET and NFPROTO_NETDEV of linux/netfilter.h, whose other contents quarrel with the C library's. */
 const uint8_t filter_families[FILTER_TABLES] = { [FILTER_INET] = 1, [FILTER_NETDEV] = 5 };
@@ -31,6 +34,7 @@ struct filter {
 	int sock;
 	uint32_t seq;
 	uint8_t *room; /* RECEIVE_BYTES */
+	unsigned parts; /* received since a listing was first asked for */
 };
 
 static int set_option(int sock, int level, int option, int value)
@@ -310,12 +314,24 @@ int filter_commit_loose(struct filter *f, struct filter_change *c, struct err *w
 
 /* ---- asking ------------------------------------------------------------------------ */
 
-/* Sends one question and hands every answer on; -EAGAIN when a dump was disturbed by a change. */
+/*
+ * Was there room for more, so that this part is the last? The kernel gives a part the 32 KiB that we could receive, or where it has no memory for
+ * that what a small page holds, and the messages that come in more than one part have less than a quarter of either.
+ */
+static bool has_room(ssize_t len)
+{
+	return len < 2700 || (len >= 8192 && len < 24000);
+}
+
+/*
+ * Sends one question and hands every answer on; -EAGAIN when a dump was disturbed by a change. The end comes by itself, after the last part.
+ * A change between the two does not matter when that part had room left: all of the listing had been gone through.
+ */
 static int ask_once(struct filter *f, struct nlmsghdr *question, filter_on_message on, void *context, struct err *why)
 {
 	struct iovec part = { question, question->nlmsg_len };
 	const uint32_t seq = question->nlmsg_seq = ++f->seq;
-	bool disturbed = false;
+	bool disturbed = false, is_last = false;
 	int rc = send_parts(f, &part, 1, why);
 
 	while (!rc) {
@@ -324,39 +340,70 @@ static int ask_once(struct filter *f, struct nlmsghdr *question, filter_on_messa
 
 		if (got < 0)
 			return (int)got;
+		f->parts++;
 		for (const struct nlmsghdr *h = (void *)f->room; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
 			const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
 
 			if (h->nlmsg_seq != seq)
 				continue;
-			disturbed = disturbed || h->nlmsg_flags & NLM_F_DUMP_INTR;
+			const bool change = h->nlmsg_flags & NLM_F_DUMP_INTR;
 			if (h->nlmsg_type == NLMSG_DONE)
-				return disturbed ? -EAGAIN : 0;
+				return disturbed || (change && !is_last) ? -EAGAIN : 0;
 			if (h->nlmsg_type == NLMSG_ERROR && !e->error)
 				return 0;
 			if (h->nlmsg_type == NLMSG_ERROR)
 				return err_set(why, -e->error, "netfilter refuses the question: %s", strerror(-e->error));
+			disturbed = disturbed || change;
+			is_last = has_room(got);
 			on(h, context);
 		}
 	}
 	return rc;
 }
 
+/* No such table: nothing to list. */
+static int nothing_there(struct err *why)
+{
+	*why = (struct err){ 0 };
+	return 0;
+}
+
+static int changes_too_fast(struct err *why)
+{
+	return err_set(why, EBUSY, "others change nftables faster than it can be read");
+}
+
 int filter_ask(struct filter *f, struct nlmsghdr *question, filter_on_message on, void (*restart)(void *), void *context,
 	       struct err *why)
 {
-	for (int i = 0; i < TRIES_MOST; i++) {
+	f->parts = 0;
+	for (int i = 0; i < TRIES_LONG || (i < TRIES_MOST && f->parts < PARTS_LONG); i++) {
 		int rc = ask_once(f, question, on, context, why);
 
-		if (rc == -ENOENT) {
-			*why = (struct err){ 0 };
-			return 0; /* no such table: nothing to list */
-		}
 		if (rc != -EAGAIN)
-			return rc;
+			return rc == -ENOENT ? nothing_there(why) : rc;
 		restart(context);
 	}
-	return err_set(why, EBUSY, "the tables change faster than they can be read");
+	return changes_too_fast(why);
+}
+
+int filter_ask_alike(struct filter *f, struct nlmsghdr *question, filter_on_message on, const struct filter_alike *to, void *context,
+		     struct err *why)
+{
+	struct digest before = { "" };
+
+	for (int i = 0; i < TRIES_LONG; i++) {
+		int rc = ask_once(f, question, on, context, why);
+
+		if (rc != -EAGAIN)
+			return rc == -ENOENT ? nothing_there(why) : rc;
+		const struct digest now = to->sum(context);
+		if (i && !strcmp(now.hex, before.hex))
+			return 0;
+		before = now;
+		to->restart(context);
+	}
+	return changes_too_fast(why);
 }
 
 int filter_ask_twice(struct filter *f, struct nlmsghdr *question, filter_on_message on, void *context, struct err *why)

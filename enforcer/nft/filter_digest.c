@@ -16,6 +16,7 @@
 struct tally {
 	struct arena *arena;
 	struct buf text; /* what is digested */
+	struct buf handles; /* of the rules of a listing */
 	size_t before;
 	char but;
 	const struct filter_chain *chains;
@@ -28,6 +29,16 @@ static void tally_again(void *context)
 	struct tally *t = context;
 
 	t->text.len = t->before;
+	t->handles.len = 0;
+}
+
+static struct digest tally_sum(void *context)
+{
+	const struct tally *t = context;
+	const struct digest both[] = { digest_of(buf_text(&t->text) + t->before, t->text.len - t->before),
+				       digest_of(buf_text(&t->handles), t->handles.len) };
+
+	return digest_of(both, sizeof both);
 }
 
 /* Attribute 1 is the table's name in each, and its family is put before. */
@@ -102,11 +113,13 @@ static void tally_rule(const struct nlmsghdr *h, void *context)
 {
 	static const uint16_t types[] = { NFTA_RULE_CHAIN };
 	struct tally *t = context;
-	const struct nlattr *all = filter_attribute(h, NFTA_RULE_EXPRESSIONS), *one, *a;
+	const struct nlattr *all = filter_attribute(h, NFTA_RULE_EXPRESSIONS), *handle = filter_attribute(h, NFTA_RULE_HANDLE), *one, *a;
 
 	if (!filter_is_ours(h) || !takes_part(t, filter_text(h, NFTA_RULE_CHAIN), PART_RULES))
 		return;
 	put(t, h, types, 1);
+	if (handle)
+		buf_add(&t->handles, mnl_attr_get_payload(handle), mnl_attr_get_payload_len(handle));
 	if (!all)
 		return;
 	mnl_attr_for_each_nested(one, all) {
@@ -126,7 +139,23 @@ static void tally_rule(const struct nlmsghdr *h, void *context)
 static void tally_own_(struct tally *t)
 {
 	buf_release(&t->text);
+	buf_release(&t->handles);
 	arena_free(t->arena);
+}
+
+/* A table is asked for by its name, which no change disturbs, and chains are few; rules may be many. */
+static int tally_part(struct filter *f, struct tally *t, unsigned kind, filter_on_message tally, struct err *why)
+{
+	static const struct filter_alike alike = { tally_again, tally_sum };
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+
+	t->before = t->text.len;
+	t->handles.len = 0;
+	if (kind == NFT_MSG_GETTABLE)
+		return filter_ask(f, filter_ours(room, kind, NLM_F_ACK, t->table), tally, tally_again, t, why);
+	if (kind == NFT_MSG_GETRULE)
+		return filter_ask_alike(f, filter_list(room, kind, t->table), tally, &alike, t, why);
+	return filter_ask(f, filter_list(room, kind, t->table), tally, tally_again, t, why);
 }
 
 int filter_digest(struct filter *f, char but, struct digest *out, struct err *why)
@@ -135,7 +164,6 @@ int filter_digest(struct filter *f, char but, struct digest *out, struct err *wh
 		{ NFT_MSG_GETTABLE, tally_table }, { NFT_MSG_GETCHAIN, tally_chain }, { NFT_MSG_GETRULE, tally_rule },
 	};
 	own(tally) struct tally t = { .arena = arena_new(), .but = but };
-	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
 	struct filter_live live;
 	int rc = filter_look(f, &live, FILTER_WANT_CHAINS, t.arena, why);
 
@@ -144,11 +172,7 @@ int filter_digest(struct filter *f, char but, struct digest *out, struct err *wh
 	for (size_t p = 0; !rc && p < sizeof parts / sizeof *parts; p++)
 		for (unsigned table = 0; !rc && table < FILTER_TABLES; table++) {
 			t.table = (enum filter_table)table;
-			t.before = t.text.len;
-			struct nlmsghdr *h = parts[p].kind == NFT_MSG_GETTABLE ?
-				filter_message(room, NFNL_SUBSYS_NFTABLES, parts[p].kind, NLM_F_DUMP, filter_families[table]) :
-				filter_list(room, parts[p].kind, t.table);
-			rc = filter_ask(f, h, parts[p].tally, tally_again, &t, why);
+			rc = tally_part(f, &t, parts[p].kind, parts[p].tally, why);
 		}
 	if (rc)
 		return err_in(why, "cannot read our tables");

@@ -146,11 +146,10 @@ static int look_for_tables(struct filter *f, struct filter_live *out, struct are
 
 	for (unsigned t = 0; t < FILTER_TABLES; t++) {
 		struct look l = { .arena = a, .table = (enum filter_table)t };
-		struct nlmsghdr *h = filter_message(room, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE, NLM_F_DUMP, filter_families[t]);
-		int rc = filter_ask(f, h, see_table, look_again, &l, why);
+		int rc = filter_ask(f, filter_ours(room, NFT_MSG_GETTABLE, NLM_F_ACK, l.table), see_table, look_again, &l, why);
 
 		if (rc)
-			return err_in(why, "cannot list tables");
+			return err_in(why, "cannot look for our tables");
 		out->tables[t] = l.there;
 		out->handles[t] = l.handle;
 	}

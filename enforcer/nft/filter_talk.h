@@ -45,9 +45,26 @@ void filter_put_element(struct nlmsghdr *m, const char *set, const void *key, si
 
 typedef void (*filter_on_message)(const struct nlmsghdr *h, void *context);
 
-/* A listing that is one state of the table; `restart` forgets what came before a disturbance. */
+/* A listing that is one state of the table; `restart` forgets what came before a disturbance. -EBUSY when each try was disturbed. */
 int filter_ask(struct filter *f, struct nlmsghdr *question, filter_on_message on, void (*restart)(void *), void *context,
 	       struct err *why);
+
+/*
+ * A listing that is one state of the table, though a change of anybody's disturbs it, by two that are alike:
+ *
+ *     first   ├── place 1 ── place 2 ── … ──┤
+ *     second                                ├── place 1 ── place 2 ── … ──┤
+ *                                           ▲ what both have was there now
+ *
+ * For what the kernel finds its place among by our table alone (rules; not chains or objects, whose places others' move), and never changes
+ * in place: what comes in a rule's stead has another handle, which no rule had before. `sum` is over all that came, with the handles.
+ */
+struct filter_alike {
+	void (*restart)(void *context);
+	struct digest (*sum)(void *context);
+};
+int filter_ask_alike(struct filter *f, struct nlmsghdr *question, filter_on_message on, const struct filter_alike *to, void *context,
+		     struct err *why);
 
 /*
  * A listing that need not be one state, and has what was there all the time, once or twice. A change of anybody's table disturbs a listing:

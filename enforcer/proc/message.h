@@ -148,6 +148,7 @@ struct status {
 	const char *engine;	/* of layers 1 to 3, as status_interface, "mixed", "none" or "unknown" */
 	const char *nft_digest; /* of our tables as they are live, 64 hex digits */
 	uint8_t intact;		/* the live parts are those of the generation */
+	uint64_t unknown_since; /* seconds, CLOCK_REALTIME: whether they are could not be read since then; 0: it is known */
 	const char *fault;	/* when not intact: which part, and how */
 	struct status_posture *postures;
 	uint32_t posture_count;

@@ -64,6 +64,7 @@ void status_encode(struct buf *out, const struct status *s)
 	wire_put_str(out, s->engine);
 	wire_put_str(out, s->nft_digest);
 	wire_put_u8(out, s->intact);
+	wire_put_u64(out, s->unknown_since);
 	wire_put_str(out, s->fault);
 	wire_put_u32(out, s->posture_count);
 	for (uint32_t i = 0; i < s->posture_count; i++) {
@@ -165,6 +166,7 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.engine = wire_get_str(&in, a);
 	s.nft_digest = wire_get_str(&in, a);
 	s.intact = wire_get_u8(&in);
+	s.unknown_since = wire_get_u64(&in);
 	s.fault = wire_get_str(&in, a);
 	get_postures(&in, &s, a);
 	get_interfaces(&in, &s, a);
@@ -175,7 +177,7 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.refuses = wire_get_str(&in, a);
 	get_events(&in, &s.events, a);
 	s.cookies = wire_get_str(&in, a);
-	int rc = message_decoded(&in, s.intact <= 1 && s.proved <= 1, "status", why);
+	int rc = message_decoded(&in, s.intact <= 1 && !(s.intact && s.unknown_since) && s.proved <= 1, "status", why);
 	if (!rc)
 		*out = s;
 	return rc;

@@ -64,8 +64,9 @@ static int answer_status(struct warden *w, const struct message *m, struct arena
 	s.drift.fault = w->drift_fault;
 	if (is_pending(w))
 		s.pending = (struct status_pending){ w->state.now.confirm.until, w->state.before.number };
-	if (s.intact && own_fault(w)) {
+	if ((s.intact || s.unknown_since) && own_fault(w)) {
 		s.intact = 0;
+		s.unknown_since = 0;
 		s.fault = own_fault(w);
 	}
 	status_encode(&out, &s);

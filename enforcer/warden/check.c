@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "enforcer/warden/blocks.h"
 
@@ -172,6 +173,11 @@ int check_lead(const struct generation *g, struct kernel *k, struct err *why)
 	return rc;
 }
 
+bool check_is_unknown(int rc)
+{
+	return rc == -EBUSY || rc == -ENOMEM || rc == -ENOBUFS || rc == -EAGAIN || rc == -EMFILE || rc == -ENFILE;
+}
+
 int check_parts(struct checked out[static PART_COUNT], struct generation *g, struct kernel *k, struct err *why)
 {
 	static int (*const checks[PART_COUNT])(struct checked *, struct generation *, struct kernel *, struct err *) = {
@@ -187,12 +193,16 @@ int check_parts(struct checked out[static PART_COUNT], struct generation *g, str
 
 		if (!rc)
 			continue;
-		snprintf(out[p].fault, sizeof out[p].fault, "%.250s", one.text);
-		if (!first) {
+		snprintf(out[p].fault, sizeof out[p].fault, "%s%.230s", check_is_unknown(rc) ? "it is not known: " : "", one.text);
+		if (!first || (check_is_unknown(first) && !check_is_unknown(rc))) {
 			first = rc;
 			*why = one;
 		}
 	}
+	if (!check_is_unknown(first))
+		g->unknown_since = 0;
+	else if (!g->unknown_since)
+		g->unknown_since = (uint64_t)time(NULL);
 	return first;
 }
 

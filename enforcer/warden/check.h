@@ -22,9 +22,14 @@ struct checked {
 
 const char *part_name(enum part p);
 
-/* All parts; the value and the sentence are those of the first that does not stand. */
+/*
+ * All parts; the value and the sentence are those of the first that does not stand, and of one that could not be read only
+ * when none is known not to stand. g->unknown_since follows.
+ */
 int check_parts(struct checked out[static PART_COUNT], struct generation *g, struct kernel *k, struct err *why);
 int check_all(struct generation *g, struct kernel *k, struct err *why);
+/* It could not be read, for want of memory say, or since others change nftables all the time: whether it stands is not known. */
+bool check_is_unknown(int rc);
 /* Of these only what leads a packet that arrives to its judge: the program, the links, and nft's hooks of ports. It is read at once, however long the policy is. */
 int check_arrivals(struct generation *g, struct kernel *k, struct err *why);
 

@@ -3,7 +3,7 @@
  *
  * Putting right is what a start does that finds less than it should: the generation comes anew from its kept
  * bundle by a bridged switch, into the bank that is not in use. Pins are made again from what is held open, and the anchor
- * goes before programs of TC that somebody has put before it.
+ * goes before programs of TC that somebody has put before it. What could not be read is not known to be altered: it stays, and is looked at again.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -34,7 +34,8 @@ static int restore(struct warden *w, struct err *why)
 		return rc;
 	generation_free(w->live);
 	w->live = anew;
-	return check_all(w->live, &w->kernel, why);
+	rc = check_all(w->live, &w->kernel, why);
+	return check_is_unknown(rc) ? 0 : rc; /* all of it was put there just now */
 }
 
 static int repair(struct warden *w, struct err *why)
@@ -43,9 +44,10 @@ static int repair(struct warden *w, struct err *why)
 
 	if (!rc)
 		rc = check_lead(w->live, &w->kernel, why);
-	if (rc || !check_all(w->live, &w->kernel, why))
+	if (rc)
 		return rc;
-	return restore(w, why);
+	rc = check_all(w->live, &w->kernel, why);
+	return !rc || check_is_unknown(rc) ? rc : restore(w, why);
 }
 
 /* What is found again and again is told once. */
@@ -71,13 +73,19 @@ static void found(struct warden *w, const char *what, bool repairs, int rc, cons
 
 static int compare(struct warden *w, bool repairs)
 {
+	const bool was_unknown = w->live->unknown_since;
 	char what[512];
 	struct err why = { 0 };
-	int rc;
+	int rc = check_all(w->live, &w->kernel, &why);
 
 	w->drift_at_ms = now_ms();
+	if (check_is_unknown(rc)) {
+		if (!was_unknown)
+			say("whether all is as it was made is not known: %s", why.text);
+		return rc;
+	}
 	w->drift.checked = (uint64_t)time(NULL);
-	if (!check_all(w->live, &w->kernel, &why)) {
+	if (!rc) {
 		w->drift_is_open = false;
 		return -EALREADY;
 	}

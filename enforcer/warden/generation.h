@@ -50,6 +50,7 @@ struct generation {
 	struct digest tables_now;
 	uint32_t checked_at;
 	bool checked;
+	uint64_t unknown_since; /* seconds, CLOCK_REALTIME: all of it could not be read since then; 0: it could */
 };
 
 void generation_free(struct generation *g);

@@ -148,7 +148,10 @@ static int adopt(struct generation **out, struct kernel *k, struct state *s, str
 		rc = adopt_posture(*out, k, s, why);
 	if (!rc)
 		rc = generation_follow_links(*out, k, s, why);
-	return rc ? rc : check_all(*out, k, why);
+	if (rc)
+		return rc;
+	rc = check_all(*out, k, why);
+	return check_is_unknown(rc) ? 0 : rc; /* it judges; whether it is whole is looked at again */
 }
 
 /* ---- restoring ----------------------------------------------------------------------------- */

@@ -249,7 +249,8 @@ void report_status(struct status *out, struct generation *g, struct kernel *k, s
 	out->events.source = event_source(g, a);
 	if (add_parts(out, g, k, a, &why)) {
 		out->intact = 0;
-		out->fault = arena_strdup(a, why.text);
+		out->unknown_since = g->unknown_since;
+		out->fault = g->unknown_since ? arena_printf(a, "it is not known: %s", why.text) : arena_strdup(a, why.text);
 	}
 	out->nft_digest = g->tables_now.hex;
 	add_postures(out, &g->plan, a);

@@ -151,6 +151,17 @@ static void readiness_has_reasons(struct api_stage *s)
 	tap_ok(strstr(http_body(&answer), "table inet tegumentar is gone"), "and says which part");
 
 	pthread_mutex_lock(&s->lock);
+	s->play.status.unknown_since = 1700000040;
+	pthread_mutex_unlock(&s->lock);
+	tap_num(http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/readyz")), 503, "not known whether intact: not ready");
+	tap_ok(strstr(http_body(&answer), "not known to be those of generation"), "and says so");
+	tap_num(http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/api/tegumentar/status")), 200, "status has it");
+	tap_ok(strstr(http_body(&answer), "\"intact\":null,\"unknown_since\":\"2023-11-14T22:14:00Z\""), "neither as true nor as false, and since when");
+	tap_num(http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/metrics")), 200, "metrics have it");
+	tap_ok(strstr(http_body(&answer), "tegumentar_intact 0\n") && strstr(http_body(&answer), "tegumentar_intact_unknown 1\n"), "as not intact, and not known");
+
+	pthread_mutex_lock(&s->lock);
+	s->play.status.unknown_since = 0;
 	s->play.status.generation = 0;
 	pthread_mutex_unlock(&s->lock);
 	tap_num(http_ask_text(&answer, api_stage_connect(s, DOOR_UNIX), GET("/readyz")), 503, "no policy: not ready");

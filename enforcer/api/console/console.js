@@ -82,7 +82,7 @@ async function status() {
 	tag = s.tag;
 	pending(s);
 	baseUnknown = !s.generation && s.adopted === 'unknown';
-	$('state').textContent = s.generation ? `${s.posture}, generation ${s.generation}, ${s.intact ? 'intact' : 'not intact'}`
+	$('state').textContent = s.generation ? `${s.posture}, generation ${s.generation}, ${s.intact ? 'intact' : s.intact === null ? 'not known whether intact' : 'not intact'}`
 		: baseUnknown ? 'a policy is enforced, and it is not known which' : 'no policy is enforced';
 	$('state').className = s.generation && s.intact ? 'good' : 'bad';
 	facts(s);
