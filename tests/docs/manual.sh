@@ -63,6 +63,14 @@ same_list "$dir/rows" "$dir/page"; ok "tegc.1 has every exit code" "$dir/differ"
 { settings; printf '%s\n' config check settings foreground help version; } | sed 's/^/--/' > "$dir/rows"
 all_flags tegd.8 > "$dir/page"
 same_list "$dir/rows" "$dir/page"; ok "tegd.8 has every setting and option" "$dir/differ"
+# --- the bundle ---------------------------------------------------------------------------
+
+members() { sed -n '/member_rows\[\] = {/,/^}/s/^\t{ "\([^"]*\)".*/\1/p' lang/bundle/bundle.c; }
+{ echo manifest; members; echo signature; } > "$dir/rows"
+sed -n '/^| member /,/^$/s/^| `\([^`]*\)` .*/\1/p' docs/bundle.md > "$dir/page"
+diff "$dir/rows" "$dir/page" > "$dir/differ"; ok "bundle.md has every member, in their order" "$dir/differ"
+sed -n '1,/^ \*$/d; /^ \*$/q; s/^ \*     \([^ ]*\) .*/\1/p' lang/bundle/bundle.h > "$dir/page"
+diff "$dir/rows" "$dir/page" > "$dir/differ"; ok "bundle.h has them too" "$dir/differ"
 # --- completions --------------------------------------------------------------------------
 
 # What bash would offer after these words; the last one is being typed.
