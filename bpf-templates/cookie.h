@@ -42,7 +42,8 @@ enum { COOKIE_NONE, COOKIE_ROOM };
 
 /*
  * Where the headers of a plain segment are: its IP header's offset, and TCP's << 16; 0: it is none, has options of IP or
- * extension headers. A function of its own, whose answer is one number to the verifier, however many tags there are.
+ * extension headers. A function of its own, whose answer is one number to the verifier, however many tags there are; asked by
+ * who makes the cookie and sends it, and not by cookie_make(), below which there is no more of the stack.
  */
 __noinline __u32 cookie_heads(struct frame_ctx *ctx)
 {
@@ -82,9 +83,8 @@ struct cookie_heads {
 	__u32 at; /* of tcp */
 };
 
-static __always_inline struct cookie_heads cookie_find(struct frame_ctx *ctx)
+static __always_inline struct cookie_heads cookie_find(struct frame_ctx *ctx, __u32 heads)
 {
-	const __u32 heads = cookie_heads(ctx);
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	const __u64 ip_at = BOUND(heads, 64), tcp_at = BOUND(heads >> 16, 128);
 	void *ip = data + ip_at, *tcp = data + tcp_at;
@@ -154,15 +154,15 @@ static __always_inline __s64 cookie_of(struct bpf_sock *listener, const struct c
 			bpf_tcp_gen_syncookie(listener, h->ip, sizeof(struct ipv6hdr), (void *)header, len);
 }
 
-/* What the listener says of the SYN. A function of its own, as limit_over() is. */
-__noinline __u64 cookie_make(struct frame_ctx *ctx, const struct pkt *p)
+/* What the listener says of the SYN with these heads. A function of its own, as limit_over() is. */
+__noinline __u64 cookie_make(struct frame_ctx *ctx, const struct pkt *p, __u32 heads)
 {
 	union cookie_room room = {};
 
 	if (!p)
 		return COOKIE_NONE;
 	const bool is_ip4 = p->family == TEG_IP4;
-	struct cookie_heads h = cookie_find(ctx);
+	struct cookie_heads h = cookie_find(ctx, heads);
 	struct bpf_sock *listener = h.tcp ? cookie_socket(&room.tuple, ctx, p) : NULL;
 	if (!listener)
 		return COOKIE_NONE;
@@ -232,12 +232,12 @@ static __always_inline __u64 cookie_ip6(struct ipv6hdr *ip, __u32 tcp_len)
  * cookie_answer - the frame becomes the SYN-ACK, and is cut to its length; false when it cannot. A SYN
  * without options leaves no room for the MSS, and is answered without.
  */
-__noinline int cookie_answer(struct frame_ctx *ctx, const struct pkt *p, __u64 made)
+__noinline int cookie_answer(struct frame_ctx *ctx, const struct pkt *p, __u32 heads, __u64 made)
 {
 	if (!p)
 		return 0;
 	const bool is_ip4 = p->family == TEG_IP4;
-	struct cookie_heads h = cookie_find(ctx);
+	struct cookie_heads h = cookie_find(ctx, heads);
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	const struct tcphdr *syn = h.tcp;
 

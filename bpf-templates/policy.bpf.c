@@ -155,7 +155,7 @@ static __always_inline void tell(struct frame_ctx *ctx, const struct pkt *p, con
 	of.posture = posture_of(active);
 	of.since = (__u32)counted->packets - counted->told_at;
 	counted->told_at = (__u32)counted->packets;
-	event_tell(ctx, p, &of);
+	event_tell(ctx, p, EVENT_ENDS(of), EVENT_HOW(of), of.tick);
 }
 
 /* A drop that nobody asked to be told. */
@@ -218,12 +218,13 @@ static __always_inline int reflex_answers(struct frame_ctx *ctx, const struct pk
 
 	if (!tries && !sets_is_self(&p->dst))
 		return LIMIT_WITHIN; /* layer 4 answers for servers behind this host */
-	const __u64 made = tries ? COOKIE_NONE : cookie_make(ctx, p);
+	const __u32 heads = tries ? 0 : cookie_heads(ctx);
+	const __u64 made = tries ? COOKIE_NONE : cookie_make(ctx, p, heads);
 
 	if (made == COOKIE_ROOM)
 		return LIMIT_WITHIN;
 	rule_acts(ctx, p, active, rule, made == COOKIE_NONE ? 0 : TEG_DOES_ANSWER);
-	return made != COOKIE_NONE && cookie_answer(ctx, p, made) ? REFLEX_ANSWERED : REFLEX_REFUSED;
+	return made != COOKIE_NONE && cookie_answer(ctx, p, heads, made) ? REFLEX_ANSWERED : REFLEX_REFUSED;
 }
 
 /*
@@ -591,14 +592,18 @@ static __noinline int reflexes_end_apart(struct walk *w, const struct teg_rule *
 	return reflexes_end(w, rule, posture & 63);
 }
 
-/* Is the source on a feed? Then it is dropped, by the first of the policy's that has it. Who gave the walk itself away would have
- * it written to the stack for every packet of every policy. */
-__noinline int feed_drops(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active, __u32 which)
+/* The feeds that the source is on. Who gave the walk itself away would have it written to the stack for every packet of every policy. */
+__noinline __u64 feeds_on(const struct pkt *p, __u32 which)
+{
+	return p ? sets_atlas(&p->src, p->family, which) : 0;
+}
+
+/* Drops the packet by the first of them. Apart from asking, which goes so deep that what telling needs does not fit above it. */
+__noinline int feed_drops(struct frame_ctx *ctx, const struct pkt *p, const struct teg_active *active, __u64 on)
 {
 	if (!p || !active)
 		return 0;
-	const __u64 on = sets_atlas(&p->src, p->family, which);
-	const struct teg_rule *rule = on ? rule_at((__u64)gen_config.feed_first + atlas_ones((on & -on) - 1)) : NULL;
+	const struct teg_rule *rule = rule_at((__u64)gen_config.feed_first + atlas_ones((on & -on) - 1));
 
 	if (rule)
 		rule_acts(ctx, p, active, rule, 0);
@@ -650,7 +655,8 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, con
 		return FRAME_DROP;
 	}
 	const __u32 feeding = gen_config.feed_count ? sets_feeding() : TEG_FEEDING_NOTHING;
-	if (feeding && feed_drops(ctx, p, active, feeding))
+	const __u64 on = feeding ? feeds_on(p, feeding) : 0;
+	if (on && feed_drops(ctx, p, active, on))
 		return FRAME_DROP;
 	const __u64 found = payloads ? judge_bulk_apart(&w) : judge_bulk(&w);
 	__u32 other = TEG_BULK_RULE(found);

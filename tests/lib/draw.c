@@ -105,6 +105,22 @@ enum draw_kind draw_kind(uint64_t seed)
 	return seed % 25 == 24 ? DRAW_VAST : seed % 10 == 7 ? DRAW_LARGE : seed % 3 == 0 ? DRAW_LOOKING : DRAW_USUAL;
 }
 
+enum xdp_run_clock draw_clock(uint64_t seed)
+{
+	return seed / 2 % 2 ? XDP_RUN_REAL_CLOCK : XDP_RUN_GIVEN_CLOCK;
+}
+
+void draw_feeds(struct drawn *d, uint64_t seed)
+{
+	static struct plan_feed feed = { .name = "some", .most = 10 };
+
+	if (seed / 4 % 2 == 0 || !d->plan.rule_count)
+		return;
+	d->plan.feeds = &feed;
+	d->plan.feed_count = d->plan.config.feed_count = 1;
+	d->plan.config.feed_first = 0;
+}
+
 int draw_plan(struct drawn *d, struct arena *a, struct err *why)
 {
 	d->plan = (struct plan){ 0 };

@@ -23,18 +23,6 @@ struct taken {
 	double ms;
 };
 
-/* Feeds are of no generated policy: the program asks for them, and they are empty. */
-static void ask_feeds(struct plan *p, uint64_t seed)
-{
-	static struct plan_feed feed = { .name = "some", .most = 10 };
-
-	if (seed % 4 || !p->rule_count)
-		return;
-	p->feeds = &feed;
-	p->feed_count = p->config.feed_count = 1;
-	p->config.feed_first = 0;
-}
-
 static int try_policy(struct taken *t, uint64_t seed, enum teg_hook hook, struct err *why)
 {
 	const enum draw_kind kind = draw_kind(seed);
@@ -46,8 +34,8 @@ static int try_policy(struct taken *t, uint64_t seed, enum teg_hook hook, struct
 	int rc = draw(&d, &g, kind, a, why);
 	if (rc)
 		return rc == -E2BIG ? 0 : rc; /* tegc refuses it */
-	ask_feeds(&d.plan, seed);
-	rc = xdp_run_new_in(&x, hook, &d.plan, seed / 2 % 2 ? XDP_RUN_REAL_CLOCK : XDP_RUN_GIVEN_CLOCK, why);
+	draw_feeds(&d, seed);
+	rc = xdp_run_new_in(&x, hook, &d.plan, draw_clock(seed), why);
 	if (rc)
 		return rc;
 	t->by_kind[kind]++;

@@ -197,6 +197,11 @@ static size_t function_at(size_t at)
 	return f;
 }
 
+static size_t callee_at(size_t call)
+{
+	return function_at(call + 1 + (size_t)(ssize_t)given.code[call].imm);
+}
+
 static unsigned rounded(unsigned frame)
 {
 	return frame ? (frame + 31) / 32 * 32 : 32;
@@ -216,7 +221,7 @@ static unsigned deepest(struct chains *c, size_t f, unsigned calls)
 		c->leaves |= !given.code[i].src_reg && given.code[i].imm == BPF_FUNC_tail_call;
 		if (given.code[i].src_reg != BPF_PSEUDO_CALL)
 			continue;
-		const size_t callee = function_at(i + 1 + (size_t)(ssize_t)given.code[i].imm);
+		const size_t callee = callee_at(i);
 		const unsigned bytes = deepest(c, callee, calls + 1);
 
 		if (bytes > below)
@@ -233,14 +238,97 @@ static void chains_find(struct chains *c)
 	deepest(c, 0, 0);
 }
 
+/* ---- all policies together ------------------------------------------------------------------- */
+
+/*
+ * A deep frame here, a long chain there: some policy has both, though none of those that were drawn may. So each function is taken with the deepest
+ * frame that it had, and with all that it called, in any policy of the same program.
+ */
+#define PROGRAMS_MOST 4
+
+struct together {
+	struct chains worst;
+	char name[FUNCTIONS_MOST][64];
+	bool calls[FUNCTIONS_MOST][FUNCTIONS_MOST];
+	size_t count; /* functions; the program is the first */
+};
+
+static const char *name_of(const struct btf *btf, size_t f)
+{
+	const struct btf_type *t = btf__type_by_id(btf, given.types[f]);
+
+	return t ? btf__name_by_offset(btf, t->name_off) : "?";
+}
+
 static void chain_print(struct buf *out, const struct chains *c, const struct btf *btf)
 {
 	for (size_t f = 0;; f = c->next[f]) {
-		const struct btf_type *t = btf__type_by_id(btf, given.types[f]);
-
-		buf_printf(out, "%s%s %u", f ? ", " : "", t ? btf__name_by_offset(btf, t->name_off) : "?", c->frame[f]);
+		buf_printf(out, "%s%s %u", f ? ", " : "", name_of(btf, f), c->frame[f]);
 		if (c->next[f] == f)
 			return;
+	}
+}
+
+static size_t together_at(struct together *t, const char *name)
+{
+	size_t f = 0;
+
+	while (f < t->count && strcmp(t->name[f], name))
+		f++;
+	if (f == t->count && f < FUNCTIONS_MOST)
+		snprintf(t->name[t->count++], sizeof *t->name, "%s", name);
+	return f < FUNCTIONS_MOST ? f : 0;
+}
+
+/* Functions that nobody calls are in the program all the same, and the kernel is given them: they lead nowhere from the first. */
+static void together_add(struct together all[static PROGRAMS_MOST], const struct chains *c, const struct btf *btf)
+{
+	size_t is[FUNCTIONS_MOST];
+	struct together *t = all;
+
+	while (t->count && t < all + PROGRAMS_MOST - 1 && strcmp(t->name[0], name_of(btf, 0)))
+		t++;
+	for (size_t f = 0; f < given.count; f++) {
+		is[f] = together_at(t, name_of(btf, f));
+		if (c->frame[f] > t->worst.frame[is[f]])
+			t->worst.frame[is[f]] = c->frame[f];
+	}
+	for (size_t f = 0; f < given.count; f++)
+		for (size_t i = given.begins[f]; i < given.begins[f + 1]; i++)
+			if (given.code[i].src_reg == BPF_PSEUDO_CALL && fold_is_call(&given.code[i]))
+				t->calls[is[f]][is[callee_at(i)]] = true;
+}
+
+static unsigned together_deepest(struct together *t, size_t f)
+{
+	unsigned below = 0;
+
+	if (t->worst.bytes[f])
+		return t->worst.bytes[f];
+	t->worst.next[f] = f;
+	for (size_t g = 0; g < t->count; g++) {
+		const unsigned bytes = t->calls[f][g] && g != f ? together_deepest(t, g) : 0;
+
+		if (bytes > below)
+			below = bytes, t->worst.next[f] = g;
+	}
+	return t->worst.bytes[f] = rounded(t->worst.frame[f]) + below;
+}
+
+static void together_tell(struct together all[static PROGRAMS_MOST], enum teg_hook hook)
+{
+	for (struct together *t = all; t < all + PROGRAMS_MOST && t->count; t++) {
+		own(buf) struct buf chain = { 0 };
+		const unsigned bytes = together_deepest(t, 0);
+
+		for (size_t f = 0;; f = t->worst.next[f]) {
+			buf_printf(&chain, "%s%s %u", f ? ", " : "", t->name[f], t->worst.frame[f]);
+			if (t->worst.next[f] == f)
+				break;
+		}
+		tap_ok(bytes <= STACK_MOST, "%s, %s: with the deepest frames and all the calls of any policy, %u bytes of %d", t->name[0], hooks[hook],
+		       bytes, STACK_MOST);
+		tap_note("%s", buf_text(&chain));
 	}
 }
 
@@ -249,6 +337,7 @@ static void chain_print(struct buf *out, const struct chains *c, const struct bt
 struct deep {
 	unsigned bytes, policies, leave, less; /* less: frames of which this kernel's verifier counts more than is found here */
 	struct buf chain;
+	struct together *together;
 };
 
 /* This kernel says "stack depth 96+0+112"; what it found to be never called it does not say, and then numbers do not stand for the same. */
@@ -277,7 +366,7 @@ static struct btf *types_of(enum teg_hook hook, struct bpf_object **object)
 	return *object ? bpf_object__btf(*object) : NULL;
 }
 
-static int look(struct deep *d, enum teg_hook hook, const struct plan *plan, struct err *why)
+static int look(struct deep *d, enum teg_hook hook, const struct plan *plan, enum xdp_run_clock clock, struct err *why)
 {
 	own(xdp_run) struct xdp_run *x = NULL;
 	struct bpf_object *object = NULL;
@@ -285,19 +374,21 @@ static int look(struct deep *d, enum teg_hook hook, const struct plan *plan, str
 	int rc;
 
 	given.count = 0;
-	rc = xdp_run_new_in(&x, hook, plan, XDP_RUN_REAL_CLOCK, why);
+	rc = xdp_run_new_in(&x, hook, plan, clock, why);
 	if (!given.count)
 		return rc ? rc : err_set(why, EINVAL, given.too_many ? "functions are not said" : "no program was given to the kernel");
 	chains_find(&c);
 	d->policies++;
 	d->leave += c.leaves;
 	d->less += x ? counted_more(&c, xdp_run_spent(x)->said) : 0;
+	const struct btf *btf = types_of(hook, &object);
+	together_add(d->together, &c, btf);
 	if (c.bytes[0] > d->bytes) {
 		d->bytes = c.bytes[0];
 		buf_release(&d->chain);
-		chain_print(&d->chain, &c, types_of(hook, &object));
-		bpf_object__close(object);
+		chain_print(&d->chain, &c, btf);
 	}
+	bpf_object__close(object);
 	return rc;
 }
 
@@ -315,12 +406,12 @@ static void tell(struct deep *d, const char *what, enum teg_hook hook)
 	buf_release(&d->chain);
 }
 
-static int of_file(const char *path, enum teg_hook hook)
+static int of_file(const char *path, enum teg_hook hook, struct together *together)
 {
 	own(compilation) struct compilation *c = compilation_new();
 	struct policy *p = front_read(c, path);
 	struct err why = { 0 };
-	struct deep d = { 0 };
+	struct deep d = { .together = together };
 	struct plan plan = { 0 };
 	int rc = p ? 0 : err_set(&why, EINVAL, "it is not read");
 
@@ -331,7 +422,7 @@ static int of_file(const char *path, enum teg_hook hook)
 		rc = emit_xdp(&plan, ir, c->arena, &why);
 	}
 	if (!rc)
-		rc = look(&d, hook, &plan, &why);
+		rc = look(&d, hook, &plan, XDP_RUN_REAL_CLOCK, &why);
 	if (rc == -EPERM)
 		return rc;
 	if (rc)
@@ -340,9 +431,10 @@ static int of_file(const char *path, enum teg_hook hook)
 	return 0;
 }
 
-static void of_drawn(uint64_t seed, unsigned policies, enum teg_hook hook)
+static void of_drawn(uint64_t seed, unsigned policies, enum teg_hook hook, struct together *together)
 {
-	struct deep d = { 0 };
+	struct deep d = { .together = together };
+	unsigned feeding = 0;
 	char what[64];
 
 	for (unsigned i = 0; i < policies; i++) {
@@ -352,12 +444,15 @@ static void of_drawn(uint64_t seed, unsigned policies, enum teg_hook hook)
 		struct err why = { 0 };
 		int rc = draw(&of, &g, draw_kind(seed + i), a, &why);
 
-		if (!rc)
-			rc = look(&d, hook, &of.plan, &why);
+		if (!rc) {
+			draw_feeds(&of, seed + i);
+			feeding += of.plan.feed_count != 0;
+			rc = look(&d, hook, &of.plan, draw_clock(seed + i), &why);
+		}
 		if (rc && rc != -E2BIG)
 			tap_note("seed %" PRIu64 ": %s", seed + i, why.text);
 	}
-	snprintf(what, sizeof what, "%u drawn policies", d.policies);
+	snprintf(what, sizeof what, "%u drawn policies, %u of which ask for feeds", d.policies, feeding);
 	tell(&d, what, hook);
 }
 
@@ -369,12 +464,17 @@ int main(int argc, char **argv)
 
 	tap_ok(note_programs(), "programs are looked at before the kernel is given them");
 	for (unsigned hook = 0; hook < TEG_HOOKS; hook++) {
+		own(mem) struct together *together = calloc(PROGRAMS_MOST, sizeof *together);
+
+		if (!together)
+			return 1;
 		for (size_t i = 0; i < ARRAY_LEN(files); i++)
-			if (of_file(files[i], hook) == -EPERM) {
+			if (of_file(files[i], hook, together) == -EPERM) {
 				tap_skip("BPF is not allowed here", "what programs take of the stack");
 				return tap_done();
 			}
-		of_drawn(seed, policies, hook);
+		of_drawn(seed, policies, hook, together);
+		together_tell(together, hook);
 	}
 	free(given.code);
 	return tap_done();
