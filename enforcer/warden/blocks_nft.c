@@ -140,6 +140,50 @@ int block_lengths_add(struct filter_change *c, struct kernel *k, const struct bl
 	return rc;
 }
 
+/* A larger set is not read for this: that takes a time that grows with its square. */
+#define RECOUNTED_MOST 20000u
+
+struct recount {
+	struct block_lengths *into;
+	enum family family;
+};
+
+static void recount_element(void *cls, const void *key, size_t len, uint64_t left_ms)
+{
+	const struct recount *r = cls;
+	struct prefix net;
+
+	if (block_of_key(&net, BLOCK_NETS, r->family, key, len))
+		block_length_lasts(r->into, net, left_ms);
+}
+
+static void recount_none(void *cls)
+{
+	const struct recount *r = cls;
+
+	r->into->in_use[r->family] = 0;
+	memset(r->into->left_ms[r->family], 0, sizeof r->into->left_ms[r->family]);
+}
+
+/* Lengths whose networks were all taken back before their time are given up; their rules go at the next tick. */
+static int give_up_unused(struct filter_change *c, struct block_lengths *is, struct kernel *k, enum family f, struct err *why)
+{
+	struct recount r = { is, f };
+	const struct filter_elements to = { recount_none, recount_element, &r };
+	const uint64_t was = is->in_use[f];
+	uint64_t size;
+	int rc = filter_set_size(k->filter, FILTER_NETDEV, block_sets[BLOCK_NETS][f], &size, why);
+
+	if (rc || size > RECOUNTED_MOST)
+		return rc;
+	recount_none(&r);
+	rc = filter_set_elements(k->filter, FILTER_NETDEV, block_sets[BLOCK_NETS][f], &to, why);
+	for (unsigned len = 1; !rc && len < 64; len++)
+		if (was & ~is->in_use[f] & TEG_NET_BIT(len))
+			change_length(c, f, len, 0);
+	return rc;
+}
+
 /* ---- and the rules ------------------------------------------------------------------------------- */
 
 static void put_rules(struct filter_change *c, char bank, const uint64_t want[static FAMILY_COUNT])
@@ -148,6 +192,11 @@ static void put_rules(struct filter_change *c, char bank, const uint64_t want[st
 		for (unsigned len = 63; len >= 1; len--)
 			if (want[f] & TEG_NET_BIT(len))
 				filter_change_net(c, bank, (enum family)f, len);
+}
+
+static bool are_too_many(uint64_t lengths)
+{
+	return __builtin_popcountll(lengths) > (int)TEG_NET_LENGTHS;
 }
 
 int block_lengths_use(struct filter_change *c, struct kernel *k, char bank, const struct block *ask, struct err *why)
@@ -162,10 +211,13 @@ int block_lengths_use(struct filter_change *c, struct kernel *k, char bank, cons
 	if (!(more.in_use[0] | more.in_use[1]))
 		return 0;
 	rc = block_lengths_look(&is, k, why);
+	for (unsigned f = 0; !rc && f < FAMILY_COUNT; f++)
+		if (are_too_many(is.in_use[f] | more.in_use[f]))
+			rc = give_up_unused(c, &is, k, (enum family)f, why);
 	for (uint32_t i = 0; !rc && i < ask->source_count; i++) {
 		const enum family f = ask->sources[i].addr.family;
 
-		if (block_is_net(ask->sources[i]) && __builtin_popcountll(is.in_use[f] | more.in_use[f]) > (int)TEG_NET_LENGTHS)
+		if (block_is_net(ask->sources[i]) && are_too_many(is.in_use[f] | more.in_use[f]))
 			rc = block_too_many_lengths(ask->sources[i], why);
 	}
 	if (!rc)

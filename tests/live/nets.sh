@@ -71,14 +71,22 @@ for engine in native generic tc nft; do
 	holds "$(cat $lab/said)" "10.9.0.1, an address of this host, lies in it" "$engine: is refused, and the address named"
 	ok "$engine: and of IPv6" ends 2 ctl block 198.51.100.0/24 fd00::/8
 	holds "$(cat $lab/said)" "fd00:9::1, an address of this host, lies in it" "$engine: too"
+	ok "$engine: one that all of a lifeline's sources are in" ends 2 ctl block 198.51.100.0/24 10.9.0.2/31
+	holds "$(cat $lab/said)" "10.9.0.2 lies in it, from which lifeline.ssh admits" "$engine: is refused, and the lifeline named"
 	is "$(listed)" "" "$engine: and none of the others is blocked"
-	[ $engine = nft ] || for i in $(seq 8 31); do echo "198.51.100.0/$i"; done | awk -F/ '{ split($1, a, "."); n = a[1] * 2^24 + a[2] * 2^16 + a[3] * 2^8; m = 2^(32 - $2); n -= n % m; printf "%d.%d.%d.%d/%d\n", n / 2^24, n / 2^16 % 256, n / 2^8 % 256, n % 256, $2 }' >$lab/lengths
+	for i in $(seq 8 31); do echo "198.51.100.0/$i"; done | awk -F/ '{ split($1, a, "."); n = a[1] * 2^24 + a[2] * 2^16 + a[3] * 2^8; m = 2^(32 - $2); n -= n % m; printf "%d.%d.%d.%d/%d\n", n / 2^24, n / 2^16 % 256, n / 2^8 % 256, n % 256, $2 }' >$lab/lengths
 	ok "$engine: networks of 24 lengths" ctl block --from $lab/lengths
 	is "$(four), $(from 10.9.0.3)" "silent, answered" "$engine: are blocked at a time"
 	ok "$engine: of 25 not" ends 2 ctl block 128.0.0.0/1
 	holds "$(cat $lab/said)" "networks of 24 lengths are blocked already" "$engine: which is said"
 	is "$(four), $(ctl block --json | jq .total)" "silent, 24" "$engine: and they stay"
-	ok "$engine: taken back" ctl unblock --from $lab/lengths
+	grep -v '/24$' $lab/lengths >$lab/others
+	ok "$engine: all but one are taken back" ctl unblock --from $lab/others
+	ok "$engine: which is room for others" ctl block 128.0.0.0/1 192.0.0.0/2
+	is "$(four), $(from 10.9.0.3)" "silent, answered" "$engine: they are blocked"
+	ok "$engine: and lengths are as many again" ctl block --from <(grep -v '/3[01]$' $lab/others)
+	ok "$engine: but not more" ends 2 ctl block 198.51.100.6/31
+	ok "$engine: taken back" ctl unblock --from <(cat $lab/lengths; echo 128.0.0.0/1; echo 192.0.0.0/2)
 	is "$(four)" answered "$engine: all of them"
 	is "$(status .intact)" true "$engine: all is as it should be"
 	if [ $engine = nft ]; then
