@@ -53,9 +53,13 @@ for engine in native generic tc nft; do
 	is "$(four), $(six), $(listed)" "silent, silent, 198.51.100.0/22 2001:db8:7::/48" "$engine: and they are blocked"
 	ok "$engine: one is taken back" ctl unblock 198.51.100.0/22
 	is "$(four), $(six)" "answered, silent" "$engine: it is answered again"
-	ok "$engine: and blocked for two seconds" ctl block 198.51.100.0/25 --for 2s
+	ok "$engine: another of its length is blocked" ctl block 198.51.101.0/25 --for 5m
+	ok "$engine: and it for two seconds" ctl block 198.51.100.0/25 --for 2s
 	is "$(four)" silent "$engine: it is not"
 	ok "$engine: until they are over" soon answered four
+	ok "$engine: the other policy again" ctl apply $lab/one.tegb
+	is "$(four), $(from 198.51.101.7)" "answered, silent" "$engine: the other network is looked for as long as it lasts"
+	ok "$engine: which is taken back" ctl unblock 198.51.101.0/25
 	ok "$engine: the list knows" soon "2001:db8:7::/48" listed
 	ok "$engine: a /32 is a host, a /128 its /64" ctl block 198.51.100.7/32 2001:db8:8:1::7/128
 	is "$(listed)" "198.51.100.7 2001:db8:7::/48 2001:db8:8:1::/64" "$engine: as they are listed"
