@@ -24,7 +24,7 @@
 /* Of a dump into which another change came: a short one has luck soon, and a long one is not to keep the warden from hearing. */
 #define TRIES_MOST    20
 #define TRIES_LONG    3
-#define PARTS_LONG    32u /* in all tries together */
+#define PARTS_LONG    12u /* in all tries together */
 
 /* NFPROTO_INET and NFPROTO_NETDEV of linux/netfilter.h, whose other contents quarrel with the C library's. */
 const uint8_t filter_families[FILTER_TABLES] = { [FILTER_INET] = 1, [FILTER_NETDEV] = 5 };

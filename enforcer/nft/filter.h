@@ -28,6 +28,7 @@
 enum filter_table { FILTER_INET, FILTER_NETDEV, FILTER_TABLES };
 
 struct filter;
+struct nlmsghdr;
 
 int filter_open(struct filter **out, struct err *why);
 void filter_free(struct filter *f);
@@ -92,6 +93,8 @@ struct filter_chain {
 	const char *name;
 	bool hooked;
 	const char *device; /* of a hook in netdev; "" when it has none left */
+	uint64_t handle;    /* in the order in which they were made, which is that of a listing */
+	const struct nlmsghdr *said;
 };
 
 struct filter_object {

@@ -143,26 +143,33 @@ static void tally_own_(struct tally *t)
 	arena_free(t->arena);
 }
 
-/* A table is asked for by its name, which no change disturbs, and chains are few; rules may be many. */
-static int tally_part(struct filter *f, struct tally *t, unsigned kind, filter_on_message tally, struct err *why)
+static int tally_table_of(struct filter *f, struct tally *t, struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+
+	return filter_ask(f, filter_ours(room, NFT_MSG_GETTABLE, NLM_F_ACK, t->table), tally_table, tally_again, t, why);
+}
+
+static int tally_chains_of(struct filter *f, struct tally *t, struct err *why)
+{
+	(void)f, (void)why;
+	for (size_t i = 0; i < t->chain_count; i++)
+		if (t->chains[i].table == t->table)
+			tally_chain(t->chains[i].said, t);
+	return 0;
+}
+
+static int tally_rules_of(struct filter *f, struct tally *t, struct err *why)
 {
 	static const struct filter_alike alike = { tally_again, tally_sum };
 	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
 
-	t->before = t->text.len;
-	t->handles.len = 0;
-	if (kind == NFT_MSG_GETTABLE)
-		return filter_ask(f, filter_ours(room, kind, NLM_F_ACK, t->table), tally, tally_again, t, why);
-	if (kind == NFT_MSG_GETRULE)
-		return filter_ask_alike(f, filter_list(room, kind, t->table), tally, &alike, t, why);
-	return filter_ask(f, filter_list(room, kind, t->table), tally, tally_again, t, why);
+	return filter_ask_alike(f, filter_list(room, NFT_MSG_GETRULE, t->table), tally_rule, &alike, t, why);
 }
 
 int filter_digest(struct filter *f, char but, struct digest *out, struct err *why)
 {
-	static const struct { unsigned kind; filter_on_message tally; } parts[] = {
-		{ NFT_MSG_GETTABLE, tally_table }, { NFT_MSG_GETCHAIN, tally_chain }, { NFT_MSG_GETRULE, tally_rule },
-	};
+	static int (*const parts[])(struct filter *, struct tally *, struct err *) = { tally_table_of, tally_chains_of, tally_rules_of };
 	own(tally) struct tally t = { .arena = arena_new(), .but = but };
 	struct filter_live live;
 	int rc = filter_look(f, &live, FILTER_WANT_CHAINS, t.arena, why);
@@ -172,7 +179,9 @@ int filter_digest(struct filter *f, char but, struct digest *out, struct err *wh
 	for (size_t p = 0; !rc && p < sizeof parts / sizeof *parts; p++)
 		for (unsigned table = 0; !rc && table < FILTER_TABLES; table++) {
 			t.table = (enum filter_table)table;
-			rc = tally_part(f, &t, parts[p].kind, parts[p].tally, why);
+			t.before = t.text.len;
+			t.handles.len = 0;
+			rc = parts[p](f, &t, why);
 		}
 	if (rc)
 		return err_in(why, "cannot read our tables");

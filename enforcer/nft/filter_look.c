@@ -3,6 +3,8 @@
  */
 #include "enforcer/nft/filter.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <arpa/inet.h>
@@ -12,6 +14,7 @@
 
 #include "enforcer/nft/filter_talk.h"
 #include "lang/base/own.h"
+#include "lang/base/strmap.h"
 
 struct look {
 	struct arena *arena;
@@ -71,7 +74,9 @@ static void see_chain(const struct nlmsghdr *h, void *context)
 
 	if (!filter_is_ours(h))
 		return;
-	struct filter_chain c = { l->table, arena_strdup(l->arena, filter_text(h, NFTA_CHAIN_NAME)), hook, "" };
+	struct filter_chain c = { .table = l->table, .name = arena_strdup(l->arena, filter_text(h, NFTA_CHAIN_NAME)), .hooked = hook,
+				  .device = "", .handle = handle_in(h, NFTA_CHAIN_HANDLE) };
+	c.said = arena_copy(l->arena, h, h->nlmsg_len);
 	if (hook)
 		c.device = hook_device(hook, l->arena);
 	vec_push(l->arena, &l->chains, c);
@@ -127,6 +132,118 @@ static int look_at(struct filter *f, struct look *l, unsigned kind, filter_on_me
 	return 0;
 }
 
+/* ---- chains, where others change nftables all the time -------------------------------------- */
+
+/*
+ * The kernel finds its place in a listing of chains, or of objects, among those of all tables: another table's chain that goes meanwhile
+ * makes it pass over one of ours. But it knows how many chains, named sets and objects our table has, and each has a handle that no other of
+ * the table has, or had. So when as many were seen, in whatever listings, all were.
+ */
+#define GATHERINGS 3
+
+struct gathering {
+	struct look *look;
+	struct strmap handles;
+	uint16_t handle; /* the attribute, of the kind that is listed */
+	uint32_t use;	 /* what the table counts */
+};
+
+static bool is_new(struct gathering *g, const struct nlmsghdr *h)
+{
+	return filter_is_ours(h) &&
+	       strmap_add(&g->handles, arena_printf(g->look->arena, "%llu", (unsigned long long)handle_in(h, g->handle)), g);
+}
+
+static void gather_chain(const struct nlmsghdr *h, void *context)
+{
+	struct gathering *g = context;
+
+	if (is_new(g, h))
+		see_chain(h, g->look);
+}
+
+/* A table does not count sets without names. */
+static void gather_set(const struct nlmsghdr *h, void *context)
+{
+	if (!set_is_anonymous(h))
+		is_new(context, h);
+}
+
+static void gather_object(const struct nlmsghdr *h, void *context)
+{
+	is_new(context, h);
+}
+
+static void see_use(const struct nlmsghdr *h, void *context)
+{
+	const struct nlattr *use = filter_attribute(h, NFTA_TABLE_USE);
+
+	((struct gathering *)context)->use = use ? ntohl(mnl_attr_get_u32(use)) : 0;
+}
+
+static void use_again(void *context)
+{
+	((struct gathering *)context)->use = 0;
+}
+
+static int by_handle(const void *a, const void *b)
+{
+	const uint64_t x = ((const struct filter_chain *)a)->handle, y = ((const struct filter_chain *)b)->handle;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Once more through all kinds; what was seen before stays. */
+static int gather_more(struct filter *f, struct gathering *g, struct err *why)
+{
+	static const struct { unsigned kind; uint16_t handle; filter_on_message see; } kinds[] = {
+		{ NFT_MSG_GETCHAIN, NFTA_CHAIN_HANDLE, gather_chain },
+		{ NFT_MSG_GETSET, NFTA_SET_HANDLE, gather_set },
+		{ NFT_MSG_GETOBJ, NFTA_OBJ_HANDLE, gather_object },
+	};
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < sizeof kinds / sizeof *kinds; i++) {
+		g->handle = kinds[i].handle;
+		rc = filter_ask_twice(f, filter_list(room, kinds[i].kind, g->look->table), kinds[i].see, g, why);
+	}
+	return rc ? rc : filter_ask(f, filter_ours(room, NFT_MSG_GETTABLE, NLM_F_ACK, g->look->table), see_use, use_again, g, why);
+}
+
+static int gather_chains(struct filter *f, struct look *l, struct err *why)
+{
+	struct gathering g = { .look = l };
+	int rc = 0;
+
+	strmap_init(&g.handles, l->arena);
+	for (int i = 0; i < GATHERINGS && !rc && (!i || g.handles.entries.len < g.use); i++)
+		rc = gather_more(f, &g, why);
+	if (!rc && g.handles.entries.len != g.use)
+		rc = err_set(why, EBUSY, "others change nftables faster than it can be read");
+	if (!rc && l->chains.len > l->chains_before)
+		qsort(l->chains.at + l->chains_before, l->chains.len - l->chains_before, sizeof *l->chains.at, by_handle);
+	return rc;
+}
+
+static int look_at_chains(struct filter *f, struct look *l, struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+
+	for (unsigned t = 0; t < FILTER_TABLES; t++) {
+		l->table = (enum filter_table)t;
+		l->chains_before = l->chains.len;
+		int rc = filter_ask(f, filter_list(room, NFT_MSG_GETCHAIN, l->table), see_chain, look_again, l, why);
+		if (rc == -EBUSY)
+			rc = gather_chains(f, l, why);
+		if (rc)
+			return err_in(why, "cannot list the table %s %s", filter_family_names[t], FILTER_NAME);
+	}
+	return 0;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------- */
+
 static int look_at_counts(struct filter *f, struct look *l, struct err *why)
 {
 	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
@@ -163,7 +280,7 @@ int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct
 	int rc = want & FILTER_WANT_TABLES ? look_for_tables(f, &live, a, why) : 0;
 
 	if (!rc && want & FILTER_WANT_CHAINS)
-		rc = look_at(f, &chains, NFT_MSG_GETCHAIN, see_chain, why);
+		rc = look_at_chains(f, &chains, why);
 	if (!rc && want & FILTER_WANT_SETS)
 		rc = look_at(f, &sets, NFT_MSG_GETSET, see_set, why);
 	if (!rc && want & FILTER_WANT_COUNTERS)
