@@ -41,6 +41,12 @@ static __always_inline __u64 blocks_mix(__u64 x, const __u64 seed[2])
 #define BLOCKS_SET(t, number) ((t)->at[number])
 #endif
 
+/* How blocks_place() finds the source's place, and claims one for it: by functions, where places are known only by their numbers. */
+#ifndef BLOCKS_FOUND
+#define BLOCKS_FOUND(t, k, now) blocks_find(t, k, now)
+#define BLOCKS_CLAIMED(t, k, now, second) blocks_claim_either(t, k, now, second)
+#endif
+
 static __always_inline struct blocks_key blocks_key_of(const struct teg_blocks *t, __u64 word, __u64 family)
 {
 	__u64 mixed = blocks_mix(word, t->seed);
@@ -83,8 +89,8 @@ static __always_inline bool blocks_stays(__u64 is, __u64 was)
 	return !((is ^ was) & (TEG_BLOCK_WHOSE | TEG_BLOCK_CLAIMED));
 }
 
-/* The source's block that is in force at `now`, or NULL; or, with now 0, any that it has. */
-static __always_inline struct teg_block *blocks_find(struct teg_blocks *t, const struct blocks_key *k, __u64 now)
+/* As blocks_find(); *number is the place's. */
+static __always_inline struct teg_block *blocks_look(struct teg_blocks *t, const struct blocks_key *k, __u64 now, __u32 *number)
 {
 	for (__u32 second = 0; second < 2; second++) {
 		struct teg_block *set = BLOCKS_SET(t, k->set[second]);
@@ -94,13 +100,23 @@ static __always_inline struct teg_block *blocks_find(struct teg_blocks *t, const
 		for (__u32 i = 0; i < TEG_BLOCK_WAYS; i++) {
 			__u64 meta = blocks_meta(&set[i]);
 
-			if (TEG_BLOCK_UNTIL(meta) > now && blocks_is(&set[i], meta, k, second) && blocks_stays(blocks_meta(&set[i]), meta))
+			if (TEG_BLOCK_UNTIL(meta) > now && blocks_is(&set[i], meta, k, second) && blocks_stays(blocks_meta(&set[i]), meta)) {
+				*number = k->set[second] * TEG_BLOCK_WAYS + i;
 				return &set[i];
+			}
 		}
 		if (!(blocks_meta(&set[0]) & TEG_BLOCK_SPILLED))
 			return (struct teg_block *)0;
 	}
 	return (struct teg_block *)0;
+}
+
+/* The source's block that is in force at `now`, or NULL; or, with now 0, any that it has. */
+static __always_inline struct teg_block *blocks_find(struct teg_blocks *t, const struct blocks_key *k, __u64 now)
+{
+	__u32 number;
+
+	return blocks_look(t, k, now, &number);
 }
 
 static __always_inline bool blocks_swap(struct teg_block *b, __u64 was, __u64 is)
@@ -121,10 +137,19 @@ static __always_inline struct teg_block *blocks_claim(struct teg_block *set, __u
 	return (struct teg_block *)0;
 }
 
+/* In either of its two sets: in the second, when all places of the first are taken. */
+static __always_inline struct teg_block *blocks_claim_either(struct teg_blocks *t, const struct blocks_key *k, __u64 now, __u32 *second)
+{
+	struct teg_block *b = blocks_claim(BLOCKS_SET(t, k->set[0]), now);
+
+	*second = !b;
+	return b ? b : blocks_claim(BLOCKS_SET(t, k->set[1]), now);
+}
+
 /* What is in the second set of its two is looked for there from now on. */
 static __always_inline void blocks_spill(struct teg_block *first)
 {
-	for (int i = 0; i < BLOCKS_TRIES; i++) {
+	for (int i = 0; first && i < BLOCKS_TRIES; i++) {
 		__u64 meta = blocks_meta(first);
 
 		if (meta & TEG_BLOCK_SPILLED || blocks_swap(first, meta, meta | TEG_BLOCK_SPILLED))
@@ -160,8 +185,8 @@ static __always_inline void blocks_by(struct teg_block *b, const struct blocks_k
 /* Blocks the source until then, or longer if it is; false where all its places are taken. */
 static __always_inline bool blocks_place(struct teg_blocks *t, const struct blocks_key *k, __u64 until, __u32 by, __u64 now)
 {
-	struct teg_block *first = BLOCKS_SET(t, k->set[0]), *b = blocks_find(t, k, now);
-	__u32 second = 0;
+	struct teg_block *b = BLOCKS_FOUND(t, k, now);
+	__u32 second;
 
 	for (int i = 0; b && i < BLOCKS_TRIES; i++) {
 		__u64 meta = blocks_meta(b), longer = TEG_BLOCK_META(until) | (meta & TEG_BLOCK_FLAGS);
@@ -173,15 +198,11 @@ static __always_inline bool blocks_place(struct teg_blocks *t, const struct bloc
 			return true;
 		}
 	}
-	b = blocks_claim(first, now);
-	if (!b) {
-		second = 1;
-		b = blocks_claim(BLOCKS_SET(t, k->set[1]), now);
-	}
+	b = BLOCKS_CLAIMED(t, k, now, &second);
 	if (!b)
 		return false;
-	if (second && first)
-		blocks_spill(first);
+	if (second)
+		blocks_spill(BLOCKS_SET(t, k->set[0]));
 	blocks_name(b, k, second, until, by);
 	return true;
 }

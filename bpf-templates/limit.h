@@ -13,9 +13,15 @@
 
 #include "bpf-templates/abi.h"
 
-/* By a function that stands below. */
+struct blocks_key;
+
+/* By functions that stand below. */
 #define BLOCKS_SET(t, number) ((void)(t), limit_block_set(number))
+#define BLOCKS_FOUND(t, k, now) ((void)(t), limit_block_found(k, now))
+#define BLOCKS_CLAIMED(t, k, now, second) ((void)(t), limit_block_claimed(k, now, second))
 static struct teg_block *limit_block_set(__u32 number);
+static struct teg_block *limit_block_found(const struct blocks_key *k, __u64 now);
+static struct teg_block *limit_block_claimed(const struct blocks_key *k, __u64 now, __u32 *second);
 
 #include "bpf-templates/blocks.h"
 #include "bpf-templates/bound.h"
@@ -279,6 +285,50 @@ __noinline __u32 limit_blocked_by(const struct pkt *p, __u64 now)
 		lengths &= lengths - 1;
 	}
 	return by;
+}
+
+#define LIMIT_NO_PLACE ~0u
+
+/* A place by its number; NULL where there is none. */
+static __always_inline struct teg_block *limit_block_at(__u32 place)
+{
+	struct teg_block *set = limit_block_set(place / TEG_BLOCK_WAYS);
+
+	return set ? &set[BOUND(place, TEG_BLOCK_WAYS)] : NULL;
+}
+
+/*
+ * Functions of their own: what is done with a place that they give by its number, the verifier walks once, and not once for each
+ * that there is in a set.
+ */
+__noinline __u32 limit_block_find(__u64 rest, __u64 family, __u32 first, __u64 now)
+{
+	const struct blocks_key k = { rest, family, { first, teg_block_other(first, rest) } };
+	__u32 place;
+
+	return blocks_look(NULL, &k, now, &place) ? place : LIMIT_NO_PLACE;
+}
+
+__noinline __u32 limit_block_claim(__u32 number, __u64 now)
+{
+	struct teg_block *set = limit_block_set(number), *b = blocks_claim(set, now);
+
+	return b ? number * TEG_BLOCK_WAYS + (__u32)(b - set) : LIMIT_NO_PLACE;
+}
+
+static __always_inline struct teg_block *limit_block_found(const struct blocks_key *k, __u64 now)
+{
+	return limit_block_at(limit_block_find(k->rest, k->family, k->set[0], now));
+}
+
+static __always_inline struct teg_block *limit_block_claimed(const struct blocks_key *k, __u64 now, __u32 *second)
+{
+	__u32 place = limit_block_claim(k->set[0], now);
+
+	*second = place == LIMIT_NO_PLACE;
+	if (*second)
+		place = limit_block_claim(k->set[1], now);
+	return limit_block_at(place);
 }
 
 __noinline int limit_block_place(const struct pkt *p, __u64 until, __u32 by, __u64 now)
