@@ -343,9 +343,9 @@ static __always_inline bool pkt_is_vlan(__be16 type)
 
 /*
  * How far the frame is read: to the verifier, a number that may be any. It knows each of the places where a header may begin behind tags, and would
- * walk all that is read behind for each.
+ * walk all that is read behind for each. In TC, where tags are rare in a frame, so it would for how much of the frame is known to be there.
  */
-static __always_inline __u64 pkt_offset(const struct pkt_rest *r)
+static __always_inline void pkt_forget(struct frame_ctx *ctx __attribute__((unused)), struct pkt_rest *r)
 {
 	const void *at = r->at;
 
@@ -353,10 +353,15 @@ static __always_inline __u64 pkt_offset(const struct pkt_rest *r)
 	__u64 offset = (__u64)(at - r->frame);
 
 	asm volatile("" : "+r"(offset));
-	return offset & PKT_OFFSET_MASK;
+#ifdef TEG_FRAME_TC
+	r->frame = (void *)(long)*(volatile __u32 *)&ctx->data;
+	r->end = (void *)(long)*(volatile __u32 *)&ctx->data_end;
+#endif
+	r->at = r->frame + (offset & PKT_OFFSET_MASK);
 }
 
-static __always_inline enum cause pkt_frame(struct frame_ctx *ctx, struct pkt *p, const bool payload)
+/* `again`: in a function that is called for few, where it is forgotten without tags too. */
+static __always_inline enum cause pkt_frame(struct frame_ctx *ctx, struct pkt *p, const bool payload, const bool again)
 {
 	struct pkt_rest r = { (void *)(long)ctx->data, (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0 };
 	const struct ethhdr *eth = r.at;
@@ -376,8 +381,11 @@ static __always_inline enum cause pkt_frame(struct frame_ctx *ctx, struct pkt *p
 		}
 		if (pkt_is_vlan(type))
 			return CAUSE_VLAN_DEPTH;
-		r.at = r.frame + pkt_offset(&r);
+		if (!again)
+			pkt_forget(ctx, &r);
 	}
+	if (again)
+		pkt_forget(ctx, &r);
 	if (likely(type == bpf_htons(ETH_P_IP)))
 		return pkt_ip4(ctx, p, &r, payload);
 	if (type == bpf_htons(ETH_P_IPV6))
@@ -400,10 +408,10 @@ static __always_inline __u32 pkt_failed(const struct frame_ctx *ctx, enum cause 
  * pkt_read - the frame as fields; anything but CAUSE_NONE leaves *p half filled, and is the cause and PKT_FAILED. Addresses are
  * cleared where there are none: nearly every packet has them.
  */
-static __always_inline __u32 pkt_read(struct frame_ctx *ctx, struct pkt *p, const bool payload)
+static __always_inline __u32 pkt_read_as(struct frame_ctx *ctx, struct pkt *p, const bool payload, const bool again)
 {
 	__builtin_memset(&p->len, 0, sizeof *p - __builtin_offsetof(struct pkt, len));
-	const enum cause c = pkt_frame(ctx, p, payload);
+	const enum cause c = pkt_frame(ctx, p, payload, again);
 
 	if (likely(!c))
 		return CAUSE_NONE;
@@ -414,12 +422,17 @@ static __always_inline __u32 pkt_read(struct frame_ctx *ctx, struct pkt *p, cons
 	return failed;
 }
 
+static __always_inline __u32 pkt_read(struct frame_ctx *ctx, struct pkt *p, const bool payload)
+{
+	return pkt_read_as(ctx, p, payload, false);
+}
+
 /* Once more, from the beginning. A function of its own: it is called for few, and verified once. */
 __noinline int pkt_read_pulled(struct frame_ctx *ctx, struct pkt *p)
 {
 	if (!p)
 		return CAUSE_SHORT_ETH;
-	return pkt_read(ctx, p, true);
+	return pkt_read_as(ctx, p, true, true);
 }
 
 #endif
