@@ -275,11 +275,11 @@ static __always_inline __u64 payload_windows(const struct teg_automaton *a, cons
 
 /*
  * Where ways through a loop meet. In a loop the verifier keeps what it knows only after twenty jumps, or a hundred instructions, since it last
- * did (is_state_visited() of kernel/bpf/verifier.c), and walks until there what it has walked already: groups three to six times. The kernel
+ * did (is_state_visited() of kernel/bpf/verifier.c), and walks until there what it has walked already: groups three to six times. So these stand before each. The kernel
  * takes these jumps out.
  */
 #define PAYLOAD_MEET_4 "goto +0\n goto +0\n goto +0\n goto +0\n "
-#define PAYLOAD_MEET() asm volatile(PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4)
+#define PAYLOAD_MEET() asm volatile(PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4)
 
 /* Eight bytes: by windows in the idle state, else by the automaton. False when the tables contradict themselves. */
 static __always_inline bool payload_group(struct payload *s, const struct teg_automaton *a, const __u8 *p, __u32 at, __u64 *state, const bool apart)
@@ -298,7 +298,6 @@ static __always_inline bool payload_group(struct payload *s, const struct teg_au
 		*state = payload_eight_apart(s, a, payload_load(p), at | begins << 32, *state);
 		return true;
 	}
-	PAYLOAD_MEET();
 	return payload_eight(s, a, payload_load(p), at, begins, state);
 }
 
@@ -324,9 +323,9 @@ __noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 		WALK_ONE_REGISTER(p); /* else clang checks one pointer, and reads by another */
 		if (i >= groups || p + PAYLOAD_AHEAD > end)
 			break;
+		PAYLOAD_MEET();
 		if (!payload_group(s, a, p, at + 8 * i, &state, false))
 			return PAYLOAD_UNREAD;
-		PAYLOAD_MEET();
 	}
 	if (state == PAYLOAD_LOST)
 		return PAYLOAD_UNREAD;
@@ -351,9 +350,9 @@ __noinline int payload_copied(struct payload *s)
 		WALK_ONE_REGISTER(group);
 		if (group >= PAYLOAD_CHUNK / 8)
 			return PAYLOAD_UNREAD;
+		PAYLOAD_MEET();
 		if (!payload_group(s, a, s->copy + 8 * group, s->at + 8 * (__u32)i, &state, true)) /* s->at is read anew: the stack has no room for it */
 			return PAYLOAD_UNREAD;
-		PAYLOAD_MEET();
 	}
 	if (state == PAYLOAD_LOST)
 		return PAYLOAD_UNREAD;
