@@ -275,8 +275,8 @@ static __always_inline __u64 payload_windows(const struct teg_automaton *a, cons
 
 /*
  * Where ways through a loop meet. In a loop the verifier keeps what it knows only after twenty jumps, or a hundred instructions, since it last
- * did (is_state_visited() of kernel/bpf/verifier.c), and walks until there what it has walked already: groups three to six times. So these stand before each. The kernel
- * takes these jumps out.
+ * did (is_state_visited() of kernel/bpf/verifier.c), and walks until there what it has walked already: groups three to six times. So
+ * they stand before each. The kernel takes these jumps out.
  */
 #define PAYLOAD_MEET_4 "goto +0\n goto +0\n goto +0\n goto +0\n "
 #define PAYLOAD_MEET() asm volatile(PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4)
