@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct teg_payload) == 32, "abi");
  * the list at 0 is empty. Rows (gen_rows) are in the order of their rules.
  *
  * In the idle state every second or fourth byte begins a window of two to eight bytes, which is looked up in
- * `windows`. One that is not in it says: neither at its first byte nor at the one or three before does a match begin.
+ * `windows`. One that is not in it says: neither at its first byte nor at the one or three before does a match begin (so those between confirm it).
  * How long a window is, its first two bytes say: a short match makes only those windows short that begin as it does.
  *
  *     eval(base64 │ ev ──► shifts ──► 0: eight bytes ──► eval(bas ──► windows

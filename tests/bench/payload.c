@@ -215,17 +215,24 @@ static struct text nearly(struct gen *g, struct arena *a, const struct plan *p)
 	return (struct text){ "nearly", at, len };
 }
 
-/* As payload_begins() of the program. */
-static unsigned begins(const struct plan *p, const struct teg_automaton *t, const uint8_t *at)
+static bool in_map(const struct teg_automaton *t, const uint8_t *at)
 {
-	for (int i = 7; i >= 0; i -= (int)p->config.payload.stride) {
-		uint64_t word, bits;
+	uint64_t word, bits;
 
-		memcpy(&word, at + i, sizeof word);
-		const uint64_t window = teg_window(word, t->shifts[word & 0xffff]);
-		memcpy(&bits, t->windows + teg_window_word(window), sizeof bits);
-		if (bits >> teg_window_bit(window) & 1)
-			return (unsigned)i + 1;
+	memcpy(&word, at, sizeof word);
+	const uint64_t window = teg_window(word, t->shifts[word & 0xffff]);
+	memcpy(&bits, t->windows + teg_window_word(window), sizeof bits);
+	return bits >> teg_window_bit(window) & 1;
+}
+
+/* As payload_group() of the program: behind which byte no match begins any more. */
+static unsigned begins(const struct plan *p, const struct teg_automaton *t, const uint8_t *at, bool idle)
+{
+	for (int i = 6; i >= 0; i -= 2) {
+		const bool two = p->config.payload.stride == 2, odd = in_map(t, at + (two ? i + 1 : i | 3));
+
+		if (odd && (!idle || in_map(t, at + i + 2) || (two && in_map(t, at + i))))
+			return (unsigned)i + 2;
 	}
 	return 0;
 }
@@ -242,7 +249,7 @@ static double read_of_hundred(const struct plan *p, const struct text *text)
 
 		payload_of(text, n % FRAMES, payload);
 		for (size_t i = 0; i + 16 <= PAYLOAD; i += 8, groups++) {
-			const unsigned begun = begins(p, t, payload + i);
+			const unsigned begun = begins(p, t, payload + i, is == t->idle);
 
 			if (is == t->idle && !begun)
 				continue;

@@ -80,7 +80,7 @@ static void made(struct ir **ir, struct plan *plan, struct arena *a)
 	made_of(ir, plan, a, looks, ARRAY_LEN(looks));
 }
 
-#define DAMAGES 17u
+#define DAMAGES 18u
 
 static uint32_t width(const struct plan *p)
 {
@@ -103,6 +103,17 @@ static bool shift_first(struct teg_automaton *t, uint8_t shift)
 		if (t->shifts[pair] < TEG_WINDOW_SHIFT(TEG_WINDOW_MIN) && (pair | 0x2020) == pair)
 			return t->shifts[pair] = shift, true;
 	return false;
+}
+
+/* The window with which "jndi:" itself begins: asked only to confirm others. */
+static bool lose_first_window(struct teg_automaton *t)
+{
+	const uint64_t window = teg_window(0x3a69646e6aull, t->shifts['j' | 'n' << 8]);
+	const uint32_t bit = 8 * teg_window_word(window) + teg_window_bit(window);
+	const bool had = t->windows[bit / 8] >> bit % 8 & 1;
+
+	t->windows[bit / 8] &= (uint8_t)~(1u << bit % 8);
+	return had;
 }
 
 static bool damage(struct plan *p, unsigned nth)
@@ -161,6 +172,8 @@ static bool damage(struct plan *p, unsigned nth)
 		return false;
 	case 15: /* windows of another length than those in the map */
 		return shift_first(t, TEG_WINDOW_SHIFT(TEG_WINDOW_MIN));
+	case 17:
+		return lose_first_window(t);
 	}
 	return false;
 }

@@ -1,10 +1,11 @@
 /*
  * windows - every window that could change what is read is in the map.
  *
- * Before byte j idle, and b the bytes from j on: skipping a stride is right when the state after b is the one after b
- * without its first `stride` bytes, and neither reading said what the other did not. So for each b for which that is
- * not so, the window from b's byte stride - 1 on must be in the map, which asks of it as many bytes as its first two
- * say. Of `b` only the window's bytes are kept, each as what it is with bit 5 set: the map tells no more of it.
+ * Before byte j idle, and b the bytes from j on: skipping byte j is right when the state after b is the one after b
+ * without its first byte, and neither reading said what the other did not. So for each b for which that is not so,
+ * the windows from each of b's first `stride` bytes on must be in the map: the program skips a byte if one of these
+ * is not, whichever it asks. The map asks of a window as many bytes as its first two say. Of `b` only the window's
+ * bytes are kept, each as what it is with bit 5 set: the map tells no more of it.
  */
 #include "compiler/audit/payload/reading.h"
 #include "lang/base/own.h"
@@ -14,7 +15,7 @@
 
 struct look {
 	uint64_t word;
-	uint32_t is, later; /* after all bytes so far, and after all but the first `stride` */
+	uint32_t is, later; /* after all bytes so far, and after all but the first */
 	uint8_t depth;
 	bool told;
 };
@@ -22,7 +23,7 @@ struct look {
 struct windows {
 	const struct teg_automaton *t;
 	const uint32_t *steps;
-	unsigned stride;
+	unsigned behind;	   /* so many bytes behind b's first the window begins */
 	uint8_t members[256][256]; /* a class's bytes, with bit 5 */
 	unsigned count[256];
 	struct look *seen;	   /* some of those that were looked at, by hash */
@@ -59,9 +60,9 @@ static bool map_has(const struct windows *w, uint64_t word)
 
 static void look(struct windows *w, struct look l)
 {
-	const unsigned known = l.depth < w->stride ? 0 : l.depth - w->stride + 1;
+	const unsigned known = l.depth < w->behind ? 0 : l.depth - w->behind;
 
-	if (known && l.is == l.later && !l.told)
+	if (l.depth && l.is == l.later && !l.told)
 		return;
 	if (known >= TEG_WINDOW_MIN && known == asked_of(w, l.word)) {
 		w->holds &= map_has(w, l.word);
@@ -70,14 +71,14 @@ static void look(struct windows *w, struct look l)
 	if (was_seen(w, &l))
 		return;
 	for (uint32_t c = 0; c < w->t->classes && w->holds && ++w->tried < TRIED_MOST; c++) {
-		const uint32_t to = w->steps[l.is + c], behind = l.depth >= w->stride ? w->steps[l.later + c] : w->t->idle;
-		const bool in_window = l.depth + 1u >= w->stride;
-		const bool told = l.told || w->steps[to + w->t->classes] != w->steps[behind + w->t->classes];
-		struct look next = { l.word, to, behind, (uint8_t)(l.depth + 1), told };
+		const uint32_t to = w->steps[l.is + c], later = l.depth ? w->steps[l.later + c] : w->t->idle;
+		const bool in_window = l.depth >= w->behind;
+		const bool told = l.told || w->steps[to + w->t->classes] != w->steps[later + w->t->classes];
+		struct look next = { l.word, to, later, (uint8_t)(l.depth + 1), told };
 
 		for (unsigned i = 0; i < (in_window ? w->count[c] : 1u) && w->holds && ++w->tried < TRIED_MOST; i++) {
 			if (in_window)
-				next.word = l.word | (uint64_t)w->members[c][i] << 8 * (l.depth + 1 - w->stride);
+				next.word = l.word | (uint64_t)w->members[c][i] << 8 * (l.depth - w->behind);
 			look(w, next);
 		}
 	}
@@ -104,13 +105,15 @@ int payload_windows(struct payload_reading *r, uint32_t n)
 {
 	own(arena) struct arena *a = arena_new();
 	const struct teg_automaton *t = &r->plan->payload.automata[n];
-	struct windows w = { .t = t, .steps = r->plan->payload.steps, .stride = r->plan->config.payload.stride, .holds = true };
+	struct windows w = { .t = t, .steps = r->plan->payload.steps, .holds = true };
 
 	if (is_full(t->windows, sizeof t->windows))
 		return 0;
-	w.seen = arena_zero(a, WINDOWS_SEEN * sizeof *w.seen);
 	find_members(&w);
-	look(&w, (struct look){ .is = t->idle, .later = t->idle });
+	for (; w.behind < r->plan->config.payload.stride; w.behind++) {
+		w.seen = arena_zero(a, WINDOWS_SEEN * sizeof *w.seen);
+		look(&w, (struct look){ .is = t->idle, .later = t->idle });
+	}
 	if (!w.holds || t->first_hit == t->idle)
 		return err_set(r->why, EPROTO, "payload automaton %u: a window in which a match may begin is not in its map", n);
 	if (w.tried >= TRIED_MOST)
