@@ -21,6 +21,7 @@
 #include "compiler/ir/packet.h"
 #include "compiler/ir/proto.h"
 #include "enforcer/hook/anchor.h"
+#include "enforcer/hook/block_table.h"
 #include "enforcer/hook/tables.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/xdp_run.h"
@@ -496,6 +497,39 @@ static struct addr address(const char *text)
 	return a;
 }
 
+/* Places that are claimed, and given to nobody. */
+static unsigned claimed(const struct block_table *t)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < TEG_BLOCK_SETS * TEG_BLOCK_WAYS; i++)
+		found += (t->at->at[i / TEG_BLOCK_WAYS][i % TEG_BLOCK_WAYS].meta & TEG_BLOCK_CLAIMED) != 0;
+	return found;
+}
+
+/* What the program writes into the table of blocks: whoever is over has one place, also when blocked anew. */
+static void placed(void)
+{
+	struct plan strict = plan;
+	own(xdp_run) struct xdp_run *x = NULL;
+	own(block_table) struct block_table t = { 0 };
+	struct err why;
+
+	strict.rules = strict_rules;
+	if (xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why) || block_table_open(&t, xdp_run_shared(x), &why)) {
+		tap_ok(false, "a policy that blocks: %s", why.text);
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		const uint64_t now = NOW + i * SECOND;
+
+		xdp_run_at(x, 1, 0, now);
+		clients(x, 12);
+		tap_num(block_table_count(&t, now), CLIENTS, i ? "sources blocked, that were a second ago" : "sources that the program has blocked");
+	}
+	tap_num(claimed(&t), 0, "places that are claimed for nobody");
+}
+
 static void blocks(struct xdp_run *x)
 {
 	static const struct { const char *blocked, *asked; bool passes; } rows[] = {
@@ -622,6 +656,7 @@ int main(void)
 	crowded();
 	raced();
 	kept();
+	placed();
 	blocks(x);
 	own_addresses(x);
 	if (xdp_run_hook() == TEG_HOOK_XDP) {
