@@ -275,12 +275,14 @@ static uint64_t name_of(const struct teg_buckets *b, unsigned source)
 	return name_end(name_address(0, seed, 0, lo, false), seed);
 }
 
-/* Do two share a near set; or far a word, in which both can stand? */
+/* Do two share a near set; or far a word, in which both can stand, and near no set, where one would come with those of the other? */
 static bool shares(uint64_t a, uint64_t b, bool far)
 {
+	const bool share_near = (a ^ b) % TEG_NEAR_SETS == 0;
+
 	if (far)
-		return teg_far_word(a) == teg_far_word(b) && teg_far_tag(a) != teg_far_tag(b);
-	return (a ^ b) % TEG_NEAR_SETS == 0;
+		return teg_far_word(a) == teg_far_word(b) && teg_far_tag(a) != teg_far_tag(b) && !share_near;
+	return share_near;
 }
 
 /* Sources that share a source's near set, or its far word: itself, and others. */
