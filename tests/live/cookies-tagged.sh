@@ -3,19 +3,8 @@
 # driver where the card has taken the tag off.
 . tests/lib/live.bash
 . tests/lib/push.bash
+. tests/lib/cookies.bash
 
-cat >$lab/cookies.teg <<'POLICY'
-policy edge { version "1" }
-zone wan = "w0"
-reflex syn_flood {
-    match tcp flags syn/syn+ack to self port 80 on wan
-    when  rate > 1 per 1h
-    do    cookies
-}
-posture OPEN { default allow }
-POLICY
-"$BUILD/tegc" build $lab/cookies.teg -o $lab/cookies.tegb || { echo "Bail out! tegc cannot build the policy"; exit 1; }
-echo 2 >/proc/sys/net/ipv4/tcp_syncookies # always
 servers 80
 # A veth takes what XDP sends back when it has a program itself.
 [ -e $cards ] || ip -n outside link set dev c0 xdpdrv object "$BUILD/bpf/anchor.bpf.o" section xdp

@@ -81,18 +81,7 @@ for engine in native generic tc nft; do
 done
 
 # --- what is sent back
-cat >$lab/cookies.teg <<'POLICY'
-policy edge { version "1" }
-zone wan = "w0"
-reflex syn_flood {
-    match tcp flags syn/syn+ack to self port 80 on wan
-    when  rate > 1 per 1h
-    do    cookies
-}
-posture OPEN { default allow }
-POLICY
-"$BUILD/tegc" build $lab/cookies.teg -o $lab/cookies.tegb || { echo "Bail out! tegc cannot build the policy"; exit 1; }
-echo 2 >/proc/sys/net/ipv4/tcp_syncookies # always
+. tests/lib/cookies.bash
 received() { nstat -asz TcpExtSyncookiesRecv | awk '$1 == "TcpExtSyncookiesRecv" { print $2 }'; }
 from_all() { # six connections, from each processor in turn
 	local i
