@@ -123,12 +123,10 @@ static enum exit_code show_blocks(const struct ctl *c)
 	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/blocks" };
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf out = { 0 };
-	enum exit_code rc = call_make(c, &call);
+	enum exit_code rc;
 
-	if (rc)
+	if (!call_for_words(c, &call, &rc))
 		return rc;
-	if (*c->json)
-		return call_say_json(&call);
 	rc = add_known(c, &out, a, call.json);
 	return rc ? rc : say_out(&out);
 }

@@ -35,17 +35,25 @@ enum exit_code call_say_json(const struct call *call)
 	return say_out(&out);
 }
 
+bool call_for_words(const struct ctl *c, struct call *call, enum exit_code *rc)
+{
+	*rc = call_make(c, call);
+	if (!*rc && *c->json)
+		*rc = call_say_json(call);
+	else if (!*rc)
+		return true;
+	return false;
+}
+
 enum exit_code call_show(const struct ctl *c, const char *path, call_words *words)
 {
 	own(call) struct call call = { .method = "GET", .path = path };
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf out = { 0 };
-	enum exit_code rc = call_make(c, &call);
+	enum exit_code rc;
 
-	if (rc)
+	if (!call_for_words(c, &call, &rc))
 		return rc;
-	if (*c->json)
-		return call_say_json(&call);
 	words(&out, a, call.json);
 	return say_out(&out);
 }
@@ -69,12 +77,10 @@ enum exit_code call_show_list(const struct ctl *c, const char *path, const char 
 	own(call) struct call call = { .method = "GET", .path = path };
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf out = { 0 };
-	enum exit_code rc = call_make(c, &call);
+	enum exit_code rc;
 
-	if (rc)
+	if (!call_for_words(c, &call, &rc))
 		return rc;
-	if (*c->json)
-		return call_say_json(&call);
 	if (!cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(call.json, list)))
 		rc = add_why_none(c, &out, list);
 	words(&out, a, call.json);

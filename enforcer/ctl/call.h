@@ -48,6 +48,9 @@ enum exit_code call_make(const struct ctl *c, struct call *call);
 /* The answer as it came, to stdout. */
 enum exit_code call_say_json(const struct call *call);
 
+/* Makes the call; true when its answer is to be put in words. Else *rc says how it ended: refused, or said as JSON since --json asks. */
+bool call_for_words(const struct ctl *c, struct call *call, enum exit_code *rc);
+
 /* What the api says of a path: as it came with --json, else in words. The arena ends when they are written. */
 typedef void call_words(struct buf *out, struct arena *a, const cJSON *answer);
 enum exit_code call_show(const struct ctl *c, const char *path, call_words *words);
