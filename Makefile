@@ -48,12 +48,17 @@ OBJ_HOOK     := $(call objects,enforcer/hook/shared.c $(wildcard enforcer/hook/t
 OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)/bpf-templates/carried.o
 OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/hook/anchor.o $(BUILD)/bpf-templates/carried.o $(BUILD)/enforcer/api/console_files.o
 OBJ_CTL      := $(call objects,$(CTL))
+# Of tegc, what reads git's revisions: in the program tegc-git alone (compiler/cmd/revision.h).
+OBJ_GIT      := $(call objects,compiler/cmd/revision.c compiler/cmd/patch.c)
+OBJ_TEGC     := $(BUILD)/compiler/tegc.o $(BUILD)/compiler/without_git.o $(filter-out $(OBJ_GIT),$(OBJ_COMPILER)) $(OBJ_HOOK) $(OBJ_SHARED)
+OBJ_TEGC_GIT := $(BUILD)/compiler/tegc.o $(OBJ_COMPILER) $(OBJ_HOOK) $(OBJ_SHARED)
 
-LIBS_tegc   := -lbpf -lmnl -lcjson -lsodium -lnettle -lgit2 -lpthread -lm
+LIBS_tegc   := -lbpf -lmnl -lcjson -lsodium -lnettle -lpthread -lm
+LIBS_git    := $(LIBS_tegc) -lgit2
 LIBS_tegd   := -lbpf -lnftnl -lmnl -lcjson -lmicrohttpd -lgnutls -lsodium -lnettle -lseccomp -lpthread -lm
 LIBS_tegctl := -lcurl -lcjson -lsodium -lnettle
 
-PROGRAMS := $(BUILD)/tegc $(BUILD)/tegd $(BUILD)/tegctl
+PROGRAMS := $(BUILD)/tegc $(BUILD)/tegc-git $(BUILD)/tegd $(BUILD)/tegctl
 BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-templates/*.bpf.c))
 
 # --- targets -----------------------------------------------------------------
@@ -68,8 +73,11 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FLAVOUR=release|asan|tsan chooses how; BUILD=DIR where"
 
-$(BUILD)/tegc: $(BUILD)/compiler/tegc.o $(OBJ_COMPILER) $(OBJ_HOOK) $(OBJ_SHARED)
+$(BUILD)/tegc: $(OBJ_TEGC)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_tegc)
+
+$(BUILD)/tegc-git: $(OBJ_TEGC_GIT)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_git)
 
 # No lang/syntax here: what may load programs into the kernel reads no policy text.
 $(BUILD)/tegd: $(BUILD)/enforcer/tegd.o $(OBJ_ENFORCER) $(OBJ_SHARED)
@@ -165,7 +173,7 @@ $(BUILD)/enforcer/api/console_files.o: enforcer/api/console.S $(wildcard enforce
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c tests/same/*.c tests/live/*.c))
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 OBJ_TESTLIB := $(call objects,$(call sources,tests/lib))
-LIBS_all := $(sort $(LIBS_tegc) $(LIBS_tegd) $(LIBS_tegctl))
+LIBS_all := $(sort $(LIBS_git) $(LIBS_tegd) $(LIBS_tegctl))
 
 # BuDDy is the prover's second opinion and its measure; no program of ours links it.
 $(BUILD)/tests/unit/prove_buddy $(BUILD)/tests/bench/prove: LIBS_all += -lbdd
@@ -199,7 +207,7 @@ $(call objects,$(VERSIONED_$(1):%=$(1)/%)): $(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) $$(VERSION_$(1)) -c -o $$@ $$<
 
-$(BUILD)/$(1)/tegc: $(BUILD)/compiler/tegc.o $(OBJ_COMPILER) $(OBJ_HOOK) $(OBJ_SHARED)
+$(BUILD)/$(1)/tegc: $(OBJ_TEGC)
 $(BUILD)/$(1)/tegd: $(BUILD)/enforcer/tegd.o $(OBJ_ENFORCER) $(OBJ_SHARED)
 $(BUILD)/$(1)/tegc $(BUILD)/$(1)/tegd: $(call objects,$(VERSIONED_$(1):%=$(1)/%))
 	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$(foreach o,$$(filter-out $(BUILD)/$(1)/%,$$^),$$(if $$(filter $$(o:$(BUILD)/%=$(BUILD)/$(1)/%),$$^),$$(o:$(BUILD)/%=$(BUILD)/$(1)/%),$$(o))) $$(LIBS_$$(@F))
@@ -295,6 +303,7 @@ DESTDIR ?=
 install: all ## programs, units, manual pages, completions, the policy library; PREFIX, DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 $(BUILD)/tegc $(BUILD)/tegctl $(DESTDIR)$(PREFIX)/bin
+	install -D -m 755 $(BUILD)/tegc-git $(DESTDIR)$(PREFIX)/libexec/tegumentar/tegc-git
 	install -m 755 $(BUILD)/tegd $(DESTDIR)$(PREFIX)/sbin
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' enforcer/systemd/tegd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/tegd.service

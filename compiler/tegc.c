@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compiler/cmd/cmd.h"
+#include "compiler/cmd/revision.h"
 #include "lang/base/near.h"
 #include "lang/base/version.h"
 
@@ -22,6 +23,17 @@ static bool asks_for_help(char *const *words)
 {
 	for (; *words && strcmp(*words, "--"); words++)
 		if (!strcmp(*words, "--help"))
+			return true;
+	return false;
+}
+
+/* Policies by the names of input.h. */
+static bool takes_revisions(const char *command)
+{
+	static const char *const all[] = { "diff", "explain", "no-new-access", "prove" };
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (!strcmp(command, all[i]))
 			return true;
 	return false;
 }
@@ -59,6 +71,8 @@ static int run(int argc, char **argv)
 			continue;
 		if (asks_for_help(argv + 2))
 			return help_on(argv[1]);
+		if (takes_revisions(argv[1]))
+			revision_program(argv);
 		snprintf(name, sizeof name, "tegc %s", argv[1]); /* who speaks, in what getopt says */
 		argv[1] = name;
 		return commands[i].run(argc - 1, argv + 1);

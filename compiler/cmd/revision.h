@@ -17,6 +17,11 @@
  *
  * The repository is found as git finds it, GIT_DIR, GIT_WORK_TREE and
  * GIT_INDEX_FILE included, and is not written to.
+ *
+ * libgit2 and the twelve libraries behind it take longer to load than all else of
+ * tegc. So they are in the program tegc-git alone, which is tegc with this file and
+ * patch.c; tegc has compiler/without_git.c in their place, and becomes tegc-git
+ * where a revision may be asked for.
  */
 #ifndef TEG_CMD_REVISION_H
 #define TEG_CMD_REVISION_H
@@ -24,6 +29,12 @@
 #include "compiler/front/store.h"
 
 struct revision;
+
+/*
+ * Before a command that takes revisions does anything: becomes tegc-git, with the same arguments, when these may name one.
+ * Comes back when they do not, when this is tegc-git, and where there is none: then it is asking for a revision that fails.
+ */
+void revision_program(char **argv);
 
 int revision_open(struct revision **out, struct arena *a, const char *name, struct err *why);
 /*

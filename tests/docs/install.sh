@@ -9,6 +9,7 @@ ok "make install ends well" "$dir/out"
 {
 	printf '/usr/bin/%s\n' tegc tegctl
 	echo /usr/sbin/tegd
+	echo /usr/libexec/tegumentar/tegc-git
 	printf '/usr/lib/systemd/system/tegd.%s\n' service socket
 	printf '/usr/lib/%s.d/tegumentar.conf\n' sysusers tmpfiles
 	for page in docs/man/*; do echo "/usr/share/man/man${page##*.}/${page##*/}"; done
@@ -24,6 +25,19 @@ find "$dir/root" -type f -perm /022 > "$dir/out"
 ok "nobody but root may write them" "$dir/out"
 [ "$("$dir/root/usr/bin/tegc" --version)" = "$("$BUILD/tegc" --version)" ]
 ok "what was installed runs"
+revision() { (cd "$dir/repository" && "$dir/root/usr/bin/tegc" diff HEAD:edge.teg edge.teg); }
+mkdir "$dir/repository" && git init -q "$dir/repository" && printf 'posture OPEN {\n    default drop\n}\n' > "$dir/repository/edge.teg" &&
+	git -C "$dir/repository" add . && git -C "$dir/repository" -c user.name=a -c user.email=a@example.org commit -qm one
+revision > "$dir/out" 2>&1
+ok "and reads git's revisions" "$dir/out"
+rm "$dir/root/usr/libexec/tegumentar/tegc-git"
+revision > "$dir/out" 2>&1
+[ $? = 66 ] && grep -q 'cannot open HEAD:edge.teg: git.s revisions are read by tegc-git, which is not beside tegc' "$dir/out"
+ok "without tegc-git it says what is missing" "$dir/out"
+"$dir/root/usr/bin/tegc" diff "$dir/repository/edge.teg" "$dir/repository/edge.teg" > "$dir/out" 2>&1
+ok "and files are compared as ever" "$dir/out"
+readelf -d "$BUILD/tegc" > "$dir/out" && grep -q NEEDED "$dir/out" && ! grep -q git "$dir/out"
+ok "tegc does not load libgit2" "$dir/out"
 
 make -s install BUILD="$BUILD" DESTDIR="$dir/other" PREFIX=/opt/teg > "$dir/out" 2>&1 &&
 	grep -q '^ExecStart=/opt/teg/sbin/tegd' "$dir/other/opt/teg/lib/systemd/system/tegd.service"

@@ -1,0 +1,77 @@
+/*
+ * without_git.c - in place of compiler/cmd/revision.c and patch.c: tegc becomes tegc-git, which has them. That stands
+ * beside tegc where both were built, and below libexec where they are installed.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compiler/cmd/patch.h"
+#include "compiler/cmd/revision.h"
+
+/* Behind a revision's name is a colon, as in packets; `--at` and `--git` are for git. One too many of them costs a moment, no more. */
+static bool may_ask(char *const *words)
+{
+	for (; *words; words++)
+		if (strchr(*words, ':') || !strncmp(*words, "--g", 3) || !strncmp(*words, "--at", 4))
+			return true;
+	return false;
+}
+
+void revision_program(char **argv)
+{
+	static const char *const places[] = { "tegc-git", "../libexec/tegumentar/tegc-git" };
+	char here[PATH_MAX], path[PATH_MAX + 64];
+	ssize_t len = may_ask(argv + 1) ? readlink("/proc/self/exe", here, sizeof here) : 0;
+
+	while (len > 0 && here[len - 1] != '/')
+		len--;
+	for (size_t i = 0; len > 0 && i < sizeof places / sizeof *places; i++) {
+		snprintf(path, sizeof path, "%.*s%s", (int)len, here, places[i]);
+		execv(path, argv);
+	}
+}
+
+/* --- where there is no such program --------------------------------------------------- */
+
+static int missing(struct err *why)
+{
+	return err_set(why, ENOENT, "git's revisions are read by tegc-git, which is not beside tegc");
+}
+
+int revision_open(struct revision **out, struct arena *a, const char *name, struct err *why)
+{
+	(void)out, (void)a, (void)name;
+	return missing(why);
+}
+
+int revision_holding(struct revision **out, struct arena *a, const char *path, const void *bytes, size_t len, struct err *why)
+{
+	(void)out, (void)a, (void)path, (void)bytes, (void)len;
+	return missing(why);
+}
+
+void revision_free(struct revision *r)
+{
+	(void)r;
+}
+
+const char *revision_name(const struct revision *r)
+{
+	(void)r;
+	return "";
+}
+
+const struct store *revision_store(const struct revision *r)
+{
+	(void)r;
+	return &store_disk;
+}
+
+void patch_print(struct buf *out, const char *path, const struct buf *old, const struct buf *new)
+{
+	(void)old, (void)new;
+	buf_printf(out, "%s: texts are compared by tegc-git, which is not beside tegc\n", path);
+}
