@@ -60,6 +60,28 @@ static void see_as(struct port *p, const struct plan *plan, const struct links *
 		snprintf(p->seen_as, sizeof p->seen_as, "%s", as->name);
 }
 
+/* A name, and that there are more. */
+static void judged_again(struct ports *all, uint32_t below, uint32_t above)
+{
+	struct port *p = below ? ports_find(all, below) : NULL;
+	const struct port *again = above ? ports_find(all, above) : NULL;
+
+	if (!p || !again)
+		return;
+	if (!*p->again)
+		snprintf(p->again, sizeof p->again, "%s", again->name);
+	else if (!strchr(p->again, ','))
+		strcat(p->again, ", …");
+}
+
+static void see_again(struct ports *p, const struct links *links)
+{
+	for (size_t i = 0; i < links->len; i++) {
+		judged_again(p, links->at[i].ifindex, links->at[i].master);
+		judged_again(p, links->at[i].carrier, links->at[i].ifindex);
+	}
+}
+
 void ports_match(struct ports *out, const struct plan *plan, const struct links *links, struct arena *a)
 {
 	*out = (struct ports){ .at = arena_zero(a, (links->len + 1) * sizeof *out->at) };
@@ -75,6 +97,7 @@ void ports_match(struct ports *out, const struct plan *plan, const struct links 
 		see_as(p, plan, links, links->at[i].master);
 		out->len++;
 	}
+	see_again(out, links);
 }
 
 static bool links_have(const struct links *links, const char *name)

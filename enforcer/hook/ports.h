@@ -10,7 +10,8 @@
  *
  * What another version of tegd attached judges until ports_arm(), and is not abandoned.
  *
- * Layer 4 knows frames of a bridge's, a bond's or a VRF's port as that interface's. So a port says when that is not in its zones.
+ * Layer 4 knows frames of a bridge's, a bond's or a VRF's port as that interface's. So a port says when that is not in its zones;
+ * and where it is a port too, or a VLAN device on it is, which judges again what goes up there.
  *
  * Another program's XDP is respected: there TC judges, or, when XDP was asked for outright, staging
  * fails. Where frames have no Ethernet header, as on tunnels, only nft can read them.
@@ -43,6 +44,7 @@ struct port {
 	bool has_ethernet;
 	char reason[192];
 	char seen_as[IFNAMSIZ]; /* the bridge, bond or VRF whose port it is, where that is not in all of its zones; else empty */
+	char again[2 * IFNAMSIZ]; /* those above it that judge its frames again: "br0", "w0.5, …"; else empty */
 };
 
 struct ports {

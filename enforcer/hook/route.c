@@ -146,6 +146,17 @@ struct seen_links {
 	VEC(struct link) links;
 };
 
+/* Others' links lead to a peer, or into another namespace. */
+static bool is_vlan(const struct nlattr *info)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, info)
+		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
+			return !strcmp(mnl_attr_get_str(a), "vlan");
+	return false;
+}
+
 static void see_link(const struct nlmsghdr *h, void *context)
 {
 	const struct ifinfomsg *i = mnl_nlmsg_get_payload(h);
@@ -155,12 +166,21 @@ static void see_link(const struct nlmsghdr *h, void *context)
 	if (h->nlmsg_type != RTM_NEWLINK)
 		return;
 	struct link l = { .ifindex = (uint32_t)i->ifi_index, .type = i->ifi_type };
+	uint32_t carrier = 0;
+	bool vlan = false, foreign = false;
 	mnl_attr_for_each(a, h, sizeof *i) {
 		if (mnl_attr_get_type(a) == IFLA_IFNAME)
 			l.name = arena_strdup(seen->arena, mnl_attr_get_str(a));
 		else if (mnl_attr_get_type(a) == IFLA_MASTER && mnl_attr_get_payload_len(a) == sizeof l.master)
 			l.master = mnl_attr_get_u32(a);
+		else if (mnl_attr_get_type(a) == IFLA_LINK && mnl_attr_get_payload_len(a) == sizeof carrier)
+			carrier = mnl_attr_get_u32(a);
+		else if (mnl_attr_get_type(a) == IFLA_LINK_NETNSID)
+			foreign = true;
+		else if (mnl_attr_get_type(a) == IFLA_LINKINFO)
+			vlan = is_vlan(a);
 	}
+	l.carrier = vlan && !foreign ? carrier : 0;
 	if (l.name)
 		vec_push(seen->arena, &seen->links, l);
 }

@@ -69,9 +69,13 @@ static uint32_t pattern_count(const struct plan *p)
 
 static const char *port_reason(const struct port *p, struct arena *a)
 {
-	if (!*p->seen_as)
-		return p->reason;
-	return arena_printf(a, "%s; layer 4 sees its packets on %s, which is not in this zone", p->reason, p->seen_as);
+	const char *reason = p->reason;
+
+	if (*p->seen_as)
+		reason = arena_printf(a, "%s; layer 4 sees its packets on %s, which is not in this zone", reason, p->seen_as);
+	if (*p->again)
+		reason = arena_printf(a, "%s; what goes up to %s is judged there again, and counts twice", reason, p->again);
+	return reason;
 }
 
 static void add_interfaces(struct status *s, const struct generation *g, struct kernel *k, struct arena *a)

@@ -75,6 +75,8 @@ for engine in auto tc nft; do
 	ok "$engine: tegd starts with a zone of the port and of the bridge" tegd_start --engine $engine --bundle $lab/both.tegb
 	[ $engine = auto ] && want="w0 xdp-native br0 xdp-generic" || want="w0 $engine br0 $engine"
 	is "$(status '.interfaces[] | .name + " " + .engine' | xargs)" "$want" "$engine: both judge"
+	holds "$(status '.interfaces[] | select(.name == "w0") | .reason')" "; what goes up to br0 is judged there again, and counts twice" "$engine: status says so of the port"
+	is "$(status '[.interfaces[] | select(.name == "br0") | .reason | contains("again")] | tostring')" "[false]" "$engine: and not of the bridge"
 	is "$(of 6) $(counter reflex.many)" "2 4" "$engine: the same packet is asked on each, and takes from a rate twice"
 	is "$(reaches 80)" open "$engine: layer 4 knows the zone"
 	tegd_end TERM

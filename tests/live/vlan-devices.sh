@@ -31,6 +31,7 @@ at() { # at NAME ZONE
 at below '"w0"'
 at v5 '"v5"'
 at s7 '"s7"'
+at both '["w0", "v5"]'
 at q8 '"q8"'
 
 judged() { # judged WORDS NUMBER: bogons are blocked on arrival; ping and the web pass
@@ -82,4 +83,7 @@ for engine in auto generic tc; do
 	tegd_end TERM
 	forget
 done
+ok "tegd starts with a zone of the card and of the device" tegd_start --engine tc --bundle $lab/both.tegb
+is "$(words | xargs -d'\n' printf '%s | ')" "w0 tc: asked for; what goes up to v5 is judged there again, and counts twice | v5 tc: asked for | " "status says what is judged twice"
+tegd_end TERM
 done_testing
