@@ -21,6 +21,7 @@
 #define PIECE_MESSAGES 1000u /* at least, of a change that may be seen in part */
 #define SEND_BYTES    (64u << 10) /* that any socket sends at once; a larger change asks for room */
 #define STALL_SECONDS 30
+#define EACH_AT_ONCE  256u /* questions; an answer takes 8 KiB of the socket's room at most */
 /* Of a dump into which another change came: a short one has luck soon, and a long one is not to keep the warden from hearing. */
 #define TRIES_MOST    20
 #define TRIES_LONG    3
@@ -415,6 +416,60 @@ int filter_ask_twice(struct filter *f, struct nlmsghdr *question, filter_on_mess
 	if (rc == -ENOENT || rc == -EAGAIN)
 		*why = (struct err){ 0 };
 	return rc == -ENOENT || rc == -EAGAIN ? 0 : rc;
+}
+
+/* Each is answered once: by what is there, or by an error. */
+static int hear_each(struct filter *f, uint32_t from, uint32_t first, uint32_t count, const struct filter_each *each, struct err *why)
+{
+	int rc = 0;
+
+	for (uint32_t heard = 0; heard < count;) {
+		ssize_t got = receive(f, why);
+		int left = (int)got;
+
+		if (got < 0)
+			return (int)got;
+		for (const struct nlmsghdr *h = (void *)f->room; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+			const uint32_t i = h->nlmsg_seq - first;
+			const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
+
+			if (i >= count)
+				continue;
+			heard++;
+			if (h->nlmsg_type != NLMSG_ERROR)
+				each->on(h, from + i, each->context);
+			else if (e->error && e->error != -ENOENT && !rc)
+				rc = err_set(why, -e->error, "netfilter refuses the question: %s", strerror(-e->error));
+		}
+	}
+	return rc;
+}
+
+static int ask_some(struct filter *f, uint32_t from, uint32_t count, const struct filter_each *each, struct err *why)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+	own(buf) struct buf questions = { 0 };
+	const uint32_t first = f->seq + 1;
+
+	f->seq += count;
+	for (uint32_t i = 0; i < count; i++) {
+		struct nlmsghdr *h = each->make(room, from + i, each->context);
+
+		h->nlmsg_seq = first + i;
+		buf_add(&questions, h, h->nlmsg_len);
+	}
+	struct iovec part = { questions.at, questions.len };
+	int rc = send_parts(f, &part, 1, why);
+	return rc ? rc : hear_each(f, from, first, count, each, why);
+}
+
+int filter_ask_each(struct filter *f, uint32_t count, const struct filter_each *each, struct err *why)
+{
+	int rc = 0;
+
+	for (uint32_t from = 0; !rc && from < count; from += EACH_AT_ONCE)
+		rc = ask_some(f, from, count - from < EACH_AT_ONCE ? count - from : EACH_AT_ONCE, each, why);
+	return rc;
 }
 
 static void see_generation(const struct nlmsghdr *h, void *context)

@@ -129,8 +129,14 @@ int filter_count(struct filter *f, const char *counter, uint64_t *out, struct er
 /* Elements in a set, as far as the table goes; expired ones are not counted, but for those of a large set that are not collected yet. */
 int filter_set_size(struct filter *f, enum filter_table t, const char *set, uint64_t *out, struct err *why);
 
-/* Is it in the set, and has not expired? False also where there is no such set. */
-int filter_set_has(struct filter *f, enum filter_table t, const char *set, const void *key, size_t len, bool *out, struct err *why);
+/* An element of a set that may be there: false when it has expired, or there is no such set. */
+struct filter_element {
+	const char *set;
+	uint8_t key[16];
+	uint8_t len;
+	bool is;
+};
+int filter_elements_look(struct filter *f, enum filter_table t, struct filter_element *at, uint32_t count, struct err *why);
 
 /* Each element that has not expired: its key, and how long it still stays. When the set changed meanwhile all of it comes again, after a call of `again`. */
 struct filter_elements {

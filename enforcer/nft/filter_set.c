@@ -116,24 +116,31 @@ int filter_set_elements(struct filter *f, enum filter_table t, const char *set, 
 	return filter_ask(f, h, tell_elements, tell_again, (void *)(uintptr_t)to, why);
 }
 
-static void see_element(const struct nlmsghdr *h, void *context)
+struct looking {
+	enum filter_table table;
+	struct filter_element *at;
+};
+
+static struct nlmsghdr *ask_element(void *room, uint32_t i, void *context)
+{
+	const struct looking *l = context;
+	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSETELEM, 0, l->table);
+
+	filter_put_element(h, l->at[i].set, l->at[i].key, l->at[i].len, 0);
+	return h;
+}
+
+static void see_element(const struct nlmsghdr *h, uint32_t i, void *context)
 {
 	(void)h;
-	*(bool *)context = true;
+	((struct looking *)context)->at[i].is = true;
 }
 
-static void see_none(void *context)
+int filter_elements_look(struct filter *f, enum filter_table t, struct filter_element *at, uint32_t count, struct err *why)
 {
-	*(bool *)context = false;
-}
+	struct looking l = { t, at };
 
-/* Of what is not there the kernel says ENOENT, which filter_ask() takes for nothing to tell. */
-int filter_set_has(struct filter *f, enum filter_table t, const char *set, const void *key, size_t len, bool *out, struct err *why)
-{
-	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
-	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSETELEM, NLM_F_ACK, t);
-
-	*out = false;
-	filter_put_element(h, set, key, len, 0);
-	return filter_ask(f, h, see_element, see_none, out, why);
+	for (uint32_t i = 0; i < count; i++)
+		at[i].is = false;
+	return filter_ask_each(f, count, &(struct filter_each){ ask_element, see_element, &l }, why);
 }

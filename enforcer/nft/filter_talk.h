@@ -72,6 +72,17 @@ int filter_ask_alike(struct filter *f, struct nlmsghdr *question, filter_on_mess
  */
 int filter_ask_twice(struct filter *f, struct nlmsghdr *question, filter_on_message on, void *context, struct err *why);
 
+/*
+ * Many questions, each about one thing, so many at once as there is room for the answers. `make` writes question i into `room`; `on` is told
+ * what is there, and of what is not nothing.
+ */
+struct filter_each {
+	struct nlmsghdr *(*make)(void *room, uint32_t i, void *context);
+	void (*on)(const struct nlmsghdr *h, uint32_t i, void *context);
+	void *context;
+};
+int filter_ask_each(struct filter *f, uint32_t count, const struct filter_each *each, struct err *why);
+
 /* The sentence for a change of which the kernel refuses message `index`: c->count is the change as a whole. */
 int filter_refused(const struct filter_change *c, uint32_t index, const struct nlmsghdr *answer, struct err *why);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "enforcer/warden/blocks_nft.h"
+#include "enforcer/warden/blocks_seen.h"
 #include "lang/base/memory.h"
 #include "lang/base/own.h"
 
@@ -21,31 +21,6 @@ static uint64_t now_ns(clockid_t clock)
 
 	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
-
-/* ---- where there are blocks -------------------------------------------------------- */
-
-struct places {
-	bool xdp, nft[BLOCK_KINDS][FAMILY_COUNT];
-};
-
-static int find_places(struct places *out, struct kernel *k, struct arena *a, struct err *why)
-{
-	struct filter_live live;
-	int rc = filter_look(k->filter, &live, FILTER_WANT_SETS, a, why);
-
-	*out = (struct places){ .xdp = k->xdp };
-	for (size_t i = 0; !rc && i < live.set_count; i++)
-		for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
-			for (unsigned f = 0; f < FAMILY_COUNT; f++)
-				if (live.sets[i].table == FILTER_NETDEV && !strcmp(live.sets[i].name, block_sets[kind][f]))
-					out->nft[kind][f] = true;
-	return rc;
-}
-
-static bool has_nft(const struct places *at, struct prefix source)
-{
-	return at->nft[block_kind(source)][source.addr.family];
 }
 
 /* ---- changing ------------------------------------------------------------------------ */
@@ -84,7 +59,7 @@ struct changing {
 	const struct block *ask;
 	struct unblocked *told;
 	struct arena *arena;
-	struct places at;
+	struct block_places at;
 	struct block_table *table; /* NULL without XDP */
 	struct block_row *before;
 	struct filter_change nft;
@@ -98,10 +73,10 @@ static void changing_own_(struct changing *c)
 	arena_free(c->arena);
 }
 
-static void make_nft(struct filter_change *c, const struct block *ask, const struct places *at)
+static void make_nft(struct filter_change *c, const struct block *ask, const struct block_places *at)
 {
 	for (uint32_t i = 0; i < ask->source_count; i++)
-		if (has_nft(at, ask->sources[i]))
+		if (block_places_nft(at, ask->sources[i]))
 			block_change_element(c, ask->sources[i], UINT64_C(1000) * ask->seconds);
 }
 
@@ -111,72 +86,29 @@ static int places_hold(const struct changing *c)
 	for (uint32_t i = 0; c->bank && c->ask->seconds && i < c->ask->source_count; i++) {
 		const struct prefix s = c->ask->sources[i];
 
-		if (!has_nft(&c->at, s))
+		if (!block_places_nft(&c->at, s))
 			return err_set(c->why, ENOENT, "nft judges what arrives, and its set %s is gone: somebody else has removed it",
 				       block_sets[block_kind(s)][s.addr.family]);
 	}
 	return 0;
 }
 
-static int see_one(const struct changing *c, struct prefix s, uint64_t now, bool *was)
-{
-	*was = c->table && block_table_get(c->table, s, now).until_ns;
-	return *was || !has_nft(&c->at, s) ? 0 : block_set_has(c->k, s, was, c->why);
-}
-
-static bool is_asked(const struct block *ask, struct prefix p)
-{
-	for (uint32_t i = 0; i < ask->source_count; i++)
-		if (ask->sources[i].len == p.len && ask->sources[i].addr.family == p.addr.family && ask->sources[i].addr.num == p.addr.num)
-			return true;
-	return false;
-}
-
-/* The longest network around the source that stays blocked. */
-static int see_around(const struct changing *c, const struct block_lengths *lengths, struct prefix s, uint64_t now, struct prefix *out)
-{
-	struct prefix net;
-	bool is = false;
-	int rc = 0;
-
-	out->len = 0;
-	for (unsigned len = s.len; !rc && !is && len-- > 1;) {
-		if (len >= 64 || !(lengths->in_use[s.addr.family] & TEG_NET_BIT(len)))
-			continue;
-		net = block_cut(s, len);
-		rc = is_asked(c->ask, net) ? 0 : see_one(c, net, now, &is);
-	}
-	if (is)
-		*out = net;
-	return rc;
-}
-
 /* Which sources had no block, and which have a network's all the same. */
 static int see_before(const struct changing *c)
 {
-	const uint64_t now = now_ns(CLOCK_MONOTONIC);
+	struct block_seen *seen = arena_zero(c->arena, c->ask->source_count * sizeof *seen);
 	struct unblocked *told = c->told;
-	struct block_lengths lengths = { 0 };
-	int rc = c->at.nft[BLOCK_NETS][FAMILY_IP4] ? block_lengths_look(&lengths, c->k, c->why) : 0;
 
 	told->not_blocked_count = told->still_blocked_count = 0;
-	for (unsigned f = 0; c->table && f < FAMILY_COUNT; f++)
-		lengths.in_use[f] |= c->table->at->nets[f];
+	for (uint32_t i = 0; i < c->ask->source_count; i++)
+		seen[i].source = c->ask->sources[i];
+	int rc = blocks_see(c->k, &(struct block_question){ &c->at, true }, seen, c->ask->source_count, c->arena, c->why);
 	for (uint32_t i = 0; !rc && i < c->ask->source_count; i++) {
-		const struct prefix s = c->ask->sources[i];
-		struct prefix around;
-		bool was;
-
-		rc = see_one(c, s, now, &was);
-		if (!rc)
-			rc = see_around(c, &lengths, s, now, &around);
-		if (rc)
-			break;
-		if (!was)
-			told->not_blocked[told->not_blocked_count++] = s;
-		if (around.len) {
-			told->still_blocked[told->still_blocked_count++] = s;
-			told->still_blocked[told->still_blocked_count++] = around;
+		if (!seen[i].is)
+			told->not_blocked[told->not_blocked_count++] = seen[i].source;
+		if (seen[i].around.len) {
+			told->still_blocked[told->still_blocked_count++] = seen[i].source;
+			told->still_blocked[told->still_blocked_count++] = seen[i].around;
 		}
 	}
 	return rc;
@@ -188,7 +120,7 @@ static void prepare(void *context)
 
 	c->arena = arena_new();
 	c->before = arena_zero(c->arena, c->ask->source_count * sizeof *c->before);
-	c->rc = find_places(&c->at, c->k, c->arena, c->why);
+	c->rc = block_places_find(&c->at, c->k, c->arena, c->why);
 	if (!c->rc)
 		c->rc = places_hold(c);
 	if (!c->rc)
@@ -374,7 +306,7 @@ static void list_again(void *cls)
 	l->out->total = l->from_total;
 }
 
-static int list_nft(struct listing *l, struct kernel *k, const struct places *at, enum block_kind kind, enum family f, struct arena *a,
+static int list_nft(struct listing *l, struct kernel *k, const struct block_places *at, enum block_kind kind, enum family f, struct arena *a,
 		    struct err *why)
 {
 	const struct filter_elements to = { list_again, list_element, l };
@@ -400,8 +332,8 @@ int blocks_list(struct blocks *out, struct kernel *k, const struct generation *g
 {
 	struct blocks b = { .rows = arena_zero(a, BLOCKS_LISTED_MAX * sizeof *b.rows) };
 	struct listing l = { &b, g, now_ns(CLOCK_REALTIME), NULL, 0, 0 };
-	struct places at;
-	int rc = find_places(&at, k, a, why);
+	struct block_places at;
+	int rc = block_places_find(&at, k, a, why);
 
 	if (!rc && at.xdp)
 		rc = walk_xdp(k, list_from_xdp, &l, why);
@@ -431,15 +363,29 @@ static void find_lacking(struct has *out, const struct has *from, const struct h
 	}
 }
 
+/* Of those that are carried: all others are, and who is not is known to nft alone. */
+static int no_place(const struct block_table *t, struct prefix source, struct err *why)
+{
+	char text[ADDR_TEXT];
+
+	if (block_is_net(source) && !block_table_takes_length(t, source))
+		return err_set(why, ENOSPC, "the programs ask for networks of %u lengths of a family, and %s has one more: take those of some length back, "
+			       "and block it again", TEG_NET_LENGTHS, prefix_print(source, text));
+	return err_set(why, ENOSPC, "the programs' table of runtime blocks is full");
+}
+
 static int carry_to_xdp(struct kernel *k, const struct has *what, struct err *why)
 {
 	const uint64_t now = now_ns(CLOCK_MONOTONIC);
 	struct block_table *t = kernel_blocks(k, why);
 	int rc = t ? 0 : why->code;
 
-	for (size_t i = 0; !rc && i < what->list.len; i++)
-		if (!block_table_set(t, what->list.at[i].source, now + what->list.at[i].left_ns, TEG_BLOCK_UNKNOWN, now))
-			rc = err_set(why, ENOSPC, "the programs' table of runtime blocks is full");
+	for (size_t i = 0; t && i < what->list.len; i++) {
+		const struct prefix source = what->list.at[i].source;
+
+		if (!block_table_set(t, source, now + what->list.at[i].left_ns, TEG_BLOCK_UNKNOWN, now) && !rc)
+			rc = no_place(t, source, why);
+	}
 	return rc;
 }
 
@@ -495,7 +441,8 @@ static int carry_kind(struct kernel *k, enum block_kind kind, enum family f, con
 struct older_carrying {
 	struct block_table *to;
 	uint64_t now_ns;
-	bool full;
+	struct err *why;
+	int rc;
 };
 
 static void carry_row(void *cls, const struct block_row *row)
@@ -503,14 +450,14 @@ static void carry_row(void *cls, const struct block_row *row)
 	struct older_carrying *c = cls;
 
 	if (block_table_get(c->to, row->source, c->now_ns).until_ns < row->until_ns &&
-	    !block_table_set(c->to, row->source, row->until_ns, row->by, c->now_ns))
-		c->full = true;
+	    !block_table_set(c->to, row->source, row->until_ns, row->by, c->now_ns) && !c->rc)
+		c->rc = no_place(c->to, row->source, c->why);
 }
 
 /* What the programs of another version have blocked. */
 static int carry_older(struct kernel *k, struct err *why)
 {
-	struct older_carrying c = { .now_ns = now_ns(CLOCK_MONOTONIC) };
+	struct older_carrying c = { .now_ns = now_ns(CLOCK_MONOTONIC), .why = why };
 
 	if (!k->older.blocks.at || !k->xdp)
 		return 0;
@@ -518,17 +465,17 @@ static int carry_older(struct kernel *k, struct err *why)
 	if (!c.to)
 		return why->code;
 	block_table_each(&k->older.blocks, c.now_ns, carry_row, &c);
-	return c.full ? err_set(why, ENOSPC, "the programs' table of runtime blocks is full") : 0;
+	return c.rc;
 }
 
 int blocks_carry(struct kernel *k, const struct block_engines *to, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
-	struct places at;
+	struct block_places at;
 	int rc = carry_older(k, why);
 
 	if (!rc)
-		rc = find_places(&at, k, a, why);
+		rc = block_places_find(&at, k, a, why);
 
 	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
 		for (unsigned f = 0; !rc && at.xdp && f < FAMILY_COUNT; f++)

@@ -51,12 +51,10 @@ void block_change_element(struct filter_change *c, struct prefix source, uint64_
 	filter_change_element(c, FILTER_NETDEV, block_sets[block_kind(source)][source.addr.family], key, len, timeout_ms);
 }
 
-int block_set_has(struct kernel *k, struct prefix source, bool *out, struct err *why)
+void block_element(struct filter_element *out, struct prefix source)
 {
-	uint8_t key[16];
-	const size_t len = key_of(source, key);
-
-	return filter_set_has(k->filter, FILTER_NETDEV, block_sets[block_kind(source)][source.addr.family], key, len, out, why);
+	out->set = block_sets[block_kind(source)][source.addr.family];
+	out->len = (uint8_t)key_of(source, out->key);
 }
 
 bool block_of_key(struct prefix *out, enum block_kind kind, enum family f, const void *key, size_t len)

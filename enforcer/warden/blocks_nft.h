@@ -28,9 +28,9 @@ extern const char *const block_sets[BLOCK_KINDS][FAMILY_COUNT];
 
 struct prefix block_cut(struct prefix p, unsigned len);
 
-/* As filter_change_element(), filter_set_has(). */
+/* As filter_change_element(); and the element that the source would be. */
 void block_change_element(struct filter_change *c, struct prefix source, uint64_t timeout_ms);
-int block_set_has(struct kernel *k, struct prefix source, bool *out, struct err *why);
+void block_element(struct filter_element *out, struct prefix source);
 
 /* Whom an element means. False when nobody: somebody else's. */
 bool block_of_key(struct prefix *out, enum block_kind kind, enum family f, const void *key, size_t len);
