@@ -42,14 +42,14 @@ static bool read_source(struct request *r, const char *text, struct prefix *out)
 		return false;
 	}
 	p = unmapped(p);
+	if (p.addr.family == FAMILY_IP6 && p.len > 64 && p.len < 128)
+		return refuse_source(r, text, "is a part of a /64, and of IPv6 nothing less than a /64 is blocked", cut(p, 64));
 	if (fault == PREFIX_HOST_BITS)
 		return refuse_source(r, text, "has bits behind the network's length", p);
 	if (!p.len) {
 		request_refuse(r, PROBLEM_FIELD, "sources", "switch to a closed posture: tegctl posture", "sources: `%s` is everybody", text);
 		return false;
 	}
-	if (p.addr.family == FAMILY_IP6 && p.len > 64 && p.len < 128)
-		return refuse_source(r, text, "is less than the /64 that is blocked at the least", cut(p, 64));
 	*out = p.addr.family == FAMILY_IP6 && p.len > 64 ? cut(p, 64) : p;
 	return true;
 }

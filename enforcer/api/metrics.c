@@ -239,6 +239,9 @@ static void add_metric(struct buf *out, enum metric m, const struct scrape *s)
 	case METRIC_BLOCKED:
 		add_count(out, m, NULL, s->counters->blocked_sources);
 		break;
+	case METRIC_OWN_BLOCKED:
+		add_count(out, m, NULL, s->status->own_blocked_count);
+		break;
 	case METRIC_FEED_ENTRIES:
 	case METRIC_FEED_LOADED:
 	case METRIC_FEED_STALE:

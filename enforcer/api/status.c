@@ -149,6 +149,7 @@ static cJSON *status_json(const struct status *s, const char *tag, uint64_t miss
 	add_parts(out, s);
 	add_pending(out, &s->pending);
 	add_drift(out, &s->drift);
+	json_add_text(out, "own_blocked", s->own_blocked);
 	json_add_text(out, "refuses", s->refuses);
 	add_events(out, &s->events, missed);
 	json_add_text(out, "cookies", s->cookies);

@@ -213,7 +213,8 @@ static void add_still(struct buf *out, const cJSON *still)
 
 	cJSON_ArrayForEach(i, still)
 		if (named++ < NAMED_MOST)
-			buf_printf(out, "%s is still blocked, by the network %s\n", json_text(i, "source"), json_text(i, "network"));
+			buf_printf(out, "%s is still blocked, by the network %s; to take back all of that: tegctl unblock %s\n", json_text(i, "source"),
+				   json_text(i, "network"), json_text(i, "network"));
 	if (named > NAMED_MOST)
 		buf_printf(out, "and so are %d more\n", named - NAMED_MOST);
 }

@@ -144,12 +144,22 @@ static void add_interfaces(struct buf *out, struct arena *a, const cJSON *s)
 	say_table(out, cells.at, 4, cells.len / 4);
 }
 
+static void add_own_blocked(struct buf *out, const cJSON *s)
+{
+	if (!*json_text(s, "own_blocked"))
+		return;
+	buf_printf(out, "  %-10s ", "blocked");
+	say_add(out, COLOUR_BAD, json_text(s, "own_blocked"));
+	buf_putc(out, '\n');
+}
+
 static void add_status(struct buf *out, struct arena *a, const cJSON *answer)
 {
 	add_head(out, answer);
 	add_posture(out, answer);
 	add_pending(out, answer);
 	add_facts(out, answer);
+	add_own_blocked(out, answer);
 	add_drift(out, answer);
 	add_events(out, answer);
 	add_interfaces(out, a, answer);

@@ -158,6 +158,8 @@ struct status {
 	uint32_t part_count;
 	struct status_pending pending;
 	struct status_drift drift;
+	const char *own_blocked; /* which address of this host lies in a blocked network, and the way out; "" when none does */
+	uint32_t own_blocked_count; /* of such addresses */
 	const char *refuses; /* why changes that must be remembered are refused; "" when they are not */
 	struct status_events events;
 	const char *cookies; /* who answers SYNs, or why nobody does; "" when no reflex does cookies */

@@ -80,6 +80,8 @@ void status_encode(struct buf *out, const struct status *s)
 	wire_put_u64(out, s->pending.until);
 	wire_put_u64(out, s->pending.before);
 	put_drift(out, &s->drift);
+	wire_put_str(out, s->own_blocked);
+	wire_put_u32(out, s->own_blocked_count);
 	wire_put_str(out, s->refuses);
 	put_events(out, &s->events);
 	wire_put_str(out, s->cookies);
@@ -174,6 +176,8 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.pending.until = wire_get_u64(&in);
 	s.pending.before = wire_get_u64(&in);
 	get_drift(&in, &s.drift, a);
+	s.own_blocked = wire_get_str(&in, a);
+	s.own_blocked_count = wire_get_u32(&in);
 	s.refuses = wire_get_str(&in, a);
 	get_events(&in, &s.events, a);
 	s.cookies = wire_get_str(&in, a);

@@ -51,7 +51,8 @@ static int answer_status(struct warden *w, const struct message *m, struct arena
 		keep_look(w);
 	own(buf) struct buf out = { 0 };
 	struct status s = { .started = w->started, .adopted = recovered_name(w->found), .intact = 1, .fault = "",
-			    .drift = w->drift, .refuses = w->keep_fault };
+			    .drift = w->drift, .refuses = w->keep_fault, .own_blocked = w->own_blocked.text,
+			    .own_blocked_count = w->own_blocked.count };
 
 	report_status(&s, w->live, &w->kernel, a);
 	told_count(w->told, &w->kernel, &s.events);
@@ -300,6 +301,8 @@ static int answer_block(struct warden *w, const struct message *m, struct arena 
 	u.not_blocked = arena_zero(a, ask.source_count * sizeof *u.not_blocked);
 	u.still_blocked = arena_zero(a, 2 * ask.source_count * sizeof *u.still_blocked);
 	rc = change_blocks(w, &ask, ask.seconds ? NULL : &u, &no);
+	if (w->own_blocked.count)
+		warden_look_at_own(w);
 	note_change(w, ask.seconds ? "block" : "unblock", &ask.by, block_summary(&ask, a), rc, &no);
 	return answer_unblocked(w, m, rc, &no, &u, why);
 }

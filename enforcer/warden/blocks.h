@@ -31,6 +31,13 @@ int blocks_change(struct kernel *k, char bank, const struct block *ask, struct u
  */
 int blocks_spare(struct kernel *k, const struct plan *p, const struct block *ask, struct err *why);
 
+/* Addresses of this host that lie in networks which were blocked before they came: the block stays, and it is told while it is so. */
+struct blocks_own {
+	char text[512]; /* a sentence, with the way out; "" when there is none */
+	uint32_t count;
+};
+int blocks_own(struct blocks_own *out, struct kernel *k, struct err *why);
+
 /* What one engine has and the other has not, or for a shorter time, these have then, with the time that is left. */
 struct block_engines {
 	bool programs, nft;

@@ -12,6 +12,7 @@
 #define TEG_WARDEN_INSIDE_H
 
 #include "enforcer/warden/audit.h"
+#include "enforcer/warden/blocks.h"
 #include "enforcer/warden/child.h"
 #include "enforcer/warden/told.h"
 #include "enforcer/warden/generation.h"
@@ -46,6 +47,7 @@ struct warden {
 	char drift_fault[512];
 	bool drift_is_open;
 	uint64_t drift_at_ms;
+	struct blocks_own own_blocked;
 	struct notify manager;
 	struct child api, next, leaving; /* the last two while what it reads is read anew: reload.c */
 	bool reload_again;
@@ -71,6 +73,8 @@ void note_change(struct warden *w, const char *what, const struct asker *by, con
 /* ---- warden.c ---- */
 
 void warden_follow(struct warden *w, unsigned changed);
+/* Which addresses of this host lie in blocked networks; what is new is said. */
+void warden_look_at_own(struct warden *w);
 
 /* ---- reload.c ---- */
 

@@ -40,6 +40,26 @@ uint64_t now_ms(void)
 
 /* ---- following the host ---------------------------------------------------------------- */
 
+static void look_at_own(void *context)
+{
+	struct warden *w = context;
+	struct blocks_own own = { .count = 0 };
+	struct err why;
+
+	if (blocks_own(&own, &w->kernel, &why)) {
+		say("%s", why.text);
+		return; /* what was told stays */
+	}
+	if (*own.text && strcmp(own.text, w->own_blocked.text))
+		say("%s", own.text);
+	w->own_blocked = own;
+}
+
+void warden_look_at_own(struct warden *w)
+{
+	memory_try(look_at_own, w); /* else at the next tick, or when an address comes */
+}
+
 void warden_follow(struct warden *w, unsigned changed)
 {
 	struct err own = { 0 }, links = { 0 };
@@ -52,6 +72,8 @@ void warden_follow(struct warden *w, unsigned changed)
 		no_links = generation_follow_links(w->live, &w->kernel, &w->state, &links);
 	if (changed)
 		note_fault(w->follow_fault, no_links ? links.text : no_self ? own.text : "");
+	if (changed & ROUTE_ADDRESSES && w->live)
+		warden_look_at_own(w);
 }
 
 /* After a change of what is on them that nobody asked for. */
@@ -165,6 +187,8 @@ static void tick(struct warden *w)
 		say("%llu times a reflex could not block its source: the table of runtime blocks is full", (unsigned long long)left_out);
 	if (w->live && ports_use(&w->live->ports, PORT_NFT))
 		memory_try(tidy_nft, w); /* else at the next tick */
+	if (w->own_blocked.count)
+		warden_look_at_own(w); /* blocks end */
 	keep_look(w);
 	sockets_let_go(w->network);
 }
@@ -360,6 +384,8 @@ static void take_up(struct warden *w)
 		feeds_adopted(&w->kernel);
 		follow_feeds(w); /* who died before may have put a content into some of all */
 	}
+	if (w->live)
+		warden_look_at_own(w);
 	if (w->state.now.number)
 		past_resolve(&w->past, &w->state);
 	if (!revert_in_ms(w, now_ms()))

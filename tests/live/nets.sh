@@ -18,6 +18,7 @@ from() { outside ping -c1 -W0.4 -q -I "$1" "${2:-10.9.0.1}" >/dev/null 2>&1 && e
 four() { from 198.51.100.7; }
 six() { from "${1:-2001:db8:7:1::7}" fd00:9::1; }
 rules() { nft -a list chain netdev tegumentar "$1" 2>/dev/null | grep -c blockednets; }
+own_blocked() { curl -s --unix-socket $lab/run/api.sock http://t/metrics | sed -n 's/^tegumentar_own_addresses_blocked //p'; }
 nets_chain() { nft list chains netdev 2>/dev/null | sed -n 's/.*chain \([ab]_nets\) .*/\1/p' | head -1; }
 
 for engine in native generic tc nft; do
@@ -31,7 +32,7 @@ for engine in native generic tc nft; do
 	holds "$(ctl audit --last 1)" "2 sources for 300 s: scans: 198.51.100.0/24, 2001:db8:7::/48" "$engine: who blocked them is in the audit log"
 	is "$(status .intact)" true "$engine: all is as it should be"
 	is "$(curl -s --unix-socket $lab/run/api.sock http://t/metrics | sed -n 's/^tegumentar_blocked_sources //p')" 2 "$engine: and counted"
-	is "$(ctl unblock 198.51.100.7)" "$(printf '%s\n' '0 sources are not blocked now' 'was not blocked before: 198.51.100.7' '198.51.100.7 is still blocked, by the network 198.51.100.0/24' | tail -2)" \
+	is "$(ctl unblock 198.51.100.7)" "$(printf '%s\n' '0 sources are not blocked now' 'was not blocked before: 198.51.100.7' '198.51.100.7 is still blocked, by the network 198.51.100.0/24; to take back all of that: tegctl unblock 198.51.100.0/24' | tail -2)" \
 		"$engine: a host in it is told to be blocked by it"
 	is "$(four)" silent "$engine: which it is"
 	ok "$engine: a wider one too" ctl block 198.51.100.0/22 --for 2h
@@ -39,7 +40,7 @@ for engine in native generic tc nft; do
 	is "$(ctl unblock 198.51.100.0/24 --json | jq -c '[.not_blocked, .still_blocked]')" '[[],[{"source":"198.51.100.0/24","network":"198.51.100.0/22"}]]' \
 		"$engine: a network within is told to be blocked by the wider one"
 	is "$(four), $(listed)" "silent, 198.51.100.0/22 2001:db8:7::/48" "$engine: and that one alone is left"
-	is "$(ctl unblock 198.51.100.0/23)" "$(printf '%s\n' 'was not blocked before: 198.51.100.0/23' '198.51.100.0/23 is still blocked, by the network 198.51.100.0/22')" "$engine: nor does one of another length"
+	is "$(ctl unblock 198.51.100.0/23)" "$(printf '%s\n' 'was not blocked before: 198.51.100.0/23' '198.51.100.0/23 is still blocked, by the network 198.51.100.0/22; to take back all of that: tegctl unblock 198.51.100.0/22')" "$engine: nor does one of another length"
 	bundle $lab/two.tegb 's/version "1"/version "2"/'
 	ok "$engine: another policy" ctl apply $lab/two.tegb
 	is "$(four), $(six)" "silent, silent" "$engine: a rollout does not unblock"
@@ -66,7 +67,39 @@ for engine in native generic tc nft; do
 	ok "$engine: all are taken back" ctl unblock 198.51.100.7 2001:db8:7::/48 2001:db8:8:1::/64
 	is "$(four), $(six), $(listed)" "answered, answered, " "$engine: and answered"
 
+	# an own address that comes later
+	is "$(status .own_blocked) $(own_blocked)" " 0" "$engine: no own address is in a blocked network"
+	ok "$engine: networks of which none has one" ctl block 198.51.100.0/24 2001:db8:7::/48 198.51.0.0/18
+	ip addr add 198.51.100.9/32 dev lo
+	ok "$engine: an address in one comes, which status tells" soon "198.51.100.9, an address of this host, lies in the network 198.51.100.0/24, which was blocked before it came: nobody else of that network reaches this host; tegctl unblock 198.51.100.0/24" status .own_blocked
+	holds "$(ctl status)" "198.51.100.9, an address of this host" "$engine: to people too"
+	is "$(own_blocked) $(four) $(status .intact)" "1 silent true" "$engine: it is counted, and the block stays"
+	ip -6 addr add 2001:db8:7:9::9/128 dev lo
+	ok "$engine: one of IPv6 too" soon 2 own_blocked
+	ok "$engine: one is taken back" ctl unblock 198.51.100.0/24
+	is "$(own_blocked) $(status .own_blocked | cut -d, -f1)" "1 2001:db8:7:9::9" "$engine: the other is told"
+	ip -6 addr del 2001:db8:7:9::9/128 dev lo
+	ok "$engine: until it goes" soon "0" own_blocked
+	ip -6 addr add 2001:db8:7:9::9/128 dev lo
+	ok "$engine: it comes again" soon 1 own_blocked
+	tegd_end KILL
+	ok "$engine: tegd starts after a crash" tegd_start --engine $engine --state-dir $lab/state-$engine --pin-dir $lab/bpf/$engine
+	is "$(own_blocked)" 1 "$engine: it is told after a start"
+	ok "$engine: all are taken back" ctl unblock 2001:db8:7::/48 198.51.0.0/18
+	is "$(own_blocked) $(status .own_blocked)" "0 " "$engine: which is told at once"
+	ip -6 addr del 2001:db8:7:9::9/128 dev lo
+	ok "$engine: one is blocked for seconds" ctl block 2001:db8:7::/48 --for 3s
+	ip -6 addr add 2001:db8:7:9::9/128 dev lo
+	ok "$engine: when it is over nothing is told" soon "0 " eval 'echo "$(own_blocked) $(status .own_blocked)$(listed)"'
+	ip -6 addr del 2001:db8:7:9::9/128 dev lo
+	ip addr del 198.51.100.9/32 dev lo
+
 	# what is refused
+	ok "$engine: a network between a /64 and an address: 64" ends 64 ctl block 2001:db8:7:1::/96
+	is "$(cat $lab/said)" "$(printf '%s\n' 'tegctl: A field is not what it must be: sources: `2001:db8:7:1::/96` is a part of a /64, and of IPv6 nothing less than a /64 is blocked' '  try: 2001:db8:7:1::/64')" \
+		"$engine: is told to be a part of what can be, and what to write"
+	ok "$engine: one with bits behind its length: 64" ends 64 ctl unblock 2001:db8:7:1::5/127
+	holds "$(cat $lab/said)" "try: 2001:db8:7:1::/64" "$engine: is told the same, not one that is refused too"
 	ok "$engine: a network with bits behind its length: 64" ends 64 ctl block 198.51.100.7/24
 	holds "$(cat $lab/said)" "198.51.100.0/24" "$engine: what to write is said"
 	ok "$engine: everybody: 64" ends 64 ctl block 0.0.0.0/0
@@ -131,6 +164,14 @@ ok "tegd is killed, and started with XDP" moves native KILL
 is "$(status .engine)" xdp-native "XDP judges"
 is "$(four), $(six), $(six 2001:db8:8:1::7)" "silent, answered, silent" "what nft blocked is blocked, what was taken back is not"
 is "$(left 2001:db8:8::/45 7000 7201)" "[true]" "for the time that was left"
+ok "tegd is started with nft again" moves nft TERM
+ok "networks of 24 lengths are blocked" ctl block --from $lab/lengths
+ok "and one more, by hand" nft add element netdev tegumentar blockednets4 '{ 192.0.0.0 timeout 1h }' # 128.0.0.0/1
+ok "a host, which is carried all the same" ctl block 10.9.0.3
+ok "tegd is started with XDP" moves native TERM
+holds "$(cat $lab/log)" "the programs ask for networks of 24 lengths of a family, and" "why one is not carried is said"
+is "$(grep -c 'table of runtime blocks is full' $lab/log) $(ctl block --json | jq '[.blocks[].source | select(contains("."))] | length') $(from 10.9.0.3) $(four)" "0 26 silent silent" \
+	"as it is, and all others are"
 tegd_end TERM
 nft flush ruleset
 done_testing

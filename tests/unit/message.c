@@ -24,7 +24,7 @@ static struct status whole_status(void)
 		.posture_reason = "quiet again", .posture_since = 1700000000, .posture_until = 1700003600, .posture_next = "LOCKDOWN", .started = 1600000000, .switch_ns = 250000, .adopted = "adopted",
 		.engine = "mixed", .nft_digest = "bb", .unknown_since = 1700000040, .fault = "nft: unread", .postures = postures, .posture_count = 2,
 		.interfaces = interfaces, .interface_count = 2, .parts = parts, .part_count = 2,
-		.pending = { 1700000060, 40 }, .drift = { 1700000030, 2, 1, 1700000020, "nft: altered" }, .refuses = "it is full",
+		.pending = { 1700000060, 40 }, .drift = { 1700000030, 2, 1, 1700000020, "nft: altered" }, .own_blocked = "192.0.2.7 lies in it", .own_blocked_count = 3, .refuses = "it is full",
 		.events = { "xdp", 7, 3, 2, 1 }, .cookies = "on arrival",
 	};
 }
