@@ -1,5 +1,6 @@
 #!/bin/bash
 # Posture changes under 250,000 packets a second lose none that both postures admit and judge none by a mixture, on every engine.
+# Runs: tests/bench/enforcer
 set -u
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
 . tests/lib/lab.sh

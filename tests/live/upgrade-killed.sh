@@ -1,5 +1,6 @@
 #!/bin/bash
 # The other version of tegd is killed as it enters a system call, while it takes over: one of both judges, and the next start finishes.
+# Runs: other/tegd
 . tests/lib/live.bash
 command -v strace >/dev/null || { echo "1..0 # SKIP strace is not installed (apt-get install strace)"; exit 0; }
 ldd "$BUILD/tegd" | grep -q libasan && { echo "1..0 # SKIP the sanitizers' runtime traces too"; exit 0; }

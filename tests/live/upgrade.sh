@@ -1,6 +1,7 @@
 #!/bin/bash
 # Another version of tegd takes over from what one has pinned, under load; and back. `later` has other tables of
 # generations, `other` another layout of every pinned map too (Makefile).
+# Runs: later/tegc later/tegd other/tegc other/tegd
 . tests/lib/live.bash
 
 bundle $lab/one.tegb

@@ -65,6 +65,27 @@ else
 	sed 's/^/# got:  /' <<<"$slow"
 fi
 
+# What is not made is told once, before any test.
+unmade() { # unmade CLAIM SAID
+	local got rc
+
+	got=$(unset TEST_MADE; BUILD=$dir/build tests/run unit/runner same/xdp 2>&1)
+	rc=$?
+	n=$((n + 1))
+	if [ "$got" = "tests/run: $2: make BUILD=$dir/build all $dir/build/tests/same/xdp" ] && [ $rc = 2 ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		sed 's/^/# got:  /' <<<"code $rc, $got"
+	fi
+}
+unmade "missing programs are named, with what makes them" "$dir/build/tegc is not there, nor are 3 others"
+mkdir -p "$dir/build/tests/same"
+touch "$dir"/build/{tegc,tegd,tegctl}
+unmade "also one alone" "$dir/build/tests/same/xdp is not there"
+touch "$dir/build/tests/same/xdp"
+unmade "and those that are older than their sources" "what these tests run is older than its sources"
+
 # Several at once are told in the order of the list.
 for i in 1 2 3; do
 	printf '#!/bin/bash\nsleep 0.%d\necho "not ok 1 - %d"\necho 1..1\n' $((6 - 2 * i)) $i > "$dir/at$i"
