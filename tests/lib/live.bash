@@ -59,6 +59,11 @@ ok() { # ok CLAIM COMMAND...
 }
 same() { [ "$1" = "$2" ] || { echo "want: $2"; echo "got:  $1"; false; }; }
 is() { ok "$3" same "$1" "$2"; } # is GOT WANT CLAIM
+soon() { # soon WANT COMMAND...: it says so, within some seconds: events take a moment
+	local i
+	for i in $(seq 500); do [ "$("${@:2}")" = "$1" ] && break; sleep 0.02; done
+	same "$("${@:2}")" "$1"
+}
 has() { case $1 in *"$2"*) ;; *) echo "# want: …$2…"; echo "# got:  $1"; false ;; esac; }
 holds() { ok "$3" has "$1" "$2"; } # holds TEXT PART CLAIM
 sanitizers_are_silent() { ! grep -E "Sanitizer|runtime error" $lab/log; }

@@ -4,11 +4,6 @@
 servers 80
 bundle $lab/star.tegb 's/"w0"/"w*"/'
 interfaces() { status '.interfaces[] | .name + ":" + .engine' | xargs; }
-soon() { # soon WANT COMMAND...: events take a moment
-	local i
-	for i in $(seq 50); do [ "$("${@:2}")" = "$1" ] && break; sleep 0.02; done
-	same "$("${@:2}")" "$1"
-}
 
 nft -f - <<'N'
 table inet foreign {

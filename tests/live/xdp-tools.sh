@@ -7,11 +7,6 @@ mount -t bpf bpf /sys/fs/bpf # theirs, without our pins
 refused() { ! "$@" >$lab/said 2>&1; }
 pings_from() { pings 10.9.0.1 -I "$1"; }
 attached() { ip -j link show w0 | jq -c '.[0].xdp.prog.id'; }
-soon() { # soon WANT COMMAND...: events take a moment
-	local i
-	for i in $(seq 500); do [ "$("${@:2}")" = "$1" ] && break; sleep 0.02; done
-	same "$("${@:2}")" "$1"
-}
 servers 80
 bundle $lab/one.tegb
 
