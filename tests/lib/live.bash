@@ -10,6 +10,7 @@
 
 : "${BUILD:=build}" "${TEST_PATIENCE:=0.4}" # seconds after which what has not answered does not
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
+. tests/lib/linux.bash
 if [ -z "${TEG_LIVE-}" ]; then
 	exec env TEG_LIVE=1 unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
 fi

@@ -2,7 +2,6 @@
 # A web server under a flood of forged SYNs: its queue is full, SYNs over the rate are answered with cookies on arrival, and clients get through.
 . tests/lib/live.bash
 . tests/lib/flood.bash
-. tests/lib/linux.bash
 
 command -v nginx >/dev/null && command -v hping3 >/dev/null || { echo "1..0 # SKIP needs nginx and hping3"; exit 0; }
 

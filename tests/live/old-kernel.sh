@@ -3,7 +3,6 @@
 # XDP program; nor is the program tried out there. The kernel only says that it is an older one (personality(2), UNAME26).
 command -v strace >/dev/null || { echo "1..0 # SKIP strace is not installed (apt-get install strace)"; exit 0; }
 . tests/lib/live.bash
-. tests/lib/linux.bash
 servers 80
 cat > $lab/tests.teg <<'END'
 test "a source of bogons is dropped" {

@@ -1,7 +1,6 @@
 #!/bin/bash
 # The policy's own tests run through the program that is being staged, before it judges a packet.
 . tests/lib/live.bash
-. tests/lib/linux.bash
 ! linux_before 6.1 || { echo "1..0 # SKIP before Linux 6.1 no policy's test is run in the kernel"; exit 0; }
 
 cat > $lab/tests.teg <<'END'

@@ -1,17 +1,20 @@
 #!/bin/bash
-# Policies whose interface is a VLAN device, on every engine of programs; two tags with a device for each (QinQ), judged
+# Policies whose interface is a VLAN device, on every engine; two tags with a device for each (QinQ), judged
 # below, between and above; each with frames of 9,000 bytes. tests/live/vlan.sh has what one tag means below.
 . tests/lib/live.bash
 ip link add link w0 name v5 type vlan id 5 2>/dev/null || { echo "1..0 # SKIP this kernel has no VLAN devices"; exit 0; }
 ip link set w0 mtu 9004
 ip -n outside link set c0 mtu 9004
-joined() { # joined NUMBER DEVICE PEER: what stands on both, with addresses of the net 10.NUMBER.0 and of bogons
+stands() { # stands NUMBER DEVICE
 	ip addr add 10.$1.0.1/24 dev $2
 	ip link set $2 up mtu 9000
+	ip route add 203.0.$1.7/32 dev $2
+}
+joined() { # joined NUMBER DEVICE PEER: what stands on both, with addresses of the net 10.NUMBER.0 and of bogons
+	stands $1 $2
 	ip -n outside addr add 10.$1.0.2/24 dev $3
 	ip -n outside addr add 203.0.$1.7/32 dev $3
 	ip -n outside link set $3 up mtu 9000
-	ip route add 203.0.$1.7/32 dev $2
 }
 ip -n outside link add link c0 name u5 type vlan id 5
 joined 5 v5 u5
@@ -25,14 +28,15 @@ joined 8 q8 r8
 ip link set q8 mtu 8996
 ip -n outside link set r8 mtu 8996
 servers 80 8080
-at() { # at NAME ZONE
-	bundle "$lab/$1.tegb" "s/\"w0\"/$2/; s|^net bogons = .*|net bogons = [203.0.5.0/24, 203.0.7.0/24, 203.0.8.0/24]|"
+at() { # at NAME ZONE [SED-SCRIPT]
+	bundle "$lab/$1.tegb" "${3-}; s/\"w0\"/$2/; s|^net bogons = .*|net bogons = [203.0.5.0/24, 203.0.7.0/24, 203.0.8.0/24]|"
 }
 at below '"w0"'
 at v5 '"v5"'
 at s7 '"s7"'
 at both '["w0", "v5"]'
 at q8 '"q8"'
+at passing '"w0"' 's|^posture BALANCED .*|&\n    malformed pass vlan-depth|'
 
 judged() { # judged WORDS NUMBER: bogons are blocked on arrival; ping and the web pass
 	local before both
@@ -50,12 +54,12 @@ tags() { # tags on|off: beside the frame, or in it
 words() { status '.interfaces[] | .name + " " + .engine + ": " + .reason'; }
 
 # --- two tags
-for engine in native generic tc; do
+for engine in native generic tc nft; do
 	# No driver has frames of several buffers before 5.18, nor virtio_net before 6.3 (docs/install.md): it refuses this MTU.
 	[ $engine = native ] && { linux_before 5.18 || { [ -e $cards ] && linux_before 6.3; }; } && continue
 	for zone in below s7 q8; do
 		case $engine-$zone in
-		native-s7 | native-q8 | tc-s7) continue ;;
+		native-s7 | native-q8 | tc-s7 | nft-below) continue ;;
 		esac
 		ok "$engine, two tags: tegd starts with the zone $zone" tegd_start --engine $engine --bundle $lab/$zone.tegb
 		for beside in on off; do
@@ -68,9 +72,28 @@ for engine in native generic tc; do
 	done
 done
 
+# --- two tags below nft, which reads nothing behind the second (docs/nftables.md)
+unread() { [ "$(counted vlan-depth)" -gt "${before:-0}" ]; }
+tried() { echo "$(reaches 80 10.8.0.1) $(pings 10.8.0.1 -M do -s 8900) $(pings 10.8.0.1 -I 203.0.8.7)"; }
+declare -A comes=([below]="shut silent silent" [passing]="open answered answered")
+ok "nft, two tags: tegd starts with the zone below" tegd_start --engine nft --bundle $lab/below.tegb
+for zone in below passing; do
+	ok "nft, zone $zone: it is in force" ctl apply $lab/$zone.tegb
+	for beside in on off; do
+		tags $beside
+		where="nft, zone $zone, the outer tag $([ $beside = on ] && echo beside || echo in) the frame"
+		before=$(counted vlan-depth)
+		is "$(tried)" "${comes[$zone]}" "$where: two tags are $([ $zone = below ] && echo dropped || echo "let on to layer 4, of a blocked source too")"
+		ok "$where: and counted by that cause" unread
+		[ $zone = passing ] || judged "$where, one tag" 5
+	done
+done
+tegd_end TERM
+forget
+
 # --- the device itself
-declare -A named=([auto]=xdp-generic [generic]=xdp-generic [tc]=tc)
-for engine in auto generic tc; do
+declare -A named=([auto]=xdp-generic [generic]=xdp-generic [tc]=tc [nft]=nft)
+for engine in auto generic tc nft; do
 	ok "$engine: tegd starts with a zone that is a VLAN device" tegd_start --engine $engine --bundle $lab/v5.tegb
 	[ $engine = auto ] && reason="the driver has no native XDP" || reason="asked for"
 	is "$(words)" "v5 ${named[$engine]}: $reason" "$engine: judges on the device, and says why"
@@ -80,6 +103,13 @@ for engine in auto generic tc; do
 		judged "$engine, tag $([ $beside = on ] && echo beside || echo in) the frame" 5
 	done
 	is "$(pings 10.7.0.1 -I 203.0.7.7)" answered "$engine: another VLAN is not of the zone"
+	ip link del v5
+	ok "$engine: the device goes" soon "v5 none: there is no such interface now" words
+	ip link add link w0 name v5 type vlan id 5
+	stands 5 v5
+	ok "$engine: and comes again" soon "v5 ${named[$engine]}: $reason" words
+	is "$(status .intact)" true "$engine: all parts stand"
+	judged "$engine, the device that came" 5
 	tegd_end TERM
 	forget
 done
