@@ -1,13 +1,7 @@
 /*
- * dead.c - which rules decide nothing, or next to nothing, and which rules before them are the reason.
+ * dead.c - which rules decide nothing, or next to nothing.
  */
-#include "compiler/prove/mutant.h"
-#include "compiler/prove/prover.h"
-
-#include <assert.h>
-#include <stdlib.h>
-
-#include "lang/base/strmap.h"
+#include "compiler/prove/dead_parts.h"
 
 /* --- which steps ever decide, and how much ------------------------------------------ */
 
@@ -16,19 +10,6 @@ struct reaching {
 	double *decides; /* by step: share of all packets, as space_weigh measures */
 	double *shares;	 /* work, by step */
 };
-
-static double width(const struct addr_range *r)
-{
-	return (double)(r->hi - r->lo) + 1;
-}
-
-/* The share of all packets that lie in the window. Only these fields are ever cut. */
-static double window_part(const struct window *w, const struct window *all)
-{
-	return width(&w->dst) / width(&all->dst) * (width(&w->src) / width(&all->src)) *
-	       ((w->proto.hi - w->proto.lo + 1.0) / 256) *
-	       ((w->dport.hi - w->dport.lo + 1.0) / 65536);
-}
 
 static void ask_reach(struct idd *m, struct space *s, const struct slice *slice, void *arg)
 {
@@ -112,28 +93,6 @@ static double step_weight(const struct terms *t, const struct judgement *j, cons
 
 /* --- all rules of a policy ---------------------------------------------------------- */
 
-/* Rules of layers 1 to 3 stand in many judgements, and are dead when they are in all. */
-struct seen {
-	const struct ir_rule *rule;
-	bool reached;
-};
-
-struct dead_search {
-	struct prover *prover;
-	struct terms terms;
-	const struct ir *ir;
-	double share;
-	struct judgement **judgements; /* by posture and direction */
-	struct dead_list list;
-	VEC(struct dead) found;
-	VEC(struct seen) seen;
-	struct strmap places; /* id: 1 + its place in seen */
-
-	/* work of the explanations, each of which leaves it as it was: there may be as many as rules */
-	bool *decides, *listed;	/* by step: takes some of the rule's packets; is in the list: */
-	VEC(uint32_t) deciding;
-};
-
 static struct seen *seen_at(struct dead_search *k, const struct ir_rule *rule)
 {
 	struct seen fresh = { .rule = rule };
@@ -197,12 +156,6 @@ static void search(struct dead_search *k, struct judgement *j, unsigned states)
 	k->list.progress.undecided += q.progress.undecided;
 }
 
-static struct judgement *judgement_of(const struct dead_search *k, unsigned posture,
-				      enum direction d)
-{
-	return k->judgements[posture * DIRECTION_COUNT + d];
-}
-
 static void make_judgements(struct dead_search *k)
 {
 	size_t count = k->ir->posture_count * DIRECTION_COUNT;
@@ -216,8 +169,9 @@ static void make_judgements(struct dead_search *k)
 		if (k->judgements[i]->step_count > most)
 			most = k->judgements[i]->step_count;
 	}
-	k->decides = arena_zero(k->prover->arena, most * sizeof *k->decides);
-	k->listed = arena_zero(k->prover->arena, most * sizeof *k->listed);
+	k->decides = arena_zero(k->prover->arena, (most + 1) * sizeof *k->decides);
+	k->listed = arena_zero(k->prover->arena, (most + 1) * sizeof *k->listed);
+	k->over = arena_zero(k->prover->arena, k->terms.unknowns.len * sizeof *k->over);
 }
 
 static struct dead_list search_all(struct prover *p, const struct ir *ir, double share, unsigned states)
@@ -269,197 +223,4 @@ struct idle_list prove_idle(struct prover *p, const struct ir *ir)
 			vec_push(p->arena, &out, l.at[k].rule);
 	}
 	return out;
-}
-
-/* --- why one is dead ---------------------------------------------------------------- */
-
-struct explaining {
-	struct prover *prover;
-	const struct terms *terms;
-	struct judgement *j;
-	uint32_t step;
-	const struct cell *cell; /* of the step */
-	struct dead_search *search;
-	double own, contrary;
-	bool contrary_witness;
-	struct dead *dead;
-	struct asking q;
-};
-
-static bool is_contrary(const struct explaining *k, uint32_t step)
-{
-	return MUTANT(24, k->j->steps[step].verdict != k->j->steps[k->step].verdict, true);
-}
-
-static idd_ref to_contrary(const void *arg, uint32_t step)
-{
-	const struct explaining *k = arg;
-
-	return is_contrary(k, step) ? IDD_TRUE : IDD_FALSE;
-}
-
-static idd_ref to_others(const void *arg, uint32_t step)
-{
-	const struct explaining *k = arg;
-
-	return step == k->step ? IDD_FALSE : IDD_TRUE;
-}
-
-/* Of the cell, while nothing is blocked and no rate is exceeded but the rule's own. */
-static idd_ref calm_set(struct idd *m, struct space *s, const struct judgement *j,
-			const struct cell *c)
-{
-	idd_ref set = space_cell_alone(m, s, j, c);
-
-	for (unsigned level = 0; level < s->levels; level++) {
-		bool own = c->unknown >= 0 && level == FIELD_COUNT + (unsigned)c->unknown;
-
-		if (s->unknown_level[level] && !own)
-			set = idd_apply(m, IDD_AND, set,
-					idd_interval(m, level, 0, 0, IDD_TRUE, IDD_FALSE));
-	}
-	return set;
-}
-
-/* A packet that is decided otherwise is told rather than one that is decided alike. */
-static void pick_witness(struct explaining *k, struct idd *m, struct space *s, idd_ref others,
-			 idd_ref contrary)
-{
-	struct witness w;
-	idd_ref set = contrary != IDD_FALSE ? contrary : others;
-
-	if (k->contrary_witness || (k->dead->witnessed && contrary == IDD_FALSE))
-		return;
-	if (set == IDD_FALSE || !witness_pick(&w, k->prover, m, s, set, k->j->direction))
-		return;
-	witness_replay(&w, k->terms, k->j);
-	k->dead->witness = w;
-	k->dead->witnessed = true;
-	k->contrary_witness = contrary != IDD_FALSE;
-}
-
-/* Only steps of the slice can be among them. */
-static void note_deciding(struct dead_search *s, struct idd *m, idd_ref taken, const struct slice *slice)
-{
-	idd_numbers(m, taken, s->decides);
-	for (size_t i = 0; i < slice->len; i++) {
-		const uint32_t step = slice->at[i]->step;
-
-		if (!s->decides[step] || s->listed[step])
-			continue;
-		s->listed[step] = true;
-		vec_push(s->prover->arena, &s->deciding, step);
-	}
-}
-
-static int by_step(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-static void forget_deciding(struct dead_search *s)
-{
-	for (size_t i = 0; i < s->deciding.len; i++)
-		s->decides[s->deciding.at[i]] = s->listed[s->deciding.at[i]] = false;
-	s->deciding.len = 0;
-}
-
-static void ask_why(struct idd *m, struct space *s, const struct slice *slice, void *arg)
-{
-	struct explaining *k = arg;
-	struct window all = window_all(s->terms, s->window.family, s->window.states);
-	double part = window_part(&s->window, &all);
-	idd_ref set = calm_set(m, s, k->j, k->cell);
-	idd_ref taken = idd_apply(m, IDD_MASK, set, space_steps(m, s, slice));
-	idd_ref others = idd_apply(m, IDD_OVER, idd_map(m, taken, to_others, k), IDD_FALSE);
-	idd_ref contrary = idd_apply(m, IDD_OVER, idd_map(m, taken, to_contrary, k), IDD_FALSE);
-
-	note_deciding(k->search, m, taken, slice);
-	k->own += part * set_share(m, s, set);
-	k->contrary += part * set_share(m, s, contrary);
-	pick_witness(k, m, s, others, contrary);
-}
-
-static void list_deciders(struct dead_search *s, struct explaining *k, struct dead *d)
-{
-	VEC(struct decider) deciders = { 0 };
-
-	if (s->deciding.len)
-		qsort(s->deciding.at, s->deciding.len, sizeof *s->deciding.at, by_step);
-	for (size_t i = 0; i < s->deciding.len; i++)
-		if (s->deciding.at[i] != k->step)
-			vec_push(s->prover->arena, &deciders, decider_of(&k->j->steps[s->deciding.at[i]]));
-	d->deciders = deciders.at;
-	d->decider_count = deciders.len;
-}
-
-static enum dead_kind kind_of(const struct explaining *k)
-{
-	if (!k->j->steps[k->step].count)
-		return DEAD_EMPTY;
-	if (!k->dead->never)
-		return DEAD_PARTLY;
-	for (size_t i = 0; i < k->search->deciding.len; i++)
-		if (is_contrary(k, k->search->deciding.at[i]))
-			return DEAD_SHADOWED;
-	return DEAD_REDUNDANT;
-}
-
-/* A reflex may be silent in some postures: any posture that has the rule shows why. */
-static struct judgement *judgement_with(const struct dead_search *k, struct dead *d, uint32_t *step)
-{
-	struct judgement *j = judgement_of(k, d->posture, d->direction);
-
-	for (unsigned i = 0; !judgement_step(j, d->rule, step); i++) {
-		assert(i < k->ir->posture_count);
-		d->posture = i;
-		j = judgement_of(k, i, d->direction);
-	}
-	return j;
-}
-
-/*
- * What stands behind a rule of layer 4 decides nothing of it, and need not be looked at. Not so behind
- * the others: what a lifeline spares goes on with layer 4.
- */
-static struct judgement up_to(const struct judgement *j, uint32_t step)
-{
-	struct judgement cut = *j;
-
-	if (step >= j->layer4) {
-		cut.step_count = step + 1;
-		cut.cell_count = j->steps[step].first + j->steps[step].count;
-	}
-	return cut;
-}
-
-bool prove_dead_explain(const struct dead_list *l, struct dead *d)
-{
-	struct dead_search *s = l->search;
-	struct explaining k = { .prover = s->prover, .terms = &s->terms, .search = s, .dead = d };
-
-	const struct judgement *whole = judgement_with(s, d, &k.step);
-	struct judgement cut = up_to(whole, k.step);
-
-	k.j = &cut;
-	k.q = (struct asking){ .prover = s->prover, .terms = &s->terms, .most = SLICE_CELLS,
-			       .ask = ask_why, .arg = &k };
-	for (uint32_t i = 0; i < k.j->steps[k.step].count; i++) {
-		const struct cell *c = &k.j->cells[k.j->steps[k.step].first + i];
-		struct window all = window_all(&s->terms, c->family, 1u << CT_NEW), w;
-
-		k.cell = c;
-		k.q.more = c;
-		all.quiet = c->unknown < 0;
-		if (window_around(&w, &all, c))
-			asking_run(&k.q, &w, &k.j, 1);
-	}
-	d->kind = kind_of(&k);
-	d->share = k.own > 0 ? k.contrary / k.own : 0;
-	d->progress = k.q.progress;
-	list_deciders(s, &k, d);
-	forget_deciding(s);
-	return d->never || k.contrary > 0;
 }

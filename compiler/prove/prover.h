@@ -67,6 +67,7 @@ struct reach {
 	const struct judgement *j;
 	bool *reached; /* by step, and one for all that were known before */
 	bool *over;    /* work: none of the unknowns holds */
+	const struct cell *within; /* only packets of this one, while nothing is blocked and no rate is exceeded but its own; or NULL */
 };
 
 struct reach reach_begin(struct prover *p, const struct terms *t, const struct judgement *j);

@@ -124,30 +124,62 @@ static uint32_t first_of(const struct slice *s, const struct point *p)
 	return UINT32_MAX;
 }
 
+/* The cell's packets that lie within the other too, as far as few values say it; the rest is asked of each packet. */
+static struct cell narrowed(const struct cell *c, const struct cell *within)
+{
+	struct cell both = *c;
+
+	if (!within)
+		return both;
+	both.states &= within->states;
+	both.replies &= within->replies;
+	both.fragments &= within->fragments;
+	both.hops &= within->hops;
+	both.blocked &= 1u;
+	both.zones &= within->zones;
+	both.flags_want |= within->flags_want;
+	return both;
+}
+
+/* Has it any packet that is looked for? */
+static bool may_meet(const struct reach *k, const struct cell *c)
+{
+	if (!k->within)
+		return k->j->steps[c->step].rule;
+
+	const struct cell both = narrowed(c, k->within);
+
+	return both.states && both.replies && both.fragments && both.hops && both.blocked && both.zones &&
+	       (c->unknown < 0 || c->unknown == k->within->unknown);
+}
+
 static bool is_open(const struct reach *k, const struct cell *c)
 {
-	return !k->reached[c->step] && k->j->steps[c->step].rule && !k->j->steps[c->step].goes_on;
+	return !k->reached[c->step] && !k->j->steps[c->step].goes_on && may_meet(k, c);
 }
 
 /* Whichever step the packet is found to be decided by, that one decides. */
 static void search(struct reach *k, const struct slice *s, size_t at, const struct window *w)
 {
-	const struct cell *c = s->at[at];
+	const struct cell *c = s->at[at], both = narrowed(c, k->within);
+	const int unknown = k->within ? k->within->unknown : c->unknown;
 	uint64_t draw = (c->step + 1) * UINT64_C(0x9e3779b97f4a7c15);
 
 	for (int i = 0; i < TRIES && !k->reached[c->step]; i++) {
 		struct point p = { .over = k->over };
 		uint32_t step;
 
-		if (!pick(&p, &draw, c, w))
+		if (!pick(&p, &draw, &both, w))
 			continue;
-		if (c->unknown >= 0)
-			k->over[c->unknown] = true;
-		step = first_of(s, &p);
+		p.dst_self |= k->within && k->within->dst.self;
+		p.src_self |= k->within && k->within->src.self;
+		if (unknown >= 0)
+			k->over[unknown] = true;
+		step = !k->within || cell_has(k->within, &p) ? first_of(s, &p) : UINT32_MAX;
 		if (step != UINT32_MAX)
 			k->reached[step] = true;
-		if (c->unknown >= 0)
-			k->over[c->unknown] = false;
+		if (unknown >= 0)
+			k->over[unknown] = false;
 	}
 }
 

@@ -87,6 +87,9 @@ idd_ref space_steps(struct idd *m, struct space *s, const struct slice *slice);
 /* The same, but the steps that are `known` are one, with the number behind the last: much cheaper where they are most. */
 idd_ref space_steps_among(struct idd *m, struct space *s, const struct slice *slice, const bool *known);
 
+/* A number for who decides, as sort() gives it for a step. */
+idd_ref space_sorted(struct idd *m, struct space *s, const struct slice *slice, idd_mapping *sort, const void *arg);
+
 /* Which packets are admitted; cheaper than asking for the step. */
 idd_ref space_admitted(struct idd *m, struct space *s, const struct slice *slice);
 

@@ -311,6 +311,26 @@ idd_ref space_steps_among(struct idd *m, struct space *s, const struct slice *sl
 	return build_all(m, s, slice, leaf_among, &k);
 }
 
+struct sorting {
+	const struct judgement *of;
+	idd_mapping *sort;
+	const void *arg;
+};
+
+static idd_ref leaf_sorted(const void *arg, uint32_t step)
+{
+	const struct sorting *k = arg;
+
+	return k->of->steps[step].goes_on ? IDD_NUMBER(GOES_ON) : k->sort(k->arg, step);
+}
+
+idd_ref space_sorted(struct idd *m, struct space *s, const struct slice *slice, idd_mapping *sort, const void *arg)
+{
+	struct sorting k = { slice->of, sort, arg };
+
+	return build_all(m, s, slice, leaf_sorted, &k);
+}
+
 idd_ref space_admitted(struct idd *m, struct space *s, const struct slice *slice)
 {
 	return build_all(m, s, slice, leaf_admitted, slice->of);

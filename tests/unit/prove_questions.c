@@ -25,7 +25,7 @@ enum law {
 	CLAIM_REPLAYS, CLAIM_IN_BOX, CLAIM_WRONG, CLAIM_REFUTED_FOR_ALL, CLAIM_CONDITIONAL,
 	CLAIM_PROVED, CLAIM_NOT_REFUTED, ORDER_REPLAYS, ORDER_WRONG, ORDER_PROVED, EQUAL_REPLAYS,
 	EQUAL_WRONG, EQUAL_PROVED, EQUAL_SELF, DEAD_NEVER, DEAD_ALL_FOUND, DEAD_REPLAYS,
-	DEAD_WITNESS, DEAD_WITNESSED, DECIDED, LAWS
+	DEAD_WITNESS, DEAD_DECIDERS, DEAD_WITNESSED, DECIDED, LAWS
 };
 
 static const char *const laws[LAWS] = {
@@ -47,6 +47,7 @@ static const char *const laws[LAWS] = {
 	[DEAD_ALL_FOUND] = "dead: exactly the rules that those before them cover",
 	[DEAD_REPLAYS] = "dead: every witness replays in eval",
 	[DEAD_WITNESS] = "dead: the witness lies in the rule and another decides it",
+	[DEAD_DECIDERS] = "dead: who decides instead is told, each of them and nobody else",
 	[DEAD_WITNESSED] = "dead: there is a witness wherever there is a packet",
 	[DECIDED] = "every question is decided",
 };
@@ -308,6 +309,50 @@ static void check_dead_in(struct world *w, const struct dead_list *l, struct jud
 	}
 }
 
+/* Who decides the rule's packets, with each step's number in one diagram, while nothing is blocked and no rate is exceeded but its own. */
+struct deciding {
+	const struct cell *cell; /* of the rule */
+	bool *decides;		 /* by step */
+};
+
+static void ask_deciding(struct idd *m, struct space *s, const struct slice *slice, void *arg)
+{
+	struct deciding *k = arg;
+	idd_ref set = space_cell(m, s, k->cell, IDD_TRUE, IDD_FALSE);
+
+	for (unsigned level = 0; level < s->levels; level++)
+		if (s->unknown_level[level] && (k->cell->unknown < 0 || level != FIELD_COUNT + (unsigned)k->cell->unknown))
+			set = idd_apply(m, IDD_AND, set, idd_interval(m, level, 0, 0, IDD_TRUE, IDD_FALSE));
+	idd_numbers(m, idd_apply(m, IDD_MASK, set, space_steps(m, s, slice)), k->decides);
+}
+
+static bool is_among(const struct dead *d, const struct step *s)
+{
+	for (size_t i = 0; i < d->decider_count; i++)
+		if (d->deciders[i].rule == s->rule && (s->rule || !strcmp(d->deciders[i].why, s->why)))
+			return true;
+	return false;
+}
+
+static void check_deciders(struct world *w, struct judgement *j, const struct dead *d)
+{
+	struct deciding k = { .decides = arena_zero(w->prover->arena, j->step_count) };
+	struct asking q = { .prover = w->prover, .terms = &w->terms, .most = SIZE_MAX, .ask = ask_deciding, .arg = &k };
+	uint32_t own = 0;
+
+	if (!judgement_step(j, d->rule, &own))
+		return;
+	for (uint32_t i = 0; i < j->steps[own].count; i++) {
+		k.cell = q.more = &j->cells[j->steps[own].first + i];
+
+		struct window all = window_all(&w->terms, k.cell->family, 1u << CT_NEW);
+
+		asking_run(&q, &all, &j, 1);
+	}
+	for (uint32_t i = 0; i < j->step_count; i++)
+		check(DEAD_DECIDERS, i == own || is_among(d, &j->steps[i]) == k.decides[i]);
+}
+
 static void check_explained(struct world *w, const struct dead_list *l, struct dead *d)
 {
 	bool listed = prove_dead_explain(l, d);
@@ -319,6 +364,7 @@ static void check_explained(struct world *w, const struct dead_list *l, struct d
 	struct judgement *j = judgement_make(&w->terms, w->ir, d->posture, d->direction, 0);
 	bool in = false;
 
+	check_deciders(w, j, d);
 	for (size_t i = 0; i < j->cell_count; i++)
 		in |= j->steps[j->cells[i].step].rule == d->rule &&
 		      cell_has(&j->cells[i], &d->witness.point);

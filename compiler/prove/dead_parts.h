@@ -1,0 +1,53 @@
+/*
+ * dead_parts - what the files about rules that never decide share.
+ *
+ *     dead.c      which never decide, or next to nothing
+ *     dead_why.c  why one does not: who decides instead
+ */
+#ifndef TEG_PROVE_DEAD_PARTS_H
+#define TEG_PROVE_DEAD_PARTS_H
+
+#include "compiler/prove/prover.h"
+#include "lang/base/strmap.h"
+
+/* Rules of layers 1 to 3 stand in many judgements, and are dead when they are in all. */
+struct seen {
+	const struct ir_rule *rule;
+	bool reached;
+};
+
+struct dead_search {
+	struct prover *prover;
+	struct terms terms;
+	const struct ir *ir;
+	double share;
+	struct judgement **judgements; /* by posture and direction */
+	struct dead_list list;
+	VEC(struct dead) found;
+	VEC(struct seen) seen;
+	struct strmap places; /* id: 1 + its place in seen */
+
+	/* work of the explanations, each of which leaves it as it was: there may be as many as rules */
+	bool *decides, *listed;	/* by step, and one more: takes some of the rule's packets; is in the list: */
+	bool *over;		/* by unknown */
+	VEC(uint32_t) deciding;
+};
+
+static inline struct judgement *judgement_of(const struct dead_search *k, unsigned posture, enum direction d)
+{
+	return k->judgements[posture * DIRECTION_COUNT + d];
+}
+
+static inline double width(const struct addr_range *r)
+{
+	return (double)(r->hi - r->lo) + 1;
+}
+
+/* The share of all packets that lie in the window. Only these fields are ever cut. */
+static inline double window_part(const struct window *w, const struct window *all)
+{
+	return width(&w->dst) / width(&all->dst) * (width(&w->src) / width(&all->src)) * ((w->proto.hi - w->proto.lo + 1.0) / 256) *
+	       ((w->dport.hi - w->dport.lo + 1.0) / 65536);
+}
+
+#endif
