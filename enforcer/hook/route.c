@@ -1,13 +1,16 @@
 #include "enforcer/hook/route.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/filter.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -21,11 +24,32 @@ struct route {
 	uint8_t *room; /* RECEIVE_BYTES */
 };
 
+#define IF_EQUAL(value, is, is_not) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (is), (is_not))
+
+/* Of routes only local ones are heard: where BGP is spoken, others change all the time. */
+static int hear_local_routes(int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
+		IF_EQUAL(htons(RTM_NEWROUTE), 1, 0),
+		IF_EQUAL(htons(RTM_DELROUTE), 0, 2),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_type)),
+		IF_EQUAL(RTN_LOCAL, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog all = { sizeof code / sizeof *code, code };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &all, sizeof all);
+}
+
 int route_open(struct route **out, struct err *why)
 {
 	own(route) struct route *r = calloc(1, sizeof *r);
 	struct sockaddr_nl groups = { .nl_family = AF_NETLINK,
-				      .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
+				      .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+						   RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE };
+	const int strict = 1; /* so that the kernel lists one table of routes, not all */
 
 	if (!r)
 		return err_set(why, ENOMEM, "no memory for a netlink socket");
@@ -36,6 +60,8 @@ int route_open(struct route **out, struct err *why)
 	r->hears = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (!r->room || r->asks < 0 || r->hears < 0)
 		return err_sys(why, "cannot open a netlink socket to routing");
+	if (setsockopt(r->asks, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict, sizeof strict) || hear_local_routes(r->hears))
+		return err_sys(why, "cannot ask routing for the local table alone");
 	if (bind(r->hears, (struct sockaddr *)&groups, sizeof groups))
 		return err_sys(why, "cannot follow interfaces and addresses");
 	*out = take(r);
@@ -78,7 +104,8 @@ unsigned route_drain(struct route *r)
 		for (const struct nlmsghdr *h = (void *)r->room; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
 			if (h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK)
 				changed |= ROUTE_LINKS;
-			if (h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR)
+			if (h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR ||
+			    h->nlmsg_type == RTM_NEWROUTE || h->nlmsg_type == RTM_DELROUTE)
 				changed |= ROUTE_ADDRESSES;
 		}
 	}
@@ -88,15 +115,22 @@ unsigned route_drain(struct route *r)
 
 typedef void (*on_message)(const struct nlmsghdr *h, void *context);
 
-static int send_question(struct route *r, uint16_t type, struct err *why)
+/* What is listed: of which kind, and what stands behind the header. */
+struct question {
+	uint16_t type;
+	const void *asks;
+	size_t len;
+};
+
+static int send_question(struct route *r, const struct question *q, struct err *why)
 {
 	_Alignas(8) uint8_t room[128];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
 
-	h->nlmsg_type = type;
+	h->nlmsg_type = q->type;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	h->nlmsg_seq = ++r->seq;
-	mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg)); /* longer than an ifaddrmsg; all zero: every family */
+	memcpy(mnl_nlmsg_put_extra_header(h, q->len), q->asks, q->len);
 	if (send(r->asks, h, h->nlmsg_len, 0) < 0)
 		return err_sys(why, "cannot ask for interfaces and addresses");
 	return 0;
@@ -128,11 +162,13 @@ static int read_answers(struct route *r, on_message on, void *context, struct er
 	}
 }
 
-static int ask(struct route *r, uint16_t type, on_message on, size_t *len, void *context, struct err *why)
+static int ask(struct route *r, struct question q, on_message on, size_t *len, void *context, struct err *why)
 {
+	const size_t before = *len;
+
 	for (int i = 0; i < TRIES_MOST; i++) {
-		*len = 0;
-		int rc = send_question(r, type, why);
+		*len = before;
+		int rc = send_question(r, &q, why);
 		if (!rc)
 			rc = read_answers(r, on, context, why);
 		if (rc <= 0)
@@ -195,7 +231,8 @@ static int by_index(const void *x, const void *y)
 int route_links(struct route *r, struct links *out, struct arena *a, struct err *why)
 {
 	struct seen_links seen = { .arena = a };
-	int rc = ask(r, RTM_GETLINK, see_link, &seen.links.len, &seen, why);
+	const struct ifinfomsg all = { .ifi_family = AF_UNSPEC };
+	int rc = ask(r, (struct question){ RTM_GETLINK, &all, sizeof all }, see_link, &seen.links.len, &seen, why);
 
 	if (rc)
 		return rc;
@@ -207,34 +244,130 @@ int route_links(struct route *r, struct links *out, struct arena *a, struct err 
 
 struct seen_addresses {
 	struct arena *arena;
-	VEC(struct addr) addresses;
+	VEC(struct prefix) all;
 };
+
+static void see(struct seen_addresses *seen, uint8_t family, const struct nlattr *address, unsigned len)
+{
+	const enum family f = family == AF_INET ? FAMILY_IP4 : FAMILY_IP6;
+	struct prefix p = { .len = len };
+
+	if (!address || mnl_attr_get_payload_len(address) != FAMILY_BITS(f) / 8)
+		return;
+	p.addr = addr_from_bytes(f, mnl_attr_get_payload(address));
+	vec_push(seen->arena, &seen->all, p);
+}
 
 /* IFA_LOCAL is this host's end; on a link to one peer IFA_ADDRESS is the other's (rtnetlink(7)). */
 static void see_address(const struct nlmsghdr *h, void *context)
 {
 	const struct ifaddrmsg *i = mnl_nlmsg_get_payload(h);
-	struct seen_addresses *seen = context;
 	const struct nlattr *a, *address = NULL;
-	const bool is_ip4 = i->ifa_family == AF_INET;
 
-	if (h->nlmsg_type != RTM_NEWADDR || (!is_ip4 && i->ifa_family != AF_INET6))
+	if (h->nlmsg_type != RTM_NEWADDR || (i->ifa_family != AF_INET && i->ifa_family != AF_INET6))
 		return;
 	mnl_attr_for_each(a, h, sizeof *i)
 		if (mnl_attr_get_type(a) == IFA_LOCAL || (mnl_attr_get_type(a) == IFA_ADDRESS && !address))
 			address = a;
-	if (!address || mnl_attr_get_payload_len(address) != (is_ip4 ? 4 : 16))
+	see(context, i->ifa_family, address, i->ifa_family == AF_INET ? 32 : 128);
+}
+
+/* Nothing arrives for loopback's own network, which is in the table too. */
+static bool is_loopback(const struct rtmsg *m, const struct nlattr *destination)
+{
+	return m->rtm_family == AF_INET && destination && *(const uint8_t *)mnl_attr_get_payload(destination) == 127;
+}
+
+static void see_route(const struct nlmsghdr *h, void *context)
+{
+	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+	const struct nlattr *a, *destination = NULL;
+
+	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_type != RTN_LOCAL || m->rtm_table != RT_TABLE_LOCAL ||
+	    (m->rtm_family != AF_INET && m->rtm_family != AF_INET6))
 		return;
-	struct addr found = addr_from_bytes(is_ip4 ? FAMILY_IP4 : FAMILY_IP6, mnl_attr_get_payload(address));
-	vec_push(seen->arena, &seen->addresses, found);
+	mnl_attr_for_each(a, h, sizeof *m)
+		if (mnl_attr_get_type(a) == RTA_DST)
+			destination = a;
+	if (!is_loopback(m, destination))
+		see(context, m->rtm_family, destination, m->rtm_dst_len);
+}
+
+/* Hosts first; then networks, the smaller ones first. */
+static int by_size(const void *x, const void *y)
+{
+	const struct prefix *a = x, *b = y;
+	const unsigned m = FAMILY_BITS(a->addr.family) - a->len, n = FAMILY_BITS(b->addr.family) - b->len;
+
+	if (m != n)
+		return m > n ? 1 : -1;
+	if (a->addr.family != b->addr.family)
+		return a->addr.family > b->addr.family ? 1 : -1;
+	return (a->addr.num > b->addr.num) - (a->addr.num < b->addr.num);
+}
+
+/* Each address has a local route of its own. */
+static void seen_once(struct seen_addresses *seen)
+{
+	size_t kept = 0;
+
+	if (seen->all.len)
+		qsort(seen->all.at, seen->all.len, sizeof *seen->all.at, by_size);
+	for (size_t i = 0; i < seen->all.len; i++)
+		if (!kept || by_size(&seen->all.at[kept - 1], &seen->all.at[i]))
+			seen->all.at[kept++] = seen->all.at[i];
+	seen->all.len = kept;
+}
+
+/* A kernel without IPv6 answers with IPv4's. */
+static int see_routes(struct route *r, struct seen_addresses *seen, uint8_t family, struct err *why)
+{
+	const struct rtmsg local = { .rtm_family = family, .rtm_table = RT_TABLE_LOCAL, .rtm_type = RTN_LOCAL };
+
+	return ask(r, (struct question){ RTM_GETROUTE, &local, sizeof local }, see_route, &seen->all.len, seen, why);
 }
 
 int route_addresses(struct route *r, struct addresses *out, struct arena *a, struct err *why)
 {
+	const struct ifaddrmsg all = { .ifa_family = AF_UNSPEC };
 	struct seen_addresses seen = { .arena = a };
-	int rc = ask(r, RTM_GETADDR, see_address, &seen.addresses.len, &seen, why);
+	int rc = ask(r, (struct question){ RTM_GETADDR, &all, sizeof all }, see_address, &seen.all.len, &seen, why);
 
 	if (!rc)
-		*out = (struct addresses){ seen.addresses.at, seen.addresses.len };
-	return rc;
+		rc = see_routes(r, &seen, AF_INET, why);
+	if (!rc)
+		rc = see_routes(r, &seen, AF_INET6, why);
+	if (rc)
+		return rc;
+	seen_once(&seen);
+	*out = (struct addresses){ seen.all.at, seen.all.len };
+	return 0;
+}
+
+static bool is_in(const struct prefix *all, size_t len, struct addr a)
+{
+	for (size_t i = 0; i < len; i++) {
+		const struct addr_range r = prefix_range(all[i]);
+
+		if (all[i].addr.family == a.family && r.lo <= a.num && a.num <= r.hi)
+			return true;
+	}
+	return false;
+}
+
+size_t addresses_each(const struct addresses *all, struct addr *out, size_t most)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < all->len; i++) {
+		const struct addr_range r = prefix_range(all->at[i]);
+
+		for (addr_num n = 0; n <= r.hi - r.lo && count < most; n++) {
+			const struct addr one = { all->at[i].addr.family, r.lo + n };
+
+			if (!is_in(all->at, i, one))
+				out[count++] = one;
+		}
+	}
+	return count;
 }

@@ -48,11 +48,18 @@ struct links {
 /* By ascending ifindex. */
 int route_links(struct route *r, struct links *out, struct arena *a, struct err *why);
 
+/*
+ * Whatever the kernel takes for this host's own, once: the addresses of its interfaces, and what its local
+ * routing table has besides (`ip route add local`). Hosts come before networks, small ones before large.
+ */
 struct addresses {
-	struct addr *at;
+	struct prefix *at;
 	size_t len;
 };
 
 int route_addresses(struct route *r, struct addresses *out, struct arena *a, struct err *why);
+
+/* Each address by itself and once, in that order, into `out`: `most` of them, if there are so many. */
+size_t addresses_each(const struct addresses *all, struct addr *out, size_t most);
 
 #endif

@@ -420,7 +420,7 @@ int shared_set_self(const struct shared *s, const struct addr *at, size_t count,
 		__atomic_store_n(&self->bank, other, __ATOMIC_RELEASE);
 	munmap(self, sizeof *self);
 	if (!rc && known < count) /* without the number: what is found at each change is told once */
-		rc = err_set(why, E2BIG, "this host has more than %u addresses, and the first hook takes only so many for `self`: name their networks in "
+		rc = err_set(why, E2BIG, "this host has more than %u addresses, those of local routes among them, and the first hook takes only so many for `self`: name their networks in "
 			     "the policy's lifelines and reflexes, or let nft judge", TEG_SELF_MAX);
 	return rc;
 }

@@ -22,11 +22,16 @@ static int answer(struct warden *w, const struct message *to, enum message_kind 
 	return talk_say(w->heard, &m, now_ms(), why);
 }
 
+static bool asks_self(const struct generation *g)
+{
+	return !g || g->plan.config.asks & (TEG_ASKS_SRC_SELF | TEG_ASKS_DST_SELF);
+}
+
 static const char *own_fault(const struct warden *w)
 {
 	if (*w->fault)
 		return w->fault;
-	if (*w->follow_fault)
+	if (*w->follow_fault && (!w->follow_fault_is_self || asks_self(w->live)))
 		return w->follow_fault;
 	if (*w->feed_fault)
 		return w->feed_fault;

@@ -27,10 +27,10 @@ static int see_own(struct block_seen **out, uint32_t *count, struct kernel *k, c
 	*count = (uint32_t)own.len;
 	*out = arena_zero(a, (own.len + 1) * sizeof **out);
 	for (size_t i = 0; i < own.len; i++)
-		(*out)[i].source = block_host(own.at[i]);
+		(*out)[i].source = block_host(own.at[i].addr);
 	rc = blocks_see(k, &(struct block_question){ at, false }, *out, *count, a, why);
 	for (size_t i = 0; i < own.len; i++) /* as people know it */
-		(*out)[i].source = (struct prefix){ own.at[i], FAMILY_BITS(own.at[i].family) };
+		(*out)[i].source = own.at[i];
 	return rc;
 }
 
@@ -50,7 +50,7 @@ static void tell_own(struct blocks_own *out, const struct block_seen *seen, uint
 	if (!first)
 		return;
 	int len = snprintf(out->text, sizeof out->text, "%s, an address of this host, lies in the network %s, which was blocked before it came: "
-			   "nobody else of that network reaches this host; tegctl unblock %s", addr_print(first->source.addr, own),
+			   "nobody else of that network reaches this host; tegctl unblock %s", prefix_print(first->source, own),
 			   prefix_print(first->around, net), net);
 	if (out->count > 1)
 		snprintf(out->text + len, sizeof out->text - (size_t)len, ". %u addresses lie in blocked ones in all", out->count);

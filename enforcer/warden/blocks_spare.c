@@ -14,14 +14,15 @@ static bool has(struct prefix net, struct prefix p)
 	return net.addr.family == p.addr.family && out.lo <= in.lo && in.hi <= out.hi;
 }
 
+/* One of two prefixes lies in the other, or they have nothing in common. */
 static int spare_own(struct prefix net, const struct addresses *own, struct err *why)
 {
 	char text[ADDR_TEXT], address[ADDR_TEXT];
 
 	for (size_t i = 0; i < own->len; i++)
-		if (has(net, (struct prefix){ own->at[i], FAMILY_BITS(own->at[i].family) }))
+		if (has(net, own->at[i]) || has(own->at[i], net))
 			return err_set(why, EPERM, "the network %s is not blocked: %s, an address of this host, lies in it. Block the parts of it that do not have it, "
-				       "or write a `block` in the policy", prefix_print(net, text), addr_print(own->at[i], address));
+				       "or write a `block` in the policy", prefix_print(net, text), prefix_print(own->at[i], address));
 	return 0;
 }
 

@@ -37,6 +37,7 @@ struct warden {
 	 * host, in returning to a posture, and in going back to a generation, which are tried again at a time.
 	 */
 	char fault[512], follow_fault[512], feed_fault[512], feed_damage[512], return_fault[512], revert_fault[512];
+	bool follow_fault_is_self; /* more addresses than `self` takes, which only a policy that asks it cares for */
 	char keep_fault[512]; /* why what must be remembered cannot be; "" when it can */
 	uint64_t feeds_again_ms;
 	uint64_t return_again_ms, revert_again_ms;

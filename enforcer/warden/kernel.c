@@ -215,12 +215,13 @@ void kernel_wait_for_packets(void)
 int kernel_follow_self(struct kernel *k, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
+	struct addr *each = arena_zero(a, (TEG_SELF_MAX + 1) * sizeof *each);
 	struct addresses now;
 
 	if (!k->xdp)
 		return 0;
 	int rc = route_addresses(k->route, &now, a, why);
-	return rc ? rc : shared_set_self(&k->shared, now.at, now.len, why);
+	return rc ? rc : shared_set_self(&k->shared, each, addresses_each(&now, each, TEG_SELF_MAX + 1), why);
 }
 
 /* ---- runtime blocks ---------------------------------------------------------------- */

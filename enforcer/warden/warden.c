@@ -70,8 +70,10 @@ void warden_follow(struct warden *w, unsigned changed)
 	/* An interface is judged also where not all of the host's addresses are known. */
 	if (changed & ROUTE_LINKS && w->live)
 		no_links = generation_follow_links(w->live, &w->kernel, &w->state, &links);
-	if (changed)
-		note_fault(w->follow_fault, no_links ? links.text : no_self ? own.text : "");
+	if (!changed)
+		return;
+	w->follow_fault_is_self = !no_links && no_self == -E2BIG;
+	note_fault(w->follow_fault, no_links ? links.text : no_self ? own.text : "");
 	if (changed & ROUTE_ADDRESSES && w->live)
 		warden_look_at_own(w);
 }

@@ -1,0 +1,39 @@
+#!/bin/bash
+# What is `self`: addresses of interfaces, and hosts and networks that a local route made this host's own, on each engine alike.
+. tests/lib/live.bash
+
+servers 22
+bundle $lab/edge.tegb 's/\[10.9.0.2\]/[10.9.0.2, fd00:9::2]/'
+bundle $lab/no-self.tegb '/lifeline/,/^}/d; /reflex/,/^}/d'
+for route in "192.0.2.0/24 via 10.9.0.1" "198.51.100.0/23 via 10.9.0.1" "2001:db8::/64 via fd00:9::1"; do ip -n outside route add $route; done
+into() { for to; do reaches 22 $to; done | xargs; } # into ADDRESS...
+fault_of() { status ".intact, .fault" | xargs; }
+
+for engine in native tc nft; do
+	ip route add local 198.51.100.0/24 dev lo
+	ok "$engine: tegd starts" tegd_start --engine $engine
+	ok "$engine: a policy" ctl apply $lab/edge.tegb
+	ok "$engine: closed, but for a lifeline to self" ctl posture LOCKDOWN
+	is "$(into 10.9.0.1 198.51.100.0 198.51.100.255 198.51.101.0 192.0.2.9 2001:db8::9)" "open open open shut shut shut" \
+		"$engine: self is the interface's address and the network of a local route, to its last address and no further"
+	ip route add local 192.0.2.9/32 dev w0
+	ip route add local 2001:db8::9 dev lo
+	ok "$engine: hosts of local routes that come later are self, as soon as they do" soon "open open" into 192.0.2.9 2001:db8::9
+	ok "$engine: a network with one of them is not blocked" test "$(ctl block 192.0.2.0/24 2>&1 | grep -c '192.0.2.9, an address of this host')" = 1
+	ok "$engine: nor is part of a network that is self" test "$(ctl block 198.51.100.64/26 2>&1 | grep -c '198.51.100.0/24, an address of this host')" = 1
+	ip route del local 192.0.2.9/32 dev w0
+	ip route add unreachable 192.0.2.9/32
+	ok "$engine: and are not when they go" soon "shut open" into 192.0.2.9 2001:db8::9
+	ip route del unreachable 192.0.2.9/32
+	ip route del local 2001:db8::9 dev lo
+	ip route add local 198.18.0.0/15 dev lo
+	[ $engine = nft ] || ok "$engine: a network too large to be self is told" soon 1 eval 'status .fault | grep -c "more than 512 addresses"'
+	is "$(into 10.9.0.1 198.51.100.7)" "open open" "$engine: what is smaller is self all the same"
+	ok "$engine: a policy whose first hook does not ask for self" ctl apply $lab/no-self.tegb
+	is "$(fault_of)" true "$engine: has no fault by it"
+	tegd_end TERM
+	forget
+	ip route flush table local 198.51.100.0/24
+	ip route flush table local 198.18.0.0/15
+done
+done_testing
