@@ -1,4 +1,4 @@
-#include "tests/lib/rules_gen.h"
+#include "tests/lib/rules_gen_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,24 +22,6 @@ size_t rules_below(struct rules *g, size_t below)
 	return (size_t)((rules_random(g) >> 32) * below >> 32);
 }
 
-static double fraction(struct rules *g)
-{
-	return (double)(rules_random(g) >> 11) * 0x1p-53;
-}
-
-static bool chance(struct rules *g, double p)
-{
-	return fraction(g) < p;
-}
-
-/* Small numbers more often. */
-static size_t skewed(struct rules *g, size_t below)
-{
-	double u = fraction(g);
-
-	return (size_t)(u * u * (double)below);
-}
-
 const char *rules_profile_name(enum rules_profile p)
 {
 	static const char *const names[] = { "acl", "fw", "ipc", "small" };
@@ -54,13 +36,11 @@ static addr_num low_bits(unsigned n)
 	return n >= 128 ? ~(addr_num)0 : ((addr_num)1 << n) - 1;
 }
 
-/* Site number i of a family: always the same network for a seedless generator. */
-static addr_num site_at(struct rules *g, enum family family, size_t i)
+addr_num rules_site(enum family family, size_t i)
 {
 	struct rules of_site = { .seed = 0x5157e000 + i * 7919 + family };
 	uint64_t r = rules_random(&of_site);
 
-	(void)g;
 	if (family == FAMILY_IP6)
 		return (addr_num)(0x20010db800000000ull | (r & 0xffff0000)) << 64;
 	if (r % 3)
@@ -78,7 +58,7 @@ static struct addr_range prefix_at(enum family family, addr_num a, unsigned len)
 static struct addr_range random_network(struct rules *g, enum family family, double host)
 {
 	bool v6 = family == FAMILY_IP6;
-	addr_num a = site_at(g, family, skewed(g, g->sites));
+	addr_num a = rules_site(family, skewed(g, g->sites));
 	double u = fraction(g);
 
 	if (u < 0.07)
@@ -113,8 +93,7 @@ static struct ir_end end_network(struct rules *g, enum family family, double any
 
 /* --- the world of SMALL ------------------------------------------------------------- */
 
-/* Eight neighbouring /30s and their hosts: everything overlaps everything. */
-static struct addr_range small_range(struct rules *g, enum family family)
+struct addr_range rules_small_range(struct rules *g, enum family family)
 {
 	addr_num base = family == FAMILY_IP4 ? 0x0a000000
 					     : (addr_num)0x20010db800000000ull << 64;
@@ -134,7 +113,7 @@ static struct netset small_set(struct rules *g, unsigned families)
 
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		for (size_t n = 1 + rules_below(g, 3); (families & 1u << f) && n; n--)
-			r[f][len[f]++] = small_range(g, (enum family)f);
+			r[f][len[f]++] = rules_small_range(g, (enum family)f);
 	return netset_of_ranges(g->arena, at, len);
 }
 
@@ -458,191 +437,4 @@ struct ir_rule rules_one(struct rules *g)
 		return small_rule(g, LAYER_POSTURE, DIRECTION_FORWARD,
 				  (enum verdict)rules_below(g, VERDICT_COUNT));
 	return large_rule(g);
-}
-
-/* --- edits -------------------------------------------------------------------------- */
-
-static void rule_insert(struct ir_list *l, size_t at, struct ir_rule r)
-{
-	memmove(&l->rules[at + 1], &l->rules[at], (l->count - at) * sizeof *l->rules);
-	l->rules[at] = r;
-	l->count++;
-}
-
-static void rule_remove(struct ir_list *l, size_t at)
-{
-	memmove(&l->rules[at], &l->rules[at + 1], (l->count - at - 1) * sizeof *l->rules);
-	l->count--;
-}
-
-static void edit_once(struct rules *g, struct ir_list *l, enum direction d)
-{
-	size_t rules = l->count - 1, at = rules ? rules_below(g, rules) : 0;
-	struct ir_rule fresh = rules_one(g);
-
-	fresh.direction = d;
-	switch (rules ? rules_below(g, 4) : 0) {
-	case 0:
-		rule_insert(l, at, fresh);
-		break;
-	case 1:
-		rule_remove(l, at);
-		break;
-	case 2: {
-		struct ir_rule moved = l->rules[at];
-
-		rule_remove(l, at);
-		rule_insert(l, rules_below(g, rules), moved);
-		break;
-	}
-	case 3:
-		fresh.id = l->rules[at].id;
-		fresh.label = l->rules[at].label;
-		l->rules[at] = fresh;
-		break;
-	}
-}
-
-struct ir *rules_edit(struct rules *g, const struct ir *ir, size_t edits)
-{
-	struct ir *copy = arena_copy(g->arena, ir, sizeof *ir);
-	bool small = g->profile == RULES_SMALL;
-
-	if (small && chance(g, 0.3)) {
-		static const struct ir_zone more[] = { { .name = "dmz" }, { .name = "wan" },
-						       { .name = "lan" } };
-
-		copy->zones = arena_copy(g->arena, more, sizeof more);
-		copy->zone_count = ARRAY_LEN(more);
-	}
-	copy->postures = arena_copy(g->arena, ir->postures,
-				    ir->posture_count * sizeof *ir->postures);
-	for (size_t p = 0; p < ir->posture_count; p++)
-		for (int d = 0; d < DIRECTION_COUNT; d++) {
-			struct ir_list *l = &copy->postures[p].lists[d];
-			struct ir_rule *rules = arena_zero(g->arena, (l->count + edits) * sizeof *rules);
-
-			memcpy(rules, l->rules, l->count * sizeof *rules);
-			l->rules = rules;
-		}
-	for (size_t i = 0; i < edits; i++) {
-		enum direction d = small ? (enum direction)rules_below(g, DIRECTION_COUNT)
-					 : DIRECTION_FORWARD;
-		struct ir_posture *p = &copy->postures[rules_below(g, ir->posture_count)];
-
-		edit_once(g, &p->lists[d], d);
-	}
-	return copy;
-}
-
-/* --- packets ------------------------------------------------------------------------ */
-
-static addr_num random_address(struct rules *g, enum family family, const struct ir_end *e)
-{
-	addr_num a = site_at(g, family, skewed(g, g->sites ? g->sites : 1)) + rules_below(g, 1 << 16);
-
-	if (g->profile == RULES_SMALL)
-		a = small_range(g, family).lo;
-	if (e && e->set && e->set->set.len[family]) {
-		const struct addr_range *r =
-			&e->set->set.at[family][rules_below(g, e->set->set.len[family])];
-
-		switch (rules_below(g, 5)) {
-		case 0:
-			return r->lo;
-		case 1:
-			return r->hi;
-		case 2:
-			return r->lo ? r->lo - 1 : 0;
-		case 3:
-			return r->hi < family_max(family) ? r->hi + 1 : r->hi;
-		default:
-			return r->lo + (addr_num)(fraction(g) * (double)(r->hi - r->lo));
-		}
-	}
-	return a & family_max(family);
-}
-
-static uint16_t random_number(struct rules *g, const struct ranges *r)
-{
-	if (r && r->len && chance(g, 0.8)) {
-		const struct range *one = &r->at[rules_below(g, r->len)];
-
-		switch (rules_below(g, 5)) {
-		case 0:
-			return one->lo;
-		case 1:
-			return one->hi;
-		case 2:
-			return (uint16_t)(one->lo - 1);
-		case 3:
-			return (uint16_t)(one->hi + 1);
-		default:
-			return (uint16_t)(one->lo + rules_below(g, (size_t)(one->hi - one->lo) + 1));
-		}
-	}
-	return (uint16_t)(chance(g, 0.5) ? rules_below(g, 40) : rules_random(g));
-}
-
-static const struct ir_box *random_box(struct rules *g, const struct ir *ir)
-{
-	const struct ir_posture *p = &ir->postures[rules_below(g, ir->posture_count)];
-	const struct ir_list *lists[] = { &ir->lifelines, &ir->blocks, &ir->reflexes,
-					  &p->lists[0], &p->lists[1], &p->lists[2], &p->lists[1] };
-	const struct ir_list *l = lists[rules_below(g, ARRAY_LEN(lists))];
-	const struct ir_rule *r = l->count ? &l->rules[rules_below(g, l->count)] : NULL;
-
-	return r && r->box_count ? &r->boxes[rules_below(g, r->box_count)] : NULL;
-}
-
-static void point_header(struct rules *g, struct packet *p, const struct ir_box *b)
-{
-	static const uint8_t protos[] = { PROTO_TCP, PROTO_TCP, PROTO_UDP, PROTO_ICMP,
-					  PROTO_ICMPV6, PROTO_SCTP, 47 };
-
-	p->proto = protos[rules_below(g, ARRAY_LEN(protos))];
-	if (b && b->proto != PROTO_ANY_NUMBER && chance(g, 0.9))
-		p->proto = (uint8_t)b->proto;
-	p->fragment = (uint8_t)(chance(g, 0.7) ? FRAGMENT_WHOLE : 1u << rules_below(g, 3));
-	p->hop_limit = chance(g, 0.3) ? 255 : chance(g, 0.3) ? 1 : 64;
-	if (p->fragment == FRAGMENT_LATER)
-		return;
-	if (proto_has_ports(p->proto)) {
-		p->sport = random_number(g, b ? &b->sport : NULL);
-		p->dport = random_number(g, b ? &b->dport : NULL);
-	}
-	if (p->proto == PROTO_TCP)
-		p->flags = (uint8_t)(b && chance(g, 0.5) ? b->flags_want | (rules_random(g) & ~b->flags_mask)
-							 : rules_random(g));
-	if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6)
-		p->icmp = chance(g, 0.3) ? (uint16_t)((130 + rules_below(g, 14)) << 8)
-					 : random_number(g, b ? &b->icmp : NULL);
-}
-
-void rules_point(struct rules *g, const struct ir *ir, const struct terms *t, struct point *out)
-{
-	const struct ir_box *b = random_box(g, ir);
-	enum family family = chance(g, 0.5) ? FAMILY_IP6 : FAMILY_IP4;
-	struct point p = { .src_self = chance(g, 0.3), .dst_self = chance(g, 0.5),
-			   .blocked = chance(g, 0.2) };
-	bool *over = arena_zero(t->arena, t->unknowns.len + 1);
-
-	if (b && !(b->families & 1u << family))
-		family = family == FAMILY_IP4 ? FAMILY_IP6 : FAMILY_IP4;
-	p.packet.family = family;
-	p.packet.src = (struct addr){ family, random_address(g, family, b ? &b->src : NULL) };
-	p.packet.dst = (struct addr){ family, random_address(g, family, b ? &b->dst : NULL) };
-	point_header(g, &p.packet, b);
-	if (p.packet.proto == PROTO_ICMPV6 && family == FAMILY_IP6 && chance(g, 0.3))
-		p.packet.src.num = chance(g, 0.7) ? (addr_num)0xfe80 << 112 | rules_below(g, 3) : 0;
-	if (p.packet.src.num == p.packet.dst.num)
-		p.dst_self = p.src_self;
-	p.packet.zone = chance(g, 0.3) || !t->zones.len ? 63 : (unsigned)rules_below(g, t->zones.len);
-	p.packet.state = chance(g, 0.6) ? CT_NEW : (enum ct_state)rules_below(g, CT_COUNT);
-	p.packet.reply = chance(g, 0.3);
-	p.packet.len = 60;
-	for (size_t i = 0; i < t->unknowns.len; i++)
-		over[i] = chance(g, 0.3);
-	p.over = over;
-	*out = p;
 }

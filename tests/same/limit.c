@@ -1,77 +1,19 @@
 /*
- * What eval cannot say of the XDP program: several CPUs at one bucket, a flood
- * of new sources, blocks and own addresses set from user space, frames of several
- * buffers, and the anchor before it.
+ * What eval cannot say of limits: several CPUs at one bucket, a flood of new sources, how long a place is kept,
+ * and what sources without one share.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <linux/bpf.h>
-
 #include "bpf-templates/name.h"
-#include "compiler/ir/ir.h"
-#include "compiler/ir/packet.h"
-#include "compiler/ir/proto.h"
-#include "enforcer/hook/anchor.h"
-#include "enforcer/hook/block_table.h"
 #include "enforcer/hook/tables.h"
+#include "tests/lib/limits.h"
 #include "tests/lib/tap.h"
-#include "tests/lib/xdp_run.h"
-
-#define BURST 500
-#define NOW 5000000000ull
-#define SECOND 1000000000ull
-
-/* One lifeline (TCP to self, port 22) and one reflex: TCP SYN over 500 in a row from a source. */
-static struct plan_counter counters[] = { { .id = "neighbour" }, { .id = "blocked" }, { .id = "lifeline.ssh" },
-					  { .id = "reflex.syn" } };
-static struct teg_box boxes[] = {
-	{ .zones = ~0ull, .dst = TEG_SET_SELF, .dport_lo = 22, .dport_hi = 22, .sport_hi = 65535, .icmp_hi = 65535,
-	  .proto = PROTO_TCP, .rule = 0, .families = 3, .fragments = TEG_WHOLE | TEG_FIRST },
-	{ .zones = ~0ull, .dport_hi = 65535, .sport_hi = 65535, .icmp_hi = 65535, .proto = PROTO_TCP, .rule = 1,
-	  .families = 3, .fragments = TEG_WHOLE | TEG_FIRST, .flags_mask = 0x02, .flags_want = 0x02 },
-};
-static struct teg_rule rules[] = {
-	{ .counter_slot = 2, .act = TEG_ACT_PASS, .one_in = 1 },
-	{ .counter_slot = 3, .act = TEG_ACT_DROP, .cost_ns = 1000000, .depth_ns = BURST * 1000000ull, .key_bits4 = 32,
-	  .key_bits6 = 64, .one_in = 1 },
-};
-static const struct plan plan = {
-	.policy = "limits", .counters = counters, .counter_count = ARRAY_LEN(counters), .posture_count = 1,
-	.boxes = boxes, .box_count = ARRAY_LEN(boxes), .rules = rules, .rule_count = ARRAY_LEN(rules),
-	.config = { .abi = TEG_ABI_VERSION, .asks = TEG_ASKS_DST_SELF | TEG_ASKS_CLOCK, .lifeline_boxes = 1,
-		    .box_count = ARRAY_LEN(boxes), .rule_count = ARRAY_LEN(rules), .neighbour_slot = 0,
-		    .blocked_slot = 1 },
-};
-
-static size_t syn(uint8_t *frame, size_t room, const char *src, unsigned nth, const char *dst, uint16_t dport,
-		  size_t payload)
-{
-	static const uint8_t zeros[9000];
-	struct packet p = { .proto = PROTO_TCP, .fragment = FRAGMENT_WHOLE, .hop_limit = 64, .sport = 40000,
-			    .dport = dport, .flags = 0x02 };
-
-	if (!addr_parse(src, &p.src) || !addr_parse(dst, &p.dst))
-		return 0;
-	p.family = p.src.family;
-	p.src.num += p.family == FAMILY_IP4 ? nth : (addr_num)nth << 64;
-	return frame_build(&p, zeros, payload, frame, room);
-}
-
-static bool passes(struct xdp_run *x, const char *src, unsigned nth)
-{
-	uint8_t frame[128];
-
-	return xdp_run_frame(x, frame, syn(frame, sizeof frame, src, nth, "192.0.2.1", 443, 0)) == XDP_PASS;
-}
 
 /* ---- two CPUs, one bucket ----------------------------------------------------------- */
 
@@ -94,8 +36,8 @@ static void *hammer(void *arg)
 	sched_setaffinity(0, sizeof mine, &mine); /* without, they may share one and never meet */
 	for (unsigned source = 0; source < SOURCES; source++) {
 		pthread_barrier_wait(w->start);
-		for (int i = 0; i < 2 * BURST; i++)
-			w->passed[source] += passes(w->x, "198.51.100.1", source);
+		for (int i = 0; i < 2 * LIMITS_BURST; i++)
+			w->passed[source] += limits_passes(w->x, "198.51.100.1", source);
 	}
 	return NULL;
 }
@@ -118,7 +60,7 @@ static void two_cpus(struct xdp_run *x)
 	for (unsigned i = 0; i < SOURCES; i++) {
 		unsigned passed = w[0].passed[i] + w[1].passed[i];
 
-		tap_num(passed, BURST, "tokens that two CPUs get from one bucket");
+		tap_num(passed, LIMITS_BURST, "tokens that two CPUs get from one bucket");
 	}
 }
 
@@ -128,39 +70,21 @@ static void spender(struct xdp_run *x)
 {
 	unsigned passed = 0;
 
-	for (unsigned i = 0; i < BURST + 100; i++)
-		passed += passes(x, "2001:db8::1", 0);
-	tap_num(passed, BURST, "packets of a source that pass before it is over");
+	for (unsigned i = 0; i < LIMITS_BURST + 100; i++)
+		passed += limits_passes(x, "2001:db8::1", 0);
+	tap_num(passed, LIMITS_BURST, "packets of a source that pass before it is over");
 }
 
-/* Ten in ten seconds from a source, and who sends more is blocked. */
-static struct teg_rule strict_rules[] = {
-	{ .counter_slot = 2, .act = TEG_ACT_PASS, .one_in = 1 },
-	{ .counter_slot = 3, .act = TEG_ACT_DROP, .cost_ns = SECOND, .depth_ns = 10 * SECOND, .block_ns = SECOND / 2,
-	  .key_bits4 = 32, .key_bits6 = 64, .one_in = 1 },
-};
-
-#define CLIENTS 1000
 #define STRANGERS 1000000
 #define FEW 4096
 #define PLACES TEG_BUCKET_PLACES
-
-/* Of 1000 clients here and there those that pass when each sends so many. */
-static unsigned clients(struct xdp_run *x, unsigned each)
-{
-	unsigned passed = 0;
-
-	for (unsigned i = 0; i < CLIENTS * each; i++)
-		passed += passes(x, "81.0.0.0", i % CLIENTS * 65539);
-	return passed;
-}
 
 static unsigned strangers(struct xdp_run *x, unsigned first, unsigned count)
 {
 	unsigned passed = 0;
 
 	for (unsigned i = first; i < first + count; i++)
-		passed += passes(x, "100.0.0.0", i * 2654435761u >> 3);
+		passed += limits_passes(x, "100.0.0.0", i * 2654435761u >> 3);
 	return passed;
 }
 
@@ -218,18 +142,18 @@ static unsigned wrong_gates(const struct xdp_run *x)
 static void flood(void)
 {
 	own(xdp_run) struct xdp_run *x = NULL;
-	struct plan strict = plan;
+	struct plan strict = limits_plan;
 	struct err why = { 0 };
 	unsigned passed = 0;
 
-	strict.rules = strict_rules;
+	strict.rules = limits_strict;
 	if (!tap_ok(!xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
 		return;
-	xdp_run_at(x, 1, 0, NOW);
-	tap_num(clients(x, 5), 5 * CLIENTS, "packets of clients that pass before a flood");
+	xdp_run_at(x, 1, 0, LIMITS_NOW);
+	tap_num(limits_clients(x, 5), 5 * LIMITS_CLIENTS, "packets of clients that pass before a flood");
 	tap_num(xdp_run_telling(x).crowded, 0, "packets that shared a bucket until then");
 	for (unsigned step = 0; step < 10; step++) {
-		xdp_run_at(x, 1, 0, NOW + step * SECOND / 5);
+		xdp_run_at(x, 1, 0, LIMITS_NOW + step * SECOND / 5);
 		passed += strangers(x, step * STRANGERS / 10, STRANGERS / 10);
 	}
 	const unsigned most = PLACES + TEG_SKETCH_ROWS * TEG_SKETCH_SLICE_MOST * 12;
@@ -237,17 +161,17 @@ static void flood(void)
 	       PLACES, most);
 	tap_ok(xdp_run_telling(x).crowded > STRANGERS - PLACES - PLACES / 8, "nearly all others share buckets, %llu of them",
 	       (unsigned long long)xdp_run_telling(x).crowded);
-	tap_num(clients(x, 6), 6 * CLIENTS, "packets of clients that pass during it");
-	tap_num(clients(x, 1), 0, "of those that are over then");
+	tap_num(limits_clients(x, 6), 6 * LIMITS_CLIENTS, "packets of clients that pass during it");
+	tap_num(limits_clients(x, 1), 0, "of those that are over then");
 	tap_num(strangers(x, STRANGERS, 1000), 0, "packets of more strangers that pass");
 	tap_num(wrong_gates(x), 0, "gates that do not say who stands behind them");
 
-	xdp_run_at(x, 1, 0, NOW + 60 * SECOND);
+	xdp_run_at(x, 1, 0, LIMITS_NOW + 60 * SECOND);
 	tap_num(strangers(x, 2 * STRANGERS, 1000), 1000, "packets of strangers that pass when it has ended");
 	tap_num(wrong_gates(x), 0, "gates that do not say who stands there now");
 	passed = 0;
 	for (unsigned i = 0; i < 100; i++)
-		passed += passes(x, "9.9.9.0", i % 10);
+		passed += limits_passes(x, "9.9.9.0", i % 10);
 	tap_num(passed, 100, "packets that ten neighbours may send, ten each");
 }
 
@@ -255,7 +179,7 @@ static void flood(void)
 
 #define RACES 20000
 #define RACERS 4 /* sources of one set */
-#define TOKENS 10 /* in a bucket of strict_rules */
+#define TOKENS 10 /* in a bucket of limits_strict */
 
 struct racer {
 	struct xdp_run *x;
@@ -314,7 +238,7 @@ static unsigned left(struct xdp_run *x, unsigned source)
 	unsigned passed = 0;
 
 	for (unsigned i = 0; i <= TOKENS; i++)
-		passed += passes(x, "100.0.0.0", source);
+		passed += limits_passes(x, "100.0.0.0", source);
 	return passed;
 }
 
@@ -333,8 +257,8 @@ static void *race(void *arg)
 			r->b->gate[r->set] = 0;
 		}
 		meet(r, 2 * i + 1);
-		passes(r->x, "100.0.0.0", r->sources[i & 1 ? 0 : r->cpu]);
-		passes(r->x, "100.0.0.0", r->sources[2 + r->cpu]);
+		limits_passes(r->x, "100.0.0.0", r->sources[i & 1 ? 0 : r->cpu]);
+		limits_passes(r->x, "100.0.0.0", r->sources[2 + r->cpu]);
 		meet(r, 2 * i + 2);
 		if (!r->cpu)
 			r->wrong += !gate_holds(r->b, r->set);
@@ -347,8 +271,8 @@ static void *race(void *arg)
 static void raced(void)
 {
 	own(xdp_run) struct xdp_run *x = NULL;
-	struct teg_rule mild[] = { strict_rules[0], strict_rules[1] };
-	struct plan strict = plan;
+	struct teg_rule mild[] = { limits_strict[0], limits_strict[1] };
+	struct plan strict = limits_plan;
 	struct err why = { 0 };
 	struct racer r[2] = { { .cpu = 0 }, { .cpu = 1 } };
 	atomic_uint arrived = 0;
@@ -358,11 +282,11 @@ static void raced(void)
 	strict.rules = mild;
 	if (!tap_ok(!xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
 		return;
-	xdp_run_at(x, 1, 0, NOW);
+	xdp_run_at(x, 1, 0, LIMITS_NOW);
 	r[0].x = x, r[0].arrived = &arrived, r[0].b = buckets_map(x);
 	r[0].set = name_of(r[0].b, 0) & (TEG_NEAR_SETS - 1);
 	neighbours(r[0].b, 0, false, r[0].sources, RACERS);
-	passes(x, "100.0.0.0", 0);
+	limits_passes(x, "100.0.0.0", 0);
 	tap_ok(r[0].b->near[r[0].set][0].who, "a source stands in the set that its name says");
 	r[1] = r[0], r[1].cpu = 1;
 	for (int i = 0; i < 2; i++)
@@ -390,10 +314,10 @@ static void fill_both(struct xdp_run *x, unsigned *sharers)
 	for (unsigned i = 0; i < SHARERS; i++) {
 		neighbours(b, sharers[i], false, near, SHARERS);
 		for (unsigned k = 1; k < SHARERS; k++)
-			passes(x, "100.0.0.0", near[k]);
+			limits_passes(x, "100.0.0.0", near[k]);
 	}
 	for (unsigned i = 1; i < SHARERS; i++)
-		passes(x, "100.0.0.0", sharers[i]);
+		limits_passes(x, "100.0.0.0", sharers[i]);
 	munmap(b, sizeof *b);
 }
 
@@ -421,8 +345,8 @@ static void kept(void)
 	struct err why = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct teg_rule slow[] = { strict_rules[0], strict_rules[1] };
-		struct plan strict = plan;
+		struct teg_rule slow[] = { limits_strict[0], limits_strict[1] };
+		struct plan strict = limits_plan;
 		unsigned sharers[SHARERS];
 
 		xdp_run_free(x);
@@ -431,10 +355,10 @@ static void kept(void)
 		strict.rules = slow;
 		if (!tap_ok(!xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why), "a limit of one in %s loads", rows[i].depth))
 			return;
-		xdp_run_at(x, 1, 0, NOW);
+		xdp_run_at(x, 1, 0, LIMITS_NOW);
 		fill_both(x, sharers);
-		xdp_run_at(x, 1, 0, NOW + rows[i].after_ns);
-		passes(x, "100.0.0.0", sharers[0]);
+		xdp_run_at(x, 1, 0, LIMITS_NOW + rows[i].after_ns);
+		limits_passes(x, "100.0.0.0", sharers[0]);
 		tap_ok(xdp_run_telling(x).crowded == !rows[i].has_place, "%s %.4f days after sources of one in %s filled its set and its word", rows[i].has_place ? "a stranger has a place" : "none has",
 			(double)rows[i].after_ns / (double)DAY, rows[i].depth);
 	}
@@ -450,7 +374,7 @@ static void take_rest(const struct xdp_run *x)
 
 		if (b->near[set][place].who)
 			continue;
-		b->near[set][place] = (struct teg_bucket){ 1ull << 63 | ((NOW >> TEG_BUCKET_UNIT) + TEG_BUCKET_KEPT), NOW };
+		b->near[set][place] = (struct teg_bucket){ 1ull << 63 | ((LIMITS_NOW >> TEG_BUCKET_UNIT) + TEG_BUCKET_KEPT), LIMITS_NOW };
 		b->gate[set] |= 1ull << (TEG_BUCKET_UNTIL + (place + 1) * TEG_GATE_BITS - 1);
 	}
 	for (unsigned i = 0; i < TEG_FAR_WORDS * TEG_BUCKET_WAYS; i++)
@@ -463,180 +387,29 @@ static void take_rest(const struct xdp_run *x)
 static void crowded(void)
 {
 	own(xdp_run) struct xdp_run *x = NULL;
-	struct plan strict = plan;
+	struct plan strict = limits_plan;
 	struct err why = { 0 };
 	unsigned four = 0, six = 0;
 
-	strict.rules = strict_rules;
+	strict.rules = limits_strict;
 	if (!tap_ok(!xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
 		return;
-	xdp_run_at(x, 1, 0, NOW);
+	xdp_run_at(x, 1, 0, LIMITS_NOW);
 	for (unsigned i = 0; i < 8 * PLACES; i++) { /* /64s of sixteen /48s */
 		if (i == FEW)
 			tap_num(xdp_run_telling(x).crowded, 0, "of few sources, some of whose names begin alike, those that share a bucket");
-		passes(x, "2001:db8::", i);
+		limits_passes(x, "2001:db8::", i);
 	}
 	take_rest(x);
 	for (unsigned i = 0; i < 100; i++) {
-		four += passes(x, "9.9.9.0", i);
-		six += passes(x, "2001:db8:ffff::", i);
+		four += limits_passes(x, "9.9.9.0", i);
+		six += limits_passes(x, "2001:db8:ffff::", i);
 	}
 	for (unsigned i = 0; i < 100; i++)
-		passes(x, "9.9.9.0", i);
+		limits_passes(x, "9.9.9.0", i);
 	tap_num(xdp_run_counter(x, 1).packets, 0, "packets of sources that were over together, and for that blocked");
 	tap_ok(four >= 10 && four <= 12, "of a /24 without places %u packets pass, not a hundred", four);
 	tap_ok(six >= 10 && six <= 12, "of a /48 without places %u packets pass, not a hundred", six);
-}
-
-/* ---- from user space ----------------------------------------------------------------- */
-
-static struct addr address(const char *text)
-{
-	struct addr a;
-
-	if (!addr_parse(text, &a))
-		abort();
-	return a;
-}
-
-/* Places that are claimed, and given to nobody. */
-static unsigned claimed(const struct block_table *t)
-{
-	unsigned found = 0;
-
-	for (unsigned i = 0; i < TEG_BLOCK_SETS * TEG_BLOCK_WAYS; i++)
-		found += (t->at->at[i / TEG_BLOCK_WAYS][i % TEG_BLOCK_WAYS].meta & TEG_BLOCK_CLAIMED) != 0;
-	return found;
-}
-
-/* What the program writes into the table of blocks: whoever is over has one place, also when blocked anew. */
-static void placed(void)
-{
-	struct plan strict = plan;
-	own(xdp_run) struct xdp_run *x = NULL;
-	own(block_table) struct block_table t = { 0 };
-	struct err why;
-
-	strict.rules = strict_rules;
-	if (xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why) || block_table_open(&t, xdp_run_shared(x), &why)) {
-		tap_ok(false, "a policy that blocks: %s", why.text);
-		return;
-	}
-	for (unsigned i = 0; i < 2; i++) {
-		const uint64_t now = NOW + i * SECOND;
-
-		xdp_run_at(x, 1, 0, now);
-		clients(x, 12);
-		tap_num(block_table_count(&t, now), CLIENTS, i ? "sources blocked, that were a second ago" : "sources that the program has blocked");
-	}
-	tap_num(claimed(&t), 0, "places that are claimed for nobody");
-}
-
-static void blocks(struct xdp_run *x)
-{
-	static const struct { const char *blocked, *asked; bool passes; } rows[] = {
-		{ "203.0.113.7", "203.0.113.7", false },
-		{ "203.0.113.7", "203.0.113.8", true },
-		{ "2001:db8:7::7", "2001:db8:7::7", false },
-		{ "2001:db8:7::7", "2001:db8:7::ffff", false }, /* the /64 is blocked */
-		{ "2001:db8:7::7", "2001:db8:7:1::7", true },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct addr source = address(rows[i].blocked);
-
-		tap_ok(passes(x, rows[i].asked, 0), "%s passes", rows[i].asked);
-		xdp_run_block(x, source, NOW + 1000);
-		tap_ok(passes(x, rows[i].asked, 0) == rows[i].passes, "%s %s while %s is blocked", rows[i].asked,
-		       rows[i].passes ? "passes" : "does not pass", rows[i].blocked);
-		xdp_run_at(x, 1, 0, NOW + 1000);
-		tap_ok(passes(x, rows[i].asked, 0), "%s passes when the block is over", rows[i].asked);
-		xdp_run_at(x, 1, 0, NOW);
-		xdp_run_block(x, source, 0);
-		tap_ok(passes(x, rows[i].asked, 0), "%s passes when the block is taken back", rows[i].asked);
-	}
-}
-
-static bool is_lifeline(struct xdp_run *x, const char *dst)
-{
-	uint8_t frame[128];
-	uint64_t before = xdp_run_counter(x, 2).packets;
-	const char *src = strchr(dst, ':') ? "2001:db8:99::1" : "198.51.100.99";
-
-	xdp_run_frame(x, frame, syn(frame, sizeof frame, src, 0, dst, 22, 0));
-	return xdp_run_counter(x, 2).packets == before + 1;
-}
-
-static void own_addresses(struct xdp_run *x)
-{
-	struct addr first[] = { address("192.0.2.1"), address("2001:db8:2::1") };
-	struct addr many[TEG_SELF_MAX];
-	unsigned found = 0;
-
-	xdp_run_self(x, first, ARRAY_LEN(first));
-	tap_ok(is_lifeline(x, "192.0.2.1") && is_lifeline(x, "2001:db8:2::1"), "own addresses are `self`");
-	tap_ok(!is_lifeline(x, "192.0.2.2") && !is_lifeline(x, "2001:db8:2::2"), "others are not");
-	for (unsigned i = 0; i < TEG_SELF_MAX; i++) {
-		many[i] = address(i & 1 ? "10.1.0.0" : "2001:db8:3::");
-		many[i].num += i;
-	}
-	xdp_run_self(x, many, TEG_SELF_MAX);
-	for (unsigned i = 0; i < TEG_SELF_MAX; i++) {
-		char text[ADDR_TEXT];
-
-		found += is_lifeline(x, addr_print(many[i], text));
-	}
-	tap_num(found, TEG_SELF_MAX, "own addresses found of as many as may be");
-	tap_ok(!is_lifeline(x, "192.0.2.1"), "an address that the host has no more is not `self`");
-}
-
-/* ---- long frames ------------------------------------------------------------------------ */
-
-static void long_frames(struct xdp_run *x)
-{
-	static uint8_t frame[9100];
-	size_t len = syn(frame, sizeof frame, "198.51.100.50", 0, "192.0.2.1", 443, 8000);
-
-	tap_num(xdp_run_frame(x, frame, len), XDP_PASS, "a frame of several buffers passes");
-	uint64_t before = xdp_run_cause(x, CAUSE_BAD_IP).packets;
-	tap_num(xdp_run_frame(x, frame, len - 1), XDP_DROP, "one byte short, it does not");
-	tap_num(xdp_run_cause(x, CAUSE_BAD_IP).packets - before, 1, "and is counted as bad-ip");
-}
-
-/* ---- behind the anchor --------------------------------------------------------------------- */
-
-static unsigned ask(int program, const uint8_t *frame, size_t len)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len, .repeat = 1);
-
-	return bpf_prog_test_run_opts(program, &run) ? XDP_ABORTED : run.retval;
-}
-
-static void anchored(struct xdp_run *x)
-{
-	static const uint8_t cut[14] = { [12] = 0x08 }; /* IPv4, and nothing of it */
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "anchor");
-	struct bpf_object *o = bpf_object__open_mem(anchor_object, (size_t)(anchor_object_end - anchor_object), &opts);
-	struct bpf_program *program = o ? bpf_object__find_program_by_name(o, "anchor") : NULL;
-	struct bpf_map *slots = o ? bpf_object__find_map_by_name(o, "teg_slots") : NULL;
-	const uint32_t zero = 0;
-	int policy = xdp_run_program(x);
-
-	if (!tap_ok(program && slots, "the anchor has its program and its slots"))
-		return;
-	bpf_program__set_flags(program, tables_kernel_has_frags() ? BPF_F_XDP_HAS_FRAGS : 0);
-	tap_ok(!bpf_map__reuse_fd(slots, xdp_run_shared(x)->slots) && !bpf_object__load(o), "the anchor loads");
-	tap_num(ask(bpf_program__fd(program), cut, sizeof cut), XDP_PASS, "an empty slot passes what no policy forbids");
-	tap_num(bpf_map_update_elem(xdp_run_shared(x)->slots, &zero, &policy, BPF_ANY), 0, "the slot takes the policy");
-	tap_num(ask(bpf_program__fd(program), cut, sizeof cut), XDP_DROP, "and the policy judges");
-
-	own(tables) struct tables *found = NULL;
-	struct err why = { 0 };
-	tap_ok(!tables_adopt(&found, TEG_HOOK_XDP, policy, &why) && !tables_set_zone(found, 5000, 1, &why),
-	       "its tables are found again by the program alone");
-	tap_ok(tables_adopt(&found, TEG_HOOK_XDP, bpf_program__fd(program), &why) < 0, "the anchor is not taken for a policy: %s",
-	       why.text);
-	bpf_object__close(o);
 }
 
 int main(void)
@@ -644,28 +417,19 @@ int main(void)
 	own(xdp_run) struct xdp_run *x = NULL;
 	struct err why = { 0 };
 
-	if (xdp_run_new_in(&x, xdp_run_hook(), &plan, XDP_RUN_GIVEN_CLOCK, &why)) {
+	if (xdp_run_new_in(&x, xdp_run_hook(), &limits_plan, XDP_RUN_GIVEN_CLOCK, &why)) {
 		if (why.code == -EPERM)
 			tap_skip("BPF is not allowed here", "limits hold in the XDP program");
 		else
 			tap_ok(false, "the program loads: %s", why.text);
 		return tap_done();
 	}
-	xdp_run_at(x, 1, 0, NOW);
+	xdp_run_at(x, 1, 0, LIMITS_NOW);
 	two_cpus(x);
 	spender(x);
 	flood();
 	crowded();
 	raced();
 	kept();
-	placed();
-	blocks(x);
-	own_addresses(x);
-	if (xdp_run_hook() == TEG_HOOK_XDP) {
-		long_frames(x);
-		anchored(x);
-	} else {
-		tap_skip("the kernel may not be asked for XDP, and TC has neither", "frames of several buffers, and the anchor");
-	}
 	return tap_done();
 }
