@@ -230,37 +230,9 @@ static int build(struct report *r, struct compilation *c, const struct asked *as
 
 enum { SIGN = CMD_OWN, SERIAL, NO_PROOFS };
 
-static int options_read(struct asked *asked, struct compilation *c, struct report *r, int argc, char **argv)
+/* Of options that go together, or EXIT_YES. */
+static int complain(const struct asked *asked)
 {
-	static const struct option options[] = {
-		CMD_POLICY_OPTIONS, CMD_REPORT_OPTIONS, { "out", 1, NULL, 'o' }, { "sign", 1, NULL, SIGN },
-		{ "serial", 1, NULL, SERIAL }, { "no-proofs", 0, NULL, NO_PROOFS }, { 0 },
-	};
-	struct err why;
-
-	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS "o:", options, NULL)) != -1;)
-		switch (o) {
-		case 'o':
-			asked->to = cmd_out(optarg);
-			break;
-		case NO_PROOFS:
-			asked->no_proofs = true;
-			break;
-		case SIGN:
-			asked->key = optarg;
-			break;
-		case SERIAL:
-			if (key_serial(&asked->serial, optarg, &why)) {
-				fprintf(stderr, "tegc build: %s\n", why.text);
-				return EXIT_USAGE;
-			}
-			break;
-		default:
-			if (!cmd_policy_option(c, o, optarg) && !cmd_report_option(r, o, optarg))
-				return cmd_usage("build");
-		}
-	if (argc - optind != 1)
-		return cmd_usage("build");
 	if (!asked->to) {
 		fputs("tegc build: -o says where the bundle goes\n", stderr);
 		return EXIT_USAGE;
@@ -269,8 +241,49 @@ static int options_read(struct asked *asked, struct compilation *c, struct repor
 		fputs("tegc build: --serial counts signatures, and goes with --sign\n", stderr);
 		return EXIT_USAGE;
 	}
-	asked->from = argv[optind];
 	return EXIT_YES;
+}
+
+static int option_read(struct asked *asked, struct compilation *c, struct report *r, int option)
+{
+	struct err why;
+
+	switch (option) {
+	case 'o':
+		asked->to = cmd_out(optarg);
+		return EXIT_YES;
+	case NO_PROOFS:
+		asked->no_proofs = true;
+		return EXIT_YES;
+	case SIGN:
+		asked->key = optarg;
+		return EXIT_YES;
+	case SERIAL:
+		if (!key_serial(&asked->serial, optarg, &why))
+			return EXIT_YES;
+		fprintf(stderr, "tegc build: %s\n", why.text);
+		return EXIT_USAGE;
+	}
+	return cmd_policy_option(c, option, optarg) || cmd_report_option(r, option, optarg) ? EXIT_YES : cmd_usage("build");
+}
+
+static int options_read(struct asked *asked, struct compilation *c, struct report *r, int argc, char **argv)
+{
+	static const struct option options[] = {
+		CMD_POLICY_OPTIONS, CMD_REPORT_OPTIONS, { "out", 1, NULL, 'o' }, { "sign", 1, NULL, SIGN },
+		{ "serial", 1, NULL, SERIAL }, { "no-proofs", 0, NULL, NO_PROOFS }, { 0 },
+	};
+
+	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS "o:", options, NULL)) != -1;) {
+		int rc = option_read(asked, c, r, o);
+
+		if (rc)
+			return rc;
+	}
+	if (argc - optind != 1)
+		return cmd_usage("build");
+	asked->from = argv[optind];
+	return complain(asked);
 }
 
 /*

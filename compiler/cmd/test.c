@@ -46,6 +46,30 @@ static bool engines_read(struct asked *out, const char *list)
 }
 
 /* Each file is a compilation of its own, so the options are read for each anew. */
+static bool option_read(struct asked *out, struct compilation *c, struct report *r, int option)
+{
+	switch (option) {
+	case ENGINE:
+		return engines_read(out, optarg);
+	case FILTER:
+		out->filter = optarg;
+		return true;
+	case ALLOW_EMPTY:
+		out->allow_empty = true;
+		return true;
+	case COVERAGE:
+		out->coverage = true;
+		return true;
+	case MUTANTS:
+		out->mutants = true;
+		return true;
+	case ALL:
+		out->all = true;
+		return true;
+	}
+	return cmd_policy_option(c, option, optarg) || cmd_report_option(r, option, optarg);
+}
+
 static bool options_read(struct asked *out, struct compilation *c, struct report *r, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -62,32 +86,9 @@ static bool options_read(struct asked *out, struct compilation *c, struct report
 
 	*out = (struct asked){ 0 };
 	optind = 0; /* GNU: from the beginning */
-	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS, options, NULL)) != -1;) {
-		switch (o) {
-		case ENGINE:
-			if (!engines_read(out, optarg))
-				return false;
-			break;
-		case FILTER:
-			out->filter = optarg;
-			break;
-		case ALLOW_EMPTY:
-			out->allow_empty = true;
-			break;
-		case COVERAGE:
-			out->coverage = true;
-			break;
-		case MUTANTS:
-			out->mutants = true;
-			break;
-		case ALL:
-			out->all = true;
-			break;
-		default:
-			if (!cmd_policy_option(c, o, optarg) && !cmd_report_option(r, o, optarg))
-				return false;
-		}
-	}
+	for (int o; (o = getopt_long(argc, argv, CMD_POLICY_LETTERS, options, NULL)) != -1;)
+		if (!option_read(out, c, r, o))
+			return false;
 	return optind < argc;
 }
 

@@ -157,199 +157,197 @@ static void put_budget(struct printer *p, const struct node *n)
 	}
 }
 
-/* A reflex's line: its word in the cell. */
-static void reflex_line(struct printer *p, const char *word)
+static bool put_policy(struct printer *p, const struct node *n)
+{
+	buf_printf(&p->body, "policy %s", node_find_text(n, NODE_NAME));
+	put_title(p, n);
+	return node_find(n, NODE_SETTING) || p->sources->list.at[p->file].text[n->span.to - 1] == '}';
+}
+
+static void put_posture(struct printer *p, const struct node *n)
+{
+	const char *extends = node_find_text(n, NODE_EXTENDS);
+
+	buf_printf(&p->body, "posture %s", node_find_text(n, NODE_NAME));
+	put_title(p, n);
+	if (extends)
+		buf_printf(&p->body, " extends %s", extends);
+}
+
+static void put_setting(struct printer *p, const struct node *n)
 {
 	p->kind = LINE_SETTING;
-	buf_puts(&p->cell, word);
+	buf_puts(&p->cell, n->text);
+	spell_value(p, n->first);
+}
+
+static void put_default(struct printer *p, const struct node *n)
+{
+	const struct node *d = node_find(n, NODE_DIRECTION);
+
+	buf_printf(&p->body, "default %s%s%s", d ? direction_name((enum direction)d->word) : "", d ? " " : "",
+		   verdict_name((enum verdict)n->word));
+}
+
+static void put_malformed(struct printer *p, const struct node *n)
+{
+	buf_printf(&p->body, "malformed %s%s", n->text, n->first ? " " : "");
+	put_names(p, n->first, ", ");
+}
+
+static void put_without(struct printer *p, const struct node *n)
+{
+	buf_puts(&p->body, "without ");
+	put_names(p, n->first, ", ");
+}
+
+static void put_order(struct printer *p, const struct node *n)
+{
+	buf_puts(&p->body, "order ");
+	put_names(p, n->first, " <= ");
+}
+
+static void put_rule(struct printer *p, const struct node *n)
+{
+	p->kind = LINE_RULE;
+	spell_label(p, n);
+	spell_verdict(p, n);
+	spell_selector(p, node_find(n, NODE_SELECTOR));
+	spell_tails(p, n);
+}
+
+static void put_match(struct printer *p, const struct node *n)
+{
+	spell_selector(p, n->first);
+}
+
+static void put_exceeds(struct printer *p, const struct node *n)
+{
+	buf_printf(&p->body, "exceeds %s", n->first->text);
+}
+
+static void put_except(struct printer *p, const struct node *n)
+{
+	buf_puts(&p->body, "in ");
+	put_names(p, n->first, ", ");
+}
+
+static void put_if(struct printer *p, const struct node *n)
+{
+	spell_where(p, n, "if");
+}
+
+static void put_refuses(struct printer *p, const struct node *n)
+{
+	buf_printf(&p->body, "refuses %s", n->text);
+}
+
+static void put_table(struct printer *p, const struct node *n)
+{
+	p->widths = spell_widths(p, n);
+	buf_puts(&p->body, "table ");
+	spell_packet(p, n->first);
+}
+
+/* --- how each begins ------------------------------------------------------------------------ */
+
+/* A statement's word stands alone, before a name or a value, declares a name, or stands in a cell of its own. */
+enum beginning { WORD_ALONE, WORD_NAME, WORD_VALUE, WORD_DECLARES, WORD_CELL };
+
+static const struct form {
+	const char *word; /* or NULL */
+	enum beginning begins;
+	void (*rest)(struct printer *p, const struct node *n); /* what comes behind it, or NULL */
+	bool is_block;
+} forms[NODE_COUNT] = {
+	[NODE_IMPORT] = { "import", WORD_VALUE },
+	[NODE_PARAM] = { "param", WORD_DECLARES },
+	[NODE_ZONE] = { "zone", WORD_DECLARES },
+	[NODE_NET] = { "net", WORD_DECLARES },
+	[NODE_SERVICE] = { "service", WORD_DECLARES },
+	[NODE_LIFELINE] = { "lifeline", .is_block = true },
+	[NODE_BLOCK] = { .rest = put_block },
+	[NODE_POSTURE] = { .rest = put_posture, .is_block = true },
+	[NODE_INITIAL] = { "initial posture", WORD_NAME },
+	[NODE_REFLEX] = { "reflex", WORD_NAME, .is_block = true },
+	[NODE_TEST] = { "test", .rest = put_title, .is_block = true },
+	[NODE_SETTING] = { .rest = put_setting },
+	[NODE_DEFAULT] = { .rest = put_default },
+	[NODE_MALFORMED] = { .rest = put_malformed },
+	[NODE_WITHOUT] = { .rest = put_without },
+	[NODE_RULE] = { .rest = put_rule },
+	[NODE_MATCH] = { "match", WORD_CELL, put_match },
+	[NODE_WHEN] = { "when", WORD_CELL, put_when },
+	[NODE_EXCEEDS] = { "when", WORD_CELL, put_exceeds },
+	[NODE_EXCEPT] = { "except", WORD_CELL, put_except },
+	[NODE_ACTION] = { "do", WORD_CELL, spell_effects },
+	[NODE_EMIT] = { "do", WORD_CELL, spell_effects },
+	[NODE_PHRASE] = { "do", WORD_CELL, spell_effects },
+	[NODE_IF] = { .rest = put_if, .is_block = true },
+	[NODE_BUCKET] = { .rest = put_bucket },
+	[NODE_FEED] = { "feed", WORD_NAME, .is_block = true },
+	[NODE_DERME] = { "derme", .is_block = true },
+	[NODE_DECOY] = { "decoy", WORD_NAME, .is_block = true },
+	[NODE_PLAYBOOK] = { .rest = put_playbook, .is_block = true },
+	[NODE_RESPONSE] = { .rest = put_response },
+	[NODE_HOMEOSTASIS] = { "homeostasis", .is_block = true },
+	[NODE_INVARIANT] = { "invariant", WORD_NAME, .is_block = true },
+	[NODE_ORDER] = { .rest = put_order },
+	[NODE_SENSE] = { .rest = put_sense },
+	[NODE_BUDGET] = { .rest = put_budget },
+	[NODE_PHASE] = { "phase", WORD_NAME, .is_block = true },
+	[NODE_PARALLEL] = { "parallel", .is_block = true },
+	[NODE_FAILURE] = { "on", WORD_NAME, .is_block = true },
+	[NODE_REGULATION] = { .rest = put_regulation },
+	[NODE_CLAIM] = { .rest = put_claim },
+	[NODE_FORALL] = { .rest = spell_forall },
+	[NODE_AFTER] = { "after", WORD_VALUE },
+	[NODE_TODO] = { "todo", WORD_VALUE },
+	[NODE_REFUSES] = { .rest = put_refuses, .is_block = true },
+	[NODE_TABLE] = { .rest = put_table, .is_block = true },
+	[NODE_ROW] = { .rest = spell_row },
+	[NODE_IN_POSTURE] = { "posture", WORD_NAME },
+	[NODE_CASE] = { .rest = spell_case },
+};
+
+static void begin(struct printer *p, const struct form *f, const struct node *n)
+{
+	switch (f->begins) {
+	case WORD_ALONE:
+		buf_puts(&p->body, f->word ? f->word : "");
+		break;
+	case WORD_NAME:
+		buf_printf(&p->body, "%s %s", f->word, n->first->text);
+		break;
+	case WORD_VALUE:
+		spell_named(p, f->word, n->first);
+		break;
+	case WORD_DECLARES:
+		put_declaration(p, f->word, n);
+		break;
+	case WORD_CELL:
+		p->kind = LINE_SETTING;
+		buf_puts(&p->cell, f->word);
+		break;
+	}
 }
 
 bool spell_statement(struct printer *p, const struct node *n, const struct node *parent)
 {
-	const struct node *d;
+	const struct form *f = &forms[n->kind];
 
-	switch (n->kind) {
-	case NODE_POLICY:
-		buf_printf(&p->body, "policy %s", node_find_text(n, NODE_NAME));
-		put_title(p, n);
-		return node_find(n, NODE_SETTING) || p->sources->list.at[p->file].text[n->span.to - 1] == '}';
-	case NODE_IMPORT:
-		spell_named(p, "import", n->first);
-		return false;
-	case NODE_PARAM:
-		put_declaration(p, "param", n);
-		return false;
-	case NODE_ZONE:
-		put_declaration(p, "zone", n);
-		return false;
-	case NODE_NET:
-		put_declaration(p, "net", n);
-		return false;
-	case NODE_SERVICE:
-		put_declaration(p, "service", n);
-		return false;
-	case NODE_LIFELINE:
-		buf_puts(&p->body, "lifeline");
-		return true;
-	case NODE_BLOCK:
-		put_block(p, n);
-		return false;
-	case NODE_POSTURE:
-		buf_printf(&p->body, "posture %s", node_find_text(n, NODE_NAME));
-		put_title(p, n);
-		if (node_find(n, NODE_EXTENDS))
-			buf_printf(&p->body, " extends %s", node_find_text(n, NODE_EXTENDS));
-		return true;
-	case NODE_INITIAL:
-		buf_printf(&p->body, "initial posture %s", n->first->text);
-		return false;
-	case NODE_REFLEX:
-		buf_printf(&p->body, "reflex %s", n->first->text);
-		return true;
-	case NODE_TEST:
-		buf_puts(&p->body, "test");
-		put_title(p, n);
-		return true;
-	case NODE_SETTING:
-		p->kind = LINE_SETTING;
-		buf_puts(&p->cell, n->text);
-		spell_value(p, n->first);
-		return false;
-	case NODE_DEFAULT:
-		d = node_find(n, NODE_DIRECTION);
-		buf_printf(&p->body, "default %s%s%s", d ? direction_name((enum direction)d->word) : "", d ? " " : "",
-			   verdict_name((enum verdict)n->word));
-		return false;
-	case NODE_MALFORMED:
-		buf_printf(&p->body, "malformed %s%s", n->text, n->first ? " " : "");
-		put_names(p, n->first, ", ");
-		return false;
-	case NODE_WITHOUT:
-		buf_puts(&p->body, "without ");
-		put_names(p, n->first, ", ");
-		return false;
-	case NODE_RULE:
-		if (parent->kind == NODE_LIFELINE) {
-			spell_lifeline(p, n);
-			return false;
-		}
-		p->kind = LINE_RULE;
-		spell_label(p, n);
-		spell_verdict(p, n);
-		spell_selector(p, node_find(n, NODE_SELECTOR));
-		spell_tails(p, n);
-		return false;
-	case NODE_MATCH:
-		reflex_line(p, "match");
-		spell_selector(p, n->first);
-		return false;
-	case NODE_WHEN:
-		reflex_line(p, "when");
-		put_when(p, n);
-		return false;
-	case NODE_EXCEEDS:
-		reflex_line(p, "when");
-		buf_printf(&p->body, "exceeds %s", n->first->text);
-		return false;
-	case NODE_EXCEPT:
-		reflex_line(p, "except");
-		buf_puts(&p->body, "in ");
-		put_names(p, n->first, ", ");
-		return false;
-	case NODE_ACTION:
-	case NODE_EMIT:
-		reflex_line(p, "do");
-		spell_effects(p, n);
-		return false;
-	case NODE_PHRASE:
-		if (parent->kind == NODE_REFLEX) {
-			reflex_line(p, "do");
-			spell_effects(p, n);
-		} else {
-			spell_step(p, n, parent);
-		}
-		return false;
-	case NODE_IF:
-		spell_where(p, n, "if");
-		return true;
-	case NODE_BUCKET:
-		put_bucket(p, n);
-		return false;
-	case NODE_FEED:
-		buf_printf(&p->body, "feed %s", n->first->text);
-		return true;
-	case NODE_DERME:
-		buf_puts(&p->body, "derme");
-		return true;
-	case NODE_DECOY:
-		buf_printf(&p->body, "decoy %s", n->first->text);
-		return true;
-	case NODE_PLAYBOOK:
-		put_playbook(p, n);
-		return true;
-	case NODE_RESPONSE:
-		put_response(p, n);
-		return false;
-	case NODE_HOMEOSTASIS:
-		buf_puts(&p->body, "homeostasis");
-		return true;
-	case NODE_INVARIANT:
-		buf_printf(&p->body, "invariant %s", n->first->text);
-		return true;
-	case NODE_ORDER:
-		buf_puts(&p->body, "order ");
-		put_names(p, n->first, " <= ");
-		return false;
-	case NODE_SENSE:
-		put_sense(p, n);
-		return false;
-	case NODE_BUDGET:
-		put_budget(p, n);
-		return false;
-	case NODE_PHASE:
-		buf_printf(&p->body, "phase %s", n->first->text);
-		return true;
-	case NODE_PARALLEL:
-		buf_puts(&p->body, "parallel");
-		return true;
-	case NODE_FAILURE:
-		buf_printf(&p->body, "on %s", n->first->text);
-		return true;
-	case NODE_REGULATION:
-		put_regulation(p, n);
-		return false;
-	case NODE_CLAIM:
-		put_claim(p, n);
-		return false;
-	case NODE_FORALL:
-		spell_forall(p, n);
-		return false;
-	case NODE_AFTER:
-		spell_named(p, "after", n->first);
-		return false;
-	case NODE_TODO:
-		spell_named(p, "todo", n->first);
-		return false;
-	case NODE_REFUSES:
-		buf_printf(&p->body, "refuses %s", n->text);
-		return true;
-	case NODE_TABLE:
-		p->widths = spell_widths(p, n);
-		buf_puts(&p->body, "table ");
-		spell_packet(p, n->first);
-		return true;
-	case NODE_ROW:
-		spell_row(p, n);
-		return false;
-	case NODE_IN_POSTURE:
-		buf_printf(&p->body, "posture %s", n->first->text);
-		return false;
-	case NODE_CASE:
-		spell_case(p, n);
-		return false;
-	default:
-		return false;
+	if (n->kind == NODE_POLICY)
+		return put_policy(p, n);
+	if (n->kind == NODE_RULE && parent->kind == NODE_LIFELINE) {
+		spell_lifeline(p, n);
+	} else if (n->kind == NODE_PHRASE && parent->kind != NODE_REFLEX) {
+		spell_step(p, n, parent);
+	} else {
+		begin(p, f, n);
+		if (f->rest)
+			f->rest(p, n);
 	}
+	return f->is_block;
 }
 
 bool spell_is_item(const struct node *n, const struct node *parent)
