@@ -263,7 +263,7 @@ static bool limit_named(struct reading *r, const struct node *name, struct pol_r
 	return true;
 }
 
-/* Who names a limit first; all others must be of its kind, and without `per` there are none. */
+/* Who names a limit first; all others must be of its kind, and without `per` there are none: that bucket stands in a rule of nft. */
 struct limit_use {
 	const struct pol_rate *rate;
 	struct span span;
@@ -285,11 +285,13 @@ static void share(struct reading *r, struct strmap *first, struct limit_use u)
 		d = diag(r->diags, DIAG_LIMIT_APART, u.span, "`%s` is counted by a reflex and by a rule", u.rate->bucket);
 		diag_at(d, before->span, "the other is here");
 		diag_help(d, "reflexes count on arrival, rules once flows are known: give each a limit of its own");
-	} else if (u.rate->key == RATE_GLOBAL && !u.arrival) {
-		d = diag(r->diags, DIAG_LIMIT_APART, u.span, "`%s` is one bucket for all, and two rules count with it",
-			 u.rate->bucket);
+	} else if (u.rate->key == RATE_GLOBAL) {
+		const char *who = u.arrival ? "reflex" : "rule";
+
+		d = diag(r->diags, DIAG_LIMIT_APART, u.span, "`%s` is one bucket for all, and two %s count with it", u.rate->bucket,
+			 u.arrival ? "reflexes" : "rules");
 		diag_at(d, before->span, "the other is here");
-		diag_help(d, "count per source or per destination, or put both into one rule");
+		diag_help(d, "count per source or per destination, or put both into one %s", who);
 	}
 }
 

@@ -260,7 +260,7 @@ static const char *session_drops(const struct moment *m)
 	return NULL;
 }
 
-static struct outcome eval_posture(struct moment *m, const struct packet *p)
+struct outcome eval_layer4(struct moment *m, const struct packet *p)
 {
 	const struct ir_posture *posture = &m->ir->postures[m->posture];
 	const struct ir_rule *r = lifeline_of(m, p);
@@ -295,7 +295,7 @@ struct outcome eval_packet(struct moment *m, const struct packet *p)
 			return o;
 		told = o.emits;
 	}
-	o = eval_posture(m, p);
+	o = eval_layer4(m, p);
 	o.emits |= told;
 	return o;
 }

@@ -37,6 +37,9 @@ struct outcome eval_packet(struct moment *m, const struct packet *p);
 /* Layers 1 to 3 alone, as the first hook judges: VERDICT_ALLOW means "goes on to layer 4". */
 struct outcome eval_epiderme(struct moment *m, const struct packet *p);
 
+/* Layer 4 alone, whatever the first hook says. */
+struct outcome eval_layer4(struct moment *m, const struct packet *p);
+
 /*
  * The first hook may drop a packet that eval_epiderme lets go on with WHY_GOES_ON,
  * since the active posture is closed: layer 4 would drop it in any connection state.

@@ -253,6 +253,8 @@ static struct ir_rule limit_lower(struct lowering *lo, const struct pol_rule *r,
 	rate = *rate_lower(lo, r->limit, out.id);
 	if (rate.bucket == out.id)
 		rate.kin = out.label;
+	if (rate.key == RATE_GLOBAL)
+		rate.bucket = out.id; /* with a name too, it stands in a rule of one posture */
 	out.rate = arena_copy(lo->arena, &rate, sizeof rate);
 	return out;
 }

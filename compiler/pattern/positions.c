@@ -420,13 +420,22 @@ static struct part again(struct reader *r, size_t from)
 	return p;
 }
 
+/* Never come to, but in the machine: its exits lead somewhere, too. */
+static struct part none_of(struct reader *r, struct part p)
+{
+	struct part none = nothing(r);
+
+	join(r, p, none.from);
+	return none;
+}
+
 static struct part repeat(struct reader *r, size_t from, struct part p, struct times t)
 {
 	struct part all = p;
 	bool used = false;
 
 	if (t.least == 0 && t.most == 0)
-		return nothing(r);
+		return none_of(r, p);
 	for (int i = 1; i <= t.least && !r->failed; i++) {
 		all = i == 1 ? p : follow(r, all, again(r, from));
 		used = true;

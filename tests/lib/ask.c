@@ -43,9 +43,39 @@ static const char *closed_id(const struct ir *ir, unsigned posture)
 	return in->rules[in->count - 1].id;
 }
 
-static struct wanted ask_eval(struct moment *m, const struct plan *plan, const struct ir *ir, unsigned zone,
-			      unsigned posture, const uint8_t *frame, size_t len)
+static bool lies_in_lifeline(const struct moment *m, const struct ir *ir, const struct packet *p)
 {
+	for (size_t i = 0; i < ir->lifelines.count; i++)
+		for (size_t k = 0; k < ir->lifelines.rules[i].box_count; k++)
+			if (box_has(m, &ir->lifelines.rules[i].boxes[k], p))
+				return true;
+	return packet_is_neighbour(p);
+}
+
+/* What its network says, where that is blocked: as of a source that is. */
+static bool net_is_blocked(const struct ask *q, const struct packet *p)
+{
+	for (size_t i = 0; i < ARRAY_LEN(q->nets); i++) {
+		const struct addr_range r = prefix_range(q->nets[i].is);
+
+		if (q->nets[i].until > q->now && q->nets[i].is.addr.family == p->family && r.lo <= p->src.num && p->src.num <= r.hi)
+			return !lies_in_lifeline(q->m, q->d->ir, p);
+	}
+	return false;
+}
+
+static struct outcome ask_first_hook(const struct ask *q, const struct packet *p)
+{
+	if (net_is_blocked(q, p))
+		return (struct outcome){ VERDICT_DROP, LAYER_BLOCK, NULL, WHY_BLOCKED, 0 };
+	fed_find(&q->fed, q->m, q->d->ir, p->src);
+	return eval_epiderme(q->m, p);
+}
+
+static struct wanted ask_eval(const struct ask *q, const uint8_t *frame, size_t len)
+{
+	struct moment *m = q->m;
+	const struct plan *plan = &q->d->plan;
 	struct packet p;
 	struct wanted w = { .slot = plan->counter_count };
 
@@ -56,11 +86,11 @@ static struct wanted ask_eval(struct moment *m, const struct plan *plan, const s
 		w.why = "its form";
 		return w;
 	}
-	p.zone = zone;
+	p.zone = q->zone;
 	p.direction = DIRECTION_IN;
 	w.bytes = p.len;
 
-	struct outcome o = eval_epiderme(m, &p);
+	struct outcome o = ask_first_hook(q, &p);
 	w.action = o.verdict == VERDICT_ALLOW ? XDP_PASS : XDP_DROP;
 	w.why = o.rule ? o.rule->id : o.why;
 	w.emits = o.emits;
@@ -69,7 +99,7 @@ static struct wanted ask_eval(struct moment *m, const struct plan *plan, const s
 		w.slot = slot_of(plan, w.why);
 	} else if (eval_closed_drops(m, &p)) {
 		w.action = XDP_DROP;
-		w.why = closed_id(ir, posture);
+		w.why = closed_id(q->d->ir, q->posture);
 		w.slot = slot_of(plan, w.why);
 	}
 	return w;
@@ -104,7 +134,7 @@ static bool told_as_meant(const struct ask *q, const struct wanted *w)
 bool ask_frame(struct ask *q, const uint8_t *frame, size_t len, struct wanted *out)
 {
 	const struct plan *plan = &q->d->plan;
-	struct wanted w = ask_eval(q->m, plan, q->d->ir, q->zone, q->posture, frame, len);
+	struct wanted w = ask_eval(q, frame, len);
 	unsigned action = xdp_run_frame(q->x, frame, len);
 	bool same = action == w.action && told_as_meant(q, &w);
 
@@ -161,7 +191,7 @@ int ask_open(struct ask *q, const struct drawn *d, enum teg_hook hook, struct ar
 
 	if (rc)
 		return rc;
-	*q = (struct ask){ .d = d, .hook = hook, .m = moment_new(d->ir), .x = x,
+	*q = (struct ask){ .arena = a, .d = d, .hook = hook, .m = moment_new(d->ir), .x = x,
 			   .counted = arena_zero(a, (d->plan.counter_count + 2 * CAUSE_COUNT) * sizeof *q->counted) };
 	moment_set_self(q->m, &d->self);
 	set_self(x, &d->self);
@@ -182,4 +212,74 @@ void ask_at(struct ask *q, unsigned zone, unsigned posture, uint64_t pause_ns)
 	moment_pass(q->m, pause_ns);
 	moment_set_posture(q->m, posture);
 	xdp_run_at(q->x, 1ull << zone, posture, q->now);
+}
+
+/* --- what happens between frames ----------------------------------------------------------------- */
+
+static void replace_feeds(struct ask *q, struct gen *g)
+{
+	const struct ir *ir = q->d->ir;
+	VEC(struct plan_prefix) on = { 0 };
+
+	fed_draw(&q->fed, g, ir, q->d->aim, q->arena);
+	for (size_t i = 0; i < ir->feeds.count; i++) {
+		size_t len;
+		const struct prefix *p = netset_prefixes(q->arena, &q->fed.on[i], &len);
+
+		for (size_t k = 0; k < len; k++) {
+			const struct plan_prefix one = { p[k], 1ull << i };
+
+			vec_push(q->arena, &on, one);
+		}
+	}
+	xdp_run_feed(q->x, on.at, plan_prefixes_join(on.at, (uint32_t)on.len));
+}
+
+static void block_host(struct ask *q, struct gen *g)
+{
+	static const uint64_t for_ns[] = { 0, 1, 2, 1000000, 1000000000, 60000000000 };
+	const struct addr source = gen_packet(g, q->d->aim).src;
+	const uint64_t ns = GEN_PICK(g, for_ns);
+
+	moment_block(q->m, source, ns);
+	xdp_run_block(q->x, source, ns ? q->now + ns : 0);
+}
+
+/* In place of one of some. Of each family there are few lengths. */
+static void block_net(struct ask *q, struct gen *g)
+{
+	static const uint8_t len4[] = { 31, 24, 17, 8, 1 }, len6[] = { 63, 48, 33, 1 };
+	struct ask_net *n = &q->nets[gen_below(g, ASK_NETS)];
+	const struct addr source = gen_packet(g, q->d->aim).src;
+	struct prefix is = { source, source.family == FAMILY_IP4 ? GEN_PICK(g, len4) : GEN_PICK(g, len6) };
+
+	is.addr.num &= ~prefix_range((struct prefix){ { source.family, 0 }, is.len }).hi;
+	for (size_t i = 0; i < ARRAY_LEN(q->nets); i++) /* the same is blocked anew */
+		if (q->nets[i].until && q->nets[i].is.len == is.len && q->nets[i].is.addr.family == source.family &&
+		    q->nets[i].is.addr.num == is.addr.num)
+			n = &q->nets[i];
+	if (n->until)
+		xdp_run_block_nets(q->x, &n->is, 1, 0);
+	*n = (struct ask_net){ is, gen_chance(g, 70) ? q->now + 1 + gen_below(g, 2000000000) : 0 };
+	if (n->until)
+		xdp_run_block_nets(q->x, &n->is, 1, n->until);
+}
+
+void ask_happens(struct ask *q, uint64_t number)
+{
+	struct gen g = gen_new(number);
+
+	switch (gen_below(&g, 4)) {
+	case 0:
+		if (q->d->ir->feeds.count)
+			replace_feeds(q, &g);
+		return;
+	case 1:
+	case 2:
+		block_host(q, &g);
+		return;
+	case 3:
+		block_net(q, &g);
+		return;
+	}
 }

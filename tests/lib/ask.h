@@ -5,6 +5,7 @@
  *     struct ask q;
  *     if (ask_open(&q, &drawn, hook, arena, &why)) ...
  *     ask_at(&q, zone, posture, pause_ns);
+ *     ask_happens(&q, number);                  sources are blocked, or feeds replaced, as the number has it
  *     same = ask_frame(&q, frame, len, &wanted);
  *     same = ask_counters(&q);                  at the end: nothing else was counted
  *     ask_close(&q);
@@ -14,9 +15,19 @@
 
 #include "compiler/ir/eval.h"
 #include "tests/lib/draw.h"
+#include "tests/lib/fed.h"
 #include "tests/lib/xdp_run.h"
 
+#define ASK_NETS 16u
+
+/* A network blocked at run time: eval knows hosts. */
+struct ask_net {
+	struct prefix is;
+	uint64_t until;
+};
+
 struct ask {
+	struct arena *arena;
 	const struct drawn *d;
 	enum teg_hook hook;
 	struct moment *m;
@@ -24,6 +35,8 @@ struct ask {
 	struct teg_counter *counted; /* by slot, what eval says; and by cause after them */
 	unsigned zone, posture;
 	uint64_t now;
+	struct fed fed;
+	struct ask_net nets[ASK_NETS];
 	bool quiet; /* says nothing of differences */
 };
 
@@ -44,6 +57,7 @@ extern const char *const ask_hooks[TEG_HOOKS];
 int ask_open(struct ask *q, const struct drawn *d, enum teg_hook hook, struct arena *a, struct err *why);
 void ask_close(struct ask *q);
 void ask_at(struct ask *q, unsigned zone, unsigned posture, uint64_t pause_ns);
+void ask_happens(struct ask *q, uint64_t number);
 bool ask_frame(struct ask *q, const uint8_t *frame, size_t len, struct wanted *out);
 bool ask_counters(const struct ask *q);
 

@@ -15,6 +15,13 @@ static const struct gen_shape large = {
 	.rate_percent = 3, .block_percent = 10, .closed_percent = 10, .tell_percent = 10,
 };
 
+/* Rates as the language says them, shared by name; feeds; masks of zones and postures to their last bits. */
+static const struct gen_shape wide = {
+	.zones = POLICY_ZONES_MAX, .lifelines = 2, .blocks = 3, .reflexes = 8, .postures = 64, .rules = 2,
+	.rate_percent = 70, .block_percent = 30, .closed_percent = 30, .tell_percent = 30, .cookies_percent = 10,
+	.feeds = 3, .shared_percent = 40, .wide = true,
+};
+
 /* Rates as the tables hold them, beyond what the language says today: any key, buckets and
  * blocks so short that each nanosecond of the given clock shows. */
 static void roughen(struct gen *g, struct ir *ir, struct arena *a)
@@ -102,7 +109,7 @@ static void make_vast(struct gen *g, struct ir *ir, struct arena *a)
 
 enum draw_kind draw_kind(uint64_t seed)
 {
-	return seed % 25 == 24 ? DRAW_VAST : seed % 10 == 7 ? DRAW_LARGE : seed % 3 == 0 ? DRAW_LOOKING : DRAW_USUAL;
+	return seed % 25 == 24 ? DRAW_VAST : seed % 10 == 7 ? DRAW_LARGE : seed % 3 == 0 ? DRAW_LOOKING : seed % 3 == 1 ? DRAW_WIDE : DRAW_USUAL;
 }
 
 enum xdp_run_clock draw_clock(uint64_t seed)
@@ -114,7 +121,7 @@ void draw_feeds(struct drawn *d, uint64_t seed)
 {
 	static struct plan_feed feed = { .name = "some", .most = 10 };
 
-	if (seed / 4 % 2 == 0 || !d->plan.rule_count)
+	if (seed / 4 % 2 == 0 || !d->plan.rule_count || d->plan.feed_count)
 		return;
 	d->plan.feeds = &feed;
 	d->plan.feed_count = d->plan.config.feed_count = 1;
@@ -130,10 +137,11 @@ int draw_plan(struct drawn *d, struct arena *a, struct err *why)
 
 int draw(struct drawn *d, struct gen *g, enum draw_kind kind, struct arena *a, struct err *why)
 {
-	d->ir = ir_lower(gen_policy(g, a, kind == DRAW_LARGE ? &large : &shape), a);
+	d->ir = ir_lower(gen_policy(g, a, kind == DRAW_LARGE ? &large : kind == DRAW_WIDE ? &wide : &shape), a);
 	d->self = gen_self(g, a);
 	d->aim = gen_aim_at(d->ir, &d->self, a);
-	roughen(g, d->ir, a);
+	if (kind != DRAW_WIDE)
+		roughen(g, d->ir, a);
 	if (kind == DRAW_LOOKING)
 		look_into(g, d->ir, a);
 	if (kind == DRAW_VAST)

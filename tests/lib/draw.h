@@ -7,7 +7,7 @@
  *     xdp_run_new(&x, &d.plan, draw_clock(seed), &why);
  *
  * Beyond gen_policy(): rates that the tables hold but the language does not say, patterns,
- * lists too long for a walk, sets too large for the own trie.
+ * lists too long for a walk, sets too large for the own trie, and as many zones and postures as there may be.
  */
 #ifndef TEG_TEST_DRAW_H
 #define TEG_TEST_DRAW_H
@@ -17,7 +17,7 @@
 #include "tests/lib/gen.h"
 #include "tests/lib/xdp_run.h"
 
-enum draw_kind { DRAW_USUAL, DRAW_VAST, DRAW_LARGE, DRAW_LOOKING };
+enum draw_kind { DRAW_USUAL, DRAW_VAST, DRAW_LARGE, DRAW_LOOKING, DRAW_WIDE };
 
 struct drawn {
 	struct ir *ir;
@@ -33,8 +33,8 @@ enum draw_kind draw_kind(uint64_t seed);
 enum xdp_run_clock draw_clock(uint64_t seed);
 
 /*
- * Half of all ask for feeds, of every kind and with both clocks: what of the program there is depends on it. Feeds are of no
- * generated policy; they are empty.
+ * Half of all ask for feeds, of every kind and with both clocks: what of the program there is depends on it. Only policies of
+ * one kind have feeds of their own; these are empty.
  */
 void draw_feeds(struct drawn *d, uint64_t seed);
 

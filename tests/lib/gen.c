@@ -140,11 +140,16 @@ static struct ranges gen_ports(struct gen *g, struct arena *a)
 /* --- policies ------------------------------------------------------------------------------- */
 
 /* While one policy is made: the named sets that its rules share. */
+enum { NAMED = 2 };
+
 struct making {
 	struct gen *g;
 	struct arena *a;
 	struct policy *p;
 	struct ranges all;
+	const struct gen_shape *shape;
+	struct pol_rate named[2][NAMED]; /* limits with names: of reflexes, and of rules */
+	bool taken[2][NAMED];		 /* those who count all together, by a reflex or a rule of this posture */
 };
 
 static struct pol_end gen_end(struct making *mk)
@@ -307,6 +312,82 @@ static void rule_name(struct making *mk, struct pol_rule *r, const char *owner, 
 	r->id = arena_printf(mk->a, "%s.%s", owner, r->label);
 }
 
+/* --- rates ---------------------------------------------------------------------------------- */
+
+static const uint64_t day_ns = 86400000000000;
+
+/* As the front end takes them: compiler/front/limit.c. */
+static struct pol_rate gen_wide_amount(struct gen *g, bool bytes)
+{
+	static const uint64_t windows_ns[] = { 1, 999, 1000000, 1000000000, 59999999999, 60000000000, 3600000000000, 86400000000000,
+					       604800000000000, 31536000000000000 };
+	const uint64_t window_ns = gen_chance(g, 70) ? GEN_PICK(g, windows_ns) : 1 + gen_u64(g) % (365 * day_ns);
+	const uint64_t least = 1 + window_ns / (6 * day_ns); /* slower ones are told otherwise than they are said, and refused */
+	const uint64_t some = gen_u64(g) >> 32 >> gen_below(g, 32);
+	struct pol_rate r = { .count = some < least ? least : some, .window_ns = window_ns, .bytes = bytes };
+
+	if (bytes && r.count > 4000000000)
+		r.count = 4000000000;
+	if (bytes && r.count > 12 * window_ns) /* 12 GB a second */
+		r.count = 12 * window_ns;
+	if (!bytes && gen_chance(g, 40)) {
+		const unsigned __int128 most = (unsigned __int128)36500 * day_ns * r.count / window_ns;
+
+		r.burst = 1 + (gen_u64(g) >> 32 >> gen_below(g, 32));
+		r.burst = r.burst > UINT32_MAX ? UINT32_MAX : r.burst;
+		r.burst = r.burst > most ? (uint64_t)most : r.burst;
+	}
+	return r;
+}
+
+static struct pol_rate gen_slow_amount(struct gen *g, bool bytes)
+{
+	static const uint64_t counts[] = { 1, 2, 3, 5, 7 };
+	struct pol_rate r = { .count = GEN_PICK(g, counts), .window_ns = day_ns * (1 + gen_below(g, 3)), .bytes = bytes };
+
+	if (bytes)
+		r.count = 40 + gen_below(g, 600);
+	else if (gen_chance(g, 30))
+		r.burst = 1 + gen_below(g, 9);
+	return r;
+}
+
+/* What the shape asks beyond gen_reflex()'s own: no flows and no bytes for rules. */
+static struct pol_rate gen_rate(struct making *mk, bool of_rule)
+{
+	static const enum rate_key keys[] = { RATE_PER_SOURCE, RATE_PER_SOURCE, RATE_PER_DESTINATION, RATE_GLOBAL, RATE_PER_FLOW };
+	static const uint8_t bits4[] = { 32, 32, 24, 31, 16, 1 }, bits6[] = { 64, 64, 128, 48, 56, 1, 127 };
+	struct gen *g = mk->g;
+	const bool bytes = !of_rule && gen_chance(g, 25);
+	struct pol_rate r = mk->shape->wide ? gen_wide_amount(g, bytes) : gen_slow_amount(g, bytes);
+
+	r.key = keys[gen_below(g, of_rule ? 4 : 5)];
+	r.key_bits[FAMILY_IP4] = GEN_PICK(g, bits4);
+	r.key_bits[FAMILY_IP6] = GEN_PICK(g, bits6);
+	return r;
+}
+
+static void gen_named(struct making *mk)
+{
+	for (unsigned of_rule = 0; of_rule < 2; of_rule++)
+		for (unsigned i = 0; i < NAMED; i++) {
+			struct pol_rate *r = &mk->named[of_rule][i];
+
+			*r = gen_rate(mk, of_rule);
+			r->bucket = arena_printf(mk->a, "limit.%s_%u", of_rule ? "rules" : "reflexes", i);
+		}
+}
+
+static struct pol_rate gen_any_rate(struct making *mk, bool of_rule)
+{
+	const unsigned n = mk->shape->shared_percent && gen_chance(mk->g, mk->shape->shared_percent) ? gen_below(mk->g, NAMED) : NAMED;
+
+	if (n == NAMED || mk->taken[of_rule][n])
+		return gen_rate(mk, of_rule);
+	mk->taken[of_rule][n] = mk->named[of_rule][n].key == RATE_GLOBAL;
+	return mk->named[of_rule][n];
+}
+
 static struct pol_posture gen_posture(struct making *mk, const struct gen_shape *shape, unsigned i)
 {
 	struct gen *g = mk->g;
@@ -327,6 +408,7 @@ static struct pol_posture gen_posture(struct making *mk, const struct gen_shape 
 			p.defaults[d] = VERDICT_DROP;
 		return p;
 	}
+	memset(mk->taken[true], 0, sizeof mk->taken[true]);
 	p.rule_count = gen_below(g, shape->rules + 1);
 	p.rules = arena_zero(mk->a, p.rule_count * sizeof *p.rules);
 	for (unsigned j = 0; j < p.rule_count; j++) {
@@ -339,6 +421,11 @@ static struct pol_posture gen_posture(struct making *mk, const struct gen_shape 
 		r->match = shape->plain_percent && gen_chance(g, shape->plain_percent) ? gen_plain(mk) : gen_selector(mk);
 		if (shape->rules_tell_percent && gen_chance(g, shape->rules_tell_percent))
 			r->effects = (struct pol_effects){ .emits = true, .severity = EVENT_HIGH, .one_in = 1 + gen_below(g, 50) };
+		if (shape->limit_percent && r->verdict != VERDICT_DROP && gen_chance(g, shape->limit_percent)) {
+			const struct pol_rate limit = gen_any_rate(mk, true);
+
+			r->limit = arena_copy(mk->a, &limit, sizeof limit);
+		}
 	}
 	return p;
 }
@@ -382,6 +469,10 @@ static struct pol_reflex gen_reflex(struct making *mk, const struct gen_shape *s
 		gen_effects(g, &r);
 	if (shape->cookies_percent && r.has_rate && !r.block_ns && !r.only_tells)
 		r.cookies = gen_chance(g, shape->cookies_percent);
+	if (shape->slow || shape->wide)
+		r.rate = gen_any_rate(mk, false);
+	if (shape->slow)
+		r.block_ns *= 3600;
 	return r;
 }
 
@@ -410,6 +501,17 @@ static void gen_nets(struct making *mk)
 		p->nets[i].name = arena_printf(mk->a, "net_%u", i);
 		p->nets[i].set = gen_set(mk->g, mk->a);
 	}
+}
+
+static void gen_feeds(struct making *mk, unsigned most)
+{
+	struct policy *p = mk->p;
+
+	p->feed_count = gen_below(mk->g, most + 1);
+	p->feeds = arena_zero(mk->a, p->feed_count * sizeof *p->feeds);
+	for (unsigned i = 0; i < p->feed_count; i++)
+		p->feeds[i] = (struct pol_feed){ .name = arena_printf(mk->a, "feed_%u", i), .id = arena_printf(mk->a, "feed.feed_%u", i),
+						 .max = 1000, .blocks = true };
 }
 
 static void gen_epiderme(struct making *mk, const struct gen_shape *shape)
@@ -441,7 +543,7 @@ static void gen_epiderme(struct making *mk, const struct gen_shape *shape)
 struct policy *gen_policy(struct gen *g, struct arena *a, const struct gen_shape *shape)
 {
 	struct policy *p = arena_zero(a, sizeof *p);
-	struct making mk = { g, a, p, ranges_of(a, 0, UINT16_MAX) };
+	struct making mk = { .g = g, .a = a, .p = p, .all = ranges_of(a, 0, UINT16_MAX), .shape = shape };
 
 	p->arena = a;
 	p->name = "generated";
@@ -449,6 +551,10 @@ struct policy *gen_policy(struct gen *g, struct arena *a, const struct gen_shape
 	p->version = "1";
 	gen_zones(&mk, shape->zones ? shape->zones : 1);
 	gen_nets(&mk);
+	if (shape->feeds)
+		gen_feeds(&mk, shape->feeds);
+	if (shape->shared_percent)
+		gen_named(&mk);
 	p->posture_count = 1 + gen_below(g, shape->postures);
 	p->postures = arena_zero(a, p->posture_count * sizeof *p->postures);
 	for (unsigned i = 0; i < p->posture_count; i++)

@@ -21,6 +21,7 @@
 #include "compiler/front/policy.h"
 #include "compiler/ir/ir.h"
 #include "compiler/ir/packet.h"
+#include "lang/base/buf.h"
 
 struct gen {
 	uint64_t state;
@@ -48,6 +49,11 @@ struct gen_shape {
 	unsigned rules_tell_percent; /* of rules of postures that emit */
 	unsigned plain_percent; /* of rules of postures that ask for one network, port and protocol, as long lists do */
 	unsigned tell_percent;	 /* of reflexes that emit; a third of these do nothing else */
+	unsigned feeds;
+	unsigned limit_percent;	 /* of rules of postures that do not drop: they have a limit */
+	unsigned shared_percent; /* of rates and limits that are of a limit with a name, which others name too */
+	bool slow;		 /* rates whose windows are days, and blocks that last hours: a test's packets all come at one instant */
+	bool wide;		 /* rates of any amount and window that the language takes */
 };
 extern const struct gen_shape gen_shape_usual; /* everything, in a size that a person can still read */
 extern const struct gen_shape gen_shape_telling; /* the same, with rules and reflexes that emit, and rates of all kinds */
@@ -67,6 +73,9 @@ struct packet gen_packet(struct gen *g, const struct gen_aim *aim);
 
 /* Bytes of which some are short words of few letters; seldom more than 64. */
 size_t gen_payload(struct gen *g, uint8_t *out, size_t most);
+
+/* A regular expression; *word is one of what it finds. Nested repetitions may be too large to be compiled. */
+const char *gen_pattern(struct gen *g, struct arena *a, struct buf *word);
 
 /*
  * A frame as it may arrive: of a gen_packet(), perhaps with up to three VLAN tags, IPv4 options, IPv6

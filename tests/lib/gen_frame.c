@@ -46,12 +46,15 @@ static void add_options(struct gen *g, struct frame *f, size_t ip)
 	be_add(f->at + ip + 2, 4 * words);
 }
 
+/* Headers of so many bytes and one more of 2,048 are in XDP's first buffer still. */
+#define HEADERS_MOST 1200u
+
 /* One more extension header directly behind the IPv6 header. */
 static void add_extension(struct gen *g, struct frame *f, size_t ip)
 {
 	static const uint8_t kinds[] = { 0, 43, 44, 51, 60, 60 };
 	uint8_t kind = GEN_PICK(g, kinds);
-	unsigned units = gen_chance(g, 80) ? 0 : gen_below(g, 3);
+	unsigned units = gen_chance(g, 80) ? 0 : f->len < HEADERS_MOST && gen_chance(g, 20) ? gen_below(g, 256) : gen_below(g, 3);
 	size_t bytes = kind == 44 ? 8 : kind == 51 ? (units + 2) * 4u : (units + 1) * 8u;
 	uint8_t *header = frame_insert(f, ip + 40, bytes);
 
@@ -92,7 +95,7 @@ static void end_early(struct gen *g, struct frame *f)
 
 	uint8_t *field = f->at[ip - 2] == 0x08 ? f->at + ip + 2 : f->at + ip + 4;
 	unsigned len = (unsigned)(field[0] << 8 | field[1]);
-	len -= gen_below(g, len + 1);
+	len -= gen_chance(g, 10) ? len : gen_below(g, len + 1); /* 0: a jumbogram of IPv6, of merged segments IPv4 */
 	field[0] = (uint8_t)(len >> 8);
 	field[1] = (uint8_t)len;
 }

@@ -5,6 +5,7 @@
 
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"
+#include "lang/bundle/nft_tell.h"
 #include "tests/lib/craft.h"
 #include "tests/lib/tap.h"
 
@@ -239,7 +240,7 @@ struct nft_expected nft_expect_first(struct nft_lab *lab, const struct packet *p
 
 void nft_expect_layer4(struct nft_lab *lab, const struct packet *p, struct nft_expected *e)
 {
-	struct outcome o = eval_packet(lab->moment, p);
+	struct outcome o = eval_layer4(lab->moment, p);
 
 	e->inet = counter_of(lab, &o);
 	e->passes = o.verdict == VERDICT_ALLOW;
@@ -298,17 +299,37 @@ bool nft_has_no_proto(const struct packet *p)
 	       memchr(extensions, p->proto, sizeof extensions);
 }
 
-bool nft_judge(struct nft_lab *lab, struct packet p, const struct live_seen *seen, struct nft_tally *t)
+/* What only tells decides nothing, and how much is told is of time. */
+static bool is_of_no_verdict(const struct nft_lab *lab, const struct live_row *r)
+{
+	for (size_t i = 0; i < lab->ir->watches.count; i++)
+		if (!strcmp(nft_name(lab->arena, lab->ir->watches.rules[i].id), r->name))
+			return true;
+	return !strcmp(r->name, NFT_UNTOLD);
+}
+
+static void leave_verdicts(const struct nft_lab *lab, struct live_seen *seen)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < seen->count; i++)
+		if (!is_of_no_verdict(lab, &seen->at[i]))
+			seen->at[kept++] = seen->at[i];
+	seen->count = kept;
+}
+
+bool nft_judge(struct nft_lab *lab, struct packet p, struct live_seen *seen, struct nft_tally *t)
 {
 	struct nft_expected e = nft_expect_first(lab, &p);
 	enum direction d = nft_hook_seen(seen);
+	const bool ends = nft_has_first_hook(&p) && !e.passes;
 
 	if (nft_has_no_proto(&p))
 		return true;
+	leave_verdicts(lab, seen);
 	t->packets++;
 	t->hooks[d]++;
-	if (nft_has_first_hook(&p) && !e.passes)
-		t->dropped_first++;
+	t->dropped_first += ends;
 	if (d != DIRECTION_COUNT) {
 		p.direction = d;
 		p.state = nft_state_seen(seen);
@@ -320,7 +341,8 @@ bool nft_judge(struct nft_lab *lab, struct packet p, const struct live_seen *see
 			t->refused++;
 	}
 
-	bool same = nft_moved_only(seen, NFT_OURS_NETDEV, e.netdev) && nft_moved_only(seen, NFT_OURS_INET, e.inet);
+	bool same = nft_moved_only(seen, NFT_OURS_NETDEV, e.netdev) && nft_moved_only(seen, NFT_OURS_INET, e.inet) &&
+		    !(ends && d != DIRECTION_COUNT);
 	if (d != DIRECTION_COUNT) /* else the stack had its own reasons */
 		same = same && live_count(seen, NFT_WORLD_INET, "passed") == e.passes;
 	else

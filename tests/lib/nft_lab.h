@@ -101,7 +101,6 @@ struct nft_tally {
 bool nft_has_first_hook(const struct packet *p);
 struct nft_expected nft_expect_first(struct nft_lab *lab, const struct packet *p);
 
-/* No state in a still policy, so asking twice is asking once. */
 void nft_expect_layer4(struct nft_lab *lab, const struct packet *p, struct nft_expected *e);
 
 /* Of our table exactly this counter has moved, by one. */
@@ -117,7 +116,7 @@ enum direction nft_hook_seen(const struct live_seen *s);
 /* A later fragment that begins with an extension header: no `meta l4proto`, so no rule on protocols sees it. */
 bool nft_has_no_proto(const struct packet *p);
 
-/* False when engine and eval differ: then it is noted how. */
-bool nft_judge(struct nft_lab *lab, struct packet p, const struct live_seen *seen, struct nft_tally *t);
+/* False when engine and eval differ: then it is noted how. Of `seen` what only tells is left out. */
+bool nft_judge(struct nft_lab *lab, struct packet p, struct live_seen *seen, struct nft_tally *t);
 
 #endif

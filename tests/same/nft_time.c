@@ -178,7 +178,7 @@ static struct policy *flow_policy(struct arena *a)
 enum { EITHER_WAY = 2 };
 
 /* Judged as eval judges it in the state that connection tracking gives it, which is the one meant. */
-static void flow_step(struct nft_lab *lab, struct packet p, const struct live_seen *seen, enum ct_state state,
+static void flow_step(struct nft_lab *lab, struct packet p, struct live_seen *seen, enum ct_state state,
 		      unsigned reply, const char *claim)
 {
 	const char *posture = lab->ir->postures[lab->ir->initial].name;

@@ -1,6 +1,6 @@
 /*
  * The program of both hooks, XDP and TC, against eval: generated policies, generated frames, the
- * malformed among them. What differs is told as the shortest story that still differs.
+ * malformed among them; between frames sources and networks are blocked, and feeds replaced. What differs is told as the shortest story that still differs.
  *
  *     tests/same/xdp [SEED [POLICIES [FRAMES]]]
  */
@@ -40,7 +40,7 @@ static void tally_add(struct tally *t, enum teg_hook hook, const struct wanted *
 /* ---- stories: what happens to one policy ---------------------------------------------------- */
 
 struct step {
-	uint64_t pause;
+	uint64_t pause, happens; /* happens: nothing, or what that number says, before the frame */
 	unsigned zone, posture;
 	size_t len;
 	uint8_t *frame; /* room for GEN_FRAME_MAX while steps are drawn */
@@ -49,7 +49,10 @@ struct step {
 static uint64_t any_pause(struct gen *g)
 {
 	static const uint64_t pauses[] = { 1, 2, 3, 4, 5, 999, 1000000, 20000000, 1000000000, 7000000000 };
+	static const uint64_t long_pauses[] = { 600000000000, 86400000000000, 864000000000000 };
 
+	if (gen_below(g, 1000) == 0)
+		return long_pauses[gen_below(g, ARRAY_LEN(long_pauses))];
 	return gen_chance(g, 8) ? pauses[gen_below(g, ARRAY_LEN(pauses))] : 0;
 }
 
@@ -58,6 +61,7 @@ static void step_next(struct step *s, struct gen *g, const struct drawn *d)
 {
 	s->len = gen_frame(g, d->aim, s->frame);
 	s->pause = any_pause(g);
+	s->happens = gen_below(g, 500) ? 0 : gen_u64(g);
 	if (gen_chance(g, 2)) {
 		s->zone = gen_below(g, (unsigned)d->ir->zone_count);
 		s->posture = gen_below(g, (unsigned)d->ir->posture_count);
@@ -71,6 +75,8 @@ static bool step_differs(struct ask *q, const struct step *s, struct tally *t)
 	if (!xdp_run_takes(q->x, s->frame, s->len))
 		return false;
 	ask_at(q, s->zone, s->posture, s->pause);
+	if (s->happens)
+		ask_happens(q, s->happens);
 	bool same = ask_frame(q, s->frame, s->len, &w);
 	if (t)
 		tally_add(t, q->hook, &w);

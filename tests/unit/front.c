@@ -284,6 +284,31 @@ static void bursts_come_again(void)
 	}
 }
 
+/* What counts all together does so in one rule of a posture, or in one reflex. */
+static void limits_are_shared(void)
+{
+	static const struct { const char *limit, *reflexes, *rules; bool right; } rows[] = {
+		{ "9/s per source", "ab", "", true }, { "9/s per source", "", "ab", true },  { "9/s per source", "a", "b", false },
+		{ "9/s", "a", "", true },	      { "9/s", "ab", "", false },	     { "9/s", "", "a", true },
+		{ "9/s", "", "ab", false },	      { "9/s", "a", "b", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		own(compilation) struct compilation *c = compilation_new();
+		own(buf) struct buf text = { 0 };
+
+		buf_printf(&text, "limit l = %s\n", rows[i].limit);
+		for (const char *name = rows[i].reflexes; *name; name++)
+			buf_printf(&text, "reflex %c {\n match udp\n when exceeds l\n do drop\n}\n", *name);
+		buf_puts(&text, "posture P {\n default drop\n");
+		for (const char *name = rows[i].rules; *name; name++)
+			buf_printf(&text, " %c: allow tcp port %d limit l\n", *name, *name);
+		buf_puts(&text, "}\n");
+		tap_ok(!!read_text(c, buf_text(&text)) == rows[i].right, "limit %s of reflexes \"%s\" and rules \"%s\" %s", rows[i].limit,
+		       rows[i].reflexes, rows[i].rules, rows[i].right ? "is taken" : "is refused");
+	}
+}
+
 /* Only the first packet of a TCP connection to this host, over a rate, is answered. */
 static void cookies_are_for_listeners(void)
 {
@@ -533,6 +558,7 @@ int main(void)
 	rates_have_units();
 	rates_have_prefixes();
 	bursts_come_again();
+	limits_are_shared();
 	blocks_end();
 	cookies_are_for_listeners();
 	postures_inherit();

@@ -300,12 +300,38 @@ static void test_reply(struct arena *a)
 	       "the answer's box has ends and ports exchanged, all else as it is");
 }
 
+/* A limit with a name that counts all together is a bucket of each posture's rule, as it stands in nft; to proofs it is one. */
+static void test_all_together(struct arena *a)
+{
+	static const enum rate_key keys[] = { RATE_GLOBAL, RATE_PER_SOURCE };
+
+	for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+		const struct pol_rate limit = { .count = 9, .window_ns = NS_PER_S, .key = keys[k], .key_bits = { 32, 64 }, .bucket = "limit.l" };
+		struct policy *p = craft_policy(a, "shared");
+
+		for (int i = 0; i < 2; i++) {
+			struct pol_posture q = craft_posture(i ? "Q" : "P", VERDICT_DROP);
+
+			craft_rule(a, &q, i ? "web" : "mail", DIRECTION_IN, VERDICT_ALLOW, craft_select(a, PROTO_TCP));
+			q.rules[0].limit = &limit;
+			craft_add_posture(p, q);
+		}
+		const struct ir *ir = ir_lower(p, a);
+		const struct ir_rate *one = ir->postures[0].lists[DIRECTION_IN].rules[0].rate, *two = ir->postures[1].lists[DIRECTION_IN].rules[0].rate;
+
+		tap_ok(!strcmp(one->bucket, two->bucket) == (keys[k] != RATE_GLOBAL), "two postures' rules with a limit's name share its bucket%s",
+		       keys[k] == RATE_GLOBAL ? ", but not one without `per`" : "");
+		tap_text(two->kin, one->kin, "and fill alike");
+	}
+}
+
 int main(void)
 {
 	own(arena) struct arena *a = arena_new();
 
 	test_rates();
 	test_bucket_names(a);
+	test_all_together(a);
 	test_families(a);
 	test_fragments(a);
 	test_service(a);

@@ -13,7 +13,7 @@ static const struct many_wish pool[] = {
 	{ "union\\s+select", PATTERN_ICASE }, { "^GET /", 0 }, { "\\.php$", 0 }, { "aab?c", 0 }, { "a{2,3}b", 0 },
 	{ "^a+$", 0 }, { "b$", 0 }, { "$", 0 }, { "(a|b)*cc", 0 }, { "[^a]a[^a]", 0 }, { "a.*b", 0 }, { "c.c", PATTERN_DOT_ALL },
 	{ "^b|aa$", 0 }, { "x", 0 }, { "../..", 0 }, { "\\x00\\xff", 0 }, { "abcab", 0 }, { "bcabc", 0 }, { "ca", PATTERN_ICASE },
-	{ "(ab)+c", 0 }, { "^$|a", 0 }, { "^.{3}b", 0 },
+	{ "(ab)+c", 0 }, { "^$|a", 0 }, { "^.{3}b", 0 }, { "ab{0}c", 0 }, { "(ab|c){0}x", 0 },
 };
 
 struct set {
