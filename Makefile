@@ -172,7 +172,8 @@ $(BUILD)/enforcer/api/console_files.o: enforcer/api/console.S $(wildcard enforce
 
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c tests/same/*.c tests/live/*.c))
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
-OBJ_TESTLIB := $(call objects,$(call sources,tests/lib))
+PCAPS := tests/lib/pcaps.c
+OBJ_TESTLIB := $(call objects,$(filter-out $(PCAPS),$(call sources,tests/lib)))
 LIBS_all := $(sort $(LIBS_git) $(LIBS_tegd) $(LIBS_tegctl))
 
 # BuDDy is the prover's second opinion and its measure; no program of ours links it.
@@ -181,7 +182,8 @@ $(BUILD)/tests/unit/prove_buddy $(BUILD)/tests/bench/prove: LIBS_all += -lbdd
 # The grammar for editors, as its generator wrote it.
 TREE_SITTER := $(BUILD)/lang/editors/tree-sitter/src/parser.o
 $(TREE_SITTER): ALL_CFLAGS += -Wno-missing-prototypes
-$(BUILD)/tests/same/captures: LIBS_all += -lpcap
+$(BUILD)/tests/same/captures $(BUILD)/tests/same/nft_captures: LIBS_all += -lpcap
+$(BUILD)/tests/same/captures $(BUILD)/tests/same/nft_captures: $(call objects,$(PCAPS))
 $(BUILD)/tests/unit/tree_sitter: LIBS_all += -ltree-sitter
 $(BUILD)/tests/unit/tree_sitter: $(TREE_SITTER)
 

@@ -270,3 +270,28 @@ bool nft_many_malformed(struct nft_lab *lab, const struct nft_frame *frames, uns
 {
 	return ask_many(lab, named_alike, frames, count, t);
 }
+
+/* By cause, told or not; the last kind is of sound ones. */
+enum { KINDS = 2 * CAUSE_COUNT + 1 };
+
+typedef VEC(struct nft_frame) frames;
+
+static unsigned kind_of(const struct nft_frame *f)
+{
+	return f->kind == NFT_FRAME_SOUND ? KINDS - 1 : 2 * (unsigned)f->cause + f->told;
+}
+
+bool nft_many_frames(struct nft_lab *lab, const struct nft_frame *at, unsigned count, unsigned few, struct nft_tally *t)
+{
+	own(arena) struct arena *a = arena_new();
+	frames *kinds = arena_zero(a, KINDS * sizeof *kinds);
+	const frames *sound = &kinds[KINDS - 1];
+	bool same = true;
+
+	for (unsigned i = 0; i < count; i++)
+		if (at[i].kind != NFT_FRAME_UNTOLD && !(at[i].kind == NFT_FRAME_SOUND && nft_has_no_proto(&at[i].packet)))
+			vec_push(a, &kinds[kind_of(&at[i])], at[i]);
+	for (unsigned k = 0; same && k < KINDS - 1; k++)
+		same = kinds[k].len < few || nft_many_malformed(lab, kinds[k].at, (unsigned)kinds[k].len, t);
+	return same && (!sound->len || nft_many_alike(lab, sound->at, (unsigned)sound->len, t));
+}

@@ -132,35 +132,21 @@ static bool try_packets_at_once(struct nft_lab *lab, struct gen *g, const struct
 	return nft_many_alike(lab, frames, count, t);
 }
 
-/* Those of one cause, told or not, are asked together; the last kind is of sound ones. Of a cause of which there are few, none is. */
-enum { KINDS = 2 * CAUSE_COUNT + 1, FEW = 12 };
-
-typedef VEC(struct nft_frame) frames;
-
-static unsigned kind_of(const struct nft_frame *f)
-{
-	return f->kind == NFT_FRAME_SOUND ? KINDS - 1 : 2 * (unsigned)f->cause + f->told;
-}
+enum { FEW = 12 }; /* of a cause: for so few it is not asked */
 
 static bool try_frames_at_once(struct nft_lab *lab, struct gen *g, const struct gen_aim *aim, unsigned count, struct nft_tally *t)
 {
 	own(arena) struct arena *a = arena_new();
-	frames *kinds = arena_zero(a, KINDS * sizeof *kinds);
+	struct nft_frame *frames = arena_zero(a, count * sizeof *frames);
 	uint8_t bytes[GEN_FRAME_MAX];
-	bool same = true;
 
 	for (unsigned i = 0; i < count; i++) {
 		const size_t len = gen_frame(g, aim, bytes);
 		const unsigned zone = gen_chance(g, 90) ? gen_below(g, (unsigned)lab->ir->zone_count) : ZONE_NONE;
-		struct nft_frame f;
 
-		nft_frame_read(&f, zone, arena_copy(a, bytes, len), len);
-		if (f.kind != NFT_FRAME_UNTOLD && !(f.kind == NFT_FRAME_SOUND && nft_has_no_proto(&f.packet)))
-			vec_push(a, &kinds[kind_of(&f)], f);
+		nft_frame_read(&frames[i], zone, arena_copy(a, bytes, len), len);
 	}
-	for (unsigned k = 0; same && k < KINDS - 1; k++)
-		same = kinds[k].len < FEW || nft_many_malformed(lab, kinds[k].at, (unsigned)kinds[k].len, t);
-	return same && (!kinds[KINDS - 1].len || nft_many_alike(lab, kinds[KINDS - 1].at, (unsigned)kinds[KINDS - 1].len, t));
+	return nft_many_frames(lab, frames, count, FEW, t);
 }
 
 /* One of three is a frame of any kind. */
