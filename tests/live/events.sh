@@ -35,15 +35,15 @@ is "$(grep '^tegctl' $lab/watched)" "tegctl: tegd has ended the connection; it i
 tegctl: tegd answers again" "and is told both, once"
 
 # --- many, and slow ones
-many=()
-for i in $(seq 40); do stream 4 > $lab/stream.$i & many+=($!); done
-sleep 2
-is "$(grep -l 'event: qualia' $lab/stream.* | wc -l)" 30 "of forty more, thirty are served: two are watching"
-is "$(grep -l '"problem":"busy"' $lab/stream.* | wc -l)" 10 "and ten are refused"
+for i in $(seq 40); do stream 111 > $lab/stream.$i & done
+heard() { grep -lE "$1" $lab/stream.* | wc -l; } # heard PATTERN: by how many
+soon 40 heard 'event: qualia|"problem":"busy"' >/dev/null
+is "$(heard 'event: qualia')" 30 "of forty more, thirty are served: two are watching"
+is "$(heard '"problem":"busy"')" 10 "and ten are refused"
 is "$(curl -s -o /dev/null -w '%{http_code}' --max-time 1 --unix-socket $lab/run/api.sock http://t/healthz)" 200 "and the api answers others meanwhile"
-wait "${many[@]}"
-sleep 1.2
-ok "when they have gone there is room again" grep -q 'event: qualia' <(stream 2)
+kill $(pgrep -f 'curl .*--max-time 111')
+room() { grep -o -m1 'event: qualia' <(stream 2); }
+ok "when they have gone there is room again" soon 'event: qualia' room
 
 # --- top and counters
 outside ping -q -i 0.02 -c 300 -W 0.1 -I 203.0.113.5 10.9.0.1 >/dev/null & ping=$!
