@@ -104,9 +104,9 @@ static int set_bit(struct lowering *t, const struct ir_set *set, const struct ir
 	while (i < t->set_count && t->sets[i] != set)
 		i++;
 	if (i == TEG_SETS_MAX)
-		return refuse_rule(why, rule, "lifelines, blocks and reflexes together may name at most %u "
-				   "different address sets of more than %u prefixes in the first hook",
-				   TEG_SETS_MAX, BULK_PREFIXES_MAX);
+		return refuse_rule(why, rule, "lifelines, blocks and reflexes together may name at most %u different address sets in the first "
+				   "hook; those of up to %u prefixes count in lifelines, rates, payloads and what only tells", TEG_SETS_MAX,
+				   BULK_PREFIXES_MAX);
 	if (i == t->set_count)
 		t->sets[t->set_count++] = set;
 	*bit = 1ull << i;

@@ -32,6 +32,19 @@ static struct netset gathered(struct arena *a, struct gathering *g)
 	return netset_of_ranges(a, at, len);
 }
 
+/* ::ffff:192.0.2.1 is how a socket of both versions writes down an IPv4 client (RFC 4291, 2.5.5.2); no packet has it. */
+static void tell_mapped(struct reading *r, const struct node *n, struct prefix p)
+{
+	char text[ADDR_TEXT];
+	struct diag *d;
+
+	if (p.addr.family != FAMILY_IP6 || p.len <= 96 || p.addr.num >> 32 != 0xffff)
+		return;
+	d = diag(r->diags, DIAG_ADDRESS_MAPPED, n->span, "no packet has an address of `%s`", n->text);
+	prefix_print((struct prefix){ { FAMILY_IP4, p.addr.num & UINT32_MAX }, p.len - 96 }, text);
+	diag_help(d, "the IPv4 address in it is %s", text); /* no fix: a rule that allows would come to allow somebody */
+}
+
 static bool prefix_read(struct reading *r, const struct node *n, struct prefix *out)
 {
 	char text[ADDR_TEXT + 8];
@@ -39,6 +52,7 @@ static bool prefix_read(struct reading *r, const struct node *n, struct prefix *
 
 	switch (prefix_parse(n->text, out)) {
 	case PREFIX_OK:
+		tell_mapped(r, n, *out);
 		return true;
 	case PREFIX_NOT_AN_ADDRESS:
 		diag(r->diags, DIAG_ADDRESS, n->span, "`%s` is not an address", n->text);

@@ -91,7 +91,10 @@ static void blocks_told(struct request *r, struct answer *a)
 		json_add_text(one, "by", row->by);
 		cJSON_AddItemToArray(list, one);
 	}
-	json_add_count(body, "total", a->blocks.total);
+	if (a->blocks.known)
+		json_add_count(body, "total", a->blocks.total);
+	else
+		cJSON_AddNullToObject(body, "total");
 	request_reply(r, MHD_HTTP_OK, body);
 }
 

@@ -8,7 +8,7 @@
 #include "enforcer/api/request.h"
 #include "lang/base/version.h"
 
-enum kind { KIND_TEXT, KIND_COUNT, KIND_NUMBER, KIND_BOOL, KIND_KNOWN, KIND_SHARE, KIND_TIME, KIND_TAG, KIND_TEXTS, KIND_OBJECT, KIND_MAYBE, KIND_LIST };
+enum kind { KIND_TEXT, KIND_COUNT, KIND_NUMBER, KIND_BOOL, KIND_KNOWN, KIND_SHARE, KIND_TOTAL, KIND_TIME, KIND_TAG, KIND_TEXTS, KIND_OBJECT, KIND_MAYBE, KIND_LIST };
 
 static const struct {
 	const char *name, *media, *about;
@@ -105,6 +105,10 @@ static void add_kind(cJSON *to, struct arena *a, const struct member *m)
 		type_or_null(to, "number");
 		json_add_count(to, "minimum", 0);
 		json_add_count(to, "maximum", 1);
+		break;
+	case KIND_TOTAL:
+		type_or_null(to, "integer");
+		json_add_count(to, "minimum", 0);
 		break;
 	case KIND_TIME:
 		type_or_null(to, "string");

@@ -47,15 +47,18 @@ static enum exit_code no_source(const struct ctl *c, unsigned line, const char *
 /* Whether it is an address is for tegd to say, which knows no lines; what cannot be one is told here, with its own. */
 static enum exit_code read_lines(const struct ctl *c, struct arena *a, struct buf *text, struct sources *out)
 {
-	char *end = text->at + text->len, *next;
+	char *end = text->at + text->len, *from = text->at, *next;
 	unsigned number = 1;
 
-	for (char *line = text->at; line < end; line = next, number++) {
+	if (text->len >= 3 && !memcmp(from, "\xef\xbb\xbf", 3)) /* a byte order mark */
+		from += 3;
+	for (char *line = from; line < end; line = next, number++) {
 		next = memchr(line, '\n', (size_t)(end - line));
 		next = next ? next : end;
 		*next++ = '\0';
 		bool whole = strlen(line) + 1 == (size_t)(next - line);
 
+		line += strspn(line, " \t");
 		line[strcspn(line, "# \t\r")] = '\0';
 		if (!whole || line[strspn(line, "0123456789abcdefABCDEF.:/")])
 			return no_source(c, number, whole ? line : "\177");
@@ -104,17 +107,17 @@ static void add_blocks(struct buf *out, struct arena *a, const cJSON *answer)
 }
 
 /* Where no policy is known, neither are blocks: none in the list says nothing. */
-static enum exit_code add_known(const struct ctl *c, struct buf *out, struct arena *a, const cJSON *blocks)
+static enum exit_code add_unknown(const struct ctl *c, struct buf *out)
 {
 	own(call) struct call call = { .method = "GET", .path = "/api/tegumentar/status" };
-	const enum exit_code rc = json_number(blocks, "total") ? EXIT_YES : call_make(c, &call);
+	const enum exit_code rc = call_make(c, &call);
 
 	if (rc)
 		return rc;
-	if (call.json && !json_number(call.json, "generation"))
-		buf_printf(out, "%s, so no blocks are known: tegctl apply FILE.tegb\n", json_unenforced(call.json));
+	if (json_number(call.json, "generation"))
+		buf_puts(out, "the kernel did not tell who is blocked; tegd's log says why\n");
 	else
-		add_blocks(out, a, blocks);
+		buf_printf(out, "%s, so no blocks are known: tegctl apply FILE.tegb\n", json_unenforced(call.json));
 	return EXIT_YES;
 }
 
@@ -127,7 +130,10 @@ static enum exit_code show_blocks(const struct ctl *c)
 
 	if (!call_for_words(c, &call, &rc))
 		return rc;
-	rc = add_known(c, &out, a, call.json);
+	if (cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(call.json, "total")))
+		rc = add_unknown(c, &out);
+	else
+		add_blocks(&out, a, call.json);
 	return rc ? rc : say_out(&out);
 }
 

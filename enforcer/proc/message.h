@@ -319,6 +319,7 @@ struct blocks {
 	struct blocked_row *rows; /* some BLOCKS_LISTED_MAX of them */
 	uint32_t row_count;
 	uint64_t total;
+	bool known; /* else nobody can say who is blocked: no policy is known, or the kernel did not tell */
 };
 
 /* A feed of the policy in force: how its text is read, and what is on it. */

@@ -169,6 +169,7 @@ int block_decode(struct block *out, struct arena *a, const void *bytes, size_t l
 
 void blocks_encode(struct buf *out, const struct blocks *b)
 {
+	wire_put_u8(out, b->known);
 	wire_put_u64(out, b->total);
 	wire_put_u32(out, b->row_count);
 	for (uint32_t i = 0; i < b->row_count; i++) {
@@ -183,6 +184,9 @@ int blocks_decode(struct blocks *out, struct arena *a, const void *bytes, size_t
 	struct wire_in in = { bytes, len, false };
 	struct blocks b = { 0 };
 
+	const uint8_t known = wire_get_u8(&in);
+
+	b.known = known;
 	b.total = wire_get_u64(&in);
 	b.row_count = wire_get_count(&in, SOURCE_BYTES + 8 + 4);
 	b.rows = arena_zero(a, (b.row_count + 1) * sizeof *b.rows);
@@ -191,7 +195,7 @@ int blocks_decode(struct blocks *out, struct arena *a, const void *bytes, size_t
 		b.rows[i].until = wire_get_u64(&in);
 		b.rows[i].by = wire_get_str(&in, a);
 	}
-	int rc = message_decoded(&in, b.row_count <= BLOCKS_LISTED_MAX, "blocks", why);
+	int rc = message_decoded(&in, known <= 1 && b.row_count <= BLOCKS_LISTED_MAX, "blocks", why);
 	if (!rc)
 		*out = b;
 	return rc;

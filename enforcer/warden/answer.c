@@ -321,6 +321,8 @@ static int answer_blocks(struct warden *w, const struct message *m, struct arena
 	if (blocks_list(&b, &w->kernel, w->live, a, why)) {
 		say("%s", why->text);
 		b = (struct blocks){ 0 };
+	} else {
+		b.known = w->live || b.total;
 	}
 	blocks_encode(&out, &b);
 	return answer(w, m, MESSAGE_BLOCKS, &out, why);

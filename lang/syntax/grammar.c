@@ -275,8 +275,19 @@ static bool suggest_equals(struct parser *p, struct diag *d, struct expecting e)
 	return true;
 }
 
+/* A rate of a reflex says no burst; a limit with a name does. */
+static bool suggest_limit(struct parser *p, struct diag *d, struct expecting e)
+{
+	if (p->last.kind != T_NAME || strcmp(p->last.text, "burst") || !expects(e, "except"))
+		return false;
+	diag_help(d, "a burst is said of a limit with a name: limit NAME = 10/s per source burst 20, and here: when exceeds NAME");
+	return true;
+}
+
 static void suggest(struct parser *p, struct diag *d, struct expecting e)
 {
+	if (suggest_limit(p, d, e))
+		return;
 	const char *word = p->last.kind == T_NAME ? meant(e, p->last.text) : NULL;
 
 	if (word) {

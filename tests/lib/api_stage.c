@@ -155,7 +155,7 @@ static enum message_kind play(struct api_stage *s, struct buf *out, enum message
 		return MESSAGE_BUNDLE;
 	}
 	if (asked == MESSAGE_ASK_BLOCKS) {
-		blocks_encode(out, &(struct blocks){ blocked, ARRAY_LEN(blocked), 5 });
+		blocks_encode(out, &(struct blocks){ blocked, ARRAY_LEN(blocked), 5, true });
 		return MESSAGE_BLOCKS;
 	}
 	if (asked == MESSAGE_ASK_FEEDS) {

@@ -12,6 +12,7 @@ for engine in native nft; do
 	ok "$engine: tegd starts" tegd_start --engine $engine --state-dir $lab/state-$engine --pin-dir $lab/bpf/$engine
 	ok "$engine: without a policy nothing can be blocked: 75" ends 75 ctl block 10.9.0.3
 	is "$(ctl block)" "no policy is enforced, so no blocks are known: tegctl apply FILE.tegb" "$engine: and nobody is told that none are"
+	is "$(ctl block --json | jq -c '[.total, .blocks]')" "[null,[]]" "$engine: nor is a program"
 	ok "$engine: a policy" ctl apply $lab/one.tegb
 	is "$(ctl block)" "0 sources are blocked" "$engine: none is blocked"
 	is "$(outside_from 10.9.0.3 10.9.0.1)" answered "$engine: a source is answered"
@@ -59,6 +60,10 @@ for engine in native nft; do
 	ok "$engine: taken back from standard input" bash -c "cut -d' ' -f1 $lab/many | '$BUILD/tegctl' --socket $lab/run/api.sock unblock --from -"
 	is "$(ctl block --json | jq .total)" 0 "$engine: none is left"
 	ok "$engine: a source for a year, the longest" ctl block 10.50.0.7 --for 365d
+	printf '\xef\xbb\xbf  198.51.100.1\r\n\t198.51.100.2 # x\r\n \n' | ctl block --from - >$lab/said
+	is "$(cat $lab/said), $(ctl block --json | jq -c '[.blocks[].source] | sort')" '2 sources are blocked, ["10.50.0.7","198.51.100.1","198.51.100.2"]' \
+		"$engine: of a list with indented lines, a byte order mark and carriage returns nobody is left out"
+	ok "$engine: and they are taken back" ctl unblock 198.51.100.1 198.51.100.2
 	(cut -d' ' -f1 $lab/many; seq -f 192.0.2.%g 1 100) >$lab/more
 	ctl unblock --from $lab/more >$lab/said
 	is "$(head -1 $lab/said)" "3100 sources are not blocked now" "$engine: taken back again, of all but one for nothing"

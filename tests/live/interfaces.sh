@@ -43,7 +43,7 @@ ip link add br0 type bridge
 ip link set w0 master br0
 ok "a port of a bridge that is in no zone says so" soon "the driver runs XDP; layer 4 sees its packets on br0, which is not in this zone" reason
 ip link set br0 name w9
-ok "not when the bridge is in its zone" soon "the driver runs XDP" reason
+ok "not when the bridge is in its zone, where frames are judged twice" soon "the driver runs XDP; what goes up to w9 is judged there again, and counts twice" reason
 is "$(interfaces)" "w0:xdp-native w9:xdp-generic" "both are judged on arrival, the bridge in the stack"
 why=$(status '.interfaces[1].reason')
 holds "$why" "no native XDP" "for a reason"

@@ -170,7 +170,7 @@ static void too_much(struct arena *a)
 	tap_num(emit(&plan, ir_of(a, boxes, TEG_SETS_MAX), a, &why), 0, "as many sets as there may be fit");
 	tap_ok(emit(&plan, ir_of(a, boxes, TEG_SETS_MAX + 1), a, &why) < 0, "one more does not");
 	tap_text(why.text, "block.b62: lifelines, blocks and reflexes together may name at most 62 different address "
-		 "sets of more than 4 prefixes in the first hook", "and the sentence names the rule and the limit");
+		 "sets in the first hook; those of up to 4 prefixes count in lifelines, rates, payloads and what only tells", "and the sentence names the rule and the limit");
 }
 
 /* What is too much for a list goes into trees. */

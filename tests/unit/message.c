@@ -112,7 +112,7 @@ static void blocks_are_decoded(void)
 	struct prefix sources[] = { { { FAMILY_IP4, 0xc6336407 }, 32 }, { { FAMILY_IP6, (addr_num)0x20010db8 << 96 }, 48 } };
 	struct blocked_row rows[] = { { sources[1], 1700000000, "reflex.syn_flood" } };
 	struct block in = { 3600, "scans", sources, 2, { "", "root", "unix" } }, out;
-	struct blocks all = { rows, 1, 70000 }, got;
+	struct blocks all = { rows, 1, 70000, true }, got;
 	struct err why = { 0 };
 	unsigned taken = 0;
 
@@ -142,7 +142,7 @@ static void blocks_are_decoded(void)
 	tap_num(block_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "and so is a block of nothing");
 	blocks_encode(&list, &all);
 	tap_num(blocks_decode(&got, a, list.at, list.len, &why), 0, "a list of blocks is decoded");
-	tap_ok(got.total == 70000 && got.row_count == 1 && !strcmp(got.rows[0].by, "reflex.syn_flood") &&
+	tap_ok(got.known && got.total == 70000 && got.row_count == 1 && !strcmp(got.rows[0].by, "reflex.syn_flood") &&
 	       got.rows[0].until == 1700000000, "as it was");
 }
 
