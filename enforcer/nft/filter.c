@@ -26,6 +26,8 @@
 #define TRIES_MOST    20
 #define TRIES_LONG    3
 #define PARTS_LONG    12u /* in all tries together */
+#define WHO_WAIT_US    20000
+#define WHO_HEARD_MOST 64 /* messages: a change tells of each of its objects before it tells whose it was */
 
 /* NFPROTO_INET and NFPROTO_NETDEV of linux/netfilter.h, whose other contents quarrel with the C library's. */
 const uint8_t filter_families[FILTER_TABLES] = { [FILTER_INET] = 1, [FILTER_NETDEV] = 5 };
@@ -36,6 +38,7 @@ struct filter {
 	uint32_t seq;
 	uint8_t *room; /* RECEIVE_BYTES */
 	unsigned parts; /* received since a listing was first asked for */
+	uint64_t patient_until_ms; /* CLOCK_MONOTONIC */
 };
 
 static int set_option(int sock, int level, int option, int value)
@@ -369,23 +372,86 @@ static int nothing_there(struct err *why)
 	return 0;
 }
 
-static int changes_too_fast(struct err *why)
+static uint64_t now_ms(void)
 {
-	return err_set(why, EBUSY, "others change nftables faster than it can be read");
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+struct filter_patience filter_be_patient(struct filter *f, unsigned ms)
+{
+	f->patient_until_ms = now_ms() + ms;
+	return (struct filter_patience){ f };
+}
+
+void filter_patience_own_(struct filter_patience *p)
+{
+	p->f->patient_until_ms = 0;
+}
+
+bool filter_is_patient(const struct filter *f)
+{
+	return f->patient_until_ms && now_ms() < f->patient_until_ms;
+}
+
+/* The kernel tells of each change whose it was. */
+static int open_ears(int *out)
+{
+	const struct sockaddr_nl changes = { .nl_family = AF_NETLINK, .nl_groups = 1u << (NFNLGRP_NFTABLES - 1) };
+	const struct timeval wait = { .tv_usec = WHO_WAIT_US };
+	own(fd) int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+
+	if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) ||
+	    bind(sock, (const struct sockaddr *)&changes, sizeof changes))
+		return -1;
+	*out = take_fd(sock);
+	return 0;
+}
+
+/* "nft (process 1234)", of the next change; "" when none comes soon. */
+static void who_changes(struct buf *out)
+{
+	_Alignas(8) uint8_t room[4096];
+	own(fd) int sock = -1;
+	ssize_t got = open_ears(&sock) ? -1 : recv(sock, room, sizeof room, 0);
+
+	for (int heard = 0; got > 0 && heard < WHO_HEARD_MOST; heard++) {
+		int left = (int)got;
+
+		for (const struct nlmsghdr *h = (void *)room; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+			const struct nlattr *name = filter_attribute(h, NFTA_GEN_PROC_NAME), *id = filter_attribute(h, NFTA_GEN_PROC_PID);
+
+			if (NFNL_MSG_TYPE(h->nlmsg_type) != NFT_MSG_NEWGEN || !name || !id)
+				continue;
+			buf_printf(out, "%.32s (process %u)", mnl_attr_get_str(name), ntohl(mnl_attr_get_u32(id)));
+			return;
+		}
+		got = recv(sock, room, sizeof room, 0);
+	}
+}
+
+int filter_changes_too_fast(struct err *why)
+{
+	own(buf) struct buf who = { 0 };
+
+	who_changes(&who);
+	return err_set(why, EBUSY, "others change nftables faster than it can be read%s%s", who.len ? ", now " : "", buf_text(&who));
 }
 
 int filter_ask(struct filter *f, struct nlmsghdr *question, filter_on_message on, void (*restart)(void *), void *context,
 	       struct err *why)
 {
 	f->parts = 0;
-	for (int i = 0; i < TRIES_LONG || (i < TRIES_MOST && f->parts < PARTS_LONG); i++) {
+	for (int i = 0; i < TRIES_LONG || (i < TRIES_MOST && f->parts < PARTS_LONG) || filter_is_patient(f); i++) {
 		int rc = ask_once(f, question, on, context, why);
 
 		if (rc != -EAGAIN)
 			return rc == -ENOENT ? nothing_there(why) : rc;
 		restart(context);
 	}
-	return changes_too_fast(why);
+	return filter_changes_too_fast(why);
 }
 
 int filter_ask_alike(struct filter *f, struct nlmsghdr *question, filter_on_message on, const struct filter_alike *to, void *context,
@@ -393,7 +459,7 @@ int filter_ask_alike(struct filter *f, struct nlmsghdr *question, filter_on_mess
 {
 	struct digest before = { "" };
 
-	for (int i = 0; i < TRIES_LONG; i++) {
+	for (int i = 0; i < TRIES_LONG || filter_is_patient(f); i++) {
 		int rc = ask_once(f, question, on, context, why);
 
 		if (rc != -EAGAIN)
@@ -404,7 +470,7 @@ int filter_ask_alike(struct filter *f, struct nlmsghdr *question, filter_on_mess
 		before = now;
 		to->restart(context);
 	}
-	return changes_too_fast(why);
+	return filter_changes_too_fast(why);
 }
 
 int filter_ask_twice(struct filter *f, struct nlmsghdr *question, filter_on_message on, void *context, struct err *why)

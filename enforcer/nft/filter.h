@@ -34,6 +34,18 @@ int filter_open(struct filter **out, struct err *why);
 void filter_free(struct filter *f);
 OWN_FREE(filter, struct filter *)
 
+/*
+ * Where others change nftables all the time, a listing is asked for a few times, and then refused with -EBUSY and who it was. For a change
+ * that somebody waits for it is asked for until this long after now, at least.
+ *
+ *     own(filter_patience) struct filter_patience p = filter_be_patient(f, 3000);
+ */
+struct filter_patience {
+	struct filter *f;
+};
+struct filter_patience filter_be_patient(struct filter *f, unsigned ms);
+void filter_patience_own_(struct filter_patience *p);
+
 /* ---- changing ---------------------------------------------------------------- */
 
 struct filter_change {
@@ -123,11 +135,23 @@ enum filter_want {
 
 int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct arena *a, struct err *why);
 
+/* Counters by their names: what is not there has counted nothing. */
+struct filter_counter {
+	enum filter_table table;
+	const char *name;
+	bool is;
+	uint64_t packets, bytes;
+};
+int filter_counters_look(struct filter *f, struct filter_counter *at, uint32_t count, struct err *why);
+
 /* Packets of one counter, of both tables; 0 where it is not there. */
 int filter_count(struct filter *f, const char *counter, uint64_t *out, struct err *why);
 
 /* Elements in a set, as far as the table goes; expired ones are not counted, but for those of a large set that are not collected yet. */
 int filter_set_size(struct filter *f, enum filter_table t, const char *set, uint64_t *out, struct err *why);
+
+/* Which of these sets are there. A listing would be as long as the policy. */
+int filter_sets_look(struct filter *f, enum filter_table t, const char *const *names, bool *are, uint32_t count, struct err *why);
 
 /* An element of a set that may be there: false when it has expired, or there is no such set. */
 struct filter_element {

@@ -100,20 +100,29 @@ static void see_set(const struct nlmsghdr *h, void *context)
 	vec_push(l->arena, &l->objects, o);
 }
 
+static void read_counts(const struct nlmsghdr *h, uint64_t *packets, uint64_t *bytes)
+{
+	const struct nlattr *data = filter_attribute(h, NFTA_OBJ_DATA), *a;
+
+	if (!data)
+		return;
+	mnl_attr_for_each_nested(a, data) {
+		if (mnl_attr_get_type(a) == NFTA_COUNTER_PACKETS)
+			*packets = filter_u64(a);
+		if (mnl_attr_get_type(a) == NFTA_COUNTER_BYTES)
+			*bytes = filter_u64(a);
+	}
+}
+
 static void see_counter(const struct nlmsghdr *h, void *context)
 {
 	struct look *l = context;
-	const struct nlattr *type = filter_attribute(h, NFTA_OBJ_TYPE), *data = filter_attribute(h, NFTA_OBJ_DATA), *a;
+	const struct nlattr *type = filter_attribute(h, NFTA_OBJ_TYPE);
 
-	if (!filter_is_ours(h) || !type || !data || ntohl(mnl_attr_get_u32(type)) != NFT_OBJECT_COUNTER)
+	if (!filter_is_ours(h) || !type || ntohl(mnl_attr_get_u32(type)) != NFT_OBJECT_COUNTER)
 		return;
 	struct filter_object o = { .table = l->table, .name = arena_strdup(l->arena, filter_text(h, NFTA_OBJ_NAME)) };
-	mnl_attr_for_each_nested(a, data) {
-		if (mnl_attr_get_type(a) == NFTA_COUNTER_PACKETS)
-			o.packets = filter_u64(a);
-		if (mnl_attr_get_type(a) == NFTA_COUNTER_BYTES)
-			o.bytes = filter_u64(a);
-	}
+	read_counts(h, &o.packets, &o.bytes);
 	vec_push(l->arena, &l->objects, o);
 }
 
@@ -217,10 +226,10 @@ static int gather_chains(struct filter *f, struct look *l, struct err *why)
 	int rc = 0;
 
 	strmap_init(&g.handles, l->arena);
-	for (int i = 0; i < GATHERINGS && !rc && (!i || g.handles.entries.len < g.use); i++)
+	for (int i = 0; (i < GATHERINGS || filter_is_patient(f)) && !rc && (!i || g.handles.entries.len < g.use); i++)
 		rc = gather_more(f, &g, why);
 	if (!rc && g.handles.entries.len != g.use)
-		rc = err_set(why, EBUSY, "others change nftables faster than it can be read");
+		rc = filter_changes_too_fast(why);
 	if (!rc && l->chains.len > l->chains_before)
 		qsort(l->chains.at + l->chains_before, l->chains.len - l->chains_before, sizeof *l->chains.at, by_handle);
 	return rc;
@@ -296,44 +305,38 @@ int filter_look(struct filter *f, struct filter_live *out, unsigned want, struct
 	return 0;
 }
 
-struct counted {
-	const char *name;
-	struct look look;
-};
-
-static void count_again(void *context)
+static struct nlmsghdr *ask_counter(void *room, uint32_t i, void *context)
 {
-	look_again(&((struct counted *)context)->look);
+	const struct filter_counter *at = context;
+	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETOBJ, 0, at[i].table);
+
+	filter_put_text(h, NFTA_OBJ_NAME, at[i].name);
+	mnl_attr_put_u32(h, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
+	return h;
 }
 
-static void see_one_counter(const struct nlmsghdr *h, void *context)
+static void see_named_counter(const struct nlmsghdr *h, uint32_t i, void *context)
 {
-	struct counted *c = context;
+	struct filter_counter *c = (struct filter_counter *)context + i;
 
-	if (!strcmp(filter_text(h, NFTA_OBJ_NAME), c->name))
-		see_counter(h, &c->look);
+	c->is = true;
+	read_counts(h, &c->packets, &c->bytes);
+}
+
+int filter_counters_look(struct filter *f, struct filter_counter *at, uint32_t count, struct err *why)
+{
+	int rc = filter_ask_each(f, count, &(struct filter_each){ ask_counter, see_named_counter, at }, why);
+
+	return rc ? err_in(why, "cannot read counters") : 0;
 }
 
 int filter_count(struct filter *f, const char *counter, uint64_t *out, struct err *why)
 {
-	own(arena) struct arena *a = arena_new();
-	struct counted c = { .name = counter, .look.arena = a };
-	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
+	struct filter_counter of[FILTER_TABLES] = { { .table = FILTER_INET, .name = counter }, { .table = FILTER_NETDEV, .name = counter } };
+	int rc = filter_counters_look(f, of, FILTER_TABLES, why);
 
-	*out = 0;
-	for (unsigned t = 0; t < FILTER_TABLES; t++) {
-		struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETOBJ, NLM_F_ACK, (enum filter_table)t);
-
-		filter_put_text(h, NFTA_OBJ_NAME, counter);
-		mnl_attr_put_u32(h, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
-		c.look.objects_before = c.look.objects.len;
-		int rc = filter_ask(f, h, see_one_counter, count_again, &c, why);
-		if (rc)
-			return err_in(why, "cannot read the counter %s", counter);
-	}
-	for (size_t i = 0; i < c.look.objects.len; i++)
-		*out += c.look.objects.at[i].packets;
-	return 0;
+	*out = of[0].packets + of[1].packets;
+	return rc;
 }
 
 /* ---- the rules of hooks ------------------------------------------------------------------ */

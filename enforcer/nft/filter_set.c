@@ -3,6 +3,8 @@
  */
 #include "enforcer/nft/filter.h"
 
+#include <string.h>
+
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
@@ -143,4 +145,33 @@ int filter_elements_look(struct filter *f, enum filter_table t, struct filter_el
 	for (uint32_t i = 0; i < count; i++)
 		at[i].is = false;
 	return filter_ask_each(f, count, &(struct filter_each){ ask_element, see_element, &l }, why);
+}
+
+struct looking_for_sets {
+	enum filter_table table;
+	const char *const *names;
+	bool *are;
+};
+
+static struct nlmsghdr *ask_set(void *room, uint32_t i, void *context)
+{
+	const struct looking_for_sets *l = context;
+	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSET, 0, l->table);
+
+	filter_put_text(h, NFTA_SET_NAME, l->names[i]);
+	return h;
+}
+
+static void see_set(const struct nlmsghdr *h, uint32_t i, void *context)
+{
+	(void)h;
+	((struct looking_for_sets *)context)->are[i] = true;
+}
+
+int filter_sets_look(struct filter *f, enum filter_table t, const char *const *names, bool *are, uint32_t count, struct err *why)
+{
+	struct looking_for_sets l = { t, names, are };
+
+	memset(are, 0, count * sizeof *are);
+	return filter_ask_each(f, count, &(struct filter_each){ ask_set, see_set, &l }, why);
 }

@@ -72,6 +72,12 @@ int filter_ask_alike(struct filter *f, struct nlmsghdr *question, filter_on_mess
  */
 int filter_ask_twice(struct filter *f, struct nlmsghdr *question, filter_on_message on, void *context, struct err *why);
 
+/* It is to be asked on, though tries are over: filter_be_patient(). */
+bool filter_is_patient(const struct filter *f);
+
+/* -EBUSY, and by whom the next change is. */
+int filter_changes_too_fast(struct err *why);
+
 /*
  * Many questions, each about one thing, so many at once as there is room for the answers. `make` writes question i into `room`; `on` is told
  * what is there, and of what is not nothing.

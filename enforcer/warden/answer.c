@@ -87,19 +87,78 @@ static uint64_t worked_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static int answer_counters(struct warden *w, const struct message *m, struct arena *a, struct err *why)
+static struct child *child_of(struct warden *w, uint64_t talk)
+{
+	return w->api.talk.number == talk ? &w->api : w->leaving.talk.number == talk ? &w->leaving : NULL;
+}
+
+/* Counted or not. */
+static int tell_counters(struct talk *to, uint32_t id, struct counting *of, uint64_t cost_ns, int rc, struct err *why)
 {
 	const uint64_t from = worked_ns();
 	own(buf) struct buf out = { 0 };
-	struct counters c;
+	struct counters c = { 0 };
 
-	if (report_counters(&c, w->live, &w->kernel, a, why)) {
+	if (!rc)
+		rc = counting_sum(&c, of, why);
+	if (rc) {
 		say("%s", why->text);
 		c = (struct counters){ 0 };
 	}
-	c.cost_ns = worked_ns() - from;
+	c.cost_ns = cost_ns + worked_ns() - from;
 	counters_encode(&out, &c);
-	return answer(w, m, MESSAGE_COUNTERS, &out, why);
+	return talk_say(to, &(struct message){ MESSAGE_COUNTERS, id, out.at, out.len, -1 }, now_ms(), why);
+}
+
+static int answer_counters(struct warden *w, const struct message *m, struct err *why)
+{
+	const uint64_t from = worked_ns();
+	own(counting) struct counting of = { 0 };
+	int rc = counting_begin(&of, w->live, &w->kernel, why);
+
+	if (!rc && !counting_is_over(&of) && !w->counts.talk) {
+		w->counts.of = of;
+		w->counts.talk = w->heard->number;
+		w->counts.id = m->id;
+		w->counts.cost_ns = worked_ns() - from;
+		of = (struct counting){ 0 };
+		return 0;
+	}
+	while (!rc && !counting_is_over(&of))
+		rc = counting_go_on(&of, why);
+	return tell_counters(w->heard, m->id, &of, worked_ns() - from, rc, why);
+}
+
+bool answer_is_due(const struct warden *w)
+{
+	return w->counts.talk;
+}
+
+/* Another generation has other counters: it is counted anew. */
+static int count_on(struct warden *w, struct err *why)
+{
+	struct counting *of = &w->counts.of;
+
+	if (of->g == w->live && (!of->g || of->number == w->live->is.number))
+		return counting_go_on(of, why);
+	counting_release(of);
+	return counting_begin(of, w->live, &w->kernel, why);
+}
+
+void answer_go_on(struct warden *w)
+{
+	const uint64_t from = worked_ns();
+	struct child *to = child_of(w, w->counts.talk);
+	struct err why = { 0 };
+	int rc = to ? count_on(w, &why) : 0;
+
+	w->counts.cost_ns += worked_ns() - from;
+	if (to && !rc && !counting_is_over(&w->counts.of))
+		return;
+	if (to && tell_counters(&to->talk, w->counts.id, &w->counts.of, w->counts.cost_ns, rc, &why))
+		child_break(to, why.text);
+	counting_release(&w->counts.of);
+	w->counts.talk = 0;
 }
 
 static int answer_unblocked(struct warden *w, const struct message *m, int rc, const struct refusal *no, const struct unblocked *u,
@@ -420,7 +479,7 @@ static int answer_look(struct warden *w, const struct message *m, struct arena *
 		return answer_blocks(w, m, a, why);
 	if (m->kind == MESSAGE_ASK_FEEDS)
 		return answer_feeds(w, m, a, why);
-	return m->kind == MESSAGE_ASK_STATUS ? answer_status(w, m, a, why) : answer_counters(w, m, a, why);
+	return m->kind == MESSAGE_ASK_STATUS ? answer_status(w, m, a, why) : answer_counters(w, m, why);
 }
 
 int answer_any(struct warden *w, const struct message *m, struct arena *a, struct err *why)

@@ -120,7 +120,7 @@ static void prepare(void *context)
 
 	c->arena = arena_new();
 	c->before = arena_zero(c->arena, c->ask->source_count * sizeof *c->before);
-	c->rc = block_places_find(&c->at, c->k, c->arena, c->why);
+	c->rc = block_places_find(&c->at, c->k, c->why);
 	if (!c->rc)
 		c->rc = places_hold(c);
 	if (!c->rc)
@@ -333,7 +333,7 @@ int blocks_list(struct blocks *out, struct kernel *k, const struct generation *g
 	struct blocks b = { .rows = arena_zero(a, BLOCKS_LISTED_MAX * sizeof *b.rows) };
 	struct listing l = { &b, g, now_ns(CLOCK_REALTIME), NULL, 0, 0 };
 	struct block_places at;
-	int rc = block_places_find(&at, k, a, why);
+	int rc = block_places_find(&at, k, why);
 
 	if (!rc && at.xdp)
 		rc = walk_xdp(k, list_from_xdp, &l, why);
@@ -475,7 +475,7 @@ int blocks_carry(struct kernel *k, const struct block_engines *to, struct err *w
 	int rc = carry_older(k, why);
 
 	if (!rc)
-		rc = block_places_find(&at, k, a, why);
+		rc = block_places_find(&at, k, why);
 
 	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
 		for (unsigned f = 0; !rc && at.xdp && f < FAMILY_COUNT; f++)

@@ -20,7 +20,7 @@ static int any_network(bool *out, struct kernel *k, const struct block_places *a
 static int see_own(struct block_seen **out, uint32_t *count, struct kernel *k, const struct block_places *at, struct arena *a, struct err *why)
 {
 	struct addresses own;
-	int rc = route_addresses(k->route, &own, a, why);
+	int rc = kernel_self(k, &own, why);
 
 	if (rc)
 		return rc;
@@ -63,7 +63,7 @@ int blocks_own(struct blocks_own *out, struct kernel *k, struct err *why)
 	struct block_places at;
 	uint32_t count = 0;
 	bool any = false;
-	int rc = block_places_find(&at, k, a, why);
+	int rc = block_places_find(&at, k, why);
 
 	if (!rc)
 		rc = any_network(&any, k, &at, why);

@@ -1,23 +1,14 @@
 #include "enforcer/warden/blocks_seen.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "enforcer/warden/blocks.h"
 
-int block_places_find(struct block_places *out, struct kernel *k, struct arena *a, struct err *why)
+int block_places_find(struct block_places *out, struct kernel *k, struct err *why)
 {
-	struct filter_live live;
-	int rc = filter_look(k->filter, &live, FILTER_WANT_SETS, a, why);
-
 	*out = (struct block_places){ .xdp = k->xdp };
-	for (size_t i = 0; !rc && i < live.set_count; i++)
-		for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
-			for (unsigned f = 0; f < FAMILY_COUNT; f++)
-				if (live.sets[i].table == FILTER_NETDEV && !strcmp(live.sets[i].name, block_sets[kind][f]))
-					out->nft[kind][f] = true;
-	return rc;
+	return filter_sets_look(k->filter, FILTER_NETDEV, &block_sets[0][0], &out->nft[0][0], BLOCK_KINDS * FAMILY_COUNT, why);
 }
 
 static uint64_t now_ns(void)

@@ -1,7 +1,7 @@
 /*
  * blocks_seen - who is blocked already, by himself and by a network around him.
  *
- *     block_places_find(&at, k, arena, why)
+ *     block_places_find(&at, k, why)
  *     struct block_seen all[] = { { .source = … }, … };
  *     blocks_see(k, &ask, all, count, arena, why)
  *
@@ -17,7 +17,7 @@ struct block_places {
 	bool xdp, nft[BLOCK_KINDS][FAMILY_COUNT];
 };
 
-int block_places_find(struct block_places *out, struct kernel *k, struct arena *a, struct err *why);
+int block_places_find(struct block_places *out, struct kernel *k, struct err *why);
 
 static inline bool block_places_nft(const struct block_places *at, struct prefix source)
 {

@@ -70,7 +70,7 @@ int blocks_spare(struct kernel *k, const struct plan *p, const struct block *ask
 		if (!block_is_net(ask->sources[i]))
 			continue;
 		if (!gathered)
-			rc = route_addresses(k->route, &s.own, a, why);
+			rc = kernel_self(k, &s.own, why);
 		for (uint32_t b = 0; !rc && !gathered && b < p->config.lifeline_boxes && b < p->box_count; b++)
 			gather_box(&s, p, &p->boxes[b], a);
 		gathered = true;

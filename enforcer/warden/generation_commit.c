@@ -254,13 +254,13 @@ static void sweep(void *context)
 	struct filter_live live;
 	struct err ignored;
 
-	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS | FILTER_WANT_SETS | FILTER_WANT_COUNTERS, a, &ignored))
+	if (filter_look(k->filter, &live, FILTER_WANT_CHAINS, a, &ignored))
 		return;
 	layout_clear_others(&chains, &live, g->is.bank);
-	if (!filter_commit(k->filter, &chains, &ignored)) {
-		layout_collect(&objects, &live, &g->plan);
-		filter_commit(k->filter, &objects, &ignored);
-	}
+	if (filter_commit(k->filter, &chains, &ignored) || filter_look(k->filter, &live, FILTER_WANT_SETS | FILTER_WANT_COUNTERS, a, &ignored))
+		return;
+	layout_collect(&objects, &live, &g->plan);
+	filter_commit(k->filter, &objects, &ignored);
 }
 
 /* The tables of a large policy are long. */

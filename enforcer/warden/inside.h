@@ -14,6 +14,7 @@
 #include "enforcer/warden/audit.h"
 #include "enforcer/warden/blocks.h"
 #include "enforcer/warden/child.h"
+#include "enforcer/warden/counting.h"
 #include "enforcer/warden/told.h"
 #include "enforcer/warden/generation.h"
 #include "enforcer/warden/kernel.h"
@@ -49,6 +50,13 @@ struct warden {
 	bool drift_is_open;
 	uint64_t drift_at_ms;
 	struct blocks_own own_blocked;
+	/* Counters on their way to the api that asked: in parts, between which others are heard. */
+	struct {
+		struct counting of;
+		uint64_t talk; /* its number; 0: nobody asked */
+		uint32_t id;
+		uint64_t cost_ns;
+	} counts;
 	struct notify manager;
 	struct child api, next, leaving; /* the last two while what it reads is read anew: reload.c */
 	bool reload_again;
@@ -149,5 +157,9 @@ int drift_after(struct warden *w, struct err *why);
 
 /* A negative errno when the api does not speak as it may. */
 int answer_any(struct warden *w, const struct message *m, struct arena *a, struct err *why);
+
+/* The next part of what takes longer. */
+bool answer_is_due(const struct warden *w);
+void answer_go_on(struct warden *w);
 
 #endif

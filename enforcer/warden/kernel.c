@@ -155,6 +155,7 @@ void kernel_release(struct kernel *k)
 	route_free(k->route);
 	filter_free(k->filter);
 	older_release(&k->older);
+	arena_free(k->self_arena);
 	*k = (struct kernel)KERNEL_NONE;
 }
 
@@ -212,16 +213,39 @@ void kernel_wait_for_packets(void)
 		nanosleep(&long_enough, NULL);
 }
 
+static void forget_self(struct kernel *k)
+{
+	arena_free(k->self_arena);
+	k->self_arena = NULL;
+}
+
+static int read_self(struct kernel *k, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	int rc = route_addresses(k->route, &k->self, a, why);
+
+	if (!rc)
+		k->self_arena = take(a);
+	return rc;
+}
+
+int kernel_self(struct kernel *k, struct addresses *out, struct err *why)
+{
+	int rc = k->self_arena ? 0 : read_self(k, why);
+
+	*out = k->self;
+	return rc;
+}
+
 int kernel_follow_self(struct kernel *k, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
 	struct addr *each = arena_zero(a, (TEG_SELF_MAX + 1) * sizeof *each);
 	struct addresses now;
 
-	if (!k->xdp)
-		return 0;
-	int rc = route_addresses(k->route, &now, a, why);
-	return rc ? rc : shared_set_self(&k->shared, each, addresses_each(&now, each, TEG_SELF_MAX + 1), why);
+	forget_self(k);
+	int rc = kernel_self(k, &now, why);
+	return rc || !k->xdp ? rc : shared_set_self(&k->shared, each, addresses_each(&now, each, TEG_SELF_MAX + 1), why);
 }
 
 /* ---- runtime blocks ---------------------------------------------------------------- */

@@ -27,6 +27,8 @@ struct kernel {
 	struct xdp *xdp;
 	struct tc *tc;
 	struct teg_active *active; /* teg_active, mapped; NULL without XDP */
+	struct addresses self;	   /* see kernel_self() */
+	struct arena *self_arena;  /* in which they are; NULL when they are not known */
 	struct feeds *feeds;	   /* what is on them: see feeds.h; NULL before feeds_open() */
 	struct block_table blocks; /* mapped from the first use until no block is in force: see kernel_blocks() */
 	char without[256], without_tc[256];
@@ -71,8 +73,11 @@ unsigned kernel_pins_wanted(const struct kernel *k);
 int kernel_pins(struct kernel *k, unsigned *there, struct err *why);
 int kernel_pin_again(struct kernel *k, struct err *why);
 
-/* teg_self follows the addresses. */
+/* teg_self follows the addresses, which are read anew. */
 int kernel_follow_self(struct kernel *k, struct err *why);
+
+/* This host's addresses, as they were when they were last followed. Borrowed. */
+int kernel_self(struct kernel *k, struct addresses *out, struct err *why);
 
 /*
  * The programs' runtime blocks, of a kernel with XDP; NULL when they cannot be mapped. What the kernel maps of such a

@@ -10,7 +10,4 @@
 /* Fills what depends on the generation and the kernel; everything in the arena. `g` may be NULL. */
 void report_status(struct status *out, struct generation *g, struct kernel *k, struct arena *a);
 
-int report_counters(struct counters *out, const struct generation *g, struct kernel *k, struct arena *a,
-		    struct err *why);
-
 #endif

@@ -24,6 +24,9 @@
 #include "lang/base/memory.h"
 #include "lang/bundle/bundle.h"
 
+/* With others who change nftables all the time: half of what an answer is waited for. */
+#define PATIENCE_MS 2500
+
 static uint64_t boottime_ns(void)
 {
 	struct timespec t;
@@ -71,6 +74,7 @@ static int stage(struct generation **out, struct warden *w, const struct rollout
 		.now = w->state.now.number ? &w->state.now : NULL, .downgrade = r->downgrade,
 	};
 
+	own(filter_patience) struct filter_patience p = filter_be_patient(w->kernel.filter, PATIENCE_MS);
 	if (!recover_free_bank(&w->kernel, w->live, &ask.bank, &no->why))
 		return generation_stage(out, &w->kernel, &ask, no);
 	no->code = RESULT_CANNOT;

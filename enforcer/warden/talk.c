@@ -25,7 +25,9 @@ OWN_FREE(kept, struct kept *)
 
 void talk_begin(struct talk *t, int sock)
 {
-	*t = (struct talk){ .sock = sock };
+	static uint64_t talks;
+
+	*t = (struct talk){ .sock = sock, .number = ++talks };
 }
 
 void talk_end(struct talk *t)

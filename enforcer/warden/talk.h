@@ -26,6 +26,7 @@ struct talk {
 	unsigned count;
 	struct message_half half;
 	uint64_t moved_ms; /* when it last took or said a part */
+	uint64_t number;   /* no other talk has it */
 };
 #define TALK_NONE (struct talk){ .sock = -1 }
 

@@ -211,6 +211,8 @@ static int wait_ms(struct warden *w, uint64_t next_tick)
 	wait = least(wait, feeds_wait_ms(w, now));
 	wait = least(wait, least(talk_in_ms(&w->api.talk, now), talk_in_ms(&w->leaving.talk, now)));
 
+	if (answer_is_due(w))
+		return 0;
 	return (int)(restart >= 0 ? least(wait, (uint64_t)restart) : wait);
 }
 
@@ -245,6 +247,8 @@ static void loop(struct warden *w)
 		told_follow(w->told, w->live); /* a change that the api asked for */
 		if (watched[3].revents || watched[6].revents)
 			hear_packets(w);
+		if (answer_is_due(w))
+			answer_go_on(w);
 		end_patience(&w->api);
 		end_patience(&w->leaving);
 		if (!return_in_ms(w, now_ms()))
@@ -401,6 +405,7 @@ static void end(struct warden *w)
 	child_end(&w->next);
 	child_end(&w->leaving);
 	child_end(&w->api);
+	counting_release(&w->counts.of);
 	told_free(w->told);
 	audit_close(&w->audit);
 	generation_free(w->live);

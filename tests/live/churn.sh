@@ -75,4 +75,39 @@ is "$(cat $lab/answers)" "3 [true,null]" "chains and rules of many parts are rea
 is "$(status '.drift.found, .drift.repaired, .generation' | xargs)" "0 0 1" "and nothing is repaired"
 calm
 is "$(status '.drift.found, .intact, .unknown_since' | xargs)" "0 true null" "once nobody changes anything it is known again"
+tegd_end TERM
+
+# Each listing of more than a part is disturbed, however often it is asked for.
+"${CC:-cc}" -D_GNU_SOURCE -shared -fPIC -o $lab/disturbed.so tests/lib/preload/disturbed.c -ldl || { echo "Bail out! no compiler"; exit 1; }
+printf '#!/bin/sh\nDISTURBED=%s ASAN_OPTIONS=verify_asan_link_order=0:$ASAN_OPTIONS LD_PRELOAD=%s exec %s "$@"\n' \
+	$lab/disturbances $lab/disturbed.so "$(realpath "$BUILD/tegd")" >$lab/tegd
+chmod +x $lab/tegd
+tegd=$lab/tegd
+disturb() { printf '%09d\n' $1 >$lab/disturbances; }
+sets() { # sets VERSION: a set of hosts for each of 300 rules
+	python3 - $1 >$lab/sets.teg <<'P'
+import sys
+print(f'policy sets "Many sets" {{\n    version "{sys.argv[1]}"\n}}\nzone wan = "w0"')
+for i in range(300):
+    print(f"net n{i} = [{', '.join(f'10.{i >> 8}.{i & 255}.{k}' for k in range(1, 160, 2))}]")
+print("posture OPEN {\n    default drop\n    ping: allow icmp echo to self")
+for i in range(300):
+    print(f"    p{i}: allow tcp from n{i} to self port {i + 1} log")
+print("}")
+P
+	"$BUILD/tegc" build --no-proofs $lab/sets.teg -o $lab/sets-$1.tegb
+}
+looked_for() { nft list chain netdev tegumentar "$(nft list chains netdev | sed -n 's/.*chain \([ab]\)_hook_ingress.*/\1_nets/p' | head -1)" | grep -c blockednets; }
+rm -rf $lab/state
+nft flush ruleset
+disturb 0
+sets 1 && sets 2
+ok "tegd starts with many sets" tegd_start --engine nft --require-proofs no --drift-seconds 0 --bundle $lab/sets-1.tegb
+ok "a network is blocked" ctl block 198.51.100.0/24 --for 1h
+disturb 900000000
+ok "a policy is rolled out while each long listing is disturbed" ctl apply $lab/sets-2.tegb
+is "$(looked_for) $(status '[.generation, .intact] | tostring')" "1 [2,true]" "nft looks for the blocked network, and all is whole"
+ok "another network is blocked" ctl block 198.51.101.0/25 --for 1h
+is "$(looked_for) $(grep -c 'not all runtime blocks' $lab/log)" "2 0" "and looked for"
+is "$(ctl --json counters | jq '.rules | length > 300')" true "counters are read"
 done_testing
