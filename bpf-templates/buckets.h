@@ -46,6 +46,13 @@
 
 #define BUCKETS_TRIES 4
 
+enum buckets_said {
+	BUCKETS_WITHIN,
+	BUCKETS_OVER,
+	BUCKETS_NONE,  /* it has no bucket, and there is no place */
+	BUCKETS_LATER, /* who is brief says so: nothing was taken, and all is to be done from the beginning by who is not */
+};
+
 /*
  * For how many units more a place is kept; 0: it makes room. What would be kept for longer than anything is was over long ago. Where
  * the moment comes round again, the bucket has not been used for 156 days, and was empty before that.
@@ -202,6 +209,16 @@ static __always_inline bool buckets_is_over(__u64 *empty_ns, __u64 seen, __u64 c
 	return false;
 }
 
+/* The same with one try. */
+static __always_inline enum buckets_said buckets_once(__u64 *empty_ns, __u64 seen, __u64 cost_ns, __u64 depth_ns, __u64 now)
+{
+	const __s64 held = buckets_held(seen, depth_ns, now);
+
+	if (held < (__s64)cost_ns)
+		return BUCKETS_OVER;
+	return BUCKETS_SWAP(empty_ns, seen, now - (__u64)held + cost_ns) == seen ? BUCKETS_WITHIN : BUCKETS_LATER;
+}
+
 /*
  * Makes sure that the place stays its source's until the bucket, seen to be empty then, will be full without the token that
  * is to be taken, and half a minute longer; false when it is another's. Before the token is taken: of a place that is not kept it may be
@@ -243,12 +260,6 @@ static __always_inline struct teg_bucket *buckets_anew(struct teg_buckets *all, 
 	asm volatile("" : "+r"(at));
 	return (struct teg_bucket *)((char *)all + at);
 }
-
-enum buckets_said {
-	BUCKETS_WITHIN,
-	BUCKETS_OVER,
-	BUCKETS_NONE, /* it has no bucket, and there is no place */
-};
 
 /* ---- far --------------------------------------------------------------------------------- */
 
@@ -370,7 +381,7 @@ static __always_inline bool far_is_due(__u64 visit, __u64 now)
  * word has changed.
  */
 static __always_inline enum buckets_said far_make(struct teg_buckets *all, __u64 *word, __u64 seen, __u64 who, const struct teg_rule *rule,
-						  __u64 cost_ns, __u64 now)
+						  __u64 cost_ns, __u64 now, const bool brief)
 {
 	__u64 *head = &all->row[BOUND(teg_far_row(who), TEG_FAR_ROWS)].head;
 	const __u64 from = BUCKETS_READ(head), missing = cost_ns >> TEG_BUCKET_UNIT;
@@ -378,7 +389,7 @@ static __always_inline enum buckets_said far_make(struct teg_buckets *all, __u64
 	const __u64 name = buckets_until(who, (now >> TEG_BUCKET_UNIT) + TEG_BUCKET_KEPT +
 						      (over ? 0 : missing < TEG_BUCKET_KEPT_MOST ? missing : TEG_BUCKET_KEPT_MOST));
 
-	for (__u32 i = 0; i < TEG_BUCKET_WAYS; i++) {
+	for (__u32 i = 0; i < (brief ? 1 : TEG_BUCKET_WAYS); i++) {
 		const __u64 at = (from + i) & (TEG_FAR_ROW - 1);
 		const __u64 part = teg_far_tag(who) << TEG_FAR_LINE_BITS | at / TEG_BUCKET_WAYS;
 		struct teg_bucket *b = far_place(all, who, at);
@@ -394,6 +405,8 @@ static __always_inline enum buckets_said far_make(struct teg_buckets *all, __u64
 		BUCKETS_STORE(&b->who, name);
 		return over ? BUCKETS_OVER : BUCKETS_WITHIN;
 	}
+	if (brief)
+		return BUCKETS_LATER;
 	BUCKETS_STORE(head, from + TEG_BUCKET_WAYS);
 	return BUCKETS_NONE;
 }
@@ -403,14 +416,17 @@ static __always_inline enum buckets_said far_make(struct teg_buckets *all, __u64
  * none yet, though some be free now: to try again takes more stack than kernels before 6.8 have.
  */
 static __always_inline enum buckets_said far_take(struct teg_buckets *all, __u64 *word, __u64 seen, __u64 who, const struct teg_rule *rule,
-						  __u64 cost_ns, __u64 now)
+						  __u64 cost_ns, __u64 now, const bool brief)
 {
 	enum buckets_said said = BUCKETS_NONE;
 
 	if (far_lets_in(seen, who))
-		said = far_make(all, word, seen, who, rule, cost_ns, now);
-	if (said == BUCKETS_NONE && far_is_due(BUCKETS_READ(&all->row[BOUND(teg_far_row(who), TEG_FAR_ROWS)].visit), now))
+		said = far_make(all, word, seen, who, rule, cost_ns, now, brief);
+	if (said == BUCKETS_NONE && far_is_due(BUCKETS_READ(&all->row[BOUND(teg_far_row(who), TEG_FAR_ROWS)].visit), now)) {
+		if (brief)
+			return BUCKETS_LATER;
 		far_visit(all, teg_far_row(who), now);
+	}
 	return said;
 }
 
@@ -419,9 +435,10 @@ static __always_inline enum buckets_said far_take(struct teg_buckets *all, __u64
 /*
  * Takes a token from the bucket of `who`. What must have one is near. A gate is read once, and so is a word: one that does
  * not name `who`, and lets nobody in, did both at the same moment.
+ * Who is brief tries each step once, and looks for no place: so it needs little of the stack, and can stand where there is no call.
  */
 static __always_inline enum buckets_said buckets_take(struct teg_buckets *all, __u64 who, const struct teg_rule *rule,
-						      __u64 cost_ns, __u64 now)
+						      __u64 cost_ns, __u64 now, const bool brief)
 {
 	const __u32 near = who & (TEG_NEAR_SETS - 1);
 	const __u64 gate = BUCKETS_READ(&all->gate[near]);
@@ -435,10 +452,13 @@ static __always_inline enum buckets_said buckets_take(struct teg_buckets *all, _
 		b = far_find(all, seen, who, &makes);
 		if (b && makes)
 			return BUCKETS_NONE;
-		if (!b && (buckets_must(rule) || !buckets_gate_is_shut(gate, now >> TEG_BUCKET_UNIT)))
+		if (!b && (buckets_must(rule) || !buckets_gate_is_shut(gate, now >> TEG_BUCKET_UNIT))) {
+			if (brief)
+				return BUCKETS_LATER;
 			b = buckets_place(all->near[near], &all->gate[near], gate, who, now, rule);
+		}
 		if (!b)
-			return far_take(all, word, seen, who, rule, cost_ns, now);
+			return far_take(all, word, seen, who, rule, cost_ns, now, brief);
 	}
 	b = buckets_anew(all, b);
 	if (!b)
@@ -446,6 +466,8 @@ static __always_inline enum buckets_said buckets_take(struct teg_buckets *all, _
 	const __u64 had = BUCKETS_READ(&b->empty_ns);
 	if (!buckets_keep(b, had, who, cost_ns, rule->depth_ns, now))
 		return BUCKETS_NONE;
+	if (brief)
+		return buckets_once(&b->empty_ns, had, cost_ns, rule->depth_ns, now);
 	return buckets_is_over(&b->empty_ns, had, cost_ns, rule->depth_ns, now) ? BUCKETS_OVER : BUCKETS_WITHIN;
 }
 

@@ -244,16 +244,24 @@ __noinline int reflex_goes_on(struct frame_ctx *ctx, const struct pkt *p, const 
 	return LIMIT_WITHIN;
 }
 
-/* Most packets are within their rate, and cost one call. */
-static __always_inline int reflex_decides(const struct walk *w, const struct teg_rule *rule)
+/* Most packets are within their rate, and cost one call; or none, when it is asked `here`. */
+static __always_inline int reflex_decides(const struct walk *w, const struct teg_rule *rule, const bool here)
 {
 	int over = LIMIT_OVER;
 
 	if (asks(TEG_ASKS_CLOCK) && rule->cost_ns)
-		over = limit_over(w->p, rule, bucket_ns());
+		over = here ? limit_over_here(w->p, rule, bucket_ns()) : limit_over(w->p, rule, bucket_ns());
 	if (over && asks(TEG_ASKS_COOKIES | TEG_ASKS_WATCHES) && rule->act != TEG_ACT_DROP)
 		over = reflex_goes_on(w->ctx, w->p, w->active, rule, over);
 	return over;
+}
+
+/* The same number, of which the verifier then knows as little as of the other one. */
+static __always_inline __u64 forget(__u64 x, __u64 other)
+{
+	asm volatile("%0 ^= %1" : "+r"(x) : "r"(other));
+	asm volatile("%0 ^= %1" : "+r"(x) : "r"(other));
+	return x;
 }
 
 /* The rule with this number, or NULL. */
@@ -283,33 +291,42 @@ static __always_inline struct judging judging(bool reflexes, __u32 other)
 	return (struct judging){ reflexes && asks(TEG_ASKS_CLOCK | TEG_ASKS_WATCHES), payloads, gen_config.bulk.cells || payloads, other };
 }
 
-/*
- * Does the rule of a cell in which the packet lies decide? *done is a rule whose bucket has let this packet by, or that has told
- * of it: its other cells do it no more.
- */
-static __always_inline const struct teg_rule *judge_cell(struct walk *w, const struct teg_cell *c, const struct judging *by, __u32 *done)
+/* The rule of a cell in which the packet lies, unless it is not asked. */
+static __always_inline const struct teg_rule *cell_rule(const struct walk *w, const struct teg_cell *c, const struct judging *by)
 {
-	const __u32 at = c->rule;
-	const struct teg_rule *rule = rule_at(at);
+	const struct teg_rule *rule = rule_at(c->rule);
 
 	if (!rule)
 		return NULL;
 	if (by->payloads && c->mark && !(w->marks >> ((c->mark - 1) & 63) & 1))
 		return NULL;
-	if (rule->except >> w->posture & 1)
-		return NULL;
-	if (!by->opens || !(rule->cost_ns | (rule->act == TEG_ACT_TELL)))
-		return rule;
-	int over = at != *done ? reflex_decides(w, rule) : LIMIT_WITHIN;
-	if (!over) {
-		*done = at;
-		return NULL;
-	}
-	w->over = over;
-	return rule;
+	return rule->except >> w->posture & 1 ? NULL : rule;
 }
 
-#define JUDGE_HERE 8u /* cells that are asked without a call: a longer list is asked by parts, and so is any of a program that looks into payloads */
+/*
+ * Does that rule decide? *done is one whose bucket has let this packet by, or that has told of it: its other cells do it no more.
+ */
+static __always_inline bool rule_decides(struct walk *w, const struct teg_rule *rule, __u32 at, const struct judging *by, __u32 *done,
+					 const bool here)
+{
+	if (!by->opens || !(rule->cost_ns | (rule->act == TEG_ACT_TELL)))
+		return true;
+	const int over = at != *done ? reflex_decides(w, rule, here) : LIMIT_WITHIN;
+	if (!over)
+		*done = at;
+	else
+		w->over = over;
+	return over;
+}
+
+static __always_inline const struct teg_rule *judge_cell(struct walk *w, const struct teg_cell *c, const struct judging *by, __u32 *done)
+{
+	const __u32 at = c->rule;
+	const struct teg_rule *rule = cell_rule(w, c, by);
+
+	return rule && rule_decides(w, rule, at, by, done, false) ? rule : NULL;
+}
+
 #define JUDGE_PARTS (TEG_BOXES_MAX / TEG_CELLS_A_PART + 1)
 #define JUDGE_FEW 4u /* cells of a part, of which nearly none match: what those are asked more is walked for so many */
 #define JUDGE_CALLS(cells) (((cells) / TEG_CELLS_A_PART + 1) * (TEG_CELLS_A_PART / JUDGE_FEW))
@@ -334,7 +351,7 @@ struct {
 
 static __always_inline bool judges_by_parts(__u32 cells)
 {
-	return cells > (asks(TEG_ASKS_PAYLOAD) ? 0 : JUDGE_HERE);
+	return cells > (asks(TEG_ASKS_PAYLOAD) ? 0 : TEG_CELLS_SHORT);
 }
 
 /*
@@ -437,13 +454,72 @@ static __always_inline const struct teg_rule *judge_long(struct walk *w, __u32 f
 	return rule_at((__u32)found);
 }
 
+/* The first of a few cells in which the packet lies and whose rule is asked; `to`: none. */
+static __always_inline __u64 judge_meets(const struct walk *w, __u64 from, __u64 to, const struct judging *by)
+{
+	const struct teg_cell *cells = ONE(gen_cells);
+
+	for (__u64 i = from; i < to && i < from + TEG_CELLS_SHORT; i++) {
+		const struct teg_cell *c = &cells[i];
+
+		if (by->later && c->rule > by->other)
+			break;
+		if (walk_cell_has(c, w) && cell_rule(w, c, by))
+			return i;
+	}
+	return to;
+}
+
+/* Those from `at` on, which the verifier does not know. */
+static __always_inline const struct teg_rule *judge_rest(struct walk *w, __u64 at, __u64 to, const struct judging *by, __u32 done)
+{
+	const struct teg_cell *cells = ONE(gen_cells);
+
+	for (__u32 i = 1; i < TEG_CELLS_SHORT; i++, at++) {
+		const struct teg_rule *rule;
+
+		WALK_ONE_REGISTER(at);
+		if (at >= to)
+			break;
+		WALK_ONE_REGISTER(at);
+		const struct teg_cell *c = &cells[at];
+		if (by->later && c->rule > by->other)
+			break;
+		if (walk_cell_has(c, w) && (rule = judge_cell(w, c, by, &done)))
+			return rule;
+	}
+	return rule_at(by->other);
+}
+
+/*
+ * The first rate that a packet meets is asked where the program stands, and what it meets behind it by calls: else the verifier would walk
+ * buckets for each cell. It forgets which cell the first was, and walks once what follows.
+ */
+static __always_inline const struct teg_rule *judge_rates(struct walk *w, __u64 from, __u64 to, __u32 other)
+{
+	const struct judging by = judging(true, other);
+	const struct teg_cell *cells = ONE(gen_cells);
+	__u64 met = judge_meets(w, from, to, &by);
+	__u32 done = ~0u;
+
+	met = forget(met, w->p->len);
+	if (met >= to)
+		return rule_at(other);
+	WALK_ONE_REGISTER(met);
+	const __u32 at = cells[met].rule;
+	const struct teg_rule *rule = rule_at(at);
+	if (!rule || rule_decides(w, rule, at, &by, &done, true))
+		return rule;
+	return to - from > 1 ? judge_rest(w, met + 1, to, &by, done) : rule_at(other);
+}
+
 static __always_inline const struct teg_rule *judge_short(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other)
 {
 	const struct teg_cell *cells = ONE(gen_cells);
 	const struct judging by = judging(reflexes, other);
 	__u32 done = ~0u;
 
-	for (__u32 i = from; i < to && i < from + JUDGE_HERE; i++) {
+	for (__u32 i = from; i < to && i < from + TEG_CELLS_SHORT; i++) {
 		const struct teg_cell *c = &cells[i];
 		const struct teg_rule *rule;
 
@@ -455,16 +531,25 @@ static __always_inline const struct teg_rule *judge_short(struct walk *w, __u32 
 	return rule_at(other);
 }
 
+/* Which of the object's this is (enforcer/hook/tables.c chooses). */
+enum program {
+	PROGRAM_USUAL,
+	PROGRAM_PAYLOADS,
+	PROGRAM_RATES,
+};
+
 /*
  * judge - the rule of the first cell in [from, to) that decides; `other` when that
  * one stands before it; NULL when none does.
  * Without cells nothing is done for them: `from` and `to` are constant to the verifier.
  */
-static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other, const bool payloads)
+static __always_inline const struct teg_rule *judge(struct walk *w, __u32 from, __u32 to, bool reflexes, __u32 other, const enum program is)
 {
 	if (from >= to)
 		return reflexes && other != NO_RULE ? rule_at(other) : NULL;
-	if (payloads || judges_by_parts(to - from))
+	if (is == PROGRAM_RATES)
+		return reflexes ? judge_rates(w, from, to, other) : judge_short(w, from, to, reflexes, other);
+	if (is == PROGRAM_PAYLOADS || judges_by_parts(to - from))
 		return judge_long(w, from, to, other);
 	return judge_short(w, from, to, reflexes, other);
 }
@@ -592,10 +677,18 @@ static __noinline int reflexes_end_apart(struct walk *w, const struct teg_rule *
 	return reflexes_end(w, rule, posture & 63);
 }
 
-/* The feeds that the source is on. Who gave the walk itself away would have it written to the stack for every packet of every policy. */
-__noinline __u64 feeds_on(const struct pkt *p, __u32 which)
+/*
+ * The feeds that the source is on. Who gave the walk itself away would have it written to the stack for every packet of every policy. A function
+ * for each family: one for both needs 72 bytes of stack, and so 32 more for all who stand above it.
+ */
+__noinline __u64 feeds_on4(const struct pkt *p, __u32 which)
 {
-	return p ? sets_atlas(&p->src, p->family, which) : 0;
+	return p ? sets_atlas(&p->src, TEG_IP4, which) : 0;
+}
+
+__noinline __u64 feeds_on6(const struct pkt *p, __u32 which)
+{
+	return p ? sets_atlas(&p->src, TEG_IP6, which) : 0;
 }
 
 /* Drops the packet by the first of them. Apart from asking, which goes so deep that what telling needs does not fit above it. */
@@ -610,8 +703,9 @@ __noinline int feed_drops(struct frame_ctx *ctx, const struct pkt *p, const stru
 	return !!rule;
 }
 
-static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, const bool payloads)
+static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, const enum program is)
 {
+	const bool payloads = is == PROGRAM_PAYLOADS;
 	__u32 c = pkt_read(ctx, p, payloads);
 
 	if (unlikely(c) && frame_pull(ctx))
@@ -638,7 +732,7 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, con
 
 	const struct teg_rule *rule = NULL;
 	if (gen_config.lifeline_boxes)
-		rule = judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE, payloads);
+		rule = judge(&w, 0, gen_config.lifeline_boxes, false, NO_RULE, is);
 	if (rule) {
 		count_slot(rule->counter_slot, p->len);
 		return FRAME_PASS;
@@ -655,7 +749,7 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, con
 		return FRAME_DROP;
 	}
 	const __u32 feeding = gen_config.feed_count ? sets_feeding() : TEG_FEEDING_NOTHING;
-	const __u64 on = feeding ? feeds_on(p, feeding) : 0;
+	const __u64 on = !feeding ? 0 : p->family == TEG_IP4 ? feeds_on4(p, feeding) : feeds_on6(p, feeding);
 	if (on && feed_drops(ctx, p, active, on))
 		return FRAME_DROP;
 	const __u64 found = payloads ? judge_bulk_apart(&w) : judge_bulk(&w);
@@ -663,12 +757,12 @@ static __always_inline int judge_frame(struct frame_ctx *ctx, struct pkt *p, con
 	if (!payloads) {
 		if (found & TEG_BULK_PLAIN && gen_config.box_count == gen_config.lifeline_boxes)
 			return plain_drop(&w, TEG_BULK_SLOT(found));
-		rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other, payloads);
+		rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other, is);
 		return reflexes_end(&w, rule, w.posture);
 	}
 	if (!judge_payload(&w, &other))
 		return cause_ends_apart(ctx, p, CAUSE_PAYLOAD);
-	rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other, payloads);
+	rule = judge(&w, gen_config.lifeline_boxes, gen_config.box_count, true, other, is);
 	return reflexes_end_apart(&w, rule);
 }
 
@@ -677,7 +771,19 @@ int policy(struct frame_ctx *ctx)
 {
 	struct pkt p;
 
-	return judge_frame(ctx, &p, false);
+	return judge_frame(ctx, &p, PROGRAM_USUAL);
+}
+
+/*
+ * Loaded in its place when the policy has rates and all its lists are short. By its section libbpf leaves it out unless it is told to load
+ * it: so does a tegd that does not know it.
+ */
+SEC("?" FRAME_SECTION)
+int policy_rates(struct frame_ctx *ctx)
+{
+	struct pkt p;
+
+	return judge_frame(ctx, &p, PROGRAM_RATES);
 }
 
 /*
@@ -689,7 +795,7 @@ int policy_payload(struct frame_ctx *ctx)
 {
 	struct payload *s = bpf_map_lookup_elem(&gen_payload, &zero);
 
-	return s ? judge_frame(ctx, &s->pkt, true) : FRAME_DROP;
+	return s ? judge_frame(ctx, &s->pkt, PROGRAM_PAYLOADS) : FRAME_DROP;
 }
 
 char LICENSE[] SEC("license") = "GPL";

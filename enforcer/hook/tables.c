@@ -216,19 +216,33 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 	return 0;
 }
 
-/* The program of this policy; the object's other one is left out. */
+/* It has rates, and none in a list that is asked by parts. */
+static bool has_few_rates(const struct teg_config *c)
+{
+	return c->asks & TEG_ASKS_CLOCK && c->lifeline_boxes <= TEG_CELLS_SHORT && c->box_count - c->lifeline_boxes <= TEG_CELLS_SHORT;
+}
+
+/* The program of this policy. A bundle of before there was one for rates has none; the usual one judges alike. */
+static struct bpf_program *object_choose(const struct bpf_object *o, const struct teg_config *c)
+{
+	struct bpf_program *rates = has_few_rates(c) ? bpf_object__find_program_by_name(o, "policy_rates") : NULL;
+
+	if (c->asks & TEG_ASKS_PAYLOAD)
+		return bpf_object__find_program_by_name(o, "policy_payload");
+	return rates ? rates : bpf_object__find_program_by_name(o, "policy");
+}
+
+/* The object's others are left out. */
 static struct bpf_program *object_policy(struct bpf_object *o, const struct tables_load *load, struct err *why)
 {
-	const bool payloads = load->plan->config.asks & TEG_ASKS_PAYLOAD;
-	static const char *const names[] = { "policy", "policy_payload" };
-	struct bpf_program *p = bpf_object__find_program_by_name(o, names[payloads]);
-	struct bpf_program *other = bpf_object__find_program_by_name(o, names[!payloads]);
+	struct bpf_program *p = object_choose(o, &load->plan->config), *other;
 
-	if (!p || !other) {
-		err_set(why, EPROTO, "the object has no program named %s", p ? names[!payloads] : names[payloads]);
+	if (!p) {
+		err_set(why, EPROTO, "the object has no program for such a policy");
 		return NULL;
 	}
-	bpf_program__set_autoload(other, false);
+	bpf_object__for_each_program(other, o)
+		bpf_program__set_autoload(other, other == p);
 	bpf_program__set_flags(p, load->hook == TEG_HOOK_XDP && tables_kernel_has_frags() ? BPF_F_XDP_HAS_FRAGS : 0);
 	return p;
 }

@@ -154,9 +154,17 @@ static __u64 shared_step(enum step kind, __u64 *word, __u64 was, __u64 is)
 	return seen;
 }
 
+/* As the program does: what a place must be looked for is taken by the function that looks, from the beginning. */
+static enum buckets_said take_named(uint64_t who, const struct teg_rule *rule, uint64_t now)
+{
+	const enum buckets_said said = buckets_take(table, who, rule, rule->cost_ns, now, true);
+
+	return said == BUCKETS_LATER ? buckets_take(table, who, rule, rule->cost_ns, now, false) : said;
+}
+
 static enum buckets_said take(char source, uint64_t now)
 {
-	return buckets_take(table, name_of(source), rule_of(source), rule_of(source)->cost_ns, now);
+	return take_named(name_of(source), rule_of(source), now);
 }
 
 static void look(struct state *s)
@@ -396,7 +404,7 @@ static enum buckets_said take_nth(unsigned nth, uint64_t now)
 {
 	const uint64_t words = TEG_FAR_WORDS / TEG_FAR_ROWS, far = (uint64_t)(nth % words) * TEG_FAR_ROWS | (uint64_t)(nth / words + 1) << 15; /* tags from 1 on */
 
-	return buckets_take(table, 1ull << 63 | (uint64_t)nth << 49 | far << TEG_BUCKET_UNTIL, &shallow, shallow.cost_ns, now);
+	return take_named(1ull << 63 | (uint64_t)nth << 49 | far << TEG_BUCKET_UNTIL, &shallow, now);
 }
 
 /* One CPU, and a row that fills: its places are found again when their time is over. */
