@@ -316,12 +316,15 @@ static void rule_name(struct making *mk, struct pol_rule *r, const char *owner, 
 
 static const uint64_t day_ns = 86400000000000;
 
-/* As the front end takes them: compiler/front/limit.c. */
+/*
+ * As the front end takes them (compiler/front/limit.c), but none that takes more than fifty days to be full again: of slower ones
+ * XDP and TC may forget what was taken (docs/semantics.md).
+ */
 static struct pol_rate gen_wide_amount(struct gen *g, bool bytes)
 {
 	static const uint64_t windows_ns[] = { 1, 999, 1000000, 1000000000, 59999999999, 60000000000, 3600000000000, 86400000000000,
-					       604800000000000, 31536000000000000 };
-	const uint64_t window_ns = gen_chance(g, 70) ? GEN_PICK(g, windows_ns) : 1 + gen_u64(g) % (365 * day_ns);
+					       604800000000000, 4320000000000000 };
+	const uint64_t window_ns = gen_chance(g, 70) ? GEN_PICK(g, windows_ns) : 1 + gen_u64(g) % (50 * day_ns);
 	const uint64_t least = 1 + window_ns / (6 * day_ns); /* slower ones are told otherwise than they are said, and refused */
 	const uint64_t some = gen_u64(g) >> 32 >> gen_below(g, 32);
 	struct pol_rate r = { .count = some < least ? least : some, .window_ns = window_ns, .bytes = bytes };
@@ -331,7 +334,7 @@ static struct pol_rate gen_wide_amount(struct gen *g, bool bytes)
 	if (bytes && r.count > 12 * window_ns) /* 12 GB a second */
 		r.count = 12 * window_ns;
 	if (!bytes && gen_chance(g, 40)) {
-		const unsigned __int128 most = (unsigned __int128)36500 * day_ns * r.count / window_ns;
+		const unsigned __int128 most = (unsigned __int128)50 * day_ns * r.count / window_ns;
 
 		r.burst = 1 + (gen_u64(g) >> 32 >> gen_below(g, 32));
 		r.burst = r.burst > UINT32_MAX ? UINT32_MAX : r.burst;

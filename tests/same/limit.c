@@ -340,6 +340,8 @@ static void kept(void)
 		{ "forty days", 40 * DAY, 39 * DAY, false },
 		{ "forty days", 40 * DAY, 41 * DAY, true },
 		{ "forty days", 40 * DAY, 200 * DAY, true },
+		{ "a year", 365 * DAY, 51 * DAY, false },
+		{ "a year", 365 * DAY, 53 * DAY, true }, /* though it is not full: TEG_BUCKET_KEPT_MOST */
 	};
 	own(xdp_run) struct xdp_run *x = NULL;
 	struct err why = { 0 };
