@@ -3,22 +3,32 @@
  */
 #include "compiler/prove/dead_parts.h"
 
+#include <string.h>
+
 /* --- which steps ever decide, and how much ------------------------------------------ */
 
 struct reaching {
 	struct reach reach;
+	bool *known;	 /* by step, and one more: how much it decides is not asked */
 	double *decides; /* by step: share of all packets, as space_weigh measures */
 	double *shares;	 /* work, by step */
 };
 
-static void ask_reach(struct idd *m, struct space *s, const struct slice *slice, void *arg)
+static size_t need_shares(const struct slice *slice, const struct window *w, void *arg)
+{
+	const struct reaching *k = arg;
+
+	(void)w;
+	return dead_need(slice, k->known);
+}
+
+static void ask_shares(struct idd *m, struct space *s, const struct slice *slice, void *arg)
 {
 	struct reaching *k = arg;
 	struct window all = window_all(s->terms, s->window.family, s->window.states);
 	double part = window_part(&s->window, &all);
-	idd_ref steps = space_steps(m, s, slice);
+	idd_ref steps = space_steps_among(m, s, slice, k->known);
 
-	idd_numbers(m, steps, k->reach.reached);
 	for (size_t i = 0; i < slice->len; i++)
 		k->shares[slice->at[i]->step] = 0;
 	idd_shares(m, steps, space_weigh, s, k->shares, k->reach.j->step_count);
@@ -30,11 +40,10 @@ static void ask_reach(struct idd *m, struct space *s, const struct slice *slice,
 	}
 }
 
-static void gave_up_reach(const struct slice *slice, void *arg)
+static void gave_up_shares(const struct slice *slice, void *arg)
 {
 	struct reaching *k = arg;
 
-	reach_gave_up(slice, &k->reach);
 	for (size_t i = 0; i < slice->len; i++)
 		k->decides[slice->at[i]->step] = 1;
 }
@@ -119,41 +128,56 @@ static void judge_step(struct dead_search *k, const struct judgement *j, const s
 		seen_at(k, s->rule)->reached |= r->reach.reached[step];
 		return;
 	}
-	if (!d.never && (k->share >= 1 || r->decides[step] >= (1 - k->share) * step_weight(&k->terms, j, s)))
+	if (!d.never && (r->known[step] || r->decides[step] >= (1 - k->share) * step_weight(&k->terms, j, s)))
 		return;
 	vec_push(k->prover->arena, &k->found, d);
 }
 
+static void run(struct dead_search *k, struct asking *q, struct judgement *j, unsigned states)
+{
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		struct window w = window_all(&k->terms, (enum family)f, states);
+
+		asking_run(q, &w, &j, 1);
+	}
+	k->list.progress.windows += q->progress.windows;
+	if (!k->list.progress.undecided)
+		k->list.progress.first_undecided = q->progress.first_undecided;
+	k->list.progress.undecided += q->progress.undecided;
+}
+
+/* Which steps that decide at all decide little: who may is measured by diagrams in which all others are one number. */
+static void measure(struct dead_search *k, struct judgement *j, unsigned states, struct reaching *r)
+{
+	struct asking q = { .prover = k->prover, .terms = &k->terms, .most = WINDOW_CELLS, .need = need_shares, .ask = ask_shares,
+			    .gave_up = gave_up_shares, .arg = r };
+
+	for (size_t i = 0; i < j->step_count; i++)
+		r->known[i] = i < j->layer4 || !j->steps[i].rule || j->steps[i].rule->is_default || !r->reach.reached[i];
+	dead_bound(k, j, states, r->known);
+	run(k, &q, j, states);
+}
+
+/* Whether a step decides is told by a packet of its own; how much, only by diagrams. */
 static void search(struct dead_search *k, struct judgement *j, unsigned states)
 {
 	struct arena *a = k->prover->arena;
 	struct reaching r = {
 		.reach = reach_begin(k->prover, &k->terms, j),
+		.known = arena_zero(a, (j->step_count + 1) * sizeof *r.known),
 		.decides = arena_zero(a, j->step_count * sizeof *r.decides),
 		.shares = arena_zero(a, j->step_count * sizeof *r.shares),
 	};
-	struct asking q = { .prover = k->prover, .terms = &k->terms, .most = WINDOW_CELLS,
-			    .ask = ask_reach, .gave_up = gave_up_reach, .arg = &r };
+	struct asking q = { .prover = k->prover, .terms = &k->terms, .most = WINDOW_CELLS, .need = reach_need, .ask = reach_ask,
+			    .gave_up = reach_gave_up, .arg = &r.reach };
 
-	/* Whether a step decides is told by a packet of its own; how much, only by diagrams. */
-	if (k->share >= 1) {
-		q.need = reach_need;
-		q.ask = reach_ask;
-		q.gave_up = reach_gave_up;
-		q.arg = &r.reach;
-	}
-
-	for (int f = 0; f < FAMILY_COUNT; f++) {
-		struct window w = window_all(&k->terms, (enum family)f, states);
-
-		asking_run(&q, &w, &j, 1);
-	}
+	run(k, &q, j, states);
+	if (k->share < 1)
+		measure(k, j, states, &r);
+	else
+		memset(r.known, true, j->step_count);
 	for (uint32_t i = 0; i < j->step_count; i++)
 		judge_step(k, j, &r, i);
-	k->list.progress.windows += q.progress.windows;
-	if (!k->list.progress.undecided)
-		k->list.progress.first_undecided = q.progress.first_undecided;
-	k->list.progress.undecided += q.progress.undecided;
 }
 
 static void make_judgements(struct dead_search *k)

@@ -1,8 +1,9 @@
 /*
  * dead_parts - what the files about rules that never decide share.
  *
- *     dead.c      which never decide, or next to nothing
- *     dead_why.c  why one does not: who decides instead
+ *     dead.c        which never decide, or next to nothing
+ *     dead_bound.c  which may decide next to nothing, and must be measured
+ *     dead_why.c    why one does not: who decides instead
  */
 #ifndef TEG_PROVE_DEAD_PARTS_H
 #define TEG_PROVE_DEAD_PARTS_H
@@ -49,5 +50,18 @@ static inline double window_part(const struct window *w, const struct window *al
 	return width(&w->dst) / width(&all->dst) * (width(&w->src) / width(&all->src)) * ((w->proto.hi - w->proto.lo + 1.0) / 256) *
 	       ((w->dport.hi - w->dport.lo + 1.0) / 65536);
 }
+
+/* How many of the slice's cells need be looked at, from the first on: behind them are only steps that are known. */
+static inline size_t dead_need(const struct slice *slice, const bool *known)
+{
+	size_t need = slice->len;
+
+	while (need && known[slice->at[need - 1]->step])
+		need--;
+	return need;
+}
+
+/* Sets known[step], where it is not yet, of those that lose at most the search's share of their packets to rules that decide otherwise. */
+void dead_bound(struct dead_search *d, struct judgement *j, unsigned states, bool *known);
 
 #endif
