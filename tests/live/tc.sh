@@ -1,6 +1,7 @@
 #!/bin/bash
 # Where XDP cannot be had TC judges: beside a foreign XDP program, on bridges, with jumbo and tagged frames; and engines take turns.
 . tests/lib/live.bash
+! linux_before 6.6 || { echo "1..0 # SKIP before Linux 6.6 TC is not had beside another's filter of the first priority: tests/live/clsact has that"; exit 0; }
 servers 80 8080
 bundle $lab/star.tegb 's|"w0"|["w*", "t0"]|'
 interfaces() { status '.interfaces[] | .name + ":" + .engine' | xargs; }
