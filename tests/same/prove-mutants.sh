@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 most=$(grep -oh 'MUTANT([0-9]*' compiler/prove/*.c | cut -d'(' -f2 | sort -n | tail -1)
 sources=$(grep -l 'MUTANT(' compiler/prove/*.c)
 tests="prove_laws prove_first_match prove_questions prove_diff"
-rest=$(ls "$build"/compiler/{ir,pattern,prove}/*.o "$build"/lang/{base,vocab,playbook,derme}/*.o "$build"/tests/lib/{tap,rules_gen}.o)
+rest=$(ls "$build"/compiler/{ir,pattern,prove}/*.o "$build"/lang/{base,vocab,playbook,derme}/*.o "$build"/tests/lib/{tap,rules_gen,rules_edits,rules_points}.o)
 flags="-std=gnu17 -D_GNU_SOURCE -DPROVE_MUTANTS -I. -O1 -fPIE -w"
 test_seconds=60 # of the processor, for one that does not end
 
