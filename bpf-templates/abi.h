@@ -370,7 +370,11 @@ enum {
 	TEG_HOST_MORE = 16,	   /* some counter is in teg_more */
 	TEG_HOST_TELL_ALL = 8,	   /* every event is told, none is sampled; for tests */
 	TEG_HOST_DRAWS = 32,	   /* some rule tells one in so many */
+	TEG_HOST_LOOPS = 64,	   /* the kernel knows a jump that ends a loop at any time: loop.h */
 };
+
+/* A program's "if r10 is this number" says that a loop may end here: see loop.h. */
+#define TEG_MAY_END 0x7e6d4e64
 
 #define TEG_CAUSES_MOST 32
 

@@ -26,6 +26,7 @@ static struct teg_block *limit_block_claimed(const struct blocks_key *k, __u64 n
 #include "bpf-templates/blocks.h"
 #include "bpf-templates/bound.h"
 #include "bpf-templates/event.h"
+#include "bpf-templates/loop.h"
 #include "bpf-templates/name.h"
 #include "bpf-templates/one.h"
 #include "bpf-templates/pkt.h"
@@ -241,19 +242,24 @@ static __always_inline __u64 limit_net_hint(__u64 word)
 	return *(const volatile __u64 *)&hints->until_ns[teg_hint(word, 0)];
 }
 
+/* Of the first of these lengths, which goes: not before which no network is blocked that the source is in. */
+static __always_inline __u64 limit_net_next(__u64 source, __u64 *lengths)
+{
+	const __u64 bit = *lengths & -*lengths;
+
+	*lengths ^= bit;
+	return limit_net_hint(blocks_net_word(source, bit));
+}
+
 #define LIMIT_NETS_A_CALL 8u
 
-/* Of the first of these lengths: not before which none is blocked that the source is in. So few a call, as the verifier walks a loop to its end. */
+/* Of so many of them. No more a call, as the verifier walks a loop to its end. */
 __noinline __u64 limit_nets_some(__u64 source, __u64 lengths)
 {
 	__u64 until = 0;
 
-	for (__u32 i = 0; i < LIMIT_NETS_A_CALL && lengths; i++) {
-		const __u64 bit = lengths & -lengths;
-
-		until |= limit_net_hint(blocks_net_word(source, bit)); /* no less than any */
-		lengths ^= bit;
-	}
+	for (__u32 i = 0; i < LIMIT_NETS_A_CALL && lengths; i++)
+		until |= limit_net_next(source, &lengths); /* no less than any */
 	return until;
 }
 
@@ -266,6 +272,11 @@ __noinline __u64 limit_nets_may_be_blocked(__u64 source, __u64 family)
 	if (!t)
 		return 0;
 	__u64 lengths = *(const volatile __u64 *)&t->nets[family == TEG_BLOCK_IP6];
+	if (loop_is_free()) {
+		while (lengths && LOOP_MAY_GO_ON())
+			until |= limit_net_next(source, &lengths);
+		return lengths ? ~0ull : until;
+	}
 	for (__u32 i = 0; i < TEG_NET_LENGTHS / LIMIT_NETS_A_CALL && lengths; i++) {
 		until |= limit_nets_some(source, lengths);
 		for (__u32 j = 0; j < LIMIT_NETS_A_CALL; j++)

@@ -5,6 +5,7 @@
  *                                                │
  *          payload_chunk   128 bytes of the frame's first buffer, eight at a time: in the
  *                          idle state by windows, else by the automaton
+ *          payload_near    all of the first buffer, in one loop, where the kernel can end one (loop.h)
  *          payload_far     the same of what lies in other buffers, or beyond where the
  *                          verifier follows a pointer: copied out first
  *          payload_tail    fewer than sixteen bytes, and what ends with the payload
@@ -26,6 +27,7 @@
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/config.h"
+#include "bpf-templates/loop.h"
 #include "bpf-templates/one.h"
 #include "bpf-templates/pkt.h"
 #include "bpf-templates/walk.h"
@@ -330,7 +332,7 @@ __noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 {
 	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
 
-	if (!gen_config.payload.steps || !s || !a)
+	if (!gen_config.payload.steps || loop_is_free() || !s || !a)
 		return PAYLOAD_UNREAD;
 	const __u32 at = s->at, groups = payload_groups(s->until - at);
 	__u64 state = s->state, i = 0; /* of 32 bits, Linux 5.15 would forget it on the stack, and not see the end */
@@ -351,6 +353,35 @@ __noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 	s->at = at + 8 * i;
 	s->state = state;
 	return i >= groups ? PAYLOAD_END : i == PAYLOAD_CHUNK / 8 ? PAYLOAD_MORE : PAYLOAD_FAR;
+}
+
+/* All that a pointer is followed to. loop.h says why no turn is counted, nor the pointer kept from one to the next. */
+__noinline int payload_near(struct frame_ctx *ctx, struct payload *s)
+{
+	const struct teg_automaton *a = s ? payload_automaton(s->automaton) : NULL;
+
+	if (!gen_config.payload.steps || !loop_is_free() || !s || !a)
+		return PAYLOAD_UNREAD;
+	const __u64 behind = s->at + 8 * payload_groups(s->until - s->at);
+	__u64 state = s->state, at = s->at;
+
+	while (at < behind && LOOP_MAY_GO_ON()) {
+		WALK_ONE_REGISTER(at);
+		if (at > PAYLOAD_NEAR)
+			break;
+		const __u8 *p = (void *)(long)ctx->data + at, *end = (void *)(long)ctx->data_end;
+		WALK_ONE_REGISTER(p);
+		if (p + PAYLOAD_AHEAD > end)
+			break;
+		if (!payload_group(s, a, p, at, &state, false))
+			return PAYLOAD_UNREAD;
+		at += 8;
+	}
+	if (state == PAYLOAD_LOST)
+		return PAYLOAD_UNREAD;
+	s->at = at;
+	s->state = state;
+	return at >= behind ? PAYLOAD_END : PAYLOAD_FAR;
 }
 
 /* The next groups of what was copied out: so few that the verifier walks half a copy, and a frame of several buffers pays two calls. */
@@ -516,7 +547,9 @@ __noinline int payload_walk(struct frame_ctx *ctx, struct payload *s)
 	s->age = 0;
 	int rc = PAYLOAD_MORE;
 
-	for (__u32 i = 0; i < PAYLOAD_TURNS && rc == PAYLOAD_MORE; i++) {
+	if (loop_is_free())
+		rc = payload_near(ctx, s);
+	for (__u32 i = 0; i < PAYLOAD_TURNS && rc == PAYLOAD_MORE && !loop_is_free(); i++) {
 		rc = payload_turns(ctx, s);
 		WALK_ONE_REGISTER(i);
 	}

@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include "bpf-templates/abi.h"
 #include "enforcer/hook/fold.h"
 #include "lang/base/own.h"
 
@@ -181,6 +182,18 @@ static int move_all_records(struct bpf_prog_load_opts *opts, const struct fold_c
 	return 0;
 }
 
+/* ---- loops ----------------------------------------------------------------------------------- */
+
+#define MAY_GOTO (BPF_JMP | 0xe0) /* BPF_JCOND of newer headers; its source says may_goto, which is 0 */
+
+/* A program that is for older kernels has none left. */
+static void mean_loops(struct fold_code *c)
+{
+	for (size_t i = 0; i < c->len; i++)
+		if (c->code[i].code == (BPF_JMP | BPF_JEQ | BPF_K) && c->code[i].dst_reg == BPF_REG_10 && c->code[i].imm == TEG_MAY_END)
+			c->code[i] = (struct bpf_insn){ .code = MAY_GOTO, .off = c->code[i].off };
+}
+
 static int fold_program(struct fold_code *c, struct bpf_prog_load_opts *opts)
 {
 	own(constants) struct constants known = { 0 };
@@ -190,6 +203,7 @@ static int fold_program(struct fold_code *c, struct bpf_prog_load_opts *opts)
 		rc = fold(c, known.tables, known.count);
 	if (rc)
 		return rc == -EOPNOTSUPP ? 0 : rc;
+	mean_loops(c);
 	return move_all_records(opts, c);
 }
 

@@ -61,14 +61,18 @@ enum tables_verdict tables_verdict(enum teg_hook hook, uint32_t answer)
 	return answer == said[hook].pass ? TABLES_PASS : answer == said[hook].drop ? TABLES_DROP : TABLES_NEITHER;
 }
 
-bool tables_may_run(enum teg_hook hook, struct err *why)
+static bool kernel_is_since(unsigned major, unsigned minor)
 {
-	unsigned major = 0, minor = 0;
+	unsigned is_major = 0, is_minor = 0;
 	struct utsname is;
 
-	if (hook != TEG_HOOK_XDP)
-		return true;
-	if (!uname(&is) && sscanf(is.release, "%u.%u", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 1)))
+	return !uname(&is) && sscanf(is.release, "%u.%u", &is_major, &is_minor) == 2 &&
+	       (is_major > major || (is_major == major && is_minor >= minor));
+}
+
+bool tables_may_run(enum teg_hook hook, struct err *why)
+{
+	if (hook != TEG_HOOK_XDP || kernel_is_since(6, 1))
 		return true;
 	err_set(why, ENOTSUP, "before Linux 6.1 each packet that is tried out rewrites the code through which the kernel calls every XDP program");
 	return false;
@@ -84,6 +88,11 @@ bool tables_kernel_has_frags(void)
 	own(fd) int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "teg_probe", "GPL", pass, 2, &opts);
 
 	return fd >= 0;
+}
+
+bool tables_kernel_ends_loops(void)
+{
+	return kernel_is_since(6, 12);
 }
 
 /* libbpf would tell stderr; what it knows that we do not is the verifier's log, and we ask for that. */
@@ -122,6 +131,8 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 		c.host |= TEG_HOST_TELL_ALL;
 	if (tables_kernel_has_frags())
 		c.host |= TEG_HOST_FRAGS;
+	if (load->loops == TABLES_LOOPS_FREE)
+		c.host |= TEG_HOST_LOOPS;
 	if (load->shared->more >= 0)
 		c.host |= TEG_HOST_MORE;
 	for (uint32_t i = 0; i < load->plan->rule_count; i++)
@@ -376,7 +387,7 @@ static double lap_ms(double *since)
 	return *since - was;
 }
 
-int tables_load(struct tables **out, const struct tables_load *load, struct err *why)
+static int load_so(struct tables **out, const struct tables_load *load, struct err *why)
 {
 	struct tables_spent nobody, *spent = load->spent ? load->spent : &nobody;
 	double lap = cpu_ms();
@@ -403,6 +414,20 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	spent->fill_ms = lap_ms(&lap);
 	snprintf(spent->said, sizeof spent->said, "%s", last_words(o.log ? o.log : ""));
 	return rc ? rc : tables_keep(out, o.object, load, o.program, why);
+}
+
+/* Whether a verifier finds the end of a loop that it need not walk is its own matter, and each does it otherwise: what it refuses so is tried counted. */
+int tables_load(struct tables **out, const struct tables_load *load, struct err *why)
+{
+	struct tables_load as = *load;
+
+	if (as.loops != TABLES_LOOPS_AS_TAKEN)
+		return load_so(out, load, why);
+	as.loops = TABLES_LOOPS_FREE;
+	if (tables_kernel_ends_loops() && !load_so(out, &as, why))
+		return 0;
+	as.loops = TABLES_LOOPS_COUNTED;
+	return load_so(out, &as, why);
 }
 
 int tables_set_zone(struct tables *t, uint32_t ifindex, uint64_t bits, struct err *why)

@@ -36,6 +36,13 @@ struct tables_spent {
 	char said[600];
 };
 
+/* What loops of the programs are like (bpf-templates/loop.h). Said for tests alone. */
+enum tables_loops {
+	TABLES_LOOPS_AS_TAKEN, /* free where the kernel may have them and takes the program so, else counted */
+	TABLES_LOOPS_FREE,
+	TABLES_LOOPS_COUNTED,
+};
+
 struct tables_load {
 	const struct shared *shared;
 	enum teg_hook hook;
@@ -47,6 +54,7 @@ struct tables_load {
 	uint64_t number;       /* of the generation: events say it */
 	unsigned bank;	       /* 0 or 1: whose word of teg_active says the posture */
 	bool given_clock;      /* time is what tables_set_clock() says: for tests */
+	enum tables_loops loops;
 	bool tell_all;	       /* every event is told, none is sampled: for tests */
 	struct tables_spent *spent; /* NULL: nobody measures */
 };
@@ -94,5 +102,11 @@ int tables_set_clock(struct tables *t, uint64_t ns, struct err *why);
 /* Does this kernel run XDP on frames of several buffers (5.18)? What it does not know is
  * loaded without BPF_F_XDP_HAS_FRAGS, the anchor too: a slot takes only what its anchor is. */
 bool tables_kernel_has_frags(void);
+
+/*
+ * May this kernel have loops that it ends? Linux 6.9 can, but before 6.11 its verifier may read beyond its own memory where such a loop
+ * comes to have less on the stack (stacksafe() of kernel/bpf/verifier.c). 6.12 is the first that is tried.
+ */
+bool tables_kernel_ends_loops(void);
 
 #endif

@@ -47,6 +47,21 @@ const struct tables_spent *xdp_run_spent(const struct xdp_run *x)
 	return &x->spent;
 }
 
+static enum tables_loops loops_said = TABLES_LOOPS_AS_TAKEN;
+
+void xdp_run_loops(enum tables_loops loops)
+{
+	loops_said = loops;
+}
+
+/* Nothing is tried twice here: what a kernel that can does not take is a fault. */
+static enum tables_loops loops_of_kernel(void)
+{
+	if (loops_said != TABLES_LOOPS_AS_TAKEN)
+		return loops_said;
+	return tables_kernel_ends_loops() ? TABLES_LOOPS_FREE : TABLES_LOOPS_COUNTED;
+}
+
 static void must(bool held, const char *what)
 {
 	if (held)
@@ -69,7 +84,7 @@ int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *
 {
 	own(xdp_run) struct xdp_run *x = calloc(1, sizeof *x);
 	own(mem) uint32_t *slots = calloc(plan->counter_count + 1, sizeof *slots);
-	struct tables_load load = { .plan = plan, .slots = slots, .given_clock = clock == XDP_RUN_GIVEN_CLOCK,
+	struct tables_load load = { .plan = plan, .slots = slots, .given_clock = clock == XDP_RUN_GIVEN_CLOCK, .loops = loops_of_kernel(),
 				    .tell_all = clock == XDP_RUN_GIVEN_CLOCK, .number = 7, .hook = hook };
 
 	must(x && slots, "memory");

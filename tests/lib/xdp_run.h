@@ -20,6 +20,7 @@
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/cause.h"
+#include "enforcer/hook/tables.h"
 #include "lang/base/addr.h"
 #include "lang/base/err.h"
 #include "lang/base/own.h"
@@ -39,6 +40,9 @@ int xdp_run_new(struct xdp_run **out, const struct plan *plan, enum xdp_run_cloc
 /* The same for another hook than XDP. Its answers are told as XDP's. */
 int xdp_run_new_in(struct xdp_run **out, enum teg_hook hook, const struct plan *plan, enum xdp_run_clock clock,
 		   struct err *why);
+
+/* What loops of the programs are like that are made from here on. Unless it is said: free where the kernel may have them, and nothing else is tried. */
+void xdp_run_loops(enum tables_loops loops);
 
 /* XDP; TC where the kernel may not be asked for XDP (tables_may_run), for tests that ask often or from two CPUs at once. */
 enum teg_hook xdp_run_hook(void);

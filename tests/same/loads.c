@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "enforcer/hook/tables.h"
 #include "tests/lib/draw.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/xdp_run.h"
@@ -19,9 +20,21 @@ static const char *const kinds[] = {
 
 struct taken {
 	unsigned by_kind[ARRAY_LEN(kinds)];
-	unsigned refused, feeding;
+	unsigned refused, feeding, counted;
 	double ms;
 };
+
+/* The same with loops as older kernels have them. */
+static int try_counted(struct taken *t, const struct drawn *d, uint64_t seed, enum teg_hook hook, struct err *why)
+{
+	own(xdp_run) struct xdp_run *x = NULL;
+
+	xdp_run_loops(TABLES_LOOPS_COUNTED);
+	const int rc = xdp_run_new_in(&x, hook, &d->plan, draw_clock(seed), why);
+	xdp_run_loops(TABLES_LOOPS_AS_TAKEN);
+	t->counted += !rc;
+	return rc;
+}
 
 static int try_policy(struct taken *t, uint64_t seed, enum teg_hook hook, struct err *why)
 {
@@ -36,6 +49,8 @@ static int try_policy(struct taken *t, uint64_t seed, enum teg_hook hook, struct
 		return rc == -E2BIG ? 0 : rc; /* tegc refuses it */
 	draw_feeds(&d, seed);
 	rc = xdp_run_new_in(&x, hook, &d.plan, draw_clock(seed), why);
+	if (!rc && tables_kernel_ends_loops())
+		rc = try_counted(t, &d, seed, hook, why);
 	if (rc)
 		return rc;
 	t->by_kind[kind]++;
@@ -65,6 +80,7 @@ int main(int argc, char **argv)
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
 		tap_ok(!t.refused && (t.by_kind[k] || policies < 25), "the verifier takes the program of %u policies with %s", t.by_kind[k], kinds[k]);
 	tap_ok(t.feeding || policies < 4, "%u of them ask for feeds", t.feeding);
+	tap_ok(t.counted || policies < 25 || !tables_kernel_ends_loops(), "%u of them are taken with loops of a known end too", t.counted);
 	tap_note("%u were refused; loading took %.0f ms of processor time each", t.refused,
 		 t.ms / (policies * TEG_HOOKS - t.refused + !t.ms));
 	return tap_done();

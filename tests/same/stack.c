@@ -462,6 +462,7 @@ int main(int argc, char **argv)
 	const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
 	const unsigned policies = argc > 2 ? (unsigned)atoi(argv[2]) : 200;
 
+	xdp_run_loops(TABLES_LOOPS_COUNTED); /* as those kernels have them */
 	tap_ok(note_programs(), "programs are looked at before the kernel is given them");
 	for (unsigned hook = 0; hook < TEG_HOOKS; hook++) {
 		own(mem) struct together *together = calloc(PROGRAMS_MOST, sizeof *together);
