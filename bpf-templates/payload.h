@@ -237,29 +237,32 @@ static __always_inline __u64 payload_load(const __u8 *p)
 }
 
 /*
- * Is the window at p[at] in the map? In the lowest bit. In the fourteen instructions that it takes: clang makes twenty of it, for every second
+ * Is the window at from[at] in the map? In the lowest bit. In the thirteen instructions that it takes: clang makes twenty of it, for every second
  * byte of every payload. A shift takes of its operand what it can shift by, the lowest six bits, of which C has nothing.
  */
+#define PAYLOAD_LOOK(bits, at)                                                                                                    \
+	bits " = *(u16 *)(%[from] + " at ")\n"                                                                                    \
+	bits " += %[tables]\n"                                                                                                    \
+	bits " = *(u8 *)(" bits " + %[shifts])\n"                                                                                 \
+	"%[window] = *(u64 *)(%[from] + " at ")\n"                                                                                \
+	"%[window] |= %[fold]\n"                                                                                                  \
+	"%[window] <<= " bits "\n"                                                                                                \
+	"%[window] *= %[factor]\n"                                                                                                \
+	bits " = %[window]\n"                                                                                                     \
+	bits " >>= 50\n"                                                                                                          \
+	bits " += %[tables]\n"                                                                                                    \
+	bits " = *(u64 *)(" bits " + %[windows])\n"                                                                               \
+	"%[window] >>= 44\n"                                                                                                      \
+	bits " >>= %[window]\n"
+
+#define PAYLOAD_TABLES(a)                                                                                                         \
+	[tables] "r"(a), [fold] "r"(TEG_WINDOW_FOLD), [factor] "r"(TEG_WINDOW_FACTOR),                                            \
+		[shifts] "i"(offsetof(struct teg_automaton, shifts)), [windows] "i"(offsetof(struct teg_automaton, windows))
+
 #define PAYLOAD_WINDOW(a, p, at)                                                                                                  \
 	({                                                                                                                        \
 		__u64 window_, bits_;                                                                                             \
-		asm("%[bits] = *(u16 *)(%[from] + %[behind])\n"                                                                   \
-		    "%[bits] += %[tables]\n"                                                                                      \
-		    "%[bits] = *(u8 *)(%[bits] + %[shifts])\n"                                                                    \
-		    "%[window] = *(u64 *)(%[from] + %[behind])\n"                                                                 \
-		    "%[window] |= %[fold]\n"                                                                                      \
-		    "%[window] <<= %[bits]\n"                                                                                     \
-		    "%[window] *= %[factor]\n"                                                                                    \
-		    "%[bits] = %[window]\n"                                                                                       \
-		    "%[bits] >>= 50\n"                                                                                            \
-		    "%[bits] += %[tables]\n"                                                                                      \
-		    "%[bits] = *(u64 *)(%[bits] + %[windows])\n"                                                                  \
-		    "%[window] >>= 44\n"                                                                                          \
-		    "%[bits] >>= %[window]\n"                                                                                     \
-		    : [bits] "=&r"(bits_), [window] "=&r"(window_)                                                                \
-		    : [from] "r"(p), [behind] "i"(at), [tables] "r"(a), [fold] "r"(TEG_WINDOW_FOLD),                              \
-		      [factor] "r"(TEG_WINDOW_FACTOR), [shifts] "i"(offsetof(struct teg_automaton, shifts)),                      \
-		      [windows] "i"(offsetof(struct teg_automaton, windows)));                                                    \
+		asm(PAYLOAD_LOOK("%[bits]", #at) : [bits] "=&r"(bits_), [window] "=&r"(window_) : [from] "r"(p), PAYLOAD_TABLES(a)); \
 		bits_;                                                                                                            \
 	})
 
@@ -273,21 +276,44 @@ static __always_inline __u64 payload_windows(const struct teg_automaton *a, cons
 	return in;
 }
 
+#define PAYLOAD_LOOK_TOO(at) PAYLOAD_LOOK("%[bits]", at) "%[some] |= %[bits]\n"
+#define PAYLOAD_SOME(a, p, looks)                                                                                                 \
+	({                                                                                                                        \
+		__u64 some_, window_, bits_;                                                                                      \
+		asm(looks : [some] "=&r"(some_), [window] "=&r"(window_), [bits] "=&r"(bits_) : [from] "r"(p), PAYLOAD_TABLES(a)); \
+		some_ & 1;                                                                                                        \
+	})
+
+/* Is any of them in the map? Which, is asked again of the few groups in which it matters: most groups are done with two registers, and none is kept. */
+static __always_inline bool payload_some(const struct teg_automaton *a, const __u8 *p)
+{
+	if (gen_config.payload.stride == 2)
+		return PAYLOAD_SOME(a, p, PAYLOAD_LOOK("%[some]", "1") PAYLOAD_LOOK_TOO("3") PAYLOAD_LOOK_TOO("5") PAYLOAD_LOOK_TOO("7"));
+	return PAYLOAD_SOME(a, p, PAYLOAD_LOOK("%[some]", "3") PAYLOAD_LOOK_TOO("7"));
+}
+
+#define PAYLOAD_BESIDE_ALL 15u
+
 /*
- * Of windows that are in the map, which may be a match's: where one begins, the windows at its first `stride` bytes are all in the map. So
- * those between are asked too. A bit of two bytes, as above.
+ * Which of those windows may be a match's, by the windows between them: where a match begins, the windows at its first `stride` bytes are all in the
+ * map. A bit of two bytes, as above. None, in most groups: then the others need not be asked.
  */
-static __always_inline __u64 payload_confirmed(const struct teg_automaton *a, const __u8 *p, __u64 in)
+static __always_inline __u64 payload_beside_windows(const struct teg_automaton *a, const __u8 *p)
 {
 	const __u64 even = (PAYLOAD_WINDOW(a, p, 2) & 1) | (PAYLOAD_WINDOW(a, p, 4) & 1) << 1 | (PAYLOAD_WINDOW(a, p, 6) & 1) << 2 |
 			   (PAYLOAD_WINDOW(a, p, 8) & 1) << 3;
 
 	if (gen_config.payload.stride == 2)
-		return in & (even | even << 1 | (PAYLOAD_WINDOW(a, p, 0) & 1));
-	return (in | in >> 1) & even;
+		return even | even << 1 | (PAYLOAD_WINDOW(a, p, 0) & 1);
+	return even;
 }
 
-#define PAYLOAD_BEHIND 0x8888888866664420ull /* by these bits: behind which byte no match begins any more, 0 to 8 */
+static __always_inline __u64 payload_confirmed(__u64 in, __u64 beside)
+{
+	return (gen_config.payload.stride == 2 ? in : in | in >> 1) & beside;
+}
+
+#define PAYLOAD_BEHIND 0x8888888866664420ull /* by these bits, 0 to 8 */
 
 /*
  * Where ways through a loop meet. In a loop the verifier keeps what it knows only after twenty jumps, or a hundred instructions, since it last
@@ -297,27 +323,31 @@ static __always_inline __u64 payload_confirmed(const struct teg_automaton *a, co
 #define PAYLOAD_MEET_4 "goto +0\n goto +0\n goto +0\n goto +0\n "
 #define PAYLOAD_MEET() asm volatile(PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4 PAYLOAD_MEET_4)
 
-/* Eight bytes: by windows in the idle state, else by the automaton. False when the tables contradict themselves. */
-static __always_inline bool payload_group(struct payload *s, const struct teg_automaton *a, const __u8 *p, __u32 at, __u64 *state, const bool apart)
+/* Behind which byte of a group no match begins any more. */
+static __always_inline __u64 payload_begins(__u64 in)
 {
-	const __u64 differs = payload_differs(*state, a->idle);
-	__u64 begins = 8;
+	return PAYLOAD_BEHIND >> 4 * in & 15;
+}
 
-	if (!differs || s->age <= 8) { /* what began long ago is likely to go on: then it is not asked what begins here */
-		__u64 in = payload_windows(a, p);
+/* Eight bytes: by windows in the idle state, else by the automaton. False when the tables contradict themselves. */
+static __always_inline bool payload_group(struct payload *s, const struct teg_automaton *a, const __u8 *p, __u32 at, __u64 *state)
+{
+	const __u64 differs = payload_differs(*state, a->idle); /* anew: kept, the verifier would know of it where groups meet */
+	__u64 begins = 8, beside = PAYLOAD_BESIDE_ALL;
 
-		if (likely(!(in | differs)))
+	if (!differs) {
+		if (likely(!payload_some(a, p)))
 			return true;
-		if (!apart && !differs) {
-			in = payload_confirmed(a, p, in);
-			if (likely(!in))
-				return true;
-		}
-		begins = PAYLOAD_BEHIND >> 4 * in & 15;
+		beside = payload_beside_windows(a, p);
+		if (likely(!beside))
+			return true;
 	}
-	if (apart) {
-		*state = payload_eight_apart(s, a, payload_load(p), at | begins << 32, *state);
-		return true;
+	if (!differs || s->age <= 8) { /* what began long ago is likely to go on: then it is not asked what begins here */
+		const __u64 in = payload_confirmed(payload_windows(a, p), beside);
+
+		if (!(in | differs))
+			return true;
+		begins = payload_begins(in);
 	}
 	return payload_eight(s, a, payload_load(p), at, begins, state);
 }
@@ -345,7 +375,7 @@ __noinline int payload_chunk(struct frame_ctx *ctx, struct payload *s)
 		if (i >= groups || p + PAYLOAD_AHEAD > end)
 			break;
 		PAYLOAD_MEET();
-		if (!payload_group(s, a, p, at + 8 * i, &state, false))
+		if (!payload_group(s, a, p, at + 8 * i, &state))
 			return PAYLOAD_UNREAD;
 	}
 	if (state == PAYLOAD_LOST)
@@ -373,7 +403,7 @@ __noinline int payload_near(struct frame_ctx *ctx, struct payload *s)
 		WALK_ONE_REGISTER(p);
 		if (p + PAYLOAD_AHEAD > end)
 			break;
-		if (!payload_group(s, a, p, at, &state, false))
+		if (!payload_group(s, a, p, at, &state))
 			return PAYLOAD_UNREAD;
 		at += 8;
 	}
@@ -401,8 +431,9 @@ __noinline int payload_copied(struct payload *s)
 		if (group >= PAYLOAD_CHUNK / 8)
 			return PAYLOAD_UNREAD;
 		PAYLOAD_MEET();
-		if (!payload_group(s, a, s->copy + 8 * group, s->at + 8 * (__u32)i, &state, true)) /* s->at is read anew: the stack has no room for it */
-			return PAYLOAD_UNREAD;
+		const __u64 in = payload_windows(a, s->copy + 8 * group);
+		if (in | payload_differs(state, a->idle)) /* s->at is read anew: the stack has no room for it */
+			state = payload_eight_apart(s, a, payload_load(s->copy + 8 * group), (s->at + 8 * (__u32)i) | payload_begins(in) << 32, state);
 	}
 	if (state == PAYLOAD_LOST)
 		return PAYLOAD_UNREAD;
