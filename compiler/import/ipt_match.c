@@ -296,8 +296,11 @@ static void match_icmp(struct ipt_rule *r, const struct ipt_option *o)
 	struct box b = all(r);
 	struct ranges set;
 
-	if (!strcmp(o->args[0], "any"))
+	if (!strcmp(o->args[0], "any")) {
+		r->never |= o->negated;
+		r->impossible |= o->negated;
 		return;
+	}
 	if (!icmp_read(r, o->args[0], &set) || !one_protocol(&r->perhaps) || r->perhaps.proto.at->lo != number) {
 		unknown(r, arena_printf(r->m->arena, "the ICMP type %s", o->args[0]));
 		return;
@@ -493,6 +496,14 @@ static const struct {
 	{ "--hashlimit-htable-expire", 1, match_nothing }, { "--hashlimit-htable-size", 1, match_nothing },
 	{ "--hashlimit-htable-max", 1, match_nothing }, { "--hashlimit-htable-gcinterval", 1, match_nothing },
 };
+
+bool ipt_knows(const char *option)
+{
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		if (!strcmp(options[i].name, option))
+			return true;
+	return false;
+}
 
 void ipt_match(struct ipt_rule *r, const struct ipt_option *o)
 {

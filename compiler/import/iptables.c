@@ -109,12 +109,15 @@ static void read_target(struct reading *r, struct import_rule *rule, const char 
 		import_note(r->m, rule->place, NOTE_BESIDE, "%s: this changes no verdict, and is not carried", rule->text);
 }
 
-/* What a log says, among the words behind the target. */
-static void read_prefix(struct import_rule *rule, const struct words *w, size_t i)
+/* Behind one that takes no words of its own, and behind a chain, only matches can stand. */
+static bool takes_words(const struct import_rule *rule)
 {
-	for (; rule->log && i + 1 < w->len; i++)
-		if (!strcmp(w->at[i], "--log-prefix") || !strcmp(w->at[i], "--nflog-prefix") || !strcmp(w->at[i], "--ulog-prefix"))
-			rule->log = w->at[i + 1];
+	return rule->target == TARGET_NOTHING || rule->target == TARGET_REJECT || rule->target == TARGET_UNKNOWN;
+}
+
+static bool is_prefix(const char *option)
+{
+	return !strcmp(option, "--log-prefix") || !strcmp(option, "--nflog-prefix") || !strcmp(option, "--ulog-prefix");
 }
 
 static bool is_option(const char *word)
@@ -122,9 +125,32 @@ static bool is_option(const char *word)
 	return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]);
 }
 
-/* The options up to the target; what stands behind that is the target's own. */
+static bool is_target(const char *option)
+{
+	return !strcmp(option, "-j") || !strcmp(option, "-g") || !strcmp(option, "--jump") || !strcmp(option, "--goto");
+}
+
+/* The words of the option o, from the i-th on; where the next begins. */
+static size_t read_args(struct ipt_option *o, struct words *w, size_t i)
+{
+	o->args = w->at + i;
+	while (i < w->len && !is_option(w->at[i]) && strcmp(w->at[i], "!"))
+		i++, o->count++;
+	/* as older versions write it: -s ! 10.0.0.0/8 */
+	if (!o->count && i + 1 < w->len && !strcmp(w->at[i], "!") && !is_option(w->at[i + 1])) {
+		o->negated = !o->negated;
+		o->args = w->at + ++i;
+		for (; i < w->len && !is_option(w->at[i]) && strcmp(w->at[i], "!"); i++)
+			o->count++;
+	}
+	return i;
+}
+
+/* In any order, as iptables takes them: a match may stand behind the target. */
 static int read_options(struct reading *r, struct ipt_rule *to, struct words *w, size_t i)
 {
+	bool targeted = false, own = false;
+
 	while (i < w->len) {
 		struct ipt_option o = { .negated = !strcmp(w->at[i], "!") };
 
@@ -132,30 +158,27 @@ static int read_options(struct reading *r, struct ipt_rule *to, struct words *w,
 		if (i == w->len || !is_option(w->at[i]))
 			return refuse(r, "an option is due", i == w->len ? "!" : w->at[i]);
 		o.name = w->at[i++];
-		o.args = w->at + i;
-		while (i < w->len && !is_option(w->at[i]) && strcmp(w->at[i], "!"))
-			i++, o.count++;
-		/* as older versions write it: -s ! 10.0.0.0/8 */
-		if (!o.count && i + 1 < w->len && !strcmp(w->at[i], "!") && !is_option(w->at[i + 1])) {
-			o.negated = !o.negated;
-			o.args = w->at + ++i;
-			for (; i < w->len && !is_option(w->at[i]) && strcmp(w->at[i], "!"); i++)
-				o.count++;
+		if (own && is_prefix(o.name) && i < w->len) {
+			to->rule->log = to->rule->log ? w->at[i] : NULL;
+			i++;
+			continue;
 		}
-		if (!strcmp(o.name, "-j") || !strcmp(o.name, "-g") || !strcmp(o.name, "--jump") || !strcmp(o.name, "--goto")) {
+		i = read_args(&o, w, i);
+		if (is_target(o.name)) {
 			if (o.negated || o.count != 1)
 				return refuse(r, "a target is due after", o.name);
+			if (targeted)
+				return refuse(r, "a rule has one target, and this is another", o.args[0]);
 			read_target(r, to->rule, o.name, o.args[0]);
-			read_prefix(to->rule, w, i);
-			return 0;
-		}
-		if (!strcmp(o.name, "-m") || !strcmp(o.name, "--match")) {
+			targeted = true;
+			own = takes_words(to->rule);
+		} else if (!strcmp(o.name, "-m") || !strcmp(o.name, "--match")) {
 			if (o.count != 1)
 				return refuse(r, "a match is due after", o.name);
 			ipt_module(to, o.args[0]);
-			continue;
+		} else if (!own || ipt_knows(o.name)) {
+			ipt_match(to, &o);
 		}
-		ipt_match(to, &o);
 	}
 	return 0;
 }

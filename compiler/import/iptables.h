@@ -32,6 +32,8 @@ struct ipt_option {
 
 /* An interface as .teg names it. */
 const char *ipt_interface(struct arena *a, const char *name);
+/* Is it an option of a match whose meaning is known? No target has one of that name. */
+bool ipt_knows(const char *option);
 /* Narrows the rule, or notes that what is asked is not known. */
 void ipt_match(struct ipt_rule *r, const struct ipt_option *o);
 /* A module that is asked by its name alone, or whose options are not known. */

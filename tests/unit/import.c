@@ -320,6 +320,8 @@ static const struct {
 	{ "no COMMIT", "*filter\n:INPUT ACCEPT [0:0]\n", "no table filter" },
 	{ "a rule of no table", "-A INPUT -j ACCEPT\n", "line 1: a table is due" },
 	{ "a rule of no chain", "*filter\n-A INPUT -j ACCEPT\nCOMMIT\n", "line 2: there is no such chain" },
+	{ "two targets of one rule", "*filter\n:INPUT DROP [0:0]\n-A INPUT -j LOG -p tcp -j ACCEPT\nCOMMIT\n",
+	  "line 3: a rule has one target, and this is another: ACCEPT" },
 	{ "a chain into itself", "*filter\n:INPUT DROP [0:0]\n:a - [0:0]\n-A INPUT -j a\n-A a -j a\nCOMMIT\n", "line 5: chain a leads into itself" },
 	{ "a quote without end", "*filter\n:INPUT DROP [0:0]\n-A INPUT -m comment --comment \"x -j ACCEPT\nCOMMIT\n", "line 3: a quote does not end" },
 	{ "a chain twice", "*filter\n:a - [0:0]\n:a - [0:0]\nCOMMIT\n", "line 3: this chain is there twice" },
@@ -378,6 +380,15 @@ static const struct {
 	{ "-A INPUT -m addrtype --src-type LOCAL -p tcp -j ACCEPT", NULL, 1, 0, 0 },
 	{ "-A INPUT -i tun+ -j ACCEPT", "allow  ip on tun\n", 0, 0, 0 },
 	{ "-A INPUT -i tun+ -j ACCEPT\n-A INPUT -i tun0 -j DROP", "allow  ip on tun0\n", 1, 0, 0 },
+	/* what stands behind the target, as people write it */
+	{ "-A INPUT -j ACCEPT -s 192.0.2.0/24 -p tcp --dport 22", "allow  tcp from 192.0.2.0/24 to any port 22\n", 0, 0, 0 },
+	{ "-A INPUT -j ACCEPT -m owner --uid-owner 0", NULL, 1, 0, 0 },
+	{ "-A INPUT -j ACCEPT --uid-owner 0", NULL, 1, 0, 0 },
+	{ "-A INPUT -p tcp -j REJECT --reject-with tcp-reset ! -s 192.0.2.1", "reject  tcp from any - 192.0.2.1\n", 0, 0, 0 },
+	{ "-A INPUT -j LOG --log-prefix \"-s 1\" --log-level 4 -p tcp\n-A INPUT -j DROP", "drop  tcp log \"-s 1\"\n", 0, 0, 0 },
+	{ "-A INPUT -j LOG --log-prefix !\n-A INPUT -p udp -j ACCEPT", "allow  udp log \"!\"\n", 0, 0, 0 },
+	{ "-A INPUT -p icmp -m icmp --icmp-type any -j ACCEPT", "allow  icmpv4\n", 0, 0, 0 },
+	{ "-A INPUT -p icmp -m icmp ! --icmp-type any -j ACCEPT", NULL, 0, 0, 0 },
 };
 
 static void single_rules(void)
