@@ -303,6 +303,21 @@ static bool rate_name(struct reading *r, const struct node *n, struct value_rate
 	return true;
 }
 
+/* `500mbit/s` says a second twice. */
+static bool rate_twice(struct reading *r, const struct node *count, const struct node *many, const struct node *window)
+{
+	struct diag *d = diag(r->diags, DIAG_UNIT_WRONG, count->span, "`%s` is a rate already: bits a second", suffix_of(many->text));
+
+	if (strcmp(window->text, "1s")) {
+		diag_help(d, "write how much it is in a second, as 500mbit, or bytes in that time, as 10MB per 100ms");
+		return false;
+	}
+	diag_help(d, "write: %s", many->text);
+	if (many != count)
+		diag_fix(d, count->span, "%s", many->text);
+	return false;
+}
+
 bool value_rate(struct reading *r, const struct node *count, const struct node *window, struct value_rate *out)
 {
 	const struct node *many = count;
@@ -320,6 +335,8 @@ bool value_rate(struct reading *r, const struct node *count, const struct node *
 			  "write: 50/s, 10MB/s, 500mbit, or 1000 per 100ms");
 		return false;
 	}
+	if (many->kind == NODE_QUANTITY && is_of(r, many, DIMENSION_BANDWIDTH, TYPE_BANDWIDTH))
+		return rate_twice(r, count, many, window);
 	out->bytes = is_of(r, many, DIMENSION_BYTES, TYPE_BYTES);
 	bool counted = value_amount(r, many, out->bytes ? TYPE_BYTES : TYPE_COUNT, &out->count);
 	if (!value_duration(r, window, &out->window_ns) || !counted)
