@@ -4,23 +4,7 @@
 #include <string.h>
 
 #include "enforcer/api/request.h"
-#include "lang/base/addr.h"
-
-/* ::ffff:192.0.2.1 is how a socket of both versions writes down an IPv4 client (RFC 4291, 2.5.5.2); no packet has it. */
-static struct prefix unmapped(struct prefix p)
-{
-	if (p.addr.family == FAMILY_IP6 && p.addr.num >> 32 == 0xffff && p.len >= 96)
-		return (struct prefix){ { FAMILY_IP4, p.addr.num & UINT32_MAX }, p.len - 96 };
-	return p;
-}
-
-/* A host of IPv6 is blocked as its /64. */
-static struct prefix cut(struct prefix p, unsigned len)
-{
-	p.addr.num &= ~prefix_range((struct prefix){ { p.addr.family, 0 }, len }).hi;
-	p.len = len;
-	return p;
-}
+#include "lang/vocab/source.h"
 
 static bool refuse_source(struct request *r, const char *text, const char *fault, struct prefix instead)
 {
@@ -30,28 +14,25 @@ static bool refuse_source(struct request *r, const char *text, const char *fault
 	return false;
 }
 
-/* An IPv4 address, an IPv6 one, whose /64 it is, or a network. Otherwise it is refused, with what to write instead. */
+/* Otherwise it is refused, with what to write instead. */
 static bool read_source(struct request *r, const char *text, struct prefix *out)
 {
-	struct prefix p;
-	const enum prefix_fault fault = prefix_parse(text, &p);
-
-	if (fault == PREFIX_NOT_AN_ADDRESS || fault == PREFIX_LENGTH) {
+	switch (source_parse(text, out)) {
+	case SOURCE_OK:
+		return true;
+	case SOURCE_NONE:
 		request_refuse(r, PROBLEM_FIELD, "sources", "write an address or a network: 198.51.100.7, 2001:db8::7, 203.0.113.0/24, 2001:db8::/48",
 			       "sources: `%s` is no IPv4 or IPv6 address, and no network", text);
 		return false;
+	case SOURCE_PART:
+		return refuse_source(r, text, "is a part of a /64, and of IPv6 nothing less than a /64 is blocked", *out);
+	case SOURCE_HOST_BITS:
+		return refuse_source(r, text, "has bits behind the network's length", *out);
+	case SOURCE_EVERYBODY:
+		break;
 	}
-	p = unmapped(p);
-	if (p.addr.family == FAMILY_IP6 && p.len > 64 && p.len < 128)
-		return refuse_source(r, text, "is a part of a /64, and of IPv6 nothing less than a /64 is blocked", cut(p, 64));
-	if (fault == PREFIX_HOST_BITS)
-		return refuse_source(r, text, "has bits behind the network's length", p);
-	if (!p.len) {
-		request_refuse(r, PROBLEM_FIELD, "sources", "switch to a closed posture: tegctl posture", "sources: `%s` is everybody", text);
-		return false;
-	}
-	*out = p.addr.family == FAMILY_IP6 && p.len > 64 ? cut(p, 64) : p;
-	return true;
+	request_refuse(r, PROBLEM_FIELD, "sources", "switch to a closed posture: tegctl posture", "sources: `%s` is everybody", text);
+	return false;
 }
 
 static const char *print_source(struct arena *a, struct prefix source)
@@ -134,15 +115,29 @@ const struct json_field unblock_fields[] = {
 	{ 0 }
 };
 
+/* Each once, however it is written. */
+static uint32_t each_once(struct arena *a, struct prefix *at, size_t count)
+{
+	bool *again = arena_zero(a, count * sizeof *again);
+	uint32_t kept = 0;
+
+	sources_again(again, at, count);
+	for (size_t i = 0; i < count; i++)
+		if (!again[i])
+			at[kept++] = at[i];
+	return kept;
+}
+
 static void ask_change(struct request *r, const struct block_asked *asked, uint32_t seconds)
 {
 	own(buf) struct buf payload = { 0 };
-	struct block b = { .seconds = seconds, .reason = asked->reason, .by = request_asker(r), .source_count = (uint32_t)asked->sources.len };
+	struct block b = { .seconds = seconds, .reason = asked->reason, .by = request_asker(r) };
 
 	b.sources = arena_zero(request_arena(r), asked->sources.len * sizeof *b.sources);
 	for (size_t i = 0; i < asked->sources.len; i++)
 		if (!read_source(r, asked->sources.at[i], &b.sources[i]))
 			return;
+	b.source_count = each_once(request_arena(r), b.sources, asked->sources.len);
 	block_encode(&payload, &b);
 	request_change(r, &(struct question){ MESSAGE_BLOCK, buf_text(&payload), payload.len, -1 });
 }

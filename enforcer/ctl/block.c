@@ -15,6 +15,7 @@
 #include "enforcer/ctl/say.h"
 #include "lang/base/arena.h"
 #include "lang/base/file.h"
+#include "lang/vocab/source.h"
 
 #define FILE_BYTES_MAX ((size_t)64 << 20) /* a million of the longest */
 #define LASTS_MOST     (365ul * 24 * 3600) /* seconds, as the api takes */
@@ -85,6 +86,23 @@ static enum exit_code read_sources(const struct ctl *c, struct arena *a, struct 
 		return EXIT_INPUT;
 	}
 	return read_lines(c, a, &text, out);
+}
+
+/* Each once, however it is written: what is no source is for tegd to refuse. */
+static void keep_once(struct arena *a, struct sources *s)
+{
+	struct prefix *are = arena_zero(a, (s->at.len + 1) * sizeof *are);
+	bool *again = arena_zero(a, s->at.len + 1);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->at.len; i++)
+		if (source_parse(s->at.at[i], &are[i]))
+			are[i] = (struct prefix){ 0 };
+	sources_again(again, are, s->at.len);
+	for (size_t i = 0; i < s->at.len; i++)
+		if (!again[i])
+			s->at.at[kept++] = s->at.at[i];
+	s->at.len = kept;
 }
 
 /* ---- the list ---------------------------------------------------------------------- */
@@ -259,6 +277,7 @@ static enum exit_code change(const struct ctl *c, const char *path, unsigned lon
 		say_problem(c, "usage", "which sources?", "tegctl block 198.51.100.7 --for 2h");
 		return EXIT_USAGE;
 	}
+	keep_once(a, &s);
 	for (size_t i = 0; !rc && i < s.at.len; i += AT_ONCE) {
 		rc = change_some(c, path, s.at.at + i, s.at.len - i < AT_ONCE ? s.at.len - i : AT_ONCE, seconds, &told);
 		done = rc ? i : s.at.len;

@@ -144,6 +144,9 @@ static void sources_are_read(struct api_stage *s)
 	tap_num(post_json(s, &answer, "/api/tegumentar/blocks", blocks[1].body), 200, "three sources");
 	tap_ok(s->blocked_count == 3 && s->seconds == 3600 && s->blocked_last.addr.family == FAMILY_IP6 && s->blocked_last.len == 64 &&
 	       s->blocked_last.addr.num == (addr_num)0x20010db800000001 << 64, "it hears of all of them, and for how long");
+	tap_num(post_json(s, &answer, "/api/tegumentar/blocks", "{\"sources\":[\"198.51.100.7\",\"2001:db8::1\",\"198.51.100.7/32\",\"198.51.100.0/24\","
+			  "\"2001:db8::2\",\"::ffff:198.51.100.7\"],\"duration_minutes\":1}"), 200, "the same in other words");
+	tap_ok(s->blocked_count == 3 && s->blocked_last.len == 24, "it hears of each once, in their order");
 	tap_num(post_json(s, &answer, "/api/tegumentar/blocks", "{\"sources\":[\"::ffff:203.0.113.0/120\"],\"duration_minutes\":1,\"duration_seconds\":5}"),
 		200, "a network, for a time of minutes and seconds");
 	tap_ok(s->seconds == 65 && s->blocked_last.addr.family == FAMILY_IP4 && s->blocked_last.len == 24 && s->blocked_last.addr.num == 0xcb007100,
