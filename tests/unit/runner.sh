@@ -69,7 +69,7 @@ fi
 unmade() { # unmade CLAIM SAID
 	local got rc
 
-	got=$(unset TEST_MADE; BUILD=$dir/build tests/run unit/runner same/xdp 2>&1)
+	got=$(unset TEST_MADE; BUILD=$dir/build tests/run -n same/xdp 2>&1)
 	rc=$?
 	n=$((n + 1))
 	if [ "$got" = "tests/run: $2: make BUILD=$dir/build all $dir/build/tests/same/xdp" ] && [ $rc = 2 ]; then
