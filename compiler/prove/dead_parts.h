@@ -44,11 +44,17 @@ static inline double width(const struct addr_range *r)
 	return (double)(r->hi - r->lo) + 1;
 }
 
-/* The share of all packets that lie in the window. Only these fields are ever cut. */
+static inline double values_part(const struct range *r)
+{
+	return (r->hi - r->lo + 1.0) / 65536;
+}
+
+/* The share of all packets that lie in the window: of each field by which windows are cut, or narrowed around a cell. */
 static inline double window_part(const struct window *w, const struct window *all)
 {
 	return width(&w->dst) / width(&all->dst) * (width(&w->src) / width(&all->src)) * ((w->proto.hi - w->proto.lo + 1.0) / 256) *
-	       ((w->dport.hi - w->dport.lo + 1.0) / 65536);
+	       values_part(&w->dport) * values_part(&w->sport) * values_part(&w->icmp) *
+	       ((double)__builtin_popcount(w->fragments) / __builtin_popcount(all->fragments));
 }
 
 /* How many of the slice's cells need be looked at, from the first on: behind them are only steps that are known. */

@@ -352,4 +352,18 @@ answers 0 "and whole with --all" \
 80
 nothing is left
 OUT
+# Boxes are weighed by what they have of all packets: one with ports has no later fragments.
+cat >"$dir/boxes.teg" <<'TEG'
+service ten = protocol/[101..110]
+posture WEB {
+    default drop
+    most: allow ten from 192.0.2.0/24 to self
+    all:  drop ten + tcp/1..65535 from 192.0.2.0/24 to self
+}
+initial posture WEB
+TEG
+answers 0 "of a rule of unlike boxes the share is told by their weights" \
+	sh -c "'$tegc' check boxes.teg 2>&1 | head -1" <<'OUT'
+warning[E0314]: `all` decides little: 93.8% of its packets are decided otherwise before
+OUT
 echo "1..$n"

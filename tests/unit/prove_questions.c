@@ -383,7 +383,7 @@ static bool is_listed(const struct dead_list *l, const struct ir_rule *r, unsign
 	return false;
 }
 
-/* What is not listed for its share is measured all the same. Boxes of several kinds are weighed against each other in two ways: of one box alone. */
+/* What is not listed for its share is measured all the same. */
 static void check_unlisted(struct world *w, const struct dead_list *l, double share)
 {
 	for (unsigned p = 0; p < w->ir->posture_count; p++)
@@ -393,7 +393,7 @@ static void check_unlisted(struct world *w, const struct dead_list *l, double sh
 			for (size_t i = 0; i + 1 < rules->count; i++) {
 				struct dead one = { .posture = p, .direction = (enum direction)d, .rule = &rules->rules[i] };
 
-				if (one.rule->box_count == 1 && !is_listed(l, one.rule, p, one.direction))
+				if (!is_listed(l, one.rule, p, one.direction))
 					check(DEAD_SHARES, !prove_dead_explain(l, &one) || one.share <= share + 1e-9);
 			}
 		}
