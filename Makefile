@@ -1,7 +1,7 @@
 # Tegumentar: `make help` lists what can be made.
 #
 # One Makefile, nothing generated in the source tree. A program is its
-# folders' *.c files: adding a file needs no line here.
+# folders' *.c files, rooms within them included: adding a file, or a room, needs no line here.
 
 FLAVOUR ?= release
 BUILD   ?= build$(if $(filter-out release,$(FLAVOUR)),-$(FLAVOUR))
@@ -33,18 +33,19 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -ffile-prefix-map=$(CURDIR)=. -Wall -W
 # --- what each program is made of -------------------------------------------
 
 sources = $(sort $(wildcard $(addsuffix /*.c,$(1))))
+rooms   = $(call sources,$(1) $(addsuffix /*,$(1)) $(addsuffix /*/*,$(1)))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 LANG_SHARED := $(call sources,lang/base lang/vocab lang/bundle lang/playbook lang/derme)
 LANG_SYNTAX := $(call sources,lang/syntax lang/spell)
 GENERATED   := $(BUILD)/gen/teg.tab.o $(BUILD)/gen/teg.lex.o $(BUILD)/gen/shipped.o $(BUILD)/gen/pages.o
-COMPILER    := $(call sources,compiler/front compiler/ir compiler/pattern compiler/import compiler/prove compiler/emit compiler/emit/nft compiler/audit compiler/audit/payload compiler/engine compiler/report compiler/lsp compiler/cmd)
-ENFORCER    := $(call sources,enforcer/proc enforcer/warden enforcer/nft enforcer/hook enforcer/api)
+COMPILER    := $(call rooms,compiler/front compiler/ir compiler/pattern compiler/import compiler/prove compiler/emit compiler/audit compiler/engine compiler/report compiler/lsp compiler/cmd)
+ENFORCER    := $(call rooms,enforcer/proc enforcer/warden enforcer/nft enforcer/hook enforcer/api)
 CTL         := $(call sources,enforcer/ctl)
 
 OBJ_SHARED   := $(call objects,$(LANG_SHARED))
 # What loads the first hook's program, for the tests that tegc sends through this kernel.
-OBJ_HOOK     := $(call objects,enforcer/hook/shared.c $(wildcard enforcer/hook/tables*.c) enforcer/hook/one_value.c $(wildcard enforcer/hook/fold*.c) enforcer/hook/trie.c $(wildcard enforcer/hook/atlas*.c) enforcer/hook/block_table.c)
+OBJ_HOOK     := $(call objects,enforcer/hook/shared.c $(wildcard enforcer/hook/tables*.c) enforcer/hook/one_value.c $(wildcard enforcer/hook/fold*.c) enforcer/hook/trie.c $(call sources,enforcer/hook/atlas) enforcer/hook/block_table.c)
 OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)/bpf-templates/carried.o
 OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/hook/anchor.o $(BUILD)/bpf-templates/carried.o $(BUILD)/enforcer/api/console_files.o
 OBJ_CTL      := $(call objects,$(CTL))

@@ -11,7 +11,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "enforcer/hook/atlas.h"
+#include "enforcer/hook/atlas/atlas.h"
 #include "enforcer/hook/tables.h"
 #include "enforcer/hook/trie.h"
 #include "lang/bundle/bulk_pack.h"

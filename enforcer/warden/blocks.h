@@ -10,7 +10,7 @@
 #define TEG_WARDEN_BLOCKS_H
 
 #include "enforcer/proc/message.h"
-#include "enforcer/warden/generation.h"
+#include "enforcer/warden/generation/generation.h"
 #include "enforcer/warden/kernel.h"
 
 /* Of sources whose block is taken back: those that had none, and pairs of those that a network blocks all the same, and it. */

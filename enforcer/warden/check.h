@@ -11,7 +11,7 @@
 #ifndef TEG_WARDEN_CHECK_H
 #define TEG_WARDEN_CHECK_H
 
-#include "enforcer/warden/generation.h"
+#include "enforcer/warden/generation/generation.h"
 
 enum part { PART_NFT, PART_HOOKS, PART_PROGRAM, PART_POSTURE, PART_LINKS, PART_PINS, PART_COUNT };
 

@@ -11,7 +11,7 @@
 #define TEG_WARDEN_COUNTING_H
 
 #include "enforcer/proc/message.h"
-#include "enforcer/warden/generation.h"
+#include "enforcer/warden/generation/generation.h"
 #include "lang/base/strmap.h"
 
 struct counting {

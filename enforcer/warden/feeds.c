@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "enforcer/warden/feeds_nft.h"
-#include "enforcer/warden/generation_parts.h"
+#include "enforcer/warden/generation/parts.h"
 #include "lang/base/file.h"
 #include "lang/base/memory.h"
 

@@ -18,9 +18,9 @@
 #ifndef TEG_WARDEN_FEEDS_H
 #define TEG_WARDEN_FEEDS_H
 
-#include "enforcer/hook/atlas.h"
+#include "enforcer/hook/atlas/atlas.h"
 #include "enforcer/proc/message.h"
-#include "enforcer/warden/generation.h"
+#include "enforcer/warden/generation/generation.h"
 #include "enforcer/warden/kernel.h"
 
 struct feeds;

@@ -16,7 +16,7 @@
 #include "enforcer/warden/child.h"
 #include "enforcer/warden/counting.h"
 #include "enforcer/warden/told.h"
-#include "enforcer/warden/generation.h"
+#include "enforcer/warden/generation/generation.h"
 #include "enforcer/warden/kernel.h"
 #include "enforcer/warden/notify.h"
 #include "enforcer/warden/past.h"

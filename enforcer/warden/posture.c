@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "enforcer/proc/say.h"
-#include "enforcer/warden/content.h"
+#include "enforcer/warden/generation/content.h"
 #include "enforcer/warden/inside.h"
 #include "lang/base/memory.h"
 

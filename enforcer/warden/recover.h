@@ -18,7 +18,7 @@
 #ifndef TEG_WARDEN_RECOVER_H
 #define TEG_WARDEN_RECOVER_H
 
-#include "enforcer/warden/generation.h"
+#include "enforcer/warden/generation/generation.h"
 
 enum recovered { RECOVERED_FRESH, RECOVERED_ADOPTED, RECOVERED_RESTORED, RECOVERED_UNKNOWN };
 

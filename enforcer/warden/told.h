@@ -18,7 +18,7 @@
 #ifndef TEG_WARDEN_TOLD_H
 #define TEG_WARDEN_TOLD_H
 
-#include "enforcer/warden/generation.h"
+#include "enforcer/warden/generation/generation.h"
 #include "enforcer/warden/talk.h"
 
 #define TOLD_REST_MS 100

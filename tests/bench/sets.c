@@ -22,7 +22,7 @@
 
 #include "compiler/emit/emit.h"
 #include "compiler/ir/proto.h"
-#include "enforcer/hook/atlas.h"
+#include "enforcer/hook/atlas/atlas.h"
 #include "enforcer/nft/filter.h"
 #include "tests/lib/craft.h"
 #include "tests/lib/floor_run.h"

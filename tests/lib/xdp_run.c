@@ -12,7 +12,7 @@
 #include <linux/if_ether.h>
 
 #include "compiler/emit/emit.h"
-#include "enforcer/hook/atlas.h"
+#include "enforcer/hook/atlas/atlas.h"
 #include "enforcer/hook/block_table.h"
 #include "enforcer/hook/tables.h"
 #include "tests/lib/ring_read.h"

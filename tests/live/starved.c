@@ -17,7 +17,7 @@
 #include "enforcer/hook/slot.h"
 #include "enforcer/warden/blocks.h"
 #include "enforcer/warden/feeds.h"
-#include "enforcer/warden/generation.h"
+#include "enforcer/warden/generation/generation.h"
 #include "lang/base/file.h"
 #include "lang/base/memory.h"
 #include "lang/bundle/feed_pack.h"

@@ -7,7 +7,7 @@ static void touched(uint64_t at);
 #define ATLAS_TOUCHES(v, at) touched(at)
 
 #include "bpf-templates/atlas.h"
-#include "enforcer/hook/atlas.h"
+#include "enforcer/hook/atlas/atlas.h"
 #include "tests/lib/tap.h"
 
 static struct prefix cut(struct addr a, unsigned len)

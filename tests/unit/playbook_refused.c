@@ -6,7 +6,7 @@
 
 #include "compiler/emit/emit.h"
 #include "compiler/front/front.h"
-#include "enforcer/warden/generation.h"
+#include "enforcer/warden/generation/generation.h"
 #include "tests/lib/tap.h"
 
 #define POLICY "zone wan = \"eth0\"\nposture CALM { default allow }\nposture STRICT { default drop }\ninitial posture CALM\n"

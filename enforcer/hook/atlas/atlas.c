@@ -1,10 +1,10 @@
-#include "enforcer/hook/atlas.h"
+#include "enforcer/hook/atlas/atlas.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "enforcer/hook/atlas_make.h"
+#include "enforcer/hook/atlas/make.h"
 
 #define HOSTS_APART 8u /* so many times as many hosts as other prefixes, of IPv4, are in a table of their own */
 #define GROUND_LEAST 9u	/* bits of an address */

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "enforcer/hook/atlas_make.h"
+#include "enforcer/hook/atlas/make.h"
 
 #define PAGES_IN_ROOT (TEG_ATLAS_ROOT / 4 * 3) /* from so many pages on they are the root themselves */
 

@@ -1,4 +1,4 @@
-#include "enforcer/warden/generation_parts.h"
+#include "enforcer/warden/generation/parts.h"
 
 #include <errno.h>
 #include <stdio.h>

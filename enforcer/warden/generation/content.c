@@ -1,10 +1,10 @@
-#include "enforcer/warden/content.h"
+#include "enforcer/warden/generation/content.h"
 
 #include <errno.h>
 
 #include "bpf-templates/carried.h"
 #include "enforcer/nft/filter.h"
-#include "enforcer/warden/generation_parts.h"
+#include "enforcer/warden/generation/parts.h"
 
 const uint64_t content_can = 1u << NEED_EVENTS | 1u << NEED_PAYLOAD | 1u << NEED_FLOWS | 1u << NEED_COOKIES | 1u << NEED_RULE_EVENTS |
 			     1u << NEED_FEEDS;

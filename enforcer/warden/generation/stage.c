@@ -1,7 +1,7 @@
 /*
- * generation_stage.c - everything that can fail, done loose beside what is in force; or undone.
+ * stage.c - everything that can fail, done loose beside what is in force; or undone.
  */
-#include "enforcer/warden/generation_parts.h"
+#include "enforcer/warden/generation/parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,8 +13,8 @@
 
 #include "enforcer/hook/ledger.h"
 #include "enforcer/proc/say.h"
-#include "enforcer/warden/content.h"
 #include "enforcer/warden/feeds.h"
+#include "enforcer/warden/generation/content.h"
 #include "enforcer/warden/rehearse.h"
 #include "enforcer/warden/signer.h"
 #include "lang/base/memory.h"

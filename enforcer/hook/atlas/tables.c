@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "enforcer/hook/atlas_make.h"
+#include "enforcer/hook/atlas/make.h"
 
 #define SEEDS_TRIED 100
 #define KICKS 500 /* of keys that make room for each other */

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "enforcer/hook/atlas_make.h"
+#include "enforcer/hook/atlas/make.h"
 
 #define INTERVALS (TEG_ATLAS_LEAF + 1) /* of a leaf */
 #define PARTS (TEG_ATLAS_INNER + 1)    /* of an inner line */

@@ -1,7 +1,7 @@
 /*
- * generation_posture.c - from one posture of the generation in force to another.
+ * posture.c - from one posture of the generation in force to another.
  */
-#include "enforcer/warden/generation_parts.h"
+#include "enforcer/warden/generation/parts.h"
 
 #include <stdio.h>
 

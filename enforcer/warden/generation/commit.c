@@ -1,8 +1,8 @@
 /*
- * generation_commit.c - the bridge from one generation to the next, and what is left to settle once it
+ * commit.c - the bridge from one generation to the next, and what is left to settle once it
  * is crossed.
  */
-#include "enforcer/warden/generation_parts.h"
+#include "enforcer/warden/generation/parts.h"
 
 #include <errno.h>
 #include <limits.h>

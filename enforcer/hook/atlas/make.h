@@ -1,9 +1,9 @@
 /*
- * atlas_make - what the parts of making an atlas share: its words as they grow, its
+ * make - what the parts of making an atlas share: its words as they grow, its
  * masks, and intervals of keys that have one value each.
  *
- *     prefixes ──┬──► points ──► pages ──► trees     atlas_pages.c, atlas_trees.c
- *                └──► tables, heads               atlas_tables.c, atlas_heads.c
+ *     prefixes ──┬──► points ──► pages ──► trees     pages.c, trees.c
+ *                └──► tables, heads               tables.c, heads.c
  *
  * Every function that takes memory says false, or 0, when there is none.
  */
@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 #include "bpf-templates/atlas.h"
-#include "enforcer/hook/atlas.h"
+#include "enforcer/hook/atlas/atlas.h"
 
 #define ATLAS_DEPTH_MAX 34u /* of prefixes inside each other: every length from 0 to 32, and one */
 #define ATLAS_NO_VALUE UINT32_MAX

@@ -9,8 +9,8 @@
  *
  * Of a million each takes less than 16 bytes; a /16 that is in one piece shares its page with its equals.
  */
-#ifndef TEG_HOOK_ATLAS_H
-#define TEG_HOOK_ATLAS_H
+#ifndef TEG_HOOK_ATLAS_ATLAS_H
+#define TEG_HOOK_ATLAS_ATLAS_H
 
 #include <stdint.h>
 

@@ -1,9 +1,9 @@
 /*
- * generation_links.c - interfaces that come, go or are renamed while a generation is in force.
+ * links.c - interfaces that come, go or are renamed while a generation is in force.
  */
-#include "enforcer/warden/generation_parts.h"
+#include "enforcer/warden/generation/parts.h"
 
-#include "enforcer/warden/content.h"
+#include "enforcer/warden/generation/content.h"
 #include "lang/bundle/bundle.h"
 
 /* Layers 1 to 3 for nft, when no port needed them so far: from the bundle that was kept. */

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "enforcer/hook/atlas_make.h"
+#include "enforcer/hook/atlas/make.h"
 
 #define EACH 4u		 /* keys in a group */
 #define GROUP_MOST 64u	 /* by another seed it is fewer */

@@ -7,10 +7,10 @@
  * The plan goes into the generation, whose arena and bank it is read for. What
  * a bundle needs and this enforcer cannot do is refused here.
  */
-#ifndef TEG_WARDEN_CONTENT_H
-#define TEG_WARDEN_CONTENT_H
+#ifndef TEG_WARDEN_GENERATION_CONTENT_H
+#define TEG_WARDEN_GENERATION_CONTENT_H
 
-#include "enforcer/warden/generation.h"
+#include "enforcer/warden/generation/generation.h"
 #include "lang/bundle/batch.h"
 #include "lang/bundle/bundle.h"
 #include "lang/bundle/drill.h"

@@ -22,8 +22,8 @@
  * journal says what is about to be, after it what is. When commit reports
  * failure, packets are treated as before the call.
  */
-#ifndef TEG_WARDEN_GENERATION_H
-#define TEG_WARDEN_GENERATION_H
+#ifndef TEG_WARDEN_GENERATION_GENERATION_H
+#define TEG_WARDEN_GENERATION_GENERATION_H
 
 #include "enforcer/hook/ports.h"
 #include "enforcer/nft/layout.h"

@@ -1,7 +1,7 @@
 /*
- * generation_adopt.c - what the journal says is in force, found again in the kernel as it stands.
+ * adopt.c - what the journal says is in force, found again in the kernel as it stands.
  */
-#include "enforcer/warden/generation_parts.h"
+#include "enforcer/warden/generation/parts.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -10,7 +10,7 @@
 #include <bpf/bpf.h>
 
 #include "enforcer/hook/ledger.h"
-#include "enforcer/warden/content.h"
+#include "enforcer/warden/generation/content.h"
 
 /* A descriptor of the program in the hook's slot, which must be the record's. */
 static int hold_program(int *out, const struct generation *g, struct kernel *k, enum teg_hook hook, struct err *why)

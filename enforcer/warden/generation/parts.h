@@ -1,17 +1,17 @@
 /*
- * generation_parts - what the steps of a generation's life share.
+ * parts - what the steps of a generation's life share.
  *
  *     content.c              the bundle, read and checked
- *     generation_stage.c     everything that can fail, where no packet sees it; and its undoing
- *     generation_commit.c    the bridged switch, and settling after it
- *     generation_posture.c   another posture of the same generation
- *     generation_links.c     interfaces that come and go
- *     generation_adopt.c     the handle of what an earlier process committed
+ *     stage.c                everything that can fail, where no packet sees it; and its undoing
+ *     commit.c               the bridged switch, and settling after it
+ *     posture.c              another posture of the same generation
+ *     links.c                interfaces that come and go
+ *     adopt.c                the handle of what an earlier process committed
  */
 #ifndef TEG_WARDEN_GENERATION_PARTS_H
 #define TEG_WARDEN_GENERATION_PARTS_H
 
-#include "enforcer/warden/generation.h"
+#include "enforcer/warden/generation/generation.h"
 
 struct generation *generation_new(void);
 
