@@ -21,7 +21,7 @@
 #define TEG_AUDIT_NFT_ASK_H
 
 #include "compiler/audit/nft_said.h"
-#include "compiler/prove/judgement.h"
+#include "compiler/prove/judgement/judgement.h"
 
 /* Names of interfaces as numbers, 16 bytes, first one highest; ascending and disjoint. */
 struct nft_names {

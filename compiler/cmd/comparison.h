@@ -5,7 +5,7 @@
 #define TEG_CMD_COMPARISON_H
 
 #include "compiler/cmd/cmd.h"
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 #include "compiler/report/changes.h"
 #include "compiler/report/report.h"
 

@@ -11,7 +11,7 @@
  * live as long as the prover. Whatever is said about a packet was replayed in
  * eval first; one that does not replay is our own mistake (answer.replays).
  *
- * How it is done stands in idd.h (sets of packets), judgement.h (layers as one
+ * How it is done stands in idd/idd.h (sets of packets), judgement/judgement.h (layers as one
  * list), window.h (why looking at a part is exact) and docs/prover.md.
  */
 #ifndef TEG_PROVE_PROVE_H
@@ -19,7 +19,7 @@
 
 #include "compiler/ir/ir.h"
 #include "compiler/ir/packet.h"
-#include "compiler/prove/judgement.h"
+#include "compiler/prove/judgement/judgement.h"
 
 struct prover;
 

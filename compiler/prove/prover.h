@@ -15,7 +15,7 @@
 #define TEG_PROVE_PROVER_H
 
 #include "compiler/prove/prove.h"
-#include "compiler/prove/space.h"
+#include "compiler/prove/space/space.h"
 
 struct prover {
 	struct arena *arena;
@@ -119,7 +119,7 @@ struct claims_diff {
 	size_t invariants;	  /* proved in each line */
 };
 
-/* diff_claims.c */
+/* diff/claims.c */
 void claims_compare(struct claims_diff *out, struct prover *p, const struct ir *old, const struct ir *new);
 
 /* --- responses ---------------------------------------------------------------------- */
@@ -128,7 +128,7 @@ struct response_facts {
 	VEC(struct fact) list;
 };
 
-/* diff_responses.c: what changes in playbooks, what runs them, homeostasis and decoys. */
+/* diff/responses.c: what changes in playbooks, what runs them, homeostasis and decoys. */
 void facts_of_responses(struct arena *a, struct response_facts *out, const struct ir *old, const struct ir *new);
 
 #endif

@@ -10,7 +10,7 @@
 #ifndef TEG_PROVE_REGION_H
 #define TEG_PROVE_REGION_H
 
-#include "compiler/prove/space.h"
+#include "compiler/prove/space/space.h"
 
 /*
  * How an end's values go with the host's own addresses: they do not care, only

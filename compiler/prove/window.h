@@ -12,7 +12,7 @@
 #ifndef TEG_PROVE_WINDOW_H
 #define TEG_PROVE_WINDOW_H
 
-#include "compiler/prove/judgement.h"
+#include "compiler/prove/judgement/judgement.h"
 
 struct window {
 	enum family family;

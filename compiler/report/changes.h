@@ -12,7 +12,7 @@
 #define TEG_REPORT_CHANGES_H
 
 #include "compiler/front/front.h"
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 #include "lang/base/buf.h"
 
 /* Text for a terminal or a mail; md for a pull request. */

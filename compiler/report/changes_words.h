@@ -5,7 +5,7 @@
 #define TEG_REPORT_CHANGES_WORDS_H
 
 #include "compiler/front/front.h"
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 #include "lang/base/buf.h"
 
 /* A diff, and in whose sources a rule's place is. */

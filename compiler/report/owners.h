@@ -6,7 +6,7 @@
 #define TEG_REPORT_OWNERS_H
 
 #include "compiler/front/front.h"
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 
 /* The diff with them among its facts. */
 const struct diff *report_owners(const struct diff *d, struct compilation *old, struct compilation *new,

@@ -20,7 +20,7 @@
 #include <stdio.h>
 
 #include "compiler/front/front.h"
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 #include "lang/base/buf.h"
 
 enum test_end { TEST_PASSED, TEST_FAILED, TEST_UNKNOWN, TEST_TODO };

@@ -15,7 +15,7 @@
 
 #include "compiler/front/front.h"
 #include "compiler/import/import.h"
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 #include "compiler/prove/prover.h"
 #include "lang/base/file.h"
 #include "tests/lib/bdd_rules.h"

@@ -18,8 +18,8 @@
 #include <assert.h>
 #include <bdd.h>
 
-#include "compiler/prove/judgement.h"
-#include "compiler/prove/space.h"
+#include "compiler/prove/judgement/judgement.h"
+#include "compiler/prove/space/space.h"
 
 /* First variable and number of bits, in the order that prover.md measured best. */
 static const struct bdd_field {

@@ -12,7 +12,7 @@
 #define TEG_TEST_RULES_GEN_H
 
 #include "compiler/ir/ir.h"
-#include "compiler/prove/judgement.h"
+#include "compiler/prove/judgement/judgement.h"
 
 enum rules_profile { RULES_ACL, RULES_FW, RULES_IPC, RULES_SMALL };
 

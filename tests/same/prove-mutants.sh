@@ -12,10 +12,11 @@ esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-most=$(grep -oh 'MUTANT([0-9]*' compiler/prove/*.c | cut -d'(' -f2 | sort -n | tail -1)
-sources=$(grep -l 'MUTANT(' compiler/prove/*.c)
+most=$(grep -roh --include='*.c' 'MUTANT([0-9]*' compiler/prove | cut -d'(' -f2 | sort -n | tail -1)
+sources=$(grep -rl --include='*.c' 'MUTANT(' compiler/prove)
 tests="prove_laws prove_first_match prove_questions prove_diff"
-rest=$(ls "$build"/compiler/{ir,pattern,prove}/*.o "$build"/lang/{base,vocab,playbook,derme}/*.o "$build"/tests/lib/{tap,rules_gen,rules_edits,rules_points}.o)
+rest=$(find compiler/{ir,pattern,prove} lang/{base,vocab,playbook,derme} tests/lib/{tap,rules_gen,rules_edits,rules_points}.c -name '*.c' |
+	sed "s|^|$build/|; s|c$|o|")
 flags="-std=gnu17 -D_GNU_SOURCE -DPROVE_MUTANTS -I. -O1 -fPIE -w"
 test_seconds=60 # of the processor, for one that does not end
 
@@ -42,9 +43,9 @@ EOF
 
 # One build for all: what is planted is compiled anew, the rest is as it is.
 for source in $sources; do
-	rest=$(grep -v "/compiler/prove/$(basename "$source" .c).o$" <<<"$rest")
+	rest=$(grep -v "/${source%.c}.o$" <<<"$rest")
 done
-compile() { cc $flags -c -o "$work/$(basename "$1" .c).o" "$1"; }
+compile() { local o=${1%.c}.o; cc $flags -c -o "$work/${o//\//_}" "$1"; }
 export -f compile; export flags work
 printf '%s\n' $sources "$work/pick.c" | xargs -P2 -n1 bash -c 'compile "$0"' || { echo "Bail out! the mutants are not built"; exit 1; }
 for t in $tests; do

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 #include "compiler/prove/prover.h"
 #include "tests/lib/rules_gen.h"
 #include "tests/lib/tap.h"

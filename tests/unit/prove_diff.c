@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "compiler/ir/eval.h"
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 #include "compiler/prove/prover.h"
 #include "compiler/prove/region.h"
 #include "tests/lib/rules_gen.h"

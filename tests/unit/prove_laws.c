@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/prove/idd.h"
+#include "compiler/prove/idd/idd.h"
 #include "tests/lib/tap.h"
 
 #define LEVELS 4

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "compiler/front/policy.h"
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 #include "tests/lib/tap.h"
 
 /* --- a policy, piece by piece ---------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /*
- * diff_signatures.c - traffic that a reflex looked into, and that is now admitted unseen: something before
+ * signatures.c - traffic that a reflex looked into, and that is now admitted unseen: something before
  * the reflex admits it, or the reflex is gone, narrower, or silent in a posture.
  *
  * Seen is what comes as far as the reflex, whether the pattern is found or not. The same signature is a
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "compiler/ir/eval.h"
-#include "compiler/prove/pairing.h"
+#include "compiler/prove/diff/pairing.h"
 
 struct looking {
 	struct pairing *k;

@@ -1,4 +1,4 @@
-#include "compiler/prove/space_parts.h"
+#include "compiler/prove/space/parts.h"
 
 #include <string.h>
 

@@ -1,12 +1,12 @@
 /*
- * diff_effects.c - what rules and reflexes tell: logs and events that come, go, or come more rarely.
+ * effects.c - what rules and reflexes tell: logs and events that come, go, or come more rarely.
  *
  * A rule is compared with its equal in the other policy, wherever it stands and whatever it is called,
  * or else with the one of its id. An inherited rule is told of once, with the postures that have it.
  */
 #include <string.h>
 
-#include "compiler/prove/pairing.h"
+#include "compiler/prove/diff/pairing.h"
 
 static bool has_effects(const struct ir_rule *r)
 {

@@ -1,5 +1,5 @@
 /*
- * judgement_parts - what the files of a judgement share.
+ * parts - what the files of a judgement share.
  *
  *     terms.c      zones and open conditions as numbers
  *     cell.c       sets of packets
@@ -8,7 +8,7 @@
 #ifndef TEG_PROVE_JUDGEMENT_PARTS_H
 #define TEG_PROVE_JUDGEMENT_PARTS_H
 
-#include "compiler/prove/judgement.h"
+#include "compiler/prove/judgement/judgement.h"
 
 #define BOTH 3u /* both values of a boolean */
 

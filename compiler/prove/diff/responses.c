@@ -1,12 +1,12 @@
 /*
- * diff_responses.c - what changes in playbooks, what runs them, homeostasis and decoys.
+ * responses.c - what changes in playbooks, what runs them, homeostasis and decoys.
  *
  * Compared as words: a playbook by its name, down to the first instruction that differs,
  * everything else by its line. What is moved or spelled otherwise has the same words.
  */
 #include <string.h>
 
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 #include "compiler/prove/prover.h"
 
 /* A line, and for a playbook those that belong to it. */

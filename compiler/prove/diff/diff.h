@@ -12,8 +12,8 @@
  *     for (size_t i = 0; i < d->change_count; i++)
  *             say(&d->changes[i]);
  */
-#ifndef TEG_PROVE_DIFF_H
-#define TEG_PROVE_DIFF_H
+#ifndef TEG_PROVE_DIFF_DIFF_H
+#define TEG_PROVE_DIFF_DIFF_H
 
 #include "compiler/prove/prove.h"
 
@@ -27,7 +27,7 @@ enum risk { RISK_NONE, RISK_LOW, RISK_MEDIUM, RISK_HIGH, RISK_CRITICAL };
 /* Documented in docs/diff.md. */
 enum change_flag {
 #define RISK(id, name, level, about) FLAG_##id,
-#include "compiler/prove/risk.def"
+#include "compiler/prove/diff/risk.def"
 #undef RISK
 	FLAG_COUNT
 };

@@ -1,5 +1,5 @@
-/* idd_ask - what is asked of diagrams: their edges, their numbers, their size, and how much leads where. */
-#include "compiler/prove/idd_parts.h"
+/* ask - what is asked of diagrams: their edges, their numbers, their size, and how much leads where. */
+#include "compiler/prove/idd/parts.h"
 
 unsigned idd_level(const struct idd *m, idd_ref node)
 {

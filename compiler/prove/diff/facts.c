@@ -1,7 +1,7 @@
 /*
- * diff_facts.c - what changes beside verdicts: rates, zones, and what else is told as a fact.
+ * facts.c - what changes beside verdicts: rates, zones, and what else is told as a fact.
  */
-#include "compiler/prove/pairing.h"
+#include "compiler/prove/diff/pairing.h"
 
 #include <stdlib.h>
 #include <string.h>

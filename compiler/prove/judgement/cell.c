@@ -1,5 +1,5 @@
 /* cell - sets of packets: a box as cells, whether two are alike, whether one has a packet. */
-#include "compiler/prove/judgement_parts.h"
+#include "compiler/prove/judgement/parts.h"
 
 #include "compiler/ir/proto.h"
 

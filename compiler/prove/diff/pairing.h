@@ -3,18 +3,18 @@
  * to the files of the diff.
  *
  *     diff.c             postures by name, new ones by what they came for; what was found, in order
- *     diff_ask.c         which packets an edited step changes, window by window
- *     diff_tell.c        the same as a change: in words, with its flags
- *     diff_facts.c       rates and zones: what changes beside verdicts
- *     diff_effects.c     logs and events
- *     diff_signatures.c  what was looked into, and is not any more
- *     diff_claims.c      what a policy says of itself
- *     diff_responses.c   playbooks and what runs them
+ *     ask.c              which packets an edited step changes, window by window
+ *     tell.c             the same as a change: in words, with its flags
+ *     facts.c            rates and zones: what changes beside verdicts
+ *     effects.c          logs and events
+ *     signatures.c       what was looked into, and is not any more
+ *     claims.c           what a policy says of itself
+ *     responses.c        playbooks and what runs them
  */
-#ifndef TEG_PROVE_PAIRING_H
-#define TEG_PROVE_PAIRING_H
+#ifndef TEG_PROVE_DIFF_PAIRING_H
+#define TEG_PROVE_DIFF_PAIRING_H
 
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 #include "compiler/prove/prover.h"
 #include "compiler/prove/region.h"
 
@@ -77,11 +77,11 @@ struct pairing {
 	struct asking q;
 };
 
-/* diff_ask.c: fills in told[] of the step and cell at hand. */
+/* ask.c: fills in told[] of the step and cell at hand. */
 void ask_change(struct idd *m, struct space *s, const struct slice *slices, void *arg);
 bool same_circumstances(const struct point *a, const struct point *b, size_t unknowns);
 
-/* diff_tell.c: all edits of a posture and direction. */
+/* tell.c: all edits of a posture and direction. */
 void pairing_compare(struct pairing *k, unsigned old_posture, unsigned new_posture, enum direction d);
 /* Of these the verdicts alone, into `changes` and `idles`. */
 void pairing_verdicts(struct pairing *k, unsigned old_posture, unsigned new_posture, enum direction d);
@@ -90,7 +90,7 @@ enum risk flags_risk(unsigned flags, enum risk least);
 
 #define FLAG(f) (1u << FLAG_##f)
 
-/* diff_facts.c */
+/* facts.c */
 void fact(struct pairing *k, enum fact_kind kind, enum risk risk, const char *what, const char *before, const char *after);
 /* The risk is that of the flags, low without any. */
 void fact_flagged(struct pairing *k, enum fact_kind kind, unsigned flags, const char *what, const char *before,
@@ -98,12 +98,12 @@ void fact_flagged(struct pairing *k, enum fact_kind kind, unsigned flags, const 
 void compare_rates(struct pairing *k, const struct ir_list *a, const struct ir_list *b);
 void compare_zones(struct pairing *k);
 
-/* diff_effects.c: of the posture and direction at hand; of reflexes that only tell; then all as facts. */
+/* effects.c: of the posture and direction at hand; of reflexes that only tell; then all as facts. */
 void compare_effects(struct pairing *k);
 void compare_watches(struct pairing *k);
 void effects_told(struct pairing *k);
 
-/* diff_signatures.c: of the posture and direction at hand. */
+/* signatures.c: of the posture and direction at hand. */
 void compare_signatures(struct pairing *k);
 
 #endif

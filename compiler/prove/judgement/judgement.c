@@ -1,4 +1,4 @@
-#include "compiler/prove/judgement_parts.h"
+#include "compiler/prove/judgement/parts.h"
 
 #include <assert.h>
 

@@ -1,8 +1,8 @@
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 
 #include <string.h>
 
-#include "compiler/prove/pairing.h"
+#include "compiler/prove/diff/pairing.h"
 #include "lang/base/buf.h"
 #include "lang/vocab/cause.h"
 

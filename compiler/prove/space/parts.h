@@ -1,22 +1,22 @@
 /*
- * space_parts - what the files of a space share.
+ * parts - what the files of a space share.
  *
  *     space.c        the order of levels, and how values are spelled on them
- *     space_ranks.c  addresses as ranks
- *     space_cells.c  cells and lists as diagrams
+ *     ranks.c        addresses as ranks
+ *     cells.c        cells and lists as diagrams
  */
 #ifndef TEG_PROVE_SPACE_PARTS_H
 #define TEG_PROVE_SPACE_PARTS_H
 
 #include <stdlib.h>
 
-#include "compiler/prove/space.h"
+#include "compiler/prove/space/space.h"
 #include "lang/base/memory.h"
 
 /* The window's values of a field with ports, protocols or ICMP's numbers; NULL of another. */
 const struct range *space_u16(const struct space *s, enum field f);
 
-/* --- space_ranks.c -------------------------------------------------------------------------------- */
+/* --- ranks.c -------------------------------------------------------------------------------------- */
 
 /* Every end is noted, and then cut along at once. */
 void space_note_side(struct space *s, const struct side *side);

@@ -1,6 +1,6 @@
-/* space_ranks - addresses as ranks: where the sides of cells begin and end. */
+/* ranks - addresses as ranks: where the sides of cells begin and end. */
 #include "compiler/prove/mutant.h"
-#include "compiler/prove/space_parts.h"
+#include "compiler/prove/space/parts.h"
 
 static void cut_add(struct cuts *k, addr_num at)
 {

@@ -1,4 +1,4 @@
-#include "compiler/prove/idd_parts.h"
+#include "compiler/prove/idd/parts.h"
 
 #define FREE	    UINT32_MAX
 #define TABLE_FIRST (1u << 10)

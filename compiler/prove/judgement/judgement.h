@@ -32,8 +32,8 @@
  * A step's cells are the boxes of its rule, each for one address family. They
  * point into the ir, which must live as long.
  */
-#ifndef TEG_PROVE_JUDGEMENT_H
-#define TEG_PROVE_JUDGEMENT_H
+#ifndef TEG_PROVE_JUDGEMENT_JUDGEMENT_H
+#define TEG_PROVE_JUDGEMENT_JUDGEMENT_H
 
 #include "compiler/ir/ir.h"
 #include "compiler/ir/packet.h"

@@ -27,8 +27,8 @@
  * Steps are counted, not seconds: the same question has the same answer,
  * "undecided" included, on every machine.
  */
-#ifndef TEG_PROVE_IDD_H
-#define TEG_PROVE_IDD_H
+#ifndef TEG_PROVE_IDD_IDD_H
+#define TEG_PROVE_IDD_IDD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-/* space_cells - cells and lists of them as diagrams. */
+/* cells - cells and lists of them as diagrams. */
 #include "compiler/prove/mutant.h"
-#include "compiler/prove/space_parts.h"
+#include "compiler/prove/space/parts.h"
 
 /* --- cells as diagrams -------------------------------------------------------------- */
 

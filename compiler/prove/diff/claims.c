@@ -1,11 +1,11 @@
 /*
- * diff_claims.c - what becomes of a policy's own claims when it changes. Old and new are each held to
+ * claims.c - what becomes of a policy's own claims when it changes. Old and new are each held to
  * the claims they make themselves; claims are one when they have one name.
  */
 #include <string.h>
 
 #include "compiler/front/policy.h"
-#include "compiler/prove/diff.h"
+#include "compiler/prove/diff/diff.h"
 #include "compiler/prove/promise.h"
 #include "compiler/prove/prover.h"
 

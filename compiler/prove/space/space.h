@@ -25,10 +25,10 @@
  * What most diagrams do not depend on stands first, where it costs one node;
  * zones move behind the ports when some but few cells ask for one.
  */
-#ifndef TEG_PROVE_SPACE_H
-#define TEG_PROVE_SPACE_H
+#ifndef TEG_PROVE_SPACE_SPACE_H
+#define TEG_PROVE_SPACE_SPACE_H
 
-#include "compiler/prove/idd.h"
+#include "compiler/prove/idd/idd.h"
 #include "compiler/prove/window.h"
 
 enum field {

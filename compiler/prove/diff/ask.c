@@ -1,7 +1,7 @@
 /*
- * diff_ask.c - which packets an edited step changes, window by window.
+ * ask.c - which packets an edited step changes, window by window.
  */
-#include "compiler/prove/pairing.h"
+#include "compiler/prove/diff/pairing.h"
 
 #include <string.h>
 

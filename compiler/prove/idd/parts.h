@@ -1,5 +1,5 @@
 /*
- * idd_parts - a manager of diagrams from within: idd.c makes nodes, and what is asked of them is in idd_ask.c.
+ * parts - a manager of diagrams from within: idd.c makes nodes, and what is asked of them is in ask.c.
  *
  * Nodes lie one behind the other in an arena of 8-byte slots; a reference is
  * the number of the first slot:
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/prove/idd.h"
+#include "compiler/prove/idd/idd.h"
 #include "compiler/prove/mutant.h"
 #include "lang/base/memory.h"
 

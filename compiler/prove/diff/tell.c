@@ -1,8 +1,8 @@
 /*
- * diff_tell.c - a set of packets that fare otherwise as a change: in words, with its flags, its risk
+ * tell.c - a set of packets that fare otherwise as a change: in words, with its flags, its risk
  * and an example.
  */
-#include "compiler/prove/pairing.h"
+#include "compiler/prove/diff/pairing.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@ static const struct {
 	enum risk level;
 } risks[FLAG_COUNT] = {
 #define RISK(id, text, rank, about) [FLAG_##id] = { text, RISK_##rank },
-#include "compiler/prove/risk.def"
+#include "compiler/prove/diff/risk.def"
 #undef RISK
 };
 

@@ -1,5 +1,5 @@
 /* terms - zones and open conditions as numbers: what cells of several policies are said in. */
-#include "compiler/prove/judgement_parts.h"
+#include "compiler/prove/judgement/parts.h"
 
 #include <string.h>
 
