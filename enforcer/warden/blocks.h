@@ -26,12 +26,12 @@ struct unblocked {
 int blocks_change(struct kernel *k, char bank, const struct block *ask, struct unblocked *told, struct err *why);
 
 /*
- * A network that has an address of this host, or all from which a lifeline admits, is not blocked: who blocks it most likely does
- * not mean his own. -EPERM, with what it has. Lifelines would pass all the same; what else the host needs of its own network would not.
+ * A network, or a /64 for one of its addresses, that has an address of this host, or all from which a lifeline admits, is not blocked:
+ * who blocks it most likely does not mean his own. -EPERM, with what it has. Lifelines would pass all the same; what else the host needs of its own network would not.
  */
 int blocks_spare(struct kernel *k, const struct plan *p, const struct block *ask, struct err *why);
 
-/* Addresses of this host that lie in networks which were blocked before they came: the block stays, and it is told while it is so. */
+/* Addresses of this host that lie in blocked networks, for that they came later: the block stays, and it is told while it is so. */
 struct blocks_own {
 	char text[512]; /* a sentence, with the way out; "" when there is none */
 	uint32_t count;

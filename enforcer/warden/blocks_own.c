@@ -1,5 +1,5 @@
 /*
- * blocks_own.c - addresses of this host that lie in networks which were blocked before they came.
+ * blocks_own.c - addresses of this host that lie in blocked networks.
  */
 #include <stdio.h>
 
@@ -7,14 +7,26 @@
 #include "enforcer/warden/blocks_seen.h"
 #include "lang/base/own.h"
 
-/* Some network is blocked, as far as can be told without looking for any. */
-static int any_network(bool *out, struct kernel *k, const struct block_places *at, struct err *why)
+/* As far as can be told without looking for any. */
+static bool may_be_any(const struct kernel *k, const struct block_places *at)
 {
-	struct block_lengths lengths = { 0 };
-	int rc = at->nft[BLOCK_NETS][FAMILY_IP4] ? block_lengths_look(&lengths, k, why) : 0;
+	return at->nft[BLOCK_NETS][FAMILY_IP4] || kernel_has_blocks(k);
+}
 
-	*out = lengths.in_use[FAMILY_IP4] || lengths.in_use[FAMILY_IP6] || (k->active && __atomic_load_n(&k->active->nets, __ATOMIC_RELAXED));
-	return rc;
+/* What would be blocked for it; a network is one that a local route made this host's own. */
+static struct prefix as_source(struct prefix own)
+{
+	const struct prefix host = block_host(own.addr);
+
+	return own.len < host.len ? own : host;
+}
+
+/* A /64 is around an address of its own, a block of just what is this host's own around nobody. */
+static void widen(struct block_seen *one, struct prefix own)
+{
+	if (one->is && one->source.len < own.len)
+		one->around = one->source;
+	one->source = own; /* as people know it */
 }
 
 static int see_own(struct block_seen **out, uint32_t *count, struct kernel *k, const struct block_places *at, struct arena *a, struct err *why)
@@ -27,10 +39,10 @@ static int see_own(struct block_seen **out, uint32_t *count, struct kernel *k, c
 	*count = (uint32_t)own.len;
 	*out = arena_zero(a, (own.len + 1) * sizeof **out);
 	for (size_t i = 0; i < own.len; i++)
-		(*out)[i].source = block_host(own.at[i].addr);
+		(*out)[i].source = as_source(own.at[i]);
 	rc = blocks_see(k, &(struct block_question){ at, false }, *out, *count, a, why);
-	for (size_t i = 0; i < own.len; i++) /* as people know it */
-		(*out)[i].source = own.at[i];
+	for (size_t i = 0; i < own.len; i++)
+		widen(&(*out)[i], own.at[i]);
 	return rc;
 }
 
@@ -49,7 +61,7 @@ static void tell_own(struct blocks_own *out, const struct block_seen *seen, uint
 	*out->text = '\0';
 	if (!first)
 		return;
-	int len = snprintf(out->text, sizeof out->text, "%s, an address of this host, lies in the network %s, which was blocked before it came: "
+	int len = snprintf(out->text, sizeof out->text, "%s, an address of this host, lies in the network %s, which is blocked: "
 			   "nobody else of that network reaches this host; tegctl unblock %s", prefix_print(first->source, own),
 			   prefix_print(first->around, net), net);
 	if (out->count > 1)
@@ -62,12 +74,9 @@ int blocks_own(struct blocks_own *out, struct kernel *k, struct err *why)
 	struct block_seen *seen = NULL;
 	struct block_places at;
 	uint32_t count = 0;
-	bool any = false;
 	int rc = block_places_find(&at, k, why);
 
-	if (!rc)
-		rc = any_network(&any, k, &at, why);
-	if (!rc && any)
+	if (!rc && may_be_any(k, &at))
 		rc = see_own(&seen, &count, k, &at, a, why);
 	if (!rc)
 		tell_own(out, seen, count);

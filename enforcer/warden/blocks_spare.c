@@ -1,5 +1,5 @@
 /*
- * blocks_spare.c - which networks nobody is let block: his own, and where a lifeline comes from.
+ * blocks_spare.c - which networks nobody is let block: his own, and where a lifeline comes from. A host of IPv6 is one: its /64.
  */
 #include <errno.h>
 
@@ -14,6 +14,13 @@ static bool has(struct prefix net, struct prefix p)
 	return net.addr.family == p.addr.family && out.lo <= in.lo && in.hi <= out.hi;
 }
 
+/* Nothing less than a /64 can be blocked of IPv6 at run time. */
+static const char *way_out(struct prefix net)
+{
+	return block_is_net(net) ? "Block the parts of it that do not have it, or write a `block` in the policy" :
+				   "It is the least that is blocked of IPv6 at run time: write a `block` in the policy, which may name an address";
+}
+
 /* One of two prefixes lies in the other, or they have nothing in common. */
 static int spare_own(struct prefix net, const struct addresses *own, struct err *why)
 {
@@ -21,8 +28,8 @@ static int spare_own(struct prefix net, const struct addresses *own, struct err 
 
 	for (size_t i = 0; i < own->len; i++)
 		if (has(net, own->at[i]) || has(own->at[i], net))
-			return err_set(why, EPERM, "the network %s is not blocked: %s, an address of this host, lies in it. Block the parts of it that do not have it, "
-				       "or write a `block` in the policy", prefix_print(net, text), prefix_print(own->at[i], address));
+			return err_set(why, EPERM, "the network %s is not blocked: %s, an address of this host, lies in it. %s", prefix_print(net, text),
+				       prefix_print(own->at[i], address), way_out(net));
 	return 0;
 }
 
@@ -53,9 +60,8 @@ static int spare_lifelines(struct prefix net, const struct spared *s, struct err
 
 	for (size_t i = 0; i < s->lifelines.len; i++)
 		if (has(net, s->lifelines.at[i].from))
-			return err_set(why, EPERM, "the network %s is not blocked: %s lies in it, from which %s admits. Block the parts of it that do not have it, "
-				       "or write a `block` in the policy", prefix_print(net, text),
-				       prefix_print(s->lifelines.at[i].from, source), s->lifelines.at[i].lifeline);
+			return err_set(why, EPERM, "the network %s is not blocked: %s lies in it, from which %s admits. %s", prefix_print(net, text),
+				       prefix_print(s->lifelines.at[i].from, source), s->lifelines.at[i].lifeline, way_out(net));
 	return 0;
 }
 
@@ -67,7 +73,7 @@ int blocks_spare(struct kernel *k, const struct plan *p, const struct block *ask
 	int rc = 0;
 
 	for (uint32_t i = 0; !rc && i < ask->source_count; i++) {
-		if (!block_is_net(ask->sources[i]))
+		if (ask->sources[i].len == FAMILY_BITS(ask->sources[i].addr.family))
 			continue;
 		if (!gathered)
 			rc = kernel_self(k, &s.own, why);

@@ -263,23 +263,26 @@ struct block_table *kernel_blocks(struct kernel *k, struct err *why)
 	return k->blocks.at || !block_table_open(&k->blocks, &k->shared, why) ? &k->blocks : NULL;
 }
 
+bool kernel_has_blocks(const struct kernel *k)
+{
+	return k->xdp && __atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED) > now_ns();
+}
+
 int kernel_count_blocks(struct kernel *k, uint64_t *in_force, struct err *why)
 {
-	const uint64_t now = now_ns();
-
 	*in_force = 0;
-	if (!k->xdp || __atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED) <= now)
+	if (!kernel_has_blocks(k))
 		return 0;
 	const struct block_table *t = kernel_blocks(k, why);
 	if (!t)
 		return why->code;
-	*in_force = block_table_count(t, now);
+	*in_force = block_table_count(t, now_ns());
 	return 0;
 }
 
 int kernel_blocks_left_out(struct kernel *k, uint64_t *more, struct err *why)
 {
-	const bool idle = !k->xdp || __atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED) <= now_ns();
+	const bool idle = !kernel_has_blocks(k);
 
 	*more = 0;
 	if (!k->xdp || (idle && !k->blocks.at && !__atomic_load_n(&k->active->nets, __ATOMIC_RELAXED)))

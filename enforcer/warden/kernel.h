@@ -85,7 +85,10 @@ int kernel_self(struct kernel *k, struct addresses *out, struct err *why);
  */
 struct block_table *kernel_blocks(struct kernel *k, struct err *why);
 
-/* Runtime blocks that have not ended. */
+/* May one be in force there? False: none is. */
+bool kernel_has_blocks(const struct kernel *k);
+
+/* How many have not ended. */
 int kernel_count_blocks(struct kernel *k, uint64_t *in_force, struct err *why);
 
 /* How often since the last call a rule found no place for a source; of the first call, since the table was made. */

@@ -6,6 +6,9 @@ ends() { "${@:2}" >$lab/said 2>&1; same $? "$1"; } # ends CODE COMMAND...
 listed() { ctl block --json | jq -r '.blocks[].source' | sort | xargs; }
 bundle $lab/one.tegb
 servers 22
+# A neighbour that is none of this host's own /64.
+outside ip -6 addr add 2001:db8:7::2/128 dev c0 nodad
+ip -6 route add 2001:db8:7::/64 via fd00:9::2 dev w0
 outside_from() { outside ping -c1 -W0.4 -q -I "$1" "$2" >/dev/null 2>&1 && echo answered || echo silent; }
 
 for engine in native nft; do
@@ -16,14 +19,14 @@ for engine in native nft; do
 	ok "$engine: a policy" ctl apply $lab/one.tegb
 	is "$(ctl block)" "0 sources are blocked" "$engine: none is blocked"
 	is "$(outside_from 10.9.0.3 10.9.0.1)" answered "$engine: a source is answered"
-	ok "$engine: it is blocked" ctl block 10.9.0.3 fd00:9::3 --for 5m --reason scans
+	ok "$engine: it is blocked" ctl block 10.9.0.3 2001:db8:7::3 --for 5m --reason scans
 	is "$(outside_from 10.9.0.3 10.9.0.1)" silent "$engine: and is not any more"
 	is "$(outside_from 10.9.0.2 10.9.0.1)" answered "$engine: its neighbour is"
-	is "$(outside_from fd00:9::2 fd00:9::1)" silent "$engine: of an IPv6 address, the /64"
-	is "$(listed)" "10.9.0.3 fd00:9::/64" "$engine: both are listed"
+	is "$(outside_from 2001:db8:7::2 fd00:9::1)" silent "$engine: of an IPv6 address, the /64"
+	is "$(listed)" "10.9.0.3 2001:db8:7::/64" "$engine: both are listed"
 	is "$(ctl block --json | jq -r '.blocks[0].until | (fromdate - now) > 290 and (fromdate - now) < 302')" true "$engine: with their end"
 	is "$(curl -s --unix-socket $lab/run/api.sock http://t/metrics | sed -n 's/^tegumentar_blocked_sources //p')" 2 "$engine: and counted"
-	holds "$(ctl audit --last 1)" "2 sources for 300 s: scans: 10.9.0.3, fd00:9::/64" "$engine: who blocked them is in the audit log"
+	holds "$(ctl audit --last 1)" "2 sources for 300 s: scans: 10.9.0.3, 2001:db8:7::/64" "$engine: who blocked them is in the audit log"
 	ok "$engine: blocked again, for longer" ctl block 10.9.0.3 --for 2h
 	is "$(ctl block --json | jq -r '[.blocks[] | select(.source == "10.9.0.3") | (.until | fromdate) - now > 7000]' -c)" "[true]" \
 		"$engine: it lasts longer, and stands once"
@@ -32,12 +35,12 @@ for engine in native nft; do
 	is "$(outside_from 10.9.0.3 10.9.0.1)" silent "$engine: a rollout does not unblock"
 	tegd_end KILL
 	ok "$engine: tegd starts after a crash" tegd_start --engine $engine --state-dir $lab/state-$engine --pin-dir $lab/bpf/$engine
-	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "silent, 10.9.0.3 fd00:9::/64" "$engine: nor does a crash"
+	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "silent, 10.9.0.3 2001:db8:7::/64" "$engine: nor does a crash"
 	is "$(ctl unblock 10.9.0.3 192.0.2.99 fd00:77::5)" "$(printf '%s\n' '3 sources are not blocked now' 'were not blocked before: 192.0.2.99 fd00:77::/64')" \
 		"$engine: taken back, and who was not blocked is named"
-	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "answered, fd00:9::/64" "$engine: it is answered again"
-	ok "$engine: and the /64, by another of its addresses" ctl unblock fd00:9::77
-	is "$(outside_from fd00:9::2 fd00:9::1), $(listed)" "answered, " "$engine: too"
+	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "answered, 2001:db8:7::/64" "$engine: it is answered again"
+	ok "$engine: and the /64, by another of its addresses" ctl unblock 2001:db8:7::77
+	is "$(outside_from 2001:db8:7::2 fd00:9::1), $(listed)" "answered, " "$engine: too"
 	is "$(ctl unblock --json 10.9.0.3 | jq -c .)" '{"result":"not blocked now","sources":1,"not_blocked":["10.9.0.3"],"still_blocked":[]}' "$engine: programs are told too"
 
 	ok "$engine: an IPv4 address as a socket of both versions writes it" ctl block ::ffff:10.9.0.3
@@ -124,22 +127,22 @@ kill $api
 moves() { tegd_end "$2" && tegd_start --engine "$1" --state-dir $lab/state-native --pin-dir $lab/bpf/native; } # moves ENGINE SIGNAL
 left() { ctl block --json | jq -c "[.blocks[] | select(.source == \"$1\") | (.until | fromdate) - now | . > $2 and . < $3]"; } # left SOURCE LEAST MOST
 ok "tegd starts" tegd_start --engine native --state-dir $lab/state-native --pin-dir $lab/bpf/native
-ok "sources are blocked in XDP" ctl block 10.9.0.3 fd00:9::3 --for 5m
+ok "sources are blocked in XDP" ctl block 10.9.0.3 2001:db8:7::3 --for 5m
 ok "tegd is started with nft" moves nft TERM
 is "$(status .engine)" nft "nft judges"
 is "$(ctl block --json | jq .total), $(curl -s --unix-socket $lab/run/api.sock http://t/metrics | sed -n "s/^tegumentar_blocked_sources //p")" "2, 2" "two are blocked, whoever knows of them"
-is "$(outside_from 10.9.0.3 10.9.0.1), $(outside_from fd00:9::2 fd00:9::1)" "silent, silent" "they are blocked there"
+is "$(outside_from 10.9.0.3 10.9.0.1), $(outside_from 2001:db8:7::2 fd00:9::1)" "silent, silent" "they are blocked there"
 is "$(outside_from 10.9.0.2 10.9.0.1)" answered "and nobody else"
 is "$(nft -j list set netdev tegumentar blocked4 | jq -c '[.nftables[].set.elem // empty | .[].elem | .val, (.expires > 280 and .expires <= 300)]')" '["10.9.0.3",true]' \
 	"in nft itself, for the time that was left"
 is "$(left 10.9.0.3 280 301)" "[true]" "which is told, once"
-ok "one is taken back there, and another blocked" bash -c "'$BUILD/tegctl' --socket $lab/run/api.sock unblock fd00:9::3 && '$BUILD/tegctl' --socket $lab/run/api.sock block 10.9.0.2 --for 2h"
+ok "one is taken back there, and another blocked" bash -c "'$BUILD/tegctl' --socket $lab/run/api.sock unblock 2001:db8:7::3 && '$BUILD/tegctl' --socket $lab/run/api.sock block 10.9.0.2 --for 2h"
 nft delete element netdev tegumentar blocked4 '{ 10.9.0.3 }'
 nft add element netdev tegumentar blocked4 '{ 10.9.0.3 timeout 30m }' # as a reflex of nft would: XDP has it for less
 ok "tegd is killed, and started with XDP" moves native KILL
 is "$(status .engine)" xdp-native "XDP judges"
 is "$(outside_from 10.9.0.3 10.9.0.1), $(outside_from 10.9.0.2 10.9.0.1)" "silent, silent" "what nft blocked is blocked"
-is "$(outside_from fd00:9::2 fd00:9::1)" answered "what was taken back is not"
+is "$(outside_from 2001:db8:7::2 fd00:9::1)" answered "what was taken back is not"
 is "$(left 10.9.0.2 7000 7201) $(left 10.9.0.3 1700 1801)" "[true] [true]" "for the time that was left, the longer one where both had one"
 ok "and back" moves nft TERM
 is "$(outside_from 10.9.0.3 10.9.0.1), $(outside_from 10.9.0.2 10.9.0.1)" "silent, silent" "it is as it was"

@@ -4,7 +4,6 @@
 
 ends() { "${@:2}" >$lab/said 2>&1; same $? "$1"; } # ends CODE COMMAND...
 listed() { ctl block --json | jq -r '.blocks[].source' | sort | xargs; }
-soon() { local i; for i in $(seq 300); do [ "$("${@:2}" 2>/dev/null)" = "$1" ] && return; sleep 0.05; done; echo "# $("${@:2}")"; false; } # soon WHAT COMMAND...
 bundle $lab/one.tegb
 servers 22
 # Networks that lie outside: 198.51.100.0/24 and its neighbour, 2001:db8:7::/48 and its.
@@ -71,7 +70,7 @@ for engine in native generic tc nft; do
 	is "$(status .own_blocked) $(own_blocked)" " 0" "$engine: no own address is in a blocked network"
 	ok "$engine: networks of which none has one" ctl block 198.51.100.0/24 2001:db8:7::/48 198.51.0.0/18
 	ip addr add 198.51.100.9/32 dev lo
-	ok "$engine: an address in one comes, which status tells" soon "198.51.100.9, an address of this host, lies in the network 198.51.100.0/24, which was blocked before it came: nobody else of that network reaches this host; tegctl unblock 198.51.100.0/24" status .own_blocked
+	ok "$engine: an address in one comes, which status tells" soon "198.51.100.9, an address of this host, lies in the network 198.51.100.0/24, which is blocked: nobody else of that network reaches this host; tegctl unblock 198.51.100.0/24" status .own_blocked
 	holds "$(ctl status)" "198.51.100.9, an address of this host" "$engine: to people too"
 	is "$(own_blocked) $(four) $(status .intact)" "1 silent true" "$engine: it is counted, and the block stays"
 	ip -6 addr add 2001:db8:7:9::9/128 dev lo
@@ -93,6 +92,27 @@ for engine in native generic tc nft; do
 	ok "$engine: when it is over nothing is told" soon "0 " eval 'echo "$(own_blocked) $(status .own_blocked)$(listed)"'
 	ip -6 addr del 2001:db8:7:9::9/128 dev lo
 	ip addr del 198.51.100.9/32 dev lo
+
+	# of IPv6 a host is blocked as its /64, which is the network of all beside it
+	ok "$engine: a host of IPv6 is blocked" ctl block 2001:db8:7:1::7
+	is "$(six), $(listed)" "silent, 2001:db8:7:1::/64" "$engine: with its /64"
+	ip -6 addr add 2001:db8:7:1::9/128 dev lo
+	ok "$engine: an own address comes into that, which status tells" soon "2001:db8:7:1::9, an address of this host, lies in the network 2001:db8:7:1::/64, which is blocked: nobody else of that network reaches this host; tegctl unblock 2001:db8:7:1::/64" status .own_blocked
+	is "$(own_blocked) $(six)" "1 silent" "$engine: it is counted, and the block stays"
+	ok "$engine: it is taken back" ctl unblock 2001:db8:7:1::7
+	is "$(own_blocked) $(status .own_blocked)" "0 " "$engine: which is told at once"
+	ok "$engine: a neighbour of that address is not blocked now" ends 2 ctl block 198.51.100.7 2001:db8:7:1::7
+	is "$(grep -o 'the network.*' $lab/said)" "the network 2001:db8:7:1::/64 is not blocked: 2001:db8:7:1::9, an address of this host, lies in it. It is the least that is blocked of IPv6 at run time: write a \`block\` in the policy, which may name an address" \
+		"$engine: for all of its /64 would be, which is said, and what to do"
+	is "$(listed)" "" "$engine: nor is any other of the request"
+	ip -6 addr del 2001:db8:7:1::9/128 dev lo
+	ok "$engine: when the address goes, he is" soon blocked eval 'ctl block 2001:db8:7:1::7 >/dev/null && echo blocked'
+	ok "$engine: and taken back" ctl unblock 2001:db8:7:1::7
+	ok "$engine: nor are link-local neighbours blocked, all of which are one /64" ends 2 ctl block fe80::1
+	holds "$(cat $lab/said)" "the network fe80::/64 is not blocked" "$engine: which is said"
+	ok "$engine: but an own address of IPv4, which is nobody else's" ctl block 10.9.0.1
+	is "$(status .own_blocked)" "" "$engine: that is no fault"
+	ok "$engine: taken back" ctl unblock 10.9.0.1
 
 	# what is refused
 	ok "$engine: a network between a /64 and an address: 64" ends 64 ctl block 2001:db8:7:1::/96

@@ -21,6 +21,14 @@ for engine in native tc nft; do
 	ok "$engine: hosts of local routes that come later are self, as soon as they do" soon "open open" into 192.0.2.9 2001:db8::9
 	ok "$engine: a network with one of them is not blocked" test "$(ctl block 192.0.2.0/24 2>&1 | grep -c '192.0.2.9, an address of this host')" = 1
 	ok "$engine: nor is part of a network that is self" test "$(ctl block 198.51.100.64/26 2>&1 | grep -c '198.51.100.0/24, an address of this host')" = 1
+	ok "$engine: others are, each within another" ctl block 203.0.113.0/24 203.0.113.0/25 203.0.113.0/26
+	ip route add local 203.0.113.0/25 dev lo
+	ok "$engine: when part of one becomes self that is told, though the smaller ones are all self" soon \
+		"203.0.113.0/25, an address of this host, lies in the network 203.0.113.0/24" eval 'status .own_blocked | sed "s/, which is blocked.*//"'
+	ok "$engine: which is taken back" ctl unblock 203.0.113.0/24
+	is "$(status .own_blocked)" "" "$engine: the smaller ones keep nobody else away"
+	ctl unblock 203.0.113.0/25 203.0.113.0/26
+	ip route del local 203.0.113.0/25 dev lo
 	ip route del local 192.0.2.9/32 dev w0
 	ip route add unreachable 192.0.2.9/32
 	ok "$engine: and are not when they go" soon "shut open" into 192.0.2.9 2001:db8::9
