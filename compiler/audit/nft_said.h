@@ -16,7 +16,7 @@
 #ifndef TEG_AUDIT_NFT_SAID_H
 #define TEG_AUDIT_NFT_SAID_H
 
-#include "compiler/emit/nft/attr.h"
+#include "compiler/emit/nft/read/attr.h"
 #include "lang/base/addr.h"
 #include "lang/base/err.h"
 #include "lang/base/strmap.h"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "compiler/emit/nft/read.h"
+#include "compiler/emit/nft/read/read.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/batch.h"
 #include "lang/bundle/plan.h"

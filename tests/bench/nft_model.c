@@ -4,15 +4,15 @@
  *     nft_model [KIND [SIZE]]
  *
  * ClassBench's lists and the packets of tests/bench/nft_bulk, walked in this process through the chains that
- * compiler/emit/nft/tree.h plans. What the kernel makes of it is nft_bulk's to measure; a count is the same each time.
+ * compiler/emit/nft/tree/tree.h plans. What the kernel makes of it is nft_bulk's to measure; a count is the same each time.
  */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "compiler/emit/nft/desk.h"
-#include "compiler/emit/nft/price.h"
-#include "compiler/emit/nft/tree.h"
+#include "compiler/emit/nft/tree/desk.h"
+#include "compiler/emit/nft/tree/price.h"
+#include "compiler/emit/nft/tree/tree.h"
 #include "compiler/ir/proto.h"
 #include "tests/lib/classbench.h"
 #include "tests/lib/tap.h"

@@ -1,5 +1,5 @@
 /*
- * What each kind of object takes to load in nftables, for compiler/emit/nft/price.h.
+ * What each kind of object takes to load in nftables, for compiler/emit/nft/tree/price.h.
  *
  *     nft_price [ROUNDS [MANY]]
  *

@@ -5,7 +5,7 @@
 #include "compiler/emit/emit.h"
 #include "compiler/emit/nft/box.h"
 #include "compiler/emit/nft/lower.h"
-#include "compiler/emit/nft/read.h"
+#include "compiler/emit/nft/read/read.h"
 #include "compiler/front/front.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"

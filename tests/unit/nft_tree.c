@@ -1,9 +1,9 @@
 /* Trees of long lists decide every packet as the list does, and keep within what the kernel takes. */
 #include <string.h>
 
-#include "compiler/emit/nft/desk.h"
-#include "compiler/emit/nft/keys.h"
-#include "compiler/emit/nft/tree.h"
+#include "compiler/emit/nft/tree/desk.h"
+#include "compiler/emit/nft/tree/keys.h"
+#include "compiler/emit/nft/tree/tree.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/tap.h"
 

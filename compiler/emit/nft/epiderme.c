@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "compiler/emit/nft/nft.h"
-#include "compiler/emit/nft/bulk.h"
+#include "compiler/emit/nft/bulk/bulk.h"
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
 #include "lang/bundle/nft_name.h"
