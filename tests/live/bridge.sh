@@ -20,7 +20,7 @@ asks_layer4() { for ip in ip ip6; do echo $1 2>$lab/said >/proc/sys/net/bridge/b
 asks_layer4 0
 until [ "$(pings 10.9.0.9)" = answered ]; do sleep 0.1; done
 
-servers 80 8080
+servers 22 80 8080
 bundle $lab/port.tegb
 bundle $lab/bridge.tegb 's/"w0"/"br0"/'
 
@@ -47,6 +47,10 @@ for engine in native generic tc nft; do
 	bridged "$engine, the port" silent "cut"
 	asks_layer4 1 && is "$(pings 10.9.0.9)" silent "$engine, the port: with br_netfilter layer 4 judges it as forwarded, too"
 	asks_layer4 0
+	ok "$engine, the port: to a closed posture" ctl posture LOCKDOWN
+	[ $engine = nft ] && closed=answered || closed=silent
+	is "$(reaches 80) $(reaches 22) $(pings 10.9.0.9)" "shut open $closed" \
+		"$engine, the port: what is for this host is dropped but for lifelines; what is bridged on is $closed, as the page says"
 	tegd_end TERM
 	forget
 done
