@@ -63,6 +63,13 @@ static struct policy *read_from(struct compilation *c, const struct store *s, co
 	return p;
 }
 
+static struct policy *cannot_open(struct compilation *c, const char *name, const struct err *why)
+{
+	diag(&c->diags, DIAG_INPUT_MISSING, SPAN_NOWHERE, "cannot open %s: %s", name, why->text);
+	c->input_fault = EXIT_INPUT;
+	return NULL;
+}
+
 static struct policy *read_revision(struct compilation *c, const char *name, const char *colon)
 {
 	own(revision) struct revision *r = NULL;
@@ -70,9 +77,7 @@ static struct policy *read_revision(struct compilation *c, const char *name, con
 
 	if (!revision_open(&r, c->arena, arena_strndup(c->arena, name, (size_t)(colon - name)), &why))
 		return read_from(c, revision_store(r), colon + 1, name);
-	diag(&c->diags, DIAG_INPUT_MISSING, SPAN_NOWHERE, "cannot open %s: %s", name, why.text);
-	c->input_fault = EXIT_INPUT;
-	return NULL;
+	return cannot_open(c, name, &why);
 }
 
 /* The colon before the path; those in braces are a part of the revision's name: HEAD^{/fix: x}. */
@@ -110,12 +115,17 @@ struct policy *input_read_version(struct compilation *c, const char *path, const
 {
 	own(revision) struct revision *r = NULL;
 	own(buf) struct buf bytes = { 0 };
-	struct err ignored = { 0 };
+	struct err why = { 0 };
 	bool lies_there = same_file(path, file);
+	int rc;
 
 	*where = lies_there ? "the working tree" : file;
-	if ((lies_there && !committed) || file_read(&bytes, file, BUNDLE_BYTES_MAX, &ignored) ||
-	    revision_holding(&r, c->arena, path, bytes.at, bytes.len, &ignored))
+	if ((lies_there && !committed) || file_read(&bytes, file, BUNDLE_BYTES_MAX, &why))
+		return read_from(c, &store_disk, file, file);
+	rc = revision_holding(&r, c->arena, path, bytes.at, bytes.len, &why);
+	if (rc == -ENOSYS) /* what it imports would be looked for in the wrong place */
+		return cannot_open(c, file, &why);
+	if (rc)
 		return read_from(c, &store_disk, file, file);
 	*where = arena_strdup(c->arena, revision_name(r));
 	return read_from(c, revision_store(r), path, path);

@@ -39,7 +39,7 @@ void revision_program(char **argv);
 int revision_open(struct revision **out, struct arena *a, const char *name, struct err *why);
 /*
  * Where the path, from the top, has these bytes: what is staged, HEAD, or the youngest of the last
- * commits. -ENOENT when nowhere, or when there is no repository.
+ * commits. -ENOENT when nowhere, or when there is no repository; -ENOSYS where there is no tegc-git to look.
  */
 int revision_holding(struct revision **out, struct arena *a, const char *path, const void *bytes, size_t len,
 		     struct err *why);

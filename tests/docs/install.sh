@@ -32,8 +32,27 @@ revision > "$dir/out" 2>&1
 ok "and reads git's revisions" "$dir/out"
 rm "$dir/root/usr/libexec/tegumentar/tegc-git"
 revision > "$dir/out" 2>&1
-[ $? = 66 ] && grep -q 'cannot open HEAD:edge.teg: git.s revisions are read by tegc-git, which is not beside tegc' "$dir/out"
+[ $? = 66 ] && grep -q 'cannot open HEAD:edge.teg: git.s revisions are read by tegc-git, which is neither beside tegc nor in ../libexec/tegumentar' "$dir/out"
 ok "without tegc-git it says what is missing" "$dir/out"
+cp "$dir/repository/edge.teg" "$dir/old.teg"
+(cd "$dir/repository" && "$dir/root/usr/bin/tegc" diff --at edge.teg "$dir/old.teg" edge.teg) > "$dir/out" 2>&1
+[ $? = 66 ] && grep -q 'cannot open .*/old.teg: git.s revisions are read by tegc-git' "$dir/out"
+ok "also where it is to be found out in which revision a text was" "$dir/out"
+echo '# more' >> "$dir/repository/edge.teg"
+(cd "$dir/repository" && git -c diff.external="$dir/root/usr/bin/tegc diff --git" diff) > "$dir/out" 2>&1
+grep -q 'git.s revisions are read by tegc-git' "$dir/out"
+ok "and where git shows differences by it" "$dir/out"
+cp "$BUILD/tegc-git" "$dir/root/usr/bin/tegc-git" && revision > "$dir/out" 2>&1
+ok "where it stands beside tegc it is found" "$dir/out"
+if [ "$(id -u)" = 0 ]; then
+	chown 65534 "$dir/root/usr/bin/tegc-git"
+	revision > "$dir/out" 2>&1
+	[ $? = 66 ] && grep -q 'or belongs to somebody else' "$dir/out"
+	ok "one that is neither root's nor of tegc's owner is not run" "$dir/out"
+else
+	skip "one that is neither root's nor of tegc's owner is not run" "needs root"
+fi
+rm "$dir/root/usr/bin/tegc-git"
 "$dir/root/usr/bin/tegc" diff "$dir/repository/edge.teg" "$dir/repository/edge.teg" > "$dir/out" 2>&1
 ok "and files are compared as ever" "$dir/out"
 readelf -d "$BUILD/tegc" > "$dir/out" && grep -q NEEDED "$dir/out" && ! grep -q git "$dir/out"
