@@ -10,13 +10,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "enforcer/api/request.h"
+#include "enforcer/api/http/request.h"
 #include "enforcer/api/sampling.h"
 
 #define THREADS_PER_DOOR 2
 #define CLIENTS_PER_DOOR 256
 #define CLIENTS_PER_IP	 128 /* over TCP */
-#define SILENCE_S	 15  /* nothing sent, nothing taken; client.h has the limits of each step */
+#define SILENCE_S	 15  /* nothing sent, nothing taken; http/client.h has the limits of each step */
 #define TICK_NS		 UINT64_C(250000000)
 #define LEAVE_NS	 (30 * SAMPLE_NS) /* for those who are still there when another api has taken over */
 

@@ -7,8 +7,8 @@
 #ifndef TEG_API_API_H
 #define TEG_API_API_H
 
-#include "enforcer/api/roster.h"
-#include "enforcer/api/tls.h"
+#include "enforcer/api/access/roster.h"
+#include "enforcer/api/http/tls.h"
 
 struct api_keys {
 	const struct roster *roster;

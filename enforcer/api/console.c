@@ -4,7 +4,7 @@
  * The files hold no data and no secret, so that anyone may have them. The page may load nothing
  * from elsewhere, run nothing that stands in it, and be framed by nobody.
  */
-#include "enforcer/api/request.h"
+#include "enforcer/api/http/request.h"
 
 extern const char console_html[], console_html_end[], console_css[], console_css_end[], console_js[], console_js_end[];
 

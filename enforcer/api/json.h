@@ -65,6 +65,6 @@ void json_add_text(cJSON *to, const char *name, const char *text);
 void json_add_count(cJSON *to, const char *name, uint64_t n); /* exact beyond 2^53 too */
 void json_add_share(cJSON *to, const char *name, double v);   /* four decimals */
 void json_add_time(cJSON *to, const char *name, uint64_t unix_s); /* RFC 3339, UTC; null when 0 */
-void json_add_tests(cJSON *to, uint32_t run, uint32_t not_run);     /* TESTS of answer.def */
+void json_add_tests(cJSON *to, uint32_t run, uint32_t not_run);     /* TESTS of routes/answer.def */
 
 #endif

@@ -7,15 +7,15 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "enforcer/api/client.h"
+#include "enforcer/api/access/roster.h"
 #include "enforcer/api/events.h"
+#include "enforcer/api/http/client.h"
+#include "enforcer/api/http/pace.h"
+#include "enforcer/api/http/tls.h"
 #include "enforcer/api/link.h"
-#include "enforcer/api/pace.h"
 #include "enforcer/api/qualia.h"
-#include "enforcer/api/roster.h"
-#include "enforcer/api/route.h"
+#include "enforcer/api/routes/route.h"
 #include "enforcer/api/tickets.h"
-#include "enforcer/api/tls.h"
 
 #define SERVER_UPLOADS_MAX 2 /* bundles being received, each up to BUNDLE_BYTES_MAX of memory */
 

@@ -121,7 +121,7 @@ static enum exit_code exit_of_problem(const char *name)
 		int exit;
 	} rows[] = {
 #define PROBLEM(id, name, status, exit, title, advice) { name, exit },
-#include "enforcer/api/problem.def"
+#include "enforcer/api/http/problem.def"
 #undef PROBLEM
 	};
 

@@ -32,7 +32,7 @@ else
 	skip "promtool takes the alert rules" "promtool is not installed"
 fi
 
-sed -n 's/^METRIC([A-Z_]*, *"\([a-z_]*\)".*/\1/p' enforcer/api/metric.def > "$dir/known"
+sed -n 's/^METRIC([A-Z_]*, *"\([a-z_]*\)".*/\1/p' enforcer/api/routes/metric.def > "$dir/known"
 grep -ohE 'tegumentar_[a-z_]+' $rules $board > "$dir/named"
 [ -s "$dir/known" ] && only_in_first "$dir/named" "$dir/known"
 ok "every metric named is one that the API gives" "$dir/only"

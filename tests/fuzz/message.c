@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enforcer/api/access/roster.h"
 #include "enforcer/api/events.h"
 #include "enforcer/api/json.h"
-#include "enforcer/api/roster.h"
 #include "enforcer/ctl/verify.h"
 #include "enforcer/proc/message.h"
 #include "enforcer/proc/url.h"

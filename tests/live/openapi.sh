@@ -15,5 +15,5 @@ conform "no policy"
 ok "with a policy" ctl apply $lab/one.tegb
 sleep 2.2
 conform "a policy"
-is "$(jq '[.paths[] | length] | add' <(curl -s http://127.0.0.1:8765/openapi.json))" "$(grep -c '^ROUTE' enforcer/api/routes.def)" "each row of routes.def is in it"
+is "$(jq '[.paths[] | length] | add' <(curl -s http://127.0.0.1:8765/openapi.json))" "$(grep -c '^ROUTE' enforcer/api/routes/routes.def)" "each row of routes.def is in it"
 done_testing

@@ -44,7 +44,7 @@ ok "and the posture" becomes 'tegumentar_posture{posture="BALANCED"}' 1
 outside ping -q -c 20 -i 0.01 -W 0.1 -I 203.0.113.5 10.9.0.1 >/dev/null 2>&1
 ok "a rule's packets are those that tegctl tells" becomes 'tegumentar_rule_packets_total{id="block.bogons"}' "$(counter block.bogons)"
 ok "which are not none" [ "$(counter block.bogons)" -ge 20 ]
-known=$(sed -n 's/^METRIC([A-Z_]*, *"\([a-z_]*\)".*/\1/p' enforcer/api/metric.def | sort | xargs)
+known=$(sed -n 's/^METRIC([A-Z_]*, *"\([a-z_]*\)".*/\1/p' enforcer/api/routes/metric.def | sort | xargs)
 seen() { curl -s http://127.0.0.1:9090/api/v1/label/__name__/values | jq -r '.data[] | select(startswith("tegumentar_"))' | sort | xargs; }
 all_seen() { local i; for i in $(seq 60); do [ "$(seen)" = "$known" ] && return; sleep 0.2; done; same "$(seen)" "$known"; }
 ok "every metric arrives, and no other" all_seen

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 
 #include "enforcer/api/link.h"
-#include "enforcer/api/route.h"
+#include "enforcer/api/routes/route.h"
 #include "tests/lib/api_stage.h"
 #include "tests/lib/tap.h"
 

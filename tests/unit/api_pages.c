@@ -2,9 +2,9 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "enforcer/api/problem.h"
+#include "enforcer/api/http/problem.h"
 #include "enforcer/api/qualia.h"
-#include "enforcer/api/route.h"
+#include "enforcer/api/routes/route.h"
 #include "enforcer/ctl/ctl.h"
 #include "lang/base/file.h"
 #include "tests/lib/tap.h"
@@ -51,7 +51,7 @@ static void api_page(void)
 	static const char *const members[] = {
 #define ANSWER(...)
 #define MEMBER(answer, name, ...) name,
-#include "enforcer/api/answer.def"
+#include "enforcer/api/routes/answer.def"
 #undef MEMBER
 #undef ANSWER
 	};
@@ -82,7 +82,7 @@ static void metrics_page(void)
 {
 	static const char *const names[][2] = {
 #define METRIC(id, name, type, help) { name, type },
-#include "enforcer/api/metric.def"
+#include "enforcer/api/routes/metric.def"
 #undef METRIC
 	};
 	struct page p;

@@ -4,7 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "enforcer/api/certs.h"
+#include "enforcer/api/access/certs.h"
 #include "tests/lib/tap.h"
 
 #define REPEAT_100 "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"

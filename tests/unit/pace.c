@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "enforcer/api/pace.h"
+#include "enforcer/api/http/pace.h"
 #include "tests/lib/tap.h"
 
 #define SECOND UINT64_C(1000000000)

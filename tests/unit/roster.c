@@ -2,7 +2,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "enforcer/api/roster.h"
+#include "enforcer/api/access/roster.h"
 #include "tests/lib/tap.h"
 
 /* SHA-256 of "abc" (FIPS 180-2, appendix B.1) and of "" */
