@@ -45,7 +45,7 @@ CTL         := $(call sources,enforcer/ctl)
 
 OBJ_SHARED   := $(call objects,$(LANG_SHARED))
 # What loads the first hook's program, for the tests that tegc sends through this kernel.
-OBJ_HOOK     := $(call objects,enforcer/hook/shared.c $(wildcard enforcer/hook/tables*.c) enforcer/hook/one_value.c $(wildcard enforcer/hook/fold*.c) enforcer/hook/trie.c $(call sources,enforcer/hook/atlas) enforcer/hook/block_table.c)
+OBJ_HOOK     := $(call objects,$(addprefix enforcer/hook/,shared.c one_value.c trie.c block_table.c) $(call sources,$(addprefix enforcer/hook/,tables fold atlas)))
 OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)/bpf-templates/carried.o
 OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/hook/anchor.o $(BUILD)/bpf-templates/carried.o $(BUILD)/enforcer/api/console_files.o
 OBJ_CTL      := $(call objects,$(CTL))

@@ -11,7 +11,7 @@
  *
  * Maps that outlive a generation are pinned by name in the pin directory and
  * shared (teg_*); a generation's own tables are made new for it (gen_*).
- * enforcer/hook/tables.h makes, fills and finds them.
+ * enforcer/hook/tables/tables.h makes, fills and finds them.
  */
 #ifndef TEG_ABI_H
 #define TEG_ABI_H

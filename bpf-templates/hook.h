@@ -13,7 +13,7 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 /*
- * TEG_MARK: most packets come by here. On their shortest way from one mark to the next no jump is taken (enforcer/hook/fold.h). In TC it
+ * TEG_MARK: most packets come by here. On their shortest way from one mark to the next no jump is taken (enforcer/hook/fold/fold.h). In TC it
  * would save less than it takes the verifier, which reads that program's frames twice.
  */
 #ifdef TEG_FRAME_TC

@@ -531,7 +531,7 @@ static __always_inline const struct teg_rule *judge_short(struct walk *w, __u32 
 	return rule_at(other);
 }
 
-/* Which of the object's this is (enforcer/hook/tables.c chooses). */
+/* Which of the object's this is (enforcer/hook/tables/tables.c chooses). */
 enum program {
 	PROGRAM_USUAL,
 	PROGRAM_PAYLOADS,

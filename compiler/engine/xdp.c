@@ -9,7 +9,7 @@
 
 #include "compiler/emit/emit.h"
 #include "compiler/ir/partial.h"
-#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tables/tables.h"
 
 /* BPF_PROG_TEST_RUN says that frames arrive on the loopback of this namespace. */
 #define TEST_IFINDEX 1

@@ -10,7 +10,7 @@
 #include <linux/bpf.h>
 
 #include "bpf-templates/abi.h"
-#include "enforcer/hook/fold.h"
+#include "enforcer/hook/fold/fold.h"
 #include "lang/base/own.h"
 
 #define MAPS_ASKED 64 /* more than there are: each is asked once */

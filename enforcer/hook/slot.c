@@ -11,7 +11,7 @@
 #include <linux/pkt_cls.h>
 
 #include "enforcer/hook/anchor.h"
-#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tables/tables.h"
 #include "lang/base/own.h"
 
 #ifndef BPF_F_XDP_HAS_FRAGS

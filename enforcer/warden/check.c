@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "enforcer/warden/blocks.h"
+#include "enforcer/warden/blocks/blocks.h"
 
 const char *part_name(enum part p)
 {

@@ -6,7 +6,7 @@
 #include <bpf/libbpf.h>
 
 #include "enforcer/hook/ledger.h"
-#include "enforcer/warden/blocks_nft.h"
+#include "enforcer/warden/blocks/nft.h"
 #include "lang/bundle/nft_name.h"
 #include "lang/vocab/cause.h"
 
@@ -79,7 +79,7 @@ static uint64_t crowded_sum(const struct counting *r)
 	return sum;
 }
 
-/* Where both engines have blocks, each has been told of the other's: blocks.h. */
+/* Where both engines have blocks, each has been told of the other's: blocks/blocks.h. */
 static int count_blocked_now(uint64_t *out, struct counting *r, struct err *why)
 {
 	int rc = kernel_count_blocks(r->k, out, why);

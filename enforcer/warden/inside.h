@@ -11,15 +11,15 @@
 #ifndef TEG_WARDEN_INSIDE_H
 #define TEG_WARDEN_INSIDE_H
 
-#include "enforcer/warden/audit.h"
-#include "enforcer/warden/blocks.h"
+#include "enforcer/warden/state/audit.h"
+#include "enforcer/warden/blocks/blocks.h"
 #include "enforcer/warden/child.h"
 #include "enforcer/warden/counting.h"
 #include "enforcer/warden/told.h"
 #include "enforcer/warden/generation/generation.h"
 #include "enforcer/warden/kernel.h"
 #include "enforcer/warden/notify.h"
-#include "enforcer/warden/past.h"
+#include "enforcer/warden/state/past.h"
 #include "enforcer/warden/recover.h"
 
 #define TICK_MS 5000

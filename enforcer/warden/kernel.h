@@ -12,7 +12,7 @@
 #include "enforcer/hook/ports.h"
 #include "enforcer/hook/route.h"
 #include "enforcer/hook/slot.h"
-#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tables/tables.h"
 #include "enforcer/hook/tc.h"
 #include "enforcer/hook/xdp.h"
 #include "enforcer/nft/filter.h"
@@ -29,7 +29,7 @@ struct kernel {
 	struct teg_active *active; /* teg_active, mapped; NULL without XDP */
 	struct addresses self;	   /* see kernel_self() */
 	struct arena *self_arena;  /* in which they are; NULL when they are not known */
-	struct feeds *feeds;	   /* what is on them: see feeds.h; NULL before feeds_open() */
+	struct feeds *feeds;	   /* what is on them: see feeds/feeds.h; NULL before feeds_open() */
 	struct block_table blocks; /* mapped from the first use until no block is in force: see kernel_blocks() */
 	char without[256], without_tc[256];
 	struct older older; /* what another version pinned, until a generation of this one takes over */

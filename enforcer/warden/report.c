@@ -8,7 +8,7 @@
 #include <bpf/libbpf.h>
 
 #include "enforcer/hook/ledger.h"
-#include "enforcer/warden/blocks.h"
+#include "enforcer/warden/blocks/blocks.h"
 #include "enforcer/warden/check.h"
 #include "lang/base/file.h"
 #include "lang/base/strmap.h"

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "enforcer/proc/say.h"
-#include "enforcer/warden/feeds.h"
+#include "enforcer/warden/feeds/feeds.h"
 #include "enforcer/warden/inside.h"
 #include "lang/base/file.h"
 #include "lang/base/memory.h"

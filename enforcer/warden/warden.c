@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "enforcer/proc/say.h"
-#include "enforcer/warden/blocks.h"
+#include "enforcer/warden/blocks/blocks.h"
 #include "enforcer/warden/confine.h"
-#include "enforcer/warden/feeds.h"
+#include "enforcer/warden/feeds/feeds.h"
 #include "enforcer/warden/inside.h"
 #include "enforcer/warden/places.h"
 #include "enforcer/warden/sockets.h"

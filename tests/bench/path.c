@@ -27,7 +27,7 @@
 #include "compiler/ir/ir.h"
 #include "compiler/ir/packet.h"
 #include "compiler/ir/proto.h"
-#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tables/tables.h"
 #include "lang/base/file.h"
 #include "lang/bundle/bundle.h"
 #include "tests/lib/floor_run.h"

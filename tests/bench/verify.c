@@ -15,7 +15,7 @@
 #include <linux/bpf.h>
 
 #include "compiler/emit/emit.h"
-#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tables/tables.h"
 #include "lang/base/file.h"
 #include "lang/bundle/bundle.h"
 #include "tests/lib/classbench.h"

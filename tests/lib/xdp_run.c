@@ -14,7 +14,7 @@
 #include "compiler/emit/emit.h"
 #include "enforcer/hook/atlas/atlas.h"
 #include "enforcer/hook/block_table.h"
-#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tables/tables.h"
 #include "tests/lib/ring_read.h"
 
 /*

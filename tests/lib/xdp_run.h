@@ -20,7 +20,7 @@
 
 #include "bpf-templates/abi.h"
 #include "bpf-templates/cause.h"
-#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tables/tables.h"
 #include "lang/base/addr.h"
 #include "lang/base/err.h"
 #include "lang/base/own.h"

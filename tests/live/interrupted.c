@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "enforcer/warden/state.h"
+#include "enforcer/warden/state/state.h"
 #include "lang/base/own.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/warden_stage.h"

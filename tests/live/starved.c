@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "enforcer/hook/slot.h"
-#include "enforcer/warden/blocks.h"
-#include "enforcer/warden/feeds.h"
+#include "enforcer/warden/blocks/blocks.h"
+#include "enforcer/warden/feeds/feeds.h"
 #include "enforcer/warden/generation/generation.h"
 #include "lang/base/file.h"
 #include "lang/base/memory.h"

@@ -12,7 +12,7 @@
 
 #include "enforcer/hook/anchor.h"
 #include "enforcer/hook/block_table.h"
-#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tables/tables.h"
 #include "tests/lib/limits.h"
 #include "tests/lib/tap.h"
 

@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 
 #include "bpf-templates/name.h"
-#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tables/tables.h"
 #include "tests/lib/limits.h"
 #include "tests/lib/tap.h"
 

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tables/tables.h"
 #include "tests/lib/draw.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/xdp_run.h"

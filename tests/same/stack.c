@@ -17,9 +17,9 @@
 
 #include "compiler/emit/emit.h"
 #include "compiler/front/front.h"
-#include "enforcer/hook/fold_own.h"
+#include "enforcer/hook/fold/own.h"
 #include "enforcer/hook/one_value.h"
-#include "enforcer/hook/tables.h"
+#include "enforcer/hook/tables/tables.h"
 #include "lang/base/buf.h"
 #include "tests/lib/draw.h"
 #include "tests/lib/tap.h"

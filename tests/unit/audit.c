@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "enforcer/warden/audit.h"
+#include "enforcer/warden/state/audit.h"
 #include "lang/base/file.h"
 #include "tests/lib/tap.h"
 

@@ -8,7 +8,7 @@
 
 #include "compiler/emit/emit.h"
 #include "compiler/front/front.h"
-#include "enforcer/hook/tables_parts.h"
+#include "enforcer/hook/tables/parts.h"
 #include "lang/base/buf.h"
 #include "tests/lib/tap.h"
 

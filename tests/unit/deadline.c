@@ -2,7 +2,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "enforcer/warden/deadline.h"
+#include "enforcer/warden/state/deadline.h"
 #include "tests/lib/tap.h"
 
 #define OTHER_BOOT "00000000-0000-0000-0000-000000000000"

@@ -6,7 +6,7 @@
 
 #include <linux/bpf.h>
 
-#include "enforcer/hook/fold.h"
+#include "enforcer/hook/fold/fold.h"
 #include "lang/base/own.h"
 #include "tests/lib/tap.h"
 

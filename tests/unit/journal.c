@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "enforcer/hook/ledger.h"
-#include "enforcer/warden/state.h"
+#include "enforcer/warden/state/state.h"
 #include "lang/base/file.h"
 #include "lang/base/own.h"
 #include "lang/base/wire.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "enforcer/warden/past.h"
+#include "enforcer/warden/state/past.h"
 #include "lang/base/file.h"
 #include "lang/base/own.h"
 #include "tests/lib/tap.h"

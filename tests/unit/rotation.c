@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "enforcer/ctl/verify.h"
-#include "enforcer/warden/audit.h"
+#include "enforcer/warden/state/audit.h"
 #include "lang/base/file.h"
 #include "tests/lib/tap.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "enforcer/warden/signer.h"
+#include "enforcer/warden/generation/signer.h"
 #include "lang/base/file.h"
 #include "lang/bundle/seal.h"
 #include "tests/lib/tap.h"

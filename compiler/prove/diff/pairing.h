@@ -2,14 +2,14 @@
  * pairing - a diff under way: two policies, one posture and direction of each, one edited step. Private
  * to the files of the diff.
  *
- *     diff.c             postures by name, new ones by what they came for; what was found, in order
- *     ask.c              which packets an edited step changes, window by window
- *     tell.c             the same as a change: in words, with its flags
- *     facts.c            rates and zones: what changes beside verdicts
- *     effects.c          logs and events
- *     signatures.c       what was looked into, and is not any more
- *     claims.c           what a policy says of itself
- *     responses.c        playbooks and what runs them
+ *     diff.c        postures by name, new ones by what they came for; what was found, in order
+ *     ask.c         which packets an edited step changes, window by window
+ *     tell.c        the same as a change: in words, with its flags
+ *     facts.c       rates and zones: what changes beside verdicts
+ *     effects.c     logs and events
+ *     signatures.c  what was looked into, and is not any more
+ *     claims.c      what a policy says of itself
+ *     responses.c   playbooks and what runs them
  */
 #ifndef TEG_PROVE_DIFF_PAIRING_H
 #define TEG_PROVE_DIFF_PAIRING_H

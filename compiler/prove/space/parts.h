@@ -1,9 +1,9 @@
 /*
  * parts - what the files of a space share.
  *
- *     space.c        the order of levels, and how values are spelled on them
- *     ranks.c        addresses as ranks
- *     cells.c        cells and lists as diagrams
+ *     space.c  the order of levels, and how values are spelled on them
+ *     ranks.c  addresses as ranks
+ *     cells.c  cells and lists as diagrams
  */
 #ifndef TEG_PROVE_SPACE_PARTS_H
 #define TEG_PROVE_SPACE_PARTS_H

@@ -1,9 +1,9 @@
 /*
  * parts - a request from within: what the files of request.h share.
  *
- *     request.c         its life, its body, and what is asked of the warden for it
- *     head.c            who asks, for what, and whether that may be
- *     answer.c          the answer, or the refusal
+ *     request.c  its life, its body, and what is asked of the warden for it
+ *     head.c     who asks, for what, and whether that may be
+ *     answer.c   the answer, or the refusal
  */
 #ifndef TEG_API_HTTP_PARTS_H
 #define TEG_API_HTTP_PARTS_H

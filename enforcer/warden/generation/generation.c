@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "enforcer/proc/say.h"
-#include "enforcer/warden/blocks.h"
-#include "enforcer/warden/feeds.h"
+#include "enforcer/warden/blocks/blocks.h"
+#include "enforcer/warden/feeds/feeds.h"
 #include "lang/base/memory.h"
 #include "lang/bundle/bundle.h"
 

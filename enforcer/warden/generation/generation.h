@@ -29,7 +29,7 @@
 #include "enforcer/nft/layout.h"
 #include "enforcer/proc/message.h"
 #include "enforcer/warden/kernel.h"
-#include "enforcer/warden/state.h"
+#include "enforcer/warden/state/state.h"
 #include "lang/bundle/plan.h"
 
 struct generation {

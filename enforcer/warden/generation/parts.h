@@ -1,12 +1,14 @@
 /*
  * parts - what the steps of a generation's life share.
  *
- *     content.c              the bundle, read and checked
- *     stage.c                everything that can fail, where no packet sees it; and its undoing
- *     commit.c               the bridged switch, and settling after it
- *     posture.c              another posture of the same generation
- *     links.c                interfaces that come and go
- *     adopt.c                the handle of what an earlier process committed
+ *     content.c   the bundle, read and checked
+ *     signer.h    may it follow the one in force?
+ *     rehearse.h  its tests' packets, through the program that is staged
+ *     stage.c     everything that can fail, where no packet sees it; and its undoing
+ *     commit.c    the bridged switch, and settling after it
+ *     posture.c   another posture of the same generation
+ *     links.c     interfaces that come and go
+ *     adopt.c     the handle of what an earlier process committed
  */
 #ifndef TEG_WARDEN_GENERATION_PARTS_H
 #define TEG_WARDEN_GENERATION_PARTS_H

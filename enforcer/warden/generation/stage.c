@@ -13,10 +13,10 @@
 
 #include "enforcer/hook/ledger.h"
 #include "enforcer/proc/say.h"
-#include "enforcer/warden/feeds.h"
+#include "enforcer/warden/feeds/feeds.h"
 #include "enforcer/warden/generation/content.h"
-#include "enforcer/warden/rehearse.h"
-#include "enforcer/warden/signer.h"
+#include "enforcer/warden/generation/rehearse.h"
+#include "enforcer/warden/generation/signer.h"
 #include "lang/base/memory.h"
 
 /* ---- the posture that goes on ---------------------------------------------------------- */

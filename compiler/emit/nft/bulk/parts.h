@@ -1,9 +1,9 @@
 /*
  * parts - a long list while it is lowered: what the files of bulk.h share.
  *
- *     items.c       its boxes as items, with what they ask on each axis
- *     maps.c        items of which a packet meets one at most, as a map
- *     bulk.c        trees, whose leaves are rules and maps; or one rule a line
+ *     items.c  its boxes as items, with what they ask on each axis
+ *     maps.c   items of which a packet meets one at most, as a map
+ *     bulk.c   trees, whose leaves are rules and maps; or one rule a line
  */
 #ifndef TEG_EMIT_NFT_BULK_PARTS_H
 #define TEG_EMIT_NFT_BULK_PARTS_H

@@ -1,0 +1,487 @@
+#include "enforcer/warden/blocks/blocks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "enforcer/warden/blocks/seen.h"
+#include "lang/base/memory.h"
+#include "lang/base/own.h"
+
+#define SECOND_NS    UINT64_C(1000000000)
+#define AT_ONCE	     4096u /* elements in a change */
+
+/* A larger set is not listed, only counted: reading it takes the kernel a time that grows with its square, minutes for a million. */
+#define NFT_LISTED_MOST 50000u
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
+}
+
+/* ---- changing ------------------------------------------------------------------------ */
+
+/* As they were. */
+static void change_back(struct block_table *t, const struct block_row *before, uint32_t count, uint64_t now)
+{
+	while (count--)
+		block_table_set(t, before[count].source, before[count].until_ns, before[count].by, now);
+}
+
+static int change_xdp(struct block_table *t, const struct block *ask, struct block_row *before, uint64_t now, struct err *why)
+{
+	const uint64_t until = ask->seconds ? now + ask->seconds * SECOND_NS : 0;
+	char text[ADDR_TEXT];
+	int rc;
+
+	for (uint32_t i = 0; i < ask->source_count; i++) {
+		before[i] = block_table_get(t, ask->sources[i], now);
+		if (block_table_set(t, ask->sources[i], until, TEG_BLOCK_NOBODY, now))
+			continue;
+		rc = block_is_net(ask->sources[i]) && !block_table_takes_length(t, ask->sources[i]) ?
+			     block_too_many_lengths(ask->sources[i], why) :
+			     err_set(why, ENOSPC, "no place is left to block %s: some %u sources may be blocked at a time",
+				     prefix_print(ask->sources[i], text), TEG_BLOCKS_MAX);
+		change_back(t, before, i + 1, now);
+		return rc;
+	}
+	return 0;
+}
+
+/* What must be there before anything changes: all that takes memory. */
+struct changing {
+	struct kernel *k;
+	char bank; /* 0: nft does not judge */
+	const struct block *ask;
+	struct unblocked *told;
+	struct arena *arena;
+	struct block_places at;
+	struct block_table *table; /* NULL without XDP */
+	struct block_row *before;
+	struct filter_change nft;
+	struct err *why;
+	int rc;
+};
+
+static void changing_own_(struct changing *c)
+{
+	filter_change_release(&c->nft);
+	arena_free(c->arena);
+}
+
+static void make_nft(struct filter_change *c, const struct block *ask, const struct block_places *at)
+{
+	for (uint32_t i = 0; i < ask->source_count; i++)
+		if (block_places_nft(at, ask->sources[i]))
+			block_change_element(c, ask->sources[i], UINT64_C(1000) * ask->seconds);
+}
+
+/* Nobody is told that a source is blocked where the set that would hold it is gone. */
+static int places_hold(const struct changing *c)
+{
+	for (uint32_t i = 0; c->bank && c->ask->seconds && i < c->ask->source_count; i++) {
+		const struct prefix s = c->ask->sources[i];
+
+		if (!block_places_nft(&c->at, s))
+			return err_set(c->why, ENOENT, "nft judges what arrives, and its set %s is gone: somebody else has removed it",
+				       block_sets[block_kind(s)][s.addr.family]);
+	}
+	return 0;
+}
+
+/* Which sources had no block, and which have a network's all the same. */
+static int see_before(const struct changing *c)
+{
+	struct block_seen *seen = arena_zero(c->arena, c->ask->source_count * sizeof *seen);
+	struct unblocked *told = c->told;
+
+	told->not_blocked_count = told->still_blocked_count = 0;
+	for (uint32_t i = 0; i < c->ask->source_count; i++)
+		seen[i].source = c->ask->sources[i];
+	int rc = blocks_see(c->k, &(struct block_question){ &c->at, true }, seen, c->ask->source_count, c->arena, c->why);
+	for (uint32_t i = 0; !rc && i < c->ask->source_count; i++) {
+		if (!seen[i].is)
+			told->not_blocked[told->not_blocked_count++] = seen[i].source;
+		if (seen[i].around.len) {
+			told->still_blocked[told->still_blocked_count++] = seen[i].source;
+			told->still_blocked[told->still_blocked_count++] = seen[i].around;
+		}
+	}
+	return rc;
+}
+
+static void prepare(void *context)
+{
+	struct changing *c = context;
+
+	c->arena = arena_new();
+	c->before = arena_zero(c->arena, c->ask->source_count * sizeof *c->before);
+	c->rc = block_places_find(&c->at, c->k, c->why);
+	if (!c->rc)
+		c->rc = places_hold(c);
+	if (!c->rc)
+		make_nft(&c->nft, c->ask, &c->at);
+	if (!c->rc && c->ask->seconds && c->at.nft[BLOCK_NETS][FAMILY_IP4])
+		c->rc = block_lengths_use(&c->nft, c->k, c->bank, c->ask, c->why);
+	if (!c->rc && c->at.xdp && !(c->table = kernel_blocks(c->k, c->why)))
+		c->rc = c->why->code;
+	if (!c->rc && c->told)
+		c->rc = see_before(c);
+}
+
+/* Both, or none; a refusal's sentence takes memory. */
+static void change(void *context)
+{
+	struct changing *c = context;
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+	if (c->at.xdp)
+		c->rc = change_xdp(c->table, c->ask, c->before, now, c->why);
+	if (c->rc)
+		return;
+	c->rc = filter_commit(c->k->filter, &c->nft, c->why);
+	if (c->rc && c->at.xdp)
+		change_back(c->table, c->before, c->ask->source_count, now);
+	c->k->blocked_at_ns = 0; /* counted anew for the next who asks */
+}
+
+int blocks_change(struct kernel *k, char bank, const struct block *ask, struct unblocked *told, struct err *why)
+{
+	own(changing) struct changing c = { .k = k, .bank = bank, .ask = ask, .told = told, .why = why };
+
+	if (!memory_try(prepare, &c))
+		return err_set(why, ENOMEM, "tegd has not enough memory for these blocks; nothing changed");
+	if (!c.rc)
+		memory_finish(change, &c);
+	return c.rc;
+}
+
+/* ---- walking over them ------------------------------------------------------------------ */
+
+/* One that is in force, where XDP has it. */
+typedef void walk_one(void *cls, struct prefix source, uint64_t left_ns, uint32_t slot);
+
+struct walking {
+	walk_one *one;
+	void *cls;
+	uint64_t now_ns;
+};
+
+static void walk_row(void *cls, const struct block_row *row)
+{
+	const struct walking *w = cls;
+
+	w->one(w->cls, row->source, row->until_ns - w->now_ns, row->by);
+}
+
+static int walk_xdp(struct kernel *k, walk_one *one, void *cls, struct err *why)
+{
+	struct walking w = { one, cls, now_ns(CLOCK_MONOTONIC) };
+	const struct block_table *t = kernel_blocks(k, why);
+
+	if (t)
+		block_table_each(t, w.now_ns, walk_row, &w);
+	return t ? 0 : why->code;
+}
+
+/* ---- what one engine has ------------------------------------------------------------------ */
+
+struct carried {
+	struct prefix source;
+	uint64_t left_ns;
+};
+
+/* What one engine has of a kind and family, in order. */
+struct has {
+	struct arena *arena;
+	enum block_kind kind;
+	enum family family;
+	VEC(struct carried) list;
+};
+
+static void has_from_xdp(void *cls, struct prefix source, uint64_t left_ns, uint32_t slot)
+{
+	struct has *h = cls;
+
+	(void)slot;
+	if (source.addr.family == h->family && block_kind(source) == h->kind)
+		vec_push(h->arena, &h->list, ((struct carried){ source, left_ns }));
+}
+
+static void has_element(void *cls, const void *key, size_t len, uint64_t left_ms)
+{
+	struct has *h = cls;
+	const uint64_t most_ms = UINT64_C(1000) * POSTURE_SECONDS_MAX;
+	struct prefix source;
+
+	if (block_of_key(&source, h->kind, h->family, key, len))
+		vec_push(h->arena, &h->list, ((struct carried){ source, (left_ms < most_ms ? left_ms : most_ms) * 1000000 }));
+}
+
+static void has_none(void *cls)
+{
+	((struct has *)cls)->list.len = 0;
+}
+
+static int by_source(const void *x, const void *y)
+{
+	const struct carried *a = x, *b = y;
+
+	if (a->source.addr.num != b->source.addr.num)
+		return a->source.addr.num > b->source.addr.num ? 1 : -1;
+	return (a->source.len > b->source.len) - (a->source.len < b->source.len);
+}
+
+static void has_order(struct has *h)
+{
+	if (h->list.len)
+		qsort(h->list.at, h->list.len, sizeof *h->list.at, by_source);
+}
+
+/* In order. */
+static bool has_source(const struct has *h, struct prefix a)
+{
+	const struct carried key = { a, 0 };
+
+	return h->list.len && bsearch(&key, h->list.at, h->list.len, sizeof key, by_source);
+}
+
+/* ---- listing ---------------------------------------------------------------------------- */
+
+struct listing {
+	struct blocks *out;
+	const struct generation *g;
+	uint64_t real_ns;
+	const struct has *xdp; /* of the nft set's kind and family: a source that is in both engines is listed once */
+	uint32_t from_rows;
+	uint64_t from_total;
+};
+
+static const char *placed_by(const struct generation *g, uint32_t slot)
+{
+	if (slot == TEG_BLOCK_NOBODY)
+		return "person";
+	if (slot == TEG_BLOCK_UNKNOWN)
+		return "";
+	for (uint32_t i = 0; g && g->slots && i < g->plan.counter_count; i++)
+		if (g->slots[i] == slot)
+			return g->plan.counters[i].id;
+	return "";
+}
+
+static void list_one(struct listing *l, struct prefix a, uint64_t left_ns, const char *by)
+{
+	l->out->total++;
+	if (l->out->row_count < BLOCKS_LISTED_MAX)
+		l->out->rows[l->out->row_count++] =
+			(struct blocked_row){ a, (l->real_ns + left_ns + SECOND_NS - 1) / SECOND_NS, by };
+}
+
+static void list_from_xdp(void *cls, struct prefix a, uint64_t left_ns, uint32_t slot)
+{
+	struct listing *l = cls;
+
+	list_one(l, a, left_ns, placed_by(l->g, slot));
+}
+
+static void list_element(void *cls, const void *key, size_t len, uint64_t left_ms)
+{
+	struct listing *l = cls;
+	const uint64_t most_ms = UINT64_C(1000) * POSTURE_SECONDS_MAX;
+
+	struct prefix a;
+	if (block_of_key(&a, l->xdp->kind, l->xdp->family, key, len) && !has_source(l->xdp, a))
+		list_one(l, a, (left_ms < most_ms ? left_ms : most_ms) * 1000000, "");
+}
+
+static void list_again(void *cls)
+{
+	struct listing *l = cls;
+
+	l->out->row_count = l->from_rows;
+	l->out->total = l->from_total;
+}
+
+static int list_nft(struct listing *l, struct kernel *k, const struct block_places *at, enum block_kind kind, enum family f, struct arena *a,
+		    struct err *why)
+{
+	const struct filter_elements to = { list_again, list_element, l };
+	struct has xdp = { a, kind, f, { 0 } };
+	uint64_t size;
+	int rc = filter_set_size(k->filter, FILTER_NETDEV, block_sets[kind][f], &size, why);
+
+	if (rc || size > NFT_LISTED_MOST) {
+		l->out->total += rc ? 0 : size;
+		return rc;
+	}
+	rc = at->xdp ? walk_xdp(k, has_from_xdp, &xdp, why) : 0;
+	if (rc)
+		return rc;
+	has_order(&xdp);
+	l->xdp = &xdp;
+	l->from_rows = l->out->row_count;
+	l->from_total = l->out->total;
+	return filter_set_elements(k->filter, FILTER_NETDEV, block_sets[kind][f], &to, why);
+}
+
+int blocks_list(struct blocks *out, struct kernel *k, const struct generation *g, struct arena *a, struct err *why)
+{
+	struct blocks b = { .rows = arena_zero(a, BLOCKS_LISTED_MAX * sizeof *b.rows) };
+	struct listing l = { &b, g, now_ns(CLOCK_REALTIME), NULL, 0, 0 };
+	struct block_places at;
+	int rc = block_places_find(&at, k, why);
+
+	if (!rc && at.xdp)
+		rc = walk_xdp(k, list_from_xdp, &l, why);
+	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
+		for (unsigned f = 0; !rc && f < FAMILY_COUNT; f++)
+			if (at.nft[kind][f])
+				rc = list_nft(&l, k, &at, (enum block_kind)kind, (enum family)f, a, why);
+	if (!rc)
+		*out = b;
+	return rc;
+}
+
+/* ---- from one engine to the other --------------------------------------------------------- */
+
+/* What `to` lacks of `from`, or has for a shorter time; what differs by less than a second is the same. */
+static void find_lacking(struct has *out, const struct has *from, const struct has *to)
+{
+	size_t t = 0;
+
+	for (size_t i = 0; i < from->list.len; i++) {
+		const struct carried *c = &from->list.at[i];
+
+		while (t < to->list.len && by_source(&to->list.at[t], c) < 0)
+			t++;
+		if (t == to->list.len || by_source(&to->list.at[t], c) || to->list.at[t].left_ns + SECOND_NS < c->left_ns)
+			vec_push(out->arena, &out->list, *c);
+	}
+}
+
+/* Of those that are carried: all others are, and who is not is known to nft alone. */
+static int no_place(const struct block_table *t, struct prefix source, struct err *why)
+{
+	char text[ADDR_TEXT];
+
+	if (block_is_net(source) && !block_table_takes_length(t, source))
+		return err_set(why, ENOSPC, "the programs ask for networks of %u lengths of a family, and %s has one more: take those of some length back, "
+			       "and block it again", TEG_NET_LENGTHS, prefix_print(source, text));
+	return err_set(why, ENOSPC, "the programs' table of runtime blocks is full");
+}
+
+static int carry_to_xdp(struct kernel *k, const struct has *what, struct err *why)
+{
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
+	struct block_table *t = kernel_blocks(k, why);
+	int rc = t ? 0 : why->code;
+
+	for (size_t i = 0; t && i < what->list.len; i++) {
+		const struct prefix source = what->list.at[i].source;
+
+		if (!block_table_set(t, source, now + what->list.at[i].left_ns, TEG_BLOCK_UNKNOWN, now) && !rc)
+			rc = no_place(t, source, why);
+	}
+	return rc;
+}
+
+static int carry_to_nft(struct kernel *k, const struct has *what, struct err *why)
+{
+	int rc = 0;
+
+	for (size_t from = 0; !rc && from < what->list.len; from += AT_ONCE) {
+		own(filter_change) struct filter_change c = { 0 };
+
+		for (size_t i = from; i < what->list.len && i < from + AT_ONCE; i++)
+			block_change_element(&c, what->list.at[i].source, what->list.at[i].left_ns / 1000000 + 1);
+		rc = filter_commit(k->filter, &c, why);
+	}
+	return rc;
+}
+
+/* The rules that ask for them follow. */
+static int carry_lengths(struct kernel *k, const struct has *what, struct err *why)
+{
+	own(filter_change) struct filter_change c = { 0 };
+	struct block_lengths longer = { 0 };
+
+	for (size_t i = 0; i < what->list.len; i++)
+		block_length_lasts(&longer, what->list.at[i].source, what->list.at[i].left_ns / 1000000 + 1);
+	int rc = block_lengths_add(&c, k, &longer, why);
+	return rc ? rc : filter_commit(k->filter, &c, why);
+}
+
+static int carry_kind(struct kernel *k, enum block_kind kind, enum family f, const struct block_engines *to, struct arena *a,
+		      struct err *why)
+{
+	struct has xdp = { a, kind, f, { 0 } }, nft = xdp, xdp_lacks = xdp, nft_lacks = xdp;
+	const struct filter_elements into = { has_none, has_element, &nft };
+	int rc = walk_xdp(k, has_from_xdp, &xdp, why);
+
+	if (!rc)
+		rc = filter_set_elements(k->filter, FILTER_NETDEV, block_sets[kind][f], &into, why);
+	if (rc)
+		return rc;
+	has_order(&xdp);
+	has_order(&nft);
+	if (to->nft)
+		find_lacking(&nft_lacks, &xdp, &nft);
+	if (to->programs)
+		find_lacking(&xdp_lacks, &nft, &xdp);
+	rc = carry_to_nft(k, &nft_lacks, why);
+	if (!rc && kind == BLOCK_NETS)
+		rc = carry_lengths(k, &nft_lacks, why);
+	return rc ? rc : carry_to_xdp(k, &xdp_lacks, why);
+}
+
+struct older_carrying {
+	struct block_table *to;
+	uint64_t now_ns;
+	struct err *why;
+	int rc;
+};
+
+static void carry_row(void *cls, const struct block_row *row)
+{
+	struct older_carrying *c = cls;
+
+	if (block_table_get(c->to, row->source, c->now_ns).until_ns < row->until_ns &&
+	    !block_table_set(c->to, row->source, row->until_ns, row->by, c->now_ns) && !c->rc)
+		c->rc = no_place(c->to, row->source, c->why);
+}
+
+/* What the programs of another version have blocked. */
+static int carry_older(struct kernel *k, struct err *why)
+{
+	struct older_carrying c = { .now_ns = now_ns(CLOCK_MONOTONIC), .why = why };
+
+	if (!k->older.blocks.at || !k->xdp)
+		return 0;
+	c.to = kernel_blocks(k, why);
+	if (!c.to)
+		return why->code;
+	block_table_each(&k->older.blocks, c.now_ns, carry_row, &c);
+	return c.rc;
+}
+
+int blocks_carry(struct kernel *k, const struct block_engines *to, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct block_places at;
+	int rc = carry_older(k, why);
+
+	if (!rc)
+		rc = block_places_find(&at, k, why);
+
+	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
+		for (unsigned f = 0; !rc && at.xdp && f < FAMILY_COUNT; f++)
+			if (at.nft[kind][f])
+				rc = carry_kind(k, (enum block_kind)kind, (enum family)f, to, a, why);
+	if (!rc && to->nft && at.nft[BLOCK_NETS][FAMILY_IP4])
+		rc = block_lengths_sync(k, to->bank, why);
+	return rc ? err_in(why, "not all runtime blocks are known to both engines") : 0;
+}
