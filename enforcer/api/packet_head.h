@@ -1,16 +1,21 @@
 /*
- * packet_head - the fields of a record whose head alone is known: what nft's packet log tells of.
+ * packet_head - the fields of a record whose head alone is known: what nft's packet log tells of,
+ * and what stands above IP in a frame that the program could not read so far.
  *
- *     head   Ethernet, IPv4 or IPv6 [up to 8 extension headers], TCP, UDP, SCTP, ICMP or ICMPv6
+ *     head   Ethernet [up to 2 VLAN tags], IPv4 or IPv6 [up to 8 extension headers], TCP, UDP, SCTP, ICMP or ICMPv6
  *
- * It was judged by the kernel, so it is sound; but only its beginning is here. What lies
- * beyond that, or is none of the above, is left out: ports and flags are then 0.
+ * Only its beginning is here. What lies beyond that, or is none of the above, is not known; it is 0 then.
  */
 #ifndef TEG_API_PACKET_HEAD_H
 #define TEG_API_PACKET_HEAD_H
 
 #include "bpf-templates/abi.h"
 
-void packet_head_read(struct teg_event *e);
+/* What of the header above IP is known. */
+enum { HEAD_PORTS = 1, HEAD_FLAGS = 2, HEAD_ICMP = 4, HEAD_ALL = 7 };
+
+unsigned packet_head_read(struct teg_event *e);
+/* Nothing but what is above IP, and which protocol that is. */
+unsigned packet_head_read_upper(struct teg_event *e);
 
 #endif

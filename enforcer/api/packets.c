@@ -43,25 +43,25 @@ static void add_address(cJSON *to, const char *name, const struct teg_event *e, 
 	json_add_text(to, name, addr_print(addr_from_bytes(is_ip4 ? FAMILY_IP4 : FAMILY_IP6, a->bytes + (is_ip4 ? 12 : 0)), text));
 }
 
-/* What IP carries; a later fragment does not say. */
-static void add_upper(cJSON *to, const struct teg_event *e)
+/* What IP carries, as far as it is `known`; a later fragment does not say. */
+static void add_upper(cJSON *to, const struct teg_event *e, unsigned known)
 {
 	if (e->fragment == TEG_LATER)
 		return;
-	if (e->proto == IP_TCP || e->proto == IP_UDP || e->proto == IP_SCTP) {
+	if (known & HEAD_PORTS && (e->proto == IP_TCP || e->proto == IP_UDP || e->proto == IP_SCTP)) {
 		json_add_count(to, "source_port", e->sport);
 		json_add_count(to, "destination_port", e->dport);
 	}
-	if (e->proto == IP_TCP)
+	if (known & HEAD_FLAGS && e->proto == IP_TCP)
 		add_flags(to, e->flags);
-	if (e->proto == IP_ICMP || e->proto == IP_ICMPV6) {
+	if (known & HEAD_ICMP && (e->proto == IP_ICMP || e->proto == IP_ICMPV6)) {
 		json_add_count(to, "icmp_type", e->icmp >> 8);
 		json_add_count(to, "icmp_code", e->icmp & 0xff);
 	}
 }
 
 /* Of what could not be read, as far as it could. */
-static void add_packet(cJSON *to, const struct teg_event *e)
+static void add_packet(cJSON *to, const struct teg_event *e, unsigned known)
 {
 	static const char *const fragments[] = { [TEG_FIRST] = "first", [TEG_LATER] = "later" };
 
@@ -70,7 +70,7 @@ static void add_packet(cJSON *to, const struct teg_event *e)
 	add_address(to, "source", e, &e->src);
 	add_address(to, "destination", e, &e->dst);
 	add_protocol(to, e->proto);
-	add_upper(to, e);
+	add_upper(to, e, known);
 	if (e->fragment == TEG_FIRST || e->fragment == TEG_LATER)
 		json_add_text(to, "fragment", fragments[e->fragment]);
 }
@@ -115,6 +115,16 @@ static const char *verdict_of(const struct teg_event *e)
 	return e->does & TEG_DOES_REJECT ? "reject" : "allow";
 }
 
+/* The program leaves what it did not come to at 0: what it could not read is looked for in the head. */
+static unsigned read_rest(struct teg_event *e)
+{
+	if (e->does & TEG_DOES_UNREAD)
+		return packet_head_read(e);
+	if (e->who & TEG_WHO_CAUSE && !e->sport && !e->dport && !e->icmp)
+		return packet_head_read_upper(e);
+	return HEAD_ALL;
+}
+
 cJSON *packet_json(const struct packet_row *r)
 {
 	struct teg_event is = r->is;
@@ -126,8 +136,8 @@ cJSON *packet_json(const struct packet_row *r)
 		json_add_text(out, "event", r->by);
 		json_add_text(out, "severity", event_severity_name((enum event_severity)r->is.severity));
 	}
-	if (is.does & TEG_DOES_UNREAD)
-		packet_head_read(&is);
+	const unsigned known = read_rest(&is);
+
 	json_add_text(out, "verdict", verdict_of(&is));
 	json_add_text(out, "by", r->by);
 	if (*r->placed)
@@ -136,7 +146,7 @@ cJSON *packet_json(const struct packet_row *r)
 		cJSON_AddTrueToObject(out, "blocks_source");
 	if (r->is.does & TEG_DOES_ANSWER)
 		cJSON_AddTrueToObject(out, "answered");
-	add_packet(out, &is);
+	add_packet(out, &is, known);
 	json_add_text(out, "interface", interface_of(r, number));
 	json_add_text(out, "posture", r->posture);
 	json_add_count(out, "generation", r->generation);

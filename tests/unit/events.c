@@ -164,6 +164,14 @@ static void packets_have_words(void)
 		{ "what is no IP has no ends", "\"verdict\":\"goes-on\"", "source", { .ifindex = 9 } },
 		{ "an interface without a name has a number", "\"interface\":\"9\"", "blocked_by", { .ifindex = 9 } },
 		{ "a SYN that was answered", "\"answered\":true", "event", { .does = TEG_DOES_DROP | TEG_DOES_ANSWER } },
+		{ "of one that could not be read there is no port that was not", "\"protocol\":\"tcp\"", "port",
+		  { .family = TEG_IP4, .proto = 6, .fragment = TEG_WHOLE, .who = TEG_WHO_CAUSE } },
+		{ "nor are there flags", "\"protocol\":\"tcp\"", "flags", { .family = TEG_IP4, .proto = 6, .fragment = TEG_WHOLE, .who = TEG_WHO_CAUSE } },
+		{ "but what is in the head", "\"source_port\":9,\"destination_port\":80,\"interface", "flags",
+		  { .family = TEG_IP4, .proto = 6, .fragment = TEG_WHOLE, .who = TEG_WHO_CAUSE, .head_len = 38,
+		    .head = { [12] = 8, [14] = 0x45, [17] = 24, [23] = 6, [35] = 9, [37] = 80 } } },
+		{ "and what the program read of it", "\"icmp_type\":3", "port",
+		  { .family = TEG_IP4, .proto = 1, .fragment = TEG_WHOLE, .who = TEG_WHO_CAUSE, .icmp = 0x301 } },
 		{ "a source that is blocked from then on", "\"blocks_source\":true", "event", { .does = TEG_DOES_BLOCK } },
 	};
 	struct packet_row r = some_packet();

@@ -74,9 +74,46 @@ static void cut(void)
 	tap_ok(!no_ip.family && !none.family, "without IP's header there is nothing");
 }
 
+static unsigned known_of(const uint8_t *frame, size_t len)
+{
+	struct teg_event e = { 0 };
+
+	e.head_len = (uint16_t)(len < sizeof e.head ? len : sizeof e.head);
+	memcpy(e.head, frame, e.head_len);
+	return packet_head_read(&e);
+}
+
+/* A 0 that was read is told from one that was not. */
+static void known(void)
+{
+	struct packet p = { .family = FAMILY_IP4, .proto = PROTO_TCP, .fragment = FRAGMENT_WHOLE, .hop_limit = 64 }, message = p;
+	uint8_t frame[128], tagged[136], crooked[128];
+
+	addr_parse("198.51.100.7", &p.src);
+	addr_parse("192.0.2.1", &p.dst);
+	message.src = p.src, message.dst = p.dst, message.proto = PROTO_ICMP;
+	const size_t len = frame_build(&p, "x", 1, frame, sizeof frame);
+
+	tap_num(known_of(frame, len), HEAD_PORTS | HEAD_FLAGS, "of TCP ports and flags are known, if they are 0");
+	tap_num(known_of(frame, 38), HEAD_PORTS, "of its beginning the ports");
+	tap_num(known_of(frame, 37), 0, "of less nothing");
+	memcpy(crooked, frame, len);
+	crooked[14] = 0x44;
+	tap_num(known_of(crooked, len), 0, "nothing behind an IP header that is shorter than there is");
+	memcpy(crooked, frame, len);
+	crooked[16] = 0, crooked[17] = 30;
+	tap_num(known_of(crooked, len), HEAD_PORTS, "nothing that is padding");
+	memcpy(tagged, frame, 12);
+	memcpy(tagged + 12, "\x88\xa8\0\5\x81\0\0\6", 8);
+	memcpy(tagged + 20, frame + 12, len - 12);
+	tap_num(known_of(tagged, len + 8), HEAD_PORTS | HEAD_FLAGS, "behind two VLAN tags too");
+	tap_num(known_of(frame, frame_build(&message, "", 0, frame, sizeof frame)), HEAD_ICMP, "of a message type and code");
+}
+
 int main(void)
 {
 	generated();
 	cut();
+	known();
 	return tap_done();
 }
