@@ -136,6 +136,16 @@ static int send_question(struct route *r, const struct question *q, struct err *
 	return 0;
 }
 
+/* How a list ended: a table that is not there yet has nothing. */
+static int ended(const struct nlmsghdr *h, struct err *why)
+{
+	const int *code = mnl_nlmsg_get_payload(h);
+
+	if (mnl_nlmsg_get_payload_len(h) < sizeof *code || *code >= 0 || *code == -ENOENT)
+		return 0;
+	return err_set(why, -*code, "the kernel listed interfaces and addresses in part");
+}
+
 /* 1 when the list was disturbed by a change. */
 static int read_answers(struct route *r, on_message on, void *context, struct err *why)
 {
@@ -153,8 +163,10 @@ static int read_answers(struct route *r, on_message on, void *context, struct er
 			if (h->nlmsg_seq != r->seq)
 				continue;
 			disturbed = disturbed || h->nlmsg_flags & NLM_F_DUMP_INTR;
-			if (h->nlmsg_type == NLMSG_DONE)
-				return disturbed;
+			if (h->nlmsg_type == NLMSG_DONE) {
+				const int rc = ended(h, why);
+				return rc ? rc : disturbed;
+			}
 			if (h->nlmsg_type == NLMSG_ERROR)
 				return err_set(why, EIO, "the kernel does not list interfaces and addresses");
 			on(h, context);
@@ -247,14 +259,15 @@ struct seen_addresses {
 	VEC(struct prefix) all;
 };
 
+/* A route to everywhere has no destination. */
 static void see(struct seen_addresses *seen, uint8_t family, const struct nlattr *address, unsigned len)
 {
 	const enum family f = family == AF_INET ? FAMILY_IP4 : FAMILY_IP6;
 	struct prefix p = { .len = len };
 
-	if (!address || mnl_attr_get_payload_len(address) != FAMILY_BITS(f) / 8)
+	if (address ? mnl_attr_get_payload_len(address) != FAMILY_BITS(f) / 8 : len != 0)
 		return;
-	p.addr = addr_from_bytes(f, mnl_attr_get_payload(address));
+	p.addr = address ? addr_from_bytes(f, mnl_attr_get_payload(address)) : (struct addr){ .family = f };
 	vec_push(seen->arena, &seen->all, p);
 }
 

@@ -7,6 +7,7 @@ bundle $lab/edge.tegb 's/\[10.9.0.2\]/[10.9.0.2, fd00:9::2]/'
 bundle $lab/no-self.tegb '/lifeline/,/^}/d; /reflex/,/^}/d'
 for route in "192.0.2.0/24 via 10.9.0.1" "198.51.100.0/23 via 10.9.0.1" "2001:db8::/64 via fd00:9::1"; do ip -n outside route add $route; done
 into() { for to; do reaches 22 $to; done | xargs; } # into ADDRESS...
+large() { status .fault | grep -c "more than 512 addresses"; }
 fault_of() { status ".intact, .fault" | xargs; }
 
 for engine in native tc nft; do
@@ -34,8 +35,14 @@ for engine in native tc nft; do
 	ok "$engine: and are not when they go" soon "shut open" into 192.0.2.9 2001:db8::9
 	ip route del unreachable 192.0.2.9/32
 	ip route del local 2001:db8::9 dev lo
+	for family in -4 -6; do
+		ip $family route add local default dev lo
+		[ $engine = nft ] || ok "$engine: that everything is too large to be self is told, where a local route of $family leads to everywhere" soon 1 large
+		ip $family route del local default dev lo
+		ok "$engine: until that goes" soon true fault_of
+	done
 	ip route add local 198.18.0.0/15 dev lo
-	[ $engine = nft ] || ok "$engine: a network too large to be self is told" soon 1 eval 'status .fault | grep -c "more than 512 addresses"'
+	[ $engine = nft ] || ok "$engine: a network too large to be self is told" soon 1 large
 	is "$(into 10.9.0.1 198.51.100.7)" "open open" "$engine: what is smaller is self all the same"
 	ok "$engine: a policy whose first hook does not ask for self" ctl apply $lab/no-self.tegb
 	is "$(fault_of)" true "$engine: has no fault by it"
