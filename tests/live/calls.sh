@@ -20,7 +20,6 @@ export lab
 BUILD=$lab
 
 refused() { grep -hE '= -1 (ENOSYS|EPERM)|SIGSYS' $lab/failed.* | grep -vE "($missing)\(|syscall_0x" | sed 's/^[0-9]* *//' | sort -u; }
-soon() { local i; for i in $(seq 100); do [ "$(status "$1")" = "$2" ] && return; sleep 0.05; done; echo "$1 is $(status "$1"), not $2"; false; } # soon FILTER VALUE
 served_anew() { # by another api
 	local i before
 	before=$(pgrep -P $tegd_pid -f -- --role=api)
@@ -53,7 +52,7 @@ everything() { # everything ENGINE: what a day brings
 	ok "$1: an old bundle" sh -c "$lab/tegctl --socket $lab/run/api.sock bundle 1 > $lab/old"
 	ok "$1: over TLS" sh -c "curl -fsS --cacert $lab/cert.pem -H \"Authorization: Bearer \$(cat $lab/token)\" https://127.0.0.1:9443/healthz"
 	nft delete chain inet tegumentar "$(nft list chains inet | sed -n 's/.*chain \(._hook_out\) .*/\1/p')"
-	ok "$1: drift is put right" soon .drift.repaired 1
+	ok "$1: drift is put right" soon 1 status .drift.repaired
 	ok "$1: SIGHUP" served_anew
 	tegd_end TERM
 	ok "$1: it starts again" tegd_start $flags

@@ -6,7 +6,6 @@ bundle $lab/one.tegb
 bundle $lab/two.tegb 's/version "1"/version "2"/; s/port 80$/port [80, 8080]/'
 servers 80 8080
 ends() { "${@:2}" >$lab/said 2>&1; same $? "$1"; } # ends CODE COMMAND...
-soon() { local i; for i in $(seq 140); do [ "$(status "$1")" = "$2" ] && return; sleep 0.05; done; echo "$1 is $(status "$1"), not $2"; false; } # soon FILTER VALUE
 now() { status '.generation, .policy.version, .adopted' | xargs; }
 metric() { ctl metrics | sed -n "s/^$1 //p"; }
 http() { curl -s --unix-socket $lab/run/api.sock "$@"; } # http ARG...
@@ -52,7 +51,7 @@ for engine in native nft; do
 	timeout 12 curl -sN --unix-socket $lab/run/api.sock http://t/api/tegumentar/events > $lab/events &
 	listens=$!
 	read_only_mount
-	ok "$engine: it becomes read-only, which is noticed" soon '.refuses != ""' true
+	ok "$engine: it becomes read-only, which is noticed" soon true status '.refuses != ""'
 	loud "$engine, read-only" "Read-only file system"
 	refuses "$engine, read-only" "Read-only file system"
 
@@ -64,7 +63,7 @@ for engine in native nft; do
 	holds "$("$BUILD/tegd" --state-dir $lab/state --run-dir $lab/run2 --pin-dir $lab/bpf/teg --engine nft 2>&1)" "another tegd runs" "$engine: two wardens are still refused"
 	tables=$(nft list chains inet | sed -n 's/.*chain \(._hook_out\) .*/\1/p')
 	nft delete chain inet tegumentar "$tables"
-	ok "$engine: drift is repaired" soon '.drift.repaired > 0' true
+	ok "$engine: drift is repaired" soon true status '.drift.repaired > 0'
 	is "$(now), $(reaches 80), $(reaches 8080)" "2 1 adopted, open, shut" "$engine: into what it was"
 	tegd_end TERM
 	nft flush ruleset
@@ -75,7 +74,7 @@ for engine in native nft; do
 
 	# --- again
 	mount -o remount,bind,rw $lab/state
-	ok "$engine: it is writable again, which is noticed" soon '.refuses' ""
+	ok "$engine: it is writable again, which is noticed" soon "" status '.refuses'
 	is "$(status .intact), $(metric tegumentar_changes_refused)" "true, 0" "$engine: all is well"
 	ok "$engine: and a change is taken" ctl apply $lab/two.tegb
 	is "$(reaches 8080)" open "$engine: and is"
@@ -93,15 +92,15 @@ for engine in native nft; do
 	cat /dev/zero > $lab/state/junk 2>/dev/null
 	ok "$engine, full: it cannot be confirmed: 69" ends 69 ctl confirm
 	loud "$engine, full" "No space left"
-	ok "$engine, full: so what was before comes back" soon '.policy.version' 2
+	ok "$engine, full: so what was before comes back" soon 2 status '.policy.version'
 	is "$(status .pending), $(reaches 8080)" "null, open" "$engine, full: all the same"
 	refuses "$engine, full" "No space left"
 	tegd_end KILL
 	ok "$engine: tegd starts on a directory that is full" tegd_start $flags
-	ok "$engine: with what was before, which the journal still waits for" soon '.policy.version' 2
+	ok "$engine: with what was before, which the journal still waits for" soon 2 status '.policy.version'
 	is "$(reaches 8080)" open "$engine: and it is"
 	rm $lab/state/junk
-	ok "$engine: there is room again, which is noticed" soon '.refuses' ""
+	ok "$engine: there is room again, which is noticed" soon "" status '.refuses'
 	ok "$engine: and a change is taken" ctl apply $lab/one.tegb
 
 	# --- the journal alone, which is found when all is staged

@@ -79,9 +79,11 @@ unmade() { # unmade CLAIM SAID
 		sed 's/^/# got:  /' <<<"code $rc, $got"
 	fi
 }
-unmade "missing programs are named, with what makes them" "$dir/build/tegc is not there, nor are 3 others"
+unmade "missing programs are named, with what makes them" "$dir/build/tegc is not there, nor are 4 others"
 mkdir -p "$dir/build/tests/same"
 touch "$dir"/build/{tegc,tegd,tegctl}
+unmade "two of them both" "$dir/build/tegc-git is not there, nor is $dir/build/tests/same/xdp"
+touch "$dir"/build/tegc-git
 unmade "also one alone" "$dir/build/tests/same/xdp is not there"
 touch "$dir/build/tests/same/xdp"
 unmade "and those that are older than their sources" "what these tests run is older than its sources"
