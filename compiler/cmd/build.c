@@ -23,8 +23,8 @@
 #include "compiler/ir/trial.h"
 #include "compiler/ir/without.h"
 #include "compiler/report/diags.h"
-#include "compiler/report/promises.h"
-#include "compiler/report/responses.h"
+#include "compiler/report/findings/promises.h"
+#include "compiler/report/findings/responses.h"
 #include "lang/base/digest.h"
 #include "lang/base/file.h"
 

@@ -18,7 +18,7 @@
 #include "compiler/prove/prove.h"
 #include "compiler/report/allow.h"
 #include "compiler/report/diags.h"
-#include "compiler/report/findings.h"
+#include "compiler/report/findings/findings.h"
 
 enum { NO_PROOFS = CMD_OWN, FAIL_LEVEL, FIX };
 

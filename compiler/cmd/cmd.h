@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "compiler/front/front.h"
-#include "compiler/report/report.h"
+#include "compiler/report/forms/report.h"
 #include "lang/vocab/exit.h"
 
 struct command {

@@ -6,8 +6,8 @@
 
 #include "compiler/cmd/cmd.h"
 #include "compiler/prove/diff/diff.h"
-#include "compiler/report/changes.h"
-#include "compiler/report/report.h"
+#include "compiler/report/changes/changes.h"
+#include "compiler/report/forms/report.h"
 
 /*
  * What both take, as CMD_POLICY_OPTIONS are taken; parameters and import paths are those of both policies,

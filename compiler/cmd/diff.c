@@ -18,8 +18,8 @@
 #include "compiler/cmd/input.h"
 #include "compiler/cmd/patch.h"
 #include "compiler/ir/ir.h"
+#include "compiler/report/changes/owners.h"
 #include "compiler/report/diags.h"
-#include "compiler/report/owners.h"
 #include "lang/base/file.h"
 
 enum { FAIL_ON = COMPARISON_OWN, AT, GIT };

@@ -43,7 +43,7 @@ static int help_command(const struct command *c)
 static int help_reports(void)
 {
 #define FORMAT(id, name, about) printf("  %-9s %s\n", name, about);
-#include "compiler/report/format.def"
+#include "compiler/report/forms/format.def"
 #undef FORMAT
 	return EXIT_YES;
 }

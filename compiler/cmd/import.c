@@ -16,7 +16,7 @@
 #include "compiler/cmd/cmd.h"
 #include "compiler/import/import.h"
 #include "compiler/report/diags.h"
-#include "compiler/report/report.h"
+#include "compiler/report/forms/report.h"
 #include "lang/base/file.h"
 #include "lang/spell/print.h"
 

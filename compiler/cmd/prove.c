@@ -18,7 +18,7 @@
 #include "compiler/ir/ir.h"
 #include "compiler/prove/promise.h"
 #include "compiler/report/diags.h"
-#include "compiler/report/promises.h"
+#include "compiler/report/findings/promises.h"
 
 /* Of an order's pairs the one that is told: the first that is not proved, broken ones before others. */
 static struct promise worst_pair(struct prover *p, const struct ir *ir, const struct pol_order *o)

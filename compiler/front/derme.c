@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "compiler/front/responding.h"
+#include "compiler/front/response/responding.h"
 #include "lang/base/near.h"
 
 struct building {

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "compiler/front/response.h"
+#include "compiler/front/response/response.h"
 #include "compiler/pattern/pattern.h"
 #include "lang/base/addr.h"
 #include "lang/derme/derme.h"

@@ -18,8 +18,7 @@
  *     refuses.c   mistakes that tests expect
  *     unused.c    names that nothing uses
  *     condition.c conditions              → what stands, before names are bound
- *     playbook.c  playbooks                  → steps; play_value.c, play_budget.c, play_worst.c
- *     respond.c   what runs them; homeostasis.c, decoy.c
+ *     response/   playbooks                  → steps; what runs them, homeostasis, decoys
  *     claims.c    invariants and orders
  *
  * A function that gives false has told why, or what it depends on has: its
@@ -219,7 +218,7 @@ bool emit_read(struct reading *r, const struct node *emit, struct pol_effects *o
 void declare_postures(struct reading *r);
 void declare_initial(struct reading *r);
 
-/* playbook.c, respond.c: after postures and zones */
+/* response/: after postures and zones */
 void declare_playbooks(struct reading *r);
 void declare_responses(struct reading *r);
 /* derme.c, feed.c */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "compiler/front/reading.h"
-#include "compiler/front/responding.h"
+#include "compiler/front/response/responding.h"
 #include "compiler/ir/proto.h"
 #include "lang/base/buf.h"
 #include "lang/base/duration.h"

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "compiler/front/responding.h"
+#include "compiler/front/response/responding.h"
 #include "lang/base/duration.h"
 #include "lang/spell/print.h"
 #include "lang/vocab/verdict.h"

@@ -1,7 +1,7 @@
 /*
  * resolved_senses.c - feeds and rules on sessions as .teg again.
  */
-#include "compiler/front/responding.h"
+#include "compiler/front/response/responding.h"
 #include "lang/base/duration.h"
 #include "lang/spell/print.h"
 

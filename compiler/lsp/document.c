@@ -6,7 +6,7 @@
 
 #include "compiler/prove/prove.h"
 #include "compiler/report/allow.h"
-#include "compiler/report/findings.h"
+#include "compiler/report/findings/findings.h"
 #include "lang/base/hex.h"
 
 /* Less than check spends: somebody is typing. What is left undecided, `tegc check` says. */

@@ -5,7 +5,7 @@
  *     ssh_any: allow tcp to self port 22
  *
  * On a line of its own it holds for the statement or block that follows, at the end of a line for
- * that line. What is allowed is counted apart, and shown to programs only (report.h). Only warnings and
+ * that line. What is allowed is counted apart, and shown to programs only (forms/report.h). Only warnings and
  * what the prover finds can be allowed: everything else hinders the policy's meaning. Past its date
  * an allowance allows nothing, and is a mistake itself. Today is the clock's, or SOURCE_DATE_EPOCH's.
  */

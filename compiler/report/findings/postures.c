@@ -1,0 +1,59 @@
+#include "compiler/report/findings/postures.h"
+
+/* A packet of the rule that is treated as the rule says, by whichever. */
+static bool shows(struct prover *p, const struct ir *ir, unsigned posture, const struct ir_rule *r, struct witness *out)
+{
+	const struct claim otherwise = { .postures = 1ull << posture, .direction = r->direction, .boxes = r->boxes,
+					 .box_count = r->box_count, .allowed = r->verdict != VERDICT_ALLOW };
+	struct claim_answer a = prove_claim(p, ir, &otherwise);
+
+	*out = a.witness;
+	return a.answer == ANSWER_REFUTED || a.answer == ANSWER_CONDITIONAL;
+}
+
+/* One packet, of a rule where there is one rather than of the default, and who decides it in either posture. */
+static void note_packet(struct diag *g, struct prover *p, const struct ir *ir, unsigned x, unsigned y)
+{
+	own(buf) struct buf text = { 0 };
+	struct witness w;
+
+	for (int d = 0; d < DIRECTION_COUNT; d++)
+		for (size_t i = 0; i < ir->postures[x].lists[d].count; i++) {
+			const struct ir_rule *r = &ir->postures[x].lists[d].rules[i];
+
+			if (r->rate || !shows(p, ir, x, r, &w))
+				continue;
+			witness_print(&text, &w);
+			diag_note(g, "for example: %s, decided by `%s` in %s and by `%s` in %s", buf_text(&text),
+				  w.decider.why, ir->postures[x].name, prove_decider(p, ir, y, &w).why, ir->postures[y].name);
+			return;
+		}
+}
+
+static void compare(struct diags *to, struct prover *p, const struct ir *ir, unsigned x, unsigned y)
+{
+	struct equal_answer a;
+	struct diag *g;
+
+	if (ir->postures[x].established != ir->postures[y].established ||
+	    ir->postures[x].passes != ir->postures[y].passes)
+		return;
+	a = prove_equal(p, ir, x, ir, y);
+	if (a.answer == ANSWER_UNDECIDED)
+		diag(to, DIAG_PROVER_UNDECIDED, ir->postures[y].span, "%zu of %zu parts were too large to compare %s and %s (%s)",
+		     a.progress.undecided, a.progress.windows, ir->postures[x].name, ir->postures[y].name,
+		     a.progress.first_undecided.text);
+	if (a.answer != ANSWER_PROVED)
+		return;
+	g = diag(to, DIAG_POSTURES_EQUAL, ir->postures[y].span, "%s does to every packet what %s does", ir->postures[y].name,
+		 ir->postures[x].name);
+	diag_at(g, ir->postures[x].span, "the other one");
+	note_packet(g, p, ir, x, y);
+}
+
+void report_equal_postures(struct diags *to, struct prover *p, const struct ir *ir)
+{
+	for (unsigned x = 0; x < ir->posture_count; x++)
+		for (unsigned y = x + 1; y < ir->posture_count; y++)
+			compare(to, p, ir, x, y);
+}
