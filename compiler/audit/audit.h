@@ -26,7 +26,7 @@ int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *p
  * audit_layer4, audit_nft_epiderme - the batch, placed in NFT_SAID_BANK, does in every posture what the
  * ir says: layer 4 at its three hooks, and layers 1 to 3 at the ingress hook. The same verdict, counted
  * as the same, logged alike, and sources blocked for as long. What the engines are known to differ in is
- * written in docs/nftables.md and nft_ask.h.
+ * written in docs/nftables.md and nft/ask.h.
  */
 int audit_layer4(struct prover *p, const struct ir *ir, const struct batch *b, struct err *why);
 int audit_nft_epiderme(struct prover *p, const struct ir *ir, const struct batch *b, struct err *why);

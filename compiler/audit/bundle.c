@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "compiler/audit/nft_said.h"
+#include "compiler/audit/nft/said.h"
 #include "lang/bundle/bundle.h"
 
 /* Read as it will be sent: placed in a bank. */

@@ -16,7 +16,7 @@
 #include <time.h>
 
 #include "compiler/audit/audit.h"
-#include "compiler/audit/nft_said.h"
+#include "compiler/audit/nft/said.h"
 #include "compiler/emit/emit.h"
 #include "compiler/ir/proto.h"
 #include "tests/lib/classbench.h"

@@ -15,7 +15,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include "compiler/audit/nft_said.h"
+#include "compiler/audit/nft/said.h"
 #include "compiler/emit/emit.h"
 #include "tests/lib/classbench.h"
 #include "tests/lib/craft.h"

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "compiler/audit/nft_said.h"
+#include "compiler/audit/nft/said.h"
 #include "compiler/emit/nft/make.h"
 #include "tests/lib/nft_live.h"
 #include "tests/lib/nft_run.h"

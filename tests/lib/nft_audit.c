@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "compiler/audit/nft_said.h"
+#include "compiler/audit/nft/said.h"
 #include "tests/lib/tap.h"
 
 int nft_audit(auditor *of, const struct ir *ir, const struct nft_table *t, struct err *why)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "compiler/audit/audit.h"
-#include "compiler/audit/nft_said.h"
+#include "compiler/audit/nft/said.h"
 #include "compiler/emit/nft/lower.h"
 #include "compiler/front/front.h"
 #include "tests/lib/tap.h"

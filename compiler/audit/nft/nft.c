@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "compiler/audit/audit.h"
-#include "compiler/audit/nft_walk.h"
+#include "compiler/audit/nft/walk.h"
 #include "compiler/emit/nft/nft.h"
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"

@@ -1,5 +1,5 @@
 /* Comparisons, and looks into sets and maps. */
-#include "compiler/audit/nft_asking.h"
+#include "compiler/audit/nft/asking.h"
 
 #include <linux/netfilter/nf_tables.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Registers, and what is loaded into them: of a packet, of its interface, of what the kernel knows about it. */
-#include "compiler/audit/nft_asking.h"
+#include "compiler/audit/nft/asking.h"
 
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * nft_lex.c - bytes to tokens, and definitions to where they are used.
+ * lex.c - bytes to tokens, and definitions to where they are used.
  */
-#include "compiler/import/nft_lex.h"
+#include "compiler/import/nft/lex.h"
 
 #include <ctype.h>
 #include <errno.h>

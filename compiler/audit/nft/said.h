@@ -1,12 +1,12 @@
 /*
- * nft_said - a batch as the kernel takes it: tables, chains, sets and rules, from its bytes.
+ * said - a batch as the kernel takes it: tables, chains, sets and rules, from its bytes.
  *
  *     batch_place(b, NFT_SAID_BANK);
  *     nft_said_read(&said, arena, b, why)
  *     nft_said_chain(&said, "pre_in")
  *
  * Knows nothing of how batches are made. Rules are the kernel's expressions as they
- * stand in the messages; what they ask is for nft_ask.h. What a batch may not say is
+ * stand in the messages; what they ask is for ask.h. What a batch may not say is
  * refused here: rules put anywhere but at the end of a chain, elements of sets that
  * others fill, a chain or a counter that is not there, a name of a set of addresses
  * that is not the one of its content (sets are kept over generations by their names).
@@ -95,7 +95,7 @@ struct nft_said {
 
 int nft_said_read(struct nft_said *out, struct arena *a, const struct batch *b, struct err *why);
 
-/* nft_idle.c: jumps to chains that decide nothing are taken away; part of the reading. */
+/* idle.c: jumps to chains that decide nothing are taken away; part of the reading. */
 void nft_said_forget_idle(struct nft_said *s);
 
 /* Without the letter of the bank; NULL when there is none. */

@@ -1,7 +1,7 @@
 /*
- * nft_held - values of a selector, between the text of nft and the packets they stand for.
+ * held - values of a selector, between the text of nft and the packets they stand for.
  *
- *     text ──► held (nft_held.c) ──► region (nft_meant.c) ──► match
+ *     text ──► held (held.c) ──► region (meant.c) ──► match
  *
  * What is asked of one selector is held until all its values are known, and becomes one box; a joined
  * element ("10.0.0.1 . 22") is a box each. A value that is surely asked for is held twice: what is
@@ -13,7 +13,7 @@
 #ifndef TEG_IMPORT_NFT_HELD_H
 #define TEG_IMPORT_NFT_HELD_H
 
-#include "compiler/import/nft_match.h"
+#include "compiler/import/nft/match.h"
 
 enum sure { PERHAPS, SURE, SURES };
 
@@ -36,7 +36,7 @@ struct nft_element {
 	const struct nft_token *place;
 };
 
-/* --- nft_held.c: one value. `firm`: it is surely there, not for a time or up to a limit ------------------- */
+/* --- held.c: one value. `firm`: it is surely there, not for a time or up to a limit ------------------- */
 
 bool nft_is_value(const struct nft_token *t);
 void nft_skip_lines(struct nft_part *p);
@@ -54,7 +54,7 @@ void held_unsure(struct held *h, const struct held *was, const char *why);
 void held_flags(struct held *h, unsigned mask, unsigned want, bool firm);
 void held_flip_flags(struct held *h);
 
-/* --- nft_meant.c: packets ---------------------------------------------------------------------------------- */
+/* --- meant.c: packets -------------------------------------------------------------------------------------- */
 
 /* Those whose field has one of the values. */
 struct region held_region(struct nft_context *cx, const struct nft_selector *s, const struct held *h, enum sure sure);
@@ -67,7 +67,7 @@ void nft_settle(struct nft_context *cx, const struct nft_lhs *l, struct region s
 		struct nft_match *out);
 void nft_add_odd(struct arena *a, struct region *to, const struct nft_lhs *l);
 
-/* --- nft_set.c: elements ------------------------------------------------------------------------------------ */
+/* --- set.c: elements ---------------------------------------------------------------------------------------- */
 
 int nft_read_key(struct nft_context *cx, struct nft_part *p, const struct nft_lhs *l, bool firm, struct nft_element *out);
 /* A set in braces, from the first on; a set by its name. */

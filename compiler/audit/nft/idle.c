@@ -7,7 +7,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
 
-#include "compiler/audit/nft_said.h"
+#include "compiler/audit/nft/said.h"
 #include "compiler/emit/nft/nft.h"
 
 /* What a chain is until the contrary is found. */

@@ -1,5 +1,5 @@
 /*
- * nft_match - what an expression of nft asks: `ip saddr . tcp dport { 10.0.0.0/8 . 22 }`.
+ * match - what an expression of nft asks: `ip saddr . tcp dport { 10.0.0.0/8 . 22 }`.
  *
  * A match has the packets that surely and those that perhaps are asked for, both within
  * those that have what is looked at at all: `tcp dport != 22` is about TCP.
@@ -7,7 +7,7 @@
 #ifndef TEG_IMPORT_NFT_MATCH_H
 #define TEG_IMPORT_NFT_MATCH_H
 
-#include "compiler/import/nft.h"
+#include "compiler/import/nft/nft.h"
 
 /* What one selector looks at. */
 enum nft_look {

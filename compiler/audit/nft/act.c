@@ -1,5 +1,5 @@
 /* What a rule does beside asking: limits, counters, logs, verdicts. */
-#include "compiler/audit/nft_asking.h"
+#include "compiler/audit/nft/asking.h"
 
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * nft_tables.c - the statements that declare tables, chains, sets and rules.
+ * tables.c - the statements that declare tables, chains, sets and rules.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/import/nft.h"
+#include "compiler/import/nft/nft.h"
 
 #define CHAINS_MAX 20000
 

@@ -1,7 +1,7 @@
 /*
- * nft_vmap.c - maps of verdicts: an element is a match with what then happens.
+ * vmap.c - maps of verdicts: an element is a match with what then happens.
  */
-#include "compiler/import/nft_held.h"
+#include "compiler/import/nft/held.h"
 
 static int read_cases(struct nft_context *cx, struct nft_part p, const struct nft_lhs *l, struct nft_cases *out)
 {

@@ -1,10 +1,10 @@
 /*
- * nft_asking - a rule while it is asked: what nft_ask.c, nft_ask_load.c, nft_ask_look.c and nft_ask_act.c share.
+ * asking - a rule while it is asked: what ask.c, load.c, look.c and act.c share.
  */
 #ifndef TEG_AUDIT_NFT_ASKING_H
 #define TEG_AUDIT_NFT_ASKING_H
 
-#include "compiler/audit/nft_ask.h"
+#include "compiler/audit/nft/ask.h"
 
 #define NFT_ASK_SLOTS 16 /* registers of 4 bytes */
 
@@ -18,7 +18,7 @@ struct nft_asking {
 	bool ended;
 };
 
-/* --- nft_ask_load.c ------------------------------------------------------------------------------------- */
+/* --- load.c --------------------------------------------------------------------------------------------- */
 
 bool nft_ask_slot(struct nft_attr a, unsigned *out);
 unsigned nft_ask_slots(unsigned bytes); /* that so many bytes fill */
@@ -36,7 +36,7 @@ bool nft_ask_ct(struct nft_asking *k, const struct nft_attr *at);
 bool nft_ask_fib(struct nft_asking *k, const struct nft_attr *at);
 bool nft_ask_bitwise(struct nft_asking *k, const struct nft_attr *at);
 
-/* --- nft_ask_look.c ------------------------------------------------------------------------------------- */
+/* --- look.c --------------------------------------------------------------------------------------------- */
 
 /* Sources under a block, by name: a set of another name, or by another key, is not those. */
 bool nft_ask_is_blocked(const struct nft_asking *k, const struct nft_said_set *s, const struct nft_value *v);
@@ -50,7 +50,7 @@ bool nft_ask_cmp(struct nft_asking *k, const struct nft_attr *at);
 bool nft_ask_range(struct nft_asking *k, const struct nft_attr *at);
 bool nft_ask_lookup(struct nft_asking *k, const struct nft_attr *at);
 
-/* --- nft_ask_act.c -------------------------------------------------------------------------------------- */
+/* --- act.c ---------------------------------------------------------------------------------------------- */
 
 #define NFT_ASK_LIMIT_ATTRS                                                                                     \
 	(NFT_ALLOW(NFTA_LIMIT_RATE) | NFT_ALLOW(NFTA_LIMIT_UNIT) | NFT_ALLOW(NFTA_LIMIT_BURST) |         \

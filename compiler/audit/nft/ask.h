@@ -1,5 +1,5 @@
 /*
- * nft_ask - what a rule of nft asks and does, in the prover's terms.
+ * ask - what a rule of nft asks and does, in the prover's terms.
  *
  *     nft_ask_rule(&w, rule, &path, &answer)
  *
@@ -20,7 +20,7 @@
 #ifndef TEG_AUDIT_NFT_ASK_H
 #define TEG_AUDIT_NFT_ASK_H
 
-#include "compiler/audit/nft_said.h"
+#include "compiler/audit/nft/said.h"
 #include "compiler/prove/judgement/judgement.h"
 
 /* Names of interfaces as numbers, 16 bytes, first one highest; ascending and disjoint. */
@@ -131,7 +131,7 @@ struct nft_answer {
 int nft_ask_rule(const struct nft_world *w, const struct nft_said_rule *rule, const struct cell *path,
 		 struct nft_answer *out);
 
-/* --- nft_narrow.c ------------------------------------------------------------------------------------- */
+/* --- narrow.c ----------------------------------------------------------------------------------------- */
 
 typedef VEC(struct cell) nft_cells;
 
@@ -152,7 +152,7 @@ addr_num nft_value_last(unsigned bytes);
 /* What so many bytes of a transport header are, for all packets of the cell: UNKNOWN where they are one thing here and another there. */
 enum nft_asked nft_in_transport(enum family f, const struct cell *c, uint32_t at, uint32_t len);
 
-/* --- nft_minus.c -------------------------------------------------------------------------------------- */
+/* --- minus.c ------------------------------------------------------------------------------------------ */
 
 /* The packets of c that are not in gone, as disjoint cells. False: not to be told. */
 bool nft_minus(struct arena *a, const struct cell *c, const struct cell *gone, nft_cells *out);

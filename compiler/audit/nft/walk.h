@@ -1,5 +1,5 @@
 /*
- * nft_walk - the packets that come to a chain, as the prover's first-match list.
+ * walk - the packets that come to a chain, as the prover's first-match list.
  *
  *     nft_walk(&k, "pre_in", &path)          adds to k.list
  *     nft_walk(&k, "HARDENED_in", &path)
@@ -15,7 +15,7 @@
 #ifndef TEG_AUDIT_NFT_WALK_H
 #define TEG_AUDIT_NFT_WALK_H
 
-#include "compiler/audit/nft_ask.h"
+#include "compiler/audit/nft/ask.h"
 #include "compiler/prove/alike.h"
 
 /* Names as numbers, both of what is meant and of what was made. */

@@ -1,12 +1,12 @@
 /*
- * nft_held.c - values as they stand, held for one selector.
+ * held.c - values as they stand, held for one selector.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/import/nft_held.h"
+#include "compiler/import/nft/held.h"
 #include "compiler/ir/proto.h"
 #include "lang/vocab/verdict.h"
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "compiler/import/nft_match.h"
+#include "compiler/import/nft/match.h"
 #include "lang/vocab/verdict.h"
 
 #define V(d) (1u << (d))

@@ -1,7 +1,7 @@
 /*
- * nft_value.c - the right side of a match: an operator, and values, a set or bits.
+ * value.c - the right side of a match: an operator, and values, a set or bits.
  */
-#include "compiler/import/nft_held.h"
+#include "compiler/import/nft/held.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

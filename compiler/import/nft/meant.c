@@ -1,9 +1,9 @@
 /*
- * nft_meant.c - the packets that held values stand for.
+ * meant.c - the packets that held values stand for.
  */
 #include <stdlib.h>
 
-#include "compiler/import/nft_held.h"
+#include "compiler/import/nft/held.h"
 
 static int by_low(const void *x, const void *y)
 {

@@ -1,4 +1,4 @@
-#include "compiler/audit/nft_said.h"
+#include "compiler/audit/nft/said.h"
 
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>

@@ -1,7 +1,7 @@
 /* What comparing a value leaves of a cell. */
 #include <string.h>
 
-#include "compiler/audit/nft_ask.h"
+#include "compiler/audit/nft/ask.h"
 #include "compiler/ir/proto.h"
 
 typedef const struct addr_range *ranges_at;

@@ -2,15 +2,15 @@
  * nft - rulesets of nftables: tables, chains and sets as they stand in the text.
  *
  *     text ──► tokens ──► tables ──► rules of the inner form
- *         nft_lex   nft_tables   nft_rule, nft_match
+ *         lex.c     tables.c     rule.c, match.h
  *
  * Rules are read when all sets and chains are known, and once before that for the
  * interfaces they name.
  */
-#ifndef TEG_IMPORT_NFT_H
-#define TEG_IMPORT_NFT_H
+#ifndef TEG_IMPORT_NFT_NFT_H
+#define TEG_IMPORT_NFT_NFT_H
 
-#include "compiler/import/nft_lex.h"
+#include "compiler/import/nft/lex.h"
 
 enum nft_family { NFT_IP, NFT_IP6, NFT_INET, NFT_ARP, NFT_BRIDGE, NFT_NETDEV };
 

@@ -1,5 +1,5 @@
 /*
- * nft_lex - the text of `nft list ruleset`, or a script of nft, as tokens.
+ * lex - the text of `nft list ruleset`, or a script of nft, as tokens.
  *
  * What `define` names is put where it is used, so that a reader meets values alone; such
  * tokens stand where they are used. An `include` is read through the caller.

@@ -1,4 +1,4 @@
-#include "compiler/audit/nft_walk.h"
+#include "compiler/audit/nft/walk.h"
 
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>

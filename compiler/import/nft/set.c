@@ -1,9 +1,9 @@
 /*
- * nft_set.c - sets: elements, one behind the other, gathered into one match.
+ * set.c - sets: elements, one behind the other, gathered into one match.
  */
 #include <string.h>
 
-#include "compiler/import/nft_held.h"
+#include "compiler/import/nft/held.h"
 
 #define SETS_DEEP 16
 #define JOINED_MAX 512 /* elements of a set that joins fields; one with more is not known */

@@ -1,10 +1,10 @@
 /*
- * nft_select.c - the left side of a match: which field of a packet, or that it is one that
+ * select.c - the left side of a match: which field of a packet, or that it is one that
  * is not known here. What nft adds to a rule by itself (nft(8), "dependencies") is added here too.
  */
 #include <string.h>
 
-#include "compiler/import/nft_match.h"
+#include "compiler/import/nft/match.h"
 #include "compiler/ir/proto.h"
 
 #define V4 FAMILY_BIT(FAMILY_IP4)

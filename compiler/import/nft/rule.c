@@ -1,5 +1,5 @@
 /*
- * nft_rule.c - the statements of a rule. Matches narrow it, one after the other, as in the
+ * rule.c - the statements of a rule. Matches narrow it, one after the other, as in the
  * kernel; a map of verdicts makes a rule for each of its elements.
  */
 #include <ctype.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/import/nft_match.h"
+#include "compiler/import/nft/match.h"
 #include "compiler/ir/proto.h"
 
 struct rule {

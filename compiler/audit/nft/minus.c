@@ -4,7 +4,7 @@
  *
  *     c ∖ gone  =  (c outside in A)  +  (c inside in A, outside in B)  +  …
  */
-#include "compiler/audit/nft_ask.h"
+#include "compiler/audit/nft/ask.h"
 
 struct minus {
 	struct arena *arena;

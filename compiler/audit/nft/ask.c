@@ -1,5 +1,5 @@
 /* Rules as the kernel runs them, over what registers hold of all packets at once. */
-#include "compiler/audit/nft_asking.h"
+#include "compiler/audit/nft/asking.h"
 
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
