@@ -494,6 +494,7 @@ static const struct {
 	{ "--hashlimit-above", 1, match_over }, { "--hashlimit-upto", 1, match_rate }, { "--hashlimit-burst", 1, match_burst },
 	{ "--hashlimit-mode", 1, match_mode }, { "--hashlimit-name", 1, match_nothing },
 	{ "--hashlimit-htable-expire", 1, match_nothing }, { "--hashlimit-htable-size", 1, match_nothing },
+	{ "-c", 2, match_nothing }, { "--set-counters", 2, match_nothing },
 	{ "--hashlimit-htable-max", 1, match_nothing }, { "--hashlimit-htable-gcinterval", 1, match_nothing },
 };
 

@@ -130,10 +130,14 @@ static bool is_target(const char *option)
 	return !strcmp(option, "-j") || !strcmp(option, "-g") || !strcmp(option, "--jump") || !strcmp(option, "--goto");
 }
 
-/* The words of the option o, from the i-th on; where the next begins. */
+/* The words of the option o, from the i-th on; where the next begins. A text may be any word, also one that looks like an option. */
 static size_t read_args(struct ipt_option *o, struct words *w, size_t i)
 {
 	o->args = w->at + i;
+	if (i < w->len && (is_prefix(o->name) || !strcmp(o->name, "--comment"))) {
+		o->count = 1;
+		return i + 1;
+	}
 	while (i < w->len && !is_option(w->at[i]) && strcmp(w->at[i], "!"))
 		i++, o->count++;
 	/* as older versions write it: -s ! 10.0.0.0/8 */
@@ -158,11 +162,6 @@ static int read_options(struct reading *r, struct ipt_rule *to, struct words *w,
 		if (i == w->len || !is_option(w->at[i]))
 			return refuse(r, "an option is due", i == w->len ? "!" : w->at[i]);
 		o.name = w->at[i++];
-		if (own && is_prefix(o.name) && i < w->len) {
-			to->rule->log = to->rule->log ? w->at[i] : NULL;
-			i++;
-			continue;
-		}
 		i = read_args(&o, w, i);
 		if (is_target(o.name)) {
 			if (o.negated || o.count != 1)
@@ -176,6 +175,8 @@ static int read_options(struct reading *r, struct ipt_rule *to, struct words *w,
 			if (o.count != 1)
 				return refuse(r, "a match is due after", o.name);
 			ipt_module(to, o.args[0]);
+		} else if (own && is_prefix(o.name) && o.count) {
+			to->rule->log = to->rule->log ? o.args[0] : NULL;
 		} else if (!own || ipt_knows(o.name)) {
 			ipt_match(to, &o);
 		}

@@ -387,6 +387,10 @@ static const struct {
 	{ "-A INPUT -p tcp -j REJECT --reject-with tcp-reset ! -s 192.0.2.1", "reject  tcp from any - 192.0.2.1\n", 0, 0, 0 },
 	{ "-A INPUT -j LOG --log-prefix \"-s 1\" --log-level 4 -p tcp\n-A INPUT -j DROP", "drop  tcp log \"-s 1\"\n", 0, 0, 0 },
 	{ "-A INPUT -j LOG --log-prefix !\n-A INPUT -p udp -j ACCEPT", "allow  udp log \"!\"\n", 0, 0, 0 },
+	{ "-A INPUT -m comment --comment ! -s 192.0.2.0/24 -j DROP\n-A INPUT -p tcp -j ACCEPT", "drop  ip from 192.0.2.0/24\n", 0, 0, 0 },
+	{ "-A INPUT -p tcp -m comment --comment --syn -j DROP\n-A INPUT -j ACCEPT", ": drop  tcp\n", 0, 0, 0 },
+	{ "-A INPUT -m comment --comment -j -j ACCEPT", "allow  ip\n", 0, 0, 0 },
+	{ "-A INPUT -p tcp -j ACCEPT -c 12 3456", "allow  tcp\n", 0, 0, 0 },
 	{ "-A INPUT -p icmp -m icmp --icmp-type any -j ACCEPT", "allow  icmpv4\n", 0, 0, 0 },
 	{ "-A INPUT -p icmp -m icmp ! --icmp-type any -j ACCEPT", NULL, 0, 0, 0 },
 };
