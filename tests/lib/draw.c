@@ -15,6 +15,12 @@ static const struct gen_shape large = {
 	.rate_percent = 3, .block_percent = 10, .closed_percent = 10, .tell_percent = 10,
 };
 
+/* One rate or two, before and behind what is in trees: the program for rates asks both. */
+static const struct gen_shape few = {
+	.zones = 2, .lifelines = 1, .blocks = 1, .reflexes = 10, .postures = 2, .rules = 1,
+	.rate_percent = 15, .block_percent = 10, .closed_percent = 20, .tell_percent = 5,
+};
+
 /* Rates as the language says them, shared by name; feeds; masks of zones and postures to their last bits. */
 static const struct gen_shape wide = {
 	.zones = POLICY_ZONES_MAX, .lifelines = 2, .blocks = 3, .reflexes = 8, .postures = 64, .rules = 2,
@@ -109,7 +115,7 @@ static void make_vast(struct gen *g, struct ir *ir, struct arena *a)
 
 enum draw_kind draw_kind(uint64_t seed)
 {
-	return seed % 25 == 24 ? DRAW_VAST : seed % 10 == 7 ? DRAW_LARGE : seed % 3 == 0 ? DRAW_LOOKING : seed % 3 == 1 ? DRAW_WIDE : DRAW_USUAL;
+	return seed % 25 == 24 ? DRAW_VAST : seed % 10 == 7 ? DRAW_LARGE : seed % 5 == 3 ? DRAW_FEW : seed % 3 == 0 ? DRAW_LOOKING : seed % 3 == 1 ? DRAW_WIDE : DRAW_USUAL;
 }
 
 enum xdp_run_clock draw_clock(uint64_t seed)
@@ -137,7 +143,9 @@ int draw_plan(struct drawn *d, struct arena *a, struct err *why)
 
 int draw(struct drawn *d, struct gen *g, enum draw_kind kind, struct arena *a, struct err *why)
 {
-	d->ir = ir_lower(gen_policy(g, a, kind == DRAW_LARGE ? &large : kind == DRAW_WIDE ? &wide : &shape), a);
+	static const struct gen_shape *const shapes[DRAW_KINDS] = { [DRAW_LARGE] = &large, [DRAW_WIDE] = &wide, [DRAW_FEW] = &few };
+
+	d->ir = ir_lower(gen_policy(g, a, shapes[kind] ? shapes[kind] : &shape), a);
 	d->self = gen_self(g, a);
 	d->aim = gen_aim_at(d->ir, &d->self, a);
 	if (kind != DRAW_WIDE)

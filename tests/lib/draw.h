@@ -7,7 +7,8 @@
  *     xdp_run_new(&x, &d.plan, draw_clock(seed), &why);
  *
  * Beyond gen_policy(): rates that the tables hold but the language does not say, patterns,
- * lists too long for a walk, sets too large for the own trie, and as many zones and postures as there may be.
+ * lists too long for a walk, one rate or two among much that has none, sets too large for the own trie, and as many zones and postures as
+ * there may be.
  */
 #ifndef TEG_TEST_DRAW_H
 #define TEG_TEST_DRAW_H
@@ -17,7 +18,7 @@
 #include "tests/lib/gen.h"
 #include "tests/lib/xdp_run.h"
 
-enum draw_kind { DRAW_USUAL, DRAW_VAST, DRAW_LARGE, DRAW_LOOKING, DRAW_WIDE };
+enum draw_kind { DRAW_USUAL, DRAW_VAST, DRAW_LARGE, DRAW_LOOKING, DRAW_WIDE, DRAW_FEW, DRAW_KINDS };
 
 struct drawn {
 	struct ir *ir;

@@ -13,13 +13,14 @@
 #include "tests/lib/tap.h"
 #include "tests/lib/xdp_run.h"
 
-static const char *const kinds[] = {
+static const char *const kinds[DRAW_KINDS] = {
 	[DRAW_USUAL] = "a few rules", [DRAW_VAST] = "sets of thousands of networks", [DRAW_LARGE] = "hundreds of rules",
-	[DRAW_LOOKING] = "patterns in payloads",
+	[DRAW_LOOKING] = "patterns in payloads", [DRAW_WIDE] = "as many zones and postures as there may be",
+	[DRAW_FEW] = "a rate or two among others",
 };
 
 struct taken {
-	unsigned by_kind[ARRAY_LEN(kinds)];
+	unsigned by_kind[DRAW_KINDS];
 	unsigned refused, feeding, counted;
 	double ms;
 };
@@ -77,7 +78,7 @@ int main(int argc, char **argv)
 			tap_ok(false, "policy of seed %" PRIu64 ", %s, loads in %s: %s", seed + i / TEG_HOOKS,
 			       kinds[draw_kind(seed + i / TEG_HOOKS)], i % TEG_HOOKS == TEG_HOOK_XDP ? "XDP" : "TC", why.text);
 	}
-	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+	for (size_t k = 0; k < DRAW_KINDS; k++)
 		tap_ok(!t.refused && (t.by_kind[k] || policies < 25), "the verifier takes the program of %u policies with %s", t.by_kind[k], kinds[k]);
 	tap_ok(t.feeding || policies < 4, "%u of them ask for feeds", t.feeding);
 	tap_ok(t.counted || policies < 25 || !tables_kernel_ends_loops(), "%u of them are taken with loops of a known end too", t.counted);
