@@ -15,6 +15,7 @@ struct import *import_new(void)
 
 	m->arena = a;
 	strmap_init(&m->sets, a);
+	strmap_init(&m->filled, a);
 	return m;
 }
 

@@ -129,6 +129,7 @@ struct import {
 	struct arena *arena;
 	unsigned families;  /* that the rulesets judge; the result drops the other */
 	struct strmap sets; /* struct netset: what `ipset save` told of */
+	struct strmap filled; /* of them those that rules fill, in any table: what is in them is not known */
 	VEC(const char *) interfaces; /* as .teg writes them, "eth*"; the index is the zone */
 	VEC(struct import_note) notes;
 	VEC(struct import_entry) entries[DIRECTION_COUNT];

@@ -1,6 +1,6 @@
 /*
- * ipset.c - what `ipset save` writes: sets of addresses and nets. Sets of other
- * things, and sets with entries that end or are exceptions, are known by name alone.
+ * ipset.c - what `ipset save` writes: sets of addresses and nets. Sets of other things, sets with
+ * entries that end or are exceptions, and those that look at a part of an address, are known by name alone.
  */
 #include <errno.h>
 #include <string.h>
@@ -48,6 +48,30 @@ static enum family family_of(const struct words *w)
 	return FAMILY_IP4;
 }
 
+/* Does an entry stand for the addresses that it says, for as long as it is there? */
+static bool plain(const struct words *w)
+{
+	static const char *const alone[] = { "counters", "comment", "skbinfo", "forceadd" };
+	static const char *const before_a_value[] = { "family", "hashsize", "maxelem", "bucketsize", "initval" };
+
+	if (strcmp(w->at[2], "hash:ip") && strcmp(w->at[2], "hash:net"))
+		return false;
+	for (size_t i = 3; i < w->len; i++) {
+		bool known = false;
+
+		for (size_t k = 0; k < sizeof alone / sizeof *alone; k++)
+			known |= !strcmp(w->at[i], alone[k]);
+		for (size_t k = 0; k < sizeof before_a_value / sizeof *before_a_value && !known; k++)
+			if (!strcmp(w->at[i], before_a_value[k])) {
+				known = true;
+				i++;
+			}
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
 static int read_line(struct import *m, struct strmap *all, const char *line, unsigned number, struct err *why)
 {
 	struct gathered *g;
@@ -67,7 +91,7 @@ static int read_line(struct import *m, struct strmap *all, const char *line, uns
 		g = arena_zero(m->arena, sizeof *g);
 		g->name = w.at[1];
 		g->family = family_of(&w);
-		g->known = !strcmp(w.at[2], "hash:ip") || !strcmp(w.at[2], "hash:net");
+		g->known = plain(&w);
 		strmap_put(all, g->name, g);
 		return 0;
 	}

@@ -119,7 +119,7 @@ static void match_set(struct ipt_rule *r, const struct ipt_option *o)
 {
 	const struct netset *set = strmap_find(&r->m->sets, o->args[0]);
 
-	if (!set || o->count != 2 || (strcmp(o->args[1], "src") && strcmp(o->args[1], "dst"))) {
+	if (!set || strmap_find(&r->m->filled, o->args[0]) || o->count != 2 || (strcmp(o->args[1], "src") && strcmp(o->args[1], "dst"))) {
 		unknown(r, arena_printf(r->m->arena, "the set %s", o->args[0]));
 		return;
 	}

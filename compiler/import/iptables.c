@@ -297,6 +297,21 @@ static void read_interfaces(struct import *m, const struct import_text *text)
 	import_interfaces(m, &names);
 }
 
+/* The target SET fills, empties and maps a set, in whatever table. */
+static void read_filled(struct import *m, const struct import_text *text)
+{
+	struct lines lines = { text->at, text->at + text->len, 0 };
+	struct words w;
+
+	for (const char *line; (line = lines_next(&lines, m->arena));) {
+		if (!words_split(m->arena, line, &w))
+			continue;
+		for (size_t i = 0; i + 1 < w.len; i++)
+			if (!strcmp(w.at[i], "--add-set") || !strcmp(w.at[i], "--del-set") || !strcmp(w.at[i], "--map-set"))
+				strmap_put(&m->filled, w.at[i + 1], m);
+	}
+}
+
 int import_iptables(struct import *m, enum family family, const struct import_text *text, struct err *why)
 {
 	struct reading r = { .m = m, .family = family, .path = text->path, .lines = { text->at, text->at + text->len, 0 }, .why = why };
@@ -304,6 +319,7 @@ int import_iptables(struct import *m, enum family family, const struct import_te
 	strmap_init(&r.chains, m->arena);
 	m->families |= FAMILY_BIT(family);
 	read_interfaces(m, text);
+	read_filled(m, text);
 	for (const char *line; (line = lines_next(&r.lines, m->arena));) {
 		int rc = read_line(&r, line);
 

@@ -365,6 +365,10 @@ static const struct {
 	{ "-A INPUT -m set --match-set friends src -j ACCEPT", "allow  ip from friends\n", 0, 0, 0 },
 	{ "-A INPUT -m set ! --match-set friends src -p tcp -j ACCEPT", "allow  tcp from any - [192.0.2.8, 192.0.2.16/28]\n", 0, 0, 0 },
 	{ "-A INPUT -m set --match-set strangers src -j ACCEPT", NULL, 1, 0, 0 },
+	{ "-A INPUT -m set --match-set masked src -j DROP\n-A INPUT -j ACCEPT", "drop  ip\n", 0, 1, 0 },
+	{ "-A INPUT -m set --match-set ending src -j DROP\n-A INPUT -j ACCEPT", "drop  ip\n", 0, 1, 0 },
+	{ "-A INPUT -m set --match-set counted src -j DROP\n-A INPUT -j ACCEPT", "drop  ip from counted\n", 0, 0, 0 },
+	{ "-A INPUT -m set --match-set friends src -j DROP\n-A INPUT -p tcp -j SET --add-set friends src\n-A INPUT -j ACCEPT", "drop  ip\n", 0, 1, 0 },
 	{ "-A INPUT -m owner --uid-owner 0 -j ACCEPT", NULL, 1, 0, 0 },
 	{ "-A INPUT -m mac --mac-source 02:00:00:00:00:01 -j DROP\n-A INPUT -p tcp -j ACCEPT", "drop  ip\n", 0, 1, 0 },
 	{ "-A INPUT -m mac --mac-source 02:00:00:00:00:01 -j DROP", "drop  ip\n", 0, 0, 0 }, /* nothing behind it would be admitted */
@@ -398,7 +402,10 @@ static const struct {
 static void single_rules(void)
 {
 	static const char *const sets = "create friends hash:net family inet hashsize 1024\nadd friends 192.0.2.8\nadd friends 192.0.2.16/28\n"
-					"create strangers hash:ip,port family inet\nadd strangers 192.0.2.1,tcp:22\n";
+					"create strangers hash:ip,port family inet\nadd strangers 192.0.2.1,tcp:22\n"
+					"create masked hash:ip family inet hashsize 1024 netmask 24\nadd masked 192.0.2.0\n"
+					"create ending hash:ip family inet timeout 600\n"
+					"create counted hash:ip family inet bucketsize 12 initval 0x1 counters\nadd counted 192.0.2.9\n";
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		own(import) struct import *m = import_new();
