@@ -1,5 +1,5 @@
 #!/bin/bash
-# Frames that no client sends, on every engine: each has its verdict and is counted by its cause.
+# Frames that no client sends, on every engine: each has its verdict and is counted by its cause. ENGINES chooses engines.
 . tests/lib/live.bash
 ip -n outside addr add fd00:9::66/64 dev c0 nodad
 servers 22 80
@@ -22,7 +22,7 @@ learnt() { # the neighbour's address is known: our question was answered
 	ip -n outside -6 neigh show fd00:9::1 dev c0 | grep -q "lladdr $(mac)"
 }
 
-for engine in generic nft tc native; do
+for engine in ${ENGINES:-generic nft tc native}; do
 	ok "$engine: tegd starts" tegd_start --engine $engine --bundle $lab/edge.tegb
 
 	# --- counted by cause
