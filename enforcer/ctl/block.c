@@ -15,6 +15,7 @@
 #include "enforcer/ctl/say.h"
 #include "lang/base/arena.h"
 #include "lang/base/file.h"
+#include "lang/base/strmap.h"
 #include "lang/vocab/source.h"
 
 #define FILE_BYTES_MAX ((size_t)64 << 20) /* a million of the longest */
@@ -170,15 +171,16 @@ static char *body_of(const struct ctl *c, const char *const *sources, size_t cou
 	return text;
 }
 
-/* What is to be told of sources that shall be blocked no longer: those that were not, and those that are by a network. */
-struct unblocked {
-	cJSON *missing, *still;
+/* What is to be told of sources that shall be blocked no longer: those that were not, and those that are by a network. Of others: who has no place. */
+struct told {
+	cJSON *missing, *still, *no_place;
 };
 
-static void unblocked_own_(struct unblocked *u)
+static void told_own_(struct told *u)
 {
 	cJSON_Delete(u->missing);
 	cJSON_Delete(u->still);
+	cJSON_Delete(u->no_place);
 }
 
 static void take_list(cJSON *to, cJSON *answer, const char *name)
@@ -189,26 +191,80 @@ static void take_list(cJSON *to, cJSON *answer, const char *name)
 		cJSON_AddItemToArray(to, cJSON_DetachItemFromArray(from, 0));
 }
 
-static enum exit_code change_some(const struct ctl *c, const char *path, const char *const *sources, size_t count,
-				  unsigned long seconds, struct unblocked *told)
-{
-	own(mem) char *body = body_of(c, sources, count, seconds);
-	own(call) struct call call = { .method = "POST", .path = path, .type = "application/json", .body = body };
-	enum exit_code rc = body ? call_make(c, &call) : EXIT_OURS;
+/* Sources of a list that are asked for at once. */
+struct part {
+	const char **at;
+	size_t count;
+};
 
+static const char *as_told(struct arena *a, const char *source)
+{
+	char text[ADDR_TEXT];
+	struct prefix p;
+
+	return source_parse(source, &p) ? source : arena_strdup(a, prefix_print(p, text));
+}
+
+/* False when none of them is in the part. */
+static bool leave_out(struct part *p, const cJSON *no_place)
+{
+	own(arena) struct arena *a = arena_new();
+	const size_t before = p->count;
+	struct strmap out;
+	const cJSON *i;
+
+	strmap_init(&out, a);
+	cJSON_ArrayForEach(i, no_place)
+		if (cJSON_IsString(i))
+			strmap_put(&out, i->valuestring, (void *)(uintptr_t)i);
+	p->count = 0;
+	for (size_t k = 0; k < before; k++)
+		if (!strmap_find(&out, as_told(a, p->at[k])))
+			p->at[p->count++] = p->at[k];
+	return p->count < before;
+}
+
+static enum exit_code ask_for(const struct ctl *c, const char *path, struct part *p, unsigned long seconds, struct told *told, bool *again)
+{
+	own(mem) char *body = body_of(c, p->at, p->count, seconds);
+	own(call) struct call call = { .method = "POST", .path = path, .type = "application/json", .body = body, .mended = "no_place" };
+	enum exit_code rc = body ? call_make(c, &call) : EXIT_OURS;
+	const cJSON *no_place = cJSON_GetObjectItemCaseSensitive(call.json, "no_place");
+
+	*again = false;
 	if (!rc) {
 		take_list(told->missing, call.json, "not_blocked");
 		take_list(told->still, call.json, "still_blocked");
+	} else if (no_place) {
+		if (!leave_out(p, no_place)) {
+			say_problem(c, "not-understood", "tegd names sources without a place that it was not asked for", "are tegd and tegctl of one version?");
+			return EXIT_OURS;
+		}
+		take_list(told->no_place, call.json, "no_place");
+		*again = p->count;
+		rc = EXIT_YES;
 	}
 	return rc;
 }
 
+/* All or none, but a refusal names those without a place: it is asked again without them. Others may take places meanwhile. */
+static enum exit_code change_some(const struct ctl *c, const char *path, struct part p, unsigned long seconds, struct told *told)
+{
+	bool again = true;
+	enum exit_code rc = EXIT_YES;
+
+	while (!rc && again)
+		rc = ask_for(c, path, &p, seconds, told, &again);
+	return rc;
+}
+
 /* A request is whole or not at all, a long list is several. */
-static void say_partly(const struct ctl *c, size_t done, size_t all, const char *what)
+static void say_partly(const struct ctl *c, size_t done, size_t all, const char *what, bool some_without)
 {
 	own(buf) struct buf text = { 0 };
 
-	buf_printf(&text, "the first %zu of %zu sources are %s, the others are as they were", done, all, what);
+	buf_printf(&text, "the first %zu of %zu sources are %s%s, the others are as they were", done, all, what,
+		   some_without ? ", but for those without a place" : "");
 	say_problem(c, "partly", buf_text(&text), "once it is mended, give the whole list again");
 }
 
@@ -243,24 +299,50 @@ static void add_still(struct buf *out, const cJSON *still)
 		buf_printf(out, "and so are %d more\n", named - NAMED_MOST);
 }
 
-static void add_words(struct buf *out, size_t count, const char *what, const struct unblocked *told)
+static void say_no_place(const struct ctl *c, const cJSON *no_place, size_t all)
+{
+	const int count = cJSON_GetArraySize(no_place);
+	own(buf) struct buf text = { 0 };
+	int named = 0;
+	const cJSON *i;
+
+	if (all == 1)
+		buf_puts(&text, "it is not blocked, since no place is left:");
+	else
+		buf_printf(&text, "%d of %zu sources %s not blocked, since no place is left:", count, all, count == 1 ? "is" : "are");
+	cJSON_ArrayForEach(i, no_place)
+		if (named++ < NAMED_MOST)
+			buf_printf(&text, " %s", i->valuestring);
+	buf_puts(&text, count > NAMED_MOST ? " …" : "");
+	say_problem(c, "no-place", buf_text(&text), "block networks instead of their hosts, or take others back: tegctl unblock");
+}
+
+static void add_words(struct buf *out, size_t count, const char *what, const struct told *told)
 {
 	const size_t still = (size_t)cJSON_GetArraySize(told->still), done = count > still ? count - still : 0;
 
-	if (done || !still)
+	if (done || (!still && !cJSON_GetArraySize(told->no_place)))
 		buf_printf(out, "%zu source%s %s\n", done, done == 1 ? " is" : "s are", what);
 	add_missing(out, told->missing);
 	add_still(out, told->still);
 }
 
-static void add_json(struct buf *out, size_t count, const char *what, const struct unblocked *told)
+static void add_list(struct buf *out, const char *name, const cJSON *list)
 {
-	own(mem) char *missing = told ? cJSON_PrintUnformatted(told->missing) : NULL;
-	own(mem) char *still = told ? cJSON_PrintUnformatted(told->still) : NULL;
+	own(mem) char *text = cJSON_PrintUnformatted(list);
 
+	buf_printf(out, ",\"%s\":%s", name, text ? text : "[]");
+}
+
+static void add_json(struct buf *out, size_t count, const char *what, bool blocks, const struct told *told)
+{
 	buf_printf(out, "{\"result\":\"%s\",\"sources\":%zu", what, count);
-	if (missing && still)
-		buf_printf(out, ",\"not_blocked\":%s,\"still_blocked\":%s", missing, still);
+	if (blocks) {
+		add_list(out, "no_place", told->no_place);
+	} else {
+		add_list(out, "not_blocked", told->missing);
+		add_list(out, "still_blocked", told->still);
+	}
 	buf_puts(out, "}\n");
 }
 
@@ -268,9 +350,9 @@ static enum exit_code change(const struct ctl *c, const char *path, unsigned lon
 {
 	own(arena) struct arena *a = arena_new();
 	own(buf) struct buf out = { 0 };
-	own(unblocked) struct unblocked told = { cJSON_CreateArray(), cJSON_CreateArray() };
+	own(told) struct told told = { cJSON_CreateArray(), cJSON_CreateArray(), cJSON_CreateArray() };
 	struct sources s = { 0 };
-	size_t done = 0;
+	size_t done = 0, without = 0;
 	enum exit_code rc = read_sources(c, a, &s);
 
 	if (!rc && !s.at.len) {
@@ -279,19 +361,23 @@ static enum exit_code change(const struct ctl *c, const char *path, unsigned lon
 	}
 	keep_once(a, &s);
 	for (size_t i = 0; !rc && i < s.at.len; i += AT_ONCE) {
-		rc = change_some(c, path, s.at.at + i, s.at.len - i < AT_ONCE ? s.at.len - i : AT_ONCE, seconds, &told);
+		without = (size_t)cJSON_GetArraySize(told.no_place);
+		rc = change_some(c, path, (struct part){ s.at.at + i, s.at.len - i < AT_ONCE ? s.at.len - i : AT_ONCE }, seconds, &told);
 		done = rc ? i : s.at.len;
 	}
+	without = rc ? without : (size_t)cJSON_GetArraySize(told.no_place);
 	if (!done)
 		return rc;
 	if (*c->json)
-		add_json(&out, done, what, seconds ? NULL : &told);
+		add_json(&out, done - without, what, seconds, &told);
 	else
-		add_words(&out, done, what, &told);
+		add_words(&out, done - without, what, &told);
 	const enum exit_code said = say_out(&out);
+	if (without)
+		say_no_place(c, told.no_place, s.at.len);
 	if (rc)
-		say_partly(c, done, s.at.len, what);
-	return rc ? rc : said;
+		say_partly(c, done, s.at.len, what, without);
+	return rc ? rc : without ? EXIT_NO : said;
 }
 
 enum exit_code ctl_block(const struct ctl *c)

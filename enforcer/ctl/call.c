@@ -143,6 +143,8 @@ static enum exit_code refused(const struct ctl *c, const struct call *call, long
 		say_problem(c, "not-understood", buf_text(&detail), "is it tegd that listens there?");
 		return status >= 500 ? EXIT_UNAVAILABLE : EXIT_OURS;
 	}
+	if (call->mended && cJSON_HasObjectItem(call->json, call->mended))
+		return exit_of_problem(name);
 	if (*c->json) {
 		puts(buf_text(&call->text));
 		return exit_of_problem(name);

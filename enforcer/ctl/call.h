@@ -27,6 +27,7 @@ struct call {
 	/* An answer that goes on is told as it comes, and is not kept; false: enough. That it ends is EXIT_UNAVAILABLE or 0, and not said. */
 	bool (*told)(void *cls, const char *bytes, size_t len);
 	void *told_cls;
+	const char *mended; /* a refusal that has this member is the caller's to say */
 	bool again; /* it was answered before: that nobody answers now, or not yet, is the caller's to say */
 
 	/* The answer. */

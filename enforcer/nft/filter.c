@@ -233,12 +233,17 @@ static ssize_t receive(struct filter *f, struct err *why)
 	return got;
 }
 
+/* The first error is told, but for a full set: from that follows -ENOENT where the element is taken out again. */
+static bool outdoes(int error, int told)
+{
+	return error && (!told || (told == -ENFILE && error != -ENFILE && error != -ENOENT));
+}
+
 /*
  * Errors come for the messages that have them, an acknowledgement for the last;
- * what fails as a whole (the commit itself) is answered under the first bracket's
- * number. The first error is the one told.
+ * what fails as a whole (the commit itself) is answered under the first bracket's number.
  */
-static int read_verdict(struct filter *f, const struct filter_change *c, uint32_t first, struct err *why)
+static int read_verdict(struct filter *f, const struct filter_change *c, uint32_t first, bool *full, struct err *why)
 {
 	const uint32_t last = first + c->count - 1;
 	int rc = 0;
@@ -254,7 +259,9 @@ static int read_verdict(struct filter *f, const struct filter_change *c, uint32_
 
 			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_seq - (first - 1) > c->count)
 				continue;
-			if (e->error && !rc)
+			if (full && e->error == -ENFILE && h->nlmsg_seq - first < c->count)
+				full[h->nlmsg_seq - first] = true;
+			if (outdoes(e->error, rc))
 				rc = filter_refused(c, h->nlmsg_seq - first, h, why);
 			ended = ended || h->nlmsg_seq == last || h->nlmsg_seq == first - 1;
 		}
@@ -264,11 +271,18 @@ static int read_verdict(struct filter *f, const struct filter_change *c, uint32_
 
 int filter_commit(struct filter *f, struct filter_change *c, struct err *why)
 {
+	return filter_commit_full(f, c, NULL, why);
+}
+
+int filter_commit_full(struct filter *f, struct filter_change *c, bool *full, struct err *why)
+{
 	_Alignas(8) uint8_t begin[64], end[64];
 	const uint32_t first = f->seq + 2;
 
 	if (!c->count)
 		return 0;
+	if (full)
+		memset(full, 0, c->count * sizeof *full);
 	f->seq += c->count + 3;
 	number(c, first);
 	struct nlmsghdr *b = bracket(begin, NFNL_MSG_BATCH_BEGIN, first - 1);
@@ -276,7 +290,7 @@ int filter_commit(struct filter *f, struct filter_change *c, struct err *why)
 	struct iovec parts[] = { { b, b->nlmsg_len }, { c->messages.at, c->messages.len }, { e, e->nlmsg_len } };
 	int rc = send_parts(f, parts, 3, why);
 
-	return rc ? rc : read_verdict(f, c, first, why);
+	return rc ? rc : read_verdict(f, c, first, full, why);
 }
 
 /* A set without a name, its elements and the rule that asks it belong together: it must not be left without the rule. */

@@ -88,6 +88,9 @@ void filter_change_no_table(struct filter_change *c, enum filter_table t);
 /* One transaction. An empty change is nothing done. */
 int filter_commit(struct filter *f, struct filter_change *c, struct err *why);
 
+/* The same; full[i]: message i is an element for which its set has no place. -ENFILE when the kernel refuses it for nothing else. */
+int filter_commit_full(struct filter *f, struct filter_change *c, bool *full, struct err *why);
+
 /*
  * What no packet meets yet, in several transactions: the kernel goes through all of a transaction for each set
  * without a name in it (__nft_set_trans_bind() of kernel 6.18), and nobody else's change gets in between its steps.

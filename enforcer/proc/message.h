@@ -269,6 +269,8 @@ struct result {
 	uint32_t not_blocked_count;
 	struct prefix *still_blocked;	/* and pairs: a source, and the network by which it is blocked all the same */
 	uint32_t still_blocked_count;	/* of prefixes: twice the pairs */
+	struct prefix *no_place;	/* of a block that was refused: all sources for which there was no place */
+	uint32_t no_place_count;
 };
 
 /* One generation that was in force, or is. */

@@ -251,6 +251,7 @@ void result_encode(struct buf *out, const struct result *r)
 	wire_put_u32(out, r->tests_left);
 	put_sources(out, r->not_blocked, r->not_blocked_count);
 	put_sources(out, r->still_blocked, r->still_blocked_count);
+	put_sources(out, r->no_place, r->no_place_count);
 }
 
 int result_decode(struct result *out, struct arena *a, const void *bytes, size_t len, struct err *why)
@@ -268,7 +269,8 @@ int result_decode(struct result *out, struct arena *a, const void *bytes, size_t
 	r.tests_left = wire_get_u32(&in);
 	r.not_blocked = get_sources(&in, a, &r.not_blocked_count);
 	r.still_blocked = get_sources(&in, a, &r.still_blocked_count);
-	const bool holds = r.code < RESULT_COUNT && r.not_blocked_count <= BLOCK_SOURCES_MAX &&
+	r.no_place = get_sources(&in, a, &r.no_place_count);
+	const bool holds = r.code < RESULT_COUNT && r.not_blocked_count <= BLOCK_SOURCES_MAX && r.no_place_count <= BLOCK_SOURCES_MAX &&
 			   r.still_blocked_count <= 2 * BLOCK_SOURCES_MAX && r.still_blocked_count % 2 == 0;
 	int rc = message_decoded(&in, holds, "result", why);
 	if (!rc)

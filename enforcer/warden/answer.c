@@ -161,8 +161,7 @@ void answer_go_on(struct warden *w)
 	w->counts.talk = 0;
 }
 
-static int answer_unblocked(struct warden *w, const struct message *m, int rc, const struct refusal *no, const struct unblocked *u,
-			    struct err *why)
+static int answer_told(struct warden *w, const struct message *m, int rc, const struct refusal *no, const struct blocks_told *u, struct err *why)
 {
 	const struct record *rolled_out = w->live && (m->kind == MESSAGE_APPLY || m->kind == MESSAGE_ROLLBACK) ? &w->live->is : NULL;
 	own(buf) struct buf out = { 0 };
@@ -173,6 +172,7 @@ static int answer_unblocked(struct warden *w, const struct message *m, int rc, c
 		.tests_run = rolled_out ? rolled_out->tests_run : 0, .tests_left = rolled_out ? rolled_out->tests_left : 0,
 		.not_blocked = u->not_blocked, .not_blocked_count = u->not_blocked_count,
 		.still_blocked = u->still_blocked, .still_blocked_count = u->still_blocked_count,
+		.no_place = u->no_place, .no_place_count = u->no_place_count,
 	};
 
 	result_encode(&out, &r);
@@ -181,7 +181,7 @@ static int answer_unblocked(struct warden *w, const struct message *m, int rc, c
 
 static int answer_result(struct warden *w, const struct message *m, int rc, const struct refusal *no, struct err *why)
 {
-	return answer_unblocked(w, m, rc, no, &(struct unblocked){ 0 }, why);
+	return answer_told(w, m, rc, no, &(struct blocks_told){ 0 }, why);
 }
 
 static const char *posture_summary(const struct set_posture *ask, struct arena *a)
@@ -327,7 +327,7 @@ static const char *block_summary(const struct block *ask, struct arena *a)
 	return ask->source_count > 8 ? arena_printf(a, "%s, …", text) : text;
 }
 
-static int change_blocks(struct warden *w, const struct block *ask, struct unblocked *told, struct refusal *no)
+static int change_blocks(struct warden *w, const struct block *ask, struct blocks_told *told, struct refusal *no)
 {
 	int rc = base_holds(w, &ask->by, no);
 	const char bank = w->live && ports_use(&w->live->ports, PORT_NFT) ? w->live->is.bank : '\0';
@@ -350,13 +350,15 @@ static int change_blocks(struct warden *w, const struct block *ask, struct unblo
 		no->why = (struct err){ 0 };
 		rc = blocks_change(&w->kernel, bank ? w->live->is.bank : bank, ask, told, &no->why);
 	}
+	if (rc == -ENOSPC)
+		no->code = RESULT_REFUSED;
 	return rc ? rc : drift_after(w, &no->why);
 }
 
 static int answer_block(struct warden *w, const struct message *m, struct arena *a, struct err *why)
 {
 	struct refusal no = { 0 };
-	struct unblocked u = { 0 };
+	struct blocks_told u = { 0 };
 	struct block ask;
 	int rc = block_decode(&ask, a, m->payload, m->len, why);
 
@@ -364,11 +366,12 @@ static int answer_block(struct warden *w, const struct message *m, struct arena 
 		return rc;
 	u.not_blocked = arena_zero(a, ask.source_count * sizeof *u.not_blocked);
 	u.still_blocked = arena_zero(a, 2 * ask.source_count * sizeof *u.still_blocked);
-	rc = change_blocks(w, &ask, ask.seconds ? NULL : &u, &no);
+	u.no_place = arena_zero(a, ask.source_count * sizeof *u.no_place);
+	rc = change_blocks(w, &ask, &u, &no);
 	if (w->own_blocked.count)
 		warden_look_at_own(w);
 	note_change(w, ask.seconds ? "block" : "unblock", &ask.by, block_summary(&ask, a), rc, &no);
-	return answer_unblocked(w, m, rc, &no, &u, why);
+	return answer_told(w, m, rc, &no, &u, why);
 }
 
 /* None when they cannot be read, which is said: the counters' number of them is another way to see it. */

@@ -123,6 +123,39 @@ ok "nor for programs" bash -c "! '$BUILD/tegctl' --socket $lab/full.sock unblock
 is "$(jq -c 'select(.result) | [.result, .sources, .not_blocked]' $lab/said)" '["not blocked now",2000,["192.0.2.7","192.0.2.8"]]' "which are told the same"
 kill $api
 
+# --- a table that is nearly full: one that has no place for 10.50.N.77
+cat >$lab/crowded.py <<'PYTHON'
+import http.server, json, socketserver, sys
+class Api(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["sources"]
+        none = [s.replace("/32", "") for s in asked if s.replace("/32", "").endswith(".77")]
+        body = json.dumps({"problem": "refused", "detail": "no place is left", "no_place": none} if none else {"result": "active"}).encode()
+        self.send_response(422 if none else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *words): pass
+    def address_string(self): return ""
+socketserver.UnixStreamServer(sys.argv[1], Api).serve_forever()
+PYTHON
+python3 $lab/crowded.py $lab/crowded.sock &
+api=$!
+until [ -S $lab/crowded.sock ]; do sleep 0.02; done
+crowded() { "$BUILD/tegctl" --socket $lab/crowded.sock block "$@" >$lab/said 2>$lab/why; }
+sed -i 's|\.77$|.77/32|' $lab/many
+crowded --from $lab/many --for 30m
+same $? 2 "a list of which not all find a place ends with 2"
+is "$(cat $lab/said)" "2490 sources are blocked" "who has a place is blocked, in each part of the list"
+is "$(head -1 $lab/why)" "tegctl: 10 of 2500 sources are not blocked, since no place is left:$(printf ' 10.50.%s.77' {0..9})" "the others are named"
+crowded --from $lab/many --for 30m --json
+same $? 2 "for programs too"
+is "$(jq -c 'select(.result) | [.result, .sources, (.no_place | length), .no_place[0]]' $lab/said)" '["blocked",2490,10,"10.50.0.77"]' "which are told all of them"
+crowded 10.50.0.77
+same $? 2 "one alone ends with 2 too"
+is "$(cat $lab/said)|$(head -1 $lab/why)" "|tegctl: it is not blocked, since no place is left: 10.50.0.77" "and nothing is said to be blocked"
+kill $api
+
 # --- from one engine to the other
 moves() { tegd_end "$2" && tegd_start --engine "$1" --state-dir $lab/state-native --pin-dir $lab/bpf/native; } # moves ENGINE SIGNAL
 left() { ctl block --json | jq -c "[.blocks[] | select(.source == \"$1\") | (.until | fromdate) - now | . > $2 and . < $3]"; } # left SOURCE LEAST MOST

@@ -199,6 +199,24 @@ static void set_result(struct api_stage *s, enum result_code code)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static void places_are_told(struct api_stage *s)
+{
+	static struct prefix none[] = { { { FAMILY_IP4, 0xc6336407 }, 32 }, { { FAMILY_IP4, 0xcb007100 }, 24 } };
+	own(buf) struct buf answer = { 0 };
+
+	set_result(s, RESULT_REFUSED);
+	tap_num(post_json(s, &answer, "/api/tegumentar/blocks", blocks[0].body), 422, "blocks are refused");
+	tap_ok(!strstr(http_body(&answer), "no_place"), "for something else than places");
+	pthread_mutex_lock(&s->lock);
+	s->play.result.no_place = none;
+	s->play.result.no_place_count = 2;
+	pthread_mutex_unlock(&s->lock);
+	tap_num(post_json(s, &answer, "/api/tegumentar/blocks", blocks[0].body), 422, "or for places");
+	tap_ok(strstr(http_body(&answer), "\"problem\":\"refused\"") && strstr(http_body(&answer), "\"no_place\":[\"198.51.100.7\",\"203.0.113.0/24\"]"),
+	       "which names all that have none");
+	set_result(s, RESULT_OK);
+}
+
 static void postures_switch(struct api_stage *s)
 {
 	static const char body[] = " {\"reason\": \"na\\u00efve \\ud83d\\ude00\", \"posture\": \"LOCKDOWN\"}\r\n";
@@ -364,6 +382,7 @@ int main(void)
 	wrong_bodies_are_named(s);
 	postures_switch(s);
 	sources_are_read(s);
+	places_are_told(s);
 	feeds_are_read(s);
 	outcomes_are_told(s);
 	bundles_arrive(s);

@@ -77,7 +77,7 @@ static void results_are_decoded(void)
 	own(buf) struct buf bytes = { 0 }, ask = { 0 }, wordy = { 0 };
 	struct prefix free_before[] = { { { FAMILY_IP4, 0xc6336407 }, 32 } };
 	struct prefix still[] = { free_before[0], { { FAMILY_IP4, 0xc6336400 }, 24 } };
-	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED", 1700000060, 12, 3, free_before, 1, still, 2 }, out;
+	struct result in = { RESULT_CANNOT, "xdp", "no such interface", 3, "BALANCED", 1700000060, 12, 3, free_before, 1, still, 2, free_before, 1 }, out;
 	struct set_posture to = { "LOCKDOWN", "under attack", 300, { "3-aa", "root", "unix" } }, got;
 	struct err why = { 0 };
 	char words[REASON_MAX + 2];
@@ -89,6 +89,7 @@ static void results_are_decoded(void)
 	       out.not_blocked_count == 1 && out.not_blocked[0].addr.num == 0xc6336407, "as it was");
 	tap_ok(out.still_blocked_count == 2 && out.still_blocked[1].addr.num == 0xc6336400 && out.still_blocked[1].len == 24,
 	       "with the network that blocks all the same");
+	tap_ok(out.no_place_count == 1 && out.no_place[0].addr.num == 0xc6336407, "and who has no place");
 	bytes.at[0] = RESULT_COUNT;
 	tap_num(result_decode(&out, a, bytes.at, bytes.len, &why), -EPROTO, "a code there is not is refused");
 

@@ -77,6 +77,9 @@ bool request_lasts(struct request *r, uint64_t minutes, uint64_t seconds, bool r
 /* Of blocks that were taken back: the sources that had none, and those that a network blocks all the same. */
 void request_add_unblocked(struct request *r, cJSON *to, const struct result *result);
 
+/* Of blocks that were refused: the sources for which there is no place; nothing when it was for something else. */
+void request_add_no_place(struct request *r, cJSON *to, const struct result *result);
+
 struct answer *request_answer(struct request *r, size_t nth);
 
 /* What to do when the answer does not come, in place of a refusal; before request_ask(). */

@@ -42,6 +42,14 @@ static const char *print_source(struct arena *a, struct prefix source)
 	return arena_strdup(a, prefix_print(source, text));
 }
 
+void request_add_no_place(struct request *r, cJSON *to, const struct result *result)
+{
+	cJSON *list = result->no_place_count ? cJSON_AddArrayToObject(to, "no_place") : NULL;
+
+	for (uint32_t i = 0; i < result->no_place_count; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(print_source(request_arena(r), result->no_place[i])));
+}
+
 void request_add_unblocked(struct request *r, cJSON *to, const struct result *result)
 {
 	cJSON *list = cJSON_AddArrayToObject(to, "not_blocked"), *still = cJSON_AddArrayToObject(to, "still_blocked");

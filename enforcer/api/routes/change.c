@@ -69,6 +69,7 @@ static void change_told(struct request *r, struct answer *a)
 	json_add_text(body, "part", result->part);
 	json_add_text(body, "code", result_name(result->code));
 	add_active(body, result);
+	request_add_no_place(r, body, result);
 	request_refuse_json(r, problem_of(result->code), body);
 }
 

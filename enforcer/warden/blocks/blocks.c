@@ -32,37 +32,20 @@ static void change_back(struct block_table *t, const struct block_row *before, u
 		block_table_set(t, before[count].source, before[count].until_ns, before[count].by, now);
 }
 
-static int change_xdp(struct block_table *t, const struct block *ask, struct block_row *before, uint64_t now, struct err *why)
-{
-	const uint64_t until = ask->seconds ? now + ask->seconds * SECOND_NS : 0;
-	char text[ADDR_TEXT];
-	int rc;
-
-	for (uint32_t i = 0; i < ask->source_count; i++) {
-		before[i] = block_table_get(t, ask->sources[i], now);
-		if (block_table_set(t, ask->sources[i], until, TEG_BLOCK_NOBODY, now))
-			continue;
-		rc = block_is_net(ask->sources[i]) && !block_table_takes_length(t, ask->sources[i]) ?
-			     block_too_many_lengths(ask->sources[i], why) :
-			     err_set(why, ENOSPC, "no place is left to block %s: some %u sources may be blocked at a time",
-				     prefix_print(ask->sources[i], text), TEG_BLOCKS_MAX);
-		change_back(t, before, i + 1, now);
-		return rc;
-	}
-	return 0;
-}
-
 /* What must be there before anything changes: all that takes memory. */
 struct changing {
 	struct kernel *k;
 	char bank; /* 0: nft does not judge */
 	const struct block *ask;
-	struct unblocked *told;
+	struct blocks_told *told; /* or NULL */
+	bool *no_place; /* of each source */
 	struct arena *arena;
 	struct block_places at;
 	struct block_table *table; /* NULL without XDP */
 	struct block_row *before;
 	struct filter_change nft;
+	uint32_t *message; /* of nft's, the first of each source, and the one after the last */
+	bool *full;	   /* of each message */
 	struct err *why;
 	int rc;
 };
@@ -73,11 +56,17 @@ static void changing_own_(struct changing *c)
 	arena_free(c->arena);
 }
 
-static void make_nft(struct filter_change *c, const struct block *ask, const struct block_places *at)
+static void make_nft(struct changing *c)
 {
-	for (uint32_t i = 0; i < ask->source_count; i++)
-		if (block_places_nft(at, ask->sources[i]))
-			block_change_element(c, ask->sources[i], UINT64_C(1000) * ask->seconds);
+	const struct block *ask = c->ask;
+
+	c->message = arena_zero(c->arena, (ask->source_count + 1) * sizeof *c->message);
+	for (uint32_t i = 0; i < ask->source_count; i++) {
+		c->message[i] = c->nft.count;
+		if (block_places_nft(&c->at, ask->sources[i]))
+			block_change_element(&c->nft, ask->sources[i], UINT64_C(1000) * ask->seconds);
+	}
+	c->message[ask->source_count] = c->nft.count;
 }
 
 /* Nobody is told that a source is blocked where the set that would hold it is gone. */
@@ -97,9 +86,8 @@ static int places_hold(const struct changing *c)
 static int see_before(const struct changing *c)
 {
 	struct block_seen *seen = arena_zero(c->arena, c->ask->source_count * sizeof *seen);
-	struct unblocked *told = c->told;
+	struct blocks_told *told = c->told;
 
-	told->not_blocked_count = told->still_blocked_count = 0;
 	for (uint32_t i = 0; i < c->ask->source_count; i++)
 		seen[i].source = c->ask->sources[i];
 	int rc = blocks_see(c->k, &(struct block_question){ &c->at, true }, seen, c->ask->source_count, c->arena, c->why);
@@ -120,17 +108,77 @@ static void prepare(void *context)
 
 	c->arena = arena_new();
 	c->before = arena_zero(c->arena, c->ask->source_count * sizeof *c->before);
+	c->no_place = arena_zero(c->arena, c->ask->source_count * sizeof *c->no_place);
 	c->rc = block_places_find(&c->at, c->k, c->why);
 	if (!c->rc)
 		c->rc = places_hold(c);
 	if (!c->rc)
-		make_nft(&c->nft, c->ask, &c->at);
+		make_nft(c);
 	if (!c->rc && c->ask->seconds && c->at.nft[BLOCK_NETS][FAMILY_IP4])
 		c->rc = block_lengths_use(&c->nft, c->k, c->bank, c->ask, c->why);
 	if (!c->rc && c->at.xdp && !(c->table = kernel_blocks(c->k, c->why)))
 		c->rc = c->why->code;
-	if (!c->rc && c->told)
+	if (!c->rc && c->told && !c->ask->seconds)
 		c->rc = see_before(c);
+	c->full = arena_zero(c->arena, (c->nft.count + 1) * sizeof *c->full);
+}
+
+/* Who else has none is told beside the first. */
+static int refuse_without_place(const struct changing *c)
+{
+	const struct prefix *first = NULL;
+	char text[ADDR_TEXT];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < c->ask->source_count; i++) {
+		if (!c->no_place[i])
+			continue;
+		first = first ? first : &c->ask->sources[i];
+		if (c->told)
+			c->told->no_place[count] = c->ask->sources[i];
+		count++;
+	}
+	if (!first)
+		return 0;
+	if (c->told)
+		c->told->no_place_count = count;
+	prefix_print(*first, text);
+	if (count == 1)
+		return err_set(c->why, ENOSPC, "no place is left to block %s: some %u sources may be blocked at a time", text, TEG_BLOCKS_MAX);
+	return err_set(c->why, ENOSPC, "no place is left to block %u of %u sources, %s the first of them: some %u may be blocked at a time", count,
+		       c->ask->source_count, text, TEG_BLOCKS_MAX);
+}
+
+static int change_xdp(struct changing *c, uint64_t now)
+{
+	const uint64_t until = c->ask->seconds ? now + c->ask->seconds * SECOND_NS : 0;
+	const struct prefix *lacks_length = NULL;
+	const uint32_t count = c->ask->source_count;
+	int rc;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct prefix *source = &c->ask->sources[i];
+
+		c->before[i] = block_table_get(c->table, *source, now);
+		c->no_place[i] = !block_table_set(c->table, *source, until, TEG_BLOCK_NOBODY, now);
+		if (c->no_place[i] && block_is_net(*source) && !block_table_takes_length(c->table, *source))
+			lacks_length = lacks_length ? lacks_length : source;
+	}
+	rc = lacks_length ? block_too_many_lengths(*lacks_length, c->why) : refuse_without_place(c);
+	if (rc)
+		change_back(c->table, c->before, count, now);
+	return rc;
+}
+
+static int change_nft(struct changing *c)
+{
+	int rc = filter_commit_full(c->k->filter, &c->nft, c->full, c->why);
+
+	for (uint32_t i = 0; rc == -ENFILE && i < c->ask->source_count; i++)
+		for (uint32_t m = c->message[i]; m < c->message[i + 1]; m++)
+			c->no_place[i] = c->no_place[i] || c->full[m];
+	const int none = rc == -ENFILE ? refuse_without_place(c) : 0;
+	return none ? none : rc;
 }
 
 /* Both, or none; a refusal's sentence takes memory. */
@@ -140,19 +188,21 @@ static void change(void *context)
 	const uint64_t now = now_ns(CLOCK_MONOTONIC);
 
 	if (c->at.xdp)
-		c->rc = change_xdp(c->table, c->ask, c->before, now, c->why);
+		c->rc = change_xdp(c, now);
 	if (c->rc)
 		return;
-	c->rc = filter_commit(c->k->filter, &c->nft, c->why);
+	c->rc = change_nft(c);
 	if (c->rc && c->at.xdp)
 		change_back(c->table, c->before, c->ask->source_count, now);
 	c->k->blocked_at_ns = 0; /* counted anew for the next who asks */
 }
 
-int blocks_change(struct kernel *k, char bank, const struct block *ask, struct unblocked *told, struct err *why)
+int blocks_change(struct kernel *k, char bank, const struct block *ask, struct blocks_told *told, struct err *why)
 {
 	own(changing) struct changing c = { .k = k, .bank = bank, .ask = ask, .told = told, .why = why };
 
+	if (told)
+		told->not_blocked_count = told->still_blocked_count = told->no_place_count = 0;
 	if (!memory_try(prepare, &c))
 		return err_set(why, ENOMEM, "tegd has not enough memory for these blocks; nothing changed");
 	if (!c.rc)

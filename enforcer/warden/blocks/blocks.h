@@ -13,17 +13,21 @@
 #include "enforcer/warden/generation/generation.h"
 #include "enforcer/warden/kernel.h"
 
-/* Of sources whose block is taken back: those that had none, and pairs of those that a network blocks all the same, and it. */
-struct unblocked {
-	struct prefix *not_blocked, *still_blocked; /* room for as many as are asked for, and for twice as many */
-	uint32_t not_blocked_count, still_blocked_count;
+/*
+ * Of sources whose block is taken back: those that had none, and pairs of those that a network blocks all the same, and it.
+ * Of sources that shall be blocked: those for which there is no place.
+ */
+struct blocks_told {
+	struct prefix *not_blocked, *still_blocked, *no_place; /* room for as many as are asked for; of still_blocked twice as many */
+	uint32_t not_blocked_count, still_blocked_count, no_place_count;
 };
 
 /*
- * All of the sources, or, when it fails, none that was not before. -ENOENT when nft judges some interface and its set is gone.
- * nft judges by chains of that bank; 0: it does not judge. `told`, when a block is taken back: what is to be told of it.
+ * All of the sources, or, when it fails, none that was not before. -ENOENT when nft judges some interface and its set is gone,
+ * -ENOSPC when there is no place for some; no_place has all of these, unless it is a length of networks that is one too many.
+ * nft judges by chains of that bank; 0: it does not judge. `told` may be NULL.
  */
-int blocks_change(struct kernel *k, char bank, const struct block *ask, struct unblocked *told, struct err *why);
+int blocks_change(struct kernel *k, char bank, const struct block *ask, struct blocks_told *told, struct err *why);
 
 /*
  * A network, or a /64 for one of its addresses, that has an address of this host, or all from which a lifeline admits, is not blocked:
