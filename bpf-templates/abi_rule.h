@@ -15,7 +15,7 @@ enum { TEG_IP4 = 1, TEG_IP6 = 2 };
 enum { TEG_WHOLE = 1, TEG_FIRST = 2, TEG_LATER = 4 };
 #define TEG_PROTO_ANY 256u
 #define TEG_BOXES_MAX 512u
-#define TEG_CELLS_SHORT 8u     /* of a list that is asked without calls, unless the policy looks into payloads */
+#define TEG_CELLS_SHORT 8u /* of a list that is asked without calls, unless the policy looks into payloads */
 #define TEG_CELLS_A_PART 32u /* of a long list; so many less one are behind the last cell of gen_cells, and match nothing */
 #define TEG_RULES_MAX 120000u /* two generations have counter slots at a time */
 

@@ -15,7 +15,8 @@
  * another on its own CPU. A source that comes to one CPU while another makes its far place takes from the sketch. Three slacks are
  * left:
  *
- *     four swaps in a row lost to other CPUs: the source is let within its rate once; eight, and a part of a word is lost;
+ *     four swaps in a row lost to other CPUs, or five by who was brief first: the source is let within its rate once; eight, and a
+ *     part of a word is lost;
  *     the time of a place is over by one CPU's clock and not yet by another's: a source may get a bucket near and
  *     one far, and one of them is then used once;
  *     a rate over everything, idle for half a minute, finds all its places kept and displaces a source, from whose bucket

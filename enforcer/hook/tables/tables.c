@@ -227,7 +227,7 @@ static int object_prepare(struct bpf_object *o, const struct tables_load *load, 
 	return 0;
 }
 
-/* It has rates, and none in a list that is asked by parts. */
+/* It has rates, and no list that is asked by parts, of lifelines neither. */
 static bool has_few_rates(const struct teg_config *c)
 {
 	return c->asks & TEG_ASKS_CLOCK && c->lifeline_boxes <= TEG_CELLS_SHORT && c->box_count - c->lifeline_boxes <= TEG_CELLS_SHORT;
