@@ -48,9 +48,9 @@ for engine in native nft; do
 	ok "$engine: also when it is taken back" ctl unblock ::ffff:10.9.0.3
 	is "$(outside_from 10.9.0.3 10.9.0.1), $(listed)" "answered, " "$engine: and answered again"
 
-	is "$(ctl block 10.9.0.3 ::ffff:10.9.0.3 fd00:9::3 10.9.0.3/32 fd00:9::4), $(listed)" "2 sources are blocked, 10.9.0.3 fd00:9::/64" "$engine: who is named twice, or in two ways, is counted once"
+	is "$(ctl block 10.9.0.3 ::ffff:10.9.0.3 2001:db8:7::3 10.9.0.3/32 2001:db8:7::4), $(listed)" "2 sources are blocked, 10.9.0.3 2001:db8:7::/64" "$engine: who is named twice, or in two ways, is counted once"
 	holds "$(ctl audit --last 1)" "2 sources for 3600 s" "$engine: in the audit log too"
-	is "$(ctl unblock fd00:9::7 fd00:9::8 10.9.0.3 10.9.0.3), $(listed)" "2 sources are not blocked now, " "$engine: and when they are taken back"
+	is "$(ctl unblock 2001:db8:7::7 2001:db8:7::8 10.9.0.3 10.9.0.3), $(listed)" "2 sources are not blocked now, " "$engine: and when they are taken back"
 
 	# many at once, all of them or none
 	for i in $(seq 0 2999); do echo "10.$((50 + i / 250)).$((i % 250)).7 # $i"; done > $lab/many
