@@ -64,15 +64,9 @@ static unsigned host_len(enum family f)
 	return f == FAMILY_IP4 ? TEG_BLOCK_BITS4 : TEG_BLOCK_BITS6;
 }
 
-static struct addr masked(struct addr a, unsigned len)
-{
-	a.num &= ~prefix_range((struct prefix){ { a.family, 0 }, len }).hi;
-	return a;
-}
-
 struct prefix block_host(struct addr a)
 {
-	return (struct prefix){ masked(a, host_len(a.family)), host_len(a.family) };
+	return prefix_cut((struct prefix){ a, FAMILY_BITS(a.family) }, host_len(a.family));
 }
 
 bool block_is_net(struct prefix source)
@@ -310,7 +304,7 @@ static bool use_length(struct block_table *t, struct prefix net, uint64_t until_
 bool block_table_around(const struct block_table *t, struct prefix source, uint64_t now_ns, struct prefix *out)
 {
 	for (unsigned len = source.len; len-- > 1;) {
-		const struct prefix net = { masked(source.addr, len), len };
+		const struct prefix net = prefix_cut(source, len);
 
 		if (len < 64 && t->at->nets[source.addr.family] & TEG_NET_BIT(len) && block_is_net(net) &&
 		    block_table_get(t, net, now_ns).until_ns) {

@@ -134,6 +134,20 @@ struct addr_range prefix_range(struct prefix p)
 	return (struct addr_range){ p.addr.num, p.addr.num | host_mask(p.addr.family, p.len) };
 }
 
+struct prefix prefix_cut(struct prefix p, unsigned len)
+{
+	return (struct prefix){ { p.addr.family, p.addr.num & ~host_mask(p.addr.family, len) }, len };
+}
+
+int prefix_order(const struct prefix *a, const struct prefix *b)
+{
+	if (a->addr.family != b->addr.family)
+		return a->addr.family > b->addr.family ? 1 : -1;
+	if (a->addr.num != b->addr.num)
+		return a->addr.num > b->addr.num ? 1 : -1;
+	return (a->len > b->len) - (a->len < b->len);
+}
+
 bool netset_is_empty(const struct netset *s)
 {
 	return s->len[FAMILY_IP4] + s->len[FAMILY_IP6] == 0;

@@ -51,6 +51,8 @@ enum prefix_fault { PREFIX_OK, PREFIX_NOT_AN_ADDRESS, PREFIX_LENGTH, PREFIX_HOST
 enum prefix_fault prefix_parse(const char *text, struct prefix *out);
 const char *prefix_print(struct prefix p, char text[static ADDR_TEXT]);
 struct addr_range prefix_range(struct prefix p);
+struct prefix prefix_cut(struct prefix p, unsigned len); /* of that length, around it */
+int prefix_order(const struct prefix *a, const struct prefix *b); /* by family, address and length: < 0, 0 or > 0 */
 
 /* The 16 bytes (IPv4: 4) in network order. */
 void addr_to_bytes(struct addr a, uint8_t bytes[static 16]);

@@ -12,13 +12,6 @@ static struct prefix unmapped(struct prefix p)
 	return p;
 }
 
-static struct prefix cut(struct prefix p, unsigned len)
-{
-	p.addr.num &= ~prefix_range((struct prefix){ { p.addr.family, 0 }, len }).hi;
-	p.len = len;
-	return p;
-}
-
 enum source_fault source_parse(const char *text, struct prefix *out)
 {
 	struct prefix p;
@@ -28,7 +21,7 @@ enum source_fault source_parse(const char *text, struct prefix *out)
 		return SOURCE_NONE;
 	p = unmapped(p);
 	const bool is_part = p.addr.family == FAMILY_IP6 && p.len > 64;
-	*out = is_part ? cut(p, 64) : p;
+	*out = is_part ? prefix_cut(p, 64) : p;
 	if (is_part && p.len < 128)
 		return SOURCE_PART;
 	if (fault == PREFIX_HOST_BITS)
@@ -39,19 +32,14 @@ enum source_fault source_parse(const char *text, struct prefix *out)
 static int by_prefix(const void *x, const void *y)
 {
 	const struct prefix *a = *(const struct prefix *const *)x, *b = *(const struct prefix *const *)y;
+	const int order = prefix_order(a, b);
 
-	if (a->addr.family != b->addr.family)
-		return a->addr.family > b->addr.family ? 1 : -1;
-	if (a->addr.num != b->addr.num)
-		return a->addr.num > b->addr.num ? 1 : -1;
-	if (a->len != b->len)
-		return a->len > b->len ? 1 : -1;
-	return (a > b) - (a < b);
+	return order ? order : (a > b) - (a < b);
 }
 
 static bool are_one(const struct prefix *a, const struct prefix *b)
 {
-	return a->len && a->len == b->len && a->addr.family == b->addr.family && a->addr.num == b->addr.num;
+	return a->len && !prefix_order(a, b);
 }
 
 void sources_again(bool *again, const struct prefix *at, size_t count)

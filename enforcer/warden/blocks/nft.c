@@ -13,13 +13,6 @@ const char *const block_sets[BLOCK_KINDS][FAMILY_COUNT] = {
 };
 #define LENGTHS_SET "blockedlengths"
 
-struct prefix block_cut(struct prefix p, unsigned len)
-{
-	p.addr.num &= ~prefix_range((struct prefix){ { p.addr.family, 0 }, len }).hi;
-	p.len = len;
-	return p;
-}
-
 bool blocks_is_set(const char *name)
 {
 	for (unsigned i = 0; i < BLOCK_KINDS * FAMILY_COUNT; i++)
@@ -67,7 +60,7 @@ bool block_of_key(struct prefix *out, enum block_kind kind, enum family f, const
 		return true;
 	for (unsigned bits = 1; bits < out->len; bits++)
 		if (!(a.num & (mark_of(f, bits) - 1)) && a.num & mark_of(f, bits)) {
-			*out = block_cut((struct prefix){ a, bits }, bits);
+			*out = prefix_cut((struct prefix){ a, bits }, bits);
 			return true;
 		}
 	return false;

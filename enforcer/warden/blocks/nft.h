@@ -26,8 +26,6 @@ static inline enum block_kind block_kind(struct prefix source)
 
 extern const char *const block_sets[BLOCK_KINDS][FAMILY_COUNT];
 
-struct prefix block_cut(struct prefix p, unsigned len);
-
 /* As filter_change_element(); and the element that the source would be. */
 void block_change_element(struct filter_change *c, struct prefix source, uint64_t timeout_ms);
 void block_element(struct filter_element *out, struct prefix source);

@@ -38,18 +38,9 @@ struct seeing {
 	struct err *why;
 };
 
-static int by_prefix(const struct prefix *a, const struct prefix *b)
-{
-	if (a->addr.family != b->addr.family)
-		return a->addr.family > b->addr.family ? 1 : -1;
-	if (a->addr.num != b->addr.num)
-		return a->addr.num > b->addr.num ? 1 : -1;
-	return (a->len > b->len) - (a->len < b->len);
-}
-
 static int by_source(const void *x, const void *y)
 {
-	return by_prefix(&(*(struct block_seen *const *)x)->source, &(*(struct block_seen *const *)y)->source);
+	return prefix_order(&(*(struct block_seen *const *)x)->source, &(*(struct block_seen *const *)y)->source);
 }
 
 static int seeing_begin(struct seeing *s, struct block_seen *all, struct arena *a)
@@ -78,7 +69,7 @@ static uint32_t element_for(struct seeing *s, struct prefix net)
 {
 	const uint32_t n = s->element_count;
 
-	if (n && !by_prefix(&s->element_nets[n - 1], &net))
+	if (n && !prefix_order(&s->element_nets[n - 1], &net))
 		return n - 1;
 	s->element_nets[n] = net;
 	block_element(&s->elements[n], net);
@@ -126,7 +117,7 @@ static struct prefix net_around(const struct seeing *s, const struct block_seen 
 
 	if (one->around.len || one->source.len <= len || !(l->in_use[one->source.addr.family] & TEG_NET_BIT(len)))
 		return none;
-	const struct prefix net = block_cut(one->source, len);
+	const struct prefix net = prefix_cut(one->source, len);
 	return s->ask->apart && is_source(s, net) ? none : net;
 }
 
