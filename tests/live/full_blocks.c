@@ -8,7 +8,7 @@
 
 #include "bpf-templates/blocks.h"
 #include "enforcer/hook/block_table.h"
-#include "enforcer/warden/blocks_nft.h"
+#include "enforcer/warden/blocks/nft.h"
 #include "lang/base/own.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/warden_stage.h"
