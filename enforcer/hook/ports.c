@@ -293,7 +293,7 @@ static int choose_one(struct port *p, const struct port_wish *wish, struct err *
 int ports_choose(struct ports *p, const struct port_wish *wish, struct err *why)
 {
 	for (size_t i = 0; i < p->len; i++) {
-		int rc = choose_one(&p->at[i], wish, why);
+		int rc = p->at[i].left ? 0 : choose_one(&p->at[i], wish, why);
 
 		if (rc && wish->strict) {
 			ports_abandon(p, &wish->hooks);

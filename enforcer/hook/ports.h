@@ -41,6 +41,7 @@ struct port {
 	bool waits;	/* for ports_arm() */
 	bool joined;	/* attached by ports_choose(), and judging nothing yet */
 	uint32_t before; /* the program that ports_arm() put the anchor in the place of, by the kernel's number */
+	bool left;	/* others took away what judged here, and it is only told of: ports_choose() changes nothing */
 	bool has_ethernet;
 	char reason[192];
 	char seen_as[IFNAMSIZ]; /* the bridge, bond or VRF whose port it is, where that is not in all of its zones; else empty */

@@ -213,14 +213,24 @@ int check_all(struct generation *g, struct kernel *k, struct err *why)
 	return check_parts(parts, g, k, why);
 }
 
+static int check_hook(const struct generation *g, struct kernel *k, const struct port *p, struct err *why)
+{
+	return layout_check_port(k->filter, g->is.bank, g->plan.postures[g->posture].name, p, why);
+}
+
 static int check_ingress(const struct generation *g, struct kernel *k, struct err *why)
 {
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < g->ports.len; i++)
 		if (g->ports.at[i].engine == PORT_NFT)
-			rc = layout_check_port(k->filter, g->is.bank, g->plan.postures[g->posture].name, &g->ports.at[i], why);
+			rc = check_hook(g, k, &g->ports.at[i], why);
 	return rc;
+}
+
+int check_port(const struct generation *g, struct kernel *k, const struct port *p, struct err *why)
+{
+	return p->engine == PORT_NFT ? check_hook(g, k, p, why) : check_link(p, k, xdp_look_link, why);
 }
 
 int check_arrivals(struct generation *g, struct kernel *k, struct err *why)

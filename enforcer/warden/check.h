@@ -32,6 +32,8 @@ int check_all(struct generation *g, struct kernel *k, struct err *why);
 bool check_is_unknown(int rc);
 /* Of these only what leads a packet that arrives to its judge: the program, the links, and nft's hooks of ports. It is read at once, however long the policy is. */
 int check_arrivals(struct generation *g, struct kernel *k, struct err *why);
+/* Of one port's interface, which is there. */
+int check_port(const struct generation *g, struct kernel *k, const struct port *p, struct err *why);
 
 /* The anchor goes before what somebody has put before it. */
 int check_lead(const struct generation *g, struct kernel *k, struct err *why);

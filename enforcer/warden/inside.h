@@ -147,6 +147,11 @@ void drift_check(struct warden *w);
 /* For a change that finds its part gone: true when something was not as it was made, and now is, whatever `drift` says. */
 bool drift_put_right(struct warden *w);
 /*
+ * Interfaces have changed, and are followed next, which would put back in silence what somebody took away from those that are
+ * still there. So it is looked for first: put right, or only told of, and then left so by generation_follow_links().
+ */
+void drift_before_following(struct warden *w);
+/*
  * After a change: is there what judges arrivals by it? What is found gone is put right, whatever `drift` says; an error when that
  * cannot be, so that nobody is told of a change that no packet meets. The rest is left to the next look, since the tables of a
  * long policy take hundreds of milliseconds to read.

@@ -68,8 +68,10 @@ void warden_follow(struct warden *w, unsigned changed)
 	if (changed & ROUTE_ADDRESSES || (changed && *w->follow_fault))
 		no_self = kernel_follow_self(&w->kernel, &own);
 	/* An interface is judged also where not all of the host's addresses are known. */
-	if (changed & ROUTE_LINKS && w->live)
+	if (changed & ROUTE_LINKS && w->live) {
+		drift_before_following(w);
 		no_links = generation_follow_links(w->live, &w->kernel, &w->state, &links);
+	}
 	if (!changed)
 		return;
 	w->follow_fault_is_self = !no_links && no_self == -E2BIG;

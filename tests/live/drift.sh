@@ -112,6 +112,31 @@ lose() { # the first hook's by its pins, nft's by its chain
 	[ $engine != nft ] || { nft delete chain netdev tegumentar "$(nft -j list chains netdev | jq -r '.nftables[].chain // empty | select(.hook == "ingress") | .name')"; return; }
 	rm $lab/bpf/teg/*
 }
+# --- nor does an interface that changes hide what was taken away
+for engine in native tc nft; do
+	[ $engine = nft ] && gone="nft: " || gone="the anchor on w0 is gone"
+	nft flush ruleset
+	rm -rf $lab/state $lab/bpf/teg
+	ok "$engine: tegd starts, and does not look by itself" tegd_start --engine $engine --drift-seconds 0 --bundle $lab/fed.tegb
+	lose
+	ip link set w0 alias changed
+	ok "$engine: what w0 lost is put right when w0 changes" repaired "*$gone"
+	is "$(pings 10.9.0.1 -I 203.0.113.5)" silent "$engine: and judges"
+	tegd_end TERM
+	ok "$engine: tegd starts, and only tells" tegd_start --engine $engine --drift report --drift-seconds 0
+	lose
+	ip link set w0 alias again
+	within 4 test "$(status .intact)" = false
+	holds "$(told)" "$gone" "$engine: what w0 lost is told when w0 changes"
+	holds "$(told)" reported "$engine: and only that"
+	ip link set w0 alias "and again"
+	is "$(pings 10.9.0.1 -I 203.0.113.5), $(status .intact)" "answered, false" "$engine: nothing is touched, however often w0 changes"
+	ok "$engine: an interface that comes meanwhile" ip link add w1 type veth peer name w2
+	ip link del w1
+	is "$(pings 10.9.0.1 -I 203.0.113.5)" answered "$engine: changes nothing in that"
+	tegd_end TERM
+	tc qdisc del dev w0 clsact 2>/dev/null
+done
 for engine in native tc nft; do
 	nft flush ruleset
 	rm -rf $lab/state $lab/bpf/teg

@@ -3,6 +3,8 @@
  */
 #include "enforcer/warden/generation/parts.h"
 
+#include <string.h>
+
 #include "enforcer/warden/generation/content.h"
 #include "lang/bundle/bundle.h"
 
@@ -38,7 +40,7 @@ static int follow_filter(struct generation *g, struct kernel *k, const struct po
 	generation_carry(k, g->is.bank, &g->plan, now);
 	layout_drop_ports(&seen.change, &seen.live, g->is.bank, now);
 	for (size_t i = 0; i < now->len; i++)
-		if (now->at[i].engine == PORT_NFT && !layout_has_port(&seen.live, g->is.bank, &now->at[i]))
+		if (now->at[i].engine == PORT_NFT && !now->at[i].left && !layout_has_port(&seen.live, g->is.bank, &now->at[i]))
 			layout_hook_port(&seen.change, g->is.bank, g->is.posture, &now->at[i], LAYOUT_HERE);
 	return filter_commit(k->filter, &seen.change, why);
 }
@@ -81,6 +83,21 @@ static void follow_tc(struct generation *g, struct kernel *k, struct ports *now,
 	g->is.program[TEG_HOOK_TC] = 0;
 }
 
+/* What others took away, and is only told of, is not put back because the interface changed. */
+static void leave_lost(struct ports *now, const struct ports *before)
+{
+	for (size_t i = 0; i < now->len; i++) {
+		struct port *p = &now->at[i];
+		const struct port *was = ports_find(before, p->ifindex);
+
+		if (!was || !was->left)
+			continue;
+		p->left = true;
+		p->engine = was->engine;
+		memcpy(p->reason, was->reason, sizeof p->reason);
+	}
+}
+
 int generation_follow_links(struct generation *g, struct kernel *k, struct state *s, struct err *why)
 {
 	own(arena) struct arena *a = arena_new();
@@ -93,6 +110,7 @@ int generation_follow_links(struct generation *g, struct kernel *k, struct state
 	if (rc)
 		return rc;
 	ports_match(&now, &g->plan, &links, a);
+	leave_lost(&now, &g->ports);
 	ports_choose(&now, &wish, why);
 	if (g->tables) {
 		follow_tc(g, k, &now, &changed);
