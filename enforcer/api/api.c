@@ -12,6 +12,7 @@
 
 #include "enforcer/api/http/request.h"
 #include "enforcer/api/sampling.h"
+#include "lang/base/clock.h"
 
 #define THREADS_PER_DOOR 2
 #define CLIENTS_PER_DOOR 256
@@ -128,13 +129,13 @@ static bool asks_to_leave(int signals)
 /* Until the warden is gone (an error), a signal ends it (0), or it has left (0). */
 static int serve(struct server *s, struct MHD_Daemon *const daemons[static 2], int warden_sock, int signals, struct err *why)
 {
-	struct sampler sampler = { .waiter.then = sampled, .server = s, .when.next_ns = clock_now_ns() };
+	struct sampler sampler = { .waiter.then = sampled, .server = s, .when.next_ns = clock_ns(CLOCK_MONOTONIC) };
 	struct pollfd watched[] = { { .fd = warden_sock, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
 	uint64_t gone_at_ns = UINT64_MAX;
 	int rc = 0;
 
 	for (bool ends = false; !rc && !ends;) {
-		uint64_t now_ns = clock_now_ns();
+		uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 
 		link_tick(s->link, now_ns);
 		clients_tick(s->clients, now_ns);

@@ -5,7 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "lang/base/clock.h"
 
 /* A question on its way. Without waiters it stays until answered, so that few are ever on their way. */
 struct flight {
@@ -77,14 +78,6 @@ static bool changes_something(enum message_kind question)
 static bool stands_alone(enum message_kind question)
 {
 	return changes_something(question) || question == MESSAGE_ASK_BUNDLE || question == MESSAGE_ASK_AUDIT;
-}
-
-uint64_t clock_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* ---- answers --------------------------------------------------------------------- */
@@ -270,7 +263,7 @@ static enum heard ask_locked(struct link *l, const struct question *q, struct wa
 void link_ask(struct link *l, const struct question *q, struct waiter *w, uint64_t timeout_ns)
 {
 	assert(answer_kind(q->kind) != q->kind);
-	w->deadline_ns = clock_now_ns() + timeout_ns;
+	w->deadline_ns = clock_ns(CLOCK_MONOTONIC) + timeout_ns;
 
 	pthread_mutex_lock(&l->lock);
 	enum heard how = ask_locked(l, q, w);

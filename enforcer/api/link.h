@@ -95,6 +95,4 @@ void link_end(struct link *l);
 /* A change is on its way: an unanswered status says only that the warden is busy. */
 bool link_is_changing(struct link *l);
 
-uint64_t clock_now_ns(void);
-
 #endif

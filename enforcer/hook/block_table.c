@@ -301,20 +301,6 @@ static bool use_length(struct block_table *t, struct prefix net, uint64_t until_
 	return true;
 }
 
-bool block_table_around(const struct block_table *t, struct prefix source, uint64_t now_ns, struct prefix *out)
-{
-	for (unsigned len = source.len; len-- > 1;) {
-		const struct prefix net = prefix_cut(source, len);
-
-		if (len < 64 && t->at->nets[source.addr.family] & TEG_NET_BIT(len) && block_is_net(net) &&
-		    block_table_get(t, net, now_ns).until_ns) {
-			*out = net;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* ---- one source -------------------------------------------------------------------------------- */
 
 bool block_table_set(struct block_table *t, struct prefix source, uint64_t until_ns, uint32_t by, uint64_t now_ns)

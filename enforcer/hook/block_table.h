@@ -59,9 +59,6 @@ struct block_row block_table_get(const struct block_table *t, struct prefix sour
 bool block_table_set(struct block_table *t, struct prefix source, uint64_t until_ns, uint32_t by, uint64_t now_ns);
 bool block_table_takes_length(const struct block_table *t, struct prefix source);
 
-/* The longest network in force that the source is in, but for itself; false when there is none. */
-bool block_table_around(const struct block_table *t, struct prefix source, uint64_t now_ns, struct prefix *out);
-
 /* Lengths of which no network is blocked any more are asked for no longer. Walks over the table, when there may be such. */
 void block_table_tidy(struct block_table *t, uint64_t now_ns);
 

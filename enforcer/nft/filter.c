@@ -14,6 +14,7 @@
 #include <linux/netlink.h>
 
 #include "enforcer/nft/filter_talk.h"
+#include "lang/base/clock.h"
 #include "lang/base/own.h"
 
 /* A dump answers in parts of at most this (NLMSG_GOODSIZE and the larger of newer kernels). */
@@ -386,17 +387,9 @@ static int nothing_there(struct err *why)
 	return 0;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 struct filter_patience filter_be_patient(struct filter *f, unsigned ms)
 {
-	f->patient_until_ms = now_ms() + ms;
+	f->patient_until_ms = clock_ms(CLOCK_MONOTONIC) + ms;
 	return (struct filter_patience){ f };
 }
 
@@ -407,7 +400,7 @@ void filter_patience_own_(struct filter_patience *p)
 
 bool filter_is_patient(const struct filter *f)
 {
-	return f->patient_until_ms && now_ms() < f->patient_until_ms;
+	return f->patient_until_ms && clock_ms(CLOCK_MONOTONIC) < f->patient_until_ms;
 }
 
 /* The kernel tells of each change whose it was. */

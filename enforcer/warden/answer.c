@@ -13,6 +13,7 @@
 #include "enforcer/warden/feeds/feeds.h"
 #include "enforcer/warden/inside.h"
 #include "enforcer/warden/report.h"
+#include "lang/base/clock.h"
 
 static int answer(struct warden *w, const struct message *to, enum message_kind kind, const struct buf *payload,
 		  struct err *why)
@@ -79,14 +80,6 @@ static int answer_status(struct warden *w, const struct message *m, struct arena
 	return answer(w, m, MESSAGE_STATUS, &out, why);
 }
 
-static uint64_t worked_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static struct child *child_of(struct warden *w, uint64_t talk)
 {
 	return w->api.talk.number == talk ? &w->api : w->leaving.talk.number == talk ? &w->leaving : NULL;
@@ -95,7 +88,7 @@ static struct child *child_of(struct warden *w, uint64_t talk)
 /* Counted or not. */
 static int tell_counters(struct talk *to, uint32_t id, struct counting *of, uint64_t cost_ns, int rc, struct err *why)
 {
-	const uint64_t from = worked_ns();
+	const uint64_t from = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	own(buf) struct buf out = { 0 };
 	struct counters c = { 0 };
 
@@ -105,14 +98,14 @@ static int tell_counters(struct talk *to, uint32_t id, struct counting *of, uint
 		say("%s", why->text);
 		c = (struct counters){ 0 };
 	}
-	c.cost_ns = cost_ns + worked_ns() - from;
+	c.cost_ns = cost_ns + clock_ns(CLOCK_THREAD_CPUTIME_ID) - from;
 	counters_encode(&out, &c);
 	return talk_say(to, &(struct message){ MESSAGE_COUNTERS, id, out.at, out.len, -1 }, now_ms(), why);
 }
 
 static int answer_counters(struct warden *w, const struct message *m, struct err *why)
 {
-	const uint64_t from = worked_ns();
+	const uint64_t from = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	own(counting) struct counting of = { 0 };
 	int rc = counting_begin(&of, w->live, &w->kernel, why);
 
@@ -120,13 +113,13 @@ static int answer_counters(struct warden *w, const struct message *m, struct err
 		w->counts.of = of;
 		w->counts.talk = w->heard->number;
 		w->counts.id = m->id;
-		w->counts.cost_ns = worked_ns() - from;
+		w->counts.cost_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - from;
 		of = (struct counting){ 0 };
 		return 0;
 	}
 	while (!rc && !counting_is_over(&of))
 		rc = counting_go_on(&of, why);
-	return tell_counters(w->heard, m->id, &of, worked_ns() - from, rc, why);
+	return tell_counters(w->heard, m->id, &of, clock_ns(CLOCK_THREAD_CPUTIME_ID) - from, rc, why);
 }
 
 bool answer_is_due(const struct warden *w)
@@ -147,12 +140,12 @@ static int count_on(struct warden *w, struct err *why)
 
 void answer_go_on(struct warden *w)
 {
-	const uint64_t from = worked_ns();
+	const uint64_t from = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	struct child *to = child_of(w, w->counts.talk);
 	struct err why = { 0 };
 	int rc = to ? count_on(w, &why) : 0;
 
-	w->counts.cost_ns += worked_ns() - from;
+	w->counts.cost_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - from;
 	if (to && !rc && !counting_is_over(&w->counts.of))
 		return;
 	if (to && tell_counters(&to->talk, w->counts.id, &w->counts.of, w->counts.cost_ns, rc, &why))

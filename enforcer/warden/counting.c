@@ -1,12 +1,11 @@
 #include "enforcer/warden/counting.h"
 
-#include <time.h>
-
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "enforcer/hook/ledger.h"
 #include "enforcer/warden/blocks/nft.h"
+#include "lang/base/clock.h"
 #include "lang/bundle/nft_name.h"
 #include "lang/vocab/cause.h"
 
@@ -95,24 +94,16 @@ static int count_blocked_now(uint64_t *out, struct counting *r, struct err *why)
 	return rc;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* Counting walks over all of them, which under a flood are many: never more than a fiftieth of the time. */
 static int count_blocked(struct counters *out, struct counting *r, struct err *why)
 {
 	struct kernel *k = r->k;
-	const uint64_t from = now_ns();
+	const uint64_t from = clock_ns(CLOCK_MONOTONIC);
 	int rc = 0;
 
 	if (!k->blocked_at_ns || from - k->blocked_at_ns > 50 * k->blocked_cost_ns) {
 		rc = count_blocked_now(&k->blocked, r, why);
-		k->blocked_at_ns = now_ns();
+		k->blocked_at_ns = clock_ns(CLOCK_MONOTONIC);
 		k->blocked_cost_ns = k->blocked_at_ns - from;
 	}
 	out->blocked_sources = k->blocked;
@@ -227,7 +218,7 @@ int counting_sum(struct counters *out, struct counting *r, struct err *why)
 	const struct generation *g = r->g;
 
 	prepare_sums(r);
-	*out = (struct counters){ .at_ns = now_ns() };
+	*out = (struct counters){ .at_ns = clock_ns(CLOCK_MONOTONIC) };
 	out->row_count = g ? g->plan.counter_count : 0;
 	out->rows = arena_zero(r->arena, (out->row_count + 1) * sizeof *out->rows);
 	for (uint32_t i = 0; i < out->row_count; i++) {

@@ -2,18 +2,11 @@
 
 #include <sched.h>
 #include <sys/resource.h>
-#include <time.h>
+
+#include "lang/base/clock.h"
 
 #define LEAST_PRIORITY 1
 #define BEFORE_OTHERS  -10
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static bool schedule(int policy, int priority)
 {
@@ -29,12 +22,12 @@ void hurry_somewhat(void)
 
 struct hurry hurry_begin(uint64_t *lasted_ns)
 {
-	return (struct hurry){ schedule(SCHED_FIFO, LEAST_PRIORITY), now_ns(), lasted_ns };
+	return (struct hurry){ schedule(SCHED_FIFO, LEAST_PRIORITY), clock_ns(CLOCK_MONOTONIC), lasted_ns };
 }
 
 void hurry_own_(struct hurry *h)
 {
-	*h->lasted_ns = now_ns() - h->began_ns;
+	*h->lasted_ns = clock_ns(CLOCK_MONOTONIC) - h->began_ns;
 	if (h->granted)
 		schedule(SCHED_OTHER, 0);
 }

@@ -18,6 +18,7 @@
 #include <sched.h>
 
 #include "enforcer/hook/block_table.h"
+#include "lang/base/clock.h"
 
 /* ---- opening ------------------------------------------------------------------- */
 
@@ -250,14 +251,6 @@ int kernel_follow_self(struct kernel *k, struct err *why)
 
 /* ---- runtime blocks ---------------------------------------------------------------- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 struct block_table *kernel_blocks(struct kernel *k, struct err *why)
 {
 	return k->blocks.at || !block_table_open(&k->blocks, &k->shared, why) ? &k->blocks : NULL;
@@ -265,7 +258,7 @@ struct block_table *kernel_blocks(struct kernel *k, struct err *why)
 
 bool kernel_has_blocks(const struct kernel *k)
 {
-	return k->xdp && __atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED) > now_ns();
+	return k->xdp && __atomic_load_n(&k->active->blocks_until_ns, __ATOMIC_RELAXED) > clock_ns(CLOCK_MONOTONIC);
 }
 
 int kernel_count_blocks(struct kernel *k, uint64_t *in_force, struct err *why)
@@ -276,7 +269,7 @@ int kernel_count_blocks(struct kernel *k, uint64_t *in_force, struct err *why)
 	const struct block_table *t = kernel_blocks(k, why);
 	if (!t)
 		return why->code;
-	*in_force = block_table_count(t, now_ns());
+	*in_force = block_table_count(t, clock_ns(CLOCK_MONOTONIC));
 	return 0;
 }
 
@@ -290,7 +283,7 @@ int kernel_blocks_left_out(struct kernel *k, uint64_t *more, struct err *why)
 	struct block_table *t = kernel_blocks(k, why);
 	if (!t)
 		return why->code;
-	block_table_tidy(t, now_ns());
+	block_table_tidy(t, clock_ns(CLOCK_MONOTONIC));
 	const uint64_t full = __atomic_load_n(&t->at->full, __ATOMIC_RELAXED);
 	*more = full - k->left_out;
 	k->left_out = full;

@@ -20,20 +20,13 @@
 #include "enforcer/proc/say.h"
 #include "enforcer/warden/feeds/feeds.h"
 #include "enforcer/warden/inside.h"
+#include "lang/base/clock.h"
 #include "lang/base/file.h"
 #include "lang/base/memory.h"
 #include "lang/bundle/bundle.h"
 
 /* With others who change nftables all the time: half of what an answer is waited for. */
 #define PATIENCE_MS 2500
-
-static uint64_t boottime_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* What is to be rolled out, and for whom the history says it was. */
 struct rollout {
@@ -125,7 +118,7 @@ static int roll_out(struct warden *w, const struct rollout *r, struct refusal *n
 	}
 	generation_free(w->live);
 	w->live = take(g);
-	w->switched_ns = boottime_ns();
+	w->switched_ns = clock_ns(CLOCK_BOOTTIME);
 	*w->revert_fault = '\0';
 	if (!is_pending(w))
 		feeds_collect(&w->kernel, &w->live->plan);
@@ -318,7 +311,7 @@ static int is_waited_for(const struct warden *w, const struct settle *ask, struc
  */
 static int proves_a_way_in(const struct warden *w, const struct settle *ask, struct refusal *no)
 {
-	if (ask->opened_ns > w->switched_ns && ask->opened_ns <= boottime_ns())
+	if (ask->opened_ns > w->switched_ns && ask->opened_ns <= clock_ns(CLOCK_BOOTTIME))
 		return 0;
 	no->code = RESULT_REFUSED;
 	no->part = "confirm";

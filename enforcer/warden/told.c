@@ -12,6 +12,7 @@
 #include "enforcer/hook/ledger.h"
 #include "enforcer/nft/nflog.h"
 #include "enforcer/proc/say.h"
+#include "lang/base/clock.h"
 #include "lang/base/strmap.h"
 #include "lang/bundle/nft_name.h"
 #include "lang/vocab/cause.h"
@@ -112,14 +113,6 @@ static const char *interface_name(const struct told *t, uint32_t ifindex)
 }
 
 /* ---- reading ----------------------------------------------------------------------- */
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* The api reads as it can; while much of what it was sent waits, more is not sent. */
 static bool takes_more(const struct talk *to)

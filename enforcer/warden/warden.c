@@ -21,6 +21,7 @@
 #include "enforcer/warden/inside.h"
 #include "enforcer/warden/places.h"
 #include "enforcer/warden/sockets.h"
+#include "lang/base/clock.h"
 #include "lang/base/file.h"
 #include "lang/base/memory.h"
 #include "lang/base/version.h"
@@ -29,10 +30,7 @@
 
 uint64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
 /* To finish a switch with: what looking at some thousand chains takes. */

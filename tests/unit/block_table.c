@@ -206,14 +206,6 @@ static struct prefix net(const char *text)
 	return p;
 }
 
-static const char *around(const struct block_table *t, struct prefix p, uint64_t now)
-{
-	static char text[ADDR_TEXT];
-	struct prefix found;
-
-	return block_table_around(t, p, now, &found) ? prefix_print(found, text) : "";
-}
-
 static void networks(void)
 {
 	struct block_table t = table_new();
@@ -225,16 +217,11 @@ static void networks(void)
 	tap_num((int64_t)block_table_get(&t, host, NOW).until_ns, 0, "which is no block of the host of that address");
 	tap_num((int64_t)t.at->nets[FAMILY_IP4], (int64_t)TEG_NET_BIT(24), "packets are asked for its length");
 	tap_num(active.nets, TEG_IP4, "and those of IPv6 for none");
-	tap_text(around(&t, host, NOW), "203.0.113.0/24", "a host in it is in it");
-	tap_text(around(&t, a, NOW), "", "it is in no other");
 	tap_ok(block_table_set(&t, wide, NOW + 200, TEG_BLOCK_NOBODY, NOW) && block_table_set(&t, half, NOW + 300, TEG_BLOCK_NOBODY, NOW) &&
 	       block_table_set(&t, six, NOW + 200, 7, NOW) && block_table_set(&t, six_host, NOW + 100, 7, NOW), "wider ones, and of IPv6");
-	tap_text(around(&t, a, NOW), "203.0.0.0/8", "now it is in one");
-	tap_text(around(&t, wide, NOW), "128.0.0.0/1", "and that in one of half of all addresses");
-	tap_text(around(&t, six_host, NOW), "2001:db8::/32", "as a /64 is");
 	tap_num((int64_t)block_table_count(&t, NOW), 5, "each counts once");
 	tap_ok(block_table_set(&t, wide, 0, 0, NOW), "one is taken back");
-	tap_text(around(&t, a, NOW), "128.0.0.0/1", "the next wider one stays");
+	tap_num((int64_t)block_table_get(&t, half, NOW).until_ns, NOW + 300, "the next wider one stays");
 	block_table_tidy(&t, NOW);
 	tap_num((int64_t)t.at->nets[FAMILY_IP4], (int64_t)(TEG_NET_BIT(24) | TEG_NET_BIT(1)), "nobody is asked for its length any more");
 	block_table_tidy(&t, NOW + 100);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "enforcer/api/link.h"
+#include "lang/base/clock.h"
 
 struct client {
 	struct client *next, **at; /* at: whose next is this one */
@@ -40,7 +41,7 @@ static uint64_t deadline_of(enum client_wait what)
 {
 	uint64_t s = limit_s(what);
 
-	return s == UINT64_MAX ? s : clock_now_ns() + s * 1000000000;
+	return s == UINT64_MAX ? s : clock_ns(CLOCK_MONOTONIC) + s * 1000000000;
 }
 
 struct clients *clients_new(void)
@@ -73,13 +74,11 @@ static struct client *client_new(struct clients *all, struct MHD_Connection *con
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct client *c = info ? calloc(1, sizeof *c) : NULL;
-	struct timespec now;
 
 	if (!c)
 		return NULL;
 	c->fd = info->connect_fd;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	c->opened_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	c->opened_ns = clock_ns(CLOCK_BOOTTIME);
 	c->deadline_ns = deadline_of(CLIENT_HEAD);
 
 	pthread_mutex_lock(&all->lock);

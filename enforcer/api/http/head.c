@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "enforcer/api/feed_text.h"
+#include "lang/base/clock.h"
 #include "lang/bundle/bundle.h"
 
 const char *request_header(struct request *r, const char *name)
@@ -102,7 +103,7 @@ static const struct sockaddr *address_of(const struct request *r)
 
 static void check_pace(struct request *r)
 {
-	if (r->door->by_token && !pace_take(r->server->pace, address_of(r), PACE_REQUEST, clock_now_ns()))
+	if (r->door->by_token && !pace_take(r->server->pace, address_of(r), PACE_REQUEST, clock_ns(CLOCK_MONOTONIC)))
 		request_refuse(r, PROBLEM_TOO_FAST, NULL, NULL, "more than the setting rate-limit allows an address");
 }
 
@@ -163,7 +164,7 @@ static void check_access(struct request *r)
 	if (r->caller.may >= r->route->access)
 		return;
 	if (r->door->by_token && !r->caller.known)
-		pace_fine(r->server->pace, address_of(r), PACE_GUESS, clock_now_ns());
+		pace_fine(r->server->pace, address_of(r), PACE_GUESS, clock_ns(CLOCK_MONOTONIC));
 	request_refuse(r, r->door->by_token && !r->caller.known ? PROBLEM_NO_TOKEN : PROBLEM_FORBIDDEN, NULL, access_advice(r),
 		       "%s needs the role %s; %s has the role %s", r->route->path, access_name(r->route->access),
 		       r->caller.name, access_name(r->caller.may));

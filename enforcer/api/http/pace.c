@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND_NS UINT64_C(1000000000)
+#include "lang/base/clock.h"
+
 #define BURST_S	  2
 
 struct bucket {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "enforcer/api/http/request.h"
+#include "lang/base/clock.h"
 
 static enum problem problem_of(enum result_code c)
 {
@@ -142,7 +143,7 @@ static bool take_plan(struct request *r)
 	if (!token)
 		return true;
 	if (plan_digest(request_bundle(r), &bundle) &&
-	    ticket_use(request_server(r)->tickets, token, &bundle, clock_now_ns(), base)) {
+	    ticket_use(request_server(r)->tickets, token, &bundle, clock_ns(CLOCK_MONOTONIC), base)) {
 		request_rebase(r, base);
 		return true;
 	}

@@ -8,6 +8,7 @@
 
 #include "enforcer/api/compare.h"
 #include "enforcer/api/http/request.h"
+#include "lang/base/clock.h"
 
 bool plan_digest(int fd, struct digest *out)
 {
@@ -79,7 +80,7 @@ static void compare(struct request *r, const struct status *s, int kept)
 	}
 	digest = digest_of(is_bytes.at, is_bytes.len);
 	base_tag(base, s->generation, s->bundle);
-	ticket_issue(request_server(r)->tickets, &digest, base, clock_now_ns(), token);
+	ticket_issue(request_server(r)->tickets, &digest, base, clock_ns(CLOCK_MONOTONIC), token);
 	request_reply(r, MHD_HTTP_OK, plan_json(r, s, &was, &is, token));
 }
 

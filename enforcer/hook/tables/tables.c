@@ -15,6 +15,7 @@
 #include <linux/pkt_cls.h>
 
 #include "enforcer/hook/one_value.h"
+#include "lang/base/clock.h"
 
 #ifndef BPF_F_XDP_HAS_FRAGS
 #define BPF_F_XDP_HAS_FRAGS (1U << 5)
@@ -372,10 +373,7 @@ int opened_load(struct opened *o, struct err *why)
 
 static double cpu_ms(void)
 {
-	struct timespec t = { 0 };
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+	return (double)clock_ns(CLOCK_THREAD_CPUTIME_ID) / 1e6;
 }
 
 /* The processor's time since *since, which is now from here on. */

@@ -3,25 +3,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "enforcer/warden/blocks/seen.h"
+#include "lang/base/clock.h"
 #include "lang/base/memory.h"
 #include "lang/base/own.h"
 
-#define SECOND_NS    UINT64_C(1000000000)
 #define AT_ONCE	     4096u /* elements in a change */
 
 /* A larger set is not listed, only counted: reading it takes the kernel a time that grows with its square, minutes for a million. */
 #define NFT_LISTED_MOST 50000u
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
 
 /* ---- changing ------------------------------------------------------------------------ */
 
@@ -185,7 +176,7 @@ static int change_nft(struct changing *c)
 static void change(void *context)
 {
 	struct changing *c = context;
-	const uint64_t now = now_ns(CLOCK_MONOTONIC);
+	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (c->at.xdp)
 		c->rc = change_xdp(c, now);
@@ -230,7 +221,7 @@ static void walk_row(void *cls, const struct block_row *row)
 
 static int walk_xdp(struct kernel *k, walk_one *one, void *cls, struct err *why)
 {
-	struct walking w = { one, cls, now_ns(CLOCK_MONOTONIC) };
+	struct walking w = { one, cls, clock_ns(CLOCK_MONOTONIC) };
 	const struct block_table *t = kernel_blocks(k, why);
 
 	if (t)
@@ -381,7 +372,7 @@ static int list_nft(struct listing *l, struct kernel *k, const struct block_plac
 int blocks_list(struct blocks *out, struct kernel *k, const struct generation *g, struct arena *a, struct err *why)
 {
 	struct blocks b = { .rows = arena_zero(a, BLOCKS_LISTED_MAX * sizeof *b.rows) };
-	struct listing l = { &b, g, now_ns(CLOCK_REALTIME), NULL, 0, 0 };
+	struct listing l = { &b, g, clock_ns(CLOCK_REALTIME), NULL, 0, 0 };
 	struct block_places at;
 	int rc = block_places_find(&at, k, why);
 
@@ -426,7 +417,7 @@ static int no_place(const struct block_table *t, struct prefix source, struct er
 
 static int carry_to_xdp(struct kernel *k, const struct has *what, struct err *why)
 {
-	const uint64_t now = now_ns(CLOCK_MONOTONIC);
+	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	struct block_table *t = kernel_blocks(k, why);
 	int rc = t ? 0 : why->code;
 
@@ -507,7 +498,7 @@ static void carry_row(void *cls, const struct block_row *row)
 /* What the programs of another version have blocked. */
 static int carry_older(struct kernel *k, struct err *why)
 {
-	struct older_carrying c = { .now_ns = now_ns(CLOCK_MONOTONIC), .why = why };
+	struct older_carrying c = { .now_ns = clock_ns(CLOCK_MONOTONIC), .why = why };
 
 	if (!k->older.blocks.at || !k->xdp)
 		return 0;

@@ -1,22 +1,14 @@
 #include "enforcer/warden/blocks/seen.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "enforcer/warden/blocks/blocks.h"
+#include "lang/base/clock.h"
 
 int block_places_find(struct block_places *out, struct kernel *k, struct err *why)
 {
 	*out = (struct block_places){ .xdp = k->xdp };
 	return filter_sets_look(k->filter, FILTER_NETDEV, &block_sets[0][0], &out->nft[0][0], BLOCK_KINDS * FAMILY_COUNT, why);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
 #define NO_ELEMENT UINT32_MAX
@@ -58,7 +50,7 @@ static int seeing_begin(struct seeing *s, struct block_seen *all, struct arena *
 	}
 	if (s->count)
 		qsort(s->by_source, s->count, sizeof *s->by_source, by_source);
-	s->now_ns = now_ns();
+	s->now_ns = clock_ns(CLOCK_MONOTONIC);
 	if (s->ask->at->xdp && !(s->table = kernel_blocks(s->k, s->why)))
 		return s->why->code;
 	return 0;

@@ -3,16 +3,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "lang/base/clock.h"
 #include "lang/base/file.h"
 #include "lang/base/own.h"
-
-static uint64_t boottime_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* "" when it cannot be read: then it is no boot's, and the real time decides. */
 static void read_boot(char out[static DEADLINE_BOOT_MAX + 1])
@@ -27,7 +20,7 @@ static void read_boot(char out[static DEADLINE_BOOT_MAX + 1])
 
 struct deadline deadline_in(uint64_t seconds)
 {
-	struct deadline d = { .until = (uint64_t)time(NULL) + seconds, .boot_ms = boottime_ms() + seconds * 1000,
+	struct deadline d = { .until = (uint64_t)time(NULL) + seconds, .boot_ms = clock_ms(CLOCK_BOOTTIME) + seconds * 1000,
 			      .length = seconds };
 
 	read_boot(d.boot);
@@ -46,13 +39,13 @@ void deadline_resume(struct deadline *d)
 	if (left > d->length)
 		left = d->length;
 	d->until = now + left;
-	d->boot_ms = boottime_ms() + left * 1000;
+	d->boot_ms = clock_ms(CLOCK_BOOTTIME) + left * 1000;
 	memcpy(d->boot, boot, sizeof boot);
 }
 
 uint64_t deadline_left_ms(const struct deadline *d)
 {
-	const uint64_t now = boottime_ms();
+	const uint64_t now = clock_ms(CLOCK_BOOTTIME);
 
 	if (!deadline_is_set(d))
 		return UINT64_MAX;
