@@ -146,6 +146,7 @@ static void starve(bool all)
 		 s.for_memory, s.points - s.for_memory - s.made_do, s.made_do);
 	tap_ok(s.points > 200 && s.for_memory > 10, "memory is refused at every point of a stage, %s",
 	       all ? "and from there on" : "once");
+	tap_ok(s.made_do * 10 < s.points, "a program that lacked it is not loaded in another way");
 	tap_num((long)s.untold, 0, "each time it ends well, or says why not");
 	tap_num((long)s.left, 0, "and nothing is left in the kernel");
 	tap_num(descriptors(), open_before, "no descriptor is lost");

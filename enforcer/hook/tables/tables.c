@@ -414,6 +414,12 @@ static int load_so(struct tables **out, const struct tables_load *load, struct e
 	return rc ? rc : tables_keep(out, o.object, load, o.program, why);
 }
 
+/* What check_mem_access() and its like, do_check() and its bounds say in kernel/bpf/verifier.c. What lacks memory, say, is no refusal. */
+static bool verifier_refuses(int rc)
+{
+	return rc == -EINVAL || rc == -EACCES || rc == -E2BIG;
+}
+
 /* Whether a verifier finds the end of a loop that it need not walk is its own matter, and each does it otherwise: what it refuses so is tried counted. */
 int tables_load(struct tables **out, const struct tables_load *load, struct err *why)
 {
@@ -422,8 +428,9 @@ int tables_load(struct tables **out, const struct tables_load *load, struct err 
 	if (as.loops != TABLES_LOOPS_AS_TAKEN)
 		return load_so(out, load, why);
 	as.loops = TABLES_LOOPS_FREE;
-	if (tables_kernel_ends_loops() && !load_so(out, &as, why))
-		return 0;
+	const int rc = tables_kernel_ends_loops() ? load_so(out, &as, why) : -EINVAL;
+	if (!verifier_refuses(rc))
+		return rc;
 	as.loops = TABLES_LOOPS_COUNTED;
 	return load_so(out, &as, why);
 }
