@@ -12,6 +12,7 @@
 #include "bpf-templates/abi.h"
 #include "bpf-templates/cause.h"
 #include "bpf-templates/config.h"
+#include "bpf-templates/hook.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
