@@ -153,6 +153,31 @@ static void add_own_blocked(struct buf *out, const cJSON *s)
 	buf_putc(out, '\n');
 }
 
+/* Of a table that is nearly full, or was, more is told. */
+static void add_flows(struct buf *out, const cJSON *s)
+{
+	const cJSON *f = cJSON_GetObjectItemCaseSensitive(s, "flows");
+	const double dropped = json_number(f, "dropped"), evicted = json_number(f, "evicted");
+	own(buf) struct buf line = { 0 };
+
+	if (!cJSON_IsObject(f))
+		return;
+	buf_printf(&line, "%.0f", json_number(f, "count"));
+	if (json_number(f, "most") > 0)
+		buf_printf(&line, " of at most %.0f", json_number(f, "most"));
+	if (dropped > 0 || evicted > 0)
+		buf_printf(&line, "; for want of room %.0f packets were dropped, %.0f flows ended", dropped, evicted);
+	add_line(out, "flows", buf_text(&line));
+	if (!*json_text(f, "full_since"))
+		return;
+	buf_release(&line);
+	buf_printf(&line, "FULL SINCE %s: new flows are dropped before layer 4, those of lifelines too; raise net.netfilter.nf_conntrack_max",
+		   json_text(f, "full_since"));
+	buf_printf(out, "  %-10s ", "");
+	say_add(out, COLOUR_BAD, buf_text(&line));
+	buf_putc(out, '\n');
+}
+
 static void add_status(struct buf *out, struct arena *a, const cJSON *answer)
 {
 	add_head(out, answer);
@@ -161,6 +186,7 @@ static void add_status(struct buf *out, struct arena *a, const cJSON *answer)
 	add_facts(out, answer);
 	add_own_blocked(out, answer);
 	add_drift(out, answer);
+	add_flows(out, answer);
 	add_events(out, answer);
 	add_interfaces(out, a, answer);
 }

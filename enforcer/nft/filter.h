@@ -101,6 +101,14 @@ int filter_commit_loose(struct filter *f, struct filter_change *c, struct err *w
 /* Every entry of this namespace's connection tracking ends. */
 int filter_flush_conntrack(struct filter *f, struct err *why);
 
+/* This namespace's connection tracking. The kernel's `dropped` also counts packets of one new flow that came at once on two processors. */
+struct filter_flows {
+	uint32_t count, most; /* flows, and how many there may be; most 0: any number */
+	uint64_t dropped;     /* packets for whose flow there was no place, since the namespace was made */
+	uint64_t evicted;     /* flows that ended before their time to make one */
+};
+int filter_flows_look(struct filter *f, struct filter_flows *out, struct err *why);
+
 /* ---- looking --------------------------------------------------------------------- */
 
 struct filter_chain {

@@ -6,6 +6,7 @@
  *     filter_words.c    why the kernel refuses a change, in words
  *     filter_look.c     chains, sets, counters, and the rules of hooks
  *     filter_set.c      the elements of a set
+ *     filter_flows.c    how full the connection table is
  *     filter_digest.c   what judges, in 32 bytes
  */
 #ifndef TEG_NFT_FILTER_TALK_H

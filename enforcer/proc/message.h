@@ -131,6 +131,15 @@ struct status_events {
 	uint64_t slow;	    /* lost since the start: the api did not take them in time */
 };
 
+/* Connection tracking, in which layer 4's packets must find a place before it sees them. */
+struct status_flows {
+	uint8_t known;	     /* it could be read */
+	uint32_t count, most; /* flows, and how many there may be; most 0: any number */
+	uint64_t dropped;    /* packets for whose flow there was no place, since the namespace was made */
+	uint64_t evicted;    /* flows that ended before their time to make one */
+	uint64_t full_since; /* seconds, CLOCK_REALTIME; 0: there is room */
+};
+
 struct status {
 	uint64_t generation;  /* 0: no policy yet */
 	const char *bundle;   /* id, 64 hex digits, "" when none */
@@ -161,6 +170,7 @@ struct status {
 	const char *own_blocked; /* which address of this host lies in a blocked network, and the way out; "" when none does */
 	uint32_t own_blocked_count; /* of such addresses */
 	const char *refuses; /* why changes that must be remembered are refused; "" when they are not */
+	struct status_flows flows;
 	struct status_events events;
 	const char *cookies; /* who answers SYNs, or why nobody does; "" when no reflex does cookies */
 };

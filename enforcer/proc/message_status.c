@@ -44,6 +44,16 @@ static void put_events(struct buf *out, const struct status_events *e)
 	wire_put_u64(out, e->slow);
 }
 
+static void put_flows(struct buf *out, const struct status_flows *f)
+{
+	wire_put_u8(out, f->known);
+	wire_put_u32(out, f->count);
+	wire_put_u32(out, f->most);
+	wire_put_u64(out, f->dropped);
+	wire_put_u64(out, f->evicted);
+	wire_put_u64(out, f->full_since);
+}
+
 void status_encode(struct buf *out, const struct status *s)
 {
 	wire_put_u64(out, s->generation);
@@ -83,6 +93,7 @@ void status_encode(struct buf *out, const struct status *s)
 	wire_put_str(out, s->own_blocked);
 	wire_put_u32(out, s->own_blocked_count);
 	wire_put_str(out, s->refuses);
+	put_flows(out, &s->flows);
 	put_events(out, &s->events);
 	wire_put_str(out, s->cookies);
 }
@@ -145,6 +156,16 @@ static void get_events(struct wire_in *in, struct status_events *e, struct arena
 	e->slow = wire_get_u64(in);
 }
 
+static void get_flows(struct wire_in *in, struct status_flows *f)
+{
+	f->known = wire_get_u8(in);
+	f->count = wire_get_u32(in);
+	f->most = wire_get_u32(in);
+	f->dropped = wire_get_u64(in);
+	f->evicted = wire_get_u64(in);
+	f->full_since = wire_get_u64(in);
+}
+
 int status_decode(struct status *out, struct arena *a, const void *bytes, size_t len, struct err *why)
 {
 	struct wire_in in = { bytes, len, false };
@@ -179,9 +200,10 @@ int status_decode(struct status *out, struct arena *a, const void *bytes, size_t
 	s.own_blocked = wire_get_str(&in, a);
 	s.own_blocked_count = wire_get_u32(&in);
 	s.refuses = wire_get_str(&in, a);
+	get_flows(&in, &s.flows);
 	get_events(&in, &s.events, a);
 	s.cookies = wire_get_str(&in, a);
-	int rc = message_decoded(&in, s.intact <= 1 && !(s.intact && s.unknown_since) && s.proved <= 1, "status", why);
+	int rc = message_decoded(&in, s.intact <= 1 && !(s.intact && s.unknown_since) && s.proved <= 1 && s.flows.known <= 1, "status", why);
 	if (!rc)
 		*out = s;
 	return rc;

@@ -55,10 +55,11 @@ static int answer_status(struct warden *w, const struct message *m, struct arena
 {
 	if (*w->keep_fault)
 		keep_look(w);
+	flows_look(w);
 	own(buf) struct buf out = { 0 };
 	struct status s = { .started = w->started, .adopted = recovered_name(w->found), .intact = 1, .fault = "",
 			    .drift = w->drift, .refuses = w->keep_fault, .own_blocked = w->own_blocked.text,
-			    .own_blocked_count = w->own_blocked.count };
+			    .own_blocked_count = w->own_blocked.count, .flows = w->flows };
 
 	report_status(&s, w->live, &w->kernel, a);
 	told_count(w->told, &w->kernel, &s.events);

@@ -7,6 +7,7 @@
  *     keep.c      can the state directory be written?
  *     reload.c    SIGHUP: another api takes over
  *     drift.c     is the kernel still as it was made?
+ *     flows.c     has connection tracking room for new flows?
  */
 #ifndef TEG_WARDEN_INSIDE_H
 #define TEG_WARDEN_INSIDE_H
@@ -50,6 +51,8 @@ struct warden {
 	bool drift_is_open;
 	uint64_t drift_at_ms;
 	struct blocks_own own_blocked;
+	struct status_flows flows; /* as of the last look */
+	char flows_fault[512];
 	/* Counters on their way to the api that asked: in parts, between which others are heard. */
 	struct {
 		struct counting of;
@@ -123,6 +126,11 @@ void keep_look(struct warden *w);
 
 /* Looks first. */
 int keep_refuses(struct warden *w, struct refusal *no);
+
+/* ---- flows.c ---- */
+
+/* Looks; says when the connection table has become full, and when there is room again. */
+void flows_look(struct warden *w);
 
 /* ---- posture.c ---- */
 

@@ -192,6 +192,7 @@ static void tick(struct warden *w)
 	if (w->own_blocked.count)
 		warden_look_at_own(w); /* blocks end */
 	keep_look(w);
+	flows_look(w);
 	sockets_let_go(w->network);
 }
 

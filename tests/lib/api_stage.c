@@ -66,7 +66,7 @@ static void learn_part(struct api_stage *s)
 		.generation = 9007199254740993, /* 2^53 + 1: no double holds it */
 		.bundle = "ab12", .policy = "edge", .version = "3.2.0", .posture = "BALANCED",
 		.posture_reason = "back to \"normal\"\xc3\xa9", .posture_since = 1700000000, .posture_until = 1700003600, .posture_next = "CALM", .started = 1600000000,
-		.adopted = "adopted", .engine = "mixed", .nft_digest = "cd34", .intact = 1, .fault = "", .drift.fault = "", .own_blocked = "", .refuses = "", .events = { "xdp", 7, 3, 2, 1 },
+		.adopted = "adopted", .engine = "mixed", .nft_digest = "cd34", .intact = 1, .fault = "", .drift.fault = "", .own_blocked = "", .refuses = "", .flows = { 1, 12, 4096, 5, 6, 0 }, .events = { "xdp", 7, 3, 2, 1 },
 		.postures = postures, .posture_count = ARRAY_LEN(postures),
 		.interfaces = interfaces, .interface_count = ARRAY_LEN(interfaces),
 	};

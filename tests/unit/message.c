@@ -25,7 +25,7 @@ static struct status whole_status(void)
 		.engine = "mixed", .nft_digest = "bb", .unknown_since = 1700000040, .fault = "nft: unread", .postures = postures, .posture_count = 2,
 		.interfaces = interfaces, .interface_count = 2, .parts = parts, .part_count = 2,
 		.pending = { 1700000060, 40 }, .drift = { 1700000030, 2, 1, 1700000020, "nft: altered" }, .own_blocked = "192.0.2.7 lies in it", .own_blocked_count = 3, .refuses = "it is full",
-		.events = { "xdp", 7, 3, 2, 1 }, .cookies = "on arrival",
+		.flows = { 1, 262144, 262144, 9, 11, 1700000050 }, .events = { "xdp", 7, 3, 2, 1 }, .cookies = "on arrival",
 	};
 }
 

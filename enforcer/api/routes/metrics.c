@@ -140,6 +140,12 @@ static void add_qualia(struct buf *out, struct qualia *q)
 	}
 }
 
+static uint64_t flows_figure(enum metric m, const struct status_flows *f)
+{
+	return m == METRIC_FLOWS ? f->count : m == METRIC_FLOWS_MOST ? f->most : m == METRIC_FLOWS_FULL ? f->full_since != 0 :
+	       m == METRIC_FLOWS_DROPPED ? f->dropped : f->evicted;
+}
+
 static uint64_t feed_figure(enum metric m, const struct feed_row *f)
 {
 	return m == METRIC_FEED_ENTRIES ? f->entries : m == METRIC_FEED_LOADED ? f->loaded : f->stale;
@@ -241,6 +247,14 @@ static void add_metric(struct buf *out, enum metric m, const struct scrape *s)
 		break;
 	case METRIC_OWN_BLOCKED:
 		add_count(out, m, NULL, s->status->own_blocked_count);
+		break;
+	case METRIC_FLOWS:
+	case METRIC_FLOWS_MOST:
+	case METRIC_FLOWS_FULL:
+	case METRIC_FLOWS_DROPPED:
+	case METRIC_FLOWS_EVICTED:
+		if (s->status->flows.known)
+			add_count(out, m, NULL, flows_figure(m, &s->status->flows));
 		break;
 	case METRIC_FEED_ENTRIES:
 	case METRIC_FEED_LOADED:

@@ -104,6 +104,22 @@ static void add_drift(cJSON *to, const struct status_drift *d)
 	json_add_text(drift, "fault", d->fault);
 }
 
+static void add_flows(cJSON *to, const struct status_flows *f)
+{
+	cJSON *flows;
+
+	if (!f->known) {
+		cJSON_AddNullToObject(to, "flows");
+		return;
+	}
+	flows = cJSON_AddObjectToObject(to, "flows");
+	json_add_count(flows, "count", f->count);
+	json_add_count(flows, "most", f->most);
+	json_add_count(flows, "dropped", f->dropped);
+	json_add_count(flows, "evicted", f->evicted);
+	json_add_time(flows, "full_since", f->full_since);
+}
+
 static void add_events(cJSON *to, const struct status_events *e, uint64_t missed)
 {
 	cJSON *events = cJSON_AddObjectToObject(to, "events");
@@ -151,6 +167,7 @@ static cJSON *status_json(const struct status *s, const char *tag, uint64_t miss
 	add_drift(out, &s->drift);
 	json_add_text(out, "own_blocked", s->own_blocked);
 	json_add_text(out, "refuses", s->refuses);
+	add_flows(out, &s->flows);
 	add_events(out, &s->events, missed);
 	json_add_text(out, "cookies", s->cookies);
 	cJSON_AddNumberToObject(out, "switch_seconds", (double)s->switch_ns / 1e9);
