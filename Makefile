@@ -51,8 +51,9 @@ OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/hook/anchor.o $(BU
 OBJ_CTL      := $(call objects,$(CTL))
 # Of tegc, what reads git's revisions: in the program tegc-git alone (compiler/cmd/revision.h).
 OBJ_GIT      := $(call objects,compiler/cmd/revision.c compiler/cmd/patch.c)
-OBJ_TEGC     := $(BUILD)/compiler/tegc.o $(BUILD)/compiler/without_git.o $(filter-out $(OBJ_GIT),$(OBJ_COMPILER)) $(OBJ_HOOK) $(OBJ_SHARED)
-OBJ_TEGC_GIT := $(BUILD)/compiler/tegc.o $(OBJ_COMPILER) $(OBJ_HOOK) $(OBJ_SHARED)
+OBJ_BOTH     := $(BUILD)/compiler/tegc.o $(filter-out $(OBJ_GIT),$(OBJ_COMPILER)) $(OBJ_HOOK) $(OBJ_SHARED)
+OBJ_TEGC     := $(BUILD)/compiler/without_git.o $(OBJ_BOTH) $(BUILD)/gen/of_build.o
+OBJ_TEGC_GIT := $(OBJ_GIT) $(OBJ_BOTH) $(BUILD)/gen/of_build.o
 
 LIBS_tegc   := -lbpf -lmnl -lcjson -lsodium -lnettle -lpthread -lm
 LIBS_git    := $(LIBS_tegc) -lgit2
@@ -64,7 +65,7 @@ BPF_OBJECTS := $(patsubst bpf-templates/%.c,$(BUILD)/bpf/%.o,$(wildcard bpf-temp
 
 # --- targets -----------------------------------------------------------------
 
-.PHONY: all help deps install test test-vm test-kernels tests demo fuzz fuzz-keep bench bench-path bench-enforcer bench-prove bench-lang clean golden
+.PHONY: all help deps install uninstall test test-vm test-kernels tests demo fuzz fuzz-keep bench bench-path bench-enforcer bench-prove bench-lang clean golden
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -79,6 +80,11 @@ $(BUILD)/tegc: $(OBJ_TEGC)
 
 $(BUILD)/tegc-git: $(OBJ_TEGC_GIT)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_git)
+
+# By what both are made of they know each other (compiler/of_build.h).
+$(BUILD)/gen/of_build.c: $(OBJ_BOTH)
+	@mkdir -p $(@D)
+	printf '#include "compiler/of_build.h"\nOF_BUILD("%s");\n' $$(cat $(sort $^) | sha256sum | cut -c -63) > $@
 
 # No lang/syntax here: what may load programs into the kernel reads no policy text.
 $(BUILD)/tegd: $(BUILD)/enforcer/tegd.o $(OBJ_ENFORCER) $(OBJ_SHARED)
@@ -303,25 +309,35 @@ deps: ## install what building, running and testing need (apt; idempotent)
 PREFIX  ?= /usr
 DESTDIR ?=
 
+# What is installed: MODE:FILE:PLACE, below PREFIX.
+placed = $(foreach f,$(wildcard $(1)),644:$(f):$(2)/$(notdir $(f)))
+INSTALLED := 755:$(BUILD)/tegc:bin/tegc 755:$(BUILD)/tegctl:bin/tegctl 755:$(BUILD)/tegd:sbin/tegd \
+	755:$(BUILD)/tegc-git:libexec/tegumentar/tegc-git \
+	$(call placed,enforcer/systemd/tegd.service enforcer/systemd/tegd.socket,lib/systemd/system) \
+	644:enforcer/systemd/tegumentar.sysusers:lib/sysusers.d/tegumentar.conf \
+	644:enforcer/systemd/tegumentar.tmpfiles:lib/tmpfiles.d/tegumentar.conf \
+	$(foreach n,1 2 3 4 5 6 7 8,$(call placed,docs/man/*.$(n),share/man/man$(n))) \
+	644:compiler/cmd/tegc.bash:share/bash-completion/completions/tegc \
+	644:enforcer/ctl/tegctl.bash:share/bash-completion/completions/tegctl \
+	$(call placed,policies/std/*,share/tegumentar/policies/std) \
+	$(call placed,enforcer/monitoring/*,share/tegumentar/monitoring) \
+	$(call placed,docs/errors/*,share/doc/tegumentar/errors)
+INSTALLED_UNIT := lib/systemd/system/tegd.service
+# Directories that are nobody else's, the inner ones first.
+INSTALLED_DIRS := share/tegumentar/policies/std share/tegumentar/policies share/tegumentar/monitoring share/tegumentar \
+	share/doc/tegumentar/errors share/doc/tegumentar libexec/tegumentar
+
 install: all ## programs, units, manual pages, completions, the policy library; PREFIX, DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin
-	install -m 755 $(BUILD)/tegc $(BUILD)/tegctl $(DESTDIR)$(PREFIX)/bin
-	install -D -m 755 $(BUILD)/tegc-git $(DESTDIR)$(PREFIX)/libexec/tegumentar/tegc-git
-	install -m 755 $(BUILD)/tegd $(DESTDIR)$(PREFIX)/sbin
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' enforcer/systemd/tegd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/tegd.service
-	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/tegd.service
-	install -m 644 enforcer/systemd/tegd.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
-	install -D -m 644 enforcer/systemd/tegumentar.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/tegumentar.conf
-	install -D -m 644 enforcer/systemd/tegumentar.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/tegumentar.conf
-	for page in docs/man/*; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
-	install -D -m 644 compiler/cmd/tegc.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tegc
-	install -D -m 644 enforcer/ctl/tegctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tegctl
-	install -d $(DESTDIR)$(PREFIX)/share/tegumentar/policies/std $(DESTDIR)$(PREFIX)/share/tegumentar/monitoring
-	install -d $(DESTDIR)$(PREFIX)/share/doc/tegumentar/errors
-	install -m 644 docs/errors/* $(DESTDIR)$(PREFIX)/share/doc/tegumentar/errors
-	install -m 644 policies/std/* $(DESTDIR)$(PREFIX)/share/tegumentar/policies/std
-	install -m 644 enforcer/monitoring/* $(DESTDIR)$(PREFIX)/share/tegumentar/monitoring
+	@set -e; for row in $(INSTALLED); do \
+		from=$${row#*:}; \
+		install -D -m $${row%%:*} $${from%%:*} $(DESTDIR)$(PREFIX)/$${from#*:}; \
+	done
+	sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|' $(DESTDIR)$(PREFIX)/$(INSTALLED_UNIT)
+
+uninstall: ## take away what install put there; settings, state and what the kernel enforces stay
+	@set -e; for row in $(INSTALLED); do rm -f $(DESTDIR)$(PREFIX)/$${row##*:}; done
+	@for dir in $(INSTALLED_DIRS); do rmdir $(DESTDIR)$(PREFIX)/$$dir 2>/dev/null || :; done
+	@echo "what the kernel enforces goes on, and settings and state stay: docs/install.md says how to end it"
 
 clean: ## remove what was built
 	rm -rf build build-asan build-tsan build-fuzz

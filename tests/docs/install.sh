@@ -44,6 +44,15 @@ grep -q 'git.s revisions are read by tegc-git' "$dir/out"
 ok "and where git shows differences by it" "$dir/out"
 cp "$BUILD/tegc-git" "$dir/root/usr/bin/tegc-git" && revision > "$dir/out" 2>&1
 ok "where it stands beside tegc it is found" "$dir/out"
+# As one of another build: a digit of its digest is another one.
+digest=$(LC_ALL=C grep -aobE 'tegc.{4}[0-9a-f]{63}' "$BUILD/tegc-git" | head -n 1 | cut -d: -f1)
+[ -n "$digest" ] && printf x | dd of="$dir/root/usr/bin/tegc-git" bs=1 seek=$((digest + 8)) conv=notrunc status=none
+revision > "$dir/out" 2>&1
+[ $? = 66 ] && grep -q "read by tegc-git, and .*/usr/bin/tegc-git is not of one build with this tegc: install both from the same one" "$dir/out"
+ok "one of another build is not run, and that is said" "$dir/out"
+(cd "$dir/repository" && git -c diff.external="$dir/root/usr/bin/tegc diff --git" diff) > "$dir/out" 2>&1
+grep -q 'is not of one build with this tegc' "$dir/out"
+ok "also where git shows differences by it" "$dir/out"
 if [ "$(id -u)" = 0 ]; then
 	chown 65534 "$dir/root/usr/bin/tegc-git"
 	revision > "$dir/out" 2>&1
@@ -62,9 +71,21 @@ make -s install BUILD="$BUILD" DESTDIR="$dir/other" PREFIX=/opt/teg > "$dir/out"
 	grep -q '^ExecStart=/opt/teg/sbin/tegd' "$dir/other/opt/teg/lib/systemd/system/tegd.service"
 ok "with another PREFIX the unit starts that one" "$dir/out"
 
+
+mkdir -p "$dir/other/opt/teg/etc" && touch "$dir/other/opt/teg/share/tegumentar/policies/own.teg" "$dir/other/opt/teg/bin/mine"
+make -s uninstall BUILD="$BUILD" DESTDIR="$dir/other" PREFIX=/opt/teg > "$dir/out" 2>&1
+ok "make uninstall ends well" "$dir/out"
+(cd "$dir/other/opt/teg" && find . -type f | sort | xargs) > "$dir/out"
+[ "$(cat "$dir/out")" = "./bin/mine ./share/tegumentar/policies/own.teg" ]
+ok "nothing of what was installed is left, and nothing else is gone" "$dir/out"
+make -s uninstall BUILD="$BUILD" DESTDIR="$dir/root" > "$dir/out" 2>&1
+find "$dir/root" -name '*teg*' > "$dir/out"
+[ ! -s "$dir/out" ]
+ok "nor is a folder of its own, where nobody has put anything" "$dir/out"
+
 if command -v systemd-analyze >/dev/null; then
 	# Its program and its manual pages are looked for on this host: the unit is given what was built.
-	sed "s|^ExecStart=[^ ]*|ExecStart=$dir/root/usr/sbin/tegd|; /^Documentation=/d" enforcer/systemd/tegd.service > "$dir/tegd.service"
+	sed "s|^ExecStart=[^ ]*|ExecStart=$BUILD/tegd|; /^Documentation=/d" enforcer/systemd/tegd.service > "$dir/tegd.service"
 	systemd-analyze verify --recursive-errors=no "$dir/tegd.service" > "$dir/out" 2>&1 && [ ! -s "$dir/out" ]
 	ok "systemd-analyze verify has no complaint" "$dir/out"
 	systemd-analyze security --offline=yes --threshold=45 "$dir/tegd.service" > "$dir/out" 2>&1
