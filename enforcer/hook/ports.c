@@ -290,17 +290,29 @@ static int choose_one(struct port *p, const struct port_wish *wish, struct err *
 	return 0;
 }
 
+static bool is_gone(const struct port *p, const struct port_hooks *h)
+{
+	return !route_has(h->route, p->ifindex);
+}
+
 int ports_choose(struct ports *p, const struct port_wish *wish, struct err *why)
 {
-	for (size_t i = 0; i < p->len; i++) {
-		int rc = p->at[i].left ? 0 : choose_one(&p->at[i], wish, why);
+	const size_t len = p->len;
 
+	p->len = 0;
+	for (size_t i = 0; i < len; i++) {
+		struct port one = p->at[i];
+		int rc = one.left ? 0 : choose_one(&one, wish, why);
+
+		if ((rc || one.engine == PORT_NFT) && is_gone(&one, &wish->hooks))
+			continue;
 		if (rc && wish->strict) {
 			ports_abandon(p, &wish->hooks);
 			return rc;
 		}
 		if (rc)
-			choose(&p->at[i], PORT_NFT, why->text);
+			choose(&one, PORT_NFT, why->text);
+		p->at[p->len++] = one;
 	}
 	return 0;
 }
@@ -339,17 +351,22 @@ static int look_before(struct port *p, const struct port_hooks *h, struct err *w
 	return rc;
 }
 
+static int arm(struct port *p, const struct port_hooks *h, struct err *why)
+{
+	int rc = look_before(p, h, why);
+
+	if (rc)
+		return rc;
+	return p->engine == PORT_TC ? tc_arm(h->tc, p->ifindex, why) : xdp_arm(h->xdp, p->ifindex, why);
+}
+
 int ports_arm(struct ports *p, const struct port_hooks *h, struct err *why)
 {
 	for (size_t i = 0; i < p->len; i++) {
 		struct port *one = &p->at[i];
+		int rc = one->waits ? arm(one, h, why) : 0;
 
-		if (!one->waits)
-			continue;
-		int rc = look_before(one, h, why);
-		if (!rc)
-			rc = one->engine == PORT_TC ? tc_arm(h->tc, one->ifindex, why) : xdp_arm(h->xdp, one->ifindex, why);
-		if (rc)
+		if (rc && !is_gone(one, h))
 			return rc;
 		one->waits = one->joined = false;
 	}

@@ -62,15 +62,17 @@ int ports_are_there(const struct plan *plan, const struct links *links, struct e
 /* The name a zone gives outright for which there is no interface, from number *at on; NULL at the end. */
 const char *ports_missing(const struct plan *plan, const struct links *links, uint32_t *zone, uint32_t *pattern);
 
-/* What programs are attached with. */
+/* What programs are attached with, and who knows whether an interface is still there. */
 struct port_hooks {
 	struct xdp *xdp;
 	struct tc *tc;
+	struct route *route;
 };
 
 /*
  * Without hooks no program can be had, for the reason `without`; without the second, not TC. Strict: when an engine that was asked for
- * outright is impossible on a port, none is attached; else nft judges there, and the port says why.
+ * outright is impossible on a port, none is attached; else nft judges there, and the port says why. A port whose interface is gone by
+ * then is none any more.
  */
 struct port_wish {
 	struct port_hooks hooks;
@@ -81,6 +83,7 @@ struct port_wish {
 };
 int ports_choose(struct ports *p, const struct port_wish *wish, struct err *why);
 void ports_abandon(struct ports *p, const struct port_hooks *h);
+/* Those whose interface is gone are passed over. */
 int ports_arm(struct ports *p, const struct port_hooks *h, struct err *why);
 
 /* What ports_arm() did, undone: also when it failed. */

@@ -115,9 +115,9 @@ unsigned route_drain(struct route *r)
 
 typedef void (*on_message)(const struct nlmsghdr *h, void *context);
 
-/* What is listed: of which kind, and what stands behind the header. */
+/* What is listed, or told of one: of which kind, and what stands behind the header. */
 struct question {
-	uint16_t type;
+	uint16_t type, flags;
 	const void *asks;
 	size_t len;
 };
@@ -128,7 +128,7 @@ static int send_question(struct route *r, const struct question *q, struct err *
 	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
 
 	h->nlmsg_type = q->type;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	h->nlmsg_flags = NLM_F_REQUEST | q->flags;
 	h->nlmsg_seq = ++r->seq;
 	memcpy(mnl_nlmsg_put_extra_header(h, q->len), q->asks, q->len);
 	if (send(r->asks, h, h->nlmsg_len, 0) < 0)
@@ -244,7 +244,7 @@ int route_links(struct route *r, struct links *out, struct arena *a, struct err 
 {
 	struct seen_links seen = { .arena = a };
 	const struct ifinfomsg all = { .ifi_family = AF_UNSPEC };
-	int rc = ask(r, (struct question){ RTM_GETLINK, &all, sizeof all }, see_link, &seen.links.len, &seen, why);
+	int rc = ask(r, (struct question){ RTM_GETLINK, NLM_F_DUMP, &all, sizeof all }, see_link, &seen.links.len, &seen, why);
 
 	if (rc)
 		return rc;
@@ -252,6 +252,34 @@ int route_links(struct route *r, struct links *out, struct arena *a, struct err 
 		qsort(seen.links.at, seen.links.len, sizeof *seen.links.at, by_index);
 	*out = (struct links){ seen.links.at, seen.links.len };
 	return 0;
+}
+
+/* What the kernel says of one interface: its link, or an error. */
+static bool is_missing(const struct nlmsghdr *h)
+{
+	const int *code = mnl_nlmsg_get_payload(h);
+
+	return h->nlmsg_type == NLMSG_ERROR && mnl_nlmsg_get_payload_len(h) >= sizeof *code && *code == -ENODEV;
+}
+
+bool route_has(struct route *r, uint32_t ifindex)
+{
+	const struct ifinfomsg one = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
+	struct err ignored;
+
+	if (send_question(r, &(struct question){ RTM_GETLINK, 0, &one, sizeof one }, &ignored))
+		return true;
+	for (;;) {
+		ssize_t got = recv(r->asks, r->room, RECEIVE_BYTES, 0);
+		const struct nlmsghdr *h = (void *)r->room;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 || !mnl_nlmsg_ok(h, (int)got))
+			return true;
+		if (h->nlmsg_seq == r->seq)
+			return !is_missing(h);
+	}
 }
 
 struct seen_addresses {
@@ -337,14 +365,14 @@ static int see_routes(struct route *r, struct seen_addresses *seen, uint8_t fami
 {
 	const struct rtmsg local = { .rtm_family = family, .rtm_table = RT_TABLE_LOCAL, .rtm_type = RTN_LOCAL };
 
-	return ask(r, (struct question){ RTM_GETROUTE, &local, sizeof local }, see_route, &seen->all.len, seen, why);
+	return ask(r, (struct question){ RTM_GETROUTE, NLM_F_DUMP, &local, sizeof local }, see_route, &seen->all.len, seen, why);
 }
 
 int route_addresses(struct route *r, struct addresses *out, struct arena *a, struct err *why)
 {
 	const struct ifaddrmsg all = { .ifa_family = AF_UNSPEC };
 	struct seen_addresses seen = { .arena = a };
-	int rc = ask(r, (struct question){ RTM_GETADDR, &all, sizeof all }, see_address, &seen.all.len, &seen, why);
+	int rc = ask(r, (struct question){ RTM_GETADDR, NLM_F_DUMP, &all, sizeof all }, see_address, &seen.all.len, &seen, why);
 
 	if (!rc)
 		rc = see_routes(r, &seen, AF_INET, why);

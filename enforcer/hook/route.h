@@ -10,6 +10,7 @@
 #ifndef TEG_HOOK_ROUTE_H
 #define TEG_HOOK_ROUTE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,9 @@ struct links {
 
 /* By ascending ifindex. */
 int route_links(struct route *r, struct links *out, struct arena *a, struct err *why);
+
+/* False only when the kernel says that there is no such interface: it may have gone since it was listed, and its event is still to come. */
+bool route_has(struct route *r, uint32_t ifindex);
 
 /*
  * Whatever the kernel takes for this host's own, once: the addresses of its interfaces, and what its local

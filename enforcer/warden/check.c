@@ -17,6 +17,12 @@ const char *part_name(enum part p)
 	return names[p];
 }
 
+/* An interface may have gone, with all that stood on it, and its event is still to come: nothing is amiss. */
+static bool is_gone(const struct kernel *k, const struct port *p)
+{
+	return !route_has(k->route, p->ifindex);
+}
+
 static int check_tables(struct checked *c, struct generation *g, struct kernel *k, struct err *why)
 {
 	uint32_t number;
@@ -57,7 +63,8 @@ static int check_hooks(struct checked *c, struct generation *g, struct kernel *k
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < g->ports.len; i++)
-		if (g->ports.at[i].engine == PORT_NFT && !layout_has_port(&live, g->is.bank, &g->ports.at[i]))
+		if (g->ports.at[i].engine == PORT_NFT && !layout_has_port(&live, g->is.bank, &g->ports.at[i]) &&
+		    !is_gone(k, &g->ports.at[i]))
 			return err_set(why, EUCLEAN, "nft: the hook on %s is gone", g->ports.at[i].name);
 	return ports_use(&g->ports, PORT_NFT) ? blocks_check(k, g->is.bank, why) : 0;
 }
@@ -124,8 +131,10 @@ static int check_every_link(struct checked *c, struct generation *g, struct kern
 
 		if (g->ports.at[i].engine == PORT_NFT)
 			continue;
-		wanted++;
 		rc = check_link(&g->ports.at[i], k, look, &one);
+		if (rc && is_gone(k, &g->ports.at[i]))
+			continue;
+		wanted++;
 		armed += !rc;
 		if (rc && !bad) {
 			*why = one;
@@ -220,17 +229,21 @@ static int check_hook(const struct generation *g, struct kernel *k, const struct
 
 static int check_ingress(const struct generation *g, struct kernel *k, struct err *why)
 {
-	int rc = 0;
+	for (size_t i = 0; i < g->ports.len; i++) {
+		const struct port *p = &g->ports.at[i];
+		int rc = p->engine == PORT_NFT ? check_hook(g, k, p, why) : 0;
 
-	for (size_t i = 0; !rc && i < g->ports.len; i++)
-		if (g->ports.at[i].engine == PORT_NFT)
-			rc = check_hook(g, k, &g->ports.at[i], why);
-	return rc;
+		if (rc && !is_gone(k, p))
+			return rc;
+	}
+	return 0;
 }
 
 int check_port(const struct generation *g, struct kernel *k, const struct port *p, struct err *why)
 {
-	return p->engine == PORT_NFT ? check_hook(g, k, p, why) : check_link(p, k, xdp_look_link, why);
+	int rc = p->engine == PORT_NFT ? check_hook(g, k, p, why) : check_link(p, k, xdp_look_link, why);
+
+	return rc && is_gone(k, p) ? 0 : rc;
 }
 
 int check_arrivals(struct generation *g, struct kernel *k, struct err *why)

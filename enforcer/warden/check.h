@@ -7,6 +7,8 @@
  *     posture   the posture's word, for XDP
  *     links     the interfaces with the anchor before them, and no program of TC before it
  *     pins      the maps and the anchor that the next start will look for
+ *
+ * Of an interface that is gone nothing is asked: its event is still to come.
  */
 #ifndef TEG_WARDEN_CHECK_H
 #define TEG_WARDEN_CHECK_H
@@ -32,7 +34,7 @@ int check_all(struct generation *g, struct kernel *k, struct err *why);
 bool check_is_unknown(int rc);
 /* Of these only what leads a packet that arrives to its judge: the program, the links, and nft's hooks of ports. It is read at once, however long the policy is. */
 int check_arrivals(struct generation *g, struct kernel *k, struct err *why);
-/* Of one port's interface, which is there. */
+/* Of one port's interface. */
 int check_port(const struct generation *g, struct kernel *k, const struct port *p, struct err *why);
 
 /* The anchor goes before what somebody has put before it. */

@@ -105,15 +105,7 @@ bool drift_put_right(struct warden *w)
 	return !compare(w, true);
 }
 
-static bool is_there(const struct links *links, uint32_t ifindex)
-{
-	for (size_t i = 0; i < links->len; i++)
-		if (links->at[i].ifindex == ifindex)
-			return true;
-	return false;
-}
-
-static bool mark_lost(struct warden *w, const struct links *links)
+static bool mark_lost(struct warden *w)
 {
 	struct ports *ports = &w->live->ports;
 	bool any = false;
@@ -122,7 +114,7 @@ static bool mark_lost(struct warden *w, const struct links *links)
 	for (size_t i = 0; i < ports->len; i++) {
 		struct port *p = &ports->at[i];
 
-		p->left = is_there(links, p->ifindex) && check_port(w->live, &w->kernel, p, &why) == -EUCLEAN;
+		p->left = check_port(w->live, &w->kernel, p, &why) == -EUCLEAN;
 		any |= p->left;
 	}
 	return any;
@@ -130,11 +122,7 @@ static bool mark_lost(struct warden *w, const struct links *links)
 
 void drift_before_following(struct warden *w)
 {
-	own(arena) struct arena *a = arena_new();
-	struct links links;
-	struct err why;
-
-	if (route_links(w->kernel.route, &links, a, &why) || !mark_lost(w, &links))
+	if (!mark_lost(w))
 		return;
 	compare(w, w->settings->repairs);
 	for (size_t i = 0; w->settings->repairs && i < w->live->ports.len; i++)

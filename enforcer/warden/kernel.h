@@ -58,7 +58,7 @@ static inline int kernel_slot(const struct kernel *k, enum teg_hook hook)
 
 static inline struct port_hooks kernel_hooks(const struct kernel *k)
 {
-	return (struct port_hooks){ k->xdp, k->tc };
+	return (struct port_hooks){ k->xdp, k->tc, k->route };
 }
 
 /* The posture's index for the program of a bank: one store. */

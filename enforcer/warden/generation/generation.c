@@ -52,7 +52,7 @@ void generation_next_tc(char out[static 4096], const struct kernel *k)
 struct port_wish generation_wish(const struct generation *g, const struct kernel *k, const struct ports *before, bool strict)
 {
 	return (struct port_wish){
-		.hooks = g->tables ? kernel_hooks(k) : (struct port_hooks){ 0 }, .asked = k->settings->judge,
+		.hooks = g->tables ? kernel_hooks(k) : (struct port_hooks){ .route = k->route }, .asked = k->settings->judge,
 		.without = g->without, .without_tc = k->without_tc, .before = before, .strict = strict,
 	};
 }

@@ -375,6 +375,7 @@ void generation_abort(struct generation *held, struct kernel *k)
 
 	if (!g)
 		return;
-	ports_abandon(&g->ports, &(struct port_hooks){ k->xdp, k->tc });
+	const struct port_hooks hooks = kernel_hooks(k);
+	ports_abandon(&g->ports, &hooks);
 	memory_try(clear_loose, &(struct staging){ .g = g, .k = k });
 }
