@@ -99,10 +99,11 @@ static bool try_one(struct nft_lab *lab, struct nflog *log, struct strmap *so_fa
 	if (!same) {
 		char text[256];
 
-		tap_note("%s: eval tells %x, nft %x", gen_packet_text(&p, text), o.emits, told);
+		tap_note("%s: eval tells %x of %s, nft %x%s", gen_packet_text(&p, text), o.emits,
+			 drops ? nft_name(lab->arena, o.rule ? o.rule->id : o.why) : "nothing dropped", told, l.apt ? "" : ", not aptly");
 		nft_note_seen(&seen, &(struct nft_expected){ 0 });
 		for (size_t i = 0; i < l.by.entries.len; i++)
-			tap_note("told by %s", l.by.entries.at[i].name);
+			tap_note("told by %s in %u lines", l.by.entries.at[i].name, (unsigned)(uintptr_t)l.by.entries.at[i].value);
 	}
 	return same;
 }

@@ -21,7 +21,7 @@ static const char policy_text[] =
 	"posture P {\n"
 	"    default drop\n"
 	"    ssh: allow tcp to any port 22\n"
-	"    web: allow tcp to any port [80, 443]\n"
+	"    web: allow tcp to any port [23, 443]\n"
 	"    dns: allow udp to any port 53\n"
 	"}\n"
 	"initial posture P\n";
@@ -82,6 +82,7 @@ static void put_verdict(struct nlmsghdr *h, uint16_t as, int code, const char *c
 	mnl_attr_nest_end(h, data);
 }
 
+/* To a chain; where there is none, it is where the element before it ends. */
 static void add_element(struct batch *b, uint32_t id, const void *key, uint16_t bytes, int code, const char *chain)
 {
 	char room[4096] = { 0 };
@@ -93,7 +94,10 @@ static void add_element(struct batch *b, uint32_t id, const void *key, uint16_t 
 	struct nlattr *one = mnl_attr_nest_start(h, NFTA_LIST_ELEM), *data = mnl_attr_nest_start(h, NFTA_SET_ELEM_KEY);
 	mnl_attr_put(h, NFTA_DATA_VALUE, bytes, key);
 	mnl_attr_nest_end(h, data);
-	put_verdict(h, NFTA_SET_ELEM_DATA, code, chain);
+	if (chain)
+		put_verdict(h, NFTA_SET_ELEM_DATA, code, chain);
+	else
+		mnl_attr_put_u32(h, NFTA_SET_ELEM_FLAGS, htonl(NFT_SET_ELEM_INTERVAL_END));
 	mnl_attr_nest_end(h, one);
 	mnl_attr_nest_end(h, list);
 	add(b, h);
@@ -190,14 +194,32 @@ static void add_leaf(struct batch *b, const char *chain, const char *counter, in
 
 enum pairs { PAIRS_OF_UDP, PAIRS_OF_ALL, PORTS_FIRST };
 
+/* Ranges of ports: those that meet have an end between them, or none. */
+enum meeting { NO_RANGES, WITHOUT_END, WITH_END };
+
 struct mistake {
 	int to_tcp;	       /* how the map of protocols sends TCP on */
 	uint16_t https;
 	uint8_t pair_proto;
 	const char *counter;
 	bool no_protocol;      /* ports are asked of whatever comes */
+	enum meeting ranges;
 	enum pairs pairs;      /* of all: a port is loaded of whatever comes, but its key says of which protocol it is */
 };
+
+static void add_ports(struct batch *b, const struct mistake *m)
+{
+	add_map(b, PORTS, 2, m->ranges ? NFT_SET_INTERVAL : 0);
+	add_port(b, 443 + m->https, "b_web");
+	if (m->ranges)
+		add_port(b, 444, NULL);
+	add_port(b, 22, "b_ssh");
+	if (m->ranges == WITH_END)
+		add_port(b, 23, NULL);
+	add_port(b, 23, "b_web");
+	if (m->ranges)
+		add_port(b, 24, NULL);
+}
 
 /*
  *     @_P_in ── l4proto ──► tcp ── dport ──► ssh, web
@@ -216,10 +238,7 @@ static void add_maps(struct batch *b, const struct mistake *m)
 	add_leaf(b, "b_web", "P.web", NF_ACCEPT);
 	add_leaf(b, "b_dns", "P.dns", NF_ACCEPT);
 
-	add_map(b, PORTS, 2, 0);
-	add_port(b, 443 + m->https, "b_web");
-	add_port(b, 22, "b_ssh");
-	add_port(b, 80, "b_web");
+	add_ports(b, m);
 	rule_begin(&w, m->no_protocol ? "b_P_in" : "b_tcp");
 	put_dport(&w, NFT_REG_1);
 	put_map(&w, NFT_REG_1, PORTS);
@@ -275,16 +294,19 @@ int main(void)
 		bool holds;
 		struct mistake m;
 	} rows[] = {
-		{ "maps of verdicts do what the policy says", true, { NFT_JUMP, 0, UDP, "P.ssh", false, PAIRS_OF_UDP } },
-		{ "another port", false, { NFT_JUMP, 1, UDP, "P.ssh", false, PAIRS_OF_UDP } },
-		{ "another protocol in a concatenation", false, { NFT_JUMP, 0, TCP, "P.ssh", false, PAIRS_OF_UDP } },
-		{ "another counter", false, { NFT_JUMP, 0, UDP, "P.web", false, PAIRS_OF_UDP } },
-		{ "a goto, behind which the default is not met", false, { NFT_GOTO, 0, UDP, "P.ssh", false, PAIRS_OF_UDP } },
-		{ "ports of no protocol", false, { NFT_JUMP, 0, UDP, "P.ssh", true, PAIRS_OF_UDP } },
-		{ "a port and its protocol in one key, of whatever comes", true, { NFT_JUMP, 0, UDP, "P.ssh", false, PAIRS_OF_ALL } },
-		{ "the same of another protocol", false, { NFT_JUMP, 0, TCP, "P.ssh", false, PAIRS_OF_ALL } },
-		{ "of a protocol that has no ports", false, { NFT_JUMP, 0, 47, "P.ssh", false, PAIRS_OF_ALL } },
-		{ "a port before its protocol", false, { NFT_JUMP, 0, UDP, "P.ssh", false, PORTS_FIRST } },
+		{ "maps of verdicts do what the policy says", true, { NFT_JUMP, 0, UDP, "P.ssh", false, NO_RANGES, PAIRS_OF_UDP } },
+		{ "another port", false, { NFT_JUMP, 1, UDP, "P.ssh", false, NO_RANGES, PAIRS_OF_UDP } },
+		{ "another protocol in a concatenation", false, { NFT_JUMP, 0, TCP, "P.ssh", false, NO_RANGES, PAIRS_OF_UDP } },
+		{ "another counter", false, { NFT_JUMP, 0, UDP, "P.web", false, NO_RANGES, PAIRS_OF_UDP } },
+		{ "a goto, behind which the default is not met", false, { NFT_GOTO, 0, UDP, "P.ssh", false, NO_RANGES, PAIRS_OF_UDP } },
+		{ "ports of no protocol", false, { NFT_JUMP, 0, UDP, "P.ssh", true, NO_RANGES, PAIRS_OF_UDP } },
+		{ "a port and its protocol in one key, of whatever comes", true, { NFT_JUMP, 0, UDP, "P.ssh", false, NO_RANGES, PAIRS_OF_ALL } },
+		{ "the same of another protocol", false, { NFT_JUMP, 0, TCP, "P.ssh", false, NO_RANGES, PAIRS_OF_ALL } },
+		{ "of a protocol that has no ports", false, { NFT_JUMP, 0, 47, "P.ssh", false, NO_RANGES, PAIRS_OF_ALL } },
+		{ "ranges that meet, and end where the next begins", true, { NFT_JUMP, 0, UDP, "P.ssh", false, WITHOUT_END, PAIRS_OF_UDP } },
+		{ "the same with an end there, which Linux up to 6.12 may take for no port", false,
+		  { NFT_JUMP, 0, UDP, "P.ssh", false, WITH_END, PAIRS_OF_UDP } },
+		{ "a port before its protocol", false, { NFT_JUMP, 0, UDP, "P.ssh", false, NO_RANGES, PORTS_FIRST } },
 	};
 	struct compilation *c = compilation_new();
 	const struct policy *policy = front_read_text(c, "maps.teg", policy_text, sizeof policy_text - 1);

@@ -275,9 +275,13 @@ static addr_num last_of(const struct nft_said_set *s)
 	return s->key_bytes == 16 ? ~(addr_num)0 : ((addr_num)1 << (8 * s->key_bytes)) - 1;
 }
 
-/* The kernel's intervals: from one element up to before the next that ends. */
-static bool parts_of(struct nft_said_set *s, struct arena *a)
+/*
+ * The kernel's intervals: from one element up to before the next that ends, or, in a rule's own set, that begins. There
+ * no part may end where one begins: up to 6.12 Linux may come upon the end first, and then looks no further. What is wrong, or NULL.
+ */
+static const char *parts_of(struct nft_said_set *s, struct arena *a)
 {
+	const struct nft_said_element *end = NULL;
 	bool open = false;
 
 	s->parts = arena_zero(a, (s->elements.len + 1) * sizeof *s->parts);
@@ -290,14 +294,19 @@ static bool parts_of(struct nft_said_set *s, struct arena *a)
 			if (open)
 				before->hi = v - 1;
 			open = false;
+			end = e;
 			continue;
 		}
-		if (open || (before && v <= before->hi))
-			return false;
+		if (end && !s->name && !memcmp(end->lo, e->lo, s->key_bytes))
+			return "a rule's own set with an end where a part begins";
+		if (open && !s->name && v > before->lo)
+			before->hi = v - 1;
+		else if (open || (before && v <= before->hi))
+			return "a set with parts that overlap";
 		s->parts[s->part_count++] = (struct nft_said_part){ v, s->interval ? last_of(s) : v, e->to };
 		open = s->interval;
 	}
-	return true;
+	return NULL;
 }
 
 static void ranges_of_parts(struct nft_said_set *s, struct arena *a)
@@ -334,8 +343,9 @@ static int finish_set(struct reading *k, struct nft_said_set *s)
 	}
 	if (s->elements.len)
 		qsort_r(s->elements.at, s->elements.len, sizeof *s->elements.at, by_key, &s->key_bytes);
-	if (!parts_of(s, k->said->arena))
-		return refuse(k, "a set with parts that overlap");
+	const char *wrong = parts_of(s, k->said->arena);
+	if (wrong)
+		return refuse(k, wrong);
 	ranges_of_parts(s, k->said->arena);
 	if (s->name && !s->map && !name_is_of_content(s, k->said->arena))
 		return err_set(k->why, EPROTO, "set %s has another content than its name says", s->name);

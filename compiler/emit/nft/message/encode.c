@@ -153,17 +153,26 @@ static void put_element(struct nft_messages *ms, struct nlmsghdr *h, const struc
 	mnl_attr_nest_end(h, element);
 }
 
-/* A range is its first value and the one after its last; the last of all has none after it. */
-static void put_range(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_set *s, struct addr_range r,
-		      const struct nft_lead *to)
+/*
+ * Where the next range of a rule's own set begins, the one before has ended, and nothing says so: up to 6.12 Linux, in such a set,
+ * takes a value for none of its own when it comes upon the end first. A set with a name must have all ends.
+ */
+static bool is_ended_by_next(const struct nft_set *s, size_t i)
 {
+	return !s->name && i + 1 < s->count && s->ranges[i].hi + 1 == s->ranges[i + 1].lo;
+}
+
+/* A range is its first value and the one after its last; the last of all has none after it. */
+static void put_range(struct nft_messages *ms, struct nlmsghdr *h, const struct nft_set *s, size_t i, const struct nft_lead *to)
+{
+	const struct addr_range r = s->ranges[i];
 	unsigned bytes = nft_wire_types[s->type].bytes, bits = 8u * bytes;
 	addr_num last = bits == 128 ? ~(addr_num)0 : ((addr_num)1 << bits) - 1;
 	uint8_t key[16];
 
 	put_bytes(key, r.lo, bytes);
 	put_element(ms, h, s, key, bytes, 0, to);
-	if (s->interval && r.hi != last) {
+	if (s->interval && r.hi != last && !is_ended_by_next(s, i)) {
 		put_bytes(key, r.hi + 1, bytes);
 		put_element(ms, h, s, key, bytes, NFT_SET_ELEM_INTERVAL_END, NULL);
 	}
@@ -177,7 +186,7 @@ static void put_one(struct nft_messages *ms, struct nlmsghdr *h, const struct nf
 	if (s->part_count > 1)
 		put_element(ms, h, s, key, key_bytes(s, i, key), 0, to);
 	else
-		put_range(ms, h, s, s->ranges[i], to);
+		put_range(ms, h, s, i, to);
 }
 
 static void encode_elements(struct nft_messages *ms, const struct nft_set *s)

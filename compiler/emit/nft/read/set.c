@@ -160,7 +160,7 @@ static bool read_parts(struct nft_reader *rd, const struct nft_set *s, struct nf
 	return true;
 }
 
-/* A first value begins a range to the end of all, until the one after its last is said. */
+/* A first value begins a range to the end of all, until the one after its last is said, or, of a rule's own set, the next begins. */
 static bool read_range(struct nft_reader *rd, const struct nft_set *s, struct nft_attr key, bool ends)
 {
 	unsigned bytes = nft_wire_types[s->type].bytes;
@@ -174,6 +174,8 @@ static bool read_range(struct nft_reader *rd, const struct nft_set *s, struct nf
 		before->hi = v - 1;
 		return true;
 	}
+	if (before && !s->name && s->interval && before->hi == last && v > before->lo)
+		before->hi = v - 1;
 	if (before && v <= before->hi)
 		return false;
 	vec_push(rd->arena, &rd->ranges, ((struct addr_range){ v, s->interval ? last : v }));
