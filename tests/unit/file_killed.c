@@ -1,5 +1,6 @@
 /* A process is killed at each step of saving a file: what is there afterwards is the old file or the new, and nothing that is half. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 #define BYTES 100000 /* two writes, or more */
 
-static char dir[] = "/tmp/teg-killed-XXXXXX", path[64];
+static char dir[256], path[300];
 static char old[BYTES / 2], new[BYTES];
 
 /* Saves; ended at its stop number `stops`, two of which are a call. True when it came to its end before. */
@@ -49,7 +50,7 @@ struct found {
 static void look_at(struct found *f, const char *name)
 {
 	own(buf) struct buf text = { 0 };
-	char full[512];
+	char full[768];
 	struct err why;
 
 	snprintf(full, sizeof full, "%s/%s", dir, name);
@@ -81,6 +82,22 @@ static struct found look(void)
 	return f;
 }
 
+/* Before Linux 6.10 overlayfs has no files without a name, NFS never. */
+static bool has_nameless(void)
+{
+	own(fd) int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+	return fd >= 0;
+}
+
+static void claim_beside(unsigned got, unsigned want, const char *claim)
+{
+	if (has_nameless())
+		tap_num(got, want, claim);
+	else
+		tap_skip("the file system has no files without a name", claim);
+}
+
 static void killed(bool is_there)
 {
 	const char *what = is_there ? "in place of another" : "where none was";
@@ -101,14 +118,17 @@ static void killed(bool is_there)
 	}
 	tap_ok(stops > 12 && ended && f.is_new && !f.beside, "saved %s, it is there, and alone", what);
 	tap_ok(!half && !lost, "at whichever call it is killed, %s, the file is the old or the new", what);
-	tap_num(beside_half, 0, "and nothing beside it is half");
-	tap_num(beside, is_there ? 2 : 0, is_there ? "between its last two calls it is there twice" : "or there at all");
+	claim_beside(beside_half, 0, "and nothing beside it is half");
+	claim_beside(beside, is_there ? 2 : 0, is_there ? "between its last two calls it is there twice" : "or there at all");
 }
 
 int main(void)
 {
+	const char *in = getenv("TMPDIR");
+
 	memset(old, 'o', sizeof old);
 	memset(new, 'n', sizeof new);
+	snprintf(dir, sizeof dir, "%s/teg-killed-XXXXXX", in ? in : "/tmp");
 	if (!mkdtemp(dir))
 		abort();
 	snprintf(path, sizeof path, "%s/f", dir);
