@@ -93,13 +93,28 @@ for i in 1 2 3; do
 	printf '#!/bin/bash\nsleep 0.%d\necho "not ok 1 - %d"\necho 1..1\n' $((6 - 2 * i)) $i > "$dir/at$i"
 	chmod +x "$dir/at$i"
 done
-order=$(JOBS=3 TEST_LIST="$dir/at1 $dir/at2 $dir/at3" tests/run | sed -n 's/^  not ok 1 - //p' | xargs)
-n=$((n + 1))
-if [ "$order" = "1 2 3" ]; then
-	echo "ok $n - several at once are told in order"
-else
-	echo "not ok $n - several at once are told in order"
-	echo "# want: 1 2 3"
-	echo "# got:  $order"
-fi
+told_in() { # told_in ORDER CLAIM: what was told in $dir/told
+	local got
+
+	got=$(sed -n 's/^  not ok 1 - //p' "$dir/told" | xargs)
+	n=$((n + 1))
+	if [ "$got" = "$1" ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		echo "# want: $1"
+		echo "# got:  $got"
+	fi
+}
+TEST_TELL= JOBS=3 TEST_LIST="$dir/at1 $dir/at2 $dir/at3" tests/run >"$dir/told"
+told_in "1 2 3" "several at once are told in order"
+
+# Or as they end: each waits until the one behind it in the list is told.
+for i in 1 2; do
+	printf '#!/bin/bash\nuntil grep -q "not ok 1 - %d" %q; do sleep 0.05; done\necho "not ok 1 - %d"\necho 1..1\n' \
+		$((i + 1)) "$dir/told" $i > "$dir/at$i"
+done
+: >"$dir/told"
+TEST_SECONDS=60 TEST_TELL=ended JOBS=3 TEST_LIST="$dir/at1 $dir/at2 $dir/at3" tests/run >"$dir/told"
+told_in "3 2 1" "or as they end, where that is asked"
 echo "1..$n"
