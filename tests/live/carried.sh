@@ -1,8 +1,8 @@
 #!/bin/bash
 # What was counted, who is blocked until when, and how full the buckets are goes on through a rollout and a rollback.
 . tests/lib/live.bash
-bundle $lab/one.tegb 's/30 per 1s/30 per 60s/'
-bundle $lab/two.tegb 's/30 per 1s/30 per 60s/; s/version "1"/version "2"/; s/port 80$/port [80, 8080]/'
+bundle $lab/one.tegb 's/30 per 1s/30 per 1h/'
+bundle $lab/two.tegb 's/30 per 1s/30 per 1h/; s/version "1"/version "2"/; s/port 80$/port [80, 8080]/'
 syns() { # syns N SOURCE: from the outside, one after the other
 	outside hping3 -q -S -p 80 -c "$1" -i u500 -a "$2" 10.9.0.1 >/dev/null 2>&1
 }
