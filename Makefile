@@ -158,7 +158,10 @@ $(BUILD)/bpf/policy_tc.bpf.o: bpf-templates/policy.bpf.c
 $(BUILD)/bpf/anchor_tc.bpf.o: bpf-templates/anchor.bpf.c
 $(BUILD)/bpf/floor_tc.bpf.o: bpf-templates/floor.bpf.c
 
-$(BUILD)/bpf-templates/carried.o: bpf-templates/carried.S $(BUILD)/bpf/policy.bpf.o $(BUILD)/bpf/policy_tc.bpf.o
+$(BUILD)/bpf/%.o.sha256: $(BUILD)/bpf/%.o
+	sha256sum <$< | tr -dc 0-9a-f >$@
+
+$(BUILD)/bpf-templates/carried.o: bpf-templates/carried.S $(foreach o,policy policy_tc,$(BUILD)/bpf/$(o).bpf.o $(BUILD)/bpf/$(o).bpf.o.sha256)
 	@mkdir -p $(@D)
 	$(CC) -I$(BUILD)/bpf -c -o $@ $<
 

@@ -10,6 +10,7 @@
 #include "bpf-templates/abi.h"
 
 extern const unsigned char policy_object[], policy_object_end[], policy_tc_object[], policy_tc_object_end[];
+extern const char policy_digest[], policy_tc_digest[];
 
 static inline const void *carried_program(enum teg_hook hook, size_t *len)
 {
@@ -17,6 +18,12 @@ static inline const void *carried_program(enum teg_hook hook, size_t *len)
 
 	*len = (size_t)((hook == TEG_HOOK_TC ? policy_tc_object_end : policy_object_end) - at);
 	return at;
+}
+
+/* Its SHA-256 in hex, made with it: no build of a bundle makes it again. */
+static inline const char *carried_digest(enum teg_hook hook)
+{
+	return hook == TEG_HOOK_TC ? policy_tc_digest : policy_digest;
 }
 
 #endif

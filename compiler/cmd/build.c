@@ -193,13 +193,16 @@ static void lay_aside(struct spool *resolved, struct compilation *c, struct poli
 		compilation_lay_texts_aside(c, asked->to);
 }
 
+/* The trees of so much text, some thousand rules, are held as they are: packing and opening them again would take longer than it is worth. */
+#define PACKED_BYTES ((size_t)256 << 10)
+
 static int build(struct report *r, struct compilation *c, const struct asked *asked)
 {
 	own(spool) struct spool resolved = { 0 };
 	own(made) struct made made = { 0 };
 	struct err why = { 0 };
 
-	c->sources.packs = true;
+	c->sources.packs_from = PACKED_BYTES;
 	struct policy *p = front_read(c, asked->from);
 
 	compilation_drop_trees(c);
@@ -292,6 +295,10 @@ static int options_read(struct asked *asked, struct compilation *c, struct repor
  */
 #define LARGE_BYTES (256 << 10)
 
+/* The heap grows by so much more than is asked for, and gives its end back when so much of it is free: each is a system call. */
+#define SPARE_BYTES (256 << 10)
+#define FREE_BYTES  (2 << 20)
+
 int cmd_build(int argc, char **argv)
 {
 	own(report) struct report *r = report_new("build");
@@ -302,6 +309,8 @@ int cmd_build(int argc, char **argv)
 	if (rc)
 		return rc;
 	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+	mallopt(M_TOP_PAD, SPARE_BYTES);
+	mallopt(M_TRIM_THRESHOLD, FREE_BYTES);
 	if (same_file(asked.from, asked.to) || is_policy(asked.to)) {
 		fprintf(stderr, "tegc build: %s is a policy, which a bundle would replace; name another file with -o\n", asked.to);
 		return EXIT_USAGE;

@@ -252,9 +252,12 @@ static int make_bytes(struct emitted *e, const struct ir *ir, bool proved, struc
 
 /* --- the bundle ------------------------------------------------------------------ */
 
-static void put_member(struct emitted *e, const char *name, const void *bytes, size_t len)
+static void put_program(struct emitted *e, const char *name, enum teg_hook hook)
 {
-	e->members[e->count++] = (struct bundle_member){ .name = name, .bytes = bytes, .len = len };
+	struct bundle_member *m = &e->members[e->count++];
+
+	*m = (struct bundle_member){ .name = name, .digest = emit_program_digest(hook) };
+	m->bytes = emit_program(hook, &m->len);
 }
 
 static void put_spool(struct emitted *e, const char *name, const struct spool *s)
@@ -270,13 +273,10 @@ static void put_bytes(struct emitted *e, const char *name, enum emitted_kind kin
 /* They point at what lies in `e`. */
 static void list_members(struct emitted *e, const struct spool *resolved)
 {
-	size_t xdp_len, tc_len;
-	const void *xdp = emit_program(TEG_HOOK_XDP, &xdp_len), *tc = emit_program(TEG_HOOK_TC, &tc_len);
-
 	put_bytes(e, "plan", EMITTED_PLAN);
 	put_spool(e, "policy/resolved.teg", resolved);
-	put_member(e, "xdp/policy.o", xdp, xdp_len);
-	put_member(e, "tc/policy.o", tc, tc_len);
+	put_program(e, "xdp/policy.o", TEG_HOOK_XDP);
+	put_program(e, "tc/policy.o", TEG_HOOK_TC);
 	put_bytes(e, "nft/posture.batch", EMITTED_POSTURE);
 	put_bytes(e, "nft/epiderme.batch", EMITTED_EPIDERME);
 	put_bytes(e, "nft/ruleset.nft", EMITTED_RULESET);

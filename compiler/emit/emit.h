@@ -34,6 +34,8 @@ uint64_t emit_xdp_bucket(const struct ir_rate *rate);
 
 /* The compiled template, bpf-templates/policy.bpf.c, as it goes into a bundle: for each hook one. */
 const void *emit_program(enum teg_hook hook, size_t *len);
+/* Its SHA-256 in hex. */
+const char *emit_program_digest(enum teg_hook hook);
 
 /* emit_nft_lower - the nft objects of which both batches and the text are made; also plan->nft_keep. Everything in `a`. */
 int emit_nft_lower(struct nft_ruleset *out, struct plan *plan, const struct ir *ir, struct arena *a, struct err *why);

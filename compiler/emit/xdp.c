@@ -44,6 +44,11 @@ const void *emit_program(enum teg_hook hook, size_t *len)
 	return carried_program(hook, len);
 }
 
+const char *emit_program_digest(enum teg_hook hook)
+{
+	return carried_digest(hook);
+}
+
 struct lowering {
 	struct arena *arena;
 	struct strmap counters;	       /* id to struct plan_counter */

@@ -68,13 +68,13 @@ static bool text_lay_aside(struct source *s, const char *path)
 	own(spool) struct spool to = { 0 };
 
 	spool_beside(&to, path);
-	if (!to.has_file)
+	if (!to.beside)
 		return false;
 	for (size_t at = 0; at <= s->len; at += TEXTS_LONG) {
 		buf_add(&to.held, s->text + at, s->len + 1 - at < TEXTS_LONG ? s->len + 1 - at : TEXTS_LONG);
 		spool_settle(&to);
 	}
-	spool_end(&to);
+	spool_drain(&to);
 	const char *there = spool_map(&to);
 	if (!there)
 		return false;

@@ -15,7 +15,7 @@
 #endif
 
 #define BLOCK_BYTES ((size_t)64 << 10)
-#define FIRST_BYTES ((size_t)4 << 10) /* many arenas are of one function, and hold little: a block is zeroed whole */
+#define FIRST_BYTES ((size_t)4 << 10) /* many arenas are of one function, and hold little */
 #define LARGE_BYTES ((size_t)512 << 10) /* of an arena that has LARGE_BEHIND: so much the system takes back whole */
 #define LARGE_BEHIND ((size_t)4 << 20)
 
@@ -48,11 +48,12 @@ void arena_free(struct arena *a)
 	memory_release(a);
 }
 
+/* Its bytes are as they come: whoever asks for zeroes has them made when a piece is taken, while it is near. */
 static struct block *block_new(size_t room)
 {
-	struct block *b = memory_zeroed(sizeof *b + room);
+	struct block *b = memory_resized(NULL, sizeof *b + room);
 
-	b->room = room;
+	*b = (struct block){ .room = room };
 	return b;
 }
 
@@ -70,17 +71,18 @@ static struct block *block_next(struct arena *a, size_t bytes)
 	return b;
 }
 
-/* Of one piece; it stands behind the newest, which is not full yet. */
-static struct block *block_apart(struct arena *a, size_t bytes)
+/* Of one piece, of zeroes; it stands behind the newest, which is not full yet. What is large is so as the system gives it. */
+static void *block_apart(struct arena *a, size_t bytes)
 {
-	struct block *newest = a->newest ? a->newest : block_next(a, 0), *b = block_new(bytes);
+	struct block *newest = a->newest ? a->newest : block_next(a, 0), *b = memory_zeroed(sizeof *b + bytes);
 
+	b->used = b->room = bytes;
 	b->newer = newest;
 	b->older = newest->older;
 	if (b->older)
 		b->older->newer = b;
 	newest->older = b;
-	return b;
+	return b->bytes;
 }
 
 static size_t rounded(size_t bytes)
@@ -92,14 +94,12 @@ static size_t rounded(size_t bytes)
 	return (bytes + align - 1) & ~(align - 1);
 }
 
-void *arena_zero(struct arena *a, size_t bytes)
+/* Of less than BLOCK_BYTES, rounded. */
+static void *small(struct arena *a, size_t bytes)
 {
 	struct block *b = a->newest;
 
-	bytes = rounded(bytes);
-	if (bytes >= BLOCK_BYTES)
-		b = block_apart(a, bytes);
-	else if (!b || b->room - b->used < bytes)
+	if (!b || b->room - b->used < bytes)
 		b = block_next(a, bytes);
 
 	void *p = b->bytes + b->used;
@@ -107,9 +107,22 @@ void *arena_zero(struct arena *a, size_t bytes)
 	return p;
 }
 
+/* Of which nothing is known. */
+static void *piece(struct arena *a, size_t bytes)
+{
+	bytes = rounded(bytes);
+	return bytes >= BLOCK_BYTES ? block_apart(a, bytes) : small(a, bytes);
+}
+
+void *arena_zero(struct arena *a, size_t bytes)
+{
+	bytes = rounded(bytes);
+	return bytes >= BLOCK_BYTES ? block_apart(a, bytes) : memset(small(a, bytes), 0, bytes);
+}
+
 void *arena_copy(struct arena *a, const void *from, size_t bytes)
 {
-	void *to = arena_zero(a, bytes);
+	void *to = piece(a, bytes);
 
 	if (bytes)
 		memcpy(to, from, bytes);
@@ -118,9 +131,10 @@ void *arena_copy(struct arena *a, const void *from, size_t bytes)
 
 char *arena_strndup(struct arena *a, const char *s, size_t len)
 {
-	char *to = arena_zero(a, len + 1);
+	char *to = piece(a, len + 1);
 
 	memcpy(to, s, len);
+	to[len] = '\0';
 	return to;
 }
 
@@ -129,15 +143,20 @@ char *arena_strdup(struct arena *a, const char *s)
 	return arena_strndup(a, s, strlen(s));
 }
 
+/* Most of what is said is short, and then it is printed once. */
 char *arena_vprintf(struct arena *a, const char *format, va_list args)
 {
+	char some[256];
 	va_list again;
-	va_copy(again, args);
-	int len = vsnprintf(NULL, 0, format, again);
-	va_end(again);
 
-	char *to = arena_zero(a, (size_t)len + 1);
-	vsnprintf(to, (size_t)len + 1, format, args);
+	va_copy(again, args);
+	const size_t len = (size_t)vsnprintf(some, sizeof some, format, again);
+	va_end(again);
+	if (len < sizeof some)
+		return arena_strndup(a, some, len);
+
+	char *to = piece(a, len + 1);
+	vsnprintf(to, len + 1, format, args);
 	return to;
 }
 
@@ -203,7 +222,7 @@ void *vec_grow_(struct arena *a, void *at, size_t *room, size_t each)
 	if (old * each >= BLOCK_BYTES)
 		return widened(at, *room * each);
 
-	void *grown = arena_zero(a, *room * each);
+	void *grown = piece(a, *room * each);
 	if (old) {
 		memcpy(grown, at, old * each);
 		ASAN_POISON_MEMORY_REGION(at, old * each);

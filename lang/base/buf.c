@@ -66,13 +66,17 @@ void buf_number(struct buf *b, uint64_t v)
 void buf_vprintf(struct buf *b, const char *format, va_list args)
 {
 	va_list again;
+
+	buf_make_room(b, 1);
 	va_copy(again, args);
-	int len = vsnprintf(NULL, 0, format, again);
+	const size_t room = b->room - b->len, len = (size_t)vsnprintf(b->at + b->len, room, format, again);
 	va_end(again);
 
-	buf_make_room(b, (size_t)len);
-	vsnprintf(b->at + b->len, (size_t)len + 1, format, args);
-	b->len += (size_t)len;
+	if (len >= room) {
+		buf_make_room(b, len);
+		vsnprintf(b->at + b->len, len + 1, format, args);
+	}
+	b->len += len;
 }
 
 void buf_printf(struct buf *b, const char *format, ...)

@@ -11,23 +11,34 @@
 
 #include "lang/base/piece.h"
 
-#define SETTLED_BYTES ((size_t)256 << 10)
+#define KEPT_BYTES    ((size_t)2 << 20)   /* so many are held before there is a file */
+#define SETTLED_BYTES ((size_t)256 << 10) /* and so many then */
 #define READ_BYTES    ((size_t)64 << 10)
 
-/* Not every file system has files without a name (open(2), O_TMPFILE); then it stays in memory. */
 void spool_beside(struct spool *s, const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX];
 	struct stat st;
 
-	if (!stat(path, &st) && !S_ISREG(st.st_mode))
-		return;
-	if (snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".") >= (int)sizeof dir)
-		return;
-	s->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (stat(path, &st) || S_ISREG(st.st_mode))
+		s->beside = path;
+}
+
+/* Not every file system has files without a name (open(2), O_TMPFILE); then it stays in memory. */
+static bool opened(struct spool *s)
+{
+	const char *slash = s->beside ? strrchr(s->beside, '/') : NULL;
+	char dir[PATH_MAX];
+
+	if (s->has_file || !s->beside)
+		return s->has_file;
+	if (snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - s->beside + 1) : 1, slash ? s->beside : ".") < (int)sizeof dir)
+		s->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	else
+		s->fd = -1;
 	s->has_file = s->fd >= 0;
-	s->beside = path;
+	if (!s->has_file)
+		s->beside = NULL;
+	return s->has_file;
 }
 
 static void write_at(struct spool *s, size_t at, const char *bytes, size_t len)
@@ -52,10 +63,16 @@ static void go_on(struct spool *s)
 	s->held.len = 0;
 }
 
+/* What was held before there is a file was more than will be. */
 void spool_settle(struct spool *s)
 {
-	if (s->has_file && s->held.len >= SETTLED_BYTES)
-		go_on(s);
+	const bool had_file = s->has_file;
+
+	if (s->held.len < (had_file ? SETTLED_BYTES : KEPT_BYTES) || !opened(s))
+		return;
+	go_on(s);
+	if (!had_file)
+		buf_release(&s->held);
 }
 
 void spool_amend(struct spool *s, size_t at, const void *bytes, size_t len)
@@ -68,12 +85,18 @@ void spool_amend(struct spool *s, size_t at, const void *bytes, size_t len)
 		memcpy(s->held.at + (at + there - s->in_file), (const char *)bytes + there, len - there);
 }
 
-void spool_end(struct spool *s)
+void spool_drain(struct spool *s)
 {
-	if (!s->has_file)
+	if (!opened(s))
 		return;
 	go_on(s);
 	buf_release(&s->held);
+}
+
+void spool_end(struct spool *s)
+{
+	if (s->has_file)
+		spool_drain(s);
 }
 
 const void *spool_bytes(const struct spool *s)

@@ -1,15 +1,14 @@
 #include "lang/base/wire.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
 
 static void put_le(struct buf *out, uint64_t v, size_t bytes)
 {
-	uint8_t raw[8];
+	const uint64_t raw = htole64(v);
 
-	for (size_t i = 0; i < bytes; i++)
-		raw[i] = (uint8_t)(v >> (8 * i));
-	buf_add(out, raw, bytes);
+	buf_add(out, &raw, bytes);
 }
 
 void wire_put_u8(struct buf *out, uint8_t v)

@@ -89,6 +89,16 @@ static int by_name(const void *x, const void *y)
 	return strcmp(a->name, b->name);
 }
 
+static int member_digest(struct digest *out, const struct bundle_member *m, struct err *why)
+{
+	struct piece whole = { m->bytes, m->len, m->in };
+
+	if (!m->digest)
+		return digest_of_pieces(out, &(struct pieces){ &whole, 1 }, why);
+	snprintf(out->hex, sizeof out->hex, "%s", m->digest);
+	return 0;
+}
+
 static int manifest_print(struct buf *out, const struct bundle_member *members, size_t count, struct err *why)
 {
 	struct bundle_member sorted[MEMBERS];
@@ -99,9 +109,7 @@ static int manifest_print(struct buf *out, const struct bundle_member *members, 
 	qsort(sorted, count, sizeof *sorted, by_name);
 	buf_puts(out, HEADING);
 	for (size_t i = 0; i < count; i++) {
-		struct piece one = { sorted[i].bytes, sorted[i].len, sorted[i].in };
-
-		if (digest_of_pieces(&d, &(struct pieces){ &one, 1 }, why))
+		if (member_digest(&d, &sorted[i], why))
 			return err_in(why, "%s", sorted[i].name);
 		buf_printf(out, "%s %zu %s\n", d.hex, sorted[i].len, sorted[i].name);
 	}

@@ -36,6 +36,7 @@ struct bundle_member {
 	const void *bytes;
 	size_t len;
 	const struct spool *in; /* where they lie when `bytes` is NULL; of one that is read, never */
+	const char *digest;	/* their SHA-256 in hex, where who gives them has it; of one that is read, never */
 };
 
 /* All members but the manifest, which it makes, in the order above. Appends the tar to *out. They lie in memory. */

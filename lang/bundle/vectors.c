@@ -149,19 +149,36 @@ static unsigned blocks_for(size_t bits)
 	return bits ? (unsigned)((bits + TEG_VECTOR_BITS_MAX - 1) / TEG_VECTOR_BITS_MAX) : 1;
 }
 
-/* Which bits have a value, as a set of them. */
-struct bitset {
-	uint64_t at[BITS_MAX / 64 + 1];
+/* Sets of bits, all of so many words. */
+struct bitsets {
+	size_t words;
+	uint64_t *of;	    /* ROWS of them: which bits have a value */
+	uint64_t *all, *now; /* which have every one; and which share the blocks at hand */
 };
 
-static size_t joined(struct bitset *to, const struct bitset *x, const struct bitset *y, size_t bits)
+/* All in one piece, which the caller owns: `of` is NULL where there is no memory. */
+static struct bitsets bitsets_for(size_t bits)
+{
+	struct bitsets s = { .words = bits / 64 + 1 };
+
+	s.of = calloc((ROWS + 2) * s.words, sizeof *s.of);
+	s.all = s.of ? s.of + ROWS * s.words : NULL;
+	s.now = s.of ? s.all + s.words : NULL;
+	return s;
+}
+
+static void join(uint64_t *to, const uint64_t *x, size_t words)
+{
+	for (size_t i = 0; i < words; i++)
+		to[i] |= x[i];
+}
+
+static size_t count_joined(const uint64_t *x, const uint64_t *y, size_t words)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i <= bits / 64; i++) {
-		to->at[i] = x->at[i] | y->at[i];
-		n += (size_t)__builtin_popcountll(to->at[i]);
-	}
+	for (size_t i = 0; i < words; i++)
+		n += (size_t)__builtin_popcountll(x[i] | y[i]);
 	return n;
 }
 
@@ -189,47 +206,43 @@ static double mean_blocks(const struct family_bits *f, const struct cut *c)
 }
 
 /* Of each value of a byte, which bits have it. */
-static void find_bits(const struct family_bits *f, unsigned byte, struct bitset *of /* ROWS of them */)
+static void find_bits(const struct family_bits *f, unsigned byte, struct bitsets *s)
 {
-	struct bitset all = { 0 };
-
-	memset(of, 0, ROWS * sizeof *of);
+	memset(s->of, 0, (ROWS + 1) * s->words * sizeof *s->of);
 	for (size_t i = 0; i < f->len; i++) {
-		const struct values s = values_of(f, &f->at[i], byte);
+		const struct values of = values_of(f, &f->at[i], byte);
 
-		if (values_are_all(&s)) {
-			all.at[i / 64] |= 1ull << i % 64;
+		if (values_are_all(&of)) {
+			s->all[i / 64] |= 1ull << i % 64;
 			continue;
 		}
-		for (unsigned v = s.lo; v <= s.hi; v++)
-			if (values_have(&s, v))
-				of[v].at[i / 64] |= 1ull << i % 64;
+		for (unsigned v = of.lo; v <= of.hi; v++)
+			if (values_have(&of, v))
+				s->of[v * s->words + i / 64] |= 1ull << i % 64;
 	}
 	for (unsigned v = 0; v < ROWS; v++)
-		joined(&of[v], &of[v], &all, f->len);
+		join(&s->of[v * s->words], s->all, s->words);
 }
 
-static bool same_bits(const struct bitset *x, const struct bitset *y, size_t bits)
-{
-	return !memcmp(x, y, (bits / 64 + 1) * sizeof *x->at);
-}
-
-static struct cut cut_by(const struct family_bits *f, unsigned byte, struct bitset *of /* ROWS of them */)
+static struct cut cut_by(const struct family_bits *f, unsigned byte, struct bitsets *s)
 {
 	struct cut c = { .byte = byte };
-	struct bitset now = { 0 }, with;
+	const size_t bytes = s->words * sizeof *s->of;
 	unsigned begun = 0, need = 1;
 
-	find_bits(f, byte, of);
+	find_bits(f, byte, s);
+	memset(s->now, 0, bytes);
 	for (unsigned v = 0; v <= ROWS; v++) {
-		if (v > begun && v < ROWS && same_bits(&of[v], &of[v - 1], f->len))
+		const uint64_t *here = &s->of[v * s->words];
+
+		if (v > begun && v < ROWS && !memcmp(here, here - s->words, bytes))
 			continue; /* its bits are there already */
-		unsigned alone = v < ROWS ? blocks_for(joined(&with, &of[v], &of[v], f->len)) : 0;
+		unsigned alone = v < ROWS ? blocks_for(count_joined(here, here, s->words)) : 0;
 		unsigned most = alone > need ? alone : need;
 
-		if (v < ROWS && (v == begun || blocks_for(joined(&with, &now, &of[v], f->len)) <= most)) {
+		if (v < ROWS && (v == begun || blocks_for(count_joined(s->now, here, s->words)) <= most)) {
 			need = v == begun ? alone : most;
-			joined(&now, &now, &of[v], f->len);
+			join(s->now, here, s->words);
 			continue;
 		}
 		for (unsigned u = begun; u < v; u++)
@@ -239,7 +252,7 @@ static struct cut cut_by(const struct family_bits *f, unsigned byte, struct bits
 		if (v == ROWS)
 			break;
 		begun = v--;
-		now = (struct bitset){ 0 };
+		memset(s->now, 0, bytes);
 	}
 	c.mean = mean_blocks(f, &c);
 	return c;
@@ -259,7 +272,8 @@ static bool byte_is_asked(const struct family_bits *f, unsigned byte)
  */
 static bool best_cut(const struct family_bits *f, struct cut *best)
 {
-	own(mem) struct bitset *of = calloc(ROWS, sizeof *of);
+	struct bitsets sets = bitsets_for(f->len);
+	own(mem) uint64_t *of = sets.of;
 	bool any = false, tried = false;
 
 	for (unsigned byte = 0; of && byte < 2 * f->end + 5; byte++) {
@@ -269,7 +283,7 @@ static bool best_cut(const struct family_bits *f, struct cut *best)
 		if (!asked && tried)
 			continue;
 		tried |= !asked;
-		struct cut c = cut_by(f, byte, of);
+		struct cut c = cut_by(f, byte, &sets);
 
 		if (c.blocks > TEG_VECTOR_BLOCKS_MAX || c.longest > TEG_VECTOR_LONGEST_MAX)
 			continue;

@@ -20,7 +20,7 @@ struct node *grammar_node(struct parser *p, enum node_kind kind, struct span at,
 
 static void give_back(struct parser *p, struct node *n)
 {
-	if (!p->sources->packs)
+	if (!p->packs)
 		return;
 	n->next = p->spare;
 	p->spare = n;
@@ -60,7 +60,7 @@ struct node *grammar_pack(struct parser *p, struct node *n)
 {
 	struct node *kept = n->first && (n->first->kind == NODE_LABEL || n->first->kind == NODE_NAME) ? n->first : NULL;
 
-	if (!p->sources->packs || !p->out->sound)
+	if (!p->packs || !p->out->sound)
 		return n;
 	p->packed.len = 0;
 	packed_put(&p->packed, p->sources, n);

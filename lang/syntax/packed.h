@@ -1,7 +1,8 @@
 /*
  * packed - rules and reflexes as they were said, in a fifth of the room of their trees: a long policy has a hundred thousand.
  *
- *     sources.packs = true;                   before they are read: then the parser packs each as soon as it is whole
+ *     sources.packs_from = 1;                 before they are read: then the parser packs each as soon as it is whole; of
+ *                                             so much text and more, since packing and opening take time too
  *     node_find(n, NODE_LABEL)                a packed node has its label or name, and nothing else of its children
  *     packed_open(scratch, sources, n)        the node as it was read; one that is not packed is given back itself
  *

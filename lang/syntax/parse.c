@@ -13,7 +13,8 @@ static void parse(struct ast *out, struct arena *a, struct sources *s, uint32_t 
 	struct parser *p = arena_zero(a, sizeof *p);
 
 	*out = (struct ast){ .sound = true };
-	*p = (struct parser){ .arena = a, .trees = s->trees, .sources = s, .diags = ds, .out = out, .file = file, .line_begins = true };
+	*p = (struct parser){ .arena = a, .trees = s->trees, .sources = s, .diags = ds, .out = out, .file = file, .line_begins = true,
+			      .packs = s->packs_from && s->len >= s->packs_from };
 	words_init(p);
 	p->queue[p->queue_len++] = (struct token){ .kind = goal, .span = { file, 0, 0 } };
 

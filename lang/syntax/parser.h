@@ -37,6 +37,7 @@ struct parser {
 	struct strmap words; /* to struct word */
 	const char *texts[256]; /* of tokens; of those with one hash the last */
 	struct node *spare; /* that ended: parser_piece() */
+	bool packs;	    /* rules and reflexes: packed.h */
 	struct buf packed;  /* while a rule is */
 
 	struct token queue[2 * NESTING_MAX + 8]; /* tokens that layout put in, first in first out */

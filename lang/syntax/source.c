@@ -9,6 +9,7 @@ uint32_t source_add(struct sources *s, const char *name, const char *text, size_
 
 	assert(len <= SOURCE_BYTES_MAX);
 	vec_push(s->arena, &s->list, added);
+	s->len += len;
 	return (uint32_t)s->list.len - 1;
 }
 

@@ -27,7 +27,8 @@ struct source {
 struct sources {
 	struct arena *arena, *trees; /* the texts' own, and that of the trees that parse.h makes of them */
 	VEC(struct source) list;
-	bool packs; /* rules and reflexes are packed when they are read: packed.h */
+	size_t len;	   /* of all texts */
+	size_t packs_from; /* once `len` is that, rules and reflexes are packed when they are read: packed.h; 0: they never are */
 };
 
 /* What a person calls a place; both from 1. A column is a character, not a byte. */

@@ -387,7 +387,7 @@ static void one_spool(const char *beside)
 
 	if (beside)
 		spool_beside(&s, beside);
-	for (unsigned i = 0; wanted.len < (1u << 20); i++) {
+	for (unsigned i = 0; wanted.len < (3u << 20); i++) {
 		const size_t had = wanted.len;
 
 		for (unsigned k = 0; k < 7919 * (i % 5) + 1; k++)
@@ -416,6 +416,23 @@ static void one_spool(const char *beside)
 	       "and is digested from where it lies: %s", d.hex);
 }
 
+/* There is no file for what is little, unless it is asked to go to one. */
+static void few_are_held(const char *beside)
+{
+	own(spool) struct spool s = { 0 };
+	struct err why = { .text = "" };
+	char read[4] = "";
+
+	spool_beside(&s, beside);
+	buf_puts(&s.held, "few");
+	spool_settle(&s);
+	spool_end(&s);
+	tap_ok(!s.has_file && spool_len(&s) == 3 && !strcmp(spool_bytes(&s), "few") && !spool_map(&s), "few bytes stay in memory");
+	spool_drain(&s);
+	tap_ok(s.has_file && s.in_file == 3 && !spool_bytes(&s) && !spool_read(&s, 0, read, 3, &why) && !strcmp(read, "few"),
+	       "and go to a file where that is asked: %s", why.text);
+}
+
 static void spools_hold(void)
 {
 	char dir[] = "/tmp/teg-base-XXXXXX", beside[64];
@@ -429,9 +446,11 @@ static void spools_hold(void)
 	one_spool(NULL);
 	one_spool(beside);
 	spool_beside(&full, "/proc/none/made");
-	tap_ok(!full.has_file, "where no file can be, it stays in memory");
+	spool_drain(&full);
+	tap_ok(!full.beside && !full.has_file, "where no file can be, it stays in memory");
 	spool_beside(&full, "/dev/null");
-	tap_ok(!full.has_file, "beside a device, too");
+	tap_ok(!full.beside, "beside a device, too");
+	few_are_held(beside);
 	full.fd = open("/dev/full", O_RDWR | O_CLOEXEC);
 	full.has_file = true;
 	full.beside = "edge.tegb";

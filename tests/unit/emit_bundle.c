@@ -46,41 +46,6 @@ static void test_generated(void)
 	tap_num(differ, made, "another policy has another id");
 }
 
-/* Long enough that a batch and the text go to files in several pieces. */
-static void test_beside(void)
-{
-	own(spool) struct spool resolved = { 0 };
-	own(arena) struct arena *a = arena_new();
-	own(emitted) struct emitted memory = { 0 }, files = { 0 };
-	own(buf) struct buf one = { 0 }, two = { 0 };
-	struct gen_shape shape = gen_shape_usual;
-	struct gen g = gen_new(3);
-	struct pieces p = { 0 };
-	struct err why = { .text = "" };
-	char dir[] = "/tmp/teg-emit-XXXXXX", to[64], saved[64];
-
-	buf_puts(&resolved.held, "policy generated {\n}\n");
-	shape.rules = 1200;
-	shape.plain_percent = 0;
-	if (!mkdtemp(dir))
-		abort();
-	snprintf(to, sizeof to, "%s/x.tegb", dir);
-	snprintf(saved, sizeof saved, "%s/y.tegb", dir);
-	const struct ir *ir = ir_lower(gen_policy(&g, a, &shape), a);
-	tap_ok(!emit_members(&memory, ir, &resolved, true, NULL, &why) && !emit_members(&files, ir, &resolved, true, to, &why),
-	       "a long policy is emitted: %s", why.text);
-	tap_ok(memory.members[4].bytes && memory.members[4].len > 300 << 10, "its batch is of %zu bytes", memory.members[4].len);
-	tap_ok(!files.members[0].bytes && !files.members[4].bytes && !files.members[5].bytes && !files.members[6].bytes,
-	       "the plan, the batches and the text lie in files");
-	bundle_write(&one, memory.members, memory.count);
-	tap_ok(!bundle_pieces(&p, a, files.members, files.count, &why) && !file_save_pieces(saved, &p, 0600, &why) &&
-		       !file_read(&two, saved, BUNDLE_BYTES_MAX, &why),
-	       "and are put together: %s", why.text);
-	tap_ok(one.len == two.len && !memcmp(one.at, two.at, one.len), "the bundle is the same");
-	emitted_release(&files);
-	tap_ok(!unlink(saved) && !rmdir(dir), "and nothing is left beside it");
-}
-
 /* So many reflexes that drop, and so many with a rate. */
 static struct ir *reflexes(struct compilation *c, unsigned plain, unsigned rates)
 {
@@ -94,6 +59,37 @@ static struct ir *reflexes(struct compilation *c, unsigned plain, unsigned rates
 		buf_printf(&text, "reflex m%u {\n    match udp to any port %u\n    when rate per source > 9/s\n    do drop\n}\n", i, i + 1);
 	struct policy *p = front_read_text(c, "long.teg", text.at, text.len);
 	return p ? ir_lower(p, c->arena) : NULL;
+}
+
+/* Long enough that a batch goes to a file in several pieces. */
+static void test_beside(void)
+{
+	own(spool) struct spool resolved = { 0 };
+	own(arena) struct arena *a = arena_new();
+	own(compilation) struct compilation *c = compilation_new();
+	own(emitted) struct emitted memory = { 0 }, files = { 0 };
+	own(buf) struct buf one = { 0 }, two = { 0 };
+	struct pieces p = { 0 };
+	struct err why = { .text = "" };
+	char dir[] = "/tmp/teg-emit-XXXXXX", to[64], saved[64];
+
+	buf_puts(&resolved.held, "policy generated {\n}\n");
+	if (!mkdtemp(dir))
+		abort();
+	snprintf(to, sizeof to, "%s/x.tegb", dir);
+	snprintf(saved, sizeof saved, "%s/y.tegb", dir);
+	const struct ir *ir = reflexes(c, 20000, 0);
+	tap_ok(!emit_members(&memory, ir, &resolved, true, NULL, &why) && !emit_members(&files, ir, &resolved, true, to, &why),
+	       "a long policy is emitted: %s", why.text);
+	tap_ok(memory.members[5].bytes && memory.members[5].len > 5 << 19, "its batch is of %zu bytes", memory.members[5].len);
+	tap_ok(!files.members[5].bytes && files.members[4].bytes, "and lies in a file, what is short in memory");
+	bundle_write(&one, memory.members, memory.count);
+	tap_ok(!bundle_pieces(&p, a, files.members, files.count, &why) && !file_save_pieces(saved, &p, 0600, &why) &&
+		       !file_read(&two, saved, BUNDLE_BYTES_MAX, &why),
+	       "and are put together: %s", why.text);
+	tap_ok(one.len == two.len && !memcmp(one.at, two.at, one.len), "the bundle is the same");
+	emitted_release(&files);
+	tap_ok(!unlink(saved) && !rmdir(dir), "and nothing is left beside it");
 }
 
 static void is_proved(const char *text, size_t len, const char *what)

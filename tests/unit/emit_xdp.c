@@ -224,6 +224,7 @@ static void object(void)
 	for (int hook = 0; hook < TEG_HOOKS; hook++) {
 		const char *bytes = emit_program((enum teg_hook)hook, &len);
 		tap_ok(len > 1000 && !memcmp(bytes, "\177ELF", 4), "the program compiled for hook %d is an ELF object", hook);
+		tap_ok(!strcmp(emit_program_digest((enum teg_hook)hook), digest_of(bytes, len).hex), "and its digest is carried with it");
 	}
 }
 

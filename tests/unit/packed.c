@@ -76,7 +76,7 @@ static struct node *read_tree(struct compilation *c, const char *text, size_t le
 	uint32_t file = source_add(&c->sources, "text.teg", text, len);
 	struct ast ast;
 
-	c->sources.packs = packs;
+	c->sources.packs_from = packs;
 	parse_file(&ast, c->arena, &c->sources, file, &c->diags);
 	return ast.root;
 }
@@ -95,7 +95,7 @@ static void trees_are_same(const char *name, const char *text, size_t len, unsig
 
 static char *meant(struct compilation *c, const char *text, size_t len, bool packs)
 {
-	c->sources.packs = packs;
+	c->sources.packs_from = packs;
 	struct policy *p = front_read_text(c, "text.teg", text, len);
 
 	return p ? front_print_resolved(p, c->arena) : arena_strdup(c->arena, c->diags.list.len ? c->diags.list.at[0]->text : "");
