@@ -101,6 +101,29 @@ static void put_plan(struct emitted *e, const struct plan *plan, const struct ir
 		derme_encode(&e->bytes[EMITTED_DERME].held, &ir->policy->derme);
 }
 
+static size_t rules_of(const struct ir *ir)
+{
+	size_t count = ir->lifelines.count + ir->feeds.count + ir->blocks.count + ir->reflexes.count + ir->watches.count;
+
+	for (size_t i = 0; i < ir->posture_count; i++)
+		for (int d = 0; d < DIRECTION_COUNT; d++)
+			count += ir->postures[i].lists[d].count;
+	return count;
+}
+
+/* Of fewer rules, an errand is shorter than a thread is dear: its stack, its heap, and waking one that waits. */
+#define RULES_BESIDE 2000
+
+static void carry_out(const struct ir *ir, const struct errand *errands, size_t count)
+{
+	if (rules_of(ir) >= RULES_BESIDE) {
+		side_by_side(errands, count);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		errands[i].work(errands[i].context);
+}
+
 /* One of nft's members, which are many times what they are made from. */
 struct writing {
 	struct spool *out;
@@ -133,7 +156,7 @@ static int write_nft(struct emitted *e, const struct nft_ruleset *rs, const stru
 	struct writing epiderme = { .out = &e->bytes[EMITTED_EPIDERME], .table = &rs->netdev };
 	struct writing text = { .out = &e->bytes[EMITTED_RULESET], .rs = rs, .ir = ir };
 
-	side_by_side((struct errand[]){ { write_text, &text }, { write_batch, &posture }, { write_batch, &epiderme } }, 3);
+	carry_out(ir, (struct errand[]){ { write_text, &text }, { write_batch, &posture }, { write_batch, &epiderme } }, 3);
 	if (posture.rc || epiderme.rc) {
 		*why = posture.rc ? posture.why : epiderme.why;
 		return err_in(why, "%s", posture.rc ? "nft/posture.batch" : "nft/epiderme.batch");
@@ -155,16 +178,6 @@ struct making {
 	struct nft_ruleset rs;
 	struct lowering xdp, nft;
 };
-
-static size_t rules_of(const struct ir *ir)
-{
-	size_t count = ir->lifelines.count + ir->feeds.count + ir->blocks.count + ir->reflexes.count + ir->watches.count;
-
-	for (size_t i = 0; i < ir->posture_count; i++)
-		for (int d = 0; d < DIRECTION_COUNT; d++)
-			count += ir->postures[i].lists[d].count;
-	return count;
-}
 
 static int begin_plan(struct making *m, bool proved, struct err *why)
 {
@@ -198,7 +211,7 @@ static int end_nft(struct making *m, struct err *why)
 
 static int make_at_once(struct making *m, struct err *why)
 {
-	side_by_side((struct errand[]){ { lower_nft, &m->nft }, { lower_xdp, &m->xdp } }, 2);
+	carry_out(m->ir, (struct errand[]){ { lower_nft, &m->nft }, { lower_xdp, &m->xdp } }, 2);
 	int rc = end_plan(m, why);
 
 	return rc ? rc : end_nft(m, why);

@@ -235,7 +235,7 @@ static const struct inner_word *inner_find(const struct parser *p, const char *t
 	int construct = outer_construct(p);
 
 	for (size_t i = 0; construct && i < sizeof inner_rows / sizeof *inner_rows; i++)
-		if (inner_rows[i].construct == construct && !strcmp(inner_rows[i].text, text))
+		if (inner_rows[i].construct == construct && *inner_rows[i].text == *text && !strcmp(inner_rows[i].text, text))
 			return &inner_rows[i];
 	return NULL;
 }

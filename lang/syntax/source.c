@@ -104,9 +104,23 @@ static size_t utf8_one(const unsigned char *at, size_t left)
 	return len;
 }
 
+/* Eight bytes of ASCII, and none a NUL. */
+static bool is_plain(const char *at)
+{
+	const uint64_t tops = 0x8080808080808080u, ones = 0x0101010101010101u;
+	uint64_t v;
+
+	memcpy(&v, at, sizeof v);
+	return !((v | (v - ones)) & tops);
+}
+
 size_t utf8_sound(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len;) {
+		if (len - i >= sizeof(uint64_t) && is_plain(text + i)) {
+			i += sizeof(uint64_t);
+			continue;
+		}
 		size_t one = utf8_one((const unsigned char *)text + i, len - i);
 
 		if (!one || !text[i])

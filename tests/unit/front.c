@@ -74,6 +74,12 @@ static const struct {
 	{ "\xf0\x8f\xbf\xbf", 4, 0 },
 	{ "a\0b", 3, 1 },
 	{ "", 0, 0 },
+	{ "sixteen bytes of", 16, 16 },	/* which are looked at by eight */
+	{ "\x01\x7f\x01\x7f\x01\x7f\x01\x7f", 8, 8 },
+	{ "NUL is\0 among them", 18, 6 },
+	{ "eight\0 \x80 and more", 18, 5 },
+	{ "it is not the\x80 first", 20, 13 },
+	{ "caf\xc3\xa9s and caf\xc3\xa9s again", 22, 22 },
 };
 
 static void utf8_is_told_from_others(void)
