@@ -205,6 +205,9 @@ struct ir_rate ir_rate_of(const struct pol_rate *r);
  */
 const char *ir_bucket_name(const struct ir_rate *r, struct arena *a);
 
+/* Do their buckets let by as much, and count for the same? */
+bool ir_rate_is_same(const struct ir_rate *a, const struct ir_rate *b);
+
 /* "second", "minute", "hour", "day" or "week"; NULL for what no rate is told in. */
 const char *ir_unit_name(uint64_t unit_s);
 

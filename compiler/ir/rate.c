@@ -110,6 +110,12 @@ const char *ir_bucket_name(const struct ir_rate *r, struct arena *a)
 			    (unsigned long long)r->unit_s, (unsigned long long)r->burst, key_text(r, a));
 }
 
+bool ir_rate_is_same(const struct ir_rate *a, const struct ir_rate *b)
+{
+	return a->bytes == b->bytes && a->cost_ns == b->cost_ns && a->depth_ns == b->depth_ns && (!a->bytes || a->rate == b->rate) &&
+	       a->key == b->key && !memcmp(a->key_bits, b->key_bits, sizeof a->key_bits);
+}
+
 uint64_t ir_rate_cost(const struct ir_rate *r, uint32_t len)
 {
 	return r->bytes ? r->cost_ns * len / r->rate : r->cost_ns;

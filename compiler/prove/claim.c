@@ -132,10 +132,7 @@ static void claim_cell(struct claiming *k, struct cell *c, struct progress *sum)
 	k->cell = c;
 	k->q = &q;
 	asking_run(&q, &w, &j, 1);
-	sum->windows += q.progress.windows;
-	if (q.progress.undecided && !sum->undecided)
-		sum->first_undecided = q.progress.first_undecided;
-	sum->undecided += q.progress.undecided;
+	progress_add(sum, &q.progress);
 }
 
 static void claim_posture(struct claiming *k, const struct ir *ir, struct progress *sum)

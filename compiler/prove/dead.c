@@ -140,10 +140,7 @@ static void run(struct dead_search *k, struct asking *q, struct judgement *j, un
 
 		asking_run(q, &w, &j, 1);
 	}
-	k->list.progress.windows += q->progress.windows;
-	if (!k->list.progress.undecided)
-		k->list.progress.first_undecided = q->progress.first_undecided;
-	k->list.progress.undecided += q->progress.undecided;
+	progress_add(&k->list.progress, &q->progress);
 }
 
 /* Which steps that decide at all decide little: who may is measured by diagrams in which all others are one number. */

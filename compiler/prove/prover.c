@@ -187,6 +187,14 @@ void asking_run(struct asking *q, const struct window *w, struct judgement *cons
 		slice_release(&slices[i]);
 }
 
+void progress_add(struct progress *all, const struct progress *one)
+{
+	if (!all->undecided)
+		all->first_undecided = one->first_undecided;
+	all->windows += one->windows;
+	all->undecided += one->undecided;
+}
+
 /* --- sets ---------------------------------------------------------------------------- */
 
 double set_share(struct idd *m, struct space *s, idd_ref set)

@@ -49,6 +49,9 @@ struct asking {
 	struct progress progress;
 };
 
+/* What one of several questions took, added to what all took. */
+void progress_add(struct progress *all, const struct progress *one);
+
 void asking_run(struct asking *q, const struct window *w, struct judgement *const *of, size_t count);
 
 /* The packets of the set in the circumstances of the witness: states, fragments and unknowns do not go into words. */

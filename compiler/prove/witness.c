@@ -377,14 +377,14 @@ static void set_self(struct moment *m, struct arena *arena, const struct witness
 	moment_set_self(m, self);
 }
 
-/* So that the conditions of that name hold: a bucket empty, a pattern found, a source on a feed. */
-static void fulfil_list(struct moment *m, const struct ir_list *l, const char *name, const struct packet *p)
+/* So that the condition holds of the rules that ask it: a bucket empty, a pattern found, a source on a feed. */
+static void fulfil_list(struct moment *m, const struct ir_list *l, const struct unknown *u, unsigned copy, const struct packet *p)
 {
 	for (size_t i = 0; i < l->count; i++) {
 		const struct ir_rule *r = &l->rules[i];
 		const char *own = ir_rule_condition(r);
 
-		if (!own || strcmp(own, name) != 0)
+		if (!own || strcmp(own, u->name) != 0 || condition_copy(r, copy) != u->copy)
 			continue;
 		if (r->payload || r->feed)
 			moment_find(m, r->id);
@@ -393,27 +393,23 @@ static void fulfil_list(struct moment *m, const struct ir_list *l, const char *n
 	}
 }
 
-static void fulfil(struct moment *m, const char *name, const struct packet *p)
+static void fulfil(struct moment *m, const struct unknown *u, unsigned copy, const struct packet *p)
 {
-	fulfil_list(m, &m->ir->feeds, name, p);
-	fulfil_list(m, &m->ir->reflexes, name, p);
-	fulfil_list(m, &m->ir->postures[m->posture].lists[p->direction], name, p);
+	if (u->kind == OPEN_SESSION && u->copy == copy)
+		moment_find(m, u->name);
+	fulfil_list(m, &m->ir->feeds, u, copy, p);
+	fulfil_list(m, &m->ir->reflexes, u, copy, p);
+	fulfil_list(m, &m->ir->postures[m->posture].lists[p->direction], u, copy, p);
 }
 
 static void set_unknowns(struct moment *m, const struct witness *w, const struct terms *t,
 			 unsigned copy, const struct packet *p)
 {
-
 	if (w->point.blocked)
 		moment_block(m, w->point.packet.src, UINT64_C(1) << 40);
-	for (size_t i = 0; i < t->unknowns.len; i++) {
-		if (!w->point.over[i] || t->unknowns.at[i].copy != copy)
-			continue;
-		if (t->unknowns.at[i].kind == OPEN_SESSION)
-			moment_find(m, t->unknowns.at[i].name);
-		else
-			fulfil(m, t->unknowns.at[i].name, p);
-	}
+	for (size_t i = 0; i < t->unknowns.len; i++)
+		if (w->point.over[i])
+			fulfil(m, &t->unknowns.at[i], copy, p);
 }
 
 struct decider witness_decider(const struct judgement *j, const struct witness *w)

@@ -135,7 +135,7 @@ static void compare_posture(struct pairing *k, unsigned new_posture)
 		     established_name(b->established));
 	compare_passes(k, what, a->passes, b->passes);
 	for (int d = 0; d < DIRECTION_COUNT; d++) {
-		compare_rates(k, &a->lists[d], &b->lists[d]);
+		compare_conditions(k, &a->lists[d], &b->lists[d]);
 		pairing_compare(k, old_posture, new_posture, (enum direction)d);
 	}
 }
@@ -237,39 +237,6 @@ static void sort_changes(struct change *at, size_t len)
 	}
 }
 
-static const char *feed_text(struct arena *a, const struct pol_feed *f)
-{
-	const char *how = f->member ? f->member : f->column ? arena_printf(a, "column %lu", (unsigned long)f->column) : "";
-
-	return arena_printf(a, "%s%s%s, %s, at most %lu, stale after %lus: %s", feed_format_name(f->format), *how ? " " : "", how, f->url,
-			    (unsigned long)f->max, (unsigned long)(f->stale_ns / 1000000000), f->stale_keeps ? "keep" : "clear");
-}
-
-/* Is nothing on it sooner than before? */
-static bool clears_sooner(const struct pol_feed *a, const struct pol_feed *b)
-{
-	return !b->stale_keeps && (a->stale_keeps || b->stale_ns < a->stale_ns);
-}
-
-/* Feeds that come or go are changes of verdicts; here what they say differently. */
-static void compare_feeds(struct pairing *k)
-{
-	const struct ir_list *old = &k->ir[OLD]->feeds, *new = &k->ir[NEW]->feeds;
-	struct arena *a = k->prover->arena;
-
-	for (size_t i = 0; i < old->count; i++)
-		for (size_t j = 0; j < new->count; j++) {
-			const struct pol_feed *x = old->rules[i].feed, *y = new->rules[j].feed;
-
-			if (strcmp(x->name, y->name) != 0)
-				continue;
-			const char *before = feed_text(a, x), *after = feed_text(a, y);
-			const bool sooner = clears_sooner(x, y);
-			if (strcmp(before, after) != 0 && (sooner || !k->access_only))
-				fact(k, FACT_FEED, sooner ? RISK_MEDIUM : RISK_LOW, arena_printf(a, "feed %s", x->name), before, after);
-		}
-}
-
 static void compare_owner(struct pairing *k)
 {
 	const struct policy *a = k->ir[OLD]->policy, *b = k->ir[NEW]->policy;
@@ -303,11 +270,13 @@ static const struct diff *run(struct pairing *k)
 		return d;
 	}
 	compare_postures(k);
-	compare_rates(k, &k->ir[OLD]->reflexes, &k->ir[NEW]->reflexes);
+	compare_conditions(k, &k->ir[OLD]->reflexes, &k->ir[NEW]->reflexes);
 	compare_zones(k);
 	compare_feeds(k);
+	compare_sessions(k);
 	if (!k->access_only) {
 		compare_watches(k);
+		compare_conditions(k, &k->ir[OLD]->watches, &k->ir[NEW]->watches);
 		effects_told(k);
 		compare_owner(k);
 		compare_responses(k);

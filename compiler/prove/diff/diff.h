@@ -69,7 +69,7 @@ enum fact_kind {
 	FACT_RATE_UP, FACT_RATE_DOWN, FACT_BLOCK_TIME, FACT_ZONE, FACT_INITIAL,
 	FACT_POSTURE_ADDED, FACT_POSTURE_REMOVED, FACT_ESTABLISHED, FACT_MALFORMED, FACT_FEED,
 	FACT_PLAYBOOK, FACT_RESPONSE /* what runs one, homeostasis, a decoy */,
-	FACT_EFFECTS /* logs and events */, FACT_SIGNATURE /* admitted, and looked into no more */, FACT_OWNER,
+	FACT_PATTERN /* what is looked for */, FACT_SESSION, FACT_EFFECTS /* logs and events */, FACT_SIGNATURE /* admitted, and looked into no more */, FACT_OWNER,
 	FACT_ORDER_BROKEN, FACT_INVARIANT_BROKEN, FACT_CLAIM, /* a claim came, went, or holds otherwise */
 };
 

@@ -5,7 +5,9 @@
  *     diff.c        postures by name, new ones by what they came for; what was found, in order
  *     ask.c         which packets an edited step changes, window by window
  *     tell.c        the same as a change: in words, with its flags
- *     facts.c       rates and zones: what changes beside verdicts
+ *     facts.c       zones, and how what changes beside verdicts is told
+ *     conditions.c  what rates, patterns, feeds and sessions ask
+ *     blocking.c    whose sources are blocked for a time, and are not any more
  *     effects.c     logs and events
  *     signatures.c  what was looked into, and is not any more
  *     claims.c      what a policy says of itself
@@ -95,8 +97,16 @@ void fact(struct pairing *k, enum fact_kind kind, enum risk risk, const char *wh
 /* The risk is that of the flags, low without any. */
 void fact_flagged(struct pairing *k, enum fact_kind kind, unsigned flags, const char *what, const char *before,
 		  const char *after);
-void compare_rates(struct pairing *k, const struct ir_list *a, const struct ir_list *b);
+bool fact_is_told(const struct pairing *k, const char *what, const char *before, const char *after);
 void compare_zones(struct pairing *k);
+
+/* conditions.c: of two lists of rules; of all feeds, and all rules on sessions. */
+void compare_conditions(struct pairing *k, const struct ir_list *a, const struct ir_list *b);
+void compare_feeds(struct pairing *k);
+void compare_sessions(struct pairing *k);
+
+/* blocking.c: of the posture at hand. */
+void compare_blocking(struct pairing *k);
 
 /* effects.c: of the posture and direction at hand; of reflexes that only tell; then all as facts. */
 void compare_effects(struct pairing *k);

@@ -145,7 +145,7 @@ static void look(struct looking *l)
 				asking_run(&l->q, &w, l->j, SIDES);
 		}
 	}
-	l->k->q.progress.undecided += l->q.progress.undecided;
+	progress_add(&l->k->q.progress, &l->q.progress);
 	if (l->found)
 		tell(l);
 }

@@ -329,6 +329,8 @@ static unsigned permitting(const struct pairing *k, unsigned posture)
 void pairing_compare(struct pairing *k, unsigned old_posture, unsigned new_posture, enum direction d)
 {
 	pairing_verdicts(k, old_posture, new_posture, d);
+	if (d == DIRECTION_IN) /* the first hook does not know where a packet goes */
+		compare_blocking(k);
 	if (!k->access_only) {
 		compare_effects(k);
 		compare_signatures(k);

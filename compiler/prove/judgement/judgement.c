@@ -111,7 +111,7 @@ static int unknown_of(const struct making *k, const struct ir_rule *r)
 {
 	const char *name = ir_rule_condition(r);
 
-	return name ? (int)terms_unknown(k->terms, name, k->j->copy) : -1;
+	return name ? (int)terms_unknown(k->terms, name, condition_copy(r, k->j->copy)) : -1;
 }
 
 static void step_rule(struct making *k, const struct ir_rule *r, uint64_t zones)

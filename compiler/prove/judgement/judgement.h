@@ -142,6 +142,15 @@ struct judgement *judgement_of_first_hook(struct terms *t, const struct ir *ir, 
 /* Every packet of a family, on these zones of the terms. */
 struct cell cell_any(enum family family, uint64_t zones);
 
+/*
+ * Of two judgements that have histories of their own, the one whose answer it is: a bucket is each one's own, while a
+ * pattern is in a packet, or a source on a feed, to both.
+ */
+static inline unsigned condition_copy(const struct ir_rule *r, unsigned copy)
+{
+	return r->rate ? copy : 0;
+}
+
 /* By name: the bit of a policy's zone in the terms. */
 uint64_t terms_zone(const struct terms *t, const char *name);
 

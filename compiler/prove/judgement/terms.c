@@ -40,7 +40,7 @@ static void unknowns_add(struct terms *t, const struct ir_list *l)
 	for (size_t i = 0; i < l->count; i++) {
 		const char *name = ir_rule_condition(&l->rules[i]);
 
-		for (unsigned copy = 0; name && copy < 2; copy++) {
+		for (unsigned copy = 0; name && copy <= condition_copy(&l->rules[i], 1); copy++) {
 			struct unknown u = { name, open_kind(&l->rules[i]), copy };
 
 			if (terms_unknown(t, name, copy) == t->unknowns.len)

@@ -158,6 +158,10 @@ const char *fact_word(enum fact_kind k)
 		return "MALFORMED";
 	case FACT_FEED:
 		return "FEED";
+	case FACT_PATTERN:
+		return "PATTERN";
+	case FACT_SESSION:
+		return "SESSION";
 	case FACT_ESTABLISHED:
 		break;
 	}

@@ -1,5 +1,7 @@
 #include "compiler/report/findings/postures.h"
 
+#include <string.h>
+
 /* A packet of the rule that is treated as the rule says, by whichever. */
 static bool shows(struct prover *p, const struct ir *ir, unsigned posture, const struct ir_rule *r, struct witness *out)
 {
@@ -30,13 +32,33 @@ static void note_packet(struct diag *g, struct prover *p, const struct ir *ir, u
 		}
 }
 
+/* Does every limit of the list that the other knows by one name let by as much there? */
+static bool same_limits(const struct ir_list *x, const struct ir_list *y)
+{
+	for (size_t i = 0; i < x->count; i++)
+		for (size_t j = 0; x->rules[i].rate && j < y->count; j++) {
+			const struct ir_rate *a = x->rules[i].rate, *b = y->rules[j].rate;
+
+			if (b && !strcmp(a->kin, b->kin) && !ir_rate_is_same(a, b))
+				return false;
+		}
+	return true;
+}
+
+static bool same_but_verdicts(const struct ir_posture *x, const struct ir_posture *y)
+{
+	for (int d = 0; d < DIRECTION_COUNT; d++)
+		if (!same_limits(&x->lists[d], &y->lists[d]))
+			return false;
+	return x->established == y->established && x->passes == y->passes;
+}
+
 static void compare(struct diags *to, struct prover *p, const struct ir *ir, unsigned x, unsigned y)
 {
 	struct equal_answer a;
 	struct diag *g;
 
-	if (ir->postures[x].established != ir->postures[y].established ||
-	    ir->postures[x].passes != ir->postures[y].passes)
+	if (!same_but_verdicts(&ir->postures[x], &ir->postures[y]))
 		return;
 	a = prove_equal(p, ir, x, ir, y);
 	if (a.answer == ANSWER_UNDECIDED)
