@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <sched.h>
@@ -69,11 +70,26 @@ void kernel_end_older(struct kernel *k)
 		 lost ? "; its runtime blocks are of a layout that this one does not read, and are lost" : "");
 }
 
+/* The others that programs need are within this one. */
+static int may_have_programs(struct err *why)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2] = { 0 };
+
+	if (syscall(SYS_capget, &head, sets))
+		return err_sys(why, "cannot read the capabilities");
+	if (sets[0].effective & 1u << CAP_SYS_ADMIN)
+		return 0;
+	return err_set(why, EPERM, "tegd lacks CAP_SYS_ADMIN: without it a program that judges cannot be found by its number, to be replaced");
+}
+
 static int open_xdp(struct kernel *k, struct err *why)
 {
 	const char *dir = k->settings->pin_dir;
-	int rc = open_pin_dir(dir, why);
+	int rc = may_have_programs(why);
 
+	if (!rc)
+		rc = open_pin_dir(dir, why);
 	if (!rc)
 		rc = older_open(&k->older, dir, why);
 	if (!rc)

@@ -306,6 +306,7 @@ static int catch_signals(struct warden *w, struct err *why)
 	sigaddset(&ours, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ours, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit fails, as on a full disk */
 	w->signals = signalfd(-1, &ours, SFD_CLOEXEC);
 	return w->signals < 0 ? err_sys(why, "cannot receive signals") : 0;
 }
