@@ -194,14 +194,24 @@ struct seen_links {
 	VEC(struct link) links;
 };
 
-/* Others' links lead to a peer, or into another namespace. */
-static bool is_vlan(const struct nlattr *info)
+static bool is_carried(const char *kind)
+{
+	static const char *const kinds[] = { "vlan", "macvlan", "macvtap", "ipvlan", "ipvtap" };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (!strcmp(kind, kinds[i]))
+			return true;
+	return false;
+}
+
+/* Has it the frames of its link, as they came? Others' links lead to a peer, or to what carries theirs in its own. */
+static bool has_frames_of_link(const struct nlattr *info)
 {
 	const struct nlattr *a;
 
 	mnl_attr_for_each_nested(a, info)
 		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
-			return !strcmp(mnl_attr_get_str(a), "vlan");
+			return is_carried(mnl_attr_get_str(a));
 	return false;
 }
 
@@ -215,7 +225,7 @@ static void see_link(const struct nlmsghdr *h, void *context)
 		return;
 	struct link l = { .ifindex = (uint32_t)i->ifi_index, .type = i->ifi_type };
 	uint32_t carrier = 0;
-	bool vlan = false, foreign = false;
+	bool carried = false, foreign = false;
 	mnl_attr_for_each(a, h, sizeof *i) {
 		if (mnl_attr_get_type(a) == IFLA_IFNAME)
 			l.name = arena_strdup(seen->arena, mnl_attr_get_str(a));
@@ -226,9 +236,9 @@ static void see_link(const struct nlmsghdr *h, void *context)
 		else if (mnl_attr_get_type(a) == IFLA_LINK_NETNSID)
 			foreign = true;
 		else if (mnl_attr_get_type(a) == IFLA_LINKINFO)
-			vlan = is_vlan(a);
+			carried = has_frames_of_link(a);
 	}
-	l.carrier = vlan && !foreign ? carrier : 0;
+	l.carrier = carried && !foreign ? carrier : 0;
 	if (l.name)
 		vec_push(seen->arena, &seen->links, l);
 }

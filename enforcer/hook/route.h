@@ -36,7 +36,7 @@ unsigned route_drain(struct route *r);
 struct link {
 	uint32_t ifindex;
 	uint32_t master; /* whose port it is, a bridge's, a bond's or a VRF's; 0: nobody's */
-	uint32_t carrier; /* of a VLAN device: what its frames come by; 0: it is none */
+	uint32_t carrier; /* of a VLAN device, a macvlan and the like: what its frames come by; 0: it is none */
 	uint16_t type; /* ARPHRD_… of linux/if_arp.h */
 	const char *name;
 };

@@ -56,6 +56,13 @@ ip link del w8
 ip link del w9
 ok "the bridge is gone" soon w0:xdp-native interfaces
 is "$(reason)" "the driver runs XDP" "and so is the word of it"
+if ip link add link w0 name w9 type macvlan 2>/dev/null; then
+	ok "a macvlan has the card's frames too, which says so" soon "the driver runs XDP; what goes up to w9 is judged there again, and counts twice" reason
+	ip link del w9
+	ok "until it is gone" soon "the driver runs XDP" reason
+else
+	ok "a macvlan # SKIP this kernel has none" true
+fi
 
 # --- an interface with somebody else's XDP
 cat > $lab/theirs.c <<'C'
