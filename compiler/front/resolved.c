@@ -71,7 +71,8 @@ static void put_zones(struct writing *w, uint64_t zones)
 	buf_puts(&w->to->held, " on [");
 	for (size_t i = 0; i < w->policy->zone_count; i++)
 		if (zones >> i & 1) {
-			buf_printf(&w->to->held, "%s%s", first ? "" : ", ", w->policy->zones[i].name);
+			buf_puts(&w->to->held, first ? "" : ", ");
+			buf_puts(&w->to->held, w->policy->zones[i].name);
 			first = false;
 		}
 	buf_putc(&w->to->held, ']');
@@ -182,7 +183,9 @@ static void put_selector(struct writing *w, const struct pol_selector *s)
 
 static void put_titled(struct buf *out, const char *word, const char *name, const char *title)
 {
-	buf_printf(out, "%s %s", word, name);
+	buf_puts(out, word);
+	buf_putc(out, ' ');
+	buf_puts(out, name);
 	if (title) {
 		buf_putc(out, ' ');
 		print_string(out, title);

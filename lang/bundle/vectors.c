@@ -149,22 +149,38 @@ static unsigned blocks_for(size_t bits)
 	return bits ? (unsigned)((bits + TEG_VECTOR_BITS_MAX - 1) / TEG_VECTOR_BITS_MAX) : 1;
 }
 
-/* Sets of bits, all of so many words. */
-struct bitsets {
+/* Of a family's bits at one byte. Sets of bits are all of so many words. */
+struct at_byte {
 	size_t words;
-	uint64_t *of;	    /* ROWS of them: which bits have a value */
+	uint64_t *of;	     /* ROWS sets: which bits have a value */
 	uint64_t *all, *now; /* which have every one; and which share the blocks at hand */
+	struct values *values; /* that each bit may have */
 };
 
 /* All in one piece, which the caller owns: `of` is NULL where there is no memory. */
-static struct bitsets bitsets_for(size_t bits)
+static struct at_byte at_byte_for(size_t bits)
 {
-	struct bitsets s = { .words = bits / 64 + 1 };
+	struct at_byte s = { .words = bits / 64 + 1 };
 
-	s.of = calloc((ROWS + 2) * s.words, sizeof *s.of);
-	s.all = s.of ? s.of + ROWS * s.words : NULL;
-	s.now = s.of ? s.all + s.words : NULL;
+	s.of = malloc((ROWS + 2) * s.words * sizeof *s.of + bits * sizeof *s.values);
+	if (s.of) {
+		s.all = s.of + ROWS * s.words;
+		s.now = s.all + s.words;
+		s.values = (struct values *)(s.now + s.words);
+	}
 	return s;
+}
+
+/* Does some bit ask the byte? */
+static bool look_at_byte(struct at_byte *s, const struct family_bits *f, unsigned byte)
+{
+	bool asked = false;
+
+	for (size_t i = 0; i < f->len; i++) {
+		s->values[i] = values_of(f, &f->at[i], byte);
+		asked |= s->values[i].mask != 0;
+	}
+	return asked;
 }
 
 static void join(uint64_t *to, const uint64_t *x, size_t words)
@@ -182,55 +198,65 @@ static size_t count_joined(const uint64_t *x, const uint64_t *y, size_t words)
 	return n;
 }
 
-static double mean_of(const struct cut *c, const struct values *s)
+/* Every one between the first and the last: only upper bits are asked. */
+static bool values_are_run(const struct values *s)
+{
+	const unsigned free = (uint8_t)~s->mask;
+
+	return !(free & (free + 1));
+}
+
+/* `upto` is the sum of blocks of all smaller values. */
+static double mean_of(const struct cut *c, const unsigned upto[static ROWS + 1], const struct values *s)
 {
 	unsigned blocks = 0, values = 0;
 
+	if (values_are_run(s))
+		return (double)(upto[s->hi + 1] - upto[s->lo]) / (s->hi + 1 - s->lo);
 	for (unsigned v = s->lo; v <= s->hi; v++)
 		if (values_have(s, v))
 			blocks += c->count[v], values++;
 	return (double)blocks / values;
 }
 
-static double mean_blocks(const struct family_bits *f, const struct cut *c)
+static double mean_blocks(const struct family_bits *f, const struct cut *c, const struct values *of)
 {
-	const double of_all = mean_of(c, &(struct values){ .hi = UINT8_MAX });
+	unsigned upto[ROWS + 1] = { 0 };
 	double sum = 0;
 
-	for (size_t i = 0; i < f->len; i++) {
-		const struct values s = values_of(f, &f->at[i], c->byte);
-
-		sum += values_are_all(&s) ? of_all : mean_of(c, &s);
-	}
+	for (unsigned v = 0; v < ROWS; v++)
+		upto[v + 1] = upto[v] + c->count[v];
+	for (size_t i = 0; i < f->len; i++)
+		sum += mean_of(c, upto, &of[i]);
 	return sum / (double)f->len;
 }
 
 /* Of each value of a byte, which bits have it. */
-static void find_bits(const struct family_bits *f, unsigned byte, struct bitsets *s)
+static void find_bits(struct at_byte *s, size_t bits)
 {
 	memset(s->of, 0, (ROWS + 1) * s->words * sizeof *s->of);
-	for (size_t i = 0; i < f->len; i++) {
-		const struct values of = values_of(f, &f->at[i], byte);
+	for (size_t i = 0; i < bits; i++) {
+		const struct values *of = &s->values[i];
 
-		if (values_are_all(&of)) {
+		if (values_are_all(of)) {
 			s->all[i / 64] |= 1ull << i % 64;
 			continue;
 		}
-		for (unsigned v = of.lo; v <= of.hi; v++)
-			if (values_have(&of, v))
+		for (unsigned v = of->lo; v <= of->hi; v++)
+			if (values_have(of, v))
 				s->of[v * s->words + i / 64] |= 1ull << i % 64;
 	}
 	for (unsigned v = 0; v < ROWS; v++)
 		join(&s->of[v * s->words], s->all, s->words);
 }
 
-static struct cut cut_by(const struct family_bits *f, unsigned byte, struct bitsets *s)
+static struct cut cut_by(const struct family_bits *f, unsigned byte, struct at_byte *s)
 {
 	struct cut c = { .byte = byte };
 	const size_t bytes = s->words * sizeof *s->of;
 	unsigned begun = 0, need = 1;
 
-	find_bits(f, byte, s);
+	find_bits(s, f->len);
 	memset(s->now, 0, bytes);
 	for (unsigned v = 0; v <= ROWS; v++) {
 		const uint64_t *here = &s->of[v * s->words];
@@ -254,16 +280,8 @@ static struct cut cut_by(const struct family_bits *f, unsigned byte, struct bits
 		begun = v--;
 		memset(s->now, 0, bytes);
 	}
-	c.mean = mean_blocks(f, &c);
+	c.mean = mean_blocks(f, &c, s->values);
 	return c;
-}
-
-static bool byte_is_asked(const struct family_bits *f, unsigned byte)
-{
-	for (size_t i = 0; i < f->len; i++)
-		if (values_of(f, &f->at[i], byte).mask)
-			return true;
-	return false;
 }
 
 /*
@@ -272,18 +290,18 @@ static bool byte_is_asked(const struct family_bits *f, unsigned byte)
  */
 static bool best_cut(const struct family_bits *f, struct cut *best)
 {
-	struct bitsets sets = bitsets_for(f->len);
-	own(mem) uint64_t *of = sets.of;
+	struct at_byte here = at_byte_for(f->len);
+	own(mem) uint64_t *of = here.of;
 	bool any = false, tried = false;
 
 	for (unsigned byte = 0; of && byte < 2 * f->end + 5; byte++) {
 		if (byte >= 2 * f->end && byte < 2 * f->end + 4)
 			continue; /* ports are not bytes that the program can choose */
-		const bool asked = byte_is_asked(f, byte);
+		const bool asked = look_at_byte(&here, f, byte);
 		if (!asked && tried)
 			continue;
 		tried |= !asked;
-		struct cut c = cut_by(f, byte, &sets);
+		struct cut c = cut_by(f, byte, &here);
 
 		if (c.blocks > TEG_VECTOR_BLOCKS_MAX || c.longest > TEG_VECTOR_LONGEST_MAX)
 			continue;

@@ -10,11 +10,23 @@ enum { NFPROTO_IP4 = 2, NFPROTO_IP6 = 10, ETHERTYPE_IP4 = 0x0800, ETHERTYPE_IP6 
 
 /* --- objects --------------------------------------------------------------------- */
 
+/* As batches have it, with its bank before it. */
+static const char *own_name(struct arena *a, const char *name)
+{
+	const size_t len = strlen(name);
+	char *own = arena_zero(a, len + sizeof "@_");
+
+	own[0] = BATCH_BANK;
+	own[1] = '_';
+	memcpy(own + 2, name, len);
+	return own;
+}
+
 struct nft_chain *nft_chain_new(struct nft_maker *mk, const char *name, const char *remark)
 {
 	struct nft_chain *c = arena_zero(mk->arena, sizeof *c);
 
-	c->name = arena_printf(mk->arena, "%c_%s", BATCH_BANK, name);
+	c->name = own_name(mk->arena, name);
 	c->remark = remark;
 	vec_push(mk->arena, &mk->table->chains, c);
 	strmap_put(&mk->chains, c->name + strlen("@_"), c);

@@ -241,6 +241,24 @@ static bool asks_family(const struct nft_expr *e)
 	return e->kind == NFT_EXPR_MATCH && (e->match.field == NFT_FIELD_NFPROTO || e->match.field == NFT_FIELD_PROTOCOL);
 }
 
+/* Every rule that tells has it: as pieces, since formats take ten times as long. */
+static void print_tell(struct buf *out, const struct nft_line *tell)
+{
+	if (tell->bounded) {
+		buf_puts(out, "limit rate ");
+		buf_number(out, NFT_TELL_RATE);
+		buf_puts(out, "/second burst ");
+		buf_number(out, NFT_TELL_BURST);
+		buf_puts(out, " packets ");
+	}
+	buf_puts(out, "log prefix \"");
+	buf_puts(out, tell->prefix);
+	buf_puts(out, "\" group ");
+	buf_number(out, NFT_TELL_GROUP);
+	buf_puts(out, " snaplen ");
+	buf_number(out, NFT_TELL_BYTES);
+}
+
 static void print_expr(struct buf *out, const struct nft_expr *e, bool family_asked, char bank)
 {
 	switch (e->kind) {
@@ -264,9 +282,7 @@ static void print_expr(struct buf *out, const struct nft_expr *e, bool family_as
 		buf_printf(out, "numgen random mod %u 0", e->one_of);
 		return;
 	case NFT_EXPR_TELL:
-		if (e->tell.bounded)
-			buf_printf(out, "limit rate %u/second burst %u packets ", NFT_TELL_RATE, NFT_TELL_BURST);
-		buf_printf(out, "log prefix \"%s\" group %u snaplen %u", e->tell.prefix, NFT_TELL_GROUP, NFT_TELL_BYTES);
+		print_tell(out, &e->tell);
 		return;
 	case NFT_EXPR_LOG:
 		buf_printf(out, "log prefix \"%s\"", e->log);
