@@ -17,6 +17,7 @@
 
 #include "enforcer/proc/allow.h"
 #include "enforcer/proc/files.h"
+#include "enforcer/proc/say.h"
 #include "enforcer/proc/settings.h"
 #include "lang/base/arena.h"
 
@@ -107,6 +108,8 @@ int role_start(pid_t *out, enum role role, char *const *argv,
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		if (!place_fds(fds))
 			execve(this_program(), args, environment);
+		say("the %s cannot be started: %s", role_name(role),
+		    errno == EINVAL || errno == EMFILE ? "it may not have enough open files (ulimit -n, LimitNOFILE=)" : strerror(errno));
 		_exit(127);
 	}
 	*out = child;

@@ -30,4 +30,14 @@ ok "where files may have 64 KiB tegd starts" tegd_start
 holds "$(ctl apply $lab/edge.tegb 2>&1)" "File too large" "a bundle that cannot be kept is refused, and it is said why"
 ok "and it goes on" kill -0 $tegd_pid
 is "$(status .generation)" 0 "with nothing in force"
+tegd_end TERM
+
+# Too few open files for the api, whose descriptors have numbers of their own. Nobody is asked then, who would wait for an answer.
+(ulimit -n 40 && exec "$BUILD/tegd" --state-dir $lab/state --run-dir $lab/run --pin-dir $lab/bpf/teg --bundle $lab/edge.tegb) >$lab/few 2>&1 &
+few=$!
+says() { grep -o -m1 "$1" $lab/few; }
+ok "where the api may have too few files that is said" soon "the api cannot be started: it may not have enough open files" says "the api cannot be started: it may not have enough open files"
+ok "and the policy is in force all the same" soon "generation 1 is in force" says "generation 1 is in force"
+kill $few
+wait $few
 done_testing
