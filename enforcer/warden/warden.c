@@ -189,8 +189,8 @@ static void tick(struct warden *w)
 		say("%llu times a reflex could not block its source: the table of runtime blocks is full", (unsigned long long)left_out);
 	if (w->live && ports_use(&w->live->ports, PORT_NFT))
 		memory_try(tidy_nft, w); /* else at the next tick */
-	if (w->own_blocked.count)
-		warden_look_at_own(w); /* blocks end */
+	if (w->live)
+		warden_look_at_own(w); /* blocks end, and a reflex makes some */
 	keep_look(w);
 	flows_look(w);
 	sockets_let_go(w->network);

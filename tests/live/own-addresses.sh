@@ -5,6 +5,7 @@
 servers 22
 bundle $lab/edge.tegb 's/\[10.9.0.2\]/[10.9.0.2, fd00:9::2]/'
 bundle $lab/no-self.tegb '/lifeline/,/^}/d; /reflex/,/^}/d'
+bundle $lab/blocks.tegb 's/for 3s/for 10m/'
 for route in "192.0.2.0/24 via 10.9.0.1" "198.51.100.0/23 via 10.9.0.1" "2001:db8::/64 via fd00:9::1"; do ip -n outside route add $route; done
 into() { for to; do reaches 22 $to; done | xargs; } # into ADDRESS...
 large() { status .fault | grep -c "more than 512 addresses"; }
@@ -46,6 +47,21 @@ for engine in native tc nft; do
 	is "$(into 10.9.0.1 198.51.100.7)" "open open" "$engine: what is smaller is self all the same"
 	ok "$engine: a policy whose first hook does not ask for self" ctl apply $lab/no-self.tegb
 	is "$(fault_of)" true "$engine: has no fault by it"
+
+	# a neighbour, whom a reflex blocks as his /64
+	ok "$engine: a policy whose reflex blocks" ctl apply $lab/blocks.tegb
+	is "$(status .own_blocked)" "" "$engine: no own address is in a blocked network"
+	outside python3 -c '
+import socket
+for port in range(1000, 1100):
+    one = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    one.setblocking(False)
+    one.connect_ex(("fd00:9::1", port))'
+	ok "$engine: a neighbour is blocked by it, and that his /64 has an own address is told without anybody asking" soon "the network fd00:9::/64" \
+		eval 'tail -n 1 $lab/log | grep -o "the network fd00:9::/64"'
+	holds "$(status .own_blocked)" "fd00:9::1, an address of this host, lies in the network fd00:9::/64, which is blocked" "$engine: the status has it"
+	ok "$engine: it is taken back" ctl unblock fd00:9::/64
+	is "$(status .own_blocked)" "" "$engine: which is told at once"
 	tegd_end TERM
 	forget
 	ip route flush table local 198.51.100.0/24
