@@ -105,10 +105,8 @@ void filter_put_text(struct nlmsghdr *h, uint16_t type, const char *text)
 	mnl_attr_put_strz(h, type, text);
 }
 
-void filter_put_element(struct nlmsghdr *m, const char *set, const void *key, size_t len, uint64_t timeout_ms)
+void filter_put_one_element(struct nlmsghdr *m, const void *key, size_t len, uint64_t timeout_ms)
 {
-	filter_put_text(m, NFTA_SET_ELEM_LIST_SET, set);
-	struct nlattr *list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
 	struct nlattr *one = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
 	struct nlattr *data = mnl_attr_nest_start(m, NFTA_SET_ELEM_KEY);
 	mnl_attr_put(m, NFTA_DATA_VALUE, len, key);
@@ -116,6 +114,13 @@ void filter_put_element(struct nlmsghdr *m, const char *set, const void *key, si
 	if (timeout_ms)
 		mnl_attr_put_u64(m, NFTA_SET_ELEM_TIMEOUT, htobe64(timeout_ms));
 	mnl_attr_nest_end(m, one);
+}
+
+void filter_put_element(struct nlmsghdr *m, const char *set, const void *key, size_t len, uint64_t timeout_ms)
+{
+	filter_put_text(m, NFTA_SET_ELEM_LIST_SET, set);
+	struct nlattr *list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
+	filter_put_one_element(m, key, len, timeout_ms);
 	mnl_attr_nest_end(m, list);
 }
 

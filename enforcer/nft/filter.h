@@ -79,6 +79,13 @@ void filter_change_no_counter(struct filter_change *c, enum filter_table t, cons
 /* An element of a set with timeouts; its time begins anew when it was there. timeout_ms 0: it is not there afterwards. */
 void filter_change_element(struct filter_change *c, enum filter_table t, const char *set, const void *key, size_t len,
 			   uint64_t timeout_ms);
+/* Many that are not there, in few messages: half of what each takes by itself. One that is there may keep its time. */
+struct filter_timed {
+	uint8_t key[16];
+	uint8_t len;
+	uint64_t timeout_ms;
+};
+void filter_change_elements(struct filter_change *c, enum filter_table t, const char *set, const struct filter_timed *at, size_t len);
 /* Ranges into a set of intervals, or out of it: ascending, none touching the next. And all that is in a set, out. */
 void filter_change_ranges(struct filter_change *c, enum filter_table t, const char *set, enum family f, const struct addr_range *at,
 			  size_t len, bool add);
@@ -161,6 +168,9 @@ int filter_count(struct filter *f, const char *counter, uint64_t *out, struct er
 /* Elements in a set, as far as the table goes; expired ones are not counted, but for those of a large set that are not collected yet. */
 int filter_set_size(struct filter *f, enum filter_table t, const char *set, uint64_t *out, struct err *why);
 
+/* Is it known, without a look at its elements, that it has none? Kernels that do not say how many there are do not say that either. */
+int filter_set_is_empty(struct filter *f, enum filter_table t, const char *set, bool *out, struct err *why);
+
 /* Which of these sets are there. A listing would be as long as the policy. */
 int filter_sets_look(struct filter *f, enum filter_table t, const char *const *names, bool *are, uint32_t count, struct err *why);
 
@@ -170,6 +180,7 @@ struct filter_element {
 	uint8_t key[16];
 	uint8_t len;
 	bool is;
+	uint64_t left_ms; /* UINT64_MAX: without an end */
 };
 int filter_elements_look(struct filter *f, enum filter_table t, struct filter_element *at, uint32_t count, struct err *why);
 

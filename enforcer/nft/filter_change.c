@@ -137,6 +137,25 @@ void filter_change_element(struct filter_change *c, enum filter_table t, const c
 		add_element(c, NFT_MSG_NEWSETELEM, t, set, key, len, timeout_ms);
 }
 
+#define ELEMENTS_AT_ONCE 1000u /* a list is an attribute, and has 64 kB */
+#define ELEMENT_BYTES	 48u
+
+void filter_change_elements(struct filter_change *c, enum filter_table t, const char *set, const struct filter_timed *at, size_t len)
+{
+	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES + ELEMENTS_AT_ONCE * ELEMENT_BYTES];
+
+	for (size_t from = 0; from < len; from += ELEMENTS_AT_ONCE) {
+		struct nlmsghdr *m = filter_ours(room, NFT_MSG_NEWSETELEM, NLM_F_CREATE, t);
+
+		filter_put_text(m, NFTA_SET_ELEM_LIST_SET, set);
+		struct nlattr *list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
+		for (size_t i = from; i < len && i < from + ELEMENTS_AT_ONCE; i++)
+			filter_put_one_element(m, at[i].key, at[i].len, at[i].timeout_ms);
+		mnl_attr_nest_end(m, list);
+		add(c, m);
+	}
+}
+
 void filter_change_empty(struct filter_change *c, enum filter_table t, const char *set)
 {
 	add_named(c, NFT_MSG_DELSETELEM, t, NFTA_SET_ELEM_LIST_SET, set);

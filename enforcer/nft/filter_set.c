@@ -49,21 +49,36 @@ static void see_count(const struct nlmsghdr *h, void *context)
 		*(uint64_t *)context = ntohl(mnl_attr_get_u32(count));
 }
 
+static void said_nothing(void *context)
+{
+	*(uint64_t *)context = UINT64_MAX;
+}
+
+/* UINT64_MAX when the kernel does not say it. */
 static int said_size(struct filter *f, enum filter_table t, const char *set, uint64_t *out, struct err *why)
 {
 	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
 	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSET, NLM_F_ACK, t);
 
-	*out = 0;
+	said_nothing(out);
 	filter_put_text(h, NFTA_SET_NAME, set);
-	return filter_ask(f, h, see_count, count_again, out, why);
+	return filter_ask(f, h, see_count, said_nothing, out, why);
+}
+
+int filter_set_is_empty(struct filter *f, enum filter_table t, const char *set, bool *out, struct err *why)
+{
+	uint64_t size;
+	int rc = said_size(f, t, set, &size, why);
+
+	*out = !rc && !size;
+	return rc;
 }
 
 int filter_set_size(struct filter *f, enum filter_table t, const char *set, uint64_t *out, struct err *why)
 {
 	int said = said_size(f, t, set, out, why);
 
-	if (said || *out > COUNTED_MOST)
+	if (said || (*out > COUNTED_MOST && *out != UINT64_MAX))
 		return said;
 	_Alignas(8) uint8_t room[FILTER_SCRATCH_BYTES];
 	struct nlmsghdr *h = filter_ours(room, NFT_MSG_GETSETELEM, NLM_F_DUMP, t);
@@ -134,8 +149,12 @@ static struct nlmsghdr *ask_element(void *room, uint32_t i, void *context)
 
 static void see_element(const struct nlmsghdr *h, uint32_t i, void *context)
 {
-	(void)h;
-	((struct looking *)context)->at[i].is = true;
+	struct filter_element *e = &((struct looking *)context)->at[i];
+	const struct nlattr *list = filter_attribute(h, NFTA_SET_ELEM_LIST_ELEMENTS);
+	const struct nlattr *left = filter_nested(filter_nested(list, NFTA_LIST_ELEM), NFTA_SET_ELEM_EXPIRATION);
+
+	e->is = true;
+	e->left_ms = left ? filter_u64(left) : UINT64_MAX;
 }
 
 int filter_elements_look(struct filter *f, enum filter_table t, struct filter_element *at, uint32_t count, struct err *why)

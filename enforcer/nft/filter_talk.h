@@ -40,6 +40,7 @@ const char *filter_text(const struct nlmsghdr *h, uint16_t type); /* "" when it 
 uint64_t filter_u64(const struct nlattr *a);
 
 /* The set, and an element of it; without a timeout when that is 0. */
+void filter_put_one_element(struct nlmsghdr *m, const void *key, size_t len, uint64_t timeout_ms); /* in a list of them */
 void filter_put_element(struct nlmsghdr *m, const char *set, const void *key, size_t len, uint64_t timeout_ms);
 
 /* ---- talking --------------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ struct kernel {
 	struct addresses self;	   /* see kernel_self() */
 	struct arena *self_arena;  /* in which they are; NULL when they are not known */
 	struct feeds *feeds;	   /* what is on them: see feeds/feeds.h; NULL before feeds_open() */
+	bool nft_blocks_known;	   /* nft judges nowhere, and all that it had blocked was carried to the programs: see blocks/carry.c */
 	struct block_table blocks; /* mapped from the first use until no block is in force: see kernel_blocks() */
 	char without[256], without_tc[256];
 	struct older older; /* what another version pinned, until a generation of this one takes over */

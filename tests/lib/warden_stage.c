@@ -106,7 +106,7 @@ static void be_warden(const struct warden_stage *s, char **argv, int argc)
 static bool take_hand(struct warden_stage *s)
 {
 	own(arena) struct arena *a = arena_new();
-	const struct timeval limit = { .tv_sec = 20 };
+	const struct timeval limit = { .tv_sec = 120 };
 	struct message m = { .fd = -1 };
 	struct err why;
 

@@ -9,8 +9,6 @@
 #include "lang/base/memory.h"
 #include "lang/base/own.h"
 
-#define AT_ONCE	     4096u /* elements in a change */
-
 /* A larger set is not listed, only counted: reading it takes the kernel a time that grows with its square, minutes for a million. */
 #define NFT_LISTED_MOST 50000u
 
@@ -229,52 +227,28 @@ static int walk_xdp(struct kernel *k, walk_one *one, void *cls, struct err *why)
 	return t ? 0 : why->code;
 }
 
-/* ---- what one engine has ------------------------------------------------------------------ */
+/* ---- what the programs have ---------------------------------------------------------------- */
 
-struct carried {
-	struct prefix source;
-	uint64_t left_ns;
-};
-
-/* What one engine has of a kind and family, in order. */
+/* Of a kind and family, in order. */
 struct has {
 	struct arena *arena;
 	enum block_kind kind;
 	enum family family;
-	VEC(struct carried) list;
+	VEC(struct prefix) list;
 };
 
 static void has_from_xdp(void *cls, struct prefix source, uint64_t left_ns, uint32_t slot)
 {
 	struct has *h = cls;
 
-	(void)slot;
+	(void)left_ns, (void)slot;
 	if (source.addr.family == h->family && block_kind(source) == h->kind)
-		vec_push(h->arena, &h->list, ((struct carried){ source, left_ns }));
-}
-
-static void has_element(void *cls, const void *key, size_t len, uint64_t left_ms)
-{
-	struct has *h = cls;
-	const uint64_t most_ms = UINT64_C(1000) * POSTURE_SECONDS_MAX;
-	struct prefix source;
-
-	if (block_of_key(&source, h->kind, h->family, key, len))
-		vec_push(h->arena, &h->list, ((struct carried){ source, (left_ms < most_ms ? left_ms : most_ms) * 1000000 }));
-}
-
-static void has_none(void *cls)
-{
-	((struct has *)cls)->list.len = 0;
+		vec_push(h->arena, &h->list, source);
 }
 
 static int by_source(const void *x, const void *y)
 {
-	const struct carried *a = x, *b = y;
-
-	if (a->source.addr.num != b->source.addr.num)
-		return a->source.addr.num > b->source.addr.num ? 1 : -1;
-	return (a->source.len > b->source.len) - (a->source.len < b->source.len);
+	return prefix_order(x, y);
 }
 
 static void has_order(struct has *h)
@@ -286,9 +260,7 @@ static void has_order(struct has *h)
 /* In order. */
 static bool has_source(const struct has *h, struct prefix a)
 {
-	const struct carried key = { a, 0 };
-
-	return h->list.len && bsearch(&key, h->list.at, h->list.len, sizeof key, by_source);
+	return h->list.len && bsearch(&a, h->list.at, h->list.len, sizeof a, by_source);
 }
 
 /* ---- listing ---------------------------------------------------------------------------- */
@@ -385,144 +357,4 @@ int blocks_list(struct blocks *out, struct kernel *k, const struct generation *g
 	if (!rc)
 		*out = b;
 	return rc;
-}
-
-/* ---- from one engine to the other --------------------------------------------------------- */
-
-/* What `to` lacks of `from`, or has for a shorter time; what differs by less than a second is the same. */
-static void find_lacking(struct has *out, const struct has *from, const struct has *to)
-{
-	size_t t = 0;
-
-	for (size_t i = 0; i < from->list.len; i++) {
-		const struct carried *c = &from->list.at[i];
-
-		while (t < to->list.len && by_source(&to->list.at[t], c) < 0)
-			t++;
-		if (t == to->list.len || by_source(&to->list.at[t], c) || to->list.at[t].left_ns + SECOND_NS < c->left_ns)
-			vec_push(out->arena, &out->list, *c);
-	}
-}
-
-/* Of those that are carried: all others are, and who is not is known to nft alone. */
-static int no_place(const struct block_table *t, struct prefix source, struct err *why)
-{
-	char text[ADDR_TEXT];
-
-	if (block_is_net(source) && !block_table_takes_length(t, source))
-		return err_set(why, ENOSPC, "the programs ask for networks of %u lengths of a family, and %s has one more: take those of some length back, "
-			       "and block it again", TEG_NET_LENGTHS, prefix_print(source, text));
-	return err_set(why, ENOSPC, "the programs' table of runtime blocks is full");
-}
-
-static int carry_to_xdp(struct kernel *k, const struct has *what, struct err *why)
-{
-	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	struct block_table *t = kernel_blocks(k, why);
-	int rc = t ? 0 : why->code;
-
-	for (size_t i = 0; t && i < what->list.len; i++) {
-		const struct prefix source = what->list.at[i].source;
-
-		if (!block_table_set(t, source, now + what->list.at[i].left_ns, TEG_BLOCK_UNKNOWN, now) && !rc)
-			rc = no_place(t, source, why);
-	}
-	return rc;
-}
-
-static int carry_to_nft(struct kernel *k, const struct has *what, struct err *why)
-{
-	int rc = 0;
-
-	for (size_t from = 0; !rc && from < what->list.len; from += AT_ONCE) {
-		own(filter_change) struct filter_change c = { 0 };
-
-		for (size_t i = from; i < what->list.len && i < from + AT_ONCE; i++)
-			block_change_element(&c, what->list.at[i].source, what->list.at[i].left_ns / 1000000 + 1);
-		rc = filter_commit(k->filter, &c, why);
-	}
-	return rc;
-}
-
-/* The rules that ask for them follow. */
-static int carry_lengths(struct kernel *k, const struct has *what, struct err *why)
-{
-	own(filter_change) struct filter_change c = { 0 };
-	struct block_lengths longer = { 0 };
-
-	for (size_t i = 0; i < what->list.len; i++)
-		block_length_lasts(&longer, what->list.at[i].source, what->list.at[i].left_ns / 1000000 + 1);
-	int rc = block_lengths_add(&c, k, &longer, why);
-	return rc ? rc : filter_commit(k->filter, &c, why);
-}
-
-static int carry_kind(struct kernel *k, enum block_kind kind, enum family f, const struct block_engines *to, struct arena *a,
-		      struct err *why)
-{
-	struct has xdp = { a, kind, f, { 0 } }, nft = xdp, xdp_lacks = xdp, nft_lacks = xdp;
-	const struct filter_elements into = { has_none, has_element, &nft };
-	int rc = walk_xdp(k, has_from_xdp, &xdp, why);
-
-	if (!rc)
-		rc = filter_set_elements(k->filter, FILTER_NETDEV, block_sets[kind][f], &into, why);
-	if (rc)
-		return rc;
-	has_order(&xdp);
-	has_order(&nft);
-	if (to->nft)
-		find_lacking(&nft_lacks, &xdp, &nft);
-	if (to->programs)
-		find_lacking(&xdp_lacks, &nft, &xdp);
-	rc = carry_to_nft(k, &nft_lacks, why);
-	if (!rc && kind == BLOCK_NETS)
-		rc = carry_lengths(k, &nft_lacks, why);
-	return rc ? rc : carry_to_xdp(k, &xdp_lacks, why);
-}
-
-struct older_carrying {
-	struct block_table *to;
-	uint64_t now_ns;
-	struct err *why;
-	int rc;
-};
-
-static void carry_row(void *cls, const struct block_row *row)
-{
-	struct older_carrying *c = cls;
-
-	if (block_table_get(c->to, row->source, c->now_ns).until_ns < row->until_ns &&
-	    !block_table_set(c->to, row->source, row->until_ns, row->by, c->now_ns) && !c->rc)
-		c->rc = no_place(c->to, row->source, c->why);
-}
-
-/* What the programs of another version have blocked. */
-static int carry_older(struct kernel *k, struct err *why)
-{
-	struct older_carrying c = { .now_ns = clock_ns(CLOCK_MONOTONIC), .why = why };
-
-	if (!k->older.blocks.at || !k->xdp)
-		return 0;
-	c.to = kernel_blocks(k, why);
-	if (!c.to)
-		return why->code;
-	block_table_each(&k->older.blocks, c.now_ns, carry_row, &c);
-	return c.rc;
-}
-
-int blocks_carry(struct kernel *k, const struct block_engines *to, struct err *why)
-{
-	own(arena) struct arena *a = arena_new();
-	struct block_places at;
-	int rc = carry_older(k, why);
-
-	if (!rc)
-		rc = block_places_find(&at, k, why);
-
-	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
-		for (unsigned f = 0; !rc && at.xdp && f < FAMILY_COUNT; f++)
-			if (at.nft[kind][f])
-				rc = carry_kind(k, (enum block_kind)kind, (enum family)f, to, a, why);
-	if (!rc && to->nft && at.nft[BLOCK_NETS][FAMILY_IP4])
-		rc = block_lengths_sync(k, to->bank, why);
-	return rc ? err_in(why, "not all runtime blocks are known to both engines") : 0;
 }

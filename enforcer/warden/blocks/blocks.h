@@ -42,10 +42,14 @@ struct blocks_own {
 };
 int blocks_own(struct blocks_own *out, struct kernel *k, struct err *why);
 
-/* What one engine has and the other has not, or for a shorter time, these have then, with the time that is left. */
+/*
+ * What one engine has and the other has not, or for a shorter time, these have then, with the time that is left. What nft has is read
+ * as often as it may have placed some since, which takes a time that grows with their square: not where it judges nowhere.
+ */
 struct block_engines {
-	bool programs, nft;
-	char bank; /* whose chains nft judges by, or will */
+	bool programs, nft; /* who judges, or will */
+	bool settled;	    /* nobody else does any more */
+	char bank;	    /* whose chains nft judges by, or will */
 };
 int blocks_carry(struct kernel *k, const struct block_engines *to, struct err *why);
 

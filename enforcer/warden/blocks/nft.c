@@ -44,6 +44,12 @@ void block_change_element(struct filter_change *c, struct prefix source, uint64_
 	filter_change_element(c, FILTER_NETDEV, block_sets[block_kind(source)][source.addr.family], key, len, timeout_ms);
 }
 
+void block_timed(struct filter_timed *out, struct prefix source, uint64_t timeout_ms)
+{
+	out->len = (uint8_t)key_of(source, out->key);
+	out->timeout_ms = timeout_ms;
+}
+
 void block_element(struct filter_element *out, struct prefix source)
 {
 	out->set = block_sets[block_kind(source)][source.addr.family];

@@ -29,6 +29,7 @@ extern const char *const block_sets[BLOCK_KINDS][FAMILY_COUNT];
 /* As filter_change_element(); and the element that the source would be. */
 void block_change_element(struct filter_change *c, struct prefix source, uint64_t timeout_ms);
 void block_element(struct filter_element *out, struct prefix source);
+void block_timed(struct filter_timed *out, struct prefix source, uint64_t timeout_ms);
 
 /* Whom an element means. False when nobody: somebody else's. */
 bool block_of_key(struct prefix *out, enum block_kind kind, enum family f, const void *key, size_t len);

@@ -275,7 +275,7 @@ static void carry(void *context)
 {
 	const struct committing *c = context;
 
-	generation_carry(c->k, c->g->is.bank, &c->g->plan, &c->g->ports);
+	generation_carry(c->k, c->g->is.bank, &c->g->plan, &c->g->ports, true);
 }
 
 int generation_settle(struct generation *g, struct kernel *k, struct state *s, struct err *why)

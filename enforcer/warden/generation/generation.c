@@ -113,9 +113,9 @@ void generation_leave_others(struct generation *g, struct kernel *k)
 	kernel_end_older(k);
 }
 
-void generation_carry(struct kernel *k, char bank, const struct plan *p, const struct ports *ports)
+void generation_carry(struct kernel *k, char bank, const struct plan *p, const struct ports *ports, bool settled)
 {
-	struct block_engines to = { .nft = ports_use(ports, PORT_NFT), .bank = bank };
+	struct block_engines to = { .nft = ports_use(ports, PORT_NFT), .settled = settled, .bank = bank };
 	struct err why;
 
 	for (size_t i = 0; i < ports->len; i++)

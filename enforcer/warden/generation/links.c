@@ -37,7 +37,7 @@ static int follow_filter(struct generation *g, struct kernel *k, const struct po
 	}
 	if (rc)
 		return rc;
-	generation_carry(k, g->is.bank, &g->plan, now);
+	generation_carry(k, g->is.bank, &g->plan, now, !ports_use(&g->ports, PORT_NFT));
 	layout_drop_ports(&seen.change, &seen.live, g->is.bank, now);
 	for (size_t i = 0; i < now->len; i++)
 		if (now->at[i].engine == PORT_NFT && !now->at[i].left && !layout_has_port(&seen.live, g->is.bank, &now->at[i]))
@@ -117,7 +117,7 @@ int generation_follow_links(struct generation *g, struct kernel *k, struct state
 		rc = follow_zones(g, &now, why);
 	}
 	if (!rc) {
-		generation_carry(k, g->is.bank, &g->plan, &now);
+		generation_carry(k, g->is.bank, &g->plan, &now, !ports_use(&g->ports, PORT_NFT));
 		rc = ports_arm(&now, &wish.hooks, why);
 	}
 	if (!rc)

@@ -48,7 +48,8 @@ void generation_leave_others(struct generation *g, struct kernel *k);
  * Whichever engine judges on these ports knows the runtime blocks of the other, and nft what is on the plan's feeds; what
  * cannot be carried over is said.
  */
-void generation_carry(struct kernel *k, char bank, const struct plan *p, const struct ports *ports);
+/* Runtime blocks and feeds, to who judges by these ports; `settled`: nobody else judges any more. */
+void generation_carry(struct kernel *k, char bank, const struct plan *p, const struct ports *ports, bool settled);
 
 /* In a posture that cuts, flows that are under way end. */
 int generation_cut_flows(const struct generation *g, struct kernel *k, struct err *why);

@@ -292,7 +292,7 @@ static int stage_parts(struct generation *g, struct kernel *k, const struct stag
 		return rc;
 	if (ports_use(&g->ports, PORT_NFT) && generation_put_batch(k, &c->epiderme, g->is.bank, false, &no->why))
 		return generation_refuse(no, RESULT_CANNOT, "nft");
-	generation_carry(k, g->is.bank, &g->plan, &g->ports);
+	generation_carry(k, g->is.bank, &g->plan, &g->ports, false);
 	kernel_set_posture(k, g->is.bank, g->posture);
 	return 0;
 }
