@@ -23,6 +23,7 @@
 struct block {
 	struct block *newer, *older;
 	size_t used, room;
+	bool zeroed; /* what is not used: as the system gives what is large */
 	alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -48,12 +49,13 @@ void arena_free(struct arena *a)
 	memory_release(a);
 }
 
-/* Its bytes are as they come: whoever asks for zeroes has them made when a piece is taken, while it is near. */
+/* Bytes of a small one are as they come: whoever asks for zeroes has them made when a piece is taken, while it is near. */
 static struct block *block_new(size_t room)
 {
-	struct block *b = memory_resized(NULL, sizeof *b + room);
+	const bool zeroed = room >= LARGE_BYTES;
+	struct block *b = zeroed ? memory_zeroed(sizeof *b + room) : memory_resized(NULL, sizeof *b + room);
 
-	*b = (struct block){ .room = room };
+	*b = (struct block){ .room = room, .zeroed = zeroed };
 	return b;
 }
 
@@ -117,7 +119,11 @@ static void *piece(struct arena *a, size_t bytes)
 void *arena_zero(struct arena *a, size_t bytes)
 {
 	bytes = rounded(bytes);
-	return bytes >= BLOCK_BYTES ? block_apart(a, bytes) : memset(small(a, bytes), 0, bytes);
+	if (bytes >= BLOCK_BYTES)
+		return block_apart(a, bytes);
+
+	void *p = small(a, bytes);
+	return a->newest->zeroed ? p : memset(p, 0, bytes);
 }
 
 void *arena_copy(struct arena *a, const void *from, size_t bytes)

@@ -11,7 +11,7 @@
 
 #include "lang/base/piece.h"
 
-#define KEPT_BYTES    ((size_t)2 << 20)   /* so many are held before there is a file */
+#define KEPT_BYTES    ((size_t)3 << 19)   /* so many are held before there is a file */
 #define SETTLED_BYTES ((size_t)256 << 10) /* and so many then */
 #define READ_BYTES    ((size_t)64 << 10)
 
