@@ -212,8 +212,11 @@ static int join_tc(struct port *p, const struct port_wish *wish, const char *rea
 	struct tc_link is = { 0 };
 	int rc = t ? tc_look(t, p->ifindex, &is, why) : err_set(why, ENOTSUP, "%s", wish->without_tc);
 
-	if (!rc && !is.there)
+	if (!rc && !is.there) {
 		rc = tc_join(t, p->ifindex, why);
+		if (!rc)
+			rc = tc_look(t, p->ifindex, &is, why);
+	}
 	if (rc)
 		return rc;
 	p->waits = !is.armed;

@@ -289,7 +289,17 @@ static int put_filter(struct bpf_tc_hook *hook, int program, bool replaces)
 	return bpf_tc_attach(hook, &filter);
 }
 
-/* The mark comes first: a filter without one would never be taken away. */
+static bool is_filtered(const struct tc *t, struct bpf_tc_hook *hook)
+{
+	uint32_t number;
+
+	return !program_number(hook, &number) && is_ours(t, number);
+}
+
+/*
+ * The mark comes first: a filter without one would never be taken away. One of ours that has lost its mark judges on until
+ * the anchor takes its place.
+ */
 static int join_clsact(struct tc *t, uint32_t ifindex, struct err *why)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
@@ -310,7 +320,7 @@ static int join_clsact(struct tc *t, uint32_t ifindex, struct err *why)
 	unlink(path);
 	if (bpf_obj_pin(t->anchor, path))
 		return err_sys(why, "cannot pin %s", path);
-	rc = put_filter(&hook, t->pass, false);
+	rc = is_filtered(t, &hook) ? 0 : put_filter(&hook, t->pass, false);
 	if (!rc)
 		return 0;
 	unlink(path);
@@ -347,14 +357,13 @@ void tc_leave(struct tc *t, uint32_t ifindex)
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
 	char path[PATH_MAX];
-	uint32_t number;
 
 	pin_path(t, path, TCX_PIN, ifindex);
 	unlink(path);
 	pin_path(t, path, CLSACT_PIN, ifindex);
 	if (access(path, F_OK))
 		return;
-	if (!program_number(&hook, &number) && is_ours(t, number))
+	if (is_filtered(t, &hook))
 		bpf_tc_detach(&hook, &filter);
 	unlink(path);
 }

@@ -2,7 +2,7 @@
  * tc - the anchor at the TC ingress hook of interfaces where XDP does not judge.
  *
  *     tc_open(&t, pin_dir, slots, TC_TCX, why)
- *     tc_join(t, ifindex, why)      a program that lets all pass: it is attached, and judges nothing
+ *     tc_join(t, ifindex, why)      a program that lets all pass: it is attached, and judges nothing; a filter of ours whose mark was lost stays
  *     tc_arm(t, ifindex, why)       the anchor in its place, in one step
  *     tc_leave(t, ifindex)
  *

@@ -65,6 +65,11 @@ static void one_life(struct tc *t, const struct shared *shared, uint32_t w0)
 	tap_num(system("tc filter del dev w0 ingress prio 1 handle 0x746567 bpf"), 0, "somebody deletes it");
 	tap_ok(!tc_look(t, w0, &is, &why) && !is.there, "which is seen");
 	tap_ok(!tc_join(t, w0, &why) && !tc_arm(t, w0, &why), "and it is put there again: %s", why.text);
+	tap_num(system("rm " PINS "/clsact_*"), 0, "somebody takes its mark away");
+	tap_ok(!tc_look(t, w0, &is, &why) && !is.there, "which is seen");
+	tap_ok(!tc_join(t, w0, &why) && !tc_look(t, w0, &is, &why) && is.armed, "joined again, it judges as before: %s", why.text);
+	tap_ok(!tc_arm(t, w0, &why) && !tc_look(t, w0, &is, &why) && is.armed, "and when it is armed: %s", why.text);
+	tap_num(FILTERS("w0"), 1, "still by one filter");
 	tc_leave_others(t, keep_none, NULL);
 	tap_num(FILTERS("w0"), 0, "left, the filter is gone");
 	tap_num(lists("ls " PINS " | grep clsact_"), 0, "and its mark");
