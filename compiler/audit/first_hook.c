@@ -9,6 +9,7 @@
 
 #include "compiler/emit/emit.h"
 #include "compiler/ir/named.h"
+#include "compiler/prove/alike.h"
 #include "lang/bundle/bulk_pack.h"
 
 /* --- address sets: the longest prefix answers for all of them ------------------------------- */
@@ -373,22 +374,85 @@ static int undecided(const struct ir *ir, unsigned posture, struct err *why)
 		       "the policy says", ir->postures[posture].name);
 }
 
-static int posture_holds(struct prover *p, const struct ir *meant, const struct ir *made,
-			 unsigned posture, struct err *why)
-{
-	struct equal_answer e = prove_equal(p, meant, posture, made, posture);
+/*
+ * What is done to a packet, and by which rule: its bucket, its block, its answer and what is told go with it. Rules that drop and
+ * do nothing else are one: in lists of thousands, who of them it is would cost three times the proof.
+ */
+struct deciding {
+	struct prover *prover;
+	struct arena *arena;
+	struct terms terms;
+	struct strmap numbers; /* by name: 1 + the outcome */
+	VEC(const char *) names;
+};
 
-	switch (e.answer) {
+static bool only_drops(const struct ir_rule *r)
+{
+	return r->verdict == VERDICT_DROP && !ir_rule_condition(r) && !r->block_ns && !r->cookies && !r->effects.emits;
+}
+
+static uint32_t decider_number(struct deciding *k, const struct step *s)
+{
+	const char *name = !s->rule ? s->why : only_drops(s->rule) ? "a rule that only drops" : s->rule->id;
+	uintptr_t number = (uintptr_t)strmap_find(&k->numbers, name);
+
+	if (!number) {
+		vec_push(k->arena, &k->names, name);
+		number = k->names.len;
+		strmap_put(&k->numbers, name, (void *)number);
+	}
+	return (uint32_t)number - 1;
+}
+
+/* The first hook's steps of one family, as a list of who decides. */
+static struct judgement *deciders(struct deciding *k, const struct ir *ir, unsigned posture, enum family f, struct arena *a)
+{
+	const struct judgement *j = judgement_of_first_hook(&k->terms, ir, posture);
+	struct listed *at = arena_zero(a, (j->cell_count + 1) * sizeof *at);
+	size_t count = 0;
+
+	for (size_t i = 0; i < j->cell_count; i++)
+		if (j->cells[i].family == f)
+			at[count++] = (struct listed){ j->cells[i], decider_number(k, &j->steps[j->cells[i].step]) };
+	return alike_list(a, ir, posture, DIRECTION_IN, at, count);
+}
+
+static const char *decider_text(const struct deciding *k, uint32_t number)
+{
+	return number == ALIKE_NOTHING ? "nothing" : k->names.at[number];
+}
+
+static int family_holds(struct deciding *k, const struct ir *meant, const struct ir *made, unsigned posture, enum family f, struct err *why)
+{
+	own(arena) struct arena *a = arena_new();
+	struct window w = window_all(&k->terms, f, STATES_ALL);
+	struct judgement *x = deciders(k, meant, posture, f, a), *y = deciders(k, made, posture, f, a);
+
+	w.zones &= ~(UINT64_C(1) << ZONE_NONE);
+	if (!w.zones)
+		return 0; /* no interface is of any zone */
+	struct alike alike = prove_alike(k->prover, &k->terms, &w, x, y);
+	switch (alike.answer) {
 	case ANSWER_PROVED:
 		return 0;
 	case ANSWER_REFUTED:
 	case ANSWER_CONDITIONAL:
-		return refuse(meant, posture, &e.witness,
-			      "the first hook's tables do not do what the policy says", why);
+		return refuse(meant, posture, &alike.witness,
+			      arena_printf(a, "the first hook's tables do not do what the policy says, %s and not %s",
+					   decider_text(k, alike.made), decider_text(k, alike.meant)), why);
 	case ANSWER_UNDECIDED:
 		break;
 	}
 	return undecided(meant, posture, why);
+}
+
+static int posture_holds(struct deciding *k, const struct ir *meant, const struct ir *made, unsigned posture, struct err *why)
+{
+	int rc = 0;
+
+	for (int f = 0; f < FAMILY_COUNT && !rc; f++)
+		rc = family_holds(k, meant, made, posture, (enum family)f, why);
+	return rc;
 }
 
 static int closed_holds(struct prover *p, const struct ir *ir, const struct plan *plan,
@@ -426,8 +490,12 @@ int audit_first_hook(struct prover *p, const struct ir *ir, const struct plan *p
 		rc = watches_hold(ir, &made, why);
 	if (!rc)
 		rc = feeds_hold(ir, plan, why);
+	struct deciding k = { .prover = p, .arena = a, .terms = { .arena = a } };
+	strmap_init(&k.numbers, a);
+	terms_add(&k.terms, ir);
+	terms_add(&k.terms, &made);
 	for (unsigned i = 0; i < ir->posture_count && !rc; i++) {
-		rc = posture_holds(p, ir, &made, i, why);
+		rc = posture_holds(&k, ir, &made, i, why);
 		if (!rc)
 			rc = closed_holds(p, ir, plan, i, why);
 	}
