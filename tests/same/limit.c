@@ -9,11 +9,86 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
 
 #include "bpf-templates/name.h"
 #include "enforcer/hook/tables/tables.h"
 #include "tests/lib/limits.h"
 #include "tests/lib/tap.h"
+
+/* ---- where a rate is asked ------------------------------------------------------------ */
+
+/* In the program itself, or by a call: behind another rate, or in a list that is not short. */
+static const struct asked {
+	const char *where, *program;
+	unsigned others; /* rates of other ports in the list */
+	bool behind;	 /* one of all together, which is never over */
+} askeds[] = {
+	{ "where the program stands", "policy_rates", 0, false },
+	{ "behind another rate", "policy_rates", 0, true },
+	{ "in a long list", "policy", TEG_CELLS_SHORT, false },
+	{ "in a long list, behind another rate", "policy", TEG_CELLS_SHORT, true },
+};
+
+#define ASKED_BEFORE 1 /* the bucket of what is asked before it */
+
+struct asked_plan {
+	struct plan plan;
+	struct teg_box boxes[3 + TEG_CELLS_SHORT];
+	struct teg_rule rules[3 + TEG_CELLS_SHORT];
+};
+
+static struct teg_box *asked_add(struct asked_plan *p, const struct teg_box *box, struct teg_rule rule)
+{
+	const uint32_t at = p->plan.box_count++;
+
+	p->boxes[at] = *box;
+	p->boxes[at].rule = at;
+	p->rules[at] = rule;
+	return &p->boxes[at];
+}
+
+/* limits_plan with that rule, asked there. */
+static void asked_plan(struct asked_plan *p, const struct asked *at, const struct teg_rule *rate)
+{
+	struct teg_rule never = *rate;
+
+	*p = (struct asked_plan){ .plan = limits_plan };
+	p->plan.box_count = 0;
+	asked_add(p, &limits_plan.boxes[0], limits_plan.rules[0]);
+	for (unsigned i = 0; i < at->others; i++) {
+		struct teg_box *other = asked_add(p, &limits_plan.boxes[1], *rate);
+
+		other->dport_lo = other->dport_hi = (uint16_t)(1 + i);
+	}
+	never.key = TEG_KEY_ALL;
+	never.bucket = ASKED_BEFORE;
+	never.cost_ns = 1;
+	if (at->behind)
+		asked_add(p, &limits_plan.boxes[1], never);
+	asked_add(p, &limits_plan.boxes[1], *rate);
+	p->plan.boxes = p->boxes;
+	p->plan.rules = p->rules;
+	p->plan.rule_count = p->plan.config.rule_count = p->plan.config.box_count = p->plan.box_count;
+}
+
+/* A program that has that rate, asked there. */
+static bool asked_new(struct xdp_run **out, const struct asked *at, const struct teg_rule *rate)
+{
+	struct asked_plan p;
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof info;
+	struct err why = { 0 };
+
+	asked_plan(&p, at, rate);
+	if (!tap_ok(!xdp_run_new_in(out, xdp_run_hook(), &p.plan, XDP_RUN_GIVEN_CLOCK, &why), "a rate that is asked %s loads: %s", at->where, why.text))
+		return false;
+	xdp_run_at(*out, 1, 0, LIMITS_NOW);
+	bpf_obj_get_info_by_fd(xdp_run_program(*out), &info, &len);
+	return tap_text(info.name, at->program, "by this program");
+}
 
 /* ---- two CPUs, one bucket ----------------------------------------------------------- */
 
@@ -42,9 +117,13 @@ static void *hammer(void *arg)
 	return NULL;
 }
 
-static void two_cpus(struct xdp_run *x)
+static void two_cpus(const struct asked *at)
 {
+	own(xdp_run) struct xdp_run *x = NULL;
 	pthread_barrier_t start;
+
+	if (!asked_new(&x, at, &limits_plan.rules[1]))
+		return;
 	struct worker w[2] = { { .x = x, .start = &start, .cpu = 0 }, { .x = x, .start = &start, .cpu = 1 } };
 	pthread_t threads[2];
 
@@ -177,7 +256,8 @@ static void flood(void)
 
 /* ---- two CPUs, one set ------------------------------------------------------------------ */
 
-#define RACES 20000
+#define RACES 10000
+#define RACE_SECONDS 10 /* at most: where much else runs, two CPUs seldom meet */
 #define RACERS 4 /* sources of one set */
 #define TOKENS 10 /* in a bucket of limits_strict */
 
@@ -185,6 +265,7 @@ struct racer {
 	struct xdp_run *x;
 	struct teg_buckets *b;
 	atomic_uint *arrived;
+	atomic_bool *is_over;
 	unsigned cpu, set, sources[RACERS], wrong, other;
 };
 
@@ -246,6 +327,7 @@ static unsigned left(struct xdp_run *x, unsigned source)
 static void *race(void *arg)
 {
 	struct racer *r = arg;
+	const time_t from = time(NULL);
 	cpu_set_t mine;
 
 	CPU_ZERO(&mine);
@@ -255,8 +337,11 @@ static void *race(void *arg)
 		if (!r->cpu) {
 			memset(r->b->near[r->set], 0, sizeof r->b->near[0]);
 			r->b->gate[r->set] = 0;
+			*r->is_over = time(NULL) - from > RACE_SECONDS;
 		}
 		meet(r, 2 * i + 1);
+		if (*r->is_over)
+			break;
 		limits_passes(r->x, "100.0.0.0", r->sources[i & 1 ? 0 : r->cpu]);
 		limits_passes(r->x, "100.0.0.0", r->sources[2 + r->cpu]);
 		meet(r, 2 * i + 2);
@@ -268,25 +353,34 @@ static void *race(void *arg)
 	return NULL;
 }
 
-static void raced(void)
+/* A source whose set is not that of what is asked before it. */
+static unsigned first_racer(const struct teg_buckets *b)
+{
+	const __u64 seed[2] = { b->seed[0], b->seed[1] };
+	unsigned source = 0;
+
+	while (shares(name_of(b, source), name_end(ASKED_BEFORE, seed), false))
+		source++;
+	return source;
+}
+
+static void raced(const struct asked *at)
 {
 	own(xdp_run) struct xdp_run *x = NULL;
-	struct teg_rule mild[] = { limits_strict[0], limits_strict[1] };
-	struct plan strict = limits_plan;
-	struct err why = { 0 };
+	struct teg_rule mild = limits_strict[1];
 	struct racer r[2] = { { .cpu = 0 }, { .cpu = 1 } };
 	atomic_uint arrived = 0;
+	atomic_bool is_over = false;
 	pthread_t threads[2];
 
-	mild[1].block_ns = 0;
-	strict.rules = mild;
-	if (!tap_ok(!xdp_run_new_in(&x, xdp_run_hook(), &strict, XDP_RUN_GIVEN_CLOCK, &why), "a strict limit loads"))
+	mild.block_ns = 0;
+	if (!asked_new(&x, at, &mild))
 		return;
-	xdp_run_at(x, 1, 0, LIMITS_NOW);
-	r[0].x = x, r[0].arrived = &arrived, r[0].b = buckets_map(x);
-	r[0].set = name_of(r[0].b, 0) & (TEG_NEAR_SETS - 1);
-	neighbours(r[0].b, 0, false, r[0].sources, RACERS);
-	limits_passes(x, "100.0.0.0", 0);
+	r[0].x = x, r[0].arrived = &arrived, r[0].is_over = &is_over, r[0].b = buckets_map(x);
+	const unsigned first = first_racer(r[0].b);
+	r[0].set = name_of(r[0].b, first) & (TEG_NEAR_SETS - 1);
+	neighbours(r[0].b, first, false, r[0].sources, RACERS);
+	limits_passes(x, "100.0.0.0", first);
 	tap_ok(r[0].b->near[r[0].set][0].who, "a source stands in the set that its name says");
 	r[1] = r[0], r[1].cpu = 1;
 	for (int i = 0; i < 2; i++)
@@ -427,11 +521,13 @@ int main(void)
 		return tap_done();
 	}
 	xdp_run_at(x, 1, 0, LIMITS_NOW);
-	two_cpus(x);
 	spender(x);
 	flood();
 	crowded();
-	raced();
+	for (size_t i = 0; i < ARRAY_LEN(askeds); i++) {
+		two_cpus(&askeds[i]);
+		raced(&askeds[i]);
+	}
 	kept();
 	return tap_done();
 }

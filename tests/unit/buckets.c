@@ -9,6 +9,7 @@
  *
  * Then the tokens are counted: those that were handed out and those still there are as many as there were.
  */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,8 @@ static struct teg_buckets *table;
 #define STEPS 120
 #define FAR 8 /* places of the row that are reached */
 #define OTHER TEG_FAR_ROWS /* another word of the row */
-#define LONG_AGO (200 * 86400 * SECOND)
+#define DAY (86400 * SECOND)
+#define LONG_AGO (200 * DAY)
 #define ORDERS_BITS 24
 
 /*
@@ -82,6 +84,8 @@ static const struct row {
 	{ "two for whom there is one near place", "pqr.", "....", { "ab", "ba" }, 0, 0, 0 },
 	{ "two for whom there is one place", "pqrs", "uvw.", { "ab", "ba" }, 0, 0, 0 },
 	{ "a known one, on three CPUs", "pqrs", "uvwx", { "pp", "pp", "p" }, 0, 0, 0 },
+	{ "the same, on two", "pqrs", "....", { "pp", "p" }, 0, 0, 0 },
+	{ "the same, far", "qrst", "pvwx", { "pp", "p" }, 0, 0, 0 },
 	{ "one whose time is over, and it comes again", "P...", "....", { "p", "p" }, 0, 0, 0 },
 	{ "the same, while a new one takes its place", "P...", "....", { "p", "a" }, 0, 0, 0 },
 	{ "the same, while a deeper one takes its place", "P...", "....", { "p", "d" }, 0, 0, 0 },
@@ -93,6 +97,7 @@ static const struct row {
 	{ "two far at once, and each to both", "pqrs", "....", { "ab", "ba" }, 0, 0, 0 },
 	{ "two far whose names begin alike", "pqrs", "....", { "ef", "fe" }, 0, 0, 0 },
 	{ "two for whom there is one place far", "pqrs", "uvw.", { "a", "b" }, 0, 0, 0 },
+	{ "two far, where the place that comes next is taken", "pqrs", "0..1", { "a", "b" }, 0, 0, 0 },
 	{ "two far in others' places", "pqrs", "UVwx", { "a", "b" }, 0, 0, 0 },
 	{ "one far in another's place, which comes again", "pqrs", "Uvwx", { "a", "u" }, 0, 0, 0 },
 	{ "the same, twice", "pqrs", "Uvwx", { "aa", "u" }, 0, 0, 0 },
@@ -102,6 +107,8 @@ static const struct row {
 	{ "a rate over everything that begins", "....", "....", { "m", "m", "m" }, 0, 0, 0 },
 	{ "the same, beside another who wants its place", "pqr.", "uvwx", { "m", "m", "a" }, 0, 0, 0 },
 	{ "the same, where all are kept", "uvwx", "....", { "m", "m" }, 0, 0, 0 },
+	{ "the same, where all far ones are too", "uvwx", "pqrs", { "m", "m" }, 0, 0, 0 },
+	{ "the same, behind one that shuts the gate", "uvwx", "pqrs", { "am", "m" }, 0, 0, 0 },
 	{ "the same, while one of these comes", "uvwx", "....", { "m", "u" }, 1, 1, 0 },
 	{ "the last near place, which is said to be taken while it is", "pqr.", "....", { "a", "a", "b" }, 0, 0, 0 },
 	{ "one whose near place is kept by one clock, and not by the other", "Pqrs", "....", { "a", "a" }, 1, 0, 6 },
@@ -126,6 +133,9 @@ struct state {
 };
 
 static struct cpu *runs; /* NULL: nobody else does */
+static unsigned long steps;
+static unsigned loses; /* swaps before which another CPU comes, */
+static uint64_t by;    /* which changes these bits */
 static unsigned told;
 static bool has_stepped;
 static jmp_buf stop;
@@ -136,6 +146,10 @@ static __u64 shared_step(enum step kind, __u64 *word, __u64 was, __u64 is)
 		return runs->seen[told++];
 	if (runs && has_stepped)
 		longjmp(stop, 1);
+	if (kind == STEP_SWAP && loses) {
+		*word ^= by;
+		loses--;
+	}
 	const uint64_t seen = *word;
 
 	if (kind == STEP_SWAP && seen == was)
@@ -145,6 +159,7 @@ static __u64 shared_step(enum step kind, __u64 *word, __u64 was, __u64 is)
 	if (kind == STEP_STORE)
 		*word = is;
 	has_stepped = true;
+	steps++;
 	if (runs) {
 		if (runs->steps == STEPS)
 			abort();
@@ -252,7 +267,7 @@ static struct state begin(const struct row *r)
 		if (who)
 			say(&s, who, i);
 	}
-	s.row.head = strcspn(r->far, ".");
+	s.row.head = isdigit(r->far[0]) ? 0 : strcspn(r->far, ".");
 	for (unsigned i = 0; i < CPUS; i++)
 		s.cpu[i].done = !r->cpu[i];
 	return s;
@@ -301,37 +316,77 @@ static bool words_hold(const struct state *s)
 /* What a row came to: the worst of all orders. */
 struct found {
 	unsigned long orders;
-	unsigned more, fewer, gates;
+	unsigned more, fewer, gates, briefs, wrong;
 	char more_order[CPUS * STEPS + 1], fewer_order[CPUS * STEPS + 1]; /* by which CPU each step was */
 };
 
+/* It stands there, and nobody comes who could want its place. */
+static bool stays(const struct row *r, char source)
+{
+	const char over = (char)toupper(source);
+
+	for (unsigned i = 0; i < CPUS; i++)
+		for (unsigned k = 0; r->cpu[i] && r->cpu[i][k]; k++)
+			if (r->cpu[i][k] != source)
+				return false;
+	return strchr(r->near, source) || strchr(r->near, over) || strchr(r->far, source) || strchr(r->far, over);
+}
+
 static void count_source(const struct row *r, const struct state *s, char source, struct found *f, const char *order)
 {
-	unsigned passed = 0, alone = 0;
+	unsigned packets = 0, passed = 0, alone = 0, over = 0;
 
 	for (unsigned i = 0; i < CPUS; i++)
 		for (unsigned k = 0; r->cpu[i] && r->cpu[i][k]; k++) {
+			packets += r->cpu[i][k] == source;
+			over += r->cpu[i][k] == source && s->cpu[i].said[k] == BUCKETS_OVER;
 			passed += r->cpu[i][k] == source && s->cpu[i].said[k] == BUCKETS_WITHIN;
 			alone += r->cpu[i][k] == source && s->cpu[i].said[k] == BUCKETS_NONE;
 		}
 	const unsigned has = passed + left(s, source);
 
+	f->wrong += !r->earlier_s && ((over && packets <= TOKENS) || (alone && stays(r, source)));
+
 	if (has > TOKENS && has - TOKENS > f->more) {
 		f->more = has - TOKENS;
 		strcpy(f->more_order, order);
 	}
-	if (!alone && has < TOKENS && TOKENS - has > f->fewer) {
+	if ((!alone || rule_of(source)->key == TEG_KEY_ALL) && has < TOKENS && TOKENS - has > f->fewer) {
 		f->fewer = TOKENS - has;
 		strcpy(f->fewer_order, order);
 	}
 }
 
+/* What a source is told that comes alone, and what becomes of the table. */
+static enum buckets_said told_alone(const struct state *s, char source, bool brief, struct state *after)
+{
+	put(s);
+	const enum buckets_said said = buckets_take(table, name_of(source), rule_of(source), rule_of(source)->cost_ns, NOW, brief);
+
+	*after = *s;
+	look(after);
+	return said;
+}
+
+/* Who is brief does what who is not does, or says LATER and has done nothing. */
+static bool brief_holds(const struct state *s, char source)
+{
+	struct state brief, patient;
+	const enum buckets_said said = told_alone(s, source, true, &brief);
+
+	if (said == BUCKETS_LATER)
+		return !memcmp(&brief, s, sizeof brief);
+	return told_alone(s, source, false, &patient) == said && !memcmp(&brief, &patient, sizeof brief);
+}
+
 static void count(const struct row *r, const struct state *s, struct found *f, const char *order)
 {
 	f->gates += !gate_holds(s) || !words_hold(s);
+	f->briefs += !brief_holds(s, 'g');
 	for (char source = 'a'; source <= 'z'; source++)
 		for (unsigned i = 0; i < CPUS; i++)
 			if (r->cpu[i] && strchr(r->cpu[i], source)) {
+				f->briefs += !brief_holds(s, source);
 				count_source(r, s, source, f, order);
 				break;
 			}
@@ -397,6 +452,8 @@ static void row(const struct row *r)
 	if (f.fewer > r->fewer)
 		tap_note("%u too few in the order %s", f.fewer, f.fewer_order);
 	tap_ok(!f.gates, "%s: gates and words say who stands behind them", r->what);
+	tap_ok(!f.wrong, "%s: nobody is over who has tokens, and nobody loses a place that no other wants", r->what);
+	tap_ok(!f.briefs, "%s: who is brief is told the same, or to come again", r->what);
 }
 
 /* Of so many sources the first four stand near, in one set; the others in one row, four in each of its words. */
@@ -434,6 +491,239 @@ static void row_comes_round(void)
 	tap_num(take_nth(full, later), BUCKETS_OVER, "and no more");
 }
 
+/* ---- what is said of time ----------------------------------------------------------------- */
+
+/* For how many units a place is still kept. */
+static void ahead(void)
+{
+	static const struct { const char *what; int64_t until; uint64_t idle_ns; bool free; uint32_t ahead; } cases[] = {
+		{ "until a unit ahead", 1, 0, false, 1 },
+		{ "until now", 0, 0, false, 0 },
+		{ "until a unit ago", -1, 0, false, 0 },
+		{ "until half a turn of all moments ago", 9 - (1 << (TEG_BUCKET_UNTIL - 1)), 105 * DAY, false, 0 },
+		{ "as long as any", TEG_BUCKET_AHEAD, 0, false, TEG_BUCKET_AHEAD },
+		{ "longer than any", TEG_BUCKET_AHEAD + 1, 0, false, 0 },
+		{ "as long as any, when it was last used a day ago", TEG_BUCKET_AHEAD, DAY, false, TEG_BUCKET_AHEAD },
+		{ "when it was not used for 150 days", 9, 150 * DAY, false, 9 },
+		{ "when it was not used for 160 days: the moment has come round", 9, 160 * DAY, false, 0 },
+		{ "by nobody", 0, 0, true, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		/* Nobody's moment is 0: by this clock, a unit ahead. */
+		const uint64_t now = cases[i].free ? ((1ull << TEG_BUCKET_UNTIL) - 1) << TEG_BUCKET_UNIT : NOW;
+		const uint64_t who = cases[i].free ? 0 : buckets_until(name_of('a'), (NOW >> TEG_BUCKET_UNIT) + (uint64_t)cases[i].until);
+
+		tap_num(buckets_ahead(who, now - cases[i].idle_ns, now), cases[i].ahead, cases[i].what);
+	}
+}
+
+/* A gate is shut as long as the first place that will be free is kept, but for a minute at most, and no more than a unit longer. */
+static void gates_open(void)
+{
+	const uint64_t unit = NOW >> TEG_BUCKET_UNIT, name = 1ull << 63;
+	unsigned early = 0, late = 0, named = 0;
+
+	for (uint32_t more = 1; more < 3 * TEG_GATE_AHEAD; more++) {
+		const uint64_t gate = buckets_gate_shut(name, (uint32_t)unit, more);
+		const uint32_t least = more < TEG_GATE_AHEAD ? more : TEG_GATE_AHEAD;
+
+		for (uint32_t at = 0; at < 4 * TEG_GATE_AHEAD; at++) {
+			early += at < least && !buckets_gate_is_shut(gate, (uint32_t)unit + at);
+			late += at > least && buckets_gate_is_shut(gate, (uint32_t)unit + at);
+		}
+		named += gate >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL == name;
+	}
+	tap_num(early, 0, "gates that are open while all their places are kept");
+	tap_num(late, 0, "gates that are shut for longer");
+	tap_num(named, 3 * TEG_GATE_AHEAD - 1, "gates that name still who stands behind them");
+}
+
+static void due(void)
+{
+	static const struct { const char *what; int ahead; bool due; } cases[] = {
+		{ "a row that was to be looked through a unit ago", -1, true },
+		{ "from now on", 0, true },
+		{ "from the next unit on", 1, false },
+		{ "from the next unit on, by a clock that is ahead", 2, false },
+		{ "by the clock of another boot", 3, true },
+		{ "by one that is far ahead", 1 << 30, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		tap_ok(far_is_due((uint64_t)(uint32_t)((NOW >> TEG_BUCKET_UNIT) + (uint64_t)cases[i].ahead) << 32 | 5, NOW) == cases[i].due, "%s is%s due", cases[i].what, cases[i].due ? "" : " not");
+}
+
+/* ---- one CPU ------------------------------------------------------------------------------- */
+
+/* Until when its place is kept that has taken so many tokens: until its bucket is full again, and half a minute longer. */
+static void kept(bool is_far)
+{
+	static const struct { const char *what; struct teg_rule rule; unsigned packets; uint32_t more; } cases[] = {
+		{ "one of three seconds", { .cost_ns = SECOND, .depth_ns = 3 * SECOND }, 1, (1000000000u) >> TEG_BUCKET_UNIT },
+		{ "one of a minute", { .cost_ns = 20 * SECOND, .depth_ns = 60 * SECOND }, 1, 18 },
+		{ "two", { .cost_ns = 20 * SECOND, .depth_ns = 60 * SECOND }, 2, 37 },
+		{ "all three", { .cost_ns = 20 * SECOND, .depth_ns = 60 * SECOND }, 3, 55 },
+		{ "all three, and is over", { .cost_ns = 20 * SECOND, .depth_ns = 60 * SECOND }, 4, 55 },
+		{ "none: a packet that is more than it holds", { .cost_ns = 80 * SECOND, .depth_ns = 60 * SECOND }, 1, 0 },
+		{ "one of a hundred days", { .cost_ns = 100 * DAY, .depth_ns = 100 * DAY }, 1, TEG_BUCKET_KEPT_MOST },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct row begins = { .near = is_far ? "pqrs" : "....", .far = "...." };
+		const struct state s = begin(&begins);
+
+		put(&s);
+		for (unsigned k = 0; k < cases[i].packets; k++)
+			take_named(name_of('a'), &cases[i].rule, NOW);
+		const uint64_t who = is_far ? table->far[0].who : table->near[0][0].who;
+		tap_ok((who ^ name_of('a')) >> TEG_BUCKET_UNTIL == 0, "%s, a source has a place", is_far ? "far" : "near");
+		tap_num(buckets_ahead(who, NOW, NOW), TEG_BUCKET_KEPT + cases[i].more, cases[i].what);
+	}
+}
+
+/* A packet of more than a bucket holds is over, and takes nothing. */
+static void too_large(bool is_far)
+{
+	const struct teg_rule large = { .cost_ns = 4 * SECOND, .depth_ns = TOKENS * SECOND }, exact = { .cost_ns = TOKENS * SECOND, .depth_ns = TOKENS * SECOND };
+	const struct row begins = { .near = is_far ? "pqrs" : "....", .far = "...." };
+	const struct state s = begin(&begins);
+
+	put(&s);
+	tap_num(take_named(name_of('a'), &large, NOW), BUCKETS_OVER, "a new source's packet of more than its bucket holds is over");
+	tap_num(left(&s, 'a'), TOKENS, "a new source has all its tokens");
+	put(&s);
+	take_named(name_of('a'), &large, NOW);
+	tap_num(take_named(name_of('a'), &exact, NOW), BUCKETS_WITHIN, "one of all that it holds is not, behind it");
+	tap_num(take_named(name_of('a'), &shallow, NOW), BUCKETS_OVER, "and then it is empty");
+	put(&s);
+	tap_num(take_named(name_of('a'), &exact, NOW), BUCKETS_WITHIN, "nor is one of all that it holds, of a new source");
+}
+
+/* Who loses so many swaps in a row to others tries again, and again; and is let within its rate then. */
+static void lost_swaps(void)
+{
+	static const struct { unsigned lost; bool brief; enum buckets_said said; unsigned left; } cases[] = {
+		{ 0, true, BUCKETS_WITHIN, TOKENS - 1 }, { 1, true, BUCKETS_LATER, TOKENS },
+		{ 3, false, BUCKETS_WITHIN, TOKENS - 1 }, { 4, false, BUCKETS_WITHIN, TOKENS },
+	};
+	const struct row begins = { .near = "pqrs", .far = "...." };
+	const struct state s = begin(&begins);
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct state after = s;
+
+		put(&s);
+		table->near[0][0].empty_ns -= SECOND; /* it stays full when a nanosecond changes */
+		loses = cases[i].lost, by = 1;
+		tap_num(buckets_take(table, name_of('p'), &shallow, SECOND, NOW, cases[i].brief), cases[i].said, "who loses swaps of its bucket is told so");
+		tap_num(loses, 0, "behind so many");
+		look(&after);
+		tap_num(left(&after, 'p'), cases[i].left, "and has so many tokens");
+	}
+}
+
+/* A part of a word is taken back, if it is there, while other parts change seven times. */
+static void unsaid(void)
+{
+	const uint64_t part = 5u << TEG_FAR_LINE_BITS | 3, other = 6u << TEG_FAR_LINE_BITS | 3, line = 5u << TEG_FAR_LINE_BITS | 4;
+
+	for (unsigned at = 0; at < TEG_BUCKET_WAYS; at++) {
+		uint64_t word = part << 16 * at | other << 16 * ((at + 1) % TEG_BUCKET_WAYS);
+
+		loses = 7, by = 1ull << 16 * ((at + 2) % TEG_BUCKET_WAYS);
+		far_unsay((__u64 *)&word, part);
+		tap_num(word & ~by, other << 16 * ((at + 1) % TEG_BUCKET_WAYS), "a part is taken back, and no other");
+		word = line << 16 * at;
+		far_unsay((__u64 *)&word, part);
+		tap_num(word, line << 16 * at, "one of another line is not");
+	}
+}
+
+/* What is freed of a row: places whose time is over, and no others; and their parts of words. */
+static void freed(void)
+{
+	const unsigned full = TEG_FAR_ROW + TEG_BUCKET_WAYS;
+	const uint64_t later = NOW + 60 * SECOND;
+	unsigned wrong = 0, said = 0, from = TEG_FAR_ROW / 2 - FAR_VISIT;
+
+	memset(table, 0, sizeof *table);
+	table->word[0] = teg_far_tag(0) << TEG_FAR_LINE_BITS;
+	tap_num(far_free(0, 0, NOW), 0, "where nobody stands nobody is freed");
+	tap_num(table->word[0], teg_far_tag(0) << TEG_FAR_LINE_BITS, "and no word changed");
+	table->word[0] = 0;
+	for (unsigned i = 0; i < full; i++)
+		take_nth(i, NOW);
+	table->row[0].visit = from;
+	far_visit(table, 0, NOW);
+	tap_num((uint32_t)table->row[0].visit, from + FAR_VISIT, "a part of a row was looked through");
+	far_visit(table, 0, later);
+	for (unsigned at = 0; at < TEG_FAR_ROW; at++)
+		wrong += !table->far[at].who != (at >= from + FAR_VISIT && at < from + 2 * FAR_VISIT);
+	tap_num(wrong, 0, "the next was freed, when their time was over, and no other");
+	for (unsigned i = 0; i < TEG_FAR_WORDS * TEG_BUCKET_WAYS; i++)
+		said += (table->word[i / TEG_BUCKET_WAYS] >> 16 * (i % TEG_BUCKET_WAYS) & 0xffff) != 0;
+	tap_num(said, TEG_FAR_ROW - FAR_VISIT, "words say who still stands there");
+}
+
+/* Where the next line of a row is taken, who comes next looks at the line behind it. */
+static void line_is_taken(void)
+{
+	const struct row begins = { .near = "pqrs", .far = "0123" };
+	const struct state s = begin(&begins);
+
+	put(&s);
+	tap_num(take('a', NOW), BUCKETS_NONE, "a source has no place where the next line is taken");
+	tap_num(table->row[0].head, TEG_BUCKET_WAYS, "but the row goes on behind it");
+	tap_num(take('a', NOW), BUCKETS_WITHIN, "where it has one then");
+}
+
+/* What is kept by a clock that is ahead stays so, though none is kept for longer by the other. */
+static void clock_behind(void)
+{
+	const struct teg_rule slow = { .cost_ns = 60 * DAY, .depth_ns = 400 * DAY };
+	const struct row begins = { .near = "....", .far = "...." };
+	const struct state s = begin(&begins);
+
+	put(&s);
+	take_named(name_of('a'), &slow, NOW);
+	const uint64_t who = table->near[0][0].who;
+	tap_num(take_named(name_of('a'), &slow, NOW - 6 * SECOND), BUCKETS_WITHIN, "a source comes by a clock that is behind");
+	tap_num(table->near[0][0].who, who, "a place is kept until when a clock said that is ahead");
+}
+
+static unsigned long steps_of(unsigned nth, uint64_t now)
+{
+	const unsigned long before = steps;
+
+	take_nth(nth, now);
+	return steps - before;
+}
+
+/* Who comes where all is kept reads a gate, a word, and when the row is due; but once a unit it looks through a part of the row. */
+static void crowded(void)
+{
+	const unsigned full = TEG_FAR_ROW + TEG_BUCKET_WAYS;
+	const uint64_t now = NOW >> TEG_BUCKET_UNIT << TEG_BUCKET_UNIT;
+
+	memset(table, 0, sizeof *table);
+	for (unsigned i = 0; i < full; i++)
+		take_nth(i, now);
+	take_nth(full, now);
+	tap_num(steps_of(full, now), 3, "looks that one takes for whom there is no place");
+	tap_num(steps_of(full + 1, now), 3, "and another");
+	const unsigned long before = steps;
+	take_named(1ull << 54 | (uint64_t)(OTHER * 3) << TEG_BUCKET_UNTIL, &shallow, now);
+	tap_num(steps - before, 3, "and one whose name begins low");
+	tap_num((uint32_t)table->row[0].visit, FAR_VISIT, "places that were looked through");
+	tap_ok(steps_of(full, now + (1ull << TEG_BUCKET_UNIT)) > FAR_VISIT, "a unit later the next are");
+	tap_num((uint32_t)table->row[0].visit, 2 * FAR_VISIT, "of which there are as many");
+	table->row[0].visit += TEG_FAR_ROW - 3 * FAR_VISIT;
+	take_nth(full, now + (2ull << TEG_BUCKET_UNIT));
+	tap_num((uint32_t)table->row[0].visit, 0, "behind the row's last place comes its first");
+	tap_num(table->row[0].head % TEG_BUCKET_WAYS, 0, "and nobody has moved its head but by whole lines");
+}
+
 int main(void)
 {
 	table = calloc(1, sizeof *table);
@@ -443,6 +733,19 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		row(&rows[i]);
 	row_comes_round();
+	ahead();
+	gates_open();
+	due();
+	for (unsigned is_far = 0; is_far < 2; is_far++) {
+		kept(is_far);
+		too_large(is_far);
+	}
+	crowded();
+	lost_swaps();
+	unsaid();
+	freed();
+	line_is_taken();
+	clock_behind();
 	free(met);
 	free(table);
 	return tap_done();
