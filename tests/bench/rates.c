@@ -8,10 +8,13 @@
  * feeder of floor_run.h; least of all rounds. The ratios are to the program that only reads the frame.
  *
  *     known     packets of 4096 clients who have buckets
- *     new       every packet of another source, for whom there is room: lines that no cache holds
- *     reused    the same in places of others whose time is over
+ *     new       every packet of another source, when all near places are taken and there is room far: lines that no cache holds
+ *     reused    the same in far places of others whose time is over
  *     crowded   the same when all places are taken: the sketch
+ *     flood     the same from an empty table on, two million: the mean, of first few with room and then all without
  *     beside    the 4096 clients when all places are taken, each with a bucket of its own
+ *
+ * Behind these stands how many of all packets found no place.
  *
  * In the same rounds, before the same packets, stand token buckets as others write them, and clocks
  * (bpf-templates/limits.bpf.c). What those add is to the program that only reads the frame.
@@ -42,12 +45,14 @@
 #define SECOND 1000000000ull
 #define CLIENTS 4096u
 #define PACKETS 60000u /* so few that often nothing comes between */
-#define TURNS 2	      /* of a round: all new sources together find room */
+#define TURNS 2	      /* of a round */
+#define NEW_PACKETS 60000u /* nearly all find room */
+#define FLOOD_PACKETS 2000000u
 #define EVENT_PACKETS 4000000u /* some ticks long */
 #define FILLING_PACKETS 1500000u
 #define TICK_US 100000 /* of events, as the warden has it */
 
-enum fills { FILLS_NOT, FILLS_BEFORE, FILLS_AFTER /* the clients have come */, FILLS_OVER /* and their time is over */ };
+enum fills { FILLS_NOT, FILLS_NEAR, FILLS_BEFORE, FILLS_AFTER /* the clients have come */, FILLS_OVER /* and their time is over */ };
 
 #define PEERS 6u
 #define PEERS_LIMITS 3u
@@ -69,24 +74,29 @@ static const struct form {
 	bool strange;
 	enum fills fills;
 	unsigned peers; /* so many stand beside it */
+	unsigned packets; /* all at once, each of another source; 0: PACKETS, in TURNS */
+	bool flood;
 } forms[] = {
 #define RATE(of, bits4, cost, a)                                                                          \
 	{ .act = TEG_ACT_DROP, .one_in = 1, .key = TEG_KEY_##of, .key_bits4 = bits4, .key_bits6 = 64,      \
 	  .cost_ns = cost, .bytes = a, .depth_ns = SECOND }
-	{ "source", "a source", RATE(SOURCE, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, PEERS },
-	{ "source6", "a source, IPv6", RATE(SOURCE, 32, 1, 0), FAMILY_IP6, false, FILLS_NOT, 0 },
-	{ "prefix", "a /24", RATE(SOURCE, 24, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0 },
-	{ "destination", "a destination", RATE(DESTINATION, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0 },
-	{ "flow", "a flow", RATE(FLOW, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0 },
-	{ "flow6", "a flow, IPv6", RATE(FLOW, 32, 1, 0), FAMILY_IP6, false, FILLS_NOT, 0 },
-	{ "all", "all together", RATE(ALL, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0 },
-	{ "bytes", "a source, by bytes", RATE(SOURCE, 32, SECOND, SECOND), FAMILY_IP4, false, FILLS_NOT, 0 },
+#define SLOW RATE(SOURCE, 32, SECOND / 10, 0)
+	{ "source", "a source", RATE(SOURCE, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, PEERS, 0, false },
+	{ "source6", "a source, IPv6", RATE(SOURCE, 32, 1, 0), FAMILY_IP6, false, FILLS_NOT, 0, 0, false },
+	{ "prefix", "a /24", RATE(SOURCE, 24, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0, 0, false },
+	{ "destination", "a destination", RATE(DESTINATION, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0, 0, false },
+	{ "flow", "a flow", RATE(FLOW, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0, 0, false },
+	{ "flow6", "a flow, IPv6", RATE(FLOW, 32, 1, 0), FAMILY_IP6, false, FILLS_NOT, 0, 0, false },
+	{ "all", "all together", RATE(ALL, 32, 1, 0), FAMILY_IP4, false, FILLS_NOT, 0, 0, false },
+	{ "bytes", "a source, by bytes", RATE(SOURCE, 32, SECOND, SECOND), FAMILY_IP4, false, FILLS_NOT, 0, 0, false },
 	{ "all-bytes", "all together, by bytes", RATE(ALL, 32, SECOND, SECOND), FAMILY_IP4, false,
-	  FILLS_NOT, 0 },
-	{ "new", "a source, every one new", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_NOT, PEERS_LIMITS },
-	{ "reused", "the same, in places that were others'", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_OVER, 0 },
-	{ "crowded", "the same, all places taken", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, true, FILLS_BEFORE, PEERS_LIMITS },
-	{ "beside", "a source, all places taken", RATE(SOURCE, 32, SECOND / 10, 0), FAMILY_IP4, false, FILLS_AFTER, 0 },
+	  FILLS_NOT, 0, 0, false },
+	{ "new", "a source, every one new, room far", SLOW, FAMILY_IP4, true, FILLS_NEAR, PEERS_LIMITS, NEW_PACKETS, false },
+	{ "reused", "the same, in far places that were others'", SLOW, FAMILY_IP4, true, FILLS_OVER, 0, NEW_PACKETS, false },
+	{ "crowded", "the same, all places taken", SLOW, FAMILY_IP4, true, FILLS_BEFORE, PEERS_LIMITS, 0, false },
+	{ "flood", "the same, two million from an empty table", SLOW, FAMILY_IP4, true, FILLS_NOT, PEERS_LIMITS, FLOOD_PACKETS, true },
+	{ "beside", "a source, all places taken", SLOW, FAMILY_IP4, false, FILLS_AFTER, 0, 0, false },
+#undef SLOW
 #undef RATE
 };
 
@@ -175,20 +185,44 @@ static void age_one(struct teg_bucket *b, unsigned more)
 	b->empty_ns -= 300 * SECOND;
 }
 
-/* As though nobody had come for some minutes. */
-static void age(struct xdp_run *x)
+static struct teg_buckets *buckets_map(const struct xdp_run *x)
 {
 	struct teg_buckets *b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_SHARED, xdp_run_shared(x)->buckets, 0);
 
 	floor_must(b == MAP_FAILED ? -1 : 0, "buckets");
-	for (unsigned i = 0; i < TEG_NEAR_SETS; i++)
-		b->gate[i] = b->gate[i] >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL;
+	return b;
+}
+
+/* As though nobody had come for some minutes but to near places. */
+static void age(const struct xdp_run *x)
+{
+	struct teg_buckets *b = buckets_map(x);
+
 	for (unsigned i = 0; i < TEG_FAR_ROWS; i++)
 		b->row[i].visit &= UINT32_MAX;
-	for (unsigned i = 0; i < TEG_NEAR_SETS * TEG_BUCKET_WAYS; i++)
-		age_one(&b->near[i / TEG_BUCKET_WAYS][i % TEG_BUCKET_WAYS], i);
 	for (unsigned i = 0; i < TEG_FAR_ROWS * TEG_FAR_ROW; i++)
 		age_one(&b->far[i], i);
+	munmap(b, sizeof *b);
+}
+
+/* All near places are of sources that never come, for a minute at least. */
+static void take_near(const struct xdp_run *x)
+{
+	struct teg_buckets *b = buckets_map(x);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	const uint64_t unit = (uint64_t)now.tv_sec * SECOND >> TEG_BUCKET_UNIT, until = unit + 2 * TEG_GATE_AHEAD;
+
+	for (unsigned i = 0; i < TEG_NEAR_SETS; i++) {
+		b->gate[i] = unit + TEG_GATE_AHEAD;
+		for (unsigned k = 0; k < TEG_BUCKET_WAYS; k++) {
+			const uint64_t who = (uint64_t)(k + 1) << (64 - TEG_GATE_BITS) | (uint64_t)(i + 1) << TEG_BUCKET_UNTIL;
+
+			b->near[i][k] = (struct teg_bucket){ who | (until & ((1u << TEG_BUCKET_UNTIL) - 1)), (uint64_t)now.tv_sec * SECOND };
+			b->gate[i] |= who >> (64 - TEG_GATE_BITS) << (TEG_BUCKET_UNTIL + k * TEG_GATE_BITS);
+		}
+	}
 	munmap(b, sizeof *b);
 }
 
@@ -197,6 +231,26 @@ static void turn(struct floor_run *f, int program, struct floor_times *t)
 {
 	least(t, floor_compare(f, program, 1, PACKETS));
 	f->trace->next += 3 * PACKETS;
+}
+
+/* The mean of all packets, the first ones too. */
+static void flood(struct floor_run *f, int program, struct floor_times *t)
+{
+	floor_put_trace(f);
+	const double floor_ns = floor_mean(f, f->floor, FLOOD_PACKETS);
+	least(t, (struct floor_times){ floor_ns, floor_mean(f, program, FLOOD_PACKETS), 0, 0 });
+}
+
+static void measure(struct floor_run *f, int program, const struct form *form, struct floor_times *t)
+{
+	fill(f->trace, form->family, form->strange);
+	if (form->flood)
+		flood(f, program, t);
+	else if (form->packets)
+		least(t, floor_compare(f, program, 1, form->packets));
+	else
+		for (unsigned j = 0; j < TURNS; j++)
+			turn(f, program, t);
 }
 
 /* BUILD/bpf/limits.bpf.o, its tables empty. */
@@ -222,11 +276,9 @@ static void beside(struct floor_run *f, const struct form *form, struct floor_ti
 		o = limits();
 		const int program = bpf_program__fd(bpf_object__find_program_by_name(o, peers[i].name));
 
-		if (form->fills)
+		if (form->fills > FILLS_NEAR)
 			take_all(f, program, form);
-		fill(f->trace, form->family, form->strange);
-		for (unsigned j = 0; j < TURNS; j++)
-			turn(f, program, &t[i]);
+		measure(f, program, form, &t[i]);
 		bpf_object__close(o);
 	}
 }
@@ -241,31 +293,51 @@ static void say_beside(const struct form *form, const struct floor_times t[])
 	fflush(stdout);
 }
 
+/* Packets of a round, a tenth more where floor_compare() begins with some. */
+static unsigned sent(const struct form *form)
+{
+	const unsigned measured = form->packets ? form->packets : TURNS * PACKETS;
+
+	return form->flood ? measured : measured + measured / 10;
+}
+
+/* What was there before. */
+static void prepare(struct floor_run *f, struct xdp_run *x, const struct form *form)
+{
+	struct err why = { 0 };
+
+	floor_must(shared_forget(xdp_run_shared(x), &why), "buckets");
+	fill(f->trace, form->family, form->strange);
+	if (form->fills == FILLS_AFTER)
+		floor_compare(f, xdp_run_program(x), 1, 2 * CLIENTS);
+	if (form->fills > FILLS_NEAR)
+		take_all(f, xdp_run_program(x), form);
+	if (form->fills == FILLS_NEAR)
+		take_near(x);
+	if (form->fills == FILLS_OVER)
+		age(x);
+}
+
 static void rate(struct floor_run *f, const struct form *form, unsigned rounds)
 {
 	own(xdp_run) struct xdp_run *with = policy(form->rate, false), *without = policy(form->rate, true);
 	struct floor_times ours = { 1e9, 1e9, 0, 0 }, silent = ours, others[PEERS];
-	struct err why = { 0 };
+	uint64_t crowded = 0;
 
 	for (unsigned i = 0; i < PEERS; i++)
 		others[i] = ours;
 	for (unsigned i = 0; i < rounds; i++) {
-		floor_must(shared_forget(xdp_run_shared(with), &why), "buckets");
-		fill(f->trace, form->family, form->strange);
-		if (form->fills == FILLS_AFTER)
-			floor_compare(f, xdp_run_program(with), 1, 2 * CLIENTS);
-		if (form->fills)
-			take_all(f, xdp_run_program(with), form);
-		if (form->fills == FILLS_OVER)
-			age(with);
-		fill(f->trace, form->family, form->strange);
-		for (unsigned j = 0; j < TURNS; j++) {
-			turn(f, xdp_run_program(with), &ours);
-			turn(f, xdp_run_program(without), &silent);
-		}
+		prepare(f, with, form);
+		const uint64_t before = xdp_run_telling(with).crowded;
+
+		measure(f, xdp_run_program(with), form, &ours);
+		crowded = xdp_run_telling(with).crowded - before;
+		measure(f, xdp_run_program(without), form, &silent);
 		beside(f, form, others);
 	}
 	say(form->name, ours, silent, form->about);
+	if (form->strange)
+		printf("%-12s of %u packets %llu found no place\n", "", sent(form), (unsigned long long)crowded);
 	say_beside(form, others);
 }
 

@@ -76,6 +76,18 @@ static double run(const struct floor_run *b, int program, unsigned repeat)
 	return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / repeat;
 }
 
+void floor_put_trace(const struct floor_run *b)
+{
+	const uint32_t zero = 0;
+
+	floor_must(bpf_map_update_elem(b->trace_map, &zero, b->trace, BPF_ANY), "bench_trace");
+}
+
+double floor_mean(const struct floor_run *b, int program, unsigned packets)
+{
+	return run(b, program, packets);
+}
+
 static int by_size(const void *x, const void *y)
 {
 	double a = *(const double *)x, b = *(const double *)y;
@@ -86,9 +98,8 @@ static int by_size(const void *x, const void *y)
 struct floor_times floor_compare(struct floor_run *b, int program, unsigned rounds, unsigned repeat)
 {
 	double floor_ns[FLOOR_ROUNDS_MAX], policy_ns[FLOOR_ROUNDS_MAX];
-	const uint32_t zero = 0;
 
-	floor_must(bpf_map_update_elem(b->trace_map, &zero, b->trace, BPF_ANY), "bench_trace");
+	floor_put_trace(b);
 	run(b, b->floor, repeat / 10);
 	run(b, program, repeat / 10);
 	for (unsigned i = 0; i < rounds; i++) {

@@ -39,6 +39,10 @@ void floor_release(struct floor_run *b);
 
 struct floor_times floor_compare(struct floor_run *b, int program, unsigned rounds, unsigned repeat);
 
+/* The same by hand, for what is to begin without a packet before: the trace, from its next record on, and the mean of so many packets. */
+void floor_put_trace(const struct floor_run *b);
+double floor_mean(const struct floor_run *b, int program, unsigned packets);
+
 /* Ends the program unless rc is 0. */
 void floor_must(int rc, const char *what);
 
