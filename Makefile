@@ -45,7 +45,7 @@ CTL         := $(call sources,enforcer/ctl)
 
 OBJ_SHARED   := $(call objects,$(LANG_SHARED))
 # What loads the first hook's program, for the tests that tegc sends through this kernel.
-OBJ_HOOK     := $(call objects,$(addprefix enforcer/hook/,shared.c one_value.c trie.c block_table.c) $(call sources,$(addprefix enforcer/hook/,tables fold atlas)))
+OBJ_HOOK     := $(call objects,$(addprefix enforcer/hook/,shared.c one_value.c reach.c trie.c block_table.c) $(call sources,$(addprefix enforcer/hook/,tables fold atlas)))
 OBJ_COMPILER := $(call objects,$(LANG_SYNTAX) $(COMPILER)) $(GENERATED) $(BUILD)/bpf-templates/carried.o
 OBJ_ENFORCER := $(call objects,$(ENFORCER)) $(BUILD)/enforcer/hook/anchor.o $(BUILD)/bpf-templates/carried.o $(BUILD)/enforcer/api/console_files.o
 OBJ_CTL      := $(call objects,$(CTL))
@@ -55,9 +55,9 @@ OBJ_BOTH     := $(BUILD)/compiler/tegc.o $(filter-out $(OBJ_GIT),$(OBJ_COMPILER)
 OBJ_TEGC     := $(BUILD)/compiler/without_git.o $(OBJ_BOTH) $(BUILD)/gen/of_build.o
 OBJ_TEGC_GIT := $(OBJ_GIT) $(OBJ_BOTH) $(BUILD)/gen/of_build.o
 
-LIBS_tegc   := -lbpf -lmnl -lcjson -lsodium -lnettle -lpthread -lm
+LIBS_tegc   := -lbpf -lelf -lmnl -lcjson -lsodium -lnettle -lpthread -lm
 LIBS_git    := $(LIBS_tegc) -lgit2
-LIBS_tegd   := -lbpf -lnftnl -lmnl -lcjson -lmicrohttpd -lgnutls -lsodium -lnettle -lseccomp -lpthread -lm
+LIBS_tegd   := -lbpf -lelf -lnftnl -lmnl -lcjson -lmicrohttpd -lgnutls -lsodium -lnettle -lseccomp -lpthread -lm
 LIBS_tegctl := -lcurl -lcjson -lsodium -lnettle
 
 PROGRAMS := $(BUILD)/tegc $(BUILD)/tegc-git $(BUILD)/tegd $(BUILD)/tegctl

@@ -15,6 +15,7 @@
 #include <linux/pkt_cls.h>
 
 #include "enforcer/hook/one_value.h"
+#include "enforcer/hook/reach.h"
 #include "lang/base/clock.h"
 
 #ifndef BPF_F_XDP_HAS_FRAGS
@@ -317,6 +318,10 @@ void opened_own_(struct opened *o)
 
 int opened_open(struct opened *out, const struct tables_load *load, struct err *why)
 {
+	const int rc = reach_check(load->object, load->object_len, why);
+
+	if (rc)
+		return rc;
 	out->log = calloc(1, LOG_BYTES);
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy", .kernel_log_buf = out->log,
 		    .kernel_log_size = out->log ? LOG_BYTES : 0);
