@@ -25,7 +25,7 @@
  * TEG_PLAN_OLDEST rises when a generation's own tables (gen_*) or the plan change, so that older plans cannot be used.
  */
 #ifndef TEG_ABI_VERSION
-#define TEG_ABI_VERSION 15u
+#define TEG_ABI_VERSION 16u
 #endif
 #define TEG_PLAN_OLDEST 15u
 

@@ -22,13 +22,14 @@ _Static_assert(sizeof(struct teg_payload) == 32, "abi");
  *
  * gen_payload_cells: one value of `boxes` cells; their numbers are bits of a word.
  *
- * gen_automata: one value of `automata`. A state is the place of its row in gen_steps, in bytes (in a plan: in cells). Behind
- * the rows stand TEG_STEPS_BEYOND cells, so that a place below all of them may have any class added to it:
+ * gen_automata: one value of `automata`. A state is the place of its row in gen_steps, in bytes. From one cell of a row to its next are
+ * TEG_STEP_APART, with those of other rows between: enforcer/hook/tables/steps.h draws how. (In a plan a row's cells stand behind each other, and
+ * states are in cells.) Behind the rows stand TEG_STEPS_BEYOND cells, so that a place below all of them may have any class added to it:
  *
  *     gen_steps   next state by class of byte | list of what ends here | list of what ends if the payload does | age
  *
  * The first row of an automaton is its idle state: no match has begun. Those that end
- * something stand last. A list is a place in gen_lists: how many, and then numbers of rows, ascending;
+ * something begin behind all others. A list is a place in gen_lists: how many, and then numbers of rows, ascending;
  * the list at 0 is empty. Rows (gen_rows) are in the order of their rules.
  *
  * In the idle state every second or fourth byte begins a window of two to eight bytes, which is looked up in
@@ -50,7 +51,8 @@ _Static_assert(sizeof(struct teg_payload) == 32, "abi");
 #define TEG_AUTOMATA_MAX 8u
 #define TEG_STATES_MAX 65536u  /* of an automaton */
 #define TEG_STEPS_MAX 2097152u /* 8 MB */
-#define TEG_STEPS_BEYOND 256u
+#define TEG_STEP_APART 16u /* so many fill a line of the cache */
+#define TEG_STEPS_BEYOND (256u * TEG_STEP_APART)
 #define TEG_LISTS_MAX 262144u
 #define TEG_LIST_MAX 256u      /* rows in a list */
 #define TEG_PAYLOAD_MOST 65535u

@@ -149,7 +149,7 @@ static __always_inline __u64 payload_beyond(void)
 /* What stands in a state's row, `column` behind the classes. */
 static __always_inline __u32 payload_column(const struct teg_automaton *a, const __u32 *steps, __u64 state, __u32 column)
 {
-	__u64 at = state + 4 * (a->classes + column);
+	__u64 at = state + 4 * TEG_STEP_APART * (a->classes + column);
 
 	WALK_ONE_REGISTER(at);
 	return at < payload_beyond() ? *(const __u32 *)((const __u8 *)steps + at) : 0;
@@ -161,7 +161,7 @@ static __always_inline __u32 payload_column(const struct teg_automaton *a, const
  */
 static __always_inline bool payload_step(const struct teg_automaton *a, const __u32 *steps, __u64 *state, __u8 byte)
 {
-	const __u32 *cell = steps + a->class_of[byte];
+	const __u32 *cell = steps + TEG_STEP_APART * a->class_of[byte];
 	__u64 at = *state;
 
 	WALK_ONE_REGISTER(cell);
@@ -178,7 +178,7 @@ static __always_inline bool payload_step(const struct teg_automaton *a, const __
  */
 static __always_inline __u64 payload_leaves(struct payload *s, const struct teg_automaton *a, const __u32 *steps, __u64 state, __u32 begins)
 {
-	__u64 at = state + 4 * (a->classes + TEG_STEP_AGE);
+	__u64 at = state + 4 * TEG_STEP_APART * (a->classes + TEG_STEP_AGE);
 
 	WALK_ONE_REGISTER(at);
 	if (at >= payload_beyond())

@@ -171,7 +171,7 @@ static struct tree tree_of(struct arena *a, const struct many *t)
 
 /*
  * The states in the order in which they are walked into: behind each the first that it leads to and nobody before it did. So
- * the rows of one signature lie behind each other, in few pages, and not each among those that are as many bytes long.
+ * the rows of one signature stand behind each other, by which the first hook lays them (enforcer/hook/tables/steps.h).
  */
 static uint32_t *in_depth(struct arena *a, const struct many *t)
 {

@@ -40,40 +40,14 @@ static struct teg_cell cell_of(const struct teg_box *b)
 	};
 }
 
-/* States as their places in bytes (abi.h): in a bundle they are counted in cells. */
-static void states_in_bytes(const struct plan *p, struct teg_automaton *automata, uint32_t *steps)
+static int fill_automata(struct bpf_object *o, const struct plan *p, const struct steps_laid *laid, struct err *why)
 {
-	const struct teg_payload *t = &p->config.payload;
+	int rc = fill_value(o, "gen_automata", laid->automata, p->config.payload.automata * sizeof *laid->automata, why);
 
-	for (uint32_t i = 0; i < t->automata; i++) {
-		struct teg_automaton *a = &automata[i];
-		const uint32_t end = i + 1 < t->automata ? p->payload.automata[i + 1].idle : t->steps;
-
-		for (uint32_t row = a->idle; row < end; row += a->classes + TEG_STEP_MORE)
-			for (uint32_t c = 0; c < a->classes; c++)
-				steps[row + c] *= 4;
-		a->idle *= 4;
-		a->start *= 4;
-		a->first_hit *= 4;
-	}
+	return rc ? rc : fill_value(o, "gen_steps", laid->steps, laid->count * sizeof *laid->steps, why);
 }
 
-static int fill_automata(struct bpf_object *o, const struct plan *p, struct err *why)
-{
-	const struct teg_payload *t = &p->config.payload;
-	own(mem) struct teg_automaton *automata = malloc(t->automata * sizeof *automata);
-	own(mem) uint32_t *steps = malloc(t->steps * sizeof *steps);
-
-	if (!automata || !steps)
-		return err_set(why, ENOMEM, "no memory for automata of %u steps", t->steps);
-	memcpy(automata, p->payload.automata, t->automata * sizeof *automata);
-	memcpy(steps, p->payload.steps, t->steps * sizeof *steps);
-	states_in_bytes(p, automata, steps);
-	int rc = fill_value(o, "gen_automata", automata, t->automata * sizeof *automata, why);
-	return rc ? rc : fill_value(o, "gen_steps", steps, t->steps * sizeof *steps, why);
-}
-
-static int fill_payload(struct bpf_object *o, const struct plan *p, struct err *why)
+static int fill_payload(struct bpf_object *o, const struct plan *p, const struct steps_laid *laid, struct err *why)
 {
 	const struct teg_payload *t = &p->config.payload;
 	struct teg_cell cells[TEG_PAYLOAD_BOXES_MAX];
@@ -87,7 +61,7 @@ static int fill_payload(struct bpf_object *o, const struct plan *p, struct err *
 		{ "gen_rows", p->payload.rows, t->rows * sizeof *p->payload.rows },
 		{ "gen_lists", p->payload.lists, t->lists * sizeof *p->payload.lists },
 	};
-	int rc = fill_automata(o, p, why);
+	int rc = fill_automata(o, p, laid, why);
 
 	for (size_t i = 0; i < sizeof parts / sizeof *parts && !rc; i++)
 		rc = parts[i].bytes ? fill_value(o, parts[i].name, parts[i].value, parts[i].bytes, why) : 0;
@@ -171,7 +145,7 @@ int tables_fill(struct bpf_object *o, const struct tables_load *load, const stru
 	if (!rc && made->bulk.len)
 		rc = fill_value(o, "gen_bulk", made->bulk.at, made->bulk.len * sizeof *made->bulk.at, why);
 	if (!rc)
-		rc = fill_payload(o, load->plan, why);
+		rc = fill_payload(o, load->plan, &made->steps, why);
 	if (!rc)
 		rc = fill_rules(o, load, why);
 	return rc ? rc : fill_sets(o, made, why);

@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "enforcer/hook/atlas/atlas.h"
+#include "enforcer/hook/tables/steps.h"
 #include "enforcer/hook/tables/tables.h"
 #include "enforcer/hook/trie.h"
 #include "lang/bundle/bulk_pack.h"
@@ -35,6 +36,7 @@ struct made {
 	struct trie sets;
 	struct atlas atlas; /* of the sets, when they are too many for the trie */
 	struct bulk_words bulk;
+	struct steps_laid steps;
 	uint32_t feed_words;
 };
 

@@ -147,6 +147,7 @@ static struct teg_config staged_config(const struct tables_load *load, const str
 	c.atlas = made->atlas.words;
 	if (made->atlas.at)
 		memcpy(&c.sets, made->atlas.at, sizeof c.sets);
+	c.payload.steps = made->steps.count;
 	c.feed_words = made->feed_words;
 	c.bulk.words = (uint32_t)made->bulk.len;
 	c.bulk.mores = (uint32_t)made->bulk.mores;
@@ -196,7 +197,7 @@ static int object_size(struct bpf_object *o, const struct plan *p, const struct 
 		{ "gen_payload_cells", at_least_one(p->config.payload.boxes) * (uint32_t)sizeof(struct teg_cell), 1 },
 		{ "gen_rows", at_least_one(p->config.payload.rows) * (uint32_t)sizeof(struct teg_row), 1 },
 		{ "gen_automata", at_least_one(p->config.payload.automata) * (uint32_t)sizeof(struct teg_automaton), 1 },
-		{ "gen_steps", (p->config.payload.steps + TEG_STEPS_BEYOND) * (uint32_t)sizeof(uint32_t), 1 },
+		{ "gen_steps", (made->steps.count + TEG_STEPS_BEYOND) * (uint32_t)sizeof(uint32_t), 1 },
 		{ "gen_lists", at_least_one(p->config.payload.lists) * (uint32_t)sizeof(uint32_t), 1 },
 		{ "gen_atlas", at_least_one(made->atlas.words) * (uint32_t)sizeof(uint64_t), 1 },
 		{ "gen_feeds", at_least_one(made->feed_words) * (uint32_t)sizeof(uint64_t), TEG_BANKS },
@@ -397,7 +398,7 @@ static int load_so(struct tables **out, const struct tables_load *load, struct e
 	own(arena) struct arena *a = arena_new();
 	own(opened) struct opened o = { 0 };
 	own(made) struct made made = { .sets = trie_build(a, load->plan->prefixes, load->plan->prefix_count), 
-			     .bulk = bulk_pack(a, load->plan, load->slots) };
+			     .bulk = bulk_pack(a, load->plan, load->slots), .steps = steps_lay(a, load->plan) };
 
 	if (!bulk_fits(&made.bulk, why))
 		return why->code;
