@@ -44,11 +44,15 @@ void flow_begin(const struct flow *flow);
 void flow_forget(enum flow_port port);
 struct flow_seen flow_seen(enum flow_port port);
 
+/* Until something has come to the port since it was forgotten; false when nothing does. On a busy machine packets come late. */
+bool flow_arrives(enum flow_port port);
+
 /* Until NUMBERS more were sent and MS milliseconds passed. */
 void flow_wait(uint64_t numbers, unsigned ms);
 
 /* The numbers that were sent so far. */
 uint64_t flow_sent(void);
+/* What was sent and does not come in five seconds is lost. */
 struct flow_sum flow_end(void);
 
 uint64_t flow_now_ns(void);
