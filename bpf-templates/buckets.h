@@ -67,6 +67,14 @@ static __always_inline __u32 buckets_ahead(__u64 is_who, __u64 is_ns, __u64 now)
 	return ahead & (can & lately & (__s64)is_who) >> 63;
 }
 
+/* The same number, of which the verifier then knows no more than of the other: what follows is walked once, whatever was known of it. */
+static __always_inline __u64 buckets_forget(__u64 x, __u64 other)
+{
+	x ^= other;
+	asm volatile("" : "+r"(x));
+	return x ^ other;
+}
+
 static __always_inline __u64 buckets_until(__u64 word, __u64 until)
 {
 	return word >> TEG_BUCKET_UNTIL << TEG_BUCKET_UNTIL | (until & ((1u << TEG_BUCKET_UNTIL) - 1));
@@ -166,10 +174,7 @@ static __always_inline struct teg_bucket *buckets_place(struct teg_bucket *set, 
 		}
 		asm volatile("" : "+r"(least), "+r"(was_who), "+r"(was_ns)); /* else clang keeps more of each turn than the stack has room for */
 	}
-	/* To the verifier it may be any: what follows is walked for one place, not for each of the four after each way to it. */
-	least ^= (__u32)seen;
-	asm volatile("" : "+r"(least));
-	least ^= (__u32)seen;
+	least = (__u32)buckets_forget(least, seen); /* else walked for each of the four after each way to it */
 	const __u32 ahead = least / TEG_BUCKET_WAYS, at = least % TEG_BUCKET_WAYS;
 	struct teg_bucket *room = &set[BOUND(at, TEG_BUCKET_WAYS)];
 
@@ -284,8 +289,10 @@ static __always_inline __u64 far_asks(__u64 word, __u64 who)
 static __always_inline __u32 far_shift(__u64 parts)
 {
 	const __u64 one = parts & -parts;
+	__u64 last = one >> 63;
 
-	return (one >> 27 & 16) | (one >> 42 & 32) | (one >> 63) * 48;
+	asm volatile("" : "+r"(last)); /* else clang branches on it */
+	return (one >> 27 & 16) | (one >> 42 & 32) | last * 48;
 }
 
 static __always_inline struct teg_bucket *far_place(struct teg_buckets *all, __u64 who, __u64 at)
@@ -297,10 +304,8 @@ static __always_inline struct teg_bucket *far_place(struct teg_buckets *all, __u
 #define FAR_MAKING (1ull << TEG_BUCKET_UNTIL)
 
 /* Where `who` stands, or, when *makes, will stand; NULL when nowhere. */
-static __always_inline struct teg_bucket *far_find(struct teg_buckets *all, __u64 word, __u64 who, bool *makes)
+static __always_inline struct teg_bucket *far_find(struct teg_buckets *all, __u64 word, __u64 who, __u64 asked, bool *makes)
 {
-	const __u64 asked = far_asks(word, who);
-
 	if (!asked)
 		return (struct teg_bucket *)0;
 	struct teg_bucket *line = far_place(all, who, (word >> far_shift(asked)) * TEG_BUCKET_WAYS);
@@ -316,12 +321,12 @@ static __always_inline struct teg_bucket *far_find(struct teg_buckets *all, __u6
 }
 
 /*
- * Can `who`, who stands nowhere, have a part of the word? Not where its tag stands already: were it given twice, one that is freed and given
+ * Can `who`, whose tag is asked in these parts and who stands nowhere, have a part of the word? Not where its tag stands already: were it given twice, one that is freed and given
  * to `who` by another CPU would leave the word as it was.
  */
-static __always_inline bool far_lets_in(__u64 word, __u64 who)
+static __always_inline bool far_lets_in(__u64 word, __u64 asked)
 {
-	return !far_asks(word, who) && far_untagged(word);
+	return !asked && far_untagged(word);
 }
 
 #define FAR_TRIES 8 /* another CPU that looks through the row may change all parts, and then take one */
@@ -416,12 +421,12 @@ static __always_inline enum buckets_said far_make(struct teg_buckets *all, __u64
  * Takes the first token of a source that stands nowhere, and for which there is nothing near. Who finds no place and looks through the row has
  * none yet, though some be free now: to try again takes more stack than kernels before 6.8 have.
  */
-static __always_inline enum buckets_said far_take(struct teg_buckets *all, __u64 *word, __u64 seen, __u64 who, const struct teg_rule *rule,
-						  __u64 cost_ns, __u64 now, const bool brief)
+static __always_inline enum buckets_said far_take(struct teg_buckets *all, __u64 *word, __u64 seen, __u64 asked, __u64 who,
+						  const struct teg_rule *rule, __u64 cost_ns, __u64 now, const bool brief)
 {
 	enum buckets_said said = BUCKETS_NONE;
 
-	if (far_lets_in(seen, who))
+	if (far_lets_in(seen, asked))
 		said = far_make(all, word, seen, who, rule, cost_ns, now, brief);
 	if (said == BUCKETS_NONE && far_is_due(BUCKETS_READ(&all->row[BOUND(teg_far_row(who), TEG_FAR_ROWS)].visit), now)) {
 		if (brief)
@@ -447,10 +452,10 @@ static __always_inline enum buckets_said buckets_take(struct teg_buckets *all, _
 
 	if (__builtin_expect(!b, 0)) {
 		__u64 *word = &all->word[BOUND(teg_far_word(who), TEG_FAR_WORDS)];
-		const __u64 seen = BUCKETS_READ(word);
+		const __u64 seen = BUCKETS_READ(word), asked = far_asks(seen, who);
 		bool makes = false;
 
-		b = far_find(all, seen, who, &makes);
+		b = far_find(all, seen, who, asked, &makes);
 		if (b && makes)
 			return BUCKETS_NONE;
 		if (!b && (buckets_must(rule) || !buckets_gate_is_shut(gate, now >> TEG_BUCKET_UNIT))) {
@@ -459,7 +464,7 @@ static __always_inline enum buckets_said buckets_take(struct teg_buckets *all, _
 			b = buckets_place(all->near[near], &all->gate[near], gate, who, now, rule);
 		}
 		if (!b)
-			return far_take(all, word, seen, who, rule, cost_ns, now, brief);
+			return far_take(all, word, seen, buckets_forget(asked, seen), who, rule, cost_ns, now, brief);
 	}
 	b = buckets_anew(all, b);
 	if (!b)

@@ -117,7 +117,7 @@ static __always_inline bool judges_by_parts(__u32 cells)
 
 /*
  * Goes past the next part: j->in says in which of its cells the packet lies, a bit each, and so is what is given back. A function of its own:
- * the verifier walks the cells of one part, not those of the longest list, and a call is little beside so many cells; none of them has a
+ * the verifier walks the cells of one part, or of a list that is shorter, not those of the longest, and a call is little beside so many cells; none of them has a
  * branch, each of which it would walk both ways. The table has cells to spare, so that only a part's beginning is checked.
  */
 __noinline __u32 judge_cells(struct judge *j)
@@ -126,6 +126,7 @@ __noinline __u32 judge_cells(struct judge *j)
 		return 0;
 	const struct walk w = { .head = j->head, .zones = j->zones, .src = j->src, .dst = j->dst, .ports = j->ports };
 	const struct teg_cell *cells = ONE(gen_cells);
+	const __u32 most = gen_config.box_count < TEG_CELLS_A_PART ? gen_config.box_count : TEG_CELLS_A_PART;
 	__u64 first = j->part;
 	__u32 in = 0;
 
@@ -133,7 +134,7 @@ __noinline __u32 judge_cells(struct judge *j)
 	if (first >= gen_config.box_count)
 		return 0;
 	const struct teg_cell *c = &cells[first];
-	for (__u32 i = 0; i < TEG_CELLS_A_PART; i++, c++)
+	for (__u32 i = 0; i < most; i++, c++)
 		in |= walk_cell_in(c, &w) >> 63 << i;
 	const __u32 left = j->to - (__u32)first;
 

@@ -82,6 +82,14 @@ static __always_inline struct teg_source limit_blocked(const struct pkt *p)
 	return s;
 }
 
+_Static_assert(!((TEG_KEY_SOURCE | TEG_KEY_DESTINATION) & TEG_KEY_FLOW), "a flow's key has a bit of its own");
+
+/* Of the bits that a rule has, which are no more than `all` (lang/bundle/plan_holds.c), so many at most. */
+static __always_inline __u32 limit_least(__u32 bits, __u32 most, __u32 all)
+{
+	return most < all && bits > most ? most : bits;
+}
+
 /* Who is limited, its addresses cut to so many bits at most: one name and two places in the table, all of one hash. */
 static __always_inline __u64 limit_name(const struct teg_buckets *all, const struct pkt *p, const struct teg_rule *rule,
 					__u32 most4, __u32 most6)
@@ -90,8 +98,9 @@ static __always_inline __u64 limit_name(const struct teg_buckets *all, const str
 	__u64 who = rule->bucket;
 
 	if (rule->key != TEG_KEY_ALL) {
-		const __u32 bits4 = flow ? 32 : rule->key_bits4 < most4 ? rule->key_bits4 : most4;
-		const __u32 bits6 = flow ? 128 : rule->key_bits6 < most6 ? rule->key_bits6 : most6;
+		const __u32 whole = rule->key & TEG_KEY_FLOW; /* a flow's bits are 32 or 128 at least, which are all there are: no branch */
+		const __u32 bits4 = limit_least(rule->key_bits4, most4, 32) | whole * (32 / TEG_KEY_FLOW);
+		const __u32 bits6 = limit_least(rule->key_bits6, most6, 128) | whole * (128 / TEG_KEY_FLOW);
 		const struct pkt_addr a = limit_cut(p, rule->key == TEG_KEY_DESTINATION ? &p->dst : &p->src, bits4, bits6);
 
 		who = name_address(who, all->seed, a.hi, a.lo, p->family == TEG_IP6);

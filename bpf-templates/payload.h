@@ -512,8 +512,15 @@ __noinline int payload_tail(struct frame_ctx *ctx, struct payload *s)
 
 	if (have >= PAYLOAD_AHEAD || !payload_last(ctx, s))
 		return PAYLOAD_UNREAD;
-	for (__u32 i = 0; i < PAYLOAD_AHEAD - 1 && i < s->until - s->at; i++) {
-		if (!payload_step(a, steps, &state, s->copy[i]))
+	if (have >= 8) {
+		state = payload_eight_apart(s, a, payload_load(s->copy), s->at | 8ull << 32, state);
+		if (state == PAYLOAD_LOST)
+			return PAYLOAD_UNREAD;
+		s->at += 8;
+	}
+	const __u32 behind = have & 8;
+	for (__u32 i = 0; i < 7 && i < s->until - s->at; i++) {
+		if (!payload_step(a, steps, &state, s->copy[behind + i]))
 			return PAYLOAD_UNREAD;
 		if (payload_is_hit(a, state))
 			payload_notes(s, payload_column(a, steps, state, 0), s->at + i + 1 - s->first);
