@@ -101,10 +101,15 @@ done
 feed='feed bad {\n    url "https://feeds.example/bad.txt"\n    format netset\n    refresh 15m\n    max 100\n    stale after 1h keep\n    action block\n}\n\n'
 bundle $lab/fed.tegb "s|^initial posture|${feed}initial posture|"
 echo 10.9.0.3 >$lab/listed
+# On Linux 5.15 a veth that loses its program has changed by that, and tegd may have put it right before a ping came.
+unjudged() {
+	[ "$(pings 10.9.0.1 -I 203.0.113.5)" = answered ] ||
+		{ [ $engine = native ] && linux_before 6.1 && [ "$(told)" = "xdp: the anchor on w0 is gone: done" ]; }
+}
 # The pin stays, and its link says that it is on no interface.
 detached() {
 	bpftool link detach pinned $(pinned link)
-	ok "$engine: somebody has detached the link, whose pin is still there" soon answered pings 10.9.0.1 -I 203.0.113.5
+	ok "$engine: somebody has detached the link, whose pin is still there" within 4 unjudged
 	ok "$engine: a source is blocked" ctl block 10.9.0.3 --for 5m
 	is "$(pings 10.9.0.1 -I 10.9.0.3), $(status .intact)" "silent, true" "$engine: and does not come in"
 }
@@ -143,7 +148,7 @@ for engine in native tc nft; do
 	rm -rf $lab/state $lab/bpf/teg
 	ok "$engine: tegd starts, and does not look by itself" tegd_start --engine $engine --drift-seconds 0 --bundle $lab/fed.tegb
 	lose
-	ok "$engine: somebody has taken away what judges arrivals" soon answered pings 10.9.0.1 -I 203.0.113.5
+	ok "$engine: somebody has taken away what judges arrivals" within 4 unjudged
 	ok "$engine: a source is blocked" ctl block 10.9.0.3 --for 5m
 	is "$(pings 10.9.0.1 -I 10.9.0.3), $(pings 10.9.0.1 -I 203.0.113.5)" "silent, silent" "$engine: and does not come in, nor what the policy blocks"
 	[ $engine = nft ] && gone="nft: " || gone="the anchor on w0 is gone: done"
