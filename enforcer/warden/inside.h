@@ -40,6 +40,7 @@ struct warden {
 	 */
 	char fault[512], follow_fault[512], feed_fault[512], feed_damage[512], return_fault[512], revert_fault[512];
 	bool follow_fault_is_self; /* more addresses than `self` takes, which only a policy that asks it cares for */
+	bool follows_again; /* at the next tick, or change: the host's interfaces or addresses could not be read, or followed */
 	char keep_fault[512]; /* why what must be remembered cannot be; "" when it can */
 	uint64_t feeds_again_ms;
 	uint64_t return_again_ms, revert_again_ms;

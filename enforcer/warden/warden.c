@@ -63,6 +63,8 @@ void warden_follow(struct warden *w, unsigned changed)
 	struct err own = { 0 }, links = { 0 };
 	int no_self = 0, no_links = 0;
 
+	if (changed && w->follows_again)
+		changed = ROUTE_LINKS | ROUTE_ADDRESSES;
 	if (changed & ROUTE_ADDRESSES || (changed && *w->follow_fault))
 		no_self = kernel_follow_self(&w->kernel, &own);
 	/* An interface is judged also where not all of the host's addresses are known. */
@@ -73,6 +75,7 @@ void warden_follow(struct warden *w, unsigned changed)
 	if (!changed)
 		return;
 	w->follow_fault_is_self = !no_links && no_self == -E2BIG;
+	w->follows_again = no_links || (no_self && no_self != -E2BIG);
 	note_fault(w->follow_fault, no_links ? links.text : no_self ? own.text : "");
 	if (changed & ROUTE_ADDRESSES && w->live)
 		warden_look_at_own(w);
@@ -189,7 +192,9 @@ static void tick(struct warden *w)
 		say("%llu times a reflex could not block its source: the table of runtime blocks is full", (unsigned long long)left_out);
 	if (w->live && ports_use(&w->live->ports, PORT_NFT))
 		memory_try(tidy_nft, w); /* else at the next tick */
-	if (w->live)
+	if (w->follows_again) /* the host may not change again */
+		warden_follow(w, ROUTE_LINKS | ROUTE_ADDRESSES);
+	else if (w->live)
 		warden_look_at_own(w); /* blocks end, and a reflex makes some */
 	keep_look(w);
 	flows_look(w);

@@ -113,4 +113,17 @@ holds "$(status .fault)" "more than 512 addresses" "and the fault is not forgott
 ip addr flush dev lo to 10.77.0.0/16
 ok "with fewer addresses all is as it should be" soon true status .intact
 is "$(told)" 1 "and nothing else was told"
+ip link del w7
+
+# --- one that comes while the kernel does not say which there are
+refused() { grep -c "^tegd: cannot ask for interfaces and addresses: No buffer space" $lab/log; }
+strace -qq -o $lab/trace -e trace=sendto -e inject=sendto:error=ENOBUFS -p $tegd_pid &
+until grep -q "^TracerPid:.*[1-9]" /proc/$tegd_pid/status; do sleep 0.02; done
+ip link add w6 type veth peer name p6
+ok "interfaces that cannot be read are told" soon 1 refused
+kill -INT %strace
+wait %strace
+is "$(interfaces)" w0:xdp-native "one that came is not judged yet"
+ok "it is when they can be read, though nothing changes again" soon "w0:xdp-native w6:xdp-native" interfaces
+is "$(status .intact), $(refused)" "true, 1" "and all is as it should be"
 done_testing
