@@ -237,14 +237,14 @@ test: deps ## everything: set up, build, all tests; last line counts them
 
 # KERNEL is a row of tests/vm/kernels; TESTS are patterns of tests/run.
 KERNEL ?= debian-6.1
-TESTS  ?= same/loads live/engine live/clsact live/generations live/upgrade live/rollout live/vlan live/demo
+TESTS  ?= same/loads same/nft_told live/engine live/clsact live/generations live/upgrade live/rollout live/vlan live/demo
 test-vm: ## the tests TESTS on another kernel, KERNEL, in a virtual machine; not part of test
 	@tests/deps --vm
 	@$(MAKE) $(PARALLEL) tests
 	@BUILD=$(BUILD) tests/vm/run $(KERNEL) $(TESTS)
 
-test-kernels: TESTS = same/loads
-test-kernels: ## does every kernel of tests/vm/kernels take the programs? the tests TESTS (same/loads) on each, one after the other
+test-kernels: TESTS = same/loads same/nft_told
+test-kernels: ## does every kernel of tests/vm/kernels take the programs, and find what lists of nft hold? TESTS on each, one after the other
 	@tests/deps --vm
 	@$(MAKE) $(PARALLEL) tests
 	@failed=; for kernel in $$(tests/vm/run); do echo "$$kernel:"; \
