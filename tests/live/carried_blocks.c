@@ -199,6 +199,21 @@ static void read_no_more_than_needed(void)
 	warden_stage_end(&s, SIGTERM);
 }
 
+/* A network of one length more than the programs ask for has no place there. */
+static void past_one_without_a_place(void)
+{
+	bool put = true;
+
+	tap_ok(begin("nft"), "nft takes over once more");
+	for (unsigned len = 31 - TEG_NET_LENGTHS; put && len <= 31; len++)
+		put = put_in_nft(parsed("198.51.0.0", len), HOUR_NS);
+	tap_ok(put && put_in_nft(parsed("2001:db8:7::", 48), HOUR_NS), "it has networks of more lengths than XDP may have, and one of IPv6");
+	warden_stage_end(&s, SIGTERM);
+	tap_ok(begin("generic"), "XDP takes over");
+	tap_num(in_xdp(parsed("2001:db8:7::", 48)), 60, "the one of IPv6 is carried, though another had no place");
+	warden_stage_end(&s, SIGTERM);
+}
+
 int main(int argc, char **argv)
 {
 	if (warden_stage_role(argc, argv))
@@ -213,5 +228,6 @@ int main(int argc, char **argv)
 	to_an_empty_set();
 	to_one_that_has_some();
 	read_no_more_than_needed();
+	past_one_without_a_place();
 	return tap_done();
 }

@@ -196,31 +196,59 @@ static int carry_to_nft(struct kernel *k, enum block_kind kind, enum family f, s
 
 /* ---- both --------------------------------------------------------------------------------------- */
 
-/* What nft has comes first: then what the programs have is all. */
-static int carry_kind(struct kernel *k, enum block_kind kind, enum family f, const struct block_engines *to, struct arena *a, struct err *why)
-{
-	int rc = to->programs && !k->nft_blocks_known ? carry_to_programs(k, kind, f, why) : 0;
+/* What fails first is told; all others are carried still. */
+struct carrying {
+	struct kernel *k;
+	const struct block_engines *to;
+	struct err first;
+};
 
-	return rc || !to->nft ? rc : carry_to_nft(k, kind, f, a, why);
+static void note(struct carrying *c, int rc, const struct err *why)
+{
+	if (rc && !c->first.code)
+		c->first = *why;
+}
+
+/* What nft has comes first: then what the programs have is all. */
+static void carry_kind(struct carrying *c, enum block_kind kind, enum family f, struct arena *a)
+{
+	struct err why = { 0 };
+
+	if (c->to->programs && !c->k->nft_blocks_known)
+		note(c, carry_to_programs(c->k, kind, f, &why), &why);
+	if (c->to->nft)
+		note(c, carry_to_nft(c->k, kind, f, a, &why), &why);
+}
+
+static void carry_kinds(struct carrying *c, const struct block_places *at)
+{
+	own(arena) struct arena *a = arena_new();
+	struct err why = { 0 };
+
+	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
+		for (unsigned f = 0; at->xdp && f < FAMILY_COUNT; f++)
+			if (at->nft[kind][f])
+				carry_kind(c, (enum block_kind)kind, (enum family)f, a);
+	if (c->to->nft && at->nft[BLOCK_NETS][FAMILY_IP4])
+		note(c, block_lengths_sync(c->k, c->to->bank, &why), &why);
 }
 
 int blocks_carry(struct kernel *k, const struct block_engines *to, struct err *why)
 {
-	own(arena) struct arena *a = arena_new();
+	struct carrying c = { .k = k, .to = to };
 	struct block_places at;
 
 	if (to->nft)
 		k->nft_blocks_known = false;
-	int rc = carry_older(k, why);
+	note(&c, carry_older(k, why), why);
+	int rc = block_places_find(&at, k, why);
+	note(&c, rc, why);
 	if (!rc)
-		rc = block_places_find(&at, k, why);
-	for (unsigned kind = 0; kind < BLOCK_KINDS; kind++)
-		for (unsigned f = 0; !rc && at.xdp && f < FAMILY_COUNT; f++)
-			if (at.nft[kind][f])
-				rc = carry_kind(k, (enum block_kind)kind, (enum family)f, to, a, why);
-	if (!rc && to->nft && at.nft[BLOCK_NETS][FAMILY_IP4])
-		rc = block_lengths_sync(k, to->bank, why);
-	if (!rc && to->settled && to->programs && !to->nft)
+		carry_kinds(&c, &at);
+	if (!c.first.code && to->settled && to->programs && !to->nft)
 		k->nft_blocks_known = true;
-	return rc ? err_in(why, "not all runtime blocks are known to both engines") : 0;
+	if (!c.first.code)
+		return 0;
+	*why = c.first;
+	return err_in(why, "not all runtime blocks are known to both engines");
 }
