@@ -28,11 +28,40 @@ void revision_program(char **argv)
 	(void)argv;
 }
 
-static int git_failed(struct err *why, int rc, const char *what)
+static int one_is(const git_config_entry *entry, void *is)
+{
+	*(bool *)is = !strcmp(entry->value, "true");
+	return *(bool *)is;
+}
+
+static bool is_partial(git_repository *repo)
+{
+	git_config *config = NULL;
+	bool is = false;
+
+	if (!git_repository_config(&config, repo))
+		git_config_foreach_match(config, "^remote\\..*\\.promisor$", one_is, &is);
+	git_config_free(config);
+	return is;
+}
+
+/* What is not found may be there, and not in this clone; libgit2 asks no other for it. */
+static const char *not_here(git_repository *repo)
+{
+	if (repo && git_repository_is_shallow(repo) == 1)
+		return " (this clone is shallow: git fetch --unshallow brings the rest)";
+	if (repo && is_partial(repo))
+		return " (this clone is partial: git show of the same name brings what it lacks)";
+	return "";
+}
+
+static int git_failed(const struct revision *r, struct err *why, int rc, const char *what)
 {
 	const git_error *e = git_error_last();
+	struct err said; /* before git is asked more */
+	int code = err_set(&said, rc == GIT_ENOTFOUND ? ENOENT : EINVAL, "%s: %s", what, e ? e->message : "git cannot");
 
-	return err_set(why, rc == GIT_ENOTFOUND ? ENOENT : EINVAL, "%s: %s", what, e ? e->message : "git cannot");
+	return err_set(why, -code, "%s%s", said.text, rc == GIT_ENOTFOUND ? not_here(r->repo) : "");
 }
 
 /* --- paths ---------------------------------------------------------------------------- */
@@ -104,7 +133,7 @@ static int blob_read(const struct revision *r, const git_oid *id, size_t most, s
 	int rc = git_blob_lookup(&blob, r->repo, id);
 
 	if (rc)
-		return git_failed(why, rc, r->name);
+		return git_failed(r, why, rc, r->name);
 	if ((uint64_t)git_blob_rawsize(blob) > most)
 		rc = err_set(why, EFBIG, "more than %zu bytes", most);
 	else
@@ -158,6 +187,19 @@ static bool store_find(const struct store *s, struct arena *a, const char *path,
 	return true;
 }
 
+/* Where the path leads into a submodule, which is a repository of its own; NULL when it does not. */
+static const char *submodule_before(const struct revision *r, struct arena *a, const char *path)
+{
+	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		const char *before = arena_strndup(a, path, (size_t)(slash - path));
+		struct entry e;
+
+		if (entry_find(r, before, &e) && e.mode == GIT_FILEMODE_COMMIT)
+			return before;
+	}
+	return NULL;
+}
+
 static int store_read(const struct store *s, const char *path, size_t most, struct buf *out, struct err *why)
 {
 	const struct revision *r = (const struct revision *)s;
@@ -167,6 +209,11 @@ static int store_read(const struct store *s, const char *path, size_t most, stru
 
 	if (!inside && *path == '/')
 		return store_disk.read(&store_disk, path, most, out, why);
+	const char *module = inside ? submodule_before(r, a, inside) : NULL;
+
+	if (module)
+		return err_set(why, ENOENT, "there is no %s in %s: %s is a submodule, ask where it is checked out", path,
+			       revision_name(r), module);
 	if (!inside || !follow(r, a, inside, &e))
 		return err_set(why, ENOENT, "there is no %s in %s", path, revision_name(r));
 	if (e.mode == GIT_FILEMODE_TREE)
@@ -229,7 +276,7 @@ static int tree_find(struct revision *r, struct err *why)
 	if (!rc)
 		rc = git_object_peel((git_object **)&r->tree, commit, GIT_OBJECT_TREE);
 	git_object_free(commit);
-	return rc ? git_failed(why, rc, r->name) : 0;
+	return rc ? git_failed(r, why, rc, r->name) : 0;
 }
 
 static void find_here(struct revision *r, struct arena *a)
@@ -258,7 +305,7 @@ static int repository_find(struct revision *r, struct arena *a, struct err *why)
 	if (!rc && top)
 		rc = git_repository_set_workdir(r->repo, top, 0);
 	if (rc)
-		return git_failed(why, rc, "git");
+		return git_failed(r, why, rc, "git");
 	find_here(r, a);
 	return 0;
 }
@@ -269,7 +316,7 @@ static int index_find(struct revision *r, struct err *why)
 	const char *file = getenv("GIT_INDEX_FILE");
 	int rc = file ? git_index_open(&r->index, file) : git_repository_index(&r->index, r->repo);
 
-	return rc ? git_failed(why, rc, "what is staged") : 0;
+	return rc ? git_failed(r, why, rc, "what is staged") : 0;
 }
 
 /* What the name means, in place of what was meant before. */

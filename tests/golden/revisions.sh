@@ -137,5 +137,17 @@ tells 0 'policies/other.teg: new
 rm policies/other.teg && git add -A && rm policies/rim.teg
 tells 0 'policies/rim.teg: gone' 'a policy that is gone' git diff
 git checkout -q policies
+git clone -q --depth 1 "file://$repository" "$dir/shallow"
+tells 66 'this clone is shallow: git fetch --unshallow brings the rest' 'a revision that a shallow clone lacks' \
+	git -C "$dir/shallow" -c alias.t="!$tegc" t diff HEAD~1:policies/edge.teg HEAD:policies/rim.teg
+git config uploadpack.allowFilter true
+git clone -q --no-checkout --filter=blob:none "file://$repository" "$dir/partial"
+tells 66 'this clone is partial: git show of the same name brings what it lacks' 'a policy that a partial clone lacks' \
+	git -C "$dir/partial" -c alias.t="!$tegc" t diff HEAD~1:policies/edge.teg HEAD:policies/rim.teg
+git init -q "$dir/super" && git -C "$dir/super" -c protocol.file.allow=always submodule --quiet add "file://$repository" inner
+tells 66 'inner is a submodule, ask where it is checked out' 'a policy in a submodule' \
+	git -C "$dir/super" -c alias.t="!$tegc" t diff :inner/policies/rim.teg inner/policies/rim.teg
+tells 0 'nothing changes' 'where the submodule is checked out' \
+	git -C "$dir/super/inner" -c alias.t="!$tegc" t diff HEAD:policies/rim.teg policies/rim.teg
 tells 64 'usage: tegc diff' 'arguments that git does not give' "$tegc" diff --git one two
 echo "1..$n"
