@@ -1,6 +1,6 @@
 #include "compiler/report/findings/postures.h"
 
-#include <string.h>
+#include "lang/base/strmap.h"
 
 /* A packet of the rule that is treated as the rule says, by whichever. */
 static bool shows(struct prover *p, const struct ir *ir, unsigned posture, const struct ir_rule *r, struct witness *out)
@@ -35,13 +35,19 @@ static void note_packet(struct diag *g, struct prover *p, const struct ir *ir, u
 /* Does every limit of the list that the other knows by one name let by as much there? */
 static bool same_limits(const struct ir_list *x, const struct ir_list *y)
 {
-	for (size_t i = 0; i < x->count; i++)
-		for (size_t j = 0; x->rules[i].rate && j < y->count; j++) {
-			const struct ir_rate *a = x->rules[i].rate, *b = y->rules[j].rate;
+	own(arena) struct arena *a = arena_new();
+	struct strmap limits; /* by that name: to struct ir_rate */
 
-			if (b && !strcmp(a->kin, b->kin) && !ir_rate_is_same(a, b))
-				return false;
-		}
+	strmap_init(&limits, a);
+	for (size_t i = 0; i < x->count; i++)
+		if (x->rules[i].rate)
+			strmap_put(&limits, x->rules[i].rate->kin, (void *)x->rules[i].rate);
+	for (size_t i = 0; i < y->count; i++) {
+		const struct ir_rate *is = y->rules[i].rate, *other = is ? strmap_find(&limits, is->kin) : NULL;
+
+		if (other && !ir_rate_is_same(is, other))
+			return false;
+	}
 	return true;
 }
 
