@@ -246,7 +246,7 @@ static bool shows(const struct plan *made, const struct plan *flipped, const str
 	return false;
 }
 
-/* Reflexes of which some block: which of two drops a packet is no matter of verdicts. */
+/* Reflexes of which some block, or tell: which of two drops a packet is no matter of verdicts. */
 static void check_flips(struct rules *g)
 {
 	own(arena) struct arena *a = arena_new();
@@ -259,8 +259,10 @@ static void check_flips(struct rules *g)
 	g->arena = a;
 	ir = rules_make(g, 2);
 	give_policy(ir, a);
-	for (size_t i = 0; i < ir->reflexes.count; i++)
+	for (size_t i = 0; i < ir->reflexes.count; i++) {
 		ir->reflexes.rules[i].block_ns = rules_below(g, 2) ? 1000000000ull * (1 + rules_below(g, 3)) : 0;
+		ir->reflexes.rules[i].effects.emits = !rules_below(g, 3);
+	}
 	terms_add(&t, ir);
 	if (!make_plan(&made, ir, a) || !made.box_count || made.config.bulk.cells)
 		return;
