@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "enforcer/hook/block_table.h"
 #include "enforcer/nft/filter_nets.h"
@@ -199,6 +200,25 @@ static void read_no_more_than_needed(void)
 	warden_stage_end(&s, SIGTERM);
 }
 
+static bool soon(int64_t (*in)(struct prefix), struct prefix p, int64_t wanted)
+{
+	for (int i = 0; i < 200 && in(p) != wanted; i++)
+		usleep(50000);
+	return in(p) == wanted;
+}
+
+/* An interface without Ethernet is nft's, beside one that is XDP's. */
+static void read_once_nft_has_judged(void)
+{
+	const struct prefix one = parsed("203.0.113.98", 0), other = parsed("203.0.113.99", 0);
+
+	tap_ok(begin("auto") && apply() && apply() && put_in_xdp(one, HOUR_NS), "XDP judges alone, and blocks one");
+	tap_ok(!system("ip tuntap add w1 mode tun") && soon(in_nft, one, 60), "an interface comes that nft judges: it has that one");
+	tap_ok(put_in_nft(other, HOUR_NS), "and blocks another");
+	tap_ok(!system("ip link del w1") && soon(in_xdp, other, 60), "the interface goes: XDP has what nft had blocked");
+	warden_stage_end(&s, SIGTERM);
+}
+
 /* A network of one length more than the programs ask for has no place there. */
 static void past_one_without_a_place(void)
 {
@@ -222,12 +242,13 @@ int main(int argc, char **argv)
 		printf("1..0 # SKIP needs root\n");
 		return 0;
 	}
-	bundle = warden_stage_bundle(&s, "edge", "");
+	bundle = warden_stage_bundle(&s, "edge", "s/\"w0\"/\"w*\"/");
 	if (!tap_ok(bundle >= 0, "a bundle"))
 		return tap_done();
 	to_an_empty_set();
 	to_one_that_has_some();
 	read_no_more_than_needed();
+	read_once_nft_has_judged();
 	past_one_without_a_place();
 	return tap_done();
 }
