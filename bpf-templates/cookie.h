@@ -228,6 +228,17 @@ static __always_inline __u64 cookie_ip6(struct ipv6hdr *ip, __u32 tcp_len)
 	return cookie_sum(&ip->saddr, 8) + bpf_htonl(IPPROTO_TCP) + bpf_htonl(tcp_len);
 }
 
+/* The MSS of the answer: what the cookie stands for, and no more than what this interface takes. */
+static __always_inline __u16 cookie_mss(struct frame_ctx *ctx, __u64 made, bool is_ip4)
+{
+	const __u32 heads = (is_ip4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) + sizeof(struct tcphdr);
+	__u16 mss = (__u16)(made >> 32);
+	__u32 mtu = 0;
+
+	bpf_check_mtu(ctx, 0, &mtu, 0, 0); /* whether this frame has room is not asked */
+	return mtu > heads && mss > mtu - heads ? (__u16)(mtu - heads) : mss;
+}
+
 /*
  * cookie_answer - the frame becomes the SYN-ACK, and is cut to its length; false when it cannot. A SYN
  * without options leaves no room for the MSS, and is answered without.
@@ -237,6 +248,7 @@ __noinline int cookie_answer(struct frame_ctx *ctx, const struct pkt *p, __u32 h
 	if (!p)
 		return 0;
 	const bool is_ip4 = p->family == TEG_IP4;
+	const __u16 most = cookie_mss(ctx, made, is_ip4);
 	struct cookie_heads h = cookie_find(ctx, heads);
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	const struct tcphdr *syn = h.tcp;
@@ -256,7 +268,7 @@ __noinline int cookie_answer(struct frame_ctx *ctx, const struct pkt *p, __u32 h
 	words[3] = bpf_htonl(len / 4 << 28 | (TCP_ACK | TCP_SYN) << 16 | COOKIE_WINDOW);
 	words[4] = 0;
 	if (mss)
-		words[5] = bpf_htonl(2u << 24 | 4u << 16 | (__u16)(made >> 32)); /* RFC 9293, 3.2 */
+		words[5] = bpf_htonl(2u << 24 | 4u << 16 | most); /* RFC 9293, 3.2 */
 	sum += mss ? cookie_sum(words, 6) : cookie_sum(words, 5);
 	h.tcp->check = cookie_folded(sum);
 
