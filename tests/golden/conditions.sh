@@ -85,6 +85,12 @@ no_more 2 "FEED   low" "a list that may be longer" 's/200k/300k/'
 no_more 2 "SESSION low      derme.busy   absent" "a rule on sessions that takes nothing away" 's/^derme \{/&\n    busy: when session.count > 9 do emit low\n   /'
 no_more 2 "SESSION low      derme.loud   session.syn_count > 10  from [203.0.113.0/24]  NOT  AND => drop -> " "and one that tells" '/^derme/s/do drop/do drop, emit low/'
 
+# A packet that is admitted now is told as opened, and not once more as one whose source is not blocked.
+sed -E 's/20..30/80/; s/port 80 limit 10.*/port 80/; /^derme/d' old.teg >shut.teg
+sed '/^reflex scan/d' shut.teg >open.teg
+tells 3 "OPENED
+!blocks the source" "a blocking reflex goes whose packets are admitted" "$tegc" diff shut.teg open.teg
+
 # Two postures whose limits differ are not one.
 printf 'zone wan = "eth0"\nposture A {\n    default drop\n    web: allow tcp to self port 80 limit 10/s per source\n}\n' >two.teg
 sed 's/^posture A/posture B/; 1d' two.teg >more.teg

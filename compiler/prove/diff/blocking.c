@@ -5,6 +5,7 @@
  *
  * As with verdicts, only what an edited step has can be so, or what two steps have that are equal but for that.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "compiler/prove/diff/pairing.h"
@@ -90,6 +91,7 @@ static void ask_blocking(struct idd *m, struct space *s, const struct slice *sli
 		return;
 	}
 	b->rule = witness_decider(b->k->j[OLD], &b->witness).rule;
+	assert(b->rule && b->rule->layer == LAYER_REFLEX && b->blocks_ns[b->rule - b->reflexes->rules]); /* else it is looked for without an end */
 	witness_replay(&b->witness, &b->k->terms, b->k->j[NEW]);
 	b->found = b->q.done = true;
 }
