@@ -3,6 +3,7 @@
  * warden, which starts the others from itself (proc/role.h).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,17 +45,24 @@ static int answered(void)
 	return failed(EXIT_IO, &why);
 }
 
+/* Those that do not listen yet were not handed over (proc/role.h). */
+static int door(enum role_fd at)
+{
+	return fcntl(at, F_GETFD) < 0 ? -1 : (int)at;
+}
+
 /* Still root: what only root may read is read, then privilege ends for good. */
 static int run_api(struct settings *s)
 {
 	own(roster) struct roster *roster = NULL;
 	own(tls) struct tls *tls = NULL;
+	const int unix_listen = door(ROLE_FD_UNIX), tcp_listen = door(ROLE_FD_TCP);
 	struct err why;
 
 	if (roster_load(&roster, s, &why) || tls_load(&tls, s, &why) || role_confine(s->user, &why))
 		return failed(EXIT_UNAVAILABLE, &why);
 	const struct api_keys keys = { roster, tls, s->rate };
-	return api_run(ROLE_FD_WARDEN, ROLE_FD_UNIX, s->tcp.sin6_port ? ROLE_FD_TCP : -1, &keys);
+	return api_run(ROLE_FD_WARDEN, unix_listen, tcp_listen, &keys);
 }
 
 /* What the api will need is read, and forgotten: here it fails where somebody sees it. */

@@ -18,8 +18,8 @@ struct api_keys {
 
 /*
  * Serves until the warden is gone or SIGTERM comes; the value is the process's exit code.
- * unix_listen and tcp_listen are listening sockets (tcp_listen is -1 when not configured;
- * its clients must show a token of the roster).
+ * unix_listen and tcp_listen are listening sockets, or -1: not configured, or not there yet.
+ * Clients of the second must show a token of the roster.
  */
 int api_run(int warden_sock, int unix_listen, int tcp_listen, const struct api_keys *keys);
 

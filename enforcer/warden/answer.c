@@ -34,6 +34,8 @@ static const char *own_fault(const struct warden *w)
 		return w->fault;
 	if (*w->follow_fault && (!w->follow_fault_is_self || asks_self(w->live)))
 		return w->follow_fault;
+	if (*w->door_fault)
+		return w->door_fault;
 	if (*w->feed_fault)
 		return w->feed_fault;
 	if (*w->feed_damage)

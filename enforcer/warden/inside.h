@@ -5,6 +5,7 @@
  *     rollout.c   generations: apply, rollback, confirm, cancel, revert
  *     posture.c   the posture, and its end               notes.c     audit, events, faults
  *     keep.c      can the state directory be written?
+ *     doors.c     where is the api reached?
  *     reload.c    SIGHUP: another api takes over
  *     drift.c     is the kernel still as it was made?
  *     flows.c     has connection tracking room for new flows?
@@ -42,6 +43,9 @@ struct warden {
 	bool follow_fault_is_self; /* more addresses than `self` takes, which only a policy that asks it cares for */
 	bool follows_again; /* at the next tick, or change: the host's interfaces or addresses could not be read, or followed */
 	char keep_fault[512]; /* why what must be remembered cannot be; "" when it can */
+	char door_fault[512]; /* why the api is not reached where it should be; "" when it is */
+	gid_t group;	      /* of those who may administer */
+	int tcp_waits;	      /* a socket that does not listen yet; -1 when none waits */
 	uint64_t feeds_again_ms;
 	uint64_t return_again_ms, revert_again_ms;
 	/* CLOCK_BOOTTIME: when the generation took over, if this process did it. Whoever connected before cannot confirm it. */
@@ -88,6 +92,14 @@ void note_change(struct warden *w, const char *what, const struct asker *by, con
 void warden_follow(struct warden *w, unsigned changed);
 /* Which addresses of this host lie in blocked networks; what is new is said. */
 void warden_look_at_own(struct warden *w);
+
+/* ---- doors.c ---- */
+
+/* An error only when it would be one for ever. */
+int doors_open(struct warden *w, struct err *why);
+bool doors_any(const struct warden *w);
+/* Tries those again that are shut. */
+void doors_look(struct warden *w);
 
 /* ---- reload.c ---- */
 

@@ -62,3 +62,17 @@ int places_check_pins(const struct settings *s, struct err *why)
 		return err_set(why, ENOTSUP, "pin-dir: %s is not on a bpf file system: mount -t bpf bpf /sys/fs/bpf", s->pin_dir);
 	return 0;
 }
+
+int places_make(const char *path, mode_t mode, struct err *why)
+{
+	char part[PATH_MAX];
+
+	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
+		if (mkdir(part, 0755) && errno != EEXIST)
+			return err_sys(why, "cannot make %s", part);
+	}
+	if (mkdir(path, mode) && errno != EEXIST)
+		return err_sys(why, "cannot make %s", path);
+	return 0;
+}

@@ -32,7 +32,7 @@ static void remove_stale(const struct sockaddr_un *at)
 		unlink(at->sun_path);
 }
 
-static int bind_patiently(int fd, const struct sockaddr *at, socklen_t len)
+static int bind_patiently(int fd, const struct sockaddr *at, socklen_t len, bool patiently)
 {
 	const struct timespec pause = { .tv_nsec = PATIENCE_NS };
 
@@ -41,23 +41,20 @@ static int bind_patiently(int fd, const struct sockaddr *at, socklen_t len)
 			remove_stale((const struct sockaddr_un *)at);
 		if (!bind(fd, at, len))
 			return 0;
-		if (errno != EADDRINUSE || tries == PATIENCE_TRIES)
+		if (errno != EADDRINUSE || !patiently || tries == PATIENCE_TRIES)
 			return -1;
 		nanosleep(&pause, NULL);
 	}
 }
 
-/* The group of those who may administer, when there is one; else root alone. */
-static int admit_group(const char *path, struct err *why)
+gid_t sockets_group(void)
 {
 	const struct group *g = getgrnam("tegumentar");
 
-	if ((g && chown(path, 0, g->gr_gid)) || chmod(path, 0660))
-		return err_sys(why, "cannot say who may use %s", path);
-	return 0;
+	return g ? g->gr_gid : (gid_t)-1;
 }
 
-int sockets_open_unix(int *out, const struct settings *s, struct err *why)
+int sockets_open_unix(int *out, const struct settings *s, gid_t group, bool patiently, struct err *why)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	own(fd) int fd = -1;
@@ -66,12 +63,13 @@ int sockets_open_unix(int *out, const struct settings *s, struct err *why)
 	if ((size_t)snprintf(at.sun_path, sizeof at.sun_path, "%s/api.sock", s->run_dir) >= sizeof at.sun_path)
 		return err_set(why, ENAMETOOLONG, "%s is too long for a socket's path", s->run_dir);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	mode_t before = umask(0177);
-	rc = fd < 0 || bind_patiently(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, BACKLOG) ?
-		err_sys(why, "cannot listen on %s", at.sun_path) : 0;
+	mode_t before = umask(0117);
+	rc = fd < 0 || bind_patiently(fd, (struct sockaddr *)&at, sizeof at, patiently) ? err_sys(why, "cannot listen on %s", at.sun_path) : 0;
 	umask(before);
-	if (!rc)
-		rc = admit_group(at.sun_path, why);
+	if (!rc && group != (gid_t)-1 && chown(at.sun_path, 0, group))
+		rc = err_sys(why, "cannot say who may use %s", at.sun_path);
+	if (!rc && listen(fd, BACKLOG))
+		rc = err_sys(why, "cannot listen on %s", at.sun_path);
 	if (!rc)
 		*out = take_fd(fd);
 	return rc;
@@ -90,7 +88,7 @@ static socklen_t address_of(const struct sockaddr_in6 *from, struct sockaddr_sto
 	return sizeof ip4;
 }
 
-int sockets_open_tcp(int *out, const struct settings *s, struct err *why)
+int sockets_make_tcp(int *out, const struct settings *s, struct err *why)
 {
 	struct sockaddr_storage at = { 0 };
 	const int yes = 1;
@@ -98,12 +96,22 @@ int sockets_open_tcp(int *out, const struct settings *s, struct err *why)
 	*out = -1;
 	if (!s->tcp.sin6_port)
 		return 0;
-	socklen_t len = address_of(&s->tcp, &at);
+	address_of(&s->tcp, &at);
 	own(fd) int fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) ||
-	    bind_patiently(fd, (struct sockaddr *)&at, len) || listen(fd, BACKLOG))
-		return err_sys(why, "cannot listen on %s", s->listen);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes))
+		return err_sys(why, "cannot make a socket for %s", s->listen);
 	*out = take_fd(fd);
+	return 0;
+}
+
+int sockets_listen_tcp(int fd, const struct settings *s, bool patiently, struct err *why)
+{
+	struct sockaddr_storage at = { 0 };
+	const socklen_t len = address_of(&s->tcp, &at);
+
+	/* EINVAL: it has the address already, and only listen() was refused before. */
+	if ((bind_patiently(fd, (struct sockaddr *)&at, len, patiently) && errno != EINVAL) || listen(fd, BACKLOG))
+		return err_sys(why, "cannot listen on %s", s->listen);
 	return 0;
 }
 

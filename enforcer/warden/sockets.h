@@ -5,6 +5,9 @@
 #ifndef TEG_WARDEN_SOCKETS_H
 #define TEG_WARDEN_SOCKETS_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "enforcer/proc/settings.h"
 #include "lang/base/err.h"
 
@@ -15,11 +18,18 @@
  */
 int sockets_take(int *unix_listen, int *tcp_listen, const struct settings *s, struct err *why);
 
-/* RUN_DIR/api.sock, for root and the group tegumentar. A socket nobody listens on is replaced. */
-int sockets_open_unix(int *out, const struct settings *s, struct err *why);
+/* The group of those who may administer; (gid_t)-1 where there is none. */
+gid_t sockets_group(void);
 
-/* *out is -1 when none is configured. */
-int sockets_open_tcp(int *out, const struct settings *s, struct err *why);
+/*
+ * RUN_DIR/api.sock, for root and that group. A socket nobody listens on is replaced. Patiently: one that somebody listens on is waited
+ * for, for two seconds, since the api of a warden that was killed ends a moment later.
+ */
+int sockets_open_unix(int *out, const struct settings *s, gid_t group, bool patiently, struct err *why);
+
+/* Made, while the process may make one; it listens from sockets_listen_tcp() on, which may be tried again. *out is -1 when none is configured. */
+int sockets_make_tcp(int *out, const struct settings *s, struct err *why);
+int sockets_listen_tcp(int fd, const struct settings *s, bool patiently, struct err *why);
 
 /*
  * Two of tegd in one network namespace would take each other's tables for foreign changes. The first listens at the name

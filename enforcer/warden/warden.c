@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,7 +9,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -196,6 +194,7 @@ static void tick(struct warden *w)
 		warden_follow(w, ROUTE_LINKS | ROUTE_ADDRESSES);
 	else if (w->live)
 		warden_look_at_own(w); /* blocks end, and a reflex makes some */
+	doors_look(w);
 	keep_look(w);
 	flows_look(w);
 	sockets_let_go(w->network);
@@ -209,7 +208,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 static int wait_ms(struct warden *w, uint64_t next_tick)
 {
 	const uint64_t now = now_ms();
-	const int restart = child_tend(&w->api, now);
+	const int restart = doors_any(w) ? child_tend(&w->api, now) : -1;
 	uint64_t wait = least(now < next_tick ? next_tick - now : 0, least(return_in_ms(w, now), revert_in_ms(w, now)));
 
 	wait = least(wait, least(drift_in_ms(w, now), notify_alive(&w->manager, now)));
@@ -274,21 +273,6 @@ static void loop(struct warden *w)
 
 /* ---- beginning and end ------------------------------------------------------------------------ */
 
-/* The path and those above it. */
-static int make_directory(const char *path, mode_t mode, struct err *why)
-{
-	char part[PATH_MAX];
-
-	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
-		if (mkdir(part, 0755) && errno != EEXIST)
-			return err_sys(why, "cannot make %s", part);
-	}
-	if (mkdir(path, mode) && errno != EEXIST)
-		return err_sys(why, "cannot make %s", path);
-	return 0;
-}
-
 /* Two wardens over one journal would undo each other's work. The directory itself is locked: it may be read-only. */
 static int lock_state(struct warden *w, struct err *why)
 {
@@ -321,9 +305,7 @@ static int prepare(struct warden *w, struct err *why)
 	int rc = places_check(w->settings, why);
 
 	if (!rc)
-		rc = make_directory(w->settings->state_dir, 0700, why);
-	if (!rc)
-		rc = make_directory(w->settings->run_dir, 0755, why);
+		rc = places_make(w->settings->state_dir, 0700, why);
 	if (!rc)
 		rc = lock_state(w, why);
 	if (!rc)
@@ -331,11 +313,7 @@ static int prepare(struct warden *w, struct err *why)
 	if (!rc)
 		rc = catch_signals(w, why);
 	if (!rc)
-		rc = sockets_take(&w->api.unix_listen, &w->api.tcp_listen, w->settings, why);
-	if (!rc && w->api.unix_listen < 0)
-		rc = sockets_open_unix(&w->api.unix_listen, w->settings, why);
-	if (!rc && w->api.tcp_listen < 0)
-		rc = sockets_open_tcp(&w->api.tcp_listen, w->settings, why);
+		rc = doors_open(w, why);
 	if (!rc)
 		rc = kernel_open(&w->kernel, w->settings, why);
 	if (!rc)
@@ -419,7 +397,7 @@ static void end(struct warden *w)
 	feeds_close(&w->kernel);
 	kernel_release(&w->kernel);
 	notify_close(&w->manager);
-	const int fds[] = { w->api.unix_listen, w->api.tcp_listen, w->signals, w->lock, w->network };
+	const int fds[] = { w->api.unix_listen, w->api.tcp_listen, w->tcp_waits, w->signals, w->lock, w->network };
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -428,7 +406,7 @@ static void end(struct warden *w)
 int warden_run(const struct settings *s, char *const *argv)
 {
 	struct warden w = {
-		.settings = s, .started = (uint64_t)time(NULL), .signals = -1, .lock = -1, .network = -1,
+		.settings = s, .started = (uint64_t)time(NULL), .signals = -1, .lock = -1, .network = -1, .tcp_waits = -1,
 		.kernel = KERNEL_NONE, .audit.fd = -1,
 		.api = { .argv = argv, .unix_listen = -1, .tcp_listen = -1, .talk = TALK_NONE },
 		.next.talk = TALK_NONE, .leaving.talk = TALK_NONE,
