@@ -344,6 +344,17 @@ void ports_without_tc(struct ports *p, const struct port_hooks *h, const char *r
 		}
 }
 
+bool ports_forget_gone(struct ports *p, const struct port_hooks *h)
+{
+	const size_t len = p->len;
+
+	p->len = 0;
+	for (size_t i = 0; i < len; i++)
+		if (p->at[i].engine != PORT_NFT || !is_gone(&p->at[i], h))
+			p->at[p->len++] = p->at[i];
+	return p->len < len;
+}
+
 static int look_before(struct port *p, const struct port_hooks *h, struct err *why)
 {
 	struct xdp_link xdp = { 0 };

@@ -83,6 +83,11 @@ struct port_wish {
 };
 int ports_choose(struct ports *p, const struct port_wish *wish, struct err *why);
 void ports_abandon(struct ports *p, const struct port_hooks *h);
+/*
+ * Those where nft judges and whose interface is gone are none any more; true when there were some. Before Linux 6.16 the kernel makes no
+ * chain for such a one, and refuses all that comes with it: what was refused is tried again without them.
+ */
+bool ports_forget_gone(struct ports *p, const struct port_hooks *h);
 /* Those whose interface is gone are passed over. */
 int ports_arm(struct ports *p, const struct port_hooks *h, struct err *why);
 

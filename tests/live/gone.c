@@ -132,6 +132,8 @@ int main(int argc, char **argv)
 	tap_ok(go("w1"), "the first goes too");
 	nothing_is_amiss(g);
 	none_is_chosen(g);
+	is_whole(generation_set_posture(g, &k, 0, &why), &why, "a closed posture comes");
+	is_whole(generation_set_posture(g, &k, 2, &why), &why, "and one that is open");
 	is_whole(generation_follow_links(g, &k, &journal, &why), &why, "its event is heard");
 	tap_ok(!port_named(g, "w1") && port_named(g, "w4"), "it is forgotten, and what came is judged");
 	is_whole(check_all(g, &k, &why), &why, "and all is whole");

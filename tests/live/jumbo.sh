@@ -15,15 +15,16 @@ deep() {
 	[ $1 = nft ] || [ -e $cards ] && return
 	[ $1 = tc ] && last=4070 || last=3494
 	counts reflex.deep deep$last "$1: TCP's header, as far behind as one is looked for"
-	[ $1 = generic ] && return # before Linux 6.9 such frames are put together
+	[ "$(status '.interfaces[0].engine')" = xdp-generic ] && return # before Linux 6.9 such frames are put together
 	counts short-l4 deep$((last + 8)) "$1: one that ends beyond is dropped, and counted"
 	counts extensions deep6000 "$1: and an extension header there"
 }
 declare -A named=([native]=xdp-native [generic]=xdp-generic [tc]=tc [nft]=nft)
 for engine in native generic tc nft auto; do
 	ok "$engine: tegd starts" tegd_start --engine $engine --bundle $lab/edge.tegb
-	if [ -e $cards ] && [ "$engine $(status .generation)" = "native 0" ]; then # virtio_net, before Linux 6.3
-		holds "$(cat $lab/log)" "the driver refuses native XDP as the interface is set: its MTU" "native: or says why it does not"
+	# virtio_net before Linux 6.3, a veth before 5.18
+	if { [ -e $cards ] || linux_before 5.18; } && [ "$engine $(status .generation)" = "native 0" ]; then
+		ok "native: or says why it does not" grep -qE "the driver refuses native XDP(: the MTU is too large| as the interface is set: its MTU)" $lab/log
 		tegd_end TERM
 		continue
 	fi

@@ -214,7 +214,10 @@ static int commit(struct generation *g, struct kernel *k, struct state *s, struc
 	}
 	if (g->tables && k->older.pins)
 		older_carry(&k->older, &k->shared, g->slots, g->fresh, g->plan.counter_count);
+	const struct port_hooks hooks = kernel_hooks(k);
 	int rc = cross(g, k, no);
+	while (rc && ports_forget_gone(&g->ports, &hooks))
+		rc = cross(g, k, no);
 	if (rc) {
 		s->committing = false;
 		state_note(s, k->settings->state_dir);

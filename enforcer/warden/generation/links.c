@@ -26,7 +26,7 @@ static int load_epiderme(struct generation *g, struct kernel *k, struct err *why
 }
 
 /* New hooks before old ones go: a port that changes engines is judged twice for a moment, never not at all. */
-static int follow_filter(struct generation *g, struct kernel *k, const struct ports *now, bool *changed, struct err *why)
+static int follow_filter_once(struct generation *g, struct kernel *k, const struct ports *now, bool *changed, struct err *why)
 {
 	own(sight) struct sight seen = { 0 };
 	int rc = sight_look(&seen, k->filter, FILTER_WANT_CHAINS, why);
@@ -43,6 +43,16 @@ static int follow_filter(struct generation *g, struct kernel *k, const struct po
 		if (now->at[i].engine == PORT_NFT && !now->at[i].left && !layout_has_port(&seen.live, g->is.bank, &now->at[i]))
 			layout_hook_port(&seen.change, g->is.bank, g->is.posture, &now->at[i], LAYOUT_HERE);
 	return filter_commit(k->filter, &seen.change, why);
+}
+
+static int follow_filter(struct generation *g, struct kernel *k, struct ports *now, bool *changed, struct err *why)
+{
+	const struct port_hooks hooks = kernel_hooks(k);
+	int rc = follow_filter_once(g, k, now, changed, why);
+
+	while (rc && ports_forget_gone(now, &hooks))
+		rc = follow_filter_once(g, k, now, changed, why);
+	return rc;
 }
 
 static int follow_zones(struct generation *g, const struct ports *now, struct err *why)

@@ -127,8 +127,11 @@ static int set_posture(struct generation *g, struct kernel *k, uint32_t posture,
 static void set_all(void *context)
 {
 	struct setting *s = context;
+	const struct port_hooks hooks = kernel_hooks(s->k);
 
 	s->rc = set_posture(s->g, s->k, s->posture, s->why);
+	while (s->rc && s->g->posture != s->posture && ports_forget_gone(&s->g->ports, &hooks))
+		s->rc = set_posture(s->g, s->k, s->posture, s->why);
 }
 
 /* As a commit: it must not end between its steps for want of memory. */
