@@ -91,26 +91,32 @@ is "$(ctl unblock 10.9.0.3)" "$(printf '%s\n' '1 source is not blocked now' 'was
 tegd_end TERM
 
 # --- a list that is refused halfway, as by a full table: an api that takes two requests of three
-cat >$lab/api.py <<'PYTHON'
-import http.server, socketserver, sys
+answers='
+import http.server, json, socketserver, sys
 class Api(http.server.BaseHTTPRequestHandler):
-    taken = 0
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        Api.taken += 1
-        taken = Api.taken % 3 != 0
-        body = b'{"result":"done","not_blocked":["192.0.2.%d"]}' % Api.taken if taken else b'{"problem":"failed","detail":"blocks: no place is left","try":"later"}'
-        self.send_response(200 if taken else 500)
+        code, said = answer(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.dumps(said).encode()
+        self.send_response(code)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
     def log_message(self, *words): pass
     def address_string(self): return ""
-socketserver.UnixStreamServer(sys.argv[1], Api).serve_forever()
-PYTHON
-python3 $lab/api.py $lab/full.sock &
-api=$!
-until [ -S $lab/full.sock ]; do sleep 0.02; done
+socketserver.UnixStreamServer(sys.argv[1], Api).serve_forever()'
+answering() { # answering SOCKET ANSWER: an api, as the process $api, whose answer(body) in Python says code and body
+	python3 -c "$2$answers" "$1" &
+	api=$!
+	until [ -S "$1" ]; do sleep 0.02; done
+}
+answering $lab/full.sock 'taken = 0
+def answer(body):
+    global taken
+    taken += 1
+    if taken % 3 == 0:
+        return 500, {"problem": "failed", "detail": "blocks: no place is left", "try": "later"}
+    return 200, {"result": "done", "not_blocked": ["192.0.2.%d" % taken]}
+'
 for i in $(seq 2500); do echo "10.50.$((i / 250)).$((i % 250))"; done >$lab/many
 "$BUILD/tegctl" --socket $lab/full.sock block --from $lab/many --for 30m >$lab/said 2>&1
 ok "a list that is refused halfway is no success" test $? != 0
@@ -124,24 +130,12 @@ is "$(jq -c 'select(.result) | [.result, .sources, .not_blocked]' $lab/said)" '[
 kill $api
 
 # --- a table that is nearly full: one that has no place for 10.50.N.77
-cat >$lab/crowded.py <<'PYTHON'
-import http.server, json, socketserver, sys
-class Api(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["sources"]
-        none = [s.replace("/32", "") for s in asked if s.replace("/32", "").endswith(".77")]
-        body = json.dumps({"problem": "refused", "detail": "no place is left", "no_place": none} if none else {"result": "active"}).encode()
-        self.send_response(422 if none else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *words): pass
-    def address_string(self): return ""
-socketserver.UnixStreamServer(sys.argv[1], Api).serve_forever()
-PYTHON
-python3 $lab/crowded.py $lab/crowded.sock &
-api=$!
-until [ -S $lab/crowded.sock ]; do sleep 0.02; done
+answering $lab/crowded.sock 'def answer(body):
+    none = [s.replace("/32", "") for s in json.loads(body)["sources"] if s.replace("/32", "").endswith(".77")]
+    if none:
+        return 422, {"problem": "refused", "detail": "no place is left", "no_place": none}
+    return 200, {"result": "active"}
+'
 crowded() { "$BUILD/tegctl" --socket $lab/crowded.sock block "$@" >$lab/said 2>$lab/why; }
 sed -i 's|\.77$|.77/32|' $lab/many
 crowded --from $lab/many --for 30m
