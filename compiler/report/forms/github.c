@@ -60,26 +60,17 @@ static void put_diag(struct buf *out, const struct report *r, const struct repor
 	buf_putc(out, '\n');
 }
 
-static const char *risk_command(enum risk risk)
-{
-	switch (risk) {
-	case RISK_NONE:
-	case RISK_LOW:
-		return "notice";
-	case RISK_MEDIUM:
-		return "warning";
-	case RISK_HIGH:
-	case RISK_CRITICAL:
-		break;
-	}
-	return "error";
-}
+static const char *const risk_commands[] = {
+#define LEVEL(risk, command, level) [RISK_##risk] = command,
+#include "compiler/report/forms/level.def"
+#undef LEVEL
+};
 
 static void put_change(struct buf *out, const struct report *r, const struct change *c)
 {
 	const struct report_file *f = report_change_file(r, c);
 
-	buf_printf(out, "::%s ", risk_command(c->risk));
+	buf_printf(out, "::%s ", risk_commands[c->risk]);
 	if (f) {
 		struct report_span at = report_span(r, f, c->cause.rule->span);
 

@@ -271,20 +271,11 @@ static void add_diags(struct sarif *s)
 		}
 }
 
-static const char *risk_level(enum risk risk)
-{
-	switch (risk) {
-	case RISK_NONE:
-	case RISK_LOW:
-		return "note";
-	case RISK_MEDIUM:
-		return "warning";
-	case RISK_HIGH:
-	case RISK_CRITICAL:
-		break;
-	}
-	return "error";
-}
+static const char *const risk_levels[] = {
+#define LEVEL(risk, command, level) [RISK_##risk] = level,
+#include "compiler/report/forms/level.def"
+#undef LEVEL
+};
 
 static enum change_rule rule_of_change(enum change_kind k)
 {
@@ -315,7 +306,7 @@ static void add_change(struct sarif *s, const struct change *c)
 	buf_printf(&words, " (%s), because of %s\nfor example: ", risk_name(c->risk), c->cause.why);
 	witness_print(&words, &c->witness);
 	o = cJSON_CreateObject();
-	add_message(o, risk_level(c->risk), location(&at, NULL), buf_text(&words));
+	add_message(o, risk_levels[c->risk], location(&at, NULL), buf_text(&words));
 	add_fingerprint(o, change_rules[rule].id, at.path, buf_text(&words));
 	add_rule(o, change_rules[rule].id, rule_number(s, DIAG_COUNT + rule, change_rule));
 	cJSON_AddItemToArray(s->results, o);
