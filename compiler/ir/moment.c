@@ -159,11 +159,12 @@ static struct moment_entry *bucket_at(struct moment *m, const struct ir_rate *ra
 	return b;
 }
 
-void moment_drain(struct moment *m, const struct ir_rate *rate, const struct packet *p)
+void moment_leave(struct moment *m, const struct ir_rate *rate, const struct packet *p, unsigned packets)
 {
 	struct moment_entry *b = bucket_at(m, rate, p);
+	const uint64_t wanted = packets * ir_rate_cost(rate, p->len);
 
-	b->tokens_ns = 0;
+	b->tokens_ns = wanted < rate->depth_ns ? wanted : rate->depth_ns;
 	b->last_ns = m->now_ns;
 }
 

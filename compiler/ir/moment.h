@@ -49,8 +49,8 @@ bool moment_is_found(const struct moment *m, const char *rule);
 /* True when no token is left in the packet's bucket; else takes one. */
 bool moment_is_over(struct moment *m, const struct ir_rate *rate, const struct packet *p);
 
-/* Leaves the packet no token at this instant, as if one had just been over. */
-void moment_drain(struct moment *m, const struct ir_rate *rate, const struct packet *p);
+/* Leaves tokens for so many such packets at this instant, as far as the bucket holds them. */
+void moment_leave(struct moment *m, const struct ir_rate *rate, const struct packet *p, unsigned packets);
 
 void moment_block(struct moment *m, struct addr source, uint64_t for_ns);
 bool moment_is_blocked(const struct moment *m, struct addr source);

@@ -295,7 +295,7 @@ static void name_assumptions(struct witness *w, struct arena *arena, const struc
 	for (size_t i = 0; i < t->unknowns.len; i++)
 		if (w->point.over[i])
 			vec_push(arena, &said,
-				 arena_printf(arena, open_words(t->unknowns.at[i].kind), t->unknowns.at[i].name));
+				 arena_printf(arena, open_words(t->unknowns.at[i].kind), t->unknowns.at[i].said));
 	w->assumes = said.at;
 	w->assume_count = said.len;
 }
@@ -389,7 +389,7 @@ static void fulfil_list(struct moment *m, const struct ir_list *l, const struct 
 		if (r->payload || r->feed)
 			moment_find(m, r->id);
 		if (r->rate)
-			moment_drain(m, r->rate, p);
+			moment_leave(m, r->rate, p, 0);
 	}
 }
 
@@ -398,13 +398,42 @@ static void fulfil(struct moment *m, const struct unknown *u, unsigned copy, con
 	if (u->kind == OPEN_SESSION && u->copy == copy)
 		moment_find(m, u->name);
 	fulfil_list(m, &m->ir->feeds, u, copy, p);
-	fulfil_list(m, &m->ir->reflexes, u, copy, p);
 	fulfil_list(m, &m->ir->postures[m->posture].lists[p->direction], u, copy, p);
 }
 
-static void set_unknowns(struct moment *m, const struct witness *w, const struct terms *t,
-			 unsigned copy, const struct packet *p)
+/* Does it take a token of the packet? What looks for a pattern finds none: who does and is over decides by itself. */
+static bool takes(const struct moment *m, const struct ir_rule *r, const struct packet *p)
 {
+	if (r->payload || r->except >> m->posture & 1)
+		return false;
+	for (size_t i = 0; i < r->box_count; i++)
+		if (box_has(m, &r->boxes[i], p))
+			return true;
+	return false;
+}
+
+/*
+ * Of reflexes it is enough that the one fires that decides: those before it find what they look for not to hold. As
+ * many tokens are left as they take of its limit.
+ */
+static void fulfil_reflex(struct moment *m, const struct terms *t, const struct ir_rule *r, const struct packet *p)
+{
+	const struct takers before = terms_takers(t, r);
+	unsigned taken = 0;
+
+	if (r->payload)
+		moment_find(m, r->id);
+	for (size_t i = 0; i < before.len; i++)
+		taken += takes(m, before.at[i].rule, p);
+	if (r->rate)
+		moment_leave(m, r->rate, p, taken);
+}
+
+static void set_unknowns(struct moment *m, const struct witness *w, const struct terms *t,
+			 unsigned copy, const struct packet *p, const struct ir_rule *decides)
+{
+	if (decides && decides->layer == LAYER_REFLEX)
+		fulfil_reflex(m, t, decides, p);
 	if (w->point.blocked)
 		moment_block(m, w->point.packet.src, UINT64_C(1) << 40);
 	for (size_t i = 0; i < t->unknowns.len; i++)
@@ -428,7 +457,7 @@ bool witness_replays(const struct witness *w, const struct terms *t, const struc
 	p.zone = zone_in(j->ir, w->zone);
 	moment_set_posture(m, j->posture);
 	set_self(m, arena, w);
-	set_unknowns(m, w, t, j->copy, &p);
+	set_unknowns(m, w, t, j->copy, &p, mine.rule);
 
 	struct outcome o = eval_packet(m, &p);
 

@@ -105,4 +105,36 @@ tells 0 "!E0321" "nor where it counts for others" "$tegc" check two.teg
 # What is in a packet, or on a feed, is so for both postures of an order.
 sed -E 's/^posture OPEN/posture WIDE {\n    default allow\n}\n&/; s/^initial.*/&\norder OPEN <= WIDE/; /^derme/d; s/ limit (flows|10.*)$//; /exceeds|rate/d' old.teg >order.teg
 tells 0 "!E0412" "an order asks one packet of both" "$tegc" check order.teg
+# Each reflex that has a packet takes a token of the limit that they share: who asks behind another may fire where that one did not.
+cat >old.teg <<'END'
+zone wan = "eth0"
+limit calm = 2 per 10s per source
+reflex a { match udp on wan when exceeds calm do drop }
+reflex b { match udp to self port 53 on wan when exceeds calm do drop }
+posture OPEN { default allow }
+test "the second token is taken by b, and then none is left for it" {
+    posture OPEN
+    udp 192.0.2.1:5 -> self:99 on wan => allow
+    udp 192.0.2.1:5 -> self:53 on wan => drop by b
+}
+END
+tells 0 "1 passed" "the second of two that share a limit fires" "$tegc" test old.teg
+tells 0 "!E0313" "and is not said never to decide" "$tegc" check old.teg
+sed -i '/^test/,$d' old.teg
+opens() {
+	sed -E "$2" old.teg >new.teg
+	tells 2 "OPENED
+limit.calm behind 1 other is exceeded" "$1" "$tegc" no-new-access old.teg new.teg
+}
+opens "without the second more passes" '/^reflex b/d'
+opens "so it does without the first, of what both ask for" '/^reflex a/d'
+sed -i 's/^reflex a.*/reflex a { match udp on wan when exceeds calm do emit low }/' old.teg
+opens "one that only tells takes a token too" '/^reflex a/d'
+no_more 0 "proved: nothing changes" "another name changes nothing" 's/^reflex b/reflex z/'
+sed -i 's/do emit low/do drop/; s/calm = 2/calm = 1/' old.teg
+sed -E '/^reflex a/{h;d}; /^reflex b/{G}' old.teg >new.teg
+tells 0 "proved: nothing changes" "who asks first does not matter to what passes" "$tegc" diff old.teg new.teg
+sed '/^reflex b/d' old.teg >new.teg
+tells 2 "OPENED
+!is exceeded" "behind as many as the bucket holds one is always over" "$tegc" no-new-access old.teg new.teg
 echo "1..$n"

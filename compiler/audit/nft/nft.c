@@ -276,15 +276,6 @@ static bool begins_flow(struct cell *c, uint8_t flags)
 	return c->states;
 }
 
-static int rate_unknown(const struct terms *t, const struct ir_rule *r)
-{
-	size_t i = 0;
-
-	while (i < t->unknowns.len && (t->unknowns.at[i].copy || strcmp(t->unknowns.at[i].name, ir_rule_condition(r))))
-		i++;
-	return (int)i;
-}
-
 /* SYNs over a reflex's rate are answered, and their server is armed; acknowledgements to an armed one are asked for cookies; all else passes. */
 static struct judgement *meant_cookies(struct auditing *k, const struct hook *h, struct arena *a)
 {
@@ -300,7 +291,7 @@ static struct judgement *meant_cookies(struct auditing *k, const struct hook *h,
 			const size_t len = cells_of_box(&k->terms, k->ir, &r->boxes[b], DIRECTION_FORWARD, cells);
 
 			for (size_t c = 0; c < len; c++) {
-				cells[c].unknown = rate_unknown(&k->terms, r);
+				cells[c].unknown = (int)terms_own_unknown(&k->terms, r, 0);
 				if (cells[c].family == h->family && begins_flow(&cells[c], TCP_SYN))
 					vec_push(a, &list, ((struct listed){ cells[c], outcome_number(&k->outcomes, &p) }));
 			}
@@ -321,9 +312,7 @@ static int cookies_hold(struct auditing *k)
 
 	if (!k->ir->cookies.count)
 		return nft_said_chain(&k->said, NFT_COOKIES) ? err_set(k->why, EPROTO, "SYNs are answered that no reflex asks for") : 0;
-	for (size_t i = 0; i < k->ir->cookies.count; i++)
-		if (k->ir->cookies.rules[i].rate && rate_unknown(&k->terms, &k->ir->cookies.rules[i]) == (int)k->terms.unknowns.len)
-			vec_push(k->arena, &k->terms.unknowns, ((struct unknown){ ir_rule_condition(&k->ir->cookies.rules[i]), OPEN_RATE, 0 }));
+	askers_add(&k->terms, k->ir, &k->ir->cookies);
 	for (int f = 0; f < FAMILY_COUNT && !rc; f++)
 		for (h.armed = NFT_ARMED_NOT; h.armed <= NFT_ARMED_IS && !rc; h.armed++) {
 			own(arena) struct arena *a = arena_new();

@@ -163,12 +163,8 @@ static int limit_unknown(struct nft_walk *k, const struct nft_ask_limit *l, cons
 	    !key_is(l, r->rate, of) || !meter_is(k, l, r->rate))
 		return err_set(k->world.why, EPROTO, "%s: its rate is not the policy's", r->id);
 	k->limits++;
-	for (size_t i = 0; i < k->terms->unknowns.len; i++)
-		if (!k->terms->unknowns.at[i].copy && !strcmp(k->terms->unknowns.at[i].name, ir_rule_condition(r))) {
-			of->unknown = (int)i;
-			return 0;
-		}
-	return refuse(k, "a limit that the policy's terms do not know");
+	of->unknown = (int)terms_own_unknown(k->terms, r, 0);
+	return (size_t)of->unknown < k->terms->unknowns.len ? 0 : refuse(k, "a limit that the policy's terms do not know");
 }
 
 /* The unknown that a feed's set is. */

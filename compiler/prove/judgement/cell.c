@@ -140,6 +140,65 @@ bool cell_same(const struct cell *a, const struct cell *b)
 	       ranges_equal(&a->dport, &b->dport) && ranges_equal(&a->icmp, &b->icmp);
 }
 
+/* --- packets of two ------------------------------------------------------------------ */
+
+static struct ranges ports_meet(struct arena *a, const struct ranges *x, const struct ranges *y)
+{
+	return ranges_are_all(x) ? *y : ranges_are_all(y) ? *x : ranges_meet(a, x, y);
+}
+
+static bool side_meet(struct arena *a, const struct side *x, const struct side *y, struct side *out, bool *exact)
+{
+	struct addr_range *both;
+	size_t n = 0;
+
+	*out = x->full ? *y : *x;
+	if (x->full || y->full || side_same(x, y))
+		return true;
+	if (x->self != y->self) {
+		*exact = false;
+		return true;
+	}
+	both = arena_zero(a, (x->len + y->len) * sizeof *both);
+	for (size_t i = 0, k = 0; i < x->len && k < y->len;) {
+		const addr_num lo = x->at[i].lo > y->at[k].lo ? x->at[i].lo : y->at[k].lo;
+		const addr_num hi = x->at[i].hi < y->at[k].hi ? x->at[i].hi : y->at[k].hi;
+
+		if (lo <= hi)
+			both[n++] = (struct addr_range){ lo, hi };
+		if (x->at[i].hi < y->at[k].hi)
+			i++;
+		else
+			k++;
+	}
+	out->at = both;
+	out->len = n;
+	return n || x->self;
+}
+
+bool cell_meet(struct arena *a, const struct cell *x, const struct cell *y, struct cell *both, bool *exact)
+{
+	*both = *x;
+	both->states &= y->states;
+	both->replies &= y->replies;
+	both->fragments &= y->fragments;
+	both->hops &= y->hops;
+	both->blocked &= y->blocked;
+	both->zones &= y->zones;
+	both->flags_mask |= y->flags_mask;
+	both->flags_want |= y->flags_want;
+	both->proto_lo = x->proto_lo > y->proto_lo ? x->proto_lo : y->proto_lo;
+	both->proto_hi = x->proto_hi < y->proto_hi ? x->proto_hi : y->proto_hi;
+	both->sport = ports_meet(a, &x->sport, &y->sport);
+	both->dport = ports_meet(a, &x->dport, &y->dport);
+	both->icmp = ports_meet(a, &x->icmp, &y->icmp);
+	return x->family == y->family && both->states && both->replies && both->fragments && both->hops && both->blocked &&
+	       both->zones && !((x->flags_want ^ y->flags_want) & x->flags_mask & y->flags_mask) &&
+	       both->proto_lo <= both->proto_hi && both->sport.len && both->dport.len && both->icmp.len &&
+	       side_meet(a, &x->src, &y->src, &both->src, exact) &&
+	       side_meet(a, &x->dst, &y->dst, &both->dst, exact);
+}
+
 /* --- one packet --------------------------------------------------------------------- */
 
 static bool side_has(const struct side *s, addr_num a, bool is_self)

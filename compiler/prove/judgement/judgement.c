@@ -1,6 +1,7 @@
 #include "compiler/prove/judgement/parts.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "compiler/ir/eval.h"
 #include "compiler/ir/proto.h"
@@ -33,6 +34,7 @@ struct making {
 	uint64_t everywhere, in_zones; /* in the terms' numbering */
 	struct judgement *j;
 	size_t step_room, cell_room;
+	bool alone; /* compared with no other policy: each rule's condition is its own */
 };
 
 static void step_begin(struct making *k, const struct ir_rule *rule, const char *why,
@@ -59,7 +61,13 @@ static void step_cell(struct making *k, struct cell c)
 {
 	struct judgement *j = k->j;
 
-	assert(j->cell_count < k->cell_room);
+	if (j->cell_count == k->cell_room) {
+		struct cell *more = arena_zero(k->terms->arena, 2 * (k->cell_room + 1) * sizeof *more);
+
+		memcpy(more, j->cells, j->cell_count * sizeof *more);
+		j->cells = more;
+		k->cell_room = 2 * (k->cell_room + 1);
+	}
 	c.step = (uint32_t)j->step_count - 1;
 	j->cells[j->cell_count++] = c;
 }
@@ -107,17 +115,146 @@ static void step_boxes(struct making *k, const struct ir_box *boxes, size_t coun
 	}
 }
 
+/* The packets that both boxes have. */
+static void step_both(struct making *k, const struct ir_box *x, const struct ir_box *y, uint64_t zones, int unknown)
+{
+	struct cell a[FAMILY_COUNT], b[FAMILY_COUNT], both;
+	const size_t as = cells_of_box(k->terms, k->ir, x, k->j->direction, a);
+	const size_t bs = cells_of_box(k->terms, k->ir, y, k->j->direction, b);
+	bool exact;
+
+	for (size_t i = 0; i < as * bs; i++) {
+		if (!cell_meet(k->terms->arena, &a[i / bs], &b[i % bs], &both, &exact) || !(both.zones &= zones))
+			continue;
+		both.unknown = unknown;
+		step_cell(k, both);
+	}
+}
+
+/* Those of the packets of which one that takes before is asked too, while the posture does not silence it. */
+static void step_behind(struct making *k, const struct ir_rule *r, const struct taker *taker, uint64_t zones, int unknown)
+{
+	const struct ir_rule *x = taker->rule;
+
+	if (x->except >> k->j->posture & 1)
+		return;
+	for (size_t i = 0; i < r->box_count; i++)
+		for (size_t n = 0; n < x->box_count; n++)
+			step_both(k, &r->boxes[i], &x->boxes[n], zones, unknown);
+}
+
+/* What is behind one, two, three of those that take before. */
+struct counting {
+	struct making *k;
+	const struct ir_rule *rule;
+	const struct ir_rule *takers[TAKERS_COUNTED];
+	size_t taker_count;
+	bool exact;
+	VEC(struct cell) cells;
+};
+
+#define COUNTED_CELLS 1024
+
+/* Nothing is left behind as many as the bucket holds. */
+static int unknown_behind(const struct counting *c, unsigned taken)
+{
+	const struct takers some = { .count = taken };
+	const struct ir_rule *r = c->rule;
+
+	if (!r->payload && !r->rate->bytes && taken >= r->rate->burst)
+		return -1;
+	return (int)terms_unknown(c->k->terms, ir_rule_condition(r), condition_copy(r, c->k->j->copy), &some);
+}
+
+static void count_behind(struct counting *c, const struct cell *of, size_t from, unsigned taken)
+{
+	struct cell x[FAMILY_COUNT], both;
+
+	for (size_t i = from; i < c->taker_count; i++)
+		for (size_t b = 0; b < c->takers[i]->box_count; b++) {
+			const size_t len = cells_of_box(c->k->terms, c->k->ir, &c->takers[i]->boxes[b], c->k->j->direction, x);
+
+			for (size_t n = 0; n < len; n++) {
+				bool exact = c->cells.len < COUNTED_CELLS;
+
+				if (!cell_meet(c->k->terms->arena, of, &x[n], &both, &exact))
+					continue;
+				c->exact &= exact;
+				if (!exact)
+					continue;
+				both.unknown = unknown_behind(c, taken + 1);
+				vec_push(c->k->terms->arena, &c->cells, both);
+				count_behind(c, &both, i + 1, taken + 1);
+			}
+		}
+}
+
+/* False where the packet does not tell how many take before: then of what is always over as much as it does tell. */
+static bool step_counted(struct making *k, const struct ir_rule *r, const struct takers *before, uint64_t zones)
+{
+	struct counting c = { .k = k, .rule = r, .exact = true };
+	struct cell own[FAMILY_COUNT];
+
+	for (size_t i = 0; i < before->len; i++) {
+		const struct ir_rule *x = before->at[i].rule;
+
+		if (x->except >> k->j->posture & 1)
+			continue;
+		if (x->payload || c.taker_count == TAKERS_COUNTED)
+			c.exact = false;
+		else
+			c.takers[c.taker_count++] = x;
+	}
+	c.exact &= before->len <= TAKERS_COUNTED;
+	for (size_t i = 0; i < r->box_count; i++) {
+		const size_t len = cells_of_box(k->terms, k->ir, &r->boxes[i], k->j->direction, own);
+
+		for (size_t n = 0; n < len; n++)
+			count_behind(&c, &own[n], 0, 0);
+	}
+	for (size_t i = 0; i < c.cells.len; i++)
+		if ((c.exact || c.cells.at[i].unknown < 0) && (c.cells.at[i].zones &= zones))
+			step_cell(k, c.cells.at[i]);
+	return c.exact;
+}
+
+/* Behind others that take of its limit a rule is over too when fewer tokens are left than they take, all or some of them. */
+static void step_shared(struct making *k, const struct ir_rule *r, uint64_t zones)
+{
+	const struct takers before = terms_takers(k->terms, r);
+	const unsigned copy = condition_copy(r, k->j->copy);
+
+	if (!before.len || step_counted(k, r, &before, zones))
+		return;
+	for (size_t u = 0; u < k->terms->unknowns.len; u++) {
+		const struct unknown *of = &k->terms->unknowns.at[u];
+
+		if (!of->before.len || of->copy != copy || strcmp(of->name, ir_rule_condition(r)) || !takers_are_among(&of->before, &before))
+			continue;
+		for (size_t i = 0; i < before.len; i++)
+			if (takers_have(&of->before, &before.at[i]))
+				step_behind(k, r, &before.at[i], zones, (int)u);
+	}
+}
+
 static int unknown_of(const struct making *k, const struct ir_rule *r)
 {
+	static const struct takers none;
 	const char *name = ir_rule_condition(r);
 
-	return name ? (int)terms_unknown(k->terms, name, condition_copy(r, k->j->copy)) : -1;
+	if (!name)
+		return -1;
+	if (k->alone)
+		return (int)terms_own_unknown(k->terms, r, k->j->copy);
+	return (int)terms_unknown(k->terms, name, condition_copy(r, k->j->copy), &none);
 }
 
 static void step_rule(struct making *k, const struct ir_rule *r, uint64_t zones)
 {
 	step_begin(k, r, r->label, r->verdict);
 	step_boxes(k, r->boxes, r->box_count, zones, unknown_of(k, r));
+	if (!k->alone)
+		step_shared(k, r, zones);
 	if (ir_rule_is_limit(r))
 		step_of_new_flows(k);
 	step_end(k);
@@ -277,6 +414,7 @@ static void steps_epiderme(struct making *k)
 /* What a session has done is not in a packet: each rule that takes away is an open condition. */
 static void steps_sessions(struct making *k)
 {
+	static const struct takers none;
 	const struct derme *d = k->ir->derme;
 
 	for (uint32_t i = 0; d && i < d->rule_count; i++) {
@@ -286,7 +424,7 @@ static void steps_sessions(struct making *k)
 		for (int f = 0; f < FAMILY_COUNT; f++) {
 			struct cell c = cell_any((enum family)f, k->everywhere);
 
-			c.unknown = (int)terms_unknown(k->terms, d->rules[i].id, k->j->copy);
+			c.unknown = (int)terms_unknown(k->terms, d->rules[i].id, k->j->copy, &none);
 			step_cell(k, c);
 		}
 		step_end(k);
@@ -376,6 +514,7 @@ struct judgement *judgement_of_layer4(struct terms *t, const struct ir *ir, unsi
 {
 	struct making k = making_begin(t, ir, posture, direction, 0);
 
+	k.alone = true;
 	if (direction != DIRECTION_FORWARD) {
 		steps_lifelines(&k);
 		step_neighbour(&k);
@@ -389,6 +528,7 @@ struct judgement *judgement_of_first_hook(struct terms *t, const struct ir *ir, 
 {
 	struct making k = making_begin(t, ir, posture, DIRECTION_IN, 0);
 
+	k.alone = true;
 	steps_lifelines(&k);
 	step_neighbour(&k);
 	steps_epiderme(&k);

@@ -27,7 +27,8 @@
  * does not go to the host itself: the kernel's routing sees to that, and it is
  * taken for granted here. What nobody can
  * know beforehand is an unknown: a boolean that may be anything. There is one
- * per rate or limit, one per feed, and one for runtime blocks.
+ * per rate or limit, one per feed, and one for runtime blocks. A limit that
+ * several reflexes ask of one packet has more: see askers.c.
  *
  * A step's cells are the boxes of its rule, each for one address family. They
  * point into the ir, which must live as long.
@@ -46,10 +47,33 @@
 /* Is the rate exceeded, is the pattern found, does the rule on sessions hold, is the source on the feed? */
 enum open_kind { OPEN_RATE, OPEN_PATTERN, OPEN_SESSION, OPEN_FEED };
 
+/* What takes a token of a limit before another is asked, by its packets. */
+struct taker {
+	const struct ir_rule *rule;
+	const char *asks; /* the same of all that take of the same packets */
+};
+
+/* Either who they are, or only how many. */
+struct takers {
+	const struct taker *at; /* sorted by what they ask */
+	size_t len;
+	unsigned count;
+};
+
+/* As many are told one by one: which of them a packet has decides how many tokens it takes. */
+#define TAKERS_COUNTED 6
+
 struct unknown {
 	const char *name;	/* ir_rule_condition() */
 	enum open_kind kind;
 	unsigned copy;		/* 0, or 1 for the other policy's own bucket */
+	struct takers before;	/* of reflexes that share a limit: see askers.c */
+	const char *said;	/* the name, and who takes before */
+};
+
+struct asker {
+	const struct ir_rule *rule;
+	struct takers before; /* never none */
 };
 
 /*
@@ -60,10 +84,22 @@ struct terms {
 	struct arena *arena;
 	VEC(const char *) zones;
 	VEC(struct unknown) unknowns;
+	VEC(struct asker) askers; /* reflexes that share a limit, behind others */
 };
 
 /* Zones and unknowns of one more policy. False when there are too many zones. */
 bool terms_add(struct terms *t, const struct ir *ir);
+
+/* Those that take a token of the rule's limit before it is asked, of one packet; none of most rules. */
+struct takers terms_takers(const struct terms *t, const struct ir_rule *r);
+bool takers_have(const struct takers *of, const struct taker *x);
+bool takers_are_among(const struct takers *few, const struct takers *all);
+
+/* The rule's own condition, for lists of one policy alone; how many conditions there are, when it is not known. */
+size_t terms_own_unknown(const struct terms *t, const struct ir_rule *r, unsigned copy);
+
+/* More reflexes, in their order, of which the policy's list does not know. */
+void askers_add(struct terms *t, const struct ir *ir, const struct ir_list *l);
 
 /* --- steps -------------------------------------------------------------------------- */
 
@@ -138,6 +174,12 @@ struct judgement *judgement_of_rules(struct terms *t, const struct ir *ir, unsig
  */
 struct judgement *judgement_of_layer4(struct terms *t, const struct ir *ir, unsigned posture, enum direction direction);
 struct judgement *judgement_of_first_hook(struct terms *t, const struct ir *ir, unsigned posture);
+
+/*
+ * The packets of both cells; whether there may be any. Where one end names self and another addresses they are somewhat
+ * more, and *exact becomes false. Ranges that are neither one's go into the arena.
+ */
+bool cell_meet(struct arena *a, const struct cell *x, const struct cell *y, struct cell *both, bool *exact);
 
 /* Every packet of a family, on these zones of the terms. */
 struct cell cell_any(enum family family, uint64_t zones);

@@ -2,6 +2,7 @@
  * parts - what the files of a judgement share.
  *
  *     terms.c      zones and open conditions as numbers
+ *     askers.c     what several reflexes ask of one limit
  *     cell.c       sets of packets
  *     judgement.c  a posture's rules as steps, which have cells
  */
@@ -19,7 +20,7 @@
 uint64_t terms_zones(const struct terms *t, const struct ir *ir, uint64_t zones);
 
 /* The number of a condition; how many there are, when it is none of them. */
-size_t terms_unknown(const struct terms *t, const char *name, unsigned copy);
+size_t terms_unknown(const struct terms *t, const char *name, unsigned copy, const struct takers *before);
 
 static inline uint64_t hash_mix(uint64_t h, uint64_t x)
 {

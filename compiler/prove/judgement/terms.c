@@ -14,14 +14,26 @@ static size_t zone_find(const struct terms *t, const char *name)
 	return i;
 }
 
-size_t terms_unknown(const struct terms *t, const char *name, unsigned copy)
+static bool are_the_same(const struct takers *x, const struct takers *y)
+{
+	return x->len == y->len && x->count == y->count && takers_are_among(x, y);
+}
+
+size_t terms_unknown(const struct terms *t, const char *name, unsigned copy, const struct takers *before)
 {
 	size_t i = 0;
 
-	while (i < t->unknowns.len &&
-	       (t->unknowns.at[i].copy != copy || strcmp(t->unknowns.at[i].name, name)))
+	while (i < t->unknowns.len && (t->unknowns.at[i].copy != copy || strcmp(t->unknowns.at[i].name, name) ||
+				       !are_the_same(&t->unknowns.at[i].before, before)))
 		i++;
 	return i;
+}
+
+size_t terms_own_unknown(const struct terms *t, const struct ir_rule *r, unsigned copy)
+{
+	const struct takers before = terms_takers(t, r);
+
+	return terms_unknown(t, ir_rule_condition(r), condition_copy(r, copy), &before);
 }
 
 uint64_t terms_zone(const struct terms *t, const char *name)
@@ -34,18 +46,22 @@ static enum open_kind open_kind(const struct ir_rule *r)
 	return r->feed ? OPEN_FEED : r->payload ? OPEN_PATTERN : OPEN_RATE;
 }
 
+static void add(struct terms *t, const char *name, enum open_kind kind, unsigned copy)
+{
+	const struct unknown u = { .name = name, .kind = kind, .copy = copy, .said = name };
+
+	if (terms_unknown(t, name, copy, &u.before) == t->unknowns.len)
+		vec_push(t->arena, &t->unknowns, u);
+}
+
 /* Their own, and for a second policy of which nothing is known to fill alike. */
 static void unknowns_add(struct terms *t, const struct ir_list *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
 		const char *name = ir_rule_condition(&l->rules[i]);
 
-		for (unsigned copy = 0; name && copy <= condition_copy(&l->rules[i], 1); copy++) {
-			struct unknown u = { name, open_kind(&l->rules[i]), copy };
-
-			if (terms_unknown(t, name, copy) == t->unknowns.len)
-				vec_push(t->arena, &t->unknowns, u);
-		}
+		for (unsigned copy = 0; name && copy <= condition_copy(&l->rules[i], 1); copy++)
+			add(t, name, open_kind(&l->rules[i]), copy);
 	}
 }
 
@@ -60,13 +76,10 @@ bool terms_add(struct terms *t, const struct ir *ir)
 	}
 	unknowns_add(t, &ir->feeds);
 	unknowns_add(t, &ir->reflexes);
+	askers_add(t, ir, &ir->reflexes);
 	for (uint32_t i = 0; ir->derme && i < ir->derme->rule_count; i++)
-		for (unsigned copy = 0; copy < 2; copy++) {
-			struct unknown u = { ir->derme->rules[i].id, OPEN_SESSION, copy };
-
-			if (derme_takes_away(&ir->derme->rules[i]) && terms_unknown(t, u.name, copy) == t->unknowns.len)
-				vec_push(t->arena, &t->unknowns, u);
-		}
+		for (unsigned copy = 0; copy < 2 && derme_takes_away(&ir->derme->rules[i]); copy++)
+			add(t, ir->derme->rules[i].id, OPEN_SESSION, copy);
 	for (size_t i = 0; i < ir->posture_count; i++)
 		for (int d = 0; d < DIRECTION_COUNT; d++)
 			unknowns_add(t, &ir->postures[i].lists[d]);
