@@ -73,7 +73,7 @@ void promise_orders(struct ir *ir, const struct promise_list *all)
 				ir->postures[i].within |= ir->postures[by].within;
 	for (size_t i = 0; i < n; i++)
 		for (size_t w = 0; w < n; w++)
-			if (ir->postures[i].established < ir->postures[w].established)
+			if (ir->postures[i].established < ir->postures[w].established || (!ir->postures[i].closed && ir->postures[w].closed))
 				ir->postures[i].within &= ~(1ull << w);
 }
 

@@ -43,7 +43,8 @@ static inline bool promise_is_broken(const struct promise *p)
 
 /*
  * What the proved orders say of each posture, with what follows from them: `within` of its ir. A posture that lets established
- * flows go on is within none that judges them again, whatever it says of new ones.
+ * flows go on is within none that judges them again, whatever it says of new ones; one that lets answers and what is related
+ * pass is within no closed one.
  */
 void promise_orders(struct ir *ir, const struct promise_list *all);
 

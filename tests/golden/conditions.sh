@@ -137,4 +137,19 @@ tells 0 "proved: nothing changes" "who asks first does not matter to what passes
 sed '/^reflex b/d' old.teg >new.teg
 tells 2 "OPENED
 !is exceeded" "behind as many as the bucket holds one is always over" "$tegc" no-new-access old.teg new.teg
+# A reflex that is silent in all postures is in no list of a posture.
+cat >silent.teg <<'END'
+zone wan = "eth0"
+reflex a { match udp on wan do drop except in OPEN }
+reflex w { match tcp on wan do emit low except in OPEN }
+posture OPEN { default allow }
+END
+tells 0 "E0311
+\`a\` never fires
+\`w\` never fires
+silent in the only posture" "a reflex that no posture has" "$tegc" check silent.teg
+sed -i 's/^posture OPEN.*/&\nposture LESS { default drop }\ninitial posture OPEN/; s/reflex w.*do emit low except in OPEN/& , LESS/' silent.teg
+tells 0 "!\`a\` never fires
+\`w\` never fires
+silent in every posture" "a posture is left to one" "$tegc" check silent.teg
 echo "1..$n"

@@ -228,6 +228,20 @@ static void tell_dead(const struct finding *f, const struct chains *c, size_t i)
 	fix_dead(f, g, d, &e);
 }
 
+/* Where no posture is left that has it, it stands in no list that is searched. */
+static void tell_silent(struct diags *to, const struct ir *ir, const struct ir_list *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		const struct ir_rule *r = &l->rules[i];
+		struct diag *g;
+
+		if ((size_t)__builtin_popcountll(r->except) < ir->posture_count)
+			continue;
+		g = diag(to, DIAG_RULE_EMPTY, r->span, "`%s` never fires", r->label);
+		diag_note(g, ir->posture_count > 1 ? "it is silent in every posture" : "it is silent in the only posture");
+	}
+}
+
 void report_dead(struct diags *to, const struct sources *sources, struct prover *p, const struct ir *ir)
 {
 	const struct finding finding = { sources, to, ir, p }, *f = &finding;
@@ -247,6 +261,8 @@ void report_dead(struct diags *to, const struct sources *sources, struct prover 
 	for (size_t i = 0; i < l.len; i++)
 		if (!c.later[i])
 			tell_dead(f, &c, i);
+	tell_silent(to, ir, &ir->reflexes);
+	tell_silent(to, ir, &ir->watches);
 	if (l.progress.undecided)
 		diag(to, DIAG_PROVER_UNDECIDED, SPAN_NOWHERE,
 		     "%zu of %zu parts were too large to search for rules that never decide (%s)",
