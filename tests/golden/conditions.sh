@@ -137,6 +137,22 @@ tells 0 "proved: nothing changes" "who asks first does not matter to what passes
 sed '/^reflex b/d' old.teg >new.teg
 tells 2 "OPENED
 !is exceeded" "behind as many as the bucket holds one is always over" "$tegc" no-new-access old.teg new.teg
+# The proof of a bundle knows each of them by its name, however the tables say its packets.
+cat >bundle.teg <<'END'
+policy bundled "Bundled" { version "1" owner "x" }
+zone wan = "eth0"
+zone lan = "eth1"
+limit calm = 2 per 10s per source
+reflex r0 { match tcp flags syn/syn on wan when exceeds calm do drop source for 60s }
+reflex r1 { match tcp to self port [80, 443, 8080] on [wan, lan] when exceeds calm do drop, emit low except in QUIET }
+reflex r2 { match tcp on lan when exceeds calm do drop, emit low }
+reflex r3 { match udp to self port 50..60 on wan payload /evil/ within 9 when exceeds calm do emit low }
+posture OPEN { default allow }
+posture QUIET { default drop }
+initial posture OPEN
+END
+tells 0 "!do not do what the policy says" "a bundle of reflexes that share a limit is proved" "$tegc" build bundle.teg -o bundle.tegb
+
 # A reflex that is silent in all postures is in no list of a posture.
 cat >silent.teg <<'END'
 zone wan = "eth0"

@@ -291,7 +291,7 @@ static struct judgement *meant_cookies(struct auditing *k, const struct hook *h,
 			const size_t len = cells_of_box(&k->terms, k->ir, &r->boxes[b], DIRECTION_FORWARD, cells);
 
 			for (size_t c = 0; c < len; c++) {
-				cells[c].unknown = (int)terms_own_unknown(&k->terms, r, 0);
+				cells[c].unknown = (int)terms_own_unknown(&k->terms, r);
 				if (cells[c].family == h->family && begins_flow(&cells[c], TCP_SYN))
 					vec_push(a, &list, ((struct listed){ cells[c], outcome_number(&k->outcomes, &p) }));
 			}

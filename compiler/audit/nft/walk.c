@@ -163,7 +163,7 @@ static int limit_unknown(struct nft_walk *k, const struct nft_ask_limit *l, cons
 	    !key_is(l, r->rate, of) || !meter_is(k, l, r->rate))
 		return err_set(k->world.why, EPROTO, "%s: its rate is not the policy's", r->id);
 	k->limits++;
-	of->unknown = (int)terms_own_unknown(k->terms, r, 0);
+	of->unknown = (int)terms_own_unknown(k->terms, r);
 	return (size_t)of->unknown < k->terms->unknowns.len ? 0 : refuse(k, "a limit that the policy's terms do not know");
 }
 

@@ -175,9 +175,16 @@ static const char *in_words(struct arena *a, const char *name, const struct take
 	return arena_printf(a, "%s", buf_text(&out));
 }
 
-static void add(struct terms *t, const struct ir_rule *r, const struct takers *before)
+const char *asker_name(struct arena *a, const struct ir_rule *r)
 {
-	struct unknown u = { .name = ir_rule_condition(r), .kind = r->payload ? OPEN_PATTERN : OPEN_RATE, .before = *before };
+	const char *name = ir_rule_condition(r);
+
+	return r->layer == LAYER_REFLEX && r->rate && strcmp(name, r->id) != 0 ? arena_printf(a, "%s of %s", r->id, name) : name;
+}
+
+static void add(struct terms *t, const struct ir_rule *r, const char *name, const struct takers *before)
+{
+	struct unknown u = { .name = name, .kind = r->payload ? OPEN_PATTERN : OPEN_RATE, .before = *before };
 
 	for (u.copy = 0; u.copy <= condition_copy(r, 1); u.copy++) {
 		if (terms_unknown(t, u.name, u.copy, before) < t->unknowns.len)
@@ -192,14 +199,16 @@ void askers_add(struct terms *t, const struct ir *ir, const struct ir_list *l)
 	for (size_t i = 0; i < l->count; i++) {
 		const struct ir_rule *r = &l->rules[i];
 		struct takers before, some = { 0 };
+		const char *name = ir_rule_condition(r);
 
 		if (!r->rate)
 			continue;
 		if (!terms_takers(t, r).len)
 			take_note(t, ir, l, i);
 		before = terms_takers(t, r);
-		add(t, r, &before);
+		add(t, r, name, &before);
+		add(t, r, asker_name(t->arena, r), &some);
 		for (some.count = 1; some.count <= before.len && before.len <= TAKERS_COUNTED; some.count++)
-			add(t, r, &some);
+			add(t, r, name, &some);
 	}
 }

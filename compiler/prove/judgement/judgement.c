@@ -245,7 +245,7 @@ static int unknown_of(const struct making *k, const struct ir_rule *r)
 	if (!name)
 		return -1;
 	if (k->alone)
-		return (int)terms_own_unknown(k->terms, r, k->j->copy);
+		return (int)terms_own_unknown(k->terms, r);
 	return (int)terms_unknown(k->terms, name, condition_copy(r, k->j->copy), &none);
 }
 

@@ -95,8 +95,11 @@ struct takers terms_takers(const struct terms *t, const struct ir_rule *r);
 bool takers_have(const struct takers *of, const struct taker *x);
 bool takers_are_among(const struct takers *few, const struct takers *all);
 
-/* The rule's own condition, for lists of one policy alone; how many conditions there are, when it is not known. */
-size_t terms_own_unknown(const struct terms *t, const struct ir_rule *r, unsigned copy);
+/*
+ * The rule's own condition, for lists of which each rule must ask what the other's rule of its id asks: where they are
+ * alike in that, they take the same tokens. How many conditions there are, when it is not known.
+ */
+size_t terms_own_unknown(const struct terms *t, const struct ir_rule *r);
 
 /* More reflexes, in their order, of which the policy's list does not know. */
 void askers_add(struct terms *t, const struct ir *ir, const struct ir_list *l);

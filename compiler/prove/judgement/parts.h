@@ -22,6 +22,9 @@ uint64_t terms_zones(const struct terms *t, const struct ir *ir, uint64_t zones)
 /* The number of a condition; how many there are, when it is none of them. */
 size_t terms_unknown(const struct terms *t, const char *name, unsigned copy, const struct takers *before);
 
+/* What a rule asks for itself: of a reflex that shares a limit, "reflex.a of limit.calm". */
+const char *asker_name(struct arena *a, const struct ir_rule *r);
+
 static inline uint64_t hash_mix(uint64_t h, uint64_t x)
 {
 	h = (h ^ x) * 0xbf58476d1ce4e5b9ull;

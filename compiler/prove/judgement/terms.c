@@ -29,11 +29,11 @@ size_t terms_unknown(const struct terms *t, const char *name, unsigned copy, con
 	return i;
 }
 
-size_t terms_own_unknown(const struct terms *t, const struct ir_rule *r, unsigned copy)
+size_t terms_own_unknown(const struct terms *t, const struct ir_rule *r)
 {
-	const struct takers before = terms_takers(t, r);
+	static const struct takers none;
 
-	return terms_unknown(t, ir_rule_condition(r), condition_copy(r, copy), &before);
+	return terms_unknown(t, asker_name(t->arena, r), 0, &none);
 }
 
 uint64_t terms_zone(const struct terms *t, const char *name)
