@@ -50,13 +50,13 @@ ok "the next start" tegd_start $flags
 is "$(status '.intact, .fault' | xargs), $(judged)" "true, open, shut, silent, silent" "takes over"
 tegd_end TERM
 
-# Around the call that puts the new anchor in the old one's place; then a spread of all. As many as fit into KILL_SECONDS; 0: every one.
+# Around the call that puts the new anchor in the old one's place; then a spread of all. As many as fit into KILL_SECONDS, and five; 0: every one.
 link=$(grep "^bpf(" $lab/trace | grep -n -m1 BPF_LINK_UPDATE | cut -d: -f1)
 points=$(for n in 0 -1 1 -6 4 -3 -12 8 -2 2 -24; do echo bpf:$((link + n)); done; seq $((all / 9)) $((all / 9)) $all | sed 's/^/all:/')
 budget=${KILL_SECONDS:-40}
 wrong=0 unfinished=0 killed=0 through=0
 for point in $points; do
-	[ $budget = 0 -o $SECONDS -lt $budget ] || break
+	[ $budget = 0 -o $killed -lt 5 -o $SECONDS -lt $budget ] || break
 	back || break
 	traced -e inject=${point%:*}:signal=KILL:when=${point#*:}
 	wait $tracer 2>/dev/null
