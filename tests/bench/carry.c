@@ -83,25 +83,13 @@ static uint64_t in_nft(void)
 	return count;
 }
 
-static bool apply(void)
-{
-	own(arena) struct arena *a = arena_new();
-	own(buf) struct buf ask = { 0 };
-	struct result r;
-	struct err why;
-
-	apply_encode(&ask, &(struct apply){ .by = { "", "root (policy-admin)", "unix" } });
-	const struct message m = warden_stage_ask(&s, MESSAGE_APPLY, &ask, bundle, a);
-	return m.kind == MESSAGE_RESULT && !result_decode(&r, a, m.payload, m.len, &why) && r.code == RESULT_OK;
-}
-
 static bool measured(const char *what, const char *engine)
 {
 	own(arena) struct arena *a = arena_new();
 	const uint64_t from = clock_ns(CLOCK_MONOTONIC);
 	const double before = engine ? 0 : cpu_seconds();
 
-	if (engine ? !warden_stage_start(&s, "--engine", engine, NULL) : !apply())
+	if (engine ? !warden_stage_start(&s, "--engine", engine, NULL) : !warden_stage_apply(&s, bundle))
 		return false;
 	warden_stage_status(&s, a);
 	printf("  %-10s %7.2f s   %7.2f s of the warden's processor time   %8llu in XDP, %8llu in nft\n", what,
@@ -112,7 +100,7 @@ static bool measured(const char *what, const char *engine)
 
 static bool measure(uint32_t count)
 {
-	if (!warden_stage_start(&s, "--engine", "generic", NULL) || !apply() || !fill(count))
+	if (!warden_stage_start(&s, "--engine", "generic", NULL) || !warden_stage_apply(&s, bundle) || !fill(count))
 		return false;
 	warden_stage_end(&s, SIGTERM);
 	printf("%u sources\n", count);

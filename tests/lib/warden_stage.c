@@ -173,6 +173,26 @@ struct message warden_stage_ask(struct warden_stage *s, enum message_kind kind, 
 	return hear(s, a);
 }
 
+struct result warden_stage_change(struct warden_stage *s, enum message_kind kind, const struct buf *payload, int fd, struct arena *a)
+{
+	const struct message m = warden_stage_ask(s, kind, payload, fd, a);
+	struct result r = { .code = RESULT_COUNT, .part = "", .text = "" };
+	struct err why;
+
+	if (m.kind != MESSAGE_RESULT || result_decode(&r, a, m.payload, m.len, &why))
+		tap_note("no result");
+	return r;
+}
+
+bool warden_stage_apply(struct warden_stage *s, int bundle)
+{
+	own(arena) struct arena *a = arena_new();
+	own(buf) struct buf ask = { 0 };
+
+	apply_encode(&ask, &(struct apply){ .by = { "", "root (policy-admin)", "unix" } });
+	return bundle >= 0 && warden_stage_change(s, MESSAGE_APPLY, &ask, bundle, a).code == RESULT_OK;
+}
+
 struct status warden_stage_status(struct warden_stage *s, struct arena *a)
 {
 	const struct message m = warden_stage_ask(s, MESSAGE_ASK_STATUS, NULL, -1, a);

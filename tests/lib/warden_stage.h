@@ -33,6 +33,9 @@ void warden_stage_end(struct warden_stage *s, int signal);
 
 /* The kind is MESSAGE_COUNT when there is none. */
 struct message warden_stage_ask(struct warden_stage *s, enum message_kind kind, const struct buf *payload, int fd, struct arena *a);
+/* What a change came to; RESULT_COUNT when nothing was answered. The second: a bundle, by root, without a confirmation. */
+struct result warden_stage_change(struct warden_stage *s, enum message_kind kind, const struct buf *payload, int fd, struct arena *a);
+bool warden_stage_apply(struct warden_stage *s, int bundle);
 struct status warden_stage_status(struct warden_stage *s, struct arena *a);
 struct history warden_stage_history(struct warden_stage *s, struct arena *a);
 

@@ -32,25 +32,13 @@ static struct prefix parsed(const char *text, unsigned len)
 	return len ? prefix_cut((struct prefix){ a, len }, len) : block_host(a);
 }
 
-static bool apply(void)
-{
-	own(arena) struct arena *a = arena_new();
-	own(buf) struct buf ask = { 0 };
-	struct result r;
-	struct err why;
-
-	apply_encode(&ask, &(struct apply){ .by = { "", "root (policy-admin)", "unix" } });
-	const struct message m = warden_stage_ask(&s, MESSAGE_APPLY, &ask, bundle, a);
-	return m.kind == MESSAGE_RESULT && !result_decode(&r, a, m.payload, m.len, &why) && r.code == RESULT_OK;
-}
-
 static bool begin(const char *engine)
 {
 	own(arena) struct arena *a = arena_new();
 
 	if (!warden_stage_start(&s, "--engine", engine, NULL))
 		return false;
-	return warden_stage_status(&s, a).generation || apply();
+	return warden_stage_status(&s, a).generation || warden_stage_apply(&s, bundle);
 }
 
 /* ---- the programs' table ------------------------------------------------------------- */
@@ -189,8 +177,8 @@ static void to_one_that_has_some(void)
 static void read_no_more_than_needed(void)
 {
 	warden_stage_end(&s, SIGTERM);
-	tap_ok(begin("generic") && apply(), "XDP takes over again, and a policy comes");
-	tap_ok(put_in_nft(parsed("203.0.113.77", 0), HOUR_NS) && apply(), "and another, with something new in nft's set");
+	tap_ok(begin("generic") && warden_stage_apply(&s, bundle), "XDP takes over again, and a policy comes");
+	tap_ok(put_in_nft(parsed("203.0.113.77", 0), HOUR_NS) && warden_stage_apply(&s, bundle), "and another, with something new in nft's set");
 	tap_num(in_xdp(parsed("203.0.113.77", 0)), 0, "which is not read, since nft judges nowhere");
 	warden_stage_end(&s, SIGTERM);
 	tap_ok(begin("nft"), "nft takes over");
@@ -212,7 +200,7 @@ static void read_once_nft_has_judged(void)
 {
 	const struct prefix one = parsed("203.0.113.98", 0), other = parsed("203.0.113.99", 0);
 
-	tap_ok(begin("auto") && apply() && apply() && put_in_xdp(one, HOUR_NS), "XDP judges alone, and blocks one");
+	tap_ok(begin("auto") && warden_stage_apply(&s, bundle) && warden_stage_apply(&s, bundle) && put_in_xdp(one, HOUR_NS), "XDP judges alone, and blocks one");
 	tap_ok(!system("ip tuntap add w1 mode tun") && soon(in_nft, one, 60), "an interface comes that nft judges: it has that one");
 	tap_ok(put_in_nft(other, HOUR_NS), "and blocks another");
 	tap_ok(!system("ip link del w1") && soon(in_xdp, other, 60), "the interface goes: XDP has what nft had blocked");

@@ -17,17 +17,6 @@ static struct warden_stage s;
 static int bundle;
 static const struct asker root = { "", "root (policy-admin)", "unix" };
 
-static struct result change(enum message_kind kind, const struct buf *payload, int fd, struct arena *a)
-{
-	const struct message m = warden_stage_ask(&s, kind, payload, fd, a);
-	struct result r = { .code = RESULT_COUNT, .part = "", .text = "" };
-	struct err why;
-
-	if (m.kind != MESSAGE_RESULT || result_decode(&r, a, m.payload, m.len, &why))
-		tap_note("no result");
-	return r;
-}
-
 static bool start(const char *engine)
 {
 	own(arena) struct arena *a = arena_new();
@@ -35,7 +24,7 @@ static bool start(const char *engine)
 
 	apply_encode(&ask, &(struct apply){ .by = root });
 	return tap_ok(warden_stage_start(&s, "--engine", engine, NULL), "%s: tegd starts", engine) &&
-	       tap_num(change(MESSAGE_APPLY, &ask, bundle, a).code, RESULT_OK, "with a policy");
+	       tap_num(warden_stage_change(&s, MESSAGE_APPLY, &ask, bundle, a).code, RESULT_OK, "with a policy");
 }
 
 static struct result block(struct prefix *at, uint32_t count, struct arena *a)
@@ -43,7 +32,7 @@ static struct result block(struct prefix *at, uint32_t count, struct arena *a)
 	own(buf) struct buf ask = { 0 };
 
 	block_encode(&ask, &(struct block){ .seconds = 600, .reason = "", .sources = at, .source_count = count, .by = root });
-	return change(MESSAGE_BLOCK, &ask, -1, a);
+	return warden_stage_change(&s, MESSAGE_BLOCK, &ask, -1, a);
 }
 
 static uint64_t now_ns(void)

@@ -21,23 +21,12 @@ static void sleep_ms(unsigned ms)
 	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
-static struct result change(enum message_kind kind, const struct buf *payload, int fd, struct arena *a)
-{
-	const struct message m = warden_stage_ask(&s, kind, payload, fd, a);
-	struct result r = { .code = RESULT_COUNT, .part = "", .text = "" };
-	struct err why;
-
-	if (m.kind != MESSAGE_RESULT || result_decode(&r, a, m.payload, m.len, &why))
-		tap_note("no result");
-	return r;
-}
-
 static struct result apply(int bundle, uint32_t seconds, struct arena *a)
 {
 	own(buf) struct buf ask = { 0 };
 
 	apply_encode(&ask, &(struct apply){ .confirm = seconds, .by = root });
-	return change(MESSAGE_APPLY, &ask, bundle, a);
+	return warden_stage_change(&s, MESSAGE_APPLY, &ask, bundle, a);
 }
 
 static struct result roll_back(uint64_t to, struct arena *a)
@@ -45,7 +34,7 @@ static struct result roll_back(uint64_t to, struct arena *a)
 	own(buf) struct buf ask = { 0 };
 
 	rollback_encode(&ask, &(struct rollback){ .to = to, .by = root });
-	return change(MESSAGE_ROLLBACK, &ask, -1, a);
+	return warden_stage_change(&s, MESSAGE_ROLLBACK, &ask, -1, a);
 }
 
 static struct result settle(enum message_kind kind, uint64_t opened_ns, struct arena *a)
@@ -53,7 +42,7 @@ static struct result settle(enum message_kind kind, uint64_t opened_ns, struct a
 	own(buf) struct buf ask = { 0 };
 
 	settle_encode(&ask, &(struct settle){ opened_ns, root });
-	return change(kind, &ask, -1, a);
+	return warden_stage_change(&s, kind, &ask, -1, a);
 }
 
 static struct result posture(const char *name, struct arena *a)
@@ -61,7 +50,7 @@ static struct result posture(const char *name, struct arena *a)
 	own(buf) struct buf ask = { 0 };
 
 	set_posture_encode(&ask, &(struct set_posture){ .name = name, .reason = "", .by = root });
-	return change(MESSAGE_SET_POSTURE, &ask, -1, a);
+	return warden_stage_change(&s, MESSAGE_SET_POSTURE, &ask, -1, a);
 }
 
 static void expect(struct result r, enum result_code code, const char *part, const char *text, const char *claim)

@@ -25,15 +25,9 @@ static bool start(void)
 
 static bool apply(const char *name, const char *script)
 {
-	own(arena) struct arena *a = arena_new();
-	own(buf) struct buf payload = { 0 };
 	own(fd) int fd = warden_stage_bundle(&s, name, script);
-	struct result r = { .code = RESULT_FAILED };
-	struct err why;
 
-	apply_encode(&payload, &(struct apply){ .by = { "", "a test", "unix" } });
-	const struct message m = warden_stage_ask(&s, MESSAGE_APPLY, &payload, fd, a);
-	return fd >= 0 && m.kind == MESSAGE_RESULT && !result_decode(&r, a, m.payload, m.len, &why) && r.code == RESULT_OK;
+	return warden_stage_apply(&s, fd);
 }
 
 static struct state journal(void)
