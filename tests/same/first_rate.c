@@ -5,12 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "compiler/emit/emit.h"
-#include "compiler/front/front.h"
 #include "compiler/ir/packet.h"
 #include "compiler/ir/proto.h"
 #include "tests/lib/limits.h"
 #include "tests/lib/tap.h"
+#include "tests/lib/text_plan.h"
 
 #define BEGINS "posture P { default allow }\ninitial posture P\n"
 #define RATE(name, port, count) "reflex " name " { match udp to any port " port "\n when rate per source > " count " per 1h\n do drop }\n"
@@ -32,17 +31,6 @@ static const struct row {
 	{ "a rate before and one behind", BEGINS RATE("a", "53", "4") PLAIN RATE("b", "53", "1"), { { "reflex.plain", 4 }, { "reflex.b", 0 } } },
 	{ "two rates before", BEGINS RATE("a", "53", "4") RATE("b", "53", "2") PLAIN, { { "reflex.plain", 2 }, { "reflex.b", 2 } } },
 };
-
-static int plan_of(struct plan *plan, struct compilation *c, const char *text, struct err *why)
-{
-	const struct policy *p = front_read_text(c, "policy", text, strlen(text));
-
-	if (!p)
-		return err_set(why, EINVAL, "the policy is not read");
-	struct ir *ir = ir_lower(p, c->arena);
-	emit_plan(plan, ir, c->arena);
-	return emit_xdp(plan, ir, c->arena, why);
-}
 
 static int64_t counted(const struct xdp_run *x, const struct plan *plan, const char *id)
 {
@@ -73,7 +61,7 @@ static bool row(const struct row *r, enum teg_hook hook)
 	own(xdp_run) struct xdp_run *x = NULL;
 	struct plan plan = { 0 };
 	struct err why = { 0 };
-	int rc = plan_of(&plan, c, r->text, &why);
+	int rc = text_plan(&plan, c, r->text, &why);
 
 	if (!rc)
 		rc = xdp_run_new_in(&x, hook, &plan, XDP_RUN_GIVEN_CLOCK, &why);

@@ -22,9 +22,9 @@
 #include <linux/seccomp.h>
 
 #include "compiler/emit/emit.h"
-#include "compiler/front/front.h"
 #include "enforcer/hook/tables/tables.h"
 #include "tests/lib/tap.h"
+#include "tests/lib/text_plan.h"
 
 #define MAY_GOTO (BPF_JMP | 0xe0) /* BPF_JCOND of newer headers */
 
@@ -105,17 +105,6 @@ static int listen_to_loads(void)
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
 }
 
-static int plan_of(struct plan *plan, struct compilation *c, struct err *why)
-{
-	const struct policy *p = front_read_text(c, "policy", text, strlen(text));
-
-	if (!p)
-		return err_set(why, EINVAL, "the policy is not read");
-	struct ir *ir = ir_lower(p, c->arena);
-	emit_plan(plan, ir, c->arena);
-	return emit_xdp(plan, ir, c->arena, why);
-}
-
 static int load_once(const struct shared *shared, const struct plan *plan, enum teg_hook hook, struct err *why)
 {
 	own(tables) struct tables *t = NULL;
@@ -175,7 +164,7 @@ int main(void)
 			 "what the verifier refuses is loaded with loops of a known end");
 		return tap_done();
 	}
-	if (!tap_ok(!why.code && !plan_of(&plan, c, &why), "there is a policy that looks into payloads %s", why.text))
+	if (!tap_ok(!why.code && !text_plan(&plan, c, text, &why), "there is a policy that looks into payloads %s", why.text))
 		return tap_done();
 	const int listener = listen_to_loads();
 	if (!tap_ok(listener >= 0 && !pthread_create(&decides, NULL, decide, (void *)&listener), "loads are seen before the kernel has them"))

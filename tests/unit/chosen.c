@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "compiler/emit/emit.h"
-#include "compiler/front/front.h"
 #include "enforcer/hook/tables/parts.h"
 #include "lang/base/buf.h"
 #include "tests/lib/tap.h"
+#include "tests/lib/text_plan.h"
 
 #define BEGINS "posture P { default allow }\ninitial posture P\n"
 #define FLOOD "reflex flood { match tcp flags syn/syn+ack to self\n when rate per source > 100 per 1s\n do drop }\n"
@@ -47,17 +47,6 @@ static void *forgotten(const void *object, size_t len, const char *name)
 	return copy;
 }
 
-static int plan_of(struct plan *plan, struct compilation *c, const char *text, struct err *why)
-{
-	const struct policy *p = front_read_text(c, "policy", text, strlen(text));
-
-	if (!p)
-		return err_set(why, EINVAL, "the policy is not read");
-	struct ir *ir = ir_lower(p, c->arena);
-	emit_plan(plan, ir, c->arena);
-	return emit_xdp(plan, ir, c->arena, why);
-}
-
 static void chosen(const struct row *r, const struct tables_load *load, const char *want, const char *of)
 {
 	own(opened) struct opened o = { 0 };
@@ -80,7 +69,7 @@ static void row(const struct row *r, enum teg_hook hook)
 	struct plan plan = { 0 };
 	struct err why = { 0 };
 
-	if (!tap_ok(!plan_of(&plan, c, r->text, &why), "%s: a policy %s", r->what, why.text))
+	if (!tap_ok(!text_plan(&plan, c, r->text, &why), "%s: a policy %s", r->what, why.text))
 		return;
 	load.plan = &plan;
 	load.object = emit_program(hook, &load.object_len);
